@@ -35,8 +35,9 @@ from sklearn.metrics import roc_auc_score
 
 from tabular_lstm import LSTMClassifier
 from tabular_lstm.network.build import build
+from tabular_lstm.network.member_training import Task as MemberTask
 from tabular_lstm.network.members import Members
-from tabular_lstm.network.plan import batch_size
+from tabular_lstm.network.plan import batch_size, plan_training
 from tabular_lstm.network.score import score
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.parameters import NUMBER, Network, Reshaping, Task, Training
@@ -101,16 +102,22 @@ def measure_step() -> None:
     schema = schema_of(rows)
     sequences, batch, steps = to_sequences(rows, schema), 32, 200
     network = build(schema, Network(), 0)
-    all_members = Members(network, sequences, labels.astype(np.float32), Training())
     members = network.options.count
-    rates = np.full(steps, 0.006, np.float32)
+    training, targets = Training(), labels.astype(np.float32)
+    plan = plan_training(members, labels, sequences[0].size, training)
+    of_network = network.get_config(), network.get_weights()
+    task = MemberTask(*of_network, sequences, targets, training, None, plan, np.inf)
+    all_members = Members(task, range(members))
+    rates = np.full((steps, members), 0.006, np.float32)
     batches = np.random.default_rng(0).integers(len(labels), size=(steps, members, batch))
     stock = stock_member(network)
     stock.compile(loss="binary_crossentropy", optimizer=keras.optimizers.AdamW(0.003))
     many = np.resize(sequences, (steps * batch, *sequences.shape[1:]))
     many_labels = np.resize(labels, steps * batch)
     work: dict[str, Callable[[], Any]] = {
-        "a member's step": lambda: all_members.train_epoch(batches, rates),
+        "a member's step": lambda: all_members.train_epoch(
+            np.arange(members), batches, rates, [np.arange(1)] * members
+        ),
         "a step of Keras' fit": lambda: stock.fit(many, many_labels, batch_size=batch, verbose=0),
     }
     for one in work.values():

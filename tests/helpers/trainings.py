@@ -8,7 +8,7 @@ from scipy.special import expit
 from tabular_lstm import parameters
 from tabular_lstm.engine import Engine
 from tabular_lstm.network.build import LSTMEnsemble, build
-from tabular_lstm.network.member_training import Trained, train_members
+from tabular_lstm.network.member_training import Task, Trained, train_members
 from tabular_lstm.network.members import Members
 from tabular_lstm.network.plan import plan_training, stratified_folds
 from tabular_lstm.parameters import Ensemble, Network, Training
@@ -84,19 +84,36 @@ def same(one: list[np.ndarray], other: list[np.ndarray]) -> bool:
     return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
+def task_of(
+    network: LSTMEnsemble,
+    sequences: np.ndarray,
+    labels: np.ndarray,
+    training: Training,
+    weights: np.ndarray | None = None,
+    planned_for: np.ndarray | None = None,
+) -> Task:
+    """What `train` gives to who trains members; with the folds of other labels, if given."""
+    planned = labels if planned_for is None else planned_for
+    plan = plan_training(network.options.count, planned, sequences[0].size, training)
+    of_network = network.get_config(), network.get_weights()
+    return Task(*of_network, sequences, labels, training, weights, plan, np.inf)
+
+
 class Observed(Members):
     """Members that note what they are trained on and the weights after each epoch."""
 
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
+    def __init__(self, task: Task) -> None:
+        super().__init__(task, range(len(task.plan.kind)))
         self.batches: list[np.ndarray] = []
         self.each_epoch: list[list[np.ndarray]] = []
 
-    def train_epoch(self, batches: np.ndarray, rates: np.ndarray) -> float:
-        loss = super().train_epoch(batches, rates)
+    def train_epoch(
+        self, places: np.ndarray, batches: np.ndarray, *arguments: Any
+    ) -> tuple[np.ndarray, list[np.ndarray]]:
+        trained = super().train_epoch(places, batches, *arguments)
         self.batches.append(batches)
-        self.each_epoch.append(self.in_shape(self.weights))
-        return loss
+        self.each_epoch.append(self.in_shape(self.weights.copy()))
+        return trained
 
 
 def observe(
@@ -106,8 +123,7 @@ def observe(
     training: Training,
     planned_for: np.ndarray | None = None,
 ) -> tuple[Observed, Trained]:
-    """Train members as `train` does, and look on; with the folds of other labels, if given."""
-    members = Observed(network, sequences, labels, training)
-    planned = labels if planned_for is None else planned_for
-    plan = plan_training(network.options.count, planned, sequences[0].size, training)
-    return members, train_members(members, plan, labels)
+    """Train members as `train` does, and look on."""
+    task = task_of(network, sequences, labels, training, planned_for=planned_for)
+    members = Observed(task)
+    return members, train_members(members, task.plan, task)

@@ -99,9 +99,20 @@ def test_a_number_has_half_the_epochs_at_twice_the_learning_rate() -> None:
     labels = np.arange(100) % 3
     plan, faster = (plan_training(3, labels, 4, Training(), speed=speed) for speed in (1, 2))
     assert (plan.epochs, faster.epochs) == (200, 100)
-    np.testing.assert_allclose(faster.rates(1), 2 * plan.rates(1))
+    assert faster.rate == 2 * plan.rate
     assert outputs_of(Task(kind=NUMBER)).speed == 2
     assert outputs_of(Task.of_classes("abc")).speed == outputs_of(Task.of_classes("ab")).speed == 1
+
+
+def test_a_learning_rate_falls_to_nothing_from_the_start_of_a_cooldown_to_its_end() -> None:
+    plan = plan_training(2, np.arange(80) % 2, 4, Training(epochs=10, batch_size=7))
+    assert (plan.steps, plan.last_start) == (10, 6)
+    starts, ends = np.array([2, 6]), np.array([6, 10])
+    rates = np.concatenate([plan.rates(epoch, starts, ends) for epoch in range(1, 11)])
+    falls = np.linspace(1, 0, 40, endpoint=False)
+    for start, of_member in zip((20, 60), rates.T, strict=True):
+        expected = [*np.ones(start), *falls, *np.zeros(60 - start)]
+        np.testing.assert_allclose(of_member, plan.rate * np.array(expected), rtol=1e-6)
 
 
 # Many rows

@@ -16,7 +16,16 @@ from tabular_lstm.pipelines.training.nodes import train_network
 from tabular_lstm.rows.weights import scaled
 from tests.helpers.judged import set_of
 from tests.helpers.networks import schema_of
-from tests.helpers.trainings import HERE, SCHEMA, half_told, network_of, rows_of, same, training_of
+from tests.helpers.trainings import (
+    HERE,
+    SCHEMA,
+    half_told,
+    network_of,
+    rows_of,
+    same,
+    task_of,
+    training_of,
+)
 
 objectives = st.sampled_from(
     [
@@ -59,12 +68,13 @@ def test_a_batch_has_loss_and_gradient_of_its_rows_repeated(task: str) -> None:
     counts = np.random.default_rng(1).integers(1, 4, 24)
     schema = SCHEMA if task == TWO_CLASSES else schema_of(task=task)
     network, places = network_of(schema=schema), np.arange(24)
-    weighted = Members(network, sequences, labels, training_of(), scaled(counts))
-    repeated = Members(network, sequences, labels, training_of())
-    alike = Members(network, sequences, labels, training_of())
-    rates = np.full(1, 0.01, np.float32)
+    rows = network, sequences, labels, training_of()
+    weighted, repeated, alike = (
+        Members(task_of(*rows, weights), range(2)) for weights in (scaled(counts), None, None)
+    )
+    of_both = np.full((1, 2), 0.01, np.float32), [places, places]
     losses = [
-        members.train_epoch(np.broadcast_to(batch, (1, 2, len(batch))), rates)
+        members.train_epoch(np.arange(2), np.broadcast_to(batch, (1, 2, len(batch))), *of_both)[0]
         for members, batch in (
             (weighted, places),
             (repeated, places.repeat(counts)),
@@ -74,7 +84,7 @@ def test_a_batch_has_loss_and_gradient_of_its_rows_repeated(task: str) -> None:
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
     assert losses[0] != pytest.approx(losses[2], rel=1e-3)
     # After one step the mean gradient is a tenth of the gradient.
-    gradients = [members.mean.numpy() for members in (weighted, repeated, alike)]
+    gradients = [members.mean for members in (weighted, repeated, alike)]
     np.testing.assert_allclose(gradients[0], gradients[1], atol=1e-6)
     assert np.abs(gradients[0] - gradients[2]).max() > 1e-3
 

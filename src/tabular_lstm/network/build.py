@@ -60,9 +60,9 @@ class LSTMEnsemble(keras.Model):  # type: ignore[misc]
         self.read_out = ReadOut(k, units[-1], outputs, dropout, name="read_out")
         self.built = True
 
-    def member_outputs(self, sequences: Any, dropout_seed: Any = None) -> Any:
+    def member_outputs(self, sequences: Any, dropout_seed: Any = None, dropped: Any = None) -> Any:
         """Let each member read its own rows: (k or 1, n, T, F) to outputs (k, n, o)."""
-        states = self.recur[0](self.embed(sequences, dropout_seed))
+        states = self.recur[0](self.embed(sequences, dropout_seed, dropped))
         for recur in self.recur[1:]:
             forward, backward = states
             states = recur(tf.concat([forward, backwards(backward)], -1))

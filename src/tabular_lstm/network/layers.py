@@ -52,7 +52,6 @@ class Embed(keras.layers.Layer):  # type: ignore[misc]
         self.slots, self.padded = Slots.of(schema), schema.padded_slots > 0
         self.members, self.dimensions = options.count, options.dimensions
         self.frequencies = options.frequencies
-        self.dropped = np.array([dropped for _, dropped in options.each], np.float32)
         k, s, d = self.members, len(self.slots.numeric), self.dimensions
         self.frequency = self.add_weight((k, s, 1, self.frequencies), name="frequency")
         self.kernel = self.add_weight((k, s, 2 * self.frequencies + 2, d), name="kernel")
@@ -60,8 +59,8 @@ class Embed(keras.layers.Layer):  # type: ignore[misc]
         self.vectors = self.add_weight((k, int(self.slots.offsets[-1]), d), name="vectors")
         self.built = True
 
-    def call(self, sequences: Any, dropout_seed: Any = None) -> Any:
-        """See the class; without a seed, two int32, nothing is dropped."""
+    def call(self, sequences: Any, dropout_seed: Any = None, dropped: Any = None) -> Any:
+        """See the class; without a seed, two int32, or without shares nothing is dropped."""
         of = self.slots
         values = tf.reshape(sequences, (*keras.ops.shape(sequences)[:2], len(of.places)))
         values = tf.transpose(values, [0, 2, 1])
@@ -74,15 +73,14 @@ class Embed(keras.layers.Layer):  # type: ignore[misc]
             parts.append(tf.zeros_like(parts[0][:, :1]))
         vectors = _take(tf.concat(parts, 1), of.places)
         rows = tf.shape(vectors)[2]
-        if dropout_seed is not None and self.dropped.any():
-            vectors *= self._kept(rows, dropout_seed)
+        if dropout_seed is not None and dropped is not None:
+            vectors *= self._kept(rows, dropout_seed, dropped[:, None, None, None])
         shape = (self.members, of.steps, of.features_per_step, rows, self.dimensions)
         by_step = tf.transpose(tf.reshape(vectors, shape), [0, 1, 3, 2, 4])
         return tf.reshape(by_step, (*shape[:2], rows, of.features_per_step * self.dimensions))
 
-    def _kept(self, rows: Any, seed: Any) -> Any:
+    def _kept(self, rows: Any, seed: Any, dropped: Any) -> Any:
         """Draw which features of each row are kept: (k, S, n, 1), 0 or 1 / share kept."""
-        dropped = self.dropped[:, None, None, None]
         # Another seed than the read-out's, whose draws would be the same.
         shape = (self.members, len(self.slots.places), rows, 1)
         drawn = tf.random.stateless_uniform(shape, tf.random.fold_in(seed, 1))

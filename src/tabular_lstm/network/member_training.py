@@ -15,7 +15,7 @@ import numpy as np
 from tabular_lstm.errors import DataError
 from tabular_lstm.network.outputs import Outputs
 from tabular_lstm.network.plan import Plan
-from tabular_lstm.parameters import Ensemble, Training
+from tabular_lstm.parameters import Training
 from tabular_lstm.progress import progress
 from tabular_lstm.tensorflow_import import import_tensorflow
 
@@ -42,6 +42,10 @@ class Trained:
     outputs: list[np.ndarray]  # of each member, (rows, o), of the rows that are held out from it
     best_epochs: list[int]  # counted from 1; 0 where the member's loss was never a number
     losses: dict[str, list[float]]  # of each epoch, see `fit.train`
+
+
+# Epochs without progress after which a training may be given up.
+STALLS = 6
 
 
 class HopelessError(Exception):
@@ -79,61 +83,62 @@ def split(members: int, groups: int) -> list[range]:
 def train_group(task: Task, numbers: range) -> Trained:
     """Train some of the members, by their numbers, until each has stopped.
 
+    A member's learning rate falls to 0 once its loss has not fallen for the plan's patience, or so
+    that it is 0 in the last epoch; then the member stops. It keeps the weights of its best epoch.
+
     Raises:
-        HopelessError: `limit` says so.
+        HopelessError: The limit of the task says so.
     """
     import_tensorflow()  # not with this module: on a worker it would print its notes on GPUs
-    from tabular_lstm.network.build import LSTMEnsemble  # noqa: PLC0415
     from tabular_lstm.network.members import Members  # noqa: PLC0415
 
-    chosen = slice(numbers.start, numbers.stop)
-    options = Ensemble.model_validate(task.config["options"])
-    # Their initial weights are given: of their kinds only what is dropped is of account.
-    some = options.model_copy(update={"members": len(numbers), "frequency_scale": [1.0]})
-    few = LSTMEnsemble.from_config(task.config | {"options": some.model_dump()})
-    few.set_weights([weight[chosen] for weight in task.initial])
-    few.embed.dropped = np.array([dropped for _, dropped in options.each[chosen]], np.float32)
-    rows = task.sequences, task.targets, task.training, task.weights
-    members = Members(few, *rows, numbers.start)
-    plan = task.plan.of_members(numbers)
-    return train_members(members, plan, task.targets, task.weights, task.limit)
+    return train_members(Members(task, numbers), task.plan.of_members(numbers), task)
 
 
-def train_members(
-    members: Any,
-    plan: Plan,
-    targets: np.ndarray,
-    of_rows: np.ndarray | None = None,
-    limit: float = np.inf,
-) -> Trained:
-    """Train `Members` by their plan; see `train_group` and, of the others, `Task`."""
-    kind = np.array(plan.kind)
-    best_loss, best_epoch = np.full(len(kind), np.inf), np.zeros(len(kind), int)
+def train_members(members: Any, plan: Plan, task: Task) -> Trained:
+    """Train `Members` by their part of the plan; see `train_group`."""
+    kind, count = np.array(plan.kind), len(plan.kind)
+    best_loss, best_epoch = np.full(count, np.inf), np.zeros(count, int)
+    loss, of_kept = np.full(count, np.inf), np.full(count, np.inf)
+    best, outputs = members.weights.copy(), [np.empty(0)] * count
+    best_outputs = list(outputs)
+    # The epochs after which each member's learning rate starts to fall, and in which it gets to 0.
+    starts, ends = np.full(count, plan.last_start), np.full(count, plan.epochs)
     losses, validation_losses, kept_losses = [], [], []
-    of_kept = np.full(len(kind), np.inf)
     for epoch, batches in enumerate(progress(plan.batches(), "Epochs", plan.epochs), 1):
-        losses.append(members.train_epoch(batches, plan.rates(epoch)))
-        loss = fold_losses(members.of, targets, plan, members.outputs(plan.held_out), of_rows)
+        run = np.flatnonzero(epoch <= ends)
+        rates = plan.rates(epoch, starts, ends)
+        held_out = [plan.held_out[place] for place in run]
+        of_epoch, new = members.train_epoch(run, batches[:, run], rates[:, run], held_out)
+        losses.append(float(of_epoch.mean()))
+        for place, one in zip(run, new, strict=True):
+            outputs[place] = one
+        loss = fold_losses(members.of, task.targets, plan, outputs, task.weights)
         validation_losses.append(float(loss.mean()))
         # A fold has few rows: half of what stops a member is its kind's mean over all.
         means = [loss[kind == other].mean() for other in kind]
         stops = (loss + means) / 2
-        improved = (stops < best_loss) & (epoch - best_epoch <= plan.patience)
+        improved = run[stops[run] < best_loss[run]]
         best_loss[improved], best_epoch[improved] = stops[improved], epoch
-        of_kept[improved] = loss[improved]
+        of_kept[improved], best[improved] = loss[improved], members.weights[improved]
+        for place in improved:
+            best_outputs[place] = outputs[place]
         # The kind that is worse may weigh nothing in the end.
         kept_losses.append(min(float(of_kept[kind == k].mean()) for k in set(plan.kind)))
-        members.keep(improved)
-        since = max(1, plan.patience // 3)
-        stalls = len(kept_losses) > since and kept_losses[-1] >= kept_losses[-1 - since]
-        if stalls and kept_losses[-1] > limit:
+        stalls = len(kept_losses) > STALLS and kept_losses[-1] >= kept_losses[-1 - STALLS]
+        if stalls and kept_losses[-1] > task.limit:
             raise HopelessError(kept_losses)
-        if (epoch - best_epoch >= plan.patience).all() or not np.isfinite(losses[-1]):
+        if not np.isfinite(losses[-1]):
             break
-    members.average_unseen_categories(plan)
+        falls = (epoch - best_epoch >= plan.patience) & (epoch < starts)
+        starts[falls], ends[falls] = epoch, min(epoch + plan.cooldown(epoch), plan.epochs)
+        if (epoch >= ends).all():
+            break
+    weights = members.in_shape(best)
+    members.average_unseen_categories(weights, plan)
     return Trained(
-        members.in_shape(members.best),
-        members.outputs(plan.held_out, best=True),
+        weights,
+        best_outputs,
         best_epoch.tolist(),
         {"loss": losses, "validation_loss": validation_losses, "kept_loss": kept_losses},
     )

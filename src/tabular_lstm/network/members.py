@@ -1,9 +1,11 @@
-"""The members as one matrix of weights: a step of their training, and their outputs.
+"""The members' weights as one matrix: the steps of their training, and their outputs.
 
-All members are in one graph, and so their training is one.
+A graph holds `TOGETHER` members, whichever they are: making one for all takes longer, and what it
+computes does not fit the caches. Each core has some members' graph to itself.
 """
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import keras
@@ -11,13 +13,16 @@ import numpy as np
 import tensorflow as tf
 
 from tabular_lstm.network.build import LSTMEnsemble
+from tabular_lstm.network.member_training import Task
 from tabular_lstm.network.outputs import outputs_of
 from tabular_lstm.network.plan import Plan
-from tabular_lstm.parameters import Training
+from tabular_lstm.network.score import cores
+from tabular_lstm.parameters import Ensemble
 
+TOGETHER = 4
 GRADIENT_NORM = 1.0
 DECAYED = {"kernel", "recurrent"}
-# Rows and slots that outputs are computed of at once: 4,096 rows of up to 256 slots.
+# Rows and slots of a member that outputs are computed of at once: 4,096 rows of up to 256 slots.
 EVALUATED_AT_ONCE = 4096
 EVALUATED_SLOTS = 2**20
 # Values of the steps that are taken from the table, and given to TensorFlow, at once.
@@ -40,99 +45,95 @@ def _graph(function: Callable[..., Any], *specs: Any) -> Any:
 
 
 class Members:
-    """The members' weights as one matrix, (k, weights of a member), and what is done to them.
+    """Some members' weights as one matrix, (k, weights of a member), and what is done to them.
 
-    One matrix makes the optimizer a dozen operations whatever the layers are. `of_rows` are weights
-    too, those by which the rows count, (rows,), of mean 1; None where they count alike. `first` is
-    the number of the first of these members among all.
+    One matrix makes the optimizer a dozen operations whatever the layers are. What TensorFlow gets
+    of the table, and copies, are the rows of some steps.
 
-    What TensorFlow gets of the table, and copies, are the rows of some steps.
+    Args:
+        task: Of all members.
+        numbers: Of these members among all.
     """
 
-    def __init__(
-        self,
-        network: LSTMEnsemble,
-        sequences: np.ndarray,
-        targets: np.ndarray,
-        training: Training,
-        of_rows: np.ndarray | None = None,
-        first: int = 0,
-    ) -> None:
+    def __init__(self, task: Task, numbers: range) -> None:
+        options = Ensemble.model_validate(task.config["options"])
+        some = {"members": min(TOGETHER, len(numbers)), "frequency_scale": [1.0]}
         # The network's own variables stay as they are: `_member_outputs` gives its layers pieces of
         # the matrix in their place.
-        self.network, self.of = network, outputs_of(network.schema.task)
-        self.sequences = sequences
-        counts = [] if of_rows is None else [of_rows]
-        self.of_each = [np.asarray(values, np.float32) for values in (targets, *counts)]
-        # Each group of members has dropout of its own.
-        seeds = np.random.default_rng([training.seed, 2, first])
-        self.dropout_seed = int(seeds.integers(2**31)) if first else training.seed % 2**31
-        self.shapes = [weight.shape for weight in network.weights]
-        self.sizes = [int(np.prod(shape[1:])) for shape in self.shapes]
-        matrix = _matrix(network.get_weights())
-        decayed = [weight.path.split("/")[-1] in DECAYED for weight in network.weights]
-        self.decay = training.weight_decay * np.repeat(decayed, self.sizes).astype(np.float32)
-        self.weights, self.best = tf.Variable(matrix), tf.Variable(matrix)
-        self.mean, self.square = (tf.Variable(tf.zeros_like(matrix)) for _ in range(2))
-        self.step = tf.Variable(0)
-        members = len(matrix)
-        self._pass: Any = None
-        self._outputs = _graph(
-            self._member_outputs,
-            tf.TensorSpec(matrix.shape),
-            tf.TensorSpec((members, None, *sequences.shape[1:])),
+        self.network: LSTMEnsemble = LSTMEnsemble.from_config(
+            task.config | {"options": options.model_copy(update=some).model_dump()}
         )
+        self.of = outputs_of(self.network.schema.task)
+        self.sequences = task.sequences
+        counts = [] if task.weights is None else [task.weights]
+        self.of_each = [np.asarray(values, np.float32) for values in (task.targets, *counts)]
+        # Members that start a graph give their seed to the dropout of all in the graph.
+        self.seeds = [task.training.seed * (number + 1) % 2**31 for number in numbers]
+        chosen = slice(numbers.start, numbers.stop)
+        dropped = np.array([share for _, share in options.each], np.float32)
+        self.dropped = [dropped[chosen]] if dropped.any() else []
+        self.sizes = [int(np.prod(weight.shape[1:])) for weight in self.network.weights]
+        self.weights = _matrix([weight[chosen] for weight in task.initial])
+        self.mean, self.square = np.zeros_like(self.weights), np.zeros_like(self.weights)
+        self.step = 0
+        decayed = [weight.path.split("/")[-1] in DECAYED for weight in self.network.weights]
+        self.decay = task.training.weight_decay * np.repeat(decayed, self.sizes).astype(np.float32)
+        self._pass, self._outputs = self._graphs()
 
-    def train_epoch(self, batches: np.ndarray, rates: np.ndarray) -> float:
-        """Train on row numbers (steps, k, rows of a step), give the mean loss.
+    def train_epoch(
+        self,
+        places: np.ndarray,
+        batches: np.ndarray,
+        rates: np.ndarray,
+        held_out: Sequence[np.ndarray],
+    ) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Train some of the members, and let each give its outputs of rows of its own.
 
-        `rates` are the learning rates, float32 (steps,).
+        Args:
+            places: Of these members, int (m,).
+            batches: Row numbers, (steps, m, rows of a step).
+            rates: The learning rates, float32 (steps, m).
+            held_out: For each of them, the numbers of the rows that it gives its outputs of.
+
+        Returns:
+            Each one's mean loss in training, (m,), and outputs, (rows, o).
         """
-        steps, *of_step = batches.shape
-        slots = self.sequences.shape[1:]
-        if self._pass is None:
-            sequences = tf.TensorSpec((None, *of_step, *slots))
-            of_each = [tf.TensorSpec((None, *of_step)) for _ in self.of_each]
-            self._pass = _graph(
-                self._train_on, tf.TensorSpec(()), tf.TensorSpec((None,)), sequences, *of_each
-            )
-        at_once = max(1, TAKEN_VALUES // int(np.prod([*of_step, *slots])))
-        total = tf.constant(0.0)
-        for start in range(0, steps, at_once):
-            rows = batches[start : start + at_once]
-            taken = [values[rows] for values in (self.sequences, *self.of_each)]
-            of_steps = (rates[start : start + at_once], *taken)
-            total = self._pass(total, *map(tf.convert_to_tensor, of_steps))
-        return float(total * np.float32(1 / steps))
+        count = self.network.options.count
 
-    def outputs(self, rows_of: Sequence[np.ndarray], best: bool = False) -> list[np.ndarray]:
-        """Give each member's outputs of rows of its own, with its present or its best weights."""
-        slots = int(np.prod(self.sequences.shape[1:]))
-        at_once = max(1, min(EVALUATED_AT_ONCE, EVALUATED_SLOTS // slots))
-        longest = max(map(len, rows_of))
-        rows = np.stack([np.pad(part, (0, longest - len(part)), "edge") for part in rows_of])
-        weights = tf.convert_to_tensor(self.best if best else self.weights)
-        blocks = (rows[:, start : start + at_once] for start in range(0, longest, at_once))
-        taken = (tf.convert_to_tensor(self.sequences[block]) for block in blocks)
-        outputs = np.concatenate([self._outputs(weights, one).numpy() for one in taken], 1)
-        return [z[: len(part)] for z, part in zip(outputs, rows_of, strict=True)]
+        def work(start: int) -> tuple[np.ndarray, list[np.ndarray]]:
+            some = slice(start, start + count)
+            # A graph that is not full has its first members again.
+            which = np.resize(np.arange(len(places))[some], count)
+            state, losses = self._train(places[which], batches[:, which], rates[:, which])
+            outputs = self._outputs_of(state[0], held_out[some])
+            for matrix, trained in zip(self._matrices, state, strict=True):
+                matrix[places[some]] = trained.numpy()[: len(outputs)]
+            return losses[: len(outputs)], outputs
 
-    def keep(self, members: np.ndarray) -> None:
-        """Keep the present weights of some members, bool (k,), as their best."""
-        self.best.assign(tf.where(tf.constant(members)[:, None], self.weights, self.best))
+        with ThreadPoolExecutor(cores()) as pool:
+            done = [*pool.map(work, range(0, len(places), count))]
+        self.step += len(batches)
+        losses, outputs = zip(*done, strict=True)
+        return np.concatenate(losses), [one for some in outputs for one in some]
 
-    def in_shape(self, matrix: Any) -> list[np.ndarray]:
+    def in_shape(self, matrix: np.ndarray) -> list[np.ndarray]:
         """Give such a matrix in the order and the shapes of the network's weights."""
-        pieces = np.split(matrix.numpy(), np.cumsum(self.sizes)[:-1], 1)
-        return [piece.reshape(shape) for piece, shape in zip(pieces, self.shapes, strict=True)]
+        pieces = np.split(matrix, np.cumsum(self.sizes)[:-1], 1)
+        shapes = [weight.shape[1:] for weight in self.network.weights]
+        return [
+            piece.reshape(len(matrix), *shape) for piece, shape in zip(pieces, shapes, strict=True)
+        ]
 
-    def average_unseen_categories(self, plan: Plan) -> None:
+    def average_unseen_categories(self, weights: list[np.ndarray], plan: Plan) -> None:
         """Give each category that none of a member's rows has the mean vector of these rows.
 
         Untrained, it would keep its random initial vector.
+
+        Args:
+            weights: Of these members, in the order of the network's; changed in place.
+            plan: Of these members.
         """
         embed, of = self.network.embed, self.network.embed.slots
-        weights = self.in_shape(self.best)
         vectors = weights[[w is embed.vectors for w in self.network.weights].index(True)]
         table = self.sequences.reshape(len(self.sequences), -1)
         for which, slot in enumerate(of.categorical):
@@ -144,60 +145,110 @@ class Members:
                 seen = np.bincount(index[among], counts, end - start)
                 of_feature = member[start:end]
                 of_feature[seen == 0] = np.average(of_feature, axis=0, weights=seen)
-        self.best.assign(_matrix(weights))
 
-    def _member_outputs(self, weights: Any, sequences: Any, dropout_seed: Any = None) -> Any:
+    def _graphs(self) -> tuple[Any, Any]:
+        """Make the graph of some steps, see `_train_on`, and that of outputs."""
+        count, slots = self.network.options.count, self.sequences.shape[1:]
+        matrix = tf.TensorSpec((count, self.weights.shape[1]))
+        outputs = _graph(self._member_outputs, matrix, tf.TensorSpec((count, None, *slots)))
+        steps = _graph(
+            self._train_on,
+            tf.TensorSpec((2,), tf.int32),
+            tf.TensorSpec((count,)),
+            [matrix] * len(self._matrices),
+            [tf.TensorSpec((count,)) for _ in self.dropped],
+            tf.TensorSpec((None, count)),
+            tf.TensorSpec((None, count, None, *slots)),
+            *[tf.TensorSpec((None, count, None)) for _ in self.of_each],
+        )
+        return steps, outputs
+
+    @property
+    def _matrices(self) -> tuple[np.ndarray, ...]:
+        """What a step changes of members: their weights, and of AdamW two means."""
+        return self.weights, self.mean, self.square
+
+    def _train(
+        self, places: np.ndarray, batches: np.ndarray, rates: np.ndarray
+    ) -> tuple[list[Any], np.ndarray]:
+        """Train the members of one graph: give what becomes of `_matrices`, and losses (k,)."""
+        of_step = np.prod([*batches.shape[1:], *self.sequences.shape[1:]])
+        at_once = max(1, TAKEN_VALUES // int(of_step))
+        dropped = [tf.constant(share[places]) for share in self.dropped]
+        state = [tf.constant(matrix[places]) for matrix in self._matrices]
+        losses = tf.zeros(len(places))
+        for start in range(0, len(batches), at_once):
+            rows = batches[start : start + at_once]
+            taken = [values[rows] for values in (self.sequences, *self.of_each)]
+            seed = tf.constant([self.seeds[places[0]], self.step + start], tf.int32)
+            of_steps = map(tf.constant, (rates[start : start + at_once], *taken))
+            state, losses = self._pass(seed, losses, state, dropped, *of_steps)
+        return state, losses.numpy() / len(batches)
+
+    def _outputs_of(self, weights: Any, rows_of: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Give the outputs of the first members of a graph, each of rows of its own."""
+        slots = int(np.prod(self.sequences.shape[1:]))
+        at_once = max(1, min(EVALUATED_AT_ONCE, EVALUATED_SLOTS // slots))
+        longest = max(map(len, rows_of))
+        padded = [np.pad(part, (0, longest - len(part)), "edge") for part in rows_of]
+        rows = np.stack(padded + padded[:1] * (len(weights) - len(padded)))
+        blocks = (rows[:, start : start + at_once] for start in range(0, longest, at_once))
+        taken = (tf.constant(self.sequences[block]) for block in blocks)
+        outputs = np.concatenate([self._outputs(weights, one).numpy() for one in taken], 1)
+        return [z[: len(part)] for z, part in zip(outputs, rows_of, strict=False)]
+
+    def _member_outputs(self, weights: Any, sequences: Any, *dropout: Any) -> Any:
         pieces = tf.split(weights, self.sizes, 1)
         given = [
             (variable, tf.reshape(piece, variable.shape))
             for variable, piece in zip(self.network.weights, pieces, strict=True)
         ]
         with keras.StatelessScope(state_mapping=given):
-            return self.network.member_outputs(sequences, dropout_seed)
+            return self.network.member_outputs(sequences, *dropout)
 
-    def _train_on(self, total: Any, *of_steps: Any) -> Any:
-        """Take the steps that rows are given of, and add their losses to the total."""
+    def _train_on(self, seed: Any, losses: Any, state: Any, dropped: Any, *of_steps: Any) -> Any:
+        """Take the steps that rows are given of, and add their losses to those of before."""
         steps = tf.shape(of_steps[0])[0]
-        _, total = tf.while_loop(
-            lambda place, _: place < steps,
-            lambda place, total: (
-                place + 1,
-                total + self._train_step(*(values[place] for values in of_steps)),
-            ),
-            (0, total),
+
+        def step(place: Any, losses: Any, *state: Any) -> tuple[Any, ...]:
+            rate, *rows = (values[place] for values in of_steps)
+            at = seed + tf.stack([0, place])
+            changed, loss = self._step(at, state, (at, *dropped), rate, *rows)
+            return place + 1, losses + loss, *changed
+
+        _, losses, *state = tf.while_loop(
+            lambda place, *_: place < steps, step, (0, losses, *state)
         )
-        return total
+        return state, losses
 
-    def _train_step(self, rate: Any, sequences: Any, targets: Any, of_rows: Any = None) -> Any:
-        seed = tf.stack([self.dropout_seed, self.step])
-        with tf.GradientTape() as tape:
-            outputs = self._member_outputs(self.weights, sequences, seed)
-            losses = self.of.tensor_losses(tf, targets, outputs)
-            if of_rows is not None:
-                losses *= of_rows
-            loss = tf.reduce_mean(losses, 1)
-        self._update(tape.gradient(loss, self.weights), rate)
-        return tf.reduce_mean(loss)
-
-    def _update(self, gradient: Any, rate: Any) -> None:
+    def _step(
+        self,
+        seed: Any,
+        state: Any,
+        dropout: Any,
+        rate: Any,
+        sequences: Any,
+        targets: Any,
+        of_rows: Any = None,
+    ) -> Any:
         """Take a step of AdamW, the gradient of each member clipped to norm 1.
 
         Source: Loshchilov and Hutter, "Decoupled Weight Decay Regularization", ICLR 2019.
         """
+        weights, mean, square = state
+        with tf.GradientTape() as tape:
+            tape.watch(weights)
+            outputs = self._member_outputs(weights, sequences, *dropout)
+            losses = self.of.tensor_losses(tf, targets, outputs)
+            if of_rows is not None:
+                losses *= of_rows
+            loss = tf.reduce_mean(losses, 1)
+        gradient = tape.gradient(loss, weights)
         norm = tf.norm(gradient, axis=1, keepdims=True)
         gradient *= GRADIENT_NORM / tf.maximum(norm, GRADIENT_NORM)
-        step = tf.cast(self.step.assign_add(1), tf.float32)
-        self.weights.assign_sub(rate * self.decay * self.weights)
-        # One pass over the weights in place of a dozen.
-        tf.raw_ops.ResourceApplyAdam(
-            var=self.weights.handle,
-            m=self.mean.handle,
-            v=self.square.handle,
-            beta1_power=0.9**step,
-            beta2_power=0.999**step,
-            lr=rate,
-            beta1=0.9,
-            beta2=0.999,
-            epsilon=1e-8,
-            grad=gradient,
-        )
+        step = tf.cast(seed[1] + 1, tf.float32)
+        mean = 0.9 * mean + 0.1 * gradient
+        square = 0.999 * square + 0.001 * gradient * gradient
+        unbiased = tf.sqrt(1 - 0.999**step) / (1 - 0.9**step)
+        change = unbiased * mean / (tf.sqrt(square) + 1e-8) + self.decay * weights
+        return (weights - rate[:, None] * change, mean, square), loss

@@ -2,6 +2,7 @@
 
 import heapq
 import logging
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -13,6 +14,10 @@ from tabular_lstm.parameters import Training
 logger = logging.getLogger(__name__)
 
 FOLDS = 8
+# A cooldown takes as long as that share of the epochs before, and at least so many epochs.
+COOLDOWN = 0.3
+COOLDOWN_EPOCHS = 4
+PATIENCE = 6
 # Of more rows than that, an epoch and the folds have as many as of so many.
 MANY_ROWS = 2_000_000
 
@@ -30,7 +35,7 @@ class Plan:
     batch: int  # rows of a batch
     steps: int  # steps of the optimizer in an epoch
     epochs: int  # passes over the rows, at most
-    patience: int  # epochs without progress before a member stops
+    patience: int  # epochs without progress before a member's learning rate falls
     rate: float  # the highest learning rate
     seed: int  # of the order of the rows
     first: int = 0  # number of the first of these members among all
@@ -63,18 +68,27 @@ class Plan:
                 order[:] = rng.choice(rows, used, False) if many else rng.permutation(rows)[:used]
             yield orders.reshape(-1, self.steps, self.batch).swapaxes(0, 1)
 
-    def rates(self, epoch: int) -> np.ndarray:
-        """Give the learning rates of the steps of an epoch, counted from 1: float32 (steps,).
+    @property
+    def last_start(self) -> int:
+        """The epoch after which a cooldown starts at the latest, to end in the last one."""
+        return max(0, min(int(self.epochs / (1 + COOLDOWN)), self.epochs - COOLDOWN_EPOCHS))
 
-        They are `rate` for the first half of all steps, in which members of few rows stop, and
-        fall to 0 along half a cosine in the second one.
+    def cooldown(self, epoch: int) -> int:
+        """Say how many epochs a cooldown takes that starts after this one."""
+        return max(COOLDOWN_EPOCHS, math.ceil(COOLDOWN * epoch))
+
+    def rates(self, epoch: int, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+        """Give the learning rates of the steps of an epoch, counted from 1: float32 (steps, k).
+
+        Each member's is `rate` until the end of the epoch in which its cooldown `starts`, and falls
+        from there to 0 at the end of the epoch in which the cooldown `ends`, both (k,).
 
         Source: Hägele et al., "Scaling Laws and Compute-Optimal Training Beyond Fixed Training
-        Durations", NeurIPS 2024, but for the shape of the fall.
+        Durations", NeurIPS 2024.
         """
-        steps = (epoch - 1) * self.steps + np.arange(self.steps)
-        share = np.clip(2 * steps / (self.epochs * self.steps) - 1, 0, 1)
-        return (self.rate * (1 + np.cos(np.pi * share)) / 2).astype(np.float32)
+        passed = epoch - 1 + np.arange(self.steps)[:, None] / self.steps
+        left = np.clip((ends - passed) / (ends - starts), 0, 1)
+        return np.asarray(self.rate * left, np.float32)
 
 
 def draw_by_class(
@@ -151,7 +165,7 @@ def plan_training(
         batch=batch,
         steps=passed // batch,
         epochs=limit,
-        patience=training.patience or min(20, limit),
+        patience=training.patience or PATIENCE,
         rate=speed * training.learning_rate * (batch / 32) ** 0.5,
         seed=training.seed,
     )

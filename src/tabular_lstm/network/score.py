@@ -96,7 +96,7 @@ def score(
         outputs[block] = forward(np.ascontiguousarray(slots[block].T))
 
     # The blocks are the threads' work; BLAS' own threads would get in their way.
-    with _blas().limit(limits=1), ThreadPoolExecutor(_threads()) as threads:
+    with _blas().limit(limits=1), ThreadPoolExecutor(cores()) as threads:
         list(threads.map(fill, blocks))
     return _predictions(scorer, outputs, coverage)
 
@@ -124,7 +124,7 @@ def score_changed(
     rows = len(sequences)
     slots = np.ascontiguousarray(sequences.reshape(rows, -1).T)
     dtype = np.float64 if slots.size <= FEW_VALUES else np.float32
-    with _blas().limit(limits=1), ThreadPoolExecutor(_threads()) as threads:
+    with _blas().limit(limits=1), ThreadPoolExecutor(cores()) as threads:
         outputs = forward_of(scorer, dtype).changed(slots)
         for changed in threads.map(lambda change: outputs(*change), changes):
             yield _predictions(scorer, changed)
@@ -209,7 +209,7 @@ def _effects_of_slots(
             without = _predictions(scorer, without_each(np.ascontiguousarray(slots[block].T)))
             effects[:, block] = _of(column[block], predicted[block] - without)
 
-        with ThreadPoolExecutor(_threads()) as threads:
+        with ThreadPoolExecutor(cores()) as threads:
             values = scorer.outputs * slots.shape[1]
             list(threads.map(fill, cut(values, rows, BLOCK, LEAST_BLOCK)))
         return effects
@@ -229,7 +229,7 @@ def _of(column: np.ndarray, moved: np.ndarray) -> np.ndarray:
     return np.asarray(moved.reshape(len(moved), len(rows), -1)[:, rows, column])
 
 
-def _threads() -> int:
+def cores() -> int:
     """Say how many threads to use: one a core, or what OMP_NUM_THREADS bounds a worker to."""
     given = os.environ.get("OMP_NUM_THREADS", "")
     return int(given) if given.isdigit() and int(given) else os.cpu_count() or 1
