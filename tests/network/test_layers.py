@@ -11,7 +11,7 @@ import tensorflow as tf
 from tabular_lstm.network import layers
 from tabular_lstm.network.layers import Embed, ReadOut, Recur
 from tabular_lstm.parameters import Ensemble
-from tests.helpers.networks import schema_of
+from tests.helpers.networks import schema_of, sequences_of
 
 MEMBERS = 3
 DIMENSIONS = 5
@@ -138,16 +138,39 @@ def test_a_padded_slot_gives_zeros_whatever_is_in_it(categories: list[int], valu
     np.testing.assert_array_equal(measured, expected)
 
 
+def test_the_gradient_of_numbers_is_that_of_their_formula() -> None:
+    layer = Embed(schema_of(4, 2), Ensemble(members=2, frequency_scale=[1.0]))
+    layer = with_random_weights(layer, 0.5)
+    sequences = sequences_of(schema_of(4, 2), rows=9, missing=0.2)[None]
+    values = [weight.value for weight in layer.weights[:3]]
+    numbers = sequences.reshape(1, 9, 4).swapaxes(1, 2)
+    z = (numbers - layer.slots.center) * layer.slots.scale
+    missing = np.isnan(z)[..., None]
+    z = np.nan_to_num(np.clip(z, -5, 5))[..., None]
+    with tf.GradientTape(persistent=True) as tape:
+        total = tf.reduce_sum(layer(sequences) ** 2)
+        frequency, kernel, bias = map(tf.convert_to_tensor, values)
+        angle = 2 * np.pi * z * frequency
+        others = np.repeat(np.concatenate([z, missing], -1), 2, 0).astype(np.float32)
+        waves = tf.concat([tf.cos(angle), tf.sin(angle), others], -1)
+        expected = tf.reduce_sum(tf.nn.relu(waves @ kernel + bias) ** 2)
+    for one, other in zip(
+        tape.gradient(total, values), tape.gradient(expected, values), strict=True
+    ):
+        np.testing.assert_allclose(one, tf.convert_to_tensor(other), rtol=1e-3, atol=1e-3)
+
+
 # Features dropped
 
 
 def features_kept(seed: tuple[int, int], rows: int = 4000) -> np.ndarray:
     """Which features of each row are left in training, (k, rows, S), each vector's mean."""
-    options = Ensemble(members=2, frequency_scale=[0.1, 1.0], feature_dropout=[0.0, 0.25])
-    layer = Embed(schema_of(5, 2), options)
-    layer.set_weights([np.full(w.shape, float(w.name == "bias")) for w in layer.weights])
-    sequences = np.zeros((1, rows, 3, 2), np.float32)
-    vectors = layer(sequences, tf.constant(seed)).numpy().reshape(4, 3, rows, 2, -1)
+    layer = Embed(schema_of(5, 2, names=(3,)), Ensemble(members=4, frequency_scale=[1.0]))
+    layer.set_weights(
+        [np.full(w.shape, float(w.name in ("bias", "vectors"))) for w in layer.weights]
+    )
+    sequences, shares = np.zeros((1, rows, 3, 2), np.float32), tf.constant([0.0, 0.0, 0.25, 0.25])
+    vectors = layer(sequences, tf.constant(seed), shares).numpy().reshape(4, 3, rows, 2, -1)
     assert (vectors.min(-1) == vectors.max(-1)).all()
     return np.asarray(vectors.mean(-1).transpose(0, 2, 1, 3).reshape(4, rows, 6))
 

@@ -157,9 +157,9 @@ def test_a_group_drops_the_features_of_its_kinds() -> None:
         return [group.weights[1] for group in groups]
 
     none, of_second = trained([0.0, 0.0]), trained([0.0, 0.5])
-    np.testing.assert_array_equal(of_second[0], none[0])
+    np.testing.assert_allclose(of_second[0], none[0], atol=1e-5)
     for member in range(2):
-        assert (of_second[1][member] != none[1][member]).any()
+        assert np.abs(of_second[1][member] - none[1][member]).max() > 1e-3
 
 
 def test_the_same_groups_give_the_same_bits_in_whatever_order_they_are_done() -> None:

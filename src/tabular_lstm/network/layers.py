@@ -21,6 +21,8 @@ from tabular_lstm.rows.schema import Schema
 
 # What comes between the values and the vectors of so many features at once fits the caches.
 BLOCK = 64
+# What is added to the sums of a dropped feature before their ReLU, which makes them 0.
+FAR = 1e30
 # Inputs of a step from which the LSTM gets them multiplied by its kernels already.
 WIDE = 256
 
@@ -64,55 +66,87 @@ class Embed(keras.layers.Layer):  # type: ignore[misc]
         of = self.slots
         values = tf.reshape(sequences, (*keras.ops.shape(sequences)[:2], len(of.places)))
         values = tf.transpose(values, [0, 2, 1])
-        parts = []
+        rows, parts = tf.shape(values)[2], []
+        kernel, bias, vectors = self.kernel, self.bias, self.vectors
+        if dropout_seed is None or dropped is None:
+            of_numbers = of_categories = None
+        else:
+            # ReLU(c · x) is c · ReLU(x): that what is kept counts for more is in its weights.
+            more = 1 / (1 - dropped)[:, None, None]
+            kernel, bias, vectors = kernel * more[..., None], bias * more[..., None], vectors * more
+            counts = [len(of.numeric), len(of.categorical)]
+            # Another seed than the read-out's, whose draws would be the same.
+            seed = tf.random.fold_in(dropout_seed, 1)
+            drawn = tf.random.stateless_uniform((self.members, sum(counts), rows), seed)
+            of_numbers, of_categories = tf.split(drawn < dropped[:, None, None], counts, 1)
         if len(of.numeric):
-            parts += self._numbers(_take(values, of.numeric))
+            numbers = _take(values, of.numeric)
+            parts += self._numbers(numbers, (self.frequency, kernel, bias), of_numbers)
         if len(of.categorical):
-            parts.append(self._categories(_take(values, of.categorical)))
+            parts.append(self._categories(_take(values, of.categorical), vectors, of_categories))
         if self.padded:
             parts.append(tf.zeros_like(parts[0][:, :1]))
-        vectors = _take(tf.concat(parts, 1), of.places)
-        rows = tf.shape(vectors)[2]
-        if dropout_seed is not None and dropped is not None:
-            vectors *= self._kept(rows, dropout_seed, dropped[:, None, None, None])
+        embedded = _take(tf.concat(parts, 1), of.places)
         shape = (self.members, of.steps, of.features_per_step, rows, self.dimensions)
-        by_step = tf.transpose(tf.reshape(vectors, shape), [0, 1, 3, 2, 4])
+        by_step = tf.transpose(tf.reshape(embedded, shape), [0, 1, 3, 2, 4])
         return tf.reshape(by_step, (*shape[:2], rows, of.features_per_step * self.dimensions))
 
-    def _kept(self, rows: Any, seed: Any, dropped: Any) -> Any:
-        """Draw which features of each row are kept: (k, S, n, 1), 0 or 1 / share kept."""
-        # Another seed than the read-out's, whose draws would be the same.
-        shape = (self.members, len(self.slots.places), rows, 1)
-        drawn = tf.random.stateless_uniform(shape, tf.random.fold_in(seed, 1))
-        return tf.cast(drawn >= dropped, tf.float32) / (1 - dropped)
-
-    def _numbers(self, values: Any) -> list[Any]:
+    def _numbers(self, values: Any, weights: Any, dropped: Any) -> list[Any]:
         """Give the vectors of each block of features."""
+        if values.shape[0] != self.members:
+            values = tf.repeat(values, self.members, 0)
         features = len(self.slots.numeric)
         sizes = [min(BLOCK, features - start) for start in range(0, features, BLOCK)]
         z = tf.clip_by_value((values - self.slots.center) * self.slots.scale, -CLIP, CLIP)
-        # Split, not sliced: the gradient of a slice is a tensor of zeros for each one.
-        blocks = (tf.split(part, sizes, 1) for part in (z, self.frequency, self.kernel, self.bias))
-        return [self._block(*block) for block in zip(*blocks, strict=True)]
-
-    def _block(self, z: Any, frequency: Any, kernel: Any, bias: Any) -> Any:
         missing = tf.math.is_nan(z)
         z = tf.where(missing, 0.0, z)
-        angle = z[..., None] * (2 * np.pi * frequency)
-        values = tf.stack([z, tf.cast(missing, z.dtype)], -1)
-        if values.shape[0] != self.members:
-            values = tf.repeat(values, self.members, 0)
-        waves = tf.concat([tf.cos(angle), tf.sin(angle), values], -1)
-        return tf.nn.relu(tf.matmul(waves, kernel) + bias)
+        # As many rows as `_block` adds to the kernel.
+        others = [z, tf.cast(missing, z.dtype), tf.ones_like(z)]
+        if dropped is not None:
+            others.append(tf.where(dropped, -FAR, 0.0))
+        # Split, not sliced: the gradient of a slice is a tensor of zeros for each one.
+        parts = (others[0], tf.stack(others, 2), *weights)
+        blocks = (tf.split(part, sizes, 1) for part in parts)
+        return [_block(*block) for block in zip(*blocks, strict=True)]
 
-    def _categories(self, values: Any) -> Any:
+    def _categories(self, values: Any, vectors: Any, dropped: Any) -> Any:
         unknown = tf.constant(self.slots.unknown[:, None], tf.float32)
         known = (values >= 0) & (values < unknown)
         place = tf.where(tf.math.is_nan(values), unknown + 1, tf.where(known, values, unknown))
         index = tf.cast(place, tf.int32) + tf.constant(self.slots.offsets[:-1, None], tf.int32)
+        if dropped is not None:
+            index = tf.where(dropped, vectors.shape[1], index)
+            vectors = tf.concat([vectors, tf.zeros_like(vectors[:, :1])], 1)
         if index.shape[0] == 1:
-            return tf.gather(self.vectors, index[0], axis=1)
-        return tf.gather(self.vectors, index, batch_dims=1)
+            return tf.gather(vectors, index[0], axis=1)
+        return tf.gather(vectors, index, batch_dims=1)
+
+
+@tf.custom_gradient  # type: ignore[untyped-decorator]
+def _block(z: Any, others: Any, frequency: Any, kernel: Any, bias: Any) -> Any:
+    """Give the vectors, (k, s, n, d), of numbers, (k, s, n), and of what stands beside their waves.
+
+    TensorFlow's own gradient computes the waves again, and the gradient of each of them. The one of
+    a frequency needs only what the vectors' gradient, times z, has in common with the waves.
+    """
+    f = frequency.shape[-1]
+    turns = tf.linalg.matrix_transpose(2 * np.pi * frequency)
+    angle = turns * z[:, :, None]
+    waves = tf.concat([tf.cos(angle), tf.sin(angle), others], 2)
+    rest = [tf.ones_like(bias)] * (others.shape[2] - 3)
+    vectors = tf.nn.relu(tf.matmul(waves, tf.concat([kernel, bias, *rest], 2), transpose_a=True))
+
+    def gradient(of_vectors: Any) -> Any:
+        changed = tf.raw_ops.ReluGrad(gradients=of_vectors, features=vectors)
+        both = tf.matmul(waves, tf.concat([changed, changed * z[..., None]], -1))
+        of_kernel, by_z = tf.split(both, 2, -1)
+        of_kernel, of_bias, _ = tf.split(of_kernel, [2 * f + 2, 1, len(rest)], 2)
+        by_cosine, by_sine, _ = tf.split(by_z, [f, f, both.shape[2] - 2 * f], 2)
+        cosine, sine, _ = tf.split(kernel, [f, f, 2], 2)
+        of_frequency = tf.reduce_sum(sine * by_cosine - cosine * by_sine, -1)[:, :, None]
+        return None, None, 2 * np.pi * of_frequency, of_kernel, of_bias
+
+    return vectors, gradient
 
 
 def _take(slots: Any, places: np.ndarray) -> Any:
