@@ -29,7 +29,7 @@ from sklearn.model_selection import StratifiedKFold
 from tables import markdown
 
 from tabular_lstm.engine import one_by_one
-from tabular_lstm.network.plan import epochs
+from tabular_lstm.network.member_training import STALLS
 from tabular_lstm.parameters import Network, Reshaping, Task, Training, Tuning, with_values
 from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.schema import Schema
@@ -123,13 +123,10 @@ def replayed(task: TrialTask, trials: Sequence[Trial]) -> list[Any]:
     Returns:
         Of each the trials given up, the epochs of all, and the lowest log loss of the others.
     """
-    rows = task.train_set
-    patience = min(20, epochs(len(rows.labels), rows.sequences[0].size))
-    waits = max(1, patience // 3)
 
     def stalls(ended: Sequence[Outcome], losses: Sequence[float], place: int) -> bool:
         above = losses[place] > limit_of(task, Tuning(), ended)
-        return above and place >= waits and losses[place] >= losses[place - waits]
+        return above and place >= STALLS and losses[place] >= losses[place - STALLS]
 
     def is_behind(ended: Sequence[Outcome], losses: Sequence[float], place: int) -> bool:
         others = [outcome.losses for outcome in ended if outcome.end == "complete"]
