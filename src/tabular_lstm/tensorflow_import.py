@@ -1,9 +1,6 @@
-"""TensorFlow imported as this package needs it.
+"""TensorFlow imported without its notes on absent GPUs.
 
-- Without its notes on absent GPUs. It writes them before its log level counts, and they would open
-  every cron mail.
-- With an allocator that keeps memory for the next step. The C library's gives it back to the
-  system, and to have it again takes up to two fifths of a step.
+It writes them before its log level counts, and they would open every cron mail.
 """
 
 import importlib
@@ -15,7 +12,6 @@ def import_tensorflow() -> None:
     """Import TensorFlow; what is written to file descriptor 2 meanwhile is dropped."""
     if "tensorflow" in sys.modules:
         return
-    os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "true")
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     try:
