@@ -9,6 +9,7 @@ that of a process of its own.
 
 import subprocess
 import sys
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -32,11 +33,14 @@ PHASES: tuple[tuple[Any, str, str], ...] = (
     (members.Members, "__init__", "building"),
     (members, "_graph", "tracing"),
     (members.Members, "train_epoch", "steps"),
-    (members.Members, "outputs", "evaluation"),
     (member_training, "fold_losses", "losses"),
-    (members.Members, "keep", "keeping"),
     (fit, "_calibrated", "calibration"),
 )
+# What threads do at once in the steps, as which phase: each gets its share of the steps' seconds by
+# the time that it took in all threads. In its first call TensorFlow optimizes a graph.
+INSIDE = (("_train", "steps"), ("_outputs_of", "evaluation"))
+FIRST_CALL = "tracing"
+ALL_PHASES = (*dict.fromkeys(phase for *_, phase in PHASES), "evaluation", "batches", "rest")
 
 
 class Watch:
@@ -47,12 +51,14 @@ class Watch:
         self.phases, self.since = ["rest"], clocks()
         for owner, name, phase in PHASES:
             setattr(owner, name, self.watched(phase, getattr(owner, name)))
+        self.inside: list[tuple[str, float]] = []
+        for name, phase in INSIDE:
+            setattr(members.Members, name, self.in_threads(phase, getattr(members.Members, name)))
         graph, batches = members._graph, plan.Plan.batches
 
         def graph_and_first_call(*of_graph: Any) -> Callable[..., Any]:
-            # In its first call TensorFlow optimizes a graph.
             made = graph(*of_graph)
-            first = iter([self.watched("tracing", made)])
+            first = iter([self.in_threads(FIRST_CALL, made)])
 
             def call(*arguments: Any) -> Any:
                 return next(first, made)(*arguments)
@@ -90,6 +96,32 @@ class Watch:
 
         return call
 
+    def in_threads(self, phase: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Give a function, called by several threads, whose seconds are noted."""
+
+        def call(*arguments: Any) -> Any:
+            began = time.perf_counter()
+            try:
+                return function(*arguments)
+            finally:
+                self.inside.append((phase, time.perf_counter() - began))
+
+        return call
+
+    def finish(self) -> np.ndarray:
+        """Share the steps' seconds out, and give the fit's."""
+        self.charge()
+        took: dict[str, float] = defaultdict(float)
+        for phase, seconds in self.inside:
+            took[phase] += seconds
+        whole, steps = took["steps"] + took["evaluation"], self.spent["steps"].copy()
+        for phase in ("evaluation", FIRST_CALL):
+            share = steps * took[phase] / whole
+            self.spent[phase] += share
+            self.spent["steps"] -= share
+        seconds_of_fit: np.ndarray = np.sum([*self.spent.values()], axis=0)
+        return seconds_of_fit
+
 
 def main(names: list[str]) -> None:
     """Print a table of the sets."""
@@ -104,9 +136,9 @@ def main(names: list[str]) -> None:
         rows, labels = rows_of(data)
         watch.charge()
         watch.spent.clear()
+        watch.inside.clear()
         model = LSTMClassifier(random_state=0).fit(rows, labels)
-        watch.charge()
-        whole = np.sum([*watch.spent.values()], axis=0)
+        whole = watch.finish()
         history = model.history_
         table.append(
             {
@@ -114,7 +146,7 @@ def main(names: list[str]) -> None:
                 "fit": f"{whole[0]:.2f} s ({whole[1]:.2f})",
                 **{
                     phase: f"{watch.spent[phase][0]:.2f} ({watch.spent[phase][1]:.2f})"
-                    for phase in (*dict.fromkeys(phase for *_, phase in PHASES), "batches", "rest")
+                    for phase in ALL_PHASES
                 },
                 "epochs": len(history["loss"]),
                 "best": history["best_epoch"],

@@ -5,9 +5,9 @@ import logging
 import os
 from typing import Any
 
-# Set before TensorFlow is imported: its messages, and oneDNN's reordering, without which the same
-# training gives the same bits on more machines. And its own allocator, which keeps memory for the
-# next step: to have it of the system again takes up to two fifths of a step.
+# Set before TensorFlow is imported: its messages; oneDNN's reordering, without which the same
+# training gives the same bits on more machines; and an allocator that keeps memory for a next step.
+# The C library's gives it back to the system: to have it again takes up to two fifths of a step.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "true")

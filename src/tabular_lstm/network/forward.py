@@ -13,6 +13,8 @@ from tabular_lstm.network.scorer import RecurWeights, Scorer
 BLOCK = 512
 BLOCK_SLOTS = 2**15
 LEAST_BLOCK = 32
+# Numeric slots that are computed at once: what is kept of each is several times its vectors.
+NUMBERS = 64
 
 
 @lru_cache(maxsize=4)
@@ -109,8 +111,9 @@ class Forward:
         """(slots, n) to (k, T, F·d, n)."""
         of, rows = self.slots, values.shape[1]
         vectors = np.zeros((self.members, len(values), self.dimensions, rows), self.dtype)
-        if len(of.numeric):
-            vectors[:, of.numeric] = self._numbers(values[of.numeric], slice(None))
+        for start in range(0, len(of.numeric), NUMBERS):
+            which = slice(start, start + NUMBERS)
+            vectors[:, of.numeric[which]] = self._numbers(values[of.numeric[which]], which)
         if len(of.categorical):
             index = of.category_index(values[of.categorical])
             vectors[:, of.categorical] = self.vectors[:, :, index].swapaxes(1, 2)
