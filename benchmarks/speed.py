@@ -51,7 +51,7 @@ TWO = Task.of_classes((0, 1))
 TASKS = {"two classes": TWO, "three": Task.of_classes((0, 1, 2)), "a number": Task(kind=NUMBER)}
 SCORED_ROWS = 1_000_000
 GROWTH = ((1_000, 8), (10_000, 8), (100_000, 8), (1_000_000, 8), (1_000, 5_000))
-TEST_ROWS = 10_000
+TEST_VALUES = 1_000_000
 
 
 def pima() -> tuple[pd.DataFrame, np.ndarray]:
@@ -212,7 +212,7 @@ def measure_growth() -> None:
 
 def grow(count: int, features: int) -> None:
     """Fit and score such a table; print what it took as JSON."""
-    test, test_labels, chances = synthetic(TEST_ROWS, features, seed=0)
+    test, test_labels, chances = synthetic(min(10_000, TEST_VALUES // features), features, seed=0)
     rows, labels, _ = synthetic(count, features, seed=1)
     LSTMClassifier(members=1, epochs=1).fit(rows[:100, :8], labels[:100])  # import TensorFlow
     before = peak_megabytes()
