@@ -45,9 +45,7 @@ class Trained:
 
 
 # The share of the members with no progress from which on the others are not waited for.
-QUORUM = 0.875
-# A member that has learned for long waits longer: that share of the epochs until its best one.
-PATIENCE_GROWS = 0.4
+QUORUM = 0.8
 # Epochs without progress after which a training may be given up.
 STALLS = 6
 
@@ -135,7 +133,7 @@ def train_members(members: Any, plan: Plan, task: Task) -> Trained:
             raise HopelessError(kept_losses)
         if not np.isfinite(losses[-1]):
             break
-        patience = np.maximum(plan.patience, PATIENCE_GROWS * best_epoch)
+        patience = np.maximum(plan.patience, members.of.waits * best_epoch)
         waits = (epoch - best_epoch >= patience) | (epoch > starts)
         # The last few would have a graph's time each, and add little to the mean.
         falls = (waits | (waits.mean() >= QUORUM)) & (epoch < starts)

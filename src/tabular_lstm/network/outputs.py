@@ -76,6 +76,7 @@ class Outputs:
     loss = "log_loss"  # by which epochs and kinds are told apart
     predicted = "probability"  # what a row is given
     speed = 1  # times the learning rate, for fewer epochs
+    waits = 0.5  # times the epochs until the best one, at least, before a member stops
 
     def targets(self, labels: np.ndarray, schema: Schema) -> np.ndarray:
         """Give the labels as they are learned: float32 (rows,)."""
@@ -199,6 +200,7 @@ class _OfNumber(Outputs):
 
     loss, predicted = "quantile_loss", "prediction"
     speed = 2
+    waits = 0.8
 
     def targets(self, labels: np.ndarray, schema: Schema) -> np.ndarray:
         mean, deviation = _unit(schema)

@@ -17,7 +17,7 @@ FOLDS = 8
 # A cooldown takes as long as that share of the epochs before, and at least so many epochs.
 COOLDOWN = 0.3
 COOLDOWN_EPOCHS = 4
-PATIENCE = 5
+PATIENCE = 4
 # Of more rows than that, an epoch and the folds have as many as of so many.
 MANY_ROWS = 2_000_000
 
