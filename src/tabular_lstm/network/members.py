@@ -67,8 +67,9 @@ class Members:
         self.sequences = task.sequences
         counts = [] if task.weights is None else [task.weights]
         self.of_each = [np.asarray(values, np.float32) for values in (task.targets, *counts)]
-        # Members that start a graph give their seed to the dropout of all in the graph.
-        self.seeds = [task.training.seed * (number + 1) % 2**31 for number in numbers]
+        # What is dropped of all members of a graph, the seed of the first one says.
+        streams = (np.random.default_rng([task.training.seed, 2, number]) for number in numbers)
+        self.seeds = [int(stream.integers(2**31)) for stream in streams]
         chosen = slice(numbers.start, numbers.stop)
         dropped = np.array([share for _, share in options.each], np.float32)
         self.dropped = [dropped[chosen]] if dropped.any() else []
