@@ -21,10 +21,9 @@ ROWS = 12
 
 @pytest.fixture(params=["few features", "many features"])
 def _as_of_features(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compute as with many features: blocks of them, and wide inputs multiplied beforehand."""
+    """Compute as with many features: blocks of them."""
     if request.param == "many features":
         monkeypatch.setattr(layers, "BLOCK", 2)
-        monkeypatch.setattr(layers, "WIDE", 0)
 
 
 # Embed

@@ -23,8 +23,6 @@ from tabular_lstm.rows.schema import Schema
 BLOCK = 64
 # What is added to the sums of a dropped feature before their ReLU, which makes them 0.
 FAR = 1e30
-# Inputs of a step from which the LSTM gets them multiplied by its kernels already.
-WIDE = 256
 
 # Embed -------------------------------------------------------------------------------------------
 
@@ -189,7 +187,7 @@ class Recur(keras.layers.Layer):  # type: ignore[misc]
 
     def __init__(self, members: int, inputs: int, units: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.inputs, self.units = inputs, units
+        self.units = units
         self.kernel = self.add_weight((members, 2, inputs, 4 * units), name="kernel")
         self.recurrent = self.add_weight((members, 2, units, 4 * units), name="recurrent")
         self.bias = self.add_weight((members, 2, 4 * units), name="bias")
@@ -197,33 +195,15 @@ class Recur(keras.layers.Layer):  # type: ignore[misc]
 
     def call(self, steps: Any) -> Any:
         """See the class."""
-        if self.inputs > WIDE:
-            read, kernel = self._projected(steps)
-        else:
-            read, kernel = (steps, backwards(steps)), self.kernel
         # Unstacked, not indexed: the gradient of an index is a tensor of zeros for each one.
-        weights = tf.unstack(tf.concat([kernel, self.recurrent], 2), axis=1)
+        weights = tf.unstack(tf.concat([self.kernel, self.recurrent], 2), axis=1)
         biases = tf.unstack(self.bias, axis=1)
-        directions = zip(read, weights, biases, strict=True)
+        directions = zip((steps, backwards(steps)), weights, biases, strict=True)
         forward, backward = (
             tf.stack([self._lstm(*one) for one in zip(*map(tf.unstack, all_members), strict=True)])
             for all_members in directions
         )
         return forward, backward
-
-    def _projected(self, steps: Any) -> tuple[tuple[Any, Any], Any]:
-        """Multiply wide inputs by the kernels of both directions at once, one product a member.
-
-        Returns:
-            For each direction (k, T, n, 4u) in the order in which it reads, and the kernel that is
-            left for the LSTM to apply, which changes nothing.
-        """
-        k, length, gates = self.kernel.shape[0], steps.shape[1], 4 * self.units
-        rows = tf.shape(steps)[2]
-        together = tf.concat(tf.unstack(self.kernel, axis=1), -1)
-        projected = tf.matmul(tf.reshape(steps, (k, length * rows, self.inputs)), together)
-        forward, backward = tf.split(tf.reshape(projected, (k, length, rows, 2 * gates)), 2, -1)
-        return (forward, backwards(backward)), tf.eye(gates, batch_shape=(k, 2))
 
     def _lstm(self, steps: Any, weights: Any, bias: Any) -> Any:
         state = tf.zeros((tf.shape(steps)[1], self.units))
