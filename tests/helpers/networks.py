@@ -116,7 +116,7 @@ def assert_same_weights(one: keras.Model, other: keras.Model) -> None:
 def keras_lstm(recur: Recur, member: int, direction: int) -> keras.layers.LSTM:
     """A stock LSTM with a member's weights: gates in Keras' order, 1 more for the forget gate."""
     lstm = keras.layers.LSTM(recur.units, return_sequences=True, go_backwards=bool(direction))
-    lstm.build((None, None, recur.inputs))
+    lstm.build((None, None, recur.kernel.shape[2]))
     weights = []
     for weight in recur.get_weights():
         given, candidate, forget, out = np.split(weight[member, direction], 4, -1)
