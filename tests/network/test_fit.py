@@ -1,5 +1,6 @@
 """Training to the same bits, a history, calibration and threshold, the log, predictions."""
 
+import gc
 import json
 import os
 import signal
@@ -232,6 +233,21 @@ def test_a_training_that_is_killed_leaves_nothing_in_the_temporary_folder(tmp_pa
     )
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+# What is left in the process
+
+
+def test_a_training_leaves_no_graph_in_memory() -> None:
+    def graphs() -> int:
+        gc.collect()
+        return sum(type(one).__name__ == "FuncGraph" for one in gc.get_objects())
+
+    train(network_of(), *rows_of(40), training_of(epochs=1))
+    before = graphs()
+    for _ in range(2):
+        train(network_of(), *rows_of(40), training_of(epochs=1))
+    assert graphs() <= before
 
 
 # The tutorial's network

@@ -1,6 +1,5 @@
 """A search: the same trials from the same seed, wherever it was stopped, in Optuna's storage."""
 
-import math
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -138,7 +137,7 @@ def test_trials_of_a_number_are_trained_and_compared_by_its_squared_error() -> N
     schema = schema_of(task=NUMBER)
     network = Network(ensemble=Ensemble(members=2, units=[4], dimensions=3, frequencies=2))
     task = TrialTask(schema, network, Training(epochs=2), LabelledSet(sequences, labels))
-    number, outcome = run_trial(task, TrialPart(7, {}, math.inf))
+    number, outcome = run_trial(task, TrialPart(7, {}))
     assert (number, outcome.end) == (7, "complete")
     assert outcome.log_loss is not None
     assert 0 < outcome.log_loss < 3
