@@ -106,7 +106,7 @@ def measure_step() -> None:
     training, targets = Training(), labels.astype(np.float32)
     plan = plan_training(members, labels, sequences[0].size, training)
     of_network = network.get_config(), network.get_weights()
-    task = MemberTask(*of_network, sequences, targets, training, None, plan, np.inf)
+    task = MemberTask(*of_network, sequences, targets, training, None, plan)
     all_members = Members(task, range(members))
     rates = np.full((steps, members), 0.006, np.float32)
     batches = np.random.default_rng(0).integers(len(labels), size=(steps, members, batch))

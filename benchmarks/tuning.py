@@ -1,15 +1,12 @@
-"""What 30 trials of a tuning find on three data sets, and what pruning saves.
+"""What 30 trials of a tuning find on three data sets.
 
     python benchmarks/tuning.py [--data SET ...] [--studies FOLDER]
 
 The sets are three of those that the defaults were chosen on, see `accuracy.py`, so that the
 defaults are at their best there. Three outer folds each: on the rows outside a fold a search of 30
-trials with the default space runs, none of them given up early, and the rows of the fold, which
-nothing has seen, measure the present parameters and the best found. One line a fold into
-`benchmarks/tuning.csv`; it goes on where it stopped. Then it prints the tables of `docs/tuning.md`.
-
-Of the same trials it is told which ones pruning would have given up, and the best of the others.
-Epochs are compared rather than seconds, which depend on what else the machine does.
+trials with the default space runs, and the rows of the fold, which nothing has seen, measure the
+present parameters and the best found. One line a fold into `benchmarks/tuning.csv`; it goes on
+where it stopped. Then it prints the table of `docs/tuning.md`.
 """
 
 import argparse
@@ -29,20 +26,18 @@ from sklearn.model_selection import StratifiedKFold
 from tables import markdown
 
 from tabular_lstm.engine import one_by_one
-from tabular_lstm.network.member_training import STALLS
 from tabular_lstm.parameters import Network, Reshaping, Task, Training, Tuning, with_values
 from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.schema_fit import learn_schema
 from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.tensorflow_import import import_tensorflow
-from tabular_lstm.tuning.search import limit_of, search
-from tabular_lstm.tuning.trials import Outcome, Trial, TrialTask, best_of
+from tabular_lstm.tuning.search import search
+from tabular_lstm.tuning.trials import TrialTask, best_of
 
 SETS = ("bands", "pima", "saheart")
 FOLDS = 3
 RESULTS = Path(__file__).with_suffix(".csv")
-RULES = {"rule": "no longer better, above the median", "median": "behind at the same epoch"}
 COLUMNS = (
     "data",
     "fold",
@@ -53,7 +48,6 @@ COLUMNS = (
     "outer_after",
     "epochs",
     "seconds",
-    *(f"{rule}_{what}" for rule in RULES for what in ("given_up", "epochs", "best")),
 )
 
 
@@ -76,7 +70,7 @@ def measure(data: str, fold: int, studies: Path) -> list[Any]:
         Training(),
         LabelledSet(to_sequences(rows.iloc[train], schema), pd.Series(labels[train])),
     )
-    tuning = Tuning(prune=False)
+    tuning = Tuning()
     began = time.perf_counter()
     study = search(studies / "studies.db", task, tuning, one_by_one)
     seconds = time.perf_counter() - began
@@ -95,7 +89,6 @@ def measure(data: str, fold: int, studies: Path) -> list[Any]:
         *losses,
         sum(len(trial.losses) for trial in study.trials),
         seconds,
-        *replayed(task, study.trials),
     ]
 
 
@@ -114,42 +107,9 @@ def trained(
     return predict(fitted, sequences)
 
 
-def replayed(task: TrialTask, trials: Sequence[Trial]) -> list[Any]:
-    """Say what two rules would have made of these trials.
-
-    The project's, and that of Optuna's median pruner from the eleventh epoch on: above the median
-    that the complete trials had at the same epoch.
-
-    Returns:
-        Of each the trials given up, the epochs of all, and the lowest log loss of the others.
-    """
-
-    def stalls(ended: Sequence[Outcome], losses: Sequence[float], place: int) -> bool:
-        above = losses[place] > limit_of(task, Tuning(), ended)
-        return above and place >= STALLS and losses[place] >= losses[place - STALLS]
-
-    def is_behind(ended: Sequence[Outcome], losses: Sequence[float], place: int) -> bool:
-        others = [outcome.losses for outcome in ended if outcome.end == "complete"]
-        # A training that has stopped keeps its weights.
-        at_place = [other[min(place, len(other) - 1)] for other in others]
-        return len(others) >= 5 and place >= 10 and losses[place] > float(np.median(at_place))
-
-    found: list[Any] = []
-    for hopeless in (stalls, is_behind):
-        ended: list[Outcome] = []
-        for trial in trials:
-            losses = trial.losses
-            places = [place for place in range(len(losses)) if hopeless(ended, losses, place)]
-            cut = Outcome(end="pruned", log_loss=None, losses=losses[: [*places, 0][0] + 1])
-            ended.append(cut if places else trial)
-        left = [outcome.log_loss for outcome in ended if outcome.log_loss is not None]
-        found += [len(ended) - len(left), sum(len(o.losses) for o in ended), min(left)]
-    return found
-
-
 def summarize(results: pd.DataFrame) -> str:
     """Write the tables: a line a set, means over the outer folds."""
-    losses, pruning = [], []
+    losses = []
     for data, of_set in results.groupby("data"):
         mean = of_set.mean(numeric_only=True)
         better = int((of_set["outer_after"] < of_set["outer_before"]).sum())
@@ -164,19 +124,7 @@ def summarize(results: pd.DataFrame) -> str:
                 "folds better": f"{better} of {len(of_set)}",
             }
         )
-        for rule, called in RULES.items():
-            given_up, passes = mean[f"{rule}_given_up"], mean[f"{rule}_epochs"]
-            pruning.append(
-                {
-                    "data": data,
-                    "given up where": called,
-                    "trials": f"{given_up:.1f} of 30",
-                    "epochs": f"{passes:.0f} of {mean['epochs']:.0f}",
-                    "best of all": f"{mean['out_of_fold_after']:.4f}",
-                    "best of the others": f"{mean[f'{rule}_best']:.4f}",
-                }
-            )
-    return f"{markdown(losses)}\n\n{markdown(pruning)}"
+    return markdown(losses)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -27,8 +27,8 @@ class LSTMClassifier(ClassifierMixin, LSTMEstimator):  # type: ignore[misc]
         batch_size: Rows to a step of the optimizer. Default: 32 or more, by the number of rows.
         learning_rate: AdamW's, at first, of batches of 32 rows; see `Training`. Default: 0.006.
         weight_decay: AdamW's, on the kernels alone. Default: 0.01.
-        patience: Epochs without progress until a member's learning rate falls; where it
-            has learned for long, half as many as until its best one. Default: 4.
+        patience: Epochs without progress, at least, until a member's learning rate falls and the
+            member stops, see `parameters.Training`. Default: 4.
         objective: What `predict` decides for: `accuracy`, `costs` or, of two classes, `f1`.
             Default: accuracy.
         costs: With `costs`, of two classes what a false positive and a false negative cost; of

@@ -20,7 +20,7 @@ SPACE = {
     "network.ensemble.dimensions": {"low": 2, "high": 12},
     "network.ensemble.units": {"choices": [[4], [8, 4]]},
 }
-EPOCHS, EARLY = 15, 11
+EPOCHS = 15
 Ending = Callable[[TrialPart], Outcome]
 
 
@@ -33,8 +33,6 @@ def ending(part: TrialPart) -> Outcome:
     rate, dimensions = part.values["training.learning_rate"], part.values[[*SPACE][2]]
     loss = 0.4 + abs(math.log10(rate / 0.02)) / 10 + dimensions / 1000
     losses = [loss + 0.2 / epoch for epoch in range(1, EPOCHS + 1)]
-    if losses[EARLY - 1] > part.limit + 0.2 / EARLY:
-        return Outcome(end="pruned", log_loss=None, losses=losses[:EARLY])
     return Outcome(end="complete", log_loss=loss, losses=losses)
 
 

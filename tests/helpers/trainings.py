@@ -96,7 +96,7 @@ def task_of(
     planned = labels if planned_for is None else planned_for
     plan = plan_training(network.options.count, planned, sequences[0].size, training)
     of_network = network.get_config(), network.get_weights()
-    return Task(*of_network, sequences, labels, training, weights, plan, np.inf)
+    return Task(*of_network, sequences, labels, training, weights, plan)
 
 
 class Observed(Members):

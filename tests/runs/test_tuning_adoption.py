@@ -21,7 +21,6 @@ def found(**training: Any) -> BestParameters:
         run_id="2026-11-26T22.18.45.038Z",
         study="a",
         trials=3,
-        pruned=0,
         diverged=0,
         present=measured,
         best=measured,

@@ -1,6 +1,5 @@
 """A search: the same trials from the same seed, wherever it was stopped, in Optuna's storage."""
 
-import math
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -28,7 +27,7 @@ from tabular_lstm.tuning.trials import (
 )
 from tests.helpers.disks import files_of_at_most
 from tests.helpers.networks import schema_of
-from tests.helpers.searches import EARLY, SPACE, StoppedError, ending, searched
+from tests.helpers.searches import SPACE, StoppedError, ending, searched
 
 DIVERGED = Outcome(end="diverged", log_loss=None, losses=[])
 
@@ -101,18 +100,6 @@ def test_the_first_trial_has_the_present_parameters_whatever_the_space_has(
     assert more.trials[-1].values["training.learning_rate"] == 0.05
 
 
-def test_hopeless_trials_end_early_and_only_where_that_is_wanted(
-    tmp_path: Path, whole: Study
-) -> None:
-    early = [trial for trial in whole.trials if trial.end == "pruned"]
-    assert early
-    assert all(len(trial.losses) == EARLY for trial in early)
-    assert all(trial.number > 5 for trial in early)
-    for not_wanted in ({"prune": False}, {"training": Training(groups=2)}):
-        study = searched(tmp_path, **not_wanted)
-        assert {trial.end for trial in study.trials} == {"complete"}
-
-
 def test_a_loss_that_is_not_finite_ends_a_trial_and_with_the_present_parameters_the_search(
     tmp_path: Path,
 ) -> None:
@@ -150,7 +137,7 @@ def test_trials_of_a_number_are_trained_and_compared_by_its_squared_error() -> N
     schema = schema_of(task=NUMBER)
     network = Network(ensemble=Ensemble(members=2, units=[4], dimensions=3, frequencies=2))
     task = TrialTask(schema, network, Training(epochs=2), LabelledSet(sequences, labels))
-    number, outcome = run_trial(task, TrialPart(7, {}, math.inf))
+    number, outcome = run_trial(task, TrialPart(7, {}))
     assert (number, outcome.end) == (7, "complete")
     assert outcome.log_loss is not None
     assert 0 < outcome.log_loss < 3
@@ -174,7 +161,7 @@ def test_optunas_plots_are_drawn_of_a_single_trial_too(tmp_path: Path) -> None:
 
 
 def test_what_a_study_belongs_to_makes_its_name(tmp_path: Path) -> None:
-    changes = [{}, {"rows": 42}, {"prune": False}, {"training": Training(epochs=7)}]
+    changes = [{}, {"rows": 42}, {"seed": 3}, {"training": Training(epochs=7)}]
     names = [searched(tmp_path, 1, **change).name for change in changes]
     assert len({*names}) == 4
     assert searched(tmp_path, 1, adopt=True).name == names[0]

@@ -48,7 +48,6 @@ def train(
     weights: np.ndarray | None = None,
     groups: np.ndarray | None = None,
     workers: Workers = one_by_one,
-    limit: float = np.inf,
 ) -> tuple[keras.Model, dict[str, Any]]:
     """Train a copy of the network on its task's loss, see `tabular_lstm.network.outputs`.
 
@@ -62,8 +61,6 @@ def train(
             fold. Default: each row is its own. Not for the network `tutorial`, which has no folds.
         workers: Who trains the groups of members, if `training.groups` are several. Default: this
             process, one after the other.
-        limit: The `kept_loss` above which training is given up once it has not fallen for
-            `member_training.STALLS` epochs. Default: none.
 
     Returns:
         The trained model and its history: `loss` per epoch on the rows trained on, `best_epoch`,
@@ -71,13 +68,11 @@ def train(
         number `coverage`.
 
         An ensemble's losses are means over its members, and there is more: `validation_loss`, of
-        each member on its fold, calibrated; `kept_loss`, the same with the weights that it keeps so
-        far, of the better kind; `best_epochs` of the members, whose median `best_epoch` is;
-        `temperature` of classes; `out_of_fold_log_loss` or, of a number, `out_of_fold_…`; `kinds`,
-        see `kinds.Kind`; and what the rows `asked_for`, in words.
+        each member on its fold, calibrated; `best_epochs` of the members, whose median `best_epoch`
+        is; `temperature` of classes; `out_of_fold_log_loss` or, of a number, `out_of_fold_…`;
+        `kinds`, see `kinds.Kind`; and what the rows `asked_for`, in words.
 
     Raises:
-        HopelessError: It was given up.
         DivergedError: A loss is not finite.
     """
     if not isinstance(network, LSTMEnsemble):
@@ -89,13 +84,13 @@ def train(
     strata = of.strata(targets)
     plan = plan_training(options.count, strata, features, training, groups, kinds, of.speed)
     rows = sequences, targets, training, weights
-    task = Task(config, network.get_weights(), *rows, plan, limit)
+    task = Task(config, network.get_weights(), *rows, plan)
     parts = split(options.count, training.groups)
     done = dict(progress(workers(train_group, task, parts), "Groups of members", len(parts)))
     trained = merge([done[place] for place in range(len(parts))])
     losses, best = trained.losses["loss"], trained.best_epochs
     if not (np.isfinite(losses).all() and all(best)):
-        raise DivergedError(losses, training, trained.losses["kept_loss"])
+        raise DivergedError(losses, training)
     logger.info(
         "Trained for %s; each member keeps the weights of its best epoch: %s",
         counted(len(losses), "epoch"),
@@ -177,7 +172,7 @@ def _train_tutorial(
     )
     losses = fit.history["loss"]
     if not np.isfinite(losses).all():
-        raise DivergedError(losses, training, [])
+        raise DivergedError(losses, training)
     return model, {"loss": losses, "best_epoch": limit, "decision_threshold": 0.5}
 
 

@@ -120,31 +120,16 @@ class Embed(keras.layers.Layer):  # type: ignore[misc]
         return tf.gather(vectors, index, batch_dims=1)
 
 
-@tf.custom_gradient  # type: ignore[untyped-decorator]
 def _block(z: Any, others: Any, frequency: Any, kernel: Any, bias: Any) -> Any:
     """Give the vectors, (k, s, n, d), of numbers, (k, s, n), and of what stands beside their waves.
 
-    TensorFlow's own gradient computes the waves again, and the gradient of each of them. The one of
-    a frequency needs only what the vectors' gradient, times z, has in common with the waves.
+    Not with a gradient by hand, which computes no wave again: it takes a tenth less of a step, and
+    TensorFlow keeps the graph of each such function for good.
     """
-    f = frequency.shape[-1]
-    turns = tf.linalg.matrix_transpose(2 * np.pi * frequency)
-    angle = turns * z[:, :, None]
+    angle = tf.linalg.matrix_transpose(2 * np.pi * frequency) * z[:, :, None]
     waves = tf.concat([tf.cos(angle), tf.sin(angle), others], 2)
     rest = [tf.ones_like(bias)] * (others.shape[2] - 3)
-    vectors = tf.nn.relu(tf.matmul(waves, tf.concat([kernel, bias, *rest], 2), transpose_a=True))
-
-    def gradient(of_vectors: Any) -> Any:
-        changed = tf.raw_ops.ReluGrad(gradients=of_vectors, features=vectors)
-        both = tf.matmul(waves, tf.concat([changed, changed * z[..., None]], -1))
-        of_kernel, by_z = tf.split(both, 2, -1)
-        of_kernel, of_bias, _ = tf.split(of_kernel, [2 * f + 2, 1, len(rest)], 2)
-        by_cosine, by_sine, _ = tf.split(by_z, [f, f, both.shape[2] - 2 * f], 2)
-        cosine, sine, _ = tf.split(kernel, [f, f, 2], 2)
-        of_frequency = tf.reduce_sum(sine * by_cosine - cosine * by_sine, -1)[:, :, None]
-        return None, None, 2 * np.pi * of_frequency, of_kernel, of_bias
-
-    return vectors, gradient
+    return tf.nn.relu(tf.matmul(waves, tf.concat([kernel, bias, *rest], 2), transpose_a=True))
 
 
 def _take(slots: Any, places: np.ndarray) -> Any:

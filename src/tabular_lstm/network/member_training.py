@@ -31,7 +31,6 @@ class Task:
     training: Training
     weights: np.ndarray | None
     plan: Plan  # of all members
-    limit: float
 
 
 @dataclass(frozen=True)
@@ -46,28 +45,18 @@ class Trained:
 
 # The share of the members with no progress from which on the others are not waited for.
 QUORUM = 0.8
-# Epochs without progress after which a training may be given up.
-STALLS = 6
-
-
-class HopelessError(Exception):
-    """A training was given up: its loss no longer fell, and was above a limit."""
-
-    def __init__(self, kept_losses: list[float]) -> None:
-        super().__init__(kept_losses)
-        self.kept_losses = kept_losses
 
 
 class DivergedError(DataError):
     """A training with a loss, of its steps or of a member on its fold, that is no number."""
 
-    def __init__(self, losses: list[float], training: Training, kept_losses: list[float]) -> None:
+    def __init__(self, losses: list[float], training: Training) -> None:
         super().__init__(
             f"Training failed: expected a finite loss, got {losses}. Lower "
             f"training.learning_rate = {training.learning_rate} or "
             f"training.weight_decay = {training.weight_decay}."
         )
-        self.kept_losses = kept_losses
+        self.losses = losses
 
 
 def split(members: int, groups: int) -> list[range]:
@@ -88,9 +77,6 @@ def train_group(task: Task, numbers: range) -> Trained:
     A member's learning rate falls to 0 once its loss, or that of most of the others, has not fallen
     for the plan's patience, or so that it is 0 in the last epoch; then the member stops. It keeps
     the weights of its best epoch.
-
-    Raises:
-        HopelessError: The limit of the task says so.
     """
     import_tensorflow()  # not with this module: on a worker it would print its notes on GPUs
     from tabular_lstm.network.members import Members  # noqa: PLC0415
@@ -102,12 +88,11 @@ def train_members(members: Any, plan: Plan, task: Task) -> Trained:
     """Train `Members` by their part of the plan; see `train_group`."""
     kind, count = np.array(plan.kind), len(plan.kind)
     best_loss, best_epoch = np.full(count, np.inf), np.zeros(count, int)
-    of_kept = np.full(count, np.inf)
     best, outputs = members.weights.copy(), [np.empty(0)] * count
     best_outputs = [*outputs]
     # The epochs after which each member's learning rate starts to fall, and in which it gets to 0.
     starts, ends = np.full(count, plan.last_start), np.full(count, plan.epochs)
-    losses, validation_losses, kept_losses = [], [], []
+    losses, validation_losses = [], []
     for epoch, batches in enumerate(progress(plan.batches(), "Epochs", plan.epochs), 1):
         run = np.flatnonzero(epoch <= ends)
         rates = plan.rates(epoch, starts, ends)
@@ -123,14 +108,9 @@ def train_members(members: Any, plan: Plan, task: Task) -> Trained:
         stops = (loss + means) / 2
         improved = run[stops[run] < best_loss[run]]
         best_loss[improved], best_epoch[improved] = stops[improved], epoch
-        of_kept[improved], best[improved] = loss[improved], members.weights[improved]
+        best[improved] = members.weights[improved]
         for place in improved:
             best_outputs[place] = outputs[place]
-        # The kind that is worse may weigh nothing in the end.
-        kept_losses.append(min(float(of_kept[kind == k].mean()) for k in set(plan.kind)))
-        stalls = len(kept_losses) > STALLS and kept_losses[-1] >= kept_losses[-1 - STALLS]
-        if stalls and kept_losses[-1] > task.limit:
-            raise HopelessError(kept_losses)
         if not np.isfinite(losses[-1]):
             break
         patience = np.maximum(plan.patience, members.of.waits * best_epoch)
@@ -146,7 +126,7 @@ def train_members(members: Any, plan: Plan, task: Task) -> Trained:
         weights,
         best_outputs,
         best_epoch.tolist(),
-        {"loss": losses, "validation_loss": validation_losses, "kept_loss": kept_losses},
+        {"loss": losses, "validation_loss": validation_losses},
     )
 
 

@@ -181,16 +181,18 @@ class Training(Parameters):
         batch_size: Rows to a step of the optimizer. Default: about a sixteenth of the rows, a
             power of 2 between 32 and 256, more from some 400,000 rows on.
         learning_rate: AdamW's if a step has 32 rows; of a number AdamW's is twice that. It grows
-            with the square root of the batch size, and falls to 0 before a member stops.
+            with the square root of the batch size, and falls to 0 before a member stops, from three
+            quarters of the epochs on in any case.
         weight_decay: Share of the kernels, times the learning rate, taken off at each step.
         patience: Epochs without a lower loss on its fold, calibrated, before a member's learning
             rate falls to 0, which takes three tenths as many epochs as there were, and at least
             four. A member waits at least half as long as until its best epoch, of a number four
-            fifths; the weights of this epoch are kept. Default: 4.
+            fifths, and no longer than until four fifths of the members have waited. It keeps the
+            weights of its best epoch. Default: 4.
         objective: What the decision threshold is chosen for.
         coverage: Share of the labels that a number's intervals shall hold, from 0.5 to 0.99.
         groups: In how many groups the members are trained, each by itself, so that an engine with
-            several workers trains them at once. Another number gives another candidate.
+            several workers trains them at once. Another number may give another candidate.
         seed: Of the initial weights, the folds, the shuffling and the dropout.
     """
 

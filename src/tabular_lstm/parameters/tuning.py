@@ -114,7 +114,6 @@ class Tuning(Parameters):
     Attributes:
         trials: Trainings in all, those of an earlier tuning of the same study included; the first
             has the present parameters.
-        prune: Whether a trial ends once its loss no longer falls and is above the others' median.
         seed: Of the values that are tried.
         adopt: Whether better parameters are written to `parameters_tuned.yml` of the environment.
             Default: no, they are logged.
@@ -122,7 +121,6 @@ class Tuning(Parameters):
     """
 
     trials: Count = 30
-    prune: bool = True
     seed: Seed = 0
     adopt: bool = False
     space: Annotated[dict[str, Range], Field(min_length=1)] = SPACE

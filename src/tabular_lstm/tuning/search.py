@@ -8,7 +8,7 @@ import hashlib
 import json
 import logging
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -52,8 +52,6 @@ Distribution = CategoricalDistribution | FloatDistribution | IntDistribution
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 # The place of the trial with the present parameters, which the sampler does not choose.
 PRESENT = -1
-# Complete trials before one is given up.
-COMPLETE_BEFORE = 5
 PLOTS: dict[str, Any] = {
     "tuning_history": plots.plot_optimization_history,
     "tuning_importances": plots.plot_param_importances,
@@ -101,19 +99,6 @@ def name_of(task: TrialTask, tuning: Tuning) -> str:
         code_sha256(),
     ]
     return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def limit_of(task: TrialTask, tuning: Tuning, ended: Sequence[Outcome]) -> float:
-    """Give the loss above which a trial is given up where it no longer falls.
-
-    The median of what the complete trials ended with. Not of what they had at the same epoch, as in
-    Optuna's median pruner: a low learning rate is behind for long, and may end ahead. None is given
-    up whose members are trained in groups: the folds of one may be harder than all are.
-    """
-    losses = [outcome.losses[-1] for outcome in ended if outcome.end == "complete"]
-    in_one_piece = min(task.training.groups, task.network.ensemble.count) == 1
-    enough = tuning.prune and in_one_piece and len(losses) >= COMPLETE_BEFORE
-    return float(np.median(losses)) if enough else np.inf
 
 
 def trials_of(study: optuna.Study) -> list[Trial]:
@@ -175,11 +160,10 @@ def _run(study: optuna.Study, task: TrialTask, tuning: Tuning, workers: Workers)
 
     def parts() -> Iterator[TrialPart]:
         if PRESENT in asked:
-            yield TrialPart(PRESENT, present, np.inf)
+            yield TrialPart(PRESENT, present)
         while (place := len(trials_of(study)) + len(asked)) < wanted:
             trial = asked[place] = _ask(study, tuning, place)
-            limit = limit_of(task, tuning, trials_of(study))
-            yield TrialPart(place, trial.user_attrs["values"], limit)
+            yield TrialPart(place, trial.user_attrs["values"])
 
     for _, (number, outcome) in workers(run_trial, task, parts()):
         trial = asked.pop(number)
@@ -211,8 +195,6 @@ def _ask(study: optuna.Study, tuning: Tuning, place: int) -> optuna.Trial:
 
 def _tell(study: optuna.Study, trial: optuna.Trial, outcome: Outcome) -> None:
     trial.set_user_attr("outcome", outcome.model_dump(mode="json"))
-    if outcome.end == "pruned":
-        trial.report(outcome.losses[-1], len(outcome.losses))
     state = TrialState.COMPLETE if outcome.end == "complete" else TrialState.PRUNED
     study.tell(trial, outcome.log_loss, state)
 

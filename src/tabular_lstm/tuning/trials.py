@@ -27,7 +27,7 @@ from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.tensorflow_import import import_tensorflow
 
-End = Literal["complete", "pruned", "diverged"]
+End = Literal["complete", "diverged"]
 LOSS = f"out-of-fold {METRICS['log_loss']}"
 # By the task; of a number as of one with a standard deviation of 1.
 LOSSES = {TWO_CLASSES: LOSS, CLASSES: LOSS, NUMBER: "out-of-fold quantile loss"}
@@ -50,23 +50,21 @@ class TrialPart:
     Attributes:
         number: By which the outcome is told apart from others.
         values: Of the tuned parameters, by name.
-        limit: The loss above which it is given up where it no longer falls: see `train`.
     """
 
     number: int
     values: dict[str, Any]
-    limit: float
 
 
 class Outcome(Frozen):
     """How a trial ended.
 
     Attributes:
-        end: `complete`; `pruned`, given up; or `diverged`, the loss was not finite.
+        end: `complete`; or `diverged`, the loss was not finite.
         log_loss: Of the calibrated out-of-fold outputs, of a number the quantile loss, see
             `LOSSES`; None if it is not complete.
-        losses: Of each epoch, the calibrated loss on the members' folds with the weights kept so
-            far, of the kind of members where it is lower.
+        losses: Of each epoch, the mean of the members' calibrated losses on their folds; where it
+            diverged, on the rows trained on.
     """
 
     end: End
@@ -99,7 +97,7 @@ def run_trial(task: TrialTask, part: TrialPart) -> tuple[int, Outcome]:
     import_tensorflow()
     from tabular_lstm.network.build import build  # noqa: PLC0415
     from tabular_lstm.network.fit import train  # noqa: PLC0415
-    from tabular_lstm.network.member_training import DivergedError, HopelessError  # noqa: PLC0415
+    from tabular_lstm.network.member_training import DivergedError  # noqa: PLC0415
 
     network, training = with_values(task.network, task.training, part.values)
     rows = task.train_set
@@ -112,14 +110,11 @@ def run_trial(task: TrialTask, part: TrialPart) -> tuple[int, Outcome]:
             training,
             rows.weights,
             rows.groups,
-            limit=part.limit,
         )
-    except HopelessError as end:
-        return part.number, _outcome("pruned", end.kept_losses)
     except DivergedError as end:
-        return part.number, _outcome("diverged", end.kept_losses)
+        return part.number, _outcome("diverged", end.losses)
     loss = next(value for name, value in history.items() if name.startswith("out_of_fold_"))
-    return part.number, _outcome("complete", history["kept_loss"], loss)
+    return part.number, _outcome("complete", history["validation_loss"], loss)
 
 
 def _outcome(end: End, losses: list[float], log_loss: float | None = None) -> Outcome:
@@ -139,7 +134,7 @@ class BestParameters(Frozen):
     """What a tuning found.
 
     Attributes:
-        trials: That have ended; `pruned` and `diverged` are those of them that ended so.
+        trials: That have ended; `diverged` are those of them that ended so.
         present: With the parameters in force.
         best: With the lowest log loss; the present ones where no other are better.
         network, training: The blocks with the best values.
@@ -149,7 +144,6 @@ class BestParameters(Frozen):
     run_id: str
     study: str
     trials: int
-    pruned: int
     diverged: int
     present: Measured
     best: Measured
@@ -170,15 +164,14 @@ class BestParameters(Frozen):
 
     def sentence(self) -> str:
         """Say how much better, and what that is worth."""
-        early = f", {self.pruned} of them given up early," if self.pruned else ""
         if not self.better:
             return (
-                f"None of {counted(self.trials, 'trial')}{early} was better than the present "
+                f"None of {counted(self.trials, 'trial')} was better than the present "
                 f"parameters: {self.loss} {self.present.log_loss:.4f}"
             )
         gain = round(self.present.log_loss, 4) - round(self.best.log_loss, 4)
         return (
-            f"The best of {counted(self.trials, 'trial')}{early} is number {self.best.trial}: "
+            f"The best of {counted(self.trials, 'trial')} is number {self.best.trial}: "
             f"{self.loss} {self.best.log_loss:.4f}, with the present parameters "
             f"{self.present.log_loss:.4f}, {gain:.4f} more. The best of many is partly luck on "
             "these rows; how good it is, a retraining measures on test rows"
@@ -203,7 +196,6 @@ def best_of(
         run_id=run_id,
         study=study.name,
         trials=len(ends),
-        pruned=ends.count("pruned"),
         diverged=ends.count("diverged"),
         present=present,
         best=best,
