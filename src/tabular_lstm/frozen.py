@@ -15,6 +15,11 @@ Count = Annotated[StrictInt, Field(ge=1)]
 Seed = Annotated[StrictInt, Field(ge=0, lt=2**32)]
 
 
+def unless(default: Any) -> Any:
+    """Give a field's default, with which it is not written: what is older keeps its hash."""
+    return Field(default, exclude_if=lambda value: value == default)
+
+
 Kept = TypeVar("Kept", bound=BaseModel)
 
 

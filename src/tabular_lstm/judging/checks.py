@@ -1,11 +1,11 @@
 """What the gate knows of a champion, the results of its checks, and the check of the artifact."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import ConfigDict, Field
 
-from tabular_lstm.frozen import Frozen
+from tabular_lstm.frozen import Frozen, unless
 from tabular_lstm.judging.comparison import Comparison
 from tabular_lstm.judging.measures import Measure
 from tabular_lstm.judging.metrics import Metrics
@@ -79,19 +79,13 @@ class DriftCheck(Check):
     highest: float | None = None
     promoted_with: float | None = None
     least_fall: float | None = None
-    rmse: float | None = None
-    lowest: float | None = None
+    rmse: float | None = unless(None)
+    lowest: float | None = unless(None)
 
     @property
     def now(self) -> float | None:
         """Give what was measured on these rows, if the champion scored them."""
         return self.roc_auc if self.rmse is None else self.rmse
-
-    @model_serializer(mode="wrap")
-    def _without_what_is_not_there(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        dumped: dict[str, Any] = dump(self)
-        gone = {name for name in ("rmse", "lowest") if dumped.get(name, 0) is None}
-        return {name: value for name, value in dumped.items() if name not in gone}
 
 
 class FloorCheck(Check):

@@ -2,12 +2,10 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Any
 
 import numpy as np
-from pydantic import SerializerFunctionWrapHandler, model_serializer
 
-from tabular_lstm.frozen import Frozen
+from tabular_lstm.frozen import Frozen, unless
 from tabular_lstm.judging.drawing import FIGURES
 from tabular_lstm.judging.intervals import Rows
 from tabular_lstm.judging.measures import measure_of
@@ -35,12 +33,7 @@ class Importance(Frozen):
     rows: int
     shuffles: int
     features: dict[str, Lost]
-    measure: str = "roc_auc"
-
-    @model_serializer(mode="wrap")
-    def _without_the_default(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        dumped: dict[str, Any] = dump(self)
-        return {n: v for n, v in dumped.items() if (n, v) != ("measure", "roc_auc")}
+    measure: str = unless("roc_auc")
 
 
 def permutation_importance(

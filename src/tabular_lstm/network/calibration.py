@@ -9,11 +9,11 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field
 from scipy.optimize import minimize_scalar
 from scipy.special import ndtri
 
-from tabular_lstm.frozen import Frozen, Number, Share
+from tabular_lstm.frozen import Frozen, Number, Share, unless
 from tabular_lstm.parameters import CostMatrix, Coverage, NotNegative, Objective
 
 # Rates of intervals that the residuals are kept for.
@@ -42,14 +42,11 @@ class Calibration(Frozen):
 
     temperature: Annotated[Number, Field(gt=0, allow_inf_nan=False)] = 1.0
     threshold: Share = 0.5
-    costs: CostMatrix | None = None
-    residuals: Annotated[tuple[NotNegative, ...], Field(min_length=50, max_length=50)] | None = None
-    coverage: Coverage | None = None
-
-    @model_serializer(mode="wrap")
-    def _without_what_is_not_there(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        dumped: dict[str, Any] = dump(self)
-        return {name: value for name, value in dumped.items() if value is not None}
+    costs: CostMatrix | None = unless(None)
+    residuals: Annotated[tuple[NotNegative, ...], Field(min_length=50, max_length=50)] | None = (
+        unless(None)
+    )
+    coverage: Coverage | None = unless(None)
 
     @property
     def numbers(self) -> np.ndarray:

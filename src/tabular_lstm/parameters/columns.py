@@ -9,12 +9,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import (
     BeforeValidator,
     Field,
-    SerializerFunctionWrapHandler,
-    model_serializer,
     model_validator,
 )
 
-from tabular_lstm.frozen import Number, Parameters
+from tabular_lstm.frozen import Number, Parameters, unless
 from tabular_lstm.parameters.task import CLASSES, NUMBER, Task, Value
 
 
@@ -84,12 +82,12 @@ class Columns(Parameters):
     """
 
     label: str
-    positive_class: Value | None = None
-    negative_class: Value | None = None
-    classes: list[Value] | None = None
+    positive_class: Value | None = unless(None)
+    negative_class: Value | None = unless(None)
+    classes: list[Value] | None = unless(None)
     declared_task: Annotated[
         Literal["number"] | None, BeforeValidator(_not_classes), Field(alias="task")
-    ] = None
+    ] = unless(None)
     key: str | None = None
     weight: str | None = None
     group: str | None = None
@@ -187,14 +185,6 @@ class Columns(Parameters):
             return Task(kind=NUMBER)
         # One of both is there, and whole: see `_one_task`.
         return Task.of_classes(self.classes or [self.negative_class, self.positive_class])  # type: ignore[list-item]
-
-    @model_serializer(mode="wrap")
-    def _without_what_is_not_there(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out the other tasks, so that what was written before there were any is the same."""
-        dumped: dict[str, Any] = dump(self)
-        return {
-            name: value for name, value in dumped.items() if value is not None or name not in TASKS
-        }
 
     @property
     def not_features(self) -> set[str]:

@@ -13,7 +13,7 @@ from pydantic import (
     model_validator,
 )
 
-from tabular_lstm.frozen import Count, Fraction, Number, Parameters, Positive, Seed, Share
+from tabular_lstm.frozen import Count, Fraction, Number, Parameters, Positive, Seed, Share, unless
 from tabular_lstm.parameters.task import CLASSES, NUMBER, TWO_CLASSES, Task
 
 # Beyond them a network does not train.
@@ -202,15 +202,9 @@ class Training(Parameters):
     weight_decay: NotNegative = 0.01
     patience: Count | None = None
     objective: Objective = Objective()
-    coverage: Coverage = DECLARED
+    coverage: Coverage = unless(DECLARED)
     groups: Count = 1
     seed: Seed = 0
-
-    @model_serializer(mode="wrap")
-    def _without_what_is_not_there(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out what other tasks do not have, as what was written before there were any."""
-        dumped: dict[str, Any] = dump(self)
-        return {k: v for k, v in dumped.items() if (k, v) != ("coverage", DECLARED)}
 
 
 def fault_of_task(task: Task, network: Network, training: Training) -> str | None:

@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field
 
 from tabular_lstm.errors import counted
-from tabular_lstm.frozen import Frozen, Share
+from tabular_lstm.frozen import Frozen, Share, unless
 from tabular_lstm.parameters import (
     NUMBER,
     TASKS,
@@ -89,6 +89,7 @@ class DataSummary(FileRows):
             where an earlier version split the rows.
     """
 
+    unlabelled_rows: NotNegative = unless(0)
     train_rows: NotNegative
     test_rows: NotNegative
     quarantined_rows: NotNegative
@@ -97,18 +98,18 @@ class DataSummary(FileRows):
     file: str
     valid_rows: Positive
     features: list[str]
-    label_share: Share | None = None
-    label: LabelSummary | None = None
+    label_share: Share | None = unless(None)
+    label: LabelSummary | None = unless(None)
     test_rows_sha256: str
     split: dict[str, Any]
-    boundary: Moment | None = None
+    boundary: Moment | None = unless(None)
     possible_leaks: dict[str, float] = {}
     repeated_test_rows: NotNegative = 0
     marks: NumberFormat = POINT
-    weight: str | None = None
-    weightless_rows: NotNegative = 0
-    dependent_rows: DependentRows | None = None
-    lineage: Lineage | None = None
+    weight: str | None = unless(None)
+    weightless_rows: NotNegative = unless(0)
+    dependent_rows: DependentRows | None = unless(None)
+    lineage: Lineage | None = unless(None)
 
     @property
     def task(self) -> Task:
@@ -135,15 +136,6 @@ class DataSummary(FileRows):
         """Say by what the rows count, where they counted otherwise for a champion."""
         now, then = (f"by '{d.weight}'" if d.weight else "all alike" for d in (self, before))
         return f"rows count {now}, and counted {then} when the champion was judged"
-
-    @model_serializer(mode="wrap")
-    def _without_what_is_not_there(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out what a run has not that came later: older decisions keep their hash."""
-        dumped: dict[str, Any] = dump(self)
-        gone = {name for name in IF_ANY if not dumped.get(name)}
-        late = ("boundary", "dependent_rows", "lineage", "label_share", "label")
-        gone |= {name for name in late if dumped.get(name) is None}
-        return {name: value for name, value in dumped.items() if name not in gone}
 
 
 def summarize(

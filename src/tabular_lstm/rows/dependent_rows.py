@@ -17,14 +17,13 @@ place, without a value in common.
 
 from collections.abc import Collection, Sequence
 from itertools import product
-from typing import Any, NamedTuple, get_args
+from typing import NamedTuple, get_args
 
 import numpy as np
 import pandas as pd
-from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from tabular_lstm.errors import shown
-from tabular_lstm.frozen import Frozen
+from tabular_lstm.frozen import Frozen, unless
 from tabular_lstm.parameters import Columns
 from tabular_lstm.rows.cell_hashes import CellHashes
 from tabular_lstm.rows.dates import DTYPE, MICROSECONDS, parts
@@ -74,16 +73,10 @@ class DependentRows(Frozen):
     groups: int
     rows: int
     alike: float
-    measure: Name = AREA
+    measure: Name = unless(AREA)
     spread: float
     together: float
     fall: tuple[float, float]
-
-    @model_serializer(mode="wrap")
-    def _without_what_is_not_there(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out the measure of classes: older decisions keep their hash."""
-        dumped: dict[str, Any] = dump(self)
-        return {n: value for n, value in dumped.items() if (n, value) != ("measure", AREA)}
 
     @property
     def same(self) -> str:

@@ -1,13 +1,12 @@
 """The summary of a label that is no pair of classes, which later runs compare theirs with."""
 
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from tabular_lstm.errors import shown
-from tabular_lstm.frozen import Frozen, Share
+from tabular_lstm.frozen import Frozen, Share, unless
 from tabular_lstm.rows.numbers import scale
 
 LETTERS = 30  # of a class
@@ -27,15 +26,10 @@ class LabelSummary(Frozen):
 
     kind: Literal["number", "category"]
     missing: Share
-    mean: float | None = None
-    deviation: float | None = None
-    levels: dict[str, Share] = {}
-    distinct: int | None = None
-
-    @model_serializer(mode="wrap")
-    def _without_what_is_not_there(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        dumped: dict[str, Any] = dump(self)
-        return {name: value for name, value in dumped.items() if value not in (None, {})}
+    mean: float | None = unless(None)
+    deviation: float | None = unless(None)
+    levels: dict[str, Share] = unless({})
+    distinct: int | None = unless(None)
 
 
 def of_classes(names: pd.Series) -> LabelSummary:

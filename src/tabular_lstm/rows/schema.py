@@ -1,12 +1,10 @@
 """The schema: all that turns a row into a sequence, learned from the train rows once."""
 
 from hashlib import blake2b
-from typing import Any
 
 import numpy as np
-from pydantic import SerializerFunctionWrapHandler, model_serializer
 
-from tabular_lstm.frozen import Frozen, Positive
+from tabular_lstm.frozen import Frozen, Positive, unless
 from tabular_lstm.parameters import NUMBER, Class, Task, Value
 from tabular_lstm.rows.lineage import Lineage
 from tabular_lstm.rows.number_format import POINT, NumberFormat
@@ -75,18 +73,11 @@ class Schema(Frozen):
     mean: list[float]
     variance: list[float]
     label: str
-    positive_class: Class | None = None
-    negative_class: Class | None = None
-    classes: tuple[Class, ...] | None = None
-    target: Target | None = None
-    lineage: Lineage | None = None
-
-    @model_serializer(mode="wrap")
-    def _without_what_is_not_there(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        dumped: dict[str, Any] = dump(self)
-        late = ("lineage", "classes", "target", "positive_class", "negative_class")
-        gone = {name for name in late if dumped.get(name, 0) is None}
-        return {name: value for name, value in dumped.items() if name not in gone}
+    positive_class: Class | None = unless(None)
+    negative_class: Class | None = unless(None)
+    classes: tuple[Class, ...] | None = unless(None)
+    target: Target | None = unless(None)
+    lineage: Lineage | None = unless(None)
 
     @property
     def task(self) -> Task:

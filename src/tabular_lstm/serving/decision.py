@@ -2,10 +2,8 @@
 
 from typing import Any, Literal
 
-from pydantic import SerializerFunctionWrapHandler, model_serializer
-
 from tabular_lstm.files import sha256
-from tabular_lstm.frozen import Frozen
+from tabular_lstm.frozen import Frozen, unless
 from tabular_lstm.judging.checks import (
     ArtifactCheck,
     Champion,
@@ -89,18 +87,9 @@ class Judgement(Frozen):
     data: DataSummary
     inputs: Inputs
     looks: Looks
-    features: dict[str, Any] = {}
-    changes: dict[str, Any] | None = None
-    drift: Drift | None = None
-
-    @model_serializer(mode="wrap")
-    def _without_what_is_not_there(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        dumped: dict[str, Any] = dump(self)
-        # A decision of a run without these keeps the hash by which the log names it.
-        for name in ("features", "changes", "drift"):
-            if not dumped.get(name, True):
-                del dumped[name]
-        return dumped
+    features: dict[str, Any] = unless({})
+    changes: dict[str, Any] | None = unless(None)
+    drift: Drift | None = unless(None)
 
 
 class Outcome(Frozen):

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from tabular_lstm.errors import counted
-from tabular_lstm.frozen import Frozen
+from tabular_lstm.frozen import Frozen, unless
 from tabular_lstm.judging.metrics import METRICS
 from tabular_lstm.parameters import (
     CLASSES,
@@ -149,13 +148,7 @@ class BestParameters(Frozen):
     best: Measured
     network: Network
     training: Training
-    loss: str = LOSS
-
-    @model_serializer(mode="wrap")
-    def _without_what_is_not_there(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out the loss of classes."""
-        dumped: dict[str, Any] = dump(self)
-        return {n: value for n, value in dumped.items() if (n, value) != ("loss", LOSS)}
+    loss: str = unless(LOSS)
 
     @property
     def better(self) -> bool:
