@@ -152,7 +152,7 @@ def test_a_group_drops_the_features_of_its_kinds() -> None:
         (sequences, labels), training = half_told(64), training_of(epochs=1)
         plan = plan_training(4, labels, 4, training, kinds=2)
         of_network = network.get_config(), network.get_weights()
-        task = Task(*of_network, sequences, labels, training, None, plan, np.inf)
+        task = Task(*of_network, sequences, labels, training, None, plan)
         groups = [train_group(task, numbers) for numbers in split(4, 2)]
         return [group.weights[1] for group in groups]
 
