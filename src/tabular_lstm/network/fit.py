@@ -1,8 +1,9 @@
 """Train a network, to the same bits each time, and predict with it.
 
-All members of an ensemble train at once, or those of a group. Each has an eighth of the train rows,
-its fold, that it never learns from. The loss there says when the member stops and which epoch's
-weights it keeps, and from the outputs there come the calibration and how to decide.
+The members of an ensemble, or of a group, train epoch by epoch together, until each has stopped.
+Each has an eighth of the train rows, its fold, that it never learns from. The loss there says when
+the member stops and which epoch's weights it keeps, and from the outputs there come the calibration
+and how to decide.
 """
 
 import logging

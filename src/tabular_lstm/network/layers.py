@@ -1,7 +1,7 @@
 """The three layers of the network, in the order that a row passes them: embed, recur, read out.
 
 Every weight has a leading axis of members. The k members of an ensemble are k networks that share
-no weight, so training them all is one graph, and two groups of members trained apart merge by
+no weight, so some of them train in one graph, and two groups of members trained apart merge by
 concatenating their weights along that axis.
 
 Shapes are written with k members, n rows, T steps, F features per step (slots), d the size of a
