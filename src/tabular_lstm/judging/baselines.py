@@ -25,6 +25,7 @@ from tabular_lstm.network.calibration import RATES, choose_threshold, residual_q
 from tabular_lstm.network.plan import MANY_ROWS, draw_by_class, grouped_folds
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Evaluation, Training
 from tabular_lstm.progress import progress
+from tabular_lstm.rows.histories import Sequences, own_rows
 from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.schema import Schema, Target
 
@@ -56,7 +57,7 @@ class Fits:
 
 def predict_with_baselines(
     train_set: LabelledSet,
-    evaluated_sequences: np.ndarray,
+    evaluated_sequences: Sequences,
     schema: Schema,
     training: Training,
     evaluation: Evaluation,
@@ -80,7 +81,7 @@ def predict_with_baselines(
     used = len(schema.features)
     # Views: each baseline makes the copies that it needs.
     fitted, evaluated = (
-        sequences.reshape(len(sequences), -1)[:, :used]
+        own_rows(sequences).reshape(len(sequences), -1)[:, :used]
         for sequences in (train_set.sequences, evaluated_sequences)
     )
     labels, weights, of_task = train_set.labels.to_numpy(), train_set.weights, _of(schema)

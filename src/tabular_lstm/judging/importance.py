@@ -11,8 +11,10 @@ from tabular_lstm.judging.intervals import Rows
 from tabular_lstm.judging.measures import measure_of
 from tabular_lstm.parameters import Task
 from tabular_lstm.progress import progress
+from tabular_lstm.rows.histories import Sequences, are_rows
 
-# Gives, for each slot and its values (repeats, rows), the predictions (repeats, rows, …).
+# Gives, for each slot and its values (repeats, rows), the predictions (repeats, rows, …). Of
+# histories the values are those of all their rows.
 PredictChanged = Callable[[np.ndarray, Iterable[tuple[int, np.ndarray]]], Iterator[np.ndarray]]
 
 
@@ -38,7 +40,7 @@ class Importance(Frozen):
 
 def permutation_importance(
     predict_changed: PredictChanged,
-    sequences: np.ndarray,
+    sequences: Sequences,
     measured_on: Rows,
     task: Task,
     features: Mapping[str, Sequence[int]],
@@ -50,11 +52,17 @@ def permutation_importance(
     Source: Breiman, "Random Forests", Machine Learning 45, 2001; here for any model.
 
     The rows, (rows, steps, features_per_step), are predicted with one slot changed, where NaN
-    counts as 0. `features` has the slots of each; those of a date are shuffled together.
+    counts as 0. `features` has the slots of each; those of a date are shuffled together. Of
+    histories, a feature's values are shuffled among all rows of all of them.
     """
     metric, _, _ = measure_of(task).nothing
     rng = np.random.default_rng(seed)
-    slots = sequences.reshape(len(sequences), -1)
+    if not isinstance(sequences, np.ndarray):
+        sequences = sequences.dense()
+        places = are_rows(sequences)
+    else:
+        places = np.ones(len(sequences), bool)
+    slots = sequences[places].reshape(np.count_nonzero(places), -1)
     orders = np.array([rng.permutation(len(slots)) for _ in range(shuffles)])
     unchanged = (0, slots[None, :, 0])
     alone = (slot for slot, *others in features.values() if not others)
@@ -64,7 +72,7 @@ def permutation_importance(
     def worth(predictions: np.ndarray) -> np.ndarray:
         return np.array([measure_of(task).worth(measured_on, p) for p in predictions])
 
-    whole = worth(next(predicted))[0]
+    full = worth(next(predicted))[0]
 
     def shuffled_together(of_date: list[int]) -> np.ndarray:
         found = []
@@ -73,14 +81,16 @@ def permutation_importance(
             changed[:, of_date] = slots[order][:, of_date]
             # A change that is none: the rows are changed before.
             same = of_date[0], changed[None, :, of_date[0]]
-            found.append(next(predict_changed(changed.reshape(sequences.shape), [same])))
+            whole = sequences.copy()
+            whole[places] = changed.reshape(-1, *sequences.shape[places.ndim :])
+            found.append(next(predict_changed(whole, [same])))
         return np.concatenate(found)
 
     measured = {}
     for feature in progress(list(features), FIGURES["importance_chart"]):
         of_feature = list(features[feature])
         p = next(predicted) if len(of_feature) == 1 else shuffled_together(of_feature)
-        lost = whole - worth(p)
+        lost = full - worth(p)
         measured[feature] = Lost(mean=float(np.mean(lost)), std=float(np.std(lost)))
     by_mean = dict(sorted(measured.items(), key=lambda item: -item[1].mean))
-    return Importance(rows=len(slots), shuffles=shuffles, features=by_mean, measure=metric)
+    return Importance(rows=len(sequences), shuffles=shuffles, features=by_mean, measure=metric)

@@ -15,6 +15,7 @@ from tabular_lstm.monitoring.category_cells import (
 )
 from tabular_lstm.monitoring.expected import estimates, sums
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Task
+from tabular_lstm.rows.histories import Sequences, own_rows
 from tabular_lstm.rows.schema import Schema
 
 Watched = Literal["number", "date", "category", "score"]
@@ -100,7 +101,7 @@ class Reference(Frozen):
     @classmethod
     def of(
         cls,
-        sides: Sequence[np.ndarray],
+        sides: Sequence[Sequences],
         predictions: np.ndarray,
         schema: Schema,
         groups: np.ndarray | None = None,
@@ -149,9 +150,10 @@ def rows_each(groups: Sequence[np.ndarray]) -> float:
     return float((sizes**2).sum() / sizes.sum()) if len(sizes) else 1.0
 
 
-def columns_of(sequences: np.ndarray, schema: Schema) -> Iterator[tuple[str, np.ndarray]]:
+def columns_of(sequences: Sequences, schema: Schema) -> Iterator[tuple[str, np.ndarray]]:
     """Give each column as float32 (rows,), of dates the days."""
-    slots = sequences.reshape(len(sequences), np.prod(sequences.shape[1:]))
+    rows = own_rows(sequences)
+    slots = rows.reshape(len(rows), np.prod(rows.shape[1:]))
     for name, places in schema.slots.items():
         yield name, np.ascontiguousarray(slots[:, places[0]])
 

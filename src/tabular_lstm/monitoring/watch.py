@@ -17,6 +17,7 @@ from tabular_lstm.monitoring.reference import (
     kinds_of,
     scores_of,
 )
+from tabular_lstm.rows.histories import Sequences
 from tabular_lstm.rows.schema import Schema
 
 
@@ -84,11 +85,12 @@ class Watch:
         counts = tuple(np.zeros(len(one.counts), np.int64) for one in self.profiles.values())
         return Seen(counts, np.zeros((len(counts), 3)), np.zeros(1))
 
-    def count(self, sequences: np.ndarray, predictions: np.ndarray) -> Seen:
+    def count(self, sequences: Sequences, predictions: np.ndarray) -> Seen:
         """Count rows that are scored.
 
         Args:
-            sequences: float32 (rows, steps, features_per_step), by the champion's schema.
+            sequences: float32 (rows, steps, features_per_step), by the champion's schema, or
+                histories, of each of which its own row counts.
             predictions: What the champion says of them.
         """
         scores = scores_of(predictions, self.schema)

@@ -15,6 +15,7 @@ from tabular_lstm.network.calibration import Calibration
 from tabular_lstm.network.layers import Embed, ReadOut, Recur, backwards
 from tabular_lstm.network.outputs import outputs_of
 from tabular_lstm.parameters import Ensemble, Network
+from tabular_lstm.rows.histories import PADDING
 from tabular_lstm.rows.schema import Schema
 
 
@@ -61,12 +62,23 @@ class LSTMEnsemble(keras.Model):  # type: ignore[misc]
         self.built = True
 
     def member_outputs(self, sequences: Any, dropout_seed: Any = None, dropped: Any = None) -> Any:
-        """Let each member read its own rows: (k or 1, n, T, F) to outputs (k, n, o)."""
-        states = self.recur[0](self.embed(sequences, dropout_seed, dropped))
+        """Let each member read its own rows: (k or 1, n, T, F) to outputs (k, n, o).
+
+        Of histories T is any number of rows, with `PADDING` behind the last one.
+        """
+        lengths = None
+        if self.schema.history is None:
+            steps = self.embed(sequences, dropout_seed, dropped)
+        else:
+            are_rows = tf.cast(sequences[..., 0] != PADDING, tf.int32)
+            lengths = tf.reduce_sum(are_rows, 2)
+            lengths = tf.broadcast_to(lengths, (self.options.count, tf.shape(lengths)[1]))
+            steps = self.embed.of_histories(sequences, dropout_seed, dropped)
+        states = self.recur[0](steps, lengths)
         for recur in self.recur[1:]:
             forward, backward = states
-            states = recur(tf.concat([forward, backwards(backward)], -1))
-        return self.read_out(states, dropout_seed)
+            states = recur(tf.concat([forward, backwards(backward, lengths)], -1), lengths)
+        return self.read_out(states, dropout_seed, lengths)
 
     def call(self, sequences: Any, training: bool = False) -> Any:
         """Average the members' outputs of the same rows, (n, T, F), see the class."""

@@ -33,6 +33,7 @@ from tabular_lstm.network.score import score, score_changed
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.parameters import Training
 from tabular_lstm.progress import progress
+from tabular_lstm.rows.histories import Sequences, are_rows, own_rows
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ CHANGES = 2_500_000
 
 def train(
     network: keras.Model,
-    sequences: np.ndarray,
+    sequences: Sequences,
     labels: np.ndarray,
     training: Training,
     weights: np.ndarray | None = None,
@@ -54,7 +55,7 @@ def train(
 
     Args:
         network: From `build`; left as it is.
-        sequences: float32 (rows, steps, features_per_step), NaN where missing.
+        sequences: float32 (rows, steps, features_per_step), NaN where missing; or histories.
         labels: (rows,), the number of the class or the label that is a number itself.
         training: The parameters.
         weights: float64 (rows,), above 0, of mean 1: how much each row counts. Default: all alike.
@@ -77,11 +78,11 @@ def train(
         DivergedError: A loss is not finite.
     """
     if not isinstance(network, LSTMEnsemble):
-        return _train_tutorial(network, sequences, labels, training, weights)
+        return _train_tutorial(network, own_rows(sequences), labels, training, weights)
     config, options = network.get_config(), network.options
     of = outputs_of(network.schema.task)
     targets = of.targets(labels, network.schema)
-    features, kinds = sequences[0].size, len(options.frequency_scale)
+    features, kinds = own_rows(sequences[:1]).size, len(options.frequency_scale)
     strata = of.strata(targets)
     plan = plan_training(options.count, strata, features, training, groups, kinds, of.speed)
     rows = sequences, targets, training, weights
@@ -185,15 +186,16 @@ def fingerprint(model: keras.Model) -> str:
     return sha256(b"".join(array.tobytes() for array in learned))
 
 
-def predict(model: keras.Model, sequences: np.ndarray) -> np.ndarray:
+def predict(model: keras.Model, sequences: Sequences) -> np.ndarray:
     """Give the predictions, see `outputs.predictions`.
 
     Args:
         model: A candidate.
-        sequences: float32 (rows, steps, features_per_step), NaN where missing.
+        sequences: float32 (rows, steps, features_per_step), NaN where missing; or histories.
     """
     if isinstance(model, LSTMEnsemble):
         return score(Scorer.of(model), sequences)
+    sequences = own_rows(sequences)
     if not len(sequences):
         return np.empty(0)
     probabilities = model.predict(sequences, batch_size=4096, verbose=0)
@@ -205,8 +207,15 @@ def predict_changed(
 ) -> Iterator[np.ndarray]:
     """Give the predictions again and again, each time with one slot changed.
 
-    See `score.score_changed`, of any model.
+    See `score.score_changed`, of any model. Of histories, as `Histories.dense` gives them, a slot's
+    values are those of all their rows.
     """
+    if isinstance(model, LSTMEnsemble) and model.schema.history is not None:
+        for slot, values in changes:
+            repeated = np.repeat(sequences[None], len(values), 0)
+            repeated[:, are_rows(sequences), slot] = values
+            yield np.stack([predict(model, one) for one in repeated])
+        return
     if isinstance(model, LSTMEnsemble):
         yield from score_changed(Scorer.of(model), sequences, changes)
         return

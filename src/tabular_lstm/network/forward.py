@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from tabular_lstm.network.scorer import RecurWeights, Scorer
+from tabular_lstm.rows.histories import are_rows
 
 # Rows of a block: 512 of up to 64 slots, fewer of more, for what is computed of them to fit memory.
 BLOCK = 512
@@ -48,13 +49,34 @@ class Forward:
         # The mean over steps and over members is a sum with smaller weights.
         kernel, bias = (weight.astype(dtype) for weight in scorer.read_out)
         kernel = kernel.reshape(self.members, 2, 2, -1, scorer.outputs)
-        last, mean = kernel.transpose(1, 2, 0, 4, 3) / self.members
-        self.last, self.mean_state = last, mean / self.slots.steps
+        self.last, mean = kernel.transpose(1, 2, 0, 4, 3) / self.members
+        self.mean_state = mean / self.slots.steps
         self.read_out_bias = bias.mean(0)[:, None]
 
     def __call__(self, slots: np.ndarray) -> np.ndarray:
         """(slots, n) to outputs (n, o)."""
         return self._read(_states(self._embed(slots), self.recur[0]))
+
+    def of_histories(self, rows: np.ndarray) -> np.ndarray:
+        """(n, T, F), `PADDING` behind a history's last row, to outputs (n, o)."""
+        count, length, features = rows.shape
+        lengths = are_rows(rows).sum(1)
+        embedded = self._embed(np.ascontiguousarray(rows.transpose(2, 1, 0)).reshape(features, -1))
+        steps = embedded.reshape(self.members, -1, length, count).swapaxes(1, 2)
+        step = np.arange(length)[:, None]
+        # Of each step read backwards its place; what follows the last one stays where it is.
+        back = np.where(step < lengths, lengths - 1 - step, step)
+        states = _states(steps, self.recur[0], _backwards(steps, back))
+        for weights in self.recur[1:]:
+            forward, backward = np.stack([state.copy() for state in states], 2)
+            steps = np.concatenate([forward, _backwards(backward, back)], 2)
+            states = _states(steps, weights, _backwards(steps, back))
+        last = total = np.zeros(1, self.dtype)
+        for at, state in enumerate(states):
+            total = total + np.where(at < lengths, state, 0)
+            last = np.where(at == lengths - 1, state, last)
+        read = self.last @ last + self.mean_state @ (total / lengths.astype(self.dtype))
+        return np.asarray((read.sum((0, 1)) + self.read_out_bias).T)
 
     def _read(self, states: Iterator[np.ndarray]) -> np.ndarray:
         """The first LSTM's states to outputs (n, o)."""
@@ -152,8 +174,19 @@ def halved(recur: RecurWeights, dtype: DTypeLike) -> np.ndarray:
     return weights.transpose(1, 0, 3, 2).copy()
 
 
-def _states(steps: np.ndarray, weights: np.ndarray) -> Iterator[np.ndarray]:
-    """(k, T, inputs, n) to T states (2, k, u, n), each direction's in the order it reads."""
+def _backwards(steps: np.ndarray, back: np.ndarray) -> np.ndarray:
+    """Take the steps, (k, T, inputs, n), from the places that `back`, (T, n), has for them."""
+    return np.take_along_axis(steps, back[None, :, None], 1)
+
+
+def _states(
+    steps: np.ndarray, weights: np.ndarray, backward: np.ndarray | None = None
+) -> Iterator[np.ndarray]:
+    """(k, T, inputs, n) to T states (2, k, u, n), each direction's in the order it reads.
+
+    `backward` has the steps in the other order. Default: all of them turned round.
+    """
+    backward = steps[:, ::-1] if backward is None else backward
     members, length, inputs, rows = steps.shape
     u, dtype = weights.shape[2] // 4, weights.dtype
     # The inputs, the state and a 1 for the bias, one above the other for a single product.
@@ -162,7 +195,7 @@ def _states(steps: np.ndarray, weights: np.ndarray) -> Iterator[np.ndarray]:
 
     def fill(t: int, gates: np.ndarray) -> None:
         joint[0, :, :inputs] = steps[:, t]
-        joint[1, :, :inputs] = steps[:, -1 - t]
+        joint[1, :, :inputs] = backward[:, t]
         np.matmul(weights, joint, out=gates)
 
     return _run(state, length, fill)

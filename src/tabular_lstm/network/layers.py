@@ -59,6 +59,13 @@ class Embed(keras.layers.Layer):  # type: ignore[misc]
         self.vectors = self.add_weight((k, int(self.slots.offsets[-1]), d), name="vectors")
         self.built = True
 
+    def of_histories(self, rows: Any, *dropout: Any) -> Any:
+        """Embed each row of histories, (k or 1, n, T, F): to (k, T, n, F·d)."""
+        shape = tf.shape(rows)
+        flat = tf.reshape(rows, (rows.shape[0], -1, 1, len(self.slots.places)))
+        by_row = tf.reshape(self(flat, *dropout), (self.members, shape[1], shape[2], -1))
+        return tf.transpose(by_row, [0, 2, 1, 3])
+
     def call(self, sequences: Any, dropout_seed: Any = None, dropped: Any = None) -> Any:
         """See the class; without a seed, two int32, or without shares nothing is dropped."""
         of = self.slots
@@ -167,7 +174,8 @@ class Recur(keras.layers.Layer):  # type: ignore[misc]
 
     Shape:
         (k, T, n, inputs) to two (k, T, n, u): the forward LSTM's states and the backward one's,
-        each in the order in which it reads.
+        each in the order in which it reads. With the `lengths` of histories, (k, n), it reads so
+        many steps backwards from each one's last; what follows the last step is of no history.
     """
 
     def __init__(self, members: int, inputs: int, units: int, **kwargs: Any) -> None:
@@ -178,12 +186,12 @@ class Recur(keras.layers.Layer):  # type: ignore[misc]
         self.bias = self.add_weight((members, 2, 4 * units), name="bias")
         self.built = True
 
-    def call(self, steps: Any) -> Any:
+    def call(self, steps: Any, lengths: Any = None) -> Any:
         """See the class."""
         # Unstacked, not indexed: the gradient of an index is a tensor of zeros for each one.
         weights = tf.unstack(tf.concat([self.kernel, self.recurrent], 2), axis=1)
         biases = tf.unstack(self.bias, axis=1)
-        directions = zip((steps, backwards(steps)), weights, biases, strict=True)
+        directions = zip((steps, backwards(steps, lengths)), weights, biases, strict=True)
         forward, backward = (
             tf.stack([self._lstm(*one) for one in zip(*map(tf.unstack, all_members), strict=True)])
             for all_members in directions
@@ -195,7 +203,7 @@ class Recur(keras.layers.Layer):  # type: ignore[misc]
         no_peephole = tf.zeros((self.units,))
         # Not BlockLSTMV2: the gradient that TensorFlow 2.21 has for it is wrong.
         return tf.raw_ops.BlockLSTM(
-            seq_len_max=tf.constant(steps.shape[0], tf.int64),
+            seq_len_max=tf.shape(steps, tf.int64)[0],
             x=steps,
             cs_prev=state,
             h_prev=state,
@@ -210,8 +218,11 @@ class Recur(keras.layers.Layer):  # type: ignore[misc]
         ).h
 
 
-def backwards(steps: Any) -> Any:
-    """Reverse the order of the steps, (k, T, …)."""
+def backwards(steps: Any, lengths: Any = None) -> Any:
+    """Reverse the order of the steps, (k, T, n, …), of histories of the first `lengths`, (k, n)."""
+    if lengths is not None:
+        one = zip(tf.unstack(steps), tf.unstack(lengths), strict=True)
+        return tf.stack([tf.reverse_sequence(s, n, seq_axis=0, batch_axis=1) for s, n in one])
     return tf.stack(tf.unstack(steps, axis=1)[::-1], 1)
 
 
@@ -228,7 +239,8 @@ class ReadOut(keras.layers.Layer):  # type: ignore[misc]
         dropout: Share of the 4u inputs dropped in training.
 
     Shape:
-        Two (k, T, n, u), from `Recur`, to (k, n, o).
+        Two (k, T, n, u), from `Recur`, to (k, n, o); of histories the states of the first
+        `lengths`, (k, n), steps.
     """
 
     def __init__(
@@ -240,10 +252,17 @@ class ReadOut(keras.layers.Layer):  # type: ignore[misc]
         self.bias = self.add_weight((members, outputs), name="bias")
         self.built = True
 
-    def call(self, states: Any, dropout_seed: Any = None) -> Any:
+    def call(self, states: Any, dropout_seed: Any = None, lengths: Any = None) -> Any:
         """See the class; without a seed, two int32, nothing is dropped."""
-        last = [tf.unstack(direction, axis=1)[-1] for direction in states]
-        mean = [tf.reduce_mean(direction, 1) for direction in states]
+        if lengths is None:
+            last = [tf.unstack(direction, axis=1)[-1] for direction in states]
+            mean = [tf.reduce_mean(direction, 1) for direction in states]
+        else:
+            of_last = tf.one_hot(lengths - 1, tf.shape(states[0])[1], axis=1)[..., None]
+            of_all = tf.math.cumsum(of_last, 1, reverse=True)
+            last = [tf.reduce_sum(direction * of_last, 1) for direction in states]
+            count = tf.cast(lengths, tf.float32)[..., None]
+            mean = [tf.reduce_sum(direction * of_all, 1) / count for direction in states]
         read = tf.concat([*last, *mean], -1)
         if dropout_seed is not None and self.dropout:
             dropped = _drop(tf.shape(read), self.dropout, dropout_seed)

@@ -17,6 +17,7 @@ from tabular_lstm.network.outputs import Outputs
 from tabular_lstm.network.plan import Plan
 from tabular_lstm.parameters import Training
 from tabular_lstm.progress import progress
+from tabular_lstm.rows.histories import Sequences
 from tabular_lstm.tensorflow_import import import_tensorflow
 
 
@@ -26,7 +27,7 @@ class Task:
 
     config: dict[str, Any]  # of the network of all members
     initial: list[np.ndarray]  # its weights, (k, …) each
-    sequences: np.ndarray
+    sequences: Sequences
     targets: np.ndarray
     training: Training
     weights: np.ndarray | None

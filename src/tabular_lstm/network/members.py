@@ -18,6 +18,7 @@ from tabular_lstm.network.outputs import outputs_of
 from tabular_lstm.network.plan import Plan
 from tabular_lstm.network.score import cores
 from tabular_lstm.parameters import Ensemble
+from tabular_lstm.rows.histories import dense, own_rows
 
 TOGETHER = 4
 GRADIENT_NORM = 1.0
@@ -136,7 +137,8 @@ class Members:
         """
         embed, of = self.network.embed, self.network.embed.slots
         vectors = weights[[w is embed.vectors for w in self.network.weights].index(True)]
-        table = self.sequences.reshape(len(self.sequences), -1)
+        rows = own_rows(self.sequences)
+        table = rows.reshape(len(rows), -1)
         for which, slot in enumerate(of.categorical):
             start, end = of.offsets[which : which + 2]
             index = of.category_index(table[:, slot][None], [which])[0] - start
@@ -150,6 +152,8 @@ class Members:
     def _graphs(self) -> tuple[Any, Any]:
         """Make the graph of some steps, see `_train_on`, and that of outputs."""
         count, slots = self.network.options.count, self.sequences.shape[1:]
+        if not isinstance(self.sequences, np.ndarray):
+            slots = (None, slots[1])  # as long as the longest history of some steps
         matrix = tf.TensorSpec((count, self.weights.shape[1]))
         outputs = _graph(self._member_outputs, matrix, tf.TensorSpec((count, None, *slots)))
         steps = _graph(
@@ -180,7 +184,7 @@ class Members:
         losses = tf.zeros(len(places))
         for start in range(0, len(batches), at_once):
             rows = batches[start : start + at_once]
-            taken = [values[rows] for values in (self.sequences, *self.of_each)]
+            taken = [dense(self.sequences, rows), *(values[rows] for values in self.of_each)]
             seed = tf.constant([self.seeds[places[0]], self.step + start], tf.int32)
             of_steps = map(tf.constant, (rates[start : start + at_once], *taken))
             state, losses = self._pass(seed, losses, state, dropped, *of_steps)
@@ -194,7 +198,7 @@ class Members:
         padded = [np.pad(part, (0, longest - len(part)), "edge") for part in rows_of]
         rows = np.stack(padded + padded[:1] * (len(weights) - len(padded)))
         blocks = (rows[:, start : start + at_once] for start in range(0, longest, at_once))
-        taken = (tf.constant(self.sequences[block]) for block in blocks)
+        taken = (tf.constant(dense(self.sequences, block)) for block in blocks)
         outputs = np.concatenate([self._outputs(weights, one).numpy() for one in taken], 1)
         return [z[: len(part)] for z, part in zip(outputs, rows_of, strict=False)]
 

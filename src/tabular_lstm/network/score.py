@@ -31,6 +31,7 @@ from tabular_lstm.network.calibration import RATES
 from tabular_lstm.network.forward import cut, forward_of
 from tabular_lstm.network.outputs import outputs_of, predictions
 from tabular_lstm.network.scorer import Scorer
+from tabular_lstm.rows.histories import Sequences, dense, lengths_of
 
 FEW = 1024
 # Rows times slots from which the kernel computes: 16,384 rows of 8 features.
@@ -58,7 +59,7 @@ class Reasons:
 
 def score(
     scorer: Scorer,
-    sequences: np.ndarray,
+    sequences: Sequences,
     many: bool | None = None,
     coverage: float | None = None,
 ) -> np.ndarray:
@@ -71,7 +72,8 @@ def score(
 
     Args:
         scorer: The ensemble.
-        sequences: float32 (rows, steps, features_per_step), NaN where missing.
+        sequences: float32 (rows, steps, features_per_step), NaN where missing; or histories, or
+            such as `Histories.dense` gives them. Histories are computed by NumPy alone.
         many: Whether these rows are of many, which the kernel computes if there is one: a stream's
             last block may be small. Default: whether they are many themselves, by `are_many`.
         coverage: Share of rows whose number the interval holds, from 0.5 to 0.99. Default: as was
@@ -87,7 +89,9 @@ def score(
     if coverage is not None and not (one and RATES[0] <= coverage <= RATES[-1]):
         raise DataError(f"Expected a coverage from {RATES[0]} to {RATES[-1]}, got {coverage!r}.")
     rows = len(sequences)
-    slots = sequences.reshape(rows, len(scorer.slots.places))
+    if scorer.schema.history is not None:
+        return _predictions(scorer, _outputs_of_histories(scorer, sequences), coverage)
+    slots = dense(sequences).reshape(rows, len(scorer.slots.places))
     many = are_many(scorer, rows) if many is None else many
     forward, blocks = _forward(scorer, *slots.shape, many)
     outputs = np.empty((rows, scorer.outputs))
@@ -101,8 +105,28 @@ def score(
     return _predictions(scorer, outputs, coverage)
 
 
+def _outputs_of_histories(scorer: Scorer, sequences: Sequences) -> np.ndarray:
+    """Give the mean outputs, (rows, o), histories of similar length together."""
+    rows = len(sequences)
+    outputs = np.empty((rows, scorer.outputs))
+    lengths = lengths_of(sequences)
+    forward = forward_of(scorer, np.float64 if rows <= FEW else np.float32)
+    order = np.argsort(lengths, kind="stable")
+    longest = int(lengths.max(initial=1))
+    blocks = [order[block] for block in cut(len(scorer.slots.places) * longest, rows)]
+
+    def fill(block: np.ndarray) -> None:
+        outputs[block] = forward.of_histories(dense(sequences, block)[:, : lengths[block].max()])
+
+    with _blas().limit(limits=1), ThreadPoolExecutor(cores()) as threads:
+        list(threads.map(fill, blocks))
+    return outputs
+
+
 def are_many(scorer: Scorer, rows: int) -> bool:
     """Say whether so many rows are worth compiling."""
+    if scorer.schema.history is not None:
+        return False
     return rows > FEW and rows * len(scorer.slots.places) >= MANY_VALUES
 
 

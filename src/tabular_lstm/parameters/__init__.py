@@ -7,6 +7,7 @@ and what it leaves out takes the default given here.
 
 from tabular_lstm.frozen import Parameters
 from tabular_lstm.parameters.columns import ROLES, TASKS, Columns
+from tabular_lstm.parameters.history import History
 from tabular_lstm.parameters.hyperparameters import (
     CostMatrix,
     Coverage,
@@ -54,6 +55,7 @@ __all__ = [
     "Ensemble",
     "Evaluation",
     "Event",
+    "History",
     "Kind",
     "Mlflow",
     "Moment",

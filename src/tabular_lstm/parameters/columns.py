@@ -13,6 +13,7 @@ from pydantic import (
 )
 
 from tabular_lstm.frozen import Number, Parameters, unless
+from tabular_lstm.parameters.history import History
 from tabular_lstm.parameters.task import CLASSES, NUMBER, Task, Value
 
 
@@ -41,8 +42,13 @@ TASKS = {*PAIR, "classes", "declared_task", "task"}
 # Of a column that is no feature.
 ROLES = ("label", "key", "weight", "group", "time")
 # Where the block may name a column, and which two places may name the same one.
-PLACES = ("ignore", "features", "missing", "categorical", "dates", "bounds", *ROLES)
-TOGETHER = {("features", "missing"), ("dates", "time"), *product(PLACES[1:3], PLACES[3:6])}
+PLACES = ("ignore", "features", "missing", "categorical", "dates", "bounds", *ROLES, "history")
+TOGETHER = {
+    ("features", "missing"),
+    ("dates", "time"),
+    *product(PLACES[1:3], PLACES[3:6]),
+    *product(("dates", "group", "time"), ["history"]),
+}
 # Of more classes the network has too many outputs, and each has too few rows.
 MOST_CLASSES = 100
 
@@ -69,6 +75,8 @@ class Columns(Parameters):
         time: Column that says when a row is from, for a split by time: dates, of ISO 8601 or of the
             format that `dates` has for it, or numbers, of which a later one is larger. Default:
             none.
+        history: Which rows are one sequence, see `History`. Its customers are the groups, but for a
+            split by time. Default: each row is a sequence by itself, its columns the steps.
         features: Columns to learn from, in this order. Default: all that have no other role.
         categorical: Features that are names and not amounts. Default: none, all are numbers.
         dates: Features, or the time, that are dates or date-times: a list of names, of dates as
@@ -92,12 +100,27 @@ class Columns(Parameters):
     weight: str | None = None
     group: str | None = None
     time: str | None = None
+    history: History | None = unless(None)
     features: Annotated[list[str], Field(min_length=1)] | None = None
     categorical: list[str] = []
     dates: Dates = {}
     ignore: list[str] = []
     bounds: dict[str, tuple[Number | None, Number | None]] = {}
     missing: dict[str, list[Value]] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _customers_are_groups(cls, given: Any) -> Any:
+        history = given.get("history") if isinstance(given, dict) else None
+        if not isinstance(history, dict | History) or given.get("time") is not None:
+            return given
+        of = history.of if isinstance(history, History) else history.get("of")
+        if given.get("group") not in (None, of):
+            raise ValueError(
+                f"group is {given['group']!r} and history.of is {of!r}; expected no group: the "
+                "customers of the histories are the groups"
+            )
+        return {**given, "group": of}
 
     @model_validator(mode="after")
     def _one_task(self) -> Self:
@@ -149,6 +172,11 @@ class Columns(Parameters):
                     f"column '{both[0]}' is named under {one} and under {other}; expected one of "
                     "them"
                 )
+        if self.history is not None and self.time not in (None, self.history.order):
+            raise ValueError(
+                f"time is '{self.time}' and history.order is '{self.history.order}'; expected one "
+                "column for both"
+            )
         if self.group is not None and self.time is not None:
             raise ValueError(f"group is '{self.group}' and time is '{self.time}'; expected one")
         return self
@@ -176,6 +204,8 @@ class Columns(Parameters):
     def _named(self, place: str) -> set[str]:
         """Name the columns that stand at a place of this block."""
         names = getattr(self, place)
+        if isinstance(names, History):
+            return names.columns
         return {names} if isinstance(names, str) else {*(names or [])}
 
     @property
@@ -189,7 +219,19 @@ class Columns(Parameters):
     @property
     def not_features(self) -> set[str]:
         """Name the columns of valid rows that are no features."""
-        return {name for role in ROLES if (name := getattr(self, role)) is not None}
+        of_history = self.history.columns if self.history else set()
+        return {name for role in ROLES if (name := getattr(self, role)) is not None} | of_history
+
+    @property
+    def times(self) -> set[str]:
+        """Name the columns that are read as times: one, or none."""
+        order = self.history.order if self.history else None
+        return {name for name in (self.time, order) if name is not None}
+
+    @property
+    def of(self) -> str | None:
+        """Name the column whose rows of one value are one group: of a customer, if any."""
+        return self.history.of if self.history else self.group
 
     @property
     def together(self) -> str | None:

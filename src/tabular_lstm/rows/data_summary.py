@@ -144,6 +144,7 @@ def summarize(
     source: Source,
     columns: Columns,
     split: Split,
+    history_rows: pd.DataFrame,
     **found: Any,
 ) -> DataSummary:
     """Describe a run's data once its rows are split; `found` has further fields of the summary."""
@@ -177,6 +178,7 @@ def summarize(
             conf=conf_of_rows(columns, split, source.file, source.load_args),
             train_rows=hash_of(train_rows),
             test_rows=hash_of(test_rows),
+            history_rows="" if columns.history is None else hash_of(history_rows),
         ),
         **found,
     )

@@ -173,9 +173,10 @@ def _spelt_alike(column: pd.Series) -> list[str]:
 def repeated_test_rows(train: pd.DataFrame, test: pd.DataFrame, columns: Columns) -> int:
     """Count the test rows that have the features of a train row, as the network sees them.
 
-    There are none where the features decide on the side.
+    There are none where the features decide on the side, and of histories none are looked for: a
+    row is not alike by its own features alone.
     """
-    if columns.key is None and columns.together is None:
+    if columns.history is not None or (columns.key is None and columns.together is None):
         return 0
     seen_in_training, seen = (row_hashes(rows, columns, "") for rows in (train, test))
     return int(np.isin(seen, seen_in_training).sum())

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.files import sha256
+from tabular_lstm.rows.histories import PADDING, Sequences, dense
 from tabular_lstm.rows.lineage import Lineage
 
 # Rows that are hashed together: their bytes, in Python, are never of all rows.
@@ -57,7 +58,7 @@ class Fingerprints:
     @classmethod
     def of_rows(
         cls,
-        sequences: np.ndarray,
+        sequences: Sequences,
         keys: pd.Series | None,
         groups: pd.Series | None = None,
         lineage: Lineage | None = None,
@@ -81,7 +82,7 @@ class Fingerprints:
 
     def hold(
         self,
-        sequences: np.ndarray,
+        sequences: Sequences,
         keys: pd.Series | None = None,
         groups: pd.Series | None = None,
     ) -> np.ndarray:
@@ -106,7 +107,7 @@ class Fingerprints:
         return np.isin(of_keys(keys), self.keys)
 
 
-def of_sequences(sequences: np.ndarray) -> np.ndarray:
+def of_sequences(sequences: Sequences) -> np.ndarray:
     """Hash each row's float32 bytes: uint64 (rows,); 0 and -0 are one number, and so is each NaN.
 
     Among a million rows that are not alike, the odds that any two have the same fingerprint are 1
@@ -114,9 +115,12 @@ def of_sequences(sequences: np.ndarray) -> np.ndarray:
     """
 
     def contents(at: slice) -> list[bytes]:
-        flat = sequences[at].reshape(len(sequences[at]), -1).astype("<f4")
+        rows = dense(sequences, at)
+        flat = rows.reshape(len(rows), -1).astype("<f4")
         flat = np.where(np.isnan(flat), np.float32(np.nan), flat) + np.float32(0)
-        return [row.tobytes() for row in flat]
+        if isinstance(sequences, np.ndarray):
+            return [row.tobytes() for row in flat]
+        return [row[row != PADDING].tobytes() for row in flat]
 
     return hash_rows(len(sequences), contents)
 

@@ -57,9 +57,9 @@ def number_groups(rows: pd.DataFrame, columns: Columns) -> np.ndarray | None:
 
     None where each row is its own.
     """
-    if columns.group is None or rows[columns.group].is_unique:
+    if columns.of is None or rows[columns.of].is_unique:
         return None
-    return pd.factorize(rows[columns.group])[0]
+    return pd.factorize(rows[columns.of])[0]
 
 
 def number_values(groups: np.ndarray) -> np.ndarray:

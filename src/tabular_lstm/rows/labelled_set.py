@@ -6,7 +6,9 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from tabular_lstm.rows.histories import Sequences
 from tabular_lstm.rows.schema import fingerprint
+from tabular_lstm.rows.timeline import Roles
 
 
 @dataclass(frozen=True, eq=False)
@@ -14,18 +16,21 @@ class LabelledRows:
     """A side's rows, the features split from the label.
 
     Attributes:
-        features: The schema's columns, in its order, (rows, features), by row number.
+        features: The schema's columns, in its order, (rows, features), by row number. Of histories
+            with the rows that are history alone, behind the others.
         labels: int64 (rows,), the number of the class, of two 1 for the positive one; or float64
             (rows,), the number itself; by row number.
         weights: float64 (rows,), of mean 1; None where all rows count alike.
         groups: int (rows,), see `tabular_lstm.rows.keys.number_groups`; None where each row is
             its own.
+        roles: Of histories, of all rows of `features`: whose each is and when it is from.
     """
 
     features: pd.DataFrame
     labels: pd.Series
     weights: np.ndarray | None = None
     groups: np.ndarray | None = None
+    roles: Roles | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,11 +38,11 @@ class LabelledSet:
     """A side's rows as the network takes them: the train set or the test set.
 
     Attributes:
-        sequences: float32 (rows, steps, features_per_step).
+        sequences: float32 (rows, steps, features_per_step), or the rows' histories.
         labels: See `LabelledRows`, as `weights` and `groups`.
     """
 
-    sequences: np.ndarray
+    sequences: Sequences
     labels: pd.Series
     weights: np.ndarray | None = None
     groups: np.ndarray | None = None

@@ -5,7 +5,7 @@ from pathlib import PurePath
 from typing import Any, Self
 
 from tabular_lstm.errors import shown
-from tabular_lstm.frozen import Frozen
+from tabular_lstm.frozen import Frozen, unless
 from tabular_lstm.parameters import Columns, Parameters, Split
 from tabular_lstm.parameters.columns import TASKS
 from tabular_lstm.rows.load_args import number_format_of
@@ -27,11 +27,13 @@ class Lineage(Frozen):
             `reshaping` too, and what an evaluation reads of `network` and `training`.
         train_rows: SHA-256 of the train rows, see `tabular_lstm.rows.data_summary.hash_of`.
         test_rows: Likewise of the test rows.
+        history_rows: Likewise of the rows that are history alone. Default: "", there are none.
     """
 
     conf: dict[str, dict[str, Any]]
     train_rows: str
     test_rows: str
+    history_rows: str = unless("")
 
     def with_conf(self, **blocks: Mapping[str, Any]) -> Self:
         """Add blocks that a later output rests on."""

@@ -1,6 +1,7 @@
 """The schema: all that turns a row into a sequence, learned from the train rows once."""
 
 from hashlib import blake2b
+from typing import Any
 
 import numpy as np
 
@@ -38,6 +39,32 @@ class Target(Frozen):
     deviation: Positive
 
 
+class HistoryLayout(Frozen):
+    """How rows become histories, see `tabular_lstm.rows.histories`.
+
+    Attributes:
+        of, order, steps, known_after: See `tabular_lstm.parameters.History`.
+        form: Of dates in `order`, the format of their text, None for ISO 8601.
+        gap: Name of the feature that is the time since the row before, of dates in days.
+        number: Name of the feature that is the order itself, where it is one.
+        label: Name of the feature that is the label, as far as it is known.
+    """
+
+    of: str
+    order: str
+    steps: int
+    known_after: float | None = unless(None)
+    form: str | None = unless(None)
+    gap: str
+    number: str | None = unless(None)
+    label: str | None = unless(None)
+
+    @property
+    def derived(self) -> list[str]:
+        """Name the features that are made of rows and in no column of features."""
+        return [name for name in (self.gap, self.number, self.label) if name is not None]
+
+
 class Schema(Frozen):
     """Which feature goes where in a sequence, and what the train rows say of each.
 
@@ -58,6 +85,8 @@ class Schema(Frozen):
         negative_class: The other one.
         classes: Of more classes, the label's values, in the order of their probabilities.
         target: Of a label that is a number.
+        history: How rows become histories; the features of a row are then one step. Default: they
+            do not, each row is a sequence by itself.
         lineage: What the schema was learned from. Default: not known, as for rows that come from no
             run.
     """
@@ -77,6 +106,7 @@ class Schema(Frozen):
     negative_class: Class | None = unless(None)
     classes: tuple[Class, ...] | None = unless(None)
     target: Target | None = unless(None)
+    history: HistoryLayout | None = unless(None)
     lineage: Lineage | None = unless(None)
 
     @property
@@ -102,16 +132,17 @@ class Schema(Frozen):
 
     @property
     def columns(self) -> list[str]:
-        """The columns that a row needs."""
+        """The columns of features that a row needs."""
+        if self.history is not None:
+            return [name for name in self.slots if name not in self.history.derived]
         return list(self.slots) if self.dates else self.features
 
 
-def fingerprint(
-    sequences: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None
-) -> str:
+def fingerprint(sequences: Any, labels: np.ndarray, weights: np.ndarray | None = None) -> str:
     """Hash sequences, labels and weights, to tell whether a candidate was trained on just these."""
     digest = blake2b(repr(sequences.shape).encode(), digest_size=16)
-    digest.update(np.ascontiguousarray(sequences).reshape(-1).view(np.uint8).data)
+    for array in getattr(sequences, "arrays", (sequences,)):  # of histories several
+        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     # The number of a class takes a byte.
     whole = labels.size and labels.min() >= 0 and labels.max() < 256 and not (labels % 1).any()
     digest.update(labels.astype(np.uint8 if whole else "<f8").tobytes())

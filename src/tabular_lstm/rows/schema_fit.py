@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import DataError, counted
-from tabular_lstm.parameters import Reshaping, Task, Value
+from tabular_lstm.parameters import CLASSES, Reshaping, Task, Value
 from tabular_lstm.rows.cells import read_category
 from tabular_lstm.rows.dates import dates_as_seen, days, is_dates
 from tabular_lstm.rows.labels import of_schema
 from tabular_lstm.rows.lineage import Lineage
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.numbers import ANY, is_categorical, read_numbers, scale
-from tabular_lstm.rows.schema import PARTS, Bounds, Schema, parts_of
+from tabular_lstm.rows.schema import PARTS, Bounds, HistoryLayout, Schema, parts_of
 from tabular_lstm.rows.sequences import by_name, codes_as_missing, refuse_problems
 
 STEPS = 4
@@ -58,6 +58,8 @@ def learn_schema(
     bounds: Mapping[str, Bounds] | None = None,
     dates: Mapping[str, str | None] | None = None,
     marks: NumberFormat = POINT,
+    history: HistoryLayout | None = None,
+    derived: Mapping[str, np.ndarray] | None = None,
     lineage: Lineage | None = None,
 ) -> Schema:
     """Fix the order of the features, the shape of a sequence, and what is known of each feature.
@@ -73,6 +75,8 @@ def learn_schema(
         bounds: See `Schema`. Default: any number is possible.
         dates: See `Schema`. Default: none.
         marks: See `Schema`. Default: a point before the fraction.
+        history: See `Schema`. Default: each row is a sequence by itself.
+        derived: Of histories the features that no column holds, float64 (rows,) each.
         lineage: See `Schema`. Default: not known.
 
     Raises:
@@ -105,13 +109,26 @@ def learn_schema(
             values = codes_as_missing(read, of_column)
             known = values[~np.isnan(values)]
             scales.append(scale(known))
+    for name, values in (derived or {}).items():
+        if name in columns:
+            raise DataError(
+                f"Column '{name}' has the name of a feature that is made of histories. Rename it, "
+                "or leave it out with columns.ignore."
+            )
+        features.append(name)
+        if history and name == history.label and task.kind == CLASSES:
+            categories[name] = [*map(str, task.classes)]
+            scales.append((0.0, 1.0))
+        else:
+            scales.append(scale(values[~np.isnan(values)]))
     of_dates = {part for date in formats for part in parts_of(date)}
     if taken := of_dates.intersection(columns):
         raise DataError(
             f"Column '{min(taken)}' has the name of a feature that is made of dates. Rename it, or "
             "leave it out with columns.ignore."
         )
-    steps, per_step = _shape(len(features), reshaping)
+    # The features of a row are one step of a history.
+    steps, per_step = (1, len(features)) if history else _shape(len(features), reshaping)
     mean, variance = map(list, zip(*scales, strict=True))
     return Schema(
         features=features,
@@ -126,6 +143,7 @@ def learn_schema(
         variance=variance,
         label=label,
         **of_schema(task, labels),
+        history=history,
         lineage=lineage,
     )
 

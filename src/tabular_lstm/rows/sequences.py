@@ -58,12 +58,13 @@ def lay_out(
         float32 (rows, steps, features_per_step): numbers as they are, a category as its place in
         the schema's list and an unknown one as the place after the last, NaN where missing or
         unusable, 0 in padded slots.
+        What is made of histories is 0 too, see `tabular_lstm.rows.histories`.
         By column, for those that have any, what is wrong with which cells.
 
     Raises:
         DataError: A column is missing or there twice.
     """
-    columns = schema.slots
+    columns = {name: schema.slots[name] for name in schema.columns}
     rows = by_name(rows, columns)
     if absent := [name for name in columns if name not in rows.columns]:
         raise DataError(

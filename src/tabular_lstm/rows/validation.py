@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple, TypeVar
 
+import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import DataError, no_column
@@ -34,15 +35,18 @@ class ReadRows(NamedTuple):
             categorical ones as text with NaN for it, dates as datetime64[us] with NaT for it, the
             label as a class's number or a number, the weight as float64 if there is one.
         quarantined: `row`, `reason`, and the cells as they were.
-        unlabelled: How many rows have no label. No other cell of them is read.
+        unlabelled: How many rows have no label. No other cell of them is read, but where rows are
+            histories: those of them that are in quarantine do not count here.
         reasons: Of the quarantine, a line for each column and kind of problem, and for each value
             of the label that is so common that it may be a class.
+        history: Of histories the valid rows without a label, like `valid`; else no rows.
     """
 
     valid: pd.DataFrame
     quarantined: pd.DataFrame
     unlabelled: int
     reasons: list[str]
+    history: pd.DataFrame
 
 
 def read_rows(
@@ -65,14 +69,19 @@ def read_rows(
         DataError: A column that conf names is not in the file or is no feature, none is left, or
             one has no name and conf does not name it; or no row has a label.
     """
-    times = TimeReader(number_format, columns.dates.get(columns.time or ""))
+    forms = [columns.dates.get(name) for name in columns.times]
+    times = TimeReader(number_format, *forms)
     rows, unlabelled = _Rows(), 0
+    history = _Rows(rows.kinds)
     for part in parts:
         features = _feature_names(part, columns, file)
         without = are_unlabelled(part[columns.label], columns)
         unlabelled += int(without.sum())
         labelled = part[~without] if without.any() else part  # without a copy
         rows.add(labelled, _read(labelled, columns, features, times))
+        if columns.history is not None:
+            others = part[without]
+            history.add(others, _read(others, columns, features, times, labelled=False))
     if not rows.count:
         raise DataError(
             f"{file}: column '{columns.label}' is empty or says that it is missing in all "
@@ -82,20 +91,29 @@ def read_rows(
     if times.offsets.all():
         message = "%s: %d times without an offset are read as UTC, among %d with one"
         logging.getLogger(__name__).warning(message, file, *times.offsets)
-    return ReadRows(rows.valid(), rows.quarantined(), unlabelled, rows.kinds.listed())
+    aside, earlier = [rows.quarantined()], pd.DataFrame()
+    if columns.history is not None:
+        aside.append(history.quarantined())
+        earlier, unlabelled = history.valid(), unlabelled - len(aside[1])
+    quarantined = pd.concat(_some(aside), ignore_index=True)
+    return ReadRows(rows.valid(), quarantined, unlabelled, rows.kinds.listed(), earlier)
 
 
 def _read(
-    part: pd.DataFrame, columns: Columns, features: list[str], times: TimeReader
+    part: pd.DataFrame,
+    columns: Columns,
+    features: list[str],
+    times: TimeReader,
+    labelled: bool = True,
 ) -> dict[str, tuple[pd.Series, Problems]]:
     """Read the columns of a part: the values, and what is wrong with which cells."""
     number_format = times.number_format
     read: dict[str, tuple[object, Problems]] = {}
-    for word, name in (("key", columns.key), ("group", columns.group)):
+    for word, name in (("key", columns.key), ("group", columns.of)):
         if name is not None:
             read[name] = read_key(part[name], number_format, word)
-    if columns.time is not None:
-        read[columns.time] = times.read(part[columns.time])
+    for name in columns.times:
+        read[name] = times.read(part[name])
     for name in features:
         codes = columns.missing.get(name, [])
         if name in columns.categorical:
@@ -105,8 +123,11 @@ def _read(
         else:
             bounds = columns.bounds.get(name, ANY)
             read[name] = read_numbers(part[name], codes, bounds, number_format)
-    read[columns.label] = label_of(columns).read(part[columns.label], number_format)
-    if columns.weight is not None:
+    if labelled:
+        read[columns.label] = label_of(columns).read(part[columns.label], number_format)
+    else:
+        read[columns.label] = np.full(len(part), np.nan), {}
+    if columns.weight is not None and labelled:
         read[columns.weight] = read_weights(part[columns.weight], number_format)
     return {name: (pd.Series(values), found) for name, (values, found) in read.items()}
 
@@ -114,6 +135,10 @@ def _read(
 def _feature_names(raw_rows: pd.DataFrame, columns: Columns, file: str) -> list[str]:
     """Name the feature columns, in their order."""
     roles = [name for role in ROLES if (name := getattr(columns, role)) is not None]
+    if columns.history is not None:
+        named = {columns.history.of, columns.history.order, columns.history.predict}
+        # What marks rows to predict need not be among rows to train on.
+        roles += sorted(named & {*raw_rows.columns} | {columns.history.of, columns.history.order})
     left_out = {*roles, *columns.ignore}
     features = columns.features or [name for name in raw_rows.columns if name not in left_out]
     declared = [(name, "columns") for name in (*roles, *features)]
@@ -133,8 +158,8 @@ def _feature_names(raw_rows: pd.DataFrame, columns: Columns, file: str) -> list[
             f"or leave the column out with columns.ignore: ['{unnamed[0]}']."
         )
     for block in DESCRIBED:
-        others = {"dates": columns.time, "bounds": columns.label}
-        described = {*getattr(columns, block)} - {others.get(block)}
+        others = {"dates": columns.times, "bounds": {columns.label}}
+        described = {*getattr(columns, block)} - others.get(block, set())
         if unknown := sorted(described - set(features)):
             raise DataError(
                 f"{file}: columns.{block} names {', '.join(unknown)}, which is no feature. The "
@@ -154,8 +179,8 @@ class _Rows:
         kinds: What is wrong with rows.
     """
 
-    def __init__(self) -> None:
-        self.count, self.kinds = 0, Kinds()
+    def __init__(self, kinds: Kinds | None = None) -> None:
+        self.count, self.kinds = 0, kinds or Kinds()
         self._names: list[pd.Index] = []
         self._values: dict[str, list[pd.Series]] = {}
         self._aside: list[pd.DataFrame] = []

@@ -75,6 +75,7 @@ def compare_champions(
     champions: Champions,
     train_rows: pd.DataFrame,
     test_rows: pd.DataFrame,
+    history_rows: pd.DataFrame,
     test_set: LabelledSet,
     schema: Schema,
     columns: Columns,
@@ -99,7 +100,9 @@ def compare_champions(
             expected = judgement.fingerprints_sha256
             kept = _kept(champions.fingerprints, run, "train rows' fingerprints are", expected)
             watch = None if found else _watch(artifact, champions)
-            scored = score(artifact, kept, train_rows, test_rows, columns, schema, watch)
+            scored = score(
+                artifact, kept, train_rows, test_rows, history_rows, columns, schema, watch
+            )
             champion["left_out_rows"] = int(scored.trained_on.sum())
             refuse_few_rows(scored, test_set, promotion.min_test_rows_per_class, schema.task)
         except NotComparedError as why:
@@ -170,6 +173,7 @@ def score(
     fingerprints: Fingerprints,
     train_rows: pd.DataFrame,
     test_rows: pd.DataFrame,
+    history_rows: pd.DataFrame,
     columns: Columns,
     schema: Schema,
     watch: Watch | None = None,
@@ -189,12 +193,12 @@ def score(
         was = fingerprints.group or "none"
         raise NotComparedError(f"the group of its rows was {was} and is {columns.group}")
     keys, together = keys_of(test_rows, columns), together_of(test_rows, columns)
-    sequences = artifact.sequences(test_rows)
+    sequences = artifact.sequences(test_rows, [train_rows, history_rows])
     trained_on = fingerprints.hold(sequences)
     named = [of.name for of in (keys, together) if of is not None]
     if not {fingerprints.key, fingerprints.group}.isdisjoint(named):
         if trained_on.any():
-            by_both = of_sequences(artifact.sequences(train_rows))
+            by_both = of_sequences(artifact.sequences(train_rows, [history_rows]))
             trained_on &= ~np.isin(of_sequences(sequences), by_both)
         trained_on |= fingerprints.hold(sequences, keys, together)
     if columns.group is not None:

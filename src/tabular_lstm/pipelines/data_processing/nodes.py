@@ -14,6 +14,7 @@ from tabular_lstm.rows.labels import label_of
 from tabular_lstm.rows.raw_rows import RawRows
 from tabular_lstm.rows.train_test_split import lines_of, sides_of
 from tabular_lstm.rows.validation import read_rows
+from tabular_lstm.rows.weights import weights_of
 from tabular_lstm.serving.champion_history import Champions
 
 logger = logging.getLogger(__name__)
@@ -33,7 +34,9 @@ BOUNDARY = (
 )
 
 
-def validate_rows(raw_rows: RawRows, columns: Columns) -> tuple[pd.DataFrame, pd.DataFrame, Source]:
+def validate_rows(
+    raw_rows: RawRows, columns: Columns
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, Source]:
     """Turn text cells into numbers and set aside the rows where that fails.
 
     With a directory of files and a key, of the valid rows with the same key the last one counts,
@@ -42,8 +45,9 @@ def validate_rows(raw_rows: RawRows, columns: Columns) -> tuple[pd.DataFrame, pd
     supersedes none: it takes no label away.
 
     Returns:
-        The valid rows that count and the quarantined rows, see
-        `tabular_lstm.rows.validation.ReadRows`; and the source.
+        The valid rows that count; of histories the others, which are history alone: those without
+        a label or a weight; the quarantined rows, see `tabular_lstm.rows.validation.ReadRows`; and
+        the source.
 
     Raises:
         DataError: See `tabular_lstm.rows.validation.read_rows`.
@@ -56,12 +60,17 @@ def validate_rows(raw_rows: RawRows, columns: Columns) -> tuple[pd.DataFrame, pd
     file = raw_rows.file
     parts = data_warnings.warned_of_points(raw_rows, columns)
     read = read_rows(parts, columns, file, raw_rows.number_format)
-    valid, quarantined, unlabelled, reasons = read
+    valid, quarantined, unlabelled, reasons, history = read
     rows, superseded = len(valid) + len(quarantined) + unlabelled, 0
     data_warnings.warn_of_spellings(valid, columns, file)
     if raw_rows.names and columns.key is not None:
         earlier = valid.duplicated(columns.key, keep="last")
         valid, superseded = valid[~earlier], int(earlier.sum())
+        if len(history):
+            earlier = history.duplicated(columns.key, keep="last")
+            earlier |= history[columns.key].isin(valid[columns.key])
+            history, unlabelled = history[~earlier], unlabelled - int(earlier.sum())
+            superseded += int(earlier.sum())
     data_warnings.warn_of_repeated_keys(valid, columns, file)
     logger.info(
         "%s: %s, %d valid, %d quarantined%s%s",
@@ -72,8 +81,12 @@ def validate_rows(raw_rows: RawRows, columns: Columns) -> tuple[pd.DataFrame, pd
         f", {unlabelled} unlabelled" if unlabelled else "",
         f", {superseded} superseded by a later row with their key" if superseded else "",
     )
+    if columns.history is not None:
+        weightless = valid[(weights_of(valid, columns) == 0).to_numpy()]
+        history = pd.concat([history, weightless]) if len(weightless) else history
     return (
         valid,
+        history,
         quarantined,
         Source(
             file=file,
@@ -111,6 +124,7 @@ def accept_rows(
 def split_rows(
     accepted_rows: pd.DataFrame,
     source: Source,
+    history_rows: pd.DataFrame,
     columns: Columns,
     split: Split,
     champions: Champions | None = None,
@@ -154,6 +168,7 @@ def split_rows(
         weightless_rows=weightless,
         possible_leaks=data_warnings.possible_leaks(train, columns),
         repeated_test_rows=data_warnings.repeated_test_rows(train, test, columns),
+        history_rows=history_rows,
         dependent_rows=find_dependent_rows(
             pd.concat([train, test]) if weightless else accepted_rows, columns, split.independent
         ),

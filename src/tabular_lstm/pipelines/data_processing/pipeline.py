@@ -17,7 +17,7 @@ def create_pipeline(gated: bool = False, bounded: bool = False) -> Pipeline:
     validate = Node(
         validate_rows,
         inputs=["raw_rows", "params:columns"],
-        outputs=["valid_rows", "quarantined_rows", "source"],
+        outputs=["valid_rows", "history_rows", "quarantined_rows", "source"],
         name="validate_rows",
     )
     accept = Node(
@@ -30,7 +30,7 @@ def create_pipeline(gated: bool = False, bounded: bool = False) -> Pipeline:
     past = ["champions"] if gated or bounded else []
     split = Node(
         split_rows,
-        inputs=[accepted, "source", "params:columns", "params:split", *past],
+        inputs=[accepted, "source", "history_rows", "params:columns", "params:split", *past],
         outputs=["train_rows", "test_rows", "data_summary"],
         name="split_rows",
     )

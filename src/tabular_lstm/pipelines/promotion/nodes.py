@@ -1,5 +1,6 @@
 """Judge the candidate against the champions, decide, and promote."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -42,6 +43,7 @@ def predict_with_champions(
     champions: Champions,
     train_rows: pd.DataFrame,
     test_rows: pd.DataFrame,
+    history_rows: pd.DataFrame,
     test_set: LabelledSet,
     schema: Schema,
     data_summary: DataSummary,
@@ -57,7 +59,7 @@ def predict_with_champions(
         empty for the rows that it was trained on; and the champions.
     """
     compared = compare_champions(
-        champions, train_rows, test_rows, test_set, schema, columns, promotion
+        champions, train_rows, test_rows, history_rows, test_set, schema, columns, promotion
     )
     labels = test_set.labels.rename("label").rename_axis("row")
     predictions = pd.DataFrame(labels).reset_index()
@@ -90,7 +92,9 @@ def check_candidate(
     judged: Judged,
     compared_champions: ComparedChampions,
     candidate_artifact: Artifact,
+    train_rows: pd.DataFrame,
     test_rows: pd.DataFrame,
+    history_rows: pd.DataFrame,
     candidate_predictions: pd.DataFrame,
     data_summary: DataSummary,
     evaluation: Evaluation,
@@ -108,19 +112,23 @@ def check_candidate(
         drift.check_drift(judged, champions, promotion, data_summary),
         gate.check_floor(judged, promotion),
         gate.check_champions(judged, champions, promotion),
-        read_back(candidate_artifact, test_rows, predictions, judged),
+        read_back(candidate_artifact, test_rows, [train_rows, history_rows], predictions, judged),
     )
     return Checked(judged.metrics, of_the_gate, candidate_artifact.sha256)
 
 
 def read_back(
-    candidate_artifact: Artifact, test_rows: pd.DataFrame, predictions: np.ndarray, judged: Judged
+    candidate_artifact: Artifact,
+    test_rows: pd.DataFrame,
+    earlier: Sequence[pd.DataFrame],
+    predictions: np.ndarray,
+    judged: Judged,
 ) -> checks.ArtifactCheck:
     """Compare what was judged, from the lowest to the highest, with what the file on disk gives."""
     places = np.linspace(0, len(predictions) - 1, min(GOLDEN_ROWS, len(predictions))).astype(int)
     by = predictions.reshape(len(predictions), -1)[:, 0]
     golden = np.argsort(by, kind="stable")[places]
-    found = candidate_artifact.predict(test_rows.iloc[golden])
+    found = candidate_artifact.predict(test_rows, earlier, golden)
     return checks.check_artifact(
         predictions[golden], found, judged.measure, judged.measure.unit(judged)
     )

@@ -2,25 +2,32 @@
 
 import logging
 
+import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import counted
 from tabular_lstm.parameters import Columns, Reshaping
 from tabular_lstm.rows import schema_fit
 from tabular_lstm.rows.data_summary import DataSummary
+from tabular_lstm.rows.histories import Sequences
 from tabular_lstm.rows.keys import number_groups
 from tabular_lstm.rows.labelled_set import LabelledRows, LabelledSet
 from tabular_lstm.rows.lineage import plain
 from tabular_lstm.rows.number_format import POINT
 from tabular_lstm.rows.schema import PARTS, Schema
 from tabular_lstm.rows.sequences import chosen, to_sequences
+from tabular_lstm.rows.timeline import Roles, derived, histories, layout_of
 from tabular_lstm.rows.weights import scaled, weights_of
 
 logger = logging.getLogger(__name__)
 
 
 def learn_schema(
-    train_rows: pd.DataFrame, data_summary: DataSummary, columns: Columns, reshaping: Reshaping
+    train_rows: pd.DataFrame,
+    history_rows: pd.DataFrame,
+    data_summary: DataSummary,
+    columns: Columns,
+    reshaping: Reshaping,
 ) -> Schema:
     """Learn from all features: see `tabular_lstm.rows.schema_fit.learn_schema`.
 
@@ -29,6 +36,11 @@ def learn_schema(
     """
     of_rows = data_summary.lineage
     features = [name for name in map(str, train_rows) if name not in columns.not_features]
+    history, of_histories = None, {}
+    if columns.history is not None:
+        history = layout_of(columns, train_rows)
+        every = pd.concat([train_rows, history_rows])
+        of_histories = derived(Roles.of(every, history, columns.label), history)
     schema = schema_fit.learn_schema(
         chosen(train_rows, features),
         categorical=columns.categorical,
@@ -40,6 +52,8 @@ def learn_schema(
         label=columns.label,
         task=columns.task,
         labels=train_rows[columns.label].to_numpy(),
+        history=history,
+        derived=of_histories,
         lineage=of_rows and of_rows.with_conf(reshaping=plain(reshaping)),
     )
     logger.info(
@@ -54,11 +68,20 @@ def learn_schema(
     return schema
 
 
-def split_features_from_label(rows: pd.DataFrame, schema: Schema, columns: Columns) -> LabelledRows:
-    """Take the schema's features, in its order, the label, and each row's weight and group."""
+def split_features_from_label(
+    rows: pd.DataFrame, schema: Schema, columns: Columns, *others: pd.DataFrame
+) -> LabelledRows:
+    """Take the schema's features, in its order, the label, and each row's weight and group.
+
+    The `others` are rows that may be earlier in a history: those that are history alone, and of
+    test rows the train rows.
+    """
     weights = scaled(weights_of(rows, columns))
-    groups = number_groups(rows, columns)
-    return LabelledRows(chosen(rows, schema.columns), rows[schema.label], weights, groups)
+    groups, labels, roles = number_groups(rows, columns), rows[schema.label], None
+    if schema.history is not None:
+        rows = pd.concat([rows, *others])
+        roles = Roles.of(rows, schema.history, schema.label)
+    return LabelledRows(chosen(rows, schema.columns), labels, weights, groups, roles)
 
 
 def reshape(rows: LabelledRows, schema: Schema) -> LabelledSet:
@@ -66,5 +89,8 @@ def reshape(rows: LabelledRows, schema: Schema) -> LabelledSet:
 
     The numbers in these rows are read already, whatever marks the file has.
     """
-    sequences = to_sequences(rows.features, schema.model_copy(update={"marks": POINT}))
+    table = to_sequences(rows.features, schema.model_copy(update={"marks": POINT}))
+    sequences: Sequences = table
+    if rows.roles is not None:
+        sequences = histories(rows.roles, table, schema, np.arange(len(rows.labels)))
     return LabelledSet(sequences, rows.labels, rows.weights, rows.groups)

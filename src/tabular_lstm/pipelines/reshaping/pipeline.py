@@ -9,7 +9,7 @@ def create_pipeline() -> Pipeline:
     """Wire the nodes from rows and `data_summary` to `train_set` and `test_set`."""
     learn = Node(
         learn_schema,
-        inputs=["train_rows", "data_summary", "params:columns", "params:reshaping"],
+        inputs=["train_rows", "history_rows", "data_summary", "params:columns", "params:reshaping"],
         outputs="schema",
         name="learn_schema",
     )
@@ -21,7 +21,14 @@ def _side(side: str) -> list[Node]:
     return [
         Node(
             split_features_from_label,
-            inputs=[f"{side}_rows", "schema", "params:columns"],
+            # Of test rows, train rows may be the history.
+            inputs=[
+                f"{side}_rows",
+                "schema",
+                "params:columns",
+                "history_rows",
+                *(["train_rows"] if side == "test" else []),
+            ],
             outputs=f"{side}_features",
             name=f"split_{side}_features_from_label",
         ),
