@@ -36,57 +36,44 @@ def by_customer(
             for temporary files.
 
     Raises:
-        DataError: A column's types in two files do not go together.
+        DataError: A column's types in some files do not go together.
         OSError: No space.
     """
     places: list[list[int]] = []
-    with tempfile.SpooledTemporaryFile(BYTES, dir=folder) as held:
+    with tempfile.SpooledTemporaryFile(BYTES, dir=str(folder) if folder else None) as held:
         for batch in batches:
             places = places or [[] for _ in range(_count(batch))]
             customers = replace(batch, table=batch.table.select([of])).cells[of]
             names = read_key(customers, number_format)[0].to_numpy(object)
             which = pd.util.hash_array(names, categorize=False) % len(places)
             order = np.argsort(which, kind="stable")
-            table = _beside(batch.table, batch.origins).take(order)
-            ends = np.cumsum(np.bincount(which.astype(int), minlength=len(places)))
-            for of_batch, (start, end) in zip(places, pairwise([0, *ends]), strict=True):
+            starts = np.searchsorted(which[order], np.arange(len(places) + 1)).tolist()
+            both = [table.take(order) for table in (batch.table, batch.origins)]
+            for of_batch, (start, end) in zip(places, pairwise(starts), strict=True):
                 if start < end:
                     of_batch.append(held.tell())
-                    with pa.ipc.new_stream(held, table.schema) as stream:
-                        stream.write_table(table[start:end])
-        columns = batch.table.num_columns
+                    for table in both:
+                        with pa.ipc.new_stream(held, table.schema) as stream:
+                            stream.write_table(table[start:end])
         for of_batch in filter(None, places):
-            tables = []
+            read = []
             for place in of_batch:
                 held.seek(place)
-                tables.append(pa.ipc.open_stream(held).read_all())
-            origin = pa.concat_tables(table.select(range(columns, table.num_columns)) for table in tables)
+                read.append([pa.ipc.open_stream(held).read_all() for _ in range(2)])
             try:
-                rows = pa.concat_tables(
-                    (table.select(range(columns)) for table in tables), promote_options="permissive"
+                rows, origin = (
+                    pa.concat_tables(tables, promote_options="permissive").unify_dictionaries()
+                    for tables in zip(*read, strict=True)
                 )
             except pa.ArrowException as error:
                 raise DataError(
-                    f"{batch.path}: files have a column of different types: {error}. Write it alike "
-                    "in all of them."
+                    f"{batch.path}: a column has types that do not go together: {error}. Write it "
+                    "alike in all files."
                 ) from error
-            yield Batch(
-                None,
-                0,
-                rows.unify_dictionaries().combine_chunks(),
-                batch.path,
-                batch.expected,
-                origin.unify_dictionaries().combine_chunks(),
-            )
+            yield replace(batch, file=None, table=rows.combine_chunks(), origin=origin)
 
 
 def _count(first: Batch) -> int:
     """Say how many batches hold about as many rows as others, by the first that is read."""
-    size = first.table.nbytes / max(first.count, 1)
+    size = first.table.nbytes / first.count
     return min(MOST, int(first.expected / min(ROWS, BYTES / size)) + 1)
-
-
-def _beside(table: pa.Table, other: pa.Table) -> pa.Table:
-    for name in other.column_names:
-        table = table.append_column(name, other[name])
-    return table

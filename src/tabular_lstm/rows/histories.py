@@ -23,6 +23,8 @@ class Histories:
         last: Place behind its last earlier row, int64 (histories,).
         own: Place of the row itself, int64 (histories,).
         known: Place behind the last earlier row whose label is known, int64 (histories,).
+        order: Places of the table's rows among those that it was made of, int64 (rows,).
+        customer: The number of each row's customer, which ascends, int64 (rows,).
         steps: How many rows a history has at most.
         label: Place of the label among the features; None where labels are no features.
     """
@@ -32,6 +34,8 @@ class Histories:
     last: np.ndarray
     own: np.ndarray
     known: np.ndarray
+    order: np.ndarray
+    customer: np.ndarray
     steps: int
     label: int | None = None
 
@@ -64,9 +68,25 @@ class Histories:
         return self.table, self.first, self.last, self.own, self.known
 
     @property
+    def are_last(self) -> np.ndarray:
+        """Tell which of them are the last one of a customer, bool (histories,)."""
+        order = np.argsort(self.own)
+        found = np.empty(len(self), bool)
+        found[order] = np.diff(self.customer[self.own[order]], append=-1) != 0
+        return found
+
+    @property
     def own_rows(self) -> np.ndarray:
         """Give the row itself of each: float32 (histories, 1, features)."""
-        return replace(self, first=self.last).dense()
+        return self.rows(self.own)
+
+    def rows(self, which: Any = slice(None)) -> np.ndarray:
+        """Give rows of the table each by itself, without a label: float32 (rows, 1, features)."""
+        rows = self.table[which, None]
+        if self.label is not None:
+            rows = np.array(rows)
+            rows[..., self.label] = np.nan
+        return np.asarray(rows)
 
     def dense(self, which: Any = slice(None)) -> np.ndarray:
         """Give histories as an array: float32 (…, T, features), T the longest one's length.

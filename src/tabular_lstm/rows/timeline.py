@@ -66,6 +66,11 @@ class Roles:
         labels = None if layout.known_after is None else rows[label].to_numpy(np.float64)
         return cls(rows[layout.of], rows[layout.order], labels)
 
+    def __getitem__(self, which: np.ndarray) -> Self:
+        """Give the roles of some of the rows, by their places."""
+        labels = None if self.labels is None else self.labels[which]
+        return type(self)(self.customers.iloc[which], self.times.iloc[which], labels)
+
     @property
     def time(self) -> np.ndarray:
         """Give the time as float64 (rows,), of dates in microseconds, which is exact."""
@@ -220,7 +225,8 @@ def histories(
         moments = timeline.time - layout.known_after * roles.unit
         known = np.minimum(timeline.not_after(moments)[own], last)
     label = None if layout.label is None else schema.features.index(layout.label)
-    return Histories(table[timeline.order], first, last, own, known, layout.steps, label)
+    order, customer = timeline.order, timeline.customer
+    return Histories(table[order], first, last, own, known, order, customer, layout.steps, label)
 
 
 def read_sequences(rows: pd.DataFrame, schema: Schema) -> Sequences:

@@ -156,21 +156,30 @@ def keep_reference(
     candidate_artifact: Any,
     train_set: LabelledSet,
     test_set: LabelledSet,
+    evaluated_set: Any,
     candidate_predictions: pd.DataFrame,
     schema: Schema,
     data_summary: DataSummary,
 ) -> Reference:
     """Count how the rows of both sides and the scores spread, for later rows to compare with."""
-    sides = train_set, test_set
+    sides: Any = [train_set.sequences, test_set.sequences]
+    groups = [side.groups for side in (train_set, test_set) if side.groups is not None]
+    rows, watched = data_summary.labelled_rows, None
+    if schema.history is not None:
+        every, evaluated = sides[1], evaluated_set.sequences
+        # The table of the test set has all rows, those of the train set last.
+        sides = np.split(every.rows(np.argsort(every.order)), [-len(train_set.labels)])[::-1]
+        groups, rows, watched = [every.customer], data_summary.rows, evaluated.are_last
     return Reference.of(
-        [side.sequences for side in sides],
+        sides,
         from_columns(candidate_predictions, CANDIDATE, schema.task),
         schema,
-        groups=train_set.groups,
+        train_set.groups,
+        watched,
         candidate_sha256=candidate_artifact.sha256,
-        rows=data_summary.labelled_rows,
+        rows=rows,
         quarantined_rows=data_summary.quarantined_rows,
-        rows_each=rows_each([side.groups for side in sides if side.groups is not None]),
+        rows_each=rows_each(groups),
     )
 
 

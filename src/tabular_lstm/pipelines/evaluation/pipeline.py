@@ -62,6 +62,7 @@ def create_pipeline() -> Pipeline:
                     "candidate@file",
                     "train_set",
                     "test_set",
+                    "evaluated_set",
                     "candidate_predictions",
                     "schema",
                     "data_summary",
