@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,29 +24,22 @@ from tests.helpers.scorings import (
     summary_of,
     unfinished,
 )
-from tests.helpers.visits import declare_visits, newest, visits
+from tests.helpers.visits import declare_visits, newest, train_on, visits
 
 DRIFT = "08_reporting/scoring_drift.json"
 COUNTS = ("rows", "scored_rows", "history_rows", "quarantined_rows")
 
 
-def trained(project: Project, rows: pd.DataFrame, **history: Any) -> None:
-    """Let a champion serve that was trained on these rows."""
-    rows.to_csv(project.raw, index=False)
-    declare_visits(project, **history)
-    succeeds(here(*RETRAINING))
-
-
 @pytest.fixture
 def visited(project: Project, once: Once) -> Project:
     """A project whose champion was trained on visits."""
-    return once("visited by customers", project, lambda: trained(project, visits(300)))
+    return once("visited by customers", project, lambda: train_on(project, visits(300)))
 
 
 @pytest.fixture
 def informed(project: Project, once: Once) -> Project:
     """Likewise, by a champion that sees the labels of the visits until 30 days before."""
-    steps = lambda: trained(project, visits(300), known_after="30 days")  # noqa: E731
+    steps = lambda: train_on(project, visits(300), known_after="30 days")  # noqa: E731
     return once("informed by labels", project, steps)
 
 
@@ -287,7 +279,7 @@ def test_rows_like_those_of_the_training_raise_no_alarm_and_others_do(
     rows = visits(300)
     if labelled == "the last row":
         rows["sick"] = rows["sick"].astype(object).where(rows.index.isin(newest(rows).index), "")
-    once(f"visits with labels of {labelled}", project, lambda: trained(project, rows))
+    once(f"visits with labels of {labelled}", project, lambda: train_on(project, rows))
     assert len(alarms(project)) <= 1
     moved = alarms(project, shift=1.0)
     assert all("pressure" in names and "probability of 1" in names for names in moved)

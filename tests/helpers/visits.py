@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tests.helpers.commands import RETRAINING, here, succeeds
 from tests.helpers.project import QUICK, Project, declare
 
 HISTORY = {"of": "customer", "order": "day", "steps": 6}
@@ -53,3 +54,10 @@ def declare_visits(project: Project, **history: Any) -> None:
     """Declare them, and settings with which a candidate is promoted."""
     columns = {**COLUMNS, "history": HISTORY | history}
     declare(project, **QUICK, columns=columns, split={"test_fraction": 0.3})
+
+
+def train_on(project: Project, rows: pd.DataFrame, **history: Any) -> None:
+    """Let a champion serve that was trained on these rows."""
+    rows.to_csv(project.raw, index=False)
+    declare_visits(project, **history)
+    succeeds(here(*RETRAINING))
