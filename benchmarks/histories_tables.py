@@ -56,7 +56,7 @@ def column(name: str) -> Callable[[pd.DataFrame], pd.Series]:
 
 def log(name: str) -> Callable[[pd.DataFrame], pd.Series]:
     """The label is the logarithm of a column, unknown where that is not above 0."""
-    return lambda rows: np.log(rows[name].where(rows[name] > 0).astype(float))
+    return lambda rows: rows[name].where(rows[name] > 0).astype(float).map(np.log)
 
 
 def word(name: str, positive: object) -> Callable[[pd.DataFrame], pd.Series]:
