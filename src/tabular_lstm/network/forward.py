@@ -39,6 +39,7 @@ class Forward:
     def __init__(self, scorer: Scorer, dtype: DTypeLike) -> None:
         self.dtype, self.slots = np.dtype(dtype), scorer.slots
         self.members, self.dimensions = scorer.options.count, scorer.options.dimensions
+        self.outputs = scorer.outputs
         frequency, *others = scorer.embed
         kernel, bias, vectors = (weight.astype(dtype) for weight in others)
         self.frequency = 2 * np.pi * frequency.swapaxes(2, 3)
@@ -60,13 +61,45 @@ class Forward:
     def of_histories(self, rows: np.ndarray) -> np.ndarray:
         """(n, T, F), `PADDING` behind a history's last row, to outputs (n, o)."""
         count, length, features = rows.shape
-        lengths = are_rows(rows).sum(1)
+        lengths, back = _orders(rows)
         embedded = self._embed(np.ascontiguousarray(rows.transpose(2, 1, 0)).reshape(features, -1))
         steps = embedded.reshape(self.members, -1, length, count).swapaxes(1, 2)
-        step = np.arange(length)[:, None]
-        # Of each step read backwards its place; what follows the last one stays where it is.
-        back = np.where(step < lengths, lengths - 1 - step, step)
         states = _states(steps, self.recur[0], _backwards(steps, back))
+        return self._read_histories(states, lengths, back)
+
+    def changed_histories(self, rows: np.ndarray) -> Callable[[int, np.ndarray], np.ndarray]:
+        """Give the outputs of (n, T, F) where a slot has other values: (n, T) to (n, o).
+
+        What the first LSTM reads of the other slots is computed once.
+        """
+        count, length, features = rows.shape
+        lengths, back = _orders(rows)
+        slots = np.ascontiguousarray(rows.transpose(2, 1, 0)).reshape(features, -1)
+        weights, u = self.recur[0], self.recur[0].shape[2] // 4
+        kernel, state_kernel, bias = np.split(weights, [-u - 1, -1], 3)
+        # (2, k, 4u, T·n)
+        read = kernel @ self._embed(slots)[:, 0] + bias
+
+        def outputs(slot: int, values: np.ndarray) -> np.ndarray:
+            of_slot = slice(slot * self.dimensions, (slot + 1) * self.dimensions)
+            was, now = (self._vectors(slot, of) for of in (slots[slot], values.T.ravel()))
+            steps = read + kernel[..., of_slot] @ (now - was)
+            steps = steps.reshape(*read.shape[:3], length, count)
+            steps[1] = np.take_along_axis(steps[1], back[None, None], 2)
+            state = np.empty((*read.shape[:2], u, count), read.dtype)
+
+            def fill(t: int, gates: np.ndarray) -> None:
+                np.matmul(state_kernel, state, out=gates)
+                gates += steps[:, :, :, t]
+
+            return self._read_histories(_run(state, length, fill), lengths, back)
+
+        return outputs
+
+    def _read_histories(
+        self, states: Iterator[np.ndarray], lengths: np.ndarray, back: np.ndarray
+    ) -> np.ndarray:
+        """The first LSTM's states to outputs (n, o), see `_orders`."""
         for weights in self.recur[1:]:
             forward, backward = np.stack([state.copy() for state in states], 2)
             steps = np.concatenate([forward, _backwards(backward, back)], 2)
@@ -172,6 +205,15 @@ def halved(recur: RecurWeights, dtype: DTypeLike) -> np.ndarray:
     weights[..., :u] /= 2
     weights[..., 2 * u :] /= 2
     return weights.transpose(1, 0, 3, 2).copy()
+
+
+def _orders(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Give the lengths of (n, T, F), and of each step read backwards its place: (n,), (T, n).
+
+    What follows the last row stays where it is.
+    """
+    lengths, step = are_rows(rows).sum(1), np.arange(rows.shape[1])[:, None]
+    return lengths, np.where(step < lengths, lengths - 1 - step, step)
 
 
 def _backwards(steps: np.ndarray, back: np.ndarray) -> np.ndarray:

@@ -29,9 +29,10 @@ from threadpoolctl import ThreadpoolController
 from tabular_lstm.errors import DataError
 from tabular_lstm.network.calibration import RATES
 from tabular_lstm.network.forward import cut, forward_of
+from tabular_lstm.network.history_outputs import changed_outputs, outputs_of_histories
 from tabular_lstm.network.outputs import outputs_of, predictions
 from tabular_lstm.network.scorer import Scorer
-from tabular_lstm.rows.histories import Sequences, dense, lengths_of
+from tabular_lstm.rows.histories import Sequences, dense
 
 FEW = 1024
 # Rows times slots from which the kernel computes: 16,384 rows of 8 features.
@@ -90,7 +91,9 @@ def score(
         raise DataError(f"Expected a coverage from {RATES[0]} to {RATES[-1]}, got {coverage!r}.")
     rows = len(sequences)
     if scorer.schema.history is not None:
-        return _predictions(scorer, _outputs_of_histories(scorer, sequences), coverage)
+        dtype = np.float64 if rows <= FEW else np.float32
+        outputs = outputs_of_histories(forward_of(scorer, dtype), sequences, _on_all_cores)
+        return _predictions(scorer, outputs, coverage)
     slots = dense(sequences).reshape(rows, len(scorer.slots.places))
     many = are_many(scorer, rows) if many is None else many
     forward, blocks = _forward(scorer, *slots.shape, many)
@@ -99,28 +102,8 @@ def score(
     def fill(block: slice) -> None:
         outputs[block] = forward(np.ascontiguousarray(slots[block].T))
 
-    # The blocks are the threads' work; BLAS' own threads would get in their way.
-    with _blas().limit(limits=1), ThreadPoolExecutor(cores()) as threads:
-        list(threads.map(fill, blocks))
+    _on_all_cores(fill, blocks)
     return _predictions(scorer, outputs, coverage)
-
-
-def _outputs_of_histories(scorer: Scorer, sequences: Sequences) -> np.ndarray:
-    """Give the mean outputs, (rows, o), histories of similar length together."""
-    rows = len(sequences)
-    outputs = np.empty((rows, scorer.outputs))
-    lengths = lengths_of(sequences)
-    forward = forward_of(scorer, np.float64 if rows <= FEW else np.float32)
-    order = np.argsort(lengths, kind="stable")
-    longest = int(lengths.max(initial=1))
-    blocks = [order[block] for block in cut(len(scorer.slots.places) * longest, rows)]
-
-    def fill(block: np.ndarray) -> None:
-        outputs[block] = forward.of_histories(dense(sequences, block)[:, : lengths[block].max()])
-
-    with _blas().limit(limits=1), ThreadPoolExecutor(cores()) as threads:
-        list(threads.map(fill, blocks))
-    return outputs
 
 
 def are_many(scorer: Scorer, rows: int) -> bool:
@@ -139,18 +122,25 @@ def score_changed(
 
     Args:
         scorer: The ensemble.
-        sequences: float32 (rows, steps, features_per_step), NaN where missing.
-        changes: The slot and its values, (repeats, rows), of each time. All are taken at once.
+        sequences: float32 (rows, steps, features_per_step), NaN where missing; or histories, as
+            `Histories.dense` gives them.
+        changes: The slot and its values, (repeats, rows), of each time. All are taken at once. Of
+            histories the values are those of all their rows.
 
     Yields:
         The predictions of each time, float64 (repeats, rows, …), see `score`.
     """
     rows = len(sequences)
+    dtype = np.float64 if sequences.size <= FEW_VALUES else np.float32
+    forward = forward_of(scorer, dtype)
+    if scorer.schema.history is not None:
+        for outputs in changed_outputs(forward, sequences, [*changes], _on_all_cores):
+            yield _predictions(scorer, outputs)
+        return
     slots = np.ascontiguousarray(sequences.reshape(rows, -1).T)
-    dtype = np.float64 if slots.size <= FEW_VALUES else np.float32
     with _blas().limit(limits=1), ThreadPoolExecutor(cores()) as threads:
-        outputs = forward_of(scorer, dtype).changed(slots)
-        for changed in threads.map(lambda change: outputs(*change), changes):
+        of_change = forward.changed(slots)
+        for changed in threads.map(lambda change: of_change(*change), changes):
             yield _predictions(scorer, changed)
 
 
@@ -263,6 +253,12 @@ def cores() -> int:
 def _blas() -> Any:
     """Find NumPy's BLAS, once: that takes ten times as long as to score a row."""
     return ThreadpoolController().select(user_api="blas")
+
+
+def _on_all_cores(fill: Callable[[slice], None], blocks: list[slice]) -> None:
+    """Fill blocks, which are the threads' work; BLAS' own threads would get in their way."""
+    with _blas().limit(limits=1), ThreadPoolExecutor(cores()) as threads:
+        list(threads.map(fill, blocks))
 
 
 def _forward(
