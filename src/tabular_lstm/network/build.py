@@ -64,17 +64,18 @@ class LSTMEnsemble(keras.Model):  # type: ignore[misc]
     def member_outputs(self, sequences: Any, dropout_seed: Any = None, dropped: Any = None) -> Any:
         """Let each member read its own rows: (k or 1, n, T, F) to outputs (k, n, o).
 
-        Of histories T is any number of rows, with `PADDING` behind the last one.
+        Of histories they are a pair, of rows (k or 1, rows, F) and places (k or 1, n, T), see
+        `tabular_lstm.rows.histories.Compact`.
         """
-        lengths = None
-        if self.schema.history is None:
-            steps = self.embed(sequences, dropout_seed, dropped)
-        else:
-            are_rows = tf.cast(sequences[..., 0] != PADDING, tf.int32)
-            lengths = tf.reduce_sum(are_rows, 2)
-            lengths = tf.broadcast_to(lengths, (self.options.count, tf.shape(lengths)[1]))
-            steps = self.embed.of_histories(sequences, dropout_seed, dropped)
-        states = self.recur[0](steps, lengths)
+        lengths = places = None
+        if self.schema.history is not None:
+            rows, places = sequences
+            if places.shape[0] != self.options.count:
+                places = tf.repeat(places, self.options.count, 0)
+            lengths = tf.reduce_sum(tf.cast(places >= 0, tf.int32), 2)
+            sequences = rows[:, :, None]
+        steps = self.embed(sequences, dropout_seed, dropped)
+        states = self.recur[0](steps, lengths, places)
         for recur in self.recur[1:]:
             forward, backward = states
             states = recur(tf.concat([forward, backwards(backward, lengths)], -1), lengths)
@@ -82,7 +83,13 @@ class LSTMEnsemble(keras.Model):  # type: ignore[misc]
 
     def call(self, sequences: Any, training: bool = False) -> Any:
         """Average the members' outputs of the same rows, (n, T, F), see the class."""
-        outputs = tf.reduce_mean(self.member_outputs(sequences[None]), 0)
+        given = sequences[None]
+        if self.schema.history is not None:
+            are_rows = tf.reshape(sequences[..., 0] != PADDING, [-1])
+            places = tf.where(are_rows, tf.range(tf.size(are_rows)), -1)
+            rows = tf.reshape(sequences, (1, -1, sequences.shape[-1]))
+            given = rows, tf.reshape(places, (1, *tf.unstack(tf.shape(sequences)[:2])))
+        outputs = tf.reduce_mean(self.member_outputs(given), 0)
         return outputs_of(self.schema.task).activated(tf, outputs / self.calibration.temperature)
 
     def get_config(self) -> dict[str, Any]:

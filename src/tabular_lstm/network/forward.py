@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from tabular_lstm.network.scorer import RecurWeights, Scorer
-from tabular_lstm.rows.histories import are_rows
+from tabular_lstm.rows.histories import Compact
 
 # Rows of a block: 512 of up to 64 slots, fewer of more, for what is computed of them to fit memory.
 BLOCK = 512
@@ -57,16 +57,28 @@ class Forward:
         """(slots, n) to outputs (n, o)."""
         return self._read(_states(self._embed(slots), self.recur[0]))
 
-    def of_histories(self, rows: np.ndarray) -> np.ndarray:
-        """(n, T, F), `PADDING` behind a history's last row, to outputs (n, o)."""
-        count, length, features = rows.shape
-        lengths = are_rows(rows).sum(1)
-        embedded = self._embed(np.ascontiguousarray(rows.transpose(2, 1, 0)).reshape(features, -1))
-        steps = embedded.reshape(self.members, -1, length, count).swapaxes(1, 2)
-        step = np.arange(length)[:, None]
+    def of_histories(self, histories: Compact) -> np.ndarray:
+        """Histories, n of them, to outputs (n, o); each of their rows is embedded once."""
+        places = histories.places.T
+        lengths = (places >= 0).sum(0)
+        step = np.arange(len(places))[:, None]
         # Of each step read backwards its place; what follows the last one stays where it is.
         back = np.where(step < lengths, lengths - 1 - step, step)
-        states = _states(steps, self.recur[0], _backwards(steps, back))
+        orders = places, np.take_along_axis(places, back, 0)
+        weights = self.recur[0]
+        u, inputs = weights.shape[2] // 4, weights.shape[3] - weights.shape[2] // 4 - 1
+        embedded = self._embed(np.ascontiguousarray(histories.rows.T))[:, 0]
+        read = weights[..., :inputs] @ embedded
+        read += weights[..., -1:]
+        state_kernel = weights[..., inputs : inputs + u]
+        state = np.empty((2, self.members, u, len(lengths)), self.dtype)
+
+        def fill(t: int, gates: np.ndarray) -> None:
+            np.matmul(state_kernel, state, out=gates)
+            for direction, order in enumerate(orders):
+                gates[direction] += read[direction][..., order[t]]
+
+        states = _run(state, len(places), fill)
         for weights in self.recur[1:]:
             forward, backward = np.stack([state.copy() for state in states], 2)
             steps = np.concatenate([forward, _backwards(backward, back)], 2)

@@ -59,13 +59,6 @@ class Embed(keras.layers.Layer):  # type: ignore[misc]
         self.vectors = self.add_weight((k, int(self.slots.offsets[-1]), d), name="vectors")
         self.built = True
 
-    def of_histories(self, rows: Any, *dropout: Any) -> Any:
-        """Embed each row of histories, (k or 1, n, T, F): to (k, T, n, F·d)."""
-        shape = tf.shape(rows)
-        flat = tf.reshape(rows, (rows.shape[0], -1, 1, len(self.slots.places)))
-        by_row = tf.reshape(self(flat, *dropout), (self.members, shape[1], shape[2], -1))
-        return tf.transpose(by_row, [0, 2, 1, 3])
-
     def call(self, sequences: Any, dropout_seed: Any = None, dropped: Any = None) -> Any:
         """See the class; without a seed, two int32, or without shares nothing is dropped."""
         of = self.slots
@@ -176,6 +169,8 @@ class Recur(keras.layers.Layer):  # type: ignore[misc]
         (k, T, n, inputs) to two (k, T, n, u): the forward LSTM's states and the backward one's,
         each in the order in which it reads. With the `lengths` of histories, (k, n), it reads so
         many steps backwards from each one's last; what follows the last step is of no history.
+        With their `places` too, (k, n, T), the steps are rows, (k, 1, rows, inputs), of which each
+        is multiplied by the kernel once.
     """
 
     def __init__(self, members: int, inputs: int, units: int, **kwargs: Any) -> None:
@@ -186,12 +181,26 @@ class Recur(keras.layers.Layer):  # type: ignore[misc]
         self.bias = self.add_weight((members, 2, 4 * units), name="bias")
         self.built = True
 
-    def call(self, steps: Any, lengths: Any = None) -> Any:
+    def call(self, steps: Any, lengths: Any = None, places: Any = None) -> Any:
         """See the class."""
         # Unstacked, not indexed: the gradient of an index is a tensor of zeros for each one.
-        weights = tf.unstack(tf.concat([self.kernel, self.recurrent], 2), axis=1)
-        biases = tf.unstack(self.bias, axis=1)
-        directions = zip((steps, backwards(steps, lengths)), weights, biases, strict=True)
+        kernels, biases = tf.unstack(self.kernel, axis=1), tf.unstack(self.bias, axis=1)
+        if places is None:
+            both = steps, backwards(steps, lengths)
+        else:
+            by_step = tf.transpose(places, [0, 2, 1])
+            orders = by_step, backwards(by_step, lengths)
+            both = tuple(
+                tf.gather(tf.matmul(steps[:, 0], kernel), tf.maximum(order, 0), batch_dims=1)
+                for kernel, order in zip(kernels, orders, strict=True)
+            )
+            one = tf.eye(4 * self.units, batch_shape=(self.kernel.shape[0],))
+            kernels = [one, one]
+        weights = [
+            tf.concat(pair, 1)
+            for pair in zip(kernels, tf.unstack(self.recurrent, axis=1), strict=True)
+        ]
+        directions = zip(both, weights, biases, strict=True)
         forward, backward = (
             tf.stack([self._lstm(*one) for one in zip(*map(tf.unstack, all_members), strict=True)])
             for all_members in directions

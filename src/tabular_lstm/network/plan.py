@@ -20,6 +20,8 @@ COOLDOWN_EPOCHS = 4
 PATIENCE = 4
 # Of more rows than that, an epoch and the folds have as many as of so many.
 MANY_ROWS = 2_000_000
+# Batches of histories that are made of similar lengths together.
+WINDOW = 16
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class Plan:
     patience: int  # epochs without progress before a member's learning rate falls
     rate: float  # the highest learning rate
     seed: int  # of the order of the rows
+    # Of histories the number of each row's customer, and the length of its history, (rows, 2).
+    histories: np.ndarray | None = None
     first: int = 0  # number of the first of these members among all
 
     def of_members(self, numbers: range) -> "Plan":
@@ -54,7 +58,9 @@ class Plan:
     def batches(self) -> Iterator[np.ndarray]:
         """Give each epoch's row numbers, (steps, k, batch), each member's in a new random order.
 
-        They are those of a random part of its rows where it passes over fewer than it has.
+        They are those of a random part of its rows where it passes over fewer than it has. Of
+        histories, those of one customer follow each other, because their rows are the same, and of
+        each `WINDOW` batches those of similar length.
         """
         numbers = range(self.first, self.first + len(self.left_out))
         shuffles = [np.random.default_rng([self.seed, 1, member]) for member in numbers]
@@ -64,6 +70,10 @@ class Plan:
             orders = np.empty((len(numbers), used), np.int32)
             for order, rng, fold in zip(orders, shuffles, self.left_out, strict=True):
                 rows = _numbers(self.fold != fold)
+                if self.histories is not None:
+                    of_rows = self.histories[rows]
+                    order[:] = rows[_by_customer(rng, of_rows, used, self.batch)]
+                    continue
                 # Of many rows, drawing some takes a fifth of the time of shuffling all.
                 order[:] = rng.choice(rows, used, False) if many else rng.permutation(rows)[:used]
             yield orders.reshape(-1, self.steps, self.batch).swapaxes(0, 1)
@@ -122,6 +132,7 @@ def plan_training(
     groups: np.ndarray | None = None,
     kinds: int = 1,
     speed: int = 1,
+    lengths: np.ndarray | None = None,
 ) -> Plan:
     """Choose what the parameters leave open, and log the choice.
 
@@ -133,6 +144,7 @@ def plan_training(
         groups: See `fit.train`.
         kinds: How many kinds there are, each with as many members. Default: 1.
         speed: Of the task: what the learning rate is multiplied by, and see `epochs`.
+        lengths: Of each row's history, whose groups are customers. Default: no histories.
     """
     rows = len(labels)
     count = rows if groups is None else int(groups.max()) + 1
@@ -141,6 +153,7 @@ def plan_training(
         fold = stratified_folds(labels, folds, training.seed)
     else:
         fold = grouped_folds(labels, groups, folds, training.seed)
+    customers = np.arange(rows) if groups is None else groups
     # The members of each kind have the same folds, so that each kind has a logit of the same rows.
     of_kind = members // kinds
     left_out = [member % of_kind % folds for member in range(members)]
@@ -168,6 +181,7 @@ def plan_training(
         patience=training.patience or PATIENCE,
         rate=speed * training.learning_rate * (batch / 32) ** 0.5,
         seed=training.seed,
+        histories=None if lengths is None else np.stack([customers, lengths], 1),
     )
     logger.info(
         "Training %s, each on %d of %d rows; %s a step, %s an epoch, "
@@ -181,6 +195,24 @@ def plan_training(
         plan.patience,
     )
     return plan
+
+
+def _by_customer(
+    rng: np.random.Generator, histories: np.ndarray, used: int, batch: int
+) -> np.ndarray:
+    """Give places of so many rows, those of a customer together, in batches of similar length.
+
+    Args:
+        rng: Puts the customers in order.
+        histories: See `Plan.histories`, of these rows.
+        used: How many rows, a multiple of the batch.
+        batch: Rows of a batch.
+    """
+    customers, lengths = histories.T
+    rank = rng.permutation(int(customers.max()) + 1)[customers]
+    drawn = np.argsort(rank, kind="stable")[:used]
+    doubled, window = np.ceil(np.log2(lengths[drawn])), np.arange(used) // (WINDOW * batch)
+    return np.asarray(drawn[np.lexsort((doubled, window))])
 
 
 def _numbers(rows: np.ndarray) -> np.ndarray:
