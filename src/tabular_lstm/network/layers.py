@@ -189,9 +189,9 @@ class Recur(keras.layers.Layer):  # type: ignore[misc]
             both = steps, backwards(steps, lengths)
         else:
             by_step = tf.transpose(places, [0, 2, 1])
-            orders = by_step, backwards(by_step, lengths)
+            orders, rows = (by_step, backwards(by_step, lengths)), tf.squeeze(steps, 1)
             both = tuple(
-                tf.gather(tf.matmul(steps[:, 0], kernel), tf.maximum(order, 0), batch_dims=1)
+                tf.gather(tf.matmul(rows, kernel), tf.maximum(order, 0), batch_dims=1)
                 for kernel, order in zip(kernels, orders, strict=True)
             )
             one = tf.eye(4 * self.units, batch_shape=(self.kernel.shape[0],))
