@@ -10,6 +10,7 @@ import numpy as np
 
 from tabular_lstm.errors import counted
 from tabular_lstm.parameters import Training
+from tabular_lstm.rows.histories import by_customer
 
 logger = logging.getLogger(__name__)
 
@@ -20,8 +21,6 @@ COOLDOWN_EPOCHS = 4
 PATIENCE = 4
 # Of more rows than that, an epoch and the folds have as many as of so many.
 MANY_ROWS = 2_000_000
-# Batches of histories that are made of similar lengths together.
-WINDOW = 16
 
 
 @dataclass(frozen=True)
@@ -59,8 +58,7 @@ class Plan:
         """Give each epoch's row numbers, (steps, k, batch), each member's in a new random order.
 
         They are those of a random part of its rows where it passes over fewer than it has. Of
-        histories, those of one customer follow each other, because their rows are the same, and of
-        each `WINDOW` batches those of similar length.
+        histories, see `tabular_lstm.rows.histories.by_customer`.
         """
         numbers = range(self.first, self.first + len(self.left_out))
         shuffles = [np.random.default_rng([self.seed, 1, member]) for member in numbers]
@@ -72,7 +70,7 @@ class Plan:
                 rows = _numbers(self.fold != fold)
                 if self.histories is not None:
                     of_rows = self.histories[rows]
-                    order[:] = rows[_by_customer(rng, of_rows, used, self.batch)]
+                    order[:] = rows[by_customer(rng, *of_rows.T, self.batch, used)]
                     continue
                 # Of many rows, drawing some takes a fifth of the time of shuffling all.
                 order[:] = rng.choice(rows, used, False) if many else rng.permutation(rows)[:used]
@@ -195,24 +193,6 @@ def plan_training(
         plan.patience,
     )
     return plan
-
-
-def _by_customer(
-    rng: np.random.Generator, histories: np.ndarray, used: int, batch: int
-) -> np.ndarray:
-    """Give places of so many rows, those of a customer together, in batches of similar length.
-
-    Args:
-        rng: Puts the customers in order.
-        histories: See `Plan.histories`, of these rows.
-        used: How many rows, a multiple of the batch.
-        batch: Rows of a batch.
-    """
-    customers, lengths = histories.T
-    rank = rng.permutation(int(customers.max()) + 1)[customers]
-    drawn = np.argsort(rank, kind="stable")[:used]
-    doubled, window = np.ceil(np.log2(lengths[drawn])), np.arange(used) // (WINDOW * batch)
-    return np.asarray(drawn[np.lexsort((doubled, window))])
 
 
 def _numbers(rows: np.ndarray) -> np.ndarray:

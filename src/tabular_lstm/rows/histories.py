@@ -11,6 +11,8 @@ import numpy as np
 
 # What stands in a sequence behind its last row; no value of a row is infinite.
 PADDING = np.float32(np.inf)
+# Batches that are made of similar lengths together.
+WINDOW = 16
 
 
 class Compact(NamedTuple):
@@ -169,3 +171,23 @@ def lengths_of(sequences: Sequences) -> np.ndarray:
 def own_rows(sequences: Sequences) -> np.ndarray:
     """Give the row that each sequence ends with: float32 (sequences, steps of a row, …)."""
     return sequences if isinstance(sequences, np.ndarray) else sequences.own_rows
+
+
+def by_customer(
+    rng: np.random.Generator, customers: np.ndarray, lengths: np.ndarray, batch: int, used: int
+) -> np.ndarray:
+    """Draw places of so many histories, those of a customer together, whose rows are the same.
+
+    Of each `WINDOW` batches those of similar length are together.
+
+    Args:
+        rng: Puts the customers in order.
+        customers: Number of each history's customer, from 0.
+        lengths: Of the histories.
+        batch: Histories of a batch.
+        used: How many to draw, a multiple of the batch.
+    """
+    rank = rng.permutation(int(customers.max()) + 1)[customers]
+    drawn = np.argsort(rank, kind="stable")[:used]
+    doubled, window = np.ceil(np.log2(lengths[drawn])), np.arange(used) // (WINDOW * batch)
+    return np.asarray(drawn[np.lexsort((doubled, window))])
