@@ -69,8 +69,8 @@ class Plan:
             for order, rng, fold in zip(orders, shuffles, self.left_out, strict=True):
                 rows = _numbers(self.fold != fold)
                 if self.histories is not None:
-                    of_rows = self.histories[rows]
-                    order[:] = rows[by_customer(rng, *of_rows.T, self.batch, used)]
+                    customers, lengths = self.histories[rows].T
+                    order[:] = rows[by_customer(rng, customers, lengths, self.batch, used)]
                     continue
                 # Of many rows, drawing some takes a fifth of the time of shuffling all.
                 order[:] = rng.choice(rows, used, False) if many else rng.permutation(rows)[:used]
