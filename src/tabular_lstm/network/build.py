@@ -12,8 +12,9 @@ import numpy as np
 import tensorflow as tf
 
 from tabular_lstm.network.calibration import Calibration
-from tabular_lstm.network.layers import Embed, ReadOut, Recur, backwards
+from tabular_lstm.network.layers import Embed, ReadOut, Recur, backwards, summaries
 from tabular_lstm.network.outputs import outputs_of
+from tabular_lstm.network.slots import WIDE
 from tabular_lstm.parameters import Ensemble, Network
 from tabular_lstm.rows.histories import PADDING
 from tabular_lstm.rows.schema import Schema
@@ -58,7 +59,8 @@ class LSTMEnsemble(keras.Model):  # type: ignore[misc]
             for place, (inputs, u) in enumerate(zip(sizes[:-1], units, strict=True), 1)
         ]
         outputs, dropout = self.schema.task.outputs, self.options.dropout
-        self.read_out = ReadOut(k, units[-1], outputs, dropout, name="read_out")
+        wide = WIDE * len(self.embed.slots.numeric) if self.schema.history else 0
+        self.read_out = ReadOut(k, units[-1], outputs, dropout, wide, name="read_out")
         self.built = True
 
     def member_outputs(self, sequences: Any, dropout_seed: Any = None, dropped: Any = None) -> Any:
@@ -67,19 +69,20 @@ class LSTMEnsemble(keras.Model):  # type: ignore[misc]
         Of histories they are a pair, of rows (k or 1, rows, F) and places (k or 1, n, T), see
         `tabular_lstm.rows.histories.Compact`.
         """
-        lengths = places = None
+        lengths = places = wide = None
         if self.schema.history is not None:
             rows, places = sequences
             if places.shape[0] != self.options.count:
                 places = tf.repeat(places, self.options.count, 0)
             lengths = tf.reduce_sum(tf.cast(places >= 0, tf.int32), 2)
+            wide = summaries(rows, places, self.embed.slots)
             sequences = rows[:, :, None]
         steps = self.embed(sequences, dropout_seed, dropped)
         states = self.recur[0](steps, lengths, places)
         for recur in self.recur[1:]:
             forward, backward = states
             states = recur(tf.concat([forward, backwards(backward, lengths)], -1), lengths)
-        return self.read_out(states, dropout_seed, lengths)
+        return self.read_out(states, dropout_seed, lengths, wide)
 
     def call(self, sequences: Any, training: bool = False) -> Any:
         """Average the members' outputs of the same rows, (n, T, F), see the class."""
@@ -152,7 +155,7 @@ def initialize(model: LSTMEnsemble, seed: int) -> None:
     for weight in model.weights:
         layer, name = weight.path.split("/")[-2:]
         draws = [
-            _initial(layer, name, weight.shape[1:], options.frequencies, scale, rng)
+            _initial(layer, name, weight.shape[1:], options, scale, rng)
             for (scale, _), rng in zip(options.each, streams, strict=True)
         ]
         weights.append(np.stack(draws))
@@ -163,7 +166,7 @@ def _initial(
     layer: str,
     name: str,
     shape: tuple[int, ...],
-    frequencies: int,
+    options: Ensemble,
     scale: float,
     rng: np.random.Generator,
 ) -> np.ndarray:
@@ -172,7 +175,7 @@ def _initial(
         if name in spread:
             value = rng.normal(0, spread[name], shape)
         else:
-            value = rng.uniform(-1, 1, shape) / np.sqrt(2 * frequencies + 2)
+            value = rng.uniform(-1, 1, shape) / np.sqrt(2 * options.frequencies + 2)
         if name == "kernel":
             value[:, -1] = 0  # where training misses no number, a missing one counts as the mean
     elif name == "bias":
@@ -183,4 +186,6 @@ def _initial(
         value = np.stack([np.linalg.qr(draw)[0].T for draw in draws])
     else:
         value = rng.uniform(-1, 1, shape) * np.sqrt(6 / (shape[-2] + shape[-1]))
+        if layer == "read_out":
+            value[4 * options.units[-1] :] = 0  # what is linear in summaries
     return value.astype(np.float32)

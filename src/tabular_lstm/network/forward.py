@@ -48,7 +48,10 @@ class Forward:
         self.recur = [halved(recur, dtype) for recur in scorer.recur]
         # The mean over steps and over members is a sum with smaller weights.
         kernel, bias = (weight.astype(dtype) for weight in scorer.read_out)
-        kernel = kernel.reshape(self.members, 2, 2, -1, scorer.outputs)
+        states = 4 * scorer.options.units[-1]
+        # Linear in summaries, (o, 3N), where there are any.
+        self.wide = kernel[:, states:].mean(0).T
+        kernel = kernel[:, :states].reshape(self.members, 2, 2, -1, scorer.outputs)
         self.last, mean = kernel.transpose(1, 2, 0, 4, 3) / self.members
         self.mean_state = mean / self.slots.steps
         self.read_out_bias = bias.mean(0)[:, None]
@@ -88,7 +91,18 @@ class Forward:
             total = total + np.where(at < lengths, state, 0)
             last = np.where(at == lengths - 1, state, last)
         read = self.last @ last + self.mean_state @ (total / lengths.astype(self.dtype))
-        return np.asarray((read.sum((0, 1)) + self.read_out_bias).T)
+        read = read.sum((0, 1)) + self.wide @ self._summaries(histories)
+        return np.asarray((read + self.read_out_bias).T)
+
+    def _summaries(self, histories: Compact) -> np.ndarray:
+        """Give what `layers.summaries` does, (3N, n)."""
+        places, of = histories.places, self.slots
+        z = of.standardize(histories.rows[:, of.numeric].T)[:, np.maximum(places, 0)]
+        known = (places >= 0) & ~np.isnan(z)
+        z = np.where(known, z, 0).astype(self.dtype)
+        rank = np.cumsum(known[:, :, ::-1], 2)[:, :, ::-1]
+        last = [np.where(rank == place, z, 0).sum(2) for place in (1, 2)]
+        return np.concatenate([*last, z.sum(2) / np.maximum(rank[:, :, 0], 1)])
 
     def _read(self, states: Iterator[np.ndarray]) -> np.ndarray:
         """The first LSTM's states to outputs (n, o)."""

@@ -238,30 +238,55 @@ def backwards(steps: Any, lengths: Any = None) -> Any:
 # Read out ----------------------------------------------------------------------------------------
 
 
+def summaries(rows: Any, places: Any, slots: Slots) -> Any:
+    """Give of each history's N numbers the last known value, the one before it and the mean.
+
+    Shape:
+        Rows (k or 1, rows, F) and places (k or 1, n, T) to standardized (k or 1, n, 3N), 0 where
+        nothing is known.
+    """
+    z = (tf.gather(rows, slots.numeric, axis=2) - slots.center[:, 0]) * slots.scale[:, 0]
+    z = tf.gather(tf.clip_by_value(z, -CLIP, CLIP), tf.maximum(places, 0), batch_dims=1)
+    known = (places >= 0)[..., None] & ~tf.math.is_nan(z)
+    z = tf.where(known, z, 0.0)
+    rank = tf.math.cumsum(tf.cast(known, tf.int32), 2, reverse=True)
+    last = [tf.reduce_sum(tf.where(rank == place, z, 0.0), 2) for place in (1, 2)]
+    count = tf.maximum(tf.cast(rank[:, :, 0], tf.float32), 1.0)
+    return tf.concat([*last, tf.reduce_sum(z, 2) / count], -1)
+
+
 class ReadOut(keras.layers.Layer):  # type: ignore[misc]
     """The outputs from both directions' last states and mean states, after dropout.
+
+    Of histories they are linear in the `summaries` of numbers too: what moves as its last value, or
+    by as much as before, needs no state.
+
+    Source: Cheng et al., "Wide & Deep Learning for Recommender Systems", 2016.
 
     Args:
         members: k.
         units: u.
         outputs: o, see `tabular_lstm.network.outputs`.
         dropout: Share of the 4u inputs dropped in training.
+        wide: How many summaries there are.
 
     Shape:
         Two (k, T, n, u), from `Recur`, to (k, n, o); of histories the states of the first
-        `lengths`, (k, n), steps.
+        `lengths`, (k, n), steps, with summaries (k or 1, n, wide).
     """
 
     def __init__(
-        self, members: int, units: int, outputs: int, dropout: float, **kwargs: Any
+        self, members: int, units: int, outputs: int, dropout: float, wide: int = 0, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.units, self.dropout = units, dropout
-        self.kernel = self.add_weight((members, 4 * units, outputs), name="kernel")
+        self.kernel = self.add_weight((members, 4 * units + wide, outputs), name="kernel")
         self.bias = self.add_weight((members, outputs), name="bias")
         self.built = True
 
-    def call(self, states: Any, dropout_seed: Any = None, lengths: Any = None) -> Any:
+    def call(
+        self, states: Any, dropout_seed: Any = None, lengths: Any = None, wide: Any = None
+    ) -> Any:
         """See the class; without a seed, two int32, nothing is dropped."""
         if lengths is None:
             last = [tf.unstack(direction, axis=1)[-1] for direction in states]
@@ -276,4 +301,8 @@ class ReadOut(keras.layers.Layer):  # type: ignore[misc]
         if dropout_seed is not None and self.dropout:
             dropped = _drop(tf.shape(read), self.dropout, dropout_seed)
             read *= tf.cast(~dropped, tf.float32) * (1 / (1 - self.dropout))
+        if wide is not None:
+            if wide.shape[0] != self.kernel.shape[0]:
+                wide = tf.repeat(wide, self.kernel.shape[0], 0)
+            read = tf.concat([read, wide], 2)
         return tf.matmul(read, self.kernel) + self.bias[:, None]
