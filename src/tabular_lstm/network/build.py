@@ -12,9 +12,9 @@ import numpy as np
 import tensorflow as tf
 
 from tabular_lstm.network.calibration import Calibration
-from tabular_lstm.network.layers import Embed, ReadOut, Recur, backwards, summaries
+from tabular_lstm.network.layers import Embed, ReadOut, Recur, backwards
 from tabular_lstm.network.outputs import outputs_of
-from tabular_lstm.network.slots import WIDE
+from tabular_lstm.network.slots import CLIP, WIDE, Slots
 from tabular_lstm.parameters import Ensemble, Network
 from tabular_lstm.rows.histories import PADDING
 from tabular_lstm.rows.schema import Schema
@@ -104,6 +104,23 @@ class LSTMEnsemble(keras.Model):  # type: ignore[misc]
             "training": self.training,
             **self.calibration.model_dump(mode="json"),
         }
+
+
+def summaries(rows: Any, places: Any, slots: Slots) -> Any:
+    """Give of each history's N numbers the last known value, the one before it and the mean.
+
+    Shape:
+        Rows (k or 1, rows, F) and places (k or 1, n, T) to standardized (k or 1, n, 3N), 0 where
+        nothing is known.
+    """
+    z = (tf.gather(rows, slots.numeric, axis=2) - slots.center[:, 0]) * slots.scale[:, 0]
+    z = tf.gather(tf.clip_by_value(z, -CLIP, CLIP), tf.maximum(places, 0), batch_dims=1)
+    known = (places >= 0)[..., None] & ~tf.math.is_nan(z)
+    z = tf.where(known, z, 0.0)
+    rank = tf.math.cumsum(tf.cast(known, tf.int32), 2, reverse=True)
+    last = [tf.reduce_sum(tf.where(rank == place, z, 0.0), 2) for place in (1, 2)]
+    count = tf.maximum(tf.cast(rank[:, :, 0], tf.float32), 1.0)
+    return tf.concat([*last, tf.reduce_sum(z, 2) / count], -1)
 
 
 def build(schema: Schema, network: Network, seed: int) -> keras.Model:

@@ -95,7 +95,7 @@ class Forward:
         return np.asarray((read + self.read_out_bias).T)
 
     def _summaries(self, histories: Compact) -> np.ndarray:
-        """Give what `layers.summaries` does, (3N, n)."""
+        """Give what `build.summaries` does, (3N, n)."""
         places, of = histories.places, self.slots
         z = of.standardize(histories.rows[:, of.numeric].T)[:, np.maximum(places, 0)]
         known = (places >= 0) & ~np.isnan(z)

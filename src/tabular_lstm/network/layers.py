@@ -238,27 +238,10 @@ def backwards(steps: Any, lengths: Any = None) -> Any:
 # Read out ----------------------------------------------------------------------------------------
 
 
-def summaries(rows: Any, places: Any, slots: Slots) -> Any:
-    """Give of each history's N numbers the last known value, the one before it and the mean.
-
-    Shape:
-        Rows (k or 1, rows, F) and places (k or 1, n, T) to standardized (k or 1, n, 3N), 0 where
-        nothing is known.
-    """
-    z = (tf.gather(rows, slots.numeric, axis=2) - slots.center[:, 0]) * slots.scale[:, 0]
-    z = tf.gather(tf.clip_by_value(z, -CLIP, CLIP), tf.maximum(places, 0), batch_dims=1)
-    known = (places >= 0)[..., None] & ~tf.math.is_nan(z)
-    z = tf.where(known, z, 0.0)
-    rank = tf.math.cumsum(tf.cast(known, tf.int32), 2, reverse=True)
-    last = [tf.reduce_sum(tf.where(rank == place, z, 0.0), 2) for place in (1, 2)]
-    count = tf.maximum(tf.cast(rank[:, :, 0], tf.float32), 1.0)
-    return tf.concat([*last, tf.reduce_sum(z, 2) / count], -1)
-
-
 class ReadOut(keras.layers.Layer):  # type: ignore[misc]
     """The outputs from both directions' last states and mean states, after dropout.
 
-    Of histories they are linear in the `summaries` of numbers too: what moves as its last value, or
+    Of histories they are linear in the `build.summaries` of numbers too: what moves as its last value, or
     by as much as before, needs no state.
 
     Source: Cheng et al., "Wide & Deep Learning for Recommender Systems", 2016.
