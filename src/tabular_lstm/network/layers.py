@@ -241,8 +241,8 @@ def backwards(steps: Any, lengths: Any = None) -> Any:
 class ReadOut(keras.layers.Layer):  # type: ignore[misc]
     """The outputs from both directions' last states and mean states, after dropout.
 
-    Of histories they are linear in the `build.summaries` of numbers too: what moves as its last value, or
-    by as much as before, needs no state.
+    Of histories they are linear in the numbers' `build.summaries` too: what moves as its last
+    value, or by as much as before, needs no state.
 
     Source: Cheng et al., "Wide & Deep Learning for Recommender Systems", 2016.
 
