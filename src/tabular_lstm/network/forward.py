@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from tabular_lstm.network.scorer import RecurWeights, Scorer
+from tabular_lstm.network.recurrence import backwards, halved, run, states_of, states_of_changed
+from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.rows.histories import Compact
 
 # Rows of a block: 512 of up to 64 slots, fewer of more, for what is computed of them to fit memory.
@@ -62,6 +63,33 @@ class Forward:
 
     def of_histories(self, histories: Compact) -> np.ndarray:
         """Histories, n of them, to outputs (n, o); each of their rows is embedded once."""
+        return self._of_read(histories, self._read_of(histories.rows))
+
+    def changed_histories(self, histories: Compact) -> Callable[[int, np.ndarray], np.ndarray]:
+        """Give the outputs where a slot of all rows has other values: (rows,) to (n, o).
+
+        What the first LSTM reads of the other slots is computed once.
+        """
+        rows, read = histories.rows, self._read_of(histories.rows)
+
+        def outputs(slot: int, values: np.ndarray) -> np.ndarray:
+            of_slot = slice(slot * self.dimensions, (slot + 1) * self.dimensions)
+            was, now = self._vectors(slot, rows[:, slot]), self._vectors(slot, values)
+            changed = rows.copy()
+            changed[:, slot] = values
+            change = self.recur[0][..., of_slot] @ (now - was)
+            return self._of_read(Compact(changed, histories.places), read + change)
+
+        return outputs
+
+    def _read_of(self, rows: np.ndarray) -> np.ndarray:
+        """What the first LSTM reads of rows, (m, F) to (2, k, 4u, m)."""
+        weights = self.recur[0]
+        embedded = self._embed(np.ascontiguousarray(rows.T))[:, 0]
+        return np.asarray(weights[..., : embedded.shape[1]] @ embedded + weights[..., -1:])
+
+    def _of_read(self, histories: Compact, read: np.ndarray) -> np.ndarray:
+        """Histories and what the first LSTM reads of their rows to outputs (n, o)."""
         places = histories.places.T
         lengths = (places >= 0).sum(0)
         step = np.arange(len(places))[:, None]
@@ -69,11 +97,8 @@ class Forward:
         back = np.where(step < lengths, lengths - 1 - step, step)
         orders = places, np.take_along_axis(places, back, 0)
         weights = self.recur[0]
-        u, inputs = weights.shape[2] // 4, weights.shape[3] - weights.shape[2] // 4 - 1
-        embedded = self._embed(np.ascontiguousarray(histories.rows.T))[:, 0]
-        read = weights[..., :inputs] @ embedded
-        read += weights[..., -1:]
-        state_kernel = weights[..., inputs : inputs + u]
+        u = weights.shape[2] // 4
+        state_kernel = weights[..., -u - 1 : -1]
         state = np.empty((2, self.members, u, len(lengths)), self.dtype)
 
         def fill(t: int, gates: np.ndarray) -> None:
@@ -81,7 +106,7 @@ class Forward:
             for direction, order in enumerate(orders):
                 gates[direction] += read[direction][..., order[t]]
 
-        states = _run(state, len(places), fill)
+        states = run(state, len(places), fill)
         for weights in self.recur[1:]:
             forward, backward = np.stack([state.copy() for state in states], 2)
             steps = np.concatenate([forward, backwards(backward, back)], 2)

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from tabular_lstm.network.scorer import RecurWeights
-from tabular_lstm.rows.histories import are_rows
 
 
 def halved(recur: RecurWeights, dtype: DTypeLike) -> np.ndarray:
@@ -22,15 +21,6 @@ def halved(recur: RecurWeights, dtype: DTypeLike) -> np.ndarray:
     weights[..., :u] /= 2
     weights[..., 2 * u :] /= 2
     return weights.transpose(1, 0, 3, 2).copy()
-
-
-def orders(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Give the lengths of (n, T, F), and of each step read backwards its place: (n,), (T, n).
-
-    What follows the last row stays where it is.
-    """
-    lengths, step = are_rows(rows).sum(1), np.arange(rows.shape[1])[:, None]
-    return lengths, np.where(step < lengths, lengths - 1 - step, step)
 
 
 def backwards(steps: np.ndarray, back: np.ndarray) -> np.ndarray:
