@@ -1,0 +1,103 @@
+"""Histories of unequal length: TensorFlow and NumPy agree, and padding says nothing."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tabular_lstm.network.build import LSTMEnsemble
+from tabular_lstm.network.outputs import predictions
+from tabular_lstm.network.score import FEW, score
+from tabular_lstm.network.scorer import Scorer
+from tabular_lstm.rows.histories import PADDING, Histories, are_rows
+from tabular_lstm.rows.schema import HistoryLayout
+from tests.helpers.networks import TASKS, ensemble_of, id_of, schema_of, sequences_of
+
+LONGEST = 9
+LAYOUT = HistoryLayout(of="who", order="at", steps=LONGEST, gap="f0", dates=False)
+LAYOUTS = [
+    {"features": 4},
+    {"features": 4, "names": (0, 1, 2, 3)},
+    *(task | {"features_per_step": 7} for task in TASKS[::2]),
+]
+every = pytest.mark.parametrize("layout", LAYOUTS, ids=id_of)
+either = pytest.mark.parametrize("units", [[4], [4, 3]], ids=["one LSTM", "two"])
+
+
+def network_of(layout: dict[str, Any], units: list[int]) -> LSTMEnsemble:
+    """A network whose states move: its weights are large."""
+    schema = schema_of(**{**layout, "features_per_step": layout["features"]})
+    schema = schema.model_copy(update={"history": LAYOUT})
+    network = ensemble_of(schema, units=units, members=3)
+    network.set_weights([2 * weight for weight in network.get_weights()])
+    return network
+
+
+def histories_of(network: LSTMEnsemble, count: int = 60) -> Histories:
+    """Histories of 1 to 9 rows with missing values, in no order of their lengths."""
+    lengths = np.random.default_rng(0).integers(1, LONGEST + 1, count)
+    lengths[:2] = 1, LONGEST
+    table = sequences_of(network.schema, int(lengths.sum()), missing=0.2)
+    own = np.cumsum(lengths) - 1
+    return Histories(table.reshape(len(table), -1), own - lengths + 1, own, own, own, LONGEST)
+
+
+@every
+@either
+def test_each_history_is_read_alone_as_a_sequence_of_its_own_length(
+    layout: dict[str, Any], units: list[int]
+) -> None:
+    """Without a length and a mask, a sequence is read as rows have always been read."""
+    network = network_of(layout, units)
+    histories = histories_of(network, 12)
+    found = network.member_outputs(histories.dense()[None]).numpy()
+    for place in range(len(histories)):
+        states = network.embed.of_histories(histories[[place]].dense()[None])
+        for recur in network.recur:
+            forward, backward = recur(states)
+            states = tf.concat([forward, backward[:, ::-1]], -1)
+        alone = network.read_out((forward, backward)).numpy()[:, 0]
+        np.testing.assert_allclose(found[:, place], alone, atol=1e-6)
+    assert np.ptp(found, axis=1).max() > 0.05
+
+
+@every
+@either
+def test_numpy_scores_histories_as_tensorflow_computes_them(
+    layout: dict[str, Any], units: list[int]
+) -> None:
+    network = network_of(layout, units)
+    histories = histories_of(network, FEW + 40)
+    expected = network(histories.dense()).numpy()
+    for count in (60, FEW + 40):
+        predicted, computed = score(Scorer.of(network), histories[:count]), expected[:count]
+        if network.schema.target is None:
+            computed = computed.reshape(predicted.shape)
+            np.testing.assert_allclose(predicted, computed, atol=1e-6)
+            continue
+        # Of a number Keras gives quantiles, and `test_outputs` tells what they mean.
+        found = predictions(computed.astype(float), network.schema, network.calibration, 0.9)
+        np.testing.assert_allclose(predicted, found, atol=1e-5 * network.schema.target.deviation)
+
+
+@either
+def test_what_stands_behind_the_last_row_changes_no_output(units: list[int]) -> None:
+    network = network_of(LAYOUTS[2], units)
+    scorer = Scorer.of(network)
+    histories = histories_of(network)
+    dense = histories.dense()
+    scored, computed = score(scorer, dense), network(dense).numpy()
+    np.testing.assert_array_equal(score(scorer, histories), scored)
+    rng = np.random.default_rng(1)
+    for values in (rng.normal(size=dense.shape), np.full(dense.shape, np.nan)):
+        other = np.where(are_rows(dense)[..., None], dense, values).astype(np.float32)
+        other[..., 0] = dense[..., 0]  # which tells rows from padding
+        np.testing.assert_array_equal(score(scorer, other), scored)
+        np.testing.assert_array_equal(network(other).numpy(), computed)
+    longer = np.concatenate([dense, np.full_like(dense, PADDING)], 1)
+    np.testing.assert_array_equal(score(scorer, longer), scored)
+    np.testing.assert_allclose(network(longer).numpy(), computed, atol=1e-6)
+    for place in range(len(dense)):
+        alone = score(scorer, histories[[place]])
+        np.testing.assert_allclose(alone, scored[[place]], atol=1e-7)
