@@ -7,9 +7,11 @@ import pytest
 import tensorflow as tf
 
 from tabular_lstm.network.build import LSTMEnsemble
+from tabular_lstm.network.fit import train
 from tabular_lstm.network.outputs import predictions
 from tabular_lstm.network.score import FEW, score
 from tabular_lstm.network.scorer import Scorer
+from tabular_lstm.parameters import Training
 from tabular_lstm.rows.histories import PADDING, Histories, are_rows
 from tabular_lstm.rows.schema import HistoryLayout
 from tests.helpers.networks import TASKS, ensemble_of, id_of, schema_of, sequences_of
@@ -101,3 +103,33 @@ def test_what_stands_behind_the_last_row_changes_no_output(units: list[int]) -> 
     for place in range(len(dense)):
         alone = score(scorer, histories[[place]])
         np.testing.assert_allclose(alone, scored[[place]], atol=1e-7)
+
+
+def test_a_category_that_is_in_earlier_rows_alone_keeps_what_was_learned_of_it() -> None:
+    """And one that is in no row has the mean vector; so has a label that is never known."""
+    network = network_of({"features": 4, "names": (1, 3)}, [4])
+    rows, customers = 4, 40
+    table = sequences_of(network.schema, rows * customers).reshape(-1, 4)
+    last = np.arange(customers) * rows + rows - 1
+    first = last - rows + 1
+    table[:, 1], table[:, 3] = 1, np.arange(len(table)) % rows == 0
+    table[last, 1] = 0
+    labels = np.arange(customers) % 2.0
+    training = Training(epochs=1, batch_size=8)
+
+    def learned(known: np.ndarray) -> list[np.ndarray]:
+        """Give the vectors of the two names: of three categories, of others, of a missing one."""
+        histories = Histories(table, first, last, last, known, rows, label=3)
+        candidate, _ = train(network, histories, labels, training)
+        vectors = candidate.embed.vectors.numpy()
+        return [vectors[:, :5], vectors[:, 5:]]
+
+    def distinct(vectors: np.ndarray) -> int:
+        return len(np.unique(vectors[0].round(6), axis=0))
+
+    of_name, of_label = learned(first + 1)
+    np.testing.assert_allclose(of_name[:, 2], of_name[:, 3], atol=1e-6)  # both in no row
+    assert distinct(of_name) == 3
+    # The label of each first row, which is the second category, is known.
+    assert distinct(of_label) == 3
+    assert distinct(learned(first)[1]) == 1

@@ -40,7 +40,7 @@ CUSTOMERS, STEADY, TIMES = 12, 40, 24
 # A moment: the least that a date can tell, and of numbers what float64 has without rounding.
 MOMENT = {True: 1, False: 2.0**-20}
 UNIT = {True: DAY, False: 1.0}
-KINDS = np.array(["red", "blue", "green", ""], object)
+AMOUNTS, KINDS = np.array(["0", "-0.0", "1", ""], object), np.array(["red", "blue", ""], object)
 
 properties = settings(
     deadline=None, max_examples=40, phases=[Phase.explicit, Phase.reuse, Phase.generate]
@@ -101,8 +101,7 @@ def table_of(way: Way, rng: np.random.Generator, most: int = 0) -> pd.DataFrame:
         }
     )
     count = len(table)
-    features = {"a": rng.integers(0, 4, count).astype(str), "kind": rng.choice(KINDS, count)}
-    table = table.assign(**features)
+    table = table.assign(a=rng.choice(AMOUNTS, count), kind=rng.choice(KINDS, count))
     equal = rng.random(count) < 0.1
     return pd.concat([table, table[equal & table["who"].str.startswith("c")]], ignore_index=True)
 
