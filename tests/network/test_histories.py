@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tabular_lstm.network.build import LSTMEnsemble
+from tabular_lstm.network.build import LSTMEnsemble, summaries
 from tabular_lstm.network.fit import train
 from tabular_lstm.network.outputs import predictions
 from tabular_lstm.network.score import FEW, score
@@ -53,13 +53,15 @@ def test_each_history_is_read_alone_as_a_sequence_of_its_own_length(
     """Without a length and a mask, a sequence is read as rows have always been read."""
     network = network_of(layout, units)
     histories = histories_of(network, 12)
-    found = network.member_outputs(histories.dense()[None]).numpy()
+    found = network.member_outputs([of[None] for of in histories.compact()]).numpy()
     for place in range(len(histories)):
-        states = network.embed.of_histories(histories[[place]].dense()[None])
+        rows = histories[[place]].dense()[0]
+        steps = tf.transpose(network.embed(rows[None, :, None]), [0, 2, 1, 3])
         for recur in network.recur:
-            forward, backward = recur(states)
-            states = tf.concat([forward, backward[:, ::-1]], -1)
-        alone = network.read_out((forward, backward)).numpy()[:, 0]
+            forward, backward = recur(steps)
+            steps = tf.concat([forward, backward[:, ::-1]], -1)
+        wide = summaries(rows[None], np.arange(len(rows))[None, None], network.embed.slots)
+        alone = network.read_out((forward, backward), wide=wide).numpy()[:, 0]
         np.testing.assert_allclose(found[:, place], alone, atol=1e-6)
     assert np.ptp(found, axis=1).max() > 0.05
 
