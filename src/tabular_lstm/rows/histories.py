@@ -82,6 +82,17 @@ class Histories:
         """Give the row itself of each: float32 (histories, 1, features)."""
         return replace(self, first=self.last).dense()
 
+    def counts(self, feature: int) -> np.ndarray:
+        """Count how often a feature of each row of the table is read: int64 (rows of the table,).
+
+        Of the label only what is known counts.
+        """
+        size, end = len(self.table), self.known if feature == self.label else self.last
+        starts, ends = (np.bincount(places, minlength=size + 1) for places in (self.first, end))
+        earlier = np.cumsum(starts - ends)[:-1]
+        own = 0 if feature == self.label else np.bincount(self.own, minlength=size)
+        return np.asarray(earlier + own)
+
     def dense(self, which: Any = slice(None)) -> np.ndarray:
         """Give histories as an array: float32 (histories, T, features), T the longest one's length.
 
