@@ -19,7 +19,7 @@ from tabular_lstm.rows.number_format import NumberFormat
 MOST = 300
 
 
-def by_customer(
+def whole_customers(
     batches: Iterable[Batch], of: str, number_format: NumberFormat, folder: Path | None = None
 ) -> Iterator[Batch]:
     """Give each customer's rows in one batch, in the order in which they are read.

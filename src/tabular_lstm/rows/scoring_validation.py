@@ -13,7 +13,7 @@ import pyarrow as pa
 from tabular_lstm.errors import DataError, counted
 from tabular_lstm.rows.batches import Batch
 from tabular_lstm.rows.cells import Problems, problems_at, read_category
-from tabular_lstm.rows.customer_batches import by_customer
+from tabular_lstm.rows.customer_batches import whole_customers
 from tabular_lstm.rows.histories import Sequences
 from tabular_lstm.rows.keys import read_key
 from tabular_lstm.rows.number_format import NumberFormat
@@ -183,17 +183,17 @@ class CheckedRows:
     quarantine: Quarantine = field(default_factory=Quarantine)
 
     def read(self, folder: Path | None = None) -> Iterator[Batch]:
-        """Read the rows as they are, of histories by customer: see `by_customer`.
+        """Read the rows as they are, of histories by customer: see `whole_customers`.
 
         Raises:
-            DataError: See `RawRows.batches` and `by_customer`.
+            DataError: See `RawRows.batches` and `whole_customers`.
         """
         check, history = self.check, self.check.schema.history
         texts = {*check.schema.columns, *check.schema.roles, *check.names}
         batches = self.source.batches(texts, self.without)
         if history is None:
             return batches
-        return by_customer(batches, history.of, check.marks, folder)
+        return whole_customers(batches, history.of, check.marks, folder)
 
     def counted(
         self, results: Iterator[Result], batches_of: Callable[[Result], Sequence[CheckedBatch]]

@@ -14,7 +14,6 @@ from tabular_lstm.monitoring.watch import Watch
 from tabular_lstm.parameters import Columns, Monitoring
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.fingerprints import of_sequences
-from tabular_lstm.rows.histories import Histories
 from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.serving.comparable_champions import ComparedChampions
 
@@ -54,15 +53,14 @@ def data_drift(
         return Drift(run_id=run_id, champion=champion, not_compared=why)
     warn_of_unknown_columns(scored.watch, monitoring)
     new, groups = ~scored.trained_on, test_set.groups
-    valid, histories = data_summary.valid_rows, isinstance(test_set.sequences, Histories)
-    if histories:  # unlabelled rows count too
-        valid = data_summary.rows - data_summary.quarantined_rows
     if groups is None and columns.key is None and columns.together is None:
         groups = of_sequences(test_set.sequences)  # equal rows are on one side
     # As many as of so many rows: those in quarantine are on no side.
-    share = data_summary.quarantined_rows / valid
+    history = data_summary.unlabelled_rows if data_summary.of_histories else 0
+    share = data_summary.quarantined_rows / (data_summary.valid_rows + history)
     quarantined = round(share * int(scored.seen.counts[0].sum()))
-    each = None if histories else rows_each([] if groups is None else [groups[new]])
+    alike = data_summary.of_histories  # as in the reference: not all rows that count are here
+    each = None if alike else rows_each([] if groups is None else [groups[new]])
     drift = compare(scored.watch, scored.seen, run_id, champion, monitoring, quarantined, each)
     read = {
         "rows": data_summary.labelled_rows,

@@ -129,7 +129,7 @@ class Predictions:
     def parts(self, folder: Path | None = None) -> Generator[ScoredPart]:
         """Score the rows, once, and give the parts in the order of the rows.
 
-        Of histories it is that of `by_customer`, which keeps rows in the folder meanwhile.
+        Of histories it is that of `whole_customers`, which keeps rows in the folder meanwhile.
 
         Raises:
             DataError: See `scored_parts` and `CheckedRows.counted`.

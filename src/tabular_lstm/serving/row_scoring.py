@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,9 +13,10 @@ from pyarrow import parquet
 
 from tabular_lstm.errors import row_list
 from tabular_lstm.monitoring.watch import Seen, Watch
-from tabular_lstm.network.score import are_many, reasons, score
+from tabular_lstm.network.reasons import reason_names, reasons
+from tabular_lstm.network.score import are_many, score
 from tabular_lstm.rows.batches import same
-from tabular_lstm.rows.histories import Histories
+from tabular_lstm.rows.histories import Histories, Sequences
 from tabular_lstm.rows.scoring_validation import Check, CheckedBatch
 from tabular_lstm.rows.sequences import count_unknown
 from tabular_lstm.serving.answers import Answers, Counts, answers_of, have_none
@@ -132,11 +132,13 @@ class ScoringTask:
             way = "Restore another one: --pipelines rollback"
             raise self.champion.no_prediction(row_list(of), way)
 
-    def _reasons(self, sequences: Any, predictions: np.ndarray, many: bool) -> dict[str, pa.Array]:
+    def _reasons(
+        self, sequences: Sequences, predictions: np.ndarray, many: bool
+    ) -> dict[str, pa.Array]:
         if not self.reasons:
             return {}
         found = reasons(self.champion.scorer, sequences, predictions, self.reasons, many)
-        names = pa.array(self.check.schema.columns)
+        names = pa.array(reason_names(self.check.schema))
         columns = {}
         for place in range(found.features.shape[1]):
             none = found.features[:, place] < 0

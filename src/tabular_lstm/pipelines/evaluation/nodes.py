@@ -164,12 +164,12 @@ def keep_reference(
     """Count how the rows of both sides and the scores spread, for later rows to compare with."""
     sides: Any = [train_set.sequences, test_set.sequences]
     groups = [side.groups for side in (train_set, test_set) if side.groups is not None]
-    rows, watched = data_summary.labelled_rows, None
+    watched = None
     if schema.history is not None:
         every, evaluated = sides[1], evaluated_set.sequences
         # The table of the test set has all rows, those of the train set last.
         sides = np.split(every.rows(np.argsort(every.order)), [-len(train_set.labels)])[::-1]
-        groups, rows, watched = [every.customer], data_summary.rows, evaluated.are_last
+        groups, watched = [every.customer], evaluated.are_last
     return Reference.of(
         sides,
         from_columns(candidate_predictions, CANDIDATE, schema.task),
@@ -177,7 +177,7 @@ def keep_reference(
         train_set.groups,
         watched,
         candidate_sha256=candidate_artifact.sha256,
-        rows=rows,
+        rows=data_summary.labelled_rows,
         quarantined_rows=data_summary.quarantined_rows,
         rows_each=rows_each(groups),
     )
@@ -193,13 +193,15 @@ def measure_importance(
     """Measure each feature's permutation importance, on at most `importance_rows` rows.
 
     As many of them from each class where there are enough: ROC AUC does not depend on the shares.
-    With many features there are fewer shuffles, and then fewer rows.
+    With many features, or long histories, there are fewer shuffles, and then fewer rows.
     """
     from tabular_lstm.network.fit import CHANGES, predict_changed  # noqa: PLC0415
 
     labels = judged.labels
+    sequences = evaluated_set.sequences
+    steps = 1 if isinstance(sequences, np.ndarray) else sequences.lengths.mean()
     # Rows times shuffles of each feature.
-    affordable = CHANGES // len(schema.features)
+    affordable = int(CHANGES / (len(schema.features) * steps))
     wanted = min(evaluation.importance_rows, len(labels))
     shuffles = min(evaluation.importance_repeats, max(1, affordable // wanted))
     order = np.random.default_rng(evaluation.seed).permutation(len(labels))
@@ -209,7 +211,7 @@ def measure_importance(
     rows = np.concatenate([order[strata[order] == place][:of_each] for place in classes])
     return permutation_importance(
         partial(predict_changed, candidate),
-        evaluated_set.sequences[rows],
+        sequences[rows],
         Rows(labels[rows], None if judged.weights is None else judged.weights[rows]),
         judged.task,
         schema.slots,
