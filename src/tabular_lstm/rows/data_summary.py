@@ -1,21 +1,23 @@
 """The summary of a run's data: for its metrics, and for later runs to compare theirs with."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from tabular_lstm.errors import counted
+from tabular_lstm.errors import counted, shown
 from tabular_lstm.frozen import Frozen, Share, unless
 from tabular_lstm.parameters import (
     NUMBER,
     TASKS,
     TWO_CLASSES,
     Columns,
+    History,
     Moment,
     Split,
     Task,
@@ -26,12 +28,13 @@ from tabular_lstm.rows.labels import label_of
 from tabular_lstm.rows.lineage import Lineage, conf_of_rows
 from tabular_lstm.rows.load_args import number_format_of
 from tabular_lstm.rows.number_format import POINT, NumberFormat
+from tabular_lstm.rows.times import has_dates
 
 NotNegative = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 COUNTS = {"rows", "train_rows", "test_rows", "quarantined_rows", "superseded_rows", "sha256"}
 # Left out where there are none: decisions keep their hash.
-IF_ANY = {"unlabelled_rows", "weight", "weightless_rows"}
+IF_ANY = {"unlabelled_rows", "weight", "weightless_rows", "histories"}
 OF_COLUMNS = {"label", *TASKS, "key", "group", "time"}
 # A split that is as if there were no other ones is said as it was before there were.
 BY_HASH_OF_ROWS = {"kind": "hash", "from": None, "group": None, "time": None}
@@ -87,6 +90,44 @@ class ValidRows:
     source: Source
 
 
+class CustomerRows(Frozen):
+    """The rows that histories are made of.
+
+    Attributes:
+        definition: Which rows are one history, in words.
+        customers: How many customers have such rows.
+        rows: Those of both sides and those that are history alone.
+        history_rows: Those that are history alone: rows without a label or of weight 0.
+    """
+
+    definition: str
+    customers: Positive
+    rows: Positive
+    history_rows: NotNegative
+
+    @classmethod
+    def of(cls, rows: Sequence[pd.DataFrame], history: History) -> Self:
+        """Count the rows of both sides and, the last ones, those that are history alone."""
+        known = history.known_after
+        unit = " days" if has_dates(rows[0][history.order]) else ""
+        label = "" if known is None else f"; a label is known {known:g}{unit} after its row"
+        most = f"{counted(history.steps, 'row')} at most of each {shown(history.of)}"
+        return cls(
+            definition=f"{most}, by {shown(history.order)}{label}",
+            customers=pd.concat([of[history.of] for of in rows]).nunique(),
+            rows=sum(map(len, rows)),
+            history_rows=len(rows[-1]),
+        )
+
+    @property
+    def sentence(self) -> str:
+        """Say it in a line."""
+        alone = f", {self.history_rows} of them history alone" if self.history_rows else ""
+        rows = f"{self.rows} rows of {counted(self.customers, 'customer')}"
+        each = f"{self.rows / self.customers:.1f} each on average"
+        return f"{self.definition}: {rows}, {each}{alone}"
+
+
 class DataSummary(FileRows):
     """A run's data.
 
@@ -108,6 +149,7 @@ class DataSummary(FileRows):
         weightless_rows: Valid rows of weight 0, which are on neither side.
         dependent_rows: Rows that belong together and may be on both sides; None where none were
             found.
+        histories: The rows that histories are made of. Default: rows have none.
         lineage: What the rows of both sides were made from. Default: not known, in a decision and
             where an earlier version split the rows.
     """
@@ -132,6 +174,7 @@ class DataSummary(FileRows):
     weight: str | None = unless(None)
     weightless_rows: NotNegative = unless(0)
     dependent_rows: DependentRows | None = unless(None)
+    histories: CustomerRows | None = unless(None)
     lineage: Lineage | None = unless(None)
 
     @property
@@ -185,6 +228,9 @@ def summarize(
     if columns.key is None and columns.together is None:
         split_by |= {"features": sorted(features), "missing": columns.missing}
     labels = pd.concat([train_rows[columns.label], test_rows[columns.label]])
+    if columns.history is not None:
+        every = train_rows, test_rows, history_rows
+        found["histories"] = CustomerRows.of(every, columns.history)
     return DataSummary(
         **source.model_dump(include=COUNTS | {"unlabelled_rows", "of_histories"}),
         train_rows=len(train_rows),

@@ -57,6 +57,12 @@ def create_pipeline() -> Pipeline:
                 name="evaluate",
             ),
             Node(
+                nodes.measure_by_length,
+                inputs=["judged", "train_set", "evaluated_set", "params:evaluation"],
+                outputs="by_length",
+                name="measure_by_length",
+            ),
+            Node(
                 nodes.keep_reference,
                 inputs=[
                     "candidate@file",
@@ -90,6 +96,7 @@ def create_pipeline() -> Pipeline:
                     "history",
                     "params:network",
                     "judged",
+                    "by_length",
                 ],
                 outputs="metrics",
                 name="assemble_metrics",
@@ -102,7 +109,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.compare_with_baselines,
-                inputs=["judged", "data_summary", "params:evaluation"],
+                inputs=["judged", "data_summary", "params:evaluation", "by_length"],
                 outputs="verdict",
                 name="compare_with_baselines",
             ),
