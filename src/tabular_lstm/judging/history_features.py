@@ -26,17 +26,18 @@ def history_features(sequences: Sequences, schema: Schema) -> np.ndarray:
     if isinstance(sequences, np.ndarray):
         return sequences.reshape(len(sequences), -1)[:, : len(schema.features)]
     features = np.empty((len(sequences), len(column_names(schema))), np.float32)
+    numbers = _numbers(schema)
     size = max(1, AT_ONCE // (sequences.steps * len(schema.features)))
     for start in range(0, len(sequences), size):
         some = sequences[start : start + size]
         rows, lengths, each = some.dense(), some.lengths[:, None], np.arange(len(some))
+        known = are_rows(rows)[..., None] & ~np.isnan(rows)
         own, before = (rows[each, lengths[:, 0] - place] for place in (1, 2))
         if some.label is not None:
-            label = some.table[some.known - 1, some.label]
-            own[:, some.label] = np.where(some.known > some.first, label, np.nan)
-        numbers = rows[..., _numbers(schema)]
-        known = are_rows(rows)[..., None] & ~np.isnan(numbers)
-        sums = np.where(known, numbers, 0).sum(1, dtype=np.float64)
+            last = np.where(known[..., some.label], np.arange(rows.shape[1]), -1).max(1)
+            own[:, some.label] = np.where(last < 0, np.nan, rows[each, last, some.label])
+        known = known[..., numbers]
+        sums = np.where(known, rows[..., numbers], 0).sum(1, dtype=np.float64)
         means = np.where(known.any(1), sums / np.maximum(known.sum(1), 1), np.nan)
         before = np.where(lengths > 1, before, np.nan)
         features[start : start + size] = np.hstack([own, before, means, lengths])

@@ -1,10 +1,9 @@
 """The summary of a run's data: for its metrics, and for later runs to compare theirs with."""
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +16,6 @@ from tabular_lstm.parameters import (
     TASKS,
     TWO_CLASSES,
     Columns,
-    History,
     Moment,
     Split,
     Task,
@@ -28,13 +26,12 @@ from tabular_lstm.rows.labels import label_of
 from tabular_lstm.rows.lineage import Lineage, conf_of_rows
 from tabular_lstm.rows.load_args import number_format_of
 from tabular_lstm.rows.number_format import POINT, NumberFormat
-from tabular_lstm.rows.times import has_dates
 
 NotNegative = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 COUNTS = {"rows", "train_rows", "test_rows", "quarantined_rows", "superseded_rows", "sha256"}
 # Left out where there are none: decisions keep their hash.
-IF_ANY = {"unlabelled_rows", "weight", "weightless_rows", "histories"}
+IF_ANY = {"unlabelled_rows", "weight", "weightless_rows", "histories", "customers", "history_rows"}
 OF_COLUMNS = {"label", *TASKS, "key", "group", "time"}
 # A split that is as if there were no other ones is said as it was before there were.
 BY_HASH_OF_ROWS = {"kind": "hash", "from": None, "group": None, "time": None}
@@ -90,44 +87,6 @@ class ValidRows:
     source: Source
 
 
-class CustomerRows(Frozen):
-    """The rows that histories are made of.
-
-    Attributes:
-        definition: Which rows are one history, in words.
-        customers: How many customers have such rows.
-        rows: Those of both sides and those that are history alone.
-        history_rows: Those that are history alone: rows without a label or of weight 0.
-    """
-
-    definition: str
-    customers: Positive
-    rows: Positive
-    history_rows: NotNegative
-
-    @classmethod
-    def of(cls, rows: Sequence[pd.DataFrame], history: History) -> Self:
-        """Count the rows of both sides and, the last ones, those that are history alone."""
-        known = history.known_after
-        unit = " days" if has_dates(rows[0][history.order]) else ""
-        label = "" if known is None else f"; a label is known {known:g}{unit} after its row"
-        most = f"{counted(history.steps, 'row')} at most of each {shown(history.of)}"
-        return cls(
-            definition=f"{most}, by {shown(history.order)}{label}",
-            customers=pd.concat([of[history.of] for of in rows]).nunique(),
-            rows=sum(map(len, rows)),
-            history_rows=len(rows[-1]),
-        )
-
-    @property
-    def sentence(self) -> str:
-        """Say it in a line."""
-        alone = f", {self.history_rows} of them history alone" if self.history_rows else ""
-        rows = f"{self.rows} rows of {counted(self.customers, 'customer')}"
-        each = f"{self.rows / self.customers:.1f} each on average"
-        return f"{self.definition}: {rows}, {each}{alone}"
-
-
 class DataSummary(FileRows):
     """A run's data.
 
@@ -149,7 +108,9 @@ class DataSummary(FileRows):
         weightless_rows: Valid rows of weight 0, which are on neither side.
         dependent_rows: Rows that belong together and may be on both sides; None where none were
             found.
-        histories: The rows that histories are made of. Default: rows have none.
+        histories: Which rows are a history, in words. Default: each row is by itself.
+        customers, history_rows: Whose histories they are, and the rows that are history alone,
+            without a label or of weight 0.
         lineage: What the rows of both sides were made from. Default: not known, in a decision and
             where an earlier version split the rows.
     """
@@ -174,7 +135,9 @@ class DataSummary(FileRows):
     weight: str | None = unless(None)
     weightless_rows: NotNegative = unless(0)
     dependent_rows: DependentRows | None = unless(None)
-    histories: CustomerRows | None = unless(None)
+    histories: str | None = unless(None)
+    customers: NotNegative = unless(0)
+    history_rows: NotNegative = unless(0)
     lineage: Lineage | None = unless(None)
 
     @property
@@ -193,6 +156,14 @@ class DataSummary(FileRows):
         if self.boundary is not None:
             return "time"
         return "key" if self.split.get("group") is None else "group"
+
+    @property
+    def said_of_histories(self) -> str:
+        """Say which rows are a history, of how many customers, and how many rows these have."""
+        each = (self.train_rows + self.test_rows + self.history_rows) / max(self.customers, 1)
+        alone = f", {counted(self.history_rows, 'row')} as history alone"
+        mean = f"{counted(self.customers, 'customer')}, {each:.1f} rows each on average"
+        return f"{self.histories}: {mean}{alone if self.history_rows else ''}"
 
     def counts(self) -> dict[str, Any]:
         """Give the numbers of rows and the hash of the file, as in metrics.json."""
@@ -229,8 +200,11 @@ def summarize(
         split_by |= {"features": sorted(features), "missing": columns.missing}
     labels = pd.concat([train_rows[columns.label], test_rows[columns.label]])
     if columns.history is not None:
-        every = train_rows, test_rows, history_rows
-        found["histories"] = CustomerRows.of(every, columns.history)
+        of, order = columns.history.of, columns.history.order
+        customers = pd.concat([rows[of] for rows in (train_rows, test_rows, history_rows)])
+        most = counted(columns.history.steps, "row")
+        found["histories"] = f"{most} at most of each {shown(of)}, by {shown(order)}"
+        found |= {"customers": customers.nunique(), "history_rows": len(history_rows)}
     return DataSummary(
         **source.model_dump(include=COUNTS | {"unlabelled_rows", "of_histories"}),
         train_rows=len(train_rows),

@@ -9,12 +9,12 @@ import pandas as pd
 
 from tabular_lstm.engine import Engine, one_by_one
 from tabular_lstm.errors import DataError, row_list
-from tabular_lstm.judging import comparison, figures, lengths
+from tabular_lstm.judging import comparison, figures
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.drawing import FIGURES, to_svg
 from tabular_lstm.judging.importance import Importance, permutation_importance
 from tabular_lstm.judging.intervals import Rows
-from tabular_lstm.judging.lengths import ByLength
+from tabular_lstm.judging.lengths import by_length
 from tabular_lstm.judging.measures import from_columns, to_columns
 from tabular_lstm.judging.metrics import CANDIDATE, IN_UNITS, Baselines
 from tabular_lstm.monitoring.reference import Reference, rows_each
@@ -32,8 +32,6 @@ THRESHOLD = {"decision_threshold"}
 # Numbers of the train rows from which fitting baselines takes longer than a worker takes to import
 # scikit-learn and to get the rows.
 WORTH_WORKERS = 1_000_000
-
-LENGTHS = "Histories of %s rows have %d to %d rows, at the median %g"
 
 logger = logging.getLogger(__name__)
 
@@ -155,19 +153,6 @@ def evaluate(
     )
 
 
-def measure_by_length(
-    judged: Judged, train_set: LabelledSet, evaluated_set: EvaluatedSet, evaluation: Evaluation
-) -> ByLength:
-    """Measure the candidate by the length of histories; where rows have none, there is nothing."""
-    train, evaluated = train_set.sequences, evaluated_set.sequences
-    if isinstance(train, np.ndarray) or isinstance(evaluated, np.ndarray):
-        return ByLength()
-    found = lengths.by_length(judged, train, evaluated, evaluation)
-    for side, of in found.spread.items():
-        logger.info(LENGTHS, side, of.least, of.most, of.median)
-    return found
-
-
 def keep_reference(
     candidate_artifact: Any,
     train_set: LabelledSet,
@@ -234,7 +219,9 @@ def assemble_metrics(
     history: dict[str, Any],
     network: Network,
     judged: Judged,
-    by_length: ByLength,
+    train_set: LabelledSet,
+    evaluated_set: EvaluatedSet,
+    evaluation: Evaluation,
 ) -> dict[str, Any]:
     """Put what is known of the run into one JSON document.
 
@@ -255,6 +242,7 @@ def assemble_metrics(
             }
             for metric in judged.measure.sampled
         }
+    of_lengths = by_length(judged, train_set.sequences, evaluated_set.sequences, evaluation)
     return {
         "run_id": run_id,
         "data": data_summary.counts(),
@@ -270,18 +258,17 @@ def assemble_metrics(
         judged.side: _rounded(candidate_metrics)
         | {name: candidate_metrics[name] for name in THRESHOLD & candidate_metrics.keys()},
         "baselines": _rounded(measured),
-        **({"by_length": _rounded(by_length.model_dump(mode="json"))} if by_length.parts else {}),
+        **({"by_length": _rounded(of_lengths.model_dump(mode="json"))} if of_lengths else {}),
     }
 
 
 def compare_with_baselines(
-    judged: Judged, data_summary: DataSummary, evaluation: Evaluation, by_length: ByLength
+    judged: Judged, data_summary: DataSummary, evaluation: Evaluation
 ) -> list[str]:
     """Say the verdict; first that rows which belong together may be on both sides, if they may."""
     found = data_summary.dependent_rows
     warning = [said_of(found)[:1].upper() + said_of(found)[1:]] if found else []
-    verdict = [*warning, *comparison.compare_with_baselines(judged, evaluation)]
-    return [*verdict, lengths.said_of(by_length, judged)] if by_length.parts else verdict
+    return [*warning, *comparison.compare_with_baselines(judged, evaluation)]
 
 
 def _rounded(measured: Any, name: str = "", digits: bool = False) -> Any:

@@ -57,12 +57,6 @@ def create_pipeline() -> Pipeline:
                 name="evaluate",
             ),
             Node(
-                nodes.measure_by_length,
-                inputs=["judged", "train_set", "evaluated_set", "params:evaluation"],
-                outputs="by_length",
-                name="measure_by_length",
-            ),
-            Node(
                 nodes.keep_reference,
                 inputs=[
                     "candidate@file",
@@ -96,7 +90,9 @@ def create_pipeline() -> Pipeline:
                     "history",
                     "params:network",
                     "judged",
-                    "by_length",
+                    "train_set",
+                    "evaluated_set",
+                    "params:evaluation",
                 ],
                 outputs="metrics",
                 name="assemble_metrics",
@@ -109,7 +105,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.compare_with_baselines,
-                inputs=["judged", "data_summary", "params:evaluation", "by_length"],
+                inputs=["judged", "data_summary", "params:evaluation"],
                 outputs="verdict",
                 name="compare_with_baselines",
             ),

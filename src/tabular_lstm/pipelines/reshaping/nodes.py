@@ -60,7 +60,7 @@ def learn_schema(
     steps = counted(schema.steps, "step")
     laid_out = f"{steps} of {schema.features_per_step}, {schema.padded_slots} padded"
     if history is not None:
-        laid_out = f"a step of its history, with {' and '.join(map(repr, history.derived))}"
+        laid_out = f"a step of its history, with {', '.join(map(repr, history.derived))}"
     logger.info(
         "%s a row, %d of them categorical%s: %s",
         counted(len(features), "feature"),
