@@ -84,7 +84,10 @@ def train(
     targets = of.targets(labels, network.schema)
     features, kinds = own_rows(sequences[:1]).size, len(options.frequency_scale)
     strata = of.strata(targets)
-    plan = plan_training(options.count, strata, features, training, groups, kinds, of.speed)
+    lengths = None if isinstance(sequences, np.ndarray) else sequences.lengths
+    plan = plan_training(
+        options.count, strata, features, training, groups, kinds, of.speed, lengths
+    )
     rows = sequences, targets, training, weights
     task = Task(config, network.get_weights(), *rows, plan)
     parts = split(options.count, training.groups)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from tabular_lstm.network.scorer import RecurWeights, Scorer
-from tabular_lstm.rows.histories import are_rows
+from tabular_lstm.rows.histories import Compact
 
 # Rows of a block: 512 of up to 64 slots, fewer of more, for what is computed of them to fit memory.
 BLOCK = 512
@@ -48,7 +48,10 @@ class Forward:
         self.recur = [halved(recur, dtype) for recur in scorer.recur]
         # The mean over steps and over members is a sum with smaller weights.
         kernel, bias = (weight.astype(dtype) for weight in scorer.read_out)
-        kernel = kernel.reshape(self.members, 2, 2, -1, scorer.outputs)
+        states = 4 * scorer.options.units[-1]
+        # Linear in summaries, (o, 3N), where there are any.
+        self.wide = kernel[:, states:].mean(0).T
+        kernel = kernel[:, :states].reshape(self.members, 2, 2, -1, scorer.outputs)
         self.last, mean = kernel.transpose(1, 2, 0, 4, 3) / self.members
         self.mean_state = mean / self.slots.steps
         self.read_out_bias = bias.mean(0)[:, None]
@@ -57,16 +60,28 @@ class Forward:
         """(slots, n) to outputs (n, o)."""
         return self._read(_states(self._embed(slots), self.recur[0]))
 
-    def of_histories(self, rows: np.ndarray) -> np.ndarray:
-        """(n, T, F), `PADDING` behind a history's last row, to outputs (n, o)."""
-        count, length, features = rows.shape
-        lengths = are_rows(rows).sum(1)
-        embedded = self._embed(np.ascontiguousarray(rows.transpose(2, 1, 0)).reshape(features, -1))
-        steps = embedded.reshape(self.members, -1, length, count).swapaxes(1, 2)
-        step = np.arange(length)[:, None]
+    def of_histories(self, histories: Compact) -> np.ndarray:
+        """Histories, n of them, to outputs (n, o); each of their rows is embedded once."""
+        places = histories.places.T
+        lengths = (places >= 0).sum(0)
+        step = np.arange(len(places))[:, None]
         # Of each step read backwards its place; what follows the last one stays where it is.
         back = np.where(step < lengths, lengths - 1 - step, step)
-        states = _states(steps, self.recur[0], _backwards(steps, back))
+        orders = places, np.take_along_axis(places, back, 0)
+        weights = self.recur[0]
+        u, inputs = weights.shape[2] // 4, weights.shape[3] - weights.shape[2] // 4 - 1
+        embedded = self._embed(np.ascontiguousarray(histories.rows.T))[:, 0]
+        read = weights[..., :inputs] @ embedded
+        read += weights[..., -1:]
+        state_kernel = weights[..., inputs : inputs + u]
+        state = np.empty((2, self.members, u, len(lengths)), self.dtype)
+
+        def fill(t: int, gates: np.ndarray) -> None:
+            np.matmul(state_kernel, state, out=gates)
+            for direction, order in enumerate(orders):
+                gates[direction] += read[direction][..., order[t]]
+
+        states = _run(state, len(places), fill)
         for weights in self.recur[1:]:
             forward, backward = np.stack([state.copy() for state in states], 2)
             steps = np.concatenate([forward, _backwards(backward, back)], 2)
@@ -76,7 +91,18 @@ class Forward:
             total = total + np.where(at < lengths, state, 0)
             last = np.where(at == lengths - 1, state, last)
         read = self.last @ last + self.mean_state @ (total / lengths.astype(self.dtype))
-        return np.asarray((read.sum((0, 1)) + self.read_out_bias).T)
+        read = read.sum((0, 1)) + self.wide @ self._summaries(histories)
+        return np.asarray((read + self.read_out_bias).T)
+
+    def _summaries(self, histories: Compact) -> np.ndarray:
+        """Give what `build.summaries` does, (3N, n)."""
+        places, of = histories.places, self.slots
+        z = of.standardize(histories.rows[:, of.numeric].T)[:, np.maximum(places, 0)]
+        known = (places >= 0) & ~np.isnan(z)
+        z = np.where(known, z, 0).astype(self.dtype)
+        rank = np.cumsum(known[:, :, ::-1], 2)[:, :, ::-1]
+        last = [np.where(rank == place, z, 0).sum(2) for place in (1, 2)]
+        return np.concatenate([*last, z.sum(2) / np.maximum(rank[:, :, 0], 1)])
 
     def without_each(self, rows: np.ndarray, cells: Sequence[list[int]]) -> np.ndarray:
         """One history, (T, F), to outputs (1 + T·c, o): as it is, and without each cell in turn.

@@ -28,7 +28,7 @@ from tabular_lstm.network.calibration import RATES
 from tabular_lstm.network.forward import cut, forward_of
 from tabular_lstm.network.outputs import predictions
 from tabular_lstm.network.scorer import Scorer
-from tabular_lstm.rows.histories import Sequences, dense, lengths_of
+from tabular_lstm.rows.histories import Sequences, compact, dense, lengths_of
 
 FEW = 1024
 # Rows times slots from which the kernel computes: 16,384 rows of 8 features.
@@ -87,17 +87,21 @@ def score(
 
 
 def _outputs_of_histories(scorer: Scorer, sequences: Sequences) -> np.ndarray:
-    """Give the mean outputs, (rows, o), histories of similar length together."""
+    """Give the mean outputs, (rows, o)."""
     rows = len(sequences)
     outputs = np.empty((rows, scorer.outputs))
-    lengths = lengths_of(sequences)
     forward = forward_of(scorer, np.float64 if rows <= FEW else np.float32)
-    order = np.argsort(lengths, kind="stable")
-    longest = int(lengths.max(initial=1))
-    blocks = [order[block] for block in cut(len(scorer.slots.places) * longest, rows)]
+    # Those of similar length together, and of these those of a customer, whose rows are the same.
+    own = np.arange(rows) if isinstance(sequences, np.ndarray) else sequences.own
+    doubled = np.ceil(np.log2(lengths_of(sequences)))
+    blocks = []
+    for length in np.unique(doubled):
+        some = np.flatnonzero(doubled == length)
+        some = some[np.argsort(own[some])]
+        blocks += [some[block] for block in cut(len(scorer.slots.places), len(some))]
 
     def fill(block: np.ndarray) -> None:
-        outputs[block] = forward.of_histories(dense(sequences, block)[:, : lengths[block].max()])
+        outputs[block] = forward.of_histories(compact(sequences, block))
 
     with blas().limit(limits=1), ThreadPoolExecutor(cores()) as threads:
         list(threads.map(fill, blocks))
