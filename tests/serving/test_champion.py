@@ -147,9 +147,9 @@ LAYOUT = HistoryLayout(
     dates=True,
     form="%d.%m.%Y",
     gap="at, since the row before",
-    label="sick, earlier",
+    labels=("sick, earlier",),
 )
-NAMES = ["f0", "f1", LAYOUT.gap, LAYOUT.label]
+NAMES = ["f0", "f1", LAYOUT.gap, *LAYOUT.labels]
 # Out of order; who is 7 in two spellings, and has no label of the newest row yet.
 VISITS = pd.DataFrame(
     {

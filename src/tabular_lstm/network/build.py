@@ -72,10 +72,10 @@ class LSTMEnsemble(keras.Model):  # type: ignore[misc]
         lengths = places = wide = None
         if self.schema.history is not None:
             rows, places = sequences
+            wide = summaries(rows, places, self.embed.slots)
             if places.shape[0] != self.options.count:
                 places = tf.repeat(places, self.options.count, 0)
             lengths = tf.reduce_sum(tf.cast(places >= 0, tf.int32), 2)
-            wide = summaries(rows, places, self.embed.slots)
             sequences = rows[:, :, None]
         steps = self.embed(sequences, dropout_seed, dropped)
         states = self.recur[0](steps, lengths, places)

@@ -18,7 +18,7 @@ from tabular_lstm.network.outputs import outputs_of
 from tabular_lstm.network.plan import Plan
 from tabular_lstm.network.score import cores
 from tabular_lstm.parameters import Ensemble
-from tabular_lstm.rows.histories import Compact, own_rows, taken
+from tabular_lstm.rows.histories import Compact, Histories, taken
 
 TOGETHER = 4
 GRADIENT_NORM = 1.0
@@ -129,7 +129,7 @@ class Members:
     def average_unseen_categories(self, weights: list[np.ndarray], plan: Plan) -> None:
         """Give each category that none of a member's rows has the mean vector of these rows.
 
-        Untrained, it would keep its random initial vector.
+        Untrained, it would keep its random initial vector. Of histories, all their rows count.
 
         Args:
             weights: Of these members, in the order of the network's; changed in place.
@@ -137,15 +137,19 @@ class Members:
         """
         embed, of = self.network.embed, self.network.embed.slots
         vectors = weights[[w is embed.vectors for w in self.network.weights].index(True)]
-        rows = own_rows(self.sequences)
-        table = rows.reshape(len(rows), -1)
+        rows = self.sequences
+        histories = rows if isinstance(rows, Histories) else None
+        table = rows.table if isinstance(rows, Histories) else rows.reshape(len(rows), -1)
         for which, slot in enumerate(of.categorical):
             start, end = of.offsets[which : which + 2]
             index = of.category_index(table[:, slot][None], [which])[0] - start
             for member, fold in zip(vectors, plan.left_out, strict=True):
                 among = plan.fold != fold
-                counts = self.of_each[1][among] if len(self.of_each) > 1 else None
-                seen = np.bincount(index[among], counts, end - start)
+                if histories is None:
+                    counts = self.of_each[1][among] if len(self.of_each) > 1 else None
+                    seen = np.bincount(index[among], counts, end - start)
+                else:
+                    seen = np.bincount(index, histories[among].counts, end - start)
                 of_feature = member[start:end]
                 of_feature[seen == 0] = np.average(of_feature, axis=0, weights=seen)
 

@@ -39,7 +39,14 @@ def reason_names(schema: Schema) -> list[str]:
     if schema.history is None:
         return schema.columns
     before = (f", {counted(step, 'row')} before" for step in range(1, schema.history.steps))
-    return [f"{name}{of_row}" for of_row in ("", *before) for name in schema.slots]
+    return [f"{name}{of_row}" for of_row in ("", *before) for name in _cells(schema)]
+
+
+def _cells(schema: Schema) -> dict[str, list[int]]:
+    """Give the slots of what is put to "missing" in a row of a history; a label is one cell."""
+    slots, labels = schema.slots, schema.history.labels if schema.history else ()
+    of_label = [slots.pop(name)[0] for name in labels]
+    return slots | ({f"{schema.label}, earlier": of_label} if of_label else {})
 
 
 def reasons(
@@ -114,7 +121,7 @@ def _effects_in_histories(
     scorer: Scorer, sequences: Sequences, predicted: np.ndarray
 ) -> np.ndarray:
     """Give what each row's prediction loses without each of `reason_names`: (rows, names)."""
-    names, columns = reason_names(scorer.schema), [*scorer.schema.slots.values()]
+    names, columns = reason_names(scorer.schema), [*_cells(scorer.schema).values()]
     forward, lengths = forward_of(scorer, np.float32), lengths_of(sequences)
     column = outputs_of(scorer.schema.task).explained(predicted, scorer.calibration)
     effects = np.zeros((len(sequences), len(names) // len(columns), len(columns)))
