@@ -20,10 +20,13 @@ from peers import catboost, lightgbm
 from sklearn.metrics import log_loss, mean_squared_error
 from sklearn.model_selection import KFold, StratifiedKFold
 
-from tabular_lstm.network.plan import stratified_folds
+from tabular_lstm.network.outputs import outputs_of
+from tabular_lstm.network.plan import grouped_folds, stratified_folds
+from tabular_lstm.parameters import NUMBER, Task
 
 MEMBERS = 8
 PATIENCE = 50
+NUMBERS = outputs_of(Task(kind=NUMBER))
 
 
 @dataclass(frozen=True)
@@ -56,9 +59,9 @@ class Bagged:
     out_of_fold: np.ndarray = field(default_factory=lambda: np.empty(0))
     loss: float = np.inf
 
-    def fit(self, rows: pd.DataFrame, labels: np.ndarray) -> Self:
-        """Fit all members on the network's folds."""
-        fold_of = folds_of(labels, self.number)
+    def fit(self, rows: pd.DataFrame, labels: np.ndarray, groups: np.ndarray | None = None) -> Self:
+        """Fit all members on the network's folds; with `groups` a group's rows are in one."""
+        fold_of = folds_of(labels, self.number, groups)
         predicted: list[np.ndarray] = []
         for number in range(MEMBERS):
             held = fold_of == number
@@ -89,8 +92,11 @@ class Bagged:
         return np.asarray(predicted)
 
 
-def folds_of(labels: np.ndarray, number: bool) -> np.ndarray:
+def folds_of(labels: np.ndarray, number: bool, groups: np.ndarray | None = None) -> np.ndarray:
     """Give the fold of each row: of two classes the network's own, else made as those are."""
+    if groups is not None:
+        strata = NUMBERS.strata(labels) if number else labels
+        return grouped_folds(strata, groups, MEMBERS, 0)
     if not number and labels.max() <= 1:
         return stratified_folds(labels, MEMBERS, 0)
     folds = (KFold if number else StratifiedKFold)(MEMBERS, shuffle=True, random_state=0)

@@ -57,7 +57,7 @@ from tabular_lstm.parameters import (
     Training,
 )
 from tabular_lstm.pipelines.data_processing.nodes import split_rows, validate_rows
-from tabular_lstm.rows.data_summary import Source
+from tabular_lstm.rows.data_summary import ValidRows
 from tabular_lstm.rows.schema_fit import learn_schema
 from tabular_lstm.rows.sequences import to_sequences
 
@@ -148,13 +148,12 @@ def promoted_beside(judged: Judged) -> list[float]:
     return shares
 
 
-def pima() -> tuple[pd.DataFrame, Source, Columns]:
-    """Read Pima as a run does: valid rows, source, columns."""
+def pima() -> tuple[ValidRows, Columns]:
+    """Read Pima as a run does: valid rows and columns."""
     conf = PROJECT / "conf/base/parameters_data_processing.yml"
     columns = Columns.model_validate(yaml.safe_load(conf.read_text())["columns"])
     raw = RawCSVDataset(filepath=str(PROJECT / "data/01_raw/diabetes.csv")).load()
-    rows, _, source = validate_rows(raw, columns)
-    return rows, source, columns
+    return validate_rows(raw, columns)[0], columns
 
 
 def learn_and_predict(
@@ -191,12 +190,12 @@ def learn_and_predict(
 
 def measure_trainings() -> str:
     """Judge candidates that differ from the champion by the seed alone."""
-    rows, source, columns = pima()
+    valid, columns = pima()
     table: list[dict[str, Any]] = []
     every: list[dict[str, bool]] = []
     beside: list[list[float]] = []
     for salt in SALTS:
-        train_rows, test_rows, _ = split_rows(rows, source, columns, Split(salt=salt))
+        train_rows, test_rows, *_ = split_rows(valid, columns, Split(salt=salt))
         labels = test_rows[columns.label].to_numpy()
         probabilities, thresholds = {}, {}
         for seed in (0, *SEEDS):
@@ -251,7 +250,8 @@ def population() -> tuple[np.ndarray, np.ndarray, dict[Case, np.ndarray]]:
     Returns:
         Labels, the champion's logits, and the logits of each candidate.
     """
-    rows, _, columns = pima()
+    valid, columns = pima()
+    rows = valid.rows
     labels = rows[columns.label].to_numpy()
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
     splits = list(folds.split(rows, labels))

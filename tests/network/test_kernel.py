@@ -226,7 +226,7 @@ def test_without_the_extra_numpy_computes_many_rows(
     expected = score(scorer, sequences)
     kernels.clear()
     monkeypatch.setitem(sys.modules, "llvmlite", None)
-    scoring._processor.cache_clear()
+    scoring.processor.cache_clear()
     np.testing.assert_allclose(score(scorer, sequences), expected, rtol=0, atol=1e-6)
-    scoring._processor.cache_clear()
+    scoring.processor.cache_clear()
     assert kernels == []

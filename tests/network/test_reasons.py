@@ -5,13 +5,15 @@ import dataclasses
 import numpy as np
 import pytest
 
-from tabular_lstm.network import score as scoring
+from tabular_lstm.network import reasons as explaining
 from tabular_lstm.network.calibration import Calibration
 from tabular_lstm.network.kernel import Processor
-from tabular_lstm.network.score import FEW, reasons, score
+from tabular_lstm.network.reasons import reason_names, reasons
+from tabular_lstm.network.score import FEW, score
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES
-from tabular_lstm.rows.schema import parts_of
+from tabular_lstm.rows.histories import PADDING
+from tabular_lstm.rows.schema import HistoryLayout, parts_of
 from tests.helpers.networks import ensemble_of, schema_of, sequences_of
 
 WITHIN = 5e-6
@@ -92,6 +94,68 @@ def test_a_date_is_one_reason_and_all_its_slots_are_missing_together(task: str, 
     assert len(rows) > ROWS / 2
 
 
+# Histories
+
+
+def of_histories(task: str, units: list[int]) -> tuple[Scorer, np.ndarray]:
+    """A number, a date, a name and the time since the row before; and 30 histories of 1 to 3."""
+    layout = HistoryLayout(of="who", order="at", steps=3, dates=True, gap="since")
+    schema = schema_of(features=8, features_per_step=8, names=(6,), task=task)
+    features = ["size", *parts_of("visit"), "f6", "since"]
+    changed = {"features": features, "dates": {"visit": None}, "history": layout}
+    schema = schema.model_copy(update=changed)
+    rows = sequences_of(schema, 90).reshape(30, 3, 8)
+    rows[::4, :, 1:6] = rows[1::5, 1, [0]] = rows[3::7, :2, 7] = np.nan
+    rows[::3, 1:] = rows[1::3, 2:] = PADDING
+    calibration = Calibration(costs=COSTS if task == CLASSES else None)
+    scorer = Scorer.of(ensemble_of(schema, units=units))
+    return dataclasses.replace(scorer, calibration=calibration), rows
+
+
+@pytest.mark.parametrize("task", [TWO_CLASSES, CLASSES, NUMBER])
+@pytest.mark.parametrize("units", [[4], [4, 3]])
+def test_of_a_history_a_reason_is_a_feature_of_one_of_its_rows(task: str, units: list[int]) -> None:
+    scorer, rows = of_histories(task, units)
+    names, slots = reason_names(scorer.schema), [[0], [1, 2, 3, 4, 5], [6], [7]]
+    assert names[:5] == ["size", "visit", "f6", "since", "size, 1 row before"]
+    assert names[11:] == ["since, 2 rows before"]
+    predicted = score(scorer, rows)
+    found = reasons(scorer, rows, predicted, 20)
+    assert found.features.shape == (30, 12)
+    own = (rows[..., 0] != PADDING).sum(1) - 1
+    for place in range(12):
+        step = own - place // 4
+        which = np.flatnonzero(step >= 0)
+        cells = (which[:, None], step[which, None], slots[place % 4])
+        without = rows.copy()
+        without[cells] = np.nan
+        effects = np.zeros(30)
+        effects[which] = moved_by(scorer, predicted, score(scorer, without))[which]
+        of_place = found.features == place
+        assert (np.abs(effects[~of_place.any(1)]) < WITHIN).all()
+        assert not of_place[which][np.isnan(rows[cells][:, 0])].any()  # missing, no reason
+        np.testing.assert_allclose(found.effects[of_place], effects[of_place.any(1)], atol=WITHIN)
+    assert (np.diff(np.abs(found.effects), axis=1) <= 0).all()
+    assert (found.features >= 0).sum() > 150
+
+
+def test_a_history_has_the_same_reasons_to_the_bit_whatever_is_beside_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scorer, rows = of_histories(TWO_CLASSES, [4])
+    predicted = score(scorer, rows)
+    whole = reasons(scorer, rows, predicted, 3)
+    monkeypatch.setattr(explaining, "EFFECTS_AT_ONCE", 12 * 7)
+    for some in (slice(None, None, -1), slice(11, 12)):
+        part = reasons(scorer, rows[some], predicted[some], 3)
+        np.testing.assert_array_equal(part.features, whole.features[some])
+        np.testing.assert_array_equal(part.effects, whole.effects[some])
+    monkeypatch.setattr(explaining, "CELLS_AT_ONCE", 4)  # two columns, and of three rows one
+    few = reasons(scorer, rows, predicted, 3)
+    np.testing.assert_array_equal(few.features, whole.features)
+    np.testing.assert_allclose(few.effects, whole.effects, atol=WITHIN)
+
+
 # Who computes
 
 with_kernel = pytest.mark.skipif(
@@ -120,7 +184,7 @@ def test_among_many_a_row_has_the_same_reasons_to_the_bit_at_whatever_place(
     predicted = score(scorer, sequences, True)
     whole = reasons(scorer, sequences, predicted, 3, True)
     order = np.random.default_rng(0).permutation(ROWS)
-    monkeypatch.setattr(scoring, "EFFECTS_AT_ONCE", 5 * 333)
+    monkeypatch.setattr(explaining, "EFFECTS_AT_ONCE", 5 * 333)
     for rows in (order, order[:77], order[:1]):
         part = reasons(scorer, sequences[rows], predicted[rows], 3, True)
         np.testing.assert_array_equal(part.features, whole.features[rows])

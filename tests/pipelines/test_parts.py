@@ -10,11 +10,11 @@ import pytest
 
 from tabular_lstm.datasets import RawCSVDataset
 from tabular_lstm.parameters import Columns, Reshaping, Split
-from tabular_lstm.pipelines.data_processing.nodes import split_rows, validate_rows
 from tabular_lstm.pipelines.reshaping import nodes
 from tabular_lstm.rows import fingerprints, raw_rows
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.rows.keys import keys_of, together_of
+from tests.helpers.nodes import NO_ROWS, split_rows, validate_rows
 
 ROWS = 300
 LABEL = {"label": "y", "positive_class": 1, "negative_class": 0}
@@ -74,7 +74,9 @@ def read(folder: Path, columns: Columns, caplog: pytest.LogCaptureFixture) -> di
     if found["valid"].empty:
         return {**found, "known": [source, [r.getMessage() for r in caplog.records]]}
     found["train"], found["test"], summary = split_rows(found["valid"], source, columns, split)
-    schema = nodes.learn_schema(found["train"], summary, columns, Reshaping(allow_padding=True))
+    schema = nodes.learn_schema(
+        found["train"], NO_ROWS, summary, columns, Reshaping(allow_padding=True)
+    )
     for side in ("train", "test"):
         features = nodes.split_features_from_label(found[side], schema, columns)
         reshaped = nodes.reshape(features, schema)

@@ -28,12 +28,12 @@ def test_rows_read_back_reach_from_the_lowest_to_the_highest(count: int, tmp_pat
     ensemble_of(schema_of()).save(tmp_path / "candidate.keras")
     artifact = Artifact.read(tmp_path / "candidate.keras")
     judged = artifact.predict(rows)
-    check = read_back(artifact, rows, judged, Judged(np.zeros(count)))
+    check = read_back(artifact, rows, [], judged, Judged(np.zeros(count)))
     assert (check.passed, check.golden_rows) == (True, min(count, 32))
     for end in (judged.argmin(), judged.argmax()):
         other = judged.copy()
         other[end] = 0 if end == judged.argmin() else 1
-        assert not read_back(artifact, rows, other, Judged(np.zeros(count))).passed
+        assert not read_back(artifact, rows, [], other, Judged(np.zeros(count))).passed
 
 
 def test_only_what_was_judged_is_promoted() -> None:

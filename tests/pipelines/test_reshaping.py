@@ -11,7 +11,6 @@ from hypothesis.extra import numpy as hnp
 
 from tabular_lstm.datasets import RawCSVDataset
 from tabular_lstm.parameters import Columns, Reshaping, Split
-from tabular_lstm.pipelines.data_processing.nodes import split_rows, validate_rows
 from tabular_lstm.pipelines.reshaping import nodes
 from tabular_lstm.pipelines.reshaping.nodes import split_features_from_label
 from tabular_lstm.rows.number_format import NumberFormat
@@ -19,6 +18,7 @@ from tabular_lstm.rows.numbers import LARGEST
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.sequences import to_sequences
 from tests.helpers.decisions import DATA
+from tests.helpers.nodes import NO_ROWS, split_rows, validate_rows
 
 COLUMNS = Columns(label="sick", positive_class="yes", negative_class="no")
 
@@ -37,7 +37,7 @@ def numbered(count: int) -> pd.DataFrame:
 
 def learn_schema(rows: pd.DataFrame, columns: Columns, reshaping: Reshaping) -> Schema:
     """Learn from rows as the node does."""
-    return nodes.learn_schema(rows, DATA, columns, reshaping)
+    return nodes.learn_schema(rows, NO_ROWS, DATA, columns, reshaping)
 
 
 def reshape(rows: pd.DataFrame, schema: Schema) -> np.ndarray:
@@ -107,7 +107,7 @@ def test_text_of_the_file_gives_the_sequences_that_training_had(tmp_path: Path) 
     train, _, summary = split_rows(valid, source, columns, Split())
     assert not len(quarantined)
 
-    schema = nodes.learn_schema(train, summary, columns, Reshaping(features_per_step=3))
+    schema = nodes.learn_schema(train, NO_ROWS, summary, columns, Reshaping(features_per_step=3))
 
     assert schema.marks == NumberFormat(decimal=",", thousands=".")
     assert schema.categories == {"kind": ["0.5", "1.234", "1234"]}

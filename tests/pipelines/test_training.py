@@ -18,6 +18,7 @@ from tabular_lstm.pipelines.training.nodes import (
 from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.schema import Schema
 from tests.helpers.decisions import DATA
+from tests.helpers.nodes import NO_ROWS
 from tests.helpers.project import TINY
 
 NETWORK = Network.model_validate(TINY["network"])
@@ -43,7 +44,7 @@ ENSEMBLE = 4 * (2 * (8 + 18 * 8 + 8) + 4 * 8 + 2 * 16 * (16 + 4 + 1) + 16 + 1)
 
 
 def set_of(rows: pd.DataFrame, columns: Columns = COLUMNS) -> tuple[Schema, LabelledSet]:
-    schema = learn_schema(rows, DATA, columns, Reshaping())
+    schema = learn_schema(rows, NO_ROWS, DATA, columns, Reshaping())
     return schema, reshape(split_features_from_label(rows, schema, columns), schema)
 
 

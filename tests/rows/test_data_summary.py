@@ -9,6 +9,7 @@ import pytest
 from tabular_lstm.parameters import Columns, Split
 from tabular_lstm.rows.data_summary import DataSummary, Source, summarize
 from tabular_lstm.rows.label_summary import LETTERS, LabelSummary, of_classes, of_numbers
+from tests.helpers.nodes import NO_ROWS
 
 SOURCE = Source(
     file="/somewhere/rows.csv", sha256="f", rows=9, quarantined_rows=2, superseded_rows=1
@@ -34,6 +35,7 @@ def describe(
         SOURCE,
         declared,
         split or Split(),
+        history_rows=NO_ROWS,
     )
 
 

@@ -8,12 +8,12 @@ import pytest
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns, Reshaping, Split, Validation
-from tabular_lstm.pipelines.data_processing.nodes import accept_rows, split_rows, validate_rows
 from tabular_lstm.pipelines.reshaping.nodes import learn_schema
 from tabular_lstm.rows.data_summary import DataSummary, hash_of
 from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.schema import fingerprint
 from tabular_lstm.rows.validation import read_rows
+from tests.helpers.nodes import NO_ROWS, accept_rows, split_rows, validate_rows
 from tests.helpers.raw_rows import of_frame
 
 ROWS = 400
@@ -146,7 +146,7 @@ def test_the_summary_of_classes_and_of_a_number_says_what_the_labels_are() -> No
     assert summary.label.deviation == pytest.approx(9, abs=1)
     assert summary.split["task"] == "number"
     assert DataSummary.model_validate_json(summary.model_dump_json()) == summary
-    schema = learn_schema(train, summary, columns_of(task="number"), Reshaping())
+    schema = learn_schema(train, NO_ROWS, summary, columns_of(task="number"), Reshaping())
     assert schema.target is not None
     assert schema.target.deviation == pytest.approx(9, abs=1)
 

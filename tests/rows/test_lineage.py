@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from tabular_lstm.datasets import RawCSVDataset
 from tabular_lstm.parameters import Columns, Split
-from tabular_lstm.pipelines.data_processing.nodes import split_rows, validate_rows
 from tabular_lstm.rows.data_summary import hash_of
 from tabular_lstm.rows.lineage import Lineage, conf_of_rows
+from tests.helpers.nodes import split_rows, validate_rows
 
 ROLES: dict[str, Any] = {"label": "sick", "positive_class": "yes", "negative_class": "no"}
 

@@ -33,6 +33,7 @@ from tabular_lstm.serving.promotion_log import LogEntry
 from tests.helpers.decisions import decision
 from tests.helpers.logs import run
 from tests.helpers.networks import ensemble_of
+from tests.helpers.nodes import NO_ROWS
 
 COUNT = 60
 LEAST_ROWS = 20
@@ -104,13 +105,13 @@ def trained_on(
     """Which of today's test rows the champion was trained on; all are, where none are given."""
     train_rows = test_rows[:0] if train_rows is None else train_rows
     schema = learned(test_rows, columns)
-    return score(*champion, train_rows, test_rows, columns, schema).trained_on
+    return score(*champion, train_rows, test_rows, NO_ROWS, columns, schema).trained_on
 
 
 def refused(champion: tuple[Artifact, Fingerprints], rows: pd.DataFrame, columns: Columns) -> str:
     """Why a candidate of today's rows is not compared with a champion."""
     with pytest.raises(NotComparedError) as why:
-        score(*champion, rows[:0], rows, columns, learned(rows, columns))
+        score(*champion, rows[:0], rows, NO_ROWS, columns, learned(rows, columns))
     return str(why.value)
 
 

@@ -1,7 +1,5 @@
 """Score rows: the ensemble's forward pass, blocks of rows on all cores; by NumPy or compiled.
 
-And say why a row's prediction is what it is: which features move it most, put to "missing".
-
 The same arithmetic as the Keras layers. In NumPy a matrix product may give some columns other last
 bits than the rest, depending on the processor and on the number of rows. Up to `FEW` rows are
 therefore computed in float64, where this is about 1e-15, and a mean output is then rounded to a
@@ -18,7 +16,6 @@ multiply-add; otherwise NumPy serves.
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from typing import Any
@@ -29,7 +26,7 @@ from threadpoolctl import ThreadpoolController
 from tabular_lstm.errors import DataError
 from tabular_lstm.network.calibration import RATES
 from tabular_lstm.network.forward import cut, forward_of
-from tabular_lstm.network.outputs import outputs_of, predictions
+from tabular_lstm.network.outputs import predictions
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.rows.histories import Sequences, dense, lengths_of
 
@@ -38,23 +35,7 @@ FEW = 1024
 MANY_VALUES = 2**17
 # Rows times slots up to which rows with a slot changed are computed in float64.
 FEW_VALUES = 4096
-# Rows that NumPy changes at a time: what it keeps of each takes tens of kilobytes.
-CHANGED_AT_ONCE = 2**10
 OUTPUT_STEP = 2.0**-24
-# Effects of features that are computed at a time.
-EFFECTS_AT_ONCE = 2**20
-
-
-@dataclass(frozen=True)
-class Reasons:
-    """The features that moved each row's prediction, the one that moved it most first.
-
-    It is the probability of the positive class, of more classes that of the class which the row's
-    prediction decides on, or the number.
-    """
-
-    features: np.ndarray  # (rows, reasons), places in `schema.columns`; -1 where none moved it
-    effects: np.ndarray  # (rows, reasons), the prediction less what it is without the feature
 
 
 def score(
@@ -90,7 +71,7 @@ def score(
         raise DataError(f"Expected a coverage from {RATES[0]} to {RATES[-1]}, got {coverage!r}.")
     rows = len(sequences)
     if scorer.schema.history is not None:
-        return _predictions(scorer, _outputs_of_histories(scorer, sequences), coverage)
+        return predictions_of(scorer, _outputs_of_histories(scorer, sequences), coverage)
     slots = dense(sequences).reshape(rows, len(scorer.slots.places))
     many = are_many(scorer, rows) if many is None else many
     forward, blocks = _forward(scorer, *slots.shape, many)
@@ -100,9 +81,9 @@ def score(
         outputs[block] = forward(np.ascontiguousarray(slots[block].T))
 
     # The blocks are the threads' work; BLAS' own threads would get in their way.
-    with _blas().limit(limits=1), ThreadPoolExecutor(cores()) as threads:
+    with blas().limit(limits=1), ThreadPoolExecutor(cores()) as threads:
         list(threads.map(fill, blocks))
-    return _predictions(scorer, outputs, coverage)
+    return predictions_of(scorer, outputs, coverage)
 
 
 def _outputs_of_histories(scorer: Scorer, sequences: Sequences) -> np.ndarray:
@@ -118,7 +99,7 @@ def _outputs_of_histories(scorer: Scorer, sequences: Sequences) -> np.ndarray:
     def fill(block: np.ndarray) -> None:
         outputs[block] = forward.of_histories(dense(sequences, block)[:, : lengths[block].max()])
 
-    with _blas().limit(limits=1), ThreadPoolExecutor(cores()) as threads:
+    with blas().limit(limits=1), ThreadPoolExecutor(cores()) as threads:
         list(threads.map(fill, blocks))
     return outputs
 
@@ -148,109 +129,10 @@ def score_changed(
     rows = len(sequences)
     slots = np.ascontiguousarray(sequences.reshape(rows, -1).T)
     dtype = np.float64 if slots.size <= FEW_VALUES else np.float32
-    with _blas().limit(limits=1), ThreadPoolExecutor(cores()) as threads:
+    with blas().limit(limits=1), ThreadPoolExecutor(cores()) as threads:
         outputs = forward_of(scorer, dtype).changed(slots)
         for changed in threads.map(lambda change: outputs(*change), changes):
-            yield _predictions(scorer, changed)
-
-
-def reasons(
-    scorer: Scorer,
-    sequences: np.ndarray,
-    predicted: np.ndarray,
-    count: int,
-    many: bool = False,
-) -> Reasons:
-    """Put each feature to "missing", one at a time, and see by how much the prediction moves.
-
-    A feature that is missing already has no effect, nor has one that is nothing to the network.
-    Effects are of one feature at a time, all others being as they are: they need not add up, and
-    say what the network does, not what would happen if the feature were another. Where the kernel
-    computes, a row's effects have the same bits in any call.
-
-    Args:
-        scorer: The ensemble.
-        sequences: float32 (rows, steps, features_per_step), NaN where missing.
-        predicted: The rows' own, by `score` with the same `many`.
-        count: How many to give, at most all features.
-        many: Whether these rows are of many, see `score`.
-    """
-    features = len(scorer.schema.columns)
-    count = min(count, features)
-    places = np.full((len(sequences), count), -1)
-    effects = np.zeros((len(sequences), count))
-    at_once = max(1, EFFECTS_AT_ONCE // features)
-    for start in range(0, len(sequences), at_once):
-        rows = slice(start, start + at_once)
-        moved = _effects(scorer, sequences[rows], predicted[rows], many).T
-        # Of equal ones the first in the schema.
-        order = np.argsort(-np.abs(moved), axis=1, kind="stable")[:, :count]
-        effects[rows] = np.take_along_axis(moved, order, 1)
-        places[rows] = np.where(effects[rows] == 0, -1, order)
-    return Reasons(places, effects)
-
-
-def _effects(
-    scorer: Scorer, sequences: np.ndarray, predicted: np.ndarray, many: bool
-) -> np.ndarray:
-    """Give what each row's prediction loses without each of `schema.columns`: (columns, rows).
-
-    All slots of a date are put to "missing" together.
-    """
-    column = outputs_of(scorer.schema.task).explained(predicted, scorer.calibration)
-    effects = _effects_of_slots(scorer, sequences, predicted, column, many)
-    if not scorer.schema.dates:
-        return effects
-    together, own = [], score(scorer, sequences, many)
-    for slots in scorer.schema.slots.values():
-        without = sequences.reshape(len(sequences), -1).copy()
-        without[:, slots] = np.nan
-        together.append(
-            effects[slots[0]]
-            if len(slots) == 1
-            else _of(column, (own - score(scorer, without.reshape(sequences.shape), many))[None])[0]
-        )
-    return np.stack(together)
-
-
-def _effects_of_slots(
-    scorer: Scorer,
-    sequences: np.ndarray,
-    predicted: np.ndarray,
-    column: np.ndarray,
-    many: bool,
-) -> np.ndarray:
-    """Give what each row's prediction loses without each slot's feature: (features, rows)."""
-    rows, features = len(sequences), len(scorer.schema.features)
-    effects = np.empty((features, rows))
-    slots = sequences.reshape(rows, len(scorer.slots.places))
-    if many and (processor := _processor()):
-        from tabular_lstm.network.kernel import BLOCK, LEAST_BLOCK, kernel_of  # noqa: PLC0415
-
-        without_each = kernel_of(scorer, processor).without
-
-        def fill(block: slice) -> None:
-            without = _predictions(scorer, without_each(np.ascontiguousarray(slots[block].T)))
-            effects[:, block] = _of(column[block], predicted[block] - without)
-
-        with ThreadPoolExecutor(cores()) as threads:
-            values = scorer.outputs * slots.shape[1]
-            list(threads.map(fill, cut(values, rows, BLOCK, LEAST_BLOCK)))
-        return effects
-    for block in cut(scorer.outputs, rows, CHANGED_AT_ONCE):
-        own = slots[block, :features].T[:, None]
-        changes = [(0, own[0]), *enumerate(np.full_like(own, np.nan))]
-        # Both predictions are computed in the same way, so that nothing has no effect.
-        before, *without = score_changed(scorer, sequences[block], changes)
-        moved = _of(column[block], before - np.concatenate(without))
-        effects[:, block] = np.where(np.isnan(own[:, 0]), 0, moved)
-    return effects
-
-
-def _of(column: np.ndarray, moved: np.ndarray) -> np.ndarray:
-    """Take each row's column of what moved, (m, rows) or (m, rows, columns): (m, rows)."""
-    rows = np.arange(len(column))
-    return np.asarray(moved.reshape(len(moved), len(rows), -1)[:, rows, column])
+            yield predictions_of(scorer, changed)
 
 
 def cores() -> int:
@@ -260,7 +142,7 @@ def cores() -> int:
 
 
 @cache
-def _blas() -> Any:
+def blas() -> Any:
     """Find NumPy's BLAS, once: that takes ten times as long as to score a row."""
     return ThreadpoolController().select(user_api="blas")
 
@@ -269,15 +151,15 @@ def _forward(
     scorer: Scorer, rows: int, slots: int, many: bool
 ) -> tuple[Callable[[np.ndarray], np.ndarray], list[slice]]:
     """Give what computes, and the blocks of rows that it computes best."""
-    if many and (processor := _processor()):
+    if many and (here := processor()):
         from tabular_lstm.network.kernel import BLOCK, LEAST_BLOCK, kernel_of  # noqa: PLC0415
 
-        return kernel_of(scorer, processor), cut(slots, rows, BLOCK, LEAST_BLOCK)
+        return kernel_of(scorer, here), cut(slots, rows, BLOCK, LEAST_BLOCK)
     return forward_of(scorer, np.float64 if rows <= FEW else np.float32), cut(slots, rows)
 
 
 @cache
-def _processor() -> Any:
+def processor() -> Any:
     """What a kernel is compiled for; None where there cannot be one."""
     if find_spec("llvmlite") is None:
         return None
@@ -286,7 +168,9 @@ def _processor() -> Any:
     return Processor.here()
 
 
-def _predictions(scorer: Scorer, outputs: np.ndarray, coverage: float | None = None) -> np.ndarray:
+def predictions_of(
+    scorer: Scorer, outputs: np.ndarray, coverage: float | None = None
+) -> np.ndarray:
     """Mean outputs (…, rows, o) to predictions (…, rows, …)."""
     rounded = np.round(np.ascontiguousarray(outputs) / OUTPUT_STEP) * OUTPUT_STEP
     found = predictions(

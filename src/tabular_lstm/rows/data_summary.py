@@ -1,6 +1,7 @@
 """The summary of a run's data: for its metrics, and for later runs to compare theirs with."""
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Annotated, Any
 
@@ -62,6 +63,21 @@ class Source(FileRows):
     superseded_rows: int = 0
     reasons: tuple[str, ...] = ()
     load_args: dict[str, Any] = {}
+
+
+@dataclass(frozen=True, eq=False)
+class ValidRows:
+    """The rows that passed validation.
+
+    Attributes:
+        rows: Those that are train rows or test rows, see `tabular_lstm.rows.validation.ReadRows`.
+        history: Of histories the others: those without a label or a weight. Else no rows.
+        source: Where all rows come from.
+    """
+
+    rows: pd.DataFrame
+    history: pd.DataFrame
+    source: Source
 
 
 class DataSummary(FileRows):

@@ -44,6 +44,7 @@ class HistoryLayout(Frozen):
 
     Attributes:
         of, order, steps, known_after: See `tabular_lstm.parameters.History`.
+        dates: Whether the times in `order` are dates, and not numbers.
         form: Of dates in `order`, the format of their text, None for ISO 8601.
         gap: Name of the feature that is the time since the row before, of dates in days.
         number: Name of the feature that is the order itself, where it is one.
@@ -54,6 +55,7 @@ class HistoryLayout(Frozen):
     order: str
     steps: int
     known_after: float | None = unless(None)
+    dates: bool
     form: str | None = unless(None)
     gap: str
     number: str | None = unless(None)
@@ -74,8 +76,8 @@ class Schema(Frozen):
         dates: The columns of dates, each with the format of its text, None for ISO 8601.
         categories: For each categorical feature, its categories in the train rows, sorted.
         missing: Values that mean "not measured", for each feature that has any.
-        bounds: Lowest and highest possible value of a feature, None for an open end. Default: any
-            number is possible.
+        bounds: Lowest and highest possible value of a feature, and of a label that is one, None
+            for an open end. Default: any number is possible.
         marks: What the file that the train rows come from writes numbers with. Default: a point
             before the fraction.
         mean: Of each feature over the train rows, missing values left out and the others
@@ -136,6 +138,14 @@ class Schema(Frozen):
         if self.history is not None:
             return [name for name in self.slots if name not in self.history.derived]
         return list(self.slots) if self.dates else self.features
+
+    @property
+    def roles(self) -> list[str]:
+        """The columns that say which rows are a history, and its labels if they are features."""
+        if self.history is None:
+            return []
+        label = [] if self.history.label is None else [self.label]
+        return [self.history.of, self.history.order, *label]
 
 
 def fingerprint(sequences: Any, labels: np.ndarray, weights: np.ndarray | None = None) -> str:

@@ -86,7 +86,8 @@ def learn_schema(
     rows = by_name(rows)
     columns = rows.columns.tolist()
     codes = {name: list(missing[name]) for name in columns if missing.get(name)}
-    limits = {name: bounds[name] for name in columns if bounds and name in bounds}
+    read = [*columns, label] if history and history.label else columns
+    limits = {name: bounds[name] for name in read if bounds and name in bounds}
     formats = {name: dates[name] for name in columns if dates and name in dates}
     categories: dict[str, list[str]] = {}
     features: list[str] = []
@@ -104,9 +105,9 @@ def learn_schema(
             since = days(times[~np.isnat(times)])
             scales += [scale(since), *[CYCLE] * (len(PARTS) - 1)]
         else:
-            read, problems = read_numbers(rows[name], of_column, limits.get(name, ANY))
+            numbers, problems = read_numbers(rows[name], of_column, limits.get(name, ANY))
             refuse_problems(name, problems)
-            values = codes_as_missing(read, of_column)
+            values = codes_as_missing(numbers, of_column)
             known = values[~np.isnan(values)]
             scales.append(scale(known))
     for name, values in (derived or {}).items():

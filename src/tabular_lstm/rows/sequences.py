@@ -66,11 +66,7 @@ def lay_out(
     """
     columns = {name: schema.slots[name] for name in schema.columns}
     rows = by_name(rows, columns)
-    if absent := [name for name in columns if name not in rows.columns]:
-        raise DataError(
-            f"The rows have no column {', '.join(map(repr, absent))}: expected "
-            f"{', '.join(columns)}, in any order; got {', '.join(rows.columns)}."
-        )
+    refuse_absent(rows, schema.columns)
     number_format = number_format or schema.marks
     slots = np.zeros((len(rows), schema.steps * schema.features_per_step), np.float32)
     problems: dict[str, Problems] = {}
@@ -133,6 +129,19 @@ def by_name(rows: pd.DataFrame, features: Collection[str] | None = None) -> pd.D
             "feature once. Drop or rename a column."
         )
     return rows
+
+
+def refuse_absent(rows: pd.DataFrame, columns: Sequence[str]) -> None:
+    """Stop where rows lack one of these columns.
+
+    Raises:
+        DataError: Names all that are missing.
+    """
+    if absent := [name for name in columns if name not in rows.columns]:
+        raise DataError(
+            f"The rows have no column {', '.join(map(repr, absent))}: expected "
+            f"{', '.join(columns)}, in any order; got {', '.join(rows.columns)}."
+        )
 
 
 def refuse_problems(name: str, problems: Problems) -> None:

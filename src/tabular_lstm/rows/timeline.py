@@ -10,10 +10,15 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.parameters import Columns
-from tabular_lstm.rows.histories import Histories
+from tabular_lstm.parameters import NUMBER, Columns
+from tabular_lstm.rows.cells import Problems
+from tabular_lstm.rows.histories import Histories, Sequences
+from tabular_lstm.rows.keys import read_key
+from tabular_lstm.rows.labels import are_unlabelled, label_of
+from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.schema import HistoryLayout, Schema
-from tabular_lstm.rows.times import has_dates
+from tabular_lstm.rows.sequences import by_name, refuse_absent, refuse_problems, to_sequences
+from tabular_lstm.rows.times import TimeReader, has_dates
 
 MICROSECONDS_A_DAY = 86_400_000_000
 
@@ -32,6 +37,7 @@ def layout_of(columns: Columns, rows: pd.DataFrame) -> HistoryLayout:
         order=of.order,
         steps=of.steps,
         known_after=of.known_after,
+        dates=has_dates(rows[of.order]),
         form=columns.dates.get(of.order),
         gap=f"{of.order}, since the row before",
         number=of.order if is_number else None,
@@ -72,6 +78,57 @@ class Roles:
     def unit(self) -> float:
         """Give what of `time` is a day, or 1 where the times are numbers."""
         return MICROSECONDS_A_DAY if has_dates(self.times) else 1.0
+
+
+def read_roles(
+    cells: pd.DataFrame, schema: Schema, number_format: NumberFormat | None = None
+) -> tuple[Roles, dict[str, Problems]]:
+    """Read whose each row is, when it is from and its label, as they were read in training.
+
+    Args:
+        cells: Text as in a CSV, numbers, dates or a mixture, with the columns `schema.roles`.
+        schema: With a layout of histories.
+        number_format: What numbers that are text are written with. Default: the schema's.
+
+    Returns:
+        The roles, of any value where a cell has a problem; and by column, for those that have any,
+        what is wrong with which cells. A label that is missing is none.
+
+    Raises:
+        DataError: A column is missing or there twice.
+    """
+    layout, number_format = schema.history, number_format or schema.marks
+    if layout is None:
+        raise ValueError("expected a schema with a layout of histories")
+    cells = by_name(cells, schema.roles)
+    refuse_absent(cells, schema.roles)
+    customers, of_customer = read_key(cells[layout.of], number_format, "group")
+    times = cells[layout.order]
+    form = None if has_dates(times) else layout.form
+    moments, of_time = TimeReader(number_format, form, numbers=not layout.dates).read(times)
+    problems = {layout.of: of_customer, layout.order: of_time}
+    labels = None
+    if layout.label is not None:
+        label, columns = cells[schema.label], _label_columns(schema)
+        is_there = np.flatnonzero(~are_unlabelled(label, columns))
+        values, found = label_of(columns).read(label.iloc[is_there], number_format)
+        labels = np.full(len(cells), np.nan)
+        labels[is_there] = values
+        problems[schema.label] = {int(is_there[at]): fault for at, fault in found.items()}
+    roles = Roles(customers.reset_index(drop=True), pd.Series(moments), labels)
+    return roles, {name: of_column for name, of_column in problems.items() if of_column}
+
+
+def _label_columns(schema: Schema) -> Columns:
+    """Declare the label as it was when a schema was learned."""
+    declared = {
+        "positive_class": schema.positive_class,
+        "negative_class": schema.negative_class,
+        "classes": schema.classes and [*schema.classes],
+        "task": NUMBER if schema.target else None,
+        "bounds": {name: of for name, of in schema.bounds.items() if name == schema.label},
+    }
+    return Columns.model_validate({"label": schema.label, **declared})
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,3 +221,18 @@ def histories(
         known = np.minimum(timeline.not_after(moments)[own], last)
     label = None if layout.label is None else schema.features.index(layout.label)
     return Histories(table[timeline.order], first, last, own, known, layout.steps, label)
+
+
+def read_sequences(rows: pd.DataFrame, schema: Schema) -> Sequences:
+    """Read rows of any cells: see `to_sequences`; each with its own earlier rows, if it has any.
+
+    Raises:
+        DataError: See `to_sequences` and `read_roles`; or a cell of these cannot be used.
+    """
+    table = to_sequences(rows, schema)
+    if schema.history is None:
+        return table
+    roles, problems = read_roles(rows, schema)
+    for name, of_column in problems.items():
+        refuse_problems(name, of_column)
+    return histories(roles, table, schema)

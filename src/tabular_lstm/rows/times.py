@@ -20,12 +20,18 @@ class TimeReader:
     A date is its midnight. A date-time without an offset is in UTC, and so is what comes out.
     With a format, of `datetime.strptime`, all else is no time. Without one, where a column holds
     dates and numbers, only what most cells of its first part are is read; dates, where they are
-    as many.
+    as many. `numbers` says that it holds numbers, or dates, whatever most of these cells are.
     """
 
-    def __init__(self, number_format: NumberFormat = POINT, form: str | None = None) -> None:
+    def __init__(
+        self,
+        number_format: NumberFormat = POINT,
+        form: str | None = None,
+        *,
+        numbers: bool | None = None,
+    ) -> None:
         self.number_format, self._form = number_format, form
-        self._numbers: bool | None = None  # whether most are; None before the first time
+        self._numbers = numbers  # whether most are; None before the first time
         self.offsets = np.zeros(2, int)  # how many dates have none, and have one
 
     def read(self, cells: pd.Series) -> tuple[np.ndarray, Problems]:

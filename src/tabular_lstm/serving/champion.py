@@ -15,6 +15,7 @@ from tabular_lstm.network.score import score
 from tabular_lstm.parameters import NUMBER, Columns
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.sequences import to_sequences
+from tabular_lstm.rows.timeline import read_sequences
 from tabular_lstm.serving.answers import Answers, answers_of, have_none
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.champion_history import CANDIDATES, LOG, Versions
@@ -123,7 +124,7 @@ class Champion:
     def _predictions(self, rows: pd.DataFrame, coverage: float | None = None) -> np.ndarray:
         if not isinstance(rows, pd.DataFrame):
             raise DataError(f"Expected the rows as a pandas DataFrame, got {type(rows).__name__}.")
-        sequences = to_sequences(rows, self.schema)
+        sequences = read_sequences(rows, self.schema)
         predictions = score(self.artifact.scorer, sequences, coverage=coverage)
         if (none := np.flatnonzero(have_none(predictions)) + 1).size:
             way = f"To restore the champion before it: {self.run_command} --pipelines rollback"

@@ -13,7 +13,9 @@ from pyarrow import parquet
 
 from tabular_lstm.errors import row_list
 from tabular_lstm.monitoring.watch import Seen, Watch
-from tabular_lstm.network.score import are_many, reasons, score
+from tabular_lstm.network.reasons import reason_names, reasons
+from tabular_lstm.network.score import are_many, score
+from tabular_lstm.rows.histories import Sequences
 from tabular_lstm.rows.scoring_validation import Check, CheckedBatch
 from tabular_lstm.rows.sequences import count_unknown
 from tabular_lstm.serving.answers import Answers, Counts, answers_of, have_none
@@ -128,12 +130,12 @@ class ScoringTask:
             raise self.champion.no_prediction(where, "Restore another one: --pipelines rollback")
 
     def _reasons(
-        self, sequences: np.ndarray, predictions: np.ndarray, many: bool
+        self, sequences: Sequences, predictions: np.ndarray, many: bool
     ) -> dict[str, pa.Array]:
         if not self.reasons:
             return {}
         found = reasons(self.champion.scorer, sequences, predictions, self.reasons, many)
-        names = pa.array(self.check.schema.columns)
+        names = pa.array(reason_names(self.check.schema))
         columns = {}
         for place in range(found.features.shape[1]):
             none = found.features[:, place] < 0
