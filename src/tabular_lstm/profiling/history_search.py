@@ -24,9 +24,9 @@ from tabular_lstm.rows.timeline import MICROSECONDS_A_DAY
 from tabular_lstm.rows.times import DATES, TimeReader
 from tabular_lstm.rows.validation import UNNAMED
 
-# Of customers, at least, where it is asked; those with two rows of one time, or whose rows stand
-# apart, at most. At least: share of rows whose customer has several; of steps to a customer's next
-# row, those to a later time; of changes of customer, those to an earlier one.
+# Customers, at least, where it is asked. At most: share of rows whose customer has two of one time;
+# of customers, those whose rows stand apart. At least: share of rows whose customer has several; of
+# steps to its next row, those to a later time; of changes of customer, those to an earlier one.
 LEAST, FEW, SHARED, IN_ORDER, ANEW = 10, 0.05, 0.8, 0.98, 0.2
 # Pairs of rows of one time and customer that chance makes, at least, where there are hardly any.
 SURPRISE = 20
@@ -64,9 +64,9 @@ class FoundHistory(NamedTuple):
         few, half, most = np.quantile(self.sizes, [0, 0.5, 1])
         near, middle, far = np.quantile(self.gaps, [0, 0.5, 1])
         count = f"{len(self.sizes):,} values, of {few:g} to {most:g} rows, median {half:g}"
-        apart = f"the next row is {near:.4g} to {far:.4g} later, median {middle:.4g}"
         days = " days" if self.order.kind == "date" else ""
-        order = Choice("order", apart + days, format=of_kind(self.order).format)
+        apart = f"the next row is {near:.4g} to {far:.4g}{days} later, median {middle:.4g}"
+        order = Choice("order", apart, format=of_kind(self.order).format)
         return {self.of: Choice("customer", count), self.order.name: order}
 
 
@@ -143,7 +143,7 @@ def _fit(
     tied = np.unique(codes[in_time][1:][is_next][gaps == 0])
     is_shared = sizes[sizes > 1].sum() >= SHARED * len(codes)
     is_whole = known.mean() >= 1 - group_search.FEW_WITHOUT
-    if not (is_whole and is_shared and len(tied) <= FEW * len(sizes)):
+    if not (is_whole and is_shared and sizes[tied].sum() <= FEW * len(codes)):
         return None
     in_file = np.argsort(codes, kind="stable")
     rising = np.mean(np.diff(times[in_file])[is_next] > 0)
