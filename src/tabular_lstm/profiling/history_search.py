@@ -1,9 +1,9 @@
 """Rows of one customer over time, looked for in a table that nobody has described.
 
-Several rows have one customer, and no two of them one time: a date, or a number that is called as
-what grows with time. That may be chance. So a history is proposed only where the rows of a customer
-stand together, in order, and the next one begins anew; or where the customer is called as a person
-or a thing, and its rows are in order or chance makes no such times. Else the page asks.
+Several rows have one customer, and no two of them one time: a date, or a number that is called so.
+That may be chance. So histories are proposed only where a customer's rows stand together, in order,
+and the next one begins anew; or where the customer is called as a person or a thing, and its rows
+are in order or chance makes no such times. Else the page asks.
 """
 
 from dataclasses import replace
@@ -15,6 +15,7 @@ import pandas as pd
 from tabular_lstm.errors import shown
 from tabular_lstm.parameters.history import MOST_STEPS, History
 from tabular_lstm.profiling import group_search
+from tabular_lstm.profiling.group_search import FEW_WITHOUT
 from tabular_lstm.profiling.proposal import GROUPS, Choice, Proposal, is_discrete, of_kind
 from tabular_lstm.profiling.table_profile import ColumnProfile, TableProfile
 from tabular_lstm.profiling.word_lists import WORDS, has_word, names_a_thing, words_of
@@ -24,12 +25,11 @@ from tabular_lstm.rows.timeline import MICROSECONDS_A_DAY
 from tabular_lstm.rows.times import DATES, TimeReader
 from tabular_lstm.rows.validation import UNNAMED
 
-# Customers, at least, where it is asked. At most: share of rows whose customer has two of one time;
-# of customers, those whose rows stand apart. At least: share of rows whose customer has several; of
-# steps to its next row, those to a later time; of changes of customer, those to an earlier one.
-LEAST, FEW, SHARED, IN_ORDER, ANEW = 10, 0.05, 0.8, 0.98, 0.2
-# Pairs of rows of one time and customer that chance makes, at least, where there are hardly any.
-SURPRISE = 20
+# At most: share of rows whose customer has two of one time; of customers whose rows stand apart. At
+# least: share of rows whose customer has several; of steps to its next row, those to a later time;
+# of changes of customer, those to an earlier one; customers; pairs of one time and customer that
+# chance makes, where there are hardly any.
+FEW, SHARED, IN_ORDER, ANEW, LEAST, SURPRISE = 0.05, 0.8, 0.98, 0.2, 10, 20
 ASK = (
     "history: rows of one {of} ({count}) hardly ever have the same {order}. If that is when they "
     "are from: history: {{of: {of}, order: {order}}}, and name both columns nowhere else"
@@ -87,16 +87,12 @@ def with_found_rows(table: TableProfile, proposal: Proposal, first_rows: pd.Data
     said = group_search.with_choices(proposal, choices | best.choices())
     said = replace(said, history=history.model_copy(update={"steps": steps}))
     others = dict.fromkeys(one.order.name if one.of == best.of else one.of for one in found[1:])
-    names = {
-        "of": shown(best.of),
-        "order": shown(best.order.name),
-        "count": said.choices[best.of].why,
-        "also": f" ({', '.join(map(shown, others))} would fit, too)" if others else "",
-    }
-    is_learned = any(map(said.named, group_search.FEATURES))
-    alone = is_learned and not group_search.search_group(table, said, first_rows, best.of)
-    if not (best.clear and alone):
-        return group_search.with_sentence(grouped, ASK.format(**names))
+    also = f" ({', '.join(map(shown, others))} would fit, too)" if others else ""
+    names = {"of": shown(best.of), "order": shown(best.order.name), "also": also}
+    clear = best.clear and any(map(said.named, group_search.FEATURES))
+    if not clear or group_search.search_group(table, said, first_rows, best.of):
+        ask = ASK.format(**names, count=said.choices[best.of].why)
+        return group_search.with_sentence(grouped, ask)
     labelled = first_rows[first_rows[label].str.strip() != ""]
     several = len(labelled) > 2 * labelled[best.of].nunique()
     if several and group_search.is_within(best.of, label, labelled):
@@ -141,9 +137,8 @@ def _fit(
     is_next = np.diff(codes[in_time]) == 0
     gaps = np.diff(times[in_time])[is_next]
     tied = np.unique(codes[in_time][1:][is_next][gaps == 0])
-    is_shared = sizes[sizes > 1].sum() >= SHARED * len(codes)
-    is_whole = known.mean() >= 1 - group_search.FEW_WITHOUT
-    if not (is_whole and is_shared and sizes[tied].sum() <= FEW * len(codes)):
+    is_shared = sizes[sizes > 1].sum() >= SHARED * len(codes) and known.mean() >= 1 - FEW_WITHOUT
+    if not is_shared or sizes[tied].sum() > FEW * len(codes):
         return None
     in_file = np.argsort(codes, kind="stable")
     rising = np.mean(np.diff(times[in_file])[is_next] > 0)
@@ -156,5 +151,6 @@ def _fit(
     is_surprise = by_chance >= SURPRISE and (gaps == 0).sum() <= FEW * by_chance
     is_thing = names_a_thing(of) and not {*words_of(of)} <= WORDS["identifier"]
     clear = (way and stand_together and anew) or (is_thing and (way or is_surprise))
-    clear = bool(clear) and len(sizes) >= GROUPS and not has_word(order.name, "birth")
+    is_birth = {*words_of(order.name)} & {"age", "birth", "born"}  # as of persons of one family
+    clear = bool(clear) and len(sizes) >= GROUPS and not is_birth
     return FoundHistory(of, order, sizes, gaps, clear) if clear or is_surprise else None

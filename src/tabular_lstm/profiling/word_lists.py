@@ -46,8 +46,6 @@ WORDS = {
         "order": """
             age date day days decade hour hours minute minutes month months occasion period quarter
             round session start time timestamp tstart visit visits wave week weeks year years""",
-        # Of which persons of one family have values of their own too.
-        "birth": "age birth born dob",
         # Said of a person more often than predicted.
         "trait": "female gender male race sex sexcode",
         "positive": """
