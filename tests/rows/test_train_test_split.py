@@ -40,7 +40,7 @@ def read(doses: list[str], columns: Columns = COLUMNS, **others: list[str]) -> p
     names = [name for name in columns.categorical if name in cells]
     missing = {name: codes for name, codes in columns.missing.items() if name in cells}
     declared = columns.model_copy(update={"categorical": names, "missing": missing})
-    rows, quarantined, _, _ = read_rows([raw], declared, "rows.csv")
+    rows, quarantined, *_ = read_rows([raw], declared, "rows.csv")
     assert quarantined.empty
     return rows
 

@@ -14,6 +14,7 @@ import tensorflow as tf
 from tabular_lstm.network.calibration import Calibration
 from tabular_lstm.network.layers import Embed, ReadOut, Recur, backwards
 from tabular_lstm.network.outputs import outputs_of
+from tabular_lstm.network.slots import CLIP, WIDE, Slots
 from tabular_lstm.parameters import Ensemble, Network
 from tabular_lstm.rows.histories import PADDING
 from tabular_lstm.rows.schema import Schema
@@ -58,31 +59,40 @@ class LSTMEnsemble(keras.Model):  # type: ignore[misc]
             for place, (inputs, u) in enumerate(zip(sizes[:-1], units, strict=True), 1)
         ]
         outputs, dropout = self.schema.task.outputs, self.options.dropout
-        self.read_out = ReadOut(k, units[-1], outputs, dropout, name="read_out")
+        wide = WIDE * len(self.embed.slots.numeric) if self.schema.history else 0
+        self.read_out = ReadOut(k, units[-1], outputs, dropout, wide, name="read_out")
         self.built = True
 
     def member_outputs(self, sequences: Any, dropout_seed: Any = None, dropped: Any = None) -> Any:
         """Let each member read its own rows: (k or 1, n, T, F) to outputs (k, n, o).
 
-        Of histories T is any number of rows, with `PADDING` behind the last one.
+        Of histories they are a pair, of rows (k or 1, rows, F) and places (k or 1, n, T), see
+        `tabular_lstm.rows.histories.Compact`.
         """
-        lengths = None
-        if self.schema.history is None:
-            steps = self.embed(sequences, dropout_seed, dropped)
-        else:
-            are_rows = tf.cast(sequences[..., 0] != PADDING, tf.int32)
-            lengths = tf.reduce_sum(are_rows, 2)
-            lengths = tf.broadcast_to(lengths, (self.options.count, tf.shape(lengths)[1]))
-            steps = self.embed.of_histories(sequences, dropout_seed, dropped)
-        states = self.recur[0](steps, lengths)
+        lengths = places = wide = None
+        if self.schema.history is not None:
+            rows, places = sequences
+            wide = summaries(rows, places, self.embed.slots)
+            if places.shape[0] != self.options.count:
+                places = tf.repeat(places, self.options.count, 0)
+            lengths = tf.reduce_sum(tf.cast(places >= 0, tf.int32), 2)
+            sequences = rows[:, :, None]
+        steps = self.embed(sequences, dropout_seed, dropped)
+        states = self.recur[0](steps, lengths, places)
         for recur in self.recur[1:]:
             forward, backward = states
             states = recur(tf.concat([forward, backwards(backward, lengths)], -1), lengths)
-        return self.read_out(states, dropout_seed, lengths)
+        return self.read_out(states, dropout_seed, lengths, wide)
 
     def call(self, sequences: Any, training: bool = False) -> Any:
         """Average the members' outputs of the same rows, (n, T, F), see the class."""
-        outputs = tf.reduce_mean(self.member_outputs(sequences[None]), 0)
+        given = sequences[None]
+        if self.schema.history is not None:
+            are_rows = tf.reshape(sequences[..., 0] != PADDING, [-1])
+            places = tf.where(are_rows, tf.range(tf.size(are_rows)), -1)
+            rows = tf.reshape(sequences, (1, -1, sequences.shape[-1]))
+            given = rows, tf.reshape(places, (1, *tf.unstack(tf.shape(sequences)[:2])))
+        outputs = tf.reduce_mean(self.member_outputs(given), 0)
         return outputs_of(self.schema.task).activated(tf, outputs / self.calibration.temperature)
 
     def get_config(self) -> dict[str, Any]:
@@ -94,6 +104,23 @@ class LSTMEnsemble(keras.Model):  # type: ignore[misc]
             "training": self.training,
             **self.calibration.model_dump(mode="json"),
         }
+
+
+def summaries(rows: Any, places: Any, slots: Slots) -> Any:
+    """Give of each history's N numbers the last known value, the one before it and the mean.
+
+    Shape:
+        Rows (k or 1, rows, F) and places (k or 1, n, T) to standardized (k or 1, n, 3N), 0 where
+        nothing is known.
+    """
+    z = (tf.gather(rows, slots.numeric, axis=2) - slots.center[:, 0]) * slots.scale[:, 0]
+    z = tf.gather(tf.clip_by_value(z, -CLIP, CLIP), tf.maximum(places, 0), batch_dims=1)
+    known = (places >= 0)[..., None] & ~tf.math.is_nan(z)
+    z = tf.where(known, z, 0.0)
+    rank = tf.math.cumsum(tf.cast(known, tf.int32), 2, reverse=True)
+    last = [tf.reduce_sum(tf.where(rank == place, z, 0.0), 2) for place in (1, 2)]
+    count = tf.maximum(tf.cast(rank[:, :, 0], tf.float32), 1.0)
+    return tf.concat([*last, tf.reduce_sum(z, 2) / count], -1)
 
 
 def build(schema: Schema, network: Network, seed: int) -> keras.Model:
@@ -145,7 +172,7 @@ def initialize(model: LSTMEnsemble, seed: int) -> None:
     for weight in model.weights:
         layer, name = weight.path.split("/")[-2:]
         draws = [
-            _initial(layer, name, weight.shape[1:], options.frequencies, scale, rng)
+            _initial(layer, name, weight.shape[1:], options, scale, rng)
             for (scale, _), rng in zip(options.each, streams, strict=True)
         ]
         weights.append(np.stack(draws))
@@ -156,7 +183,7 @@ def _initial(
     layer: str,
     name: str,
     shape: tuple[int, ...],
-    frequencies: int,
+    options: Ensemble,
     scale: float,
     rng: np.random.Generator,
 ) -> np.ndarray:
@@ -165,7 +192,7 @@ def _initial(
         if name in spread:
             value = rng.normal(0, spread[name], shape)
         else:
-            value = rng.uniform(-1, 1, shape) / np.sqrt(2 * frequencies + 2)
+            value = rng.uniform(-1, 1, shape) / np.sqrt(2 * options.frequencies + 2)
         if name == "kernel":
             value[:, -1] = 0  # where training misses no number, a missing one counts as the mean
     elif name == "bias":
@@ -176,4 +203,6 @@ def _initial(
         value = np.stack([np.linalg.qr(draw)[0].T for draw in draws])
     else:
         value = rng.uniform(-1, 1, shape) * np.sqrt(6 / (shape[-2] + shape[-1]))
+        if layer == "read_out":
+            value[4 * options.units[-1] :] = 0  # what is linear in summaries
     return value.astype(np.float32)

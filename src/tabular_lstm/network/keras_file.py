@@ -18,6 +18,7 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.frozen import Frozen, first_fault
 from tabular_lstm.network.calibration import Calibration
 from tabular_lstm.network.scorer import EmbedWeights, ReadOutWeights, RecurWeights, Scorer
+from tabular_lstm.network.slots import WIDE
 from tabular_lstm.parameters import CLASSES, NUMBER, Ensemble, Training
 from tabular_lstm.rows.schema import Schema
 
@@ -203,5 +204,6 @@ def weight_shapes(schema: Schema, options: Ensemble) -> Shapes:
         shapes[name] = [(k, 2, inputs, 4 * u), (k, 2, u, 4 * u), (k, 2, 4 * u)]
         inputs = 2 * u
     outputs = schema.task.outputs
-    shapes["layers/read_out"] = [(k, 2 * inputs, outputs), (k, outputs)]
+    wide = WIDE * numeric if schema.history else 0
+    shapes["layers/read_out"] = [(k, 2 * inputs + wide, outputs), (k, outputs)]
     return shapes

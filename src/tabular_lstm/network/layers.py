@@ -59,13 +59,6 @@ class Embed(keras.layers.Layer):  # type: ignore[misc]
         self.vectors = self.add_weight((k, int(self.slots.offsets[-1]), d), name="vectors")
         self.built = True
 
-    def of_histories(self, rows: Any, *dropout: Any) -> Any:
-        """Embed each row of histories, (k or 1, n, T, F): to (k, T, n, F·d)."""
-        shape = tf.shape(rows)
-        flat = tf.reshape(rows, (rows.shape[0], -1, 1, len(self.slots.places)))
-        by_row = tf.reshape(self(flat, *dropout), (self.members, shape[1], shape[2], -1))
-        return tf.transpose(by_row, [0, 2, 1, 3])
-
     def call(self, sequences: Any, dropout_seed: Any = None, dropped: Any = None) -> Any:
         """See the class; without a seed, two int32, or without shares nothing is dropped."""
         of = self.slots
@@ -176,6 +169,8 @@ class Recur(keras.layers.Layer):  # type: ignore[misc]
         (k, T, n, inputs) to two (k, T, n, u): the forward LSTM's states and the backward one's,
         each in the order in which it reads. With the `lengths` of histories, (k, n), it reads so
         many steps backwards from each one's last; what follows the last step is of no history.
+        With their `places` too, (k, n, T), the steps are rows, (k, 1, rows, inputs), of which each
+        is multiplied by the kernel once.
     """
 
     def __init__(self, members: int, inputs: int, units: int, **kwargs: Any) -> None:
@@ -186,12 +181,26 @@ class Recur(keras.layers.Layer):  # type: ignore[misc]
         self.bias = self.add_weight((members, 2, 4 * units), name="bias")
         self.built = True
 
-    def call(self, steps: Any, lengths: Any = None) -> Any:
+    def call(self, steps: Any, lengths: Any = None, places: Any = None) -> Any:
         """See the class."""
         # Unstacked, not indexed: the gradient of an index is a tensor of zeros for each one.
-        weights = tf.unstack(tf.concat([self.kernel, self.recurrent], 2), axis=1)
-        biases = tf.unstack(self.bias, axis=1)
-        directions = zip((steps, backwards(steps, lengths)), weights, biases, strict=True)
+        kernels, biases = tf.unstack(self.kernel, axis=1), tf.unstack(self.bias, axis=1)
+        if places is None:
+            both = steps, backwards(steps, lengths)
+        else:
+            by_step = tf.transpose(places, [0, 2, 1])
+            orders, rows = (by_step, backwards(by_step, lengths)), tf.squeeze(steps, 1)
+            both = tuple(
+                tf.gather(tf.matmul(rows, kernel), tf.maximum(order, 0), batch_dims=1)
+                for kernel, order in zip(kernels, orders, strict=True)
+            )
+            one = tf.eye(4 * self.units, batch_shape=(self.kernel.shape[0],))
+            kernels = [one, one]
+        weights = [
+            tf.concat(pair, 1)
+            for pair in zip(kernels, tf.unstack(self.recurrent, axis=1), strict=True)
+        ]
+        directions = zip(both, weights, biases, strict=True)
         forward, backward = (
             tf.stack([self._lstm(*one) for one in zip(*map(tf.unstack, all_members), strict=True)])
             for all_members in directions
@@ -232,27 +241,35 @@ def backwards(steps: Any, lengths: Any = None) -> Any:
 class ReadOut(keras.layers.Layer):  # type: ignore[misc]
     """The outputs from both directions' last states and mean states, after dropout.
 
+    Of histories they are linear in the numbers' `build.summaries` too: what moves as its last
+    value, or by as much as before, needs no state.
+
+    Source: Cheng et al., "Wide & Deep Learning for Recommender Systems", 2016.
+
     Args:
         members: k.
         units: u.
         outputs: o, see `tabular_lstm.network.outputs`.
         dropout: Share of the 4u inputs dropped in training.
+        wide: How many summaries there are.
 
     Shape:
         Two (k, T, n, u), from `Recur`, to (k, n, o); of histories the states of the first
-        `lengths`, (k, n), steps.
+        `lengths`, (k, n), steps, with summaries (k or 1, n, wide).
     """
 
     def __init__(
-        self, members: int, units: int, outputs: int, dropout: float, **kwargs: Any
+        self, members: int, units: int, outputs: int, dropout: float, wide: int = 0, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.units, self.dropout = units, dropout
-        self.kernel = self.add_weight((members, 4 * units, outputs), name="kernel")
+        self.kernel = self.add_weight((members, 4 * units + wide, outputs), name="kernel")
         self.bias = self.add_weight((members, outputs), name="bias")
         self.built = True
 
-    def call(self, states: Any, dropout_seed: Any = None, lengths: Any = None) -> Any:
+    def call(
+        self, states: Any, dropout_seed: Any = None, lengths: Any = None, wide: Any = None
+    ) -> Any:
         """See the class; without a seed, two int32, nothing is dropped."""
         if lengths is None:
             last = [tf.unstack(direction, axis=1)[-1] for direction in states]
@@ -267,4 +284,8 @@ class ReadOut(keras.layers.Layer):  # type: ignore[misc]
         if dropout_seed is not None and self.dropout:
             dropped = _drop(tf.shape(read), self.dropout, dropout_seed)
             read *= tf.cast(~dropped, tf.float32) * (1 / (1 - self.dropout))
+        if wide is not None:
+            if wide.shape[0] != self.kernel.shape[0]:
+                wide = tf.repeat(wide, self.kernel.shape[0], 0)
+            read = tf.concat([read, wide], 2)
         return tf.matmul(read, self.kernel) + self.bias[:, None]

@@ -18,7 +18,7 @@ from tabular_lstm.network.outputs import outputs_of
 from tabular_lstm.network.plan import Plan
 from tabular_lstm.network.score import cores
 from tabular_lstm.parameters import Ensemble
-from tabular_lstm.rows.histories import dense, own_rows
+from tabular_lstm.rows.histories import Compact, Histories, taken
 
 TOGETHER = 4
 GRADIENT_NORM = 1.0
@@ -129,7 +129,7 @@ class Members:
     def average_unseen_categories(self, weights: list[np.ndarray], plan: Plan) -> None:
         """Give each category that none of a member's rows has the mean vector of these rows.
 
-        Untrained, it would keep its random initial vector.
+        Untrained, it would keep its random initial vector. Of histories, all their rows count.
 
         Args:
             weights: Of these members, in the order of the network's; changed in place.
@@ -137,25 +137,33 @@ class Members:
         """
         embed, of = self.network.embed, self.network.embed.slots
         vectors = weights[[w is embed.vectors for w in self.network.weights].index(True)]
-        rows = own_rows(self.sequences)
-        table = rows.reshape(len(rows), -1)
+        rows = self.sequences
+        histories = rows if isinstance(rows, Histories) else None
+        table = rows.table if isinstance(rows, Histories) else rows.reshape(len(rows), -1)
         for which, slot in enumerate(of.categorical):
             start, end = of.offsets[which : which + 2]
             index = of.category_index(table[:, slot][None], [which])[0] - start
             for member, fold in zip(vectors, plan.left_out, strict=True):
                 among = plan.fold != fold
-                counts = self.of_each[1][among] if len(self.of_each) > 1 else None
-                seen = np.bincount(index[among], counts, end - start)
+                if histories is None:
+                    counts = self.of_each[1][among] if len(self.of_each) > 1 else None
+                    seen = np.bincount(index[among], counts, end - start)
+                else:
+                    seen = np.bincount(index, histories[among].counts, end - start)
                 of_feature = member[start:end]
                 of_feature[seen == 0] = np.average(of_feature, axis=0, weights=seen)
 
     def _graphs(self) -> tuple[Any, Any]:
         """Make the graph of some steps, see `_train_on`, and that of outputs."""
         count, slots = self.network.options.count, self.sequences.shape[1:]
-        if not isinstance(self.sequences, np.ndarray):
-            slots = (None, slots[1])  # as long as the longest history of some steps
         matrix = tf.TensorSpec((count, self.weights.shape[1]))
-        outputs = _graph(self._member_outputs, matrix, tf.TensorSpec((count, None, *slots)))
+        if isinstance(self.sequences, np.ndarray):
+            shapes: Any = tf.TensorSpec((count, None, *slots))
+        else:
+            places = tf.TensorSpec((count, None, None), tf.int32)
+            shapes = Compact(tf.TensorSpec((count, None, slots[1])), places)
+        of_steps = tf.nest.map_structure(lambda s: tf.TensorSpec((None, *s.shape), s.dtype), shapes)
+        outputs = _graph(self._member_outputs, matrix, shapes)
         steps = _graph(
             self._train_on,
             tf.TensorSpec((2,), tf.int32),
@@ -163,7 +171,7 @@ class Members:
             [matrix] * len(self._matrices),
             [tf.TensorSpec((count,)) for _ in self.dropped],
             tf.TensorSpec((None, count)),
-            tf.TensorSpec((None, count, None, *slots)),
+            of_steps,
             *[tf.TensorSpec((None, count, None)) for _ in self.of_each],
         )
         return steps, outputs
@@ -184,9 +192,10 @@ class Members:
         losses = tf.zeros(len(places))
         for start in range(0, len(batches), at_once):
             rows = batches[start : start + at_once]
-            taken = [dense(self.sequences, rows), *(values[rows] for values in self.of_each)]
+            given = [taken(self.sequences, rows), *(values[rows] for values in self.of_each)]
             seed = tf.constant([self.seeds[places[0]], self.step + start], tf.int32)
-            of_steps = map(tf.constant, (rates[start : start + at_once], *taken))
+            given = [rates[start : start + at_once], *given]
+            of_steps = tf.nest.map_structure(tf.constant, given)
             state, losses = self._pass(seed, losses, state, dropped, *of_steps)
         return state, losses.numpy() / len(batches)
 
@@ -198,8 +207,10 @@ class Members:
         padded = [np.pad(part, (0, longest - len(part)), "edge") for part in rows_of]
         rows = np.stack(padded + padded[:1] * (len(weights) - len(padded)))
         blocks = (rows[:, start : start + at_once] for start in range(0, longest, at_once))
-        taken = (tf.constant(dense(self.sequences, block)) for block in blocks)
-        outputs = np.concatenate([self._outputs(weights, one).numpy() for one in taken], 1)
+        given = (
+            tf.nest.map_structure(tf.constant, taken(self.sequences, block)) for block in blocks
+        )
+        outputs = np.concatenate([self._outputs(weights, one).numpy() for one in given], 1)
         return [z[: len(part)] for z, part in zip(outputs, rows_of, strict=False)]
 
     def _member_outputs(self, weights: Any, sequences: Any, *dropout: Any) -> Any:
@@ -216,7 +227,7 @@ class Members:
         steps = tf.shape(of_steps[0])[0]
 
         def step(place: Any, losses: Any, *state: Any) -> tuple[Any, ...]:
-            rate, *rows = (values[place] for values in of_steps)
+            rate, *rows = tf.nest.map_structure(lambda values: values[place], of_steps)
             at = seed + tf.stack([0, place])
             changed, loss = self._step(at, state, (at, *dropped), rate, *rows)
             return place + 1, losses + loss, *changed

@@ -10,6 +10,7 @@ import numpy as np
 
 from tabular_lstm.errors import counted
 from tabular_lstm.parameters import Training
+from tabular_lstm.rows.histories import by_customer
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +39,8 @@ class Plan:
     patience: int  # epochs without progress before a member's learning rate falls
     rate: float  # the highest learning rate
     seed: int  # of the order of the rows
+    # Of histories the number of each row's customer, and the length of its history, (rows, 2).
+    histories: np.ndarray | None = None
     first: int = 0  # number of the first of these members among all
 
     def of_members(self, numbers: range) -> "Plan":
@@ -54,7 +57,8 @@ class Plan:
     def batches(self) -> Iterator[np.ndarray]:
         """Give each epoch's row numbers, (steps, k, batch), each member's in a new random order.
 
-        They are those of a random part of its rows where it passes over fewer than it has.
+        They are those of a random part of its rows where it passes over fewer than it has. Of
+        histories, see `tabular_lstm.rows.histories.by_customer`.
         """
         numbers = range(self.first, self.first + len(self.left_out))
         shuffles = [np.random.default_rng([self.seed, 1, member]) for member in numbers]
@@ -64,6 +68,10 @@ class Plan:
             orders = np.empty((len(numbers), used), np.int32)
             for order, rng, fold in zip(orders, shuffles, self.left_out, strict=True):
                 rows = _numbers(self.fold != fold)
+                if self.histories is not None:
+                    customers, lengths = self.histories[rows].T
+                    order[:] = rows[by_customer(rng, customers, lengths, self.batch, used)]
+                    continue
                 # Of many rows, drawing some takes a fifth of the time of shuffling all.
                 order[:] = rng.choice(rows, used, False) if many else rng.permutation(rows)[:used]
             yield orders.reshape(-1, self.steps, self.batch).swapaxes(0, 1)
@@ -122,6 +130,7 @@ def plan_training(
     groups: np.ndarray | None = None,
     kinds: int = 1,
     speed: int = 1,
+    lengths: np.ndarray | None = None,
 ) -> Plan:
     """Choose what the parameters leave open, and log the choice.
 
@@ -133,6 +142,7 @@ def plan_training(
         groups: See `fit.train`.
         kinds: How many kinds there are, each with as many members. Default: 1.
         speed: Of the task: what the learning rate is multiplied by, and see `epochs`.
+        lengths: Of each row's history, whose groups are customers. Default: no histories.
     """
     rows = len(labels)
     count = rows if groups is None else int(groups.max()) + 1
@@ -141,6 +151,7 @@ def plan_training(
         fold = stratified_folds(labels, folds, training.seed)
     else:
         fold = grouped_folds(labels, groups, folds, training.seed)
+    customers = np.arange(rows) if groups is None else groups
     # The members of each kind have the same folds, so that each kind has a logit of the same rows.
     of_kind = members // kinds
     left_out = [member % of_kind % folds for member in range(members)]
@@ -168,6 +179,7 @@ def plan_training(
         patience=training.patience or PATIENCE,
         rate=speed * training.learning_rate * (batch / 32) ** 0.5,
         seed=training.seed,
+        histories=None if lengths is None else np.stack([customers, lengths], 1),
     )
     logger.info(
         "Training %s, each on %d of %d rows; %s a step, %s an epoch, "

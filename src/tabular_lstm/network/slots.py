@@ -9,6 +9,8 @@ from tabular_lstm.rows.schema import Schema
 
 # Standard deviations from the mean at which a number is clipped.
 CLIP = 5.0
+# Summaries of a history that a number has: the last known value, the one before, the mean.
+WIDE = 3
 FLOAT32 = np.finfo(np.float32)
 
 

@@ -38,20 +38,27 @@ BY_HASH_OF_ROWS = {"kind": "hash", "from": None, "group": None, "time": None}
 
 
 class FileRows(Frozen):
-    """The rows of the raw files, and how many of them have no label: no other cell is read."""
+    """The rows of the raw files, and how many of them have no label.
+
+    Attributes:
+        of_histories: Whether rows without a label are read. Else no other cell of them is.
+    """
 
     rows: Positive
     unlabelled_rows: NotNegative = 0
+    of_histories: bool = unless(False)
 
     @property
     def labelled_rows(self) -> int:
-        """Count the rows among which the quarantined ones are."""
-        return self.rows - self.unlabelled_rows
+        """Count the rows that are read, among which the quarantined ones are."""
+        return self.rows - (0 if self.of_histories else self.unlabelled_rows)
 
     @property
     def labelled(self) -> str:
         """Say how many these are, such as "90 labelled rows", or "100 rows" where all are."""
-        return counted(self.labelled_rows, "labelled row" if self.unlabelled_rows else "row")
+        return counted(
+            self.labelled_rows, "row" if self.labelled_rows == self.rows else "labelled row"
+        )
 
 
 class Source(FileRows):
@@ -179,7 +186,7 @@ def summarize(
         split_by |= {"features": sorted(features), "missing": columns.missing}
     labels = pd.concat([train_rows[columns.label], test_rows[columns.label]])
     return DataSummary(
-        **source.model_dump(include=COUNTS | {"unlabelled_rows"}),
+        **source.model_dump(include=COUNTS | {"unlabelled_rows", "of_histories"}),
         train_rows=len(train_rows),
         test_rows=len(test_rows),
         file=PurePath(source.file).name,

@@ -5,12 +5,26 @@ Every row is laid out once, in a table; a history names places in the table. Whi
 """
 
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 # What stands in a sequence behind its last row; no value of a row is infinite.
 PADDING = np.float32(np.inf)
+# Batches that are made of similar lengths together.
+WINDOW = 16
+
+
+class Compact(NamedTuple):
+    """Histories as the network takes them: each row once, as it is embedded once.
+
+    Attributes:
+        rows: float32 (…, rows, features).
+        places: int32 (…, histories, T): the row of each step, -1 behind a history's last.
+    """
+
+    rows: np.ndarray
+    places: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +38,8 @@ class Histories:
         own: Place of the row itself, int64 (histories,).
         known: Place behind the last earlier row whose label is known, int64 (histories,).
         steps: How many rows a history has at most.
-        label: Place of the label among the features; None where labels are no features.
+        labels: How many of the last features are what is known of the label. Default: 0, labels
+            are no features.
     """
 
     table: np.ndarray
@@ -33,7 +48,7 @@ class Histories:
     own: np.ndarray
     known: np.ndarray
     steps: int
-    label: int | None = None
+    labels: int = 0
 
     def __len__(self) -> int:
         return len(self.own)
@@ -68,26 +83,61 @@ class Histories:
         """Give the row itself of each: float32 (histories, 1, features)."""
         return replace(self, first=self.last).dense()
 
+    @property
+    def counts(self) -> np.ndarray:
+        """Count how often each row of the table is read: int64 (rows of the table,)."""
+        size, both = len(self.table), (self.first, self.last)
+        starts, ends = (np.bincount(places, minlength=size + 1) for places in both)
+        earlier = np.cumsum(starts - ends)[:-1]
+        return np.asarray(earlier + np.bincount(self.own, minlength=size))
+
     def dense(self, which: Any = slice(None)) -> np.ndarray:
-        """Give histories as an array: float32 (…, T, features), T the longest one's length.
+        """Give histories as an array: float32 (histories, T, features), T the longest one's length.
 
         The rows are in the order of time, the row itself last; `PADDING` follows.
 
         Args:
-            which: A slice, a mask or places, of any shape. Default: all.
+            which: A slice, a mask or places. Default: all.
         """
+        places, unknown = self._places(which)
+        rows = self.table[places]
+        rows[..., rows.shape[-1] - self.labels :][unknown] = np.nan
+        rows[places < 0] = PADDING
+        return np.asarray(rows)
+
+    def compact(self, which: Any = slice(None)) -> Compact:
+        """Give histories with each row once, however many have it.
+
+        Args:
+            which: A slice, a mask or places, of any shape (…, histories): what stands before the
+                last axis is of histories apart. Default: all.
+        """
+        places, unknown = self._places(which)
+        # A row whose label is known to some and not to others is there twice.
+        marked = np.where(places < 0, -1, 2 * places + (unknown & (self.labels > 0)))
+        apart = marked.reshape(-1, marked.shape[-2] * marked.shape[-1])
+        found = [np.unique(one, return_inverse=True) for one in apart]
+        # The first one is what stands behind the last row of a history.
+        found = [(u, at) if u[0] < 0 else (np.append(-1, u), at + 1) for u, at in found]
+        once = np.full((len(apart), max(len(u) for u, _ in found)), -1)
+        for row, (u, _) in zip(once, found, strict=True):
+            row[: len(u)] = u
+        rows = self.table[np.maximum(once, 0) // 2][:, 1:]
+        rows[..., rows.shape[-1] - self.labels :][once[:, 1:] % 2 == 1] = np.nan
+        at = np.stack([at.reshape(-1) for _, at in found]).astype(np.int32) - 1
+        apart_by = marked.shape[:-2]
+        return Compact(rows.reshape(*apart_by, *rows.shape[1:]), at.reshape(marked.shape))
+
+    def _places(self, which: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Give the places of histories' rows, (…, T), -1 behind the last, and where no label is."""
         first, last, own, known = (
             of[which][..., None] for of in (self.first, self.last, self.own, self.known)
         )
         earlier = last - first
         step = np.arange(earlier.max(initial=0) + 1)
         places = np.where(step < earlier, first + step, own)
-        rows = self.table[places]
-        if self.label is not None:
-            unknown = (step >= earlier) | (places >= known)
-            rows[..., self.label][unknown] = np.nan
-        rows[np.broadcast_to(step > earlier, rows.shape[:-1])] = PADDING
-        return np.asarray(rows)
+        unknown = (step >= earlier) | (places >= known)
+        return np.where(step > earlier, -1, places), unknown
 
 
 Sequences = np.ndarray | Histories
@@ -96,6 +146,21 @@ Sequences = np.ndarray | Histories
 def dense(sequences: Sequences, which: Any = slice(None)) -> np.ndarray:
     """Give some sequences as an array, see `Histories.dense`."""
     return sequences[which] if isinstance(sequences, np.ndarray) else sequences.dense(which)
+
+
+def taken(sequences: Sequences, which: Any) -> Any:
+    """Give some sequences as the network takes them, in training: of an array an array."""
+    return sequences[which] if isinstance(sequences, np.ndarray) else sequences.compact(which)
+
+
+def compact(sequences: Sequences, which: Any = slice(None)) -> Compact:
+    """Give some histories, or such as `Histories.dense` gives them, with each row once."""
+    if not isinstance(sequences, np.ndarray):
+        return sequences.compact(which)
+    some = sequences[which]
+    of_rows = are_rows(some)
+    places = np.where(of_rows, np.cumsum(of_rows).reshape(of_rows.shape) - 1, -1)
+    return Compact(some[of_rows], places.astype(np.int32))
 
 
 def are_rows(sequences: np.ndarray) -> np.ndarray:
@@ -113,3 +178,23 @@ def lengths_of(sequences: Sequences) -> np.ndarray:
 def own_rows(sequences: Sequences) -> np.ndarray:
     """Give the row that each sequence ends with: float32 (sequences, steps of a row, …)."""
     return sequences if isinstance(sequences, np.ndarray) else sequences.own_rows
+
+
+def by_customer(
+    rng: np.random.Generator, customers: np.ndarray, lengths: np.ndarray, batch: int, used: int
+) -> np.ndarray:
+    """Draw places of so many histories, those of a customer together, whose rows are the same.
+
+    Of each `WINDOW` batches those of similar length are together.
+
+    Args:
+        rng: Puts the customers in order.
+        customers: Number of each history's customer, from 0.
+        lengths: Of the histories.
+        batch: Histories of a batch.
+        used: How many to draw, a multiple of the batch.
+    """
+    rank = rng.permutation(int(customers.max()) + 1)[customers]
+    drawn = np.argsort(rank, kind="stable")[:used]
+    doubled, window = np.ceil(np.log2(lengths[drawn])), np.arange(used) // (WINDOW * batch)
+    return np.asarray(drawn[np.lexsort((doubled, window))])

@@ -87,6 +87,7 @@ def validate_rows(raw_rows: RawRows, columns: Columns) -> tuple[ValidRows, pd.Da
         quarantined_rows=len(quarantined),
         superseded_rows=superseded,
         unlabelled_rows=unlabelled,
+        of_histories=columns.history is not None,
         reasons=tuple(reasons),
         load_args=dict(raw_rows.load_args),
     )

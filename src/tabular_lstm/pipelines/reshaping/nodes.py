@@ -40,7 +40,8 @@ def learn_schema(
     if columns.history is not None:
         history = layout_of(columns, train_rows)
         every = pd.concat([train_rows, history_rows])
-        of_histories = derived(Roles.of(every, history, columns.label), history)
+        of_every = derived(Roles.of(every, history, columns.label), history)
+        of_histories = {name: of[: len(train_rows)] for name, of in of_every.items()}
     schema = schema_fit.learn_schema(
         chosen(train_rows, features),
         categorical=columns.categorical,

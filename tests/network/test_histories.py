@@ -1,0 +1,137 @@
+"""Histories of unequal length: TensorFlow and NumPy agree, and padding says nothing."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tabular_lstm.network.build import LSTMEnsemble, summaries
+from tabular_lstm.network.fit import train
+from tabular_lstm.network.outputs import predictions
+from tabular_lstm.network.score import FEW, score
+from tabular_lstm.network.scorer import Scorer
+from tabular_lstm.parameters import Training
+from tabular_lstm.rows.histories import PADDING, Histories, are_rows
+from tabular_lstm.rows.schema import HistoryLayout
+from tests.helpers.networks import TASKS, ensemble_of, id_of, schema_of, sequences_of
+
+LONGEST = 9
+LAYOUT = HistoryLayout(of="who", order="at", steps=LONGEST, gap="f0", dates=False)
+LAYOUTS = [
+    {"features": 4},
+    {"features": 4, "names": (0, 1, 2, 3)},
+    *(task | {"features_per_step": 7} for task in TASKS[::2]),
+]
+every = pytest.mark.parametrize("layout", LAYOUTS, ids=id_of)
+either = pytest.mark.parametrize("units", [[4], [4, 3]], ids=["one LSTM", "two"])
+
+
+def network_of(layout: dict[str, Any], units: list[int]) -> LSTMEnsemble:
+    """A network whose states move: its weights are large."""
+    schema = schema_of(**{**layout, "features_per_step": layout["features"]})
+    schema = schema.model_copy(update={"history": LAYOUT})
+    network = ensemble_of(schema, units=units, members=3)
+    network.set_weights([2 * weight for weight in network.get_weights()])
+    return network
+
+
+def histories_of(network: LSTMEnsemble, count: int = 60) -> Histories:
+    """Histories of 1 to 9 rows with missing values, in no order of their lengths."""
+    lengths = np.random.default_rng(0).integers(1, LONGEST + 1, count)
+    lengths[:2] = 1, LONGEST
+    table = sequences_of(network.schema, int(lengths.sum()), missing=0.2)
+    own = np.cumsum(lengths) - 1
+    return Histories(table.reshape(len(table), -1), own - lengths + 1, own, own, own, LONGEST)
+
+
+@every
+@either
+def test_each_history_is_read_alone_as_a_sequence_of_its_own_length(
+    layout: dict[str, Any], units: list[int]
+) -> None:
+    """Without a length and a mask, a sequence is read as rows have always been read."""
+    network = network_of(layout, units)
+    histories = histories_of(network, 12)
+    found = network.member_outputs([of[None] for of in histories.compact()]).numpy()
+    for place in range(len(histories)):
+        rows = histories[[place]].dense()[0]
+        steps = tf.transpose(network.embed(rows[None, :, None]), [0, 2, 1, 3])
+        for recur in network.recur:
+            forward, backward = recur(steps)
+            steps = tf.concat([forward, backward[:, ::-1]], -1)
+        wide = summaries(rows[None], np.arange(len(rows))[None, None], network.embed.slots)
+        alone = network.read_out((forward, backward), wide=wide).numpy()[:, 0]
+        np.testing.assert_allclose(found[:, place], alone, atol=1e-6)
+    assert np.ptp(found, axis=1).max() > 0.05
+
+
+@every
+@either
+def test_numpy_scores_histories_as_tensorflow_computes_them(
+    layout: dict[str, Any], units: list[int]
+) -> None:
+    network = network_of(layout, units)
+    histories = histories_of(network, FEW + 40)
+    expected = network(histories.dense()).numpy()
+    for count in (60, FEW + 40):
+        predicted, computed = score(Scorer.of(network), histories[:count]), expected[:count]
+        if network.schema.target is None:
+            computed = computed.reshape(predicted.shape)
+            np.testing.assert_allclose(predicted, computed, atol=1e-6)
+            continue
+        # Of a number Keras gives quantiles, and `test_outputs` tells what they mean.
+        found = predictions(computed.astype(float), network.schema, network.calibration, 0.9)
+        np.testing.assert_allclose(predicted, found, atol=1e-5 * network.schema.target.deviation)
+
+
+@either
+def test_what_stands_behind_the_last_row_changes_no_output(units: list[int]) -> None:
+    network = network_of(LAYOUTS[2], units)
+    scorer = Scorer.of(network)
+    histories = histories_of(network)
+    dense = histories.dense()
+    scored, computed = score(scorer, dense), network(dense).numpy()
+    np.testing.assert_array_equal(score(scorer, histories), scored)
+    rng = np.random.default_rng(1)
+    for values in (rng.normal(size=dense.shape), np.full(dense.shape, np.nan)):
+        other = np.where(are_rows(dense)[..., None], dense, values).astype(np.float32)
+        other[..., 0] = dense[..., 0]  # which tells rows from padding
+        np.testing.assert_array_equal(score(scorer, other), scored)
+        np.testing.assert_array_equal(network(other).numpy(), computed)
+    longer = np.concatenate([dense, np.full_like(dense, PADDING)], 1)
+    np.testing.assert_array_equal(score(scorer, longer), scored)
+    np.testing.assert_allclose(network(longer).numpy(), computed, atol=1e-6)
+    for place in range(len(dense)):
+        alone = score(scorer, histories[[place]])
+        np.testing.assert_allclose(alone, scored[[place]], atol=1e-7)
+
+
+def test_a_category_that_is_in_earlier_rows_alone_keeps_what_was_learned_of_it() -> None:
+    """And one that is in no row has the mean vector; so has a label that is never known."""
+    network = network_of({"features": 4, "names": (1, 3)}, [4])
+    rows, customers = 4, 40
+    table = sequences_of(network.schema, rows * customers).reshape(-1, 4)
+    last = np.arange(customers) * rows + rows - 1
+    first = last - rows + 1
+    table[:, 1], table[:, 3] = 1, np.arange(len(table)) % rows == 0
+    table[last, 1] = 0
+    labels = np.arange(customers) % 2.0
+    training = Training(epochs=1, batch_size=8)
+
+    def learned(known: np.ndarray) -> list[np.ndarray]:
+        """Give the vectors of the two names: of three categories, of others, of a missing one."""
+        histories = Histories(table, first, last, last, known, rows, label=3)
+        candidate, _ = train(network, histories, labels, training)
+        vectors = candidate.embed.vectors.numpy()
+        return [vectors[:, :5], vectors[:, 5:]]
+
+    def distinct(vectors: np.ndarray) -> int:
+        return len(np.unique(vectors[0].round(6), axis=0))
+
+    of_name, of_label = learned(first + 1)
+    np.testing.assert_allclose(of_name[:, 2], of_name[:, 3], atol=1e-6)  # both in no row
+    assert distinct(of_name) == 3
+    # The label of each first row, which is the second category, is known.
+    assert distinct(of_label) == 3
+    assert distinct(learned(first)[1]) == 1

@@ -1,0 +1,174 @@
+"""Histories from raw rows to sequences, by the nodes: which rows are in them, and which are not."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tabular_lstm.errors import DataError
+from tabular_lstm.parameters import Columns, Split
+from tabular_lstm.pipelines.evaluation.nodes import predict_with_candidate
+from tabular_lstm.pipelines.reshaping.nodes import reshape, split_features_from_label
+from tabular_lstm.rows.labelled_set import EvaluatedSet
+from tests.helpers.histories import TO_CANDIDATE, TO_SETS, bits, conf_of, history_of, raw_of, run
+
+PATIENTS, VISITS = 30, 5
+COLUMNS = Columns.model_validate(
+    {
+        "label": "sick",
+        "positive_class": "yes",
+        "negative_class": "no",
+        "weight": "counts",
+        "history": {"of": "patient", "order": "visit"},
+    }
+)
+BY_TIME = COLUMNS.model_copy(update={"time": "visit", "group": None})
+HALVES, FROM_4 = Split(test_fraction=0.5), Split.model_validate({"kind": "time", "from": 4})
+
+
+def visits() -> pd.DataFrame:
+    """Five visits of each patient, on the days 1 to 5; each has a `dose` of its own."""
+    place = np.arange(PATIENTS * VISITS)
+    of, day = place // VISITS, place % VISITS + 1
+    return pd.DataFrame(
+        {
+            "patient": [f"P{n}" for n in of],
+            "visit": day.astype(str),
+            "dose": (100 * of + day).astype(str),
+            "counts": "1",
+            "sick": np.where(of % 2, "yes", "no"),
+        }
+    )
+
+
+def sets_of(cells: pd.DataFrame, columns: Columns = COLUMNS, split: Split = HALVES) -> Any:
+    return run(TO_SETS, {**conf_of(columns, split), **raw_of(cells)})
+
+
+def doses(made: dict[str, Any], row: Any) -> list[float]:
+    """What a history holds, the row itself last."""
+    place = made["schema"].features.index("dose")
+    return [float(dose) for dose in history_of(made, row).dense()[0, :, place]]
+
+
+# The third visit of the second patient, and the last one, which it is history of.
+THIRD, LAST = 7, 10
+
+
+@pytest.mark.parametrize("labelled", [True, False], ids=["labelled", "unlabelled"])
+@pytest.mark.parametrize(
+    ("column", "cell", "reason"),
+    [
+        ("dose", "much", "dose: 'much' is not a number"),
+        ("patient", "", "patient: no group"),
+        ("visit", "", "visit: no time"),
+        ("visit", "soon", "visit: 'soon' is neither an ISO date nor a number"),
+    ],
+)
+def test_a_bad_row_is_left_out_of_histories_and_their_examples_are_kept(
+    column: str, cell: str, reason: str, labelled: bool
+) -> None:
+    cells = visits()
+    cells.loc[THIRD, column] = cell
+    if not labelled:
+        cells.loc[THIRD, "sick"] = ""
+    made = sets_of(cells)
+    aside = made["quarantined_rows"]
+    assert aside[["row", "reason"]].to_numpy().tolist() == [[THIRD + 1, reason]]
+    summary = made["data_summary"]
+    assert (summary.rows, summary.quarantined_rows, summary.unlabelled_rows) == (len(cells), 1, 0)
+    assert summary.train_rows + summary.test_rows == len(cells) - 1
+    assert doses(made, LAST) == [101, 102, 104, 105]
+    # It is as if it had never been there: the gap of the next visit is two days.
+    without = sets_of(cells.drop(index=THIRD))
+    assert bits(history_of(made, LAST)) == bits(history_of(without, LAST - 1))
+
+
+def test_bad_rows_without_a_label_are_a_share_of_all_rows() -> None:
+    """Where all rows are read, a few bad ones among many do not stop a run for few labels."""
+    cells = visits()
+    cells.loc[cells["visit"] != "5", "sick"] = ""
+    cells.loc[:9, "dose"] = np.where(cells.loc[:9, "visit"] == "1", "bad", cells.loc[:9, "dose"])
+    made = sets_of(cells)
+    source = made["valid_rows"].source
+    assert source.quarantined_rows / source.labelled_rows == 2 / len(cells)
+
+
+def test_rows_without_label_or_weight_are_history_and_no_example() -> None:
+    whole = sets_of(visits())
+    for column, cell in (("sick", ""), ("counts", "0")):
+        cells = visits()
+        cells.loc[THIRD, column] = cell
+        made = sets_of(cells)
+        assert made["history_rows"].index.tolist() == [THIRD + 1]
+        with pytest.raises(KeyError):
+            history_of(made, THIRD + 1)
+        assert bits(history_of(made, LAST)) == bits(history_of(whole, LAST))
+        summary = made["data_summary"]
+        assert summary.unlabelled_rows + summary.weightless_rows == 1
+        assert summary.train_rows + summary.test_rows == len(cells) - 1
+
+
+def test_a_customer_stays_on_one_side_as_histories_grow_and_rows_change_places() -> None:
+    def sides(cells: pd.DataFrame) -> dict[str, str]:
+        made = sets_of(cells)
+        of = {side: {*made[f"{side}_rows"]["patient"]} for side in ("train", "test")}
+        assert of["train"].isdisjoint(of["test"])
+        assert min(map(len, of.values())) > 5
+        return {patient: side for side, patients in of.items() for patient in patients}
+
+    cells = visits()
+    before = sides(cells)
+    newer = cells.assign(visit="6", dose="9")
+    another = cells.assign(patient="Q" + cells["patient"])
+    after = sides(pd.concat([newer, another, cells]).sample(frac=1, random_state=0))
+    assert {patient: after[patient] for patient in before} == before
+    assert len(after) == 2 * PATIENTS
+
+
+def test_by_time_the_boundary_is_on_the_examples_own_row_and_train_rows_are_its_history() -> None:
+    made = sets_of(visits(), BY_TIME, FROM_4)
+    assert {*made["test_rows"]["visit"]} == {4, 5}
+    assert doses(made, LAST) == [101, 102, 103, 104, 105]
+    assert doses(made, LAST - 1) == [101, 102, 103, 104]
+    assert doses(made, THIRD + 1) == [101, 102, 103]
+    assert made["train_set"].sequences.lengths.tolist() == [1, 2, 3] * PATIENTS
+    assert made["test_set"].sequences.lengths.tolist() == [4, 5] * PATIENTS
+
+
+def test_a_later_row_of_a_customer_that_was_trained_on_is_refused_as_test_row() -> None:
+    made = run(TO_CANDIDATE, {**conf_of(COLUMNS, HALVES), **raw_of(visits())})
+    judged = {name: made[name] for name in ("history", "train_fingerprints", "train_set")}
+    judged |= {"candidate": made["candidate@network"], "columns": COLUMNS}
+
+    def predicted(test_rows: pd.DataFrame) -> pd.DataFrame:
+        labelled = split_features_from_label(test_rows, made["schema"], COLUMNS)
+        evaluated = EvaluatedSet(**vars(reshape(labelled, made["schema"])))
+        return predict_with_candidate(evaluated_set=evaluated, test_rows=test_rows, **judged)
+
+    assert len(predicted(made["test_rows"])) == len(made["test_rows"])
+    later = made["train_rows"].iloc[[0]].assign(visit=9.0, dose=-1.0).set_axis([151])
+    with pytest.raises(DataError, match=r"Test row 151: .*trained on rows of the same patient"):
+        predicted(pd.concat([made["test_rows"], later]))
+
+
+def test_superseded_rows_are_in_no_history_whether_they_have_a_label_or_not() -> None:
+    """Of a folder's files: a label that comes later, one that is corrected, and one that stays."""
+    cells = visits().assign(id=[f"K{n}" for n in range(PATIENTS * VISITS)])
+    first = cells.copy()
+    first.loc[[5, 6, 8], "sick"] = ""
+    again = cells.loc[5:8].assign(dose=["5", "6", "7", "8"], sick=["yes", "", "no", ""])
+    again = pd.concat([again, cells.loc[[9]].assign(dose="9", sick="")])
+    names = [f"1.csv:{n}" for n in range(1, len(first) + 1)]
+    names += [f"2.csv:{n}" for n in range(1, len(again) + 1)]
+    both = pd.concat([first, again]).set_axis(pd.Index(names, name="row"))
+    columns = COLUMNS.model_copy(update={"key": "id"})
+    raw = raw_of(both, "1.csv", "2.csv")
+    made = run(TO_SETS, {**conf_of(columns, HALVES), **raw})
+    # The fifth visit has its label of the first file, and so the cells of that.
+    assert doses(made, "1.csv:10") == [5, 6, 7, 8, 105]
+    assert made["history_rows"].index.tolist() == ["2.csv:2", "2.csv:4"]
+    summary = made["data_summary"]
+    assert (summary.superseded_rows, summary.unlabelled_rows) == (5, 2)
+    assert summary.train_rows + summary.test_rows == PATIENTS * VISITS - 2
