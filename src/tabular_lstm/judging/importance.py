@@ -53,17 +53,22 @@ def permutation_importance(
 
     The rows, (rows, steps, features_per_step), are predicted with one slot changed, where NaN
     counts as 0. `features` has the slots of each; those of a date are shuffled together. Of
-    histories, a feature's values are shuffled among all rows of all of them.
+    histories, a feature's values are shuffled among the rows that they end with, and among all
+    earlier ones: of these alone a label is known.
     """
     metric, _, _ = measure_of(task).nothing
     rng = np.random.default_rng(seed)
+    places, ends = np.ones(len(sequences), bool), np.arange(len(sequences))
     if not isinstance(sequences, np.ndarray):
+        ends = np.cumsum(sequences.lengths) - 1
         sequences = sequences.dense()
         places = are_rows(sequences)
-    else:
-        places = np.ones(len(sequences), bool)
     slots = sequences[places].reshape(np.count_nonzero(places), -1)
-    orders = np.array([rng.permutation(len(slots)) for _ in range(shuffles)])
+    alike = ends, np.delete(np.arange(len(slots)), ends)
+    orders = np.empty((shuffles, len(slots)), int)
+    for order in orders:
+        for of in alike:
+            order[of] = rng.permutation(of)
     unchanged = (0, slots[None, :, 0])
     alone = (slot for slot, *others in features.values() if not others)
     shuffled = ((slot, slots[orders, slot]) for slot in alone)

@@ -33,7 +33,7 @@ from tabular_lstm.network.score import score, score_changed
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.parameters import Training
 from tabular_lstm.progress import progress
-from tabular_lstm.rows.histories import Sequences, are_rows, own_rows
+from tabular_lstm.rows.histories import Sequences, own_rows
 
 logger = logging.getLogger(__name__)
 
@@ -210,15 +210,8 @@ def predict_changed(
 ) -> Iterator[np.ndarray]:
     """Give the predictions again and again, each time with one slot changed.
 
-    See `score.score_changed`, of any model. Of histories, as `Histories.dense` gives them, a slot's
-    values are those of all their rows.
+    See `score.score_changed`, of any model.
     """
-    if isinstance(model, LSTMEnsemble) and model.schema.history is not None:
-        for slot, values in changes:
-            repeated = np.repeat(sequences[None], len(values), 0)
-            repeated[:, are_rows(sequences), slot] = values
-            yield np.stack([predict(model, one) for one in repeated])
-        return
     if isinstance(model, LSTMEnsemble):
         yield from score_changed(Scorer.of(model), sequences, changes)
         return

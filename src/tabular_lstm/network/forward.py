@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from tabular_lstm.network.scorer import RecurWeights, Scorer
+from tabular_lstm.network.recurrence import backwards, halved, run, states_of, states_of_changed
+from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.rows.histories import Compact
 
 # Rows of a block: 512 of up to 64 slots, fewer of more, for what is computed of them to fit memory.
@@ -58,10 +59,37 @@ class Forward:
 
     def __call__(self, slots: np.ndarray) -> np.ndarray:
         """(slots, n) to outputs (n, o)."""
-        return self._read(_states(self._embed(slots), self.recur[0]))
+        return self._read(states_of(self._embed(slots), self.recur[0]))
 
     def of_histories(self, histories: Compact) -> np.ndarray:
         """Histories, n of them, to outputs (n, o); each of their rows is embedded once."""
+        return self._of_read(histories, self._read_of(histories.rows))
+
+    def changed_histories(self, histories: Compact) -> Callable[[int, np.ndarray], np.ndarray]:
+        """Give the outputs where a slot of all rows has other values: (rows,) to (n, o).
+
+        What the first LSTM reads of the other slots is computed once.
+        """
+        rows, read = histories.rows, self._read_of(histories.rows)
+
+        def outputs(slot: int, values: np.ndarray) -> np.ndarray:
+            of_slot = slice(slot * self.dimensions, (slot + 1) * self.dimensions)
+            was, now = self._vectors(slot, rows[:, slot]), self._vectors(slot, values)
+            changed = rows.copy()
+            changed[:, slot] = values
+            change = self.recur[0][..., of_slot] @ (now - was)
+            return self._of_read(Compact(changed, histories.places), read + change)
+
+        return outputs
+
+    def _read_of(self, rows: np.ndarray) -> np.ndarray:
+        """What the first LSTM reads of rows, (m, F) to (2, k, 4u, m)."""
+        weights = self.recur[0]
+        embedded = self._embed(np.ascontiguousarray(rows.T))[:, 0]
+        return np.asarray(weights[..., : embedded.shape[1]] @ embedded + weights[..., -1:])
+
+    def _of_read(self, histories: Compact, read: np.ndarray) -> np.ndarray:
+        """Histories and what the first LSTM reads of their rows to outputs (n, o)."""
         places = histories.places.T
         lengths = (places >= 0).sum(0)
         step = np.arange(len(places))[:, None]
@@ -69,11 +97,8 @@ class Forward:
         back = np.where(step < lengths, lengths - 1 - step, step)
         orders = places, np.take_along_axis(places, back, 0)
         weights = self.recur[0]
-        u, inputs = weights.shape[2] // 4, weights.shape[3] - weights.shape[2] // 4 - 1
-        embedded = self._embed(np.ascontiguousarray(histories.rows.T))[:, 0]
-        read = weights[..., :inputs] @ embedded
-        read += weights[..., -1:]
-        state_kernel = weights[..., inputs : inputs + u]
+        u = weights.shape[2] // 4
+        state_kernel = weights[..., -u - 1 : -1]
         state = np.empty((2, self.members, u, len(lengths)), self.dtype)
 
         def fill(t: int, gates: np.ndarray) -> None:
@@ -81,11 +106,11 @@ class Forward:
             for direction, order in enumerate(orders):
                 gates[direction] += read[direction][..., order[t]]
 
-        states = _run(state, len(places), fill)
+        states = run(state, len(places), fill)
         for weights in self.recur[1:]:
             forward, backward = np.stack([state.copy() for state in states], 2)
-            steps = np.concatenate([forward, _backwards(backward, back)], 2)
-            states = _states(steps, weights, _backwards(steps, back))
+            steps = np.concatenate([forward, backwards(backward, back)], 2)
+            states = states_of(steps, weights, backwards(steps, back))
         last = total = np.zeros(1, self.dtype)
         for at, state in enumerate(states):
             total = total + np.where(at < lengths, state, 0)
@@ -129,14 +154,14 @@ class Forward:
                 changed = slice(1 + at * len(cells), 1 + (at + 1) * len(cells))
                 gates[direction, ..., changed] += change[direction, ..., at, :]
 
-        return self._read(_run(state, length, fill), length)
+        return self._read(run(state, length, fill), length)
 
     def _read(self, states: Iterator[np.ndarray], times: int = 1) -> np.ndarray:
         """The first LSTM's states, of so many times the schema's steps, to outputs (n, o)."""
         for weights in self.recur[1:]:
             forward, backward = np.stack([state.copy() for state in states], 2)
             steps = np.concatenate([forward, backward[:, ::-1]], 2)
-            states = _states(steps, weights)
+            states = states_of(steps, weights)
         state = next(states)
         total = state.copy()
         for state in states:
@@ -163,7 +188,7 @@ class Forward:
             was, now = self._vectors(slot, slots[slot, rows]), self._vectors(slot, values.ravel())
             now = now.reshape(*now.shape[:2], *values.shape) - was[:, :, None]
             change = kernel[..., of_slot] @ now.reshape(*now.shape[:2], -1)
-            states = _states_of_changed(read[..., rows], step, change, state_kernel)
+            states = states_of_changed(read[..., rows], step, change, state_kernel)
             return self._read(states).reshape(*values.shape, -1)
 
         def in_blocks(slot: int, values: np.ndarray) -> np.ndarray:
@@ -210,91 +235,3 @@ class Forward:
         vectors = self.kernel[:, which] @ waves
         vectors += self.bias[:, which]
         return np.asarray(np.maximum(vectors, 0, out=vectors))
-
-
-def halved(recur: RecurWeights, dtype: DTypeLike) -> np.ndarray:
-    """Lay an LSTM's weights out as one matrix, (2, k, 4u, inputs + u + 1): inputs, state, bias.
-
-    What leads to the three sigmoids is halved, so that one tanh serves all four gates:
-    sigmoid(x) = (1 + tanh(x / 2)) / 2.
-    """
-    u = recur.recurrent.shape[2]
-    parts = [recur.kernel, recur.recurrent, recur.bias[:, :, None]]
-    weights = np.concatenate(parts, 2, dtype=dtype)
-    weights[..., -1, 2 * u : 3 * u] += 1  # to the bias of the forget gate
-    weights[..., :u] /= 2
-    weights[..., 2 * u :] /= 2
-    return weights.transpose(1, 0, 3, 2).copy()
-
-
-def _backwards(steps: np.ndarray, back: np.ndarray) -> np.ndarray:
-    """Take the steps, (k, T, inputs, n), from the places that `back`, (T, n), has for them."""
-    return np.take_along_axis(steps, back[None, :, None], 1)
-
-
-def _states(
-    steps: np.ndarray, weights: np.ndarray, backward: np.ndarray | None = None
-) -> Iterator[np.ndarray]:
-    """(k, T, inputs, n) to T states (2, k, u, n), each direction's in the order it reads.
-
-    `backward` has the steps in the other order. Default: all of them turned round.
-    """
-    backward = steps[:, ::-1] if backward is None else backward
-    members, length, inputs, rows = steps.shape
-    u, dtype = weights.shape[2] // 4, weights.dtype
-    # The inputs, the state and a 1 for the bias, one above the other for a single product.
-    joint = np.ones((2, members, inputs + u + 1, rows), dtype)
-    state = joint[:, :, inputs : inputs + u]
-
-    def fill(t: int, gates: np.ndarray) -> None:
-        joint[0, :, :inputs] = steps[:, t]
-        joint[1, :, :inputs] = backward[:, t]
-        np.matmul(weights, joint, out=gates)
-
-    return _run(state, length, fill)
-
-
-def _states_of_changed(
-    read: np.ndarray, step: int, change: np.ndarray, state_kernel: np.ndarray
-) -> Iterator[np.ndarray]:
-    """Run the LSTM on what it reads, (2, k, T, 4u, n), changed at a step by (2, k, 4u, r·n)."""
-    length, rows = read.shape[2], read.shape[4]
-    state = np.empty((*read.shape[:2], read.shape[3] // 4, change.shape[3]), read.dtype)
-
-    def fill(t: int, gates: np.ndarray) -> None:
-        np.matmul(state_kernel, state, out=gates)
-        repeated = gates.reshape(*gates.shape[:3], -1, rows)
-        for direction, at in enumerate((t, length - 1 - t)):
-            repeated[direction] += read[direction, :, at, :, None]
-            if at == step:
-                gates[direction] += change[direction]
-
-    return _run(state, length, fill)
-
-
-def _run(
-    state: np.ndarray, length: int, fill: Callable[[int, np.ndarray], None]
-) -> Iterator[np.ndarray]:
-    """Give the state, (2, k, u, n), after each step; `fill` computes what goes into the gates."""
-    _, members, u, rows = state.shape
-    state[:] = 0
-    gates = np.empty((2, members, 4 * u, rows), state.dtype)
-    opened, candidate = gates[:, :, :u], gates[:, :, u : 2 * u]
-    kept, out = gates[:, :, 2 * u : 3 * u], gates[:, :, 3 * u :]
-    cell = np.zeros((2, members, u, rows), state.dtype)
-    for t in range(length):
-        fill(t, gates)
-        np.tanh(gates, out=gates)
-        # cell = (kept + 1) / 2 · cell + (opened + 1) / 2 · candidate
-        opened += 1
-        opened *= candidate
-        kept += 1
-        cell *= kept
-        cell += opened
-        cell *= 0.5
-        # state = (out + 1) / 2 · tanh(cell)
-        out += 1
-        out *= 0.5
-        np.tanh(cell, out=state)
-        state *= out
-        yield state

@@ -28,7 +28,7 @@ from tabular_lstm.network.calibration import RATES
 from tabular_lstm.network.forward import cut, forward_of
 from tabular_lstm.network.outputs import predictions
 from tabular_lstm.network.scorer import Scorer
-from tabular_lstm.rows.histories import Sequences, compact, dense, lengths_of
+from tabular_lstm.rows.histories import Sequences, are_rows, compact, dense, lengths_of
 
 FEW = 1024
 # Rows times slots from which the kernel computes: 16,384 rows of 8 features.
@@ -88,24 +88,28 @@ def score(
 
 def _outputs_of_histories(scorer: Scorer, sequences: Sequences) -> np.ndarray:
     """Give the mean outputs, (rows, o)."""
-    rows = len(sequences)
-    outputs = np.empty((rows, scorer.outputs))
-    forward = forward_of(scorer, np.float64 if rows <= FEW else np.float32)
+    outputs = np.empty((len(sequences), scorer.outputs))
+    forward = forward_of(scorer, np.float64 if len(sequences) <= FEW else np.float32)
+
+    def fill(block: np.ndarray) -> None:
+        outputs[block] = forward.of_histories(compact(sequences, block))
+
+    _fill_blocks(scorer, sequences, fill)
+    return outputs
+
+
+def _fill_blocks(scorer: Scorer, sequences: Sequences, fill: Callable[[np.ndarray], None]) -> None:
+    """Give `fill` the places of each block of histories, in threads."""
     # Those of similar length together, and of these those of a customer, whose rows are the same.
-    own = np.arange(rows) if isinstance(sequences, np.ndarray) else sequences.own
+    own = np.arange(len(sequences)) if isinstance(sequences, np.ndarray) else sequences.own
     doubled = np.ceil(np.log2(lengths_of(sequences)))
     blocks = []
     for length in np.unique(doubled):
         some = np.flatnonzero(doubled == length)
         some = some[np.argsort(own[some])]
         blocks += [some[block] for block in cut(len(scorer.slots.places), len(some))]
-
-    def fill(block: np.ndarray) -> None:
-        outputs[block] = forward.of_histories(compact(sequences, block))
-
     with blas().limit(limits=1), ThreadPoolExecutor(cores()) as threads:
         list(threads.map(fill, blocks))
-    return outputs
 
 
 def are_many(scorer: Scorer, rows: int) -> bool:
@@ -124,19 +128,46 @@ def score_changed(
 
     Args:
         scorer: The ensemble.
-        sequences: float32 (rows, steps, features_per_step), NaN where missing.
-        changes: The slot and its values, (repeats, rows), of each time. All are taken at once.
+        sequences: float32 (rows, steps, features_per_step), NaN where missing; or histories, as
+            `Histories.dense` gives them.
+        changes: The slot and its values, (repeats, rows), of each time. All are taken at once. Of
+            histories the values are those of all their rows.
 
     Yields:
         The predictions of each time, float64 (repeats, rows, …), see `score`.
     """
     rows = len(sequences)
+    if scorer.schema.history is not None:
+        for found in _outputs_of_changed(scorer, sequences, [*changes]):
+            yield predictions_of(scorer, found)
+        return
     slots = np.ascontiguousarray(sequences.reshape(rows, -1).T)
     dtype = np.float64 if slots.size <= FEW_VALUES else np.float32
     with blas().limit(limits=1), ThreadPoolExecutor(cores()) as threads:
         outputs = forward_of(scorer, dtype).changed(slots)
         for changed in threads.map(lambda change: outputs(*change), changes):
             yield predictions_of(scorer, changed)
+
+
+def _outputs_of_changed(
+    scorer: Scorer, sequences: np.ndarray, changes: list[tuple[int, np.ndarray]]
+) -> list[np.ndarray]:
+    """Give the mean outputs of changed histories, (repeats, rows, o) of each change."""
+    forward = forward_of(scorer, np.float64 if sequences.size <= FEW_VALUES else np.float32)
+    of_rows, repeats = are_rows(sequences), [len(values) for _, values in changes]
+    outputs = [np.empty((count, len(sequences), scorer.outputs)) for count in repeats]
+    laid_out = np.empty((sum(repeats), *of_rows.shape), np.float32)
+    laid_out[:, of_rows] = np.concatenate([values for _, values in changes])
+    each = [(slot, into) for (slot, _), of in zip(changes, outputs, strict=True) for into in of]
+
+    def fill(block: np.ndarray) -> None:
+        some = sequences[block]
+        changed = forward.changed_histories(compact(some[:, : lengths_of(some).max()]))
+        for (slot, into), values in zip(each, laid_out[:, block], strict=True):
+            into[block] = changed(slot, values[of_rows[block]])
+
+    _fill_blocks(scorer, sequences, fill)
+    return outputs
 
 
 def cores() -> int:

@@ -184,13 +184,15 @@ def measure_importance(
     """Measure each feature's permutation importance, on at most `importance_rows` rows.
 
     As many of them from each class where there are enough: ROC AUC does not depend on the shares.
-    With many features there are fewer shuffles, and then fewer rows.
+    With many features, or long histories, there are fewer shuffles, and then fewer rows.
     """
     from tabular_lstm.network.fit import CHANGES, predict_changed  # noqa: PLC0415
 
     labels = judged.labels
+    sequences = evaluated_set.sequences
+    steps = 1 if isinstance(sequences, np.ndarray) else sequences.lengths.mean()
     # Rows times shuffles of each feature.
-    affordable = CHANGES // len(schema.features)
+    affordable = int(CHANGES / (len(schema.features) * steps))
     wanted = min(evaluation.importance_rows, len(labels))
     shuffles = min(evaluation.importance_repeats, max(1, affordable // wanted))
     order = np.random.default_rng(evaluation.seed).permutation(len(labels))
@@ -200,7 +202,7 @@ def measure_importance(
     rows = np.concatenate([order[strata[order] == place][:of_each] for place in classes])
     return permutation_importance(
         partial(predict_changed, candidate),
-        evaluated_set.sequences[rows],
+        sequences[rows],
         Rows(labels[rows], None if judged.weights is None else judged.weights[rows]),
         judged.task,
         schema.slots,
