@@ -100,7 +100,7 @@ benchmark-tools: $(INSTALLED) ## Install the peers and data sets of benchmarks/
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
 		-r benchmarks/requirements.lock
 
-# PyTorch in an environment of its own: two of the methods of benchmarks/ use it, nothing else does.
+# PyTorch in an environment of its own: some of the methods of benchmarks/ use it, nothing else does.
 TORCH := .venv-torch/.installed
 
 $(TORCH): benchmarks/torch.lock
@@ -108,7 +108,7 @@ $(TORCH): benchmarks/torch.lock
 	$(@D)/bin/python $(PIP_INSTALL) $<
 	@touch $@
 
-benchmark-torch: $(TORCH) ## Install TabM and RealMLP for benchmarks/ in .venv-torch
+benchmark-torch: $(TORCH) ## Install TabM, RealMLP and pytorch-lifestream for benchmarks/ in .venv-torch
 
 COMPILE_ALONE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --quiet \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"

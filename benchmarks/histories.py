@@ -70,9 +70,9 @@ def scores(kind: Kind, labels: np.ndarray, values: np.ndarray, spread: float) ->
     return [loss, float(np.mean(areas)), np.nan]
 
 
-def measure(name: str, method: str, folder: Path) -> None:
+def measure(name: str, method: str, code: str, folder: Path) -> None:
     """Measure the folds of a table that are not measured, and append a line for each."""
-    panel, versions = load(name), (METHODS[method].version, table_hash(load(name)))
+    panel, versions = load(name), (code, table_hash(load(name)))
     results = folder / FILE
     with results.open() as file:
         done = {tuple(row[key] for key in KEYS) for row in csv.DictReader(file)}
@@ -115,11 +115,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     results.parent.mkdir(parents=True, exist_ok=True)
     if not results.exists():
         results.write_text(",".join(COLUMNS) + "\n")
+    # Before anything is measured: files may change while it runs.
+    current = {name: method.version for name, method in METHODS.items()}
     names = dict.fromkeys(name for word in options.data for name in GROUPS.get(word, [word]))
     for name in names:
         for method in options.methods:
-            measure(name, method, options.folder)
-    current = {name: method.version for name, method in METHODS.items()}
+            measure(name, method, current[method], options.folder)
     measured = pd.read_csv(results, dtype={"code": str, "table": str})
     print(histories_summary.summarize(measured, current, [*names], options.folder))
 

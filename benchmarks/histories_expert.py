@@ -158,7 +158,7 @@ def features_of(panel: Panel) -> pd.DataFrame:
         names = rows[name].cat.categories
         last = found[f"{name}: 1 before"].astype(int)
         found[f"{name}: 1 before"] = pd.Categorical.from_codes(last, names)
-    if many:
+    if many and LAST_LABEL in found:
         classes = found[LAST_LABEL]
         found["label: last class"] = classes.map("{:.0f}".format, "ignore").astype("category")
     whole = pd.concat([rows[panel.features], found], axis="columns")

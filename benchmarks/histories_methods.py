@@ -7,6 +7,7 @@
   one that is known; trees lead to no value that they have not seen.
 - `linear`: logistic regression, or ridge regression, on what the expert makes.
 - `gru`: a GRU in Keras as a tutorial has it.
+- `lifestream`: the supervised encoder of pytorch-lifestream, see `histories_lifestream.py`.
 - `last`: the last known label, of classes how often it was each; a floor.
 
 Eight CatBoosts have a customer's rows in one fold, as the network has.
@@ -14,6 +15,9 @@ Eight CatBoosts have a customer's rows in one fold, as the network has.
 
 import ast
 import inspect
+import subprocess
+import tempfile
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -24,6 +28,7 @@ from typing import Any
 import bagged
 import histories_expert
 import histories_gru
+import histories_lifestream
 import histories_panel
 import numpy as np
 import pandas as pd
@@ -38,6 +43,7 @@ from tabular_lstm.parameters.task import CLASSES, NUMBER
 from tabular_lstm.pipelines.reshaping import nodes
 from tabular_lstm.rows.number_format import POINT
 
+LIFESTREAM = Path(__file__).resolve().parents[1] / ".venv-torch/bin/python"
 SOURCE = Path(tabular_lstm.__file__).parent
 # What a trained network depends on.
 OF_NETWORK = (
@@ -121,6 +127,31 @@ def gru(panel: Panel, fold: int) -> Predicted:
     return Predicted(histories_gru.predictions(panel, *lstm_sets(panel, fold)))
 
 
+def lifestream(panel: Panel, fold: int) -> Predicted | None:
+    """See `histories_lifestream.py`; None where its environment is not made."""
+    if not LIFESTREAM.exists():
+        return None
+    schema, train_set, test_set = lstm_sets(panel, fold)
+    groups, labels = train_set.groups, train_set.labels.to_numpy()
+    arrays = {
+        "train": train_set.sequences.dense(),
+        "test": test_set.sequences.dense(),
+        "labels": labels,
+        "groups": np.arange(len(labels)) if groups is None else groups,
+        "categories": [len(schema.categories.get(name, [])) for name in schema.features],
+        "mean": schema.mean,
+        "deviation": np.sqrt(schema.variance),
+        "classes": len(panel.columns.task.classes),
+    }
+    with tempfile.TemporaryDirectory() as scratch:
+        given, written = Path(scratch) / "in.npz", Path(scratch) / "out.npy"
+        np.savez(given, **arrays)
+        program = str(histories_lifestream.__file__)
+        command = [str(LIFESTREAM), program, str(given), str(written)]
+        subprocess.run(command, check=True, capture_output=True)
+        return Predicted(np.load(written))
+
+
 def fitted(model: Any, panel: Panel, rows: pd.DataFrame, of: Side, labels: np.ndarray) -> Any:
     """Fit a model that takes groups, or one that does not, and predict."""
     known = {"groups": of.groups} if isinstance(model, bagged.Bagged) else {}
@@ -185,17 +216,17 @@ def last(panel: Panel, fold: int) -> Predicted | None:
 
 @dataclass(frozen=True)
 class Method:
-    """A method, and the modules that its results depend on beside its own function."""
+    """A method, and what its results depend on beside its own function."""
 
     predict: Callable[[Panel, int], Predicted | None]
-    modules: tuple[ModuleType, ...] = ()
+    others: tuple[ModuleType | Callable[..., Any], ...] = ()
     of_network: bool = False
 
     @property
     def version(self) -> str:
         """Hash the code that its results depend on, without comments and texts of functions."""
-        texts = [inspect.getsource(self.predict), inspect.getsource(histories_panel)]
-        texts += [inspect.getsource(module) for module in self.modules]
+        code = (self.predict, histories_panel, *self.others)
+        texts = [textwrap.dedent(inspect.getsource(one)) for one in code]
         if self.of_network:
             files = [file for pattern in OF_NETWORK for file in sorted(SOURCE.glob(pattern))]
             texts += [file.read_text() for file in files]
@@ -217,13 +248,14 @@ def _is_text(node: ast.AST) -> bool:
     return isinstance(node, ast.Expr) and isinstance(getattr(value, "value", None), str)
 
 
-OF_TREES = (histories_expert, bagged, peers)
+OF_TREES = (histories_expert, bagged, peers.catboost, peers.Named, Side, fitted, catboosts)
 METHODS = {
-    "lstm": Method(lstm, of_network=True),
+    "lstm": Method(lstm, (lstm_sets,), of_network=True),
     "catboost_row": Method(catboost_row, OF_TREES),
     "catboost": Method(catboost, OF_TREES),
     "catboost_change": Method(catboost_change, OF_TREES),
-    "linear": Method(linear, OF_TREES),
-    "gru": Method(gru, (histories_gru,)),
-    "last": Method(last, OF_TREES),
+    "linear": Method(linear, (histories_expert, peers.linear, peers.one_hot, Side, fitted)),
+    "gru": Method(gru, (histories_gru, lstm_sets)),
+    "lifestream": Method(lifestream, (histories_lifestream, lstm_sets)),
+    "last": Method(last, (histories_expert, Side)),
 }

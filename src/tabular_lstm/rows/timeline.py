@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.parameters import NUMBER, Columns
+from tabular_lstm.parameters import CLASSES, NUMBER, Columns
 from tabular_lstm.rows.cells import Problems
 from tabular_lstm.rows.histories import Histories, Sequences
 from tabular_lstm.rows.keys import read_key
@@ -41,8 +41,16 @@ def layout_of(columns: Columns, rows: pd.DataFrame) -> HistoryLayout:
         form=columns.dates.get(of.order),
         gap=f"{of.order}, since the row before",
         number=of.order if is_number else None,
-        label=None if of.known_after is None else f"{columns.label}, earlier",
+        labels=() if of.known_after is None else _label_features(columns),
     )
+
+
+def _label_features(columns: Columns) -> tuple[str, ...]:
+    """Name the features that are an earlier label: of more than two classes one for each."""
+    name = f"{columns.label}, earlier"
+    if columns.task.kind != CLASSES:
+        return (name,)
+    return tuple(f"{name}: {one}" for one in columns.task.classes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +116,7 @@ def read_roles(
     moments, of_time = TimeReader(number_format, form, numbers=not layout.dates).read(times)
     problems = {layout.of: of_customer, layout.order: of_time}
     labels = None
-    if layout.label is not None:
+    if layout.labels:
         label, columns = cells[schema.label], _label_columns(schema)
         is_there = np.flatnonzero(~are_unlabelled(label, columns))
         values, found = label_of(columns).read(label.iloc[is_there], number_format)
@@ -153,7 +161,7 @@ class Timeline:
     def of(cls, roles: Roles, table: np.ndarray) -> Self:
         """Sort rows; those of one customer and one time by their values, not by their order."""
         customer, time = pd.factorize(roles.customers)[0], roles.time
-        # The label is the last feature and counts least: where it is not known, nothing changes.
+        # Labels are the last features and count least: where they are not known, nothing changes.
         order = np.lexsort((*table[:, ::-1].T, time, customer))
         customer, time = customer[order], time[order]
         is_first = np.diff(customer, prepend=-1) != 0
@@ -187,9 +195,15 @@ def derived(roles: Roles, layout: HistoryLayout) -> dict[str, np.ndarray]:
     timeline = Timeline.of(roles, np.empty((len(roles.times), 0)))
     gaps = np.empty(len(timeline.order))
     gaps[timeline.order] = timeline.gaps / roles.unit
-    values = (gaps, roles.time, roles.labels)
-    names = (layout.gap, layout.number, layout.label)
-    return {name: of for name, of in zip(names, values, strict=True) if name and of is not None}
+    features = {layout.gap: gaps}
+    if layout.number is not None:
+        features[layout.number] = roles.time
+    if roles.labels is not None:
+        known, one = ~np.isnan(roles.labels), len(layout.labels) == 1
+        for place, name in enumerate(layout.labels):
+            values = roles.labels if one else np.where(known, roles.labels == place, np.nan)
+            features[name] = values
+    return features
 
 
 def histories(
@@ -220,8 +234,8 @@ def histories(
     if layout.known_after is not None:
         moments = timeline.time - layout.known_after * roles.unit
         known = np.minimum(timeline.not_after(moments)[own], last)
-    label = None if layout.label is None else schema.features.index(layout.label)
-    return Histories(table[timeline.order], first, last, own, known, layout.steps, label)
+    count = len(layout.labels)
+    return Histories(table[timeline.order], first, last, own, known, layout.steps, count)
 
 
 def read_sequences(rows: pd.DataFrame, schema: Schema) -> Sequences:
