@@ -20,8 +20,8 @@ def history_features(sequences: Sequences, schema: Schema) -> np.ndarray:
     """Lay rows out for a plain model: float32 (rows, columns), NaN where there is no value.
 
     A row that is a sequence by itself has its features. A history has those of its own row, with
-    the last known label as the label, if labels are known; those of the row before; of each number
-    the mean over the history; and how many rows the history has.
+    the last label that is known; those of the row before; of each number the mean over the history;
+    and how many rows the history has.
     """
     if isinstance(sequences, np.ndarray):
         return sequences.reshape(len(sequences), -1)[:, : len(schema.features)]
@@ -33,9 +33,10 @@ def history_features(sequences: Sequences, schema: Schema) -> np.ndarray:
         rows, lengths, each = some.dense(), some.lengths[:, None], np.arange(len(some))
         known = are_rows(rows)[..., None] & ~np.isnan(rows)
         own, before = (rows[each, lengths[:, 0] - place] for place in (1, 2))
-        if some.label is not None:
-            last = np.where(known[..., some.label], np.arange(rows.shape[1]), -1).max(1)
-            own[:, some.label] = np.where(last < 0, np.nan, rows[each, last, some.label])
+        if some.labels:
+            last = np.where(known[..., -1], np.arange(rows.shape[1]), -1).max(1)
+            labels = rows[each, last, -some.labels :]
+            own[:, -some.labels :] = np.where(last[:, None] < 0, np.nan, labels)
         known = known[..., numbers]
         sums = np.where(known, rows[..., numbers], 0).sum(1, dtype=np.float64)
         means = np.where(known.any(1), sums / np.maximum(known.sum(1), 1), np.nan)
