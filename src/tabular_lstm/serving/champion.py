@@ -82,10 +82,12 @@ class Champion:
         """Give each row's class, the label's own value, as was decided in training; or the number.
 
         Cells are read as in training: numbers or text, NaN, None and the declared codes where
-        missing; see `tabular_lstm.rows.sequences.lay_out`.
+        missing; see `tabular_lstm.rows.sequences.lay_out`. A champion of histories gives every row
+        a prediction too, by the row and the earlier rows of its customer that are in the frame.
 
         Args:
-            rows: A frame with the columns `schema.columns`, in any order and among others.
+            rows: A frame with the columns `schema.columns`, in any order and among others; of
+                histories with `schema.roles` too.
 
         Raises:
             DataError: A column is missing or there twice, or a value is not a number or outside

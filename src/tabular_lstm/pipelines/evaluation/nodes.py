@@ -14,6 +14,7 @@ from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.drawing import FIGURES, to_svg
 from tabular_lstm.judging.importance import Importance, permutation_importance
 from tabular_lstm.judging.intervals import Rows
+from tabular_lstm.judging.lengths import by_length
 from tabular_lstm.judging.measures import from_columns, to_columns
 from tabular_lstm.judging.metrics import CANDIDATE, IN_UNITS, Baselines
 from tabular_lstm.monitoring.reference import Reference, rows_each
@@ -227,14 +228,18 @@ def assemble_metrics(
     history: dict[str, Any],
     network: Network,
     judged: Judged,
+    train_set: LabelledSet,
+    evaluated_set: EvaluatedSet,
+    evaluation: Evaluation,
 ) -> dict[str, Any]:
     """Put what is known of the run into one JSON document.
 
     Returns:
         `run_id`, counts of the `data`, facts of the `network`; `evaluated_on`, and under its value
         the candidate's metrics with 95 % intervals; under `baselines` the same for each baseline,
-        with the paired difference `network_minus_baseline`. What is measured has five decimals, in
-        the label's unit as many digits, so that another processor gives the same.
+        with the paired difference `network_minus_baseline`; of histories `by_length`. What is
+        measured has five decimals, in the label's unit as many digits, so that another processor
+        gives the same.
     """
     measured = {name: m.model_dump(mode="json") for name, m in judged.metrics.items()}
     candidate_metrics = measured.pop(CANDIDATE)
@@ -246,6 +251,7 @@ def assemble_metrics(
             }
             for metric in judged.measure.sampled
         }
+    of_lengths = by_length(judged, train_set.sequences, evaluated_set.sequences, evaluation)
     return {
         "run_id": run_id,
         "data": data_summary.counts(),
@@ -261,6 +267,7 @@ def assemble_metrics(
         judged.side: _rounded(candidate_metrics)
         | {name: candidate_metrics[name] for name in THRESHOLD & candidate_metrics.keys()},
         "baselines": _rounded(measured),
+        **({"by_length": _rounded(of_lengths.model_dump(mode="json"))} if of_lengths else {}),
     }
 
 
