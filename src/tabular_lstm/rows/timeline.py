@@ -88,7 +88,10 @@ class Roles:
 
     @property
     def time(self) -> np.ndarray:
-        """Give the time as float64 (rows,), of dates in microseconds, which is exact."""
+        """Give the time as float64 (rows,), of dates in microseconds since 1970.
+
+        That is exact for 285 years.
+        """
         times = self.times.to_numpy()
         if has_dates(self.times):
             times = times.astype("datetime64[us]").astype(np.int64)
@@ -122,14 +125,14 @@ def read_roles(
         raise ValueError("expected a schema with a layout of histories")
     cells = by_name(cells, schema.roles)
     refuse_absent(cells, schema.roles)
-    customers, of_customer = read_key(cells[layout.of], number_format, "group")
+    customers, of_customer = read_key(cells[layout.of], number_format, "customer")
     times = cells[layout.order]
     form = None if has_dates(times) else layout.form
     moments, of_time = TimeReader(number_format, form, numbers=not layout.dates).read(times)
     problems = {layout.of: of_customer, layout.order: of_time}
     labels = None
     if layout.labels:
-        label, columns = cells[schema.label], _label_columns(schema)
+        label, columns = cells[schema.label], label_columns(schema)
         is_there = np.flatnonzero(~are_unlabelled(label, columns))
         values, found = label_of(columns).read(label.iloc[is_there], number_format)
         labels = np.full(len(cells), np.nan)
@@ -139,7 +142,7 @@ def read_roles(
     return roles, {name: of_column for name, of_column in problems.items() if of_column}
 
 
-def _label_columns(schema: Schema) -> Columns:
+def label_columns(schema: Schema) -> Columns:
     """Declare the label as it was when a schema was learned."""
     declared = {
         "positive_class": schema.positive_class,
@@ -232,10 +235,10 @@ def histories(
     layout = schema.history
     if layout is None:
         raise ValueError("expected a schema with a layout of histories")
-    table = table.reshape(len(table), -1)
-    table += 0  # one bit pattern for zero: rows that are equal have one order
+    table = table.reshape(len(table), table.shape[-1])
     for name, values in derived(roles, layout).items():
         table[:, schema.features.index(name)] = values
+    table += 0  # one bit pattern for zero: rows that are equal have one order
     timeline = Timeline.of(roles, table)
     own = np.empty(len(table), np.int64)
     own[timeline.order] = np.arange(len(table))
