@@ -235,8 +235,8 @@ def assemble_metrics(
     Returns:
         `run_id`, counts of the `data`, facts of the `network`; `evaluated_on`, and under its value
         the candidate's metrics with 95 % intervals; under `baselines` the same for each baseline,
-        with the paired difference `network_minus_baseline`; of histories `by_length`. Metrics have five
-        decimals, in the label's unit as many digits, so that another processor gives the same.
+        with the paired difference `network_minus_baseline`; of histories `by_length`. Metrics have
+        five decimals, in the label's unit as many digits: the same on another processor.
     """
     measured = {name: m.model_dump(mode="json") for name, m in judged.metrics.items()}
     candidate_metrics = measured.pop(CANDIDATE)
