@@ -149,8 +149,7 @@ class Members:
                     counts = self.of_each[1][among] if len(self.of_each) > 1 else None
                     seen = np.bincount(index[among], counts, end - start)
                 else:
-                    seen = np.bincount(index, histories[among].counts(slot), end - start)
-                    seen[-1] += slot == histories.label  # the label of an own row is missing
+                    seen = np.bincount(index, histories[among].counts, end - start)
                 of_feature = member[start:end]
                 of_feature[seen == 0] = np.average(of_feature, axis=0, weights=seen)
 

@@ -25,6 +25,10 @@ TO_SCORE = """\
 WITHOUT_LABEL = """\
 # They have no header and no label. In a file that holds the label, leave that column out, or list
 # all columns in names, in the file's order."""
+STEPS = "rows of a history at most, its own included"
+KNOWN_AFTER = (
+    "    # known_after: 30 days # from when on a label is known, and a feature of later rows"
+)
 METADATA = "  metadata: {kedro-viz: {layer: 01_raw}}"
 HEADER = ("column", "kind", "missing", "example", "proposed", "why")
 # Widths that a cell of the page is cut to, but for the last.
@@ -76,13 +80,17 @@ def parameters_text(proposal: Proposal) -> str:
     ]
     for role in ("key", "group", "weight"):
         lines += [_entry(f"  {role}", n, choice.why) for n, choice in proposal.named(role).items()]
+    if (history := proposal.history) is not None:
+        of, order = (_entry("", n, proposal.choices[n].why) for n in (history.of, history.order))
+        steps = _entry("    steps", history.steps, STEPS)
+        lines += ["  history:", f"    of{of}", f"    order{order}", steps, KNOWN_AFTER]
     for role in ("ignore", "categorical"):
         named = proposal.named(role)
         lines += [f"  {role}:"] if named else []
         lines += [_commented(f"    - {_value(name)}", choice.why) for name, choice in named.items()]
-    dates = proposal.named("dates")
+    dates = proposal.columns().dates
     lines += ["  dates:"] if dates else []
-    lines += [_entry(f"    {_quoted(n)}", choice.format, choice.why) for n, choice in dates.items()]
+    lines += [_entry(f"    {_quoted(n)}", dates[n], proposal.choices[n].why) for n in dates]
     missing = {name: choice for name, choice in proposal.choices.items() if choice.missing}
     lines += ['  missing: # values that mean "not measured"'] if missing else []
     for name, choice in missing.items():
@@ -111,7 +119,7 @@ def _task_lines(label: Label) -> list[str]:
     return lines
 
 
-def _page_line(label: Label) -> str:
+def _page_line(label: Label, is_history: bool) -> str:
     """Say what is predicted, and how many rows have which label."""
     found = label.proposed
     rows = [counted(count, "row") for count in found.counts]
@@ -120,7 +128,8 @@ def _page_line(label: Label) -> str:
     if len(names) == 2:
         share = found.counts[1] / sum(found.counts)
         said = f"{names[1]} (positive) {rows[1]}, {names[0]} {rows[0]}; {share:.1%} positive"
-    unlabelled = f"; {label.unlabelled} unlabelled, left out" if label.unlabelled else ""
+    left = "history alone" if is_history else "left out"
+    unlabelled = f"; {label.unlabelled} unlabelled, {left}" if label.unlabelled else ""
     return f"Label {shown(label.name)}: {said or f'a number, {found.why}'}{unlabelled}"
 
 
@@ -176,7 +185,7 @@ def page(table: TableProfile, layout: Layout, proposal: Proposal) -> str:
         "",
         *_table(table, proposal),
         "",
-        _page_line(proposal.label),
+        _page_line(proposal.label, proposal.history is not None),
     ]
     if doubts := [*_sentences(proposal), *layout.unsure]:
         lines += ["", "Unsure:", *(f"- {shown(doubt, LONGEST)}" for doubt in doubts)]

@@ -33,12 +33,12 @@ def with_found_group(table: TableProfile, proposal: Proposal, first_rows: pd.Dat
         if not (found := search_group(table, said, first_rows, group)):
             break
         name = found.columns[0]
-        is_within = group is None or _is_within(group, name, first_rows)
-        if found.kind != "column" or not is_within:
+        fits = group is None or is_within(group, name, first_rows)
+        if found.kind != "column" or not fits:
             ways = ways_out(found, said.columns().ignore)
-            return _with_sentence(said, f"{facts_of(found)}. {ways}")
+            return with_sentence(said, f"{facts_of(found)}. {ways}")
         ignored = Choice("ignore", f"rows of one value have one {shown(name)}")
-        without = _with(proposal, dict.fromkeys(inner, ignored))
+        without = with_choices(proposal, dict.fromkeys(inner, ignored))
         proposed = with_group(table, without, found, group)
         if proposed.columns().group != name:
             return with_group(table, said, found)
@@ -85,7 +85,7 @@ def _repeats(table: TableProfile, name: str) -> bool:
     return 1 < column.distinct < column.cells.present and not UNNAMED.fullmatch(name)
 
 
-def _is_within(inner: str, outer: str, rows: pd.DataFrame) -> bool:
+def is_within(inner: str, outer: str, rows: pd.DataFrame) -> bool:
     """Tell whether rows of one inner value have one outer value, but for a few."""
     both = rows[[inner, outer]].drop_duplicates()
     return len(both) <= ALMOST * both[inner].nunique()
@@ -110,27 +110,27 @@ def with_group(
     left = [other for role in FEATURES for other in proposal.named(role) if other != name]
     if found.kind != "column" or not left:
         ways = ways_out(found, proposal.columns().ignore)
-        return _with_sentence(proposal, f"{facts}. {ways}")
+        return with_sentence(proposal, f"{facts}. {ways}")
     column, called = table.column(name), shown(name)
     if column.rows - column.present > FEW_WITHOUT * column.rows:
         sentence = (
             f"{facts}. {column.rows - column.present} rows have no {called}: give each of them a "
             "value of its own, and name the column under group, and nowhere else"
         )
-        return _with_sentence(proposal, sentence)
+        return with_sentence(proposal, sentence)
     # A column that was to be the group for its name is what its cells say.
     guessed = {other: of_kind(table.column(other)) for other in proposal.named("group")}
     before = (proposal.choices | guessed)[name]
     group = Choice("group", f"rows of one value mostly have one label. {numbers_of(found)}")
     sentence = f"group: {facts}: such rows are kept together. {_way_back(before, called, inner)}"
-    proposed = _with_sentence(_with(proposal, guessed | {name: group}), sentence)
+    proposed = with_sentence(with_choices(proposal, guessed | {name: group}), sentence)
     for other in guessed.keys() - {name}:
         for doubt in guessed[other].unsure:
             proposed.unsure.setdefault(doubt, []).append(other)
     return proposed
 
 
-def _with(proposal: Proposal, choices: dict[str, Choice]) -> Proposal:
+def with_choices(proposal: Proposal, choices: dict[str, Choice]) -> Proposal:
     """Choose otherwise for some columns, and forget what was unsure of them."""
     unsure: dict[str, list[str]] = {}
     for doubt, names in proposal.unsure.items():
@@ -140,7 +140,7 @@ def _with(proposal: Proposal, choices: dict[str, Choice]) -> Proposal:
     return replace(proposal, choices=proposal.choices | choices, unsure=unsure)
 
 
-def _with_sentence(proposal: Proposal, sentence: str) -> Proposal:
+def with_sentence(proposal: Proposal, sentence: str) -> Proposal:
     """Say a sentence before all that is unsure."""
     return replace(proposal, unsure={sentence: [], **proposal.unsure})
 

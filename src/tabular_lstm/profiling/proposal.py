@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from tabular_lstm.errors import DataError, counted, no_column, shown
-from tabular_lstm.parameters import Columns
+from tabular_lstm.parameters import Columns, History
 from tabular_lstm.profiling.label_choice import Label, choose_label
 from tabular_lstm.profiling.table_profile import Code, ColumnProfile, TableProfile
 from tabular_lstm.profiling.type_inference import ISO_8601
@@ -59,7 +59,8 @@ class Choice:
     """What is proposed for a column.
 
     Attributes:
-        role: `label`, `key`, `group`, `weight`, `dates`, `categorical`, `number`, or `ignore`.
+        role: `label`, `key`, `group`, `weight`, `dates`, `categorical`, `number`, or `ignore`;
+            `customer` and `order` of histories.
         why: In a few words.
         unsure: What might be otherwise, in sentences.
         missing: Values that mean "not measured", with their counts.
@@ -80,11 +81,13 @@ class Proposal:
     Attributes:
         choices: By the name of the column, in the file's order.
         unsure: What might be otherwise, with the names of the columns of which it is said.
+        history: The block of that name.
     """
 
     label: Label
     choices: dict[str, Choice]
     unsure: dict[str, list[str]]
+    history: History | None = None
 
     def named(self, role: str) -> dict[str, Choice]:
         """Give the columns of a role."""
@@ -98,8 +101,9 @@ class Proposal:
             key=next(iter(self.named("key")), None),
             group=next(iter(self.named("group")), None),
             weight=next(iter(self.named("weight")), None),
+            history=self.history,
             categorical=[*self.named("categorical")],
-            dates={name: choice.format for name, choice in self.named("dates").items()},
+            dates={n: c.format for n, c in self.choices.items() if c.format or c.role == "dates"},
             ignore=[*self.named("ignore")],
             missing={name: [*c.missing] for name, c in self.choices.items() if c.missing},
             bounds={self.label.name: bounds} if (bounds := self.label.proposed.bounds) else {},
@@ -171,7 +175,7 @@ def _key_of(table: TableProfile, label: str) -> str | None:
     return next(iter([*filter(names_an_identifier, fitting), *fitting]), None)
 
 
-def _is_discrete(column: ColumnProfile) -> bool:
+def is_discrete(column: ColumnProfile) -> bool:
     """Tell whether cells are words or whole numbers."""
     return column.kind in {"category", "identifier"} or (column.kind == "number" and column.whole)
 
@@ -185,7 +189,7 @@ def _is_group(column: ColumnProfile) -> bool:
     """Tell whether rows belong together: a column names things, and some have several rows."""
     return (
         names_a_thing(column.name)
-        and _is_discrete(column)
+        and is_discrete(column)
         and not any(" " in text for text in column.cells.texts[:3].to_pylist())
         and GROUPS <= column.distinct < column.rows
         and _largest(column) <= LARGEST_GROUP * column.rows
@@ -198,7 +202,7 @@ def _may_be_group(column: ColumnProfile) -> bool:
     is_even = _largest(column) <= LARGEST_GROUP * column.present
     is_called_so = names_a_thing(column.name) or (may_name_a_thing(column.name) and is_even)
     have_rows = column.distinct >= ASKED and column.present >= 2 * column.distinct
-    return _is_group(column) or (is_called_so and _is_discrete(column) and have_rows)
+    return _is_group(column) or (is_called_so and is_discrete(column) and have_rows)
 
 
 def _is_weight(column: ColumnProfile) -> bool:
@@ -214,7 +218,7 @@ def of_kind(column: ColumnProfile) -> Choice:
     if names_a_weight(column.name) and column.kind not in {"empty", "constant"}:
         why = "a weight by its name, but a second one, or not 0 or more in each row"
         return Choice("ignore", why, (NO_WEIGHT,))
-    if names_an_identifier(column.name) and _is_discrete(column) and column.distinct > FEW:
+    if names_an_identifier(column.name) and is_discrete(column) and column.distinct > FEW:
         choice = Choice("ignore", f"an identifier by its name, of {column.distinct} values")
     elif column.kind in OF_KIND:
         choice = OF_KIND[column.kind](column)

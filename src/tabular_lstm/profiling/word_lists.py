@@ -42,6 +42,10 @@ WORDS = {
             rating rent revenue salary sales score severity species stage strength vote wage
             yield""",
         "date": "date day month time timestamp week year",
+        # What may grow from row to row of one thing.
+        "order": """
+            age date day days decade hour hours minute minutes month months occasion period quarter
+            round session start time timestamp tstart visit visits wave week weeks year years""",
         # Said of a person more often than predicted.
         "trait": "female gender male race sex sexcode",
         "positive": """

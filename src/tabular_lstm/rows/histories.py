@@ -37,8 +37,11 @@ class Histories:
         last: Place behind its last earlier row, int64 (histories,).
         own: Place of the row itself, int64 (histories,).
         known: Place behind the last earlier row whose label is known, int64 (histories,).
+        order: Places of the table's rows among those that it was made of, int64 (rows,).
+        customer: The number of each row's customer, which ascends, int64 (rows,).
         steps: How many rows a history has at most.
-        label: Place of the label among the features; None where labels are no features.
+        labels: How many of the last features are what is known of the label. Default: 0, labels
+            are no features.
     """
 
     table: np.ndarray
@@ -46,8 +49,10 @@ class Histories:
     last: np.ndarray
     own: np.ndarray
     known: np.ndarray
+    order: np.ndarray
+    customer: np.ndarray
     steps: int
-    label: int | None = None
+    labels: int = 0
 
     def __len__(self) -> int:
         return len(self.own)
@@ -78,20 +83,31 @@ class Histories:
         return self.table, self.first, self.last, self.own, self.known
 
     @property
+    def are_last(self) -> np.ndarray:
+        """Tell which of them are the last one of a customer, bool (histories,)."""
+        order = np.argsort(self.own)
+        found = np.empty(len(self), bool)
+        found[order] = np.diff(self.customer[self.own[order]], append=-1) != 0
+        return found
+
+    @property
     def own_rows(self) -> np.ndarray:
         """Give the row itself of each: float32 (histories, 1, features)."""
-        return replace(self, first=self.last).dense()
+        return self.rows(self.own)
 
-    def counts(self, feature: int) -> np.ndarray:
-        """Count how often a feature of each row of the table is read: int64 (rows of the table,).
+    def rows(self, which: Any = slice(None)) -> np.ndarray:
+        """Give rows of the table each by itself, without a label: float32 (rows, 1, features)."""
+        rows = np.array(self.table[which, None])
+        rows[..., rows.shape[-1] - self.labels :] = np.nan
+        return rows
 
-        Of the label only what is known counts.
-        """
-        size, end = len(self.table), self.known if feature == self.label else self.last
-        starts, ends = (np.bincount(places, minlength=size + 1) for places in (self.first, end))
+    @property
+    def counts(self) -> np.ndarray:
+        """Count how often each row of the table is read: int64 (rows of the table,)."""
+        size, both = len(self.table), (self.first, self.last)
+        starts, ends = (np.bincount(places, minlength=size + 1) for places in both)
         earlier = np.cumsum(starts - ends)[:-1]
-        own = 0 if feature == self.label else np.bincount(self.own, minlength=size)
-        return np.asarray(earlier + own)
+        return np.asarray(earlier + np.bincount(self.own, minlength=size))
 
     def dense(self, which: Any = slice(None)) -> np.ndarray:
         """Give histories as an array: float32 (histories, T, features), T the longest one's length.
@@ -103,8 +119,7 @@ class Histories:
         """
         places, unknown = self._places(which)
         rows = self.table[places]
-        if self.label is not None:
-            rows[..., self.label][unknown] = np.nan
+        rows[..., rows.shape[-1] - self.labels :][unknown] = np.nan
         rows[places < 0] = PADDING
         return np.asarray(rows)
 
@@ -117,7 +132,7 @@ class Histories:
         """
         places, unknown = self._places(which)
         # A row whose label is known to some and not to others is there twice.
-        marked = np.where(places < 0, -1, 2 * places + (unknown & (self.label is not None)))
+        marked = np.where(places < 0, -1, 2 * places + (unknown & (self.labels > 0)))
         apart = marked.reshape(-1, marked.shape[-2] * marked.shape[-1])
         found = [np.unique(one, return_inverse=True) for one in apart]
         # The first one is what stands behind the last row of a history.
@@ -126,8 +141,7 @@ class Histories:
         for row, (u, _) in zip(once, found, strict=True):
             row[: len(u)] = u
         rows = self.table[np.maximum(once, 0) // 2][:, 1:]
-        if self.label is not None:
-            rows[..., self.label][once[:, 1:] % 2 == 1] = np.nan
+        rows[..., rows.shape[-1] - self.labels :][once[:, 1:] % 2 == 1] = np.nan
         at = np.stack([at.reshape(-1) for _, at in found]).astype(np.int32) - 1
         apart_by = marked.shape[:-2]
         return Compact(rows.reshape(*apart_by, *rows.shape[1:]), at.reshape(marked.shape))

@@ -48,23 +48,24 @@ class HistoryLayout(Frozen):
         form: Of dates in `order`, the format of their text, None for ISO 8601.
         gap: Name of the feature that is the time since the row before, of dates in days.
         number: Name of the feature that is the order itself, where it is one.
-        label: Name of the feature that is the label, as far as it is known.
+        labels: Names of the features that are the label, as far as it is known: the label, or of
+            more than two classes whether it is each of them. Default: none.
     """
 
     of: str
     order: str
     steps: int
-    known_after: float | None = unless(None)
+    known_after: float | str | None = unless(None)
     dates: bool
     form: str | None = unless(None)
     gap: str
     number: str | None = unless(None)
-    label: str | None = unless(None)
+    labels: tuple[str, ...] = unless(())
 
     @property
     def derived(self) -> list[str]:
         """Name the features that are made of rows and in no column of features."""
-        return [name for name in (self.gap, self.number, self.label) if name is not None]
+        return [name for name in (self.gap, self.number, *self.labels) if name is not None]
 
 
 class Schema(Frozen):
@@ -144,7 +145,7 @@ class Schema(Frozen):
         """The columns that say which rows are a history, and its labels if they are features."""
         if self.history is None:
             return []
-        label = [] if self.history.label is None else [self.label]
+        label = [self.label] if self.history.labels else []
         return [self.history.of, self.history.order, *label]
 
 

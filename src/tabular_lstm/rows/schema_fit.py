@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import DataError, counted
-from tabular_lstm.parameters import CLASSES, Reshaping, Task, Value
+from tabular_lstm.parameters import Reshaping, Task, Value
 from tabular_lstm.rows.cells import read_category
 from tabular_lstm.rows.dates import dates_as_seen, days, is_dates
 from tabular_lstm.rows.labels import of_schema
@@ -86,7 +86,7 @@ def learn_schema(
     rows = by_name(rows)
     columns = rows.columns.tolist()
     codes = {name: list(missing[name]) for name in columns if missing.get(name)}
-    read = [*columns, label] if history and history.label else columns
+    read = [*columns, label] if history and history.labels else columns
     limits = {name: bounds[name] for name in read if bounds and name in bounds}
     formats = {name: dates[name] for name in columns if dates and name in dates}
     categories: dict[str, list[str]] = {}
@@ -117,11 +117,7 @@ def learn_schema(
                 "or leave it out with columns.ignore."
             )
         features.append(name)
-        if history and name == history.label and task.kind == CLASSES:
-            categories[name] = [*map(str, task.classes)]
-            scales.append((0.0, 1.0))
-        else:
-            scales.append(scale(values[~np.isnan(values)]))
+        scales.append(scale(values[~np.isnan(values)]))
     of_dates = {part for date in formats for part in parts_of(date)}
     if taken := of_dates.intersection(columns):
         raise DataError(

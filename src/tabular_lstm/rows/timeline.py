@@ -10,7 +10,9 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.parameters import NUMBER, Columns
+from tabular_lstm.errors import DataError
+from tabular_lstm.parameters import CLASSES, NUMBER, Columns
+from tabular_lstm.parameters.history import delay_of
 from tabular_lstm.rows.cells import Problems
 from tabular_lstm.rows.histories import Histories, Sequences
 from tabular_lstm.rows.keys import read_key
@@ -31,18 +33,31 @@ def layout_of(columns: Columns, rows: pd.DataFrame) -> HistoryLayout:
     of = columns.history
     if of is None:
         raise ValueError("expected columns.history")
-    is_number = not has_dates(rows[of.order]) and columns.time is None
+    dates = has_dates(rows[of.order])
+    if isinstance(of.known_after, str) and not dates:
+        raise DataError(
+            f"columns.history.known_after is {of.known_after!r}, and the times in '{of.order}' are "
+            "numbers: expected a number, in their unit."
+        )
     return HistoryLayout(
         of=of.of,
         order=of.order,
         steps=of.steps,
         known_after=of.known_after,
-        dates=has_dates(rows[of.order]),
+        dates=dates,
         form=columns.dates.get(of.order),
         gap=f"{of.order}, since the row before",
-        number=of.order if is_number else None,
-        label=None if of.known_after is None else f"{columns.label}, earlier",
+        number=None if dates or columns.time else of.order,
+        labels=() if of.known_after is None else _label_features(columns),
     )
+
+
+def _label_features(columns: Columns) -> tuple[str, ...]:
+    """Name the features that are an earlier label: of more than two classes one for each."""
+    name = f"{columns.label}, earlier"
+    if columns.task.kind != CLASSES:
+        return (name,)
+    return tuple(f"{name}: {one}" for one in columns.task.classes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,9 +81,17 @@ class Roles:
         labels = None if layout.known_after is None else rows[label].to_numpy(np.float64)
         return cls(rows[layout.of], rows[layout.order], labels)
 
+    def __getitem__(self, which: np.ndarray) -> Self:
+        """Give the roles of some of the rows, by their places."""
+        labels = None if self.labels is None else self.labels[which]
+        return type(self)(self.customers.iloc[which], self.times.iloc[which], labels)
+
     @property
     def time(self) -> np.ndarray:
-        """Give the time as float64 (rows,), of dates in microseconds, which is exact."""
+        """Give the time as float64 (rows,), of dates in microseconds since 1970.
+
+        That is exact for 285 years.
+        """
         times = self.times.to_numpy()
         if has_dates(self.times):
             times = times.astype("datetime64[us]").astype(np.int64)
@@ -102,14 +125,14 @@ def read_roles(
         raise ValueError("expected a schema with a layout of histories")
     cells = by_name(cells, schema.roles)
     refuse_absent(cells, schema.roles)
-    customers, of_customer = read_key(cells[layout.of], number_format, "group")
+    customers, of_customer = read_key(cells[layout.of], number_format, "customer")
     times = cells[layout.order]
     form = None if has_dates(times) else layout.form
     moments, of_time = TimeReader(number_format, form, numbers=not layout.dates).read(times)
     problems = {layout.of: of_customer, layout.order: of_time}
     labels = None
-    if layout.label is not None:
-        label, columns = cells[schema.label], _label_columns(schema)
+    if layout.labels:
+        label, columns = cells[schema.label], label_columns(schema)
         is_there = np.flatnonzero(~are_unlabelled(label, columns))
         values, found = label_of(columns).read(label.iloc[is_there], number_format)
         labels = np.full(len(cells), np.nan)
@@ -119,7 +142,7 @@ def read_roles(
     return roles, {name: of_column for name, of_column in problems.items() if of_column}
 
 
-def _label_columns(schema: Schema) -> Columns:
+def label_columns(schema: Schema) -> Columns:
     """Declare the label as it was when a schema was learned."""
     declared = {
         "positive_class": schema.positive_class,
@@ -153,7 +176,7 @@ class Timeline:
     def of(cls, roles: Roles, table: np.ndarray) -> Self:
         """Sort rows; those of one customer and one time by their values, not by their order."""
         customer, time = pd.factorize(roles.customers)[0], roles.time
-        # The label is the last feature and counts least: where it is not known, nothing changes.
+        # Labels are the last features and count least: where they are not known, nothing changes.
         order = np.lexsort((*table[:, ::-1].T, time, customer))
         customer, time = customer[order], time[order]
         is_first = np.diff(customer, prepend=-1) != 0
@@ -187,9 +210,15 @@ def derived(roles: Roles, layout: HistoryLayout) -> dict[str, np.ndarray]:
     timeline = Timeline.of(roles, np.empty((len(roles.times), 0)))
     gaps = np.empty(len(timeline.order))
     gaps[timeline.order] = timeline.gaps / roles.unit
-    values = (gaps, roles.time, roles.labels)
-    names = (layout.gap, layout.number, layout.label)
-    return {name: of for name, of in zip(names, values, strict=True) if name and of is not None}
+    features = {layout.gap: gaps}
+    if layout.number is not None:
+        features[layout.number] = roles.time
+    if roles.labels is not None:
+        known, one = ~np.isnan(roles.labels), len(layout.labels) == 1
+        for place, name in enumerate(layout.labels):
+            values = roles.labels if one else np.where(known, roles.labels == place, np.nan)
+            features[name] = values
+    return features
 
 
 def histories(
@@ -206,10 +235,10 @@ def histories(
     layout = schema.history
     if layout is None:
         raise ValueError("expected a schema with a layout of histories")
-    table = table.reshape(len(table), -1)
-    table += 0  # one bit pattern for zero: rows that are equal have one order
+    table = table.reshape(len(table), table.shape[-1])
     for name, values in derived(roles, layout).items():
         table[:, schema.features.index(name)] = values
+    table += 0  # one bit pattern for zero: rows that are equal have one order
     timeline = Timeline.of(roles, table)
     own = np.empty(len(table), np.int64)
     own[timeline.order] = np.arange(len(table))
@@ -218,10 +247,10 @@ def histories(
     first = np.maximum(timeline.start[own], last - layout.steps + 1)
     known = first
     if layout.known_after is not None:
-        moments = timeline.time - layout.known_after * roles.unit
+        moments = timeline.time - delay_of(layout.known_after) * roles.unit
         known = np.minimum(timeline.not_after(moments)[own], last)
-    label = None if layout.label is None else schema.features.index(layout.label)
-    return Histories(table[timeline.order], first, last, own, known, layout.steps, label)
+    order, customer, count = timeline.order, timeline.customer, len(layout.labels)
+    return Histories(table[order], first, last, own, known, order, customer, layout.steps, count)
 
 
 def read_sequences(rows: pd.DataFrame, schema: Schema) -> Sequences:

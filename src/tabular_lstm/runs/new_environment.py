@@ -14,7 +14,7 @@ from tabular_lstm.environments import BASE, refuse_no_name, run_command
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import not_written, replace_all
 from tabular_lstm.profiling.conf_text import catalog_text, page, parameters_text
-from tabular_lstm.profiling.group_search import with_found_group
+from tabular_lstm.profiling.history_search import with_found_rows
 from tabular_lstm.profiling.layout import Layout, layout_of, with_number_format
 from tabular_lstm.profiling.proposal import propose
 from tabular_lstm.profiling.table_profile import CellCounter, DistinctCells, TableProfile
@@ -52,7 +52,7 @@ def new_environment(
     _refuse_name(env, folder, force)
     path = _as_written(file, project)
     layout, table, first_rows = profile_files(file, path)
-    proposal = with_found_group(table, propose(table, **given), first_rows)
+    proposal = with_found_rows(table, propose(table, **given), first_rows)
     to_score = f"data/01_raw/{env}_to_score.csv"
     contents = {
         CATALOG: catalog_text(path, to_score, layout, table, proposal.label.name),
