@@ -81,6 +81,11 @@ class Roles:
         labels = None if layout.known_after is None else rows[label].to_numpy(np.float64)
         return cls(rows[layout.of], rows[layout.order], labels)
 
+    def __getitem__(self, which: np.ndarray) -> Self:
+        """Give the roles of some of the rows, by their places."""
+        labels = None if self.labels is None else self.labels[which]
+        return type(self)(self.customers.iloc[which], self.times.iloc[which], labels)
+
     @property
     def time(self) -> np.ndarray:
         """Give the time as float64 (rows,), of dates in microseconds, which is exact."""
@@ -217,8 +222,8 @@ def histories(
     if layout.known_after is not None:
         moments = timeline.time - delay_of(layout.known_after) * roles.unit
         known = np.minimum(timeline.not_after(moments)[own], last)
-    count = len(layout.labels)
-    return Histories(table[timeline.order], first, last, own, known, layout.steps, count)
+    order, customer, count = timeline.order, timeline.customer, len(layout.labels)
+    return Histories(table[order], first, last, own, known, order, customer, layout.steps, count)
 
 
 def read_sequences(rows: pd.DataFrame, schema: Schema) -> Sequences:
