@@ -135,7 +135,7 @@ def test_of_dates_a_delay_that_is_a_number_is_of_days() -> None:
         COLUMNS.model_copy(
             update={"history": COLUMNS.history.model_copy(update={"known_after": delay})}
         )
-        for delay in (2, "48 hours", 3)
+        for delay in (2.0, "48 hours", 3.0)
     ]
     days, hours, more = (bits(history_of(sets_of(cells, columns), LAST)) for columns in of)
     assert days == hours != more
