@@ -88,7 +88,10 @@ class Roles:
 
     @property
     def time(self) -> np.ndarray:
-        """Give the time as float64 (rows,), of dates in microseconds, which is exact."""
+        """Give the time as float64 (rows,), of dates in microseconds since 1970.
+
+        That is exact for 285 years.
+        """
         times = self.times.to_numpy()
         if has_dates(self.times):
             times = times.astype("datetime64[us]").astype(np.int64)
@@ -112,7 +115,7 @@ def read_roles(
     if layout is None:
         raise ValueError("expected a schema with a layout of histories")
     cells = by_name(cells, schema.roles)
-    customers, of_customer = read_key(cells[layout.of], number_format, "group")
+    customers, of_customer = read_key(cells[layout.of], number_format, "customer")
     form = None if has_dates(cells[layout.order]) else layout.form
     reader = TimeReader(number_format, form, numbers=not layout.dates)
     moments, of_time = reader.read(cells[layout.order])
@@ -208,10 +211,10 @@ def histories(
     layout = schema.history
     if layout is None:
         raise ValueError("expected a schema with a layout of histories")
-    table = table.reshape(len(table), -1)
-    table += 0  # one bit pattern for zero: rows that are equal have one order
+    table = table.reshape(len(table), table.shape[-1])
     for name, values in derived(roles, layout).items():
         table[:, schema.features.index(name)] = values
+    table += 0  # one bit pattern for zero: rows that are equal have one order
     timeline = Timeline.of(roles, table)
     own = np.empty(len(table), np.int64)
     own[timeline.order] = np.arange(len(table))
