@@ -22,7 +22,7 @@ from tabular_lstm.rows.quarantine import Quarantine, set_aside
 from tabular_lstm.rows.raw_rows import RawRows
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.sequences import lay_out
-from tabular_lstm.rows.timeline import Roles, histories, label_columns, read_roles
+from tabular_lstm.rows.timeline import Roles, histories, read_roles
 
 YES, NO = ("1", "yes", "true"), ("0", "no", "false")
 
@@ -165,9 +165,7 @@ class Check:
         label, rows = self.schema.label, np.arange(len(cells))
         named = pd.DataFrame({"customer": roles.customers.to_numpy(), "key": keys.to_numpy()})
         if label in cells:
-            rows = np.argsort(
-                ~are_unlabelled(cells[label], label_columns(self.schema)), kind="stable"
-            )
+            rows = np.argsort(~are_unlabelled(cells[label], self.schema), kind="stable")
         return np.sort(rows[~named.iloc[rows].duplicated(keep="last").to_numpy()])
 
 
