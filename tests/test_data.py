@@ -15,8 +15,8 @@ SHA256 = {
     "rows_to_score.csv": "fefe33f1bf4b9642556789ca0e0641bcb648963986c4ea97431654f849237821",
     "italy_power_demand.csv": "29f86f9c2742e0597c29df24c4704abf98ddec0b08f34552077a95b99bd62993",
     "vehicles.csv": "bff8d840d6817f179d007de3d2afedfba2ddd5f3b2ae92179051ed0fed9ee791",
-    "storms.csv": "a5e6d283042d31f1ee099e24c561b8d3f38d70f0d027d6f6e6ade93126d2c78c",
-    "storms_to_score.csv": "27735686b092d549c72af1bd39e45b8d841f36604786a22f3265637fd91998c5",
+    "storms.csv": "9e22352dd2ab68372096f5ffd6cff306ac9046e27daf9d64ba5cf02413eef1e5",
+    "storms_to_score.csv": "7a86653de6030b6ec7015b8f1d8ca8c9c3f4f8a144704f9b0c82152c50c8c60e",
     "concrete.csv": "ad408ac62be1864b74b2174b1b2b4d3e5e2202bbeca52572047705ac3cbed77c",
 }
 
@@ -92,7 +92,7 @@ def test_concrete_has_a_number_for_each_of_1030_rows() -> None:
     assert (min(strengths), max(strengths)) == (2.33, 82.6)
 
 
-def test_storms_tell_of_each_row_but_the_last_of_a_storm_whether_the_wind_rises() -> None:
+def test_storms_tell_of_each_row_but_the_last_of_a_storm_whether_the_wind_falls() -> None:
     header, rows = read("storms.csv")
     assert header == [
         "storm",
@@ -102,15 +102,15 @@ def test_storms_tell_of_each_row_but_the_last_of_a_storm_whether_the_wind_rises(
         "status",
         "wind",
         "pressure",
-        "stronger",
+        "weaker",
     ]
-    assert len(rows) == 1611
-    assert len({row[0] for row in rows}) == 111
+    assert len(rows) == 1988
+    assert len({row[0] for row in rows}) == 138
     winds = {(row[0], datetime.fromisoformat(row[1])): int(row[5]) for row in rows}
-    for (storm, time), (*_, wind, _, stronger) in zip(winds, rows, strict=True):
+    for (storm, time), (*_, wind, _, weaker) in zip(winds, rows, strict=True):
         later = winds.get((storm, time + timedelta(hours=12)))
-        assert stronger == ("" if later is None else "yes" if later >= int(wind) + 5 else "no")
-    assert sum(row[-1] == "" for row in rows) == 111
+        assert weaker == ("" if later is None else "yes" if later <= int(wind) - 5 else "no")
+    assert sum(row[-1] == "" for row in rows) == 138
 
 
 def test_the_storms_to_score_are_of_the_next_season() -> None:
