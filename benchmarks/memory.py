@@ -85,22 +85,29 @@ class Watch:
 
 
 def measure(rows: int) -> None:
-    """Run once and print what each node took."""
+    """Train once on so many rows."""
     with project_copy() as project:
         declare(project, rows)
-        command = ["-m", "kedro", "run", "--env", "memory", "--pipelines", "retraining"]
-        out = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-        with subprocess.Popen([sys.executable, *command], cwd=project, **out) as process:  # type: ignore[call-overload]
-            watch = Watch(process)
-            log = watch.follow()
-            _, status, used = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
+        retrain(
+            project, f"{rows:,} rows of {FEATURES} features in {FILES} files", "--env", "memory"
+        )
+
+
+def retrain(project: Path, what: str, *arguments: str) -> None:
+    """Run a retraining of these rows, and print what each node took."""
+    command = ["-m", "kedro", "run", "--pipelines", "retraining", *arguments]
+    out = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with subprocess.Popen([sys.executable, *command], cwd=project, **out) as process:  # type: ignore[call-overload]
+        watch = Watch(process)
+        log = watch.follow()
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         sys.exit(f"The run failed: {log[-2000:]}")
     most = max(node["own"] for node in watch.nodes.values())
     took = sum(node["ended"] - node["began"] for node in watch.nodes.values())
     print(
-        f"{rows:,} rows of {FEATURES} features in {FILES} files: {took:.0f} s, "
+        f"{what}: {took:.0f} s, "
         f"{used.ru_utime + used.ru_stime:.0f} s of processor time, {most:.0f} MB own"
     )
     for name, node in watch.nodes.items():

@@ -17,6 +17,8 @@ from tests.helpers.project import ROOT
 PAIR = {"positive_class": 1, "negative_class": 0}
 CLASSES = {"classes": ["a", "b", "c"]}
 NUMBER = {"task": "number"}
+HISTORY = {"of": "a", "order": "at"}
+OF_HISTORY = {"history": HISTORY}
 NO_PAIR = {"positive_class": None, "negative_class": None}
 ROLES = {"label": "y", "positive_class": 1, "negative_class": 0}
 ENVIRONMENTS = sorted(
@@ -77,9 +79,17 @@ def test_costs_that_no_objective_would_use_are_refused_by_their_path() -> None:
         (CLASSES, {"training": costs_of([[0, 1], [1, 0]])}, ("3 rows of 3 costs",)),
         (PAIR, {"training": costs_of([[0, 1], [1, 0]])}, ("false_positive and false_negative",)),
         (PAIR, {"training": {"coverage": 0.8}}, ("training.coverage", "two classes have none")),
+        (PAIR | OF_HISTORY, {"network": {"kind": "tutorial"}}, ("no histories", "kind: ensemble")),
+        (
+            PAIR | OF_HISTORY,
+            {"reshaping": {"features_per_step": 2}},
+            ("reshaping.features_per_step = 2", "one step", "leave it out"),
+        ),
+        (PAIR | OF_HISTORY, {"split": {"kind": "time"}}, ("expected columns.time",)),
+        (PAIR | OF_HISTORY | {"time": "at"}, {}, ("'at': expected split.kind: time, got hash",)),
     ],
 )
-def test_what_does_not_go_with_the_task_is_refused_before_a_run(
+def test_what_does_not_go_with_the_columns_is_refused_before_a_run(
     columns: dict[str, Any], block: dict[str, Any], facts: tuple[str, ...]
 ) -> None:
     with pytest.raises(ParameterValidationError) as refused:
@@ -115,6 +125,17 @@ def test_a_cost_matrix_is_written_in_the_place_of_both_costs() -> None:
         ({"missing": {"age": [math.nan]}}, ("missing.age.0", "finite")),
         ({"missing": {"age": ["?", "-9"]}}, ("'age'", "the text '-9'", "without quotes")),
         ({"label": None}, ("label",)),
+        ({"group": "b", "history": HISTORY}, ("group is 'b'", "history.of is 'a'", "no group")),
+        ({"time": "c", "history": HISTORY}, ("time is 'c'", "history.order is 'at'", "one column")),
+        ({"history": {**HISTORY, "order": "a"}}, ("of, order and predict", "another column")),
+        ({"history": {**HISTORY, "predict": "at"}}, ("of, order and predict", "another column")),
+        ({"history": {**HISTORY, "steps": 0}}, ("history.steps = 0",)),
+        ({"history": {**HISTORY, "steps": 201}}, ("history.steps = 201", "200")),
+        ({"history": {**HISTORY, "known_after": -1}}, ("known_after = -1", "0 or more")),
+        ({"history": {**HISTORY, "known_after": "30 dayz"}}, ("= '30 dayz'", "'30 days'")),
+        ({"history": {**HISTORY, "known_after": "30"}}, ("= '30'", "'30 days'")),
+        ({"history": {**HISTORY, "known_after": "inf days"}}, ("= 'inf days'", "'30 days'")),
+        ({"history": {"of": "a"}}, ("history.order",)),
         ({"dates": {"a": "%d.%m."}}, ("'a'", "'%d.%m.'", "year, month and day", "'%d.%m.%Y'")),
         ({"dates": {"a": "%d.%m.%Y %H:%M %Z"}}, ("'a'", "on any machine")),
     ],
@@ -131,11 +152,14 @@ ANY = {
     **dict.fromkeys(ROLES_OF_A_COLUMN, "a"),
     "missing": {"a": ["?"]},
     "bounds": {"a": [0, 1]},
+    "history": {"of": "b", "order": "a"},
 }
 KINDS = ("categorical", "dates", "bounds")
 TOGETHER = [
     {"features", "missing"},
     {"dates", "time"},
+    {"dates", "history"},
+    {"time", "history"},
     *({n, k} for n in ("features", "missing") for k in KINDS),
 ]
 

@@ -130,7 +130,7 @@ class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
         Raises:
             FileNotFoundError: There is no such file.
             DataError: A `ValueError`: it is no whole `.keras` file, may not be read, or holds
-                another kind of model, or a network of another task.
+                another kind of model, or a network of another task or of histories.
         """
         return cls.from_network(Artifact.read(Path(path)).network)
 
@@ -139,8 +139,13 @@ class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
         """Make a fitted estimator of a trained `LSTMEnsemble`, such as the candidate of a run.
 
         Raises:
-            DataError: It is of another task.
+            DataError: It is of another task, or reads histories.
         """
+        if network.schema.history is not None:
+            raise DataError(
+                f"{cls.__name__} takes each row by itself, and this network reads histories. Score "
+                "with tabular_lstm.load_champion, or --pipelines scoring."
+            )
         if (task := network.schema.task).kind not in cls.kinds:
             expected = " or ".join(cls.kinds)
             raise DataError(f"{cls.__name__}: expected a network of {expected}, got {task.kind}.")

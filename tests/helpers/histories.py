@@ -53,11 +53,12 @@ def raw_of(cells: pd.DataFrame, *names: str) -> dict[str, Any]:
     return {"raw_rows": of_frame(text, names)}
 
 
-def written(moments: pd.Series, dates: bool) -> pd.Series:
+def written(moments: pd.Series, dates: bool, form: str | None = None) -> pd.Series:
     """Write moments, microseconds or numbers, as a column has them."""
     if not dates:
         return moments.map(repr)
-    return pd.Series(START + moments.to_numpy().astype("m8[us]"), moments.index).map(str)
+    times = pd.Series(START + moments.to_numpy().astype("m8[us]"), moments.index)
+    return times.map(str) if form is None else times.dt.strftime(form)
 
 
 def history_of(made: dict[str, Any], row: Any) -> Histories:

@@ -33,7 +33,7 @@ from tabular_lstm.parameters import (
 from tabular_lstm.pipelines.evaluation import nodes
 from tabular_lstm.pipelines.evaluation.nodes import predict_with_baselines
 from tabular_lstm.pipelines.scoring.nodes import score_rows, validate_rows_to_score
-from tabular_lstm.rows import csv_batches, csv_header, raw_rows
+from tabular_lstm.rows import csv_batches, csv_header, customer_batches, raw_rows
 from tabular_lstm.rows.schema import Target
 from tabular_lstm.serving import prediction_parts
 from tabular_lstm.serving.artifact import Artifact
@@ -45,10 +45,13 @@ from tests.helpers.clusters import OTHER, WITHOUT, RealCluster, real_cluster
 from tests.helpers.commands import RETRAINING, here, succeeds
 from tests.helpers.judged import rows_of, schema_of, set_of
 from tests.helpers.logs import run
+from tests.helpers.once import Once
 from tests.helpers.project import QUICK, Project, declare
 from tests.helpers.scorings import SCORING, finished, folder_of, rows_at, write_rows
 from tests.helpers.servers import hanging
 from tests.helpers.trainings import HERE, SCHEMA, half_told, network_of, same, training_of
+from tests.helpers.visits import COLUMNS as OF_VISITS
+from tests.helpers.visits import HISTORY, train_on, visits
 
 ROWS = 3000
 COLUMNS = Columns(label="diabetes", positive_class=1, negative_class=0)
@@ -70,7 +73,13 @@ def harmed(tmp_path: Path) -> Iterator[RealCluster]:
 
 
 def scoring_of(
-    served: Project, engine: Engine, reasons: int = 0, rows: str = "rows.csv", **load_args: Any
+    served: Project,
+    engine: Engine,
+    reasons: int = 0,
+    rows: str = "rows.csv",
+    columns: Columns = COLUMNS,
+    copied: str = "age",
+    **load_args: Any,
 ) -> Predictions:
     """A scoring of rows of the project, which is not yet done."""
     source = RowsToScoreDataset(str(served.path / rows), load_args).load()
@@ -79,8 +88,8 @@ def scoring_of(
     reference = left.references[champion_path(served).parent.name]
     champion = Artifact(champion.content, champion.file, run("a"))
     validation = Validation(max_quarantined_fraction=0.1)
-    scoring = Scoring(reasons=reasons, pass_through=["age"])
-    checked, _ = validate_rows_to_score(source, champion, COLUMNS, validation, scoring)
+    scoring = Scoring(reasons=reasons, pass_through=[copied])
+    checked, _ = validate_rows_to_score(source, champion, columns, validation, scoring)
     champions = Champions(references={run("a"): reference})
     conf = champions, scoring, Monitoring(), CONDITIONS
     predictions, _ = score_rows(checked, champion, *conf, run("s"), engine)
@@ -154,6 +163,36 @@ def test_workers_write_the_same_bytes(
     )
     ages = cells["age"].dropna().astype(str)  # of a line of blanks there is none
     assert scored["age"].tolist() == ages[ages != "old"].tolist()
+
+
+def test_workers_write_the_same_bytes_of_histories(
+    project: Project,
+    once: Once,
+    running: RealCluster,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    once("visited by customers", project, lambda: train_on(project, visits(300)))
+    monkeypatch.setattr(prediction_parts, "ROWS_OF_A_PART", 200)
+    for module in (raw_rows, customer_batches):
+        monkeypatch.setattr(module, "ROWS", 100)
+    (project.path / "rows").mkdir()
+    rows = visits(500, seed=1).astype({"pressure": object})
+    rows.loc[::50, "pressure"] = "?"
+    for name, some in (("1", rows[:900]), ("2", rows[900:])):
+        some.to_csv(project.path / f"rows/{name}.csv", index=False)
+    columns = Columns.model_validate({**OF_VISITS, "history": HISTORY})
+    folder = tmp_path_factory.mktemp("scored")
+    local, remote = (
+        saved(scoring_of(project, engine, 0, "rows", columns, "ward"), folder / name)
+        for name, engine in (("local", HERE), ("remote", running.engine()))
+    )
+    assert local == remote
+    parts = sorted((folder / "local" / run("s")).glob("*.parquet"))
+    assert len(parts) >= 5
+    scored = pd.concat([pd.read_parquet(part) for part in parts])
+    assert scored["customer"].is_unique
+    assert len(scored) >= 480
 
 
 OF_NUMBER: dict[str, Any] = {

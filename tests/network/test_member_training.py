@@ -1,10 +1,12 @@
 """Members train until each stops, in groups wherever there is room, and groups merge."""
 
 import math
+import pickle
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.special import expit
 from sklearn.metrics import log_loss
@@ -22,6 +24,8 @@ from tabular_lstm.network.member_training import (
 )
 from tabular_lstm.network.outputs import outputs_of
 from tabular_lstm.network.plan import Plan, plan_training
+from tabular_lstm.rows.schema import HistoryLayout
+from tabular_lstm.rows.timeline import Roles, histories
 from tests.helpers.trainings import (
     SCHEMA,
     folds_of,
@@ -171,6 +175,27 @@ def test_the_same_groups_give_the_same_bits_in_whatever_order_they_are_done() ->
     training = training_of(groups=3, epochs=2)
     one, history = train(network, *rows, training)
     other, same_history = train(network, *rows, training, workers=backwards)
+    assert same(one.get_weights(), other.get_weights())
+    assert history == same_history
+
+
+def test_groups_of_histories_give_the_same_bits_on_workers_which_get_them_pickled() -> None:
+    def elsewhere(function, shared, parts):  # type: ignore[no-untyped-def]
+        sent = pickle.dumps(shared)
+        assert len(sent) < rows.dense().nbytes  # each row once, and not in each history
+        for place, part in enumerate(parts):
+            yield place, function(pickle.loads(sent), part)
+
+    layout = HistoryLayout(of="who", order="at", steps=20, dates=False, gap="gap")
+    of_steps = {"features": ["a", "gap"], "steps": 1, "mean": [0.0] * 2, "variance": [1.0] * 2}
+    schema = SCHEMA.model_copy(update={**of_steps, "history": layout})
+    rng = np.random.default_rng(0)
+    roles = Roles(pd.Series(rng.integers(0, 9, 400)).astype(str), pd.Series(rng.random(400)))
+    rows = histories(roles, rng.normal(size=(400, 1, 2)).astype(np.float32), schema)
+    labels = (rows.own_rows[:, 0, 0] > 0).astype(np.float32)
+    network, training = network_of(schema=schema, members=4), training_of(groups=2, epochs=2)
+    one, history = train(network, rows, labels, training)
+    other, same_history = train(network, rows, labels, training, workers=elsewhere)
     assert same(one.get_weights(), other.get_weights())
     assert history == same_history
 

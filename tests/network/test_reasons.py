@@ -98,13 +98,14 @@ def test_a_date_is_one_reason_and_all_its_slots_are_missing_together(task: str, 
 
 
 def of_histories(task: str, units: list[int]) -> tuple[Scorer, np.ndarray]:
-    """A number, a date, a name and the time since the row before; and 30 histories of 1 to 3."""
-    layout = HistoryLayout(of="who", order="at", steps=3, dates=True, gap="since")
-    schema = schema_of(features=8, features_per_step=8, names=(6,), task=task)
-    features = ["size", *parts_of("visit"), "f6", "since"]
+    """A number, a date, a name, the gap and a label of two features; 30 histories of 1 to 3."""
+    labels = ("sick, earlier: a", "sick, earlier: b")
+    layout = HistoryLayout(of="who", order="at", steps=3, dates=True, gap="since", labels=labels)
+    schema = schema_of(features=10, features_per_step=10, names=(6,), task=task)
+    features = ["size", *parts_of("visit"), "f6", "since", *labels]
     changed = {"features": features, "dates": {"visit": None}, "history": layout}
     schema = schema.model_copy(update=changed)
-    rows = sequences_of(schema, 90).reshape(30, 3, 8)
+    rows = sequences_of(schema, 90).reshape(30, 3, 10)
     rows[::4, :, 1:6] = rows[1::5, 1, [0]] = rows[3::7, :2, 7] = np.nan
     rows[::3, 1:] = rows[1::3, 2:] = PADDING
     calibration = Calibration(costs=COSTS if task == CLASSES else None)
@@ -116,17 +117,17 @@ def of_histories(task: str, units: list[int]) -> tuple[Scorer, np.ndarray]:
 @pytest.mark.parametrize("units", [[4], [4, 3]])
 def test_of_a_history_a_reason_is_a_feature_of_one_of_its_rows(task: str, units: list[int]) -> None:
     scorer, rows = of_histories(task, units)
-    names, slots = reason_names(scorer.schema), [[0], [1, 2, 3, 4, 5], [6], [7]]
-    assert names[:5] == ["size", "visit", "f6", "since", "size, 1 row before"]
-    assert names[11:] == ["since, 2 rows before"]
+    names, slots = reason_names(scorer.schema), [[0], [1, 2, 3, 4, 5], [6], [7], [8, 9]]
+    assert names[:6] == ["size", "visit", "f6", "since", "sick, earlier", "size, 1 row before"]
+    assert names[14:] == ["sick, earlier, 2 rows before"]
     predicted = score(scorer, rows)
     found = reasons(scorer, rows, predicted, 20)
-    assert found.features.shape == (30, 12)
+    assert found.features.shape == (30, 15)
     own = (rows[..., 0] != PADDING).sum(1) - 1
-    for place in range(12):
-        step = own - place // 4
+    for place in range(15):
+        step = own - place // 5
         which = np.flatnonzero(step >= 0)
-        cells = (which[:, None], step[which, None], slots[place % 4])
+        cells = (which[:, None], step[which, None], slots[place % 5])
         without = rows.copy()
         without[cells] = np.nan
         effects = np.zeros(30)
@@ -145,12 +146,12 @@ def test_a_history_has_the_same_reasons_to_the_bit_whatever_is_beside_it(
     scorer, rows = of_histories(TWO_CLASSES, [4])
     predicted = score(scorer, rows)
     whole = reasons(scorer, rows, predicted, 3)
-    monkeypatch.setattr(explaining, "EFFECTS_AT_ONCE", 12 * 7)
+    monkeypatch.setattr(explaining, "EFFECTS_AT_ONCE", 15 * 7)
     for some in (slice(None, None, -1), slice(11, 12)):
         part = reasons(scorer, rows[some], predicted[some], 3)
         np.testing.assert_array_equal(part.features, whole.features[some])
         np.testing.assert_array_equal(part.effects, whole.effects[some])
-    monkeypatch.setattr(explaining, "CELLS_AT_ONCE", 4)  # two columns, and of three rows one
+    monkeypatch.setattr(explaining, "CELLS_AT_ONCE", 4)  # one or more columns
     few = reasons(scorer, rows, predicted, 3)
     np.testing.assert_array_equal(few.features, whole.features)
     np.testing.assert_allclose(few.effects, whole.effects, atol=WITHIN)

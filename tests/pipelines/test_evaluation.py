@@ -28,8 +28,10 @@ from tabular_lstm.pipelines.evaluation.nodes import (
 )
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.fingerprints import Fingerprints
+from tabular_lstm.rows.histories import Histories
 from tabular_lstm.rows.keys import keys_of, together_of
 from tabular_lstm.rows.labelled_set import EvaluatedSet, LabelledSet
+from tabular_lstm.rows.schema import HistoryLayout
 from tests.helpers import networks
 from tests.helpers.judged import BASELINES, predictions_of, rows_of, schema_of, set_of
 from tests.helpers.outputs import FIGURES, JUDGED
@@ -201,6 +203,8 @@ def metrics_of(judged: Judged | None = None) -> dict[str, Any]:
         HISTORY,
         Network(),
         judged or judged_at(),
+        *[set_of(*rows_of(9))] * 2,
+        EVALUATION,
     )
 
 
@@ -267,6 +271,25 @@ def test_importance_of_many_features_takes_fewer_shuffles_then_fewer_rows(
     judged = Judged(evaluated.labels.to_numpy())
     measured = measure_importance(
         networks.ensemble_of(schema), evaluated, judged, schema, EVALUATION
+    )
+    assert (measured.rows, measured.shuffles) == (rows, shuffles)
+
+
+@pytest.mark.parametrize(
+    ("affordable", "rows", "shuffles"), [(4 * 150 * 2, 60, 2), (4 * 150, 60, 1), (4 * 50, 20, 1)]
+)
+def test_importance_of_longer_histories_takes_fewer_shuffles_then_fewer_rows(
+    affordable: int, rows: int, shuffles: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of the rows of a history is changed: of these sixty histories 150, of four features."""
+    monkeypatch.setattr(fit, "CHANGES", affordable)
+    layout = HistoryLayout(of="who", order="day", steps=9, dates=False, gap="f3")
+    schema = networks.schema_of(4, 4).model_copy(update={"history": layout})
+    own, table = np.arange(60), networks.sequences_of(schema, rows=60)[:, 0]
+    histories = Histories(table, own // 4 * 4, own, own, own, layout.steps)
+    evaluated = EvaluatedSet(histories, pd.Series(own % 2))
+    measured = measure_importance(
+        networks.ensemble_of(schema), evaluated, Judged(own % 2), schema, EVALUATION
     )
     assert (measured.rows, measured.shuffles) == (rows, shuffles)
 

@@ -82,6 +82,28 @@ def test_a_code_tells_the_classes_apart_whatever_its_order() -> None:
     assert possible_leaks(rows.assign(status=codes.astype(float)), columns_of()) == {"status": 1}
 
 
+def test_of_histories_a_leak_is_what_tells_the_label_of_a_row_and_not_whose_it_is() -> None:
+    """Nobody is sick at first, most who are sick once stay so, and some never are."""
+    rng = np.random.default_rng(0)
+    of, visit = np.repeat(np.arange(80), 6), np.tile(np.arange(6), 80)
+    sick = (visit >= rng.integers(1, 9, 80)[of]) ^ ((visit > 0) & (rng.random(480) < 0.05))
+    rows = pd.DataFrame(
+        {
+            "patient": of.astype(str),
+            "visit": visit.astype(float),
+            "born": rng.normal(size=80)[of],
+            "seen": 1.0 + visit,
+            "before": pd.Series(sick.astype(float)).groupby(of).shift(),
+            "code": sick + rng.choice([0.0, 2.0], 480),
+            "sick": sick.astype("int64"),
+        }
+    )
+    history = {"of": "patient", "order": "visit"}
+    columns = Columns.model_validate({**columns_of().model_dump(), "history": history})
+    for declared in (columns, columns.model_copy(update={"time": "visit", "group": None})):
+        assert possible_leaks(rows, declared) == {"code": 1}
+
+
 def test_chance_alone_is_no_leak() -> None:
     """Among many features of few rows, some rank all rows rightly."""
     rng = np.random.default_rng(6)

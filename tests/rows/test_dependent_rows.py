@@ -249,6 +249,10 @@ def test_groups_that_belong_together_are_found_beside_a_declared_group() -> None
     without = rows.drop(columns=["weight", "age"])
     assert found_in(without, ("patient",), group="visit") is None
     assert found_in(rows, group="patient") is None
+    # Of histories the groups are the customers, whatever these share.
+    columns = columns_of(rows, group="visit").model_dump()
+    history = {"history": {"of": "visit", "order": "age"}}
+    assert find_dependent_rows(rows, Columns.model_validate({**columns, **history})) is None
 
 
 def test_groups_that_are_independent_are_left_alone() -> None:

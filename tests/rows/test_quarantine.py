@@ -27,7 +27,8 @@ def test_kinds_are_counted_over_blocks_and_the_commonest_comes_first() -> None:
     kinds = Kinds()
     assert kinds.listed() == []
     kinds.add(PROBLEMS, ROWS.index)
-    kinds.add({"age": dict.fromkeys(range(4), "'?' is not a number")}, ROWS.index, "b.csv")
+    names = {place: f"b.csv:{row}" for place, row in enumerate(ROWS.index)}
+    kinds.add({"age": dict.fromkeys(range(4), "'?' is not a number")}, names)
     assert kinds.counts() == {
         "age: not a number": 6,
         "age: outside [0, 120]": 1,

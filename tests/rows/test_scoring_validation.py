@@ -69,7 +69,7 @@ def test_good_rows_are_laid_out_as_in_training_and_keep_their_numbers(tmp_path: 
     stream = checked(written(tmp_path / "rows.csv", rows))
     batches = list(batches_of(stream))
     assert [batch.count for batch in batches] == [4, 4, 2]
-    assert [batch.rows.tolist() for batch in batches] == [[1, 3, 4], [5, 6, 8], [9, 10]]
+    assert [batch.origin["row"].to_pylist() for batch in batches] == [[1, 3, 4], [5, 6, 8], [9, 10]]
     assert all(batch.expected >= 8 for batch in batches)
     good = rows.drop(index=[1, 6])
     np.testing.assert_array_equal(
@@ -86,8 +86,12 @@ def test_in_a_folder_rows_are_numbered_by_file(tmp_path: Path) -> None:
         written(folder / f"{day}.csv", people(5, bad=(4,)))
     stream = checked(folder)
     batches = list(batches_of(stream))
-    places = [(batch.file, batch.rows.tolist()) for batch in batches]
-    assert places == [(file, rows) for file in ("a.csv", "b.csv") for rows in ([1, 2, 3, 4], [])]
+    assert [(dict(batch.read), batch.origin["row"].to_pylist()) for batch in batches] == [
+        ({file: count}, rows)
+        for file in ("a.csv", "b.csv")
+        for count, rows in ((4, [1, 2, 3, 4]), (1, []))
+    ]
+    assert batches[0].origin["file"].to_pylist() == ["a.csv"] * 4
     aside = pd.concat([batch.aside for batch in batches])
     assert aside[["file", "row"]].to_numpy().tolist() == [["a.csv", 5], ["b.csv", 5]]
     assert "rows a.csv:5, b.csv:5: age: -1 is outside" in stream.quarantine.kinds.listed()[0]

@@ -28,10 +28,17 @@ from tests.helpers.histories import (
 )
 
 TWO = {"positive_class": "1", "negative_class": "0"}
+FORM = "%d.%m.%Y %H:%M:%S.%f"
 THREE = {"classes": ["0", "1", "2"]}
 # Of each way: whether the order is dates, the block, the task, the split, LSTMs, known_after.
 WAYS: dict[str, tuple[bool, dict[str, Any], dict[str, Any], dict[str, Any], tuple[int, ...]]] = {
-    "dates": (True, {"steps": 5, "known_after": "12 hours"}, TWO, {}, (4,)),
+    "dates": (
+        True,
+        {"steps": 5, "known_after": "12 hours"},
+        {**TWO, "dates": {"at": FORM}},
+        {},
+        (4,),
+    ),
     "numbers": (False, {"steps": 20, "known_after": 1.5}, {"task": "number"}, {}, (4, 3)),
     "by time": (True, {"steps": 20, "known_after": "1 day"}, THREE, {"from": "2026-01-07"}, (4,)),
     "no label": (False, {"steps": 3}, TWO, {"from": 6}, (4,)),
@@ -59,7 +66,7 @@ class Way:
         self.columns = Columns.model_validate({**columns, "history": history})
         kind = {"kind": "time"} if split else {"test_fraction": 0.5}
         self.conf = conf_of(self.columns, Split.model_validate({**kind, **split}), units)
-        self.labels = np.array(["0", "1", "2"] if len(task) == 1 else ["0", "1"], object)
+        self.labels = np.array(["0", "1"] if "positive_class" in task else ["0", "1", "2"], object)
         assert self.columns.history is not None
         known_after = self.columns.history.known_after
         self.known_after = np.inf if known_after is None else known_after * UNIT[self.dates]
@@ -67,8 +74,12 @@ class Way:
 
     def run(self, table: pd.DataFrame, **given: Any) -> dict[str, Any]:
         """Go from the table to train set and test set, by the schema of the first one."""
-        cells = table.assign(at=written(table["at"], self.dates))
-        return run(TO_SETS, {**self.conf, **raw_of(cells), **given})
+        return run(TO_SETS, {**self.conf, **self.raw(table), **given})
+
+    def raw(self, table: pd.DataFrame) -> dict[str, Any]:
+        """Write the cells."""
+        form = self.columns.dates.get("at")
+        return raw_of(table.assign(at=written(table["at"], self.dates, form)))
 
 
 @cache
@@ -76,8 +87,7 @@ def trained(name: str) -> tuple[Way, dict[str, Any]]:
     """Train on a table, and give the schema and the candidate."""
     way = Way(name)
     table = table_of(way, np.random.default_rng(0))
-    cells = table.assign(at=written(table["at"], way.dates))
-    made = run(TO_CANDIDATE, {**way.conf, **raw_of(cells)})
+    made = run(TO_CANDIDATE, {**way.conf, **way.raw(table)})
     return way, {name: made[name] for name in ("schema", "candidate@network")}
 
 

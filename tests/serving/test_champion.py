@@ -15,9 +15,9 @@ from tabular_lstm import LSTMClassifier, load_champion
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import sha256
 from tabular_lstm.rows.number_format import NumberFormat
-from tabular_lstm.rows.schema import Schema
+from tabular_lstm.rows.schema import HistoryLayout, Schema
 from tabular_lstm.serving.artifact import Artifact
-from tabular_lstm.serving.champion import Champion, _load_pyfunc
+from tabular_lstm.serving.champion import Champion, MLflowModel, _load_pyfunc
 from tabular_lstm.serving.promotion_log import append
 from tests.helpers.champions import log_of
 from tests.helpers.logs import rejection, run
@@ -135,6 +135,87 @@ def test_a_promotion_changes_nothing_in_a_champion_that_is_loaded(house: House) 
     newer = load_champion(project_of(house))
     assert newer.run_id == run("b")
     assert (newer.predict_proba(ROWS) != before).all()
+
+
+# Histories
+
+LAYOUT = HistoryLayout(
+    of="who",
+    order="at",
+    steps=3,
+    known_after="30 days",
+    dates=True,
+    form="%d.%m.%Y",
+    gap="at, since the row before",
+    labels=("sick, earlier",),
+)
+NAMES = ["f0", "f1", LAYOUT.gap, *LAYOUT.labels]
+# Out of order; who is 7 in two spellings, and has no label of the newest row yet.
+VISITS = pd.DataFrame(
+    {
+        "f1": ["red", "green", "blue", "red", None],
+        "at": ["11.03.2026", "01.02.2026", "01.01.2026", "11.03.2026", "21.02.2026"],
+        "who": ["7", "7.0", "7", "8", "7"],
+        "f0": [0.5, 1.0, np.nan, 2.0, 4.0],
+        "sick": ["", "no", "yes", "", "yes"],
+    }
+)
+
+
+@pytest.fixture
+def with_histories(tmp_path: Path) -> Champion:
+    schema = people(features=NAMES, steps=1, features_per_step=4, history=LAYOUT)
+    House(tmp_path / "data", schema=schema).promote("a", 0)
+    return load_champion(tmp_path)
+
+
+def test_of_histories_each_row_is_predicted_from_its_own_earlier_rows(
+    with_histories: Champion,
+) -> None:
+    # By hand: f0, the place of f1, the days since the row before, and the label 30 days later.
+    none = [np.inf] * 4
+    first, second = [np.nan, 0, np.nan, 1], [1, 1, 31, np.nan]
+    rows = [
+        [[1, 1, 31, 0], [4, np.nan, 20, np.nan], [0.5, 2, 18, np.nan]],
+        [first, second, none],
+        [[*first[:3], np.nan], none, none],
+        [[2, 2, np.nan, np.nan], none, none],
+        [first, second, [4, np.nan, 20, np.nan]],
+    ]
+    expected = with_histories.artifact.score(np.array(rows, np.float32))
+    assert np.ptp(expected) > 1e-3
+    predicted = with_histories.predict_proba(VISITS)[:, 1]
+    np.testing.assert_array_equal(predicted, expected)
+    dates = VISITS.assign(at=pd.to_datetime(VISITS["at"], dayfirst=True))
+    for same in (dates.set_index("who", drop=False), VISITS.astype(object)):
+        np.testing.assert_array_equal(with_histories.predict_proba(same)[:, 1], expected)
+    np.testing.assert_array_equal(
+        with_histories.predict_proba(VISITS[1:3])[:, 1], expected[1:3]
+    )  # nothing of a later row
+    scored = MLflowModel(with_histories).predict(VISITS.set_index("f0", drop=False))
+    np.testing.assert_array_equal(scored["probability"], expected)
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (VISITS.drop(columns="who"), "no column 'who': expected who, at, sick, in any order"),
+        (VISITS.assign(who=["1", "", "1", "NA", "2"]), "Column 'who', rows 2, 4: no group"),
+        (VISITS.assign(at="2026-01-01"), "Column 'at', row.* '2026-01-01' is not a date as %d"),
+        (VISITS.assign(sick="perhaps"), "Column 'sick', row.* 'perhaps' is neither 'yes' nor"),
+        (VISITS.assign(f0="x"), "Column 'f0', row.* 'x' is not a number"),
+    ],
+)
+def test_a_row_whose_history_cannot_be_read_is_refused(
+    with_histories: Champion, rows: pd.DataFrame, said: str
+) -> None:
+    with pytest.raises(DataError, match=said):
+        with_histories.predict(rows)
+
+
+def test_the_estimator_takes_no_histories(with_histories: Champion) -> None:
+    with pytest.raises(DataError, match=r"reads histories\. Score with tabular_lstm.load_champion"):
+        LSTMClassifier.load(with_histories.file)
 
 
 # Where nothing can be loaded

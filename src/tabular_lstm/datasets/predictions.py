@@ -84,7 +84,7 @@ class PredictionsDataset(AbstractDataset[Predictions, pd.DataFrame]):
         except OSError as error:
             raise not_written(error, folder) from error
         try:
-            with contextlib.closing(data.parts()) as parts:
+            with contextlib.closing(data.parts(folder)) as parts:
                 written = _write(folder, parts)
             publish(folder, data.manifest(written))
         except BaseException as error:

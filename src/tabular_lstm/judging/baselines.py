@@ -20,12 +20,13 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from threadpoolctl import threadpool_limits
 
 from tabular_lstm.engine import Workers, one_by_one
+from tabular_lstm.judging.history_features import column_names, history_features
 from tabular_lstm.judging.measures import measure_of
 from tabular_lstm.network.calibration import RATES, choose_threshold, residual_quantiles
 from tabular_lstm.network.plan import MANY_ROWS, draw_by_class, grouped_folds
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Evaluation, Training
 from tabular_lstm.progress import progress
-from tabular_lstm.rows.histories import Sequences, own_rows
+from tabular_lstm.rows.histories import Sequences
 from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.schema import Schema, Target
 
@@ -40,7 +41,7 @@ class Fits:
     """What every fit needs: the train rows, their splits, and the rows to predict.
 
     Attributes:
-        fitted, evaluated: float32 (rows, features).
+        fitted, evaluated: float32 (rows, columns), see `history_features`.
         labels: What the baselines learn: see `_OfTwoClasses.targets`.
         splits: The rows to fit on and the rows held out.
         seed: Of the boosted trees.
@@ -78,10 +79,9 @@ def predict_with_baselines(
     Returns:
         The predictions of each baseline; of two classes the decision threshold of each.
     """
-    used = len(schema.features)
-    # Views: each baseline makes the copies that it needs.
+    # Of rows views: each baseline makes the copies that it needs.
     fitted, evaluated = (
-        own_rows(sequences).reshape(len(sequences), -1)[:, :used]
+        history_features(sequences, schema)
         for sequences in (train_set.sequences, evaluated_sequences)
     )
     labels, weights, of_task = train_set.labels.to_numpy(), train_set.weights, _of(schema)
@@ -170,15 +170,16 @@ def _splits(
 
 def _baselines(schema: Schema, seed: int) -> dict[str, Any]:
     """Make the baselines, unfitted, for rows of numbers and places of categories."""
-    categorical = [name in schema.categories for name in schema.features]
+    columns = column_names(schema)
+    categorical = [name in schema.categories for name in columns]
     encoded = make_column_transformer(
         (OneHotEncoder(handle_unknown="ignore"), np.array(categorical)),
         remainder=make_pipeline(Medians(), StandardScaler(copy=False)),
     )
     # With few values to a bin, most of its time goes into bins: of many features there are fewer.
-    bins = int(np.clip(2**16 // len(schema.features), 32, 255))
+    bins = int(np.clip(2**16 // len(columns), 32, 255))
     # Boosting takes at most as many categories as bins; of more it splits the places.
-    few = [len(schema.categories.get(name, [])) in range(1, bins) for name in schema.features]
+    few = [len(schema.categories.get(name, [])) in range(1, bins) for name in columns]
     simplest, linear, boosted = _of(schema).estimators
     models = (
         simplest(),

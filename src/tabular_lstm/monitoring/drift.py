@@ -151,7 +151,10 @@ def compare(
     }
     each = reference.rows_each if rows_each is None else rows_each
     kept = _in_quarantine(reference, rows, quarantined)
-    compared = [of.divided(each) for of in (*(counts for _, counts, _ in every.values()), kept)]
+    # Of histories each customer has one score.
+    alone = reference.scores if watch.schema.history else ()
+    compared = [of if name in alone else of.divided(each) for name, (_, of, _) in every.items()]
+    compared.append(kept.divided(each))
     threshold = threshold_of(compared, monitoring.false_alarms, smallest)
     shifts = {}
     for (name, (profile, counts, moments)), fewer in zip(every.items(), compared, strict=False):

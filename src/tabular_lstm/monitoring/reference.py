@@ -15,7 +15,6 @@ from tabular_lstm.monitoring.category_cells import (
 )
 from tabular_lstm.monitoring.expected import estimates, sums
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Task
-from tabular_lstm.rows.histories import Sequences, own_rows
 from tabular_lstm.rows.schema import Schema
 
 Watched = Literal["number", "date", "category", "score"]
@@ -71,10 +70,11 @@ class Reference(Frozen):
         candidate_sha256: The hash of the candidate whose reference this is.
         task: What it predicts.
         features: By column, of the rows of both sides: without a key, rows that are alike are all
-            on one side, so that neither side is like new rows.
+            on one side, so that neither side is like new rows. Of histories unlabelled rows count
+            too, as those without a prediction do in a scoring.
         scores: By the name of `scores_of`, of the rows that it was judged on, which it was not
-            trained on.
-        rows, quarantined_rows: Of the file, without unlabelled ones.
+            trained on; of histories of each customer's last one, as in a scoring.
+        rows, quarantined_rows: Of the file, but of histories without unlabelled ones.
         evaluated_rows: How many it was judged on. Default: 0, as in an earlier version's.
         estimated: Their metrics by its predictions alone, see `expected.estimates`. Default: none.
         rows_each: The mean size of a row's group: so many rows count as one. Default: 1, where
@@ -101,20 +101,23 @@ class Reference(Frozen):
     @classmethod
     def of(
         cls,
-        sides: Sequence[Sequences],
+        sides: Sequence[np.ndarray],
         predictions: np.ndarray,
         schema: Schema,
         groups: np.ndarray | None = None,
+        watched: np.ndarray | None = None,
         **facts: object,
     ) -> Self:
         """Count the sequences of both sides, and the predictions of evaluated rows.
 
         Args:
-            sides: The sequences of train rows, which the schema was learned from, then the others.
+            sides: The sequences of train rows, which the schema was learned from, then the others;
+                of histories the rows themselves.
             predictions: Of the evaluated rows.
             schema: Of the candidate.
             groups: Of train rows, a value that is the same within a group. Default: each row is
                 its own.
+            watched: Which of the predictions are counted as scores. Default: all.
             facts: Further attributes.
         """
         features = {}
@@ -127,7 +130,7 @@ class Reference(Frozen):
                 features[name] = profile(kind, values, categories)
             else:
                 features[name] = profile(kind, values)
-        said = scores_of(predictions, schema).items()
+        said = scores_of(predictions if watched is None else predictions[watched], schema).items()
         scores = {name: profile("score", column) for name, column in said}
         estimated = estimates(sums(predictions, schema.task), schema.task)
         counted = {"features": features, "scores": scores, "estimated": estimated}
@@ -150,10 +153,9 @@ def rows_each(groups: Sequence[np.ndarray]) -> float:
     return float((sizes**2).sum() / sizes.sum()) if len(sizes) else 1.0
 
 
-def columns_of(sequences: Sequences, schema: Schema) -> Iterator[tuple[str, np.ndarray]]:
+def columns_of(sequences: np.ndarray, schema: Schema) -> Iterator[tuple[str, np.ndarray]]:
     """Give each column as float32 (rows,), of dates the days."""
-    rows = own_rows(sequences)
-    slots = rows.reshape(len(rows), np.prod(rows.shape[1:]))
+    slots = sequences.reshape(len(sequences), np.prod(sequences.shape[1:]))
     for name, places in schema.slots.items():
         yield name, np.ascontiguousarray(slots[:, places[0]])
 

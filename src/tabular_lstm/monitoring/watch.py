@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from tabular_lstm.monitoring.reference import (
     kinds_of,
     scores_of,
 )
-from tabular_lstm.rows.histories import Sequences
+from tabular_lstm.rows.histories import Histories, Sequences
 from tabular_lstm.rows.schema import Schema
 
 
@@ -85,15 +86,21 @@ class Watch:
         counts = tuple(np.zeros(len(one.counts), np.int64) for one in self.profiles.values())
         return Seen(counts, np.zeros((len(counts), 3)), np.zeros(1))
 
-    def count(self, sequences: Sequences, predictions: np.ndarray) -> Seen:
+    def count(
+        self, sequences: Sequences, predictions: np.ndarray, which: Any = slice(None)
+    ) -> Seen:
         """Count rows that are scored.
 
         Args:
             sequences: float32 (rows, steps, features_per_step), by the champion's schema, or
-                histories, of each of which its own row counts.
+                histories, of which the rows of the table count, and each customer's last score.
             predictions: What the champion says of them.
+            which: Of histories the rows of the table that count. Default: all.
         """
-        scores = scores_of(predictions, self.schema)
+        scored = predictions
+        if isinstance(sequences, Histories):
+            scored, sequences = predictions[sequences.are_last], sequences.rows(which)
+        scores = scores_of(scored, self.schema)
         watched = [(name, scores[name]) for name in self.reference.scores]
         counts, moments = [], []
         for name, column in chain(columns_of(sequences, self.schema), watched):

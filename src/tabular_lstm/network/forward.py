@@ -1,6 +1,6 @@
 """The ensemble's forward pass in NumPy, from slots to mean outputs, a block of rows at a time."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -104,7 +104,7 @@ class Forward:
         def fill(t: int, gates: np.ndarray) -> None:
             np.matmul(state_kernel, state, out=gates)
             for direction, order in enumerate(orders):
-                gates[direction] += read[direction][..., order[t]]
+                gates[direction] += np.take(read[direction], order[t], 2, mode="clip")
 
         states = run(state, len(places), fill)
         for weights in self.recur[1:]:
@@ -129,35 +129,8 @@ class Forward:
         last = [np.where(rank == place, z, 0).sum(2) for place in (1, 2)]
         return np.concatenate([*last, z.sum(2) / np.maximum(rank[:, :, 0], 1)])
 
-    def without_each(self, rows: np.ndarray, cells: Sequence[list[int]]) -> np.ndarray:
-        """One history, (T, F), to outputs (1 + T·c, o): as it is, and without each cell in turn.
-
-        The cells are those of the first step, each of one or more of the F slots, then those of the
-        next one. What the first LSTM reads of the other cells is computed once.
-        """
-        weights, (length, features) = self.recur[0], rows.shape
-        inputs = features * self.dimensions
-        u, kernel = weights.shape[2] // 4, weights[..., :inputs]
-        own = self._embed(rows.T.copy())[:, 0]
-        gone = self._embed(np.full((features, 1), np.nan, np.float32))[:, 0] - own
-        gone = gone.reshape(self.members, features, -1, length)
-        of_slots = kernel.reshape(*kernel.shape[:3], features, -1).swapaxes(2, 3) @ gone
-        # (2, k, 4u, T) and (2, k, 4u, T, c)
-        read = kernel @ own + weights[..., -1:]
-        change = np.stack([of_slots[:, :, slots].sum(2) for slots in cells], -1)
-        state = np.empty((2, self.members, u, 1 + length * len(cells)), self.dtype)
-
-        def fill(t: int, gates: np.ndarray) -> None:
-            np.matmul(weights[..., inputs : inputs + u], state, out=gates)
-            for direction, at in enumerate((t, length - 1 - t)):
-                gates[direction] += read[direction, ..., at, None]
-                changed = slice(1 + at * len(cells), 1 + (at + 1) * len(cells))
-                gates[direction, ..., changed] += change[direction, ..., at, :]
-
-        return self._read(run(state, length, fill), length)
-
-    def _read(self, states: Iterator[np.ndarray], times: int = 1) -> np.ndarray:
-        """The first LSTM's states, of so many times the schema's steps, to outputs (n, o)."""
+    def _read(self, states: Iterator[np.ndarray]) -> np.ndarray:
+        """The first LSTM's states to outputs (n, o)."""
         for weights in self.recur[1:]:
             forward, backward = np.stack([state.copy() for state in states], 2)
             steps = np.concatenate([forward, backward[:, ::-1]], 2)
@@ -166,7 +139,7 @@ class Forward:
         total = state.copy()
         for state in states:
             total += state
-        read = self.last @ state + self.mean_state @ (total / self.dtype.type(times))
+        read = self.last @ state + self.mean_state @ total
         return np.asarray((read.sum((0, 1)) + self.read_out_bias).T)
 
     def changed(self, slots: np.ndarray) -> Callable[[int, np.ndarray], np.ndarray]:

@@ -19,6 +19,7 @@ from tabular_lstm.parameters.hyperparameters import (
     Reshaping,
     Training,
     Validation,
+    fault_of_history,
     fault_of_task,
 )
 from tabular_lstm.parameters.runs import (
@@ -78,6 +79,7 @@ __all__ = [
     "Tuning",
     "Validation",
     "Value",
+    "fault_of_history",
     "fault_of_task",
     "in_utc",
     "values_of",

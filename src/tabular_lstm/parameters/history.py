@@ -1,27 +1,31 @@
 """The block that says which rows are one history: of whom, in which order, how many."""
 
-from typing import Annotated, Any
+from math import inf
+from typing import Annotated, Self
 
-from pydantic import BeforeValidator, Field, StrictInt
+from pydantic import AfterValidator, Field, StrictInt, model_validator
 
 from tabular_lstm.frozen import Number, Parameters
 
 MOST_STEPS = 200
+DAYS = {"day": 1.0, "hour": 1 / 24, "minute": 1 / 1440, "week": 7.0}
 
 
-def _days(value: Any) -> Any:
+def delay_of(time: float | str) -> float:
     """Read `30 days` or `12 hours` as days; a number stays as it is."""
-    if not isinstance(value, str):
-        return value
-    count, _, unit = value.strip().partition(" ")
-    units = {"day": 1.0, "hour": 1 / 24, "minute": 1 / 1440, "week": 7.0}
+    if not isinstance(time, str):
+        return time
+    count, _, unit = time.strip().partition(" ")
+    return float(count) * DAYS[unit.removesuffix("s")]
+
+
+def _checked(time: float | str) -> float | str:
     try:
-        return float(count) * units[unit.removesuffix("s")]
+        if 0 <= delay_of(time) < inf:
+            return time
     except (KeyError, ValueError):
-        raise ValueError(
-            f"expected a time such as '30 days' or '12 hours', or a number in the unit of the "
-            f"order, got {value!r}"
-        ) from None
+        pass
+    raise ValueError("expected '30 days', '12 hours' or the like, or a number of 0 or more")
 
 
 class History(Parameters):
@@ -32,9 +36,10 @@ class History(Parameters):
         order: Column that says when the row is from: dates, or numbers of which a later one is
             larger. Of rows with the same time neither is earlier.
         steps: How many rows a sequence has at most, the row itself included: 1 to 200. Default: 20.
-        known_after: How long after its row a label is known: `30 days`, or a number in the unit of
-            `order`. A label that is known by the time of the row that is predicted is a feature.
-            Default: earlier labels are never features.
+        known_after: How long after its row a label is known: a number in the unit of `order`, of
+            dates in days; or, of dates alone, text such as `30 days` or `12 hours`. A label that is
+            known by the time of the row that is predicted is a feature. Default: earlier labels are
+            never features.
         predict: Column that marks the rows to predict in a scoring: 1, yes or true. Default: the
             last row of each customer.
     """
@@ -42,8 +47,14 @@ class History(Parameters):
     of: str
     order: str
     steps: Annotated[StrictInt, Field(ge=1, le=MOST_STEPS)] = 20
-    known_after: Annotated[Number | None, BeforeValidator(_days), Field(ge=0)] = None
+    known_after: Annotated[Number | str, AfterValidator(_checked)] | None = None
     predict: str | None = None
+
+    @model_validator(mode="after")
+    def _columns_differ(self) -> Self:
+        if self.of == self.order or self.predict in (self.of, self.order):
+            raise ValueError("of, order and predict: expected another column for each")
+        return self
 
     @property
     def columns(self) -> set[str]:

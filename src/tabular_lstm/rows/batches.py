@@ -1,9 +1,10 @@
-"""A batch: rows that follow each other in one file, numbered as that file has them."""
+"""A batch: rows that follow each other in one file, or of some customers, numbered as there."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -35,11 +36,14 @@ class Batch:
     """Rows as they were read.
 
     Attributes:
-        file: The file's name inside the folder; None where one file was given.
+        file: The file's name inside the folder; None where one file was given, or rows are of
+            several.
         first: Number of the batch's first row, from 1 below the file's header.
         table: The rows with the types of the file: text of a CSV.
         path: Of the file, for messages.
         expected: About how many rows there are in all. Default: 0, where nobody needs to know.
+        origin: Of each row its number, `row`, and in a folder its `file`. Default: the rows follow
+            each other.
     """
 
     file: str | None
@@ -47,11 +51,20 @@ class Batch:
     table: pa.Table
     path: str
     expected: int = 0
+    origin: pa.Table | None = None
 
     @property
     def count(self) -> int:
         """Count the rows."""
         return int(self.table.num_rows)
+
+    @property
+    def origins(self) -> pa.Table:
+        """Give the origin of each row, see `Batch`."""
+        if self.origin is not None:
+            return self.origin
+        file = {} if self.file is None else {"file": same(self.file, self.count)}
+        return pa.table(file | {"row": np.arange(self.first, self.first + self.count)})
 
     @property
     def names(self) -> pd.Index:
@@ -89,11 +102,17 @@ class Batch:
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, self.table.schema) as stream:
             stream.write_table(self.table)
-        return _sent, (sink.getvalue(), self.file, self.first, self.path, self.expected)
+        others = self.file, self.first, self.path, self.expected, self.origin
+        return _sent, (sink.getvalue(), *others)
 
 
-def _sent(table: pa.Buffer, file: str | None, first: int, path: str, expected: int) -> Batch:
-    return Batch(file, first, pa.ipc.open_stream(table).read_all(), path, expected)
+def _sent(table: pa.Buffer, file: str | None, first: int, *others: Any) -> Batch:
+    return Batch(file, first, pa.ipc.open_stream(table).read_all(), *others)
+
+
+def same(text: str, count: int) -> pa.DictionaryArray:
+    """Repeat a text, which is kept once."""
+    return pa.DictionaryArray.from_arrays(np.zeros(count, np.int32), pa.array([text]))
 
 
 def in_tables(

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from tabular_lstm.errors import counted
+from tabular_lstm.errors import counted, shown
 from tabular_lstm.frozen import Frozen, Share, unless
 from tabular_lstm.parameters import (
     NUMBER,
@@ -31,7 +31,7 @@ NotNegative = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 COUNTS = {"rows", "train_rows", "test_rows", "quarantined_rows", "superseded_rows", "sha256"}
 # Left out where there are none: decisions keep their hash.
-IF_ANY = {"unlabelled_rows", "weight", "weightless_rows"}
+IF_ANY = {"unlabelled_rows", "weight", "weightless_rows", "histories", "customers", "history_rows"}
 OF_COLUMNS = {"label", *TASKS, "key", "group", "time"}
 # A split that is as if there were no other ones is said as it was before there were.
 BY_HASH_OF_ROWS = {"kind": "hash", "from": None, "group": None, "time": None}
@@ -108,6 +108,9 @@ class DataSummary(FileRows):
         weightless_rows: Valid rows of weight 0, which are on neither side.
         dependent_rows: Rows that belong together and may be on both sides; None where none were
             found.
+        histories: Which rows are a history, in words. Default: each row is by itself.
+        customers, history_rows: Whose histories they are, and the rows that are history alone,
+            without a label or of weight 0.
         lineage: What the rows of both sides were made from. Default: not known, in a decision and
             where an earlier version split the rows.
     """
@@ -132,6 +135,9 @@ class DataSummary(FileRows):
     weight: str | None = unless(None)
     weightless_rows: NotNegative = unless(0)
     dependent_rows: DependentRows | None = unless(None)
+    histories: str | None = unless(None)
+    customers: NotNegative = unless(0)
+    history_rows: NotNegative = unless(0)
     lineage: Lineage | None = unless(None)
 
     @property
@@ -150,6 +156,14 @@ class DataSummary(FileRows):
         if self.boundary is not None:
             return "time"
         return "key" if self.split.get("group") is None else "group"
+
+    @property
+    def said_of_histories(self) -> str:
+        """Say which rows are a history, of how many customers, and how many rows these have."""
+        each = (self.train_rows + self.test_rows + self.history_rows) / max(self.customers, 1)
+        alone = f", {counted(self.history_rows, 'row')} as history alone"
+        mean = f"{counted(self.customers, 'customer')}, {each:.1f} rows each on average"
+        return f"{self.histories}: {mean}{alone if self.history_rows else ''}"
 
     def counts(self) -> dict[str, Any]:
         """Give the numbers of rows and the hash of the file, as in metrics.json."""
@@ -185,6 +199,12 @@ def summarize(
     if columns.key is None and columns.together is None:
         split_by |= {"features": sorted(features), "missing": columns.missing}
     labels = pd.concat([train_rows[columns.label], test_rows[columns.label]])
+    if columns.history is not None:
+        of, order = columns.history.of, columns.history.order
+        customers = pd.concat([rows[of] for rows in (train_rows, test_rows, history_rows)])
+        most = counted(columns.history.steps, "row")
+        found["histories"] = f"{most} at most of each {shown(of)}, by {shown(order)}"
+        found |= {"customers": customers.nunique(), "history_rows": len(history_rows)}
     return DataSummary(
         **source.model_dump(include=COUNTS | {"unlabelled_rows", "of_histories"}),
         train_rows=len(train_rows),

@@ -31,7 +31,8 @@ def possible_leaks(rows: pd.DataFrame, columns: Columns) -> dict[str, float]:
     the labels of the rows next to it in that order, whichever ranks best. Equal values, of
     categories and of numbers, also rank them by the labels of the *other* rows of that value: what
     no two rows share tells nothing. Of a group the first row counts alone, because the others share
-    its label.
+    its label; of a customer with a history one row of each label does, by chance: its first row has
+    no row before.
 
     Where nearly each row but for its copies has a value of its own, copies share it: of equal rows
     one counts.
@@ -41,7 +42,11 @@ def possible_leaks(rows: pd.DataFrame, columns: Columns) -> dict[str, float]:
         the others; of a number R² of its ranks, of those that reach 0.998; the highest first.
         Classes of fewer than ten rows, which chance orders rightly too often, do not count.
     """
-    if columns.group is not None:
+    if columns.history is not None:
+        order = np.random.default_rng(0).permutation(len(rows))
+        repeated = rows[[columns.history.of, columns.label]].iloc[order].duplicated()
+        rows = rows.iloc[np.sort(order[~repeated.to_numpy()])]
+    elif columns.group is not None:
         rows = rows.drop_duplicates(columns.group)
     features = [str(name) for name in rows if name not in columns.not_features]
     leaks = _leaks(rows, features, columns)

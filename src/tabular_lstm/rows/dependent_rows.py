@@ -102,12 +102,12 @@ def find_dependent_rows(
         rows: Valid rows: labels and numbers read. Columns that conf ignores may be among
             them: they can say which rows belong together, and the quick model never sees them.
         columns: The roles of the columns. Rows of a declared group are on one side already: its
-            first row is looked at. With a declared time nothing is looked for.
+            first row is looked at. With a declared time or history nothing is looked for.
         independent: Columns of which conf says that rows of one value are independent. So are rows
             that share more, unless their labels agree clearly further, and several columns that all
             are named.
     """
-    if columns.time is not None or not len(rows):
+    if columns.time is not None or columns.history is not None or not len(rows):
         return None
     all_rows = rows
     if columns.group is not None:

@@ -37,6 +37,8 @@ class Histories:
         last: Place behind its last earlier row, int64 (histories,).
         own: Place of the row itself, int64 (histories,).
         known: Place behind the last earlier row whose label is known, int64 (histories,).
+        order: Places of the table's rows among those that it was made of, int64 (rows,).
+        customer: The number of each row's customer, which ascends, int64 (rows,).
         steps: How many rows a history has at most.
         labels: How many of the last features are what is known of the label. Default: 0, labels
             are no features.
@@ -47,6 +49,8 @@ class Histories:
     last: np.ndarray
     own: np.ndarray
     known: np.ndarray
+    order: np.ndarray
+    customer: np.ndarray
     steps: int
     labels: int = 0
 
@@ -79,9 +83,23 @@ class Histories:
         return self.table, self.first, self.last, self.own, self.known
 
     @property
+    def are_last(self) -> np.ndarray:
+        """Tell which of them are the last one of a customer, bool (histories,)."""
+        order = np.argsort(self.own)
+        found = np.empty(len(self), bool)
+        found[order] = np.diff(self.customer[self.own[order]], append=-1) != 0
+        return found
+
+    @property
     def own_rows(self) -> np.ndarray:
         """Give the row itself of each: float32 (histories, 1, features)."""
-        return replace(self, first=self.last).dense()
+        return self.rows(self.own)
+
+    def rows(self, which: Any = slice(None)) -> np.ndarray:
+        """Give rows of the table each by itself, without a label: float32 (rows, 1, features)."""
+        rows = np.array(self.table[which, None])
+        rows[..., rows.shape[-1] - self.labels :] = np.nan
+        return rows
 
     @property
     def counts(self) -> np.ndarray:

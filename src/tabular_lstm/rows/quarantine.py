@@ -53,9 +53,9 @@ class Kinds:
         self._found: dict[str, _Kind] = {}
 
     def add(
-        self, problems: Mapping[str, Problems], rows: pd.Index, file: str | None = None
+        self, problems: Mapping[str, Problems], rows: pd.Index | Mapping[int, int | str]
     ) -> None:
-        """Count the problems of some rows, by column; of several files, `file` is theirs."""
+        """Count the problems of some rows, by column; `rows` has the row's name of each place."""
         for name, of_column in problems.items():
             named = shown(name, NAME)
             for place, problem in of_column.items():
@@ -64,8 +64,7 @@ class Kinds:
                     found = self._found[kind] = _Kind(f"{named}: {problem}")
                 found.count += 1
                 if len(found.rows) < LISTED:
-                    row = rows[place]
-                    found.rows.append(row if file is None else f"{file}:{row}")
+                    found.rows.append(rows[place])
 
     def counts(self) -> dict[str, int]:
         """Give how many cells have each kind of problem, the commonest first."""

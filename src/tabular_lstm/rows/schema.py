@@ -55,7 +55,7 @@ class HistoryLayout(Frozen):
     of: str
     order: str
     steps: int
-    known_after: float | None = unless(None)
+    known_after: float | str | None = unless(None)
     dates: bool
     form: str | None = unless(None)
     gap: str

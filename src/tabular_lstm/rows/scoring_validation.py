@@ -1,8 +1,10 @@
 """Rows to score, checked: batch by batch those that can be scored, the others to quarantine."""
 
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from pathlib import Path
+from typing import TypeVar, cast
 
 import numpy as np
 import pandas as pd
@@ -10,13 +12,18 @@ import pyarrow as pa
 
 from tabular_lstm.errors import DataError, counted
 from tabular_lstm.rows.batches import Batch
-from tabular_lstm.rows.cells import Problems
+from tabular_lstm.rows.cells import Problems, problems_at, read_category
+from tabular_lstm.rows.customer_batches import whole_customers
+from tabular_lstm.rows.histories import Sequences
 from tabular_lstm.rows.keys import read_key
 from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.quarantine import Quarantine, set_aside
 from tabular_lstm.rows.raw_rows import RawRows
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.sequences import lay_out
+from tabular_lstm.rows.timeline import histories, read_roles
+
+YES, NO = ("1", "yes", "true"), ("0", "no", "false")
 
 Result = TypeVar("Result")
 
@@ -30,29 +37,35 @@ MEND = (
 
 @dataclass(frozen=True)
 class CheckedBatch:
-    """The rows of a batch that can be scored, and what is wrong with the others.
+    """The rows of a batch that get a prediction, and what is wrong with the others.
 
     Attributes:
-        file: Their file inside the folder; None where one file was given.
-        first: Number of the batch's first row, from 1 below the file's header.
-        count: Rows of the batch, the quarantined ones too.
+        read: By file, "" of a lone one, the rows of the batch, all of them.
+        history: How many of these can be used, and get no prediction.
         expected: About how many rows there are in all.
-        rows: int64 (rows,), the numbers of those that can be scored.
-        sequences: float32 (rows, steps, features_per_step).
+        origin: Of the rows that get a prediction, see `Batch`.
+        sequences: float32 (rows, steps, features_per_step), or their histories, whose table has all
+            rows that can be used.
         copied: Their key as text, and the columns that are passed through, with their types.
         problems: By column, what is wrong with which cells, by their place in the batch.
+        names: Of the rows with a problem, by their place, what they are called in messages.
         aside: The rows set aside, see `set_aside`.
     """
 
-    file: str | None
-    first: int
-    count: int
+    read: Counter[str]
+    history: int
     expected: int
-    rows: np.ndarray
-    sequences: np.ndarray
+    origin: pa.Table
+    sequences: Sequences
     copied: dict[str, pa.Array]
     problems: dict[str, Problems]
+    names: dict[int, int | str]
     aside: pd.DataFrame
+
+    @property
+    def count(self) -> int:
+        """Count the rows of the batch, the quarantined ones too."""
+        return self.read.total()
 
 
 @dataclass(frozen=True)
@@ -62,47 +75,93 @@ class Check:
     Attributes:
         schema: The champion's.
         key: The column that identifies a row, if there is one.
-        copied: The types of the columns that are copied, the key first.
+        copied: The types of the columns that are copied.
         number_format: Of numbers that are text. Default: the schema's.
+        predict: The column that marks the rows of histories which get a prediction. Default: each
+            customer's last row does; of several at that time the one whose values are largest, see
+            `Timeline.of`, and of equal ones the last.
     """
 
     schema: Schema
     key: str | None
     copied: dict[str, pa.DataType]
     number_format: NumberFormat | None = None
+    predict: str | None = None
+
+    @property
+    def marks(self) -> NumberFormat:
+        """Say how numbers that are text are written."""
+        return self.number_format or self.schema.marks
+
+    @property
+    def names(self) -> list[str]:
+        """Name the columns that say which row it is: key and customer, if there are any."""
+        of = self.schema.history.of if self.schema.history else None
+        return [name for name in (self.key, of) if name is not None]
 
     def of(self, batch: Batch) -> CheckedBatch:
-        """Check a batch.
+        """Check a batch, of histories one of whole customers.
 
         Raises:
             DataError: See `Batch.cells`.
         """
-        cells = batch.cells
-        sequences, problems = lay_out(cells, self.schema, self.number_format)
+        cells, origin = batch.cells, batch.origins
+        in_folder = "file" in origin.column_names
+        table, problems = lay_out(cells, self.schema, self.number_format)
         copied = {n: batch.table[n].combine_chunks().cast(kind) for n, kind in self.copied.items()}
         if self.key is not None:
-            keys, of_key = read_key(cells[self.key], self.number_format or self.schema.marks)
+            keys, of_key = read_key(cells[self.key], self.marks)
             copied[self.key] = pa.array(keys, pa.string())
             problems = {self.key: of_key, **problems}
-        rows = pd.RangeIndex(batch.first, batch.first + batch.count, name="row")
+        roles, marked = None, None
+        if self.schema.history is not None:
+            roles, of_roles = read_roles(cells, self.schema, self.number_format)
+            copied[self.schema.history.of] = pa.array(roles.customers, pa.string())
+            problems |= of_roles
+        if self.predict is not None:
+            marked, problems[self.predict] = _marks(cells[self.predict], self.marks)
+        rows = pd.Index(origin["row"].to_numpy(), name="row")
         aside, is_left = set_aside(cells.set_axis(rows), problems)
-        if batch.file is not None:
-            aside.insert(0, "file", batch.file, allow_duplicates=True)
-        numbers = rows.to_numpy(np.int64)
-        if len(aside):
-            numbers, sequences = numbers[is_left], sequences[is_left]
-            copied = {name: values.filter(pa.array(is_left)) for name, values in copied.items()}
+        names: list[int | str] = aside["row"].tolist()
+        read = Counter({"": batch.count})
+        if in_folder:
+            files = origin["file"].to_pandas()
+            of_aside = files[~is_left].astype("str")
+            names = [":".join(map(str, both)) for both in zip(of_aside, names, strict=True)]
+            aside.insert(0, "file", of_aside.to_numpy(), allow_duplicates=True)
+            read = Counter(files.value_counts().to_dict())
+        scored, sequences = np.flatnonzero(is_left), cast(Sequences, table)
+        if roles is not None:
+            if self.key is not None and in_folder:
+                # A row is corrected by a later one with its key, as in training.
+                scored = scored[~keys.iloc[scored].duplicated(keep="last")]
+            of_all = histories(roles[scored], table[scored], self.schema)
+            which = of_all.are_last if marked is None else marked[scored]
+            scored, sequences = scored[which], of_all[which]
+        elif len(aside):
+            sequences = table[scored]
+        if len(scored) < batch.count:
+            origin = origin.take(scored)
+            copied = {name: values.take(pa.array(scored)) for name, values in copied.items()}
         return CheckedBatch(
-            file=batch.file,
-            first=batch.first,
-            count=batch.count,
+            read=read,
+            history=int(is_left.sum()) - len(scored),
             expected=batch.expected,
-            rows=numbers,
+            origin=origin,
             sequences=sequences,
             copied=copied,
             problems={name: of_column for name, of_column in problems.items() if of_column},
+            names=dict(zip(np.flatnonzero(~is_left).tolist(), names, strict=True)),
             aside=aside,
         )
+
+
+def _marks(cells: pd.Series, number_format: NumberFormat) -> tuple[np.ndarray, Problems]:
+    """Read which rows get a prediction, bool (rows,), and what is neither yes nor no."""
+    said = read_category(cells, (), number_format).str.lower()
+    odd = said.notna() & ~said.isin([*YES, *NO])
+    fault = "is neither 1, yes or true nor 0, no or false"
+    return said.isin(YES).to_numpy(), problems_at(cells, odd.to_numpy(), fault, quoted=True)
 
 
 @dataclass(frozen=True)
@@ -123,15 +182,18 @@ class CheckedRows:
     without: frozenset[str] = frozenset()
     quarantine: Quarantine = field(default_factory=Quarantine)
 
-    def read(self) -> Iterator[Batch]:
-        """Read the rows as they are.
+    def read(self, folder: Path | None = None) -> Iterator[Batch]:
+        """Read the rows as they are, of histories by customer: see `whole_customers`.
 
         Raises:
-            DataError: See `RawRows.batches`.
+            DataError: See `RawRows.batches` and `whole_customers`.
         """
-        key = self.check.key
-        texts = {*self.check.schema.columns, *([] if key is None else [key])}
-        return self.source.batches(texts, self.without)
+        check, history = self.check, self.check.schema.history
+        texts = {*check.schema.columns, *check.schema.roles, *check.names}
+        batches = self.source.batches(texts, self.without)
+        if history is None:
+            return batches
+        return whole_customers(batches, history.of, check.marks, folder)
 
     def counted(
         self, results: Iterator[Result], batches_of: Callable[[Result], Sequence[CheckedBatch]]
@@ -145,8 +207,7 @@ class CheckedRows:
         try:
             for result in results:
                 for batch in batches_of(result):
-                    rows = pd.RangeIndex(batch.first, batch.first + batch.count)
-                    self.quarantine.kinds.add(batch.problems, rows, batch.file)
+                    self.quarantine.kinds.add(batch.problems, batch.names)
                     self.quarantine.add(batch.aside)
                     count += batch.count
                 yield result

@@ -10,7 +10,9 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
+from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import CLASSES, NUMBER, Columns
+from tabular_lstm.parameters.history import delay_of
 from tabular_lstm.rows.cells import Problems
 from tabular_lstm.rows.histories import Histories, Sequences
 from tabular_lstm.rows.keys import read_key
@@ -31,16 +33,21 @@ def layout_of(columns: Columns, rows: pd.DataFrame) -> HistoryLayout:
     of = columns.history
     if of is None:
         raise ValueError("expected columns.history")
-    is_number = not has_dates(rows[of.order]) and columns.time is None
+    dates = has_dates(rows[of.order])
+    if isinstance(of.known_after, str) and not dates:
+        raise DataError(
+            f"columns.history.known_after is {of.known_after!r}, and the times in '{of.order}' are "
+            "numbers: expected a number, in their unit."
+        )
     return HistoryLayout(
         of=of.of,
         order=of.order,
         steps=of.steps,
         known_after=of.known_after,
-        dates=has_dates(rows[of.order]),
+        dates=dates,
         form=columns.dates.get(of.order),
         gap=f"{of.order}, since the row before",
-        number=of.order if is_number else None,
+        number=None if dates or columns.time else of.order,
         labels=() if of.known_after is None else _label_features(columns),
     )
 
@@ -73,6 +80,11 @@ class Roles:
         """Take them from rows whose cells are read."""
         labels = None if layout.known_after is None else rows[label].to_numpy(np.float64)
         return cls(rows[layout.of], rows[layout.order], labels)
+
+    def __getitem__(self, which: np.ndarray) -> Self:
+        """Give the roles of some of the rows, by their places."""
+        labels = None if self.labels is None else self.labels[which]
+        return type(self)(self.customers.iloc[which], self.times.iloc[which], labels)
 
     @property
     def time(self) -> np.ndarray:
@@ -232,10 +244,10 @@ def histories(
     first = np.maximum(timeline.start[own], last - layout.steps + 1)
     known = first
     if layout.known_after is not None:
-        moments = timeline.time - layout.known_after * roles.unit
+        moments = timeline.time - delay_of(layout.known_after) * roles.unit
         known = np.minimum(timeline.not_after(moments)[own], last)
-    count = len(layout.labels)
-    return Histories(table[timeline.order], first, last, own, known, layout.steps, count)
+    order, customer, count = timeline.order, timeline.customer, len(layout.labels)
+    return Histories(table[order], first, last, own, known, order, customer, layout.steps, count)
 
 
 def read_sequences(rows: pd.DataFrame, schema: Schema) -> Sequences:

@@ -135,13 +135,13 @@ def _read(
 def _feature_names(raw_rows: pd.DataFrame, columns: Columns, file: str) -> list[str]:
     """Name the feature columns, in their order."""
     roles = [name for role in ROLES if (name := getattr(columns, role)) is not None]
-    if columns.history is not None:
-        named = {columns.history.of, columns.history.order, columns.history.predict}
-        # What marks rows to predict need not be among rows to train on.
-        roles += sorted(named & {*raw_rows.columns} | {columns.history.of, columns.history.order})
-    left_out = {*roles, *columns.ignore}
+    history = columns.history
+    # What marks rows to predict need not be among rows to train on.
+    of_history = [history.of, history.order] if history else []
+    left_out = {*roles, *columns.ignore, *(history.columns if history else ())}
     features = columns.features or [name for name in raw_rows.columns if name not in left_out]
-    declared = [(name, "columns") for name in (*roles, *features)]
+    declared = [(name, "columns.history") for name in of_history]
+    declared += [(name, "columns") for name in (*roles, *features)]
     declared += [(name, "columns.ignore") for name in columns.ignore]
     declared += [(n, f"columns.{block}") for block in DESCRIBED for n in getattr(columns, block)]
     for name, where in declared:

@@ -13,7 +13,16 @@ from kedro.validation import ParameterValidationError
 
 from tabular_lstm.environments import output_folder
 from tabular_lstm.errors import DataError, counted, unknown_name
-from tabular_lstm.parameters import BLOCKS, Columns, Network, Split, Training, fault_of_task
+from tabular_lstm.parameters import (
+    BLOCKS,
+    Columns,
+    Network,
+    Reshaping,
+    Split,
+    Training,
+    fault_of_history,
+    fault_of_task,
+)
 from tabular_lstm.rows.train_test_split import fault_of_split
 from tabular_lstm.runs.partial_runs import GIVEN, read_by
 from tabular_lstm.serving.champion_history import Champions
@@ -83,7 +92,12 @@ def check_parameters(parameters: dict[str, Any], runtime: Collection[str] = ()) 
             cast("Network", blocks["network"]),
             cast("Training", blocks["training"]),
         )
-        wrong = fault_of_split(columns, cast("Split", blocks["split"])), fault_of_task(*of_task)
+        wrong = (
+            fault_of_split(columns, cast("Split", blocks["split"])),
+            fault_of_task(*of_task),
+            columns.history
+            and fault_of_history(of_task[1], cast("Reshaping", blocks["reshaping"])),
+        )
         faults += [f"Parameter {fault}" for fault in wrong if fault]
     if faults:
         raise ParameterValidationError("\n".join(faults))

@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 VERSIONED = ("quarantined_rows_to_score", "scoring_summary", "scoring_drift", "scoring_figures")
 # What predictions follow from; what else conf says of columns is in the champion's schema.
 USED = {
-    "columns": {"key"},
+    "columns": {"key", "history"},
     "validation": {"max_quarantined_fraction"},
     "scoring": {"pass_through", "reasons"},
 }

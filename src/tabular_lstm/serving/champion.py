@@ -82,10 +82,12 @@ class Champion:
         """Give each row's class, the label's own value, as was decided in training; or the number.
 
         Cells are read as in training: numbers or text, NaN, None and the declared codes where
-        missing; see `tabular_lstm.rows.sequences.lay_out`.
+        missing; see `tabular_lstm.rows.sequences.lay_out`. A champion of histories gives every row
+        a prediction too, by the row and the earlier rows of its customer that are in the frame.
 
         Args:
-            rows: A frame with the columns `schema.columns`, in any order and among others.
+            rows: A frame with the columns `schema.columns`, in any order and among others; of
+                histories with `schema.roles` too.
 
         Raises:
             DataError: A column is missing or there twice, or a value is not a number or outside
@@ -154,7 +156,7 @@ def _load_pyfunc(path: str) -> MLflowModel:
 
 
 def declared_task(of: Schema | Columns) -> dict[str, str]:
-    """Say by the names of conf what a schema or conf has as label and task, each as it is shown."""
+    """Say by the names of conf what is predicted of which histories, each as it is shown."""
     classes = None if of.classes is None else [*of.classes]
     declared = {
         "label": of.label,
@@ -162,12 +164,16 @@ def declared_task(of: Schema | Columns) -> dict[str, str]:
         "negative_class": of.negative_class,
         "classes": classes,
         "task": NUMBER if of.task.kind == NUMBER else None,
+        # Not `steps`: of however many earlier rows, it is the same prediction.
+        **{f"history.{n}": getattr(of.history, n, None) for n in ("of", "order", "known_after")},
     }
     return {name: "not set" if value is None else repr(value) for name, value in declared.items()}
 
 
 def refuse_other_task(artifact: Artifact, columns: Columns, run_command: str = "") -> None:
     """Stop where a champion gives something else than conf names: another class, or a number.
+
+    So it does where its histories are of other rows.
 
     With `run_command`, a new champion would help too.
 

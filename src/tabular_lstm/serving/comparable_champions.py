@@ -19,9 +19,10 @@ from tabular_lstm.monitoring.watch import Seen, Watch
 from tabular_lstm.network.keras_file import NoNetworkError
 from tabular_lstm.parameters import Columns, Promotion, Task
 from tabular_lstm.rows.fingerprints import Fingerprints, of_sequences
+from tabular_lstm.rows.histories import Sequences
 from tabular_lstm.rows.keys import keys_of, together_of
 from tabular_lstm.rows.labelled_set import LabelledSet
-from tabular_lstm.rows.schema import Schema
+from tabular_lstm.rows.schema import HistoryLayout, Schema
 from tabular_lstm.rows.weights import weights_note
 from tabular_lstm.serving.answers import answers_of
 from tabular_lstm.serving.artifact import Artifact
@@ -206,14 +207,37 @@ def score(
         trained_on |= groups.isin(groups[trained_on]).to_numpy()
     predictions, rule = artifact.score(sequences), answers_of(artifact.scorer).rule
     new = ~trained_on
-    seen = watch.count(sequences[new], predictions[new]) if watch else None
+    which = _new_rows(sequences, new, len(history_rows))
+    seen = watch.count(sequences[new], predictions[new], which) if watch else None
     return Scored(predictions, rule, trained_on, watch, seen)
+
+
+def _new_rows(sequences: Sequences, new: np.ndarray, unlabelled: int) -> Any:
+    """Tell which rows of a table of histories are new: unlabelled ones as their customers' are.
+
+    Args:
+        sequences: Of the test rows; if they are histories, the last rows of the table are those
+            without a label.
+        new: Which of them are.
+        unlabelled: How many these last rows are.
+    """
+    if isinstance(sequences, np.ndarray):
+        return slice(None)
+    own, customer = sequences.own[new], sequences.customer
+    which = np.isin(customer, customer[own]) & (sequences.order >= len(customer) - unlabelled)
+    which[own] = True
+    return which
 
 
 def refuse_other_reading(its: Schema, schema: Schema) -> None:
     """Stop where a champion's labels or columns are others for the candidate, or read otherwise."""
     before, today = (
-        {**declared_task(of), "the number format": repr(of.marks)} for of in (its, schema)
+        {
+            **declared_task(of),
+            "the number format": repr(of.marks),
+            "the time of histories": _times(of.history),
+        }
+        for of in (its, schema)
     )
     for what, said in before.items():
         if said != today[what]:
@@ -223,6 +247,12 @@ def refuse_other_reading(its: Schema, schema: Schema) -> None:
     for name in its.columns:
         if (was := _reading(its, name)) != (now := _reading(schema, name)):
             raise NotComparedError(f"column '{name}' was read as {was} for it, and now as {now}")
+
+
+def _times(history: HistoryLayout | None) -> str:
+    return (
+        f"dates of format {history.form or 'ISO 8601'}" if history and history.dates else "a number"
+    )
 
 
 def _reading(schema: Schema, name: str) -> str:

@@ -59,7 +59,8 @@ def data_drift(
     history = data_summary.unlabelled_rows if data_summary.of_histories else 0
     share = data_summary.quarantined_rows / (data_summary.valid_rows + history)
     quarantined = round(share * int(scored.seen.counts[0].sum()))
-    each = rows_each([] if groups is None else [groups[new]])
+    alike = data_summary.of_histories  # as in the reference: not all rows that count are here
+    each = None if alike else rows_each([] if groups is None else [groups[new]])
     drift = compare(scored.watch, scored.seen, run_id, champion, monitoring, quarantined, each)
     read = {
         "rows": data_summary.labelled_rows,

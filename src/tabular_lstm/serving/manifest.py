@@ -74,7 +74,7 @@ def part_name(place: int) -> str:
 
 
 class Manifest(AsGiven):
-    """A finished scoring; rows = scored rows + quarantined rows.
+    """A finished scoring; rows = scored rows + history rows + quarantined rows.
 
     Attributes:
         scored_at: When the run began, UTC.
@@ -83,6 +83,8 @@ class Manifest(AsGiven):
             earlier version's, as is `negative_class`.
         classes: Of more classes, the label's values; each has its column `probability_<class>`.
         coverage: Of a number, the declared rate of the intervals from `lower` to `upper`.
+        history_rows: Of histories the rows that are history alone, or that a later row with their
+            key replaces.
         inputs: The files that were read.
         parts: The files of predictions, in the order of their rows.
         parameters: See `Conditions`, as is `code_sha256`.
@@ -98,6 +100,7 @@ class Manifest(AsGiven):
     coverage: float | None = None
     rows: NotNegative
     scored_rows: NotNegative
+    history_rows: NotNegative = 0
     quarantined_rows: NotNegative
     inputs: tuple[FileOfRows, ...]
     parts: tuple[FileOfRows, ...]
@@ -114,11 +117,11 @@ class Manifest(AsGiven):
 
     @model_validator(mode="after")
     def _no_row_is_lost_or_doubled(self) -> Self:
-        both, rows = self.scored_rows + self.quarantined_rows, self.rows
+        known = self.scored_rows + self.history_rows + self.quarantined_rows
         read, written = (sum(file.rows for file in files) for files in (self.inputs, self.parts))
         for what, sums, of, expected in (
-            ("scored_rows + quarantined_rows", both, "rows", rows),
-            ("the rows of inputs", read, "rows", rows),
+            ("scored_rows + history_rows + quarantined_rows", known, "rows", self.rows),
+            ("the rows of inputs", read, "rows", self.rows),
             ("the rows of parts", written, "scored_rows", self.scored_rows),
         ):
             if sums != expected:

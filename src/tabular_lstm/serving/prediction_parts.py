@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from tabular_lstm.engine import Workers
@@ -125,16 +126,19 @@ class Predictions:
         """Give the id of the run that scores."""
         return self.scoring.run_id
 
-    def parts(self) -> Generator[ScoredPart]:
+    def parts(self, folder: Path | None = None) -> Generator[ScoredPart]:
         """Score the rows, once, and give the parts in the order of the rows.
+
+        Of histories it is that of `whole_customers`, which keeps rows in the folder meanwhile.
 
         Raises:
             DataError: See `scored_parts` and `CheckedRows.counted`.
         """
         with contextlib.ExitStack() as until:
             # Closed here, not when the process ends, where threads can do nothing any more.
+            batches = self.checked.read(folder)
             scored = until.enter_context(
-                contextlib.closing(scored_parts(self.scoring, self.checked.read(), self.workers))
+                contextlib.closing(scored_parts(self.scoring, batches, self.workers))
             )
             parts = until.enter_context(
                 contextlib.closing(
@@ -173,6 +177,7 @@ class Predictions:
             **self.scoring.answers.of_manifest(),
             rows=rows.total(),
             scored_rows=self.tally.scored_rows,
+            **self.tally.history,
             quarantined_rows=self.checked.quarantine.rows,
             inputs=tuple(inputs),
             parts=tuple(parts),

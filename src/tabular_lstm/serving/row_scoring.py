@@ -15,7 +15,8 @@ from tabular_lstm.errors import row_list
 from tabular_lstm.monitoring.watch import Seen, Watch
 from tabular_lstm.network.reasons import reason_names, reasons
 from tabular_lstm.network.score import are_many, score
-from tabular_lstm.rows.histories import Sequences
+from tabular_lstm.rows.batches import same
+from tabular_lstm.rows.histories import Histories, Sequences
 from tabular_lstm.rows.scoring_validation import Check, CheckedBatch
 from tabular_lstm.rows.sequences import count_unknown
 from tabular_lstm.serving.answers import Answers, Counts, answers_of, have_none
@@ -95,18 +96,17 @@ class ScoringTask:
         return ScoredPart(file.getvalue(), total, tuple(scored))
 
     def _score(self, batch: CheckedBatch) -> tuple[ScoredBatch, pa.RecordBatch]:
-        count, scorer = len(batch.rows), self.champion.scorer
+        count, scorer = batch.origin.num_rows, self.champion.scorer
         # By the rows of the whole stream, so that equal rows have the same bits in whatever batch.
         many = are_many(scorer, batch.expected)
         answers = self.answers
         predictions = score(scorer, batch.sequences, many) if count else answers.nothing
         self._refuse_none(batch, predictions)
         copied = dict(batch.copied)
-        key = {name: copied.pop(name) for name in (self.check.key,) if name is not None}
+        names = {name: copied.pop(name) for name in self.check.names}
         columns: dict[str, pa.Array] = {
-            **({} if batch.file is None else {"file": same(batch.file, count)}),
-            "row": pa.array(batch.rows),
-            **key,
+            **{n: batch.origin[n].combine_chunks() for n in batch.origin.column_names},
+            **names,
             **answers.arrow(predictions),
             **copied,
             **self._reasons(batch.sequences, predictions, many),
@@ -115,19 +115,22 @@ class ScoringTask:
             "run_id": same(self.run_id, count),
             "scored_at": pa.repeat(pa.scalar(self.scored_at, pa.timestamp("ms", "UTC")), count),
         }
+        rows = batch.sequences  # of histories all rows of the batch
+        rows = rows.rows() if isinstance(rows, Histories) else rows
+        nothing = {"origin": batch.origin.schema.empty_table(), "sequences": rows[:0].copy()}
         scored = ScoredBatch(
-            replace(batch, rows=batch.rows[:0], sequences=batch.sequences[:0], copied={}),
+            replace(batch, **nothing, copied={}),
             answers.count(predictions),
-            count_unknown(batch.sequences, self.check.schema),
+            count_unknown(rows, self.check.schema),
             self.watch.count(batch.sequences, predictions) if self.watch else None,
         )
         return scored, pa.RecordBatch.from_pydict(columns)
 
     def _refuse_none(self, batch: CheckedBatch, predictions: np.ndarray) -> None:
         if (none := have_none(predictions)).any():
-            rows = row_list(batch.rows[none].tolist())
-            where = f"{rows} of {batch.file}" if batch.file else rows
-            raise self.champion.no_prediction(where, "Restore another one: --pipelines rollback")
+            of = [":".join(map(str, row.values())) for row in batch.origin.filter(none).to_pylist()]
+            way = "Restore another one: --pipelines rollback"
+            raise self.champion.no_prediction(row_list(of), way)
 
     def _reasons(
         self, sequences: Sequences, predictions: np.ndarray, many: bool
@@ -143,8 +146,3 @@ class ScoringTask:
             columns[f"{REASON}{place + 1}"] = pa.DictionaryArray.from_arrays(which, names)
             columns[f"{EFFECT}{place + 1}"] = pa.array(found.effects[:, place], mask=none)
         return columns
-
-
-def same(text: str, count: int) -> pa.DictionaryArray:
-    """Repeat a text, which is kept once."""
-    return pa.DictionaryArray.from_arrays(np.zeros(count, np.int32), pa.array([text]))

@@ -41,6 +41,7 @@ class ScoringSummary(AsGiven):
     coverage: float | None = None
     rows: int
     scored_rows: int
+    history_rows: int = 0
     quarantined_rows: int
     decisions: dict[str, int] = {}
     decision_threshold: float | None = None
@@ -53,10 +54,11 @@ class ScoringSummary(AsGiven):
 
     def sentence(self) -> str:
         """Say what was scored, and by whom."""
+        history = f"{self.history_rows} are history, " if self.history_rows else ""
         return (
             f"Scored {self.scored_rows} of {counted(self.rows, 'row')} with the champion of run "
             f"{self.champion.run_id}{ANSWERS[self.task].outcome(self)}; "
-            f"{self.quarantined_rows} in quarantine."
+            f"{history}{self.quarantined_rows} in quarantine."
         )
 
 
@@ -65,11 +67,14 @@ class Tally:
 
     Attributes:
         rows_by_file: Rows that were read, by file; "" is a lone one.
+        history: Of histories `history_rows`, see `Manifest`.
         monitoring: When the rows are called other than the champion's, and what follows.
     """
 
     def __init__(self, checked: CheckedRows, scoring: ScoringTask, monitoring: Monitoring) -> None:
         self.rows_by_file: Counter[str] = Counter()
+        # Of histories how many rows are history alone.
+        self.history = {"history_rows": 0} if scoring.check.schema.history else {}
         self.monitoring = monitoring
         self._checked, self._scoring, self._answers = checked, scoring, scoring.answers
         self._counts = self._answers.count(self._answers.nothing)
@@ -83,7 +88,9 @@ class Tally:
 
     def add(self, batch: ScoredBatch) -> None:
         """Count a batch."""
-        self.rows_by_file[batch.checked.file or ""] += batch.checked.count
+        self.rows_by_file += batch.checked.read
+        for name in self.history:
+            self.history[name] += batch.checked.history
         self._counts += batch.counts
         self._unknown.update(batch.unknown)
         if self._seen is not None and batch.seen is not None:
@@ -118,6 +125,7 @@ class Tally:
             rows=self.rows_by_file.total(),
             scored_rows=self.scored_rows,
             quarantined_rows=quarantine.rows,
+            **self.history,
             **self._answers.of_summary(self._counts),
             quarantined_by_reason=quarantine.kinds.counts(),
             unknown_categories={name: rows for name, rows in self._unknown.items() if rows},

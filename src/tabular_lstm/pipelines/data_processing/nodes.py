@@ -163,6 +163,8 @@ def split_rows(
             pd.concat([train, test]) if weightless else rows, columns, split.independent
         ),
     )
+    if summary.histories is not None:
+        logger.info("Histories: %s", summary.said_of_histories)
     if summary.repeated_test_rows:
         by = summary.told_apart_by
         logger.warning(REPEATED, source.file, summary.repeated_test_rows, len(test), by, by, by)

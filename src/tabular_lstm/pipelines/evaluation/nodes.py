@@ -14,6 +14,7 @@ from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.drawing import FIGURES, to_svg
 from tabular_lstm.judging.importance import Importance, permutation_importance
 from tabular_lstm.judging.intervals import Rows
+from tabular_lstm.judging.lengths import by_length
 from tabular_lstm.judging.measures import from_columns, to_columns
 from tabular_lstm.judging.metrics import CANDIDATE, IN_UNITS, Baselines
 from tabular_lstm.monitoring.reference import Reference, rows_each
@@ -156,21 +157,30 @@ def keep_reference(
     candidate_artifact: Any,
     train_set: LabelledSet,
     test_set: LabelledSet,
+    evaluated_set: Any,
     candidate_predictions: pd.DataFrame,
     schema: Schema,
     data_summary: DataSummary,
 ) -> Reference:
     """Count how the rows of both sides and the scores spread, for later rows to compare with."""
-    sides = train_set, test_set
+    sides: Any = [train_set.sequences, test_set.sequences]
+    groups = [side.groups for side in (train_set, test_set) if side.groups is not None]
+    watched = None
+    if schema.history is not None:
+        every, evaluated = sides[1], evaluated_set.sequences
+        # The table of the test set has all rows, those of the train set last.
+        sides = np.split(every.rows(np.argsort(every.order)), [-len(train_set.labels)])[::-1]
+        groups, watched = [every.customer], evaluated.are_last
     return Reference.of(
-        [side.sequences for side in sides],
+        sides,
         from_columns(candidate_predictions, CANDIDATE, schema.task),
         schema,
-        groups=train_set.groups,
+        train_set.groups,
+        watched,
         candidate_sha256=candidate_artifact.sha256,
         rows=data_summary.labelled_rows,
         quarantined_rows=data_summary.quarantined_rows,
-        rows_each=rows_each([side.groups for side in sides if side.groups is not None]),
+        rows_each=rows_each(groups),
     )
 
 
@@ -218,14 +228,18 @@ def assemble_metrics(
     history: dict[str, Any],
     network: Network,
     judged: Judged,
+    train_set: LabelledSet,
+    evaluated_set: EvaluatedSet,
+    evaluation: Evaluation,
 ) -> dict[str, Any]:
     """Put what is known of the run into one JSON document.
 
     Returns:
         `run_id`, counts of the `data`, facts of the `network`; `evaluated_on`, and under its value
         the candidate's metrics with 95 % intervals; under `baselines` the same for each baseline,
-        with the paired difference `network_minus_baseline`. What is measured has five decimals, in
-        the label's unit as many digits, so that another processor gives the same.
+        with the paired difference `network_minus_baseline`; of histories `by_length`. What is
+        measured has five decimals, in the label's unit as many digits, so that another processor
+        gives the same.
     """
     measured = {name: m.model_dump(mode="json") for name, m in judged.metrics.items()}
     candidate_metrics = measured.pop(CANDIDATE)
@@ -237,6 +251,7 @@ def assemble_metrics(
             }
             for metric in judged.measure.sampled
         }
+    of_lengths = by_length(judged, train_set.sequences, evaluated_set.sequences, evaluation)
     return {
         "run_id": run_id,
         "data": data_summary.counts(),
@@ -252,6 +267,7 @@ def assemble_metrics(
         judged.side: _rounded(candidate_metrics)
         | {name: candidate_metrics[name] for name in THRESHOLD & candidate_metrics.keys()},
         "baselines": _rounded(measured),
+        **({"by_length": _rounded(of_lengths.model_dump(mode="json"))} if of_lengths else {}),
     }
 
 

@@ -1,6 +1,7 @@
 """Check new rows by the champion's schema, score them, and say in numbers and figures what came."""
 
 import logging
+from dataclasses import replace
 
 import pyarrow as pa
 
@@ -44,7 +45,7 @@ def validate_rows_to_score(
     """Check the columns now, and each cell while the rows are scored.
 
     Cells are read as in training, by the champion's schema. A label that is there is copied, and
-    the network does not see it.
+    the network does not see it, but where it is known by the time of a later row of the customer.
 
     Returns:
         A stream of checked rows, and what the bad ones pass through.
@@ -53,20 +54,23 @@ def validate_rows_to_score(
         DataError: A column is missing, or cannot be copied for its name or its types.
     """
     schema = champion.scorer.schema
-    needed = dict.fromkeys(schema.columns, "The champion was trained with it")
+    needed = dict.fromkeys((*schema.columns, *schema.roles), "The champion was trained with it")
+    predict = columns.history.predict if columns.history else None
+    if predict is not None:
+        needed[predict] = "Conf names it under columns.history.predict"
     copied = dict.fromkeys(scoring.pass_through, "Conf names it under scoring.pass_through")
-    if columns.key is not None:
-        copied = {columns.key: "Conf names it under columns.key"} | copied
+    declared = rows_to_score.declared_format
+    check = Check(schema, columns.key, {}, declared, predict)
+    where = {name: "key" if name == columns.key else "history" for name in check.names}
+    copied = {n: f"Conf names it under columns.{block}" for n, block in where.items()} | copied
     refuse_missing_columns(rows_to_score, needed | copied)
     if schema.label in rows_to_score.columns:
         copied[schema.label] = "It is the label"
     refuse_names(copied, rows_to_score.file, answers_of(champion.scorer))
-    types = rows_to_score.types([name for name in copied if name != columns.key])
-    if columns.key is not None:
-        types = {columns.key: pa.string()} | types
+    types = rows_to_score.types([name for name in copied if name not in where])
     checked = CheckedRows(
         source=rows_to_score,
-        check=Check(schema, columns.key, types, rows_to_score.declared_format),
+        check=replace(check, copied=dict.fromkeys(where, pa.string()) | types),
         max_quarantined_fraction=validation.max_quarantined_fraction,
         without=frozenset({*columns.ignore} - {*needed, *copied}),
     )

@@ -37,8 +37,6 @@ def build_network(
     """
     if fault := fault_of_task(schema.task, network, training):
         raise DataError(f"{fault}.")
-    if network.kind == "tutorial" and schema.history is not None:
-        raise DataError("network.kind: tutorial reads no histories. Use network.kind: ensemble.")
     if network.kind == "tutorial" and np.isnan(own_rows(train_set.sequences)).any():
         incomplete = np.isnan(own_rows(train_set.sequences)).any(axis=(1, 2))
         raise DataError(

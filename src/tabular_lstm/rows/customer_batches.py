@@ -1,0 +1,79 @@
+"""Batches of whole customers: rows from anywhere in the files, put together on disk by Arrow."""
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from tabular_lstm.errors import DataError
+from tabular_lstm.rows.batches import BYTES, ROWS, Batch
+from tabular_lstm.rows.keys import read_key
+from tabular_lstm.rows.number_format import NumberFormat
+
+# Of 20 million rows or more, batches are larger.
+MOST = 300
+
+
+def whole_customers(
+    batches: Iterable[Batch], of: str, number_format: NumberFormat, folder: Path | None = None
+) -> Iterator[Batch]:
+    """Give each customer's rows in one batch, in the order in which they are read.
+
+    A hash of the customer says in which batch, so that the same files give the same batches. The
+    rows are written once, but for a few, to a file without a name: however the process ends,
+    nothing is left. Memory holds a batch, which is as large as its largest customer at least.
+
+    Args:
+        batches: The rows, one batch at least.
+        of: The column of customers, see `tabular_lstm.rows.keys.read_key`.
+        number_format: What numbers are written with.
+        folder: Where the file is, which is about as large as the rows. Default: the system's folder
+            for temporary files.
+
+    Raises:
+        DataError: A column's types in some files do not go together.
+        OSError: No space.
+    """
+    places: list[list[int]] = []
+    with tempfile.SpooledTemporaryFile(BYTES, dir=str(folder) if folder else None) as held:
+        for batch in batches:
+            places = places or [[] for _ in range(_count(batch))]
+            customers = replace(batch, table=batch.table.select([of])).cells[of]
+            names = read_key(customers, number_format)[0].to_numpy(object)
+            which = pd.util.hash_array(names, categorize=False) % len(places)
+            order = np.argsort(which, kind="stable")
+            starts = np.searchsorted(which[order], np.arange(len(places) + 1)).tolist()
+            both = [table.take(order) for table in (batch.table, batch.origins)]
+            for of_batch, (start, end) in zip(places, pairwise(starts), strict=True):
+                if start < end:
+                    of_batch.append(held.tell())
+                    for table in both:
+                        with pa.ipc.new_stream(held, table.schema) as stream:
+                            stream.write_table(table[start:end])
+        for of_batch in filter(None, places):
+            read = []
+            for place in of_batch:
+                held.seek(place)
+                read.append([pa.ipc.open_stream(held).read_all() for _ in range(2)])
+            try:
+                rows, origin = (
+                    pa.concat_tables(tables, promote_options="permissive").unify_dictionaries()
+                    for tables in zip(*read, strict=True)
+                )
+            except pa.ArrowException as error:
+                raise DataError(
+                    f"{batch.path}: a column has types that do not go together: {error}. Write it "
+                    "alike in all files."
+                ) from error
+            yield replace(batch, file=None, table=rows.combine_chunks(), origin=origin)
+
+
+def _count(first: Batch) -> int:
+    """Say how many batches hold about as many rows as others, by the first that is read."""
+    size = first.table.nbytes / first.count
+    return min(MOST, int(first.expected / min(ROWS, BYTES / size)) + 1)

@@ -1,0 +1,104 @@
+"""A retraining over histories: what it says of their lengths, of the past, and of customers."""
+
+import logging
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import log_loss, roc_auc_score
+
+from tests.helpers.outputs import document, predictions_of
+from tests.helpers.pages import Parsed
+from tests.helpers.project import QUICK, Project, declare
+
+COLUMNS = {
+    "label": "worse",
+    "positive_class": "yes",
+    "negative_class": "no",
+    "bounds": {},
+    "missing": {},
+    "history": {"of": "patient", "order": "visit", "steps": 8},
+}
+
+
+def write_visits(project: Project) -> pd.DataFrame:
+    """Write visits: who had a high dose at the visit before mostly gets worse, else by chance."""
+    rng = np.random.default_rng(0)
+    of = np.repeat(np.arange(300), rng.choice([1, 2, 3, 4, 5, 6], 300, p=[0.4, *[0.12] * 5]))
+    rows = pd.DataFrame(
+        {
+            "patient": [f"P{n}" for n in of],
+            "visit": pd.Series(rng.integers(1, 30, len(of))).groupby(of).cumsum(),
+            "dose": rng.normal(size=len(of)).round(3),
+            "noise": rng.normal(size=len(of)).round(3),
+        }
+    )
+    before = rows.groupby("patient")["dose"].shift(fill_value=0)
+    chance = np.select([before > 0, before < 0], [0.95, 0.05], 0.5)
+    rows["worse"] = np.where(rng.random(len(of)) < chance, "yes", "no")
+    rows.loc[rng.random(len(of)) < 0.1, "worse"] = ""
+    rows.to_csv(project.raw, index=False)
+    return rows.assign(length=rows.groupby("patient").cumcount() + 1)
+
+
+def test_a_retraining_tells_how_long_histories_are_and_how_good_it_is_by_that(
+    project: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = write_visits(project)
+    declare(project, columns=COLUMNS, **QUICK)
+    caplog.set_level(logging.INFO)
+    project.run("retraining", split={"test_fraction": 0.4})
+    metrics = project.metrics()
+
+    counted = {"histories": "8 rows at most of each patient, by visit", "customers": 300}
+    alone = int((rows["worse"] == "").sum())
+    assert metrics["data"] | counted | {"history_rows": alone} == metrics["data"]
+    said = f"{counted['histories']}: 300 customers, {len(rows) / 300:.1f} rows each on average"
+    assert f"Histories: {said}, {alone} rows as history alone" in caplog.text
+
+    predictions = predictions_of(project)
+    lengths = rows["length"].set_axis(rows.index + 1)[predictions.index]
+    train = rows.loc[project.rows("train").index - 1, "length"]
+    by_length = metrics["by_length"]
+    for side, of_side in {"train": train, "test": lengths}.items():
+        least, median, most = by_length["lengths"][side]
+        assert (least, median, most) == (of_side.min(), of_side.median(), of_side.max())
+    one, several, many = by_length["parts"]
+    for part, (low, high) in zip((one, several, many), ((1, 1), (2, 5), (6, 8)), strict=True):
+        some = predictions[lengths.between(low, high)]
+        assert part["history"] == (f"{low} to {high}" if low < high else "1")
+        assert part["evaluated_rows"] == len(some)
+        assert part["train_rows"] == train.between(low, high).sum()
+        if part is many:  # of one class there are fewer than ten
+            assert part["metrics"] is None
+            continue
+        area = roc_auc_score(some["label"], some["candidate"])
+        assert part["metrics"]["roc_auc"] == pytest.approx(area, abs=1e-5)
+        loss = log_loss(some["label"], some["candidate"])
+        assert part["metrics"]["log_loss"] == pytest.approx(loss, abs=1e-5)
+        worst, best = part["metrics"]["interval"]["roc_auc"]
+        assert worst < area < best
+        count = f"{part['train_rows']} train rows; {len(some)} test rows"
+        brackets = f"[{worst:.3f}, {best:.3f}]"
+        assert f"{part['history']}: {count}, ROC AUC {area:.3f} {brackets}" in caplog.text
+    assert f"6 to 8: {many['train_rows']} train rows; {many['evaluated_rows']} test" in caplog.text
+    # Of a single row nothing is known, and the baselines know the past as the candidate does.
+    area_of_one, area_of_several = (part["metrics"]["roc_auc"] for part in (one, several))
+    assert area_of_one < 0.7
+    assert area_of_several > 0.85
+    assert metrics["baselines"]["logistic_regression"]["roc_auc"] > 0.75
+
+    importance = document(project, "07_model_output/permutation_importance.json")["features"]
+    assert next(iter(importance)) == "dose"
+    assert importance["dose"]["mean"] > 0.2
+    assert abs(importance["noise"]["mean"]) < 0.05
+
+    # As many as there are customers that have a row of the class, not rows.
+    patients = rows["patient"].set_axis(rows.index + 1)[predictions.index]
+    of_class = [patients[predictions["label"] == of].nunique() for of in (0, 1)]
+    checks = document(project, "08_reporting/decision.json")["judgement"]["checks"]
+    assert checks[2]["smaller_class_rows"] == min(of_class) < predictions["label"].sum()
+    page = Parsed(project.versions("08_reporting/report.html")[-1].read_text()).text
+    assert f"1 {one['evaluated_rows']} test rows, {one['train_rows']} train rows" in page
+    assert f"{many['evaluated_rows']} test rows, {many['train_rows']} train rows too few" in page
+    assert f"{said}, {alone} rows as history alone. Intervals count customers, not rows" in page

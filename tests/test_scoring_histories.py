@@ -1,0 +1,297 @@
+"""Histories are scored: rows in any order, of which each customer's last or marked ones count."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tabular_lstm.rows import customer_batches, raw_rows
+from tests.helpers.champions import champion_of
+from tests.helpers.commands import RETRAINING, here, message_of, seed, succeeds
+from tests.helpers.disks import files_of_at_most
+from tests.helpers.once import Once
+from tests.helpers.outputs import document
+from tests.helpers.project import Project
+from tests.helpers.scorings import (
+    SCORING,
+    finished,
+    predictions_of,
+    quarantine_of,
+    rows_at,
+    summary_of,
+    unfinished,
+)
+from tests.helpers.visits import declare_visits, newest, train_on, visits
+
+DRIFT = "08_reporting/scoring_drift.json"
+COUNTS = ("rows", "scored_rows", "history_rows", "quarantined_rows")
+
+
+@pytest.fixture
+def visited(project: Project, once: Once) -> Project:
+    """A project whose champion was trained on visits."""
+    return once("visited by customers", project, lambda: train_on(project, visits(300)))
+
+
+@pytest.fixture
+def informed(project: Project, once: Once) -> Project:
+    """Likewise, by a champion that sees the labels of the visits until 30 days before."""
+    steps = lambda: train_on(project, visits(300), known_after="30 days")  # noqa: E731
+    return once("informed by labels", project, steps)
+
+
+def by_the_artifact(project: Project, rows: pd.DataFrame) -> np.ndarray:
+    """What the champion says of these rows, which are valid, each with the others before it."""
+    typed = rows.assign(day=pd.to_datetime(rows["day"]).astype("datetime64[us]"))
+    return champion_of(project).predict(typed.assign(pressure=rows["pressure"].astype(float)))
+
+
+def scored(project: Project, path: Path | str, *parameters: str) -> pd.DataFrame:
+    """Score rows, and give the predictions by key."""
+    succeeds(here(*SCORING, *rows_at(path, *parameters)))
+    return predictions_of(project).set_index("id")
+
+
+def in_a_file(rows: pd.DataFrame, path: Path) -> Path:
+    rows.to_csv(path / "new.csv", index=False)
+    return path / "new.csv"
+
+
+def in_a_folder(rows: pd.DataFrame, path: Path) -> Path:
+    """Two files, in each of which are rows of most customers."""
+    (path / "new").mkdir()
+    rows[:100].to_csv(path / "new/1.csv", index=False)
+    rows[100:].to_csv(path / "new/2.csv", index=False)
+    return path / "new"
+
+
+def in_parquet(rows: pd.DataFrame, path: Path) -> Path:
+    """Dates and numbers that pandas has read."""
+    (path / "new").mkdir()
+    typed = rows.assign(day=pd.to_datetime(rows["day"], errors="coerce"))
+    typed["pressure"] = pd.to_numeric(rows["pressure"], errors="coerce")
+    typed = typed.astype({"ward": "category"})[typed["pressure"].notna()]
+    typed.loc[:99].to_parquet(path / "new/1.parquet")
+    typed.loc[100:].to_parquet(path / "new/2.parquet")
+    return path / "new"
+
+
+@pytest.mark.parametrize("on_disk", [False, True])
+@pytest.mark.parametrize("written", [in_a_file, in_a_folder, in_parquet])
+def test_each_customers_last_row_gets_the_prediction_that_training_gives_it(
+    visited: Project,
+    written: Callable[[pd.DataFrame, Path], Path],
+    on_disk: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if on_disk:
+        monkeypatch.setattr(customer_batches, "BYTES", 2**10)
+        for module in (customer_batches, raw_rows):
+            monkeypatch.setattr(module, "ROWS", 50)
+    rows = visits(60, seed=1).astype({"pressure": object})
+    last = newest(rows).index
+    # The row before counts where the last one cannot be used.
+    rows.loc[last[0], "day"], rows.loc[3, "customer"], rows.loc[last[1], "pressure"] = (
+        "soon",
+        "",
+        "?",
+    )
+    bad = {last[0], 3, last[1]}
+    good = rows.drop(index=[*bad])
+    found = scored(visited, written(rows, visited.path))
+    expected = newest(good).assign(
+        probability=lambda of: by_the_artifact(visited, good)[good.index.get_indexer(of.index)]
+    )
+    assert found.index.is_unique
+    found = found.loc[expected["id"]]
+    np.testing.assert_array_equal(found["probability"], expected["probability"])
+    assert found["customer"].tolist() == expected["customer"].tolist()
+    numbers = expected.index + 1
+    if written != in_a_file:
+        assert found["file"].str[0].tolist() == (1 + (expected.index >= 100)).astype(str).tolist()
+    if written == in_parquet:
+        return
+    in_file = numbers if written == in_a_file else np.where(numbers > 100, numbers - 100, numbers)
+    assert found["row"].tolist() == in_file.tolist()
+    (manifest,) = finished(visited)
+    expected_counts = (len(rows), len(expected), len(good) - len(expected), 3)
+    assert tuple(manifest[name] for name in COUNTS) == expected_counts
+    assert tuple(summary_of(visited)[name] for name in COUNTS) == expected_counts
+    aside = quarantine_of(visited)
+    assert {*aside["reason"]} == {
+        "day: 'soon' is neither an ISO date nor a number",
+        "customer: no group",
+        "pressure: '?' is not a number",
+    }
+    assert {*aside["id"]} == {*rows.loc[[*bad], "id"]}
+    assert unfinished(visited) == []
+
+
+def test_rows_that_a_column_marks_get_predictions_and_the_others_are_history(
+    visited: Project,
+) -> None:
+    declare_visits(visited, predict="due")
+    rows = visits(60, seed=2)
+    words = ["yes", "No", "1", "0", "", "TRUE", "false", "1.0", "NA"]
+    rows["due"] = (words * len(rows))[: len(rows)]
+    rows.loc[8, "due"] = "maybe"
+    found = scored(visited, in_a_file(rows, visited.path))
+    good = rows.drop(index=8)
+    marked = good["due"].isin(["yes", "1", "TRUE", "1.0"])
+    np.testing.assert_array_equal(
+        found.loc[good["id"][marked], "probability"], by_the_artifact(visited, good)[marked]
+    )
+    assert len(found) == marked.sum()
+    reason = "due: 'maybe' is neither 1, yes or true nor 0, no or false"
+    assert quarantine_of(visited)["reason"].tolist() == [reason]
+    message = message_of(
+        here(*SCORING, *rows_at(in_a_file(rows.drop(columns="due"), visited.path)))
+    )
+    assert "column 'due' is not in the file" in message
+    assert "columns.history.predict" in message
+
+
+def test_in_a_folder_a_later_row_with_the_same_key_corrects_a_history(visited: Project) -> None:
+    rows = visits(40, seed=3)
+    first = rows.sort_values("day").drop_duplicates("customer", keep="first")
+    corrected = first.assign(pressure=first["pressure"] + 3)
+    corrected.to_csv(visited.path / "later.csv", index=False)
+    (visited.path / "new").mkdir()
+    rows.to_csv(visited.path / "new/1.csv", index=False)
+    corrected.to_csv(visited.path / "new/2.csv", index=False)
+    found = scored(visited, visited.path / "new")
+    count = found.index.isin(first["id"]).sum()
+    mended = pd.concat([rows[~rows["id"].isin(first["id"])], corrected], ignore_index=True)
+    last = newest(mended)
+    expected = by_the_artifact(visited, mended)[last.index]
+    np.testing.assert_array_equal(found.loc[last["id"], "probability"], expected)
+    assert set(found.loc[found.index.isin(first["id"]), "file"]) == {"2.csv"}
+    (manifest,) = finished(visited)
+    assert manifest["history_rows"] == len(rows) + len(corrected) - len(last)
+    assert count > 0
+
+
+def test_a_label_counts_from_when_it_is_known_and_only_then(informed: Project) -> None:
+    rows = visits(60, seed=4).astype({"sick": object})
+    last = newest(rows)
+    days = pd.to_datetime(rows["day"])
+    until = days.groupby(rows["customer"]).transform("max") - pd.Timedelta("30D")
+    known = days <= until
+    before = scored(informed, in_a_file(rows, informed.path)).loc[last["id"], "probability"]
+    np.testing.assert_array_equal(before, by_the_artifact(informed, rows)[last.index])
+
+    other = rows.assign(sick=np.where(known, rows["sick"], 1 - rows["sick"]))
+    # A missing label that nobody knows yet is none.
+    other.loc[last.index, "sick"] = ""
+    same = scored(informed, in_a_file(other, informed.path)).loc[last["id"], "probability"]
+    np.testing.assert_array_equal(same, before)
+
+    other = rows.assign(sick=np.where(known, 1 - rows["sick"], rows["sick"]))
+    changed = scored(informed, in_a_file(other, informed.path)).loc[last["id"], "probability"]
+    has_known = last["customer"].isin(rows["customer"][known]).to_numpy()
+    assert (changed[~has_known] == before[~has_known]).all()
+    assert (changed[has_known] != before[has_known]).mean() > 0.9
+
+    rows.loc[5, "sick"] = "perhaps"
+    scored(informed, in_a_file(rows, informed.path))
+    assert quarantine_of(informed)["reason"].tolist() == ["sick: 'perhaps' is neither 1 nor 0"]
+    path = in_a_file(rows.drop(columns="sick"), informed.path)
+    assert "column 'sick' is not in the file" in message_of(here(*SCORING, *rows_at(path)))
+
+
+def test_a_champion_of_other_histories_neither_scores_nor_is_compared(visited: Project) -> None:
+    path = in_a_file(visits(20, seed=5).assign(ward_of="W"), visited.path)
+    declare_visits(visited, of="ward_of")
+    message = message_of(here(*SCORING, *rows_at(path)))
+    assert "columns.history.of was 'customer' and is 'ward_of'. Set conf back." in message
+    parameters = visited.path / "conf/local/parameters.yml"
+    conf = json.loads(parameters.read_text())
+    del conf["columns"]["history"]
+    parameters.write_text(json.dumps(conf))
+    message = message_of(here(*SCORING, *rows_at(path)))
+    assert "columns.history.of was 'customer' and is not set" in message
+    assert finished(visited) == []
+
+    # More steps are no other histories.
+    declare_visits(visited, steps=9)
+    succeeds(here(*SCORING, *rows_at(path)))
+    declare_visits(visited, known_after="9 days")
+    succeeds(here(*RETRAINING, *seed(3)))
+    (champion,) = document(visited, "08_reporting/decision.json")["judgement"]["champions"]
+    said = "history.known_after was not set for it and is 9.0"
+    assert champion["not_compared"] == said
+
+
+def test_a_champion_of_single_rows_does_not_score_histories(served: Project) -> None:
+    declare_visits(served)
+    path = in_a_file(visits(20), served.path)
+    message = message_of(here(*SCORING, *rows_at(path)))
+    assert "columns.history.of was not set and is 'customer'" in message
+
+
+def test_a_full_disk_is_said_in_a_line_and_nothing_is_left(
+    visited: Project, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(customer_batches, "BYTES", 2**10)
+    folder = tmp_path_factory.mktemp("temporary")
+    monkeypatch.setenv("TMPDIR", str(folder))
+    path = in_a_file(visits(900, seed=6), visited.path)
+    with files_of_at_most(2**17):
+        message = message_of(here(*SCORING, *rows_at(path)))
+    assert "File too large. Free some space there, and run it again." in message
+    assert "data/07_model_output/predictions" in message
+    assert unfinished(visited) == []
+    assert [*folder.iterdir()] == []
+    assert finished(visited) == []
+
+
+def test_files_whose_types_do_not_go_together_are_refused(visited: Project) -> None:
+    rows = visits(20)
+    (visited.path / "new").mkdir()
+    rows.to_parquet(visited.path / "new/1.parquet")
+    rows.assign(day=pd.to_datetime(rows["day"])).to_parquet(visited.path / "new/2.parquet")
+    message = message_of(here(*SCORING, *rows_at(visited.path / "new")))
+    assert "a column has types that do not go together" in message
+    assert "day" in message
+    assert unfinished(visited) == []
+
+
+def alarms(project: Project, **changed: float) -> list[str]:
+    """Score rows that are drawn alike, or otherwise, and give the alarms."""
+    found = []
+    for draw in range(20, 30):
+        rows = visits(200, seed=draw, **changed).drop(columns="sick")
+        succeeds(here(*SCORING, *rows_at(in_a_file(rows, project.path))))
+        drift = document(project, DRIFT)
+        assert drift["compared_rows"] == len(rows)
+        every = drift["features"] | drift["scores"]
+        found.append([name for name, shift in every.items() if shift["moved"]])
+    return [names for names in found if names]
+
+
+@pytest.mark.parametrize("labelled", ["each row", "the last row"])
+def test_rows_like_those_of_the_training_raise_no_alarm_and_others_do(
+    project: Project, once: Once, labelled: str
+) -> None:
+    rows = visits(300)
+    if labelled == "the last row":
+        rows["sick"] = rows["sick"].astype(object).where(rows.index.isin(newest(rows).index), "")
+    once(f"visits with labels of {labelled}", project, lambda: train_on(project, rows))
+    assert len(alarms(project)) <= 1
+    moved = alarms(project, shift=1.0)
+    assert all("pressure" in names and "probability of 1" in names for names in moved)
+    assert len(moved) == 10
+
+
+def test_late_labels_find_the_one_prediction_of_each_customer(visited: Project) -> None:
+    rows = visits(100, seed=7)
+    found = scored(visited, in_a_file(rows.drop(columns="sick"), visited.path))
+    rows[["id", "sick"]].to_csv(visited.path / "labels.csv", index=False)
+    labels = ("--params", f"late_labels={visited.path / 'labels.csv'}")
+    succeeds(here("run", "--pipelines", "monitoring", *labels))
+    health = json.loads((visited.path / "data/08_reporting/latest_monitoring.json").read_text())
+    assert [one["labelled_rows"] for one in health["scorings"]] == [len(found)] == [100]
+    assert health["unknown_labels"] == len(rows) - 100
