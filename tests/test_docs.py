@@ -123,7 +123,7 @@ def test_readme_and_the_pages_that_go_on_with_it(project: Project) -> None:
     assert actions == ["promoted", "promoted", "rolled_back", "rejected"]
     assert len(list((patients / "08_reporting/report.html").iterdir())) == 4
     (manifest,) = finished(project, "tracks")
-    assert (manifest["scored_rows"], manifest["history_rows"]) == (12, 82)
+    assert (manifest["scored_rows"], manifest["history_rows"]) == (12, 35)
 
 
 @pytest.mark.long
