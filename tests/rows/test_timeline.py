@@ -29,6 +29,7 @@ from tests.helpers.histories import (
 )
 
 TWO = {"positive_class": "1", "negative_class": "0"}
+DELAYS: dict[Any, float] = {"12 hours": 0.5, "1 day": 1.0, 1.5: 1.5, None: np.inf}
 FORM = "%d.%m.%Y %H:%M:%S.%f"
 THREE = {"classes": ["0", "1", "2"]}
 # Of each way: whether the order is dates, the block, the task, the split, LSTMs, known_after.
@@ -62,9 +63,15 @@ class Way:
     def __init__(self, name: str) -> None:
         self.dates, history, task, split, units = WAYS[name]
         by_time = {"time": "at"} if split else {}
-        columns = {"label": "y", "weight": "w", "categorical": ["kind"], **task, **by_time}
-        history = {"of": "who", "order": "at", **history}
-        self.columns = Columns.model_validate({**columns, "history": history})
+        columns: dict[str, Any] = {
+            "label": "y",
+            "weight": "w",
+            "categorical": ["kind"],
+            **task,
+            **by_time,
+        }
+        columns["history"] = {"of": "who", "order": "at", **history}
+        self.columns = Columns.model_validate(columns)
         kind = {"kind": "time"} if split else {"test_fraction": 0.5}
         self.conf = conf_of(self.columns, Split.model_validate({**kind, **split}), units)
         self.labels = np.array(["0", "1"] if "positive_class" in task else ["0", "1", "2"], object)
