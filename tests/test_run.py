@@ -24,6 +24,7 @@ OUTPUTS = {
     "02_intermediate/quarantined_rows.csv",
     "03_primary/train_rows.parquet",
     "03_primary/test_rows.parquet",
+    "03_primary/history_rows.parquet",
     "03_primary/data_summary.json",
     "04_feature/schema.json",
     "06_models/candidate.keras",

@@ -60,7 +60,7 @@ def test_rows_in_memory_are_those_on_disk(
 
     monkeypatch.setattr(RowsDataset, "save", watched)
     project.run("data_processing")
-    assert saved.keys() == {"train_rows", "test_rows"}
+    assert saved.keys() == {"train_rows", "test_rows", "history_rows"}
     for side in ("train", "test"):
         read, kept = project.rows(side), saved[f"{side}_rows"]
         # Text may be of another type, so that the values are compared.

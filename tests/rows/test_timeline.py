@@ -14,6 +14,7 @@ from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from tabular_lstm.parameters import Columns, Split
+from tabular_lstm.parameters.history import delay_of
 from tests.helpers.histories import (
     DAY,
     TO_CANDIDATE,
@@ -69,7 +70,9 @@ class Way:
         self.labels = np.array(["0", "1"] if "positive_class" in task else ["0", "1", "2"], object)
         assert self.columns.history is not None
         known_after = self.columns.history.known_after
-        self.known_after = np.inf if known_after is None else known_after * UNIT[self.dates]
+        self.known_after = (
+            np.inf if known_after is None else delay_of(known_after) * UNIT[self.dates]
+        )
         self.steps = self.columns.history.steps
 
     def run(self, table: pd.DataFrame, **given: Any) -> dict[str, Any]:

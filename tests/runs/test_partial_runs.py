@@ -25,7 +25,7 @@ TRAINING = ("run", "--pipelines", "reshaping,training,evaluation")
 EVALUATION = ("run", "--pipelines", "reshaping,evaluation")
 MODEL = ("06_models/candidate.keras", "06_models/history.json", "06_models/train_fingerprints.npz")
 ROWS = ("03_primary/train_rows.parquet", "03_primary/test_rows.parquet")
-SUMMARY = "03_primary/data_summary.json"
+HISTORY_ROWS, SUMMARY = "03_primary/history_rows.parquet", "03_primary/data_summary.json"
 PINNED = ("candidate@network", "history", "train_fingerprints")
 SALT = "split.salt was 'tabular-lstm' and is 'other'"
 
@@ -237,7 +237,7 @@ def test_versions_of_two_runs_are_not_mixed_and_all_of_one_are_judged(twice: Pro
         assert "comes from different runs" in said
     pinned = ",".join(f"{name}:{first}" for name in PINNED)
     assert SALT in unchanged_and_refused(twice, *EVALUATION, "--load-versions", pinned)
-    rows = ",".join(f"{Path(output).stem}:{first}" for output in (*ROWS, SUMMARY))
+    rows = ",".join(f"{Path(output).stem}:{first}" for output in (*ROWS, HISTORY_ROWS, SUMMARY))
     as_then = ("--params", "split.salt=tabular-lstm")
     said = unchanged_and_refused(twice, *EVALUATION, *as_then, "--load-versions", pinned)
     assert "data_summary of run" in said
@@ -287,7 +287,7 @@ def test_a_version_that_the_run_would_not_load_is_refused(ran: Project) -> None:
         pinned = f"train_rows:{version},candidate@file:{version}"
         said = unchanged_and_refused(ran, *TRAINING, "--load-versions", pinned)
         assert f"candidate@file:{version}: expected" in said
-        assert "makes it itself. From earlier runs it reads data_summary, test_rows, tr" in said
+        assert "makes it itself. From earlier runs it reads data_summary, history_rows, te" in said
         pin = f"candidate@network:{version}"
         said = unchanged_and_refused(ran, "run", "--pipelines", "scoring", "--load-versions", pin)
         assert "this run does not read it. From earlier runs it reads none." in said
