@@ -26,7 +26,7 @@ from sets import CHOSEN_ON, REPORTED_ON, load
 from sets_files import CLASSES, NUMBERS
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.profiling.history_search import with_found_rows
+from tabular_lstm.profiling.history_search import find_histories, with_found_rows
 from tabular_lstm.profiling.proposal import Proposal, propose
 from tabular_lstm.runs.new_environment import profile_files
 
@@ -41,9 +41,12 @@ def proposed(rows: pd.DataFrame, label: str | None = None) -> Proposal | None:
         _, table, first_rows = profile_files(file, str(file))
     for name in (label, *reversed(table.names)) if label is None else (label,):
         try:
-            return with_found_rows(table, propose(table, name), first_rows)
+            proposal = propose(table, name)
         except DataError:
             continue
+        # Where nothing is found, no group is looked for either: that takes most of the time.
+        found = find_histories(table, proposal, first_rows)
+        return with_found_rows(table, proposal, first_rows) if found else proposal
     return None
 
 

@@ -76,7 +76,7 @@ def with_found_rows(table: TableProfile, proposal: Proposal, first_rows: pd.Data
     For the arguments see `tabular_lstm.profiling.group_search.search_group`.
     """
     grouped = group_search.with_found_group(table, proposal, first_rows)
-    found = sorted(_found(table, proposal, first_rows), key=lambda one: one.rank)
+    found = sorted(find_histories(table, proposal, first_rows), key=lambda one: one.rank)
     if not found:
         return grouped
     best, label = found[0], proposal.label.name
@@ -100,7 +100,9 @@ def with_found_rows(table: TableProfile, proposal: Proposal, first_rows: pd.Data
     return group_search.with_sentence(said, PROPOSED.format(**names))
 
 
-def _found(table: TableProfile, proposal: Proposal, rows: pd.DataFrame) -> list[FoundHistory]:
+def find_histories(
+    table: TableProfile, proposal: Proposal, rows: pd.DataFrame
+) -> list[FoundHistory]:
     """Find each customer and order that fit, whatever is proposed for them."""
     free = [c for c in table.columns if proposal.choices[c.name].role not in {"label", "weight"}]
     ordered = {c.name for c in free if c.kind == "date" or has_word(c.name, "order")}
