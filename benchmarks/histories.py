@@ -5,9 +5,9 @@
 Five folds of customers of each table, the same for all methods. One line a fold goes into
 `histories.csv`, with a hash of the method's code and of the table: a line is measured anew when its
 code or table has changed, and lines of earlier code stay. The predictions are kept beside it, in
-`histories/`. Then the tables are printed: each method's mean loss, and the network against eight
-CatBoosts with what an expert makes of a history, for tables that may choose something and the
-others apart.
+`histories/`. Then the tables are printed, of all data also into `histories.md`: each method's mean
+loss, and the network against eight CatBoosts with what an expert makes of a history, for tables
+that may choose something and the others apart.
 
 Data: `chosen`, `reported`, `synthetic`, `all`, or names of `histories_tables.py` and
 `histories_synthetic.py`; methods: see `histories_methods.py`. Use one thread, as all methods then
@@ -122,7 +122,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for method in options.methods:
             measure(name, method, current[method], options.folder)
     measured = pd.read_csv(results, dtype={"code": str, "table": str})
-    print(histories_summary.summarize(measured, current, [*names], options.folder))
+    said = histories_summary.summarize(measured, current, [*names], options.folder)
+    print(said)
+    if options.data == ["all"]:
+        (options.folder / "histories.md").write_text(f"# Histories\n\n{said}\n")
 
 
 if __name__ == "__main__":

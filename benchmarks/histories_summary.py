@@ -32,6 +32,7 @@ def newest(results: pd.DataFrame, current: Mapping[str, str]) -> pd.DataFrame:
 
     Of each table those of the last rows measured; of each method but the network the last code.
     """
+    results = results.drop_duplicates([*KEYS], keep="last")  # of two that measured at once
     table = results.groupby("data")["table"].transform("last")
     results = results[results["table"] == table]
     own = results[results["method"] == FIRST]
@@ -144,7 +145,8 @@ def synthetic(results: pd.DataFrame) -> list[dict[str, object]]:
         area = np.mean([roc_auc_score(labels[test], best[test]) for test in folds])
         loss = np.mean([log_loss(labels[test], best[test]) for test in folds])
         line: dict[str, object] = {"": name, "best possible": f"{area:.4f}"}
-        line |= {str(method): f"{of:.4f}" for method, of in areas.loc[name].dropna().items()}
+        of_table = areas.loc[name].map("{:.4f}".format, na_action="ignore").fillna("")
+        line |= {str(method): shown for method, shown in of_table.items()}
         lines.append(line | {"log loss, best possible": f"{loss:.4f}"})
     return lines
 

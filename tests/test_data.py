@@ -3,7 +3,7 @@
 import csv
 import hashlib
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import date, timedelta
 
 import pytest
 
@@ -15,8 +15,8 @@ SHA256 = {
     "rows_to_score.csv": "fefe33f1bf4b9642556789ca0e0641bcb648963986c4ea97431654f849237821",
     "italy_power_demand.csv": "29f86f9c2742e0597c29df24c4704abf98ddec0b08f34552077a95b99bd62993",
     "vehicles.csv": "bff8d840d6817f179d007de3d2afedfba2ddd5f3b2ae92179051ed0fed9ee791",
-    "storms.csv": "a5e6d283042d31f1ee099e24c561b8d3f38d70f0d027d6f6e6ade93126d2c78c",
-    "storms_to_score.csv": "27735686b092d549c72af1bd39e45b8d841f36604786a22f3265637fd91998c5",
+    "storms.csv": "04857705e4d53f714f221e80dd68b54679f708898ac5a5b2425c5727c0616215",
+    "storms_to_score.csv": "8dc404f0cbb711f994f4348b3650ce6176aed94c0bf4319b477670d19f4dbb33",
     "concrete.csv": "ad408ac62be1864b74b2174b1b2b4d3e5e2202bbeca52572047705ac3cbed77c",
 }
 
@@ -92,31 +92,29 @@ def test_concrete_has_a_number_for_each_of_1030_rows() -> None:
     assert (min(strengths), max(strengths)) == (2.33, 82.6)
 
 
-def test_storms_tell_of_each_row_but_the_last_of_a_storm_whether_the_wind_rises() -> None:
+def test_storms_tell_of_each_row_but_the_last_of_a_storm_the_wind_a_day_later() -> None:
     header, rows = read("storms.csv")
     assert header == [
         "storm",
-        "time",
+        "date",
         "latitude",
         "longitude",
         "status",
         "wind",
         "pressure",
-        "stronger",
+        "wind_in_24_hours",
     ]
-    assert len(rows) == 1611
-    assert len({row[0] for row in rows}) == 111
-    winds = {(row[0], datetime.fromisoformat(row[1])): int(row[5]) for row in rows}
-    for (storm, time), (*_, wind, _, stronger) in zip(winds, rows, strict=True):
-        later = winds.get((storm, time + timedelta(hours=12)))
-        assert stronger == ("" if later is None else "yes" if later >= int(wind) + 5 else "no")
-    assert sum(row[-1] == "" for row in rows) == 111
+    assert len(rows) == 2107
+    assert sum(row[-1] == "" for row in rows) == len({row[0] for row in rows}) == 290
+    winds = {(row[0], date.fromisoformat(row[1])): row[5] for row in rows}
+    assert [row[-1] for row in rows] == [
+        winds.get((storm, day + timedelta(days=1)), "") for storm, day in winds
+    ]
 
 
 def test_the_storms_to_score_are_of_the_next_season() -> None:
     header, rows = read("storms_to_score.csv")
     assert header == read("storms.csv")[0][:-1]
-    sizes = Counter(row[0] for row in rows)
-    assert sorted(sizes.values()) == [6, *[8] * 11]
-    assert not {*sizes} & {row[0] for row in read("storms.csv")[1]}
+    assert sorted(Counter(row[0] for row in rows).values()) == [3, *[4] * 11]
     assert {row[1][:4] for row in rows} == {"2015"}
+    assert max(row[1] for row in read("storms.csv")[1]) < "2015"

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tabular_lstm import load_champion
 from tabular_lstm.monitoring.drift import QUARANTINED
 from tabular_lstm.rows import customer_batches, raw_rows
 from tests.helpers.champions import champion_of
@@ -129,6 +130,35 @@ def test_each_customers_last_row_gets_the_prediction_that_training_gives_it(
     }
     assert {*aside["id"]} == {*rows.loc[[*bad], "id"]}
     assert unfinished(visited) == []
+
+
+def test_a_reason_names_the_row_whose_cell_moved_the_prediction(visited: Project) -> None:
+    rows = visits(60, seed=8).sort_values(["customer", "day"], kind="stable", ignore_index=True)
+    found = scored(visited, in_a_file(rows, visited.path), "scoring.reasons=50")
+    names = ["pressure", "ward", "day, since the row before"]
+    every = [f"{name}, {n} row{'s' * (n > 1)} before" for n in range(1, 6) for name in names]
+    reasons = found.filter(regex="^reason").astype(object)
+    assert reasons.shape[1] == 18
+    assert {*reasons.stack().dropna()} == {*names, *every}
+    assert (reasons["reason_1"].str.startswith("pressure")).mean() > 0.8
+    # Without the cell that is named first, the prediction is another one by the effect.
+    earlier = found["reason_1"].astype(str).str.extract(r"^pressure(?:, (\d) rows? before)?$")
+    earlier = earlier[0].fillna("0").astype(int)[found["reason_1"].str.startswith("pressure")]
+    last = newest(rows).reset_index().set_index("id")["index"]
+    rows.loc[last[earlier.index] - earlier, "pressure"] = np.nan
+    without = scored(visited, in_a_file(rows, visited.path)).loc[earlier.index]
+    of = found.loc[earlier.index]
+    np.testing.assert_allclose(
+        of["probability"] - without["probability"], of["effect_1"], atol=5e-6
+    )
+    assert (earlier > 0).sum() > 10
+
+
+def test_the_champion_says_of_each_row_of_a_frame_what_it_was_judged_by(visited: Project) -> None:
+    rows = pd.read_csv(visited.raw)
+    judged = pd.read_csv(visited.versions("07_model_output/candidate_predictions.csv")[-1])
+    said = load_champion().frame(rows).iloc[judged["row"] - 1]
+    np.testing.assert_allclose(said["probability"], judged["candidate"], rtol=0, atol=1e-6)
 
 
 def test_rows_that_a_column_marks_get_predictions_and_the_others_are_history(

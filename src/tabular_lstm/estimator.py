@@ -142,9 +142,9 @@ class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
             DataError: It is of another task, or reads histories.
         """
         if network.schema.history is not None:
+            way = "Score with tabular_lstm.load_champion, or --pipelines scoring."
             raise DataError(
-                f"{cls.__name__} takes each row by itself, and this network reads histories. Score "
-                "with tabular_lstm.load_champion, or --pipelines scoring."
+                f"{cls.__name__} takes single rows, this network reads histories. {way}"
             )
         if (task := network.schema.task).kind not in cls.kinds:
             expected = " or ".join(cls.kinds)

@@ -110,6 +110,37 @@ def test_rows_without_label_or_weight_are_history_and_no_example() -> None:
         assert summary.train_rows + summary.test_rows == len(cells) - 1
 
 
+@pytest.mark.parametrize(
+    ("history", "said"),
+    [
+        (
+            {"of": "patients"},
+            "column 'patients' is not in the file.*'patient'.*under columns.history",
+        ),
+        ({"order": "visits"}, "column 'visits' is not in the file.*'visit'.*under columns.history"),
+        ({"known_after": "30 days"}, "'30 days', and the times in 'visit' are numbers: expected a"),
+    ],
+)
+def test_what_the_rows_do_not_have_is_refused_by_name(history: dict[str, Any], said: str) -> None:
+    of = {"of": "patient", "order": "visit", **history}
+    columns = {**COLUMNS.model_dump(exclude={"history", "group"}, exclude_none=True), "history": of}
+    with pytest.raises(DataError, match=said):
+        sets_of(visits(), Columns.model_validate(columns))
+
+
+def test_of_dates_a_delay_that_is_a_number_is_of_days() -> None:
+    cells = visits()
+    cells["visit"] = "2026-01-0" + cells["visit"]
+    of = [
+        COLUMNS.model_copy(
+            update={"history": COLUMNS.history.model_copy(update={"known_after": delay})}
+        )
+        for delay in (2.0, "48 hours", 3.0)
+    ]
+    days, hours, more = (bits(history_of(sets_of(cells, columns), LAST)) for columns in of)
+    assert days == hours != more
+
+
 def test_a_customer_stays_on_one_side_as_histories_grow_and_rows_change_places() -> None:
     def sides(cells: pd.DataFrame) -> dict[str, str]:
         made = sets_of(cells)

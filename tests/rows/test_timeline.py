@@ -14,6 +14,7 @@ from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from tabular_lstm.parameters import Columns, Split
+from tabular_lstm.parameters.history import delay_of
 from tests.helpers.histories import (
     DAY,
     TO_CANDIDATE,
@@ -28,6 +29,7 @@ from tests.helpers.histories import (
 )
 
 TWO = {"positive_class": "1", "negative_class": "0"}
+DELAYS: dict[Any, float] = {"12 hours": 0.5, "1 day": 1.0, 1.5: 1.5, None: np.inf}
 FORM = "%d.%m.%Y %H:%M:%S.%f"
 THREE = {"classes": ["0", "1", "2"]}
 # Of each way: whether the order is dates, the block, the task, the split, LSTMs, known_after.
@@ -61,15 +63,23 @@ class Way:
     def __init__(self, name: str) -> None:
         self.dates, history, task, split, units = WAYS[name]
         by_time = {"time": "at"} if split else {}
-        columns = {"label": "y", "weight": "w", "categorical": ["kind"], **task, **by_time}
-        history = {"of": "who", "order": "at", **history}
-        self.columns = Columns.model_validate({**columns, "history": history})
+        columns: dict[str, Any] = {
+            "label": "y",
+            "weight": "w",
+            "categorical": ["kind"],
+            **task,
+            **by_time,
+        }
+        columns["history"] = {"of": "who", "order": "at", **history}
+        self.columns = Columns.model_validate(columns)
         kind = {"kind": "time"} if split else {"test_fraction": 0.5}
         self.conf = conf_of(self.columns, Split.model_validate({**kind, **split}), units)
         self.labels = np.array(["0", "1"] if "positive_class" in task else ["0", "1", "2"], object)
         assert self.columns.history is not None
         known_after = self.columns.history.known_after
-        self.known_after = np.inf if known_after is None else known_after * UNIT[self.dates]
+        self.known_after = (
+            np.inf if known_after is None else delay_of(known_after) * UNIT[self.dates]
+        )
         self.steps = self.columns.history.steps
 
     def run(self, table: pd.DataFrame, **given: Any) -> dict[str, Any]:

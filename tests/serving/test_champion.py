@@ -200,7 +200,7 @@ def test_of_histories_each_row_is_predicted_from_its_own_earlier_rows(
     ("rows", "said"),
     [
         (VISITS.drop(columns="who"), "no column 'who': expected who, at, sick, in any order"),
-        (VISITS.assign(who=["1", "", "1", "NA", "2"]), "Column 'who', rows 2, 4: no group"),
+        (VISITS.assign(who=["1", "", "1", "NA", "2"]), "Column 'who', rows 2, 4: no customer"),
         (VISITS.assign(at="2026-01-01"), "Column 'at', row.* '2026-01-01' is not a date as %d"),
         (VISITS.assign(sick="perhaps"), "Column 'sick', row.* 'perhaps' is neither 'yes' nor"),
         (VISITS.assign(f0="x"), "Column 'f0', row.* 'x' is not a number"),

@@ -19,7 +19,6 @@ from tabular_lstm.parameters.hyperparameters import (
     Reshaping,
     Training,
     Validation,
-    fault_of_history,
     fault_of_task,
 )
 from tabular_lstm.parameters.runs import (
@@ -79,7 +78,6 @@ __all__ = [
     "Tuning",
     "Validation",
     "Value",
-    "fault_of_history",
     "fault_of_task",
     "in_utc",
     "values_of",

@@ -226,18 +226,6 @@ def fault_of_task(task: Task, network: Network, training: Training) -> str | Non
     return None
 
 
-def fault_of_history(network: Network, reshaping: Reshaping) -> str | None:
-    """Say what of these blocks does not go with `columns.history`, if anything."""
-    if network.kind == "tutorial":
-        return "network.kind = tutorial: it reads no histories; expected kind: ensemble"
-    if reshaping.features_per_step is not None:
-        return (
-            f"reshaping.features_per_step = {reshaping.features_per_step}: of histories all "
-            "features of a row are one step; leave it out"
-        )
-    return None
-
-
 def _fault_of_costs(task: Task, objective: Objective) -> str | None:
     matrix, count = objective.cost_matrix or (), len(task.classes)
     if task.kind == TWO_CLASSES and matrix:

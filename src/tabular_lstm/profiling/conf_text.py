@@ -26,9 +26,7 @@ WITHOUT_LABEL = """\
 # They have no header and no label. In a file that holds the label, leave that column out, or list
 # all columns in names, in the file's order."""
 STEPS = "rows of a history at most, its own included"
-KNOWN_AFTER = (
-    "    # known_after: 30 days # from when on a label is known, and a feature of later rows"
-)
+KNOWN_AFTER = "    # known_after: {} # from when on a label is known, and a feature of later rows"
 METADATA = "  metadata: {kedro-viz: {layer: 01_raw}}"
 HEADER = ("column", "kind", "missing", "example", "proposed", "why")
 # Widths that a cell of the page is cut to, but for the last.
@@ -82,8 +80,9 @@ def parameters_text(proposal: Proposal) -> str:
         lines += [_entry(f"  {role}", n, choice.why) for n, choice in proposal.named(role).items()]
     if (history := proposal.history) is not None:
         of, order = (_entry("", n, proposal.choices[n].why) for n in (history.of, history.order))
+        known = KNOWN_AFTER.format("30 days" if " days later" in order else 1)
         steps = _entry("    steps", history.steps, STEPS)
-        lines += ["  history:", f"    of{of}", f"    order{order}", steps, KNOWN_AFTER]
+        lines += ["  history:", f"    of{of}", f"    order{order}", steps, known]
     for role in ("ignore", "categorical"):
         named = proposal.named(role)
         lines += [f"  {role}:"] if named else []

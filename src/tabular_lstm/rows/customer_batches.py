@@ -40,8 +40,11 @@ def whole_customers(
         OSError: No space.
     """
     places: list[list[int]] = []
+    first: Batch | None = None
     with tempfile.SpooledTemporaryFile(BYTES, dir=str(folder) if folder else None) as held:
         for batch in batches:
+            first = first or batch
+            _refuse_other_types(first, batch)
             places = places or [[] for _ in range(_count(batch))]
             customers = replace(batch, table=batch.table.select([of])).cells[of]
             names = read_key(customers, number_format)[0].to_numpy(object)
@@ -60,17 +63,23 @@ def whole_customers(
             for place in of_batch:
                 held.seek(place)
                 read.append([pa.ipc.open_stream(held).read_all() for _ in range(2)])
-            try:
-                rows, origin = (
-                    pa.concat_tables(tables, promote_options="permissive").unify_dictionaries()
-                    for tables in zip(*read, strict=True)
-                )
-            except pa.ArrowException as error:
-                raise DataError(
-                    f"{batch.path}: a column has types that do not go together: {error}. Write it "
-                    "alike in all files."
-                ) from error
+            rows, origin = (
+                pa.concat_tables(tables, promote_options="default").unify_dictionaries()
+                for tables in zip(*read, strict=True)
+            )
             yield replace(batch, file=None, table=rows.combine_chunks(), origin=origin)
+
+
+def _refuse_other_types(first: Batch, batch: Batch) -> None:
+    """Stop at a file in which a column has another type than in the first: 0.1 would be two."""
+    for name in {*first.table.column_names} & {*batch.table.column_names}:
+        was, now = (of.table.schema.field(name).type for of in (first, batch))
+        if was != now and not (pa.types.is_dictionary(was) and pa.types.is_dictionary(now)):
+            raise DataError(
+                f"{batch.path}: column '{name}' is {now}, and {was} in {first.file}; "
+                "expected one type in all files, because a customer's rows may be in several. "
+                "Write the files alike."
+            )
 
 
 def _count(first: Batch) -> int:

@@ -122,7 +122,7 @@ def ways_out(found: DependentRows, ignored: Collection[str] = ()) -> str:
 
 def warn_of_spellings(rows: pd.DataFrame, columns: Columns, file: str) -> None:
     """Name keys and groups that differ by case, blanks, Unicode form or zeros in front alone."""
-    for name in (columns.key, columns.group):
+    for name in (columns.key, columns.of):
         if name is not None and (alike := _spelt_alike(rows[name])):
             logger.warning(
                 "%s: column '%s': texts that differ by case, blanks, Unicode form or zeros in "

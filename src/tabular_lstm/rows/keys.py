@@ -55,11 +55,13 @@ def read_key(
 def number_groups(rows: pd.DataFrame, columns: Columns) -> np.ndarray | None:
     """Number the groups of rows from 0, int (rows,), in the order of their first rows.
 
-    None where each row is its own.
+    None where each row is its own, or all are of one group.
     """
-    if columns.of is None or rows[columns.of].is_unique:
+    if columns.of is None:
         return None
-    return pd.factorize(rows[columns.of])[0]
+    groups, distinct = pd.factorize(rows[columns.of])
+    # Split by time, all rows may be of one customer, such as a machine.
+    return None if len(distinct) in (1, len(rows)) else groups
 
 
 def number_values(groups: np.ndarray) -> np.ndarray:

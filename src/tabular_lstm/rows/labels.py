@@ -17,6 +17,7 @@ from tabular_lstm.rows.cells import EMPTY, Problems, as_texts, problems_at, text
 from tabular_lstm.rows.label_summary import of_classes, of_numbers
 from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.numbers import ANY, numbers_of, read_numbers, scale
+from tabular_lstm.rows.schema import Schema
 
 # Classes, rarer than those listed, that a message counts.
 NAMED = 5
@@ -31,7 +32,7 @@ GONE = (
 Sides = Mapping[str, pd.DataFrame]
 
 
-def are_unlabelled(cells: pd.Series, columns: Columns) -> np.ndarray:
+def are_unlabelled(cells: pd.Series, columns: Columns | Schema) -> np.ndarray:
     """Tell which cells of the label are missing, bool (rows,): a class that is so called is not."""
     text = texts(cells).fillna("")
     missing = text.str.lower().isin(EMPTY) & ~text.isin(columns.task.classes)
@@ -41,10 +42,11 @@ def are_unlabelled(cells: pd.Series, columns: Columns) -> np.ndarray:
 class _Label:
     """What the tasks have in common."""
 
-    def __init__(self, columns: Columns) -> None:
-        self.columns, self.name = columns, columns.label
+    def __init__(self, columns: Columns | Schema) -> None:
+        self.name, self.bounds = columns.label, columns.bounds.get(columns.label, ANY)
         self.classes: tuple[Class, ...] = columns.task.classes
-        self.noun = "row" if columns.group is None else "group"
+        self.group: str | None = getattr(columns, "group", None)
+        self.noun = "row" if self.group is None else "group"
 
 
 class _TwoClasses(_Label):
@@ -131,8 +133,8 @@ class _TwoClasses(_Label):
 
     def _counts(self, rows: pd.DataFrame) -> dict[Class, int]:
         """Count the rows, or groups, of each class."""
-        if self.columns.group is not None:
-            rows = rows.drop_duplicates([self.columns.group, self.name])
+        if self.group is not None:
+            rows = rows.drop_duplicates([self.group, self.name])
         counts = np.bincount(rows[self.name], minlength=len(self.classes))
         return {name: int(counts[place]) for place, name in self.in_order.items()}
 
@@ -189,7 +191,7 @@ class _Number(_Label):
 
     def read(self, cells: pd.Series, number_format: NumberFormat) -> tuple[np.ndarray, Problems]:
         """Read the labels that are there: float64 (rows,), NaN where there is none; problems."""
-        return read_numbers(cells, (), self.columns.bounds.get(self.name, ANY), number_format)
+        return read_numbers(cells, (), self.bounds, number_format)
 
     def summary(self, labels: pd.Series) -> dict[str, Any]:
         """Give mean and standard deviation."""
@@ -213,7 +215,7 @@ class _Number(_Label):
 
     def too_few(self, sides: Sides) -> tuple[str, str] | None:
         """Say why rows do not suffice, and what might help, "" of nothing; or None."""
-        by = self.columns.group
+        by = self.group
         for side, rows in sides.items():
             count = len(rows) if by is None else rows[by].nunique()
             if count < LEAST:
@@ -252,8 +254,8 @@ _BY_KIND: dict[str, type[_TwoClasses] | type[_Number]] = {
 }
 
 
-def label_of(columns: Columns) -> _TwoClasses | _Number:
-    """Give what rows do with the label that conf declares."""
+def label_of(columns: Columns | Schema) -> _TwoClasses | _Number:
+    """Give what rows do with the label that conf declares, or declared for a schema."""
     return _BY_KIND[columns.task.kind](columns)
 
 

@@ -16,12 +16,13 @@ from tabular_lstm.rows.cells import Problems, problems_at, read_category
 from tabular_lstm.rows.customer_batches import whole_customers
 from tabular_lstm.rows.histories import Sequences
 from tabular_lstm.rows.keys import read_key
+from tabular_lstm.rows.labels import are_unlabelled
 from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.quarantine import Quarantine, set_aside
 from tabular_lstm.rows.raw_rows import RawRows
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.sequences import lay_out
-from tabular_lstm.rows.timeline import histories, read_roles
+from tabular_lstm.rows.timeline import Roles, histories, read_roles
 
 YES, NO = ("1", "yes", "true"), ("0", "no", "false")
 
@@ -133,8 +134,9 @@ class Check:
         scored, sequences = np.flatnonzero(is_left), cast(Sequences, table)
         if roles is not None:
             if self.key is not None and in_folder:
-                # A row is corrected by a later one with its key, as in training.
-                scored = scored[~keys.iloc[scored].duplicated(keep="last")]
+                scored = scored[
+                    self._corrected(cells.iloc[scored], roles[scored], keys.iloc[scored])
+                ]
             of_all = histories(roles[scored], table[scored], self.schema)
             which = of_all.are_last if marked is None else marked[scored]
             scored, sequences = scored[which], of_all[which]
@@ -154,6 +156,17 @@ class Check:
             names=dict(zip(np.flatnonzero(~is_left).tolist(), names, strict=True)),
             aside=aside,
         )
+
+    def _corrected(self, cells: pd.DataFrame, roles: Roles, keys: pd.Series) -> np.ndarray:
+        """Give the places of rows that no later one of their customer and key corrects.
+
+        As in training, a row without a label corrects none that has one.
+        """
+        label, rows = self.schema.label, np.arange(len(cells))
+        named = pd.DataFrame({"customer": roles.customers.to_numpy(), "key": keys.to_numpy()})
+        if label in cells:
+            rows = np.argsort(~are_unlabelled(cells[label], self.schema), kind="stable")
+        return np.sort(rows[~named.iloc[rows].duplicated(keep="last").to_numpy()])
 
 
 def _marks(cells: pd.Series, number_format: NumberFormat) -> tuple[np.ndarray, Problems]:

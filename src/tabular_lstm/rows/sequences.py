@@ -66,7 +66,6 @@ def lay_out(
     """
     columns = {name: schema.slots[name] for name in schema.columns}
     rows = by_name(rows, columns)
-    refuse_absent(rows, schema.columns)
     number_format = number_format or schema.marks
     slots = np.zeros((len(rows), schema.steps * schema.features_per_step), np.float32)
     problems: dict[str, Problems] = {}
@@ -114,7 +113,7 @@ def by_name(rows: pd.DataFrame, features: Collection[str] | None = None) -> pd.D
     """Give the frame with its columns' names as text, and no column sparse.
 
     Raises:
-        DataError: One of these features, or with None any column, is there twice.
+        DataError: One of these features is missing, or it or with None any column is there twice.
     """
     if not isinstance(rows.columns.dtype, pd.StringDtype):
         rows = rows.set_axis(rows.columns.map(str), axis="columns")
@@ -128,20 +127,12 @@ def by_name(rows: pd.DataFrame, features: Collection[str] | None = None) -> pd.D
             f"The rows have column {', '.join(map(repr, twice))} more than once: expected each "
             "feature once. Drop or rename a column."
         )
-    return rows
-
-
-def refuse_absent(rows: pd.DataFrame, columns: Sequence[str]) -> None:
-    """Stop where rows lack one of these columns.
-
-    Raises:
-        DataError: Names all that are missing.
-    """
-    if absent := [name for name in columns if name not in rows.columns]:
+    if absent := [name for name in features or () if name not in rows.columns]:
         raise DataError(
             f"The rows have no column {', '.join(map(repr, absent))}: expected "
-            f"{', '.join(columns)}, in any order; got {', '.join(rows.columns)}."
+            f"{', '.join(features or ())}, in any order; got {', '.join(rows.columns)}."
         )
+    return rows
 
 
 def refuse_problems(name: str, problems: Problems) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.parameters import CLASSES, NUMBER, Columns
+from tabular_lstm.parameters import CLASSES, Columns
 from tabular_lstm.parameters.history import delay_of
 from tabular_lstm.rows.cells import Problems
 from tabular_lstm.rows.histories import Histories, Sequences
@@ -19,7 +19,7 @@ from tabular_lstm.rows.keys import read_key
 from tabular_lstm.rows.labels import are_unlabelled, label_of
 from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.schema import HistoryLayout, Schema
-from tabular_lstm.rows.sequences import by_name, refuse_absent, refuse_problems, to_sequences
+from tabular_lstm.rows.sequences import by_name, refuse_problems, to_sequences
 from tabular_lstm.rows.times import TimeReader, has_dates
 
 MICROSECONDS_A_DAY = 86_400_000_000
@@ -88,7 +88,10 @@ class Roles:
 
     @property
     def time(self) -> np.ndarray:
-        """Give the time as float64 (rows,), of dates in microseconds, which is exact."""
+        """Give the time as float64 (rows,), of dates in microseconds since 1970.
+
+        That is exact for 285 years.
+        """
         times = self.times.to_numpy()
         if has_dates(self.times):
             times = times.astype("datetime64[us]").astype(np.int64)
@@ -105,50 +108,26 @@ def read_roles(
 ) -> tuple[Roles, dict[str, Problems]]:
     """Read whose each row is, when it is from and its label, as they were read in training.
 
-    Args:
-        cells: Text as in a CSV, numbers, dates or a mixture, with the columns `schema.roles`.
-        schema: With a layout of histories.
-        number_format: What numbers that are text are written with. Default: the schema's.
-
-    Returns:
-        The roles, of any value where a cell has a problem; and by column, for those that have any,
-        what is wrong with which cells. A label that is missing is none.
-
-    Raises:
-        DataError: A column is missing or there twice.
+    The cells of `schema.roles` may be of any type; see `sequences.lay_out`, also for the number
+    format, the problems by column, and errors. A label that is missing is no problem.
     """
     layout, number_format = schema.history, number_format or schema.marks
     if layout is None:
         raise ValueError("expected a schema with a layout of histories")
     cells = by_name(cells, schema.roles)
-    refuse_absent(cells, schema.roles)
-    customers, of_customer = read_key(cells[layout.of], number_format, "group")
-    times = cells[layout.order]
-    form = None if has_dates(times) else layout.form
-    moments, of_time = TimeReader(number_format, form, numbers=not layout.dates).read(times)
+    customers, of_customer = read_key(cells[layout.of], number_format, "customer")
+    form = None if has_dates(cells[layout.order]) else layout.form
+    reader = TimeReader(number_format, form, numbers=not layout.dates)
+    moments, of_time = reader.read(cells[layout.order])
     problems = {layout.of: of_customer, layout.order: of_time}
     labels = None
     if layout.labels:
-        label, columns = cells[schema.label], _label_columns(schema)
-        is_there = np.flatnonzero(~are_unlabelled(label, columns))
-        values, found = label_of(columns).read(label.iloc[is_there], number_format)
-        labels = np.full(len(cells), np.nan)
-        labels[is_there] = values
+        of_label, labels = cells[schema.label], np.full(len(cells), np.nan)
+        is_there = np.flatnonzero(~are_unlabelled(of_label, schema))
+        labels[is_there], found = label_of(schema).read(of_label.iloc[is_there], number_format)
         problems[schema.label] = {int(is_there[at]): fault for at, fault in found.items()}
     roles = Roles(customers.reset_index(drop=True), pd.Series(moments), labels)
     return roles, {name: of_column for name, of_column in problems.items() if of_column}
-
-
-def _label_columns(schema: Schema) -> Columns:
-    """Declare the label as it was when a schema was learned."""
-    declared = {
-        "positive_class": schema.positive_class,
-        "negative_class": schema.negative_class,
-        "classes": schema.classes and [*schema.classes],
-        "task": NUMBER if schema.target else None,
-        "bounds": {name: of for name, of in schema.bounds.items() if name == schema.label},
-    }
-    return Columns.model_validate({"label": schema.label, **declared})
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,10 +211,10 @@ def histories(
     layout = schema.history
     if layout is None:
         raise ValueError("expected a schema with a layout of histories")
-    table = table.reshape(len(table), -1)
-    table += 0  # one bit pattern for zero: rows that are equal have one order
+    table = table.reshape(len(table), table.shape[-1])
     for name, values in derived(roles, layout).items():
         table[:, schema.features.index(name)] = values
+    table += 0  # one bit pattern for zero: rows that are equal have one order
     timeline = Timeline.of(roles, table)
     own = np.empty(len(table), np.int64)
     own[timeline.order] = np.arange(len(table))

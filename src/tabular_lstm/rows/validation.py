@@ -109,7 +109,8 @@ def _read(
     """Read the columns of a part: the values, and what is wrong with which cells."""
     number_format = times.number_format
     read: dict[str, tuple[object, Problems]] = {}
-    for word, name in (("key", columns.key), ("group", columns.of)):
+    of = "customer" if columns.history else "group"
+    for word, name in (("key", columns.key), (of, columns.of)):
         if name is not None:
             read[name] = read_key(part[name], number_format, word)
     for name in columns.times:

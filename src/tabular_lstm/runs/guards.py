@@ -13,16 +13,7 @@ from kedro.validation import ParameterValidationError
 
 from tabular_lstm.environments import output_folder
 from tabular_lstm.errors import DataError, counted, unknown_name
-from tabular_lstm.parameters import (
-    BLOCKS,
-    Columns,
-    Network,
-    Reshaping,
-    Split,
-    Training,
-    fault_of_history,
-    fault_of_task,
-)
+from tabular_lstm.parameters import BLOCKS, Columns, Network, Split, Training, fault_of_task
 from tabular_lstm.rows.train_test_split import fault_of_split
 from tabular_lstm.runs.partial_runs import GIVEN, read_by
 from tabular_lstm.serving.champion_history import Champions
@@ -95,13 +86,22 @@ def check_parameters(parameters: dict[str, Any], runtime: Collection[str] = ()) 
         wrong = (
             fault_of_split(columns, cast("Split", blocks["split"])),
             fault_of_task(*of_task),
-            columns.history
-            and fault_of_history(of_task[1], cast("Reshaping", blocks["reshaping"])),
+            columns.history and _fault_of_history(of_task[1], blocks["reshaping"]),
         )
         faults += [f"Parameter {fault}" for fault in wrong if fault]
     if faults:
         raise ParameterValidationError("\n".join(faults))
     return blocks
+
+
+def _fault_of_history(network: Network, reshaping: Any) -> str | None:
+    """Say what of these blocks does not go with `columns.history`, if anything."""
+    if network.kind == "tutorial":
+        return "network.kind = tutorial: it reads no histories; expected kind: ensemble"
+    if reshaping.features_per_step is not None:
+        given = f"reshaping.features_per_step = {reshaping.features_per_step}"
+        return f"{given}: of histories all features of a row are one step; leave it out"
+    return None
 
 
 def refuse_parts(pipeline: Pipeline, only_missing_outputs: bool, run_command: str) -> None:

@@ -13,6 +13,7 @@ from tabular_lstm.environments import output_folder, refuse_no_name, run_command
 from tabular_lstm.errors import DataError, row_list
 from tabular_lstm.network.score import score
 from tabular_lstm.parameters import NUMBER, Columns
+from tabular_lstm.parameters.history import delay_of
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.rows.timeline import read_sequences
@@ -158,6 +159,7 @@ def _load_pyfunc(path: str) -> MLflowModel:
 def declared_task(of: Schema | Columns) -> dict[str, str]:
     """Say by the names of conf what is predicted of which histories, each as it is shown."""
     classes = None if of.classes is None else [*of.classes]
+    known_after = of.history.known_after if of.history else None
     declared = {
         "label": of.label,
         "positive_class": of.positive_class,
@@ -165,7 +167,8 @@ def declared_task(of: Schema | Columns) -> dict[str, str]:
         "classes": classes,
         "task": NUMBER if of.task.kind == NUMBER else None,
         # Not `steps`: of however many earlier rows, it is the same prediction.
-        **{f"history.{n}": getattr(of.history, n, None) for n in ("of", "order", "known_after")},
+        **{f"history.{n}": getattr(of.history, n, None) for n in ("of", "order")},
+        "history.known_after": None if known_after is None else delay_of(known_after),
     }
     return {name: "not set" if value is None else repr(value) for name, value in declared.items()}
 

@@ -198,11 +198,9 @@ def measure_importance(
     """
     from tabular_lstm.network.fit import CHANGES, predict_changed  # noqa: PLC0415
 
-    labels = judged.labels
-    sequences = evaluated_set.sequences
+    labels, sequences = judged.labels, evaluated_set.sequences
     steps = 1 if isinstance(sequences, np.ndarray) else sequences.lengths.mean()
-    # Rows times shuffles of each feature.
-    affordable = int(CHANGES / (len(schema.features) * steps))
+    affordable = int(CHANGES / (len(schema.features) * steps))  # rows times shuffles of each one
     wanted = min(evaluation.importance_rows, len(labels))
     shuffles = min(evaluation.importance_repeats, max(1, affordable // wanted))
     order = np.random.default_rng(evaluation.seed).permutation(len(labels))
@@ -237,9 +235,8 @@ def assemble_metrics(
     Returns:
         `run_id`, counts of the `data`, facts of the `network`; `evaluated_on`, and under its value
         the candidate's metrics with 95 % intervals; under `baselines` the same for each baseline,
-        with the paired difference `network_minus_baseline`; of histories `by_length`. What is
-        measured has five decimals, in the label's unit as many digits, so that another processor
-        gives the same.
+        with the paired difference `network_minus_baseline`; of histories `by_length`. Metrics have
+        five decimals, in the label's unit as many digits: the same on another processor.
     """
     measured = {name: m.model_dump(mode="json") for name, m in judged.metrics.items()}
     candidate_metrics = measured.pop(CANDIDATE)

@@ -28,6 +28,9 @@ from tabular_lstm.serving.scoring_summary import ScoringSummary, Tally
 logger = logging.getLogger(__name__)
 
 NOT_WATCHED = "These rows {} compared with those that the champion was trained on: {}. {}"
+KNOWN = (
+    "Earlier labels are features of the champion, as far as they are known; an empty column will do"
+)
 MEND = "A retraining that promotes its candidate mends this"
 NOT_SCORED = (
     "No row was scored, for conf says monitoring.on_drift: stop. Put the file back; or score "
@@ -55,6 +58,8 @@ def validate_rows_to_score(
     """
     schema = champion.scorer.schema
     needed = dict.fromkeys((*schema.columns, *schema.roles), "The champion was trained with it")
+    if schema.label in schema.roles:
+        needed[schema.label] = KNOWN
     predict = columns.history.predict if columns.history else None
     if predict is not None:
         needed[predict] = "Conf names it under columns.history.predict"
@@ -128,6 +133,9 @@ def summarize_scoring(tally: Tally, checked_rows: CheckedRows) -> ScoringSummary
     """Give the scoring in numbers, and say in the log what was set aside."""
     for reason in checked_rows.quarantine.kinds.listed():
         logger.warning("In quarantine: %s", reason)
+    file, predict = checked_rows.source.file, checked_rows.check.predict
+    if predict is not None and not tally.scored_rows:
+        logger.warning("%s: column '%s' marks no row to predict by 1, yes or true", file, predict)
     return tally.summary()
 
 
