@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from tabular_lstm import load_champion
+from tabular_lstm.monitoring.drift import QUARANTINED
 from tabular_lstm.rows import customer_batches, raw_rows
 from tests.helpers.champions import champion_of
 from tests.helpers.commands import RETRAINING, here, message_of, seed, succeeds
@@ -314,6 +315,18 @@ def test_rows_like_those_of_the_training_raise_no_alarm_and_others_do(
     moved = alarms(project, shift=1.0)
     assert all("pressure" in names and "probability of 1" in names for names in moved)
     assert len(moved) == 10
+
+    # A retraining compares the customers that are new to the champion.
+    later = pd.concat([rows, visits(300, seed=50)], ignore_index=True)
+    if labelled == "the last row":
+        later["sick"] = later["sick"].where(later.index.isin(newest(later).index), "")
+    later.to_csv(project.raw, index=False)
+    succeeds(here(*RETRAINING))
+    drift = document(project, "08_reporting/decision.json")["judgement"]["drift"]
+    assert drift["not_compared"] is None
+    every = {**drift["features"], **drift["scores"], QUARANTINED: drift["quarantine"]}
+    assert len(every) == 5
+    assert not any(shift["moved"] for shift in every.values())
 
 
 def test_late_labels_find_the_one_prediction_of_each_customer(visited: Project) -> None:
