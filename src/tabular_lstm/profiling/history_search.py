@@ -25,7 +25,7 @@ from tabular_lstm.rows.timeline import MICROSECONDS_A_DAY
 from tabular_lstm.rows.times import DATES, TimeReader
 from tabular_lstm.rows.validation import UNNAMED
 
-# At most: share of rows whose customer has two of one time; of customers whose rows stand apart. At
+# At most: share of rows at the time of another of their customer; of customers that stand apart. At
 # least: share of rows whose customer has several; of steps to its next row, those to a later time;
 # of changes of customer, those to an earlier one; customers; pairs of one time and customer that
 # chance makes, where there are hardly any.
@@ -138,9 +138,9 @@ def _fit(
     in_time = np.lexsort((times, codes))
     is_next = np.diff(codes[in_time]) == 0
     gaps = np.diff(times[in_time])[is_next]
-    tied = np.unique(codes[in_time][1:][is_next][gaps == 0])
+    tied = (gaps == 0).sum()
     is_shared = sizes[sizes > 1].sum() >= SHARED * len(codes) and known.mean() >= 1 - FEW_WITHOUT
-    if not is_shared or sizes[tied].sum() > FEW * len(codes):
+    if not is_shared or tied > FEW * len(codes):
         return None
     in_file = np.argsort(codes, kind="stable")
     rising = np.mean(np.diff(times[in_file])[is_next] > 0)
@@ -150,7 +150,7 @@ def _fit(
     stand_together = changes.sum() <= (1 + FEW) * len(sizes)
     shares = np.unique(times, return_counts=True)[1] / len(times)
     by_chance = (sizes * (sizes - 1)).sum() / 2 * (shares**2).sum()
-    is_surprise = by_chance >= SURPRISE and (gaps == 0).sum() <= FEW * by_chance
+    is_surprise = by_chance >= SURPRISE and tied <= FEW * by_chance
     is_thing = names_a_thing(of) and not {*words_of(of)} <= WORDS["identifier"]
     clear = (way and stand_together and anew) or (is_thing and (way or is_surprise))
     is_birth = {*words_of(order.name)} & {"age", "birth", "born"}  # as of persons of one family
