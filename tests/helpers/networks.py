@@ -9,6 +9,7 @@ from tabular_lstm.network.build import LSTMEnsemble, build
 from tabular_lstm.network.calibration import Calibration
 from tabular_lstm.network.layers import Recur
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Ensemble, Network
+from tabular_lstm.rows.histories import Histories
 from tabular_lstm.rows.schema import Schema, Target
 
 MEAN = [1.0, 2.0, 3.0, 4.0]
@@ -124,3 +125,9 @@ def keras_lstm(recur: Recur, member: int, direction: int) -> keras.layers.LSTM:
     weights[2][recur.units : 2 * recur.units] += 1
     lstm.set_weights(weights)
     return lstm
+
+
+def histories_at(table: np.ndarray, first: np.ndarray, last: np.ndarray, steps: int) -> Histories:
+    """Histories of a table's rows, from their first place to their own one: no label is known."""
+    order = np.arange(len(table))
+    return Histories(table, first, last, last, first, order, np.zeros_like(order), steps)

@@ -14,7 +14,7 @@ from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.parameters import Training
 from tabular_lstm.rows.histories import PADDING, Histories, are_rows
 from tabular_lstm.rows.schema import HistoryLayout
-from tests.helpers.networks import TASKS, ensemble_of, id_of, schema_of, sequences_of
+from tests.helpers.networks import TASKS, ensemble_of, histories_at, id_of, schema_of, sequences_of
 
 LONGEST = 9
 LAYOUT = HistoryLayout(of="who", order="at", steps=LONGEST, gap="f0", dates=False)
@@ -42,7 +42,7 @@ def histories_of(network: LSTMEnsemble, count: int = 60) -> Histories:
     lengths[:2] = 1, LONGEST
     table = sequences_of(network.schema, int(lengths.sum()), missing=0.2)
     own = np.cumsum(lengths) - 1
-    return Histories(table.reshape(len(table), -1), own - lengths + 1, own, own, own, LONGEST)
+    return histories_at(table.reshape(len(table), -1), own - lengths + 1, own, LONGEST)
 
 
 @every
@@ -113,7 +113,7 @@ def test_a_category_that_is_in_earlier_rows_alone_keeps_what_was_learned_of_it()
     table = sequences_of(network.schema, rows * customers).reshape(-1, 4)
     last = np.arange(customers) * rows + rows - 1
     table[:, 1], table[last, 1] = 1, 0
-    histories = Histories(table, last - rows + 1, last, last, last, rows)
+    histories = histories_at(table, last - rows + 1, last, rows)
     candidate, _ = train(network, histories, np.arange(customers) % 2.0, Training(epochs=1))
     here, earlier, nowhere, unknown, missing = candidate.embed.vectors.numpy().swapaxes(0, 1)
     assert np.abs(earlier - here).max() > 0.01

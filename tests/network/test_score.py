@@ -16,13 +16,14 @@ from tabular_lstm.network.outputs import predictions
 from tabular_lstm.network.score import FEW, FEW_VALUES, score, score_changed
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.parameters import CLASSES, NUMBER
-from tabular_lstm.rows.histories import Histories, are_rows
+from tabular_lstm.rows.histories import are_rows
 from tabular_lstm.rows.schema import HistoryLayout
 from tests.helpers.networks import (
     LAYOUTS,
     MIXED,
     TASKS,
     ensemble_of,
+    histories_at,
     id_of,
     schema_of,
     sequences_of,
@@ -203,7 +204,7 @@ def test_histories_with_a_slot_changed_are_scored_as_if_they_always_were(units: 
     network = with_large_weights(ensemble_of(schema, units=units, members=3), 2.0)
     last = np.arange(0, 7 * 60, 7) + np.arange(60) % 7
     table = sequences_of(schema, rows=7 * 60, missing=0.2).reshape(7 * 60, 5)
-    sequences = Histories(table, np.arange(0, 7 * 60, 7), last, last, last, steps=7).dense()
+    sequences = histories_at(table, np.arange(0, 7 * 60, 7), last, 7).dense()
     places = are_rows(sequences)
     rng = np.random.default_rng(0)
     changes = [

@@ -28,7 +28,6 @@ from tabular_lstm.pipelines.evaluation.nodes import (
 )
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.fingerprints import Fingerprints
-from tabular_lstm.rows.histories import Histories
 from tabular_lstm.rows.keys import keys_of, together_of
 from tabular_lstm.rows.labelled_set import EvaluatedSet, LabelledSet
 from tabular_lstm.rows.schema import HistoryLayout
@@ -286,7 +285,7 @@ def test_importance_of_longer_histories_takes_fewer_shuffles_then_fewer_rows(
     layout = HistoryLayout(of="who", order="day", steps=9, dates=False, gap="f3")
     schema = networks.schema_of(4, 4).model_copy(update={"history": layout})
     own, table = np.arange(60), networks.sequences_of(schema, rows=60)[:, 0]
-    histories = Histories(table, own // 4 * 4, own, own, own, layout.steps)
+    histories = networks.histories_at(table, own // 4 * 4, own, layout.steps)
     evaluated = EvaluatedSet(histories, pd.Series(own % 2))
     measured = measure_importance(
         networks.ensemble_of(schema), evaluated, Judged(own % 2), schema, EVALUATION
