@@ -61,7 +61,7 @@ THIRD, LAST = 7, 10
     ("column", "cell", "reason"),
     [
         ("dose", "much", "dose: 'much' is not a number"),
-        ("patient", "", "patient: no group"),
+        ("patient", "", "patient: no customer"),
         ("visit", "", "visit: no time"),
         ("visit", "soon", "visit: 'soon' is neither an ISO date nor a number"),
     ],
