@@ -90,7 +90,10 @@ def with_found_rows(table: TableProfile, proposal: Proposal, first_rows: pd.Data
     also = f" ({', '.join(map(shown, others))} would fit, too)" if others else ""
     names = {"of": shown(best.of), "order": shown(best.order.name), "also": also}
     clear = best.clear and any(map(said.named, group_search.FEATURES))
-    if not clear or group_search.search_group(table, said, first_rows, best.of):
+    # As of a group: of histories no dependent rows are looked for.
+    if not clear or group_search.search_group(
+        table, replace(said, history=None), first_rows, best.of
+    ):
         ask = ASK.format(**names, count=said.choices[best.of].why)
         return group_search.with_sentence(grouped, ask)
     labelled = first_rows[first_rows[label].str.strip() != ""]
