@@ -11,6 +11,7 @@ from histories_tables import TABLES
 from tabular_lstm.network.outputs import outputs_of
 from tabular_lstm.network.plan import grouped_folds
 from tabular_lstm.parameters import Columns, Task
+from tabular_lstm.parameters.history import delay_of
 from tabular_lstm.parameters.task import CLASSES, TWO_CLASSES, Kind
 
 FOLDS = 5
@@ -46,7 +47,9 @@ class Panel:
     def known(self) -> float | None:
         """Say how long after its row a label is known; None: never."""
         history = self.columns.history
-        return None if history is None else history.known_after
+        if history is None or history.known_after is None:
+            return None
+        return delay_of(history.known_after)
 
     def labelled(self, fold: int | None = None, test: bool = False) -> np.ndarray:
         """Tell rows with a label; of a fold those of its test or train side: bool (rows,)."""

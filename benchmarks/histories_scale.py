@@ -15,6 +15,7 @@ Linux only.
 """
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import tabular_lstm  # noqa: F401  before Keras, so that TensorFlow computes as in a run
@@ -105,7 +106,8 @@ def score(*sizes: str) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:]:
-        {"train": train, "score": score}[sys.argv[1]](*sys.argv[2:])
+        chosen: Callable[..., None] = {"train": train, "score": score}[sys.argv[1]]
+        chosen(*sys.argv[2:])
     else:
         score()
         train()

@@ -58,7 +58,7 @@ def measure_rate(compiled_for: str | None = None) -> None:
     scorer = Scorer.of(model.network_)
     sequences = to_sequences(many, scorer.schema)
     print(f"rate: compiled in {seconds(lambda: Kernel(scorer, processor)):.2f} s", flush=True)
-    scoring._processor = lambda: processor  # type: ignore[assignment]
+    scoring.processor = lambda: processor  # type: ignore[assignment]
     work: dict[str, Callable[[], Any]] = {
         "LightGBM": lambda: peer.predict_proba(many),
         "kernel": lambda: scoring.score(scorer, sequences),
