@@ -15,7 +15,6 @@ Linux only.
 """
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import tabular_lstm  # noqa: F401  before Keras, so that TensorFlow computes as in a run
@@ -106,8 +105,8 @@ def score(*sizes: str) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:]:
-        chosen: Callable[..., None] = {"train": train, "score": score}[sys.argv[1]]
-        chosen(*sys.argv[2:])
+        command, *sizes = sys.argv[1:]
+        score(*sizes) if command == "score" else train(*sizes)
     else:
         score()
         train()
