@@ -171,26 +171,16 @@ def taken(sequences: Sequences, which: Any) -> Any:
     return sequences[which] if isinstance(sequences, np.ndarray) else sequences.compact(which)
 
 
-def compact(sequences: Sequences, which: Any = slice(None)) -> Compact:
-    """Give some histories, or such as `Histories.dense` gives them, with each row once."""
-    if not isinstance(sequences, np.ndarray):
-        return sequences.compact(which)
-    some = sequences[which]
-    of_rows = are_rows(some)
-    places = np.where(of_rows, np.cumsum(of_rows).reshape(of_rows.shape) - 1, -1)
-    return Compact(some[of_rows], places.astype(np.int32))
+def table_of(sequences: Sequences) -> np.ndarray:
+    """Give each row's values once: float32 (rows, slots)."""
+    if isinstance(sequences, np.ndarray):
+        return sequences.reshape(len(sequences), -1)
+    return sequences.table
 
 
 def are_rows(sequences: np.ndarray) -> np.ndarray:
     """Tell rows from what follows the last one, bool (histories, T): see `Histories.dense`."""
     return np.asarray(sequences[..., 0] != PADDING)
-
-
-def lengths_of(sequences: Sequences) -> np.ndarray:
-    """Count the rows of each history: int64 (histories,)."""
-    if isinstance(sequences, np.ndarray):
-        return np.asarray(are_rows(sequences).sum(1))
-    return sequences.lengths
 
 
 def own_rows(sequences: Sequences) -> np.ndarray:
