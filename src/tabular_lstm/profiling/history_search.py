@@ -26,7 +26,8 @@ from tabular_lstm.profiling.proposal import GROUPS, Choice, Proposal, is_discret
 from tabular_lstm.profiling.table_profile import ColumnProfile, TableProfile
 from tabular_lstm.profiling.word_lists import WORDS, has_word, names_a_thing, words_of
 from tabular_lstm.rows.keys import read_key
-from tabular_lstm.rows.timeline import Roles, Timeline
+from tabular_lstm.rows.schema import MICROSECONDS_A_DAY
+from tabular_lstm.rows.timeline import Roles, Timeline, time_of
 from tabular_lstm.rows.times import TimeReader
 from tabular_lstm.rows.validation import UNNAMED
 
@@ -94,13 +95,13 @@ def find_histories(
         for name, of_each in customers.items():
             both = times.index.intersection(of_each.index)
             if len(both) >= (1 - FEW_WITHOUT) * len(rows):
-                found.append(_fit(name, order, Roles(of_each[both], times[both])))
+                found.append(_fit(name, order, Roles(of_each[both], time_of(times[both]))))
     return [one for one in found if one is not None]
 
 
 def _fit(of: str, order: ColumnProfile, roles: Roles) -> FoundHistory | None:
     """Tell whether rows whose customer and time are known are histories by these."""
-    rows, codes, time = len(roles.times), pd.factorize(roles.customers)[0], roles.time
+    rows, codes, time = len(roles.time), pd.factorize(roles.customers)[0], roles.time
     timeline, sizes = Timeline.of(roles, np.empty((rows, 0))), np.bincount(codes)
     tied = (timeline.tie < np.arange(rows)).sum()
     if sizes[sizes > 1].sum() < SHARED * rows or tied > FEW * rows:
@@ -121,9 +122,9 @@ def _fit(of: str, order: ColumnProfile, roles: Roles) -> FoundHistory | None:
     if not (clear or is_surprise):
         return None
     few, half, most = np.quantile(sizes, [0, 0.5, 1])
-    near, middle, far = np.nanquantile(timeline.gaps / roles.unit, [0, 0.5, 1])
+    unit, days = (MICROSECONDS_A_DAY, " days") if order.kind == "date" else (1, "")
+    near, middle, far = np.nanquantile(timeline.gaps / unit, [0, 0.5, 1])
     count = f"{len(sizes):,} values, of {few:g} to {most:g} rows, median {half:g}"
-    days = " days" if order.kind == "date" else ""
     apart = f"the next row is {near:.4g} to {far:.4g}{days} later, median {middle:.4g}"
     next_row = Choice("order", apart, format=of_kind(order).format)
     steps = int(np.clip(np.quantile(sizes, 0.9), 20, MOST_STEPS))

@@ -27,6 +27,9 @@ def parts_of(date: str) -> list[str]:
     return [f"{date} ({part})" for part in PARTS]
 
 
+MICROSECONDS_A_DAY = 86_400e6
+
+
 class Target(Frozen):
     """The unit in which the network learns a label that is a number.
 
@@ -61,6 +64,11 @@ class HistoryLayout(Frozen):
     gap: str
     number: str | None = unless(None)
     labels: tuple[str, ...] = unless(())
+
+    @property
+    def unit(self) -> float:
+        """Give what of a time is a day, of dates in microseconds; of numbers it is 1."""
+        return MICROSECONDS_A_DAY if self.dates else 1.0
 
     @property
     def derived(self) -> list[str]:

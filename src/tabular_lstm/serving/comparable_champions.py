@@ -194,12 +194,12 @@ def score(
         was = fingerprints.group or "none"
         raise NotComparedError(f"the group of its rows was {was} and is {columns.group}")
     keys, together = keys_of(test_rows, columns), together_of(test_rows, columns)
-    sequences = artifact.sequences(test_rows, [train_rows, history_rows])
+    sequences = artifact.sequences(test_rows, train_rows, history_rows)
     trained_on = fingerprints.hold(sequences)
     named = [of.name for of in (keys, together) if of is not None]
     if not {fingerprints.key, fingerprints.group}.isdisjoint(named):
         if trained_on.any():
-            by_both = of_sequences(artifact.sequences(train_rows, [history_rows]))
+            by_both = of_sequences(artifact.sequences(train_rows, history_rows))
             trained_on &= ~np.isin(of_sequences(sequences), by_both)
         trained_on |= fingerprints.hold(sequences, keys, together)
     if columns.group is not None:
