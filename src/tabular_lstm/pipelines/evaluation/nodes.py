@@ -248,7 +248,8 @@ def assemble_metrics(
             }
             for metric in judged.measure.sampled
         }
-    of_lengths = by_length(judged, train_set.sequences, evaluated_set.sequences, evaluation)
+    parts = by_length(judged, train_set.sequences, evaluated_set.sequences, evaluation)
+    of_lengths = [part.model_dump(mode="json") for part in parts]
     return {
         "run_id": run_id,
         "data": data_summary.counts(),
@@ -264,7 +265,7 @@ def assemble_metrics(
         judged.side: _rounded(candidate_metrics)
         | {name: candidate_metrics[name] for name in THRESHOLD & candidate_metrics.keys()},
         "baselines": _rounded(measured),
-        **({"by_length": _rounded(of_lengths.model_dump(mode="json"))} if of_lengths else {}),
+        **({"by_length": _rounded(of_lengths)} if of_lengths else {}),
     }
 
 
