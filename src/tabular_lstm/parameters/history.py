@@ -5,6 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, StrictInt, model_validator
 
+from tabular_lstm.errors import counted, shown
 from tabular_lstm.frozen import Number, Parameters
 
 MOST_STEPS = 200
@@ -60,3 +61,9 @@ class History(Parameters):
     def columns(self) -> set[str]:
         """Name the columns that the block names."""
         return {name for name in (self.of, self.order, self.predict) if name is not None}
+
+    @property
+    def words(self) -> str:
+        """Say which rows are a history."""
+        most = counted(self.steps, "row")
+        return f"{most} at most of each {shown(self.of)}, by {shown(self.order)}"
