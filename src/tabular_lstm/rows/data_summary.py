@@ -141,8 +141,8 @@ class DataSummary(FileRows):
     def said_of_histories(self) -> str:
         """Say which rows are a history, of how many customers, and how many rows these have."""
         rows = self.valid_rows + self.weightless_rows + self.unlabelled_rows
-        mean = f"{counted(self.customers, 'customer')}, {rows / self.customers:.1f} rows each on average"
-        return f"{self.histories}: {mean}"
+        customers = counted(self.customers, "customer")
+        return f"{self.histories}: {customers}, {rows / self.customers:.1f} rows each on average"
 
     def counts(self) -> dict[str, Any]:
         """Give the numbers of rows and the hash of the file, as in metrics.json."""

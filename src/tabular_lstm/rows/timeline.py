@@ -17,7 +17,7 @@ from tabular_lstm.parameters.history import History, delay_of
 from tabular_lstm.rows.cells import Problems
 from tabular_lstm.rows.histories import Histories, Sequences
 from tabular_lstm.rows.keys import read_key
-from tabular_lstm.rows.labels import are_unlabelled, label_of
+from tabular_lstm.rows.labels import labels_if_any
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.schema import HistoryLayout, Schema
 from tabular_lstm.rows.sequences import by_name, refuse_problems, to_sequences
@@ -97,10 +97,8 @@ def read_roles(
     moments, of_time = reader.read(cells[layout.order])
     problems, labels = {layout.of: of_customer, layout.order: of_time}, np.full(len(cells), np.nan)
     if layout.labels:
-        of_label = cells[schema.label]
-        is_there = np.flatnonzero(~are_unlabelled(of_label, schema))
-        labels[is_there], found = label_of(schema).read(of_label.iloc[is_there], number_format)
-        problems[schema.label] = {int(is_there[at]): fault for at, fault in found.items()}
+        read = labels_if_any(cells[schema.label], schema, number_format)
+        labels, problems[schema.label] = read
     roles = Roles(customers.reset_index(drop=True), time_of(moments), labels)
     return roles, {name: of_column for name, of_column in problems.items() if of_column}
 
