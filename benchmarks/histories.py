@@ -1,10 +1,11 @@
 """How the network does on tables in which a customer has many rows, beside what people do there.
 
-    python benchmarks/histories.py [--data NAME ...] [--methods METHOD ...] [--folds N] [--folder DIR]
+    python benchmarks/histories.py [--data NAME ...] [--methods METHOD ...] [--folds N]
+                                   [--folder DIR]
 
-Five folds of customers of each table, or the first N, the same for all methods. One line a fold goes into
-`histories.csv`, with a hash of the method's code and of the table: a line is measured anew when its
-code or table has changed, and lines of earlier code stay. The predictions are kept beside it, in
+Five folds of customers of each table, or the first N, the same for all methods. One line a fold
+goes into `histories.csv`, with a hash of the method's code and of the table: a line is measured
+anew when its code or table has changed, and lines of earlier code stay. The predictions are kept beside it, in
 `histories/`. Then the tables are printed, of all data also into `histories.md`: each method's mean
 loss, and the network against eight CatBoosts with what an expert makes of a history, for tables
 that may choose something and the others apart.

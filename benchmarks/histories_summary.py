@@ -183,6 +183,6 @@ def summarize(
         if lines:
             parts.append(markdown([{key: one.get(key, "") for key in columns} for one in lines]))
             parts.append("")
-    if drawn := synthetic(results):
+    if drawn := synthetic(results, folds):
         parts += ["## synthetic: ROC AUC\n", markdown([*drawn])]
     return "\n".join(parts)
