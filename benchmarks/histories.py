@@ -5,10 +5,10 @@
 
 Five folds of customers of each table, or the first N, the same for all methods. One line a fold
 goes into `histories.csv`, with a hash of the method's code and of the table: a line is measured
-anew when its code or table has changed, and lines of earlier code stay. The predictions are kept beside it, in
-`histories/`. Then the tables are printed, of all data also into `histories.md`: each method's mean
-loss, and the network against eight CatBoosts with what an expert makes of a history, for tables
-that may choose something and the others apart.
+anew when its code or table has changed, and lines of earlier code stay. The predictions are kept
+beside it, in `histories/`. Then the tables are printed, of all data also into `histories.md`: each
+method's mean loss, and the network against eight CatBoosts with what an expert makes of a history,
+for tables that may choose something and the others apart.
 
 Data: `chosen`, `reported`, `synthetic`, `all`, or names of `histories_tables.py` and
 `histories_synthetic.py`; methods: see `histories_methods.py`. Use one thread, as all methods then
