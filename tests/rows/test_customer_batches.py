@@ -51,7 +51,7 @@ def checked(schema: Schema, **files: pd.DataFrame) -> list[CheckedBatch]:
         Batch(f"{name}.csv", 1, pa.Table.from_pandas(one, preserve_index=False), f"in/{name}.csv")
         for name, one in files.items()
     ]
-    check = Check(schema, "id", {"id": pa.string(), "patient": pa.string()})
+    check = Check(schema, "id", {"id": pa.string(), "patient": pa.string()}, schema.marks)
     return [check.of(batch) for batch in whole_customers(batches, "patient", POINT)]
 
 

@@ -90,11 +90,6 @@ class Histories:
         found[order] = np.diff(self.customer[self.own[order]], append=-1) != 0
         return found
 
-    @property
-    def own_rows(self) -> np.ndarray:
-        """Give the row itself of each: float32 (histories, 1, features)."""
-        return self.rows(self.own)
-
     def rows(self, which: Any = slice(None)) -> np.ndarray:
         """Give rows of the table each by itself, without a label: float32 (rows, 1, features)."""
         rows = np.array(self.table[which, None])
@@ -161,11 +156,6 @@ class Histories:
 Sequences = np.ndarray | Histories
 
 
-def dense(sequences: Sequences, which: Any = slice(None)) -> np.ndarray:
-    """Give some sequences as an array, see `Histories.dense`."""
-    return sequences[which] if isinstance(sequences, np.ndarray) else sequences.dense(which)
-
-
 def taken(sequences: Sequences, which: Any) -> Any:
     """Give some sequences as the network takes them, in training: of an array an array."""
     return sequences[which] if isinstance(sequences, np.ndarray) else sequences.compact(which)
@@ -185,7 +175,7 @@ def are_rows(sequences: np.ndarray) -> np.ndarray:
 
 def own_rows(sequences: Sequences) -> np.ndarray:
     """Give the row that each sequence ends with: float32 (sequences, steps of a row, …)."""
-    return sequences if isinstance(sequences, np.ndarray) else sequences.own_rows
+    return sequences if isinstance(sequences, np.ndarray) else sequences.rows(sequences.own)
 
 
 def by_customer(

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tabular_lstm.frozen import Frozen, Positive, unless
-from tabular_lstm.parameters import NUMBER, Class, Task, Value
+from tabular_lstm.parameters import NUMBER, Class, History, Task, Value
 from tabular_lstm.rows.lineage import Lineage
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 
@@ -42,11 +42,10 @@ class Target(Frozen):
     deviation: Positive
 
 
-class HistoryLayout(Frozen):
-    """How rows become histories, see `tabular_lstm.rows.histories`.
+class HistoryLayout(History):
+    """How rows become histories, see `tabular_lstm.rows.histories`, by what conf says.
 
     Attributes:
-        of, order, steps, known_after: See `tabular_lstm.parameters.History`.
         dates: Whether the times in `order` are dates, and not numbers.
         form: Of dates in `order`, the format of their text, None for ISO 8601.
         gap: Name of the feature that is the time since the row before, of dates in days.
@@ -55,10 +54,6 @@ class HistoryLayout(Frozen):
             more than two classes whether it is each of them. Default: none.
     """
 
-    of: str
-    order: str
-    steps: int
-    known_after: float | str | None = unless(None)
     dates: bool
     form: str | None = unless(None)
     gap: str

@@ -77,7 +77,7 @@ class Check:
         schema: The champion's.
         key: The column that identifies a row, if there is one.
         copied: The types of the columns that are copied.
-        number_format: Of numbers that are text. Default: the schema's.
+        number_format: Of numbers that are text.
         predict: The column that marks the rows of histories which get a prediction. Default: each
             customer's last row does; of several at that time the one whose values are largest, see
             `Timeline.of`, and of equal ones the last.
@@ -86,13 +86,8 @@ class Check:
     schema: Schema
     key: str | None
     copied: dict[str, pa.DataType]
-    number_format: NumberFormat | None = None
+    number_format: NumberFormat
     predict: str | None = None
-
-    @property
-    def marks(self) -> NumberFormat:
-        """Say how numbers that are text are written."""
-        return self.number_format or self.schema.marks
 
     @property
     def names(self) -> list[str]:
@@ -111,7 +106,7 @@ class Check:
         copied = {n: batch.table[n].combine_chunks().cast(kind) for n, kind in self.copied.items()}
         identity = pd.DataFrame(index=cells.index)
         if self.key is not None:
-            identity["key"], of_key = read_key(cells[self.key], self.marks)
+            identity["key"], of_key = read_key(cells[self.key], self.number_format)
             copied[self.key] = pa.array(identity["key"], pa.string())
             problems = {self.key: of_key, **problems}
         roles, marked = None, None
@@ -121,7 +116,7 @@ class Check:
             copied[self.schema.history.of] = pa.array(roles.customers, pa.string())
             problems |= of_roles
         if self.predict is not None:
-            marked, problems[self.predict] = _marks(cells[self.predict], self.marks)
+            marked, problems[self.predict] = _marks(cells[self.predict], self.number_format)
         rows = pd.Index(origin["row"].to_numpy(), name="row")
         aside, is_left = set_aside(cells.set_axis(rows), problems)
         names = batch.names[~is_left] if len(aside) else ()
@@ -194,7 +189,7 @@ class CheckedRows:
         batches = self.source.batches(texts, self.without)
         if history is None:
             return batches
-        return whole_customers(batches, history.of, check.marks, folder)
+        return whole_customers(batches, history.of, check.number_format, folder)
 
     def counted(
         self, results: Iterator[Result], batches_of: Callable[[Result], Sequence[CheckedBatch]]

@@ -40,10 +40,7 @@ def layout_of(columns: Columns, of: History, rows: pd.DataFrame) -> HistoryLayou
         one, classes = f"{columns.label}, earlier", columns.task.classes
         labels = [one] if columns.task.kind != CLASSES else [f"{one}: {name}" for name in classes]
     return HistoryLayout(
-        of=of.of,
-        order=of.order,
-        steps=of.steps,
-        known_after=of.known_after,
+        **of.model_dump(),
         dates=dates,
         form=columns.dates.get(of.order),
         gap=f"{of.order}, since the row before",

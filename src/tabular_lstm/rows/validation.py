@@ -131,10 +131,9 @@ def _read(
 def _feature_names(raw_rows: pd.DataFrame, columns: Columns, file: str) -> list[str]:
     """Name the feature columns, in their order."""
     roles = [name for role in ROLES if (name := getattr(columns, role)) is not None]
-    history = columns.history
     # What marks rows to predict need not be among rows to train on.
-    of_history = [history.of, history.order] if history else []
-    left_out = {*roles, *columns.ignore, *(history.columns if history else ())}
+    of_history = [columns.history.of, columns.history.order] if columns.history else []
+    left_out = columns.not_features.union(columns.ignore)
     features = columns.features or [name for name in raw_rows.columns if name not in left_out]
     declared = [(name, "columns.history") for name in of_history]
     declared += [(name, "columns") for name in (*roles, *features)]

@@ -54,16 +54,14 @@ def learn_schema(
         derived=of_histories,
         lineage=of_rows and of_rows.with_conf(reshaping=plain(reshaping)),
     )
-    steps = counted(schema.steps, "step")
-    laid_out = f"{steps} of {schema.features_per_step}, {schema.padded_slots} padded"
-    if history is not None:
-        laid_out = f"a step of its history, with {', '.join(map(repr, history.derived))}"
     logger.info(
-        "%s a row, %d of them categorical%s: %s",
+        "%s a row, %d of them categorical%s: %s of %d, %d padded",
         counted(len(features), "feature"),
         len(schema.categories),
         f", {counted(len(schema.dates), 'date')} of {len(PARTS)} slots" if schema.dates else "",
-        laid_out,
+        counted(schema.steps, "step"),
+        schema.features_per_step,
+        schema.padded_slots,
     )
     return schema
 
