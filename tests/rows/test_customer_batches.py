@@ -9,7 +9,6 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns, Split
 from tabular_lstm.rows.batches import Batch
 from tabular_lstm.rows.customer_batches import whole_customers
-from tabular_lstm.rows.histories import dense
 from tabular_lstm.rows.number_format import POINT
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.scoring_validation import Check, CheckedBatch
@@ -59,7 +58,7 @@ def doses(found: list[CheckedBatch], patient: str) -> list[float]:
     for batch in found:
         if patient in (of := batch.copied["patient"].to_pylist()):
             of_patient = batch.sequences[[of.index(patient)]]
-            return [float(value) for value in dense(of_patient)[0, :, 0]]
+            return [float(value) for value in of_patient.dense()[0, :, 0]]
     raise AssertionError(patient)
 
 

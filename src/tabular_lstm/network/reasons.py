@@ -63,10 +63,9 @@ def reasons(
     say what the network does, not what would happen if the feature were another. Where the kernel
     computes, a row's effects have the same bits in any call.
 
-    Of a history each feature of each of its rows is put to "missing", one at a time, and so is what
-    is made of histories. Each history is computed by itself, in float32, so that a row's effects
-    have the same bits in any call on one processor. The time grows with the cells and with the
-    rows: a core explains 75 histories of 20 rows of 8 features a second, and one of 200 rows.
+    Of a history so is each feature of each of its rows. Each history is computed by itself, so that
+    a row's effects have the same bits in any call on one processor: a core explains 75 histories of
+    20 rows of 8 features a second, and one of 200 rows.
 
     Args:
         scorer: The ensemble.

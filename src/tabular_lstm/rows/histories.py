@@ -181,16 +181,10 @@ def own_rows(sequences: Sequences) -> np.ndarray:
 def by_customer(
     rng: np.random.Generator, customers: np.ndarray, lengths: np.ndarray, batch: int, used: int
 ) -> np.ndarray:
-    """Draw places of so many histories, those of a customer together, whose rows are the same.
+    """Draw places of `used` histories, a multiple of the batch, of customers numbered from 0.
 
-    Of each `WINDOW` batches those of similar length are together.
-
-    Args:
-        rng: Puts the customers in order.
-        customers: Number of each history's customer, from 0.
-        lengths: Of the histories.
-        batch: Histories of a batch.
-        used: How many to draw, a multiple of the batch.
+    Those of a customer, whose rows are the same, are together; of each `WINDOW` batches those of
+    similar length.
     """
     rank = rng.permutation(int(customers.max()) + 1)[customers]
     drawn = np.argsort(rank, kind="stable")[:used]

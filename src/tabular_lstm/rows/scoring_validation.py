@@ -79,8 +79,7 @@ class Check:
         copied: The types of the columns that are copied.
         number_format: Of numbers that are text.
         predict: The column that marks the rows of histories which get a prediction. Default: each
-            customer's last row does; of several at that time the one whose values are largest, see
-            `Timeline.of`, and of equal ones the last.
+            customer's last row does; of several at that time the last by `Timeline.of`.
     """
 
     schema: Schema
