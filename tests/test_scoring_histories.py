@@ -10,7 +10,7 @@ import pytest
 
 from tabular_lstm import load_champion
 from tabular_lstm.monitoring.drift import QUARANTINED
-from tabular_lstm.rows import customer_batches, raw_rows
+from tabular_lstm.rows import batches, customer_batches
 from tests.helpers.champions import champion_of
 from tests.helpers.commands import RETRAINING, here, message_of, seed, succeeds
 from tests.helpers.disks import files_of_at_most
@@ -48,7 +48,9 @@ def informed(project: Project, once: Once) -> Project:
 def by_the_artifact(project: Project, rows: pd.DataFrame) -> np.ndarray:
     """What the champion says of these rows, which are valid, each with the others before it."""
     typed = rows.assign(day=pd.to_datetime(rows["day"]).astype("datetime64[us]"))
-    return champion_of(project).predict(typed.assign(pressure=rows["pressure"].astype(float)))
+    champion = champion_of(project)
+    typed["pressure"] = rows["pressure"].astype(float)
+    return champion.score(champion.sequences(typed))
 
 
 def scored(project: Project, path: Path | str, *parameters: str) -> pd.DataFrame:
@@ -91,7 +93,7 @@ def test_each_customers_last_row_gets_the_prediction_that_training_gives_it(
 ) -> None:
     if on_disk:
         monkeypatch.setattr(customer_batches, "BYTES", 2**10)
-        for module in (customer_batches, raw_rows):
+        for module in (customer_batches, batches):
             monkeypatch.setattr(module, "ROWS", 50)
     rows = visits(60, seed=1).astype({"pressure": object})
     last = newest(rows).index
