@@ -33,8 +33,7 @@ class History(Parameters):
     Attributes:
         of: Column that says whose row this is: a customer, a patient, a machine.
         order: Column that says when the row is from: dates, or numbers of which a later one is
-            larger. Of rows with the same time neither is earlier, nor of numbers that are one as
-            float64.
+            larger, below 2^53. Of rows with the same time neither is earlier.
         steps: How many rows a sequence has at most, the row itself included: 1 to 200. Default: 20.
         known_after: How long after its row a label is known: a number in the unit of `order`, of
             dates in days; or, of dates alone, text such as `30 days` or `12 hours`. A label that is
