@@ -115,7 +115,7 @@ COMPILE_ALONE := $(BIN)/uv pip compile --universal --python-version 3.11 --gener
 COMPILE := $(COMPILE_ALONE) pyproject.toml
 
 lock: $(INSTALLED) ## Pin the newest versions that pyproject.toml allows
-	$(COMPILE) --extra fast --extra cluster --extra tuning --extra viz --extra notebook --extra dev --upgrade -o requirements.lock
+	$(COMPILE) --extra fast --extra cluster --extra object-storage --extra tuning --extra viz --extra notebook --extra dev --upgrade -o requirements.lock
 	$(COMPILE) --extra benchmark --constraint requirements.lock -o benchmarks/requirements.lock
 	$(COMPILE_ALONE) benchmarks/torch.in --upgrade -o benchmarks/torch.lock
 	$(COMPILE) --extra fast --constraint requirements.lock -o deploy/container/requirements.lock

@@ -14,8 +14,8 @@ from kedro.io.core import generate_timestamp
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
-from tabular_lstm.datasets import RawCSVDataset
 from tabular_lstm.datasets.kedro_private import folder_of_versions, unsaved, use_own_version
+from tabular_lstm.datasets.tables import read_as_rows
 from tabular_lstm.engine import Engine
 from tabular_lstm.environments import output_folder, run_command
 from tabular_lstm.errors import DataError, printable
@@ -76,6 +76,7 @@ class RunHooks:
         folder = Path(run_params["project_path"]) / where
         self._run_id = claim_run_id(folder / ".runs", run_params["run_id"])
         catalog.save("run_id", self._run_id)
+        read_as_rows(catalog, pipeline.inputs())
         logger.info("Run %s of environment %s, to %s/", self._run_id, env or "base", where)
         try:
             partial_runs.refuse_pins_that_do_not_count(
@@ -135,9 +136,7 @@ class RunHooks:
                 if not start_over:
                     guards.refuse_lost_log(champions, folder / LOG, run_command(env))
                 if not (blocks["retraining"].force or start_over):
-                    raw_rows = catalog.get("raw_rows")
-                    # Another dataset than the project's is refused when its rows are validated.
-                    data = raw_rows.sha256() if isinstance(raw_rows, RawCSVDataset) else ""
+                    data = catalog.get("raw_rows").sha256()
                     guards.refuse_nothing_new(champions, made_of.inputs(data))
         except OSError as error:
             raise not_written(error, folder) from error
