@@ -3,13 +3,14 @@
 import contextlib
 import logging
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
-from kedro.io import CatalogProtocol, DatasetError
+from kedro.io import CatalogProtocol
 from kedro.io.core import generate_timestamp
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
@@ -22,13 +23,14 @@ from tabular_lstm.errors import DataError, printable
 from tabular_lstm.files import FULL, not_written, replace
 from tabular_lstm.parameters import Event
 from tabular_lstm.runs import guards, notify, partial_runs, scoring_guards
+from tabular_lstm.runs.kept_outputs import KeptOutputs
 from tabular_lstm.runs.lock import Lock, claim_run_id
 from tabular_lstm.runs.provenance import provenance
 from tabular_lstm.runs.pruning import prune
 from tabular_lstm.serving.champion import refuse_other_task
 from tabular_lstm.serving.champion_history import LOG
-from tabular_lstm.serving.manifest import read_manifest
-from tabular_lstm.serving.promotion_log import champion_of, closing_line
+from tabular_lstm.serving.manifest import Manifest, read_manifest
+from tabular_lstm.serving.promotion_log import closing_line
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +76,12 @@ class RunHooks:
         self.end()  # of a run in a notebook that Ctrl-C ended
         env, where = run_params["env"], output_folder(run_params["env"])
         folder = Path(run_params["project_path"]) / where
+        _, credentials = notify.read(self._context.config_loader)
+        wanted = self._parameters["storage"]
+        kept = self._kept = KeptOutputs.of(wanted, credentials, folder, where)
         self._run_id = claim_run_id(folder / ".runs", run_params["run_id"])
+        if kept:
+            self._run_id = kept.claim(self._run_id)
         catalog.save("run_id", self._run_id)
         logger.info("Run %s of environment %s, to %s/", self._run_id, env or "base", where)
         try:
@@ -86,6 +93,8 @@ class RunHooks:
             catalog.save("engine", engine)
             if guards.decides(pipeline):
                 self._prepare_to_decide(run_params, pipeline, catalog)
+            elif kept:
+                kept.pull(catalog, pipeline, self._parameters, run_params["load_versions"] or {})
             if scoring_guards.scores(pipeline):
                 self._prepare_to_score(run_params, pipeline, catalog)
             for name in _saved_by(pipeline):
@@ -97,7 +106,7 @@ class RunHooks:
             )
             if guards.decides(pipeline) and guards.retrains(pipeline):
                 log, promotion = catalog.load("champions").log, self._parameters["promotion"]
-                prune(catalog, pipeline, log, promotion, self._run_id)
+                prune(catalog, pipeline, log, promotion, self._run_id, kept)
         except BaseException as error:
             (folder / ".runs" / self._run_id).unlink(missing_ok=True)  # it wrote nothing
             self.end()
@@ -122,13 +131,16 @@ class RunHooks:
         try:
             lock = Lock.take(folder / "retraining.lock", self._run_id)
             self._until_end.callback(lock.release)
+            if self._kept:
+                self._kept.pull(catalog, pipeline, blocks, {})
+                catalog.get("promotions").commit = self._kept.commit
             made_of = provenance(project, env, blocks, self._entry("raw_rows"))
             catalog.save("provenance", made_of)
-            self._check_champion(catalog, pipeline)
-            champions, start_over = catalog.load("champions"), blocks["promotion"].start_over
-            guards.check_newest(
-                champions, folder / LOG, generate_timestamp(), refused=not start_over
-            )
+            start_over = blocks["promotion"].start_over
+            guards.check_champion(catalog, pipeline, start_over)
+            champions, now = catalog.load("champions"), generate_timestamp()
+            if not self._kept:  # else the log is the newest
+                guards.check_newest(champions, folder / LOG, now, refused=not start_over)
             if guards.retrains(pipeline):
                 guards.warn_of_another_environment(champions, env)
                 guards.refuse_what_cannot_be_judged(blocks["split"], blocks["network"])
@@ -152,32 +164,26 @@ class RunHooks:
         champion = catalog.get("champion").pin()
         refuse_other_task(champion, self._parameters["columns"], command)
         champions, now = catalog.load("champions"), generate_timestamp()
-        log = Path(run_params["project_path"]) / output_folder(run_params["env"]) / LOG
-        guards.check_newest(champions, log, now, refused=False)
+        if not self._kept:
+            log = Path(run_params["project_path"]) / output_folder(run_params["env"]) / LOG
+            guards.check_newest(champions, log, now, refused=False)
         guards.warn_of_another_environment(champions, run_params["env"])
         conditions = scoring_guards.conditions(self._parameters, self._entry("rows_to_score"))
         catalog.save("scoring_conditions", conditions)
         if not self._parameters["scoring"].force:
             inputs = catalog.get("rows_to_score").hashes()
             stops = self._parameters["monitoring"].on_drift == "stop"
+            same = partial(
+                Manifest.same_as,
+                inputs=inputs,
+                champion_sha256=champion.sha256,
+                conditions=conditions,
+            )
+            if self._kept and not self._kept.pull_scoring_like(
+                catalog, scoring_guards.VERSIONED, now, same
+            ):
+                return
             scoring_guards.refuse_scored_before(catalog, inputs, champion, conditions, stops, now)
-
-    def _check_champion(self, catalog: Any, pipeline: Pipeline) -> None:
-        """Check the champion's file, before hours are spent on a candidate to compare with it.
-
-        A rollback and a retraining that starts over do without the file, and go on.
-        """
-        if champion_of(catalog.load("champions").log) is None:
-            return
-        try:
-            catalog.get("champion").load()
-        except DatasetError as error:
-            if not isinstance(error.__cause__, DataError):
-                raise
-            start_over = self._parameters["promotion"].start_over
-            if guards.retrains(pipeline) and not start_over:
-                raise error.__cause__ from error
-            logger.warning("%s", error.__cause__)
 
     @hook_impl
     def before_node_run(self, node: Node) -> None:
@@ -188,6 +194,8 @@ class RunHooks:
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
         """Close the log with verdict and, last, decision; notify and mirror before it."""
         try:
+            if self._kept:
+                self._kept.push()
             self._renew_latest(pipeline, catalog)
             if "verdict" in pipeline.all_outputs():
                 warned = catalog.load("data_summary").dependent_rows is not None
@@ -195,7 +203,8 @@ class RunHooks:
                     level = logging.WARNING if warned and not place else logging.INFO
                     logger.log(level, "%s", sentence)
             if guards.decides(pipeline):
-                decided, decision = catalog.load("champions").log[-1], catalog.load("decision")
+                log, decision = catalog.load("champions").log, catalog.load("decision")
+                (decided,) = [entry for entry in log if entry.run_id == self._run_id]
                 command = click.get_current_context(silent=True)
                 if decided.action == "rejected" and command:
                     command.meta[EXIT_CODE] = self._parameters["retraining"].exit_on_rejection
@@ -246,9 +255,12 @@ class RunHooks:
                 latest = folder.with_name(LATEST[name])
                 try:
                     replace(latest, (folder / self._run_id / folder.name).read_bytes())
+                    if self._kept:
+                        self._kept.push_files([latest])
                     logger.info("Newest %s: %s", name, latest)
-                except OSError as error:
-                    logger.warning("%s: %s. It is still an earlier run's", latest, error.strerror)
+                except (OSError, DataError) as error:
+                    why = getattr(error, "strerror", None) or error
+                    logger.warning("%s: %s. It is still an earlier run's", latest, why)
 
     def _close(
         self, event: Event, message: str, alarm: str | None, exit_code: int = 0, **document: Any
