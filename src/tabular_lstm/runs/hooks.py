@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import tempfile
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,7 @@ from tabular_lstm.runs.provenance import provenance
 from tabular_lstm.runs.pruning import prune
 from tabular_lstm.serving.champion import refuse_other_task
 from tabular_lstm.serving.champion_history import LOG
-from tabular_lstm.serving.manifest import Manifest, read_manifest
+from tabular_lstm.serving.manifest import read_manifest
 from tabular_lstm.serving.promotion_log import closing_line
 
 logger = logging.getLogger(__name__)
@@ -75,26 +74,24 @@ class RunHooks:
         """Open the log; refuse to start from what is not there, or to decide in part of a run."""
         self.end()  # of a run in a notebook that Ctrl-C ended
         env, where = run_params["env"], output_folder(run_params["env"])
-        folder = Path(run_params["project_path"]) / where
-        _, credentials = notify.read(self._context.config_loader)
-        wanted = self._parameters["storage"]
-        kept = self._kept = KeptOutputs.of(wanted, credentials, folder, where)
+        self._outputs = folder = Path(run_params["project_path"]) / where
+        _, secrets = notify.read(self._context.config_loader)
+        self._kept = kept = KeptOutputs.of(self._parameters["storage"], secrets, folder, where)
         self._run_id = claim_run_id(folder / ".runs", run_params["run_id"])
-        if kept:
-            self._run_id = kept.claim(self._run_id)
-        catalog.save("run_id", self._run_id)
-        logger.info("Run %s of environment %s, to %s/", self._run_id, env or "base", where)
+        pins = run_params["load_versions"] or {}
         try:
-            partial_runs.refuse_pins_that_do_not_count(
-                pipeline, catalog, run_params["load_versions"] or {}
-            )
+            if kept:
+                self._run_id = kept.claim(self._run_id)
+            catalog.save("run_id", self._run_id)
+            logger.info("Run %s of environment %s, to %s/", self._run_id, env or "base", where)
+            partial_runs.refuse_pins_that_do_not_count(pipeline, catalog, pins)
             engine = Engine(self._parameters["engine"])
             self._until_end.callback(engine.close)
             catalog.save("engine", engine)
             if guards.decides(pipeline):
                 self._prepare_to_decide(run_params, pipeline, catalog)
             elif kept:
-                kept.pull(catalog, pipeline, self._parameters, run_params["load_versions"] or {})
+                kept.pull(catalog, pipeline, self._parameters, pins)
             if scoring_guards.scores(pipeline):
                 self._prepare_to_score(run_params, pipeline, catalog)
             for name in _saved_by(pipeline):
@@ -120,14 +117,11 @@ class RunHooks:
         entry: dict[str, Any] = self._context.config_loader["catalog"][name]
         return entry
 
-    def _prepare_to_decide(
-        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: Any
-    ) -> None:
+    def _prepare_to_decide(self, run_params: Any, pipeline: Pipeline, catalog: Any) -> None:
         """Take the lock, check the champion, and say what the run is made of."""
         env, blocks = run_params["env"], self._parameters
         guards.refuse_parts(pipeline, run_params["only_missing_outputs"], run_command(env))
-        project = Path(run_params["project_path"])
-        folder = project / output_folder(env)
+        project, folder = Path(run_params["project_path"]), self._outputs
         try:
             lock = Lock.take(folder / "retraining.lock", self._run_id)
             self._until_end.callback(lock.release)
@@ -154,9 +148,7 @@ class RunHooks:
         except OSError as error:
             raise not_written(error, folder) from error
 
-    def _prepare_to_score(
-        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: Any
-    ) -> None:
+    def _prepare_to_score(self, run_params: Any, pipeline: Pipeline, catalog: Any) -> None:
         """Clear what a killed scoring left, pin the champion, and see whether anything is new."""
         command = run_command(run_params["env"])
         scoring_guards.refuse_parts(pipeline, run_params["only_missing_outputs"], command)
@@ -165,25 +157,20 @@ class RunHooks:
         refuse_other_task(champion, self._parameters["columns"], command)
         champions, now = catalog.load("champions"), generate_timestamp()
         if not self._kept:
-            log = Path(run_params["project_path"]) / output_folder(run_params["env"]) / LOG
-            guards.check_newest(champions, log, now, refused=False)
+            guards.check_newest(champions, self._outputs / LOG, now, refused=False)
         guards.warn_of_another_environment(champions, run_params["env"])
         conditions = scoring_guards.conditions(self._parameters, self._entry("rows_to_score"))
         catalog.save("scoring_conditions", conditions)
         if not self._parameters["scoring"].force:
             inputs = catalog.get("rows_to_score").hashes()
             stops = self._parameters["monitoring"].on_drift == "stop"
-            same = partial(
-                Manifest.same_as,
-                inputs=inputs,
-                champion_sha256=champion.sha256,
-                conditions=conditions,
-            )
-            if self._kept and not self._kept.pull_scoring_like(
-                catalog, scoring_guards.VERSIONED, now, same
+            if self._kept is None or self._kept.pull_scoring_like(
+                catalog,
+                scoring_guards.VERSIONED,
+                lambda manifest: manifest.same_as(inputs, champion.sha256, conditions),
             ):
-                return
-            scoring_guards.refuse_scored_before(catalog, inputs, champion, conditions, stops, now)
+                guard = scoring_guards.refuse_scored_before
+                guard(catalog, inputs, champion, conditions, stops, now)
 
     @hook_impl
     def before_node_run(self, node: Node) -> None:
@@ -194,8 +181,6 @@ class RunHooks:
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
         """Close the log with verdict and, last, decision; notify and mirror before it."""
         try:
-            if self._kept:
-                self._kept.push()
             self._renew_latest(pipeline, catalog)
             if "verdict" in pipeline.all_outputs():
                 warned = catalog.load("data_summary").dependent_rows is not None
@@ -249,17 +234,19 @@ class RunHooks:
         raise DataError(f"{not_written(cause, path)} What serves is as it was.") from error
 
     def _renew_latest(self, pipeline: Pipeline, catalog: Any) -> None:
-        """Put copies of what this run reports in the place of the last run's."""
+        """Put copies of what this run reports in the place of the last run's; keep all of it."""
+        if self._kept:
+            self._kept.push()
         for name in sorted(LATEST.keys() & pipeline.all_outputs()):
             if folder := folder_of_versions(catalog.get(name)):
                 latest = folder.with_name(LATEST[name])
                 try:
                     replace(latest, (folder / self._run_id / folder.name).read_bytes())
                     if self._kept:
-                        self._kept.push_files([latest])
+                        self._kept.put([latest])
                     logger.info("Newest %s: %s", name, latest)
                 except (OSError, DataError) as error:
-                    why = getattr(error, "strerror", None) or error
+                    why = error.strerror if isinstance(error, OSError) else error
                     logger.warning("%s: %s. It is still an earlier run's", latest, why)
 
     def _close(

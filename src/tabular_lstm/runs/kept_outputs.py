@@ -7,7 +7,7 @@ that is the commit. A run has judged the log up to some number, and may create t
 
 import contextlib
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 CLAIMS, PROMOTIONS = ".runs", "promotions"
 # Decisions that are brought here: the newest of the log.
 DECISIONS_HERE = 100
+OF_CHAMPION = (CANDIDATES, DECISIONS, FINGERPRINTS, REFERENCES)
 AT_ONCE = 8
 
 
@@ -61,11 +62,7 @@ class KeptOutputs:
     ) -> "KeptOutputs | None":
         """Give the outputs of an environment; None where conf names no storage.
 
-        Args:
-            wanted: The block `storage`.
-            credentials: The entries of `credentials.yml`.
-            outputs: The folder of the environment's outputs.
-            where: The same from the project's folder, as the storage has it below its URL.
+        The folder of its outputs is `where` from the project's folder, and below the storage's URL.
 
         Raises:
             DataError: The extra is not installed, or obstore does not know an option.
@@ -104,22 +101,23 @@ class KeptOutputs:
     ) -> None:
         """Bring what a run starts from and is not here: log, champions, outputs of other runs.
 
-        Args:
-            catalog: Has the datasets.
-            pipeline: What is to run.
-            parameters: All blocks.
-            pins: Which versions to load, by names in the catalog.
+        Pins say which versions to load, by names in the catalog; by default it is the newest.
         """
         self._pull_log()
-        named = [run for run in [parameters["rollback"].run_id] if run]
-        keep = parameters["promotion"].keep_champions
-        self._pull_champions(catalog.load("champions").log, keep, named)
+        log, keep = catalog.load("champions").log, parameters["promotion"].keep_champions
+        keys = [_key(DECISIONS, entry.run_id) for entry in log[-DECISIONS_HERE:]]
+        for run in {*restorable(log, keep), parameters["rollback"].run_id} - {None}:
+            keys += [_key(output, run) for output in OF_CHAMPION]
+        # Of decisions without a log a guard will ask for the log.
+        self._pull(keys if log else self._storage.keys(DECISIONS))
         for name in of_other_runs(pipeline).values():
-            if folder := folder_of_versions(catalog.get(name)):
-                self._pull_version(folder, pins.get(name))
+            if versions := folder_of_versions(catalog.get(name)):
+                below = self._key(versions)
+                runs = [pins[name]] if name in pins else self._storage.folders(below)
+                for run in sorted(filter(is_run_id, runs))[-1:]:
+                    self._pull(self._storage.keys(f"{below}/{run}"))
         if "finished_scorings" in pipeline.inputs():
-            runs = self._finished_scorings(catalog, generate_timestamp())
-            self._pull_scorings(catalog, ["scoring_drift"], runs)
+            self._pull_scorings(catalog, ["scoring_drift"], self._finished_scorings(catalog))
 
     def _pull_log(self) -> None:
         """Let the promotion log here be that of the storage.
@@ -152,27 +150,11 @@ class KeptOutputs:
                 replace(path, content[: len(content) - len(torn)] + rest)
             self._entries = len(lines) + len(keys) - bool(lines)
 
-    def _pull_champions(self, log: Sequence[LogEntry], keep: int, more: Iterable[str] = ()) -> None:
-        """Bring what is left of so many champions, and the newest decisions."""
-        keys = [_key(DECISIONS, entry.run_id) for entry in log[-DECISIONS_HERE:]]
-        for run in {*restorable(log, keep), *more}:
-            keys += [
-                _key(output, run) for output in (CANDIDATES, DECISIONS, FINGERPRINTS, REFERENCES)
-            ]
-        # Of decisions without a log a guard will ask for the log.
-        self._pull(keys if log else self._storage.keys(DECISIONS))
-
-    def _pull_version(self, versions: Path, run: str | None) -> None:
-        """Bring a run's version of an output; by default the newest."""
-        below = self._key(versions)
-        if run := run or max(filter(is_run_id, self._storage.folders(below)), default=None):
-            self._pull(self._storage.keys(f"{below}/{run}"))
-
     def pull_scoring_like(
-        self, catalog: Any, others: Iterable[str], now: str, same: Callable[[Manifest], bool]
+        self, catalog: Any, others: Iterable[str], same: Callable[[Manifest], bool]
     ) -> bool:
         """Bring the newest scoring if its manifest is such, and tell whether it is."""
-        for run in self._finished_scorings(catalog, now)[-1:]:
+        for run in self._finished_scorings(catalog)[-1:]:
             predictions = self._key(catalog.get("predictions").folder)
             content = self._storage.get(f"{predictions}/{run}/{MANIFEST}")
             with contextlib.suppress(ValidationError):  # whoever reads the predictions is told
@@ -181,7 +163,7 @@ class KeptOutputs:
                     return True
         return False
 
-    def _finished_scorings(self, catalog: Any, now: str) -> list[str]:
+    def _finished_scorings(self, catalog: Any) -> list[str]:
         """Name the scorings that are finished in the storage, the newest last.
 
         One that has finished here and was stopped before it reached the storage is brought there.
@@ -189,7 +171,7 @@ class KeptOutputs:
         predictions = catalog.get("predictions").folder
         keys = self._storage.keys(self._key(predictions))
         there = {Path(key).parent.name for key in keys if key.endswith(f"/{MANIFEST}")}
-        here = {*finished_runs(predictions, now)}
+        here = {*finished_runs(predictions, now := generate_timestamp())}
         for run in here - there:
             self.push(run)
         return by_age(filter(is_run_id, there | here), now)
@@ -225,10 +207,10 @@ class KeptOutputs:
         new = files - self._there
         manifests = {path for path in new if path.name == MANIFEST}
         for some in (new - manifests, manifests):
-            self.push_files(some)
+            self.put(some)
         self._there |= new
 
-    def push_files(self, files: Iterable[Path]) -> None:
+    def put(self, files: Iterable[Path]) -> None:
         """Bring files to the storage, in the place of what is there under their names."""
         self._all(lambda path: self._storage.put(self._key(path), path), files)
 

@@ -49,11 +49,12 @@ def refuse_pins_that_do_not_count(
     made = {name.partition("@")[0] for name in pipeline.all_outputs()}
     for name, version in load_versions.items():
         if name not in read_by(pipeline) or not folder_of_versions(catalog.get(name)):
+            others = ", ".join(of_other_runs(pipeline).values()) or "none"
             why = "makes it itself" if name.partition("@")[0] in made else "does not read it"
             raise DataError(
                 f"--load-versions {name}:{version}: expected an entry that the run reads from an "
                 f"earlier run, and this run {why}. From earlier runs it reads "
-                f"{', '.join(of_other_runs(pipeline).values()) or 'none'}. Leave the version out, or run "
+                f"{others}. Leave the version out, or run "
                 "other pipelines."
             )
 
