@@ -103,7 +103,7 @@ class KeptOutputs:
 
         Pins say which versions to load, by names in the catalog; by default it is the newest.
         """
-        self._pull_log()
+        self.pull_log()
         log, keep = catalog.load("champions").log, parameters["promotion"].keep_champions
         keys = [_key(DECISIONS, entry.run_id) for entry in log[-DECISIONS_HERE:]]
         for run in {*restorable(log, keep), parameters["rollback"].run_id} - {None}:
@@ -119,7 +119,7 @@ class KeptOutputs:
         if "finished_scorings" in pipeline.inputs():
             self._pull_scorings(catalog, ["scoring_drift"], self._finished_scorings(catalog))
 
-    def _pull_log(self) -> None:
+    def pull_log(self) -> None:
         """Let the promotion log here be that of the storage.
 
         Raises:
@@ -241,7 +241,7 @@ class KeptOutputs:
                 "decided nothing. Run it again."
             )
         try:
-            self._pull_log()
+            self.pull_log()
         except DataError as error:
             raise DataError(f"The decision of run {self._run_id} holds. But: {error}") from error
 
