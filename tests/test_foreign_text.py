@@ -39,7 +39,7 @@ def evil(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
     for folder in ("rows", "new"):
         (project.path / "data" / folder).mkdir()
     raw = {"type": "tabular_lstm.datasets.RawCSVDataset", "filepath": "data/rows"}
-    kind = "tabular_lstm.datasets.rows_to_score.RowsToScoreDataset"
+    kind = "tabular_lstm.datasets.RawRowsDataset"
     catalog = {"raw_rows": raw, "rows_to_score": {"type": kind, "filepath": "data/new"}}
     (project.path / "conf/local/catalog.yml").write_text(yaml.safe_dump(catalog))
     return project

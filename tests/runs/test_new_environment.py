@@ -73,7 +73,7 @@ def test_both_files_are_written(project: Project, csv: Path) -> None:
         "metadata": {"kedro-viz": {"layer": "01_raw"}},
     }
     assert conf(project, "catalog.yml")["rows_to_score"] == {
-        "type": "tabular_lstm.datasets.rows_to_score.RowsToScoreDataset",
+        "type": "tabular_lstm.datasets.RawRowsDataset",
         "filepath": "${runtime_params:rows_to_score,'data/01_raw/mine_to_score.csv'}",
         "metadata": {"kedro-viz": {"layer": "01_raw"}},
     }

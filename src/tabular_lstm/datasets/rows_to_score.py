@@ -59,8 +59,8 @@ def refuse_parquet(path: str) -> None:
     """Stop at a file of rows to train on that is no CSV by its name."""
     if path.lower().endswith(PARQUET):
         raise DataError(
-            f"{path}: the file is Parquet; expected a CSV. A scoring reads both, a training a CSV: "
-            "export the rows as one."
+            f"{path}: the file is Parquet; expected a CSV. Parquet is read by another entry of the "
+            "catalog, type: tabular_lstm.datasets.RawRowsDataset."
         )
 
 
@@ -128,7 +128,7 @@ class RawCSVDataset(AbstractDataset[Any, RawRows]):
         return {"filepath": self._path, "load_args": self._load_args}
 
 
-class RowsToScoreDataset(RawCSVDataset):
+class RawRowsDataset(RawCSVDataset):
     """A CSV or a Parquet file, or a directory of either, see `RawCSVDataset`.
 
     A file is Parquet where its name ends in `.parquet`, and a CSV otherwise.
@@ -151,8 +151,12 @@ class RowsToScoreDataset(RawCSVDataset):
         return rows
 
 
-class LateLabelsDataset(RowsToScoreDataset):
-    """A table of labels, see `RowsToScoreDataset`, that may not have come yet: None then.
+# The name that conf of earlier versions has.
+RowsToScoreDataset = RawRowsDataset
+
+
+class LateLabelsDataset(RawRowsDataset):
+    """A table of labels, see `RawRowsDataset`, that may not have come yet: None then.
 
     `given` is the path where the command line names it, which must be there.
     """
@@ -162,5 +166,5 @@ class LateLabelsDataset(RowsToScoreDataset):
         self._must_exist = given is not None
 
     def load(self) -> RawRows | None:  # type: ignore[override]
-        """List the files, see `RowsToScoreDataset`; None where there is none and none is named."""
+        """List the files, see `RawRowsDataset`; None where there is none and none is named."""
         return super().load() if self._must_exist or self._exists() else None

@@ -51,7 +51,7 @@ def catalog_text(path: str, to_score: str, layout: Layout, table: TableProfile, 
         TO_SCORE,
         *([WITHOUT_LABEL] if "names" in new_args else []),
         "rows_to_score:",
-        "  type: tabular_lstm.datasets.rows_to_score.RowsToScoreDataset",
+        "  type: tabular_lstm.datasets.RawRowsDataset",
         # In quotes, since OmegaConf takes no letters but ASCII's without them.
         f"  filepath: ${{runtime_params:rows_to_score,'{to_score}'}}",
         *_load_args(new_args, {"names": "all but the label"}),

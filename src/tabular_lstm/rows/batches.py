@@ -115,6 +115,11 @@ def same(text: str, count: int) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(np.zeros(count, np.int32), pa.array([text]))
 
 
+def rows_of_a_batch(columns: int) -> int:
+    """Say how many rows of so many columns a batch has at most."""
+    return max(1, min(ROWS, CELLS // columns))
+
+
 def in_tables(
     pieces: Iterable[pa.RecordBatch], rows: int, size: int = BYTES
 ) -> Iterator[tuple[int, pa.Table]]:

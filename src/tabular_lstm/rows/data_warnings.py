@@ -160,6 +160,7 @@ def warned_of_points(raw_rows: RawRows, columns: Columns) -> Iterator[pd.DataFra
     for place, part in enumerate(raw_rows.parts()):
         if not place and raw_rows.declared_format is None:
             names = [name for name in columns.features or part if name in {*part} - others]
+            names = [name for name in names if isinstance(part[name].dtype, pd.StringDtype)]
             texts = [(name, as_texts(part[name])) for name in names]
             if found := points_of_thousands(texts, raw_rows.delimiter):
                 where, text = ", ".join(map(shown, [*found][:LISTED])), next(iter(found.values()))

@@ -33,7 +33,7 @@ def stream_parquet(
     try:
         read = [name for name in opened.schema_arrow.names if name not in without]
         for batch in opened.iter_batches(batch_size=ROWS, columns=read):
-            yield _plain(batch, texts, file, first)
+            yield plain_batch(batch, texts, file, first)
             first += batch.num_rows
     except DataError:
         raise
@@ -74,7 +74,9 @@ def _open(content: BinaryIO, file: str) -> parquet.ParquetFile:
     return opened
 
 
-def _plain(batch: pa.RecordBatch, texts: Collection[str], file: str, first: int) -> pa.RecordBatch:
+def plain_batch(
+    batch: pa.RecordBatch, texts: Collection[str], file: str, first: int
+) -> pa.RecordBatch:
     """Give values in place of places in a dictionary, which may be another one in each batch.
 
     Text is checked, for Arrow takes any bytes for it until somebody reads them.

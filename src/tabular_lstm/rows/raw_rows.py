@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from tabular_lstm.errors import DataError, no_column
-from tabular_lstm.rows.batches import CELLS, ROWS, Batch, in_tables
+from tabular_lstm.rows.batches import Batch, in_tables, rows_of_a_batch
 from tabular_lstm.rows.csv_batches import columns_of_csv, stream_cells
 from tabular_lstm.rows.load_args import (
     NUMBER_FORMAT,
@@ -68,6 +68,10 @@ class RawRows:
     def sha256(self) -> str:
         """Give the hash of the files, see `RawFiles.sha256`."""
         return self.files.sha256()
+
+    def hashes(self) -> dict[str, str]:
+        """Give the hash of each file by its name, see `RawFiles.hashes`."""
+        return self.files.hashes()
 
     @cached_property
     def columns(self) -> list[str]:
@@ -159,8 +163,7 @@ class RawRows:
             pieces = stream_parquet(content, file, texts, without)
         else:
             pieces = stream_cells(content, file, dict(self.load_args))
-        rows = max(1, min(ROWS, CELLS // len(self.columns)))
-        for first, table in in_tables(pieces, rows):
+        for first, table in in_tables(pieces, rows_of_a_batch(len(self.columns))):
             refuse_other_columns(table.column_names, file, columns, self.files.names[0])
             yield Batch(name or None, first, table.select(columns).combine_chunks(), file)
 

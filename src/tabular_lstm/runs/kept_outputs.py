@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kedro.config import AbstractConfigLoader, MissingConfigException
 from kedro.io.core import generate_timestamp
 from kedro.pipeline import Pipeline
 from pydantic import ValidationError
@@ -58,14 +59,15 @@ class KeptOutputs:
 
     @classmethod
     def of(
-        cls, wanted: Storage, credentials: Mapping[str, Any], outputs: Path, where: str
+        cls, wanted: Storage, loader: AbstractConfigLoader, outputs: Path, where: str
     ) -> "KeptOutputs | None":
         """Give the outputs of an environment; None where conf names no storage.
 
         The folder of its outputs is `where` from the project's folder, and below the storage's URL.
 
         Raises:
-            DataError: The extra is not installed, or obstore does not know an option.
+            DataError: The extra is not installed, `credentials.yml` cannot be read, or obstore does
+                not know an option.
         """
         if wanted.url is None:
             return None
@@ -76,7 +78,16 @@ class KeptOutputs:
             )
         from tabular_lstm.runs.object_storage import ObjectStorage  # noqa: PLC0415
 
-        return cls(ObjectStorage(wanted, credentials.get("storage") or {}, where), outputs)
+        credentials: Mapping[str, str] = {}
+        try:
+            with contextlib.suppress(MissingConfigException):
+                credentials = loader["credentials"].get("storage") or {}
+        except Exception as error:  # which may hold a secret
+            raise DataError(
+                f"credentials.yml: {type(error).__name__}. Mend the file, or set the variables of "
+                "the environment that it names, and run it again."
+            ) from None
+        return cls(ObjectStorage(wanted, credentials, where), outputs)
 
     def claim(self, run_id: str) -> str:
         """Give this run id, which is claimed here, or the next one that is free here and there."""

@@ -22,6 +22,8 @@ RETRIES = 6
 # So often a create that met nothing, or whose outcome is not known, is tried.
 CREATES = 5
 NO_BUCKET = "NoSuchBucket"
+# In what obstore asks for credentials where none are given: a service of Amazon's machines.
+NOBODY = "/latest/api/token"
 STATUS = re.compile(r"status code: (\d{3})")
 CODE = re.compile(r"<Code>(\w+)</Code>")
 KIND = re.compile(r"kind: (\w+)")
@@ -32,6 +34,7 @@ WAYS_OUT = {
     NO_BUCKET: "Make the bucket, or name another one in storage.url",
     "401": RIGHTS,
     "403": RIGHTS,
+    NOBODY: "Give the entry storage in credentials.yml, or AWS_ACCESS_KEY_ID and the like",
     "": "See whether storage.url, its options and the storage are as they should be",
 }
 
@@ -135,6 +138,8 @@ class ObjectStorage:
 def _cause(error: Exception) -> tuple[str, str]:
     """Give which of `WAYS_OUT` there is, and why something failed."""
     text = str(error)
+    if NOBODY in text:
+        return NOBODY, "there are no credentials"
     status, code, kind = (found.search(text) for found in (STATUS, CODE, KIND))
     if status or code:
         words = [found[1] for found in (status, code) if found]

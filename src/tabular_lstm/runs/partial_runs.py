@@ -10,6 +10,7 @@ from typing import Any, cast
 from kedro.pipeline import Pipeline
 from pydantic import ValidationError
 
+from tabular_lstm.datasets import RawCSVDataset
 from tabular_lstm.datasets.kedro_private import folder_of_versions, unpinned_versions
 from tabular_lstm.errors import DataError
 from tabular_lstm.frozen import Parameters, first_fault
@@ -131,7 +132,8 @@ def refuse_other_lineage(
             f"{', '.join(carriers)}: made from rows that were split before, and this run would "
             f"split them anew. Start with reshaping, or run all: {whole}."
         )
-    now, lineages = _conf_now(blocks, raw_entry), {}
+    is_table = not isinstance(catalog.get("raw_rows"), RawCSVDataset)
+    now, lineages = _conf_now(blocks, {"filepath": "raw_rows"} if is_table else raw_entry), {}
     for stem in carriers:
         lineage = _lineage(catalog, needed[stem])
         made = f"{stem} of run {_run(catalog, needed[stem])}"
@@ -167,9 +169,7 @@ def _refuse_other_rows(
 def _conf_now(blocks: dict[str, Parameters], raw_entry: dict[str, Any]) -> Conf:
     """Give what conf says now, as lineages have it."""
     conf: dict[str, dict[str, Any]] = {name: plain(block) for name, block in blocks.items()}
-    if (file := raw_entry.get("filepath")) is None:  # of another dataset than this project's
-        return conf
-    load_args = raw_entry.get("load_args") or {}
+    file, load_args = raw_entry["filepath"], raw_entry.get("load_args") or {}
     refuse_other_arguments(file, load_args)
     columns, split = cast("Columns", blocks["columns"]), cast("Split", blocks["split"])
     return conf | conf_of_rows(columns, split, file, load_args)

@@ -48,8 +48,9 @@ def provenance(
 def fingerprint(blocks: dict[str, Any], raw_rows: dict[str, Any]) -> str:
     """Hash the parameters and the way the raw rows are read, where they can change a decision.
 
-    The entry's metadata are for Kedro-Viz and do not count. Nor does `monitoring`, unless an alarm
-    stops a promotion: where it only warns, the hash is that of logs without it.
+    The entry's metadata are for Kedro-Viz and do not count, nor do its credentials. Nor does
+    `monitoring`, unless an alarm stops a promotion: where it only warns, the hash is that of logs
+    without it.
     """
     stops = blocks.get("monitoring", {}).get("on_drift") == "stop"
     used = {
@@ -57,7 +58,8 @@ def fingerprint(blocks: dict[str, Any], raw_rows: dict[str, Any]) -> str:
         for block, values in blocks.items()
         if block not in BLOCKS_LEFT_OUT or (block == "monitoring" and stops)
     }
-    read = {name: value for name, value in raw_rows.items() if name != "metadata"}
+    left_out = {"metadata", "credentials"}
+    read = {name: value for name, value in raw_rows.items() if name not in left_out}
     content = json.dumps([used, read], sort_keys=True, default=str)
     return hashlib.sha256(content.encode()).hexdigest()
 

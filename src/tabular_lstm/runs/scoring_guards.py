@@ -62,12 +62,16 @@ def folder_of(catalog: Any) -> Path:
 def conditions(parameters: dict[str, Parameters], entry: dict[str, Any]) -> Conditions:
     """Say what predictions rest on, from the parameters and the catalog's entry `rows_to_score`.
 
-    Not the path of the rows: their bytes count.
+    Not the path of the rows: their bytes count. Of another dataset than the project's, whose
+    arguments may hold a password, its type alone.
     """
     blocks: dict[str, Any] = {
         name: parameters[name].model_dump(mode="json", include=used) for name, used in USED.items()
     }
-    read = {name: value for name, value in entry.items() if name not in {"metadata", "filepath"}}
+    left_out = {"metadata", "filepath", "credentials"}
+    if not str(entry["type"]).startswith("tabular_lstm."):
+        left_out = entry.keys() - {"type"}
+    read = {name: value for name, value in entry.items() if name not in left_out}
     return Conditions(parameters={**blocks, "rows_to_score": read}, code_sha256=code_sha256())
 
 

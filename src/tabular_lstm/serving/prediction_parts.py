@@ -165,10 +165,12 @@ class Predictions:
         monitoring = self.tally.monitoring
         if monitoring.on_drift == "stop" and (moved := self.tally.drift.said):
             raise AlarmError(moved, monitoring.exit_on_alarm)
-        files, rows = self.checked.source.files, self.tally.rows_by_file
+        source, rows = self.checked.source, self.tally.rows_by_file
         inputs = [
             FileOfRows(file=file, rows=rows[name], sha256=sha256)
-            for name, (file, sha256) in zip(files.names, files.hashes().items(), strict=True)
+            for name, (file, sha256) in zip(
+                source.files.names, source.hashes().items(), strict=True
+            )
         ]
         return Manifest(
             run_id=self.run_id,

@@ -48,11 +48,6 @@ def validate_rows(raw_rows: RawRows, columns: Columns) -> tuple[ValidRows, pd.Da
     Raises:
         DataError: See `tabular_lstm.rows.validation.read_rows`.
     """
-    if not isinstance(raw_rows, RawRows):
-        raise DataError(
-            "raw_rows: expected type: tabular_lstm.datasets.RawCSVDataset in the catalog; another "
-            "dataset does not tell which file and bytes the rows come from."
-        )
     file = raw_rows.file
     parts = data_warnings.warned_of_points(raw_rows, columns)
     read = read_rows(parts, columns, file, raw_rows.number_format)
