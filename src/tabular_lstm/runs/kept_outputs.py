@@ -211,11 +211,9 @@ class KeptOutputs:
     def push(self, run_id: str | None = None) -> None:
         """Bring all that a run has written here to the storage; manifests last."""
         run = run_id or self._run_id
-        found = {
-            path for layer in self._outputs.glob(f"[0-9]*/*/{run}") for path in layer.rglob("*")
-        }
-        files = {path for path in found if path.is_file() and not path.name.startswith(".")}
-        new = files - self._there
+        folders = self._outputs.glob(f"[0-9]*/*/{run}")
+        found = {path for folder in folders for path in folder.rglob("[!.]*") if path.is_file()}
+        new = found - self._there
         manifests = {path for path in new if path.name == MANIFEST}
         for some in (new - manifests, manifests):
             self.put(some)
@@ -228,9 +226,7 @@ class KeptOutputs:
     def commit(self, number: int, line: bytes) -> None:
         """Decide: create an entry of the log, after all that it rests on is in the storage.
 
-        Args:
-            number: Of the entry in the log, from 1.
-            line: The entry, with its line feed.
+        The number is that of the entry in the log, from 1; the line has its line feed.
 
         Raises:
             LockedError: Another run decided meanwhile.
