@@ -178,11 +178,11 @@ def test_the_refusal_that_is_shown(project: Project) -> None:
 
 @pytest.mark.long
 def test_the_tutorial(project: Project) -> None:
-    run_blocks(["docs/tutorial.md"], project)
+    run_blocks(["docs/benchmarks.md"], project)
 
     judged = project.metrics("tutorial")["train"]
     accuracy, area = (
-        re.search(rf"\| {row} \| ([\d.]+)", text("docs/tutorial.md"))[1]  # type: ignore[index]
+        re.search(rf"\| {row} \| ([\d.]+)", text("docs/benchmarks.md"))[1]  # type: ignore[index]
         for row in ("accuracy", "ROC AUC")
     )
     assert f"{100 * judged['accuracy']:.1f}" == accuracy
@@ -218,7 +218,7 @@ def test_no_block_is_left_out() -> None:
     with_code = {page for page in PAGES if languages[page] & RUN}
     installs = {"CONTRIBUTING.md"}
     alone = {
-        f"docs/{name}.md" for name in ("your_csv", "tutorial", "tracking", "cluster", "tuning")
+        f"docs/{name}.md" for name in ("your_csv", "benchmarks", "tracking", "cluster", "tuning")
     }
     assert with_code == {*GOES_ON} | alone | installs
     assert set().union(*languages.values()) <= RUN_OR_SHOWN
