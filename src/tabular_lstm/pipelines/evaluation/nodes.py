@@ -165,12 +165,11 @@ def keep_reference(
     """Count how the rows of both sides and the scores spread, for later rows to compare with."""
     sides: Any = [train_set.sequences, test_set.sequences]
     groups = [side.groups for side in (train_set, test_set) if side.groups is not None]
-    watched = None
+    watched = None if schema.history is None else evaluated_set.sequences.are_last
     if schema.history is not None:
-        every, evaluated = sides[1], evaluated_set.sequences
         # The table of the test set has all rows, those of the train set last.
-        sides = np.split(every.rows(np.argsort(every.order)), [-len(train_set.labels)])[::-1]
-        groups, watched = [every.customer], evaluated.are_last
+        groups, order = [sides[1].customer], np.argsort(sides[1].order)
+        sides = np.split(sides[1].rows(order), [-len(train_set.labels)])[::-1]
     return Reference.of(
         sides,
         from_columns(candidate_predictions, CANDIDATE, schema.task),
