@@ -125,7 +125,7 @@ def test_a_cost_matrix_is_written_in_the_place_of_both_costs() -> None:
         ({"missing": {"age": [math.nan]}}, ("missing.age.0", "finite")),
         ({"missing": {"age": ["?", "-9"]}}, ("'age'", "the text '-9'", "without quotes")),
         ({"label": None}, ("label",)),
-        ({"group": "b", "history": HISTORY}, ("group is 'b'", "histories, 'a'", "no group")),
+        ({"group": "b", "history": HISTORY}, ("group is 'b'", "history.of 'a'", "no group")),
         ({"time": "c", "history": HISTORY}, ("time is 'c'", "history.order is 'at'", "one column")),
         ({"history": {**HISTORY, "order": "a"}}, ("of, order and predict", "another column")),
         ({"history": {**HISTORY, "predict": "at"}}, ("of, order and predict", "another column")),

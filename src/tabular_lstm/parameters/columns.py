@@ -114,7 +114,7 @@ class Columns(Parameters):
         match given:
             case {"history": {"of": of}, **others} if others.get("time") is None:
                 if (group := others.get("group")) not in (None, of):
-                    way = f"expected no group: the customers of histories, '{of}', are the groups"
+                    way = f"expected no group: the customers, history.of '{of}', are the groups"
                     raise ValueError(f"group is '{group}'; {way}")
                 return {**given, "group": of}
         return given
