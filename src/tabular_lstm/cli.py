@@ -118,7 +118,8 @@ def _fault(error: BaseException | None) -> BaseException | None:
 
 def _lines(fault: BaseException) -> str:
     """Give the message; of one that is not ours, with each line but the first indented."""
-    return str(fault if isinstance(fault, DataError) else DataError(*str(fault).split("\n")))
+    said = fault.args[0] if isinstance(fault, KeyError) else str(fault)
+    return str(fault if isinstance(fault, DataError) else DataError(*said.split("\n")))
 
 
 def _escape(error: BaseException | None) -> None:
@@ -129,11 +130,11 @@ def _escape(error: BaseException | None) -> None:
 
 
 def _refused(error: BaseException | None) -> bool:
-    """Tell whether Kedro refuses, by a ValueError, what is in conf or on the command line."""
-    if not isinstance(error, ValueError) or error.__traceback__ is None:
+    """Tell whether Kedro refuses what is in conf or on the command line."""
+    if not isinstance(error, ValueError | KeyError) or error.__traceback__ is None:
         return False
     raised_in = Path(traceback.extract_tb(error.__traceback__)[-1].filename)
-    return {"kedro"} < {*raised_in.parts} and raised_in.parent.name in {"config", "pipeline"}
+    return {"kedro"} < {*raised_in.parts} and raised_in.parent.name in {"config", "io", "pipeline"}
 
 
 def _notify(ctx: click.Context, event: Event, message: str, alarm: bool = False) -> None:

@@ -1,19 +1,21 @@
 """Any catalog entry that loads a table, as rows to train on, to score or of labels."""
 
+import re
 from typing import Any
 
-from kedro.io import AbstractDataset
+from kedro.io import AbstractDataset, DatasetError
 
 from tabular_lstm.datasets.kedro_private import replace_entry
-from tabular_lstm.datasets.rows_to_score import RawCSVDataset
+from tabular_lstm.datasets.rows_to_score import USER, RawCSVDataset
 from tabular_lstm.errors import DataError
-from tabular_lstm.rows.table_rows import TableRows
+from tabular_lstm.rows.table_rows import NoRowsError, TableRows
 
 # The entries that may be any dataset that loads a table.
-TABLES = ("raw_rows", "rows_to_score", "late_labels")
+LABELS = "late_labels"
+TABLES = ("raw_rows", "rows_to_score", LABELS)
 
 
-class TableDataset(AbstractDataset[Any, TableRows]):
+class TableDataset(AbstractDataset[Any, Any]):
     """The rows that another dataset loads, once: the run reads what was hashed.
 
     Args:
@@ -25,19 +27,37 @@ class TableDataset(AbstractDataset[Any, TableRows]):
         self._name, self._entry = name, entry
         self._rows: TableRows | None = None
 
-    def load(self) -> TableRows:
-        """Load the table; raise as `TableRows.of` does."""
+    def load(self) -> Any:
+        """Load the table, see `TableRows.of`; None where labels have not come yet.
+
+        Raises:
+            DataError: See `TableRows.of`; or the dataset fails.
+        """
         if self._rows is None:
-            self._rows = TableRows.of(self._entry.load(), self._name)
+            try:
+                self._rows = TableRows.of(self._entry.load(), self._name)
+            except DataError as error:
+                if isinstance(error, NoRowsError) and self._name == LABELS:
+                    return None
+                raise
+            except Exception as error:
+                # Kedro's own words have all arguments of the dataset; further lines have the query.
+                fault = error.__cause__ if isinstance(error, DatasetError) else error
+                said = re.sub(USER, "", str(fault or error).split("\n")[0])
+                raise DataError(
+                    f"{self._name}: {type(self._entry).__name__} could not load the table: {said}. "
+                    "See this entry of the catalog, and its credentials."
+                ) from error
         return self._rows
 
     def hashes(self) -> dict[str, str]:
         """Give the SHA-256 of the content by the name of the entry; raise as `load` does."""
-        return self.load().hashes()
+        hashes: dict[str, str] = self.load().hashes()
+        return hashes
 
     def sha256(self) -> str:
         """Give the SHA-256 of the content; raise as `load` does."""
-        return self.load().sha256()
+        return str(self.load().sha256())
 
     def save(self, data: Any) -> None:
         """Refuse: rows are written by whoever has them."""
