@@ -41,7 +41,7 @@ def declare(project: Path, rows: int) -> None:
         csv.write_csv(pa.table({**table, "y": label.astype(int)}), folder / f"{file}.csv")
     (project / "conf/memory").mkdir()
     (project / "conf/memory/catalog.yml").write_text(
-        "raw_rows:\n  type: tabular_lstm.datasets.RawCSVDataset\n  filepath: data/01_raw/memory\n"
+        "raw_rows:\n  type: tabular_lstm.datasets.RawRowsDataset\n  filepath: data/01_raw/memory\n"
     )
     (project / "conf/memory/parameters.yml").write_text(
         "columns: {label: y, positive_class: 1, negative_class: 0}\n"

@@ -15,7 +15,7 @@ from kedro.io import DatasetError
 from tabular_lstm import parameters
 from tabular_lstm.datasets.champion_datasets import ChampionsDataset
 from tabular_lstm.datasets.predictions import PredictionsDataset, QuarantineDataset
-from tabular_lstm.datasets.rows_to_score import RowsToScoreDataset
+from tabular_lstm.datasets.rows_to_score import RawRowsDataset
 from tabular_lstm.engine import Engine, cluster
 from tabular_lstm.errors import DataError
 from tabular_lstm.network.fit import train
@@ -82,7 +82,7 @@ def scoring_of(
     **load_args: Any,
 ) -> Predictions:
     """A scoring of rows of the project, which is not yet done."""
-    source = RowsToScoreDataset(str(served.path / rows), load_args).load()
+    source = RawRowsDataset(str(served.path / rows), load_args).load()
     left = ChampionsDataset(str(served.path / "data")).load()
     champion = Artifact.read(champion_path(served))
     reference = left.references[champion_path(served).parent.name]

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tabular_lstm.datasets import RawCSVDataset
+from tabular_lstm.datasets import RawRowsDataset
 from tabular_lstm.parameters import Columns, Reshaping, Split
 from tabular_lstm.pipelines.reshaping import nodes
 from tabular_lstm.rows import fingerprints, raw_rows
@@ -67,7 +67,7 @@ def read(folder: Path, columns: Columns, caplog: pytest.LogCaptureFixture) -> di
     """Go from the files to sequences, and give all that comes out, with what is said."""
     caplog.clear()
     found: dict[str, Any] = {}
-    raw = RawCSVDataset(filepath=str(folder)).load()
+    raw = RawRowsDataset(filepath=str(folder)).load()
     found["valid"], found["quarantined"], source = validate_rows(raw, columns)
     kind = "hash" if columns.time is None else "time"
     split = Split(kind=kind)

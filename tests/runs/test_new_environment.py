@@ -68,7 +68,7 @@ def refusal(project: Project, file: Path, env: str = "mine", **options: Any) -> 
 def test_both_files_are_written(project: Project, csv: Path) -> None:
     page = new_environment(csv, "mine", project.path)
     assert conf(project, "catalog.yml")["raw_rows"] == {
-        "type": "tabular_lstm.datasets.RawCSVDataset",
+        "type": "tabular_lstm.datasets.RawRowsDataset",
         "filepath": "data/mine.csv",
         "metadata": {"kedro-viz": {"layer": "01_raw"}},
     }
@@ -182,7 +182,7 @@ def test_rows_in_another_storage_are_profiled_where_the_catalog_reads_them(
     (project.path / "rows.parquet").write_bytes(b"PAR1")
     here_too = [f"{project.path}/rows.parquet"]
     for path in ("s3://bucket/rows.csv", "nowhere://rows.csv", *NO_STORAGES, *here_too):
-        entry = {"type": "tabular_lstm.datasets.RawCSVDataset", "filepath": path}
+        entry = {"type": "tabular_lstm.datasets.RawRowsDataset", "filepath": path}
         (project.path / "conf/local/catalog.yml").write_text(json.dumps({"raw_rows": entry}))
         said = message_of(here("run", "--pipelines", "data_processing"))
         assert said == message_of(here("profile", path, "--env", "mine"))

@@ -3,10 +3,10 @@
 import re
 from typing import Any
 
-from kedro.io import AbstractDataset, DatasetError
+from kedro.io import AbstractDataset
 
 from tabular_lstm.datasets.kedro_private import replace_entry
-from tabular_lstm.datasets.rows_to_score import USER, RawCSVDataset
+from tabular_lstm.datasets.rows_to_score import USER, RawRowsDataset
 from tabular_lstm.errors import DataError
 from tabular_lstm.rows.table_rows import NoRowsError, TableRows
 
@@ -41,12 +41,15 @@ class TableDataset(AbstractDataset[Any, Any]):
                     return None
                 raise
             except Exception as error:
-                # Kedro's own words have all arguments of the dataset; further lines have the query.
-                fault = error.__cause__ if isinstance(error, DatasetError) else error
-                said = re.sub(USER, "", str(fault or error).split("\n")[0])
+                # Who wraps the first cause adds arguments of the dataset, the query and its values.
+                cause: BaseException = error
+                while cause.__cause__ is not None:
+                    cause = cause.__cause__
+                said = re.sub(USER, "", str(cause).strip().split("\n")[0])
                 raise DataError(
-                    f"{self._name}: {type(self._entry).__name__} could not load the table: {said}. "
-                    "See this entry of the catalog, and its credentials."
+                    f"{self._name}: {type(self._entry).__name__} could not load the table: "
+                    f"{type(cause).__name__}: {said}. See this entry of the catalog, and its "
+                    "credentials."
                 ) from error
         return self._rows
 
@@ -73,5 +76,5 @@ class TableDataset(AbstractDataset[Any, Any]):
 def read_as_rows(catalog: Any, names: set[str]) -> None:
     """Let these entries load rows, whatever table they load now."""
     for name in names.intersection(TABLES):
-        if not isinstance(entry := catalog.get(name), RawCSVDataset | TableDataset):
+        if not isinstance(entry := catalog.get(name), RawRowsDataset | TableDataset):
             replace_entry(catalog, name, TableDataset(name, entry))
