@@ -4,6 +4,7 @@ import contextlib
 import os
 import pwd
 import shutil
+import signal
 import sqlite3
 import subprocess
 import time
@@ -82,6 +83,6 @@ def postgres(folder: Path) -> Iterator[str]:
                 time.sleep(0.1)
             yield f"postgresql+psycopg://postgres:{SECRET}@127.0.0.1:{port}/postgres"
         finally:
-            server.terminate()
-            server.wait(30)
+            server.send_signal(signal.SIGINT)  # at SIGTERM it waits for its clients
+            server.wait(60)
             shutil.rmtree(data)
