@@ -132,6 +132,8 @@ def test_a_table_of_the_database_is_profiled(project: Project, database: str) ->
     succeeds(here("profile", "--dataset", "warehouse", "--env", "mine"))
     for name in ("catalog", "parameters"):
         assert SECRET not in (project.path / f"conf/mine/{name}.yml").read_text()
+    local = project.path / "conf/local/credentials.yml"
+    local.rename(project.path / "conf/mine/credentials.yml")
     succeeds(here("run", "--env", "mine", "--pipelines", "data_processing"))
     parquet = Path("data/mine/03_primary/train_rows.parquet")
     (train,) = (project.path / parquet).glob("*/*.parquet")

@@ -227,7 +227,8 @@ def test_each_row_of_a_file_of_many_pieces_counts(
 
 def test_what_cannot_be_profiled_is_refused_and_leaves_nothing(project: Project) -> None:
     path = project.path / "data/none.csv"
-    assert "data/none.csv: no such file or directory. Name a CSV" in refusal(project, path)
+    said = refusal(project, path)
+    assert "data/none.csv: no such file or directory. Name a CSV or Parquet file, or a" in said
     for content, said in {
         "": "the file is empty",
         "a,b\n": "a header and no rows",

@@ -34,6 +34,7 @@ CATALOG, PARAMETERS = "catalog.yml", "parameters.yml"
 HINT = "Name a CSV or Parquet file, or a folder of them."
 # Rows, and bytes of them, in which rows that belong together are looked for.
 FIRST_ROWS, FIRST_BYTES = 100_000, 2**26
+NEEDED = "Needed: the credentials '{}' in {}/credentials.yml"
 LOOKED_AT = "Rows that belong together were looked for in the first {}; a run looks in all."
 
 
@@ -88,6 +89,7 @@ def new_environment(
             *([LOOKED_AT.format(len(first_rows))] if len(first_rows) < table.rows else []),
             "",
             f"Written: {inside / CATALOG}, {inside / PARAMETERS}",
+            *([NEEDED.format(entry["credentials"], inside)] if "credentials" in entry else []),
             f"Read them, then: {run}",
             f"For a model that serves: {run} --pipelines retraining",
             f"To score new rows, put them in {to_score}: {run} --pipelines scoring",
