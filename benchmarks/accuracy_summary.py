@@ -5,9 +5,7 @@ python benchmarks/accuracy_summary.py
 A table compares its methods on the sets that all of them were measured on, and says how many these
 are. A method that was measured on none of a table's sets is left out of it.
 
-Of more classes and of numbers the tables of `loss_comparison.py` are written to
-`docs/benchmarks.md`, between the comments that name the file of the folds, and those of every set
-to `accuracy.md`.
+Of more classes and of numbers there are the tables of `loss_comparison.py`, and those of every set.
 """
 
 from collections.abc import Sequence
@@ -33,7 +31,6 @@ from tables import markdown
 from tabular_lstm.parameters.task import CLASSES, NUMBER, TWO_CLASSES
 
 HERE = Path(__file__).resolve().parent
-DOCS = HERE.parent / "docs/benchmarks.md"
 FILES = {
     TWO_CLASSES: "accuracy.csv",
     CLASSES: "accuracy_classes.csv",
@@ -185,14 +182,6 @@ def sets_of_task(kind: str, results: pd.DataFrame) -> str:
     return "\n".join(parts)
 
 
-def replaced(text: str, name: str, part: str) -> str:
-    """Put a part between the comments that name a file."""
-    begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
-    before, _, rest = text.partition(begin)
-    _, _, after = rest.partition(end)
-    return f"{before}{begin}\n{part}\n{end}{after}"
-
-
 def main() -> None:
     """Write them, and draw."""
     results = pd.read_csv(HERE / "accuracy.csv")
@@ -202,8 +191,7 @@ def main() -> None:
             continue
         of_kind = pd.read_csv(HERE / FILES[kind])
         if FIRST in set(of_kind["method"]):
-            text = DOCS.read_text()
-            DOCS.write_text(replaced(text, FILES[kind], of_task(kind, of_kind)))
+            summary += f"\n## {kind}: the network beside its equals\n\n{of_task(kind, of_kind)}"
         summary += f"\n{sets_of_task(kind, of_kind)}"
     (HERE / "accuracy.md").write_text(summary)
     folds = in_common(results, TABLES[0])

@@ -1,13 +1,14 @@
 """How the network does on tables in which a customer has many rows, beside what people do there.
 
-    python benchmarks/histories.py [--data NAME ...] [--methods METHOD ...] [--folder DIR]
+    python benchmarks/histories.py [--data NAME ...] [--methods METHOD ...] [--folds N]
+                                   [--folder DIR]
 
-Five folds of customers of each table, the same for all methods. One line a fold goes into
-`histories.csv`, with a hash of the method's code and of the table: a line is measured anew when its
-code or table has changed, and lines of earlier code stay. The predictions are kept beside it, in
-`histories/`. Then the tables are printed, of all data also into `histories.md`: each method's mean
-loss, and the network against eight CatBoosts with what an expert makes of a history, for tables
-that may choose something and the others apart.
+Five folds of customers of each table, or the first N, the same for all methods. One line a fold
+goes into `histories.csv`, with a hash of the method's code and of the table: a line is measured
+anew when its code or table has changed, and lines of earlier code stay. The predictions are kept
+beside it, in `histories/`. Then the tables are printed, of all data also into `histories.md`: each
+method's mean loss, and the network against eight CatBoosts with what an expert makes of a history,
+for tables that may choose something and the others apart.
 
 Data: `chosen`, `reported`, `synthetic`, `all`, or names of `histories_tables.py` and
 `histories_synthetic.py`; methods: see `histories_methods.py`. Use one thread, as all methods then
@@ -70,14 +71,14 @@ def scores(kind: Kind, labels: np.ndarray, values: np.ndarray, spread: float) ->
     return [loss, float(np.mean(areas)), np.nan]
 
 
-def measure(name: str, method: str, code: str, folder: Path) -> None:
+def measure(name: str, method: str, code: str, folder: Path, folds: int) -> None:
     """Measure the folds of a table that are not measured, and append a line for each."""
     panel, versions = load(name), (code, table_hash(load(name)))
     results = folder / FILE
     with results.open() as file:
         done = {tuple(row[key] for key in KEYS) for row in csv.DictReader(file)}
     labels = panel.rows[LABEL].to_numpy()
-    for fold in range(FOLDS):
+    for fold in range(folds):
         key = (name, method, str(fold), *versions)
         if key in done:
             continue
@@ -109,6 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--data", nargs="+", default=["all"])
     parser.add_argument("--methods", nargs="*", default=[*METHODS], metavar="METHOD")
+    parser.add_argument("--folds", type=int, default=FOLDS, metavar="N")
     parser.add_argument("--folder", type=Path, default=HERE, help="of the files; default: here")
     options = parser.parse_args(arguments)
     results = options.folder / FILE
@@ -120,9 +122,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     names = dict.fromkeys(name for word in options.data for name in GROUPS.get(word, [word]))
     for name in names:
         for method in options.methods:
-            measure(name, method, current[method], options.folder)
+            measure(name, method, current[method], options.folder, options.folds)
     measured = pd.read_csv(results, dtype={"code": str, "table": str})
-    said = histories_summary.summarize(measured, current, [*names], options.folder)
+    measured = measured[measured["fold"] < options.folds]
+    said = histories_summary.summarize(measured, current, [*names], options.folder, options.folds)
     print(said)
     if options.data == ["all"]:
         (options.folder / "histories.md").write_text(f"# Histories\n\n{said}\n")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from histories_panel import CUSTOMER, FOLDS, LABEL, load
+from histories_panel import CUSTOMER, LABEL, load
 from histories_synthetic import SYNTHETIC, rows_of
 from histories_tables import CHOSEN, REPORTED
 from sets_statistics import bootstrap, counts
@@ -50,11 +50,11 @@ def expert(results: pd.DataFrame) -> pd.DataFrame:
     return best.assign(source=best["method"], method=EXPERT)
 
 
-def losses(results: pd.DataFrame, measure: str | None = None) -> pd.DataFrame:
+def losses(results: pd.DataFrame, folds: int, measure: str | None = None) -> pd.DataFrame:
     """One row a table, one column a method; NaN where not all folds have it."""
     of = results["log_loss"].fillna(results["nrmse"]) if measure is None else results[measure]
     grouped = of.groupby([results["data"], results["method"]]).agg(["mean", "count"])
-    return grouped["mean"].where(grouped["count"] == FOLDS).unstack("method")
+    return grouped["mean"].where(grouped["count"] == folds).unstack("method")
 
 
 def against(means: pd.DataFrame, areas: pd.DataFrame, first: str, other: str) -> dict[str, object]:
@@ -109,10 +109,10 @@ def over_customers(name: str, first: pd.Series, other: pd.Series) -> tuple[float
 
 
 def every_table(
-    results: pd.DataFrame, names: Sequence[str], folder: Path
+    results: pd.DataFrame, names: Sequence[str], folder: Path, folds: int
 ) -> list[dict[str, object]]:
     """Give a line a table: the task, each method's loss, and the network beside the expert."""
-    means, lines = losses(results), []
+    means, lines = losses(results, folds), []
     order = [*means.mean().sort_values().index]
     for name in names:
         line: dict[str, object] = {
@@ -124,8 +124,8 @@ def every_table(
         both = [results[(results["data"] == name) & (results["method"] == m)] for m in
                 (FIRST, EXPERT)]  # fmt: skip
         line["ahead of the expert, over customers"] = ""
-        if all(len(folds) == FOLDS for folds in both):
-            found = [row_losses(name, folds, folder) for folds in both]
+        if all(len(lines_of) == folds for lines_of in both):
+            found = [row_losses(name, lines_of, folder) for lines_of in both]
             if found[0] is not None and found[1] is not None:
                 low, high = over_customers(name, found[0], found[1])
                 line["ahead of the expert, over customers"] = f"{low:+.4f} to {high:+.4f}"
@@ -133,17 +133,17 @@ def every_table(
     return lines
 
 
-def synthetic(results: pd.DataFrame) -> list[dict[str, object]]:
+def synthetic(results: pd.DataFrame, folds: int) -> list[dict[str, object]]:
     """Give a line a table: ROC AUC of each method, and of the true probabilities."""
-    areas, lines = losses(results, "roc_auc"), []
+    areas, lines = losses(results, folds, "roc_auc"), []
     for name in SYNTHETIC:
         if name not in areas.index:
             continue
         panel, (rows, best) = load(name), rows_of(name)
-        folds = [panel.labelled(fold, test=True) for fold in range(FOLDS)]
+        tests = [panel.labelled(fold, test=True) for fold in range(folds)]
         labels = rows["label"].to_numpy()
-        area = np.mean([roc_auc_score(labels[test], best[test]) for test in folds])
-        loss = np.mean([log_loss(labels[test], best[test]) for test in folds])
+        area = np.mean([roc_auc_score(labels[test], best[test]) for test in tests])
+        loss = np.mean([log_loss(labels[test], best[test]) for test in tests])
         line: dict[str, object] = {"": name, "best possible": f"{area:.4f}"}
         of_table = areas.loc[name].map("{:.4f}".format, na_action="ignore").fillna("")
         line |= {str(method): shown for method, shown in of_table.items()}
@@ -152,7 +152,11 @@ def synthetic(results: pd.DataFrame) -> list[dict[str, object]]:
 
 
 def summarize(
-    results: pd.DataFrame, current: Mapping[str, str], names: Sequence[str], folder: Path
+    results: pd.DataFrame,
+    current: Mapping[str, str],
+    names: Sequence[str],
+    folder: Path,
+    folds: int,
 ) -> str:
     """Write all of it, of tables that may choose something and of the others apart."""
     results = newest(results[results["data"].isin(names)], current)
@@ -163,8 +167,8 @@ def summarize(
             continue
         there = [name for name in group if name in set(of_group["data"])]
         parts.append(f"## {title}: {len(there)} of {len(group)} tables\n")
-        parts.append(markdown(every_table(of_group, there, folder)) + "\n")
-        means, areas = losses(of_group), losses(of_group, "roc_auc")
+        parts.append(markdown(every_table(of_group, there, folder, folds)) + "\n")
+        means, areas = losses(of_group, folds), losses(of_group, folds, "roc_auc")
         methods = [str(name) for name in means]
         networks = [name for name in methods if name.split()[0] == FIRST]
         others = [name for name in methods if name not in networks]
@@ -179,6 +183,6 @@ def summarize(
         if lines:
             parts.append(markdown([{key: one.get(key, "") for key in columns} for one in lines]))
             parts.append("")
-    if drawn := synthetic(results):
+    if drawn := synthetic(results, folds):
         parts += ["## synthetic: ROC AUC\n", markdown([*drawn])]
     return "\n".join(parts)

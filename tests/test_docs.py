@@ -8,13 +8,18 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from urllib.error import HTTPError
 
+import pandas as pd
 import pytest
 from kedro.framework.project import pipelines
 
+from tabular_lstm import load_champion
 from tests.helpers.documents import BLOCK, text, unchanging
 from tests.helpers.project import ROOT, Project
 from tests.helpers.scorings import finished
+from tests.helpers.servers import fastapi_server, post
+from tests.helpers.tables import LABEL
 
 PAGES = sorted(
     path.relative_to(ROOT).as_posix()
@@ -98,7 +103,7 @@ def run(command: list[str], project: Project) -> str:
 def test_readme_and_the_pages_that_go_on_with_it(project: Project) -> None:
     printed = run_blocks(GOES_ON, project)
 
-    area, joined, by_candidate, by_champion, shuffled, _, predictions, told = printed
+    area, joined, by_candidate, by_champion, shuffled, _, predictions, _, told = printed
     assert float(area) > 0.75
     assert (project.path / "data/diabetes.keras").exists()
     assert by_champion.startswith("[[0.")
@@ -124,6 +129,25 @@ def test_readme_and_the_pages_that_go_on_with_it(project: Project) -> None:
     assert len(list((patients / "08_reporting/report.html").iterdir())) == 4
     (manifest,) = finished(project, "tracks")
     assert (manifest["scored_rows"], manifest["history_rows"]) == (12, 35)
+
+
+def test_a_server_answers_with_what_the_champion_says(served: Project) -> None:
+    (code,) = [code for _, code in BLOCK.findall(text("docs/scoring.md")) if "FastAPI" in code]
+    (served.path / "server.py").write_text(code.replace('env="patients"', ""))
+    rows = pd.read_csv(served.raw).drop(columns=LABEL)[:3]
+    champion = load_champion(served.path)
+
+    with fastapi_server(served.path) as address:
+        answered = post(f"{address}/score", rows.to_json(orient="records"))
+        with pytest.raises(HTTPError) as refused:
+            post(f"{address}/score", rows.assign(age="old").to_json(orient="records"))
+
+    assert [row["champion"] for row in answered] == 3 * [champion.run_id]
+    assert [row["decision"] for row in answered] == champion.predict(rows).tolist()
+    probabilities = [row["probability"] for row in answered]
+    assert probabilities == pytest.approx(champion.predict_proba(rows)[:, 1], abs=1e-6)
+    assert refused.value.code == 422
+    assert "'age'" in refused.value.read().decode()
 
 
 @pytest.mark.long
@@ -154,11 +178,11 @@ def test_the_refusal_that_is_shown(project: Project) -> None:
 
 @pytest.mark.long
 def test_the_tutorial(project: Project) -> None:
-    run_blocks(["docs/tutorial.md"], project)
+    run_blocks(["docs/benchmarks.md"], project)
 
     judged = project.metrics("tutorial")["train"]
     accuracy, area = (
-        re.search(rf"\| {row} \| ([\d.]+)", text("docs/tutorial.md"))[1]  # type: ignore[index]
+        re.search(rf"\| {row} \| ([\d.]+)", text("docs/benchmarks.md"))[1]  # type: ignore[index]
         for row in ("accuracy", "ROC AUC")
     )
     assert f"{100 * judged['accuracy']:.1f}" == accuracy
@@ -194,7 +218,7 @@ def test_no_block_is_left_out() -> None:
     with_code = {page for page in PAGES if languages[page] & RUN}
     installs = {"CONTRIBUTING.md"}
     alone = {
-        f"docs/{name}.md" for name in ("your_csv", "tutorial", "tracking", "cluster", "tuning")
+        f"docs/{name}.md" for name in ("your_csv", "benchmarks", "tracking", "cluster", "tuning")
     }
     assert with_code == {*GOES_ON} | alone | installs
     assert set().union(*languages.values()) <= RUN_OR_SHOWN
@@ -223,12 +247,12 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
 
 
 def test_each_promise_names_tests_that_are_there() -> None:
-    parts = text("docs/promises.md").split("\n## ")[1:]
-    for part in parts:
-        assert all(f"**{word}.**" in part for word in ("Promised", "Not promised", "Tested")), part
-        named = re.findall(r"`(tests/[^`]+)`", part.partition("**Tested.**")[2])
-        assert named, part
-        assert all((ROOT / name).is_file() for name in named), named
+    table, *parts = text("docs/promises.md").split("\n## ")
+    promises = [*table.split("| --- |\n")[1].splitlines(), *parts]
+    for promise in promises:
+        named = re.findall(r"`([\w/]*test_\w+\.py)`", promise)
+        assert named, promise
+        assert all((ROOT / "tests" / name).is_file() for name in named), named
 
 
 def test_make_names_tests_that_are_there() -> None:

@@ -14,7 +14,7 @@ import pytest
 from tabular_lstm import progress as module
 from tabular_lstm.progress import progress, progress_bar
 
-LINE = r"Counting: +{}% {}/4 \[00:00<00:0\d, +[\d.]+it/s\]"
+LINE = r"Counting: +\d+% (\d)/8 \[00:0\d<00:0\d, +[\d.]+it/s\]"
 
 
 def test_lines_say_how_many_steps_are_done_and_how_long_the_others_may_take(
@@ -23,13 +23,18 @@ def test_lines_say_how_many_steps_are_done_and_how_long_the_others_may_take(
     monkeypatch.setattr(module, "SECONDS_BETWEEN_LINES", 0.15)
     caplog.set_level(logging.INFO)
     steps = []
-    for step in progress("abcd", "Counting"):
+    for step in progress("abcdefgh", "Counting"):
         time.sleep(0.1)
         steps.append(step)
-    assert steps == [*"abcd"]
-    assert [record.name for record in caplog.records] == ["tabular_lstm.progress"] * 2
-    for line, done in zip(caplog.messages, (2, 4), strict=True):
-        assert re.fullmatch(LINE.format(25 * done, done), line), line
+    assert steps == [*"abcdefgh"]
+    assert {record.name for record in caplog.records} == {"tabular_lstm.progress"}
+    lines = [re.fullmatch(LINE, line) for line in caplog.messages]
+    done = [int(line[1]) for line in lines if line]
+    assert len(done) == len(lines)
+    # Each line comes after twice the time, or later on a busy machine.
+    assert 2 <= len(done) <= 3
+    assert done[0] >= 2
+    assert done[1] - done[0] >= 3
 
 
 def test_a_loop_may_count_its_own_steps_and_add_words(

@@ -393,7 +393,8 @@ def test_the_log_of_a_night(house: Retrainer) -> None:
     last = rejected.stdout.splitlines()[-1]
     assert "INFO    Rejected run 20" in last
     assert "384 valid rows, 0.50 times the champion's 768 (expected promotion.row_ratio" in last
-    assert last.endswith(f"The champion stays run {house.log()[0]['run_id']}.")
+    assert f"The champion stays run {house.log()[0]['run_id']}. Report: " in last
+    assert Path(last.rpartition("Report: ")[2]).read_text().startswith("<!doctype html>")
 
     nowhere = house.project.command("run", "--pipelines", "rollback")
     assert nowhere.returncode == 1

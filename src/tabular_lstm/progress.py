@@ -1,4 +1,4 @@
-"""Progress of long loops: a bar on a terminal, elsewhere a line of log each ten seconds."""
+"""Progress of long loops: a bar on a terminal, elsewhere lines of log, fewer as time passes."""
 
 import logging
 import sys
@@ -12,7 +12,7 @@ from tabular_lstm.errors import printable
 
 Step = TypeVar("Step")
 
-SECONDS_BETWEEN_LINES = 10.0
+SECONDS_BETWEEN_LINES = 10.0  # at first; twice as many after each line
 SECONDS_BETWEEN_BARS = 0.5
 
 logger = logging.getLogger(__name__)
@@ -29,6 +29,7 @@ class Progress(tqdm):  # type: ignore[misc]  # tqdm has no types
             super().display(msg, pos)
         elif msg is None:
             logger.info("%s", str(self))  # as it is now
+            self.mininterval *= 2
 
 
 # By default tqdm makes a lock for processes, which share no bar here.

@@ -1,10 +1,8 @@
 """The network beside its equals by loss: means, ratios, what is far behind, and intervals."""
 
-from pathlib import Path
-
 import pandas as pd
 import pytest
-from accuracy_summary import OF_TASKS, of_task, replaced
+from accuracy_summary import OF_TASKS, of_task
 from loss_comparison import behind, compared, complete, intervals, means_of, pairs, table
 from sets import NUMBERS_REPORTED
 
@@ -84,13 +82,8 @@ def test_intervals_that_hold_too_seldom_are_named() -> None:
     assert "below 0.8: `quake` 0.700." in text
 
 
-def test_the_tables_stand_between_the_comments_that_name_the_file(tmp_path: Path) -> None:
+def test_the_sets_that_no_default_was_chosen_on_come_first() -> None:
     text = of_task(NUMBER, pd.concat([BOTH, measured({"lightgbm_bagged": [0.5] * 4})]))
-    assert "not chosen on" in text
+
+    assert text.startswith("**Sets that the defaults were not chosen on.**")
     assert f"of {len(NUMBERS_REPORTED)} sets" in text
-
-    page = "before\n<!-- a.csv -->\nold\n<!-- end of a.csv -->\nafter\n"
-    new = replaced(page, "a.csv", "new")
-
-    assert new == "before\n<!-- a.csv -->\n\nnew\n<!-- end of a.csv -->\nafter\n"
-    assert replaced(new, "a.csv", "new") == new

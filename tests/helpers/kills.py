@@ -50,7 +50,9 @@ def watch(run: subprocess.Popen[str]) -> Iterator[tuple[str, float]]:
     began = time.monotonic()
     yield START, 0.0
     for line in run.stdout:
-        if found := re.search(r" INFO +(?:Running (\S+)|(Run) |(Promoted|Scored) )", line):
+        if found := re.search(
+            r" (?:INFO|DEBUG) +(?:Running (\S+)|(Run) |(Promoted|Scored) )", line
+        ):
             node, first, last = found.groups()
             yield node or (first and CHECKS) or (last and EXIT), time.monotonic() - began
     yield END, time.monotonic() - began
@@ -58,7 +60,7 @@ def watch(run: subprocess.Popen[str]) -> Iterator[tuple[str, float]]:
 
 def timeline_of(project: Project, *arguments: str) -> Timeline:
     """Measure a run that nobody kills."""
-    with started(project, *arguments, **PIPED) as run:
+    with started(project, *arguments, each_node=True, **PIPED) as run:
         seen = list(watch(run))
     assert run.returncode == 0
     return seen
@@ -79,7 +81,7 @@ def killed(
         rest = second - since
     seen: Timeline = []
     seconds = 0.0
-    with started(project, *arguments, **PIPED) as run:
+    with started(project, *arguments, each_node=True, **PIPED) as run:
         for stage, came in watch(run):
             seen.append((stage, came))
             if stage == at:

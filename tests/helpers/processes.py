@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from tests.helpers.commands import temporary
 from tests.helpers.project import Project
 
@@ -20,12 +22,21 @@ PIPED: dict[str, Any] = {
 }
 
 
-def started(project: Project, *arguments: str, **options: Any) -> subprocess.Popen[str]:
-    """A run in a process of its own, with the options of `Popen`."""
+def started(
+    project: Project, *arguments: str, each_node: bool = False, **options: Any
+) -> subprocess.Popen[str]:
+    """A run in a process of its own, with the options of `Popen`; its log may name each node."""
+    env = {**os.environ, "KEDRO_ENV": "", "TMPDIR": str(temporary(project))}
+    if each_node:
+        conf = yaml.safe_load((project.path / "conf/logging.yml").read_text())
+        conf["loggers"]["tabular_lstm"]["level"] = "DEBUG"
+        logging = project.path / "conf/each_node.yml"
+        logging.write_text(yaml.safe_dump(conf))
+        env["KEDRO_LOGGING_CONFIG"] = str(logging)
     return subprocess.Popen(
         [sys.executable, "-m", "kedro", *arguments],
         cwd=project.path,
-        env={**os.environ, "KEDRO_ENV": "", "TMPDIR": str(temporary(project))},
+        env=env,
         text=True,
         **options,
     )
@@ -36,7 +47,7 @@ def at_work(
     project: Project, *arguments: str, node: str = "Running"
 ) -> Iterator[subprocess.Popen[str]]:
     """A run that has begun a node, by default its first, and stands still until SIGCONT."""
-    with started(project, *arguments, **PIPED) as run:
+    with started(project, *arguments, each_node=True, **PIPED) as run:
         try:
             said = ""
             while node not in said:

@@ -1,10 +1,12 @@
 """Servers on loopback, real ones and such as fail."""
 
 import contextlib
+import json
 import os
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 import urllib.request
@@ -30,18 +32,33 @@ def free_port() -> int:
 @contextlib.contextmanager
 def mlflow_server(folder: Path) -> Iterator[str]:
     """Start MLflow's own server, with SQLite and artifacts in a folder, and give its address."""
-    address = f"http://{LOOPBACK}:{(port := free_port())}"
-    command = [MLFLOW, "server", "--host", LOOPBACK, "--port", str(port), "--workers", "1"]
+    command = [MLFLOW, "server", "--host", LOOPBACK, "--workers", "1"]
     command += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db"]
     command += ["--artifacts-destination", f"{folder}/artifacts"]
     # Without the tests' own sources and tracking.
     env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    with _started(command, folder, env | {"MLFLOW_DISABLE_TELEMETRY": "true"}, "health") as address:
+        yield address
+
+
+@contextlib.contextmanager
+def fastapi_server(folder: Path) -> Iterator[str]:
+    """Start the `app` of a folder's `server.py`, and give its address."""
+    command = [sys.executable, "-m", "uvicorn", "server:app"]
+    with _started(command, folder, {**os.environ}, "openapi.json") as address:
+        yield address
+
+
+@contextlib.contextmanager
+def _started(command: list[str], folder: Path, env: dict[str, str], page: str) -> Iterator[str]:
+    """Start a server in a folder, on a free port, and give its address once it answers."""
+    address = f"http://{LOOPBACK}:{(port := free_port())}"
     with (
         open(folder / "server.txt", "w") as said,
         subprocess.Popen(
-            command,
+            [*command, "--port", str(port)],
             cwd=folder,
-            env={**env, "MLFLOW_DISABLE_TELEMETRY": "true"},
+            env=env,
             stdout=said,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -49,7 +66,7 @@ def mlflow_server(folder: Path) -> Iterator[str]:
     ):
         try:
             deadline = time.monotonic() + 180
-            while not _answers(f"{address}/health"):
+            while not _answers(f"{address}/{page}"):
                 assert server.poll() is None, (folder / "server.txt").read_text()
                 assert time.monotonic() < deadline, (folder / "server.txt").read_text()
                 time.sleep(0.5)
@@ -65,6 +82,14 @@ def _answers(address: str) -> bool:
             return answer.status == 200
     except OSError:
         return False
+
+
+def post(address: str, content: str) -> Any:
+    """Post JSON, and give what is answered; an `HTTPError` where the server refuses."""
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(address, content.encode(), headers)
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return json.load(answer)
 
 
 class Quiet(BaseHTTPRequestHandler):

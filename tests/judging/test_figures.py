@@ -109,10 +109,10 @@ def test_confusion_matrix_has_actual_classes_in_rows_and_predicted_in_columns() 
     assert axes.yaxis_inverted()
     cells = {text.get_position(): text.get_text() for text in axes.texts}
     assert cells == {
-        (0.5, 0.5): "50",
-        (1.5, 0.5): "7",
-        (0.5, 1.5): "11",
-        (1.5, 1.5): "32,000.2",
+        (0.5, 0.5): "50\n88 %",
+        (1.5, 0.5): "7\n12 %",
+        (0.5, 1.5): "11\n0 %",
+        (1.5, 1.5): "32,000.2\n100 %",
     }
     (mesh,) = axes.collections
     np.testing.assert_array_equal(mesh.get_array(), [[50, 7], [11, 32000.25]])

@@ -56,9 +56,9 @@ def chosen(
 @pytest.mark.parametrize(
     ("asked", "serves", "reason"),
     [
-        (None, "a", f"asked for the champion before: run {run('a')} serves again"),
-        (run("a"), "a", f"asked for that run by its id: run {run('a')} serves again"),
-        (run("b"), "b", f"asked for that run by its id: run {run('b')} serves on"),
+        (None, "a", f"the previous champion, run {run('a')}"),
+        (run("a"), "a", f"run {run('a')}"),
+        (run("b"), "b", f"run {run('b')}, which serves already"),
     ],
 )
 def test_the_one_before_or_the_one_asked_for_serves_again(

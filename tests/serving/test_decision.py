@@ -1,6 +1,7 @@
 """A decision: what an older one does not have, or has beside that, leaves its hash as it was."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from tabular_lstm.files import sha256
 from tabular_lstm.monitoring.drift import Drift
 from tabular_lstm.serving.decision import Decision
 from tests.helpers.decisions import decision
+from tests.helpers.logs import LOG, run
 
 # What an earlier version wrote.
 AGE = {"kind": "number", "missing": 0.5, "mean": 81.0, "deviation": 3.25}
@@ -45,3 +47,15 @@ def test_a_decision_with_a_drift_is_read_as_it_was_written() -> None:
     read = Decision.model_validate_json(written.model_dump_json())
     assert read == written
     assert read.fingerprint() == written.fingerprint()
+
+
+def test_the_last_words_of_a_run_say_who_serves_and_where_the_report_is() -> None:
+    number = r"\d\.\d{3}"
+    for log, beside in ((LOG, rf" \({number}\)"), ([], "")):
+        area = rf"ROC AUC {number}{beside.replace('(', '(champion ')}"
+        said = rf"Promoted run {run('z')}: {area}, log loss {number}{beside}\. Report: r"
+        assert re.fullmatch(said, decision(True, log).closing_line("r"))
+    rejected = f"Rejected run {run('z')}: as expected, or not. "
+    stays = f"The champion stays run {run('d')}. Report: r"
+    assert decision(False, LOG).closing_line("r") == rejected + stays
+    assert decision(False).closing_line("r") == f"{rejected}There is still no champion. Report: r"

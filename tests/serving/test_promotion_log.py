@@ -12,12 +12,10 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.serving.promotion_log import (
     LogEntry,
     append,
-    closing_line,
     read_log,
     restorable,
     standing,
 )
-from tests.helpers.decisions import decision
 from tests.helpers.logs import (
     LOG,
     hash_of,
@@ -45,18 +43,6 @@ def test_those_that_served_last_and_those_that_stand_are_kept() -> None:
     # By last service b, c; by standing b, a.
     assert letters(restorable(LOG[:6], 2)) == "bca"
     assert restorable([], 5) == []
-
-
-# A decision's entry
-
-
-@pytest.mark.parametrize(
-    ("log", "words"),
-    [(LOG, f"The champion stays run {run('d')}."), ([], "There is still no champion.")],
-)
-def test_the_last_words_of_a_rejection(log: list[LogEntry], words: str) -> None:
-    said = f"Rejected run {run('z')}: as expected, or not. {words}"
-    assert closing_line(LogEntry.of(decision(False, log))) == said
 
 
 # The file

@@ -13,6 +13,7 @@ import pytest
 from tabular_lstm.environments import output_folder, run_command
 from tabular_lstm.judging.drawing import TITLES
 from tabular_lstm.judging.metrics import written
+from tabular_lstm.monitoring.reference import Reference
 from tabular_lstm.parameters import CLASSES, NUMBER
 from tabular_lstm.serving import report
 from tabular_lstm.serving.decision import Decision, Provenance
@@ -20,7 +21,7 @@ from tests.helpers.browser import in_a_browser, needs_browser
 from tests.helpers.once import Once
 from tests.helpers.outputs import FIGURES
 from tests.helpers.pages import Parsed
-from tests.helpers.project import TINY, Project
+from tests.helpers.project import ROOT, TINY, Project
 
 HOSTILE_NAME = "</script><script>document.title='mine'</script>"
 HOSTILE_CELL = '<script>document.title="mine"</script>'
@@ -29,6 +30,7 @@ HEADINGS = [
     "The five checks",
     "The candidate beside the others",
     "What changed in the data since the champion",
+    "The features",
     "The figures",
     "Quarantined rows",
     "How to roll back",
@@ -91,6 +93,7 @@ class Run:
             "verdict": json.loads(self.read("08_reporting/verdict.json")),
             "quarantined_rows": pd.read_csv(quarantined / "quarantined_rows.csv"),
             "figures": self.figures,
+            "reference": Reference.model_validate_json(self.read("07_model_output/reference.json")),
         }
 
 
@@ -157,7 +160,10 @@ def test_the_verdict_comes_first_and_all_else_in_its_order(runs: list[Run]) -> N
         verdict, *sections = text(run).split("§ ")
         assert "class 1 of diabetes, environment base" in verdict
         assert verdict.startswith(f"{word}: run {run.run_id} ")
-        assert run.decision["reason"] in verdict
+        assert (run.decision["reason"] in verdict) is (word == "Rejected")
+        area = run.judgement["candidate"]["roc_auc"]
+        assert f"candidate the model of this run {area:.3f} " in verdict
+        assert "best of the baselines" in verdict
         for shown, heading in zip(sections, HEADINGS, strict=True):
             assert shown.startswith(heading)
     first = text(runs[0])
@@ -183,6 +189,16 @@ def test_the_checks_are_told_by_mark_word_and_sentence(runs: list[Run]) -> None:
             assert f"{numbers['at_worst']:+.4f}" in checks
     for words in ("Tolerance: log loss 1, ROC AUC 1", "Looks at these test rows: 2"):
         assert words in checks
+
+
+def test_each_feature_has_its_missing_cells_its_range_and_a_histogram(runs: list[Run]) -> None:
+    rows = pd.read_csv(ROOT / "data/01_raw/diabetes.csv")
+    features = section(text(runs[0]), "The features")
+    for name in rows.columns[:-1]:
+        assert f"{name} number " in features
+    unmeasured = f"{100 * (rows['insulin'] == 0).mean():.1f} %"
+    assert f"insulin number {unmeasured} 14 to 850 " in features
+    assert runs[0].page.count('<span class="bars">') == len(rows.columns) - 1
 
 
 def test_a_rejection_says_what_keeps_serving_and_what_changed(runs: list[Run]) -> None:
@@ -333,7 +349,8 @@ def test_the_page_neither_fetches_nor_runs_anything_and_its_figures_have_words(
         (policy,) = [a["content"] for _, a in elements if "http-equiv" in a]
         assert policy == "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
         images = [attributes for tag, attributes in elements if tag == "img"]
-        for name, image in zip(["intervals", *FIGURES], images, strict=True):
+        others = [name for name in FIGURES if name != "roc_curve"]
+        for name, image in zip(["roc_curve", "intervals", *others], images, strict=True):
             assert str(image["alt"]).startswith(f"{TITLES[name]}. ")
             kind, _, coded = str(image["src"]).partition(",")
             assert kind == "data:image/svg+xml;base64"

@@ -169,6 +169,15 @@ def draw_cells(
     axes.invert_yaxis()
 
 
+def share_interval(share: float, count: float) -> tuple[float, float]:
+    """Give the 95 % interval of a share of so many rows, Wilson's."""
+    from scipy.stats import binomtest  # noqa: PLC0415
+
+    rows = max(1, round(count))
+    found = binomtest(round(share * rows), rows).proportion_ci(0.95, "wilson")
+    return float(found.low), float(found.high)
+
+
 def in_full(count: float) -> str:
     """Write a number of rows, or a sum of weights."""
     return f"{round(float(count), 1):,g}" if count < 1e6 else f"{count:,.0f}"

@@ -28,6 +28,7 @@ from tabular_lstm.judging.metrics import (
     calibration_bins,
 )
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Task
+from tabular_lstm.rows.weights import count_rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -99,7 +100,8 @@ def precision_recall_curve(judged: Judged) -> "Figure":
 def calibration_curve(judged: Judged) -> "Figure":
     """Draw observed against predicted share of positives; a point's area is its bin's rows.
 
-    Of more classes, of the class that a model gives the largest probability.
+    The candidate's have 95 % intervals. Of more classes, of the class that a model gives the
+    largest probability.
     """
     axes_names = AXES_OF_CALIBRATION[judged.task.kind]
     figure, axes = drawing.new_unit_square(*axes_names, 1 + len(judged.predictions))
@@ -109,17 +111,27 @@ def calibration_curve(judged: Judged) -> "Figure":
         axes.plot(predicted, observed, label=MODELS[name], color=COLORS[name])
         sizes = (3 + 9 * np.sqrt(rows / rows.max())) ** 2
         axes.scatter(predicted, observed, sizes, color=COLORS[name], linewidths=0, zorder=3)
+        if name == CANDIDATE:
+            known = count_rows(np.arange(len(judged.labels)), judged.weights, judged.groups)
+            counts = rows * known / rows.sum()
+            ends = [*map(drawing.share_interval, observed, counts)]
+            axes.vlines(predicted, *np.transpose(ends), color=COLORS[name], linewidth=1)
     add_legend(figure)
     return figure
 
 
 @styled
 def confusion_matrix(judged: Judged) -> "Figure":
-    """Draw the candidate's four counts."""
+    """Draw the candidate's four counts, and each as a share of its actual class."""
     matrix = _metrics(judged, CANDIDATE).confusion_matrix
     counts = np.reshape([*matrix.model_dump().values()], (2, 2))
     figure, axes = new_axes("predicted", "actual", height=2.8)
-    drawing.draw_cells(axes, counts, counts.max(), 16, map(drawing.in_full, counts.flat))
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1e-9)
+    texts = [
+        f"{drawing.in_full(count)}\n{100 * share:.0f} %"
+        for count, share in zip(counts.flat, shares.flat, strict=True)
+    ]
+    drawing.draw_cells(axes, counts, counts.max(), 14, texts)
     names = [f"class\n{short(label, 18)}" for label in judged.task.classes]
     axes.set_xticks([0.5, 1.5], names)
     axes.set_yticks([0.5, 1.5], names)

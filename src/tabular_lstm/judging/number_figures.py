@@ -7,7 +7,6 @@ import numpy as np
 from tabular_lstm.judging import drawing
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.drawing import COLORS, GREY, ORANGE, amounts, styled
-from tabular_lstm.judging.intervals import CENTRAL
 from tabular_lstm.judging.metrics import CANDIDATE
 from tabular_lstm.rows.weights import count_rows
 
@@ -113,14 +112,10 @@ def _tenths(predicted: np.ndarray) -> list[np.ndarray]:
 
 
 def _share(judged: Judged, holds: np.ndarray, rows: np.ndarray) -> tuple[float, tuple[float, ...]]:
-    """Give the share of rows that hold, and its 95 % interval, Wilson's."""
-    from scipy.stats import binomtest  # noqa: PLC0415
-
+    """Give the share of rows that hold, and its 95 % interval."""
     weights, groups = _of(judged.weights, rows), _of(judged.groups, rows)
     share = float(np.average(holds[rows], weights=weights))
-    count = round(count_rows(rows, weights, groups))
-    found = binomtest(round(share * count), count).proportion_ci(CENTRAL, "wilson")
-    return share, (found.low, found.high)
+    return share, drawing.share_interval(share, count_rows(rows, weights, groups))
 
 
 def _of(values: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:

@@ -19,28 +19,23 @@ from tabular_lstm.datasets.tables import read_as_rows
 from tabular_lstm.engine import Engine
 from tabular_lstm.environments import output_folder, run_command
 from tabular_lstm.errors import DataError, printable
-from tabular_lstm.files import FULL, not_written, replace
+from tabular_lstm.files import FULL, not_written
 from tabular_lstm.parameters import Event
 from tabular_lstm.runs import guards, notify, partial_runs, scoring_guards
+from tabular_lstm.runs.latest import renew_latest
 from tabular_lstm.runs.lock import Lock, claim_run_id
 from tabular_lstm.runs.provenance import provenance
 from tabular_lstm.runs.pruning import prune
+from tabular_lstm.runs.run_log import RunLog
 from tabular_lstm.serving.champion import refuse_other_task
 from tabular_lstm.serving.champion_history import LOG
 from tabular_lstm.serving.manifest import read_manifest
-from tabular_lstm.serving.promotion_log import champion_of, closing_line
+from tabular_lstm.serving.promotion_log import champion_of
 
 logger = logging.getLogger(__name__)
 
 # Where a command finds, among click's `meta`, how to notify of its run's end, and its exit code.
 NOTIFY, EXIT_CODE = "tabular_lstm.notify", "tabular_lstm.exit_code"
-# Copies of the newest run's outputs, under names that stay the same.
-LATEST = {
-    "report": "latest.html",
-    "metrics": "latest_metrics.json",
-    "health": "latest_monitoring.json",
-    "monitoring_page": "latest_monitoring.html",
-}
 
 
 def _saved_by(pipeline: Pipeline) -> set[str]:
@@ -76,6 +71,7 @@ class RunHooks:
         folder = Path(run_params["project_path"]) / where
         self._run_id = claim_run_id(folder / ".runs", run_params["run_id"])
         catalog.save("run_id", self._run_id)
+        self._log = self._until_end.enter_context(RunLog())
         read_as_rows(catalog, pipeline.inputs())
         logger.info("Run %s of environment %s, to %s/", self._run_id, env or "base", where)
         try:
@@ -181,27 +177,32 @@ class RunHooks:
     @hook_impl
     def before_node_run(self, node: Node) -> None:
         """Say which node runs."""
-        logger.info("Running %s", node.name)
+        self._log.node(node.name)
 
     @hook_impl
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
         """Close the log with verdict and, last, decision; notify and mirror before it."""
         try:
-            self._renew_latest(pipeline, catalog)
+            level = logging.DEBUG if guards.decides(pipeline) else logging.INFO
+            renew_latest(catalog, pipeline, self._run_id, level)
             if "verdict" in pipeline.all_outputs():
                 warned = catalog.load("data_summary").dependent_rows is not None
                 for place, sentence in enumerate(catalog.load("verdict")):
                     level = logging.WARNING if warned and not place else logging.INFO
                     logger.log(level, "%s", sentence)
             if guards.decides(pipeline):
-                decided, decision = catalog.load("champions").log[-1], catalog.load("decision")
+                decision = catalog.load("decision")
                 command = click.get_current_context(silent=True)
-                if decided.action == "rejected" and command:
+                if decision.action == "rejected" and command:
                     command.meta[EXIT_CODE] = self._parameters["retraining"].exit_on_rejection
                 self._mirror(catalog)
-                message = printable(closing_line(decided))
+                if decision.action == "promoted":
+                    logger.info("It passed the gate: %s", decision.reason)
+                report = folder_of_versions(catalog.get("report"))
+                file = report and report / self._run_id / report.name
+                message = printable(decision.closing_line(str(file)))
                 document = decision.model_dump(mode="json")
-                self._close(decided.action, message, decision.alarm, decision=document)
+                self._close(decision.action, message, decision.alarm, decision=document)
             if scoring_guards.scores(pipeline):
                 summary = catalog.load("scoring_summary").sentence()
                 folder = scoring_guards.folder_of(catalog) / self._run_id
@@ -238,21 +239,11 @@ class RunHooks:
             path = folder / self._run_id / folder.name
         raise DataError(f"{not_written(cause, path)} What serves is as it was.") from error
 
-    def _renew_latest(self, pipeline: Pipeline, catalog: Any) -> None:
-        """Put copies of what this run reports in the place of the last run's."""
-        for name in sorted(LATEST.keys() & pipeline.all_outputs()):
-            if folder := folder_of_versions(catalog.get(name)):
-                latest = folder.with_name(LATEST[name])
-                try:
-                    replace(latest, (folder / self._run_id / folder.name).read_bytes())
-                    logger.info("Newest %s: %s", name, latest)
-                except OSError as error:
-                    logger.warning("%s: %s. It is still an earlier run's", latest, error.strerror)
-
     def _close(
         self, event: Event, message: str, alarm: str | None, exit_code: int = 0, **document: Any
     ) -> None:
         """Notify of the end and say it, the alarm last; its exit code is conf's or the given."""
+        self._log.repeat_warnings()
         last = printable(f"ALARM: {alarm}") if alarm else ""
         self.notify(event, f"{message} {last}".rstrip(), alarm=bool(alarm), **document)
         logger.info(message)

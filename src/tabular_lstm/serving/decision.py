@@ -12,12 +12,14 @@ from tabular_lstm.judging.checks import (
     DriftCheck,
     FloorCheck,
 )
-from tabular_lstm.judging.metrics import Metrics
+from tabular_lstm.judging.metrics import METRICS, Metrics, written
 from tabular_lstm.monitoring.drift import Drift
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.serving.run_id import RunId
 
 Checks = tuple[DataCheck, DriftCheck, FloorCheck, ChampionCheck, ArtifactCheck]
+# The metrics of a closing line.
+SAID = ("roc_auc", "log_loss", "rmse", "mae")
 Action = Literal["promoted", "rejected", "rolled_back"]
 
 
@@ -91,6 +93,18 @@ class Judgement(Frozen):
     changes: dict[str, Any] | None = unless(None)
     drift: Drift | None = unless(None)
 
+    @property
+    def said(self) -> str:
+        """Give the candidate's metrics, the champion's beside them where they were compared."""
+        own, first = self.candidate, self.champions[0].metrics if self.champions else None
+        known = [name for name in SAID if hasattr(own, name)]
+        said = [f"{METRICS[name]} {written(name, getattr(own, name))}" for name in known]
+        if first is not None:
+            others = [written(name, getattr(first, name)) for name in known]
+            others[0] = f"champion {others[0]}"
+            said = [f"{one} ({other})" for one, other in zip(said, others, strict=True)]
+        return ", ".join(said)
+
 
 class Outcome(Frozen):
     """What a run decided.
@@ -126,6 +140,24 @@ class Decision(Outcome):
         """Say what of the data moved since the champion was trained; None where nothing did."""
         drift = self.judgement and self.judgement.drift
         return drift.alarm if drift else None
+
+    def closing_line(self, report: str) -> str:
+        """Say what was decided, the last line of a run's own log.
+
+        Args:
+            report: Where the report is.
+        """
+        said = {
+            "promoted": f"Promoted run {self.run_id}: {self.judgement and self.judgement.said}.",
+            "rejected": f"Rejected run {self.run_id}: {self.reason}. {self._stays}",
+            "rolled_back": f"Rolled back to {self.reason}.",
+        }
+        return f"{said[self.action]} Report: {report}"
+
+    @property
+    def _stays(self) -> str:
+        run = self.serves_now
+        return f"The champion stays run {run}." if run else "There is still no champion."
 
     def fingerprint(self) -> str:
         """Hash what it says, however its file is laid out."""

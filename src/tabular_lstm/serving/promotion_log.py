@@ -101,17 +101,6 @@ def looks(log: Sequence[LogEntry], test_rows_sha256: str) -> Looks:
     return Looks(these_test_rows=1 + rows.count(test_rows_sha256), all=1 + len(rows))
 
 
-def closing_line(entry: LogEntry) -> str:
-    """Say what was decided, the last line of a run's own log."""
-    if entry.action == "promoted":
-        return f"Promoted run {entry.run_id}: {entry.reason}."
-    if entry.action == "rolled_back":
-        return f"Rolled back: {entry.reason}."
-    run = entry.serves_now
-    stays = f"The champion stays run {run}" if run else "There is still no champion"
-    return f"Rejected run {entry.run_id}: {entry.reason}. {stays}."
-
-
 # The file ------------------------------------------------------------------------------------
 
 

@@ -11,16 +11,20 @@ import yaml
 
 from tabular_lstm.judging import figures as draw
 from tabular_lstm.judging.drawing import FIGURES, TITLES, to_svg
-from tabular_lstm.judging.metrics import CANDIDATE, METRICS, MODELS, WORSE
+from tabular_lstm.judging.metrics import CANDIDATE, METRICS, MODELS, WORSE, Metrics
 from tabular_lstm.judging.pages import images, template
+from tabular_lstm.monitoring.reference import Reference
 from tabular_lstm.parameters import Training
 from tabular_lstm.rows.data_warnings import listed
 from tabular_lstm.rows.label_measures import MEASURES
 from tabular_lstm.serving.data_drift import KEPT
 from tabular_lstm.serving.decision import Decision, Provenance
+from tabular_lstm.serving.feature_summary import summaries_of
 
 LISTED = 20  # rows, features
 COLUMNS = 40
+# The figure of the first screen: what the task has of these.
+GLANCE = ("roc_curve", "class_roc_curves", "predicted_and_true")
 
 
 def page(
@@ -30,6 +34,7 @@ def page(
     verdict: list[str],
     quarantined_rows: pd.DataFrame,
     figures: dict[str, str],
+    reference: Reference,
 ) -> str:
     """Write the page: HTML, less than 1 MB whatever the data are. It fetches nothing.
 
@@ -69,12 +74,24 @@ def page(
         shown=LISTED,
         shifts=shifts,
         kept=KEPT,
+        best=_best(judgement.baselines),
+        glance=next(name for name in GLANCE if name in drawn),
+        features=summaries_of(reference),
+        most_features=COLUMNS,
         provenance=provenance,
         quarantined_count=len(quarantined_rows),
         parameters=yaml.safe_dump(decision.parameters, sort_keys=False, allow_unicode=True),
         titles=TITLES,
         images=images(drawn),
     )
+
+
+def _best(baselines: dict[str, Metrics]) -> str:
+    """Name the baseline with the lowest log loss, or of a number RMSE."""
+    losses = {
+        name: getattr(of, "log_loss", getattr(of, "rmse", 0)) for name, of in baselines.items()
+    }
+    return min(losses, key=losses.__getitem__)
 
 
 def page_of_rollback(decision: Decision, provenance: Provenance) -> str:

@@ -7,7 +7,15 @@ from kedro.pipeline import Node, Pipeline
 from tabular_lstm.pipelines.promotion import nodes
 from tabular_lstm.serving import report
 
-REPORTED = ["decision", "provenance", "metrics", "verdict", "quarantined_rows", "figures"]
+REPORTED = [
+    "decision",
+    "provenance",
+    "metrics",
+    "verdict",
+    "quarantined_rows",
+    "figures",
+    "reference",
+]
 # Datasets keep the names that the catalog has for them.
 NAMES_KEPT: Any = {"prefix_datasets_with_namespace": False}
 

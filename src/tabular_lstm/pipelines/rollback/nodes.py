@@ -40,13 +40,13 @@ def choose_champion(
     except NotComparedError as why:
         raise DataError(f"Run {run} cannot serve again: {why}. {listed}") from why
     refuse_other_task(artifact, columns)
-    asked = "the champion before" if rollback.run_id is None else "that run by its id"
-    again = "serves on" if run == now else "serves again"
+    asked = f"the previous champion, run {run}" if rollback.run_id is None else f"run {run}"
+    serves = ", which serves already" if run == now else ""
     return Decision(
         **provenance.of_decision(),
         run_id=run_id,
         action="rolled_back",
-        reason=f"asked for {asked}: run {run} {again}",
+        reason=f"{asked}{serves}",
         served_before=now,
         serves_now=run,
         sha256=known[run].sha256,

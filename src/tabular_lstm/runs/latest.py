@@ -1,0 +1,30 @@
+"""The newest run's outputs for people, copied to names that stay the same."""
+
+import logging
+from typing import Any
+
+from kedro.pipeline import Pipeline
+
+from tabular_lstm.datasets.kedro_private import folder_of_versions
+from tabular_lstm.files import replace
+
+LATEST = {
+    "report": "latest.html",
+    "metrics": "latest_metrics.json",
+    "health": "latest_monitoring.json",
+    "monitoring_page": "latest_monitoring.html",
+}
+
+logger = logging.getLogger(__name__)
+
+
+def renew_latest(catalog: Any, pipeline: Pipeline, run_id: str, level: int) -> None:
+    """Put copies of what a run reports in the place of an earlier run's, and log where they are."""
+    for name in sorted(LATEST.keys() & pipeline.all_outputs()):
+        if folder := folder_of_versions(catalog.get(name)):
+            latest = folder.with_name(LATEST[name])
+            try:
+                replace(latest, (folder / run_id / folder.name).read_bytes())
+                logger.log(level, "Newest %s: %s", name, latest)
+            except OSError as error:
+                logger.warning("%s: %s. It is still an earlier run's", latest, error.strerror)

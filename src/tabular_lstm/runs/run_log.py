@@ -1,0 +1,35 @@
+"""The log of a run: which pipeline is at work, and the warnings again before the end."""
+
+import logging
+
+logger = logging.getLogger(__name__)
+
+
+class RunLog(logging.Handler):
+    """Keeps the warnings of this project while it is open, each once."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._warnings: dict[str, None] = {}
+        self._part = ""
+
+    def __enter__(self) -> "RunLog":
+        logging.getLogger("tabular_lstm").addHandler(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        logging.getLogger("tabular_lstm").removeHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a warning."""
+        self._warnings[record.getMessage()] = None
+
+    def node(self, name: str) -> None:
+        """Name the node that runs, where it is of another pipeline than the one before."""
+        part, self._part = self._part, name.partition(".")[0]
+        logger.log(logging.DEBUG if part == self._part else logging.INFO, "Running %s", name)
+
+    def repeat_warnings(self) -> None:
+        """Say the warnings again, for whoever reads the end of the log."""
+        for warning in [*self._warnings]:
+            logger.info("Warning of this run: %s", warning)

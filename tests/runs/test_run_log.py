@@ -1,0 +1,28 @@
+"""The log of a run: short, and its warnings once more before the end."""
+
+import logging
+
+import pytest
+
+from tabular_lstm.runs.run_log import RunLog
+
+
+def test_a_pipeline_is_named_once_and_warnings_are_said_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "tabular_lstm")
+    rows = logging.getLogger("tabular_lstm.rows")
+    with RunLog() as log:
+        for node in ("reshaping.learn_schema", "reshaping.reshape", "training.build_network"):
+            log.node(node)
+        assert caplog.messages == [
+            "Running reshaping.learn_schema",
+            "Running training.build_network",
+        ]
+        rows.warning("%s: odd", "a.csv")
+        rows.info("as usual")
+        rows.warning("%s: odd", "a.csv")
+        caplog.clear()
+        log.repeat_warnings()
+    rows.warning("later")
+    assert caplog.messages == ["Warning of this run: a.csv: odd", "later"]
