@@ -51,7 +51,8 @@ def files_with(project: Project, secret: str) -> list[str]:
 @contextlib.contextmanager
 def postgres(folder: Path) -> Iterator[str]:
     """Start Debian's PostgreSQL on loopback, with a password, and give its URL for SQLAlchemy."""
-    programs = max(Path("/usr/lib/postgresql").glob("*/bin"))
+    programs = max(Path("/usr/lib/postgresql").glob("*/bin"), default=Path())
+    assert programs.is_absolute(), "PostgreSQL is not here: apt-get install postgresql"
     data, port = folder / "cluster", free_port()
     data.mkdir(parents=True)
     (folder / "password").write_text(SECRET)
