@@ -42,6 +42,7 @@ def summary_of(project: Project) -> dict[str, Any]:
     return json.loads(project.versions("03_primary/data_summary.json")[-1].read_text())
 
 
+@pytest.mark.long
 def test_a_shuffled_query_is_the_same_rows_each_time(project: Project) -> None:
     """A champion, nothing new, a candidate on the same sides, predictions, labels: all by SQL."""
     rows = patients(project)
