@@ -93,8 +93,8 @@ def measure(rows: int) -> None:
         )
 
 
-def retrain(project: Path, what: str, *arguments: str) -> None:
-    """Run a retraining of these rows, and print what each node took."""
+def retrain(project: Path, what: str, *arguments: str) -> dict[str, float]:
+    """Run a retraining of these rows, print what each node took, and give the seconds of each."""
     command = ["-m", "kedro", "run", "--pipelines", "retraining", *arguments]
     out = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     with subprocess.Popen([sys.executable, *command], cwd=project, **out) as process:  # type: ignore[call-overload]
@@ -108,11 +108,15 @@ def retrain(project: Path, what: str, *arguments: str) -> None:
     took = sum(node["ended"] - node["began"] for node in watch.nodes.values())
     print(
         f"{what}: {took:.0f} s, "
-        f"{used.ru_utime + used.ru_stime:.0f} s of processor time, {most:.0f} MB own"
+        f"{used.ru_utime + used.ru_stime:.0f} s of processor time, {most:.0f} MB own at most, "
+        f"{used.ru_maxrss / 1024:.0f} MB with what is mapped"
     )
+    seconds = {name: node["ended"] - node["began"] for name, node in watch.nodes.items()}
     for name, node in watch.nodes.items():
-        seconds = node["ended"] - node["began"]
-        print(f"  {name}: {seconds:.1f} s, {node['own']:.0f} own, {node['mapped']:.0f} mapped")
+        print(
+            f"  {name}: {seconds[name]:.1f} s, {node['own']:.0f} own, {node['mapped']:.0f} mapped"
+        )
+    return seconds
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,13 @@ class ChampionsDataset(AbstractDataset[LogEntry, Champions]):
     Args:
         path: The folder of the environment's outputs, in which all is where the catalog of this
             project puts it.
+
+    Attributes:
+        commit: Decides where the log here is only a copy, see `promotion_log.append`. Default:
+            none.
     """
+
+    commit: Callable[[int, bytes], None] | None = None
 
     def __init__(self, path: str, metadata: dict[str, Any] | None = None) -> None:
         self._outputs = Path(path)
@@ -55,7 +62,7 @@ class ChampionsDataset(AbstractDataset[LogEntry, Champions]):
     def save(self, data: LogEntry) -> None:
         """Append an entry, once all that it rests on has reached the disk."""
         os.sync()
-        append(self._outputs / LOG, data)
+        append(self._outputs / LOG, data, self.commit)
         if data.action != "rejected":
             file = Versions(self._outputs / CANDIDATES, Artifact.read).path(str(data.serves_now))
             logger.info("What serves now: %s", file)

@@ -32,6 +32,7 @@ from tabular_lstm.parameters.runs import (
     Retraining,
     Rollback,
     Scoring,
+    Storage,
     Tolerance,
 )
 from tabular_lstm.parameters.split import Moment, Split, in_utc
@@ -72,6 +73,7 @@ __all__ = [
     "Rollback",
     "Scoring",
     "Split",
+    "Storage",
     "Task",
     "Tolerance",
     "Training",
@@ -86,6 +88,9 @@ __all__ = [
 ]
 
 # Which of them change no candidate and no decision.
-OF_RUNS = (Engine, Retraining, Report, Rollback, Scoring, Monitoring, Tuning, Notify, Mlflow)
+OF_RUNS = (
+    *(Engine, Retraining, Report, Rollback, Scoring, Monitoring),
+    *(Tuning, Notify, Mlflow, Storage),
+)
 OF_MODELS = (Columns, Validation, Split, Reshaping, Network, Training, Evaluation, Promotion)
 BLOCKS: dict[str, type[Parameters]] = {b.__name__.lower(): b for b in (*OF_MODELS, *OF_RUNS)}

@@ -1,5 +1,6 @@
 """The blocks that say what a run decides, keeps, scores, whom it tells and where it is tracked."""
 
+import re
 from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, StrictInt, model_validator
@@ -7,6 +8,8 @@ from pydantic import Field, StrictInt, model_validator
 from tabular_lstm.frozen import Count, Number, Parameters, Positive, Share
 from tabular_lstm.parameters.hyperparameters import NotNegative
 
+# Options that obstore has and conf does not, since they are secret.
+SECRET = re.compile("key|token|secret|password", re.IGNORECASE)
 # 1, 2 and 75 mean something else.
 ExitCode = Literal[0] | Annotated[StrictInt, Field(ge=3, le=74)]
 
@@ -193,3 +196,34 @@ class Mlflow(Parameters):
     experiment: Annotated[str, Field(min_length=1)] | None = None
     registered_model: Annotated[str, Field(min_length=1)] | None = None
     timeout: Annotated[Positive, Field(le=3600)] = 120.0
+
+
+class Storage(Parameters):
+    """Where what runs write is kept beside this machine. It takes the extra `object-storage`.
+
+    Credentials are the entry `storage` of `credentials.yml` or, without one, the environment's
+    `AWS_...`.
+
+    Attributes:
+        url: `s3://bucket/prefix`, of Amazon S3 or what speaks its language. Default: none, all is
+            kept on this machine alone.
+        options: Of obstore's `S3Store`, such as `endpoint` and `region`; no secrets.
+        timeout: Seconds that a request may take. One that can be repeated is, for twice as long.
+    """
+
+    secret = True
+    url: Annotated[str, Field(pattern=r"^s3://[a-z0-9][a-z0-9.-]+(/[\w.=-]+)*/?$")] | None = None
+    options: dict[str, str | bool] = {}
+    timeout: Annotated[Positive, Field(le=600)] = 30.0
+
+    @model_validator(mode="after")
+    def _no_secrets(self) -> Self:
+        if secret := [name for name in self.options if SECRET.search(name)]:
+            raise ValueError(
+                f"options.{secret[0]}: expected in the entry storage of credentials.yml"
+            )
+        if not str(self.options.get("endpoint", "http://")).startswith(("http://", "https://")):
+            raise ValueError("options.endpoint: expected a URL of http or https")
+        if "@" in str(self.options.get("endpoint")):
+            raise ValueError("options.endpoint: expected no user or password")
+        return self

@@ -8,6 +8,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any, cast
 
+from kedro.io import DatasetError
 from kedro.pipeline import Pipeline
 from kedro.validation import ParameterValidationError
 
@@ -196,6 +197,23 @@ def warn_of_another_environment(champions: Champions, env: str | None) -> None:
                 promoted_in,
                 env or "base",
             )
+
+
+def check_champion(catalog: Any, pipeline: Pipeline, start_over: bool) -> None:
+    """Check the champion's file, before hours are spent on a candidate to compare with it.
+
+    A rollback and a retraining that starts over do without the file, and go on.
+    """
+    if champion_of(catalog.load("champions").log) is None:
+        return
+    try:
+        catalog.get("champion").load()
+    except DatasetError as error:
+        if not isinstance(error.__cause__, DataError):
+            raise
+        if retrains(pipeline) and not start_over:
+            raise error.__cause__ from error
+        logger.warning("%s", error.__cause__)
 
 
 def refuse_nothing_new(champions: Champions, inputs: Inputs) -> None:

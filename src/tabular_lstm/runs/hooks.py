@@ -9,7 +9,7 @@ from typing import Any
 import click
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
-from kedro.io import CatalogProtocol, DatasetError
+from kedro.io import CatalogProtocol
 from kedro.io.core import generate_timestamp
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
@@ -22,6 +22,7 @@ from tabular_lstm.errors import DataError, printable
 from tabular_lstm.files import FULL, not_written
 from tabular_lstm.parameters import Event
 from tabular_lstm.runs import guards, notify, partial_runs, scoring_guards
+from tabular_lstm.runs.kept_outputs import KeptOutputs
 from tabular_lstm.runs.latest import renew_latest
 from tabular_lstm.runs.lock import Lock, claim_run_id
 from tabular_lstm.runs.provenance import provenance
@@ -30,7 +31,6 @@ from tabular_lstm.runs.run_log import RunLog
 from tabular_lstm.serving.champion import refuse_other_task
 from tabular_lstm.serving.champion_history import LOG
 from tabular_lstm.serving.manifest import read_manifest
-from tabular_lstm.serving.promotion_log import champion_of
 
 logger = logging.getLogger(__name__)
 
@@ -68,21 +68,26 @@ class RunHooks:
         """Open the log; refuse to start from what is not there, or to decide in part of a run."""
         self.end()  # of a run in a notebook that Ctrl-C ended
         env, where = run_params["env"], output_folder(run_params["env"])
-        folder = Path(run_params["project_path"]) / where
+        self._outputs = folder = Path(run_params["project_path"]) / where
+        loader, wanted = self._context.config_loader, self._parameters["storage"]
+        self._kept = kept = KeptOutputs.of(wanted, loader, folder, where)
         self._run_id = claim_run_id(folder / ".runs", run_params["run_id"])
-        catalog.save("run_id", self._run_id)
         self._log = self._until_end.enter_context(RunLog())
         read_as_rows(catalog, pipeline.inputs())
-        logger.info("Run %s of environment %s, to %s/", self._run_id, env or "base", where)
+        pins = run_params["load_versions"] or {}
         try:
-            partial_runs.refuse_pins_that_do_not_count(
-                pipeline, catalog, run_params["load_versions"] or {}
-            )
+            if kept:
+                self._run_id = kept.claim(self._run_id)
+            catalog.save("run_id", self._run_id)
+            logger.info("Run %s of environment %s, to %s/", self._run_id, env or "base", where)
+            partial_runs.refuse_pins_that_do_not_count(pipeline, catalog, pins)
             engine = Engine(self._parameters["engine"])
             self._until_end.callback(engine.close)
             catalog.save("engine", engine)
             if guards.decides(pipeline):
                 self._prepare_to_decide(run_params, pipeline, catalog)
+            elif kept:
+                kept.pull(catalog, pipeline, self._parameters, pins)
             if scoring_guards.scores(pipeline):
                 self._prepare_to_score(run_params, pipeline, catalog)
             for name in _saved_by(pipeline):
@@ -94,7 +99,7 @@ class RunHooks:
             )
             if guards.decides(pipeline) and guards.retrains(pipeline):
                 log, promotion = catalog.load("champions").log, self._parameters["promotion"]
-                prune(catalog, pipeline, log, promotion, self._run_id)
+                prune(catalog, pipeline, log, promotion, self._run_id, kept)
         except BaseException as error:
             (folder / ".runs" / self._run_id).unlink(missing_ok=True)  # it wrote nothing
             self.end()
@@ -108,24 +113,24 @@ class RunHooks:
         entry: dict[str, Any] = self._context.config_loader["catalog"][name]
         return entry
 
-    def _prepare_to_decide(
-        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: Any
-    ) -> None:
+    def _prepare_to_decide(self, run_params: Any, pipeline: Pipeline, catalog: Any) -> None:
         """Take the lock, check the champion, and say what the run is made of."""
         env, blocks = run_params["env"], self._parameters
         guards.refuse_parts(pipeline, run_params["only_missing_outputs"], run_command(env))
-        project = Path(run_params["project_path"])
-        folder = project / output_folder(env)
+        project, folder = Path(run_params["project_path"]), self._outputs
         try:
             lock = Lock.take(folder / "retraining.lock", self._run_id)
             self._until_end.callback(lock.release)
+            if self._kept:
+                self._kept.pull(catalog, pipeline, blocks, {})
+                catalog.get("promotions").commit = self._kept.commit
             made_of = provenance(project, env, blocks, self._entry("raw_rows"))
             catalog.save("provenance", made_of)
-            self._check_champion(catalog, pipeline)
-            champions, start_over = catalog.load("champions"), blocks["promotion"].start_over
-            guards.check_newest(
-                champions, folder / LOG, generate_timestamp(), refused=not start_over
-            )
+            start_over = blocks["promotion"].start_over
+            guards.check_champion(catalog, pipeline, start_over)
+            champions, now = catalog.load("champions"), generate_timestamp()
+            if not self._kept:  # else the log is the newest
+                guards.check_newest(champions, folder / LOG, now, refused=not start_over)
             if guards.retrains(pipeline):
                 guards.warn_of_another_environment(champions, env)
                 guards.refuse_what_cannot_be_judged(blocks["split"], blocks["network"])
@@ -137,9 +142,7 @@ class RunHooks:
         except OSError as error:
             raise not_written(error, folder) from error
 
-    def _prepare_to_score(
-        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: Any
-    ) -> None:
+    def _prepare_to_score(self, run_params: Any, pipeline: Pipeline, catalog: Any) -> None:
         """Clear what a killed scoring left, pin the champion, and see whether anything is new."""
         command = run_command(run_params["env"])
         scoring_guards.refuse_parts(pipeline, run_params["only_missing_outputs"], command)
@@ -147,32 +150,21 @@ class RunHooks:
         champion = catalog.get("champion").pin()
         refuse_other_task(champion, self._parameters["columns"], command)
         champions, now = catalog.load("champions"), generate_timestamp()
-        log = Path(run_params["project_path"]) / output_folder(run_params["env"]) / LOG
-        guards.check_newest(champions, log, now, refused=False)
+        if not self._kept:
+            guards.check_newest(champions, self._outputs / LOG, now, refused=False)
         guards.warn_of_another_environment(champions, run_params["env"])
         conditions = scoring_guards.conditions(self._parameters, self._entry("rows_to_score"))
         catalog.save("scoring_conditions", conditions)
         if not self._parameters["scoring"].force:
             inputs = catalog.get("rows_to_score").hashes()
             stops = self._parameters["monitoring"].on_drift == "stop"
-            scoring_guards.refuse_scored_before(catalog, inputs, champion, conditions, stops, now)
-
-    def _check_champion(self, catalog: Any, pipeline: Pipeline) -> None:
-        """Check the champion's file, before hours are spent on a candidate to compare with it.
-
-        A rollback and a retraining that starts over do without the file, and go on.
-        """
-        if champion_of(catalog.load("champions").log) is None:
-            return
-        try:
-            catalog.get("champion").load()
-        except DatasetError as error:
-            if not isinstance(error.__cause__, DataError):
-                raise
-            start_over = self._parameters["promotion"].start_over
-            if guards.retrains(pipeline) and not start_over:
-                raise error.__cause__ from error
-            logger.warning("%s", error.__cause__)
+            if self._kept is None or self._kept.pull_scoring_like(
+                catalog,
+                scoring_guards.VERSIONED,
+                lambda manifest: manifest.same_as(inputs, champion.sha256, conditions),
+            ):
+                guard = scoring_guards.refuse_scored_before
+                guard(catalog, inputs, champion, conditions, stops, now)
 
     @hook_impl
     def before_node_run(self, node: Node) -> None:
@@ -184,7 +176,9 @@ class RunHooks:
         """Close the log with verdict and, last, decision; notify and mirror before it."""
         try:
             level = logging.DEBUG if guards.decides(pipeline) else logging.INFO
-            renew_latest(catalog, pipeline, self._run_id, level)
+            if self._kept:
+                self._kept.push()
+            renew_latest(catalog, pipeline, self._run_id, level, self._kept)
             if "verdict" in pipeline.all_outputs():
                 warned = catalog.load("data_summary").dependent_rows is not None
                 for place, sentence in enumerate(catalog.load("verdict")):

@@ -6,7 +6,9 @@ from typing import Any
 from kedro.pipeline import Pipeline
 
 from tabular_lstm.datasets.kedro_private import folder_of_versions
+from tabular_lstm.errors import DataError
 from tabular_lstm.files import replace
+from tabular_lstm.runs.kept_outputs import KeptOutputs
 
 LATEST = {
     "report": "latest.html",
@@ -18,13 +20,18 @@ LATEST = {
 logger = logging.getLogger(__name__)
 
 
-def renew_latest(catalog: Any, pipeline: Pipeline, run_id: str, level: int) -> None:
+def renew_latest(
+    catalog: Any, pipeline: Pipeline, run_id: str, level: int, kept: KeptOutputs | None = None
+) -> None:
     """Put copies of what a run reports in the place of an earlier run's, and log where they are."""
     for name in sorted(LATEST.keys() & pipeline.all_outputs()):
         if folder := folder_of_versions(catalog.get(name)):
             latest = folder.with_name(LATEST[name])
             try:
                 replace(latest, (folder / run_id / folder.name).read_bytes())
+                if kept:
+                    kept.put([latest])
                 logger.log(level, "Newest %s: %s", name, latest)
-            except OSError as error:
-                logger.warning("%s: %s. It is still an earlier run's", latest, error.strerror)
+            except (OSError, DataError) as error:
+                why = error.strerror if isinstance(error, OSError) else error
+                logger.warning("%s: %s. It is still an earlier run's", latest, why)

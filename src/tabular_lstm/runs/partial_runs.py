@@ -50,11 +50,12 @@ def refuse_pins_that_do_not_count(
     made = {name.partition("@")[0] for name in pipeline.all_outputs()}
     for name, version in load_versions.items():
         if name not in read_by(pipeline) or not folder_of_versions(catalog.get(name)):
+            others = ", ".join(of_other_runs(pipeline).values()) or "none"
             why = "makes it itself" if name.partition("@")[0] in made else "does not read it"
             raise DataError(
                 f"--load-versions {name}:{version}: expected an entry that the run reads from an "
                 f"earlier run, and this run {why}. From earlier runs it reads "
-                f"{', '.join(_needed(pipeline).values()) or 'none'}. Leave the version out, or run "
+                f"{others}. Leave the version out, or run "
                 "other pipelines."
             )
 
@@ -71,7 +72,7 @@ def refuse_to_start_halfway(pipeline: Pipeline, catalog: Any, whole: str, now: s
     Raises:
         DataError: Names what is missing, is not of a run up to now, or is of several runs.
     """
-    needed = _needed(pipeline)
+    needed = of_other_runs(pipeline)
     absent = [stem for stem, name in needed.items() if not catalog.get(name).exists()]
     if absent:
         raise DataError(
@@ -117,7 +118,7 @@ def refuse_other_lineage(
     Raises:
         DataError: Names the output, and the value of conf or the rows that are others.
     """
-    needed = _needed(pipeline)
+    needed = of_other_runs(pipeline)
     if inner := OF_EVALUATION & needed.keys():
         raise DataError(
             f"{', '.join(sorted(inner))}: no run starts within an evaluation. Run it whole, as in "
@@ -174,7 +175,7 @@ def _conf_now(blocks: dict[str, Parameters], raw_entry: dict[str, Any]) -> Conf:
     return conf | conf_of_rows(columns, split, file, load_args)
 
 
-def _needed(pipeline: Pipeline) -> dict[str, str]:
+def of_other_runs(pipeline: Pipeline) -> dict[str, str]:
     """Name what must be on disk by the catalog's names; of `candidate@file` by `candidate`."""
     names = sorted(read_by(pipeline) - GIVEN - GIVEN_TO_SCORING - GIVEN_TO_MONITORING)
     return {name.partition("@")[0]: name for name in names}

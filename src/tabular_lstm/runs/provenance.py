@@ -22,7 +22,7 @@ LEFT_OUT = {
 }
 BLOCKS_LEFT_OUT = {block.__name__.lower() for block in OF_RUNS}
 # What may name somebody's address is in no decision.
-PRIVATE = {"notify", "mlflow"}
+PRIVATE = {"notify", "mlflow", "storage"}
 
 
 def provenance(

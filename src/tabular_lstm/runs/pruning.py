@@ -3,6 +3,7 @@
 import logging
 import shutil
 from collections import defaultdict
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,9 @@ from typing import Any
 from kedro.pipeline import Pipeline
 
 from tabular_lstm.datasets.kedro_private import folder_of_versions
-from tabular_lstm.errors import counted
+from tabular_lstm.errors import DataError, counted
 from tabular_lstm.parameters import Promotion
+from tabular_lstm.runs.kept_outputs import KeptOutputs
 from tabular_lstm.serving.promotion_log import LogEntry, restorable
 from tabular_lstm.serving.run_id import by_age, far_apart, is_run_id
 
@@ -22,32 +24,52 @@ logger = logging.getLogger(__name__)
 
 
 def prune(
-    catalog: Any, pipeline: Pipeline, log: list[LogEntry], promotion: Promotion, run_id: str
+    catalog: Any,
+    pipeline: Pipeline,
+    log: list[LogEntry],
+    promotion: Promotion,
+    run_id: str,
+    kept: KeptOutputs | None = None,
 ) -> None:
-    """Delete what a retraining writes of old runs, but for decisions.
+    """Delete what a retraining writes of old runs, but for decisions; in object storage too.
 
     Kept are the newest runs, the champions', and whatever is less than a day old. Runs dated after
     this one had a clock that was ahead, and count as the oldest.
     """
-    versions = _versions(catalog, pipeline)
-    runs = by_age(versions, run_id)
-    kept = {*runs[-promotion.keep_candidates :], *restorable(log, promotion.keep_champions)}
-    old = [run for run in runs if run not in kept and far_apart(run, run_id, AT_LEAST)]
-    for folder in [folder for run in old for folder in versions[run]]:
+
+    def old(runs: Iterable[str]) -> list[str]:
+        aged = by_age(runs, run_id)
+        stay = {*aged[-promotion.keep_candidates :], *restorable(log, promotion.keep_champions)}
+        return [run for run in aged if run not in stay and far_apart(run, run_id, AT_LEAST)]
+
+    outputs = _outputs(catalog, pipeline)
+    versions = _versions(outputs)
+    gone = old(versions)
+    for folder in [folder for run in gone for folder in versions[run]]:
         try:
             shutil.rmtree(folder)
         except OSError as error:
             logger.warning("%s could not be deleted: %s", folder, error.strerror or error)
-    if old:
-        logger.info("Deleted the outputs of %s, decisions kept", counted(len(old), "old run"))
+    if kept:
+        try:
+            gone = sorted({*gone, *kept.delete_versions(outputs, old)})
+        except DataError as error:
+            logger.warning("%s", error)
+    if gone:
+        logger.info("Deleted the outputs of %s, decisions kept", counted(len(gone), "old run"))
 
 
-def _versions(catalog: Any, pipeline: Pipeline) -> dict[str, list[Path]]:
+def _outputs(catalog: Any, pipeline: Pipeline) -> list[Path]:
+    """Give the folders of what a run writes, but for decisions."""
+    folders = (folder_of_versions(catalog.get(n)) for n in pipeline.all_outputs() - {"decision"})
+    return sorted({folder for folder in folders if folder})
+
+
+def _versions(outputs: list[Path]) -> dict[str, list[Path]]:
     """Give the folders of versions by run id."""
     versions = defaultdict(list)
-    for name in sorted(pipeline.all_outputs() - {"decision"}):
-        folder = folder_of_versions(catalog.get(name))
-        for version in folder.glob("*/") if folder else []:
+    for folder in outputs:
+        for version in folder.glob("*/"):
             if is_run_id(version.name):
                 versions[version.name].append(version)
     return versions

@@ -10,7 +10,7 @@ taken out is found, unless it is the last one, or all lines after it were writte
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -116,10 +116,16 @@ def read_log(path: Path) -> list[LogEntry]:
     return _checked(path, lines).log
 
 
-def append(path: Path, entry: LogEntry) -> None:
+def append(path: Path, entry: LogEntry, commit: Callable[[int, bytes], None] | None = None) -> None:
     """Append an entry by one write, or none of it.
 
     What a power failure left of a last line is taken away, with a warning that shows it.
+
+    Args:
+        path: The log.
+        entry: The entry, without the hash of the line before it.
+        commit: Takes the entry's place in the log, from 1, and its line, where the file is only
+            a copy: it decides and renews the copy. Default: none, the file is the log.
 
     Raises:
         DataError: See `read_log`; or the entry does not follow from the log.
@@ -135,6 +141,8 @@ def append(path: Path, entry: LogEntry) -> None:
             f"{path} was changed since run {entry.run_id} began, and its decision does not follow "
             f"any more: {error}. Nothing was decided. Run it again."
         ) from error
+    if commit:
+        return commit(len(lines) + 1, line + b"\n")
     whole = None
     if torn:
         shown = torn.decode(errors="replace")

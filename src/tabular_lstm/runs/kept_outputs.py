@@ -1,0 +1,298 @@
+"""Outputs that are kept in object storage: what is there counts, the folder here is a copy.
+
+An output is an object under its path below the environment's folder. The promotion log is one
+object a decision, `promotions/00000001.json`, each created only if there is none of that number:
+that is the commit. A run has judged the log up to some number, and may create the next one alone.
+"""
+
+import contextlib
+import os
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kedro.config import AbstractConfigLoader, MissingConfigException
+from kedro.io.core import generate_timestamp
+from kedro.pipeline import Pipeline
+from pydantic import ValidationError
+
+from tabular_lstm.datasets.kedro_private import folder_of_versions
+from tabular_lstm.errors import DataError
+from tabular_lstm.files import not_written, read_regular, replace
+from tabular_lstm.parameters import Storage
+from tabular_lstm.runs.lock import KEPT_CLAIMS, LockedError, claim_run_id, lock_file
+from tabular_lstm.runs.partial_runs import of_other_runs
+from tabular_lstm.serving.champion_history import (
+    CANDIDATES,
+    DECISIONS,
+    FINGERPRINTS,
+    LOG,
+    REFERENCES,
+)
+from tabular_lstm.serving.manifest import MANIFEST, Manifest, finished_runs
+from tabular_lstm.serving.promotion_log import LogEntry, restorable
+from tabular_lstm.serving.run_id import by_age, far_apart, is_run_id, next_run_id
+
+if TYPE_CHECKING:
+    from tabular_lstm.runs.object_storage import ObjectStorage
+
+CLAIMS, PROMOTIONS = ".runs", "promotions"
+# Decisions that are brought here: the newest of the log.
+DECISIONS_HERE = 100
+OF_CHAMPION = (CANDIDATES, DECISIONS, FINGERPRINTS, REFERENCES)
+AT_ONCE = 8
+
+
+class KeptOutputs:
+    """The outputs of an environment, here and in object storage, as a run sees them.
+
+    All raise a DataError where the storage fails, or a file here cannot be written.
+    """
+
+    def __init__(self, storage: "ObjectStorage", outputs: Path) -> None:
+        self._storage, self._outputs = storage, outputs
+        self._run_id = ""
+        self._entries = 0  # of the log, as this run found it
+        self._there: set[Path] = set()  # files that this run has brought to the storage
+
+    @classmethod
+    def of(
+        cls, wanted: Storage, loader: AbstractConfigLoader, outputs: Path, where: str
+    ) -> "KeptOutputs | None":
+        """Give the outputs of an environment; None where conf names no storage.
+
+        The folder of its outputs is `where` from the project's folder, and below the storage's URL.
+
+        Raises:
+            DataError: The extra is not installed, `credentials.yml` cannot be read, or obstore does
+                not know an option.
+        """
+        if wanted.url is None:
+            return None
+        if find_spec("obstore") is None:
+            raise DataError(
+                "storage.url is given, and the package obstore is not installed. Install the "
+                "extra: pip install 'tabular-lstm[object-storage]'; or set storage.url: null."
+            )
+        from tabular_lstm.runs.object_storage import ObjectStorage  # noqa: PLC0415
+
+        credentials: Mapping[str, str] = {}
+        try:
+            with contextlib.suppress(MissingConfigException):
+                credentials = loader["credentials"].get("storage") or {}
+        except Exception as error:  # which may hold a secret
+            raise DataError(
+                f"credentials.yml: {type(error).__name__}. Mend the file, or set the variables of "
+                "the environment that it names, and run it again."
+            ) from None
+        return cls(ObjectStorage(wanted, credentials, where), outputs)
+
+    def claim(self, run_id: str) -> str:
+        """Give this run id, which is claimed here, or the next one that is free here and there."""
+        mine = os.urandom(16).hex().encode()
+        while self._storage.create(f"{CLAIMS}/{run_id}", mine) != mine:
+            run_id = claim_run_id(self._outputs / CLAIMS, next_run_id(run_id))
+        claims = [key for key in self._storage.keys(CLAIMS) if is_run_id(Path(key).name)]
+        with contextlib.suppress(DataError):  # they are in nobody's way
+            old = [key for key in claims if far_apart(Path(key).name, run_id, KEPT_CLAIMS)]
+            self._storage.delete(old)
+        self._run_id = run_id
+        return run_id
+
+    # From the storage -----------------------------------------------------------------------
+
+    def pull(
+        self,
+        catalog: Any,
+        pipeline: Pipeline,
+        parameters: Mapping[str, Any],
+        pins: Mapping[str, str],
+    ) -> None:
+        """Bring what a run starts from and is not here: log, champions, outputs of other runs.
+
+        Pins say which versions to load, by names in the catalog; by default it is the newest.
+        """
+        self.pull_log()
+        log, keep = catalog.load("champions").log, parameters["promotion"].keep_champions
+        keys = [_key(DECISIONS, entry.run_id) for entry in log[-DECISIONS_HERE:]]
+        for run in {*restorable(log, keep), parameters["rollback"].run_id} - {None}:
+            keys += [_key(output, run) for output in OF_CHAMPION]
+        # Of decisions without a log a guard will ask for the log.
+        self._pull(keys if log else self._storage.keys(DECISIONS))
+        for name in of_other_runs(pipeline).values():
+            if versions := folder_of_versions(catalog.get(name)):
+                below = self._key(versions)
+                runs = [pins[name]] if name in pins else self._storage.folders(below)
+                for run in sorted(filter(is_run_id, runs))[-1:]:
+                    self._pull(self._storage.keys(f"{below}/{run}"))
+        if "finished_scorings" in pipeline.inputs():
+            self._pull_scorings(catalog, ["scoring_drift"], self._finished_scorings(catalog))
+
+    def pull_log(self) -> None:
+        """Let the promotion log here be that of the storage.
+
+        Raises:
+            DataError: The log here has other decisions, or one is missing in the storage.
+        """
+        path = self._outputs / LOG
+        with self._alone():
+            content = read_regular(path) if path.exists() else b""
+            *lines, torn = content.split(b"\n")
+            known = max(len(lines), 1)
+            keys = self._storage.keys(PROMOTIONS, after=_entry(known - 1))
+            there = self._all(self._storage.get, keys)
+            rest = b"".join(there[1:] if lines else there)
+            for number, key in enumerate(keys, known):
+                if key != _entry(number):
+                    raise DataError(
+                        f"{self._storage.url}: expected {_entry(number)}, got {key}: a decision is "
+                        "missing. Put a copy of that object there."
+                    )
+            if (lines and there[:1] != [lines[-1] + b"\n"]) or not rest.startswith(torn):
+                raise DataError(
+                    f"{path}, line {len(lines)}: not in {self._storage.url}/{PROMOTIONS}. The log "
+                    "here is of runs without this storage, or the storage lost decisions. If the "
+                    f"storage is right, move {self._outputs} elsewhere; otherwise name another "
+                    "storage.url, or put the missing objects back: each is a line of the log."
+                )
+            if rest:
+                replace(path, content[: len(content) - len(torn)] + rest)
+            self._entries = len(lines) + len(keys) - bool(lines)
+
+    def pull_scoring_like(
+        self, catalog: Any, others: Iterable[str], same: Callable[[Manifest], bool]
+    ) -> bool:
+        """Bring the newest scoring if its manifest is such, and tell whether it is."""
+        for run in self._finished_scorings(catalog)[-1:]:
+            predictions = self._key(catalog.get("predictions").folder)
+            content = self._storage.get(f"{predictions}/{run}/{MANIFEST}")
+            with contextlib.suppress(ValidationError):  # whoever reads the predictions is told
+                if same(Manifest.model_validate_json(content or b"")):
+                    self._pull_scorings(catalog, others, [run])
+                    return True
+        return False
+
+    def _finished_scorings(self, catalog: Any) -> list[str]:
+        """Name the scorings that are finished in the storage, the newest last.
+
+        One that has finished here and was stopped before it reached the storage is brought there.
+        """
+        predictions = catalog.get("predictions").folder
+        keys = self._storage.keys(self._key(predictions))
+        there = {Path(key).parent.name for key in keys if key.endswith(f"/{MANIFEST}")}
+        here = {*finished_runs(predictions, now := generate_timestamp())}
+        for run in here - there:
+            self.push(run)
+        return by_age(filter(is_run_id, there | here), now)
+
+    def _pull_scorings(self, catalog: Any, others: Iterable[str], runs: Collection[str]) -> None:
+        """Bring what scorings left, their manifests last."""
+        folders = [folder_of_versions(catalog.get(name)) for name in others]
+        outputs = [catalog.get("predictions").folder, *filter(None, folders)]
+        keys = [key for output in outputs for key in self._storage.keys(self._key(output))]
+        self._pull(key for key in keys if {*Path(key).parts} & {*runs})
+
+    def _pull(self, keys: Iterable[str]) -> None:
+        """Bring objects that are not here yet; what the storage does not have is nowhere."""
+        with self._alone():
+            missing = {key for key in keys if not (self._outputs / key).exists()}
+            manifests = {key for key in missing if key.endswith(f"/{MANIFEST}")}
+            for some in (missing - manifests, manifests):
+                self._all(self._bring, some)
+
+    def _bring(self, key: str) -> None:
+        if (content := self._storage.get(key)) is not None:
+            replace(self._outputs / key, content)
+
+    # To the storage -------------------------------------------------------------------------
+
+    def push(self, run_id: str | None = None) -> None:
+        """Bring all that a run has written here to the storage; manifests last."""
+        run = run_id or self._run_id
+        folders = self._outputs.glob(f"[0-9]*/*/{run}")
+        found = {path for folder in folders for path in folder.rglob("[!.]*") if path.is_file()}
+        new = found - self._there
+        manifests = {path for path in new if path.name == MANIFEST}
+        for some in (new - manifests, manifests):
+            self.put(some)
+        self._there |= new
+
+    def put(self, files: Iterable[Path]) -> None:
+        """Bring files to the storage, in the place of what is there under their names."""
+        self._all(lambda path: self._storage.put(self._key(path), path), files)
+
+    def commit(self, number: int, line: bytes) -> None:
+        """Decide: create an entry of the log, after all that it rests on is in the storage.
+
+        The number is that of the entry in the log, from 1; the line has its line feed.
+
+        Raises:
+            LockedError: Another run decided meanwhile.
+        """
+        self.push()
+        mine = self._entries + 1
+        try:
+            found = self._storage.create(_entry(mine), line) if number == mine else b""
+        except DataError as error:
+            raise DataError(
+                f"{error} If the decision of run {self._run_id} is in the storage all the same, "
+                "the next run will find it. Nothing else that serves was changed."
+            ) from error
+        if found != line:
+            other = LogEntry.model_validate_json(found or self._storage.get(_entry(mine)) or b"")
+            raise LockedError(
+                f"{self._storage.url}/{_entry(mine)}: run {other.run_id} decided first "
+                f"({other.action}). Run {self._run_id} judged without knowing of it, and has "
+                "decided nothing. Run it again."
+            )
+        try:
+            self.pull_log()
+        except DataError as error:
+            raise DataError(f"The decision of run {self._run_id} holds. But: {error}") from error
+
+    def delete_versions(
+        self, outputs: Iterable[Path], old: Callable[[Iterable[str]], list[str]]
+    ) -> list[str]:
+        """Delete the versions of old runs, which `old` picks of all, and give these runs."""
+        keys = [key for output in outputs for key in self._storage.keys(self._key(output))]
+        runs = {key: next(filter(is_run_id, Path(key).parts), "") for key in keys}
+        gone = old({*runs.values()} - {""})
+        self._storage.delete([key for key in keys if runs[key] in gone])
+        return gone
+
+    # Both -----------------------------------------------------------------------------------
+
+    def _key(self, path: Path) -> str:
+        if not path.is_relative_to(self._outputs):
+            raise DataError(
+                f"{path}: expected a path below {self._outputs}, which is what {self._storage.url} "
+                "keeps. Mend the catalog's entry."
+            )
+        return path.relative_to(self._outputs).as_posix()
+
+    @staticmethod
+    def _all(function: Callable[[Any], Any], of: Iterable[Any]) -> list[Any]:
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            return list(pool.map(function, of))
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Wait for another run that copies to the same folder."""
+        descriptor = os.open(self._outputs / CLAIMS, os.O_RDONLY)
+        try:
+            lock_file(descriptor, wait=True)
+            yield
+        except OSError as error:
+            raise not_written(error, self._outputs) from error
+        finally:
+            os.close(descriptor)
+
+
+def _entry(number: int) -> str:
+    return f"{PROMOTIONS}/{number:08}.json"
+
+
+def _key(output: str, run: str) -> str:
+    return f"{output}/{run}/{Path(output).name}"

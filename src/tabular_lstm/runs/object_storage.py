@@ -1,0 +1,150 @@
+"""Object storage: get, put, create and list, each in bounded time, or one clear message.
+
+The one file that imports obstore, which the extra `object-storage` brings.
+"""
+
+import contextlib
+import re
+import time
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import obstore
+from obstore.exceptions import BaseError, UnknownConfigurationKeyError
+from obstore.store import S3Store
+
+from tabular_lstm.errors import DataError
+from tabular_lstm.parameters import Storage
+
+RETRIES = 6
+# So often a create that met nothing, or whose outcome is not known, is tried.
+CREATES = 5
+NO_BUCKET = "NoSuchBucket"
+# In what obstore asks for credentials where none are given: a service of Amazon's machines.
+NOBODY = "/latest/api/token"
+STATUS = re.compile(r"status code: (\d{3})")
+CODE = re.compile(r"<Code>(\w+)</Code>")
+KIND = re.compile(r"kind: (\w+)")
+TORN = "the connection was torn"
+KINDS = {"Connect": "it was not reached", "Timeout": "it did not answer in time"}
+RIGHTS = "Let these credentials read, write, list and delete there, or give others"
+WAYS_OUT = {
+    NO_BUCKET: "Make the bucket, or name another one in storage.url",
+    "401": RIGHTS,
+    "403": RIGHTS,
+    NOBODY: "Give the entry storage in credentials.yml, or AWS_ACCESS_KEY_ID and the like",
+    "": "See whether storage.url, its options and the storage are as they should be",
+}
+
+
+class ObjectStorage:
+    """The objects below a URL.
+
+    Args:
+        wanted: A block with a `url`.
+        credentials: Of obstore, such as `access_key_id` and `secret_access_key`; without any, those
+            of the environment count.
+        below: A folder that is added to the URL.
+
+    Raises:
+        DataError: An option or a name of the credentials is none of obstore's.
+    """
+
+    def __init__(self, wanted: Storage, credentials: Mapping[str, str], below: str) -> None:
+        self.url = f"{str(wanted.url).rstrip('/')}/{below}"
+        bucket, _, prefix = self.url.removeprefix("s3://").partition("/")
+        seconds = timedelta(seconds=wanted.timeout)
+        options: dict[str, Any] = {"checksum_algorithm": "SHA256", **wanted.options}
+        options |= {name: str(value) for name, value in credentials.items()}
+        with self._one_message("not opened"):
+            self._store = S3Store(
+                bucket,
+                prefix=prefix,
+                client_options={"allow_http": True, "timeout": seconds, "connect_timeout": seconds},
+                retry_config={"max_retries": RETRIES, "retry_timeout": 2 * seconds},
+                **options,
+            )
+
+    def get(self, key: str) -> bytes | None:
+        """Read an object; None where there is none."""
+        with self._one_message(f"{key} was not read"):
+            try:
+                return bytes(obstore.get(self._store, key).bytes())
+            except FileNotFoundError as error:
+                if _cause(error)[0] == NO_BUCKET:
+                    raise
+                return None
+
+    def put(self, key: str, content: bytes | Path) -> None:
+        """Write an object, whole or not at all; the server checks its SHA-256."""
+        with self._one_message(f"{key} was not written"):
+            obstore.put(self._store, key, content)
+
+    def create(self, key: str, content: bytes) -> bytes:
+        """Write an object that is not there yet, and give what is there now: this one or another's.
+
+        An answer may be lost after the object was written, and a server may say that something is
+        there, while somebody else's write is not done yet (HTTP 409): what is there tells.
+
+        Raises:
+            DataError: It is not known whether the object was written, or it was not.
+        """
+        for attempt in range(CREATES):
+            try:
+                obstore.put(self._store, key, content, mode="create")
+                return content
+            except (BaseError, FileNotFoundError) as error:
+                failed = error
+            if not attempt and _cause(failed)[0]:  # no bucket, no rights: nothing was written
+                break
+            if (found := self.get(key)) is not None:
+                return found
+            time.sleep(0.2 * 2**attempt)
+        raise self._failed(f"{key} was not created", failed)
+
+    def keys(self, below: str, after: str | None = None) -> list[str]:
+        """List the objects below a folder, sorted; those after a key, if it is given."""
+        with self._one_message(f"{below}/ was not listed"):
+            chunks = obstore.list(self._store, below, offset=after, chunk_size=1000)
+            return sorted(found["path"] for chunk in chunks for found in chunk)
+
+    def folders(self, below: str) -> list[str]:
+        """Name the folders directly below a folder, sorted."""
+        with self._one_message(f"{below}/ was not listed"):
+            found = obstore.list_with_delimiter(self._store, below)
+            return sorted(path.rpartition("/")[2] for path in found["common_prefixes"])
+
+    def delete(self, keys: list[str]) -> None:
+        """Delete objects."""
+        with self._one_message(f"{len(keys)} objects were not deleted"):
+            if keys:
+                obstore.delete(self._store, keys)
+
+    @contextlib.contextmanager
+    def _one_message(self, what: str) -> Iterator[None]:
+        """Let what fails be one message; no other error shows, since it may hold a secret."""
+        try:
+            yield
+        except (BaseError, FileNotFoundError) as error:
+            raise self._failed(what, error) from None
+
+    def _failed(self, what: str, error: Exception) -> DataError:
+        cause, why = _cause(error)
+        return DataError(f"{self.url}: {what}: {why}. {WAYS_OUT[cause]}, and run it again.")
+
+
+def _cause(error: Exception) -> tuple[str, str]:
+    """Give which of `WAYS_OUT` there is, and why something failed."""
+    text = str(error)
+    if NOBODY in text:
+        return NOBODY, "there are no credentials"
+    status, code, kind = (found.search(text) for found in (STATUS, CODE, KIND))
+    if status or code:
+        words = [found[1] for found in (status, code) if found]
+        known = [word for word in reversed(words) if word in WAYS_OUT]
+        return (known or [""])[0], f"it answered {' '.join(words)}"
+    if kind:
+        return "", KINDS.get(kind[1], TORN)
+    return "", text.partition("\n")[0] if isinstance(error, UnknownConfigurationKeyError) else TORN

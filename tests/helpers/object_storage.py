@@ -1,0 +1,193 @@
+"""A real object storage on loopback, one in front of it that fails, and clones that share a URL."""
+
+import contextlib
+import ctypes
+import http.client
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import yaml
+
+from tabular_lstm.parameters import Storage
+from tabular_lstm.runs.kept_outputs import KeptOutputs
+from tabular_lstm.runs.object_storage import ObjectStorage
+from tests.helpers.project import Project
+from tests.helpers.servers import LOOPBACK, Quiet, free_port, serving
+
+WEED = str(Path(sys.executable).parent / "weed")
+BUCKET = "outputs"
+WRITER = {"access_key_id": "writer", "secret_access_key": "wr1ters-s3cret-c0ffee"}
+READER = {"access_key_id": "reader", "secret_access_key": "r3aders-s3cret-c0ffee"}
+START_SECONDS = 120
+
+
+@contextlib.contextmanager
+def seaweedfs(folder: Path) -> Iterator[str]:
+    """Start SeaweedFS with a bucket, and give the address of its S3; it is killed at the end."""
+    rights = {"writer": ["Admin", "Read", "Write", "List"], "reader": ["Read", "List"]}
+    identities = [
+        {
+            "name": user["access_key_id"],
+            "credentials": [
+                {"accessKey": user["access_key_id"], "secretKey": user["secret_access_key"]}
+            ],
+            "actions": rights[user["access_key_id"]],
+        }
+        for user in (WRITER, READER)
+    ]
+    (folder / "s3.json").write_text(json.dumps({"identities": identities}))
+    ports = {f"{of}.port{kind}": free_port() for of in PARTS for kind in ("", ".grpc")}
+    options = {
+        **{"dir": folder, "ip": LOOPBACK, "ip.bind": LOOPBACK, "s3.config": folder / "s3.json"},
+        **{"s3.port.iceberg": 0, "s3.port.lance": 0, "s3.autoCreateBucket": "false"},
+        **{"volume.max": 100, "master.volumeSizeLimitMB": 64, "master.telemetry": "false"},
+        **{f"{of}.localSocket": folder / f"{of}.sock" for of in ("s3", "filer")},
+    }
+    command = [WEED, "server", "-s3", *(f"-{n}={v}" for n, v in {**ports, **options}.items())]
+    with (
+        (folder / "server.txt").open("w") as said,
+        subprocess.Popen(
+            command,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=_die_with_the_tests,  # noqa: PLW1509  before any thread of the tests
+        ) as server,
+    ):
+        try:
+            address = f"http://{LOOPBACK}:{ports['s3.port']}"
+            buckets = f"http://{LOOPBACK}:{ports['filer.port']}/buckets/{BUCKET}/"
+            deadline = time.monotonic() + START_SECONDS
+            while not (_answers(f"{address}/healthz") and _answers(buckets, "POST")):
+                assert server.poll() is None, (folder / "server.txt").read_text()
+                assert time.monotonic() < deadline, (folder / "server.txt").read_text()
+                time.sleep(0.2)
+            yield address
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(server.pid, signal.SIGKILL)
+
+
+def _die_with_the_tests() -> None:
+    """Let the system kill this process once the tests' own has ended, however that came."""
+    with contextlib.suppress(OSError, AttributeError):  # of Linux alone
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+PARTS = ("master", "volume", "filer", "s3")
+
+
+def _answers(address: str, method: str = "GET") -> bool:
+    try:
+        asked = urllib.request.Request(address, method=method)
+        with urllib.request.urlopen(asked, timeout=5) as answer:
+            return answer.status < 300
+    except OSError:
+        return False
+
+
+def block(address: str, prefix: str, timeout: float = 30.0) -> dict[str, Any]:
+    """The block `storage` of conf."""
+    options = {"endpoint": address, "region": "us-east-1"}
+    return {"url": f"s3://{BUCKET}/{prefix}", "options": options, "timeout": timeout}
+
+
+def storage_at(address: str, prefix: str, timeout: float = 30.0, **user: str) -> ObjectStorage:
+    wanted = Storage.model_validate(block(address, prefix, timeout))
+    return ObjectStorage(wanted, user or WRITER, "data")
+
+
+def kept_in(outputs: Path, storage: Any, run_id: str) -> KeptOutputs:
+    """The outputs of a run that has begun in that folder."""
+    (outputs / ".runs").mkdir(parents=True, exist_ok=True)
+    kept = KeptOutputs(storage, outputs)
+    kept._run_id = run_id
+    return kept
+
+
+def clone(project: Project, path: Path, storage: dict[str, Any], user: dict[str, str]) -> Project:
+    """Clone a project without its outputs, and let what it writes be kept in a storage."""
+    path.mkdir()
+    cloned = Project.copied_to(path)
+    shutil.copytree(project.path / "conf/local", path / "conf/local", dirs_exist_ok=True)
+    shutil.copy(project.raw, cloned.raw)
+    conf = path / "conf/local/parameters.yml"
+    conf.write_text(json.dumps({**yaml.safe_load(conf.read_text()), "storage": storage}))
+    (path / "conf/local/credentials.yml").write_text(json.dumps({"storage": user}))
+    return cloned
+
+
+# What fails ----------------------------------------------------------------------------------
+
+
+@dataclass
+class Faults:
+    """Which request fails how, in front of a storage that does not.
+
+    `fault` gets method and path of each request, and gives None where the request is passed on,
+    else one of: a status to answer with; `lost`, passed on and never answered; a status after
+    `done `, passed on and answered so; `torn`, answered in part; `slow`, answered too late.
+    """
+
+    fault: Callable[[str, str], str | None] = lambda method, path: None
+    seen: list[str] = field(default_factory=list)
+
+
+@contextlib.contextmanager
+def failing(address: str, faults: Faults, late: float = 3.0) -> Iterator[str]:
+    """Serve what is at an address, with faults."""
+    host = urlsplit(address).netloc
+
+    class Handler(Quiet):
+        protocol_version = "HTTP/1.1"
+
+        def answer(self) -> None:
+            content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            faults.seen.append(f"{self.command} {self.path}")
+            fault = faults.fault(self.command, self.path.partition("?")[0]) or ""
+            self.close_connection = bool(fault)
+            if fault == "slow":
+                time.sleep(late)
+            if fault.isdigit():
+                return self.say(int(fault), b"<Error><Code>Injected</Code></Error>")
+            behind = http.client.HTTPConnection(host, timeout=60)
+            behind.request(self.command, self.path, content, dict(self.headers))
+            with behind.getresponse() as answered:
+                found = answered.read()
+            if fault.startswith("done "):
+                return self.say(int(fault[5:]), b"<Error><Code>Injected</Code></Error>")
+            if fault == "torn":
+                headers, half = dict(answered.getheaders()), found[: len(found) // 2]
+                return self.say(answered.status, half, headers, len(found))
+            if fault != "lost":
+                self.say(answered.status, found, dict(answered.getheaders()))
+            return None
+
+        def say(
+            self, status: int, content: bytes, headers: Any = None, length: int | None = None
+        ) -> None:
+            with contextlib.suppress(OSError):  # the other side may have gone
+                self.send_response_only(status)
+                for name, value in (headers or {}).items():
+                    if name.lower() not in {"content-length", "transfer-encoding", "connection"}:
+                        self.send_header(name, value)
+                empty = self.command == "HEAD" or status == 204
+                self.send_header("Content-Length", str(length or (0 if empty else len(content))))
+                self.end_headers()
+                self.wfile.write(b"" if empty else content)
+
+        do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = answer
+
+    with serving(Handler) as proxied:
+        yield proxied

@@ -1,0 +1,331 @@
+"""Outputs in object storage: SeaweedFS, clones that take turns and collide, kills, and faults."""
+
+import os
+import shutil
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kedro.framework.session import KedroSession
+from kedro.pipeline import Pipeline
+
+from tabular_lstm.errors import DataError
+from tabular_lstm.parameters import Promotion, Rollback
+from tabular_lstm.runs.lock import LockedError
+from tabular_lstm.serving.artifact import Artifact
+from tabular_lstm.serving.champion_history import LOG
+from tabular_lstm.serving.promotion_log import LogEntry, append, read_log
+from tests.helpers import killed_storage
+from tests.helpers.champions import log_of
+from tests.helpers.commands import RETRAINING, ROLLBACK, here, logged, message_of, seed, succeeds
+from tests.helpers.logs import decided
+from tests.helpers.object_storage import (
+    READER,
+    WRITER,
+    Faults,
+    block,
+    clone,
+    failing,
+    kept_in,
+    seaweedfs,
+    storage_at,
+)
+from tests.helpers.once import Once
+from tests.helpers.processes import at_work
+from tests.helpers.project import Project
+from tests.helpers.scorings import SCORING, folder_of
+from tests.helpers.servers import free_port, hanging
+
+SECRETS = [WRITER["secret_access_key"], READER["secret_access_key"]]
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with seaweedfs(tmp_path_factory.mktemp("weed")) as found:
+        yield found
+
+
+@pytest.fixture
+def memory(tmp_path: Path) -> Iterator[Path]:
+    """A folder in memory, in which nobody waits for a disk; without such a disk, any folder."""
+    shm = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=shm if shm.is_dir() else tmp_path) as folder:
+        yield Path(folder)
+
+
+def prefix() -> str:
+    """A prefix of the test's own, in one bucket."""
+    return f"of-{os.urandom(6).hex()}"
+
+
+def entry(number: int) -> LogEntry:
+    """A decision of a first run that was rejected."""
+    run = f"2026-11-25T02.{number // 60_000:02}.{number // 1000 % 60:02}.{number % 1000:03}Z"
+    return decided("a", "rejected", None, None).model_copy(update={"run_id": run})
+
+
+# Two clones that take turns ------------------------------------------------------------------
+
+
+def test_two_clones_that_take_turns_on_one_bucket_tell_one_story(
+    quick: Project, tmp_path_factory: pytest.TempPathFactory, address: str, monkeypatch: Any
+) -> None:
+    folder, wanted = tmp_path_factory.mktemp("clones"), block(address, prefix())
+    one, two = (clone(quick, folder / name, wanted, WRITER) for name in ("one", "two"))
+    said = []
+
+    def run(where: Project, *arguments: str) -> str:
+        monkeypatch.chdir(where.path)
+        said.append(logged(*arguments))
+        return said[-1].splitlines()[-1]
+
+    assert run(one, *RETRAINING).startswith("Promoted run")
+    assert run(two, *RETRAINING).startswith("Unchanged: data, parameters and code are those of")
+    assert "with the champion of run" in run(two, *SCORING)
+    assert run(one, *SCORING).startswith("Unchanged: rows, champion, parameters and code")
+    assert run(two, *RETRAINING, *seed(5)).startswith("Promoted run")
+    first, second = (line["run_id"] for line in log_of(two))
+    assert run(one, *ROLLBACK).endswith(f"run {first} serves again.")
+    assert f"champion of run {first}" in run(two, *SCORING, "--params", "scoring.force=true")
+
+    # What neither a day nor a container has left here.
+    three = clone(quick, folder / "three", wanted, WRITER)
+    assert "scored 40 rows" in run(three, "run", "--pipelines", "monitoring")
+    assert "scored 40 rows" in run(three, "run", "--pipelines", "monitoring")
+    run(three, "run", "--pipelines", "reshaping,evaluation")
+    assert [line["serves_now"] for line in log_of(three)] == [first, second, first]
+    assert len(list(folder_of(three).glob("*/part-00000.parquet"))) == 2
+    storage = storage_at(address, wanted["url"].rpartition("/")[2])
+    latest = (three.path / "data/08_reporting/latest_metrics.json").read_bytes()
+    assert storage.get("08_reporting/latest_metrics.json") == latest
+
+    # The log is its objects' bytes, and no secret is in a file or in what was said.
+    keys = storage.keys("promotions")
+    assert keys == [f"promotions/0000000{number}.json" for number in (1, 2, 3)]
+    content = (three.path / "data" / LOG).read_bytes()
+    assert content == b"".join(storage.get(key) or b"" for key in keys)
+    for files in (project.files().values() for project in (one, two, three)):
+        assert not [
+            content for content in files for secret in SECRETS if secret.encode() in content
+        ]
+    assert not [line for line in said for secret in SECRETS if secret in line]
+
+
+# Runs that collide ---------------------------------------------------------------------------
+
+
+def test_of_six_that_decide_at_once_one_does_300_times_over(memory: Path, address: str) -> None:
+    rounds, writers, of = 10, 6, prefix()
+    barrier, lost = threading.Barrier(writers), list[str]()
+
+    def write(writer: int) -> list[str]:
+        outputs, won, storage = memory / str(writer), [], storage_at(address, of)
+        for number in range(rounds):
+            mine = entry(writers * number + writer)
+            kept = kept_in(outputs, storage, mine.run_id)
+            kept.pull_log()
+            barrier.wait(60)
+            try:
+                append(outputs / LOG, mine, kept.commit)
+                won.append(mine.run_id)
+            except LockedError as error:
+                lost.append(str(error))
+            barrier.wait(60)
+        return won
+
+    with ThreadPoolExecutor(writers) as pool:
+        won = sorted(run for runs in pool.map(write, range(writers)) for run in runs)
+    kept_in(memory / "fresh", storage_at(address, of), "").pull_log()
+    assert [line.run_id for line in read_log(memory / "fresh" / LOG)] == won
+    assert len(won) == rounds
+    assert len(lost) == rounds * (writers - 1)
+    assert all("decided first (rejected)" in message for message in lost)
+
+
+@pytest.fixture
+def shared(served: Project, once: Once, address: str, tmp_path_factory: Any) -> dict[str, Any]:
+    """The block of a storage to which a clone has promoted twice, and its copy beside `served`."""
+    wanted = block(address, prefix())
+    project = clone(served, tmp_path_factory.mktemp("shared") / "one", wanted, WRITER)
+    for number in (1, 2):
+        os.chdir(project.path)
+        succeeds(here(*RETRAINING, *seed(number)))
+    return {"block": wanted, "project": project, "runs": [e["run_id"] for e in log_of(project)]}
+
+
+def champion_in_a_fresh_clone(shared: dict[str, Any], path: Path, address: str) -> Artifact:
+    shutil.rmtree(path, ignore_errors=True)
+    fresh = clone(shared["project"], path, shared["block"], WRITER)
+    storage = storage_at(address, shared["block"]["url"].rpartition("/")[2])
+    with KedroSession.create(fresh.path) as session:
+        catalog: Any = session.load_context().catalog
+        blocks = {"promotion": Promotion(), "rollback": Rollback()}
+        kept_in(fresh.path / "data", storage, "").pull(catalog, Pipeline([]), blocks, {})
+        found: Artifact = catalog.load("champion")
+    log = log_of(fresh)
+    assert (found.run_id, found.sha256) == (log[-1]["serves_now"], log[-1]["sha256"])
+    return found
+
+
+def test_a_run_that_another_clone_overtook_decides_nothing_and_says_who_did(
+    shared: dict[str, Any], tmp_path_factory: Any, address: str
+) -> None:
+    folder = tmp_path_factory.mktemp("overtaken")
+    slow = clone(shared["project"], folder / "slow", shared["block"], WRITER)
+    with at_work(slow, *ROLLBACK, node="Running rollback.record") as run:
+        os.chdir(shared["project"].path)
+        succeeds(here(*RETRAINING, *seed(3)))
+        os.killpg(run.pid, signal.SIGCONT)
+        rest = run.stdout.read()
+        assert run.wait() == 75, rest
+    third = log_of(shared["project"])[-1]["run_id"]
+    assert f"run {third} decided first (promoted)" in rest
+    assert champion_in_a_fresh_clone(shared, folder / "fresh", address).run_id == third
+    assert len(log_of(shared["project"])) == 3
+
+    succeeds(slow.command(*ROLLBACK))
+    assert log_of(slow)[-1]["serves_now"] == shared["runs"][1]
+
+
+# Killed --------------------------------------------------------------------------------------
+
+
+def test_a_run_killed_at_any_call_of_the_storage_leaves_the_old_champion_or_the_new_one(
+    shared: dict[str, Any], tmp_path_factory: Any, address: str
+) -> None:
+    folder, project = tmp_path_factory.mktemp("killed"), shared["project"]
+    fresh = folder / "fresh"
+    outcomes = set()
+    calls = [(n, when) for n in range(2, 12) for when in ("before", "after")]
+    for number, when in calls:
+        old = champion_in_a_fresh_clone(shared, fresh, address).run_id
+        new = next(run for run in shared["runs"] if run != old)
+        command = [*ROLLBACK, "--params", f"rollback.run_id={new}"]
+        at = str(folder / "at.txt")
+        run = project.python(killed_storage.__file__, f"{when}={number}", at, *command)
+        assert run.returncode == -signal.SIGKILL, run.stderr
+        now = champion_in_a_fresh_clone(shared, fresh, address).run_id
+        assert now in {old, new}
+        outcomes.add((Path(at).read_text(), when, "old" if now == old else "new"))
+    assert ("create promotions", "before", "old") in outcomes
+    assert ("create promotions", "after", "new") in outcomes
+    assert {outcome for at, _, outcome in outcomes if at.startswith("put 0")} == {"old"}
+
+    os.chdir(project.path)
+    succeeds(here(*RETRAINING, *seed(9)))
+    latest = log_of(project)[-1]["run_id"]
+    assert champion_in_a_fresh_clone(shared, fresh, address).run_id == latest
+
+
+# Faults --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "fault", ["503", "done 503", "lost", "done 412", "done 409", "409", "slow", "done 500"]
+)
+def test_an_entry_whose_answer_was_lost_or_late_is_decided_once(
+    tmp_path: Path, address: str, fault: str
+) -> None:
+    of, left = prefix(), [fault, fault]
+    faults = Faults(
+        lambda method, path: (
+            left.pop() if left and method == "PUT" and path.endswith("00000001.json") else None
+        )
+    )
+    with failing(address, faults) as proxied:
+        kept = kept_in(tmp_path, storage_at(proxied, of, 1.0), entry(1).run_id)
+        append(tmp_path / LOG, entry(1), kept.commit)
+    assert [line.run_id for line in read_log(tmp_path / LOG)] == [entry(1).run_id]
+    assert storage_at(address, of).keys("promotions") == ["promotions/00000001.json"]
+
+
+def test_where_the_storage_stays_unsure_nothing_is_decided_and_the_run_says_so(
+    tmp_path: Path, address: str
+) -> None:
+    of = prefix()
+    faults = Faults(
+        lambda method, path: "409" if method == "PUT" and "promotions" in path else None
+    )
+    with failing(address, faults) as proxied:
+        kept = kept_in(tmp_path, storage_at(proxied, of, 1.0), entry(1).run_id)
+        with pytest.raises(DataError, match=r"00000001\.json was not created: it answered 409"):
+            append(tmp_path / LOG, entry(1), kept.commit)
+    assert not (tmp_path / LOG).exists()
+    assert storage_at(address, of).keys("promotions") == []
+
+
+@pytest.mark.parametrize("fault", ["503", "torn", "lost", "slow"])
+def test_what_is_read_is_read_whole_or_the_run_says_why_not(
+    tmp_path: Path, address: str, fault: str
+) -> None:
+    of, content = prefix(), os.urandom(100_000)
+    storage_at(address, of).put("06_models/x", content)
+    left = [fault]
+    faults = Faults(lambda method, path: left.pop() if left and "06_models" in path else None)
+    with failing(address, faults) as proxied:
+        assert storage_at(proxied, of, 1.0).get("06_models/x") == content
+        faults.fault = lambda method, path: fault
+        began = time.monotonic()
+        with pytest.raises(DataError, match="06_models/x was not read: ") as failed:
+            storage_at(proxied, of, 1.0).get("06_models/x")
+        assert time.monotonic() - began < 30
+    assert "s3://outputs/of-" in str(failed.value)
+
+
+@pytest.mark.parametrize(
+    ("what", "expected"),
+    [
+        ("no bucket", "it answered 404 NoSuchBucket. Make the bucket"),
+        ("reader", "it answered 403 AccessDenied. Let these credentials"),
+        ("wrong", "it answered 403 SignatureDoesNotMatch. Let these credentials"),
+        ("nobody there", "it was not reached. See whether storage.url"),
+        ("silent", "it did not answer in time. See whether storage.url"),
+    ],
+)
+def test_a_storage_that_cannot_be_used_is_one_message_and_nothing_is_touched(
+    quick: Project, address: str, tmp_path_factory: Any, what: str, expected: str
+) -> None:
+    wanted, user = block(address, prefix(), 1.0), WRITER
+    if what == "no bucket":
+        wanted["url"] = "s3://nowhere/of"
+    elif what == "reader":
+        user = READER
+    elif what == "wrong":
+        user = {**WRITER, "secret_access_key": SECRETS[1]}
+    elif what == "nobody there":
+        wanted["options"]["endpoint"] = f"http://127.0.0.1:{free_port()}"
+    with hanging() as silent:
+        if what == "silent":
+            wanted["options"]["endpoint"] = silent
+        project = clone(quick, tmp_path_factory.mktemp("refused") / "one", wanted, user)
+        os.chdir(project.path)
+        before, began = project.files(), time.monotonic()
+        ended = here(*RETRAINING)
+        assert time.monotonic() - began < 60
+    message = message_of(ended)
+    assert expected in message
+    assert wanted["url"] in message
+    assert not [secret for secret in SECRETS if secret in message + ended.stdout]
+    assert project.files() == before
+
+
+def test_a_storage_that_fails_before_the_decision_leaves_the_champion_and_says_so(
+    shared: dict[str, Any], address: str, tmp_path_factory: Any
+) -> None:
+    folder, faults = tmp_path_factory.mktemp("fails"), Faults()
+    old = champion_in_a_fresh_clone(shared, folder / "fresh", address).run_id
+    with failing(address, faults) as proxied:
+        wanted = {**block(proxied, "x", 1.0), "url": shared["block"]["url"]}
+        project = clone(shared["project"], folder / "one", wanted, WRITER)
+        os.chdir(project.path)
+        faults.fault = lambda method, path: (
+            "503" if "decision.json/2" in path and method == "PUT" else None
+        )
+        assert "was not written: it answered 503" in message_of(here(*ROLLBACK))
+    assert champion_in_a_fresh_clone(shared, folder / "fresh", address).run_id == old
