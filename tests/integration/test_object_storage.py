@@ -25,7 +25,17 @@ from tabular_lstm.serving.champion_history import LOG
 from tabular_lstm.serving.promotion_log import LogEntry, append, read_log
 from tests.helpers import killed_storage
 from tests.helpers.champions import log_of
-from tests.helpers.commands import RETRAINING, ROLLBACK, here, logged, message_of, seed, succeeds
+from tests.helpers.commands import (
+    RETRAINING,
+    ROLLBACK,
+    here,
+    logged,
+    message_of,
+    note,
+    seed,
+    succeeds,
+)
+from tests.helpers.documents import BLOCK, text
 from tests.helpers.logs import decided
 from tests.helpers.object_storage import (
     READER,
@@ -93,7 +103,7 @@ def test_two_clones_that_take_turns_on_one_bucket_tell_one_story(
     assert run(one, *SCORING).startswith("Unchanged: rows, champion, parameters and code")
     assert run(two, *RETRAINING, *seed(5)).startswith("Promoted run")
     first, second = (line["run_id"] for line in log_of(two))
-    assert run(one, *ROLLBACK).endswith(f"run {first} serves again.")
+    assert f"run {first}" in run(one, *ROLLBACK)
     assert f"champion of run {first}" in run(two, *SCORING, "--params", "scoring.force=true")
 
     # A scoring that was killed before its manifest was there is brought there by the next one.
@@ -124,6 +134,35 @@ def test_two_clones_that_take_turns_on_one_bucket_tell_one_story(
             content for content in files for secret in SECRETS if secret.encode() in content
         ]
     assert not [line for line in said for secret in SECRETS if secret in line]
+
+
+def test_the_page_is_followed_word_for_word_and_another_clone_goes_on(
+    project: Project, address: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    blocks = BLOCK.findall(text("docs/production.md"))
+    own = {"http://127.0.0.1:8333": address, "s3://models/diabetes": f"s3://outputs/{prefix()}"}
+    own |= {"access_key_id: me": f"access_key_id: {WRITER['access_key_id']}"}
+    (tmp := tmp_path_factory.mktemp("page") / "other").mkdir()
+    other = Project.copied_to(tmp)
+    for code in [code for kind, code in blocks if kind == "yaml example"]:
+        path, ours = code.splitlines()[0].removeprefix("# "), code
+        for old, new in own.items():
+            ours = ours.replace(old, new)
+        for where in (project, other):
+            (where.path / path).parent.mkdir(exist_ok=True)
+            (where.path / path).write_text(ours)
+    said = [
+        succeeds(where.command(*line.split()[1:], STORAGE_SECRET=WRITER["secret_access_key"]))
+        for line, where in zip(
+            [line for _, code in blocks for line in code.splitlines() if line.startswith("kedro")],
+            (project, other, other),
+            strict=True,
+        )
+    ]
+    assert "INFO    Promoted run 20" in said[0]
+    assert "INFO    Scored 20 of 20 rows with the champion of run" in said[1]
+    assert "scored 20 rows, of which 0 have a label" in said[2]
+    assert WRITER["secret_access_key"] not in "".join(said)
 
 
 # Runs that collide ---------------------------------------------------------------------------
@@ -229,6 +268,7 @@ def test_a_run_killed_at_any_call_of_the_storage_leaves_the_old_champion_or_the_
         now = champion_in_a_fresh_clone(shared, fresh, address).run_id
         assert now in {old, new}
         outcomes.add((Path(at).read_text(), when, "old" if now == old else "new"))
+        note(when, number, Path(at).read_text(), "old" if now == old else "new")
     assert ("create promotions", "before", "old") in outcomes
     assert ("create promotions", "after", "new") in outcomes
     assert {outcome for at, _, outcome in outcomes if at.startswith("put 0")} == {"old"}

@@ -123,10 +123,10 @@ class KeptOutputs:
         self._pull(keys if log else self._storage.keys(DECISIONS))
         for name in of_other_runs(pipeline).values():
             if versions := folder_of_versions(catalog.get(name)):
-                below = self._key(versions)
-                runs = [pins[name]] if name in pins else self._storage.folders(below)
-                for run in sorted(filter(is_run_id, runs))[-1:]:
-                    self._pull(self._storage.keys(f"{below}/{run}"))
+                keys = self._storage.keys(self._key(versions))
+                there = {part for key in keys for part in Path(key).parts if is_run_id(part)}
+                run = pins.get(name) or max(there, default="")
+                self._pull(key for key in keys if run in Path(key).parts)
         if "finished_scorings" in pipeline.inputs():
             self._pull_scorings(catalog, ["scoring_drift"], self._finished_scorings(catalog))
 
