@@ -40,7 +40,7 @@ def keep(project: Path, url: str, endpoint: str) -> None:
     storage.create("promotions/00000001.json", (project / "data" / LOG).read_bytes())
 
 
-def entries(outputs: Path, commit: Callable[[int, bytes], None] | None) -> list[float]:
+def entries(outputs: Path, commit: Callable[[bytes], None] | None) -> list[float]:
     """Write log entries, and give the seconds of each."""
     took = []
     for number in range(ENTRIES):
@@ -81,9 +81,9 @@ def main(url: str, endpoint: str) -> None:
         (kept / "alone/.runs").mkdir(parents=True)
         outputs = KeptOutputs(ObjectStorage(alone, {}, "data"), kept / "alone")
 
-        def commit(number: int, line: bytes) -> None:
+        def commit(line: bytes) -> None:
             outputs.pull_log()  # as each run does
-            outputs.commit(number, line)
+            outputs.commit(line)
 
         took["log entry, storage, the log read before and after"] = entries(kept / "alone", commit)
     for what, seconds in took.items():
