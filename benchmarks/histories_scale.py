@@ -6,7 +6,8 @@ Twenty visits of each customer, all in the order of time, so that a customer's r
 the file: a date, eight numbers, and a label that rests on all visits so far.
 
 - train: a whole retraining, of two epochs, after which it holds no more than after many: of each
-  node the seconds and the most memory, as `memory.py` has them. Default: 1,000,000 rows.
+  node the seconds and the most memory, as `memory.py` has them; and rows of the table, test rows
+  too, a second, of the whole and of an epoch of training. Default: 1,000,000 rows.
 - score: the last row of each customer by the default network with its initial weights, which take
   as long as trained ones: peak memory, and rows a second that are read. Default: 100,000, 1,000,000
   and 3,000,000 rows.
@@ -30,7 +31,7 @@ from pyarrow import csv
 
 from tabular_lstm.rows.schema import Schema
 
-VISITS, NUMBERS = 20, 8
+VISITS, NUMBERS, EPOCHS = 20, 8, 2
 SIZES = [100_000, 1_000_000, 3_000_000]
 CONF = """
 columns:
@@ -69,18 +70,23 @@ def declare(project: Path, rows: int) -> Path:
     (project / "conf/local").mkdir(exist_ok=True)
     (project / "conf/local/parameters.yml").write_text(CONF)
     (project / "conf/local/catalog.yml").write_text(
-        "raw_rows:\n  type: tabular_lstm.datasets.RawCSVDataset\n"
+        "raw_rows:\n  type: tabular_lstm.datasets.RawRowsDataset\n"
         "  filepath: data/01_raw/visits.csv\n"
     )
     return project
 
 
 def train(rows: str = "1000000") -> None:
-    """Train once, and print what each node holds."""
+    """Train once, and print what each node holds and how fast it is."""
     with project_copy() as project:
         declare(project, int(rows))
         what = f"train: {int(rows):,} rows of {int(rows) // VISITS:,} customers"
-        retrain(project, what, "--params", "training.epochs=2")
+        seconds = retrain(project, what, "--params", f"training.epochs={EPOCHS}")
+        whole, training = sum(seconds.values()), seconds["training.train_network"]
+        print(
+            f"train: {int(rows) / whole:,.0f} rows/s, "
+            f"of an epoch of training {int(rows) * EPOCHS / training:,.0f} rows/s"
+        )
 
 
 def score(*sizes: str) -> None:

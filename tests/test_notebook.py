@@ -1,4 +1,4 @@
-"""The notebook runs from top to bottom on a real run's outputs."""
+"""The notebooks run from top to bottom on a real run's outputs."""
 
 import shutil
 
@@ -44,3 +44,19 @@ def test_explore_runs_on_the_last_run(
     kinds = [kind for output in outputs for kind in output.get("data", {})]
     assert kinds.count("image/png") == 1
     assert kinds.count("image/svg+xml") == figures
+
+
+@pytest.mark.long
+def test_fit_compares_explains_a_row_and_shows_the_report(served: Project) -> None:
+    shutil.copytree(ROOT / "notebooks", served.path / "notebooks")
+    notebook = nbformat.read(served.path / "notebooks/fit.ipynb", as_version=4)
+    resources = {"metadata": {"path": str(served.path / "notebooks")}}
+    nbclient.NotebookClient(notebook, timeout=600, resources=resources).execute()
+
+    fit, compared, reasons, report = [
+        cell.outputs[-1] for cell in notebook.cells if cell.cell_type == "code"
+    ]
+    assert fit["text"].startswith("ROC AUC 0.8")
+    assert "LSTMClassifier" in compared["data"]["text/plain"]
+    assert "reason_3" in reasons["data"]["text/plain"]
+    assert "&lt;!doctype html&gt;" in report["data"]["text/html"]

@@ -86,6 +86,18 @@ def test_members_of_a_kind_share_the_folds_of_the_other(folds: int) -> None:
     assert plan.left_out[:5] == plan.left_out[5:] == [member % folds for member in range(5)]
 
 
+def test_held_out_histories_of_a_customer_follow_each_other_the_shorter_one_first() -> None:
+    """So a block of them has few rows, which is most of what is held as it is computed."""
+    rng = np.random.default_rng(0)
+    customers, lengths = rng.permutation(np.indices((20, 5)).reshape(2, -1).T).T
+    plan = plan_training(4, customers % 2, 4, Training(), customers, lengths=lengths)
+    for held_out, fold in zip(plan.held_out, plan.left_out, strict=True):
+        np.testing.assert_array_equal(np.sort(held_out), np.flatnonzero(plan.fold == fold))
+        each = customers[held_out].reshape(-1, 5)
+        assert (each == each[:, :1]).all()
+        assert (lengths[held_out].reshape(-1, 5) == range(5)).all()
+
+
 def test_some_members_have_the_rows_that_they_have_among_all() -> None:
     labels = (np.arange(100) % 3 == 0).astype(np.float32)
     plan = plan_training(5, labels, 4, Training(epochs=2))

@@ -330,6 +330,11 @@ def test_it_scores_as_it_was_judged_also_for_mlflow(served: Project) -> None:
     assert scored.index.equals(rows.index)
     np.testing.assert_array_equal(scored["probability"], probabilities)
     np.testing.assert_array_equal(scored["decision"], champion.predict(rows))
+    explained, without = champion.frame(rows.head(9), reasons=2), rows.head(9).astype(float)
+    for place, name in enumerate(explained["reason_1"]):
+        without.iloc[place, without.columns.get_loc(name)] = np.nan
+    effect = explained["probability"] - champion.predict_proba(without)[:, 1]
+    np.testing.assert_allclose(explained["effect_1"], effect, atol=1e-5)
     with pytest.raises(DataError, match="no column 'glucose'"):
         of_mlflow.predict(rows.drop(columns="glucose"))
 

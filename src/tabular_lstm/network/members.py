@@ -23,9 +23,9 @@ from tabular_lstm.rows.histories import Compact, Histories, taken
 TOGETHER = 4
 GRADIENT_NORM = 1.0
 DECAYED = {"kernel", "recurrent"}
-# Rows and slots of a member that outputs are computed of at once: 4,096 rows of up to 256 slots.
+# Rows and slots of a member that outputs are computed of at once: 4,096 rows of up to 64 slots.
 EVALUATED_AT_ONCE = 4096
-EVALUATED_SLOTS = 2**20
+EVALUATED_SLOTS = 2**18
 # Values of the steps that are taken from the table, and given to TensorFlow, at once.
 TAKEN_VALUES = 2**20
 

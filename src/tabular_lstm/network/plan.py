@@ -166,6 +166,8 @@ def plan_training(
             draw_by_class(rng, labels, of_fold, MANY_ROWS // FOLDS)
             for rng, of_fold in zip(rngs, of_folds, strict=True)
         ]
+    if lengths is not None:  # A customer's histories together: their rows are embedded once.
+        of_folds = [of[np.lexsort((lengths[of], customers[of]))] for of in of_folds]
     batch = min(training.batch_size or batch_size(rows), passed)
     limit = training.epochs or epochs(rows, features, speed)
     plan = Plan(

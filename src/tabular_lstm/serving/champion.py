@@ -21,6 +21,7 @@ from tabular_lstm.serving.answers import Answers, answers_of, have_none
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.champion_history import CANDIDATES, LOG, Versions
 from tabular_lstm.serving.promotion_log import read_log
+from tabular_lstm.serving.row_scoring import reason_columns
 
 
 @dataclass(frozen=True)
@@ -112,9 +113,21 @@ class Champion:
         self._refuse(self.schema.task.kind != NUMBER, "no intervals")
         return self._predictions(rows, coverage)[:, 1:]
 
-    def frame(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Give each row's columns as scored rows have them, with the rows' index; see `predict`."""
-        return pd.DataFrame(self._answers.frame(self._predictions(rows)), rows.index)
+    def frame(self, rows: pd.DataFrame, reasons: int = 0) -> pd.DataFrame:
+        """Give each row's columns as scored rows have them, with the rows' index.
+
+        Args:
+            rows: See `predict`.
+            reasons: How many features that move a prediction most are named, each with its effect,
+                as by `scoring.reasons`. Default: none.
+
+        Raises:
+            DataError: See `predict`.
+        """
+        predictions, sequences = self._predictions(rows), read_sequences(rows, self.schema)
+        named = reason_columns(self.artifact.scorer, sequences, predictions, reasons)
+        columns = {name: column.to_pandas() for name, column in named.items()}
+        return pd.DataFrame({**self._answers.frame(predictions), **columns}).set_axis(rows.index)
 
     def _refuse(self, others: bool, what: str) -> None:
         if others:

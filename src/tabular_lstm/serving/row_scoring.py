@@ -15,6 +15,7 @@ from tabular_lstm.errors import row_list
 from tabular_lstm.monitoring.watch import Seen, Watch
 from tabular_lstm.network.reasons import reason_names, reasons
 from tabular_lstm.network.score import are_many, score
+from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.rows.batches import same
 from tabular_lstm.rows.histories import Histories, Sequences
 from tabular_lstm.rows.scoring_validation import Check, CheckedBatch
@@ -109,7 +110,7 @@ class ScoringTask:
             **names,
             **answers.arrow(predictions),
             **copied,
-            **self._reasons(batch.sequences, predictions, many),
+            **reason_columns(scorer, batch.sequences, predictions, self.reasons, many),
             "champion": same(self.scored_by.run_id, count),
             "champion_sha256": same(self.scored_by.sha256, count),
             "run_id": same(self.run_id, count),
@@ -132,17 +133,18 @@ class ScoringTask:
             way = "Restore another one: --pipelines rollback"
             raise self.champion.no_prediction(row_list(of), way)
 
-    def _reasons(
-        self, sequences: Sequences, predictions: np.ndarray, many: bool
-    ) -> dict[str, pa.Array]:
-        if not self.reasons:
-            return {}
-        found = reasons(self.champion.scorer, sequences, predictions, self.reasons, many)
-        names = pa.array(reason_names(self.check.schema))
-        columns = {}
-        for place in range(found.features.shape[1]):
-            none = found.features[:, place] < 0
-            which = pa.array(found.features[:, place].astype(np.int32), mask=none)
-            columns[f"{REASON}{place + 1}"] = pa.DictionaryArray.from_arrays(which, names)
-            columns[f"{EFFECT}{place + 1}"] = pa.array(found.effects[:, place], mask=none)
-        return columns
+
+def reason_columns(
+    scorer: Scorer, sequences: Sequences, predictions: np.ndarray, count: int, many: bool = False
+) -> dict[str, pa.Array]:
+    """Give the columns `reason_1`, `effect_1` and so on, so many of each; null where none is."""
+    if not count:
+        return {}
+    found = reasons(scorer, sequences, predictions, count, many)
+    names, columns = pa.array(reason_names(scorer.schema)), {}
+    for place in range(found.features.shape[1]):
+        none = found.features[:, place] < 0
+        which = pa.array(found.features[:, place].astype(np.int32), mask=none)
+        columns[f"{REASON}{place + 1}"] = pa.DictionaryArray.from_arrays(which, names)
+        columns[f"{EFFECT}{place + 1}"] = pa.array(found.effects[:, place], mask=none)
+    return columns
