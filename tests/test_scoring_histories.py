@@ -10,7 +10,7 @@ import pytest
 
 from tabular_lstm import load_champion
 from tabular_lstm.monitoring.drift import QUARANTINED
-from tabular_lstm.rows import customer_batches, raw_rows
+from tabular_lstm.rows import batches, customer_batches
 from tests.helpers.champions import champion_of
 from tests.helpers.commands import RETRAINING, here, message_of, seed, succeeds
 from tests.helpers.disks import files_of_at_most
@@ -91,7 +91,7 @@ def test_each_customers_last_row_gets_the_prediction_that_training_gives_it(
 ) -> None:
     if on_disk:
         monkeypatch.setattr(customer_batches, "BYTES", 2**10)
-        for module in (customer_batches, raw_rows):
+        for module in (customer_batches, batches):
             monkeypatch.setattr(module, "ROWS", 50)
     rows = visits(60, seed=1).astype({"pressure": object})
     last = newest(rows).index

@@ -108,7 +108,11 @@ def problems_at(cells: pd.Series, where: np.ndarray, fault: str, quoted: bool = 
     if not where.any():
         return {}
     words = [
-        f"'{shown(cell)}'" if quoted and isinstance(cell, str) else shown(cell)
+        shown(written(cell))
+        if not isinstance(cell, str)
+        else f"'{shown(cell)}'"
+        if quoted
+        else shown(cell)
         for cell in cells[where].to_numpy(object)
     ]
     places = np.flatnonzero(where).tolist()
