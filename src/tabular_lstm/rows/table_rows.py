@@ -222,7 +222,7 @@ def _cell_hashes(column: pa.ChunkedArray) -> np.ndarray:
         column = column.cast(pa.uint8())
     if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
         column = column.cast(pa.timestamp("us"), safe=False).cast(pa.int64())
-    if pa.types.is_decimal(kind) or column.type != kind:
+    elif pa.types.is_decimal(kind) or column.type != kind:
         column = column.cast(pa.float64() if pa.types.is_decimal(kind) else kind)
     if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
         numbers = pc.fill_null(column.cast(pa.float64(), safe=False), float("nan")).to_numpy() + 0.0
