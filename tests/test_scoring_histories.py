@@ -48,7 +48,9 @@ def informed(project: Project, once: Once) -> Project:
 def by_the_artifact(project: Project, rows: pd.DataFrame) -> np.ndarray:
     """What the champion says of these rows, which are valid, each with the others before it."""
     typed = rows.assign(day=pd.to_datetime(rows["day"]).astype("datetime64[us]"))
-    return champion_of(project).predict(typed.assign(pressure=rows["pressure"].astype(float)))
+    champion = champion_of(project)
+    typed["pressure"] = rows["pressure"].astype(float)
+    return champion.score(champion.sequences(typed))
 
 
 def scored(project: Project, path: Path | str, *parameters: str) -> pd.DataFrame:

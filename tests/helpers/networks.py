@@ -9,7 +9,7 @@ from tabular_lstm.network.build import LSTMEnsemble, build
 from tabular_lstm.network.calibration import Calibration
 from tabular_lstm.network.layers import Recur
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Ensemble, Network
-from tabular_lstm.rows.histories import Histories
+from tabular_lstm.rows.histories import Histories, are_rows
 from tabular_lstm.rows.schema import Schema, Target
 
 MEAN = [1.0, 2.0, 3.0, 4.0]
@@ -131,3 +131,10 @@ def histories_at(table: np.ndarray, first: np.ndarray, last: np.ndarray, steps: 
     """Histories of a table's rows, from their first place to their own one: no label is known."""
     order = np.arange(len(table))
     return Histories(table, first, last, last, first, order, np.zeros_like(order), steps)
+
+
+def histories_in(rows: np.ndarray) -> Histories:
+    """Histories that `Histories.dense` gives so: (histories, T, features)."""
+    places = are_rows(rows)
+    own = np.cumsum(places.sum(1)) - 1
+    return histories_at(rows[places], own - places.sum(1) + 1, own, rows.shape[1])

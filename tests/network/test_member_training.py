@@ -190,9 +190,9 @@ def test_groups_of_histories_give_the_same_bits_on_workers_which_get_them_pickle
     of_steps = {"features": ["a", "gap"], "steps": 1, "mean": [0.0] * 2, "variance": [1.0] * 2}
     schema = SCHEMA.model_copy(update={**of_steps, "history": layout})
     rng = np.random.default_rng(0)
-    roles = Roles(pd.Series(rng.integers(0, 9, 400)).astype(str), pd.Series(rng.random(400)))
+    roles = Roles(pd.Series(rng.integers(0, 9, 400)).astype(str), rng.random(400))
     rows = histories(roles, rng.normal(size=(400, 1, 2)).astype(np.float32), schema)
-    labels = (rows.own_rows[:, 0, 0] > 0).astype(np.float32)
+    labels = (rows.rows(rows.own)[:, 0, 0] > 0).astype(np.float32)
     network, training = network_of(schema=schema, members=4), training_of(groups=2, epochs=2)
     one, history = train(network, rows, labels, training)
     other, same_history = train(network, rows, labels, training, workers=elsewhere)

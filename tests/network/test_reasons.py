@@ -14,7 +14,7 @@ from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES
 from tabular_lstm.rows.histories import PADDING
 from tabular_lstm.rows.schema import HistoryLayout, parts_of
-from tests.helpers.networks import ensemble_of, schema_of, sequences_of
+from tests.helpers.networks import ensemble_of, histories_in, schema_of, sequences_of
 
 WITHIN = 5e-6
 # So that a class is often decided on that is not the likeliest.
@@ -120,8 +120,8 @@ def test_of_a_history_a_reason_is_a_feature_of_one_of_its_rows(task: str, units:
     names, slots = reason_names(scorer.schema), [[0], [1, 2, 3, 4, 5], [6], [7], [8, 9]]
     assert names[:6] == ["size", "visit", "f6", "since", "sick, earlier", "size, 1 row before"]
     assert names[14:] == ["sick, earlier, 2 rows before"]
-    predicted = score(scorer, rows)
-    found = reasons(scorer, rows, predicted, 20)
+    predicted = score(scorer, histories_in(rows))
+    found = reasons(scorer, histories_in(rows), predicted, 20)
     assert found.features.shape == (30, 15)
     own = (rows[..., 0] != PADDING).sum(1) - 1
     for place in range(15):
@@ -131,7 +131,7 @@ def test_of_a_history_a_reason_is_a_feature_of_one_of_its_rows(task: str, units:
         without = rows.copy()
         without[cells] = np.nan
         effects = np.zeros(30)
-        effects[which] = moved_by(scorer, predicted, score(scorer, without))[which]
+        effects[which] = moved_by(scorer, predicted, score(scorer, histories_in(without)))[which]
         of_place = found.features == place
         assert (np.abs(effects[~of_place.any(1)]) < WITHIN).all()
         assert not of_place[which][np.isnan(rows[cells][:, 0])].any()  # missing, no reason
@@ -144,15 +144,15 @@ def test_a_history_has_the_same_reasons_to_the_bit_whatever_is_beside_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     scorer, rows = of_histories(TWO_CLASSES, [4])
-    predicted = score(scorer, rows)
-    whole = reasons(scorer, rows, predicted, 3)
+    predicted = score(scorer, histories_in(rows))
+    whole = reasons(scorer, histories_in(rows), predicted, 3)
     monkeypatch.setattr(explaining, "EFFECTS_AT_ONCE", 15 * 7)
     for some in (slice(None, None, -1), slice(11, 12)):
-        part = reasons(scorer, rows[some], predicted[some], 3)
+        part = reasons(scorer, histories_in(rows[some]), predicted[some], 3)
         np.testing.assert_array_equal(part.features, whole.features[some])
         np.testing.assert_array_equal(part.effects, whole.effects[some])
     monkeypatch.setattr(explaining, "CELLS_AT_ONCE", 4)  # one or more columns
-    few = reasons(scorer, rows, predicted, 3)
+    few = reasons(scorer, histories_in(rows), predicted, 3)
     np.testing.assert_array_equal(few.features, whole.features)
     np.testing.assert_allclose(few.effects, whole.effects, atol=WITHIN)
 

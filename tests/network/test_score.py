@@ -1,5 +1,6 @@
 """Scoring in NumPy: the Keras forward pass, and a row's score whatever is beside it."""
 
+import dataclasses
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,6 @@ from tabular_lstm.network.outputs import predictions
 from tabular_lstm.network.score import FEW, FEW_VALUES, score, score_changed
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.parameters import CLASSES, NUMBER
-from tabular_lstm.rows.histories import are_rows
 from tabular_lstm.rows.schema import HistoryLayout
 from tests.helpers.networks import (
     LAYOUTS,
@@ -197,24 +197,23 @@ def test_rows_with_a_slot_changed_are_scored_as_if_they_always_were(
 
 @pytest.mark.parametrize("units", [[4], [5, 3]], ids=str)
 def test_histories_with_a_slot_changed_are_scored_as_if_they_always_were(units: list[int]) -> None:
-    """The values are those of all rows of all histories, and a history may be a row."""
+    """The values are those of all rows of the table, and a history may be a row."""
     layout = HistoryLayout(of="patient", order="day", steps=7, dates=True, gap="f4")
     schema = schema_of(features=5, features_per_step=5, names=(1, 3))
     schema = schema.model_copy(update={"history": layout})
     network = with_large_weights(ensemble_of(schema, units=units, members=3), 2.0)
     last = np.arange(0, 7 * 60, 7) + np.arange(60) % 7
     table = sequences_of(schema, rows=7 * 60, missing=0.2).reshape(7 * 60, 5)
-    sequences = histories_at(table, np.arange(0, 7 * 60, 7), last, 7).dense()
-    places = are_rows(sequences)
+    sequences = histories_at(table, np.arange(0, 7 * 60, 7), last, 7)
     rng = np.random.default_rng(0)
     changes = [
-        (slot, np.stack([rng.permutation(sequences[places][:, slot]) for _ in range(2)]))
-        for slot in range(5)
+        (slot, np.stack([rng.permutation(table[:, slot]) for _ in range(2)])) for slot in range(5)
     ]
     measured = score_changed(Scorer.of(network), sequences, changes)
     for (slot, values), found in zip(changes, measured, strict=True):
         for one, scored in zip(values, found, strict=True):
-            changed = sequences.copy()
-            changed[places, slot] = one
-            np.testing.assert_allclose(scored, score(Scorer.of(network), changed), atol=1e-6)
+            changed = table.copy()
+            changed[:, slot] = one
+            expected = score(Scorer.of(network), dataclasses.replace(sequences, table=changed))
+            np.testing.assert_allclose(scored, expected, atol=1e-6)
         assert np.ptp(found, axis=0).max() > 1e-3

@@ -27,13 +27,14 @@ def test_rows_read_back_reach_from_the_lowest_to_the_highest(count: int, tmp_pat
     rows = pd.DataFrame(rng.normal(size=(count, 4)), columns=schema_of().features)
     ensemble_of(schema_of()).save(tmp_path / "candidate.keras")
     artifact = Artifact.read(tmp_path / "candidate.keras")
-    judged = artifact.predict(rows)
-    check = read_back(artifact, rows, [], judged, Judged(np.zeros(count)))
+    sequences = artifact.sequences(rows)
+    judged = artifact.score(sequences)
+    check = read_back(artifact, sequences, judged, Judged(np.zeros(count)))
     assert (check.passed, check.golden_rows) == (True, min(count, 32))
     for end in (judged.argmin(), judged.argmax()):
         other = judged.copy()
         other[end] = 0 if end == judged.argmin() else 1
-        assert not read_back(artifact, rows, [], other, Judged(np.zeros(count))).passed
+        assert not read_back(artifact, sequences, other, Judged(np.zeros(count))).passed
 
 
 def test_only_what_was_judged_is_promoted() -> None:

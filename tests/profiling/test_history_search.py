@@ -111,13 +111,6 @@ def test_steps_are_as_many_as_nine_of_ten_have() -> None:
     assert (history(proposed(most)) or {})["steps"] == 200
 
 
-def test_a_label_that_is_the_same_in_all_rows_of_a_customer_is_asked_about() -> None:
-    rows = visits()
-    assert not any("mostly have one label" in doubt for doubt in proposed(rows).unsure)
-    alike = rows.assign(sick=rows["unit"].str[1:].astype(int) % 2)
-    assert any("rows of one unit mostly have one label" in said for said in proposed(alike).unsure)
-
-
 def crossed(customer: str, order: str) -> pd.DataFrame:
     """Each of 20 values at each of 15 times, in the order of time."""
     rng = np.random.default_rng(1)

@@ -9,7 +9,6 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns, Split
 from tabular_lstm.rows.batches import Batch
 from tabular_lstm.rows.customer_batches import whole_customers
-from tabular_lstm.rows.histories import dense
 from tabular_lstm.rows.number_format import POINT
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.scoring_validation import Check, CheckedBatch
@@ -51,7 +50,7 @@ def checked(schema: Schema, **files: pd.DataFrame) -> list[CheckedBatch]:
         Batch(f"{name}.csv", 1, pa.Table.from_pandas(one, preserve_index=False), f"in/{name}.csv")
         for name, one in files.items()
     ]
-    check = Check(schema, "id", {"id": pa.string(), "patient": pa.string()})
+    check = Check(schema, "id", {"id": pa.string(), "patient": pa.string()}, schema.marks)
     return [check.of(batch) for batch in whole_customers(batches, "patient", POINT)]
 
 
@@ -59,7 +58,7 @@ def doses(found: list[CheckedBatch], patient: str) -> list[float]:
     for batch in found:
         if patient in (of := batch.copied["patient"].to_pylist()):
             of_patient = batch.sequences[[of.index(patient)]]
-            return [float(value) for value in dense(of_patient)[0, :, 0]]
+            return [float(value) for value in of_patient.dense()[0, :, 0]]
     raise AssertionError(patient)
 
 

@@ -1,6 +1,7 @@
 """Permutation importance: what each feature is worth to a model."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 
 import numpy as np
@@ -11,11 +12,11 @@ from tabular_lstm.judging.intervals import Rows
 from tabular_lstm.judging.measures import measure_of
 from tabular_lstm.parameters import Task
 from tabular_lstm.progress import progress
-from tabular_lstm.rows.histories import Sequences, are_rows
+from tabular_lstm.rows.histories import Histories, Sequences, table_of
 
 # Gives, for each slot and its values (repeats, rows), the predictions (repeats, rows, …). Of
-# histories the values are those of all their rows.
-PredictChanged = Callable[[np.ndarray, Iterable[tuple[int, np.ndarray]]], Iterator[np.ndarray]]
+# histories the values are those of the rows of their table.
+PredictChanged = Callable[[Sequences, Iterable[tuple[int, np.ndarray]]], Iterator[np.ndarray]]
 
 
 class Lost(Frozen):
@@ -53,22 +54,12 @@ def permutation_importance(
 
     The rows, (rows, steps, features_per_step), are predicted with one slot changed, where NaN
     counts as 0. `features` has the slots of each; those of a date are shuffled together. Of
-    histories, a feature's values are shuffled among the rows that they end with, and among all
-    earlier ones: of these alone a label is known.
+    histories, a feature's values are shuffled among the rows of their table.
     """
     metric, _, _ = measure_of(task).nothing
     rng = np.random.default_rng(seed)
-    places, ends = np.ones(len(sequences), bool), np.arange(len(sequences))
-    if not isinstance(sequences, np.ndarray):
-        ends = np.cumsum(sequences.lengths) - 1
-        sequences = sequences.dense()
-        places = are_rows(sequences)
-    slots = sequences[places].reshape(np.count_nonzero(places), -1)
-    alike = ends, np.delete(np.arange(len(slots)), ends)
-    orders = np.empty((shuffles, len(slots)), int)
-    for order in orders:
-        for of in alike:
-            order[of] = rng.permutation(of)
+    slots = table_of(sequences)
+    orders = np.array([rng.permutation(len(slots)) for _ in range(shuffles)])
     unchanged = (0, slots[None, :, 0])
     alone = (slot for slot, *others in features.values() if not others)
     shuffled = ((slot, slots[orders, slot]) for slot in alone)
@@ -77,7 +68,7 @@ def permutation_importance(
     def worth(predictions: np.ndarray) -> np.ndarray:
         return np.array([measure_of(task).worth(measured_on, p) for p in predictions])
 
-    full = worth(next(predicted))[0]
+    whole = worth(next(predicted))[0]
 
     def shuffled_together(of_date: list[int]) -> np.ndarray:
         found = []
@@ -86,16 +77,19 @@ def permutation_importance(
             changed[:, of_date] = slots[order][:, of_date]
             # A change that is none: the rows are changed before.
             same = of_date[0], changed[None, :, of_date[0]]
-            whole = sequences.copy()
-            whole[places] = changed.reshape(-1, *sequences.shape[places.ndim :])
-            found.append(next(predict_changed(whole, [same])))
+            rows = (
+                replace(sequences, table=changed)
+                if isinstance(sequences, Histories)
+                else changed.reshape(sequences.shape)
+            )
+            found.append(next(predict_changed(rows, [same])))
         return np.concatenate(found)
 
     measured = {}
     for feature in progress(list(features), FIGURES["importance_chart"]):
         of_feature = list(features[feature])
         p = next(predicted) if len(of_feature) == 1 else shuffled_together(of_feature)
-        lost = full - worth(p)
+        lost = whole - worth(p)
         measured[feature] = Lost(mean=float(np.mean(lost)), std=float(np.std(lost)))
     by_mean = dict(sorted(measured.items(), key=lambda item: -item[1].mean))
     return Importance(rows=len(sequences), shuffles=shuffles, features=by_mean, measure=metric)

@@ -206,7 +206,7 @@ def predict(model: keras.Model, sequences: Sequences) -> np.ndarray:
 
 
 def predict_changed(
-    model: keras.Model, sequences: np.ndarray, changes: Iterable[tuple[int, np.ndarray]]
+    model: keras.Model, sequences: Sequences, changes: Iterable[tuple[int, np.ndarray]]
 ) -> Iterator[np.ndarray]:
     """Give the predictions again and again, each time with one slot changed.
 
@@ -215,6 +215,7 @@ def predict_changed(
     if isinstance(model, LSTMEnsemble):
         yield from score_changed(Scorer.of(model), sequences, changes)
         return
+    sequences = own_rows(sequences)
     for slot, values in changes:
         changed = np.tile(sequences.reshape(len(sequences), -1), (len(values), 1))
         changed[:, slot] = values.ravel()

@@ -63,40 +63,16 @@ class Forward:
 
     def of_histories(self, histories: Compact) -> np.ndarray:
         """Histories, n of them, to outputs (n, o); each of their rows is embedded once."""
-        return self._of_read(histories, self._read_of(histories.rows))
-
-    def changed_histories(self, histories: Compact) -> Callable[[int, np.ndarray], np.ndarray]:
-        """Give the outputs where a slot of all rows has other values: (rows,) to (n, o).
-
-        What the first LSTM reads of the other slots is computed once.
-        """
-        rows, read = histories.rows, self._read_of(histories.rows)
-
-        def outputs(slot: int, values: np.ndarray) -> np.ndarray:
-            of_slot = slice(slot * self.dimensions, (slot + 1) * self.dimensions)
-            was, now = self._vectors(slot, rows[:, slot]), self._vectors(slot, values)
-            changed = rows.copy()
-            changed[:, slot] = values
-            change = self.recur[0][..., of_slot] @ (now - was)
-            return self._of_read(Compact(changed, histories.places), read + change)
-
-        return outputs
-
-    def _read_of(self, rows: np.ndarray) -> np.ndarray:
-        """What the first LSTM reads of rows, (m, F) to (2, k, 4u, m)."""
         weights = self.recur[0]
-        embedded = self._embed(np.ascontiguousarray(rows.T))[:, 0]
-        return np.asarray(weights[..., : embedded.shape[1]] @ embedded + weights[..., -1:])
-
-    def _of_read(self, histories: Compact, read: np.ndarray) -> np.ndarray:
-        """Histories and what the first LSTM reads of their rows to outputs (n, o)."""
+        embedded = self._embed(np.ascontiguousarray(histories.rows.T))[:, 0]
+        # What the first LSTM reads of rows, (2, k, 4u, rows).
+        read = weights[..., : embedded.shape[1]] @ embedded + weights[..., -1:]
         places = histories.places.T
         lengths = (places >= 0).sum(0)
         step = np.arange(len(places))[:, None]
         # Of each step read backwards its place; what follows the last one stays where it is.
         back = np.where(step < lengths, lengths - 1 - step, step)
         orders = places, np.take_along_axis(places, back, 0)
-        weights = self.recur[0]
         u = weights.shape[2] // 4
         state_kernel = weights[..., -u - 1 : -1]
         state = np.empty((2, self.members, u, len(lengths)), self.dtype)

@@ -18,7 +18,7 @@ from tabular_lstm.network.outputs import outputs_of
 from tabular_lstm.network.plan import Plan
 from tabular_lstm.network.score import cores
 from tabular_lstm.parameters import Ensemble
-from tabular_lstm.rows.histories import Compact, Histories, taken
+from tabular_lstm.rows.histories import Compact, Histories, table_of, taken
 
 TOGETHER = 4
 GRADIENT_NORM = 1.0
@@ -139,7 +139,7 @@ class Members:
         vectors = weights[[w is embed.vectors for w in self.network.weights].index(True)]
         rows = self.sequences
         histories = rows if isinstance(rows, Histories) else None
-        table = rows.table if isinstance(rows, Histories) else rows.reshape(len(rows), -1)
+        table = table_of(rows)
         for which, slot in enumerate(of.categorical):
             start, end = of.offsets[which : which + 2]
             index = of.category_index(table[:, slot][None], [which])[0] - start

@@ -11,7 +11,7 @@ from tabular_lstm.network.forward import cut, forward_of
 from tabular_lstm.network.outputs import outputs_of
 from tabular_lstm.network.score import blas, cores, predictions_of, processor, score, score_changed
 from tabular_lstm.network.scorer import Scorer
-from tabular_lstm.rows.histories import Compact, Sequences, dense, lengths_of
+from tabular_lstm.rows.histories import Compact, Histories, Sequences
 from tabular_lstm.rows.schema import Schema
 
 # Rows that NumPy changes at a time: what it keeps of each takes tens of kilobytes.
@@ -63,10 +63,9 @@ def reasons(
     say what the network does, not what would happen if the feature were another. Where the kernel
     computes, a row's effects have the same bits in any call.
 
-    Of a history each feature of each of its rows is put to "missing", one at a time, and so is what
-    is made of histories. Each history is computed by itself, in float32, so that a row's effects
-    have the same bits in any call on one processor. The time grows with the cells and with the
-    rows: a core explains 75 histories of 20 rows of 8 features a second, and one of 200 rows.
+    Of a history so is each feature of each of its rows. Each history is computed by itself, so that
+    a row's effects have the same bits in any call on one processor: a core explains 75 histories of
+    20 rows of 8 features a second, and one of 200 rows.
 
     Args:
         scorer: The ensemble.
@@ -83,10 +82,11 @@ def reasons(
     at_once = max(1, EFFECTS_AT_ONCE // features)
     for start in range(0, len(sequences), at_once):
         rows = slice(start, start + at_once)
-        if scorer.schema.history is None:
-            moved = _effects(scorer, dense(sequences, rows), predicted[rows], many).T
+        some = sequences[rows]
+        if isinstance(some, Histories):
+            moved = _effects_in_histories(scorer, some, predicted[rows])
         else:
-            moved = _effects_in_histories(scorer, sequences[rows], predicted[rows])
+            moved = _effects(scorer, some, predicted[rows], many).T
         # Of equal ones the first in the schema.
         order = np.argsort(-np.abs(moved), axis=1, kind="stable")[:, :count]
         effects[rows] = np.take_along_axis(moved, order, 1)
@@ -118,16 +118,16 @@ def _effects(
 
 
 def _effects_in_histories(
-    scorer: Scorer, sequences: Sequences, predicted: np.ndarray
+    scorer: Scorer, histories: Histories, predicted: np.ndarray
 ) -> np.ndarray:
     """Give what each row's prediction loses without each of `reason_names`: (rows, names)."""
     names, columns = reason_names(scorer.schema), [*_cells(scorer.schema).values()]
-    forward, lengths = forward_of(scorer, np.float32), lengths_of(sequences)
+    forward = forward_of(scorer, np.float32)
     column = outputs_of(scorer.schema.task).explained(predicted, scorer.calibration)
-    effects = np.zeros((len(sequences), len(names) // len(columns), len(columns)))
+    effects = np.zeros((len(histories), len(names) // len(columns), len(columns)))
 
     def fill(row: int) -> None:
-        rows = dense(sequences, slice(row, row + 1))[0, : lengths[row]]
+        rows = histories.dense([row])[0]
         at_once = max(1, CELLS_AT_ONCE // len(rows))
         for start in range(0, len(columns), at_once):
             some = columns[start : start + at_once]
@@ -139,8 +139,8 @@ def _effects_in_histories(
             effects[row, : len(rows), start : start + at_once] = moved[::-1]
 
     with blas().limit(limits=1), ThreadPoolExecutor(cores()) as threads:
-        list(threads.map(fill, range(len(sequences))))
-    return effects.reshape(len(sequences), -1)
+        list(threads.map(fill, range(len(histories))))
+    return effects.reshape(len(histories), -1)
 
 
 def _without_each(rows: np.ndarray, columns: Sequence[list[int]]) -> Compact:

@@ -16,6 +16,7 @@ multiply-add; otherwise NumPy serves.
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import cache
 from importlib.util import find_spec
 from typing import Any
@@ -28,7 +29,7 @@ from tabular_lstm.network.calibration import RATES
 from tabular_lstm.network.forward import cut, forward_of
 from tabular_lstm.network.outputs import predictions
 from tabular_lstm.network.scorer import Scorer
-from tabular_lstm.rows.histories import Sequences, are_rows, compact, dense, lengths_of
+from tabular_lstm.rows.histories import Histories, Sequences, table_of
 
 FEW = 1024
 # Rows times slots from which the kernel computes: 16,384 rows of 8 features.
@@ -53,8 +54,8 @@ def score(
 
     Args:
         scorer: The ensemble.
-        sequences: float32 (rows, steps, features_per_step), NaN where missing; or histories, or
-            such as `Histories.dense` gives them. Histories are computed by NumPy alone.
+        sequences: float32 (rows, steps, features_per_step), NaN where missing; or histories,
+            which NumPy alone computes.
         many: Whether these rows are of many, which the kernel computes if there is one: a stream's
             last block may be small. Default: whether they are many themselves, by `are_many`.
         coverage: Share of rows whose number the interval holds, from 0.5 to 0.99. Default: as was
@@ -70,11 +71,12 @@ def score(
     if coverage is not None and not (one and RATES[0] <= coverage <= RATES[-1]):
         raise DataError(f"Expected a coverage from {RATES[0]} to {RATES[-1]}, got {coverage!r}.")
     rows = len(sequences)
-    if scorer.schema.history is not None:
-        return predictions_of(scorer, _outputs_of_histories(scorer, sequences), coverage)
-    slots = dense(sequences).reshape(rows, len(scorer.slots.places))
+    if isinstance(sequences, Histories):
+        few = np.float64 if rows <= FEW else np.float32
+        return predictions_of(scorer, _outputs_of_histories(scorer, sequences, few), coverage)
+    slots = table_of(sequences)
     many = are_many(scorer, rows) if many is None else many
-    forward, blocks = _forward(scorer, *slots.shape, many)
+    forward, blocks = _forward(scorer, rows, slots.shape[1], many)
     outputs = np.empty((rows, scorer.outputs))
 
     def fill(block: slice) -> None:
@@ -86,30 +88,24 @@ def score(
     return predictions_of(scorer, outputs, coverage)
 
 
-def _outputs_of_histories(scorer: Scorer, sequences: Sequences) -> np.ndarray:
+def _outputs_of_histories(scorer: Scorer, histories: Histories, dtype: type) -> np.ndarray:
     """Give the mean outputs, (rows, o)."""
-    outputs = np.empty((len(sequences), scorer.outputs))
-    forward = forward_of(scorer, np.float64 if len(sequences) <= FEW else np.float32)
-
-    def fill(block: np.ndarray) -> None:
-        outputs[block] = forward.of_histories(compact(sequences, block))
-
-    _fill_blocks(scorer, sequences, fill)
-    return outputs
-
-
-def _fill_blocks(scorer: Scorer, sequences: Sequences, fill: Callable[[np.ndarray], None]) -> None:
-    """Give `fill` the places of each block of histories, in threads."""
+    outputs = np.empty((len(histories), scorer.outputs))
+    forward = forward_of(scorer, dtype)
     # Those of similar length together, and of these those of a customer, whose rows are the same.
-    own = np.arange(len(sequences)) if isinstance(sequences, np.ndarray) else sequences.own
-    doubled = np.ceil(np.log2(lengths_of(sequences)))
+    doubled = np.ceil(np.log2(histories.lengths))
     blocks = []
     for length in np.unique(doubled):
         some = np.flatnonzero(doubled == length)
-        some = some[np.argsort(own[some])]
+        some = some[np.argsort(histories.own[some])]
         blocks += [some[block] for block in cut(len(scorer.slots.places), len(some))]
+
+    def fill(block: np.ndarray) -> None:
+        outputs[block] = forward.of_histories(histories.compact(block))
+
     with blas().limit(limits=1), ThreadPoolExecutor(cores()) as threads:
         list(threads.map(fill, blocks))
+    return outputs
 
 
 def are_many(scorer: Scorer, rows: int) -> bool:
@@ -120,7 +116,7 @@ def are_many(scorer: Scorer, rows: int) -> bool:
 
 
 def score_changed(
-    scorer: Scorer, sequences: np.ndarray, changes: Iterable[tuple[int, np.ndarray]]
+    scorer: Scorer, sequences: Sequences, changes: Iterable[tuple[int, np.ndarray]]
 ) -> Iterator[np.ndarray]:
     """Score the rows again and again, each time with one slot changed.
 
@@ -128,46 +124,30 @@ def score_changed(
 
     Args:
         scorer: The ensemble.
-        sequences: float32 (rows, steps, features_per_step), NaN where missing; or histories, as
-            `Histories.dense` gives them.
+        sequences: float32 (rows, steps, features_per_step), NaN where missing; or histories.
         changes: The slot and its values, (repeats, rows), of each time. All are taken at once. Of
-            histories the values are those of all their rows.
+            histories the values are those of the rows of their table.
 
     Yields:
         The predictions of each time, float64 (repeats, rows, …), see `score`.
     """
-    rows = len(sequences)
-    if scorer.schema.history is not None:
-        for found in _outputs_of_changed(scorer, sequences, [*changes]):
-            yield predictions_of(scorer, found)
+    table = table_of(sequences)
+    dtype = np.float64 if sequences.size <= FEW_VALUES else np.float32
+    if isinstance(sequences, Histories):
+        for slot, values in changes:
+            outputs = []
+            for repeat in values:
+                changed = table.copy()
+                changed[:, slot] = repeat
+                of_changed = replace(sequences, table=changed)
+                outputs.append(_outputs_of_histories(scorer, of_changed, dtype))
+            yield predictions_of(scorer, np.stack(outputs))
         return
-    slots = np.ascontiguousarray(sequences.reshape(rows, -1).T)
-    dtype = np.float64 if slots.size <= FEW_VALUES else np.float32
+    slots = np.ascontiguousarray(table.T)
     with blas().limit(limits=1), ThreadPoolExecutor(cores()) as threads:
-        outputs = forward_of(scorer, dtype).changed(slots)
-        for changed in threads.map(lambda change: outputs(*change), changes):
-            yield predictions_of(scorer, changed)
-
-
-def _outputs_of_changed(
-    scorer: Scorer, sequences: np.ndarray, changes: list[tuple[int, np.ndarray]]
-) -> list[np.ndarray]:
-    """Give the mean outputs of changed histories, (repeats, rows, o) of each change."""
-    forward = forward_of(scorer, np.float64 if sequences.size <= FEW_VALUES else np.float32)
-    of_rows, repeats = are_rows(sequences), [len(values) for _, values in changes]
-    outputs = [np.empty((count, len(sequences), scorer.outputs)) for count in repeats]
-    laid_out = np.empty((sum(repeats), *of_rows.shape), np.float32)
-    laid_out[:, of_rows] = np.concatenate([values for _, values in changes])
-    each = [(slot, into) for (slot, _), of in zip(changes, outputs, strict=True) for into in of]
-
-    def fill(block: np.ndarray) -> None:
-        some = sequences[block]
-        changed = forward.changed_histories(compact(some[:, : lengths_of(some).max()]))
-        for (slot, into), values in zip(each, laid_out[:, block], strict=True):
-            into[block] = changed(slot, values[of_rows[block]])
-
-    _fill_blocks(scorer, sequences, fill)
-    return outputs
+        outputs_of = forward_of(scorer, dtype).changed(slots)
+        for found in threads.map(lambda change: outputs_of(*change), changes):
+            yield predictions_of(scorer, found)
 
 
 def cores() -> int:

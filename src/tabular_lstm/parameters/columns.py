@@ -111,16 +111,13 @@ class Columns(Parameters):
     @model_validator(mode="before")
     @classmethod
     def _customers_are_groups(cls, given: Any) -> Any:
-        history = given.get("history") if isinstance(given, dict) else None
-        if not isinstance(history, dict | History) or given.get("time") is not None:
-            return given
-        of = history.of if isinstance(history, History) else history.get("of")
-        if given.get("group") not in (None, of):
-            raise ValueError(
-                f"group is {given['group']!r} and history.of is {of!r}; expected no group: the "
-                "customers of the histories are the groups"
-            )
-        return {**given, "group": of}
+        match given:
+            case {"history": {"of": of}, **others} if others.get("time") is None:
+                if (group := others.get("group")) not in (None, of):
+                    way = f"expected no group: the customers, history.of '{of}', are the groups"
+                    raise ValueError(f"group is '{group}'; {way}")
+                return {**given, "group": of}
+        return given
 
     @model_validator(mode="after")
     def _one_task(self) -> Self:

@@ -1,30 +1,29 @@
 """The block that says which rows are one history: of whom, in which order, how many."""
 
-from math import inf
+import re
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, StrictInt, model_validator
 
+from tabular_lstm.errors import counted, shown
 from tabular_lstm.frozen import Number, Parameters
 
 MOST_STEPS = 200
 DAYS = {"day": 1.0, "hour": 1 / 24, "minute": 1 / 1440, "week": 7.0}
+TIME = re.compile("[0-9]{1,9} (minute|hour|day|week)s?")
 
 
 def delay_of(time: float | str) -> float:
     """Read `30 days` or `12 hours` as days; a number stays as it is."""
     if not isinstance(time, str):
         return time
-    count, _, unit = time.strip().partition(" ")
+    count, unit = time.split(" ")
     return float(count) * DAYS[unit.removesuffix("s")]
 
 
 def _checked(time: float | str) -> float | str:
-    try:
-        if 0 <= delay_of(time) < inf:
-            return time
-    except (KeyError, ValueError):
-        pass
+    if TIME.fullmatch(time) if isinstance(time, str) else time >= 0:
+        return time
     raise ValueError("expected '30 days', '12 hours' or the like, or a number of 0 or more")
 
 
@@ -34,7 +33,7 @@ class History(Parameters):
     Attributes:
         of: Column that says whose row this is: a customer, a patient, a machine.
         order: Column that says when the row is from: dates, or numbers of which a later one is
-            larger. Of rows with the same time neither is earlier.
+            larger, below 2^53. Of rows with the same time neither is earlier.
         steps: How many rows a sequence has at most, the row itself included: 1 to 200. Default: 20.
         known_after: How long after its row a label is known: a number in the unit of `order`, of
             dates in days; or, of dates alone, text such as `30 days` or `12 hours`. A label that is
@@ -60,3 +59,9 @@ class History(Parameters):
     def columns(self) -> set[str]:
         """Name the columns that the block names."""
         return {name for name in (self.of, self.order, self.predict) if name is not None}
+
+    @property
+    def words(self) -> str:
+        """Say which rows are a history."""
+        most = counted(self.steps, "row")
+        return f"{most} at most of each {shown(self.of)}, by {shown(self.order)}"

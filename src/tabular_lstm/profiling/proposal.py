@@ -101,7 +101,7 @@ class Proposal:
             key=next(iter(self.named("key")), None),
             group=next(iter(self.named("group")), None),
             weight=next(iter(self.named("weight")), None),
-            history=self.history,
+            history=self.history and self.history.model_dump(),
             categorical=[*self.named("categorical")],
             dates={n: c.format for n, c in self.choices.items() if c.format or c.role == "dates"},
             ignore=[*self.named("ignore")],

@@ -69,14 +69,15 @@ class Batch:
     @property
     def names(self) -> pd.Index:
         """Name the rows: by number or, in a folder, by file and number, `2026-11-01.csv:3`."""
-        numbers: pd.Index = pd.RangeIndex(self.first, self.first + self.count, name="row")
-        if self.file is None:
-            return numbers
-        # As Arrow's text, because Python's takes three times the memory.
-        texts = pa.array(numbers.to_numpy()).cast(TEXT)
-        file, mark = pa.scalar(self.file, TEXT), pa.scalar(":", TEXT)
-        joined = pc.binary_join_element_wise(file, texts, mark)
-        named: pd.Index = pd.Index(joined.to_pandas(), name="row")
+        if self.file is None and self.origin is None:
+            return pd.RangeIndex(self.first, self.first + self.count, name="row")
+        rows = self.origins
+        names = rows["row"]
+        if "file" in rows.column_names:
+            # As Arrow's text, because Python's takes three times the memory.
+            file, mark = rows["file"].cast(TEXT), pa.scalar(":", TEXT)
+            names = pc.binary_join_element_wise(file, names.cast(TEXT), mark)
+        named: pd.Index = pd.Index(names.to_pandas(), name="row")
         return named
 
     @property

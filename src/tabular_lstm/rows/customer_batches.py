@@ -24,16 +24,12 @@ def whole_customers(
 ) -> Iterator[Batch]:
     """Give each customer's rows in one batch, in the order in which they are read.
 
-    A hash of the customer says in which batch, so that the same files give the same batches. The
-    rows are written once, but for a few, to a file without a name: however the process ends,
-    nothing is left. Memory holds a batch, which is as large as its largest customer at least.
+    A hash of the customer, in the column `of`, says in which batch, so that the same files give the
+    same batches. The rows are written once, but for a few, to a file without a name: however the
+    process ends, nothing is left. Memory holds a batch, as large as its largest customer at least.
 
-    Args:
-        batches: The rows, one batch at least.
-        of: The column of customers, see `tabular_lstm.rows.keys.read_key`.
-        number_format: What numbers are written with.
-        folder: Where the file is, which is about as large as the rows. Default: the system's folder
-            for temporary files.
+    The file is in the folder, by default the system's for temporary files; it is about as large as
+    the rows, of which there is one batch at least.
 
     Raises:
         DataError: A column's types in some files do not go together.

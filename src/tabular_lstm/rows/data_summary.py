@@ -1,7 +1,6 @@
 """The summary of a run's data: for its metrics, and for later runs to compare theirs with."""
 
 import hashlib
-from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Annotated, Any
 
@@ -9,7 +8,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from tabular_lstm.errors import counted, shown
+from tabular_lstm.errors import counted
 from tabular_lstm.frozen import Frozen, Share, unless
 from tabular_lstm.parameters import (
     NUMBER,
@@ -31,7 +30,7 @@ NotNegative = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 COUNTS = {"rows", "train_rows", "test_rows", "quarantined_rows", "superseded_rows", "sha256"}
 # Left out where there are none: decisions keep their hash.
-IF_ANY = {"unlabelled_rows", "weight", "weightless_rows", "histories", "customers", "history_rows"}
+IF_ANY = {"unlabelled_rows", "weight", "weightless_rows", "histories", "customers"}
 OF_COLUMNS = {"label", *TASKS, "key", "group", "time"}
 # A split that is as if there were no other ones is said as it was before there were.
 BY_HASH_OF_ROWS = {"kind": "hash", "from": None, "group": None, "time": None}
@@ -41,24 +40,24 @@ class FileRows(Frozen):
     """The rows of the raw files, and how many of them have no label.
 
     Attributes:
-        of_histories: Whether rows without a label are read. Else no other cell of them is.
+        histories: Which rows are a history, in words. Default: each row is by itself, and no cell
+            of rows without a label is read.
     """
 
     rows: Positive
     unlabelled_rows: NotNegative = 0
-    of_histories: bool = unless(False)
+    histories: str | None = unless(None)
 
     @property
     def labelled_rows(self) -> int:
         """Count the rows that are read, among which the quarantined ones are."""
-        return self.rows - (0 if self.of_histories else self.unlabelled_rows)
+        return self.rows - (0 if self.histories else self.unlabelled_rows)
 
     @property
     def labelled(self) -> str:
         """Say how many these are, such as "90 labelled rows", or "100 rows" where all are."""
-        return counted(
-            self.labelled_rows, "row" if self.labelled_rows == self.rows else "labelled row"
-        )
+        all_are = self.labelled_rows == self.rows
+        return counted(self.labelled_rows, "row" if all_are else "labelled row")
 
 
 class Source(FileRows):
@@ -70,21 +69,6 @@ class Source(FileRows):
     superseded_rows: int = 0
     reasons: tuple[str, ...] = ()
     load_args: dict[str, Any] = {}
-
-
-@dataclass(frozen=True, eq=False)
-class ValidRows:
-    """The rows that passed validation.
-
-    Attributes:
-        rows: Those that are train rows or test rows, see `tabular_lstm.rows.validation.ReadRows`.
-        history: Of histories the others: those without a label or a weight. Else no rows.
-        source: Where all rows come from.
-    """
-
-    rows: pd.DataFrame
-    history: pd.DataFrame
-    source: Source
 
 
 class DataSummary(FileRows):
@@ -108,9 +92,7 @@ class DataSummary(FileRows):
         weightless_rows: Valid rows of weight 0, which are on neither side.
         dependent_rows: Rows that belong together and may be on both sides; None where none were
             found.
-        histories: Which rows are a history, in words. Default: each row is by itself.
-        customers, history_rows: Whose histories they are, and the rows that are history alone,
-            without a label or of weight 0.
+        customers: How many histories there are.
         lineage: What the rows of both sides were made from. Default: not known, in a decision and
             where an earlier version split the rows.
     """
@@ -135,9 +117,7 @@ class DataSummary(FileRows):
     weight: str | None = unless(None)
     weightless_rows: NotNegative = unless(0)
     dependent_rows: DependentRows | None = unless(None)
-    histories: str | None = unless(None)
     customers: NotNegative = unless(0)
-    history_rows: NotNegative = unless(0)
     lineage: Lineage | None = unless(None)
 
     @property
@@ -160,10 +140,9 @@ class DataSummary(FileRows):
     @property
     def said_of_histories(self) -> str:
         """Say which rows are a history, of how many customers, and how many rows these have."""
-        each = (self.train_rows + self.test_rows + self.history_rows) / max(self.customers, 1)
-        alone = f", {counted(self.history_rows, 'row')} as history alone"
-        mean = f"{counted(self.customers, 'customer')}, {each:.1f} rows each on average"
-        return f"{self.histories}: {mean}{alone if self.history_rows else ''}"
+        rows = self.valid_rows + self.weightless_rows + self.unlabelled_rows
+        customers = counted(self.customers, "customer")
+        return f"{self.histories}: {customers}, {rows / self.customers:.1f} rows each on average"
 
     def counts(self) -> dict[str, Any]:
         """Give the numbers of rows and the hash of the file, as in metrics.json."""
@@ -200,13 +179,10 @@ def summarize(
         split_by |= {"features": sorted(features), "missing": columns.missing}
     labels = pd.concat([train_rows[columns.label], test_rows[columns.label]])
     if columns.history is not None:
-        of, order = columns.history.of, columns.history.order
-        customers = pd.concat([rows[of] for rows in (train_rows, test_rows, history_rows)])
-        most = counted(columns.history.steps, "row")
-        found["histories"] = f"{most} at most of each {shown(of)}, by {shown(order)}"
-        found |= {"customers": customers.nunique(), "history_rows": len(history_rows)}
+        all_rows = pd.concat([train_rows, test_rows, history_rows])
+        found["customers"] = all_rows[columns.of].nunique()
     return DataSummary(
-        **source.model_dump(include=COUNTS | {"unlabelled_rows", "of_histories"}),
+        **source.model_dump(include=COUNTS | {"unlabelled_rows", "histories"}),
         train_rows=len(train_rows),
         test_rows=len(test_rows),
         file=PurePath(source.file).name,

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.files import sha256
-from tabular_lstm.rows.histories import PADDING, Sequences, dense
+from tabular_lstm.rows.histories import PADDING, Histories, Sequences
 from tabular_lstm.rows.lineage import Lineage
 
 # Rows that are hashed together: their bytes, in Python, are never of all rows.
@@ -115,12 +115,13 @@ def of_sequences(sequences: Sequences) -> np.ndarray:
     """
 
     def contents(at: slice) -> list[bytes]:
-        rows = dense(sequences, at)
+        some = sequences[at]
+        rows = some.dense() if isinstance(some, Histories) else some
         flat = rows.reshape(len(rows), -1).astype("<f4")
         flat = np.where(np.isnan(flat), np.float32(np.nan), flat) + np.float32(0)
-        if isinstance(sequences, np.ndarray):
-            return [row.tobytes() for row in flat]
-        return [row[row != PADDING].tobytes() for row in flat]
+        if isinstance(some, Histories):
+            return [row[row != PADDING].tobytes() for row in flat]
+        return [row.tobytes() for row in flat]
 
     return hash_rows(len(sequences), contents)
 

@@ -90,11 +90,6 @@ class Histories:
         found[order] = np.diff(self.customer[self.own[order]], append=-1) != 0
         return found
 
-    @property
-    def own_rows(self) -> np.ndarray:
-        """Give the row itself of each: float32 (histories, 1, features)."""
-        return self.rows(self.own)
-
     def rows(self, which: Any = slice(None)) -> np.ndarray:
         """Give rows of the table each by itself, without a label: float32 (rows, 1, features)."""
         rows = np.array(self.table[which, None])
@@ -161,24 +156,16 @@ class Histories:
 Sequences = np.ndarray | Histories
 
 
-def dense(sequences: Sequences, which: Any = slice(None)) -> np.ndarray:
-    """Give some sequences as an array, see `Histories.dense`."""
-    return sequences[which] if isinstance(sequences, np.ndarray) else sequences.dense(which)
-
-
 def taken(sequences: Sequences, which: Any) -> Any:
     """Give some sequences as the network takes them, in training: of an array an array."""
     return sequences[which] if isinstance(sequences, np.ndarray) else sequences.compact(which)
 
 
-def compact(sequences: Sequences, which: Any = slice(None)) -> Compact:
-    """Give some histories, or such as `Histories.dense` gives them, with each row once."""
-    if not isinstance(sequences, np.ndarray):
-        return sequences.compact(which)
-    some = sequences[which]
-    of_rows = are_rows(some)
-    places = np.where(of_rows, np.cumsum(of_rows).reshape(of_rows.shape) - 1, -1)
-    return Compact(some[of_rows], places.astype(np.int32))
+def table_of(sequences: Sequences) -> np.ndarray:
+    """Give each row's values once: float32 (rows, slots)."""
+    if isinstance(sequences, np.ndarray):
+        return sequences.reshape(len(sequences), int(np.prod(sequences.shape[1:])))
+    return sequences.table
 
 
 def are_rows(sequences: np.ndarray) -> np.ndarray:
@@ -186,31 +173,18 @@ def are_rows(sequences: np.ndarray) -> np.ndarray:
     return np.asarray(sequences[..., 0] != PADDING)
 
 
-def lengths_of(sequences: Sequences) -> np.ndarray:
-    """Count the rows of each history: int64 (histories,)."""
-    if isinstance(sequences, np.ndarray):
-        return np.asarray(are_rows(sequences).sum(1))
-    return sequences.lengths
-
-
 def own_rows(sequences: Sequences) -> np.ndarray:
     """Give the row that each sequence ends with: float32 (sequences, steps of a row, …)."""
-    return sequences if isinstance(sequences, np.ndarray) else sequences.own_rows
+    return sequences if isinstance(sequences, np.ndarray) else sequences.rows(sequences.own)
 
 
 def by_customer(
     rng: np.random.Generator, customers: np.ndarray, lengths: np.ndarray, batch: int, used: int
 ) -> np.ndarray:
-    """Draw places of so many histories, those of a customer together, whose rows are the same.
+    """Draw places of `used` histories, a multiple of the batch, of customers numbered from 0.
 
-    Of each `WINDOW` batches those of similar length are together.
-
-    Args:
-        rng: Puts the customers in order.
-        customers: Number of each history's customer, from 0.
-        lengths: Of the histories.
-        batch: Histories of a batch.
-        used: How many to draw, a multiple of the batch.
+    Those of a customer, whose rows are the same, are together; of each `WINDOW` batches those of
+    similar length.
     """
     rank = rng.permutation(int(customers.max()) + 1)[customers]
     drawn = np.argsort(rank, kind="stable")[:used]

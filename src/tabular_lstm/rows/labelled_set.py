@@ -8,7 +8,6 @@ import pandas as pd
 
 from tabular_lstm.rows.histories import Sequences
 from tabular_lstm.rows.schema import fingerprint
-from tabular_lstm.rows.timeline import Roles
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,20 +16,18 @@ class LabelledRows:
 
     Attributes:
         features: The schema's columns, in its order, (rows, features), by row number. Of histories
-            with the rows that are history alone, behind the others.
+            with its roles, and with rows that may be earlier, behind the others.
         labels: int64 (rows,), the number of the class, of two 1 for the positive one; or float64
             (rows,), the number itself; by row number.
         weights: float64 (rows,), of mean 1; None where all rows count alike.
         groups: int (rows,), see `tabular_lstm.rows.keys.number_groups`; None where each row is
             its own.
-        roles: Of histories, of all rows of `features`: whose each is and when it is from.
     """
 
     features: pd.DataFrame
     labels: pd.Series
     weights: np.ndarray | None = None
     groups: np.ndarray | None = None
-    roles: Roles | None = None
 
 
 @dataclass(frozen=True, eq=False)

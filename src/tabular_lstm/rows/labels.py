@@ -254,6 +254,15 @@ _BY_KIND: dict[str, type[_TwoClasses] | type[_Number]] = {
 }
 
 
+def labels_if_any(
+    cells: pd.Series, of: Columns | Schema, number_format: NumberFormat
+) -> tuple[np.ndarray, Problems]:
+    """Read labels, of which some are missing: float64 (rows,), NaN where one is; problems."""
+    labels, is_there = np.full(len(cells), np.nan), np.flatnonzero(~are_unlabelled(cells, of))
+    labels[is_there], found = label_of(of).read(cells.iloc[is_there], number_format)
+    return labels, {int(is_there[at]): fault for at, fault in found.items()}
+
+
 def label_of(columns: Columns | Schema) -> _TwoClasses | _Number:
     """Give what rows do with the label that conf declares, or declared for a schema."""
     return _BY_KIND[columns.task.kind](columns)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tabular_lstm.frozen import Frozen, Positive, unless
-from tabular_lstm.parameters import NUMBER, Class, Task, Value
+from tabular_lstm.parameters import NUMBER, Class, History, Task, Value
 from tabular_lstm.rows.lineage import Lineage
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 
@@ -27,6 +27,9 @@ def parts_of(date: str) -> list[str]:
     return [f"{date} ({part})" for part in PARTS]
 
 
+MICROSECONDS_A_DAY = 86_400e6
+
+
 class Target(Frozen):
     """The unit in which the network learns a label that is a number.
 
@@ -39,11 +42,10 @@ class Target(Frozen):
     deviation: Positive
 
 
-class HistoryLayout(Frozen):
-    """How rows become histories, see `tabular_lstm.rows.histories`.
+class HistoryLayout(History):
+    """How rows become histories, see `tabular_lstm.rows.histories`, by what conf says.
 
     Attributes:
-        of, order, steps, known_after: See `tabular_lstm.parameters.History`.
         dates: Whether the times in `order` are dates, and not numbers.
         form: Of dates in `order`, the format of their text, None for ISO 8601.
         gap: Name of the feature that is the time since the row before, of dates in days.
@@ -52,15 +54,16 @@ class HistoryLayout(Frozen):
             more than two classes whether it is each of them. Default: none.
     """
 
-    of: str
-    order: str
-    steps: int
-    known_after: float | str | None = unless(None)
     dates: bool
     form: str | None = unless(None)
     gap: str
     number: str | None = unless(None)
     labels: tuple[str, ...] = unless(())
+
+    @property
+    def unit(self) -> float:
+        """Give what of a time is a day, of dates in microseconds; of numbers it is 1."""
+        return MICROSECONDS_A_DAY if self.dates else 1.0
 
     @property
     def derived(self) -> list[str]:

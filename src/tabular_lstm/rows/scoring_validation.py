@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -77,22 +77,16 @@ class Check:
         schema: The champion's.
         key: The column that identifies a row, if there is one.
         copied: The types of the columns that are copied.
-        number_format: Of numbers that are text. Default: the schema's.
+        number_format: Of numbers that are text.
         predict: The column that marks the rows of histories which get a prediction. Default: each
-            customer's last row does; of several at that time the one whose values are largest, see
-            `Timeline.of`, and of equal ones the last.
+            customer's last row does; of several at that time the last by `Timeline.of`.
     """
 
     schema: Schema
     key: str | None
     copied: dict[str, pa.DataType]
-    number_format: NumberFormat | None = None
+    number_format: NumberFormat
     predict: str | None = None
-
-    @property
-    def marks(self) -> NumberFormat:
-        """Say how numbers that are text are written."""
-        return self.number_format or self.schema.marks
 
     @property
     def names(self) -> list[str]:
@@ -107,66 +101,54 @@ class Check:
             DataError: See `Batch.cells`.
         """
         cells, origin = batch.cells, batch.origins
-        in_folder = "file" in origin.column_names
         table, problems = lay_out(cells, self.schema, self.number_format)
         copied = {n: batch.table[n].combine_chunks().cast(kind) for n, kind in self.copied.items()}
+        identity = pd.DataFrame(index=cells.index)
         if self.key is not None:
-            keys, of_key = read_key(cells[self.key], self.marks)
-            copied[self.key] = pa.array(keys, pa.string())
+            identity["key"], of_key = read_key(cells[self.key], self.number_format)
+            copied[self.key] = pa.array(identity["key"], pa.string())
             problems = {self.key: of_key, **problems}
         roles, marked = None, None
         if self.schema.history is not None:
             roles, of_roles = read_roles(cells, self.schema, self.number_format)
+            identity["customer"] = roles.customers
             copied[self.schema.history.of] = pa.array(roles.customers, pa.string())
             problems |= of_roles
         if self.predict is not None:
-            marked, problems[self.predict] = _marks(cells[self.predict], self.marks)
+            marked, problems[self.predict] = _marks(cells[self.predict], self.number_format)
         rows = pd.Index(origin["row"].to_numpy(), name="row")
         aside, is_left = set_aside(cells.set_axis(rows), problems)
-        names: list[int | str] = aside["row"].tolist()
+        names = batch.names[~is_left] if len(aside) else ()
         read = Counter({"": batch.count})
-        if in_folder:
+        scored = np.flatnonzero(is_left)
+        if "file" in origin.column_names:
             files = origin["file"].to_pandas()
-            of_aside = files[~is_left].astype("str")
-            names = [":".join(map(str, both)) for both in zip(of_aside, names, strict=True)]
-            aside.insert(0, "file", of_aside.to_numpy(), allow_duplicates=True)
+            of_aside = files[~is_left].astype("str").to_numpy()
+            aside.insert(0, "file", of_aside, allow_duplicates=True)
             read = Counter(files.value_counts().to_dict())
-        scored, sequences = np.flatnonzero(is_left), cast(Sequences, table)
+            if self.key is not None and roles is not None:
+                # As in training a row without a label corrects none that has one.
+                if self.schema.label in cells:
+                    without = are_unlabelled(cells[self.schema.label], self.schema)[scored]
+                    scored = scored[np.argsort(~without, kind="stable")]
+                scored = np.sort(scored[~identity.iloc[scored].duplicated(keep="last")])
+        sequences: Sequences = table[scored]
         if roles is not None:
-            if self.key is not None and in_folder:
-                scored = scored[
-                    self._corrected(cells.iloc[scored], roles[scored], keys.iloc[scored])
-                ]
-            of_all = histories(roles[scored], table[scored], self.schema)
+            of_scored = Roles(roles.customers[scored], roles.time[scored], roles.labels[scored])
+            of_all = histories(of_scored, table[scored], self.schema)
             which = of_all.are_last if marked is None else marked[scored]
             scored, sequences = scored[which], of_all[which]
-        elif len(aside):
-            sequences = table[scored]
-        if len(scored) < batch.count:
-            origin = origin.take(scored)
-            copied = {name: values.take(pa.array(scored)) for name, values in copied.items()}
         return CheckedBatch(
             read=read,
             history=int(is_left.sum()) - len(scored),
             expected=batch.expected,
-            origin=origin,
+            origin=origin.take(scored),
             sequences=sequences,
-            copied=copied,
+            copied={name: values.take(pa.array(scored)) for name, values in copied.items()},
             problems={name: of_column for name, of_column in problems.items() if of_column},
             names=dict(zip(np.flatnonzero(~is_left).tolist(), names, strict=True)),
             aside=aside,
         )
-
-    def _corrected(self, cells: pd.DataFrame, roles: Roles, keys: pd.Series) -> np.ndarray:
-        """Give the places of rows that no later one of their customer and key corrects.
-
-        As in training, a row without a label corrects none that has one.
-        """
-        label, rows = self.schema.label, np.arange(len(cells))
-        named = pd.DataFrame({"customer": roles.customers.to_numpy(), "key": keys.to_numpy()})
-        if label in cells:
-            rows = np.argsort(~are_unlabelled(cells[label], self.schema), kind="stable")
-        return np.sort(rows[~named.iloc[rows].duplicated(keep="last").to_numpy()])
 
 
 def _marks(cells: pd.Series, number_format: NumberFormat) -> tuple[np.ndarray, Problems]:
@@ -206,7 +188,7 @@ class CheckedRows:
         batches = self.source.batches(texts, self.without)
         if history is None:
             return batches
-        return whole_customers(batches, history.of, check.marks, folder)
+        return whole_customers(batches, history.of, check.number_format, folder)
 
     def counted(
         self, results: Iterator[Result], batches_of: Callable[[Result], Sequence[CheckedBatch]]

@@ -5,102 +5,77 @@ the same time are not earlier.
 """
 
 from dataclasses import dataclass
-from typing import Self
+from itertools import count
+from typing import NamedTuple, Self, cast
 
 import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import CLASSES, Columns
-from tabular_lstm.parameters.history import delay_of
+from tabular_lstm.parameters.history import History, delay_of
 from tabular_lstm.rows.cells import Problems
 from tabular_lstm.rows.histories import Histories, Sequences
 from tabular_lstm.rows.keys import read_key
-from tabular_lstm.rows.labels import are_unlabelled, label_of
-from tabular_lstm.rows.number_format import NumberFormat
+from tabular_lstm.rows.labels import labels_if_any
+from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.schema import HistoryLayout, Schema
 from tabular_lstm.rows.sequences import by_name, refuse_problems, to_sequences
-from tabular_lstm.rows.times import TimeReader, has_dates
-
-MICROSECONDS_A_DAY = 86_400_000_000
+from tabular_lstm.rows.times import DATES, TimeReader, has_dates
 
 
-def layout_of(columns: Columns, rows: pd.DataFrame) -> HistoryLayout:
+def layout_of(columns: Columns, of: History, rows: pd.DataFrame) -> HistoryLayout:
     """Lay out the histories that conf declares of rows whose cells are read.
 
     The order is a feature too where it is a number, such as an age, and does not split the rows.
     """
-    of = columns.history
-    if of is None:
-        raise ValueError("expected columns.history")
     dates = has_dates(rows[of.order])
     if isinstance(of.known_after, str) and not dates:
         raise DataError(
             f"columns.history.known_after is {of.known_after!r}, and the times in '{of.order}' are "
             "numbers: expected a number, in their unit."
         )
+    labels: list[str] = []
+    if of.known_after is not None:
+        one, classes = f"{columns.label}, earlier", columns.task.classes
+        labels = [one] if columns.task.kind != CLASSES else [f"{one}: {name}" for name in classes]
     return HistoryLayout(
-        of=of.of,
-        order=of.order,
-        steps=of.steps,
-        known_after=of.known_after,
+        **of.model_dump(),
         dates=dates,
         form=columns.dates.get(of.order),
         gap=f"{of.order}, since the row before",
         number=None if dates or columns.time else of.order,
-        labels=() if of.known_after is None else _label_features(columns),
+        labels=tuple(labels),
     )
 
 
-def _label_features(columns: Columns) -> tuple[str, ...]:
-    """Name the features that are an earlier label: of more than two classes one for each."""
-    name = f"{columns.label}, earlier"
-    if columns.task.kind != CLASSES:
-        return (name,)
-    return tuple(f"{name}: {one}" for one in columns.task.classes)
-
-
-@dataclass(frozen=True, eq=False)
-class Roles:
+class Roles(NamedTuple):
     """Whose each row is, when it is from, and its label where labels are features.
 
     Attributes:
         customers: Text (rows,).
-        times: datetime64[us] or float64 (rows,).
+        time: float64 (rows,), see `time_of`.
         labels: float64 (rows,): the number of the class, or the number; NaN where there is none.
-            None where labels are no features.
+            Default: (0,), for labels are no features.
     """
 
     customers: pd.Series
-    times: pd.Series
-    labels: np.ndarray | None = None
+    time: np.ndarray
+    labels: np.ndarray = np.empty(0)
 
-    @classmethod
-    def of(cls, rows: pd.DataFrame, layout: HistoryLayout, label: str) -> Self:
-        """Take them from rows whose cells are read."""
-        labels = None if layout.known_after is None else rows[label].to_numpy(np.float64)
-        return cls(rows[layout.of], rows[layout.order], labels)
 
-    def __getitem__(self, which: np.ndarray) -> Self:
-        """Give the roles of some of the rows, by their places."""
-        labels = None if self.labels is None else self.labels[which]
-        return type(self)(self.customers.iloc[which], self.times.iloc[which], labels)
+def time_of(times: pd.Series | np.ndarray) -> np.ndarray:
+    """Give times as float64 (rows,), of dates in microseconds since 1970: exact for 285 years."""
+    values = np.asarray(times)
+    if values.dtype.kind == "M":
+        values = values.astype(DATES).astype(np.int64)
+    return values.astype(np.float64)
 
-    @property
-    def time(self) -> np.ndarray:
-        """Give the time as float64 (rows,), of dates in microseconds since 1970.
 
-        That is exact for 285 years.
-        """
-        times = self.times.to_numpy()
-        if has_dates(self.times):
-            times = times.astype("datetime64[us]").astype(np.int64)
-        return np.asarray(times, np.float64)
-
-    @property
-    def unit(self) -> float:
-        """Give what of `time` is a day, or 1 where the times are numbers."""
-        return MICROSECONDS_A_DAY if has_dates(self.times) else 1.0
+def roles_of(rows: pd.DataFrame, layout: HistoryLayout, label: str) -> Roles:
+    """Take them from valid rows."""
+    labels = rows[label].to_numpy(np.float64) if layout.labels else np.full(len(rows), np.nan)
+    return Roles(rows[layout.of], time_of(rows[layout.order]), labels)
 
 
 def read_roles(
@@ -111,22 +86,17 @@ def read_roles(
     The cells of `schema.roles` may be of any type; see `sequences.lay_out`, also for the number
     format, the problems by column, and errors. A label that is missing is no problem.
     """
-    layout, number_format = schema.history, number_format or schema.marks
-    if layout is None:
-        raise ValueError("expected a schema with a layout of histories")
+    layout, number_format = cast(HistoryLayout, schema.history), number_format or schema.marks
     cells = by_name(cells, schema.roles)
     customers, of_customer = read_key(cells[layout.of], number_format, "customer")
     form = None if has_dates(cells[layout.order]) else layout.form
     reader = TimeReader(number_format, form, numbers=not layout.dates)
     moments, of_time = reader.read(cells[layout.order])
-    problems = {layout.of: of_customer, layout.order: of_time}
-    labels = None
+    problems, labels = {layout.of: of_customer, layout.order: of_time}, np.full(len(cells), np.nan)
     if layout.labels:
-        of_label, labels = cells[schema.label], np.full(len(cells), np.nan)
-        is_there = np.flatnonzero(~are_unlabelled(of_label, schema))
-        labels[is_there], found = label_of(schema).read(of_label.iloc[is_there], number_format)
-        problems[schema.label] = {int(is_there[at]): fault for at, fault in found.items()}
-    roles = Roles(customers.reset_index(drop=True), pd.Series(moments), labels)
+        read = labels_if_any(cells[schema.label], schema, number_format)
+        labels, problems[schema.label] = read
+    roles = Roles(customers.reset_index(drop=True), time_of(moments), labels)
     return roles, {name: of_column for name, of_column in problems.items() if of_column}
 
 
@@ -139,7 +109,7 @@ class Timeline:
         start: Of each in that order, the place of its customer's first row, int64 (rows,).
         tie: Likewise, of the first row of its customer that has the same time.
         customer: Likewise, its customer's number.
-        time: Likewise, see `Roles.time`.
+        time: Likewise, see `Roles`.
     """
 
     order: np.ndarray
@@ -183,18 +153,17 @@ class Timeline:
 
 def derived(roles: Roles, layout: HistoryLayout) -> dict[str, np.ndarray]:
     """Give the features that no column holds, in the order of the rows: float64 (rows,) each."""
-    timeline = Timeline.of(roles, np.empty((len(roles.times), 0)))
+    timeline = Timeline.of(roles, np.empty((len(roles.time), 0)))
     gaps = np.empty(len(timeline.order))
-    gaps[timeline.order] = timeline.gaps / roles.unit
+    gaps[timeline.order] = timeline.gaps / layout.unit
     features = {layout.gap: gaps}
     if layout.number is not None:
         features[layout.number] = roles.time
-    if roles.labels is not None:
-        known, one = ~np.isnan(roles.labels), len(layout.labels) == 1
-        for place, name in enumerate(layout.labels):
-            values = roles.labels if one else np.where(known, roles.labels == place, np.nan)
-            features[name] = values
-    return features
+    if len(layout.labels) == 1:
+        return features | {layout.labels[0]: roles.labels}
+    known = ~np.isnan(roles.labels)
+    of_classes = (np.where(known, roles.labels == place, np.nan) for place in count())
+    return features | dict(zip(layout.labels, of_classes, strict=False))
 
 
 def histories(
@@ -208,9 +177,7 @@ def histories(
         schema: With a layout of histories.
         examples: Places of the rows that a history ends with. Default: all, in their order.
     """
-    layout = schema.history
-    if layout is None:
-        raise ValueError("expected a schema with a layout of histories")
+    layout = cast(HistoryLayout, schema.history)
     table = table.reshape(len(table), table.shape[-1])
     for name, values in derived(roles, layout).items():
         table[:, schema.features.index(name)] = values
@@ -223,10 +190,27 @@ def histories(
     first = np.maximum(timeline.start[own], last - layout.steps + 1)
     known = first
     if layout.known_after is not None:
-        moments = timeline.time - delay_of(layout.known_after) * roles.unit
+        moments = timeline.time - delay_of(layout.known_after) * layout.unit
         known = np.minimum(timeline.not_after(moments)[own], last)
-    order, customer, count = timeline.order, timeline.customer, len(layout.labels)
-    return Histories(table[order], first, last, own, known, order, customer, layout.steps, count)
+    order, customer, labels = timeline.order, timeline.customer, len(layout.labels)
+    return Histories(table[order], first, last, own, known, order, customer, layout.steps, labels)
+
+
+def valid_sequences(rows: pd.DataFrame, schema: Schema, *others: pd.DataFrame) -> Sequences:
+    """Lay valid rows out, of histories with the others that may be earlier in one.
+
+    Their numbers are read, whatever marks the file has, and were checked against conf's bounds,
+    which may be wider than the schema's.
+
+    Raises:
+        DataError: See `tabular_lstm.rows.sequences.to_sequences`.
+    """
+    schema = schema.model_copy(update={"bounds": {}, "marks": POINT})
+    if (layout := schema.history) is None:
+        return to_sequences(rows, schema)
+    every = pd.concat([rows, *others])
+    roles = roles_of(every, layout, schema.label)
+    return histories(roles, to_sequences(every, schema), schema, np.arange(len(rows)))
 
 
 def read_sequences(rows: pd.DataFrame, schema: Schema) -> Sequences:

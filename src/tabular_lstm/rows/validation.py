@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import DataError, no_column
-from tabular_lstm.parameters import ROLES, Columns
+from tabular_lstm.parameters import NUMBER, ROLES, Columns
 from tabular_lstm.rows.cells import Problems, read_category
 from tabular_lstm.rows.dates import read_dates
 from tabular_lstm.rows.keys import read_key
-from tabular_lstm.rows.labels import are_unlabelled, label_of
+from tabular_lstm.rows.labels import are_unlabelled, label_of, labels_if_any
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.numbers import ANY, read_numbers
 from tabular_lstm.rows.quarantine import Kinds, set_aside
@@ -35,8 +35,8 @@ class ReadRows(NamedTuple):
             categorical ones as text with NaN for it, dates as datetime64[us] with NaT for it, the
             label as a class's number or a number, the weight as float64 if there is one.
         quarantined: `row`, `reason`, and the cells as they were.
-        unlabelled: How many rows have no label. No other cell of them is read, but where rows are
-            histories: those of them that are in quarantine do not count here.
+        unlabelled: How many rows have no label. No other cell of them is read, but of histories,
+            where those of them that are in quarantine do not count here.
         reasons: Of the quarantine, a line for each column and kind of problem, and for each value
             of the label that is so common that it may be a class.
         history: Of histories the valid rows without a label, like `valid`; else no rows.
@@ -71,18 +71,16 @@ def read_rows(
     """
     forms = [columns.dates.get(name) for name in columns.times]
     times = TimeReader(number_format, *forms)
-    rows, unlabelled = _Rows(), 0
-    history = _Rows(rows.kinds)
+    rows, label, labelled, unlabelled = _Rows(), columns.label, 0, 0
     for part in parts:
         features = _feature_names(part, columns, file)
-        without = are_unlabelled(part[columns.label], columns)
+        without = are_unlabelled(part[label], columns)
         unlabelled += int(without.sum())
-        labelled = part[~without] if without.any() else part  # without a copy
-        rows.add(labelled, _read(labelled, columns, features, times))
-        if columns.history is not None:
-            others = part[without]
-            history.add(others, _read(others, columns, features, times, labelled=False))
-    if not rows.count:
+        labelled += int((~without).sum())
+        is_left_out = columns.history is None and without.any()  # else without a copy
+        read = part[~without] if is_left_out else part
+        rows.add(read, _read(read, columns, features, times))
+    if not labelled:
         raise DataError(
             f"{file}: column '{columns.label}' is empty or says that it is missing in all "
             f"{unlabelled} rows; expected {label_of(columns).expected} in some. Write the "
@@ -91,20 +89,17 @@ def read_rows(
     if times.offsets.all():
         message = "%s: %d times without an offset are read as UTC, among %d with one"
         logging.getLogger(__name__).warning(message, file, *times.offsets)
-    aside, earlier = [rows.quarantined()], pd.DataFrame()
+    valid, history = rows.valid(), pd.DataFrame()
     if columns.history is not None:
-        aside.append(history.quarantined())
-        earlier, unlabelled = history.valid(), unlabelled - len(aside[1])
-    quarantined = pd.concat(_some(aside), ignore_index=True)
-    return ReadRows(rows.valid(), quarantined, unlabelled, rows.kinds.listed(), earlier)
+        without = valid[label].isna().to_numpy()
+        valid, history, unlabelled = valid[~without], valid[without], int(without.sum())
+        if columns.task.kind != NUMBER:
+            valid = valid.astype({label: np.int64})
+    return ReadRows(valid, rows.quarantined(), unlabelled, rows.kinds.listed(), history)
 
 
 def _read(
-    part: pd.DataFrame,
-    columns: Columns,
-    features: list[str],
-    times: TimeReader,
-    labelled: bool = True,
+    part: pd.DataFrame, columns: Columns, features: list[str], times: TimeReader
 ) -> dict[str, tuple[pd.Series, Problems]]:
     """Read the columns of a part: the values, and what is wrong with which cells."""
     number_format = times.number_format
@@ -124,11 +119,11 @@ def _read(
         else:
             bounds = columns.bounds.get(name, ANY)
             read[name] = read_numbers(part[name], codes, bounds, number_format)
-    if labelled:
-        read[columns.label] = label_of(columns).read(part[columns.label], number_format)
+    if columns.history:
+        read[columns.label] = labels_if_any(part[columns.label], columns, number_format)
     else:
-        read[columns.label] = np.full(len(part), np.nan), {}
-    if columns.weight is not None and labelled:
+        read[columns.label] = label_of(columns).read(part[columns.label], number_format)
+    if columns.weight is not None:
         read[columns.weight] = read_weights(part[columns.weight], number_format)
     return {name: (pd.Series(values), found) for name, (values, found) in read.items()}
 
@@ -136,10 +131,9 @@ def _read(
 def _feature_names(raw_rows: pd.DataFrame, columns: Columns, file: str) -> list[str]:
     """Name the feature columns, in their order."""
     roles = [name for role in ROLES if (name := getattr(columns, role)) is not None]
-    history = columns.history
     # What marks rows to predict need not be among rows to train on.
-    of_history = [history.of, history.order] if history else []
-    left_out = {*roles, *columns.ignore, *(history.columns if history else ())}
+    of_history = [columns.history.of, columns.history.order] if columns.history else []
+    left_out = columns.not_features.union(columns.ignore)
     features = columns.features or [name for name in raw_rows.columns if name not in left_out]
     declared = [(name, "columns.history") for name in of_history]
     declared += [(name, "columns") for name in (*roles, *features)]
@@ -176,12 +170,11 @@ class _Rows:
     """Takes batches of rows one after the other, and gives the rows of them all.
 
     Attributes:
-        count: How many rows there are.
         kinds: What is wrong with rows.
     """
 
-    def __init__(self, kinds: Kinds | None = None) -> None:
-        self.count, self.kinds = 0, kinds or Kinds()
+    def __init__(self) -> None:
+        self.kinds = Kinds()
         self._names: list[pd.Index] = []
         self._values: dict[str, list[pd.Series]] = {}
         self._aside: list[pd.DataFrame] = []
@@ -190,7 +183,6 @@ class _Rows:
         """Take a batch of text cells, and by column the values and what is wrong with cells."""
         problems = {name: of_column for name, (_, of_column) in read.items()}
         aside, is_valid = set_aside(part, problems)
-        self.count += len(part)
         self.kinds.add(problems, part.index)
         all_valid = is_valid.all()
         for name, (values, _) in read.items():

@@ -1,6 +1,5 @@
 """An artifact: the bytes of a saved network, known by their SHA-256."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -17,9 +16,7 @@ from tabular_lstm.network.outputs import outputs_of
 from tabular_lstm.network.score import score
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.rows.histories import Sequences
-from tabular_lstm.rows.number_format import POINT
-from tabular_lstm.rows.sequences import to_sequences
-from tabular_lstm.rows.timeline import Roles, histories
+from tabular_lstm.rows.timeline import valid_sequences
 from tabular_lstm.tensorflow_import import import_tensorflow
 
 
@@ -79,40 +76,17 @@ class Artifact:
         """Read what scoring needs, without TensorFlow; see `read_keras_file` for its errors."""
         return read_keras_file(self.content, self.file)
 
-    def sequences(
-        self, rows: pd.DataFrame, earlier: Iterable[pd.DataFrame] = (), places: Any = slice(None)
-    ) -> Sequences:
-        """Lay valid rows out by the schema inside the network.
-
-        The rows were checked against today's bounds, which may be wider than the schema's, and
-        their numbers are read, whatever marks the file has.
-
-        Args:
-            rows: The rows.
-            earlier: Other rows that may be earlier in a history. Default: none.
-            places: Which of the rows. Default: all.
+    def sequences(self, rows: pd.DataFrame, *others: pd.DataFrame) -> Sequences:
+        """Lay valid rows out by the schema inside the network: see `valid_sequences`.
 
         Raises:
-            DataError: See `scorer`, and `tabular_lstm.rows.sequences.to_sequences`.
+            DataError: See `scorer` and `valid_sequences`.
         """
-        read = {"bounds": {}, "marks": POINT}
-        schema = self.scorer.schema.model_copy(update=read)
-        if schema.history is None:
-            return to_sequences(rows.iloc[places], schema)
-        every = pd.concat([rows, *earlier])
-        roles = Roles.of(every, schema.history, schema.label)
-        examples = np.arange(len(rows))[places]
-        return histories(roles, to_sequences(every, schema), schema, examples)
+        return valid_sequences(rows, self.scorer.schema, *others)
 
     def score(self, sequences: Sequences) -> np.ndarray:
         """Give sequences their predictions, see `tabular_lstm.network.outputs.predictions`."""
         return score(self.scorer, sequences)
-
-    def predict(
-        self, rows: pd.DataFrame, earlier: Iterable[pd.DataFrame] = (), places: Any = slice(None)
-    ) -> np.ndarray:
-        """Give valid rows their predictions, by the schema inside the network: see `sequences`."""
-        return self.score(self.sequences(rows, earlier, places))
 
     def no_prediction(self, rows: str, way: str) -> DataError:
         """Say that the champion gives these rows no prediction, and the way out."""

@@ -22,7 +22,7 @@ from tabular_lstm.rows.fingerprints import Fingerprints, of_sequences
 from tabular_lstm.rows.histories import Sequences
 from tabular_lstm.rows.keys import keys_of, together_of
 from tabular_lstm.rows.labelled_set import LabelledSet
-from tabular_lstm.rows.schema import HistoryLayout, Schema
+from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.weights import weights_note
 from tabular_lstm.serving.answers import answers_of
 from tabular_lstm.serving.artifact import Artifact
@@ -194,12 +194,12 @@ def score(
         was = fingerprints.group or "none"
         raise NotComparedError(f"the group of its rows was {was} and is {columns.group}")
     keys, together = keys_of(test_rows, columns), together_of(test_rows, columns)
-    sequences = artifact.sequences(test_rows, [train_rows, history_rows])
+    sequences = artifact.sequences(test_rows, train_rows, history_rows)
     trained_on = fingerprints.hold(sequences)
     named = [of.name for of in (keys, together) if of is not None]
     if not {fingerprints.key, fingerprints.group}.isdisjoint(named):
         if trained_on.any():
-            by_both = of_sequences(artifact.sequences(train_rows, [history_rows]))
+            by_both = of_sequences(artifact.sequences(train_rows, history_rows))
             trained_on &= ~np.isin(of_sequences(sequences), by_both)
         trained_on |= fingerprints.hold(sequences, keys, together)
     if columns.group is not None:
@@ -213,14 +213,7 @@ def score(
 
 
 def _new_rows(sequences: Sequences, new: np.ndarray, unlabelled: int) -> Any:
-    """Tell which rows of a table of histories are new: unlabelled ones as their customers' are.
-
-    Args:
-        sequences: Of the test rows; if they are histories, the last rows of the table are those
-            without a label.
-        new: Which of them are.
-        unlabelled: How many these last rows are.
-    """
+    """Tell which rows of a table are new: of the last ones, unlabelled, those of new customers."""
     if isinstance(sequences, np.ndarray):
         return slice(None)
     own, customer = sequences.own[new], sequences.customer
@@ -232,34 +225,26 @@ def _new_rows(sequences: Sequences, new: np.ndarray, unlabelled: int) -> Any:
 def refuse_other_reading(its: Schema, schema: Schema) -> None:
     """Stop where a champion's labels or columns are others for the candidate, or read otherwise."""
     before, today = (
-        {
-            **declared_task(of),
-            "the number format": repr(of.marks),
-            "the time of histories": _times(of.history),
-        }
-        for of in (its, schema)
+        {**declared_task(of), "the number format": repr(of.marks)} for of in (its, schema)
     )
     for what, said in before.items():
         if said != today[what]:
             raise NotComparedError(f"{what} was {said} for it and is {today[what]}")
     if gone := [name for name in its.columns if name not in schema.columns]:
         raise NotComparedError(f"features that it needs are gone: {', '.join(gone)}")
-    for name in its.columns:
+    for name in [*its.columns, *its.roles]:
         if (was := _reading(its, name)) != (now := _reading(schema, name)):
             raise NotComparedError(f"column '{name}' was read as {was} for it, and now as {now}")
-
-
-def _times(history: HistoryLayout | None) -> str:
-    return (
-        f"dates of format {history.form or 'ISO 8601'}" if history and history.dates else "a number"
-    )
 
 
 def _reading(schema: Schema, name: str) -> str:
     """Say what a column's cells are taken for."""
     kind = "categories" if name in schema.categories else "numbers"
-    if name in schema.dates:
-        kind = f"dates of format {schema.dates[name] or 'ISO 8601'}"
+    dates = dict(schema.dates)
+    if schema.history is not None and schema.history.dates:
+        dates[schema.history.order] = schema.history.form
+    if name in dates:
+        kind = f"dates of format {dates[name] or 'ISO 8601'}"
     # A number is one code however it is written.
     given = schema.missing.get(name, [])
     codes = sorted({code if isinstance(code, str) else repr(float(code)) for code in given})

@@ -56,10 +56,10 @@ def data_drift(
     if groups is None and columns.key is None and columns.together is None:
         groups = of_sequences(test_set.sequences)  # equal rows are on one side
     # As many as of so many rows: those in quarantine are on no side.
-    history = data_summary.unlabelled_rows if data_summary.of_histories else 0
+    history = data_summary.unlabelled_rows if data_summary.histories else 0
     share = data_summary.quarantined_rows / (data_summary.valid_rows + history)
     quarantined = round(share * int(scored.seen.counts[0].sum()))
-    alike = data_summary.of_histories  # as in the reference: not all rows that count are here
+    alike = data_summary.histories  # as in the reference: not all rows that count are here
     each = None if alike else rows_each([] if groups is None else [groups[new]])
     drift = compare(scored.watch, scored.seen, run_id, champion, monitoring, quarantined, each)
     read = {

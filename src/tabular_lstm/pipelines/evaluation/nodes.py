@@ -165,12 +165,11 @@ def keep_reference(
     """Count how the rows of both sides and the scores spread, for later rows to compare with."""
     sides: Any = [train_set.sequences, test_set.sequences]
     groups = [side.groups for side in (train_set, test_set) if side.groups is not None]
-    watched = None
+    watched = None if schema.history is None else evaluated_set.sequences.are_last
     if schema.history is not None:
-        every, evaluated = sides[1], evaluated_set.sequences
         # The table of the test set has all rows, those of the train set last.
-        sides = np.split(every.rows(np.argsort(every.order)), [-len(train_set.labels)])[::-1]
-        groups, watched = [every.customer], evaluated.are_last
+        groups, order = [sides[1].customer], np.argsort(sides[1].order)
+        sides = np.split(sides[1].rows(order), [-len(train_set.labels)])[::-1]
     return Reference.of(
         sides,
         from_columns(candidate_predictions, CANDIDATE, schema.task),
@@ -248,7 +247,8 @@ def assemble_metrics(
             }
             for metric in judged.measure.sampled
         }
-    of_lengths = by_length(judged, train_set.sequences, evaluated_set.sequences, evaluation)
+    parts = by_length(judged, train_set.sequences, evaluated_set.sequences, evaluation)
+    of_lengths = [part.model_dump(mode="json") for part in parts]
     return {
         "run_id": run_id,
         "data": data_summary.counts(),
@@ -264,7 +264,7 @@ def assemble_metrics(
         judged.side: _rounded(candidate_metrics)
         | {name: candidate_metrics[name] for name in THRESHOLD & candidate_metrics.keys()},
         "baselines": _rounded(measured),
-        **({"by_length": _rounded(of_lengths.model_dump(mode="json"))} if of_lengths else {}),
+        **({"by_length": _rounded(of_lengths)} if of_lengths else {}),
     }
 
 

@@ -1,6 +1,5 @@
 """Judge the candidate against the champions, decide, and promote."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,6 +13,7 @@ from tabular_lstm.judging.metrics import CANDIDATE, Metrics
 from tabular_lstm.parameters import Columns, Evaluation, Monitoring, Promotion, Validation
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.fingerprints import Fingerprints
+from tabular_lstm.rows.histories import Sequences
 from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.serving.artifact import Artifact
@@ -107,28 +107,25 @@ def check_candidate(
     champions = compared_champions.champions
     predictions = from_columns(candidate_predictions, CANDIDATE, judged.task)
     moved = features_moved(compared_champions.drift, monitoring)
+    sequences = candidate_artifact.sequences(test_rows, train_rows, history_rows)
     of_the_gate = (
         drift.check_data(data_summary, champions, promotion, validation, moved),
         drift.check_drift(judged, champions, promotion, data_summary),
         gate.check_floor(judged, promotion),
         gate.check_champions(judged, champions, promotion),
-        read_back(candidate_artifact, test_rows, [train_rows, history_rows], predictions, judged),
+        read_back(candidate_artifact, sequences, predictions, judged),
     )
     return Checked(judged.metrics, of_the_gate, candidate_artifact.sha256)
 
 
 def read_back(
-    candidate_artifact: Artifact,
-    test_rows: pd.DataFrame,
-    earlier: Sequence[pd.DataFrame],
-    predictions: np.ndarray,
-    judged: Judged,
+    artifact: Artifact, sequences: Sequences, predictions: np.ndarray, judged: Judged
 ) -> checks.ArtifactCheck:
     """Compare what was judged, from the lowest to the highest, with what the file on disk gives."""
     places = np.linspace(0, len(predictions) - 1, min(GOLDEN_ROWS, len(predictions))).astype(int)
     by = predictions.reshape(len(predictions), -1)[:, 0]
     golden = np.argsort(by, kind="stable")[places]
-    found = candidate_artifact.predict(test_rows, earlier, golden)
+    found = artifact.score(sequences[golden])
     return checks.check_artifact(
         predictions[golden], found, judged.measure, judged.measure.unit(judged)
     )

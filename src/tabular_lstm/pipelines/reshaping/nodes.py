@@ -2,21 +2,18 @@
 
 import logging
 
-import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import counted
 from tabular_lstm.parameters import Columns, Reshaping
 from tabular_lstm.rows import schema_fit
 from tabular_lstm.rows.data_summary import DataSummary
-from tabular_lstm.rows.histories import Sequences
 from tabular_lstm.rows.keys import number_groups
 from tabular_lstm.rows.labelled_set import LabelledRows, LabelledSet
 from tabular_lstm.rows.lineage import plain
-from tabular_lstm.rows.number_format import POINT
 from tabular_lstm.rows.schema import PARTS, Schema
-from tabular_lstm.rows.sequences import chosen, to_sequences
-from tabular_lstm.rows.timeline import Roles, derived, histories, layout_of
+from tabular_lstm.rows.sequences import chosen
+from tabular_lstm.rows.timeline import derived, layout_of, roles_of, valid_sequences
 from tabular_lstm.rows.weights import scaled, weights_of
 
 logger = logging.getLogger(__name__)
@@ -38,9 +35,9 @@ def learn_schema(
     features = [name for name in map(str, train_rows) if name not in columns.not_features]
     history, of_histories = None, {}
     if columns.history is not None:
-        history = layout_of(columns, train_rows)
+        history = layout_of(columns, columns.history, train_rows)
         every = pd.concat([train_rows, history_rows])
-        of_every = derived(Roles.of(every, history, columns.label), history)
+        of_every = derived(roles_of(every, history, columns.label), history)
         of_histories = {name: of[: len(train_rows)] for name, of in of_every.items()}
     schema = schema_fit.learn_schema(
         chosen(train_rows, features),
@@ -57,16 +54,14 @@ def learn_schema(
         derived=of_histories,
         lineage=of_rows and of_rows.with_conf(reshaping=plain(reshaping)),
     )
-    steps = counted(schema.steps, "step")
-    laid_out = f"{steps} of {schema.features_per_step}, {schema.padded_slots} padded"
-    if history is not None:
-        laid_out = f"a step of its history, with {', '.join(map(repr, history.derived))}"
     logger.info(
-        "%s a row, %d of them categorical%s: %s",
+        "%s a row, %d of them categorical%s: %s of %d, %d padded",
         counted(len(features), "feature"),
         len(schema.categories),
         f", {counted(len(schema.dates), 'date')} of {len(PARTS)} slots" if schema.dates else "",
-        laid_out,
+        counted(schema.steps, "step"),
+        schema.features_per_step,
+        schema.padded_slots,
     )
     return schema
 
@@ -80,20 +75,16 @@ def split_features_from_label(
     test rows the train rows.
     """
     weights = scaled(weights_of(rows, columns))
-    groups, labels, roles = number_groups(rows, columns), rows[schema.label], None
+    groups, labels = number_groups(rows, columns), rows[schema.label]
     if schema.history is not None:
         rows = pd.concat([rows, *others])
-        roles = Roles.of(rows, schema.history, schema.label)
-    return LabelledRows(chosen(rows, schema.columns), labels, weights, groups, roles)
+    features = chosen(rows, [*schema.columns, *schema.roles])
+    return LabelledRows(features, labels, weights, groups)
 
 
 def reshape(rows: LabelledRows, schema: Schema) -> LabelledSet:
-    """Lay each row out as a sequence: see `tabular_lstm.rows.sequences.to_sequences`.
-
-    The numbers in these rows are read already, whatever marks the file has.
-    """
-    table = to_sequences(rows.features, schema.model_copy(update={"marks": POINT}))
-    sequences: Sequences = table
-    if rows.roles is not None:
-        sequences = histories(rows.roles, table, schema, np.arange(len(rows.labels)))
+    """Lay each row out as a sequence: see `tabular_lstm.rows.timeline.valid_sequences`."""
+    count = len(rows.labels)
+    features, others = rows.features.iloc[:count], rows.features.iloc[count:]
+    sequences = valid_sequences(features, schema, others)
     return LabelledSet(sequences, rows.labels, rows.weights, rows.groups)

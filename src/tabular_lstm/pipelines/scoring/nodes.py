@@ -64,18 +64,17 @@ def validate_rows_to_score(
     if predict is not None:
         needed[predict] = "Conf names it under columns.history.predict"
     copied = dict.fromkeys(scoring.pass_through, "Conf names it under scoring.pass_through")
-    declared = rows_to_score.declared_format
-    check = Check(schema, columns.key, {}, declared, predict)
-    where = {name: "key" if name == columns.key else "history" for name in check.names}
-    copied = {n: f"Conf names it under columns.{block}" for n, block in where.items()} | copied
+    number_format = rows_to_score.declared_format or schema.marks
+    check = Check(schema, columns.key, {}, number_format, predict)
+    copied = {n: needed.get(n, "Conf names it under columns.key") for n in check.names} | copied
     refuse_missing_columns(rows_to_score, needed | copied)
     if schema.label in rows_to_score.columns:
         copied[schema.label] = "It is the label"
     refuse_names(copied, rows_to_score.file, answers_of(champion.scorer))
-    types = rows_to_score.types([name for name in copied if name not in where])
+    types = rows_to_score.types([name for name in copied if name not in check.names])
     checked = CheckedRows(
         source=rows_to_score,
-        check=replace(check, copied=dict.fromkeys(where, pa.string()) | types),
+        check=replace(check, copied=dict.fromkeys(check.names, pa.string()) | types),
         max_quarantined_fraction=validation.max_quarantined_fraction,
         without=frozenset({*columns.ignore} - {*needed, *copied}),
     )
