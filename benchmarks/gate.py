@@ -42,7 +42,7 @@ from sklearn.model_selection import StratifiedKFold
 from tables import markdown
 from threadpoolctl import threadpool_limits
 
-from tabular_lstm.datasets import RawCSVDataset
+from tabular_lstm.datasets import RawRowsDataset
 from tabular_lstm.judging import gate
 from tabular_lstm.judging.checks import Champion
 from tabular_lstm.judging.comparison import Judged
@@ -152,7 +152,7 @@ def pima() -> tuple[tuple[pd.DataFrame, pd.DataFrame, Source], Columns]:
     """Read Pima as a run does: valid rows, no history rows, their source; and columns."""
     conf = PROJECT / "conf/base/parameters_data_processing.yml"
     columns = Columns.model_validate(yaml.safe_load(conf.read_text())["columns"])
-    raw = RawCSVDataset(filepath=str(PROJECT / "data/01_raw/diabetes.csv")).load()
+    raw = RawRowsDataset(filepath=str(PROJECT / "data/01_raw/diabetes.csv")).load()
     valid, history, _, source = validate_rows(raw, columns)
     return (valid, history, source), columns
 

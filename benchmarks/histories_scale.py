@@ -70,7 +70,7 @@ def declare(project: Path, rows: int) -> Path:
     (project / "conf/local").mkdir(exist_ok=True)
     (project / "conf/local/parameters.yml").write_text(CONF)
     (project / "conf/local/catalog.yml").write_text(
-        "raw_rows:\n  type: tabular_lstm.datasets.RawCSVDataset\n"
+        "raw_rows:\n  type: tabular_lstm.datasets.RawRowsDataset\n"
         "  filepath: data/01_raw/visits.csv\n"
     )
     return project

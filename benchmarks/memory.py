@@ -1,11 +1,12 @@
-"""How much memory each node holds on the way from a folder of CSV files to a champion.
+"""How much memory each node holds on the way from a folder of files to a champion.
 
-    python benchmarks/memory.py [rows ...]
+    python benchmarks/memory.py [csv | parquet] [retraining | data_processing] [rows ...]
 
 Random numbers in eight features, of which a few tell the label, as a folder of ten files in a
-temporary copy of the project, and a whole retraining. Of each node it prints the seconds and the
-most memory, in MB: own, which is of the process alone, and mapped, which are pages of files that
-the system can take back. Default: 100,000 and 1,000,000 rows. Linux only.
+temporary copy of the project, and a whole retraining, or the data processing alone. Of each node it
+prints the seconds and the most memory, in MB: own, which is of the process alone, and mapped, which
+are pages of files that the system can take back. Default: CSV, a retraining, 100,000 and 1,000,000
+rows. Linux only.
 """
 
 import os
@@ -19,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 from projects import project_copy
-from pyarrow import csv
+from pyarrow import csv, parquet
 
 ROWS = [100_000, 1_000_000]
 FEATURES = 8
@@ -29,7 +30,7 @@ HELD = {"own": "RssAnon", "mapped": "RssFile"}
 EVERY = 0.02
 
 
-def declare(project: Path, rows: int) -> None:
+def declare(project: Path, rows: int, kind: str) -> None:
     """Write the folder, and an environment `memory` that reads it."""
     folder = project / "data/01_raw/memory"
     folder.mkdir()
@@ -38,10 +39,11 @@ def declare(project: Path, rows: int) -> None:
         numbers = rng.normal(size=(FEATURES, rows // FILES))
         label = numbers[0] + np.sin(2 * numbers[1]) + rng.normal(size=rows // FILES) > 0
         table = {f"x{place}": column.round(4) for place, column in enumerate(numbers)}
-        csv.write_csv(pa.table({**table, "y": label.astype(int)}), folder / f"{file}.csv")
+        write = parquet.write_table if kind == "parquet" else csv.write_csv
+        write(pa.table({**table, "y": label.astype(int)}), folder / f"{file}.{kind}")
     (project / "conf/memory").mkdir()
     (project / "conf/memory/catalog.yml").write_text(
-        "raw_rows:\n  type: tabular_lstm.datasets.RawCSVDataset\n  filepath: data/01_raw/memory\n"
+        "raw_rows:\n  type: tabular_lstm.datasets.RawRowsDataset\n  filepath: data/01_raw/memory\n"
     )
     (project / "conf/memory/parameters.yml").write_text(
         "columns: {label: y, positive_class: 1, negative_class: 0}\n"
@@ -84,18 +86,19 @@ class Watch:
             time.sleep(EVERY)
 
 
-def measure(rows: int) -> None:
-    """Train once on so many rows."""
+def measure(rows: int, kind: str, pipeline: str) -> None:
+    """Run a pipeline once on so many rows."""
     with project_copy() as project:
-        declare(project, rows)
-        retrain(
-            project, f"{rows:,} rows of {FEATURES} features in {FILES} files", "--env", "memory"
-        )
+        declare(project, rows, kind)
+        what = f"{pipeline}, {rows:,} rows of {FEATURES} features in {FILES} files of {kind}"
+        retrain(project, what, "--env", "memory", pipeline=pipeline)
 
 
-def retrain(project: Path, what: str, *arguments: str) -> dict[str, float]:
-    """Run a retraining of these rows, print what each node took, and give the seconds of each."""
-    command = ["-m", "kedro", "run", "--pipelines", "retraining", *arguments]
+def retrain(
+    project: Path, what: str, *arguments: str, pipeline: str = "retraining"
+) -> dict[str, float]:
+    """Run a retraining, or part of it, print what each node took, and give the seconds of each."""
+    command = ["-m", "kedro", "run", "--pipelines", pipeline, *arguments]
     out = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     with subprocess.Popen([sys.executable, *command], cwd=project, **out) as process:  # type: ignore[call-overload]
         watch = Watch(process)
@@ -120,5 +123,10 @@ def retrain(project: Path, what: str, *arguments: str) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    for count in [int(argument) for argument in sys.argv[1:]] or ROWS:
-        measure(count)
+    given = sys.argv[1:]
+    for count in [int(argument) for argument in given if argument.isdigit()] or ROWS:
+        measure(
+            count,
+            "parquet" if "parquet" in given else "csv",
+            "data_processing" if "data_processing" in given else "retraining",
+        )

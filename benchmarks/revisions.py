@@ -79,7 +79,7 @@ class State:
         subprocess.run(["tar", "-x", "-C", str(folder)], input=content, check=True)
         self.folder, self.seed = folder, 0
         (folder / "conf/mixed").mkdir()
-        raw = {"type": "tabular_lstm.datasets.RawCSVDataset", "filepath": str(rows)}
+        raw = {"type": "tabular_lstm.datasets.RawRowsDataset", "filepath": str(rows)}
         (folder / "conf/mixed/catalog.yml").write_text(json.dumps({"raw_rows": raw}))
         (folder / "conf/mixed/parameters.yml").write_text(json.dumps(MIXED))
         (folder / "conf/local").mkdir(exist_ok=True)

@@ -31,7 +31,7 @@ def declare(project: Path, rows: int, features: int) -> None:
     (project / "conf/shape").mkdir()
     (project / "conf/shape/catalog.yml").write_text(
         "raw_rows:\n"
-        "  type: tabular_lstm.datasets.RawCSVDataset\n"
+        "  type: tabular_lstm.datasets.RawRowsDataset\n"
         "  filepath: data/01_raw/shape.csv\n"
     )
     (project / "conf/shape/parameters.yml").write_text(

@@ -168,7 +168,7 @@ def test_a_bad_file_of_a_directory_is_refused_by_its_name(
     folder = reshaped.path / "data/01_raw/daily"
     folder.mkdir()
     (reshaped.path / "conf/local/catalog.yml").write_text(
-        "raw_rows: {type: tabular_lstm.datasets.RawCSVDataset, filepath: data/01_raw/daily}"
+        "raw_rows: {type: tabular_lstm.datasets.RawRowsDataset, filepath: data/01_raw/daily}"
     )
     assert f"{folder}: the directory holds no CSV" in refused(*DATA_PROCESSING)
     for name in ("2026-11-01.csv", "2026-11-02.csv"):
@@ -188,15 +188,6 @@ def test_an_output_that_cannot_be_written_is_said_in_one_line(project: Project) 
     assert finished.stderr.startswith("Error: ")
     assert "03_primary" in finished.stderr
     assert "Traceback" not in finished.stdout + finished.stderr
-
-
-def test_another_dataset_for_the_raw_rows_is_refused(project: Project) -> None:
-    (project.path / "conf/local/catalog.yml").write_text(
-        "raw_rows: {type: pandas.CSVDataset, filepath: data/01_raw/diabetes.csv}"
-    )
-    result = CliRunner().invoke(run, DATA_PROCESSING)
-    assert result.exit_code == 1
-    assert "RawCSVDataset" in result.output
 
 
 # Bad rows

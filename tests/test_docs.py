@@ -164,6 +164,13 @@ def test_your_csv(project: Project) -> None:
     assert schema["dates"] == {"visit": "%d.%m.%Y"}
 
 
+def test_your_data(project: Project) -> None:
+    run_blocks(["docs/your_data.md"], project)
+
+    summary = project.versions("03_primary/data_summary.json", "clinic_db")[-1].read_text()
+    assert json.loads(summary)["valid_rows"] == 768
+
+
 def test_the_refusal_that_is_shown(project: Project) -> None:
     (shown,) = [code for kind, code in BLOCK.findall(text("docs/your_csv.md")) if "error" in kind]
     header, *lines = project.raw.read_text().splitlines()
@@ -218,7 +225,8 @@ def test_no_block_is_left_out() -> None:
     with_code = {page for page in PAGES if languages[page] & RUN}
     installs = {"CONTRIBUTING.md"}
     alone = {
-        f"docs/{name}.md" for name in ("your_csv", "benchmarks", "tracking", "cluster", "tuning")
+        f"docs/{name}.md"
+        for name in ("your_csv", "your_data", "benchmarks", "tracking", "cluster", "tuning")
     }
     assert with_code == {*GOES_ON} | alone | installs
     assert set().union(*languages.values()) <= RUN_OR_SHOWN

@@ -38,7 +38,7 @@ def evil(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project whose rows and rows to score are in folders, in files of an evil name."""
     for folder in ("rows", "new"):
         (project.path / "data" / folder).mkdir()
-    raw = {"type": "tabular_lstm.datasets.RawCSVDataset", "filepath": "data/rows"}
+    raw = {"type": "tabular_lstm.datasets.RawRowsDataset", "filepath": "data/rows"}
     kind = "tabular_lstm.datasets.RawRowsDataset"
     catalog = {"raw_rows": raw, "rows_to_score": {"type": kind, "filepath": "data/new"}}
     (project.path / "conf/local/catalog.yml").write_text(yaml.safe_dump(catalog))

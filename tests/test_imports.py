@@ -61,4 +61,4 @@ def test_a_rollback_needs_no_tensorflow(served: Project) -> None:
     ended, modules = with_modules(served, *ROLLBACK, "--params", again)
     succeeds(ended)
     assert log_of(served)[-1]["action"] == "rolled_back", ended.stdout
-    assert not {"tensorflow", "keras", "matplotlib"} & modules
+    assert not {"tensorflow", "keras", "matplotlib", "obstore"} & modules

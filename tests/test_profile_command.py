@@ -1,14 +1,18 @@
 """`kedro profile`, and the run that follows it with no hand edit."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from kedro.framework.session import KedroSession
 
 from tabular_lstm.datasets.predictions import PredictionsDataset
 from tests.helpers.commands import here, message_of, succeeds, with_modules
+from tests.helpers.databases import SECRET, in_sqlite, query, reads
 from tests.helpers.project import QUICK, TINY, Project
 
 
@@ -80,6 +84,89 @@ def test_what_is_unsure_is_answered_by_an_option(project: Project) -> None:
         assert conf["columns"] == label
     assert [*said.values()] == [1, 0, 0]
     assert "--task" in here(*profile, "--task", "number of rooms").stderr
+
+
+def columns_of(project: Project, *arguments: str) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    """Profile rows, and give the page, the entry of the catalog and the columns."""
+    page = succeeds(here("profile", *arguments, "--env", "mine", "--force"))
+    catalog, parameters = (
+        yaml.safe_load((project.path / f"conf/mine/{name}.yml").read_text())
+        for name in ("catalog", "parameters")
+    )
+    return page, catalog["raw_rows"], parameters["columns"]
+
+
+def test_a_table_is_profiled_by_what_its_cells_mean(project: Project) -> None:
+    """Whatever the catalog reads it with: the same columns as of a CSV, and a run of them."""
+    write_clinic(project.path / "clinic.csv")
+    rows = pd.read_csv(project.path / "clinic.csv", sep=";", decimal=",")
+    rows["seen"] = pd.Timestamp("2026-01-01") + pd.to_timedelta(rows.index % 90, "D")
+    rows["well"] = rows.pop("outcome") == "well"
+    rows.to_csv(project.path / "clinic.csv", index=False)
+    rows.to_parquet(project.path / "clinic.parquet")
+    in_sqlite(project, clinic=rows.assign(seen=rows["seen"].astype(str)))
+    sql = "SELECT '%s{x}' AS site2, *\nFROM clinic ORDER BY random()"
+    load_args = {"parse_dates": ["seen"], "dtype": {"well": "bool"}}
+    asked = query(sql % "$", load_args=load_args)
+    reads(
+        project,
+        warehouse=query(sql % r"\$", load_args=load_args),
+        lake={
+            "type": "polars.LazyPolarsDataset",
+            "file_format": "parquet",
+            "filepath": "clinic.parquet",
+        },
+        csv={
+            "type": "tabular_lstm.datasets.RawRowsDataset",
+            "filepath": "clinic.csv",
+            "load_args": {"sep": ","},
+        },
+    )
+    _, _, columns = columns_of(project, "clinic.csv")
+    assert columns["label"] == "well"
+    assert (columns["positive_class"], columns["negative_class"]) == ("True", "False")
+    assert columns["dates"] == {"seen": None}
+    for source, kind in {
+        ("clinic.parquet",): "tabular_lstm.datasets.RawRowsDataset",
+        ("--dataset", "lake"): "polars.LazyPolarsDataset",
+        ("--dataset", "csv"): "tabular_lstm.datasets.RawRowsDataset",
+    }.items():
+        page_too, entry, columns_too = columns_of(project, *source)
+        assert entry["type"] == kind
+        assert columns_too == columns
+        assert page_too.startswith(f"{source[-1]}: 400 rows, 8 columns")
+    page, entry, columns_too = columns_of(project, "--dataset", "warehouse")
+    needed = "conf/mine/credentials.yml"
+    assert f"Needed: the credentials 'db' in {needed}" in page.splitlines()
+    (project.path / "conf/local/credentials.yml").rename(project.path / needed)
+    assert columns_too == {**columns, "ignore": ["site2", *columns["ignore"]]}
+    with KedroSession.create(project.path, env="mine") as session:
+        copied = session.load_context().config_loader["catalog"]["raw_rows"]
+    assert {name: of for name, of in copied.items() if name != "metadata"} == asked
+    succeeds(here("run", "--env", "mine", "--pipelines", "data_processing"))
+    summary = project.versions("03_primary/data_summary.json", "mine")[-1].read_text()
+    assert json.loads(summary)["rows"] == 400
+
+
+def test_an_entry_that_cannot_be_copied_is_refused(project: Project) -> None:
+    inline = query("SELECT 1") | {"credentials": {"con": f"sqlite:///{SECRET}"}}
+    in_url = {"type": "pandas.ParquetDataset", "filepath": f"ftp://me:{SECRET}@host/rows.parquet"}
+    reads(project, warehouse=query("SELECT 1"), inline=inline, in_url=in_url)
+    before = {*project.path.rglob("*")}
+    for arguments, said in {
+        ("--dataset", "inline"): "inline: the entry of the catalog holds credentials",
+        ("--dataset", "in_url"): "in_url: the entry of the catalog holds credentials",
+        ("--dataset", "warehose"): "'warehose' is unknown; did you mean 'warehouse'?",
+        ("--dataset", "study"): "study: MemoryDataset could not load the table: ",
+    }.items():
+        message = message_of(here("profile", *arguments, "--env", "mine"))
+        assert said in message
+        assert SECRET not in message
+        assert "\n" not in message
+    for arguments in ((), ("clinic.csv", "--dataset", "warehouse")):
+        finished = here("profile", *arguments, "--env", "mine")
+        assert "Expected a file, or --dataset and an entry of the catalog." in finished.stderr
+    assert {*project.path.rglob("*")} == before
 
 
 def test_it_needs_no_tensorflow(project: Project) -> None:

@@ -118,7 +118,8 @@ def _fault(error: BaseException | None) -> BaseException | None:
 
 def _lines(fault: BaseException) -> str:
     """Give the message; of one that is not ours, with each line but the first indented."""
-    return str(fault if isinstance(fault, DataError) else DataError(*str(fault).split("\n")))
+    said = fault.args[0] if isinstance(fault, KeyError) else str(fault)
+    return str(fault if isinstance(fault, DataError) else DataError(*said.split("\n")))
 
 
 def _escape(error: BaseException | None) -> None:
@@ -129,11 +130,11 @@ def _escape(error: BaseException | None) -> None:
 
 
 def _refused(error: BaseException | None) -> bool:
-    """Tell whether Kedro refuses, by a ValueError, what is in conf or on the command line."""
-    if not isinstance(error, ValueError) or error.__traceback__ is None:
+    """Tell whether Kedro refuses what is in conf or on the command line."""
+    if not isinstance(error, ValueError | KeyError) or error.__traceback__ is None:
         return False
     raised_in = Path(traceback.extract_tb(error.__traceback__)[-1].filename)
-    return {"kedro"} < {*raised_in.parts} and raised_in.parent.name in {"config", "pipeline"}
+    return {"kedro"} < {*raised_in.parts} and raised_in.parent.name in {"config", "io", "pipeline"}
 
 
 def _notify(ctx: click.Context, event: Event, message: str, alarm: bool = False) -> None:
@@ -156,7 +157,8 @@ run = Run("run", callback=kedro_run.callback, params=kedro_run.params, help=kedr
 
 
 @click.command(cls=Command)
-@click.argument("file")
+@click.argument("file", required=False)
+@click.option("--dataset", help="Entry of the catalog to look at in place of a file.")
 @click.option("--env", required=True, help="Name of the new environment.")
 @click.option("--label", help="Column to predict. Default: told by its name, place and values.")
 @click.option(
@@ -167,14 +169,20 @@ run = Run("run", callback=kedro_run.callback, params=kedro_run.params, help=kedr
 @click.option("--positive", help="Value of the label whose probability is predicted.")
 @click.option("--key", help="Column that identifies a row.")
 @click.option("--force", is_flag=True, help="Overwrite the environment's two files.")
-def profile(file: str, env: str, force: bool, **options: str | None) -> None:
-    """Look at a CSV, or a folder of them, and write conf for it: `kedro run --env ENV` then runs.
+def profile(
+    file: str | None, dataset: str | None, env: str, force: bool, **options: str | None
+) -> None:
+    """Look at rows, and write conf for them: `kedro run --env ENV` then runs.
+
+    FILE is a CSV or a Parquet file, or a folder of them.
 
     Prints what each column is taken for, and what is unsure.
     """
     # Here, for a run need not wait for it.
     from tabular_lstm.runs.new_environment import new_environment  # noqa: PLC0415
 
+    if (file is None) is (dataset is None):
+        raise click.UsageError("Expected a file, or --dataset and an entry of the catalog.")
     project = find_kedro_project(Path.cwd())
     if project is None:
         raise click.ClickException(
@@ -182,7 +190,9 @@ def profile(file: str, env: str, force: bool, **options: str | None) -> None:
         )
     given = {name: value for name, value in options.items() if value is not None}
     try:
-        page = new_environment(file, env, project, given, force)
+        page = new_environment(
+            str(file or dataset), env, project, given, force, dataset is not None
+        )
     except Exception as error:
         if fault := _fault(error):
             raise click.ClickException(_lines(fault)) from error

@@ -10,7 +10,7 @@ import fsspec
 import pandas as pd
 import pytest
 
-from tabular_lstm.datasets.rows_to_score import RawCSVDataset, RowsToScoreDataset
+from tabular_lstm.datasets.rows_to_score import RawRowsDataset
 from tabular_lstm.errors import DataError
 from tabular_lstm.rows import raw_files
 from tabular_lstm.rows.number_format import NumberFormat
@@ -31,7 +31,7 @@ def test_the_hash_is_given_from_other_storage_than_the_disk() -> None:
     memory.pipe_file("/hashed.csv", b"a,y\n1,0\n")
     memory.pipe_file("/hashed/1.csv", b"a,y\n1,0\n")
     for path in ("hashed.csv", "hashed"):
-        dataset = RawCSVDataset(filepath=f"memory:///{path}")
+        dataset = RawRowsDataset(filepath=f"memory:///{path}")
         assert dataset.sha256() == dataset.load().sha256()
 
 
@@ -47,7 +47,7 @@ def test_a_file_is_hashed_once_as_long_as_it_stays(
         return digest(content, kind)
 
     monkeypatch.setattr(raw_files.hashlib, "file_digest", counted)
-    dataset = RawCSVDataset(filepath=str(csv))
+    dataset = RawRowsDataset(filepath=str(csv))
     before = dataset.sha256()
     rows = dataset.load()
     assert len(rows.whole()) == 3
@@ -81,19 +81,19 @@ def days(tmp_path: Path) -> Path:
 def directory_refusal(folder: Path, **load_args: Any) -> str:
     """Read a directory that can't be used and give the message."""
     with raises_data_error() as error:
-        RawCSVDataset(filepath=str(folder), load_args=load_args).load().whole()
+        RawRowsDataset(filepath=str(folder), load_args=load_args).load().whole()
     return str(error.value)
 
 
 def hash_refusal(folder: Path) -> str:
     """Hash a directory that can't be used and give the message."""
     with raises_data_error() as error:
-        RawCSVDataset(filepath=str(folder)).sha256()
+        RawRowsDataset(filepath=str(folder)).sha256()
     return str(error.value)
 
 
 def test_the_files_of_a_directory_are_read_in_name_order_by_column_name(days: Path) -> None:
-    frame = RawCSVDataset(filepath=str(days)).load().whole()
+    frame = RawRowsDataset(filepath=str(days)).load().whole()
     assert frame.columns.tolist() == ["a", "b", "y"]
     assert frame.to_numpy().tolist() == [
         ["1", "x, y", "0"],
@@ -106,7 +106,7 @@ def test_the_files_of_a_directory_are_read_in_name_order_by_column_name(days: Pa
 def test_names_are_ordered_by_their_bytes(days: Path) -> None:
     for name in ("b.csv", "B.csv", "ä.csv", "10.csv", "9.csv"):
         (days / name).write_text("a,b,y\n1,2,0\n")
-    names = RawCSVDataset(filepath=str(days)).load().names
+    names = RawRowsDataset(filepath=str(days)).load().names
     assert list(names) == ["10.csv", *sorted(DAYS), "9.csv", "B.csv", "b.csv", "ä.csv"]
 
 
@@ -127,7 +127,7 @@ def test_the_fingerprint_of_a_directory_is_what_sha256sum_prints(days: Path, cou
         capture_output=True,
         text=True,
     )
-    dataset = RawCSVDataset(filepath=str(days))
+    dataset = RawRowsDataset(filepath=str(days))
     rows = dataset.load()
     assert rows.names == ("2026-11-01.CSV", *sorted(DAYS)[1:count])
     assert rows.sha256() == printed.stdout.split()[0]
@@ -135,7 +135,7 @@ def test_the_fingerprint_of_a_directory_is_what_sha256sum_prints(days: Path, cou
 
 
 def test_what_is_passed_over_is_named_once(days: Path, caplog: pytest.LogCaptureFixture) -> None:
-    dataset = RawCSVDataset(filepath=str(days))
+    dataset = RawRowsDataset(filepath=str(days))
     before = dataset.load().whole()
     passed_over = ["2026-11-03.csv.gz", "2026-11-03.csv.part", "notes.txt", "rows.tsv"]
     for name in (".2026-11-03.csv", *passed_over):
@@ -146,7 +146,7 @@ def test_what_is_passed_over_is_named_once(days: Path, caplog: pytest.LogCapture
         (days / folder / "2026-11-03.csv").write_text("a,b,y\n1,2,0\n")
     assert dataset.load().whole().equals(before)
     names = [*passed_over[:2], r"caf\xe9.txt", "more.csv/", "notes.txt", "old/", "rows.tsv"]
-    said = "only files named *.csv directly in it are read"
+    said = "only files named *.csv or *.parquet directly in it are read"
     assert caplog.messages == [f"{days}: passed over {', '.join(names)}; {said}"]
 
 
@@ -161,7 +161,7 @@ def test_load_args_count_for_each_file(days: Path) -> None:
         "names": ["a", "y"],
         "encoding": "latin-1",
     }
-    rows = RawCSVDataset(filepath=str(days), load_args=load_args).load()
+    rows = RawRowsDataset(filepath=str(days), load_args=load_args).load()
     assert rows.whole().to_dict("records") == [{"a": "1,5", "y": "ü"}] * 3
     assert rows.number_format == NumberFormat(decimal=",")
 
@@ -183,7 +183,7 @@ def test_what_is_no_regular_file_is_refused_before_it_is_opened(
 def test_a_link_to_a_file_is_read_and_one_to_a_folder_passed_over(days: Path) -> None:
     (days / "2026-11-03.csv").symlink_to(days / "2026-11-02.csv")
     (days / "folder.csv").symlink_to(days)
-    assert len(RawCSVDataset(filepath=str(days)).load().whole()) == 5
+    assert len(RawRowsDataset(filepath=str(days)).load().whole()) == 5
 
 
 def test_a_csv_whose_name_is_not_utf_8_is_refused_by_an_escaped_name(days: Path) -> None:
@@ -198,7 +198,7 @@ def test_a_directory_is_read_from_other_storage_than_the_disk() -> None:
     memory = fsspec.filesystem("memory")
     for name, text in DAYS.items():
         memory.pipe_file(f"/daily/{name}", text.encode())
-    frame = RawCSVDataset(filepath="memory:///daily/").load().whole()
+    frame = RawRowsDataset(filepath="memory:///daily/").load().whole()
     assert frame["a"].tolist() == ["1", "2", "3", "4"]
     assert frame.index[2] == "2026-11-02.csv:1"
 
@@ -211,25 +211,19 @@ ROWS = pd.DataFrame({"a": [1, 2, 3], "b": ["x, y", "", "z"]})
 def test_a_folder_of_parquet_files_is_read_in_the_order_of_their_names(tmp_path: Path) -> None:
     for name in ("2.parquet", "1.parquet"):
         ROWS.to_parquet(tmp_path / name)
-    rows = RowsToScoreDataset(str(tmp_path)).load()
+    rows = RawRowsDataset(str(tmp_path)).load()
     assert [batch.file for batch in rows.batches()] == ["1.parquet", "2.parquet"]
-
-
-def test_a_training_does_not_read_parquet(tmp_path: Path) -> None:
-    ROWS.to_parquet(tmp_path / "rows.PARQUET")
-    with raises_data_error(match=r"rows.PARQUET: the file is Parquet; expected a CSV"):
-        RawCSVDataset(str(tmp_path / "rows.PARQUET")).load()
 
 
 def test_a_folder_of_both_is_refused(tmp_path: Path) -> None:
     ROWS.to_parquet(tmp_path / "1.parquet")
     ROWS.to_csv(tmp_path / "1.csv", index=False)
     with raises_data_error(match="holds CSV and Parquet, as if the same rows were there twice"):
-        RowsToScoreDataset(str(tmp_path)).load()
+        RawRowsDataset(str(tmp_path)).load()
 
 
 def test_a_file_that_is_gone_since_is_refused_by_name(csv: Path) -> None:
-    rows = RowsToScoreDataset(str(csv)).load()
+    rows = RawRowsDataset(str(csv)).load()
     csv.unlink()
     for read in (rows.sha256, lambda: rows.columns, lambda: list(rows.batches())):
         with pytest.raises(DataError, match=r"rows\.csv: no such file, though it was there"):
@@ -237,6 +231,6 @@ def test_a_file_that_is_gone_since_is_refused_by_name(csv: Path) -> None:
 
 
 def test_they_are_read_only(csv: Path) -> None:
-    assert RowsToScoreDataset(str(csv)).exists()
+    assert RawRowsDataset(str(csv)).exists()
     with raises_data_error(match="is read only here"):
-        RowsToScoreDataset(str(csv)).save(ROWS)
+        RawRowsDataset(str(csv)).save(ROWS)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tabular_lstm.datasets import RawCSVDataset
+from tabular_lstm.datasets import RawRowsDataset
 from tabular_lstm.errors import DataError
 from tests.helpers.project import Project
 
@@ -102,7 +102,7 @@ def test_what_is_read_has_the_fingerprint_of_its_own_bytes(
 ) -> None:
     both = versions(quick.raw.read_bytes())
     contents = {fingerprint(mixed): mixed for mixed in mixtures(*both)}
-    dataset = RawCSVDataset(filepath=str(quick.raw))
+    dataset = RawRowsDataset(filepath=str(quick.raw))
     found: set[str] = set()
     refused = 0
     with replacing(replace, quick.raw, both):

@@ -8,14 +8,14 @@ from typing import Any
 import fsspec
 import pandas as pd
 
-from tabular_lstm.datasets.rows_to_score import RowsToScoreDataset
+from tabular_lstm.datasets.rows_to_score import RawRowsDataset
 from tabular_lstm.rows.raw_files import RawFiles
 from tabular_lstm.rows.raw_rows import RawRows
 
 
 def rows_at(path: Path, **load_args: Any) -> RawRows:
     """Give the rows of a file, or of a folder's files."""
-    files = RawFiles.at(fsspec.filesystem("file"), str(path), RowsToScoreDataset.ENDINGS)
+    files = RawFiles.at(fsspec.filesystem("file"), str(path), RawRowsDataset.ENDINGS)
     return RawRows(files, load_args)
 
 

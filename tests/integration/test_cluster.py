@@ -15,7 +15,7 @@ from kedro.io import DatasetError
 from tabular_lstm import parameters
 from tabular_lstm.datasets.champion_datasets import ChampionsDataset
 from tabular_lstm.datasets.predictions import PredictionsDataset, QuarantineDataset
-from tabular_lstm.datasets.rows_to_score import RowsToScoreDataset
+from tabular_lstm.datasets.rows_to_score import RawRowsDataset
 from tabular_lstm.engine import Engine, cluster
 from tabular_lstm.errors import DataError
 from tabular_lstm.network.fit import train
@@ -33,8 +33,10 @@ from tabular_lstm.parameters import (
 from tabular_lstm.pipelines.evaluation import nodes
 from tabular_lstm.pipelines.evaluation.nodes import predict_with_baselines
 from tabular_lstm.pipelines.scoring.nodes import score_rows, validate_rows_to_score
-from tabular_lstm.rows import csv_batches, csv_header, customer_batches, raw_rows
+from tabular_lstm.rows import batches, csv_batches, csv_header, customer_batches
+from tabular_lstm.rows.raw_rows import RawRows
 from tabular_lstm.rows.schema import Target
+from tabular_lstm.rows.table_rows import TableRows
 from tabular_lstm.serving import prediction_parts
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.champion_history import Champions
@@ -79,10 +81,11 @@ def scoring_of(
     rows: str = "rows.csv",
     columns: Columns = COLUMNS,
     copied: str = "age",
+    source: RawRows | None = None,
     **load_args: Any,
 ) -> Predictions:
-    """A scoring of rows of the project, which is not yet done."""
-    source = RowsToScoreDataset(str(served.path / rows), load_args).load()
+    """A scoring of rows of the project, or of others, which is not yet done."""
+    source = source or RawRowsDataset(str(served.path / rows), load_args).load()
     left = ChampionsDataset(str(served.path / "data")).load()
     champion = Artifact.read(champion_path(served))
     reference = left.references[champion_path(served).parent.name]
@@ -111,7 +114,7 @@ def saved(predictions: Predictions, folder: Path) -> dict[str, bytes]:
 @pytest.fixture
 def many_batches(served: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     """Rows that are read in thirty batches and scored in parts of two, some with a bad cell."""
-    monkeypatch.setattr(raw_rows, "ROWS", 100)
+    monkeypatch.setattr(batches, "ROWS", 100)
     monkeypatch.setattr(prediction_parts, "ROWS_OF_A_PART", 200)
     for module in (csv_header, csv_batches):
         monkeypatch.setattr(module, "PIECE", 2**12)
@@ -165,6 +168,22 @@ def test_workers_write_the_same_bytes(
     assert scored["age"].tolist() == ages[ages != "old"].tolist()
 
 
+def test_workers_write_the_same_bytes_of_a_table(
+    many_batches: Project, running: RealCluster, tmp_path: Path
+) -> None:
+    cells = pd.read_csv(many_batches.path / "rows.csv", dtype={"age": str})
+    frames = (cells[row : row + 70] for row in range(0, ROWS, 70))
+    rows = TableRows.of(frames, "rows_to_score")
+    local, remote = (
+        saved(scoring_of(many_batches, engine, source=rows), tmp_path / name)
+        for name, engine in (("local", HERE), ("remote", running.engine()))
+    )
+    assert local == remote
+    parts = sorted((tmp_path / "local" / run("s")).glob("*.parquet"))
+    assert len(parts) >= 15
+    assert sum(len(pd.read_parquet(part)) for part in parts) == ROWS - ROWS // 50
+
+
 def test_workers_write_the_same_bytes_of_histories(
     project: Project,
     once: Once,
@@ -174,7 +193,7 @@ def test_workers_write_the_same_bytes_of_histories(
 ) -> None:
     once("visited by customers", project, lambda: train_on(project, visits(300)))
     monkeypatch.setattr(prediction_parts, "ROWS_OF_A_PART", 200)
-    for module in (raw_rows, customer_batches):
+    for module in (batches, customer_batches):
         monkeypatch.setattr(module, "ROWS", 100)
     (project.path / "rows").mkdir()
     rows = visits(500, seed=1).astype({"pressure": object})

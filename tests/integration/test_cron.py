@@ -58,7 +58,7 @@ def nightly(project: Project) -> Project:
     conf.mkdir()
     catalog = {
         "raw_rows": {
-            "type": "tabular_lstm.datasets.RawCSVDataset",
+            "type": "tabular_lstm.datasets.RawRowsDataset",
             "filepath": "data/01_raw/nightly.csv",
         },
     }

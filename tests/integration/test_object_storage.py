@@ -1,5 +1,6 @@
 """Outputs in object storage: SeaweedFS, clones that take turns and collide, kills, and faults."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -12,18 +13,29 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
 from kedro.pipeline import Pipeline
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.parameters import Promotion, Rollback
+from tabular_lstm.parameters import TWO_CLASSES, Promotion, Rollback
 from tabular_lstm.runs.lock import LockedError
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.champion_history import LOG
 from tabular_lstm.serving.promotion_log import LogEntry, append, read_log
 from tests.helpers import killed_storage
 from tests.helpers.champions import log_of
-from tests.helpers.commands import RETRAINING, ROLLBACK, here, logged, message_of, seed, succeeds
+from tests.helpers.commands import (
+    RETRAINING,
+    ROLLBACK,
+    here,
+    logged,
+    message_of,
+    note,
+    seed,
+    succeeds,
+)
+from tests.helpers.documents import BLOCK, text
 from tests.helpers.logs import decided
 from tests.helpers.object_storage import (
     READER,
@@ -36,11 +48,11 @@ from tests.helpers.object_storage import (
     seaweedfs,
     storage_at,
 )
-from tests.helpers.once import Once
 from tests.helpers.processes import at_work
-from tests.helpers.project import Project
-from tests.helpers.scorings import SCORING, folder_of
+from tests.helpers.project import QUICK, Project
+from tests.helpers.scorings import SCORING, finished, folder_of
 from tests.helpers.servers import free_port, hanging
+from tests.helpers.tables import write_task
 
 SECRETS = [WRITER["secret_access_key"], READER["secret_access_key"]]
 
@@ -91,17 +103,24 @@ def test_two_clones_that_take_turns_on_one_bucket_tell_one_story(
     assert run(one, *SCORING).startswith("Unchanged: rows, champion, parameters and code")
     assert run(two, *RETRAINING, *seed(5)).startswith("Promoted run")
     first, second = (line["run_id"] for line in log_of(two))
-    assert run(one, *ROLLBACK).endswith(f"run {first} serves again.")
+    assert f"run {first}" in run(one, *ROLLBACK)
     assert f"champion of run {first}" in run(two, *SCORING, "--params", "scoring.force=true")
 
-    # What neither a day nor a container has left here.
+    # A scoring that was killed before its manifest was there is brought there by the next one.
+    storage = storage_at(address, wanted["url"].rpartition("/")[2])
+    scored = finished(two)[-1]["run_id"]
+    manifest = f"07_model_output/predictions/{scored}/manifest.json"
+    storage.delete([manifest])
+    assert f"those of run {scored}" in run(two, *SCORING)
+    assert storage.get(manifest)
+
+    # In a container that has nothing of all this.
     three = clone(quick, folder / "three", wanted, WRITER)
     assert "scored 40 rows" in run(three, "run", "--pipelines", "monitoring")
     assert "scored 40 rows" in run(three, "run", "--pipelines", "monitoring")
     run(three, "run", "--pipelines", "reshaping,evaluation")
     assert [line["serves_now"] for line in log_of(three)] == [first, second, first]
     assert len(list(folder_of(three).glob("*/part-00000.parquet"))) == 2
-    storage = storage_at(address, wanted["url"].rpartition("/")[2])
     latest = (three.path / "data/08_reporting/latest_metrics.json").read_bytes()
     assert storage.get("08_reporting/latest_metrics.json") == latest
 
@@ -117,11 +136,40 @@ def test_two_clones_that_take_turns_on_one_bucket_tell_one_story(
     assert not [line for line in said for secret in SECRETS if secret in line]
 
 
+def test_the_page_is_followed_word_for_word_and_another_clone_goes_on(
+    project: Project, address: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    blocks = BLOCK.findall(text("docs/production.md"))
+    own = {"http://127.0.0.1:8333": address, "s3://models/diabetes": f"s3://outputs/{prefix()}"}
+    own |= {"access_key_id: me": f"access_key_id: {WRITER['access_key_id']}"}
+    (tmp := tmp_path_factory.mktemp("page") / "other").mkdir()
+    other = Project.copied_to(tmp)
+    for code in [code for kind, code in blocks if kind == "yaml example"]:
+        path, ours = code.splitlines()[0].removeprefix("# "), code
+        for old, new in own.items():
+            ours = ours.replace(old, new)
+        for where in (project, other):
+            (where.path / path).parent.mkdir(exist_ok=True)
+            (where.path / path).write_text(ours)
+    said = [
+        succeeds(where.command(*line.split()[1:], STORAGE_SECRET=WRITER["secret_access_key"]))
+        for line, where in zip(
+            [line for _, code in blocks for line in code.splitlines() if line.startswith("kedro")],
+            (project, other, other),
+            strict=True,
+        )
+    ]
+    assert "INFO    Promoted run 20" in said[0]
+    assert "INFO    Scored 20 of 20 rows with the champion of run" in said[1]
+    assert "scored 20 rows, of which 0 have a label" in said[2]
+    assert WRITER["secret_access_key"] not in "".join(said)
+
+
 # Runs that collide ---------------------------------------------------------------------------
 
 
 def test_of_six_that_decide_at_once_one_does_300_times_over(memory: Path, address: str) -> None:
-    rounds, writers, of = 10, 6, prefix()
+    rounds, writers, of = 300, 6, prefix()
     barrier, lost = threading.Barrier(writers), list[str]()
 
     def write(writer: int) -> list[str]:
@@ -148,15 +196,24 @@ def test_of_six_that_decide_at_once_one_does_300_times_over(memory: Path, addres
     assert all("decided first (rejected)" in message for message in lost)
 
 
-@pytest.fixture
-def shared(served: Project, once: Once, address: str, tmp_path_factory: Any) -> dict[str, Any]:
-    """The block of a storage to which a clone has promoted twice, and its copy beside `served`."""
-    wanted = block(address, prefix())
-    project = clone(served, tmp_path_factory.mktemp("shared") / "one", wanted, WRITER)
+@pytest.fixture(scope="module")
+def shared(address: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """A clone that has promoted twice, the block of its storage, and who was promoted."""
+    folder = tmp_path_factory.mktemp("shared")
+    (folder / "origin").mkdir()
+    origin, wanted = Project.copied_to(folder / "origin"), block(address, prefix())
+    write_task(origin, TWO_CLASSES, **QUICK)
+    project = clone(origin, folder / "one", wanted, WRITER)
     for number in (1, 2):
-        os.chdir(project.path)
-        succeeds(here(*RETRAINING, *seed(number)))
+        here_in(project, *RETRAINING, *seed(number))
     return {"block": wanted, "project": project, "runs": [e["run_id"] for e in log_of(project)]}
+
+
+def here_in(project: Project, *command: str) -> None:
+    """Run a command in this process, in a project's folder, to a good end."""
+    with contextlib.chdir(project.path):
+        succeeds(here(*command))
+    pipelines.set_requested(None)
 
 
 def champion_in_a_fresh_clone(shared: dict[str, Any], path: Path, address: str) -> Artifact:
@@ -179,18 +236,16 @@ def test_a_run_that_another_clone_overtook_decides_nothing_and_says_who_did(
     folder = tmp_path_factory.mktemp("overtaken")
     slow = clone(shared["project"], folder / "slow", shared["block"], WRITER)
     with at_work(slow, *ROLLBACK, node="Running rollback.record") as run:
-        os.chdir(shared["project"].path)
-        succeeds(here(*RETRAINING, *seed(3)))
+        here_in(shared["project"], *RETRAINING, *seed(3))
         os.killpg(run.pid, signal.SIGCONT)
         rest = run.stdout.read()
         assert run.wait() == 75, rest
     third = log_of(shared["project"])[-1]["run_id"]
     assert f"run {third} decided first (promoted)" in rest
     assert champion_in_a_fresh_clone(shared, folder / "fresh", address).run_id == third
-    assert len(log_of(shared["project"])) == 3
 
     succeeds(slow.command(*ROLLBACK))
-    assert log_of(slow)[-1]["serves_now"] == shared["runs"][1]
+    assert log_of(slow)[-1]["serves_now"] == log_of(shared["project"])[-1]["served_before"]
 
 
 # Killed --------------------------------------------------------------------------------------
@@ -213,12 +268,12 @@ def test_a_run_killed_at_any_call_of_the_storage_leaves_the_old_champion_or_the_
         now = champion_in_a_fresh_clone(shared, fresh, address).run_id
         assert now in {old, new}
         outcomes.add((Path(at).read_text(), when, "old" if now == old else "new"))
+        note(when, number, Path(at).read_text(), "old" if now == old else "new")
     assert ("create promotions", "before", "old") in outcomes
     assert ("create promotions", "after", "new") in outcomes
     assert {outcome for at, _, outcome in outcomes if at.startswith("put 0")} == {"old"}
 
-    os.chdir(project.path)
-    succeeds(here(*RETRAINING, *seed(9)))
+    here_in(project, *RETRAINING, *seed(9))
     latest = log_of(project)[-1]["run_id"]
     assert champion_in_a_fresh_clone(shared, fresh, address).run_id == latest
 
@@ -304,9 +359,9 @@ def test_a_storage_that_cannot_be_used_is_one_message_and_nothing_is_touched(
         if what == "silent":
             wanted["options"]["endpoint"] = silent
         project = clone(quick, tmp_path_factory.mktemp("refused") / "one", wanted, user)
-        os.chdir(project.path)
         before, began = project.files(), time.monotonic()
-        ended = here(*RETRAINING)
+        with contextlib.chdir(project.path):
+            ended = here(*RETRAINING)
         assert time.monotonic() - began < 60
     message = message_of(ended)
     assert expected in message
@@ -323,9 +378,9 @@ def test_a_storage_that_fails_before_the_decision_leaves_the_champion_and_says_s
     with failing(address, faults) as proxied:
         wanted = {**block(proxied, "x", 1.0), "url": shared["block"]["url"]}
         project = clone(shared["project"], folder / "one", wanted, WRITER)
-        os.chdir(project.path)
         faults.fault = lambda method, path: (
             "503" if "decision.json/2" in path and method == "PUT" else None
         )
-        assert "was not written: it answered 503" in message_of(here(*ROLLBACK))
+        with contextlib.chdir(project.path):
+            assert "was not written: it answered 503" in message_of(here(*ROLLBACK))
     assert champion_in_a_fresh_clone(shared, folder / "fresh", address).run_id == old

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from tabular_lstm.datasets import RawCSVDataset
+from tabular_lstm.datasets import RawRowsDataset
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns, Split, Validation
 from tabular_lstm.pipelines.data_processing.nodes import accept_rows
@@ -171,7 +171,7 @@ def test_a_run_asks_what_a_point_is_until_it_is_told(
     prices = [870, 1155, 1299, 800, 999, 1000]
     rows = [f"{price:,};{place};{place % 2}\n" for place, price in enumerate(prices)]
     path.write_text("a;b;y\n" + "".join(rows).replace(",", "."))
-    raw_rows = RawCSVDataset(filepath=str(path), load_args={"sep": ";", **load_args}).load()
+    raw_rows = RawRowsDataset(filepath=str(path), load_args={"sep": ";", **load_args}).load()
     read, _, _ = validate_rows(raw_rows, COLUMNS)
     assert read["a"].tolist() == (
         prices if "thousands" in load_args else [870, 1.155, 1.299, 800, 999, 1]
@@ -207,7 +207,7 @@ def days(folder: Path, *texts: str) -> RawRows:
     folder.mkdir(exist_ok=True)
     for day, text in enumerate(texts, 1):
         (folder / f"2026-11-{day:02d}.csv").write_text(f"a,b,c,y\n{text}\n")
-    return RawCSVDataset(filepath=str(folder)).load()
+    return RawRowsDataset(filepath=str(folder)).load()
 
 
 def messages(caplog: pytest.LogCaptureFixture, level: int) -> list[str]:

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tabular_lstm.datasets import RawCSVDataset
+from tabular_lstm.datasets import RawRowsDataset
 from tabular_lstm.parameters import Columns, Reshaping, Split
 from tabular_lstm.pipelines.reshaping import nodes
-from tabular_lstm.rows import fingerprints, raw_rows
+from tabular_lstm.rows import batches, fingerprints
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.rows.keys import keys_of, together_of
 from tests.helpers.nodes import NO_ROWS, split_rows, validate_rows
@@ -67,7 +67,7 @@ def read(folder: Path, columns: Columns, caplog: pytest.LogCaptureFixture) -> di
     """Go from the files to sequences, and give all that comes out, with what is said."""
     caplog.clear()
     found: dict[str, Any] = {}
-    raw = RawCSVDataset(filepath=str(folder)).load()
+    raw = RawRowsDataset(filepath=str(folder)).load()
     found["valid"], found["quarantined"], source = validate_rows(raw, columns)
     kind = "hash" if columns.time is None else "time"
     split = Split(kind=kind)
@@ -111,6 +111,6 @@ def test_parts_of_the_rows_give_what_all_at_once_give(
     columns = Columns.model_validate(WAYS[way])
     expected = read(folder, columns, caplog)
     assert len(expected["quarantined"])
-    monkeypatch.setattr(raw_rows, "ROWS", 7)
+    monkeypatch.setattr(batches, "ROWS", 7)
     monkeypatch.setattr(fingerprints, "PART", 7)
     assert_same(read(folder, columns, caplog), expected)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tabular_lstm.datasets import RawCSVDataset
+from tabular_lstm.datasets import RawRowsDataset
 from tabular_lstm.parameters import Columns, Reshaping, Split
 from tabular_lstm.pipelines.reshaping import nodes
 from tabular_lstm.pipelines.reshaping.nodes import split_features_from_label
@@ -101,7 +101,7 @@ def test_text_of_the_file_gives_the_sequences_that_training_had(tmp_path: Path) 
         }
     )
     raw.to_csv(tmp_path / "rows.csv", sep=";", index=False)
-    dataset = RawCSVDataset(filepath=str(tmp_path / "rows.csv"), load_args=load_args)
+    dataset = RawRowsDataset(filepath=str(tmp_path / "rows.csv"), load_args=load_args)
     columns = COLUMNS.model_copy(update={"categorical": ["kind"]})
     valid, quarantined, source = validate_rows(dataset.load(), columns)
     train, _, summary = split_rows(valid, source, columns, Split())

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tabular_lstm.datasets import RawCSVDataset
+from tabular_lstm.datasets import RawRowsDataset
 from tabular_lstm.parameters import Columns, Split
 from tabular_lstm.rows.data_summary import hash_of
 from tabular_lstm.rows.lineage import Lineage, conf_of_rows
@@ -91,7 +91,7 @@ def test_rows_of_all_kinds_have_the_same_hash_once_written_and_read(tmp_path: Pa
     """As they are after validation, by a time and with a group's text in a key."""
     path = tmp_path / "rows.csv"
     table().to_csv(path, index=False, sep=";")
-    raw = RawCSVDataset(filepath=str(path), load_args={"sep": ";"}).load()
+    raw = RawRowsDataset(filepath=str(path), load_args={"sep": ";"}).load()
     columns = Columns.model_validate(
         {
             **ROLES,

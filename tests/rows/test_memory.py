@@ -21,7 +21,7 @@ import sys, threading, time
 from pathlib import Path
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
-from tabular_lstm.datasets import RawCSVDataset
+from tabular_lstm.datasets import RawRowsDataset
 from tabular_lstm.datasets.in_memory import RowsDataset
 from tabular_lstm.parameters import Columns, Reshaping, Split, Validation
 from tabular_lstm.pipelines import data_processing, reshaping
@@ -39,7 +39,7 @@ def watch():
         time.sleep(0.005)
 
 catalog = DataCatalog({
-    "raw_rows": RawCSVDataset(filepath=str(folder)),
+    "raw_rows": RawRowsDataset(filepath=str(folder)),
     "params:columns": MemoryDataset(Columns(label="y", positive_class=1, negative_class=0)),
     "params:validation": MemoryDataset(Validation()),
     "params:split": MemoryDataset(Split()),

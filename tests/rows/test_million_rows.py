@@ -131,8 +131,8 @@ def test_just_the_bad_cells_of_a_million_rows_are_told_each_with_its_reason(
 
 READ = """
 import resource, sys
-from tabular_lstm.datasets.rows_to_score import RowsToScoreDataset
-rows = RowsToScoreDataset(sys.argv[1]).load()
+from tabular_lstm.datasets.rows_to_score import RawRowsDataset
+rows = RawRowsDataset(sys.argv[1]).load()
 print(sum(len(batch.cells) for batch in rows.batches()))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """

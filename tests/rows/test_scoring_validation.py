@@ -11,7 +11,7 @@ import pytest
 from pyarrow import parquet
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.rows import batches, scoring_validation
+from tabular_lstm.rows import scoring_validation
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.scoring_validation import Check, CheckedBatch, CheckedRows
 from tabular_lstm.rows.sequences import to_sequences
@@ -56,14 +56,12 @@ def checked(
 ) -> CheckedRows:
     source = rows_at(path)
     types = {name: pa.string() if name == key else source.types([name])[name] for name in copied}
-    return CheckedRows(
-        source, Check(SCHEMA, key, types, source.declared_format or SCHEMA.marks), limit
-    )
+    return CheckedRows(source, Check(SCHEMA, key, types, source.declared_format), limit)
 
 
 @pytest.fixture(autouse=True)
 def _batches_of_four(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batches, "ROWS", 4)
+    monkeypatch.setattr("tabular_lstm.rows.batches.ROWS", 4)
 
 
 def test_good_rows_are_laid_out_as_in_training_and_keep_their_numbers(tmp_path: Path) -> None:

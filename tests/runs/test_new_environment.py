@@ -68,7 +68,7 @@ def refusal(project: Project, file: Path, env: str = "mine", **options: Any) -> 
 def test_both_files_are_written(project: Project, csv: Path) -> None:
     page = new_environment(csv, "mine", project.path)
     assert conf(project, "catalog.yml")["raw_rows"] == {
-        "type": "tabular_lstm.datasets.RawCSVDataset",
+        "type": "tabular_lstm.datasets.RawRowsDataset",
         "filepath": "data/mine.csv",
         "metadata": {"kedro-viz": {"layer": "01_raw"}},
     }
@@ -182,7 +182,7 @@ def test_rows_in_another_storage_are_profiled_where_the_catalog_reads_them(
     (project.path / "rows.parquet").write_bytes(b"PAR1")
     here_too = [f"{project.path}/rows.parquet"]
     for path in ("s3://bucket/rows.csv", "nowhere://rows.csv", *NO_STORAGES, *here_too):
-        entry = {"type": "tabular_lstm.datasets.RawCSVDataset", "filepath": path}
+        entry = {"type": "tabular_lstm.datasets.RawRowsDataset", "filepath": path}
         (project.path / "conf/local/catalog.yml").write_text(json.dumps({"raw_rows": entry}))
         said = message_of(here("run", "--pipelines", "data_processing"))
         assert said == message_of(here("profile", path, "--env", "mine"))
@@ -227,7 +227,8 @@ def test_each_row_of_a_file_of_many_pieces_counts(
 
 def test_what_cannot_be_profiled_is_refused_and_leaves_nothing(project: Project) -> None:
     path = project.path / "data/none.csv"
-    assert "data/none.csv: no such file or directory. Name a CSV" in refusal(project, path)
+    said = refusal(project, path)
+    assert "data/none.csv: no such file or directory. Name a CSV or Parquet file, or a" in said
     for content, said in {
         "": "the file is empty",
         "a,b\n": "a header and no rows",

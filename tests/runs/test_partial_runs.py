@@ -114,7 +114,7 @@ def test_rows_that_were_split_with_other_columns_or_otherwise_are_refused(ran: P
 
 
 def test_rows_of_another_file_or_number_format_are_refused(ran: Project) -> None:
-    raw = {"type": "tabular_lstm.datasets.RawCSVDataset", "filepath": "data/01_raw/diabetes.csv"}
+    raw = {"type": "tabular_lstm.datasets.RawRowsDataset", "filepath": "data/01_raw/diabetes.csv"}
     others: list[tuple[dict[str, Any], str]] = [
         ({"filepath": "data/clinic.csv"}, ".filepath was 'diabetes.csv' and is 'clinic.csv'"),
         ({"load_args": {"decimal": ","}}, ".load_args.decimal was '.' and is ','"),
@@ -129,7 +129,7 @@ def test_rows_of_another_file_or_number_format_are_refused(ran: Project) -> None
 def test_columns_whose_names_were_exchanged_since_are_refused(ran: Project) -> None:
     declare(ran, **TINY)
     names = [*pd.read_csv(ran.raw, nrows=0)]
-    entry = {"type": "tabular_lstm.datasets.RawCSVDataset", "filepath": "data/01_raw/diabetes.csv"}
+    entry = {"type": "tabular_lstm.datasets.RawRowsDataset", "filepath": "data/01_raw/diabetes.csv"}
     catalog = ran.path / "conf/local/catalog.yml"
     for listed, command in ((names, PROCESSING), ([*names[1::-1], *names[2:]], TRAINING)):
         given = {**entry, "load_args": {"header": 0, "names": listed}}
@@ -201,7 +201,7 @@ def test_a_copied_environment_with_other_conf_or_another_file_is_refused(ran: Pr
         folder = ran.path / "conf" / env
         folder.mkdir()
         (folder / "parameters.yml").write_text(json.dumps({**TINY, **blocks}))
-    raw = {"type": "tabular_lstm.datasets.RawCSVDataset", "filepath": "data/01_raw/clinic.csv"}
+    raw = {"type": "tabular_lstm.datasets.RawRowsDataset", "filepath": "data/01_raw/clinic.csv"}
     (ran.path / "conf/c/catalog.yml").write_text(json.dumps({"raw_rows": raw}))
     succeeds(here("run", "--env", "a"))
     for env in "bc":

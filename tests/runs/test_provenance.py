@@ -12,7 +12,7 @@ from tabular_lstm.parameters import BLOCKS, Parameters
 from tabular_lstm.runs.provenance import PRIVATE, fingerprint, provenance
 from tabular_lstm.serving.decision import Provenance
 
-RAW = {"type": "tabular_lstm.datasets.RawCSVDataset", "filepath": "data/01_raw/rows.csv"}
+RAW = {"type": "tabular_lstm.datasets.RawRowsDataset", "filepath": "data/01_raw/rows.csv"}
 
 
 def blocks() -> dict[str, Parameters]:

@@ -7,9 +7,11 @@ from kedro.io import DataCatalog
 from kedro.pipeline import Node, Pipeline
 
 from tabular_lstm.parameters import Promotion
+from tabular_lstm.runs.kept_outputs import KeptOutputs
 from tabular_lstm.runs.pruning import prune
 from tabular_lstm.serving.promotion_log import LogEntry
 from tests.helpers.logs import letters, promotion, rejection, run
+from tests.helpers.objects import Objects
 
 RUNS = list("abcdef")
 LOG = [promotion("a"), promotion("b", "a"), *(rejection(name, "b") for name in "cdef")]
@@ -109,3 +111,17 @@ def test_runs_dated_after_now_push_no_other_run_out(tmp_path: Path, catalog: Dat
     assert versions(tmp_path, "metrics") == [*map(run, "abcdef"), *later[-4:]]
     pruned(catalog, [], 6, 1)
     assert left(tmp_path, "metrics") == left(tmp_path, "candidate") == "abcdef"
+
+
+def test_in_object_storage_the_same_runs_go_whether_they_are_here_or_not(
+    tmp_path: Path, catalog: DataCatalog
+) -> None:
+    names = [file_of(name) for name in (*WRITTEN, "theirs") if name != "promotions"]
+    objects = Objects((f"{name}/{run(of)}/{name}", b"") for name in names for of in "abcdefgh")
+    (tmp_path / ".runs").mkdir()
+    promotion = Promotion.model_validate({"keep_candidates": 2, "keep_champions": 2})
+    prune(catalog, pipeline(), LOG, promotion, NOW, KeptOutputs(objects, tmp_path))  # type: ignore[arg-type]
+    assert left(tmp_path, "metrics") == "abef"
+    of = {name: letters([Path(key).parts[1] for key in objects.keys(name)]) for name in names}
+    everything = dict.fromkeys(("decision.json", "theirs.json"), "abcdefgh")
+    assert of == {"candidate.json": "abgh", "metrics.json": "abgh", **everything}

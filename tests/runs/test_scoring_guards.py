@@ -18,7 +18,11 @@ from tabular_lstm.runs.scoring_guards import (
 from tests.helpers.logs import run
 from tests.helpers.project import Project
 
-ENTRY = {"type": "RowsToScoreDataset", "filepath": "rows.csv", "load_args": {"sep": ";"}}
+ENTRY = {
+    "type": "tabular_lstm.datasets.RawRowsDataset",
+    "filepath": "rows.csv",
+    "load_args": {"sep": ";"},
+}
 
 
 @pytest.fixture

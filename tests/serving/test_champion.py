@@ -21,7 +21,7 @@ from tabular_lstm.serving.champion import Champion, MLflowModel, _load_pyfunc
 from tabular_lstm.serving.promotion_log import append
 from tests.helpers.champions import log_of
 from tests.helpers.logs import rejection, run
-from tests.helpers.networks import ensemble_of, schema_of
+from tests.helpers.networks import ensemble_of, histories_in, schema_of
 from tests.helpers.project import Project
 from tests.helpers.stores import House
 
@@ -182,7 +182,7 @@ def test_of_histories_each_row_is_predicted_from_its_own_earlier_rows(
         [[2, 2, np.nan, np.nan], none, none],
         [first, second, [4, np.nan, 20, np.nan]],
     ]
-    expected = with_histories.artifact.score(np.array(rows, np.float32))
+    expected = with_histories.artifact.score(histories_in(np.array(rows, np.float32)))
     assert np.ptp(expected) > 1e-3
     predicted = with_histories.predict_proba(VISITS)[:, 1]
     np.testing.assert_array_equal(predicted, expected)

@@ -43,7 +43,7 @@ class ChampionsDataset(AbstractDataset[LogEntry, Champions]):
             none.
     """
 
-    commit: Callable[[int, bytes], None] | None = None
+    commit: Callable[[bytes], None] | None = None
 
     def __init__(self, path: str, metadata: dict[str, Any] | None = None) -> None:
         self._outputs = Path(path)

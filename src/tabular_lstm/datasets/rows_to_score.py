@@ -16,7 +16,6 @@ from tabular_lstm.rows.load_args import refuse_other_arguments
 from tabular_lstm.rows.raw_files import RawFiles, State
 from tabular_lstm.rows.raw_rows import PARQUET, RawRows
 
-CSV = {".csv": "CSV"}
 # User and password of a URL; a bare slash may be of the password.
 USER = r"(?<=://)(?:[^/?#]*:.*|[^/?#]*)@"
 
@@ -55,24 +54,16 @@ def storage_of(filepath: str, **options: Any) -> tuple[Any, str]:
         ) from error
 
 
-def refuse_parquet(path: str) -> None:
-    """Stop at a file of rows to train on that is no CSV by its name."""
-    if path.lower().endswith(PARQUET):
-        raise DataError(
-            f"{path}: the file is Parquet; expected a CSV. Parquet is read by another entry of the "
-            "catalog, type: tabular_lstm.datasets.RawRowsDataset."
-        )
+class RawRowsDataset(AbstractDataset[Any, RawRows]):
+    """A CSV or a Parquet file, or a directory of either; a cell of a CSV stays its text.
 
-
-class RawCSVDataset(AbstractDataset[Any, RawRows]):
-    """A CSV, or a directory of them, of which every cell stays the text it is in the file.
-
-    For `load_args` see `tabular_lstm.rows.load_args.LOAD_ARGS`. Of a directory, every file directly
-    in it that is named `*.csv`, in whatever case, and is not hidden is read, in the order of the
-    names by their bytes. Each needs the same columns, in any order; the first file's is kept.
+    A file is Parquet where its name ends in `.parquet`, and a CSV otherwise. For `load_args` see
+    `tabular_lstm.rows.load_args.LOAD_ARGS`. Of a directory, every file directly in it that is named
+    `*.csv` or `*.parquet`, in whatever case, and is not hidden is read, in the order of the names
+    by their bytes. Each needs the same columns, in any order; the first file's is kept.
     """
 
-    ENDINGS: ClassVar[dict[str, str]] = CSV
+    ENDINGS: ClassVar[dict[str, str]] = {".csv": "CSV", PARQUET: "Parquet file"}
 
     def __init__(
         self,
@@ -96,8 +87,6 @@ class RawCSVDataset(AbstractDataset[Any, RawRows]):
         """
         files = self._files()
         files.warn_of_others()
-        if PARQUET not in self.ENDINGS:
-            refuse_parquet(files.path)
         refuse_other_arguments(files.file(files.names[0]), self._load_args)
         return RawRows(files, self._load_args)
 
@@ -128,31 +117,8 @@ class RawCSVDataset(AbstractDataset[Any, RawRows]):
         return {"filepath": self._path, "load_args": self._load_args}
 
 
-class RawRowsDataset(RawCSVDataset):
-    """A CSV or a Parquet file, or a directory of either, see `RawCSVDataset`.
-
-    A file is Parquet where its name ends in `.parquet`, and a CSV otherwise.
-    """
-
-    ENDINGS: ClassVar[dict[str, str]] = CSV | {PARQUET: "Parquet file"}
-
-    def load(self) -> RawRows:
-        """List the files; their bytes are read by what is given.
-
-        Raises:
-            DataError: See `RawCSVDataset`; or a directory holds both CSV and Parquet.
-        """
-        rows = super().load()
-        if len({name.lower().endswith(PARQUET) for name in rows.files.names}) > 1:
-            raise DataError(
-                f"{rows.file}: the directory holds CSV and Parquet, as if the same rows were there "
-                "twice; expected one of them. Move the others elsewhere."
-            )
-        return rows
-
-
-# The name that conf of earlier versions has.
-RowsToScoreDataset = RawRowsDataset
+# The names that conf of earlier versions has.
+RawCSVDataset = RowsToScoreDataset = RawRowsDataset
 
 
 class LateLabelsDataset(RawRowsDataset):

@@ -1,19 +1,21 @@
 """Any catalog entry that loads a table, as rows to train on, to score or of labels."""
 
+import re
 from typing import Any
 
 from kedro.io import AbstractDataset
 
 from tabular_lstm.datasets.kedro_private import replace_entry
-from tabular_lstm.datasets.rows_to_score import RawCSVDataset
+from tabular_lstm.datasets.rows_to_score import USER, RawRowsDataset
 from tabular_lstm.errors import DataError
-from tabular_lstm.rows.table_rows import TableRows
+from tabular_lstm.rows.table_rows import NoRowsError, TableRows
 
 # The entries that may be any dataset that loads a table.
-TABLES = ("raw_rows", "rows_to_score", "late_labels")
+LABELS = "late_labels"
+TABLES = ("raw_rows", "rows_to_score", LABELS)
 
 
-class TableDataset(AbstractDataset[Any, TableRows]):
+class TableDataset(AbstractDataset[Any, Any]):
     """The rows that another dataset loads, once: the run reads what was hashed.
 
     Args:
@@ -25,19 +27,40 @@ class TableDataset(AbstractDataset[Any, TableRows]):
         self._name, self._entry = name, entry
         self._rows: TableRows | None = None
 
-    def load(self) -> TableRows:
-        """Load the table; raise as `TableRows.of` does."""
+    def load(self) -> Any:
+        """Load the table, see `TableRows.of`; None where labels have not come yet.
+
+        Raises:
+            DataError: See `TableRows.of`; or the dataset fails.
+        """
         if self._rows is None:
-            self._rows = TableRows.of(self._entry.load(), self._name)
+            try:
+                self._rows = TableRows.of(self._entry.load(), self._name)
+            except DataError as error:
+                if isinstance(error, NoRowsError) and self._name == LABELS:
+                    return None
+                raise
+            except Exception as error:
+                # Who wraps the first cause adds arguments of the dataset, the query and its values.
+                cause: BaseException = error
+                while cause.__cause__ is not None:
+                    cause = cause.__cause__
+                said = re.sub(USER, "", str(cause).strip().split("\n")[0])
+                raise DataError(
+                    f"{self._name}: {type(self._entry).__name__} could not load the table: "
+                    f"{type(cause).__name__}: {said}. See this entry of the catalog, and its "
+                    "credentials."
+                ) from error
         return self._rows
 
     def hashes(self) -> dict[str, str]:
         """Give the SHA-256 of the content by the name of the entry; raise as `load` does."""
-        return self.load().hashes()
+        hashes: dict[str, str] = self.load().hashes()
+        return hashes
 
     def sha256(self) -> str:
         """Give the SHA-256 of the content; raise as `load` does."""
-        return self.load().sha256()
+        return str(self.load().sha256())
 
     def save(self, data: Any) -> None:
         """Refuse: rows are written by whoever has them."""
@@ -53,5 +76,5 @@ class TableDataset(AbstractDataset[Any, TableRows]):
 def read_as_rows(catalog: Any, names: set[str]) -> None:
     """Let these entries load rows, whatever table they load now."""
     for name in names.intersection(TABLES):
-        if not isinstance(entry := catalog.get(name), RawCSVDataset | TableDataset):
+        if not isinstance(entry := catalog.get(name), RawRowsDataset | TableDataset):
             replace_entry(catalog, name, TableDataset(name, entry))

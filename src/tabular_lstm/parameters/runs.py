@@ -10,6 +10,7 @@ from tabular_lstm.parameters.hyperparameters import NotNegative
 
 # Options that obstore has and conf does not, since they are secret.
 SECRET = re.compile("key|token|secret|password", re.IGNORECASE)
+ENDPOINT = re.compile(r"https?://[\w.:\[\]-]+(/[^@\s]*)?", re.ASCII)
 # 1, 2 and 75 mean something else.
 ExitCode = Literal[0] | Annotated[StrictInt, Field(ge=3, le=74)]
 
@@ -222,8 +223,6 @@ class Storage(Parameters):
             raise ValueError(
                 f"options.{secret[0]}: expected in the entry storage of credentials.yml"
             )
-        if not str(self.options.get("endpoint", "http://")).startswith(("http://", "https://")):
-            raise ValueError("options.endpoint: expected a URL of http or https")
-        if "@" in str(self.options.get("endpoint")):
-            raise ValueError("options.endpoint: expected no user or password")
+        if not ENDPOINT.fullmatch(str(self.options.get("endpoint", "https://amazon"))):
+            raise ValueError("options.endpoint: expected http:// or https:// and a host, no user")
         return self

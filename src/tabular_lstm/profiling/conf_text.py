@@ -33,8 +33,15 @@ HEADER = ("column", "kind", "missing", "example", "proposed", "why")
 WIDTHS = (28, 10, 8, 18, 11)
 
 
-def catalog_text(path: str, to_score: str, layout: Layout, table: TableProfile, label: str) -> str:
-    """Write what the catalog says of the file, and of rows to score, read as the others are."""
+def catalog_text(
+    entry: Mapping[str, Any], to_score: str, layout: Layout, table: TableProfile, label: str
+) -> str:
+    """Write the catalog's entry of the rows, and that of rows to score, read as the others are.
+
+    Load arguments are those of the layout, each with its reason.
+    """
+    raw_rows = {n: of for n, of in entry.items() if n not in {"load_args", "metadata"}}
+    load_args = layout.load_args or entry.get("load_args", {})
     new_args = dict(layout.load_args)
     # Rows without a header have their names by their places.
     if layout.load_args.get("header", "") is None and table.names[-1] != label:
@@ -43,9 +50,8 @@ def catalog_text(path: str, to_score: str, layout: Layout, table: TableProfile, 
         "# How the rows are read. Written by kedro profile",
         *_doubts(layout.unsure),
         "raw_rows:",
-        "  type: tabular_lstm.datasets.RawCSVDataset",
-        f"  filepath: {path if PLAIN_PATH.fullmatch(path) else _value(path)}",
-        *_load_args(layout.load_args, layout.reasons),
+        *(f"  {name}: {_path_or_value(value)}" for name, value in raw_rows.items()),
+        *_load_args(load_args, layout.reasons),
         METADATA,
         "",
         TO_SCORE,
@@ -158,10 +164,16 @@ def _comment(text: str) -> str:
     return f"# {shown(text, LONGEST)}"
 
 
+def _path_or_value(value: Any) -> str:
+    return value if isinstance(value, str) and PLAIN_PATH.fullmatch(value) else _value(value)
+
+
 def _value(value: Any) -> str:
     """Write a value on a line, so that YAML, and what Kedro makes of `${`, read just it."""
     if isinstance(value, list):
         return f"[{', '.join(map(_value, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{_quoted(name)}: {_value(of)}' for name, of in value.items())}}}"
     if isinstance(value, str):  # of backslashes before it, OmegaConf takes two for one
         value = re.sub(r"(\\*)\$\{", r"\1\1\\${", value)
     return _quoted(value)

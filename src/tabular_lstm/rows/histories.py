@@ -164,7 +164,7 @@ def taken(sequences: Sequences, which: Any) -> Any:
 def table_of(sequences: Sequences) -> np.ndarray:
     """Give each row's values once: float32 (rows, slots)."""
     if isinstance(sequences, np.ndarray):
-        return sequences.reshape(len(sequences), -1)
+        return sequences.reshape(len(sequences), int(np.prod(sequences.shape[1:])))
     return sequences.table
 
 

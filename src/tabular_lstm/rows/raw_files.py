@@ -66,7 +66,7 @@ class RawFiles:
 
         Raises:
             DataError: There is no such file, it is no regular file, or a directory holds none to
-                read, or one whose name is not UTF-8.
+                read, files of two formats, or one whose name is not UTF-8.
         """
         # Other storage than the disk may remember what was here yesterday.
         fs.invalidate_cache(path)
@@ -83,6 +83,11 @@ class RawFiles:
                 f"{path}: the directory holds no {' and no '.join(endings.values())}; expected at "
                 f"least one file named {_patterns(endings)} directly in it, got "
                 f"{', '.join(others[:LISTED]) or 'no file'}. {hint}"
+            )
+        if len({end for end in endings for name in names if name.lower().endswith(end)}) > 1:
+            raise DataError(
+                f"{path}: the directory holds CSV and Parquet, as if the same rows were there "
+                "twice; expected one of them. Move the others elsewhere."
             )
         names.sort(key=os.fsencode)
         return cls(fs, path, tuple(names), tuple(sorted(others)), endings, hashes)

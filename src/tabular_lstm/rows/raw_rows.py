@@ -82,7 +82,7 @@ class RawRows:
         """
         name = self.files.names[0]
         with self.files.open(name) as content:
-            if _is_parquet(self.files.file(name)):
+            if is_parquet(self.files.file(name)):
                 return list(types_of_parquet(content, self.files.file(name)))
             return columns_of_csv(content, self.files.file(name), dict(self.load_args))
 
@@ -106,7 +106,7 @@ class RawRows:
         return {column: types.get(column, pa.string()) for column in columns}
 
     def _types_of(self, name: str) -> dict[str, pa.DataType]:
-        if not _is_parquet(self.files.file(name)):
+        if not is_parquet(self.files.file(name)):
             return dict.fromkeys(self.columns, pa.string())
         with self.files.open(name) as content:
             return types_of_parquet(content, self.files.file(name))
@@ -157,7 +157,7 @@ class RawRows:
         self, name: str, content: BinaryIO, texts: Collection[str], without: Collection[str]
     ) -> Iterator[Batch]:
         file, columns = self.files.file(name), self.columns
-        if _is_parquet(file):
+        if is_parquet(file):
             self._refuse_arguments_of_a_csv(file)
             columns = [column for column in columns if column not in without]
             pieces = stream_parquet(content, file, texts, without)
@@ -169,7 +169,7 @@ class RawRows:
 
     def _expected(self, first: Batch) -> int:
         """Say about how many rows there are, where these are the first: of Parquet exactly."""
-        if not _is_parquet(first.path):
+        if not is_parquet(first.path):
             # A cell has 8 bytes less than Arrow keeps of it, and one for what ends it.
             size = first.table.nbytes - 7 * first.count * first.table.num_columns
             return max(first.count, round(first.count * self.files.size / int(size)))
@@ -221,5 +221,6 @@ def refuse_other_columns(
         )
 
 
-def _is_parquet(file: str) -> bool:
+def is_parquet(file: str) -> bool:
+    """Tell whether a file is Parquet, by its name."""
     return file.lower().endswith(PARQUET)

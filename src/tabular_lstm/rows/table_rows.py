@@ -7,18 +7,21 @@ table of any size is read with memory for some of its rows. What is small stays 
 import tempfile
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from hashlib import sha256
+from itertools import groupby
+from operator import attrgetter
 from typing import IO, Any, Self
 from zlib import crc32
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.rows.batches import BYTES, Batch, in_tables, rows_of_a_batch
 from tabular_lstm.rows.cells import written
+from tabular_lstm.rows.keys import EXACT
 from tabular_lstm.rows.parquet import plain, plain_batch
 from tabular_lstm.rows.raw_files import RawFiles
 from tabular_lstm.rows.raw_rows import RawRows
@@ -27,7 +30,13 @@ EXPECTED = (
     "expected a table: a frame of pandas, Polars, Arrow or Ibis, or an iterator of frames, as a "
     "dataset of kedro-datasets loads one"
 )
+NUMBERS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
+DIGITS = 15  # of a decimal, that float64 holds
 SECOND = np.uint64(0x9E3779B97F4A7C15)  # any number: rows are hashed twice
+
+
+class NoRowsError(DataError):
+    """A table has no rows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,31 +71,25 @@ class TableRows(RawRows):
             OSError: No space.
         """
         content: Any = tempfile.SpooledTemporaryFile(BYTES)  # noqa: SIM115  until the run ends
-        places, counts, total = list[int](), list[int](), Total()
-        schemas: list[pa.Schema] = []
-        for frame in _frames(table, name):
-            if not frame.num_rows:
-                continue
-            if not schemas:
-                _refuse_names_twice(frame, name)
-            rows = rows_of_a_batch(frame.num_columns)
-            for _, part in in_tables(frame.to_batches(), rows):
-                places.append(content.tell())
-                counts.append(part.num_rows)
-                schemas.append(pa.schema([of.with_type(plain(of.type)) for of in part.schema]))
-                total.add(part)
-                with pa.ipc.new_stream(content, part.schema) as stream:
-                    stream.write_table(part)
+        places, counts, schemas, total = list[int](), list[int](), list[pa.Schema](), Total()
+        for schema, frames in groupby(_frames(table, name), key=attrgetter("schema")):
+            pieces = (piece for frame in frames for piece in frame.to_batches())
+            for _, part in in_tables(pieces, rows_of_a_batch(max(1, len(schema)))):
+                if part.num_rows:
+                    places.append(content.tell())
+                    counts.append(part.num_rows)
+                    schemas.append(schema)
+                    total.add(part)
+                    with pa.ipc.new_stream(content, schema) as stream:
+                        stream.write_table(part)
         if not schemas:
-            raise DataError(f"{name}: the table has no rows; expected at least one.")
-        schema = _schema_of_all(schemas, name)
-        files = RawFiles(None, name, ("",), (), {})
+            raise NoRowsError(f"{name}: the table has no rows; expected at least one.")
         return cls(
-            files=files,
+            files=RawFiles(None, name, ("",), (), {}),
             content=content,
             places=tuple(places),
             counts=tuple(counts),
-            schema=schema,
+            schema=_schema_of_all(schemas, name),
             content_sha256=total.sha256(),
         )
 
@@ -112,25 +115,25 @@ class TableRows(RawRows):
     ) -> Iterator[Batch]:
         """Read the rows from the start, see `RawRows.batches`."""
         names, first = [name for name in self.columns if name not in without], 1
+        schema = pa.schema([self.schema.field(name) for name in names])
         for place, count in zip(self.places, self.counts, strict=True):
             self.content.seek(place)
-            table = pa.ipc.open_stream(self.content).read_all().select(names).combine_chunks()
-            (rows,) = table.to_batches()
+            table = pa.ipc.open_stream(self.content).read_all().select(names)
+            (rows,) = _cast(table, schema, self.file).combine_chunks().to_batches()
             read = pa.Table.from_batches([plain_batch(rows, texts, self.file, first)])
-            kept = [of if of.name in texts else self.schema.field(of.name) for of in read.schema]
-            yield Batch(None, first, read.cast(pa.schema(kept)), self.file, sum(self.counts))
+            yield Batch(None, first, read, self.file, sum(self.counts))
             first += count
 
 
 def _frames(table: Any, name: str) -> Iterator[pa.Table]:
-    """Give a table, or the tables of an iterator, as Arrow's."""
+    """Give a table, or the tables of an iterator, as Arrow's, whose cells are of plain types."""
     if isinstance(table, pd.DataFrame):
-        yield _of_pandas(table, name)
+        yield _plain_table(_of_pandas(table), name)
     elif isinstance(table, pa.Table | pa.RecordBatch):
-        yield pa.table(table)
+        yield _plain_table(pa.table(table), name)
     elif hasattr(table, "__arrow_c_stream__"):  # Arrow's readers, Polars, Ibis, DuckDB
         for batch in pa.RecordBatchReader.from_stream(table):
-            yield pa.Table.from_batches([batch])
+            yield from _frames(batch, name)
     elif hasattr(table, "collect"):  # Polars' lazy frame
         yield from _frames(table.collect(), name)
     elif isinstance(table, Iterable) and not isinstance(table, str | bytes | dict):
@@ -140,32 +143,49 @@ def _frames(table: Any, name: str) -> Iterator[pa.Table]:
         raise DataError(f"{name}: {EXPECTED}; got {type(table).__name__}.")
 
 
-def _of_pandas(frame: pd.DataFrame, name: str) -> pa.Table:
+def _of_pandas(frame: pd.DataFrame) -> pa.Table:
     """Give a frame as Arrow's; a column of values of several kinds becomes text, as in a CSV."""
     if any(level is not None for level in frame.index.names):
-        frame = frame.reset_index()
-    frame = frame.set_axis([str(column) for column in frame], axis="columns")
+        frame = frame.reset_index(allow_duplicates=True)
     arrays = []
     for place in range(frame.shape[1]):
         cells = frame.iloc[:, place]
         try:
             arrays.append(pa.array(cells, from_pandas=True))
         except (pa.ArrowException, OverflowError):
-            values = cells.to_numpy(object)
-            missing = pd.isna(cells).to_numpy()
-            said = [None if no else written(v) for v, no in zip(values, missing, strict=True)]
-            arrays.append(pa.array(said, pa.string()))
+            arrays.append(_texts([None if pd.isna(cell) is True else cell for cell in cells]))
     return pa.table(arrays, [str(column) for column in frame])
 
 
-def _refuse_names_twice(frame: pa.Table, name: str) -> None:
-    """Stop at two columns of one name."""
+def _plain_table(frame: pa.Table, name: str) -> pa.Table:
+    """Give each column one of the types that cells are read of."""
     names = frame.column_names
     if twice := [of for of in names if names.count(of) > 1]:
         raise DataError(
             f"{name}: column name '{twice[0]}' stands {names.count(twice[0])} times in the table; "
             "each column needs a name of its own."
         )
+    columns = [_plain_column(*of, name) for of in zip(frame.columns, names, strict=True)]
+    return pa.table(columns, names)
+
+
+def _plain_column(column: pa.ChunkedArray, of: str, name: str) -> pa.ChunkedArray:
+    kind = column.type
+    if pa.types.is_nested(kind):
+        raise DataError(
+            f"{name}: column '{of}' holds several values in a cell, {kind}; expected one. Leave "
+            "the column out where the rows are read, or take its values apart there."
+        )
+    if pa.types.is_dictionary(kind):
+        values = [part.dictionary.cast(plain(kind)).take(part.indices) for part in column.chunks]
+        return pa.chunked_array(values, plain(kind))
+    if isinstance(kind, pa.BaseExtensionType):  # such as UUIDs
+        return pa.chunked_array([_texts(column.to_pylist())])
+    return column.cast(plain(kind))
+
+
+def _texts(cells: Iterable[Any]) -> pa.Array:
+    return pa.array([None if cell is None else written(cell) for cell in cells], pa.string())
 
 
 def _schema_of_all(schemas: list[pa.Schema], name: str) -> pa.Schema:
@@ -181,10 +201,22 @@ def _schema_of_all(schemas: list[pa.Schema], name: str) -> pa.Schema:
     try:
         return pa.unify_schemas(schemas, promote_options="permissive")
     except (pa.ArrowTypeError, pa.ArrowInvalid) as error:
-        raise DataError(
-            f"{name}: a column has types in some frames that do not go together: {error}. Expected "
-            "one type in all: convert the column where the rows are read, in SQL by CAST."
-        ) from error
+        raise _of_other_types(name, error) from error
+
+
+def _cast(table: pa.Table, schema: pa.Schema, name: str) -> pa.Table:
+    """Give rows the types that those of all frames have."""
+    try:
+        return table.cast(schema)
+    except pa.ArrowInvalid as error:  # a whole number that no float is
+        raise _of_other_types(name, error) from error
+
+
+def _of_other_types(name: str, error: Exception) -> DataError:
+    return DataError(
+        f"{name}: a column has types in some frames that do not go together: {error}. Expected "
+        "one type in all: convert the column where the rows are read, in SQL by CAST."
+    )
 
 
 class Total:
@@ -215,20 +247,27 @@ class Total:
 
 def _cell_hashes(column: pa.ChunkedArray) -> np.ndarray:
     """Hash each cell, uint64 (rows,); 0 where it is missing."""
-    kind, missing = plain(column.type), column.is_null().to_numpy()
-    if pa.types.is_null(kind):
-        return np.zeros(len(column), np.uint64)
-    if pa.types.is_boolean(kind):
-        column = column.cast(pa.uint8())
-    if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
+    if pa.types.is_date(column.type) or pa.types.is_timestamp(column.type):
         column = column.cast(pa.timestamp("us"), safe=False).cast(pa.int64())
-    elif pa.types.is_decimal(kind) or column.type != kind:
-        column = column.cast(pa.float64() if pa.types.is_decimal(kind) else kind)
-    if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
-        numbers = pc.fill_null(column.cast(pa.float64(), safe=False), float("nan")).to_numpy() + 0.0
-        missing = missing | np.isnan(numbers)
-        hashes = pd.util.hash_array(numbers)
-    else:
-        texts = np.array([str(value) for value in column.to_pylist()], object)
-        hashes = pd.util.hash_array(texts)
+    missing = column.is_null(nan_is_null=True).to_numpy()
+    if not any(test(column.type) for test in NUMBERS):
+        cells = column.combine_chunks().dictionary_encode()
+        values = np.array([*map(str, cells.dictionary.to_pylist()), ""], object)
+        hashes = pd.util.hash_array(values, categorize=False)[cells.indices.fill_null(-1)]
+        return np.where(missing, np.uint64(0), hashes)
+    numbers = column.cast(pa.float64(), safe=False).fill_null(0).to_numpy() + 0.0
+    hashes = pd.util.hash_array(numbers)
+    inexact = np.abs(numbers) >= EXACT
+    if pa.types.is_decimal(column.type) and column.type.precision > DIGITS:
+        both = zip(column.to_pylist(), numbers, strict=True)
+        inexact |= [v is not None and Decimal(str(number)) != v for v, number in both]
+    if inexact.any():
+        texts = np.array([_digits(value) for value in column.filter(inexact).to_pylist()], object)
+        hashes[inexact] = pd.util.hash_array(texts)
     return np.where(missing, np.uint64(0), hashes)
+
+
+def _digits(number: float | Decimal) -> str:
+    """Write a number that float64 may not hold, the same of each type that holds it."""
+    text = f"{number:f}" if isinstance(number, Decimal) else written(number)
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -123,10 +123,10 @@ class KeptOutputs:
         self._pull(keys if log else self._storage.keys(DECISIONS))
         for name in of_other_runs(pipeline).values():
             if versions := folder_of_versions(catalog.get(name)):
-                below = self._key(versions)
-                runs = [pins[name]] if name in pins else self._storage.folders(below)
-                for run in sorted(filter(is_run_id, runs))[-1:]:
-                    self._pull(self._storage.keys(f"{below}/{run}"))
+                keys = self._storage.keys(self._key(versions))
+                there = {part for key in keys for part in Path(key).parts if is_run_id(part)}
+                run = pins.get(name) or max(there, default="")
+                self._pull(key for key in keys if run in Path(key).parts)
         if "finished_scorings" in pipeline.inputs():
             self._pull_scorings(catalog, ["scoring_drift"], self._finished_scorings(catalog))
 
@@ -223,10 +223,10 @@ class KeptOutputs:
         """Bring files to the storage, in the place of what is there under their names."""
         self._all(lambda path: self._storage.put(self._key(path), path), files)
 
-    def commit(self, number: int, line: bytes) -> None:
+    def commit(self, line: bytes) -> None:
         """Decide: create an entry of the log, after all that it rests on is in the storage.
 
-        The number is that of the entry in the log, from 1; the line has its line feed.
+        It is the one after those that this run found, whatever the log here has by now.
 
         Raises:
             LockedError: Another run decided meanwhile.
@@ -234,14 +234,14 @@ class KeptOutputs:
         self.push()
         mine = self._entries + 1
         try:
-            found = self._storage.create(_entry(mine), line) if number == mine else b""
+            found = self._storage.create(_entry(mine), line)
         except DataError as error:
             raise DataError(
                 f"{error} If the decision of run {self._run_id} is in the storage all the same, "
                 "the next run will find it. Nothing else that serves was changed."
             ) from error
         if found != line:
-            other = LogEntry.model_validate_json(found or self._storage.get(_entry(mine)) or b"")
+            other = LogEntry.model_validate_json(found)
             raise LockedError(
                 f"{self._storage.url}/{_entry(mine)}: run {other.run_id} decided first "
                 f"({other.action}). Run {self._run_id} judged without knowing of it, and has "

@@ -1,17 +1,22 @@
-"""`kedro profile`: look at all rows of a file, and write the environment that they call for."""
+"""`kedro profile`: look at all rows of a table, and write the environment that they call for."""
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 from kedro.framework.project import settings
+from kedro.framework.session import KedroSession
 
-from tabular_lstm.datasets.rows_to_score import CSV, refuse_parquet, storage_of
+from tabular_lstm.datasets import RawRowsDataset
+from tabular_lstm.datasets.rows_to_score import USER, storage_of
+from tabular_lstm.datasets.tables import TableDataset
 from tabular_lstm.environments import BASE, refuse_no_name, run_command
-from tabular_lstm.errors import DataError
+from tabular_lstm.errors import DataError, unknown_name
 from tabular_lstm.files import not_written, replace_all
 from tabular_lstm.profiling.conf_text import catalog_text, page, parameters_text
 from tabular_lstm.profiling.history_search import with_found_rows
@@ -20,42 +25,55 @@ from tabular_lstm.profiling.proposal import propose
 from tabular_lstm.profiling.table_profile import CellCounter, DistinctCells, TableProfile
 from tabular_lstm.profiling.type_inference import profile_column
 from tabular_lstm.progress import progress
-from tabular_lstm.rows.csv_batches import stream_cells
+from tabular_lstm.rows.batches import TEXT, Batch
+from tabular_lstm.rows.cells import as_texts, texts
 from tabular_lstm.rows.raw_files import RawFiles
-from tabular_lstm.rows.raw_rows import refuse_other_columns
+from tabular_lstm.rows.raw_rows import PARQUET, RawRows, is_parquet
 
 CATALOG, PARAMETERS = "catalog.yml", "parameters.yml"
-HINT = "Name a CSV, or a folder of them."
+HINT = "Name a CSV or Parquet file, or a folder of them."
 # Rows, and bytes of them, in which rows that belong together are looked for.
 FIRST_ROWS, FIRST_BYTES = 100_000, 2**26
+NEEDED = "Needed: the credentials '{}' in {}/credentials.yml"
 LOOKED_AT = "Rows that belong together were looked for in the first {}; a run looks in all."
 
 
 def new_environment(
-    file: Path | str, env: str, project: Path, given: Mapping[str, str] = {}, force: bool = False
+    file: Path | str,
+    env: str,
+    project: Path,
+    given: Mapping[str, str] = {},
+    force: bool = False,
+    is_entry: bool = False,
 ) -> str:
-    """Write an environment for a file, and return the page to read before the first run.
+    """Write an environment for a table, and return the page to read before the first run.
 
     Args:
-        file: A CSV or a folder of them, from the working directory, or in another storage as the
-            catalog names it: `s3://bucket/rows.csv`.
+        file: A CSV or Parquet file or a folder of them, from the working directory, or in another
+            storage as the catalog names it: `s3://bucket/rows.csv`.
         env: Name of the environment.
         project: Root of the project.
         given: What is known of the columns: `label`, `task`, `positive`, `key`.
         force: Whether the two files are overwritten where they are there. Default: they are not.
+        is_entry: Whether `file` is the name of a catalog entry, whatever table it loads.
 
     Raises:
-        DataError: The file cannot be profiled, the environment's name cannot be one, the
+        DataError: The table cannot be profiled, the environment's name cannot be one, the
             environment is there already, or cannot be written.
     """
     folder = project / settings.CONF_SOURCE / env
     _refuse_name(env, folder, force)
-    path = _as_written(file, project)
-    layout, table, first_rows = profile_files(file, path)
+    if is_entry:
+        entry, rows = _of_catalog(str(file), project)
+        layout, table, first_rows = profile_rows(rows, str(file))
+    else:
+        path = _as_written(file, project)
+        layout, table, first_rows = profile_files(file, path)
+        entry = {"type": "tabular_lstm.datasets.RawRowsDataset", "filepath": path}
     proposal = with_found_rows(table, propose(table, **given), first_rows)
-    to_score = f"data/01_raw/{env}_to_score.csv"
+    to_score = f"data/01_raw/{env}_to_score{PARQUET if is_parquet(str(file)) else '.csv'}"
     contents = {
-        CATALOG: catalog_text(path, to_score, layout, table, proposal.label.name),
+        CATALOG: catalog_text(entry, to_score, layout, table, proposal.label.name),
         PARAMETERS: parameters_text(proposal),
     }
     try:
@@ -71,6 +89,7 @@ def new_environment(
             *([LOOKED_AT.format(len(first_rows))] if len(first_rows) < table.rows else []),
             "",
             f"Written: {inside / CATALOG}, {inside / PARAMETERS}",
+            *([NEEDED.format(entry["credentials"], inside)] if "credentials" in entry else []),
             f"Read them, then: {run}",
             f"For a model that serves: {run} --pipelines retraining",
             f"To score new rows, put them in {to_score}: {run} --pipelines scoring",
@@ -79,55 +98,89 @@ def new_environment(
 
 
 def profile_files(file: Path | str, called: str) -> tuple[Layout, TableProfile, pd.DataFrame]:
-    """Look at all cells of all files at a path, which messages and conf call so.
+    """Look at all cells of all files at a path, which conf calls so, see `profile_rows`.
+
+    Raises:
+        DataError: There is none, or one is neither CSV nor Parquet, is empty or has other columns
+            than the first.
+    """
+    storage, path = storage_of(str(file))
+    path = path if _is_elsewhere(file) else os.path.abspath(path)
+    files = RawFiles.at(storage, path, RawRowsDataset.ENDINGS, HINT)
+    files.warn_of_others()
+    layout, first = Layout({}, {}, []), files.names[0]
+    if not is_parquet(files.file(first)):
+        with files.open(first) as content:
+            layout = layout_of(content, f"{called}/{first}".removesuffix("/"))
+    return profile_rows(RawRows(files, layout.load_args), called, layout)
+
+
+def profile_rows(
+    rows: RawRows, called: str, layout: Layout | None = None
+) -> tuple[Layout, TableProfile, pd.DataFrame]:
+    """Look at all cells of rows, of which the number format is told too where a layout was.
 
     Returns:
         How the rows are laid out, what their cells tell, and as text the first `FIRST_ROWS`, fewer
         where they are long.
-
-    Raises:
-        DataError: There is none, or one is no CSV, is empty or has other columns than the first.
     """
-    storage, path = storage_of(str(file))
-    files = RawFiles.at(storage, path if _is_elsewhere(file) else os.path.abspath(path), CSV, HINT)
-    refuse_parquet(files.path)
-    names = [*files.names]
-    files.warn_of_others()
-    with files.open(names[0]) as content:
-        layout = layout_of(content, f"{called}/{names[0]}".removesuffix("/"))
-    first: list[pa.RecordBatch] = []
-    cells = _count(files, names, called, layout, first)
-    layout = with_number_format(layout, cells.values())
-    form = layout.number_format
+    first: list[pa.Table] = []
+    cells = _count(rows, called, first)
+    form = rows.number_format
+    if layout is not None:
+        layout = with_number_format(layout, cells.values())
+        form = layout.number_format
     columns = [profile_column(name, of_column, form) for name, of_column in cells.items()]
-    rows = pa.Table.from_batches(first).slice(0, FIRST_ROWS).to_pandas()
-    return layout, TableProfile(called, columns, form), rows.rename_axis("row")
+    seen = pa.concat_tables(first).slice(0, FIRST_ROWS).to_pandas().rename_axis("row")
+    table = TableProfile(called, columns, form)
+    return layout or Layout(dict(rows.load_args), {}, []), table, seen
 
 
-def _count(
-    files: RawFiles, names: list[str], called: str, layout: Layout, first: list[pa.RecordBatch]
-) -> dict[str, DistinctCells]:
-    """Count the cells of each column, and add the first rows to `first`."""
-    counters: dict[str, CellCounter] = {}
-    for name in names:
-        path = f"{called}/{name}".removesuffix("/")
-        batches = progress(_batches(files, name, path, layout), f"Pieces of {path}")
-        for place, batch in enumerate(batches):
-            columns = batch.schema.names
-            counters = counters or {column: CellCounter() for column in columns}
-            if not place:
-                refuse_other_columns(columns, path, [*counters], names[0])
-            for column, counter in counters.items():
-                counter.add(batch.column(column))
-            if sum(map(len, first)) < FIRST_ROWS and sum(b.nbytes for b in first) < FIRST_BYTES:
-                first.append(batch.select([*counters]))
+def _count(rows: RawRows, called: str, first: list[pa.Table]) -> dict[str, DistinctCells]:
+    """Count the cells of each column, by their texts, and add the first rows to `first`."""
+    counters = {column: CellCounter() for column in rows.columns}
+    for batch in progress(rows.batches(), f"Batches of {called}"):
+        table = _as_texts(batch)
+        for column, counter in counters.items():
+            counter.add(table[column].combine_chunks())
+        if sum(map(len, first)) < FIRST_ROWS and sum(t.nbytes for t in first) < FIRST_BYTES:
+            first.append(table)
     # What was counted goes, column after column.
     return {column: counters.pop(column).cells() for column in [*counters]}
 
 
-def _batches(files: RawFiles, name: str, path: str, layout: Layout) -> Iterator[pa.RecordBatch]:
-    with files.open(name) as content:
-        yield from stream_cells(content, path, layout.load_args)
+def _as_texts(batch: Batch) -> pa.Table:
+    """Give the text that each cell means, in a CSV the cell itself."""
+    if {*batch.table.schema.types} == {TEXT}:
+        return batch.table
+    cells = batch.cells
+    return pa.table({name: as_texts(texts(cells[name])).fill_null("") for name in cells})
+
+
+def _of_catalog(name: str, project: Path) -> tuple[dict[str, Any], RawRows]:
+    """Give an entry of the catalog, of base or the environment that Kedro takes, and its rows."""
+    with KedroSession.create(project) as session:
+        context = session.load_context()  # type: ignore[attr-defined]
+    entries = context.config_loader["catalog"]
+    if name not in entries:
+        raise DataError(f"--dataset {unknown_name(name, sorted(entries))}")
+    entry: dict[str, Any] = entries[name]
+    if _has_secrets(entry):
+        raise DataError(
+            f"{name}: the entry of the catalog holds credentials, and would be copied; expected "
+            "the name that they have in credentials.yml. Move them there."
+        )
+    dataset = context.catalog.get(name)
+    of_rows = dataset if isinstance(dataset, RawRowsDataset) else TableDataset(name, dataset)
+    return entry, of_rows.load()
+
+
+def _has_secrets(value: Any, name: str = "") -> bool:
+    if isinstance(value, dict):
+        return name == "credentials" or any(_has_secrets(of, key) for key, of in value.items())
+    if isinstance(value, list):
+        return any(map(_has_secrets, value))
+    return any(":" in user for user in re.findall(USER, str(value)))
 
 
 def _refuse_name(env: str, folder: Path, force: bool) -> None:

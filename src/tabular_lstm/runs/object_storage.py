@@ -27,6 +27,8 @@ NOBODY = "/latest/api/token"
 STATUS = re.compile(r"status code: (\d{3})")
 CODE = re.compile(r"<Code>(\w+)</Code>")
 KIND = re.compile(r"kind: (\w+)")
+# As of a wrong region; without what may be a URL with a token.
+SAID = re.compile(r" - ([^<:/]+)$")
 TORN = "the connection was torn"
 KINDS = {"Connect": "it was not reached", "Timeout": "it did not answer in time"}
 RIGHTS = "Let these credentials read, write, list and delete there, or give others"
@@ -110,12 +112,6 @@ class ObjectStorage:
             chunks = obstore.list(self._store, below, offset=after, chunk_size=1000)
             return sorted(found["path"] for chunk in chunks for found in chunk)
 
-    def folders(self, below: str) -> list[str]:
-        """Name the folders directly below a folder, sorted."""
-        with self._one_message(f"{below}/ was not listed"):
-            found = obstore.list_with_delimiter(self._store, below)
-            return sorted(path.rpartition("/")[2] for path in found["common_prefixes"])
-
     def delete(self, keys: list[str]) -> None:
         """Delete objects."""
         with self._one_message(f"{len(keys)} objects were not deleted"):
@@ -147,4 +143,8 @@ def _cause(error: Exception) -> tuple[str, str]:
         return (known or [""])[0], f"it answered {' '.join(words)}"
     if kind:
         return "", KINDS.get(kind[1], TORN)
-    return "", text.partition("\n")[0] if isinstance(error, UnknownConfigurationKeyError) else TORN
+    first = text.partition("\n")[0]
+    if isinstance(error, UnknownConfigurationKeyError):
+        return "", first
+    said = SAID.search(first)
+    return "", said[1] if said else type(error).__name__

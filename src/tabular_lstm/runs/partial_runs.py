@@ -10,7 +10,7 @@ from typing import Any, cast
 from kedro.pipeline import Pipeline
 from pydantic import ValidationError
 
-from tabular_lstm.datasets import RawCSVDataset
+from tabular_lstm.datasets import RawRowsDataset
 from tabular_lstm.datasets.kedro_private import folder_of_versions, unpinned_versions
 from tabular_lstm.errors import DataError
 from tabular_lstm.frozen import Parameters, first_fault
@@ -132,7 +132,7 @@ def refuse_other_lineage(
             f"{', '.join(carriers)}: made from rows that were split before, and this run would "
             f"split them anew. Start with reshaping, or run all: {whole}."
         )
-    is_table = not isinstance(catalog.get("raw_rows"), RawCSVDataset)
+    is_table = not isinstance(catalog.get("raw_rows"), RawRowsDataset)
     now, lineages = _conf_now(blocks, {"filepath": "raw_rows"} if is_table else raw_entry), {}
     for stem in carriers:
         lineage = _lineage(catalog, needed[stem])

@@ -116,7 +116,7 @@ def read_log(path: Path) -> list[LogEntry]:
     return _checked(path, lines).log
 
 
-def append(path: Path, entry: LogEntry, commit: Callable[[int, bytes], None] | None = None) -> None:
+def append(path: Path, entry: LogEntry, commit: Callable[[bytes], None] | None = None) -> None:
     """Append an entry by one write, or none of it.
 
     What a power failure left of a last line is taken away, with a warning that shows it.
@@ -124,8 +124,8 @@ def append(path: Path, entry: LogEntry, commit: Callable[[int, bytes], None] | N
     Args:
         path: The log.
         entry: The entry, without the hash of the line before it.
-        commit: Takes the entry's place in the log, from 1, and its line, where the file is only
-            a copy: it decides and renews the copy. Default: none, the file is the log.
+        commit: Takes the line, where the file is only a copy: it decides and renews the copy.
+            Default: none, the file is the log.
 
     Raises:
         DataError: See `read_log`; or the entry does not follow from the log.
@@ -142,7 +142,7 @@ def append(path: Path, entry: LogEntry, commit: Callable[[int, bytes], None] | N
             f"any more: {error}. Nothing was decided. Run it again."
         ) from error
     if commit:
-        return commit(len(lines) + 1, line + b"\n")
+        return commit(line + b"\n")
     whole = None
     if torn:
         shown = torn.decode(errors="replace")

@@ -1,0 +1,95 @@
+"""What a decision and a scoring cost with outputs in object storage, beside a local disk.
+
+`python benchmarks/object_storage.py s3://models/NEW http://127.0.0.1:8333`, with a SeaweedFS on
+loopback as docs/production.md starts it, and its user in AWS_ACCESS_KEY_ID and
+AWS_SECRET_ACCESS_KEY. In turns it runs rollbacks, and scorings of 100,000 rows, as processes of
+their own, in two projects that differ in the block `storage` alone; then it writes log entries.
+"""
+
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import yaml
+from processes import run
+from projects import RUN, project_copy, serve
+from scoring_files import numbers, write
+
+from tabular_lstm.files import sha256
+from tabular_lstm.parameters import Storage
+from tabular_lstm.runs.kept_outputs import KeptOutputs
+from tabular_lstm.runs.object_storage import ObjectStorage
+from tabular_lstm.serving.champion_history import CANDIDATES, LOG
+from tabular_lstm.serving.promotion_log import LogEntry, append
+
+ROUNDS, ENTRIES = 5, 50
+ROLLBACK = ["-m", "kedro", "run", "--pipelines", "rollback", "--params", f"rollback.run_id={RUN}"]
+SCORING = ["-m", "kedro", "run", "--pipelines", "scoring", "--params"]
+SCORING += ["scoring.force=true,rows_to_score=rows.csv"]
+
+
+def keep(project: Path, url: str, endpoint: str) -> None:
+    """Let what a project writes be kept in a storage, beginning with who serves."""
+    wanted = {"url": url, "options": {"endpoint": endpoint, "region": "us-east-1"}}
+    (project / "conf/local/parameters.yml").write_text(yaml.dump({"storage": wanted}))
+    storage = ObjectStorage(Storage.model_validate(wanted), {}, "data")
+    candidate = f"{CANDIDATES}/{RUN}/candidate.keras"
+    storage.put(candidate, project / "data" / candidate)
+    storage.create("promotions/00000001.json", (project / "data" / LOG).read_bytes())
+
+
+def entries(outputs: Path, commit: Callable[[bytes], None] | None) -> list[float]:
+    """Write log entries, and give the seconds of each."""
+    took = []
+    for number in range(ENTRIES):
+        entry = LogEntry(
+            run_id=f"2026-01-02T00.00.{number:02}.000Z",
+            time=RUN,
+            action="rejected",
+            reason="to measure",
+            served_before=None,
+            serves_now=None,
+            sha256=None,
+            inputs=None,
+            test_rows_sha256=None,
+            decision_sha256=sha256(b""),
+            line_before=None,
+        )
+        began = time.perf_counter()
+        append(outputs / LOG, entry, commit)
+        took.append(time.perf_counter() - began)
+    return took
+
+
+def main(url: str, endpoint: str) -> None:
+    """Print medians."""
+    table, took = numbers(), dict[str, list[float]]()
+    options: dict[str, str | bool] = {"endpoint": endpoint, "region": "us-east-1"}
+    with project_copy() as disk, project_copy() as kept:
+        for project in (disk, kept):
+            serve(project, table.schema)
+            write(table, 1, project / "rows.csv")
+        keep(kept, url, endpoint)
+        for _ in range(ROUNDS):
+            for what, command in (("rollback", ROLLBACK), ("scoring of 100,000 rows", SCORING)):
+                for where, project in (("disk", disk), ("storage", kept)):
+                    took.setdefault(f"{what}, {where}", []).append(run(command, project).seconds)
+        took["log entry, disk"] = entries(disk / "alone", None)
+        alone = Storage(url=f"{url}/alone", options=options)
+        (kept / "alone/.runs").mkdir(parents=True)
+        outputs = KeptOutputs(ObjectStorage(alone, {}, "data"), kept / "alone")
+
+        def commit(line: bytes) -> None:
+            outputs.pull_log()  # as each run does
+            outputs.commit(line)
+
+        took["log entry, storage, the log read before and after"] = entries(kept / "alone", commit)
+    for what, seconds in took.items():
+        spread = f"{min(seconds):.3f} to {max(seconds):.3f}"
+        print(f"{what}: median {statistics.median(seconds):.3f} s of {len(seconds)}, {spread}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

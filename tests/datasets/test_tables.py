@@ -1,0 +1,118 @@
+"""Any dataset that loads a table gives rows; where it fails, one line says so without secrets."""
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import polars as pl
+import pytest
+from kedro.io import AbstractDataset, DataCatalog, MemoryDataset
+
+from tabular_lstm.datasets import RawRowsDataset
+from tabular_lstm.datasets.tables import TableDataset, read_as_rows
+from tabular_lstm.rows.table_rows import TableRows
+from tests.helpers.errors import raises_data_error
+
+ROWS = pd.DataFrame({"id": [1, 2], "y": [0, 1]})
+SECRET = "h0rse"
+
+
+def catalog_of(tmp_path: Path, **entries: Any) -> DataCatalog:
+    with sqlite3.connect(tmp_path / "rows.db") as connection:
+        ROWS.to_sql("rows", connection, index=False)
+    credentials = {"db": {"con": f"sqlite:///{tmp_path}/rows.db"}}
+    return DataCatalog.from_config(entries, credentials)
+
+
+def query(sql: str, **load_args: Any) -> dict[str, Any]:
+    entry = {"type": "pandas.SQLQueryDataset", "sql": sql, "credentials": "db"}
+    return {**entry, "load_args": load_args}
+
+
+def test_each_entry_of_rows_is_read_as_rows_and_no_other(tmp_path: Path) -> None:
+    own = {"type": "tabular_lstm.datasets.RawRowsDataset", "filepath": "rows.csv"}
+    names = {"raw_rows", "rows_to_score", "late_labels", "others"}
+    of_sql = {name: query("SELECT * FROM rows") for name in (*names, "not_read")}
+    catalog = catalog_of(tmp_path, **{**of_sql, "rows_to_score": own})
+    read_as_rows(catalog, names)
+    for name in ("raw_rows", "late_labels"):
+        assert catalog.load(name).file == name
+        assert catalog.load(name).whole().to_numpy().tolist() == [[1, 0], [2, 1]]
+    assert isinstance(catalog.get("rows_to_score"), RawRowsDataset)
+    assert isinstance(catalog.load("others"), pd.DataFrame)
+    read_as_rows(catalog, names)  # of a second run of a notebook
+    assert isinstance(catalog.load("raw_rows"), TableRows)
+
+
+class Changing(AbstractDataset[Any, pd.DataFrame]):
+    """A table to which a row is added each time it is read."""
+
+    def __init__(self) -> None:
+        self.rows = ROWS
+
+    def load(self) -> pd.DataFrame:
+        self.rows = pd.concat([self.rows, self.rows[-1:]])
+        return self.rows
+
+    def save(self, data: Any) -> None: ...
+
+    def _describe(self) -> dict[str, Any]:
+        return {}
+
+
+def test_the_rows_that_were_hashed_are_those_that_are_read() -> None:
+    dataset = TableDataset("raw_rows", Changing())
+    before = dataset.sha256()
+    assert dataset.load().sha256() == dataset.hashes()["raw_rows"] == before
+    assert len(dataset.load().whole()) == 3
+
+
+def test_labels_of_which_there_are_none_have_not_come_yet() -> None:
+    """A query answers with no rows, where a file is not there yet."""
+    assert TableDataset("late_labels", MemoryDataset(ROWS[:0])).load() is None
+    with raises_data_error(match="raw_rows: the table has no rows; expected at least one"):
+        TableDataset("raw_rows", MemoryDataset(ROWS[:0])).load()
+
+
+def test_a_table_is_read_only() -> None:
+    with raises_data_error(match="raw_rows is read only here"):
+        TableDataset("raw_rows", MemoryDataset(ROWS)).save(ROWS)
+
+
+@pytest.mark.parametrize(
+    ("entry", "credentials", "said"),
+    [
+        (
+            query(f"SELECT *\nFROM gone WHERE x = '{SECRET}'", params={"token": SECRET}),
+            None,
+            "SQLQueryDataset could not load the table: OperationalError: no such table: gone. See",
+        ),
+        (
+            query("SELECT :token FROM gone", params={"token": SECRET}),
+            f"nothing://me:{SECRET}@host/db",
+            "SQLQueryDataset could not load the table: NoSuchModuleError: ",
+        ),
+        (
+            {"type": "pandas.ParquetDataset", "filepath": f"gone-{SECRET}.parquet"},
+            None,
+            "ParquetDataset could not load the table: FileNotFoundError: ",
+        ),
+    ],
+)
+def test_a_source_that_fails_is_one_line_without_arguments(
+    tmp_path: Path, entry: dict[str, Any], credentials: str | None, said: str
+) -> None:
+    con = {"con": credentials or f"sqlite:///{tmp_path}/rows.db"}
+    catalog = DataCatalog.from_config({"raw_rows": entry}, {"db": con})
+    with raises_data_error() as error:
+        TableDataset("raw_rows", catalog.get("raw_rows")).load()
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
+    assert SECRET not in str(error.value) or "filepath" in entry
+
+
+def test_a_table_that_fails_while_it_is_read_names_the_entry_too() -> None:
+    lazy = pl.LazyFrame({"x": ["a"]}).select(pl.col("x").cast(pl.Int64))
+    with raises_data_error(match="raw_rows: MemoryDataset could not load the table: InvalidOp"):
+        TableDataset("raw_rows", MemoryDataset(lazy, copy_mode="assign")).load()

@@ -1,0 +1,271 @@
+"""Rows of any table, from a query to a champion, to predictions and to labels that come late."""
+
+import datetime
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import ibis
+import numpy as np
+import pandas as pd
+import pytest
+from kedro.framework.project import pipelines
+
+from tests.helpers.commands import RETRAINING, here, logged, message_of, seed, succeeds
+from tests.helpers.databases import SECRET, files_with, in_sqlite, query, reads
+from tests.helpers.project import QUICK, TINY, Project, declare
+from tests.helpers.scorings import (
+    SCORING,
+    finished,
+    predictions_of,
+    quarantine_of,
+)
+from tests.helpers.tables import LABEL, rows_to_learn
+from tests.helpers.visits import declare_visits, visits
+
+DATA_PROCESSING = ("run", "--pipelines", "data_processing")
+TWO = {"label": LABEL, "positive_class": 1, "negative_class": 0}
+
+# From a query to a model that is watched
+
+
+def patients(project: Project) -> pd.DataFrame:
+    """Rows with a key, of which one has a cell that cannot be used."""
+    rows = rows_to_learn(project.raw).astype({"age": object})
+    rows.insert(0, "id", [f"P{number}" for number in range(len(rows))])
+    rows.loc[4, "age"] = "old"
+    return rows
+
+
+def summary_of(project: Project) -> dict[str, Any]:
+    return json.loads(project.versions("03_primary/data_summary.json")[-1].read_text())
+
+
+@pytest.mark.long
+def test_a_shuffled_query_is_the_same_rows_each_time(project: Project) -> None:
+    """A champion, nothing new, a candidate on the same sides, predictions, labels: all by SQL."""
+    rows = patients(project)
+    new = rows.drop(columns=LABEL).assign(id=[f"N{number}" for number in range(len(rows))])
+    in_sqlite(project, rows=rows, new=new[:300], labels=new[["id"]][:0].assign(**{LABEL: 0}))
+    shuffled = "SELECT * FROM {} WHERE :token <> '' ORDER BY random()"
+    entries = {
+        name: query(shuffled.format(table), load_args={"params": {"token": SECRET}})
+        for name, table in {
+            "raw_rows": "rows",
+            "rows_to_score": "new",
+            "late_labels": "labels",
+        }.items()
+    }
+    entries["raw_rows"]["load_args"]["chunksize"] = 100
+    reads(project, **entries)
+    declare(project, columns={**TWO, "key": "id"}, **QUICK)
+
+    said = [logged(*RETRAINING)]
+    assert "Promoted run" in said[0]
+    sides = {side: {*project.rows(side)["id"]} for side in ("train", "test")}
+    assert len(sides["train"] | sides["test"]) == 767
+    quarantine = project.versions("02_intermediate/quarantined_rows.csv")[-1].read_text()
+    assert quarantine.splitlines()[1].partition(",")[2].startswith("age: 'old' is not a number,P4,")
+    first = summary_of(project)
+    said.append(logged(*RETRAINING))
+    assert said[1].splitlines()[-1].startswith("Unchanged: ")
+    said.append(logged(*RETRAINING, *seed(8)))
+    assert {side: {*project.rows(side)["id"]} for side in sides} == sides
+    second = summary_of(project)
+    assert second["sha256"] == first["sha256"]
+    assert second["file"] == "raw_rows"
+
+    said.append(logged(*SCORING))
+    scored = predictions_of(project)
+    assert {*scored["id"]} == {f"N{number}" for number in range(300) if number != 4}
+    assert quarantine_of(project)["id"].tolist() == ["N4"]
+    (manifest,) = finished(project)
+    assert manifest["inputs"][0]["file"] == "rows_to_score"
+    said.append(logged(*SCORING))
+    assert said[-1].splitlines()[-1].startswith("Unchanged: ")
+    new[:300].to_csv(project.path / "new.csv", index=False)
+    reads(project, **{name: entry for name, entry in entries.items() if name != "rows_to_score"})
+    said.append(logged(*SCORING, "--params", "rows_to_score=new.csv"))
+    by_key = [
+        frame.set_index("id")["probability"].sort_index()
+        for frame in (scored, predictions_of(project))
+    ]
+    np.testing.assert_array_equal(*by_key)
+
+    reads(project, **entries)
+    said.append(logged("run", "--pipelines", "monitoring"))
+    assert "No labels have come yet" in said[-1]
+    in_sqlite(project, labels=new[["id"]].assign(**{LABEL: rows[LABEL]})[:200])
+    said.append(logged("run", "--pipelines", "monitoring"))
+    health = json.loads((project.path / "data/08_reporting/latest_monitoring.json").read_text())
+    assert [one["labelled_rows"] for one in health["champions"]][-1] == 199
+
+    # Each cell counts.
+    in_sqlite(project, rows=rows.assign(glucose=rows["glucose"].where(rows.index != 700, 1)))
+    said.append(logged(*RETRAINING, *seed(8)))
+    assert "Unchanged" not in said[-1]
+    assert summary_of(project)["sha256"] != first["sha256"]
+    assert SECRET not in "".join(said)
+    assert files_with(project, SECRET) == []
+
+
+# The same rows as a CSV and as a table
+
+
+def typed() -> pd.DataFrame:
+    """Rows with a column of each type, with missing, odd and bad cells."""
+    draw = np.random.default_rng(1)
+    count = 400
+    days = [
+        datetime.date(2026, 1, 1) + datetime.timedelta(int(n)) for n in draw.integers(0, 300, count)
+    ]
+    rows = pd.DataFrame(
+        {
+            "id": range(1, count + 1),
+            "age": draw.integers(18, 80, count),
+            "color": draw.choice(["red", "blue"], count),
+            "code": draw.choice([1, 2, 3], count).astype(object),
+            "income": draw.normal(3e4, 9e3, count).round(2),
+            "seen": days,
+            "warm": draw.random(count) < 0.5,
+        }
+    ).astype({"age": "Int64", "seen": object, "color": object})
+    rows.loc[3, ["age", "color", "seen"]] = [None, None, None]
+    rows.loc[4, "age"], rows.loc[5, "age"], rows.loc[6, "code"] = 300, -9, "none of these"
+    rows.loc[7, "income"] = -1.5
+    return rows
+
+
+def excel(rows: pd.DataFrame, path: Path) -> dict[str, Any]:
+    """Of whole numbers with a missing one pandas makes floats."""
+    rows.to_excel(path, index=False)
+    return {"type": "pandas.ExcelDataset"}
+
+
+def with_types(rows: pd.DataFrame) -> pd.DataFrame:
+    """As Parquet takes them, which has no column of several kinds."""
+    return rows.astype({"code": "str"})
+
+
+def parquet(kind: str, **arguments: Any) -> Callable[[pd.DataFrame, Path], dict[str, Any]]:
+    def write(rows: pd.DataFrame, path: Path) -> dict[str, Any]:
+        with_types(rows).to_parquet(path)
+        return {"type": kind, **arguments}
+
+    return write
+
+
+def duckdb(rows: pd.DataFrame, path: Path) -> dict[str, Any]:
+    backend = ibis.duckdb.connect(path)
+    backend.con.register("frame", with_types(rows))
+    backend.raw_sql("CREATE TABLE rows AS SELECT * FROM frame")
+    backend.disconnect()
+    connection = {"backend": "duckdb", "database": str(path)}
+    return {"type": "ibis.TableDataset", "table_name": "rows", "connection": connection}
+
+
+TABLES: dict[str, Callable[[pd.DataFrame, Path], dict[str, Any]]] = {
+    "pandas": parquet("pandas.ParquetDataset"),
+    "rows.parquet": parquet("tabular_lstm.datasets.RawRowsDataset"),
+    "polars": parquet("polars.LazyPolarsDataset", file_format="parquet"),
+    "rows.xlsx": excel,
+    "duckdb": duckdb,
+}
+
+
+def processed(project: Project) -> tuple[dict[str, Any], pd.DataFrame, dict[str, list[str]]]:
+    """Process the raw rows, and give what is known of them, the quarantine and the sides."""
+    succeeds(here(*DATA_PROCESSING))
+    pipelines.set_requested(None)
+    path = project.versions("02_intermediate/quarantined_rows.csv")[-1]
+    aside = pd.read_csv(path, dtype=str, keep_default_na=False)
+    return summary_of(project), aside, {s: [*project.rows(s)["id"]] for s in ("train", "test")}
+
+
+def test_typed_cells_mean_what_their_text_means(project: Project) -> None:
+    rows = typed()
+    columns = {
+        "label": "warm",
+        "positive_class": "True",
+        "negative_class": "False",
+        "key": "id",
+        "categorical": ["color", "code"],
+        "dates": ["seen"],
+        "missing": {"age": [-9]},
+        "bounds": {"age": [0, 120], "income": [0, None]},
+    }
+    declare(project, columns=columns, **TINY)
+    rows.to_csv(project.raw, index=False)
+    reads(project)
+    summary, aside, sides = processed(project)
+    assert aside["row"].tolist() == ["5", "8"]
+    assert aside["reason"][0] == "age: 300 is outside [0, 120]"
+    hashes = set()
+    for name, write in TABLES.items():
+        path = project.path / name
+        entry = write(rows, path)
+        reads(project, raw_rows=entry if "table_name" in entry else {**entry, "filepath": name})
+        of_table, aside_too, sides_too = processed(project)
+        assert of_table["test_rows_sha256"] == summary["test_rows_sha256"], name
+        assert of_table["features"] == summary["features"], name
+        assert sides_too == sides, name
+        for column in ("row", "reason", "id", "color", "income"):
+            assert aside_too[column].tolist() == aside[column].tolist(), name
+        hashes |= {of_table["sha256"]} if name in {"pandas", "polars", "duckdb"} else set()
+    assert len(hashes) == 1
+
+
+# Histories
+
+
+def test_histories_are_those_of_the_same_rows_in_a_csv(project: Project) -> None:
+    """Of a table in many pieces, of which the first have whole numbers and the last fractions."""
+    rows, new = visits(300), visits(40, seed=1)
+    new = new.sort_values("pressure", key=lambda of: of % 1 != 0, kind="stable")
+    in_sqlite(project, rows=rows, new=new)
+    day = {"parse_dates": ["day"]}
+    reads(
+        project,
+        raw_rows=query("SELECT * FROM rows ORDER BY random()", load_args=day),
+        rows_to_score=query("SELECT * FROM new", load_args={**day, "chunksize": 7}),
+    )
+    declare_visits(project)
+    succeeds(here(*RETRAINING))
+    succeeds(here(*SCORING))
+    of_table = predictions_of(project).set_index("id").sort_index()
+    assert len(of_table) == new["customer"].nunique()
+    (manifest,) = finished(project)
+    assert manifest["history_rows"] == len(new) - len(of_table)
+    reads(project)
+    new.to_csv(project.path / "new.csv", index=False)
+    succeeds(here(*SCORING, "--params", "rows_to_score=new.csv"))
+    of_csv = predictions_of(project).set_index("id").sort_index()
+    np.testing.assert_array_equal(of_table["probability"], of_csv["probability"])
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        (
+            query("SELECT * FROM rows") | {"credentials": "warehouse"},
+            "Unable to find credentials 'w",
+        ),
+        (query("SELECT *\nFROM gone"), "raw_rows: SQLQueryDataset could not load the table: Op"),
+        (query("SELECT * FROM rows WHERE id < 0"), "raw_rows: the table has no rows; expected at"),
+        ({"type": "yaml.YAMLDataset", "filepath": "conf/local/credentials.yml"}, "; got dict."),
+        ({"type": "pandas.NoDataset", "filepath": "x"}, "raw_rows"),
+    ],
+)
+def test_an_entry_that_gives_no_rows_is_one_clear_message(
+    project: Project, entry: dict[str, Any], said: str
+) -> None:
+    in_sqlite(project, rows=pd.DataFrame({"id": [1], LABEL: [1]}))
+    reads(project, raw_rows=entry)
+    for pipeline in ("data_processing", "retraining"):
+        message = message_of(here("run", "--pipelines", pipeline))
+        assert said in message
+        assert "\n" not in message or "NoDataset" in str(entry)
