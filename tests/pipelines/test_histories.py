@@ -203,3 +203,36 @@ def test_superseded_rows_are_in_no_history_whether_they_have_a_label_or_not() ->
     summary = made["data_summary"]
     assert (summary.superseded_rows, summary.unlabelled_rows) == (5, 2)
     assert summary.train_rows + summary.test_rows == PATIENTS * VISITS - 2
+
+
+def test_numbers_of_time_that_cannot_be_told_apart_are_refused() -> None:
+    cells = visits()
+    cells["visit"] = "176722560000000000" + cells["visit"]
+    with pytest.raises(DataError, match=r"'visit', the order of histories: numbers of 2\^53 or"):
+        sets_of(cells)
+
+
+def test_a_customer_that_is_spelt_otherwise_in_rows_without_a_label_is_named(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    cells = visits()
+    earlier = cells["visit"] != "5"
+    cells["patient"] = cells["patient"].where(~earlier, cells["patient"].str.lower())
+    cells.loc[earlier, "sick"] = ""
+    assert {*sets_of(cells)["train_set"].sequences.lengths} == {1}
+    assert "'p0' and 'P0'" in caplog.text or "'P0' and 'p0'" in caplog.text
+
+
+def test_a_row_that_is_there_again_with_its_label_is_named_for_it_is_twice_in_a_history(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    cells = visits().assign(id=[f"K{n}" for n in range(PATIENTS * VISITS)])
+    columns = COLUMNS.model_copy(update={"key": "id"})
+    sets_of(cells, columns)
+    assert "the key, has" not in caplog.text
+    without = cells.loc[[THIRD]].assign(sick="")
+    made = sets_of(pd.concat([cells, without], ignore_index=True), columns)
+    assert doses(made, LAST).count(103) == 2
+    assert "'id', the key, has 151 rows of 150 values: each of these rows is a row of a" in (
+        caplog.text
+    )

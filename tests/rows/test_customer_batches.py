@@ -83,3 +83,26 @@ def test_another_type_in_another_file_is_refused_by_name(schema: Schema) -> None
         DataError, match=r"two\.csv: column 'dose' is float, and double in one\.csv"
     ):
         checked(schema, one=typed, two=typed.astype({"dose": "float32"}))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"dose": "float64"}, {"visit": "float64", "dose": "float64"}, {"sick": "null[pyarrow]"}],
+    ids=["a cell is missing", "two columns", "no label yet"],
+)
+def test_a_column_that_is_empty_in_a_file_or_whole_in_another_is_the_same_column(
+    schema: Schema, other: dict[str, str]
+) -> None:
+    typed = rows().astype({"dose": "int64", "visit": "int64"})
+    later = typed.assign(sick=None) if "sick" in other else typed.astype(other)
+    expected = checked(schema, one=typed)
+    for files in ((typed[:72], later[72:]), (later[:72], typed[72:])):
+        found = checked(schema, one=files[0], two=files[1])
+        assert doses(found, "P14") == doses(expected, "P14")
+        assert sum(len(batch.sequences) for batch in found) == 30
+
+
+def test_a_whole_number_that_float64_has_not_is_refused_beside_fractions(schema: Schema) -> None:
+    typed = rows().assign(dose=2**60 + 1)
+    with pytest.raises(DataError, match="whole numbers in one file and of float64 in another"):
+        checked(schema, one=typed[:72], two=typed[72:].assign(dose=0.5))

@@ -143,3 +143,14 @@ def test_a_boundary_among_dates_is_a_date_that_conf_can_name() -> None:
     np.testing.assert_array_equal(
         times.to_numpy() >= moment_of("2026-01-09"), [False] * 8 + [True] * 2
     )
+
+
+@pytest.mark.parametrize("kind", ["date", "datetime64[us]", "datetime64[ns, Europe/Berlin]"])
+def test_a_date_that_a_table_holds_is_itself_whatever_format_text_would_have(kind: str) -> None:
+    times = pd.Series(pd.to_datetime(["2026-03-01", "2026-03-02"]))
+    if "Berlin" in kind:
+        times = times.dt.tz_localize("UTC")
+    cells = times.dt.date if kind == "date" else times.astype(kind)
+    read, problems = TimeReader(form="%d.%m.%Y").read(cells)
+    assert problems == {}
+    assert read.tolist() == [datetime(2026, 3, 1), datetime(2026, 3, 2)]

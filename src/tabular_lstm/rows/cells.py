@@ -107,16 +107,15 @@ def problems_at(cells: pd.Series, where: np.ndarray, fault: str, quoted: bool = 
     """Say of each of these cells what is wrong with it; in quotes, if it is text and `quoted`."""
     if not where.any():
         return {}
-    words = [
-        shown(written(cell))
-        if not isinstance(cell, str)
-        else f"'{shown(cell)}'"
-        if quoted
-        else shown(cell)
-        for cell in cells[where].to_numpy(object)
-    ]
+    words = [_word(cell, quoted) for cell in cells[where].to_numpy(object)]
     places = np.flatnonzero(where).tolist()
     return {place: f"{cell} {fault}" for place, cell in zip(places, words, strict=True)}
+
+
+def _word(cell: Any, quoted: bool) -> str:
+    if isinstance(cell, str):
+        return f"'{shown(cell)}'" if quoted else shown(cell)
+    return shown(str(cell).removesuffix(".0"))  # pandas makes 300.0 of 300 beside a missing cell
 
 
 def read_category(

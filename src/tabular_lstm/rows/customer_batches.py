@@ -36,11 +36,10 @@ def whole_customers(
         OSError: No space.
     """
     places: list[list[int]] = []
-    first: Batch | None = None
+    types: dict[str, tuple[pa.DataType, str]] = {}
     with tempfile.SpooledTemporaryFile(BYTES, dir=str(folder) if folder else None) as held:
         for batch in batches:
-            first = first or batch
-            _refuse_other_types(first, batch)
+            _refuse_other_types(types, batch)
             places = places or [[] for _ in range(_count(batch))]
             customers = replace(batch, table=batch.table.select([of])).cells[of]
             names = read_key(customers, number_format)[0].to_numpy(object)
@@ -59,20 +58,35 @@ def whole_customers(
             for place in of_batch:
                 held.seek(place)
                 read.append([pa.ipc.open_stream(held).read_all() for _ in range(2)])
-            rows, origin = (
-                pa.concat_tables(tables, promote_options="default").unify_dictionaries()
-                for tables in zip(*read, strict=True)
-            )
+            try:
+                rows, origin = (
+                    pa.concat_tables(tables, promote_options="permissive").unify_dictionaries()
+                    for tables in zip(*read, strict=True)
+                )
+            except pa.ArrowInvalid as error:
+                raise DataError(
+                    f"{batch.path}: a column is of whole numbers in one file and of float64 in "
+                    f"another, which has not all of them: {error}. Write the files alike."
+                ) from error
             yield replace(batch, file=None, table=rows.combine_chunks(), origin=origin)
 
 
-def _refuse_other_types(first: Batch, batch: Batch) -> None:
-    """Stop at a file in which a column has another type than in the first: 0.1 would be two."""
-    for name in {*first.table.column_names} & {*batch.table.column_names}:
-        was, now = (of.table.schema.field(name).type for of in (first, batch))
-        if was != now and not (pa.types.is_dictionary(was) and pa.types.is_dictionary(now)):
+def _refuse_other_types(types: dict[str, tuple[pa.DataType, str]], batch: Batch) -> None:
+    """Stop at a file in which a column has another type than in those before.
+
+    A column may be empty in some files, or of whole numbers, as pandas writes a column of float64
+    in which none is missing. Of float32 and float64 0.1 would be two numbers.
+    """
+    for field in batch.table.schema:
+        was, file = types.setdefault(field.name, (field.type, str(batch.file)))
+        kinds = {was, field.type} - {pa.null()}
+        if pa.types.is_null(was):
+            types[field.name] = field.type, str(batch.file)
+        if len(kinds) > 1 and not (
+            all(map(pa.types.is_dictionary, kinds)) or kinds == {pa.int64(), pa.float64()}
+        ):
             raise DataError(
-                f"{batch.path}: column '{name}' is {now}, and {was} in {first.file}; "
+                f"{batch.path}: column '{field.name}' is {field.type}, and {was} in {file}; "
                 "expected one type in all files, because a customer's rows may be in several. "
                 "Write the files alike."
             )

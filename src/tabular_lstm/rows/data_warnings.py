@@ -23,6 +23,15 @@ from tabular_lstm.rows.train_test_split import row_hashes
 
 logger = logging.getLogger(__name__)
 
+INDEPENDENT = (
+    "rows of one key are on one side, but count as independent rows in intervals and folds. If "
+    "they belong together, name the column under columns.group instead"
+)
+EACH_IS_HISTORY = (
+    "each of these rows is a row of a history. If they are one row, corrected, keep the last one; "
+    "in a folder of files the last one counts"
+)
+
 
 def possible_leaks(rows: pd.DataFrame, columns: Columns) -> dict[str, float]:
     """Measure how well each feature alone ranks the labels, and take those that do it too well.
@@ -136,18 +145,20 @@ def warn_of_spellings(rows: pd.DataFrame, columns: Columns, file: str) -> None:
 
 
 def warn_of_repeated_keys(rows: pd.DataFrame, columns: Columns, file: str) -> None:
-    """Say that rows of one key count as independent; those of a group or time are another's."""
-    if columns.key is None or columns.together is not None:
+    """Say that rows of one key count as independent, or are all in a history.
+
+    Those of a group or time that are no histories are another's.
+    """
+    if columns.key is None or (columns.together is not None and columns.history is None):
         return
     if (values := rows[columns.key].nunique()) < len(rows):
         logger.warning(
-            "%s: column '%s', the key, has %d rows of %d values: rows of one key are on one side, "
-            "but count as independent rows in intervals and folds. If they belong together, name "
-            "the column under columns.group instead",
+            "%s: column '%s', the key, has %d rows of %d values: %s",
             file,
             shown(columns.key),
             len(rows),
             values,
+            INDEPENDENT if columns.history is None else EACH_IS_HISTORY,
         )
 
 

@@ -16,7 +16,7 @@ from tabular_lstm.parameters import CLASSES, Columns
 from tabular_lstm.parameters.history import History, delay_of
 from tabular_lstm.rows.cells import Problems
 from tabular_lstm.rows.histories import Histories, Sequences
-from tabular_lstm.rows.keys import read_key
+from tabular_lstm.rows.keys import EXACT, read_key
 from tabular_lstm.rows.labels import labels_if_any
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.schema import HistoryLayout, Schema
@@ -34,6 +34,12 @@ def layout_of(columns: Columns, of: History, rows: pd.DataFrame) -> HistoryLayou
         raise DataError(
             f"columns.history.known_after is {of.known_after!r}, and the times in '{of.order}' are "
             "numbers: expected a number, in their unit."
+        )
+    if not dates and (large := rows[of.order].abs() >= EXACT).any():
+        raise DataError(
+            f"Column '{of.order}', the order of histories: numbers of 2^53 or more, such as "
+            f"{rows[of.order][large].iloc[0]:g}, cannot be told apart. Expected dates, or smaller "
+            "numbers, such as milliseconds in place of nanoseconds."
         )
     labels: list[str] = []
     if of.known_after is not None:
@@ -89,8 +95,7 @@ def read_roles(
     layout, number_format = cast(HistoryLayout, schema.history), number_format or schema.marks
     cells = by_name(cells, schema.roles)
     customers, of_customer = read_key(cells[layout.of], number_format, "customer")
-    form = None if has_dates(cells[layout.order]) else layout.form
-    reader = TimeReader(number_format, form, numbers=not layout.dates)
+    reader = TimeReader(number_format, layout.form, numbers=not layout.dates)
     moments, of_time = reader.read(cells[layout.order])
     problems, labels = {layout.of: of_customer, layout.order: of_time}, np.full(len(cells), np.nan)
     if layout.labels:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from tabular_lstm.parameters import Moment, in_utc
 from tabular_lstm.rows.cells import EMPTY, Problems, problems_at, texts
-from tabular_lstm.rows.dates import date_of
+from tabular_lstm.rows.dates import date_of, is_dates
 from tabular_lstm.rows.number_format import POINT, NumberFormat, pointed
 
 DATES = "datetime64[us]"
@@ -18,9 +18,9 @@ class TimeReader:
     """Reads a column of dates, date-times or numbers, part by part.
 
     A date is its midnight. A date-time without an offset is in UTC, and so is what comes out.
-    With a format, of `datetime.strptime`, all else is no time. Without one, where a column holds
-    dates and numbers, only what most cells of its first part are is read; dates, where they are
-    as many. `numbers` says that it holds numbers, or dates, whatever most of these cells are.
+    With a format, of `datetime.strptime`, no other text is a time. Without one, where a column
+    holds dates and numbers, only what most cells of its first part are is read; dates, where they
+    are as many. `numbers` says that it holds numbers, or dates, whatever most of these cells are.
     """
 
     def __init__(
@@ -43,7 +43,8 @@ class TimeReader:
         """
         text = texts(cells, write=str).fillna("")
         places, distinct = pd.factorize(text)
-        read = [self._read(said) for said in distinct]
+        form = None if is_dates(cells) else self._form
+        read = [self._read(said, form) for said in distinct]
         is_number = np.array([isinstance(value, float) for value in read], bool)[places]
         is_date = np.array([isinstance(value, datetime) for value in read], bool)[places]
         if self._form is None:
@@ -57,22 +58,18 @@ class TimeReader:
         values = [value if isinstance(value, kept) else None for value in read]
         times = pd.Series(values, dtype="float64" if numbers else DATES).to_numpy()[places]
         odd = ~(absent | is_number | is_date)
-        expected = (
-            f"is not a date as {self._form}"
-            if self._form
-            else "is neither an ISO date nor a number"
-        )
+        expected = f"is not a date as {form}" if form else "is neither an ISO date nor a number"
         return times, {
             **dict.fromkeys(np.flatnonzero(absent).tolist(), "no time"),
             **problems_at(cells, odd, expected, quoted=True),
             **problems_at(cells, others, f"is not like most of the column, {most}", quoted=True),
         }
 
-    def _read(self, text: str) -> datetime | float | None:
+    def _read(self, text: str, form: str | None) -> datetime | float | None:
         """Read one cell's text; None where it is neither date nor number."""
-        if self._form is not None:
+        if form is not None:
             try:
-                return date_of(text, self._form)
+                return date_of(text, form)
             except (OverflowError, ValueError):
                 return None
         number = pointed(text, self.number_format)

@@ -56,7 +56,8 @@ def validate_rows(
     read = read_rows(parts, columns, file, raw_rows.number_format)
     valid, quarantined, unlabelled, reasons, history = read
     rows, superseded = len(valid) + len(quarantined) + unlabelled, 0
-    data_warnings.warn_of_spellings(valid, columns, file)
+    every = pd.concat([valid, history]) if len(history) else valid
+    data_warnings.warn_of_spellings(every, columns, file)
     if raw_rows.names and columns.key is not None:
         earlier = valid.duplicated(columns.key, keep="last")
         valid, superseded = valid[~earlier], int(earlier.sum())
@@ -65,7 +66,7 @@ def validate_rows(
             earlier |= history[columns.key].isin(valid[columns.key])
             history, unlabelled = history[~earlier], unlabelled - int(earlier.sum())
             superseded += int(earlier.sum())
-    data_warnings.warn_of_repeated_keys(valid, columns, file)
+    data_warnings.warn_of_repeated_keys(valid if raw_rows.names else every, columns, file)
     logger.info(
         "%s: %s, %d valid, %d quarantined%s%s",
         file,
