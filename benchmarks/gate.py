@@ -57,7 +57,7 @@ from tabular_lstm.parameters import (
     Training,
 )
 from tabular_lstm.pipelines.data_processing.nodes import split_rows, validate_rows
-from tabular_lstm.rows.data_summary import Source
+from tabular_lstm.rows.data_summary import ValidRows
 from tabular_lstm.rows.schema_fit import learn_schema
 from tabular_lstm.rows.sequences import to_sequences
 
@@ -148,13 +148,12 @@ def promoted_beside(judged: Judged) -> list[float]:
     return shares
 
 
-def pima() -> tuple[tuple[pd.DataFrame, pd.DataFrame, Source], Columns]:
-    """Read Pima as a run does: valid rows, no history rows, their source; and columns."""
+def pima() -> tuple[ValidRows, Columns]:
+    """Read Pima as a run does: valid rows and columns."""
     conf = PROJECT / "conf/base/parameters_data_processing.yml"
     columns = Columns.model_validate(yaml.safe_load(conf.read_text())["columns"])
     raw = RawRowsDataset(filepath=str(PROJECT / "data/01_raw/diabetes.csv")).load()
-    valid, history, _, source = validate_rows(raw, columns)
-    return (valid, history, source), columns
+    return validate_rows(raw, columns)[0], columns
 
 
 def learn_and_predict(
@@ -196,7 +195,7 @@ def measure_trainings() -> str:
     every: list[dict[str, bool]] = []
     beside: list[list[float]] = []
     for salt in SALTS:
-        train_rows, test_rows, *_ = split_rows(*valid, columns, Split(salt=salt))
+        train_rows, test_rows, *_ = split_rows(valid, columns, Split(salt=salt))
         labels = test_rows[columns.label].to_numpy()
         probabilities, thresholds = {}, {}
         for seed in (0, *SEEDS):

@@ -141,13 +141,14 @@ def test_a_server_answers_with_what_the_champion_says(served: Project) -> None:
         answered = post(f"{address}/score", rows.to_json(orient="records"))
         with pytest.raises(HTTPError) as refused:
             post(f"{address}/score", rows.assign(age="old").to_json(orient="records"))
+        message = refused.value.read().decode()
 
     assert [row["champion"] for row in answered] == 3 * [champion.run_id]
     assert [row["decision"] for row in answered] == champion.predict(rows).tolist()
     probabilities = [row["probability"] for row in answered]
     assert probabilities == pytest.approx(champion.predict_proba(rows)[:, 1], abs=1e-6)
     assert refused.value.code == 422
-    assert "'age'" in refused.value.read().decode()
+    assert "'age'" in message
 
 
 @pytest.mark.long

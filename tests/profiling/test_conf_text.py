@@ -77,7 +77,8 @@ def test_the_catalog_says_how_the_file_is_read() -> None:
     reasons = {"sep": "it parts each line into 9 cells"}
     layout = Layout(load_args=load_args, reasons=reasons, unsure=["header: is it one?"])
     table = profile({"a b": TABLE["age"], "sick": TABLE["sick"], "yes": TABLE["color"]})
-    text = catalog_text("data/a ${b}.csv", "data/new.csv", layout, table, "sick")
+    rows = {"type": "tabular_lstm.datasets.RawRowsDataset", "filepath": "data/a ${b}.csv"}
+    text = catalog_text(rows, "data/new.csv", layout, table, "sick")
     read = yaml.safe_load(text)
     assert read["raw_rows"]["load_args"] == load_args
     # Rows without a header have their names by their places, and new ones have no label.

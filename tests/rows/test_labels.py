@@ -8,13 +8,12 @@ import pytest
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns, Reshaping, Split, Validation
-from tabular_lstm.pipelines.data_processing.nodes import accept_rows
 from tabular_lstm.pipelines.reshaping.nodes import learn_schema
 from tabular_lstm.rows.data_summary import DataSummary, hash_of
 from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.schema import fingerprint
 from tabular_lstm.rows.validation import read_rows
-from tests.helpers.nodes import NO_ROWS, split_rows, validate_rows
+from tests.helpers.nodes import NO_ROWS, accept_rows, split_rows, validate_rows
 from tests.helpers.raw_rows import of_frame
 
 ROWS = 400

@@ -56,7 +56,8 @@ def checked(
 ) -> CheckedRows:
     source = rows_at(path)
     types = {name: pa.string() if name == key else source.types([name])[name] for name in copied}
-    return CheckedRows(source, Check(SCHEMA, key, types, source.declared_format), limit)
+    check = Check(SCHEMA, key, types, source.declared_format or SCHEMA.marks)
+    return CheckedRows(source, check, limit)
 
 
 @pytest.fixture(autouse=True)

@@ -42,7 +42,7 @@ def test_without_mlflow_a_warning_says_where_to_read(
         "mlflow: the module mlflow is not installed; docs/tracking.md says how to. The run ends as "
         "it would have ended"
     )
-    assert caplog.messages[-1].startswith("Rolled back: ")
+    assert caplog.messages[-1].startswith("Rolled back to run ")
     decision = served.versions("08_reporting/decision.json")[-1].read_text()
     assert SECRET not in decision + caplog.text
     assert "mlflow" not in json.loads(decision)["parameters"]

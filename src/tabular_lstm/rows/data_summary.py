@@ -2,7 +2,7 @@
 
 import hashlib
 from pathlib import PurePath
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -69,6 +69,14 @@ class Source(FileRows):
     superseded_rows: int = 0
     reasons: tuple[str, ...] = ()
     load_args: dict[str, Any] = {}
+
+
+class ValidRows(NamedTuple):
+    """What validation let through: rows with a label, of histories the others, and the source."""
+
+    rows: pd.DataFrame
+    history: pd.DataFrame
+    source: Source
 
 
 class DataSummary(FileRows):

@@ -194,6 +194,7 @@ class RunHooks:
                     logger.info("It passed the gate: %s", decision.reason)
                 report = folder_of_versions(catalog.get("report"))
                 file = report and report / self._run_id / report.name
+                self._log.repeat_warnings()
                 message = printable(decision.closing_line(str(file)))
                 document = decision.model_dump(mode="json")
                 self._close(decision.action, message, decision.alarm, decision=document)
@@ -237,7 +238,6 @@ class RunHooks:
         self, event: Event, message: str, alarm: str | None, exit_code: int = 0, **document: Any
     ) -> None:
         """Notify of the end and say it, the alarm last; its exit code is conf's or the given."""
-        self._log.repeat_warnings()
         last = printable(f"ALARM: {alarm}") if alarm else ""
         self.notify(event, f"{message} {last}".rstrip(), alarm=bool(alarm), **document)
         logger.info(message)

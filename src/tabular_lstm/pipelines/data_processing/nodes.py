@@ -7,7 +7,7 @@ import pandas as pd
 from tabular_lstm.errors import DataError, counted, shown
 from tabular_lstm.parameters import Columns, Split, Validation
 from tabular_lstm.rows import data_warnings
-from tabular_lstm.rows.data_summary import DataSummary, Source, summarize
+from tabular_lstm.rows.data_summary import DataSummary, Source, ValidRows, summarize
 from tabular_lstm.rows.dependent_rows import find_dependent_rows
 from tabular_lstm.rows.label_measures import MEASURES
 from tabular_lstm.rows.labels import label_of
@@ -34,9 +34,7 @@ BOUNDARY = (
 )
 
 
-def validate_rows(
-    raw_rows: RawRows, columns: Columns
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, Source]:
+def validate_rows(raw_rows: RawRows, columns: Columns) -> tuple[ValidRows, pd.DataFrame]:
     """Turn text cells into numbers and set aside the rows where that fails.
 
     With a directory of files and a key, of the valid rows with the same key the last one counts,
@@ -45,8 +43,8 @@ def validate_rows(
     supersedes none: it takes no label away.
 
     Returns:
-        The valid rows that count, of histories those without a label or a weight, and the
-        quarantined rows, see `tabular_lstm.rows.validation.ReadRows`; and the source.
+        The valid rows that count, of histories those without a label or a weight beside them; and
+        the quarantined rows, see `tabular_lstm.rows.validation.ReadRows`.
 
     Raises:
         DataError: See `tabular_lstm.rows.validation.read_rows`.
@@ -90,12 +88,10 @@ def validate_rows(
         reasons=tuple(reasons),
         load_args=dict(raw_rows.load_args),
     )
-    return valid, history, quarantined, source
+    return ValidRows(valid, history, source), quarantined
 
 
-def accept_rows(
-    valid_rows: pd.DataFrame, source: Source, columns: Columns, validation: Validation
-) -> pd.DataFrame:
+def accept_rows(valid_rows: ValidRows, columns: Columns, validation: Validation) -> ValidRows:
     """Let the valid rows through unless too many others were quarantined.
 
     Its own node, so that the quarantined rows are on disk before the run stops for them.
@@ -103,7 +99,7 @@ def accept_rows(
     Raises:
         DataError: The quarantined share of the labelled rows is above `max_quarantined_fraction`.
     """
-    limit = validation.max_quarantined_fraction
+    source, limit = valid_rows.source, validation.max_quarantined_fraction
     if source.quarantined_rows / source.labelled_rows > limit:
         raise DataError(
             f"{source.file}: {source.quarantined_rows} of {source.labelled} were quarantined, "
@@ -114,29 +110,28 @@ def accept_rows(
 
 
 def split_rows(
-    accepted_rows: pd.DataFrame,
-    history_rows: pd.DataFrame,
-    source: Source,
+    accepted_rows: ValidRows,
     columns: Columns,
     split: Split,
     champions: Champions | None = None,
-) -> tuple[pd.DataFrame, pd.DataFrame, DataSummary]:
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, DataSummary]:
     """Hold the test rows out, see `rows.train_test_split.sides_of`, and say what was found.
 
     Returns:
-        Train rows, test rows, and the data summary.
+        Train rows, test rows, of histories those that are history alone, and the data summary.
 
     Raises:
         DataError: `split.independent` names no feature; or see `sides_of`.
     """
-    features = [str(name) for name in accepted_rows if name not in columns.not_features]
+    accepted, history_rows, source = accepted_rows
+    features = [str(name) for name in accepted if name not in columns.not_features]
     if unknown := [name for name in split.independent if name not in features]:
         raise DataError(
             f"{source.file}: split.independent names {', '.join(map(shown, unknown))}, which is no "
             f"feature. The features are: {', '.join(map(shown, features))}."
         )
     past = champions.boundary(columns, split) if champions else None
-    train, test, bounded, weightless = sides_of(accepted_rows, source, columns, split, past)
+    train, test, bounded, weightless = sides_of(accepted, source, columns, split, past)
     if weightless:
         logger.info("%s: left out %s of weight 0", source.file, counted(weightless, "row"))
     for side, rows in {"train": train, "test": test}.items():
@@ -162,7 +157,7 @@ def split_rows(
         repeated_test_rows=data_warnings.repeated_test_rows(train, test, columns),
         history_rows=history_rows,
         dependent_rows=find_dependent_rows(
-            pd.concat([train, test]) if weightless else accepted_rows, columns, split.independent
+            pd.concat([train, test]) if weightless else accepted, columns, split.independent
         ),
     )
     if summary.histories is not None:
@@ -176,4 +171,4 @@ def split_rows(
     if summary.dependent_rows:
         said = data_warnings.said_of(summary.dependent_rows)
         logger.warning("%s: %s", source.file, said)
-    return train, test, summary
+    return train, test, history_rows, summary

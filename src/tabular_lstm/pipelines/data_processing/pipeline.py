@@ -17,12 +17,12 @@ def create_pipeline(gated: bool = False, bounded: bool = False) -> Pipeline:
     validate = Node(
         validate_rows,
         inputs=["raw_rows", "params:columns"],
-        outputs=["valid_rows", "history_rows", "quarantined_rows", "source"],
+        outputs=["valid_rows", "quarantined_rows"],
         name="validate_rows",
     )
     accept = Node(
         accept_rows,
-        inputs=["valid_rows", "source", "params:columns", "params:validation"],
+        inputs=["valid_rows", "params:columns", "params:validation"],
         outputs="accepted_rows",
         name="accept_rows",
     )
@@ -30,8 +30,8 @@ def create_pipeline(gated: bool = False, bounded: bool = False) -> Pipeline:
     past = ["champions"] if gated or bounded else []
     split = Node(
         split_rows,
-        inputs=[accepted, "history_rows", "source", "params:columns", "params:split", *past],
-        outputs=["train_rows", "test_rows", "data_summary"],
+        inputs=[accepted, "params:columns", "params:split", *past],
+        outputs=["train_rows", "test_rows", "history_rows", "data_summary"],
         name="split_rows",
     )
     return Pipeline(
