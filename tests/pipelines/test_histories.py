@@ -91,7 +91,7 @@ def test_bad_rows_without_a_label_are_a_share_of_all_rows() -> None:
     cells.loc[cells["visit"] != "5", "sick"] = ""
     cells.loc[:9, "dose"] = np.where(cells.loc[:9, "visit"] == "1", "bad", cells.loc[:9, "dose"])
     made = sets_of(cells)
-    source = made["source"]
+    source = made["valid_rows"].source
     assert source.quarantined_rows / source.labelled_rows == 2 / len(cells)
 
 
