@@ -12,19 +12,21 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import yaml
 from processes import run
-from projects import RUN, project_copy, serve
-from scoring_files import numbers, write
+from projects import PROJECT, RUN, project_copy, serve
 
 from tabular_lstm.files import sha256
-from tabular_lstm.parameters import Storage
+from tabular_lstm.parameters import Reshaping, Storage, Task
+from tabular_lstm.rows.schema import Schema
+from tabular_lstm.rows.schema_fit import learn_schema
 from tabular_lstm.runs.kept_outputs import KeptOutputs
 from tabular_lstm.runs.object_storage import ObjectStorage
 from tabular_lstm.serving.champion_history import CANDIDATES, LOG
 from tabular_lstm.serving.promotion_log import LogEntry, append
 
-ROUNDS, ENTRIES = 5, 50
+ROUNDS, ENTRIES, ROWS = 5, 50, 100_000
 ROLLBACK = ["-m", "kedro", "run", "--pipelines", "rollback", "--params", f"rollback.run_id={RUN}"]
 SCORING = ["-m", "kedro", "run", "--pipelines", "scoring", "--params"]
 SCORING += ["scoring.force=true,rows_to_score=rows.csv"]
@@ -63,14 +65,28 @@ def entries(outputs: Path, commit: Callable[[bytes], None] | None) -> list[float
     return took
 
 
+def schema_of(rows: pd.DataFrame) -> Schema:
+    """Learn eight numbers and a label of two classes."""
+    return learn_schema(
+        rows,
+        categorical=[],
+        missing={},
+        reshaping=Reshaping(),
+        label="diabetes",
+        task=Task.of_classes((0, 1)),
+    )
+
+
 def main(url: str, endpoint: str) -> None:
     """Print medians."""
-    table, took = numbers(), dict[str, list[float]]()
+    took = dict[str, list[float]]()
+    rows = pd.read_csv(PROJECT / "data/01_raw/diabetes.csv").drop(columns="diabetes")
     options: dict[str, str | bool] = {"endpoint": endpoint, "region": "us-east-1"}
     with project_copy() as disk, project_copy() as kept:
         for project in (disk, kept):
-            serve(project, table.schema)
-            write(table, 1, project / "rows.csv")
+            serve(project, schema_of(rows))
+            many = rows.iloc[[place % len(rows) for place in range(ROWS)]]
+            many.to_csv(project / "rows.csv", index=False)
         keep(kept, url, endpoint)
         for _ in range(ROUNDS):
             for what, command in (("rollback", ROLLBACK), ("scoring of 100,000 rows", SCORING)):
