@@ -254,7 +254,7 @@ def test_whatever_becomes_of_mlflow_is_one_warning(
         uri = address.replace("://", f"://me:{SECRET}@")
         declare(served, **QUICK, mlflow={"tracking_uri": uri, "timeout": 8.0})
         *others, warning, last = messages(caplog, *ROLLBACK, *again)
-    assert last == without[-1]
+    assert last.partition(" Report: ")[0] == without[-1].partition(" Report: ")[0]
     assert len(others) == len(without) - 1
     assert [warning] == warnings_of(caplog)
     assert seen[0] == seen[1]

@@ -189,12 +189,12 @@ class RunHooks:
                 command = click.get_current_context(silent=True)
                 if decision.action == "rejected" and command:
                     command.meta[EXIT_CODE] = self._parameters["retraining"].exit_on_rejection
+                self._log.repeat_warnings()
                 self._mirror(catalog)
                 if decision.action == "promoted":
                     logger.info("It passed the gate: %s", decision.reason)
                 report = folder_of_versions(catalog.get("report"))
                 file = report and report / self._run_id / report.name
-                self._log.repeat_warnings()
                 message = printable(decision.closing_line(str(file)))
                 document = decision.model_dump(mode="json")
                 self._close(decision.action, message, decision.alarm, decision=document)
