@@ -141,7 +141,7 @@ def test_the_report_shows_both_numbers_on_its_first_screen(serving: Project) -> 
     latest = serving.path / "data/08_reporting/latest.html"
     assert "Rows that belong together" not in latest.read_text()
     succeeds(here(*RETRAINING))
-    headline = latest.read_text().partition("</section>")[0].partition("<body>")[2]
+    headline = latest.read_text().partition("<h2>")[0].partition("<main>")[2]
     found = summary(serving)["dependent_rows"]
     assert "Rows of this file seem to belong together" in headline
     for number in (found["spread"], found["together"]):
