@@ -45,7 +45,8 @@ def test_a_command_is_told_of_each_end_once(quick: Project, told: Path) -> None:
     log = log_of(quick)
     for end, entry in zip([first, second, back], log, strict=True):
         assert end["decision"]["run_id"] == end["run_id"] == entry["run_id"]
-        assert end["decision"]["reason"] in end["message"]
+        said = "ROC AUC " if end["event"] == "promoted" else end["decision"]["reason"]
+        assert said in end["message"]
     assert scored["manifest"] == finished(quick)[0]
     assert failed["message"] == f"Error: {message}"
     assert "decision" not in failed

@@ -190,9 +190,9 @@ class RunHooks:
                 if decision.action == "rejected" and command:
                     command.meta[EXIT_CODE] = self._parameters["retraining"].exit_on_rejection
                 self._log.repeat_warnings()
-                self._mirror(catalog)
                 if decision.action == "promoted":
                     logger.info("It passed the gate: %s", decision.reason)
+                self._mirror(catalog)
                 report = folder_of_versions(catalog.get("report"))
                 file = report and report / self._run_id / report.name
                 message = printable(decision.closing_line(str(file)))
