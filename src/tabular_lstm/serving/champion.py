@@ -124,8 +124,10 @@ class Champion:
         Raises:
             DataError: See `predict`.
         """
-        predictions, sequences = self._predictions(rows), read_sequences(rows, self.schema)
-        named = reason_columns(self.artifact.scorer, sequences, predictions, reasons)
+        predictions, named = self._predictions(rows), {}
+        if reasons:
+            sequences = read_sequences(rows, self.schema)
+            named = reason_columns(self.artifact.scorer, sequences, predictions, reasons)
         columns = {name: column.to_pandas() for name, column in named.items()}
         return pd.DataFrame({**self._answers.frame(predictions), **columns}).set_axis(rows.index)
 
