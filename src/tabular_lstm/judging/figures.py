@@ -19,6 +19,7 @@ from tabular_lstm.judging.drawing import (
 from tabular_lstm.judging.importance import Importance
 from tabular_lstm.judging.metrics import (
     CANDIDATE,
+    COMPARED,
     IN_UNITS,
     METRICS,
     MODELS,
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COMPARED = ("roc_auc", "log_loss", "rmse", "mae")
 MOST_CLASSES = 12  # in a confusion matrix
 CURVES = (*dict.fromkeys(COLORS.values()), drawing.ORANGE, drawing.SKY, drawing.PINK)
 LOSSES = {

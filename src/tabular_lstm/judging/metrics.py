@@ -32,6 +32,7 @@ METRICS = {
     "mae": "MAE",
     "r2": "R²",
 }
+COMPARED = ("roc_auc", "log_loss", "rmse", "mae")  # those of the gate; a task has two
 # The sign that makes more of it worse.
 WORSE = {"log_loss": 1, "roc_auc": -1, "rmse": 1, "mae": 1}
 # In the label's unit, of which there may be 10^-9 or 10^9.

@@ -12,14 +12,12 @@ from tabular_lstm.judging.checks import (
     DriftCheck,
     FloorCheck,
 )
-from tabular_lstm.judging.metrics import METRICS, Metrics, written
+from tabular_lstm.judging.metrics import COMPARED, METRICS, Metrics, written
 from tabular_lstm.monitoring.drift import Drift
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.serving.run_id import RunId
 
 Checks = tuple[DataCheck, DriftCheck, FloorCheck, ChampionCheck, ArtifactCheck]
-# The metrics of a closing line.
-SAID = ("roc_auc", "log_loss", "rmse", "mae")
 Action = Literal["promoted", "rejected", "rolled_back"]
 
 
@@ -97,7 +95,7 @@ class Judgement(Frozen):
     def said(self) -> str:
         """Give the candidate's metrics, the champion's beside them where they were compared."""
         own, first = self.candidate, self.champions[0].metrics if self.champions else None
-        known = [name for name in SAID if hasattr(own, name)]
+        known = [name for name in COMPARED if hasattr(own, name)]
         said = [f"{METRICS[name]} {written(name, getattr(own, name))}" for name in known]
         if first is not None:
             others = [written(name, getattr(first, name)) for name in known]
