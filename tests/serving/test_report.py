@@ -36,6 +36,14 @@ HEADINGS = [
     "How to roll back",
     "Small print",
 ]
+FIRST = [
+    "The five checks",
+    "The candidate beside the others",
+    "The data",
+    "The features",
+    "The figures",
+    "Small print",
+]
 
 
 CLASS_FIGURES = [
@@ -164,12 +172,14 @@ def test_the_verdict_comes_first_and_all_else_in_its_order(runs: list[Run]) -> N
         area = run.judgement["candidate"]["roc_auc"]
         assert f"candidate the model of this run {area:.3f} " in verdict
         assert "best of the baselines" in verdict
-        for shown, heading in zip(sections, HEADINGS, strict=True):
+        # The first run has no champion to compare with or to return to, and no bad row.
+        expected = FIRST if run is runs[0] else HEADINGS
+        quarantined = run.judgement["data"]["quarantined_rows"]
+        expected = [name for name in expected if quarantined or name != "Quarantined rows"]
+        for shown, heading in zip(sections, expected, strict=True):
             assert shown.startswith(heading)
     first = text(runs[0])
     assert f"The new model, of run {runs[0].run_id}, now serves. It is the first one" in first
-    assert "No champion yet" in section(first, "What changed in the data since the champion")
-    assert "nothing to roll back to" in section(first, "How to roll back")
 
 
 def test_the_checks_are_told_by_mark_word_and_sentence(runs: list[Run]) -> None:
