@@ -243,6 +243,11 @@ def test_the_documents_are_short() -> None:
     assert sum(bool(re.search(r"\w", word)) for page in pages for word in page.split()) <= 9000
 
 
+def test_every_dataset_of_the_catalog_has_a_comment() -> None:
+    for line in text("conf/base/catalog.yml").splitlines():
+        assert not re.match(r"[\w\"]", line) or " # " in line, line
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_links_lead_somewhere(page: str) -> None:
     for target in LINK.findall(without_blocks(page)):
