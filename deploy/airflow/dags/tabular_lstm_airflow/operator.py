@@ -18,7 +18,7 @@ class WholeRun(BaseOperator):
     """Run a pipeline from its first node to its last.
 
     The Airflow Variable `tabular_lstm_project` is the path of the project, whose Python environment
-    is `.venv`. `tabular_lstm_env` names an environment of conf; the default is the base environment.
+    is `.venv`. `tabular_lstm_env` names an environment of conf; by default the base environment.
     XCom gets `run_id` as soon as the run has one, and `last_line` when the run ends.
     """
 

@@ -1,4 +1,4 @@
-"""A run of the project in a process group of its own: the lines of the run, and how the run ends."""
+"""A run of the project in a process group of its own: its lines, and how the run ends."""
 
 import contextlib
 import logging
