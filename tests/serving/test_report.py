@@ -17,7 +17,7 @@ from tabular_lstm.monitoring.reference import Reference
 from tabular_lstm.parameters import CLASSES, NUMBER
 from tabular_lstm.serving import report
 from tabular_lstm.serving.decision import Decision, Provenance
-from tests.helpers.browser import in_a_browser, needs_browser
+from tests.helpers.browser import in_a_browser, measured, needs_browser
 from tests.helpers.once import Once
 from tests.helpers.outputs import FIGURES
 from tests.helpers.pages import Parsed
@@ -434,3 +434,15 @@ def test_a_browser_without_a_network_opens_the_page(runs: list[Run]) -> None:
     # As the file's names and cells would change it.
     assert f"<title>Rejected: run {run.run_id}</title>" in finished.stdout
     assert finished.stdout.count("<img ") == 1 + len(FIGURES)
+
+
+@pytest.mark.browser
+@needs_browser
+def test_on_a_narrow_screen_no_table_is_wider_than_the_page(
+    runs: list[Run], tmp_path: Path
+) -> None:
+    path = tmp_path / "page.html"
+    path.write_text(runs[1].page)
+    layout = measured(path, 400)
+    assert layout["width"] == 400
+    assert layout["wide"] == []
