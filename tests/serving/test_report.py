@@ -244,7 +244,7 @@ def test_the_page_of_classes_speaks_of_each_class(served: Project) -> None:
         assert word not in shown.partition("Parameters")[0]
     by_class = section(shown, "The candidate beside the others").partition("class by class")[2]
     measured = run.judgement["candidate"]
-    data = section(shown, "What changed in the data")
+    data = section(shown, "The data")
     for number, (name, rates) in enumerate(measured["by_class"].items()):
         rows = sum(measured["confusion_matrix"][number])
         assert f"{name} {rows:g} {rates['precision']:.3f} {rates['recall']:.3f}" in by_class
