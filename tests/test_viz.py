@@ -169,13 +169,13 @@ def test_every_node_says_in_a_sentence_what_it_does(address: str) -> None:
                 assert re.search(r'^    """[A-Z].*\.(""")?$', code, re.MULTILINE), node["name"]
 
 
-def test_the_page_can_be_built(ran: Project) -> None:
-    finished = ran.command("viz", "build", "--include-previews")
+def test_the_page_can_be_built(project: Project) -> None:
+    finished = project.command("viz", "build", "--include-previews")
 
     assert finished.returncode == 0, finished.stderr
     # No notes of TensorFlow's, nor warnings of libraries at each other.
     assert finished.stderr == ""
-    built = Path(ran.path / "build")
+    built = Path(project.path / "build")
     assert "<html" in (built / "index.html").read_text()
     names = {node["name"] for node in json.loads((built / "api/main").read_text())["nodes"]}
     assert {node.name.rpartition(".")[2] for node in pipelines["__default__"].nodes} <= names
