@@ -108,7 +108,7 @@ def test_a_cost_matrix_is_written_in_the_place_of_both_costs() -> None:
     assert check_parameters(whole)["training"] == training
     assert "objective.costs.0.1 = -1" in refusal("training", costs_of([[0, -1], [1, 0]]))
     for by_class in ({"a": 1, "b": 2, "c": 3}, {"a": {"b": 1}}):
-        assert "or of classes a matrix" in refusal("training", costs_of(by_class))
+        assert "or for classes a matrix" in refusal("training", costs_of(by_class))
 
 
 @pytest.mark.parametrize(

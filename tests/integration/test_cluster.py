@@ -337,7 +337,7 @@ def test_workers_that_do_nothing_are_named(
     with real_cluster(tmp_path / "cluster", workers=0) as started:
         started.worker("-c", WITHOUT)
         started.worker(DASK_DISTRIBUTED__WORKER__MEMORY__PAUSE="0.001")
-        with pytest.raises(DatasetError, match="no worker was there that does anything"):
+        with pytest.raises(DatasetError, match="no worker has done anything"):
             saved(scoring_of(many_batches, started.engine()), tmp_path / "remote")
 
 

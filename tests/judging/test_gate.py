@@ -191,7 +191,7 @@ def test_rows_that_belong_together_are_refused_with_both_ways_out() -> None:
             assert checked.sentence == (
                 "rows with the same 'day' (90 values, 900 rows) mostly have the same label. A "
                 "quick model's ROC AUC is 0.93 with such rows on both sides and 0.69 with them "
-                "together (a fall of 0.20 to 0.30): the figures of this run may be far too good. "
+                "together (a fall of 0.20 to 0.30): the metrics of this run may be far too good. "
                 "Name the column: columns.group: day. Or, if the rows are independent: "
                 "split.independent: [day]"
             )

@@ -186,7 +186,7 @@ def test_where_only_the_alphabet_chooses_the_positive_class_it_is_unsure(
     assert found.proposed.task.classes[1] == min(values)
     other = max(values)
     assert found.unsure == [
-        f"positive class: nothing speaks for '{min(values)}' but the alphabet; "
+        f"positive class: '{min(values)}' is only the first by the alphabet; "
         f"--positive '{other}' makes it the other one",
         FEW.format(15),
     ]

@@ -90,7 +90,7 @@ def listed(leaks: Mapping[str, float]) -> str:
 
 def said_of(found: DependentRows) -> str:
     """Say which rows belong together, what this means for the metrics, and what to do."""
-    return f"{facts_of(found)}: the figures of this run may be far too good. {ways_out(found)}"
+    return f"{facts_of(found)}: the metrics of this run may be far too good. {ways_out(found)}"
 
 
 def facts_of(found: DependentRows) -> str:
