@@ -42,8 +42,8 @@ WEIGHT = "weight: by its name; if it is an amount, such as kilograms, take the l
 NO_WEIGHT = "a weight by its name: mend it, and name it under weight; or take it from ignore"
 IN_TIME = (
     "the rows are in the order of these dates: to judge a model on the newest rows, name the "
-    "column under time too, add split: {kind: time}, leave its format under dates, and take a line of "
-    "group away"
+    "column under time too, add split: {kind: time}, leave its format under dates, and take a line "
+    "of group away"
 )
 TAKEN_AS_MISSING = "missing: values that stand apart were taken for 'not measured'; were they?"
 MANY_ZEROS = (
