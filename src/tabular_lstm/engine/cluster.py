@@ -33,7 +33,7 @@ IN_HAND = {"executing", "long-running"}
 BEFORE_IT = {"ready", "waiting", "constrained", "fetch", "flight"}
 # Parts that a worker's thread has, the running one included.
 AT_WORK = 2
-# Parts for each thread that may end before an earlier one; the caller may keep them until then.
+# Parts for each thread that may end before an earlier part; the caller keeps their results.
 FAR = 8
 # For a worker that is started here, with one thread.
 ONE_THREAD = {
@@ -175,8 +175,8 @@ class Cluster:
                         raise self._nobody() from None
         except KilledWorker as error:
             raise self._error(
-                "a part of the work killed each worker that ran it, as too little memory does, or "
-                "a missing package. See the workers' log"
+                "a part of the work killed each worker that ran it. Perhaps memory is too small, "
+                "or a package is missing. See the workers' log"
             ) from error
         except (FutureCancelledError, OSError, MemoryError) as error:
             if future.status == "error":  # the part itself raised it
@@ -207,7 +207,7 @@ def _deaf_to_interrupts() -> Iterator[None]:
 
 
 def _within(seconds: float, function: Callable[[], Any]) -> Any:
-    """Call a function in a thread; raise a TimeoutError if it takes longer than that."""
+    """Call a function in a thread; raise a TimeoutError if it takes longer than `seconds`."""
     ended: SimpleQueue[tuple[Any, BaseException | None]] = SimpleQueue()
 
     def call() -> None:

@@ -187,8 +187,8 @@ class Mlflow(Parameters):
         tracking_uri: URI of a tracking server, or `sqlite:///` and a path from the project's
             folder. If the URI is a secret, the name of an entry in `credentials.yml` with the
             `uri`. Default: none, nothing is tracked.
-        experiment: Name of the experiment. Default: `tabular-lstm`, in another environment than the
-            base one followed by `-` and the environment's name.
+        experiment: Name of the experiment. Default: `tabular-lstm`; in an environment other than
+            base, `tabular-lstm-` and the environment's name.
         registered_model: Name of the model of which each candidate becomes a version. Default: the
             experiment's name.
         timeout: Seconds to wait for MLflow.

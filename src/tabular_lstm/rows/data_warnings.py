@@ -180,7 +180,7 @@ def warned_of_points(raw_rows: RawRows, columns: Columns) -> Iterator[pd.DataFra
 
 
 def _spelt_alike(column: pd.Series) -> list[str]:
-    """Give the distinct texts that differ only in spelling, sorted so that equal ones follow."""
+    """Give the distinct texts that differ only in spelling, grouped by spelling."""
     texts = pd.Series(column.unique(), dtype="str")
     places = spelling(as_texts(texts)).dictionary_encode().indices.to_numpy(zero_copy_only=False)
     several = np.flatnonzero(np.bincount(places)[places] > 1)

@@ -230,7 +230,7 @@ def _area_of_neighbours(ordered: np.ndarray) -> float:
 
 
 def _area_of_values(distinct: np.ndarray, places: np.ndarray, of: np.ndarray) -> float:
-    """Rank each row by its value, or by the other rows with the value; all NaN are the last one."""
+    """Rank each row by its value, or by the other rows with the value; NaN is the last value."""
     positives, negatives = _counts(places, of)
     last = _roc_auc(positives, negatives)
     first = last

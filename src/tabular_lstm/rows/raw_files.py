@@ -25,8 +25,8 @@ CATALOG = "The catalog entry with this filepath says what is read."
 class RawFiles:
     """The file at a path, or the files directly in the directory there.
 
-    A file of a directory counts if its name ends in one of the endings, in whatever case, and it is
-    not hidden.
+    A file of a directory counts if its name ends in one of the endings, in upper or lower case, and
+    is not hidden.
 
     Attributes:
         fs: The storage, of fsspec.

@@ -2,8 +2,7 @@
 
 The search covers single columns, pairs of columns, and near-duplicates. Near-duplicates are rows
 that are equal except in nearly unique columns and in at most one other column, with numbers as they
-are or rounded. Of many rows a sample is searched. The sample is drawn by a hash of the value, so
-that it has all rows of a value.
+are or rounded. Many rows are sampled by a hash of the value, so that all rows of a value are there.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -17,7 +16,7 @@ from tabular_lstm.rows.cell_hashes import CellHashes, Taken
 from tabular_lstm.rows.label_measures import Measure
 
 ROWS = 30_000  # of the sample
-# Columns that are examined in pairs, those first whose labels agree most surely.
+# Columns that are examined in pairs: those whose labels agree most surely.
 PAIRED = 16
 # Near-duplicates are equal in at least so many columns.
 LEAST_EQUAL = 3

@@ -38,7 +38,7 @@ class TimeReader:
         """Read the cells of a part: text, numbers or a mixture.
 
         Returns:
-            datetime64[us] or float64 (rows,), of any value where the cell has a problem; and the
+            datetime64[us] or float64 (rows,), with any value where the cell has a problem; and the
             problems.
         """
         text = texts(cells, write=str).fillna("")
