@@ -169,7 +169,7 @@ def test_a_possible_leak_is_named_and_refused_where_that_is_asked_for() -> None:
         named = check_data(before, possible_leaks=leaks)
         assert named.passed
         assert named.sentence.endswith(
-            "; possible leak, alone telling the classes apart (ROC AUC): Unnamed: 0 (1.000), "
+            "; possible leak, alone predicting the classes (ROC AUC): Unnamed: 0 (1.000), "
             "discharged (0.994). If that is known only after the label, leave it out: "
             "name it in columns.ignore"
         )

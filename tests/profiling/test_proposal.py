@@ -129,7 +129,7 @@ def test_a_weight_is_said_to_be_unsure() -> None:
     assert "if it is an amount, such as kilograms" in doubts(found, "sample_weight")
     assert "a second one" in found.choices["case_weight"].why
     broken = proposal({"sample_weight": [1, 2, ""] * 20, "height": SPREAD})
-    assert "mend it, and name it under weight" in doubts(broken, "sample_weight")
+    assert "mend its cells and name it under weight" in doubts(broken, "sample_weight")
 
 
 def test_many_zeros_that_may_be_amounts_are_asked_for() -> None:

@@ -95,7 +95,7 @@ def _column(table: TableProfile, label: str | None) -> tuple[ColumnProfile, str,
         more = " Several columns have two values, and none is surely the label."
         said = f"no label was found.{more if len(fitting) > 1 else ''}"
         if ends and kind_of(ends[-1]):
-            said += f" The last column is {shown(ends[-1].name)}, such as --label may name."
+            said += f" The last column is {shown(ends[-1].name)}, which --label may name."
         if measured := [c for c in table.columns if c.kind == "quantity"]:
             said += UNITS.format(shown(measured[-1].name), shown(measured[-1].example))
         raise refusal(table, said if fitting else said + NONE)
@@ -142,7 +142,7 @@ def _ways(
         ("by its name, and it has two values", called),
         ("by its name", by_name),
         (f"{last}, and it has two values", [c for c in ends[-1:] if c in likely]),
-        (f"{last}, and called as what is predicted", [c for c in ends[-1:] if c in predicted]),
+        (f"{last}, and often a label by its name", [c for c in ends[-1:] if c in predicted]),
         ("a word of its name, and it has two values", words),
         (f"{first}, and it has two values", [c for c in ends[:1] if c in likely]),
         (ONLY, others if len(fitting) == 1 else []),
@@ -153,7 +153,7 @@ def _ways(
     placed = [c for c in (*ends[-1:], *ends[:1]) if _may_be_label(c) and kinds[c.name]]
     return [
         *ways,
-        ("called as what is predicted", predicted),
+        ("often a label by its name", predicted),
         (last, [c for c in placed if c is ends[-1]]),
         (f"{first}, and it has classes", [c for c in placed if kinds[c.name] != NUMBER]),
         ("by its name", [c for c in table.columns if c in sure or names_a(c.name, "predicted")]),

@@ -63,7 +63,7 @@ def why_positive(
     one: str, other: str, classes: Mapping[str, int], form: NumberFormat
 ) -> tuple[str, list[str]]:
     """Give the reason why a value is the positive class, and what is unsure about it."""
-    swap = f"--positive {shown(other)!r} makes it the other one"
+    swap = f"--positive {shown(other)!r} chooses the other one"
     if _says_yes(one, classes) or _means(other, "negative", classes):
         return "by the word", []
     numbers = {same_value(one, form), same_value(other, form)}

@@ -35,11 +35,11 @@ GROUP = (
     "take the line away; if it names a row that later files correct, give --key"
 )
 ASK_GROUP = (
-    "does it name a thing, such as a school or a tree, that several rows are of? If so, name the "
+    "does it name a thing, such as a school or a tree, that has several rows? If so, name the "
     "column under group, and nowhere else: the rows of one thing then go to one side"
 )
 WEIGHT = "weight: by its name; if it is an amount, such as kilograms, take the line away"
-NO_WEIGHT = "a weight by its name: mend it, and name it under weight; or take it from ignore"
+NO_WEIGHT = "a weight by its name: mend its cells and name it under weight, or take it from ignore"
 IN_TIME = (
     "the rows are in the order of these dates: to judge a model on the newest rows, name the "
     "column under time too, add split: {kind: time}, leave its format under dates, and take a line "

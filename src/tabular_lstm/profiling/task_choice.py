@@ -260,5 +260,5 @@ def _no_label(column: ColumnProfile, classes: Mapping[str, int]) -> str:
 def refusal(table: TableProfile, fault: str) -> DataError:
     """Say what is wrong, and which columns have two values."""
     fitting = described([c for c in table.columns if len(classes_of(c)) == 2])
-    found = f" Of two values, such as --label may name: {fitting}."
+    found = f" Columns of two values, which --label may name: {fitting}."
     return DataError(f"{table.file}: {fault}{found if fitting else ''}")

@@ -178,7 +178,7 @@ class _Classes(_TwoClasses):
 
     def _absent(self, absent: list[str]) -> str:
         return (
-            f"column '{self.name}': no row that can be used is {_first(absent)}; expected some of "
+            f"column '{self.name}': no usable row has the class {_first(absent)}; expected some of "
             f"each of columns.classes.{GONE if len(self.classes) - len(absent) > 1 else ''}"
         )
 

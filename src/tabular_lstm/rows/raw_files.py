@@ -86,8 +86,8 @@ class RawFiles:
             )
         if len({end for end in endings for name in names if name.lower().endswith(end)}) > 1:
             raise DataError(
-                f"{path}: the directory holds CSV and Parquet, as if the same rows were there "
-                "twice; expected one of them. Move the others elsewhere."
+                f"{path}: the directory holds CSV and Parquet, perhaps the same rows twice; "
+                "expected one of them. Move the others elsewhere."
             )
         names.sort(key=os.fsencode)
         return cls(fs, path, tuple(names), tuple(sorted(others)), endings, hashes)

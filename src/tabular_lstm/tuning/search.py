@@ -34,7 +34,7 @@ try:
     import optuna
 except ModuleNotFoundError as error:
     raise DataError(
-        "The pipeline tuning takes the package optuna, which is not installed. Install the extra: "
+        "The pipeline tuning needs the package optuna, which is not installed. Install the extra: "
         "pip install 'tabular-lstm[tuning]'."
     ) from error
 
