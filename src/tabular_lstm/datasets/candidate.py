@@ -21,9 +21,8 @@ from tabular_lstm.tensorflow_import import import_tensorflow
 class NetworkFileDataset(LocalFileDataset):
     """A Keras model as a `.keras` file, written whole or not at all.
 
-    Keras loads the file in its safe mode. Kedro's own `tensorflow.TensorFlowModelDataset` is not
-    used, because it imports TensorFlow with the catalog, which takes seconds, before the data are
-    checked.
+    Keras loads the file in safe mode. Kedro's `tensorflow.TensorFlowModelDataset` is not used,
+    because it imports TensorFlow, which takes seconds, before the data are checked.
     """
 
     def load(self) -> Any:

@@ -58,7 +58,7 @@ def replace_entry(catalog: Any, name: str, dataset: Any) -> None:
 
 
 def unsaved(error: BaseException) -> str | None:
-    """Name the catalog entry that could not be saved; None if the error says something else."""
+    """Name the catalog entry that could not be saved; None for any other error."""
     name, _, fault = str(error).partition(": ")
     is_it = isinstance(error, DatasetError) and fault.startswith("Failed while saving data")
     return name if is_it else None

@@ -24,13 +24,13 @@ def storage_of(filepath: str, **options: Any) -> tuple[Any, str]:
     """Give fsspec's storage of a file or a folder, and the path in the storage.
 
     Args:
-        filepath: A path on this machine or, such as `s3://bucket/rows.csv`, in a storage whose
-            package is installed.
+        filepath: A path on this machine, or in a storage whose package is installed, such as
+            `s3://bucket/rows.csv`.
         options: Options of the storage, such as credentials.
 
     Raises:
         DataError: There is no such storage, its package is not installed, it needs other options,
-            or the path has a password or no part after the storage.
+            or the path has a password or names only a storage.
     """
     named = re.sub(USER, "", filepath)  # for the message
     try:

@@ -80,7 +80,7 @@ def one_by_one(
 
 
 def itself(shared: Shared) -> Shared:
-    """Return the argument: as a task on a worker, so that Dask can make it again."""
+    """Return the argument; as a task, so that Dask can make it again on another worker."""
     return shared
 
 

@@ -253,8 +253,7 @@ class Evaluation(Parameters):
         bootstrap_resamples: Resamples of the evaluated rows for each interval.
         importance_repeats: Shuffles of each feature for the permutation importance, at most;
             fewer with many features.
-        importance_rows: Rows for the permutation importance, at most, drawn evenly from the
-            classes.
+        importance_rows: Rows for the permutation importance, at most, evenly from the classes.
         meaningful: Smallest difference of ROC AUC, or of RMSE in standard deviations of the label,
             for which the verdict calls one model better. It decides nothing.
         seed: Seed of the resamples, the shuffles and the boosted trees.

@@ -189,8 +189,7 @@ class Mlflow(Parameters):
             `uri`. Default: none, nothing is tracked.
         experiment: Name of the experiment. Default: `tabular-lstm`; in an environment other than
             base, `tabular-lstm-` and the environment's name.
-        registered_model: Name of the model of which each candidate becomes a version. Default: the
-            experiment's name.
+        registered_model: Model of which each candidate becomes a version. Default: `experiment`.
         timeout: Seconds to wait for MLflow.
     """
 

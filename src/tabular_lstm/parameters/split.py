@@ -23,7 +23,7 @@ def in_utc(text: str) -> datetime:
     """Read an ISO date or date-time; one with an offset is converted to UTC, without an offset.
 
     Raises:
-        ValueError: The text is none of these, or is in UTC not in the years 1 to 9999.
+        ValueError: The text is no ISO date, or its year in UTC is not from 1 to 9999.
     """
     moment = datetime.fromisoformat(text)
     try:

@@ -26,7 +26,7 @@ WITHOUT_LABEL = """\
 # They have no header and no label. In a file that holds the label, leave that column out, or list
 # all columns in names, in the file's order."""
 STEPS = "rows of a history at most, its own included"
-KNOWN_AFTER = "    # known_after: {} # time until a label is known, and a feature of later rows"
+KNOWN_AFTER = "    # known_after: {} # time until a label is known, and later rows use it"
 METADATA = "  metadata: {kedro-viz: {layer: 01_raw}}"
 HEADER = ("column", "kind", "missing", "example", "proposed", "why")
 # Widths that the cells of the page are cut to; the last cell is not cut.

@@ -178,8 +178,7 @@ def _lines_above(lines: list[str], file: str, dialect: dict[str, str], width: in
     """Count the lines above the table, which are before the first row of `width` cells.
 
     Raises:
-        DataError: The first row has one cell less, such as where the column of row names has no
-            name.
+        DataError: The first row has one cell less, such as for row names without a header.
     """
     for above in range(min(ABOVE, len(lines))):
         row = next(rows_of(lines[above:], file, dialect), [])

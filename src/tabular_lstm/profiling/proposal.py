@@ -120,8 +120,7 @@ def propose(
     """Choose a role for each column; the label, the key and the task may be given.
 
     Raises:
-        DataError: There is no label, see `choose_label`; a given column does not exist; or no
-            feature is left.
+        DataError: There is no label, see `choose_label`; no such column; or no feature is left.
     """
     found = choose_label(table, label, positive, task)
     if key is not None and key not in table.names:

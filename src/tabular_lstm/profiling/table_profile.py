@@ -30,8 +30,7 @@ class DistinctCells:
         texts: Arrow's large_string, stripped of white space, in the order in which they first
             appear.
         counts: How often each text is in the column, int64.
-        missing: How many cells are empty or hold a word that always means "missing"; such cells
-            are not in `texts`.
+        missing: How many cells are empty or a word for "missing"; they are not in `texts`.
         rising: Whether the texts of the rows are sorted.
     """
 

@@ -92,8 +92,7 @@ class DataSummary(FileRows):
         test_rows_sha256: Hash of the test rows with their labels. The order of rows and columns
             and the weights do not count. A row is hashed by its key or, without one, by its cells.
         split: All that decides which side a row is on and what its label means.
-        boundary: For a split by time, the time from which rows are test rows; None for a split by
-            hash.
+        boundary: The time from which on rows are test rows; None for a split by hash.
         possible_leaks: ROC AUC or R² of each feature that alone predicts the labels of the train
             rows too well, see `tabular_lstm.rows.data_warnings.possible_leaks`.
         repeated_test_rows: Number of test rows that have the features of a train row, as the

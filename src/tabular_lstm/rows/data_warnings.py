@@ -1,8 +1,7 @@
 """Warnings of data that can be read and may still be wrong, such as possible leaks of the label.
 
-A possible leak is a feature that alone predicts the label almost perfectly. Such a feature is often
-known only after the label, such as a date of discharge, or a row number if rows were sorted by the
-label.
+A possible leak is a feature that alone predicts the label almost perfectly. It is often known only
+after the label, such as a date of discharge or, in a sorted file, a row number.
 """
 
 import logging

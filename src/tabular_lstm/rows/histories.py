@@ -40,8 +40,7 @@ class Histories:
         order: Place of each row of the table among the given rows, int64 (rows,).
         customer: The number of each row's customer, ascending, int64 (rows,).
         steps: How many rows a history has at most.
-        labels: How many features, the last ones, hold the label. Default: 0, the label is no
-            feature.
+        labels: How many features, the last ones, hold the label. Default: 0.
     """
 
     table: np.ndarray

@@ -23,8 +23,7 @@ LEAST_EQUAL = 3
 # A suspect has so many repeated values. Their labels agree as far as `label_measures` demands, rare
 # labels OF_RARE as far, and by so many standard deviations.
 LEAST_GROUPS, OF_RARE, LEAST_SURE = 20, 0.5, 3.5
-# A number or date may have a smooth effect if neighbouring values agree this far, relative to rows
-# of one value.
+# An effect may be smooth if neighbouring values agree so far, relative to rows of one value.
 SMOOTH = 0.6
 # The share of rows that are alone with their value in a nearly unique column.
 UNIQUE = 0.9
@@ -43,8 +42,7 @@ class Agreement(NamedTuple):
 
     Attributes:
         alike: Agreement beyond chance; 1 is always.
-        least: What `alike` must reach. It is lower for rare labels, which agree less at the same
-            odds ratio.
+        least: What `alike` must reach; less for rare labels, which agree less at the same odds.
         sure: The agreement in standard deviations of chance.
         groups: How many values are shared by several rows.
         pairs: How many pairs of rows share a value.
@@ -73,7 +71,7 @@ class Repeated(NamedTuple):
         rounded: Whether numbers of many values are rounded.
         smooth: Whether rows of neighbouring values agree nearly as far, so that the column may only
             have a smooth effect.
-        For the others see `tabular_lstm.rows.dependent_rows.DependentRows`.
+        For the other attributes see `tabular_lstm.rows.dependent_rows.DependentRows`.
     """
 
     kind: Kind

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 MEND = (
-    "Rows are counted from 1 below the header; this run's quarantined_rows.csv holds them all. "
+    "Rows are counted from 1 below the header; this run's quarantined_rows.csv lists them all. "
     "Mend them{}. A row without a label has an empty cell there."
 )
 DECLARE = (

@@ -62,13 +62,11 @@ PLOTS: dict[str, Any] = {
 def search(database: Path, task: TrialTask, tuning: Tuning, workers: Workers) -> Study:
     """Run the trials that a study does not have yet, and give all trials.
 
-    With one worker, or in this process, the same search gives the same study. With several workers,
-    the values of a trial depend on which trials have ended before. Only one search at a time may
-    write to the SQLite database.
+    With one worker the same search gives the same study. With several workers, a trial's values
+    depend on the trials that ended before. Only one search at a time may write to the database.
 
     Raises:
-        DataError: The file is damaged or cannot be written, or the loss with the present parameters
-            is not finite.
+        DataError: The file is damaged or cannot be written, or the present parameters diverge.
     """
     name = name_of(task, tuning)
     try:
