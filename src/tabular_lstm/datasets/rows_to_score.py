@@ -58,9 +58,9 @@ class RawRowsDataset(AbstractDataset[Any, RawRows]):
     """A CSV or a Parquet file, or a directory of either; a cell of a CSV stays its text.
 
     A file is Parquet if its name ends in `.parquet`, and a CSV otherwise. For `load_args` see
-    `tabular_lstm.rows.load_args.LOAD_ARGS`. In a directory, all files `*.csv` or `*.parquet` are
-    read, in upper or lower case, but no hidden files and no subdirectories, sorted by the bytes of
-    their names. All files need the same columns, in any order; the first file's order is kept.
+    `tabular_lstm.rows.load_args.LOAD_ARGS`. In a directory, files named `*.csv` or `*.parquet`, in
+    upper or lower case, are read in the order of the bytes of their names; hidden files and
+    subdirectories are not. All need the same columns; the order of the first file's is kept.
     """
 
     ENDINGS: ClassVar[dict[str, str]] = {".csv": "CSV", PARQUET: "Parquet file"}

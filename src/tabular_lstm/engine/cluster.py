@@ -64,7 +64,7 @@ class Cluster:
         self._where = wanted.address or f"{wanted.workers} processes of this machine"
         try:
             self._client = self._connected(wanted)
-            # Not by `with`, which sets a value for this thread, because another thread may close.
+            # Not by `with`, because another thread may close the client.
             self._until.callback(self._client.close)
             self._threads = sum(self._client.nthreads().values())
             if not self._threads:

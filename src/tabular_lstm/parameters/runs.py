@@ -20,7 +20,7 @@ class Tolerance(Parameters):
 
     Attributes:
         log_loss: For classes, in nats.
-        roc_auc: For classes, from 0 to 1.
+        roc_auc: For classes, as a difference of ROC AUC.
         rmse, mae: For a number, in standard deviations of the label on the test rows.
     """
 

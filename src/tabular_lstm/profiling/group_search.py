@@ -16,7 +16,7 @@ from tabular_lstm.rows.validation import UNNAMED, read_rows
 # Largest share of the rows that may go to quarantine because they have no group.
 FEW_WITHOUT = 0.025
 FEATURES = ("number", "categorical", "dates")
-SEARCHES = 3  # such as for visits of patients of towns
+SEARCHES = 3  # for groups in groups, such as visits, patients and towns
 
 
 def with_found_group(table: TableProfile, proposal: Proposal, first_rows: pd.DataFrame) -> Proposal:

@@ -33,14 +33,10 @@ from tabular_lstm.rows.number_format import (
 
 # The first bytes, and lines of them, that decide the layout.
 BYTES, LINES = 2**22, 600
-# Largest number of lines above the header.
-ABOVE = 20
-# Rows that decide whether there is a header.
-VOTING = 100
-# Least share of numbers in a column of numbers.
-MOSTLY = 0.9
-# Distinct cells of a column that decide the number format.
-VOTING_CELLS = 1000
+ABOVE = 20  # lines above the header, at most
+VOTING = 100  # rows that decide whether there is a header
+MOSTLY = 0.9  # least share of numbers in a column of numbers
+VOTING_CELLS = 1000  # distinct cells of a column that decide the number format
 # The simplest format comes first.
 FORMATS = (
     POINT,

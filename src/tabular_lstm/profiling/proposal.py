@@ -19,8 +19,7 @@ from tabular_lstm.rows.validation import UNNAMED
 
 # Most distinct words of categories, as a share of the rows or, in a small table, as a number.
 MOST_CATEGORIES, FEW = 0.2, 20
-# Most distinct whole numbers that may be codes.
-CODES = 12
+CODES = 12  # most distinct whole numbers that may be codes
 # Fewest things by which rows are grouped, and for which the page asks about a group.
 GROUPS, ASKED = 20, 10
 # Largest share of the rows of one thing; a small value of a count has more.

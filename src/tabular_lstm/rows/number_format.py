@@ -32,8 +32,7 @@ class NumberFormat(Frozen):
 
 
 POINT = NumberFormat()
-# Cells that are checked before the whole column.
-FIRST = 1000
+FIRST = 1000  # cells that are checked before the whole column
 Name = TypeVar("Name")
 # A whole number as pandas writes it in a column of floats.
 AS_FLOAT = r"^-?(?:0|[1-9][0-9]*)\.0$"

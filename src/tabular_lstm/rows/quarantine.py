@@ -11,9 +11,7 @@ from tabular_lstm.errors import LISTED, counted, row_list, shown
 from tabular_lstm.rows.cells import Problems
 
 SHOWN = 5
-
-# Characters of a column's name that a reason shows.
-NAME = 200
+NAME = 200  # characters of a column's name that a reason shows
 
 
 def set_aside(

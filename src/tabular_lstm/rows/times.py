@@ -31,7 +31,7 @@ class TimeReader:
         numbers: bool | None = None,
     ) -> None:
         self.number_format, self._form = number_format, form
-        self._numbers = numbers  # whether most are; None before the first time
+        self._numbers = numbers  # whether most times are numbers; None before the first time
         self.offsets = np.zeros(2, int)  # how many dates have no offset, and how many have one
 
     def read(self, cells: pd.Series) -> tuple[np.ndarray, Problems]:
