@@ -115,7 +115,7 @@ def test_a_cost_matrix_is_written_in_the_place_of_both_costs() -> None:
     ("values", "facts"),
     [
         ({"positive_class": True}, ("positive_class = True", "quote it")),
-        (CLASSES | {"task": "classes"} | NO_PAIR, ("leave task out: classes says it",)),
+        (CLASSES | {"task": "classes"} | NO_PAIR, ("leave task out: classes declare the task",)),
         ({"classes": ["a", "b", None]} | NO_PAIR, ("classes.2 = None", "quote it")),
         ({"positive_class": "0"}, ("positive_class and negative_class", "0")),
         ({"key": "y"}, ("'y'", "under label and under key")),

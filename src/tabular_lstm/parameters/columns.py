@@ -27,7 +27,7 @@ def _with_formats(dates: Any) -> Any:
 
 def _not_classes(task: Any) -> Any:
     if task == CLASSES:
-        raise ValueError("leave task out: classes says it")
+        raise ValueError("leave task out: classes declare the task")
     return task
 
 

@@ -183,8 +183,8 @@ def _lines_above(lines: list[str], file: str, dialect: dict[str, str], width: in
         if len(row) == width - 1 > 1 and not above:
             raise DataError(
                 f"{file}: the first line has {width - 1} cells, and the rows below have {width}: "
-                f"{_few(row)}. Write a name for each column, also for one of row names, or one "
-                "that is empty."
+                f"{_few(row)}. Write a name for each column, also for row names and for an "
+                "empty column."
             )
     return 0
 
