@@ -69,7 +69,7 @@ def test_costs_that_no_objective_would_use_are_refused_by_their_path() -> None:
 @pytest.mark.parametrize(
     ("columns", "block", "facts"),
     [
-        (CLASSES, {"network": {"kind": "tutorial"}}, ("two classes apart", "for 3 classes", "ens")),
+        (CLASSES, {"network": {"kind": "tutorial"}}, ("two classes only", "for 3 classes", "ens")),
         (NUMBER, {"network": {"kind": "tutorial"}}, ("for a number expected kind: ensemble",)),
         (CLASSES, {"training": {"objective": {"kind": "f1"}}}, ("= f1", "accuracy or costs")),
         (NUMBER, {"training": {"objective": {"kind": "f1"}}}, ("no decision: leave objective",)),

@@ -98,7 +98,7 @@ def test_rows_in_the_order_of_their_dates_may_be_split_by_time() -> None:
     days = [f"2026-{month:02}-{day:02}" for month in range(1, 7) for day in range(1, 11)]
     assert "add split: {kind: time}" in doubts(proposal({"seen": days}), "seen")
     slashes = [day.replace("-", "/") for day in days]
-    assert "its format stays under dates" in doubts(proposal({"seen": slashes}), "seen")
+    assert "leave its format under dates" in doubts(proposal({"seen": slashes}), "seen")
     assert doubts(proposal({"seen": days[::-1]}), "seen") == ""
     assert doubts(proposal({"seen": days[::2] * 2}), "seen") == ""  # one patient after another
 

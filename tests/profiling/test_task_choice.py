@@ -92,7 +92,7 @@ def test_a_class_of_too_few_rows_is_left_out_and_said() -> None:
     for told in ({}, {"task": "classes", "label": "target"}):
         said = refusal(words, **told)
         assert "has 100 different values, 100 of them in fewer than 8 rows, such as 'a" in said
-        assert "write numbers alone" in said
+        assert "write only numbers" in said
 
 
 def test_a_class_too_rare_to_be_judged_is_named_with_what_to_do() -> None:
