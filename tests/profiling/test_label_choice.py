@@ -68,7 +68,7 @@ PRICES = [x * 7 % 31 + 0.5 for x in range(30)]
         ({"age": AGES, "price": PRICES, "a": AGES}, "price", "often a label by its name"),
         ({"x": PRICES, "y": PRICES, "z": PRICES}, "z", "the last column"),
         ({"x1": PRICES, "y": PRICES, "x2": PRICES}, "y", "by its name"),
-        ({"smoker": TWO, "age": AGES, "charges": PRICES}, "charges", "the last column, and called"),
+        ({"smoker": TWO, "age": AGES, "charges": PRICES}, "charges", "the last column, and often"),
         ({"class": MANY, "age": AGES, "left": TWO}, "class", "by its name"),
         (
             {"smoker": TWO, "age": AGES, "size": PRICES},
