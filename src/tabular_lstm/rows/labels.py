@@ -36,7 +36,7 @@ def are_unlabelled(cells: pd.Series, columns: Columns | Schema) -> np.ndarray:
     """Tell which labels are missing, bool (rows,); a class named "none" or "NA" is not missing."""
     text = texts(cells).fillna("")
     missing = text.str.lower().isin(EMPTY) & ~text.isin(columns.task.classes)
-    return np.asarray(missing, bool)
+    return missing.to_numpy(bool)
 
 
 class _Label:
@@ -135,7 +135,7 @@ class _TwoClasses(_Label):
         """Count the rows, or groups, of each class."""
         if self.group is not None:
             rows = rows.drop_duplicates([self.group, self.name])
-        counts = np.bincount(rows[self.name], minlength=len(self.classes))
+        counts = np.bincount(rows[self.name].to_numpy(), minlength=len(self.classes))
         return {name: int(counts[place]) for place, name in self.in_order.items()}
 
 
