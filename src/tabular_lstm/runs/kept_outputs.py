@@ -66,8 +66,7 @@ class KeptOutputs:
         The folder of its outputs is `where` from the project's folder, and below the storage's URL.
 
         Raises:
-            DataError: The extra is not installed, `credentials.yml` cannot be read, or obstore does
-                not know an option.
+            DataError: The extra is not installed, or obstore does not know an option.
         """
         if wanted.url is None:
             return None
@@ -79,14 +78,8 @@ class KeptOutputs:
         from tabular_lstm.runs.object_storage import ObjectStorage  # noqa: PLC0415
 
         credentials: Mapping[str, str] = {}
-        try:
-            with contextlib.suppress(MissingConfigException):
-                credentials = loader["credentials"].get("storage") or {}
-        except Exception as error:  # which may hold a secret
-            raise DataError(
-                f"credentials.yml: {type(error).__name__}. Mend the file, or set the variables of "
-                "the environment that it names, and run it again."
-            ) from None
+        with contextlib.suppress(MissingConfigException):  # other faults Kedro has told by now
+            credentials = loader["credentials"].get("storage") or {}
         return cls(ObjectStorage(wanted, credentials, where), outputs)
 
     def claim(self, run_id: str) -> str:
@@ -198,9 +191,7 @@ class KeptOutputs:
         """Bring objects that are not here yet; what the storage does not have is nowhere."""
         with self._alone():
             missing = {key for key in keys if not (self._outputs / key).exists()}
-            manifests = {key for key in missing if key.endswith(f"/{MANIFEST}")}
-            for some in (missing - manifests, manifests):
-                self._all(self._bring, some)
+            self._manifests_last(self._bring, missing)
 
     def _bring(self, key: str) -> None:
         if (content := self._storage.get(key)) is not None:
@@ -213,15 +204,15 @@ class KeptOutputs:
         run = run_id or self._run_id
         folders = self._outputs.glob(f"[0-9]*/*/{run}")
         found = {path for folder in folders for path in folder.rglob("[!.]*") if path.is_file()}
-        new = found - self._there
-        manifests = {path for path in new if path.name == MANIFEST}
-        for some in (new - manifests, manifests):
-            self.put(some)
+        self._manifests_last(self._put, new := found - self._there)
         self._there |= new
 
     def put(self, files: Iterable[Path]) -> None:
         """Bring files to the storage, in the place of what is there under their names."""
-        self._all(lambda path: self._storage.put(self._key(path), path), files)
+        self._all(self._put, files)
+
+    def _put(self, path: Path) -> None:
+        self._storage.put(self._key(path), path)
 
     def commit(self, line: bytes) -> None:
         """Decide: create an entry of the log, after all that it rests on is in the storage.
@@ -271,6 +262,11 @@ class KeptOutputs:
                 "keeps. Mend the catalog's entry."
             )
         return path.relative_to(self._outputs).as_posix()
+
+    def _manifests_last(self, function: Callable[[Any], Any], of: set[Any]) -> None:
+        manifests = {one for one in of if Path(one).name == MANIFEST}
+        for some in (of - manifests, manifests):
+            self._all(function, some)
 
     @staticmethod
     def _all(function: Callable[[Any], Any], of: Iterable[Any]) -> list[Any]:
