@@ -69,7 +69,7 @@ def test_the_share_of_a_class_may_not_change_much() -> None:
     assert not gone.passed
     assert (
         "0.0 % of class blue against the champion's 20.0 % (expected at most "
-        "promotion.max_label_share_change = 0.1 of difference)"
+        "promotion.max_label_share_change = 0.1)"
     ) in gone.sentence
 
 
