@@ -126,8 +126,7 @@ def fit_part(fits: Fits, part: tuple[str, int | None]) -> np.ndarray:
     name, place = part
     rows, held_out = (slice(None), None) if place is None else fits.splits[place]
     model = _baselines(fits.schema, fits.seed)[name]
-    # A single thread: on busy cores the threads of boosted trees wait for each other, with a few
-    # hundred rows for most of a run.
+    # A single thread: on busy cores, threads of boosted trees mostly wait for each other.
     with threadpool_limits(1):
         weights = {}
         if fits.weights is not None:
@@ -179,8 +178,7 @@ def _baselines(schema: Schema, seed: int) -> dict[str, Any]:
     )
     # Many features get fewer bins, because with few values per bin the bins take most of the time.
     bins = int(np.clip(2**16 // len(columns), 32, 255))
-    # Boosting takes at most as many categories as bins; with more, it splits their places as
-    # numbers.
+    # Boosting takes at most as many categories as bins; more are split like numbers.
     few = [len(schema.categories.get(name, [])) in range(1, bins) for name in columns]
     simplest, linear, boosted = _of(schema).estimators
     models = (

@@ -40,8 +40,7 @@ class Difference(Frozen):
 
     Attributes:
         difference: The first model's metric - the second model's, on the rows.
-        at_worst: The bound of the difference on the side that is worse for the first model.
-        at_best: The bound on the other side.
+        at_worst, at_best: Its bounds on the sides that are worse and better for the first model.
         detectable: The smallest true difference that this number of rows shows four times out of
             five.
     """
@@ -65,8 +64,7 @@ class Judged(Rows):
         predictions: See `judging.measures`; a wrong prediction stands where a model gave none.
         rules: What each model decides by, see `measures.Rule`.
         without_prediction: How many rows a model gave no prediction.
-        metrics: Of each model on the rows, with 95 % intervals.
-        resampled: The metrics on resamples of the rows.
+        metrics, resampled: On the rows, with 95 % intervals; and on resamples of the rows.
         parts: For a model that is measured on only some of the rows: these rows, and the models on
             them.
     """
@@ -200,7 +198,6 @@ class Judged(Rows):
         return self.measure.unit(self.parts.get(other, self))
 
     def _unseen(self, one: str, other: str, metric: str, confidence: float) -> float:
-        """Bound the error of a difference from kinds of rows that the test rows do not have."""
         return self.measure.unseen(*self._both(one, other, metric), confidence)
 
     def _both(self, one: str, other: str, metric: str) -> tuple[str, Rows, np.ndarray, np.ndarray]:
@@ -257,7 +254,6 @@ def _of_classes(metrics: ClassesMetrics) -> str:
 
 
 def _of_intervals(metrics: NumberMetrics) -> str:
-    """Say how many labels the intervals hold, and how wide they are."""
     return (
         f"{100 * metrics.coverage:.1f} % of the labels are within its intervals, which are "
         f"{written('width', metrics.width)} wide on average"

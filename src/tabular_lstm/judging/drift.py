@@ -87,7 +87,6 @@ def check_data(
 
 
 def _repeated(now: DataSummary, limit: float) -> tuple[str, str]:
-    """State how many test rows have the features of a train row of another key."""
     share, by = now.repeated_test_rows / now.test_rows, now.told_apart_by
     fact = f"{_percent(share)} of {now.test_rows} test rows have the features of a train row"
     why = (
@@ -100,7 +99,6 @@ def _repeated(now: DataSummary, limit: float) -> tuple[str, str]:
 def _beside_champion(
     now: DataSummary, before: DataSummary, promotion: Promotion
 ) -> list[tuple[str, str]]:
-    """Compare rows, labels and features with the champion's."""
     ratio, (low, high) = now.valid_rows / before.valid_rows, promotion.row_ratio
     new, gone = {*now.features} - {*before.features}, {*before.features} - {*now.features}
     features = [
@@ -116,8 +114,7 @@ def _beside_champion(
             else f"expected promotion.row_ratio = {low:g} to {high:g} times",
         ),
         *_label_beside(now, before, promotion),
-        # Lost features are no fault here; `check_champions` compares with the champion if it can
-        # score.
+        # Lost features are no fault here; `check_champions` judges them.
         ("; ".join(features) or "the same features", ""),
         *([(now.other_weights(before), "")] if now.weight != before.weight else []),
     ]

@@ -90,8 +90,7 @@ def precision_recall_curve(judged: Judged) -> "Figure":
     for name, p in judged.predictions.items():
         precision, recall, _ = curve_of(judged.labels, p, sample_weight=judged.weights)
         mean = _metrics(judged, name).average_precision
-        # Steps, like the average precision: a straight line would show points that no threshold
-        # reaches.
+        # Steps, like the average precision: no threshold reaches points on a straight line.
         _add_curve(axes, name, f"average {mean:.3f}", recall, precision, "steps-post")
     add_legend(figure)
     return figure

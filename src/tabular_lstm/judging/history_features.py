@@ -46,5 +46,4 @@ def history_features(sequences: Sequences, schema: Schema) -> np.ndarray:
 
 
 def _numbers(schema: Schema) -> list[int]:
-    """Return the places of the features that are numbers."""
     return [i for i, name in enumerate(schema.features) if name not in schema.categories]

@@ -14,8 +14,7 @@ from tabular_lstm.parameters import Task
 from tabular_lstm.progress import progress
 from tabular_lstm.rows.histories import Histories, Sequences, table_of
 
-# Returns, for each slot and its values (repeats, rows), the predictions (repeats, rows, …). For
-# histories, the values are of the rows of their table.
+# See `network.score.score_changed`: from slots and their values to predictions.
 PredictChanged = Callable[[Sequences, Iterable[tuple[int, np.ndarray]]], Iterator[np.ndarray]]
 
 

@@ -117,8 +117,7 @@ class Measure:
             return 0.0
         of_one, of_other = (self.against_others(rows.labels, p) for p in (one, other))
         both = zip(of_one, of_other, strict=True)
-        # `unseen_share` bounds all missing kinds together: at worst all are of one class, whose
-        # metric is one of several in the mean.
+        # At worst all missing kinds are of one class, whose metric is one of several in the mean.
         return max(unseen_roc_auc(own, p, q, *counted) for (own, p), (_, q) in both) / len(of_one)
 
     def farther(
@@ -287,11 +286,7 @@ def measure_of(task: Task) -> Measure:
 
 
 def to_columns(name: str, predictions: np.ndarray, task: Task) -> dict[str, np.ndarray]:
-    """Return a model's predictions as columns of a table, named after the model.
-
-    Two classes have one column, the name itself. More classes have one column each, with `_0`,
-    `_1`, … after the name. A number has the name itself, `_lower` and `_upper`.
-    """
+    """Return a model's predictions as columns of a table: its name with `Measure.endings`."""
     columns = predictions.reshape(len(predictions), -1).T
     return {name + end: of for end, of in zip(measure_of(task).endings, columns, strict=True)}
 

@@ -112,7 +112,6 @@ def _tenths(predicted: np.ndarray) -> list[np.ndarray]:
 
 
 def _share(judged: Judged, holds: np.ndarray, rows: np.ndarray) -> tuple[float, tuple[float, ...]]:
-    """Return the share of rows where `holds` is true, and its 95 % interval."""
     weights, groups = _of(judged.weights, rows), _of(judged.groups, rows)
     share = float(np.average(holds[rows], weights=weights))
     return share, drawing.share_interval(share, count_rows(rows, weights, groups))

@@ -133,7 +133,6 @@ class _Classes:
 
     @staticmethod
     def _squares(positive: np.ndarray, negative: np.ndarray) -> float:
-        """Add up the squared losses of the rows of a class."""
         return float(positive @ np.log(_share(positive, negative)) ** 2)
 
     @staticmethod

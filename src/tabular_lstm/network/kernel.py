@@ -146,7 +146,6 @@ def compile_code(code: Code, processor: Processor) -> Callable[..., None]:
 
 
 def _zeros(shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
-    """Zeros that begin at a multiple of `ALIGNED` bytes."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
     room = np.zeros(size + ALIGNED, np.uint8)
     start = -room.ctypes.data % ALIGNED

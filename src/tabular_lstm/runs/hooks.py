@@ -109,7 +109,6 @@ class RunHooks:
             raise
 
     def _entry(self, name: str) -> dict[str, Any]:
-        """Return a catalog entry as it is in conf."""
         entry: dict[str, Any] = self._context.config_loader["catalog"][name]
         return entry
 

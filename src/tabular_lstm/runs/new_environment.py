@@ -184,7 +184,6 @@ def _has_secrets(value: Any, name: str = "") -> bool:
 
 
 def _refuse_name(env: str, folder: Path, force: bool) -> None:
-    """Refuse a name that a new environment cannot have."""
     refuse_no_name(env, settings.CONF_SOURCE)
     if not env or env in BASE:
         shared = f"; {env} is what all environments share" if env else ""
@@ -200,7 +199,6 @@ def _refuse_name(env: str, folder: Path, force: bool) -> None:
 
 
 def _is_elsewhere(file: Path | str) -> bool:
-    """Return whether a path is a URL of a storage."""
     return "://" in str(file)
 
 

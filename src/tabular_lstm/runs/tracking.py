@@ -29,7 +29,6 @@ from tabular_lstm.serving.promotion_log import LogEntry, champion_of
 
 logger = logging.getLogger(__name__)
 
-# Names in the catalog.
 DOCUMENTS = ("decision", "metrics", "report")
 FIGURES = "figures"  # a folder
 CANDIDATE = "candidate@file"

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 BINS = 50
 REACH = 4.0  # a histogram ends this many standard deviations of the label from its mean
 NAMED = 5  # classes named in a sentence
-# The columns of a number's predictions.
 OF_A_NUMBER = ("prediction", "lower", "upper")
 
 

@@ -123,7 +123,6 @@ class Champions:
         return None
 
     def _judged_on(self, entry: LogEntry) -> DataSummary | None:
-        """Return the summary of the data that a decision rests on; None if it judged nothing."""
         decision = self.decisions[entry.run_id]
         if decision.fingerprint() != entry.decision_sha256:
             raise DataError("it is not the one that the log names")

@@ -87,7 +87,6 @@ def page(
 
 
 def _best(baselines: dict[str, Metrics]) -> str:
-    """Return the baseline with the lowest log loss or, for a number, the lowest RMSE."""
     losses = {
         name: getattr(of, "log_loss", getattr(of, "rmse", 0)) for name, of in baselines.items()
     }

@@ -29,8 +29,7 @@ from tabular_lstm.rows.schema import Schema
 # The last bits depend on the processor.
 DECIMALS = 5
 THRESHOLD = {"decision_threshold"}
-# Values of the train rows from which fitting baselines takes longer than a worker needs to import
-# scikit-learn and to receive the rows.
+# Values of the train rows from which a worker fits baselines faster, despite its imports.
 WORTH_WORKERS = 1_000_000
 
 logger = logging.getLogger(__name__)
@@ -278,7 +277,6 @@ def compare_with_baselines(
 
 
 def _rounded(measured: Any, name: str = "", digits: bool = False) -> Any:
-    """Round all numbers of a JSON document."""
     digits |= name in IN_UNITS
     if isinstance(measured, dict):
         return {name: _rounded(of, name, digits) for name, of in measured.items()}

@@ -40,7 +40,6 @@ def create_pipeline() -> Pipeline:
 
 
 def _judge() -> list[Node]:
-    """The champions' predictions, the gate's checks, the decision."""
     return [
         Node(
             nodes.predict_with_champions,

@@ -16,8 +16,7 @@ from tabular_lstm.rows.lineage import plain
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.tensorflow_import import import_tensorflow
 
-# Only the functions below import TensorFlow, which takes seconds: Kedro imports every pipeline to
-# list them.
+# Kedro imports every pipeline to list them, so only functions import TensorFlow.
 
 
 def build_network(
