@@ -85,12 +85,12 @@ class DriftCheck(Check):
 
     @property
     def now(self) -> float | None:
-        """Give what was measured on these rows, if the champion scored them."""
+        """The champion's metric on these rows; None if it did not score them."""
         return self.roc_auc if self.rmse is None else self.rmse
 
 
 class FloorCheck(Check):
-    """Whether the candidate is good enough beside simple models.
+    """Whether the candidate is good enough compared with simple models.
 
     Two further fields are named after the simplest and the linear baseline; they hold the
     comparison of the candidate with each.

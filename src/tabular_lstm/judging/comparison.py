@@ -159,7 +159,7 @@ class Judged(Rows):
         return point, judged.resampled[one][metric] - judged.resampled[other][metric]
 
     def interval(self, one: str, other: str, metric: str) -> tuple[float, float]:
-        """Give the 95 % interval of a metric's difference."""
+        """Return the 95 % interval of a metric's difference."""
         point, values = self.minus(one, other, metric)
         (low, high), tail = interval(values), (1 + CENTRAL) / 2
         unseen = self._unseen(one, other, metric, tail)

@@ -92,7 +92,7 @@ STYLE: dict[str, Any] = {
     "lines.linewidth": 1.6,
     # In points: a curve of 100,000 rows becomes some hundred lines that look the same.
     "path.simplify_threshold": 0.3,
-    # Text stays text: the browser has letters that the font here has not, such as Chinese.
+    # Text stays text: the browser has letters that our font lacks, such as Chinese.
     "svg.fonttype": "none",
     # Names within the file depend on the drawing, and are not random.
     "svg.hashsalt": "tabular-lstm",

@@ -141,7 +141,7 @@ def _label_beside(
         limit = promotion.max_label_shift
         expected = (
             f"expected at most promotion.max_label_shift = {limit:g} standard deviations "
-            f"({deviation:.4g} each)"
+            f"of {deviation:.4g}"
         )
         fact = f"labels of {mean:.4g} on average against the champion's {its:.4g}"
         return [(fact, "" if abs(mean - its) <= limit * deviation else expected)]

@@ -160,7 +160,7 @@ def not_within(
 
 
 def _loss(judged: Judged, run: str, beyond: Comparison, tolerance: Tolerance, other: str) -> str:
-    """Say whether a loss was measured on these rows, or could only not be ruled out."""
+    """Say whether these rows show a loss, or are only too few to rule it out."""
     unit, rows = judged.unit(run), len(judged.parts.get(run, judged).labels)
     seen = not_within(tolerance, beyond, "difference", unit)
     few = "" if seen else f"{rows} test rows cannot rule out that "

@@ -179,7 +179,7 @@ def bounds(values: np.ndarray, point: float, confidence: float) -> tuple[float, 
 
 
 def unseen_share(rows: float, confidence: float) -> float:
-    """Bound the share of a kind of rows that none of `rows` rows is of."""
+    """Bound the share of a kind of rows that does not occur in `rows` rows."""
     return float(1 - (1 - confidence) ** (1 / max(rows, 1)))
 
 

@@ -5,9 +5,9 @@ the probability of the positive class, (rows,). More classes: the probability of
 classes). A number: the prediction and the lower and upper end of its interval, (rows, 3).
 
 With several classes, a metric of one class against another is measured for each class against all
-others, and averaged over the classes that have rows. For a number, the error on a kind of rows that
-the test rows do not have has no limit: bounds are widened as if one more row had the largest error
-of the test rows.
+others, and averaged over the classes that have rows. For a number, the error on kinds of rows that
+are missing from the test rows has no limit: bounds are widened as if one more row had the largest
+error of the test rows.
 """
 
 from dataclasses import dataclass
@@ -68,7 +68,7 @@ class Measure:
 
     @property
     def endings(self) -> tuple[str, ...]:
-        """Return what follows the model's name in the names of its columns of predictions."""
+        """Return the endings that follow the model's name in the columns of its predictions."""
         return ("",)
 
     def settled(self, labels: np.ndarray, predictions: np.ndarray, rule: Rule) -> Two:

@@ -109,8 +109,9 @@ def _roots(before: np.ndarray, now: np.ndarray, rows: np.ndarray, new: np.ndarra
 def threshold_of(compared: Sequence[Counts], false_alarms: float, smallest: float) -> float:
     """Return the threshold of a run from all counts that it compares.
 
-    The actual rows exceed all but the declared share of resamples exactly at the declared rate,
-    even with few resamples. The same counts give the same threshold.
+    Without drift, the actual rows are like one more resample. So their largest difference exceeds
+    the threshold at the declared rate, even with few resamples. The same counts give the same
+    threshold.
 
     Args:
         compared: The counts of all features and scores.

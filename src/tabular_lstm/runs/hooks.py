@@ -53,7 +53,7 @@ class RunHooks:
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Check all parameters; give the command the function that notifies of the run's end."""
+        """Check all parameters, and tell the command how to notify of the run's end."""
         self._context, self._run_id = context, ""
         if command := click.get_current_context(silent=True):
             command.meta[NOTIFY] = self.notify
@@ -236,7 +236,7 @@ class RunHooks:
     def _close(
         self, event: Event, message: str, alarm: str | None, exit_code: int = 0, **document: Any
     ) -> None:
-        """Notify of the end and log it, the alarm last, with conf's exit code or the given one."""
+        """Notify and log the end of the run, an alarm last, with conf's exit code or the given one."""
         last = printable(f"ALARM: {alarm}") if alarm else ""
         self.notify(event, f"{message} {last}".rstrip(), alarm=bool(alarm), **document)
         logger.info(message)

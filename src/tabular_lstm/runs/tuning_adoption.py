@@ -87,7 +87,7 @@ class TuningHooks:
             logger.info("Adopted in %s. The next retraining trains with it: %s", path, command)
         else:
             logger.info(
-                "To adopt it in %s, which trains nothing anew: run this command again with "
+                "To adopt it in %s, without new trials: run this command again with "
                 "--params tuning.adopt=true. The parameters: %s",
                 *(FILE, json.dumps(found.model_dump(mode="json", include=BLOCKS))),
             )

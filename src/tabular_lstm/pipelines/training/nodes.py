@@ -1,4 +1,4 @@
-"""Build the network that the schema asks for and train it."""
+"""Build the network for the schema, and train it."""
 
 from typing import Any
 
