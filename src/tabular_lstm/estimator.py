@@ -66,8 +66,8 @@ class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
         Weights count in the loss, in early stopping and in the calibration, but not in the scaling
         of numbers. Only their proportions count: equal weights give the same bits as no weights. A
         row of weight 0 is ignored, with the same bits as without the row, and messages do not count
-        it. A row of weight 2 counts twice in the loss and in the expected gradient, but not to the
-        bit.
+        it. A row of weight 2 counts twice in the loss and in the expected gradient; the bits differ
+        from those of two rows.
 
         Args:
             X: A frame, or an array (rows, features).

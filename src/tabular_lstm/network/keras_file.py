@@ -164,9 +164,7 @@ def _weights(content: bytes, shapes: Shapes) -> list[list[np.ndarray]]:
             lambda name, item: found.update({name: item} if isinstance(item, h5py.Dataset) else {})
         )
         if others := sorted(found.keys() ^ declared.keys()):
-            raise ValueError(
-                f"{WEIGHTS}: {others[0]} is in the file or in its declaration, but not in both"
-            )
+            raise ValueError(f"{WEIGHTS}: {others[0]} is missing or not declared")
         for name, shape in declared.items():
             item = found[name]
             if (item.dtype, item.shape) != (np.float32, shape):

@@ -91,7 +91,7 @@ def features_moved(drift: Drift | None, monitoring: Monitoring) -> FeaturesMoved
         return None
     stops = monitoring.on_drift == "stop"
     if drift.not_compared is not None:
-        so = ", so that monitoring.on_drift = stop stops nothing" if stops else ""
+        so = ", so monitoring.on_drift = stop has no effect" if stops else ""
         return FeaturesMoved(sentence=f"drift is not known{so}: {drift.not_compared}")
     if drift.alarm is None:
         return FeaturesMoved(
