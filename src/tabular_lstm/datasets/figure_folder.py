@@ -1,8 +1,10 @@
-"""All figures of a run in the catalog: a folder of SVG files, there whole or not at all."""
+"""Figures and pages in the catalog, and how Kedro-Viz shows them."""
 
 import base64
 import shutil
 from pathlib import Path
+
+from kedro_datasets.text import TextDataset
 
 from tabular_lstm.datasets.kedro_private import HTMLPreview
 from tabular_lstm.datasets.typed_json import LocalFileDataset
@@ -10,7 +12,7 @@ from tabular_lstm.files import replace
 
 
 class FiguresDataset(LocalFileDataset):
-    """Figures by name; each is an SVG file of that name. On a local disk."""
+    """All figures of a run, by name: a folder of SVG files on a local disk, whole or not at all."""
 
     def load(self) -> dict[str, str]:
         """Read the figures, in the order of their names."""
@@ -37,3 +39,15 @@ class FiguresDataset(LocalFileDataset):
         coded = (base64.b64encode(figure.encode()).decode() for figure in self.load().values())
         images = (f'<img alt="" width="100%" src="data:image/svg+xml;base64,{c}">' for c in coded)
         return HTMLPreview("".join(images))
+
+
+class PageDataset(TextDataset):  # type: ignore[misc]
+    """A page for people: an HTML file."""
+
+    def preview(self) -> HTMLPreview:
+        """Show the page without its head, whose style Kedro-Viz would apply to itself.
+
+        Kedro-Viz makes line breaks of line ends.
+        """
+        page = self.load().partition("<main>")[2].partition("</main>")[0]
+        return HTMLPreview(page.replace("\n", " "))

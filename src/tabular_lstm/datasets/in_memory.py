@@ -6,7 +6,9 @@ Kedro's `CachedDataset` does so too, but Kedro-Viz has no preview of one.
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 from kedro_datasets.pandas import ParquetDataset
+from pyarrow import parquet
 
 
 class KeptInMemory:
@@ -37,3 +39,25 @@ class RowsDataset(KeptInMemory, ParquetDataset):  # type: ignore[misc]
         """Give the rows as a frame of the caller's own; pandas copies what is changed in it."""
         rows: pd.DataFrame = super().load()
         return rows.copy(deep=False)
+
+    def save(self, data: pd.DataFrame) -> None:
+        """Write the file that `to_parquet` writes.
+
+        Where rows are named by text, `to_parquet` makes Python's text of each name, and keeps it.
+        """
+        super().save(_Named(data) if isinstance(data.index.dtype, pd.StringDtype) else data)
+        self._kept = data
+
+
+class _Named:
+    """Rows that are named by text."""
+
+    def __init__(self, rows: pd.DataFrame) -> None:
+        self._rows = rows
+
+    def to_parquet(self, file: Any, **options: Any) -> None:
+        rows, names = self._rows, self._rows.index
+        table = pa.Table.from_pandas(rows.reset_index(drop=True), preserve_index=False)
+        table = table.append_column(str(names.name), pa.array(names.array))
+        like = pa.Table.from_pandas(rows.iloc[:1]).schema
+        parquet.write_table(table.replace_schema_metadata(like.metadata), file, **options)
