@@ -58,7 +58,7 @@ def test_labels_that_flip_over_night_stop_the_gate() -> None:
     assert checked.highest < 0.5
     said = checked.sentence
     assert said.startswith("the champion b is clearly worse than chance: ROC AUC 0.0")
-    assert "What the label or a feature means may have changed" in said
+    assert "The label or a feature may have changed its meaning" in said
     assert said.endswith("--params promotion.start_over=true judges without the champion")
 
 

@@ -254,7 +254,7 @@ NOT_AS_KERAS = "is not in model.weights.h5 as Keras writes an array"
         (created(VECTORS, data=ZEROS, compression="gzip"), NOT_AS_KERAS),
         (created(BIAS, (2, 3, 1, 3), np.float32, **PASSWORDS), NOT_AS_KERAS),
         (weights(virtual), NOT_AS_KERAS),
-        (linked(BIAS, h5py.ExternalLink("other.h5", "weights")), "not both declared and there"),
+        (linked(BIAS, h5py.ExternalLink("other.h5", "weights")), "is missing or not declared"),
         (linked("layers/recur/vars/2", h5py.SoftLink("/layers/recur/vars/1")), "recur/vars/2 is"),
         (calling("os", "system", command="touch evil"), "got 'system'"),
         (calling("keras.utils", "get_file", fname="evil", origin=NO_ADDRESS), "got 'get_file'"),
