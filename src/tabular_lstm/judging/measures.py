@@ -145,7 +145,7 @@ class Measure:
         return measured.model_copy(update={"interval": intervals})
 
     def strata(self, labels: np.ndarray) -> np.ndarray:
-        """Return each row's stratum, of which importance draws its share: int (rows,)."""
+        """Return each row's stratum; importance draws equally many rows of each: int (rows,)."""
         return labels
 
     def worth(self, rows: Rows, predictions: np.ndarray) -> float:
