@@ -1,4 +1,4 @@
-"""How a figure is drawn by matplotlib and written as SVG, narrow enough for a phone."""
+"""Draw figures with matplotlib, and write them as SVG, narrow enough for a phone."""
 
 import io
 import textwrap

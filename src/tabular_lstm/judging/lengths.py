@@ -11,7 +11,7 @@ from tabular_lstm.rows.label_measures import ENOUGH_ROWS
 
 
 class OfLength(Frozen):
-    """The rows whose history has so many rows, such as `2 to 5`, including the row itself.
+    """The rows whose history has `history` rows, such as `2 to 5`, including the row itself.
 
     Attributes:
         metrics: The candidate's metrics on the evaluated rows. Default: None, if a class has fewer

@@ -94,7 +94,8 @@ class TwoClassesMetrics(Frozen):
         decision_threshold: Probability from which a row is called positive.
         interval: 95 % interval of accuracy, roc_auc and log_loss; empty if none was computed. An
             interval is no point even if all rows are correct: see `tabular_lstm.judging.intervals`.
-        As JSON it also has precision, recall and F1, which are not read back.
+
+    As JSON it also has precision, recall and F1, which are not read back.
     """
 
     accuracy: float
