@@ -119,10 +119,7 @@ class TwoClassesMetrics(Frozen):
 
 
 class ClassRates(Frozen):
-    """Precision, recall and F1 of one of several classes, and its ROC AUC against all others.
-
-    A rate is None where it would divide by 0.
-    """
+    """Precision, recall, F1 of one class, and its ROC AUC against all others; None for 0 / 0."""
 
     precision: float | None
     recall: float | None
