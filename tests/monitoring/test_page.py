@@ -94,7 +94,7 @@ def test_what_moved_is_drawn_the_clearest_first_with_its_distances() -> None:
     newest = page.health.newest
     assert newest
     moved = section(page, "What moved in the newest scoring")
-    assert f"400 rows of run {newest.run_id} beside the reference" in moved
+    assert f"400 rows of run {newest.run_id} are compared with the reference" in moved
     names = [re.findall(r"^How (.*) spreads", said)[0] for said in figures(page)[3:]]
     assert names == [*newest.moved]
     wage = newest.features["wage"]

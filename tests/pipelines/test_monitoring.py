@@ -251,7 +251,7 @@ def test_labels_whose_keys_are_spelled_otherwise_are_said(
     # Of a table with all labels of the past, few are of scored rows.
     assert story.health(range(2000)).notes == []
     story.score("b", range(3000, 4000))
-    assert "Of 2000 labels 100 are" in story.health(range(2000)).notes[0]
+    assert "Of 2000 labels, 100 belong" in story.health(range(2000)).notes[0]
 
 
 def test_what_was_predicted_for_another_label_is_not_measured(story: Story) -> None:
