@@ -324,7 +324,7 @@ def test_a_possible_leak_stands_beside_the_verdict(runs: list[Run]) -> None:
     assert "Possible leak" not in Parsed(page_of(inputs)).text
     inputs["decision"]["judgement"]["data"]["possible_leaks"] = {HOSTILE_NAME: 1.0}
     verdict, *_ = Parsed(page_of(inputs)).text.split("§ ")
-    assert f"Possible leak: {HOSTILE_NAME[:39]}… (1.000). This feature alone tells" in verdict
+    assert f"Possible leak: {HOSTILE_NAME[:39]}… (1.000). This feature alone predicts" in verdict
 
 
 def test_what_the_file_and_the_conf_say_stays_text(runs: list[Run]) -> None:
