@@ -1,8 +1,8 @@
 """What a ridge regression says of a number from its history; the members learn the rest.
 
-It is linear in the summaries that the read-out is linear in, so a trained read-out takes it in, and
-nothing but the training knows of it. Much of a number that changes slowly is its last value; a
-network that must learn that first has little left for the change.
+Much of a number that changes slowly is its last value, and a network that must learn that first has
+little left for the change. The regression is linear in what the read-out is linear in, so a trained
+read-out takes it in, and whatever scores knows nothing of it.
 
 Source: Hoerl and Kennard, "Ridge Regression", 1970; out of fold: Wolpert, "Stacked Generalization",
 1992.
@@ -23,25 +23,23 @@ from tabular_lstm.network.slots import WIDE, Slots
 from tabular_lstm.rows.histories import Histories
 from tabular_lstm.rows.numbers import scale
 
-# What is added to the squares of each summary, in rows whose value is one standard deviation.
+# What may be added to the sum of each summary's squares.
 PENALTIES = 10.0 ** np.arange(-1, 4)
 
 
 @dataclass(frozen=True)
 class Offset:
-    """A ridge regression, fitted without each fold in turn, the penalty chosen by the folds.
+    """A ridge regression, fitted without each fold in turn; the folds choose its penalty.
 
     Attributes:
         values: What it says of each train row without the row's fold, float64 (rows,).
         unit: The standard deviation of the rest, at least `NARROWEST`.
-        kernel: Of the summaries, the mean over the folds, float64 (3N,).
-        bias: Likewise.
+        line: Its weights and last its bias, the mean over the folds, float32 (3N + 1,).
     """
 
     values: np.ndarray
     unit: float
-    kernel: np.ndarray
-    bias: float
+    line: np.ndarray
 
     @classmethod
     def of(
@@ -54,14 +52,13 @@ class Offset:
     ) -> Self:
         """Fit it to targets, (rows,), of rows that count by weights, by their folds, (rows,)."""
         size, folds = WIDE * len(slots.numeric) + 1, int(fold.max()) + 1
-        counts = np.ones(len(targets)) if weights is None else weights
-        learned = targets.clip(-FARTHEST, FARTHEST)
-        values = np.empty(len(targets))
+        counts, values = np.ones(len(fold)) if weights is None else weights, np.empty(len(fold))
 
         def blocks() -> Iterator[tuple[slice, np.ndarray]]:
-            for rows in cut(len(slots.places), len(targets)):
+            for rows in cut(len(slots.places), len(fold)):
                 found = slots.summaries(histories.compact(rows), np.float64)
-                yield rows, np.column_stack([*found, np.ones(found.shape[1]), learned[rows]])
+                learned = targets[rows].clip(-FARTHEST, FARTHEST)
+                yield rows, np.column_stack([*found, np.ones(len(learned)), learned])
 
         # One core's sums: the last bits of several hang on how many they are.
         with blas().limit(limits=1):
@@ -79,8 +76,7 @@ class Offset:
         for rows, found in blocks():
             values[rows] = np.einsum("rs,rs->r", found[:, :size], best[fold[rows]])
         unit = max(scale(targets - values)[1] ** 0.5, NARROWEST)
-        *kernel, bias = best.mean(0)
-        return cls(values, unit, np.array(kernel), float(bias))
+        return cls(values, unit, best.mean(0).astype(np.float32))
 
     def rest(self, targets: np.ndarray) -> np.ndarray:
         """Give what the members learn: float32 (rows,)."""
@@ -88,17 +84,11 @@ class Offset:
 
     def taken_in(self, trained: Trained, plan: Plan) -> Trained:
         """Put it into the read-outs of members that were trained on the rest."""
-        *before, kernel, bias = trained.weights
-        kernel, bias = kernel * np.float32(self.unit), bias * np.float32(self.unit)
-        kernel[:, kernel.shape[1] - len(self.kernel) :] += self.kernel[:, None].astype(np.float32)
-        bias += np.float32(self.bias)
-        outputs = [
-            self.values[rows, None] + self.unit * of_rest
-            for rows, of_rest in zip(plan.held_out, trained.outputs, strict=True)
-        ]
-        losses = {
-            name: [self.unit * loss for loss in of_epochs]
-            for name, of_epochs in trained.losses.items()
-        }
-        weights = [*before, kernel, bias]
+        kernel, bias = (self.unit * weight for weight in trained.weights[-2:])
+        kernel[:, kernel.shape[1] - len(self.line) + 1 :] += self.line[:-1, None]
+        bias += self.line[-1]
+        pairs = zip(plan.held_out, trained.outputs, strict=True)
+        outputs = [self.values[rows, None] + self.unit * rest for rows, rest in pairs]
+        losses = {name: (self.unit * np.array(of)).tolist() for name, of in trained.losses.items()}
+        weights = [*trained.weights[:-2], kernel, bias]
         return replace(trained, weights=weights, outputs=outputs, losses=losses)
