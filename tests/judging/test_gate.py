@@ -169,7 +169,7 @@ def test_a_possible_leak_is_named_and_refused_where_that_is_asked_for() -> None:
         named = check_data(before, possible_leaks=leaks)
         assert named.passed
         assert named.sentence.endswith(
-            "; possible leak, alone telling the classes apart (ROC AUC): Unnamed: 0 (1.000), "
+            "; possible leak, alone predicting the classes (ROC AUC): Unnamed: 0 (1.000), "
             "discharged (0.994). If that is known only after the label, leave it out: "
             "name it in columns.ignore"
         )
@@ -191,7 +191,7 @@ def test_rows_that_belong_together_are_refused_with_both_ways_out() -> None:
             assert checked.sentence == (
                 "rows with the same 'day' (90 values, 900 rows) mostly have the same label. A "
                 "quick model's ROC AUC is 0.93 with such rows on both sides and 0.69 with them "
-                "together (a fall of 0.20 to 0.30): the figures of this run may be far too good. "
+                "together (a fall of 0.20 to 0.30): the metrics of this run may be far too good. "
                 "Name the column: columns.group: day. Or, if the rows are independent: "
                 "split.independent: [day]"
             )

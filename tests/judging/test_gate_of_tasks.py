@@ -95,7 +95,7 @@ def test_a_possible_leak_of_a_number_is_named_with_its_measure() -> None:
     split = number.split | {"task": "number"}
     leaky = number.model_copy(update={"possible_leaks": {"paid": 0.9991}, "split": split})
     checked = drift.check_data(leaky, [], PROMOTION, Validation())
-    assert "possible leak, alone giving the label away (R²): paid (0.999)" in checked.sentence
+    assert "possible leak, alone predicting the label (R²): paid (0.999)" in checked.sentence
 
 
 # The floor

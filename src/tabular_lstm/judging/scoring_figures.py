@@ -51,6 +51,7 @@ def scored_numbers(bins: list[int], ends: tuple[float, float]) -> "Figure":
     """Draw how the numbers predicted of new rows spread: rows in equal bins between the ends."""
     figure, axes = drawing.new_axes("predicted; the outermost bars have all beyond", "rows")
     axes.stairs(bins, np.linspace(*ends, len(bins) + 1), fill=True, color=COLORS[CANDIDATE])
+    axes.locator_params(axis="y", integer=True)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(amounts())
     return figure

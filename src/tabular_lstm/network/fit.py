@@ -1,9 +1,9 @@
 """Train a network, to the same bits each time, and predict with it.
 
-The members of an ensemble, or of a group, train epoch by epoch together, until each has stopped.
-Each has an eighth of the train rows, its fold, that it never learns from. The loss there says when
-the member stops and which epoch's weights it keeps, and from the outputs there come the calibration
-and how to decide.
+The members of an ensemble, or of a group, train together, epoch by epoch, until each has stopped.
+Each member has a fold, an eighth of the train rows, from which it never learns. The loss on this
+fold decides when the member stops and which epoch's weights it keeps. Calibration and decision
+threshold are learned from the outputs on the folds.
 """
 
 import logging
@@ -38,8 +38,7 @@ from tabular_lstm.rows.histories import Sequences, own_rows
 
 logger = logging.getLogger(__name__)
 
-# Rows that are predicted with one slot changed in some twenty seconds, about, on any machine: see
-# `score_changed`.
+# Rows that `score_changed` predicts in about twenty seconds.
 CHANGES = 2_500_000
 
 
@@ -55,25 +54,26 @@ def train(
     """Train a copy of the network on its task's loss, see `tabular_lstm.network.outputs`.
 
     Args:
-        network: From `build`; left as it is.
+        network: From `build`; it is not changed.
         sequences: float32 (rows, steps, features_per_step), NaN where missing; or histories.
-        labels: (rows,), the number of the class or the label that is a number itself.
+        labels: (rows,), the numbers of the classes, or the labels of the task "number".
         training: The parameters.
         weights: float64 (rows,), above 0, of mean 1: how much each row counts. Default: all alike.
-        groups: int (rows,), the number of each row's group, from 0; its rows are in one member's
-            fold. Default: each row is its own. Not for the network `tutorial`, which has no folds.
-        workers: Who trains the groups of members, if `training.groups` are several. Default: this
+        groups: int (rows,), each row's group, numbered from 0; a group's rows are in one fold.
+            Default: each row is a group of its own. Not for the network `tutorial`, which has no
+            folds.
+        workers: What trains the groups of members if `training.groups` is above 1. Default: this
             process, one after the other.
 
     Returns:
-        The trained model and its history: `loss` per epoch on the rows trained on, `best_epoch`,
-        counted from 1, whose weights the model has, and, of two classes, `decision_threshold`, of a
-        number `coverage`.
+        The trained model and its history: `loss` per epoch on the rows trained on; `best_epoch`,
+        counted from 1, whose weights the model has; `decision_threshold` of two classes; `coverage`
+        of a number.
 
-        An ensemble's losses are means over its members, and there is more: `validation_loss`, of
-        each member on its fold, calibrated; `best_epochs` of the members, whose median `best_epoch`
-        is; `temperature` of classes; `out_of_fold_log_loss` or, of a number, `out_of_fold_…`;
-        `kinds`, see `kinds.Kind`; and what the rows `asked_for`, in words.
+        An ensemble's losses are means over its members. Its history also has `validation_loss`, of
+        each member on its fold, calibrated; `best_epochs` of the members, with `best_epoch` as
+        their median; `temperature` of classes; `out_of_fold_log_loss`, or the loss of a number;
+        `kinds`, see `kinds.Kind`; and `asked_for`, a sentence from `kinds.asked_for`.
 
     Raises:
         DivergedError: A loss is not finite.
@@ -121,14 +121,14 @@ def _calibrated(
     training: Training,
     weights: np.ndarray | None,
 ) -> tuple[LSTMEnsemble, dict[str, Any]]:
-    """Weigh the kinds, calibrate their mean outputs and learn to decide, all out of fold."""
+    """Weigh the kinds, calibrate their mean outputs, choose the threshold; all out of fold."""
     of, options = outputs_of(network.schema.task), network.options
     seen, of_kinds = _out_of_fold(trained.outputs, plan.held_out, options.members)
     targets = targets[seen]
     of_seen = None if weights is None else weights[seen]
     kinds = weigh(of, targets, of_kinds, options.frequency_scale, of_seen)
     kept, outputs, blended = blend(kinds, of_kinds, trained.weights)
-    if len(kept) == 1:  # and calibrated already
+    if len(kept) == 1:  # already calibrated
         temperature = kinds[kept[0]].temperature
     else:
         temperature = of.fit_temperature(targets, outputs, of_seen)
@@ -142,7 +142,7 @@ def _calibrated(
     candidate = LSTMEnsemble.from_config(network.get_config() | learned)
     candidate.set_weights(blended)
     best_epochs = np.reshape(trained.best_epochs, (len(kinds), -1))[kept].ravel()
-    # Of categories alone no relation is smooth or sharp.
+    # Only relations to numbers are smooth or sharp.
     asked = asked_for(kinds) if len(network.embed.slots.numeric) else ""
     return candidate, {
         "best_epoch": int(np.median(best_epochs)),
@@ -198,7 +198,7 @@ def fingerprint(model: keras.Model) -> str:
 
 
 def predict(model: keras.Model, sequences: Sequences) -> np.ndarray:
-    """Give the predictions, see `outputs.predictions`.
+    """Predict, see `outputs.predictions`.
 
     Args:
         model: A candidate.
@@ -216,10 +216,7 @@ def predict(model: keras.Model, sequences: Sequences) -> np.ndarray:
 def predict_changed(
     model: keras.Model, sequences: Sequences, changes: Iterable[tuple[int, np.ndarray]]
 ) -> Iterator[np.ndarray]:
-    """Give the predictions again and again, each time with one slot changed.
-
-    See `score.score_changed`, of any model.
-    """
+    """Predict once for each change of one slot: `score.score_changed` for any model."""
     if isinstance(model, LSTMEnsemble):
         yield from score_changed(Scorer.of(model), sequences, changes)
         return
@@ -233,11 +230,10 @@ def predict_changed(
 def _out_of_fold(
     outputs: Sequence[np.ndarray], held_out: Sequence[np.ndarray], of_kind: int
 ) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Average the outputs of the members of each kind, `of_kind` each, that did not see a row.
+    """Average the out-of-fold outputs of each kind, which has `of_kind` members.
 
     Returns:
-        The numbers of the rows that some member's fold has, and their outputs by each kind,
-        (rows, o).
+        The numbers of the rows that are in a fold, and for each kind their outputs, (rows, o).
     """
     seen, places = np.unique(np.concatenate(held_out[:of_kind]), return_inverse=True)
     count = np.bincount(places)
