@@ -21,7 +21,7 @@ from tabular_lstm.network.plan import Plan
 from tabular_lstm.network.score import blas
 from tabular_lstm.network.slots import WIDE, Slots
 from tabular_lstm.rows.histories import Histories
-from tabular_lstm.rows.numbers import scale
+from tabular_lstm.rows.schema import scale
 
 # What may be added to the sum of each summary's squares.
 PENALTIES = 10.0 ** np.arange(-1, 4)
