@@ -339,7 +339,7 @@ def test_what_is_read_is_read_whole_or_the_run_says_why_not(
         ("no bucket", "it answered 404 NoSuchBucket. Make the bucket"),
         ("reader", "it answered 403 AccessDenied. Let these credentials"),
         ("wrong", "it answered 403 SignatureDoesNotMatch. Let these credentials"),
-        ("nobody there", "it was not reached. See whether storage.url"),
+        ("nobody there", "it was not reached. Check storage.url"),
         ("silent", "it did not answer in time. See whether storage.url"),
     ],
 )

@@ -142,9 +142,7 @@ def test_credentials_that_cannot_be_read_are_named_and_not_shown(tmp_path: Path)
     loader = OmegaConfigLoader(str(tmp_path), base_env="", default_run_env="")
     for text in ("storage: {secret_access_key: c0ffee", "storage: {a: '${oc.env:NOT_SET_c0ffee}'}"):
         (tmp_path / "credentials.yml").write_text(text)
-        with pytest.raises(
-            DataError, match=r"credentials\.yml: \w+Error. Mend the file"
-        ) as refused:
+        with pytest.raises(DataError, match=r"credentials\.yml: \w+Error. Fix the file") as refused:
             KeptOutputs.of(wanted, loader, tmp_path, "data")
         assert "c0ffee" not in str(refused.value)
 
