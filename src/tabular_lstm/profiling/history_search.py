@@ -31,7 +31,7 @@ from tabular_lstm.rows.timeline import Roles, Timeline, time_of
 from tabular_lstm.rows.times import TimeReader
 from tabular_lstm.rows.validation import UNNAMED
 
-FEW = 0.05  # largest share of rows with a time twice, and of customers that are not in one piece
+FEW = 0.05  # largest share of rows that repeat a time of their customer, and of scattered customers
 SHARED = 0.8  # least share of rows whose customer has several rows
 IN_ORDER = 0.98  # least share of next rows of a customer with a later time
 ANEW = 0.2  # least share of next customers that start at an earlier time
