@@ -123,12 +123,12 @@ def test_data_like_the_champions_pass_and_new_features_are_no_fault() -> None:
         (
             {"valid_rows": 495},
             "495 valid rows, 0.50 times the champion's 990 (expected promotion.row_ratio = 0.75 to "
-            "2 times). If that is meant, change the limit",
+            "2 times). If this is intended, change the limit",
         ),
         ({"valid_rows": 2000}, "2000 valid rows, 2.02 times the champion's 990 (expected"),
-        ({"label_share": 0.5}, "(expected at most promotion.max_label_share_change = 0.1 of"),
+        ({"label_share": 0.5}, "(expected at most promotion.max_label_share_change = 0.1)"),
         ({"quarantined_rows": 51}, "5.1 % of 1000 rows quarantined (expected at most validation."),
-        ({"repeated_test_rows": 100}, "the same row under two keys proves nothing"),
+        ({"repeated_test_rows": 100}, "a row that occurs under two keys cannot test a model"),
     ],
 )
 def test_data_unlike_the_champions_do_not(changes: dict[str, Any], said: str) -> None:

@@ -296,7 +296,7 @@ def test_what_a_number_may_lose_is_told_in_deviations(served: Project) -> None:
 @pytest.mark.parametrize(
     ("failed", "change", "words"),
     [
-        ("floor", {}, "not good enough beside simple ones"),
+        ("floor", {}, "not good enough compared with simple models"),
         ("floor", {"enough_rows": False}, "too few test rows to judge the new model on"),
         ("drift", {}, "does much worse on these rows than when it was promoted"),
         ("artifact", {}, "saved file does not give the results"),

@@ -16,8 +16,8 @@ from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Class, Columns
 from tabular_lstm.rows.cells import EMPTY, Problems, as_texts, problems_at, texts
 from tabular_lstm.rows.label_summary import of_classes, of_numbers
 from tabular_lstm.rows.number_format import NumberFormat
-from tabular_lstm.rows.numbers import ANY, numbers_of, read_numbers, scale
-from tabular_lstm.rows.schema import Schema
+from tabular_lstm.rows.numbers import ANY, numbers_of, read_numbers
+from tabular_lstm.rows.schema import Schema, scale
 
 # Classes that a message names before it counts the others.
 NAMED = 5
