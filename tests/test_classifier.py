@@ -217,7 +217,7 @@ def test_a_column_of_numbers_with_a_word_in_it_is_told_of(caplog: Any) -> None:
     logging.disable(logging.NOTSET)
     rows = pd.DataFrame({"size": [*map(str, range(59)), "?"], "age": range(60)})
     tiny(epochs=1).fit(rows, np.arange(60) % 2)
-    assert "Column 'size' is taken for categories, though 59 of 60 values" in caplog.text
+    assert "Column 'size' is read as categories, though 59 of 60 values" in caplog.text
 
 
 def test_many_fits_in_a_process_warn_of_nothing(caplog: Any) -> None:

@@ -98,9 +98,9 @@ def test_of_a_key_that_repeats_it_is_said_that_its_rows_count_as_independent(
     police: Project,
 ) -> None:
     said = (
-        "column 'response_datetime', the key, has 1038 rows of 150 values: rows of one key are on "
-        "one side, but count as independent rows in intervals and folds. If they belong together, "
-        "name the column under columns.group instead"
+        "column 'response_datetime', the key, has only 150 different values in 1038 rows: rows of "
+        "one key are on one side, but count as independent rows in intervals and folds. If they "
+        "belong together, name the column under columns.group instead"
     )
     declare(police, columns={**ROLES, "key": "response_datetime"}, **TINY)
     assert logged(*ROWS).count(said) == 1

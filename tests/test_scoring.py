@@ -505,7 +505,7 @@ def test_outputs_may_be_saved_asynchronously(served: Project) -> None:
 )
 def test_a_scoring_is_not_run_in_part(served: Project, options: tuple[str, ...]) -> None:
     message = message_of(here(*SCORING, *options))
-    assert "whole and by itself" in message
+    assert "whole and without other pipelines" in message
     assert finished(served) == []
 
 

@@ -274,7 +274,7 @@ def test_a_full_disk_is_said_in_a_line_and_nothing_is_left(
     path = in_a_file(visits(900, seed=6), visited.path)
     with files_of_at_most(2**17):
         message = message_of(here(*SCORING, *rows_at(path)))
-    assert "File too large. Free some space there, and run it again." in message
+    assert "File too large. Free some space there, and run the command again." in message
     assert "data/07_model_output/predictions" in message
     assert unfinished(visited) == []
     assert [*folder.iterdir()] == []

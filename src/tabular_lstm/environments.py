@@ -13,7 +13,7 @@ def refuse_no_name(env: str | None, conf: str) -> None:
     """Refuse an environment's name that a folder of outputs may not have.
 
     Raises:
-        DataError: The name is a path, or has other characters than a name.
+        DataError: The name is a path, or has a character that is not allowed.
     """
     if env and not NAME.fullmatch(env):
         raise DataError(

@@ -27,7 +27,7 @@ def not_written(error: OSError, path: Path | str) -> DataError:
     """
     todo = "Free some space there" if error.errno in FULL else "Fix this"
     why = error.strerror or error
-    return DataError(f"{error.filename or path}: {why}. {todo}, and run it again.")
+    return DataError(f"{error.filename or path}: {why}. {todo}, and run the command again.")
 
 
 def read_regular(path: Path) -> bytes:

@@ -20,11 +20,11 @@ from tabular_lstm.runs.tuning_adoption import TuningHooks
 class EnvironmentConfigLoader(OmegaConfigLoader):
     """Kedro's config loader, plus `${outputs:}` and `${run_command:}` for the catalog.
 
-    Parameters of the command line are merged once into the result of all files. This is no hook,
-    because Kedro-Viz loads the catalog without the project's hooks.
+    The loader merges all files, and then the parameters of the command line. The resolvers are not
+    in a hook, because Kedro-Viz loads the catalog without the project's hooks.
 
     Raises:
-        DataError: The environment's name is a path, or has other characters than a name.
+        DataError: The environment's name is a path, or has a character that is not allowed.
     """
 
     def __init__(self, conf_source: str, env: str | None = None, **arguments: Any) -> None:
@@ -34,7 +34,7 @@ class EnvironmentConfigLoader(OmegaConfigLoader):
     def __getitem__(self, key: str) -> dict[str, Any]:
         """Load one kind of configuration, with this loader's environment.
 
-        Resolvers are global in a process: another loader may have replaced them since.
+        All loaders of a process share the resolvers, so each load registers its own again.
         """
         OmegaConf.register_resolver("outputs", lambda: output_folder(self.env), replace=True)
         OmegaConf.register_resolver("run_command", lambda: run_command(self.env), replace=True)
@@ -48,7 +48,7 @@ class EnvironmentConfigLoader(OmegaConfigLoader):
 
 
 def _merged(config: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """Replace conf's values by the given ones; a `${` that remains in conf is plain text."""
+    """Replace conf's values by the given values. A `${` that is still in conf is plain text."""
     both = {**config}
     for name, value in given.items():
         old = config.get(name)
@@ -58,9 +58,9 @@ def _merged(config: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
 
 
 class LineRecord(logging.LogRecord):
-    """An event of any logger on one line: foreign text in its message cannot start a new line.
+    """A log record of any logger. Its message is one line, whatever text the message contains.
 
-    This is no formatter in conf/logging.yml, because Kedro accepts only Python's own there.
+    A formatter cannot do this, because Kedro accepts only Python's own in conf/logging.yml.
     """
 
     def getMessage(self) -> str:  # noqa: N802
@@ -70,7 +70,7 @@ class LineRecord(logging.LogRecord):
 
 logging.setLogRecordFactory(LineRecord)
 
-# Deprecated names: Kedro 1.7 uses one of omegaconf 2.4, and Kedro-Viz 12.5 one of FastAPI.
+# Kedro 1.7 uses a deprecated function of omegaconf 2.4, Kedro-Viz 12.5 a class of FastAPI.
 warnings.filterwarnings("ignore", message="register_new_resolver|ORJSONResponse is deprecated")
 
 CONFIG_LOADER_CLASS = EnvironmentConfigLoader

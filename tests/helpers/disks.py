@@ -68,7 +68,7 @@ def assert_no_space(finished: subprocess.CompletedProcess[str], file: str) -> No
     message = message_of(finished)
     assert file in message
     assert "File too large" in message or "No space left on device" in message, message
-    assert "Free some space there, and run it again." in message
+    assert "Free some space there, and run the command again." in message
     assert "\n" not in message
     assert "dataset" not in message
 

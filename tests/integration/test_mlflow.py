@@ -198,7 +198,7 @@ def test_a_decision_that_mlflow_missed_follows_and_none_is_made_again(
     declare(quick, **QUICK, mlflow=mirror.block(tracking_uri=nobody))
     succeeds(here(*RETRAINING))
     assert warnings_of(caplog) == [
-        "mlflow: 127.0.0.1 was not reached. The run ends as it would have ended"
+        "mlflow: 127.0.0.1 was not reached. This does not change how the run ends"
     ]
     declare(quick, **QUICK, mlflow=mirror.block())
     succeeds(here(*RETRAINING, *NEVER_MET))

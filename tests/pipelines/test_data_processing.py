@@ -117,7 +117,7 @@ def test_rows_in_are_valid_quarantined_or_unlabelled(rows: list[Row]) -> None:
         missing={"b": [-1], "c": ["?"]},
     )
     if all(is_missing(row[3].strip()) for row in rows):
-        with pytest.raises(DataError, match="in all"):
+        with pytest.raises(DataError, match="no label in any"):
             validate_rows(raw(rows), columns)
         return
     good, quarantined, source = validate_rows(raw(rows), columns)
@@ -191,9 +191,7 @@ def test_a_label_that_no_row_has_is_refused() -> None:
     with pytest.raises(DataError) as error:
         validate_rows(raw([("1", "2", "3", ""), ("1", "2", "3", "NA")]), COLUMNS)
     message = str(error.value)
-    assert message.startswith(
-        "rows.csv: column 'y' is empty or says that it is missing in all 2 rows"
-    )
+    assert message.startswith("rows.csv: column 'y' has no label in any of the 2 rows")
     assert "expected 1 or 0" in message
     assert "columns.label" in message
 

@@ -82,7 +82,7 @@ def test_another_delimiter_is_read_when_declared(argument: str, delimiter: str) 
 
 def test_spaces_around_names_do_not_count() -> None:
     assert read("a, y \n1, 0\n")[0] == ["a", "y"]
-    assert "column name 'a' stands 2 times" in refusal("a, a,y\n1,2,0\n")
+    assert "column name 'a' occurs 2 times" in refusal("a, a,y\n1,2,0\n")
 
 
 def test_a_column_without_a_name_is_named_by_its_place() -> None:

@@ -83,4 +83,4 @@ def test_what_pandas_noted_of_the_columns_is_not_read() -> None:
 
 def test_a_column_name_that_stands_twice_is_refused() -> None:
     table = pa.table([[1], [2]], names=["a", "a"])
-    assert "column name 'a' stands 2 times" in refusal(written(table))
+    assert "column name 'a' occurs 2 times" in refusal(written(table))

@@ -130,7 +130,7 @@ def test_a_full_disk_leaves_both_files_as_they_were(project: Project, force: boo
     with files_of_at_most(1200):
         said = refusal(project, file, force=force)
     assert "conf/mine/parameters.yml: File too large." in said
-    assert "Free some space there, and run it again." in said
+    assert "Free some space there, and run the command again." in said
     new_environment(file, "mine", project.path, force=force)
     assert len((project.path / "conf/mine/catalog.yml").read_bytes()) < 1200
     assert len((project.path / "conf/mine/parameters.yml").read_bytes()) > 1200
@@ -143,7 +143,7 @@ def test_a_folder_in_a_files_place_leaves_the_other_file_as_it_was(
     (folder / "parameters.yml").mkdir(parents=True)
     (folder / "catalog.yml").write_text("raw_rows: {}\n")
     said = refusal(project, csv, force=True)
-    assert said == f"{folder}/parameters.yml: Is a directory. Fix this, and run it again."
+    assert said == f"{folder}/parameters.yml: Is a directory. Fix this, and run the command again."
 
 
 def test_an_odd_or_reserved_name_is_refused(project: Project, csv: Path) -> None:

@@ -56,7 +56,7 @@ def test_a_user_in_the_url_is_sent_as_authorization_alone(
     assert headers["Host"] == place
     assert server.paths == ["/a%40b:c?d=%40e"]
     assert {*hosts} == {"localhost"}
-    why = "notify.webhook: localhost answered 500. The run ends as it would have ended"
+    why = "notify.webhook: localhost answered 500. This does not change how the run ends"
     assert caplog.messages == ([why] if status == 500 else [])
 
 
@@ -105,7 +105,7 @@ def test_a_command_that_fails_is_one_warning(
     caplog: pytest.LogCaptureFixture, command: list[str], why: str
 ) -> None:
     notify(END, Notify(command=command, timeout=1.0), {}, ROOT)
-    assert caplog.messages == [f"notify.command: {why}. The run ends as it would have ended"]
+    assert caplog.messages == [f"notify.command: {why}. This does not change how the run ends"]
 
 
 def test_a_command_runs_in_the_projects_folder_and_what_it_prints_is_dropped(
@@ -132,7 +132,7 @@ def test_a_webhook_that_fails_is_one_warning(
 ) -> None:
     with serving(**options) as server:
         notify(END, Notify(webhook=server.url, timeout=1.0), {}, ROOT)
-    assert caplog.messages == [f"notify.webhook: {why}. The run ends as it would have ended"]
+    assert caplog.messages == [f"notify.webhook: {why}. This does not change how the run ends"]
     assert [content["message"] for _, content in server.got] == ["Error: no rows."]
 
 

@@ -173,7 +173,7 @@ def test_rows_that_were_edited_on_disk_are_refused(ran: Project, output: str) ->
         for arguments in (TRAINING, EVALUATION):
             said = unchanged_and_refused(ran, *arguments)
             made = f"data_summary of run {known} was made from"
-            assert said.startswith(f"{side} of run {known}: not the rows that {made} (SHA-256 ")
+            assert said.startswith(f"{side} of run {known} are not the rows that {made} (SHA-256 ")
 
 
 def add_rows(project: Project) -> None:
@@ -191,7 +191,7 @@ def test_rows_of_a_backup_of_another_day_are_refused(ran: Project) -> None:
     shutil.copytree(ran.path / "backup", ran.path / "data/03_primary")
     said = unchanged_and_refused(ran, *EVALUATION)
     made = f"candidate of run {started(ran, MODEL[0])} was made from"
-    assert f"train_rows of run {started(ran, SUMMARY)}: not the rows that {made}" in said
+    assert f"train_rows of run {started(ran, SUMMARY)} are not the rows that {made}" in said
     # Trained anew on these rows, all belongs together.
     succeeds(here(*TRAINING))
 

@@ -46,7 +46,7 @@ def test_a_scoring_is_run_whole_and_by_itself(project: Project) -> None:
     for part in (whole.to_nodes("scoring.score_rows"), whole + pipelines["retraining"]):
         with pytest.raises(DataError, match="kedro run --env a --pipelines scoring"):
             refuse_parts(part, False, "kedro run --env a")
-    with pytest.raises(DataError, match="whole and by itself"):
+    with pytest.raises(DataError, match="whole and without other pipelines"):
         refuse_parts(whole, True, "kedro run")
 
 

@@ -77,8 +77,8 @@ class PredictionsDataset(AbstractDataset[Predictions, pd.DataFrame]):
             folder.mkdir()  # only this run's
         except FileExistsError as error:
             raise DataError(
-                f"{error.filename or folder}: it exists already; expected that the scoring can "
-                "make its own folder. Move what is there elsewhere."
+                f"{error.filename or folder} exists already, but the scoring must make this "
+                "folder. Move the existing file or folder elsewhere."
             ) from error
         except OSError as error:
             raise not_written(error, folder) from error

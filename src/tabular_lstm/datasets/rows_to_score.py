@@ -49,8 +49,8 @@ def storage_of(filepath: str, **options: Any) -> tuple[Any, str]:
         return maker(**options), str(PurePosixPath(path))
     except (ImportError, ValueError, OSError, TypeError, AttributeError) as error:
         raise DataError(
-            f"{named}: {error}. Expected a path on this machine, or of a storage whose package "
-            "is installed; or copy the rows here."
+            f"{named}: {error}. Expected a path on this machine, or in a storage whose package "
+            "is installed. Or copy the rows to this machine."
         ) from error
 
 

@@ -28,7 +28,7 @@ def template(room: str, name: str) -> Template:
 
 
 def images(figures: dict[str, str]) -> dict[str, str]:
-    """Encode each SVG as Base64: nothing in an image runs, or mixes with another image."""
+    """Encode each SVG as Base64, so that no script in it runs and no ids of two images clash."""
     return {name: b64encode(svg.encode()).decode() for name, svg in figures.items()}
 
 

@@ -137,7 +137,7 @@ def _check_calibration(found: Arguments) -> None:
         raise ValueError(f"config.{min(missing)}: Field required")
     for name, kind in (("costs", CLASSES), ("residuals", NUMBER), ("coverage", NUMBER)):
         if getattr(found, name) is not None and task.kind != kind:
-            raise ValueError(f"config.{name}: expected none where the task is {task.kind}")
+            raise ValueError(f"config.{name}: expected no value if the task is {task.kind}")
     if found.costs is not None and [len(row) for row in found.costs] != [count] * count:
         raise ValueError(f"config.costs: expected a row of {count} costs for each of the classes")
     steps = np.diff([0, *(found.residuals or ())])

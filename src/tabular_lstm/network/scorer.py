@@ -22,7 +22,7 @@ class EmbedWeights(NamedTuple):
 
 
 class RecurWeights(NamedTuple):
-    """float32, for each of both directions: (k, 2, inputs, 4u), (k, 2, u, 4u), (k, 2, 4u)."""
+    """float32, with 2 directions: (k, 2, inputs, 4u), (k, 2, u, 4u), (k, 2, 4u)."""
 
     kernel: np.ndarray
     recurrent: np.ndarray
@@ -38,15 +38,15 @@ class ReadOutWeights(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Scorer:
-    """An ensemble of k members as numbers; its arrays cannot be written to.
+    """The weights and settings of an ensemble of k members; the arrays are read-only.
 
     Sizes: N numeric features, f frequencies, d dimensions of a feature's vector, u units of an
     LSTM, o outputs; see `tabular_lstm.network.layers`.
 
     Attributes:
-        training: Its `Training` parameters as plain JSON, for the record.
-        calibration: What turns its outputs into predictions and decisions.
-        recur: The LSTMs, from the input on.
+        training: The ensemble's `Training` parameters as plain JSON, for the record.
+        calibration: It turns the ensemble's outputs into predictions and decisions.
+        recur: The LSTM layers; the first one reads the input.
     """
 
     schema: Schema
@@ -59,7 +59,7 @@ class Scorer:
 
     @classmethod
     def of(cls, network: Any) -> Self:
-        """Copy what an `LSTMEnsemble` holds now."""
+        """Copy the current weights and settings of an `LSTMEnsemble`."""
         return cls(
             network.schema,
             network.options,
@@ -72,7 +72,7 @@ class Scorer:
 
     @property
     def outputs(self) -> int:
-        """How many numbers a member gives for a row, o."""
+        """The number of outputs of a member for one row, o."""
         return self.schema.task.outputs
 
     @cached_property

@@ -41,14 +41,14 @@ ASK = (
     "time, write history: {{of: {of}, order: {order}}}, and name both columns nowhere else"
 )
 PROPOSED = (
-    "history: a row is predicted from itself and the earlier rows of its {of}. If its label is "
-    "known only at the end, leave it empty in the rows before, which are history then. If rows of "
-    "one {of} are independent, take the block away, and name the column under ignore"
+    "history: a row is predicted from itself and the earlier rows of its {of}. If only the last "
+    "row has a known label, leave the earlier labels empty: those rows are then only history. If "
+    "rows of one {of} are independent, remove the block history, and name {of} under ignore"
 )
 
 
 class FoundHistory(NamedTuple):
-    """A customer and an order that fit."""
+    """A customer column and an order column that fit together."""
 
     block: History
     choices: dict[str, Choice]  # of both columns
@@ -66,11 +66,11 @@ def with_found_rows(table: TableProfile, proposal: Proposal, first_rows: pd.Data
         return grouped
     best = next((one for one in found if one.clear), found[0])
     of, order = best.block.of, best.block.order
-    # A column that was proposed as the group for its name gets the role of its kind.
+    # A column that is proposed as group because of its name gets its kind's role instead.
     choices = {name: of_kind(table.column(name)) for name in proposal.named("group")}
     said = with_choices(proposal, choices | best.choices)
     clear = best.clear and any(map(said.named, FEATURES))
-    # Values that customers share are searched with the customer as group, not with histories.
+    # To find values that several customers share, the customer is the group, without histories.
     if not clear or search_group(table, said, first_rows, of):
         count = said.choices[of].why
         return with_sentence(grouped, ASK.format(of=shown(of), order=shown(order), count=count))
@@ -80,7 +80,7 @@ def with_found_rows(table: TableProfile, proposal: Proposal, first_rows: pd.Data
 def find_histories(
     table: TableProfile, proposal: Proposal, rows: pd.DataFrame
 ) -> list[FoundHistory]:
-    """Find all pairs of customer and order that fit, dates first, whatever their proposed roles."""
+    """Find all customer and order columns that fit, dates first. Proposed roles do not matter."""
     customers, found = {}, list[FoundHistory | None]()
     free = [c for c in table.columns if proposal.choices[c.name].role not in {"label", "weight"}]
     ordered = [c for c in free if c.kind == "date" or has_word(c.name, "order")]
@@ -100,7 +100,7 @@ def find_histories(
 
 
 def _fit(of: str, order: ColumnProfile, roles: Roles) -> FoundHistory | None:
-    """Propose histories by a customer and an order; None if the rows do not fit."""
+    """Propose histories for one pair of columns; return None if the rows do not fit."""
     rows, codes, time = len(roles.time), pd.factorize(roles.customers)[0], roles.time
     timeline, sizes = Timeline.of(roles, np.empty((rows, 0))), np.bincount(codes)
     tied = (timeline.tie < np.arange(rows)).sum()

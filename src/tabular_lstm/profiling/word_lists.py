@@ -55,22 +55,22 @@ WORDS = {
         "negative": """
             - absent alive benign censored control f false ham healthy legit lost loyal n neg
             negative nein no none normal refused rejected stayed survived well""",
-        # "Not measured", also in columns of words.
+        # Signs for "not measured" in any column.
         "sign": "? - -- --- . .. * #n/a <na> n.a. n.a -nan nil",
     }.items()
 }
-# "Not measured" in columns of numbers and dates.
+# Texts for "not measured" in columns of numbers and dates.
 PLACEHOLDERS = WORDS["sign"] | {
     "unknown", "missing", "not available", "not measured", "not known", "undefined", "unk", "none",
     "no data", "tbd", "#value!", "#div/0!", "#ref!", "#null!", "0000-00-00", "undetermined",
 }  # fmt: skip
-# Pairs of letters that stand for words of the two classes.
+# Pairs of one-character labels of two classes.
 LETTERS = [{"y", "n"}, {"t", "f"}, {"+", "-"}]
 WEIGHTS = re.compile(
     r"(?:sample|case|instance|survey|sampling|row|obs|observation|final)_?(?:weight|weights|wt|wgt)"
     r"|fnlwgt|pweight|fweight"
 )
-# Endings of names in one word, such as schoolid.
+# Endings of names that are one word, such as id in schoolid.
 ENDS = ("id", "no", "nr", "num")
 
 
@@ -81,7 +81,7 @@ def words_of(name: str) -> list[str]:
 
 
 def names_an_identifier(name: str) -> bool:
-    """Tell whether the name of a column is that of an identifier, such as patient_id."""
+    """Tell whether a column is named like an identifier, such as patient_id."""
     words = words_of(name)
     if _names_surely(words) or WORDS["short identifier"] & {*words[-1:]}:
         return True
@@ -89,7 +89,7 @@ def names_an_identifier(name: str) -> bool:
 
 
 def _names_surely(words: list[str]) -> bool:
-    """Tell whether the words of a name are those of an identifier or of a thing's number."""
+    """Tell whether the words surely name an identifier, or the number of a thing."""
     if WORDS["identifier"] & {*words[:1], *words[-1:]}:
         return True
     if len(words) > 1 and words[-1] in WORDS["numbered"]:
@@ -102,7 +102,7 @@ def _in_one_word(word: str, role: str) -> bool:
 
 
 def names_a_thing(name: str) -> bool:
-    """Tell whether the name of a column is that of a thing with several rows, such as a patient."""
+    """Tell whether a column is named like a thing with several rows, such as a patient."""
     words = words_of(name)
     if len(words) > 1 and _names_surely(words):
         return bool({*words} & WORDS["thing"])
@@ -110,7 +110,7 @@ def names_a_thing(name: str) -> bool:
 
 
 def may_name_a_thing(name: str) -> bool:
-    """Tell whether the name may be that of a thing with several rows, if the cells fit."""
+    """Tell whether the name may name a thing with several rows. The caller checks the cells."""
     words = words_of(name)
     is_numbered = words[-1:] != ["code"] and names_a(name, "numbered")
     is_thing = len(words) <= 2 and names_a(name, "perhaps a thing")

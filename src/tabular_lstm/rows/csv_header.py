@@ -176,7 +176,7 @@ def _column_names(given: list[Any], file: str, delimiter: str) -> list[str]:
     counts = Counter(written) | Counter(names)
     if twice := [name for name, count in counts.items() if count > 1]:
         raise DataError(
-            f"{file}: column name '{twice[0]}' stands {counts[twice[0]]} times in the header. Each "
+            f"{file}: column name '{twice[0]}' occurs {counts[twice[0]]} times in the header. Each "
             "column needs a name of its own; a column without a name is called 'Unnamed: ' and its "
             "place, from 0."
         )

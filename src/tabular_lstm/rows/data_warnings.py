@@ -152,11 +152,11 @@ def warn_of_repeated_keys(rows: pd.DataFrame, columns: Columns, file: str) -> No
         return
     if (values := rows[columns.key].nunique()) < len(rows):
         logger.warning(
-            "%s: column '%s', the key, has %d rows of %d values: %s",
+            "%s: column '%s', the key, has only %d different values in %d rows: %s",
             file,
             shown(columns.key),
-            len(rows),
             values,
+            len(rows),
             INDEPENDENT if columns.history is None else EACH_IS_HISTORY,
         )
 

@@ -68,7 +68,7 @@ def _open(content: BinaryIO, file: str) -> parquet.ParquetFile:
         raise _damaged(file, error) from error
     if twice := [name for name, count in names.items() if count > 1]:
         raise DataError(
-            f"{file}: column name '{twice[0]}' stands {names[twice[0]]} times in the file; each "
+            f"{file}: column name '{twice[0]}' occurs {names[twice[0]]} times in the file; each "
             "column needs a name of its own."
         )
     return opened

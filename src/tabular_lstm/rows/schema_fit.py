@@ -37,8 +37,9 @@ def kinds_of(rows: pd.DataFrame) -> tuple[list[str], list[str]]:
             is_number = pd.to_numeric(rows[name].astype(object), errors="coerce").notna()
             if is_number.mean() > 0.5:
                 logger.warning(
-                    "Column '%s' is taken for categories, though %d of %d values are numbers. If "
-                    "it is numeric, replace the others by NaN; if not, give it dtype category.",
+                    "Column '%s' is read as categories, though %d of %d values are numbers. If the "
+                    "column is numeric, replace its other values by NaN; if not, convert the "
+                    "column to dtype category.",
                     name,
                     is_number.sum(),
                     len(is_number),

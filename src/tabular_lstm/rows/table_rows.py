@@ -162,7 +162,7 @@ def _plain_table(frame: pa.Table, name: str) -> pa.Table:
     names = frame.column_names
     if twice := [of for of in names if names.count(of) > 1]:
         raise DataError(
-            f"{name}: column name '{twice[0]}' stands {names.count(twice[0])} times in the table; "
+            f"{name}: column name '{twice[0]}' occurs {names.count(twice[0])} times in the table; "
             "each column needs a name of its own."
         )
     columns = [_plain_column(*of, name) for of in zip(frame.columns, names, strict=True)]

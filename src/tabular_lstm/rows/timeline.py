@@ -35,8 +35,8 @@ def layout_of(columns: Columns, of: History, rows: pd.DataFrame) -> HistoryLayou
     dates = has_dates(rows[of.order])
     if isinstance(of.known_after, str) and not dates:
         raise DataError(
-            f"columns.history.known_after is {of.known_after!r}, and the times in '{of.order}' are "
-            "numbers: expected a number, in their unit."
+            f"columns.history.known_after is {of.known_after!r}, but the times in '{of.order}' are "
+            "numbers: expected a number in the unit of these times."
         )
     if not dates and (large := rows[of.order].abs() >= EXACT).any():
         raise DataError(

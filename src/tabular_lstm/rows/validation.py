@@ -81,9 +81,9 @@ def read_rows(
         rows.add(read, _read(read, columns, features, times))
     if not labelled:
         raise DataError(
-            f"{file}: column '{columns.label}' is empty or says that it is missing in all "
-            f"{unlabelled} rows; expected {label_of(columns).expected} in some. Write the "
-            "labels into it, or name another column under columns.label."
+            f"{file}: column '{columns.label}' has no label in any of the {unlabelled} rows: each "
+            f"cell is empty or means 'missing'; expected {label_of(columns).expected} in some. "
+            "Write the labels into the column, or name another column under columns.label."
         )
     if times.offsets.all():
         message = "%s: %d times without an offset are read as UTC, among %d with one"

@@ -110,9 +110,9 @@ def refuse_parts(pipeline: Pipeline, only_missing_outputs: bool, run_command: st
     whole = read_by(pipeline) <= GIVEN and "promotions" in pipeline.all_outputs()
     if only_missing_outputs or not whole:
         raise DataError(
-            "Only a whole run may decide who serves, from the raw rows to the promotion log: "
-            f"{run_command} --pipelines retraining; or, to restore a champion: {run_command} "
-            "--pipelines rollback."
+            "Only a whole run may decide who serves. A whole run goes from the raw rows to the "
+            f"promotion log: {run_command} --pipelines retraining. To restore a champion: "
+            f"{run_command} --pipelines rollback."
         )
 
 

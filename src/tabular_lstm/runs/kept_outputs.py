@@ -260,8 +260,8 @@ class KeptOutputs:
     def _key(self, path: Path) -> str:
         if not path.is_relative_to(self._outputs):
             raise DataError(
-                f"{path}: expected a path below {self._outputs}, which is what {self._storage.url} "
-                "keeps. Fix the catalog's entry."
+                f"{path}: expected a path below {self._outputs}, because {self._storage.url} keeps "
+                "only that folder. Correct the path in the catalog."
             )
         return path.relative_to(self._outputs).as_posix()
 

@@ -43,7 +43,7 @@ class RunEnd(Frozen):
 
     Attributes:
         message: The last line of the log; with an alarm its last two lines.
-        decision, manifest: Its `decision.json` or `manifest.json`, if there is one.
+        decision, manifest: The run's `decision.json` or `manifest.json`, if there is one.
     """
 
     project: Literal["tabular-lstm"] = "tabular-lstm"
@@ -73,7 +73,7 @@ class NotNotifiedError(Exception):
 
 
 def read(loader: AbstractConfigLoader) -> tuple[Notify, Mapping[str, Any]]:
-    """Return whom to notify, and the entries of `credentials.yml`; nobody if conf is faulty."""
+    """Return the block `notify` and `credentials.yml`; a faulty one counts as absent."""
     wanted, credentials = Notify(), dict[str, Any]()
     with contextlib.suppress(Exception):
         wanted = Notify.model_validate(loader["parameters"].get("notify", {}))
@@ -83,10 +83,10 @@ def read(loader: AbstractConfigLoader) -> tuple[Notify, Mapping[str, Any]]:
 
 
 def notify(end: RunEnd, wanted: Notify, credentials: Mapping[str, Any], project: Path) -> None:
-    """Notify the command and the webhook, if conf lists the event for them."""
+    """Notify the command and the webhook, if `notify.events` lists the event."""
     if end.event not in wanted.events:
         return
-    # By json, because pydantic refuses a message with a path that is not UTF-8.
+    # Python's json accepts a message with a path that is not UTF-8; pydantic's does not.
     content = json.dumps(end.model_dump(exclude_none=True), indent=2).encode() + b"\n"
     if wanted.command is not None:
         with _failure_is_a_warning("notify.command"):
@@ -100,9 +100,9 @@ def notify(end: RunEnd, wanted: Notify, credentials: Mapping[str, Any], project:
 def _failure_is_a_warning(who: str) -> Iterator[None]:
     try:
         yield
-    except Exception as error:  # other messages may hold a secret
+    except Exception as error:  # a message of another class may hold a secret
         why = error if isinstance(error, NotNotifiedError) else type(error).__name__
-        logger.warning("%s: %s. The run ends as it would have ended", who, why)
+        logger.warning("%s: %s. This does not change how the run ends", who, why)
 
 
 def _run(command: list[str], content: bytes, timeout: float, project: Path) -> None:

@@ -128,7 +128,9 @@ class ObjectStorage:
 
     def _failed(self, what: str, error: Exception) -> DataError:
         cause, why = _cause(error)
-        return DataError(f"{self.url}: {what}: {why}. {WAYS_OUT[cause]}, and run it again.")
+        return DataError(
+            f"{self.url}: {what}: {why}. {WAYS_OUT[cause]}, and run the command again."
+        )
 
 
 def _cause(error: Exception) -> tuple[str, str]:

@@ -159,10 +159,10 @@ def _refuse_other_rows(
         for made, lineage in lineages.items():
             if (expected := getattr(lineage, side)) not in {found, ""}:
                 raise DataError(
-                    f"{side} of run {_run(catalog, side)}: not the rows that {made} was made from "
-                    f"(SHA-256 {found[:8]}…, expected {expected[:8]}…). Rows were added between "
-                    "the runs, or a file was edited or is a copy from elsewhere: put it back, name "
-                    f"versions that belong together with --load-versions, or run all: {whole}."
+                    f"{side} of run {_run(catalog, side)} are not the rows that {made} was made "
+                    f"from (SHA-256 {found[:8]}…, expected {expected[:8]}…). Rows were added "
+                    "between the runs, or a file was edited or replaced. Restore the file, name "
+                    f"matching versions with --load-versions, or run all: {whole}."
                 )
 
 

@@ -49,8 +49,8 @@ def refuse_parts(pipeline: Pipeline, only_missing_outputs: bool, run_command: st
     """Refuse a scoring in part, or together with pipelines that make its inputs."""
     if only_missing_outputs or {*pipeline.nodes} != {*pipelines["scoring"].nodes}:
         raise DataError(
-            "A scoring is run whole and by itself, so that its predictions have one champion and "
-            f"one manifest: {run_command} --pipelines scoring."
+            "Run the scoring whole and without other pipelines, so that its predictions have one "
+            f"champion and one manifest: {run_command} --pipelines scoring."
         )
 
 

@@ -90,9 +90,9 @@ def mirror(
             raise state
         logger.info("MLflow: %s", state)
     except Empty:
-        logger.warning("mlflow: %s. The run ends as it would have ended", TOOK_LONGER)
+        logger.warning("mlflow: %s. This does not change how the run ends", TOOK_LONGER)
     except Exception as error:
-        logger.warning("mlflow: %s. The run ends as it would have ended", reason(error, uri))
+        logger.warning("mlflow: %s. This does not change how the run ends", reason(error, uri))
 
 
 @contextlib.contextmanager

@@ -92,6 +92,6 @@ class Artifact:
         """Make the error that the champion gives these rows no prediction, with a way out."""
         what = outputs_of(self.scorer.schema.task).predicted
         return DataError(
-            f"{self.file}: the champion, run {self.run_id}, gives no {what} for {rows}: not "
-            f"all its weights are numbers. {way}."
+            f"{self.file}: the champion, run {self.run_id}, gives no {what} for {rows}: "
+            f"some of its weights are not numbers. {way}."
         )
