@@ -81,7 +81,7 @@ class KeptOutputs:
         credentials: Mapping[str, str] = {}
         try:
             with contextlib.suppress(MissingConfigException):
-                credentials = loader["credentials"].get("storage") or {}
+                credentials = dict(loader["credentials"].get("storage") or {})
         except Exception as error:  # which may hold a secret
             raise DataError(
                 f"credentials.yml: {type(error).__name__}. Mend the file, or set the variables of "
@@ -143,13 +143,18 @@ class KeptOutputs:
             known = max(len(lines), 1)
             keys = self._storage.keys(PROMOTIONS, after=_entry(known - 1))
             there = self._all(self._storage.get, keys)
-            rest = b"".join(there[1:] if lines else there)
-            for number, key in enumerate(keys, known):
+            for number, (key, line) in enumerate(zip(keys, there, strict=True), known):
                 if key != _entry(number):
                     raise DataError(
                         f"{self._storage.url}: expected {_entry(number)}, got {key}: a decision is "
                         "missing. Put a copy of that object there."
                     )
+                if not line.endswith(b"\n"):
+                    raise DataError(
+                        f"{self._storage.url}/{key}: the object is damaged; expected a line of the "
+                        "log, whole. Put a copy of that object there."
+                    )
+            rest = b"".join(there[1:] if lines else there)
             if (lines and there[:1] != [lines[-1] + b"\n"]) or not rest.startswith(torn):
                 raise DataError(
                     f"{path}, line {len(lines)}: not in {self._storage.url}/{PROMOTIONS}. The log "
