@@ -134,7 +134,7 @@ class KeptOutputs:
         """Let the promotion log here be that of the storage.
 
         Raises:
-            DataError: The log here has other decisions, or one is missing in the storage.
+            DataError: The log here has other decisions; or one there is missing or damaged.
         """
         path = self._outputs / LOG
         with self._alone():
@@ -144,15 +144,10 @@ class KeptOutputs:
             keys = self._storage.keys(PROMOTIONS, after=_entry(known - 1))
             there = self._all(self._storage.get, keys)
             for number, (key, line) in enumerate(zip(keys, there, strict=True), known):
-                if key != _entry(number):
+                if key != _entry(number) or not line.endswith(b"\n"):
                     raise DataError(
-                        f"{self._storage.url}: expected {_entry(number)}, got {key}: a decision is "
-                        "missing. Put a copy of that object there."
-                    )
-                if not line.endswith(b"\n"):
-                    raise DataError(
-                        f"{self._storage.url}/{key}: the object is damaged; expected a line of the "
-                        "log, whole. Put a copy of that object there."
+                        f"{self._storage.url}: {_entry(number)} is missing or damaged. "
+                        "Put a copy of that object there."
                     )
             rest = b"".join(there[1:] if lines else there)
             if (lines and there[:1] != [lines[-1] + b"\n"]) or not rest.startswith(torn):
