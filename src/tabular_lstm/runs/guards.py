@@ -108,8 +108,8 @@ def _fault_of_history(network: Network, reshaping: Any) -> str | None:
 def refuse_other_paths(runtime: Mapping[str, Any], entries: Mapping[str, dict[str, Any]]) -> None:
     """Stop where the command line names a path that the catalog's entry does not read."""
     for name, entry in entries.items():
-        path = runtime.get(name)
-        if path and not any(path in str(value) for value in entry.values()):
+        path = runtime[name]
+        if not any(path in str(value) for value in entry.values()):
             raise DataError(
                 f"--params {name}={path}: the catalog's entry {name} does not read this path, but "
                 f"has one of its own. Write ${{runtime_params:{name},...}} there as its filepath, "
