@@ -19,8 +19,10 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@echo "Installing the $$(grep -c == requirements.lock) packages of requirements.lock in $(VENV):" \
 		"3.4 GB on disk, of which TensorFlow has 1.9, in some 2 minutes on two cores"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
-		-r requirements.lock
+	@{ PYTHONUNBUFFERED=1 $(BIN)/python -m pip install --disable-pip-version-check --require-hashes --no-deps \
+		-r requirements.lock || echo failed; } | { count=0; while read -r word rest; do last=$$word; case $$word in \
+			Collecting) count=$$((count + 1)); [ $$((count % 20)) -ne 0 ] || echo "$$count packages downloaded" ;; \
+			Installing) echo "unpacking all packages" ;; esac; done; [ "$$last" != failed ]; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 

@@ -139,7 +139,7 @@ def test_six_mornings(story: Story) -> None:
     assert advice.startswith("ALARM: log loss ")
     assert re.search(r"of 300 labelled rows since scoring \S+; promised was 0\.", advice)
     assert "'wage': about 100 times as large" in advice
-    assert "Look at what moved: if it is a mistake, mend the rows and score them again" in advice
+    assert "Look at what moved: if it is a mistake, correct the rows and score them again" in advice
     assert advice.endswith("retrain on newly labelled rows: kedro run --pipelines retraining")
     assert [one["moved"] for one in story.health["scorings"]] == [0, 0, 0, 2, 2, 2]
     assert "✗ Alarm" in story.page
@@ -151,7 +151,7 @@ def test_six_mornings(story: Story) -> None:
     rejected = story.run(*RETRAINING, code=ALARM)
     assert "'wage': about 100 times as large" in rejected
     assert story.champions == [first]
-    assert "if that is meant, " in story.said[-2]
+    assert "if the change is intended, " in story.said[-2]
     assert "--params promotion.start_over=true" in story.said[-2]
     story.run(*RETRAINING, "--params", "promotion.start_over=true")
     new = story.champions[-1]

@@ -296,7 +296,7 @@ def test_what_a_number_may_lose_is_told_in_deviations(served: Project) -> None:
 @pytest.mark.parametrize(
     ("failed", "change", "words"),
     [
-        ("floor", {}, "not good enough beside simple ones"),
+        ("floor", {}, "not good enough compared with simple models"),
         ("floor", {"enough_rows": False}, "too few test rows to judge the new model on"),
         ("drift", {}, "does much worse on these rows than when it was promoted"),
         ("artifact", {}, "saved file does not give the results"),
@@ -324,7 +324,7 @@ def test_a_possible_leak_stands_beside_the_verdict(runs: list[Run]) -> None:
     assert "Possible leak" not in Parsed(page_of(inputs)).text
     inputs["decision"]["judgement"]["data"]["possible_leaks"] = {HOSTILE_NAME: 1.0}
     verdict, *_ = Parsed(page_of(inputs)).text.split("§ ")
-    assert f"Possible leak: {HOSTILE_NAME[:39]}… (1.000). This feature alone tells" in verdict
+    assert f"Possible leak: {HOSTILE_NAME[:39]}… (1.000). This feature alone predicts" in verdict
 
 
 def test_what_the_file_and_the_conf_say_stays_text(runs: list[Run]) -> None:

@@ -12,7 +12,7 @@ from tabular_lstm.files import replace
 
 
 class FiguresDataset(LocalFileDataset):
-    """All figures of a run, by name: a folder of SVG files on a local disk, whole or not at all."""
+    """All figures of a run, by name: SVG files in a folder on a local disk, written all or none."""
 
     def load(self) -> dict[str, str]:
         """Read the figures, in the order of their names."""
@@ -20,7 +20,7 @@ class FiguresDataset(LocalFileDataset):
         return {file.stem: file.read_text("utf-8") for file in files}
 
     def save(self, data: dict[str, str]) -> None:
-        """Write the figures beside the folder, which they become once all are there."""
+        """Write the figures to a folder beside it, and rename this folder once it has all."""
         folder = Path(self._get_save_path())
         beside = folder.with_name(f".{folder.name}.new")
         try:
@@ -34,7 +34,7 @@ class FiguresDataset(LocalFileDataset):
     def preview(self) -> HTMLPreview:
         """Show the figures.
 
-        Kedro-Viz takes for an image PNG alone, and of HTML any image that is within it.
+        Kedro-Viz previews only PNG as an image, but in HTML it shows any image.
         """
         coded = (base64.b64encode(figure.encode()).decode() for figure in self.load().values())
         images = (f'<img alt="" width="100%" src="data:image/svg+xml;base64,{c}">' for c in coded)

@@ -1,6 +1,6 @@
-"""Datasets that keep in memory what a run saved, so that the run need not read the file again.
+"""Datasets that keep a saved value in memory, so that the run need not read its file again.
 
-Kedro's `CachedDataset` does so too, but Kedro-Viz has no preview of one.
+Kedro's `CachedDataset` does this too, but Kedro-Viz cannot preview it.
 """
 
 from typing import Any
@@ -12,12 +12,12 @@ from pyarrow import parquet
 
 
 class KeptInMemory:
-    """Mixin for a dataset: what was saved or loaded is kept until Kedro releases it."""
+    """Mixin for a dataset: the saved or loaded value is kept until Kedro releases the dataset."""
 
     _kept: Any = None
 
     def load(self) -> Any:
-        """Give what is kept, or read the file."""
+        """Give the kept value, or read the file."""
         if self._kept is None:
             self._kept = super().load()  # type: ignore[misc]
         return self._kept
@@ -36,7 +36,7 @@ class RowsDataset(KeptInMemory, ParquetDataset):  # type: ignore[misc]
     """Rows as a Parquet file."""
 
     def load(self) -> pd.DataFrame:
-        """Give the rows as a frame of the caller's own; pandas copies what is changed in it."""
+        """Give the rows as a new frame; pandas copies a column when it is changed."""
         rows: pd.DataFrame = super().load()
         return rows.copy(deep=False)
 
@@ -56,8 +56,7 @@ class _Named:
         self._rows = rows
 
     def to_parquet(self, file: Any, **options: Any) -> None:
-        rows, names = self._rows, self._rows.index
-        table = pa.Table.from_pandas(rows.reset_index(drop=True), preserve_index=False)
-        table = table.append_column(str(names.name), pa.array(names.array))
-        like = pa.Table.from_pandas(rows.iloc[:1]).schema
+        like = pa.Table.from_pandas(self._rows[:1]).schema
+        table = pa.Table.from_pandas(self._rows.reset_index(drop=True), preserve_index=False)
+        table = table.append_column(like.names[-1], pa.array(self._rows.index.array))
         parquet.write_table(table.replace_schema_metadata(like.metadata), file, **options)

@@ -1,8 +1,7 @@
 """Build a network: an ensemble of LSTMs, or the tutorial's network.
 
-An `LSTMEnsemble` holds all that leads from a raw row to its probability: the schema, the
-calibration and the decision threshold are in its configuration, which is saved in the same
-`.keras` file as its weights.
+An `LSTMEnsemble` holds all that is needed from raw row to probability. Its configuration has the
+schema, the calibration and the decision threshold, and is in the same `.keras` file as its weights.
 """
 
 from typing import Any

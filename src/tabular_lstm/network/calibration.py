@@ -54,7 +54,7 @@ class Calibration(Frozen):
 
 
 def log_losses(labels: np.ndarray, logits: np.ndarray) -> np.ndarray:
-    """Give the binary cross-entropy of each logit, in nats."""
+    """Return the binary cross-entropy of each logit, in nats."""
     return np.asarray(np.logaddexp(0, logits) - labels * logits)
 
 

@@ -27,6 +27,7 @@ from tabular_lstm.network.member_training import (
     split,
     train_group,
 )
+from tabular_lstm.network.offset import Offset
 from tabular_lstm.network.outputs import outputs_of
 from tabular_lstm.network.plan import Plan, batch_size, epochs, plan_training
 from tabular_lstm.network.score import score, score_changed
@@ -88,7 +89,12 @@ def train(
     plan = plan_training(
         options.count, strata, features, training, groups, kinds, of.speed, lengths
     )
-    rows = sequences, targets, training, weights
+    offset, learned = None, targets
+    if network.schema.target is not None and not isinstance(sequences, np.ndarray):
+        slots = network.embed.slots
+        offset = Offset.of(sequences, slots, targets, weights, plan.fold)
+        learned = offset.rest(targets)
+    rows = sequences, learned, training, weights
     task = Task(config, network.get_weights(), *rows, plan)
     parts = split(options.count, training.groups)
     done = dict(progress(workers(train_group, task, parts), "Groups of members", len(parts)))
@@ -101,8 +107,10 @@ def train(
         counted(len(losses), "epoch"),
         best,
     )
-    candidate, learned = _calibrated(network, trained, plan, targets, training, weights)
-    return candidate, trained.losses | learned
+    if offset is not None:
+        trained = offset.taken_in(trained, plan)
+    candidate, found = _calibrated(network, trained, plan, targets, training, weights)
+    return candidate, trained.losses | found
 
 
 def _calibrated(

@@ -92,18 +92,8 @@ class Forward:
             total = total + np.where(at < lengths, state, 0)
             last = np.where(at == lengths - 1, state, last)
         read = self.last @ last + self.mean_state @ (total / lengths.astype(self.dtype))
-        read = read.sum((0, 1)) + self.wide @ self._summaries(histories)
+        read = read.sum((0, 1)) + self.wide @ self.slots.summaries(histories, self.dtype)
         return np.asarray((read + self.read_out_bias).T)
-
-    def _summaries(self, histories: Compact) -> np.ndarray:
-        """Compute `build.summaries` in NumPy: (3N, n)."""
-        places, of = histories.places, self.slots
-        z = of.standardize(histories.rows[:, of.numeric].T)[:, np.maximum(places, 0)]
-        known = (places >= 0) & ~np.isnan(z)
-        z = np.where(known, z, 0).astype(self.dtype)
-        rank = np.cumsum(known[:, :, ::-1], 2)[:, :, ::-1]
-        last = [np.where(rank == place, z, 0).sum(2) for place in (1, 2)]
-        return np.concatenate([*last, z.sum(2) / np.maximum(rank[:, :, 0], 1)])
 
     def _read(self, states: Iterator[np.ndarray]) -> np.ndarray:
         """The first LSTM's states to outputs (n, o)."""

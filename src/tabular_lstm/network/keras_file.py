@@ -164,7 +164,7 @@ def _weights(content: bytes, shapes: Shapes) -> list[list[np.ndarray]]:
             lambda name, item: found.update({name: item} if isinstance(item, h5py.Dataset) else {})
         )
         if others := sorted(found.keys() ^ declared.keys()):
-            raise ValueError(f"{WEIGHTS}: {others[0]} is not both declared and there")
+            raise ValueError(f"{WEIGHTS}: {others[0]} is missing or not declared")
         for name, shape in declared.items():
             item = found[name]
             if (item.dtype, item.shape) != (np.float32, shape):
@@ -186,7 +186,7 @@ def _weights(content: bytes, shapes: Shapes) -> list[list[np.ndarray]]:
 
 
 def weight_shapes(schema: Schema, options: Ensemble) -> Shapes:
-    """Give the shapes of an ensemble's weights without building it, see `layers`.
+    """Return the shapes of an ensemble's weights without building it, see `layers`.
 
     Returns:
         By the layer's name in the file: of `embed` frequency, kernel, bias and vectors; of each

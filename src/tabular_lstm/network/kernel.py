@@ -37,8 +37,8 @@ class Processor:
         name: LLVM's name of it, such as `haswell`.
         features: What it has and lacks, in LLVM's notation: `+avx2,-avx512f`. Default: the features
             of processors of that name.
-        lanes: Rows of a vector. Each sum stays in registers: with 16 lanes in four registers of
-            four rows (ARM) or two of eight (AVX2), with 64 lanes in four of sixteen (AVX-512).
+        lanes: Rows of a vector: 16, in four registers of four rows (ARM) or two of eight (AVX2); or
+            64, in four registers of sixteen rows (AVX-512).
     """
 
     name: str
@@ -125,7 +125,7 @@ def _compiled(
 
 
 def compile_code(code: Code, processor: Processor) -> Callable[..., None]:
-    """Compile to a function of addresses and whole numbers; other threads run meanwhile."""
+    """Compile to a function of addresses and whole numbers; other threads run at the same time."""
     code.builder.ret_void()
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
@@ -146,7 +146,6 @@ def compile_code(code: Code, processor: Processor) -> Callable[..., None]:
 
 
 def _zeros(shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
-    """Zeros that begin at a multiple of `ALIGNED` bytes."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
     room = np.zeros(size + ALIGNED, np.uint8)
     start = -room.ctypes.data % ALIGNED

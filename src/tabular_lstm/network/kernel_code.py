@@ -34,7 +34,7 @@ class Arrays:
 
 
 def forward_code(sizes: Sizes, lanes: int) -> Code:
-    """Write the forward pass of so many rows a vector, a function of `Arrays`."""
+    """Write the forward pass for vectors of `lanes` rows, as a function of `Arrays`."""
     code = Code(lanes, pointers=7, wholes=1)
     arrays = Arrays(*code.arguments())
     steps = arrays.scratch.after_vectors(sizes.waves)
@@ -53,7 +53,7 @@ def forward_code(sizes: Sizes, lanes: int) -> Code:
 
 
 def without_code(sizes: Sizes, lanes: int) -> Code:
-    """Write the forward pass of rows without each feature in turn, a function of `Arrays`.
+    """Write the forward pass without each feature in turn, as a function of `Arrays`.
 
     Its outputs are float32 (k, N + C, o, V·L), one for each feature left out.
 

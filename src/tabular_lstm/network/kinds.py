@@ -108,6 +108,6 @@ def asked_for(kinds: Sequence[Kind]) -> str:
         return ""
     smooth, sharp = sorted(kinds, key=lambda kind: kind.frequency_scale)
     return (
-        f"The rows ask for smooth relations by {100 * smooth.share:.0f} % and for sharp ones by "
+        f"Smooth relations count for {100 * smooth.share:.0f} % and sharp ones for "
         f"{100 * sharp.share:.0f} %"
     )

@@ -90,7 +90,7 @@ class Embed(keras.layers.Layer):  # type: ignore[misc]
         return tf.reshape(by_step, (*shape[:2], rows, of.features_per_step * self.dimensions))
 
     def _numbers(self, values: Any, weights: Any, dropped: Any) -> list[Any]:
-        """Give the vectors of each block of features."""
+        """Return the vectors of each block of features."""
         if values.shape[0] != self.members:
             values = tf.repeat(values, self.members, 0)
         features = len(self.slots.numeric)

@@ -138,7 +138,7 @@ def fold_losses(
     outputs: Sequence[np.ndarray],
     of_rows: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Give each member's mean loss on its fold, calibrated by one temperature of its kind.
+    """Return each member's mean loss on its fold, calibrated by one temperature of its kind.
 
     When a member's logits become too large, the loss rises, although the member still learns which
     rows are likelier positive. Calibration corrects the size of the logits at the end, so it must

@@ -247,7 +247,7 @@ class Members:
         targets: Any,
         of_rows: Any = None,
     ) -> Any:
-        """Take a step of AdamW, the gradient of each member clipped to norm 1.
+        """Take a step of AdamW; each member's gradient is clipped to norm 1.
 
         Source: Loshchilov and Hutter, "Decoupled Weight Decay Regularization", ICLR 2019.
         """

@@ -95,7 +95,7 @@ class Outputs:
         return tf.nn.softmax(outputs)
 
     def losses(self, targets: np.ndarray, outputs: np.ndarray) -> np.ndarray:
-        """Give the loss of each row: float64 (rows,)."""
+        """Return the loss of each row: float64 (rows,)."""
         own = np.take_along_axis(outputs, targets.astype(int)[:, None], 1)[:, 0]
         return np.asarray(logsumexp(outputs, 1) - own)
 
@@ -261,14 +261,14 @@ class _OfNumber(Outputs):
 
 
 def _unit(schema: Schema) -> tuple[float, float]:
-    """Give the mean and the standard deviation that a number is standardized by."""
+    """Return the mean and standard deviation that standardize a number."""
     if schema.target is None:
         raise ValueError(f"expected a schema of a number, got one of {schema.task.kind}")
     return schema.target.mean, schema.target.deviation
 
 
 def _distribution(outputs: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Give mean and median of each row, and the distances to the lowest and highest quantile."""
+    """Return mean and median of each row, and the distances to the lowest and highest quantile."""
     ordered = np.sort(outputs.astype(np.float64), 1)
     median = ordered[:, 2]
     below, above = median - ordered[:, 0], ordered[:, -1] - median

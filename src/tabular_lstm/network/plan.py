@@ -199,7 +199,7 @@ def plan_training(
 
 
 def _numbers(rows: np.ndarray) -> np.ndarray:
-    """Give the numbers of the rows that are true, int32."""
+    """Return the numbers of the rows that are true, int32."""
     return np.flatnonzero(rows).astype(np.int32)
 
 

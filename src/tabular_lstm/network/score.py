@@ -89,7 +89,6 @@ def score(
 
 
 def _outputs_of_histories(scorer: Scorer, histories: Histories, dtype: type) -> np.ndarray:
-    """Give the mean outputs, (rows, o)."""
     outputs = np.empty((len(histories), scorer.outputs))
     forward = forward_of(scorer, dtype)
     # Histories of similar length are together, and among them those of one customer, which share

@@ -41,7 +41,7 @@ class Code:
         return ir.Function(self.module, ir.FunctionType(result, arguments), name)
 
     def arguments(self) -> list[Any]:
-        """Give the pointers as `Place` and the whole numbers as `Whole`, in their order."""
+        """Return the pointers as `Place` and the whole numbers as `Whole`, in their order."""
         kinds = {POINTER: Place, WHOLE: Whole}
         return [kinds[argument.type](self, argument) for argument in self.function.args]
 
@@ -140,7 +140,7 @@ class Lanes:
         return self._limited(">", high)
 
     def missing(self) -> tuple["Lanes", "Lanes"]:
-        """Give the numbers, 0 where they are NaN, and 1 where they are NaN, 0 elsewhere."""
+        """Return the numbers, with 0 for NaN; and a mask, 1 for NaN and else 0."""
         builder, none, one = self.code.builder, self._same(0.0), self._same(1.0)
         missing = builder.fcmp_unordered("uno", self.value, self.value)
         number = builder.select(missing, none, self.value)

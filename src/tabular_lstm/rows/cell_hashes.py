@@ -1,4 +1,4 @@
-"""Hashes of cells, to find rows with equal values; made for some of the rows at a time."""
+"""Hashes of cells, to find rows with equal values, for a part of the rows at a time."""
 
 from collections.abc import Callable, Sequence
 from zlib import crc32
@@ -48,7 +48,7 @@ class CellHashes:
     def joined(
         self, names: Sequence[str], at: At, rounded: bool = False, missing: bool = False
     ) -> np.ndarray:
-        """Hash several cells of each row together; 0 where one is missing, unless `missing`."""
+        """Hash several cells of each row together; 0 if one is missing and `missing` is false."""
         total = np.zeros(len(self.rows.index[at]), np.uint64)
         known = np.ones(len(total), bool)
         for name in names:

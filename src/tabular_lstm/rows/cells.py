@@ -158,5 +158,5 @@ def category_codes(missing: Sequence[Value], number_format: NumberFormat = POINT
     words = [code for code in missing if isinstance(code, str)]
     numbers = [code for code in missing if not isinstance(code, str)]
     spelt = [pointed(word, number_format) or word for word in words]
-    # A float of 1e16 or more is written in two ways, in a CSV and as a whole number.
+    # `str` writes a float of 1e16 or more with an exponent, `written` without one.
     return {*map(without_fraction, [*spelt, *map(str, numbers), *map(written, numbers)])}

@@ -25,15 +25,15 @@ def whole_customers(
     """Put all rows of a customer into one batch, in the order in which they are read.
 
     A hash of the customer, in the column `of`, chooses the batch, so that the same files give the
-    same batches. Unless the rows are few, they are written once to a file without a name, of which
-    nothing is left however the process ends. Memory holds one batch, which has at least all rows
-    of its largest customer.
+    same batches. Unless the rows are few, they are written once to a file without a name; however
+    the process ends, the system deletes the file. Memory holds one batch, which has at least all
+    rows of its largest customer.
 
     The file is in `folder`, by default the system's temporary folder, and about as large as the
     rows. `batches` has at least one batch.
 
     Raises:
-        DataError: A column has types in two files that do not fit together.
+        DataError: The types of a column in two files do not fit together.
         OSError: No space.
     """
     places: list[list[int]] = []

@@ -32,7 +32,7 @@ COUNTS = {"rows", "train_rows", "test_rows", "quarantined_rows", "superseded_row
 # Left out if empty, so that the hashes of older decisions stay the same.
 IF_ANY = {"unlabelled_rows", "weight", "weightless_rows", "histories", "customers"}
 OF_COLUMNS = {"label", *TASKS, "key", "group", "time"}
-# Left out of `split` where a value is this default, as before there were other kinds of split.
+# Values that are left out of `split`, so that a split equals that of earlier versions.
 BY_HASH_OF_ROWS = {"kind": "hash", "from": None, "group": None, "time": None}
 
 
@@ -55,7 +55,7 @@ class FileRows(Frozen):
 
     @property
     def labelled(self) -> str:
-        """Write their number, such as "90 labelled rows", or "100 rows" where all are labelled."""
+        """Write the number in words: "90 labelled rows", or "100 rows" if all are labelled."""
         all_are = self.labelled_rows == self.rows
         return counted(self.labelled_rows, "row" if all_are else "labelled row")
 
@@ -92,8 +92,7 @@ class DataSummary(FileRows):
         test_rows_sha256: Hash of the test rows with their labels. The order of rows and columns
             and the weights do not count. A row is hashed by its key or, without one, by its cells.
         split: All that decides which side a row is on and what its label means.
-        boundary: For a split by time, the time from which rows are test rows; None for a split by
-            hash.
+        boundary: The time from which on rows are test rows; None for a split by hash.
         possible_leaks: ROC AUC or R² of each feature that alone predicts the labels of the train
             rows too well, see `tabular_lstm.rows.data_warnings.possible_leaks`.
         repeated_test_rows: Number of test rows that have the features of a train row, as the

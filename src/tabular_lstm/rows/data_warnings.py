@@ -1,8 +1,7 @@
 """Warnings of data that can be read and may still be wrong, such as possible leaks of the label.
 
-A possible leak is a feature that alone predicts the label almost perfectly. Such a feature is often
-known only after the label, such as a date of discharge, or a row number if rows were sorted by the
-label.
+A possible leak is a feature that alone predicts the label almost perfectly. It is often known only
+after the label, such as a date of discharge or, in a sorted file, a row number.
 """
 
 import logging
@@ -90,7 +89,7 @@ def listed(leaks: Mapping[str, float]) -> str:
 
 def said_of(found: DependentRows) -> str:
     """Say which rows belong together, what this means for the metrics, and what to do."""
-    return f"{facts_of(found)}: the figures of this run may be far too good. {ways_out(found)}"
+    return f"{facts_of(found)}: the metrics of this run may be far too good. {ways_out(found)}"
 
 
 def facts_of(found: DependentRows) -> str:
@@ -180,7 +179,7 @@ def warned_of_points(raw_rows: RawRows, columns: Columns) -> Iterator[pd.DataFra
 
 
 def _spelt_alike(column: pd.Series) -> list[str]:
-    """Give the distinct texts that differ only in spelling, sorted so that equal ones follow."""
+    """Give the distinct texts that differ only in spelling, grouped by spelling."""
     texts = pd.Series(column.unique(), dtype="str")
     places = spelling(as_texts(texts)).dictionary_encode().indices.to_numpy(zero_copy_only=False)
     several = np.flatnonzero(np.bincount(places)[places] > 1)

@@ -31,8 +31,8 @@ def date_of(cell: Any, form: str | None = None) -> datetime | None:
     """Read a cell that is not empty: text, or a date of Python or pandas.
 
     A date is read as the midnight at its start. A time with a zone is converted to UTC; a time
-    without a zone stays as it is. Text is read by the format, as of `datetime.strptime`, and so is
-    a number. Default: text must be ISO 8601.
+    without a zone stays as it is. With a format, as of `datetime.strptime`, text and numbers are
+    read by the format. Default: text must be ISO 8601.
 
     Returns:
         The time, without a zone; None where a text means "missing".
@@ -156,7 +156,7 @@ def is_dates(column: pd.Series) -> bool:
 
 
 def _code(code: Value, form: str | None) -> datetime | Value | None:
-    """Read a code as a date, by the column's format or as ISO 8601; if it is none, return it."""
+    """Read a code as a date, by the column's format or as ISO 8601; return any other code."""
     for way in (form, None):
         try:
             return date_of(str(code), way)

@@ -7,8 +7,8 @@ together. If the second result is clearly lower, the rows are dependent.
 
 What is found: rows that share the value of a column, such as a time, an identifier or a number;
 rows that share the values of two columns; and rows that are equal except in nearly unique columns,
-in one counter, and in the last digits of numbers. Only one row of a declared group is examined, so
-that values are found that several groups share.
+in one counter, and in the last digits of numbers. Only one row of a declared group is examined, to
+find values that several groups share.
 
 What is not found: fewer than 20 such values; labels that agree as weakly as those of one city or
 occupation (correlation below 0.2, for numbers 0.8); a number or date whose neighbouring values

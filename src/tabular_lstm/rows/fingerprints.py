@@ -25,11 +25,11 @@ class Fingerprints:
     """Fingerprints of the rows that a network was trained on, of their keys and of their groups.
 
     Attributes:
-        sequences: Of the rows as the network sees them: uint64, sorted, distinct.
-        keys: Likewise of the keys; empty where the rows have no key.
-        key: Name of the keys' column; None where the rows have no key.
-        groups: Likewise of the groups or, in a split by time, of the times; empty without these.
-        group: Name of that column; None where there is none.
+        sequences: Fingerprints of the rows as the network sees them: uint64, sorted, distinct.
+        keys: Likewise, of the keys; empty if the rows have no key.
+        key: Name of the keys' column; None if the rows have no key.
+        groups: Likewise, of the groups or, in a split by time, of the times; empty without these.
+        group: Name of that column; None without these.
         lineage: What the network was made from. Default: not known.
     """
 
@@ -63,7 +63,7 @@ class Fingerprints:
         groups: pd.Series | None = None,
         lineage: Lineage | None = None,
     ) -> Self:
-        """Make those of sequences (rows, steps, features_per_step), keys and groups."""
+        """Make fingerprints of sequences (rows, steps, features_per_step), keys and groups."""
         named = [
             (_none(), None) if of is None else (np.unique(of_keys(of)), str(of.name))
             for of in (keys, groups)

@@ -11,7 +11,7 @@ import numpy as np
 
 # Fills a sequence after its last row; no value of a row is infinite.
 PADDING = np.float32(np.inf)
-# So many batches at a time are sorted by length.
+# Batches whose histories are sorted by length together.
 WINDOW = 16
 
 
@@ -40,8 +40,7 @@ class Histories:
         order: Place of each row of the table among the given rows, int64 (rows,).
         customer: The number of each row's customer, ascending, int64 (rows,).
         steps: How many rows a history has at most.
-        labels: How many features, the last ones, hold the label. Default: 0, the label is no
-            feature.
+        labels: How many features, the last ones, hold the label. Default: 0.
     """
 
     table: np.ndarray
@@ -64,7 +63,7 @@ class Histories:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Give the shape of all: (histories, steps, features)."""
+        """Give the shape of the sequences: (histories, steps, features)."""
         return len(self), self.steps, self.table.shape[1]
 
     @property

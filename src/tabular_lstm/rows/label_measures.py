@@ -33,8 +33,8 @@ class _Areas:
     """
 
     name: ClassVar[Name] = AREA
-    tells: ClassVar[str] = "tells the classes of the train rows apart"
-    telling: ClassVar[str] = "telling the classes apart"
+    tells: ClassVar[str] = "predicts the classes of the train rows"
+    telling: ClassVar[str] = "predicting the classes"
     same: ClassVar[str] = "the same label"
     leak: ClassVar[float] = 0.99
     alike: ClassVar[float] = 0.2
@@ -113,8 +113,8 @@ class _Variance:
     """
 
     name: ClassVar[Name] = VARIANCE
-    tells: ClassVar[str] = "gives the label of the train rows away"
-    telling: ClassVar[str] = "giving the label away"
+    tells: ClassVar[str] = "predicts the label of the train rows"
+    telling: ClassVar[str] = "predicting the label"
     same: ClassVar[str] = "nearly the same label"
     leak: ClassVar[float] = 0.998
     # In many tables a city or a product explains most of a price, and its rows are independent.
@@ -142,7 +142,7 @@ class _Variance:
         by_neighbours = _told(ordered, _around(ordered) / 4)
         distinct, places = np.unique(values, return_inverse=True)
         told = []
-        for first in (False, True):  # where missing values, all one value, are ranked
+        for first in (False, True):  # missing values are one value, ranked last or first
             moved = np.where(places == len(distinct) - 1, -1, places) if first else places
             told.append(float(np.mean(_ranks(moved) * self.labels) ** 2))
             if not np.isnan(distinct[-1]):
@@ -230,7 +230,7 @@ def _area_of_neighbours(ordered: np.ndarray) -> float:
 
 
 def _area_of_values(distinct: np.ndarray, places: np.ndarray, of: np.ndarray) -> float:
-    """Rank each row by its value, or by the other rows with the value; all NaN are the last one."""
+    """Rank each row by its value, or by the other rows with the value; NaN is the last value."""
     positives, negatives = _counts(places, of)
     last = _roc_auc(positives, negatives)
     first = last

@@ -7,7 +7,7 @@ import pandas as pd
 
 from tabular_lstm.errors import shown
 from tabular_lstm.frozen import Frozen, Share, unless
-from tabular_lstm.rows.numbers import scale
+from tabular_lstm.rows.schema import scale
 
 LETTERS = 30  # of a class
 

@@ -16,8 +16,8 @@ from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Class, Columns
 from tabular_lstm.rows.cells import EMPTY, Problems, as_texts, problems_at, texts
 from tabular_lstm.rows.label_summary import of_classes, of_numbers
 from tabular_lstm.rows.number_format import NumberFormat
-from tabular_lstm.rows.numbers import ANY, numbers_of, read_numbers, scale
-from tabular_lstm.rows.schema import Schema
+from tabular_lstm.rows.numbers import ANY, numbers_of, read_numbers
+from tabular_lstm.rows.schema import Schema, scale
 
 # Classes that a message names before it counts the others.
 NAMED = 5
@@ -65,7 +65,7 @@ class _TwoClasses(_Label):
         return _listed([*map(repr, self.in_order.values())], "or")
 
     def read(self, cells: pd.Series, number_format: NumberFormat) -> tuple[np.ndarray, Problems]:
-        """Read labels, none missing; a class that is a number matches in every spelling.
+        """Read labels that are not missing; a class that is a number matches in every spelling.
 
         Returns:
             int64 (rows,), the place of each label in `task.classes`, 0 where the label is no class;
@@ -86,7 +86,7 @@ class _TwoClasses(_Label):
         return np.maximum(labels, 0), problems_at(cells, labels < 0, fault, quoted=True)
 
     def summary(self, labels: pd.Series) -> dict[str, Any]:
-        """Give what a data summary holds of the labels of both sides."""
+        """Give the data summary's fields for the labels of both sides."""
         return {"label_share": float(labels.mean())}
 
     def described(self, labels: pd.Series) -> str:
@@ -178,7 +178,7 @@ class _Classes(_TwoClasses):
 
     def _absent(self, absent: list[str]) -> str:
         return (
-            f"column '{self.name}': no row that can be used is {_first(absent)}; expected some of "
+            f"column '{self.name}': no usable row has the class {_first(absent)}; expected some of "
             f"each of columns.classes.{GONE if len(self.classes) - len(absent) > 1 else ''}"
         )
 
@@ -190,7 +190,7 @@ class _Number(_Label):
     expected = "a number"
 
     def read(self, cells: pd.Series, number_format: NumberFormat) -> tuple[np.ndarray, Problems]:
-        """Read labels, none missing: float64 (rows,), NaN where one is no number; the problems."""
+        """Read labels that are not missing: float64 (rows,), NaN for no number; and problems."""
         return read_numbers(cells, (), self.bounds, number_format)
 
     def summary(self, labels: pd.Series) -> dict[str, Any]:
@@ -257,7 +257,7 @@ _BY_KIND: dict[str, type[_TwoClasses] | type[_Number]] = {
 def labels_if_any(
     cells: pd.Series, of: Columns | Schema, number_format: NumberFormat
 ) -> tuple[np.ndarray, Problems]:
-    """Read labels, some missing: float64 (rows,), NaN where missing or unusable; the problems."""
+    """Read labels that may be missing: float64 (rows,), NaN if missing or unusable; problems."""
     labels, is_there = np.full(len(cells), np.nan), np.flatnonzero(~are_unlabelled(cells, of))
     labels[is_there], found = label_of(of).read(cells.iloc[is_there], number_format)
     return labels, {int(is_there[at]): fault for at, fault in found.items()}

@@ -14,7 +14,7 @@ from tabular_lstm.rows.load_args import number_format_of
 Conf = Mapping[str, Mapping[str, Any]]
 # Names in `split` that do not decide which side a row is on.
 DECLARED = {"independent"}
-# Load arguments that change how many rows are read, but no row.
+# Load arguments that change how many rows are read, but not how a row is read.
 AMOUNTS = {"nrows"}
 LETTERS = 60  # of a value in a message
 

@@ -29,7 +29,7 @@ def refuse_other_arguments(file: str, load_args: dict[str, Any]) -> None:
     given = {name: value for name, value in load_args.items() if value is not None}
     sep, delimiter = given.get("sep"), given.get("delimiter")
     if None not in (sep, delimiter) and sep != delimiter:
-        raise _refusal(file, f"delimiter: {delimiter!r}", f"it alone, or sep: {sep!r}")
+        raise _refusal(file, f"delimiter: {delimiter!r}", f"the same as sep: {sep!r}")
     if dialect_of(given)["delimiter"] == dialect_of(given)["quotechar"]:
         both = dialect_of(given)["quotechar"]
         raise _refusal(file, f"quotechar: {both!r}", "another character than between cells")

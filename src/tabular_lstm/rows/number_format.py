@@ -1,4 +1,4 @@
-"""The number format of a file: its marks in numbers, and which texts are numbers by them."""
+"""The number format of a file: decimal mark, mark of thousands, and which texts are numbers."""
 
 import re
 from collections.abc import Iterable
@@ -32,8 +32,7 @@ class NumberFormat(Frozen):
 
 
 POINT = NumberFormat()
-# In most columns with fractions, so many cells show one.
-FIRST = 1000
+FIRST = 1000  # cells that are checked before the whole column
 Name = TypeVar("Name")
 # A whole number as pandas writes it in a column of floats.
 AS_FLOAT = r"^-?(?:0|[1-9][0-9]*)\.0$"

@@ -136,22 +136,6 @@ def is_categorical(column: pd.Series) -> bool:
     return bool(no_number.all() or (no_number & ~absent).any())
 
 
-def scale(known: np.ndarray) -> tuple[float, float]:
-    """Give mean and variance of the measured values, winsorized; 0 and 1 where there are none.
-
-    Values are winsorized at the 1st and the 99th percentile, unless that leaves a single value.
-    Otherwise one wrong number, such as 9999 among ages, would be most of the variance.
-    """
-    if not known.size:
-        return 0.0, 1.0
-    low = np.quantile(known, 0.01, method="higher")
-    high = np.quantile(known, 0.99, method="lower")
-    inner = known.clip(low, max(low, high))
-    if inner.min() < inner.max():
-        known = inner
-    return float(known.mean()), float(known.var()) if known.min() < known.max() else 1.0
-
-
 def _are_outside(
     cells: pd.Series, numbers: np.ndarray, missing: Sequence[Value], bounds: Bounds
 ) -> np.ndarray:

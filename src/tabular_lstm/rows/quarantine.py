@@ -11,9 +11,7 @@ from tabular_lstm.errors import LISTED, counted, row_list, shown
 from tabular_lstm.rows.cells import Problems
 
 SHOWN = 5
-
-# Characters of a column's name that a reason shows.
-NAME = 200
+NAME = 200  # characters of a column's name that a reason shows
 
 
 def set_aside(
@@ -47,7 +45,7 @@ class _Kind:
 
 
 class Kinds:
-    """What is wrong with rows, by column and kind of problem, counted as blocks of rows come."""
+    """The problems of rows, counted by column and kind."""
 
     def __init__(self) -> None:
         self._found: dict[str, _Kind] = {}
@@ -91,7 +89,7 @@ class Keeper(Protocol):
         """Take the bad rows of a batch: `file` if there are several, `row`, `reason`, cells."""
 
     def close(self, whole: bool) -> None:
-        """End; `whole` tells whether the stream was read to its end."""
+        """Finish; `whole` tells whether the stream was read to its end."""
 
 
 class Quarantine:

@@ -25,8 +25,8 @@ CATALOG = "The catalog entry with this filepath says what is read."
 class RawFiles:
     """The file at a path, or the files directly in the directory there.
 
-    A file of a directory counts if its name ends in one of the endings, in whatever case, and it is
-    not hidden.
+    A file of a directory counts if its name ends in one of the endings, in upper or lower case, and
+    is not hidden.
 
     Attributes:
         fs: The storage, of fsspec.
@@ -86,8 +86,8 @@ class RawFiles:
             )
         if len({end for end in endings for name in names if name.lower().endswith(end)}) > 1:
             raise DataError(
-                f"{path}: the directory holds CSV and Parquet, as if the same rows were there "
-                "twice; expected one of them. Move the others elsewhere."
+                f"{path}: the directory holds CSV and Parquet, perhaps the same rows twice; "
+                "expected one of them. Move the others elsewhere."
             )
         names.sort(key=os.fsencode)
         return cls(fs, path, tuple(names), tuple(sorted(others)), endings, hashes)

@@ -2,8 +2,7 @@
 
 The search covers single columns, pairs of columns, and near-duplicates. Near-duplicates are rows
 that are equal except in nearly unique columns and in at most one other column, with numbers as they
-are or rounded. Of many rows a sample is searched. The sample is drawn by a hash of the value, so
-that it has all rows of a value.
+are or rounded. Many rows are sampled by a hash of the value, so that all rows of a value are there.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -17,15 +16,14 @@ from tabular_lstm.rows.cell_hashes import CellHashes, Taken
 from tabular_lstm.rows.label_measures import Measure
 
 ROWS = 30_000  # of the sample
-# Columns that are examined in pairs, those first whose labels agree most surely.
+# Columns that are examined in pairs: those whose labels agree most surely.
 PAIRED = 16
 # Near-duplicates are equal in at least so many columns.
 LEAST_EQUAL = 3
 # A suspect has so many repeated values. Their labels agree as far as `label_measures` demands, rare
 # labels OF_RARE as far, and by so many standard deviations.
 LEAST_GROUPS, OF_RARE, LEAST_SURE = 20, 0.5, 3.5
-# A number or date may have a smooth effect if neighbouring values agree this far, relative to rows
-# of one value.
+# An effect may be smooth if neighbouring values agree so far, relative to rows of one value.
 SMOOTH = 0.6
 # The share of rows that are alone with their value in a nearly unique column.
 UNIQUE = 0.9
@@ -44,8 +42,7 @@ class Agreement(NamedTuple):
 
     Attributes:
         alike: Agreement beyond chance; 1 is always.
-        least: What `alike` must reach. It is lower for rare labels, which agree less at the same
-            odds ratio.
+        least: What `alike` must reach; less for rare labels, which agree less at the same odds.
         sure: The agreement in standard deviations of chance.
         groups: How many values are shared by several rows.
         pairs: How many pairs of rows share a value.
@@ -74,7 +71,7 @@ class Repeated(NamedTuple):
         rounded: Whether numbers of many values are rounded.
         smooth: Whether rows of neighbouring values agree nearly as far, so that the column may only
             have a smooth effect.
-        For the others see `tabular_lstm.rows.dependent_rows.DependentRows`.
+        For the other attributes see `tabular_lstm.rows.dependent_rows.DependentRows`.
     """
 
     kind: Kind

@@ -13,8 +13,8 @@ from tabular_lstm.rows.dates import dates_as_seen, days, is_dates
 from tabular_lstm.rows.labels import of_schema
 from tabular_lstm.rows.lineage import Lineage
 from tabular_lstm.rows.number_format import POINT, NumberFormat
-from tabular_lstm.rows.numbers import ANY, is_categorical, read_numbers, scale
-from tabular_lstm.rows.schema import PARTS, Bounds, HistoryLayout, Schema, parts_of
+from tabular_lstm.rows.numbers import ANY, is_categorical, read_numbers
+from tabular_lstm.rows.schema import PARTS, Bounds, HistoryLayout, Schema, parts_of, scale
 from tabular_lstm.rows.sequences import by_name, codes_as_missing, refuse_problems
 
 STEPS = 4

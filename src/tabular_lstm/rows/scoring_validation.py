@@ -29,7 +29,7 @@ YES, NO = ("1", "yes", "true"), ("0", "no", "false")
 Result = TypeVar("Result")
 
 MEND = (
-    "Rows are counted from 1 below the header; this run's quarantined_rows_to_score.csv holds "
+    "Rows are counted from 1 below the header; this run's quarantined_rows_to_score.csv lists "
     "them all. Mend them. Bounds, codes for no value, formats of dates and the number format are "
     "those that the champion was trained with; if these files have another number format, declare "
     "it in load_args of rows_to_score in the catalog, by decimal and thousands."
@@ -41,8 +41,7 @@ class CheckedBatch:
     """The rows of a batch that get a prediction, and what is wrong with the others.
 
     Attributes:
-        read: How many rows of the batch each file has, the quarantined ones too; "" is a single
-            file.
+        read: How many rows of the batch each file has, quarantined ones too; "" is a single file.
         history: How many rows can be used and get no prediction.
         expected: About how many rows all batches have together.
         origin: The origin of the rows that get a prediction, see `Batch`.

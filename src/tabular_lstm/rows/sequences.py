@@ -113,8 +113,7 @@ def by_name(rows: pd.DataFrame, features: Collection[str] | None = None) -> pd.D
     """Give the frame with column names as text, and without sparse columns.
 
     Raises:
-        DataError: One of the features is missing or there twice; if they are None, any column is
-            there twice.
+        DataError: A feature is missing or there twice; without features, any column is there twice.
     """
     if not isinstance(rows.columns.dtype, pd.StringDtype):
         rows = rows.set_axis(rows.columns.map(str), axis="columns")

@@ -30,7 +30,7 @@ def layout_of(columns: Columns, of: History, rows: pd.DataFrame) -> HistoryLayou
     The order is a feature too if it is a number, such as an age, and does not split the rows.
 
     Raises:
-        DataError: `known_after` is text and the times are numbers, or these are 2^53 or more.
+        DataError: The times are numbers, and `known_after` is text or a time is 2^53 or more.
     """
     dates = has_dates(rows[of.order])
     if isinstance(of.known_after, str) and not dates:
@@ -180,7 +180,7 @@ def histories(
     """Give the histories of some of the rows.
 
     Args:
-        roles: Of all rows.
+        roles: The roles of all rows.
         table: All rows as `sequences.lay_out` gives them, (rows, 1, features).
         schema: A schema with a layout of histories.
         examples: Places of the rows that get a history. Default: all, in their order.

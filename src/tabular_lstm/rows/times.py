@@ -31,14 +31,14 @@ class TimeReader:
         numbers: bool | None = None,
     ) -> None:
         self.number_format, self._form = number_format, form
-        self._numbers = numbers  # whether most are; None before the first time
+        self._numbers = numbers  # whether most times are numbers; None before the first time
         self.offsets = np.zeros(2, int)  # how many dates have no offset, and how many have one
 
     def read(self, cells: pd.Series) -> tuple[np.ndarray, Problems]:
         """Read the cells of a part: text, numbers or a mixture.
 
         Returns:
-            datetime64[us] or float64 (rows,), of any value where the cell has a problem; and the
+            datetime64[us] or float64 (rows,), with any value where the cell has a problem; and the
             problems.
         """
         text = texts(cells, write=str).fillna("")

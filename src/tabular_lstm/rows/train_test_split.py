@@ -1,7 +1,7 @@
 """The two sides: which rows are train rows and which are test rows, and whether these are enough.
 
-A hash of the row's content, or the row's time, decides on the side and nothing else does, so that
-the row never changes sides.
+A row's side depends only on a hash of its content, or on its time, so that the row never changes
+sides.
 """
 
 from typing import TYPE_CHECKING, NamedTuple
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 MEND = (
-    "Rows are counted from 1 below the header; this run's quarantined_rows.csv holds them all. "
+    "Rows are counted from 1 below the header; this run's quarantined_rows.csv lists them all. "
     "Mend them{}. A row without a label has an empty cell there."
 )
 DECLARE = (
@@ -96,7 +96,7 @@ def _features_seen(rows: pd.DataFrame, columns: Columns) -> list[bytes]:
 
 
 def fault_of_split(columns: Columns, split: Split) -> str | None:
-    """Say why rows with these columns cannot be split so; None where they can."""
+    """Say why these columns do not fit this kind of split; None if they do."""
     if split.kind == "time" and columns.time is None:
         return "split.kind is time: expected columns.time, the column that says when a row is from"
     if split.kind == "hash" and columns.time is not None:
@@ -147,8 +147,8 @@ def sides_of(
 
     Raises:
         DataError: A class is missing; the train side would have fewer than two rows, or groups, of
-            a class; the test side would have two of only one class; all labels of the train side
-            are the same number; rows of a key would be on both sides; or there is no boundary.
+            a class; the test side would have so few of all classes but one; all labels of the train
+            side are the same number; rows of a key would be on both sides; or there is no boundary.
     """
     counts = weights_of(rows, columns).to_numpy() > 0
     weightless = int((~counts).sum())
