@@ -149,4 +149,6 @@ def test_a_column_that_is_no_label_is_refused_with_the_reason() -> None:
     assert "No column has two values" not in refusal(units, "z", label="z")
     assert "holds no numbers, such as 'a'" in refusal(["a", "b", "c"] * 200, task="number")
     assert "'target' has 600 distinct values" in refusal(MANY, task="classes")
-    assert "has not two classes, so none is the positive" in refusal([0, 1, 2] * 200, positive="1")
+    assert "does not have two classes, so none is the positive" in refusal(
+        [0, 1, 2] * 200, positive="1"
+    )

@@ -56,8 +56,7 @@ class _Named:
         self._rows = rows
 
     def to_parquet(self, file: Any, **options: Any) -> None:
-        rows, names = self._rows, self._rows.index
-        table = pa.Table.from_pandas(rows.reset_index(drop=True), preserve_index=False)
-        table = table.append_column(str(names.name), pa.array(names.array))
-        like = pa.Table.from_pandas(rows.iloc[:1]).schema
+        like = pa.Table.from_pandas(self._rows[:1]).schema
+        table = pa.Table.from_pandas(self._rows.reset_index(drop=True), preserve_index=False)
+        table = table.append_column(like.names[-1], pa.array(self._rows.index.array))
         parquet.write_table(table.replace_schema_metadata(like.metadata), file, **options)

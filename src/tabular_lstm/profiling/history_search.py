@@ -31,11 +31,11 @@ from tabular_lstm.rows.timeline import Roles, Timeline, time_of
 from tabular_lstm.rows.times import TimeReader
 from tabular_lstm.rows.validation import UNNAMED
 
-# FEW: largest share of rows with the time of another row of their customer, and of customers whose
-# rows are not consecutive. Smallest shares: SHARED, rows whose customer has several rows; IN_ORDER,
-# next rows with a later time; ANEW, next customers that start earlier. SURPRISE: smallest number of
-# pairs with one customer and time that chance would make.
-FEW, SHARED, IN_ORDER, ANEW, SURPRISE = 0.05, 0.8, 0.98, 0.2, 20
+FEW = 0.05  # largest share of rows that repeat a time of their customer, and of scattered customers
+SHARED = 0.8  # least share of rows whose customer has several rows
+IN_ORDER = 0.98  # least share of next rows of a customer with a later time
+ANEW = 0.2  # least share of next customers that start at an earlier time
+SURPRISE = 20  # fewest pairs of rows of one customer and time that chance would make
 ASK = (
     "history: rows of one {of} ({count}) hardly ever have the same {order}. If {order} is their "
     "time, write history: {{of: {of}, order: {order}}}, and name both columns nowhere else"

@@ -146,8 +146,8 @@ def propose_task(
         found = _classes(table, column, classes, told, positive)
     if positive is not None and found.task.kind != TWO_CLASSES:
         raise DataError(
-            f"{table.file}: --positive {positive}: the label '{column.name}' has not two classes, "
-            f"so none is the positive one: {found.why}."
+            f"{table.file}: --positive {positive}: the label '{column.name}' does not have two "
+            f"classes, so none is the positive one: {found.why}."
         )
     return found
 

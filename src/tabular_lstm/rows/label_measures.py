@@ -142,7 +142,7 @@ class _Variance:
         by_neighbours = _told(ordered, _around(ordered) / 4)
         distinct, places = np.unique(values, return_inverse=True)
         told = []
-        for first in (False, True):  # where missing values, all one value, are ranked
+        for first in (False, True):  # missing values are one value, ranked last or first
             moved = np.where(places == len(distinct) - 1, -1, places) if first else places
             told.append(float(np.mean(_ranks(moved) * self.labels) ** 2))
             if not np.isnan(distinct[-1]):

@@ -68,8 +68,7 @@ class KeptOutputs:
         URL.
 
         Raises:
-            DataError: The extra is not installed, `credentials.yml` cannot be read, or an option is
-                unknown to obstore.
+            DataError: The extra is not installed, or an option is unknown to obstore.
         """
         if wanted.url is None:
             return None
@@ -81,14 +80,10 @@ class KeptOutputs:
         from tabular_lstm.runs.object_storage import ObjectStorage  # noqa: PLC0415
 
         credentials: Mapping[str, str] = {}
-        try:
-            with contextlib.suppress(MissingConfigException):
-                credentials = loader["credentials"].get("storage") or {}
-        except Exception as error:  # which may hold a secret
-            raise DataError(
-                f"credentials.yml: {type(error).__name__}. Fix the file, or set the variables of "
-                "the environment that it names, and run it again."
-            ) from None
+        with contextlib.suppress(MissingConfigException):  # Kedro has told other faults by now
+            credentials = loader["credentials"].get("storage") or {}
+        if not isinstance(credentials, Mapping):
+            raise DataError("credentials.yml: storage: expected names and values. Mend the file.")
         return cls(ObjectStorage(wanted, credentials, where), outputs)
 
     def claim(self, run_id: str) -> str:
@@ -136,7 +131,7 @@ class KeptOutputs:
         """Replace the promotion log here by the log of the storage.
 
         Raises:
-            DataError: The log here has other decisions, or one is missing in the storage.
+            DataError: The log here has other decisions; or one there is missing or damaged.
         """
         path = self._outputs / LOG
         with self._alone():
@@ -145,13 +140,13 @@ class KeptOutputs:
             known = max(len(lines), 1)
             keys = self._storage.keys(PROMOTIONS, after=_entry(known - 1))
             there = self._all(self._storage.get, keys)
-            rest = b"".join(there[1:] if lines else there)
-            for number, key in enumerate(keys, known):
-                if key != _entry(number):
+            for number, (key, line) in enumerate(zip(keys, there, strict=True), known):
+                if key != _entry(number) or not line.endswith(b"\n"):
                     raise DataError(
-                        f"{self._storage.url}: expected {_entry(number)}, got {key}: a decision is "
-                        "missing. Put a copy of that object there."
+                        f"{self._storage.url}: {_entry(number)} is missing or damaged. "
+                        "Put a copy of that object there."
                     )
+            rest = b"".join(there[1:] if lines else there)
             if (lines and there[:1] != [lines[-1] + b"\n"]) or not rest.startswith(torn):
                 raise DataError(
                     f"{path}, line {len(lines)}: not in {self._storage.url}/{PROMOTIONS}. The log "
@@ -200,9 +195,7 @@ class KeptOutputs:
         """Copy objects here that are missing; objects missing in the storage are skipped."""
         with self._alone():
             missing = {key for key in keys if not (self._outputs / key).exists()}
-            manifests = {key for key in missing if key.endswith(f"/{MANIFEST}")}
-            for some in (missing - manifests, manifests):
-                self._all(self._bring, some)
+            self._manifests_last(self._bring, missing)
 
     def _bring(self, key: str) -> None:
         if (content := self._storage.get(key)) is not None:
@@ -215,15 +208,15 @@ class KeptOutputs:
         run = run_id or self._run_id
         folders = self._outputs.glob(f"[0-9]*/*/{run}")
         found = {path for folder in folders for path in folder.rglob("[!.]*") if path.is_file()}
-        new = found - self._there
-        manifests = {path for path in new if path.name == MANIFEST}
-        for some in (new - manifests, manifests):
-            self.put(some)
+        self._manifests_last(self._put, new := found - self._there)
         self._there |= new
 
     def put(self, files: Iterable[Path]) -> None:
         """Copy files to the storage; they replace objects with their names."""
-        self._all(lambda path: self._storage.put(self._key(path), path), files)
+        self._all(self._put, files)
+
+    def _put(self, path: Path) -> None:
+        self._storage.put(self._key(path), path)
 
     def commit(self, line: bytes) -> None:
         """Commit a decision: create its log entry, after all that it rests on is in the storage.
@@ -273,6 +266,11 @@ class KeptOutputs:
                 "keeps. Fix the catalog's entry."
             )
         return path.relative_to(self._outputs).as_posix()
+
+    def _manifests_last(self, function: Callable[[Any], Any], of: set[Any]) -> None:
+        manifests = {one for one in of if Path(one).name == MANIFEST}
+        for some in (of - manifests, manifests):
+            self._all(function, some)
 
     @staticmethod
     def _all(function: Callable[[Any], Any], of: Iterable[Any]) -> list[Any]:
