@@ -312,7 +312,7 @@ def test_what_is_read_is_read_whole_or_the_run_says_why_not(
         ("reader", "it answered 403 AccessDenied. Let these credentials"),
         ("wrong", "it answered 403 SignatureDoesNotMatch. Let these credentials"),
         ("nobody there", "it was not reached. Check storage.url"),
-        ("silent", "it did not answer in time. See whether storage.url"),
+        ("silent", "it did not answer in time. Check storage.url"),
     ],
 )
 def test_a_storage_that_cannot_be_used_is_one_message_and_nothing_is_touched(
