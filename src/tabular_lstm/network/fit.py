@@ -120,10 +120,7 @@ def _calibrated(
     of_seen = None if weights is None else weights[seen]
     kinds = weigh(of, targets, of_kinds, options.frequency_scale, of_seen)
     kept, outputs, blended = blend(kinds, of_kinds, trained.weights)
-    if len(kept) == 1:  # and calibrated already
-        temperature = kinds[kept[0]].temperature
-    else:
-        temperature = of.fit_temperature(targets, outputs, of_seen)
+    temperature = of.fit_temperature(targets, outputs, of_seen)
     loss = np.average(of.losses(targets, outputs / temperature), weights=of_seen)
     calibration = of.calibration(targets, outputs, temperature, training, of_seen)
     learned = {
@@ -168,12 +165,7 @@ def _train_tutorial(
         jit_compile=False,
     )
     fit = model.fit(
-        sequences,
-        labels,
-        sample_weight=weights,
-        epochs=limit,
-        batch_size=size,
-        verbose=0,
+        sequences, labels, sample_weight=weights, epochs=limit, batch_size=size, verbose=0
     )
     losses = fit.history["loss"]
     if not np.isfinite(losses).all():

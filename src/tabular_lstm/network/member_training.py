@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from scipy.special import entr
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.network.outputs import Outputs
@@ -89,6 +90,10 @@ def train_members(members: Any, plan: Plan, task: Task) -> Trained:
     """Train `Members` by their part of the plan; see `train_group`."""
     kind, count = np.array(plan.kind), len(plan.kind)
     best_loss, best_epoch = np.full(count, np.inf), np.zeros(count, int)
+    # The last epoch with a loss below what then counted as progress.
+    progressed, below = best_epoch.copy(), best_loss.copy()
+    shares = np.bincount(members.of.strata(task.targets)) / len(task.targets)
+    learned = members.of.learned * entr(shares).sum()
     best, outputs = members.weights.copy(), [np.empty(0)] * count
     best_outputs = [*outputs]
     # The epochs after which each member's learning rate starts to fall, and in which it gets to 0.
@@ -114,8 +119,12 @@ def train_members(members: Any, plan: Plan, task: Task) -> Trained:
             best_outputs[place] = outputs[place]
         if not np.isfinite(losses[-1]):
             break
-        patience = np.maximum(plan.patience, members.of.waits * best_epoch)
-        waits = (epoch - best_epoch >= patience) | (epoch > starts)
+        # A loss that is near 0 goes on falling by little, for all epochs.
+        fell = run[stops[run] < below[run]]
+        below[fell] = stops[fell] - np.maximum(learned - stops[fell], 0) / 10
+        progressed[fell] = epoch
+        patience = np.maximum(plan.patience, members.of.waits * progressed)
+        waits = (epoch - progressed >= patience) | (epoch > starts)
         # The last few would have a graph's time each, and add little to the mean.
         falls = (waits | (waits.mean() >= QUORUM)) & (epoch < starts)
         starts[falls], ends[falls] = epoch, min(epoch + plan.cooldown(epoch), plan.epochs)

@@ -76,7 +76,8 @@ class Outputs:
     loss = "log_loss"  # by which epochs and kinds are told apart
     predicted = "probability"  # what a row is given
     speed = 1  # times the learning rate, for fewer epochs
-    waits = 0.5  # times the epochs until the best one, at least, before a member stops
+    waits = 0.5  # times the epochs until the last progress, at least, before a member stops
+    learned = 0.1  # times the entropy of the labels: below it a loss must fall by more
 
     def targets(self, labels: np.ndarray, schema: Schema) -> np.ndarray:
         """Give the labels as they are learned: float32 (rows,)."""
@@ -201,6 +202,7 @@ class _OfNumber(Outputs):
     loss, predicted = "quantile_loss", "prediction"
     speed = 2
     waits = 0.8
+    learned = 0.0
 
     def targets(self, labels: np.ndarray, schema: Schema) -> np.ndarray:
         mean, deviation = _unit(schema)

@@ -186,9 +186,9 @@ class Training(Parameters):
         weight_decay: Share of the kernels, times the learning rate, taken off at each step.
         patience: Epochs without a lower loss on its fold, calibrated, before a member's learning
             rate falls to 0, which takes three tenths as many epochs as there were, and at least
-            four. A member waits at least half as long as until its best epoch, of a number four
-            fifths, and no longer than until four fifths of the members have waited. It keeps the
-            weights of its best epoch. Default: 4.
+            four. A member waits at least half as long as until then, of a number four fifths, and
+            no longer than four fifths of the members. Of classes that are nearly learned the loss
+            must fall by more. A member keeps the weights of its best epoch. Default: 4.
         objective: What the decision threshold is chosen for.
         coverage: Share of the labels that a number's intervals shall hold, from 0.5 to 0.99.
         groups: In how many groups the members are trained, each by itself, so that an engine with
