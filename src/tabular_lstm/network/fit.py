@@ -83,13 +83,11 @@ def train(
     of = outputs_of(network.schema.task)
     targets = of.targets(labels, network.schema)
     features, kinds = own_rows(sequences[:1]).size, len(options.frequency_scale)
-    strata = of.strata(targets)
     lengths = None if isinstance(sequences, np.ndarray) else sequences.lengths
     plan = plan_training(
-        options.count, strata, features, training, groups, kinds, of.speed, lengths
+        options.count, of.strata(targets), features, training, groups, kinds, of.speed, lengths
     )
-    rows = sequences, targets, training, weights
-    task = Task(config, network.get_weights(), *rows, plan)
+    task = Task(config, network.get_weights(), sequences, targets, training, weights, plan)
     parts = split(options.count, training.groups)
     done = dict(progress(workers(train_group, task, parts), "Groups of members", len(parts)))
     trained = merge([done[place] for place in range(len(parts))])
@@ -131,15 +129,14 @@ def _calibrated(
     candidate = LSTMEnsemble.from_config(network.get_config() | learned)
     candidate.set_weights(blended)
     best_epochs = np.reshape(trained.best_epochs, (len(kinds), -1))[kept].ravel()
-    # Of categories alone no relation is smooth or sharp.
-    asked = asked_for(kinds) if len(network.embed.slots.numeric) else ""
     return candidate, {
         "best_epoch": int(np.median(best_epochs)),
         "best_epochs": best_epochs.tolist(),
         **of.history(calibration),
         f"out_of_fold_{of.loss}": float(loss),
         "kinds": [kind.as_history(of) for kind in kinds],
-        "asked_for": asked,
+        # Of categories alone no relation is smooth or sharp.
+        "asked_for": asked_for(kinds) if len(network.embed.slots.numeric) else "",
     }
 
 
