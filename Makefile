@@ -11,16 +11,18 @@ INSTALLED := $(VENV)/.installed
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 17
 
-# The stamp is newer than the lock and pyproject.toml once both are installed. The lock is complete:
-# with --no-deps pip looks for nothing beside it, and takes no newer release that a dependency allows.
+# After an installation the stamp is newer than the lock and pyproject.toml. The lock is complete: with
+# --no-deps pip installs nothing else, and no newer release that a dependency allows.
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
 		{ echo "Python 3.11 to 3.13 is needed, $$($(PYTHON) --version) came; try make PYTHON=python3.12 ..."; exit 1; }
 	@echo "Installing the $$(grep -c == requirements.lock) packages of requirements.lock in $(VENV):" \
 		"3.4 GB on disk, of which TensorFlow has 1.9, in some 2 minutes on two cores"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
-		-r requirements.lock
+	@{ PYTHONUNBUFFERED=1 $(BIN)/python -m pip install --disable-pip-version-check --require-hashes --no-deps \
+		-r requirements.lock || echo failed; } | { count=0; while read -r word rest; do last=$$word; case $$word in \
+			Collecting) count=$$((count + 1)); [ $$((count % 20)) -ne 0 ] || echo "$$count packages downloaded" ;; \
+			Installing) echo "unpacking all packages" ;; esac; done; [ "$$last" != failed ]; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -32,13 +34,13 @@ run: $(INSTALLED) ## Train and judge on the data that the repo ships (kedro run)
 test: $(INSTALLED) ## Run all tests but the long ones
 	$(BIN)/pytest -n 2 --dist worksteal -m "not faults and not long and not integration" $(COVERAGE)
 
-coverage: ## Run them too, and say what they reach: 95 % at least, in half as long again
+coverage: ## Run the same tests, and fail if they reach less than 95 % of the code
 	$(MAKE) test COVERAGE="--cov --cov-report=term"
 
-# What NumPy and OpenBLAS compute with depends on the processor: here as on older ones. Names that
-# this processor or this NumPy lacks only warn. Of tests/network, layers, members and training are
-# not here: TensorFlow computes their numbers, and these variables do not change it. Building and
-# calibrating need none of the matrix products that differ, so the second run is enough for them.
+# The processor decides which code of NumPy and OpenBLAS runs: here the code for older processors. If this
+# processor or this NumPy does not know a name, it only warns. The tests of layers, members and training are
+# not here: TensorFlow computes their numbers, and these variables do not change TensorFlow. Building and
+# calibrating use no matrix products that differ, so the second run is enough for them.
 NUMERIC := tests/network/test_score.py tests/network/test_kernel.py \
 	tests/test_classifier.py::test_with_the_defaults_a_row_has_one_probability \
 	tests/test_run.py::test_another_processor_judges_the_same_candidate_to_the_same_bytes \
@@ -51,12 +53,12 @@ numeric: $(INSTALLED) ## Run the numeric tests as on other processors
 	OPENBLAS_CORETYPE=Prescott NPY_DISABLE_CPU_FEATURES="$(NO_WIDE_UNITS)" \
 		$(BIN)/pytest -q $(NUMERIC) $(BUILT)
 
-faults: $(INSTALLED) ## Run the long tests: of faults, of the documents' code, of whole nights
+faults: $(INSTALLED) ## Run the long tests: faults, the documents' code, whole nights
 	$(BIN)/pytest -n 2 --dist worksteal -m "(faults or long) and not integration"
 
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r
 
-# Airflow in an environment of its own: it runs the project's by its command, and imports nothing of it.
+# Airflow has an environment of its own: Airflow starts the project's command, and imports none of its code.
 AIRFLOW := .venv-airflow/.installed
 
 $(AIRFLOW): deploy/airflow/requirements.lock
@@ -66,7 +68,7 @@ $(AIRFLOW): deploy/airflow/requirements.lock
 
 airflow: $(AIRFLOW) ## Install Airflow in .venv-airflow
 
-# MLflow's client beside the project, its server in an environment of its own.
+# MLflow's client is installed in .venv, MLflow's server in an environment of its own.
 MLFLOW := $(VENV)/.mlflow
 MLFLOW_SERVER := .venv-mlflow/.installed
 
@@ -100,7 +102,7 @@ benchmark-tools: $(INSTALLED) ## Install the peers and data sets of benchmarks/
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
 		-r benchmarks/requirements.lock
 
-# PyTorch in an environment of its own: some of the methods of benchmarks/ use it, nothing else does.
+# PyTorch has an environment of its own: only some of the methods of benchmarks/ use PyTorch.
 TORCH := .venv-torch/.installed
 
 $(TORCH): benchmarks/torch.lock

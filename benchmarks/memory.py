@@ -25,7 +25,7 @@ from pyarrow import csv, parquet
 ROWS = [100_000, 1_000_000]
 FEATURES = 8
 FILES = 10
-NODE = re.compile(r"INFO +Running (\S+)$")
+NODE = re.compile(r"(?:INFO|DEBUG) +Running (\S+)$")
 HELD = {"own": "RssAnon", "mapped": "RssFile"}
 EVERY = 0.02
 

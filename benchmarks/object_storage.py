@@ -2,10 +2,13 @@
 
 `python benchmarks/object_storage.py s3://models/NEW http://127.0.0.1:8333`, with a SeaweedFS on
 loopback as docs/production.md starts it, and its user in AWS_ACCESS_KEY_ID and
-AWS_SECRET_ACCESS_KEY. In turns it runs rollbacks, and scorings of 100,000 rows, as processes of
-their own, in two projects that differ in the block `storage` alone; then it writes log entries.
+AWS_SECRET_ACCESS_KEY. In turns it runs rollbacks, and scorings of a part of rows, as processes of
+their own, in two projects that differ in the block `storage` alone; then it writes log entries, and
+brings the parts of ten million rows there. With that it predicts, and does not measure, how fast
+many workers score, by the processor time that `scale.py` found.
 """
 
+import shutil
 import statistics
 import sys
 import time
@@ -24,9 +27,13 @@ from tabular_lstm.rows.schema_fit import learn_schema
 from tabular_lstm.runs.kept_outputs import KeptOutputs
 from tabular_lstm.runs.object_storage import ObjectStorage
 from tabular_lstm.serving.champion_history import CANDIDATES, LOG
+from tabular_lstm.serving.prediction_parts import ROWS_OF_A_PART
 from tabular_lstm.serving.promotion_log import LogEntry, append
 
-ROUNDS, ENTRIES, ROWS = 5, 50, 100_000
+ROUNDS, ENTRIES, ROWS = 5, 50, ROWS_OF_A_PART
+# Of a scoring of so many rows, the seconds of workers and of the command: README.md.
+MANY, OF_WORKERS, OF_COMMAND = 10**7, 44.4, 2.2
+AT_LENGTH = (16, 64)
 ROLLBACK = ["-m", "kedro", "run", "--pipelines", "rollback", "--params", f"rollback.run_id={RUN}"]
 SCORING = ["-m", "kedro", "run", "--pipelines", "scoring", "--params"]
 SCORING += ["scoring.force=true,rows_to_score=rows.csv"]
@@ -65,6 +72,34 @@ def entries(outputs: Path, commit: Callable[[bytes], None] | None) -> list[float
     return took
 
 
+def uploads(part: Path, outputs: KeptOutputs, folder: Path) -> list[float]:
+    """Bring the parts of many rows to the storage; give seconds of processor time of each round."""
+    took = []
+    for number in range(ROUNDS):
+        run_id = f"2026-01-03T00.00.{number:02}.000Z"
+        predictions = folder / "07_model_output/predictions" / run_id
+        predictions.mkdir(parents=True)
+        for place in range(-(-MANY // ROWS)):
+            shutil.copy(part, predictions / f"part-{place:05}.parquet")
+        began = time.process_time()
+        outputs.push(run_id)
+        took.append(time.process_time() - began)
+    return took
+
+
+def tell_predicted(upload: float) -> None:
+    """Say how fast many workers are beside one: the parts go up once all are scored."""
+    for count in AT_LENGTH:
+        disk, storage = (
+            (OF_WORKERS + after) / (max(OF_WORKERS / count, OF_COMMAND) + after)
+            for after in (0.0, upload)
+        )
+        print(
+            f"predicted, not measured: {count} workers with a core each score {MANY:,} rows at "
+            f"most {disk:.1f} times as fast as one, with a storage {storage:.1f} times"
+        )
+
+
 def schema_of(rows: pd.DataFrame) -> Schema:
     """Learn eight numbers and a label of two classes."""
     return learn_schema(
@@ -89,7 +124,7 @@ def main(url: str, endpoint: str) -> None:
             many.to_csv(project / "rows.csv", index=False)
         keep(kept, url, endpoint)
         for _ in range(ROUNDS):
-            for what, command in (("rollback", ROLLBACK), ("scoring of 100,000 rows", SCORING)):
+            for what, command in (("rollback", ROLLBACK), (f"scoring of {ROWS:,} rows", SCORING)):
                 for where, project in (("disk", disk), ("storage", kept)):
                     took.setdefault(f"{what}, {where}", []).append(run(command, project).seconds)
         took["log entry, disk"] = entries(disk / "alone", None)
@@ -102,9 +137,14 @@ def main(url: str, endpoint: str) -> None:
             outputs.commit(line)
 
         took["log entry, storage, the log read before and after"] = entries(kept / "alone", commit)
+        part = next(kept.glob("data/07_model_output/predictions/*/part-00000.parquet"))
+        took[f"parts of {MANY:,} rows to the storage, processor time"] = uploads(
+            part, outputs, kept / "alone"
+        )
     for what, seconds in took.items():
         spread = f"{min(seconds):.3f} to {max(seconds):.3f}"
         print(f"{what}: median {statistics.median(seconds):.3f} s of {len(seconds)}, {spread}")
+    tell_predicted(statistics.median(seconds))
 
 
 if __name__ == "__main__":

@@ -24,6 +24,8 @@ def project_copy() -> Iterator[Path]:
         for name in ("pyproject.toml", ".telemetry"):
             shutil.copy(PROJECT / name, project)
         (project / "src").mkdir()  # Kedro wants it to be there
+        conf = project / "conf/logging.yml"  # each node is named
+        conf.write_text(conf.read_text().replace("    level: INFO", "    level: DEBUG"))
         yield project
 
 

@@ -40,7 +40,7 @@ WAYS = {
     "one worker": (1, 1),
     "two workers": (1, 2),
 }
-LINE = re.compile(r"^(\S+ \S+) INFO +(.*)$", re.MULTILINE)
+LINE = re.compile(r"^(\S+ \S+) (?:INFO|DEBUG) +(.*)$", re.MULTILINE)
 AT_LENGTH = (16, 64)
 SECONDS_BETWEEN_LOOKS = 0.2
 # Seconds that are compared.

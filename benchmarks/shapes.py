@@ -18,7 +18,7 @@ from processes import run
 from projects import project_copy
 
 SHAPES = [(1_000, 5_000), (1_000_000, 8)]
-NODE = re.compile(r"^(\S+ \S+) INFO +Running (\S+)$", re.MULTILINE)
+NODE = re.compile(r"^(\S+ \S+) (?:INFO|DEBUG) +Running (\S+)$", re.MULTILINE)
 
 
 def declare(project: Path, rows: int, features: int) -> None:

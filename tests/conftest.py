@@ -52,7 +52,7 @@ def once(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Once:
 
 @pytest.fixture
 def ran(project: Project, once: Once) -> Project:
-    """A project after one tiny run."""
+    """A project after one tiny run; not for a module with a `project` of its own."""
     return once("ran", project, lambda: project.run(**TINY))
 
 

@@ -62,7 +62,7 @@ def test_a_run_warns_at_the_verdict_with_both_numbers_and_both_ways_out(police: 
     low, high = found["fall"]
     assert (
         f"{found['spread']:.2f} with such rows on both sides and {found['together']:.2f} with them "
-        f"together (a fall of {low:.2f} to {high:.2f}): the figures of this run may be far too good"
+        f"together (a fall of {low:.2f} to {high:.2f}): the metrics of this run may be far too good"
     ) in warning
     assert all(way in warning for way in BOTH_WAYS)
     assert document(police, "08_reporting/verdict.json")[0] == warning

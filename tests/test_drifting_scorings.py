@@ -180,7 +180,7 @@ def test_a_champion_without_its_reference_scores_only_where_drift_stops_nothing(
     (line,) = [line for line in said if "not compared" in line]
     assert why in line
     assert ".." not in line
-    assert "A retraining that promotes its candidate mends this" in line
+    assert "A retraining that promotes its candidate solves this" in line
     assert said[-1].startswith("Scored 768 of 768")
     drift = drift_of(served)
     assert drift["not_compared"]

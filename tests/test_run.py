@@ -47,7 +47,7 @@ def test_default_run_writes_every_output_under_one_run_id(ran: Project) -> None:
     outputs |= {f"data/08_reporting/figures/{run_id}/figures/{name}.svg" for name in FIGURES}
     assert made == {*outputs, "data/08_reporting/latest_metrics.json"}
     assert metrics["data"]["rows"] == 768
-    assert metrics["network"]["asked_for"].startswith("The rows ask for ")
+    assert metrics["network"]["asked_for"].startswith("Smooth relations count for ")
     assert metrics["test"].keys() == JUDGED
 
 

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -139,10 +140,12 @@ def test_the_gate_the_champion_and_the_decision(address: str) -> None:
     assert outside == {*GIVEN, "provenance", "champions"}
     gate = {"check_candidate", "predict_with_champions", "decide", "record"}
     assert gate <= nodes.keys()
-    previews = {
-        name: json.loads(fetch(f"{address}/api/nodes/{nodes[name]['id']}")["preview"])
-        for name in ("decision", "promotions")
-    }
+    report, *found = (
+        fetch(f"{address}/api/nodes/{nodes[name]['id']}")["preview"]
+        for name in ("report", "decision", "promotions")
+    )
+    assert "Promoted</h1>" in report
+    previews = dict(zip(("decision", "promotions"), map(json.loads, found), strict=True))
     assert previews["decision"]["action"] == "promoted"
     assert previews["decision"]["judgement"]["checks"][0]["name"] == "data"
     assert previews["promotions"][0]["run_id"] == previews["decision"]["run_id"]
@@ -158,13 +161,21 @@ def test_the_layers_of_every_pipeline_are_in_order(address: str) -> None:
         assert shown, pipeline
 
 
-def test_the_page_can_be_built(ran: Project) -> None:
-    finished = ran.command("viz", "build", "--include-previews")
+def test_every_node_says_in_a_sentence_what_it_does(address: str) -> None:
+    for pipeline in fetch(f"{address}/api/main")["pipelines"]:
+        for node in fetch(f"{address}/api/pipelines/{pipeline['id']}")["nodes"]:
+            if node["type"] == "task":
+                code = fetch(f"{address}/api/nodes/{node['id']}")["code"]
+                assert re.search(r'^    """[A-Z].*\.(""")?$', code, re.MULTILINE), node["name"]
+
+
+def test_the_page_can_be_built(project: Project) -> None:
+    finished = project.command("viz", "build", "--include-previews")
 
     assert finished.returncode == 0, finished.stderr
     # No notes of TensorFlow's, nor warnings of libraries at each other.
     assert finished.stderr == ""
-    built = Path(ran.path / "build")
+    built = Path(project.path / "build")
     assert "<html" in (built / "index.html").read_text()
     names = {node["name"] for node in json.loads((built / "api/main").read_text())["nodes"]}
     assert {node.name.rpartition(".")[2] for node in pipelines["__default__"].nodes} <= names

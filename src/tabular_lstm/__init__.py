@@ -5,14 +5,14 @@ import logging
 import os
 from typing import Any
 
-# Set before TensorFlow is imported: its messages; oneDNN's reordering, without which the same
-# training gives the same bits on more machines; and an allocator that keeps memory for a next step.
-# The C library's gives it back to the system: to have it again takes up to two fifths of a step.
+# Set before TensorFlow is imported: fewer messages; no reordering by oneDNN, so that a training
+# gives the same bits on more machines; and an allocator that keeps memory for the next step. The C
+# library returns memory to the system, and getting it back takes up to 40 % of a step.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "true")
-# Keras imports matplotlib, too. Where no folder of the user can be written, as under cron, it tells
-# of its way out, and at DEBUG of each font: neither is for the log of a run.
+# Keras imports matplotlib, which logs a message if it cannot write to the user's folders (as under
+# cron), and at DEBUG each font. Neither belongs in the log of a run.
 if logging.getLogger("matplotlib").level == logging.NOTSET:
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
 
@@ -27,7 +27,7 @@ WHERE = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import one of these when asked for it: every Kedro command imports this package."""
+    """Import a public name on first use, because every Kedro command imports this package."""
     if name in WHERE:
         return getattr(importlib.import_module(WHERE[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""Makes the package executable: `tabular-lstm` and `python -m tabular_lstm` are `kedro run`."""
+"""Make the package executable: `tabular-lstm` and `python -m tabular_lstm` are `kedro run`."""
 
 from pathlib import Path
 from typing import Any

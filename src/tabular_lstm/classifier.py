@@ -16,35 +16,37 @@ class LSTMClassifier(ClassifierMixin, LSTMEstimator):  # type: ignore[misc]
     """An ensemble of LSTMs for tabular rows of two classes or more.
 
     Columns of dtype category, string or object are categories unless all their values are numbers;
-    those of dates are dates. NaN, NaT and None are missing. Rows need not be scaled or imputed.
+    columns of dates are dates. NaN, NaT and None are missing. Rows need not be scaled or imputed.
 
     Args:
         members: Networks of each kind, each trained without an eighth of the rows. Default: 8.
         units: Units of each bidirectional LSTM, the first one first. Default: one LSTM of 8.
         dropout: Share of the last LSTM's outputs that is dropped in training. Default: 0.3.
-        features_per_step: Features of a step. Default: as many as make four steps, and at least 2.
-        epochs: Passes over the rows, at most. Default: 5 to 200, by rows and features.
-        batch_size: Rows to a step of the optimizer. Default: 32 or more, by the number of rows.
-        learning_rate: AdamW's, at first, of batches of 32 rows; see `Training`. Default: 0.006.
-        weight_decay: AdamW's, on the kernels alone. Default: 0.01.
-        patience: Epochs without progress, at least, until a member's learning rate falls and the
-            member stops, see `parameters.Training`. Default: 4.
-        objective: What `predict` decides for: `accuracy`, `costs` or, of two classes, `f1`.
-            Default: accuracy.
-        costs: With `costs`, of two classes what a false positive and a false negative cost; of
-            more a matrix, a row for each actual class with the cost of deciding for each class, in
-            the order of `classes_`. Default: 1 each.
-        random_state: Seed, `RandomState`, or None for another result each time. Default: None.
-        class_weight: How much the rows of a class count, beside `sample_weight`: `balanced`, all
-            classes alike, or {class: weight}, 1 for others. Not saved. Default: None, all alike.
-        frequency_scale: Of each kind, one or two, where its frequencies start: low for smooth
-            relations, high for sharp ones too. Default: 0.1 and 1.
-        feature_dropout: Of each kind, the share of features dropped in training. Default: 0, 0.2.
+        features_per_step: Features of a step. Default: the number that gives four steps, at least
+            2.
+        epochs: Maximal number of passes over the rows. Default: 5 to 200, by rows and features.
+        batch_size: Rows in a step of the optimizer. Default: 32 or more, by the number of rows.
+        learning_rate: Initial learning rate of AdamW, for batches of 32 rows; see `Training`.
+            Default: 0.006.
+        weight_decay: Weight decay of AdamW, on kernels only. Default: 0.01.
+        patience: Least number of epochs without progress before a member's learning rate falls and
+            the member stops; see `parameters.Training`. Default: 4.
+        objective: What `predict` optimizes: `accuracy`, `costs` or, for two classes, `f1`. Default:
+            accuracy.
+        costs: For the objective `costs`. Two classes: the costs of a false positive and a false
+            negative. More classes: a matrix with a row for each actual class and a column for each
+            decided class, in the order of `classes_`. Default: 1 each.
+        random_state: Seed, `RandomState`, or None for a different result each time. Default: None.
+        class_weight: A factor of `sample_weight` for each class: `balanced` gives all classes the
+            same total, or {class: weight}, 1 for others. Not saved. Default: None, 1 for all.
+        frequency_scale: Initial size of the frequencies for each of one or two kinds of members:
+            low for smooth relations, high for sharp ones too. Default: 0.1 and 1.
+        feature_dropout: For each kind, the share of features dropped in training. Default: 0, 0.2.
 
     Attributes:
-        classes_: The labels, sorted; of two the second is the positive class.
+        classes_: The classes, sorted; with two, the second is the positive class.
         network_: The trained `LSTMEnsemble`.
-        history_: Of the training, see `tabular_lstm.network.fit.train`; not there after `load`.
+        history_: Of the training, see `tabular_lstm.network.fit.train`; not set by `load`.
 
     Examples:
         >>> import numpy as np, pandas as pd
@@ -94,25 +96,25 @@ class LSTMClassifier(ClassifierMixin, LSTMEstimator):  # type: ignore[misc]
         self.class_weight = class_weight
 
     def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
-        """Give each row's probabilities.
+        """Predict each row's probabilities.
 
         Args:
-            X: A frame with the columns that `fit` saw, in any order and among others, or an array.
+            X: A frame with the columns of `fit`, in any order (others are ignored), or an array.
 
         Returns:
             float64 (rows, classes), in the order of `classes_`.
 
         Raises:
-            ValueError: A column is missing or there twice, or a value is not a number.
+            ValueError: A column is missing or occurs twice, or a value is not a number.
         """
         given = self._predictions(X)
         return np.column_stack([1 - given, given]) if given.ndim == 1 else given
 
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
-        """Give each row's class.
+        """Predict each row's class.
 
-        Of two the positive one from the learned decision threshold on; of more the one of the
-        lowest expected cost, without costs the likeliest.
+        Two classes: the positive one from the learned decision threshold on. More classes: the
+        class of the lowest expected cost; without costs the likeliest class.
         """
         given = self._predictions(X)
         return np.asarray(self.classes_[decisions(given, self.network_.calibration)])

@@ -1,4 +1,4 @@
-"""`kedro run` and `kedro profile`, ending in one clear message where the data are at fault."""
+"""`kedro run` and `kedro profile`; faulty data or conf end in one clear message."""
 
 import logging
 import pkgutil
@@ -37,13 +37,13 @@ USER_ERRORS = (
 
 
 class TryLater(click.ClickException):
-    """Another run is at work. sysexits.h calls this exit code EX_TEMPFAIL."""
+    """Another run is at work: exit code 75 (EX_TEMPFAIL of sysexits.h)."""
 
     exit_code = 75
 
 
 class Command(click.Command):
-    """A command that repeats what was typed on one line, see `printable`."""
+    """A command whose usage errors stay on one line, see `printable`."""
 
     def make_context(self, *arguments: Any, **options: Any) -> click.Context:
         """Read the options and arguments."""
@@ -54,24 +54,24 @@ class Command(click.Command):
 
 
 class Run(Command):
-    """Kedro's own `run`, with its options, minus the traceback for what the user can mend."""
+    """Kedro's `run` with its options, without a traceback for errors that the user can fix."""
 
     def make_context(self, *arguments: Any, **options: Any) -> click.Context:
-        """Read the options; Kedro shows one that it cannot read as a traceback."""
+        """Read the options; turn Kedro's traceback for an unreadable one into a message."""
         try:
             return super().make_context(*arguments, **options)
         except (KedroCliError, yaml.YAMLError) as error:
             raise click.ClickException(_lines(error)) from error
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the pipeline: exit code 1 where data or conf are at fault, 75 beside another run."""
+        """Run the pipeline: exit code 1 for faulty data or conf, 75 if another run is at work."""
         logging.getLogger("kedro.pipeline.node").addFilter(_is_news)
         logging.getLogger("kedro.framework.hooks.manager").addFilter(_has_no_credentials)
         try:
             _refuse_unknown_pipelines(ctx.params["pipelines"])
             _refuse_other_runners(ctx.params)
             result = super().invoke(ctx)
-        except NothingNewError:  # the hooks have said it
+        except NothingNewError:  # the hooks have logged it
             result = None
         except Exception as error:
             fault = _fault(error)
@@ -99,7 +99,7 @@ def _refuse_unknown_pipelines(names: list[str]) -> None:
 
 
 def _refuse_other_runners(options: dict[str, Any]) -> None:
-    """Stop at what takes nodes out of their order: networks pass between them in memory."""
+    """Refuse runners that change the order of nodes: networks pass between them in memory."""
     runner, arguments = options["runner"], options["runner_params"]
     if runner not in {None, "SequentialRunner"} or arguments:
         raise DataError(
@@ -109,7 +109,7 @@ def _refuse_other_runners(options: dict[str, Any]) -> None:
 
 
 def _fault(error: BaseException | None) -> BaseException | None:
-    """Find the fault that the user can mend; Kedro wraps ours where a dataset raised it."""
+    """Return the error that the user can fix; Kedro wraps an error raised in a dataset."""
     cause = error
     while cause is not None and not isinstance(cause, DataError):
         cause = cause.__cause__
@@ -117,20 +117,20 @@ def _fault(error: BaseException | None) -> BaseException | None:
 
 
 def _lines(fault: BaseException) -> str:
-    """Give the message; of one that is not ours, with each line but the first indented."""
+    """Return the message; lines after the first of a foreign message are indented."""
     said = fault.args[0] if isinstance(fault, KeyError) else str(fault)
     return str(fault if isinstance(fault, DataError) else DataError(*said.split("\n")))
 
 
 def _escape(error: BaseException | None) -> None:
-    """Let the traceback of an error that nobody expected have no line of a file or a cell."""
+    """Keep an unexpected error's traceback from starting lines with text of files or cells."""
     while error is not None:
         error.args = tuple(printable(a) if isinstance(a, str) else a for a in error.args)
         error = error.__cause__ or error.__context__
 
 
 def _refused(error: BaseException | None) -> bool:
-    """Tell whether Kedro refuses what is in conf or on the command line."""
+    """Return whether Kedro refuses something in conf or on the command line."""
     if not isinstance(error, ValueError | KeyError) or error.__traceback__ is None:
         return False
     raised_in = Path(traceback.extract_tb(error.__traceback__)[-1].filename)
@@ -144,12 +144,12 @@ def _notify(ctx: click.Context, event: Event, message: str, alarm: bool = False)
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """Drop the line in which Kedro repeats what the command will say as its last."""
+    """Drop Kedro's line that repeats the command's last message."""
     return _fault(sys.exc_info()[1]) is None
 
 
 def _has_no_credentials(record: logging.LogRecord) -> bool:
-    """Drop what Kedro says of the hook that gets `credentials.yml`, where it logs at DEBUG."""
+    """Drop Kedro's DEBUG line about the hook that receives `credentials.yml`."""
     return "conf_creds" not in record.getMessage()
 
 
@@ -158,13 +158,13 @@ run = Run("run", callback=kedro_run.callback, params=kedro_run.params, help=kedr
 
 @click.command(cls=Command)
 @click.argument("file", required=False)
-@click.option("--dataset", help="Entry of the catalog to look at in place of a file.")
+@click.option("--dataset", help="Entry of the catalog to read instead of a file.")
 @click.option("--env", required=True, help="Name of the new environment.")
-@click.option("--label", help="Column to predict. Default: told by its name, place and values.")
+@click.option("--label", help="Column to predict. Default: chosen by name, place and values.")
 @click.option(
     "--task",
     type=click.Choice(["classes", "number"]),
-    help="What is predicted of the label. Default: told by its values.",
+    help="What is predicted of the label. Default: chosen by its values.",
 )
 @click.option("--positive", help="Value of the label whose probability is predicted.")
 @click.option("--key", help="Column that identifies a row.")
@@ -172,13 +172,13 @@ run = Run("run", callback=kedro_run.callback, params=kedro_run.params, help=kedr
 def profile(
     file: str | None, dataset: str | None, env: str, force: bool, **options: str | None
 ) -> None:
-    """Look at rows, and write conf for them: `kedro run --env ENV` then runs.
+    """Read rows, and write conf for them. Then `kedro run --env ENV` works.
 
     FILE is a CSV or a Parquet file, or a folder of them.
 
-    Prints what each column is taken for, and what is unsure.
+    Prints how each column is read, and what is not certain.
     """
-    # Here, for a run need not wait for it.
+    # Imported here, because a run does not need it.
     from tabular_lstm.runs.new_environment import new_environment  # noqa: PLC0415
 
     if (file is None) is (dataset is None):

@@ -1,4 +1,4 @@
-"""What computes: this package's files, and the versions of those that it computes with."""
+"""The code that computes: this package's files, and the versions of the packages that it uses."""
 
 import hashlib
 import json
@@ -10,7 +10,7 @@ PACKAGES = ("kedro", "tensorflow", "keras", "numpy", "scipy", "pandas", "scikit-
 
 
 def packages() -> dict[str, str]:
-    """Give the version of Python, and of each package that can change a result."""
+    """Return the versions of Python and of each package that can change a result."""
     return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
 
 

@@ -1,19 +1,19 @@
-"""The environments of conf: where the outputs of each are, and how to run in it."""
+"""The environments of conf: the folder of their outputs, and the command to run in them."""
 
 import re
 
 from tabular_lstm.errors import DataError
 
-# No path, nothing that a shell takes apart, and no layer of data/ such as 01_raw.
+# No path, no character that a shell interprets, and no layer of data/ such as 01_raw.
 NAME = re.compile(r"(?!0\d_)\w[\w.-]*")
 BASE = {None, "base", "local"}
 
 
 def refuse_no_name(env: str | None, conf: str) -> None:
-    """Stop where an environment has no name that a folder of outputs may have.
+    """Refuse an environment's name that a folder of outputs may not have.
 
     Raises:
-        DataError: The name is a path, or more than a name.
+        DataError: The name is a path, or has other characters than a name.
     """
     if env and not NAME.fullmatch(env):
         raise DataError(
@@ -23,7 +23,7 @@ def refuse_no_name(env: str | None, conf: str) -> None:
 
 
 def output_folder(env: str | None) -> str:
-    """Name the folder of an environment's outputs.
+    """Return the folder of an environment's outputs.
 
     Examples:
         >>> output_folder(None)
@@ -35,7 +35,7 @@ def output_folder(env: str | None) -> str:
 
 
 def run_command(env: str | None) -> str:
-    """Say how to run in an environment, for messages that name a command to copy.
+    """Return the command to run in an environment, for messages with a command to copy.
 
     Examples:
         >>> run_command(None), run_command("nightly")

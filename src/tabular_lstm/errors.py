@@ -11,8 +11,8 @@ class DataError(ValueError):
     """The input data cannot be used. The message is complete: no traceback is needed.
 
     Args:
-        lines: The message, and each further line, which is indented. What files and libraries put
-            into a line begins no other one, see `printable`.
+        lines: The message, and further lines, which are indented. Text of files and libraries
+            cannot start a new line, see `printable`.
     """
 
     def __init__(self, *lines: object) -> None:
@@ -23,9 +23,9 @@ class DataError(ValueError):
 
 
 def printable(text: object) -> str:
-    r"""Write text on one line; a character that is not seen or moves the cursor, as its escape.
+    r"""Write text on one line; a character that is invisible or moves the cursor is escaped.
 
-    All text of others passes here on its way to log, error, report and quarantine.
+    All foreign text passes here before it reaches a log, error, report or quarantine.
 
     Examples:
         >>> print(printable("two\nlines"), printable("1\xa0000"))
@@ -42,7 +42,7 @@ def row_list(rows: Sequence[int | str], count: int | None = None) -> str:
 
     Args:
         rows: Row numbers, counted from 1 below the header, or names such as 2026-11-01.csv:3.
-        count: How many rows there are, where `rows` are the first of them. Default: just these.
+        count: The number of all rows, if `rows` are only the first of them. Default: only `rows`.
 
     Examples:
         >>> row_list([7])
@@ -57,7 +57,7 @@ def row_list(rows: Sequence[int | str], count: int | None = None) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """Write so many of something.
+    """Write a number with its noun.
 
     Examples:
         >>> counted(1, "feature"), counted(0, "row"), counted(2, "labelled row")
@@ -67,7 +67,7 @@ def counted(count: int, noun: str) -> str:
 
 
 def shown(cell: object, width: int = WIDTH) -> str:
-    """Write a cell for a sentence: so many characters at most, without white space around them.
+    """Write a cell for a sentence: at most `width` characters, without white space around them.
 
     Examples:
         >>> shown(" high "), len(shown("x" * 1000))
@@ -78,7 +78,7 @@ def shown(cell: object, width: int = WIDTH) -> str:
 
 
 def no_column(file: str, name: str, columns: Sequence[str], who: str) -> DataError:
-    """Say that a file lacks a column, which similar one it has, and who needs it.
+    """Make the error that a file lacks a column; it names a similar column and who needs it.
 
     Examples:
         >>> print(no_column("a.csv", "age", ["Ages", "y"], "Conf names it under columns"))
@@ -94,7 +94,7 @@ it under columns.
 
 
 def unknown_name(path: str, known: Sequence[str]) -> str:
-    """Say that the last name of a path is unknown, and which known one it may have meant.
+    """Say that the last name of a path is unknown, and suggest a similar known name.
 
     Examples:
         >>> unknown_name("training.epoch", ["epochs", "seed"])

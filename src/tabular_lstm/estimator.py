@@ -1,4 +1,4 @@
-"""What both estimators of scikit-learn share, over the same functions that the nodes call."""
+"""The common base of both scikit-learn estimators, with the functions that the nodes call."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,14 +21,14 @@ from tabular_lstm.rows.weights import checked_weights, scaled
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.tensorflow_import import import_tensorflow
 
-# What scikit-learn checks of an array: text and NaN may be in it, infinite numbers may not.
+# scikit-learn's checks of an array: text and NaN are allowed, infinite numbers are not.
 CHECKED: dict[str, Any] = {"dtype": None, "ensure_all_finite": "allow-nan"}
 
 
 class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
-    """An ensemble of LSTMs for tabular rows: what `LSTMClassifier` and `LSTMRegressor` share."""
+    """An ensemble of LSTMs for tabular rows: the base of `LSTMClassifier` and `LSTMRegressor`."""
 
-    kinds: tuple[str, ...] = ()  # the tasks that it is for
+    kinds: tuple[str, ...] = ()  # the tasks of the estimator
     label_type: type | None = None  # what y is converted to
     class_weight: Any = None
 
@@ -63,22 +63,22 @@ class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
     def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Self:  # noqa: N803
         """Train on labelled rows.
 
-        The weights count in the loss, in when a member stops and in the calibration; not in how
-        numbers are scaled. Only their proportions count: weights that are all alike give the same
-        bits as none. A row of weight 0 is as if it were not there, to the bit. A row of weight 2 is
-        the row twice in the loss and its expected gradient, not to the bit. Messages count rows
-        without those of weight 0.
+        Weights count in the loss, in early stopping and in the calibration, but not in the scaling
+        of numbers. Only their proportions count: equal weights give the same bits as no weights. A
+        row of weight 0 is ignored, with the same bits as without the row, and messages do not count
+        it. A row of weight 2 counts twice in the loss and in the expected gradient; the bits differ
+        from those of two rows.
 
         Args:
             X: A frame, or an array (rows, features).
             y: Labels (rows,): of two classes or more, or numbers.
-            sample_weight: How much each row counts, (rows,), 0 or more. Default: all alike.
-            groups: Of each row, (rows,); rows of one, such as a patient's, are in one member's
-                fold. `set_fit_request` routes them. Default: each row is its own.
+            sample_weight: How much each row counts, (rows,), 0 or more. Default: 1 each.
+            groups: The group of each row, (rows,); all rows of a group, such as a patient's, are in
+                one member's fold. `set_fit_request` routes them. Default: each row is a group.
 
         Raises:
-            ValueError: X, y or a weight is not of this form, less than two rows or two classes
-                count, or a parameter has an impossible value.
+            ValueError: X, y or a weight does not have this form, fewer than two rows or two classes
+                have a weight above 0, or a parameter has an impossible value.
         """
         rows, y = self._fitted_rows(X, y)
         weights = checked_weights(y, sample_weight, self.class_weight)
@@ -98,7 +98,7 @@ class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
             task=task,
             labels=labels,
         )
-        import_tensorflow()  # not before, because it takes seconds
+        import_tensorflow()  # only here, because it takes seconds
         from tabular_lstm.network.build import build  # noqa: PLC0415
         from tabular_lstm.network.fit import train  # noqa: PLC0415
 
@@ -125,21 +125,21 @@ class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """Read what `save` or a run of the pipeline wrote; nothing in the file is executed.
+        """Load a file of `save` or of a run of the pipeline; nothing in the file is executed.
 
         Raises:
             FileNotFoundError: There is no such file.
-            DataError: A `ValueError`: it is no whole `.keras` file, may not be read, or holds
+            DataError: A `ValueError`: the file is no whole `.keras` file, may not be read, or holds
                 another kind of model, or a network of another task or of histories.
         """
         return cls.from_network(Artifact.read(Path(path)).network)
 
     @classmethod
     def from_network(cls, network: Any) -> Self:
-        """Make a fitted estimator of a trained `LSTMEnsemble`, such as the candidate of a run.
+        """Make a fitted estimator from a trained `LSTMEnsemble`, such as the candidate of a run.
 
         Raises:
-            DataError: It is of another task, or reads histories.
+            DataError: The network has another task, or reads histories.
         """
         if network.schema.history is not None:
             way = "Score with tabular_lstm.load_champion, or --pipelines scoring."
@@ -172,27 +172,27 @@ class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
         return model
 
     def __sklearn_tags__(self) -> Any:
-        """Say what the estimator takes."""
+        """Tell scikit-learn what the estimator accepts."""
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = tags.input_tags.categorical = tags.input_tags.string = True
         return tags
 
     def _labels(self, y: np.ndarray) -> tuple[Task, np.ndarray]:
-        """Give the task, and the labels as the rows of a run have them."""
+        """Return the task, and the labels in the form of a run's labels."""
         raise NotImplementedError
 
     def _objective(self) -> dict[str, Any]:
-        """Give what decisions are for, as conf says it."""
+        """Return the objective, in the form of conf."""
         return {}
 
     @classmethod
     def _arguments(cls, training: Training) -> dict[str, Any]:
-        """Give the arguments that only this estimator has, of one trained so."""
+        """Return the arguments that only this estimator has, from the parameters of a training."""
         return {}
 
     def _parameters(self, task: Task) -> tuple[Reshaping, Network, Training]:
-        """Check the arguments as the pipeline's parameters are checked."""
-        # A grid's numbers of NumPy become Python's.
+        """Check the arguments like the pipeline's parameters."""
+        # NumPy numbers, as from a grid, become Python numbers.
         given = {name: np.asarray(value).tolist() for name, value in self.get_params().items()}
         given["objective"] = self._objective()
         seed = self.random_state
@@ -210,12 +210,12 @@ class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
         return chosen(Reshaping), network, training
 
     def _fitted_rows(self, X: Any, y: Any) -> tuple[pd.DataFrame, np.ndarray]:  # noqa: N803
-        """Check X and y as scikit-learn does, and give X as a frame."""
+        """Check X and y like scikit-learn, and return X as a frame."""
         if y is not None:
             _refuse_no_labels(y)
         if isinstance(X, pd.DataFrame):
-            rows = by_name(X)  # which refuses a name that is there twice
-            validate_data(self, X, y, skip_check_array=True)  # remembers the names
+            rows = by_name(X)  # refuses a name that occurs twice
+            validate_data(self, X, y, skip_check_array=True)  # stores the names
             check_consistent_length(X, y)
             if not X.size:
                 raise ValueError(f"Expected rows and columns, got X of shape {X.shape}.")
@@ -226,7 +226,7 @@ class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
         return rows, column_or_1d(y, warn=True)
 
     def _predictions(self, X: Any, coverage: float | None = None) -> np.ndarray:  # noqa: N803
-        """Give the network's predictions, see `network.outputs.predictions`."""
+        """Predict with the network, see `network.outputs.predictions`."""
         check_is_fitted(self)
         from tabular_lstm.network.score import score  # noqa: PLC0415
 
@@ -234,7 +234,7 @@ class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
         return score(scorer, to_sequences(self._rows(X), scorer.schema), coverage=coverage)
 
     def _rows(self, X: Any) -> pd.DataFrame:  # noqa: N803
-        """Give what is to be predicted as a frame with the schema's names."""
+        """Return X as a frame with the schema's names."""
         features = self.network_.schema.columns
         named = features != _array_names(len(features))
         if isinstance(X, pd.DataFrame) and not len(X):
@@ -245,7 +245,7 @@ class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
 
 
 def _refuse_no_labels(y: Any) -> None:
-    """Refuse labels that are not there, that are dates, or of which some are text and some not."""
+    """Refuse labels that are missing, that are dates, or that mix text and other types."""
     given = np.asarray(y)
     if given.dtype.kind in "biufc":
         return
@@ -259,5 +259,5 @@ def _refuse_no_labels(y: Any) -> None:
 
 
 def _array_names(count: int) -> list[str]:
-    """Name the columns of an array."""
+    """Return names for the columns of an array."""
     return [f"x{place}" for place in range(count)]

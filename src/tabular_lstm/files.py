@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and known by their SHA-256."""
+"""Write files wholly or not at all, and identify them by their SHA-256."""
 
 import contextlib
 import errno
@@ -19,22 +19,22 @@ def sha256(content: bytes) -> str:
 
 
 def not_written(error: OSError, path: Path | str) -> DataError:
-    """Say which file the system did not let be written, why, and what to do.
+    """Make the error that a file could not be written: which file, why, and what to do.
 
     Args:
-        error: The system's.
-        path: The file, or a folder above it, where the error names none.
+        error: The error of the system.
+        path: The file, or a folder above it, in case the error names no file.
     """
-    todo = "Free some space there" if error.errno in FULL else "Mend that"
+    todo = "Free some space there" if error.errno in FULL else "Fix this"
     why = error.strerror or error
     return DataError(f"{error.filename or path}: {why}. {todo}, and run it again.")
 
 
 def read_regular(path: Path) -> bytes:
-    """Read a file whole; a FIFO would wait for a writer for ever.
+    """Read a whole file; refuse a FIFO, which would wait for a writer for ever.
 
     Raises:
-        OSError: There is none, it is no regular file, or this user may not read it.
+        OSError: The file does not exist, is no regular file, or this user may not read it.
     """
     if path.exists() and not path.is_file():
         raise OSError(errno.EINVAL, "expected a regular file, got something else", str(path))
@@ -42,23 +42,22 @@ def read_regular(path: Path) -> bytes:
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Put a file in the place of another: whoever opens the path finds the old or the new one.
+    """Replace a file: readers of the path find the old or the new content, never a mixture.
 
-    The new file is written beside the old one first, under one fixed name, so that a killed run
-    leaves at most one such file. There may be one writer at a time.
+    The new file is first written beside the old one, under a fixed name, so that a killed run
+    leaves at most one such file. Only one writer at a time is allowed.
 
     Raises:
-        OSError: No space, no permission; the old file is as it was.
+        OSError: No space, no permission; the old file is unchanged.
     """
     replace_all({path: content})
 
 
 def replace_all(contents: Mapping[Path, bytes]) -> None:
-    """Put files in the place of others, see `replace`: none before all new ones are on disk.
+    """Replace several files, see `replace`; no file is replaced before all new ones are on disk.
 
     Raises:
-        OSError: See `replace`, or a folder stands in a file's place: the old files are as they
-            were.
+        OSError: See `replace`, or a path is a folder; the old files are unchanged.
     """
     for path in contents:
         if path.is_dir():
@@ -76,7 +75,7 @@ def replace_all(contents: Mapping[Path, bytes]) -> None:
         for new in beside:
             with contextlib.suppress(OSError):
                 new.unlink()
-        if error.errno in FULL:  # the file's fault is not the name beside it
+        if error.errno in FULL:  # name the file itself, not the temporary one
             error.filename = str(beside.get(Path(error.filename), error.filename))
         error.filename = error.filename2 or error.filename
         raise
@@ -86,10 +85,10 @@ def replace_all(contents: Mapping[Path, bytes]) -> None:
 
 @contextlib.contextmanager
 def new_file(path: Path) -> Iterator[BinaryIO]:
-    """Open a file that is not there yet, and bring it to disk at the end.
+    """Create a file, and flush it to disk at the end.
 
     Raises:
-        FileExistsError: There is something of that name.
+        FileExistsError: The path exists already.
         OSError: No space, no permission; what was written stays.
     """
     try:
@@ -104,15 +103,15 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
 
 
 def append_line(path: Path, line: bytes, keep: int | None = None) -> None:
-    """Append one line by a single write, or nothing. A last line without a line feed gets one.
+    """Append one line with a single write, or nothing; a last line without line feed gets one.
 
     Args:
-        path: The file; it need not be there yet.
+        path: The file; it need not exist.
         line: The line without its line feed.
-        keep: Number of bytes of the file that stay. Default: all.
+        keep: Number of bytes of the file to keep. Default: all.
 
     Raises:
-        OSError: No space, no permission; what was to stay is as it was.
+        OSError: No space, no permission; the kept bytes are unchanged.
     """
     make_folder(path.parent)
     new = not path.exists()
@@ -136,7 +135,7 @@ def append_line(path: Path, line: bytes, keep: int | None = None) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and those above it: whoever may read and enter one may do so below it."""
+    """Make a folder and its parents, readable for everybody who may read the parent."""
     if folder.is_dir():
         return
     make_folder(folder.parent)
@@ -144,19 +143,19 @@ def make_folder(folder: Path) -> None:
         folder.mkdir()
         _share(folder)
     except FileExistsError:
-        if not folder.is_dir():  # else somebody made it meanwhile
+        if not folder.is_dir():  # else another process has made it
             raise
 
 
 def _share(path: Path) -> None:
-    """Let whoever may read the folder above read this too: a scheduler's umask may forbid it."""
+    """Make a path readable like its parent folder, which a scheduler's umask may prevent."""
     readable = 0o555 if path.is_dir() else 0o444
-    with contextlib.suppress(OSError):  # some file systems know no modes
+    with contextlib.suppress(OSError):  # some file systems have no modes
         path.chmod(path.stat().st_mode | path.parent.stat().st_mode & readable)
 
 
 def settle_folder(folder: Path) -> None:
-    """Bring a folder's entries to disk: a rename is otherwise forgotten in a power failure."""
+    """Flush a folder's entries to disk, so that a rename survives a power failure."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

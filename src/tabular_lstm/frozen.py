@@ -1,4 +1,4 @@
-"""Base classes of immutable typed values, which refuse unknown fields, and kinds of numbers."""
+"""Base classes of immutable typed values that refuse unknown fields; types of numbers."""
 
 from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, Self, TypeVar
@@ -16,7 +16,7 @@ Seed = Annotated[StrictInt, Field(ge=0, lt=2**32)]
 
 
 def unless(default: Any) -> Any:
-    """Give a field's default, with which it is not written: what is older keeps its hash."""
+    """Declare a field that is not written if it has its default: older files keep their hash."""
     return Field(default, exclude_if=lambda value: value == default)
 
 
@@ -30,15 +30,15 @@ class Frozen(BaseModel):
 
 
 def from_json(model: type[Kept], read: Callable[[], bytes], expected: str) -> Kept:
-    """Read a value that is kept as JSON.
+    """Read a value that is stored as JSON.
 
     Args:
         model: The type of the value.
-        read: Gives the bytes of its file.
-        expected: The file, and what is expected in it, for the message.
+        read: Returns the bytes of its file.
+        expected: The file and its expected content, for the message.
 
     Raises:
-        FileNotFoundError: There is no such file.
+        FileNotFoundError: The file does not exist.
         DataError: The file cannot be read, or holds something else.
     """
     try:
@@ -52,20 +52,20 @@ def from_json(model: type[Kept], read: Callable[[], bytes], expected: str) -> Ke
 
 
 def first_fault(error: ValidationError) -> str:
-    """Say what is wrong first, after the place where it is."""
+    """Return the first fault, after the place where it is."""
     fault = error.errors()[0]
     return f"{'.'.join(map(str, fault['loc'])) or 'the whole'}: {fault['msg']}"
 
 
 class Parameters(Frozen):
-    """A block of parameters: no number is infinite, and each fault is said in a line."""
+    """A block of parameters: numbers are finite, and each fault is one line."""
 
     model_config = ConfigDict(allow_inf_nan=False)
-    secret: ClassVar[bool] = False  # whether a value may be one, so that no message shows it
+    secret: ClassVar[bool] = False  # whether values may be secret, so that no message shows them
 
     @classmethod
     def model_validate(cls, obj: Any, **kwargs: Any) -> Self:
-        """Build the block, or say in a line for each fault what is wrong with it.
+        """Build the block, or raise an error with a line for each fault.
 
         Raises:
             ValueError: An unknown name, with the closest known one, or an impossible value.

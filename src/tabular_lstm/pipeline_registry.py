@@ -1,4 +1,4 @@
-"""Which pipelines there are, and what `kedro run` runs."""
+"""All pipelines, and what `kedro run` runs."""
 
 from kedro.framework.project import find_pipelines
 from kedro.pipeline import Pipeline
@@ -7,11 +7,10 @@ DEFAULT = ("data_processing", "reshaping", "training", "evaluation")
 
 
 def register_pipelines() -> dict[str, Pipeline]:
-    """Find the pipelines and compose `__default__` of the four from CSV to metrics.
+    """Find the pipelines, and compose `__default__` of the four from raw rows to metrics.
 
     Returns:
-        The pipelines by name. Under `--pipelines X` Kedro looks for X alone, and
-        there is no `__default__`.
+        The pipelines by name. With `--pipelines X` Kedro finds only X, without `__default__`.
     """
     pipelines = find_pipelines(raise_errors=True)
     if "__default__" in pipelines:

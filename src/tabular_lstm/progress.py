@@ -1,4 +1,4 @@
-"""Progress of long loops: a bar on a terminal, elsewhere lines of log, fewer as time passes."""
+"""Progress of long loops: a bar on a terminal; otherwise lines of log, fewer as time passes."""
 
 import logging
 import sys
@@ -12,19 +12,19 @@ from tabular_lstm.errors import printable
 
 Step = TypeVar("Step")
 
-SECONDS_BETWEEN_LINES = 10.0  # at first; twice as many after each line
+SECONDS_BETWEEN_LINES = 10.0  # at first; doubled after each line
 SECONDS_BETWEEN_BARS = 0.5
 
 logger = logging.getLogger(__name__)
 
 
 class Progress(tqdm):  # type: ignore[misc]  # tqdm has no types
-    """A bar of tqdm's, which writes lines of log where it has no columns for a bar."""
+    """A tqdm bar that writes lines of log if there is no terminal."""
 
-    monitor_interval = 0  # no thread looks at bars that are slow
+    monitor_interval = 0  # no thread that watches slow bars
 
     def display(self, msg: str | None = None, pos: int | None = None) -> None:
-        """Show how far the loop is; a message is only given to clear a bar."""
+        """Show the progress; tqdm passes a message only to clear a bar."""
         if self.ncols != 0:
             super().display(msg, pos)
         elif msg is None:
@@ -32,17 +32,17 @@ class Progress(tqdm):  # type: ignore[misc]  # tqdm has no types
             self.mininterval *= 2
 
 
-# By default tqdm makes a lock for processes, which share no bar here.
+# By default tqdm makes a lock for processes, but processes share no bar here.
 Progress.set_lock(threading.RLock())
 
 
 def progress(steps: Iterable[Step], what: str, count: int | None = None) -> Iterator[Step]:
-    """Take one step after the other, and show how many are done.
+    """Yield one step after the other, and show how many are done.
 
     Args:
         steps: The steps.
-        what: The work, as it is named to the user.
-        count: How many steps there are at most. Default: their length, if they have one.
+        what: The work, in words for the user.
+        count: Maximal number of steps. Default: their length, if they have one.
     """
     return iter(progress_bar(what, count, steps=steps))
 
@@ -50,7 +50,7 @@ def progress(steps: Iterable[Step], what: str, count: int | None = None) -> Iter
 def progress_bar(
     what: str, count: int | None, unit: str = "it", steps: Iterable[Any] | None = None
 ) -> Progress:
-    """Give the bar of a loop that counts its own steps; where INFO is not logged, it shows nothing.
+    """Return a bar for a loop that counts its own steps; it shows nothing if INFO is not logged.
 
     Use the bar in a `with` statement; `update(n)` counts n steps, and `set_postfix_str` adds words.
     """
@@ -63,7 +63,7 @@ def progress_bar(
         leave=False,
         ncols=None if on_terminal else 0,
         mininterval=seconds,
-        delay=seconds,  # what is quicker shows nothing
+        delay=seconds,  # quicker loops show nothing
         miniters=1,
         unit=unit,
         unit_scale=unit != "it",

@@ -12,16 +12,16 @@ from tabular_lstm.parameters import NUMBER, Task
 class LSTMRegressor(RegressorMixin, LSTMEstimator):  # type: ignore[misc]
     """An ensemble of LSTMs for tabular rows that predicts a number, and intervals around it.
 
-    Columns are taken as `LSTMClassifier` takes them, and the arguments are its own but for
-    `objective`, `costs` and `class_weight`.
+    Columns and arguments are those of `LSTMClassifier`, without `objective`, `costs` and
+    `class_weight`.
 
-    Intervals have a method of their own, as in sktime, skpro and MAPIE: what scores, searches and
-    stacks expects of `predict` one number a row. They come of the residuals of the members that did
-    not see a row, scaled by the spread that the network predicts for it.
+    Intervals have a method of their own, as in sktime, skpro and MAPIE, because scikit-learn
+    expects one number per row from `predict`. They are learned from out-of-fold residuals, scaled
+    by the spread that the network predicts for a row.
 
     Attributes:
         network_: The trained `LSTMEnsemble`.
-        history_: Of the training, see `tabular_lstm.network.fit.train`; not there after `load`.
+        history_: Of the training, see `tabular_lstm.network.fit.train`; not set by `load`.
 
     Examples:
         >>> import numpy as np, pandas as pd
@@ -38,32 +38,32 @@ class LSTMRegressor(RegressorMixin, LSTMEstimator):  # type: ignore[misc]
     label_type = np.float64
 
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
-        """Give each row's number.
+        """Predict each row's number.
 
         Args:
-            X: A frame with the columns that `fit` saw, in any order and among others, or an array.
+            X: A frame with the columns of `fit`, in any order (others are ignored), or an array.
 
         Returns:
             float64 (rows,), in the label's unit.
 
         Raises:
-            ValueError: A column is missing or there twice, or a value is not a number.
+            ValueError: A column is missing or occurs twice, or a value is not a number.
         """
         return self._predictions(X)[:, 0]
 
     def predict_interval(self, X: Any, coverage: float | None = None) -> np.ndarray:  # noqa: N803
-        """Give the ends between which the numbers of such a share of rows are expected.
+        """Predict an interval for each row that holds its number in about this share of rows.
 
         Args:
             X: See `predict`.
-            coverage: The share, from 0.5 to 0.99. Default: the network's declared rate, 0.9 of one
-                that `fit` trained.
+            coverage: The share, from 0.5 to 0.99. Default: the network's declared rate, 0.9 after
+                `fit`.
 
         Returns:
             float64 (rows, 2): the lower and the upper end, in the label's unit.
 
         Raises:
-            ValueError: See `predict`; or there is no such coverage.
+            ValueError: See `predict`; or the coverage is out of range.
         """
         return self._predictions(X, coverage)[:, 1:]
 

@@ -1,6 +1,6 @@
 """Kedro's settings: the project's hooks, and how conf is loaded.
 
-Each environment keeps its outputs in a folder of its own. An event is one line of log.
+Each environment keeps its outputs in its own folder. An event is one line of log.
 """
 
 import logging
@@ -20,12 +20,11 @@ from tabular_lstm.runs.tuning_adoption import TuningHooks
 class EnvironmentConfigLoader(OmegaConfigLoader):
     """Kedro's config loader, plus `${outputs:}` and `${run_command:}` for the catalog.
 
-    Parameters of the command line change what all files together say, and nothing beside it.
-
-    Not a hook, because Kedro-Viz loads the catalog without the project's hooks.
+    Parameters of the command line are merged once into the result of all files. This is no hook,
+    because Kedro-Viz loads the catalog without the project's hooks.
 
     Raises:
-        DataError: The environment's name is a path, or more than a name.
+        DataError: The environment's name is a path, or has other characters than a name.
     """
 
     def __init__(self, conf_source: str, env: str | None = None, **arguments: Any) -> None:
@@ -35,7 +34,7 @@ class EnvironmentConfigLoader(OmegaConfigLoader):
     def __getitem__(self, key: str) -> dict[str, Any]:
         """Load one kind of configuration, with this loader's environment.
 
-        Resolvers are global to a process: another loader may have registered its own since.
+        Resolvers are global in a process: another loader may have replaced them since.
         """
         OmegaConf.register_resolver("outputs", lambda: output_folder(self.env), replace=True)
         OmegaConf.register_resolver("run_command", lambda: run_command(self.env), replace=True)
@@ -49,7 +48,7 @@ class EnvironmentConfigLoader(OmegaConfigLoader):
 
 
 def _merged(config: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """Put what is given in the place of conf's; a `${` that is left in conf is one of a text."""
+    """Replace conf's values by the given ones; a `${` that remains in conf is plain text."""
     both = {**config}
     for name, value in given.items():
         old = config.get(name)
@@ -59,19 +58,19 @@ def _merged(config: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
 
 
 class LineRecord(logging.LogRecord):
-    """An event of any logger: a text of others in its message begins no line of log.
+    """An event of any logger on one line: foreign text in its message cannot start a new line.
 
-    Not a formatter in conf/logging.yml, where Kedro takes none but Python's.
+    This is no formatter in conf/logging.yml, because Kedro accepts only Python's own there.
     """
 
     def getMessage(self) -> str:  # noqa: N802
-        """Give the message on one line."""
+        """Return the message on one line."""
         return printable(super().getMessage())
 
 
 logging.setLogRecordFactory(LineRecord)
 
-# Kedro 1.7 calls omegaconf 2.4, and Kedro-Viz 12.5 FastAPI, by names that warn each time.
+# Deprecated names: Kedro 1.7 uses one of omegaconf 2.4, and Kedro-Viz 12.5 one of FastAPI.
 warnings.filterwarnings("ignore", message="register_new_resolver|ORJSONResponse is deprecated")
 
 CONFIG_LOADER_CLASS = EnvironmentConfigLoader

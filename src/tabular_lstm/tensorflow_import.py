@@ -1,6 +1,6 @@
-"""TensorFlow imported without its notes on absent GPUs.
+"""Import TensorFlow without its notes on missing GPUs.
 
-It writes them before its log level counts, and they would open every cron mail.
+TensorFlow writes them before its log level counts, and they would start every cron mail.
 """
 
 import importlib
@@ -9,7 +9,7 @@ import sys
 
 
 def import_tensorflow() -> None:
-    """Import TensorFlow; what is written to file descriptor 2 meanwhile is dropped."""
+    """Import TensorFlow, and drop what is written to file descriptor 2 meanwhile."""
     if "tensorflow" in sys.modules:
         return
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)

@@ -1,4 +1,4 @@
-"""Figures as SVG files: what is saved is loaded, whole or not at all, and Kedro-Viz shows it."""
+"""Figures and pages: what is saved is loaded, whole or not at all, and Kedro-Viz shows it."""
 
 import base64
 import inspect
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from kedro.io import Version
 
-from tabular_lstm.datasets.figure_folder import FiguresDataset
+from tabular_lstm.datasets.figure_folder import FiguresDataset, PageDataset
 from tests.helpers.disks import files_of_at_most
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg">\n<text>血</text></svg>'
@@ -37,3 +37,10 @@ def test_figures_that_cannot_all_be_written_leave_none(tmp_path: Path) -> None:
         dataset.save(large)
     assert not [*(tmp_path / "figures/run").iterdir()]
     assert not dataset.exists()
+
+
+def test_a_page_is_previewed_without_its_head(tmp_path: Path) -> None:
+    page = PageDataset(filepath=str(tmp_path / "report.html"))
+    page.save("<head><style>p {}</style></head><main><p>Promoted\nnow</p></main>")
+    assert page.preview() == "<p>Promoted now</p>"
+    assert inspect.signature(page.preview).return_annotation.__name__ == "HTMLPreview"

@@ -47,6 +47,24 @@ def test_a_node_that_changes_its_rows_changes_no_others(tmp_path: Path) -> None:
         assert unchanged.index.name is None
 
 
+@pytest.mark.parametrize(("rows", "label"), [(0, "label"), (2, "row"), (2000, "label")])
+def test_rows_that_are_named_by_text_are_written_as_pandas_writes_them(
+    tmp_path: Path, rows: int, label: str
+) -> None:
+    names = pd.Index([f"a.csv:{row}" for row in range(rows)], dtype="str", name="row")
+    columns = {
+        "age": np.linspace(0, 1, rows),
+        "ward": pd.array([None, "süd"] * (rows // 2), dtype="str"),
+        "born": pd.date_range("1960-01-01", periods=rows, unit="us"),
+        label: np.arange(rows),
+    }
+    named = pd.DataFrame(columns, index=names)
+    named.to_parquet(tmp_path / "pandas.parquet")
+    RowsDataset(filepath=str(tmp_path / "rows.parquet")).save(named)
+    written = (tmp_path / "rows.parquet").read_bytes()
+    assert written == (tmp_path / "pandas.parquet").read_bytes()
+
+
 def test_rows_in_memory_are_those_on_disk(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

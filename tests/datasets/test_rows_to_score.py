@@ -218,7 +218,7 @@ def test_a_folder_of_parquet_files_is_read_in_the_order_of_their_names(tmp_path:
 def test_a_folder_of_both_is_refused(tmp_path: Path) -> None:
     ROWS.to_parquet(tmp_path / "1.parquet")
     ROWS.to_csv(tmp_path / "1.csv", index=False)
-    with raises_data_error(match="holds CSV and Parquet, as if the same rows were there twice"):
+    with raises_data_error(match="holds CSV and Parquet, perhaps the same rows twice"):
         RawRowsDataset(str(tmp_path)).load()
 
 

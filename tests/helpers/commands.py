@@ -1,11 +1,13 @@
 """`kedro` as a user runs it, in this process or with a fault, and what it says at its end."""
 
+import contextlib
 import logging
 import subprocess
 import traceback
 from pathlib import Path
 
 from click.testing import CliRunner
+from kedro.framework.project import pipelines
 
 from tabular_lstm.cli import cli
 from tests.helpers import sabotage
@@ -29,6 +31,14 @@ def here(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.CompletedProcess(
         arguments, result.exit_code, result.stdout, result.stderr + crash
     )
+
+
+def here_in(project: Project, *arguments: str) -> str:
+    """Run `kedro` in a project's folder, see `logged`."""
+    with contextlib.chdir(project.path):
+        said = logged(*arguments)
+    pipelines.set_requested(None)
+    return said
 
 
 def logged(*arguments: str) -> str:

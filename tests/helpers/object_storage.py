@@ -1,16 +1,11 @@
 """A real object storage on loopback, one in front of it that fails, and clones that share a URL."""
 
 import contextlib
-import ctypes
 import http.client
 import json
-import os
 import shutil
-import signal
-import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,18 +13,22 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import yaml
+from kedro.framework.session import KedroSession
+from kedro.pipeline import Pipeline
 
-from tabular_lstm.parameters import Storage
+from tabular_lstm.parameters import Promotion, Rollback, Storage
 from tabular_lstm.runs.kept_outputs import KeptOutputs
 from tabular_lstm.runs.object_storage import ObjectStorage
+from tabular_lstm.serving.artifact import Artifact
+from tests.helpers.champions import log_of
 from tests.helpers.project import Project
-from tests.helpers.servers import LOOPBACK, Quiet, free_port, serving
+from tests.helpers.servers import LOOPBACK, Quiet, answers, free_port, server, serving
 
 WEED = str(Path(sys.executable).parent / "weed")
 BUCKET = "outputs"
+PARTS = ("master", "volume", "filer", "s3")
 WRITER = {"access_key_id": "writer", "secret_access_key": "wr1ters-s3cret-c0ffee"}
 READER = {"access_key_id": "reader", "secret_access_key": "r3aders-s3cret-c0ffee"}
-START_SECONDS = 120
 
 
 @contextlib.contextmanager
@@ -55,46 +54,10 @@ def seaweedfs(folder: Path) -> Iterator[str]:
         **{f"{of}.localSocket": folder / f"{of}.sock" for of in ("s3", "filer")},
     }
     command = [WEED, "server", "-s3", *(f"-{n}={v}" for n, v in {**ports, **options}.items())]
-    with (
-        (folder / "server.txt").open("w") as said,
-        subprocess.Popen(
-            command,
-            stdout=said,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            preexec_fn=_die_with_the_tests,  # noqa: PLW1509  before any thread of the tests
-        ) as server,
-    ):
-        try:
-            address = f"http://{LOOPBACK}:{ports['s3.port']}"
-            buckets = f"http://{LOOPBACK}:{ports['filer.port']}/buckets/{BUCKET}/"
-            deadline = time.monotonic() + START_SECONDS
-            while not (_answers(f"{address}/healthz") and _answers(buckets, "POST")):
-                assert server.poll() is None, (folder / "server.txt").read_text()
-                assert time.monotonic() < deadline, (folder / "server.txt").read_text()
-                time.sleep(0.2)
-            yield address
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(server.pid, signal.SIGKILL)
-
-
-def _die_with_the_tests() -> None:
-    """Let the system kill this process once the tests' own has ended, however that came."""
-    with contextlib.suppress(OSError, AttributeError):  # of Linux alone
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-
-
-PARTS = ("master", "volume", "filer", "s3")
-
-
-def _answers(address: str, method: str = "GET") -> bool:
-    try:
-        asked = urllib.request.Request(address, method=method)
-        with urllib.request.urlopen(asked, timeout=5) as answer:
-            return answer.status < 300
-    except OSError:
-        return False
+    address = f"http://{LOOPBACK}:{ports['s3.port']}"
+    bucket = f"http://{LOOPBACK}:{ports['filer.port']}/buckets/{BUCKET}/"
+    with server(command, folder, lambda: answers(f"{address}/healthz") and answers(bucket, "POST")):
+        yield address
 
 
 def block(address: str, prefix: str, timeout: float = 30.0) -> dict[str, Any]:
@@ -124,8 +87,26 @@ def clone(project: Project, path: Path, storage: dict[str, Any], user: dict[str,
     shutil.copy(project.raw, cloned.raw)
     conf = path / "conf/local/parameters.yml"
     conf.write_text(json.dumps({**yaml.safe_load(conf.read_text()), "storage": storage}))
-    (path / "conf/local/credentials.yml").write_text(json.dumps({"storage": user}))
+    credentials = path / "conf/local/credentials.yml"
+    known = yaml.safe_load(credentials.read_text()) if credentials.exists() else {}
+    credentials.write_text(json.dumps({**known, "storage": user}))
     return cloned
+
+
+def champion_there(project: Project, path: Path) -> Artifact:
+    """Give who serves by the log, as a fresh clone of a project with a storage finds it."""
+    shutil.rmtree(path, ignore_errors=True)
+    conf = yaml.safe_load((project.path / "conf/local/parameters.yml").read_text())["storage"]
+    fresh = clone(project, path, conf, WRITER)
+    storage = ObjectStorage(Storage.model_validate(conf), WRITER, "data")
+    with KedroSession.create(fresh.path) as session:
+        catalog: Any = session.load_context().catalog
+        blocks = {"promotion": Promotion(), "rollback": Rollback()}
+        kept_in(fresh.path / "data", storage, "").pull(catalog, Pipeline([]), blocks, {})
+        found: Artifact = catalog.load("champion")
+    log = log_of(fresh)
+    assert (found.run_id, found.sha256) == (log[-1]["serves_now"], log[-1]["sha256"])
+    return found
 
 
 # What fails ----------------------------------------------------------------------------------

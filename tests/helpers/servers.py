@@ -1,6 +1,7 @@
 """Servers on loopback, real ones and such as fail."""
 
 import contextlib
+import ctypes
 import json
 import os
 import signal
@@ -10,7 +11,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -53,33 +54,53 @@ def fastapi_server(folder: Path) -> Iterator[str]:
 def _started(command: list[str], folder: Path, env: dict[str, str], page: str) -> Iterator[str]:
     """Start a server in a folder, on a free port, and give its address once it answers."""
     address = f"http://{LOOPBACK}:{(port := free_port())}"
+    with server([*command, "--port", str(port)], folder, lambda: answers(f"{address}/{page}"), env):
+        yield address
+
+
+@contextlib.contextmanager
+def server(
+    command: list[str],
+    folder: Path,
+    is_ready: Callable[[], bool],
+    env: dict[str, str] | None = None,
+) -> Iterator[None]:
+    """Start a server in a folder, and wait until it is ready; it is killed at the end."""
     with (
         open(folder / "server.txt", "w") as said,
         subprocess.Popen(
-            [*command, "--port", str(port)],
+            command,
             cwd=folder,
             env=env,
             stdout=said,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-        ) as server,
+            preexec_fn=_die_with_the_tests,  # noqa: PLW1509  it only asks the system
+        ) as process,
     ):
         try:
             deadline = time.monotonic() + 180
-            while not _answers(f"{address}/{page}"):
-                assert server.poll() is None, (folder / "server.txt").read_text()
+            while not is_ready():
+                assert process.poll() is None, (folder / "server.txt").read_text()
                 assert time.monotonic() < deadline, (folder / "server.txt").read_text()
-                time.sleep(0.5)
-            yield address
+                time.sleep(0.2)
+            yield
         finally:
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(server.pid, signal.SIGKILL)
+                os.killpg(process.pid, signal.SIGKILL)
 
 
-def _answers(address: str) -> bool:
+def _die_with_the_tests() -> None:
+    """Let the system kill this process once the tests' own has ended, however that came."""
+    with contextlib.suppress(OSError, AttributeError):  # of Linux alone
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+def answers(address: str, method: str = "GET") -> bool:
     try:
-        with urllib.request.urlopen(address, timeout=5) as answer:
-            return answer.status == 200
+        asked = urllib.request.Request(address, method=method)
+        with urllib.request.urlopen(asked, timeout=5) as answer:
+            return answer.status < 300
     except OSError:
         return False
 

@@ -311,7 +311,7 @@ def test_what_is_gone_is_one_clear_message_and_leaves_nothing(
     predictions.tally.add = and_kill  # type: ignore[method-assign]
     with pytest.raises(DatasetError) as refused:
         saved(predictions, tmp_path / "remote")
-    said = "no worker was there" if gone == "workers" else "the scheduler is gone"
+    said = "no worker has done" if gone == "workers" else "the scheduler is gone"
     assert said in str(refused.value)
     assert harmed.address in str(refused.value)
     assert not [*(tmp_path / "remote").iterdir()]
@@ -337,7 +337,7 @@ def test_workers_that_do_nothing_are_named(
     with real_cluster(tmp_path / "cluster", workers=0) as started:
         started.worker("-c", WITHOUT)
         started.worker(DASK_DISTRIBUTED__WORKER__MEMORY__PAUSE="0.001")
-        with pytest.raises(DatasetError, match="no worker was there that does anything"):
+        with pytest.raises(DatasetError, match="no worker has done anything"):
             saved(scoring_of(many_batches, started.engine()), tmp_path / "remote")
 
 

@@ -2,46 +2,43 @@
 
 import contextlib
 import os
-import shutil
 import signal
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
-from kedro.framework.project import pipelines
-from kedro.framework.session import KedroSession
-from kedro.pipeline import Pipeline
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.parameters import TWO_CLASSES, Promotion, Rollback
+from tabular_lstm.parameters import TWO_CLASSES
 from tabular_lstm.runs.lock import LockedError
-from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.champion_history import LOG
 from tabular_lstm.serving.promotion_log import LogEntry, append, read_log
-from tests.helpers import killed_storage
 from tests.helpers.champions import log_of
 from tests.helpers.commands import (
     RETRAINING,
     ROLLBACK,
     here,
+    here_in,
     logged,
     message_of,
-    note,
     seed,
     succeeds,
 )
 from tests.helpers.documents import BLOCK, text
+from tests.helpers.killed_storage import killing
 from tests.helpers.logs import decided
 from tests.helpers.object_storage import (
     READER,
     WRITER,
     Faults,
     block,
+    champion_there,
     clone,
     failing,
     kept_in,
@@ -209,29 +206,8 @@ def shared(address: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     return {"block": wanted, "project": project, "runs": [e["run_id"] for e in log_of(project)]}
 
 
-def here_in(project: Project, *command: str) -> None:
-    """Run a command in this process, in a project's folder, to a good end."""
-    with contextlib.chdir(project.path):
-        succeeds(here(*command))
-    pipelines.set_requested(None)
-
-
-def champion_in_a_fresh_clone(shared: dict[str, Any], path: Path, address: str) -> Artifact:
-    shutil.rmtree(path, ignore_errors=True)
-    fresh = clone(shared["project"], path, shared["block"], WRITER)
-    storage = storage_at(address, shared["block"]["url"].rpartition("/")[2])
-    with KedroSession.create(fresh.path) as session:
-        catalog: Any = session.load_context().catalog
-        blocks = {"promotion": Promotion(), "rollback": Rollback()}
-        kept_in(fresh.path / "data", storage, "").pull(catalog, Pipeline([]), blocks, {})
-        found: Artifact = catalog.load("champion")
-    log = log_of(fresh)
-    assert (found.run_id, found.sha256) == (log[-1]["serves_now"], log[-1]["sha256"])
-    return found
-
-
 def test_a_run_that_another_clone_overtook_decides_nothing_and_says_who_did(
-    shared: dict[str, Any], tmp_path_factory: Any, address: str
+    shared: dict[str, Any], tmp_path_factory: Any
 ) -> None:
     folder = tmp_path_factory.mktemp("overtaken")
     slow = clone(shared["project"], folder / "slow", shared["block"], WRITER)
@@ -242,7 +218,7 @@ def test_a_run_that_another_clone_overtook_decides_nothing_and_says_who_did(
         assert run.wait() == 75, rest
     third = log_of(shared["project"])[-1]["run_id"]
     assert f"run {third} decided first (promoted)" in rest
-    assert champion_in_a_fresh_clone(shared, folder / "fresh", address).run_id == third
+    assert champion_there(shared["project"], folder / "fresh").run_id == third
 
     succeeds(slow.command(*ROLLBACK))
     assert log_of(slow)[-1]["serves_now"] == log_of(shared["project"])[-1]["served_before"]
@@ -251,31 +227,27 @@ def test_a_run_that_another_clone_overtook_decides_nothing_and_says_who_did(
 # Killed --------------------------------------------------------------------------------------
 
 
-def test_a_run_killed_at_any_call_of_the_storage_leaves_the_old_champion_or_the_new_one(
-    shared: dict[str, Any], tmp_path_factory: Any, address: str
+def test_a_rollback_killed_at_any_call_of_the_storage_leaves_the_old_champion_or_the_new_one(
+    shared: dict[str, Any], tmp_path_factory: Any
 ) -> None:
-    folder, project = tmp_path_factory.mktemp("killed"), shared["project"]
-    fresh = folder / "fresh"
+    fresh, project = tmp_path_factory.mktemp("killed") / "fresh", shared["project"]
     outcomes = set()
-    calls = [(n, when) for n in range(2, 12) for when in ("before", "after")]
-    for number, when in calls:
-        old = champion_in_a_fresh_clone(shared, fresh, address).run_id
-        new = next(run for run in shared["runs"] if run != old)
-        command = [*ROLLBACK, "--params", f"rollback.run_id={new}"]
-        at = str(folder / "at.txt")
-        run = project.python(killed_storage.__file__, f"{when}={number}", at, *command)
-        assert run.returncode == -signal.SIGKILL, run.stderr
-        now = champion_in_a_fresh_clone(shared, fresh, address).run_id
-        assert now in {old, new}
-        outcomes.add((Path(at).read_text(), when, "old" if now == old else "new"))
-        note(when, number, Path(at).read_text(), "old" if now == old else "new")
+    with killing() as kill:
+        for number, when in product(range(2, 12), ("before", "after")):
+            old = champion_there(project, fresh).run_id
+            new = next(run for run in shared["runs"] if run != old)
+            command = (*ROLLBACK, "--params", f"rollback.run_id={new}")
+            code, calls = kill(project, command, when, number)
+            assert code == -signal.SIGKILL
+            now = champion_there(project, fresh).run_id
+            assert now in {old, new}
+            outcomes.add((calls[number - 1], when, "old" if now == old else "new"))
     assert ("create promotions", "before", "old") in outcomes
     assert ("create promotions", "after", "new") in outcomes
     assert {outcome for at, _, outcome in outcomes if at.startswith("put 0")} == {"old"}
 
     here_in(project, *RETRAINING, *seed(9))
-    latest = log_of(project)[-1]["run_id"]
-    assert champion_in_a_fresh_clone(shared, fresh, address).run_id == latest
+    assert champion_there(project, fresh).run_id == log_of(project)[-1]["run_id"]
 
 
 # Faults --------------------------------------------------------------------------------------
@@ -339,8 +311,8 @@ def test_what_is_read_is_read_whole_or_the_run_says_why_not(
         ("no bucket", "it answered 404 NoSuchBucket. Make the bucket"),
         ("reader", "it answered 403 AccessDenied. Let these credentials"),
         ("wrong", "it answered 403 SignatureDoesNotMatch. Let these credentials"),
-        ("nobody there", "it was not reached. See whether storage.url"),
-        ("silent", "it did not answer in time. See whether storage.url"),
+        ("nobody there", "it was not reached. Check storage.url"),
+        ("silent", "it did not answer in time. Check storage.url"),
     ],
 )
 def test_a_storage_that_cannot_be_used_is_one_message_and_nothing_is_touched(
@@ -374,7 +346,7 @@ def test_a_storage_that_fails_before_the_decision_leaves_the_champion_and_says_s
     shared: dict[str, Any], address: str, tmp_path_factory: Any
 ) -> None:
     folder, faults = tmp_path_factory.mktemp("fails"), Faults()
-    old = champion_in_a_fresh_clone(shared, folder / "fresh", address).run_id
+    old = champion_there(shared["project"], folder / "fresh").run_id
     with failing(address, faults) as proxied:
         wanted = {**block(proxied, "x", 1.0), "url": shared["block"]["url"]}
         project = clone(shared["project"], folder / "one", wanted, WRITER)
@@ -383,4 +355,4 @@ def test_a_storage_that_fails_before_the_decision_leaves_the_champion_and_says_s
         )
         with contextlib.chdir(project.path):
             assert "was not written: it answered 503" in message_of(here(*ROLLBACK))
-    assert champion_in_a_fresh_clone(shared, folder / "fresh", address).run_id == old
+    assert champion_there(shared["project"], folder / "fresh").run_id == old

@@ -123,12 +123,12 @@ def test_data_like_the_champions_pass_and_new_features_are_no_fault() -> None:
         (
             {"valid_rows": 495},
             "495 valid rows, 0.50 times the champion's 990 (expected promotion.row_ratio = 0.75 to "
-            "2 times). If that is meant, change the limit",
+            "2 times). If this is intended, change the limit",
         ),
         ({"valid_rows": 2000}, "2000 valid rows, 2.02 times the champion's 990 (expected"),
-        ({"label_share": 0.5}, "(expected at most promotion.max_label_share_change = 0.1 of"),
+        ({"label_share": 0.5}, "(expected at most promotion.max_label_share_change = 0.1)"),
         ({"quarantined_rows": 51}, "5.1 % of 1000 rows quarantined (expected at most validation."),
-        ({"repeated_test_rows": 100}, "the same row under two keys proves nothing"),
+        ({"repeated_test_rows": 100}, "a row that occurs under two keys cannot test a model"),
     ],
 )
 def test_data_unlike_the_champions_do_not(changes: dict[str, Any], said: str) -> None:
@@ -169,7 +169,7 @@ def test_a_possible_leak_is_named_and_refused_where_that_is_asked_for() -> None:
         named = check_data(before, possible_leaks=leaks)
         assert named.passed
         assert named.sentence.endswith(
-            "; possible leak, alone telling the classes apart (ROC AUC): Unnamed: 0 (1.000), "
+            "; possible leak, alone predicting the classes (ROC AUC): Unnamed: 0 (1.000), "
             "discharged (0.994). If that is known only after the label, leave it out: "
             "name it in columns.ignore"
         )
@@ -191,7 +191,7 @@ def test_rows_that_belong_together_are_refused_with_both_ways_out() -> None:
             assert checked.sentence == (
                 "rows with the same 'day' (90 values, 900 rows) mostly have the same label. A "
                 "quick model's ROC AUC is 0.93 with such rows on both sides and 0.69 with them "
-                "together (a fall of 0.20 to 0.30): the figures of this run may be far too good. "
+                "together (a fall of 0.20 to 0.30): the metrics of this run may be far too good. "
                 "Name the column: columns.group: day. Or, if the rows are independent: "
                 "split.independent: [day]"
             )

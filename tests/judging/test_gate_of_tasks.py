@@ -69,7 +69,7 @@ def test_the_share_of_a_class_may_not_change_much() -> None:
     assert not gone.passed
     assert (
         "0.0 % of class blue against the champion's 20.0 % (expected at most "
-        "promotion.max_label_share_change = 0.1 of difference)"
+        "promotion.max_label_share_change = 0.1)"
     ) in gone.sentence
 
 
@@ -81,7 +81,7 @@ def test_the_mean_of_a_number_may_not_move_far(unit: float) -> None:
     assert check_labels(number(5.9), number(5.0)).passed
     moved = check_labels(number(3.9), number(5.0))
     assert not moved.passed
-    assert "expected at most promotion.max_label_shift = 0.5 of its standard dev" in moved.sentence
+    assert "expected at most promotion.max_label_shift = 0.5 standard deviations" in moved.sentence
 
 
 def test_a_label_of_another_task_is_no_fault_of_the_data() -> None:
@@ -95,7 +95,7 @@ def test_a_possible_leak_of_a_number_is_named_with_its_measure() -> None:
     split = number.split | {"task": "number"}
     leaky = number.model_copy(update={"possible_leaks": {"paid": 0.9991}, "split": split})
     checked = drift.check_data(leaky, [], PROMOTION, Validation())
-    assert "possible leak, alone giving the label away (R²): paid (0.999)" in checked.sentence
+    assert "possible leak, alone predicting the label (R²): paid (0.999)" in checked.sentence
 
 
 # The floor
@@ -179,13 +179,13 @@ def test_a_champion_of_a_number_that_became_worse_stops_the_gate() -> None:
     # The difference is some 0.7, of a label that deviates by 2.
     assert 0.2 < fallen.least_fall < 0.7
     assert "has become worse: RMSE " in fallen.sentence
-    assert "may have changed, such as another unit, or the world" in fallen.sentence
+    assert "may have changed its meaning, such as another unit, or the" in fallen.sentence
     for known in (then, None):
         useless = drifted(of_number(b=4.0), known)
         assert "is clearly worse than the mean of the labels: RMSE " in useless.sentence
     unknown = drifted(of_number(b=0.5), None)
     assert unknown.passed
-    assert "only whether it is worse than the mean of the labels was checked" in unknown.sentence
+    assert "Only whether it is worse than the mean of the labels was checked" in unknown.sentence
 
 
 def test_a_champion_of_classes_that_fell_stops_the_gate() -> None:

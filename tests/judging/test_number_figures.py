@@ -80,13 +80,13 @@ def test_of_many_rows_some_are_drawn_and_those_far_out_are_counted() -> None:
     rows = normal(2000)
     figure = number_figures.predicted_and_true(rows)
     assert len(points_of(figure)) == 500
-    assert axes_of(figure).get_xlabel() == "predicted; 500 of 2,000 rows, chosen by chance"
+    assert axes_of(figure).get_xlabel() == "predicted; 500 of 2,000 rows, chosen at random"
     rows.labels[:3] = 1e9
     rows = judged(rows.labels, rows.predictions["candidate"][:, 0])
     for draw in (number_figures.predicted_and_true, number_figures.errors_by_prediction):
         axes = axes_of(draw(rows))
         said = " ".join(axes.get_xlabel().split())
-        assert said.endswith("rows, chosen by chance; beyond the edges: 3 of 2,000 rows")
+        assert said.endswith("rows, chosen at random; beyond the edges: 3 of 2,000 rows")
         assert axes.get_ylim()[1] < 10
 
 

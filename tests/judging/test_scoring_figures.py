@@ -12,7 +12,7 @@ def test_decisions_are_bars_the_commonest_on_top() -> None:
     assert [bar.get_width() for bar in axes.patches] == [*range(39, 9, -1)]  # type: ignore[attr-defined]
     names = [label.get_text() for label in axes.get_yticklabels()]
     assert names == [f"class {number}" for number in range(39, 9, -1)]
-    assert figure.get_supxlabel() == "rows called so; 30 of 40 classes"
+    assert figure.get_supxlabel() == "rows of this decision; 30 of 40 classes"
 
 
 def test_numbers_are_a_histogram() -> None:

@@ -114,11 +114,11 @@ def test_the_verdict_counts_what_is_called_positive() -> None:
     numbers = {"confusion_matrix": measured.confusion_matrix}
     judged.metrics[CANDIDATE] = judged.metrics[CANDIDATE].model_copy(update=numbers)
     assert sentences_of(judged)[1] == (
-        "From a probability of 0.500 on it calls 4 rows positive, 3 of them rightly "
-        "(precision 75.0 %), of 4 that are (recall 75.0 %; F1 0.750)"
+        "From a probability of 0.500 on it calls 4 rows positive, 3 of them correctly "
+        "(precision 75.0 %); 4 rows are positive (recall 75.0 %; F1 0.750)"
     )
     nothing = point_metrics(labels, np.full(10, 0.1), 0.5).confusion_matrix
     assert (nothing.precision, nothing.recall, nothing.f1) == (None, 0.0, 0.0)
     none = judged.metrics[CANDIDATE].model_copy(update={"confusion_matrix": nothing})
     judged.metrics[CANDIDATE] = none
-    assert "it calls no row positive, of 4 that are" in sentences_of(judged)[1]
+    assert "it calls no row positive; 4 rows are positive" in sentences_of(judged)[1]

@@ -97,7 +97,7 @@ def test_few_rows_with_all_the_weight_are_too_few() -> None:
     check = floor_of(scaled(np.where(np.arange(120) < 20, 1e4, 1.0)))
     assert not check.enough_rows
     assert check.smaller_class_rows < 12
-    assert "counted by what they tell with their weights, too few to tell a good" in check.sentence
+    assert "the effective number by their weights, too few to tell a good" in check.sentence
 
 
 @pytest.mark.parametrize(

@@ -42,10 +42,10 @@ def test_an_alarm_comes_first_with_what_to_do_and_who_serves() -> None:
     for name, shift in page.health.newest.moved.items():
         assert f"{name}: {shift.sentence}" in first
     command = "kedro run --env patients --pipelines retraining"
-    assert "What to do. Look at what moved: if it is a mistake, mend the rows and score" in first
-    assert f"; if it is meant, retrain on newly labelled rows: {command}" in first
+    assert "What to do. Look at what moved: if it is a mistake, correct the rows and score" in first
+    assert f"; if it is intended, retrain on newly labelled rows: {command}" in first
     assert f"The champion of run {run_at(1)} serves since 2026-11-07 03:00 UTC." in first
-    assert "8 scorings so far; 2,343 labels came, of which 3 are of no scored row." in first
+    assert "8 scorings so far; 2,343 labels came, of which 3 belong to no scored row." in first
     for shown, heading in zip(sections, HEADINGS, strict=True):
         assert shown.startswith(heading)
 
@@ -94,7 +94,7 @@ def test_what_moved_is_drawn_the_clearest_first_with_its_distances() -> None:
     newest = page.health.newest
     assert newest
     moved = section(page, "What moved in the newest scoring")
-    assert f"400 rows of run {newest.run_id} beside the reference" in moved
+    assert f"400 rows of run {newest.run_id} are compared with the reference" in moved
     names = [re.findall(r"^How (.*) spreads", said)[0] for said in figures(page)[3:]]
     assert names == [*newest.moved]
     wage = newest.features["wage"]
@@ -137,9 +137,7 @@ def test_where_there_is_nothing_to_draw_a_sentence_says_so() -> None:
 
     one = found(scorings=1, drift_from=None, labels_until=0)
     assert "it takes two scorings" in section(one, "Over time")
-    assert f"400 rows of run {run_at(3)} are as the reference has them" in section(
-        one, "What moved in"
-    )
+    assert f"400 rows of run {run_at(3)} are like the reference" in section(one, "What moved in")
     for page in (nothing, one):
         assert figures(page) == []
 

@@ -184,7 +184,7 @@ def test_the_candidate_gives_the_blend_and_says_what_the_rows_asked_for() -> Non
     assert candidate.options.count == 6
     smooth, sharp = (f"{100 * share:.0f} %" for share in shares)
     assert history["asked_for"] == (
-        f"The rows ask for smooth relations by {smooth} and for sharp ones by {sharp}"
+        f"Smooth relations count for {smooth} and sharp ones for {sharp}"
     )
     mean = member_logits(candidate, sequences).mean(0)
     expected = expit(mean / history["temperature"])

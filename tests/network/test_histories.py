@@ -11,7 +11,7 @@ from tabular_lstm.network.fit import train
 from tabular_lstm.network.outputs import predictions
 from tabular_lstm.network.score import FEW, score
 from tabular_lstm.network.scorer import Scorer
-from tabular_lstm.parameters import Training
+from tabular_lstm.parameters import NUMBER, Training
 from tabular_lstm.rows.histories import PADDING, Histories, are_rows
 from tabular_lstm.rows.schema import HistoryLayout
 from tests.helpers.networks import TASKS, ensemble_of, histories_at, id_of, schema_of, sequences_of
@@ -118,3 +118,24 @@ def test_a_category_that_is_in_earlier_rows_alone_keeps_what_was_learned_of_it()
     mean = (here + (rows - 1) * earlier) / rows
     for of_none in (nowhere, unknown, missing):
         np.testing.assert_allclose(of_none, mean, atol=1e-6)
+
+
+def test_a_line_in_the_last_values_is_told_at_once_with_honest_intervals() -> None:
+    """Of few rows a line through many summaries is near the rows that it is learned from."""
+    schema = schema_of(features=12, features_per_step=12, task=NUMBER)
+    network = ensemble_of(schema.model_copy(update={"history": LAYOUT}), members=8)
+    histories, train_rows = histories_of(network, 1500), 100
+    summaries = network.embed.slots.summaries(histories.compact(), np.float64)
+    line = summaries[3] - 0.5 * summaries[3 + 12]
+    noise = np.random.default_rng(1).normal(0, 0.1, len(line))
+    labels = schema.target.mean + schema.target.deviation * (line + noise)
+    train_set = histories[:train_rows], labels[:train_rows]
+    candidate, history = train(network, *train_set, Training(epochs=6))
+    predicted, lower, upper = score(Scorer.of(candidate), histories[train_rows:]).T
+    new = labels[train_rows:]
+    error = np.sqrt(np.mean((predicted - new) ** 2)) / schema.target.deviation
+    assert 0.1 < error < 0.15
+    assert 0.85 < np.mean((lower < new) & (new < upper)) < 0.96
+    # In the unit of the label, as of every other network.
+    assert 0.5 * error < history["validation_loss"][-1] < 2 * error
+    assert 0.5 * error < history["out_of_fold_quantile_loss"] < 2 * error

@@ -155,8 +155,8 @@ def test_the_newest_rows_that_moved_are_no_reason_to_roll_back(story: Story) -> 
     health = story.health(range(300))
     assert health.advice == "retrain"
     assert health.closing_line() == (
-        f"{health.alarm}. Look at what moved: if it is a mistake, mend the rows and score them "
-        f"again; if it is meant, retrain on newly labelled rows: {RETRAIN}"
+        f"{health.alarm}. Look at what moved: if it is a mistake, correct the rows and score them "
+        f"again; if it is intended, retrain on newly labelled rows: {RETRAIN}"
     )
 
 
@@ -179,7 +179,7 @@ def test_an_incident_that_is_over_is_a_note_and_no_alarm(story: Story) -> None:
     health = story.health(range(900))
     assert (health.alarm, health.advice) == (None, "nothing")
     (note,) = health.notes
-    assert note.startswith(f"It was worse than promised, and is not since scoring {well}: log loss")
+    assert note.startswith(f"It was worse than promised, but not since scoring {well}: log loss")
     assert f"since scoring {broken}" in note
     # Nor does it hide the next one.
     again = story.score("b", range(900, 960), right=False)
@@ -242,15 +242,16 @@ def test_labels_whose_keys_are_spelled_otherwise_are_said(
 ) -> None:
     story.score("b", range(100))
     said = (
-        "Of 100 labels 0 are of a scored row. Expected keys as scored, such as 'P0' and 'P1'; got "
-        "'p-0' and 'p-1'. Where these are the same rows, write their 'id' alike"
+        "Of 100 labels, 0 belong to a scored row. Expected keys as in scored rows, such as 'P0' "
+        "and 'P1'; got 'p-0' and 'p-1'. If these are the same rows, write their 'id' in the same "
+        "way"
     )
     assert story.health(range(100), prefix="p-").notes == [said]
     assert (logging.WARNING, f"{said}.") in {(r.levelno, r.getMessage()) for r in caplog.records}
     # Of a table with all labels of the past, few are of scored rows.
     assert story.health(range(2000)).notes == []
     story.score("b", range(3000, 4000))
-    assert "Of 2000 labels 100 are" in story.health(range(2000)).notes[0]
+    assert "Of 2000 labels, 100 belong" in story.health(range(2000)).notes[0]
 
 
 def test_what_was_predicted_for_another_label_is_not_measured(story: Story) -> None:
@@ -283,4 +284,4 @@ def test_a_manifest_of_an_earlier_version_may_not_contradict_conf(story: Story) 
 def test_labels_of_one_class_are_said(story: Story) -> None:
     story.score("b", range(100))
     (note,) = story.health(range(1, 100, 2)).notes
-    assert note.startswith("All labels that came are of one class, yes")
+    assert note.startswith("All labels so far are of one class, yes")

@@ -118,7 +118,8 @@ def test_the_latest_report_says_who_serves_after_a_rollback(served: Project) -> 
     assert "<h1>✓ Rolled back</h1>" in page
     assert f'The model of run <span class="id">{first}</span> now serves again.' in page
     assert (
-        f'That of run <span class="id">{second}</span>, which served until now, no longer' in page
+        f'The model of run <span class="id">{second}</span>, which served until now, no longer'
+        in page
     )
     assert "now serves." not in page
     assert f"--pipelines rollback --params rollback.run_id={second}" in page
@@ -127,7 +128,10 @@ def test_the_latest_report_says_who_serves_after_a_rollback(served: Project) -> 
     assert (served.path / report).exists()
     assert "default-src 'none'" in page
     succeeds(here(*ROLLBACK, "--params", f"rollback.run_id={first}"))
-    assert f'The model of run <span class="id">{first}</span> serves on.' in latest.read_text()
+    assert (
+        f'The model of run <span class="id">{first}</span> continues to serve.'
+        in latest.read_text()
+    )
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def test_odd_names_and_values_stay_what_they_are(name: str) -> None:
 
 def test_the_catalog_says_how_the_file_is_read() -> None:
     load_args = {"sep": "\t", "header": None, "decimal": ",", "skiprows": 2}
-    reasons = {"sep": "it parts each line into 9 cells"}
+    reasons = {"sep": "it splits each line into 9 cells"}
     layout = Layout(load_args=load_args, reasons=reasons, unsure=["header: is it one?"])
     table = profile({"a b": TABLE["age"], "sick": TABLE["sick"], "yes": TABLE["color"]})
     rows = {"type": "tabular_lstm.datasets.RawRowsDataset", "filepath": "data/a ${b}.csv"}
@@ -86,7 +86,7 @@ def test_the_catalog_says_how_the_file_is_read() -> None:
     entry: Any = OmegaConf.to_container(OmegaConf.create(text)["raw_rows"], resolve=True)
     assert entry["filepath"] == "data/a ${b}.csv"
     assert entry["metadata"] == {"kedro-viz": {"layer": "01_raw"}}
-    assert "# it parts each line" in text
+    assert "# it splits each line" in text
     assert "# Unsure: header: is it one?" in text
     assert "# They have no header and no label" in text
 

@@ -65,10 +65,10 @@ PRICES = [x * 7 % 31 + 0.5 for x in range(30)]
             "kind",
             "the first column",
         ),
-        ({"age": AGES, "price": PRICES, "a": AGES}, "price", "called as what is predicted"),
+        ({"age": AGES, "price": PRICES, "a": AGES}, "price", "often a label by its name"),
         ({"x": PRICES, "y": PRICES, "z": PRICES}, "z", "the last column"),
         ({"x1": PRICES, "y": PRICES, "x2": PRICES}, "y", "by its name"),
-        ({"smoker": TWO, "age": AGES, "charges": PRICES}, "charges", "the last column, and called"),
+        ({"smoker": TWO, "age": AGES, "charges": PRICES}, "charges", "the last column, and often"),
         ({"class": MANY, "age": AGES, "left": TWO}, "class", "by its name"),
         (
             {"smoker": TWO, "age": AGES, "size": PRICES},
@@ -165,7 +165,7 @@ def test_the_positive_class_is_the_word_the_number_or_the_rarer_one(
 
 def test_where_no_column_is_surely_the_label_those_that_may_be_are_named() -> None:
     message = refusal({"age": AGES, "left": TWO, "sex": SEX, "new": TWO, "size": AGES})
-    assert "none is surely the label. The last column is size, such as --label may" in message
+    assert "none is surely the label. The last column is size, which --label may" in message
     assert (
         "--label may name: left (0: 20, 1: 10); sex (m: 20, f: 10); new (0: 20, 1: 10)" in message
     )
@@ -186,8 +186,8 @@ def test_where_only_the_alphabet_chooses_the_positive_class_it_is_unsure(
     assert found.proposed.task.classes[1] == min(values)
     other = max(values)
     assert found.unsure == [
-        f"positive class: nothing speaks for '{min(values)}' but the alphabet; "
-        f"--positive '{other}' makes it the other one",
+        f"positive class: '{min(values)}' is only the first by the alphabet; "
+        f"--positive '{other}' chooses the other one",
         FEW.format(15),
     ]
     assert label({"age": AGES, "y": ["y", "n"] * 15}).unsure == [FEW.format(15)]

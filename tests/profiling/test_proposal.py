@@ -98,7 +98,7 @@ def test_rows_in_the_order_of_their_dates_may_be_split_by_time() -> None:
     days = [f"2026-{month:02}-{day:02}" for month in range(1, 7) for day in range(1, 11)]
     assert "add split: {kind: time}" in doubts(proposal({"seen": days}), "seen")
     slashes = [day.replace("-", "/") for day in days]
-    assert "its format stays under dates" in doubts(proposal({"seen": slashes}), "seen")
+    assert "leave its format under dates" in doubts(proposal({"seen": slashes}), "seen")
     assert doubts(proposal({"seen": days[::-1]}), "seen") == ""
     assert doubts(proposal({"seen": days[::2] * 2}), "seen") == ""  # one patient after another
 
@@ -129,7 +129,7 @@ def test_a_weight_is_said_to_be_unsure() -> None:
     assert "if it is an amount, such as kilograms" in doubts(found, "sample_weight")
     assert "a second one" in found.choices["case_weight"].why
     broken = proposal({"sample_weight": [1, 2, ""] * 20, "height": SPREAD})
-    assert "mend it, and name it under weight" in doubts(broken, "sample_weight")
+    assert "mend its cells and name it under weight" in doubts(broken, "sample_weight")
 
 
 def test_many_zeros_that_may_be_amounts_are_asked_for() -> None:

@@ -92,7 +92,7 @@ def test_a_class_of_too_few_rows_is_left_out_and_said() -> None:
     for told in ({}, {"task": "classes", "label": "target"}):
         said = refusal(words, **told)
         assert "has 100 different values, 100 of them in fewer than 8 rows, such as 'a" in said
-        assert "write numbers alone" in said
+        assert "write only numbers" in said
 
 
 def test_a_class_too_rare_to_be_judged_is_named_with_what_to_do() -> None:
@@ -107,7 +107,7 @@ def test_a_class_too_rare_to_be_judged_is_named_with_what_to_do() -> None:
 @pytest.mark.parametrize("two", [("red", "Red"), ("a  b", "a b")])
 def test_classes_that_differ_by_case_or_blanks_are_pointed_out(two: tuple[str, str]) -> None:
     said = doubts([*two, "other"] * 200)
-    assert f"'{two[0]}', '{two[1]}' differ by case or blanks alone" in said
+    assert f"'{two[0]}', '{two[1]}' differ only by case or blanks" in said
 
 
 def test_a_label_far_outside_the_others_is_named_with_what_to_do() -> None:
@@ -149,4 +149,6 @@ def test_a_column_that_is_no_label_is_refused_with_the_reason() -> None:
     assert "No column has two values" not in refusal(units, "z", label="z")
     assert "holds no numbers, such as 'a'" in refusal(["a", "b", "c"] * 200, task="number")
     assert "'target' has 600 distinct values" in refusal(MANY, task="classes")
-    assert "has not two classes, so none is the positive" in refusal([0, 1, 2] * 200, positive="1")
+    assert "does not have two classes, so none is the positive" in refusal(
+        [0, 1, 2] * 200, positive="1"
+    )

@@ -104,5 +104,5 @@ def test_a_column_that_is_empty_in_a_file_or_whole_in_another_is_the_same_column
 
 def test_a_whole_number_that_float64_has_not_is_refused_beside_fractions(schema: Schema) -> None:
     typed = rows().assign(dose=2**60 + 1)
-    with pytest.raises(DataError, match="whole numbers in one file and of float64 in another"):
+    with pytest.raises(DataError, match="whole numbers in one file and float64 in another"):
         checked(schema, one=typed[:72], two=typed[72:].assign(dose=0.5))

@@ -90,7 +90,7 @@ def test_a_number_is_read_as_a_feature_is() -> None:
 
 
 def test_a_class_without_rows_is_named_with_what_to_do() -> None:
-    with pytest.raises(DataError, match=r"no row that can be used is 'van'; .* take it out of"):
+    with pytest.raises(DataError, match=r"no usable row has the class 'van'; .* take it out of"):
         split(drawn("bus", "car"), columns_of(classes=["bus", "car", "van"]))
 
 

@@ -65,7 +65,7 @@ def test_one_character_cannot_stand_between_cells_and_around_them(dialect: dict[
 
 def test_of_two_names_of_the_character_between_cells_neither_is_passed_over() -> None:
     message = refusal("a,y\n1,0\n", sep=",", delimiter=";")
-    assert "load_args: {delimiter: ';'}; expected it alone, or sep: ','" in message
+    assert "load_args: {delimiter: ';'}; expected the same as sep: ','" in message
     assert read_cells(b"a;y\n1;0\n", "rows.csv", {"sep": ";", "delimiter": ";"}).shape == (1, 2)
     assert read_cells(b"a;y\n1;0\n", "rows.csv", {"sep": None, "delimiter": ";"}).shape == (1, 2)
 

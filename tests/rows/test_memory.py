@@ -2,12 +2,18 @@
 
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 from pyarrow import csv
+
+from tabular_lstm.datasets import RawRowsDataset
+from tabular_lstm.datasets.in_memory import RowsDataset
+from tabular_lstm.parameters import Columns, Split
+from tabular_lstm.pipelines.data_processing.nodes import split_rows, validate_rows
 
 pytestmark = pytest.mark.long
 
@@ -84,3 +90,23 @@ def test_a_row_more_takes_a_few_times_the_bytes_of_its_numbers(tmp_path: Path) -
         peaks[rows] = int(printed[-1])
     per_row = (peaks[600_000] - peaks[200_000]) / 400_000
     assert per_row < 6 * NUMBERS, peaks
+
+
+def test_names_of_rows_never_become_texts_of_python(tmp_path: Path) -> None:
+    """Each would take as much as its numbers; the texts of Arrow are not counted here."""
+    write(tmp_path, rows := 4 * OF_A_FILE)
+    columns = Columns(label="y", positive_class=1, negative_class=0)
+    raw = RawRowsDataset(filepath=str(tmp_path))
+    held: list[list[float]] = []
+    for _ in range(2):  # the first time modules are imported
+        tracemalloc.start()
+        valid, _ = validate_rows(raw.load(), columns)
+        held.append([tracemalloc.get_traced_memory()[1]])
+        train, test, *_ = split_rows(valid, columns, Split())
+        for side in (train, test):
+            RowsDataset(filepath=str(tmp_path / "sides/side.parquet")).save(side)
+        held[-1].append(tracemalloc.get_traced_memory()[0])
+        tracemalloc.stop()
+    read, kept = (of / rows / NUMBERS for of in held[1])
+    assert read < 1.6
+    assert kept < 2.4

@@ -55,8 +55,8 @@ def test_a_column_has_one_type_in_all_files(tmp_path: Path) -> None:
     with pytest.raises(DataError) as refused:
         rows.types(["note", "seen"])
     assert str(refused.value) == (
-        f"{tmp_path}/b.parquet: column 'seen', which is copied, is of type bool; in a file "
-        "before it is of type int64. Expected one type in all files: write them alike."
+        f"{tmp_path}/b.parquet: column 'seen', which is copied, is of type bool; in an "
+        "earlier file, of type int64. Expected one type in all files: write them alike."
     )
 
 
@@ -85,7 +85,7 @@ def test_what_says_how_a_csv_is_read_is_refused_for_parquet(
 def test_a_value_that_python_has_not_is_named(tmp_path: Path) -> None:
     table = pa.table({"a": [1], "seen": pa.array([0], pa.timestamp("us", "Mars/Olympus"))})
     rows = folder_of(tmp_path, a=table)
-    with pytest.raises(DataError, match=r"a\.parquet: a column holds values that Python has not"):
+    with pytest.raises(DataError, match=r"a\.parquet: a column holds values that Python cannot"):
         [batch.cells for batch in rows.batches()]
 
 
@@ -157,7 +157,7 @@ def test_the_files_of_a_folder_may_have_their_columns_in_any_order(tmp_path: Pat
 def test_a_file_of_other_columns_is_refused(tmp_path: Path) -> None:
     write(tmp_path / "1.csv")
     write(tmp_path / "2.csv", ROWS.rename(columns={"b": "c"}))
-    with pytest.raises(DataError, match=r"2\.csv: against 1\.csv, .* lacks 'b' and has"):
+    with pytest.raises(DataError, match=r"2\.csv: compared with 1\.csv, .* lacks 'b' and has"):
         list(rows_at(tmp_path).batches())
 
 

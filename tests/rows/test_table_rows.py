@@ -234,7 +234,7 @@ def another_column() -> Iterator[pd.DataFrame]:
         (pd.DataFrame([[1, 2]], columns=["a", "a"]), "column name 'a' stands 2 times in the table"),
         (ROWS.set_index(pd.Index([1, 2, 3], name="id")), "column name 'id' stands 2 times"),
         (another_column(), "column 'y' is in some frames of the table and not in others"),
-        (words_then_numbers(), "types in some frames that do not go together: Unable to merge: "),
+        (words_then_numbers(), "the frames have different types for a column: Unable to merge: "),
         (pd.DataFrame({"x": [[1, 2], None]}), "column 'x' holds several values in a cell, list"),
         (pl.DataFrame({"x": [{"a": 1}]}), "column 'x' holds several values in a cell, struct"),
     ],
@@ -250,4 +250,4 @@ def test_a_whole_number_that_is_no_float_is_not_rounded_in_silence() -> None:
     frames = [pd.DataFrame({"x": [BIG + 1]}), pd.DataFrame({"x": [0.5]})]
     with raises_data_error() as error:
         cells_of(of(iter(frames)))
-    assert f"do not go together: Integer value {BIG + 1} not in range" in str(error.value)
+    assert f"types for a column: Integer value {BIG + 1} not in range" in str(error.value)

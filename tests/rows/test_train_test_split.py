@@ -104,7 +104,7 @@ def timed(days: list[str]) -> pd.DataFrame:
 def test_no_test_row_is_older_than_a_train_row(days: list[str], share: float) -> None:
     rows, split = timed(days), Split(kind="time", test_fraction=share)
     if len(set(days)) == 1:
-        with pytest.raises(DataError, match=f"all {len(days)} rows the same one"):
+        with pytest.raises(DataError, match=f"all {len(days)} rows have the same one"):
             with_boundary(rows, TIMED, split)
         return
     is_test = in_test(rows, TIMED, with_boundary(rows, TIMED, split))

@@ -137,18 +137,6 @@ def test_where_the_extra_is_not_installed_the_message_names_it(
     assert KeptOutputs.of(Storage(), loader, tmp_path, "data") is None
 
 
-def test_credentials_that_cannot_be_read_are_named_and_not_shown(tmp_path: Path) -> None:
-    wanted = Storage(url="s3://bucket/of")
-    loader = OmegaConfigLoader(str(tmp_path), base_env="", default_run_env="")
-    for text in ("storage: {secret_access_key: c0ffee", "storage: {a: '${oc.env:NOT_SET_c0ffee}'}"):
-        (tmp_path / "credentials.yml").write_text(text)
-        with pytest.raises(
-            DataError, match=r"credentials\.yml: \w+Error. Mend the file"
-        ) as refused:
-            KeptOutputs.of(wanted, loader, tmp_path, "data")
-        assert "c0ffee" not in str(refused.value)
-
-
 @pytest.mark.parametrize(
     "values",
     [

@@ -143,7 +143,7 @@ def test_a_folder_in_a_files_place_leaves_the_other_file_as_it_was(
     (folder / "parameters.yml").mkdir(parents=True)
     (folder / "catalog.yml").write_text("raw_rows: {}\n")
     said = refusal(project, csv, force=True)
-    assert said == f"{folder}/parameters.yml: Is a directory. Mend that, and run it again."
+    assert said == f"{folder}/parameters.yml: Is a directory. Fix this, and run it again."
 
 
 def test_an_odd_or_reserved_name_is_refused(project: Project, csv: Path) -> None:

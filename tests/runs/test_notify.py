@@ -142,7 +142,7 @@ def test_a_webhook_that_fails_is_one_warning(
         (f"hooks.example.org/{SECRET}", None, "expected a URL of http or https, or the name of"),
         ("mine", None, "entry 'mine' of credentials.yml: url: Input should be a valid string"),
         ("mine", f"ftp://{SECRET}", "url: Value error, expected a URL of http or https"),
-        ("http://[::1/", None, "its URL has a host that is none"),
+        ("http://[::1/", None, "its URL has no valid host"),
     ],
 )
 def test_a_webhook_that_cannot_be_is_one_warning(
@@ -165,7 +165,7 @@ def test_nothing_is_asked_of_the_resolver_where_the_host_may_be_a_secret(
         notify(END, Notify(webhook="mine" if entry else url), {"mine": {"url": url}}, ROOT)
     assert (hosts, server.got) == ([], [])
     (warning,) = caplog.messages
-    assert warning.startswith("notify.webhook: its URL has a host that is none, or an @ behind it")
+    assert warning.startswith("notify.webhook: its URL has no valid host, or an @ after the host")
     assert not [part for part in (SECRET, "tok", "evil", "127") if part in warning]
 
 

@@ -271,7 +271,7 @@ def test_a_candidate_of_another_training_on_the_same_rows_is_known_by_its_weight
     kept = second.read_bytes()
     shutil.copy(first, second)
     said = message_of(here(*EVALUATION, *of_env))
-    assert said.startswith("candidate: not the network whose training the history is of (SHA-256")
+    assert said.startswith("candidate: the history belongs to another network (SHA-256")
     second.write_bytes(kept)
     succeeds(here(*EVALUATION, *of_env))
 
@@ -424,7 +424,7 @@ def test_a_version_dated_after_now_or_of_no_run_is_refused(
 ) -> None:
     with pytest.raises(DataError) as refused:
         started_from(tmp_path, catalog, NOW, run("b"), last)
-    assert f"train_rows: the last version by name, {last}, is of no run up to now" in str(
+    assert f"train_rows: the last version by name, {last}, is not of a run until now" in str(
         refused.value
     )
     assert f"--load-versions train_rows:{last}" in str(refused.value)

@@ -65,7 +65,7 @@ def test_a_server_whose_host_may_be_a_secret_is_not_asked(
 ) -> None:
     tracking.mirror(Mlflow(tracking_uri=uri), {}, tmp_path, None, [], {})
     warning = warning_of(caplog)
-    assert "mlflow: tracking_uri: its URL has a host that is none, or an @ behind it" in warning
+    assert "mlflow: tracking_uri: its URL has no valid host, or an @ after the host" in warning
     assert not [part for part in ("tok", "evil", "HOST") if part in warning]
 
 

@@ -115,7 +115,7 @@ def test_a_retraining_mends_a_reference_that_is_gone_and_says_so(served: Project
     assert first["passed"]
     why = "the champion has no reference that can be read"
     assert first["sentence"].endswith(
-        f"drift is not known, so that monitoring.on_drift = stop stops nothing: {why}"
+        f"drift is not known, so monitoring.on_drift = stop has no effect: {why}"
     )
     assert served.versions("07_model_output/reference.json")[-1].exists()
 
@@ -186,7 +186,7 @@ def test_without_a_champion_its_scores_or_a_reference_nothing_is_compared() -> N
         assert drift is not None
         assert (drift.alarm, drift.not_compared) == (None, why)
         assert moved is not None
-        so = "so that monitoring.on_drift = stop stops nothing"
+        so = "so monitoring.on_drift = stop has no effect"
         assert (moved.sentence, moved.expected) == (f"drift is not known, {so}: {why}", "")
 
 

@@ -73,7 +73,7 @@ def test_a_full_disk_is_named_and_the_search_goes_on_when_there_is_space(
     database = tmp_path / "studies.db"
     with (
         files_of_at_most(database.stat().st_size),
-        pytest.raises(DataError, match=rf"{database}: .*The trials that have ended are kept"),
+        pytest.raises(DataError, match=rf"{database}: .*Trials that have ended are kept"),
     ):
         searched(tmp_path, 2000)
     assert tried(searched(tmp_path, 3))[:3] == tried(whole)[:3]

@@ -1,4 +1,4 @@
-"""Two DAGs: a retraining each night, a scoring each morning, each a whole run in one task."""
+"""Two DAGs: a retraining each night and a scoring each morning. One task is one whole run."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -12,7 +12,7 @@ def scheduled(pipeline: str, schedule: str, within: timedelta) -> DAG:
     """Run a pipeline on a schedule.
 
     Args:
-        pipeline: Of the project; the DAG has the same name.
+        pipeline: A pipeline of the project; the DAG has the same name.
         schedule: A cron expression, in UTC.
         within: A run that takes longer is ended.
     """
@@ -20,7 +20,7 @@ def scheduled(pipeline: str, schedule: str, within: timedelta) -> DAG:
         dag_id=pipeline,
         schedule=schedule,
         start_date=datetime(2026, 1, 1, tzinfo=UTC),
-        catchup=False,  # a night that was missed is not made up for: the data are today's
+        catchup=False,  # a missed night is not repeated later: the data would be today's
         max_active_runs=1,
         params={
             "parameters": Param(
@@ -33,7 +33,7 @@ def scheduled(pipeline: str, schedule: str, within: timedelta) -> DAG:
             task_id="run",
             pipeline=pipeline,
             parameters="{{ params.parameters }}",
-            retries=0,  # what was decided is not decided again
+            retries=0,  # a decision is not made twice
             execution_timeout=within,
             on_failure_callback=FailureNotifier(),
         )

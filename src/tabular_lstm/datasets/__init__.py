@@ -1,6 +1,6 @@
 """Datasets: what the catalog reads and writes.
 
-Importing this package imports those of raw rows alone; the others are named by their modules.
+This package imports only the datasets of raw rows; the others are imported from their modules.
 """
 
 from tabular_lstm.datasets.rows_to_score import RawCSVDataset, RawRowsDataset

@@ -1,4 +1,4 @@
-"""What a training leaves: the network's file, and the fingerprints of its train rows."""
+"""The outputs of a training: the network's file, and the fingerprints of its train rows."""
 
 import io
 import tempfile
@@ -21,8 +21,8 @@ from tabular_lstm.tensorflow_import import import_tensorflow
 class NetworkFileDataset(LocalFileDataset):
     """A Keras model as a `.keras` file, written whole or not at all.
 
-    It is loaded with Keras' safe mode on. Kedro's own `tensorflow.TensorFlowModelDataset` imports
-    TensorFlow, which takes seconds, with the catalog, before the data are checked.
+    Keras loads the file in safe mode. Kedro's `tensorflow.TensorFlowModelDataset` is not used,
+    because it imports TensorFlow, which takes seconds, before the data are checked.
     """
 
     def load(self) -> Any:
@@ -45,25 +45,25 @@ class NetworkFileDataset(LocalFileDataset):
             whole = Path(folder) / path.name
             try:
                 data.save(whole)
-            except OSError as error:  # of Keras, which names no file
+            except OSError as error:  # Keras names no file
                 error.filename = str(whole)
                 raise
             replace(path, whole.read_bytes())
 
 
 class NetworkDataset(KeptInMemory, NetworkFileDataset):
-    """The network of a run, which need not read its file again."""
+    """The network of a run; its file is not read again in the same run."""
 
 
 class ArtifactDataset(LocalFileDataset):
-    """A `.keras` file as an `Artifact`, read only: the entry that has its network writes it."""
+    """A `.keras` file as an `Artifact`, read only: the entry `candidate@network` writes it."""
 
     def load(self) -> Artifact:
         """Read the file."""
         return Artifact.read(Path(self._get_load_path()))
 
     def save(self, data: None) -> None:
-        """Refuse: the file is another entry's."""
+        """Refuse: another entry writes the file."""
         raise DataError(f"{self._filepath} is read only here.")
 
 
@@ -75,7 +75,7 @@ class FingerprintsDataset(LocalFileDataset):
         return read_fingerprints(Path(self._get_load_path()))
 
     def save(self, data: Fingerprints) -> None:
-        """Write the file: an array of each part, and none of what the rows do not have."""
+        """Write the file: an array for each part that the rows have."""
         parts = {name: value for name, value in vars(data).items() if value is not None}
         if data.lineage is not None:
             parts["lineage"] = data.lineage.model_dump_json()
@@ -84,7 +84,7 @@ class FingerprintsDataset(LocalFileDataset):
         replace(Path(self._get_save_path()), content.getvalue())
 
     def preview(self) -> JSONPreview:
-        """Count them."""
+        """Count the fingerprints."""
         kept = self.load()
         return preview({"sequences": len(kept.sequences), "keys": len(kept.keys)})
 
@@ -99,7 +99,7 @@ def read_fingerprints(path: Path) -> Fingerprints:
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
             parts: dict[str, Any] = dict(file)
-        # A name stands alone; one of an earlier version, in a list of at most one.
+        # A name is a scalar; earlier versions wrote it in a list of at most one.
         for name in parts.keys() & {"key", "group"}:
             parts[name] = str(parts[name].item()) if parts[name].size else None
         if "lineage" in parts:
@@ -107,5 +107,5 @@ def read_fingerprints(path: Path) -> Fingerprints:
         return Fingerprints(**parts)
     except FileNotFoundError:
         raise
-    except Exception as error:  # NumPy and zipfile raise what they like
+    except Exception as error:  # NumPy and zipfile raise many types
         raise DataError(f"{path}: expected fingerprints of rows; {error}.") from error

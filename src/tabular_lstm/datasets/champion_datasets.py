@@ -1,4 +1,4 @@
-"""The promotion log, what runs left of the champions, and the one that serves, in the catalog."""
+"""The catalog's entries for the promotion log, the champions' files, and the serving champion."""
 
 import logging
 import os
@@ -32,15 +32,15 @@ logger = logging.getLogger(__name__)
 
 
 class ChampionsDataset(AbstractDataset[LogEntry, Champions]):
-    """All that is left of the champions: `save` appends an entry to the promotion log.
+    """All files of the champions; `save` appends an entry to the promotion log.
 
     Args:
-        path: The folder of the environment's outputs, in which all is where the catalog of this
-            project puts it.
+        path: The folder of the environment's outputs, with the subfolders of this project's
+            catalog.
 
     Attributes:
-        commit: Decides where the log here is only a copy, see `promotion_log.append`. Default:
-            none.
+        commit: Writes an entry to object storage, if the log is kept there: see
+            `promotion_log.append`. Default: none.
     """
 
     commit: Callable[[bytes], None] | None = None
@@ -50,7 +50,7 @@ class ChampionsDataset(AbstractDataset[LogEntry, Champions]):
         self.metadata = metadata
 
     def load(self) -> Champions:
-        """Read the log; the rest is read when it is asked for."""
+        """Read the log; other files are read when they are asked for."""
         return Champions(
             log=read_log(self._outputs / LOG),
             artifacts=Versions(self._outputs / CANDIDATES, Artifact.read),
@@ -60,7 +60,7 @@ class ChampionsDataset(AbstractDataset[LogEntry, Champions]):
         )
 
     def save(self, data: LogEntry) -> None:
-        """Append an entry, once all that it rests on has reached the disk."""
+        """Append an entry, after all files that it rests on have reached the disk."""
         os.sync()
         append(self._outputs / LOG, data, self.commit)
         if data.action != "rejected":
@@ -106,7 +106,7 @@ class ChampionDataset(AbstractDataset[None, Artifact]):
         return self._pinned or read_champion(self._outputs, self._run_command)
 
     def pin(self) -> Artifact:
-        """Read the champion for the whole run: a promotion meanwhile changes nothing in it."""
+        """Read the champion once for the whole run, so that a promotion changes nothing in it."""
         self._pinned = self.load()
         return self._pinned
 

@@ -1,8 +1,10 @@
-"""All figures of a run in the catalog: a folder of SVG files, there whole or not at all."""
+"""Figures and pages in the catalog, and how Kedro-Viz shows them."""
 
 import base64
 import shutil
 from pathlib import Path
+
+from kedro_datasets.text import TextDataset
 
 from tabular_lstm.datasets.kedro_private import HTMLPreview
 from tabular_lstm.datasets.typed_json import LocalFileDataset
@@ -10,7 +12,7 @@ from tabular_lstm.files import replace
 
 
 class FiguresDataset(LocalFileDataset):
-    """Figures by name; each is an SVG file of that name. On a local disk."""
+    """All figures of a run, by name: SVG files in a folder on a local disk, written all or none."""
 
     def load(self) -> dict[str, str]:
         """Read the figures, in the order of their names."""
@@ -18,7 +20,7 @@ class FiguresDataset(LocalFileDataset):
         return {file.stem: file.read_text("utf-8") for file in files}
 
     def save(self, data: dict[str, str]) -> None:
-        """Write the figures beside the folder, which they become once all are there."""
+        """Write the figures to a folder beside it, and rename this folder once it has all."""
         folder = Path(self._get_save_path())
         beside = folder.with_name(f".{folder.name}.new")
         try:
@@ -32,8 +34,20 @@ class FiguresDataset(LocalFileDataset):
     def preview(self) -> HTMLPreview:
         """Show the figures.
 
-        Kedro-Viz takes for an image PNG alone, and of HTML any image that is within it.
+        Kedro-Viz previews only PNG as an image, but in HTML it shows any image.
         """
         coded = (base64.b64encode(figure.encode()).decode() for figure in self.load().values())
         images = (f'<img alt="" width="100%" src="data:image/svg+xml;base64,{c}">' for c in coded)
         return HTMLPreview("".join(images))
+
+
+class PageDataset(TextDataset):  # type: ignore[misc]
+    """A page for people: an HTML file."""
+
+    def preview(self) -> HTMLPreview:
+        """Show the page without its head, whose style Kedro-Viz would apply to itself.
+
+        Kedro-Viz makes line breaks of line ends.
+        """
+        page = self.load().partition("<main>")[2].partition("</main>")[0]
+        return HTMLPreview(page.replace("\n", " "))

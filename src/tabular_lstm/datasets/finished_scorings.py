@@ -15,7 +15,7 @@ from tabular_lstm.serving.manifest import finished_runs, read_manifest
 
 
 class FinishedScoringsDataset(AbstractDataset[None, FinishedScorings]):
-    """The scorings below the folder of predictions; their parts are read when they are asked for.
+    """The scorings in the folder of predictions; their parts are read when they are asked for.
 
     Args:
         filepath: The folder of predictions.
@@ -35,7 +35,7 @@ class FinishedScoringsDataset(AbstractDataset[None, FinishedScorings]):
         self.metadata = metadata
 
     def load(self) -> FinishedScorings:
-        """Read manifests and drifts; one that cannot be read does not stop the others."""
+        """Read manifests and drifts; a file that cannot be read does not stop the others."""
         scorings, faults = [], {}
         for run in finished_runs(self._folder, generate_timestamp()):
             try:

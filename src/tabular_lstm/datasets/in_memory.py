@@ -1,21 +1,23 @@
-"""Datasets that keep in memory what a run saved, so that the run need not read the file again.
+"""Datasets that keep a saved value in memory, so that the run need not read its file again.
 
-Kedro's `CachedDataset` does so too, but Kedro-Viz has no preview of one.
+Kedro's `CachedDataset` does this too, but Kedro-Viz cannot preview it.
 """
 
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 from kedro_datasets.pandas import ParquetDataset
+from pyarrow import parquet
 
 
 class KeptInMemory:
-    """Mixin for a dataset: what was saved or loaded is kept until Kedro releases it."""
+    """Mixin for a dataset: the saved or loaded value is kept until Kedro releases the dataset."""
 
     _kept: Any = None
 
     def load(self) -> Any:
-        """Give what is kept, or read the file."""
+        """Give the kept value, or read the file."""
         if self._kept is None:
             self._kept = super().load()  # type: ignore[misc]
         return self._kept
@@ -34,6 +36,27 @@ class RowsDataset(KeptInMemory, ParquetDataset):  # type: ignore[misc]
     """Rows as a Parquet file."""
 
     def load(self) -> pd.DataFrame:
-        """Give the rows as a frame of the caller's own; pandas copies what is changed in it."""
+        """Give the rows as a new frame; pandas copies a column when it is changed."""
         rows: pd.DataFrame = super().load()
         return rows.copy(deep=False)
+
+    def save(self, data: pd.DataFrame) -> None:
+        """Write the file that `to_parquet` writes.
+
+        Where rows are named by text, `to_parquet` makes Python's text of each name, and keeps it.
+        """
+        super().save(_Named(data) if isinstance(data.index.dtype, pd.StringDtype) else data)
+        self._kept = data
+
+
+class _Named:
+    """Rows that are named by text."""
+
+    def __init__(self, rows: pd.DataFrame) -> None:
+        self._rows = rows
+
+    def to_parquet(self, file: Any, **options: Any) -> None:
+        like = pa.Table.from_pandas(self._rows[:1]).schema
+        table = pa.Table.from_pandas(self._rows.reset_index(drop=True), preserve_index=False)
+        table = table.append_column(like.names[-1], pa.array(self._rows.index.array))
+        parquet.write_table(table.replace_schema_metadata(like.metadata), file, **options)

@@ -1,6 +1,6 @@
-"""The one door to private parts of Kedro and kedro-datasets, which have no public way to do these.
+"""The only module that uses private parts of Kedro and kedro-datasets, where nothing public exists.
 
-tests/datasets/test_kedro_private.py fails where a new version changes them.
+tests/datasets/test_kedro_private.py fails if a new version changes these parts.
 """
 
 import contextlib
@@ -34,18 +34,18 @@ def folder_of_versions(dataset: Any) -> Path | None:
 
 
 def use_own_version(dataset: Any, run_id: str) -> None:
-    """Let a versioned dataset load the version that this run saves, whatever another run saves.
+    """Let a versioned dataset load the version that this run saves.
 
-    Kedro loads the newest version that it finds.
+    Otherwise Kedro loads the newest version that it finds, which may be another run's.
     """
     if folder_of_versions(dataset):
         dataset._version = Version(run_id, run_id)
 
 
 def unpinned_versions(dataset: Any) -> list[str]:
-    """List the versions, the one that Kedro would load first: the last by its name.
+    """List the versions by name, the last one first, which Kedro would load.
 
-    None without versions, or where `--load-versions` says which to load.
+    The list is empty for a dataset without versions, or if `--load-versions` names the version.
     """
     if isinstance(dataset, AbstractVersionedDataset) and dataset._version:
         return [] if dataset._version.load else dataset.list_versions(full_path=False)
@@ -53,12 +53,12 @@ def unpinned_versions(dataset: Any) -> list[str]:
 
 
 def replace_entry(catalog: Any, name: str, dataset: Any) -> None:
-    """Put a dataset in the place of an entry's own, without the warning that this replaces one."""
+    """Replace the dataset of an entry, without Kedro's warning."""
     catalog._datasets[name] = dataset
 
 
 def unsaved(error: BaseException) -> str | None:
-    """Name the entry of the catalog that could not be saved, of which Kedro's error is."""
+    """Name the catalog entry that could not be saved; None for any other error."""
     name, _, fault = str(error).partition(": ")
     is_it = isinstance(error, DatasetError) and fault.startswith("Failed while saving data")
     return name if is_it else None
@@ -66,11 +66,11 @@ def unsaved(error: BaseException) -> str | None:
 
 @contextlib.contextmanager
 def parameters_of_files(loader: OmegaConfigLoader) -> Iterator[dict[str, Any]]:
-    """Let a config loader read parameters without those of the command line, which are given.
+    """Let a config loader read parameters from files only; yield those of the command line.
 
-    Kedro adds these to the files of each environment before it puts one in the other's place, so
-    that `--params scoring.force=true` takes the whole block `scoring` from the base environment.
-    `${runtime_params:…}` in a file is resolved as ever.
+    Kedro adds these to the files of each environment before it merges the environments. So
+    `--params scoring.force=true` would replace the whole block `scoring` of the base environment.
+    `${runtime_params:…}` in a file is still resolved.
     """
     given = loader.runtime_params
     loader._runtime_params_oc = OmegaConf.create(given)

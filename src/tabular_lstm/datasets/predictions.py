@@ -1,4 +1,4 @@
-"""What a scoring writes: predictions, a folder for each run, and the rows in quarantine."""
+"""The outputs of a scoring: predictions, in a folder for each run, and the rows in quarantine."""
 
 import contextlib
 import json
@@ -35,11 +35,10 @@ PREVIEWED = 5
 
 
 class PredictionsDataset(AbstractDataset[Predictions, pd.DataFrame]):
-    """The rows that finished runs scored, below one folder.
+    """The rows that finished runs scored, in one folder.
 
-    `run_id` names the run whose rows are loaded; by default it is the newest that has finished and
-    is not dated after now, or the last one where all are.
-    `run_command` is for messages.
+    `run_id` names the run whose rows are loaded. Default: the newest finished run whose date is not
+    in the future; if all are in the future, the last one. `run_command` is for messages.
     """
 
     def __init__(
@@ -58,28 +57,28 @@ class PredictionsDataset(AbstractDataset[Predictions, pd.DataFrame]):
         """Read a finished run's rows.
 
         Raises:
-            DataError: No run has finished, or a part is not as the manifest has it.
+            DataError: No run has finished, or a part does not match the manifest.
         """
         manifest, folder = self._manifest()
         parts = [self._part(folder, part, manifest) for part in manifest.parts]
-        # Dictionaries are those of a part; a column has one.
+        # Each part has its own dictionaries; a pandas column needs one.
         frame: pd.DataFrame = pa.concat_tables(parts).unify_dictionaries().to_pandas()
         return frame
 
     def save(self, data: Predictions) -> None:
-        """Score the rows and write them, and the manifest once that is done.
+        """Score the rows and write them, and then the manifest.
 
         Raises:
-            DataError: See `Predictions.parts`; or a file cannot be written. Nothing is left.
+            DataError: See `Predictions.parts`; or a file cannot be written. The folder is removed.
         """
         folder = self.folder / data.run_id
         try:
             make_folder(self.folder)
-            folder.mkdir()  # of this run alone
+            folder.mkdir()  # only this run's
         except FileExistsError as error:
             raise DataError(
-                f"{error.filename or folder}: expected nothing, or a folder above those of the "
-                "runs. Move what is there elsewhere."
+                f"{error.filename or folder}: it exists already; expected that the scoring can "
+                "make its own folder. Move what is there elsewhere."
             ) from error
         except OSError as error:
             raise not_written(error, folder) from error
@@ -112,7 +111,7 @@ class PredictionsDataset(AbstractDataset[Predictions, pd.DataFrame]):
         except FileNotFoundError as error:
             known = ", ".join(finished) or "none"
             raise DataError(
-                f"{folder}: it has no {MANIFEST}, so that it was never finished, or is "
+                f"{folder}: it has no {MANIFEST}, so the run was never finished, or its folder is "
                 f"gone. Finished runs: {known}. {scoring} scores rows."
             ) from error
         except DataError as error:
@@ -155,12 +154,12 @@ class QuarantineDataset(CSVDataset):  # type: ignore[misc]
     """A CSV on a local disk: `save` takes the quarantine, `load` gives its rows as a frame."""
 
     def save(self, data: Quarantine) -> None:
-        """Let the rows be written as they come."""
+        """Subscribe a writer, which writes the rows as they come."""
         data.subscribe(_Writer(Path(get_filepath_str(self._get_save_path(), self._protocol))))
 
 
 class _Writer:
-    """Writes beside the file, and gives it its name once all rows have passed."""
+    """Writes to another name, and renames the file once all rows are written."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -169,7 +168,7 @@ class _Writer:
         self._opened = contextlib.ExitStack()
 
     def keep(self, rows: pd.DataFrame) -> None:
-        """Write rows, below the names of their columns where they are the first."""
+        """Write rows; a header goes above the first ones."""
         with self._blamed():
             first = self._file is None
             if self._file is None:
@@ -179,7 +178,7 @@ class _Writer:
                 rows.to_csv(self._file, index=False, header=first, mode="wb")
 
     def close(self, whole: bool) -> None:
-        """Give the file its name if it is whole, and take it away if not."""
+        """Rename the file if it is whole, or else remove it."""
         if self._file is None:
             return
         if not whole:

@@ -1,4 +1,4 @@
-"""Raw rows as the catalog reads them, to train on or to score: files, read batch by batch."""
+"""Raw rows in the catalog, to train on or to score: files that are read batch by batch."""
 
 import inspect
 import json
@@ -16,21 +16,21 @@ from tabular_lstm.rows.load_args import refuse_other_arguments
 from tabular_lstm.rows.raw_files import RawFiles, State
 from tabular_lstm.rows.raw_rows import PARQUET, RawRows
 
-# User and password of a URL; a bare slash may be of the password.
+# User and password of a URL; the password may have a slash.
 USER = r"(?<=://)(?:[^/?#]*:.*|[^/?#]*)@"
 
 
 def storage_of(filepath: str, **options: Any) -> tuple[Any, str]:
-    """Give the storage of fsspec that holds a file or a folder, and the path in it.
+    """Give fsspec's storage of a file or a folder, and the path in the storage.
 
     Args:
-        filepath: On this machine or, as `s3://bucket/rows.csv`, in a storage whose package is
-            installed.
-        options: What the storage is opened with, such as credentials.
+        filepath: A path on this machine, or in a storage whose package is installed, such as
+            `s3://bucket/rows.csv`.
+        options: Options of the storage, such as credentials.
 
     Raises:
         DataError: There is no such storage, its package is not installed, it needs other options,
-            or the path holds a password or names nothing in the storage.
+            or the path has a password or names only a storage.
     """
     named = re.sub(USER, "", filepath)  # for the message
     try:
@@ -41,7 +41,7 @@ def storage_of(filepath: str, **options: Any) -> tuple[Any, str]:
         protocol, path = get_protocol_and_path(filepath)
         if protocol in {"http", "https"}:
             raise ValueError("a web page")
-        # Before it is made: one that is half made leaves a traceback of its own.
+        # Checked before the storage is made: a half-made one prints a traceback later.
         maker = fsspec.get_filesystem_class(protocol)
         inspect.signature(maker.__init__).bind(None, **options)
         if "://" in filepath and path in {"", "/"}:
@@ -57,10 +57,10 @@ def storage_of(filepath: str, **options: Any) -> tuple[Any, str]:
 class RawRowsDataset(AbstractDataset[Any, RawRows]):
     """A CSV or a Parquet file, or a directory of either; a cell of a CSV stays its text.
 
-    A file is Parquet where its name ends in `.parquet`, and a CSV otherwise. For `load_args` see
-    `tabular_lstm.rows.load_args.LOAD_ARGS`. Of a directory, every file directly in it that is named
-    `*.csv` or `*.parquet`, in whatever case, and is not hidden is read, in the order of the names
-    by their bytes. Each needs the same columns, in any order; the first file's is kept.
+    A file is Parquet if its name ends in `.parquet`, and a CSV otherwise. For `load_args` see
+    `tabular_lstm.rows.load_args.LOAD_ARGS`. In a directory, files named `*.csv` or `*.parquet`, in
+    upper or lower case, are read in the order of the bytes of their names; hidden files and
+    subdirectories are not. All need the same columns; the order of the first file's is kept.
     """
 
     ENDINGS: ClassVar[dict[str, str]] = {".csv": "CSV", PARQUET: "Parquet file"}
@@ -80,10 +80,10 @@ class RawRowsDataset(AbstractDataset[Any, RawRows]):
         self.metadata = metadata
 
     def load(self) -> RawRows:
-        """List the files; their bytes are read by what is given.
+        """List the files; `RawRows` reads their bytes later.
 
         Raises:
-            DataError: See `RawFiles.at`; or an argument would not count.
+            DataError: See `RawFiles.at` and `refuse_other_arguments`.
         """
         files = self._files()
         files.warn_of_others()
@@ -91,7 +91,7 @@ class RawRowsDataset(AbstractDataset[Any, RawRows]):
         return RawRows(files, self._load_args)
 
     def hashes(self) -> dict[str, str]:
-        """Give the SHA-256 of each file, made once as long as the file stays; raise as `load`."""
+        """Give the SHA-256 of each file, hashed again only if it changes; raise as `load`."""
         return self._files().hashes()
 
     def sha256(self) -> str:
@@ -99,7 +99,7 @@ class RawRowsDataset(AbstractDataset[Any, RawRows]):
         return self._files().sha256()
 
     def save(self, data: Any) -> None:
-        """Refuse: rows are written by whoever has them."""
+        """Refuse: raw rows are read only."""
         raise DataError(f"{self._path} is read only here.")
 
     def preview(self, nrows: int = 5) -> TablePreview:
@@ -117,14 +117,14 @@ class RawRowsDataset(AbstractDataset[Any, RawRows]):
         return {"filepath": self._path, "load_args": self._load_args}
 
 
-# The names that conf of earlier versions has.
+# Names in conf of earlier versions.
 RawCSVDataset = RowsToScoreDataset = RawRowsDataset
 
 
 class LateLabelsDataset(RawRowsDataset):
-    """A table of labels, see `RawRowsDataset`, that may not have come yet: None then.
+    """A table of labels, see `RawRowsDataset`; None if no labels have come yet.
 
-    `given` is the path where the command line names it, which must be there.
+    `given` is the path if the command line names it; then it must exist.
     """
 
     def __init__(self, filepath: str, given: str | None = None, **arguments: Any) -> None:
@@ -132,5 +132,5 @@ class LateLabelsDataset(RawRowsDataset):
         self._must_exist = given is not None
 
     def load(self) -> RawRows | None:  # type: ignore[override]
-        """List the files, see `RawRowsDataset`; None where there is none and none is named."""
+        """List the files, see `RawRowsDataset`; None if there are none and `given` is not set."""
         return super().load() if self._must_exist or self._exists() else None

@@ -16,11 +16,11 @@ TABLES = ("raw_rows", "rows_to_score", LABELS)
 
 
 class TableDataset(AbstractDataset[Any, Any]):
-    """The rows that another dataset loads, once: the run reads what was hashed.
+    """The rows of another dataset, loaded once, so that the run reads the rows that were hashed.
 
     Args:
-        name: Of the catalog entry, for messages.
-        entry: Its dataset, such as `pandas.SQLQueryDataset` of kedro-datasets.
+        name: Name of the catalog entry, for messages.
+        entry: The entry's dataset, such as `pandas.SQLQueryDataset` of kedro-datasets.
     """
 
     def __init__(self, name: str, entry: AbstractDataset[Any, Any]) -> None:
@@ -28,7 +28,7 @@ class TableDataset(AbstractDataset[Any, Any]):
         self._rows: TableRows | None = None
 
     def load(self) -> Any:
-        """Load the table, see `TableRows.of`; None where labels have not come yet.
+        """Load the table, see `TableRows.of`; None if labels have not come yet.
 
         Raises:
             DataError: See `TableRows.of`; or the dataset fails.
@@ -41,7 +41,7 @@ class TableDataset(AbstractDataset[Any, Any]):
                     return None
                 raise
             except Exception as error:
-                # Who wraps the first cause adds arguments of the dataset, the query and its values.
+                # Only the first cause is shown: errors around it show the query and its values.
                 cause: BaseException = error
                 while cause.__cause__ is not None:
                     cause = cause.__cause__
@@ -63,7 +63,7 @@ class TableDataset(AbstractDataset[Any, Any]):
         return str(self.load().sha256())
 
     def save(self, data: Any) -> None:
-        """Refuse: rows are written by whoever has them."""
+        """Refuse: raw rows are read only."""
         raise DataError(f"{self._name} is read only here.")
 
     def _exists(self) -> bool:
@@ -74,7 +74,7 @@ class TableDataset(AbstractDataset[Any, Any]):
 
 
 def read_as_rows(catalog: Any, names: set[str]) -> None:
-    """Let these entries load rows, whatever table they load now."""
+    """Let these entries load their tables as `RawRows`."""
     for name in names.intersection(TABLES):
         if not isinstance(entry := catalog.get(name), RawRowsDataset | TableDataset):
             replace_entry(catalog, name, TableDataset(name, entry))

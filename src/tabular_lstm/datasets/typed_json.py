@@ -14,7 +14,7 @@ from tabular_lstm.frozen import from_json
 
 
 class LocalFileDataset(AbstractVersionedDataset[Any, Any]):
-    """A file or folder with versions on this machine; a class says how it is read and written."""
+    """A file or folder with versions on this machine; subclasses read and write it."""
 
     def __init__(
         self, filepath: str, version: Version | None = None, metadata: dict[str, Any] | None = None
@@ -37,7 +37,7 @@ class TypedJSONDataset(LocalFileDataset):
 
     Args:
         model: The value's type, such as `tabular_lstm.rows.schema.Schema`. Default: any JSON.
-        arguments: The file's path, and what Kedro gives a versioned dataset.
+        arguments: The file's path, and Kedro's arguments of a versioned dataset.
     """
 
     def __init__(self, *, model: str | None = None, **arguments: Any) -> None:
@@ -48,7 +48,7 @@ class TypedJSONDataset(LocalFileDataset):
         """Read the value.
 
         Raises:
-            DataError: The file holds something else; names the first fault.
+            DataError: The file does not hold such a value; names the first fault.
         """
         path = Path(self._get_load_path())
         if self._model is None:
@@ -67,6 +67,6 @@ class TypedJSONDataset(LocalFileDataset):
 
 
 def preview(value: Any) -> JSONPreview:
-    """Show a value as JSON, in which a number that is none is text: a browser reads no NaN."""
+    """Show a value as JSON; NaN and infinity become text, because a browser cannot read them."""
     plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
     return JSONPreview(json.dumps(json.loads(json.dumps(plain), parse_constant=str)))

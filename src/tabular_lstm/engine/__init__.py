@@ -1,7 +1,7 @@
-"""Where work runs: here, one part after the other, or on the workers of a Dask cluster.
+"""Where work runs: in this process, part after part, or on the workers of a Dask cluster.
 
-The parts of a work know nothing of each other. What a worker calls is here, where nothing else
-comes with it.
+The parts of a work do not depend on each other. This module has the functions that a worker calls,
+because its import is cheap.
 """
 
 import platform
@@ -20,7 +20,7 @@ Done = TypeVar("Done")
 
 
 class Workers(Protocol):
-    """Who does the parts."""
+    """Runs the parts of a work."""
 
     def __call__(
         self, function: Callable[[Shared, Part], Done], shared: Shared, parts: Iterable[Part]
@@ -28,21 +28,21 @@ class Workers(Protocol):
         """Call the function with each part.
 
         Args:
-            function: Of a module, without effects, since a part may be done twice.
-            shared: What all parts need: arrays, bytes, parameters, no Keras object.
-            parts: Taken as they are needed, a few ahead.
+            function: A function of a module, without side effects, because a part may run twice.
+            shared: What all parts need: arrays, bytes, parameters, but no Keras object.
+            parts: The parts; they are taken when needed, a few ahead.
 
         Yields:
-            The part's place, from 0, and what the function gives, as they are done. Whoever takes
-            no more closes it.
+            The part's place, from 0, and the function's result, in the order in which parts end. A
+            caller that stops early closes the generator.
         """
 
 
 class Engine:
-    """Where a run's work runs; its cluster, if it has one, starts when it is first used."""
+    """The engine of a run; a cluster, if conf asks for one, starts when it is first used."""
 
     def __init__(self, wanted: parameters.Engine) -> None:
-        """Begin; a DataError where Dask is wanted, and the extra is not installed."""
+        """Keep what conf asks for; raise a DataError if that is Dask without the extra."""
         if wanted.kind == "dask" and find_spec("distributed") is None:
             raise DataError(
                 "engine.kind is dask, and the package distributed is not installed. Install the "
@@ -53,11 +53,11 @@ class Engine:
 
     @property
     def workers(self) -> Workers | None:
-        """Give who does work elsewhere; None where this process does it."""
+        """Give the cluster's workers; None if this process does the work."""
         if self._wanted.kind == "local":
             return None
         if self._cluster is None:
-            # It takes a second to import, and is there in the extra `cluster` alone.
+            # The import takes a second, and needs the extra `cluster`.
             from tabular_lstm.engine.cluster import Cluster  # noqa: PLC0415
 
             self._cluster = Cluster(self._wanted)
@@ -65,7 +65,7 @@ class Engine:
         return workers
 
     def close(self) -> None:
-        """End the workers that were started, and leave those that were there."""
+        """Stop the workers that this run started; a cluster that was there goes on."""
         if self._cluster is not None:
             self._cluster.close()
             self._cluster = None
@@ -80,26 +80,26 @@ def one_by_one(
 
 
 def itself(shared: Shared) -> Shared:
-    """Give what is given: on a worker, a task by which it can be made again."""
+    """Return the argument; as a task, so that Dask can make it again on another worker."""
     return shared
 
 
 def done_alike(
     code: str, function: Callable[[Shared, Part], Done], shared: Shared, part: Part
 ) -> Done:
-    """Do a part on a worker, whose code is the driver's: `code`, see `code_sha256`.
+    """Do a part on a worker, if the worker has the driver's code: `code`, see `code_sha256`.
 
     Raises:
-        DataError: This worker has another one.
+        DataError: The worker has other code.
     """
     if _own_code() != code:
         raise DataError(
-            f"A worker on {platform.node()} has another version of tabular_lstm or of what it "
-            "computes with, such as NumPy or TensorFlow. Expected the driver's: install them "
-            "alike, and start the worker anew."
+            f"A worker on {platform.node()} has another version of tabular_lstm or of a package it "
+            "computes with, such as NumPy or TensorFlow. Expected the driver's versions: install "
+            "them, and restart the worker."
         )
     return function(shared, part)
 
 
-# Of the files that this process was started with, however they change.
+# Hashed once, because this process runs the files that it was started with.
 _own_code = cache(code_sha256)

@@ -1,6 +1,6 @@
-"""Work on the workers of a Dask cluster: one that is there, or processes of this machine.
+"""Work on the workers of a Dask cluster: an existing cluster, or processes of this machine.
 
-What is sent is pickled; the workers need this package and its dependencies.
+Everything is sent pickled; the workers need this package and its dependencies.
 """
 
 import contextlib
@@ -28,14 +28,14 @@ logger = logging.getLogger(__name__)
 
 SECONDS_TO_CONNECT = 10
 SECONDS_WITHOUT_WORKERS = 30
-# States of a worker's tasks, by Dask's names.
+# Dask's states of a worker's tasks that run, and of those that wait.
 IN_HAND = {"executing", "long-running"}
 BEFORE_IT = {"ready", "waiting", "constrained", "fetch", "flight"}
-# Parts that a thread of a worker has, the one that it does included.
+# Parts that a worker's thread has, the running one included.
 AT_WORK = 2
-# And that may be done while an earlier one is not: whoever needs them in order keeps them.
+# Parts for each thread that may end before an earlier part; the caller keeps their results.
 FAR = 8
-# Of a worker that is started here, which is one thread of work.
+# For a worker that is started here, with one thread.
 ONE_THREAD = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -47,17 +47,16 @@ QUIET = {
     "DASK_LOGGING__DISTRIBUTED": "critical",
     "DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL": "1s",
 }
-# By default fifty times a second, which takes 5 % of a processor, only to tell a loop that is late.
+# Dask's default is fifty times a second; it takes 5 % of a processor, only to detect a late loop.
 SELDOM = {"distributed.admin.tick.interval": "1s"}
 
 
 class Cluster:
-    """A connection to a cluster, and the cluster itself where this run started it."""
+    """A connection to a cluster, and the cluster itself if this run started it."""
 
     def __init__(self, wanted: Engine) -> None:
-        """Connect, or start workers; a DataError where nobody answers or there is no worker."""
-        # Here and not with this module: what they say of connections that come and go is for the
-        # log of whoever runs a cluster.
+        """Connect, or start workers; raise a DataError if no scheduler or no worker answers."""
+        # Lost connections are for the log of the cluster, and not for the log of a run.
         for name in ("distributed", "distributed.client"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         warnings.filterwarnings("ignore", message="Sending large graph", module="distributed")
@@ -65,7 +64,7 @@ class Cluster:
         self._where = wanted.address or f"{wanted.workers} processes of this machine"
         try:
             self._client = self._connected(wanted)
-            # Not by `with`: what it sets there is of the thread that begins, and another may end.
+            # Not by `with`, because another thread may close the client.
             self._until.callback(self._client.close)
             self._threads = sum(self._client.nthreads().values())
             if not self._threads:
@@ -84,7 +83,7 @@ class Cluster:
                 lambda: Client(wanted.address, timeout=SECONDS_TO_CONNECT),  # type: ignore[no-untyped-call]
             )
         except (OSError, ValueError, TypeError) as error:
-            raise self._error(f"expected a Dask scheduler, and none answers: {error}") from error
+            raise self._error(f"expected a Dask scheduler, but none answers: {error}") from error
 
     def _started(self, wanted: Engine) -> Any:
         environ = {"distributed.nanny.pre-spawn-environ": ONE_THREAD | QUIET} | SELDOM
@@ -107,11 +106,11 @@ class Cluster:
         """Let the workers do the parts: see `tabular_lstm.engine.Workers`.
 
         Raises:
-            DataError: The scheduler or all workers are gone, or a part ended three workers.
+            DataError: The scheduler or all workers are gone, or a part killed three workers.
         """
         client, code = self._client, code_sha256()
         numbered, sent = enumerate(parts), 0
-        # Made by a task, not scattered: so it is made again where all who had it are gone.
+        # Made by a task, not scattered, so that Dask makes it again if its workers are gone.
         everywhere = client.submit(itself, shared, pure=False)
         at_work: dict[Any, int] = {}
         done: SimpleQueue[Any] = SimpleQueue()
@@ -135,7 +134,7 @@ class Cluster:
             client.cancel([everywhere, *at_work])
 
     def _next(self, done: SimpleQueue[Any]) -> Any:
-        """Wait for a part that is done, as long as there is anybody to do it."""
+        """Wait for the next part that is done, as long as a worker works."""
         last_seen = time.monotonic()
         while True:
             with contextlib.suppress(Empty):
@@ -147,14 +146,14 @@ class Cluster:
 
     def _nobody(self) -> DataError:
         return self._error(
-            f"for {SECONDS_WITHOUT_WORKERS} s no worker was there that does anything: all are "
-            "gone, or paused for want of memory, or lack this package. See their log"
+            f"for {SECONDS_WITHOUT_WORKERS} s no worker has done anything: all are gone, or paused "
+            "for lack of memory, or lack this package. See the workers' log"
         )
 
     def _somebody_works(self) -> bool:
-        """Tell whether a worker has a part in hand, or one that is not paused has one before it.
+        """Tell whether a worker runs a part, or one that is not paused has a part that waits.
 
-        A worker without tasks does not count: they may all wait for what a paused one has to make.
+        A worker without tasks does not count: its tasks may wait for a result of a paused worker.
         """
         for worker in self._client.scheduler_info(n_workers=-1)["workers"].values():
             tasks = worker.get("metrics", {}).get("task_counts", {})
@@ -164,23 +163,23 @@ class Cluster:
         return False
 
     def _result(self, future: Any) -> Any:
-        """Fetch what a part gave. Where its worker is gone by now, another one does it again."""
+        """Fetch the result of a part; if its worker is gone, another worker does the part again."""
         try:
             while True:
                 try:
                     return future.result(timeout=SECONDS_WITHOUT_WORKERS)
                 except TimeoutError:
-                    if future.status == "error":  # of the part itself
+                    if future.status == "error":  # the part itself raised it
                         raise
                     if not self._somebody_works():
                         raise self._nobody() from None
         except KilledWorker as error:
             raise self._error(
-                "a part of the work ended each worker that took it on, as too little memory does, "
-                "or a package that it lacks. See the workers' log"
+                "a part of the work killed each worker that ran it. Perhaps memory is too small, "
+                "or a package is missing. See the workers' log"
             ) from error
         except (FutureCancelledError, OSError, MemoryError) as error:
-            if future.status == "error":  # of the part itself
+            if future.status == "error":  # the part itself raised it
                 raise self._error(f"on a worker: {type(error).__name__}: {error}") from error
             raise self._error("the scheduler is gone. See its log") from error
 
@@ -191,14 +190,14 @@ class Cluster:
 
 @contextlib.contextmanager
 def _deaf_to_interrupts() -> Iterator[None]:
-    """Let processes and threads that begin meanwhile, and theirs, get no SIGINT, as they inherit.
+    """Block SIGINT for processes and threads that start meanwhile; they inherit the block.
 
-    A terminal sends it to all processes of a command; it is the driver that ends the others.
+    A terminal sends SIGINT to all processes of a command, but only the driver should end them.
     """
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
-    # Where it is not there yet, it would start with the first process, and then let SIGINT through.
+    # Otherwise the tracker starts with the first process, and unblocks SIGINT.
     resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
@@ -208,7 +207,7 @@ def _deaf_to_interrupts() -> Iterator[None]:
 
 
 def _within(seconds: float, function: Callable[[], Any]) -> Any:
-    """Call a function; a TimeoutError after so many seconds, while it goes on in a thread."""
+    """Call a function in a thread; raise a TimeoutError if it takes longer than `seconds`."""
     ended: SimpleQueue[tuple[Any, BaseException | None]] = SimpleQueue()
 
     def call() -> None:
@@ -221,7 +220,7 @@ def _within(seconds: float, function: Callable[[], Any]) -> Any:
     try:
         result, error = ended.get(timeout=seconds)
     except Empty:
-        raise TimeoutError(f"what is there has not answered for {seconds} s") from None
+        raise TimeoutError(f"no answer for {seconds} s") from None
     if error is not None:
         raise error
     return result

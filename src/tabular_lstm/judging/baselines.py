@@ -1,6 +1,6 @@
 """The baselines: plain models fitted on the same train rows as the network.
 
-Whoever imports this module waits for scikit-learn.
+Importing this module imports scikit-learn, which takes time.
 """
 
 import logging
@@ -32,19 +32,19 @@ from tabular_lstm.rows.schema import Schema, Target
 
 logger = logging.getLogger(__name__)
 
-# Of the rows that are held out once: targets, predictions and weights.
+# Of the rows held out in cross-validation: targets, predictions and weights.
 Known = tuple[np.ndarray, np.ndarray, np.ndarray | None]
 
 
 @dataclass(frozen=True)
 class Fits:
-    """What every fit needs: the train rows, their splits, and the rows to predict.
+    """The input of every fit: the train rows, their splits, and the rows to predict.
 
     Attributes:
         fitted, evaluated: float32 (rows, columns), see `history_features`.
         labels: What the baselines learn: see `_OfTwoClasses.targets`.
         splits: The rows to fit on and the rows held out.
-        seed: Of the boosted trees.
+        seed: Seed of the boosted trees.
     """
 
     fitted: np.ndarray
@@ -64,22 +64,23 @@ def predict_with_baselines(
     evaluation: Evaluation,
     workers: Workers = one_by_one,
 ) -> tuple[dict[str, np.ndarray], dict[str, float]]:
-    """Fit the baselines on the train rows, choose their thresholds there, predict the others.
+    """Fit the baselines and choose their thresholds on the train rows; predict the evaluated rows.
 
-    Library defaults, with iterations enough for the logistic regression to end; the linear model of
-    a number is a ridge regression, which takes columns that say the same. A linear model gets
-    medians for missing numbers, standardized numbers and categories one-hot. Each decision
-    threshold serves the network's objective, on predictions of five-fold cross-validation, the rows
-    of a group in one fold; so does each interval of a number, which is as wide for all rows. Rows
-    count by their weights, but for medians and standardization. Of more than two million rows, so
-    many at random choose the thresholds; the baselines are fitted on all.
+    Baselines use the defaults of scikit-learn, with enough iterations for the logistic regression
+    to converge. The linear model of a number is a ridge regression, which accepts collinear
+    columns. A linear model gets medians for missing numbers, standardized numbers and one-hot
+    categories. The decision thresholds follow the network's objective. Thresholds, and the
+    intervals of a number (equally wide for all rows), are learned from five-fold cross-validation
+    with the rows of a group in one fold. Rows count by their weights, except for medians and
+    standardization. With more than two million rows, thresholds are chosen on two million random
+    rows; the baselines are fitted on all rows.
 
-    Who does the fits, each a part, is given: by default this process, one after the other.
+    `workers` run the fits. Default: this process, one after the other.
 
     Returns:
-        The predictions of each baseline; of two classes the decision threshold of each.
+        The predictions of each baseline, and for two classes the decision threshold of each.
     """
-    # Of rows views: each baseline makes the copies that it needs.
+    # Views of the rows: each baseline copies what it needs.
     fitted, evaluated = (
         history_features(sequences, schema)
         for sequences in (train_set.sequences, evaluated_sequences)
@@ -89,14 +90,14 @@ def predict_with_baselines(
     splits = _splits(strata, train_set.groups, evaluation.seed) if of_task.has_folds else []
     seen = np.sort(np.concatenate([np.array([], int), *(held_out for _, held_out in splits)]))
     of_seen = None if weights is None else weights[seen]
-    # Gradient boosting fails where no row that it is fitted on has a feature's value.
+    # Gradient boosting fails if a feature is missing in all rows of a fit.
     parts_of_rows = [rows for rows, _ in splits] or [np.arange(len(labels))]
     known = np.all([~np.isnan(fitted[rows]).all(axis=0) for rows in parts_of_rows], axis=0)
     if not known.all():
         fitted, evaluated = (np.where(known, rows, np.float32(0)) for rows in (fitted, evaluated))
     targets = of_task.targets(labels, schema)
     fits = Fits(fitted, targets, weights, splits, evaluated, schema, evaluation.seed)
-    # Those that take longest come first; None is the fit on all rows.
+    # The longest fits come first; None is the fit on all rows.
     names, places = list(_baselines(schema, 0)), [None, *range(len(splits))]
     parts = [(name, place) for name in reversed(names) for place in places]
     predicted: dict[tuple[str, int | None], np.ndarray] = {}
@@ -118,15 +119,14 @@ def predict_with_baselines(
 
 
 def fit_part(fits: Fits, part: tuple[str, int | None]) -> np.ndarray:
-    """Fit a baseline, by its name, on a split, by its place, and predict the rows held out.
+    """Fit one baseline on the split at a place, and predict the rows held out.
 
-    Without a place it is fitted on all train rows and predicts the evaluated ones.
+    With place None, it is fitted on all train rows and predicts the evaluated rows.
     """
     name, place = part
     rows, held_out = (slice(None), None) if place is None else fits.splits[place]
     model = _baselines(fits.schema, fits.seed)[name]
-    # A single thread, for threads of boosted trees wait for each other where the cores are busy:
-    # on a few hundred rows that is most of a run.
+    # A single thread: on busy cores, threads of boosted trees mostly wait for each other.
     with threadpool_limits(1):
         weights = {}
         if fits.weights is not None:
@@ -135,17 +135,17 @@ def fit_part(fits: Fits, part: tuple[str, int | None]) -> np.ndarray:
         model.fit(fits.fitted[rows], fits.labels[rows], **weights)
         rows = fits.evaluated if place is None else fits.fitted[held_out]
         predicted = _of(fits.schema).predicted(model, rows, fits.schema)
-    # To 12 decimals: the last bits depend on the processor, even among equal rows.
+    # To 12 decimals, because the last bits depend on the processor, even for equal rows.
     return np.asarray(np.round(predicted, 12))
 
 
 def _splits(
     labels: np.ndarray, groups: np.ndarray | None, seed: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Choose folds for the thresholds: of each, the rows to fit on and the rows held out.
+    """Choose folds for the thresholds: for each, the rows to fit on and the rows held out.
 
-    No fold of groups is held out whose other rows lack a class. Of very many rows some are in no
-    fold.
+    A fold of groups is not held out if the other rows lack a class. With very many rows, some are
+    in no fold.
     """
     if len(labels) > MANY_ROWS:
         rows = np.arange(len(labels), dtype=np.int32)
@@ -169,16 +169,16 @@ def _splits(
 
 
 def _baselines(schema: Schema, seed: int) -> dict[str, Any]:
-    """Make the baselines, unfitted, for rows of numbers and places of categories."""
+    """Make the unfitted baselines, for rows of numbers and of places of categories."""
     columns = column_names(schema)
     categorical = [name in schema.categories for name in columns]
     encoded = make_column_transformer(
         (OneHotEncoder(handle_unknown="ignore"), np.array(categorical)),
         remainder=make_pipeline(Medians(), StandardScaler(copy=False)),
     )
-    # With few values to a bin, most of its time goes into bins: of many features there are fewer.
+    # Many features get fewer bins, because with few values per bin the bins take most of the time.
     bins = int(np.clip(2**16 // len(columns), 32, 255))
-    # Boosting takes at most as many categories as bins; of more it splits the places.
+    # Boosting takes at most as many categories as bins; more are split like numbers.
     few = [len(schema.categories.get(name, [])) in range(1, bins) for name in columns]
     simplest, linear, boosted = _of(schema).estimators
     models = (
@@ -190,7 +190,7 @@ def _baselines(schema: Schema, seed: int) -> dict[str, Any]:
 
 
 class _OfTwoClasses:
-    """What the baselines of two classes are, and what is made of what they say."""
+    """The baselines of two classes, and how their outputs become predictions."""
 
     estimators: ClassVar[tuple[Any, ...]] = (
         DummyClassifier,
@@ -200,17 +200,17 @@ class _OfTwoClasses:
     has_folds = True
 
     def targets(self, labels: np.ndarray, schema: Schema) -> np.ndarray:
-        """Give what is learned, (rows,)."""
+        """Return what the models learn, (rows,)."""
         return labels
 
     def predicted(self, model: Any, rows: np.ndarray, schema: Schema) -> np.ndarray:
-        """Let a fitted model predict."""
+        """Predict with a fitted model."""
         return np.asarray(model.predict_proba(rows)[:, 1])
 
     def finished(
         self, predicted: np.ndarray, known: Known, schema: Schema, training: Training
     ) -> tuple[np.ndarray, float | None]:
-        """Give the predictions, and the decision threshold."""
+        """Return the predictions and the decision threshold."""
         targets, out_of_fold, weights = known
         return predicted, choose_threshold(targets, out_of_fold, training.objective, weights)
 
@@ -219,7 +219,7 @@ class _OfClasses(_OfTwoClasses):
     has_folds = False
 
     def predicted(self, model: Any, rows: np.ndarray, schema: Schema) -> np.ndarray:
-        # Of a class without train rows the model knows nothing.
+        # The model does not know a class without train rows.
         probabilities = np.zeros((len(rows), len(schema.task.classes)))
         probabilities[:, model.classes_] = model.predict_proba(rows)
         return probabilities
@@ -262,9 +262,9 @@ def _of(schema: Schema) -> _OfTwoClasses:
 
 
 class Medians(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Fill missing numbers by the median of their column, in less memory than scikit-learn's.
+    """Fill missing numbers with the median of their column, in less memory than scikit-learn.
 
-    As float64: in float32, what a logistic regression ends at depends on the processor.
+    The result is float64: in float32, the fit of a logistic regression depends on the processor.
     """
 
     def fit(self, rows: np.ndarray, labels: Any = None) -> Self:
@@ -274,7 +274,7 @@ class Medians(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def transform(self, rows: np.ndarray) -> np.ndarray:
-        """Give a copy without missing numbers."""
+        """Return a copy without missing numbers."""
         filled = rows.astype(np.float64)
         np.copyto(filled, self.medians_, where=np.isnan(filled))
         return filled

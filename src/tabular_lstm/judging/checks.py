@@ -1,4 +1,4 @@
-"""What the gate knows of a champion, the results of its checks, and the check of the artifact."""
+"""The gate's view of a champion, the results of its checks, and the check of the artifact."""
 
 from typing import Annotated, Literal
 
@@ -18,11 +18,12 @@ class Champion(Frozen):
     """A champion: the run that trained it, and the hash of its artifact.
 
     Attributes:
-        data, promoted_with: What it was trained and judged on, and its metrics on the test rows of
-            the run that promoted it; None where its decision is gone.
-        not_compared: Why the candidate is not compared with it; None where it is.
-        left_out_rows: Test rows of this run that it was trained on, so that they do not count.
-        metrics: On the other test rows of this run; None where it is not compared.
+        data: The summary of the data it was trained and judged on; None if its decision is gone.
+        promoted_with: Its metrics on the test rows of the run that promoted it; None if its
+            decision is gone.
+        not_compared: Why the candidate is not compared with it; None if it is compared.
+        left_out_rows: Number of this run's test rows that it was trained on; they do not count.
+        metrics: Its metrics on the other test rows of this run; None if it is not compared.
     """
 
     run_id: str
@@ -35,12 +36,12 @@ class Champion(Frozen):
 
 
 class FeaturesMoved(Frozen):
-    """What of features and scores moved since the champion was trained, see `monitoring.drift`.
+    """How features and scores moved since the champion was trained, see `monitoring.drift`.
 
     Attributes:
-        sentence: Says what moved, that nothing did, or why nothing was compared.
-        alarm: Whether it raises an alarm.
-        expected: What was, where the alarm stops a promotion; else empty.
+        sentence: Says what moved, that nothing moved, or why nothing was compared.
+        alarm: Whether the move raises an alarm.
+        expected: What was expected, if the alarm stops a promotion; else empty.
     """
 
     sentence: str
@@ -49,7 +50,7 @@ class FeaturesMoved(Frozen):
 
 
 class Check(Frozen):
-    """What one check says of a candidate, in a sentence."""
+    """The result of one check of a candidate, with its sentence."""
 
     name: str
     passed: bool
@@ -64,14 +65,14 @@ class DataCheck(Check):
 
 
 class DriftCheck(Check):
-    """Whether the champion still does on these test rows what it was promoted with.
+    """Whether the champion is still as good on these test rows as when it was promoted.
 
     Attributes:
-        roc_auc, highest: The champion's on these rows, and its upper bound; None where it did not
-            score them.
-        rmse, lowest: Of a number, the same in place of these.
-        promoted_with: The champion's when it was promoted; None where its decision is gone.
-        least_fall: By how much it is worse now, at least.
+        roc_auc, highest: The champion's ROC AUC on these rows, and its upper bound; None if the
+            champion did not score them.
+        rmse, lowest: The same for a number, with the lower bound.
+        promoted_with: The champion's metric when it was promoted; None if its decision is gone.
+        least_fall: The lower bound of how much worse the metric is now.
     """
 
     name: Literal["drift"] = "drift"
@@ -84,20 +85,20 @@ class DriftCheck(Check):
 
     @property
     def now(self) -> float | None:
-        """Give what was measured on these rows, if the champion scored them."""
+        """The champion's metric on these rows; None if it did not score them."""
         return self.roc_auc if self.rmse is None else self.rmse
 
 
 class FloorCheck(Check):
-    """Whether the candidate is good enough beside simple models.
+    """Whether the candidate is good enough compared with simple models.
 
-    It has two further fields, of the names of the simplest baseline and of the linear one: the
-    candidate compared with each.
+    Two further fields are named after the simplest and the linear baseline; they hold the
+    comparison of the candidate with each.
 
     Attributes:
-        smaller_class_rows: Test rows, or groups with one, of the class that has fewest; of a number
-            all of them.
-        enough_rows: Whether they are as many as it takes to promote.
+        smaller_class_rows: Test rows of the class with the fewest, or groups with such a row; for a
+            number all test rows or groups.
+        enough_rows: Whether they are enough to promote.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -110,12 +111,12 @@ class FloorCheck(Check):
 
 
 class ChampionCheck(Check):
-    """Whether the candidate is worse than the champion, or than the best of those kept.
+    """Whether the candidate is worse than the champion, or than the best kept champion.
 
     Attributes:
-        compared: The candidate compared with each champion, by run id.
-        best: The run id of the best champion, by metric.
-        seen_worse: Whether a loss beyond the tolerance was seen, not only not ruled out.
+        compared: By run id: the comparison of the candidate with this champion.
+        best: By metric: the run id of the best champion.
+        seen_worse: Whether the measured loss exceeds the tolerance; False if only its bound does.
     """
 
     name: Literal["champion"] = "champion"
@@ -135,7 +136,7 @@ class ArtifactCheck(Check):
 def check_artifact(
     golden_judged: np.ndarray, golden_predictions: np.ndarray, measure: Measure, unit: float = 1.0
 ) -> ArtifactCheck:
-    """Ask that the artifact read back from disk predicts what was judged, within 1e-6 of `unit`."""
+    """Check that the artifact on disk gives the judged predictions, within 1e-6 of `unit`."""
     rows = len(golden_judged)
     both = golden_judged, golden_predictions
     judged, predictions = (given.reshape(rows, -1) for given in both)

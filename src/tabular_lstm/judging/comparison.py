@@ -1,4 +1,4 @@
-"""Compare any two models on the same rows and the same bootstrap resamples, and say it in words."""
+"""Compare any two models on the same rows and bootstrap resamples, in numbers and sentences."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -39,10 +39,10 @@ class Difference(Frozen):
     """By how much one model's metric differs from another's.
 
     Attributes:
-        difference: Of the metric on the rows, the one - the other.
-        at_worst: Its bound on the side that is worse for the one.
-        at_best: Its bound on the other side.
-        detectable: The smallest true difference that so many rows show four times out of five.
+        difference: The first model's metric - the second model's, on the rows.
+        at_worst, at_best: Its bounds on the sides that are worse and better for the first model.
+        detectable: The smallest true difference that this number of rows shows four times out of
+            five.
     """
 
     difference: float
@@ -51,21 +51,22 @@ class Difference(Frozen):
     detectable: float
 
 
-Comparison = dict[str, Difference]  # of one model and another, by metric
+Comparison = dict[str, Difference]  # of two models, by metric
 
 
 @dataclass(frozen=True)
 class Judged(Rows):
-    """What models say of the same rows, measured; by the models' names.
+    """Models' predictions of the same rows, and their metrics; by the models' names.
 
     Attributes:
         side: `test`, or `train` where nothing is held out. Default: `test`.
         task: What is predicted. Default: two classes, 0 and 1.
-        predictions: See `judging.measures`; of a row that a model gave none, wrong ones.
-        rules: What each model decides by.
-        without_prediction: How many rows a model gave none.
-        metrics, resampled: On the rows, with 95 % intervals, and on resamples of them.
-        parts: Of a model for which not all rows count, what is said of those that do.
+        predictions: See `judging.measures`; a wrong prediction stands where a model gave none.
+        rules: What each model decides by, see `measures.Rule`.
+        without_prediction: How many rows a model gave no prediction.
+        metrics, resampled: On the rows, with 95 % intervals; and on resamples of the rows.
+        parts: For a model that is measured on only some of the rows: these rows, and the models on
+            them.
     """
 
     side: str = "test"
@@ -79,7 +80,7 @@ class Judged(Rows):
 
     @property
     def measure(self) -> Measure:
-        """Give how predictions of the task are measured."""
+        """Return the `Measure` of the task."""
         return measure_of(self.task)
 
     def with_models(
@@ -88,9 +89,9 @@ class Judged(Rows):
         rules: Mapping[str, Rule],
         evaluation: Evaluation,
     ) -> Self:
-        """Measure more models, on the same resamples each time, given what each decides by.
+        """Measure more models by their predictions and rules, always on the same resamples.
 
-        A prediction is NaN where a model gives none.
+        A missing prediction is NaN.
         """
         measure = self.measure
         settled = {n: measure.settled(self.labels, p, rules[n]) for n, p in predictions.items()}
@@ -130,9 +131,9 @@ class Judged(Rows):
         counts: np.ndarray,
         evaluation: Evaluation,
     ) -> Self:
-        """Measure one more model, and another `beside` it, on the rows that `counts`, bool, says.
+        """Measure one more model, and another one `beside` it, on the rows where `counts` is true.
 
-        Of rows that do not count, the model need give no predictions.
+        The model needs no predictions of the other rows.
         """
         part = Judged(**vars(self.part(counts)), task=self.task).with_models(
             {beside: self.predictions[beside][counts], name: predictions[counts]},
@@ -148,24 +149,24 @@ class Judged(Rows):
 
     @property
     def weighted(self) -> str:
-        """Say after a number of rows that they do not count alike."""
+        """Return ", weighted" if rows have weights, to follow a number of rows."""
         return "" if self.weights is None else ", weighted"
 
     def minus(self, one: str, other: str, metric: str) -> tuple[float, np.ndarray]:
-        """Give the one's metric - the other's, on the other's rows and on their resamples."""
+        """Return `one`'s metric - `other`'s, on the rows of `other` and on their resamples."""
         judged = self.parts.get(other, self)
         point = getattr(judged.metrics[one], metric) - getattr(judged.metrics[other], metric)
         return point, judged.resampled[one][metric] - judged.resampled[other][metric]
 
     def interval(self, one: str, other: str, metric: str) -> tuple[float, float]:
-        """Give the 95 % interval of a metric's difference."""
+        """Return the 95 % interval of a metric's difference."""
         point, values = self.minus(one, other, metric)
         (low, high), tail = interval(values), (1 + CENTRAL) / 2
         unseen = self._unseen(one, other, metric, tail)
         return min(low, point - unseen), max(high, point + unseen)
 
     def bounds(self, name: str, metric: str, confidence: float) -> tuple[float, float]:
-        """Bound a model's metric on its rows, below and above, each with that confidence."""
+        """Bound a model's metric on its rows, below and above, each bound with this confidence."""
         judged = self.parts.get(name, self)
         values, point = judged.resampled[name][metric], getattr(judged.metrics[name], metric)
         low, high = bounds(values[~np.isnan(values)], point, confidence)
@@ -174,7 +175,7 @@ class Judged(Rows):
         return float(np.fmin(low, point - unseen)), float(np.fmax(high, point + unseen))
 
     def compare(self, one: str, other: str, confidence: float) -> Comparison:
-        """Compare one model with another; `confidence` is one-sided, of each bound."""
+        """Compare one model with another; `confidence` is that of each bound alone (one-sided)."""
         deviations = NORMAL.inv_cdf(confidence) + NORMAL.inv_cdf(POWER)
         compared, unit = {}, self.unit(other) or 1.0
         for metric in self.measure.compared:
@@ -193,11 +194,10 @@ class Judged(Rows):
         return compared
 
     def unit(self, other: str) -> float:
-        """Give what tolerances are shares of, on the rows on which a model is compared."""
+        """Return the unit of tolerances on the rows of `other`, see `Measure.unit`."""
         return self.measure.unit(self.parts.get(other, self))
 
     def _unseen(self, one: str, other: str, metric: str, confidence: float) -> float:
-        """Say by how much a difference may be off for rows of a kind that none here is of."""
         return self.measure.unseen(*self._both(one, other, metric), confidence)
 
     def _both(self, one: str, other: str, metric: str) -> tuple[str, Rows, np.ndarray, np.ndarray]:
@@ -206,9 +206,9 @@ class Judged(Rows):
 
 
 def compare_with_baselines(judged: Judged, evaluation: Evaluation) -> list[str]:
-    """Say in one sentence for each baseline whether the candidate beats it, and by how much.
+    """Say for each baseline in one sentence whether the candidate beats it, and by how much.
 
-    A linear model that does better is what a reader must hear first.
+    If the linear model is better, its sentence comes first.
     """
     metrics, measure = judged.metrics[CANDIDATE], judged.measure
     baselines = [name for name in judged.metrics if name != CANDIDATE]
@@ -228,22 +228,22 @@ def compare_with_baselines(judged: Judged, evaluation: Evaluation) -> list[str]:
 
 
 def _of_threshold(metrics: TwoClassesMetrics) -> str:
-    """Say what the decision threshold does."""
+    """Say how many rows the decision threshold calls positive, and how many correctly."""
     matrix = metrics.confusion_matrix
     rightly, wrongly = matrix.true_positives, matrix.false_positives
     beginning = f"From a probability of {metrics.decision_threshold:.3f} on it calls"
-    positive = f"of {rightly + matrix.false_negatives:.6g} that are"
+    positive = f"{rightly + matrix.false_negatives:.6g} rows are positive"
     if matrix.precision is None or matrix.recall is None:
-        return f"{beginning} no row positive, {positive}"
+        return f"{beginning} no row positive; {positive}"
     return (
-        f"{beginning} {rightly + wrongly:.6g} rows positive, {rightly:.6g} of them rightly "
-        f"(precision {100 * matrix.precision:.1f} %), {positive} (recall "
+        f"{beginning} {rightly + wrongly:.6g} rows positive, {rightly:.6g} of them correctly "
+        f"(precision {100 * matrix.precision:.1f} %); {positive} (recall "
         f"{100 * matrix.recall:.1f} %; F1 {matrix.f1:.3f})"
     )
 
 
 def _of_classes(metrics: ClassesMetrics) -> str:
-    """Say how many rows of each class are found, the first ten."""
+    """Say what share of each class's rows is found, for the first ten classes."""
     found = [
         f"{shown(name)} {'no row' if of.recall is None else f'{100 * of.recall:.1f} %'}"
         f"{'' if of.precision is None else f' (precision {100 * of.precision:.1f} %)'}"
@@ -254,7 +254,6 @@ def _of_classes(metrics: ClassesMetrics) -> str:
 
 
 def _of_intervals(metrics: NumberMetrics) -> str:
-    """Say what the intervals hold, and how wide they are."""
     return (
         f"{100 * metrics.coverage:.1f} % of the labels are within its intervals, which are "
         f"{written('width', metrics.width)} wide on average"
@@ -295,6 +294,6 @@ def _sentence(judged: Judged, name: str, meaningful: float) -> str:
 
 
 def _brackets(bounds: tuple[float, float], metric: str, form: str = ".3f") -> str:
-    """Write an interval, whose unit stands before it."""
+    """Write an interval without its unit, which stands before it."""
     both = ", ".join(written(metric, bound, form).removesuffix(" %") for bound in bounds)
     return f"[{both}]"

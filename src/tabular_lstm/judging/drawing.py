@@ -1,4 +1,4 @@
-"""How a figure is drawn by matplotlib and written as SVG, narrow enough for a phone."""
+"""Draw figures with matplotlib, and write them as SVG, narrow enough for a phone."""
 
 import io
 import textwrap
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.ticker import EngFormatter
 
-# By the name of the figure's file, in the order in which they are shown; a task has some of them.
+# Titles by the name of the figure's file, in the order of the report; each task has some of them.
 FIGURES = {
     "learning_curves": "Learning curves",
     "roc_curve": "ROC curve",
@@ -35,7 +35,7 @@ FIGURES = {
 }
 SCORING_FIGURES = {
     "scored_probabilities": "Probabilities of the scored rows",
-    "scored_decisions": "What the scored rows are called",
+    "scored_decisions": "Decisions of the scored rows",
     "scored_numbers": "Predictions of the scored rows",
     "quarantine_reasons": "Why rows are in quarantine",
 }
@@ -51,7 +51,7 @@ TITLES = (
 WIDTH = 5.0  # inches, each 96 pixels of a browser
 HEIGHT, LEGEND_LINE, BAR = 3.5, 0.18, 0.21
 INK, GREY, LIGHT = "#1f2328", "#777777", "#e3e6ea"
-# One color to a model throughout: Okabe and Ito's, told apart by color-blind readers too.
+# One color for each model in all figures: the palette of Okabe and Ito for color-blind readers.
 ORANGE, SKY, PINK = "#E69F00", "#56B4E9", "#CC79A7"
 COLORS = {
     CANDIDATE: "#0072B2",
@@ -60,19 +60,19 @@ COLORS = {
     "hist_gradient_boosting": "#009E73",
     "majority_class": GREY,
 }
-CLASS_COLORS = (ORANGE, PINK)  # the negative one's, the positive one's
+CLASS_COLORS = (ORANGE, PINK)  # negative, positive
 COLORS |= {"linear_regression": COLORS["logistic_regression"], "mean": GREY}
-# Characters of a name from the user's file; a longer one loses its middle.
+# Characters of a name from the user's file; the middle of a longer name is left out.
 NAME = 26
 SHOWN = 30  # bars
 LINE = 52  # characters of a line across the figure
 STYLE: dict[str, Any] = {
     "figure.constrained_layout.use": True,
     "font.size": 10,
-    # It comes with matplotlib; without it, a browser takes its own.
+    # It comes with matplotlib; a browser without it takes its own font.
     "font.sans-serif": ["DejaVu Sans"],
     "text.color": INK,
-    # A name from the user's file may have a dollar, which begins no formula.
+    # A dollar in a name from the user's file does not start a formula.
     "text.parse_math": False,
     "axes.labelcolor": INK,
     "axes.edgecolor": "#b6bcc3",
@@ -92,17 +92,17 @@ STYLE: dict[str, Any] = {
     "lines.linewidth": 1.6,
     # In points: a curve of 100,000 rows becomes some hundred lines that look the same.
     "path.simplify_threshold": 0.3,
-    # Text stays text: the browser has letters that the font here has not, such as Chinese.
+    # Text stays text: the browser has letters that our font lacks, such as Chinese.
     "svg.fonttype": "none",
-    # Names within the file follow from what is drawn, not from chance.
+    # Names within the file depend on the drawing, and are not random.
     "svg.hashsalt": "tabular-lstm",
 }
 
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Draw in our style, whatever a user's matplotlibrc says; afterwards all is as it was."""
-    # Half a second or more, which a run that draws nothing need not wait for.
+    """Set our style, whatever a user's matplotlibrc says, and restore the settings at the end."""
+    # The import takes half a second or more; a run that draws nothing does not need it.
     from matplotlib import style as styles  # noqa: PLC0415
 
     with warnings.catch_warnings(), styles.context(["default", STYLE]):
@@ -111,7 +111,7 @@ def style() -> Iterator[None]:
 
 
 def styled(draw: "Callable[..., Figure]") -> "Callable[..., Figure]":
-    """Draw in the style of all figures: matplotlib looks it up where something is added."""
+    """Run a drawing function within `style`, which matplotlib reads at each addition."""
 
     @wraps(draw)
     def drawn(*arguments: Any) -> "Figure":
@@ -122,7 +122,7 @@ def styled(draw: "Callable[..., Figure]") -> "Callable[..., Figure]":
 
 
 def new_figure(height: float, panels: int = 1) -> "tuple[Figure, list[Axes]]":
-    """Make a figure of so many inches with panels one above the other."""
+    """Make a figure of this height in inches, with panels one above the other."""
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     figure = Figure(figsize=(WIDTH, height))
@@ -130,7 +130,7 @@ def new_figure(height: float, panels: int = 1) -> "tuple[Figure, list[Axes]]":
 
 
 def new_axes(x: str, y: str, height: float = HEIGHT, lines: int = 0) -> "tuple[Figure, Axes]":
-    """Make a figure with a legend of so many lines, which take nothing from the plot."""
+    """Make a figure with extra height for the `lines` of a legend."""
     figure, (axes,) = new_figure(height + LEGEND_LINE * lines)
     axes.set_xlabel(x)
     axes.set_ylabel(y)
@@ -138,17 +138,19 @@ def new_axes(x: str, y: str, height: float = HEIGHT, lines: int = 0) -> "tuple[F
 
 
 def new_unit_square(x: str, y: str, lines: int) -> "tuple[Figure, Axes]":
-    """Make a figure whose axes both go from 0 to 1, with a legend of so many lines."""
+    """Make a figure whose axes both go from 0 to 1, with a legend of `lines`."""
     figure, axes = new_axes(x, y, lines=lines)
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.02))
     return figure, axes
 
 
 def new_bars(values: Mapping[str, float], x: str, color: str) -> "tuple[Figure, Axes]":
-    """Draw a horizontal bar for each value, the first on top; `x` says what they show."""
+    """Draw a horizontal bar for each value, the first on top; `x` names the axis."""
     lines = max(3, len(values))
     figure, (axes,) = new_figure(1.0 + BAR * lines)
-    figure.supxlabel(wrapped(x), fontsize="medium")  # below it all: names may take half of it
+    figure.supxlabel(
+        wrapped(x), fontsize="medium"
+    )  # below the whole figure: names may take half the width
     axes.barh(range(len(values)), list(values.values()), color=color, height=0.7)
     name_rows(axes, list(values))
     axes.set_ylim(lines - 0.4, -0.6)
@@ -158,7 +160,7 @@ def new_bars(values: Mapping[str, float], x: str, color: str) -> "tuple[Figure, 
 def draw_cells(
     axes: "Axes", values: np.ndarray, most: float, size: float, texts: Iterable[str]
 ) -> None:
-    """Draw a matrix, the first row on top: the nearer a value to the most, the darker its cell."""
+    """Draw a matrix, the first row on top; a value closer to `most` has a darker cell."""
     axes.pcolormesh(values, cmap="Blues", vmin=0, vmax=most, edgecolors="white", linewidth=3)
     for ((row, column), value), text in zip(np.ndenumerate(values), texts, strict=True):
         place = {"x": column + 0.5, "y": row + 0.5, "ha": "center", "va": "center"}
@@ -170,7 +172,7 @@ def draw_cells(
 
 
 def share_interval(share: float, count: float) -> tuple[float, float]:
-    """Give the 95 % interval of a share of so many rows, Wilson's."""
+    """Return Wilson's 95 % interval of a share of `count` rows."""
     from scipy.stats import binomtest  # noqa: PLC0415
 
     rows = max(1, round(count))
@@ -184,7 +186,7 @@ def in_full(count: float) -> str:
 
 
 def amounts() -> "EngFormatter":
-    """Write numbers of some unit: 10 k and 1.5 M are thousands and millions."""
+    """Write large numbers short: 10 k, 1.5 M."""
     from matplotlib.ticker import EngFormatter  # noqa: PLC0415
 
     formatter = EngFormatter()
@@ -208,7 +210,7 @@ def wrapped(text: str) -> str:
 
 
 def short(name: object, width: int = NAME) -> str:
-    """Leave the middle of a long name out, and write what is not seen as escapes."""
+    """Leave out the middle of a long name, and write invisible characters as escapes."""
     text = shown(name, 40 * width)
     if len(text) <= width:
         return text
@@ -223,13 +225,13 @@ def name_rows(axes: "Axes", names: list[str]) -> None:
 
 
 def add_legend(figure: "Figure", note: str = "") -> None:
-    """Name what was drawn, below the plot, where it covers nothing; one line each, for a phone."""
+    """Add a legend below the plot, with one line for each entry, narrow enough for a phone."""
     above: Any = {"title": note, "title_fontsize": 9, "alignment": "left"} if note else {}
     figure.legend(loc="outside lower left", ncols=1, **above)
 
 
 def mark(axes: "Axes", x: float, text: str) -> None:
-    """Draw a dotted line across, and say above the plot what it is."""
+    """Draw a dotted vertical line at `x`, and its text above the plot."""
     axes.axvline(x, linestyle=":", color=GREY)
     low, high = axes.get_xlim()
     place = (x - low) / (high - low)

@@ -1,7 +1,7 @@
 """Drift since the champion's run: of the data, and of the champion's results.
 
-Where the champion is no longer what it was, labels or features may mean something else than they
-did: a candidate that is better is no good news then.
+If the champion has become worse, labels or features may have changed their meaning. Then a better
+candidate is no reason to promote it.
 """
 
 import math
@@ -22,15 +22,15 @@ from tabular_lstm.rows.label_measures import MEASURES
 from tabular_lstm.rows.weights import count_by_class
 
 LEAVE_OUT = "leave it out: name it in columns.ignore"
-WIDEN = "If that is meant, change the limit"
-# What moved has no limit that could be changed.
+WIDEN = "If this is intended, change the limit"
+# Moved features have no limit that could be changed.
 LET_MOVE = (
-    "If what moved is meant, --params monitoring.on_drift=warn, or name the column in "
+    "If the move is intended, set --params monitoring.on_drift=warn, or name the column in "
     "monitoring.ignore"
 )
 ASK = (
-    "What the label or a feature means may have changed, such as {}, "
-    "or the world did. Look at the newest rows; if that is meant, "
+    "The label or a feature may have changed its meaning, such as {}, or the world has changed. "
+    "Look at the newest rows; if the change is intended, "
 )
 
 
@@ -41,14 +41,14 @@ def check_data(
     validation: Validation,
     moved: FeaturesMoved | None = None,
 ) -> DataCheck:
-    """Compare the data with what the champion that serves, the first, was trained on, if any.
+    """Compare the data with the data of the serving champion, the first one, if there is any.
 
-    Where rows that belong together may be on both sides, no figure can be trusted.
+    The check fails if rows that belong together may be on both sides: no metric is valid then.
     """
     now, limit = data_summary, validation.max_quarantined_fraction
     before = champions[0].data if champions and not promotion.start_over else None
     share = now.quarantined_rows / now.labelled_rows
-    # What is said, and what was expected where that is beyond its limit.
+    # Each fact, and what was expected if the fact exceeds its limit.
     facts = [
         (
             f"{_percent(share)} of {now.labelled} quarantined",
@@ -87,12 +87,11 @@ def check_data(
 
 
 def _repeated(now: DataSummary, limit: float) -> tuple[str, str]:
-    """Give the fact that test rows have the features of train rows of other keys."""
     share, by = now.repeated_test_rows / now.test_rows, now.told_apart_by
     fact = f"{_percent(share)} of {now.test_rows} test rows have the features of a train row"
     why = (
-        f"expected at most promotion.max_repeated_test_rows = {_percent(limit)}; the same row "
-        f"under two {by}s proves nothing"
+        f"expected at most promotion.max_repeated_test_rows = {_percent(limit)}; a row "
+        f"that occurs under two {by}s cannot test a model"
     )
     return f"{fact} of another {by}", "" if share <= limit else why
 
@@ -100,7 +99,6 @@ def _repeated(now: DataSummary, limit: float) -> tuple[str, str]:
 def _beside_champion(
     now: DataSummary, before: DataSummary, promotion: Promotion
 ) -> list[tuple[str, str]]:
-    """Give the facts about rows, labels and features beside the champion's."""
     ratio, (low, high) = now.valid_rows / before.valid_rows, promotion.row_ratio
     new, gone = {*now.features} - {*before.features}, {*before.features} - {*now.features}
     features = [
@@ -116,7 +114,7 @@ def _beside_champion(
             else f"expected promotion.row_ratio = {low:g} to {high:g} times",
         ),
         *_label_beside(now, before, promotion),
-        # Whether the champion can do without is said where it is compared with.
+        # Lost features are no fault here; `check_champions` judges them.
         ("; ".join(features) or "the same features", ""),
         *([(now.other_weights(before), "")] if now.weight != before.weight else []),
     ]
@@ -125,9 +123,9 @@ def _beside_champion(
 def _label_beside(
     now: DataSummary, before: DataSummary, promotion: Promotion
 ) -> list[tuple[str, str]]:
-    """Give the fact about labels beside the champion's; none where the task was another one."""
+    """Compare the labels with the champion's; return nothing if its task was another one."""
     limit = promotion.max_label_share_change
-    expected = f"expected at most promotion.max_label_share_change = {limit:g} of difference"
+    expected = f"expected at most promotion.max_label_share_change = {limit:g}"
     both = now.label, before.label
     if now.label_share is not None and before.label_share is not None:
         share, its, named = now.label_share, before.label_share, "positive"
@@ -142,8 +140,8 @@ def _label_beside(
         mean, its, deviation = both[0].mean, both[1].mean, both[1].deviation or 0.0
         limit = promotion.max_label_shift
         expected = (
-            f"expected at most promotion.max_label_shift = {limit:g} of its standard deviation, "
-            f"{deviation:.4g}, of difference"
+            f"expected at most promotion.max_label_shift = {limit:g} standard deviations "
+            f"of {deviation:.4g}"
         )
         fact = f"labels of {mean:.4g} on average against the champion's {its:.4g}"
         return [(fact, "" if abs(mean - its) <= limit * deviation else expected)]
@@ -157,12 +155,13 @@ def check_drift(
     promotion: Promotion,
     data_summary: DataSummary | None = None,
 ) -> DriftCheck:
-    """Ask that the champion that serves, the first, is neither worse than chance nor has fallen.
+    """Check that the serving champion, the first one, is not worse than chance and has not fallen.
 
-    By bounds at `confidence`, its ROC AUC on these rows is clearly below 0.5, of more classes that
-    of any two of them among their rows, or clearly more than `max_champion_fall` below that of its
-    promotion, unless rows counted by other weights then. Of a number, its R² is clearly below 0, or
-    its RMSE clearly above, in deviations of the label then.
+    The check fails in three cases, each by a bound at `confidence`. The ROC AUC on these rows is
+    below 0.5. With more classes, some class is ranked against another one worse than chance. The
+    ROC AUC is more than `max_champion_fall` below the one at promotion; this is not checked if rows
+    had other weights then. For a number, R² is below 0, or the RMSE has risen by more than
+    `max_champion_fall` standard deviations of the label at promotion.
     """
     if not champions:
         return DriftCheck(passed=True, sentence="there was no champion whose results could change")
@@ -177,12 +176,12 @@ def check_drift(
     bounds = judged.bounds(champion.run_id, metric, promotion.confidence)
     best = min(bounds, key=lambda bound: sign * bound)
     said = f"{METRICS[metric]} {written(metric, now)} on these rows"
-    known = "its decision is gone, which says what it was promoted with"
+    known = "its metrics at promotion are not known, because its decision is gone"
     if data_summary and champion.data and champion.data.weight != data_summary.weight:
         then, known = None, data_summary.other_weights(champion.data)
     floor, least_of_floor, nothing = measure.nothing
     if then is None:
-        compared = f"{said}; {known}, so that only whether it is worse than {nothing} was checked"
+        compared = f"{said}; {known}. Only whether it is worse than {nothing} was checked"
         least, before, unit = -np.inf, None, 1.0
     else:
         before, unit = getattr(then, metric), getattr(then, "label_deviation", 1.0)
@@ -196,9 +195,9 @@ def check_drift(
     elif least > promotion.max_champion_fall * unit:
         limit, higher = promotion.max_champion_fall, metric in IN_UNITS
         fault = (
-            f"{name} has {'become worse' if higher else 'fallen'}: {compared}, clearly more than "
-            f"promotion.max_champion_fall = {limit:g} "
-            f"{'of the deviations of its labels higher' if higher else 'lower'}. {ask}widen that "
+            f"{name} has {'become worse' if higher else 'fallen'}: {compared}, clearly "
+            f"{'higher' if higher else 'lower'} by more than promotion.max_champion_fall = "
+            f"{limit:g}{' standard deviations of its labels' if higher else ''}. {ask}raise this "
             f"limit, or {START_OVER}"
         )
     else:
@@ -213,7 +212,7 @@ def check_drift(
 
 
 def _least_fall(then: Metrics, metric: str, now: float, best: float, confidence: float) -> float:
-    """Bound from below by how much a metric became worse, as if the test rows were all others.
+    """Bound from below how much a metric became worse, as if no test row were in both runs.
 
     Source: Newcombe, "Interval Estimation for the Difference between Independent Proportions",
     Statistics in Medicine 17, 1998, method 10.
@@ -226,10 +225,11 @@ def _least_fall(then: Metrics, metric: str, now: float, best: float, confidence:
 
 
 def _exchanged(judged: Judged, name: str, confidence: float) -> str:
-    """Say which two of several classes a model ranks against each other as if exchanged, if any.
+    """Name two of several classes that a model seems to have exchanged; "" if there are none.
 
-    By Wilcoxon's rank sum test of each pair's rows, of which Bonferroni's correction counts both
-    directions: a champion that was promoted may know nothing of some two classes.
+    Wilcoxon's rank sum test compares the rows of each pair, with Bonferroni's correction for both
+    directions. Only clearly worse than chance counts, because a promoted champion may be unable to
+    distinguish some two classes.
     Source: Hand and Till, "A Simple Generalisation of the Area Under the ROC Curve for Multiple
     Class Classification Problems", Machine Learning 45, 2001.
     """

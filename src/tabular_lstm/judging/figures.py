@@ -1,4 +1,4 @@
-"""The figures: numbers in, matplotlib figure out; and which of them a task has."""
+"""Draw the figures of a candidate with matplotlib, and choose the figures of each task."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -50,7 +50,7 @@ AXES_OF_CALIBRATION = {
 
 @styled
 def learning_curves(history: dict[str, Any], task: Task) -> "Figure":
-    """Draw loss per epoch, with the epoch whose weights were kept."""
+    """Draw the loss per epoch, with the epoch whose weights were kept."""
     figure, axes = new_axes("epoch", LOSSES[task.kind], lines=2)
     curves = {
         "loss": ("rows trained on, with dropout", drawing.SKY),
@@ -90,7 +90,7 @@ def precision_recall_curve(judged: Judged) -> "Figure":
     for name, p in judged.predictions.items():
         precision, recall, _ = curve_of(judged.labels, p, sample_weight=judged.weights)
         mean = _metrics(judged, name).average_precision
-        # Steps, as the average counts them: a straight line would promise points nobody can reach.
+        # Steps, like the average precision: no threshold reaches points on a straight line.
         _add_curve(axes, name, f"average {mean:.3f}", recall, precision, "steps-post")
     add_legend(figure)
     return figure
@@ -100,8 +100,8 @@ def precision_recall_curve(judged: Judged) -> "Figure":
 def calibration_curve(judged: Judged) -> "Figure":
     """Draw observed against predicted share of positives; a point's area is its bin's rows.
 
-    The candidate's have 95 % intervals. Of more classes, of the class that a model gives the
-    largest probability.
+    The candidate's points have 95 % intervals. With more classes, each row counts by its likeliest
+    class.
     """
     axes_names = AXES_OF_CALIBRATION[judged.task.kind]
     figure, axes = drawing.new_unit_square(*axes_names, 1 + len(judged.predictions))
@@ -140,7 +140,7 @@ def confusion_matrix(judged: Judged) -> "Figure":
 
 @styled
 def class_roc_curves(judged: Judged) -> "Figure":
-    """Draw the candidate's ROC curve of each class against the others, of many of the worst."""
+    """Draw the candidate's ROC curve of each class against all others; of many the worst."""
     from sklearn.metrics import roc_curve as curve_of  # noqa: PLC0415
 
     measured: Any = judged.metrics[CANDIDATE]
@@ -161,7 +161,7 @@ def class_roc_curves(judged: Judged) -> "Figure":
 
 @styled
 def class_confusions(judged: Judged) -> "Figure":
-    """Draw which classes the candidate takes for which; of many classes, of the most confused."""
+    """Draw which classes the candidate confuses; of many classes the most confused ones."""
     measured: Any = judged.metrics[CANDIDATE]
     counts = np.array(measured.confusion_matrix)
     rows = counts.sum(axis=1)
@@ -184,10 +184,10 @@ def class_confusions(judged: Judged) -> "Figure":
 
 @styled
 def importance_chart(importance: Importance) -> "Figure":
-    """Draw what the features are worth, at most thirty of them, the most important on top."""
+    """Draw the importance of the features, at most thirty, the most important on top."""
     shown, count = dict([*importance.features.items()][: drawing.SHOWN]), len(importance.features)
     of_all = f"; {len(shown)} of {count} features" if count > len(shown) else ""
-    how = f"lost when shuffled, {importance.shuffles} times {importance.rows} rows{of_all}"
+    how = f"lost when shuffled, {importance.shuffles} times on {importance.rows} rows{of_all}"
     axis = f"{METRICS[importance.measure]} {how}"
     figure, axes = drawing.new_bars(
         {name: lost.mean for name, lost in shown.items()}, axis, COLORS[CANDIDATE]
@@ -217,7 +217,7 @@ def score_distribution(judged: Judged) -> "Figure":
 @styled
 def intervals(models: dict[str, Metrics]) -> "Figure":
     """Draw the gate's metrics of each model with their 95 % intervals, the first model on top."""
-    # Panels one above the other: so they fit a phone, and no name needs a legend.
+    # Panels one above the other fit a phone, and need no legend.
     figure, panels = drawing.new_figure(1.6 + 2 * drawing.BAR * (len(models) + 1), panels=2)
     known = next(iter(models.values())).interval
     for axes, metric in zip(panels, (name for name in COMPARED if name in known), strict=True):
@@ -234,7 +234,7 @@ def intervals(models: dict[str, Metrics]) -> "Figure":
     return figure
 
 
-# A task's own, by the functions' names, which are those of `drawing.FIGURES`.
+# The figures of each task; the functions are named as in `drawing.FIGURES`.
 DRAWINGS: "dict[str, list[Callable[[Judged], Figure]]]" = {
     TWO_CLASSES: [
         roc_curve,
@@ -251,9 +251,9 @@ DRAWINGS: "dict[str, list[Callable[[Judged], Figure]]]" = {
 def figures_of(
     history: dict[str, Any], judged: Judged, importance: Importance
 ) -> "dict[str, Figure]":
-    """Draw all that is to be seen of a candidate, by the names of `drawing.FIGURES`."""
+    """Draw all figures of a candidate, by the names of `drawing.FIGURES`."""
     drawn = {draw.__name__: draw(judged) for draw in DRAWINGS[judged.task.kind]}
-    if "coverage" in history:  # of a number
+    if "coverage" in history:  # a number
         drawn["interval_coverage"] = number_figures.interval_coverage(judged, history["coverage"])
     return drawn | {
         "learning_curves": learning_curves(history, judged.task),
@@ -269,7 +269,7 @@ def _metrics(judged: Judged, name: str) -> TwoClassesMetrics:
 
 
 def _of_likeliest(judged: Judged, model: str) -> tuple[np.ndarray, np.ndarray]:
-    """Give whether each row has its likeliest class, of two the positive one, and how likely."""
+    """Return whether each row has its likeliest class (of two: the positive), and how likely."""
     p = judged.predictions[model]
     return (judged.labels, p) if p.ndim == 1 else (p.argmax(axis=1) == judged.labels, p.max(axis=1))
 

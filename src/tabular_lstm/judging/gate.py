@@ -1,7 +1,7 @@
-"""The gate that a candidate passes to become the champion: its checks, and the reason in words.
+"""The gate that a candidate must pass to become the champion: its checks and its reason.
 
-A candidate is promoted when it is shown not to be worse than a champion by more than a tolerance, a
-non-inferiority test: few rows make it hard to be promoted, never easy.
+A candidate is promoted if a non-inferiority test shows that it is not worse than a champion by more
+than a tolerance. Few test rows make promotion harder, never easier.
 """
 
 from collections.abc import Collection
@@ -19,7 +19,7 @@ START_OVER = "--params promotion.start_over=true judges without the champion"
 
 
 def check_floor(judged: Judged, promotion: Promotion) -> FloorCheck:
-    """Ask for more than the simplest baseline gives, and no clear loss to the linear one."""
+    """Check that the candidate beats the simplest baseline and does not lose to the linear one."""
     simplest, linear, _ = judged.measure.baselines
     compared = {
         name: judged.compare(CANDIDATE, name, promotion.confidence) for name in (simplest, linear)
@@ -59,7 +59,7 @@ def check_floor(judged: Judged, promotion: Promotion) -> FloorCheck:
 
 
 def _few_rows(judged: Judged, needed: int) -> tuple[int, str]:
-    """Count the rows, or groups, of the class that has fewest, and say so if they are too few."""
+    """Count the rows, or groups, of the rarest class; add a sentence if they are too few."""
     fewest, named = judged.measure.fewest(judged)
     if fewest >= needed:
         return fewest, ""
@@ -80,10 +80,10 @@ def _few_rows(judged: Judged, needed: int) -> tuple[int, str]:
 def check_champions(
     judged: Judged, champions: list[Champion], promotion: Promotion
 ) -> ChampionCheck:
-    """Ask for no loss against the champion, nor against the best of the kept champions by metric.
+    """Check for a loss against the champion, and for each metric against the best kept champion.
 
-    So losses within the tolerance do not add up while champions are kept. With `start_over` the
-    champion that serves, the first, need not be compared.
+    The kept champions prevent losses within the tolerance from adding up. With `start_over`, the
+    serving champion, the first one, need not be compared.
     """
     tolerance, serving = promotion.tolerance, champions[0].run_id if champions else None
     not_compared = {c.run_id: c.not_compared for c in champions if c.not_compared is not None}
@@ -92,13 +92,13 @@ def check_champions(
         for champion in champions
         if champion.not_compared is None
     }
-    # From which the candidate is furthest behind: not all need be judged on the same rows.
+    # The champion that the candidate is furthest behind; they may be judged on different rows.
     best = {
         metric: max(compared, key=lambda run: WORSE[metric] * compared[run][metric].difference)
         for metric in judged.measure.compared
         if compared
     }
-    # Each model that the candidate must not lose to, and the differences from it that count.
+    # Each champion that the candidate must not lose to, and the differences that count.
     rivals = [
         (run, f"best of the kept champions, {run},", {metric: compared[run][metric]})
         for metric, run in best.items()
@@ -137,7 +137,7 @@ def check_champions(
 
 
 def outcome(checks: Collection[Check]) -> tuple[bool, str]:
-    """Decide: promoted or not, and why in one sentence, by the first check that failed."""
+    """Decide whether to promote, with the reason: the sentence of the first check that failed."""
     for check in checks:
         if not check.passed:
             return False, check.sentence
@@ -148,9 +148,9 @@ def outcome(checks: Collection[Check]) -> tuple[bool, str]:
 def not_within(
     tolerance: Tolerance, differences: Comparison, bound: str = "at_worst", unit: float = 1.0
 ) -> Comparison:
-    """Take the metrics whose difference, at that bound, is worse by more than the tolerance.
+    """Return the metrics whose difference, at that bound, is worse by more than the tolerance.
 
-    The tolerance is in `unit`, see `Judged.unit`. A bound that is NaN rules nothing out.
+    The tolerance is in `unit`, see `Judged.unit`. A bound of NaN counts as worse.
     """
     return {
         metric: difference
@@ -160,7 +160,7 @@ def not_within(
 
 
 def _loss(judged: Judged, run: str, beyond: Comparison, tolerance: Tolerance, other: str) -> str:
-    """Say of which kind a loss is: seen on these rows, or only not ruled out by so few."""
+    """Say whether these rows show a loss, or are only too few to rule it out."""
     unit, rows = judged.unit(run), len(judged.parts.get(run, judged).labels)
     seen = not_within(tolerance, beyond, "difference", unit)
     few = "" if seen else f"{rows} test rows cannot rule out that "

@@ -1,15 +1,15 @@
-"""What a plain model gets of a history, for it takes one row of numbers: the baselines do."""
+"""Turn a history into one row of numbers, which a plain model such as a baseline takes."""
 
 import numpy as np
 
 from tabular_lstm.rows.histories import Sequences, are_rows
 from tabular_lstm.rows.schema import Schema
 
-AT_ONCE = 2**22  # values of histories that are laid out, 16 MB
+AT_ONCE = 2**22  # values of histories laid out at a time, 16 MB
 
 
 def column_names(schema: Schema) -> list[str]:
-    """Name the feature that each column of `history_features` is of; "" where it is a summary."""
+    """Return the feature's name of each column of `history_features`; "" for a summary."""
     if schema.history is None:
         return schema.features
     summaries = len(_numbers(schema)) + 1
@@ -19,9 +19,9 @@ def column_names(schema: Schema) -> list[str]:
 def history_features(sequences: Sequences, schema: Schema) -> np.ndarray:
     """Lay rows out for a plain model: float32 (rows, columns), NaN where there is no value.
 
-    A row that is a sequence by itself has its features. A history has those of its own row, with
-    the last label that is known; those of the row before; of each number the mean over the history;
-    and how many rows the history has.
+    A row without a history gets its features. A history gets the features of its own row, with the
+    last known label; the features of the row before; the mean of each number over the history; and
+    the number of its rows.
     """
     if isinstance(sequences, np.ndarray):
         return sequences.reshape(len(sequences), -1)[:, : len(schema.features)]
@@ -46,5 +46,4 @@ def history_features(sequences: Sequences, schema: Schema) -> np.ndarray:
 
 
 def _numbers(schema: Schema) -> list[int]:
-    """Give the places of the features that are numbers."""
     return [i for i, name in enumerate(schema.features) if name not in schema.categories]

@@ -14,8 +14,7 @@ from tabular_lstm.parameters import Task
 from tabular_lstm.progress import progress
 from tabular_lstm.rows.histories import Histories, Sequences, table_of
 
-# Gives, for each slot and its values (repeats, rows), the predictions (repeats, rows, …). Of
-# histories the values are those of the rows of their table.
+# See `network.score.score_changed`: from slots and their values to predictions.
 PredictChanged = Callable[[Sequences, Iterable[tuple[int, np.ndarray]]], Iterator[np.ndarray]]
 
 
@@ -27,7 +26,7 @@ class Lost(Frozen):
 
 
 class Importance(Frozen):
-    """What each feature is worth, the largest mean first, by so many shuffles of so many rows.
+    """The importance of each feature, the largest mean first, and the shuffles and rows it is from.
 
     Attributes:
         measure: What is lost, `roc_auc` or, of a number, `r2`. Default: `roc_auc`.
@@ -52,9 +51,9 @@ def permutation_importance(
 
     Source: Breiman, "Random Forests", Machine Learning 45, 2001; here for any model.
 
-    The rows, (rows, steps, features_per_step), are predicted with one slot changed, where NaN
-    counts as 0. `features` has the slots of each; those of a date are shuffled together. Of
-    histories, a feature's values are shuffled among the rows of their table.
+    The rows, (rows, steps, features_per_step), are predicted with one slot changed; a prediction of
+    NaN counts as 0. `features` has the slots of each feature; the slots of a date are shuffled
+    together. For histories, a feature's values are shuffled among the rows of their table.
     """
     metric, _, _ = measure_of(task).nothing
     rng = np.random.default_rng(seed)
@@ -75,7 +74,7 @@ def permutation_importance(
         for order in orders:
             changed = slots.copy()
             changed[:, of_date] = slots[order][:, of_date]
-            # A change that is none: the rows are changed before.
+            # The slot keeps its values, because the rows are changed before.
             same = of_date[0], changed[None, :, of_date[0]]
             rows = (
                 replace(sequences, table=changed)

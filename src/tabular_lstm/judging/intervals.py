@@ -1,12 +1,12 @@
-"""Intervals: how far a metric on the test rows may be off, by chance and for want of rows.
+"""Intervals: how far a metric on the test rows may be off, by chance and because rows are few.
 
 A bootstrap draws resamples of the rows. Source: Efron and Tibshirani, "An Introduction to the
-Bootstrap", 1993, chapter 13. It knows nothing of rows of a kind that the test rows do not hold:
-where two models rank the rows perfectly, each in its own order, all its values are the same. So
-bounds are widened where too few rows tell two models apart. Of n rows without one of some kind, at
-confidence c, up to a share 1 - (1 - c) ** (1 / n) of all rows may be of it, some 3 / n at 0.95: the
-rule of three. Source: Hanley and Lippman-Hand, "If Nothing Goes Wrong, Is Everything All Right?",
-JAMA 249, 1983. Where rows have weights or groups, n is what they tell, see `count_rows`.
+Bootstrap", 1993, chapter 13. A bootstrap does not see kinds of rows that are missing from the test
+rows: if two models rank all test rows perfectly, each in its own order, all its values are equal.
+So bounds are widened if too few rows distinguish two models. If none of n rows is of some kind,
+then at confidence c up to a share 1 - (1 - c) ** (1 / n) of all rows may be of this kind, about 3 /
+n at 0.95: the rule of three. Source: Hanley and Lippman-Hand, "If Nothing Goes Wrong, Is Everything
+All Right?", JAMA 249, 1983. With weights or groups, n is the number of `count_rows`.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -23,14 +23,14 @@ from tabular_lstm.rows.weights import count_by_class, count_rows
 
 CENTRAL = 0.95
 NORMAL = NormalDist()
-BLOCK_CELLS = 1_000_000  # Counts of a block's resamples, 8 MB: larger blocks leave the cache.
+BLOCK_CELLS = 1_000_000  # Counts of a block's resamples, 8 MB: larger blocks do not fit the cache.
 EPSILON = float(np.finfo(float).eps)
 EQUAL = 1e-12
-# Where few rows skew a difference as much as that, its bound is the outermost bootstrap value.
+# If few rows skew a difference by more than this, its bound is the outermost bootstrap value.
 MOST_SHIFTED = 0.1
 Resampled = dict[str, np.ndarray]
-# Gives each metric, (resamples,), of how much each row counts in each, (resamples, rows): as float,
-# and in the form that is gathered fastest.
+# From how much each row counts in each resample, (resamples, rows), to each metric, (resamples,).
+# The counts are given as float, and in the form that is gathered fastest.
 Statistics = Callable[[np.ndarray, np.ndarray], Resampled]
 
 
@@ -43,7 +43,7 @@ class Rows:
     groups: np.ndarray | None = None
 
     def part(self, counts: np.ndarray) -> "Rows":
-        """Take the rows that `counts`, bool (rows,), says."""
+        """Return the rows where `counts`, bool (rows,), is true."""
         return Rows(
             self.labels[counts],
             None if self.weights is None else self.weights[counts],
@@ -53,7 +53,7 @@ class Rows:
 
 @dataclass(frozen=True)
 class Ranking:
-    """The rows in the order of a model's probabilities, for ROC AUC on many resamples of them.
+    """The rows in the order of a model's probabilities, for ROC AUC on many resamples.
 
     Attributes:
         positives, negatives: Places of the rows of the class, by rising probability.
@@ -78,7 +78,7 @@ class Ranking:
         return cls(positives, negatives, below, up_to)
 
     def roc_auc(self, counts: np.ndarray) -> float:
-        """Give the share of pairs ranked right, a tie counting half; NaN where there is no pair.
+        """Return the share of pairs ranked correctly; a tie counts half; NaN if there is no pair.
 
         Args:
             counts: (rows,), how much each row counts.
@@ -101,24 +101,24 @@ def bootstrap(
 ) -> dict[str, Resampled]:
     """Measure every model on the same resamples of the rows, drawn with replacement.
 
-    The difference of two models' arrays is a paired bootstrap of their difference. Rows are drawn
-    whatever their weights; a row that is drawn counts by its weight.
+    The difference of two models' arrays is a paired bootstrap of their difference. Each row is
+    equally likely to be drawn; a drawn row counts by its weight.
 
-    Where rows have groups, whole groups are drawn, so that a resample may have more or fewer rows.
+    If rows have groups, whole groups are drawn, so the number of rows varies between resamples.
     Source: Davison and Hinkley, "Bootstrap Methods and their Application", 1997, section 3.8.
 
-    Weights (rows,) are above 0, by default all alike; groups, int (rows,), are numbered from 0 in
-    the order of their first rows, by default one a row.
+    Weights (rows,) are above 0. Default: all equal. Groups, int (rows,), are numbered from 0 in the
+    order of their first rows. Default: each row is a group.
 
     Returns:
         For each model and each metric that its statistics give, an array of shape (resamples,).
     """
     found: dict[str, list[Resampled]] = {name: [] for name in statistics}
-    # One thread: several wait for each other where the cores are busy, and add up otherwise.
+    # One thread: on busy cores several wait for each other, and their sums differ in the last bits.
     with threadpool_limits(1):
         for drawn in _draws(rows, groups, resamples, seed):
             counts = drawn * (1.0 if weights is None else weights)
-            # Small numbers are gathered faster; nothing is drawn 256 times.
+            # Small numbers are gathered faster; no row is drawn 256 times.
             gathered = drawn.astype(np.uint8) if weights is None else counts
             for name, measure in statistics.items():
                 found[name].append(measure(counts, gathered))
@@ -129,7 +129,7 @@ def bootstrap(
 
 
 def _draws(rows: int, groups: np.ndarray | None, resamples: int, seed: int) -> Iterator[np.ndarray]:
-    """Yield how often each row is drawn, all of a group as often: (resamples of a block, rows)."""
+    """Yield how often each row is drawn, equally often in a group: (resamples of a block, rows)."""
     units = rows if groups is None else int(groups.max()) + 1
     rng, block = np.random.default_rng(seed), max(1, BLOCK_CELLS // rows)
     for start in progress(range(0, resamples, block), f"{resamples:,} resamples, parts"):
@@ -146,18 +146,19 @@ def interval(values: np.ndarray) -> tuple[float, float]:
 
 
 def mean_of_known(values: np.ndarray) -> np.ndarray:
-    """Average over the first axis what is not NaN; NaN where nothing is known."""
+    """Average the known values over the first axis; NaN if all are NaN."""
     known = ~np.isnan(values)
     count = known.sum(axis=0)
     return np.where(count, np.where(known, values, 0).sum(axis=0) / np.maximum(count, 1), np.nan)
 
 
 def bounds(values: np.ndarray, point: float, confidence: float) -> tuple[float, float]:
-    """Bound what bootstrap values estimate, below and above, each with that confidence.
+    """Bound the estimate of bootstrap values, below and above, each bound with this confidence.
 
     Bias-corrected and accelerated percentiles (Efron, "Better Bootstrap Confidence Intervals",
-    Journal of the American Statistical Association 82, 1987), the acceleration by the skewness of
-    the values. Plain percentiles promise too much where a few rows lose much: `benchmarks/gate.py`.
+    Journal of the American Statistical Association 82, 1987), with the acceleration from the
+    skewness of the values. Plain percentiles are too narrow if a few rows lose much:
+    `benchmarks/gate.py`.
     """
     if not len(values):
         return np.nan, np.nan
@@ -178,7 +179,7 @@ def bounds(values: np.ndarray, point: float, confidence: float) -> tuple[float, 
 
 
 def unseen_share(rows: float, confidence: float) -> float:
-    """Give the largest share of rows of a kind that none of so many rows is of."""
+    """Bound the share of a kind of rows that does not occur in `rows` rows."""
     return float(1 - (1 - confidence) ** (1 / max(rows, 1)))
 
 
@@ -190,12 +191,12 @@ def unseen_roc_auc(
     weights: np.ndarray | None = None,
     groups: np.ndarray | None = None,
 ) -> float:
-    """Say by how much the difference of two ROC AUCs may be off for want of rows that tell.
+    """Bound the error of a difference of two ROC AUCs if few rows distinguish the models.
 
-    As many rows have to tell the models apart as would all favor the same one by chance in a
-    share 1 - confidence of draws, that is log2(1 / (1 - confidence)), 4.3 at 0.95. If fewer do,
-    rows of the smaller class may be ranked rightly by the one and wrongly by the other, in a share
-    up to `unseen_share`. 0 where enough tell, or where the models rank no row otherwise.
+    At least log2(1 / (1 - confidence)) rows must distinguish the models, 4.3 at 0.95: so many rows
+    all favor the same model by chance with probability 1 - confidence. With fewer, one model may
+    rank a share of the smaller class up to `unseen_share` correctly that the other ranks wrongly.
+    The bound is 0 if enough rows distinguish the models, or if both rank all rows equally.
     """
     if np.array_equal(one, other) or np.ptp(one) == np.ptp(other) == 0:
         return 0.0
@@ -213,10 +214,10 @@ def unseen_log_loss(
     weights: np.ndarray | None = None,
     groups: np.ndarray | None = None,
 ) -> float:
-    """Say by how much the difference of two log losses may be off where all rows' are the same.
+    """Bound the error of a difference of two log losses if it is the same in all rows.
 
-    One model may be wrong where it, or the other, is as sure as it is anywhere on these rows. 0
-    where the rows' differences vary, or the probabilities are the same.
+    On other rows, one model may be wrong with the highest certainty that either has on these rows.
+    The bound is 0 if the rows' differences vary, or if the probabilities are the same.
     """
     losses, others = row_losses(labels, one), row_losses(labels, other)
     if np.array_equal(one, other) or np.ptp(losses - others) > np.sqrt(EPSILON):
@@ -229,7 +230,7 @@ def unseen_log_loss(
 def placements(
     labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None = None
 ) -> np.ndarray:
-    """Give for each row the share of the other class's rows that it is ranked rightly against.
+    """Return for each row the share of the other class's rows that it is ranked correctly against.
 
     A tie counts half; the mean over a class is the ROC AUC. Source: DeLong, DeLong and
     Clarke-Pearson, "Comparing the Areas under Two or More Correlated Receiver Operating
@@ -248,7 +249,7 @@ def placements(
 
 
 def row_losses(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Give the log loss of each row, in nats; probabilities are those of 1, or of each class."""
+    """Return the log loss of each row, in nats; probabilities are of class 1, or of each class."""
     of_class = (
         probabilities[np.arange(len(labels)), labels]
         if probabilities.ndim > 1
@@ -265,9 +266,9 @@ def _telling_rows(
     weights: np.ndarray | None,
     groups: np.ndarray | None,
 ) -> float:
-    """Count the rows, or groups, that the variance of a difference of ROC AUCs comes from.
+    """Count the rows, or groups, that contribute to the variance of a difference of ROC AUCs.
 
-    Kish's effective sample size of the squared influences.
+    The count is Kish's effective sample size of the squared influences.
     """
     difference = placements(labels, one, weights) - placements(labels, other, weights)
     for value in np.unique(labels):

@@ -1,4 +1,4 @@
-"""How long histories are, and how good the candidate is by that."""
+"""The lengths of histories, and the candidate's metrics by length."""
 
 from itertools import pairwise
 
@@ -11,11 +11,11 @@ from tabular_lstm.rows.label_measures import ENOUGH_ROWS
 
 
 class OfLength(Frozen):
-    """The rows with a history of so many rows, such as `2 to 5`, the row itself included.
+    """The rows whose history has `history` rows, such as `2 to 5`, including the row itself.
 
     Attributes:
-        metrics: Of the candidate on the evaluated ones. Default: of some class there are fewer than
-            ten, or ten customers.
+        metrics: The candidate's metrics on the evaluated rows. Default: None, if a class has fewer
+            than ten rows or customers.
     """
 
     history: str
@@ -27,9 +27,9 @@ class OfLength(Frozen):
 def by_length(
     judged: Judged, train: Sequences, evaluated: Sequences, evaluation: Evaluation
 ) -> list[OfLength]:
-    """Measure the candidate where histories have one row, two to five, and more.
+    """Measure the candidate on histories of one row, of two to five rows, and of more.
 
-    There are no parts where rows have no histories.
+    The list is empty if rows have no histories.
     """
     if not (isinstance(train, Histories) and isinstance(evaluated, Histories)):
         return []

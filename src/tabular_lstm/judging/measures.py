@@ -1,13 +1,13 @@
-"""The measures: by the task, how predictions are measured, compared, and spoken of.
+"""The measures: how predictions of each task are measured, compared and described.
 
-Labels are the number of the class, int (rows,), or float (rows,). Predictions are of two classes
-the probability of the positive one, (rows,); of more classes that of each, (rows, classes); of a
-number itself and the lower and the upper end of its interval, (rows, 3); float64 all of them.
+Labels are numbers of classes, int (rows,), or float (rows,). Predictions are float64. Two classes:
+the probability of the positive class, (rows,). More classes: the probability of each class, (rows,
+classes). A number: the prediction and the lower and upper end of its interval, (rows, 3).
 
-What is measured of one class against another is, of several classes, measured for each against all
-others, and averaged over those that have rows. Of a number, how far off a row may be of a kind that
-the test rows do not hold has no limit: bounds are widened as if one more row were as far off as the
-farthest of them.
+With several classes, a metric of one class against another is measured for each class against all
+others, and averaged over the classes that have rows. For a number, the error on kinds of rows that
+are missing from the test rows has no limit: bounds are widened as if one more row had the largest
+error of the test rows.
 """
 
 from dataclasses import dataclass
@@ -40,38 +40,41 @@ from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Task
 from tabular_lstm.rows.weights import count_rows
 
 Two = tuple[np.ndarray, np.ndarray]
-# What decides: of two classes the threshold; of more classes what each decision (column) costs for
-# each actual class (row), None where each error costs the same; None of a number.
+# What decides. Two classes: the threshold. More classes: the cost of each decision (column) for
+# each actual class (row); None if each error costs the same. A number: None.
 Rule = float | tuple[tuple[float, ...], ...] | None
 
 
 @dataclass(frozen=True)
 class Measure:
-    """How predictions of two classes are measured; those of other tasks otherwise."""
+    """How predictions of two classes are measured; subclasses measure the other tasks."""
 
     task: Task
 
     compared = ("log_loss", "roc_auc")  # by the gate
     sampled = ("accuracy", "roc_auc", "log_loss")  # have intervals
     spoken = ("roc_auc", "accuracy", "log_loss")  # in the verdict, which compares the first two
-    # The metric whose value tells that a model knows nothing, and what a worse one is worse than.
+    # A metric, its value for a model that knows nothing, and what a worse model is worse than.
     nothing = ("roc_auc", 0.5, "chance")
-    drifting = ("roc_auc", "highest")  # what a `DriftCheck` names the first and its better bound
-    changed = "classes swapped or another unit"  # what may be behind a fall
-    exchangeable = False  # whether two classes may be exchanged among others
-    # The simplest one, the linear one, and boosted trees.
+    drifting = (
+        "roc_auc",
+        "highest",
+    )  # the fields of a `DriftCheck` for the first of `spoken` and its better bound
+    changed = "classes swapped or another unit"  # possible causes of a fall
+    exchangeable = False  # whether two of several classes may be exchanged
+    # The simplest baseline, the linear one, and boosted trees.
     baselines = ("majority_class", "logistic_regression", "hist_gradient_boosting")
-    predicted, many_predicted = "probability", "probabilities"  # what a row is given
+    predicted, many_predicted = "probability", "probabilities"  # names of a row's prediction
 
     @property
     def endings(self) -> tuple[str, ...]:
-        """Name the columns of a model's predictions in a table, after the model's name."""
+        """Return the endings that follow the model's name in the columns of its predictions."""
         return ("",)
 
     def settled(self, labels: np.ndarray, predictions: np.ndarray, rule: Rule) -> Two:
-        """Give predictions without gaps, and decisions as of `network.calibration`, int (rows,).
+        """Return predictions without gaps, and decisions like `network.calibration`, int (rows,).
 
-        A row that a model gives none, NaN, gets a wrong one, so that no model gains by that.
+        A missing prediction, NaN, becomes a wrong one, so that no model gains by missing rows.
         """
         known = np.where(np.isnan(predictions), 1 - labels, predictions)
         return known, (known >= rule).astype(int)
@@ -83,7 +86,7 @@ class Measure:
         return point_metrics(rows.labels, predictions, float(rule), rows.weights)  # type: ignore[arg-type]
 
     def statistics(self, rows: Rows, predictions: np.ndarray, decided: np.ndarray) -> Statistics:
-        """Give the function that measures a model on resamples."""
+        """Return the function that measures a model on resamples."""
         rankings = [Ranking.of(*one) for one in self.against_others(rows.labels, predictions)]
         losses = row_losses(rows.labels, predictions)
         hits = (decided == rows.labels).astype(float)
@@ -100,13 +103,13 @@ class Measure:
         return measure
 
     def against_others(self, labels: np.ndarray, predictions: np.ndarray) -> list[Two]:
-        """Give for each class its labels, 0 or 1, and its probabilities."""
+        """Return for each class its labels, 0 or 1, and its probabilities."""
         return [(labels, predictions)]
 
     def unseen(
         self, metric: str, rows: Rows, one: np.ndarray, other: np.ndarray, confidence: float
     ) -> float:
-        """Say by how much a difference may be off for rows of a kind that none here is of."""
+        """Bound the error of a difference from kinds of rows that the test rows do not have."""
         counted = confidence, rows.weights, rows.groups
         if metric == "log_loss":
             return unseen_log_loss(rows.labels, one, other, *counted)
@@ -114,20 +117,19 @@ class Measure:
             return 0.0
         of_one, of_other = (self.against_others(rows.labels, p) for p in (one, other))
         both = zip(of_one, of_other, strict=True)
-        # So many rows without one of a kind speak of all kinds together: at worst all are of one
-        # class, of whose mean with the others it is a share.
+        # At worst all missing kinds are of one class, whose metric is one of several in the mean.
         return max(unseen_roc_auc(own, p, q, *counted) for (own, p), (_, q) in both) / len(of_one)
 
     def farther(
         self, metric: str, rows: Rows, one: np.ndarray, other: np.ndarray
     ) -> tuple[float, float]:
-        """Say by how much a difference rises, and falls, by one more row as far off as any."""
+        """Return how much a difference rises, and falls, by one more row with the largest error."""
         return 0.0, 0.0
 
     def with_intervals(
         self, measured: Metrics, rows: Rows, predictions: np.ndarray, resampled: Resampled
     ) -> Metrics:
-        """Bound each metric, and not by a point where all rows are right, or ranked rightly."""
+        """Add intervals to the metrics; an interval is no point even if all rows are correct."""
         tail = (1 + CENTRAL) / 2
         intervals = {metric: interval(values) for metric, values in resampled.items()}
         constant = np.full_like(predictions, 0.5)
@@ -143,23 +145,23 @@ class Measure:
         return measured.model_copy(update={"interval": intervals})
 
     def strata(self, labels: np.ndarray) -> np.ndarray:
-        """Give whole numbers of each of which importance takes as many rows: int (rows,)."""
+        """Return each row's stratum; importance draws equally many rows of each: int (rows,)."""
         return labels
 
     def worth(self, rows: Rows, predictions: np.ndarray) -> float:
-        """Measure by the metric of `nothing`; a row without a prediction is ranked first."""
+        """Measure the metric of `nothing`; a missing prediction counts as a probability of 0."""
         counts = np.ones(len(rows.labels)) if rows.weights is None else rows.weights
         both = self.against_others(rows.labels, np.nan_to_num(predictions))
         return float(mean_of_known(np.array([Ranking.of(*one).roc_auc(counts) for one in both])))
 
     def unit(self, rows: Rows) -> float:
-        """Give what tolerances are shares of, in the unit of the metrics that are compared."""
+        """Return the unit of tolerances, in the unit of the compared metrics."""
         return 1.0
 
     def fewest(self, rows: Rows) -> tuple[int, tuple[str, str] | None]:
-        """Count the rows, or groups, of the class that has fewest, by what they tell; see `named`.
+        """Count the effective rows, or groups, of the rarest class, and name it, see `named`.
 
-        Of a number, count all of them.
+        For a number, count all rows or groups.
         """
         count = {
             place: count_rows(of.labels, of.weights, of.groups)
@@ -170,7 +172,7 @@ class Measure:
         return int(count[fewest]), self.named(fewest)
 
     def named(self, place: int) -> tuple[str, str]:
-        """Name a class after "rows are", and after "groups have"."""
+        """Return a class's name to follow "rows are", and to follow "groups have"."""
         name = ("negative", "positive")[place]
         return name, f"{name} ones"
 
@@ -216,7 +218,7 @@ class _Number(Measure):
         return "", "_lower", "_upper"
 
     def settled(self, labels: np.ndarray, predictions: np.ndarray, rule: Rule) -> Two:
-        # Off by all that labels differ, or by as much as the model is anywhere.
+        # The error is the range of the labels, or the model's largest error.
         none = np.isnan(predictions).any(axis=1)
         errors = np.abs(predictions[~none, 0] - labels[~none])
         off = labels + max(np.ptp(labels), errors.max(initial=0.0))
@@ -229,7 +231,7 @@ class _Number(Measure):
         return number_metrics(rows.labels, predictions, rows.weights)
 
     def statistics(self, rows: Rows, predictions: np.ndarray, decided: np.ndarray) -> Statistics:
-        # In deviations from the mean: squares of large numbers have no digits for small ones.
+        # Standardized, because squares of large numbers lose the digits of small ones.
         deviation = self.unit(rows)
         unit = deviation or 1.0
         labels = (rows.labels - np.average(rows.labels, weights=rows.weights)) / unit
@@ -279,22 +281,18 @@ MEASURES = {TWO_CLASSES: Measure, CLASSES: _Classes, NUMBER: _Number}
 
 
 def measure_of(task: Task) -> Measure:
-    """Give how predictions of a task are measured."""
+    """Return the `Measure` of a task."""
     return MEASURES[task.kind](task)
 
 
 def to_columns(name: str, predictions: np.ndarray, task: Task) -> dict[str, np.ndarray]:
-    """Give a model's predictions as columns of a table, named after the model.
-
-    Of two classes that is the name itself; of more classes `_0`, `_1`, … follow it, the number of
-    the class; of a number nothing, `_lower` and `_upper`.
-    """
+    """Return a model's predictions as columns of a table: its name with `Measure.endings`."""
     columns = predictions.reshape(len(predictions), -1).T
     return {name + end: of for end, of in zip(measure_of(task).endings, columns, strict=True)}
 
 
 def from_columns(table: pd.DataFrame, name: str, task: Task) -> np.ndarray:
-    """Give a model's predictions of a table, see `to_columns`."""
+    """Read a model's predictions from a table, see `to_columns`."""
     columns = [name + end for end in measure_of(task).endings]
     predictions = table[columns].to_numpy(np.float64)
     return predictions[:, 0] if columns == [name] else predictions

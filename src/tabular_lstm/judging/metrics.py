@@ -1,7 +1,7 @@
-"""Metrics of predictions against labels, and the names of models and metrics that people see.
+"""Metrics of predictions against labels, and the displayed names of models and metrics.
 
-Labels and predictions are as `tabular_lstm.judging.measures` has them. The rows' weights, (rows,),
-are given where the rows do not count alike: a row of weight 2 counts as two rows.
+Labels and predictions are those of `tabular_lstm.judging.measures`. Weights are (rows,): a row of
+weight 2 counts as two rows.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ from tabular_lstm.frozen import Frozen
 from tabular_lstm.judging.intervals import Ranking, mean_of_known, row_losses
 
 CANDIDATE = "candidate"
-# By the name that predictions have for it; a champion's is its run id there.
+# By the model's name in predictions, where a champion's name is its run id.
 MODELS = {
     CANDIDATE: "candidate",
     "champion": "champion",
@@ -32,10 +32,10 @@ METRICS = {
     "mae": "MAE",
     "r2": "R²",
 }
-COMPARED = ("roc_auc", "log_loss", "rmse", "mae")  # those of the gate; a task has two
-# The sign that makes more of it worse.
+COMPARED = ("roc_auc", "log_loss", "rmse", "mae")  # by the gate; each task has two
+# 1 if a larger value is worse, else -1.
 WORSE = {"log_loss": 1, "roc_auc": -1, "rmse": 1, "mae": 1}
-# In the label's unit, of which there may be 10^-9 or 10^9.
+# In the label's unit, so values of 10^-9 or 10^9 are possible.
 IN_UNITS = {"rmse", "mae", "width", "label_deviation"}
 RATES = ("precision", "recall", "f1")
 CALIBRATION_BINS = 10
@@ -58,7 +58,7 @@ def written(metric: str, value: float, form: str = ".3f") -> str:
 
 
 class ConfusionMatrix(Frozen):
-    """Rows by class and by what they were taken for; sums of weights where these differ."""
+    """Rows by actual and decided class; sums of weights if weights differ."""
 
     true_negatives: int | float
     false_positives: int | float
@@ -67,17 +67,17 @@ class ConfusionMatrix(Frozen):
 
     @property
     def precision(self) -> float | None:
-        """Of the rows taken for positive, the share that are; None where there are none."""
+        """Return the share of rows called positive that are positive; None if there are none."""
         return _share(self.true_positives, self.true_positives + self.false_positives)
 
     @property
     def recall(self) -> float | None:
-        """Of the positive rows, the share taken for positive; None where there are none."""
+        """Return the share of positive rows that are called positive; None if there are none."""
         return _share(self.true_positives, self.true_positives + self.false_negatives)
 
     @property
     def f1(self) -> float | None:
-        """Harmonic mean of the two; None where no row is positive or taken for it."""
+        """Return the harmonic mean of both; None if no row is positive or called positive."""
         wrong = self.false_positives + self.false_negatives
         return _share(2 * self.true_positives, 2 * self.true_positives + wrong)
 
@@ -92,10 +92,10 @@ class TwoClassesMetrics(Frozen):
             over ten equal-width bins, weighted by their rows. Source: Naeini, Cooper and
             Hauskrecht, "Obtaining Well Calibrated Probabilities Using Bayesian Binning", AAAI 2015.
         decision_threshold: Probability from which a row is called positive.
-        interval: 95 % interval of accuracy, roc_auc and log_loss; empty where none was computed.
-            No point where all rows are right: see `tabular_lstm.judging.intervals`.
+        interval: 95 % interval of accuracy, roc_auc and log_loss; empty if none was computed. An
+            interval is no point even if all rows are correct: see `tabular_lstm.judging.intervals`.
 
-    As JSON it has precision, recall and F1 too, which are not read.
+    As JSON it also has precision, recall and F1, which are not read back.
     """
 
     accuracy: float
@@ -119,10 +119,7 @@ class TwoClassesMetrics(Frozen):
 
 
 class ClassRates(Frozen):
-    """Precision, recall and F1 of one of several classes, and its ROC AUC against all others.
-
-    None where there is nothing to divide by.
-    """
+    """Precision, recall, F1 of one class, and its ROC AUC against all others; None for 0 / 0."""
 
     precision: float | None
     recall: float | None
@@ -139,9 +136,9 @@ class ClassesMetrics(Frozen):
         log_loss: In nats.
         brier_score: Sum over the classes of the squared differences, from 0 to 2. Source: Brier,
             "Verification of Forecasts Expressed in Terms of Probability", 1950.
-        expected_calibration_error: Of the probability of the class that is decided on.
-        confusion_matrix: Rows by class (outer) and by the class decided on; sums of weights where
-            these differ.
+        expected_calibration_error: Of the probability of the decided class.
+        confusion_matrix: Rows by actual class (outer) and decided class (inner); sums of weights if
+            weights differ.
         by_class: By the class's value as text, in the order of the classes.
         interval: 95 % interval of accuracy, roc_auc and log_loss; empty where none was computed.
     """
@@ -161,7 +158,8 @@ class NumberMetrics(Frozen):
 
     Attributes:
         rmse, mae, width: In the label's unit; `width` is the mean width of the intervals.
-        r2: 1 - the mean squared error / the label's variance; where that is 0, 1 or 0.
+        r2: 1 - mean squared error / variance of the label. If the variance is 0: 1 without errors,
+            else 0.
         coverage: Share of the labels within their interval.
         label_deviation: Standard deviation of the label.
         interval: 95 % interval of rmse, mae and r2; empty where none was computed.
@@ -186,7 +184,7 @@ def point_metrics(
     weights: np.ndarray | None = None,
 ) -> TwoClassesMetrics:
     """Measure one model of two classes on one set of rows, without intervals."""
-    # It takes half a second to import, which a decision is read without.
+    # The import takes half a second, and reading a decision does not need it.
     from sklearn import metrics as sk  # noqa: PLC0415
 
     decided = probabilities >= decision_threshold
@@ -257,7 +255,7 @@ def number_metrics(
 
 
 def deviation_of(labels: np.ndarray, weights: np.ndarray | None = None) -> float:
-    """Give the standard deviation of labels; exactly 0 where they are all the same."""
+    """Return the standard deviation of labels; exactly 0 if all are equal."""
     if np.ptp(labels) == 0:
         return 0.0
     mean = np.average(labels, weights=weights)
@@ -274,7 +272,7 @@ def _calibration_error(
 def calibration_bins(
     labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Give rows, or their weight, mean probability and share of positives in ten equal-width bins.
+    """Return rows (or weight), mean probability and share of positives in ten equal-width bins.
 
     Three arrays of shape (bins that have rows,), by rising probability.
     """
@@ -292,7 +290,7 @@ def _share(part: float, whole: float) -> float | None:
 
 
 class Baselines(Frozen):
-    """The baselines' decision thresholds, of two classes, and predictions of the evaluated rows."""
+    """The baselines' decision thresholds (two classes) and predictions of the evaluated rows."""
 
     thresholds: dict[str, float] = {}
     predictions: dict[str, list[float] | list[list[float]]] = Field(

@@ -1,4 +1,4 @@
-"""The figures of a number: how far predictions are off, and how often intervals hold the truth."""
+"""The figures of a number: the errors of predictions, and how often intervals hold the label."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 POINTS = 500
-# The upper twentieth of the values is so many times as far from the median as the lower one.
+# The 95 % quantile is this many times as far from the median as the 5 % quantile.
 LONG_TAIL = 4
-FAR = 1.0  # from the middle nine tenths of the values, in times of their range
+FAR = 1.0  # from the middle 90 % of the values, in units of their range
 
 
 @styled
@@ -51,7 +51,7 @@ def errors_by_prediction(judged: Judged) -> "Figure":
 
 @styled
 def interval_coverage(judged: Judged, declared: float) -> "Figure":
-    """Draw by tenths of the predictions how often the intervals hold; `declared` is how often."""
+    """Draw how often the intervals hold the label, by tenths of the predictions."""
     predicted, low, high = judged.predictions[CANDIDATE].T
     holds, tenths = (low <= judged.labels) & (judged.labels <= high), _tenths(predicted)
     axes_names = "predicted, median of each tenth of the rows", "rows within their interval"
@@ -70,11 +70,11 @@ def interval_coverage(judged: Judged, declared: float) -> "Figure":
 
 
 def _add_points(axes: "Axes", x: np.ndarray, y: np.ndarray) -> None:
-    """Draw a point for each row, or each of a sample, and say how many and which are not seen."""
+    """Draw a point for each row or of a sample, and name the number of rows that are not shown."""
     (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
     beyond = int(np.sum((x < left) | (x > right) | (y < low) | (y > high)))
     chosen = np.sort(np.random.default_rng(0).permutation(len(x))[:POINTS])
-    by_chance = f"; {len(chosen)} of {len(x):,} rows, chosen by chance"
+    by_chance = f"; {len(chosen)} of {len(x):,} rows, chosen at random"
     edges = f"; beyond the edges: {beyond:,} of {len(x):,} rows"
     said = f"predicted{by_chance * (len(chosen) < len(x))}{edges * (beyond > 0)}"
     axes.set_xlabel(drawing.wrapped(said))
@@ -85,9 +85,9 @@ def _add_points(axes: "Axes", x: np.ndarray, y: np.ndarray) -> None:
 def _fit(
     axes: "Axes", which: str, values: np.ndarray, *, by_powers: bool = True
 ) -> tuple[float, float]:
-    """Let an axis, x or y, show all values but those that are far out; give its ends.
+    """Fit an axis, x or y, to all values but outliers, and return its ends.
 
-    Where values above 0 have a long tail, it goes by powers of ten if it may.
+    With `by_powers`, positive values with a long tail get a logarithmic axis.
     """
     low, middle, high = np.quantile(values, [0.05, 0.5, 0.95])
     powers = by_powers and low > 0 and high - middle > LONG_TAIL * (middle - low)
@@ -106,13 +106,12 @@ def _fit(
 
 
 def _tenths(predicted: np.ndarray) -> list[np.ndarray]:
-    """Give the places of the rows of each tenth, by rising prediction; fewer of few rows."""
+    """Return the rows' places of each tenth, by rising prediction; few rows make fewer parts."""
     order = np.argsort(predicted, kind="stable")
     return np.array_split(order, min(10, max(1, len(order) // 10)))
 
 
 def _share(judged: Judged, holds: np.ndarray, rows: np.ndarray) -> tuple[float, tuple[float, ...]]:
-    """Give the share of rows that hold, and its 95 % interval."""
     weights, groups = _of(judged.weights, rows), _of(judged.groups, rows)
     share = float(np.average(holds[rows], weights=weights))
     return share, drawing.share_interval(share, count_rows(rows, weights, groups))

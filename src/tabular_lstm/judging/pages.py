@@ -1,4 +1,4 @@
-"""How a page for people is written: HTML that needs no internet connection and no JavaScript."""
+"""Write pages: HTML that needs no internet connection and no JavaScript."""
 
 from base64 import b64encode
 
@@ -9,9 +9,9 @@ from tabular_lstm.judging.metrics import written
 
 
 def template(room: str, name: str) -> Template:
-    """Give a room's template, which may include `head.html.jinja`.
+    """Return a room's template, which may include `head.html.jinja`.
 
-    Cells come from the user's file, so that everything is escaped but what `safe` lets through.
+    Cells come from the user's file, so everything is escaped unless it is marked `safe`.
     """
     environment = Environment(
         loader=ChoiceLoader(
@@ -28,7 +28,7 @@ def template(room: str, name: str) -> Template:
 
 
 def images(figures: dict[str, str]) -> dict[str, str]:
-    """Give each SVG as Base64: nothing in an image runs, or is taken for a part of another one."""
+    """Encode each SVG as Base64: nothing in an image runs, or mixes with another image."""
     return {name: b64encode(svg.encode()).decode() for name, svg in figures.items()}
 
 
@@ -37,5 +37,5 @@ def _measured(value: float, metric: str, form: str = ".3f") -> str:
 
 
 def _written(value: object) -> object:
-    """Write text so that it is seen; a line end is white space in HTML."""
+    """Write invisible characters of a text as escapes, except line ends."""
     return "\n".join(map(printable, value.split("\n"))) if type(value) is str else value

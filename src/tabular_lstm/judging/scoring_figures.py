@@ -1,4 +1,4 @@
-"""The figures of a scoring: what new rows are given, and why others are set aside."""
+"""The figures of a scoring: the predictions of new rows, and the reasons of the quarantine."""
 
 from typing import TYPE_CHECKING
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 @styled
 def scored_probabilities(histograms: dict[str, list[int]], threshold: float) -> "Figure":
-    """Draw how the probabilities of new rows spread, and what the rows are called.
+    """Draw a histogram of the probabilities of new rows, by decision.
 
-    `histograms` has, by the label decided on, the rows in equal bins from 0 to 1, the negative
-    one first. They stand on each other.
+    `histograms` has, by the decided label, the rows in equal bins from 0 to 1, the negative label
+    first. The bars are stacked.
     """
     figure, axes = drawing.new_axes("predicted probability", "rows", lines=2)
     axes.set_xlim(0, 1)
@@ -37,10 +37,10 @@ def scored_probabilities(histograms: dict[str, list[int]], threshold: float) -> 
 
 @styled
 def scored_decisions(decisions: dict[str, int]) -> "Figure":
-    """Draw how many new rows are called what, the commonest class on top, thirty at most."""
+    """Draw how many new rows each class has, the commonest class on top, at most thirty."""
     commonest = sorted(decisions.items(), key=lambda called: -called[1])[:SHOWN]
     of_all = f"; {len(commonest)} of {len(decisions)} classes"
-    axis = f"rows called so{of_all if len(commonest) < len(decisions) else ''}"
+    axis = f"rows of this decision{of_all if len(commonest) < len(decisions) else ''}"
     figure, axes = drawing.new_bars(dict(commonest), axis, COLORS[CANDIDATE])
     axes.locator_params(axis="x", integer=True)
     return figure
@@ -48,9 +48,10 @@ def scored_decisions(decisions: dict[str, int]) -> "Figure":
 
 @styled
 def scored_numbers(bins: list[int], ends: tuple[float, float]) -> "Figure":
-    """Draw how the numbers predicted of new rows spread: rows in equal bins between the ends."""
-    figure, axes = drawing.new_axes("predicted; the outermost bars have all beyond", "rows")
+    """Draw a histogram of the numbers predicted of new rows, in equal bins between the ends."""
+    figure, axes = drawing.new_axes("predicted; the outer bars hold all rows beyond", "rows")
     axes.stairs(bins, np.linspace(*ends, len(bins) + 1), fill=True, color=COLORS[CANDIDATE])
+    axes.locator_params(axis="y", integer=True)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(amounts())
     return figure
@@ -58,7 +59,7 @@ def scored_numbers(bins: list[int], ends: tuple[float, float]) -> "Figure":
 
 @styled
 def quarantine_reasons(reasons: dict[str, int], quarantined: int, rows: int) -> "Figure":
-    """Draw why `quarantined` of `rows` were set aside: cells by reason, the commonest on top."""
+    """Draw why `quarantined` of `rows` are in quarantine: cells by reason, the commonest on top."""
     axis = f"cells; {quarantined:,} of {rows:,} rows are in quarantine"
     figure, axes = drawing.new_bars(dict(list(reasons.items())[:SHOWN]), axis, GREY)
     axes.set_xlim(0, 1.05 * max([1, *reasons.values()]))

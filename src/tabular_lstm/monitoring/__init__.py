@@ -1,1 +1,1 @@
-"""Is the champion well: what it is given, what it says, and labels that come late."""
+"""Monitoring: whether the champion is well, by its rows, its predictions and late labels."""

@@ -1,4 +1,4 @@
-"""The cells that rows are counted in by their category, and which of them are unknown."""
+"""The cells in which rows are counted by category, and which rows count as unknown."""
 
 from collections.abc import Sequence
 from hashlib import blake2b
@@ -9,11 +9,12 @@ CELLS = 200
 
 
 def categories_of(categories: Sequence[str]) -> tuple[tuple[str, ...], ...]:
-    """Give the categories of each cell but those of missing values and of unknown ones.
+    """Return the categories of each cell, without the cells of missing and unknown values.
 
-    At most 200 categories have a cell each, in the schema's order. More are put into 200 cells by a
-    hash of their text, some of which may be empty and are left out: no choice rests on counts that
-    are compared later, and a rare category that becomes common moves its cell.
+    At most 200 categories have a cell each, in the schema's order. More categories are distributed
+    over 200 cells by a hash of their text; empty cells are left out. So the cells do not depend on
+    counts that are compared later, and a rare category that becomes common changes its cell's
+    share.
     """
     if len(categories) <= CELLS:
         return tuple((category,) for category in categories)
@@ -25,9 +26,9 @@ def categories_of(categories: Sequence[str]) -> tuple[tuple[str, ...], ...]:
 
 
 def cells_of(categories: Sequence[str]) -> np.ndarray:
-    """Give the cell of `Profile.counts` of each place in the schema's list, int64 (places + 2,).
+    """Return the cell in `Profile.counts` of each place in the schema's list, int64 (places + 2,).
 
-    The last ones are of a category that the schema does not know, and of a missing value.
+    The last two are the cells of a category that the schema does not know, and of a missing value.
     """
     named = categories_of(categories)
     cells = {category: cell for cell, some in enumerate(named, 1) for category in some}
@@ -35,7 +36,7 @@ def cells_of(categories: Sequence[str]) -> np.ndarray:
 
 
 def count_categories(places: np.ndarray, cells: np.ndarray) -> np.ndarray:
-    """Count categories as `Profile.counts` has them, by `cells_of`: int64."""
+    """Count categories in the order of `Profile.counts`, by `cells_of`: int64."""
     which = np.where(np.isnan(places), len(cells) - 1, places).astype(np.int64)
     rows = np.bincount(which, minlength=len(cells))
     counts = np.zeros(cells.max() + 1, np.int64)
@@ -44,11 +45,10 @@ def count_categories(places: np.ndarray, cells: np.ndarray) -> np.ndarray:
 
 
 def would_be_unknown(places: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
-    """Tell which train rows have a category that no row outside of their group has, bool (rows,).
+    """Return which train rows have a category that no row outside their group has, bool (rows,).
 
-    The schema knows each category of the train rows, so that of these none is unknown. Of new rows
-    some are: as large a share as of train rows, each of which is left out in turn. So such rows are
-    counted as unknown.
+    The schema knows all categories of the train rows, but not all of new rows. Leaving out each
+    train row in turn estimates the share of unknown ones. So these rows are counted as unknown.
 
     Source: Good, "The population frequencies of species and the estimation of population
     parameters", Biometrika 40, 1953.

@@ -1,4 +1,4 @@
-"""Drift: what of new rows is not as the reference has it, at one rate of false alarms a run."""
+"""Drift: how new rows differ from the reference, with one rate of false alarms for each run."""
 
 from collections.abc import Mapping
 
@@ -16,7 +16,7 @@ from tabular_lstm.parameters import Monitoring
 
 NAMED = 5
 QUARANTINED = "quarantined rows"
-# Of a number, in standard deviations, that is small enough to need no word.
+# A shift of a number, in standard deviations, that is too small to be mentioned.
 SMALL = 0.5
 
 
@@ -26,13 +26,13 @@ class Shift(Frozen):
     Attributes:
         psi: Population stability index over the cells of the profile.
         ks: Kolmogorov-Smirnov distance at the edges; None of a category.
-        missing, outside: Shares of the rows without a value; and outside of the trained range, or
-            of an unknown category; in the reference and now.
-        statistic: The largest of `Counts.differences`; 0 where no share moved by
-            `smallest_change`.
-        moved: Whether that is beyond the threshold.
-        sentence: What is other, and by how much.
-        counts: Of the rows, as `Profile.counts`.
+        missing: Share of the rows without a value, in the reference and now.
+        outside: Share of the rows outside the trained range, or with an unknown category, in the
+            reference and now.
+        statistic: The largest of `Counts.differences`; 0 if no share moved by `smallest_change`.
+        moved: Whether the statistic exceeds the threshold.
+        sentence: What differs, and by how much.
+        counts: Of the new rows, like `Profile.counts`.
     """
 
     psi: float
@@ -50,18 +50,19 @@ class Drift(Frozen):
 
     Attributes:
         run_id: The run whose rows these are.
-        champion: The run that trained it.
-        not_compared: Why nothing was compared; None where it was, and all below holds.
-        rows, quarantined_rows: What was read.
-        compared_rows: How many of these were compared.
-        false_alarms: The declared rate a run.
-        threshold: That each `Shift.statistic` is compared with.
-        smallest_shift: Of a number, in standard deviations, that is seen with four chances of five;
-            None where the rows are too few to see any.
+        champion: The run that trained the champion.
+        not_compared: Why nothing was compared; None if rows were compared. The attributes below are
+            only set then.
+        rows, quarantined_rows: How many rows were read, and how many of them quarantined.
+        compared_rows: How many of the rows were compared.
+        false_alarms: The declared rate for each run.
+        threshold: The value with which each `Shift.statistic` is compared.
+        smallest_shift: The smallest shift of a number, in standard deviations, that is detected
+            four times out of five; None if the rows are too few to detect any.
         features, scores: By name.
-        quarantine: Of the share of the rows that is quarantined, whose rise alone counts.
-        expected: The performance, without labels; empty where it is not known.
-        more_moved: Further features and scores that moved, which are not kept here.
+        quarantine: The shift of the share of quarantined rows; only a rise counts.
+        expected: The expected performance, without labels; empty if not known.
+        more_moved: How many more features and scores moved that are not kept here.
     """
 
     run_id: str
@@ -81,7 +82,7 @@ class Drift(Frozen):
 
     @property
     def moved(self) -> dict[str, Shift]:
-        """Give what moved, the clearest first."""
+        """Return what moved, the clearest first."""
         every = self.scores | self.features
         if self.quarantine:
             every[apart(QUARANTINED, every)] = self.quarantine
@@ -90,7 +91,7 @@ class Drift(Frozen):
 
     @property
     def said(self) -> list[str]:
-        """Say of each that moved what is other, the clearest first."""
+        """Describe each shift that moved, the clearest first."""
         return [
             f"'{shown(name)}': {shift.sentence}"
             if name in self.features
@@ -100,7 +101,7 @@ class Drift(Frozen):
 
     @property
     def alarm(self) -> str | None:
-        """Say on one line what moved, the five clearest; None where nothing did."""
+        """Say in one line what moved, the five clearest; None if nothing moved."""
         said = self.said
         unsaid = len(said) - NAMED + self.more_moved
         more = [f"and {unsaid} more"] if unsaid > 0 else []
@@ -108,7 +109,7 @@ class Drift(Frozen):
 
     @property
     def few_rows(self) -> str | None:
-        """Say what these rows are too few for; None where they show also a smaller shift."""
+        """Say which shifts these rows are too few to show; None if they show even `SMALL`."""
         if self.not_compared is not None or (self.smallest_shift or SMALL + 1) <= SMALL:
             return None
         rows = counted(self.compared_rows, "row")
@@ -129,15 +130,15 @@ def compare(
 ) -> Drift:
     """Compare rows that were counted with the reference; the same rows give the same drift.
 
-    Rows of a group are alike, and prove no more than one.
+    Rows of a group are similar, so `rows_each` rows count as one.
 
     Args:
-        watch: With the reference of the champion.
-        seen: What it counted.
-        run_id: Of the rows.
-        champion: The run that trained what scored them.
-        monitoring: The rate, and what is left out.
-        quarantined: Rows that came with them and were quarantined.
+        watch: Holds the reference of the champion.
+        seen: Counts of the rows.
+        run_id: The run of the rows.
+        champion: The run that trained the champion.
+        monitoring: The rate of false alarms, and the columns to ignore.
+        quarantined: How many quarantined rows came with these rows.
         rows_each: How many rows count as one. Default: as in the reference.
     """
     reference, smallest = watch.reference, monitoring.smallest_change
@@ -151,7 +152,7 @@ def compare(
     }
     each = reference.rows_each if rows_each is None else rows_each
     kept = _in_quarantine(reference, rows, quarantined)
-    # Of histories each customer has one score.
+    # With histories each customer has one score.
     alone = reference.scores if watch.schema.history else ()
     compared = [of if name in alone else of.divided(each) for name, (_, of, _) in every.items()]
     compared.append(kept.divided(each))

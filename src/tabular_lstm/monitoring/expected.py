@@ -1,15 +1,15 @@
-"""Performance that is expected of rows without labels, from what the champion says of them.
+"""The expected performance on rows without labels, from the champion's predictions.
 
-If probabilities are right, the log loss of a row is on average their entropy, and a row counts for
-each class as much as its probability says, which gives ROC AUC. Source: confidence-based
-performance estimation, https://nannyml.readthedocs.io, "How it works". Of a number, errors are
-taken to grow with the widths of the intervals. The promised metrics are moved by as much as these
-estimates of the rows differ from those of the evaluated rows, so that an error of calibration
-cancels.
+If probabilities are right, the mean log loss of a row is their entropy. ROC AUC follows if a row
+counts for each class by its probability. Source: confidence-based performance estimation,
+https://nannyml.readthedocs.io, "How it works". For a number, errors are assumed to grow with the
+widths of the intervals. The expected metric is the promised metric plus the difference (for a
+number: times the ratio) of these estimates between the rows and the evaluated rows, so that an
+error of calibration cancels.
 
-This assumes that a row with these features has the label that it would have had: the estimate sees
-that rows are harder or easier, and sees neither concept drift nor a shift of the labels that the
-features do not show. How wrong it is then: `benchmarks/expected_performance.py`.
+This assumes that the relation from features to label has not changed: the estimate shows that rows
+are harder or easier, but not concept drift, nor a shift of the labels that the features do not
+show. `benchmarks/expected_performance.py` measures the error in these cases.
 """
 
 from collections.abc import Mapping
@@ -21,9 +21,9 @@ from tabular_lstm.judging.intervals import CENTRAL, NORMAL
 from tabular_lstm.judging.metrics import WORSE, Metrics
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Task
 
-# Cells of equal width between the logits -REACH and REACH, the first and last with all beyond.
+# Cells of equal width between the logits -REACH and REACH; the first and last hold all beyond.
 CELLS, REACH = 240, 12.0
-LEAST = 1e-15  # that a probability differs from 0 and 1
+LEAST = 1e-15  # the least distance of a probability from 0 and 1
 TAIL = NORMAL.inv_cdf((1 + CENTRAL) / 2)
 
 
@@ -36,7 +36,7 @@ class Estimate(Frozen):
 
 
 def promised_by(measured: Metrics) -> dict[str, Estimate]:
-    """Take the metrics that the gate compares, as they were measured on the evaluated rows."""
+    """Return the metrics that the gate compares, as measured on the evaluated rows."""
     bounded = [(name, measured.interval[name]) for name in WORSE if name in measured.interval]
     return {
         name: Estimate(value=getattr(measured, name), low=low, high=high)
@@ -51,16 +51,16 @@ def expect(
     sums: np.ndarray,
     task: Task,
 ) -> dict[str, Estimate]:
-    """Say which metrics rows will have once they are labelled.
+    """Estimate the metrics that rows will have once they are labelled.
 
-    The interval holds the error of the promised metric and that of the rows, which is as large for
-    as many rows; and neither is smaller than by the probabilities, because where nearly all is
-    right few evaluated rows tell an error.
+    The interval covers the error of the promised metric and the error of the rows, which has the
+    same size for the same number of rows. Neither is smaller than the error that follows from the
+    probabilities, because if nearly all predictions are right, few evaluated rows show an error.
 
     Args:
-        promised: Of the evaluated rows; see `promised_by`.
+        promised: The metrics of the evaluated rows; see `promised_by`.
         evaluated: The estimates of the same rows; see `estimates`.
-        evaluated_rows: How many these are.
+        evaluated_rows: How many evaluated rows there are.
         sums: Of the rows without labels; see `sums`.
         task: What is predicted.
     """
@@ -84,14 +84,14 @@ def expect(
 
 
 def sums(predictions: np.ndarray, task: Task) -> np.ndarray:
-    """Add up what the estimates are made of: float64, of which batches add up; first the rows."""
+    """Return the sums for the estimates, float64, the number of rows first; batches add up."""
     none = np.isnan(predictions if predictions.ndim == 1 else predictions.sum(axis=1))
     known = predictions[~none]
     return np.concatenate([[len(known)], _BY_KIND[task.kind].sums(known.astype(np.float64))])
 
 
 def estimates(sums: np.ndarray, task: Task) -> dict[str, float]:
-    """Give the metrics by these sums alone; none of no rows, or where they are not known."""
+    """Estimate the metrics from these sums alone; empty without rows, or if not known."""
     found = _BY_KIND[task.kind].estimates(sums[1:], max(float(sums[0]), 1.0)) if sums[0] else {}
     return {name: value for name, value in found.items() if np.isfinite(value)}
 
@@ -100,11 +100,11 @@ def estimates(sums: np.ndarray, task: Task) -> dict[str, float]:
 
 
 class _Classes:
-    """The sum of the entropies; and of each class by cell the rows, and its probabilities."""
+    """Sums: the entropies; and for each class and cell the rows, and their probabilities."""
 
     @staticmethod
     def moved(promised: float, evaluated: float, now: float) -> tuple[float, float]:
-        """Give the promised metric, moved between the estimates, and what its error grows by."""
+        """Return the promised metric, changed like the estimate, and the factor of its error."""
         return promised + (now - evaluated), 1.0
 
     @classmethod
@@ -124,7 +124,7 @@ class _Classes:
 
     @classmethod
     def errors(cls, sums: np.ndarray, rows: float) -> dict[str, float]:
-        """Give the standard errors of so many rows, where the probabilities are right."""
+        """Return the standard errors of this many rows if the probabilities are right."""
         counts = [(of, rows_of - of) for rows_of, of in sums[1:].reshape(-1, 2, CELLS)]
         squares = sum(cls._squares(*both) for both in counts) / rows - (sums[0] / rows) ** 2
         areas = [error for both in counts if np.isfinite(error := cls._area_error(*both))]
@@ -133,12 +133,11 @@ class _Classes:
 
     @staticmethod
     def _squares(positive: np.ndarray, negative: np.ndarray) -> float:
-        """Add up the squared losses of the rows of a class."""
         return float(positive @ np.log(_share(positive, negative)) ** 2)
 
     @staticmethod
     def _area_error(positive: np.ndarray, negative: np.ndarray) -> float:
-        """Give the standard error by DeLong, see `performance`."""
+        """Return DeLong's standard error of ROC AUC, see `performance`."""
         if not (ours := positive.sum()) * (others := negative.sum()):
             return np.nan
         below = (np.cumsum(negative) - negative / 2) / others
@@ -164,13 +163,13 @@ class _Classes:
 
 
 class _TwoClasses(_Classes):
-    """The same of the positive class alone."""
+    """The same for the positive class alone."""
 
     @classmethod
     def sums(cls, predictions: np.ndarray) -> np.ndarray:
         known = predictions.clip(LEAST, 1 - LEAST)
         log, of_others = np.log(known), np.log1p(-known)
-        # Not by BLAS, whose threads would wait for each other.
+        # Without BLAS, whose threads would wait for each other.
         entropy = -(predictions * log + (1 - predictions) * of_others).sum()
         return np.concatenate([[entropy], cls._cells(known, log, of_others)])
 
@@ -181,13 +180,13 @@ class _TwoClasses(_Classes):
 
 
 def _share(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
-    """Give the mean probability of each cell; LEAST or more, also of one without rows."""
+    """Return the mean probability of each cell, at least LEAST, also for a cell without rows."""
     rows = positive + negative
     return np.asarray(np.maximum(positive / np.where(rows, rows, 1), LEAST))
 
 
 class _Number:
-    """The sums of the widths, and of their squares."""
+    """Sums: the widths of the intervals, and their squares."""
 
     @staticmethod
     def moved(promised: float, evaluated: float, now: float) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""The figures of the page: scorings in the order of time, and how the rows of a feature spread."""
+"""The figures of the page: scorings over time, and the distribution of a feature's rows."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 NEWEST = 60  # scorings in a figure
 TICKS = 4
-WIDTH = 4.2  # inches: as wide as a phone, so that its text is not made small
+WIDTH = 4.2  # inches: the width of a phone, so that text is not scaled down
 CATEGORIES = 12
 BLUE, VERMILION = COLORS[CANDIDATE], "#D55E00"
-BEFORE = "#c6ccd3"  # of the reference, behind what is now
+BEFORE = "#c6ccd3"  # the reference, behind the new rows
 MARKERS = {"promoted": ("^", "-", "promotion"), "rolled_back": ("v", "--", "rollback")}
 PANEL, LEGEND = 1.55, 0.45  # inches
 
@@ -33,7 +33,7 @@ PANEL, LEGEND = 1.55, 0.45  # inches
 
 @styled
 def rows_over_time(health: Health) -> "Figure":
-    """Draw how many rows each scoring has, how many are labelled, and which share is set aside."""
+    """Draw each scoring's rows, how many are labelled, and the share in quarantine."""
     drawn, aside = health.scorings[-NEWEST:], [_set_aside(one) for one in health.scorings[-NEWEST:]]
     figure, panels = _panels(1 + any(aside), lines=2)
     rows = panels[0]
@@ -51,7 +51,7 @@ def rows_over_time(health: Health) -> "Figure":
 
 @styled
 def moved_over_time(health: Health) -> "Figure":
-    """Draw how many features and scores moved in each scoring, and which was not compared."""
+    """Draw how many features and scores moved in each scoring; mark scorings without comparison."""
     drawn = health.scorings[-NEWEST:]
     not_compared = [place for place, one in enumerate(drawn) if one.moved is None]
     figure, (axes,) = _panels(1, lines=bool(not_compared))
@@ -68,7 +68,7 @@ def moved_over_time(health: Health) -> "Figure":
 
 @styled
 def performance_over_time(health: Health) -> "Figure":
-    """Draw expected and real metrics with their 95 % intervals, beside the promised ones."""
+    """Draw expected, real and promised metrics with their 95 % intervals."""
     drawn, metrics = health.scorings[-NEWEST:], metrics_of(health)
     figure, panels = _panels(len(metrics), lines=3)
     promised = {one.run_id: one.promised for one in health.champions}
@@ -94,13 +94,13 @@ def performance_over_time(health: Health) -> "Figure":
 
 
 def metrics_of(health: Health) -> list[str]:
-    """Name the metrics that a scoring was expected to have or has, in the order of all metrics."""
+    """Return the expected or real metrics of any scoring, in the order of all metrics."""
     known = {name for one in health.scorings for name in (*one.expected, *one.real)}
     return [name for name in METRICS if name in known and name in WORSE]
 
 
 def _draw_expected(axes: "Axes", known: dict[int, Estimate | None]) -> None:
-    """Draw a line with its band, and at each place a diamond with its interval."""
+    """Draw a diamond with its interval at each place, joined by a line with a band."""
     values = np.array([[e.low, e.value, e.high] if e else [np.nan] * 3 for e in known.values()]).T
     places = [*known]
     axes.fill_between(places, values[0], values[2], color=ORANGE, alpha=0.3, linewidth=0)
@@ -109,7 +109,7 @@ def _draw_expected(axes: "Axes", known: dict[int, Estimate | None]) -> None:
 
 
 def _stretches(known: Sequence[Estimate | None]) -> list[tuple[Estimate, int, int]]:
-    """Put equal neighbours together: each with its first and last place."""
+    """Join equal neighbours: each with its first and last place."""
     found: list[tuple[Estimate, int, int]] = []
     for place, estimate in enumerate(known):
         if estimate is None:
@@ -126,7 +126,7 @@ def _set_aside(one: ScoringHealth) -> float:
 
 
 def _panels(count: int, lines: int) -> "tuple[Figure, list[Axes]]":
-    """Make a figure of panels one above the other, which share the scorings below them."""
+    """Make a figure of panels one above the other, with a common axis of scorings."""
     height = LEGEND + PANEL * count + drawing.LEGEND_LINE * (lines + len(MARKERS))
     figure, panels = drawing.new_figure(height, count)
     figure.set_figwidth(WIDTH)
@@ -134,12 +134,12 @@ def _panels(count: int, lines: int) -> "tuple[Figure, list[Axes]]":
 
 
 def _name(axes: "Axes", text: str) -> None:
-    """Say above a panel what it shows: beside it a phone has no room."""
+    """Write above a panel what it shows; a phone has no room beside it."""
     axes.set_title(text, loc="left", fontsize=9, pad=9)
 
 
 def _finish(figure: "Figure", panels: "list[Axes]", health: Health) -> None:
-    """Mark promotions and rollbacks, name a few scorings by their time, and add the legend."""
+    """Mark promotions and rollbacks, label a few scorings with their time, add the legend."""
     drawn = health.scorings[-NEWEST:]
     for axes in panels:
         for change in health.changes:
@@ -160,7 +160,7 @@ def _finish(figure: "Figure", panels: "list[Axes]", health: Health) -> None:
 
 
 def _when(one: ScoringHealth, drawn: Sequence[ScoringHealth]) -> str:
-    """Name a scoring by its day, or where all are of one day by its time."""
+    """Name a scoring by its day, or by its time if all are of one day."""
     days = {other.scored_at[:10] for other in drawn}
     return one.scored_at[:10] if len(days) > 1 else one.scored_at[11:16]
 
@@ -186,11 +186,11 @@ def _add_legend(figure: "Figure", panels: "list[Axes]", actions: set[str]) -> No
 
 
 def distributions(profile: Profile, shift: Shift) -> "Figure":
-    """Draw the shares of the rows in each cell of a profile, in the reference and now."""
+    """Draw the share of rows in each cell of a profile, in the reference and now."""
     before, now = np.array(profile.counts), np.array(shift.counts)
     shares = 100 * np.array([before / max(1, before.sum()), now / max(1, now.sum())])
     if profile.kind == "category":
-        # A cell with several categories is named by the first.
+        # A cell with several categories is named after the first one.
         several = ("", " and {} more")
         known = [c[0] + several[len(c) > 1].format(len(c) - 1) for c in profile.categories]
         names = ["missing", *known, "unknown"]
@@ -199,7 +199,7 @@ def distributions(profile: Profile, shift: Shift) -> "Figure":
 
 
 def _largest(names: Sequence[str], shares: np.ndarray) -> tuple[list[str], np.ndarray]:
-    """Keep the categories with the largest shares, and put the others together."""
+    """Keep the categories with the largest shares, and join the others."""
     known = [place for place in range(len(names)) if shares[:, place].any()]
     first = sorted(known, key=lambda place: -shares[:, place].max())[:CATEGORIES]
     rest = [place for place in known if place not in first]
@@ -226,7 +226,7 @@ def _category_bars(names: list[str], shares: np.ndarray) -> "Figure":
 
 @styled
 def _number_bars(profile: Profile, shares: np.ndarray) -> "Figure":
-    """Draw cells of the same width: in the reference each has about as many rows."""
+    """Draw cells with the same width, because each has about the same rows in the reference."""
     figure, axes = drawing.new_axes("", "% of the rows", height=2.4, lines=2)
     figure.set_figwidth(WIDTH)
     cells = len(profile.edges) - 1
@@ -249,7 +249,7 @@ def _number_bars(profile: Profile, shares: np.ndarray) -> "Figure":
 
 
 def _edge(value: float, kind: str) -> str:
-    """Write an edge: a day, a year in full, a large amount in short."""
+    """Write an edge: a day, up to four digits (such as a year), or a short large number."""
     if kind == "date":
         return str(np.datetime64(round(value), "D"))
     if abs(value) < 1e4:
@@ -258,5 +258,5 @@ def _edge(value: float, kind: str) -> str:
 
 
 def title_of(name: str) -> str:
-    """Name a feature or a score above its figure."""
+    """Return the title of a feature's or a score's figure."""
     return short(name, 36)

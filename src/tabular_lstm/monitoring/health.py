@@ -1,4 +1,4 @@
-"""The health of champions: what a monitoring found, as `monitoring.json` and the page have it."""
+"""The health of champions: what a monitoring found, for `monitoring.json` and the page."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -22,10 +22,10 @@ class ScoringHealth(Frozen):
     Attributes:
         scored_at: UTC.
         labelled_rows: Scored rows whose label has come.
-        moved: Features and scores that moved; None where nothing was compared.
-        drift: What moved; None where nothing did.
-        expected: By metric, without labels; empty where it is not known.
-        real: By metric, of the labelled rows; empty where they are too few.
+        moved: How many features and scores moved; None if nothing was compared.
+        drift: What moved, in words; None if nothing moved.
+        expected: By metric, without labels; empty if not known.
+        real: By metric, of the labelled rows; empty if these are too few.
     """
 
     run_id: str
@@ -45,7 +45,7 @@ class ChampionHealth(Frozen):
 
     Attributes:
         promised: By metric, on the test rows of its promotion.
-        alarm: By how much it is worse than promised; None where that is not clear.
+        alarm: By how much it is worse than promised; None if it is not clearly worse.
     """
 
     run_id: str
@@ -71,14 +71,14 @@ class Health(Frozen):
     """What a monitoring found.
 
     Attributes:
-        champion: Who serves.
-        alarm: The sentence of the alarm; None where the champion is well.
-        advice, command: What to do, and by which command.
+        champion: The run id of the serving champion.
+        alarm: The sentence of the alarm; None if the champion is well.
+        advice, command: What to do, and with which command.
         scorings, champions, changes: The oldest first.
-        newest: The drift of the champion's newest scoring that can tell whether the data moved, or
-            where none can, of its newest scoring; None where there is none.
-        labels: Rows of the table of labels, each key once; `unknown_labels` are of no scored row,
-            and `quarantined_labels` cannot be used and are not among them.
+        newest: The drift of the champion's newest scoring that can tell whether the data moved; if
+            none can, the drift of its newest scoring; None if there is no scoring.
+        labels: Rows of the table of labels, each key once. `unknown_labels` of them belong to no
+            scored row. `quarantined_labels` cannot be used, and are not counted in `labels`.
         notes: What does not count, and why, in sentences.
     """
 
@@ -98,7 +98,7 @@ class Health(Frozen):
     notes: list[str] = []
 
     def sentence(self) -> str:
-        """Say in a sentence how the champion is."""
+        """Describe the champion's health in a sentence."""
         its = next(one for one in self.champions if one.run_id == self.champion)
         said = [
             f"{METRICS[name]} {_written(name, real)}"
@@ -116,8 +116,8 @@ class Health(Frozen):
         """Say what to do, before the command."""
         if self.newest and self.newest.alarm:
             return (
-                "Look at what moved: if it is a mistake, mend the rows and score them again; if it "
-                "is meant, retrain on newly labelled rows"
+                "Look at what moved: if it is a mistake, correct the rows and score them again; if "
+                "it is intended, retrain on newly labelled rows"
             )
         return f"To {self.advice}"
 
@@ -132,9 +132,9 @@ def _written(name: str, of: Estimate) -> str:
 
 
 def together(scorings: list[ScoringHealth]) -> dict[str, Estimate]:
-    """Average what was expected of scorings by their rows.
+    """Average the expected performance of scorings, weighted by their rows.
 
-    Their intervals are averaged too, as most of each is the error of the same promise.
+    The intervals are averaged too, because most of each is the error of the same promised metric.
     """
     expected = {}
     for name in dict.fromkeys(name for one in scorings for name in one.expected):
@@ -147,16 +147,16 @@ def together(scorings: list[ScoringHealth]) -> dict[str, Estimate]:
 
 
 def advise(worse: str | None, before_is_better: bool, drift: str | None) -> Advice:
-    """Say what to do about the champion.
+    """Decide what to do about the champion.
 
-    Roll back only where the champion is worse than promised though the newest rows are as they
-    were, and the one before is clearly better on rows that both scored. Rows of other times do not
-    tell: what labels mean may have changed between them.
+    A rollback is advised only if the champion is worse than promised, the newest rows have not
+    moved, and the champion before is clearly better on rows that both scored. Rows of different
+    times cannot be compared, because the meaning of labels may have changed between them.
 
     Args:
-        worse: By how much the champion is worse than promised; None where it is not.
-        before_is_better: Of the champion that a rollback would restore.
-        drift: What moved in the newest rows; None where nothing did.
+        worse: By how much the champion is worse than promised; None if it is not worse.
+        before_is_better: Whether the champion that a rollback would restore is clearly better.
+        drift: What moved in the newest rows; None if nothing moved.
     """
     if not worse and not drift:
         return "nothing"
@@ -164,16 +164,16 @@ def advise(worse: str | None, before_is_better: bool, drift: str | None) -> Advi
 
 
 def cannot_tell(drift: Drift | None) -> str | None:
-    """Say why a scoring cannot tell whether the data moved; None where it can."""
+    """Say why a scoring cannot tell whether the data moved; None if it can."""
     if drift is None:
         return "its run left no comparison that can be used"
     return drift.not_compared or (None if drift.alarm else drift.few_rows)
 
 
 def newest_that_tells(drifts: dict[str, Drift | None]) -> tuple[Drift | None, list[str]]:
-    """Give the newest drift that can tell whether the data moved, and say which newer ones cannot.
+    """Return the newest drift that can tell whether the data moved, and notes on newer ones.
 
-    Where none can, it is that of the newest scoring.
+    If none can, it is the drift of the newest scoring.
 
     Args:
         drifts: Of a champion's scorings by run id, the oldest first.
@@ -189,7 +189,7 @@ def newest_that_tells(drifts: dict[str, Drift | None]) -> tuple[Drift | None, li
 
 
 def each_once(notes: Sequence[tuple[str, str]]) -> list[str]:
-    """Say the notes on scorings, each with its run id, and the same note once."""
+    """Write the notes on scorings with their run ids; join equal notes."""
     runs: dict[str, list[str]] = {}
     for run, note in notes:
         runs.setdefault(note, []).append(run)

@@ -17,10 +17,10 @@ class LabelledRows:
     """The labelled rows of a champion, each key once, by its last prediction.
 
     Attributes:
-        scorings: Run ids of those with labelled rows, in their order.
-        scored_by: Place of each row's scoring among these, int (rows,), which rises.
-        places: Of the rows' labels, int (rows,).
-        predictions: As `measure` takes them.
+        scorings: Run ids of the scorings with labelled rows, in order.
+        scored_by: Place of each row's scoring in `scorings`, int (rows,), ascending.
+        places: Places of the rows' labels, int (rows,).
+        predictions: See `performance.measure`.
     """
 
     scorings: tuple[str, ...]
@@ -40,7 +40,7 @@ class LabelledRows:
         return cls((*every,), scored_by[last], joined[0][last], joined[1][last])
 
     def measured(self, labels: np.ndarray, task: Task) -> MeasuredRows:
-        """Measure them; `labels` are all that came."""
+        """Measure the rows; `labels` are all late labels."""
         own = labels[self.places]
         losses = losses_of(own, self.predictions, task)
         firsts = np.searchsorted(self.scored_by, range(len(self.scorings)))
@@ -50,9 +50,9 @@ class LabelledRows:
         return MeasuredRows(len(own), measure(own, self.predictions, task), since)
 
     def clearly_better_than(self, other: "LabelledRows", labels: np.ndarray, task: Task) -> bool:
-        """Tell whether the mean loss is lower on the keys of both, by the paired 95 % interval.
+        """Return whether the mean loss is lower on common keys, by the paired 95 % interval.
 
-        Not of fewer than 30 of these.
+        False for fewer than 30 common keys.
         """
         _, ours, theirs = np.intersect1d(self.places, other.places, return_indices=True)
         if len(ours) < FEWEST:

@@ -17,13 +17,14 @@ from tabular_lstm.rows.raw_rows import RawRows, refuse_missing_columns
 
 @dataclass(frozen=True)
 class LateLabels:
-    """The labels that have come, one of each key.
+    """The labels so far, one for each key.
 
     Attributes:
-        keys: As text in its one spelling; each is there once.
-        labels: Of each key the number of its class, int (keys,), or a number, float (keys,).
-        unlabelled, superseded: Rows without a label; and with one, but a later row has the key.
-        quarantined: `row`, `reason`, and the cells as they were, of rows that cannot be used.
+        keys: As text in the one spelling of a key; each occurs once.
+        labels: For each key the number of its class, int (keys,), or a number, float (keys,).
+        unlabelled: How many rows have no label.
+        superseded: How many rows have a label, but a later row has the same key.
+        quarantined: Rows that cannot be used: `row`, `reason`, and the original cells.
         reasons: Of the quarantine, a line for each column and kind of problem.
     """
 
@@ -35,16 +36,16 @@ class LateLabels:
     reasons: tuple[str, ...]
 
     def places(self, keys: pa.ChunkedArray) -> np.ndarray:
-        """Find rows by their keys: int (rows,), the place of each one's label, -1 of none."""
+        """Return the place of each row's label, by the row's key: int (rows,), -1 without label."""
         return np.asarray(self.keys.get_indexer(pd.Index(keys.to_pandas(), dtype="str")))
 
 
 def read_late_labels(raw_rows: RawRows | None, columns: Columns) -> LateLabels:
-    """Read key and label of each row; no other cell is read. Of a key the last valid row counts.
+    """Read key and label of each row, and no other cell. The last valid row of a key counts.
 
     Args:
-        raw_rows: The table of labels; None where none have come yet.
-        columns: Name the key and the label, and say what a label may be.
+        raw_rows: The table of labels; None if there are no labels yet.
+        columns: The names of the key and the label, and the declared labels.
 
     Raises:
         DataError: Conf names no key, a column is missing, or a file cannot be read.

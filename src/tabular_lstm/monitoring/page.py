@@ -1,6 +1,6 @@
-"""The page for people: is the champion well? One HTML file, which fetches nothing.
+"""The page that says whether the champion is well: one HTML file that fetches nothing.
 
-The words and the layout are in `monitoring.html.jinja`; here is what they are filled with.
+Text and layout are in `monitoring.html.jinja`. This module fills them in.
 """
 
 from tabular_lstm.judging.drawing import to_svg
@@ -25,8 +25,8 @@ def page(health: Health, reference: Reference | None, title: str | None) -> str:
 
     Args:
         health: What a monitoring found.
-        reference: Of the champion of the newest scoring; None where there is none.
-        title: The report's; None where conf has none.
+        reference: The reference of the newest scoring's champion; None if there is none.
+        title: The report's title; None if conf has none.
     """
     profiles = reference.features | reference.scores if reference else {}
     moved = health.newest.moved if health.newest else {}
@@ -61,7 +61,7 @@ def page(health: Health, reference: Reference | None, title: str | None) -> str:
 
 
 def _over_time(health: Health) -> dict[str, str]:
-    """Draw what two scorings or more have; what has nothing to show is a sentence of the page."""
+    """Draw what two or more scorings have; the page has a sentence in place of an empty figure."""
     some, drawn = health.scorings, {}
     if len(some) > 1:
         drawn["rows"] = draw.rows_over_time(health)
@@ -73,7 +73,7 @@ def _over_time(health: Health) -> dict[str, str]:
 
 
 def _state(health: Health) -> str:
-    """Say `alarm`, `well`, or `unknown`, where nothing tells of the champion that serves."""
+    """Return `alarm`, `well`, or `unknown` if nothing is known of the serving champion."""
     if health.alarm:
         return "alarm"
     its = next(one for one in health.champions if one.run_id == health.champion)

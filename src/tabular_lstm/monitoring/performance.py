@@ -1,9 +1,8 @@
-"""Real performance of rows whose labels have come, and whether it is worse than promised.
+"""The real performance on labelled rows, and whether it is worse than promised.
 
-Intervals are of the normal distribution, from each row's influence on the metric. That of ROC AUC:
-DeLong, DeLong and Clarke-Pearson, "Comparing the Areas under Two or More Correlated Receiver
-Operating Characteristic Curves", Biometrics 44, 1988. Rows count alike, as if none belonged to a
-group.
+Intervals use the normal distribution and each row's influence on the metric. For ROC AUC: DeLong,
+DeLong and Clarke-Pearson, "Comparing the Areas under Two or More Correlated Receiver Operating
+Characteristic Curves", Biometrics 44, 1988. All rows count equally; groups are ignored.
 """
 
 import math
@@ -19,8 +18,8 @@ from tabular_lstm.judging.metrics import METRICS, written
 from tabular_lstm.monitoring.expected import TAIL, Estimate
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Task
 
-FEWEST, FEWEST_OF_CLASS = 30, 5  # labelled rows that are measured; of a class for ROC AUC
-# Labelled rows with which a loss that is worse is seen soonest.
+FEWEST, FEWEST_OF_CLASS = 30, 5  # least labelled rows to measure; least of a class for ROC AUC
+# The number of labelled rows at which a worse loss is detected best.
 TUNED_FOR = 500
 TINY = sys.float_info.min
 
@@ -35,7 +34,7 @@ class Losses:
 
     @classmethod
     def of(cls, losses: np.ndarray) -> Self:
-        """Take mean and deviation."""
+        """Compute mean and standard deviation."""
         if len(losses) < 2:
             return cls(len(losses))
         return cls(len(losses), float(losses.mean()), float(losses.std(ddof=1)))
@@ -43,11 +42,11 @@ class Losses:
 
 @dataclass(frozen=True)
 class MeasuredRows:
-    """Labelled rows: how many, and their metrics, none of too few.
+    """Labelled rows: how many, and their metrics; empty for too few rows.
 
     Attributes:
-        since: Of a champion by run id of its scorings, in their order: the losses of the rows that
-            this scoring or a later one scored last.
+        since: For a champion, by run id of its scorings, in order: the losses of the rows that this
+            or a later scoring scored last.
     """
 
     rows: int = 0
@@ -61,12 +60,12 @@ class Measured:
 
     Attributes:
         scorings, champions: The rows of each, by run id.
-        before_is_better: Whether the champion before is clearly better than the one that serves
-            on rows that both scored.
+        before_is_better: Whether the champion before is clearly better than the serving one on rows
+            that both scored.
         faults: Why a scoring's rows do not count, by its run id.
-        notes: What else to know of the labels, in sentences.
-        labels: One of each key.
-        unknown_labels: Of no scored row.
+        notes: Further sentences about the labels.
+        labels: How many labels there are, one for each key.
+        unknown_labels: How many of them belong to no scored row.
         quarantined_labels: Rows of the table that cannot be used.
     """
 
@@ -81,12 +80,12 @@ class Measured:
 
 
 def measure(labels: np.ndarray, predictions: np.ndarray, task: Task) -> dict[str, Estimate]:
-    """Give the metrics that the gate compares, with their intervals; none of fewer than 30 rows.
+    """Return the metrics that the gate compares, with intervals; none for fewer than 30 rows.
 
     Args:
-        labels: The number of the class, int (rows,), or a number, float (rows,).
-        predictions: Of two classes the probability of the positive one, (rows,); of more that of
-            each, (rows, classes); of a number that itself, (rows,).
+        labels: Numbers of classes, int (rows,), or numbers, float (rows,).
+        predictions: Two classes: the probability of the positive class, (rows,). More classes: the
+            probability of each class, (rows, classes). A number: the prediction, (rows,).
         task: What is predicted.
     """
     if len(labels) < FEWEST:
@@ -95,17 +94,17 @@ def measure(labels: np.ndarray, predictions: np.ndarray, task: Task) -> dict[str
 
 
 def losses_of(labels: np.ndarray, predictions: np.ndarray, task: Task) -> np.ndarray:
-    """Give each row's loss, (rows,): of classes the log loss, of a number the squared error."""
+    """Return each row's loss, (rows,): log loss for classes, squared error for a number."""
     return _BY_KIND[task.kind].losses(labels, predictions)
 
 
 @dataclass(frozen=True)
 class Worse:
-    """That a champion was worse than promised.
+    """An alarm that a champion was worse than promised.
 
     Attributes:
         sentence: By how much, and from which scoring on.
-        over: The scoring from which on it was not any more; None where it still is.
+        over: The scoring from which on it was not worse any more; None if it still is.
     """
 
     sentence: str
@@ -115,26 +114,26 @@ class Worse:
 def worse_than_promised(
     since: Mapping[str, Losses], promised: dict[str, Estimate], false_alarms: float, task: Task
 ) -> Worse | None:
-    """Say by how much the loss is worse than promised; None where that is not clear.
+    """Say by how much the loss is worse than promised; None if it is not clearly worse.
 
-    A champion that was well for long may be broken now. So each of its scorings is a start, and the
-    rows from there on are tested: see `MeasuredRows.since`. However often one looks while labels
-    come, a share `false_alarms` of champions that keep their promise raises an alarm at any look
-    and any start. The start s = 1, 2, 3 … has the rate false_alarms / (s (s + 1)), and the sum of
-    these over all s is false_alarms: a union bound. Source: Shin, Ramdas and Rinaldo, "E-detectors:
-    a nonparametric framework for sequential change detection", 2022, arXiv:2203.03532. It is over
-    where the mean from a later start on is not above the promised value; which needs no rate, as it
-    only takes an alarm away. Said is the clearest that is not over.
+    A champion that was well for a long time may be broken now. So each of its scorings is a start,
+    and the rows from this start on are tested: see `MeasuredRows.since`. At most a share
+    `false_alarms` of champions that keep their promise ever raises an alarm, over all starts and
+    however often one looks while labels come. The start s = 1, 2, 3 … has the rate false_alarms /
+    (s (s + 1)), and these rates sum up to false_alarms: a union bound. Source: Shin, Ramdas and
+    Rinaldo, "E-detectors: a nonparametric framework for sequential change detection", 2022,
+    arXiv:2203.03532. An alarm is over if the mean from a later start on is not above the promised
+    value. This needs no rate, because it only removes alarms. The clearest alarm that is not over
+    is returned.
 
-    Of one start the bound is an asymptotic confidence sequence. So a monitoring need not know how
-    often it ran before, and any number of looks is free; a correction for looks has to know how
-    many there will be. Source: Waudby-Smith, Arbour, Sinha, Kennedy and
-    Ramdas, "Time-uniform central limit theory and asymptotic confidence sequences", Annals of
-    Statistics 52, 2024; the mixture is Robbins', one-sided as in Howard, Ramdas, McAuliffe and
-    Sekhon, "Time-uniform, nonparametric, nonasymptotic confidence sequences", Annals of Statistics
-    49, 2021. The error of the promise is the same at each look. So the difference grows like a
-    Brownian motion in its information, one over its variance: Jennison and Turnbull, "Group
-    Sequential Methods", 1999, section 3.1.
+    For one start, the bound is an asymptotic confidence sequence. So the number of looks is free
+    and need not be known, as it would for a correction for a number of looks. Source: Waudby-Smith,
+    Arbour, Sinha, Kennedy and Ramdas, "Time-uniform central limit theory and asymptotic confidence
+    sequences", Annals of Statistics 52, 2024; the mixture is Robbins', one-sided as in Howard,
+    Ramdas, McAuliffe and Sekhon, "Time-uniform, nonparametric, nonasymptotic confidence sequences",
+    Annals of Statistics 49, 2021. The error of the promised value is the same at each look. So the
+    difference behaves like a Brownian motion in its information (1 / variance): Jennison and
+    Turnbull, "Group Sequential Methods", 1999, section 3.1.
     """
     of_kind = _BY_KIND[task.kind]
     name, power = of_kind.name, of_kind.power
@@ -172,7 +171,7 @@ def worse_than_promised(
 
 
 def _margin(information: float, tuned_for: float, rate: float) -> float:
-    """Bound a mean that is 0 at every time at once; tightest where the information is so much."""
+    """Bound a mean of 0 at all times at once; the bound is tightest at information `tuned_for`."""
     doubled = -2 * math.log(2 * rate)
     least = tuned_for / (doubled + math.log(1 + doubled))
     both = information + least
@@ -206,7 +205,7 @@ class _Classes:
     def against_others(
         labels: np.ndarray, predictions: np.ndarray
     ) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Give for each class its labels, 0 or 1, and its probabilities."""
+        """Return for each class its labels, 0 or 1, and its probabilities."""
         return [((labels == c).astype(int), of) for c, of in enumerate(predictions.T)]
 
 
@@ -245,7 +244,7 @@ def _mean(values: np.ndarray) -> Estimate:
 
 
 def _area(ranked: list[tuple[np.ndarray, np.ndarray]]) -> Estimate:
-    """Average the ROC AUC of classes against all others; where all is ranked rightly: not sure."""
+    """Average each class's ROC AUC against all others, with an interval that is never a point."""
     areas, influence = [], np.zeros(len(ranked[0][0]))
     for labels, probabilities in ranked:
         placed = placements(labels, probabilities)

@@ -1,4 +1,4 @@
-"""The reference of a candidate: how its rows and its scores spread, in counts."""
+"""The reference of a candidate: the distribution of its rows and scores, in counts."""
 
 from collections.abc import Container, Iterator, Sequence
 from typing import Annotated, Literal, Self
@@ -20,24 +20,27 @@ from tabular_lstm.rows.schema import Schema
 Watched = Literal["number", "date", "category", "score"]
 Count = Annotated[int, Field(ge=0, le=10**15)]
 BINS = 20
-FEW = 20  # distinct values, which have a cell each
-ENOUGH = 100_000  # values, to tell quantiles
-DIGITS = 2  # of an edge's distance from the next one: no edge is a value of a single row
+FEW = 20  # distinct values: up to so many have a cell each
+ENOUGH = 100_000  # values, enough for quantiles
+DIGITS = (
+    2  # significant digits of the distance between edges: no edge reveals the value of a single row
+)
 
 
 class Profile(Frozen):
-    """How a feature or a score spreads, as counts of cells.
+    """The distribution of a feature or a score, as counts of cells.
 
     Attributes:
-        edges: Of numbers, dates (days since 1970-01-01) and scores, the lowest value, each other
-            one if they are at most 20, else quantiles and the two ends of each value that many rows
-            have, and what is just above the highest one; rounded. 0 where all is missing.
-        categories: Of a category the schema's, by cell: see `cells_of`.
-        counts: Of a category the rows without a value, those of each cell of `categories`, and of
-            those that the schema does not know, see `would_be_unknown`. Of any other the rows
-            without a value, below the lowest edge, between an edge and the next one, and from the
-            highest on.
-        mean, deviation: Of the values that are known; None of a category and where all is missing.
+        edges: For numbers, dates (days since 1970-01-01) and scores, rounded. The first is the
+            lowest value, the last is just above the highest value. Between them is each value, if
+            there are at most 20; else quantiles, and both ends of each value that many rows have. 0
+            if all values are missing.
+        categories: For a category: the schema's categories by cell, see `cells_of`.
+        counts: For a category: the rows without a value, the rows of each cell of `categories`, and
+            the unknown rows, see `would_be_unknown`. Otherwise: the rows without a value, below the
+            lowest edge, between neighbouring edges, and from the highest edge on.
+        mean, deviation: Mean and standard deviation of the known values; None for a category, and
+            if all values are missing.
     """
 
     kind: Watched
@@ -49,7 +52,7 @@ class Profile(Frozen):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        """Refuse what a damaged file has, which would be compared wrongly."""
+        """Refuse the content of a damaged file, which would be compared wrongly."""
         cells = len(self.categories if self.kind == "category" else self.edges) + 2
         if len(self.counts) != cells:
             raise ValueError(f"{len(self.counts)} counts; expected one for each of {cells} cells")
@@ -69,16 +72,17 @@ class Reference(Frozen):
     Attributes:
         candidate_sha256: The hash of the candidate whose reference this is.
         task: What it predicts.
-        features: By column, of the rows of both sides: without a key, rows that are alike are all
-            on one side, so that neither side is like new rows. Of histories unlabelled rows count
-            too, as those without a prediction do in a scoring.
-        scores: By the name of `scores_of`, of the rows that it was judged on, which it was not
-            trained on; of histories of each customer's last one, as in a scoring.
-        rows, quarantined_rows: Of the file, but of histories without unlabelled ones.
-        evaluated_rows: How many it was judged on. Default: 0, as in an earlier version's.
-        estimated: Their metrics by its predictions alone, see `expected.estimates`. Default: none.
-        rows_each: The mean size of a row's group: so many rows count as one. Default: 1, where
-            each row is its own.
+        features: By column, of the rows of both sides. Without a key, equal rows are on the same
+            side, so neither side alone is like new rows. With histories, unlabelled rows count too,
+            because rows without a prediction count in a scoring.
+        scores: By the name of `scores_of`, of the rows that it was judged on and not trained on.
+            With histories, only each customer's last score counts, as in a scoring.
+        rows, quarantined_rows: Of the file; with histories, without unlabelled rows.
+        evaluated_rows: How many rows it was judged on. Default: 0, as in earlier versions.
+        estimated: The metrics of these rows, estimated from its predictions alone, see
+            `expected.estimates`. Default: none.
+        rows_each: The mean size of a row's group: this many rows count as one. Default: 1, without
+            groups.
     """
 
     candidate_sha256: str
@@ -111,13 +115,13 @@ class Reference(Frozen):
         """Count the sequences of both sides, and the predictions of evaluated rows.
 
         Args:
-            sides: The sequences of train rows, which the schema was learned from, then the others;
-                of histories the rows themselves.
-            predictions: Of the evaluated rows.
-            schema: Of the candidate.
-            groups: Of train rows, a value that is the same within a group. Default: each row is
-                its own.
-            watched: Which of the predictions are counted as scores. Default: all.
+            sides: The sequences of train rows, from which the schema was learned, then the others;
+                with histories the rows themselves.
+            predictions: The predictions of the evaluated rows.
+            schema: The schema of the candidate.
+            groups: For each train row, a value that is the same within a group. Default: each row
+                is a group.
+            watched: Which of the predictions count as scores. Default: all.
             facts: Further attributes.
         """
         features = {}
@@ -141,12 +145,12 @@ class Reference(Frozen):
 
 
 def rows_each(groups: Sequence[np.ndarray]) -> float:
-    """Give the mean size of a row's group: so many rows prove no more than one, if all are alike.
+    """Return the mean size of a row's group: this many rows count as one, if group rows are equal.
 
     Source: Kish, "Survey Sampling", 1965, 8.2.
 
     Args:
-        groups: Of each side, a value for each row that is the same within a group.
+        groups: For each side, a value for each row that is the same within a group.
     """
     counted = [np.unique(of_side, return_counts=True)[1] for of_side in groups if len(of_side)]
     sizes = np.concatenate([*counted, np.zeros(0, int)])
@@ -154,7 +158,7 @@ def rows_each(groups: Sequence[np.ndarray]) -> float:
 
 
 def columns_of(sequences: np.ndarray, schema: Schema) -> Iterator[tuple[str, np.ndarray]]:
-    """Give each column as float32 (rows,), of dates the days."""
+    """Yield each column as float32 (rows,), dates as days."""
     slots = sequences.reshape(len(sequences), np.prod(sequences.shape[1:]))
     for name, places in schema.slots.items():
         yield name, np.ascontiguousarray(slots[:, places[0]])
@@ -176,13 +180,13 @@ SCORES = {TWO_CLASSES: _of_two, CLASSES: _of_classes, NUMBER: _of_number}
 
 
 def scores_of(predictions: np.ndarray, schema: Schema) -> dict[str, np.ndarray]:
-    """Name what of predictions is watched, each (rows,)."""
+    """Return the watched columns of predictions by name, each (rows,)."""
     scores = SCORES[schema.task.kind](predictions, schema.task)
     return {apart(name, schema.slots): column for name, column in scores.items()}
 
 
 def apart(name: str, columns: Container[str]) -> str:
-    """Give what is no column another name than each column has.
+    """Change a score's name until no column has the same name.
 
     Examples:
         >>> apart("prediction", ["age"]), apart("prediction", ["prediction"])
@@ -212,9 +216,9 @@ def profile(kind: Watched, values: np.ndarray, categories: Sequence[str] = ()) -
 
 
 def edges_of(known: np.ndarray) -> tuple[float, ...]:
-    """Give the edges of values, one at least: see `Profile`.
+    """Return at least one edge for these values, see `Profile`.
 
-    Quantiles are those of every so many-th value where there are many.
+    With many values, quantiles are of a regular sample.
     """
     some = known[:: 1 + len(known) // ENOUGH]
     few = np.unique(some)
@@ -235,12 +239,12 @@ def edges_of(known: np.ndarray) -> tuple[float, ...]:
     while np.float32(last) <= np.float32(high):
         last, step = round(high + step, places[-1]), 2 * step
     if len(few) > FEW and high not in {*quantiles, *above}:
-        rounded.pop()  # the highest value of all needs no cell
+        rounded.pop()  # the highest value needs no cell
     return (first, *sorted({edge for edge in rounded if first < edge < last}), last)
 
 
 def _not_above(value: float, digits: int) -> float:
-    """Round a value to what is not above it, so that it stays in the cell that begins there."""
+    """Round a value down, so that it stays in the cell that begins at the rounded value."""
     rounded = round(value, digits)
     if np.float32(rounded) > np.float32(value):
         rounded = round(value - 10.0**-digits, digits)
@@ -248,16 +252,16 @@ def _not_above(value: float, digits: int) -> float:
 
 
 def count_numbers(values: np.ndarray, edges: Sequence[float]) -> np.ndarray:
-    """Count numbers as `Profile.counts` has them: int64 (edges + 2,)."""
+    """Count numbers in the order of `Profile.counts`: int64 (edges + 2,)."""
     values = np.ascontiguousarray(values, np.float32)
-    # To compare with each edge takes a tenth of the time of a search.
+    # Comparing with each edge takes a tenth of the time of a search.
     below = [np.count_nonzero(values < edge) for edge in np.asarray(edges, np.float32)]
     missing = np.count_nonzero(np.isnan(values))
     return np.array([missing, *np.diff([0, *below, len(values) - missing])], np.int64)
 
 
 def kinds_of(schema: Schema) -> dict[str, Watched]:
-    """Give what each column is, in the order of `columns_of`."""
+    """Return the kind of each column, in the order of `columns_of`."""
     return {name: _kind(name, schema) for name in schema.slots}
 
 

@@ -1,4 +1,4 @@
-"""The sentence of a shift: what is other than in the reference, by how much, in plain words."""
+"""The sentence of a shift: what differs from the reference, and by how much."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -9,14 +9,14 @@ import numpy as np
 from tabular_lstm.errors import shown
 from tabular_lstm.monitoring.reference import Profile
 
-UNIT = math.log(1.5)  # a factor below is no change of the unit
-NEAR = 0.05  # of a power of ten, which is then named
-OFF_ZERO = 0.3  # deviations that a mean is away from 0, where its ratio says something
-UNSCALED = 0.1  # of the rows, at most, that a factor leaves in other cells
-WORTH, NEARLY = 0.5, 0.8  # of the largest change of a share, that are worth a word, or nearly all
-MOVED = (1.25, 6.0)  # deviations that a mean moves where all values do, for the largest change
-FLOAT32 = 6  # digits that a value has
-PRECISE = 1e-12  # of what is summed: a mean below is 0
+UNIT = math.log(1.5)  # a smaller factor is no change of the unit
+NEAR = 0.05  # a factor within this share of a power of ten is named as that power
+OFF_ZERO = 0.3  # standard deviations of a mean from 0 from which on its ratio is meaningful
+UNSCALED = 0.1  # the largest share of rows in other cells than the factor explains
+WORTH, NEARLY = 0.5, 0.8  # of the largest change of a share: worth a mention, and nearly all
+MOVED = (1.25, 6.0)  # standard deviations that a mean moves, per largest change, if all values move
+FLOAT32 = 6  # digits of a value
+PRECISE = 1e-12  # a mean below this share of the summed size is 0
 SAME, UNKNOWN = "as in the reference", "of a category that the champion was not trained with"
 
 Pair = tuple[float, float]  # of new rows, and of the reference
@@ -24,12 +24,12 @@ Shares = tuple[np.ndarray, np.ndarray]  # of the reference, and of new rows
 
 
 def sentence_of(profile: Profile, part: int, counts: np.ndarray, moments: np.ndarray) -> str:
-    """Say what is other in new rows than in a profile.
+    """Say how new rows differ from a profile.
 
     Args:
-        profile: Of the feature or score.
-        part: The place among `Counts.differences` of the clearest one.
-        counts: Of the new rows, as `Profile.counts`.
+        profile: The reference of the feature or score.
+        part: The place of the clearest of `Counts.differences`.
+        counts: Of the new rows, like `Profile.counts`.
         moments: Of the new rows, a row of `Seen.moments`.
     """
     was, now = (c / max(c.sum(), 1) for c in (np.array(profile.counts), counts))
@@ -115,7 +115,7 @@ def _precise(mean: float, summed: float) -> float:
 
 
 def _of_cell(profile: Profile, part: int, shares: Shares, change: float, moved: str) -> str:
-    """Say which cell gained nearly all rows that moved, or many outside; empty where none did."""
+    """Say which cell gained nearly all rows that moved, or many outside; "" if none did."""
     (was, now), write = shares, _date if profile.kind == "date" else number
     gained, last = now - was, len(now) - 1
     if profile.kind == "score":
@@ -134,7 +134,7 @@ def _of_cell(profile: Profile, part: int, shares: Shares, change: float, moved: 
 
 
 def _of_factor(profile: Profile, shares: Shares, means: Pair, deviations: Pair, rows: int) -> str:
-    """Say that numbers come in another unit; empty where mean, deviation or cells do not agree."""
+    """Say that numbers have another unit; "" if mean, deviation or cells do not agree."""
     if profile.kind != "number" or min(deviations) <= 0:
         return ""
     spread = math.log(deviations[0] / deviations[1])
@@ -155,7 +155,7 @@ def _of_factor(profile: Profile, shares: Shares, means: Pair, deviations: Pair, 
 
 
 def _scaled(edges: np.ndarray, shares: Shares, factor: float) -> bool:
-    """Tell whether the cells are those of the reference's values times a factor."""
+    """Return whether the cells fit the reference's values times a factor."""
     once, below = (np.cumsum(side[1:-1]) / side[1:].sum() for side in shares)
     ends = np.array([0.0, *once, 1.0])
     least = ends[np.searchsorted(edges, edges / factor, side="right")]
@@ -171,14 +171,14 @@ def _times(factor: float) -> str:
 
 
 def _alike(now: float, was: float, write: Callable[..., str]) -> tuple[str, str]:
-    """Write two values with as many digits as tell them apart."""
+    """Write two values with enough digits to differ."""
     enough = (digits for digits in range(3, 8) if write(now, digits) != write(was, digits))
     digits = next(enough, 3)
     return write(now, digits), write(was, digits)
 
 
 def number(value: float, digits: int = 3) -> str:
-    """Write a number with three digits, or all before the point.
+    """Write a number with three digits, or with all digits before the point.
 
     Examples:
         >>> number(2077.3), number(41.234), number(0.00041)
@@ -196,7 +196,7 @@ def percent(share: float, digits: int = 3) -> str:
         >>> percent(0.4), percent(0.0526), percent(0.0526, 4), percent(0.00081), percent(0.9996)
         ('40 %', '5 %', '5.3 %', '0.08 %', '99.96 %')
     """
-    end = round(min(share, 1 - share), 10)  # no share but of all rows is 100 %
+    end = round(min(share, 1 - share), 10)  # only the share of all rows is 100 %
     left = digits - 3 + (max(0, -math.floor(math.log10(100 * end) + 1e-9)) if end > 0 else 0)
     return f"{100 * share:.{left}f} %"
 

@@ -1,14 +1,13 @@
-"""The threshold of a run: what differences of rows without drift stay below, at a declared rate.
+"""The threshold of a run: differences exceed it without drift only at a declared rate.
 
-A difference is a share of the rows that is another one than in the reference, such as those without
-a value or below an edge; or of a number that its ranks are higher or lower. Each is measured by a
-value that is nearly normal where nothing changed, also where rows are few: the signed root of twice
-the log-likelihood ratio of two shares, and the standardized sum of ranks (Wilcoxon). So that one
-threshold serves all of them: the largest one of all features and scores exceeds the threshold at
-the declared rate when the rows of reference and batch are exchanged at random, which needs their
-counts alone and is exact for any number of rows and any ties. The rows of each feature are
-exchanged by themselves, as if features were independent. Where they are not, alarms are rarer
-(Šidák's inequality).
+A difference is either a share of rows that differs from the reference, such as the rows without a
+value or below an edge; or, for a number, higher or lower ranks. Each is measured by a statistic
+that is nearly normal if nothing changed, even with few rows: the signed root of twice the
+log-likelihood ratio of two shares, and the standardized sum of ranks (Wilcoxon). So one threshold
+serves all of them: if the rows of reference and batch are exchanged at random, the largest
+statistic of all features and scores exceeds the threshold at the declared rate. This needs only the
+counts, and is exact for any number of rows and any ties. The rows of each feature are exchanged
+separately, as if features were independent. If they are not, alarms are rarer (Šidák's inequality).
 """
 
 import math
@@ -19,23 +18,23 @@ import numpy as np
 from scipy.special import ndtr, ndtri, xlogy
 
 BEYOND = (2, 50)  # resamples above the threshold, at least and at most
-CELLS = 4_000_000  # that are drawn in a run, where this leaves enough resamples
+CELLS = 4_000_000  # drawn in a run, if this gives enough resamples
 AT_ONCE = 200_000  # cells
-COUNTED = 10**9  # rows that NumPy exchanges, see `_exchange`
+COUNTED = 10**9  # the most rows that NumPy exchanges, see `_exchange`
 CHANCES = 0.8
-SHIFTED = 1_000  # batches, to find the smallest shift that is seen
-LARGEST = 20.0  # standard deviations, beyond which any shift is seen, or none
+SHIFTED = 1_000  # batches, to find the smallest shift that is detected
+LARGEST = 20.0  # standard deviations: the largest shift that is tried
 
 
 @dataclass(frozen=True)
 class Counts:
-    """The rows of a reference's profile, and new rows, in the same cells.
+    """The rows of a reference's profile and the new rows, counted in the same cells.
 
     Attributes:
-        ordered: Whether the cells but the first, of rows without a value, are in an order.
+        ordered: Whether the cells are ordered, except the first one, of rows without a value.
         before, now: int64 (…, cells).
-        rise: Whether the last cell's share alone counts. Without an order it counts only where it
-            rose: that fewer rows are unknown, or in quarantine, harms nobody.
+        rise: Whether only the last cell's share counts. Without an order, this share counts only if
+            it rose, because fewer unknown or quarantined rows do no harm.
     """
 
     ordered: bool
@@ -44,19 +43,19 @@ class Counts:
     rise: bool = False
 
     def divided(self, by: float) -> "Counts":
-        """Count so many rows as one."""
+        """Return counts in which `by` rows count as one."""
         if by == 1:
             return self
-        # What is rounded off a cell is left to the next one.
+        # What rounding removes from a cell goes to the next cell.
         whole = (np.rint(np.cumsum(c, axis=-1) / by) for c in (self.before, self.now))
         before, now = (np.diff(c, axis=-1, prepend=0).astype(np.int64) for c in whole)
         return replace(self, before=before, now=now)
 
     def differences(self, smallest: float) -> np.ndarray:
-        """Measure how each part of the rows differs from the reference, (…, parts), 0 or above.
+        """Measure how each part of the rows differs from the reference: (…, parts), at least 0.
 
         Args:
-            smallest: Change of a share; what changed by less is 0.
+            smallest: Smallest change of a share; a part that changed by less has difference 0.
         """
         before, now = self._parts(self.before), self._parts(self.now)
         rows = np.maximum(self.before.sum(axis=-1, keepdims=True), 1)
@@ -74,8 +73,8 @@ class Counts:
     def _parts(self, counts: np.ndarray) -> np.ndarray:
         """Count the rows of each part, (…, parts) of (…, cells).
 
-        Without an order these are the cells; else the rows without a value, those below each edge
-        but the last one, and those above it.
+        Without an order, parts are the cells. Otherwise they are the rows without a value, the rows
+        below each edge except the last, and the rows above the last edge.
         """
         if not self.ordered:
             return counts[..., -1:] if self.rise else counts
@@ -95,7 +94,7 @@ class Counts:
 
 
 def _roots(before: np.ndarray, now: np.ndarray, rows: np.ndarray, new: np.ndarray) -> np.ndarray:
-    """Give the root of twice the log-likelihood ratio of two shares, of 0 where one has no rows."""
+    """Return the root of twice the log-likelihood ratio of two shares; 0 if one has no rows."""
 
     def likelihood(part: np.ndarray, of: np.ndarray) -> np.ndarray:
         logs: np.ndarray = xlogy(part, part) + xlogy(of - part, of - part) - xlogy(of, of)
@@ -108,13 +107,14 @@ def _roots(before: np.ndarray, now: np.ndarray, rows: np.ndarray, new: np.ndarra
 
 
 def threshold_of(compared: Sequence[Counts], false_alarms: float, smallest: float) -> float:
-    """Give the threshold of a run, of counts that are compared in it.
+    """Return the threshold of a run from all counts that it compares.
 
-    Among as many resamples and the rows as they are, these are the largest at the declared rate,
-    however few the resamples. The same counts give the same threshold.
+    Without drift, the actual rows are like one more resample. So their largest difference exceeds
+    the threshold at the declared rate, even with few resamples. The same counts give the same
+    threshold.
 
     Args:
-        compared: Of all features and scores.
+        compared: The counts of all features and scores.
         false_alarms: The declared rate.
         smallest: See `Counts.differences`.
     """
@@ -134,9 +134,9 @@ def threshold_of(compared: Sequence[Counts], false_alarms: float, smallest: floa
 
 
 def _exchange(counts: Counts, times: int, draw: np.random.Generator) -> Counts:
-    """Draw new rows from all rows without replacement, again and again: (times, cells).
+    """Draw new rows from all rows without replacement, `times` times: (times, cells).
 
-    From 10⁹ rows on with it, which counts a little more chance than there is.
+    From 10⁹ rows on they are drawn with replacement, which slightly overestimates chance.
     """
     pooled, new = counts.before + counts.now, int(counts.now.sum())
     total = int(pooled.sum())
@@ -149,16 +149,16 @@ def _exchange(counts: Counts, times: int, draw: np.random.Generator) -> Counts:
 
 
 def smallest_shift(rows: int, new: int, threshold: float, smallest: float) -> float | None:
-    """Give the shift of a normal number that is beyond a threshold with four chances of five.
+    """Return the shift of a normal number that exceeds a threshold four times out of five.
 
     Args:
-        rows: Of the reference.
+        rows: Rows of the reference.
         new: Rows of the batch.
-        threshold: Of the batch.
+        threshold: The threshold of the batch.
         smallest: See `Counts.differences`.
 
     Returns:
-        In standard deviations; None where no shift is large enough.
+        In standard deviations; None if no shift is large enough.
     """
     inner, end = ndtri(np.linspace(0, 1, 21)[1:-1]), -ndtri(1 / (rows + 1))
     edges = np.concatenate([[-np.inf, -end], inner[np.abs(inner) < end], [end, np.inf]])

@@ -1,4 +1,4 @@
-"""Count rows as a reference does, batch by batch, in whatever process scores them."""
+"""Count rows like a reference, batch by batch, in the process that scores them."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,14 +24,14 @@ from tabular_lstm.rows.schema import Schema
 
 @dataclass(frozen=True)
 class Seen:
-    """What is counted of rows; the counts of batches add up.
+    """Counts of rows; the counts of batches add up.
 
     Attributes:
         counts: By feature, then by score, in the reference's order: the counts of its cells.
-        moments: float64 (features + scores, 3): how many are known, and the sums of their
-            distances from the reference's mean, in its deviations, and of the squares of these;
-            0 of a category, and where the reference has no mean.
-        estimate: What the expected performance is made of, see `expected.sums`.
+        moments: float64 (features + scores, 3): the number of known values; the sum of their
+            distances from the reference's mean, in its standard deviations; the sum of the squared
+            distances. 0 for a category, and if the reference has no mean.
+        estimate: The sums for the expected performance, see `expected.sums`.
     """
 
     counts: tuple[np.ndarray, ...]
@@ -45,10 +45,10 @@ class Seen:
 
 @dataclass(frozen=True)
 class Watch:
-    """Counts the rows of a champion as its reference does.
+    """Counts the rows of a champion like its reference.
 
     Raises:
-        DataError: The reference is of another schema than the champion's, as in a damaged file.
+        DataError: The reference does not fit the champion's schema, as in a damaged file.
     """
 
     reference: Reference
@@ -72,30 +72,30 @@ class Watch:
         if odd:
             raise DataError(
                 f"the champion's reference.json has another '{shown(sorted(odd)[0])}' than the "
-                "champion; expected just what it was trained with, and its scores"
+                "champion; expected only its features and its scores"
             )
 
     @cached_property
     def profiles(self) -> dict[str, Profile]:
-        """Give what is watched, the features first."""
+        """Return the profiles by name, the features first."""
         return self.reference.features | self.reference.scores
 
     @property
     def nothing(self) -> Seen:
-        """Give the counts of no rows."""
+        """Return the counts of no rows."""
         counts = tuple(np.zeros(len(one.counts), np.int64) for one in self.profiles.values())
         return Seen(counts, np.zeros((len(counts), 3)), np.zeros(1))
 
     def count(
         self, sequences: Sequences, predictions: np.ndarray, which: Any = slice(None)
     ) -> Seen:
-        """Count rows that are scored.
+        """Count scored rows.
 
         Args:
-            sequences: float32 (rows, steps, features_per_step), by the champion's schema, or
-                histories, of which the rows of the table count, and each customer's last score.
-            predictions: What the champion says of them.
-            which: Of histories the rows of the table that count. Default: all.
+            sequences: float32 (rows, steps, features_per_step), by the champion's schema; or
+                histories, whose table's rows count, with each customer's last score.
+            predictions: The champion's predictions.
+            which: With histories: the rows of the table that count. Default: all.
         """
         scored = predictions
         if isinstance(sequences, Histories):
@@ -126,6 +126,6 @@ def _moments(profile: Profile, values: np.ndarray) -> tuple[float, float, float]
     away /= profile.deviation or 1.0
     missing = np.isnan(away)
     away[missing] = 0.0
-    # Not by BLAS, whose last bits depend on its threads.
+    # Without BLAS, whose last bits depend on its threads.
     squares = float(np.square(away).sum())
     return float(len(away) - np.count_nonzero(missing)), float(away.sum()), squares

@@ -2,9 +2,9 @@
 
 Read `outputs`, the table of what differs by task; `slots`, `layers` and `build`; then `plan`,
 `members`, `member_training`, `kinds`, `calibration` and `fit`; then `scorer`, `keras_file`,
-`score`, `forward` and the kernel. `outputs`, `calibration` and what scores need no TensorFlow.
+`score`, `forward` and the kernel. Scoring, `outputs` and `calibration` need no TensorFlow.
 
-What the rest of the project relies on is four functions, so another network can take its place:
+The rest of the project calls only four functions, so another network can replace this one:
 
 - `build.build(schema, network, seed)` → an untrained `keras.Model`
 - `fit.train(network, sequences, labels, training)` → (candidate, history)

@@ -1,8 +1,7 @@
 """Build a network: an ensemble of LSTMs, or the tutorial's network.
 
-An `LSTMEnsemble` holds all that leads from a raw row to its probability: the schema, the
-calibration and the decision threshold are in its configuration, which is saved in the same
-`.keras` file as its weights.
+An `LSTMEnsemble` holds all that is needed from raw row to probability. Its configuration has the
+schema, the calibration and the decision threshold, and is in the same `.keras` file as its weights.
 """
 
 from typing import Any
@@ -27,14 +26,14 @@ class LSTMEnsemble(keras.Model):  # type: ignore[misc]
     Args:
         schema: A `Schema` as plain JSON.
         options: An `Ensemble` as plain JSON.
-        training: The `Training` that it went through as plain JSON, for the record.
+        training: Its `Training` parameters as plain JSON, for the record.
         temperature, threshold, costs, residuals, coverage: See `Calibration`. Default:
             uncalibrated.
 
     Shape:
-        (n, T, F) to (n, o): raw values in; out comes the probability of the positive class of two,
-        the probabilities of more classes, or the quantiles of a number in the unit of the
-        schema's target.
+        (n, T, F) to (n, o). Input: raw values. Output: the probability of the positive class (two
+        classes), the probability of each class (more classes), or quantiles of the label,
+        standardized by the schema's target (a number).
     """
 
     def __init__(
@@ -64,9 +63,9 @@ class LSTMEnsemble(keras.Model):  # type: ignore[misc]
         self.built = True
 
     def member_outputs(self, sequences: Any, dropout_seed: Any = None, dropped: Any = None) -> Any:
-        """Let each member read its own rows: (k or 1, n, T, F) to outputs (k, n, o).
+        """Compute each member's outputs of its own rows: (k or 1, n, T, F) to (k, n, o).
 
-        Of histories they are a pair, of rows (k or 1, rows, F) and places (k or 1, n, T), see
+        Histories are a pair: rows (k or 1, rows, F) and places (k or 1, n, T), see
         `tabular_lstm.rows.histories.Compact`.
         """
         lengths = places = wide = None
@@ -85,7 +84,7 @@ class LSTMEnsemble(keras.Model):  # type: ignore[misc]
         return self.read_out(states, dropout_seed, lengths, wide)
 
     def call(self, sequences: Any, training: bool = False) -> Any:
-        """Average the members' outputs of the same rows, (n, T, F), see the class."""
+        """Average all members' outputs of the same rows, (n, T, F); see the class."""
         given = sequences[None]
         if self.schema.history is not None:
             are_rows = tf.reshape(sequences[..., 0] != PADDING, [-1])
@@ -96,7 +95,7 @@ class LSTMEnsemble(keras.Model):  # type: ignore[misc]
         return outputs_of(self.schema.task).activated(tf, outputs / self.calibration.temperature)
 
     def get_config(self) -> dict[str, Any]:
-        """Give back the arguments."""
+        """Return the constructor's arguments."""
         return {
             "name": self.name,
             "schema": self.schema.model_dump(),
@@ -107,11 +106,11 @@ class LSTMEnsemble(keras.Model):  # type: ignore[misc]
 
 
 def summaries(rows: Any, places: Any, slots: Slots) -> Any:
-    """Give of each history's N numbers the last known value, the one before it and the mean.
+    """Summarize each history's N numbers: last known value, the value before it, mean.
 
     Shape:
-        Rows (k or 1, rows, F) and places (k or 1, n, T) to standardized (k or 1, n, 3N), 0 where
-        nothing is known.
+        Rows (k or 1, rows, F) and places (k or 1, n, T) to standardized values (k or 1, n, 3N), 0
+        where no value is known.
     """
     z = (tf.gather(rows, slots.numeric, axis=2) - slots.center[:, 0]) * slots.scale[:, 0]
     z = tf.gather(tf.clip_by_value(z, -CLIP, CLIP), tf.maximum(places, 0), batch_dims=1)
@@ -129,7 +128,7 @@ def build(schema: Schema, network: Network, seed: int) -> keras.Model:
     Args:
         schema: Gives the shape of a sequence and what is known of each feature.
         network: The kind and its options.
-        seed: Of the initial weights.
+        seed: Seed of the initial weights.
 
     Returns:
         An uncompiled model, see `LSTMEnsemble`; the tutorial's gives the probability of the
@@ -194,7 +193,7 @@ def _initial(
         else:
             value = rng.uniform(-1, 1, shape) / np.sqrt(2 * options.frequencies + 2)
         if name == "kernel":
-            value[:, -1] = 0  # where training misses no number, a missing one counts as the mean
+            value[:, -1] = 0  # a missing number is the mean if training misses none
     elif name == "bias":
         value = np.zeros(shape)
     elif name == "recurrent":
@@ -204,5 +203,5 @@ def _initial(
     else:
         value = rng.uniform(-1, 1, shape) * np.sqrt(6 / (shape[-2] + shape[-1]))
         if layer == "read_out":
-            value[4 * options.units[-1] :] = 0  # what is linear in summaries
+            value[4 * options.units[-1] :] = 0  # weights of the summaries
     return value.astype(np.float32)

@@ -1,8 +1,7 @@
-"""What is learned out of fold: a temperature, how to decide, how wide an interval is.
+"""Learn from out-of-fold outputs: temperature, decision threshold, width of intervals.
 
-The functions of two classes take labels 0 or 1, of shape (rows,), and so are the rows' weights
-where they do not count alike: a row of weight 2 counts as two rows. No TensorFlow: how the
-baselines decide is learned by the same functions.
+Labels of two classes are 0 or 1, of shape (rows,). Weights have the same shape: a row of weight 2
+counts as two rows. No TensorFlow, because the baselines' thresholds are chosen here too.
 """
 
 from collections.abc import Callable
@@ -16,13 +15,13 @@ from scipy.special import ndtri
 from tabular_lstm.frozen import Frozen, Number, Share, unless
 from tabular_lstm.parameters import CostMatrix, Coverage, NotNegative, Objective
 
-# Rates of intervals that the residuals are kept for.
+# The rates of intervals for which residual quantiles are kept.
 RATES = np.linspace(0.5, 0.99, 50)
 NORMAL = ndtri((1 + RATES) / 2) / ndtri(0.95)
-# A temperature beyond these comes of too few rows, or of classes that are perfectly separated.
+# A temperature outside this range means too few rows, or perfectly separated classes.
 TEMPERATURES = (0.2, 5.0)
-# Sums of weights are equal that differ by less than a millionth: rows that hardly count, as by a
-# class weight of 0.0001, do not choose a threshold.
+# Sums of weights that differ by less than a millionth count as equal, so that rows of almost no
+# weight (a class weight of 0.0001) do not choose a threshold.
 DECIMALS = 6
 
 
@@ -32,12 +31,12 @@ class Calibration(Frozen):
     Attributes:
         temperature: What the logits of classes are divided by before the sigmoid or the softmax
             (Guo et al., "On Calibration of Modern Neural Networks", 2017). Default: 1.
-        threshold: Of two classes, the probability from which a row is called positive.
-        costs: Of more classes, the cost of each decision (column) for each actual class (row).
+        threshold: For two classes: the probability from which a row is called positive.
+        costs: For more classes: the cost of each decision (column) for each actual class (row).
             Default: each error costs the same.
-        residuals: Of a number, how many times the learned distance from the median so many labels
-            lie within, for each of `RATES`. Default: of a normal distribution.
-        coverage: Of a number, the declared rate of its intervals. Default: 0.9.
+        residuals: For a number and each of `RATES`: this share of the labels lies within so many
+            times the learned distance from the median. Default: of a normal distribution.
+        coverage: For a number: the declared rate of its intervals. Default: 0.9.
     """
 
     temperature: Annotated[Number, Field(gt=0, allow_inf_nan=False)] = 1.0
@@ -50,12 +49,12 @@ class Calibration(Frozen):
 
     @property
     def numbers(self) -> np.ndarray:
-        """All of them in their order, float64, for a fingerprint."""
+        """All attributes in their order, float64, for a fingerprint."""
         return np.concatenate([np.ravel(value) for value in self.model_dump().values()])
 
 
 def log_losses(labels: np.ndarray, logits: np.ndarray) -> np.ndarray:
-    """Give the binary cross-entropy of each logit, in nats."""
+    """Return the binary cross-entropy of each logit, in nats."""
     return np.asarray(np.logaddexp(0, logits) - labels * logits)
 
 
@@ -65,7 +64,7 @@ def fit_temperature(
     """Find the temperature with the lowest log loss of logits / temperature.
 
     The labels are replaced by Platt's targets: (positives + 1) / (positives + 2) instead of 1, and
-    1 / (negatives + 2) instead of 0. Otherwise few rows, all of them classified correctly, would
+    1 / (negatives + 2) instead of 0. Otherwise a few rows that are all classified correctly would
     make every probability 0 or 1.
 
     Source: Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks", ICML 2017;
@@ -104,9 +103,9 @@ def choose_threshold(
 ) -> float:
     """Find the decision threshold that is best for the objective.
 
-    Of equally good thresholds it takes the one closest to the threshold that would be best if the
-    probabilities were exact: 0.5 for accuracy and F1, the false positive's share of both costs for
-    costs.
+    Among equally good thresholds, the closest to the best threshold of exact probabilities is
+    taken: 0.5 for accuracy and F1; for costs, the cost of a false positive divided by the sum of
+    both costs.
 
     Examples:
         >>> choose_threshold(np.array([0, 1, 1]), np.array([0.2, 0.3, 0.9]), Objective())
@@ -117,7 +116,7 @@ def choose_threshold(
         labels, probabilities, weights = labels[some], probabilities[some], weights[some]
     order = np.argsort(-probabilities, kind="stable")
     ranked, hits = probabilities[order], labels[order].astype(bool)
-    # Calling the first i rows positive, for each i where the probability changes after row i.
+    # How many rows can be called positive: each count after which the probability changes.
     called = np.flatnonzero(np.diff(ranked, prepend=np.inf, append=-np.inf))
     counts = np.ones(len(hits), int) if weights is None else weights[order]
     true_positives = np.concatenate([[0], np.cumsum(counts * hits)])[called]
@@ -133,7 +132,7 @@ def choose_threshold(
     if weights is not None:
         largest = float(np.abs(served).max()) or 1.0
         served = np.asarray(np.round(served / largest, DECIMALS), np.float64)
-    # The threshold lies above the first row not called, up to the last one called.
+    # The threshold is above the first row not called, and at most the last one called.
     low = np.append(ranked, 0.0)[called]
     high = np.append(1.0, ranked)[called]
     # A row of probability 1 is called positive whatever the threshold.
@@ -148,27 +147,27 @@ def choose_threshold(
 
 
 def decisions(predicted: np.ndarray, calibration: Calibration) -> np.ndarray:
-    """Decide for a class of each row by its probabilities: int64 (rows,), the class's number.
+    """Choose each row's class by its probabilities: class numbers, int64 (rows,).
 
     Args:
-        predicted: See `predictions`, of two classes or of more.
-        calibration: Of two classes its threshold counts; of more the decision of the lowest
-            expected cost is taken, of equal ones the first.
+        predicted: Probabilities of two or more classes, see `outputs.predictions`.
+        calibration: Its threshold decides two classes. Of more classes, the class of the lowest
+            expected cost is taken, and of equal costs the first class.
     """
     if predicted.ndim == 1:
         return (predicted >= calibration.threshold).astype(np.int64)
     if calibration.costs is None:
         return np.asarray(np.argmax(predicted, 1))
-    # A matrix product may give some rows other last bits than the rest.
+    # Not a matrix product, whose last bits may depend on a row's place.
     return np.asarray(np.argmin(np.einsum("nc,cd->nd", predicted, calibration.costs), 1))
 
 
 def residual_quantiles(ratios: np.ndarray, weights: np.ndarray | None = None) -> tuple[float, ...]:
-    """Give what so many residuals of a new row are within, for each of `RATES`.
+    """Return, for each of `RATES`, the bound that holds this share of a new row's residuals.
 
-    Of n residuals and the new row's, the rate is that of n + 1; with weights n is what they tell,
-    see `effective_rows`. Where n are too few for a rate, the largest one is enlarged as a normal
-    distribution's quantiles are.
+    A rate is a share of n + 1 residuals: the n given ones and the new row's. With weights, n is
+    `effective_rows`. Where n is too small for a rate, the largest residual is enlarged in
+    proportion to the quantiles of a normal distribution.
 
     Source: Papadopoulos, Gammerman and Vovk, "Normalized Nonconformity Measures for Regression
     Conformal Prediction", 2008; out of fold: Barber, Candès, Ramdas and Tibshirani, "Predictive

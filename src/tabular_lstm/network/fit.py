@@ -1,9 +1,9 @@
 """Train a network, to the same bits each time, and predict with it.
 
-The members of an ensemble, or of a group, train epoch by epoch together, until each has stopped.
-Each has an eighth of the train rows, its fold, that it never learns from. The loss there says when
-the member stops and which epoch's weights it keeps, and from the outputs there come the calibration
-and how to decide.
+The members of an ensemble, or of a group, train together, epoch by epoch, until each has stopped.
+Each member has a fold, an eighth of the train rows, from which it never learns. The loss on this
+fold decides when the member stops and which epoch's weights it keeps. Calibration and decision
+threshold are learned from the outputs on the folds.
 """
 
 import logging
@@ -27,6 +27,7 @@ from tabular_lstm.network.member_training import (
     split,
     train_group,
 )
+from tabular_lstm.network.offset import Offset
 from tabular_lstm.network.outputs import outputs_of
 from tabular_lstm.network.plan import Plan, batch_size, epochs, plan_training
 from tabular_lstm.network.score import score, score_changed
@@ -37,8 +38,7 @@ from tabular_lstm.rows.histories import Sequences, own_rows
 
 logger = logging.getLogger(__name__)
 
-# Rows that are predicted with one slot changed in some twenty seconds, about, on any machine: see
-# `score_changed`.
+# Rows that `score_changed` predicts in about twenty seconds.
 CHANGES = 2_500_000
 
 
@@ -54,25 +54,26 @@ def train(
     """Train a copy of the network on its task's loss, see `tabular_lstm.network.outputs`.
 
     Args:
-        network: From `build`; left as it is.
+        network: From `build`; it is not changed.
         sequences: float32 (rows, steps, features_per_step), NaN where missing; or histories.
-        labels: (rows,), the number of the class or the label that is a number itself.
+        labels: (rows,), the numbers of the classes, or the labels of the task "number".
         training: The parameters.
         weights: float64 (rows,), above 0, of mean 1: how much each row counts. Default: all alike.
-        groups: int (rows,), the number of each row's group, from 0; its rows are in one member's
-            fold. Default: each row is its own. Not for the network `tutorial`, which has no folds.
-        workers: Who trains the groups of members, if `training.groups` are several. Default: this
+        groups: int (rows,), each row's group, numbered from 0; a group's rows are in one fold.
+            Default: each row is a group of its own. Not for the network `tutorial`, which has no
+            folds.
+        workers: What trains the groups of members if `training.groups` is above 1. Default: this
             process, one after the other.
 
     Returns:
-        The trained model and its history: `loss` per epoch on the rows trained on, `best_epoch`,
-        counted from 1, whose weights the model has, and, of two classes, `decision_threshold`, of a
-        number `coverage`.
+        The trained model and its history: `loss` per epoch on the rows trained on; `best_epoch`,
+        counted from 1, whose weights the model has; `decision_threshold` of two classes; `coverage`
+        of a number.
 
-        An ensemble's losses are means over its members, and there is more: `validation_loss`, of
-        each member on its fold, calibrated; `best_epochs` of the members, whose median `best_epoch`
-        is; `temperature` of classes; `out_of_fold_log_loss` or, of a number, `out_of_fold_…`;
-        `kinds`, see `kinds.Kind`; and what the rows `asked_for`, in words.
+        An ensemble's losses are means over its members. Its history also has `validation_loss`, of
+        each member on its fold, calibrated; `best_epochs` of the members, with `best_epoch` as
+        their median; `temperature` of classes; `out_of_fold_log_loss`, or the loss of a number;
+        `kinds`, see `kinds.Kind`; and `asked_for`, a sentence from `kinds.asked_for`.
 
     Raises:
         DivergedError: A loss is not finite.
@@ -83,11 +84,18 @@ def train(
     of = outputs_of(network.schema.task)
     targets = of.targets(labels, network.schema)
     features, kinds = own_rows(sequences[:1]).size, len(options.frequency_scale)
+    strata = of.strata(targets)
     lengths = None if isinstance(sequences, np.ndarray) else sequences.lengths
     plan = plan_training(
-        options.count, of.strata(targets), features, training, groups, kinds, of.speed, lengths
+        options.count, strata, features, training, groups, kinds, of.speed, lengths
     )
-    task = Task(config, network.get_weights(), sequences, targets, training, weights, plan)
+    offset, learned = None, targets
+    if network.schema.target is not None and not isinstance(sequences, np.ndarray):
+        slots = network.embed.slots
+        offset = Offset.of(sequences, slots, targets, weights, plan.fold)
+        learned = offset.rest(targets)
+    rows = sequences, learned, training, weights
+    task = Task(config, network.get_weights(), *rows, plan)
     parts = split(options.count, training.groups)
     done = dict(progress(workers(train_group, task, parts), "Groups of members", len(parts)))
     trained = merge([done[place] for place in range(len(parts))])
@@ -99,8 +107,10 @@ def train(
         counted(len(losses), "epoch"),
         best,
     )
-    candidate, learned = _calibrated(network, trained, plan, targets, training, weights)
-    return candidate, trained.losses | learned
+    if offset is not None:
+        trained = offset.taken_in(trained, plan)
+    candidate, found = _calibrated(network, trained, plan, targets, training, weights)
+    return candidate, trained.losses | found
 
 
 def _calibrated(
@@ -111,14 +121,17 @@ def _calibrated(
     training: Training,
     weights: np.ndarray | None,
 ) -> tuple[LSTMEnsemble, dict[str, Any]]:
-    """Weigh the kinds, calibrate their mean outputs and learn to decide, all out of fold."""
+    """Weigh the kinds, calibrate their mean outputs, choose the threshold; all out of fold."""
     of, options = outputs_of(network.schema.task), network.options
     seen, of_kinds = _out_of_fold(trained.outputs, plan.held_out, options.members)
     targets = targets[seen]
     of_seen = None if weights is None else weights[seen]
     kinds = weigh(of, targets, of_kinds, options.frequency_scale, of_seen)
     kept, outputs, blended = blend(kinds, of_kinds, trained.weights)
-    temperature = of.fit_temperature(targets, outputs, of_seen)
+    if len(kept) == 1:  # already calibrated
+        temperature = kinds[kept[0]].temperature
+    else:
+        temperature = of.fit_temperature(targets, outputs, of_seen)
     loss = np.average(of.losses(targets, outputs / temperature), weights=of_seen)
     calibration = of.calibration(targets, outputs, temperature, training, of_seen)
     learned = {
@@ -129,14 +142,15 @@ def _calibrated(
     candidate = LSTMEnsemble.from_config(network.get_config() | learned)
     candidate.set_weights(blended)
     best_epochs = np.reshape(trained.best_epochs, (len(kinds), -1))[kept].ravel()
+    # Only relations to numbers are smooth or sharp.
+    asked = asked_for(kinds) if len(network.embed.slots.numeric) else ""
     return candidate, {
         "best_epoch": int(np.median(best_epochs)),
         "best_epochs": best_epochs.tolist(),
         **of.history(calibration),
         f"out_of_fold_{of.loss}": float(loss),
         "kinds": [kind.as_history(of) for kind in kinds],
-        # Of categories alone no relation is smooth or sharp.
-        "asked_for": asked_for(kinds) if len(network.embed.slots.numeric) else "",
+        "asked_for": asked,
     }
 
 
@@ -162,7 +176,12 @@ def _train_tutorial(
         jit_compile=False,
     )
     fit = model.fit(
-        sequences, labels, sample_weight=weights, epochs=limit, batch_size=size, verbose=0
+        sequences,
+        labels,
+        sample_weight=weights,
+        epochs=limit,
+        batch_size=size,
+        verbose=0,
     )
     losses = fit.history["loss"]
     if not np.isfinite(losses).all():
@@ -179,7 +198,7 @@ def fingerprint(model: keras.Model) -> str:
 
 
 def predict(model: keras.Model, sequences: Sequences) -> np.ndarray:
-    """Give the predictions, see `outputs.predictions`.
+    """Predict, see `outputs.predictions`.
 
     Args:
         model: A candidate.
@@ -197,10 +216,7 @@ def predict(model: keras.Model, sequences: Sequences) -> np.ndarray:
 def predict_changed(
     model: keras.Model, sequences: Sequences, changes: Iterable[tuple[int, np.ndarray]]
 ) -> Iterator[np.ndarray]:
-    """Give the predictions again and again, each time with one slot changed.
-
-    See `score.score_changed`, of any model.
-    """
+    """Predict once for each change of one slot: `score.score_changed` for any model."""
     if isinstance(model, LSTMEnsemble):
         yield from score_changed(Scorer.of(model), sequences, changes)
         return
@@ -214,11 +230,10 @@ def predict_changed(
 def _out_of_fold(
     outputs: Sequence[np.ndarray], held_out: Sequence[np.ndarray], of_kind: int
 ) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Average the outputs of the members of each kind, `of_kind` each, that did not see a row.
+    """Average the out-of-fold outputs of each kind, which has `of_kind` members.
 
     Returns:
-        The numbers of the rows that some member's fold has, and their outputs by each kind,
-        (rows, o).
+        The numbers of the rows that are in a fold, and for each kind their outputs, (rows, o).
     """
     seen, places = np.unique(np.concatenate(held_out[:of_kind]), return_inverse=True)
     count = np.bincount(places)

@@ -11,28 +11,28 @@ from tabular_lstm.network.recurrence import backwards, halved, run, states_of, s
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.rows.histories import Compact
 
-# Rows of a block: 512 of up to 64 slots, fewer of more, for what is computed of them to fit memory.
+# Rows of a block: 512 of up to 64 slots, fewer rows of more slots, so that a block fits memory.
 BLOCK = 512
 BLOCK_SLOTS = 2**15
 LEAST_BLOCK = 32
-# Numeric slots that are computed at once: what is kept of each is several times its vectors.
+# Numeric slots that are computed at once: each takes several times the memory of its vectors.
 NUMBERS = 64
 
 
 @lru_cache(maxsize=4)
 def forward_of(scorer: Scorer, dtype: DTypeLike) -> "Forward":
-    """Lay the weights out, once: with many categories that takes longer than to score a row."""
+    """Lay the weights out once: with many categories this takes longer than scoring a row."""
     return Forward(scorer, dtype)
 
 
 def cut(slots: int, rows: int, most: int = BLOCK, least: int = LEAST_BLOCK) -> list[slice]:
-    """Cut rows of so many slots into blocks of at most and at least so many, but for the last."""
+    """Cut rows into blocks of `least` to `most` rows; only the last block may be smaller."""
     size = max(least, min(most, BLOCK_SLOTS // slots))
     return [slice(start, start + size) for start in range(0, rows, size)]
 
 
 class Forward:
-    """The mean outputs of a block of rows, by weights laid out for it, in float64 or float32.
+    """Compute the mean outputs of a block of rows in NumPy, in float64 or float32.
 
     Rows are the last axis of every array here, so that a gate or a feature is one contiguous piece.
     """
@@ -50,7 +50,7 @@ class Forward:
         # The mean over steps and over members is a sum with smaller weights.
         kernel, bias = (weight.astype(dtype) for weight in scorer.read_out)
         states = 4 * scorer.options.units[-1]
-        # Linear in summaries, (o, 3N), where there are any.
+        # The weights of the summaries, (o, 3N), if there are any.
         self.wide = kernel[:, states:].mean(0).T
         kernel = kernel[:, :states].reshape(self.members, 2, 2, -1, scorer.outputs)
         self.last, mean = kernel.transpose(1, 2, 0, 4, 3) / self.members
@@ -62,15 +62,15 @@ class Forward:
         return self._read(states_of(self._embed(slots), self.recur[0]))
 
     def of_histories(self, histories: Compact) -> np.ndarray:
-        """Histories, n of them, to outputs (n, o); each of their rows is embedded once."""
+        """Compute the outputs (n, o) of n histories; each row is embedded once."""
         weights = self.recur[0]
         embedded = self._embed(np.ascontiguousarray(histories.rows.T))[:, 0]
-        # What the first LSTM reads of rows, (2, k, 4u, rows).
+        # The first LSTM's weighted inputs of each row, (2, k, 4u, rows).
         read = weights[..., : embedded.shape[1]] @ embedded + weights[..., -1:]
         places = histories.places.T
         lengths = (places >= 0).sum(0)
         step = np.arange(len(places))[:, None]
-        # Of each step read backwards its place; what follows the last one stays where it is.
+        # Each step's place when read backwards; padding after the last step stays in place.
         back = np.where(step < lengths, lengths - 1 - step, step)
         orders = places, np.take_along_axis(places, back, 0)
         u = weights.shape[2] // 4
@@ -92,18 +92,8 @@ class Forward:
             total = total + np.where(at < lengths, state, 0)
             last = np.where(at == lengths - 1, state, last)
         read = self.last @ last + self.mean_state @ (total / lengths.astype(self.dtype))
-        read = read.sum((0, 1)) + self.wide @ self._summaries(histories)
+        read = read.sum((0, 1)) + self.wide @ self.slots.summaries(histories, self.dtype)
         return np.asarray((read + self.read_out_bias).T)
-
-    def _summaries(self, histories: Compact) -> np.ndarray:
-        """Give what `build.summaries` does, (3N, n)."""
-        places, of = histories.places, self.slots
-        z = of.standardize(histories.rows[:, of.numeric].T)[:, np.maximum(places, 0)]
-        known = (places >= 0) & ~np.isnan(z)
-        z = np.where(known, z, 0).astype(self.dtype)
-        rank = np.cumsum(known[:, :, ::-1], 2)[:, :, ::-1]
-        last = [np.where(rank == place, z, 0).sum(2) for place in (1, 2)]
-        return np.concatenate([*last, z.sum(2) / np.maximum(rank[:, :, 0], 1)])
 
     def _read(self, states: Iterator[np.ndarray]) -> np.ndarray:
         """The first LSTM's states to outputs (n, o)."""
@@ -119,9 +109,9 @@ class Forward:
         return np.asarray((read.sum((0, 1)) + self.read_out_bias).T)
 
     def changed(self, slots: np.ndarray) -> Callable[[int, np.ndarray], np.ndarray]:
-        """Give the outputs of (slots, n) where one slot has other values: (r, n) to (r, n, o).
+        """Return a function from other values of one slot, (r, n), to the outputs, (r, n, o).
 
-        What the first LSTM reads of the other slots is computed once.
+        The first LSTM's weighted inputs of the other slots are computed once.
         """
         weights = self.recur[0]
         u, inputs = weights.shape[2] // 4, weights.shape[3] - weights.shape[2] // 4 - 1
@@ -175,7 +165,7 @@ class Forward:
         z = np.where(missing, np.float32(0), z)
         f = self.frequency.shape[2]
         waves = np.empty((self.members, len(z), 2 * f + 2, z.shape[1]), self.dtype)
-        # In float32, as Keras has it.
+        # In float32, like Keras.
         angle = (self.frequency[:, which] * z[:, None]).astype(self.dtype)
         np.cos(angle, out=waves[:, :, :f])
         np.sin(angle, out=waves[:, :, f : 2 * f])

@@ -1,8 +1,8 @@
-"""A `.keras` file of this project, read without Keras: JSON and arrays, and anything else refused.
+"""Read a `.keras` file of this project without Keras: only JSON and arrays are accepted.
 
 It is a ZIP archive of three members: `config.json`, which names the class and its arguments,
 `metadata.json`, and the weights as HDF5. Keras compresses neither the members nor the weights, so a
-file is never more in memory than on disk.
+file takes no more memory than disk space.
 """
 
 import io
@@ -25,32 +25,32 @@ from tabular_lstm.rows.schema import Schema
 NETWORK = "tabular_lstm>LSTMEnsemble"
 WEIGHTS = "model.weights.h5"
 MEMBERS = ["config.json", "metadata.json", WEIGHTS]
-# What a schema says of the label: of two classes both, of more classes or of a number one.
+# A schema's fields for the label: two classes set the first two, other tasks one of the others.
 OF_LABEL = ("positive_class", "negative_class", "classes", "target")
-# By the layer's name in the file, the shapes of its weights in the order in which it makes them.
+# For each layer's name in the file: the shapes of its weights, in the order of their creation.
 Shapes = dict[str, list[tuple[int, ...]]]
 
 
 class NoNetworkError(DataError):
-    """A file that holds no network of this project which can be loaded."""
+    """The file holds no network of this project that can be loaded."""
 
 
 class Arguments(Calibration):
-    """The arguments of `LSTMEnsemble`, as the file has them; no other ones are known."""
+    """The arguments of `LSTMEnsemble` in the file; any other argument is refused."""
 
     name: str = "ensemble"
     layout: Schema = Field(alias="schema")
     options: Ensemble
-    training: Training | None = None  # of a network as it was built
+    training: Training | None = None  # None if untrained
 
     @property
     def calibration(self) -> Calibration:
-        """Give those of them that are the calibration."""
+        """Return the arguments that are the calibration."""
         return Calibration(**{name: getattr(self, name) for name in Calibration.model_fields})
 
 
 class Configuration(Frozen):
-    """What `config.json` holds: nothing that Keras would build or compile besides."""
+    """What `config.json` holds; anything else that Keras would build or compile is refused."""
 
     module: str
     class_name: str
@@ -91,7 +91,7 @@ def read_keras_file(content: bytes, file: str) -> Scorer:
                     tuple(RecurWeights(*weights) for weights in recur),
                     ReadOutWeights(*read_out),
                 )
-    except Exception as error:  # zipfile and h5py raise what they like
+    except Exception as error:  # zipfile and h5py raise many kinds of errors
         fault = first_fault(error) if isinstance(error, ValidationError) else error
         raise NoNetworkError(
             f"{file}: expected a whole .keras file of this project, which cannot be loaded: {fault}"
@@ -103,7 +103,7 @@ def read_keras_file(content: bytes, file: str) -> Scorer:
 
 
 def _check_members(archive: zipfile.ZipFile, size: int) -> None:
-    """Refuse an archive of other members, or whose members are more than the file."""
+    """Refuse an archive with other members, or with members that are larger than the file."""
     members = archive.infolist()
     if sorted(member.filename for member in members) != MEMBERS:
         raise ValueError(f"expected {', '.join(MEMBERS)} in it, got {archive.namelist()}")
@@ -112,7 +112,7 @@ def _check_members(archive: zipfile.ZipFile, size: int) -> None:
 
 
 def _check_schema(schema: Schema) -> None:
-    """Refuse what is no layout of a sequence, or scales a feature by no number."""
+    """Refuse a schema that lays out no sequence, or whose mean or variance is not a number."""
     count = len(schema.features)
     if not 0 <= schema.padded_slots < schema.features_per_step or len({*schema.features}) < count:
         raise ValueError(
@@ -131,7 +131,7 @@ def _check_schema(schema: Schema) -> None:
 
 
 def _check_calibration(found: Arguments) -> None:
-    """Refuse what is no calibration of the schema's task."""
+    """Refuse a calibration that does not fit the schema's task."""
     task, count = found.layout.task, len(found.layout.task.classes)
     if missing := {"temperature", "threshold"} - found.model_fields_set:
         raise ValueError(f"config.{min(missing)}: Field required")
@@ -146,11 +146,11 @@ def _check_calibration(found: Arguments) -> None:
 
 
 def _weights(content: bytes, shapes: Shapes) -> list[list[np.ndarray]]:
-    """Read the weights of each layer, where they are those that the configuration declares.
+    """Read the weights of each layer, and check that the configuration declares them.
 
     Raises:
-        ValueError: Others are there, or an array is not in the file as it is: compressed, never
-            written, or in another file.
+        ValueError: The file has other weights, or an array is compressed, was never written, or
+            lies in another file.
     """
     declared = {
         f"{layer}/vars/{place}": shape
@@ -159,12 +159,12 @@ def _weights(content: bytes, shapes: Shapes) -> list[list[np.ndarray]]:
     }
     with h5py.File(io.BytesIO(content)) as file:
         found: dict[str, Any] = {}
-        # Links are not visited, so that a weight of another file is none of this one.
+        # Links are not visited, so that weights in another file are not accepted.
         file.visititems(
             lambda name, item: found.update({name: item} if isinstance(item, h5py.Dataset) else {})
         )
         if others := sorted(found.keys() ^ declared.keys()):
-            raise ValueError(f"{WEIGHTS}: {others[0]} is not both declared and there")
+            raise ValueError(f"{WEIGHTS}: {others[0]} is missing or not declared")
         for name, shape in declared.items():
             item = found[name]
             if (item.dtype, item.shape) != (np.float32, shape):
@@ -186,7 +186,7 @@ def _weights(content: bytes, shapes: Shapes) -> list[list[np.ndarray]]:
 
 
 def weight_shapes(schema: Schema, options: Ensemble) -> Shapes:
-    """Give the shapes of an ensemble's weights without building it, see `layers`.
+    """Return the shapes of an ensemble's weights without building it, see `layers`.
 
     Returns:
         By the layer's name in the file: of `embed` frequency, kernel, bias and vectors; of each

@@ -1,9 +1,9 @@
 """The ensemble's forward pass for many rows, compiled for this processor by this process.
 
-It takes a fraction of a second to compile and is kept as long as the process runs, by the sizes of
-the network: there is no file to write, to share or to grow old. A row's outputs have the same bits
-at any place of any block, and the same on every processor with fused multiply-add, because they
-come of the same operations in the same order.
+Compiling takes a fraction of a second. The code stays in memory while the process runs, once for
+each size of network; no file is written. A row's outputs have the same bits at any place of any
+block, and on every processor with fused multiply-add, because the same operations run in the same
+order.
 """
 
 import ctypes
@@ -22,23 +22,23 @@ from tabular_lstm.network.kernel_weights import Sizes, lay_out
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.network.vector_code import POINTER, WHOLE, Code
 
-# Rows of a block; a vector of 64 rows is to be full.
+# Rows of a block, at most and at least: a vector of 64 rows is full.
 BLOCK = 1024
 LEAST_BLOCK = 64
-# A vector that begins at a multiple of so many bytes is in as few lines of the cache as can be.
+# Bytes: a vector that begins at a multiple of them touches the fewest cache lines.
 ALIGNED = 64
 
 
 @dataclass(frozen=True)
 class Processor:
-    """What code is written for.
+    """The processor that code is compiled for.
 
     Attributes:
         name: LLVM's name of it, such as `haswell`.
-        features: What it has and has not, as LLVM writes it: `+avx2,-avx512f`. Default: what
-            processors of that name have.
-        lanes: Rows of a vector. Sixteen accumulate four sums of four rows (ARM) or two of eight
-            rows (AVX2) each in registers, sixty-four four of sixteen (AVX-512).
+        features: What it has and lacks, in LLVM's notation: `+avx2,-avx512f`. Default: the features
+            of processors of that name.
+        lanes: Rows of a vector: 16, in four registers of four rows (ARM) or two of eight (AVX2); or
+            64, in four registers of sixteen rows (AVX-512).
     """
 
     name: str
@@ -47,13 +47,13 @@ class Processor:
 
     @classmethod
     def here(cls) -> Self | None:
-        """This machine's; None where it may lack fused multiply-add."""
+        """Describe this machine's processor; None if it may lack fused multiply-add."""
         architecture = llvm.get_default_triple().partition("-")[0]
         return cls.of(architecture, llvm.get_host_cpu_name(), llvm.get_host_cpu_features())
 
     @classmethod
     def of(cls, architecture: str, name: str, features: Mapping[str, bool]) -> Self | None:
-        """One with the features that are true; None where it may lack fused multiply-add."""
+        """Describe a processor by its features; None if it may lack fused multiply-add."""
         if not (features.get("fma") or architecture in ("aarch64", "arm64")):
             return None
         written = ",".join(f"{'+' if has else '-'}{feature}" for feature, has in features.items())
@@ -67,11 +67,11 @@ def kernel_of(scorer: Scorer, processor: Processor) -> "Kernel":
 
 
 class Kernel:
-    """The mean outputs of a block of rows, by compiled code.
+    """Compute the mean outputs of a block of rows by compiled code.
 
     Args:
         scorer: The ensemble.
-        processor: One whose instructions this machine knows.
+        processor: A processor whose instructions this machine can run.
     """
 
     def __init__(self, scorer: Scorer, processor: Processor) -> None:
@@ -97,7 +97,7 @@ class Kernel:
     def _run(
         self, run: Callable[..., None], shape: tuple[int, ...], scratch: int, values: np.ndarray
     ) -> np.ndarray:
-        """Run code that keeps so many vectors, and give the outputs, (*shape, n, o)."""
+        """Run code with scratch memory of `scratch` vectors; return the outputs, (*shape, n, o)."""
         sizes, of, lanes, rows = self.sizes, self.slots, self.processor.lanes, values.shape[1]
         vectors = -(-rows // lanes)
         # One more vector of rows: in the last one everything is missing.
@@ -125,7 +125,7 @@ def _compiled(
 
 
 def compile_code(code: Code, processor: Processor) -> Callable[..., None]:
-    """Compile to a function of addresses and whole numbers, beside which other threads run."""
+    """Compile to a function of addresses and whole numbers; other threads run at the same time."""
     code.builder.ret_void()
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
@@ -146,7 +146,6 @@ def compile_code(code: Code, processor: Processor) -> Callable[..., None]:
 
 
 def _zeros(shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
-    """Zeros that begin at a multiple of `ALIGNED` bytes."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
     room = np.zeros(size + ALIGNED, np.uint8)
     start = -room.ctypes.data % ALIGNED

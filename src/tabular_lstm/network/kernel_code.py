@@ -1,7 +1,7 @@
 """Write the ensemble's forward pass as code for a vector of rows: embed, recur, read out.
 
-The stages are those of `tabular_lstm.network.layers`. What is computed of a member and a vector of
-rows stays in the processor's first cache, and what leads to a state in its registers.
+The stages are those of `tabular_lstm.network.layers`. The values of one member and one vector of
+rows stay in the processor's first cache, and the sums for one state stay in its registers.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,21 +11,21 @@ from typing import Self
 from tabular_lstm.network.kernel_weights import SIDE_BY_SIDE, Sizes, unit_weights
 from tabular_lstm.network.vector_code import Code, Lanes, Place, Whole, cosine_and_sine, sums, tanh
 
-# Gives the sums for a unit's gates before its state counts, of a step and the unit: those of the
-# forward LSTM come first, then those of the backward one.
+# From a step and a unit: the sums of the unit's gates over the inputs, without the state. The
+# forward LSTM's units come first, then the backward LSTM's.
 Read = Callable[[Whole, Whole], Sequence[Lanes]]
 
 
 @dataclass(frozen=True)
 class Arrays:
-    """The code's arguments: arrays that it reads and writes, of V vectors of L rows each.
+    """The arrays that the code reads and writes, for V vectors of L rows each.
 
-    Behind the rows the numbers and the index have one more vector, in which all is missing.
+    After the rows, `numbers` and `index` have one more vector, in which everything is missing.
     """
 
     numbers: Place  # float32 (N, (V + 1)·L), standardized and clipped, NaN where missing
     index: Place  # int64 (C, (V + 1)·L), each category's row in the table
-    slots: Place  # int64 (2, N + C), of the numbers, then the categories; then these slots' steps
+    slots: Place  # int64 (2, N + C), slots of numbers, then of categories; then the slots' steps
     weights: Place  # float32 (k, Sizes.weights), see `lay_out`
     table: Place  # float32 (k, all categories' vectors, d)
     scratch: Place  # float32 (vectors that are kept · L,), zeros at first
@@ -34,7 +34,7 @@ class Arrays:
 
 
 def forward_code(sizes: Sizes, lanes: int) -> Code:
-    """Write the forward pass of so many rows a vector, a function of `Arrays`."""
+    """Write the forward pass for vectors of `lanes` rows, as a function of `Arrays`."""
     code = Code(lanes, pointers=7, wholes=1)
     arrays = Arrays(*code.arguments())
     steps = arrays.scratch.after_vectors(sizes.waves)
@@ -53,19 +53,19 @@ def forward_code(sizes: Sizes, lanes: int) -> Code:
 
 
 def without_code(sizes: Sizes, lanes: int) -> Code:
-    """Write the forward pass of rows without each feature in turn, a function of `Arrays`.
+    """Write the forward pass without each feature in turn, as a function of `Arrays`.
 
-    Its outputs are float32 (k, N + C, o, V·L), without each slot's feature.
+    Its outputs are float32 (k, N + C, o, V·L), one for each feature left out.
 
-    What the first LSTM reads of the rows is summed up once. Without a feature only its part of one
-    step's sums is another: its vector for "missing" less its own, by its weights. So a feature of a
-    wide table takes no longer, and no bit changes where a feature is missing already.
+    The first LSTM's sums over the inputs are computed once. Leaving out a feature changes only one
+    step's sums: its own vector is replaced by its vector for "missing". So a feature takes the same
+    time in a wide table, and no bit changes where the feature is missing already.
     """
     code = Code(lanes, pointers=7, wholes=1)
     arrays = Arrays(*code.arguments())
     of_step, d, features = sizes.first_sums, sizes.dimensions, sizes.numbers + sizes.categories
     steps, missing = map(arrays.scratch.after_vectors, (sizes.waves, sizes.scratch))
-    # The first LSTM's sums of all steps, those of one step before they changed, a vector's change.
+    # The first LSTM's sums of all steps; one step's sums before the change; a vector's change.
     summed = missing.after_vectors(sizes.steps * sizes.inputs)
     before = summed.after_vectors(sizes.steps * of_step)
     change = before.after_vectors(of_step)
@@ -114,7 +114,7 @@ def without_code(sizes: Sizes, lanes: int) -> Code:
 
 @dataclass(frozen=True)
 class Member:
-    """A member's weights, of its numbers, its categories and its LSTMs, and how it computes."""
+    """A member's weights for numbers, categories and LSTMs, and its computation."""
 
     sizes: Sizes
     arrays: Arrays
@@ -124,7 +124,7 @@ class Member:
 
     @classmethod
     def of(cls, sizes: Sizes, k: Whole, arrays: Arrays) -> Self:
-        """Find member k's."""
+        """Find the weights of member k."""
         numbers = arrays.weights.after(k * sizes.weights)
         categories = arrays.table.after(k * (sizes.table * sizes.dimensions))
         recur = numbers.after(sizes.numbers * sizes.number_weights)
@@ -175,13 +175,13 @@ class Member:
         code.repeat(self.sizes.categories, category)
 
     def first_reads(self, steps: Place) -> Read:
-        """Give how the first LSTM reads the steps."""
+        """Return the function that sums up the first LSTM's inputs."""
         return _reads(*self.sizes.layers[0], self.recur, steps)
 
     def read_out(self, read: Read, place: Whole, v: Whole) -> None:
-        """Let the LSTMs read, the first one by `read`, and read the outputs out of their states.
+        """Run the LSTMs, the first one on the sums of `read`, and compute the outputs.
 
-        They become the vectors v of this place among the outputs (…, o, V·L).
+        The outputs are stored as vector v at this place of (…, o, V·L).
         """
         sizes, weights, scratch = self.sizes, self.recur, self.arrays.scratch
         states = scratch.after_vectors(sizes.waves + sizes.steps * sizes.inputs)
@@ -206,7 +206,7 @@ class Member:
 
 
 def _reads(inputs: int, u: int, weights: Place, steps: Place) -> Read:
-    """Give what adds a step's inputs to the bias, of steps (T, inputs)."""
+    """Return a function that adds a step's weighted inputs, of (T, inputs), to the bias."""
 
     def read(step: Whole, unit: Whole) -> Sequence[Lanes]:
         own = weights.after(unit * unit_weights(inputs, u))
@@ -248,7 +248,7 @@ def _recur(
 
 
 def _cell_and_state(gates: Sequence[Lanes], before: Lanes | None) -> tuple[Lanes, Lanes]:
-    """New cell and state; what leads to the sigmoids is halved: sigmoid(x) = (1 + tanh(x/2)) / 2.
+    """Return new cell and state; sigmoids' inputs are halved: sigmoid(x) = (1 + tanh(x/2)) / 2.
 
     Sums of fractions are brought to one denominator, because a division takes as long as ten or
     more multiplications. No denominator here is above 10^8.
@@ -267,7 +267,7 @@ def _cell_and_state(gates: Sequence[Lanes], before: Lanes | None) -> tuple[Lanes
 
 
 def _sum_up(length: int, u: int, states: Place) -> None:
-    """Put the sum of a unit's states over the steps where its first one was."""
+    """Replace each unit's first state by the sum of its states over the steps."""
     code = states.code
 
     def of_unit(unit: Whole, first: Whole) -> None:
@@ -281,7 +281,7 @@ def _sum_up(length: int, u: int, states: Place) -> None:
 
 
 def _output(length: int, u: int, weights: Place, states: Place) -> Lanes:
-    """The bias, the last states by their weights, and the sums over the steps by theirs."""
+    """Add the bias, the weighted last states and the weighted sums over the steps."""
     code, end = weights.code, (length - 1) * 2 * u
 
     def read(unit: Whole, last: Whole, first: Whole, sums: list[Lanes]) -> list[Lanes]:

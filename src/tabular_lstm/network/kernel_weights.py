@@ -8,7 +8,7 @@ import numpy as np
 from tabular_lstm.network.recurrence import halved
 from tabular_lstm.network.scorer import Scorer
 
-# Sums side by side in registers: an LSTM's four gates, or four of the dimensions of a vector.
+# Sums side by side in registers: an LSTM's four gates, or four dimensions of a vector.
 SIDE_BY_SIDE = 4
 
 
@@ -47,12 +47,12 @@ class Sizes:
 
     @property
     def waves(self) -> int:
-        """What a number is extended to: cosines, sines, itself, whether it is missing."""
+        """Size of an extended number: cosines, sines, the number, whether it is missing."""
         return 2 * self.frequencies + 2
 
     @property
     def groups(self) -> list[tuple[int, int]]:
-        """The first of each group of dimensions whose sums are side by side, and how many."""
+        """First dimension and size of each group whose sums are side by side."""
         d = self.dimensions
         return [(first, min(SIDE_BY_SIDE, d - first)) for first in range(0, d, SIDE_BY_SIDE)]
 
@@ -91,12 +91,12 @@ class Sizes:
 
     @property
     def scratch_without(self) -> int:
-        """Vectors that the forward pass without each feature keeps after those."""
+        """Further vectors that the forward pass without each feature keeps."""
         return self.steps * self.inputs + (self.steps + 1) * self.first_sums + self.dimensions
 
 
 def unit_weights(inputs: int, units: int) -> int:
-    """Weights of one unit of one LSTM: for each input, each unit and the bias one for each gate."""
+    """Weights of one unit of one LSTM: per gate, one for each input, each unit and the bias."""
     return SIDE_BY_SIDE * (inputs + units + 1)
 
 
@@ -104,7 +104,7 @@ def lay_out(scorer: Scorer, sizes: Sizes) -> np.ndarray:
     """Lay out all weights but the categories' vectors: float32 (k, Sizes.weights).
 
     For each number come its frequencies, times 2π, and for each group of dimensions the kernel,
-    then the bias. For each LSTM, direction and unit come what the four gates give to each input,
+    then the bias. For each LSTM, direction and unit come the four gates' weights of each input,
     each state and the bias. Then come, for each output, the read-out of the last states, of the
     sums over the steps, and the bias.
     """

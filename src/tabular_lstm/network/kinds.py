@@ -1,7 +1,7 @@
-"""Weigh the two kinds of members by their out-of-fold outputs, and put the weights into them.
+"""Weigh the two kinds of members by their out-of-fold outputs, and put the shares into the members.
 
 Members whose frequencies start low see smooth relations, and those whose frequencies start high see
-sharp ones too, and noise. Which of them a table asks for, its train rows tell.
+sharp ones too, and noise. The train rows decide which kind counts for more.
 """
 
 from collections.abc import Sequence
@@ -12,25 +12,25 @@ from scipy.optimize import minimize_scalar
 
 from tabular_lstm.network.outputs import Outputs
 
-# How many rows' loss it costs to leave one kind out.
+# The penalty for leaving one kind out, in units of loss of one row.
 PULL = 1.25
-# Below that share a kind is left out: scoring would take as long for it as for the other.
+# A kind of a smaller share is left out, because it would double the time of scoring.
 LEAST = 0.05
-# A share has so many decimals, so that it does not hang on the last bits of the outputs.
+# Decimals of a share, so that it does not depend on the last bits of the outputs.
 SHARE_DECIMALS = 2
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of members, and what it is worth."""
+    """A kind of members and its share."""
 
     frequency_scale: float  # of its members
     loss: float  # of its own calibrated out-of-fold outputs, see `Outputs.losses`
-    temperature: float  # by which they are calibrated
-    share: float  # of the calibrated outputs' mean, from 0 to 1
+    temperature: float  # of its outputs
+    share: float  # its weight in the mean of the calibrated outputs, from 0 to 1
 
     def as_history(self, of: Outputs) -> dict[str, float]:
-        """Give it with the name of its loss."""
+        """Return the entries of the history, with the loss's name."""
         named = vars(self).items()
         return {of.loss if name == "loss" else name: value for name, value in named}
 
@@ -44,13 +44,13 @@ def weigh(
 ) -> list[Kind]:
     """Weigh one or two kinds so that the loss of their mean calibrated outputs is lowest.
 
-    The share of the first is pulled toward one half, as few rows tell little of it.
+    The first kind's share is pulled toward one half, because few rows say little about it.
 
     Args:
-        of: The task's.
+        of: The task's `Outputs`.
         targets: (rows,).
         outputs: Of each kind, out of fold, (rows, o).
-        scales: Of each kind.
+        scales: The frequency scale of each kind.
         weights: How much each row counts, (rows,). Default: all alike.
     """
     temperatures = [of.fit_temperature(targets, z, weights) for z in outputs]
@@ -76,13 +76,13 @@ def weigh(
 def blend(
     kinds: Sequence[Kind], outputs: Sequence[np.ndarray], weights: Sequence[np.ndarray]
 ) -> tuple[list[int], np.ndarray, list[np.ndarray]]:
-    """Put the shares into the members, so that their plain mean is the blend.
+    """Scale the members' read-outs by the shares, so that their plain mean is the blend.
 
     Args:
         kinds: In the order of the members.
         outputs: Of each kind, out of fold, (rows, o).
-        weights: All members' in the network's order, (k, …) each; the last two are the kernel and
-            the bias of what gives a member's outputs.
+        weights: Of all members, in the network's order, (k, …) each; the last two are kernel and
+            bias of the read-out.
 
     Returns:
         The places of the kinds whose share is not 0, the mean outputs of their members,
@@ -103,11 +103,11 @@ def blend(
 
 
 def asked_for(kinds: Sequence[Kind]) -> str:
-    """Say in a sentence what the rows asked for of two kinds; say nothing of one."""
+    """Say in a sentence how much each of two kinds counts; return "" for one kind."""
     if len(kinds) == 1:
         return ""
     smooth, sharp = sorted(kinds, key=lambda kind: kind.frequency_scale)
     return (
-        f"The rows ask for smooth relations by {100 * smooth.share:.0f} % and for sharp ones by "
+        f"Smooth relations count for {100 * smooth.share:.0f} % and sharp ones for "
         f"{100 * sharp.share:.0f} %"
     )

@@ -1,4 +1,4 @@
-"""The three layers of the network, in the order that a row passes them: embed, recur, read out.
+"""The three layers of the network, in the order in which a row passes them: embed, recur, read out.
 
 Every weight has a leading axis of members. The k members of an ensemble are k networks that share
 no weight, so some of them train in one graph, and two groups of members trained apart merge by
@@ -19,9 +19,9 @@ from tabular_lstm.network.slots import CLIP, Slots
 from tabular_lstm.parameters import Ensemble
 from tabular_lstm.rows.schema import Schema
 
-# What comes between the values and the vectors of so many features at once fits the caches.
+# Features embedded at once, so that intermediate values fit the caches.
 BLOCK = 64
-# What is added to the sums of a dropped feature before their ReLU, which makes them 0.
+# Subtracted from a dropped feature's sums, so that the ReLU makes them 0.
 FAR = 1e30
 
 # Embed -------------------------------------------------------------------------------------------
@@ -30,14 +30,14 @@ FAR = 1e30
 class Embed(keras.layers.Layer):  # type: ignore[misc]
     """Turn each feature of a step into a vector of d numbers.
 
-    A number is standardized and clipped at five standard deviations, which gives z, extended to
-    [cos(2πcz), sin(2πcz), z, 0] with learned frequencies c, and mapped to d by a matrix of the
-    feature's own and a ReLU, so that the LSTM can tell close values apart without steep weights.
-    A missing number has z = 0 and a 1 in the last place: its vector is learned, nothing is
-    imputed. A category has a learned vector, and so has a missing one. A category that none of a
-    member's rows has, an unknown one above all, gets the mean of the vectors of these rows when
-    training ends. A padded slot gives zeros. In training, vectors of whole features are dropped, of
-    each member the share `dropped`, (k,), so that it does not rely on few of them.
+    A number is standardized and clipped at five standard deviations, which gives z. z is extended
+    to [cos(2πcz), sin(2πcz), z, 0] with learned frequencies c, and mapped to d numbers by the
+    feature's own matrix and a ReLU. So the LSTM can tell close values apart without steep weights.
+    A missing number has z = 0 and a 1 in the last place: its vector is learned, nothing is imputed.
+    Each category has a learned vector, and a missing category has one too. When training ends, a
+    category that is in none of a member's rows, above all an unknown category, gets the mean vector
+    of these rows. A padded slot gives zeros. In training each member drops the share `dropped`,
+    (k,), of the features' vectors, so that it does not rely on few features.
 
     Source: Gorishniy, Rubachev and Babenko, "On Embeddings for Numerical Features in Tabular Deep
     Learning", NeurIPS 2022 (the PLR embedding).
@@ -60,7 +60,7 @@ class Embed(keras.layers.Layer):  # type: ignore[misc]
         self.built = True
 
     def call(self, sequences: Any, dropout_seed: Any = None, dropped: Any = None) -> Any:
-        """See the class; without a seed, two int32, or without shares nothing is dropped."""
+        """See the class; nothing is dropped without a seed (two int32) or without shares."""
         of = self.slots
         values = tf.reshape(sequences, (*keras.ops.shape(sequences)[:2], len(of.places)))
         values = tf.transpose(values, [0, 2, 1])
@@ -69,11 +69,11 @@ class Embed(keras.layers.Layer):  # type: ignore[misc]
         if dropout_seed is None or dropped is None:
             of_numbers = of_categories = None
         else:
-            # ReLU(c · x) is c · ReLU(x): that what is kept counts for more is in its weights.
+            # ReLU(c · x) is c · ReLU(x), so kept features are scaled up by their weights.
             more = 1 / (1 - dropped)[:, None, None]
             kernel, bias, vectors = kernel * more[..., None], bias * more[..., None], vectors * more
             counts = [len(of.numeric), len(of.categorical)]
-            # Another seed than the read-out's, whose draws would be the same.
+            # Not the read-out's seed, which would draw the same numbers.
             seed = tf.random.fold_in(dropout_seed, 1)
             drawn = _drop((self.members, sum(counts), rows), dropped[:, None, None], seed)
             of_numbers, of_categories = tf.split(drawn, counts, 1)
@@ -90,7 +90,7 @@ class Embed(keras.layers.Layer):  # type: ignore[misc]
         return tf.reshape(by_step, (*shape[:2], rows, of.features_per_step * self.dimensions))
 
     def _numbers(self, values: Any, weights: Any, dropped: Any) -> list[Any]:
-        """Give the vectors of each block of features."""
+        """Return the vectors of each block of features."""
         if values.shape[0] != self.members:
             values = tf.repeat(values, self.members, 0)
         features = len(self.slots.numeric)
@@ -102,7 +102,7 @@ class Embed(keras.layers.Layer):  # type: ignore[misc]
         others = [z, tf.cast(missing, z.dtype), tf.ones_like(z)]
         if dropped is not None:
             others.append(tf.where(dropped, -FAR, 0.0))
-        # Split, not sliced: the gradient of a slice is a tensor of zeros for each one.
+        # Split, not sliced: each slice's gradient would be a whole tensor of zeros.
         parts = (others[0], tf.stack(others, 2), *weights)
         blocks = (tf.split(part, sizes, 1) for part in parts)
         return [_block(*block) for block in zip(*blocks, strict=True)]
@@ -121,10 +121,10 @@ class Embed(keras.layers.Layer):  # type: ignore[misc]
 
 
 def _block(z: Any, others: Any, frequency: Any, kernel: Any, bias: Any) -> Any:
-    """Give the vectors, (k, s, n, d), of numbers, (k, s, n), and of what stands beside their waves.
+    """Return the vectors, (k, s, n, d), of numbers, (k, s, n), and of values beside their waves.
 
-    Not with a gradient by hand, which computes no wave again: it takes a tenth less of a step, and
-    TensorFlow keeps the graph of each such function for good.
+    A gradient written by hand would save a tenth of a step, because it computes no wave again. But
+    TensorFlow never frees the graph of such a function.
     """
     angle = tf.linalg.matrix_transpose(2 * np.pi * frequency) * z[:, :, None]
     waves = tf.concat([tf.cos(angle), tf.sin(angle), others], 2)
@@ -140,7 +140,7 @@ def _take(slots: Any, places: np.ndarray) -> Any:
 
 
 def _drop(shape: Any, share: Any, seed: Any) -> Any:
-    """Draw what is dropped, each of it by 16 random bits: a whole float takes twice the time."""
+    """Draw what is dropped, each by 16 random bits: a random float takes twice the time."""
     count = tf.reduce_prod(shape)
     bits = tf.random.stateless_uniform(((count + 1) // 2,), seed, None, None, tf.int32)
     halves = tf.reshape(tf.bitcast(bits, tf.uint16), [-1])[:count]
@@ -167,9 +167,9 @@ class Recur(keras.layers.Layer):  # type: ignore[misc]
 
     Shape:
         (k, T, n, inputs) to two (k, T, n, u): the forward LSTM's states and the backward one's,
-        each in the order in which it reads. With the `lengths` of histories, (k, n), it reads so
-        many steps backwards from each one's last; what follows the last step is of no history.
-        With their `places` too, (k, n, T), the steps are rows, (k, 1, rows, inputs), of which each
+        each in the order in which it reads. With the `lengths` of histories, (k, n), the backward
+        LSTM starts at each history's last step; the states after this step are not of the history.
+        With their `places` too, (k, n, T), the steps are rows, (k, 1, rows, inputs), and each row
         is multiplied by the kernel once.
     """
 
@@ -183,7 +183,7 @@ class Recur(keras.layers.Layer):  # type: ignore[misc]
 
     def call(self, steps: Any, lengths: Any = None, places: Any = None) -> Any:
         """See the class."""
-        # Unstacked, not indexed: the gradient of an index is a tensor of zeros for each one.
+        # Unstacked, not indexed: each index's gradient would be a whole tensor of zeros.
         kernels, biases = tf.unstack(self.kernel, axis=1), tf.unstack(self.bias, axis=1)
         if places is None:
             both = steps, backwards(steps, lengths)
@@ -228,7 +228,7 @@ class Recur(keras.layers.Layer):  # type: ignore[misc]
 
 
 def backwards(steps: Any, lengths: Any = None) -> Any:
-    """Reverse the order of the steps, (k, T, n, …), of histories of the first `lengths`, (k, n)."""
+    """Reverse the steps, (k, T, n, …); of histories only the first `lengths`, (k, n)."""
     if lengths is not None:
         one = zip(tf.unstack(steps), tf.unstack(lengths), strict=True)
         return tf.stack([tf.reverse_sequence(s, n, seq_axis=0, batch_axis=1) for s, n in one])
@@ -239,10 +239,10 @@ def backwards(steps: Any, lengths: Any = None) -> Any:
 
 
 class ReadOut(keras.layers.Layer):  # type: ignore[misc]
-    """The outputs from both directions' last states and mean states, after dropout.
+    """Compute the outputs from both directions' last and mean states, after dropout.
 
-    Of histories they are linear in the numbers' `build.summaries` too: what moves as its last
-    value, or by as much as before, needs no state.
+    For histories, the `build.summaries` of the numbers are added linearly, so that a label that
+    repeats its last value or its last change needs no state.
 
     Source: Cheng et al., "Wide & Deep Learning for Recommender Systems", 2016.
 
@@ -254,8 +254,8 @@ class ReadOut(keras.layers.Layer):  # type: ignore[misc]
         wide: How many summaries there are.
 
     Shape:
-        Two (k, T, n, u), from `Recur`, to (k, n, o); of histories the states of the first
-        `lengths`, (k, n), steps, with summaries (k or 1, n, wide).
+        Two (k, T, n, u), from `Recur`, to (k, n, o); for histories, the states of the first
+        `lengths`, (k, n), steps count, and summaries (k or 1, n, wide) are added.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
-"""Train members in groups, each group by itself and wherever there is room, and merge the groups.
+"""Train members in groups, each group alone on any worker, and merge the groups.
 
-What couples members is what stops them: the temperature of their kind, and its mean loss, which is
-half of what stops each. Here both are those of the group's members. So a group's weights depend on
-which members are in it, and not on where or when it is trained.
+Members depend on each other only in stopping: half of a member's stopping criterion is the mean
+loss of its kind, and one temperature calibrates the kind. Both are of the group's members alone. So
+a group's weights depend on which members are in it, and not on where or when it is trained.
 """
 
 from collections.abc import Sequence
@@ -39,18 +39,18 @@ class Task:
 class Trained:
     """Trained members."""
 
-    weights: list[np.ndarray]  # the best ones of each member, (members, …) each
-    outputs: list[np.ndarray]  # of each member, (rows, o), of the rows that are held out from it
+    weights: list[np.ndarray]  # of each member's best epoch, (members, …) each
+    outputs: list[np.ndarray]  # each member's, (rows, o), on its held-out rows
     best_epochs: list[int]  # counted from 1; 0 where the member's loss was never a number
     losses: dict[str, list[float]]  # of each epoch, see `fit.train`
 
 
-# The share of the members with no progress from which on the others are not waited for.
+# If this share of the members makes no progress, the others are not waited for.
 QUORUM = 0.8
 
 
 class DivergedError(DataError):
-    """A training with a loss, of its steps or of a member on its fold, that is no number."""
+    """A loss in training, or a member's loss on its fold, is not a finite number."""
 
     def __init__(self, losses: list[float], training: Training) -> None:
         super().__init__(
@@ -62,7 +62,7 @@ class DivergedError(DataError):
 
 
 def split(members: int, groups: int) -> list[range]:
-    """Put members that follow each other in groups, as even as that goes.
+    """Split the members, in their order, into groups of sizes as equal as possible.
 
     Examples:
         >>> split(8, 2), split(5, 4)
@@ -76,11 +76,11 @@ def split(members: int, groups: int) -> list[range]:
 def train_group(task: Task, numbers: range) -> Trained:
     """Train some of the members, by their numbers, until each has stopped.
 
-    A member's learning rate falls to 0 once its loss, or that of most of the others, has not fallen
-    for the plan's patience, or so that it is 0 in the last epoch; then the member stops. It keeps
+    A member's learning rate falls to 0 once its loss, or the loss of most members, has not fallen
+    for the plan's patience, and at the latest in the last epochs. Then the member stops. It keeps
     the weights of its best epoch.
     """
-    import_tensorflow()  # not with this module: on a worker it would print its notes on GPUs
+    import_tensorflow()  # not at import, where it would print its notes on GPUs on a worker
     from tabular_lstm.network.members import Members  # noqa: PLC0415
 
     return train_members(Members(task, numbers), task.plan.of_members(numbers), task)
@@ -90,13 +90,13 @@ def train_members(members: Any, plan: Plan, task: Task) -> Trained:
     """Train `Members` by their part of the plan; see `train_group`."""
     kind, count = np.array(plan.kind), len(plan.kind)
     best_loss, best_epoch = np.full(count, np.inf), np.zeros(count, int)
-    # The last epoch with a loss below what then counted as progress.
+    # The last epoch whose loss was below what then counted as progress.
     progressed, below = best_epoch.copy(), best_loss.copy()
     shares = np.bincount(members.of.strata(task.targets)) / len(task.targets)
     learned = members.of.learned * entr(shares).sum()
     best, outputs = members.weights.copy(), [np.empty(0)] * count
     best_outputs = [*outputs]
-    # The epochs after which each member's learning rate starts to fall, and in which it gets to 0.
+    # The epoch after which each member's learning rate starts to fall, and where it reaches 0.
     starts, ends = np.full(count, plan.last_start), np.full(count, plan.epochs)
     losses, validation_losses = [], []
     for epoch, batches in enumerate(progress(plan.batches(), "Epochs", plan.epochs), 1):
@@ -109,7 +109,7 @@ def train_members(members: Any, plan: Plan, task: Task) -> Trained:
             outputs[place] = one
         loss = fold_losses(members.of, task.targets, plan, outputs, task.weights)
         validation_losses.append(float(loss.mean()))
-        # A fold has few rows: half of what stops a member is its kind's mean over all.
+        # A fold has few rows, so half of a member's criterion is its kind's mean loss.
         means = [loss[kind == other].mean() for other in kind]
         stops = (loss + means) / 2
         improved = run[stops[run] < best_loss[run]]
@@ -119,13 +119,13 @@ def train_members(members: Any, plan: Plan, task: Task) -> Trained:
             best_outputs[place] = outputs[place]
         if not np.isfinite(losses[-1]):
             break
-        # A loss that is near 0 goes on falling by little, for all epochs.
+        # A loss near 0 falls a little in every epoch: then only a larger fall counts.
         fell = run[stops[run] < below[run]]
         below[fell] = stops[fell] - np.maximum(learned - stops[fell], 0) / 10
         progressed[fell] = epoch
         patience = np.maximum(plan.patience, members.of.waits * progressed)
         waits = (epoch - progressed >= patience) | (epoch > starts)
-        # The last few would have a graph's time each, and add little to the mean.
+        # The last few would each take a whole graph's time, and change the mean little.
         falls = (waits | (waits.mean() >= QUORUM)) & (epoch < starts)
         starts[falls], ends[falls] = epoch, min(epoch + plan.cooldown(epoch), plan.epochs)
         if (epoch >= ends).all():
@@ -147,19 +147,20 @@ def fold_losses(
     outputs: Sequence[np.ndarray],
     of_rows: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Give each member's mean loss on its fold, calibrated by one temperature of its kind.
+    """Return each member's mean loss on its fold, calibrated by one temperature of its kind.
 
-    A member still learns which rows are likelier positive when its logits have become too large.
-    That raises the loss, but calibration mends it at the end, so it must not stop a member.
+    When a member's logits become too large, the loss rises, although the member still learns which
+    rows are likelier positive. Calibration corrects the size of the logits at the end, so it must
+    not stop a member.
 
     Source: Berta, Holzmüller, Jordan and Bach, "Rethinking Early Stopping: Refine, Then Calibrate",
     2025.
 
     Args:
-        of: The task's.
+        of: The task's `Outputs`.
         targets: (rows,).
         plan: Of the members.
-        outputs: Of each member, those of the rows of its fold, (rows, o).
+        outputs: Each member's outputs of its fold, (rows, o).
         of_rows: The rows' weights, (rows,), above 0. Default: all rows count alike.
 
     Returns:
@@ -184,7 +185,8 @@ def fold_losses(
 def merge(groups: list[Trained]) -> Trained:
     """Merge groups, in the order of their members.
 
-    An epoch's losses are means over the members; a group that has stopped has its last ones.
+    An epoch's losses are means over the members; a group that has stopped counts with its last
+    losses.
     """
     if len(groups) == 1:
         return groups[0]

@@ -1,7 +1,7 @@
 """The members' weights as one matrix: the steps of their training, and their outputs.
 
-A graph holds `TOGETHER` members, whichever they are: making one for all takes longer, and what it
-computes does not fit the caches. Each core has some members' graph to itself.
+A graph holds `TOGETHER` members: one graph for all members takes longer to make, and its values do
+not fit the caches. Each core runs a graph of its own.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,10 +23,10 @@ from tabular_lstm.rows.histories import Compact, Histories, table_of, taken
 TOGETHER = 4
 GRADIENT_NORM = 1.0
 DECAYED = {"kernel", "recurrent"}
-# Rows and slots of a member that outputs are computed of at once: 4,096 rows of up to 64 slots.
+# Rows of a member whose outputs are computed at once: 4,096 rows of up to 64 slots.
 EVALUATED_AT_ONCE = 4096
 EVALUATED_SLOTS = 2**18
-# Values of the steps that are taken from the table, and given to TensorFlow, at once.
+# Values of the table that TensorFlow is given at once, for some steps.
 TAKEN_VALUES = 2**20
 
 
@@ -38,29 +38,29 @@ def _matrix(weights: Sequence[np.ndarray]) -> np.ndarray:
 def _graph(function: Callable[..., Any], *specs: Any) -> Any:
     """Make a graph of a function of tensors like these.
 
-    Concrete, because a `tf.function` for each training warns of too many of them. Without
-    autograph, which writes the code that it makes to a file in the temporary folder and leaves it
-    there where the process is killed.
+    The graph is concrete, because TensorFlow warns of too many `tf.function`s, one for each
+    training. Autograph is off, because it leaves a file in the temporary folder if the process is
+    killed.
     """
     return tf.function(function, autograph=False).get_concrete_function(*specs)
 
 
 class Members:
-    """Some members' weights as one matrix, (k, weights of a member), and what is done to them.
+    """Some members' weights as one matrix, (k, weights of a member), and their training.
 
-    One matrix makes the optimizer a dozen operations whatever the layers are. What TensorFlow gets
-    of the table, and copies, are the rows of some steps.
+    With one matrix, the optimizer takes a dozen operations, whatever the layers are. TensorFlow is
+    given, and copies, only the rows of some steps.
 
     Args:
-        task: Of all members.
-        numbers: Of these members among all.
+        task: The task of all members.
+        numbers: The numbers of these members among all.
     """
 
     def __init__(self, task: Task, numbers: range) -> None:
         options = Ensemble.model_validate(task.config["options"])
         some = {"members": min(TOGETHER, len(numbers)), "frequency_scale": [1.0]}
-        # The network's own variables stay as they are: `_member_outputs` gives its layers pieces of
-        # the matrix in their place.
+        # The network's own variables are not used: `_member_outputs` gives its layers pieces of the
+        # matrix in their place.
         self.network: LSTMEnsemble = LSTMEnsemble.from_config(
             task.config | {"options": options.model_copy(update=some).model_dump()}
         )
@@ -68,7 +68,7 @@ class Members:
         self.sequences = task.sequences
         counts = [] if task.weights is None else [task.weights]
         self.of_each = [np.asarray(values, np.float32) for values in (task.targets, *counts)]
-        # What is dropped of all members of a graph, the seed of the first one says.
+        # The seed of a graph's first member decides what is dropped in all its members.
         streams = (np.random.default_rng([task.training.seed, 2, number]) for number in numbers)
         self.seeds = [int(stream.integers(2**31)) for stream in streams]
         chosen = slice(numbers.start, numbers.stop)
@@ -89,22 +89,22 @@ class Members:
         rates: np.ndarray,
         held_out: Sequence[np.ndarray],
     ) -> tuple[np.ndarray, list[np.ndarray]]:
-        """Train some of the members, and let each give its outputs of rows of its own.
+        """Train some of the members, then compute the outputs of their held-out rows.
 
         Args:
-            places: Of these members, int (m,).
+            places: The places of these members, int (m,).
             batches: Row numbers, (steps, m, rows of a step).
             rates: The learning rates, float32 (steps, m).
-            held_out: For each of them, the numbers of the rows that it gives its outputs of.
+            held_out: For each of them, the numbers of its held-out rows.
 
         Returns:
-            Each one's mean loss in training, (m,), and outputs, (rows, o).
+            Each one's mean loss in training, (m,), and its outputs, (rows, o).
         """
         count = self.network.options.count
 
         def work(start: int) -> tuple[np.ndarray, list[np.ndarray]]:
             some = slice(start, start + count)
-            # A graph that is not full has its first members again.
+            # A graph that is not full repeats its first members.
             which = np.resize(np.arange(len(places))[some], count)
             state, losses = self._train(places[which], batches[:, which], rates[:, which])
             outputs = self._outputs_of(state[0], held_out[some])
@@ -119,7 +119,7 @@ class Members:
         return np.concatenate(losses), [one for some in outputs for one in some]
 
     def in_shape(self, matrix: np.ndarray) -> list[np.ndarray]:
-        """Give such a matrix in the order and the shapes of the network's weights."""
+        """Cut such a matrix into the network's weights, in their order and shapes."""
         pieces = np.split(matrix, np.cumsum(self.sizes)[:-1], 1)
         shapes = [weight.shape[1:] for weight in self.network.weights]
         return [
@@ -127,13 +127,13 @@ class Members:
         ]
 
     def average_unseen_categories(self, weights: list[np.ndarray], plan: Plan) -> None:
-        """Give each category that none of a member's rows has the mean vector of these rows.
+        """Set each category that is in none of a member's rows to the mean vector of these rows.
 
-        Untrained, it would keep its random initial vector. Of histories, all their rows count.
+        Otherwise the category would keep its random initial vector. All rows of histories count.
 
         Args:
-            weights: Of these members, in the order of the network's; changed in place.
-            plan: Of these members.
+            weights: Of these members, in the network's order; changed in place.
+            plan: The plan of these members.
         """
         embed, of = self.network.embed, self.network.embed.slots
         vectors = weights[[w is embed.vectors for w in self.network.weights].index(True)]
@@ -154,7 +154,7 @@ class Members:
                 of_feature[seen == 0] = np.average(of_feature, axis=0, weights=seen)
 
     def _graphs(self) -> tuple[Any, Any]:
-        """Make the graph of some steps, see `_train_on`, and that of outputs."""
+        """Make the graph of some steps, see `_train_on`, and the graph of outputs."""
         count, slots = self.network.options.count, self.sequences.shape[1:]
         matrix = tf.TensorSpec((count, self.weights.shape[1]))
         if isinstance(self.sequences, np.ndarray):
@@ -178,13 +178,13 @@ class Members:
 
     @property
     def _matrices(self) -> tuple[np.ndarray, ...]:
-        """What a step changes of members: their weights, and of AdamW two means."""
+        """What a step changes: the members' weights and AdamW's two means."""
         return self.weights, self.mean, self.square
 
     def _train(
         self, places: np.ndarray, batches: np.ndarray, rates: np.ndarray
     ) -> tuple[list[Any], np.ndarray]:
-        """Train the members of one graph: give what becomes of `_matrices`, and losses (k,)."""
+        """Train the members of one graph; return the new `_matrices` and the losses, (k,)."""
         of_step = np.prod([*batches.shape[1:], *self.sequences.shape[1:]])
         at_once = max(1, TAKEN_VALUES // int(of_step))
         dropped = [tf.constant(share[places]) for share in self.dropped]
@@ -200,7 +200,7 @@ class Members:
         return state, losses.numpy() / len(batches)
 
     def _outputs_of(self, weights: Any, rows_of: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Give the outputs of the first members of a graph, each of rows of its own."""
+        """Return the outputs of a graph's first members, each of its own rows."""
         slots = int(np.prod(self.sequences.shape[1:]))
         at_once = max(1, min(EVALUATED_AT_ONCE, EVALUATED_SLOTS // slots))
         longest = max(map(len, rows_of))
@@ -223,7 +223,7 @@ class Members:
             return self.network.member_outputs(sequences, *dropout)
 
     def _train_on(self, seed: Any, losses: Any, state: Any, dropped: Any, *of_steps: Any) -> Any:
-        """Take the steps that rows are given of, and add their losses to those of before."""
+        """Take one step for each given batch of rows, and add up the losses."""
         steps = tf.shape(of_steps[0])[0]
 
         def step(place: Any, losses: Any, *state: Any) -> tuple[Any, ...]:
@@ -247,7 +247,7 @@ class Members:
         targets: Any,
         of_rows: Any = None,
     ) -> Any:
-        """Take a step of AdamW, the gradient of each member clipped to norm 1.
+        """Take a step of AdamW; each member's gradient is clipped to norm 1.
 
         Source: Loshchilov and Hutter, "Decoupled Weight Decay Regularization", ICLR 2019.
         """

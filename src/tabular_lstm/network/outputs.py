@@ -1,9 +1,9 @@
-"""What the outputs of a network mean, of each task: loss, calibration, predictions, decisions.
+"""What the outputs of a network mean, for each task: loss, calibration, predictions, decisions.
 
-Outputs are float, (rows, o); of members in training (k, n, o). Of two classes there is one, the
-logit of the positive class; of more classes one logit each; of a number quantiles of
-the label, in the unit of the schema's target. Scoring does without
-TensorFlow, so the functions of tensors are given its module.
+Outputs are float, (rows, o); of members in training (k, n, o). Two classes have one output, the
+logit of the positive class. More classes have one logit each. A number has quantiles of the label,
+standardized by the schema's target. Scoring needs no TensorFlow, so functions of tensors take its
+module as an argument.
 """
 
 from typing import Any
@@ -31,20 +31,20 @@ from tabular_lstm.parameters import (
 )
 from tabular_lstm.rows.schema import Schema
 
-# Standardized labels beyond that count as if they were there: an outlier of 10^9 among tens would
-# be all that is learned.
+# Standardized labels are clipped here, because one label of 10^9 among tens would outweigh all
+# others in the loss.
 FARTHEST = 10.0
-# What is learned of a number, and what each counts for in the mean.
+# The quantiles that are learned of a number, and the weight of each in the mean.
 QUANTILES = np.array([0.05, 0.25, 0.5, 0.75, 0.95], np.float32)
 IN_MEAN = np.array([0.185, 0.0, 0.63, 0.0, 0.185])
-# Quantiles that are closer to the median come of rows that are learned by heart.
+# The least distance of a quantile from the median: a smaller one comes from overfitted rows.
 NARROWEST = 1e-3
-# Strata of a number's folds.
+# How many strata the folds of a number have.
 STRATA = 16
 
 
 def outputs_of(task: Task) -> "Outputs":
-    """Give what is done with the outputs of a task."""
+    """Return the `Outputs` of a task."""
     return OUTPUTS[task.kind]
 
 
@@ -54,14 +54,14 @@ def predictions(
     """Turn outputs into predictions.
 
     Args:
-        outputs: Of the ensemble, the mean over its members, (rows, o).
-        schema: Of the rows.
-        calibration: Of the ensemble.
+        outputs: The ensemble's outputs, the mean over its members, (rows, o).
+        schema: The schema of the rows.
+        calibration: The calibration of the ensemble.
         coverage: The rate of a number's intervals, from 0.5 to 0.99. Default: the declared one.
 
     Returns:
-        Of two classes the probability of the positive one, float64 (rows,); of more classes the
-        probability of each, (rows, classes); of a number its prediction and both ends of its
+        float64. Two classes: the probability of the positive class, (rows,). More classes: the
+        probability of each class, (rows, classes). A number: the prediction and both ends of its
         interval, (rows, 3).
     """
     return outputs_of(schema.task).predictions(outputs, schema, calibration, coverage)
@@ -71,47 +71,47 @@ def predictions(
 
 
 class Outputs:
-    """What is done with labels, outputs and weights of rows, (rows,): of three or more classes."""
+    """What is computed from labels, outputs and weights, here for three or more classes."""
 
-    loss = "log_loss"  # by which epochs and kinds are told apart
-    predicted = "probability"  # what a row is given
-    speed = 1  # times the learning rate, for fewer epochs
-    waits = 0.5  # times the epochs until the last progress, at least, before a member stops
-    learned = 0.1  # times the entropy of the labels: below it a loss must fall by more
+    loss = "log_loss"  # by which epochs and kinds are compared
+    predicted = "probability"  # the name of a row's prediction
+    speed = 1  # factor of the learning rate, for fewer epochs
+    waits = 0.5  # least wait before a member stops, as a share of the epochs until its progress
+    learned = 0.1  # share of the labels' entropy below which a loss must fall by more
 
     def targets(self, labels: np.ndarray, schema: Schema) -> np.ndarray:
-        """Give the labels as they are learned: float32 (rows,)."""
+        """Return the labels as the network learns them: float32 (rows,)."""
         return labels.astype(np.float32)
 
     def strata(self, targets: np.ndarray) -> np.ndarray:
-        """Give whole numbers of each of which a fold has its share: uint8 (rows,)."""
+        """Return each row's stratum, of which every fold has its share: uint8 (rows,)."""
         return targets.astype(np.uint8)
 
     def tensor_losses(self, tf: Any, targets: Any, outputs: Any) -> Any:
-        """Give the losses in training of tensors (k, n) and (k, n, o): (k, n)."""
+        """Return the losses in training, (k, n), of targets (k, n) and outputs (k, n, o)."""
         return tf.nn.sparse_softmax_cross_entropy_with_logits(tf.cast(targets, tf.int32), outputs)
 
     def activated(self, tf: Any, outputs: Any) -> Any:
-        """Give what the network gives of its calibrated outputs: tensors (n, o)."""
+        """Turn calibrated outputs into what the Keras model returns: tensors (n, o)."""
         return tf.nn.softmax(outputs)
 
     def losses(self, targets: np.ndarray, outputs: np.ndarray) -> np.ndarray:
-        """Give the loss of each row: float64 (rows,)."""
+        """Return the loss of each row: float64 (rows,)."""
         own = np.take_along_axis(outputs, targets.astype(int)[:, None], 1)[:, 0]
         return np.asarray(logsumexp(outputs, 1) - own)
 
     def fit_temperature(
         self, targets: np.ndarray, outputs: np.ndarray, weights: np.ndarray | None = None
     ) -> float:
-        """Find what outputs are divided by for the lowest loss; see `fit_temperature` of two.
+        """Find the temperature of the lowest loss; see `calibration.fit_temperature`.
 
-        Of a class of n rows the target is (n + 1) / (n + 2) of their own; the other classes share
-        the rest evenly.
+        The target of a row's own class, which has n rows, is (n + 1) / (n + 2). The other classes
+        share the rest evenly.
         """
         rows, classes = outputs.shape
         own = targets.astype(int)
         count = np.bincount(own, weights, classes)[own]
-        # Less the largest of each row, which a temperature divides too: scipy's takes longer.
+        # The largest logit of each row is subtracted once; scipy's logsumexp takes longer.
         less = outputs - outputs.max(1, keepdims=True)
         of_own = less[np.arange(rows), own]
         hit = (count + 1) * of_own + (less.sum(1) - of_own) / (classes - 1)
@@ -128,11 +128,11 @@ class Outputs:
         training: Training,
         weights: np.ndarray | None,
     ) -> Calibration:
-        """Learn from out-of-fold outputs, and from the temperature that they have the best with."""
+        """Learn the calibration from out-of-fold outputs and their best temperature."""
         return Calibration(temperature=temperature, costs=training.objective.cost_matrix)
 
     def history(self, calibration: Calibration) -> dict[str, float]:
-        """Say what the calibration is, for the history."""
+        """Return the calibration's entries of the history."""
         return {"temperature": calibration.temperature}
 
     def predictions(
@@ -142,12 +142,12 @@ class Outputs:
         return np.asarray(softmax(outputs / calibration.temperature, 1), np.float64)
 
     def explained(self, predicted: np.ndarray, calibration: Calibration) -> np.ndarray:
-        """Say which column of each row's predictions its reasons are of: int (rows,)."""
+        """Return the column of each row's predictions that its reasons explain: int (rows,)."""
         return decisions(predicted, calibration)
 
 
 class _OfTwoClasses(Outputs):
-    """The same of two classes, of whose logits that of the negative one is 0."""
+    """The same for two classes: the negative class has the logit 0."""
 
     def tensor_losses(self, tf: Any, targets: Any, outputs: Any) -> Any:
         return tf.nn.sigmoid_cross_entropy_with_logits(targets, outputs[..., 0])
@@ -191,7 +191,7 @@ class _OfTwoClasses(Outputs):
 
 
 class _OfNumber(Outputs):
-    """The same of a number, of which `QUANTILES` are learned.
+    """The same for a number, whose `QUANTILES` are learned.
 
     Sources: Koenker and Bassett, "Regression Quantiles", 1978 (the loss); Keefer and Bodily,
     "Three-Point Approximations for Continuous Random Variables", 1983 (the mean); Romano, Patterson
@@ -243,7 +243,7 @@ class _OfNumber(Outputs):
         return Calibration(residuals=residuals, coverage=training.coverage)
 
     def history(self, calibration: Calibration) -> dict[str, float]:
-        # The rate that the figure of the intervals holds them against.
+        # The figure of the intervals compares them with this rate.
         return {} if calibration.coverage is None else {"coverage": calibration.coverage}
 
     def predictions(
@@ -263,14 +263,14 @@ class _OfNumber(Outputs):
 
 
 def _unit(schema: Schema) -> tuple[float, float]:
-    """Give the mean and the standard deviation that a number is standardized by."""
+    """Return the mean and standard deviation that standardize a number."""
     if schema.target is None:
         raise ValueError(f"expected a schema of a number, got one of {schema.task.kind}")
     return schema.target.mean, schema.target.deviation
 
 
 def _distribution(outputs: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Give mean and median of each row, and the distances to the lowest and highest quantile."""
+    """Return mean and median of each row, and the distances to the lowest and highest quantile."""
     ordered = np.sort(outputs.astype(np.float64), 1)
     median = ordered[:, 2]
     below, above = median - ordered[:, 0], ordered[:, -1] - median

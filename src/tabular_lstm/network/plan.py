@@ -15,11 +15,11 @@ from tabular_lstm.rows.histories import by_customer
 logger = logging.getLogger(__name__)
 
 FOLDS = 8
-# A cooldown takes as long as that share of the epochs before, and at least so many epochs.
+# The length of a cooldown as a share of the epochs before it, and at least in epochs.
 COOLDOWN = 0.3
 COOLDOWN_EPOCHS = 4
 PATIENCE = 4
-# Of more rows than that, an epoch and the folds have as many as of so many.
+# With more rows, an epoch and the folds use only as many rows as with this number.
 MANY_ROWS = 2_000_000
 
 
@@ -30,8 +30,8 @@ class Plan:
     fold: np.ndarray  # of each row, uint8 (rows,)
     kind: list[int]  # of each member, its number from 0
     left_out: list[int]  # of each member, the fold that it never learns from
-    # For each member the numbers of the rows of that fold, int32; of more than `MANY_ROWS` an
-    # eighth of so many, about, drawn once.
+    # For each member the numbers of that fold's rows, int32; with more than `MANY_ROWS` rows only
+    # about an eighth of `MANY_ROWS`, drawn once.
     held_out: list[np.ndarray]
     batch: int  # rows of a batch
     steps: int  # steps of the optimizer in an epoch
@@ -39,12 +39,12 @@ class Plan:
     patience: int  # epochs without progress before a member's learning rate falls
     rate: float  # the highest learning rate
     seed: int  # of the order of the rows
-    # Of histories the number of each row's customer, and the length of its history, (rows, 2).
+    # For histories: each row's customer number and the length of its history, (rows, 2).
     histories: np.ndarray | None = None
     first: int = 0  # number of the first of these members among all
 
     def of_members(self, numbers: range) -> "Plan":
-        """Give the part of the plan that is of some members, by their numbers."""
+        """Return the plan of some members, by their numbers."""
         chosen = slice(numbers.start, numbers.stop)
         return replace(
             self,
@@ -55,16 +55,16 @@ class Plan:
         )
 
     def batches(self) -> Iterator[np.ndarray]:
-        """Give each epoch's row numbers, (steps, k, batch), each member's in a new random order.
+        """Yield each epoch's row numbers, (steps, k, batch), in a new random order for each member.
 
-        They are those of a random part of its rows where it passes over fewer than it has. Of
-        histories, see `tabular_lstm.rows.histories.by_customer`.
+        A member that uses fewer rows than it has gets a random selection of them. For histories,
+        see `tabular_lstm.rows.histories.by_customer`.
         """
         numbers = range(self.first, self.first + len(self.left_out))
         shuffles = [np.random.default_rng([self.seed, 1, member]) for member in numbers]
         used, many = self.steps * self.batch, len(self.fold) > MANY_ROWS
         for _ in range(self.epochs):
-            # int32: of many rows, the numbers of an epoch are most of the memory.
+            # int32, because with many rows these numbers take most of the memory.
             orders = np.empty((len(numbers), used), np.int32)
             for order, rng, fold in zip(orders, shuffles, self.left_out, strict=True):
                 rows = _numbers(self.fold != fold)
@@ -72,24 +72,24 @@ class Plan:
                     customers, lengths = self.histories[rows].T
                     order[:] = rows[by_customer(rng, customers, lengths, self.batch, used)]
                     continue
-                # Of many rows, drawing some takes a fifth of the time of shuffling all.
+                # With many rows, drawing some takes a fifth of the time of shuffling all.
                 order[:] = rng.choice(rows, used, False) if many else rng.permutation(rows)[:used]
             yield orders.reshape(-1, self.steps, self.batch).swapaxes(0, 1)
 
     @property
     def last_start(self) -> int:
-        """The epoch after which a cooldown starts at the latest, to end in the last one."""
+        """The last epoch after which a cooldown can start and still end in time."""
         return max(0, min(int(self.epochs / (1 + COOLDOWN)), self.epochs - COOLDOWN_EPOCHS))
 
     def cooldown(self, epoch: int) -> int:
-        """Say how many epochs a cooldown takes that starts after this one."""
+        """Return how many epochs a cooldown takes if it starts after this epoch."""
         return max(COOLDOWN_EPOCHS, math.ceil(COOLDOWN * epoch))
 
     def rates(self, epoch: int, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
-        """Give the learning rates of the steps of an epoch, counted from 1: float32 (steps, k).
+        """Return the learning rates of the steps of an epoch, counted from 1: float32 (steps, k).
 
-        Each member's is `rate` until the end of the epoch in which its cooldown `starts`, and falls
-        from there to 0 at the end of the epoch in which the cooldown `ends`, both (k,).
+        A member's rate is `rate` until the end of its epoch in `starts`, (k,), and then falls to 0
+        at the end of its epoch in `ends`, (k,).
 
         Source: Hägele et al., "Scaling Laws and Compute-Optimal Training Beyond Fixed Training
         Durations", NeurIPS 2024.
@@ -102,16 +102,16 @@ class Plan:
 def draw_by_class(
     rng: np.random.Generator, labels: np.ndarray, rows: np.ndarray, count: int
 ) -> np.ndarray:
-    """Draw rows without replacement, of each class its share and, if it has them, at least ten.
+    """Draw rows without replacement: each class's share, and at least ten rows if it has ten.
 
     Args:
-        rng: What draws them.
+        rng: The random generator.
         labels: Whole numbers of the classes, (all rows,).
         rows: The numbers of the rows to draw from, int32.
-        count: How many to draw at most, as many as classes or more.
+        count: How many to draw at most; not below the number of classes.
 
     Returns:
-        Their numbers in their order.
+        The numbers of the drawn rows, ascending.
     """
     of_rows = labels[rows]
     by_class = [rows[of_rows == value] for value in np.unique(of_rows)[::-1]]
@@ -141,8 +141,9 @@ def plan_training(
         training: The parameters.
         groups: See `fit.train`.
         kinds: How many kinds there are, each with as many members. Default: 1.
-        speed: Of the task: what the learning rate is multiplied by, and see `epochs`.
-        lengths: Of each row's history, whose groups are customers. Default: no histories.
+        speed: The task's factor of the learning rate; see `epochs` too.
+        lengths: The length of each row's history; `groups` are then customers. Default: no
+            histories.
     """
     rows = len(labels)
     count = rows if groups is None else int(groups.max()) + 1
@@ -152,12 +153,12 @@ def plan_training(
     else:
         fold = grouped_folds(labels, groups, folds, training.seed)
     customers = np.arange(rows) if groups is None else groups
-    # The members of each kind have the same folds, so that each kind has a logit of the same rows.
+    # The members of each kind have the same folds, so that each kind has outputs of the same rows.
     of_kind = members // kinds
     left_out = [member % of_kind % folds for member in range(members)]
     of_folds = [_numbers(fold == number) for number in range(folds)]
-    # The members step together: in each epoch, each passes over as many rows as the one that has
-    # fewest, and in whole batches. Which rows are left out is random.
+    # The members step together: in an epoch each uses as many rows as the member with the fewest
+    # has, in whole batches. The rows left out are random.
     smallest = passed = rows - max(len(of_folds[number]) for number in left_out)
     if rows > MANY_ROWS:
         passed = min(smallest, MANY_ROWS * (FOLDS - 1) // FOLDS)
@@ -198,7 +199,7 @@ def plan_training(
 
 
 def _numbers(rows: np.ndarray) -> np.ndarray:
-    """Give the numbers of the rows that are true, int32."""
+    """Return the numbers of the rows that are true, int32."""
     return np.flatnonzero(rows).astype(np.int32)
 
 
@@ -216,10 +217,10 @@ def batch_size(rows: int) -> int:
 
 
 def epochs(rows: int, features: int, speed: int = 1) -> int:
-    """Choose how often the rows are passed over at most: less often where they are many, or wide.
+    """Choose the maximal number of epochs: fewer for many rows or many features.
 
-    From 200 features on, twice the features have half the epochs, so that a training does not take
-    longer for them; down to 8 epochs. At twice the speed, few rows have half the epochs.
+    From 200 features on, twice the features have half the epochs, down to 8, so that training does
+    not take longer. At twice the speed, few rows have half the epochs.
 
     Examples:
         >>> [epochs(rows, 8) for rows in (768, 5000, 20_000, 100_000, 1_000_000)]
@@ -230,7 +231,7 @@ def epochs(rows: int, features: int, speed: int = 1) -> int:
         [100, 100, 25]
     """
     rows = max(rows, 1)
-    # Twelve are better than fewer, but of half a million rows or more too long.
+    # Twelve epochs are better than fewer, but take too long from half a million rows on.
     by_rows = np.clip(max(500_000 // rows, min(12, 5_000_000 // rows)), 5, 200 // speed)
     return int(min(by_rows, max(40_000 // features, 8)))
 
@@ -239,17 +240,17 @@ def epochs(rows: int, features: int, speed: int = 1) -> int:
 
 
 def grouped_folds(labels: np.ndarray, groups: np.ndarray, folds: int, seed: int) -> np.ndarray:
-    """Assign whole groups of rows to folds, each class as evenly as that goes.
+    """Assign whole groups of rows to folds, each class as evenly as possible.
 
-    First the groups that have rows of the rarest class, those with most of them first, each to the
-    fold that has fewest of them; then the others in the same way by the next class. Of folds that
-    have as many, one with fewer rows gets the group; groups alike are in random order.
+    Classes are taken from the rarest on. Groups with rows of the class are assigned one by one,
+    those with most such rows first, each to the fold with the fewest such rows. On a tie, the fold
+    with fewer rows gets the group; equal groups are in random order.
 
     Args:
         labels: Whole numbers of the classes, (rows,).
         groups: int (rows,), from 0.
-        folds: At most as many as there are groups; then none is empty.
-        seed: Of the order.
+        folds: How many, at most the number of groups; none is empty.
+        seed: Seed of the random order.
 
     Returns:
         The fold of each row, uint8 (rows,).
@@ -281,10 +282,10 @@ def stratified_folds(labels: np.ndarray, folds: int, seed: int) -> np.ndarray:
     """Assign rows to folds in random order, the rows of each class evenly.
 
     Returns:
-        The fold of each row, uint8 (rows,). Folds differ by at most one row, and so do a class's
-        shares of them.
+        The fold of each row, uint8 (rows,). Folds differ by at most one row, in total and in each
+        class.
     """
-    # int32 and, below, no argsort: of ten million rows 110 MB less are held for a moment.
+    # int32 and, below, no argsort: with ten million rows this saves 110 MB.
     numbers = np.arange(len(labels), dtype=np.int32)
     shuffled = np.random.default_rng([seed, folds]).permutation(numbers)
     of_shuffled = labels[shuffled]

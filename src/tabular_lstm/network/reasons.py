@@ -1,4 +1,4 @@
-"""Say why a row's prediction is what it is: which features move it most, put to "missing"."""
+"""Explain a row's prediction: which features change it most when they are set to "missing"."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,9 +14,9 @@ from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.rows.histories import Compact, Histories, Sequences
 from tabular_lstm.rows.schema import Schema
 
-# Rows that NumPy changes at a time: what it keeps of each takes tens of kilobytes.
+# Rows that NumPy changes at a time; each takes tens of kilobytes.
 CHANGED_AT_ONCE = 2**10
-# Cells of a history that are put to "missing" at a time, each with kilobytes of states.
+# Cells of a history that are set to "missing" at a time; each takes kilobytes.
 CELLS_AT_ONCE = 2**10
 # Effects of features that are computed at a time.
 EFFECTS_AT_ONCE = 2**20
@@ -24,18 +24,18 @@ EFFECTS_AT_ONCE = 2**20
 
 @dataclass(frozen=True)
 class Reasons:
-    """The features that moved each row's prediction, the one that moved it most first.
+    """The features that moved each row's prediction, the strongest one first.
 
-    It is the probability of the positive class, of more classes that of the class which the row's
-    prediction decides on, or the number.
+    The prediction is the probability of the positive class (two classes), the probability of the
+    decided class (more classes), or the number.
     """
 
     features: np.ndarray  # (rows, reasons), places in `reason_names`; -1 where none moved it
-    effects: np.ndarray  # (rows, reasons), the prediction less what it is without the feature
+    effects: np.ndarray  # (rows, reasons), the prediction minus the one without the feature
 
 
 def reason_names(schema: Schema) -> list[str]:
-    """Name what a prediction's reasons may be: the columns; of histories each in each row."""
+    """Name the possible reasons: the columns; of histories each column of each row."""
     if schema.history is None:
         return schema.columns
     before = (f", {counted(step, 'row')} before" for step in range(1, schema.history.steps))
@@ -43,7 +43,7 @@ def reason_names(schema: Schema) -> list[str]:
 
 
 def _cells(schema: Schema) -> dict[str, list[int]]:
-    """Give the slots of what is put to "missing" in a row of a history; a label is one cell."""
+    """Return the slots of each cell in a row of a history; an earlier label is one cell."""
     slots, labels = schema.slots, schema.history.labels if schema.history else ()
     of_label = [slots.pop(name)[0] for name in labels]
     return slots | ({f"{schema.label}, earlier": of_label} if of_label else {})
@@ -56,23 +56,23 @@ def reasons(
     count: int,
     many: bool = False,
 ) -> Reasons:
-    """Put each feature to "missing", one at a time, and see by how much the prediction moves.
+    """Set each feature to "missing", one at a time, and measure how the prediction changes.
 
-    A feature that is missing already has no effect, nor has one that is nothing to the network.
-    Effects are of one feature at a time, all others being as they are: they need not add up, and
-    say what the network does, not what would happen if the feature were another. Where the kernel
-    computes, a row's effects have the same bits in any call.
+    A feature has no effect if it is missing already or if the network does not use it. An effect is
+    of one feature while all others stay unchanged. So effects need not add up, and they describe
+    the network, not what would happen if the feature changed. Where the kernel computes, a row's
+    effects have the same bits in any call.
 
-    Of a history so is each feature of each of its rows. Each history is computed by itself, so that
-    a row's effects have the same bits in any call on one processor: a core explains 75 histories of
-    20 rows of 8 features a second, and one of 200 rows.
+    In a history, each feature of each row is set to "missing". Each history is computed alone, so
+    that a row's effects have the same bits in any call on one processor. In a second a core
+    explains 75 histories of 20 rows with 8 features, or one history of 200 rows.
 
     Args:
         scorer: The ensemble.
         sequences: float32 (rows, steps, features_per_step), NaN where missing; or histories, see
             `score`.
-        predicted: The rows' own, by `score` with the same `many`.
-        count: How many to give, at most as many as `reason_names` has.
+        predicted: The rows' predictions, by `score` with the same `many`.
+        count: Reasons for each row, at most as many as `reason_names` has.
         many: Whether these rows are of many, see `score`.
     """
     features = len(reason_names(scorer.schema))
@@ -87,7 +87,7 @@ def reasons(
             moved = _effects_in_histories(scorer, some, predicted[rows])
         else:
             moved = _effects(scorer, some, predicted[rows], many).T
-        # Of equal ones the first in the schema.
+        # Of equal effects, the first feature in the schema comes first.
         order = np.argsort(-np.abs(moved), axis=1, kind="stable")[:, :count]
         effects[rows] = np.take_along_axis(moved, order, 1)
         places[rows] = np.where(effects[rows] == 0, -1, order)
@@ -97,9 +97,9 @@ def reasons(
 def _effects(
     scorer: Scorer, sequences: np.ndarray, predicted: np.ndarray, many: bool
 ) -> np.ndarray:
-    """Give what each row's prediction loses without each of `schema.columns`: (columns, rows).
+    """Return the effect of each of `schema.columns` on each row: (columns, rows).
 
-    All slots of a date are put to "missing" together.
+    All slots of a date are set to "missing" together.
     """
     column = outputs_of(scorer.schema.task).explained(predicted, scorer.calibration)
     effects = _effects_of_slots(scorer, sequences, predicted, column, many)
@@ -120,7 +120,7 @@ def _effects(
 def _effects_in_histories(
     scorer: Scorer, histories: Histories, predicted: np.ndarray
 ) -> np.ndarray:
-    """Give what each row's prediction loses without each of `reason_names`: (rows, names)."""
+    """Return the effect of each of `reason_names` on each row: (rows, names)."""
     names, columns = reason_names(scorer.schema), [*_cells(scorer.schema).values()]
     forward = forward_of(scorer, np.float32)
     column = outputs_of(scorer.schema.task).explained(predicted, scorer.calibration)
@@ -144,9 +144,9 @@ def _effects_in_histories(
 
 
 def _without_each(rows: np.ndarray, columns: Sequence[list[int]]) -> Compact:
-    """Give a history, (T, F), as it is, and without each cell of its first row, then of the next.
+    """Return a history, (T, F), unchanged, then without each cell of its first row, of the next, ….
 
-    The cells of a row are those of some columns, each of one or more of the F slots.
+    The cells of a row are those of some columns; a cell has one or more of the F slots.
     """
     length, cells = len(rows), len(rows) * len(columns)
     changed = np.repeat(rows, len(columns), 0)
@@ -165,7 +165,7 @@ def _effects_of_slots(
     column: np.ndarray,
     many: bool,
 ) -> np.ndarray:
-    """Give what each row's prediction loses without each slot's feature: (features, rows)."""
+    """Return the effect of each slot's feature on each row: (features, rows)."""
     rows, features = len(sequences), len(scorer.schema.features)
     effects = np.empty((features, rows))
     slots = sequences.reshape(rows, len(scorer.slots.places))
@@ -185,7 +185,7 @@ def _effects_of_slots(
     for block in cut(scorer.outputs, rows, CHANGED_AT_ONCE):
         own = slots[block, :features].T[:, None]
         changes = [(0, own[0]), *enumerate(np.full_like(own, np.nan))]
-        # Both predictions are computed in the same way, so that nothing has no effect.
+        # Both predictions are computed in the same way, so that no change gives exactly 0.
         before, *without = score_changed(scorer, sequences[block], changes)
         moved = _of(column[block], before - np.concatenate(without))
         effects[:, block] = np.where(np.isnan(own[:, 0]), 0, moved)
@@ -193,6 +193,6 @@ def _effects_of_slots(
 
 
 def _of(column: np.ndarray, moved: np.ndarray) -> np.ndarray:
-    """Take each row's column of what moved, (m, rows) or (m, rows, columns): (m, rows)."""
+    """Take each row's explained column of `moved`, (m, rows) or (m, rows, columns): (m, rows)."""
     rows = np.arange(len(column))
     return np.asarray(moved.reshape(len(moved), len(rows), -1)[:, rows, column])

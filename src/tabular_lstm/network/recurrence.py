@@ -1,4 +1,4 @@
-"""The LSTMs of an ensemble in NumPy: from what they read to their states after each step."""
+"""The LSTMs of an ensemble in NumPy: from their inputs to their states after each step."""
 
 from collections.abc import Callable, Iterator
 
@@ -11,8 +11,8 @@ from tabular_lstm.network.scorer import RecurWeights
 def halved(recur: RecurWeights, dtype: DTypeLike) -> np.ndarray:
     """Lay an LSTM's weights out as one matrix, (2, k, 4u, inputs + u + 1): inputs, state, bias.
 
-    What leads to the three sigmoids is halved, so that one tanh serves all four gates:
-    sigmoid(x) = (1 + tanh(x / 2)) / 2.
+    The inputs of the three sigmoids are halved, so that one tanh serves all four gates: sigmoid(x)
+    = (1 + tanh(x / 2)) / 2.
     """
     u = recur.recurrent.shape[2]
     parts = [recur.kernel, recur.recurrent, recur.bias[:, :, None]]
@@ -24,16 +24,16 @@ def halved(recur: RecurWeights, dtype: DTypeLike) -> np.ndarray:
 
 
 def backwards(steps: np.ndarray, back: np.ndarray) -> np.ndarray:
-    """Take the steps, (k, T, inputs, n), from the places that `back`, (T, n), has for them."""
+    """Reorder the steps, (k, T, inputs, n), by the places in `back`, (T, n)."""
     return np.take_along_axis(steps, back[None, :, None], 1)
 
 
 def states_of(
     steps: np.ndarray, weights: np.ndarray, backward: np.ndarray | None = None
 ) -> Iterator[np.ndarray]:
-    """(k, T, inputs, n) to T states (2, k, u, n), each direction's in the order it reads.
+    """(k, T, inputs, n) to T states (2, k, u, n), in each direction's own reading order.
 
-    `backward` has the steps in the other order. Default: all of them turned round.
+    `backward` has the steps in backward order. Default: all steps reversed.
     """
     backward = steps[:, ::-1] if backward is None else backward
     members, length, inputs, rows = steps.shape
@@ -53,7 +53,7 @@ def states_of(
 def states_of_changed(
     read: np.ndarray, step: int, change: np.ndarray, state_kernel: np.ndarray
 ) -> Iterator[np.ndarray]:
-    """Run the LSTM on what it reads, (2, k, T, 4u, n), changed at a step by (2, k, 4u, r·n)."""
+    """Run the LSTM on gate inputs, (2, k, T, 4u, n), changed at one step by (2, k, 4u, r·n)."""
     length, rows = read.shape[2], read.shape[4]
     state = np.empty((*read.shape[:2], read.shape[3] // 4, change.shape[3]), read.dtype)
 
@@ -71,7 +71,7 @@ def states_of_changed(
 def run(
     state: np.ndarray, length: int, fill: Callable[[int, np.ndarray], None]
 ) -> Iterator[np.ndarray]:
-    """Give the state, (2, k, u, n), after each step; `fill` computes what goes into the gates."""
+    """Yield the state, (2, k, u, n), after each step; `fill` computes the gates' inputs."""
     _, members, u, rows = state.shape
     state[:] = 0
     gates = np.empty((2, members, 4 * u, rows), state.dtype)

@@ -1,16 +1,16 @@
-"""Score rows: the ensemble's forward pass, blocks of rows on all cores; by NumPy or compiled.
+"""Score rows: the ensemble's forward pass on all cores, in NumPy or compiled.
 
-The same arithmetic as the Keras layers. In NumPy a matrix product may give some columns other last
-bits than the rest, depending on the processor and on the number of rows. Up to `FEW` rows are
-therefore computed in float64, where this is about 1e-15, and a mean output is then rounded to a
-multiple of 2^-24. So a row has the same bits wherever it stands, whatever is beside it and whatever
-the processor, unless an output lies within 1e-15 of the middle between two multiples, which is so
-for about one in 10^8. More rows are computed in float32, which takes a quarter of the time.
+The arithmetic is that of the Keras layers. In NumPy, the last bits of a matrix product may depend
+on the processor, on the number of rows and on a row's place. Up to `FEW` rows are therefore
+computed in float64, where this difference is about 1e-15, and mean outputs are rounded to a
+multiple of 2^-24. So a row's bits do not depend on its place, on the other rows or on the
+processor. The exception is about one output in 10^8, which lies within 1e-15 of the middle between
+two multiples. More rows are computed in float32, which takes a quarter of the time.
 
-Where more rows than `FEW` have `MANY_VALUES` or more, a compiled kernel is worth the fraction of a
-second that it takes to compile. It gives a row the same bits wherever it stands and whatever is
-beside it. It needs llvmlite, which the extra `fast` installs, and a processor with fused
-multiply-add; otherwise NumPy serves.
+More rows than `FEW`, with `MANY_VALUES` values or more, are computed by a kernel, which takes a
+fraction of a second to compile. There too a row's bits do not depend on its place or on the other
+rows. The kernel needs llvmlite, which the extra `fast` installs, and a processor with fused
+multiply-add; otherwise NumPy computes.
 """
 
 import os
@@ -45,7 +45,7 @@ def score(
     many: bool | None = None,
     coverage: float | None = None,
 ) -> np.ndarray:
-    """Give the predictions.
+    """Predict rows.
 
     A row's probability is the same within 1e-7 in every call of at most 1,024 rows, and within 1e-6
     in any call, on any processor; a number within 1e-7 and 1e-5 standard deviations of the label.
@@ -56,16 +56,16 @@ def score(
         scorer: The ensemble.
         sequences: float32 (rows, steps, features_per_step), NaN where missing; or histories,
             which NumPy alone computes.
-        many: Whether these rows are of many, which the kernel computes if there is one: a stream's
-            last block may be small. Default: whether they are many themselves, by `are_many`.
-        coverage: Share of rows whose number the interval holds, from 0.5 to 0.99. Default: as was
-            declared.
+        many: Whether these rows belong to many rows, for which the kernel is used if there is one;
+            the last block of a stream may be small. Default: decided by `are_many`.
+        coverage: Share of rows whose number lies in the interval, from 0.5 to 0.99. Default: the
+            declared coverage.
 
     Returns:
         float64: see `outputs.predictions`.
 
     Raises:
-        DataError: There is no such coverage.
+        DataError: The coverage is not from 0.5 to 0.99.
     """
     one = isinstance(coverage, float | np.floating)
     if coverage is not None and not (one and RATES[0] <= coverage <= RATES[-1]):
@@ -82,17 +82,17 @@ def score(
     def fill(block: slice) -> None:
         outputs[block] = forward(np.ascontiguousarray(slots[block].T))
 
-    # The blocks are the threads' work; BLAS' own threads would get in their way.
+    # Each thread computes blocks; BLAS' own threads would compete with them.
     with blas().limit(limits=1), ThreadPoolExecutor(cores()) as threads:
         list(threads.map(fill, blocks))
     return predictions_of(scorer, outputs, coverage)
 
 
 def _outputs_of_histories(scorer: Scorer, histories: Histories, dtype: type) -> np.ndarray:
-    """Give the mean outputs, (rows, o)."""
     outputs = np.empty((len(histories), scorer.outputs))
     forward = forward_of(scorer, dtype)
-    # Those of similar length together, and of these those of a customer, whose rows are the same.
+    # Histories of similar length are together, and among them those of one customer, which share
+    # rows.
     doubled = np.ceil(np.log2(histories.lengths))
     blocks = []
     for length in np.unique(doubled):
@@ -120,16 +120,16 @@ def score_changed(
 ) -> Iterator[np.ndarray]:
     """Score the rows again and again, each time with one slot changed.
 
-    It takes as long for many slots as for few: what the others say is computed once.
+    A change takes the same time for many slots as for few: the other slots are computed once.
 
     Args:
         scorer: The ensemble.
         sequences: float32 (rows, steps, features_per_step), NaN where missing; or histories.
-        changes: The slot and its values, (repeats, rows), of each time. All are taken at once. Of
-            histories the values are those of the rows of their table.
+        changes: The slot and its values, (repeats, rows), of each change. The iterator is read to
+            its end at once. For histories, the values are of the rows of their table.
 
     Yields:
-        The predictions of each time, float64 (repeats, rows, …), see `score`.
+        The predictions of each change, float64 (repeats, rows, …), see `score`.
     """
     table = table_of(sequences)
     dtype = np.float64 if sequences.size <= FEW_VALUES else np.float32
@@ -151,21 +151,21 @@ def score_changed(
 
 
 def cores() -> int:
-    """Say how many threads to use: one a core, or what OMP_NUM_THREADS bounds a worker to."""
+    """Return how many threads to use: one per core, or a worker's OMP_NUM_THREADS."""
     given = os.environ.get("OMP_NUM_THREADS", "")
     return int(given) if given.isdigit() and int(given) else os.cpu_count() or 1
 
 
 @cache
 def blas() -> Any:
-    """Find NumPy's BLAS, once: that takes ten times as long as to score a row."""
+    """Find NumPy's BLAS once: this takes ten times as long as scoring a row."""
     return ThreadpoolController().select(user_api="blas")
 
 
 def _forward(
     scorer: Scorer, rows: int, slots: int, many: bool
 ) -> tuple[Callable[[np.ndarray], np.ndarray], list[slice]]:
-    """Give what computes, and the blocks of rows that it computes best."""
+    """Choose the forward pass, and cut the rows into the blocks that suit it."""
     if many and (here := processor()):
         from tabular_lstm.network.kernel import BLOCK, LEAST_BLOCK, kernel_of  # noqa: PLC0415
 
@@ -175,7 +175,7 @@ def _forward(
 
 @cache
 def processor() -> Any:
-    """What a kernel is compiled for; None where there cannot be one."""
+    """Return the processor that a kernel is compiled for; None if no kernel is possible."""
     if find_spec("llvmlite") is None:
         return None
     from tabular_lstm.network.kernel import Processor  # noqa: PLC0415
@@ -186,7 +186,7 @@ def processor() -> Any:
 def predictions_of(
     scorer: Scorer, outputs: np.ndarray, coverage: float | None = None
 ) -> np.ndarray:
-    """Mean outputs (…, rows, o) to predictions (…, rows, …)."""
+    """Turn mean outputs, (…, rows, o), into predictions, (…, rows, …)."""
     rounded = np.round(np.ascontiguousarray(outputs) / OUTPUT_STEP) * OUTPUT_STEP
     found = predictions(
         rounded.reshape(-1, scorer.outputs), scorer.schema, scorer.calibration, coverage

@@ -44,7 +44,7 @@ class Scorer:
     LSTM, o outputs; see `tabular_lstm.network.layers`.
 
     Attributes:
-        training: The `Training` that it went through as plain JSON, for the record.
+        training: Its `Training` parameters as plain JSON, for the record.
         calibration: What turns its outputs into predictions and decisions.
         recur: The LSTMs, from the input on.
     """

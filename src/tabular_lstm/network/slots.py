@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import DTypeLike
 
+from tabular_lstm.rows.histories import Compact
 from tabular_lstm.rows.schema import Schema
 
 # Standard deviations from the mean at which a number is clipped.
 CLIP = 5.0
-# Summaries of a history that a number has: the last known value, the one before, the mean.
+# Summaries of each number in a history: the last known value, the one before, the mean.
 WIDE = 3
 FLOAT32 = np.finfo(np.float32)
 
@@ -28,16 +30,16 @@ class Slots:
     categorical: np.ndarray  # the slots of categories, (C,)
     center: np.ndarray  # what is subtracted from each number, float32 (N, 1)
     scale: np.ndarray  # what it is then multiplied by, float32 (N, 1)
-    unknown: np.ndarray  # how many categories each has, the place of an unknown one, (C,)
+    unknown: np.ndarray  # each one's number of categories, also the place of an unknown one, (C,)
     offsets: np.ndarray  # where each one's vectors begin, and the last one's end, (C + 1,)
     places: np.ndarray  # of each slot's vector in [numeric, categorical, a zero for padding], (S,)
 
     @classmethod
     def of(cls, schema: Schema) -> Self:
-        """Read them off the schema."""
+        """Read the slots off the schema."""
         counts = np.array([len(schema.categories.get(name, [])) for name in schema.features])
         numeric, categorical = np.flatnonzero(counts == 0), np.flatnonzero(counts)
-        # Units of measurement are free: 1 / deviation stays within float32, however small it is.
+        # Any unit is possible: 1 / standard deviation must stay within float32.
         with np.errstate(divide="ignore"):
             scale = 1 / np.sqrt(np.array(schema.variance)[numeric, None])
         # A category feature of m categories has m + 2 vectors: the last two are for a category
@@ -60,18 +62,28 @@ class Slots:
     def standardize(self, values: np.ndarray, which: Any = slice(None)) -> np.ndarray:
         """Standardize and clip numbers, and leave NaN: float32 (N, n) to (N, n).
 
-        `which` of the N numeric features they are. Default: all.
+        `which`: their places among the N numeric features. Default: all.
         """
         with np.errstate(over="ignore"):  # what overflows is clipped
             z = (values - self.center[which]) * self.scale[which]
             return np.asarray(np.clip(z, -CLIP, CLIP))
 
     def category_index(self, values: np.ndarray, which: Any = slice(None)) -> np.ndarray:
-        """Give the row of the vectors that each category takes: (C, n) to (C, n).
+        """Return each category's row in the table of vectors: (C, n) to (C, n).
 
-        `which` of the C categorical features they are. Default: all.
+        `which`: their places among the C categorical features. Default: all.
         """
         unknown = self.unknown[which, None]
         known = (values >= 0) & (values < unknown)
         place = np.where(np.isnan(values), unknown + 1, np.where(known, values, unknown))
         return np.asarray(place.astype(np.int64) + self.offsets[:-1][which, None])
+
+    def summaries(self, histories: Compact, dtype: DTypeLike) -> np.ndarray:
+        """Compute `build.summaries` in NumPy, in a dtype: (3N, n)."""
+        places = histories.places
+        z = self.standardize(histories.rows[:, self.numeric].T)[:, np.maximum(places, 0)]
+        known = (places >= 0) & ~np.isnan(z)
+        z = np.where(known, z, 0).astype(dtype)
+        rank = np.cumsum(known[:, :, ::-1], 2)[:, :, ::-1]
+        last = [np.where(rank == place, z, 0).sum(2) for place in (1, 2)]
+        return np.concatenate([*last, z.sum(2) / np.maximum(rank[:, :, 0], 1)])

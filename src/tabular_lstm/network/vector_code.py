@@ -1,9 +1,9 @@
 """Write code that computes with a vector of rows, by plain arithmetic.
 
-A `Lanes` stands for one float32 of each of some rows, a row a lane. `a * b` on two of them computes
-nothing: it writes the instruction. Every operation is rounded as IEEE 754 says, and none is put in
-another order or fused with another except by `fma`. So a row's numbers have the same bits in
-whatever lane it is, and on every processor that has fused multiply-add.
+A `Lanes` stands for one float32 of each row of a vector; each row has a lane. `a * b` on two of
+them computes nothing: it writes the instruction. Every operation is rounded as IEEE 754 says, and
+none is put in another order or fused with another except by `fma`. So a row's numbers have the same
+bits in any lane, and on every processor with fused multiply-add.
 
 This module and `kernel`, which has LLVM compile the code, are the only ones that import llvmlite,
 which the extra `fast` installs.
@@ -25,7 +25,7 @@ UNROLLED = 4
 
 
 class Code:
-    """The body of a function of pointers and then of whole numbers, which gives back nothing."""
+    """The body of a function that takes pointers, then whole numbers, and returns nothing."""
 
     def __init__(self, lanes: int, pointers: int, wholes: int) -> None:
         self.lanes, self.type = lanes, ir.VectorType(FLOAT, lanes)
@@ -41,7 +41,7 @@ class Code:
         return ir.Function(self.module, ir.FunctionType(result, arguments), name)
 
     def arguments(self) -> list[Any]:
-        """Give the pointers as `Place` and the whole numbers as `Whole`, in their order."""
+        """Return the pointers as `Place` and the whole numbers as `Whole`, in their order."""
         kinds = {POINTER: Place, WHOLE: Whole}
         return [kinds[argument.type](self, argument) for argument in self.function.args]
 
@@ -55,7 +55,7 @@ class Code:
         return number if isinstance(number, Whole) else Whole(self, ir.Constant(WHOLE, number))
 
     def repeat(self, times: "int | Whole", body: Callable[["Whole"], None]) -> None:
-        """Write a loop; the body is given how often it has run. At least once it runs."""
+        """Write a loop that runs at least once; the body gets the count of turns before."""
 
         def turn(number: Whole, _: list[Lanes]) -> list[Lanes]:
             body(number)
@@ -69,7 +69,7 @@ class Code:
         start: Sequence["Lanes"],
         body: Callable[["Whole", list["Lanes"]], Sequence["Lanes"]],
     ) -> list["Lanes"]:
-        """Write a loop whose body makes new values of the old ones; at least once it runs."""
+        """Write a loop that runs at least once; the body makes new values from the old ones."""
         builder, before = self.builder, self.builder.block
         inside, after = (self.function.append_basic_block() for _ in range(2))
         builder.branch(inside)
@@ -140,7 +140,7 @@ class Lanes:
         return self._limited(">", high)
 
     def missing(self) -> tuple["Lanes", "Lanes"]:
-        """Give the numbers, 0 where they are NaN, and 1 where they are NaN, 0 elsewhere."""
+        """Return the numbers, with 0 for NaN; and a mask, 1 for NaN and else 0."""
         builder, none, one = self.code.builder, self._same(0.0), self._same(1.0)
         missing = builder.fcmp_unordered("uno", self.value, self.value)
         number = builder.select(missing, none, self.value)
@@ -183,7 +183,7 @@ class Place:
         return Lanes(code, code.builder.shuffle_vector(first, nothing, zeros))
 
     def __getitem__(self, index: "int | Whole") -> Lanes:
-        """Load one of the vectors that lie here one behind the other."""
+        """Load one of the consecutive vectors here."""
         address, code = self.after_vectors(index).value, self.code
         return Lanes(code, code.builder.load(address, typ=code.type, align=FLOAT_BYTES))
 
@@ -214,7 +214,7 @@ class Place:
 
 
 def sums(start: Sequence[Lanes], values: Place, count: int, weights: Place) -> list[Lanes]:
-    """Add each of the values (count,), in their order, by its weights (count, sums) to sums."""
+    """Add values (count,) times weights (count, sums) to sums, in the order of the values."""
 
     def add(before: Sequence[Lanes], i: int | Whole) -> list[Lanes]:
         value, own = values[i], weights.after(values.code.whole(i) * len(before))
@@ -233,9 +233,8 @@ def sums(start: Sequence[Lanes], values: Place, count: int, weights: Place) -> l
 
 
 # Functions without a branch or a table -----------------------------------------------------------
-#
-# Coefficients, from the highest power of x² down, are the best for an even absolute error, found by
-# weighted least squares (Lawson's algorithm).
+# Coefficients, from the highest power of x² down, minimize the largest absolute error. Weighted
+# least squares (Lawson's algorithm) found them.
 
 # tanh is x times this ratio within 9e-9 on ±8.3; beyond that it is within 1.3e-7 of ±1.
 BOUND = 8.3
@@ -244,7 +243,7 @@ BELOW = (8.22463025e-7, 3.36119829e-4, 2.60496225e-2, 0.467524428, 1.0)
 # On ±π/2, within 5e-9 and 3e-10; the sine is x times its polynomial.
 SINE = (2.60002413e-6, -1.98066014e-4, 8.3330171e-3, -0.166666571, 1.0)
 COSINE = (-2.60768141e-7, 2.47618705e-5, -1.38884032e-3, 4.16666407e-2, -0.499999995, 1.0)
-# π in two float32, and what rounds to a whole number where it is added and subtracted again.
+# π in two float32, and a number that rounds x to a whole number: x + number - number.
 HALF_TURN, REST = 3.1415927410125732, pi - 3.1415927410125732
 ROUNDING = 1.5 * 2.0**23
 
@@ -260,9 +259,9 @@ def tanh(x: Lanes) -> tuple[Lanes, Lanes]:
 
 
 def cosine_and_sine(x: Lanes) -> tuple[Lanes, Lanes]:
-    """Cosine and sine within 3e-7, of what is at most 10^6 in size.
+    """Cosine and sine of x within 3e-7, where |x| is at most 10^6.
 
-    Half turns are taken off; where their number is odd, both signs change.
+    Half turns are subtracted; an odd number of them changes both signs.
     """
     half_turns = x.fma(1 / pi, ROUNDING) - ROUNDING
     rest = half_turns.fma(-REST, half_turns.fma(-HALF_TURN, x))

@@ -1,8 +1,8 @@
 """Typed parameters: an unknown name or an impossible value fails before any node runs.
 
-Kedro builds these models from the blocks of `conf/*/parameters_*.yml` because the nodes'
-arguments are annotated with them. A block that an environment overrides is replaced whole,
-and what it leaves out takes the default given here.
+Kedro builds these models from the blocks of `conf/*/parameters_*.yml`, because the arguments of
+nodes are annotated with them. An environment replaces a block as a whole; a value that the new
+block leaves out gets the default given here.
 """
 
 from tabular_lstm.frozen import Parameters
@@ -87,7 +87,7 @@ __all__ = [
     "without",
 ]
 
-# Which of them change no candidate and no decision.
+# Blocks that change no candidate and no decision.
 OF_RUNS = (
     *(Engine, Retraining, Report, Rollback, Scoring, Monitoring),
     *(Tuning, Notify, Mlflow, Storage),

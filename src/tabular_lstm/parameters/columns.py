@@ -1,4 +1,4 @@
-"""The block that says what each column of the CSV is."""
+"""The block `columns`: the role of each column."""
 
 import re
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from tabular_lstm.parameters.task import CLASSES, NUMBER, Task, Value
 
 
 def _with_formats(dates: Any) -> Any:
-    """Give a list of dates as the dictionary that it stands for: no format is declared."""
+    """Turn a list of dates into a dictionary in which no date has a format."""
     is_list = isinstance(dates, list) and not any(isinstance(n, list | dict) for n in dates)
     if not (is_list or isinstance(dates, dict)):
         raise ValueError("expected a list of names, or a dictionary from names to formats")
@@ -27,21 +27,21 @@ def _with_formats(dates: Any) -> Any:
 
 def _not_classes(task: Any) -> Any:
     if task == CLASSES:
-        raise ValueError("leave task out: classes says it")
+        raise ValueError("leave task out: classes declare the task")
     return task
 
 
 Dates = Annotated[dict[str, str | None], BeforeValidator(_with_formats)]
 
-# What depends on a machine's time zone or language.
+# Directives that depend on a machine's time zone or language.
 OF_THE_MACHINE = re.compile("%[ZcxX]")
 
-# What says which task it is.
+# Names that say which task it is.
 PAIR = ("positive_class", "negative_class")
 TASKS = {*PAIR, "classes", "declared_task", "task"}
-# Of a column that is no feature.
+# Roles of a column that is no feature.
 ROLES = ("label", "key", "weight", "group", "time")
-# Where the block may name a column, and which two places may name the same one.
+# Places in the block that name columns, and pairs of places that may name the same column.
 PLACES = ("ignore", "features", "missing", "categorical", "dates", "bounds", *ROLES, "history")
 TOGETHER = {
     ("features", "missing"),
@@ -49,44 +49,43 @@ TOGETHER = {
     *product(PLACES[1:3], PLACES[3:6]),
     *product(("dates", "group", "time"), ["history"]),
 }
-# Of more classes the network has too many outputs, and each has too few rows.
+# With more classes the network has too many outputs, and each class has too few rows.
 MOST_CLASSES = 100
 
 
 class Columns(Parameters):
-    """The role of each column of the CSV.
+    """The role of each column.
 
     Attributes:
         label: Name of the column to predict.
-        positive_class: Of two classes, the label's value whose probability the network gives.
+        positive_class: For two classes, the label's value whose probability the network gives.
         negative_class: The other one.
-        classes: Of three to a hundred classes, the label's values, in the order in which
-            probabilities are given.
-        declared_task: `number`, in conf as `task`, where the label is a number. Default: the
-            classes say what is predicted.
+        classes: For three to a hundred classes, the label's values, in the order of their
+            probabilities.
+        declared_task: `task` in conf: `number` if the label is a number. Default: the classes say
+            what is predicted.
         key: Column that identifies a row and decides its side of the split. In a folder of files
-            the last valid row with a key counts. 7.0 is the key 7; 007 and 7.00 are others.
-            Default: none, the features identify it.
+            the last valid row with a key counts. 7.0 is the key 7; 007 and 7.00 are other keys.
+            Default: none, the features identify the row.
         weight: Column that says how much a row counts, a number of 0 or more: a row of weight 2
-            counts as two alike, one of weight 0 as if it were not there. Only the proportions
-            count. Default: none, all rows count alike.
-        group: Column whose rows belong together, such as a patient with several visits: they are
-            on one side of the split and in one fold. Spelt as a key is. Default: none.
-        time: Column that says when a row is from, for a split by time: dates, of ISO 8601 or of the
-            format that `dates` has for it, or numbers, of which a later one is larger. Default:
-            none.
-        history: Which rows are one sequence, see `History`. Its customers are the groups, but for a
-            split by time. Default: each row is a sequence by itself, its columns the steps.
-        features: Columns to learn from, in this order. Default: all that have no other role.
-        categorical: Features that are names and not amounts. Default: none, all are numbers.
-        dates: Features, or the time, that are dates or date-times: a list of names, of dates as
-            ISO 8601 has them, or a dictionary from the name to the format of `datetime.strptime`,
-            such as {visit: "%d.%m.%Y"}; null for ISO 8601. Default: none.
-        ignore: Columns that are left out, and no cell of them is read. Default: none.
+            counts as two equal rows, a row of weight 0 does not count. Only the proportions count.
+            Default: none, all rows count alike.
+        group: Column whose rows with one value belong together, such as a patient's visits: they
+            are on one side of the split and in one fold. Read like a key. Default: none.
+        time: Column with the time of a row, for a split by time: dates in ISO 8601 or in the format
+            that `dates` gives, or numbers that grow with time. Default: none.
+        history: Which rows are one sequence, see `History`. Its customers are the groups, except in
+            a split by time. Default: each row is a sequence by itself, its columns are the steps.
+        features: Columns to learn from, in this order. Default: all columns without another role.
+        categorical: Features that are categories. Default: none, all are numbers.
+        dates: Features, or the time, that are dates or date-times: a list of names for ISO 8601, or
+            a dictionary from the name to a format of `datetime.strptime`, such as
+            {visit: "%d.%m.%Y"}, or to null for ISO 8601. Default: none.
+        ignore: Columns that are left out; no cell of them is read. Default: none.
         bounds: Lowest and highest value of a feature, or of a label that is a number; `null`
             leaves an end open. Default: ±1e30.
         missing: Values that mean "not measured", for each feature; numbers without quotes. An
-            empty cell and NA, N/A, NaN, null and None always do.
+            empty cell, NA, N/A, NaN, null and None always mean that.
     """
 
     label: str
@@ -130,8 +129,8 @@ class Columns(Parameters):
         if len(ways) != 1 or len(pair) == 1:
             got = ", ".join(ways) or "none"
             raise ValueError(
-                "expected positive_class and negative_class of a label of two classes, or classes "
-                f"of a label of more, or task: number, one of them; got {got}"
+                "expected exactly one of: positive_class and negative_class for two classes, "
+                f"classes for more, or task: number; got {got}"
             )
         return self
 
@@ -146,13 +145,13 @@ class Columns(Parameters):
         count = len(self.classes or [])
         if self.classes is not None and count < 3:
             raise ValueError(
-                f"classes has {count}; expected three or more, or of two classes positive_class "
+                f"classes has {count}; expected three or more, or for two classes positive_class "
                 "and negative_class"
             )
         if count > MOST_CLASSES:
             raise ValueError(
                 f"classes has {count}; expected at most {MOST_CLASSES}. Put rare ones together in "
-                "the label's column, or, where the label is an amount, write task: number"
+                "the label's column, or, if the label is an amount, write task: number"
             )
         return self
 
@@ -199,7 +198,7 @@ class Columns(Parameters):
         return self
 
     def _named(self, place: str) -> set[str]:
-        """Name the columns that stand at a place of this block."""
+        """Name the columns that a place of this block names."""
         names = getattr(self, place)
         if isinstance(names, History):
             return names.columns
@@ -210,7 +209,7 @@ class Columns(Parameters):
         """Say what is predicted."""
         if self.declared_task:
             return Task(kind=NUMBER)
-        # One of both is there, and whole: see `_one_task`.
+        # Either the classes or the pair is given: see `_one_task`.
         return Task.of_classes(self.classes or [self.negative_class, self.positive_class])  # type: ignore[list-item]
 
     @property
@@ -221,23 +220,23 @@ class Columns(Parameters):
 
     @property
     def times(self) -> set[str]:
-        """Name the columns that are read as times: one, or none."""
+        """Name the column that is read as times, if there is one."""
         order = self.history.order if self.history else None
         return {name for name in (self.time, order) if name is not None}
 
     @property
     def of(self) -> str | None:
-        """Name the column whose rows of one value are one group: of a customer, if any."""
+        """Name the column whose rows of one value are a customer or a group; None without both."""
         return self.history.of if self.history else self.group
 
     @property
     def together(self) -> str | None:
-        """Name the column whose rows of one value are on one side: group, or time, if any."""
+        """Name the column whose rows of one value are on one side: the group, or the time."""
         return self.group or self.time
 
 
 def _says_a_day(form: str) -> bool:
-    """Tell whether a date that is written in a format is read as the same day, on any machine."""
+    """Tell whether a date written in this format is read as the same day on any machine."""
     day = datetime(2026, 11, 28, tzinfo=UTC)
     try:
         read = datetime.strptime(day.strftime(form), form)
@@ -253,7 +252,7 @@ def _alike(one: Value, other: Value) -> bool:
 
 
 def _number(value: Value) -> float | None:
-    """Give the number that a value is or writes; None for any other text."""
+    """Give a value, or the text of a number, as a number; None for any other text."""
     try:
         number = float(value)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The block that says which rows are one history: of whom, in which order, how many."""
+"""The block `columns.history`: which rows are one history, in which order, and how many."""
 
 import re
 from typing import Annotated, Self
@@ -31,14 +31,14 @@ class History(Parameters):
     """Which rows are one sequence: a row and the earlier rows of the same customer.
 
     Attributes:
-        of: Column that says whose row this is: a customer, a patient, a machine.
-        order: Column that says when the row is from: dates, or numbers of which a later one is
-            larger, below 2^53. Of rows with the same time neither is earlier.
+        of: Column that identifies the customer: a person, a patient, a machine.
+        order: Column with the time of the row: dates, or numbers below 2^53 that grow with time.
+            Rows with the same time are not earlier than each other.
         steps: How many rows a sequence has at most, the row itself included: 1 to 200. Default: 20.
-        known_after: How long after its row a label is known: a number in the unit of `order`, of
-            dates in days; or, of dates alone, text such as `30 days` or `12 hours`. A label that is
-            known by the time of the row that is predicted is a feature. Default: earlier labels are
-            never features.
+        known_after: How long after its row a label is known: a number in the unit of `order`, for
+            dates in days; for dates also text such as `30 days` or `12 hours`. An earlier label is
+            a feature if it is known at the time of the row that is predicted. Default: earlier
+            labels are never features.
         predict: Column that marks the rows to predict in a scoring: 1, yes or true. Default: the
             last row of each customer.
     """
@@ -52,7 +52,7 @@ class History(Parameters):
     @model_validator(mode="after")
     def _columns_differ(self) -> Self:
         if self.of == self.order or self.predict in (self.of, self.order):
-            raise ValueError("of, order and predict: expected another column for each")
+            raise ValueError("of, order and predict: expected a different column for each")
         return self
 
     @property

@@ -1,4 +1,4 @@
-"""Hyperparameters: the blocks that say how a candidate is made and judged."""
+"""Hyperparameters: the blocks that say how a candidate is made and evaluated."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
@@ -16,17 +16,17 @@ from pydantic import (
 from tabular_lstm.frozen import Count, Fraction, Number, Parameters, Positive, Seed, Share, unless
 from tabular_lstm.parameters.task import CLASSES, NUMBER, TWO_CLASSES, Task
 
-# Beyond them a network does not train.
+# A network does not train outside these.
 Scale = Annotated[Number, Field(gt=0, le=1000)]
 Dropped = Annotated[Number, Field(ge=0, le=0.99)]
 
 NotNegative = Annotated[Number, Field(ge=0)]
 # The cost of each decision (column) for each actual class (row), in the order of the classes.
 CostMatrix = tuple[tuple[NotNegative, ...], ...]
-# The rate of a number's intervals.
+# Share of labels that a number's intervals hold.
 Coverage = Annotated[Number, Field(ge=0.5, le=0.99)]
 DECLARED = 0.9
-# What decisions may be for, of each task.
+# What decisions may be chosen for, by task.
 OBJECTIVES = {
     TWO_CLASSES: ("accuracy", "f1", "costs"),
     CLASSES: ("accuracy", "costs"),
@@ -35,7 +35,7 @@ OBJECTIVES = {
 
 
 class Validation(Parameters):
-    """The share of quarantined rows, of those with a label, above which a run stops."""
+    """A run stops above this share of quarantined rows among the labelled rows."""
 
     max_quarantined_fraction: Share = 0.05
 
@@ -44,10 +44,10 @@ class Reshaping(Parameters):
     """How a row becomes a sequence.
 
     Attributes:
-        features_per_step: How many features the network reads in one step. Default: as many as
-            make four steps, and at least two.
+        features_per_step: How many features the network reads in one step. Default: so many that
+            there are four steps, but at least two.
         allow_padding: Whether the last step may be filled up with slots that the network
-            ignores. If not, a number of features that does not divide evenly is an error.
+            ignores. If not, the number of features must be a multiple of `features_per_step`.
     """
 
     features_per_step: Count | None = None
@@ -61,13 +61,14 @@ class Ensemble(Parameters):
         members: How many networks of each kind are trained and averaged, each without its own
             eighth of the train rows.
         dimensions: Size of the vector that a feature is embedded in.
-        frequencies: How many learned frequencies a numeric feature is spread out to.
-        frequency_scale: Standard deviation of the frequencies before training, of each kind of
-            members: low ones see smooth relations, high ones sharp ones too. A number is one kind.
-        units: Size of each bidirectional LSTM, from the input on; as many LSTMs as numbers.
-        dropout: Share of what the last LSTM gives dropped in training.
-        feature_dropout: Share of a row's features dropped in training, other ones at each step, of
-            each kind of members; the last number is of further kinds too.
+        frequencies: How many learned frequencies embed a numeric feature.
+        frequency_scale: Standard deviation of the frequencies before training, for each kind of
+            members: low ones learn smooth relations, high ones sharp ones too. One number is one
+            kind.
+        units: Size of each bidirectional LSTM, from the input to the output.
+        dropout: Share of the last LSTM's outputs that are dropped in training.
+        feature_dropout: Share of a row's features that are dropped in training, drawn anew at each
+            training step, for each kind of members; the last number counts for further kinds.
     """
 
     members: Count = 8
@@ -91,11 +92,11 @@ class Ensemble(Parameters):
 
     @property
     def each(self) -> list[tuple[float, float]]:
-        """The same of each member."""
+        """The frequency scale and the feature dropout of each member."""
         return [kind for kind in self.kinds for _ in range(self.members)]
 
     def of_kinds(self, places: Sequence[int]) -> Self:
-        """Give the options of some kinds alone."""
+        """Give the options with only these kinds."""
         scales, dropped = zip(*(self.kinds[place] for place in places), strict=True)
         return self.model_copy(
             update={"frequency_scale": list(scales), "feature_dropout": list(dropped)}
@@ -110,12 +111,12 @@ class Ensemble(Parameters):
     @classmethod
     def _kinds_differ(cls, value: list[float]) -> list[float]:
         if len({*value}) < len(value):
-            raise ValueError("expected another number for each kind of members")
+            raise ValueError("expected a different number for each kind of members")
         return value
 
 
 class Network(Parameters):
-    """The network to build: `ensemble`, or `tutorial`, exactly the tutorial's network."""
+    """The network to build: an `ensemble`, or exactly the network of the `tutorial`."""
 
     kind: Literal["ensemble", "tutorial"] = "ensemble"
     ensemble: Ensemble = Ensemble()
@@ -135,18 +136,18 @@ def _matrix(costs: Any) -> Any:
 def _errors(costs: Any) -> Any:
     by_class = isinstance(costs, dict) and (len(costs) > 2 or dict in map(type, costs.values()))
     if by_class:
-        raise ValueError("expected false_positive and false_negative, or of classes a matrix")
+        raise ValueError("expected false_positive and false_negative, or for classes a matrix")
     return costs if _matrix(costs) is None else Costs()
 
 
 class Objective(Parameters):
-    """What decisions are for, as learned from out-of-fold predictions of the train rows.
+    """What decisions are chosen for, on out-of-fold predictions of the train rows.
 
     Attributes:
         kind: `accuracy`, `f1` (of the positive class of two), or `costs`, the lowest total cost.
-        costs: Of two classes, of both errors.
-        cost_matrix: `costs` in conf, where they are a list: of more classes, a row for each actual
-            class, in the order of `classes`, with the cost of deciding for each class.
+        costs: For two classes, the costs of both errors.
+        cost_matrix: For more classes, `costs` in conf as a list: a row for each actual class, in
+            the order of `classes`, with the cost of deciding for each class.
     """
 
     kind: Literal["accuracy", "f1", "costs"] = "accuracy"
@@ -171,29 +172,30 @@ class Objective(Parameters):
 class Training(Parameters):
     """How the network is trained.
 
-    The kind `tutorial` takes epochs, batch size, the learning rate as it is, for Adam, and the
-    seed; its decision threshold is 0.5.
+    The kind `tutorial` uses only epochs, batch size, learning rate (for Adam, not scaled) and seed;
+    its decision threshold is 0.5.
 
     Attributes:
-        epochs: Passes over the train rows, at most. Default: 200, or 100 of a number; fewer where
-            the rows are many, down to 5, or where they have more than 200 features, down to 8. Of
-            more than two million rows a pass is over a part: see `tabular_lstm.network.plan`.
-        batch_size: Rows to a step of the optimizer. Default: about a sixteenth of the rows, a
-            power of 2 between 32 and 256, more from some 400,000 rows on.
-        learning_rate: AdamW's if a step has 32 rows; of a number AdamW's is twice that. It grows
-            with the square root of the batch size, and falls to 0 before a member stops, from three
-            quarters of the epochs on in any case.
-        weight_decay: Share of the kernels, times the learning rate, taken off at each step.
-        patience: Epochs without a lower loss on its fold, calibrated, before a member's learning
-            rate falls to 0, which takes three tenths as many epochs as there were, and at least
-            four. A member waits at least half as long as until then, of a number four fifths, and
-            no longer than four fifths of the members. Of classes that are nearly learned the loss
-            must fall by more. A member keeps the weights of its best epoch. Default: 4.
+        epochs: Passes over the train rows, at most. Default: 200, for a number 100; fewer with many
+            rows, down to 5, or with more than 200 features, down to 8. With more than two million
+            rows a pass reads only a part of them: see `tabular_lstm.network.plan`.
+        batch_size: Rows in a step of the optimizer. Default: about a sixteenth of the rows, a power
+            of 2 between 32 and 256; larger from about 400,000 rows on.
+        learning_rate: AdamW's learning rate for steps of 32 rows; for a number it is doubled. It
+            grows with the square root of the batch size. It falls to 0 before a member stops, and
+            in any case from three quarters of the epochs on.
+        weight_decay: Share of the kernels, times the learning rate, that each step takes off.
+        patience: Epochs that a member waits for a lower calibrated loss on its fold. A member waits
+            at least half as many epochs as it took to its best one, for a number four fifths; but
+            it no longer waits once four fifths of the members have. A loss below a tenth of the
+            classes' entropy counts as lower only from a larger fall on. Then its learning rate
+            falls to 0, for three tenths as many epochs as before and at least four. The weights of
+            its best epoch are kept. Default: 4.
         objective: What the decision threshold is chosen for.
-        coverage: Share of the labels that a number's intervals shall hold, from 0.5 to 0.99.
-        groups: In how many groups the members are trained, each by itself, so that an engine with
-            several workers trains them at once. Another number may give another candidate.
-        seed: Of the initial weights, the folds, the shuffling and the dropout.
+        coverage: Share of the labels that a number's intervals should hold, from 0.5 to 0.99.
+        groups: In how many groups the members are trained; an engine with several workers trains
+            the groups at once. Another number of groups may give another candidate.
+        seed: Seed of the initial weights, the folds, the shuffling and the dropout.
     """
 
     epochs: Count | None = None
@@ -208,11 +210,11 @@ class Training(Parameters):
 
 
 def fault_of_task(task: Task, network: Network, training: Training) -> str | None:
-    """Say what of the blocks `network` and `training` does not go with the task, if anything."""
+    """Say which value of `network` or `training` does not fit the task; None if all do."""
     objective = training.objective
     if network.kind == "tutorial" and task.kind != TWO_CLASSES:
         return (
-            "network.kind = tutorial: the tutorial's network tells two classes apart; for "
+            "network.kind = tutorial: the tutorial's network predicts two classes only; for "
             f"{task.in_words} expected kind: ensemble"
         )
     if objective.kind not in OBJECTIVES[task.kind]:
@@ -222,7 +224,7 @@ def fault_of_task(task: Task, network: Network, training: Training) -> str | Non
     if fault := _fault_of_costs(task, objective):
         return f"training.objective.costs{fault}"
     if task.kind != NUMBER and training.coverage != DECLARED:
-        return f"training.coverage is of a number's intervals; {task.in_words} have none"
+        return f"training.coverage is for a number's intervals; {task.in_words} have none"
     return None
 
 
@@ -249,13 +251,13 @@ class Evaluation(Parameters):
     """How the candidate is judged.
 
     Attributes:
-        bootstrap_resamples: Resamples of the evaluated rows behind each interval.
+        bootstrap_resamples: Resamples of the evaluated rows for each interval.
         importance_repeats: Shuffles of each feature for the permutation importance, at most;
-            fewer where features are many.
-        importance_rows: Rows that it is measured on, at most, drawn evenly from the classes.
-        meaningful: Difference of ROC AUC, or of RMSE in standard deviations of the label, below
-            which the verdict does not call one model better. It decides nothing.
-        seed: Of the resamples, the shuffles and the boosted trees.
+            fewer with many features.
+        importance_rows: Rows for the permutation importance, at most, evenly from the classes.
+        meaningful: Smallest difference of ROC AUC, or of RMSE in standard deviations of the label,
+            for which the verdict calls one model better. It decides nothing.
+        seed: Seed of the resamples, the shuffles and the boosted trees.
     """
 
     bootstrap_resamples: Annotated[StrictInt, Field(ge=100)] = 1000

@@ -1,4 +1,4 @@
-"""The blocks that say what a run decides, keeps, scores, whom it tells and where it is tracked."""
+"""The blocks of promotion, retraining, scoring, monitoring and of what surrounds a run."""
 
 import re
 from typing import Annotated, Literal, Self, get_args
@@ -8,10 +8,10 @@ from pydantic import Field, StrictInt, model_validator
 from tabular_lstm.frozen import Count, Number, Parameters, Positive, Share
 from tabular_lstm.parameters.hyperparameters import NotNegative
 
-# Options that obstore has and conf does not, since they are secret.
+# Options of obstore that conf refuses, because they are secret.
 SECRET = re.compile("key|token|secret|password", re.IGNORECASE)
 ENDPOINT = re.compile(r"https?://[\w.:\[\]-]+(/[^@\s]*)?", re.ASCII)
-# 1, 2 and 75 mean something else.
+# 1, 2 and 75 have other meanings.
 ExitCode = Literal[0] | Annotated[StrictInt, Field(ge=3, le=74)]
 
 
@@ -19,9 +19,9 @@ class Tolerance(Parameters):
     """By how much a candidate may be worse than a champion.
 
     Attributes:
-        log_loss: In nats, of classes.
-        roc_auc: Of 1, of classes.
-        rmse, mae: Of a number, in standard deviations of the label on the test rows.
+        log_loss: For classes, in nats.
+        roc_auc: For classes, as a difference of ROC AUC.
+        rmse, mae: For a number, in standard deviations of the label on the test rows.
     """
 
     log_loss: NotNegative = 0.02
@@ -34,27 +34,28 @@ class Promotion(Parameters):
     """When a candidate becomes the champion, and what is kept.
 
     Attributes:
-        confidence: One-sided, of every comparison on the test rows: a candidate that is worse by
-            more than the tolerance is promoted in about 1 - confidence of cases at most.
+        confidence: One-sided confidence of every comparison on the test rows: a candidate that is
+            worse by more than the tolerance is promoted in at most about 1 - confidence of cases.
         row_ratio: Lowest and highest number of valid rows, in multiples of the champion's.
-        max_label_share_change: How far the share of a class, of two the positive one, may be from
-            the champion's.
-        max_label_shift: How far the mean of a number may be from the champion's, in the standard
-            deviations that the label had for it.
-        max_repeated_test_rows: Share of test rows that may have the features of a train row of
-            another key. More are allowed where features have so few values that rows are alike.
-        min_test_rows_per_class: Test rows of each class, or groups with such, that it takes to
-            promote; of a number, test rows or groups in all.
-        max_champion_fall: By how much the champion's ROC AUC may be below that of its promotion; of
-            a number, its RMSE above, in the standard deviations that the label had then. If it is
-            clearly more, or the champion clearly worse than one that knows nothing, nothing is
-            promoted.
-        refuse_possible_leaks: Whether to promote nothing where a feature alone gives the label of
-            the train rows away. Default: no, it is only named.
-        keep_champions: Champions that can be rolled back to, the one that serves included; a
-            candidate is compared with each of them that stands.
-        keep_candidates: Newest runs whose outputs are kept beside the champions'; decisions always.
-        start_over: Whether to judge without the champions, as where labels mean something else.
+        max_label_share_change: How far the share of a class (with two classes, the positive one)
+            may be from the champion's.
+        max_label_shift: How far the mean of a number may be from the champion's, in standard
+            deviations of the champion's labels.
+        max_repeated_test_rows: Share of test rows that may have the features of a train row with
+            another key. More are allowed if features have so few values that rows are often equal.
+        min_test_rows_per_class: Test rows of each class, or groups with such rows, that a promotion
+            needs; for a number, test rows or groups in all.
+        max_champion_fall: How far the champion's ROC AUC may be below that of its promotion; for a
+            number, how far its RMSE may be above, in standard deviations of the label at that time.
+            If the fall is clearly larger, or the champion is clearly worse than a model without
+            features, nothing is promoted.
+        refuse_possible_leaks: Whether a possible leak of the label prevents a promotion. Default:
+            no, there is only a warning.
+        keep_champions: Champions that can be rolled back to, the serving one included; a candidate
+            is compared with each of them that is still comparable.
+        keep_candidates: Newest runs whose outputs are kept beside the champions'; decisions are
+            always kept.
+        start_over: Whether to judge without the champions, such as after labels got a new meaning.
     """
 
     confidence: Annotated[Number, Field(gt=0.5, lt=1)] = 0.95
@@ -72,12 +73,12 @@ class Promotion(Parameters):
 
 
 class Retraining(Parameters):
-    """What a retraining does beside deciding.
+    """When a retraining trains, and how it exits.
 
     Attributes:
-        force: Whether to train even where the same data, parameters and code were judged already.
-        exit_on_rejection: Exit code of a run that rejects its candidate: 0, or one from 3 to 74,
-            which mean nothing else. Default: 0, as it did what it is for.
+        force: Whether to train even if the same data, parameters and code were judged already.
+        exit_on_rejection: Exit code of a run that rejects its candidate: 0, or a code from 3 to 74,
+            which has no other meaning. Default: 0, because the run did not fail.
     """
 
     force: bool = False
@@ -85,18 +86,18 @@ class Retraining(Parameters):
 
 
 class Report(Parameters):
-    """The report's title: the data and what they are for. Default: none, the file is named."""
+    """The report's title: the data and their purpose. Default: none, the file's name is used."""
 
     title: Annotated[str, Field(min_length=1, max_length=200)] | None = None
 
 
 class Scoring(Parameters):
-    """What the predictions say of each row beside what is predicted.
+    """What a scoring writes for each row, beside the prediction.
 
     Attributes:
         pass_through: Columns that are copied from the rows, beside key and label.
-        reasons: How many features to name that moved the prediction. Default: none.
-        force: Whether to score even where nothing is new.
+        reasons: How many features to name that moved the prediction most. Default: none.
+        force: Whether to score even if rows, champion, parameters and code are those of before.
     """
 
     pass_through: list[str] = []
@@ -105,7 +106,7 @@ class Scoring(Parameters):
 
 
 class Rollback(Parameters):
-    """Run id of the champion in the promotion log to restore. Default: the one before."""
+    """Run id of the champion in the promotion log to restore. Default: the previous champion."""
 
     run_id: str | None = None
 
@@ -114,9 +115,9 @@ class Engine(Parameters):
     """Where scoring, groups of members, long fits of baselines and a tuning's trials run.
 
     Attributes:
-        kind: `local`, in this process with its threads; or `dask`, which takes the extra `cluster`.
-        workers: Processes of one thread each to start on this machine, where no address is given.
-        address: Of a Dask scheduler that is there, such as `tcp://scheduler:8786`.
+        kind: `local`, in this process with its threads; or `dask`, which needs the extra `cluster`.
+        workers: How many processes of one thread to start on this machine, without `address`.
+        address: Address of a running Dask scheduler, such as `tcp://scheduler:8786`.
     """
 
     kind: Literal["local", "dask"] = "local"
@@ -128,8 +129,8 @@ class Engine(Parameters):
         given = [name for name in ("workers", "address") if getattr(self, name) is not None]
         if len(given) != (1 if self.kind == "dask" else 0):
             raise ValueError(
-                "expected workers, how many to start on this machine, or the address of a "
-                "scheduler, one of them, with kind: dask, and none with kind: local; got "
+                "with kind: dask, expected either workers, how many to start on this machine, or "
+                "the address of a scheduler; with kind: local, neither; got "
                 f"{' and '.join(given) or 'none'} with kind: {self.kind}"
             )
         if "@" in (self.address or ""):
@@ -138,15 +139,15 @@ class Engine(Parameters):
 
 
 class Monitoring(Parameters):
-    """When rows are called other than those that the champion was trained on, and what follows.
+    """When drift of the rows from those that the champion was trained on is an alarm.
 
     Attributes:
-        false_alarms: Share of runs in which rows that are as they were raise an alarm, 0.001
+        false_alarms: Share of runs that raise an alarm although the rows have not changed, 0.001
             to 0.2.
-        smallest_change: Share of the rows; what moved by less is no alarm.
-        ignore: Columns that are not watched, such as a date that moves on by itself.
-        on_drift: `warn`, or `stop`: no manifest of a scoring, no promotion by a retraining.
-        exit_on_alarm: Exit code of a run that ends with an alarm: 0, or one from 3 to 74.
+        smallest_change: Share of the rows that must have moved for an alarm.
+        ignore: Columns that are not watched, such as a date that grows with time.
+        on_drift: `warn`, or `stop`: a scoring gets no manifest, a retraining promotes nothing.
+        exit_on_alarm: Exit code of a run that ends with an alarm: 0, or a code from 3 to 74.
     """
 
     false_alarms: Annotated[Number, Field(ge=0.001, le=0.2)] = 0.01
@@ -161,15 +162,15 @@ EVENTS: tuple[Event, ...] = get_args(Event)
 
 
 class Notify(Parameters):
-    """Who is told how a run ended that decides, scores or fails.
+    """Who is notified of the end of a run that decides, scores or fails.
 
     Attributes:
-        command: Program and arguments, run in the project's folder, without a shell; it gets the
-            outcome as JSON on its standard input, and what it prints is dropped. Default: none.
+        command: Program and arguments, run in the project's folder, without a shell. The program
+            gets the outcome as JSON on its standard input; its output is dropped. Default: none.
         webhook: Name of an entry in `credentials.yml` with the `url` that the same JSON is posted
-            to, and, if needed, `headers`. Or the URL itself, where it is no secret. Default: none.
-        events: Ends to tell of. Default: all but `unchanged`.
-        timeout: Seconds after which one that does not answer is given up.
+            to, and, if needed, `headers`. Or the URL itself, if it is no secret. Default: none.
+        events: Outcomes that are notified. Default: all but `unchanged`.
+        timeout: Seconds to wait for the command, and for the webhook.
     """
 
     secret = True
@@ -180,16 +181,16 @@ class Notify(Parameters):
 
 
 class Mlflow(Parameters):
-    """Where MLflow keeps what each retraining and rollback decided. It takes the extra `mlflow`.
+    """Where MLflow tracks each decision. It needs the extra `mlflow`.
 
     Attributes:
-        tracking_uri: Of a tracking server, or `sqlite:///` and a path from the project's folder.
-            Where it is a secret, the name of an entry in `credentials.yml` with the `uri`.
-            Default: none, nothing is tracked.
-        experiment: Its name. Default: `tabular-lstm`, and `-` with the environment's name if it is
-            not the base one.
-        registered_model: Of which each candidate becomes a version. Default: the same.
-        timeout: Seconds after which MLflow is given up.
+        tracking_uri: URI of a tracking server, or `sqlite:///` and a path from the project's
+            folder. If the URI is a secret, the name of an entry in `credentials.yml` with the
+            `uri`. Default: none, nothing is tracked.
+        experiment: Name of the experiment. Default: `tabular-lstm`; in an environment other than
+            base, `tabular-lstm-` and the environment's name.
+        registered_model: Model of which each candidate becomes a version. Default: `experiment`.
+        timeout: Seconds to wait for MLflow.
     """
 
     secret = True
@@ -200,16 +201,16 @@ class Mlflow(Parameters):
 
 
 class Storage(Parameters):
-    """Where what runs write is kept beside this machine. It takes the extra `object-storage`.
+    """Object storage for the outputs of runs. It needs the extra `object-storage`.
 
-    Credentials are the entry `storage` of `credentials.yml` or, without one, the environment's
-    `AWS_...`.
+    Credentials are the entry `storage` of `credentials.yml` or, without this entry, the environment
+    variables `AWS_...`.
 
     Attributes:
-        url: `s3://bucket/prefix`, of Amazon S3 or what speaks its language. Default: none, all is
-            kept on this machine alone.
-        options: Of obstore's `S3Store`, such as `endpoint` and `region`; no secrets.
-        timeout: Seconds that a request may take. One that can be repeated is, for twice as long.
+        url: `s3://bucket/prefix`, of Amazon S3 or a compatible storage. Default: none, outputs are
+            kept only on this machine.
+        options: Options of obstore's `S3Store`, such as `endpoint` and `region`; no secrets.
+        timeout: Seconds for a request. A request that can be repeated is tried for twice as long.
     """
 
     secret = True

@@ -1,4 +1,4 @@
-"""The block that says which rows are held out: by a hash, or by time."""
+"""The block `split`: which rows are test rows, by a hash or by time."""
 
 from datetime import UTC, date, datetime
 from hashlib import blake2b
@@ -15,15 +15,15 @@ def _hash_key(salt: str) -> str:
     return salt
 
 
-# When a row is from: a number, or an ISO date.
+# The time of a row: a number, or an ISO date.
 Moment = int | float | str
 
 
 def in_utc(text: str) -> datetime:
-    """Read an ISO date or date-time; one with an offset is given in UTC, without it.
+    """Read an ISO date or date-time; one with an offset is converted to UTC, without an offset.
 
     Raises:
-        ValueError: It is none, or beyond the years 1 to 9999 in UTC.
+        ValueError: The text is no ISO date, or its year in UTC is not from 1 to 9999.
     """
     moment = datetime.fromisoformat(text)
     try:
@@ -33,7 +33,7 @@ def in_utc(text: str) -> datetime:
 
 
 def _moment(value: Any) -> Any:
-    if isinstance(value, date):  # as YAML reads an unquoted one
+    if isinstance(value, date):  # YAML reads an unquoted date as a date
         return value.isoformat()
     try:
         known = value is None or (isinstance(value, str) and in_utc(value) is not None)
@@ -45,19 +45,19 @@ def _moment(value: Any) -> Any:
 
 
 class Split(Parameters):
-    """Which rows are held out.
+    """Which rows are test rows.
 
     Attributes:
-        kind: `hash`, of the group, the key or the features, or `time`: the newest rows, by
+        kind: `hash`, of the group, the key or the features; or `time`: the newest rows, by
             `columns.time`.
-        test_fraction: Share of test rows, met on average. With 0 nothing is held out, and
-            the network is evaluated on its train rows.
+        test_fraction: Share of test rows; a split by hash meets it only on average. With 0 there
+            are no test rows, and the network is evaluated on its train rows.
         salt: Text that keys the hash, at most 64 bytes. Another salt gives another split.
         from_: `from` in conf. With the kind `time`, the date or number from which on rows are test
-            rows; `test_fraction` then counts for nothing. Default: so that the newest
-            `test_fraction` of the rows are, as nearly as rows of one time allow.
-        independent: Features of which rows of one value are independent, though a run warns that
-            they may belong together. It changes no side. Default: none.
+            rows; `test_fraction` is then not used. Default: the newest `test_fraction` of the rows
+            are test rows, as nearly as rows of one time allow.
+        independent: Features whose equal values do not mean that rows belong together, although a
+            run warns of them. It changes no row's side. Default: none.
     """
 
     model_config = ConfigDict(populate_by_name=True)

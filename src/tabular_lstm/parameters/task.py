@@ -1,7 +1,7 @@
 """The task: what is predicted of a row, and what its label's values are.
 
-A room that does one thing for one task and another for another has one table by `kind` for that:
-`rows.labels`, `network.outputs`, `judging.measures`, `serving.answers`.
+Each room that treats tasks differently has one table by `kind`: `rows.labels`, `network.outputs`,
+`judging.measures`, `serving.answers`.
 """
 
 from collections.abc import Sequence
@@ -32,9 +32,9 @@ class Task(Frozen):
     """What is predicted.
 
     Attributes:
-        kind: `two classes`, `classes`, three or more, or `number`.
-        classes: The label's values in the order of their numbers, by which valid rows name them: of
-            two classes the negative one, 0, and then the positive one, 1. None of a number.
+        kind: `two classes`; `classes`, three or more; or `number`.
+        classes: The label's values. A value's place is its number in valid rows: of two classes, 0
+            is the negative and 1 the positive one. Empty for a number.
     """
 
     kind: Kind
@@ -42,7 +42,7 @@ class Task(Frozen):
 
     @classmethod
     def of_classes(cls, classes: Sequence[Class]) -> "Task":
-        """Make the task of telling these classes apart, two or more."""
+        """Make the task of predicting these classes, two or more."""
         return cls(kind=TWO_CLASSES if len(classes) == 2 else CLASSES, classes=tuple(classes))
 
     @property

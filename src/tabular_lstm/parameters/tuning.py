@@ -1,4 +1,4 @@
-"""The block that says what a tuning looks for, and where: a range or choices for each parameter."""
+"""The block `tuning`: which parameters are tuned, each with a range or choices."""
 
 from collections.abc import Iterable
 from typing import Annotated, Any, Self
@@ -9,7 +9,7 @@ from tabular_lstm.errors import unknown_name
 from tabular_lstm.frozen import Count, Number, Parameters, Seed
 from tabular_lstm.parameters.hyperparameters import Network, Training
 
-# Parameters that can be tuned, and whether a value is a whole number, a number or a list of them.
+# Parameters that can be tuned, with the type of a value.
 TUNABLE: dict[str, type] = {
     "network.ensemble.dimensions": int,
     "network.ensemble.frequencies": int,
@@ -26,9 +26,9 @@ TUNABLE: dict[str, type] = {
 
 
 class Range(Parameters):
-    """Where values of a parameter are looked for: from `low` to `high`, or among `choices`.
+    """The values of a parameter that are tried: from `low` to `high`, or `choices`.
 
-    With `log`, twice as much is as far everywhere. Default: no.
+    With `log`, values are drawn on a logarithmic scale. Default: no.
     """
 
     low: Number | None = None
@@ -49,11 +49,11 @@ class Range(Parameters):
 
     @property
     def bounds(self) -> list[Any]:
-        """Values of which each must be possible."""
+        """The values that must all be valid: the choices, or both ends."""
         return self.choices if self.choices is not None else [self.low, self.high]
 
     def holds(self, value: Any) -> bool:
-        """Tell whether a value is one of those that are looked for."""
+        """Tell whether a value is among those that are tried."""
         if self.choices is not None:
             return value in self.choices
         return value is not None and self.bounds[0] <= value <= self.bounds[1]
@@ -62,7 +62,7 @@ class Range(Parameters):
 def with_values(
     network: Network, training: Training, values: dict[str, Any]
 ) -> tuple[Network, Training]:
-    """Put values of tuned parameters into the two blocks; a ValueError where one takes it not."""
+    """Put values of tuned parameters into the two blocks; raise a ValueError if one is invalid."""
     blocks = _blocks(network, training)
     for name, value in values.items():
         block, last = _holder(blocks, name)
@@ -71,7 +71,7 @@ def with_values(
 
 
 def values_of(network: Network, training: Training, names: Iterable[str]) -> dict[str, Any]:
-    """Take the values of parameters, by their names, out of the two blocks."""
+    """Read the values of parameters, by their names, from the two blocks."""
     blocks = _blocks(network, training)
     return {name: block[last] for name in names for block, last in [_holder(blocks, name)]}
 
@@ -97,7 +97,7 @@ def _holder(blocks: dict[str, Any], name: str) -> tuple[dict[str, Any], str]:
     return blocks, last
 
 
-# Those that accuracy depends on most: see docs/tuning.md.
+# The parameters that accuracy depends on most: see docs/tuning.md.
 SPACE = {
     "network.ensemble.frequency_scale": Range(choices=[[0.1], [0.3], [1.0], [0.1, 1.0]]),
     "network.ensemble.units": Range(choices=[[8], [16], [32]]),
@@ -109,15 +109,15 @@ SPACE = {
 
 
 class Tuning(Parameters):
-    """What a tuning tries, and what becomes of the best.
+    """What a tuning tries, and what it does with better parameters.
 
     Attributes:
-        trials: Trainings in all, those of an earlier tuning of the same study included; the first
-            has the present parameters.
-        seed: Of the values that are tried.
+        trials: Trainings in all, with those of earlier tunings of the same study; the first one has
+            the present parameters.
+        seed: Seed of the values that are tried.
         adopt: Whether better parameters are written to `parameters_tuned.yml` of the environment.
-            Default: no, they are logged.
-        space: For each parameter that is tuned, by its name with its block, where to look.
+            Default: no, they are only logged.
+        space: The values to try for each tuned parameter, by its name with its block.
     """
 
     trials: Count = 30
@@ -128,7 +128,7 @@ class Tuning(Parameters):
     @model_validator(mode="before")
     @classmethod
     def _space_is_possible(cls, given: Any) -> Any:
-        # Before pydantic looks at each range, so that a fault names the parameter.
+        # Checked before pydantic checks each range, so that a fault names the parameter.
         space = given.get("space") if isinstance(given, dict) else None
         if isinstance(space, dict):
             faults = [fault for name, where in space.items() if (fault := _fault(str(name), where))]
@@ -138,7 +138,7 @@ class Tuning(Parameters):
 
 
 def _fault(name: str, where: Any) -> str | None:
-    """Say why a parameter cannot be tuned so; None where it can."""
+    """Say why a parameter cannot be tuned with these values; None if it can."""
     if name not in TUNABLE:
         return unknown_name(f"space.{name}", list(TUNABLE))
     kind = TUNABLE[name]
@@ -147,7 +147,7 @@ def _fault(name: str, where: Any) -> str | None:
         if kind is list and found.choices is None:
             raise ValueError("expected choices, such as [[8], [16]]; got low and high")
         for value in found.bounds:
-            # A bound is a float, whatever YAML has; a choice is tried as it stands.
+            # A bound is always a float; a choice has the type that YAML gives it.
             bound = found.choices is None and kind is int and value.is_integer()
             with_values(Network(), Training(), {name: int(value) if bound else value})
     except ValueError as error:

@@ -1,1 +1,1 @@
-"""Profiling: what a CSV nobody has described yet holds, and which conf fits it. No Kedro."""
+"""Profiling: find what an undescribed CSV holds, and propose conf for it. No Kedro."""

@@ -1,4 +1,4 @@
-"""What is written and printed: an environment's two files, each choice with its reason; a page."""
+"""The texts of a profile: the two files of an environment, with reasons, and the printed page."""
 
 import json
 import re
@@ -17,7 +17,7 @@ WRAPPER = TextWrapper(96, subsequent_indent="#   ", break_long_words=False, brea
 LONGEST = 2000  # characters of a comment
 PLAIN_PATH = re.compile(r"[A-Za-z/][\w./-]*", re.ASCII)
 PLAIN_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
-# Without quotes YAML takes them for something else.
+# YAML reads these words as something else if they are not quoted.
 NO_WORDS = {"yes", "no", "y", "n", "on", "off", "true", "false", "null", "none"}
 TO_SCORE = """\
 # Rows to score: put new ones there, a CSV or Parquet file or a folder of them, with these columns
@@ -26,24 +26,24 @@ WITHOUT_LABEL = """\
 # They have no header and no label. In a file that holds the label, leave that column out, or list
 # all columns in names, in the file's order."""
 STEPS = "rows of a history at most, its own included"
-KNOWN_AFTER = "    # known_after: {} # from when on a label is known, and a feature of later rows"
+KNOWN_AFTER = "    # known_after: {} # time until a label is known, and later rows use it"
 METADATA = "  metadata: {kedro-viz: {layer: 01_raw}}"
 HEADER = ("column", "kind", "missing", "example", "proposed", "why")
-# Widths that a cell of the page is cut to, but for the last.
+# Widths that the cells of the page are cut to; the last cell is not cut.
 WIDTHS = (28, 10, 8, 18, 11)
 
 
 def catalog_text(
     entry: Mapping[str, Any], to_score: str, layout: Layout, table: TableProfile, label: str
 ) -> str:
-    """Write the catalog's entry of the rows, and that of rows to score, read as the others are.
+    """Write the catalog's entries of the rows and of rows to score, which are read alike.
 
-    Load arguments are those of the layout, each with its reason.
+    The load arguments come from the layout, each with its reason.
     """
     raw_rows = {n: of for n, of in entry.items() if n not in {"load_args", "metadata"}}
     load_args = layout.load_args or entry.get("load_args", {})
     new_args = dict(layout.load_args)
-    # Rows without a header have their names by their places.
+    # Without a header, columns get their names by their places.
     if layout.load_args.get("header", "") is None and table.names[-1] != label:
         new_args["names"] = [name for name in table.names if name != label]
     lines = [
@@ -58,7 +58,7 @@ def catalog_text(
         *([WITHOUT_LABEL] if "names" in new_args else []),
         "rows_to_score:",
         "  type: tabular_lstm.datasets.RawRowsDataset",
-        # In quotes, since OmegaConf takes no letters but ASCII's without them.
+        # In quotes, because OmegaConf accepts only ASCII letters without quotes.
         f"  filepath: ${{runtime_params:rows_to_score,'{to_score}'}}",
         *_load_args(new_args, {"names": "all but the label"}),
         METADATA,
@@ -72,7 +72,7 @@ def _load_args(load_args: Mapping[str, Any], reasons: Mapping[str, str]) -> list
 
 
 def parameters_text(proposal: Proposal) -> str:
-    """Write what the parameters say of the columns; all that is left out is a number."""
+    """Write the parameters of the columns; a column that is not named is a feature of numbers."""
     label = proposal.label
     lines = [
         "# What the columns mean, proposed by kedro profile: read it.",
@@ -107,7 +107,7 @@ def parameters_text(proposal: Proposal) -> str:
 
 
 def _task_lines(label: Label) -> list[str]:
-    """Write what is predicted, each class with its rows."""
+    """Write what is predicted, and the number of rows of each class."""
     found = label.proposed
     rows = [counted(count, "row") for count in found.counts]
     if "classes" in found.entries:
@@ -139,7 +139,7 @@ def _page_line(label: Label, is_history: bool) -> str:
 
 
 def _sentences(proposal: Proposal) -> list[str]:
-    """Say what is unsure, each with the columns of which it is said."""
+    """List what is unsure, each with its columns."""
     unsure = proposal.unsure.items()
     return [
         f"{first_ten([*map(shown, names)])}: {doubt}" if names else doubt for doubt, names in unsure
@@ -147,7 +147,7 @@ def _sentences(proposal: Proposal) -> list[str]:
 
 
 def _doubts(sentences: Iterable[str]) -> list[str]:
-    """Write what is unsure as comments, on as many lines as it takes."""
+    """Write what is unsure as comments, wrapped to lines."""
     return [line for said in sentences for line in WRAPPER.wrap(_comment(f"Unsure: {said}"))]
 
 
@@ -160,7 +160,7 @@ def _commented(entry: str, why: str | None) -> str:
 
 
 def _comment(text: str) -> str:
-    """Keep a comment one, whatever a file's names and cells hold: a line end would end it."""
+    """Write a comment on one line, even if the file's names and cells hold line ends."""
     return f"# {shown(text, LONGEST)}"
 
 
@@ -169,27 +169,27 @@ def _path_or_value(value: Any) -> str:
 
 
 def _value(value: Any) -> str:
-    """Write a value on a line, so that YAML, and what Kedro makes of `${`, read just it."""
+    """Write a value on a line, so that YAML and OmegaConf, which expands `${`, read this value."""
     if isinstance(value, list):
         return f"[{', '.join(map(_value, value))}]"
     if isinstance(value, dict):
         return f"{{{', '.join(f'{_quoted(name)}: {_value(of)}' for name, of in value.items())}}}"
-    if isinstance(value, str):  # of backslashes before it, OmegaConf takes two for one
+    if isinstance(value, str):  # OmegaConf reads two backslashes before `${` as one
         value = re.sub(r"(\\*)\$\{", r"\1\1\\${", value)
     return _quoted(value)
 
 
 def _quoted(value: Any) -> str:
-    """Write a name or a value on a line, so that YAML reads just it."""
+    """Write a name or a value on a line, so that YAML reads exactly this name or value."""
     if isinstance(value, str) and PLAIN_WORD.fullmatch(value) and value.lower() not in NO_WORDS:
         return value
     written = json.dumps(value, ensure_ascii=False)
-    # YAML refuses some characters that are not seen, and takes others for line ends.
+    # YAML refuses some invisible characters, and reads others as line ends.
     return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in written)
 
 
 def page(table: TableProfile, layout: Layout, proposal: Proposal) -> str:
-    """Write the page: what each column is taken for, the label's classes, what is unsure."""
+    """Write the page: the role proposed for each column, the label's classes, what is unsure."""
     read = "".join(f"; {name}: {_quoted(value)}" for name, value in layout.load_args.items())
     lines = [
         f"{table.file}: {counted(table.rows, 'row')}, {len(table.columns)} columns{read}",

@@ -1,4 +1,4 @@
-"""Rows that belong together, looked for in a table before anybody has said what its columns are."""
+"""Find rows that belong together in a table that nobody has described."""
 
 from dataclasses import replace
 
@@ -13,17 +13,17 @@ from tabular_lstm.rows.labels import are_unlabelled
 from tabular_lstm.rows.repeated_values import ALMOST
 from tabular_lstm.rows.validation import UNNAMED, read_rows
 
-# Share of the rows, at most, that may go to quarantine because they have no group.
+# Largest share of the rows that may go to quarantine because they have no group.
 FEW_WITHOUT = 0.025
 FEATURES = ("number", "categorical", "dates")
-SEARCHES = 3  # at most, as of visits of a patient in a town
+SEARCHES = 3  # for groups in groups, such as visits, patients and towns
 
 
 def with_found_group(table: TableProfile, proposal: Proposal, first_rows: pd.DataFrame) -> Proposal:
-    """Propose the group by which dependent rows are kept together, of several within each other.
+    """Propose the group that keeps dependent rows together; of nested groups, the outermost.
 
-    Groups that belong together themselves, such as the visits of a patient, are looked for once
-    more: the outer column becomes the group, and the inner one is ignored.
+    If the found groups belong together themselves, such as the visits of a patient, the search is
+    repeated: the outer column becomes the group, and the inner column is ignored.
 
     For the arguments see `search_group`.
     """
@@ -50,16 +50,16 @@ def with_found_group(table: TableProfile, proposal: Proposal, first_rows: pd.Dat
 def search_group(
     table: TableProfile, proposal: Proposal, first_rows: pd.DataFrame, group: str | None = None
 ) -> DependentRows | None:
-    """Find the column by whose values rows belong together, whatever is proposed for it.
+    """Find the column whose equal values show which rows belong together.
 
-    A column that is to be ignored, such as an identifier, may be it, and so may one that is to be
-    the group for its name alone.
+    Columns that the proposal ignores, such as identifiers, are searched too, and so is a column
+    that is proposed as the group only for its name.
 
     Args:
-        table: What its cells tell.
-        proposal: What conf is to say of its columns.
-        first_rows: As text; all rows, or the first ones.
-        group: The group that was found, beside which another is looked for. Default: none was.
+        table: The profile of the table.
+        proposal: The proposed conf.
+        first_rows: All rows as text, or the first ones.
+        group: A group that was found before; another one is searched beside it. Default: none.
     """
     columns = proposal.columns()
     labels = first_rows[columns.label]
@@ -80,13 +80,13 @@ def search_group(
 
 
 def _repeats(table: TableProfile, name: str) -> bool:
-    """Tell whether a column has a name and several values, one of them in several rows."""
+    """Tell whether a column has a name and several values, and a value is in several rows."""
     column = table.column(name)
     return 1 < column.distinct < column.cells.present and not UNNAMED.fullmatch(name)
 
 
 def is_within(inner: str, outer: str, rows: pd.DataFrame) -> bool:
-    """Tell whether rows of one inner value have one outer value, but for a few."""
+    """Tell whether nearly all rows of one inner value have one outer value."""
     both = rows[[inner, outer]].drop_duplicates()
     return len(both) <= ALMOST * both[inner].nunique()
 
@@ -94,17 +94,17 @@ def is_within(inner: str, outer: str, rows: pd.DataFrame) -> bool:
 def with_group(
     table: TableProfile, proposal: Proposal, found: DependentRows, inner: str | None = None
 ) -> Proposal:
-    """Propose the group by which dependent rows are kept together, and say how to take it back.
+    """Propose the group that keeps dependent rows together, and say how to undo this.
 
-    There is none where several columns say which rows belong together, where no other feature is
-    left, or where too many rows would go to quarantine because they have no group: then it is said
-    what to do.
+    No group is proposed if several columns show which rows belong together, if no other feature is
+    left, or if too many rows have no group and would go to quarantine. Then the proposal says what
+    to do.
 
     Args:
-        table: What its cells tell.
-        proposal: What conf is to say of its columns.
-        found: The rows.
-        inner: The column within it that is the group if it is none. Default: none is.
+        table: The profile of the table.
+        proposal: The proposed conf.
+        found: The dependent rows.
+        inner: An inner column that is the group if the rows are independent. Default: none.
     """
     name, facts = found.columns[0], facts_of(found)
     left = [other for role in FEATURES for other in proposal.named(role) if other != name]
@@ -118,7 +118,7 @@ def with_group(
             "value of its own, and name the column under group, and nowhere else"
         )
         return with_sentence(proposal, sentence)
-    # A column that was to be the group for its name is what its cells say.
+    # A column that was proposed as the group for its name gets the role of its kind.
     guessed = {other: of_kind(table.column(other)) for other in proposal.named("group")}
     before = (proposal.choices | guessed)[name]
     group = Choice("group", f"rows of one value mostly have one label. {numbers_of(found)}")
@@ -131,7 +131,7 @@ def with_group(
 
 
 def with_choices(proposal: Proposal, choices: dict[str, Choice]) -> Proposal:
-    """Choose otherwise for some columns, and forget what was unsure of them."""
+    """Replace the choices of some columns, and remove what was unsure about these columns."""
     unsure: dict[str, list[str]] = {}
     for doubt, names in proposal.unsure.items():
         others = [name for name in names if name not in choices]
@@ -141,12 +141,12 @@ def with_choices(proposal: Proposal, choices: dict[str, Choice]) -> Proposal:
 
 
 def with_sentence(proposal: Proposal, sentence: str) -> Proposal:
-    """Say a sentence before all that is unsure."""
+    """Put a sentence before all that is unsure."""
     return replace(proposal, unsure={sentence: [], **proposal.unsure})
 
 
 def _way_back(before: Choice, called: str, inner: str | None) -> str:
-    """Say what to write where the rows of a group are independent."""
+    """Say what to write if the rows of a group are independent."""
     instead = f"name the column under {before.role} instead"
     if before.role == "number":
         instead = "take the line away"

@@ -1,9 +1,9 @@
-"""Rows of one customer over time, looked for in a table that nobody has described.
+"""Find histories, the rows of one customer over time, in a table that nobody has described.
 
-Several rows have one customer, and hardly any two of them one time. That may be chance. So
-histories are proposed only where a customer's rows stand together, in order, and the next one
-begins anew; or where the customer is called as a person or a thing, and its rows are in order or
-chance makes no such times. Else the page asks.
+A customer has several rows, and hardly any two of them have the same time. That may be chance. So
+histories are proposed only in two cases: a customer's rows are consecutive and in order, and time
+starts anew with the next customer; or the column is named like a person or a thing, and its rows
+are in order, or chance would make more equal times. Otherwise the page asks.
 """
 
 from dataclasses import replace
@@ -31,14 +31,14 @@ from tabular_lstm.rows.timeline import Roles, Timeline, time_of
 from tabular_lstm.rows.times import TimeReader
 from tabular_lstm.rows.validation import UNNAMED
 
-# At most: share of rows at the time of another of their customer; of customers that stand apart. At
-# least: share of rows whose customer has several; of steps to its next row, those to a later time;
-# of changes of customer, those to an earlier one; pairs of one time and customer that chance makes,
-# where there are hardly any.
-FEW, SHARED, IN_ORDER, ANEW, SURPRISE = 0.05, 0.8, 0.98, 0.2, 20
+FEW = 0.05  # largest share of rows that repeat a time of their customer, and of scattered customers
+SHARED = 0.8  # least share of rows whose customer has several rows
+IN_ORDER = 0.98  # least share of next rows of a customer with a later time
+ANEW = 0.2  # least share of next customers that start at an earlier time
+SURPRISE = 20  # fewest pairs of rows of one customer and time that chance would make
 ASK = (
-    "history: rows of one {of} ({count}) hardly ever have the same {order}. If that is when they "
-    "are from: history: {{of: {of}, order: {order}}}, and name both columns nowhere else"
+    "history: rows of one {of} ({count}) hardly ever have the same {order}. If {order} is their "
+    "time, write history: {{of: {of}, order: {order}}}, and name both columns nowhere else"
 )
 PROPOSED = (
     "history: a row is predicted from itself and the earlier rows of its {of}. If its label is "
@@ -52,11 +52,11 @@ class FoundHistory(NamedTuple):
 
     block: History
     choices: dict[str, Choice]  # of both columns
-    clear: bool  # whether that is no chance
+    clear: bool  # whether chance can be excluded
 
 
 def with_found_rows(table: TableProfile, proposal: Proposal, first_rows: pd.DataFrame) -> Proposal:
-    """Propose histories, or else the group by which dependent rows are kept together.
+    """Propose histories or, if there are none, the group that keeps dependent rows together.
 
     For the arguments see `tabular_lstm.profiling.group_search.search_group`.
     """
@@ -66,11 +66,11 @@ def with_found_rows(table: TableProfile, proposal: Proposal, first_rows: pd.Data
         return grouped
     best = next((one for one in found if one.clear), found[0])
     of, order = best.block.of, best.block.order
-    # A column that was to be the group for its name is what its cells say.
+    # A column that was proposed as the group for its name gets the role of its kind.
     choices = {name: of_kind(table.column(name)) for name in proposal.named("group")}
     said = with_choices(proposal, choices | best.choices)
     clear = best.clear and any(map(said.named, FEATURES))
-    # What customers share is looked for as of a group: of histories no dependent rows are.
+    # Values that customers share are searched with the customer as group, not with histories.
     if not clear or search_group(table, said, first_rows, of):
         count = said.choices[of].why
         return with_sentence(grouped, ASK.format(of=shown(of), order=shown(order), count=count))
@@ -80,7 +80,7 @@ def with_found_rows(table: TableProfile, proposal: Proposal, first_rows: pd.Data
 def find_histories(
     table: TableProfile, proposal: Proposal, rows: pd.DataFrame
 ) -> list[FoundHistory]:
-    """Find each customer and order that fit, dates first, whatever is proposed for them."""
+    """Find all pairs of customer and order that fit, dates first, whatever their proposed roles."""
     customers, found = {}, list[FoundHistory | None]()
     free = [c for c in table.columns if proposal.choices[c.name].role not in {"label", "weight"}]
     ordered = [c for c in free if c.kind == "date" or has_word(c.name, "order")]
@@ -100,7 +100,7 @@ def find_histories(
 
 
 def _fit(of: str, order: ColumnProfile, roles: Roles) -> FoundHistory | None:
-    """Tell whether rows whose customer and time are known are histories by these."""
+    """Propose histories by a customer and an order; None if the rows do not fit."""
     rows, codes, time = len(roles.time), pd.factorize(roles.customers)[0], roles.time
     timeline, sizes = Timeline.of(roles, np.empty((rows, 0))), np.bincount(codes)
     tied = (timeline.tie < np.arange(rows)).sum()
@@ -116,7 +116,7 @@ def _fit(of: str, order: ColumnProfile, roles: Roles) -> FoundHistory | None:
     by_chance = (sizes * (sizes - 1)).sum() / 2 * (shares**2).sum()
     is_surprise = by_chance >= SURPRISE and tied <= FEW * by_chance
     is_thing = names_a_thing(of) and not {*words_of(of)} <= WORDS["identifier"]
-    is_birth = {*words_of(order.name)} & {"age", "birth", "born"}  # as of persons of one family
+    is_birth = {*words_of(order.name)} & {"age", "birth", "born"}  # such as of a family's persons
     fits = (way and stand_together and anew) or (is_thing and (way or is_surprise))
     clear = bool(fits) and not is_birth
     if not (clear or is_surprise):

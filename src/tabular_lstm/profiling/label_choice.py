@@ -23,7 +23,7 @@ from tabular_lstm.profiling.word_lists import (
     words_of,
 )
 
-# Share of the rows that have a label, where a column is proposed for its place alone.
+# Least share of rows with a label in a column that is proposed only for its place.
 MOST = 0.5
 LIKELY = "most rows have and that is no trait, such as sex"
 ONLY = "the only column of two values"
@@ -36,11 +36,11 @@ class Label:
     """The label that is proposed.
 
     Attributes:
-        name: Of the column.
-        reason: Why this column.
+        name: Name of the column.
+        reason: Why this column was chosen.
         proposed: What is predicted.
-        unlabelled: Rows in which it is missing.
-        unsure: What might be otherwise, in sentences.
+        unlabelled: How many rows have no label.
+        unsure: Sentences on what may be wrong in the proposal.
     """
 
     name: str
@@ -56,17 +56,18 @@ def choose_label(
     positive: str | None = None,
     task: str | None = None,
 ) -> Label:
-    """Choose the label and what is predicted of it.
+    """Choose the label, and the task.
 
-    The label is, in this order: the column that is given; of two values, one that is called as
-    labels are; any one that surely is; the last column, if it has two values or is called as what
-    is predicted; of two values, one with such a word in its name, the first one, the only one.
-    Where no column has two values, it is one that is called as what is predicted, the last column,
-    or the first one, if it has classes. Of a column that is called so, any share of the cells may
-    be missing. For `positive` and `task` see `propose_task`.
+    The first of these that exists is the label: the given column; a column of two values with the
+    name of a label; any column that is surely named as a label; the last column, if it has two
+    values or is named like something that is predicted; among columns of two values, one with a
+    word of labels in its name, the first column, the only one. If no column has two values: a
+    column that is named like something that is predicted, the last column, or the first column if
+    it has classes. A column that is chosen by its name may have any share of missing cells. For
+    `positive` and `task` see `propose_task`.
 
     Raises:
-        DataError: No column is the label, beyond doubt or at all; or its cells are no label.
+        DataError: No column is surely the label, or the cells of the column cannot be labels.
     """
     column, reason, unsure = _column(table, label)
     proposed = propose_task(table, column, task, positive)
@@ -80,13 +81,13 @@ def choose_label(
 
 
 def _column(table: TableProfile, label: str | None) -> tuple[ColumnProfile, str, list[str]]:
-    """Choose the column, and say why and what else it might be."""
+    """Choose the column, and give the reason and what is unsure about it."""
     if label is not None:
         if label not in table.names:
             raise no_column(table.file, label, table.names, "--label names the column")
         return table.column(label), "as told", []
     fitting = [column for column in table.columns if len(classes_of(column)) == 2]
-    # Columns that number or date the rows stand at either end too.
+    # Row numbers and dates of rows are often the first or the last column too.
     ends = [c for c in table.columns if c.kind != "empty" and not c.in_order]
     ways = _ways(table, fitting, ends)
     reason, found = next(((way, found) for way, found in ways if found), ("", []))
@@ -94,7 +95,7 @@ def _column(table: TableProfile, label: str | None) -> tuple[ColumnProfile, str,
         more = " Several columns have two values, and none is surely the label."
         said = f"no label was found.{more if len(fitting) > 1 else ''}"
         if ends and kind_of(ends[-1]):
-            said += f" The last column is {shown(ends[-1].name)}, such as --label may name."
+            said += f" The last column is {shown(ends[-1].name)}, which --label may name."
         if measured := [c for c in table.columns if c.kind == "quantity"]:
             said += UNITS.format(shown(measured[-1].name), shown(measured[-1].example))
         raise refusal(table, said if fitting else said + NONE)
@@ -112,12 +113,12 @@ def _column(table: TableProfile, label: str | None) -> tuple[ColumnProfile, str,
 def _ways(
     table: TableProfile, fitting: Sequence[ColumnProfile], ends: Sequence[ColumnProfile]
 ) -> list[tuple[str, list[ColumnProfile]]]:
-    """List the reasons to choose a column, and the columns for which each speaks.
+    """List the reasons to choose a column, each with its columns, the best reason first.
 
     Args:
-        table: What its cells tell.
+        table: The profile of the table.
         fitting: Columns of two values.
-        ends: Columns among which the first and the last are looked for.
+        ends: The columns whose first and last one may be the label for its place.
     """
     kinds = {column.name: kind_of(column) for column in table.columns}
     sure = [c for c in table.columns if c.name and {*words_of(c.name)} <= WORDS["surely a label"]]
@@ -141,7 +142,7 @@ def _ways(
         ("by its name, and it has two values", called),
         ("by its name", by_name),
         (f"{last}, and it has two values", [c for c in ends[-1:] if c in likely]),
-        (f"{last}, and called as what is predicted", [c for c in ends[-1:] if c in predicted]),
+        (f"{last}, and often a label by its name", [c for c in ends[-1:] if c in predicted]),
         ("a word of its name, and it has two values", words),
         (f"{first}, and it has two values", [c for c in ends[:1] if c in likely]),
         (ONLY, others if len(fitting) == 1 else []),
@@ -152,7 +153,7 @@ def _ways(
     placed = [c for c in (*ends[-1:], *ends[:1]) if _may_be_label(c) and kinds[c.name]]
     return [
         *ways,
-        ("called as what is predicted", predicted),
+        ("often a label by its name", predicted),
         (last, [c for c in placed if c is ends[-1]]),
         (f"{first}, and it has classes", [c for c in placed if kinds[c.name] != NUMBER]),
         ("by its name", [c for c in table.columns if c in sure or names_a(c.name, "predicted")]),
@@ -160,7 +161,7 @@ def _ways(
 
 
 def _may_be_label(column: ColumnProfile) -> bool:
-    """Tell whether a column may be the label for its place alone, whatever its values."""
+    """Tell whether a column may be the label only for its place."""
     names_rows = names_an_identifier(column.name) or names_a_weight(column.name)
     is_other = names_rows or has_word(column.name, "trait") or has_word(column.name, "date")
     is_shared = column.kind == "number" or column.distinct <= FEW_CLASSES
@@ -168,7 +169,7 @@ def _may_be_label(column: ColumnProfile) -> bool:
 
 
 def _place(end: str, columns: Sequence[ColumnProfile], outermost: ColumnProfile) -> str:
-    """Say that a column is the last or the first one, and what stands beyond."""
+    """Say that a column is the last or the first one, and which columns do not count."""
     beyond = (
         "" if outermost in columns else " but for those that are empty or in the order of the rows"
     )

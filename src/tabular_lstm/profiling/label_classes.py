@@ -1,4 +1,4 @@
-"""The classes of a label: which values they are, in which order, and which one is positive."""
+"""The classes of a label: their values, their order, and the positive one."""
 
 from collections.abc import Mapping, Sequence
 from math import isfinite
@@ -10,13 +10,13 @@ from tabular_lstm.profiling.table_profile import ColumnProfile
 from tabular_lstm.profiling.word_lists import LETTERS, WORDS
 from tabular_lstm.rows.number_format import NumberFormat, pointed
 
-ALIKE = "label: {} differ by case or blanks alone: if they are one class, write them alike"
+ALIKE = "label: {} differ only by case or blanks: if they are one class, write them alike"
 
 
 def classes_of(column: ColumnProfile) -> dict[str, int]:
-    """Give the values of a column that may be classes, with their counts; none of many values.
+    """Give the values of a column that may be classes, with their counts; none if they are many.
 
-    A number is one class however it is written.
+    A number is one class in every spelling.
     """
     if column.distinct > MOST_CLASSES:
         return {}
@@ -30,19 +30,19 @@ def classes_of(column: ColumnProfile) -> dict[str, int]:
 
 
 def same_value(value: str, form: NumberFormat) -> str | float:
-    """Give what is the same of all ways to write a number."""
+    """Give the number that a text writes, or any other text as it is."""
     number = pointed(value, form)
     return value if number is None else float(number)
 
 
 def class_rank(value: str, form: NumberFormat) -> tuple[bool, float, str]:
-    """Give what sorts numbers by their value, and words by the alphabet after them."""
+    """Give a sort key: numbers by value, then words by the alphabet."""
     number = same_value(value, form)
     return (True, 0.0, value) if isinstance(number, str) else (False, number, value)
 
 
 def alike(classes: Mapping[str, int]) -> list[str]:
-    """Say which classes differ by case or blanks alone."""
+    """Say which classes differ only by case or blanks."""
     spellings: dict[str, list[str]] = {}
     for value in classes:
         spellings.setdefault(" ".join(value.split()).casefold(), []).append(value)
@@ -53,7 +53,7 @@ def alike(classes: Mapping[str, int]) -> list[str]:
 def positive_rank(
     value: str, classes: Mapping[str, int], form: NumberFormat
 ) -> tuple[int, float, int, str]:
-    """Give what sorts the positive class before the other one, whatever the order of the rows."""
+    """Give a sort key that puts the positive class first, whatever the order of the rows."""
     words = 0 if _says_yes(value, classes) else 2 if _means(value, "negative", classes) else 1
     number = same_value(value, form)
     return (words, 0.0 if isinstance(number, str) else -number, classes[value], value)
@@ -62,8 +62,8 @@ def positive_rank(
 def why_positive(
     one: str, other: str, classes: Mapping[str, int], form: NumberFormat
 ) -> tuple[str, list[str]]:
-    """Say why a value is the positive class, and what speaks against it."""
-    swap = f"--positive {shown(other)!r} makes it the other one"
+    """Give the reason why a value is the positive class, and what is unsure about it."""
+    swap = f"--positive {shown(other)!r} chooses the other one"
     if _says_yes(one, classes) or _means(other, "negative", classes):
         return "by the word", []
     numbers = {same_value(one, form), same_value(other, form)}
@@ -71,27 +71,27 @@ def why_positive(
         doubt = f"positive class: {one} is the greater number; {swap}"
         return "the greater number", [doubt] if numbers != {0, 1} else []
     if classes[one] == classes[other]:
-        return "the first by the alphabet, for want of a better reason", [
-            f"positive class: nothing speaks for '{shown(one)}' but the alphabet; {swap}"
+        return "the first by the alphabet, as there is no other reason", [
+            f"positive class: '{shown(one)}' is only the first by the alphabet; {swap}"
         ]
     return "the rarer one", [f"positive class: '{shown(one)}' is the rarer one; {swap}"]
 
 
 def _says_yes(value: str, classes: Mapping[str, int]) -> bool:
-    """Tell whether a word is one for a positive class, or the other one is this with a no."""
+    """Tell whether a word means a positive class, or the other class is this word with a "no"."""
     denied = {f"{no}{value}".lower() for no in ("no ", "no", "not ", "non", "non-", "un", "in")}
     return _means(value, "positive", classes) or any(c.lower() in denied for c in classes)
 
 
 def _means(value: str, role: str, classes: Mapping[str, int]) -> bool:
-    """Tell whether a word is one of a role; a letter counts only beside that which it goes with."""
+    """Tell whether a word has a role; a single letter counts only in a pair, such as y and n."""
     if len(value) == 1 and {other.lower() for other in classes} not in LETTERS:
         return False
     return value.lower() in WORDS[role]
 
 
 def class_value(text: str, form: NumberFormat) -> Value:
-    """Give a class as conf has it: a number as a number, any other text as text."""
+    """Give a class as conf writes it: a number as a number, any other text as text."""
     number = pointed(text, form)
     if number is None or not isfinite(float(number)) or (text[:1] == "0" and text[1:].isdigit()):
         return text
@@ -116,6 +116,6 @@ def listed(classes: Mapping[str, int]) -> str:
 
 
 def first_ten(said: Sequence[str]) -> str:
-    """Name some things in a sentence: the first ten, and how many more."""
+    """List the first ten of some names, and say how many more there are."""
     more = f" and {len(said) - LISTED} more" if len(said) > LISTED else ""
     return f"{', '.join(said[:LISTED])}{more}"

@@ -1,4 +1,4 @@
-"""How a file that nobody has described is laid out: encoding, delimiter, header, number format."""
+"""Find the layout of a CSV: its encoding, delimiter, header and number format."""
 
 import codecs
 import io
@@ -31,17 +31,13 @@ from tabular_lstm.rows.number_format import (
     points_of_thousands,
 )
 
-# Bytes, and lines of them, by which the layout is told.
+# The first bytes, and lines of them, that decide the layout.
 BYTES, LINES = 2**22, 600
-# Lines above the header, at most.
-ABOVE = 20
-# Rows that have a vote on the header.
-VOTING = 100
-# Share of a column's cells that are numbers where the column is of numbers.
-MOSTLY = 0.9
-# Distinct cells of a column that have a vote on the number format.
-VOTING_CELLS = 1000
-# The simplest first.
+ABOVE = 20  # lines above the header, at most
+VOTING = 100  # rows that decide whether there is a header
+MOSTLY = 0.9  # least share of numbers in a column of numbers
+VOTING_CELLS = 1000  # distinct cells of a column that decide the number format
+# The simplest format comes first.
 FORMATS = (
     POINT,
     NumberFormat(thousands=","),
@@ -53,12 +49,12 @@ FORMATS = (
 
 @dataclass(frozen=True)
 class Layout:
-    """What the catalog has to say of a file.
+    """The layout of a file, as the catalog declares it.
 
     Attributes:
-        load_args: Those that are not the default.
-        reasons: Why, for each of them.
-        unsure: What they might be instead.
+        load_args: The load arguments that are not the default.
+        reasons: The reason for each of them.
+        unsure: Sentences on what may be wrong with them.
     """
 
     load_args: dict[str, Any]
@@ -72,10 +68,10 @@ class Layout:
 
 
 def layout_of(content: BinaryIO, file: str) -> Layout:
-    """Tell the layout of a file, all of whose bytes are looked at for the encoding.
+    """Find the layout of a file; the encoding is checked on all its bytes.
 
     Raises:
-        DataError: It is no CSV, is empty, has one column only, or a header with a name too few.
+        DataError: The file is no CSV, is empty, has only one column, or a header lacks a name.
     """
     refuse_other_formats(content, file)
     load_args: dict[str, Any] = {}
@@ -94,7 +90,7 @@ def layout_of(content: BinaryIO, file: str) -> Layout:
     dialect = dialect_of({"sep": delimiter})
     if delimiter != dialect_of({})["delimiter"]:
         load_args["sep"] = delimiter
-        reasons["sep"] = f"it parts each line into {width} cells"
+        reasons["sep"] = f"it splits each line into {width} cells"
     above = _lines_above(lines, file, dialect, width)
     if above:
         load_args["skiprows"] = above
@@ -110,7 +106,7 @@ def layout_of(content: BinaryIO, file: str) -> Layout:
 
 
 def _encoding(content: BinaryIO) -> str:
-    """Name the encoding: by its mark, UTF-8 if all bytes are, else that of Windows."""
+    """Name the encoding: by a byte order mark, or else UTF-8 if all bytes fit, or else cp1252."""
     content.seek(0)
     start = content.read(4)
     for mark, name in BYTE_ORDER_MARKS.items():
@@ -129,7 +125,7 @@ def _encoding(content: BinaryIO) -> str:
 
 
 def _first_lines(content: BinaryIO, encoding: str) -> list[str]:
-    """Give the first lines, without one that is cut off."""
+    """Give the first lines; a last line that is cut off is dropped."""
     content.seek(0)
     start = content.read(BYTES)
     text = start.decode(encoding, errors="ignore").removeprefix("\ufeff")
@@ -139,12 +135,12 @@ def _first_lines(content: BinaryIO, encoding: str) -> list[str]:
 
 
 def _delimiter(lines: list[str], file: str) -> tuple[str, int]:
-    """Find what parts the lines into equally many cells, and how many.
+    """Find the delimiter that splits the lines into equally many cells, and that number.
 
-    The second half of the lines counts, for above the table others may stand.
+    Only the second half of the lines counts, because other lines may be above the table.
 
     Raises:
-        DataError: Nothing does.
+        DataError: No delimiter does.
     """
     best, width, most = "", 0, 0.0
     has_runs = any("  " in line.strip() for line in lines)
@@ -157,7 +153,7 @@ def _delimiter(lines: list[str], file: str) -> tuple[str, int]:
         found, agreeing = widths.most_common(1)[0]
         cells = [cell for row in rows if len(row) == found for cell in row]
         score = agreeing / len(rows) * sum(map(_is_clean, cells)) / len(cells)
-        # Blanks part sentences as well as cells.
+        # Blanks separate the words of sentences too.
         if score > most and (delimiter != " " or (found > 2 and score > 0.95)):
             best, width, most = delimiter, found, score
     if not best:
@@ -170,15 +166,15 @@ def _delimiter(lines: list[str], file: str) -> tuple[str, int]:
 
 
 def _is_clean(cell: str) -> bool:
-    """Tell whether a cell holds no other delimiter, but as a mark of a number."""
+    """Tell whether a cell holds no delimiter, except as a mark of a number."""
     return not any(mark in cell for mark in DELIMITERS) or could_be_number(cell.strip())
 
 
 def _lines_above(lines: list[str], file: str, dialect: dict[str, str], width: int) -> int:
-    """Count the lines above the table: those before the first row of so many cells.
+    """Count the lines above the table, which are before the first row of `width` cells.
 
     Raises:
-        DataError: The first row has one cell less, as where the rows' names have no name.
+        DataError: The first row has one cell less, such as for row names without a header.
     """
     for above in range(min(ABOVE, len(lines))):
         row = next(rows_of(lines[above:], file, dialect), [])
@@ -187,8 +183,8 @@ def _lines_above(lines: list[str], file: str, dialect: dict[str, str], width: in
         if len(row) == width - 1 > 1 and not above:
             raise DataError(
                 f"{file}: the first line has {width - 1} cells, and the rows below have {width}: "
-                f"{_few(row)}. Write a name for each column, also for one of row names, or one "
-                "that is empty."
+                f"{_few(row)}. Write a name for each column, also for row names and for an "
+                "empty column."
             )
     return 0
 
@@ -196,15 +192,16 @@ def _lines_above(lines: list[str], file: str, dialect: dict[str, str], width: in
 def is_header(first: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
     """Tell whether a row names the columns below it.
 
-    Each column has a vote: it is for a header where it holds numbers and begins with a word, or
-    holds few words and begins with another one; it is against where it begins like the rest.
+    Each column has a vote. A column of numbers that begins with a word votes for a header, and so
+    does a column of few words that begins with another word. A column that begins like its other
+    cells votes against a header.
     """
     rows = [row for row in below if len(row) == len(first)][:VOTING]
     if not rows or _counts_up(first):
         return True
     names = [name.strip() for name in first]
     votes = sum(_vote(name, [row[n].strip() for row in rows]) for n, name in enumerate(names))
-    # A header seldom lacks names or has one twice.
+    # A header seldom lacks a name or has a name twice.
     return votes > 0 if "" in names[1:] or len({*names}) < len(names) else votes >= 0
 
 
@@ -220,12 +217,12 @@ def _vote(first: str, cells: list[str]) -> float:
 
 
 def _counts_up(names: Sequence[str]) -> bool:
-    """Tell whether the names are 0, 1, 2 as a frame without names writes them; the last is any."""
+    """Tell whether the names are 0, 1, 2, as pandas names columns; the last one may be any name."""
     return len(names) > 2 and [*names[:-1]] == [str(place) for place in range(len(names) - 1)]
 
 
 def with_number_format(layout: Layout, columns: Iterable[DistinctCells]) -> Layout:
-    """Add the number format by which the most columns are numbers, where it is not the default."""
+    """Add the number format by which the most columns are numbers, unless it is the default."""
     marked = [cells for cells in columns if _has_marks(cells)]
     read = {form: [c for c in marked if _reads(c.first(VOTING_CELLS), form)] for form in FORMATS}
     most = max(map(len, read.values()))
@@ -238,7 +235,7 @@ def with_number_format(layout: Layout, columns: Iterable[DistinctCells]) -> Layo
     fraction, group = NumberFormat(decimal=","), NumberFormat(thousands=",")
     doubtful = len(read[fraction]) == len(read[group]) == most
     grouped = False
-    if doubtful:  # where commas part cells, another one in a number is rare
+    if doubtful:  # a decimal comma is rare in a file with commas between cells
         grouped = delimiter == "," or all(c.all_match(groups(",")) for c in read[fraction])
         chosen = group if grouped else fraction
     given = {name: mark for name, mark in chosen if mark != getattr(POINT, name)}
@@ -256,7 +253,7 @@ def with_number_format(layout: Layout, columns: Iterable[DistinctCells]) -> Layo
 
 
 def _has_marks(cells: DistinctCells) -> bool:
-    """Tell whether half of the first cells are numbers by some marks, and a cell has a mark."""
+    """Tell whether about half of the first cells are numbers in some format, and any has a mark."""
     some = cells.texts[:50].to_pylist()
     if 2 * sum(map(could_be_number, some)) < MOSTLY * len(some) or not some:
         return False
@@ -270,7 +267,7 @@ def _reads(cells: DistinctCells, form: NumberFormat) -> bool:
 
 @lru_cache(2**16)
 def could_be_number(text: str) -> bool:
-    """Tell whether a text, without white space around it, is a number in some format."""
+    """Tell whether a text, stripped of white space, is a number in some format."""
     return any_of(FORMATS).fullmatch(text) is not None
 
 

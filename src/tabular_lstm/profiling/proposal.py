@@ -1,4 +1,4 @@
-"""From the profile of a table to what conf says of its columns, each choice with its reason."""
+"""Propose conf for the columns of a table from its profile, each choice with its reason."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -17,33 +17,32 @@ from tabular_lstm.profiling.word_lists import (
 )
 from tabular_lstm.rows.validation import UNNAMED
 
-# A column of words with more distinct values is none of categories: rows hardly share one.
+# Most distinct words of categories, as a share of the rows or, in a small table, as a number.
 MOST_CATEGORIES, FEW = 0.2, 20
-# Distinct whole numbers that may be codes, at most.
-CODES = 12
-# Things with rows of their own, at least, by which rows are grouped, or it is asked whether.
+CODES = 12  # most distinct whole numbers that may be codes
+# Fewest things by which rows are grouped, and for which the page asks about a group.
 GROUPS, ASKED = 20, 10
-# Share of the rows that one thing has at most: a count's small values have more.
+# Largest share of the rows of one thing; a small value of a count has more.
 LARGEST_GROUP = 0.2
 
 FEATURES = {"number", "categorical", "dates"}  # roles
 
-# What may be unsure of a column.
+# What may be unsure about a column.
 KEY = "key: does each row keep this value in later files? If not, ignore the column"
 GROUP = (
     "group: rows of one value go to one side, and the column is no feature; if it is an amount, "
     "take the line away; if it names a row that later files correct, give --key"
 )
 ASK_GROUP = (
-    "does it name a thing, such as a school or a tree, that several rows are of? If so, name the "
+    "does it name a thing, such as a school or a tree, that has several rows? If so, name the "
     "column under group, and nowhere else: the rows of one thing then go to one side"
 )
 WEIGHT = "weight: by its name; if it is an amount, such as kilograms, take the line away"
-NO_WEIGHT = "a weight by its name: mend it, and name it under weight; or take it from ignore"
+NO_WEIGHT = "a weight by its name: mend its cells and name it under weight, or take it from ignore"
 IN_TIME = (
-    "the rows are in the order of these dates: to be judged on the newest rows, name the column as "
-    "time, where its format stays under dates, add split: {kind: time}, and take a line of group "
-    "away"
+    "the rows are in the order of these dates: to judge a model on the newest rows, name the "
+    "column under time too, add split: {kind: time}, leave its format under dates, and take a line "
+    "of group away"
 )
 TAKEN_AS_MISSING = "missing: values that stand apart were taken for 'not measured'; were they?"
 MANY_ZEROS = (
@@ -60,11 +59,11 @@ class Choice:
 
     Attributes:
         role: `label`, `key`, `group`, `weight`, `dates`, `categorical`, `number`, or `ignore`;
-            `customer` and `order` of histories.
-        why: In a few words.
-        unsure: What might be otherwise, in sentences.
+            for histories `customer` and `order`.
+        why: The reason, in a few words.
+        unsure: Sentences on what may be wrong in the choice.
         missing: Values that mean "not measured", with their counts.
-        format: Of dates, that of `datetime.strptime`; None for ISO 8601.
+        format: Format of dates, as of `datetime.strptime`; None for ISO 8601.
     """
 
     role: str
@@ -76,12 +75,12 @@ class Choice:
 
 @dataclass(frozen=True)
 class Proposal:
-    """What conf is to say of a table.
+    """The proposed conf for a table.
 
     Attributes:
-        choices: By the name of the column, in the file's order.
-        unsure: What might be otherwise, with the names of the columns of which it is said.
-        history: The block of that name.
+        choices: The choice for each column by its name, in the file's order.
+        unsure: Sentences on what may be wrong, each with the names of its columns.
+        history: The proposed block `history`. Default: none.
     """
 
     label: Label
@@ -94,7 +93,7 @@ class Proposal:
         return {name: choice for name, choice in self.choices.items() if choice.role == role}
 
     def columns(self) -> Columns:
-        """Give what a run reads of the conf that is proposed."""
+        """Give the proposed block `columns`, as a run reads it."""
         return Columns(
             label=self.label.name,
             **self.label.proposed.entries,
@@ -117,7 +116,7 @@ def propose(
     key: str | None = None,
     task: str | None = None,
 ) -> Proposal:
-    """Choose what conf says of each column, but for what is given.
+    """Choose a role for each column; the label, the key and the task may be given.
 
     Raises:
         DataError: There is no label, see `choose_label`; no such column; or no feature is left.
@@ -141,7 +140,7 @@ def propose(
 
 
 def _choices(table: TableProfile, label: Label, key: str | None) -> dict[str, Choice]:
-    """Choose a role for each column: those that only one column has first."""
+    """Choose a role for each column; roles of a single column are chosen first."""
     choices = {label.name: Choice("label", label.reason)}
     if key is not None:
         choices[key] = Choice("key", "as told")
@@ -161,7 +160,7 @@ def _choices(table: TableProfile, label: Label, key: str | None) -> dict[str, Ch
 
 
 def _key_of(table: TableProfile, label: str) -> str | None:
-    """Choose the column that identifies a row: one that is called so comes first."""
+    """Choose the column that identifies a row; a column with such a name comes first."""
     fitting = [
         column.name
         for column in table.columns
@@ -186,7 +185,7 @@ def _largest(column: ColumnProfile) -> int:
 
 
 def _is_group(column: ColumnProfile) -> bool:
-    """Tell whether rows belong together: a column names things, and some have several rows."""
+    """Tell whether a column is a group: it names things, and some things have several rows."""
     return (
         names_a_thing(column.name)
         and is_discrete(column)
@@ -198,7 +197,7 @@ def _is_group(column: ColumnProfile) -> bool:
 
 
 def _may_be_group(column: ColumnProfile) -> bool:
-    """Tell whether to ask if a column names things: by its name, and each has several rows."""
+    """Tell whether to ask if a column is a group: by its name, and by two rows for each thing."""
     is_even = _largest(column) <= LARGEST_GROUP * column.present
     is_called_so = names_a_thing(column.name) or (may_name_a_thing(column.name) and is_even)
     have_rows = column.distinct >= ASKED and column.present >= 2 * column.distinct
@@ -270,7 +269,7 @@ def _date(column: ColumnProfile) -> Choice:
     form = column.formats[0]
     several = f"dates: {' and '.join(column.formats)} fit all cells alike; which is it?"
     doubts = {
-        # Of other formats the order of the texts is not that of the dates.
+        # In other formats the order of the texts is not the order of the dates.
         IN_TIME: column.in_order and (form == ISO_8601 or form.startswith("%Y")),
         several: len(column.formats) > 1,
     }

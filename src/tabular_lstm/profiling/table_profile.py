@@ -1,6 +1,6 @@
-"""What the cells of a table tell: the distinct cells of each column, and what was learned of them.
+"""The profile of a table: the distinct cells of each column, and what follows from them.
 
-The cells are counted piece by piece; all else is learned from the distinct ones and their counts.
+The cells are counted piece by piece; all else is learned from distinct cells and their counts.
 """
 
 from collections.abc import Sequence
@@ -16,9 +16,8 @@ from tabular_lstm.rows.number_format import POINT, NumberFormat
 
 Kind = Literal["number", "category", "date", "quantity", "text", "identifier", "constant", "empty"]
 Code = str | int | float
-# Cells by which most patterns are ruled out before all are looked at.
-FIRST = 50
-# Distinct cells of pieces that wait to be merged, at least.
+FIRST = 50  # cells that rule out most patterns before all cells are checked
+# Pieces are merged once they have at least so many distinct cells.
 MERGED = 2**16
 
 
@@ -27,11 +26,11 @@ class DistinctCells:
     """The distinct cells of a column.
 
     Attributes:
-        texts: Arrow's large_string, without white space around them, in the order in which they
-            first appear.
-        counts: int64, how often each is in the column.
-        missing: Cells that are empty or hold a word that always means "missing"; not in `texts`.
-        rising: Whether no row has a text that comes before that of the row above it.
+        texts: Arrow's large_string, stripped of white space, in the order in which they first
+            appear.
+        counts: How often each text is in the column, int64.
+        missing: How many cells are empty or a word for "missing"; they are not in `texts`.
+        rising: Whether the texts of the rows are sorted.
     """
 
     texts: pa.Array
@@ -45,31 +44,31 @@ class DistinctCells:
         return int(self.counts.sum())
 
     def only(self, chosen: np.ndarray) -> "DistinctCells":
-        """Give some of the distinct cells alone, as a mask says."""
+        """Give only the distinct cells that a mask chooses."""
         texts = self.texts.filter(pa.array(chosen))
         return DistinctCells(texts, self.counts[chosen], self.missing, self.rising)
 
     def first(self, count: int) -> "DistinctCells":
-        """Give the first distinct cells alone."""
+        """Give only the first distinct cells."""
         return self.only(np.arange(len(self.texts)) < count)
 
     def top(self, count: int) -> dict[str, int]:
-        """Give the most frequent cells, the first of equally frequent ones first."""
+        """Give the most frequent cells; equally frequent ones stay in their order."""
         order = np.argsort(-self.counts, kind="stable")[:count]
         texts = self.texts.take(pa.array(order)).to_pylist()
         return dict(zip(texts, self.counts[order].tolist(), strict=True))
 
     def share(self, chosen: np.ndarray) -> float:
-        """Give the share of the column's present cells that these distinct cells are."""
+        """Give the share of these distinct cells among the column's present cells."""
         return float(self.counts[chosen].sum()) / max(self.present, 1)
 
     def are_among(self, words: frozenset[str]) -> np.ndarray:
-        """Tell which distinct cells are one of these words, in whatever case."""
+        """Tell which distinct cells are one of these words, in upper or lower case."""
         known = pa.array(sorted(words), self.texts.type)
         return _mask(pc.is_in(pc.utf8_lower(self.texts), known))
 
     def all_match(self, pattern: str) -> bool:
-        """Tell whether each cell is as the pattern says, from its start to its end."""
+        """Tell whether the pattern matches each cell as a whole."""
         whole = f"^(?:{pattern})$"
         return all(
             pc.all(pc.match_substring_regex(texts, whole)).as_py()
@@ -79,22 +78,22 @@ class DistinctCells:
 
 @dataclass(frozen=True)
 class ColumnProfile:
-    """What the cells of a column tell.
+    """The profile of a column.
 
     Attributes:
         kind: `number`; `category`, words or codes; `date`; `quantity`, numbers with a unit;
             `text`, whole sentences; `identifier`, a value of its own in nearly each row;
             `constant`, one value; `empty`.
-        cells: All of them, counted.
+        cells: All cells, counted.
         codes: Values that probably mean "not measured", with their counts.
-        lowest: Of the numbers that are no codes; so `highest`.
+        lowest, highest: Range of the numbers that are no codes.
         whole: Whether all numbers are whole.
-        many_zeros: Whether 0 is no code for sure, but far more frequent than any other number.
-        in_order: Whether they number the rows, 1, 2, 3; of dates, whether later rows have none that
-            are earlier.
-        odd: How many cells among numbers are none; `odd_example` is the first of them.
-        formats: Of dates: those of `datetime.strptime` that fit all cells, two at most.
-        number_format: How its numbers are written.
+        many_zeros: Whether 0 is not surely a code, but far more frequent than any other number.
+        in_order: Whether the cells number the rows, 1, 2, 3; for dates, whether the rows are sorted
+            by them.
+        odd: How many cells of a column of numbers are no numbers; `odd_example` is the first one.
+        formats: For dates, the formats of `datetime.strptime` that fit all cells, at most two.
+        number_format: The number format of the column.
     """
 
     name: str
@@ -118,7 +117,7 @@ class ColumnProfile:
 
     @property
     def present(self) -> int:
-        """How many rows hold a value that is no code."""
+        """How many rows hold a value that is not a code."""
         return self.cells.present - sum(self.codes.values())
 
     @property
@@ -134,12 +133,12 @@ class ColumnProfile:
 
 @dataclass(frozen=True)
 class TableProfile:
-    """What a file or a folder of files holds, column by column.
+    """The profile of a file or of a folder of files.
 
     Attributes:
-        file: Its path, as the catalog has it.
-        columns: At least one, in the file's order.
-        number_format: How its numbers are written.
+        file: The path, as in the catalog.
+        columns: The columns' profiles in the file's order; at least one.
+        number_format: The number format of the file.
     """
 
     file: str
@@ -162,10 +161,10 @@ class TableProfile:
 
 
 class CellCounter:
-    """Counts the distinct cells of a column piece by piece; each is in memory once or twice."""
+    """Counts the distinct cells of a column piece by piece; memory holds each once or twice."""
 
     def __init__(self) -> None:
-        # Distinct texts and their counts: those of all pieces that were merged, and of each since.
+        # Distinct texts and their counts: of all merged pieces, and of each later piece.
         self._texts: list[pa.Array] = []
         self._counts: list[np.ndarray] = []
         self._most = MERGED
@@ -185,7 +184,7 @@ class CellCounter:
         self._counts.append(found.field("counts").to_numpy(zero_copy_only=False))
 
     def cells(self) -> DistinctCells:
-        """Give all that were counted."""
+        """Give all counted cells."""
         self._merge()
         texts, counts = self._texts[0], self._counts[0]
         trimmed = pc.utf8_trim_whitespace(texts)
@@ -206,7 +205,7 @@ class CellCounter:
         self._texts.clear()
         self._counts.clear()
         texts, counts = _counted_together(texts, counts)
-        # The next merge takes time for all: it waits until there are three times as many.
+        # A merge takes time for all cells, so the next one waits for three times as many.
         self._most = max(MERGED, 3 * len(texts))
         self._texts.append(texts)
         self._counts.append(counts)
@@ -222,7 +221,7 @@ def _says_missing(texts: pa.Array) -> np.ndarray:
 
 
 def _counted_together(texts: pa.Array, counts: np.ndarray) -> tuple[pa.Array, np.ndarray]:
-    """Count texts that are there twice together."""
+    """Add up the counts of equal texts."""
     encoded = texts.dictionary_encode()
     together = np.bincount(encoded.indices, counts, minlength=len(encoded.dictionary))
     return encoded.dictionary, together.astype(np.int64)

@@ -1,4 +1,4 @@
-"""What is predicted of a label: two classes, classes or a number, and what conf says of that."""
+"""Choose the task of a label: two classes, classes or a number, and its entries in conf."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,12 +28,12 @@ from tabular_lstm.rows.number_format import all_pointed
 
 LIMIT = Validation().max_quarantined_fraction
 LEAST = Promotion().min_test_rows_per_class
-# Rows of a class from which on each side surely gets two, and as many test rows as promotion asks.
-# Of the fewest hardly ever fewer than two are train rows.
+# Rows of a class: with ENOUGH both sides surely get two, with FEW nearly always the train side, and
+# with JUDGED the test side gets as many as a promotion needs.
 ENOUGH, FEW, JUDGED = 30, 8, round(LEAST / Split().test_fraction)
-# Distinct whole numbers that may be classes; and of these, those that rather are none.
+# Whole numbers may be classes up to FEW_CLASSES distinct ones; from AMOUNT on they rather are not.
 FEW_CLASSES, AMOUNT = 20, 6
-FAR = 30  # from the middle nine tenths of the labels, in times of their range, may be a fault
+FAR = 30  # a label is far outside by so many ranges of the middle nine tenths of the labels
 SET_ASIDE = (
     "label: {} {}, such as '{}', will go to quarantine{}; where there is no label, leave the cell "
     "empty"
@@ -56,8 +56,8 @@ LEFT_OUT = (
     "name the class under classes, or put rare classes together in the column"
 )
 RARE = (
-    "column '{}' has {}, such as '{}': a run would stop, which needs two train rows of each. Where "
-    "they are numbers, write numbers alone, and --task number; else put rare ones together."
+    "column '{}' has {}, such as '{}': a run would stop, because it needs two train rows of each. "
+    "If they are numbers, write only numbers, and --task number; else put rare ones together."
 )
 TOO_FEW = "label: a class has {}; a run stops where a side gets fewer than two"
 NOT_JUDGED = (
@@ -75,14 +75,14 @@ OUTLIERS = (
 
 @dataclass(frozen=True)
 class ProposedTask:
-    """What is predicted, as it is proposed.
+    """The proposed task.
 
     Attributes:
-        task: With the classes in the order of conf.
-        why: In a few words: why this task or, of two classes, why this positive class.
-        counts: Rows of each class, in the order of the classes; none of a number.
-        bounds: Of a number: the lowest and the highest one, where codes stand beyond.
-        unsure: What might be otherwise, in sentences.
+        task: The task, with the classes in the order of conf.
+        why: Why this task or, for two classes, why this positive class, in a few words.
+        counts: Rows of each class, in the order of the classes; empty for a number.
+        bounds: Lowest and highest number, where codes are beyond; None for classes.
+        unsure: Sentences on what may be wrong in the proposal.
     """
 
     task: Task
@@ -93,7 +93,7 @@ class ProposedTask:
 
     @property
     def entries(self) -> dict[str, Any]:
-        """What `columns` says of the task, but for bounds."""
+        """The entries of `columns` for the task, without bounds."""
         classes = self.task.classes
         said: dict[str, dict[str, Any]] = {
             TWO_CLASSES: dict(zip(("negative_class", "positive_class"), classes, strict=False)),
@@ -104,7 +104,7 @@ class ProposedTask:
 
 
 def kind_of(column: ColumnProfile) -> Kind | None:
-    """Give the task that a label of such cells most likely has; None where they are no label's."""
+    """Give the most likely task of a label with these cells; None if they cannot be labels."""
     count = len(classes_of(column))
     may_be_classes = column.whole and 2 < count <= FEW_CLASSES
     are_classes = may_be_classes and (count < AMOUNT or names_a(column.name, "code"))
@@ -124,14 +124,14 @@ def propose_task(
     """Propose the task of a label.
 
     Args:
-        table: What its cells tell.
+        table: The profile of the table.
         column: The label.
-        told: `classes` or `number`. Default: the cells tell it.
-        positive: Of two classes, the positive one as it is written in the file. Default: the words
-            and numbers tell it.
+        told: `classes` or `number`. Default: the cells decide.
+        positive: The positive one of two classes, as written in the file. Default: the words or
+            numbers decide.
 
     Raises:
-        DataError: The cells are of no such task, or `positive` is none of two classes.
+        DataError: The cells do not fit the task, or `positive` is not one of two classes.
     """
     classes = classes_of(column)
     if told == NUMBER and column.kind != "number":
@@ -146,8 +146,8 @@ def propose_task(
         found = _classes(table, column, classes, told, positive)
     if positive is not None and found.task.kind != TWO_CLASSES:
         raise DataError(
-            f"{table.file}: --positive {positive}: the label '{column.name}' has not two classes, "
-            f"so none is the positive one: {found.why}."
+            f"{table.file}: --positive {positive}: the label '{column.name}' does not have two "
+            f"classes, so none is the positive one: {found.why}."
         )
     return found
 
@@ -159,7 +159,7 @@ def _classes(
     told: str | None,
     positive: str | None,
 ) -> ProposedTask:
-    """Propose two classes or more; of several those that have too few rows are left out."""
+    """Propose two classes or more; of more than two, classes with too few rows are left out."""
     form, labelled = table.number_format, table.rows - column.cells.missing
     coded = labelled - sum(classes.values())
     for least in (ENOUGH, FEW, 0) if len(classes) > 2 else (0,):
@@ -206,7 +206,7 @@ def _classes(
 def _number(
     table: TableProfile, column: ColumnProfile, classes: Mapping[str, int], told: str | None
 ) -> ProposedTask:
-    """Propose a number; codes for "no label" stand beyond its bounds."""
+    """Propose a number; codes for "no label" are outside the bounds."""
     low, high = column.lowest or 0.0, column.highest or 0.0
     numbers = [code for code in column.codes if not isinstance(code, str) and code]
     below, above = any(code < low for code in numbers), any(code > high for code in numbers)
@@ -228,7 +228,7 @@ def _number(
 
 
 def _far_outside(column: ColumnProfile, codes: list[float]) -> list[str]:
-    """Say which labels, codes aside, stand so far outside the others that they may be faults."""
+    """Say which labels are no codes and so far outside the others that they may be faults."""
     read = all_pointed(column.cells.texts, column.number_format).cast(pa.float64())
     numbers = read.to_numpy(zero_copy_only=False)
     left = np.isfinite(numbers) & ~np.isin(numbers, codes)
@@ -260,5 +260,5 @@ def _no_label(column: ColumnProfile, classes: Mapping[str, int]) -> str:
 def refusal(table: TableProfile, fault: str) -> DataError:
     """Say what is wrong, and which columns have two values."""
     fitting = described([c for c in table.columns if len(classes_of(c)) == 2])
-    found = f" Of two values, such as --label may name: {fitting}."
+    found = f" Columns of two values, which --label may name: {fitting}."
     return DataError(f"{table.file}: {fault}{found if fitting else ''}")

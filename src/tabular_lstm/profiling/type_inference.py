@@ -1,4 +1,4 @@
-"""What a column is, from all of its cells: numbers, words, dates, an identifier, free text."""
+"""Infer the kind of a column from all its cells: numbers, words, dates, identifier, free text."""
 
 import re
 from functools import cache
@@ -19,32 +19,32 @@ from tabular_lstm.rows.keys import ROUNDED
 from tabular_lstm.rows.number_format import POINT, NumberFormat, all_pointed
 from tabular_lstm.rows.numbers import LARGEST
 
-# Cells that are no numbers in a column of numbers, at most: their rows go to quarantine.
+# Largest share of cells in a column of numbers that are no numbers; their rows go to quarantine.
 FEW_ODD = 0.01
-# Distinct words for "not measured" in a column, at most, and distinct odd cells.
+# Most distinct words for "not measured" in a column, and most distinct odd cells.
 FEW_WORDS, FEW_DISTINCT = 3, 20
 LEAST_ROWS = 20
-# Share of the rows with a cell of its own from which a column of words names rows.
+# A column of words identifies rows if it has as many distinct values as this share of the rows.
 NEARLY_ALL = 0.95
-# Characters and words of a cell, on average, from which on the cells are free text.
+# Cells with more characters, or so many words, on average are free text.
 LONG, WORDY = 40, 4
 
-# What people put where nothing was measured.
+# Codes that people write where nothing was measured.
 CODES = {-1.0} | {
     float(sign * int(digit * count)) for sign in (-1, 1) for digit in "89" for count in range(1, 7)
 }
 # Whole numbers from -1 on may be a scale, if they are few.
 SCALE = 8
-# Share of the rows that a code of one digit, 8 or 9, has at least: a few may be an amount.
+# Least share of the rows with a code of one digit, 8 or 9: in fewer rows it may be an amount.
 DIGIT = 0.02
-# Distinct numbers from which on zeros may be a code.
+# Zeros may be a code among more than so many distinct numbers.
 ENOUGH = 20
-# How far above 0 the lowest number is, in standard deviations and in steps between numbers.
+# Least distance from 0 to the next number, in standard deviations and in steps between numbers.
 FAR, STEPS = 0.6, 5
-# Shares of the rows that are 0: from `LUMP` on it is asked what 0 means, up to `MANY` 0 may be a
-# code, and from `MOST` on 0 is an amount.
+# Shares of the rows that are 0: above LUMP the page asks what 0 means, below MANY 0 may be a code,
+# and from MOST on 0 is an amount.
 LUMP, MANY, MOST = 0.2, 0.3, 0.5
-# How many times as many rows are 0, where they stand out, as any other number.
+# Zeros stand out if they are more than so many times as frequent as any other number.
 MORE = 5
 
 NUMBER = r"[+-]?[0-9][0-9.,' ]*"
@@ -55,7 +55,7 @@ DAYS = (
     *("%d %b %Y", "%d-%b-%Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y"),
 )
 TIMES = ("", " %H:%M", " %H:%M:%S", "T%H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
-COMPACT = "%Y%m%d"  # eight digits are more often another number than a date with a time beside it
+COMPACT = "%Y%m%d"  # without times: digits with a time are rarely such a date
 FORMATS = (*(day + time for day in DAYS for time in TIMES), COMPACT)
 PATTERNS = {
     "%Y": "(?:1[5-9]|2[0-9])[0-9]{2}",
@@ -71,21 +71,20 @@ PATTERNS = {
     "%S": "[0-5]?[0-9]",
     "%p": "(?i:[AP]M)",
 }
-# As `tabular_lstm.rows.dates.ISO`, of months and days that there are: 1234-56-78 is no date.
+# Like `tabular_lstm.rows.dates.ISO`, but only with valid months and days: 1234-56-78 is no date.
 ISO = (
     "[12][0-9]{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
     r"(?:[T ](?:[01][0-9]|2[0-3])(?::[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,9})?)?)?"
     "(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)?)?"
 )
-# The name of `ISO` among formats.
-ISO_8601 = "ISO 8601"
+ISO_8601 = "ISO 8601"  # the name of `ISO` among formats
 LIKE_A_DATE = re.compile(
     "[0-9]{1,4}[-/. ][0-9A-Za-z]|[0-9]{8}$|[A-Za-z]{3,9} [0-9]|[0-9]{1,2}[A-Za-z]{3}[0-9]"
 )
 
 
 def profile_column(name: str, cells: DistinctCells, form: NumberFormat = POINT) -> ColumnProfile:
-    """Tell what a column holds, from its name and all of its cells."""
+    """Profile a column from its name and all its cells."""
     if not cells.present:
         found: dict[str, Any] = {"kind": "empty"}
     elif len(cells.texts) == 1 and not cells.missing:
@@ -96,7 +95,7 @@ def profile_column(name: str, cells: DistinctCells, form: NumberFormat = POINT) 
 
 
 def _numbers(name: str, cells: DistinctCells, form: NumberFormat) -> dict[str, Any] | None:
-    """Describe a column of numbers; None where it is of something else."""
+    """Describe a column of numbers; None if it holds something else."""
     numbers = all_pointed(cells.texts, form).cast(pa.float64()).to_numpy(zero_copy_only=False)
     is_number = np.abs(numbers) <= LARGEST
     others, known = cells.only(~is_number), cells.only(is_number)
@@ -137,7 +136,7 @@ def _numbers(name: str, cells: DistinctCells, form: NumberFormat) -> dict[str, A
 
 
 def _are_rounded(cells: DistinctCells) -> bool:
-    """Tell whether some numbers are written as a program rounds them: such are no keys."""
+    """Tell whether a program has rounded some of the numbers, which then cannot be keys."""
     return bool(pc.any(pc.match_substring_regex(cells.texts, ROUNDED)).as_py())
 
 
@@ -148,7 +147,7 @@ def _has_leading_zeros(cells: DistinctCells) -> bool:
 
 
 def _dates(cells: DistinctCells) -> dict[str, Any] | None:
-    """Describe a column of dates, a few words between them; None where it is of something else."""
+    """Describe a column of dates and a few words; None if it holds something else."""
     is_word = cells.are_among(PLACEHOLDERS)
     if is_word.all() or is_word.sum() > FEW_WORDS:
         return None
@@ -181,9 +180,9 @@ def _counts(cells: DistinctCells) -> dict[str, int]:
 
 
 def date_formats(cells: DistinctCells, formats: tuple[str, ...] = FORMATS) -> list[str]:
-    """Name the formats in which all cells of a column are dates: one, or two where both fit.
+    """Name the formats in which all cells of a column are dates, at most two.
 
-    They are formats of `datetime.strptime`, or `ISO_8601`; none where the cells are no dates.
+    The formats are those of `datetime.strptime`, or `ISO_8601`; none if the cells are no dates.
     """
     if not LIKE_A_DATE.match(cells.texts[0].as_py()):
         return []
@@ -200,14 +199,14 @@ def _pattern(form: str) -> str:
 def codes_among(values: np.ndarray, counts: np.ndarray) -> dict[float, int]:
     """Find numbers that probably mean "not measured".
 
-    Such a number is one that people use as a code, is there more than once, is the lowest or the
-    highest one, and stands apart from all others: a negative one where no other number is below
-    zero, any other one by more than the others are spread. Or it is 0, and all other numbers are
-    far above it, see `_is_far_below`.
+    Such a number is in use as a code, is there more than once, is the lowest or the highest number,
+    and is apart from all others: a negative code, if no other number is below zero; any other
+    code, if its distance is larger than the range of the others. Or the number is 0, and all other
+    numbers are far above 0, see `_is_far_below`.
 
     Args:
         values: float64, distinct and finite, in rising order.
-        counts: How often each is in the column.
+        counts: How often each number is in the column.
     """
     found: dict[float, int] = {}
     place: int | None = 0
@@ -223,7 +222,7 @@ def codes_among(values: np.ndarray, counts: np.ndarray) -> dict[float, int]:
 
 
 def _is_code(values: np.ndarray, counts: np.ndarray, place: int) -> bool:
-    """Tell whether the lowest or the highest number is used as a code, and stands apart."""
+    """Tell whether the lowest or the highest number is in use as a code, and is apart."""
     code = float(values[place])
     least = DIGIT * counts.sum() if 0 < code < 10 else 1
     others = np.delete(values, place)
@@ -247,10 +246,10 @@ def zeros_stand_out(values: np.ndarray, counts: np.ndarray) -> bool:
 
 
 def _is_far_below(values: np.ndarray, counts: np.ndarray) -> bool:
-    """Tell whether 0 is far below all these numbers, in their size, their spread and their steps.
+    """Tell whether 0 is far below all these numbers, by their size, spread and steps.
 
-    The lowest is above 0 by 0.6 of their standard deviation, and one of a hundred, at most, is
-    below a fifth of their median.
+    The lowest number must be above 0.6 of their standard deviation and above five steps. At most
+    one in a hundred may be below a fifth of their median.
     """
     rows = np.cumsum(counts)
     low, median = values[np.searchsorted(rows, rows[-1] * np.array([0.01, 0.5]))]

@@ -1,16 +1,16 @@
-"""The words by which a column or a cell tells what it is, in one table, and what names say."""
+"""Words in names of columns and in cells, by what they mean, and tests of names for them."""
 
 import re
 
 WORDS = {
     role: frozenset(words.split())
     for role, words in {
-        # What a row may be about, and several rows may share.
+        # Things that a row may be about, and that several rows may share.
         "thing": """
             account animal applicant application case child client customer device employee family
             household individual machine member participant passenger patient person player policy
             pupil respondent student subject user worker""",
-        # What as often has one row, or is one of a few categories.
+        # Things that as often have only one row, or are one of a few categories.
         "perhaps a thing": """
             bank batch bird branch center centre class classroom clinic cluster community company
             cow district doctor dog driver farm firm herd hospital judge lake litter nest physician
@@ -20,7 +20,7 @@ WORDS = {
         "short identifier": "eid hhid idno idnr idnum mrn pid sid uid",
         "numbered": "code no nr num number",
         "row number": "idx index obs row rowid rownames rownum rownumber rows seq unnamed",
-        # Whole numbers of such columns are codes and no amounts.
+        # Whole numbers in such columns are codes and not amounts.
         "code": """
             area arm brand cat category center centre channel class code codes color colour country
             county department dept district ethnicity fips gender group grp hospital industry job
@@ -34,19 +34,19 @@ WORDS = {
             hired income infected isfraud label labels malignant mortality outcome presence purchase
             purchased readmitted recidivism rejected relapse responded response result spam status
             stroke subscribed success survived target y""",
-        # A label whatever the table is about.
+        # Names of labels in any table.
         "surely a label": "class label labels outcome target y",
-        # Called so, a column of classes or of numbers is predicted more often than not.
+        # Columns of classes or numbers with such a name are mostly predicted.
         "predicted": """
             category charges cost costs demand diagnosis genre grade medv mpg price prices quality
             rating rent revenue salary sales score severity species stage strength vote wage
             yield""",
         "date": "date day month time timestamp week year",
-        # What may grow from row to row of one thing.
+        # Times and numbers that may grow from row to row of one thing.
         "order": """
             age date day days decade hour hours minute minutes month months occasion period quarter
             round session start time timestamp tstart visit visits wave week weeks year years""",
-        # Said of a person more often than predicted.
+        # Traits that describe a person and are rarely predicted.
         "trait": "female gender male race sex sexcode",
         "positive": """
             + abnormal accept accepted approved bad case churn churned dead death default defaulted
@@ -55,11 +55,11 @@ WORDS = {
         "negative": """
             - absent alive benign censored control f false ham healthy legit lost loyal n neg
             negative nein no none normal refused rejected stayed survived well""",
-        # "Not measured" among words too.
+        # "Not measured", also in columns of words.
         "sign": "? - -- --- . .. * #n/a <na> n.a. n.a -nan nil",
     }.items()
 }
-# "Not measured" among numbers and dates.
+# "Not measured" in columns of numbers and dates.
 PLACEHOLDERS = WORDS["sign"] | {
     "unknown", "missing", "not available", "not measured", "not known", "undefined", "unk", "none",
     "no data", "tbd", "#value!", "#div/0!", "#ref!", "#null!", "0000-00-00", "undetermined",
@@ -70,7 +70,7 @@ WEIGHTS = re.compile(
     r"(?:sample|case|instance|survey|sampling|row|obs|observation|final)_?(?:weight|weights|wt|wgt)"
     r"|fnlwgt|pweight|fweight"
 )
-# Of names in one word, such as schoolid.
+# Endings of names in one word, such as schoolid.
 ENDS = ("id", "no", "nr", "num")
 
 
@@ -81,7 +81,7 @@ def words_of(name: str) -> list[str]:
 
 
 def names_an_identifier(name: str) -> bool:
-    """Tell whether a column is called as those are that say which thing a row is about."""
+    """Tell whether the name of a column is that of an identifier, such as patient_id."""
     words = words_of(name)
     if _names_surely(words) or WORDS["short identifier"] & {*words[-1:]}:
         return True
@@ -89,7 +89,7 @@ def names_an_identifier(name: str) -> bool:
 
 
 def _names_surely(words: list[str]) -> bool:
-    """Tell whether the words of a name are an identifier of whatever it is, or a thing's."""
+    """Tell whether the words of a name are those of an identifier or of a thing's number."""
     if WORDS["identifier"] & {*words[:1], *words[-1:]}:
         return True
     if len(words) > 1 and words[-1] in WORDS["numbered"]:
@@ -102,7 +102,7 @@ def _in_one_word(word: str, role: str) -> bool:
 
 
 def names_a_thing(name: str) -> bool:
-    """Tell whether a column is called as what may be in several rows: a patient, a customer."""
+    """Tell whether the name of a column is that of a thing with several rows, such as a patient."""
     words = words_of(name)
     if len(words) > 1 and _names_surely(words):
         return bool({*words} & WORDS["thing"])
@@ -110,7 +110,7 @@ def names_a_thing(name: str) -> bool:
 
 
 def may_name_a_thing(name: str) -> bool:
-    """Tell whether a column is called as what also may be in several rows, if its cells are so."""
+    """Tell whether the name may be that of a thing with several rows, if the cells fit."""
     words = words_of(name)
     is_numbered = words[-1:] != ["code"] and names_a(name, "numbered")
     is_thing = len(words) <= 2 and names_a(name, "perhaps a thing")
@@ -118,15 +118,15 @@ def may_name_a_thing(name: str) -> bool:
 
 
 def names_a(name: str, role: str) -> bool:
-    """Tell whether the last word of a name is one of a role."""
+    """Tell whether the last word of a name is one of the role's words."""
     return bool({*words_of(name)[-1:]} & WORDS[role])
 
 
 def has_word(name: str, role: str) -> bool:
-    """Tell whether a word of a name is one of a role."""
+    """Tell whether any word of a name is one of the role's words."""
     return bool({*words_of(name)} & WORDS[role])
 
 
 def names_a_weight(name: str) -> bool:
-    """Tell whether a column is called as the weight of its row."""
+    """Tell whether the name of a column is that of a row's weight."""
     return WEIGHTS.fullmatch("_".join(words_of(name))) is not None

@@ -1,4 +1,4 @@
-"""A batch: rows that follow each other in one file, or of some customers, numbered as there."""
+"""A batch: consecutive rows of one file, or all rows of some customers, with their numbers."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ import pyarrow.compute as pc
 
 from tabular_lstm.errors import DataError
 
-# Rows of a batch, fewer where they have many cells, or more bytes.
+# A batch has at most so many rows, cells and bytes.
 ROWS = 2**16
 CELLS = 2**22
 BYTES = 2**26
 TEXT = pa.large_string()
 
-# What holds whole numbers and booleans beside missing ones; pandas' own choice is floats.
+# Dtypes that hold whole numbers and booleans beside missing cells; pandas would choose floats.
 WHOLE = {
     pa.bool_(): pd.BooleanDtype(),
     pa.int8(): pd.Int8Dtype(),
@@ -36,14 +36,14 @@ class Batch:
     """Rows as they were read.
 
     Attributes:
-        file: The file's name inside the folder; None where one file was given, or rows are of
-            several.
-        first: Number of the batch's first row, from 1 below the file's header.
-        table: The rows with the types of the file: text of a CSV.
-        path: Of the file, for messages.
-        expected: About how many rows there are in all. Default: 0, where nobody needs to know.
-        origin: Of each row its number, `row`, and in a folder its `file`. Default: the rows follow
-            each other.
+        file: Name of the file inside the folder; None if there is a single file, or if the rows
+            come from several files.
+        first: Number of the batch's first row, counted from 1 below the file's header.
+        table: The rows: typed columns from Parquet or a table, or text from a CSV.
+        path: Path of the file, for messages.
+        expected: About how many rows all batches have together. Default: 0, not known.
+        origin: The number of each row, `row`, and in a folder its `file`. Default: the rows are
+            consecutive.
     """
 
     file: str | None
@@ -84,22 +84,22 @@ class Batch:
     def cells(self) -> pd.DataFrame:
         """Give the rows as a frame with a RangeIndex from 0.
 
-        A whole number stays one where another one is missing.
+        Whole numbers stay whole numbers where other cells are missing.
 
         Raises:
-            DataError: A column holds values that Python has not.
+            DataError: A column holds values that Python cannot represent.
         """
         try:
             frame: pd.DataFrame = self.table.to_pandas(types_mapper=WHOLE.get, ignore_metadata=True)
             return frame
         except (pa.ArrowException, ValueError) as error:
             raise DataError(
-                f"{self.path}: a column holds values that Python has not: {error}. Write them as "
-                "text, or leave the column out of the file."
+                f"{self.path}: a column holds values that Python cannot represent: {error}. Write "
+                "them as text, or leave the column out of the file."
             ) from error
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Send the batch's own rows alone: Arrow would send the whole table that they are of."""
+        """Pickle only the batch's own rows: Arrow would pickle the whole table behind them."""
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, self.table.schema) as stream:
             stream.write_table(self.table)
@@ -112,23 +112,23 @@ def _sent(table: pa.Buffer, file: str | None, first: int, *others: Any) -> Batch
 
 
 def same(text: str, count: int) -> pa.DictionaryArray:
-    """Repeat a text, which is kept once."""
+    """Repeat a text `count` times, with memory for one."""
     return pa.DictionaryArray.from_arrays(np.zeros(count, np.int32), pa.array([text]))
 
 
 def rows_of_a_batch(columns: int) -> int:
-    """Say how many rows of so many columns a batch has at most."""
+    """Give the largest number of rows that a batch of so many columns has."""
     return max(1, min(ROWS, CELLS // columns))
 
 
 def in_tables(
     pieces: Iterable[pa.RecordBatch], rows: int, size: int = BYTES
 ) -> Iterator[tuple[int, pa.Table]]:
-    """Put what was parsed of one file together, and apart again after so many rows.
+    """Regroup the parsed pieces of one file into tables of `rows` rows.
 
     Yields:
-        The number of the first row, from 1, and the rows; fewer at the end, or where they have
-        more bytes than `size`.
+        The number of the first row, counted from 1, and a table. The table has fewer rows at the
+        end, or where its rows have more than `size` bytes.
     """
     held: list[pa.RecordBatch] = []
     first, count, held_bytes = 1, 0, 0

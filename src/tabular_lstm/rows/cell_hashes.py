@@ -1,4 +1,4 @@
-"""Cells of rows as hashes, by which rows of one value are found, part by part of the rows."""
+"""Hashes of cells, to find rows with equal values, for a part of the rows at a time."""
 
 from collections.abc import Callable, Sequence
 from zlib import crc32
@@ -11,9 +11,9 @@ from tabular_lstm.rows.dates import days, is_dates
 from tabular_lstm.rows.fingerprints import in_parts
 from tabular_lstm.rows.sequences import amounts
 
-# From so many rows a column's range and the chance of equal values are taken.
+# A column's range and the chance of equal values are estimated from about so many rows.
 THINNED = 30_000
-# Numbers of more values are rounded, to so many steps of their range.
+# A column of more than MANY distinct numbers is rounded to STEPS steps of its range.
 MANY, STEPS = 100, 64
 LEFT_OUT = 60
 
@@ -22,11 +22,11 @@ Taken = tuple[np.ndarray, np.ndarray]
 
 
 class CellHashes:
-    """The cells of rows as hashes, uint64, each column by itself or several joined.
+    """Hashes of the cells of rows, uint64: of one column, or of several columns together.
 
     Args:
-        rows: The rows, whose numbers and dates are read.
-        columns: Which columns are names or dates, and what means "not measured".
+        rows: The rows; their numbers and dates are already read.
+        columns: Which columns are categories or dates, and what means "not measured".
     """
 
     def __init__(self, rows: pd.DataFrame, columns: Columns) -> None:
@@ -35,7 +35,7 @@ class CellHashes:
         self._steps: dict[str, float] = {}
 
     def numbers(self, name: str, at: At) -> np.ndarray | None:
-        """Give a column's numbers, float64, of dates the days; None where it holds names."""
+        """Give a column's numbers as float64, dates as days; None where it holds categories."""
         cells = self.rows[name].iloc[at]
         if name in self.columns.categorical:
             return None
@@ -48,7 +48,7 @@ class CellHashes:
     def joined(
         self, names: Sequence[str], at: At, rounded: bool = False, missing: bool = False
     ) -> np.ndarray:
-        """Hash cells of each row together; 0 where one is missing, unless that is a value."""
+        """Hash several cells of each row together; 0 if one is missing and `missing` is false."""
         total = np.zeros(len(self.rows.index[at]), np.uint64)
         known = np.ones(len(total), bool)
         for name in names:
@@ -58,9 +58,9 @@ class CellHashes:
         return np.where(known, total, np.uint64(0))
 
     def all_but_one(self, names: Sequence[str], at: At, rounded: bool) -> list[np.ndarray]:
-        """Hash all of these cells of each row, then all but each one; missing is a value.
+        """Hash all these cells of each row, then all but the first, all but the second, and so on.
 
-        Of more than 60 columns none is left out.
+        A missing cell is a value. With more than 60 columns only all cells are hashed.
         """
         if len(names) > LEFT_OUT:
             return [self.joined(names, at, rounded, missing=True)]
@@ -69,9 +69,9 @@ class CellHashes:
         return [total, *(total - hashes for hashes in each)]
 
     def taken(self, hashes: Callable[[slice], Sequence[np.ndarray]], most: int) -> list[Taken]:
-        """Take about so many rows, all of a value or none, once for each of several hashes.
+        """Sample about `most` rows, for each of several hashes: all rows of a value, or none.
 
-        Where few values have most rows, at most four times as many.
+        If few values have most of the rows, a sample has up to four times as many.
 
         Returns:
             The places of the rows, int64, and their hashes.
@@ -95,11 +95,11 @@ class CellHashes:
     def taken_of(
         self, names: Sequence[str], most: int, rounded: bool = False, missing: bool = False
     ) -> Taken:
-        """Take rows by the hash of cells together, see `joined` and `taken`."""
+        """Sample rows by the hash of several cells together, see `joined` and `taken`."""
         return self.taken(lambda at: [self.joined(names, at, rounded, missing)], most)[0]
 
     def chances(self, names: Sequence[str], rounded: bool = False) -> dict[str, float]:
-        """Give for each column the chance that any two rows have one value."""
+        """Give for each column the chance that two rows have the same value."""
         found = {}
         for name in names:
             groups = pd.factorize(self._hashed(name, self._thinned, rounded))[0]
@@ -109,7 +109,7 @@ class CellHashes:
         return found
 
     def step(self, name: str) -> float:
-        """Give what a number of many values is rounded to; 0 leaves it."""
+        """Give the step that a column of many distinct numbers is rounded to; 0: not rounded."""
         if name not in self._steps:
             numbers = self.numbers(name, self._thinned)
             known = np.empty(0) if numbers is None else numbers[~np.isnan(numbers)]
@@ -123,7 +123,7 @@ class CellHashes:
         return name in self.columns.dates or is_dates(self.rows[name])
 
     def has_fractions(self, name: str) -> bool:
-        """Tell whether a column holds numbers that are not whole, and no dates."""
+        """Tell whether a column holds numbers with fractions; dates are no numbers."""
         if self.holds_dates(name):
             return False
         numbers = self.numbers(name, self._thinned)
@@ -135,7 +135,7 @@ class CellHashes:
             codes, distinct = pd.factorize(self.rows[name].iloc[at])
             texts = np.array([*map(str, distinct), ""], object)
             hashes = pd.util.hash_array(texts, categorize=False)
-            hashes[-1] = 0  # of code -1: missing
+            hashes[-1] = 0  # a missing cell has the code -1
             return np.asarray(hashes[codes])
         if rounded and (step := self.step(name)):
             numbers = np.floor(numbers / step)
@@ -143,5 +143,5 @@ class CellHashes:
 
 
 def _of_column(name: str, hashes: np.ndarray) -> np.ndarray:
-    """Hash again with the column's name, so that one value in two columns is two."""
+    """Hash again with the column's name: equal values in two columns get different hashes."""
     return np.asarray(pd.util.hash_array(hashes ^ np.uint64(crc32(name.encode()))))

@@ -1,7 +1,7 @@
 """The cells of a column: their texts, which of them are missing, and their categories.
 
-A column may hold text as a CSV does, numbers, booleans, categories or a mixture; rows that say the
-same are read the same in each of these forms, in training and in scoring.
+A column may hold text as in a CSV, numbers, booleans, categories or a mixture. A value is read the
+same in each of these forms, in training and in scoring.
 """
 
 from collections.abc import Callable, Container, Hashable, Sequence
@@ -16,29 +16,29 @@ from tabular_lstm.errors import shown
 from tabular_lstm.parameters import Value
 from tabular_lstm.rows.number_format import POINT, NumberFormat, pointed, without_fraction
 
-# Words for a missing cell, in whatever case.
+# Words for a missing cell, in upper or lower case.
 EMPTY = {"", "na", "n/a", "nan", "null", "none"}
 SPACES = r"[\s\p{Z}]+"
-# By the cell's place in its column, from 0: what is wrong with it, in words.
+# What is wrong with cells, in words, by the cell's place in its column, from 0.
 Problems = dict[int, str]
 
 
 def is_missing(text: str) -> bool:
-    """Tell whether a text without white space around it says that nothing is known."""
+    """Tell whether a text, stripped of white space, means that the cell is missing."""
     return text.lower() in EMPTY
 
 
 def written(cell: Any) -> str:
-    """Write a value as in a CSV; pandas makes floats of integers where one is missing."""
+    """Write a value as in a CSV: 7.0 as 7, because pandas makes 7.0 of 7 beside a missing cell."""
     if isinstance(cell, float | np.floating) and float(cell).is_integer():
         cell = int(cell)
     return str(cell)
 
 
 def texts(cells: pd.Series, write: Callable[[Any], str] = written) -> pd.Series:
-    """Give each cell's text, without white space around it, NaN where missing.
+    """Give each cell's text, stripped of white space; NaN where missing.
 
-    `write` writes a cell that is no text; by default a whole number without a fraction.
+    `write` turns a cell that is not text into text. Default: `written`.
     """
     if isinstance(cells.dtype, pd.StringDtype):
         return cells.astype("str").str.strip()
@@ -54,17 +54,14 @@ def texts(cells: pd.Series, write: Callable[[Any], str] = written) -> pd.Series:
 
 def as_texts(cells: pd.Series) -> pa.Array:
     """Give a column of text as Arrow's large_string, null where missing."""
-    # Of a series Arrow asks for an attribute that pandas then looks for among the rows' names.
+    # Arrow asks a series for an attribute, and pandas then searches the index for it.
     values = cells.array if isinstance(cells.dtype, pd.StringDtype) else cells.to_numpy()
     texts = pa.array(values, pa.large_string(), from_pandas=True)
     return texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
 
 
 def values_of(cells: pd.Series) -> np.ndarray:
-    """Give the cells as Python's objects; a narrow float is the number that it is written as.
-
-    As float64 the 0.1 of a column of float32 would be 0.10000000149011612.
-    """
+    """Give the cells as Python's objects; 0.1 as float32 becomes 0.1, not 0.10000000149011612."""
     dtype: Any = getattr(cells.dtype, "numpy_dtype", cells.dtype)
     if dtype.kind != "f" or dtype.itemsize >= 8:
         return cells.to_numpy(object)
@@ -74,9 +71,9 @@ def values_of(cells: pd.Series) -> np.ndarray:
 
 
 def distinct(cells: pd.Series) -> tuple[np.ndarray, list[Any]]:
-    """Give each cell's place among the distinct cells, -1 where missing, and these.
+    """Give each cell's place in a list of distinct cells, -1 where missing; and the list.
 
-    Where cells are no text, equal ones may be there more than once.
+    Equal cells that are not text may be in the list more than once.
     """
     inferred = cells.infer_objects()
     if isinstance(inferred.dtype, pd.StringDtype):
@@ -85,7 +82,7 @@ def distinct(cells: pd.Series) -> tuple[np.ndarray, list[Any]]:
     if isinstance(cells.dtype, pd.CategoricalDtype) and len(cells) > len(cells.cat.categories):
         return cells.cat.codes.to_numpy(), values_of(cells.cat.categories.to_series()).tolist()
     values = values_of(cells)
-    # 1, 1.0 and True are equal, and not the same; a list has no hash.
+    # 1, 1.0 and True are equal in Python, so the type counts too; a list has no hash.
     keys = [(type(value), value if isinstance(value, Hashable) else str(value)) for value in values]
     places: dict[tuple[type, Any], int] = {}
     found = [places.setdefault(key, len(places)) for key in keys]
@@ -93,18 +90,15 @@ def distinct(cells: pd.Series) -> tuple[np.ndarray, list[Any]]:
 
 
 def spelling(texts: pa.Array) -> pa.Array:
-    """Give texts so that those are equal which differ in their spelling alone.
-
-    That is by case, blanks, Unicode form or zeros in front.
-    """
+    """Normalize the spelling of texts: remove case, blanks, Unicode form and leading zeros."""
     together = pc.replace_substring_regex(texts, SPACES, "")
-    # A letter with a mark, such as ü, is one character or two, which look alike.
+    # A letter with a mark, such as ü, may be written as one character or as two.
     letters = pc.utf8_lower(pc.utf8_normalize(together, "NFC"))
     return pc.replace_substring_regex(letters, "^0+([0-9])", r"\1")
 
 
 def problems_at(cells: pd.Series, where: np.ndarray, fault: str, quoted: bool = False) -> Problems:
-    """Say of each of these cells what is wrong with it; in quotes, if it is text and `quoted`."""
+    """Describe the fault of each cell in `where`; if `quoted`, text gets quotation marks."""
     if not where.any():
         return {}
     words = [_word(cell, quoted) for cell in cells[where].to_numpy(object)]
@@ -121,10 +115,10 @@ def _word(cell: Any, quoted: bool) -> str:
 def read_category(
     cells: pd.Series, missing: Sequence[Value] = (), number_format: NumberFormat = POINT
 ) -> pd.Series:
-    """Read a column of categories, which cannot be wrong, see `category_of` and `category_codes`.
+    """Read a column of categories, see `category_of` and `category_codes`; any text is valid.
 
     Returns:
-        str: the category of each cell; NaN where there is none.
+        str: the category of each cell; NaN where missing.
     """
     places, values = distinct(cells)
     codes = category_codes(missing, number_format)
@@ -136,9 +130,10 @@ def read_category(
 def category_of(
     cell: Any, codes: Container[str] = (), number_format: NumberFormat = POINT
 ) -> str | None:
-    """Give the text of a cell as in a CSV, without white space around it, None where missing.
+    """Give a cell's category: its text as in a CSV, stripped of white space; None where missing.
 
-    A number that is text gets a decimal point and no groups. `codes` mean "not measured".
+    A number that is text gets a decimal point and loses marks of thousands. `codes` mean "not
+    measured".
 
     Examples:
         >>> [category_of(cell) for cell in (" red", "1.0", 1.0, "1.00", "NA")]
@@ -163,5 +158,5 @@ def category_codes(missing: Sequence[Value], number_format: NumberFormat = POINT
     words = [code for code in missing if isinstance(code, str)]
     numbers = [code for code in missing if not isinstance(code, str)]
     spelt = [pointed(word, number_format) or word for word in words]
-    # A float of 1e16 or more is written in two ways, in a CSV and as a whole number.
+    # `str` writes a float of 1e16 or more with an exponent, `written` without one.
     return {*map(without_fraction, [*spelt, *map(str, numbers), *map(written, numbers)])}

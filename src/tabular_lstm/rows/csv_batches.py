@@ -13,8 +13,8 @@ from tabular_lstm.errors import LISTED, DataError, row_list
 from tabular_lstm.rows.csv_header import Pieces, refuse_other_formats, take_header
 from tabular_lstm.rows.load_args import dialect_of, refuse_other_arguments
 
-# Bytes that Arrow parses at a time, and that a row may have: it keeps some thirty such pieces in
-# memory. They are longer where columns are many, because each costs time for each column.
+# Bytes that Arrow parses at a time; a row may not be longer. Arrow keeps some thirty pieces in
+# memory. With many columns pieces are longer, because each piece costs time for each column.
 PIECE = 2**18
 OF_COLUMN = 2**12
 LONGEST_PIECE = 2**24
@@ -24,23 +24,22 @@ END = "end"
 def stream_cells(
     content: BinaryIO, file: str, load_args: dict[str, Any]
 ) -> Iterator[pa.RecordBatch]:
-    r"""Parse a CSV into text cells, with memory for a few pieces of it whatever its size.
+    r"""Parse a CSV of any size into text cells, with memory for a few pieces of the file.
 
     Args:
         content: The file, open for its bytes.
         file: The file's name, for messages.
-        load_args: Arguments of `pandas.read_csv`, see `load_args.LOAD_ARGS`; null is the default,
-            and for `header` says that there is none.
+        load_args: Arguments of `pandas.read_csv`, see `load_args.LOAD_ARGS`. null means the
+            default, but `header: null` means that the file has no header.
 
     Yields:
-        Rows of text, some at a time: an empty cell as "", the end of a line within a cell as "\n"
-        whatever it is in the file.
+        Batches of text cells: an empty cell is "", any line end within a cell is "\n".
 
     Raises:
-        DataError: The file is no CSV, is empty, holds a header alone, is not in the declared
-            encoding, has another delimiter, ragged rows, a row of more than 256 kB (of more than 64
-            columns, of 4 kB a column), a quote that is never closed or a column name twice; or an
-            argument would not count.
+        DataError: The file is no CSV, is empty, has only a header, is not in the declared
+            encoding, has another delimiter, ragged rows, a row of more than 256 kB (with more than
+            64 columns: 4 kB a column), a quote that is never closed or a column name twice; or an
+            argument is unknown or would have no effect.
     """
     given, names, text = _opened(content, file, load_args)
     left, is_empty = given.get("nrows"), True
@@ -56,7 +55,7 @@ def stream_cells(
 
 
 def columns_of_csv(content: BinaryIO, file: str, load_args: dict[str, Any]) -> list[str]:
-    """Name the columns; the header alone is read.
+    """Name the columns; only the header is read.
 
     Raises:
         DataError: See `stream_cells`.
@@ -68,7 +67,7 @@ def columns_of_csv(content: BinaryIO, file: str, load_args: dict[str, Any]) -> l
 def _opened(
     content: BinaryIO, file: str, load_args: dict[str, Any]
 ) -> tuple[dict[str, Any], list[str], Iterator[bytes]]:
-    """Give the arguments that are not null, and always `header`; all columns; text of the rows."""
+    """Give the arguments that are not null, and `header`; all column names; the rows' text."""
     refuse_other_arguments(file, load_args)
     refuse_other_formats(content, file)
     given = {name: value for name, value in load_args.items() if value is not None}
@@ -98,7 +97,7 @@ class _Ragged:
         self._delimiter, self._blank = delimiter, 0
 
     def __call__(self, row: arrow.InvalidRow) -> str:
-        """Count one; a line of blanks alone is no row."""
+        """Count a ragged row; a line of only blanks is no row."""
         if not row.text.strip() and self._delimiter not in row.text:
             self._blank += 1
             return "skip"
@@ -113,19 +112,19 @@ def _parsed(
     text: Iterable[bytes], file: str, names: list[str], chosen: list[str], dialect: dict[str, str]
 ) -> Iterator[pa.RecordBatch]:
     """Give all rows, or raise for a ragged one, a long one or a quote that is never closed."""
-    # A row of one's own at the end: a quote that is never closed would swallow it. And a line end
-    # at the start, because Arrow takes a U+FEFF there for no part of the first cell.
+    # A row is added at the end, because a quote that is never closed would swallow it. A line end
+    # is added at the start, because Arrow would drop a U+FEFF there.
     end = f"\n{dialect['delimiter'].join([END] * len(names))}\n".encode()
     source = io.BufferedReader(Pieces(chain([b"\n"], text, [end])), PIECE)
     size = min(max(PIECE, OF_COLUMN * len(names)), LONGEST_PIECE)
     ragged, rows = _Ragged(dialect["delimiter"]), 0
     last: pa.RecordBatch | None = None
-    # Closed at the end: Arrow reads ahead in a thread of its own.
+    # The source is closed at the end, because Arrow reads ahead in a thread of its own.
     with contextlib.closing(source):
         try:
             batches: Iterator[pa.RecordBatch] = arrow.open_csv(
                 pa.PythonFile(source, "r"),
-                # In one thread Arrow knows the numbers of rows.
+                # Arrow knows row numbers only in one thread.
                 arrow.ReadOptions(column_names=names, block_size=size, use_threads=False),
                 arrow.ParseOptions(
                     delimiter=dialect["delimiter"],
@@ -152,8 +151,8 @@ def _parsed(
         raise DataError(
             f"{file}: {row_list(ragged.first, ragged.count)}: expected {len(names)} cells as there "
             f"are columns, got {ragged.cells} in row {ragged.first[0]}. Rows are counted from 1 "
-            "below the header; a cell that holds the delimiter needs quotes, and each quote that "
-            "opens a cell one that closes it."
+            "below the header; a cell that holds the delimiter needs a quote before it and a quote "
+            "after it."
         )
     if last is None or {*last[-1:].to_pylist()[0].values()} != {END}:
         raise DataError(f"{file}: row {rows}: a quote opens a cell and is never closed.")

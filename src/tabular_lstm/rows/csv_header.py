@@ -1,6 +1,6 @@
-r"""The text of a CSV, decoded piece by piece, and what stands above its rows: the columns' names.
+r"""Decode a CSV piece by piece, and read the column names from its header.
 
-A line ends in "\n", whatever ends it in the file.
+In the decoded text each line ends in "\n".
 """
 
 import codecs
@@ -18,7 +18,7 @@ from tabular_lstm.rows.load_args import dialect_of
 DELIMITERS = ",;\t|"
 # Bytes that are read and decoded at a time.
 PIECE = 2**18
-# Bytes of a line above the rows, so that a file without line ends does not fill the memory.
+# Longest line of a header, in bytes, so that a file without line ends does not fill the memory.
 LONGEST = 2**24
 BYTE_ORDER_MARKS = {
     codecs.BOM_UTF32_LE: "utf-32",
@@ -26,7 +26,7 @@ BYTE_ORDER_MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-# What files begin with that are taken for a CSV most often, and no CSV does.
+# First bytes of the formats that are most often given as a CSV.
 OTHER_FORMATS = {
     rb"PK\x03\x04|PK\x05\x06": "a zip archive or an Excel workbook (.xlsx)",
     rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "an Excel workbook (.xls)",
@@ -36,7 +36,7 @@ OTHER_FORMATS = {
 
 
 def refuse_other_formats(content: BinaryIO, file: str) -> None:
-    """Stop at a file whose first bytes are those of another format; it is left at its start.
+    """Stop if the first bytes are those of another format; leave the file at its start.
 
     Raises:
         DataError: Names the format.
@@ -64,7 +64,7 @@ class Pieces(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Fill a buffer, or a part of it; 0 bytes are the end."""
+        """Fill a buffer, or a part of it; return the number of bytes, 0 at the end."""
         while not self._held and (piece := next(self._pieces, None)) is not None:
             self._held = memoryview(piece)
         count = min(len(buffer), len(self._held))
@@ -74,11 +74,11 @@ class Pieces(io.RawIOBase):
 
 
 def open_text(content: BinaryIO, file: str, encoding: str = "utf-8") -> io.BufferedReader:
-    """Give the text of a file as UTF-8 from its start, without the mark of UTF-8.
+    """Give the text of a file as UTF-8, from its start and without a byte order mark.
 
     Raises:
-        DataError: Python knows no such encoding. And as it is read: a byte is not in the encoding,
-            or the system does not read it.
+        DataError: Python does not know the encoding. Or, while the text is read, a byte is not in
+            the encoding, or the system cannot read the file.
     """
     content.seek(0)
     return io.BufferedReader(Pieces(_decoded(content, file, encoding)), PIECE)
@@ -87,14 +87,14 @@ def open_text(content: BinaryIO, file: str, encoding: str = "utf-8") -> io.Buffe
 def take_header(
     content: BinaryIO, file: str, load_args: dict[str, Any]
 ) -> tuple[list[str], Iterator[bytes]]:
-    """Give the columns' names, and the text of the rows below as UTF-8.
+    """Give the column names, and the text of the rows below the header as UTF-8.
 
-    Without a header and names they are f1, f2 and so on.
+    If there is neither a header nor `names`, the columns are named f1, f2 and so on.
 
     Args:
         content: The file, open for its bytes.
         file: Its name, for messages.
-        load_args: Those that are not null, and always `header`.
+        load_args: The arguments that are not null, and always `header`.
 
     Raises:
         DataError: The file is empty, has another delimiter, a quote that is never closed, or a
@@ -104,7 +104,7 @@ def take_header(
     header: int | str | None = load_args["header"]
     names = load_args.get("names")
     dialect = dialect_of(load_args)
-    # Lines above the header go first, so that rows are counted from the header on.
+    # Lines above the header are skipped first, because rows are counted from the header.
     for _ in range(load_args.get("skiprows", 0) + (header if isinstance(header, int) else 0)):
         text.readline(LONGEST)
     first, taken, below = _first_row(text, file, dialect)
@@ -117,7 +117,7 @@ def take_header(
 
 
 def rows_of(lines: Iterable[str], file: str, dialect: dict[str, str]) -> Iterator[list[str]]:
-    """Give each row's cells, by Python's csv; blank lines are no rows.
+    """Give each row's cells, parsed by Python's `csv`; blank lines are no rows.
 
     Raises:
         DataError: A cell is too long.
@@ -145,7 +145,7 @@ def _first_row(
             taken.append(line)
             yield line.decode(errors="replace")
 
-    # One line more than there are: a row that takes it too has not ended.
+    # One line more than the file has: a row that takes this line too has an open quote.
     left = chain(lines(), [""])
     first = next(rows_of(left, file, dialect), [])
     if not first:
@@ -161,9 +161,9 @@ def _first_row(
 
 
 def _column_names(given: list[Any], file: str, delimiter: str) -> list[str]:
-    """Give the columns' names, which are in the header or in conf."""
+    """Give the column names, from the header or from conf."""
     written = [str(name).strip() for name in given]
-    # As pandas has it: names count where features are put in order.
+    # Named as by pandas, because the order of features depends on their names.
     names = [name or f"Unnamed: {place}" for place, name in enumerate(written)]
     others = DELIMITERS.replace(delimiter, "")
     is_alone = len(names) == 1 and any(mark in names[0] for mark in others)
@@ -177,8 +177,8 @@ def _column_names(given: list[Any], file: str, delimiter: str) -> list[str]:
     if twice := [name for name, count in counts.items() if count > 1]:
         raise DataError(
             f"{file}: column name '{twice[0]}' stands {counts[twice[0]]} times in the header. Each "
-            "column needs a name of its own; one without is called 'Unnamed: ' and its place, from "
-            "0."
+            "column needs a name of its own; a column without a name is called 'Unnamed: ' and its "
+            "place, from 0."
         )
     return names
 
@@ -200,7 +200,7 @@ def _decoded(content: BinaryIO, file: str, encoding: str) -> Iterator[bytes]:
                 "Save the file as UTF-8, or name its encoding in the catalog, such as load_args: "
                 "{encoding: latin-1}."
             ) from error
-        except ValueError as error:  # as utf-7 may give half a character
+        except ValueError as error:  # utf-7 may give half a character
             raise _no_encoding(file, encoding) from error
         line += text.count(b"\n")
         yield text
@@ -209,7 +209,7 @@ def _decoded(content: BinaryIO, file: str, encoding: str) -> Iterator[bytes]:
 def _decoder(file: str, encoding: str) -> Any:
     """Make a decoder that also translates line ends."""
     try:
-        "".encode(encoding)  # which refuses codecs of no text
+        "".encode(encoding)  # refuses codecs that are not for text
         is_utf8 = codecs.lookup(encoding).name == "utf-8"
         decoder = codecs.getincrementaldecoder("utf-8-sig" if is_utf8 else encoding)()
     except (LookupError, ValueError) as error:
@@ -219,6 +219,6 @@ def _decoder(file: str, encoding: str) -> Any:
 
 def _no_encoding(file: str, encoding: str) -> DataError:
     return DataError(
-        f"{file}: the catalog says encoding: {encoding!r}, by which Python reads no text of this "
-        "file; expected a name such as utf-8 or latin-1."
+        f"{file}: the catalog says encoding: {encoding!r}, but Python cannot read this file as "
+        "text with it; expected a name such as utf-8 or latin-1."
     )

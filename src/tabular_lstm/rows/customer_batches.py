@@ -1,4 +1,4 @@
-"""Batches of whole customers: rows from anywhere in the files, put together on disk by Arrow."""
+"""Batches of whole customers: the rows of all files, grouped by customer on disk by Arrow."""
 
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -15,24 +15,25 @@ from tabular_lstm.rows.batches import BYTES, ROWS, Batch
 from tabular_lstm.rows.keys import read_key
 from tabular_lstm.rows.number_format import NumberFormat
 
-# Of 20 million rows or more, batches are larger.
+# The largest number of batches; with 20 million rows or more, batches become larger.
 MOST = 300
 
 
 def whole_customers(
     batches: Iterable[Batch], of: str, number_format: NumberFormat, folder: Path | None = None
 ) -> Iterator[Batch]:
-    """Give each customer's rows in one batch, in the order in which they are read.
+    """Put all rows of a customer into one batch, in the order in which they are read.
 
-    A hash of the customer, in the column `of`, says in which batch, so that the same files give the
-    same batches. The rows are written once, but for a few, to a file without a name: however the
-    process ends, nothing is left. Memory holds a batch, as large as its largest customer at least.
+    A hash of the customer, in the column `of`, chooses the batch, so that the same files give the
+    same batches. Unless the rows are few, they are written once to a file without a name; however
+    the process ends, the system deletes the file. Memory holds one batch, which has at least all
+    rows of its largest customer.
 
-    The file is in the folder, by default the system's for temporary files; it is about as large as
-    the rows, of which there is one batch at least.
+    The file is in `folder`, by default the system's temporary folder, and about as large as the
+    rows. `batches` has at least one batch.
 
     Raises:
-        DataError: A column's types in some files do not go together.
+        DataError: The types of a column in two files do not fit together.
         OSError: No space.
     """
     places: list[list[int]] = []
@@ -65,17 +66,18 @@ def whole_customers(
                 )
             except pa.ArrowInvalid as error:
                 raise DataError(
-                    f"{batch.path}: a column is of whole numbers in one file and of float64 in "
-                    f"another, which has not all of them: {error}. Write the files alike."
+                    f"{batch.path}: a column has whole numbers in one file and float64 in another, "
+                    f"and float64 cannot hold all of them: {error}. Write the files alike."
                 ) from error
             yield replace(batch, file=None, table=rows.combine_chunks(), origin=origin)
 
 
 def _refuse_other_types(types: dict[str, tuple[pa.DataType, str]], batch: Batch) -> None:
-    """Stop at a file in which a column has another type than in those before.
+    """Stop at a file in which a column has another type than in the files before.
 
-    A column may be empty in some files, or of whole numbers, as pandas writes a column of float64
-    in which none is missing. Of float32 and float64 0.1 would be two numbers.
+    A column may be empty in some files. Whole numbers and float64 fit together, because pandas
+    writes whole numbers as float64 where a cell is missing. float32 and float64 do not: 0.1 would
+    be two numbers.
     """
     for field in batch.table.schema:
         was, file = types.setdefault(field.name, (field.type, str(batch.file)))
@@ -93,6 +95,6 @@ def _refuse_other_types(types: dict[str, tuple[pa.DataType, str]], batch: Batch)
 
 
 def _count(first: Batch) -> int:
-    """Say how many batches hold about as many rows as others, by the first that is read."""
+    """Choose how many batches to make, so that they are about as large as other batches."""
     size = first.table.nbytes / first.count
     return min(MOST, int(first.expected / min(ROWS, BYTES / size)) + 1)

@@ -1,4 +1,4 @@
-"""The summary of a run's data: for its metrics, and for later runs to compare theirs with."""
+"""The summary of a run's data, for the run's metrics and for comparison by later runs."""
 
 import hashlib
 from pathlib import PurePath
@@ -29,10 +29,10 @@ from tabular_lstm.rows.number_format import POINT, NumberFormat
 NotNegative = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 COUNTS = {"rows", "train_rows", "test_rows", "quarantined_rows", "superseded_rows", "sha256"}
-# Left out where there are none: decisions keep their hash.
+# Left out if empty, so that the hashes of older decisions stay the same.
 IF_ANY = {"unlabelled_rows", "weight", "weightless_rows", "histories", "customers"}
 OF_COLUMNS = {"label", *TASKS, "key", "group", "time"}
-# A split that is as if there were no other ones is said as it was before there were.
+# Values that are left out of `split`, so that a split equals that of earlier versions.
 BY_HASH_OF_ROWS = {"kind": "hash", "from": None, "group": None, "time": None}
 
 
@@ -40,8 +40,8 @@ class FileRows(Frozen):
     """The rows of the raw files, and how many of them have no label.
 
     Attributes:
-        histories: Which rows are a history, in words. Default: each row is by itself, and no cell
-            of rows without a label is read.
+        histories: In words, which rows are a history. Default: each row is a sequence by itself,
+            and no cell of a row without a label is read.
     """
 
     rows: Positive
@@ -50,12 +50,12 @@ class FileRows(Frozen):
 
     @property
     def labelled_rows(self) -> int:
-        """Count the rows that are read, among which the quarantined ones are."""
+        """Count the rows whose cells are read; quarantined rows are among them."""
         return self.rows - (0 if self.histories else self.unlabelled_rows)
 
     @property
     def labelled(self) -> str:
-        """Say how many these are, such as "90 labelled rows", or "100 rows" where all are."""
+        """Write the number in words: "90 labelled rows", or "100 rows" if all are labelled."""
         all_are = self.labelled_rows == self.rows
         return counted(self.labelled_rows, "row" if all_are else "labelled row")
 
@@ -72,7 +72,7 @@ class Source(FileRows):
 
 
 class ValidRows(NamedTuple):
-    """What validation let through: rows with a label, of histories the others, and the source."""
+    """The result of validation: rows with a label, for histories also the others, the source."""
 
     rows: pd.DataFrame
     history: pd.DataFrame
@@ -85,24 +85,24 @@ class DataSummary(FileRows):
     All rows = train + test + quarantined + superseded + weightless + unlabelled rows.
 
     Attributes:
-        label_share: Of two classes the share of positive rows among the valid ones, which are on a
-            side; None of another task.
-        label: Of another task what these rows' labels are: the share of each class, in their
-            order, or mean and standard deviation of a number; None of two classes.
-        test_rows_sha256: Hash of the test rows with their labels, whatever the order of rows and
-            columns and the weights. A row is its key or, without one, its cells.
+        label_share: For two classes, the share of positive rows among the rows of both sides; None
+            for another task.
+        label: For another task, the summary of these rows' labels: the share of each class, or
+            mean and standard deviation of a number; None for two classes.
+        test_rows_sha256: Hash of the test rows with their labels. The order of rows and columns
+            and the weights do not count. A row is hashed by its key or, without one, by its cells.
         split: All that decides which side a row is on and what its label means.
-        boundary: Of a split by time, from when on rows are test rows; None of another split.
-        possible_leaks: ROC AUC of each feature that alone tells the classes of the train rows
-            apart, see `tabular_lstm.rows.data_warnings.possible_leaks`.
-        repeated_test_rows: Test rows that have the features of a train row, as the network sees
-            them; there are none without a key, a group or a split by time.
-        weightless_rows: Valid rows of weight 0, which are on neither side.
+        boundary: The time from which on rows are test rows; None for a split by hash.
+        possible_leaks: ROC AUC or R² of each feature that alone predicts the labels of the train
+            rows too well, see `tabular_lstm.rows.data_warnings.possible_leaks`.
+        repeated_test_rows: Number of test rows that have the features of a train row, as the
+            network sees them; 0 without a key, a group or a split by time.
+        weightless_rows: Number of valid rows of weight 0, which are on neither side.
         dependent_rows: Rows that belong together and may be on both sides; None where none were
             found.
-        customers: How many histories there are.
-        lineage: What the rows of both sides were made from. Default: not known, in a decision and
-            where an earlier version split the rows.
+        customers: Number of customers; 0 without histories.
+        lineage: What the rows of both sides were made from. Default: not known, as in a decision
+            or where an earlier version split the rows.
     """
 
     unlabelled_rows: NotNegative = unless(0)
@@ -140,14 +140,14 @@ class DataSummary(FileRows):
 
     @property
     def told_apart_by(self) -> str:
-        """Say which role decides that rows with the same features may be on both sides."""
+        """Name the role by which rows with the same features may be on both sides."""
         if self.boundary is not None:
             return "time"
         return "key" if self.split.get("group") is None else "group"
 
     @property
     def said_of_histories(self) -> str:
-        """Say which rows are a history, of how many customers, and how many rows these have."""
+        """Describe the histories: which rows, how many customers, how many rows of a customer."""
         rows = self.valid_rows + self.weightless_rows + self.unlabelled_rows
         customers = counted(self.customers, "customer")
         return f"{self.histories}: {customers}, {rows / self.customers:.1f} rows each on average"
@@ -157,7 +157,7 @@ class DataSummary(FileRows):
         return self.model_dump(include=COUNTS | IF_ANY)
 
     def other_weights(self, before: "DataSummary") -> str:
-        """Say by what the rows count, where they counted otherwise for a champion."""
+        """Describe the weights of the rows, and those with which the champion was judged."""
         now, then = (f"by '{d.weight}'" if d.weight else "all alike" for d in (self, before))
         return f"rows count {now}, and counted {then} when the champion was judged"
 
@@ -212,7 +212,7 @@ def summarize(
 
 
 def _sha256(rows: pd.DataFrame, columns: Columns) -> str:
-    """Hash which rows these are, see `DataSummary`."""
+    """Hash the test rows, see `DataSummary`."""
     by_key = {columns.key, columns.label}
     known_by = by_key if columns.key else {*rows.columns} - {columns.weight}
     hashes = pd.util.hash_pandas_object(rows[sorted(known_by)], index=False).to_numpy()
@@ -220,9 +220,9 @@ def _sha256(rows: pd.DataFrame, columns: Columns) -> str:
 
 
 def hash_of(rows: pd.DataFrame) -> str:
-    """Hash all cells of valid rows, with the columns' names, whatever the order of the rows.
+    """Hash all cells of valid rows and the column names; the order of the rows does not count.
 
-    The hash of rows that were written as Parquet and read again is the same.
+    Rows that were written as Parquet and read again have the same hash.
     """
     hashes = pd.util.hash_pandas_object(rows, index=False).to_numpy()
     digest = hashlib.sha256(repr([str(name) for name in rows]).encode())

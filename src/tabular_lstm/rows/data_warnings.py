@@ -1,7 +1,7 @@
-"""Warnings of what can be read and may still be wrong, such as possible leaks of the label.
+"""Warnings of data that can be read and may still be wrong, such as possible leaks of the label.
 
-A possible leak is a feature that alone gives the label away. Such a feature is often known only
-after the label: a date of discharge, a row number of rows that were sorted by the label.
+A possible leak is a feature that alone predicts the label almost perfectly. It is often known only
+after the label, such as a date of discharge or, in a sorted file, a row number.
 """
 
 import logging
@@ -28,28 +28,27 @@ INDEPENDENT = (
     "they belong together, name the column under columns.group instead"
 )
 EACH_IS_HISTORY = (
-    "each of these rows is a row of a history. If they are one row, corrected, keep the last one; "
-    "in a folder of files the last one counts"
+    "each of these rows is a row of a history. If they are corrections of one row, keep the last "
+    "one; in a folder of files the last one counts"
 )
 
 
 def possible_leaks(rows: pd.DataFrame, columns: Columns) -> dict[str, float]:
-    """Measure how well each feature alone ranks the labels, and take those that do it too well.
+    """Find the features that alone rank the labels too well.
 
-    A number ranks the rows in its order or in the opposite one, missing values first or last, or by
-    the labels of the rows next to it in that order, whichever ranks best. Equal values, of
-    categories and of numbers, also rank them by the labels of the *other* rows of that value: what
-    no two rows share tells nothing. Of a group the first row counts alone, because the others share
-    its label; of a customer with a history one row of each label does, by chance: its first row has
-    no row before.
+    A number ranks the rows in several ways, and the best one counts: by its values, rising or
+    falling, with missing values first or last; and by the labels of the neighbouring rows in this
+    order. Numbers and categories also rank a row by the labels of the *other* rows with its value,
+    so a value of a single row tells nothing. Only the first row of a group counts, because the
+    others share its label. For histories, one random row of each customer and label counts, because
+    a customer's first row has no row before it.
 
-    Where nearly each row but for its copies has a value of its own, copies share it: of equal rows
-    one counts.
+    If a feature has a different value in nearly each distinct row, equal rows count once.
 
     Returns:
-        Of the features that reach 0.99 their ROC AUC, of more classes the mean of each one against
-        the others; of a number R² of its ranks, of those that reach 0.998; the highest first.
-        Classes of fewer than ten rows, which chance orders rightly too often, do not count.
+        The features with their measure, highest first: for two classes the ROC AUC, for more the
+        mean of each class against the others, from 0.99 on; for a number R² of the ranks, from
+        0.998 on. Classes of fewer than ten rows do not count: chance ranks them well too often.
     """
     if columns.history is not None:
         order = np.random.default_rng(0).permutation(len(rows))
@@ -82,15 +81,15 @@ def _leaks(rows: pd.DataFrame, features: Sequence[str], columns: Columns) -> dic
 
 
 def listed(leaks: Mapping[str, float]) -> str:
-    """Name possible leaks in a sentence, each with its area: the first ten, and how many more."""
+    """List possible leaks, each with its measure: the first ten, and how many more there are."""
     names = [f"{shown(name)} ({auc:.3f})" for name, auc in leaks.items()]
     more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
     return f"{', '.join(names[:LISTED])}{more}"
 
 
 def said_of(found: DependentRows) -> str:
-    """Say which rows belong together, what that does to the figures, and the two ways out."""
-    return f"{facts_of(found)}: the figures of this run may be far too good. {ways_out(found)}"
+    """Say which rows belong together, what this means for the metrics, and what to do."""
+    return f"{facts_of(found)}: the metrics of this run may be far too good. {ways_out(found)}"
 
 
 def facts_of(found: DependentRows) -> str:
@@ -111,9 +110,9 @@ def numbers_of(found: DependentRows) -> str:
 
 
 def ways_out(found: DependentRows, ignored: Collection[str] = ()) -> str:
-    """Say what to write where rows belong together, and what where they are independent.
+    """Say what to write if the rows belong together, and what if they are independent.
 
-    Columns that conf ignores are no features, of which alone conf says that.
+    `split.independent` names only features, so columns that conf ignores are left out.
     """
     names = [shown(name) for name in found.columns]
     but_for = ", ".join(map(shown, found.but_for))
@@ -130,12 +129,12 @@ def ways_out(found: DependentRows, ignored: Collection[str] = ()) -> str:
 
 
 def warn_of_spellings(rows: pd.DataFrame, columns: Columns, file: str) -> None:
-    """Name keys and groups that differ by case, blanks, Unicode form or zeros in front alone."""
+    """Warn of keys and groups that differ only by case, blanks, Unicode form or leading zeros."""
     for name in (columns.key, columns.of):
         if name is not None and (alike := _spelt_alike(rows[name])):
             logger.warning(
-                "%s: column '%s': texts that differ by case, blanks, Unicode form or zeros in "
-                "front alone count as different: '%s' and '%s', of %d. If they are the same, write "
+                "%s: column '%s': texts that differ only by case, blanks, Unicode form or leading "
+                "zeros count as different: '%s' and '%s', of %d. If they are the same, write "
                 "them alike",
                 file,
                 name,
@@ -145,9 +144,9 @@ def warn_of_spellings(rows: pd.DataFrame, columns: Columns, file: str) -> None:
 
 
 def warn_of_repeated_keys(rows: pd.DataFrame, columns: Columns, file: str) -> None:
-    """Say that rows of one key count as independent, or are all in a history.
+    """Warn that rows of one key count as independent, or are all rows of a history.
 
-    Those of a group or time that are no histories are another's.
+    With a group or a time and without histories, the split checks the keys.
     """
     if columns.key is None or (columns.together is not None and columns.history is None):
         return
@@ -163,9 +162,9 @@ def warn_of_repeated_keys(rows: pd.DataFrame, columns: Columns, file: str) -> No
 
 
 def warned_of_points(raw_rows: RawRows, columns: Columns) -> Iterator[pd.DataFrame]:
-    """Give the parts of the rows; warn where points of the first may stand between thousands.
+    """Pass on the parts of the rows; warn if points in the first part may separate thousands.
 
-    No more is asked once `load_args` say how numbers are written.
+    There is no warning if `load_args` declare the number format.
     """
     others = {*columns.categorical, *columns.dates, *columns.ignore, *columns.not_features}
     for place, part in enumerate(raw_rows.parts()):
@@ -180,7 +179,7 @@ def warned_of_points(raw_rows: RawRows, columns: Columns) -> Iterator[pd.DataFra
 
 
 def _spelt_alike(column: pd.Series) -> list[str]:
-    """Give the distinct texts that are one but for their spelling, those of a spelling together."""
+    """Give the distinct texts that differ only in spelling, grouped by spelling."""
     texts = pd.Series(column.unique(), dtype="str")
     places = spelling(as_texts(texts)).dictionary_encode().indices.to_numpy(zero_copy_only=False)
     several = np.flatnonzero(np.bincount(places)[places] > 1)
@@ -190,8 +189,8 @@ def _spelt_alike(column: pd.Series) -> list[str]:
 def repeated_test_rows(train: pd.DataFrame, test: pd.DataFrame, columns: Columns) -> int:
     """Count the test rows that have the features of a train row, as the network sees them.
 
-    There are none where the features decide on the side, and of histories none are looked for: a
-    row is not alike by its own features alone.
+    The count is 0 where the features decide on the side. It is 0 for histories too: equal features
+    of a row do not make its sequence equal.
     """
     if columns.history is not None or (columns.key is None and columns.together is None):
         return 0

@@ -1,4 +1,4 @@
-"""Read dates, and make of each the numbers that the network sees: days, season and weekday."""
+"""Read dates, and turn each into the numbers that the network sees: days, season and weekday."""
 
 import re
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ import pandas as pd
 from tabular_lstm.parameters import Value
 from tabular_lstm.rows.cells import Problems, distinct, is_missing, problems_at, written
 
-# Dates and date-times of ISO 8601 in its extended format, by years that Python has.
+# Dates and date-times in the extended format of ISO 8601, with a year of four digits.
 ISO = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
     r"(?:[T ](?:[01][0-9]|2[0-3])(?::[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,9})?)?)?"
@@ -19,27 +19,26 @@ ISO = re.compile(
 )
 # Parts of a format with nothing between them.
 TOGETHER = re.compile("%[a-zA-Z]%[a-zA-Z]")
-# To the microsecond, and for every year that a program may write for "never".
+# Microseconds reach every year that a program may write for "never".
 DTYPE = "datetime64[us]"
 MICROSECONDS = 24 * 60 * 60 * 10**6
-# On average; the season of a day is the same in each year but for the leap day.
-DAYS_OF_YEAR = 365.25
-# Alike on every processor, of which each has other last bits of a sine.
+DAYS_OF_YEAR = 365.25  # on average
+# Rounded, because the last bits of a sine differ between processors.
 DECIMALS = 6
 
 
 def date_of(cell: Any, form: str | None = None) -> datetime | None:
-    """Read a cell that holds something: text, or a date of Python or pandas.
+    """Read a cell that is not empty: text, or a date of Python or pandas.
 
-    A date is the midnight that it begins with. A time with a zone is read in UTC; one without a
-    zone is as it is written. A number is read as its text if a format, of `datetime.strptime`, is
-    given; by default text is ISO 8601.
+    A date is read as the midnight at its start. A time with a zone is converted to UTC; a time
+    without a zone stays as it is. With a format, as of `datetime.strptime`, text and numbers are
+    read by the format. Default: text must be ISO 8601.
 
     Returns:
-        The time, without a zone; None where a text says "missing".
+        The time, without a zone; None where a text means "missing".
 
     Raises:
-        ValueError: It is no date, or no text of the format.
+        ValueError: The cell is no date, or does not match the format.
 
     Examples:
         >>> str(date_of("2026-11-05T01:30+02:00")), str(date_of("5.11.2026", "%d.%m.%Y"))
@@ -64,16 +63,17 @@ def read_dates(
 ) -> tuple[np.ndarray, Problems]:
     """Read a column of dates: of text, of dates, or a mixture.
 
-    Of the values `missing`, which mean "not measured", the very text of one that is no date is read
-    as NaT; a date stays, see `dates_as_seen`. For `form` see `date_of`.
+    `missing` holds the values that mean "not measured". If such a value is no date, a cell with
+    exactly its text is read as NaT; if it is a date, the date stays, see `dates_as_seen`. For
+    `form` see `date_of`.
 
     Returns:
-        datetime64[us] (rows,), NaT where the cell is empty, says "missing" or cannot be read; and
+        datetime64[us] (rows,), NaT where the cell is empty, means "missing" or cannot be read; and
         the problems.
     """
     own = cells.infer_objects() if cells.dtype == object else cells
     if own.dtype.kind == "M":
-        # Arrow's types of a frame have the zone one level down.
+        # A dtype of Arrow has the zone one level down.
         zoned = getattr(getattr(own.dtype, "pyarrow_dtype", own.dtype), "tz", None)
         own = own.dt.tz_convert("UTC").dt.tz_localize(None) if zoned else own
         return own.astype("datetime64[us]").to_numpy(DTYPE), {}
@@ -107,8 +107,8 @@ def dates_as_seen(
 def _by_format(text: str, form: str) -> datetime:
     """Read a text by a format.
 
-    Where nothing stands between its parts, 1012025 may be the first or the tenth day: a number that
-    has lost its first zero gets it back, and nothing else may differ from what the format writes.
+    If nothing separates the parts of the format, 1012025 may be the first or the tenth day. So a
+    number gets its lost leading zero back, and the text must be exactly what the format writes.
     """
     if not TOGETHER.search(form):
         return datetime.strptime(text, form)
@@ -129,9 +129,9 @@ def days(dates: np.ndarray) -> np.ndarray:
 def parts(dates: np.ndarray) -> np.ndarray:
     """Give what the network sees of each date, float64 (rows, 5), NaN for NaT.
 
-    Of which `tabular_lstm.rows.schema.PARTS` has the names: the days since 1970-01-01, and the day
-    of the year and the weekday as points on a circle, so that December is beside January and Sunday
-    beside Monday.
+    The five numbers, named by `tabular_lstm.rows.schema.PARTS`, are the days since 1970-01-01, and
+    the day of the year and the weekday as points on a circle. On a circle December is beside
+    January, and Sunday is beside Monday.
     """
     day = dates.astype("datetime64[D]")
     of_year = (day - day.astype("datetime64[Y]").astype("datetime64[D]")).astype(np.int64)
@@ -156,7 +156,7 @@ def is_dates(column: pd.Series) -> bool:
 
 
 def _code(code: Value, form: str | None) -> datetime | Value | None:
-    """Give the date that a code is, in the column's format or of ISO 8601; otherwise itself."""
+    """Read a code as a date, by the column's format or as ISO 8601; return any other code."""
     for way in (form, None):
         try:
             return date_of(str(code), way)

@@ -1,18 +1,20 @@
-"""Rows that belong together and do not say so: equal values that come with one label.
+"""Rows that belong together although no group is declared: equal values that come with one label.
 
-Such rows are several reports of one incident, or visits of one patient. Spread over both sides,
-they let a model know its test rows. What `repeated_values` suspects is measured: a quick model is
-judged twice, with these rows spread over train and test rows, and with them kept together. Where
-the second is clearly lower, the rows are dependent.
+Such rows are, for example, several reports of one incident, or visits of one patient. If they are
+on both sides, a model knows its test rows. `repeated_values` finds suspects, and each is measured:
+a quick model is judged twice, with these rows spread over train and test rows, and with them kept
+together. If the second result is clearly lower, the rows are dependent.
 
-Found are rows that share the value of a column, such as a time, an identifier or a number; of two
-columns together; or all values but those of nearly unique columns and of one counter, and but for
-the last digits of numbers. Of a declared group one row is looked at, so that found is what groups
-share. Not found are fewer than 20 such values; labels that agree no further than those of a city or
-an occupation, a correlation below 0.2, of numbers below 0.8; a number or date whose neighbours
-agree nearly as far, where the fall is below 0.05, of numbers 0.1; what three columns say together;
-near-duplicates that differ in two columns whose values repeat; and rows that are near in time or
-place, without a value in common.
+What is found: rows that share the value of a column, such as a time, an identifier or a number;
+rows that share the values of two columns; and rows that are equal except in nearly unique columns,
+in one counter, and in the last digits of numbers. Only one row of a declared group is examined, to
+find values that several groups share.
+
+What is not found: fewer than 20 such values; labels that agree as weakly as those of one city or
+occupation (correlation below 0.2, for numbers 0.8); a number or date whose neighbouring values
+agree nearly as well, if the fall is below 0.05 (for numbers 0.1); values that only three columns
+share together; near-duplicates that differ in two columns with repeated values; and rows that are
+near in time or place without a common value.
 """
 
 from collections.abc import Collection, Sequence
@@ -30,18 +32,18 @@ from tabular_lstm.rows.dates import DTYPE, MICROSECONDS, parts
 from tabular_lstm.rows.label_measures import AREA, MEASURES, Measure, Name, measure_of
 from tabular_lstm.rows.repeated_values import Kind, Repeated, repeated_values
 
-# A quick model of so many rows is fitted for each of so many suspects.
+# A quick model is fitted on ROWS rows, or on more for OF_CLASS rows of the rarest class.
 ROWS, OF_CLASS, MOST_ROWS = 4_000, 200, 10_000
-OF_KIND = 2
+OF_KIND = 2  # suspects of each kind
 FOLDS = 5
-# How near to the lowest end of a fall's interval that of another one has to come.
+# The low end of a fall's interval must reach this share of the highest low end.
 NEARLY = 0.8
 HUGE = 1e30
-DECIMALS = 6  # of scores: last bits are not the same on every processor
+DECIMALS = 6  # of scores, whose last bits differ between processors
 
 
 class Fall(NamedTuple):
-    """What a quick model loses where rows of one value are kept together: interval; measured."""
+    """The fall of a quick model's measure: its 95 % interval, and the two measures."""
 
     low: float
     high: float
@@ -53,18 +55,18 @@ class DependentRows(Frozen):
     """Rows that belong together by the value of a column, or of several columns together.
 
     Attributes:
-        kind: A column says it, several columns together say it, or the rows are near-duplicates:
-            equal but for some columns, and numbers of many values in their first digits only.
-        columns: The columns whose equal values say which rows belong together.
+        kind: The rows share the value of one column or of several columns, or they are
+            near-duplicates: equal except in some columns and in the last digits of numbers.
+        columns: The columns whose equal values show which rows belong together.
         but_for: The columns in which near-duplicates differ; empty where only last digits do.
-        groups: How many values several rows have.
+        groups: How many values are shared by several rows.
         rows: How many rows have these values.
-        alike: How far the labels of such rows agree beyond chance: 0 as by chance, 1 always.
-        measure: What `spread` and `together` are, see `label_measures`.
-        spread: Of a quick model, with such rows spread over train and test rows: a forest
-            that has not seen them, moved by how far it is off for the other rows of the value.
-        together: Of the forest alone, which such rows tell nothing where they are on one side.
-        fall: 95 % interval of the difference, corrected for how many were measured.
+        alike: How far the labels of such rows agree beyond chance: 0 is chance, 1 is always.
+        measure: The name of the measure, see `label_measures`.
+        spread: The quick model's measure with such rows spread over train and test rows: each
+            prediction of a forest is corrected by its errors on the other rows of the value.
+        together: The measure with such rows on one side: the forest's predictions as they are.
+        fall: 95 % interval of the difference, corrected for the number of suspects.
     """
 
     kind: Kind = "column"
@@ -80,12 +82,12 @@ class DependentRows(Frozen):
 
     @property
     def same(self) -> str:
-        """Say what the labels of such rows are."""
+        """Describe the labels of such rows, such as "the same label"."""
         return next(of.same for of in MEASURES.values() if of.name == self.measure)
 
     @property
     def named(self) -> str:
-        """Name what such rows share, to stand behind "the same": columns, or all but some."""
+        """Name what such rows share, to follow "the same": some columns, or all but some."""
         names = self.columns if self.kind != "near-duplicates" else self.but_for
         named = " and ".join(f"'{shown(name)}'" for name in names)
         if self.kind != "near-duplicates":
@@ -96,16 +98,16 @@ class DependentRows(Frozen):
 def find_dependent_rows(
     rows: pd.DataFrame, columns: Columns, independent: Collection[str] = ()
 ) -> DependentRows | None:
-    """Find what says most clearly which rows belong together, if anything does.
+    """Find the columns that show most clearly which rows belong together; None if none do.
 
     Args:
-        rows: Valid rows: labels and numbers read. Columns that conf ignores may be among
-            them: they can say which rows belong together, and the quick model never sees them.
-        columns: The roles of the columns. Rows of a declared group are on one side already: its
-            first row is looked at. With a declared time or history nothing is looked for.
-        independent: Columns of which conf says that rows of one value are independent. So are rows
-            that share more, unless their labels agree clearly further, and several columns that all
-            are named.
+        rows: Valid rows, with labels and numbers read. They may have columns that conf ignores,
+            which can show that rows belong together, but which the quick model never sees.
+        columns: The roles of the columns. Only the first row of a declared group is examined,
+            because its rows are on one side already. With a time or a history nothing is searched.
+        independent: Columns whose equal values conf declares independent. Rows that share further
+            values are independent too, unless their labels agree clearly more; so are rows that
+            share several columns which are all named.
     """
     if columns.time is not None or columns.history is not None or not len(rows):
         return None
@@ -136,7 +138,7 @@ def find_dependent_rows(
     if not clear:
         return None
     least = NEARLY * max(fall.low for fall, _ in clear)
-    # A column, which can be the group, comes before several.
+    # A single column comes first, because it can become the group.
     fall, suspect = next(both for both in clear if both[0].low >= least)
     _, hashes = suspect.taken(CellHashes(all_rows, columns), len(all_rows))
     sizes = np.bincount(pd.factorize(hashes[hashes != 0])[0])
@@ -161,7 +163,7 @@ def _fall_of(
     suspect: Repeated,
     suspects: int,
 ) -> Fall:
-    """Judge a quick model on some of the rows twice: whole groups, more where a class is rare."""
+    """Judge a quick model twice on a sample of whole groups, larger where a class is rare."""
     most = int(np.clip(OF_CLASS / measure.rarest, ROWS, MOST_ROWS))
     places, shared = suspect.taken(cells, most)
     measure = measure.at(places)
@@ -178,7 +180,7 @@ def _fall_of(
 
 
 def _seen(cells: CellHashes, name: str, places: np.ndarray) -> np.ndarray:
-    """Give a feature as the quick model sees it: a number, a date's parts, a name by its place."""
+    """Give a feature as the quick model sees it: a number, a date's parts, a category's number."""
     numbers = cells.numbers(name, places)
     if numbers is not None and cells.holds_dates(name):
         since = np.where(np.isnan(numbers), 0, numbers * MICROSECONDS).astype(np.int64)
@@ -199,7 +201,7 @@ def _folds(labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
 
 
 def _out_of_fold(measure: Measure, seen: np.ndarray, folds: np.ndarray) -> np.ndarray:
-    """Give each row its scores, (rows, marks), by a forest that saw none of its fold."""
+    """Score each row by a forest that did not see the row's fold: (rows, marks)."""
     scores = np.empty(measure.marks.shape)
     for fold in range(FOLDS):
         out = folds == fold
@@ -208,9 +210,10 @@ def _out_of_fold(measure: Measure, seen: np.ndarray, folds: np.ndarray) -> np.nd
 
 
 def _known_again(errors: np.ndarray, groups: np.ndarray, side: np.ndarray) -> np.ndarray:
-    """Give each row what the others of its group, whose labels a model knows, say of its own.
+    """Estimate each row's error from the errors of the rows of its group that are known.
 
-    That is the sum of their errors by their number and 1. Rows on its own side are not known.
+    The estimate is the sum of their errors, divided by their number plus 1. Rows that are always on
+    the same side as the row are not known.
     """
     own = pd.factorize(groups * (side.max() + 1) + side)[0]
 
@@ -224,9 +227,9 @@ def _known_again(errors: np.ndarray, groups: np.ndarray, side: np.ndarray) -> np
 def _fall(
     measure: Measure, spread: np.ndarray, together: np.ndarray, groups: np.ndarray, suspects: int
 ) -> Fall:
-    """Compare scores of rows that come in groups, by the sums of each group's shares.
+    """Compare two scores of rows that come in groups; a group's errors are summed.
 
-    The interval of 95 % is corrected for so many suspects.
+    The 95 % interval is corrected for the number of suspects.
     """
     from scipy.stats import norm  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""Fingerprints of rows: 8 bytes each, by which a row that was trained on is known again."""
+"""Fingerprints of rows: 8 bytes each, by which a row that was trained on is recognized."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from tabular_lstm.files import sha256
 from tabular_lstm.rows.histories import PADDING, Histories, Sequences
 from tabular_lstm.rows.lineage import Lineage
 
-# Rows that are hashed together: their bytes, in Python, are never of all rows.
+# Rows that are hashed at a time, so that memory never holds the bytes of all rows.
 PART = 2**16
 
 
@@ -22,14 +22,14 @@ def _none() -> np.ndarray:
 
 @dataclass(frozen=True)
 class Fingerprints:
-    """Of the rows that a network was trained on, as it sees them, of their keys and groups.
+    """Fingerprints of the rows that a network was trained on, of their keys and of their groups.
 
     Attributes:
-        sequences: uint64, sorted, each once.
-        keys: Likewise; empty where the rows have no key.
-        key: Name of the keys' column; None where the rows have no key.
-        groups: Like `keys`, of what rows on one side share: their groups or, split by time, times.
-        group: Name of that column; None where there is none.
+        sequences: Fingerprints of the rows as the network sees them: uint64, sorted, distinct.
+        keys: Likewise, of the keys; empty if the rows have no key.
+        key: Name of the keys' column; None if the rows have no key.
+        groups: Likewise, of the groups or, in a split by time, of the times; empty without these.
+        group: Name of that column; None without these.
         lineage: What the network was made from. Default: not known.
     """
 
@@ -41,14 +41,14 @@ class Fingerprints:
     lineage: Lineage | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what proves nothing.
+        """Refuse fingerprints that prove nothing.
 
         Raises:
-            ValueError: There are none, or they are no fingerprints.
+            ValueError: There are none, or the arrays do not hold fingerprints.
         """
         for values in (self.sequences, self.keys, self.groups):
             if values.dtype != np.uint64 or values.ndim != 1:
-                raise ValueError("expected fingerprints as uint64, one after the other")
+                raise ValueError("expected fingerprints as uint64 in one dimension")
         named = ((self.key, self.keys), (self.group, self.groups))
         if not len(self.sequences) or any((name is None) == bool(len(of)) for name, of in named):
             raise ValueError(
@@ -63,7 +63,7 @@ class Fingerprints:
         groups: pd.Series | None = None,
         lineage: Lineage | None = None,
     ) -> Self:
-        """Take those of rows: of sequences (rows, steps, features_per_step), keys and groups."""
+        """Make fingerprints of sequences (rows, steps, features_per_step), keys and groups."""
         named = [
             (_none(), None) if of is None else (np.unique(of_keys(of)), str(of.name))
             for of in (keys, groups)
@@ -74,7 +74,7 @@ class Fingerprints:
 
     @property
     def sha256(self) -> str:
-        """Hash them all, to tell whether these are the ones that a decision rests on."""
+        """Hash all of them, to check that a decision rests on these."""
         parts = [repr(self.key).encode(), self.sequences.tobytes(), self.keys.tobytes()]
         if self.group is not None:
             parts += [repr(self.group).encode(), self.groups.tobytes()]
@@ -86,10 +86,10 @@ class Fingerprints:
         keys: pd.Series | None = None,
         groups: pd.Series | None = None,
     ) -> np.ndarray:
-        """Tell which rows were trained on, (rows,): by their keys and by their groups.
+        """Tell which rows were trained on: bool (rows,).
 
-        By each of these that is of the same column. Where none is, by their sequences, laid out as
-        those that were trained on.
+        Keys and groups are compared if they come from the same column as in training. If neither
+        does, sequences are compared, which must be laid out as in training.
         """
         found = [
             np.isin(of_keys(of), kept)
@@ -101,17 +101,17 @@ class Fingerprints:
         return np.isin(of_sequences(sequences), self.sequences)
 
     def hold_keys(self, keys: pd.Series) -> np.ndarray:
-        """Tell which keys were trained on, (rows,); none where they are of another column."""
+        """Tell which keys were trained on: bool (rows,); none if they are of another column."""
         if keys.name != self.key:
             return np.zeros(len(keys), bool)
         return np.isin(of_keys(keys), self.keys)
 
 
 def of_sequences(sequences: Sequences) -> np.ndarray:
-    """Hash each row's float32 bytes: uint64 (rows,); 0 and -0 are one number, and so is each NaN.
+    """Hash each row's float32 bytes: uint64 (rows,); 0 and -0 count as equal, and so do all NaNs.
 
-    Among a million rows that are not alike, the odds that any two have the same fingerprint are 1
-    to 37 million.
+    Among a million different rows, the odds that any two have the same fingerprint are 1 to 37
+    million.
     """
 
     def contents(at: slice) -> list[bytes]:
@@ -134,9 +134,9 @@ def of_keys(keys: pd.Series) -> np.ndarray:
 def hash_rows(
     rows: int, contents: Callable[[slice], Iterable[bytes]], salt: str = ""
 ) -> np.ndarray:
-    """Hash each row: uint64 (rows,), 8 bytes of BLAKE2b keyed by `salt`, the first one the lowest.
+    """Hash each row: uint64 (rows,), the 8 bytes of BLAKE2b keyed by `salt`, lowest byte first.
 
-    `contents` gives the bytes of some rows, by their places.
+    `contents` gives the bytes of each row in a slice of the rows.
     """
     hashes, salted = np.empty(rows, np.uint64), blake2b(digest_size=8, key=salt.encode())
     for at in in_parts(rows):
@@ -150,6 +150,6 @@ def hash_rows(
 
 
 def in_parts(rows: int) -> Iterator[slice]:
-    """Give the places of some rows after those of others."""
+    """Cut so many rows into consecutive slices of at most `PART` rows."""
     for start in range(0, rows, PART):
         yield slice(start, min(start + PART, rows))

@@ -1,7 +1,7 @@
 """Histories: the sequence of a row is the row itself and the earlier rows of the same customer.
 
-Every row is laid out once, in a table; a history names places in the table. Which rows are earlier,
-`tabular_lstm.rows.timeline` decides.
+Every row is laid out once, in a table; a history names places in the table.
+`tabular_lstm.rows.timeline` decides which rows are earlier.
 """
 
 from dataclasses import dataclass, replace
@@ -9,18 +9,18 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-# What stands in a sequence behind its last row; no value of a row is infinite.
+# Fills a sequence after its last row; no value of a row is infinite.
 PADDING = np.float32(np.inf)
-# Batches that are made of similar lengths together.
+# Batches whose histories are sorted by length together.
 WINDOW = 16
 
 
 class Compact(NamedTuple):
-    """Histories as the network takes them: each row once, as it is embedded once.
+    """Histories as the network takes them: each row is there once, and is embedded once.
 
     Attributes:
         rows: float32 (…, rows, features).
-        places: int32 (…, histories, T): the row of each step, -1 behind a history's last.
+        places: int32 (…, histories, T): the place of each step's row, -1 after the last step.
     """
 
     rows: np.ndarray
@@ -29,19 +29,18 @@ class Compact(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Histories:
-    """Sequences of unequal length: of each the places of its rows in one table.
+    """Sequences of unequal length, each as the places of its rows in one table.
 
     Attributes:
         table: float32 (rows of the table, features), by customer and then by time.
         first: Place of each history's first row, int64 (histories,).
-        last: Place behind its last earlier row, int64 (histories,).
+        last: Place after the history's last earlier row, int64 (histories,).
         own: Place of the row itself, int64 (histories,).
-        known: Place behind the last earlier row whose label is known, int64 (histories,).
-        order: Places of the table's rows among those that it was made of, int64 (rows,).
-        customer: The number of each row's customer, which ascends, int64 (rows,).
+        known: Place after the last earlier row whose label is known, int64 (histories,).
+        order: Place of each row of the table among the given rows, int64 (rows,).
+        customer: The number of each row's customer, ascending, int64 (rows,).
         steps: How many rows a history has at most.
-        labels: How many of the last features are what is known of the label. Default: 0, labels
-            are no features.
+        labels: How many features, the last ones, hold the label. Default: 0.
     """
 
     table: np.ndarray
@@ -64,34 +63,34 @@ class Histories:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Give the shape of all: (histories, steps, features)."""
+        """Give the shape of the sequences: (histories, steps, features)."""
         return len(self), self.steps, self.table.shape[1]
 
     @property
     def size(self) -> int:
-        """Count the values of all."""
+        """Count the values of that shape."""
         return len(self) * self.steps * int(self.table.shape[1])
 
     @property
     def lengths(self) -> np.ndarray:
-        """Count the rows of each, itself included: int64 (histories,)."""
+        """Count the rows of each history with its own row: int64 (histories,)."""
         return np.asarray(self.last - self.first + 1)
 
     @property
     def arrays(self) -> tuple[np.ndarray, ...]:
-        """Give all arrays."""
+        """Give the arrays that decide what the sequences hold."""
         return self.table, self.first, self.last, self.own, self.known
 
     @property
     def are_last(self) -> np.ndarray:
-        """Tell which of them are the last one of a customer, bool (histories,)."""
+        """Tell which histories are the last one of their customer, bool (histories,)."""
         order = np.argsort(self.own)
         found = np.empty(len(self), bool)
         found[order] = np.diff(self.customer[self.own[order]], append=-1) != 0
         return found
 
     def rows(self, which: Any = slice(None)) -> np.ndarray:
-        """Give rows of the table each by itself, without a label: float32 (rows, 1, features)."""
+        """Give rows of the table as sequences of one row, without labels: float32 (rows, 1, …)."""
         rows = np.array(self.table[which, None])
         rows[..., rows.shape[-1] - self.labels :] = np.nan
         return rows
@@ -105,7 +104,7 @@ class Histories:
         return np.asarray(earlier + np.bincount(self.own, minlength=size))
 
     def dense(self, which: Any = slice(None)) -> np.ndarray:
-        """Give histories as an array: float32 (histories, T, features), T the longest one's length.
+        """Give histories as an array: float32 (histories, T, features), T the longest length.
 
         The rows are in the order of time, the row itself last; `PADDING` follows.
 
@@ -119,18 +118,18 @@ class Histories:
         return np.asarray(rows)
 
     def compact(self, which: Any = slice(None)) -> Compact:
-        """Give histories with each row once, however many have it.
+        """Give histories with each row once, however many histories have the row.
 
         Args:
-            which: A slice, a mask or places, of any shape (…, histories): what stands before the
-                last axis is of histories apart. Default: all.
+            which: A slice, a mask or places, of any shape (…, histories): the axes before the last
+                one separate sets of histories, each with its own rows. Default: all.
         """
         places, unknown = self._places(which)
-        # A row whose label is known to some and not to others is there twice.
+        # A row is there twice if its label is known in some histories and not in others.
         marked = np.where(places < 0, -1, 2 * places + (unknown & (self.labels > 0)))
         apart = marked.reshape(-1, marked.shape[-2] * marked.shape[-1])
         found = [np.unique(one, return_inverse=True) for one in apart]
-        # The first one is what stands behind the last row of a history.
+        # The first place is -1, the padding.
         found = [(u, at) if u[0] < 0 else (np.append(-1, u), at + 1) for u, at in found]
         once = np.full((len(apart), max(len(u) for u, _ in found)), -1)
         for row, (u, _) in zip(once, found, strict=True):
@@ -142,7 +141,7 @@ class Histories:
         return Compact(rows.reshape(*apart_by, *rows.shape[1:]), at.reshape(marked.shape))
 
     def _places(self, which: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Give the places of histories' rows, (…, T), -1 behind the last, and where no label is."""
+        """Give the places of the rows, (…, T), -1 after the last; and where no label is known."""
         first, last, own, known = (
             of[which][..., None] for of in (self.first, self.last, self.own, self.known)
         )
@@ -157,7 +156,7 @@ Sequences = np.ndarray | Histories
 
 
 def taken(sequences: Sequences, which: Any) -> Any:
-    """Give some sequences as the network takes them, in training: of an array an array."""
+    """Give some sequences as the network takes them in training: an array, or `Compact`."""
     return sequences[which] if isinstance(sequences, np.ndarray) else sequences.compact(which)
 
 
@@ -169,7 +168,7 @@ def table_of(sequences: Sequences) -> np.ndarray:
 
 
 def are_rows(sequences: np.ndarray) -> np.ndarray:
-    """Tell rows from what follows the last one, bool (histories, T): see `Histories.dense`."""
+    """Tell which steps are rows and not padding, bool (histories, T): see `Histories.dense`."""
     return np.asarray(sequences[..., 0] != PADDING)
 
 
@@ -181,10 +180,10 @@ def own_rows(sequences: Sequences) -> np.ndarray:
 def by_customer(
     rng: np.random.Generator, customers: np.ndarray, lengths: np.ndarray, batch: int, used: int
 ) -> np.ndarray:
-    """Draw places of `used` histories, a multiple of the batch, of customers numbered from 0.
+    """Draw the places of `used` histories, a multiple of `batch`, customer by customer.
 
-    Those of a customer, whose rows are the same, are together; of each `WINDOW` batches those of
-    similar length.
+    Histories of one customer, which share rows, are drawn together. Within each `WINDOW` batches
+    they are then sorted by length. `customers` are numbered from 0.
     """
     rank = rng.permutation(int(customers.max()) + 1)[customers]
     drawn = np.argsort(rank, kind="stable")[:used]

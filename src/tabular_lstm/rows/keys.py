@@ -1,4 +1,4 @@
-"""Keys and groups: what names a row, in its one spelling, and which rows belong together."""
+"""Keys and groups: the text that names a row, and which rows belong together."""
 
 import numpy as np
 import pandas as pd
@@ -28,10 +28,10 @@ def read_key(
     As soon as one key of a column is missing, pandas writes 7.0 for 7; so 7.0 and 7 are the key
     "7". Nothing else is changed: `007`, `7`, `+7` and `7.000`, which may be 7000, are four keys,
     as are whole numbers of any length. A number that a program has rounded, `1.23457E+17` or one
-    of 2^53 or more with a `.0`, is no key, for other keys may have become the same.
+    of 2^53 or more with a `.0`, is no key, because other keys may have become the same.
 
     Returns:
-        str: the key, of any text where the cell has a problem; and the problems, which call it
+        str: the key, or any text where the cell has a problem; and the problems, which call the key
         `word`. An empty cell and every word for "missing" are no key.
     """
     keys = texts(cells, write=str).fillna("")
@@ -55,7 +55,7 @@ def read_key(
 def number_groups(rows: pd.DataFrame, columns: Columns) -> np.ndarray | None:
     """Number the groups of rows from 0, int (rows,), in the order of their first rows.
 
-    None where each row is its own, or all are of one group.
+    None where each row is its own group, or where all rows are one group.
     """
     if columns.of is None:
         return None
@@ -65,7 +65,11 @@ def number_groups(rows: pd.DataFrame, columns: Columns) -> np.ndarray | None:
 
 
 def number_values(groups: np.ndarray) -> np.ndarray:
-    """Number groups of any values in the order of their first rows; there are two at least."""
+    """Number groups from 0 in the order of their first rows; the values may be of any type.
+
+    Raises:
+        ValueError: A row has no group, or there is only one group.
+    """
     numbers, distinct = pd.factorize(groups)
     if missing := int((numbers < 0).sum()):
         raise ValueError(f"groups: {missing} of {len(groups)} are missing.")
@@ -80,7 +84,7 @@ def keys_of(rows: pd.DataFrame, columns: Columns) -> pd.Series | None:
 
 
 def together_of(rows: pd.DataFrame, columns: Columns) -> pd.Series | None:
-    """Take, as text, what rows on one side share: their groups or times; None without these."""
+    """Take the rows' times or groups, as text, which put rows on one side; None without these."""
     if columns.time is None:
         return None if columns.group is None else rows[columns.group]
     return as_text(rows[columns.time])

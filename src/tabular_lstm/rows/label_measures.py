@@ -1,8 +1,8 @@
-"""How well something tells the labels, for each task: a feature alone, or a quick model.
+"""How well a single feature or a quick model predicts the labels, measured for each task.
 
-Of classes that is the ROC AUC, of more than two the mean of each one's against the others; of a
-number R², the share of the variance of its ranks that is told: no outlier decides. What is measured
-otherwise for one task than for another stands in the table at the end.
+For classes the measure is the ROC AUC, for more than two the mean of each class against the others.
+For a number it is R² of the ranks, so that outliers do not decide. `MEASURES` names the class of
+each task.
 """
 
 from collections.abc import Iterable
@@ -14,27 +14,27 @@ from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Task
 
 Name = Literal["ROC AUC", "R²"]
 AREA, VARIANCE = get_args(Name)
-# Rows of each class, below which chance too often ranks all rows rightly.
+# Rows of each class; with fewer, chance too often ranks all rows correctly.
 ENOUGH_ROWS = 10
 TREES, LEAF = 40, 5
 
 
 class _Areas:
-    """Of classes: the area under the ROC curve.
+    """The ROC AUC of classes.
 
     Attributes:
         marks: bool (rows, marks): whether a row is of the positive class, or of each class.
-        leak: From which on a feature is a possible leak.
-        alike: How far labels of rows of one value agree at least, of 1, that are worth a model.
-        tells, telling: What such a feature does.
-        same: What the labels are of rows that belong together.
-        falls: The least low end of the interval of a fall; and the least where a column may just
-            have a smooth effect.
+        leak: A feature whose measure reaches this value is a possible leak.
+        alike: Least agreement of the labels of one value, at most 1, that is worth a quick model.
+        tells, telling: What a possible leak does, in words.
+        same: What rows that belong together have, in words.
+        falls: Least low end of a fall's interval; and the same where a column may only have a
+            smooth effect.
     """
 
     name: ClassVar[Name] = AREA
-    tells: ClassVar[str] = "tells the classes of the train rows apart"
-    telling: ClassVar[str] = "telling the classes apart"
+    tells: ClassVar[str] = "predicts the classes of the train rows"
+    telling: ClassVar[str] = "predicting the classes"
     same: ClassVar[str] = "the same label"
     leak: ClassVar[float] = 0.99
     alike: ClassVar[float] = 0.2
@@ -51,12 +51,12 @@ class _Areas:
 
     @property
     def rarest(self) -> float:
-        """The share of the rarest class that is there."""
+        """The share of the rarest class; absent classes do not count."""
         shares = self.marks[:, self.enough(1)].mean(axis=0)
         return float(np.minimum(shares, 1 - shares).min())
 
     def enough(self, least: int) -> np.ndarray:
-        """Tell of which marks there are so many rows that have and that have not, bool (marks,)."""
+        """Tell which marks at least `least` rows have, and `least` rows have not: bool (marks,)."""
         counts = self.marks.sum(axis=0)
         return np.asarray((counts >= least) & (counts <= len(self.marks) - least))
 
@@ -65,18 +65,18 @@ class _Areas:
         marks = self.marks[:, self.enough(ENOUGH_ROWS)].T
         order = _order(values)
         by_neighbours = [_area_of_neighbours(of[order]) for of in marks]
-        del order  # of many rows what is not needed is freed at once
+        del order  # to free memory
         distinct, places = np.unique(values, return_inverse=True)
         areas = (_area_of_values(distinct, places, of) for of in marks)
         return _mean(map(max, by_neighbours, areas))
 
     def of_category(self, places: np.ndarray) -> float:
-        """Measure likewise how well a category does, of which each row's place is known, from 0."""
+        """Measure how well categories rank the labels; `places` numbers them from 0, (rows,)."""
         marks = self.marks[:, self.enough(ENOUGH_ROWS)].T
         return _mean(_area_of_others(*_counts(places, of)) for of in marks)
 
     def learned(self, seen: np.ndarray, out: np.ndarray) -> np.ndarray:
-        """Give the scores of some rows, (rows, marks), of a forest that saw the others."""
+        """Score the rows in `out` by a forest that saw the other rows: (rows in `out`, marks)."""
         from sklearn.ensemble import ExtraTreesClassifier  # noqa: PLC0415  it takes a second
 
         model = ExtraTreesClassifier(TREES, min_samples_leaf=LEAF, random_state=0)
@@ -86,7 +86,7 @@ class _Areas:
         return np.asarray(scores[:, self.classes])
 
     def judged(self, scores: np.ndarray, least: int) -> tuple[float, np.ndarray]:
-        """Measure scores (rows, marks), and give each row's share of how far that is off, (rows,).
+        """Measure scores (rows, marks); and give each row's share of the measure's error, (rows,).
 
         Obuchowski, "Nonparametric analysis of clustered ROC curve data", Biometrics 1997.
         """
@@ -105,19 +105,19 @@ class _Areas:
 
 
 class _Variance:
-    """Of a number: R² of its ranks.
+    """R² of the ranks of a number.
 
     Attributes:
-        marks: float64 (rows, 1): the ranks, with the mean and the variance of an even pair of
+        marks: float64 (rows, 1): the ranks, with the mean and the variance of two equally common
             classes.
     """
 
     name: ClassVar[Name] = VARIANCE
-    tells: ClassVar[str] = "gives the label of the train rows away"
-    telling: ClassVar[str] = "giving the label away"
+    tells: ClassVar[str] = "predicts the label of the train rows"
+    telling: ClassVar[str] = "predicting the label"
     same: ClassVar[str] = "nearly the same label"
     leak: ClassVar[float] = 0.998
-    # Of many a table a city or a model tells most of a price, and its rows are independent.
+    # In many tables a city or a product explains most of a price, and its rows are independent.
     alike: ClassVar[float] = 0.8
     falls: ClassVar[tuple[float, float]] = 0.03, 0.1
     rarest = 0.5
@@ -131,7 +131,7 @@ class _Variance:
         return _Variance(self.labels[places], self.task)
 
     def enough(self, least: int) -> np.ndarray:
-        """Tell whether there are twice so many rows, bool (1,), as of an even pair of classes."""
+        """Tell whether labels differ and there are twice `least` rows: bool (1,)."""
         return np.array([len(self.marks) >= 2 * least and bool(self.labels.any())])
 
     def of_number(self, values: np.ndarray) -> float:
@@ -142,7 +142,7 @@ class _Variance:
         by_neighbours = _told(ordered, _around(ordered) / 4)
         distinct, places = np.unique(values, return_inverse=True)
         told = []
-        for first in (False, True):  # where missing values are, which are one value, the last
+        for first in (False, True):  # missing values are one value, ranked last or first
             moved = np.where(places == len(distinct) - 1, -1, places) if first else places
             told.append(float(np.mean(_ranks(moved) * self.labels) ** 2))
             if not np.isnan(distinct[-1]):
@@ -151,7 +151,7 @@ class _Variance:
         return max(*told, by_others, by_neighbours)
 
     def of_category(self, places: np.ndarray) -> float:
-        """Measure likewise how well a category does, of which each row's place is known, from 0."""
+        """Measure how well categories rank the labels; `places` numbers them from 0, (rows,)."""
         if not self.enough(ENOUGH_ROWS)[0]:
             return 0.0
         sums, others = np.bincount(places, self.labels), np.bincount(places)[places] - 1
@@ -159,7 +159,7 @@ class _Variance:
         return _told(self.labels, np.where(others > 0, means, 0))
 
     def learned(self, seen: np.ndarray, out: np.ndarray) -> np.ndarray:
-        """Give the scores of some rows, (rows, 1), of a forest that saw the others."""
+        """Score the rows in `out` by a forest that saw the other rows: (rows in `out`, 1)."""
         from sklearn.ensemble import ExtraTreesRegressor  # noqa: PLC0415  it takes a second
 
         model = ExtraTreesRegressor(TREES, min_samples_leaf=LEAF, random_state=0)
@@ -167,7 +167,7 @@ class _Variance:
         return np.asarray(model.predict(seen[out])[:, None])
 
     def judged(self, scores: np.ndarray, least: int) -> tuple[float, np.ndarray]:
-        """Measure scores (rows, 1), and give each row's share of how far that is off, (rows,)."""
+        """Measure scores (rows, 1); and give each row's share of the measure's error, (rows,)."""
         missed = (self.marks - scores)[:, 0] ** 2
         all_there_is = (self.marks - self.marks.mean())[:, 0] ** 2
         told = 1 - missed.sum() / all_there_is.sum()
@@ -179,7 +179,7 @@ MEASURES: dict[str, type[Measure]] = {TWO_CLASSES: _Areas, CLASSES: _Areas, NUMB
 
 
 def measure_of(labels: np.ndarray, task: Task) -> Measure:
-    """Give what measures how well something tells the labels, (rows,), of valid rows."""
+    """Give the measure of a task for the labels of valid rows, (rows,)."""
     return MEASURES[task.kind](labels, task)
 
 
@@ -189,7 +189,7 @@ def _mean(values: Iterable[float]) -> float:
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:
-    """Give ranks with the mean 0 and the variance 1, equal ones of equal values; zeros of one."""
+    """Give ranks of mean 0 and variance 1, equal for equal values; zeros if all are equal."""
     from scipy.stats import rankdata  # noqa: PLC0415
 
     ranks = rankdata(values)
@@ -198,18 +198,18 @@ def _ranks(values: np.ndarray) -> np.ndarray:
 
 
 def _told(labels: np.ndarray, said: np.ndarray) -> float:
-    """Give the share of the variance of standardised labels that is told."""
+    """Give the share of the variance of standardised labels that predictions explain."""
     return float(1 - np.mean((labels - said) ** 2))
 
 
 def _order(values: np.ndarray) -> np.ndarray:
-    """Give the places of the rows in the values' order; of equal ones it is drawn, once."""
+    """Give the places of the rows in the order of the values; equal values in random order."""
     drawn = np.random.default_rng(0).permutation(len(values))
     return np.asarray(drawn[np.argsort(values[drawn], kind="stable")])
 
 
 def _around(ordered: np.ndarray) -> np.ndarray:
-    """Sum what the two rows below each row and the two above it have."""
+    """Sum the labels of the two rows before each row and the two rows after it."""
     padded = np.pad(ordered, 2, constant_values=ordered.mean())
     around = padded[:-4] + padded[1:-3]
     around += padded[3:-1]
@@ -218,10 +218,10 @@ def _around(ordered: np.ndarray) -> np.ndarray:
 
 
 def _area_of_neighbours(ordered: np.ndarray) -> float:
-    """Rank each row by the labels of the two rows below and the two above it in the values' order.
+    """Rank each row by the labels of two rows before and two after it, in the values' order.
 
-    So a number is found that tells the classes apart by stretches, such as the row number in a file
-    of sorted files. Equal values are in an order that tells nothing.
+    This finds a number that separates the classes in stretches, such as a row number after sorted
+    files were joined. Equal values are in random order.
     """
     ordered = ordered.astype(float)
     around = _around(ordered)
@@ -230,7 +230,7 @@ def _area_of_neighbours(ordered: np.ndarray) -> float:
 
 
 def _area_of_values(distinct: np.ndarray, places: np.ndarray, of: np.ndarray) -> float:
-    """Rank each row by its value, or by the other rows that have it; NaN is one value, the last."""
+    """Rank each row by its value, or by the other rows with the value; NaN is the last value."""
     positives, negatives = _counts(places, of)
     last = _roc_auc(positives, negatives)
     first = last
@@ -252,7 +252,7 @@ def _area_of_others(positives: np.ndarray, negatives: np.ndarray) -> float:
     shared = positives + negatives > 1
     alone = [positives[~shared].sum()], [negatives[~shared].sum()]
     positives, negatives = positives[shared], negatives[shared]
-    # As if one more row were as likely positive as all are: few others tell less than many.
+    # One more row with the overall share is counted, so that few other rows tell less than many.
     others = positives + negatives
     scores = np.r_[(positives - 1 + share) / others, (positives + share) / others, share]
     none = np.zeros(len(positives))

@@ -1,4 +1,4 @@
-"""The summary of a label that is no pair of classes, which later runs compare theirs with."""
+"""The summary of labels of more than two classes or of numbers, for comparison by later runs."""
 
 from typing import Literal
 
@@ -7,19 +7,19 @@ import pandas as pd
 
 from tabular_lstm.errors import shown
 from tabular_lstm.frozen import Frozen, Share, unless
-from tabular_lstm.rows.numbers import scale
+from tabular_lstm.rows.schema import scale
 
 LETTERS = 30  # of a class
 
 
 class LabelSummary(Frozen):
-    """What the labels of the valid rows are, each row counted once.
+    """The labels of the valid rows; each row counts once.
 
     Attributes:
-        kind: `number`, or `category` of classes.
-        missing: Share of the rows without a label: none.
-        mean: Of numbers, winsorized at the 1st and the 99th percentile; None of classes.
-        deviation: Likewise, the standard deviation; 0 where the label never varies.
+        kind: `number`, or `category` for classes.
+        missing: Share of the rows without a label, always 0.
+        mean: Mean of numbers, winsorized at the 1st and the 99th percentile; None for classes.
+        deviation: Standard deviation, likewise; 0 where the label never varies.
         levels: The share of the rows by class, the commonest first.
         distinct: How many classes there are.
     """
@@ -35,7 +35,7 @@ class LabelSummary(Frozen):
 def of_classes(names: pd.Series) -> LabelSummary:
     """Summarize the classes of rows."""
     shares = names.value_counts() / len(names)
-    # Of equally many rows the first by its name, whatever the order of the rows.
+    # Equally common classes are sorted by name, so that the order of the rows does not count.
     commonest = sorted(shares.items(), key=lambda level: (-level[1], str(level[0])))
     return LabelSummary(
         kind="category",
@@ -58,5 +58,5 @@ def of_numbers(values: np.ndarray) -> LabelSummary:
 
 
 def rounded(value: float, digits: int = 4) -> float:
-    """Keep so many digits: fewer bytes, and equal data have equal numbers on any processor."""
+    """Round to so many digits, so that equal data have equal numbers on any processor."""
     return float(f"{value:.{digits}g}")

@@ -15,13 +15,13 @@ class LabelledRows:
     """A side's rows, the features split from the label.
 
     Attributes:
-        features: The schema's columns, in its order, (rows, features), by row number. Of histories
-            with its roles, and with rows that may be earlier, behind the others.
-        labels: int64 (rows,), the number of the class, of two 1 for the positive one; or float64
-            (rows,), the number itself; by row number.
+        features: The schema's columns, in its order, (rows, features), with row numbers as index.
+            For histories also the schema's roles and, as last rows, those that may be earlier.
+        labels: int64 (rows,), the number of the class, 1 for a positive class; or float64 (rows,),
+            the number itself; with row numbers as index.
         weights: float64 (rows,), of mean 1; None where all rows count alike.
         groups: int (rows,), see `tabular_lstm.rows.keys.number_groups`; None where each row is
-            its own.
+            its own group.
     """
 
     features: pd.DataFrame
@@ -36,7 +36,7 @@ class LabelledSet:
 
     Attributes:
         sequences: float32 (rows, steps, features_per_step), or the rows' histories.
-        labels: See `LabelledRows`, as `weights` and `groups`.
+        labels, weights, groups: See `LabelledRows`.
     """
 
     sequences: Sequences

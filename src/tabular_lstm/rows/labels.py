@@ -1,6 +1,6 @@
-"""The label of each task: how its cells are read, what is said of it, and whether rows suffice.
+"""The label of each task: how cells are read, how labels are described, whether rows suffice.
 
-What rows do with a label of one task and not of another stands in the table at the end.
+`_BY_KIND` names the class of each task.
 """
 
 from collections.abc import Mapping
@@ -16,12 +16,12 @@ from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Class, Columns
 from tabular_lstm.rows.cells import EMPTY, Problems, as_texts, problems_at, texts
 from tabular_lstm.rows.label_summary import of_classes, of_numbers
 from tabular_lstm.rows.number_format import NumberFormat
-from tabular_lstm.rows.numbers import ANY, numbers_of, read_numbers, scale
-from tabular_lstm.rows.schema import Schema
+from tabular_lstm.rows.numbers import ANY, numbers_of, read_numbers
+from tabular_lstm.rows.schema import Schema, scale
 
-# Classes, rarer than those listed, that a message counts.
+# Classes that a message names before it counts the others.
 NAMED = 5
-# Rows or groups of a class on a side.
+# Fewest rows or groups of a class on a side.
 LEAST = 2
 SPLIT = "Add some, or change split."
 GONE = (
@@ -33,10 +33,10 @@ Sides = Mapping[str, pd.DataFrame]
 
 
 def are_unlabelled(cells: pd.Series, columns: Columns | Schema) -> np.ndarray:
-    """Tell which cells of the label are missing, bool (rows,): a class that is so called is not."""
+    """Tell which labels are missing, bool (rows,); a class named "none" or "NA" is not missing."""
     text = texts(cells).fillna("")
     missing = text.str.lower().isin(EMPTY) & ~text.isin(columns.task.classes)
-    return np.asarray(missing, bool)
+    return missing.to_numpy(bool)
 
 
 class _Label:
@@ -52,11 +52,11 @@ class _Label:
 class _TwoClasses(_Label):
     """A label of two classes."""
 
-    others = ""  # what to do where labels are right that are none of the classes
+    others = ""  # what to do if a label is right and is none of the classes
 
     @property
     def in_order(self) -> dict[int, Class]:
-        """The classes by their numbers as people name them, the positive one first."""
+        """The classes by their numbers, the positive class first."""
         return dict(reversed([*enumerate(self.classes)]))
 
     @property
@@ -65,10 +65,10 @@ class _TwoClasses(_Label):
         return _listed([*map(repr, self.in_order.values())], "or")
 
     def read(self, cells: pd.Series, number_format: NumberFormat) -> tuple[np.ndarray, Problems]:
-        """Read the labels that are there; a class that is a number matches however written.
+        """Read labels that are not missing; a class that is a number matches in every spelling.
 
         Returns:
-            int64 (rows,), the number of each one's class in `task.classes`, 0 where there is none;
+            int64 (rows,), the place of each label in `task.classes`, 0 where the label is no class;
             and the problems.
         """
         words = {name: place for place, name in enumerate(self.classes) if isinstance(name, str)}
@@ -86,11 +86,11 @@ class _TwoClasses(_Label):
         return np.maximum(labels, 0), problems_at(cells, labels < 0, fault, quoted=True)
 
     def summary(self, labels: pd.Series) -> dict[str, Any]:
-        """Give what a data summary holds of the labels of both sides."""
+        """Give the data summary's fields for the labels of both sides."""
         return {"label_share": float(labels.mean())}
 
     def described(self, labels: pd.Series) -> str:
-        """Say what the labels of a side are, to stand behind how many rows these are."""
+        """Describe the labels of a side, to follow the number of its rows."""
         return f"{100 * labels.mean():.1f} % of them positive"
 
     @staticmethod
@@ -99,10 +99,10 @@ class _TwoClasses(_Label):
         return dict(zip(("negative_class", "positive_class"), task.classes, strict=True))
 
     def too_few(self, sides: Sides) -> tuple[str, str] | None:
-        """Say why rows do not suffice, and what might help, "" of nothing; or None.
+        """Say why rows do not suffice, and what might help ("" for nothing); None if they suffice.
 
-        Expected are two rows, or groups, of each class on the train side, and on the test side two
-        of two classes.
+        The train side needs two rows, or groups, of each class, the test side two of each of two
+        classes.
         """
         counts = {side: self._counts(rows) for side, rows in sides.items()}
         everywhere = [*counts.values()]
@@ -135,7 +135,7 @@ class _TwoClasses(_Label):
         """Count the rows, or groups, of each class."""
         if self.group is not None:
             rows = rows.drop_duplicates([self.group, self.name])
-        counts = np.bincount(rows[self.name], minlength=len(self.classes))
+        counts = np.bincount(rows[self.name].to_numpy(), minlength=len(self.classes))
         return {name: int(counts[place]) for place, name in self.in_order.items()}
 
 
@@ -178,7 +178,7 @@ class _Classes(_TwoClasses):
 
     def _absent(self, absent: list[str]) -> str:
         return (
-            f"column '{self.name}': no row that can be used is {_first(absent)}; expected some of "
+            f"column '{self.name}': no usable row has the class {_first(absent)}; expected some of "
             f"each of columns.classes.{GONE if len(self.classes) - len(absent) > 1 else ''}"
         )
 
@@ -190,7 +190,7 @@ class _Number(_Label):
     expected = "a number"
 
     def read(self, cells: pd.Series, number_format: NumberFormat) -> tuple[np.ndarray, Problems]:
-        """Read the labels that are there: float64 (rows,), NaN where there is none; problems."""
+        """Read labels that are not missing: float64 (rows,), NaN for no number; and problems."""
         return read_numbers(cells, (), self.bounds, number_format)
 
     def summary(self, labels: pd.Series) -> dict[str, Any]:
@@ -214,7 +214,7 @@ class _Number(_Label):
         return {"target": {"mean": mean, "deviation": variance**0.5}}
 
     def too_few(self, sides: Sides) -> tuple[str, str] | None:
-        """Say why rows do not suffice, and what might help, "" of nothing; or None."""
+        """Say why rows do not suffice, and what might help, see `_TwoClasses.too_few`."""
         by = self.group
         for side, rows in sides.items():
             count = len(rows) if by is None else rows[by].nunique()
@@ -229,7 +229,7 @@ class _Number(_Label):
             return None
         return (
             f"column '{self.name}': all {len(labels)} labels of the train side are "
-            f"{labels.iloc[0]:g}; expected different ones, of which something can be learned.",
+            f"{labels.iloc[0]:g}; expected different ones, to learn from.",
             "",
         )
 
@@ -257,17 +257,17 @@ _BY_KIND: dict[str, type[_TwoClasses] | type[_Number]] = {
 def labels_if_any(
     cells: pd.Series, of: Columns | Schema, number_format: NumberFormat
 ) -> tuple[np.ndarray, Problems]:
-    """Read labels, of which some are missing: float64 (rows,), NaN where one is; problems."""
+    """Read labels that may be missing: float64 (rows,), NaN if missing or unusable; problems."""
     labels, is_there = np.full(len(cells), np.nan), np.flatnonzero(~are_unlabelled(cells, of))
     labels[is_there], found = label_of(of).read(cells.iloc[is_there], number_format)
     return labels, {int(is_there[at]): fault for at, fault in found.items()}
 
 
 def label_of(columns: Columns | Schema) -> _TwoClasses | _Number:
-    """Give what rows do with the label that conf declares, or declared for a schema."""
+    """Give the label that conf declares, or that a schema was learned for."""
     return _BY_KIND[columns.task.kind](columns)
 
 
 def of_schema(task: Task, labels: np.ndarray | None) -> dict[str, Any]:
-    """Give what a schema says of the label, by the labels of the train rows."""
+    """Give the schema's fields for the label, from the labels of the train rows."""
     return _BY_KIND[task.kind].of_schema(task, labels)

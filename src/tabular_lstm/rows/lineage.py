@@ -1,4 +1,4 @@
-"""The lineage of a saved output: what it was made from, for whoever starts from the output."""
+"""The lineage of a saved output: what it was made from, to be compared by later runs."""
 
 from collections.abc import Mapping
 from pathlib import PurePath
@@ -10,24 +10,24 @@ from tabular_lstm.parameters import Columns, Parameters, Split
 from tabular_lstm.parameters.columns import TASKS
 from tabular_lstm.rows.load_args import number_format_of
 
-# By block, the values of conf by name; as JSON has them.
+# Conf as JSON: by block, the values by name.
 Conf = Mapping[str, Mapping[str, Any]]
-# Of `split`, what declares something and decides no side.
+# Names in `split` that do not decide which side a row is on.
 DECLARED = {"independent"}
-# Of the load arguments, what says how many rows are read, and of none what it is.
+# Load arguments that change how many rows are read, but not how a row is read.
 AMOUNTS = {"nrows"}
-LETTERS = 60  # of a value
+LETTERS = 60  # of a value in a message
 
 
 class Lineage(Frozen):
     """What a saved output was made from; None in an output of an earlier version.
 
     Attributes:
-        conf: The blocks of conf that the output rests on, see `conf_of_rows`; of later outputs
-            `reshaping` too, and what an evaluation reads of `network` and `training`.
+        conf: The blocks of conf that the output rests on, see `conf_of_rows`; in later outputs
+            `reshaping` too, and the values of `network` and `training` that an evaluation reads.
         train_rows: SHA-256 of the train rows, see `tabular_lstm.rows.data_summary.hash_of`.
         test_rows: Likewise of the test rows.
-        history_rows: Likewise of the rows that are history alone. Default: "", there are none.
+        history_rows: Likewise of rows that are only history. Default: "", there are none.
     """
 
     conf: dict[str, dict[str, Any]]
@@ -40,10 +40,10 @@ class Lineage(Frozen):
         return self.model_copy(update={"conf": {**self.conf, **blocks}})
 
     def change(self, now: Conf) -> str | None:
-        """Say which value of conf was another one, and what it is now; None where all are alike.
+        """Name the first value of conf that differs, and say both values; None if none differs.
 
-        A name that the other does not have is no change: a later version added it, or took it away.
-        But of another task conf has other names.
+        A name that only one of the two has is no change, because a later version added or removed
+        it. Only the names of the task always count: another task has other names.
         """
         for block, before in self.conf.items():
             known = now.get(block, {})
@@ -54,7 +54,7 @@ class Lineage(Frozen):
 
 
 def _difference(name: str, was: Any, value: Any) -> str:
-    """Say where two values differ, by the first name where both are dictionaries."""
+    """Say how two values differ; if both are dictionaries, at the first name that differs."""
     if isinstance(was, dict) and isinstance(value, dict):
         for key in was | value:
             if was.get(key) != value.get(key):
@@ -67,11 +67,10 @@ def _difference(name: str, was: Any, value: Any) -> str:
 def conf_of_rows(
     columns: Columns, split: Split, raw_rows: str, load_args: Mapping[str, Any]
 ) -> dict[str, dict[str, Any]]:
-    """Give what conf says that train rows and test rows rest on.
+    """Give the conf that decides the train rows and the test rows.
 
-    Of the catalog's entry `raw_rows`, whose file or folder is named here, the name without folders
-    counts, and of the load arguments all that can change what a cell is: rows may be added to the
-    file.
+    From the catalog's entry `raw_rows` two things count: the name of its file or folder, without
+    the path, and the load arguments that can change a cell. Rows may be added to the file.
     """
     cells = {n: value for n, value in load_args.items() if value is not None and n not in AMOUNTS}
     return {
@@ -85,5 +84,5 @@ def conf_of_rows(
 
 
 def plain(block: Parameters) -> dict[str, Any]:
-    """Give a block of parameters as JSON has it, by the names of conf."""
+    """Give a block of parameters as JSON, by the names in conf."""
     return block.model_dump(mode="json", by_alias=True)

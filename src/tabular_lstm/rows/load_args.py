@@ -6,8 +6,8 @@ from typing import Any
 from tabular_lstm.errors import DataError
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 
-# Of pandas.read_csv, those that say where cells begin and end, and how numbers are written. What
-# else a cell means is for conf.
+# Arguments of pandas.read_csv that say where cells begin and end, and how numbers are written.
+# Conf says what else a cell means.
 CHARACTERS = ("sep", "delimiter", "quotechar")
 NUMBER_FORMAT = ("decimal", "thousands")
 NUMBERS = ("header", "skiprows", "nrows")
@@ -16,12 +16,11 @@ LOAD_ARGS = (*CHARACTERS, *NUMBER_FORMAT, *NUMBERS, *LISTS, "encoding")
 
 
 def refuse_other_arguments(file: str, load_args: dict[str, Any]) -> None:
-    """Stop at an argument that would not count.
+    """Stop at an argument that is unknown, or with which no file can be read.
 
     Raises:
-        DataError: An argument is not of `LOAD_ARGS`, is of another kind than it can be, sep
-            and delimiter differ, or two of them are the same character where that leaves no way to
-            read the file.
+        DataError: An argument is not in `LOAD_ARGS` or has an impossible value, sep and delimiter
+            differ, or two arguments are the same character.
     """
     for name, value in load_args.items():
         fits, expected = _fits(name, value)
@@ -30,7 +29,7 @@ def refuse_other_arguments(file: str, load_args: dict[str, Any]) -> None:
     given = {name: value for name, value in load_args.items() if value is not None}
     sep, delimiter = given.get("sep"), given.get("delimiter")
     if None not in (sep, delimiter) and sep != delimiter:
-        raise _refusal(file, f"delimiter: {delimiter!r}", f"it alone, or sep: {sep!r}")
+        raise _refusal(file, f"delimiter: {delimiter!r}", f"the same as sep: {sep!r}")
     if dialect_of(given)["delimiter"] == dialect_of(given)["quotechar"]:
         both = dialect_of(given)["quotechar"]
         raise _refusal(file, f"quotechar: {both!r}", "another character than between cells")
@@ -52,7 +51,7 @@ def dialect_of(given: dict[str, Any]) -> dict[str, str]:
 
 
 def number_format_of(load_args: dict[str, Any]) -> NumberFormat:
-    """Say how numbers are written, of arguments that are not refused."""
+    """Give the number format that valid arguments declare."""
     given = {name: load_args[name] for name in NUMBER_FORMAT if load_args.get(name) is not None}
     return NumberFormat(**given)
 
@@ -62,7 +61,7 @@ def _fits(name: str, value: Any) -> tuple[bool, str]:
     if name in (*CHARACTERS, *NUMBER_FORMAT):
         fits = isinstance(value, str) and len(value) == 1 and value.isascii()
         if name in CHARACTERS:
-            # Nor those of the row that `csv_batches` adds to know where the rows end.
+            # A letter could be in the row that `csv_batches` adds at the end.
             fits = fits and not value.isalnum() and value not in "\r\n\0"
             return fits, "one ASCII character that is no letter, no digit and no end of a line"
         return fits and not (value.isalnum() or value in "+-\r\n"), "one ASCII mark"

@@ -1,4 +1,4 @@
-"""The number format of a file: what it writes numbers with, and which texts are numbers by that."""
+"""The number format of a file: decimal mark, mark of thousands, and which texts are numbers."""
 
 import re
 from collections.abc import Iterable
@@ -32,8 +32,7 @@ class NumberFormat(Frozen):
 
 
 POINT = NumberFormat()
-# Cells by which most columns are told to have fractions.
-FIRST = 1000
+FIRST = 1000  # cells that are checked before the whole column
 Name = TypeVar("Name")
 # A whole number as pandas writes it in a column of floats.
 AS_FLOAT = r"^-?(?:0|[1-9][0-9]*)\.0$"
@@ -41,10 +40,10 @@ AS_FLOAT = r"^-?(?:0|[1-9][0-9]*)\.0$"
 
 @cache
 def pattern(number_format: NumberFormat) -> str:
-    """Give the regular expression of a whole text that is a number.
+    """Give the regular expression for a text that is as a whole a number.
 
-    It means the same to Python and to Arrow. A group has three digits, the first one up to three
-    and no zero in front.
+    Python and Arrow read the expression alike. A group has three digits; the first group has up to
+    three and no leading zero.
     """
     whole, point = "[0-9]+", re.escape(number_format.decimal)
     if number_format.thousands:
@@ -56,7 +55,7 @@ def pattern(number_format: NumberFormat) -> str:
 
 @cache
 def any_of(formats: tuple[NumberFormat, ...]) -> re.Pattern[str]:
-    """Give the pattern of what is a number by one of these formats or more."""
+    """Give the pattern of texts that are a number by at least one of these formats."""
     return re.compile("|".join(f"(?:{pattern(one)})" for one in formats))
 
 
@@ -76,7 +75,7 @@ def pointed(text: str, number_format: NumberFormat = POINT) -> str | None:
 
 
 def all_pointed(texts: pa.Array, number_format: NumberFormat = POINT) -> pa.Array:
-    """Give what `pointed` gives for each text, null for None and null."""
+    """Apply `pointed` to each text; null where the text is null or no number."""
     is_number = pc.match_substring_regex(texts, f"^{pattern(number_format)}$")
     numbers = pc.if_else(is_number, texts, None)
     if number_format.thousands:
@@ -94,10 +93,10 @@ def groups(mark: str) -> str:
 def points_of_thousands(
     columns: Iterable[tuple[Name, pa.Array]], between_cells: str
 ) -> dict[Name, str]:
-    """Find columns of numbers where each point may stand between thousands, as in 870 and 1.155.
+    """Find columns of numbers whose points may separate thousands, as in 870 and 1.155.
 
-    There are none where a column has a point that surely stands before a fraction. Where commas
-    part cells, numbers that all have three digits behind a point are fractions.
+    None is found if any column has a point that surely is a decimal point. In a file with commas
+    between cells, a column holds fractions if all its numbers have three digits after a point.
 
     Args:
         columns: Names, and texts of which some are numbers.
@@ -130,20 +129,20 @@ def points_of_thousands(
 
 
 def point_or_groups(text: str) -> str:
-    """Ask what the points of a column are, of which a cell is this text, and say how to answer."""
+    """Ask whether the points of a column with this cell separate thousands; say how to answer."""
     whole = text.replace(".", "")
     return (
         f"might {shown(text)} be {shown(whole)}? Each point has three digits behind it, and is "
-        "read as a decimal mark. If it parts thousands, write in load_args of raw_rows and "
-        "rows_to_score {decimal: ',', thousands: '.'}; if not, {decimal: '.'}, and it is not asked "
-        "again"
+        "read as a decimal mark. If it separates thousands, write in load_args of raw_rows and "
+        "rows_to_score {decimal: ',', thousands: '.'}; if not, write {decimal: '.'}, and this "
+        "warning does not come again"
     )
 
 
 def without_fraction(text: str) -> str:
-    """Give the text, of a whole number written as the float 7.0 the number alone, 7.
+    """Remove the fraction of a whole number that is written as a float: 7.0 becomes 7.
 
-    So pandas writes whole numbers as soon as one of their column is missing. Any other text stays:
+    pandas writes whole numbers as 7.0 if a cell of their column is missing. Any other text stays:
     1.000 may be a thousand, 1.10 a version and 01 a code.
 
     Examples:

@@ -21,9 +21,9 @@ NUMBERS = "biuf"
 LARGEST = float(np.float32(1e30))
 TOO_LARGE = f"is infinite or beyond {LARGEST:g} in size"
 ANY: Bounds = (None, None)
-# Of Arrow's own type: to convert Python's values takes as long as to read one row.
+# Arrow's own type, because converting Python's values takes as long as reading one row.
 BLANK, NONE = pa.scalar("", pa.large_string()), pa.scalar(None, pa.large_string())
-# What most missing cells hold that are not empty.
+# The usual texts of missing cells.
 USUAL = pa.array(["", "NA", "N/A", "nan", "NaN", "NULL", "null", "None"], pa.large_string())
 
 
@@ -39,13 +39,13 @@ def read_numbers(
 
     Args:
         cells: The column.
-        missing: Values that mean "not measured". A cell of the very text of a word among them is
-            read as NaN; a number stays, exempt from the bounds.
+        missing: Values that mean "not measured". A cell with exactly the text of a word among them
+            is read as NaN. A number among them stays, and the bounds do not apply to it.
         bounds: Lowest and highest possible value; None leaves an end open.
-        number_format: What numbers that are text are written with.
+        number_format: The format of numbers that are text.
 
     Returns:
-        float64 (rows,), NaN where the cell is empty, says "missing" or cannot be read; and the
+        float64 (rows,), NaN where the cell is empty, means "missing" or cannot be read; and the
         problems.
     """
     numbers, absent = numbers_of(cells, number_format)
@@ -67,7 +67,7 @@ def read_numbers(
 
 
 def numbers_of(cells: pd.Series, number_format: NumberFormat) -> tuple[np.ndarray, np.ndarray]:
-    """Give float64 of the caller's own, NaN without a number, and which cells are missing."""
+    """Give a new array, float64, NaN where there is no number; and which cells are missing."""
     if isinstance(cells.dtype, pd.StringDtype):
         return numbers_of_texts(as_texts(cells), number_format)
     if cells.dtype == object and (inferred := cells.infer_objects()).dtype != object:
@@ -86,16 +86,15 @@ def numbers_of(cells: pd.Series, number_format: NumberFormat) -> tuple[np.ndarra
 def numbers_of_texts(texts: pa.Array, number_format: NumberFormat) -> tuple[np.ndarray, np.ndarray]:
     """Read texts that may be numbers.
 
-    Arrow's cast alone reads a column where each cell is a plain number or missing, in a third of
-    the time. What the cast takes for a number is one by `POINT` too, but for nan and nan(1).
+    If each cell is a plain number or missing, Arrow's cast alone reads the column, in a third of
+    the time. The cast and `POINT` agree on what is a number, except for nan and nan(1).
 
     Args:
         texts: large_string (rows,); null is missing.
-        number_format: What the numbers are written with.
+        number_format: The format of the numbers.
 
     Returns:
-        float64, of the caller's own, NaN where a cell holds no number; and bool, which cells are
-        missing.
+        A new array, float64, NaN where a cell holds no number; and bool, which cells are missing.
     """
     if number_format == POINT:
         numbers = _cast(pc.if_else(pc.equal(texts, BLANK), NONE, texts))
@@ -110,7 +109,7 @@ def numbers_of_texts(texts: pa.Array, number_format: NumberFormat) -> tuple[np.n
 
 
 def _cast(texts: pa.Array) -> np.ndarray | None:
-    """Cast texts to float64, of the caller's own, NaN for null; None where one is not read."""
+    """Cast texts to a new array, float64, NaN for null; None if one of them is no number."""
     try:
         numbers = texts.cast(pa.float64()).to_numpy(zero_copy_only=False)
     except pa.ArrowInvalid:
@@ -119,7 +118,7 @@ def _cast(texts: pa.Array) -> np.ndarray | None:
 
 
 def is_categorical(column: pd.Series) -> bool:
-    """Tell whether a column holds names: of dtype category, string or object, unless all numbers.
+    """Tell whether a column holds categories: of dtype category, or text that is not all numbers.
 
     Examples:
         >>> [is_categorical(pd.Series(values)) for values in ([1, 2], ["a", "b"], [True, False])]
@@ -137,30 +136,14 @@ def is_categorical(column: pd.Series) -> bool:
     return bool(no_number.all() or (no_number & ~absent).any())
 
 
-def scale(known: np.ndarray) -> tuple[float, float]:
-    """Give mean and variance of the measured values, winsorized; 0 and 1 where there are none.
-
-    At the 1st and the 99th percentile, unless that leaves a single value: a single wrong number,
-    9999 among ages, would otherwise be most of the variance.
-    """
-    if not known.size:
-        return 0.0, 1.0
-    low = np.quantile(known, 0.01, method="higher")
-    high = np.quantile(known, 0.99, method="lower")
-    inner = known.clip(low, max(low, high))
-    if inner.min() < inner.max():
-        known = inner
-    return float(known.mean()), float(known.var()) if known.min() < known.max() else 1.0
-
-
 def _are_outside(
     cells: pd.Series, numbers: np.ndarray, missing: Sequence[Value], bounds: Bounds
 ) -> np.ndarray:
-    """Tell which numbers are outside the bounds and no code; put codes in the place of theirs."""
+    """Tell which numbers are outside the bounds and no code; write exact codes into `numbers`."""
     codes = np.array([code for code in missing if not isinstance(code, str)], np.float64)
     if bounds == ANY and not codes.size:
         return np.zeros(len(numbers), bool)
-    # A column of float32 holds 0.1, as a code or a bound, to its own precision. No bound is NaN.
+    # Codes and bounds such as 0.1 are rounded like a column of float32. A bound of None is NaN.
     own: Any = getattr(cells.dtype, "numpy_dtype", cells.dtype)
     own = own if own.kind == "f" else np.dtype(np.float64)
     with np.errstate(over="ignore"):
@@ -185,7 +168,7 @@ def _float(cell: Any) -> float:
         return np.nan
     try:
         return float(cell)
-    except OverflowError:  # of Python's integers, which have no end
+    except OverflowError:  # Python's integers have no limit
         return np.inf
 
 

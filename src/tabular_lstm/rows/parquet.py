@@ -17,13 +17,13 @@ PIECE = 2**20
 def stream_parquet(
     content: BinaryIO, file: str, texts: Collection[str] = (), without: Collection[str] = ()
 ) -> Iterator[pa.RecordBatch]:
-    """Give the rows in pieces, with memory for a few of them whatever the file's size.
+    """Give the rows of a file of any size in pieces, with memory for a few pieces.
 
     Args:
         content: The file, open for its bytes.
         file: Its name, for messages.
-        texts: Columns whose bytes, if they are bytes, are text; older programs write it so.
-        without: Columns of which no cell is read, whatever they hold.
+        texts: Columns that are text, even if the file has bytes, as older programs write text.
+        without: Columns of which no cell is read.
 
     Raises:
         DataError: The file is damaged or no Parquet, has a column name twice, or text that is not
@@ -47,7 +47,7 @@ def types_of_parquet(content: BinaryIO, file: str) -> dict[str, pa.DataType]:
 
 
 def plain(kind: pa.DataType) -> pa.DataType:
-    """Give the type of the values of a dictionary; of all kinds of text the one."""
+    """Give the plain type: that of the values of a dictionary, `string` for every kind of text."""
     if pa.types.is_dictionary(kind):
         return plain(kind.value_type)
     is_text = pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
@@ -55,13 +55,13 @@ def plain(kind: pa.DataType) -> pa.DataType:
 
 
 def rows_of_parquet(content: BinaryIO, file: str) -> int:
-    """Count the rows, by what the file says of itself; raise as `stream_parquet` does."""
+    """Read the number of rows from the metadata; raise as `stream_parquet` does."""
     return int(_open(content, file).metadata.num_rows)
 
 
 def _open(content: BinaryIO, file: str) -> parquet.ParquetFile:
     try:
-        # It would otherwise read the whole file at once, or a column of a whole row group.
+        # By default Arrow reads the whole file at once, or a column of a whole row group.
         opened = parquet.ParquetFile(content, pre_buffer=False, buffer_size=PIECE)
         names = Counter(opened.schema_arrow.names)
     except (pa.ArrowException, OSError, ValueError) as error:
@@ -77,9 +77,9 @@ def _open(content: BinaryIO, file: str) -> parquet.ParquetFile:
 def plain_batch(
     batch: pa.RecordBatch, texts: Collection[str], file: str, first: int
 ) -> pa.RecordBatch:
-    """Give values in place of places in a dictionary, which may be another one in each batch.
+    """Replace places in a dictionary by their values, because each batch may have another one.
 
-    Text is checked, for Arrow takes any bytes for it until somebody reads them.
+    Text is checked, because Arrow takes any bytes for text until they are read.
     """
     columns = []
     for field, column in zip(batch.schema, batch.columns, strict=True):

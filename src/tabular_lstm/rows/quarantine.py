@@ -11,9 +11,7 @@ from tabular_lstm.errors import LISTED, counted, row_list, shown
 from tabular_lstm.rows.cells import Problems
 
 SHOWN = 5
-
-# Characters of a column's name that a reason has.
-NAME = 200
+NAME = 200  # characters of a column's name that a reason shows
 
 
 def set_aside(
@@ -47,7 +45,7 @@ class _Kind:
 
 
 class Kinds:
-    """What is wrong with rows, by column and kind of problem, counted as blocks of rows come."""
+    """The problems of rows, counted by column and kind."""
 
     def __init__(self) -> None:
         self._found: dict[str, _Kind] = {}
@@ -55,7 +53,7 @@ class Kinds:
     def add(
         self, problems: Mapping[str, Problems], rows: pd.Index | Mapping[int, int | str]
     ) -> None:
-        """Count the problems of some rows, by column; `rows` has the row's name of each place."""
+        """Count the problems of some rows, by column; `rows` names the row at each place."""
         for name, of_column in problems.items():
             named = shown(name, NAME)
             for place, problem in of_column.items():
@@ -85,17 +83,17 @@ class Kinds:
 
 
 class Keeper(Protocol):
-    """Who writes down the rows that a stream sets aside."""
+    """Writes the rows that a stream sets aside."""
 
     def keep(self, rows: pd.DataFrame) -> None:
-        """Take the rows of a batch: `row` after `file` if there are several, `reason`, cells."""
+        """Take the bad rows of a batch: `file` if there are several, `row`, `reason`, cells."""
 
     def close(self, whole: bool) -> None:
-        """Take that no more rows come; `whole` tells whether these are all there are to know."""
+        """Finish; `whole` tells whether the stream was read to its end."""
 
 
 class Quarantine:
-    """A tap on a stream of rows: a keeper that subscribes gets the bad ones as they pass."""
+    """The bad rows of a stream: each keeper that subscribes gets them as they come."""
 
     def __init__(self) -> None:
         self.kinds, self.rows = Kinds(), 0
@@ -106,7 +104,7 @@ class Quarantine:
         self._keepers.append(keeper)
 
     def add(self, aside: pd.DataFrame) -> None:
-        """Pass on the rows that were set aside of a block, or none of its columns."""
+        """Pass on the rows of a batch that were set aside; there may be none."""
         self.rows += len(aside)
         for keeper in self._keepers:
             keeper.keep(aside)

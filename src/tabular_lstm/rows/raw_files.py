@@ -14,7 +14,7 @@ from tabular_lstm.errors import LISTED, DataError
 
 logger = logging.getLogger(__name__)
 
-# Inode, size, and time of the last change in nanoseconds; or whatever another storage gives.
+# Inode, size, and time of the last change in nanoseconds; or what another storage gives.
 State = tuple[int, int, int] | str
 # Nanoseconds in which two changes may have the same time.
 TICK = 20_000_000
@@ -25,16 +25,16 @@ CATALOG = "The catalog entry with this filepath says what is read."
 class RawFiles:
     """The file at a path, or the files directly in the directory there.
 
-    A file of a directory counts if its name ends in one of the endings, in whatever case, and it is
-    not hidden.
+    A file of a directory counts if its name ends in one of the endings, in upper or lower case, and
+    is not hidden.
 
     Attributes:
         fs: The storage, of fsspec.
-        path: In the storage.
-        names: Of the files in the directory, ordered by their bytes as `LC_ALL=C ls` has them; ""
-            alone of a lone file.
-        others: What else is in the directory, in the words of `ls -ap`.
-        endings: In lower case, each with its format, such as {".csv": "CSV"}.
+        path: Path in the storage.
+        names: Names of the files in the directory, sorted by their bytes as by `LC_ALL=C ls`; only
+            "" for a single file.
+        others: The other entries of the directory, as `ls -ap` writes them.
+        endings: Endings in lower case, each with its format, such as {".csv": "CSV"}.
     """
 
     fs: Any
@@ -42,7 +42,7 @@ class RawFiles:
     names: tuple[str, ...]
     others: tuple[str, ...]
     endings: dict[str, str]
-    # By file and state, and by name the state that is the one to read.
+    # Hashes by file and state; and by name the state in which the file was hashed.
     _hashes: dict[tuple[str, State], str] = field(default_factory=dict, repr=False)
     _states: dict[str, State] = field(default_factory=dict, repr=False)
 
@@ -59,16 +59,16 @@ class RawFiles:
 
         Args:
             fs: The storage, of fsspec.
-            path: In the storage.
+            path: Path in the storage.
             endings: See `RawFiles`.
-            hint: Where to say what is read, for messages.
-            hashes: Those that are known by file and state; each that is made is put there.
+            hint: Where conf says what is read, for messages.
+            hashes: Known hashes by file and state; new ones are added.
 
         Raises:
-            DataError: There is no such file, it is no regular file, or a directory holds none to
-                read, files of two formats, or one whose name is not UTF-8.
+            DataError: The path does not exist or is no regular file; or the directory has no file
+                to read, files of two formats, or a file whose name is not UTF-8.
         """
-        # Other storage than the disk may remember what was here yesterday.
+        # Another storage than the disk may have cached an old listing.
         fs.invalidate_cache(path)
         kind = _kind(fs, path)
         if kind == "nothing":
@@ -86,14 +86,14 @@ class RawFiles:
             )
         if len({end for end in endings for name in names if name.lower().endswith(end)}) > 1:
             raise DataError(
-                f"{path}: the directory holds CSV and Parquet, as if the same rows were there "
-                "twice; expected one of them. Move the others elsewhere."
+                f"{path}: the directory holds CSV and Parquet, perhaps the same rows twice; "
+                "expected one of them. Move the others elsewhere."
             )
         names.sort(key=os.fsencode)
         return cls(fs, path, tuple(names), tuple(sorted(others)), endings, hashes)
 
     def warn_of_others(self) -> None:
-        """Name what is passed over and not hidden."""
+        """Warn of entries that are not read; hidden ones are not named."""
         if passed := [name for name in self.others if not name.startswith(".")]:
             logger.warning(
                 "%s: passed over %s; only files named %s directly in it are read",
@@ -113,7 +113,7 @@ class RawFiles:
 
     @contextlib.contextmanager
     def open(self, name: str) -> Iterator[io.BufferedReader]:
-        """Open a file; raise a `DataError` where the system does not open or read it."""
+        """Open a file; raise a `DataError` if the system cannot open or read it."""
         with self._asked(lambda file: self.fs.open(file, "rb"), name) as content:
             try:
                 yield content
@@ -122,12 +122,12 @@ class RawFiles:
 
     @contextlib.contextmanager
     def open_hashed(self, name: str) -> Iterator[io.BufferedReader]:
-        """Open a file whose bytes are those that were hashed, and stay so until it is read.
+        """Open a file, and check that the bytes that are read are those that were hashed.
 
-        Who puts another file in its place, by a rename, changes nothing.
+        If another file is renamed to this name meanwhile, the opened file is read on.
 
         Raises:
-            DataError: See `open`; or it changed since it was hashed, or until it was read.
+            DataError: See `open`; or the file changed since it was hashed, or while it was read.
         """
         with self.open(name) as content:
             state = self._settled(name, content)
@@ -140,7 +140,7 @@ class RawFiles:
             self._refuse_changed(name, self._state(name, content))
 
     def sha256_of(self, name: str) -> str:
-        """Give the SHA-256 of a file, read once for it; raise as `open_hashed` does."""
+        """Give the SHA-256 of a file, which is hashed only once; raise as `open_hashed` does."""
         if name not in self._states:
             with self.open_hashed(name):
                 pass
@@ -152,10 +152,10 @@ class RawFiles:
         return {name or own: self.sha256_of(name) for name in self.names}
 
     def sha256(self) -> str:
-        """Give the SHA-256 of the file, or of a directory that of what `sha256sum` prints.
+        """Give the SHA-256 of the file or, for a directory, that of the output of `sha256sum`.
 
-        That is `cd directory && sha256sum *.[cC][sS][vV] | sha256sum` in C locale, of names without
-        backslash and line end.
+        That is `cd directory && sha256sum *.[cC][sS][vV] | sha256sum` in C locale, if no name has a
+        backslash or a line end.
         """
         if self.names == ("",):
             return self.sha256_of("")
@@ -163,7 +163,7 @@ class RawFiles:
         return hashlib.sha256(lines.encode()).hexdigest()
 
     def _settled(self, name: str, content: io.BufferedReader) -> State:
-        """Give the state of a file after which any change of it makes another one."""
+        """Give the state of a file, once any later change will give another state."""
         state = self._state(name, content)
         if not isinstance(state, str) and abs(time.time_ns() - state[-1]) < TICK:
             time.sleep(TICK / 1e9)
@@ -172,7 +172,7 @@ class RawFiles:
         return state
 
     def _state(self, name: str, content: io.BufferedReader) -> State:
-        """Tell the state of an open file: inode, size and time; in a store of objects its ETag."""
+        """Give the state of an open file: inode, size and time; in object storage its ETag."""
         try:
             found = os.fstat(content.fileno())
         except (AttributeError, OSError):
@@ -191,20 +191,20 @@ class RawFiles:
         )
 
     def _asked(self, ask: Callable[[str], Any], name: str) -> Any:
-        """Give what the storage tells of a file; a `DataError` where it tells nothing."""
+        """Ask the storage about a file; raise a `DataError` if it gives no answer."""
         try:
             return ask(self.file(name))
         except FileNotFoundError as error:
             raise DataError(
-                f"{self.file(name)}: no such file, though it was there a moment ago, or a link to "
-                "nothing. Take the link away, or run again when the files stay."
+                f"{self.file(name)}: no such file, though it was there a moment ago; or it is a "
+                "link to nothing. Remove the link, or run again when no file is being moved."
             ) from error
         except OSError as error:
             raise DataError(f"{self.file(name)}: {error.strerror or error}") from error
 
 
 def _kind(fs: Any, path: str) -> str:
-    """Tell what a path leads to, without opening it: a FIFO would wait for a writer."""
+    """Tell what kind of file a path is, without opening it: a FIFO would wait for a writer."""
     try:
         return str(fs.info(path)["type"])
     except FileNotFoundError:
@@ -214,7 +214,7 @@ def _kind(fs: Any, path: str) -> str:
 
 
 def _listed(fs: Any, path: str, endings: dict[str, str]) -> tuple[list[str], list[str]]:
-    """Name the directory's files to read, and in the words of `ls -ap` all else."""
+    """Name the directory's files to read; and all other entries, as `ls -ap` writes them."""
     names, others = [], []
     try:
         entries = fs.ls(path, detail=True)
@@ -223,7 +223,7 @@ def _listed(fs: Any, path: str, endings: dict[str, str]) -> tuple[list[str], lis
     for entry in entries:
         name = entry["name"].rstrip("/").rpartition("/")[2]
         counts = name.lower().endswith(tuple(endings)) and not name.startswith(".")
-        # Of a link, what it leads to.
+        # A link counts as what it leads to.
         kind = _kind(fs, f"{path}/{name}") if counts else entry["type"]
         if counts and kind != "directory":
             _refuse_other_kinds(f"{path}/{name}", kind)

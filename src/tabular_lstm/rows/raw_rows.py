@@ -28,12 +28,12 @@ PARQUET = ".parquet"
 class RawRows:
     """The rows of a file, or of the files of a folder in the order of their names.
 
-    A file is Parquet where its name ends in `.parquet`, and a CSV otherwise. Each needs the columns
-    of the first one, in any order.
+    A file is Parquet if its name ends in `.parquet`, and a CSV otherwise. All files need the
+    columns of the first file, in any order.
 
     Attributes:
-        files: Where they are.
-        load_args: Of a CSV, see `tabular_lstm.rows.load_args.LOAD_ARGS`.
+        files: The files.
+        load_args: Load arguments of a CSV, see `tabular_lstm.rows.load_args.LOAD_ARGS`.
     """
 
     files: RawFiles
@@ -46,17 +46,17 @@ class RawRows:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Name the files in the folder; none of a lone file."""
+        """Name the files in the folder; empty for a single file."""
         return () if self.files.names == ("",) else self.files.names
 
     @property
     def number_format(self) -> NumberFormat:
-        """Say how numbers are written. Default: with a point before the fraction."""
+        """Give the number format. Default: a point before the fraction."""
         return number_format_of(dict(self.load_args))
 
     @property
     def declared_format(self) -> NumberFormat | None:
-        """Say how numbers are written, None where `load_args` do not say it."""
+        """Give the number format, None if `load_args` do not declare it."""
         declared = any(self.load_args.get(name) for name in NUMBER_FORMAT)
         return self.number_format if declared else None
 
@@ -75,7 +75,7 @@ class RawRows:
 
     @cached_property
     def columns(self) -> list[str]:
-        """Name the columns, in the order of the first file, of which the header alone is read.
+        """Name the columns in the order of the first file; only its header is read.
 
         Raises:
             DataError: See `batches`.
@@ -100,7 +100,7 @@ class RawRows:
                 if not pa.types.is_null(kind) and types.setdefault(column, kind) != kind:
                     raise DataError(
                         f"{self.files.file(name)}: column '{column}', which is copied, is of type "
-                        f"{kind}; in a file before it is of type {types[column]}. Expected one "
+                        f"{kind}; in an earlier file, of type {types[column]}. Expected one "
                         "type in all files: write them alike."
                     )
         return {column: types.get(column, pa.string()) for column in columns}
@@ -114,18 +114,18 @@ class RawRows:
     def batches(
         self, texts: Collection[str] = (), without: Collection[str] = ()
     ) -> Iterator[Batch]:
-        """Read all files from the start, a batch after the other, with memory for a few of them.
+        """Read all files from the start, batch by batch, with memory for a few batches.
 
-        A batch has 65,536 rows, fewer at the end of a file, of more than 64 columns, or where rows
+        A batch has 65,536 rows; fewer at the end of a file, with more than 64 columns, or if rows
         are long.
 
         Args:
             texts: Columns that are text, also where a Parquet file has them as bytes.
-            without: Columns that are not read of a Parquet file, and that no file needs then; of a
-                CSV, which is read as a whole, all are.
+            without: Columns that are not read from Parquet files, which need not have them. A CSV
+                is always read with all columns.
 
         Raises:
-            DataError: A file cannot be read, has other columns than the first one, or changes until
+            DataError: A file cannot be read, has other columns than the first one, or changes while
                 it is read; or there is no row.
         """
         expected = 0
@@ -168,9 +168,9 @@ class RawRows:
             yield Batch(name or None, first, table.select(columns).combine_chunks(), file)
 
     def _expected(self, first: Batch) -> int:
-        """Say about how many rows there are, where these are the first: of Parquet exactly."""
+        """Estimate the number of all rows from the first batch; for Parquet give it exactly."""
         if not is_parquet(first.path):
-            # A cell has 8 bytes less than Arrow keeps of it, and one for what ends it.
+            # Arrow keeps 8 more bytes of a cell than the file, which has 1 for the delimiter.
             size = first.table.nbytes - 7 * first.count * first.table.num_columns
             return max(first.count, round(first.count * self.files.size / int(size)))
         rows = 0
@@ -185,12 +185,12 @@ class RawRows:
         if others := [name for name in given if name not in NUMBER_FORMAT]:
             raise DataError(
                 f"{file}: the catalog says load_args: {', '.join(others)}, which are for a CSV; "
-                f"of Parquet, expected none but {' and '.join(NUMBER_FORMAT)}."
+                f"for Parquet, expected only {' and '.join(NUMBER_FORMAT)}."
             )
 
 
 def refuse_missing_columns(rows: RawRows, needed: dict[str, str]) -> None:
-    """Stop where the rows lack a column that is needed; for each it is said who needs it.
+    """Stop if the rows lack a needed column; `needed` says for each column who needs it.
 
     Raises:
         DataError: Names the first such column, and a similar one if there is any.
@@ -203,10 +203,10 @@ def refuse_missing_columns(rows: RawRows, needed: dict[str, str]) -> None:
 def refuse_other_columns(
     columns: Collection[str], file: str, expected: Collection[str], first: str
 ) -> None:
-    """Stop at a file of a directory that has not the columns of the first one, `expected`.
+    """Stop at a file of a directory whose columns are not those of the first file, `expected`.
 
     Raises:
-        DataError: One is lacking, or there is one more.
+        DataError: A column is missing, or there is a further one.
     """
     lacking = [name for name in expected if name not in columns]
     added = [name for name in columns if name not in expected]
@@ -214,7 +214,7 @@ def refuse_other_columns(
     faults = [f"{what} {', '.join(map(repr, names))}" for what, names in found.items() if names]
     if faults:
         raise DataError(
-            f"{file}: against {first}, the first of the directory, it "
+            f"{file}: compared with {first}, the first file of the directory, it "
             f"{' and '.join(faults)}; expected the same columns in every file, in any order. "
             "Mend its header, or move the file elsewhere; of a CSV the catalog may also name the "
             "columns that all files have, in load_args: {usecols: [...]}."

@@ -1,8 +1,8 @@
-"""Values that repeat and have one label more often than chance: a cheap look, before any model.
+"""Repeated values whose rows have one label more often than by chance: a search without models.
 
-Looked at are single columns, pairs of columns, and near-duplicates: rows that are equal but for
-columns that are nearly unique, and for one more at most, with numbers of many values as they are or
-rounded. Of many rows the look takes some by a hash of the value, so that it has all rows of each.
+The search covers single columns, pairs of columns, and near-duplicates. Near-duplicates are rows
+that are equal except in nearly unique columns and in at most one other column, with numbers as they
+are or rounded. Many rows are sampled by a hash of the value, so that all rows of a value are there.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -15,23 +15,23 @@ import pandas as pd
 from tabular_lstm.rows.cell_hashes import CellHashes, Taken
 from tabular_lstm.rows.label_measures import Measure
 
-ROWS = 30_000  # that the look takes
-# Columns that are looked at in pairs: of more, those whose values say most.
+ROWS = 30_000  # of the sample
+# Columns that are examined in pairs: those whose labels agree most surely.
 PAIRED = 16
-# Near-duplicates are equal in so many columns at least.
+# Near-duplicates are equal in at least so many columns.
 LEAST_EQUAL = 3
-# Several rows have each of so many values; their labels agree as far as `label_measures` says, rare
-# ones at least half as far, and so surely.
+# A suspect has so many repeated values. Their labels agree as far as `label_measures` demands, rare
+# labels OF_RARE as far, and by so many standard deviations.
 LEAST_GROUPS, OF_RARE, LEAST_SURE = 20, 0.5, 3.5
-# A number or date may have a smooth effect if neighbours agree nearly as far as rows of one value.
+# An effect may be smooth if neighbouring values agree so far, relative to rows of one value.
 SMOOTH = 0.6
 # The share of rows that are alone with their value in a nearly unique column.
 UNIQUE = 0.9
-# So many times as often as in independent columns do near-duplicates come.
+# Near-duplicates are at least so many times as common as in independent columns.
 SURPRISE = 2.0
-# So much further than rows of one value of one of them do rows agree that share several.
+# Rows that share several values agree by at least so much more than rows that share one of them.
 MORE_ALIKE = 0.1
-# Values of another column that rows of one value have, on average, if they have one.
+# Rows of one value share another column too if they have at most so many of its values on average.
 ALMOST = 1.05
 
 Kind = Literal["column", "columns", "near-duplicates"]
@@ -41,11 +41,11 @@ class Agreement(NamedTuple):
     """How the labels of rows of one value agree.
 
     Attributes:
-        alike: Beyond chance; 1 is always.
-        least: What that has to be. An effect of the same odds makes rarer labels less alike.
-        sure: In standard deviations of chance.
-        groups: How many values several rows have.
-        pairs: Of rows with one value.
+        alike: Agreement beyond chance; 1 is always.
+        least: What `alike` must reach; less for rare labels, which agree less at the same odds.
+        sure: The agreement in standard deviations of chance.
+        groups: How many values are shared by several rows.
+        pairs: How many pairs of rows share a value.
         alone: Share of the rows that are alone with their value.
     """
 
@@ -58,20 +58,20 @@ class Agreement(NamedTuple):
 
     @property
     def clear(self) -> bool:
-        """Tell whether the labels agree so that it is worth a model."""
+        """Tell whether the labels agree enough for a quick model to be fitted."""
         enough = self.groups >= LEAST_GROUPS and self.alike >= self.least
         return enough and self.sure >= LEAST_SURE
 
 
 class Repeated(NamedTuple):
-    """What may say that rows belong together.
+    """A suspect: columns whose equal values may mean that rows belong together.
 
     Attributes:
-        agreement: Of the rows with one value.
+        agreement: The agreement of rows with one value.
         rounded: Whether numbers of many values are rounded.
-        smooth: Whether rows of neighbouring values agree nearly as far, so that the column may just
+        smooth: Whether rows of neighbouring values agree nearly as far, so that the column may only
             have a smooth effect.
-        For the others see `tabular_lstm.rows.dependent_rows.DependentRows`.
+        For the other attributes see `tabular_lstm.rows.dependent_rows.DependentRows`.
     """
 
     kind: Kind
@@ -82,7 +82,7 @@ class Repeated(NamedTuple):
     smooth: bool = False
 
     def taken(self, cells: CellHashes, most: int) -> Taken:
-        """Take rows by what they share, see `CellHashes.taken`; a missing value is none."""
+        """Sample rows by the values that they share, see `CellHashes.taken`."""
         near = self.kind == "near-duplicates"
         return cells.taken_of(self.columns, most, self.rounded, missing=near)
 
@@ -91,10 +91,10 @@ def agreement(hashes: np.ndarray, marks: np.ndarray, least: float) -> Agreement:
     """Measure how rows of one value agree: the intraclass correlation, each row counting once.
 
     Args:
-        hashes: Of the rows' values; 0 is none.
-        marks: Of the rows' labels, (rows, marks), see `label_measures`. Of several, chance is taken
-            for as large as it is of one, which is on the safe side.
-        least: How far labels agree that are no rarer than others, see `label_measures`.
+        hashes: Hashes of the rows' values; 0 is no value.
+        marks: Marks of the rows' labels, (rows, marks), see `label_measures`. For several marks,
+            chance is assumed to be as large as for one, which is on the safe side.
+        least: Least agreement of labels that are not rare, see `label_measures`.
     """
     groups, distinct = pd.factorize(hashes)
     sizes = np.bincount(groups, minlength=len(distinct)).astype(float)
@@ -105,7 +105,7 @@ def agreement(hashes: np.ndarray, marks: np.ndarray, least: float) -> Agreement:
     agreeing = variance = 0.0
     for of_mark, of_squares in zip(sums[:, several], squares[:, several], strict=True):
         share = of_mark.sum() / max(sizes.sum(), 1)
-        # Of 0 and 1 the squares are the sums.
+        # 0 for marks of 0 and 1, which are their own squares.
         more = of_squares - of_mark
         apart = of_mark * (1 - share) ** 2 + (sizes - of_mark) * share**2 + more
         agreeing += (((of_mark - sizes * share) ** 2 - apart) / (sizes - 1)).sum()
@@ -129,7 +129,7 @@ def _sums(groups: np.ndarray, marks: np.ndarray, count: int) -> tuple[np.ndarray
 
 
 def neighbours_agree(numbers: np.ndarray, marks: np.ndarray) -> float:
-    """Measure how far rows of neighbouring values agree beyond chance, likewise."""
+    """Measure how far rows of neighbouring values agree beyond chance, see `agreement`."""
     known = ~np.isnan(numbers)
     _, groups, sizes = np.unique(numbers[known], return_inverse=True, return_counts=True)
     weights = np.minimum(sizes[1:], sizes[:-1])
@@ -149,14 +149,14 @@ def repeated_values(
     features: Sequence[str],
     independent: Collection[str],
 ) -> list[Repeated]:
-    """Find what may say that rows belong together, that of most rows and labels first.
+    """Find suspects; those whose labels agree most, for the most rows, come first.
 
     Args:
         cells: The rows.
-        measure: Of their labels.
-        candidates: Columns whose values are looked at, alone and in pairs; all features are there.
+        measure: The measure of their labels.
+        candidates: Columns that are examined alone and in pairs; all features are among them.
         features: Columns in which near-duplicates are equal.
-        independent: Columns of which conf says that rows of one value are independent.
+        independent: Columns whose equal values conf declares independent.
     """
     singles: dict[str, Agreement] = {}
     found: list[Repeated] = []
@@ -178,10 +178,10 @@ def repeated_values(
 
 
 def _declared(one: Repeated, independent: Mapping[str, Agreement], cells: CellHashes) -> bool:
-    """Tell whether conf says that rows of one value are independent.
+    """Tell whether conf declares the rows of a suspect independent.
 
-    That is so if it says so of all columns; or of a column of which rows of one value have one
-    value, too, unless they agree clearly further.
+    Conf does so if it names all columns of the suspect; or if it names a column in which such rows
+    have equal values too, unless such rows agree clearly more than rows of that column.
     """
     if {*one.columns} <= {*independent}:
         return True
@@ -201,7 +201,8 @@ def _declared(one: Repeated, independent: Mapping[str, Agreement], cells: CellHa
 def _pairs(cells: CellHashes, measure: Measure, singles: dict[str, Agreement]) -> list[Repeated]:
     repeating = {name: one for name, one in singles.items() if one.alone < UNIQUE and one.groups}
     most = sorted(repeating, key=lambda name: -repeating[name].sure)[:PAIRED]
-    most.sort(key=lambda name: -repeating[name].groups)  # its rows hold all of each pair's value
+    # The first column has most values: its sample holds all rows of each pair of values.
+    most.sort(key=lambda name: -repeating[name].groups)
     found = []
     for place, one in enumerate(most[:-1]):
         places, _ = cells.taken_of([one], ROWS)
@@ -223,7 +224,7 @@ def _near_duplicates(
         unique = [name for name in unique if not (cells.step(name) and cells.has_fractions(name))]
     equal = [name for name in singles if name not in unique]
     if cells.columns.key is not None and not unique and not rounded:
-        unique = [cells.columns.key]  # by which equal rows may be on two sides
+        unique = [cells.columns.key]  # equal rows with two keys may be on two sides
     if len(equal) < LEAST_EQUAL or (rounded and not any(map(cells.step, equal))):
         return []
     hashes = partial(cells.all_but_one, equal, rounded=rounded)

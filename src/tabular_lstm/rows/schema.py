@@ -12,7 +12,7 @@ from tabular_lstm.rows.number_format import POINT, NumberFormat
 
 Bounds = tuple[float | None, float | None]
 
-# Of a date, see `tabular_lstm.rows.dates.parts`.
+# The features of a date, see `tabular_lstm.rows.dates.parts`.
 PARTS = (
     "days",
     "day of year, sine",
@@ -34,8 +34,8 @@ class Target(Frozen):
     """The unit in which the network learns a label that is a number.
 
     Attributes:
-        mean: Of the label over the train rows, winsorized at the 1st and the 99th percentile.
-        deviation: Likewise, the standard deviation, above 0.
+        mean: Mean of the train rows' labels, winsorized at the 1st and the 99th percentile.
+        deviation: Their standard deviation, likewise, above 0.
     """
 
     mean: float
@@ -43,15 +43,15 @@ class Target(Frozen):
 
 
 class HistoryLayout(History):
-    """How rows become histories, see `tabular_lstm.rows.histories`, by what conf says.
+    """How rows become histories, see `tabular_lstm.rows.histories`.
 
     Attributes:
         dates: Whether the times in `order` are dates, and not numbers.
-        form: Of dates in `order`, the format of their text, None for ISO 8601.
-        gap: Name of the feature that is the time since the row before, of dates in days.
-        number: Name of the feature that is the order itself, where it is one.
-        labels: Names of the features that are the label, as far as it is known: the label, or of
-            more than two classes whether it is each of them. Default: none.
+        form: The format of text in `order`, if it is dates; None for ISO 8601.
+        gap: Name of the feature that is the time since the row before, for dates in days.
+        number: Name of the feature that is the order itself; None if the order is no feature.
+        labels: Names of the features that hold the known label: one feature, or one for each class
+            of more than two. Default: none.
     """
 
     dates: bool
@@ -62,37 +62,37 @@ class HistoryLayout(History):
 
     @property
     def unit(self) -> float:
-        """Give what of a time is a day, of dates in microseconds; of numbers it is 1."""
+        """Give the unit of `gap`: for dates a day in microseconds, for numbers 1."""
         return MICROSECONDS_A_DAY if self.dates else 1.0
 
     @property
     def derived(self) -> list[str]:
-        """Name the features that are made of rows and in no column of features."""
+        """Name the features that are computed, and that are not columns of features."""
         return [name for name in (self.gap, self.number, *self.labels) if name is not None]
 
 
 class Schema(Frozen):
-    """Which feature goes where in a sequence, and what the train rows say of each.
+    """Which feature goes where in a sequence, and what the train rows say about each feature.
 
     Attributes:
-        features: Names in the order of the sequence's slots: of a column of dates `parts_of` it,
-            of any other column its own.
+        features: Names in the order of the sequence's slots: `parts_of` a column of dates, and the
+            name of any other column.
         dates: The columns of dates, each with the format of its text, None for ISO 8601.
         categories: For each categorical feature, its categories in the train rows, sorted.
         missing: Values that mean "not measured", for each feature that has any.
-        bounds: Lowest and highest possible value of a feature, and of a label that is one, None
-            for an open end. Default: any number is possible.
-        marks: What the file that the train rows come from writes numbers with. Default: a point
-            before the fraction.
-        mean: Of each feature over the train rows, missing values left out and the others
-            winsorized at the 1st and the 99th percentile; 0 for a category.
+        bounds: Lowest and highest possible value of a feature, and of a label that is a number;
+            None for an open end. Default: any number is possible.
+        marks: The number format of the file of the train rows. Default: a point before the
+            fraction.
+        mean: Mean of each feature over the train rows, without missing values, winsorized at the
+            1st and the 99th percentile; 0 for a category.
         variance: Likewise; 1 for a category and where the feature never varies.
-        positive_class: Of two classes, the label's value whose probability the network gives.
+        positive_class: With two classes, the label's value whose probability the network gives.
         negative_class: The other one.
-        classes: Of more classes, the label's values, in the order of their probabilities.
-        target: Of a label that is a number.
-        history: How rows become histories; the features of a row are then one step. Default: they
-            do not, each row is a sequence by itself.
+        classes: With more classes, the label's values, in the order of their probabilities.
+        target: The unit of a label that is a number.
+        history: How rows become histories, with all features of a row as one step. Default: each
+            row is a sequence by itself.
         lineage: What the schema was learned from. Default: not known, as for rows that come from no
             run.
     """
@@ -145,7 +145,7 @@ class Schema(Frozen):
 
     @property
     def roles(self) -> list[str]:
-        """The columns that say which rows are a history, and its labels if they are features."""
+        """The columns that say which rows are a history, and the label if it is a feature."""
         if self.history is None:
             return []
         label = [self.label] if self.history.labels else []
@@ -153,9 +153,9 @@ class Schema(Frozen):
 
 
 def fingerprint(sequences: Any, labels: np.ndarray, weights: np.ndarray | None = None) -> str:
-    """Hash sequences, labels and weights, to tell whether a candidate was trained on just these."""
+    """Hash sequences, labels and weights, to check that a candidate was trained on these."""
     digest = blake2b(repr(sequences.shape).encode(), digest_size=16)
-    for array in getattr(sequences, "arrays", (sequences,)):  # of histories several
+    for array in getattr(sequences, "arrays", (sequences,)):  # histories have several
         digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     # The number of a class takes a byte.
     whole = labels.size and labels.min() >= 0 and labels.max() < 256 and not (labels % 1).any()
@@ -163,3 +163,19 @@ def fingerprint(sequences: Any, labels: np.ndarray, weights: np.ndarray | None =
     if weights is not None:
         digest.update(weights.astype("<f8").tobytes())
     return digest.hexdigest()
+
+
+def scale(known: np.ndarray) -> tuple[float, float]:
+    """Give mean and variance of the measured values, winsorized; 0 and 1 where there are none.
+
+    Values are winsorized at the 1st and the 99th percentile, unless that leaves a single value.
+    Otherwise one wrong number, such as 9999 among ages, would be most of the variance.
+    """
+    if not known.size:
+        return 0.0, 1.0
+    low = np.quantile(known, 0.01, method="higher")
+    high = np.quantile(known, 0.99, method="lower")
+    inner = known.clip(low, max(low, high))
+    if inner.min() < inner.max():
+        known = inner
+    return float(known.mean()), float(known.var()) if known.min() < known.max() else 1.0

@@ -13,12 +13,12 @@ from tabular_lstm.rows.dates import dates_as_seen, days, is_dates
 from tabular_lstm.rows.labels import of_schema
 from tabular_lstm.rows.lineage import Lineage
 from tabular_lstm.rows.number_format import POINT, NumberFormat
-from tabular_lstm.rows.numbers import ANY, is_categorical, read_numbers, scale
-from tabular_lstm.rows.schema import PARTS, Bounds, HistoryLayout, Schema, parts_of
+from tabular_lstm.rows.numbers import ANY, is_categorical, read_numbers
+from tabular_lstm.rows.schema import PARTS, Bounds, HistoryLayout, Schema, parts_of, scale
 from tabular_lstm.rows.sequences import by_name, codes_as_missing, refuse_problems
 
 STEPS = 4
-# Mean and variance of a sine over its circle, whatever part of the year the train rows are of.
+# Mean and variance of a sine over a whole circle, even if the train rows are of a part of a year.
 CYCLE = (0.0, 0.5)
 
 logger = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 def kinds_of(rows: pd.DataFrame) -> tuple[list[str], list[str]]:
     """Name the columns that are dates and those that are categories; the others are numbers.
 
-    Warns where a few words make categories of a column that is mostly numbers.
+    Warns of a column that is mostly numbers, but has a few words and so becomes categories.
     """
     dates = [name for name in rows.columns if is_dates(rows[name])]
     others = [name for name in rows.columns if name not in dates]
@@ -38,7 +38,7 @@ def kinds_of(rows: pd.DataFrame) -> tuple[list[str], list[str]]:
             if is_number.mean() > 0.5:
                 logger.warning(
                     "Column '%s' is taken for categories, though %d of %d values are numbers. If "
-                    "it is numeric, make NaN of the others; if not, give it dtype category.",
+                    "it is numeric, replace the others by NaN; if not, give it dtype category.",
                     name,
                     is_number.sum(),
                     len(is_number),
@@ -65,23 +65,23 @@ def learn_schema(
     """Fix the order of the features, the shape of a sequence, and what is known of each feature.
 
     Args:
-        rows: The features alone, in the order of the slots, their numbers read.
+        rows: Only the features, in the order of the slots, with numbers read.
         categorical: Names of the features that are categories.
         missing: See `Schema`.
         reshaping: See `Reshaping`.
         label: Name of the label column.
         task: What is predicted.
-        labels: Of a number the rows' labels, float64 (rows,). Default: none are needed of classes.
+        labels: Labels that are numbers, float64 (rows,). Default: none, as for classes.
         bounds: See `Schema`. Default: any number is possible.
         dates: See `Schema`. Default: none.
         marks: See `Schema`. Default: a point before the fraction.
         history: See `Schema`. Default: each row is a sequence by itself.
-        derived: Of histories the features that no column holds, float64 (rows,) each.
+        derived: For histories, the features that no column holds, float64 (rows,) each.
         lineage: See `Schema`. Default: not known.
 
     Raises:
-        DataError: The features do not fill the steps evenly and padding is not allowed, a name
-            is there twice, or a value is not a number or outside its bounds, or not a date.
+        DataError: The features do not fill the steps evenly and padding is not allowed; a name
+            is there twice; or a value is not a number, not a date, or outside its bounds.
     """
     rows = by_name(rows)
     columns = rows.columns.tolist()

@@ -1,4 +1,4 @@
-"""Rows to score, checked: batch by batch those that can be scored, the others to quarantine."""
+"""Check rows to score, batch by batch: usable rows are scored, the others go to quarantine."""
 
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -29,10 +29,10 @@ YES, NO = ("1", "yes", "true"), ("0", "no", "false")
 Result = TypeVar("Result")
 
 MEND = (
-    "Rows are counted from 1 below the header; this run's quarantined_rows_to_score.csv holds "
-    "them all. Mend them. Bounds, codes for no value, formats of dates and marks of numbers are "
-    "those that the champion was trained with; if these files write numbers otherwise, say how in "
-    "load_args of rows_to_score in the catalog, by decimal and thousands."
+    "Rows are counted from 1 below the header; this run's quarantined_rows_to_score.csv lists "
+    "them all. Mend them. Bounds, codes for no value, formats of dates and the number format are "
+    "those that the champion was trained with; if these files have another number format, declare "
+    "it in load_args of rows_to_score in the catalog, by decimal and thousands."
 )
 
 
@@ -41,15 +41,15 @@ class CheckedBatch:
     """The rows of a batch that get a prediction, and what is wrong with the others.
 
     Attributes:
-        read: By file, "" of a lone one, the rows of the batch, all of them.
-        history: How many of these can be used, and get no prediction.
-        expected: About how many rows there are in all.
-        origin: Of the rows that get a prediction, see `Batch`.
+        read: How many rows of the batch each file has, quarantined ones too; "" is a single file.
+        history: How many rows can be used and get no prediction.
+        expected: About how many rows all batches have together.
+        origin: The origin of the rows that get a prediction, see `Batch`.
         sequences: float32 (rows, steps, features_per_step), or their histories, whose table has all
             rows that can be used.
-        copied: Their key as text, and the columns that are passed through, with their types.
+        copied: The key of these rows as text, and the columns that are copied, with their types.
         problems: By column, what is wrong with which cells, by their place in the batch.
-        names: Of the rows with a problem, by their place, what they are called in messages.
+        names: Names for messages of the rows with a problem, by their place.
         aside: The rows set aside, see `set_aside`.
     """
 
@@ -71,15 +71,15 @@ class CheckedBatch:
 
 @dataclass(frozen=True)
 class Check:
-    """What rows are checked by.
+    """The rules by which rows are checked.
 
     Attributes:
-        schema: The champion's.
+        schema: The champion's schema.
         key: The column that identifies a row, if there is one.
         copied: The types of the columns that are copied.
-        number_format: Of numbers that are text.
+        number_format: The format of numbers that are text.
         predict: The column that marks the rows of histories which get a prediction. Default: each
-            customer's last row does; of several at that time the last by `Timeline.of`.
+            customer's last row gets one; of several at the last time, the last by `Timeline.of`.
     """
 
     schema: Schema
@@ -90,12 +90,12 @@ class Check:
 
     @property
     def names(self) -> list[str]:
-        """Name the columns that say which row it is: key and customer, if there are any."""
+        """Name the columns that identify a row: key and customer, if there are any."""
         of = self.schema.history.of if self.schema.history else None
         return [name for name in (self.key, of) if name is not None]
 
     def of(self, batch: Batch) -> CheckedBatch:
-        """Check a batch, of histories one of whole customers.
+        """Check a batch; for histories, a batch of whole customers.
 
         Raises:
             DataError: See `Batch.cells`.
@@ -127,7 +127,7 @@ class Check:
             aside.insert(0, "file", of_aside, allow_duplicates=True)
             read = Counter(files.value_counts().to_dict())
             if self.key is not None and roles is not None:
-                # As in training a row without a label corrects none that has one.
+                # As in training, a row without a label does not replace a row with one.
                 if self.schema.label in cells:
                     without = are_unlabelled(cells[self.schema.label], self.schema)[scored]
                     scored = scored[np.argsort(~without, kind="stable")]
@@ -152,7 +152,7 @@ class Check:
 
 
 def _marks(cells: pd.Series, number_format: NumberFormat) -> tuple[np.ndarray, Problems]:
-    """Read which rows get a prediction, bool (rows,), and what is neither yes nor no."""
+    """Read which rows get a prediction, bool (rows,); and which cells say neither yes nor no."""
     said = read_category(cells, (), number_format).str.lower()
     odd = said.notna() & ~said.isin([*YES, *NO])
     fault = "is neither 1, yes or true nor 0, no or false"
@@ -165,10 +165,10 @@ class CheckedRows:
 
     Attributes:
         source: The rows as they are read.
-        check: What they are checked by.
+        check: The rules by which they are checked.
         max_quarantined_fraction: Share of quarantined rows above which the stream ends in an error.
         without: Columns that need not be read, see `RawRows.batches`. Default: none.
-        quarantine: What the bad rows pass through.
+        quarantine: Gets the bad rows.
     """
 
     source: RawRows
@@ -178,7 +178,7 @@ class CheckedRows:
     quarantine: Quarantine = field(default_factory=Quarantine)
 
     def read(self, folder: Path | None = None) -> Iterator[Batch]:
-        """Read the rows as they are, of histories by customer: see `whole_customers`.
+        """Read the rows unchecked; for histories grouped by customer, see `whole_customers`.
 
         Raises:
             DataError: See `RawRows.batches` and `whole_customers`.
@@ -193,7 +193,7 @@ class CheckedRows:
     def counted(
         self, results: Iterator[Result], batches_of: Callable[[Result], Sequence[CheckedBatch]]
     ) -> Generator[Result]:
-        """Pass on what comes of the batches, in their order, and quarantine their bad rows.
+        """Pass on the results of the batches, in their order, and quarantine the bad rows.
 
         Raises:
             DataError: Too many rows were quarantined, at the end.

@@ -44,22 +44,22 @@ def lay_out(
 ) -> tuple[np.ndarray, dict[str, Problems]]:
     """Lay each row out as a sequence, slot by slot in the schema's order.
 
-    Cells may be text as in a CSV, numbers, booleans, categories or a mixture: what says the same
-    gives the same sequences. Columns are found by name; those that the schema does not know are
-    passed over. A category is found by its text; a number or a boolean also by its value, so that
-    1067 is `01067` where a reader of CSVs made a number of it.
+    Cells may be text as in a CSV, numbers, booleans, categories or a mixture; the same value gives
+    the same sequence in each form. Columns are found by name; columns that the schema does not
+    know are ignored. A category is found by its text. A number or a boolean is found by its value
+    too: 1067 is the category `01067` after a CSV reader turned that text into a number.
 
     Args:
         rows: The rows, in any order of their columns.
         schema: See `Schema`.
-        number_format: What numbers that are text are written with. Default: the schema's.
+        number_format: The format of numbers that are text. Default: the schema's.
 
     Returns:
         float32 (rows, steps, features_per_step): numbers as they are, a category as its place in
         the schema's list and an unknown one as the place after the last, NaN where missing or
         unusable, 0 in padded slots.
-        What is made of histories is 0 too, see `tabular_lstm.rows.histories`.
-        By column, for those that have any, what is wrong with which cells.
+        The features that `tabular_lstm.rows.timeline` derives for histories are 0 too.
+        The problems by column, for columns that have any.
 
     Raises:
         DataError: A column is missing or there twice.
@@ -93,8 +93,8 @@ def count_unknown(sequences: np.ndarray, schema: Schema) -> dict[str, int]:
     """Count for each categorical feature the rows whose category the schema does not know.
 
     Args:
-        sequences: float32 (rows, steps, features_per_step), of `lay_out`.
-        schema: What they were laid out by.
+        sequences: float32 (rows, steps, features_per_step), from `lay_out`.
+        schema: The schema that they were laid out by.
     """
     slots = sequences.reshape(len(sequences), np.prod(sequences.shape[1:]))
     return {
@@ -105,15 +105,15 @@ def count_unknown(sequences: np.ndarray, schema: Schema) -> dict[str, int]:
 
 
 def chosen(rows: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
-    """Give these columns of rows, without a copy of what they hold."""
+    """Give these columns of rows, without a copy of their values."""
     return pd.DataFrame({name: rows[name] for name in columns}, index=rows.index, copy=False)
 
 
 def by_name(rows: pd.DataFrame, features: Collection[str] | None = None) -> pd.DataFrame:
-    """Give the frame with its columns' names as text, and no column sparse.
+    """Give the frame with column names as text, and without sparse columns.
 
     Raises:
-        DataError: One of these features is missing, or it or with None any column is there twice.
+        DataError: A feature is missing or there twice; without features, any column is there twice.
     """
     if not isinstance(rows.columns.dtype, pd.StringDtype):
         rows = rows.set_axis(rows.columns.map(str), axis="columns")
@@ -157,7 +157,7 @@ def codes_as_missing(numbers: np.ndarray, missing: Sequence[Value]) -> np.ndarra
 
 
 def amounts(column: pd.Series, description: Columns | Schema) -> np.ndarray:
-    """Give a feature's numbers, float64, of dates the days since 1970; NaN where not measured."""
+    """Give a feature's numbers, float64, dates as days since 1970; NaN where not measured."""
     name = str(column.name)
     codes = description.missing.get(name, [])
     if name in description.dates:
@@ -168,7 +168,7 @@ def amounts(column: pd.Series, description: Columns | Schema) -> np.ndarray:
 def _places(
     column: pd.Series, missing: Sequence[Value], categories: list[str], number_format: NumberFormat
 ) -> np.ndarray:
-    """Give each cell's place among the categories, the one after the last if it is not there."""
+    """Give each cell's place among the categories; an unknown one gets the place after the last."""
     codes = category_codes(missing, number_format)
     by_text, by_value = _places_of(tuple(categories), tuple(sorted(codes)))
     unknown = len(categories)
@@ -191,9 +191,9 @@ def _places(
 def _places_of(
     categories: tuple[str, ...], codes: tuple[str, ...]
 ) -> tuple[dict[str, float], dict[Any, float]]:
-    """Give the categories' places by their text, and by the value that one alone writes.
+    """Give the categories' places by text; and by value, for values that only one text writes.
 
-    By value there are also the codes for "not measured", whose place is NaN.
+    The places by value have the codes for "not measured" too, with the place NaN.
     """
     by_text: dict[str, float] = {text: place for place, text in enumerate(categories)}
     places = dict.fromkeys(codes, np.nan) | by_text
@@ -204,7 +204,7 @@ def _places_of(
 
 
 def _value(text: str) -> Any:
-    """Give the number that a text writes, or whether it says true or false, or None."""
+    """Give the number that a text writes, or "true" or "false"; None for any other text."""
     if text.lower() in {"true", "false"}:
         return text.lower()
     try:

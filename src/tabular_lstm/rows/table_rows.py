@@ -1,7 +1,7 @@
-"""Rows of any table that a catalog entry loads: a frame, or frames that come one after the other.
+"""Rows of any table that a catalog entry loads: a frame, or an iterator of frames.
 
-The rows are written once, by Arrow, to a file without a name, so that a query is asked once and a
-table of any size is read with memory for some of its rows. What is small stays in memory.
+Arrow writes the rows once to a file without a name, so that a query runs once and a table of any
+size is read with memory for some of its rows. A small table stays in memory.
 """
 
 import tempfile
@@ -31,7 +31,7 @@ EXPECTED = (
     "dataset of kedro-datasets loads one"
 )
 NUMBERS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
-DIGITS = 15  # of a decimal, that float64 holds
+DIGITS = 15  # that float64 always holds
 SECOND = np.uint64(0x9E3779B97F4A7C15)  # any number: rows are hashed twice
 
 
@@ -46,7 +46,7 @@ class TableRows(RawRows):
     Attributes:
         content: Arrow's streams, one for each batch.
         places: Where each stream begins in `content`.
-        counts: How many rows each has.
+        counts: How many rows each stream has.
         schema: The columns, with the types that hold the values of all batches.
         content_sha256: SHA-256 of the content, the same for the same rows in any order.
     """
@@ -63,11 +63,11 @@ class TableRows(RawRows):
 
         Args:
             table: See `EXPECTED`.
-            name: Of the catalog entry, for messages.
+            name: Name of the catalog entry, for messages.
 
         Raises:
-            DataError: It is no table, has no rows, a column name twice, or columns or types that
-                are not the same in all frames.
+            DataError: The value is no table, has no rows or a column name twice, or its frames
+                have different columns or types.
             OSError: No space.
         """
         content: Any = tempfile.SpooledTemporaryFile(BYTES)  # noqa: SIM115  until the run ends
@@ -126,7 +126,7 @@ class TableRows(RawRows):
 
 
 def _frames(table: Any, name: str) -> Iterator[pa.Table]:
-    """Give a table, or the tables of an iterator, as Arrow's, whose cells are of plain types."""
+    """Give a table, or the tables of an iterator, as Arrow tables of plain types."""
     if isinstance(table, pd.DataFrame):
         yield _plain_table(_of_pandas(table), name)
     elif isinstance(table, pa.Table | pa.RecordBatch):
@@ -144,7 +144,7 @@ def _frames(table: Any, name: str) -> Iterator[pa.Table]:
 
 
 def _of_pandas(frame: pd.DataFrame) -> pa.Table:
-    """Give a frame as Arrow's; a column of values of several kinds becomes text, as in a CSV."""
+    """Convert a frame to Arrow; a column with values of several types becomes text, as in a CSV."""
     if any(level is not None for level in frame.index.names):
         frame = frame.reset_index(allow_duplicates=True)
     arrays = []
@@ -158,7 +158,7 @@ def _of_pandas(frame: pd.DataFrame) -> pa.Table:
 
 
 def _plain_table(frame: pa.Table, name: str) -> pa.Table:
-    """Give each column one of the types that cells are read of."""
+    """Convert each column to one of the types that cells are read from."""
     names = frame.column_names
     if twice := [of for of in names if names.count(of) > 1]:
         raise DataError(
@@ -205,25 +205,25 @@ def _schema_of_all(schemas: list[pa.Schema], name: str) -> pa.Schema:
 
 
 def _cast(table: pa.Table, schema: pa.Schema, name: str) -> pa.Table:
-    """Give rows the types that those of all frames have."""
+    """Convert rows to the types that all frames share."""
     try:
         return table.cast(schema)
-    except pa.ArrowInvalid as error:  # a whole number that no float is
+    except pa.ArrowInvalid as error:  # a whole number that float64 cannot hold
         raise _of_other_types(name, error) from error
 
 
 def _of_other_types(name: str, error: Exception) -> DataError:
     return DataError(
-        f"{name}: a column has types in some frames that do not go together: {error}. Expected "
-        "one type in all: convert the column where the rows are read, in SQL by CAST."
+        f"{name}: the frames have different types for a column: {error}. Expected one type in all: "
+        "convert the column where the rows are read, in SQL by CAST."
     )
 
 
 class Total:
-    """A hash of rows in whatever order: the sum of the rows' hashes.
+    """A hash of rows that does not depend on their order: the sum of the rows' hashes.
 
-    A number counts the same whether it is whole, has a fraction or is decimal, because a query may
-    give a column of whole numbers as one of fractions where a cell is missing.
+    A number has the same hash as an integer, a float or a decimal, because a query may give a
+    column of integers as floats where a cell is missing.
     """
 
     def __init__(self) -> None:
@@ -268,6 +268,6 @@ def _cell_hashes(column: pa.ChunkedArray) -> np.ndarray:
 
 
 def _digits(number: float | Decimal) -> str:
-    """Write a number that float64 may not hold, the same of each type that holds it."""
+    """Write a number that float64 may not hold; the text is the same for every type."""
     text = f"{number:f}" if isinstance(number, Decimal) else written(number)
     return text.rstrip("0").rstrip(".") if "." in text else text

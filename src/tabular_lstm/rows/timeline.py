@@ -1,7 +1,7 @@
-"""Who has which history: rows in the order of time, and which of them are earlier than which.
+"""Sort rows by time, and find for each row the earlier rows of its customer: its history.
 
-That is decided here alone, by the time, so that nothing of a later row can be in a history. Rows of
-the same time are not earlier.
+Only this module decides which rows are earlier, by their time alone, so that no later row can get
+into a history. A row of the same time is not earlier.
 """
 
 from dataclasses import dataclass
@@ -25,9 +25,12 @@ from tabular_lstm.rows.times import DATES, TimeReader, has_dates
 
 
 def layout_of(columns: Columns, of: History, rows: pd.DataFrame) -> HistoryLayout:
-    """Lay out the histories that conf declares of rows whose cells are read.
+    """Give the layout of the histories that conf declares, for rows whose cells are read.
 
-    The order is a feature too where it is a number, such as an age, and does not split the rows.
+    The order is a feature too if it is a number, such as an age, and does not split the rows.
+
+    Raises:
+        DataError: The times are numbers, and `known_after` is text or a time is 2^53 or more.
     """
     dates = has_dates(rows[of.order])
     if isinstance(of.known_after, str) and not dates:
@@ -56,13 +59,13 @@ def layout_of(columns: Columns, of: History, rows: pd.DataFrame) -> HistoryLayou
 
 
 class Roles(NamedTuple):
-    """Whose each row is, when it is from, and its label where labels are features.
+    """The customer and the time of each row, and its label where labels are features.
 
     Attributes:
         customers: Text (rows,).
         time: float64 (rows,), see `time_of`.
         labels: float64 (rows,): the number of the class, or the number; NaN where there is none.
-            Default: (0,), for labels are no features.
+            Default: (0,), labels are no features.
     """
 
     customers: pd.Series
@@ -71,7 +74,7 @@ class Roles(NamedTuple):
 
 
 def time_of(times: pd.Series | np.ndarray) -> np.ndarray:
-    """Give times as float64 (rows,), of dates in microseconds since 1970: exact for 285 years."""
+    """Give times as float64 (rows,), dates as microseconds since 1970, exact for 285 years."""
     values = np.asarray(times)
     if values.dtype.kind == "M":
         values = values.astype(DATES).astype(np.int64)
@@ -79,7 +82,7 @@ def time_of(times: pd.Series | np.ndarray) -> np.ndarray:
 
 
 def roles_of(rows: pd.DataFrame, layout: HistoryLayout, label: str) -> Roles:
-    """Take them from valid rows."""
+    """Take the roles of valid rows."""
     labels = rows[label].to_numpy(np.float64) if layout.labels else np.full(len(rows), np.nan)
     return Roles(rows[layout.of], time_of(rows[layout.order]), labels)
 
@@ -87,10 +90,10 @@ def roles_of(rows: pd.DataFrame, layout: HistoryLayout, label: str) -> Roles:
 def read_roles(
     cells: pd.DataFrame, schema: Schema, number_format: NumberFormat | None = None
 ) -> tuple[Roles, dict[str, Problems]]:
-    """Read whose each row is, when it is from and its label, as they were read in training.
+    """Read the customer, the time and the label of each row, as in training.
 
-    The cells of `schema.roles` may be of any type; see `sequences.lay_out`, also for the number
-    format, the problems by column, and errors. A label that is missing is no problem.
+    The cells of `schema.roles` may be of any type. For the number format, the problems by column
+    and errors see `sequences.lay_out`. A missing label is no problem.
     """
     layout, number_format = cast(HistoryLayout, schema.history), number_format or schema.marks
     cells = by_name(cells, schema.roles)
@@ -110,11 +113,11 @@ class Timeline:
     """Rows by customer and then by time.
 
     Attributes:
-        order: Their places among the rows as they were given, int64 (rows,).
-        start: Of each in that order, the place of its customer's first row, int64 (rows,).
-        tie: Likewise, of the first row of its customer that has the same time.
-        customer: Likewise, its customer's number.
-        time: Likewise, see `Roles`.
+        order: Place of each sorted row among the given rows, int64 (rows,).
+        start: For each sorted row, the place of its customer's first row, int64 (rows,).
+        tie: Likewise, the place of its customer's first row that has the same time.
+        customer: Likewise, the number of its customer.
+        time: Likewise, its time, see `Roles`.
     """
 
     order: np.ndarray
@@ -125,9 +128,9 @@ class Timeline:
 
     @classmethod
     def of(cls, roles: Roles, table: np.ndarray) -> Self:
-        """Sort rows; those of one customer and one time by their values, not by their order."""
+        """Sort rows; rows of one customer and one time are sorted by their values."""
         customer, time = pd.factorize(roles.customers)[0], roles.time
-        # Labels are the last features and count least: where they are not known, nothing changes.
+        # Labels are the last features and count least, so that unknown labels change no order.
         order = np.lexsort((*table[:, ::-1].T, time, customer))
         customer, time = customer[order], time[order]
         is_first = np.diff(customer, prepend=-1) != 0
@@ -145,9 +148,9 @@ class Timeline:
         return np.where(self.tie > self.start, self.time - before, np.nan)
 
     def not_after(self, moments: np.ndarray) -> np.ndarray:
-        """Give for each row the place behind the rows of its customer up to a moment: int64."""
+        """Give for each row the place after its customer's last row up to a moment: int64."""
         rows = len(self.time)
-        # Rows stand before moments that are the same.
+        # A row is sorted before an equal moment.
         is_moment = np.repeat([False, True], rows)
         times, customers = np.concatenate([self.time, moments]), np.tile(self.customer, 2)
         merged = np.lexsort((is_moment, times, customers))
@@ -177,16 +180,16 @@ def histories(
     """Give the histories of some of the rows.
 
     Args:
-        roles: Of all rows.
+        roles: The roles of all rows.
         table: All rows as `sequences.lay_out` gives them, (rows, 1, features).
-        schema: With a layout of histories.
-        examples: Places of the rows that a history ends with. Default: all, in their order.
+        schema: A schema with a layout of histories.
+        examples: Places of the rows that get a history. Default: all, in their order.
     """
     layout = cast(HistoryLayout, schema.history)
     table = table.reshape(len(table), table.shape[-1])
     for name, values in derived(roles, layout).items():
         table[:, schema.features.index(name)] = values
-    table += 0  # one bit pattern for zero: rows that are equal have one order
+    table += 0  # one bit pattern for zero, so that equal rows are sorted as equal
     timeline = Timeline.of(roles, table)
     own = np.empty(len(table), np.int64)
     own[timeline.order] = np.arange(len(table))
@@ -202,10 +205,10 @@ def histories(
 
 
 def valid_sequences(rows: pd.DataFrame, schema: Schema, *others: pd.DataFrame) -> Sequences:
-    """Lay valid rows out, of histories with the others that may be earlier in one.
+    """Lay valid rows out; for histories, `others` may be earlier rows.
 
-    Their numbers are read, whatever marks the file has, and were checked against conf's bounds,
-    which may be wider than the schema's.
+    Numbers of valid rows are read already, and were checked against conf's bounds, which may be
+    wider than the schema's.
 
     Raises:
         DataError: See `tabular_lstm.rows.sequences.to_sequences`.
@@ -219,10 +222,10 @@ def valid_sequences(rows: pd.DataFrame, schema: Schema, *others: pd.DataFrame) -
 
 
 def read_sequences(rows: pd.DataFrame, schema: Schema) -> Sequences:
-    """Read rows of any cells: see `to_sequences`; each with its own earlier rows, if it has any.
+    """Read rows with cells of any type, see `to_sequences`; for histories with earlier rows.
 
     Raises:
-        DataError: See `to_sequences` and `read_roles`; or a cell of these cannot be used.
+        DataError: See `to_sequences` and `read_roles`; or a cell of the roles cannot be used.
     """
     table = to_sequences(rows, schema)
     if schema.history is None:

@@ -1,4 +1,4 @@
-"""When a row is from: a column of dates or of numbers, for a split by time."""
+"""The time of a row, from a column of dates or numbers, for a split by time or for histories."""
 
 import math
 from datetime import datetime
@@ -17,10 +17,10 @@ DATES = "datetime64[us]"
 class TimeReader:
     """Reads a column of dates, date-times or numbers, part by part.
 
-    A date is its midnight. A date-time without an offset is in UTC, and so is what comes out.
-    With a format, of `datetime.strptime`, no other text is a time. Without one, where a column
-    holds dates and numbers, only what most cells of its first part are is read; dates, where they
-    are as many. `numbers` says that it holds numbers, or dates, whatever most of these cells are.
+    A date is read as its midnight. A date-time without an offset is in UTC, and all results are in
+    UTC. With a format, as of `datetime.strptime`, no other text is a time. Without a format, a
+    column of dates and numbers is read as what most cells of its first part are, or as dates if
+    both are equally many. `numbers` decides this beforehand: numbers if true, dates if false.
     """
 
     def __init__(
@@ -31,14 +31,14 @@ class TimeReader:
         numbers: bool | None = None,
     ) -> None:
         self.number_format, self._form = number_format, form
-        self._numbers = numbers  # whether most are; None before the first time
-        self.offsets = np.zeros(2, int)  # how many dates have none, and have one
+        self._numbers = numbers  # whether most times are numbers; None before the first time
+        self.offsets = np.zeros(2, int)  # how many dates have no offset, and how many have one
 
     def read(self, cells: pd.Series) -> tuple[np.ndarray, Problems]:
         """Read the cells of a part: text, numbers or a mixture.
 
         Returns:
-            datetime64[us] or float64 (rows,), of any value where the cell has a problem; and the
+            datetime64[us] or float64 (rows,), with any value where the cell has a problem; and the
             problems.
         """
         text = texts(cells, write=str).fillna("")
@@ -87,10 +87,10 @@ def has_dates(times: pd.Series) -> bool:
 
 
 def moment_of(value: Moment) -> np.datetime64 | float:
-    """Give what a boundary is compared as, from what conf or `said` writes for it.
+    """Convert a boundary, as conf or `said` writes it, to a value that times are compared with.
 
     Raises:
-        ValueError: It is text and no ISO date.
+        ValueError: The boundary is text and no ISO date.
     """
     return np.datetime64(in_utc(value), "us") if isinstance(value, str) else float(value)
 
@@ -108,7 +108,7 @@ def said(time: pd.Timestamp | float) -> Moment:
 
 
 def as_text(times: pd.Series) -> pd.Series:
-    """Write each time as text that is the same for the same time, whatever the others are."""
+    """Write each time as text; equal times have equal text in every column."""
     if has_dates(times):
         values = times.to_numpy().astype(DATES).astype("int64")
         times = pd.Series(values, times.index, name=times.name)
@@ -118,14 +118,14 @@ def as_text(times: pd.Series) -> pd.Series:
 
 
 def newest(times: pd.Series, share: float) -> Moment | None:
-    """Choose the time from which on rows are as near to that share of all as can be.
+    """Choose the time from which on the share of the rows is nearest to `share`.
 
-    Of two times that are equally near, the later one; None where all rows have the same time.
+    Of two times that are equally near, the later one is chosen; None if all rows have one time.
     """
     distinct, counts = np.unique(times.to_numpy(), return_counts=True)
     if len(distinct) < 2:
         return None
-    # Rows from each time on, but from the first, from which on all rows are.
+    # How many rows are from each time on; the first time, which all rows reach, is left out.
     newer = np.cumsum(counts[::-1])[::-1][1:]
     off = np.abs(newer - share * len(times))
     place = len(off) - 1 - int(np.argmin(off[::-1]))

@@ -1,6 +1,7 @@
 """The two sides: which rows are train rows and which are test rows, and whether these are enough.
 
-A hash of its content or its time decides on a row alone, so that the row never changes sides.
+A row's side depends only on a hash of its content, or on its time, so that the row never changes
+sides.
 """
 
 from typing import TYPE_CHECKING, NamedTuple
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 MEND = (
-    "Rows are counted from 1 below the header; this run's quarantined_rows.csv holds them all. "
+    "Rows are counted from 1 below the header; this run's quarantined_rows.csv lists them all. "
     "Mend them{}. A row without a label has an empty cell there."
 )
 DECLARE = (
@@ -41,11 +42,11 @@ class Sides(NamedTuple):
 
 
 def in_test(rows: pd.DataFrame, columns: Columns, split: Split) -> np.ndarray:
-    """Tell which rows are test rows, bool (rows,), whatever other rows there are.
+    """Tell which rows are test rows, bool (rows,); a row's side does not depend on other rows.
 
-    By time, a row is held out from `split.from_` on, see `with_boundary`. By hash, where the hash
-    of its group (without a group: of its key; without a key: of its features) is below
-    `test_fraction` of the hash's range. The label and the weight never count.
+    In a split by time, rows are test rows from `split.from_` on, see `with_boundary`. In a split by
+    hash, a row is a test row if the hash of its group (without a group: of its key; without a key:
+    of its features) is below `test_fraction` of the hash's range. Label and weight never count.
     """
     if split.kind == "time":
         if split.from_ is None or rows.empty:
@@ -61,10 +62,10 @@ def row_hashes(
 ) -> np.ndarray:
     """Hash each row, keyed with the salt: uint64 (rows,), see `fingerprints.hash_rows`.
 
-    The hash is over the UTF-8 of one column's text or, without such a column, over the features as
-    the network sees them, in the order of their names: the float32 bytes of the numbers, of a date
-    those of its days since 1970, then the categories' UTF-8. So neither the order of the columns
-    counts, nor how a number, a date or a missing value is written.
+    The hash is over the UTF-8 text of the column `deciding` or, without such a column, over the
+    features as the network sees them, sorted by name: numbers and dates, as days since 1970, in
+    float32; then categories in UTF-8. So the order of the columns does not count, nor how a number,
+    a date or a missing value is written.
     """
 
     def contents(at: slice) -> list[bytes]:
@@ -95,7 +96,7 @@ def _features_seen(rows: pd.DataFrame, columns: Columns) -> list[bytes]:
 
 
 def fault_of_split(columns: Columns, split: Split) -> str | None:
-    """Say why rows with these columns cannot be split so; None where they can."""
+    """Say why these columns do not fit this kind of split; None if they do."""
     if split.kind == "time" and columns.time is None:
         return "split.kind is time: expected columns.time, the column that says when a row is from"
     if split.kind == "hash" and columns.time is not None:
@@ -106,10 +107,10 @@ def fault_of_split(columns: Columns, split: Split) -> str | None:
 def with_boundary(
     rows: pd.DataFrame, columns: Columns, split: Split, in_force: Moment | None = None
 ) -> Split:
-    """Fix the time from which on rows are test rows, where a split by time leaves it open.
+    """Fix the boundary, the time from which on rows are test rows, in a split by time.
 
-    That is `split.from_`; without it `in_force`, the boundary that was decided on before; without
-    this, where the newest `test_fraction` of the rows begin.
+    The boundary is `split.from_`; without it, it is `in_force`, the boundary of an earlier
+    decision; without both, it is the time where the newest `test_fraction` of the rows begin.
 
     Raises:
         DataError: The boundary is a date and the column holds numbers, or the other way round; or
@@ -129,7 +130,7 @@ def with_boundary(
     if in_force is not None and isinstance(in_force, str) == has_dates(times):
         return split.model_copy(update={"from_": in_force})
     if (boundary := newest(times, split.test_fraction)) is None:
-        raise DataError(f"{holds}, and all {len(times)} rows the same one.")
+        raise DataError(f"{holds}, and all {len(times)} rows have the same one.")
     return split.model_copy(update={"from_": boundary})
 
 
@@ -140,15 +141,14 @@ def sides_of(
     split: Split,
     in_force: Moment | None = None,
 ) -> Sides:
-    """Hold the test rows out of the valid ones, or say why rows are too few for that.
+    """Split valid rows into train rows and test rows, or say why the rows are too few.
 
-    A split by time gets its boundary, for which `in_force` counts: see `with_boundary`.
+    For `in_force` see `with_boundary`.
 
     Raises:
-        DataError: A class is missing, the train side would hold fewer than two rows of a class, or
-            two groups with such, the test side as few of all classes but one, or all labels of the
-            train side are one number; rows of a key would be on both sides, or there is no
-            boundary.
+        DataError: A class is missing; the train side would have fewer than two rows, or groups, of
+            a class; the test side would have so few of all classes but one; all labels of the train
+            side are the same number; rows of a key would be on both sides; or there is no boundary.
     """
     counts = weights_of(rows, columns).to_numpy() > 0
     weightless = int((~counts).sum())
@@ -175,14 +175,14 @@ def sides_of(
 
 
 def lines_of(source: "Source", columns: Columns) -> list[str]:
-    """Say why rows are in quarantine, and what to do; nothing but the label is there to mend it."""
+    """Say why rows are in quarantine, and what to do about it; the advice for labels is special."""
     name = shown(columns.label, len(columns.label))
     of_label = all(f": {name}: " in line for line in source.reasons)
     return [*source.reasons, MEND.format(label_of(columns).others if of_label else DECLARE)]
 
 
 def _equal_rows(sides: dict[str, pd.DataFrame], columns: Columns) -> str:
-    """Say how many distinct rows there are, where the features decide and some are equal."""
+    """Say how many distinct rows there are, if the features decide the side and some are equal."""
     if columns.key is not None or columns.together is not None:
         return ""
     count = sum(map(len, sides.values()))

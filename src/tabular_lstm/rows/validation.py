@@ -22,7 +22,7 @@ from tabular_lstm.rows.weights import read_weights
 
 # What conf may say of a feature, see `Columns`.
 DESCRIBED = ("bounds", "missing", "categorical", "dates")
-# What pandas calls a column without a name, once and again.
+# pandas' name for a column without a name, also after several savings.
 UNNAMED = re.compile(r"Unnamed: \d+(\.\d+)*")
 
 
@@ -35,11 +35,10 @@ class ReadRows(NamedTuple):
             categorical ones as text with NaN for it, dates as datetime64[us] with NaT for it, the
             label as a class's number or a number, the weight as float64 if there is one.
         quarantined: `row`, `reason`, and the cells as they were.
-        unlabelled: How many rows have no label. No other cell of them is read, but of histories,
-            where those of them that are in quarantine do not count here.
-        reasons: Of the quarantine, a line for each column and kind of problem, and for each value
-            of the label that is so common that it may be a class.
-        history: Of histories the valid rows without a label, like `valid`; else no rows.
+        unlabelled: How many rows have no label. Their other cells are not read. For histories they
+            are read, and rows in quarantine do not count here.
+        reasons: Why rows are in quarantine: a line for each column and kind of problem.
+        history: For histories the valid rows without a label, like `valid`; else no rows.
     """
 
     valid: pd.DataFrame
@@ -57,17 +56,17 @@ def read_rows(
 ) -> ReadRows:
     """Read each column by its role, and set aside the rows where a cell has a problem.
 
-    A row without a label is counted, and is as if it were not there.
+    A row without a label is only counted, except for histories.
 
     Args:
-        parts: The rows of text cells, with the index `row`, some at a time.
+        parts: The rows in several frames of text cells, with the index `row`.
         columns: The role of each column.
         file: The rows' file, for messages.
-        number_format: What numbers are written with.
+        number_format: The format of numbers.
 
     Raises:
-        DataError: A column that conf names is not in the file or is no feature, none is left, or
-            one has no name and conf does not name it; or no row has a label.
+        DataError: A column that conf names is not in the file or is no feature; no feature is left;
+            a column has no name and conf does not name it; or no row has a label.
     """
     forms = [columns.dates.get(name) for name in columns.times]
     times = TimeReader(number_format, *forms)
@@ -131,7 +130,7 @@ def _read(
 def _feature_names(raw_rows: pd.DataFrame, columns: Columns, file: str) -> list[str]:
     """Name the feature columns, in their order."""
     roles = [name for role in ROLES if (name := getattr(columns, role)) is not None]
-    # What marks rows to predict need not be among rows to train on.
+    # A training does not need the column that marks rows to predict.
     of_history = [columns.history.of, columns.history.order] if columns.history else []
     left_out = columns.not_features.union(columns.ignore)
     features = columns.features or [name for name in raw_rows.columns if name not in left_out]
@@ -167,7 +166,7 @@ Part = TypeVar("Part", pd.Series, pd.DataFrame)
 
 
 class _Rows:
-    """Takes batches of rows one after the other, and gives the rows of them all.
+    """Takes batches of rows one after the other, and gives all their rows.
 
     Attributes:
         kinds: What is wrong with rows.
@@ -207,5 +206,5 @@ class _Rows:
 
 
 def _some(parts: list[Part]) -> list[Part]:
-    """Leave out empty parts, whose times are taken for dates where others may be numbers."""
+    """Leave out empty parts: their times have the dtype of dates, though others may be numbers."""
     return [part for part in parts if len(part)] or parts[:1]

@@ -37,15 +37,15 @@ def weights_of(rows: pd.DataFrame, columns: Columns) -> pd.Series:
 
 
 def checked_weights(y: np.ndarray, sample_weight: Any, class_weight: Any) -> np.ndarray:
-    """Give how much each row counts by its own weight and its class's, as scikit-learn has them.
+    """Multiply each row's own weight by the weight of its class, both as in scikit-learn.
 
     Returns:
         float64 (rows,), 0 or more.
 
     Raises:
-        ValueError: Weights of another form, negative or not finite.
+        ValueError: The weights have another shape, are negative or are not finite.
     """
-    # Who scores does not wait for scikit-learn.
+    # Imported here, so that scoring does not wait for scikit-learn.
     from sklearn.utils.class_weight import compute_class_weight  # noqa: PLC0415
     from sklearn.utils.validation import _check_sample_weight  # noqa: PLC0415
 
@@ -68,8 +68,8 @@ def checked_weights(y: np.ndarray, sample_weight: Any, class_weight: Any) -> np.
 def scaled(weights: np.ndarray | pd.Series | None) -> np.ndarray | None:
     """Scale weights, all above 0, to a mean of 1; None where all rows count alike.
 
-    They are rounded to float32: a common factor changes the last bits of a float64, which would
-    grow to another network.
+    They are rounded to float32, because a common factor would change the last bits of a float64,
+    and with these bits the trained network.
 
     Examples:
         >>> scaled(np.array([1, 1, 2])), scaled(np.array([3, 3]))
@@ -88,7 +88,7 @@ def scaled(weights: np.ndarray | pd.Series | None) -> np.ndarray | None:
 
 
 def effective_rows(rows: int, weights: np.ndarray | None) -> float:
-    """Count rows by what they tell: as many of equal weight as give a mean of the same variance.
+    """Count effective rows: so many rows of equal weight give a mean of the same variance.
 
     Kish's effective sample size, (Σw)² / Σw². Source: Kish, "Survey Sampling", 1965.
 
@@ -100,16 +100,16 @@ def effective_rows(rows: int, weights: np.ndarray | None) -> float:
     """
     if weights is None or not weights.any():
         return 0 if weights is not None else rows
-    # What rounding leaves must not make 3.9999 of 4 rows.
+    # Rounded, so that 4 rows are not counted as 3.9999.
     return float(np.round(weights.sum() ** 2 / np.square(weights).sum(), 6))
 
 
 def count_rows(
     labels: np.ndarray, weights: np.ndarray | None = None, groups: np.ndarray | None = None
 ) -> float:
-    """Count rows, or groups, by what they tell, see `effective_rows`."""
+    """Count effective rows, or groups, see `effective_rows`."""
     if weights is not None and groups is not None:
-        # Numbers that no row has are sums of 0, which tell nothing.
+        # A group number that no row has gets the weight 0, and does not count.
         weights = np.bincount(groups, weights)
     return effective_rows(len(labels if groups is None else np.unique(groups)), weights)
 
@@ -117,9 +117,9 @@ def count_rows(
 def count_by_class(
     labels: np.ndarray, weights: np.ndarray | None = None, groups: np.ndarray | None = None
 ) -> tuple[float, float]:
-    """Count the rows of the negative and of the positive class, or the groups that have such.
+    """Count the effective rows of the negative and of the positive class, or groups with such rows.
 
-    By what they tell, see `count_rows`; of a group the rows of that class count.
+    See `count_rows`; only a group's rows of that class count.
     """
 
     def of(rows: np.ndarray) -> float:
@@ -130,5 +130,5 @@ def count_by_class(
 
 
 def weights_note(weights: np.ndarray | None) -> str:
-    """Say after a count that the rows in it do not count alike."""
-    return "" if weights is None else ", counted by what they tell with their weights"
+    """Say, to follow a number of rows, that it is a number of effective rows."""
+    return "" if weights is None else ", the effective number by their weights"

@@ -1,4 +1,4 @@
-"""Guards: what stops a run before any node runs, or warns there."""
+"""Guards: checks that stop a run, or warn, before any node runs."""
 
 import contextlib
 import logging
@@ -22,19 +22,19 @@ from tabular_lstm.serving.decision import Inputs
 from tabular_lstm.serving.promotion_log import champion_of, changes, standing
 from tabular_lstm.serving.run_id import by_age, is_run_id
 
-# Paths that the command line may name, which the catalog reads.
+# Paths on the command line that the catalog reads.
 OF_THE_CATALOG = {"rows_to_score", "late_labels"}
 
 logger = logging.getLogger(__name__)
 
 
 class NothingNewError(Exception):
-    """A run would repeat what another has done already. A normal end.
+    """A run would repeat another run. This is a normal end.
 
     Args:
         message: Names the other run.
-        alarm: That the other run ended with, so that this one does too. Default: none.
-        exit_code: With an alarm, where conf names none. Default: 0.
+        alarm: The alarm of the other run, with which this run ends too. Default: None.
+        exit_code: The exit code for an alarm if conf names none. Default: 0.
     """
 
     def __init__(self, message: str, alarm: str | None = None, exit_code: int = 0) -> None:
@@ -43,26 +43,26 @@ class NothingNewError(Exception):
 
 
 def decides(pipeline: Pipeline) -> bool:
-    """Tell whether a run writes a decision, or its entry in the promotion log."""
+    """Return whether a run writes a decision, or its entry in the promotion log."""
     return not pipeline.all_outputs().isdisjoint({"decision", "promotions"})
 
 
 def retrains(pipeline: Pipeline) -> bool:
-    """Tell whether a run trains a candidate of its own."""
+    """Return whether a run trains a candidate."""
     return "candidate@network" in pipeline.all_outputs()
 
 
 def check_parameters(parameters: dict[str, Any], runtime: Collection[str] = ()) -> dict[str, Any]:
-    """Give all blocks by name, typed, with their defaults; `columns` alone has none.
+    """Return all blocks by name, typed, with their defaults; only `columns` has none.
 
-    Kedro checks only the blocks that the chosen pipelines read, and passes over others in silence.
+    Kedro checks only the blocks that the chosen pipelines read, and ignores the others silently.
 
     Args:
-        parameters: Of all files and of the command line.
-        runtime: Names of those of the command line. Default: none.
+        parameters: Parameters of all files and of the command line.
+        runtime: Names of the parameters on the command line. Default: none.
 
     Raises:
-        ParameterValidationError: Names each fault, and the closest known name of an unknown one.
+        ParameterValidationError: Names each fault, and for an unknown name the closest known name.
     """
     faults = []
     blocks = {name: block() for name, block in BLOCKS.items() if name != "columns"}
@@ -96,7 +96,7 @@ def check_parameters(parameters: dict[str, Any], runtime: Collection[str] = ()) 
 
 
 def _fault_of_history(network: Network, reshaping: Any) -> str | None:
-    """Say what of these blocks does not go with `columns.history`, if anything."""
+    """Say what in these blocks does not fit `columns.history`, if anything."""
     if network.kind == "tutorial":
         return "network.kind = tutorial: it reads no histories; expected kind: ensemble"
     if reshaping.features_per_step is not None:
@@ -106,7 +106,7 @@ def _fault_of_history(network: Network, reshaping: Any) -> str | None:
 
 
 def refuse_parts(pipeline: Pipeline, only_missing_outputs: bool, run_command: str) -> None:
-    """Stop where a part of a retraining would judge or promote what another run left."""
+    """Refuse a part of a retraining that would judge or promote another run's outputs."""
     whole = read_by(pipeline) <= GIVEN and "promotions" in pipeline.all_outputs()
     if only_missing_outputs or not whole:
         raise DataError(
@@ -117,7 +117,7 @@ def refuse_parts(pipeline: Pipeline, only_missing_outputs: bool, run_command: st
 
 
 def refuse_what_cannot_be_judged(split: Split, network: Network) -> None:
-    """Stop a retraining whose candidate could not be promoted."""
+    """Refuse a retraining whose candidate could not be promoted."""
     if split.test_fraction == 0:
         raise DataError(
             "split.test_fraction = 0: a retraining judges on test rows; expected a share above 0."
@@ -130,12 +130,12 @@ def refuse_what_cannot_be_judged(split: Split, network: Network) -> None:
 
 
 def refuse_lost_log(champions: Champions, log: Path, run_command: str) -> None:
-    """Stop where the promotion log is gone, so that nothing says which model serves.
+    """Stop if the promotion log is gone, because then nothing says which model serves.
 
-    A single decision may be of a first run that was stopped before its entry in the log.
+    A single decision may come from a first run that was stopped before its entry in the log.
 
     Raises:
-        DataError: Counts the decisions that are left.
+        DataError: Names the number of decisions.
     """
     if not champions.log and len(champions.decisions) > 1:
         raise DataError(
@@ -146,14 +146,14 @@ def refuse_lost_log(champions: Champions, log: Path, run_command: str) -> None:
 
 
 def check_newest(champions: Champions, log: Path, now: str, refused: bool) -> None:
-    """Warn, or stop, where runs have decided after the promotion log ends: it may be an old copy.
+    """Warn or stop if runs have decided after the end of the promotion log: it may be an old copy.
 
-    It is one if a later run found another champion than the log ends with. If none did, such runs
-    may have been stopped before their entry in the log.
+    The log is an old copy if a later run found another champion than the log's last one. Otherwise,
+    these runs may have been stopped before their entry in the log.
 
     Args:
-        champions: What the log says, and the decisions that are left.
-        log: Its file.
+        champions: The entries of the log, and the existing decisions.
+        log: The file of the log.
         now: The run id of a run that begins now.
         refused: Whether an old copy stops the run.
 
@@ -179,14 +179,14 @@ def check_newest(champions: Champions, log: Path, now: str, refused: bool) -> No
 
 
 def _found_champion(champions: Champions, run: str) -> bool:
-    """Tell whether the champion that the log ends with served when a run began to decide."""
+    """Return whether the log's last champion served when a run began to decide."""
     with contextlib.suppress(KeyError, DataError):  # gone or damaged: nothing is known
         return champions.decisions[run].served_before == champion_of(champions.log)
     return True
 
 
 def warn_of_another_environment(champions: Champions, env: str | None) -> None:
-    """Say where the champion was promoted in another environment, of which this one is a copy."""
+    """Warn if the champion was promoted in another environment, so that this one is a copy."""
     champion = champion_of(champions.log)
     with contextlib.suppress(KeyError, DataError):  # gone or damaged: nothing is known
         promoted_in = champions.decisions[str(champion)].environment
@@ -200,9 +200,9 @@ def warn_of_another_environment(champions: Champions, env: str | None) -> None:
 
 
 def check_champion(catalog: Any, pipeline: Pipeline, start_over: bool) -> None:
-    """Check the champion's file, before hours are spent on a candidate to compare with it.
+    """Check the champion's file before hours are spent on training a candidate.
 
-    A rollback and a retraining that starts over do without the file, and go on.
+    A rollback, or a retraining that starts over, does not need the file.
     """
     if champion_of(catalog.load("champions").log) is None:
         return
@@ -217,13 +217,13 @@ def check_champion(catalog: Any, pipeline: Pipeline, start_over: bool) -> None:
 
 
 def refuse_nothing_new(champions: Champions, inputs: Inputs) -> None:
-    """Stop where training would give a candidate that was judged already against who serves.
+    """Stop if training would give a candidate that was already judged against the champion.
 
-    Same data, parameters and code give the same candidate. The candidate was judged if it is the
-    champion, if it was rejected since that one came to serve, or if it was rolled back from.
+    The same data, parameters and code give the same candidate. It was judged if it is the champion,
+    if it was rejected since the champion was promoted, or if it was rolled back.
 
     Raises:
-        NothingNewError: Names that run, and has the alarm of its decision.
+        NothingNewError: Names the earlier run, with the alarm of its decision.
     """
     log, alarm = champions.log, None
     stand = standing(log)
@@ -241,6 +241,6 @@ def refuse_nothing_new(champions: Champions, inputs: Inputs) -> None:
             alarm = champions.decisions[entry.run_id].alarm
         raise NothingNewError(
             f"data, parameters and code are those of run {entry.run_id}, which {fate}. To train "
-            "all the same: --params retraining.force=true",
+            "anyway: --params retraining.force=true",
             alarm,
         )

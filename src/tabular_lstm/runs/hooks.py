@@ -34,12 +34,12 @@ from tabular_lstm.serving.manifest import read_manifest
 
 logger = logging.getLogger(__name__)
 
-# Where a command finds, among click's `meta`, how to notify of its run's end, and its exit code.
+# Keys of click's `meta`: the function that notifies of the run's end, and the exit code.
 NOTIFY, EXIT_CODE = "tabular_lstm.notify", "tabular_lstm.exit_code"
 
 
 def _saved_by(pipeline: Pipeline) -> set[str]:
-    """Name the entries that a run saves, under each of their transcoded names (`…@file`)."""
+    """Return the entries that a run saves, with all their transcoded names (`…@file`)."""
     saved = {name.partition("@")[0] for name in pipeline.all_outputs()}
     return {name for name in pipeline.datasets() if name.partition("@")[0] in saved}
 
@@ -53,11 +53,11 @@ class RunHooks:
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Check all parameters; let the command know how to notify of the run's end."""
+        """Check all parameters, and tell the command how to notify of the run's end."""
         self._context, self._run_id = context, ""
         if command := click.get_current_context(silent=True):
             command.meta[NOTIFY] = self.notify
-            command.call_on_close(self.end)  # after Ctrl-C too, of which Kedro tells no hook
+            command.call_on_close(self.end)  # after Ctrl-C too, for which Kedro calls no hook
         loader = context.config_loader
         self._parameters = guards.check_parameters(loader["parameters"], loader.runtime_params)
 
@@ -65,8 +65,8 @@ class RunHooks:
     def before_pipeline_run(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
     ) -> None:
-        """Open the log; refuse to start from what is not there, or to decide in part of a run."""
-        self.end()  # of a run in a notebook that Ctrl-C ended
+        """Open the log; refuse missing inputs, and refuse to decide in a part of a run."""
+        self.end()  # a notebook's run that Ctrl-C ended
         env, where = run_params["env"], output_folder(run_params["env"])
         self._outputs = folder = Path(run_params["project_path"]) / where
         loader, wanted = self._context.config_loader, self._parameters["storage"]
@@ -109,12 +109,11 @@ class RunHooks:
             raise
 
     def _entry(self, name: str) -> dict[str, Any]:
-        """Give an entry of the catalog as conf has it."""
         entry: dict[str, Any] = self._context.config_loader["catalog"][name]
         return entry
 
     def _prepare_to_decide(self, run_params: Any, pipeline: Pipeline, catalog: Any) -> None:
-        """Take the lock, check the champion, and say what the run is made of."""
+        """Take the lock, check the champion, and add the run's provenance."""
         env, blocks = run_params["env"], self._parameters
         guards.refuse_parts(pipeline, run_params["only_missing_outputs"], run_command(env))
         project, folder = Path(run_params["project_path"]), self._outputs
@@ -143,7 +142,7 @@ class RunHooks:
             raise not_written(error, folder) from error
 
     def _prepare_to_score(self, run_params: Any, pipeline: Pipeline, catalog: Any) -> None:
-        """Clear what a killed scoring left, pin the champion, and see whether anything is new."""
+        """Delete what killed scorings left, pin the champion, and check whether anything is new."""
         command = run_command(run_params["env"])
         scoring_guards.refuse_parts(pipeline, run_params["only_missing_outputs"], command)
         self._until_end.enter_context(scoring_guards.clear_unfinished(catalog))
@@ -168,12 +167,12 @@ class RunHooks:
 
     @hook_impl
     def before_node_run(self, node: Node) -> None:
-        """Say which node runs."""
+        """Log which node runs."""
         self._log.node(node.name)
 
     @hook_impl
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
-        """Close the log with verdict and, last, decision; notify and mirror before it."""
+        """Notify and mirror; then close the log with the verdict and, last, the decision."""
         try:
             level = logging.DEBUG if guards.decides(pipeline) else logging.INFO
             if self._kept:
@@ -216,7 +215,7 @@ class RunHooks:
 
     @hook_impl(trylast=True)
     def on_pipeline_error(self, error: Exception, catalog: CatalogProtocol[Any, Any]) -> None:
-        """Let the next run in; name the file that could not be written, which Kedro does not.
+        """Release the lock; name a file that could not be written, because Kedro does not.
 
         Raises:
             DataError: Names the file.
@@ -228,7 +227,7 @@ class RunHooks:
         name = unsaved(error)
         if not isinstance(cause, OSError) or not (name or cause.errno in FULL):
             return
-        # What a node writes on its way is gone with the run.
+        # A node's temporary file is gone with the run.
         path = Path(name or tempfile.gettempdir())
         if name and (folder := folder_of_versions(catalog.get(name))):
             path = folder / self._run_id / folder.name
@@ -237,7 +236,7 @@ class RunHooks:
     def _close(
         self, event: Event, message: str, alarm: str | None, exit_code: int = 0, **document: Any
     ) -> None:
-        """Notify of the end and say it, the alarm last; its exit code is conf's or the given."""
+        """Notify and log the end, an alarm last, with conf's exit code or the given one."""
         last = printable(f"ALARM: {alarm}") if alarm else ""
         self.notify(event, f"{message} {last}".rstrip(), alarm=bool(alarm), **document)
         logger.info(message)
@@ -250,10 +249,10 @@ class RunHooks:
     def notify(
         self, event: Event, message: str, alarm: bool = False, **document: dict[str, Any]
     ) -> None:
-        """Notify whoever is to know how the run ended; the document is `decision` or `manifest`.
+        """Notify that the run ended; the document is `decision` or `manifest`.
 
-        An end with an alarm is told once: as `alarm` where that is among the events of conf,
-        otherwise as what it is without one.
+        An end with an alarm is notified once: as `alarm` if conf lists this event, else as the
+        event without the alarm.
         """
         context = self._context
         wanted, credentials = notify.read(context.config_loader)
@@ -267,7 +266,7 @@ class RunHooks:
         notify.notify(end, wanted, credentials, context.project_path)
 
     def _mirror(self, catalog: Any) -> None:
-        """Let MLflow know, before the lock is released: decisions reach it in their order."""
+        """Mirror to MLflow before the lock is released, so that decisions arrive in order."""
         wanted = self._parameters["mlflow"]
         if wanted.tracking_uri is None:
             return
@@ -280,5 +279,5 @@ class RunHooks:
         tracking.mirror(wanted, credentials, context.project_path, context.env, log, versions)
 
     def end(self) -> None:
-        """Let the next run in, and end the workers that were started."""
+        """Release the locks, and end the workers."""
         self._until_end.close()

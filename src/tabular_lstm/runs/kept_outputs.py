@@ -1,8 +1,9 @@
-"""Outputs that are kept in object storage: what is there counts, the folder here is a copy.
+"""Outputs kept in object storage: the storage counts, and the folder here is a copy.
 
-An output is an object under its path below the environment's folder. The promotion log is one
-object a decision, `promotions/00000001.json`, each created only if there is none of that number:
-that is the commit. A run has judged the log up to some number, and may create the next one alone.
+An output is an object under its path below the environment's folder. The promotion log has one
+object for each decision, `promotions/00000001.json`. An object is created only if none with this
+number exists: this is the commit. A run has read the log up to some number, and may create only the
+next one.
 """
 
 import contextlib
@@ -39,35 +40,35 @@ if TYPE_CHECKING:
     from tabular_lstm.runs.object_storage import ObjectStorage
 
 CLAIMS, PROMOTIONS = ".runs", "promotions"
-# Decisions that are brought here: the newest of the log.
+# How many of the newest decisions are copied here.
 DECISIONS_HERE = 100
 OF_CHAMPION = (CANDIDATES, DECISIONS, FINGERPRINTS, REFERENCES)
 AT_ONCE = 8
 
 
 class KeptOutputs:
-    """The outputs of an environment, here and in object storage, as a run sees them.
+    """The outputs of an environment in object storage and their copies here, for one run.
 
-    All raise a DataError where the storage fails, or a file here cannot be written.
+    All methods raise a DataError if the storage fails, or if a file here cannot be written.
     """
 
     def __init__(self, storage: "ObjectStorage", outputs: Path) -> None:
         self._storage, self._outputs = storage, outputs
         self._run_id = ""
-        self._entries = 0  # of the log, as this run found it
-        self._there: set[Path] = set()  # files that this run has brought to the storage
+        self._entries = 0  # in the log when this run read it
+        self._there: set[Path] = set()  # files that this run has copied to the storage
 
     @classmethod
     def of(
         cls, wanted: Storage, loader: AbstractConfigLoader, outputs: Path, where: str
     ) -> "KeptOutputs | None":
-        """Give the outputs of an environment; None where conf names no storage.
+        """Return the outputs of an environment; None if conf names no storage.
 
-        The folder of its outputs is `where` from the project's folder, and below the storage's URL.
+        `where` is the folder of the outputs, relative to the project's folder and to the storage's
+        URL.
 
         Raises:
-            DataError: The extra is not installed, `credentials.yml` cannot be read, or obstore does
-                not know an option.
+            DataError: The extra is not installed, or an option is unknown to obstore.
         """
         if wanted.url is None:
             return None
@@ -79,23 +80,17 @@ class KeptOutputs:
         from tabular_lstm.runs.object_storage import ObjectStorage  # noqa: PLC0415
 
         credentials: Mapping[str, str] = {}
-        try:
-            with contextlib.suppress(MissingConfigException):
-                credentials = loader["credentials"].get("storage") or {}
-        except Exception as error:  # which may hold a secret
-            raise DataError(
-                f"credentials.yml: {type(error).__name__}. Mend the file, or set the variables of "
-                "the environment that it names, and run it again."
-            ) from None
+        with contextlib.suppress(MissingConfigException):  # Kedro has told other faults by now
+            credentials = loader["credentials"].get("storage") or {}
         return cls(ObjectStorage(wanted, credentials, where), outputs)
 
     def claim(self, run_id: str) -> str:
-        """Give this run id, which is claimed here, or the next one that is free here and there."""
+        """Return this run id, claimed here, or the next one free here and in the storage."""
         mine = os.urandom(16).hex().encode()
         while self._storage.create(f"{CLAIMS}/{run_id}", mine) != mine:
             run_id = claim_run_id(self._outputs / CLAIMS, next_run_id(run_id))
         claims = [key for key in self._storage.keys(CLAIMS) if is_run_id(Path(key).name)]
-        with contextlib.suppress(DataError):  # they are in nobody's way
+        with contextlib.suppress(DataError):  # old claims do no harm
             old = [key for key in claims if far_apart(Path(key).name, run_id, KEPT_CLAIMS)]
             self._storage.delete(old)
         self._run_id = run_id
@@ -110,16 +105,16 @@ class KeptOutputs:
         parameters: Mapping[str, Any],
         pins: Mapping[str, str],
     ) -> None:
-        """Bring what a run starts from and is not here: log, champions, outputs of other runs.
+        """Copy missing inputs of a run here: log, champions, outputs of other runs.
 
-        Pins say which versions to load, by names in the catalog; by default it is the newest.
+        Pins name the versions to load, by names in the catalog. Default: the newest.
         """
         self.pull_log()
         log, keep = catalog.load("champions").log, parameters["promotion"].keep_champions
         keys = [_key(DECISIONS, entry.run_id) for entry in log[-DECISIONS_HERE:]]
         for run in {*restorable(log, keep), parameters["rollback"].run_id} - {None}:
             keys += [_key(output, run) for output in OF_CHAMPION]
-        # Of decisions without a log a guard will ask for the log.
+        # If there are decisions without a log, a guard asks for the log.
         self._pull(keys if log else self._storage.keys(DECISIONS))
         for name in of_other_runs(pipeline).values():
             if versions := folder_of_versions(catalog.get(name)):
@@ -131,7 +126,7 @@ class KeptOutputs:
             self._pull_scorings(catalog, ["scoring_drift"], self._finished_scorings(catalog))
 
     def pull_log(self) -> None:
-        """Let the promotion log here be that of the storage.
+        """Replace the promotion log here by the log of the storage.
 
         Raises:
             DataError: The log here has other decisions, or one is missing in the storage.
@@ -155,7 +150,7 @@ class KeptOutputs:
                     f"{path}, line {len(lines)}: not in {self._storage.url}/{PROMOTIONS}. The log "
                     "here is of runs without this storage, or the storage lost decisions. If the "
                     f"storage is right, move {self._outputs} elsewhere; otherwise name another "
-                    "storage.url, or put the missing objects back: each is a line of the log."
+                    "storage.url, or restore the missing objects: each is a line of the log."
                 )
             if rest:
                 replace(path, content[: len(content) - len(torn)] + rest)
@@ -164,20 +159,20 @@ class KeptOutputs:
     def pull_scoring_like(
         self, catalog: Any, others: Iterable[str], same: Callable[[Manifest], bool]
     ) -> bool:
-        """Bring the newest scoring if its manifest is such, and tell whether it is."""
+        """Copy the newest scoring here if `same` holds for its manifest; return whether it does."""
         for run in self._finished_scorings(catalog)[-1:]:
             predictions = self._key(catalog.get("predictions").folder)
             content = self._storage.get(f"{predictions}/{run}/{MANIFEST}")
-            with contextlib.suppress(ValidationError):  # whoever reads the predictions is told
+            with contextlib.suppress(ValidationError):  # readers of the predictions get the error
                 if same(Manifest.model_validate_json(content or b"")):
                     self._pull_scorings(catalog, others, [run])
                     return True
         return False
 
     def _finished_scorings(self, catalog: Any) -> list[str]:
-        """Name the scorings that are finished in the storage, the newest last.
+        """Return the finished scorings in the storage, the newest last.
 
-        One that has finished here and was stopped before it reached the storage is brought there.
+        A scoring that finished here but did not reach the storage is copied there.
         """
         predictions = catalog.get("predictions").folder
         keys = self._storage.keys(self._key(predictions))
@@ -188,19 +183,17 @@ class KeptOutputs:
         return by_age(filter(is_run_id, there | here), now)
 
     def _pull_scorings(self, catalog: Any, others: Iterable[str], runs: Collection[str]) -> None:
-        """Bring what scorings left, their manifests last."""
+        """Copy the outputs of scorings here, their manifests last."""
         folders = [folder_of_versions(catalog.get(name)) for name in others]
         outputs = [catalog.get("predictions").folder, *filter(None, folders)]
         keys = [key for output in outputs for key in self._storage.keys(self._key(output))]
         self._pull(key for key in keys if {*Path(key).parts} & {*runs})
 
     def _pull(self, keys: Iterable[str]) -> None:
-        """Bring objects that are not here yet; what the storage does not have is nowhere."""
+        """Copy objects here that are missing; objects missing in the storage are skipped."""
         with self._alone():
             missing = {key for key in keys if not (self._outputs / key).exists()}
-            manifests = {key for key in missing if key.endswith(f"/{MANIFEST}")}
-            for some in (missing - manifests, manifests):
-                self._all(self._bring, some)
+            self._manifests_last(self._bring, missing)
 
     def _bring(self, key: str) -> None:
         if (content := self._storage.get(key)) is not None:
@@ -209,24 +202,24 @@ class KeptOutputs:
     # To the storage -------------------------------------------------------------------------
 
     def push(self, run_id: str | None = None) -> None:
-        """Bring all that a run has written here to the storage; manifests last."""
+        """Copy all that a run has written to the storage, manifests last."""
         run = run_id or self._run_id
         folders = self._outputs.glob(f"[0-9]*/*/{run}")
         found = {path for folder in folders for path in folder.rglob("[!.]*") if path.is_file()}
-        new = found - self._there
-        manifests = {path for path in new if path.name == MANIFEST}
-        for some in (new - manifests, manifests):
-            self.put(some)
+        self._manifests_last(self._put, new := found - self._there)
         self._there |= new
 
     def put(self, files: Iterable[Path]) -> None:
-        """Bring files to the storage, in the place of what is there under their names."""
-        self._all(lambda path: self._storage.put(self._key(path), path), files)
+        """Copy files to the storage; they replace objects with their names."""
+        self._all(self._put, files)
+
+    def _put(self, path: Path) -> None:
+        self._storage.put(self._key(path), path)
 
     def commit(self, line: bytes) -> None:
-        """Decide: create an entry of the log, after all that it rests on is in the storage.
+        """Commit a decision: create its log entry, after all that it rests on is in the storage.
 
-        It is the one after those that this run found, whatever the log here has by now.
+        The entry's number follows the entries that this run read, whatever the log here has now.
 
         Raises:
             LockedError: Another run decided meanwhile.
@@ -237,8 +230,8 @@ class KeptOutputs:
             found = self._storage.create(_entry(mine), line)
         except DataError as error:
             raise DataError(
-                f"{error} If the decision of run {self._run_id} is in the storage all the same, "
-                "the next run will find it. Nothing else that serves was changed."
+                f"{error} If the decision of run {self._run_id} did reach the storage, "
+                "the next run will find it. Nothing else was changed."
             ) from error
         if found != line:
             other = LogEntry.model_validate_json(found)
@@ -255,7 +248,7 @@ class KeptOutputs:
     def delete_versions(
         self, outputs: Iterable[Path], old: Callable[[Iterable[str]], list[str]]
     ) -> list[str]:
-        """Delete the versions of old runs, which `old` picks of all, and give these runs."""
+        """Delete the versions of old runs, which `old` selects, and return these runs."""
         keys = [key for output in outputs for key in self._storage.keys(self._key(output))]
         runs = {key: next(filter(is_run_id, Path(key).parts), "") for key in keys}
         gone = old({*runs.values()} - {""})
@@ -268,9 +261,14 @@ class KeptOutputs:
         if not path.is_relative_to(self._outputs):
             raise DataError(
                 f"{path}: expected a path below {self._outputs}, which is what {self._storage.url} "
-                "keeps. Mend the catalog's entry."
+                "keeps. Fix the catalog's entry."
             )
         return path.relative_to(self._outputs).as_posix()
+
+    def _manifests_last(self, function: Callable[[Any], Any], of: set[Any]) -> None:
+        manifests = {one for one in of if Path(one).name == MANIFEST}
+        for some in (of - manifests, manifests):
+            self._all(function, some)
 
     @staticmethod
     def _all(function: Callable[[Any], Any], of: Iterable[Any]) -> list[Any]:
@@ -279,7 +277,7 @@ class KeptOutputs:
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
-        """Wait for another run that copies to the same folder."""
+        """Wait for another run that is copying to the same folder."""
         descriptor = os.open(self._outputs / CLAIMS, os.O_RDONLY)
         try:
             lock_file(descriptor, wait=True)

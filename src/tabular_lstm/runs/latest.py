@@ -1,4 +1,4 @@
-"""The newest run's outputs for people, copied to names that stay the same."""
+"""Copies of the newest run's outputs for people, under names that never change."""
 
 import logging
 from typing import Any
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 def renew_latest(
     catalog: Any, pipeline: Pipeline, run_id: str, level: int, kept: KeptOutputs | None = None
 ) -> None:
-    """Put copies of what a run reports in the place of an earlier run's, and log where they are."""
+    """Replace the copies of an earlier run's reports by this run's, and log their paths."""
     for name in sorted(LATEST.keys() & pipeline.all_outputs()):
         if folder := folder_of_versions(catalog.get(name)):
             latest = folder.with_name(LATEST[name])
@@ -34,4 +34,4 @@ def renew_latest(
                 logger.log(level, "Newest %s: %s", name, latest)
             except (OSError, DataError) as error:
                 why = error.strerror if isinstance(error, OSError) else error
-                logger.warning("%s: %s. It is still an earlier run's", latest, why)
+                logger.warning("%s: %s. The file is still from an earlier run", latest, why)

@@ -1,4 +1,4 @@
-"""What keeps runs out of each other's way: locks, and a run id of its own for each run."""
+"""Keep runs apart: locks, and a unique run id for each run."""
 
 import contextlib
 import os
@@ -19,11 +19,11 @@ class LockedError(DataError):
 
 
 class Lock:
-    """A folder and a file in it that the system has locked for this process.
+    """A folder and a file in it, locked by the system for this process.
 
-    The system releases both when the process ends, so the lock of a dead process blocks nobody.
-    Where the file is removed, the lock on the folder still holds. On a disk that several machines
-    share, they see the file's lock. The file names the holder.
+    The system releases both locks when the process ends, so a dead process blocks nobody. The lock
+    on the folder holds even if the file is removed. The lock on the file works on a disk that
+    several machines share. The file names the holder.
     """
 
     def __init__(self, *descriptors: int) -> None:
@@ -34,14 +34,15 @@ class Lock:
         """Lock the file and its folder.
 
         Raises:
-            LockedError: Another process holds the lock; names its run, process, machine and start.
+            LockedError: Another process holds the lock. The error names its run, process, machine
+                and start.
             OSError: The file cannot be opened or written.
         """
         make_folder(path.parent)
         with contextlib.ExitStack() as closed_on_failure:
             folder = os.open(path.parent, os.O_RDONLY)
             closed_on_failure.callback(os.close, folder)
-            with contextlib.suppress(OSError):  # not every shared disk knows locks on folders
+            with contextlib.suppress(OSError):  # some shared disks have no locks on folders
                 _lock(folder, path)
             file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
             closed_on_failure.callback(os.close, file)
@@ -54,7 +55,7 @@ class Lock:
         return cls(file, folder)
 
     def release(self) -> None:
-        """Let the next run in."""
+        """Release both locks."""
         file, folder = self._descriptors
         os.ftruncate(file, 0)
         os.close(file)
@@ -76,20 +77,20 @@ def lock_file(descriptor: int, shared: bool = False, wait: bool = False) -> None
     """Lock an open file or folder for this process, until it is closed or the process ends.
 
     Args:
-        descriptor: Of the file or folder.
+        descriptor: The descriptor of the file or folder.
         shared: Whether other processes may have a shared lock too. Default: False.
         wait: Whether to wait for the holder. Default: False.
 
     Raises:
-        BlockingIOError: Another process has the lock, and this one is not to wait.
-        OSError: The file system knows no locks.
-        DataError: The system knows none, as Windows.
+        BlockingIOError: Another process has the lock, and `wait` is False.
+        OSError: The file system has no locks.
+        DataError: The operating system has no such locks, as Windows.
     """
     try:
         import fcntl  # noqa: PLC0415  Windows has no such module
     except ImportError as error:
         raise DataError(
-            "This system has no locks as Unix has. Run in WSL 2 or in a container; LSTMClassifier "
+            "This system has no locks like Unix. Run in WSL 2 or in a container; LSTMClassifier "
             "and load_champion work here too."
         ) from error
     kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
@@ -97,7 +98,7 @@ def lock_file(descriptor: int, shared: bool = False, wait: bool = False) -> None
 
 
 def claim_run_id(folder: Path, run_id: str) -> str:
-    """Give this run id, or the next one that is free: two runs may begin in one millisecond.
+    """Return this run id, or the next free one: two runs may begin in the same millisecond.
 
     Args:
         folder: Has an empty file for each run of the last day.

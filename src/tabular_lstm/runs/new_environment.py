@@ -1,4 +1,4 @@
-"""`kedro profile`: look at all rows of a table, and write the environment that they call for."""
+"""`kedro profile`: read all rows of a table, and write an environment for them."""
 
 import contextlib
 import os
@@ -32,7 +32,7 @@ from tabular_lstm.rows.raw_rows import PARQUET, RawRows, is_parquet
 
 CATALOG, PARAMETERS = "catalog.yml", "parameters.yml"
 HINT = "Name a CSV or Parquet file, or a folder of them."
-# Rows, and bytes of them, in which rows that belong together are looked for.
+# How many first rows, and bytes of them, are searched for rows that belong together.
 FIRST_ROWS, FIRST_BYTES = 100_000, 2**26
 NEEDED = "Needed: the credentials '{}' in {}/credentials.yml"
 LOOKED_AT = "Rows that belong together were looked for in the first {}; a run looks in all."
@@ -49,17 +49,17 @@ def new_environment(
     """Write an environment for a table, and return the page to read before the first run.
 
     Args:
-        file: A CSV or Parquet file or a folder of them, from the working directory, or in another
-            storage as the catalog names it: `s3://bucket/rows.csv`.
+        file: A CSV or Parquet file or a folder of them, relative to the working directory; or a URL
+            as in the catalog: `s3://bucket/rows.csv`.
         env: Name of the environment.
         project: Root of the project.
-        given: What is known of the columns: `label`, `task`, `positive`, `key`.
-        force: Whether the two files are overwritten where they are there. Default: they are not.
+        given: What is known about the columns: `label`, `task`, `positive`, `key`.
+        force: Whether existing files are overwritten. Default: False.
         is_entry: Whether `file` is the name of a catalog entry, whatever table it loads.
 
     Raises:
-        DataError: The table cannot be profiled, the environment's name cannot be one, the
-            environment is there already, or cannot be written.
+        DataError: The table cannot be profiled, the environment's name is impossible, or the
+            environment exists already or cannot be written.
     """
     folder = project / settings.CONF_SOURCE / env
     _refuse_name(env, folder, force)
@@ -79,7 +79,7 @@ def new_environment(
     try:
         replace_all({folder / name: text.encode() for name, text in contents.items()})
     except OSError as error:
-        with contextlib.suppress(OSError):  # it was there before, and has other files
+        with contextlib.suppress(OSError):  # the folder existed before, and has other files
             folder.rmdir()
         raise not_written(error, folder) from error
     inside, run = folder.relative_to(project), run_command(env)
@@ -98,11 +98,11 @@ def new_environment(
 
 
 def profile_files(file: Path | str, called: str) -> tuple[Layout, TableProfile, pd.DataFrame]:
-    """Look at all cells of all files at a path, which conf calls so, see `profile_rows`.
+    """Read all cells of all files at a path, which conf calls `called`, see `profile_rows`.
 
     Raises:
-        DataError: There is none, or one is neither CSV nor Parquet, is empty or has other columns
-            than the first.
+        DataError: There is no file; or a file is neither CSV nor Parquet, is empty, or has other
+            columns than the first file.
     """
     storage, path = storage_of(str(file))
     path = path if _is_elsewhere(file) else os.path.abspath(path)
@@ -118,11 +118,11 @@ def profile_files(file: Path | str, called: str) -> tuple[Layout, TableProfile, 
 def profile_rows(
     rows: RawRows, called: str, layout: Layout | None = None
 ) -> tuple[Layout, TableProfile, pd.DataFrame]:
-    """Look at all cells of rows, of which the number format is told too where a layout was.
+    """Read all cells of rows; with a `layout`, infer the number format too.
 
     Returns:
-        How the rows are laid out, what their cells tell, and as text the first `FIRST_ROWS`, fewer
-        where they are long.
+        The layout of the rows, the profile of their cells, and the first `FIRST_ROWS` rows as text,
+        fewer if rows are long.
     """
     first: list[pa.Table] = []
     cells = _count(rows, called, first)
@@ -137,7 +137,7 @@ def profile_rows(
 
 
 def _count(rows: RawRows, called: str, first: list[pa.Table]) -> dict[str, DistinctCells]:
-    """Count the cells of each column, by their texts, and add the first rows to `first`."""
+    """Count the cells of each column by their text, and add the first rows to `first`."""
     counters = {column: CellCounter() for column in rows.columns}
     for batch in progress(rows.batches(), f"Batches of {called}"):
         table = _as_texts(batch)
@@ -145,12 +145,12 @@ def _count(rows: RawRows, called: str, first: list[pa.Table]) -> dict[str, Disti
             counter.add(table[column].combine_chunks())
         if sum(map(len, first)) < FIRST_ROWS and sum(t.nbytes for t in first) < FIRST_BYTES:
             first.append(table)
-    # What was counted goes, column after column.
+    # Free the counts, column after column.
     return {column: counters.pop(column).cells() for column in [*counters]}
 
 
 def _as_texts(batch: Batch) -> pa.Table:
-    """Give the text that each cell means, in a CSV the cell itself."""
+    """Return each cell as text; in a CSV the cell itself."""
     if {*batch.table.schema.types} == {TEXT}:
         return batch.table
     cells = batch.cells
@@ -158,7 +158,7 @@ def _as_texts(batch: Batch) -> pa.Table:
 
 
 def _of_catalog(name: str, project: Path) -> tuple[dict[str, Any], RawRows]:
-    """Give an entry of the catalog, of base or the environment that Kedro takes, and its rows."""
+    """Return an entry of the catalog, from base or Kedro's default environment, and its rows."""
     with KedroSession.create(project) as session:
         context = session.load_context()  # type: ignore[attr-defined]
     entries = context.config_loader["catalog"]
@@ -184,7 +184,6 @@ def _has_secrets(value: Any, name: str = "") -> bool:
 
 
 def _refuse_name(env: str, folder: Path, force: bool) -> None:
-    """Stop at a name that is none for a new environment."""
     refuse_no_name(env, settings.CONF_SOURCE)
     if not env or env in BASE:
         shared = f"; {env} is what all environments share" if env else ""
@@ -200,12 +199,11 @@ def _refuse_name(env: str, folder: Path, force: bool) -> None:
 
 
 def _is_elsewhere(file: Path | str) -> bool:
-    """Tell whether a path names its storage."""
     return "://" in str(file)
 
 
 def _as_written(file: Path | str, project: Path) -> str:
-    """Give the path for the catalog: from the project's root if it is inside, else absolute."""
+    """Return the path for the catalog: relative to the project's root if inside, else absolute."""
     if _is_elsewhere(file):
         return str(file)
     absolute = Path(os.path.abspath(file))

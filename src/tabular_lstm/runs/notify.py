@@ -1,6 +1,6 @@
-"""Notifications: a command and a webhook get to know, once, how a run ended.
+"""Notifications: tell a command and a webhook, once, how a run ended.
 
-Their failures are warnings: a run ends as it would have ended without them.
+Their failures are only warnings: they do not change how a run ends.
 """
 
 import contextlib
@@ -26,13 +26,13 @@ from tabular_lstm.parameters import Event, Notify
 
 logger = logging.getLogger(__name__)
 
-# Its resolver is asked for the host alone. A password with a bare `/` ends in an `@` behind it.
+# Only the host is resolved. After a password with a bare `/`, an `@` follows the host.
 HTTP_URL = re.compile(
     r"https?://([^/?#\\]*@)?([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]*)?([/?#][^@\\]*)?",
     re.ASCII | re.IGNORECASE,
 )
 NO_HOST = (
-    "its URL has a host that is none, or an @ behind it; expected letters, digits, dots and "
+    "its URL has no valid host, or an @ after the host; expected letters, digits, dots and "
     "hyphens. Write each @ but the one before the host as %40, and / and \\ of a user or password "
     "as %2F and %5C"
 )
@@ -42,8 +42,8 @@ class RunEnd(Frozen):
     """The end of a run.
 
     Attributes:
-        message: What the log ends with; with an alarm these are its last two lines.
-        decision, manifest: Its `decision.json` or `manifest.json`, if it left one.
+        message: The last line of the log; with an alarm its last two lines.
+        decision, manifest: Its `decision.json` or `manifest.json`, if there is one.
     """
 
     project: Literal["tabular-lstm"] = "tabular-lstm"
@@ -62,18 +62,18 @@ def _of_http(url: SecretStr) -> SecretStr:
 
 
 class Webhook(Frozen):
-    """An entry of `credentials.yml`: where to post to, and headers that say who posts."""
+    """An entry of `credentials.yml`: the URL to post to, and headers that identify the sender."""
 
     url: Annotated[SecretStr, AfterValidator(_of_http)]
     headers: dict[str, SecretStr] = {}
 
 
 class NotNotifiedError(Exception):
-    """Why a command or webhook was not notified, without any secret."""
+    """The reason why a command or webhook was not notified; it holds no secret."""
 
 
 def read(loader: AbstractConfigLoader) -> tuple[Notify, Mapping[str, Any]]:
-    """Give whom to notify, and the entries of `credentials.yml`; nobody if conf is at fault."""
+    """Return whom to notify, and the entries of `credentials.yml`; nobody if conf is faulty."""
     wanted, credentials = Notify(), dict[str, Any]()
     with contextlib.suppress(Exception):
         wanted = Notify.model_validate(loader["parameters"].get("notify", {}))
@@ -83,10 +83,10 @@ def read(loader: AbstractConfigLoader) -> tuple[Notify, Mapping[str, Any]]:
 
 
 def notify(end: RunEnd, wanted: Notify, credentials: Mapping[str, Any], project: Path) -> None:
-    """Notify the command and the webhook, if they are to know of the event."""
+    """Notify the command and the webhook, if conf lists the event for them."""
     if end.event not in wanted.events:
         return
-    # By json: a path that is not UTF-8, in a message, is nothing for pydantic.
+    # By json, because pydantic refuses a message with a path that is not UTF-8.
     content = json.dumps(end.model_dump(exclude_none=True), indent=2).encode() + b"\n"
     if wanted.command is not None:
         with _failure_is_a_warning("notify.command"):
@@ -100,13 +100,13 @@ def notify(end: RunEnd, wanted: Notify, credentials: Mapping[str, Any], project:
 def _failure_is_a_warning(who: str) -> Iterator[None]:
     try:
         yield
-    except Exception as error:  # the message of another one may hold a secret
+    except Exception as error:  # other messages may hold a secret
         why = error if isinstance(error, NotNotifiedError) else type(error).__name__
         logger.warning("%s: %s. The run ends as it would have ended", who, why)
 
 
 def _run(command: list[str], content: bytes, timeout: float, project: Path) -> None:
-    """Give a program the content on its standard input; what it prints may hold a secret."""
+    """Pass the content to a program's standard input; its output may hold a secret."""
     program = subprocess.Popen(  # noqa: S603
         command,
         stdin=subprocess.PIPE,
@@ -119,7 +119,7 @@ def _run(command: list[str], content: bytes, timeout: float, project: Path) -> N
         program.communicate(content, timeout)
     except BaseException:
         with contextlib.suppress(ProcessLookupError):  # it has just ended
-            os.killpg(program.pid, signal.SIGKILL)  # with whatever it started
+            os.killpg(program.pid, signal.SIGKILL)  # with the processes that it started
         program.wait()
         raise
     if program.returncode:
@@ -130,7 +130,7 @@ def _webhook(named: str, credentials: Mapping[str, Any]) -> Webhook:
     if named.startswith(("http://", "https://")):
         return Webhook(url=SecretStr(named))
     if named not in credentials:
-        raise NotNotifiedError(  # what was given may be a secret URL without its scheme
+        raise NotNotifiedError(  # the value may be a secret URL without its scheme
             "expected a URL of http or https, or the name of an entry in credentials.yml"
         )
     try:
@@ -141,14 +141,14 @@ def _webhook(named: str, credentials: Mapping[str, Any]) -> Webhook:
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A post that is sent elsewhere would become a get, and take the headers there."""
+    """Refuse redirects: a redirected POST becomes a GET, and sends the headers elsewhere."""
 
     def redirect_request(self, *_: Any) -> None:
         return None
 
 
 def _without_user(url: str) -> tuple[str, dict[str, str]]:
-    """Take user and password out of a URL, and give the header that sends them (RFC 7617)."""
+    """Remove user and password from a URL, and return the header that sends them (RFC 7617)."""
     if not HTTP_URL.fullmatch(url):
         raise NotNotifiedError(NO_HOST)
     parts = urlsplit(url)

@@ -1,6 +1,6 @@
-"""Object storage: get, put, create and list, each in bounded time, or one clear message.
+"""Object storage: get, put, create and list, each in bounded time, with one clear message.
 
-The one file that imports obstore, which the extra `object-storage` brings.
+Only this file imports obstore, which the extra `object-storage` installs.
 """
 
 import contextlib
@@ -19,17 +19,17 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Storage
 
 RETRIES = 6
-# So often a create that met nothing, or whose outcome is not known, is tried.
+# How often a create is tried if it found nothing, or if its outcome is not known.
 CREATES = 5
 NO_BUCKET = "NoSuchBucket"
-# In what obstore asks for credentials where none are given: a service of Amazon's machines.
+# Where obstore asks for credentials if none are given: a service on Amazon's machines.
 NOBODY = "/latest/api/token"
 STATUS = re.compile(r"status code: (\d{3})")
 CODE = re.compile(r"<Code>(\w+)</Code>")
 KIND = re.compile(r"kind: (\w+)")
-# As of a wrong region; without what may be a URL with a token.
+# As for a wrong region; without a text that may be a URL with a token.
 SAID = re.compile(r" - ([^<:/]+)$")
-TORN = "the connection was torn"
+TORN = "the connection broke"
 KINDS = {"Connect": "it was not reached", "Timeout": "it did not answer in time"}
 RIGHTS = "Let these credentials read, write, list and delete there, or give others"
 WAYS_OUT = {
@@ -37,7 +37,7 @@ WAYS_OUT = {
     "401": RIGHTS,
     "403": RIGHTS,
     NOBODY: "Give the entry storage in credentials.yml, or AWS_ACCESS_KEY_ID and the like",
-    "": "See whether storage.url, its options and the storage are as they should be",
+    "": "Check storage.url, its options and the storage",
 }
 
 
@@ -46,12 +46,12 @@ class ObjectStorage:
 
     Args:
         wanted: A block with a `url`.
-        credentials: Of obstore, such as `access_key_id` and `secret_access_key`; without any, those
-            of the environment count.
+        credentials: For obstore, such as `access_key_id` and `secret_access_key`. Default: the
+            variables of the environment.
         below: A folder that is added to the URL.
 
     Raises:
-        DataError: An option or a name of the credentials is none of obstore's.
+        DataError: An option, or a name in the credentials, is unknown to obstore.
     """
 
     def __init__(self, wanted: Storage, credentials: Mapping[str, str], below: str) -> None:
@@ -70,7 +70,7 @@ class ObjectStorage:
             )
 
     def get(self, key: str) -> bytes | None:
-        """Read an object; None where there is none."""
+        """Read an object; None if it does not exist."""
         with self._one_message(f"{key} was not read"):
             try:
                 return bytes(obstore.get(self._store, key).bytes())
@@ -85,10 +85,10 @@ class ObjectStorage:
             obstore.put(self._store, key, content)
 
     def create(self, key: str, content: bytes) -> bytes:
-        """Write an object that is not there yet, and give what is there now: this one or another's.
+        """Write an object if it does not exist; return the content that is there now.
 
-        An answer may be lost after the object was written, and a server may say that something is
-        there, while somebody else's write is not done yet (HTTP 409): what is there tells.
+        The answer may be lost after the object was written, and a server may answer that the object
+        exists while another write is not done yet (HTTP 409). So the object is read back.
 
         Raises:
             DataError: It is not known whether the object was written, or it was not.
@@ -107,7 +107,7 @@ class ObjectStorage:
         raise self._failed(f"{key} was not created", failed)
 
     def keys(self, below: str, after: str | None = None) -> list[str]:
-        """List the objects below a folder, sorted; those after a key, if it is given."""
+        """List the objects below a folder, sorted; only those after a key, if it is given."""
         with self._one_message(f"{below}/ was not listed"):
             chunks = obstore.list(self._store, below, offset=after, chunk_size=1000)
             return sorted(found["path"] for chunk in chunks for found in chunk)
@@ -120,7 +120,7 @@ class ObjectStorage:
 
     @contextlib.contextmanager
     def _one_message(self, what: str) -> Iterator[None]:
-        """Let what fails be one message; no other error shows, since it may hold a secret."""
+        """Turn any error into one message, because other texts may hold a secret."""
         try:
             yield
         except (BaseError, FileNotFoundError) as error:
@@ -132,7 +132,7 @@ class ObjectStorage:
 
 
 def _cause(error: Exception) -> tuple[str, str]:
-    """Give which of `WAYS_OUT` there is, and why something failed."""
+    """Return the key of `WAYS_OUT`, and why something failed."""
     text = str(error)
     if NOBODY in text:
         return NOBODY, "there are no credentials"

@@ -1,7 +1,7 @@
-"""Guards of a part of a run: what it starts from is there, and is what the part takes it for.
+"""Guards of a part of a run: its inputs exist, and were made from today's conf and rows.
 
-Saved outputs carry their lineage. Here alone it is compared, with conf as it is now and with the
-rows on disk, before any node runs.
+Saved outputs carry their lineage. Only this module compares the lineage, with conf as it is now and
+with the rows on disk, before any node runs.
 """
 
 from collections.abc import Mapping
@@ -22,30 +22,30 @@ from tabular_lstm.rows.load_args import refuse_other_arguments
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.serving.run_id import is_run_id
 
-# What no pipeline makes: read from outside, found by looking, or given by the hooks.
+# Inputs that no pipeline makes: read from outside, found on disk, or given by the hooks.
 GIVEN = {"raw_rows", "champions", "run_id", "engine", "provenance", "study_database"}
 GIVEN_TO_SCORING = {"rows_to_score", "champion", "scoring_conditions"}
 GIVEN_TO_MONITORING = {"late_labels", "finished_scorings"}
 SIDES = ("train_rows", "test_rows", "history_rows")
-# What carries its lineage, in the order in which a run makes it.
+# Outputs that carry their lineage, in the order in which a run makes them.
 CARRIERS = ("data_summary", "schema", "candidate", "history", "train_fingerprints")
 OF_ONE_RUN = ({*SIDES, "data_summary"}, {"candidate", "history", "train_fingerprints"})
-# What one node of an evaluation leaves for another; it has no lineage.
+# Outputs between the nodes of an evaluation, which have no lineage.
 OF_EVALUATION = {"candidate_predictions", "baseline_predictions", "permutation_importance"}
 
 
 def read_by(pipeline: Pipeline) -> set[str]:
-    """Name what a pipeline reads and does not make, without parameters."""
+    """Return what a pipeline reads and does not make, without parameters."""
     return {name for name in pipeline.inputs() if not name.startswith("params:")}
 
 
 def refuse_pins_that_do_not_count(
     pipeline: Pipeline, catalog: Any, load_versions: Mapping[str, str]
 ) -> None:
-    """Stop where `--load-versions` names an entry that the run makes itself or does not read.
+    """Refuse `--load-versions` of an entry that the run makes itself or does not read.
 
     Raises:
-        DataError: Names it, and what the run reads of earlier runs.
+        DataError: Names the entry, and what the run reads from earlier runs.
     """
     made = {name.partition("@")[0] for name in pipeline.all_outputs()}
     for name, version in load_versions.items():
@@ -61,16 +61,16 @@ def refuse_pins_that_do_not_count(
 
 
 def refuse_to_start_halfway(pipeline: Pipeline, catalog: Any, whole: str, now: str) -> None:
-    """Stop where what an earlier pipeline should have left is not there, or not of one run.
+    """Stop if outputs of earlier pipelines are missing, or are from different runs.
 
     Args:
-        pipeline: What is to run.
-        catalog: Has the datasets.
+        pipeline: The pipeline to run.
+        catalog: The catalog of the datasets.
         whole: The command that runs all, for the message.
         now: The run id of a run that begins now.
 
     Raises:
-        DataError: Names what is missing, is not of a run up to now, or is of several runs.
+        DataError: Names what is missing, is not from a run until now, or is from several runs.
     """
     needed = of_other_runs(pipeline)
     absent = [stem for stem, name in needed.items() if not catalog.get(name).exists()]
@@ -80,11 +80,11 @@ def refuse_to_start_halfway(pipeline: Pipeline, catalog: Any, whole: str, now: s
             f"it, as in --pipelines reshaping,training, or run all: {whole}."
         )
     for name in needed.values():
-        # Kedro loads the last one by name.
+        # Kedro loads the last version by name.
         for last in unpinned_versions(catalog.get(name))[:1]:
             if not is_run_id(last) or last > now:
                 raise DataError(
-                    f"{name}: the last version by name, {last}, is of no run up to now; it is "
+                    f"{name}: the last version by name, {last}, is not of a run until now; it is "
                     f"{now} by this machine's clock. Name the version to load, as in "
                     f"--load-versions {name}:{last}, or run all: {whole}."
                 )
@@ -106,17 +106,17 @@ def refuse_other_lineage(
     raw_entry: dict[str, Any],
     whole: str,
 ) -> None:
-    """Stop where a saved output was made from other conf or other rows than the run takes it for.
+    """Stop if a saved output was made from other conf or other rows than the run has now.
 
     Args:
-        pipeline: What is to run; what it needs is there, see `refuse_to_start_halfway`.
-        catalog: Has the datasets.
+        pipeline: The pipeline to run; its inputs exist, see `refuse_to_start_halfway`.
+        catalog: The catalog of the datasets.
         blocks: All parameters by block, as conf has them now.
         raw_entry: The catalog's entry `raw_rows`, as conf has it now.
         whole: The command that runs all, for the message.
 
     Raises:
-        DataError: Names the output, and the value of conf or the rows that are others.
+        DataError: Names the output, and the value of conf or the rows that differ.
     """
     needed = of_other_runs(pipeline)
     if inner := OF_EVALUATION & needed.keys():
@@ -153,7 +153,7 @@ def refuse_other_lineage(
 def _refuse_other_rows(
     lineages: dict[str, Lineage], needed: dict[str, str], catalog: Any, whole: str
 ) -> None:
-    """Compare the rows on disk with those that outputs were made from."""
+    """Compare the rows on disk with the rows that outputs were made from."""
     for side in [side for side in SIDES if side in needed]:
         found = hash_of(catalog.load(side))
         for made, lineage in lineages.items():
@@ -167,7 +167,7 @@ def _refuse_other_rows(
 
 
 def _conf_now(blocks: dict[str, Parameters], raw_entry: dict[str, Any]) -> Conf:
-    """Give what conf says now, as lineages have it."""
+    """Return today's conf in the form of a lineage."""
     conf: dict[str, dict[str, Any]] = {name: plain(block) for name, block in blocks.items()}
     file, load_args = raw_entry["filepath"], raw_entry.get("load_args") or {}
     refuse_other_arguments(file, load_args)
@@ -176,22 +176,22 @@ def _conf_now(blocks: dict[str, Parameters], raw_entry: dict[str, Any]) -> Conf:
 
 
 def of_other_runs(pipeline: Pipeline) -> dict[str, str]:
-    """Name what must be on disk by the catalog's names; of `candidate@file` by `candidate`."""
+    """Return the inputs that must be on disk: `candidate` and the like → their catalog names."""
     names = sorted(read_by(pipeline) - GIVEN - GIVEN_TO_SCORING - GIVEN_TO_MONITORING)
     return {name.partition("@")[0]: name for name in names}
 
 
 def _run(catalog: Any, name: str) -> Any:
-    """Name the run whose version of an entry would be loaded."""
+    """Return the run whose version of an entry would be loaded."""
     return catalog.get(name).resolve_load_version()
 
 
 def _lineage(catalog: Any, name: str) -> Lineage | None:
-    """Read what an output was made from; None where it does not say so."""
+    """Read an output's lineage; None if the output has none."""
     if name == "candidate@network":
         of_history = _lineage(catalog, "history")  # of the same run
         if of_history and of_history.conf["network"]["kind"] != "ensemble":
-            return of_history  # the file holds no schema
+            return of_history  # the tutorial's file holds no schema
         lineage: Lineage | None = catalog.get(name).artifact().scorer.schema.lineage
         return lineage
     if name != "history":

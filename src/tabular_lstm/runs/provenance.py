@@ -1,4 +1,4 @@
-"""Record what a run was made of beside its data: code, packages, commit, time."""
+"""Record what a run depends on besides its data: code, packages, commit, time."""
 
 import hashlib
 import json
@@ -14,21 +14,21 @@ from tabular_lstm.frozen import Parameters
 from tabular_lstm.parameters import OF_RUNS
 from tabular_lstm.serving.decision import Provenance
 
-# Of these, none changes what is trained or how it is judged.
+# Parameters that change neither the training nor the judgement.
 LEFT_OUT = {
     ("promotion", "start_over"),
     ("promotion", "keep_candidates"),
     ("monitoring", "exit_on_alarm"),
 }
 BLOCKS_LEFT_OUT = {block.__name__.lower() for block in OF_RUNS}
-# What may name somebody's address is in no decision.
+# These blocks may hold addresses, so they are in no decision.
 PRIVATE = {"notify", "mlflow", "storage"}
 
 
 def provenance(
     project: Path, env: str | None, blocks: Mapping[str, Parameters], raw_rows: dict[str, Any]
 ) -> Provenance:
-    """Describe what a run is made of, from its parameters and the catalog's entry `raw_rows`."""
+    """Describe what a run depends on, from its parameters and the catalog's entry `raw_rows`."""
     parameters = {
         n: block.model_dump(by_alias=True) for n, block in blocks.items() if n not in PRIVATE
     }
@@ -46,11 +46,10 @@ def provenance(
 
 
 def fingerprint(blocks: dict[str, Any], raw_rows: dict[str, Any]) -> str:
-    """Hash the parameters and the way the raw rows are read, where they can change a decision.
+    """Hash the parameters, and how the raw rows are read, as far as they can change a decision.
 
-    The entry's metadata are for Kedro-Viz and do not count, nor do its credentials. Nor does
-    `monitoring`, unless an alarm stops a promotion: where it only warns, the hash is that of logs
-    without it.
+    The entry's metadata (for Kedro-Viz) and credentials do not count. `monitoring` counts only if
+    an alarm stops a promotion; if it only warns, the hash is the same as without the block.
     """
     stops = blocks.get("monitoring", {}).get("on_drift") == "stop"
     used = {
@@ -65,7 +64,7 @@ def fingerprint(blocks: dict[str, Any], raw_rows: dict[str, Any]) -> str:
 
 
 def _git_commit(project: Path) -> str | None:
-    """Name the commit, with + where files that git knows differ from it."""
+    """Return the commit, with + if tracked files differ from it."""
     name = "describe --always --exclude=* --abbrev=40 --dirty=+"
     command = ["git", "-C", str(project), *name.split()]
     try:

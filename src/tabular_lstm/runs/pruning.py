@@ -17,7 +17,7 @@ from tabular_lstm.runs.kept_outputs import KeptOutputs
 from tabular_lstm.serving.promotion_log import LogEntry, restorable
 from tabular_lstm.serving.run_id import by_age, far_apart, is_run_id
 
-# Nothing younger is deleted: its run may be at work.
+# Younger outputs are never deleted, because their run may be at work.
 AT_LEAST = timedelta(days=1)
 
 logger = logging.getLogger(__name__)
@@ -31,10 +31,10 @@ def prune(
     run_id: str,
     kept: KeptOutputs | None = None,
 ) -> None:
-    """Delete what a retraining writes of old runs, but for decisions; in object storage too.
+    """Delete old runs' outputs of a retraining, except decisions; in object storage too.
 
-    Kept are the newest runs, the champions', and whatever is less than a day old. Runs dated after
-    this one had a clock that was ahead, and count as the oldest.
+    The newest runs, the champions' runs, and all runs less than a day old are kept. The clock of
+    runs dated after this one was ahead, so they count as the oldest.
     """
 
     def old(runs: Iterable[str]) -> list[str]:
@@ -60,13 +60,13 @@ def prune(
 
 
 def _outputs(catalog: Any, pipeline: Pipeline) -> list[Path]:
-    """Give the folders of what a run writes, but for decisions."""
+    """Return the folders of a run's outputs, except decisions."""
     folders = (folder_of_versions(catalog.get(n)) for n in pipeline.all_outputs() - {"decision"})
     return sorted({folder for folder in folders if folder})
 
 
 def _versions(outputs: list[Path]) -> dict[str, list[Path]]:
-    """Give the folders of versions by run id."""
+    """Return the folders of versions by run id."""
     versions = defaultdict(list)
     for folder in outputs:
         for version in folder.glob("*/"):

@@ -1,4 +1,4 @@
-"""The log of a run: which pipeline is at work, and the warnings again before the end."""
+"""The log of a run: the pipeline at work, and the warnings again before the end."""
 
 import logging
 
@@ -6,7 +6,7 @@ logger = logging.getLogger(__name__)
 
 
 class RunLog(logging.Handler):
-    """Keeps the warnings of this project while it is open, each once."""
+    """Collects each warning of this project once, while it is open."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -25,11 +25,11 @@ class RunLog(logging.Handler):
         self._warnings[record.getMessage()] = None
 
     def node(self, name: str) -> None:
-        """Name the node that runs, where it is of another pipeline than the one before."""
+        """Log the pipeline of a node if it differs from the node before."""
         part, self._part = self._part, name.partition(".")[0]
         logger.log(logging.DEBUG if part == self._part else logging.INFO, "Running %s", name)
 
     def repeat_warnings(self) -> None:
-        """Say the warnings again, for whoever reads the end of the log."""
+        """Log the warnings again, for readers of the end of the log."""
         for warning in [*self._warnings]:
             logger.info("Warning of this run: %s", warning)

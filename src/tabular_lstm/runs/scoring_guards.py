@@ -1,4 +1,4 @@
-"""Guards of a scoring: what killed runs left goes, and the same rows are not scored again."""
+"""Guards of a scoring: remove what killed runs left, and do not score the same rows again."""
 
 import contextlib
 import logging
@@ -30,9 +30,9 @@ from tabular_lstm.serving.manifest import (
 
 logger = logging.getLogger(__name__)
 
-# What a scoring leaves beside its predictions.
+# Outputs of a scoring besides its predictions.
 VERSIONED = ("quarantined_rows_to_score", "scoring_summary", "scoring_drift", "scoring_figures")
-# What predictions follow from; what else conf says of columns is in the champion's schema.
+# Parameters that change predictions; the champion's schema holds the rest of `columns`.
 USED = {
     "columns": {"key", "history"},
     "validation": {"max_quarantined_fraction"},
@@ -41,12 +41,12 @@ USED = {
 
 
 def scores(pipeline: Pipeline) -> bool:
-    """Tell whether a run scores rows with the champion."""
+    """Return whether a run scores rows with the champion."""
     return "predictions" in pipeline.all_outputs()
 
 
 def refuse_parts(pipeline: Pipeline, only_missing_outputs: bool, run_command: str) -> None:
-    """Stop where a scoring is run in part, or together with what it reads."""
+    """Refuse a scoring in part, or together with pipelines that make its inputs."""
     if only_missing_outputs or {*pipeline.nodes} != {*pipelines["scoring"].nodes}:
         raise DataError(
             "A scoring is run whole and by itself, so that its predictions have one champion and "
@@ -55,15 +55,15 @@ def refuse_parts(pipeline: Pipeline, only_missing_outputs: bool, run_command: st
 
 
 def folder_of(catalog: Any) -> Path:
-    """Give the folder of all runs' predictions."""
+    """Return the folder of all runs' predictions."""
     return Path(catalog.get("predictions").folder)
 
 
 def conditions(parameters: dict[str, Parameters], entry: dict[str, Any]) -> Conditions:
-    """Say what predictions rest on, from the parameters and the catalog's entry `rows_to_score`.
+    """Collect what predictions depend on: parameters and the catalog's entry `rows_to_score`.
 
-    Not the path of the rows: their bytes count. Of another dataset than the project's, whose
-    arguments may hold a password, its type alone.
+    The path of the rows does not count, because their bytes do. Only the type of a foreign dataset
+    counts, because its arguments may hold a password.
     """
     blocks: dict[str, Any] = {
         name: parameters[name].model_dump(mode="json", include=used) for name, used in USED.items()
@@ -83,17 +83,17 @@ def refuse_scored_before(
     stops: bool,
     now: str,
 ) -> None:
-    """Stop where the newest predictions are those that this run would give.
+    """Stop if this run would repeat the newest predictions.
 
-    A run of which an output is gone or was changed does not count; nor, where drift stops a
-    scoring, one whose rows were not compared.
+    A run does not count if one of its outputs is gone or changed; nor, if drift stops a scoring, if
+    its rows were not compared.
 
     Raises:
-        NothingNewError: Names the run, and has its alarm.
+        NothingNewError: Names the earlier run, with its alarm.
     """
     for run in finished_runs(folder_of(catalog), now)[-1:]:
         folder = folder_of(catalog) / run
-        with contextlib.suppress(DataError, OSError):  # whoever reads the predictions is told
+        with contextlib.suppress(DataError, OSError):  # readers of the predictions get the error
             manifest = read_manifest(folder)
             if not manifest.same_as(inputs, champion.sha256, conditions):
                 return
@@ -107,14 +107,14 @@ def refuse_scored_before(
                 return
             raise NothingNewError(
                 f"rows, champion, parameters and code are those of run {run}, whose predictions "
-                f"are in {folder}. To score all the same: --params scoring.force=true",
+                f"are in {folder}. To score anyway: --params scoring.force=true",
                 drift.alarm if drift else None,
                 exit_code=int(stops),
             )
 
 
 def _drift_of(run: str, drifts: Path | None) -> Drift | None:
-    """Read the drift of a scoring; None where a catalog does not keep it in a file."""
+    """Read the drift of a scoring; None if the catalog does not keep it in a file."""
     if drifts is None:
         return None
     path = drifts / run / drifts.name
@@ -123,9 +123,9 @@ def _drift_of(run: str, drifts: Path | None) -> Drift | None:
 
 @contextlib.contextmanager
 def clear_unfinished(catalog: Any) -> Iterator[None]:
-    """Delete what killed scorings left, where no other scoring is at work.
+    """Delete what killed scorings left, if no other scoring is at work.
 
-    Until the end of the context other scorings see that this one is at work.
+    During the context, other scorings see that this one is at work.
 
     Raises:
         DataError: The folder of predictions cannot be made.
@@ -142,13 +142,13 @@ def clear_unfinished(catalog: Any) -> Iterator[None]:
             unfinished = [folder / run for run in unfinished_runs(folder)]
             for versions in [folder_of_versions(catalog.get(name)) for name in VERSIONED]:
                 if versions:
-                    new = versions.glob(f"*/.{versions.name}.new")  # has not got its name yet
+                    new = versions.glob(f"*/.{versions.name}.new")  # not renamed yet
                     unfinished += [path.parent for path in new]
             for path in unfinished:
                 shutil.rmtree(path)
                 logger.info("Deleted %s, which a scoring left unfinished", path)
-        except OSError as error:  # another scoring may be writing what has no manifest
-            logger.info("%s. What killed runs left stays", error.strerror)
+        except OSError as error:  # another scoring may be at work, without a manifest yet
+            logger.info("%s. Unfinished outputs are not deleted", error.strerror)
         with contextlib.suppress(OSError):
             lock_file(descriptor, shared=True, wait=True)
         yield

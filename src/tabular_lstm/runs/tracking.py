@@ -1,4 +1,4 @@
-"""Tracking: MLflow mirrors what runs decided, after the decision; its failures are warnings."""
+"""Tracking: mirror decisions to MLflow after they are made; failures are only warnings."""
 
 import contextlib
 import io
@@ -29,27 +29,26 @@ from tabular_lstm.serving.promotion_log import LogEntry, champion_of
 
 logger = logging.getLogger(__name__)
 
-# By their names in the catalog.
 DOCUMENTS = ("decision", "metrics", "report")
 FIGURES = "figures"  # a folder
 CANDIDATE = "candidate@file"
 MIRRORED = (CANDIDATE, *DOCUMENTS, FIGURES)
 ALIAS = "champion"
 SQLITE = "sqlite:///"
-# So many of the newest decisions are mirrored if they are not yet, as after a night without MLflow.
+# How many of the newest decisions are mirrored later if MLflow was not available.
 CATCH_UP = 10
 REQUEST_SECONDS = 20
-# Variables in which MLflow has where it keeps runs, and where registered models.
+# MLflow's variables for the locations of runs and of registered models.
 URIS = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")
 TOOK_LONGER = "it took longer than the timeout"
-# What is imported to load and score a model.
+# The packages that loading and scoring a model imports.
 PACKAGES = ("h5py", "numpy", "pandas", "pyarrow", "pydantic", "threadpoolctl")
-# In MLflow's words and, after the last attempt, in those of urllib3.
+# Messages of MLflow and, after the last attempt, of urllib3.
 ANSWERED = r"(?:failed with error code|too many) (\d{3})\b"
 
 
 class NotMirroredError(Exception):
-    """Why MLflow does not have the decision, without any secret."""
+    """The reason why MLflow does not have the decision; it holds no secret."""
 
 
 def mirror(
@@ -60,7 +59,7 @@ def mirror(
     log: list[LogEntry],
     versions: dict[str, Path],
 ) -> None:
-    """Let MLflow mirror the newest decisions, and log what MLflow has now.
+    """Mirror the newest decisions to MLflow, and log what MLflow has now.
 
     Args:
         wanted: A block with a `tracking_uri`.
@@ -73,7 +72,7 @@ def mirror(
     uri = ""
     try:
         uri = tracking_uri(wanted, credentials, project)
-        # A server that sends a byte now and then ends no request: the run does not wait for it.
+        # A thread, because a server that sends one byte now and then never ends a request.
         ended: SimpleQueue[str | Exception] = SimpleQueue()
 
         def bring() -> None:
@@ -83,7 +82,7 @@ def mirror(
             except Exception as error:
                 ended.put(error)
 
-        # What MLflow prints may hold a secret.
+        # MLflow's output may hold a secret.
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             threading.Thread(target=bring, daemon=True).start()
             state = ended.get(timeout=wanted.timeout + REQUEST_SECONDS)
@@ -98,9 +97,9 @@ def mirror(
 
 @contextlib.contextmanager
 def _settings_kept() -> Iterator[None]:
-    """Give a notebook its own URIs of MLflow back, and keep these from commands that it starts.
+    """Restore a notebook's own MLflow URIs, and hide ours from commands that it starts.
 
-    MLflow sets them for the whole process, and in its environment, with their passwords.
+    MLflow sets URIs, with their passwords, for the whole process and its environment.
     """
     before = {name: os.environ.get(name) for name in URIS}
     try:
@@ -109,12 +108,12 @@ def _settings_kept() -> Iterator[None]:
         if mlflow := sys.modules.get("mlflow"):
             mlflow.set_tracking_uri(before[URIS[0]])
             mlflow.set_registry_uri(before[URIS[1]])
-        if before[URIS[1]] is None:  # MLflow leaves the variable as it is
+        if before[URIS[1]] is None:  # MLflow does not remove the variable
             os.environ.pop(URIS[1], None)
 
 
 def tracking_uri(wanted: Mlflow, credentials: Mapping[str, Any], project: Path) -> str:
-    """Give the URI, or that of the entry in `credentials.yml` that is named in its place.
+    """Return the URI, or the URI of the named entry in `credentials.yml`.
 
     Raises:
         NotMirroredError: There is no such entry, or a server's URL has no clear host.
@@ -127,26 +126,26 @@ def tracking_uri(wanted: Mlflow, credentials: Mapping[str, Any], project: Path) 
             "tracking_uri: expected http://…, https://… or sqlite:///…, or the name of an entry "
             "with a uri in credentials.yml"
         )
-    if uri.startswith(SQLITE):  # by its path from the project's folder, not from this one
+    if uri.startswith(SQLITE):  # relative to the project's folder, not to the working directory
         file = project.absolute() / uri.removeprefix(SQLITE)
         file.parent.mkdir(parents=True, exist_ok=True)
         return f"{SQLITE}{file}"
     if uri.lower().startswith("http") and not HTTP_URL.fullmatch(uri):
         raise NotMirroredError(f"tracking_uri: {NO_HOST}")
     user, at, _ = urlsplit(uri).netloc.rpartition("@")
-    if at and ":" not in user:  # without a password, MLflow sends no user
+    if at and ":" not in user:  # MLflow sends no user without a password
         return uri.replace(f"//{user}@", f"//{user}:@", 1)
     return uri
 
 
 def reason(error: Exception, uri: str) -> str:
-    """Say what went wrong, in words that hold no secret."""
+    """Say what went wrong, without any secret."""
     if isinstance(error, NotMirroredError):
         return str(error)
     if isinstance(error, ImportError):
         return f"the module {error.name} is not installed; docs/tracking.md says how to"
     host = "the store"
-    with contextlib.suppress(ValueError):  # which is what MLflow says of such a URI
+    with contextlib.suppress(ValueError):  # MLflow reports an invalid URI itself
         host = urlsplit(uri).hostname or host
     if answered := re.search(ANSWERED, str(error)):
         return f"{host} answered {answered[1]}"
@@ -156,17 +155,17 @@ def reason(error: Exception, uri: str) -> str:
 
 
 class Mirror:
-    """A connection to MLflow, which brings MLflow to the state of the promotion log."""
+    """A connection that brings MLflow to the state of the promotion log."""
 
     def __init__(
         self, wanted: Mlflow, uri: str, project: Path, env: str | None, versions: dict[str, Path]
     ) -> None:
-        # By default MLflow tries seven times, for two minutes each, and reports its use.
+        # By default MLflow retries seven times, for two minutes each, and sends telemetry.
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
         seconds = max(1, min(int(wanted.timeout), REQUEST_SECONDS))
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(seconds))
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-        import mlflow  # noqa: PLC0415  an extra, which takes seconds
+        import mlflow  # noqa: PLC0415  an extra; takes seconds
 
         logging.getLogger("mlflow").setLevel(logging.CRITICAL)
         name = "tabular-lstm" if env in BASE else f"tabular-lstm-{env}"
@@ -180,14 +179,17 @@ class Mirror:
             self._experiment_id = str(known.experiment_id)
             return
         artifacts = project.absolute() / output_folder(env) / "tracking/artifacts"
-        served = urlsplit(uri).scheme in {"http", "https"}  # by who keeps artifacts, too
+        served = urlsplit(uri).scheme in {
+            "http",
+            "https",
+        }  # then the server keeps the artifacts too
         location = None if served else artifacts.as_uri()
         self._experiment_id = str(self._client.create_experiment(self._experiment, location))
 
     def bring(self, log: list[LogEntry]) -> str:
-        """Mirror the newest decisions, let the alias name who serves, and say what MLflow has."""
+        """Mirror the newest decisions, set the alias to the champion, and say what MLflow has."""
         champion = champion_of(log)
-        # A champion that is older may be missing too.
+        # An older champion may be missing too.
         wanted = dict.fromkeys([champion, *(entry.run_id for entry in log[-CATCH_UP:])])
         for run_id in filter(None, wanted):
             if time.monotonic() > self._until:
@@ -202,7 +204,7 @@ class Mirror:
         return f"no version of {self._model} is its {ALIAS}"
 
     def _mirror_run(self, run_id: str) -> None:
-        """Mirror a run; it is FINISHED in MLflow once all of it is there."""
+        """Mirror a run; it becomes FINISHED in MLflow once all of it is there."""
         entities = self._mlflow.entities
         of_run = f"tags.run_id = '{run_id}'"
         found = self._client.search_runs([self._experiment_id], of_run, entities.ViewType.ALL)
@@ -215,7 +217,7 @@ class Mirror:
             found = [self._client.create_run(self._experiment_id, began, tags, run_id)]
         with self._mlflow.start_run(found[0].info.run_id):
             self._mlflow.log_params(parameters_of(decision))
-            # At one time and step, so that nothing is there twice after a second attempt.
+            # At one time and step, so that a second attempt adds nothing twice.
             pairs = metrics_of(decision.judgement).items() if decision.judgement else []
             metrics = [entities.Metric(name, value, began, 0) for name, value in pairs]
             self._client.log_batch(found[0].info.run_id, metrics=metrics)
@@ -226,7 +228,7 @@ class Mirror:
                 self._register(decision, decision.judgement.candidate_sha256)
 
     def _register(self, decision: Decision, candidate_sha256: str) -> None:
-        """Make the candidate a version of the registered model, if its file is what was judged."""
+        """Register the candidate as a version of the model, if its file is the judged one."""
         file = self._file(CANDIDATE, decision.run_id)
         if not file.exists() or sha256(file.read_bytes()) != candidate_sha256:
             return
@@ -252,7 +254,7 @@ class Mirror:
 
 
 def tags_of(decision: Decision) -> dict[str, str]:
-    """Give the tags by which a run is found in MLflow."""
+    """Return the tags by which a run is found in MLflow."""
     names = {"run_id", "action", "environment", "served_before", "serves_now"}
     judgement = decision.judgement
     return {
@@ -263,7 +265,7 @@ def tags_of(decision: Decision) -> dict[str, str]:
 
 
 def parameters_of(decision: Decision) -> dict[str, str]:
-    """Give each parameter, by its block and its name, as JSON."""
+    """Return each parameter as JSON, named by block and name."""
     return {
         f"{block}.{name}": value if isinstance(value, str) else json.dumps(value)
         for block, values in decision.parameters.items()
@@ -272,7 +274,7 @@ def parameters_of(decision: Decision) -> dict[str, str]:
 
 
 def metrics_of(judgement: Judgement) -> dict[str, float]:
-    """Give the candidate's metrics, and the numbers of rows."""
+    """Return the candidate's metrics, and the numbers of rows."""
     candidate = judgement.candidate
     values = candidate.model_dump(exclude={"interval", "confusion_matrix"})
     for name, (low, high) in candidate.interval.items():

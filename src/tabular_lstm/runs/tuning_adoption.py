@@ -1,7 +1,8 @@
-"""Around a tuning: one at a time, what it found, and its adoption in conf.
+"""Hooks of a tuning: run one at a time, log the result, and adopt it in conf.
 
-Adopted parameters are one file of the environment, `parameters_tuned.yml`, which a tuning alone
-writes. Kedro merges the file with the environment's others, of which none may have these blocks.
+Adopted parameters are one file of the environment, `parameters_tuned.yml`, which only a tuning
+writes. Kedro merges this file with the environment's other files, so no other file may have its
+blocks.
 """
 
 import json
@@ -36,17 +37,17 @@ class TuningHooks:
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Note where conf is."""
+        """Remember where conf is."""
         self._context = context
 
     @hook_impl
     def before_pipeline_run(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
     ) -> None:
-        """Let one tuning at a time write the studies.
+        """Lock the studies, so that one tuning at a time writes them.
 
         Raises:
-            DataError: Another one is at work.
+            DataError: Another tuning is at work.
         """
         self.end()
         if "best_parameters" not in pipeline.all_outputs():
@@ -61,18 +62,18 @@ class TuningHooks:
     def after_pipeline_run(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
     ) -> None:
-        """Log what was found, and adopt it if that is wanted."""
+        """Log the best parameters, and adopt them if `tuning.adopt` is set."""
         try:
             if "best_parameters" in pipeline.all_outputs():
                 found = catalog.load("best_parameters")
-                if found.run_id == run_params["run_id"]:  # not an earlier tuning's
+                if found.run_id == run_params["run_id"]:  # not from an earlier tuning
                     self._log(found)
         finally:
             self.end()
 
     @hook_impl
     def on_pipeline_error(self) -> None:
-        """Let the next tuning in."""
+        """Release the lock."""
         self.end()
 
     def _log(self, found: BestParameters) -> None:
@@ -86,13 +87,13 @@ class TuningHooks:
             logger.info("Adopted in %s. The next retraining trains with it: %s", path, command)
         else:
             logger.info(
-                "To adopt it in %s, which trains nothing anew: run this command again with "
+                "To adopt it in %s, without new trials: run this command again with "
                 "--params tuning.adopt=true. The parameters: %s",
                 *(FILE, json.dumps(found.model_dump(mode="json", include=BLOCKS))),
             )
 
     def end(self) -> None:
-        """Let the next tuning in."""
+        """Release the lock."""
         if self._lock is not None:
             self._lock.release()
             self._lock = None
@@ -101,11 +102,11 @@ class TuningHooks:
 def adopt(found: BestParameters, conf: Path, env: str | None) -> Path:
     """Write the blocks with the best parameters to the environment's file of tuned parameters.
 
-    What is found without an environment is written to `local`, in the folder `conf` too.
+    Without an environment, the file is written to `local`.
 
     Raises:
-        DataError: The file is not a tuning's, or the environment has these blocks in another file;
-            nothing was written.
+        DataError: The file was not written by a tuning, or the environment has these blocks in
+            another file; nothing was written.
     """
     folder, blocks = conf / (env or "local"), found.model_dump(mode="json", include=BLOCKS)
     path = folder / FILE
@@ -127,7 +128,7 @@ def adopt(found: BestParameters, conf: Path, env: str | None) -> Path:
 
 
 def _has_blocks(file: Path) -> bool:
-    """Tell whether a file of parameters has a block that is tuned; `${...}` in it is plain text."""
+    """Return whether a file of parameters has a tuned block; `${...}` counts as plain text."""
     return not BLOCKS.isdisjoint(yaml.safe_load(file.read_text()) or {})
 
 

@@ -1,4 +1,4 @@
-"""Answers: how predictions are written, counted and called, by the task; `answers_of` chooses."""
+"""Answers: how predictions of each task are written, counted and named; `answers_of` chooses."""
 
 import math
 from dataclasses import dataclass
@@ -18,21 +18,20 @@ if TYPE_CHECKING:
     from tabular_lstm.serving.scoring_summary import ScoringSummary
 
 BINS = 50
-REACH = 4.0  # standard deviations of the label from its mean to the ends of a histogram
-NAMED = 5  # classes in a sentence
-# The columns of a number's predictions.
+REACH = 4.0  # a histogram ends this many standard deviations of the label from its mean
+NAMED = 5  # classes named in a sentence
 OF_A_NUMBER = ("prediction", "lower", "upper")
 
 
 @dataclass(frozen=True)
 class Counts:
-    """What is counted of predictions; the counts of batches add up.
+    """Counts of predictions; the counts of batches add up.
 
     Attributes:
-        histograms: int64 (classes, 50), rows by the class that was decided on and, from 0 to 1, by
-            its probability, of two classes by that of the positive one; or (1, 50), rows by the
-            number that was predicted, the first and the last bin with all that is beyond.
-        sums: float64 (columns,), of the predictions.
+        histograms: Classes: int64 (classes, 50), rows by decided class and its probability from 0
+            to 1 (with two classes, the probability of the positive class). A number: (1, 50), rows
+            by predicted number; the first and the last bin hold all rows beyond.
+        sums: float64 (columns,), sums of the predictions.
     """
 
     histograms: np.ndarray
@@ -43,7 +42,7 @@ class Counts:
 
     @property
     def rows(self) -> int:
-        """Rows that are counted."""
+        """Number of counted rows."""
         return int(self.histograms.sum())
 
     @property
@@ -53,10 +52,10 @@ class Counts:
 
 
 class Answers:
-    """What predictions of more than two classes say; those of other tasks say otherwise.
+    """The answers for more than two classes; subclasses answer the other tasks.
 
-    A probability of each class, and the class that is decided on. The methods take predictions as
-    `network.score.score` gives them.
+    A row has the probability of each class, and the decided class. The methods take predictions of
+    `network.score.score`.
 
     Args:
         scorer: The network.
@@ -77,38 +76,38 @@ class Answers:
 
     @property
     def gives(self) -> str:
-        """Say what the network gives."""
+        """Say in words what the network predicts."""
         listed = ", ".join(map(repr, self.task.classes))
         return f"the probabilities of {self.schema.label} = {listed}"
 
     @property
     def rule(self) -> Rule:
-        """Give what decides: the threshold of two classes; of more the costs, if they differ."""
+        """Return what decides: the threshold of two classes; the costs of more, if they differ."""
         return self.scorer.calibration.costs
 
     @staticmethod
     def columns_of(task: Task) -> list[str]:
-        """Name the columns of predictions: of probabilities, or of a number and its interval."""
+        """Return the names of the columns: probabilities, or a number and its interval."""
         return [f"probability_{value}" for value in task.classes]
 
     def columns(self, predictions: np.ndarray) -> dict[str, np.ndarray]:
-        """Name the columns of predictions, each float64 (rows,)."""
+        """Return predictions as columns by name, each float64 (rows,)."""
         columns = np.ascontiguousarray(np.atleast_2d(predictions.T))
         return dict(zip(self.columns_of(self.task), columns, strict=True))
 
     def values(self, predictions: np.ndarray) -> np.ndarray:
-        """Give the label's own value that is decided on, or the number, (rows,)."""
+        """Return the decided class as the label's own value, or the number, (rows,)."""
         classes = self.task.classes
         of_one_type = len({*map(type, classes)}) == 1
         values = np.array(classes, None if of_one_type else object)
         return np.asarray(values[self._decided(predictions)])
 
     def frame(self, predictions: np.ndarray) -> dict[str, np.ndarray]:
-        """Give the columns that a program gets, by name."""
+        """Return the columns that a program gets, by name."""
         return self.columns(predictions) | {"decision": self.values(predictions)}
 
     def arrow(self, predictions: np.ndarray) -> dict[str, pa.Array]:
-        """Give the columns that predictions are written to, by name."""
+        """Return the columns that are written to files, by name."""
         columns = {name: pa.array(column) for name, column in self.columns(predictions).items()}
         return columns | {"decision": self._called(self._decided(predictions))}
 
@@ -121,18 +120,18 @@ class Answers:
         return Counts(np.stack(histograms), np.atleast_1d(predictions.sum(0)))
 
     def of_manifest(self) -> dict[str, Any]:
-        """Give what a manifest says of the task."""
+        """Return a manifest's fields for the task."""
         return {"task": CLASSES, "classes": self.task.classes}
 
     def of_summary(self, counts: Counts) -> dict[str, Any]:
-        """Give what a summary says of the task, and of predictions that were counted."""
+        """Return a summary's fields for the task and for counted predictions."""
         names = map(str, self.task.classes)
         means = counts.means and dict(zip(names, counts.means, strict=True))
         return {**self.of_manifest(), **self._by_class(counts), "means": means}
 
     @staticmethod
     def outcome(summary: "ScoringSummary") -> str:
-        """Say what the rows of a scoring were called, the commonest class first."""
+        """Say how many rows each class got in a scoring, the commonest class first."""
         by_rows = sorted(summary.decisions.items(), key=lambda decision: -decision[1])
         said = [f"{rows} as {label}" for label, rows in by_rows[:NAMED]]
         return f": {', '.join(said)}{', …' if len(by_rows) > NAMED else ''}"
@@ -150,7 +149,7 @@ class Answers:
         return {"decisions": decisions, "histograms": by_class}
 
     def _called(self, numbers: np.ndarray) -> pa.Array:
-        """Give the classes of these numbers: text is kept once, anything else as it is."""
+        """Return the classes with these numbers; text is stored once for each class."""
         column = pa.DictionaryArray.from_arrays(numbers, self._values)
         return column if pa.types.is_string(self._values.type) else column.dictionary_decode()
 
@@ -162,7 +161,7 @@ class Answers:
 
 
 class _TwoClasses(Answers):
-    """The probability of the positive class, and the class that is decided on."""
+    """The probability of the positive class, and the decided class."""
 
     nothing = np.empty(0)
 
@@ -228,7 +227,7 @@ class _Number(Answers):
         return {name: pa.array(column) for name, column in self.columns(predictions).items()}
 
     def count(self, predictions: np.ndarray) -> Counts:
-        # In deviations: far from 0 the bins would have no width.
+        # In standard deviations: the bins of numbers far from 0 would have no width.
         away = (predictions[:, 0] - self._target.mean) / self._target.deviation
         rows, _ = np.histogram(away.clip(-REACH, REACH), BINS, (-REACH, REACH))
         return Counts(rows[None], predictions.sum(0))
@@ -250,7 +249,7 @@ class _Number(Answers):
         mean = "none"
         if summary.means:
             low, high = summary.histogram_range
-            places = 3 - math.floor(math.log10(high - low))  # of labels near 10^6 there are more
+            places = 3 - math.floor(math.log10(high - low))  # for labels near 10^6 this is negative
             mean = f"{round(summary.means[OF_A_NUMBER[0]], places):.15g}"
         return f": mean prediction {mean}, intervals at {100 * (summary.coverage or 0):.4g} %"
 
@@ -269,10 +268,10 @@ ANSWERS: dict[Kind, type[Answers]] = {
 
 
 def answers_of(scorer: Scorer) -> Answers:
-    """Tell what a network's predictions say, by its task."""
+    """Return the `Answers` of a network, by its task."""
     return ANSWERS[scorer.schema.task.kind](scorer)
 
 
 def have_none(predictions: np.ndarray) -> np.ndarray:
-    """Tell which rows a network gives no prediction, bool (rows,)."""
+    """Return which rows have no prediction, bool (rows,)."""
     return np.asarray(np.isnan(predictions if predictions.ndim == 1 else predictions[:, 0]))

@@ -22,10 +22,10 @@ from tabular_lstm.tensorflow_import import import_tensorflow
 
 @dataclass(frozen=True)
 class Artifact:
-    """The bytes of a `.keras` file, and where they were read: what was hashed is what is loaded.
+    """The bytes of a `.keras` file and its path; the hashed bytes are the loaded bytes.
 
     Attributes:
-        run_id: The run that trained it, where the promotion log says so.
+        run_id: The run that trained it, if known from the promotion log.
     """
 
     content: bytes
@@ -37,8 +37,8 @@ class Artifact:
         """Read a file whole.
 
         Raises:
-            FileNotFoundError: There is none.
-            DataError: It is a folder or a FIFO, or this user may not read it.
+            FileNotFoundError: The file does not exist.
+            DataError: The path is a folder or a FIFO, or this user may not read it.
         """
         try:
             return cls(read_regular(path), str(path))
@@ -50,7 +50,7 @@ class Artifact:
             ) from error
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Send the bytes, not what was made of them."""
+        """Pickle only the bytes, not the values computed from them."""
         return Artifact, (self.content, self.file, self.run_id)
 
     @cached_property
@@ -62,7 +62,7 @@ class Artifact:
     def network(self) -> Any:
         """Build the `LSTMEnsemble` without Keras' loader: nothing in the file is executed."""
         saved = self.scorer
-        import_tensorflow()  # not before, because it takes seconds
+        import_tensorflow()  # only here, because it takes seconds
         from tabular_lstm.network.build import LSTMEnsemble  # noqa: PLC0415
 
         schema, options = saved.schema.model_dump(), saved.options.model_dump()
@@ -77,7 +77,7 @@ class Artifact:
         return read_keras_file(self.content, self.file)
 
     def sequences(self, rows: pd.DataFrame, *others: pd.DataFrame) -> Sequences:
-        """Lay valid rows out by the schema inside the network: see `valid_sequences`.
+        """Turn valid rows into sequences by the network's schema, see `valid_sequences`.
 
         Raises:
             DataError: See `scorer` and `valid_sequences`.
@@ -85,11 +85,11 @@ class Artifact:
         return valid_sequences(rows, self.scorer.schema, *others)
 
     def score(self, sequences: Sequences) -> np.ndarray:
-        """Give sequences their predictions, see `tabular_lstm.network.outputs.predictions`."""
+        """Predict sequences, see `tabular_lstm.network.outputs.predictions`."""
         return score(self.scorer, sequences)
 
     def no_prediction(self, rows: str, way: str) -> DataError:
-        """Say that the champion gives these rows no prediction, and the way out."""
+        """Make the error that the champion gives these rows no prediction, with a way out."""
         what = outputs_of(self.scorer.schema.task).predicted
         return DataError(
             f"{self.file}: the champion, run {self.run_id}, gives no {what} for {rows}: not "

@@ -1,4 +1,4 @@
-"""The champion: the artifact that the promotion log names, and how a program scores rows by it."""
+"""The champion: the artifact that the promotion log names, and how programs score rows with it."""
 
 import os
 from dataclasses import dataclass, replace
@@ -26,10 +26,10 @@ from tabular_lstm.serving.row_scoring import reason_columns
 
 @dataclass(frozen=True)
 class Champion:
-    """The model that served when it was loaded; a promotion meanwhile changes nothing in it.
+    """The model that served when it was loaded; a later promotion does not change it.
 
-    Made by `load_champion`. What it gives is of the label `schema.label` and of the classes
-    `schema.task.classes` in this order, or a number, whatever conf says by now.
+    Made by `load_champion`. It predicts the label `schema.label` with the classes
+    `schema.task.classes` in this order, or a number, even if conf has changed since.
     """
 
     artifact: Artifact
@@ -37,39 +37,39 @@ class Champion:
 
     @property
     def file(self) -> str:
-        """Name its file: the candidate's of the run that the promotion log names."""
+        """Path of its file, the candidate of the run that the promotion log names."""
         return self.artifact.file
 
     @property
     def run_id(self) -> str:
-        """Name the run that trained it."""
+        """Id of the run that trained it."""
         return str(self.artifact.run_id)
 
     @property
     def sha256(self) -> str:
-        """Give the hash of its file, as the promotion log has it."""
+        """Hash of its file, as in the promotion log."""
         return self.artifact.sha256
 
     @property
     def schema(self) -> Schema:
-        """Tell which features it needs, and what was learned of each."""
+        """The features that it needs, and what was learned about each."""
         return self.artifact.scorer.schema
 
     @property
     def threshold(self) -> float | None:
-        """Give the probability from which a row is called positive; None but of two classes."""
+        """Probability from which a row is called positive; None unless the task is two classes."""
         rule = self._answers.rule
         return rule if isinstance(rule, float) else None
 
     def predict_proba(self, rows: pd.DataFrame) -> np.ndarray:
-        """Give each row's probabilities.
+        """Predict each row's probabilities.
 
         Args:
             rows: See `predict`.
 
         Returns:
-            float64 (rows, classes), in the order of `schema.task.classes`: of two, of the negative
-            class, of the positive class.
+            float64 (rows, classes), in the order of `schema.task.classes`: with two, the negative
+            class comes first.
 
         Raises:
             DataError: See `predict`; or the label is a number.
@@ -81,24 +81,24 @@ class Champion:
         return predictions
 
     def predict(self, rows: pd.DataFrame) -> np.ndarray:
-        """Give each row's class, the label's own value, as was decided in training; or the number.
+        """Predict each row's class, as the label's own value; or the number.
 
-        Cells are read as in training: numbers or text, NaN, None and the declared codes where
-        missing; see `tabular_lstm.rows.sequences.lay_out`. A champion of histories gives every row
-        a prediction too, by the row and the earlier rows of its customer that are in the frame.
+        Cells are read as in training: numbers or text; NaN, None and the declared codes are
+        missing; see `tabular_lstm.rows.sequences.lay_out`. A champion of histories also predicts
+        every row, from the row and the earlier rows of its customer in the frame.
 
         Args:
-            rows: A frame with the columns `schema.columns`, in any order and among others; of
-                histories with `schema.roles` too.
+            rows: A frame with the columns `schema.columns`, in any order; histories need
+                `schema.roles` too. Other columns are ignored.
 
         Raises:
-            DataError: A column is missing or there twice, or a value is not a number or outside
-                its bounds; names the column and the rows, counted from 1.
+            DataError: A column is missing or occurs twice, or a value is not a number or outside
+                its bounds. The error names the column and the rows, counted from 1.
         """
         return self._answers.values(self._predictions(rows))
 
     def predict_interval(self, rows: pd.DataFrame, coverage: float | None = None) -> np.ndarray:
-        """Give the ends between which each row's number lies in about such a share of rows.
+        """Predict an interval for each row that holds its number in about this share of rows.
 
         Args:
             rows: See `predict`.
@@ -108,18 +108,18 @@ class Champion:
             float64 (rows, 2): the lower end, the upper end.
 
         Raises:
-            DataError: See `predict`; or the label is no number, or there is no such coverage.
+            DataError: See `predict`; or the label is no number, or the coverage is out of range.
         """
         self._refuse(self.schema.task.kind != NUMBER, "no intervals")
         return self._predictions(rows, coverage)[:, 1:]
 
     def frame(self, rows: pd.DataFrame, reasons: int = 0) -> pd.DataFrame:
-        """Give each row's columns as scored rows have them, with the rows' index.
+        """Return the columns of scored rows for each row, with the rows' index.
 
         Args:
             rows: See `predict`.
-            reasons: How many features that move a prediction most are named, each with its effect,
-                as by `scoring.reasons`. Default: none.
+            reasons: How many of the features that change a prediction most are named, with their
+                effects, like `scoring.reasons`. Default: none.
 
         Raises:
             DataError: See `predict`.
@@ -162,7 +162,7 @@ class MLflowModel:
         self._candidate = candidate
 
     def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> Any:
-        """Give each row's prediction, with the rows' index; MLflow has no params."""
+        """Predict each row, with the rows' index; `params` is not used."""
         return self._candidate.frame(model_input)
 
 
@@ -172,7 +172,7 @@ def _load_pyfunc(path: str) -> MLflowModel:
 
 
 def declared_task(of: Schema | Columns) -> dict[str, str]:
-    """Say by the names of conf what is predicted of which histories, each as it is shown."""
+    """Return the predicted task and its histories by conf's names, with values as text."""
     classes = None if of.classes is None else [*of.classes]
     known_after = of.history.known_after if of.history else None
     declared = {
@@ -181,7 +181,7 @@ def declared_task(of: Schema | Columns) -> dict[str, str]:
         "negative_class": of.negative_class,
         "classes": classes,
         "task": NUMBER if of.task.kind == NUMBER else None,
-        # Not `steps`: of however many earlier rows, it is the same prediction.
+        # Not `steps`: the number of earlier rows does not change what is predicted.
         **{f"history.{n}": getattr(of.history, n, None) for n in ("of", "order")},
         "history.known_after": None if known_after is None else delay_of(known_after),
     }
@@ -189,14 +189,13 @@ def declared_task(of: Schema | Columns) -> dict[str, str]:
 
 
 def refuse_other_task(artifact: Artifact, columns: Columns, run_command: str = "") -> None:
-    """Stop where a champion gives something else than conf names: another class, or a number.
+    """Refuse a champion that predicts something else than conf names: another class, or a number.
 
-    So it does where its histories are of other rows.
-
-    With `run_command`, a new champion would help too.
+    A champion whose histories are of other rows is refused too. With `run_command`, the error
+    offers a new champion as a way out.
 
     Raises:
-        DataError: Names label and classes, the champion's and conf's, and the ways out.
+        DataError: Names the champion's and conf's label and classes, and the ways out.
     """
     its, now = declared_task(artifact.scorer.schema), declared_task(columns)
     changed = [f"columns.{n} was {its[n]} and is {now[n]}" for n in its if its[n] != now[n]]
@@ -212,11 +211,11 @@ def refuse_other_task(artifact: Artifact, columns: Columns, run_command: str = "
 
 
 def read_champion(outputs: Path, run_command: str) -> Artifact:
-    """Read the artifact that the last line of the promotion log below the outputs names.
+    """Read the artifact that the last line of the promotion log names, below `outputs`.
 
     Raises:
-        DataError: There is no champion yet, or its file is not what was promoted or cannot be
-            read; says what to do.
+        DataError: There is no champion yet, or its file cannot be read or is not the promoted one.
+            The error says what to do.
     """
     log, retraining = read_log(outputs / LOG), f"{run_command} --pipelines retraining"
     if not log or log[-1].serves_now is None:
@@ -244,19 +243,19 @@ def load_champion(project: str | Path = ".", env: str | None = None) -> Champion
 
     Args:
         project: The project's folder. Default: the current one.
-        env: The environment of conf. Default: that of the variable KEDRO_ENV, as in every Kedro
-            command, or else the base one.
+        env: The environment of conf. Default: the variable KEDRO_ENV, as in every Kedro command,
+            else the base environment.
 
     Raises:
-        DataError: A `ValueError`: there is no champion yet, or its file is not what the promotion
-            log names; says what to do.
+        DataError: A `ValueError`: there is no champion yet, or its file is not the one that the
+            promotion log names. The error says what to do.
     """
     env = env or os.environ.get("KEDRO_ENV") or None
     refuse_no_name(env, f"{project}/conf")
     outputs, command = Path(project) / output_folder(env), run_command(env)
     artifact = read_champion(outputs, command)
     champion = Champion(artifact, command)
-    # Reads the whole file, and does what only the first of all rows would wait for.
+    # Reads the whole file, and does now what would delay the first row later.
     blank = pd.DataFrame(np.nan, [0], champion.schema.columns)
     score(artifact.scorer, to_sequences(blank, champion.schema))
     return champion

@@ -1,4 +1,4 @@
-"""All that is left of the champions: the promotion log and, by run id, what their runs left."""
+"""The history of champions: the promotion log and, by run id, the outputs of their runs."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,13 +17,13 @@ from tabular_lstm.serving.promotion_log import LogEntry
 if TYPE_CHECKING:
     from tabular_lstm.serving.artifact import Artifact
 
-# In the folder of an environment's outputs; the versions of the others are by run id.
+# In the folder of an environment's outputs; the other outputs are versions by run id.
 LOG = "08_reporting/promotions.jsonl"
 CANDIDATES = "06_models/candidate.keras"
 DECISIONS = "08_reporting/decision.json"
 FINGERPRINTS = "06_models/train_fingerprints.npz"
 REFERENCES = "07_model_output/reference.json"
-# What is alike in splits that have one boundary.
+# Splits that share a boundary have these in common.
 DECIDING = ("kind", "time", "test_fraction")
 Value = TypeVar("Value")
 
@@ -32,18 +32,18 @@ Value = TypeVar("Value")
 class Versions(Mapping[str, Value], Generic[Value]):
     """The versions of an output by run id, `folder/<run id>/<name of the folder>`.
 
-    Each is read when it is asked for: a KeyError where it is gone, a DataError if unreadable.
+    A version is read on access: KeyError if it is gone, DataError if it cannot be read.
     """
 
     folder: Path
     read: Callable[[Path], Value]
 
     def path(self, run: str) -> Path:
-        """Name the file of a run's version."""
+        """Return the path of a run's version."""
         return self.folder / run / self.folder.name
 
     def __getitem__(self, run: str) -> Value:
-        """Read what a run left."""
+        """Read a run's version."""
         try:
             return self.read(self.path(run))
         except FileNotFoundError as error:
@@ -60,7 +60,7 @@ class Versions(Mapping[str, Value], Generic[Value]):
 
 @dataclass(frozen=True)
 class Champions:
-    """The promotion log, oldest entry first, and by run id what each run left."""
+    """The promotion log, oldest entry first, and the outputs of each run by run id."""
 
     log: Sequence[LogEntry] = ()
     artifacts: Mapping[str, "Artifact"] = field(default_factory=dict)
@@ -69,7 +69,7 @@ class Champions:
     references: Mapping[str, Reference] = field(default_factory=dict)
 
     def promised(self, run: str) -> dict[str, Estimate]:
-        """Give the metrics that a champion was promoted with; none where its decision is gone."""
+        """Return a champion's metrics at promotion; empty if its decision is gone."""
         try:
             judgement = self.decisions[run].judgement
         except (KeyError, DataError):
@@ -77,11 +77,11 @@ class Champions:
         return promised_by(judgement.candidate) if judgement else {}
 
     def reference_of(self, champion: "Artifact") -> Reference:
-        """Read what rows are compared with that the champion scores, or that come after its own.
+        """Read the champion's reference, with which scored rows and later test rows are compared.
 
         Raises:
-            DataError: There is none, as of an earlier version's champion, or it cannot be read, or
-                is of another candidate.
+            DataError: The reference is missing, as for a champion of an earlier version, or cannot
+                be read, or belongs to another candidate.
         """
         run = str(champion.run_id)
         expected = f"{REFERENCES} of run {run}: expected the champion's reference, got"
@@ -96,11 +96,12 @@ class Champions:
     def boundary(self, columns: Columns, split: Split) -> Moment | None:
         """Find the boundary of a split by time that stays in force.
 
-        That is of the newest decision that is left and was split by the same column, with the same
-        `test_fraction`; None where there is no such decision, or the split is none by time.
+        It is the boundary of the newest kept decision with the same time column and
+        `test_fraction`; None if there is no such decision, or if the split is not by time.
 
         Raises:
-            DataError: None is left, and of a decision it cannot be told: rows would change sides.
+            DataError: No boundary is found, but a decision that may have had one is unreadable, so
+                rows might change sides.
         """
         if split.kind != "time":
             return None
@@ -122,7 +123,6 @@ class Champions:
         return None
 
     def _judged_on(self, entry: LogEntry) -> DataSummary | None:
-        """Give the data that a decision rests on; None where it judged nothing."""
         decision = self.decisions[entry.run_id]
         if decision.fingerprint() != entry.decision_sha256:
             raise DataError("it is not the one that the log names")

@@ -1,4 +1,4 @@
-"""Whether a candidate can be compared with a champion, and what this says of the test rows."""
+"""Check whether a candidate can be compared with a champion, and score the test rows with it."""
 
 import contextlib
 import logging
@@ -37,7 +37,7 @@ Value = TypeVar("Value")
 
 
 class NotComparedError(Exception):
-    """Why a candidate is not compared with a champion, in words."""
+    """The reason, in words, why a candidate is not compared with a champion."""
 
     def __init__(self, why: str) -> None:
         super().__init__(printable(why))
@@ -45,11 +45,11 @@ class NotComparedError(Exception):
 
 @dataclass(frozen=True)
 class Scored:
-    """What a champion says of the test rows, and which of them it was trained on, bool (rows,).
+    """A champion's predictions of the test rows, and which rows it was trained on, bool (rows,).
 
-    `predictions` are as `network.score.score` gives them; `rule` is what decides, see
-    `serving.answers.Answers.rule`. `seen` is what `watch`, of its reference, counts of the rows
-    that it was not trained on; None where it has no reference.
+    `predictions` are of `network.score.score`; `rule` is what decides, see
+    `serving.answers.Answers.rule`. `watch` is of its reference, and `seen` has the counts of the
+    rows that it was not trained on; None if it has no reference.
     """
 
     predictions: np.ndarray
@@ -61,10 +61,10 @@ class Scored:
 
 @dataclass(frozen=True)
 class ComparedChampions:
-    """The champions that stand, the one that serves first, and what the compared ones say.
+    """The standing champions, the serving one first, and the predictions of the compared ones.
 
-    `drift` is of the test rows from what the champion that serves was trained on; None where there
-    is no champion.
+    `drift` compares the test rows with the reference of the serving champion; None if there is no
+    champion.
     """
 
     champions: list[Champion]
@@ -82,10 +82,10 @@ def compare_champions(
     columns: Columns,
     promotion: Promotion,
 ) -> ComparedChampions:
-    """Let the champions that stand score the test rows, and say which cannot be compared with.
+    """Score the test rows with the standing champions; note why some cannot be compared.
 
     Raises:
-        DataError: The champion that serves cannot be loaded.
+        DataError: The serving champion cannot be loaded.
     """
     found: list[Champion] = []
     compared: dict[str, Scored] = {}
@@ -108,7 +108,9 @@ def compare_champions(
             refuse_few_rows(scored, test_set, promotion.min_test_rows_per_class, schema.task)
         except NotComparedError as why:
             champion["not_compared"] = str(why)
-            logger.warning("The champion of run %s will not be compared with: %s", run, why)
+            logger.warning(
+                "The candidate is not compared with the champion of run %s: %s", run, why
+            )
         else:
             compared[run] = scored
         found.append(Champion(**champion))
@@ -116,7 +118,7 @@ def compare_champions(
 
 
 def judged_by(champions: Champions, promotion: LogEntry) -> Judgement:
-    """Read by what a champion was judged, given the log entry that promoted the champion.
+    """Read a champion's judgement, given the log entry that promoted it.
 
     Raises:
         NotComparedError: Its decision is gone, unreadable, or not the one that the entry names.
@@ -133,7 +135,7 @@ def promoted_artifact(champions: Champions, promotion: LogEntry) -> Artifact:
     """Load the artifact that was promoted.
 
     Raises:
-        NotComparedError: It is gone, unreadable or another one, or it cannot be loaded.
+        NotComparedError: It is gone, is not the promoted one, or cannot be read or loaded.
         DataError: It serves and cannot be loaded.
     """
     run = promotion.run_id
@@ -149,7 +151,7 @@ def promoted_artifact(champions: Champions, promotion: LogEntry) -> Artifact:
 
 
 def _watch(artifact: Artifact, champions: Champions) -> Watch | None:
-    """Read a champion's reference; none where its run left none, or another candidate's."""
+    """Read a champion's reference; None if there is none, or if it is another candidate's."""
     with contextlib.suppress(DataError):
         return Watch(champions.reference_of(artifact), artifact.scorer.schema)
     return None
@@ -162,7 +164,7 @@ def _kept(
     expected: str | None,
     hash_of: Callable[[Value], str] = attrgetter("sha256"),
 ) -> Value:
-    """Read what a run left, if its hash is the expected one."""
+    """Read a run's version, and check its hash."""
     with contextlib.suppress(KeyError, DataError):
         if hash_of(kept := versions[run]) == expected:
             return kept
@@ -179,15 +181,16 @@ def score(
     schema: Schema,
     watch: Watch | None = None,
 ) -> Scored:
-    """Let a champion score the test rows, find those that it was trained on, and count the others.
+    """Score the test rows with a champion, find rows that it was trained on, count the others.
 
-    A row was trained on if its key, group or time was or, without one that is the same, its
-    features as the champion sees them. With one, rows of others may look alike, and candidate and
-    champion were both trained on such; where the champion alone was, as after new keys were given
-    out, it counts as trained on. Where one row of a group does, all do.
+    The champion was trained on a row if it was trained on the row's key, group or time. If the
+    champion has no key or group in common with conf, the row's features count, as the champion sees
+    them. If it has one, equal features count only if the candidate was not trained on them too:
+    then the keys may have been renamed. If one row of a group counts as trained on, all rows of the
+    group do.
 
     Raises:
-        NotComparedError: The champion reads these rows otherwise than the candidate does.
+        NotComparedError: The champion reads these rows differently from the candidate.
     """
     refuse_other_reading(artifact.scorer.schema, schema)
     if columns.group is not None and columns.group != fingerprints.group:
@@ -213,7 +216,7 @@ def score(
 
 
 def _new_rows(sequences: Sequences, new: np.ndarray, unlabelled: int) -> Any:
-    """Tell which rows of a table are new: of the last ones, unlabelled, those of new customers."""
+    """Return which rows of a table are new: `new` rows, and unlabelled rows of their customers."""
     if isinstance(sequences, np.ndarray):
         return slice(None)
     own, customer = sequences.own[new], sequences.customer
@@ -223,7 +226,7 @@ def _new_rows(sequences: Sequences, new: np.ndarray, unlabelled: int) -> Any:
 
 
 def refuse_other_reading(its: Schema, schema: Schema) -> None:
-    """Stop where a champion's labels or columns are others for the candidate, or read otherwise."""
+    """Refuse a champion whose labels or columns the candidate lacks or reads differently."""
     before, today = (
         {**declared_task(of), "the number format": repr(of.marks)} for of in (its, schema)
     )
@@ -238,21 +241,21 @@ def refuse_other_reading(its: Schema, schema: Schema) -> None:
 
 
 def _reading(schema: Schema, name: str) -> str:
-    """Say what a column's cells are taken for."""
+    """Say in words how a column's cells are read."""
     kind = "categories" if name in schema.categories else "numbers"
     dates = dict(schema.dates)
     if schema.history is not None and schema.history.dates:
         dates[schema.history.order] = schema.history.form
     if name in dates:
         kind = f"dates of format {dates[name] or 'ISO 8601'}"
-    # A number is one code however it is written.
+    # A number is one code, whichever way it is written.
     given = schema.missing.get(name, [])
     codes = sorted({code if isinstance(code, str) else repr(float(code)) for code in given})
     return f"{kind} with codes for missing {', '.join(codes)}" if codes else kind
 
 
 def refuse_few_rows(scored: Scored, test_set: LabelledSet, least: int, task: Task) -> None:
-    """Stop where too few of the test rows, or of their groups, are new to a champion."""
+    """Refuse a champion for which too few of the test rows, or of their groups, are new."""
     new = ~scored.trained_on
     of = Rows(test_set.labels.to_numpy(), test_set.weights, test_set.groups).part(new)
     fewest, named = measure_of(task).fewest(of)

@@ -1,7 +1,7 @@
-"""The drift of a retraining's data: its test rows beside the reference of the champion that serves.
+"""The drift of a retraining's data: its test rows against the reference of the serving champion.
 
-Only rows count that the champion was not trained on. Where nothing changed, they are drawn as its
-train rows were, so that an alarm is as rare as it is declared to be.
+Only rows that the champion was not trained on count. If nothing changed, they are drawn like its
+train rows, so false alarms are as rare as declared.
 """
 
 import logging
@@ -17,14 +17,14 @@ from tabular_lstm.rows.fingerprints import of_sequences
 from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.serving.comparable_champions import ComparedChampions
 
-# A decision is kept for ever, so that what is recorded in it has a limit.
+# Features and scores recorded in a decision, at most, because decisions are kept for ever.
 KEPT = 20
 
 logger = logging.getLogger(__name__)
 
 
 def warn_of_unknown_columns(watch: Watch, monitoring: Monitoring) -> None:
-    """Say which columns of `monitoring.ignore` the champion does not have; conf may be ahead."""
+    """Warn of columns in `monitoring.ignore` that the champion does not have; conf may be newer."""
     known = [*watch.profiles]
     if unknown := [unknown_name(name, known) for name in monitoring.ignore if name not in known]:
         logger.warning("monitoring.ignore, for this champion: %s", printable("; ".join(unknown)))
@@ -38,10 +38,10 @@ def data_drift(
     monitoring: Monitoring,
     run_id: str,
 ) -> Drift | None:
-    """Compare the test rows that are new to the champion that serves with its reference.
+    """Compare the test rows that are new to the serving champion with its reference.
 
     Returns:
-        As much of the drift as a decision has room for; None where there is no champion.
+        The drift, shortened for a decision; None if there is no champion.
     """
     if not compared.champions:
         return None
@@ -54,12 +54,12 @@ def data_drift(
     warn_of_unknown_columns(scored.watch, monitoring)
     new, groups = ~scored.trained_on, test_set.groups
     if groups is None and columns.key is None and columns.together is None:
-        groups = of_sequences(test_set.sequences)  # equal rows are on one side
-    # As many as of so many rows: those in quarantine are on no side.
+        groups = of_sequences(test_set.sequences)  # equal rows are on the same side
+    # Rows in quarantine are on no side: their share in all rows gives the share here.
     history = data_summary.unlabelled_rows if data_summary.histories else 0
     share = data_summary.quarantined_rows / (data_summary.valid_rows + history)
     quarantined = round(share * int(scored.seen.counts[0].sum()))
-    alike = data_summary.histories  # as in the reference: not all rows that count are here
+    alike = data_summary.histories  # as in the reference, because some rows that count are not here
     each = None if alike else rows_each([] if groups is None else [groups[new]])
     drift = compare(scored.watch, scored.seen, run_id, champion, monitoring, quarantined, each)
     read = {
@@ -71,7 +71,7 @@ def data_drift(
 
 
 def kept(drift: Drift) -> Drift:
-    """Keep what moved most clearly, without counts; of what performance to expect labels tell."""
+    """Keep what moved most clearly, without counts and without the expected performance."""
     every = drift.features | drift.scores
     clearest = sorted(every, key=lambda name: (-every[name].moved, -every[name].statistic))[:KEPT]
     short = {name: every[name].model_copy(update={"counts": ()}) for name in clearest}
@@ -86,12 +86,12 @@ def kept(drift: Drift) -> Drift:
 
 
 def features_moved(drift: Drift | None, monitoring: Monitoring) -> FeaturesMoved | None:
-    """Say in a fact of the gate's first check what the drift is; None without a champion."""
+    """Describe the drift for the gate's first check; None without a champion."""
     if drift is None:
         return None
     stops = monitoring.on_drift == "stop"
     if drift.not_compared is not None:
-        so = ", so that monitoring.on_drift = stop stops nothing" if stops else ""
+        so = ", so monitoring.on_drift = stop has no effect" if stops else ""
         return FeaturesMoved(sentence=f"drift is not known{so}: {drift.not_compared}")
     if drift.alarm is None:
         return FeaturesMoved(

@@ -1,4 +1,4 @@
-"""Data types of a run's decision (promoted, rejected, rolled back) and of what it is based on."""
+"""Types of a run's decision (promoted, rejected, rolled back) and of what it is based on."""
 
 from typing import Any, Literal
 
@@ -22,16 +22,18 @@ Action = Literal["promoted", "rejected", "rolled_back"]
 
 
 class Provenance(Frozen):
-    """What a run is made of, beside its data.
+    """What a run depends on, besides its data.
 
     Attributes:
-        time: When it began, UTC.
+        time: When the run began, UTC.
         outputs: Folder of its outputs, for messages like `run_command`.
-        packages: Versions, Python's too.
-        git_commit: Of the project, with "+" where files differ from it; None outside a repository.
-        code_sha256: Of this package's files and the packages' versions.
-        parameters: All blocks but `notify` and `mlflow`, defaults filled in.
-        parameters_sha256: Of what can change a decision: the parameters, and how raw rows are read.
+        packages: Versions of packages and of Python.
+        git_commit: The project's commit, with "+" if files differ from it; None outside a
+            repository.
+        code_sha256: Hash of this package's files and the packages' versions.
+        parameters: All blocks but `notify` and `mlflow`, with defaults.
+        parameters_sha256: Hash of what can change a decision: the parameters, and how raw rows are
+            read.
     """
 
     time: str
@@ -45,12 +47,12 @@ class Provenance(Frozen):
     parameters_sha256: str
 
     def of_decision(self) -> dict[str, Any]:
-        """Give what is written down in every decision, by the decision's names."""
+        """Return the fields that every decision records."""
         names = {"time", "environment", "parameters", "packages", "git_commit"}
         return self.model_dump(include=names)
 
     def inputs(self, data_sha256: str) -> "Inputs":
-        """Give what a candidate is made from, its data added."""
+        """Return what a candidate is made from, including its data."""
         return Inputs(data=data_sha256, parameters=self.parameters_sha256, code=self.code_sha256)
 
 
@@ -63,7 +65,7 @@ class Inputs(Frozen):
 
 
 class Looks(Frozen):
-    """How often test rows were judged on, this time included; the more, the likelier is luck."""
+    """How often these and all test rows were used, with this run; more uses make luck likelier."""
 
     these_test_rows: int
     all: int
@@ -72,10 +74,10 @@ class Looks(Frozen):
 class Judgement(Frozen):
     """What a candidate was judged by: the gate's checks, and metrics on the same test rows.
 
-    `champions` are those that stand, the one that served before first; `fingerprints_sha256` is of
-    the candidate's train rows' fingerprints. `drift` is of this run's test rows from what the
-    champion was trained on, see `serving.data_drift`; None where there was no champion. `features`
-    and `changes` are what earlier versions wrote in its place, which only their hash is made of.
+    `champions` are the standing ones, the one that served before first. `fingerprints_sha256` is
+    the hash of the fingerprints of the candidate's train rows. `drift` compares this run's test
+    rows with the champion's reference, see `serving.data_drift`; None if there was no champion.
+    `features` and `changes` are fields of earlier versions, kept for their hash alone.
     """
 
     checks: Checks
@@ -93,7 +95,7 @@ class Judgement(Frozen):
 
     @property
     def said(self) -> str:
-        """Give the candidate's metrics, the champion's beside them where they were compared."""
+        """Say the candidate's metrics, with the champion's in brackets if they were compared."""
         own, first = self.candidate, self.champions[0].metrics if self.champions else None
         known = [name for name in COMPARED if hasattr(own, name)]
         said = [f"{METRICS[name]} {written(name, getattr(own, name))}" for name in known]
@@ -108,11 +110,11 @@ class Outcome(Frozen):
     """What a run decided.
 
     Attributes:
-        time: When it began, UTC.
-        reason: Why, in a sentence without its final period; written by `gate` or `rollback`.
+        time: When the run began, UTC.
+        reason: Why, in a sentence without its final period; from `gate` or `rollback`.
         served_before: Run id of the champion until now; None if there was none.
         serves_now: Run id of the champion from now on; None if there is none.
-        sha256: Of the artifact that serves from now on; None if there is none.
+        sha256: Hash of the artifact that serves from now on; None if there is none.
     """
 
     run_id: RunId
@@ -135,15 +137,15 @@ class Decision(Outcome):
 
     @property
     def alarm(self) -> str | None:
-        """Say what of the data moved since the champion was trained; None where nothing did."""
+        """Return the drift's alarm; None if there is none."""
         drift = self.judgement and self.judgement.drift
         return drift.alarm if drift else None
 
     def closing_line(self, report: str) -> str:
-        """Say what was decided, the last line of a run's own log.
+        """Say what was decided, for the last line of a run's log.
 
         Args:
-            report: Where the report is.
+            report: Path of the report.
         """
         said = {
             "promoted": f"Promoted run {self.run_id}: {self.judgement and self.judgement.said}.",
@@ -158,6 +160,6 @@ class Decision(Outcome):
         return f"The champion stays run {run}." if run else "There is still no champion."
 
     def fingerprint(self) -> str:
-        """Hash what it says, however its file is laid out."""
+        """Hash the content, independent of the file's layout."""
         as_read = self.model_validate_json(self.model_dump_json())
         return sha256(as_read.model_dump_json().encode())

@@ -1,4 +1,4 @@
-"""How each feature spreads, for the report: missing cells, range, and a small histogram."""
+"""A summary of each feature for the report: missing cells, range, and a small histogram."""
 
 from dataclasses import dataclass
 
@@ -8,20 +8,20 @@ from tabular_lstm.errors import shown
 from tabular_lstm.monitoring.reference import Profile, Reference
 
 BARS = 20
-CATEGORIES = 3  # that are named
+CATEGORIES = 3  # named in a summary
 NAME = 24
 
 
 @dataclass(frozen=True)
 class FeatureSummary:
-    """A feature of the rows of both sides.
+    """A feature's summary over train rows and test rows.
 
     Attributes:
         kind: number, date or category.
         missing: Share of the rows without a value.
         range: Lowest to highest value, or the commonest categories.
         center: Mean and standard deviation of a number; else "".
-        bars: Heights of the histogram's bars, from 0 to 1: of values in bins of equal width, or of
+        bars: Heights of the histogram's bars, from 0 to 1; a bar is a bin of equal width, or one of
             the commonest categories.
     """
 
@@ -55,7 +55,7 @@ def _summary(name: str, of: Profile) -> FeatureSummary:
 
 
 def _histogram(of: Profile) -> tuple[float, ...]:
-    """Spread the counts between edges over bins of equal width."""
+    """Distribute the counts between edges over bins of equal width."""
     counts = np.array(of.counts[2:], float)  # of each edge, up to the next one
     if len(of.edges) == 1:
         return _heights(counts)

@@ -1,4 +1,4 @@
-"""The scorings that have finished, as a monitoring reads them: manifest, drift, and parts."""
+"""Finished scorings, as monitoring reads them: manifest, drift and parts."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,17 +15,17 @@ from tabular_lstm.serving.manifest import Manifest, read_part
 
 @dataclass(frozen=True)
 class FinishedScoring:
-    """A scoring with a manifest; `drift` is None where its run left none."""
+    """A scoring with a manifest; `drift` is None if its run left none."""
 
     folder: Path
     manifest: Manifest
     drift: Drift | None
 
     def refuse_another(self, task: Task) -> None:
-        """Refuse a task that was not predicted; a class that is not written down is any class.
+        """Refuse a task that was not predicted; a class that the manifest lacks matches any class.
 
         Raises:
-            DataError: Says both.
+            DataError: Names both tasks.
         """
         manifest = self.manifest
         two = manifest.task == TWO_CLASSES
@@ -47,7 +47,7 @@ class FinishedScoring:
         """Read these columns, one part after the other.
 
         Raises:
-            DataError: A part is gone, not as the manifest has it, or lacks a column.
+            DataError: A part is gone, differs from the manifest, or lacks a column.
         """
         for part in self.manifest.parts:
             try:
@@ -65,12 +65,12 @@ class FinishedScoring:
 
 @dataclass(frozen=True)
 class FinishedScorings:
-    """All of them, the oldest first.
+    """All finished scorings, the oldest first.
 
     Attributes:
         scorings: Those whose manifest can be read.
-        faults: Why another one does not count, or has no drift, by run id.
-        run_command: How to run in this environment.
+        faults: By run id: why another scoring does not count, or why a scoring has no drift.
+        run_command: The command for runs in this environment.
     """
 
     scorings: tuple[FinishedScoring, ...]

@@ -28,9 +28,9 @@ def measure_labelled_rows(
 ) -> Measured:
     """Measure the scored rows whose label has come, by scoring and by champion.
 
-    Where a scoring or a champion scored a key several times, the last prediction counts. A key that
-    the champion was trained on does not. A scoring of which a part is not whole, or of another task
-    or label than conf's, is not measured. Memory holds one part, and the predictions of labelled
+    If a scoring or a champion scored a key several times, the last prediction counts. A key that
+    the champion was trained on does not count. A scoring with a damaged part, or with another task
+    or label than conf's, is not measured. Memory holds one part and the predictions of labelled
     rows.
     """
     scorings, measured, faults = {}, {}, {}
@@ -67,7 +67,7 @@ def measure_labelled_rows(
                 f"{counted(int(left_out.sum()), 'labelled row')} of the champion of run {champion}"
             )
             notes.append(f"{said} were trained on, and do not count")
-    # Of a table with all labels of the past few are of scored rows, but scored rows have one.
+    # A table with all past labels may have few of scored rows, but then most scored rows have one.
     if unlabelled and 10 * found.sum() < len(labels.keys) and 10 * matched < scored:
         notes.append(_few_are_found(labels.keys, found, unlabelled, columns))
         logger.warning("%s.", notes[-1])
@@ -91,9 +91,9 @@ def _few_are_found(
         for some in (keys[~found], unlabelled)
     )
     return (
-        f"Of {counted(len(keys), 'label')} {found.sum()} are of a scored row. Expected keys as "
-        f"scored, such as {theirs}; got {ours}. Where these are the same rows, write their "
-        f"'{columns.key}' alike"
+        f"Of {counted(len(keys), 'label')}, {found.sum()} belong to a scored row. Expected keys as "
+        f"in scored rows, such as {theirs}; got {ours}. If these are the same rows, write their "
+        f"'{columns.key}' in the same way"
     )
 
 
@@ -108,13 +108,13 @@ def _of_one_class(labels: LateLabels, task: Task) -> list[str]:
     if not task.classes or len(labels.keys) < FEWEST or len(np.unique(labels.labels)) > 1:
         return []
     only = task.classes[int(labels.labels[0])]
-    return [f"All labels that came are of one class, {only}: the loss of all rows may be another"]
+    return [f"All labels so far are of one class, {only}: the loss of all rows may differ"]
 
 
 def _trained_on(
     champion: str, labels: LateLabels, champions: Champions, columns: Columns
 ) -> np.ndarray:
-    """Tell of each label whether the champion was trained on its key; no where it is not known."""
+    """Return for each label whether the champion was trained on its key; False if not known."""
     with contextlib.suppress(KeyError, DataError):
         keys = pd.Series(labels.keys, name=columns.key)
         return champions.fingerprints[champion].hold_keys(keys)
@@ -133,7 +133,7 @@ def _refuse_another_label(champion: str, champions: Champions, columns: Columns)
 def _labelled(
     scoring: FinishedScoring, labels: LateLabels, columns: Columns
 ) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """Give of each labelled row the place of its label, and its prediction; and two other keys."""
+    """Return each labelled row's place of its label and its prediction; and two unlabelled keys."""
     task = columns.task
     scoring.refuse_another(task)
     names = ANSWERS[task.kind].columns_of(task)[: len(task.classes) or 1]

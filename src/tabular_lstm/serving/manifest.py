@@ -1,4 +1,4 @@
-"""The manifest of a scoring: what was scored, by whom, and which files hold it. Written last."""
+"""The manifest of a scoring: the scored rows, their champion and their files. Written last."""
 
 import errno
 from pathlib import Path
@@ -25,7 +25,7 @@ NotNegative = Annotated[int, Field(ge=0)]
 
 
 class FileOfRows(Frozen):
-    """A file by its name, without folders, its rows, and the SHA-256 of its bytes."""
+    """A file: its name without folders, its number of rows, and the SHA-256 of its bytes."""
 
     file: str
     rows: NotNegative
@@ -33,7 +33,7 @@ class FileOfRows(Frozen):
 
 
 class AsGiven(Frozen):
-    """A value of which only what was given is written: what another task has is left out."""
+    """A value that writes only the fields that were given, without the fields of other tasks."""
 
     @model_serializer(mode="wrap")
     def _what_was_given(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -57,11 +57,11 @@ class ScoredBy(Frozen):
 
 
 class Conditions(Frozen):
-    """What predictions rest on beside the rows and the champion.
+    """What predictions depend on, besides the rows and the champion.
 
     Attributes:
         parameters: The blocks that a scoring reads, and how the rows are read.
-        code_sha256: Of this package's files and the packages' versions.
+        code_sha256: Hash of this package's files and the packages' versions.
     """
 
     parameters: dict[str, Any]
@@ -69,7 +69,7 @@ class Conditions(Frozen):
 
 
 def part_name(place: int) -> str:
-    """Name a part by its place among the others, from 0."""
+    """Return the file name of a part, by its place from 0."""
     return f"part-{place:05}.parquet"
 
 
@@ -78,16 +78,15 @@ class Manifest(AsGiven):
 
     Attributes:
         scored_at: When the run began, UTC.
-        task: What was predicted; two classes where it is not said.
-        positive_class: Of two classes, the label's value whose probability was given; None in an
-            earlier version's, as is `negative_class`.
-        classes: Of more classes, the label's values; each has its column `probability_<class>`.
-        coverage: Of a number, the declared rate of the intervals from `lower` to `upper`.
-        history_rows: Of histories the rows that are history alone, or that a later row with their
-            key replaces.
+        task: What was predicted. Default: two classes.
+        positive_class: With two classes: the label's value whose probability was predicted. It may
+            be None in manifests of earlier versions, like `negative_class`.
+        classes: With more classes: the label's values; each has its column `probability_<class>`.
+        coverage: For a number: the declared rate of the intervals from `lower` to `upper`.
+        history_rows: With histories: rows that are only history, or are superseded.
         inputs: The files that were read.
         parts: The files of predictions, in the order of their rows.
-        parameters: See `Conditions`, as is `code_sha256`.
+        parameters, code_sha256: See `Conditions`.
     """
 
     run_id: RunId
@@ -129,24 +128,24 @@ class Manifest(AsGiven):
         return self
 
     def same_as(self, inputs: dict[str, str], champion_sha256: str, conditions: Conditions) -> bool:
-        """Tell whether a scoring of these inputs, SHA-256 by file, would repeat this one."""
+        """Return whether a scoring of these inputs, SHA-256 by file, would repeat this one."""
         return (
             {file.file: file.sha256 for file in self.inputs} == inputs
             and self.champion.sha256 == champion_sha256
             and self.code_sha256 == conditions.code_sha256
-            # As JSON has them, which knows no tuples.
+            # As JSON, which has no tuples.
             and self.model_dump(mode="json", include={"parameters"})
             == conditions.model_dump(mode="json", include={"parameters"})
         )
 
 
 def finished_runs(folder: Path, now: str) -> list[str]:
-    """Name the runs that have a manifest below a folder, sorted as by `by_age`."""
+    """Return the runs with a manifest below a folder, sorted by `by_age`."""
     return by_age(_finished(folder), now)
 
 
 def unfinished_runs(folder: Path) -> list[str]:
-    """Name the runs that left a folder without a manifest."""
+    """Return the runs whose folder has no manifest."""
     begun = {path.name for path in folder.glob("*/") if is_run_id(path.name)}
     return sorted(begun - _finished(folder))
 
@@ -163,7 +162,7 @@ def read_manifest(folder: Path) -> Manifest:
     """Read the manifest in a run's folder.
 
     Raises:
-        FileNotFoundError: There is none: the run has not finished.
+        FileNotFoundError: There is no manifest: the run has not finished.
         DataError: It cannot be read, holds something else, or is of another run.
     """
     path = folder / MANIFEST
@@ -178,7 +177,7 @@ def read_part(folder: Path, part: FileOfRows) -> bytes:
     """Read a part of a run's predictions.
 
     Raises:
-        OSError: It cannot be read, or its bytes are not those that the manifest names.
+        OSError: It cannot be read, or its bytes differ from the manifest.
     """
     content = (folder / part.file).read_bytes()
     if (found := sha256(content)) != part.sha256:

@@ -17,18 +17,18 @@ from tabular_lstm.serving.manifest import Conditions, FileOfRows, Manifest
 from tabular_lstm.serving.row_scoring import EFFECT, REASON, ScoredPart, ScoringTask
 from tabular_lstm.serving.scoring_summary import Tally
 
-# A part ends with the batch with which it has so many rows that were read, or bytes of them.
+# A part ends after the batch with which it reaches this many read rows, or bytes of them.
 ROWS_OF_A_PART = 2**18
 BYTES_OF_A_PART = 2**26
 
-# The columns that a prediction has; no column that is copied may have such a name.
+# Columns of every prediction; a copied column may not have one of these names.
 ROW = ("file", "row")
 SOURCE = ("champion", "champion_sha256", "run_id", "scored_at")
 
 STOPPED = (
-    "There are no predictions, for conf says monitoring.on_drift: stop. Look at the rows. If they "
-    "are as they should be, --params monitoring.on_drift=warn scores them all the same, and a "
-    "retraining learns from rows like these."
+    "There are no predictions, because conf sets monitoring.on_drift: stop. Look at the rows. If "
+    "they are correct, --params monitoring.on_drift=warn scores them, and a retraining learns from "
+    "rows like these."
 )
 
 Item = TypeVar("Item")
@@ -36,9 +36,10 @@ Part = tuple[Batch, ...]
 
 
 class AlarmError(DataError):
-    """Rows are other than those that the champion was trained on, and conf says to stop there.
+    """Rows differ from the rows that the champion was trained on, and conf says to stop then.
 
-    It names all that moved, for such a scoring leaves no drift. `exit_code` is conf's, or 1.
+    The error names all that moved, because such a scoring leaves no drift. `exit_code` is conf's,
+    or 1.
     """
 
     def __init__(self, moved: Sequence[str], exit_code: int) -> None:
@@ -50,12 +51,12 @@ class AlarmError(DataError):
 def scored_parts(
     scoring: ScoringTask, batches: Iterable[Batch], workers: Workers | None
 ) -> Generator[ScoredPart]:
-    """Score batches of rows; the parts and their order are the same wherever that is done.
+    """Score batches of rows; workers give the same parts in the same order as this process.
 
-    Without workers it is this process, in which a thread checks the next part meanwhile.
+    Without workers this process scores, while a thread checks the next part.
 
     Raises:
-        DataError: What batches, or the scoring of one, end with.
+        DataError: From reading or scoring a batch.
     """
     parts = in_parts(batches)
     if workers is not None:
@@ -68,7 +69,7 @@ def scored_parts(
 
 
 def in_parts(batches: Iterable[Batch]) -> Iterator[Part]:
-    """Put batches together, those of small files too."""
+    """Join batches into parts, across small files too."""
     part: list[Batch] = []
     rows = size = 0
     for batch in batches:
@@ -87,7 +88,7 @@ def score_part(scoring: ScoringTask, part: Part) -> ScoredPart:
 
 
 def ahead(items: Generator[Item]) -> Generator[Item]:
-    """Take one item after the other; while one is at work, a thread makes the next one."""
+    """Yield one item after the other; while one is used, a thread makes the next one."""
     end: Any = object()
     with ThreadPoolExecutor(1) as thread:
         try:
@@ -96,12 +97,12 @@ def ahead(items: Generator[Item]) -> Generator[Item]:
                 coming = thread.submit(next, items, end)
                 yield item
         finally:
-            # In the thread, after the item that is being made.
+            # In the thread, after the item that it is making.
             thread.submit(items.close).result()
 
 
 def in_order(done: Iterator[tuple[int, Item]]) -> Iterator[Item]:
-    """Give what was done in whatever order in the order of the parts; what is early waits."""
+    """Yield items, done in any order, in the order of the parts; early ones wait."""
     early: dict[int, Item] = {}
     turn = 0
     for place, item in done:
@@ -113,7 +114,7 @@ def in_order(done: Iterator[tuple[int, Item]]) -> Iterator[Item]:
 
 @dataclass(frozen=True)
 class Predictions:
-    """A scoring that is done while its parts are taken, see `scored_parts`, and counted."""
+    """A scoring that runs, and is counted, while its parts are read; see `scored_parts`."""
 
     checked: CheckedRows
     scoring: ScoringTask
@@ -123,19 +124,20 @@ class Predictions:
 
     @property
     def run_id(self) -> str:
-        """Give the id of the run that scores."""
+        """Id of the run that scores."""
         return self.scoring.run_id
 
     def parts(self, folder: Path | None = None) -> Generator[ScoredPart]:
-        """Score the rows, once, and give the parts in the order of the rows.
+        """Score the rows, once, and yield the parts in the order of the rows.
 
-        Of histories it is that of `whole_customers`, which keeps rows in the folder meanwhile.
+        For histories it is the order of `whole_customers`, which keeps rows in the folder
+        meanwhile.
 
         Raises:
             DataError: See `scored_parts` and `CheckedRows.counted`.
         """
         with contextlib.ExitStack() as until:
-            # Closed here, not when the process ends, where threads can do nothing any more.
+            # Closed here, because threads cannot work any more when the process ends.
             batches = self.checked.read(folder)
             scored = until.enter_context(
                 contextlib.closing(scored_parts(self.scoring, batches, self.workers))
@@ -156,10 +158,10 @@ class Predictions:
                 progress.update(sum(batch.checked.count for batch in part.batches))
 
     def manifest(self, parts: list[FileOfRows]) -> Manifest:
-        """Say what was scored, once all parts are taken and written to these files.
+        """Make the manifest, once all parts are written to these files.
 
         Raises:
-            AlarmError: The rows are other than the champion's, and conf says to stop there.
+            AlarmError: The rows differ from the champion's reference, and conf says to stop then.
             ValueError: Rows were lost or doubled.
         """
         monitoring = self.tally.monitoring
@@ -189,10 +191,10 @@ class Predictions:
 
 
 def refuse_names(copied: dict[str, str], rows: str, answers: Answers) -> None:
-    """Stop where a column that is copied has the name of one that a prediction has.
+    """Refuse to copy a column with the name of a column of predictions.
 
     Raises:
-        DataError: Names it, says why it is copied, and what to do.
+        DataError: Names the column, why it is copied, and what to do.
     """
     own = {*ROW, *answers.names, *SOURCE}
     for name, why in copied.items():

@@ -1,11 +1,11 @@
-"""The promotion log: a line of JSON for each decision, of which the last one says who serves.
+"""The promotion log: a line of JSON for each decision; the last line says who serves.
 
-It names the run that trained the champion and the SHA-256 of its artifact, which lies among the
-candidates. Appending a line is the commit: nothing follows it.
+A line names the run that trained the champion, and the SHA-256 of the champion's artifact, which
+lies among the candidates. Appending the line is the commit: nothing follows it.
 
-Each line holds the SHA-256 of the line before it, its line feed included: what
-`sed -n 3p promotions.jsonl | sha256sum` prints is in line 4. So a line that was changed, moved or
-taken out is found, unless it is the last one, or all lines after it were written anew.
+Each line holds the SHA-256 of the line before it, including its line feed: line 4 holds what `sed
+-n 3p promotions.jsonl | sha256sum` prints. So a line that was changed, moved or removed is found,
+unless it is the last line or all lines after it were rewritten.
 """
 
 import json
@@ -28,12 +28,11 @@ class LogEntry(Outcome):
     """A decision in short: its outcome, what was judged and on which rows.
 
     Attributes:
-        inputs: What the candidate that was judged was made from; None where none was judged, as in
-            a rollback.
-        test_rows_sha256: Likewise, which rows it was judged on.
-        decision_sha256: Of the decision, see `Decision.fingerprint`.
-        line_before: SHA-256 of the line before it in the log, as `append` fills it in; None in the
-            first.
+        inputs: What the judged candidate was made from; None if none was judged, as in a rollback.
+        test_rows_sha256: The test rows it was judged on; None like `inputs`.
+        decision_sha256: Hash of the decision, see `Decision.fingerprint`.
+        line_before: SHA-256 of the line before it in the log, set by `append`; None in the first
+            line.
     """
 
     inputs: Inputs | None
@@ -43,7 +42,7 @@ class LogEntry(Outcome):
 
     @classmethod
     def of(cls, decision: Decision) -> Self:
-        """Shorten a decision to its entry."""
+        """Make the entry of a decision."""
         judgement = decision.judgement
         return cls(
             **decision.model_dump(include={*Outcome.model_fields}),
@@ -58,24 +57,24 @@ class LogEntry(Outcome):
 
 
 def changes(log: Sequence[LogEntry]) -> list[LogEntry]:
-    """Take the entries that changed the champion."""
+    """Return the entries that changed the champion."""
     return [entry for entry in log if entry.action != "rejected"]
 
 
 def champion_of(log: Sequence[LogEntry]) -> str | None:
-    """Name the run whose artifact serves."""
+    """Return the run whose artifact serves; None if there is none."""
     return log[-1].serves_now if log else None
 
 
 def promoted(log: Sequence[LogEntry]) -> dict[str, LogEntry]:
-    """Find, by run id, the entry in which each champion was promoted."""
+    """Return, by run id, the entry in which each champion was promoted."""
     return {entry.run_id: entry for entry in log if entry.action == "promoted"}
 
 
 def standing(log: Sequence[LogEntry]) -> list[str]:
-    """Name the champions that stand: the one that serves, the one it replaced, and so on.
+    """Return the standing champions: the serving one, the one it replaced, and so on.
 
-    One that was rolled back from is not among them.
+    A champion that a rollback replaced is not among them.
     """
     replaced = {run: entry.served_before for run, entry in promoted(log).items()}
     run, runs = champion_of(log), []
@@ -86,17 +85,14 @@ def standing(log: Sequence[LogEntry]) -> list[str]:
 
 
 def restorable(log: Sequence[LogEntry], keep: int) -> list[str]:
-    """Name the champions whose artifacts are kept: so many that stand and that served last.
-
-    The one that served last comes first.
-    """
+    """Return the `keep` standing champions that served last, the latest first; they are kept."""
     served = list(dict.fromkeys(entry.serves_now for entry in reversed(changes(log))))
     kept = {*served[:keep], *standing(log)[:keep]}
     return [run for run in served if run is not None and run in kept]
 
 
 def looks(log: Sequence[LogEntry], test_rows_sha256: str) -> Looks:
-    """Count how often test rows were judged on, with the judgement that is being made."""
+    """Count how often test rows were used in judgements, including the current one."""
     rows = [entry.test_rows_sha256 for entry in log if entry.inputs]
     return Looks(these_test_rows=1 + rows.count(test_rows_sha256), all=1 + len(rows))
 
@@ -105,27 +101,27 @@ def looks(log: Sequence[LogEntry], test_rows_sha256: str) -> Looks:
 
 
 def read_log(path: Path) -> list[LogEntry]:
-    """Read all entries, oldest first; none where there is no file yet.
+    """Read all entries, oldest first; an empty list if there is no file yet.
 
     Raises:
-        DataError: A line is no decision, does not hold the hash of the line before it, or does not
-            follow from the lines before it; names the line, and the ways out. Or the file cannot
-            be read.
+        DataError: A line is no decision, does not hold the hash of the line before it, or
+            contradicts the lines before it; the error names the line and the ways out. Or the file
+            cannot be read.
     """
     lines, _ = _lines(path)
     return _checked(path, lines).log
 
 
 def append(path: Path, entry: LogEntry, commit: Callable[[bytes], None] | None = None) -> None:
-    """Append an entry by one write, or none of it.
+    """Append an entry with one write, wholly or not at all.
 
-    What a power failure left of a last line is taken away, with a warning that shows it.
+    An incomplete last line, from a power failure, is removed with a warning that shows it.
 
     Args:
         path: The log.
         entry: The entry, without the hash of the line before it.
-        commit: Takes the line, where the file is only a copy: it decides and renews the copy.
-            Default: none, the file is the log.
+        commit: If the file is only a copy of the log: a function that takes the line, commits it
+            and renews the copy. Default: None, the file is the log.
 
     Raises:
         DataError: See `read_log`; or the entry does not follow from the log.
@@ -152,9 +148,9 @@ def append(path: Path, entry: LogEntry, commit: Callable[[bytes], None] | None =
 
 
 def _lines(path: Path) -> tuple[list[bytes], bytes]:
-    """Give the lines without their line feeds, and what a power failure left of one more.
+    """Return the lines without their line feeds, and an incomplete last line.
 
-    A last line without its line feed is a line as long as it is JSON: cut off, it would not be.
+    A last line without its line feed is complete if it is valid JSON.
     """
     try:
         content = read_regular(path)
@@ -194,13 +190,13 @@ class _Chain:
         self.line_before: str | None = None
         self.serves: str | None = None
         self._lines: dict[str, int] = {}
-        self._sha256: dict[str | None, str | None] = {None: None}  # of who was promoted
+        self._sha256: dict[str | None, str | None] = {None: None}  # of each promoted run
 
     def add(self, line: bytes) -> None:
         """Read the next line.
 
         Raises:
-            ValueError: Says what was expected, and what came.
+            ValueError: Says what was expected and what was found.
         """
         try:
             entry = LogEntry.model_validate_json(line)
@@ -218,7 +214,7 @@ class _Chain:
             self._sha256[entry.run_id] = entry.sha256
 
     def _check(self, entry: LogEntry) -> None:
-        """Compare with the lines above: who serves by them, and what was promoted in them."""
+        """Check an entry against the lines above: who serves, and what was promoted."""
         if entry.run_id in self._lines:
             raise ValueError(
                 f"run_id: expected another one than in any line above, got {entry.run_id}, which "

@@ -1,7 +1,7 @@
-"""The report for people: one HTML page that needs neither an internet connection nor JavaScript.
+"""The report: one HTML page that needs neither an internet connection nor JavaScript.
 
-The words and the layout are in `report.html.jinja` and, of a rollback, `rollback.html.jinja`; here
-is what they are filled with.
+Text and layout are in `report.html.jinja` and, for a rollback, `rollback.html.jinja`. This module
+fills them in.
 """
 
 from typing import Any
@@ -23,7 +23,7 @@ from tabular_lstm.serving.feature_summary import summaries_of
 
 LISTED = 20  # rows, features
 COLUMNS = 40
-# The figure of the first screen: what the task has of these.
+# The figure of the first screen: each task has one of these.
 GLANCE = ("roc_curve", "class_roc_curves", "predicted_and_true")
 
 
@@ -36,7 +36,7 @@ def page(
     figures: dict[str, str],
     reference: Reference,
 ) -> str:
-    """Write the page: HTML, less than 1 MB whatever the data are. It fetches nothing.
+    """Write the page: HTML of less than 1 MB, whatever the data.
 
     Raises:
         ValueError: The decision judged no candidate.
@@ -87,7 +87,6 @@ def page(
 
 
 def _best(baselines: dict[str, Metrics]) -> str:
-    """Name the baseline with the lowest log loss, or of a number RMSE."""
     losses = {
         name: getattr(of, "log_loss", getattr(of, "rmse", 0)) for name, of in baselines.items()
     }

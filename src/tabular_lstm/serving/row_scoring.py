@@ -1,4 +1,4 @@
-"""Score rows: from batches to a part, a file of predictions, in whatever process."""
+"""Score rows: from batches to a part, a file of predictions, in any process."""
 
 import contextlib
 import io
@@ -29,13 +29,13 @@ REASON, EFFECT = "reason_", "effect_"
 
 @dataclass(frozen=True)
 class ScoredBatch:
-    """What is counted of a batch that is scored.
+    """The counts of a scored batch.
 
     Attributes:
-        checked: The batch; what became the predictions is left out.
-        counts: Of the predictions.
-        unknown: Rows by column, where the champion was not trained with the category.
-        seen: What is compared with the champion's reference; None where there is none.
+        checked: The batch, without what the predictions hold.
+        counts: Counts of the predictions.
+        unknown: Rows by column whose category the champion was not trained with.
+        seen: Counts to compare with the champion's reference; None if there is no reference.
     """
 
     checked: CheckedBatch
@@ -55,9 +55,9 @@ class ScoredPart:
 
 @dataclass(frozen=True)
 class ScoringTask:
-    """How a run scores batches, naming so many features as reasons for each row.
+    """How a run scores batches, and how many features it names as reasons for each row.
 
-    `watch` counts the rows beside the champion's reference, if there is one.
+    `watch` counts the rows for the comparison with the champion's reference, if there is one.
     """
 
     check: Check
@@ -69,16 +69,16 @@ class ScoringTask:
 
     @cached_property
     def scored_by(self) -> ScoredBy:
-        """Name the champion."""
+        """Return the champion, for a manifest."""
         return ScoredBy.of(self.champion)
 
     @cached_property
     def answers(self) -> Answers:
-        """Tell what its predictions say."""
+        """Return the `Answers` of the champion."""
         return answers_of(self.champion.scorer)
 
     def part(self, batches: Iterable[CheckedBatch]) -> ScoredPart:
-        """Score batches, one at least, to a part; a `DataError` where one has no prediction."""
+        """Score at least one batch to a part; a row without a prediction is a `DataError`."""
         file, scored = io.BytesIO(), []
         with contextlib.ExitStack() as until:
             writer: parquet.ParquetWriter | None = None
@@ -98,7 +98,7 @@ class ScoringTask:
 
     def _score(self, batch: CheckedBatch) -> tuple[ScoredBatch, pa.RecordBatch]:
         count, scorer = batch.origin.num_rows, self.champion.scorer
-        # By the rows of the whole stream, so that equal rows have the same bits in whatever batch.
+        # By the rows of the whole stream, so that equal rows have the same bits in any batch.
         many = are_many(scorer, batch.expected)
         answers = self.answers
         predictions = score(scorer, batch.sequences, many) if count else answers.nothing
@@ -116,7 +116,7 @@ class ScoringTask:
             "run_id": same(self.run_id, count),
             "scored_at": pa.repeat(pa.scalar(self.scored_at, pa.timestamp("ms", "UTC")), count),
         }
-        rows = batch.sequences  # of histories all rows of the batch
+        rows = batch.sequences  # with histories all rows of the batch
         rows = rows.rows() if isinstance(rows, Histories) else rows
         nothing = {"origin": batch.origin.schema.empty_table(), "sequences": rows[:0].copy()}
         scored = ScoredBatch(
@@ -137,7 +137,7 @@ class ScoringTask:
 def reason_columns(
     scorer: Scorer, sequences: Sequences, predictions: np.ndarray, count: int, many: bool = False
 ) -> dict[str, pa.Array]:
-    """Give the columns `reason_1`, `effect_1` and so on, so many of each; null where none is."""
+    """Return `count` columns `reason_1`, … and `effect_1`, …; null where there is no reason."""
     if not count:
         return {}
     found = reasons(scorer, sequences, predictions, count, many)

@@ -11,7 +11,7 @@ FORMAT = "%Y-%m-%dT%H.%M.%S.%fZ"
 
 
 def is_run_id(name: str) -> bool:
-    """Tell a run id from any other name of a folder.
+    """Return whether the name of a folder is a run id.
 
     Examples:
         >>> is_run_id("2026-11-26T03.45.48.123Z"), is_run_id("../champion")
@@ -21,12 +21,12 @@ def is_run_id(name: str) -> bool:
 
 
 def began(run_id: str) -> datetime:
-    """Give the time that a run id is."""
+    """Return the time that a run id stands for."""
     return datetime.strptime(run_id, FORMAT).replace(tzinfo=UTC)
 
 
 def next_run_id(run_id: str) -> str:
-    """Give the run id of a millisecond later.
+    """Return the run id of a millisecond later.
 
     Examples:
         >>> next_run_id("2026-12-31T23.59.59.999Z")
@@ -37,13 +37,13 @@ def next_run_id(run_id: str) -> str:
 
 
 def by_age(runs: Iterable[str], now: str) -> list[str]:
-    """Sort run ids, the newest last; those that are later than now count as the oldest.
+    """Sort run ids, the newest last; ids later than now count as the oldest.
 
-    They are of runs whose clock was ahead, or it is behind now.
+    Such ids mean that their clock was ahead, or that the clock is behind now.
 
     Args:
         runs: Run ids.
-        now: The run id that a run has that begins now.
+        now: The run id of a run that begins now.
 
     Examples:
         >>> runs = ["2025-01-01T00.00.00.000Z", "2036-01-01T00.00.00.000Z"]
@@ -54,7 +54,7 @@ def by_age(runs: Iterable[str], now: str) -> list[str]:
 
 
 def far_apart(one: str, other: str, least: timedelta) -> bool:
-    """Tell whether two runs began so long apart, whichever was first."""
+    """Return whether two runs began at least `least` apart, in either order."""
     return abs(began(one) - began(other)) > least
 
 

@@ -1,4 +1,4 @@
-"""What is counted of a scoring while its rows pass, and the summary that it gives at the end."""
+"""The counts of a scoring while its rows pass, and its summary at the end."""
 
 from collections import Counter
 from functools import cached_property
@@ -15,28 +15,29 @@ from tabular_lstm.serving.row_scoring import ScoredBatch, ScoringTask
 
 
 class ScoringSummary(AsGiven):
-    """A scoring in numbers; see `tabular_lstm.serving.answers` for what each task has of them.
+    """A scoring in numbers; `tabular_lstm.serving.answers` sets the fields of each task.
 
     Attributes:
-        positive_class: Of two classes, the label's value whose probability was given.
-        classes: Of more classes, the label's values.
-        coverage: Of a number, the declared rate of its intervals.
-        decisions: Rows by the label's value that was decided on, of two the negative one first.
-        mean_probability: Of the positive class; None where no row was scored.
-        means: The mean probability of each class, or of `prediction`, `lower` and `upper`; None
-            where no row was scored.
-        histograms: Rows by the label's value that was decided on and by probability, of more
-            classes that of the value, in 50 bins from 0 to 1; of a number by `prediction`.
-        histogram_range: Where a number's bins begin and end; the first and the last one hold all
-            that is beyond.
+        positive_class: With two classes: the label's value whose probability was predicted.
+        classes: With more classes: the label's values.
+        coverage: For a number: the declared rate of its intervals.
+        decisions: Rows by decided class; with two classes, the negative class comes first.
+        mean_probability: Of the positive class; None if no row was scored.
+        means: The mean probability of each class, or of `prediction`, `lower` and `upper`; None if
+            no row was scored.
+        histograms: Rows by decided class, and by probability in 50 bins from 0 to 1. The
+            probability is of the positive class (two classes) or of the decided class (more). A
+            number: rows by `prediction`.
+        histogram_range: Where a number's bins begin and end; the first and the last bin hold all
+            rows beyond.
         quarantined_by_reason: Cells by column and kind of problem, the commonest first.
-        unknown_categories: Rows by column, where the champion was not trained with the category.
+        unknown_categories: Rows by column whose category the champion was not trained with.
     """
 
     run_id: str
     champion: ScoredBy
     task: Kind = TWO_CLASSES
-    positive_class: Class | None = None  # of an earlier version's
+    positive_class: Class | None = None  # None from earlier versions
     classes: tuple[Class, ...] | None = None
     coverage: float | None = None
     rows: int
@@ -53,7 +54,7 @@ class ScoringSummary(AsGiven):
     unknown_categories: dict[str, int]
 
     def sentence(self) -> str:
-        """Say what was scored, and by whom."""
+        """Say what was scored, and by which champion."""
         history = f"{self.history_rows} are history, " if self.history_rows else ""
         return (
             f"Scored {self.scored_rows} of {counted(self.rows, 'row')} with the champion of run "
@@ -66,14 +67,14 @@ class Tally:
     """Counts the rows that pass.
 
     Attributes:
-        rows_by_file: Rows that were read, by file; "" is a lone one.
-        history: Of histories `history_rows`, see `Manifest`.
-        monitoring: When the rows are called other than the champion's, and what follows.
+        rows_by_file: Rows that were read, by file; "" stands for a single file.
+        history: With histories: `history_rows`, see `Manifest`.
+        monitoring: From when on rows count as drifted, and what follows.
     """
 
     def __init__(self, checked: CheckedRows, scoring: ScoringTask, monitoring: Monitoring) -> None:
         self.rows_by_file: Counter[str] = Counter()
-        # Of histories how many rows are history alone.
+        # With histories: how many rows are only history.
         self.history = {"history_rows": 0} if scoring.check.schema.history else {}
         self.monitoring = monitoring
         self._checked, self._scoring, self._answers = checked, scoring, scoring.answers
@@ -109,7 +110,7 @@ class Tally:
         )
 
     def expected(self, promised: dict[str, Estimate]) -> dict[str, Estimate]:
-        """Give the performance that is expected of the rows, see `monitoring.expected`."""
+        """Return the expected performance on the rows, see `monitoring.expected`."""
         if self._scoring.watch is None or self._seen is None:
             return {}
         reference = self._scoring.watch.reference
@@ -117,7 +118,7 @@ class Tally:
         return expect(promised, *evaluated, self._seen.estimate, reference.task)
 
     def summary(self) -> ScoringSummary:
-        """Give the numbers; complete once the rows have passed."""
+        """Return the summary; it is complete once all rows have passed."""
         quarantine = self._checked.quarantine
         return ScoringSummary(
             run_id=self._scoring.run_id,

@@ -1,1 +1,1 @@
-"""The search for parameters: what is tried, how good it is, and what the trials tell."""
+"""The search for better parameters, by trials that are kept in a study."""

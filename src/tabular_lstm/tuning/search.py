@@ -1,7 +1,7 @@
-"""A search: Optuna chooses what each trial tries, and keeps in SQLite how the trial ended.
+"""A search: Optuna chooses the values of each trial, and keeps in SQLite how the trial ended.
 
-What is tried next follows from the trials that have ended and the seed alone. So a search that was
-killed goes on with the trials that it has, and tries what it would have tried.
+The next values follow only from the trials that have ended and from the seed. So a search that was
+killed goes on with its trials, and tries the values that it would have tried.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ try:
     import optuna
 except ModuleNotFoundError as error:
     raise DataError(
-        "The pipeline tuning takes the package optuna, which is not installed. Install the extra: "
+        "The pipeline tuning needs the package optuna, which is not installed. Install the extra: "
         "pip install 'tabular-lstm[tuning]'."
     ) from error
 
@@ -60,13 +60,13 @@ PLOTS: dict[str, Any] = {
 
 
 def search(database: Path, task: TrialTask, tuning: Tuning, workers: Workers) -> Study:
-    """Run the trials that a study does not have yet, and give all of them.
+    """Run the trials that a study does not have yet, and give all trials.
 
-    With one worker, or here, the same search gives the same study. With several, what a trial tries
-    depends on which ones have ended before. One search at a time writes to the SQLite database.
+    With one worker the same search gives the same study. With several workers, a trial's values
+    depend on the trials that ended before. Only one search at a time may write to the database.
 
     Raises:
-        DataError: The file is damaged or cannot be written, or the present parameters do not train.
+        DataError: The file is damaged or cannot be written, or the present parameters diverge.
     """
     name = name_of(task, tuning)
     try:
@@ -78,8 +78,8 @@ def search(database: Path, task: TrialTask, tuning: Tuning, workers: Workers) ->
     except (OptunaError, SQLAlchemyError, OSError) as error:
         fault = str(error).splitlines()[0]
         raise DataError(
-            f"{database}: Optuna cannot use it: {fault}. The trials that have ended are kept; mend "
-            "that, or move the file away to begin anew, and run the tuning again."
+            f"{database}: Optuna cannot use the file: {fault}. Trials that have ended are kept: "
+            "repair the file, or move it away to begin anew, and run the tuning again."
         ) from error
 
 
@@ -142,14 +142,14 @@ def _opened(database: Path, name: str) -> optuna.Study:
     """Open a study to go on with it, or begin it."""
     storage = _storage(database)
     study = optuna.create_study(storage=storage, study_name=name, load_if_exists=True)
-    # Whoever ran these was killed.
+    # A search that was killed left these.
     for trial in study.get_trials(states=(TrialState.RUNNING,)):
         study.tell(trial.number, state=TrialState.FAIL)
     return study
 
 
 def _run(study: optuna.Study, task: TrialTask, tuning: Tuning, workers: Workers) -> None:
-    """Ask Optuna for trials as they are needed, and tell how they ended."""
+    """Ask Optuna for trials when they are needed, and tell Optuna how they ended."""
     asked: dict[int, optuna.Trial | None] = {}
     present = values_of(task.network, task.training, tuning.space)
     ended, wanted = trials_of(study), tuning.trials
@@ -170,8 +170,8 @@ def _run(study: optuna.Study, task: TrialTask, tuning: Tuning, workers: Workers)
         if trial is None:
             if outcome.end == "diverged":
                 raise DataError(
-                    "With the present parameters the loss is not finite: expected some that "
-                    f"train. Lower training.learning_rate = {task.training.learning_rate} or "
+                    "With the present parameters the loss is not finite. Lower "
+                    f"training.learning_rate = {task.training.learning_rate} or "
                     f"training.weight_decay = {task.training.weight_decay}."
                 )
             _add_present(study, tuning.space, present, outcome)
@@ -181,7 +181,7 @@ def _run(study: optuna.Study, task: TrialTask, tuning: Tuning, workers: Workers)
 
 
 def _ask(study: optuna.Study, tuning: Tuning, place: int) -> optuna.Trial:
-    """Begin a trial with values that the sampler takes from the trials that have ended."""
+    """Begin a trial with values that the sampler chooses by the trials that have ended."""
     seed = np.random.default_rng([tuning.seed, 3, place]).integers(2**31)
     study.sampler = TPESampler(seed=int(seed))
     trial = study.ask({name: _distribution(name, r) for name, r in tuning.space.items()})
@@ -202,7 +202,7 @@ def _tell(study: optuna.Study, trial: optuna.Trial, outcome: Outcome) -> None:
 def _add_present(
     study: optuna.Study, space: dict[str, Range], values: dict[str, Any], outcome: Outcome
 ) -> None:
-    """Add the trial with the present parameters, for the sampler as far as the space has them."""
+    """Add the trial with the present parameters; the sampler sees those that the space holds."""
     held = {name: where for name, where in space.items() if where.holds(values[name])}
     params = {
         name: values[name] if where.choices is None else json.dumps(values[name])
@@ -228,7 +228,7 @@ def _distribution(name: str, where: Range) -> Distribution:
 
 
 def _log(ended: list[Trial], outcome: Outcome, wanted: int, loss: str) -> None:
-    """Log a line a trial. On workers they end in another order than they began in."""
+    """Log a line for a trial. On workers trials may end in another order than they began."""
     losses = [trial.log_loss for trial in ended if trial.log_loss is not None]
     how = f"{outcome.end} after {counted(len(outcome.losses), 'epoch')}"
     if outcome.log_loss is not None:

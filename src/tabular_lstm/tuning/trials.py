@@ -1,6 +1,6 @@
-"""A trial trains with some values of the tuned parameters; the best one has the lowest log loss.
+"""A trial trains with some values of the tuned parameters; the best trial has the lowest loss.
 
-A trial is a part for an engine's workers (`tabular_lstm.engine`), and what is sent is plain.
+A trial is a part for an engine's workers (`tabular_lstm.engine`), so it is made of plain values.
 """
 
 from dataclasses import dataclass
@@ -28,13 +28,13 @@ from tabular_lstm.tensorflow_import import import_tensorflow
 
 End = Literal["complete", "diverged"]
 LOSS = f"out-of-fold {METRICS['log_loss']}"
-# By the task; of a number as of one with a standard deviation of 1.
+# The loss of each task; a number is scaled to a standard deviation of 1.
 LOSSES = {TWO_CLASSES: LOSS, CLASSES: LOSS, NUMBER: "out-of-fold quantile loss"}
 
 
 @dataclass(frozen=True)
 class TrialTask:
-    """What every trial needs; it changes some of the parameters in force."""
+    """What every trial needs; a trial changes some of these parameters."""
 
     schema: Schema
     network: Network
@@ -44,11 +44,11 @@ class TrialTask:
 
 @dataclass(frozen=True)
 class TrialPart:
-    """What one trial tries.
+    """The values of one trial.
 
     Attributes:
-        number: By which the outcome is told apart from others.
-        values: Of the tuned parameters, by name.
+        number: Number by which the outcome is matched to its trial.
+        values: Values of the tuned parameters, by name.
     """
 
     number: int
@@ -59,11 +59,11 @@ class Outcome(Frozen):
     """How a trial ended.
 
     Attributes:
-        end: `complete`; or `diverged`, the loss was not finite.
-        log_loss: Of the calibrated out-of-fold outputs, of a number the quantile loss, see
-            `LOSSES`; None if it is not complete.
-        losses: Of each epoch, the mean of the members' calibrated losses on their folds; where it
-            diverged, on the rows trained on.
+        end: `complete`; or `diverged` if the loss was not finite.
+        log_loss: Loss of the calibrated out-of-fold outputs, see `LOSSES`; None if the trial is not
+            complete.
+        losses: Mean of the members' calibrated losses on their folds, for each epoch; after a
+            divergence, on the rows trained on.
     """
 
     end: End
@@ -72,7 +72,7 @@ class Outcome(Frozen):
 
 
 class Trial(Outcome):
-    """A trial that has ended, by its place among those that have, from 1."""
+    """A trial that has ended; `number` counts ended trials from 1."""
 
     number: int
     values: dict[str, Any]
@@ -81,8 +81,8 @@ class Trial(Outcome):
 class Study(Frozen):
     """The trials of a study that have ended, in the order in which they began.
 
-    One that is complete has the present parameters. The study has its name in the database, and
-    `loss` names by what trials are compared.
+    A complete one among them has the present parameters. `name` is the study's name in the
+    database; `loss` names the loss by which trials are compared.
     """
 
     database: Path
@@ -92,7 +92,7 @@ class Study(Frozen):
 
 
 def run_trial(task: TrialTask, part: TrialPart) -> tuple[int, Outcome]:
-    """Train with the part's values, and give the trial's number and how it ended."""
+    """Train with the part's values; give the part's number and how the trial ended."""
     import_tensorflow()
     from tabular_lstm.network.build import build  # noqa: PLC0415
     from tabular_lstm.network.fit import train  # noqa: PLC0415
@@ -122,7 +122,7 @@ def _outcome(end: End, losses: list[float], log_loss: float | None = None) -> Ou
 
 
 class Measured(Frozen):
-    """Values of the tuned parameters by name, and how good they were in which trial."""
+    """A complete trial: its number, its loss, and the values of the tuned parameters by name."""
 
     trial: int
     log_loss: float
@@ -133,11 +133,11 @@ class BestParameters(Frozen):
     """What a tuning found.
 
     Attributes:
-        trials: That have ended; `diverged` are those of them that ended so.
-        present: With the parameters in force.
-        best: With the lowest log loss; the present ones where no other are better.
+        trials: How many trials have ended; `diverged` counts those whose loss was not finite.
+        present: The trial with the present parameters.
+        best: The trial with the lowest loss; the present one if no other is better.
         network, training: The blocks with the best values.
-        loss: By what trials are compared, in words.
+        loss: Name of the loss by which trials are compared.
     """
 
     run_id: str
@@ -152,11 +152,11 @@ class BestParameters(Frozen):
 
     @property
     def better(self) -> bool:
-        """Whether the best ones are better than the present ones."""
+        """Whether the best parameters are better than the present ones."""
         return self.best.log_loss < self.present.log_loss
 
     def sentence(self) -> str:
-        """Say how much better, and what that is worth."""
+        """Say how much better the best parameters are, and how far to trust that."""
         if not self.better:
             return (
                 f"None of {counted(self.trials, 'trial')} was better than the present "
@@ -167,14 +167,14 @@ class BestParameters(Frozen):
             f"The best of {counted(self.trials, 'trial')} is number {self.best.trial}: "
             f"{self.loss} {self.best.log_loss:.4f}, with the present parameters "
             f"{self.present.log_loss:.4f}, {gain:.4f} more. The best of many is partly luck on "
-            "these rows; how good it is, a retraining measures on test rows"
+            "these rows; a retraining measures on test rows how good it is"
         )
 
 
 def best_of(
     study: Study, network: Network, training: Training, tuning: Tuning, run_id: str
 ) -> BestParameters:
-    """Take the trial with the lowest log loss, and the one that has the parameters in force."""
+    """Take the trial with the lowest loss, and the trial with the present parameters."""
     complete = [
         Measured(trial=trial.number, log_loss=trial.log_loss, values=trial.values)
         for trial in study.trials

@@ -1,1 +1,1 @@
-"""What the DAGs are made of. Nothing of the project is imported: it runs by its own command."""
+"""The parts of the DAGs. They start the project's command, and import none of its code."""

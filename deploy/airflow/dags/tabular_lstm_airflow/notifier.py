@@ -1,4 +1,4 @@
-"""Tell a webhook of a task that failed, even where the project's own run never began."""
+"""Notify a webhook of a failed task, even if the project's own run never began."""
 
 import http.client
 import json
@@ -21,17 +21,17 @@ HTTP_URL = re.compile(
 
 
 class FailureNotifier(BaseNotifier):
-    """Post the failure as JSON, with the names that the project's own notifications have.
+    """Post the failure as JSON, with the same names as in the project's own notifications.
 
-    The Airflow Connection `tabular_lstm_webhook` says where to: `host` is the whole URL, and
-    `password`, if there is one, the value of the header `Authorization`.
+    The Airflow Connection `tabular_lstm_webhook` names the webhook: `host` is the whole URL, and
+    `password`, if there is one, is the value of the header `Authorization`.
     """
 
     def notify(self, context: Context) -> None:
-        """Post it. Whatever is raised is logged by Airflow, and the task stays failed.
+        """Post the failure. If this raises, Airflow logs the error, and the task stays failed.
 
         Raises:
-            RuntimeError: The webhook did not take it; the message has no secret.
+            RuntimeError: The webhook did not accept the post; the message has no secret.
         """
         try:
             webhook = Connection.get("tabular_lstm_webhook")
@@ -43,12 +43,12 @@ class FailureNotifier(BaseNotifier):
 
 
 def within(timeout: float, work: Callable[[], None]) -> None:
-    """Do what waits for a network, and give it up after some seconds, however slowly it goes on.
+    """Do work that waits for a network, and stop waiting after `timeout` seconds.
 
-    A socket's own timeout is for each of its answers.
+    A socket's own timeout starts again with each answer.
 
     Raises:
-        RuntimeError: It did not end; or whatever it raised.
+        RuntimeError: The work did not end in time. Or any error of the work.
     """
     raised: list[Exception | None] = []
 
@@ -69,7 +69,7 @@ def within(timeout: float, work: Callable[[], None]) -> None:
 
 
 def failure(context: Context) -> dict[str, Any]:
-    """Say what failed. A task that is killed has no exception, so its state has to do."""
+    """Give the content of the post. A killed task has no exception."""
     task = context["ti"]
     error = context.get("exception")
     return {
@@ -82,14 +82,14 @@ def failure(context: Context) -> dict[str, Any]:
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A post that is sent elsewhere would become a get, and take the header there."""
+    """Follow no redirect: the post would become a get, and another host would see the header."""
 
     def redirect_request(self, *_: Any) -> None:
         return None
 
 
 def post(url: str, authorization: str | None, content: bytes) -> None:
-    """Send it; what is raised names the host alone, since a URL can be a secret."""
+    """Send the content. An error names only the host, because a URL can be a secret."""
     if not url.lower().startswith(("http://", "https://")):
         raise RuntimeError("tabular_lstm_webhook: expected a URL of http or https as its host")
     if not HTTP_URL.fullmatch(url):  # the resolver would be asked for a password
@@ -101,7 +101,7 @@ def post(url: str, authorization: str | None, content: bytes) -> None:
     headers = {"Content-Type": "application/json"}
     if authorization:
         headers["Authorization"] = authorization
-    request = urllib.request.Request(url, content, headers)  # noqa: S310  the scheme was looked at
+    request = urllib.request.Request(url, content, headers)  # noqa: S310  the scheme was checked
     try:
         with urllib.request.build_opener(_NoRedirect).open(request, timeout=TIMEOUT):
             pass

@@ -1,4 +1,4 @@
-"""A task that is a whole run of the project, by the command of the project's own environment."""
+"""A task that runs the project once, with the command of the project's own environment."""
 
 import os
 from collections.abc import Sequence
@@ -10,16 +10,16 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from tabular_lstm_airflow.process import Process
 
-# What `kedro run` ends with where another run is at work: EX_TEMPFAIL of sysexits.h.
+# The exit code of `kedro run` if another run is at work: EX_TEMPFAIL of sysexits.h.
 AT_WORK = 75
 
 
 class WholeRun(BaseOperator):
     """Run a pipeline from its first node to its last.
 
-    The Airflow Variable `tabular_lstm_project` says where the project is, which has its environment
-    in `.venv`; `tabular_lstm_env` names an environment of conf, by default the base one.
-    To XCom go `run_id`, as soon as the run has one, and at its end `last_line`.
+    The Airflow Variable `tabular_lstm_project` is the path of the project, whose Python environment
+    is `.venv`. `tabular_lstm_env` names an environment of conf; by default the base environment.
+    XCom gets `run_id` as soon as the run has one, and `last_line` when the run ends.
     """
 
     template_fields: Sequence[str] = ("pipeline", "parameters")
@@ -31,11 +31,12 @@ class WholeRun(BaseOperator):
         self._process: Process | None = None
 
     def execute(self, context: Context) -> None:
-        """Run it, and log what it says.
+        """Run the pipeline, and log the lines of the run.
 
         Raises:
-            AirflowSkipException: Another run is at work; this one has done nothing.
-            AirflowFailException: It did not start, failed, or was ended. It is not repeated.
+            AirflowSkipException: Another run is at work; this run has done nothing.
+            AirflowFailException: The run did not start, failed, or was ended. Airflow does not
+                repeat the run.
         """
         task = context["ti"]
         process = self._process = self._started()
@@ -58,14 +59,14 @@ class WholeRun(BaseOperator):
             raise AirflowFailException(f"{name} ended with {end}: {process.last_line}")
 
     def _send(self, task: Any, name: str, value: str | None) -> None:
-        """Push to XCom; what becomes of it is no part of the run's end."""
+        """Push to XCom. A failure is only a warning."""
         try:
             task.xcom_push(name, value)
         except Exception as error:
             self.log.warning("XCom does not have %s: %s", name, type(error).__name__)
 
     def on_kill(self) -> None:
-        """End the run where the task is ended, or takes too long."""
+        """End the run if the task is ended or takes too long."""
         if self._process is not None:
             self._process.end()
 

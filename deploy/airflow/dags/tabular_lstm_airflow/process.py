@@ -1,4 +1,4 @@
-"""A run of the project in a process group of its own: its lines, and its end."""
+"""A run of the project in a process group of its own: its lines, and how the run ends."""
 
 import contextlib
 import logging
@@ -12,7 +12,7 @@ from pathlib import Path
 
 # Between SIGTERM and SIGKILL. Airflow ends a task's own process 5 s after its SIGTERM.
 GRACE = 3.0
-# A line as conf/logging.yml has it.
+# A line in the format of conf/logging.yml.
 LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d (DEBUG|INFO|WARNING|ERROR|CRITICAL) +(.*)")
 RUN = re.compile(r"Run (\S+) of environment ")
 
@@ -21,20 +21,20 @@ class Process:
     """One `kedro run`, from its start to its end.
 
     Attributes:
-        run_id: Of the run; None until it has said so.
-        last_line: The last that it said, without time and level.
+        run_id: The id of the run; None until the run has logged its id.
+        last_line: The last line of the log, without time and level.
     """
 
     def __init__(self, command: list[str], folder: Path, variables: Mapping[str, str]) -> None:
-        """Start it.
+        """Start the run.
 
         Args:
             command: The program and its arguments.
-            folder: Of the project.
-            variables: Of this process's environment; see `for_the_run`.
+            folder: The folder of the project.
+            variables: The environment variables of this process; see `for_the_run`.
 
         Raises:
-            OSError: The folder or the program is not there.
+            OSError: The folder or the program does not exist.
         """
         self.run_id: str | None = None
         self.last_line = ""
@@ -51,11 +51,11 @@ class Process:
         )
 
     def lines(self) -> Iterator[tuple[int, str]]:
-        """Give the level and the message of each line as soon as it is said."""
+        """Give the level and the message of each line as soon as the run writes the line."""
         assert self._process.stdout is not None  # noqa: S101  a pipe was asked for
         for line in self._process.stdout:
             level, message = parsed(line)
-            # An error may go on over more lines; its first says what it is.
+            # An error may have several lines; the first line is the summary.
             if message and not (self.last_line.startswith("Error: ") and message == line.rstrip()):
                 self.last_line = message
                 if self.run_id is None and (said := RUN.match(message)):
@@ -63,11 +63,11 @@ class Process:
             yield level, message
 
     def exit_code(self) -> int:
-        """Wait for the end; a negative code is the signal that ended it."""
+        """Wait for the end of the run; a negative code is the signal that ended the run."""
         return self._process.wait()
 
     def end(self) -> None:
-        """End what still runs of it, and whatever it started."""
+        """End the run, if it still runs, and all processes that it started."""
         if self._process.returncode is not None:
             return
         with contextlib.suppress(ProcessLookupError):
@@ -79,13 +79,13 @@ class Process:
 
 
 def for_the_run(variables: Mapping[str, str]) -> dict[str, str]:
-    """Leave out Airflow's own, with its secrets, and what would lead to other modules or conf."""
+    """Leave out Airflow's variables, which have secrets, and those that change modules or conf."""
     of_airflow = ("AIRFLOW", "_AIRFLOW", "PYTHONPATH", "KEDRO_ENV")
     return {name: value for name, value in variables.items() if not name.startswith(of_airflow)}
 
 
 def parsed(line: str) -> tuple[int, str]:
-    """Take a line apart; what is no line of the log, such as an error's, counts as INFO.
+    """Split a line into level and message. A line in another format, such as an error's, is INFO.
 
     Examples:
         >>> parsed("2026-11-26 02:15:09 WARNING A file is old.")

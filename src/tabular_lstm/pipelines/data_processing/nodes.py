@@ -1,4 +1,4 @@
-"""Check every cell, set bad rows aside with a reason, and hold out the same rows every time."""
+"""Check every cell, quarantine bad rows with a reason, and hold out the same rows every time."""
 
 import logging
 
@@ -21,8 +21,8 @@ logger = logging.getLogger(__name__)
 
 REPEATED = (
     "%s: %d of %d test rows have the features of a train row of another %s. If they are the same "
-    "rows under other %ss, the models are judged on rows that they know: use a %s that stays, or "
-    "none"
+    "rows under other %ss, the models are judged on rows that they know: use a %s that does not "
+    "change, or none"
 )
 LEAKS = (
     "%s: possible leak, each of these features alone %s (%s): %s. If it is known only after the "
@@ -35,16 +35,16 @@ BOUNDARY = (
 
 
 def validate_rows(raw_rows: RawRows, columns: Columns) -> tuple[ValidRows, pd.DataFrame]:
-    """Turn text cells into numbers and set aside the rows where that fails.
+    """Turn text cells into numbers, and quarantine the rows where this fails.
 
-    With a directory of files and a key, of the valid rows with the same key the last one counts,
-    in the order of the files and then of their rows; the others are superseded and dropped. In a
-    single file every valid row counts, and the key serves the split alone. A row without a label
-    supersedes none: it takes no label away.
+    In a folder of files with a key, only the last valid row of each key counts, in the order of the
+    files and their rows; the others are superseded and dropped. In a single file every valid row
+    counts, and the key is used only for the split. A row without a label supersedes no row, so that
+    no label is lost.
 
     Returns:
-        The valid rows that count, of histories those without a label or a weight beside them; and
-        the quarantined rows, see `tabular_lstm.rows.validation.ReadRows`.
+        The valid rows that count (with histories, also rows without a label or a weight); and the
+        quarantined rows, see `tabular_lstm.rows.validation.ReadRows`.
 
     Raises:
         DataError: See `tabular_lstm.rows.validation.read_rows`.
@@ -92,9 +92,9 @@ def validate_rows(raw_rows: RawRows, columns: Columns) -> tuple[ValidRows, pd.Da
 
 
 def accept_rows(valid_rows: ValidRows, columns: Columns, validation: Validation) -> ValidRows:
-    """Let the valid rows through unless too many others were quarantined.
+    """Return the valid rows unless too many rows were quarantined.
 
-    Its own node, so that the quarantined rows are on disk before the run stops for them.
+    This is a node of its own, so that the quarantined rows are on disk before the run stops.
 
     Raises:
         DataError: The quarantined share of the labelled rows is above `max_quarantined_fraction`.
@@ -115,10 +115,10 @@ def split_rows(
     split: Split,
     champions: Champions | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, DataSummary]:
-    """Hold the test rows out, see `rows.train_test_split.sides_of`, and say what was found.
+    """Hold out the test rows, see `rows.train_test_split.sides_of`, and log what was found.
 
     Returns:
-        Train rows, test rows, of histories those that are history alone, and the data summary.
+        Train rows, test rows, history rows (with histories), and the data summary.
 
     Raises:
         DataError: `split.independent` names no feature; or see `sides_of`.

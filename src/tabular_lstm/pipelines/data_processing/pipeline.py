@@ -9,10 +9,10 @@ def create_pipeline(gated: bool = False, bounded: bool = False) -> Pipeline:
     """Wire the nodes from `raw_rows` to `train_rows` and `test_rows`.
 
     Args:
-        gated: Whether a gate follows, which judges how many rows were quarantined. Default: no, too
-            many stop the run.
-        bounded: Whether a split by time keeps to the boundary that the gate's decisions have put in
-            force, which it does where a gate follows. Default: no.
+        gated: Whether a gate follows, which judges the share of quarantined rows. Default: False;
+            too many quarantined rows stop the run.
+        bounded: Whether a split by time keeps the boundary of the gate's earlier decisions, as it
+            does with a gate. Default: False.
     """
     validate = Node(
         validate_rows,

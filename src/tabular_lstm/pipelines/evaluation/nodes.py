@@ -1,4 +1,4 @@
-"""Judge the candidate beside the baselines, on the same rows, with intervals."""
+"""Judge the candidate and the baselines on the same rows, with intervals."""
 
 import logging
 from functools import partial
@@ -26,18 +26,17 @@ from tabular_lstm.rows.keys import keys_of, together_of
 from tabular_lstm.rows.labelled_set import EvaluatedSet, LabelledSet
 from tabular_lstm.rows.schema import Schema
 
-# The last bits differ with the processor.
+# The last bits depend on the processor.
 DECIMALS = 5
 THRESHOLD = {"decision_threshold"}
-# Numbers of the train rows from which fitting baselines takes longer than a worker takes to import
-# scikit-learn and to get the rows.
+# Values of the train rows from which a worker fits baselines faster, despite its imports.
 WORTH_WORKERS = 1_000_000
 
 logger = logging.getLogger(__name__)
 
 
 def choose_evaluated_set(train_set: LabelledSet, test_set: LabelledSet) -> EvaluatedSet:
-    """Take the test set, or, if nothing was held out, the train set."""
+    """Return the test set or, if no rows were held out, the train set."""
     if len(test_set.labels):
         return EvaluatedSet(**vars(test_set))
     logger.warning("test_fraction is 0: the candidate is evaluated on the rows it was trained on")
@@ -53,18 +52,18 @@ def predict_with_candidate(
     test_rows: pd.DataFrame,
     columns: Columns,
 ) -> pd.DataFrame:
-    """Give each evaluated row its prediction, once it is proved that test rows are new to it.
+    """Predict each evaluated row, after a proof that all test rows are new to the candidate.
 
-    The baselines are fitted on the same train rows as the candidate, so the proof is theirs too.
+    The baselines are fitted on the same train rows, so the proof also holds for them.
 
     Returns:
-        `row`, `label` (of classes the number of it, of two 1 is the positive one), `weight`, of
-        mean 1, where the rows do not count alike, and what `judging.measures.to_columns` gives for
-        `candidate`; NaN where the candidate gives none.
+        `row`; `label` (for classes its number, where 1 is the positive one of two); `weight`, of
+        mean 1, if rows have weights; and the columns `judging.measures.to_columns` of `candidate`,
+        NaN where the candidate gives no prediction.
 
     Raises:
-        DataError: The candidate is not the network that the history is of; or it was trained on
-            other rows than the train rows, or on these laid out otherwise, or on a test row.
+        DataError: The history belongs to another network; or the candidate was trained on a test
+            row, on other rows than the train rows, or on sequences of another layout.
     """
     from tabular_lstm.network.fit import fingerprint, predict  # noqa: PLC0415
 
@@ -77,15 +76,14 @@ def predict_with_candidate(
         )
     if expected != found:
         raise DataError(
-            "candidate: not the network whose training the history is of (SHA-256 of what it "
+            "candidate: the history belongs to another network (SHA-256 of what the candidate "
             f"learned {found[:8]}…, expected {expected[:8]}…). A file was edited or is a copy from "
             "elsewhere: put it back, or run all: kedro run."
         )
     if train_set.fingerprint != history["trained_on"]:
         raise DataError(
-            "The newest candidate was trained on other rows, or on other features or weights of "
-            "them, than the newest train rows and columns give: it cannot be judged on their test "
-            "rows. Train it again: kedro run."
+            "The newest candidate was trained on other rows, features or weights than the newest "
+            "train rows have: it cannot be judged on their test rows. Train it again: kedro run."
         )
     if evaluated_set.side == "test":
         keys, together = keys_of(test_rows, columns), together_of(test_rows, columns)
@@ -111,8 +109,8 @@ def predict_with_baselines(
     evaluation: Evaluation,
     engine: Engine,
 ) -> Baselines:
-    """Fit the baselines, by the engine's workers where it takes long: see `judging.baselines`."""
-    from tabular_lstm.judging import baselines  # noqa: PLC0415  It waits for scikit-learn.
+    """Fit the baselines, on the engine's workers if it takes long: see `judging.baselines`."""
+    from tabular_lstm.judging import baselines  # noqa: PLC0415  Imports scikit-learn.
 
     takes_long = train_set.sequences.size >= WORTH_WORKERS
     workers = (engine.workers if takes_long else None) or one_by_one
@@ -133,7 +131,7 @@ def evaluate(
     training: Training,
     evaluation: Evaluation,
 ) -> Judged:
-    """Measure the candidate and the baselines on the same rows and the same resamples of them."""
+    """Measure the candidate and the baselines on the same rows and the same resamples."""
     others = {name: np.array(p) for name, p in baseline_predictions.predictions.items()}
     costs = training.objective.cost_matrix
     return Judged(
@@ -162,12 +160,12 @@ def keep_reference(
     schema: Schema,
     data_summary: DataSummary,
 ) -> Reference:
-    """Count how the rows of both sides and the scores spread, for later rows to compare with."""
+    """Count the rows of both sides and the scores, as the reference for later rows."""
     sides: Any = [train_set.sequences, test_set.sequences]
     groups = [side.groups for side in (train_set, test_set) if side.groups is not None]
     watched = None if schema.history is None else evaluated_set.sequences.are_last
     if schema.history is not None:
-        # The table of the test set has all rows, those of the train set last.
+        # The test set's table has all rows, and the train set's rows come last.
         groups, order = [sides[1].customer], np.argsort(sides[1].order)
         sides = np.split(sides[1].rows(order), [-len(train_set.labels)])[::-1]
     return Reference.of(
@@ -192,14 +190,14 @@ def measure_importance(
 ) -> Importance:
     """Measure each feature's permutation importance, on at most `importance_rows` rows.
 
-    As many of them from each class where there are enough: ROC AUC does not depend on the shares.
-    With many features, or long histories, there are fewer shuffles, and then fewer rows.
+    Each class gives the same number of rows if it has enough: ROC AUC does not depend on the
+    shares. Many features, or long histories, get fewer shuffles and then fewer rows.
     """
     from tabular_lstm.network.fit import CHANGES, predict_changed  # noqa: PLC0415
 
     labels, sequences = judged.labels, evaluated_set.sequences
     steps = 1 if isinstance(sequences, np.ndarray) else sequences.lengths.mean()
-    affordable = int(CHANGES / (len(schema.features) * steps))  # rows times shuffles of each one
+    affordable = int(CHANGES / (len(schema.features) * steps))  # rows times shuffles of a feature
     wanted = min(evaluation.importance_rows, len(labels))
     shuffles = min(evaluation.importance_repeats, max(1, affordable // wanted))
     order = np.random.default_rng(evaluation.seed).permutation(len(labels))
@@ -229,13 +227,14 @@ def assemble_metrics(
     evaluated_set: EvaluatedSet,
     evaluation: Evaluation,
 ) -> dict[str, Any]:
-    """Put what is known of the run into one JSON document.
+    """Collect the facts and metrics of the run in one JSON document.
 
     Returns:
-        `run_id`, counts of the `data`, facts of the `network`; `evaluated_on`, and under its value
-        the candidate's metrics with 95 % intervals; under `baselines` the same for each baseline,
-        with the paired difference `network_minus_baseline`; of histories `by_length`. Metrics have
-        five decimals, in the label's unit as many digits: the same on another processor.
+        `run_id`, counts of the `data`, facts of the `network`; `evaluated_on` (`test` or `train`)
+        and under this name the candidate's metrics with 95 % intervals; under `baselines` the same
+        for each baseline, with the paired difference `network_minus_baseline`; with histories
+        `by_length`. Metrics have five decimals (in the label's unit: five digits), so they are the
+        same on every processor.
     """
     measured = {name: m.model_dump(mode="json") for name, m in judged.metrics.items()}
     candidate_metrics = measured.pop(CANDIDATE)
@@ -260,7 +259,7 @@ def assemble_metrics(
             "asked_for": history.get("asked_for", ""),
         },
         "evaluated_on": judged.side,
-        # The candidate's threshold is a part of it.
+        # The metrics include the candidate's threshold.
         judged.side: _rounded(candidate_metrics)
         | {name: candidate_metrics[name] for name in THRESHOLD & candidate_metrics.keys()},
         "baselines": _rounded(measured),
@@ -271,14 +270,13 @@ def assemble_metrics(
 def compare_with_baselines(
     judged: Judged, data_summary: DataSummary, evaluation: Evaluation
 ) -> list[str]:
-    """Say the verdict; first that rows which belong together may be on both sides, if they may."""
+    """Write the verdict; a warning of dependent rows on both sides comes first."""
     found = data_summary.dependent_rows
     warning = [said_of(found)[:1].upper() + said_of(found)[1:]] if found else []
     return [*warning, *comparison.compare_with_baselines(judged, evaluation)]
 
 
 def _rounded(measured: Any, name: str = "", digits: bool = False) -> Any:
-    """Round all numbers of a JSON document."""
     digits |= name in IN_UNITS
     if isinstance(measured, dict):
         return {name: _rounded(of, name, digits) for name, of in measured.items()}

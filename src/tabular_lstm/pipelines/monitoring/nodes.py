@@ -1,4 +1,4 @@
-"""Read labels that came late, and say of the champion how it is and what to do."""
+"""Read late labels, examine the champion's health, and say what to do."""
 
 import contextlib
 import logging
@@ -35,10 +35,10 @@ logger = logging.getLogger(__name__)
 
 
 def read_labels(late_labels: RawRows | None, columns: Columns) -> tuple[LateLabels, pd.DataFrame]:
-    """Read the labels that have come, and say which rows cannot be used.
+    """Read the labels so far, and say which rows cannot be used.
 
     Returns:
-        The labels, none where there is no table of them yet; and the rows in quarantine.
+        The labels, empty if there is no table of labels yet; and the rows in quarantine.
     """
     labels = read_late_labels(late_labels, columns)
     for reason in labels.reasons:
@@ -56,7 +56,7 @@ def examine(
     monitoring: Monitoring,
     run_id: str,
 ) -> Health:
-    """Put beside each other what was promised, expected and found, and say what to do.
+    """Compare promised, expected and real performance, and say what to do.
 
     Raises:
         DataError: There is no champion yet.
@@ -76,8 +76,7 @@ def examine(
         health[run] = _champion(run, entry.time, scorings, rows, promised, alarm)
         if run == serves and worse and worse.over:
             notes.append(
-                f"It was worse than promised, and is not since scoring {worse.over}: "
-                f"{worse.sentence}"
+                f"It was worse than promised, but not since scoring {worse.over}: {worse.sentence}"
             )
     newest, cannot = newest_that_tells(
         {
@@ -114,7 +113,7 @@ def examine(
 
 
 def write_page(health: Health, champions: Champions, report: Report) -> str:
-    """Write the page for people, with the distributions of what moved in the newest scoring."""
+    """Write the page, with the distributions of what moved in the newest scoring."""
     reference = None
     if health.newest:
         run = health.newest.champion

@@ -1,4 +1,4 @@
-"""From a candidate and the champions to a decision, and from that to the champion."""
+"""From a candidate and the champions to a decision, and from the decision to the champion."""
 
 from tabular_lstm.pipelines.promotion.pipeline import create_pipeline
 

@@ -32,7 +32,7 @@ GOLDEN_ROWS = 32
 
 @dataclass(frozen=True)
 class Checked:
-    """The candidate put to the gate's checks, with the metrics of all models by name."""
+    """The results of the gate's checks, with the metrics of all models by name."""
 
     metrics: dict[str, Metrics]
     checks: Checks
@@ -52,10 +52,10 @@ def predict_with_champions(
     monitoring: Monitoring,
     run_id: str,
 ) -> tuple[pd.DataFrame, ComparedChampions]:
-    """Let the champions that stand score the same test rows, and compare these with their own.
+    """Score the test rows with the standing champions, and compare the rows with their reference.
 
     Returns:
-        `row`, `label` and what `judging.measures.to_columns` gives for each champion's run id,
+        `row`, `label` and the columns `judging.measures.to_columns` of each champion's run id,
         empty for the rows that it was trained on; and the champions.
     """
     compared = compare_champions(
@@ -71,7 +71,7 @@ def predict_with_champions(
 
 
 def _with_champions(judged: Judged, scored: dict[str, Scored], evaluation: Evaluation) -> Judged:
-    """Measure the champions on the same resamples of the rows, without those they trained on."""
+    """Measure the champions on the same resamples, without rows that they were trained on."""
     new = {run: of for run, of in scored.items() if not of.trained_on.any()}
     if new:
         judged = judged.with_models(
@@ -102,7 +102,7 @@ def check_candidate(
     validation: Validation,
     monitoring: Monitoring,
 ) -> Checked:
-    """Measure the champions beside the candidate, and put it to the gate's five checks."""
+    """Measure the champions, and put the candidate to the gate's five checks."""
     judged = _with_champions(judged, compared_champions.scored, evaluation)
     champions = compared_champions.champions
     predictions = from_columns(candidate_predictions, CANDIDATE, judged.task)
@@ -121,7 +121,7 @@ def check_candidate(
 def read_back(
     artifact: Artifact, sequences: Sequences, predictions: np.ndarray, judged: Judged
 ) -> checks.ArtifactCheck:
-    """Compare what was judged, from the lowest to the highest, with what the file on disk gives."""
+    """Compare judged predictions, from lowest to highest, with those of the file on disk."""
     places = np.linspace(0, len(predictions) - 1, min(GOLDEN_ROWS, len(predictions))).astype(int)
     by = predictions.reshape(len(predictions), -1)[:, 0]
     golden = np.argsort(by, kind="stable")[places]
@@ -140,7 +140,7 @@ def decide(
     run_id: str,
     provenance: Provenance,
 ) -> Decision:
-    """Write the decision down, with all that it rests on."""
+    """Make the decision, with all that it rests on."""
     accepted, reason = gate.outcome(checked.checks)
     served_before = champion_of(champions.log)
     known = compared_champions.champions
@@ -174,11 +174,11 @@ def decide(
 
 
 def record(decision: Decision, report: str, champions: Champions) -> LogEntry:
-    """Give the line for the log, once the report is written: with it the candidate serves or not.
+    """Return the log's line, once the report is written: it decides whether the candidate serves.
 
     Raises:
-        DataError: The candidate is not where it serves from, or its file changed since it was
-            judged; nothing is recorded.
+        DataError: The candidate's file is missing, or it changed since it was judged; nothing is
+            recorded.
     """
     if decision.action == "promoted":
         candidate = champions.artifacts.get(decision.run_id)

@@ -16,7 +16,7 @@ REPORTED = [
     "figures",
     "reference",
 ]
-# Datasets keep the names that the catalog has for them.
+# Datasets keep their names in the catalog.
 NAMES_KEPT: Any = {"prefix_datasets_with_namespace": False}
 
 
@@ -40,7 +40,6 @@ def create_pipeline() -> Pipeline:
 
 
 def _judge() -> list[Node]:
-    """What candidate and champions say of the same test rows, the gate's checks, the decision."""
     return [
         Node(
             nodes.predict_with_champions,

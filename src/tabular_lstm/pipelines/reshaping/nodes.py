@@ -1,4 +1,4 @@
-"""Learn from the train rows how a row becomes a sequence, then reshape both sides alike."""
+"""Learn from the train rows how a row becomes a sequence, then reshape both sides."""
 
 import logging
 
@@ -28,8 +28,8 @@ def learn_schema(
 ) -> Schema:
     """Learn from all features: see `tabular_lstm.rows.schema_fit.learn_schema`.
 
-    Each row counts once, whatever its weight: mean and variance are the unit that the network is
-    given numbers in, and a few heavy rows would make it too small for the others.
+    Each row counts once, whatever its weight: mean and variance are the unit of the network's
+    numbers, and a few rows of large weight would make this unit too small for the other rows.
     """
     of_rows = data_summary.lineage
     features = [name for name in map(str, train_rows) if name not in columns.not_features]
@@ -69,10 +69,10 @@ def learn_schema(
 def split_features_from_label(
     rows: pd.DataFrame, schema: Schema, columns: Columns, *others: pd.DataFrame
 ) -> LabelledRows:
-    """Take the schema's features, in its order, the label, and each row's weight and group.
+    """Return the schema's features, in its order, the label, and each row's weight and group.
 
-    The `others` are rows that may be earlier in a history: those that are history alone, and of
-    test rows the train rows.
+    The `others` are rows that may be earlier in a history: history rows and, for test rows, the
+    train rows.
     """
     weights = scaled(weights_of(rows, columns))
     groups, labels = number_groups(rows, columns), rows[schema.label]
@@ -83,7 +83,7 @@ def split_features_from_label(
 
 
 def reshape(rows: LabelledRows, schema: Schema) -> LabelledSet:
-    """Lay each row out as a sequence: see `tabular_lstm.rows.timeline.valid_sequences`."""
+    """Turn each row into a sequence: see `tabular_lstm.rows.timeline.valid_sequences`."""
     count = len(rows.labels)
     features, others = rows.features.iloc[:count], rows.features.iloc[count:]
     sequences = valid_sequences(features, schema, others)

@@ -21,7 +21,7 @@ def _side(side: str) -> list[Node]:
     return [
         Node(
             split_features_from_label,
-            # Of test rows, train rows may be the history.
+            # Train rows may be the history of test rows.
             inputs=[
                 f"{side}_rows",
                 "schema",

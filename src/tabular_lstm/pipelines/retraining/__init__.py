@@ -1,4 +1,4 @@
-"""From raw CSV to champion: all the other pipelines of a retraining, composed."""
+"""From raw rows to champion: the pipelines of a retraining, composed."""
 
 from tabular_lstm.pipelines.retraining.pipeline import create_pipeline
 

@@ -1,4 +1,4 @@
-"""Wiring: raw CSV → rows → sequences → candidate → judgement → champion."""
+"""Wiring: raw rows → rows → sequences → candidate → judgement → champion."""
 
 from kedro.pipeline import Pipeline
 

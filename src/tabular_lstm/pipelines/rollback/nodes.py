@@ -16,12 +16,12 @@ def choose_champion(
     run_id: str,
     provenance: Provenance,
 ) -> Decision:
-    """Decide which champion is to serve again: the run that is named, or the one before.
+    """Decide which champion serves again: the run that conf names, or the champion before.
 
     Raises:
-        DataError: There is none before, none of that run id, or its artifact is gone, not the one
-            that was promoted, or cannot be loaded. Lists the runs that were promoted. Or the one
-            that would serve gives the probability of another class than conf names.
+        DataError: There is no champion before, or none with this run id; or its artifact is gone,
+            is not the promoted one, or cannot be loaded. The error lists the promoted runs. Or the
+            champion predicts something else than conf names.
     """
     known, now = promoted(champions.log), champion_of(champions.log)
     listed = f"Runs that were promoted: {', '.join(known) or 'none'}."
@@ -55,5 +55,5 @@ def choose_champion(
 
 
 def record(decision: Decision, report: str) -> LogEntry:
-    """Give the line for the log, once the report is written: with it the champion serves again."""
+    """Return the log's line, once the report is written: it makes the champion serve again."""
     return LogEntry.of(decision)

@@ -1,4 +1,4 @@
-"""Wiring: what is left of the champions → decision → report → promotion log."""
+"""Wiring: champions → decision → report → promotion log."""
 
 from kedro.pipeline import Node, Pipeline
 

@@ -1,4 +1,4 @@
-"""Check new rows by the champion's schema, score them, and say in numbers and figures what came."""
+"""Check new rows by the champion's schema, score them, and summarize the scoring."""
 
 import logging
 from dataclasses import replace
@@ -28,12 +28,10 @@ from tabular_lstm.serving.scoring_summary import ScoringSummary, Tally
 logger = logging.getLogger(__name__)
 
 NOT_WATCHED = "These rows {} compared with those that the champion was trained on: {}. {}"
-KNOWN = (
-    "Earlier labels are features of the champion, as far as they are known; an empty column will do"
-)
-MEND = "A retraining that promotes its candidate mends this"
+KNOWN = "Earlier labels, where known, are features of the champion; an empty column is enough"
+MEND = "A retraining that promotes its candidate solves this"
 NOT_SCORED = (
-    "No row was scored, for conf says monitoring.on_drift: stop. Put the file back; or score "
+    "No row was scored, because conf sets monitoring.on_drift: stop. Restore the file; or score "
     "without a comparison: --params monitoring.on_drift=warn. " + MEND + "."
 )
 
@@ -47,14 +45,14 @@ def validate_rows_to_score(
 ) -> tuple[CheckedRows, Quarantine]:
     """Check the columns now, and each cell while the rows are scored.
 
-    Cells are read as in training, by the champion's schema. A label that is there is copied, and
-    the network does not see it, but where it is known by the time of a later row of the customer.
+    Cells are read as in training, by the champion's schema. A label is copied, and the network does
+    not see it. Only with histories it is a feature of the customer's later rows, once it is known.
 
     Returns:
-        A stream of checked rows, and what the bad ones pass through.
+        A stream of checked rows, and the quarantine that takes the bad rows.
 
     Raises:
-        DataError: A column is missing, or cannot be copied for its name or its types.
+        DataError: A column is missing, or its name or types do not allow a copy.
     """
     schema = champion.scorer.schema
     needed = dict.fromkeys((*schema.columns, *schema.roles), "The champion was trained with it")
@@ -94,10 +92,10 @@ def score_rows(
     """Score the rows, on the engine's workers if it has any: see `serving.prediction_parts`.
 
     Returns:
-        The predictions, which are made while they are saved; and what is counted meanwhile.
+        The predictions, which are computed while they are saved; and the counts of the rows.
 
     Raises:
-        DataError: Drift stops a scoring, and the champion has no reference to tell drift by.
+        DataError: Conf says to stop on drift, but the champion has no reference.
     """
     watch = None
     try:
@@ -121,7 +119,7 @@ def score_rows(
 
 
 def compare_with_reference(tally: Tally, champion: Artifact, champions: Champions) -> Drift:
-    """Compare the scored rows with those that the champion was trained on and judged on."""
+    """Compare the scored rows with the champion's reference."""
     promised = champions.promised(str(champion.run_id))
     if (few := tally.drift.few_rows) and not tally.drift.alarm:
         logger.info("Compared with the reference: %s", few)
@@ -129,7 +127,7 @@ def compare_with_reference(tally: Tally, champion: Artifact, champions: Champion
 
 
 def summarize_scoring(tally: Tally, checked_rows: CheckedRows) -> ScoringSummary:
-    """Give the scoring in numbers, and say in the log what was set aside."""
+    """Return the scoring in numbers, and log what is in quarantine."""
     for reason in checked_rows.quarantine.kinds.listed():
         logger.warning("In quarantine: %s", reason)
     file, predict = checked_rows.source.file, checked_rows.check.predict
@@ -139,7 +137,7 @@ def summarize_scoring(tally: Tally, checked_rows: CheckedRows) -> ScoringSummary
 
 
 def draw_scores(scoring_summary: ScoringSummary) -> dict[str, str]:
-    """Draw as SVG how the predictions spread and, if any rows were set aside, why."""
+    """Draw as SVG the predictions and, if rows are in quarantine, the reasons."""
     summary, reasons = scoring_summary, scoring_summary.quarantined_by_reason
     drawn = {}
     if summary.decision_threshold is not None:

@@ -1,4 +1,4 @@
-"""Build the network that the schema asks for and train it."""
+"""Build the network for the schema, and train it."""
 
 from typing import Any
 
@@ -16,8 +16,7 @@ from tabular_lstm.rows.lineage import plain
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.tensorflow_import import import_tensorflow
 
-# TensorFlow takes seconds to import. The functions below do it, not this module: Kedro imports
-# every pipeline to list them.
+# Kedro imports every pipeline to list them, so only functions import TensorFlow.
 
 
 def build_network(
@@ -26,14 +25,14 @@ def build_network(
     training: Training,
     train_set: LabelledSet,
 ) -> Any:
-    """Build the network, untrained, once it is known that it can take the train rows.
+    """Build the untrained network, after checking that it can read the train rows.
 
     Returns:
         A `keras.Model`, see `tabular_lstm.network.build`.
 
     Raises:
-        DataError: The blocks do not go with the task, or rows have missing values and the network
-            is the tutorial's.
+        DataError: The blocks do not fit the task, or rows have missing values and the network is
+            the tutorial's.
     """
     if fault := fault_of_task(schema.task, network, training):
         raise DataError(f"{fault}.")
@@ -60,12 +59,13 @@ def train_network(
 ) -> tuple[Any, dict[str, Any]]:
     """Train a copy of the network, with the rows of a group in one member's fold.
 
-    Groups of members, where `training.groups` are several, are trained by the engine's workers.
+    If `training.groups` is above 1, the engine's workers train the groups of members.
 
     Returns:
         The candidate, and its history: see `tabular_lstm.network.fit.train`; `trained_on` is the
-        train set's fingerprint, `learned` that of what the candidate learned, `lineage` the
-        schema's and what an evaluation reads of the blocks `network` and `training`.
+        train set's fingerprint, `learned` the fingerprint of what the candidate learned, and
+        `lineage` the schema's lineage, with what an evaluation reads of the blocks `network` and
+        `training`.
     """
     from tabular_lstm.network.fit import fingerprint, train  # noqa: PLC0415
 
@@ -90,6 +90,6 @@ def train_network(
 def fingerprint_train_rows(
     train_set: LabelledSet, train_rows: pd.DataFrame, schema: Schema, columns: Columns
 ) -> Fingerprints:
-    """Take the fingerprints by which the rows that the candidate was trained on are known again."""
+    """Compute the fingerprints of the rows that the candidate was trained on."""
     keys, together = keys_of(train_rows, columns), together_of(train_rows, columns)
     return Fingerprints.of_rows(train_set.sequences, keys, together, schema.lineage)

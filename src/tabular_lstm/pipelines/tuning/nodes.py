@@ -1,4 +1,4 @@
-"""Search for parameters by their out-of-fold log loss, and draw what the trials tell."""
+"""Search for parameters by their out-of-fold loss, and draw the trials."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.tuning.trials import Study, TrialTask
 
-# The functions import Optuna, not this module: Kedro imports every pipeline to list them.
+# Only the functions import Optuna: Kedro imports every pipeline to list them.
 
 
 def search_parameters(
@@ -21,7 +21,7 @@ def search_parameters(
     train_set: LabelledSet,
     study_database: Path,
 ) -> Study:
-    """Run the trials that the study of these rows and parameters does not have yet."""
+    """Run the trials that the study of these rows and parameters still lacks."""
     if network.kind != "ensemble":
         raise DataError(
             f"network.kind = {network.kind}: it has no out-of-fold predictions, by which "

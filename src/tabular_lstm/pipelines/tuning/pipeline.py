@@ -8,10 +8,10 @@ from tabular_lstm.tuning.trials import best_of
 
 
 def create_pipeline() -> Pipeline:
-    """Compose it of the rows' two pipelines, of which the test side ends with the split.
+    """Compose it from `data_processing` and the train side of `reshaping`.
 
-    Of a split by time the boundary in force counts, so that no row is tuned on that a retraining
-    judges on.
+    A split by time keeps the boundary of the last decision, so that tuning uses no row that a
+    retraining judges on.
     """
     processed = data_processing.create_pipeline(bounded=True)
     reshaped = reshaping.create_pipeline().to_outputs("schema", "train_set")
