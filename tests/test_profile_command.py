@@ -151,11 +151,14 @@ def test_a_table_is_profiled_by_what_its_cells_mean(project: Project) -> None:
 def test_an_entry_that_cannot_be_copied_is_refused(project: Project) -> None:
     inline = query("SELECT 1") | {"credentials": {"con": f"sqlite:///{SECRET}"}}
     in_url = {"type": "pandas.ParquetDataset", "filepath": f"ftp://me:{SECRET}@host/rows.parquet"}
-    reads(project, warehouse=query("SELECT 1"), inline=inline, in_url=in_url)
+    lake = {"backend": "postgres", "database": "clinic", "password": SECRET}
+    nested = {"type": "ibis.TableDataset", "table_name": "rows", "connection": lake}
+    reads(project, warehouse=query("SELECT 1"), inline=inline, in_url=in_url, nested=nested)
     before = {*project.path.rglob("*")}
     for arguments, said in {
         ("--dataset", "inline"): "inline: the entry of the catalog holds credentials",
         ("--dataset", "in_url"): "in_url: the entry of the catalog holds credentials",
+        ("--dataset", "nested"): "nested: the entry of the catalog holds credentials",
         ("--dataset", "warehose"): "'warehose' is unknown; did you mean 'warehouse'?",
         ("--dataset", "study"): "study: MemoryDataset could not load the table: ",
     }.items():

@@ -85,6 +85,9 @@ def test_a_shuffled_query_is_the_same_rows_each_time(project: Project) -> None:
     said.append(logged(*SCORING))
     assert said[-1].splitlines()[-1].startswith("Unchanged: ")
     new[:300].to_csv(project.path / "new.csv", index=False)
+    assert "entry rows_to_score does not read this path" in message_of(
+        here(*SCORING, "--params", "rows_to_score=new.csv")
+    )
     reads(project, **{name: entry for name, entry in entries.items() if name != "rows_to_score"})
     said.append(logged(*SCORING, "--params", "rows_to_score=new.csv"))
     by_key = [

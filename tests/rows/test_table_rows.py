@@ -136,6 +136,18 @@ def test_a_cell_that_no_type_holds_beside_the_others_is_its_text() -> None:
     assert cells["id"].tolist() == [*map(str, ids)]
 
 
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        ([datetime(2026, 1, 2, 3), 5], ["2026-01-02 03:00:00", "5"]),
+        ([date(2026, 1, 2), datetime(2026, 1, 2, 3)], ["2026-01-02", "2026-01-02 03:00:00"]),
+        ([pd.Period("2026-01"), pd.Period("2026-02")], ["2026-01", "2026-02"]),
+    ],
+)
+def test_no_cell_becomes_another_date_or_number(cells: list[Any], said: list[str]) -> None:
+    assert cells_of(of(pd.DataFrame({"x": cells})))["x"].tolist() == said
+
+
 # The hash of the content
 
 BIG = 2**53
@@ -184,6 +196,7 @@ OTHERS: dict[str, pd.DataFrame] = {
     "and three times": pd.DataFrame({"x": [1, 1, 1, 2]}),
     "a missing cell": pd.DataFrame({"x": [1, None], "y": [None, 1]}),
     "in another column": pd.DataFrame({"x": [1, 1], "y": [None, None]}),
+    "a number 0": pd.DataFrame({"x": [1.0, 0.0], "y": [None, 1]}),
     "a word": pd.DataFrame({"x": ["True"]}),
     "a whole number that float64 has not": pd.DataFrame({"x": [BIG + 1]}),
     "its neighbor": pd.DataFrame({"x": [BIG]}),

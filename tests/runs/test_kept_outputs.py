@@ -75,11 +75,16 @@ def test_a_log_with_what_the_storage_does_not_have_is_refused_and_stays(
     assert path.read_bytes() == content
 
 
-def test_a_decision_that_is_missing_among_the_objects_is_named(
+def test_a_decision_that_is_missing_or_cut_short_among_the_objects_is_named(
     tmp_path: Path, objects: Objects
 ) -> None:
+    """Cut short it is no decision on its way, as at the end of a file: objects are whole."""
+    newest = "promotions/00000008.json"
+    objects[newest] = objects[newest][:-7]
+    with pytest.raises(DataError, match=rf"{newest} is missing or damaged"):
+        kept_in(tmp_path, objects).pull_log()
     del objects["promotions/00000003.json"]
-    with pytest.raises(DataError, match=r"expected promotions/00000003\.json, got promotions/0000"):
+    with pytest.raises(DataError, match=r"promotions/00000003\.json is missing or damaged"):
         kept_in(tmp_path, objects).pull_log()
     assert not (tmp_path / LOG).exists()
 
@@ -135,6 +140,14 @@ def test_where_the_extra_is_not_installed_the_message_names_it(
     with pytest.raises(DataError, match=r"pip install 'tabular-lstm\[object-storage\]'"):
         KeptOutputs.of(wanted, loader, tmp_path, "data")
     assert KeptOutputs.of(Storage(), loader, tmp_path, "data") is None
+
+
+def test_credentials_that_are_no_mapping_are_named_and_not_shown(tmp_path: Path) -> None:
+    loader = OmegaConfigLoader(str(tmp_path), base_env="", default_run_env="")
+    (tmp_path / "credentials.yml").write_text("storage: c0ffee")
+    with pytest.raises(DataError, match=r"credentials\.yml: storage: expected names") as refused:
+        KeptOutputs.of(Storage(url="s3://bucket/of"), loader, tmp_path, "data")
+    assert "c0ffee" not in str(refused.value)
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ from tabular_lstm.network.score import score, score_changed
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.parameters import Training
 from tabular_lstm.progress import progress
-from tabular_lstm.rows.histories import Sequences, own_rows
+from tabular_lstm.rows.histories import Histories, Sequences, table_of
 
 logger = logging.getLogger(__name__)
 
@@ -79,18 +79,18 @@ def train(
         DivergedError: A loss is not finite.
     """
     if not isinstance(network, LSTMEnsemble):
-        return _train_tutorial(network, own_rows(sequences), labels, training, weights)
+        return _train_tutorial(network, sequences, labels, training, weights)
     config, options = network.get_config(), network.options
     of = outputs_of(network.schema.task)
     targets = of.targets(labels, network.schema)
-    features, kinds = own_rows(sequences[:1]).size, len(options.frequency_scale)
+    features, kinds = table_of(sequences).shape[1], len(options.frequency_scale)
     strata = of.strata(targets)
-    lengths = None if isinstance(sequences, np.ndarray) else sequences.lengths
+    lengths = sequences.lengths if isinstance(sequences, Histories) else None
     plan = plan_training(
         options.count, strata, features, training, groups, kinds, of.speed, lengths
     )
     offset, learned = None, targets
-    if network.schema.target is not None and not isinstance(sequences, np.ndarray):
+    if network.schema.target is not None and isinstance(sequences, Histories):
         slots = network.embed.slots
         offset = Offset.of(sequences, slots, targets, weights, plan.fold)
         learned = offset.rest(targets)
@@ -156,7 +156,7 @@ def _calibrated(
 
 def _train_tutorial(
     network: keras.Model,
-    sequences: np.ndarray,
+    sequences: Sequences,
     labels: np.ndarray,
     training: Training,
     weights: np.ndarray | None,
@@ -206,7 +206,6 @@ def predict(model: keras.Model, sequences: Sequences) -> np.ndarray:
     """
     if isinstance(model, LSTMEnsemble):
         return score(Scorer.of(model), sequences)
-    sequences = own_rows(sequences)
     if not len(sequences):
         return np.empty(0)
     probabilities = model.predict(sequences, batch_size=4096, verbose=0)
@@ -220,9 +219,8 @@ def predict_changed(
     if isinstance(model, LSTMEnsemble):
         yield from score_changed(Scorer.of(model), sequences, changes)
         return
-    sequences = own_rows(sequences)
     for slot, values in changes:
-        changed = np.tile(sequences.reshape(len(sequences), -1), (len(values), 1))
+        changed = np.tile(table_of(sequences), (len(values), 1))
         changed[:, slot] = values.ravel()
         yield predict(model, changed.reshape(-1, *sequences.shape[1:])).reshape(values.shape)
 

@@ -214,7 +214,9 @@ class Storage(Parameters):
     """
 
     secret = True
-    url: Annotated[str, Field(pattern=r"^s3://[a-z0-9][a-z0-9.-]+(/[\w.=-]+)*/?$")] | None = None
+    url: Annotated[str, Field(pattern=r"^s3://[a-z0-9][a-z0-9.-]+(/[\w=-][\w.=-]*)*/?$")] | None = (
+        None
+    )
     options: dict[str, str | bool] = {}
     timeout: Annotated[Positive, Field(le=600)] = 30.0
 

@@ -172,11 +172,6 @@ def are_rows(sequences: np.ndarray) -> np.ndarray:
     return np.asarray(sequences[..., 0] != PADDING)
 
 
-def own_rows(sequences: Sequences) -> np.ndarray:
-    """Give the row that each sequence ends with: float32 (sequences, steps of a row, …)."""
-    return sequences if isinstance(sequences, np.ndarray) else sequences.rows(sequences.own)
-
-
 def by_customer(
     rng: np.random.Generator, customers: np.ndarray, lengths: np.ndarray, batch: int, used: int
 ) -> np.ndarray:

@@ -4,6 +4,7 @@ Arrow writes the rows once to a file without a name, so that a query runs once a
 size is read with memory for some of its rows. A small table stays in memory.
 """
 
+import contextlib
 import tempfile
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ EXPECTED = (
 )
 NUMBERS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
 DIGITS = 15  # that float64 always holds
+MISSING = np.uint64(0xD1B54A32D192ED03)  # any number; pandas hashes the number 0 as 0
 SECOND = np.uint64(0x9E3779B97F4A7C15)  # any number: rows are hashed twice
 
 
@@ -147,14 +149,19 @@ def _of_pandas(frame: pd.DataFrame) -> pa.Table:
     """Convert a frame to Arrow; a column with values of several types becomes text, as in a CSV."""
     if any(level is not None for level in frame.index.names):
         frame = frame.reset_index(allow_duplicates=True)
-    arrays = []
-    for place in range(frame.shape[1]):
-        cells = frame.iloc[:, place]
-        try:
-            arrays.append(pa.array(cells, from_pandas=True))
-        except (pa.ArrowException, OverflowError):
-            arrays.append(_texts([None if pd.isna(cell) is True else cell for cell in cells]))
+    arrays = [_of_series(frame.iloc[:, place]) for place in range(frame.shape[1])]
     return pa.table(arrays, [str(column) for column in frame])
+
+
+def _of_series(cells: pd.Series) -> pa.Array:
+    # Arrow takes any number or time that stands behind a date for a date.
+    kinds = {*map(type, cells[cells.notna()])} if cells.dtype == object else set[type]()
+    if len(kinds) < 2 or all(issubclass(kind, float | int | np.number) for kind in kinds):
+        with contextlib.suppress(pa.ArrowException, OverflowError):
+            array = pa.array(cells, from_pandas=True)
+            if not isinstance(array.type, pa.BaseExtensionType):  # such as numbers for months
+                return array
+    return _texts([None if pd.isna(cell) is True else cell for cell in cells])
 
 
 def _plain_table(frame: pa.Table, name: str) -> pa.Table:
@@ -246,7 +253,7 @@ class Total:
 
 
 def _cell_hashes(column: pa.ChunkedArray) -> np.ndarray:
-    """Hash each cell, uint64 (rows,); 0 where it is missing."""
+    """Hash each cell, uint64 (rows,); `MISSING` where it is missing."""
     if pa.types.is_date(column.type) or pa.types.is_timestamp(column.type):
         column = column.cast(pa.timestamp("us"), safe=False).cast(pa.int64())
     missing = column.is_null(nan_is_null=True).to_numpy()
@@ -254,7 +261,7 @@ def _cell_hashes(column: pa.ChunkedArray) -> np.ndarray:
         cells = column.combine_chunks().dictionary_encode()
         values = np.array([*map(str, cells.dictionary.to_pylist()), ""], object)
         hashes = pd.util.hash_array(values, categorize=False)[cells.indices.fill_null(-1)]
-        return np.where(missing, np.uint64(0), hashes)
+        return np.where(missing, MISSING, hashes)
     numbers = column.cast(pa.float64(), safe=False).fill_null(0).to_numpy() + 0.0
     hashes = pd.util.hash_array(numbers)
     inexact = np.abs(numbers) >= EXACT
@@ -264,7 +271,7 @@ def _cell_hashes(column: pa.ChunkedArray) -> np.ndarray:
     if inexact.any():
         texts = np.array([_digits(value) for value in column.filter(inexact).to_pylist()], object)
         hashes[inexact] = pd.util.hash_array(texts)
-    return np.where(missing, np.uint64(0), hashes)
+    return np.where(missing, MISSING, hashes)
 
 
 def _digits(number: float | Decimal) -> str:

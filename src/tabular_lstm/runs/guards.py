@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import partial
 from itertools import takewhile
 from pathlib import Path
@@ -103,6 +103,18 @@ def _fault_of_history(network: Network, reshaping: Any) -> str | None:
         given = f"reshaping.features_per_step = {reshaping.features_per_step}"
         return f"{given}: of histories all features of a row are one step; leave it out"
     return None
+
+
+def refuse_other_paths(runtime: Mapping[str, Any], entries: Mapping[str, dict[str, Any]]) -> None:
+    """Stop where the command line names a path that the catalog's entry does not read."""
+    for name, entry in entries.items():
+        path = runtime[name]
+        if not any(path in str(value) for value in entry.values()):
+            raise DataError(
+                f"--params {name}={path}: the catalog's entry {name} does not read this path, but "
+                f"has one of its own. Write ${{runtime_params:{name},...}} there as its filepath, "
+                "or leave the parameter out."
+            )
 
 
 def refuse_parts(pipeline: Pipeline, only_missing_outputs: bool, run_command: str) -> None:

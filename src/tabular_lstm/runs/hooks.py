@@ -81,6 +81,8 @@ class RunHooks:
             catalog.save("run_id", self._run_id)
             logger.info("Run %s of environment %s, to %s/", self._run_id, env or "base", where)
             partial_runs.refuse_pins_that_do_not_count(pipeline, catalog, pins)
+            given = guards.OF_THE_CATALOG & pipeline.inputs() & {*loader.runtime_params}
+            guards.refuse_other_paths(loader.runtime_params, {of: self._entry(of) for of in given})
             engine = Engine(self._parameters["engine"])
             self._until_end.callback(engine.close)
             catalog.save("engine", engine)

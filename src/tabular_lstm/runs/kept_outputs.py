@@ -82,6 +82,8 @@ class KeptOutputs:
         credentials: Mapping[str, str] = {}
         with contextlib.suppress(MissingConfigException):  # Kedro has told other faults by now
             credentials = loader["credentials"].get("storage") or {}
+        if not isinstance(credentials, Mapping):
+            raise DataError("credentials.yml: storage: expected names and values. Mend the file.")
         return cls(ObjectStorage(wanted, credentials, where), outputs)
 
     def claim(self, run_id: str) -> str:
@@ -129,7 +131,7 @@ class KeptOutputs:
         """Replace the promotion log here by the log of the storage.
 
         Raises:
-            DataError: The log here has other decisions, or one is missing in the storage.
+            DataError: The log here has other decisions; or one there is missing or damaged.
         """
         path = self._outputs / LOG
         with self._alone():
@@ -138,13 +140,13 @@ class KeptOutputs:
             known = max(len(lines), 1)
             keys = self._storage.keys(PROMOTIONS, after=_entry(known - 1))
             there = self._all(self._storage.get, keys)
-            rest = b"".join(there[1:] if lines else there)
-            for number, key in enumerate(keys, known):
-                if key != _entry(number):
+            for number, (key, line) in enumerate(zip(keys, there, strict=True), known):
+                if key != _entry(number) or not line.endswith(b"\n"):
                     raise DataError(
-                        f"{self._storage.url}: expected {_entry(number)}, got {key}: a decision is "
-                        "missing. Put a copy of that object there."
+                        f"{self._storage.url}: {_entry(number)} is missing or damaged. "
+                        "Put a copy of that object there."
                     )
+            rest = b"".join(there[1:] if lines else there)
             if (lines and there[:1] != [lines[-1] + b"\n"]) or not rest.startswith(torn):
                 raise DataError(
                     f"{path}, line {len(lines)}: not in {self._storage.url}/{PROMOTIONS}. The log "

@@ -30,6 +30,8 @@ from tabular_lstm.rows.cells import as_texts, texts
 from tabular_lstm.rows.raw_files import RawFiles
 from tabular_lstm.rows.raw_rows import PARQUET, RawRows, is_parquet
 
+# Names of what nobody may read; a key is often that of a table.
+SECRET = re.compile("token|secret|password", re.IGNORECASE)
 CATALOG, PARAMETERS = "catalog.yml", "parameters.yml"
 HINT = "Name a CSV or Parquet file, or a folder of them."
 # How many first rows, and bytes of them, are searched for rows that belong together.
@@ -180,7 +182,8 @@ def _has_secrets(value: Any, name: str = "") -> bool:
         return name == "credentials" or any(_has_secrets(of, key) for key, of in value.items())
     if isinstance(value, list):
         return any(map(_has_secrets, value))
-    return any(":" in user for user in re.findall(USER, str(value)))
+    has_user = any(":" in user for user in re.findall(USER, str(value)))
+    return has_user or bool(value and SECRET.search(str(name)))
 
 
 def _refuse_name(env: str, folder: Path, force: bool) -> None:

@@ -9,7 +9,7 @@ from tabular_lstm.engine import Engine, one_by_one
 from tabular_lstm.errors import DataError, row_list
 from tabular_lstm.parameters import Columns, Network, Training, fault_of_task
 from tabular_lstm.rows.fingerprints import Fingerprints
-from tabular_lstm.rows.histories import own_rows
+from tabular_lstm.rows.histories import table_of
 from tabular_lstm.rows.keys import keys_of, together_of
 from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.lineage import plain
@@ -36,8 +36,8 @@ def build_network(
     """
     if fault := fault_of_task(schema.task, network, training):
         raise DataError(f"{fault}.")
-    if network.kind == "tutorial" and np.isnan(own_rows(train_set.sequences)).any():
-        incomplete = np.isnan(own_rows(train_set.sequences)).any(axis=(1, 2))
+    rows = table_of(train_set.sequences)
+    if network.kind == "tutorial" and (incomplete := np.isnan(rows).any(axis=1)).any():
         raise DataError(
             f"{row_list(train_set.labels.index[incomplete].tolist())} have missing values, which "
             "the network of kind tutorial does not take: expected a value in every cell. Use "
