@@ -34,6 +34,7 @@ from tests.helpers.trainings import (
     network_of,
     noise,
     observe,
+    rows_of,
     same,
     training_of,
     weights_of,
@@ -119,6 +120,14 @@ def test_each_member_keeps_the_weights_of_the_epoch_that_was_its_best() -> None:
     for member, epoch in enumerate(best):
         assert same(weights_of(candidate, member), [w[member] for w in each_epoch[epoch - 1]])
     assert not same(candidate.get_weights(), each_epoch[-1])
+
+
+def test_what_is_learned_perfectly_does_not_take_all_epochs() -> None:
+    """The losses go on falling, ever less, and that is no reason to wait."""
+    history = train(network_of(members=3), *rows_of(160), training_of(epochs=200))[1]
+    losses = history["validation_loss"]
+    assert len(losses) < 60
+    assert min(losses) < 0.05 * np.log(2)
 
 
 # Groups of members

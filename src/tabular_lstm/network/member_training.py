@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from scipy.special import entr
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.network.outputs import Outputs
@@ -89,6 +90,10 @@ def train_members(members: Any, plan: Plan, task: Task) -> Trained:
     """Train `Members` by their part of the plan; see `train_group`."""
     kind, count = np.array(plan.kind), len(plan.kind)
     best_loss, best_epoch = np.full(count, np.inf), np.zeros(count, int)
+    # The last epoch whose loss was below what then counted as progress.
+    progressed, below = best_epoch.copy(), best_loss.copy()
+    shares = np.bincount(members.of.strata(task.targets)) / len(task.targets)
+    learned = members.of.learned * entr(shares).sum()
     best, outputs = members.weights.copy(), [np.empty(0)] * count
     best_outputs = [*outputs]
     # The epoch after which each member's learning rate starts to fall, and where it reaches 0.
@@ -114,8 +119,12 @@ def train_members(members: Any, plan: Plan, task: Task) -> Trained:
             best_outputs[place] = outputs[place]
         if not np.isfinite(losses[-1]):
             break
-        patience = np.maximum(plan.patience, members.of.waits * best_epoch)
-        waits = (epoch - best_epoch >= patience) | (epoch > starts)
+        # A loss near 0 falls a little in every epoch: then only a larger fall counts.
+        fell = run[stops[run] < below[run]]
+        below[fell] = stops[fell] - np.maximum(learned - stops[fell], 0) / 10
+        progressed[fell] = epoch
+        patience = np.maximum(plan.patience, members.of.waits * progressed)
+        waits = (epoch - progressed >= patience) | (epoch > starts)
         # The last few would each take a whole graph's time, and change the mean little.
         falls = (waits | (waits.mean() >= QUORUM)) & (epoch < starts)
         starts[falls], ends[falls] = epoch, min(epoch + plan.cooldown(epoch), plan.epochs)

@@ -76,7 +76,8 @@ class Outputs:
     loss = "log_loss"  # by which epochs and kinds are compared
     predicted = "probability"  # the name of a row's prediction
     speed = 1  # factor of the learning rate, for fewer epochs
-    waits = 0.5  # least wait before a member stops, as a share of its best epoch
+    waits = 0.5  # least wait before a member stops, as a share of the epochs until its progress
+    learned = 0.1  # share of the labels' entropy below which a loss must fall by more
 
     def targets(self, labels: np.ndarray, schema: Schema) -> np.ndarray:
         """Return the labels as the network learns them: float32 (rows,)."""
@@ -201,6 +202,7 @@ class _OfNumber(Outputs):
     loss, predicted = "quantile_loss", "prediction"
     speed = 2
     waits = 0.8
+    learned = 0.0
 
     def targets(self, labels: np.ndarray, schema: Schema) -> np.ndarray:
         mean, deviation = _unit(schema)

@@ -187,9 +187,10 @@ class Training(Parameters):
         weight_decay: Share of the kernels, times the learning rate, that each step takes off.
         patience: Epochs that a member waits for a lower calibrated loss on its fold. A member waits
             at least half as many epochs as it took to its best one, for a number four fifths; but
-            it no longer waits once four fifths of the members have. Then its learning rate falls to
-            0, for three tenths as many epochs as before and at least four. The weights of its best
-            epoch are kept. Default: 4.
+            it no longer waits once four fifths of the members have. A loss below a tenth of the
+            classes' entropy counts as lower only from a larger fall on. Then its learning rate
+            falls to 0, for three tenths as many epochs as before and at least four. The weights of
+            its best epoch are kept. Default: 4.
         objective: What the decision threshold is chosen for.
         coverage: Share of the labels that a number's intervals should hold, from 0.5 to 0.99.
         groups: In how many groups the members are trained; an engine with several workers trains
