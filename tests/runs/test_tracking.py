@@ -39,8 +39,8 @@ def test_without_mlflow_a_warning_says_where_to_read(
     declare(served, **QUICK, mlflow={"tracking_uri": f"http://me:{SECRET}@host"})
     succeeds(here(*ROLLBACK, "--params", f"rollback.run_id={log_of(served)[-1]['run_id']}"))
     assert warning_of(caplog) == (
-        "mlflow: the module mlflow is not installed; docs/tracking.md says how to. The run ends as "
-        "it would have ended"
+        "mlflow: the module mlflow is not installed; docs/tracking.md says how to. This does not "
+        "change how the run ends"
     )
     assert caplog.messages[-1].startswith("Rolled back to run ")
     decision = served.versions("08_reporting/decision.json")[-1].read_text()
