@@ -41,7 +41,7 @@ class TableDataset(AbstractDataset[Any, Any]):
                     return None
                 raise
             except Exception as error:
-                # Only the first cause is shown: errors around it show the query and its values.
+                # Show only the root cause: errors that wrap it contain the query and its values.
                 cause: BaseException = error
                 while cause.__cause__ is not None:
                     cause = cause.__cause__

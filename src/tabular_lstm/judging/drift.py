@@ -157,11 +157,11 @@ def check_drift(
 ) -> DriftCheck:
     """Check that the serving champion, the first one, is not worse than chance and has not fallen.
 
-    The check fails in three cases, each by a bound at `confidence`. The ROC AUC on these rows is
-    below 0.5. With more classes, some class is ranked against another one worse than chance. The
-    ROC AUC is more than `max_champion_fall` below the one at promotion; this is not checked if rows
-    had other weights then. For a number, R² is below 0, or the RMSE has risen by more than
-    `max_champion_fall` standard deviations of the label at promotion.
+    The check fails in three cases, each tested at `confidence`. The ROC AUC on these rows is below
+    0.5. With more classes, the ROC AUC of some two classes is below 0.5. The ROC AUC is more than
+    `max_champion_fall` below the one at promotion; this is not checked if `columns.weight` has
+    changed. For a number, R² is below 0, or the RMSE has risen by more than `max_champion_fall`
+    standard deviations of the label at promotion.
     """
     if not champions:
         return DriftCheck(passed=True, sentence="there was no champion whose results could change")
@@ -212,7 +212,7 @@ def check_drift(
 
 
 def _least_fall(then: Metrics, metric: str, now: float, best: float, confidence: float) -> float:
-    """Bound from below how much a metric became worse, as if no test row were in both runs.
+    """Return a lower bound for how much a metric got worse, as if the test sets were independent.
 
     Source: Newcombe, "Interval Estimation for the Difference between Independent Proportions",
     Statistics in Medicine 17, 1998, method 10.

@@ -20,7 +20,7 @@ Moment = int | float | str
 
 
 def in_utc(text: str) -> datetime:
-    """Read an ISO date or date-time; one with an offset is converted to UTC, without an offset.
+    """Read an ISO date or date-time as a naive datetime, in UTC if the text has an offset.
 
     Raises:
         ValueError: The text is no ISO date, or its year in UTC is not from 1 to 9999.
@@ -48,16 +48,16 @@ class Split(Parameters):
     """Which rows are test rows.
 
     Attributes:
-        kind: `hash`, of the group, the key or the features; or `time`: the newest rows, by
-            `columns.time`.
+        kind: `hash`: a hash of the row's group, key or features decides. `time`: the newest rows
+            by `columns.time` are test rows.
         test_fraction: Share of test rows; a split by hash meets it only on average. With 0 there
             are no test rows, and the network is evaluated on its train rows.
         salt: Text that keys the hash, at most 64 bytes. Another salt gives another split.
-        from_: `from` in conf. With the kind `time`, the date or number from which on rows are test
-            rows; `test_fraction` is then not used. Default: the newest `test_fraction` of the rows
-            are test rows, as nearly as rows of one time allow.
-        independent: Features whose equal values do not mean that rows belong together, although a
-            run warns of them. It changes no row's side. Default: none.
+        from_: `from` in conf, for the kind `time`: a row is a test row if its time is this date or
+            number, or later. `test_fraction` is then not used. Default: about `test_fraction` of
+            the rows, the newest, are test rows. Rows with the same time stay on one side.
+        independent: Features whose rows with the same value are independent. Name a feature here if
+            a run warns of it wrongly. No row changes its side. Default: none.
     """
 
     model_config = ConfigDict(populate_by_name=True)

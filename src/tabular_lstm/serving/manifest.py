@@ -82,7 +82,7 @@ class Manifest(AsGiven):
         positive_class: With two classes: the label's value whose probability was predicted. It may
             be None in manifests of earlier versions, like `negative_class`.
         classes: With more classes: the label's values; each has its column `probability_<class>`.
-        coverage: For a number: the declared rate of the intervals from `lower` to `upper`.
+        coverage: For a number: the share of true values that the intervals should hold.
         history_rows: With histories: rows that are only history, or are superseded.
         inputs: The files that were read.
         parts: The files of predictions, in the order of their rows.
@@ -128,7 +128,7 @@ class Manifest(AsGiven):
         return self
 
     def same_as(self, inputs: dict[str, str], champion_sha256: str, conditions: Conditions) -> bool:
-        """Return whether a scoring of these inputs, SHA-256 by file, would repeat this one."""
+        """Return whether a new scoring of `inputs` (file: SHA-256) would repeat this scoring."""
         return (
             {file.file: file.sha256 for file in self.inputs} == inputs
             and self.champion.sha256 == champion_sha256

@@ -121,7 +121,7 @@ def check_candidate(
 def read_back(
     artifact: Artifact, sequences: Sequences, predictions: np.ndarray, judged: Judged
 ) -> checks.ArtifactCheck:
-    """Compare judged predictions, from lowest to highest, with those of the file on disk."""
+    """Compare judged predictions, spread from lowest to highest, with the saved file's own."""
     places = np.linspace(0, len(predictions) - 1, min(GOLDEN_ROWS, len(predictions))).astype(int)
     by = predictions.reshape(len(predictions), -1)[:, 0]
     golden = np.argsort(by, kind="stable")[places]
