@@ -1,7 +1,7 @@
 """Build a network: an ensemble of LSTMs, or the tutorial's network.
 
-An `LSTMEnsemble` holds all that is needed from raw row to probability. Its configuration has the
-schema, the calibration and the decision threshold, and is in the same `.keras` file as its weights.
+An `LSTMEnsemble` turns a raw row into a prediction. Its configuration holds the schema, the
+calibration and the decision threshold, and is in the same `.keras` file as its weights.
 """
 
 from typing import Any
@@ -21,7 +21,7 @@ from tabular_lstm.rows.schema import Schema
 
 @keras.saving.register_keras_serializable("tabular_lstm")
 class LSTMEnsemble(keras.Model):  # type: ignore[misc]
-    """k networks of embed, recur and read out, whose outputs are averaged and calibrated.
+    """k networks of three layers (embed, recur, read out); their mean output is calibrated.
 
     Args:
         schema: A `Schema` as plain JSON.
@@ -63,7 +63,7 @@ class LSTMEnsemble(keras.Model):  # type: ignore[misc]
         self.built = True
 
     def member_outputs(self, sequences: Any, dropout_seed: Any = None, dropped: Any = None) -> Any:
-        """Compute each member's outputs of its own rows: (k or 1, n, T, F) to (k, n, o).
+        """Compute each member's outputs for its own rows: (k or 1, n, T, F) to (k, n, o).
 
         Histories are a pair: rows (k or 1, rows, F) and places (k or 1, n, T), see
         `tabular_lstm.rows.histories.Compact`.
@@ -84,7 +84,7 @@ class LSTMEnsemble(keras.Model):  # type: ignore[misc]
         return self.read_out(states, dropout_seed, lengths, wide)
 
     def call(self, sequences: Any, training: bool = False) -> Any:
-        """Average all members' outputs of the same rows, (n, T, F); see the class."""
+        """Average all members' outputs for the same rows, (n, T, F); see the class."""
         given = sequences[None]
         if self.schema.history is not None:
             are_rows = tf.reshape(sequences[..., 0] != PADDING, [-1])
@@ -126,13 +126,13 @@ def build(schema: Schema, network: Network, seed: int) -> keras.Model:
     """Build the network of the declared kind.
 
     Args:
-        schema: Gives the shape of a sequence and what is known of each feature.
+        schema: Gives the shape of a sequence and what is known about each feature.
         network: The kind and its options.
         seed: Seed of the initial weights.
 
     Returns:
-        An uncompiled model, see `LSTMEnsemble`; the tutorial's gives the probability of the
-        positive class of two.
+        An uncompiled model, see `LSTMEnsemble`. The tutorial's network gives the probability of the
+        positive class.
     """
     if network.kind == "tutorial":
         return _build_tutorial(schema, seed)
@@ -142,7 +142,7 @@ def build(schema: Schema, network: Network, seed: int) -> keras.Model:
 
 
 def _build_tutorial(schema: Schema, seed: int) -> keras.Model:
-    """Build exactly the tutorial's network, of Keras' own layers: no scaling, LSTMs of one unit.
+    """Build exactly the tutorial's network from Keras' layers: no scaling, LSTMs with one unit.
 
     Sets Keras' global seed, because Keras' layers take their seeds from it.
     """
@@ -161,10 +161,10 @@ def _build_tutorial(schema: Schema, seed: int) -> keras.Model:
 
 
 def initialize(model: LSTMEnsemble, seed: int) -> None:
-    """Set random initial weights, each member's from a generator of its own.
+    """Set random initial weights; each member has its own random generator.
 
-    Normal or uniform for the embedding, orthogonal for what feeds an LSTM's state back, Glorot
-    uniform for the other kernels.
+    The embedding's weights are normal or uniform, an LSTM's recurrent kernel is orthogonal, and the
+    other kernels are Glorot uniform.
     """
     options, weights = model.options, []
     streams = [np.random.default_rng([seed, member]) for member in range(options.count)]
@@ -193,7 +193,7 @@ def _initial(
         else:
             value = rng.uniform(-1, 1, shape) / np.sqrt(2 * options.frequencies + 2)
         if name == "kernel":
-            value[:, -1] = 0  # a missing number is the mean if training misses none
+            value[:, -1] = 0  # if training has no missing number, a missing one acts as the mean
     elif name == "bias":
         value = np.zeros(shape)
     elif name == "recurrent":

@@ -1,7 +1,7 @@
 """Learn from out-of-fold outputs: temperature, decision threshold, width of intervals.
 
 Labels of two classes are 0 or 1, of shape (rows,). Weights have the same shape: a row of weight 2
-counts as two rows. No TensorFlow, because the baselines' thresholds are chosen here too.
+counts as two rows. TensorFlow is not used, because the baselines use this module too.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ RATES = np.linspace(0.5, 0.99, 50)
 NORMAL = ndtri((1 + RATES) / 2) / ndtri(0.95)
 # A temperature outside this range means too few rows, or perfectly separated classes.
 TEMPERATURES = (0.2, 5.0)
-# Sums of weights that differ by less than a millionth count as equal, so that rows of almost no
+# Sums of weights that differ by less than a millionth count as equal, so that rows with almost no
 # weight (a class weight of 0.0001) do not choose a threshold.
 DECIMALS = 6
 
@@ -29,13 +29,13 @@ class Calibration(Frozen):
     """What turns the outputs of an ensemble into predictions and decisions.
 
     Attributes:
-        temperature: What the logits of classes are divided by before the sigmoid or the softmax
-            (Guo et al., "On Calibration of Modern Neural Networks", 2017). Default: 1.
+        temperature: The logits of classes are divided by it before the sigmoid or softmax (Guo et
+            al., "On Calibration of Modern Neural Networks", 2017). Default: 1.
         threshold: For two classes: the probability from which a row is called positive.
         costs: For more classes: the cost of each decision (column) for each actual class (row).
             Default: each error costs the same.
-        residuals: For a number and each of `RATES`: this share of the labels lies within so many
-            times the learned distance from the median. Default: of a normal distribution.
+        residuals: For a number, a factor for each of `RATES`: this share of the labels lies within
+            the factor times the learned distance from the median. Default: a normal distribution's.
         coverage: For a number: the declared rate of its intervals. Default: 0.9.
     """
 
@@ -132,10 +132,10 @@ def choose_threshold(
     if weights is not None:
         largest = float(np.abs(served).max()) or 1.0
         served = np.asarray(np.round(served / largest, DECIMALS), np.float64)
-    # The threshold is above the first row not called, and at most the last one called.
+    # A threshold is above the first uncalled probability and at most the last called one.
     low = np.append(ranked, 0.0)[called]
     high = np.append(1.0, ranked)[called]
-    # A row of probability 1 is called positive whatever the threshold.
+    # A row with probability 1 is called positive at any threshold.
     served = np.where((called == 0) & (low >= high), -np.inf, served)
     natural = costs.false_positive / (costs.false_positive + costs.false_negative)
     middle = (low + high) / 2
@@ -151,8 +151,8 @@ def decisions(predicted: np.ndarray, calibration: Calibration) -> np.ndarray:
 
     Args:
         predicted: Probabilities of two or more classes, see `outputs.predictions`.
-        calibration: Its threshold decides two classes. Of more classes, the class of the lowest
-            expected cost is taken, and of equal costs the first class.
+        calibration: With two classes, its threshold decides. With more classes, the class with the
+            lowest expected cost is chosen; if costs are equal, the first of them.
     """
     if predicted.ndim == 1:
         return (predicted >= calibration.threshold).astype(np.int64)
@@ -163,7 +163,7 @@ def decisions(predicted: np.ndarray, calibration: Calibration) -> np.ndarray:
 
 
 def residual_quantiles(ratios: np.ndarray, weights: np.ndarray | None = None) -> tuple[float, ...]:
-    """Return, for each of `RATES`, the bound that holds this share of a new row's residuals.
+    """Return, for each of `RATES`, a bound that a new row's residual stays within at this rate.
 
     A rate is a share of n + 1 residuals: the n given ones and the new row's. With weights, n is
     `effective_rows`. Where n is too small for a rate, the largest residual is enlarged in

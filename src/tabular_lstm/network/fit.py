@@ -1,4 +1,4 @@
-"""Train a network, to the same bits each time, and predict with it.
+"""Train a network reproducibly, to the last bit, and predict with it.
 
 The members of an ensemble, or of a group, train together, epoch by epoch, until each has stopped.
 Each member has a fold, an eighth of the train rows, from which it never learns. The loss on this
@@ -66,13 +66,13 @@ def train(
             process, one after the other.
 
     Returns:
-        The trained model and its history: `loss` per epoch on the rows trained on; `best_epoch`,
-        counted from 1, whose weights the model has; `decision_threshold` of two classes; `coverage`
-        of a number.
+        The trained model and its history: `loss` per epoch on the training rows; `best_epoch`,
+        counted from 1, whose weights the model has; for two classes, `decision_threshold`; for a
+        number, `coverage`.
 
-        An ensemble's losses are means over its members. Its history also has `validation_loss`, of
-        each member on its fold, calibrated; `best_epochs` of the members, with `best_epoch` as
-        their median; `temperature` of classes; `out_of_fold_log_loss`, or the loss of a number;
+        An ensemble's losses are means over its members. Its history also has `validation_loss`, the
+        calibrated losses on the members' folds; `best_epochs` of the members, whose median is
+        `best_epoch`; for classes, `temperature`; `out_of_fold_log_loss`, or a number's loss;
         `kinds`, see `kinds.Kind`; and `asked_for`, a sentence from `kinds.asked_for`.
 
     Raises:
@@ -121,7 +121,7 @@ def _calibrated(
     training: Training,
     weights: np.ndarray | None,
 ) -> tuple[LSTMEnsemble, dict[str, Any]]:
-    """Weigh the kinds, calibrate their mean outputs, choose the threshold; all out of fold."""
+    """Weigh the kinds, calibrate their mean, choose the threshold; all by out-of-fold outputs."""
     of, options = outputs_of(network.schema.task), network.options
     seen, of_kinds = _out_of_fold(trained.outputs, plan.held_out, options.members)
     targets = targets[seen]
@@ -161,7 +161,7 @@ def _train_tutorial(
     training: Training,
     weights: np.ndarray | None,
 ) -> tuple[keras.Model, dict[str, Any]]:
-    """Train the tutorial's network by Keras' own `fit`, all epochs on all rows."""
+    """Train the tutorial's network with Keras' own `fit`, all epochs on all rows."""
     keras.utils.set_random_seed(training.seed)
     tf.config.experimental.enable_op_determinism()
     model = keras.models.clone_model(network)
@@ -171,7 +171,7 @@ def _train_tutorial(
     model.compile(
         loss="binary_crossentropy",
         optimizer=keras.optimizers.Adam(training.learning_rate),
-        # An epoch is one call into TensorFlow; XLA would compile for longer than it trains.
+        # An epoch is one call into TensorFlow; XLA would compile longer than the training takes.
         steps_per_execution=-(-len(labels) // size),
         jit_compile=False,
     )
@@ -190,7 +190,7 @@ def _train_tutorial(
 
 
 def fingerprint(model: keras.Model) -> str:
-    """Hash what a candidate has learned: weights and, of an ensemble, its calibration."""
+    """Hash what a candidate has learned: its weights and, for an ensemble, its calibration."""
     learned = list(model.get_weights())
     if isinstance(model, LSTMEnsemble):
         learned.append(model.calibration.numbers)

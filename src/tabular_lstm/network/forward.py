@@ -11,7 +11,7 @@ from tabular_lstm.network.recurrence import backwards, halved, run, states_of, s
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.rows.histories import Compact
 
-# Rows of a block: 512 of up to 64 slots, fewer rows of more slots, so that a block fits memory.
+# Rows of a block: 512 with up to 64 slots, fewer with more slots, so that a block fits memory.
 BLOCK = 512
 BLOCK_SLOTS = 2**15
 LEAST_BLOCK = 32
@@ -58,7 +58,7 @@ class Forward:
         self.read_out_bias = bias.mean(0)[:, None]
 
     def __call__(self, slots: np.ndarray) -> np.ndarray:
-        """(slots, n) to outputs (n, o)."""
+        """Compute outputs (n, o) from slots (slots, n)."""
         return self._read(states_of(self._embed(slots), self.recur[0]))
 
     def of_histories(self, histories: Compact) -> np.ndarray:
@@ -96,7 +96,7 @@ class Forward:
         return np.asarray((read + self.read_out_bias).T)
 
     def _read(self, states: Iterator[np.ndarray]) -> np.ndarray:
-        """The first LSTM's states to outputs (n, o)."""
+        """Compute outputs (n, o) from the first LSTM's states."""
         for weights in self.recur[1:]:
             forward, backward = np.stack([state.copy() for state in states], 2)
             steps = np.concatenate([forward, backward[:, ::-1]], 2)
@@ -109,7 +109,7 @@ class Forward:
         return np.asarray((read.sum((0, 1)) + self.read_out_bias).T)
 
     def changed(self, slots: np.ndarray) -> Callable[[int, np.ndarray], np.ndarray]:
-        """Return a function from other values of one slot, (r, n), to the outputs, (r, n, o).
+        """Return a function that maps other values of one slot, (r, n), to outputs, (r, n, o).
 
         The first LSTM's weighted inputs of the other slots are computed once.
         """
@@ -138,7 +138,7 @@ class Forward:
         return in_blocks
 
     def _vectors(self, slot: int, values: np.ndarray) -> np.ndarray:
-        """One slot's values (n,) to (k, d, n)."""
+        """Map one slot's values, (n,), to vectors, (k, d, n)."""
         of = self.slots
         if slot in of.numeric:
             which = np.flatnonzero(of.numeric == slot)
@@ -147,7 +147,7 @@ class Forward:
         return self.vectors[:, :, of.category_index(values[None], which)[0]]
 
     def _embed(self, values: np.ndarray) -> np.ndarray:
-        """(slots, n) to (k, T, F·d, n)."""
+        """Map slots, (slots, n), to the steps' vectors, (k, T, F·d, n)."""
         of, rows = self.slots, values.shape[1]
         vectors = np.zeros((self.members, len(values), self.dimensions, rows), self.dtype)
         for start in range(0, len(of.numeric), NUMBERS):
@@ -159,7 +159,7 @@ class Forward:
         return vectors.reshape(self.members, of.steps, -1, rows)
 
     def _numbers(self, values: np.ndarray, which: Any) -> np.ndarray:
-        """Some of the numeric slots, (s, n), to (k, s, d, n)."""
+        """Map some of the numeric slots, (s, n), to vectors, (k, s, d, n)."""
         z = self.slots.standardize(values, which)
         missing = np.isnan(z)
         z = np.where(missing, np.float32(0), z)

@@ -1,8 +1,8 @@
 """Read a `.keras` file of this project without Keras: only JSON and arrays are accepted.
 
 It is a ZIP archive of three members: `config.json`, which names the class and its arguments,
-`metadata.json`, and the weights as HDF5. Keras compresses neither the members nor the weights, so a
-file takes no more memory than disk space.
+`metadata.json`, and the weights as HDF5. Keras does not compress the members or the weights, so a
+file takes at most as much memory as disk space.
 """
 
 import io
@@ -25,7 +25,7 @@ from tabular_lstm.rows.schema import Schema
 NETWORK = "tabular_lstm>LSTMEnsemble"
 WEIGHTS = "model.weights.h5"
 MEMBERS = ["config.json", "metadata.json", WEIGHTS]
-# A schema's fields for the label: two classes set the first two, other tasks one of the others.
+# A schema's fields for the label: the first two for two classes; one of the others for other tasks.
 OF_LABEL = ("positive_class", "negative_class", "classes", "target")
 # For each layer's name in the file: the shapes of its weights, in the order of their creation.
 Shapes = dict[str, list[tuple[int, ...]]]
@@ -69,7 +69,7 @@ def read_keras_file(content: bytes, file: str) -> Scorer:
 
     Raises:
         NoNetworkError: The file holds another class or something besides the network, would take
-            more memory than its own size, or is no whole `.keras` file.
+            more memory than its own size, or is not a complete `.keras` file.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -112,7 +112,7 @@ def _check_members(archive: zipfile.ZipFile, size: int) -> None:
 
 
 def _check_schema(schema: Schema) -> None:
-    """Refuse a schema that lays out no sequence, or whose mean or variance is not a number."""
+    """Refuse a schema that defines no sequence, or whose mean or variance is not a number."""
     count = len(schema.features)
     if not 0 <= schema.padded_slots < schema.features_per_step or len({*schema.features}) < count:
         raise ValueError(
@@ -189,8 +189,8 @@ def weight_shapes(schema: Schema, options: Ensemble) -> Shapes:
     """Return the shapes of an ensemble's weights without building it, see `layers`.
 
     Returns:
-        By the layer's name in the file: of `embed` frequency, kernel, bias and vectors; of each
-        `recur` kernel, recurrent and bias; of `read_out` kernel and bias.
+        By the layer's name in the file. `embed` has frequency, kernel, bias and vectors; each
+        `recur` has kernel, recurrent and bias; `read_out` has kernel and bias.
     """
     names = [name for name in schema.features if schema.categories.get(name)]
     numeric = len(schema.features) - len(names)

@@ -22,10 +22,10 @@ from tabular_lstm.network.kernel_weights import Sizes, lay_out
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.network.vector_code import POINTER, WHOLE, Code
 
-# Rows of a block, at most and at least: a vector of 64 rows is full.
+# The most and the fewest rows of a block; the fewest fill a vector of 64 rows.
 BLOCK = 1024
 LEAST_BLOCK = 64
-# Bytes: a vector that begins at a multiple of them touches the fewest cache lines.
+# Alignment in bytes: a vector at a multiple of it touches the fewest cache lines.
 ALIGNED = 64
 
 
@@ -34,11 +34,11 @@ class Processor:
     """The processor that code is compiled for.
 
     Attributes:
-        name: LLVM's name of it, such as `haswell`.
-        features: What it has and lacks, in LLVM's notation: `+avx2,-avx512f`. Default: the features
-            of processors of that name.
-        lanes: Rows of a vector: 16, in four registers of four rows (ARM) or two of eight (AVX2); or
-            64, in four registers of sixteen rows (AVX-512).
+        name: LLVM's name for the processor, such as `haswell`.
+        features: The features that it has or lacks, in LLVM's notation: `+avx2,-avx512f`. Default:
+            the features of processors with that name.
+        lanes: Rows of a vector: 16, in four registers of four rows (ARM) or two registers of eight
+            (AVX2); or 64, in four registers of sixteen rows (AVX-512).
     """
 
     name: str
@@ -84,12 +84,12 @@ class Kernel:
         self.places = np.stack([places, places // self.slots.features_per_step]).astype(np.int64)
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
-        """Slots (S, n) to outputs (n, o), float64."""
+        """Compute outputs (n, o), float64, from slots (S, n)."""
         return self._run(self.run, (), self.sizes.scratch, values)
 
     @property
     def without(self) -> Callable[[np.ndarray], np.ndarray]:
-        """Slots (S, n) to outputs without each feature, (features, n, o), float64."""
+        """Map slots (S, n) to outputs without each feature: float64 (features, n, o)."""
         run = _compiled(without_code, self.sizes, self.processor)
         scratch = self.sizes.scratch + self.sizes.scratch_without
         return partial(self._run, run, (self.places.shape[1],), scratch)
@@ -125,7 +125,7 @@ def _compiled(
 
 
 def compile_code(code: Code, processor: Processor) -> Callable[..., None]:
-    """Compile to a function of addresses and whole numbers; other threads run at the same time."""
+    """Compile to a function of addresses and whole numbers, which releases the GIL."""
     code.builder.ret_void()
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()

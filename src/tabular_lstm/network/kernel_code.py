@@ -11,8 +11,8 @@ from typing import Self
 from tabular_lstm.network.kernel_weights import SIDE_BY_SIDE, Sizes, unit_weights
 from tabular_lstm.network.vector_code import Code, Lanes, Place, Whole, cosine_and_sine, sums, tanh
 
-# From a step and a unit: the sums of the unit's gates over the inputs, without the state. The
-# forward LSTM's units come first, then the backward LSTM's.
+# A function from a step and a unit to the sums of the unit's gates over the inputs, without the
+# state. The forward LSTM's units come first, then the backward LSTM's.
 Read = Callable[[Whole, Whole], Sequence[Lanes]]
 
 
@@ -58,14 +58,14 @@ def without_code(sizes: Sizes, lanes: int) -> Code:
     Its outputs are float32 (k, N + C, o, V·L), one for each feature left out.
 
     The first LSTM's sums over the inputs are computed once. Leaving out a feature changes only one
-    step's sums: its own vector is replaced by its vector for "missing". So a feature takes the same
-    time in a wide table, and no bit changes where the feature is missing already.
+    step's sums: its own vector is replaced by its vector for "missing". So the time for a feature
+    does not grow with the table's width. If the feature is already missing, no bit changes.
     """
     code = Code(lanes, pointers=7, wholes=1)
     arrays = Arrays(*code.arguments())
     of_step, d, features = sizes.first_sums, sizes.dimensions, sizes.numbers + sizes.categories
     steps, missing = map(arrays.scratch.after_vectors, (sizes.waves, sizes.scratch))
-    # The first LSTM's sums of all steps; one step's sums before the change; a vector's change.
+    # Places of the first LSTM's sums; one step's sums before the change; a vector's change.
     summed = missing.after_vectors(sizes.steps * sizes.inputs)
     before = summed.after_vectors(sizes.steps * of_step)
     change = before.after_vectors(of_step)
@@ -206,7 +206,7 @@ class Member:
 
 
 def _reads(inputs: int, u: int, weights: Place, steps: Place) -> Read:
-    """Return a function that adds a step's weighted inputs, of (T, inputs), to the bias."""
+    """Return a function that adds one step's weighted inputs to the bias; steps: (T, inputs)."""
 
     def read(step: Whole, unit: Whole) -> Sequence[Lanes]:
         own = weights.after(unit * unit_weights(inputs, u))

@@ -64,49 +64,49 @@ class Sizes:
 
     @property
     def number_weights(self) -> int:
-        """Weights of a numeric feature."""
+        """Number of weights of a numeric feature."""
         return self.frequencies + (self.waves + 1) * self.dimensions
 
     @property
     def weights(self) -> int:
-        """Weights of a member."""
+        """Number of weights of a member."""
         recur = sum(2 * u * unit_weights(inputs, u) for inputs, u in self.layers)
         return self.numbers * self.number_weights + recur + self.outputs * self.output_weights
 
     @property
     def output_weights(self) -> int:
-        """Weights of an output."""
+        """Number of weights of an output."""
         return 4 * self.units[-1] + 1
 
     @property
     def scratch(self) -> int:
-        """Vectors that the forward pass keeps: waves, steps, states and cells."""
+        """Number of vectors that the forward pass keeps: waves, steps, states and cells."""
         states = sum(2 * self.steps * u for u in self.units)
         return self.waves + self.steps * self.inputs + states + max(self.units)
 
     @property
     def first_sums(self) -> int:
-        """Sums that the first LSTM makes of a step."""
+        """Number of sums that the first LSTM computes for a step."""
         return 2 * self.units[0] * SIDE_BY_SIDE
 
     @property
     def scratch_without(self) -> int:
-        """Further vectors that the forward pass without each feature keeps."""
+        """Number of further vectors for the forward pass without each feature."""
         return self.steps * self.inputs + (self.steps + 1) * self.first_sums + self.dimensions
 
 
 def unit_weights(inputs: int, units: int) -> int:
-    """Weights of one unit of one LSTM: per gate, one for each input, each unit and the bias."""
+    """Count the weights of an LSTM's unit: per gate, one for each input, each unit and the bias."""
     return SIDE_BY_SIDE * (inputs + units + 1)
 
 
 def lay_out(scorer: Scorer, sizes: Sizes) -> np.ndarray:
     """Lay out all weights but the categories' vectors: float32 (k, Sizes.weights).
 
-    For each number come its frequencies, times 2π, and for each group of dimensions the kernel,
-    then the bias. For each LSTM, direction and unit come the four gates' weights of each input,
-    each state and the bias. Then come, for each output, the read-out of the last states, of the
-    sums over the steps, and the bias.
+    First, for each number: its frequencies times 2π, then the kernel and the bias of each group of
+    dimensions. Next, for each LSTM, direction and unit: the four gates' weights for each input,
+    each state and the bias. Last, for each output: the weights of the last states and of the sums
+    over the steps, and the bias.
     """
     embed, k, n = scorer.embed, sizes.members, sizes.numbers
     joint = np.concatenate([embed.kernel, embed.bias], 2)

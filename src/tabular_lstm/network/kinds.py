@@ -1,7 +1,7 @@
 """Weigh the two kinds of members by their out-of-fold outputs, and put the shares into the members.
 
-Members whose frequencies start low see smooth relations, and those whose frequencies start high see
-sharp ones too, and noise. The train rows decide which kind counts for more.
+Members with low initial frequencies learn smooth relations. Members with high initial frequencies
+also learn sharp relations, and noise. The train rows decide which kind counts for more.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from tabular_lstm.network.outputs import Outputs
 
 # The penalty for leaving one kind out, in units of loss of one row.
 PULL = 1.25
-# A kind of a smaller share is left out, because it would double the time of scoring.
+# A kind with a smaller share is left out, because two kinds take twice the time to score.
 LEAST = 0.05
 # Decimals of a share, so that it does not depend on the last bits of the outputs.
 SHARE_DECIMALS = 2
@@ -50,7 +50,7 @@ def weigh(
         of: The task's `Outputs`.
         targets: (rows,).
         outputs: Of each kind, out of fold, (rows, o).
-        scales: The frequency scale of each kind.
+        scales: Each kind's frequency scale.
         weights: How much each row counts, (rows,). Default: all alike.
     """
     temperatures = [of.fit_temperature(targets, z, weights) for z in outputs]
@@ -79,10 +79,10 @@ def blend(
     """Scale the members' read-outs by the shares, so that their plain mean is the blend.
 
     Args:
-        kinds: In the order of the members.
+        kinds: The kinds, in the order of the members.
         outputs: Of each kind, out of fold, (rows, o).
-        weights: Of all members, in the network's order, (k, …) each; the last two are kernel and
-            bias of the read-out.
+        weights: All members' weights, in the network's order, (k, …) each; the last two are the
+            read-out's kernel and bias.
 
     Returns:
         The places of the kinds whose share is not 0, the mean outputs of their members,

@@ -1,11 +1,11 @@
 """The three layers of the network, in the order in which a row passes them: embed, recur, read out.
 
-Every weight has a leading axis of members. The k members of an ensemble are k networks that share
-no weight, so some of them train in one graph, and two groups of members trained apart merge by
-concatenating their weights along that axis.
+Every weight has a leading axis of members. The k members of an ensemble share no weight. So a graph
+can train some of them, and groups of members that were trained apart merge by concatenating their
+weights along that axis.
 
-Shapes are written with k members, n rows, T steps, F features per step (slots), d the size of a
-feature's vector and u the LSTM's units. A leading "k or 1" is 1 where all members read the same
+In shapes, there are k members, n rows, T steps, F features per step (slots), d dimensions of a
+feature's vector and u units of an LSTM. A leading "k or 1" is 1 where all members read the same
 rows.
 """
 
@@ -34,17 +34,17 @@ class Embed(keras.layers.Layer):  # type: ignore[misc]
     to [cos(2πcz), sin(2πcz), z, 0] with learned frequencies c, and mapped to d numbers by the
     feature's own matrix and a ReLU. So the LSTM can tell close values apart without steep weights.
     A missing number has z = 0 and a 1 in the last place: its vector is learned, nothing is imputed.
-    Each category has a learned vector, and a missing category has one too. When training ends, a
-    category that is in none of a member's rows, above all an unknown category, gets the mean vector
-    of these rows. A padded slot gives zeros. In training each member drops the share `dropped`,
-    (k,), of the features' vectors, so that it does not rely on few features.
+    Each category has a learned vector, and a missing category has one too. After training, each
+    category that is in none of a member's rows, such as the unknown category, gets the mean vector
+    of the member's rows. A padded slot gives zeros. In training each member drops the share
+    `dropped`, (k,), of the features' vectors, so that it does not rely on few features.
 
     Source: Gorishniy, Rubachev and Babenko, "On Embeddings for Numerical Features in Tabular Deep
     Learning", NeurIPS 2022 (the PLR embedding).
 
     Shape:
-        (k or 1, n, T, F), NaN where missing and a category as its place in the schema's list, to
-        (k, T, n, F·d).
+        From (k or 1, n, T, F) to (k, T, n, F·d). A missing value is NaN; a category is its place in
+        the schema's list.
     """
 
     def __init__(self, schema: Schema, options: Ensemble, **kwargs: Any) -> None:
@@ -121,10 +121,10 @@ class Embed(keras.layers.Layer):  # type: ignore[misc]
 
 
 def _block(z: Any, others: Any, frequency: Any, kernel: Any, bias: Any) -> Any:
-    """Return the vectors, (k, s, n, d), of numbers, (k, s, n), and of values beside their waves.
+    """Return the vectors, (k, s, n, d), of numbers, (k, s, n); `others` are beside their waves.
 
-    A gradient written by hand would save a tenth of a step, because it computes no wave again. But
-    TensorFlow never frees the graph of such a function.
+    A hand-written gradient would not compute the waves again and would save a tenth of a step's
+    time. But TensorFlow never frees the graph of such a function.
     """
     angle = tf.linalg.matrix_transpose(2 * np.pi * frequency) * z[:, :, None]
     waves = tf.concat([tf.cos(angle), tf.sin(angle), others], 2)
@@ -140,7 +140,7 @@ def _take(slots: Any, places: np.ndarray) -> Any:
 
 
 def _drop(shape: Any, share: Any, seed: Any) -> Any:
-    """Draw what is dropped, each by 16 random bits: a random float takes twice the time."""
+    """Draw what is dropped, from 16 random bits each: random floats would take twice the time."""
     count = tf.reduce_prod(shape)
     bits = tf.random.stateless_uniform(((count + 1) // 2,), seed, None, None, tf.int32)
     halves = tf.reshape(tf.bitcast(bits, tf.uint16), [-1])[:count]
@@ -153,7 +153,7 @@ def _drop(shape: Any, share: Any, seed: Any) -> Any:
 class Recur(keras.layers.Layer):  # type: ignore[misc]
     """Read the steps forwards and backwards with an LSTM each.
 
-    Gates in the order input, candidate, forget, output. The loop over the steps is
+    The gates are in the order input, candidate, forget, output. The loop over the steps is
     TensorFlow's fused BlockLSTM kernel, one for each member and direction: with the few units and
     rows of tabular data it takes half the time of batched matrix products and separate gates.
 
@@ -166,11 +166,11 @@ class Recur(keras.layers.Layer):  # type: ignore[misc]
         units: u.
 
     Shape:
-        (k, T, n, inputs) to two (k, T, n, u): the forward LSTM's states and the backward one's,
-        each in the order in which it reads. With the `lengths` of histories, (k, n), the backward
-        LSTM starts at each history's last step; the states after this step are not of the history.
-        With their `places` too, (k, n, T), the steps are rows, (k, 1, rows, inputs), and each row
-        is multiplied by the kernel once.
+        (k, T, n, inputs) to two (k, T, n, u): the states of the forward and of the backward LSTM,
+        each in its reading order. With the `lengths` of histories, (k, n), the backward LSTM starts
+        at each history's last step; the states after this step do not belong to the history. With
+        their `places` too, (k, n, T), the steps are rows, (k, 1, rows, inputs), and each row is
+        multiplied by the kernel once.
     """
 
     def __init__(self, members: int, inputs: int, units: int, **kwargs: Any) -> None:
@@ -210,7 +210,7 @@ class Recur(keras.layers.Layer):  # type: ignore[misc]
     def _lstm(self, steps: Any, weights: Any, bias: Any) -> Any:
         state = tf.zeros((tf.shape(steps)[1], self.units))
         no_peephole = tf.zeros((self.units,))
-        # Not BlockLSTMV2: the gradient that TensorFlow 2.21 has for it is wrong.
+        # Not BlockLSTMV2, whose gradient is wrong in TensorFlow 2.21.
         return tf.raw_ops.BlockLSTM(
             seq_len_max=tf.shape(steps, tf.int64)[0],
             x=steps,
@@ -228,7 +228,7 @@ class Recur(keras.layers.Layer):  # type: ignore[misc]
 
 
 def backwards(steps: Any, lengths: Any = None) -> Any:
-    """Reverse the steps, (k, T, n, …); of histories only the first `lengths`, (k, n)."""
+    """Reverse the steps, (k, T, n, …); for histories only the first `lengths`, (k, n), steps."""
     if lengths is not None:
         one = zip(tf.unstack(steps), tf.unstack(lengths), strict=True)
         return tf.stack([tf.reverse_sequence(s, n, seq_axis=0, batch_axis=1) for s, n in one])
@@ -241,8 +241,8 @@ def backwards(steps: Any, lengths: Any = None) -> Any:
 class ReadOut(keras.layers.Layer):  # type: ignore[misc]
     """Compute the outputs from both directions' last and mean states, after dropout.
 
-    For histories, the `build.summaries` of the numbers are added linearly, so that a label that
-    repeats its last value or its last change needs no state.
+    For histories, the `build.summaries` of the numbers are added linearly, so that the network can
+    repeat a label's last value or last change without a state.
 
     Source: Cheng et al., "Wide & Deep Learning for Recommender Systems", 2016.
 
@@ -254,8 +254,8 @@ class ReadOut(keras.layers.Layer):  # type: ignore[misc]
         wide: How many summaries there are.
 
     Shape:
-        Two (k, T, n, u), from `Recur`, to (k, n, o); for histories, the states of the first
-        `lengths`, (k, n), steps count, and summaries (k or 1, n, wide) are added.
+        Two (k, T, n, u), from `Recur`, to (k, n, o); for histories, only the first `lengths`, (k,
+        n), states count, and summaries, (k or 1, n, wide), are added.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
 """Train members in groups, each group alone on any worker, and merge the groups.
 
 Members depend on each other only in stopping: half of a member's stopping criterion is the mean
-loss of its kind, and one temperature calibrates the kind. Both are of the group's members alone. So
-a group's weights depend on which members are in it, and not on where or when it is trained.
+loss of its kind, and one temperature calibrates the kind. Both use only the group's members. So a
+group's weights depend on which members are in it, and not on where or when it is trained.
 """
 
 from collections.abc import Sequence
@@ -45,7 +45,7 @@ class Trained:
     losses: dict[str, list[float]]  # of each epoch, see `fit.train`
 
 
-# If this share of the members makes no progress, the others are not waited for.
+# If this share of the members makes no progress, training does not wait for the others.
 QUORUM = 0.8
 
 
@@ -76,8 +76,8 @@ def split(members: int, groups: int) -> list[range]:
 def train_group(task: Task, numbers: range) -> Trained:
     """Train some of the members, by their numbers, until each has stopped.
 
-    A member's learning rate falls to 0 once its loss, or the loss of most members, has not fallen
-    for the plan's patience, and at the latest in the last epochs. Then the member stops. It keeps
+    A member's learning rate falls to 0 after `plan.patience` epochs in which its loss, or most
+    members' losses, did not fall; at the latest in the last epochs. Then the member stops. It keeps
     the weights of its best epoch.
     """
     import_tensorflow()  # not at import, where it would print its notes on GPUs on a worker
@@ -90,13 +90,13 @@ def train_members(members: Any, plan: Plan, task: Task) -> Trained:
     """Train `Members` by their part of the plan; see `train_group`."""
     kind, count = np.array(plan.kind), len(plan.kind)
     best_loss, best_epoch = np.full(count, np.inf), np.zeros(count, int)
-    # The last epoch whose loss was below what then counted as progress.
+    # Each member's last epoch with progress, and the loss below which the next progress counts.
     progressed, below = best_epoch.copy(), best_loss.copy()
     shares = np.bincount(members.of.strata(task.targets)) / len(task.targets)
     learned = members.of.learned * entr(shares).sum()
     best, outputs = members.weights.copy(), [np.empty(0)] * count
     best_outputs = [*outputs]
-    # The epoch after which each member's learning rate starts to fall, and where it reaches 0.
+    # The epoch after which each member's learning rate starts to fall, and the epoch where it is 0.
     starts, ends = np.full(count, plan.last_start), np.full(count, plan.epochs)
     losses, validation_losses = [], []
     for epoch, batches in enumerate(progress(plan.batches(), "Epochs", plan.epochs), 1):
@@ -125,7 +125,7 @@ def train_members(members: Any, plan: Plan, task: Task) -> Trained:
         progressed[fell] = epoch
         patience = np.maximum(plan.patience, members.of.waits * progressed)
         waits = (epoch - progressed >= patience) | (epoch > starts)
-        # The last few would each take a whole graph's time, and change the mean little.
+        # Each of the last few members would take a whole graph's time and hardly change the mean.
         falls = (waits | (waits.mean() >= QUORUM)) & (epoch < starts)
         starts[falls], ends[falls] = epoch, min(epoch + plan.cooldown(epoch), plan.epochs)
         if (epoch >= ends).all():
@@ -147,7 +147,7 @@ def fold_losses(
     outputs: Sequence[np.ndarray],
     of_rows: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Return each member's mean loss on its fold, calibrated by one temperature of its kind.
+    """Return each member's mean loss on its fold, calibrated by its kind's temperature.
 
     When a member's logits become too large, the loss rises, although the member still learns which
     rows are likelier positive. Calibration corrects the size of the logits at the end, so it must
@@ -159,12 +159,12 @@ def fold_losses(
     Args:
         of: The task's `Outputs`.
         targets: (rows,).
-        plan: Of the members.
-        outputs: Each member's outputs of its fold, (rows, o).
+        plan: The plan of the members.
+        outputs: Each member's outputs for its fold, (rows, o).
         of_rows: The rows' weights, (rows,), above 0. Default: all rows count alike.
 
     Returns:
-        float64 (members,), of classes in nats.
+        float64 (members,); for classes, in nats.
     """
     losses = np.empty(len(outputs))
     for kind in set(plan.kind):

@@ -1,4 +1,4 @@
-"""The members' weights as one matrix: the steps of their training, and their outputs.
+"""Train members, whose weights are one matrix, and compute their outputs.
 
 A graph holds `TOGETHER` members: one graph for all members takes longer to make, and its values do
 not fit the caches. Each core runs a graph of its own.
@@ -26,7 +26,7 @@ DECAYED = {"kernel", "recurrent"}
 # Rows of a member whose outputs are computed at once: 4,096 rows of up to 64 slots.
 EVALUATED_AT_ONCE = 4096
 EVALUATED_SLOTS = 2**18
-# Values of the table that TensorFlow is given at once, for some steps.
+# Values of the table that TensorFlow gets at once, for several steps.
 TAKEN_VALUES = 2**20
 
 
@@ -48,8 +48,8 @@ def _graph(function: Callable[..., Any], *specs: Any) -> Any:
 class Members:
     """Some members' weights as one matrix, (k, weights of a member), and their training.
 
-    With one matrix, the optimizer takes a dozen operations, whatever the layers are. TensorFlow is
-    given, and copies, only the rows of some steps.
+    With one matrix, the optimizer takes a dozen operations, whatever the layers are. TensorFlow
+    gets, and copies, only the rows of some steps at a time.
 
     Args:
         task: The task of all members.
@@ -59,8 +59,8 @@ class Members:
     def __init__(self, task: Task, numbers: range) -> None:
         options = Ensemble.model_validate(task.config["options"])
         some = {"members": min(TOGETHER, len(numbers)), "frequency_scale": [1.0]}
-        # The network's own variables are not used: `_member_outputs` gives its layers pieces of the
-        # matrix in their place.
+        # The network's own variables are not used: `_member_outputs` replaces them by pieces of the
+        # matrix.
         self.network: LSTMEnsemble = LSTMEnsemble.from_config(
             task.config | {"options": options.model_copy(update=some).model_dump()}
         )
@@ -95,10 +95,10 @@ class Members:
             places: The places of these members, int (m,).
             batches: Row numbers, (steps, m, rows of a step).
             rates: The learning rates, float32 (steps, m).
-            held_out: For each of them, the numbers of its held-out rows.
+            held_out: For each of these members, the numbers of its held-out rows.
 
         Returns:
-            Each one's mean loss in training, (m,), and its outputs, (rows, o).
+            Each member's mean loss in training, (m,), and its outputs, (rows, o).
         """
         count = self.network.options.count
 
@@ -119,7 +119,7 @@ class Members:
         return np.concatenate(losses), [one for some in outputs for one in some]
 
     def in_shape(self, matrix: np.ndarray) -> list[np.ndarray]:
-        """Cut such a matrix into the network's weights, in their order and shapes."""
+        """Cut a matrix like `weights` into the network's weights, in their order and shapes."""
         pieces = np.split(matrix, np.cumsum(self.sizes)[:-1], 1)
         shapes = [weight.shape[1:] for weight in self.network.weights]
         return [
@@ -129,10 +129,10 @@ class Members:
     def average_unseen_categories(self, weights: list[np.ndarray], plan: Plan) -> None:
         """Set each category that is in none of a member's rows to the mean vector of these rows.
 
-        Otherwise the category would keep its random initial vector. All rows of histories count.
+        Otherwise the category would keep its random vector. For histories, all their rows count.
 
         Args:
-            weights: Of these members, in the network's order; changed in place.
+            weights: The weights of these members, in the network's order; changed in place.
             plan: The plan of these members.
         """
         embed, of = self.network.embed, self.network.embed.slots
@@ -200,7 +200,7 @@ class Members:
         return state, losses.numpy() / len(batches)
 
     def _outputs_of(self, weights: Any, rows_of: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Return the outputs of a graph's first members, each of its own rows."""
+        """Return the outputs of a graph's first members, each for its own rows."""
         slots = int(np.prod(self.sequences.shape[1:]))
         at_once = max(1, min(EVALUATED_AT_ONCE, EVALUATED_SLOTS // slots))
         longest = max(map(len, rows_of))

@@ -1,8 +1,8 @@
-"""What a ridge regression says of a number from its history; the members learn the rest.
+"""Predict a number from its history by ridge regression; the members learn the residuals.
 
-Much of a number that changes slowly is its last value, and a network that must learn that first has
-little left for the change. The regression is linear in what the read-out is linear in, so a trained
-read-out takes it in, and whatever scores knows nothing of it.
+A number that changes slowly is close to its last value. A network that must learn this first learns
+less about the change. The regression and the read-out are linear in the same summaries. So the
+regression's weights are added to a trained read-out, and scoring needs no other code.
 
 Source: Hoerl and Kennard, "Ridge Regression", 1970; out of fold: Wolpert, "Stacked Generalization",
 1992.
@@ -23,18 +23,18 @@ from tabular_lstm.network.slots import WIDE, Slots
 from tabular_lstm.rows.histories import Histories
 from tabular_lstm.rows.schema import scale
 
-# What may be added to the sum of each summary's squares.
+# The possible penalties: each is added to every summary's sum of squares.
 PENALTIES = 10.0 ** np.arange(-1, 4)
 
 
 @dataclass(frozen=True)
 class Offset:
-    """A ridge regression, fitted without each fold in turn; the folds choose its penalty.
+    """A ridge regression, cross-fitted over the folds, which also choose its penalty.
 
     Attributes:
-        values: What it says of each train row without the row's fold, float64 (rows,).
-        unit: The standard deviation of the rest, at least `NARROWEST`.
-        line: Its weights and last its bias, the mean over the folds, float32 (3N + 1,).
+        values: Its prediction for each train row, fitted without the row's fold, float64 (rows,).
+        unit: The standard deviation of the residuals, at least `NARROWEST`.
+        line: Its weights, then its bias, as means over the folds, float32 (3N + 1,).
     """
 
     values: np.ndarray
@@ -50,7 +50,7 @@ class Offset:
         weights: np.ndarray | None,
         fold: np.ndarray,
     ) -> Self:
-        """Fit it to targets, (rows,), of rows that count by weights, by their folds, (rows,)."""
+        """Fit the regression to targets, (rows,), with each row's weight and fold, (rows,)."""
         size, folds = WIDE * len(slots.numeric) + 1, int(fold.max()) + 1
         counts, values = np.ones(len(fold)) if weights is None else weights, np.empty(len(fold))
 
@@ -60,7 +60,7 @@ class Offset:
                 learned = targets[rows].clip(-FARTHEST, FARTHEST)
                 yield rows, np.column_stack([*found, np.ones(len(learned)), learned])
 
-        # One core's sums: the last bits of several hang on how many they are.
+        # On one core: with several cores, the last bits depend on the number of cores.
         with blas().limit(limits=1):
             products = np.zeros((folds, size + 1, size + 1))
             for rows, found in blocks():
@@ -79,11 +79,11 @@ class Offset:
         return cls(values, unit, best.mean(0).astype(np.float32))
 
     def rest(self, targets: np.ndarray) -> np.ndarray:
-        """Give what the members learn: float32 (rows,)."""
+        """Return the residuals that the members learn: float32 (rows,)."""
         return np.asarray((targets - self.values) / self.unit, np.float32)
 
     def taken_in(self, trained: Trained, plan: Plan) -> Trained:
-        """Put it into the read-outs of members that were trained on the rest."""
+        """Add the regression to the read-outs of members that were trained on the residuals."""
         kernel, bias = (self.unit * weight for weight in trained.weights[-2:])
         kernel[:, kernel.shape[1] - len(self.line) + 1 :] += self.line[:-1, None]
         bias += self.line[-1]

@@ -1,9 +1,9 @@
 """What the outputs of a network mean, for each task: loss, calibration, predictions, decisions.
 
-Outputs are float, (rows, o); of members in training (k, n, o). Two classes have one output, the
+Outputs are floats of shape (rows, o), and in training (k, n, o). Two classes have one output, the
 logit of the positive class. More classes have one logit each. A number has quantiles of the label,
-standardized by the schema's target. Scoring needs no TensorFlow, so functions of tensors take its
-module as an argument.
+standardized by the schema's target. Scoring does not need TensorFlow, so functions of tensors take
+the TensorFlow module as an argument.
 """
 
 from typing import Any
@@ -34,10 +34,10 @@ from tabular_lstm.rows.schema import Schema
 # Standardized labels are clipped here, because one label of 10^9 among tens would outweigh all
 # others in the loss.
 FARTHEST = 10.0
-# The quantiles that are learned of a number, and the weight of each in the mean.
+# The quantiles that are learned for a number, and the weight of each in the mean.
 QUANTILES = np.array([0.05, 0.25, 0.5, 0.75, 0.95], np.float32)
 IN_MEAN = np.array([0.185, 0.0, 0.63, 0.0, 0.185])
-# The least distance of a quantile from the median: a smaller one comes from overfitted rows.
+# The least distance of a quantile from the median: a smaller distance comes from overfitting.
 NARROWEST = 1e-3
 # How many strata the folds of a number have.
 STRATA = 16
@@ -73,18 +73,18 @@ def predictions(
 class Outputs:
     """What is computed from labels, outputs and weights, here for three or more classes."""
 
-    loss = "log_loss"  # by which epochs and kinds are compared
+    loss = "log_loss"  # the loss that compares epochs and kinds
     predicted = "probability"  # the name of a row's prediction
     speed = 1  # factor of the learning rate, for fewer epochs
-    waits = 0.5  # least wait before a member stops, as a share of the epochs until its progress
-    learned = 0.1  # share of the labels' entropy below which a loss must fall by more
+    waits = 0.5  # least wait before a stop, as a share of the epochs until the last progress
+    learned = 0.1  # below this share of the labels' entropy, a loss must fall by more
 
     def targets(self, labels: np.ndarray, schema: Schema) -> np.ndarray:
         """Return the labels as the network learns them: float32 (rows,)."""
         return labels.astype(np.float32)
 
     def strata(self, targets: np.ndarray) -> np.ndarray:
-        """Return each row's stratum, of which every fold has its share: uint8 (rows,)."""
+        """Return each row's stratum, uint8 (rows,); the folds share each stratum evenly."""
         return targets.astype(np.uint8)
 
     def tensor_losses(self, tf: Any, targets: Any, outputs: Any) -> Any:
@@ -103,10 +103,10 @@ class Outputs:
     def fit_temperature(
         self, targets: np.ndarray, outputs: np.ndarray, weights: np.ndarray | None = None
     ) -> float:
-        """Find the temperature of the lowest loss; see `calibration.fit_temperature`.
+        """Find the temperature with the lowest loss; see `calibration.fit_temperature`.
 
-        The target of a row's own class, which has n rows, is (n + 1) / (n + 2). The other classes
-        share the rest evenly.
+        If a row's class has n rows, the target of this class is (n + 1) / (n + 2). The other
+        classes share the rest evenly.
         """
         rows, classes = outputs.shape
         own = targets.astype(int)
@@ -132,7 +132,7 @@ class Outputs:
         return Calibration(temperature=temperature, costs=training.objective.cost_matrix)
 
     def history(self, calibration: Calibration) -> dict[str, float]:
-        """Return the calibration's entries of the history."""
+        """Return the calibration's entries in the history."""
         return {"temperature": calibration.temperature}
 
     def predictions(

@@ -15,7 +15,7 @@ from tabular_lstm.rows.histories import by_customer
 logger = logging.getLogger(__name__)
 
 FOLDS = 8
-# The length of a cooldown as a share of the epochs before it, and at least in epochs.
+# The length of a cooldown: a share of the epochs before it, but at least so many epochs.
 COOLDOWN = 0.3
 COOLDOWN_EPOCHS = 4
 PATIENCE = 4
@@ -27,9 +27,9 @@ MANY_ROWS = 2_000_000
 class Plan:
     """Which rows each member learns from, in what batches and for how long."""
 
-    fold: np.ndarray  # of each row, uint8 (rows,)
-    kind: list[int]  # of each member, its number from 0
-    left_out: list[int]  # of each member, the fold that it never learns from
+    fold: np.ndarray  # each row's fold, uint8 (rows,)
+    kind: list[int]  # each member's kind, numbered from 0
+    left_out: list[int]  # for each member, the fold that it never learns from
     # For each member the numbers of that fold's rows, int32; with more than `MANY_ROWS` rows only
     # about an eighth of `MANY_ROWS`, drawn once.
     held_out: list[np.ndarray]
@@ -38,7 +38,7 @@ class Plan:
     epochs: int  # passes over the rows, at most
     patience: int  # epochs without progress before a member's learning rate falls
     rate: float  # the highest learning rate
-    seed: int  # of the order of the rows
+    seed: int  # seed of the rows' order
     # For histories: each row's customer number and the length of its history, (rows, 2).
     histories: np.ndarray | None = None
     first: int = 0  # number of the first of these members among all
@@ -135,12 +135,12 @@ def plan_training(
     """Choose what the parameters leave open, and log the choice.
 
     Args:
-        members: How many, of all kinds.
+        members: Number of members of all kinds.
         labels: Whole numbers of the classes, or of the strata of a number, (rows,).
-        features: Slots of a row.
+        features: Number of slots in a row.
         training: The parameters.
         groups: See `fit.train`.
-        kinds: How many kinds there are, each with as many members. Default: 1.
+        kinds: Number of kinds; each has the same number of members. Default: 1.
         speed: The task's factor of the learning rate; see `epochs` too.
         lengths: The length of each row's history; `groups` are then customers. Default: no
             histories.
@@ -157,8 +157,8 @@ def plan_training(
     of_kind = members // kinds
     left_out = [member % of_kind % folds for member in range(members)]
     of_folds = [_numbers(fold == number) for number in range(folds)]
-    # The members step together: in an epoch each uses as many rows as the member with the fewest
-    # has, in whole batches. The rows left out are random.
+    # The members step together: in an epoch, each uses as many rows as the member with the fewest
+    # rows has, in whole batches. The rows left out are random.
     smallest = passed = rows - max(len(of_folds[number]) for number in left_out)
     if rows > MANY_ROWS:
         passed = min(smallest, MANY_ROWS * (FOLDS - 1) // FOLDS)
@@ -167,7 +167,7 @@ def plan_training(
             draw_by_class(rng, labels, of_fold, MANY_ROWS // FOLDS)
             for rng, of_fold in zip(rngs, of_folds, strict=True)
         ]
-    if lengths is not None:  # A customer's histories together: their rows are embedded once.
+    if lengths is not None:  # A customer's histories stay together: shared rows are embedded once.
         of_folds = [of[np.lexsort((lengths[of], customers[of]))] for of in of_folds]
     batch = min(training.batch_size or batch_size(rows), passed)
     limit = training.epochs or epochs(rows, features, speed)
@@ -242,14 +242,14 @@ def epochs(rows: int, features: int, speed: int = 1) -> int:
 def grouped_folds(labels: np.ndarray, groups: np.ndarray, folds: int, seed: int) -> np.ndarray:
     """Assign whole groups of rows to folds, each class as evenly as possible.
 
-    Classes are taken from the rarest on. Groups with rows of the class are assigned one by one,
-    those with most such rows first, each to the fold with the fewest such rows. On a tie, the fold
-    with fewer rows gets the group; equal groups are in random order.
+    The rarest class is assigned first. The groups with rows of a class are assigned one by one, the
+    group with the most such rows first, each to the fold with the fewest such rows. On a tie, the
+    fold with fewer rows gets the group; equal groups are in random order.
 
     Args:
         labels: Whole numbers of the classes, (rows,).
         groups: int (rows,), from 0.
-        folds: How many, at most the number of groups; none is empty.
+        folds: Number of folds, at most the number of groups; no fold is empty.
         seed: Seed of the random order.
 
     Returns:

@@ -30,12 +30,12 @@ class Reasons:
     decided class (more classes), or the number.
     """
 
-    features: np.ndarray  # (rows, reasons), places in `reason_names`; -1 where none moved it
-    effects: np.ndarray  # (rows, reasons), the prediction minus the one without the feature
+    features: np.ndarray  # (rows, reasons), places in `reason_names`; -1 if no feature moved it
+    effects: np.ndarray  # (rows, reasons), the prediction minus the prediction without the feature
 
 
 def reason_names(schema: Schema) -> list[str]:
-    """Name the possible reasons: the columns; of histories each column of each row."""
+    """Name the possible reasons: the columns; for histories, each column of each row."""
     if schema.history is None:
         return schema.columns
     before = (f", {counted(step, 'row')} before" for step in range(1, schema.history.steps))
@@ -59,9 +59,9 @@ def reasons(
     """Set each feature to "missing", one at a time, and measure how the prediction changes.
 
     A feature has no effect if it is missing already or if the network does not use it. An effect is
-    of one feature while all others stay unchanged. So effects need not add up, and they describe
-    the network, not what would happen if the feature changed. Where the kernel computes, a row's
-    effects have the same bits in any call.
+    measured for one feature while all others stay unchanged, so effects may not add up. They
+    describe the network, not what would happen if the feature changed in reality. Where the kernel
+    computes, a row's effects have the same bits in any call.
 
     In a history, each feature of each row is set to "missing". Each history is computed alone, so
     that a row's effects have the same bits in any call on one processor. In a second a core
@@ -72,8 +72,8 @@ def reasons(
         sequences: float32 (rows, steps, features_per_step), NaN where missing; or histories, see
             `score`.
         predicted: The rows' predictions, by `score` with the same `many`.
-        count: Reasons for each row, at most as many as `reason_names` has.
-        many: Whether these rows are of many, see `score`.
+        count: Number of reasons for each row, at most as many as `reason_names` has.
+        many: Whether these rows belong to many rows, see `score`.
     """
     features = len(reason_names(scorer.schema))
     count = min(count, features)
@@ -144,9 +144,9 @@ def _effects_in_histories(
 
 
 def _without_each(rows: np.ndarray, columns: Sequence[list[int]]) -> Compact:
-    """Return a history, (T, F), unchanged, then without each cell of its first row, of the next, ….
+    """Return a history, (T, F), first unchanged, then without each of its cells, row by row.
 
-    The cells of a row are those of some columns; a cell has one or more of the F slots.
+    A row has one cell for each of `columns`; a cell has one or more of the F slots.
     """
     length, cells = len(rows), len(rows) * len(columns)
     changed = np.repeat(rows, len(columns), 0)
@@ -185,7 +185,7 @@ def _effects_of_slots(
     for block in cut(scorer.outputs, rows, CHANGED_AT_ONCE):
         own = slots[block, :features].T[:, None]
         changes = [(0, own[0]), *enumerate(np.full_like(own, np.nan))]
-        # Both predictions are computed in the same way, so that no change gives exactly 0.
+        # Both predictions are computed in the same way, so that an unchanged value gives exactly 0.
         before, *without = score_changed(scorer, sequences[block], changes)
         moved = _of(column[block], before - np.concatenate(without))
         effects[:, block] = np.where(np.isnan(own[:, 0]), 0, moved)

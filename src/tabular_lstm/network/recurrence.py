@@ -31,14 +31,14 @@ def backwards(steps: np.ndarray, back: np.ndarray) -> np.ndarray:
 def states_of(
     steps: np.ndarray, weights: np.ndarray, backward: np.ndarray | None = None
 ) -> Iterator[np.ndarray]:
-    """(k, T, inputs, n) to T states (2, k, u, n), in each direction's own reading order.
+    """Map steps (k, T, inputs, n) to T states (2, k, u, n), in each direction's reading order.
 
     `backward` has the steps in backward order. Default: all steps reversed.
     """
     backward = steps[:, ::-1] if backward is None else backward
     members, length, inputs, rows = steps.shape
     u, dtype = weights.shape[2] // 4, weights.dtype
-    # The inputs, the state and a 1 for the bias, one above the other for a single product.
+    # The inputs, the state and a 1 for the bias, stacked for a single matrix product.
     joint = np.ones((2, members, inputs + u + 1, rows), dtype)
     state = joint[:, :, inputs : inputs + u]
 

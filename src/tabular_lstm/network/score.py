@@ -1,7 +1,7 @@
 """Score rows: the ensemble's forward pass on all cores, in NumPy or compiled.
 
-The arithmetic is that of the Keras layers. In NumPy, the last bits of a matrix product may depend
-on the processor, on the number of rows and on a row's place. Up to `FEW` rows are therefore
+The arithmetic is the same as in the Keras layers. In NumPy, the last bits of a matrix product may
+depend on the processor, on the number of rows and on a row's place. Up to `FEW` rows are therefore
 computed in float64, where this difference is about 1e-15, and mean outputs are rounded to a
 multiple of 2^-24. So a row's bits do not depend on its place, on the other rows or on the
 processor. The exception is about one output in 10^8, which lies within 1e-15 of the middle between
@@ -32,9 +32,9 @@ from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.rows.histories import Histories, Sequences, table_of
 
 FEW = 1024
-# Rows times slots from which the kernel computes: 16,384 rows of 8 features.
+# From this number of rows times slots on, the kernel computes: 16,384 rows of 8 features.
 MANY_VALUES = 2**17
-# Rows times slots up to which rows with a slot changed are computed in float64.
+# Up to this number of rows times slots, rows with a changed slot are computed in float64.
 FEW_VALUES = 4096
 OUTPUT_STEP = 2.0**-24
 
@@ -48,9 +48,9 @@ def score(
     """Predict rows.
 
     A row's probability is the same within 1e-7 in every call of at most 1,024 rows, and within 1e-6
-    in any call, on any processor; a number within 1e-7 and 1e-5 standard deviations of the label.
-    The same rows in the same order give the same bits on any number of threads of one processor.
-    Where the kernel computes, a row has the same bits in any call.
+    in any call, on any processor. For a number, these limits are 1e-7 and 1e-5 standard deviations
+    of the label. The same rows in the same order give the same bits on any number of threads of one
+    processor. Where the kernel computes, a row has the same bits in any call.
 
     Args:
         scorer: The ensemble.
@@ -91,8 +91,8 @@ def score(
 def _outputs_of_histories(scorer: Scorer, histories: Histories, dtype: type) -> np.ndarray:
     outputs = np.empty((len(histories), scorer.outputs))
     forward = forward_of(scorer, dtype)
-    # Histories of similar length are together, and among them those of one customer, which share
-    # rows.
+    # A block has histories of similar length, sorted by customer, because the histories of one
+    # customer share rows.
     doubled = np.ceil(np.log2(histories.lengths))
     blocks = []
     for length in np.unique(doubled):
@@ -109,7 +109,7 @@ def _outputs_of_histories(scorer: Scorer, histories: Histories, dtype: type) -> 
 
 
 def are_many(scorer: Scorer, rows: int) -> bool:
-    """Say whether so many rows are worth compiling."""
+    """Say whether there are enough rows to make compiling a kernel worthwhile."""
     if scorer.schema.history is not None:
         return False
     return rows > FEW and rows * len(scorer.slots.places) >= MANY_VALUES
@@ -126,7 +126,7 @@ def score_changed(
         scorer: The ensemble.
         sequences: float32 (rows, steps, features_per_step), NaN where missing; or histories.
         changes: The slot and its values, (repeats, rows), of each change. The iterator is read to
-            its end at once. For histories, the values are of the rows of their table.
+            its end at once. For histories, the values belong to the rows of their table.
 
     Yields:
         The predictions of each change, float64 (repeats, rows, …), see `score`.

@@ -77,7 +77,7 @@ class Scorer:
 
     @cached_property
     def slots(self) -> Slots:
-        """What the schema says of each slot."""
+        """What the schema says about each slot."""
         return Slots.of(self.schema)
 
 

@@ -30,8 +30,8 @@ class Slots:
     categorical: np.ndarray  # the slots of categories, (C,)
     center: np.ndarray  # what is subtracted from each number, float32 (N, 1)
     scale: np.ndarray  # what it is then multiplied by, float32 (N, 1)
-    unknown: np.ndarray  # each one's number of categories, also the place of an unknown one, (C,)
-    offsets: np.ndarray  # where each one's vectors begin, and the last one's end, (C + 1,)
+    unknown: np.ndarray  # number of categories of each slot; also an unknown category's place, (C,)
+    offsets: np.ndarray  # where each slot's vectors begin, and where the last slot's end, (C + 1,)
     places: np.ndarray  # of each slot's vector in [numeric, categorical, a zero for padding], (S,)
 
     @classmethod

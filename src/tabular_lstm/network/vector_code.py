@@ -1,8 +1,8 @@
 """Write code that computes with a vector of rows, by plain arithmetic.
 
 A `Lanes` stands for one float32 of each row of a vector; each row has a lane. `a * b` on two of
-them computes nothing: it writes the instruction. Every operation is rounded as IEEE 754 says, and
-none is put in another order or fused with another except by `fma`. So a row's numbers have the same
+them computes nothing: it writes the instruction. Every operation is rounded as IEEE 754 says.
+Operations are not reordered, and only `fma` fuses two of them. So a row's numbers have the same
 bits in any lane, and on every processor with fused multiply-add.
 
 This module and `kernel`, which has LLVM compile the code, are the only ones that import llvmlite,
@@ -55,7 +55,7 @@ class Code:
         return number if isinstance(number, Whole) else Whole(self, ir.Constant(WHOLE, number))
 
     def repeat(self, times: "int | Whole", body: Callable[["Whole"], None]) -> None:
-        """Write a loop that runs at least once; the body gets the count of turns before."""
+        """Write a loop that runs at least once; the body gets the number of turns already done."""
 
         def turn(number: Whole, _: list[Lanes]) -> list[Lanes]:
             body(number)
@@ -163,11 +163,11 @@ class Place:
     value: Any
 
     def after(self, count: "int | Whole") -> "Place":
-        """The place so many float32 further on."""
+        """The place that is `count` float32 further on."""
         return Place(self.code, self._address(count, FLOAT))
 
     def after_vectors(self, count: "int | Whole") -> "Place":
-        """The place so many vectors further on."""
+        """The place that is `count` vectors further on."""
         return self.after(self.code.whole(count) * self.code.lanes)
 
     def whole(self, index: "int | Whole") -> Whole:
@@ -240,7 +240,7 @@ def sums(start: Sequence[Lanes], values: Place, count: int, weights: Place) -> l
 BOUND = 8.3
 ABOVE = (1.4478659e-8, 2.13821726e-5, 3.54126918e-3, 0.134191271, 0.999999957)
 BELOW = (8.22463025e-7, 3.36119829e-4, 2.60496225e-2, 0.467524428, 1.0)
-# On ±π/2, within 5e-9 and 3e-10; the sine is x times its polynomial.
+# On ±π/2, errors are below 5e-9 (sine) and 3e-10; the sine is x times its polynomial.
 SINE = (2.60002413e-6, -1.98066014e-4, 8.3330171e-3, -0.166666571, 1.0)
 COSINE = (-2.60768141e-7, 2.47618705e-5, -1.38884032e-3, 4.16666407e-2, -0.499999995, 1.0)
 # π in two float32, and a number that rounds x to a whole number: x + number - number.
@@ -249,9 +249,9 @@ ROUNDING = 1.5 * 2.0**23
 
 
 def tanh(x: Lanes) -> tuple[Lanes, Lanes]:
-    """Hyperbolic tangent as numerator and denominator, whose ratio is within 4e-7.
+    """Hyperbolic tangent as numerator and denominator; their ratio has an error below 4e-7.
 
-    An odd polynomial over an even one, of the degrees that Eigen has for float32.
+    An odd polynomial divided by an even one, with the degrees that Eigen uses for float32.
     """
     x = x.at_least(-BOUND).at_most(BOUND)
     square = x * x
