@@ -21,8 +21,8 @@ from tabular_lstm.tensorflow_import import import_tensorflow
 class NetworkFileDataset(LocalFileDataset):
     """A Keras model as a `.keras` file, written whole or not at all.
 
-    Keras loads the file in safe mode. Kedro's `tensorflow.TensorFlowModelDataset` is not used,
-    because it imports TensorFlow, which takes seconds, before the data are checked.
+    Keras loads the file in safe mode. Kedro's `tensorflow.TensorFlowModelDataset` is not used: it
+    imports TensorFlow before the data are checked, and the import takes seconds.
     """
 
     def load(self) -> Any:
@@ -99,7 +99,7 @@ def read_fingerprints(path: Path) -> Fingerprints:
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
             parts: dict[str, Any] = dict(file)
-        # A name is a scalar; earlier versions wrote it in a list of at most one.
+        # A name is a scalar; earlier versions wrote a list of at most one name.
         for name in parts.keys() & {"key", "group"}:
             parts[name] = str(parts[name].item()) if parts[name].size else None
         if "lineage" in parts:

@@ -60,7 +60,7 @@ class ChampionsDataset(AbstractDataset[LogEntry, Champions]):
         )
 
     def save(self, data: LogEntry) -> None:
-        """Append an entry, after all files that it rests on have reached the disk."""
+        """Append an entry. First flush all files to the disk, because the entry needs them."""
         os.sync()
         append(self._outputs / LOG, data, self.commit)
         if data.action != "rejected":
@@ -106,7 +106,7 @@ class ChampionDataset(AbstractDataset[None, Artifact]):
         return self._pinned or read_champion(self._outputs, self._run_command)
 
     def pin(self) -> Artifact:
-        """Read the champion once for the whole run, so that a promotion changes nothing in it."""
+        """Read the champion once for the whole run, so that a promotion does not change the run."""
         self._pinned = self.load()
         return self._pinned
 

@@ -12,7 +12,7 @@ from tabular_lstm.files import replace
 
 
 class FiguresDataset(LocalFileDataset):
-    """All figures of a run, by name: SVG files in a folder on a local disk, written all or none."""
+    """All figures of a run, by name: SVG files in a local folder; `save` writes all or none."""
 
     def load(self) -> dict[str, str]:
         """Read the figures, in the order of their names."""
@@ -20,7 +20,7 @@ class FiguresDataset(LocalFileDataset):
         return {file.stem: file.read_text("utf-8") for file in files}
 
     def save(self, data: dict[str, str]) -> None:
-        """Write the figures to a folder beside it, and rename this folder once it has all."""
+        """Write all figures to a temporary folder, and then rename this folder."""
         folder = Path(self._get_save_path())
         beside = folder.with_name(f".{folder.name}.new")
         try:
@@ -45,9 +45,9 @@ class PageDataset(TextDataset):  # type: ignore[misc]
     """A page for people: an HTML file."""
 
     def preview(self) -> HTMLPreview:
-        """Show the page without its head, whose style Kedro-Viz would apply to itself.
+        """Show the page without its head: Kedro-Viz would apply the style in the head to itself.
 
-        Kedro-Viz makes line breaks of line ends.
+        Kedro-Viz shows each line end as a line break.
         """
         page = self.load().partition("<main>")[2].partition("</main>")[0]
         return HTMLPreview(page.replace("\n", " "))

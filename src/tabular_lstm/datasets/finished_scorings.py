@@ -15,7 +15,7 @@ from tabular_lstm.serving.manifest import finished_runs, read_manifest
 
 
 class FinishedScoringsDataset(AbstractDataset[None, FinishedScorings]):
-    """The scorings in the folder of predictions; their parts are read when they are asked for.
+    """The scorings in the folder of predictions; their parts are read only when needed.
 
     Args:
         filepath: The folder of predictions.

@@ -1,4 +1,4 @@
-"""Datasets that keep a saved value in memory, so that the run need not read its file again.
+"""Datasets that keep a saved value in memory, so that a run does not read its file again.
 
 Kedro's `CachedDataset` does this too, but Kedro-Viz cannot preview it.
 """
@@ -41,16 +41,16 @@ class RowsDataset(KeptInMemory, ParquetDataset):  # type: ignore[misc]
         return rows.copy(deep=False)
 
     def save(self, data: pd.DataFrame) -> None:
-        """Write the file that `to_parquet` writes.
+        """Write the same file as `to_parquet` of pandas.
 
-        Where rows are named by text, `to_parquet` makes Python's text of each name, and keeps it.
+        If the index is text, `to_parquet` makes a Python string of each name, and memory keeps it.
         """
         super().save(_Named(data) if isinstance(data.index.dtype, pd.StringDtype) else data)
         self._kept = data
 
 
 class _Named:
-    """Rows that are named by text."""
+    """Rows whose index is text."""
 
     def __init__(self, rows: pd.DataFrame) -> None:
         self._rows = rows

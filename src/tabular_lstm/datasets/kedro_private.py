@@ -1,4 +1,4 @@
-"""The only module that uses private parts of Kedro and kedro-datasets, where nothing public exists.
+"""The only module that uses private parts of Kedro and kedro-datasets, for lack of public ones.
 
 tests/datasets/test_kedro_private.py fails if a new version changes these parts.
 """
@@ -36,14 +36,14 @@ def folder_of_versions(dataset: Any) -> Path | None:
 def use_own_version(dataset: Any, run_id: str) -> None:
     """Let a versioned dataset load the version that this run saves.
 
-    Otherwise Kedro loads the newest version that it finds, which may be another run's.
+    Otherwise Kedro loads the newest version that it finds; another run may have saved it.
     """
     if folder_of_versions(dataset):
         dataset._version = Version(run_id, run_id)
 
 
 def unpinned_versions(dataset: Any) -> list[str]:
-    """List the versions by name, the last one first, which Kedro would load.
+    """List the versions by name, the last one first; Kedro would load the first in the list.
 
     The list is empty for a dataset without versions, or if `--load-versions` names the version.
     """
@@ -66,11 +66,11 @@ def unsaved(error: BaseException) -> str | None:
 
 @contextlib.contextmanager
 def parameters_of_files(loader: OmegaConfigLoader) -> Iterator[dict[str, Any]]:
-    """Let a config loader read parameters from files only; yield those of the command line.
+    """Let a config loader read parameters only from files; yield the command line's parameters.
 
-    Kedro adds these to the files of each environment before it merges the environments. So
-    `--params scoring.force=true` would replace the whole block `scoring` of the base environment.
-    `${runtime_params:…}` in a file is still resolved.
+    Kedro adds the command line's parameters to each environment before it merges the environments.
+    So `--params scoring.force=true` would replace the whole block `scoring` of the base
+    environment. `${runtime_params:…}` in a file is still resolved.
     """
     given = loader.runtime_params
     loader._runtime_params_oc = OmegaConf.create(given)

@@ -38,7 +38,7 @@ class PredictionsDataset(AbstractDataset[Predictions, pd.DataFrame]):
     """The rows that finished runs scored, in one folder.
 
     `run_id` names the run whose rows are loaded. Default: the newest finished run whose date is not
-    in the future; if all are in the future, the last one. `run_command` is for messages.
+    in the future; if all dates are in the future, the last run. `run_command` is for messages.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class PredictionsDataset(AbstractDataset[Predictions, pd.DataFrame]):
         return frame
 
     def save(self, data: Predictions) -> None:
-        """Score the rows and write them, and then the manifest.
+        """Score the rows, write them, and then write the manifest.
 
         Raises:
             DataError: See `Predictions.parts`; or a file cannot be written. The folder is removed.
@@ -168,7 +168,7 @@ class _Writer:
         self._opened = contextlib.ExitStack()
 
     def keep(self, rows: pd.DataFrame) -> None:
-        """Write rows; a header goes above the first ones."""
+        """Write rows; write a header above the first rows."""
         with self._blamed():
             first = self._file is None
             if self._file is None:
@@ -178,7 +178,7 @@ class _Writer:
                 rows.to_csv(self._file, index=False, header=first, mode="wb")
 
     def close(self, whole: bool) -> None:
-        """Rename the file if it is whole, or else remove it."""
+        """Rename the file if it is complete; otherwise remove it."""
         if self._file is None:
             return
         if not whole:

@@ -41,7 +41,7 @@ def storage_of(filepath: str, **options: Any) -> tuple[Any, str]:
         protocol, path = get_protocol_and_path(filepath)
         if protocol in {"http", "https"}:
             raise ValueError("a web page")
-        # Checked before the storage is made: a half-made one prints a traceback later.
+        # Checked before the storage is made: half-made storage prints a traceback later.
         maker = fsspec.get_filesystem_class(protocol)
         inspect.signature(maker.__init__).bind(None, **options)
         if "://" in filepath and path in {"", "/"}:
@@ -55,12 +55,12 @@ def storage_of(filepath: str, **options: Any) -> tuple[Any, str]:
 
 
 class RawRowsDataset(AbstractDataset[Any, RawRows]):
-    """A CSV or a Parquet file, or a directory of either; a cell of a CSV stays its text.
+    """A CSV or a Parquet file, or a directory of either; the cells of a CSV stay text.
 
     A file is Parquet if its name ends in `.parquet`, and a CSV otherwise. For `load_args` see
     `tabular_lstm.rows.load_args.LOAD_ARGS`. In a directory, files named `*.csv` or `*.parquet`, in
-    upper or lower case, are read in the order of the bytes of their names; hidden files and
-    subdirectories are not. All need the same columns; the order of the first file's is kept.
+    upper or lower case, are read in the byte order of their names; hidden files and subdirectories
+    are not read. All files need the same columns, in any order; the first file's order counts.
     """
 
     ENDINGS: ClassVar[dict[str, str]] = {".csv": "CSV", PARQUET: "Parquet file"}
@@ -124,7 +124,7 @@ RawCSVDataset = RowsToScoreDataset = RawRowsDataset
 class LateLabelsDataset(RawRowsDataset):
     """A table of labels, see `RawRowsDataset`; None if no labels have come yet.
 
-    `given` is the path if the command line names it; then it must exist.
+    `given` is the path if the command line names one; this path must exist.
     """
 
     def __init__(self, filepath: str, given: str | None = None, **arguments: Any) -> None:

@@ -1,4 +1,4 @@
-"""Any catalog entry that loads a table, as rows to train on, to score or of labels."""
+"""Any catalog entry that loads a table: rows to train on, rows to score, or labels."""
 
 import re
 from typing import Any
@@ -54,7 +54,7 @@ class TableDataset(AbstractDataset[Any, Any]):
         return self._rows
 
     def hashes(self) -> dict[str, str]:
-        """Give the SHA-256 of the content by the name of the entry; raise as `load` does."""
+        """Give the SHA-256 of the content, with the entry's name as key; raise as `load` does."""
         hashes: dict[str, str] = self.load().hashes()
         return hashes
 

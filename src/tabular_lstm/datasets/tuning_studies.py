@@ -1,4 +1,4 @@
-"""The database of a tuning's studies in the catalog; trials are added as they end."""
+"""The catalog's database of tuning studies; a trial is added when it ends."""
 
 from pathlib import Path
 from typing import Any, NoReturn

@@ -14,7 +14,7 @@ from tabular_lstm.frozen import from_json
 
 
 class LocalFileDataset(AbstractVersionedDataset[Any, Any]):
-    """A file or folder with versions on this machine; subclasses read and write it."""
+    """A versioned file or folder on this machine; subclasses read and write it."""
 
     def __init__(
         self, filepath: str, version: Version | None = None, metadata: dict[str, Any] | None = None
@@ -48,7 +48,7 @@ class TypedJSONDataset(LocalFileDataset):
         """Read the value.
 
         Raises:
-            DataError: The file does not hold such a value; names the first fault.
+            DataError: The file does not hold such a value; the message names the first fault.
         """
         path = Path(self._get_load_path())
         if self._model is None:

@@ -1,7 +1,7 @@
-"""Where work runs: in this process, part after part, or on the workers of a Dask cluster.
+"""Where work runs: in this process, one part after the other, or on the workers of a Dask cluster.
 
-The parts of a work do not depend on each other. This module has the functions that a worker calls,
-because its import is cheap.
+The parts of a work do not depend on each other. The functions that a worker calls are in this
+module, because it imports fast.
 """
 
 import platform
@@ -30,11 +30,11 @@ class Workers(Protocol):
         Args:
             function: A function of a module, without side effects, because a part may run twice.
             shared: What all parts need: arrays, bytes, parameters, but no Keras object.
-            parts: The parts; they are taken when needed, a few ahead.
+            parts: The parts; each is taken shortly before it is needed.
 
         Yields:
             The part's place, from 0, and the function's result, in the order in which parts end. A
-            caller that stops early closes the generator.
+            caller that stops early must close the generator.
         """
 
 
@@ -42,7 +42,7 @@ class Engine:
     """The engine of a run; a cluster, if conf asks for one, starts when it is first used."""
 
     def __init__(self, wanted: parameters.Engine) -> None:
-        """Keep what conf asks for; raise a DataError if that is Dask without the extra."""
+        """Keep what conf asks for; raise a DataError if that is Dask and the extra is missing."""
         if wanted.kind == "dask" and find_spec("distributed") is None:
             raise DataError(
                 "engine.kind is dask, and the package distributed is not installed. Install the "
@@ -65,7 +65,7 @@ class Engine:
         return workers
 
     def close(self) -> None:
-        """Stop the workers that this run started; a cluster that was there goes on."""
+        """Stop the workers that this run started; a cluster that existed before keeps running."""
         if self._cluster is not None:
             self._cluster.close()
             self._cluster = None
@@ -80,14 +80,14 @@ def one_by_one(
 
 
 def itself(shared: Shared) -> Shared:
-    """Return the argument; as a task, so that Dask can make it again on another worker."""
+    """Return the argument: a task that Dask can repeat on another worker."""
     return shared
 
 
 def done_alike(
     code: str, function: Callable[[Shared, Part], Done], shared: Shared, part: Part
 ) -> Done:
-    """Do a part on a worker, if the worker has the driver's code: `code`, see `code_sha256`.
+    """Do a part on a worker, if the hash of its code is `code`, the driver's: see `code_sha256`.
 
     Raises:
         DataError: The worker has other code.

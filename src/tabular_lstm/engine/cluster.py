@@ -28,12 +28,12 @@ logger = logging.getLogger(__name__)
 
 SECONDS_TO_CONNECT = 10
 SECONDS_WITHOUT_WORKERS = 30
-# Dask's states of a worker's tasks that run, and of those that wait.
+# Dask's states of the tasks that a worker runs, and of the tasks that wait.
 IN_HAND = {"executing", "long-running"}
 BEFORE_IT = {"ready", "waiting", "constrained", "fetch", "flight"}
-# Parts that a worker's thread has, the running one included.
+# Parts that each thread of a worker has, including the running part.
 AT_WORK = 2
-# Parts for each thread that may end before an earlier part; the caller keeps their results.
+# For each thread, so many parts may end before an earlier part; the caller keeps their results.
 FAR = 8
 # For a worker that is started here, with one thread.
 ONE_THREAD = {
@@ -47,7 +47,7 @@ QUIET = {
     "DASK_LOGGING__DISTRIBUTED": "critical",
     "DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL": "1s",
 }
-# Dask's default is fifty times a second; it takes 5 % of a processor, only to detect a late loop.
+# Dask's default, 50 ticks a second, takes 5 % of a processor, only to detect a slow event loop.
 SELDOM = {"distributed.admin.tick.interval": "1s"}
 
 
@@ -110,7 +110,7 @@ class Cluster:
         """
         client, code = self._client, code_sha256()
         numbered, sent = enumerate(parts), 0
-        # Made by a task, not scattered, so that Dask makes it again if its workers are gone.
+        # Made by a task and not scattered: Dask can make it again if its workers are gone.
         everywhere = client.submit(itself, shared, pure=False)
         at_work: dict[Any, int] = {}
         done: SimpleQueue[Any] = SimpleQueue()
@@ -151,7 +151,7 @@ class Cluster:
         )
 
     def _somebody_works(self) -> bool:
-        """Tell whether a worker runs a part, or one that is not paused has a part that waits.
+        """Tell whether any worker runs a part, or is not paused and has a part that waits.
 
         A worker without tasks does not count: its tasks may wait for a result of a paused worker.
         """
@@ -184,7 +184,7 @@ class Cluster:
             raise self._error("the scheduler is gone. See its log") from error
 
     def close(self) -> None:
-        """End what was started here."""
+        """Close the connection, and the cluster if this run started it."""
         self._until.close()
 
 

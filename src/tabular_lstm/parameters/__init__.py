@@ -1,8 +1,8 @@
 """Typed parameters: an unknown name or an impossible value fails before any node runs.
 
-Kedro builds these models from the blocks of `conf/*/parameters_*.yml`, because the arguments of
-nodes are annotated with them. An environment replaces a block as a whole; a value that the new
-block leaves out gets the default given here.
+The arguments of nodes have these models as annotations, so Kedro builds the models from the blocks
+of `conf/*/parameters_*.yml`. An environment replaces a whole block; a value that is not in the new
+block gets its default from here.
 """
 
 from tabular_lstm.frozen import Parameters

@@ -36,10 +36,10 @@ Dates = Annotated[dict[str, str | None], BeforeValidator(_with_formats)]
 # Directives that depend on a machine's time zone or language.
 OF_THE_MACHINE = re.compile("%[ZcxX]")
 
-# Names that say which task it is.
+# Names that declare the task.
 PAIR = ("positive_class", "negative_class")
 TASKS = {*PAIR, "classes", "declared_task", "task"}
-# Roles of a column that is no feature.
+# Roles of columns that are not features.
 ROLES = ("label", "key", "weight", "group", "time")
 # Places in the block that name columns, and pairs of places that may name the same column.
 PLACES = ("ignore", "features", "missing", "categorical", "dates", "bounds", *ROLES, "history")
@@ -65,27 +65,27 @@ class Columns(Parameters):
         declared_task: `task` in conf: `number` if the label is a number. Default: the classes say
             what is predicted.
         key: Column that identifies a row and decides its side of the split. In a folder of files
-            the last valid row with a key counts. 7.0 is the key 7; 007 and 7.00 are other keys.
-            Default: none, the features identify the row.
+            only the last valid row of each key counts. 7.0 is the key 7; 007 and 7.00 are other
+            keys. Default: none, the features identify the row.
         weight: Column that says how much a row counts, a number of 0 or more: a row of weight 2
             counts as two equal rows, a row of weight 0 does not count. Only the proportions count.
             Default: none, all rows count alike.
-        group: Column whose rows with one value belong together, such as a patient's visits: they
-            are on one side of the split and in one fold. Read like a key. Default: none.
+        group: Column that names which rows belong together, such as a patient's visits. Rows of one
+            group are on one side of the split and in one fold. Read like a key. Default: none.
         time: Column with the time of a row, for a split by time: dates in ISO 8601 or in the format
             that `dates` gives, or numbers that grow with time. Default: none.
-        history: Which rows are one sequence, see `History`. Its customers are the groups, except in
-            a split by time. Default: each row is a sequence by itself, its columns are the steps.
+        history: Which rows are one sequence, see `History`. The customers are the groups, except in
+            a split by time. Default: each row is one sequence, and its columns are the steps.
         features: Columns to learn from, in this order. Default: all columns without another role.
         categorical: Features that are categories. Default: none, all are numbers.
-        dates: Features, or the time, that are dates or date-times: a list of names for ISO 8601, or
-            a dictionary from the name to a format of `datetime.strptime`, such as
+        dates: The features that are dates or date-times, and the time if it is: a list of names for
+            ISO 8601, or a dictionary from each name to a format of `datetime.strptime`, such as
             {visit: "%d.%m.%Y"}, or to null for ISO 8601. Default: none.
         ignore: Columns that are left out; no cell of them is read. Default: none.
-        bounds: Lowest and highest value of a feature, or of a label that is a number; `null`
-            leaves an end open. Default: ±1e30.
-        missing: Values that mean "not measured", for each feature; numbers without quotes. An
-            empty cell, NA, N/A, NaN, null and None always mean that.
+        bounds: Lowest and highest value of a feature, or of a label that is a number; `null` means
+            no limit. Default: ±1e30.
+        missing: Values that mean "not measured", for each feature; numbers without quotes. An empty
+            cell, NA, N/A, NaN, null and None always mean it.
     """
 
     label: str
@@ -214,7 +214,7 @@ class Columns(Parameters):
 
     @property
     def not_features(self) -> set[str]:
-        """Name the columns of valid rows that are no features."""
+        """Name the columns of valid rows that are not features."""
         of_history = self.history.columns if self.history else set()
         return {name for role in ROLES if (name := getattr(self, role)) is not None} | of_history
 
@@ -226,17 +226,17 @@ class Columns(Parameters):
 
     @property
     def of(self) -> str | None:
-        """Name the column whose rows of one value are a customer or a group; None without both."""
+        """Name the column of the customers or of the groups; None if there are neither."""
         return self.history.of if self.history else self.group
 
     @property
     def together(self) -> str | None:
-        """Name the column whose rows of one value are on one side: the group, or the time."""
+        """Name the column whose equal values keep rows on one side: the group, or the time."""
         return self.group or self.time
 
 
 def _says_a_day(form: str) -> bool:
-    """Tell whether a date written in this format is read as the same day on any machine."""
+    """Tell whether every machine reads a date in this format as the same day."""
     day = datetime(2026, 11, 28, tzinfo=UTC)
     try:
         read = datetime.strptime(day.strftime(form), form)
@@ -252,7 +252,7 @@ def _alike(one: Value, other: Value) -> bool:
 
 
 def _number(value: Value) -> float | None:
-    """Give a value, or the text of a number, as a number; None for any other text."""
+    """Convert a number, or the text of one, to float; None for any other text."""
     try:
         number = float(value)
     except ValueError:

@@ -34,10 +34,10 @@ class History(Parameters):
         of: Column that identifies the customer: a person, a patient, a machine.
         order: Column with the time of the row: dates, or numbers below 2^53 that grow with time.
             Rows with the same time are not earlier than each other.
-        steps: How many rows a sequence has at most, the row itself included: 1 to 200. Default: 20.
-        known_after: How long after its row a label is known: a number in the unit of `order`, for
-            dates in days; for dates also text such as `30 days` or `12 hours`. An earlier label is
-            a feature if it is known at the time of the row that is predicted. Default: earlier
+        steps: Most rows in a sequence, including the row itself: 1 to 200. Default: 20.
+        known_after: Time from a row until its label is known: a number in the unit of `order` (days
+            if `order` has dates), or for dates a text such as `30 days` or `12 hours`. An earlier
+            label is a feature if it is known at the time of the predicted row. Default: earlier
             labels are never features.
         predict: Column that marks the rows to predict in a scoring: 1, yes or true. Default: the
             last row of each customer.

@@ -16,17 +16,17 @@ from pydantic import (
 from tabular_lstm.frozen import Count, Fraction, Number, Parameters, Positive, Seed, Share, unless
 from tabular_lstm.parameters.task import CLASSES, NUMBER, TWO_CLASSES, Task
 
-# A network does not train outside these.
+# Outside these limits a network does not train.
 Scale = Annotated[Number, Field(gt=0, le=1000)]
 Dropped = Annotated[Number, Field(ge=0, le=0.99)]
 
 NotNegative = Annotated[Number, Field(ge=0)]
 # The cost of each decision (column) for each actual class (row), in the order of the classes.
 CostMatrix = tuple[tuple[NotNegative, ...], ...]
-# Share of labels that a number's intervals hold.
+# Share of the labels that are inside their intervals, for a label that is a number.
 Coverage = Annotated[Number, Field(ge=0.5, le=0.99)]
 DECLARED = 0.9
-# What decisions may be chosen for, by task.
+# The objectives that each task allows.
 OBJECTIVES = {
     TWO_CLASSES: ("accuracy", "f1", "costs"),
     CLASSES: ("accuracy", "costs"),
@@ -35,7 +35,7 @@ OBJECTIVES = {
 
 
 class Validation(Parameters):
-    """A run stops above this share of quarantined rows among the labelled rows."""
+    """A run stops if a larger share of the labelled rows than this goes to quarantine."""
 
     max_quarantined_fraction: Share = 0.05
 
@@ -44,8 +44,8 @@ class Reshaping(Parameters):
     """How a row becomes a sequence.
 
     Attributes:
-        features_per_step: How many features the network reads in one step. Default: so many that
-            there are four steps, but at least two.
+        features_per_step: How many features the network reads in one step. Default: as many as give
+            four steps, but at least two features.
         allow_padding: Whether the last step may be filled up with slots that the network
             ignores. If not, the number of features must be a multiple of `features_per_step`.
     """
@@ -58,17 +58,17 @@ class Ensemble(Parameters):
     """The options of the network of kind `ensemble`.
 
     Attributes:
-        members: How many networks of each kind are trained and averaged, each without its own
-            eighth of the train rows.
-        dimensions: Size of the vector that a feature is embedded in.
+        members: How many networks of each kind are trained and averaged. Each network learns from
+            all train rows except its own eighth.
+        dimensions: Size of a feature's embedding vector.
         frequencies: How many learned frequencies embed a numeric feature.
         frequency_scale: Standard deviation of the frequencies before training, for each kind of
-            members: low ones learn smooth relations, high ones sharp ones too. One number is one
-            kind.
+            member. Low frequencies learn smooth relations; high frequencies learn sharp relations
+            too. One number means one kind.
         units: Size of each bidirectional LSTM, from the input to the output.
         dropout: Share of the last LSTM's outputs that are dropped in training.
-        feature_dropout: Share of a row's features that are dropped in training, drawn anew at each
-            training step, for each kind of members; the last number counts for further kinds.
+        feature_dropout: Share of a row's features that are dropped in training, for each kind of
+            member. Each training step draws other features. Further kinds use the last number.
     """
 
     members: Count = 8
@@ -141,13 +141,13 @@ def _errors(costs: Any) -> Any:
 
 
 class Objective(Parameters):
-    """What decisions are chosen for, on out-of-fold predictions of the train rows.
+    """What the decisions optimize, on out-of-fold predictions of the train rows.
 
     Attributes:
         kind: `accuracy`, `f1` (of the positive class of two), or `costs`, the lowest total cost.
         costs: For two classes, the costs of both errors.
-        cost_matrix: For more classes, `costs` in conf as a list: a row for each actual class, in
-            the order of `classes`, with the cost of deciding for each class.
+        cost_matrix: For more classes; in conf, `costs` as a list. It has a row for each actual
+            class, in the order of `classes`, with the cost of deciding for each class.
     """
 
     kind: Literal["accuracy", "f1", "costs"] = "accuracy"
@@ -176,25 +176,25 @@ class Training(Parameters):
     its decision threshold is 0.5.
 
     Attributes:
-        epochs: Passes over the train rows, at most. Default: 200, for a number 100; fewer with many
-            rows, down to 5, or with more than 200 features, down to 8. With more than two million
-            rows a pass reads only a part of them: see `tabular_lstm.network.plan`.
+        epochs: Most passes over the train rows. Default: 200, or 100 for a number; fewer with many
+            rows (at least 5) or with more than 200 features (at least 8). With more than two
+            million rows a pass reads only a part of the rows: see `tabular_lstm.network.plan`.
         batch_size: Rows in a step of the optimizer. Default: about a sixteenth of the rows, a power
-            of 2 between 32 and 256; larger from about 400,000 rows on.
+            of 2 between 32 and 256; larger with more than about 400,000 rows.
         learning_rate: AdamW's learning rate for steps of 32 rows; for a number it is doubled. It
-            grows with the square root of the batch size. It falls to 0 before a member stops, and
-            in any case from three quarters of the epochs on.
-        weight_decay: Share of the kernels, times the learning rate, that each step takes off.
-        patience: Epochs that a member waits for a lower calibrated loss on its fold. A member waits
-            at least half as many epochs as it took to its best one, for a number four fifths; but
-            it no longer waits once four fifths of the members have. A loss below a tenth of the
-            classes' entropy counts as lower only from a larger fall on. Then its learning rate
-            falls to 0, for three tenths as many epochs as before and at least four. The weights of
-            its best epoch are kept. Default: 4.
-        objective: What the decision threshold is chosen for.
-        coverage: Share of the labels that a number's intervals should hold, from 0.5 to 0.99.
-        groups: In how many groups the members are trained; an engine with several workers trains
-            the groups at once. Another number of groups may give another candidate.
+            grows with the square root of the batch size. It falls to 0 before a member stops; the
+            fall begins after three quarters of the epochs at the latest.
+        weight_decay: Each step shrinks the kernels by this share times the learning rate.
+        patience: Epochs that a member waits for a lower calibrated loss on its fold. If its best
+            epoch is late, it waits longer: half (for a number, four fifths) of that epoch's number.
+            It stops waiting once four fifths of the members have waited. Below a tenth of the
+            classes' entropy, a loss must fall more to count. After waiting, a member's learning
+            rate falls to 0 in three tenths as many epochs as before, at least four. The member
+            keeps the weights of its best epoch. Default: 4.
+        objective: What the decisions optimize, see `Objective`.
+        coverage: For a number, share of the labels that their intervals should hold: 0.5 to 0.99.
+        groups: Number of groups that the members are divided into; an engine with several workers
+            trains the groups in parallel. Another number of groups may give another candidate.
         seed: Seed of the initial weights, the folds, the shuffling and the dropout.
     """
 
@@ -256,7 +256,7 @@ class Evaluation(Parameters):
             fewer with many features.
         importance_rows: Rows for the permutation importance, at most, evenly from the classes.
         meaningful: Smallest difference of ROC AUC, or of RMSE in standard deviations of the label,
-            for which the verdict calls one model better. It decides nothing.
+            for which the verdict calls one model better. It changes no decision.
         seed: Seed of the resamples, the shuffles and the boosted trees.
     """
 

@@ -1,4 +1,4 @@
-"""The blocks of promotion, retraining, scoring, monitoring and of what surrounds a run."""
+"""The blocks for promotion, retraining, scoring, monitoring, and the environment of a run."""
 
 import re
 from typing import Annotated, Literal, Self, get_args
@@ -41,21 +41,21 @@ class Promotion(Parameters):
             may be from the champion's.
         max_label_shift: How far the mean of a number may be from the champion's, in standard
             deviations of the champion's labels.
-        max_repeated_test_rows: Share of test rows that may have the features of a train row with
+        max_repeated_test_rows: Largest share of test rows with the same features as a train row of
             another key. More are allowed if features have so few values that rows are often equal.
-        min_test_rows_per_class: Test rows of each class, or groups with such rows, that a promotion
-            needs; for a number, test rows or groups in all.
-        max_champion_fall: How far the champion's ROC AUC may be below that of its promotion; for a
-            number, how far its RMSE may be above, in standard deviations of the label at that time.
-            If the fall is clearly larger, or the champion is clearly worse than a model without
+        min_test_rows_per_class: A promotion needs so many test rows of each class, or groups with
+            such rows; for a number, so many test rows or groups in total.
+        max_champion_fall: How far the champion's ROC AUC may fall after its promotion; for a
+            number, how far its RMSE may rise, in standard deviations of the label at the promotion.
+            If the change is clearly larger, or the champion is clearly worse than a model without
             features, nothing is promoted.
         refuse_possible_leaks: Whether a possible leak of the label prevents a promotion. Default:
             no, there is only a warning.
-        keep_champions: Champions that can be rolled back to, the serving one included; a candidate
-            is compared with each of them that is still comparable.
-        keep_candidates: Newest runs whose outputs are kept beside the champions'; decisions are
-            always kept.
-        start_over: Whether to judge without the champions, such as after labels got a new meaning.
+        keep_champions: How many champions a rollback can restore, including the serving one; a
+            candidate is compared with each of them that is still comparable.
+        keep_candidates: How many of the newest runs keep their outputs, in addition to the
+            champions; decisions are always kept.
+        start_over: Whether to judge without the champions, such as when labels have a new meaning.
     """
 
     confidence: Annotated[Number, Field(gt=0.5, lt=1)] = 0.95
@@ -95,9 +95,9 @@ class Scoring(Parameters):
     """What a scoring writes for each row, beside the prediction.
 
     Attributes:
-        pass_through: Columns that are copied from the rows, beside key and label.
-        reasons: How many features to name that moved the prediction most. Default: none.
-        force: Whether to score even if rows, champion, parameters and code are those of before.
+        pass_through: Columns that are copied from the rows, in addition to key and label.
+        reasons: Number of features to name, those that moved the prediction most. Default: none.
+        force: Whether to score even if rows, champion, parameters and code are the same as before.
     """
 
     pass_through: list[str] = []
@@ -106,7 +106,7 @@ class Scoring(Parameters):
 
 
 class Rollback(Parameters):
-    """Run id of the champion in the promotion log to restore. Default: the previous champion."""
+    """Run id, in the promotion log, of the champion to restore. Default: the previous champion."""
 
     run_id: str | None = None
 
@@ -116,7 +116,7 @@ class Engine(Parameters):
 
     Attributes:
         kind: `local`, in this process with its threads; or `dask`, which needs the extra `cluster`.
-        workers: How many processes of one thread to start on this machine, without `address`.
+        workers: How many one-thread processes to start on this machine, if no `address` is given.
         address: Address of a running Dask scheduler, such as `tcp://scheduler:8786`.
     """
 
@@ -139,12 +139,12 @@ class Engine(Parameters):
 
 
 class Monitoring(Parameters):
-    """When drift of the rows from those that the champion was trained on is an alarm.
+    """When drift raises an alarm: the rows differ from the rows that the champion was trained on.
 
     Attributes:
         false_alarms: Share of runs that raise an alarm although the rows have not changed, 0.001
             to 0.2.
-        smallest_change: Share of the rows that must have moved for an alarm.
+        smallest_change: Smallest share of the rows that must have moved for an alarm.
         ignore: Columns that are not watched, such as a date that grows with time.
         on_drift: `warn`, or `stop`: a scoring gets no manifest, a retraining promotes nothing.
         exit_on_alarm: Exit code of a run that ends with an alarm: 0, or a code from 3 to 74.
@@ -167,9 +167,9 @@ class Notify(Parameters):
     Attributes:
         command: Program and arguments, run in the project's folder, without a shell. The program
             gets the outcome as JSON on its standard input; its output is dropped. Default: none.
-        webhook: Name of an entry in `credentials.yml` with the `url` that the same JSON is posted
-            to, and, if needed, `headers`. Or the URL itself, if it is no secret. Default: none.
-        events: Outcomes that are notified. Default: all but `unchanged`.
+        webhook: Name of an entry in `credentials.yml` with a `url` and, if needed, `headers`; the
+            same JSON is posted to this URL. Or the URL itself, if it is not secret. Default: none.
+        events: Outcomes that send a notification. Default: all but `unchanged`.
         timeout: Seconds to wait for the command, and for the webhook.
     """
 
@@ -189,7 +189,7 @@ class Mlflow(Parameters):
             `uri`. Default: none, nothing is tracked.
         experiment: Name of the experiment. Default: `tabular-lstm`; in an environment other than
             base, `tabular-lstm-` and the environment's name.
-        registered_model: Model of which each candidate becomes a version. Default: `experiment`.
+        registered_model: Each candidate becomes a version of this model. Default: `experiment`.
         timeout: Seconds to wait for MLflow.
     """
 

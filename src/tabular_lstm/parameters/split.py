@@ -23,7 +23,7 @@ def in_utc(text: str) -> datetime:
     """Read an ISO date or date-time as a naive datetime, in UTC if the text has an offset.
 
     Raises:
-        ValueError: The text is no ISO date, or its year in UTC is not from 1 to 9999.
+        ValueError: The text is not an ISO date, or its year in UTC is outside 1 to 9999.
     """
     moment = datetime.fromisoformat(text)
     try:

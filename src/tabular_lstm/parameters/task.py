@@ -1,7 +1,7 @@
 """The task: what is predicted of a row, and what its label's values are.
 
-Each room that treats tasks differently has one table by `kind`: `rows.labels`, `network.outputs`,
-`judging.measures`, `serving.answers`.
+Each room that treats tasks differently has one table with an entry for each `kind`: `rows.labels`,
+`network.outputs`, `judging.measures`, `serving.answers`.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ Kind = Literal["two classes", "classes", "number"]
 TWO_CLASSES, CLASSES, NUMBER = get_args(Kind)
 
 
-# YAML reads an unquoted yes or no as a boolean; strict types refuse it for a text or a number.
+# YAML reads an unquoted yes or no as a boolean; strict types refuse booleans as text or number.
 def _quoted(value: object) -> object:
     if isinstance(value, bool):
         raise ValueError("YAML reads an unquoted yes, no, true or false as a boolean; quote it")
@@ -33,8 +33,8 @@ class Task(Frozen):
 
     Attributes:
         kind: `two classes`; `classes`, three or more; or `number`.
-        classes: The label's values. A value's place is its number in valid rows: of two classes, 0
-            is the negative and 1 the positive one. Empty for a number.
+        classes: The label's values. In valid rows, a value is replaced by its place here: of two
+            classes, the negative one by 0 and the positive one by 1. Empty for a number.
     """
 
     kind: Kind

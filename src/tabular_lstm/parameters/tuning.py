@@ -112,12 +112,12 @@ class Tuning(Parameters):
     """What a tuning tries, and what it does with better parameters.
 
     Attributes:
-        trials: Trainings in all, with those of earlier tunings of the same study; the first one has
-            the present parameters.
+        trials: Total number of trials, including those of earlier tunings of the same study; the
+            first trial has the present parameters.
         seed: Seed of the values that are tried.
         adopt: Whether better parameters are written to `parameters_tuned.yml` of the environment.
             Default: no, they are only logged.
-        space: The values to try for each tuned parameter, by its name with its block.
+        space: The values to try for each tuned parameter, such as `training.epochs`.
     """
 
     trials: Count = 30

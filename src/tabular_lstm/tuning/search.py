@@ -1,7 +1,7 @@
 """A search: Optuna chooses the values of each trial, and keeps in SQLite how the trial ended.
 
-The next values follow only from the trials that have ended and from the seed. So a search that was
-killed goes on with its trials, and tries the values that it would have tried.
+The next values depend only on the trials that have ended and on the seed. So a search that was
+killed can be continued: it keeps its trials, and tries the same values.
 """
 
 import hashlib
@@ -50,7 +50,7 @@ logger = logging.getLogger(__name__)
 
 Distribution = CategoricalDistribution | FloatDistribution | IntDistribution
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
-# The place of the trial with the present parameters, which the sampler does not choose.
+# The place of the trial with the present parameters; the sampler does not choose this trial.
 PRESENT = -1
 PLOTS: dict[str, Any] = {
     "tuning_history": plots.plot_optimization_history,
@@ -139,10 +139,10 @@ def _storage(database: Path) -> RDBStorage:
 
 
 def _opened(database: Path, name: str) -> optuna.Study:
-    """Open a study to go on with it, or begin it."""
+    """Open an existing study, or create it."""
     storage = _storage(database)
     study = optuna.create_study(storage=storage, study_name=name, load_if_exists=True)
-    # A search that was killed left these.
+    # A killed search has left these trials.
     for trial in study.get_trials(states=(TrialState.RUNNING,)):
         study.tell(trial.number, state=TrialState.FAIL)
     return study
@@ -181,7 +181,7 @@ def _run(study: optuna.Study, task: TrialTask, tuning: Tuning, workers: Workers)
 
 
 def _ask(study: optuna.Study, tuning: Tuning, place: int) -> optuna.Trial:
-    """Begin a trial with values that the sampler chooses by the trials that have ended."""
+    """Begin a trial; the sampler chooses its values from the results of the ended trials."""
     seed = np.random.default_rng([tuning.seed, 3, place]).integers(2**31)
     study.sampler = TPESampler(seed=int(seed))
     trial = study.ask({name: _distribution(name, r) for name, r in tuning.space.items()})
@@ -202,7 +202,7 @@ def _tell(study: optuna.Study, trial: optuna.Trial, outcome: Outcome) -> None:
 def _add_present(
     study: optuna.Study, space: dict[str, Range], values: dict[str, Any], outcome: Outcome
 ) -> None:
-    """Add the trial with the present parameters; the sampler sees those that the space holds."""
+    """Add the trial with the present parameters; the sampler sees only values within the space."""
     held = {name: where for name, where in space.items() if where.holds(values[name])}
     params = {
         name: values[name] if where.choices is None else json.dumps(values[name])
@@ -219,7 +219,7 @@ def _add_present(
 
 def _distribution(name: str, where: Range) -> Distribution:
     if where.choices is not None:
-        # As text, because Optuna keeps no lists.
+        # As text, because Optuna cannot store lists.
         return CategoricalDistribution([json.dumps(choice) for choice in where.choices])
     low, high = where.bounds
     if TUNABLE[name] is int:
@@ -228,7 +228,7 @@ def _distribution(name: str, where: Range) -> Distribution:
 
 
 def _log(ended: list[Trial], outcome: Outcome, wanted: int, loss: str) -> None:
-    """Log a line for a trial. On workers trials may end in another order than they began."""
+    """Log a line for a trial. With several workers, trials may end in another order."""
     losses = [trial.log_loss for trial in ended if trial.log_loss is not None]
     how = f"{outcome.end} after {counted(len(outcome.losses), 'epoch')}"
     if outcome.log_loss is not None:

@@ -47,7 +47,7 @@ class TrialPart:
     """The values of one trial.
 
     Attributes:
-        number: Number by which the outcome is matched to its trial.
+        number: Number that matches the outcome to its trial.
         values: Values of the tuned parameters, by name.
     """
 
@@ -60,10 +60,10 @@ class Outcome(Frozen):
 
     Attributes:
         end: `complete`; or `diverged` if the loss was not finite.
-        log_loss: Loss of the calibrated out-of-fold outputs, see `LOSSES`; None if the trial is not
-            complete.
-        losses: Mean of the members' calibrated losses on their folds, for each epoch; after a
-            divergence, on the rows trained on.
+        log_loss: Loss of the calibrated out-of-fold outputs, see `LOSSES`; None if `end` is not
+            `complete`.
+        losses: For each epoch, the mean of the members' calibrated losses on their folds; after a
+            divergence, of their losses on the rows trained on.
     """
 
     end: End
@@ -81,8 +81,8 @@ class Trial(Outcome):
 class Study(Frozen):
     """The trials of a study that have ended, in the order in which they began.
 
-    A complete one among them has the present parameters. `name` is the study's name in the
-    database; `loss` names the loss by which trials are compared.
+    One complete trial has the present parameters. `name` is the study's name in the database;
+    `loss` names the loss by which trials are compared.
     """
 
     database: Path
@@ -156,7 +156,7 @@ class BestParameters(Frozen):
         return self.best.log_loss < self.present.log_loss
 
     def sentence(self) -> str:
-        """Say how much better the best parameters are, and how far to trust that."""
+        """Say how much better the best parameters are, and how reliable this is."""
         if not self.better:
             return (
                 f"None of {counted(self.trials, 'trial')} was better than the present "
