@@ -32,7 +32,7 @@ from tabular_lstm.rows.schema import Schema, Target
 
 logger = logging.getLogger(__name__)
 
-# Of the rows held out in cross-validation: targets, predictions and weights.
+# Targets, predictions and weights of the rows held out in cross-validation.
 Known = tuple[np.ndarray, np.ndarray, np.ndarray | None]
 
 
@@ -67,7 +67,7 @@ def predict_with_baselines(
     """Fit the baselines and choose their thresholds on the train rows; predict the evaluated rows.
 
     Baselines use the defaults of scikit-learn, with enough iterations for the logistic regression
-    to converge. The linear model of a number is a ridge regression, which accepts collinear
+    to converge. For a number, the linear model is a ridge regression, which accepts collinear
     columns. A linear model gets medians for missing numbers, standardized numbers and one-hot
     categories. The decision thresholds follow the network's objective. Thresholds, and the
     intervals of a number (equally wide for all rows), are learned from five-fold cross-validation
@@ -135,7 +135,7 @@ def fit_part(fits: Fits, part: tuple[str, int | None]) -> np.ndarray:
         model.fit(fits.fitted[rows], fits.labels[rows], **weights)
         rows = fits.evaluated if place is None else fits.fitted[held_out]
         predicted = _of(fits.schema).predicted(model, rows, fits.schema)
-    # To 12 decimals, because the last bits depend on the processor, even for equal rows.
+    # Rounded to 12 decimals, because the last bits depend on the processor, even for equal rows.
     return np.asarray(np.round(predicted, 12))
 
 
@@ -144,8 +144,8 @@ def _splits(
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Choose folds for the thresholds: for each, the rows to fit on and the rows held out.
 
-    A fold of groups is not held out if the other rows lack a class. With very many rows, some are
-    in no fold.
+    A fold of groups is not held out if the other rows lack a class. With very many rows, some rows
+    are in no fold.
     """
     if len(labels) > MANY_ROWS:
         rows = np.arange(len(labels), dtype=np.int32)
@@ -169,7 +169,7 @@ def _splits(
 
 
 def _baselines(schema: Schema, seed: int) -> dict[str, Any]:
-    """Make the unfitted baselines, for rows of numbers and of places of categories."""
+    """Make the unfitted baselines; a category in a row is its place in the schema's list."""
     columns = column_names(schema)
     categorical = [name in schema.categories for name in columns]
     encoded = make_column_transformer(

@@ -72,7 +72,7 @@ class DriftCheck(Check):
             champion did not score them.
         rmse, lowest: The same for a number, with the lower bound.
         promoted_with: The champion's metric when it was promoted; None if its decision is gone.
-        least_fall: The lower bound of how much worse the metric is now.
+        least_fall: The lower bound for how much worse the metric is now.
     """
 
     name: Literal["drift"] = "drift"
@@ -96,8 +96,8 @@ class FloorCheck(Check):
     comparison of the candidate with each.
 
     Attributes:
-        smaller_class_rows: Test rows of the class with the fewest, or groups with such a row; for a
-            number all test rows or groups.
+        smaller_class_rows: Number of test rows of the rarest class, or of groups with such a row;
+            for a number, of all test rows or groups.
         enough_rows: Whether they are enough to promote.
     """
 
@@ -126,7 +126,7 @@ class ChampionCheck(Check):
 
 
 class ArtifactCheck(Check):
-    """Whether the saved artifact gives the golden rows the predictions that were judged."""
+    """Whether the saved artifact gives the judged predictions for the golden rows."""
 
     name: Literal["artifact"] = "artifact"
     golden_rows: int

@@ -40,7 +40,7 @@ class Difference(Frozen):
 
     Attributes:
         difference: The first model's metric - the second model's, on the rows.
-        at_worst, at_best: Its bounds on the sides that are worse and better for the first model.
+        at_worst, at_best: Its bounds in the worse and in the better direction for the first model.
         detectable: The smallest true difference that this number of rows shows four times out of
             five.
     """
@@ -61,10 +61,10 @@ class Judged(Rows):
     Attributes:
         side: `test`, or `train` where nothing is held out. Default: `test`.
         task: What is predicted. Default: two classes, 0 and 1.
-        predictions: See `judging.measures`; a wrong prediction stands where a model gave none.
-        rules: What each model decides by, see `measures.Rule`.
+        predictions: See `judging.measures`; a missing prediction is replaced by a wrong one.
+        rules: Each model's decision rule, see `measures.Rule`.
         without_prediction: How many rows a model gave no prediction.
-        metrics, resampled: On the rows, with 95 % intervals; and on resamples of the rows.
+        metrics, resampled: Metrics on the rows, with 95 % intervals; metrics on resamples of them.
         parts: For a model that is measured on only some of the rows: these rows, and the models on
             them.
     """
@@ -131,9 +131,9 @@ class Judged(Rows):
         counts: np.ndarray,
         evaluation: Evaluation,
     ) -> Self:
-        """Measure one more model, and another one `beside` it, on the rows where `counts` is true.
+        """Measure one more model, and the model `beside` it, on the rows where `counts` is true.
 
-        The model needs no predictions of the other rows.
+        The model does not need predictions for the other rows.
         """
         part = Judged(**vars(self.part(counts)), task=self.task).with_models(
             {beside: self.predictions[beside][counts], name: predictions[counts]},
@@ -166,7 +166,7 @@ class Judged(Rows):
         return min(low, point - unseen), max(high, point + unseen)
 
     def bounds(self, name: str, metric: str, confidence: float) -> tuple[float, float]:
-        """Bound a model's metric on its rows, below and above, each bound with this confidence."""
+        """Return lower and upper bounds of a model's metric on its rows, each at `confidence`."""
         judged = self.parts.get(name, self)
         values, point = judged.resampled[name][metric], getattr(judged.metrics[name], metric)
         low, high = bounds(values[~np.isnan(values)], point, confidence)
@@ -175,7 +175,7 @@ class Judged(Rows):
         return float(np.fmin(low, point - unseen)), float(np.fmax(high, point + unseen))
 
     def compare(self, one: str, other: str, confidence: float) -> Comparison:
-        """Compare one model with another; `confidence` is that of each bound alone (one-sided)."""
+        """Compare one model with another; each bound is one-sided, at `confidence`."""
         deviations = NORMAL.inv_cdf(confidence) + NORMAL.inv_cdf(POWER)
         compared, unit = {}, self.unit(other) or 1.0
         for metric in self.measure.compared:
@@ -294,6 +294,6 @@ def _sentence(judged: Judged, name: str, meaningful: float) -> str:
 
 
 def _brackets(bounds: tuple[float, float], metric: str, form: str = ".3f") -> str:
-    """Write an interval without its unit, which stands before it."""
+    """Write an interval without the unit, which is already written before it."""
     both = ", ".join(written(metric, bound, form).removesuffix(" %") for bound in bounds)
     return f"[{both}]"

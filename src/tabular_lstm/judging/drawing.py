@@ -90,7 +90,7 @@ STYLE: dict[str, Any] = {
     "legend.fontsize": 9,
     "legend.frameon": False,
     "lines.linewidth": 1.6,
-    # In points: a curve of 100,000 rows becomes some hundred lines that look the same.
+    # In points: a curve of 100,000 rows becomes a few hundred lines that look the same.
     "path.simplify_threshold": 0.3,
     # Text stays text: the browser has letters that our font lacks, such as Chinese.
     "svg.fonttype": "none",

@@ -1,7 +1,7 @@
-"""Drift since the champion's run: of the data, and of the champion's results.
+"""Check how the data and the champion's results have changed since the champion's run.
 
-If the champion has become worse, labels or features may have changed their meaning. Then a better
-candidate is no reason to promote it.
+If the champion has become worse, labels or features may have changed their meaning. Then a
+candidate is not promoted only because it is better than the champion.
 """
 
 import math
@@ -41,7 +41,7 @@ def check_data(
     validation: Validation,
     moved: FeaturesMoved | None = None,
 ) -> DataCheck:
-    """Compare the data with the data of the serving champion, the first one, if there is any.
+    """Compare the data with the data of the serving champion, the first of `champions`.
 
     The check fails if rows that belong together may be on both sides: no metric is valid then.
     """
@@ -123,7 +123,7 @@ def _beside_champion(
 def _label_beside(
     now: DataSummary, before: DataSummary, promotion: Promotion
 ) -> list[tuple[str, str]]:
-    """Compare the labels with the champion's; return nothing if its task was another one."""
+    """Compare the labels with the champion's; return an empty list if its task was different."""
     limit = promotion.max_label_share_change
     expected = f"expected at most promotion.max_label_share_change = {limit:g}"
     both = now.label, before.label
@@ -158,8 +158,8 @@ def check_drift(
     """Check that the serving champion, the first one, is not worse than chance and has not fallen.
 
     The check fails in three cases, each tested at `confidence`. The ROC AUC on these rows is below
-    0.5. With more classes, the ROC AUC of some two classes is below 0.5. The ROC AUC is more than
-    `max_champion_fall` below the one at promotion; this is not checked if `columns.weight` has
+    0.5. With more classes, the ROC AUC of a pair of classes is below 0.5. The ROC AUC is more than
+    `max_champion_fall` below the ROC AUC at promotion; this is not checked if `columns.weight` has
     changed. For a number, R² is below 0, or the RMSE has risen by more than `max_champion_fall`
     standard deviations of the label at promotion.
     """
@@ -225,11 +225,11 @@ def _least_fall(then: Metrics, metric: str, now: float, best: float, confidence:
 
 
 def _exchanged(judged: Judged, name: str, confidence: float) -> str:
-    """Name two of several classes that a model seems to have exchanged; "" if there are none.
+    """Name two of several classes that a model seems to have swapped; "" if there are none.
 
     Wilcoxon's rank sum test compares the rows of each pair, with Bonferroni's correction for both
-    directions. Only clearly worse than chance counts, because a promoted champion may be unable to
-    distinguish some two classes.
+    directions. A pair counts only if it is clearly worse than chance, because a promoted champion
+    may be unable to distinguish some pairs.
     Source: Hand and Till, "A Simple Generalisation of the Area Under the ROC Curve for Multiple
     Class Classification Problems", Machine Learning 45, 2001.
     """

@@ -98,10 +98,10 @@ def precision_recall_curve(judged: Judged) -> "Figure":
 
 @styled
 def calibration_curve(judged: Judged) -> "Figure":
-    """Draw observed against predicted share of positives; a point's area is its bin's rows.
+    """Draw the observed against the predicted share of positives; larger points have more rows.
 
-    The candidate's points have 95 % intervals. With more classes, each row counts by its likeliest
-    class.
+    The candidate's points have 95 % intervals. With more classes, only each row's likeliest class
+    counts.
     """
     axes_names = AXES_OF_CALIBRATION[judged.task.kind]
     figure, axes = drawing.new_unit_square(*axes_names, 1 + len(judged.predictions))
@@ -140,7 +140,7 @@ def confusion_matrix(judged: Judged) -> "Figure":
 
 @styled
 def class_roc_curves(judged: Judged) -> "Figure":
-    """Draw the candidate's ROC curve of each class against all others; of many the worst."""
+    """Draw the candidate's ROC curve of each class against all others; if many, the worst."""
     from sklearn.metrics import roc_curve as curve_of  # noqa: PLC0415
 
     measured: Any = judged.metrics[CANDIDATE]

@@ -92,7 +92,7 @@ def check_champions(
         for champion in champions
         if champion.not_compared is None
     }
-    # The champion that the candidate is furthest behind; they may be judged on different rows.
+    # The champion that the candidate is furthest behind; champions may be judged on different rows.
     best = {
         metric: max(compared, key=lambda run: WORSE[metric] * compared[run][metric].difference)
         for metric in judged.measure.compared

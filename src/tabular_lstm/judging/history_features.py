@@ -1,4 +1,4 @@
-"""Turn a history into one row of numbers, which a plain model such as a baseline takes."""
+"""Turn a history into one row of numbers for plain models, such as the baselines."""
 
 import numpy as np
 
@@ -19,9 +19,9 @@ def column_names(schema: Schema) -> list[str]:
 def history_features(sequences: Sequences, schema: Schema) -> np.ndarray:
     """Lay rows out for a plain model: float32 (rows, columns), NaN where there is no value.
 
-    A row without a history gets its features. A history gets the features of its own row, with the
-    last known label; the features of the row before; the mean of each number over the history; and
-    the number of its rows.
+    For a row without a history, the columns are its features. For a history, they are the features
+    of its last row, with the last known label; the features of the row before; each number's mean
+    over the history; and the number of rows.
     """
     if isinstance(sequences, np.ndarray):
         return sequences.reshape(len(sequences), -1)[:, : len(schema.features)]

@@ -26,10 +26,10 @@ class Lost(Frozen):
 
 
 class Importance(Frozen):
-    """The importance of each feature, the largest mean first, and the shuffles and rows it is from.
+    """The importance of each feature, the largest mean first; the number of shuffles and of rows.
 
     Attributes:
-        measure: What is lost, `roc_auc` or, of a number, `r2`. Default: `roc_auc`.
+        measure: What is lost, `roc_auc` or, for a number, `r2`. Default: `roc_auc`.
     """
 
     rows: int
@@ -74,7 +74,7 @@ def permutation_importance(
         for order in orders:
             changed = slots.copy()
             changed[:, of_date] = slots[order][:, of_date]
-            # The slot keeps its values, because the rows are changed before.
+            # The slot gets the values that it already has, because the rows are already changed.
             same = of_date[0], changed[None, :, of_date[0]]
             rows = (
                 replace(sequences, table=changed)

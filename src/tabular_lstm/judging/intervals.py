@@ -2,11 +2,11 @@
 
 A bootstrap draws resamples of the rows. Source: Efron and Tibshirani, "An Introduction to the
 Bootstrap", 1993, chapter 13. A bootstrap does not see kinds of rows that are missing from the test
-rows: if two models rank all test rows perfectly, each in its own order, all its values are equal.
-So bounds are widened if too few rows distinguish two models. If none of n rows is of some kind,
-then at confidence c up to a share 1 - (1 - c) ** (1 / n) of all rows may be of this kind, about 3 /
-n at 0.95: the rule of three. Source: Hanley and Lippman-Hand, "If Nothing Goes Wrong, Is Everything
-All Right?", JAMA 249, 1983. With weights or groups, n is the number of `count_rows`.
+rows: if two models rank all test rows perfectly, each in its own order, all bootstrap values are
+equal. So bounds are widened if too few rows distinguish two models. If a kind of rows does not
+occur in n rows, its share of all rows is, at confidence c, at most 1 - (1 - c) ** (1 / n), about 3
+/ n at 0.95: the rule of three. Source: Hanley and Lippman-Hand, "If Nothing Goes Wrong, Is
+Everything All Right?", JAMA 249, 1983. With weights or groups, n is the number of `count_rows`.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -29,8 +29,8 @@ EQUAL = 1e-12
 # If few rows skew a difference by more than this, its bound is the outermost bootstrap value.
 MOST_SHIFTED = 0.1
 Resampled = dict[str, np.ndarray]
-# From how much each row counts in each resample, (resamples, rows), to each metric, (resamples,).
-# The counts are given as float, and in the form that is gathered fastest.
+# A function from each row's count in each resample, (resamples, rows), to each metric,
+# (resamples,). It gets the counts twice: as float, and in the type that is gathered fastest.
 Statistics = Callable[[np.ndarray, np.ndarray], Resampled]
 
 
@@ -57,8 +57,8 @@ class Ranking:
 
     Attributes:
         positives, negatives: Places of the rows of the class, by rising probability.
-        below, up_to: For each positive row, how many negative rows have a lower probability, and
-            how many have no higher one.
+        below, up_to: For each positive row, the number of negative rows with a lower probability,
+            and with a lower or equal one.
     """
 
     positives: np.ndarray
@@ -129,7 +129,7 @@ def bootstrap(
 
 
 def _draws(rows: int, groups: np.ndarray | None, resamples: int, seed: int) -> Iterator[np.ndarray]:
-    """Yield how often each row is drawn, equally often in a group: (resamples of a block, rows)."""
+    """Yield how often each row is drawn, a group's rows together: (resamples of a block, rows)."""
     units = rows if groups is None else int(groups.max()) + 1
     rng, block = np.random.default_rng(seed), max(1, BLOCK_CELLS // rows)
     for start in progress(range(0, resamples, block), f"{resamples:,} resamples, parts"):
@@ -140,7 +140,7 @@ def _draws(rows: int, groups: np.ndarray | None, resamples: int, seed: int) -> I
 
 
 def interval(values: np.ndarray) -> tuple[float, float]:
-    """Bound the middle 95 % of bootstrap values (the percentile interval)."""
+    """Return the ends of the middle 95 % of bootstrap values (the percentile interval)."""
     low, high = np.nanpercentile(values, [2.5, 97.5])
     return float(low), float(high)
 
@@ -153,11 +153,11 @@ def mean_of_known(values: np.ndarray) -> np.ndarray:
 
 
 def bounds(values: np.ndarray, point: float, confidence: float) -> tuple[float, float]:
-    """Bound the estimate of bootstrap values, below and above, each bound with this confidence.
+    """Return a lower and an upper bound from bootstrap values, each at `confidence`.
 
-    Bias-corrected and accelerated percentiles (Efron, "Better Bootstrap Confidence Intervals",
-    Journal of the American Statistical Association 82, 1987), with the acceleration from the
-    skewness of the values. Plain percentiles are too narrow if a few rows lose much:
+    The bounds are bias-corrected and accelerated percentiles (Efron, "Better Bootstrap Confidence
+    Intervals", Journal of the American Statistical Association 82, 1987); the acceleration comes
+    from the values' skewness. Plain percentiles are too narrow if a few rows lose much, see
     `benchmarks/gate.py`.
     """
     if not len(values):
@@ -179,7 +179,7 @@ def bounds(values: np.ndarray, point: float, confidence: float) -> tuple[float, 
 
 
 def unseen_share(rows: float, confidence: float) -> float:
-    """Bound the share of a kind of rows that does not occur in `rows` rows."""
+    """Return the largest plausible share of a kind of rows that does not occur in `rows` rows."""
     return float(1 - (1 - confidence) ** (1 / max(rows, 1)))
 
 
@@ -194,9 +194,9 @@ def unseen_roc_auc(
     """Bound the error of a difference of two ROC AUCs if few rows distinguish the models.
 
     At least log2(1 / (1 - confidence)) rows must distinguish the models, 4.3 at 0.95: so many rows
-    all favor the same model by chance with probability 1 - confidence. With fewer, one model may
-    rank a share of the smaller class up to `unseen_share` correctly that the other ranks wrongly.
-    The bound is 0 if enough rows distinguish the models, or if both rank all rows equally.
+    all favor the same model by chance with probability 1 - confidence. With fewer, up to
+    `unseen_share` of the smaller class may be ranked correctly by one model and wrongly by the
+    other. The bound is 0 if enough rows distinguish the models, or if both rank all rows equally.
     """
     if np.array_equal(one, other) or np.ptp(one) == np.ptp(other) == 0:
         return 0.0
@@ -214,10 +214,10 @@ def unseen_log_loss(
     weights: np.ndarray | None = None,
     groups: np.ndarray | None = None,
 ) -> float:
-    """Bound the error of a difference of two log losses if it is the same in all rows.
+    """Bound the error of a difference of two log losses if all rows have the same difference.
 
-    On other rows, one model may be wrong with the highest certainty that either has on these rows.
-    The bound is 0 if the rows' differences vary, or if the probabilities are the same.
+    On other rows, one model may be wrong with the highest certainty of the two models on these
+    rows. The bound is 0 if the rows' differences vary, or if the probabilities are the same.
     """
     losses, others = row_losses(labels, one), row_losses(labels, other)
     if np.array_equal(one, other) or np.ptp(losses - others) > np.sqrt(EPSILON):

@@ -4,10 +4,10 @@ Labels are numbers of classes, int (rows,), or float (rows,). Predictions are fl
 the probability of the positive class, (rows,). More classes: the probability of each class, (rows,
 classes). A number: the prediction and the lower and upper end of its interval, (rows, 3).
 
-With several classes, a metric of one class against another is measured for each class against all
-others, and averaged over the classes that have rows. For a number, the error on kinds of rows that
-are missing from the test rows has no limit: bounds are widened as if one more row had the largest
-error of the test rows.
+With several classes, a metric for two classes is measured for each class against all others, and
+averaged over the classes that have rows. For a number, the error on kinds of rows that are missing
+from the test rows has no limit. So bounds are widened as if one more row had the largest error of
+the test rows.
 """
 
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Task
 from tabular_lstm.rows.weights import count_rows
 
 Two = tuple[np.ndarray, np.ndarray]
-# What decides. Two classes: the threshold. More classes: the cost of each decision (column) for
+# A decision rule. Two classes: the threshold. More classes: the cost of each decision (column) for
 # each actual class (row); None if each error costs the same. A number: None.
 Rule = float | tuple[tuple[float, ...], ...] | None
 
@@ -54,7 +54,7 @@ class Measure:
     compared = ("log_loss", "roc_auc")  # by the gate
     sampled = ("accuracy", "roc_auc", "log_loss")  # have intervals
     spoken = ("roc_auc", "accuracy", "log_loss")  # in the verdict, which compares the first two
-    # A metric, its value for a model that knows nothing, and what a worse model is worse than.
+    # A metric, its value for a model that knows nothing, and the words for such a model.
     nothing = ("roc_auc", 0.5, "chance")
     drifting = (
         "roc_auc",
@@ -72,7 +72,7 @@ class Measure:
         return ("",)
 
     def settled(self, labels: np.ndarray, predictions: np.ndarray, rule: Rule) -> Two:
-        """Return predictions without gaps, and decisions like `network.calibration`, int (rows,).
+        """Return predictions without gaps, and decisions as in `network.calibration`, int (rows,).
 
         A missing prediction, NaN, becomes a wrong one, so that no model gains by missing rows.
         """
@@ -117,19 +117,19 @@ class Measure:
             return 0.0
         of_one, of_other = (self.against_others(rows.labels, p) for p in (one, other))
         both = zip(of_one, of_other, strict=True)
-        # At worst all missing kinds are of one class, whose metric is one of several in the mean.
+        # At worst, all missing kinds belong to one class; its metric is one of several in the mean.
         return max(unseen_roc_auc(own, p, q, *counted) for (own, p), (_, q) in both) / len(of_one)
 
     def farther(
         self, metric: str, rows: Rows, one: np.ndarray, other: np.ndarray
     ) -> tuple[float, float]:
-        """Return how much a difference rises, and falls, by one more row with the largest error."""
+        """Return how much one more row with the largest error can raise, or lower, a difference."""
         return 0.0, 0.0
 
     def with_intervals(
         self, measured: Metrics, rows: Rows, predictions: np.ndarray, resampled: Resampled
     ) -> Metrics:
-        """Add intervals to the metrics; an interval is no point even if all rows are correct."""
+        """Add intervals to the metrics; an interval has a width even if all rows are correct."""
         tail = (1 + CENTRAL) / 2
         intervals = {metric: interval(values) for metric, values in resampled.items()}
         constant = np.full_like(predictions, 0.5)
@@ -155,7 +155,7 @@ class Measure:
         return float(mean_of_known(np.array([Ranking.of(*one).roc_auc(counts) for one in both])))
 
     def unit(self, rows: Rows) -> float:
-        """Return the unit of tolerances, in the unit of the compared metrics."""
+        """Return the size of one unit of tolerance, in the unit of the compared metrics."""
         return 1.0
 
     def fewest(self, rows: Rows) -> tuple[int, tuple[str, str] | None]:
@@ -218,7 +218,7 @@ class _Number(Measure):
         return "", "_lower", "_upper"
 
     def settled(self, labels: np.ndarray, predictions: np.ndarray, rule: Rule) -> Two:
-        # The error is the range of the labels, or the model's largest error.
+        # The error of a missing prediction: the labels' range, or the model's largest error.
         none = np.isnan(predictions).any(axis=1)
         errors = np.abs(predictions[~none, 0] - labels[~none])
         off = labels + max(np.ptp(labels), errors.max(initial=0.0))

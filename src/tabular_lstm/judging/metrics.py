@@ -14,7 +14,7 @@ from tabular_lstm.frozen import Frozen
 from tabular_lstm.judging.intervals import Ranking, mean_of_known, row_losses
 
 CANDIDATE = "candidate"
-# By the model's name in predictions, where a champion's name is its run id.
+# By the model's name in predictions; there, a champion's name is its run id.
 MODELS = {
     CANDIDATE: "candidate",
     "champion": "champion",
@@ -35,7 +35,7 @@ METRICS = {
 COMPARED = ("roc_auc", "log_loss", "rmse", "mae")  # by the gate; each task has two
 # 1 if a larger value is worse, else -1.
 WORSE = {"log_loss": 1, "roc_auc": -1, "rmse": 1, "mae": 1}
-# In the label's unit, so values of 10^-9 or 10^9 are possible.
+# Metrics in the label's unit, so values of 10^-9 or 10^9 are possible.
 IN_UNITS = {"rmse", "mae", "width", "label_deviation"}
 RATES = ("precision", "recall", "f1")
 CALIBRATION_BINS = 10
@@ -93,7 +93,7 @@ class TwoClassesMetrics(Frozen):
             Hauskrecht, "Obtaining Well Calibrated Probabilities Using Bayesian Binning", AAAI 2015.
         decision_threshold: Probability from which a row is called positive.
         interval: 95 % interval of accuracy, roc_auc and log_loss; empty if none was computed. An
-            interval is no point even if all rows are correct: see `tabular_lstm.judging.intervals`.
+            interval has a width even if all rows are correct: see `tabular_lstm.judging.intervals`.
 
     As JSON it also has precision, recall and F1, which are not read back.
     """
@@ -136,7 +136,7 @@ class ClassesMetrics(Frozen):
         log_loss: In nats.
         brier_score: Sum over the classes of the squared differences, from 0 to 2. Source: Brier,
             "Verification of Forecasts Expressed in Terms of Probability", 1950.
-        expected_calibration_error: Of the probability of the decided class.
+        expected_calibration_error: Computed from the probability of the decided class.
         confusion_matrix: Rows by actual class (outer) and decided class (inner); sums of weights if
             weights differ.
         by_class: By the class's value as text, in the order of the classes.

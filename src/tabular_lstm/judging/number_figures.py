@@ -1,4 +1,4 @@
-"""The figures of a number: the errors of predictions, and how often intervals hold the label."""
+"""The figures of a number: the errors of predictions, and how often intervals contain the label."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +51,7 @@ def errors_by_prediction(judged: Judged) -> "Figure":
 
 @styled
 def interval_coverage(judged: Judged, declared: float) -> "Figure":
-    """Draw how often the intervals hold the label, by tenths of the predictions."""
+    """Draw how often the intervals contain the label, by tenths of the predictions."""
     predicted, low, high = judged.predictions[CANDIDATE].T
     holds, tenths = (low <= judged.labels) & (judged.labels <= high), _tenths(predicted)
     axes_names = "predicted, median of each tenth of the rows", "rows within their interval"
@@ -70,7 +70,7 @@ def interval_coverage(judged: Judged, declared: float) -> "Figure":
 
 
 def _add_points(axes: "Axes", x: np.ndarray, y: np.ndarray) -> None:
-    """Draw a point for each row or of a sample, and name the number of rows that are not shown."""
+    """Draw a point for each row of a sample, and write how many rows are not shown."""
     (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
     beyond = int(np.sum((x < left) | (x > right) | (y < low) | (y > high)))
     chosen = np.sort(np.random.default_rng(0).permutation(len(x))[:POINTS])

@@ -28,7 +28,7 @@ def template(room: str, name: str) -> Template:
 
 
 def images(figures: dict[str, str]) -> dict[str, str]:
-    """Encode each SVG as Base64, so that no script in it runs and no ids of two images clash."""
+    """Encode each SVG as Base64, so that its scripts do not run and images do not share ids."""
     return {name: b64encode(svg.encode()).decode() for name, svg in figures.items()}
 
 

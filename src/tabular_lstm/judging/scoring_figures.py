@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 def scored_probabilities(histograms: dict[str, list[int]], threshold: float) -> "Figure":
     """Draw a histogram of the probabilities of new rows, by decision.
 
-    `histograms` has, by the decided label, the rows in equal bins from 0 to 1, the negative label
-    first. The bars are stacked.
+    `histograms` has for each decided label the number of rows in equal bins from 0 to 1; the
+    negative label comes first. The bars are stacked.
     """
     figure, axes = drawing.new_axes("predicted probability", "rows", lines=2)
     axes.set_xlim(0, 1)
@@ -48,7 +48,7 @@ def scored_decisions(decisions: dict[str, int]) -> "Figure":
 
 @styled
 def scored_numbers(bins: list[int], ends: tuple[float, float]) -> "Figure":
-    """Draw a histogram of the numbers predicted of new rows, in equal bins between the ends."""
+    """Draw a histogram of the numbers predicted for new rows, in equal bins between the ends."""
     figure, axes = drawing.new_axes("predicted; the outer bars hold all rows beyond", "rows")
     axes.stairs(bins, np.linspace(*ends, len(bins) + 1), fill=True, color=COLORS[CANDIDATE])
     axes.locator_params(axis="y", integer=True)
