@@ -29,21 +29,21 @@ STEPS = "rows of a history at most, its own included"
 KNOWN_AFTER = "    # known_after: {} # time until a label is known, and later rows use it"
 METADATA = "  metadata: {kedro-viz: {layer: 01_raw}}"
 HEADER = ("column", "kind", "missing", "example", "proposed", "why")
-# Widths that the cells of the page are cut to; the last cell is not cut.
+# The cells of the page are cut to these widths; the last cell is not cut.
 WIDTHS = (28, 10, 8, 18, 11)
 
 
 def catalog_text(
     entry: Mapping[str, Any], to_score: str, layout: Layout, table: TableProfile, label: str
 ) -> str:
-    """Write the catalog's entries of the rows and of rows to score, which are read alike.
+    """Write the catalog's entries for the raw rows and for the rows to score; both are read alike.
 
     The load arguments come from the layout, each with its reason.
     """
     raw_rows = {n: of for n, of in entry.items() if n not in {"load_args", "metadata"}}
     load_args = layout.load_args or entry.get("load_args", {})
     new_args = dict(layout.load_args)
-    # Without a header, columns get their names by their places.
+    # Without a header, a column's place decides its name.
     if layout.load_args.get("header", "") is None and table.names[-1] != label:
         new_args["names"] = [name for name in table.names if name != label]
     lines = [
@@ -169,7 +169,7 @@ def _path_or_value(value: Any) -> str:
 
 
 def _value(value: Any) -> str:
-    """Write a value on a line, so that YAML and OmegaConf, which expands `${`, read this value."""
+    """Write a value on one line; YAML reads this value, and OmegaConf too, which expands `${`."""
     if isinstance(value, list):
         return f"[{', '.join(map(_value, value))}]"
     if isinstance(value, dict):
@@ -180,7 +180,7 @@ def _value(value: Any) -> str:
 
 
 def _quoted(value: Any) -> str:
-    """Write a name or a value on a line, so that YAML reads exactly this name or value."""
+    """Write a name or a value on one line, so that YAML reads exactly this name or value."""
     if isinstance(value, str) and PLAIN_WORD.fullmatch(value) and value.lower() not in NO_WORDS:
         return value
     written = json.dumps(value, ensure_ascii=False)

@@ -16,13 +16,13 @@ from tabular_lstm.rows.validation import UNNAMED, read_rows
 # Largest share of the rows that may go to quarantine because they have no group.
 FEW_WITHOUT = 0.025
 FEATURES = ("number", "categorical", "dates")
-SEARCHES = 3  # for groups in groups, such as visits, patients and towns
+SEARCHES = 3  # for nested groups, such as visits, patients and towns
 
 
 def with_found_group(table: TableProfile, proposal: Proposal, first_rows: pd.DataFrame) -> Proposal:
     """Propose the group that keeps dependent rows together; of nested groups, the outermost.
 
-    If the found groups belong together themselves, such as the visits of a patient, the search is
+    If several found groups belong together, such as the visits of a patient, the search is
     repeated: the outer column becomes the group, and the inner column is ignored.
 
     For the arguments see `search_group`.
@@ -53,13 +53,13 @@ def search_group(
     """Find the column whose equal values show which rows belong together.
 
     Columns that the proposal ignores, such as identifiers, are searched too, and so is a column
-    that is proposed as the group only for its name.
+    that is proposed as the group only because of its name.
 
     Args:
         table: The profile of the table.
         proposal: The proposed conf.
         first_rows: All rows as text, or the first ones.
-        group: A group that was found before; another one is searched beside it. Default: none.
+        group: A group that was found before; the search is for a further group. Default: none.
     """
     columns = proposal.columns()
     labels = first_rows[columns.label]
@@ -86,7 +86,7 @@ def _repeats(table: TableProfile, name: str) -> bool:
 
 
 def is_within(inner: str, outer: str, rows: pd.DataFrame) -> bool:
-    """Tell whether nearly all rows of one inner value have one outer value."""
+    """Tell whether nearly all rows with the same inner value have the same outer value."""
     both = rows[[inner, outer]].drop_duplicates()
     return len(both) <= ALMOST * both[inner].nunique()
 
@@ -118,7 +118,7 @@ def with_group(
             "value of its own, and name the column under group, and nowhere else"
         )
         return with_sentence(proposal, sentence)
-    # A column that was proposed as the group for its name gets the role of its kind.
+    # A column that was proposed as the group because of its name gets its kind's role.
     guessed = {other: of_kind(table.column(other)) for other in proposal.named("group")}
     before = (proposal.choices | guessed)[name]
     group = Choice("group", f"rows of one value mostly have one label. {numbers_of(found)}")
@@ -141,7 +141,7 @@ def with_choices(proposal: Proposal, choices: dict[str, Choice]) -> Proposal:
 
 
 def with_sentence(proposal: Proposal, sentence: str) -> Proposal:
-    """Put a sentence before all that is unsure."""
+    """Add a sentence at the start of what is unsure."""
     return replace(proposal, unsure={sentence: [], **proposal.unsure})
 
 

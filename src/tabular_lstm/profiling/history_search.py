@@ -2,8 +2,8 @@
 
 A customer has several rows, and hardly any two of them have the same time. That may be chance. So
 histories are proposed only in two cases: a customer's rows are consecutive and in order, and time
-starts anew with the next customer; or the column is named like a person or a thing, and its rows
-are in order, or chance would make more equal times. Otherwise the page asks.
+starts anew with the next customer; or the column is named like a person or a thing, and either its
+rows are in order, or more times would be equal by chance. Otherwise the page asks.
 """
 
 from dataclasses import replace
@@ -31,11 +31,11 @@ from tabular_lstm.rows.timeline import Roles, Timeline, time_of
 from tabular_lstm.rows.times import TimeReader
 from tabular_lstm.rows.validation import UNNAMED
 
-FEW = 0.05  # largest share of rows that repeat a time of their customer, and of scattered customers
+FEW = 0.05  # largest share of rows with a repeated time, and of customers with scattered rows
 SHARED = 0.8  # least share of rows whose customer has several rows
-IN_ORDER = 0.98  # least share of next rows of a customer with a later time
+IN_ORDER = 0.98  # least share of a customer's next rows that have a later time
 ANEW = 0.2  # least share of next customers that start at an earlier time
-SURPRISE = 20  # fewest pairs of rows of one customer and time that chance would make
+SURPRISE = 20  # fewest pairs of rows with equal customer and time that chance would give
 ASK = (
     "history: rows of one {of} ({count}) hardly ever have the same {order}. If {order} is their "
     "time, write history: {{of: {of}, order: {order}}}, and name both columns nowhere else"
@@ -70,7 +70,7 @@ def with_found_rows(table: TableProfile, proposal: Proposal, first_rows: pd.Data
     choices = {name: of_kind(table.column(name)) for name in proposal.named("group")}
     said = with_choices(proposal, choices | best.choices)
     clear = best.clear and any(map(said.named, FEATURES))
-    # To find values that several customers share, the customer is the group, without histories.
+    # To find values that several customers share, search with the customer as the group.
     if not clear or search_group(table, said, first_rows, of):
         count = said.choices[of].why
         return with_sentence(grouped, ASK.format(of=shown(of), order=shown(order), count=count))

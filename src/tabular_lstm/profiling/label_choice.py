@@ -23,7 +23,7 @@ from tabular_lstm.profiling.word_lists import (
     words_of,
 )
 
-# Least share of rows with a label in a column that is proposed only for its place.
+# Least share of rows with a label in a column that is proposed only because of its place.
 MOST = 0.5
 LIKELY = "most rows have and that is no trait, such as sex"
 ONLY = "the only column of two values"
@@ -58,13 +58,13 @@ def choose_label(
 ) -> Label:
     """Choose the label, and the task.
 
-    The first of these that exists is the label: the given column; a column of two values with the
-    name of a label; any column that is surely named as a label; the last column, if it has two
-    values or is named like something that is predicted; among columns of two values, one with a
-    word of labels in its name, the first column, the only one. If no column has two values: a
-    column that is named like something that is predicted, the last column, or the first column if
-    it has classes. A column that is chosen by its name may have any share of missing cells. For
-    `positive` and `task` see `propose_task`.
+    The label is the first of these columns that exists: the given column; a column of two values
+    with the name of a label; a column whose name surely means a label; the last column, if it has
+    two values or is named like something that is predicted; a column of two values with a label
+    word in its name; the first column, if it has two values; the only column of two values. If no
+    column has two values: a column that is named like something that is predicted, the last column,
+    or the first column if it has classes. A column that is chosen by its name may have any share of
+    missing cells. For `positive` and `task` see `propose_task`.
 
     Raises:
         DataError: No column is surely the label, or the cells of the column cannot be labels.
@@ -85,7 +85,7 @@ def _column(table: TableProfile, label: str | None) -> tuple[ColumnProfile, str,
     if label is not None:
         if label not in table.names:
             raise no_column(table.file, label, table.names, "--label names the column")
-        return table.column(label), "as told", []
+        return table.column(label), "as you chose", []
     fitting = [column for column in table.columns if len(classes_of(column)) == 2]
     # Row numbers and dates of rows are often the first or the last column too.
     ends = [c for c in table.columns if c.kind != "empty" and not c.in_order]
@@ -118,7 +118,7 @@ def _ways(
     Args:
         table: The profile of the table.
         fitting: Columns of two values.
-        ends: The columns whose first and last one may be the label for its place.
+        ends: Columns; the first and the last of them may be the label because of their place.
     """
     kinds = {column.name: kind_of(column) for column in table.columns}
     sure = [c for c in table.columns if c.name and {*words_of(c.name)} <= WORDS["surely a label"]]
@@ -161,7 +161,7 @@ def _ways(
 
 
 def _may_be_label(column: ColumnProfile) -> bool:
-    """Tell whether a column may be the label only for its place."""
+    """Tell whether a column may be the label only because of its place."""
     names_rows = names_an_identifier(column.name) or names_a_weight(column.name)
     is_other = names_rows or has_word(column.name, "trait") or has_word(column.name, "date")
     is_shared = column.kind == "number" or column.distinct <= FEW_CLASSES

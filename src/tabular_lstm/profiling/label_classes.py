@@ -14,7 +14,7 @@ ALIKE = "label: {} differ only by case or blanks: if they are one class, write t
 
 
 def classes_of(column: ColumnProfile) -> dict[str, int]:
-    """Give the values of a column that may be classes, with their counts; none if they are many.
+    """Give a column's values that may be classes, with their counts; none if there are too many.
 
     A number is one class in every spelling.
     """
@@ -30,7 +30,7 @@ def classes_of(column: ColumnProfile) -> dict[str, int]:
 
 
 def same_value(value: str, form: NumberFormat) -> str | float:
-    """Give the number that a text writes, or any other text as it is."""
+    """Give the number that a text stands for, or the text itself if it is not a number."""
     number = pointed(value, form)
     return value if number is None else float(number)
 

@@ -31,7 +31,7 @@ from tabular_lstm.rows.number_format import (
     points_of_thousands,
 )
 
-# The first bytes, and lines of them, that decide the layout.
+# How many of the first bytes and of the first lines decide the layout.
 BYTES, LINES = 2**22, 600
 ABOVE = 20  # lines above the header, at most
 VOTING = 100  # rows that decide whether there is a header
@@ -53,8 +53,8 @@ class Layout:
 
     Attributes:
         load_args: The load arguments that are not the default.
-        reasons: The reason for each of them.
-        unsure: Sentences on what may be wrong with them.
+        reasons: The reason for each of these arguments.
+        unsure: Sentences on what may be wrong with these arguments.
     """
 
     load_args: dict[str, Any]
@@ -71,7 +71,7 @@ def layout_of(content: BinaryIO, file: str) -> Layout:
     """Find the layout of a file; the encoding is checked on all its bytes.
 
     Raises:
-        DataError: The file is no CSV, is empty, has only one column, or a header lacks a name.
+        DataError: The file is not a CSV, is empty, has only one column, or its header lacks a name.
     """
     refuse_other_formats(content, file)
     load_args: dict[str, Any] = {}
@@ -135,12 +135,12 @@ def _first_lines(content: BinaryIO, encoding: str) -> list[str]:
 
 
 def _delimiter(lines: list[str], file: str) -> tuple[str, int]:
-    """Find the delimiter that splits the lines into equally many cells, and that number.
+    """Find the delimiter that splits the lines into the same number of cells, and give this number.
 
     Only the second half of the lines counts, because other lines may be above the table.
 
     Raises:
-        DataError: No delimiter does.
+        DataError: No delimiter does so.
     """
     best, width, most = "", 0, 0.0
     has_runs = any("  " in line.strip() for line in lines)
@@ -171,10 +171,10 @@ def _is_clean(cell: str) -> bool:
 
 
 def _lines_above(lines: list[str], file: str, dialect: dict[str, str], width: int) -> int:
-    """Count the lines above the table, which are before the first row of `width` cells.
+    """Count the lines above the table: the lines before the first row of `width` cells.
 
     Raises:
-        DataError: The first row has one cell less, such as for row names without a header.
+        DataError: The first row has one cell too few, as if row names have no header.
     """
     for above in range(min(ABOVE, len(lines))):
         row = next(rows_of(lines[above:], file, dialect), [])
@@ -222,7 +222,7 @@ def _counts_up(names: Sequence[str]) -> bool:
 
 
 def with_number_format(layout: Layout, columns: Iterable[DistinctCells]) -> Layout:
-    """Add the number format by which the most columns are numbers, unless it is the default."""
+    """Add the number format that reads the most columns as numbers, unless it is the default."""
     marked = [cells for cells in columns if _has_marks(cells)]
     read = {form: [c for c in marked if _reads(c.first(VOTING_CELLS), form)] for form in FORMATS}
     most = max(map(len, read.values()))
@@ -253,7 +253,7 @@ def with_number_format(layout: Layout, columns: Iterable[DistinctCells]) -> Layo
 
 
 def _has_marks(cells: DistinctCells) -> bool:
-    """Tell whether about half of the first cells are numbers in some format, and any has a mark."""
+    """Tell whether about half of the first cells may be numbers and any cell has a mark."""
     some = cells.texts[:50].to_pylist()
     if 2 * sum(map(could_be_number, some)) < MOSTLY * len(some) or not some:
         return False

@@ -20,9 +20,9 @@ from tabular_lstm.rows.validation import UNNAMED
 # Most distinct words of categories, as a share of the rows or, in a small table, as a number.
 MOST_CATEGORIES, FEW = 0.2, 20
 CODES = 12  # most distinct whole numbers that may be codes
-# Fewest things by which rows are grouped, and for which the page asks about a group.
+# Fewest things in a column of groups, and in a column that the page asks about.
 GROUPS, ASKED = 20, 10
-# Largest share of the rows of one thing; a small value of a count has more.
+# Largest share of the rows that one thing has; in a column of counts, a small count has more.
 LARGEST_GROUP = 0.2
 
 FEATURES = {"number", "categorical", "dates"}  # roles
@@ -63,7 +63,7 @@ class Choice:
         why: The reason, in a few words.
         unsure: Sentences on what may be wrong in the choice.
         missing: Values that mean "not measured", with their counts.
-        format: Format of dates, as of `datetime.strptime`; None for ISO 8601.
+        format: Format of dates for `datetime.strptime`; None for ISO 8601.
     """
 
     role: str
@@ -140,10 +140,10 @@ def propose(
 
 
 def _choices(table: TableProfile, label: Label, key: str | None) -> dict[str, Choice]:
-    """Choose a role for each column; roles of a single column are chosen first."""
+    """Choose a role for each column; roles that only one column can have are chosen first."""
     choices = {label.name: Choice("label", label.reason)}
     if key is not None:
-        choices[key] = Choice("key", "as told")
+        choices[key] = Choice("key", "as you chose")
     elif chosen := _key_of(table, label.name):
         choices[chosen] = Choice("key", "a value of its own in each row", (KEY,))
     left = [column for column in table.columns if column.name not in choices]
@@ -197,7 +197,7 @@ def _is_group(column: ColumnProfile) -> bool:
 
 
 def _may_be_group(column: ColumnProfile) -> bool:
-    """Tell whether to ask if a column is a group: by its name, and by two rows for each thing."""
+    """Tell whether to ask about a group: the name fits, and a thing has two rows on average."""
     is_even = _largest(column) <= LARGEST_GROUP * column.present
     is_called_so = names_a_thing(column.name) or (may_name_a_thing(column.name) and is_even)
     have_rows = column.distinct >= ASKED and column.present >= 2 * column.distinct
@@ -205,7 +205,7 @@ def _may_be_group(column: ColumnProfile) -> bool:
 
 
 def _is_weight(column: ColumnProfile) -> bool:
-    """Tell whether a column says how much each row counts, by its name and its cells."""
+    """Tell by name and cells whether a column says how much each row counts."""
     is_amount = column.kind == "number" and (column.lowest or 0) >= 0
     return names_a_weight(column.name) and is_amount and column.present == column.rows
 

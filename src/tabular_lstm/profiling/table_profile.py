@@ -1,6 +1,6 @@
 """The profile of a table: the distinct cells of each column, and what follows from them.
 
-The cells are counted piece by piece; all else is learned from distinct cells and their counts.
+The cells are counted piece by piece; the rest follows from the distinct cells and their counts.
 """
 
 from collections.abc import Sequence
@@ -40,7 +40,7 @@ class DistinctCells:
 
     @property
     def present(self) -> int:
-        """How many cells hold something."""
+        """How many cells are not missing."""
         return int(self.counts.sum())
 
     def only(self, chosen: np.ndarray) -> "DistinctCells":
@@ -86,12 +86,12 @@ class ColumnProfile:
             `constant`, one value; `empty`.
         cells: All cells, counted.
         codes: Values that probably mean "not measured", with their counts.
-        lowest, highest: Range of the numbers that are no codes.
+        lowest, highest: Range of the numbers that are not codes.
         whole: Whether all numbers are whole.
-        many_zeros: Whether 0 is not surely a code, but far more frequent than any other number.
+        many_zeros: Whether 0 is far more frequent than any other number, but not surely a code.
         in_order: Whether the cells number the rows, 1, 2, 3; for dates, whether the rows are sorted
-            by them.
-        odd: How many cells of a column of numbers are no numbers; `odd_example` is the first one.
+            by date.
+        odd: How many cells of a column of numbers are not numbers; `odd_example` is the first one.
         formats: For dates, the formats of `datetime.strptime` that fit all cells, at most two.
         number_format: The number format of the column.
     """
@@ -127,7 +127,7 @@ class ColumnProfile:
 
     @property
     def example(self) -> str:
-        """The first value, "" where there is none."""
+        """The first value, "" if there is none."""
         return str(self.cells.texts[0]) if self.distinct else ""
 
 
@@ -161,7 +161,7 @@ class TableProfile:
 
 
 class CellCounter:
-    """Counts the distinct cells of a column piece by piece; memory holds each once or twice."""
+    """Counts a column's distinct cells piece by piece; memory holds each of them once or twice."""
 
     def __init__(self) -> None:
         # Distinct texts and their counts: of all merged pieces, and of each later piece.
@@ -205,7 +205,7 @@ class CellCounter:
         self._texts.clear()
         self._counts.clear()
         texts, counts = _counted_together(texts, counts)
-        # A merge takes time for all cells, so the next one waits for three times as many.
+        # A merge takes time for all cells, so the next merge waits for three times as many cells.
         self._most = max(MERGED, 3 * len(texts))
         self._texts.append(texts)
         self._counts.append(counts)

@@ -28,12 +28,12 @@ from tabular_lstm.rows.number_format import all_pointed
 
 LIMIT = Validation().max_quarantined_fraction
 LEAST = Promotion().min_test_rows_per_class
-# Rows of a class: with ENOUGH both sides surely get two, with FEW nearly always the train side, and
-# with JUDGED the test side gets as many as a promotion needs.
+# Rows of a class. With ENOUGH, both sides surely get two of them. With FEW, the train side nearly
+# always gets two. With JUDGED, the test side gets as many as a promotion needs.
 ENOUGH, FEW, JUDGED = 30, 8, round(LEAST / Split().test_fraction)
-# Whole numbers may be classes up to FEW_CLASSES distinct ones; from AMOUNT on they rather are not.
+# Up to FEW_CLASSES distinct whole numbers may be classes; AMOUNT or more probably are not.
 FEW_CLASSES, AMOUNT = 20, 6
-FAR = 30  # a label is far outside by so many ranges of the middle nine tenths of the labels
+FAR = 30  # ranges of the middle nine tenths of the labels, by which a label is far outside
 SET_ASIDE = (
     "label: {} {}, such as '{}', will go to quarantine{}; where there is no label, leave the cell "
     "empty"
@@ -81,7 +81,7 @@ class ProposedTask:
         task: The task, with the classes in the order of conf.
         why: Why this task or, for two classes, why this positive class, in a few words.
         counts: Rows of each class, in the order of the classes; empty for a number.
-        bounds: Lowest and highest number, where codes are beyond; None for classes.
+        bounds: Lowest and highest number, if codes are outside; None for classes.
         unsure: Sentences on what may be wrong in the proposal.
     """
 
@@ -159,7 +159,7 @@ def _classes(
     told: str | None,
     positive: str | None,
 ) -> ProposedTask:
-    """Propose two classes or more; of more than two, classes with too few rows are left out."""
+    """Propose two classes or more; if there are three or more, rare classes are left out."""
     form, labelled = table.number_format, table.rows - column.cells.missing
     coded = labelled - sum(classes.values())
     for least in (ENOUGH, FEW, 0) if len(classes) > 2 else (0,):
@@ -184,7 +184,7 @@ def _classes(
                     f"value; expected one of its two values ({listed(kept)})."
                 )
             one, other = (one, other) if same == [one] else (other, one)
-            why, unsure = "as told", []
+            why, unsure = "as you chose", []
         order = [other, one]
     else:
         order = sorted(kept, key=lambda value: class_rank(value, form))
@@ -228,7 +228,7 @@ def _number(
 
 
 def _far_outside(column: ColumnProfile, codes: list[float]) -> list[str]:
-    """Say which labels are no codes and so far outside the others that they may be faults."""
+    """Say which labels are so far from the others that they may be faults; codes do not count."""
     read = all_pointed(column.cells.texts, column.number_format).cast(pa.float64())
     numbers = read.to_numpy(zero_copy_only=False)
     left = np.isfinite(numbers) & ~np.isin(numbers, codes)
@@ -248,7 +248,7 @@ def _set_aside(count: int, kind: Kind, example: Code, labelled: int) -> str:
 
 
 def _no_label(column: ColumnProfile, classes: Mapping[str, int]) -> str:
-    """Say why a column is no label."""
+    """Say why a column cannot be the label."""
     found = "one value only" if column.distinct == 1 else f"{column.distinct} distinct values"
     if len(classes) == 1 and column.cells.missing:
         found = ALL_MISSING.format(counted(column.cells.missing, "cell"))

@@ -19,7 +19,7 @@ from tabular_lstm.rows.keys import ROUNDED
 from tabular_lstm.rows.number_format import POINT, NumberFormat, all_pointed
 from tabular_lstm.rows.numbers import LARGEST
 
-# Largest share of cells in a column of numbers that are no numbers; their rows go to quarantine.
+# Largest share of a numeric column's cells that are not numbers; their rows go to quarantine.
 FEW_ODD = 0.01
 # Most distinct words for "not measured" in a column, and most distinct odd cells.
 FEW_WORDS, FEW_DISTINCT = 3, 20
@@ -33,11 +33,11 @@ LONG, WORDY = 40, 4
 CODES = {-1.0} | {
     float(sign * int(digit * count)) for sign in (-1, 1) for digit in "89" for count in range(1, 7)
 }
-# Whole numbers from -1 on may be a scale, if they are few.
+# A few whole numbers from -1 upwards may be a scale.
 SCALE = 8
 # Least share of the rows with a code of one digit, 8 or 9: in fewer rows it may be an amount.
 DIGIT = 0.02
-# Zeros may be a code among more than so many distinct numbers.
+# Zeros may be a code if there are more than so many distinct numbers.
 ENOUGH = 20
 # Least distance from 0 to the next number, in standard deviations and in steps between numbers.
 FAR, STEPS = 0.6, 5
@@ -136,12 +136,12 @@ def _numbers(name: str, cells: DistinctCells, form: NumberFormat) -> dict[str, A
 
 
 def _are_rounded(cells: DistinctCells) -> bool:
-    """Tell whether a program has rounded some of the numbers, which then cannot be keys."""
+    """Tell whether a program has rounded some of the numbers; then they cannot be keys."""
     return bool(pc.any(pc.match_substring_regex(cells.texts, ROUNDED)).as_py())
 
 
 def _has_leading_zeros(cells: DistinctCells) -> bool:
-    """Tell whether some whole numbers are written as codes are: 007."""
+    """Tell whether some whole numbers are written like codes, such as 007."""
     some = pc.any(pc.match_substring_regex(cells.texts, "^0[0-9]+$")).as_py()
     return bool(some and cells.all_match("[0-9]+"))
 
@@ -199,10 +199,10 @@ def _pattern(form: str) -> str:
 def codes_among(values: np.ndarray, counts: np.ndarray) -> dict[float, int]:
     """Find numbers that probably mean "not measured".
 
-    Such a number is in use as a code, is there more than once, is the lowest or the highest number,
-    and is apart from all others: a negative code, if no other number is below zero; any other
-    code, if its distance is larger than the range of the others. Or the number is 0, and all other
-    numbers are far above 0, see `_is_far_below`.
+    Such a number is a usual code, occurs more than once, and is the lowest or the highest number.
+    It is apart from all others: either only this number is negative, or its distance to the others
+    is larger than their range. Or the number is 0, and all other numbers are far above 0, see
+    `_is_far_below`.
 
     Args:
         values: float64, distinct and finite, in rising order.
@@ -222,7 +222,7 @@ def codes_among(values: np.ndarray, counts: np.ndarray) -> dict[float, int]:
 
 
 def _is_code(values: np.ndarray, counts: np.ndarray, place: int) -> bool:
-    """Tell whether the lowest or the highest number is in use as a code, and is apart."""
+    """Tell whether the lowest or the highest number is a usual code, and apart from the others."""
     code = float(values[place])
     least = DIGIT * counts.sum() if 0 < code < 10 else 1
     others = np.delete(values, place)
@@ -236,7 +236,7 @@ def _is_code(values: np.ndarray, counts: np.ndarray, place: int) -> bool:
 
 
 def zeros_stand_out(values: np.ndarray, counts: np.ndarray) -> bool:
-    """Tell whether 0 is far more frequent than any other number, and none is close to it."""
+    """Tell whether 0 is far more frequent than any other number, and far from the next number."""
     if len(values) <= ENOUGH or values[0] != 0:
         return False
     share = counts[0] / counts.sum()

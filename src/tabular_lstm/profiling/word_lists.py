@@ -1,4 +1,4 @@
-"""Words in names of columns and in cells, by what they mean, and tests of names for them."""
+"""Words in column names and in cells, by their meaning, and functions that find them in names."""
 
 import re
 
@@ -10,7 +10,7 @@ WORDS = {
             account animal applicant application case child client customer device employee family
             household individual machine member participant passenger patient person player policy
             pupil respondent student subject user worker""",
-        # Things that as often have only one row, or are one of a few categories.
+        # Things that may have several rows, but may also have only one row or be a category.
         "perhaps a thing": """
             bank batch bird branch center centre class classroom clinic cluster community company
             cow district doctor dog driver farm firm herd hospital judge lake litter nest physician
@@ -70,7 +70,7 @@ WEIGHTS = re.compile(
     r"(?:sample|case|instance|survey|sampling|row|obs|observation|final)_?(?:weight|weights|wt|wgt)"
     r"|fnlwgt|pweight|fweight"
 )
-# Endings of names that are one word, such as id in schoolid.
+# Endings of one-word names, such as id in schoolid.
 ENDS = ("id", "no", "nr", "num")
 
 
@@ -128,5 +128,5 @@ def has_word(name: str, role: str) -> bool:
 
 
 def names_a_weight(name: str) -> bool:
-    """Tell whether the name of a column is that of a row's weight."""
+    """Tell whether a column is named like a weight of rows."""
     return WEIGHTS.fullmatch("_".join(words_of(name))) is not None

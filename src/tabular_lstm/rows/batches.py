@@ -17,7 +17,7 @@ CELLS = 2**22
 BYTES = 2**26
 TEXT = pa.large_string()
 
-# Dtypes that hold whole numbers and booleans beside missing cells; pandas would choose floats.
+# Dtypes for columns of whole numbers or booleans with missing cells; pandas would choose floats.
 WHOLE = {
     pa.bool_(): pd.BooleanDtype(),
     pa.int8(): pd.Int8Dtype(),
@@ -84,7 +84,7 @@ class Batch:
     def cells(self) -> pd.DataFrame:
         """Give the rows as a frame with a RangeIndex from 0.
 
-        Whole numbers stay whole numbers where other cells are missing.
+        Whole numbers stay whole numbers even if other cells are missing.
 
         Raises:
             DataError: A column holds values that Python cannot represent.
@@ -99,7 +99,7 @@ class Batch:
             ) from error
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle only the batch's own rows: Arrow would pickle the whole table behind them."""
+        """Pickle only the batch's own rows: Arrow would pickle the whole table that holds them."""
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, self.table.schema) as stream:
             stream.write_table(self.table)
@@ -117,7 +117,7 @@ def same(text: str, count: int) -> pa.DictionaryArray:
 
 
 def rows_of_a_batch(columns: int) -> int:
-    """Give the largest number of rows that a batch of so many columns has."""
+    """Give the largest number of rows in a batch with so many columns."""
     return max(1, min(ROWS, CELLS // columns))
 
 
@@ -128,7 +128,7 @@ def in_tables(
 
     Yields:
         The number of the first row, counted from 1, and a table. The table has fewer rows at the
-        end, or where its rows have more than `size` bytes.
+        end, or if its rows have more than `size` bytes.
     """
     held: list[pa.RecordBatch] = []
     first, count, held_bytes = 1, 0, 0

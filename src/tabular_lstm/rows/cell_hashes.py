@@ -35,7 +35,7 @@ class CellHashes:
         self._steps: dict[str, float] = {}
 
     def numbers(self, name: str, at: At) -> np.ndarray | None:
-        """Give a column's numbers as float64, dates as days; None where it holds categories."""
+        """Give a column's numbers as float64, dates as days; None if it holds categories."""
         cells = self.rows[name].iloc[at]
         if name in self.columns.categorical:
             return None
@@ -48,7 +48,7 @@ class CellHashes:
     def joined(
         self, names: Sequence[str], at: At, rounded: bool = False, missing: bool = False
     ) -> np.ndarray:
-        """Hash several cells of each row together; 0 if one is missing and `missing` is false."""
+        """Hash several cells of each row together; 0 if a cell is missing and not `missing`."""
         total = np.zeros(len(self.rows.index[at]), np.uint64)
         known = np.ones(len(total), bool)
         for name in names:
@@ -60,7 +60,7 @@ class CellHashes:
     def all_but_one(self, names: Sequence[str], at: At, rounded: bool) -> list[np.ndarray]:
         """Hash all these cells of each row, then all but the first, all but the second, and so on.
 
-        A missing cell is a value. With more than 60 columns only all cells are hashed.
+        A missing cell counts as a value. With more than 60 columns only all cells are hashed.
         """
         if len(names) > LEFT_OUT:
             return [self.joined(names, at, rounded, missing=True)]
@@ -69,9 +69,9 @@ class CellHashes:
         return [total, *(total - hashes for hashes in each)]
 
     def taken(self, hashes: Callable[[slice], Sequence[np.ndarray]], most: int) -> list[Taken]:
-        """Sample about `most` rows, for each of several hashes: all rows of a value, or none.
+        """For each of several hashes, sample about `most` rows: of each value all rows, or none.
 
-        If few values have most of the rows, a sample has up to four times as many.
+        If few values have most of the rows, a sample has up to four times as many rows.
 
         Returns:
             The places of the rows, int64, and their hashes.
@@ -109,7 +109,7 @@ class CellHashes:
         return found
 
     def step(self, name: str) -> float:
-        """Give the step that a column of many distinct numbers is rounded to; 0: not rounded."""
+        """Give the step that a column of many distinct numbers is rounded to; 0 is no rounding."""
         if name not in self._steps:
             numbers = self.numbers(name, self._thinned)
             known = np.empty(0) if numbers is None else numbers[~np.isnan(numbers)]
@@ -123,7 +123,7 @@ class CellHashes:
         return name in self.columns.dates or is_dates(self.rows[name])
 
     def has_fractions(self, name: str) -> bool:
-        """Tell whether a column holds numbers with fractions; dates are no numbers."""
+        """Tell whether a column holds numbers with fractions; dates do not count."""
         if self.holds_dates(name):
             return False
         numbers = self.numbers(name, self._thinned)
@@ -143,5 +143,5 @@ class CellHashes:
 
 
 def _of_column(name: str, hashes: np.ndarray) -> np.ndarray:
-    """Hash again with the column's name: equal values in two columns get different hashes."""
+    """Hash again with the column's name: equal values in two columns then have different hashes."""
     return np.asarray(pd.util.hash_array(hashes ^ np.uint64(crc32(name.encode()))))

@@ -29,7 +29,7 @@ def is_missing(text: str) -> bool:
 
 
 def written(cell: Any) -> str:
-    """Write a value as in a CSV: 7.0 as 7, because pandas makes 7.0 of 7 beside a missing cell."""
+    """Write a value as in a CSV: 7.0 as 7, because pandas turns 7 into 7.0 if a cell is missing."""
     if isinstance(cell, float | np.floating) and float(cell).is_integer():
         cell = int(cell)
     return str(cell)
@@ -54,7 +54,7 @@ def texts(cells: pd.Series, write: Callable[[Any], str] = written) -> pd.Series:
 
 def as_texts(cells: pd.Series) -> pa.Array:
     """Give a column of text as Arrow's large_string, null where missing."""
-    # Arrow asks a series for an attribute, and pandas then searches the index for it.
+    # For a series, Arrow asks for an attribute, and pandas then searches the index for this name.
     values = cells.array if isinstance(cells.dtype, pd.StringDtype) else cells.to_numpy()
     texts = pa.array(values, pa.large_string(), from_pandas=True)
     return texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
@@ -109,7 +109,7 @@ def problems_at(cells: pd.Series, where: np.ndarray, fault: str, quoted: bool = 
 def _word(cell: Any, quoted: bool) -> str:
     if isinstance(cell, str):
         return f"'{shown(cell)}'" if quoted else shown(cell)
-    return shown(str(cell).removesuffix(".0"))  # pandas makes 300.0 of 300 beside a missing cell
+    return shown(str(cell).removesuffix(".0"))  # pandas turns 300 into 300.0 if a cell is missing
 
 
 def read_category(

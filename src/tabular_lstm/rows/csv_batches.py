@@ -36,7 +36,7 @@ def stream_cells(
         Batches of text cells: an empty cell is "", any line end within a cell is "\n".
 
     Raises:
-        DataError: The file is no CSV, is empty, has only a header, is not in the declared
+        DataError: The file is not a CSV, is empty, has only a header, is not in the declared
             encoding, has another delimiter, ragged rows, a row of more than 256 kB (with more than
             64 columns: 4 kB a column), a quote that is never closed or a column name twice; or an
             argument is unknown or would have no effect.
@@ -97,7 +97,7 @@ class _Ragged:
         self._delimiter, self._blank = delimiter, 0
 
     def __call__(self, row: arrow.InvalidRow) -> str:
-        """Count a ragged row; a line of only blanks is no row."""
+        """Count a ragged row; a line of only blanks is not a row."""
         if not row.text.strip() and self._delimiter not in row.text:
             self._blank += 1
             return "skip"
@@ -112,7 +112,7 @@ def _parsed(
     text: Iterable[bytes], file: str, names: list[str], chosen: list[str], dialect: dict[str, str]
 ) -> Iterator[pa.RecordBatch]:
     """Give all rows, or raise for a ragged one, a long one or a quote that is never closed."""
-    # A row is added at the end, because a quote that is never closed would swallow it. A line end
+    # A row is added at the end, because a quote that is never closed would include it. A line end
     # is added at the start, because Arrow would drop a U+FEFF there.
     end = f"\n{dialect['delimiter'].join([END] * len(names))}\n".encode()
     source = io.BufferedReader(Pieces(chain([b"\n"], text, [end])), PIECE)

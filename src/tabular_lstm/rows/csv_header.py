@@ -26,7 +26,7 @@ BYTE_ORDER_MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-# First bytes of the formats that are most often given as a CSV.
+# First bytes of the formats that are most often mistaken for a CSV.
 OTHER_FORMATS = {
     rb"PK\x03\x04|PK\x05\x06": "a zip archive or an Excel workbook (.xlsx)",
     rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "an Excel workbook (.xls)",
@@ -117,7 +117,7 @@ def take_header(
 
 
 def rows_of(lines: Iterable[str], file: str, dialect: dict[str, str]) -> Iterator[list[str]]:
-    """Give each row's cells, parsed by Python's `csv`; blank lines are no rows.
+    """Give each row's cells, parsed by Python's `csv`; blank lines are not rows.
 
     Raises:
         DataError: A cell is too long.
@@ -163,7 +163,7 @@ def _first_row(
 def _column_names(given: list[Any], file: str, delimiter: str) -> list[str]:
     """Give the column names, from the header or from conf."""
     written = [str(name).strip() for name in given]
-    # Named as by pandas, because the order of features depends on their names.
+    # The names are those of pandas, because the order of features depends on their names.
     names = [name or f"Unnamed: {place}" for place, name in enumerate(written)]
     others = DELIMITERS.replace(delimiter, "")
     is_alone = len(names) == 1 and any(mark in names[0] for mark in others)

@@ -1,4 +1,4 @@
-"""Batches of whole customers: the rows of all files, grouped by customer on disk by Arrow."""
+"""Batches of whole customers: Arrow groups the rows of all files by customer, on disk."""
 
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -25,11 +25,11 @@ def whole_customers(
     """Put all rows of a customer into one batch, in the order in which they are read.
 
     A hash of the customer, in the column `of`, chooses the batch, so that the same files give the
-    same batches. Unless the rows are few, they are written once to a file without a name; however
-    the process ends, the system deletes the file. Memory holds one batch, which has at least all
-    rows of its largest customer.
+    same batches. If there are many rows, they are written once to a file without a name; the system
+    deletes the file, however the process ends. Memory holds one batch, with at least all rows of
+    its largest customer.
 
-    The file is in `folder`, by default the system's temporary folder, and about as large as the
+    The file is in `folder` (default: the system's temporary folder), and is about as large as the
     rows. `batches` has at least one batch.
 
     Raises:
@@ -73,11 +73,11 @@ def whole_customers(
 
 
 def _refuse_other_types(types: dict[str, tuple[pa.DataType, str]], batch: Batch) -> None:
-    """Stop at a file in which a column has another type than in the files before.
+    """Raise an error if a column has another type in this file than in the files before.
 
     A column may be empty in some files. Whole numbers and float64 fit together, because pandas
     writes whole numbers as float64 where a cell is missing. float32 and float64 do not: 0.1 would
-    be two numbers.
+    become two different numbers.
     """
     for field in batch.table.schema:
         was, file = types.setdefault(field.name, (field.type, str(batch.file)))

@@ -50,7 +50,7 @@ class FileRows(Frozen):
 
     @property
     def labelled_rows(self) -> int:
-        """Count the rows whose cells are read; quarantined rows are among them."""
+        """Count the rows whose cells are read; these include the quarantined rows."""
         return self.rows - (0 if self.histories else self.unlabelled_rows)
 
     @property
@@ -72,7 +72,7 @@ class Source(FileRows):
 
 
 class ValidRows(NamedTuple):
-    """The result of validation: rows with a label, for histories also the others, the source."""
+    """The result of validation: rows with a label; for histories, the other rows; the source."""
 
     rows: pd.DataFrame
     history: pd.DataFrame
@@ -92,17 +92,16 @@ class DataSummary(FileRows):
         test_rows_sha256: Hash of the test rows with their labels. The order of rows and columns
             and the weights do not count. A row is hashed by its key or, without one, by its cells.
         split: All that decides which side a row is on and what its label means.
-        boundary: The time from which on rows are test rows; None for a split by hash.
-        possible_leaks: ROC AUC or R² of each feature that alone predicts the labels of the train
-            rows too well, see `tabular_lstm.rows.data_warnings.possible_leaks`.
-        repeated_test_rows: Number of test rows that have the features of a train row, as the
+        boundary: A row with this time or a later one is a test row; None for a split by hash.
+        possible_leaks: ROC AUC or R² of each feature that alone predicts the train rows' labels too
+            well, see `tabular_lstm.rows.data_warnings.possible_leaks`.
+        repeated_test_rows: Number of test rows with the same features as a train row, as the
             network sees them; 0 without a key, a group or a split by time.
         weightless_rows: Number of valid rows of weight 0, which are on neither side.
-        dependent_rows: Rows that belong together and may be on both sides; None where none were
-            found.
+        dependent_rows: Rows that belong together and may be on both sides; None if none were found.
         customers: Number of customers; 0 without histories.
-        lineage: What the rows of both sides were made from. Default: not known, as in a decision
-            or where an earlier version split the rows.
+        lineage: What the rows of both sides were made from. Default: not known, as in a decision or
+            if an earlier version split the rows.
     """
 
     unlabelled_rows: NotNegative = unless(0)
@@ -140,7 +139,7 @@ class DataSummary(FileRows):
 
     @property
     def told_apart_by(self) -> str:
-        """Name the role by which rows with the same features may be on both sides."""
+        """Name the role that may put rows with the same features on both sides."""
         if self.boundary is not None:
             return "time"
         return "key" if self.split.get("group") is None else "group"
@@ -157,7 +156,7 @@ class DataSummary(FileRows):
         return self.model_dump(include=COUNTS | IF_ANY)
 
     def other_weights(self, before: "DataSummary") -> str:
-        """Describe the weights of the rows, and those with which the champion was judged."""
+        """Describe the rows' weights now, and when the champion was judged."""
         now, then = (f"by '{d.weight}'" if d.weight else "all alike" for d in (self, before))
         return f"rows count {now}, and counted {then} when the champion was judged"
 

@@ -1,4 +1,4 @@
-"""Warnings of data that can be read and may still be wrong, such as possible leaks of the label.
+"""Warnings about data that can be read and may still be wrong, such as possible label leaks.
 
 A possible leak is a feature that alone predicts the label almost perfectly. It is often known only
 after the label, such as a date of discharge or, in a sorted file, a row number.
@@ -36,19 +36,19 @@ EACH_IS_HISTORY = (
 def possible_leaks(rows: pd.DataFrame, columns: Columns) -> dict[str, float]:
     """Find the features that alone rank the labels too well.
 
-    A number ranks the rows in several ways, and the best one counts: by its values, rising or
-    falling, with missing values first or last; and by the labels of the neighbouring rows in this
-    order. Numbers and categories also rank a row by the labels of the *other* rows with its value,
-    so a value of a single row tells nothing. Only the first row of a group counts, because the
-    others share its label. For histories, one random row of each customer and label counts, because
-    a customer's first row has no row before it.
+    A number ranks the rows in several ways, and the best way counts: by its values, rising or
+    falling, with missing values first or last; and by the labels of neighbouring rows in the order
+    of its values. Numbers and categories also rank a row by the labels of the *other* rows with its
+    value, so a value that only one row has tells nothing. Only the first row of a group counts,
+    because the others share its label. For histories, one random row of each customer and label
+    counts, because a customer's first row has no row before it.
 
     If a feature has a different value in nearly each distinct row, equal rows count once.
 
     Returns:
-        The features with their measure, highest first: for two classes the ROC AUC, for more the
-        mean of each class against the others, from 0.99 on; for a number R² of the ranks, from
-        0.998 on. Classes of fewer than ten rows do not count: chance ranks them well too often.
+        The features with their measure, highest first: for two classes the ROC AUC, for more its
+        mean over each class against the others, at least 0.99; for a number R² of the ranks, at
+        least 0.998. Classes of fewer than ten rows do not count: chance ranks them well too often.
     """
     if columns.history is not None:
         order = np.random.default_rng(0).permutation(len(rows))
@@ -110,7 +110,7 @@ def numbers_of(found: DependentRows) -> str:
 
 
 def ways_out(found: DependentRows, ignored: Collection[str] = ()) -> str:
-    """Say what to write if the rows belong together, and what if they are independent.
+    """Say what to write if the rows belong together, and what to write if they are independent.
 
     `split.independent` names only features, so columns that conf ignores are left out.
     """
@@ -144,7 +144,7 @@ def warn_of_spellings(rows: pd.DataFrame, columns: Columns, file: str) -> None:
 
 
 def warn_of_repeated_keys(rows: pd.DataFrame, columns: Columns, file: str) -> None:
-    """Warn that rows of one key count as independent, or are all rows of a history.
+    """Warn that rows of one key count as independent or, with histories, are all rows of a history.
 
     With a group or a time and without histories, the split checks the keys.
     """
@@ -187,10 +187,10 @@ def _spelt_alike(column: pd.Series) -> list[str]:
 
 
 def repeated_test_rows(train: pd.DataFrame, test: pd.DataFrame, columns: Columns) -> int:
-    """Count the test rows that have the features of a train row, as the network sees them.
+    """Count the test rows with the same features as a train row, as the network sees them.
 
-    The count is 0 where the features decide on the side. It is 0 for histories too: equal features
-    of a row do not make its sequence equal.
+    The count is 0 if the features decide on the side. It is 0 for histories too: rows with equal
+    features may have different sequences.
     """
     if columns.history is not None or (columns.key is None and columns.together is None):
         return 0

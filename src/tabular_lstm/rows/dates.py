@@ -19,7 +19,7 @@ ISO = re.compile(
 )
 # Parts of a format with nothing between them.
 TOGETHER = re.compile("%[a-zA-Z]%[a-zA-Z]")
-# Microseconds reach every year that a program may write for "never".
+# Microseconds cover every year that a program may write for "never".
 DTYPE = "datetime64[us]"
 MICROSECONDS = 24 * 60 * 60 * 10**6
 DAYS_OF_YEAR = 365.25  # on average
@@ -63,7 +63,7 @@ def read_dates(
 ) -> tuple[np.ndarray, Problems]:
     """Read a column of dates: of text, of dates, or a mixture.
 
-    `missing` holds the values that mean "not measured". If such a value is no date, a cell with
+    `missing` holds the values that mean "not measured". If such a value is not a date, a cell with
     exactly its text is read as NaT; if it is a date, the date stays, see `dates_as_seen`. For
     `form` see `date_of`.
 
@@ -98,7 +98,7 @@ def read_dates(
 def dates_as_seen(
     cells: pd.Series, missing: Sequence[Value] = (), form: str | None = None
 ) -> tuple[np.ndarray, Problems]:
-    """Read a column of dates, see `read_dates`; a date that means "not measured" is NaT."""
+    """Read a column of dates, see `read_dates`; a date that means "not measured" becomes NaT."""
     dates, problems = read_dates(cells, missing, form)
     codes = [code for value in missing if isinstance(code := _code(value, form), datetime)]
     return np.where(np.isin(dates, np.array(codes, DTYPE)), np.datetime64("NaT"), dates), problems
@@ -108,7 +108,7 @@ def _by_format(text: str, form: str) -> datetime:
     """Read a text by a format.
 
     If nothing separates the parts of the format, 1012025 may be the first or the tenth day. So a
-    number gets its lost leading zero back, and the text must be exactly what the format writes.
+    number gets back its lost leading zero, and the text must be exactly what the format writes.
     """
     if not TOGETHER.search(form):
         return datetime.strptime(text, form)

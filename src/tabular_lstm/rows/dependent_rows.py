@@ -1,9 +1,9 @@
-"""Rows that belong together although no group is declared: equal values that come with one label.
+"""Rows that belong together although no group is declared: equal values and mostly one label.
 
 Such rows are, for example, several reports of one incident, or visits of one patient. If they are
-on both sides, a model knows its test rows. `repeated_values` finds suspects, and each is measured:
-a quick model is judged twice, with these rows spread over train and test rows, and with them kept
-together. If the second result is clearly lower, the rows are dependent.
+on both sides, a model knows its test rows. `repeated_values` finds suspects, and each suspect is
+measured: a quick model is judged twice, once with these rows spread over train and test rows, and
+once with these rows kept together. If the second result is clearly lower, the rows are dependent.
 
 What is found: rows that share the value of a column, such as a time, an identifier or a number;
 rows that share the values of two columns; and rows that are equal except in nearly unique columns,
@@ -12,9 +12,9 @@ find values that several groups share.
 
 What is not found: fewer than 20 such values; labels that agree as weakly as those of one city or
 occupation (correlation below 0.2, for numbers 0.8); a number or date whose neighbouring values
-agree nearly as well, if the fall is below 0.05 (for numbers 0.1); values that only three columns
-share together; near-duplicates that differ in two columns with repeated values; and rows that are
-near in time or place without a common value.
+agree nearly as well, if the fall is below 0.05 (for numbers 0.1); rows that share only the values
+of three columns together; near-duplicates that differ in two columns with repeated values; and rows
+that are near in time or place without a common value.
 """
 
 from collections.abc import Collection, Sequence
@@ -32,7 +32,7 @@ from tabular_lstm.rows.dates import DTYPE, MICROSECONDS, parts
 from tabular_lstm.rows.label_measures import AREA, MEASURES, Measure, Name, measure_of
 from tabular_lstm.rows.repeated_values import Kind, Repeated, repeated_values
 
-# A quick model is fitted on ROWS rows, or on more for OF_CLASS rows of the rarest class.
+# A quick model is fitted on ROWS rows, or up to MOST_ROWS to have OF_CLASS of the rarest class.
 ROWS, OF_CLASS, MOST_ROWS = 4_000, 200, 10_000
 OF_KIND = 2  # suspects of each kind
 FOLDS = 5
@@ -58,14 +58,14 @@ class DependentRows(Frozen):
         kind: The rows share the value of one column or of several columns, or they are
             near-duplicates: equal except in some columns and in the last digits of numbers.
         columns: The columns whose equal values show which rows belong together.
-        but_for: The columns in which near-duplicates differ; empty where only last digits do.
+        but_for: The columns in which near-duplicates differ; empty if only last digits differ.
         groups: How many values are shared by several rows.
         rows: How many rows have these values.
         alike: How far the labels of such rows agree beyond chance: 0 is chance, 1 is always.
         measure: The name of the measure, see `label_measures`.
         spread: The quick model's measure with such rows spread over train and test rows: each
-            prediction of a forest is corrected by its errors on the other rows of the value.
-        together: The measure with such rows on one side: the forest's predictions as they are.
+            prediction of a forest is corrected by the errors on other rows with the same value.
+        together: The measure with such rows on one side: predictions are not corrected.
         fall: 95 % interval of the difference, corrected for the number of suspects.
     """
 
@@ -87,7 +87,7 @@ class DependentRows(Frozen):
 
     @property
     def named(self) -> str:
-        """Name what such rows share, to follow "the same": some columns, or all but some."""
+        """Name what such rows share, as words after "the same": some columns, or all but some."""
         names = self.columns if self.kind != "near-duplicates" else self.but_for
         named = " and ".join(f"'{shown(name)}'" for name in names)
         if self.kind != "near-duplicates":
@@ -101,13 +101,13 @@ def find_dependent_rows(
     """Find the columns that show most clearly which rows belong together; None if none do.
 
     Args:
-        rows: Valid rows, with labels and numbers read. They may have columns that conf ignores,
-            which can show that rows belong together, but which the quick model never sees.
+        rows: Valid rows, with labels and numbers read. They may have columns that conf ignores.
+            Such a column can show that rows belong together, but the quick model never sees it.
         columns: The roles of the columns. Only the first row of a declared group is examined,
-            because its rows are on one side already. With a time or a history nothing is searched.
-        independent: Columns whose equal values conf declares independent. Rows that share further
-            values are independent too, unless their labels agree clearly more; so are rows that
-            share several columns which are all named.
+            because a group is on one side already. With a time or a history there is no search.
+        independent: Columns whose equal values are independent, as conf says. Rows that share
+            further values are independent too, unless their labels agree clearly more. Rows that
+            share several columns are independent if all these columns are named.
     """
     if columns.time is not None or columns.history is not None or not len(rows):
         return None
@@ -163,7 +163,7 @@ def _fall_of(
     suspect: Repeated,
     suspects: int,
 ) -> Fall:
-    """Judge a quick model twice on a sample of whole groups, larger where a class is rare."""
+    """Judge a quick model twice on a sample of whole groups, a larger one if a class is rare."""
     most = int(np.clip(OF_CLASS / measure.rarest, ROWS, MOST_ROWS))
     places, shared = suspect.taken(cells, most)
     measure = measure.at(places)
@@ -191,7 +191,7 @@ def _seen(cells: CellHashes, name: str, places: np.ndarray) -> np.ndarray:
 
 
 def _folds(labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Deal the groups out to folds, so that each has about the same labels."""
+    """Assign the groups to folds, so that all folds have about the same labels."""
     sizes, sums = np.bincount(groups), np.bincount(groups, labels)
     drawn = np.random.default_rng(0).permutation(len(sizes))
     order = drawn[np.lexsort((sizes[drawn], sums[drawn] / sizes[drawn]))]
@@ -210,10 +210,10 @@ def _out_of_fold(measure: Measure, seen: np.ndarray, folds: np.ndarray) -> np.nd
 
 
 def _known_again(errors: np.ndarray, groups: np.ndarray, side: np.ndarray) -> np.ndarray:
-    """Estimate each row's error from the errors of the rows of its group that are known.
+    """Estimate each row's error from the errors of known rows in its group.
 
-    The estimate is the sum of their errors, divided by their number plus 1. Rows that are always on
-    the same side as the row are not known.
+    The estimate is the sum of the known rows' errors, divided by their number plus 1. A row is not
+    known if it is always on the same side as the estimated row.
     """
     own = pd.factorize(groups * (side.max() + 1) + side)[0]
 

@@ -1,4 +1,4 @@
-"""Fingerprints of rows: 8 bytes each, by which a row that was trained on is recognized."""
+"""Fingerprints of rows, 8 bytes each, to recognize the rows that a network was trained on."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -26,9 +26,9 @@ class Fingerprints:
 
     Attributes:
         sequences: Fingerprints of the rows as the network sees them: uint64, sorted, distinct.
-        keys: Likewise, of the keys; empty if the rows have no key.
+        keys: Fingerprints of the keys, likewise; empty if the rows have no key.
         key: Name of the keys' column; None if the rows have no key.
-        groups: Likewise, of the groups or, in a split by time, of the times; empty without these.
+        groups: Fingerprints of the groups or, in a split by time, the times; empty without these.
         group: Name of that column; None without these.
         lineage: What the network was made from. Default: not known.
     """
@@ -74,7 +74,7 @@ class Fingerprints:
 
     @property
     def sha256(self) -> str:
-        """Hash all of them, to check that a decision rests on these."""
+        """Hash all fingerprints, to check that a decision was made with them."""
         parts = [repr(self.key).encode(), self.sequences.tobytes(), self.keys.tobytes()]
         if self.group is not None:
             parts += [repr(self.group).encode(), self.groups.tobytes()]
@@ -89,7 +89,7 @@ class Fingerprints:
         """Tell which rows were trained on: bool (rows,).
 
         Keys and groups are compared if they come from the same column as in training. If neither
-        does, sequences are compared, which must be laid out as in training.
+        does, sequences are compared; they must be laid out as in training.
         """
         found = [
             np.isin(of_keys(of), kept)
@@ -101,7 +101,7 @@ class Fingerprints:
         return np.isin(of_sequences(sequences), self.sequences)
 
     def hold_keys(self, keys: pd.Series) -> np.ndarray:
-        """Tell which keys were trained on: bool (rows,); none if they are of another column."""
+        """Tell which keys were trained on: bool (rows,); none if the column is another one."""
         if keys.name != self.key:
             return np.zeros(len(keys), bool)
         return np.isin(of_keys(keys), self.keys)

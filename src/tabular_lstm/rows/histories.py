@@ -11,7 +11,7 @@ import numpy as np
 
 # Fills a sequence after its last row; no value of a row is infinite.
 PADDING = np.float32(np.inf)
-# Batches whose histories are sorted by length together.
+# Number of batches whose histories are sorted together by length.
 WINDOW = 16
 
 
@@ -40,7 +40,7 @@ class Histories:
         order: Place of each row of the table among the given rows, int64 (rows,).
         customer: The number of each row's customer, ascending, int64 (rows,).
         steps: How many rows a history has at most.
-        labels: How many features, the last ones, hold the label. Default: 0.
+        labels: How many of the last features hold the label. Default: 0.
     """
 
     table: np.ndarray
@@ -68,12 +68,12 @@ class Histories:
 
     @property
     def size(self) -> int:
-        """Count the values of that shape."""
+        """Count the values of the sequences."""
         return len(self) * self.steps * int(self.table.shape[1])
 
     @property
     def lengths(self) -> np.ndarray:
-        """Count the rows of each history with its own row: int64 (histories,)."""
+        """Count the rows of each history, including its own row: int64 (histories,)."""
         return np.asarray(self.last - self.first + 1)
 
     @property
@@ -106,7 +106,7 @@ class Histories:
     def dense(self, which: Any = slice(None)) -> np.ndarray:
         """Give histories as an array: float32 (histories, T, features), T the longest length.
 
-        The rows are in the order of time, the row itself last; `PADDING` follows.
+        The rows are in the order of time; the row itself is last, and `PADDING` follows it.
 
         Args:
             which: A slice, a mask or places. Default: all.

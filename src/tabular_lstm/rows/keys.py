@@ -16,23 +16,23 @@ from tabular_lstm.rows.times import as_text
 
 # As pandas and Excel write a number that is too long for them. 1E5 may be a code.
 ROUNDED = r"^[+-]?[0-9]+(?:\.[0-9]*)?[eE]\+[0-9]+$"
-# From here on a float64 cannot tell a whole number from the next one.
+# From this number on, float64 cannot tell a whole number from the next one.
 EXACT = 2**53
 
 
 def read_key(
     cells: pd.Series, number_format: NumberFormat = POINT, word: str = "key"
 ) -> tuple[pd.Series, Problems]:
-    """Read the key as text in its one spelling.
+    """Read each key as text, in one spelling.
 
-    As soon as one key of a column is missing, pandas writes 7.0 for 7; so 7.0 and 7 are the key
-    "7". Nothing else is changed: `007`, `7`, `+7` and `7.000`, which may be 7000, are four keys,
-    as are whole numbers of any length. A number that a program has rounded, `1.23457E+17` or one
-    of 2^53 or more with a `.0`, is no key, because other keys may have become the same.
+    If one key of a column is missing, pandas writes 7.0 for 7; so 7.0 and 7 are the key "7".
+    Nothing else is changed: `007`, `7`, `+7` and `7.000` (which may be 7000) are four keys. A whole
+    number of any length is a key. A number that a program has rounded is not a key, because several
+    keys may have become this number: `1.23457E+17`, or a number of 2^53 or more with `.0`.
 
     Returns:
         str: the key, or any text where the cell has a problem; and the problems, which call the key
-        `word`. An empty cell and every word for "missing" are no key.
+        `word`. An empty cell or a word for "missing" is not a key.
     """
     keys = texts(cells, write=str).fillna("")
     if number_format != POINT:
@@ -55,12 +55,12 @@ def read_key(
 def number_groups(rows: pd.DataFrame, columns: Columns) -> np.ndarray | None:
     """Number the groups of rows from 0, int (rows,), in the order of their first rows.
 
-    None where each row is its own group, or where all rows are one group.
+    None if each row is its own group, or if all rows are one group.
     """
     if columns.of is None:
         return None
     groups, distinct = pd.factorize(rows[columns.of])
-    # Split by time, all rows may be of one customer, such as a machine.
+    # In a split by time, all rows may be of one customer, such as a machine.
     return None if len(distinct) in (1, len(rows)) else groups
 
 
@@ -79,12 +79,12 @@ def number_values(groups: np.ndarray) -> np.ndarray:
 
 
 def keys_of(rows: pd.DataFrame, columns: Columns) -> pd.Series | None:
-    """Take the rows' keys; None where there is no key."""
+    """Take the rows' keys; None if there is no key."""
     return None if columns.key is None else rows[columns.key]
 
 
 def together_of(rows: pd.DataFrame, columns: Columns) -> pd.Series | None:
-    """Take the rows' times or groups, as text, which put rows on one side; None without these."""
+    """Take the rows' times or groups as text: equal ones are on one side. None without these."""
     if columns.time is None:
         return None if columns.group is None else rows[columns.group]
     return as_text(rows[columns.time])

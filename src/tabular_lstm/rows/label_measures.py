@@ -1,8 +1,8 @@
 """How well a single feature or a quick model predicts the labels, measured for each task.
 
 For classes the measure is the ROC AUC, for more than two the mean of each class against the others.
-For a number it is R² of the ranks, so that outliers do not decide. `MEASURES` names the class of
-each task.
+For a number it is R² of the ranks, so that outliers do not decide. `MEASURES` gives the Python
+class for each task.
 """
 
 from collections.abc import Iterable
@@ -25,10 +25,10 @@ class _Areas:
     Attributes:
         marks: bool (rows, marks): whether a row is of the positive class, or of each class.
         leak: A feature whose measure reaches this value is a possible leak.
-        alike: Least agreement of the labels of one value, at most 1, that is worth a quick model.
+        alike: Least agreement of the labels of one value for a quick model to be fitted, at most 1.
         tells, telling: What a possible leak does, in words.
         same: What rows that belong together have, in words.
-        falls: Least low end of a fall's interval; and the same where a column may only have a
+        falls: Least low end of a fall's interval; then the same for a column that may only have a
             smooth effect.
     """
 
@@ -56,7 +56,7 @@ class _Areas:
         return float(np.minimum(shares, 1 - shares).min())
 
     def enough(self, least: int) -> np.ndarray:
-        """Tell which marks at least `least` rows have, and `least` rows have not: bool (marks,)."""
+        """Tell which marks at least `least` rows have, and as many rows lack: bool (marks,)."""
         counts = self.marks.sum(axis=0)
         return np.asarray((counts >= least) & (counts <= len(self.marks) - least))
 
@@ -108,8 +108,8 @@ class _Variance:
     """R² of the ranks of a number.
 
     Attributes:
-        marks: float64 (rows, 1): the ranks, with the mean and the variance of two equally common
-            classes.
+        marks: float64 (rows, 1): the ranks, scaled to the mean and the variance of two equally
+            common classes.
     """
 
     name: ClassVar[Name] = VARIANCE

@@ -19,7 +19,7 @@ class LabelSummary(Frozen):
         kind: `number`, or `category` for classes.
         missing: Share of the rows without a label, always 0.
         mean: Mean of numbers, winsorized at the 1st and the 99th percentile; None for classes.
-        deviation: Standard deviation, likewise; 0 where the label never varies.
+        deviation: Standard deviation, likewise; 0 if the label never varies.
         levels: The share of the rows by class, the commonest first.
         distinct: How many classes there are.
     """

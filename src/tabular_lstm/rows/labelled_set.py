@@ -12,16 +12,16 @@ from tabular_lstm.rows.schema import fingerprint
 
 @dataclass(frozen=True, eq=False)
 class LabelledRows:
-    """A side's rows, the features split from the label.
+    """A side's rows, with the features separate from the label.
 
     Attributes:
         features: The schema's columns, in its order, (rows, features), with row numbers as index.
-            For histories also the schema's roles and, as last rows, those that may be earlier.
+            For histories also the schema's roles; the last rows then only serve as earlier rows.
         labels: int64 (rows,), the number of the class, 1 for a positive class; or float64 (rows,),
             the number itself; with row numbers as index.
-        weights: float64 (rows,), of mean 1; None where all rows count alike.
-        groups: int (rows,), see `tabular_lstm.rows.keys.number_groups`; None where each row is
-            its own group.
+        weights: float64 (rows,), of mean 1; None if all rows count alike.
+        groups: int (rows,), see `tabular_lstm.rows.keys.number_groups`; None if each row is its own
+            group.
     """
 
     features: pd.DataFrame
@@ -55,7 +55,7 @@ class EvaluatedSet(LabelledSet):
     """The rows that models are evaluated on.
 
     Attributes:
-        side: `test`, or `train` where nothing is held out.
+        side: `test`, or `train` if nothing is held out.
     """
 
     side: Literal["train", "test"] = "test"

@@ -1,6 +1,6 @@
-"""The label of each task: how cells are read, how labels are described, whether rows suffice.
+"""The label of each task: how cells are read, how labels are described, how many rows are enough.
 
-`_BY_KIND` names the class of each task.
+`_BY_KIND` gives the Python class for each task.
 """
 
 from collections.abc import Mapping
@@ -90,7 +90,7 @@ class _TwoClasses(_Label):
         return {"label_share": float(labels.mean())}
 
     def described(self, labels: pd.Series) -> str:
-        """Describe the labels of a side, to follow the number of its rows."""
+        """Describe the labels of a side, as words after the number of its rows."""
         return f"{100 * labels.mean():.1f} % of them positive"
 
     @staticmethod
@@ -99,10 +99,10 @@ class _TwoClasses(_Label):
         return dict(zip(("negative_class", "positive_class"), task.classes, strict=True))
 
     def too_few(self, sides: Sides) -> tuple[str, str] | None:
-        """Say why rows do not suffice, and what might help ("" for nothing); None if they suffice.
+        """Say why there are too few rows, and what may help (or ""); None if there are enough.
 
-        The train side needs two rows, or groups, of each class, the test side two of each of two
-        classes.
+        The train side needs two rows, or groups, of each class; the test side needs two of at least
+        two classes.
         """
         counts = {side: self._counts(rows) for side, rows in sides.items()}
         everywhere = [*counts.values()]
@@ -121,7 +121,7 @@ class _TwoClasses(_Label):
         return None
 
     def _ways(self, few: list[Class], counts: list[dict[Class, int]]) -> str:
-        """Say what might help where a side has too few rows of some classes."""
+        """Say what may help if a side has too few rows of some classes."""
         return SPLIT
 
     def _absent(self, absent: list[str]) -> str:
@@ -190,7 +190,7 @@ class _Number(_Label):
     expected = "a number"
 
     def read(self, cells: pd.Series, number_format: NumberFormat) -> tuple[np.ndarray, Problems]:
-        """Read labels that are not missing: float64 (rows,), NaN for no number; and problems."""
+        """Read labels that are not missing: float64 (rows,), NaN if not a number; and problems."""
         return read_numbers(cells, (), self.bounds, number_format)
 
     def summary(self, labels: pd.Series) -> dict[str, Any]:
@@ -214,7 +214,7 @@ class _Number(_Label):
         return {"target": {"mean": mean, "deviation": variance**0.5}}
 
     def too_few(self, sides: Sides) -> tuple[str, str] | None:
-        """Say why rows do not suffice, and what might help, see `_TwoClasses.too_few`."""
+        """Say why there are too few rows, and what may help, see `_TwoClasses.too_few`."""
         by = self.group
         for side, rows in sides.items():
             count = len(rows) if by is None else rows[by].nunique()

@@ -1,4 +1,4 @@
-"""The lineage of a saved output: what it was made from, to be compared by later runs."""
+"""The lineage of a saved output: what it was made from; later runs compare this."""
 
 from collections.abc import Mapping
 from pathlib import PurePath
@@ -42,8 +42,8 @@ class Lineage(Frozen):
     def change(self, now: Conf) -> str | None:
         """Name the first value of conf that differs, and say both values; None if none differs.
 
-        A name that only one of the two has is no change, because a later version added or removed
-        it. Only the names of the task always count: another task has other names.
+        A name that only one of the two has is not a change, because a later version added or
+        removed it. Only the names of the task always count: another task has other names.
         """
         for block, before in self.conf.items():
             known = now.get(block, {})
@@ -59,7 +59,7 @@ def _difference(name: str, was: Any, value: Any) -> str:
         for key in was | value:
             if was.get(key) != value.get(key):
                 return _difference(f"{name}.{key}", was.get(key), value.get(key))
-    # None reads `null` in conf.
+    # Conf writes None as `null`.
     said = ["null" if of is None else shown(repr(of), LETTERS) for of in (was, value)]
     return f"{name} was {said[0]} and is {said[1]}"
 

@@ -1,4 +1,4 @@
-"""The catalog's load arguments for a CSV: which there are, and what each may be."""
+"""The catalog's load arguments for a CSV, and the values that each may have."""
 
 import sys
 from typing import Any
@@ -16,7 +16,7 @@ LOAD_ARGS = (*CHARACTERS, *NUMBER_FORMAT, *NUMBERS, *LISTS, "encoding")
 
 
 def refuse_other_arguments(file: str, load_args: dict[str, Any]) -> None:
-    """Stop at an argument that is unknown, or with which no file can be read.
+    """Raise an error for an argument that is unknown, or that makes a file unreadable.
 
     Raises:
         DataError: An argument is not in `LOAD_ARGS` or has an impossible value, sep and delimiter
@@ -43,7 +43,7 @@ def refuse_other_arguments(file: str, load_args: dict[str, Any]) -> None:
 
 
 def dialect_of(given: dict[str, Any]) -> dict[str, str]:
-    """Give the character between cells and the one around them."""
+    """Give the delimiter between cells, and the quote character around a cell."""
     return {
         "delimiter": given.get("sep", given.get("delimiter", ",")),
         "quotechar": given.get("quotechar", '"'),

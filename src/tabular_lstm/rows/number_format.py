@@ -40,7 +40,7 @@ AS_FLOAT = r"^-?(?:0|[1-9][0-9]*)\.0$"
 
 @cache
 def pattern(number_format: NumberFormat) -> str:
-    """Give the regular expression for a text that is as a whole a number.
+    """Give the regular expression for a text that is a number from its start to its end.
 
     Python and Arrow read the expression alike. A group has three digits; the first group has up to
     three and no leading zero.
@@ -55,7 +55,7 @@ def pattern(number_format: NumberFormat) -> str:
 
 @cache
 def any_of(formats: tuple[NumberFormat, ...]) -> re.Pattern[str]:
-    """Give the pattern of texts that are a number by at least one of these formats."""
+    """Give the pattern of texts that are a number in at least one of these formats."""
     return re.compile("|".join(f"(?:{pattern(one)})" for one in formats))
 
 

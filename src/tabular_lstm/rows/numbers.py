@@ -39,9 +39,9 @@ def read_numbers(
 
     Args:
         cells: The column.
-        missing: Values that mean "not measured". A cell with exactly the text of a word among them
-            is read as NaN. A number among them stays, and the bounds do not apply to it.
-        bounds: Lowest and highest possible value; None leaves an end open.
+        missing: Values that mean "not measured". A cell whose text is exactly one of these is read
+            as NaN. A cell with one of these numbers keeps it, and the bounds do not apply.
+        bounds: Lowest and highest possible value; None means no limit.
         number_format: The format of numbers that are text.
 
     Returns:
@@ -109,7 +109,7 @@ def numbers_of_texts(texts: pa.Array, number_format: NumberFormat) -> tuple[np.n
 
 
 def _cast(texts: pa.Array) -> np.ndarray | None:
-    """Cast texts to a new array, float64, NaN for null; None if one of them is no number."""
+    """Cast texts to a new array, float64, NaN for null; None if a text is not a number."""
     try:
         numbers = texts.cast(pa.float64()).to_numpy(zero_copy_only=False)
     except pa.ArrowInvalid:
@@ -139,7 +139,7 @@ def is_categorical(column: pd.Series) -> bool:
 def _are_outside(
     cells: pd.Series, numbers: np.ndarray, missing: Sequence[Value], bounds: Bounds
 ) -> np.ndarray:
-    """Tell which numbers are outside the bounds and no code; write exact codes into `numbers`."""
+    """Tell which numbers are outside the bounds and not codes; write exact codes into `numbers`."""
     codes = np.array([code for code in missing if not isinstance(code, str)], np.float64)
     if bounds == ANY and not codes.size:
         return np.zeros(len(numbers), bool)

@@ -22,11 +22,11 @@ def stream_parquet(
     Args:
         content: The file, open for its bytes.
         file: Its name, for messages.
-        texts: Columns that are text, even if the file has bytes, as older programs write text.
-        without: Columns of which no cell is read.
+        texts: Columns that are text, even if the file has bytes: older programs write them so.
+        without: Columns that are not read.
 
     Raises:
-        DataError: The file is damaged or no Parquet, has a column name twice, or text that is not
+        DataError: The file is damaged or not Parquet, has a column name twice, or text that is not
             UTF-8.
     """
     opened, first = _open(content, file), 1
@@ -47,7 +47,7 @@ def types_of_parquet(content: BinaryIO, file: str) -> dict[str, pa.DataType]:
 
 
 def plain(kind: pa.DataType) -> pa.DataType:
-    """Give the plain type: that of the values of a dictionary, `string` for every kind of text."""
+    """Give the plain type: for a dictionary, its values' type; for any kind of text, `string`."""
     if pa.types.is_dictionary(kind):
         return plain(kind.value_type)
     is_text = pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
@@ -77,9 +77,9 @@ def _open(content: BinaryIO, file: str) -> parquet.ParquetFile:
 def plain_batch(
     batch: pa.RecordBatch, texts: Collection[str], file: str, first: int
 ) -> pa.RecordBatch:
-    """Replace places in a dictionary by their values, because each batch may have another one.
+    """Replace a dictionary's codes by the values, because each batch may have another dictionary.
 
-    Text is checked, because Arrow takes any bytes for text until they are read.
+    Text is checked, because Arrow accepts any bytes as text until they are read.
     """
     columns = []
     for field, column in zip(batch.schema, batch.columns, strict=True):

@@ -1,4 +1,4 @@
-"""The files of rows at a path: which there are, their SHA-256, and whether they stay the same."""
+"""The files of rows at a path: their names, their SHA-256, and whether they stay the same."""
 
 import contextlib
 import hashlib
@@ -61,12 +61,12 @@ class RawFiles:
             fs: The storage, of fsspec.
             path: Path in the storage.
             endings: See `RawFiles`.
-            hint: Where conf says what is read, for messages.
+            hint: The place in conf that says what is read, for messages.
             hashes: Known hashes by file and state; new ones are added.
 
         Raises:
-            DataError: The path does not exist or is no regular file; or the directory has no file
-                to read, files of two formats, or a file whose name is not UTF-8.
+            DataError: The path does not exist or is not a regular file; or the directory has no
+                file to read, files of two formats, or a file whose name is not UTF-8.
         """
         # Another storage than the disk may have cached an old listing.
         fs.invalidate_cache(path)
@@ -124,7 +124,7 @@ class RawFiles:
     def open_hashed(self, name: str) -> Iterator[io.BufferedReader]:
         """Open a file, and check that the bytes that are read are those that were hashed.
 
-        If another file is renamed to this name meanwhile, the opened file is read on.
+        If another file is renamed to this name meanwhile, reading the opened file continues.
 
         Raises:
             DataError: See `open`; or the file changed since it was hashed, or while it was read.
@@ -140,7 +140,7 @@ class RawFiles:
             self._refuse_changed(name, self._state(name, content))
 
     def sha256_of(self, name: str) -> str:
-        """Give the SHA-256 of a file, which is hashed only once; raise as `open_hashed` does."""
+        """Give the SHA-256 of a file; it is hashed only once. Raise as `open_hashed` does."""
         if name not in self._states:
             with self.open_hashed(name):
                 pass
@@ -152,10 +152,10 @@ class RawFiles:
         return {name or own: self.sha256_of(name) for name in self.names}
 
     def sha256(self) -> str:
-        """Give the SHA-256 of the file or, for a directory, that of the output of `sha256sum`.
+        """Give the SHA-256 of the file; for a directory, hash the output of `sha256sum`.
 
-        That is `cd directory && sha256sum *.[cC][sS][vV] | sha256sum` in C locale, if no name has a
-        backslash or a line end.
+        A directory's hash is the output of `cd directory && sha256sum *.[cC][sS][vV] | sha256sum`
+        in C locale, if no name has a backslash or a line end.
         """
         if self.names == ("",):
             return self.sha256_of("")
@@ -163,7 +163,7 @@ class RawFiles:
         return hashlib.sha256(lines.encode()).hexdigest()
 
     def _settled(self, name: str, content: io.BufferedReader) -> State:
-        """Give the state of a file, once any later change will give another state."""
+        """Give the state of a file; wait until any later change would give another state."""
         state = self._state(name, content)
         if not isinstance(state, str) and abs(time.time_ns() - state[-1]) < TICK:
             time.sleep(TICK / 1e9)
@@ -223,7 +223,7 @@ def _listed(fs: Any, path: str, endings: dict[str, str]) -> tuple[list[str], lis
     for entry in entries:
         name = entry["name"].rstrip("/").rpartition("/")[2]
         counts = name.lower().endswith(tuple(endings)) and not name.startswith(".")
-        # A link counts as what it leads to.
+        # A link counts as the file or directory that it points to.
         kind = _kind(fs, f"{path}/{name}") if counts else entry["type"]
         if counts and kind != "directory":
             _refuse_other_kinds(f"{path}/{name}", kind)
@@ -238,7 +238,7 @@ def _patterns(endings: Iterable[str]) -> str:
 
 
 def _refuse_other_kinds(path: str, kind: str) -> None:
-    """Stop at what is no regular file, and at a name that is not UTF-8."""
+    """Raise an error if a path is not a regular file, or if its name is not UTF-8."""
     if kind not in {"file", "nothing"}:
         raise DataError(
             f"{path}: it is a FIFO, a socket or a device; expected a regular file, which can be "

@@ -1,4 +1,4 @@
-"""Raw rows: the one reader of files, for training, scoring and a profile, batch by batch."""
+"""Raw rows: the only reader of files, batch by batch, for training, scoring and a profile."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -120,7 +120,7 @@ class RawRows:
         are long.
 
         Args:
-            texts: Columns that are text, also where a Parquet file has them as bytes.
+            texts: Columns that are text, even if a Parquet file has them as bytes.
             without: Columns that are not read from Parquet files, which need not have them. A CSV
                 is always read with all columns.
 
@@ -170,7 +170,7 @@ class RawRows:
     def _expected(self, first: Batch) -> int:
         """Estimate the number of all rows from the first batch; for Parquet give it exactly."""
         if not is_parquet(first.path):
-            # Arrow keeps 8 more bytes of a cell than the file, which has 1 for the delimiter.
+            # Beside a cell's text Arrow keeps 8 bytes, and the file has 1, the delimiter.
             size = first.table.nbytes - 7 * first.count * first.table.num_columns
             return max(first.count, round(first.count * self.files.size / int(size)))
         rows = 0
@@ -190,7 +190,7 @@ class RawRows:
 
 
 def refuse_missing_columns(rows: RawRows, needed: dict[str, str]) -> None:
-    """Stop if the rows lack a needed column; `needed` says for each column who needs it.
+    """Raise an error if the rows lack a needed column; `needed` says who needs each column.
 
     Raises:
         DataError: Names the first such column, and a similar one if there is any.
@@ -203,10 +203,10 @@ def refuse_missing_columns(rows: RawRows, needed: dict[str, str]) -> None:
 def refuse_other_columns(
     columns: Collection[str], file: str, expected: Collection[str], first: str
 ) -> None:
-    """Stop at a file of a directory whose columns are not those of the first file, `expected`.
+    """Raise an error if a file's columns are not those of the directory's first file, `expected`.
 
     Raises:
-        DataError: A column is missing, or there is a further one.
+        DataError: A column is missing, or there is an additional one.
     """
     lacking = [name for name in expected if name not in columns]
     added = [name for name in columns if name not in expected]

@@ -2,7 +2,7 @@
 
 The search covers single columns, pairs of columns, and near-duplicates. Near-duplicates are rows
 that are equal except in nearly unique columns and in at most one other column, with numbers as they
-are or rounded. Many rows are sampled by a hash of the value, so that all rows of a value are there.
+are or rounded. A sample is drawn by a hash of the value: it has all rows of a value.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -20,14 +20,14 @@ ROWS = 30_000  # of the sample
 PAIRED = 16
 # Near-duplicates are equal in at least so many columns.
 LEAST_EQUAL = 3
-# A suspect has so many repeated values. Their labels agree as far as `label_measures` demands, rare
-# labels OF_RARE as far, and by so many standard deviations.
+# Least number of repeated values of a suspect; share of the agreement in `label_measures` that is
+# enough for rare labels; least agreement in standard deviations.
 LEAST_GROUPS, OF_RARE, LEAST_SURE = 20, 0.5, 3.5
 # An effect may be smooth if neighbouring values agree so far, relative to rows of one value.
 SMOOTH = 0.6
-# The share of rows that are alone with their value in a nearly unique column.
+# In a nearly unique column, at least this share of the rows are alone with their value.
 UNIQUE = 0.9
-# Near-duplicates are at least so many times as common as in independent columns.
+# Near-duplicates are at least so many times as common as if the columns were independent.
 SURPRISE = 2.0
 # Rows that share several values agree by at least so much more than rows that share one of them.
 MORE_ALIKE = 0.1
@@ -180,8 +180,8 @@ def repeated_values(
 def _declared(one: Repeated, independent: Mapping[str, Agreement], cells: CellHashes) -> bool:
     """Tell whether conf declares the rows of a suspect independent.
 
-    Conf does so if it names all columns of the suspect; or if it names a column in which such rows
-    have equal values too, unless such rows agree clearly more than rows of that column.
+    Conf does so if it names all columns of the suspect. Or it names a column in which the suspect's
+    rows have equal values too, unless these rows agree clearly more than that column's.
     """
     if {*one.columns} <= {*independent}:
         return True
@@ -201,7 +201,7 @@ def _declared(one: Repeated, independent: Mapping[str, Agreement], cells: CellHa
 def _pairs(cells: CellHashes, measure: Measure, singles: dict[str, Agreement]) -> list[Repeated]:
     repeating = {name: one for name, one in singles.items() if one.alone < UNIQUE and one.groups}
     most = sorted(repeating, key=lambda name: -repeating[name].sure)[:PAIRED]
-    # The first column has most values: its sample holds all rows of each pair of values.
+    # The first column has the most values. Its sample holds all rows of each pair of values.
     most.sort(key=lambda name: -repeating[name].groups)
     found = []
     for place, one in enumerate(most[:-1]):

@@ -46,9 +46,9 @@ class HistoryLayout(History):
     """How rows become histories, see `tabular_lstm.rows.histories`.
 
     Attributes:
-        dates: Whether the times in `order` are dates, and not numbers.
+        dates: Whether the times in `order` are dates; otherwise they are numbers.
         form: The format of text in `order`, if it is dates; None for ISO 8601.
-        gap: Name of the feature that is the time since the row before, for dates in days.
+        gap: Name of the feature that is the time since the row before (in days for dates).
         number: Name of the feature that is the order itself; None if the order is no feature.
         labels: Names of the features that hold the known label: one feature, or one for each class
             of more than two. Default: none.
@@ -67,7 +67,7 @@ class HistoryLayout(History):
 
     @property
     def derived(self) -> list[str]:
-        """Name the features that are computed, and that are not columns of features."""
+        """Name the features that are computed and are not columns."""
         return [name for name in (self.gap, self.number, *self.labels) if name is not None]
 
 
@@ -86,15 +86,15 @@ class Schema(Frozen):
             fraction.
         mean: Mean of each feature over the train rows, without missing values, winsorized at the
             1st and the 99th percentile; 0 for a category.
-        variance: Likewise; 1 for a category and where the feature never varies.
+        variance: Likewise; 1 for a category, or if the feature never varies.
         positive_class: With two classes, the label's value whose probability the network gives.
         negative_class: The other one.
         classes: With more classes, the label's values, in the order of their probabilities.
         target: The unit of a label that is a number.
         history: How rows become histories, with all features of a row as one step. Default: each
             row is a sequence by itself.
-        lineage: What the schema was learned from. Default: not known, as for rows that come from no
-            run.
+        lineage: What the schema was learned from. Default: not known, as for rows that do not come
+            from a run.
     """
 
     features: list[str]
@@ -129,7 +129,7 @@ class Schema(Frozen):
 
     @property
     def slots(self) -> dict[str, list[int]]:
-        """The slots of each column, in the order of the first."""
+        """The slots of each column, in the order of the columns' first slots."""
         column = {part: date for date in self.dates for part in parts_of(date)}
         slots: dict[str, list[int]] = {}
         for slot, feature in enumerate(self.features):
@@ -157,7 +157,7 @@ def fingerprint(sequences: Any, labels: np.ndarray, weights: np.ndarray | None =
     digest = blake2b(repr(sequences.shape).encode(), digest_size=16)
     for array in getattr(sequences, "arrays", (sequences,)):  # histories have several
         digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
-    # The number of a class takes a byte.
+    # A class's number takes one byte.
     whole = labels.size and labels.min() >= 0 and labels.max() < 256 and not (labels % 1).any()
     digest.update(labels.astype(np.uint8 if whole else "<f8").tobytes())
     if weights is not None:
@@ -166,7 +166,7 @@ def fingerprint(sequences: Any, labels: np.ndarray, weights: np.ndarray | None =
 
 
 def scale(known: np.ndarray) -> tuple[float, float]:
-    """Give mean and variance of the measured values, winsorized; 0 and 1 where there are none.
+    """Give mean and variance of the measured values, winsorized; 0 and 1 if there are none.
 
     Values are winsorized at the 1st and the 99th percentile, unless that leaves a single value.
     Otherwise one wrong number, such as 9999 among ages, would be most of the variance.

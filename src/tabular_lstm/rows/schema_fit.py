@@ -18,7 +18,7 @@ from tabular_lstm.rows.schema import PARTS, Bounds, HistoryLayout, Schema, parts
 from tabular_lstm.rows.sequences import by_name, codes_as_missing, refuse_problems
 
 STEPS = 4
-# Mean and variance of a sine over a whole circle, even if the train rows are of a part of a year.
+# Mean and variance of a sine over a whole circle, even if train rows cover only part of a year.
 CYCLE = (0.0, 0.5)
 
 logger = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ def learn_schema(
     """Fix the order of the features, the shape of a sequence, and what is known of each feature.
 
     Args:
-        rows: Only the features, in the order of the slots, with numbers read.
+        rows: Only the features, in the order of the slots; the numbers are already read.
         categorical: Names of the features that are categories.
         missing: See `Schema`.
         reshaping: See `Reshaping`.
@@ -82,7 +82,7 @@ def learn_schema(
 
     Raises:
         DataError: The features do not fill the steps evenly and padding is not allowed; a name
-            is there twice; or a value is not a number, not a date, or outside its bounds.
+            occurs twice; or a value is not a number, not a date, or outside its bounds.
     """
     rows = by_name(rows)
     columns = rows.columns.tolist()

@@ -42,14 +42,14 @@ class CheckedBatch:
 
     Attributes:
         read: How many rows of the batch each file has, quarantined ones too; "" is a single file.
-        history: How many rows can be used and get no prediction.
+        history: How many usable rows get no prediction.
         expected: About how many rows all batches have together.
         origin: The origin of the rows that get a prediction, see `Batch`.
-        sequences: float32 (rows, steps, features_per_step), or their histories, whose table has all
-            rows that can be used.
+        sequences: float32 (rows, steps, features_per_step), or their histories; the histories'
+            table has all usable rows.
         copied: The key of these rows as text, and the columns that are copied, with their types.
         problems: By column, what is wrong with which cells, by their place in the batch.
-        names: Names for messages of the rows with a problem, by their place.
+        names: Names of the rows with a problem, for messages, by their place.
         aside: The rows set aside, see `set_aside`.
     """
 
@@ -79,7 +79,7 @@ class Check:
         copied: The types of the columns that are copied.
         number_format: The format of numbers that are text.
         predict: The column that marks the rows of histories which get a prediction. Default: each
-            customer's last row gets one; of several at the last time, the last by `Timeline.of`.
+            customer's last row gets one; of several rows then, the last by `Timeline.of`.
     """
 
     schema: Schema
@@ -166,7 +166,7 @@ class CheckedRows:
     Attributes:
         source: The rows as they are read.
         check: The rules by which they are checked.
-        max_quarantined_fraction: Share of quarantined rows above which the stream ends in an error.
+        max_quarantined_fraction: With a larger share in quarantine, the stream raises an error.
         without: Columns that need not be read, see `RawRows.batches`. Default: none.
         quarantine: Gets the bad rows.
     """
@@ -178,7 +178,7 @@ class CheckedRows:
     quarantine: Quarantine = field(default_factory=Quarantine)
 
     def read(self, folder: Path | None = None) -> Iterator[Batch]:
-        """Read the rows unchecked; for histories grouped by customer, see `whole_customers`.
+        """Read the rows without checks; for histories, grouped by customer, see `whole_customers`.
 
         Raises:
             DataError: See `RawRows.batches` and `whole_customers`.
@@ -196,7 +196,7 @@ class CheckedRows:
         """Pass on the results of the batches, in their order, and quarantine the bad rows.
 
         Raises:
-            DataError: Too many rows were quarantined, at the end.
+            DataError: At the end, too many rows are in quarantine.
         """
         count, is_whole = 0, False
         try:

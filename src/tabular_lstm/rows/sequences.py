@@ -24,14 +24,14 @@ MEND = (
 
 
 def to_sequences(rows: pd.DataFrame, schema: Schema) -> np.ndarray:
-    """Lay each row out as a sequence, see `lay_out`, or stop at a cell that cannot be used.
+    """Lay each row out as a sequence, see `lay_out`; raise an error for a cell that cannot be used.
 
     Returns:
         float32 (rows, steps, features_per_step).
 
     Raises:
         DataError: A column is missing or there twice, or a value is not a number or outside its
-            bounds; names the column and the rows, counted from 1.
+            bounds. The message names the column and the rows, counted from 1.
     """
     sequences, problems = lay_out(rows, schema)
     for name, of_column in problems.items():
@@ -113,7 +113,7 @@ def by_name(rows: pd.DataFrame, features: Collection[str] | None = None) -> pd.D
     """Give the frame with column names as text, and without sparse columns.
 
     Raises:
-        DataError: A feature is missing or there twice; without features, any column is there twice.
+        DataError: A feature is missing or there twice; without `features`, a column is there twice.
     """
     if not isinstance(rows.columns.dtype, pd.StringDtype):
         rows = rows.set_axis(rows.columns.map(str), axis="columns")
@@ -136,7 +136,7 @@ def by_name(rows: pd.DataFrame, features: Collection[str] | None = None) -> pd.D
 
 
 def refuse_problems(name: str, problems: Problems) -> None:
-    """Stop at a column with problems.
+    """Raise an error for a column with problems.
 
     Raises:
         DataError: Names the column and the rows, counted from 1.
@@ -151,7 +151,7 @@ def refuse_problems(name: str, problems: Problems) -> None:
 def codes_as_missing(numbers: np.ndarray, missing: Sequence[Value]) -> np.ndarray:
     """Give numbers, float64, with NaN for each code that means "not measured"."""
     codes = [float(code) for code in missing if not isinstance(code, str)]
-    # One bit pattern for NaN: the fingerprint of sequences is over their bytes.
+    # One bit pattern for NaN, because the fingerprint of sequences is a hash of their bytes.
     is_code = np.isin(numbers, codes) if codes else False
     return np.where(np.isnan(numbers) | is_code, np.nan, numbers)
 
@@ -168,7 +168,7 @@ def amounts(column: pd.Series, description: Columns | Schema) -> np.ndarray:
 def _places(
     column: pd.Series, missing: Sequence[Value], categories: list[str], number_format: NumberFormat
 ) -> np.ndarray:
-    """Give each cell's place among the categories; an unknown one gets the place after the last."""
+    """Give each cell's place among the categories; unknown ones get the place after the last."""
     codes = category_codes(missing, number_format)
     by_text, by_value = _places_of(tuple(categories), tuple(sorted(codes)))
     unknown = len(categories)
@@ -204,7 +204,7 @@ def _places_of(
 
 
 def _value(text: str) -> Any:
-    """Give the number that a text writes, or "true" or "false"; None for any other text."""
+    """Give the number that a text stands for, or "true" or "false"; None for any other text."""
     if text.lower() in {"true", "false"}:
         return text.lower()
     try:

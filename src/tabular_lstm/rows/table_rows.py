@@ -1,7 +1,7 @@
 """Rows of any table that a catalog entry loads: a frame, or an iterator of frames.
 
-Arrow writes the rows once to a file without a name, so that a query runs once and a table of any
-size is read with memory for some of its rows. A small table stays in memory.
+Arrow writes the rows once to a file without a name, so that a query runs only once and memory holds
+only some rows of a table of any size. A small table stays in memory.
 """
 
 import contextlib
@@ -68,7 +68,7 @@ class TableRows(RawRows):
             name: Name of the catalog entry, for messages.
 
         Raises:
-            DataError: The value is no table, has no rows or a column name twice, or its frames
+            DataError: The value is not a table, has no rows or a column name twice, or its frames
                 have different columns or types.
             OSError: No space.
         """
@@ -154,7 +154,7 @@ def _of_pandas(frame: pd.DataFrame) -> pa.Table:
 
 
 def _of_series(cells: pd.Series) -> pa.Array:
-    # Arrow takes any number or time that stands behind a date for a date.
+    # After a date, Arrow reads any number or time in the column as a date.
     kinds = {*map(type, cells[cells.notna()])} if cells.dtype == object else set[type]()
     if len(kinds) < 2 or all(issubclass(kind, float | int | np.number) for kind in kinds):
         with contextlib.suppress(pa.ArrowException, OverflowError):

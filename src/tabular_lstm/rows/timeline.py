@@ -1,7 +1,7 @@
 """Sort rows by time, and find for each row the earlier rows of its customer: its history.
 
-Only this module decides which rows are earlier, by their time alone, so that no later row can get
-into a history. A row of the same time is not earlier.
+Only this module decides which rows are earlier, and only by time, so that no later row can get into
+a history. A row with the same time is not earlier.
 """
 
 from dataclasses import dataclass
@@ -59,13 +59,13 @@ def layout_of(columns: Columns, of: History, rows: pd.DataFrame) -> HistoryLayou
 
 
 class Roles(NamedTuple):
-    """The customer and the time of each row, and its label where labels are features.
+    """The customer and the time of each row, and its label if labels are features.
 
     Attributes:
         customers: Text (rows,).
         time: float64 (rows,), see `time_of`.
         labels: float64 (rows,): the number of the class, or the number; NaN where there is none.
-            Default: (0,), labels are no features.
+            Default: (0,), labels are not features.
     """
 
     customers: pd.Series
@@ -148,7 +148,7 @@ class Timeline:
         return np.where(self.tie > self.start, self.time - before, np.nan)
 
     def not_after(self, moments: np.ndarray) -> np.ndarray:
-        """Give for each row the place after its customer's last row up to a moment: int64."""
+        """Give for each row the place after its customer's last row up to its moment: int64."""
         rows = len(self.time)
         # A row is sorted before an equal moment.
         is_moment = np.repeat([False, True], rows)
@@ -207,8 +207,8 @@ def histories(
 def valid_sequences(rows: pd.DataFrame, schema: Schema, *others: pd.DataFrame) -> Sequences:
     """Lay valid rows out; for histories, `others` may be earlier rows.
 
-    Numbers of valid rows are read already, and were checked against conf's bounds, which may be
-    wider than the schema's.
+    Numbers of valid rows are already read and checked against the bounds in conf. These bounds may
+    be wider than the schema's.
 
     Raises:
         DataError: See `tabular_lstm.rows.sequences.to_sequences`.
@@ -222,7 +222,7 @@ def valid_sequences(rows: pd.DataFrame, schema: Schema, *others: pd.DataFrame) -
 
 
 def read_sequences(rows: pd.DataFrame, schema: Schema) -> Sequences:
-    """Read rows with cells of any type, see `to_sequences`; for histories with earlier rows.
+    """Read rows with cells of any type, see `to_sequences`; for histories, earlier rows too.
 
     Raises:
         DataError: See `to_sequences` and `read_roles`; or a cell of the roles cannot be used.

@@ -18,9 +18,9 @@ class TimeReader:
     """Reads a column of dates, date-times or numbers, part by part.
 
     A date is read as its midnight. A date-time without an offset is in UTC, and all results are in
-    UTC. With a format, as of `datetime.strptime`, no other text is a time. Without a format, a
-    column of dates and numbers is read as what most cells of its first part are, or as dates if
-    both are equally many. `numbers` decides this beforehand: numbers if true, dates if false.
+    UTC. With a format of `datetime.strptime`, other text is not a time. Without a format, a column
+    of dates and numbers is read as the kind that most cells of its first part have, or as dates if
+    both are equally frequent. `numbers` fixes the kind: numbers if true, dates if false.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ def moment_of(value: Moment) -> np.datetime64 | float:
     """Convert a boundary, as conf or `said` writes it, to a value that times are compared with.
 
     Raises:
-        ValueError: The boundary is text and no ISO date.
+        ValueError: The boundary is text and not an ISO date.
     """
     return np.datetime64(in_utc(value), "us") if isinstance(value, str) else float(value)
 
@@ -118,14 +118,14 @@ def as_text(times: pd.Series) -> pd.Series:
 
 
 def newest(times: pd.Series, share: float) -> Moment | None:
-    """Choose the time from which on the share of the rows is nearest to `share`.
+    """Choose a boundary so that the share of rows at this time or later is nearest to `share`.
 
     Of two times that are equally near, the later one is chosen; None if all rows have one time.
     """
     distinct, counts = np.unique(times.to_numpy(), return_counts=True)
     if len(distinct) < 2:
         return None
-    # How many rows are from each time on; the first time, which all rows reach, is left out.
+    # How many rows have each time or a later one; the first time is left out: all rows have that.
     newer = np.cumsum(counts[::-1])[::-1][1:]
     off = np.abs(newer - share * len(times))
     place = len(off) - 1 - int(np.argmin(off[::-1]))

@@ -1,4 +1,4 @@
-"""The two sides: which rows are train rows and which are test rows, and whether these are enough.
+"""The two sides: which rows are train rows, which are test rows, and whether there are enough.
 
 A row's side depends only on a hash of its content, or on its time, so that the row never changes
 sides.
@@ -44,9 +44,9 @@ class Sides(NamedTuple):
 def in_test(rows: pd.DataFrame, columns: Columns, split: Split) -> np.ndarray:
     """Tell which rows are test rows, bool (rows,); a row's side does not depend on other rows.
 
-    In a split by time, rows are test rows from `split.from_` on, see `with_boundary`. In a split by
-    hash, a row is a test row if the hash of its group (without a group: of its key; without a key:
-    of its features) is below `test_fraction` of the hash's range. Label and weight never count.
+    By time, a row is a test row if its time is `split.from_` or later, see `with_boundary`. By
+    hash, a row is a test row if the hash of its group (without a group: key; without a key:
+    features) is below `test_fraction` of the hash's range. Label and weight never count.
     """
     if split.kind == "time":
         if split.from_ is None or rows.empty:
@@ -64,8 +64,8 @@ def row_hashes(
 
     The hash is over the UTF-8 text of the column `deciding` or, without such a column, over the
     features as the network sees them, sorted by name: numbers and dates, as days since 1970, in
-    float32; then categories in UTF-8. So the order of the columns does not count, nor how a number,
-    a date or a missing value is written.
+    float32; then categories in UTF-8. So the order of the columns does not count. The spelling of a
+    number, a date or a missing value does not count either.
     """
 
     def contents(at: slice) -> list[bytes]:
@@ -107,10 +107,10 @@ def fault_of_split(columns: Columns, split: Split) -> str | None:
 def with_boundary(
     rows: pd.DataFrame, columns: Columns, split: Split, in_force: Moment | None = None
 ) -> Split:
-    """Fix the boundary, the time from which on rows are test rows, in a split by time.
+    """Fix the boundary of a split by time: rows with this time or a later one are test rows.
 
-    The boundary is `split.from_`; without it, it is `in_force`, the boundary of an earlier
-    decision; without both, it is the time where the newest `test_fraction` of the rows begin.
+    The boundary is `split.from_`. If that is None, the boundary is `in_force`, from an earlier
+    decision. If both are None, the newest `test_fraction` of the rows begin at the boundary.
 
     Raises:
         DataError: The boundary is a date and the column holds numbers, or the other way round; or
@@ -147,8 +147,8 @@ def sides_of(
 
     Raises:
         DataError: A class is missing; the train side would have fewer than two rows, or groups, of
-            a class; the test side would have so few of all classes but one; all labels of the train
-            side are the same number; rows of a key would be on both sides; or there is no boundary.
+            a class; fewer than two classes would have two on the test side; all labels of the train
+            side are the same number; a key would be on both sides; or there is no boundary.
     """
     counts = weights_of(rows, columns).to_numpy() > 0
     weightless = int((~counts).sum())
@@ -192,7 +192,7 @@ def _equal_rows(sides: dict[str, pd.DataFrame], columns: Columns) -> str:
 
 
 def _refuse_split_keys(train: pd.DataFrame, test: pd.DataFrame, columns: Columns) -> None:
-    """Stop where group or time put rows of one key on both sides: a key names one row."""
+    """Raise an error if group or time put rows of one key on both sides: a key names one row."""
     if columns.key is None or columns.together is None:
         return
     both = test.index[test[columns.key].isin(train[columns.key])]

@@ -20,9 +20,9 @@ from tabular_lstm.rows.quarantine import Kinds, set_aside
 from tabular_lstm.rows.times import TimeReader
 from tabular_lstm.rows.weights import read_weights
 
-# What conf may say of a feature, see `Columns`.
+# What conf may say about a feature, see `Columns`.
 DESCRIBED = ("bounds", "missing", "categorical", "dates")
-# pandas' name for a column without a name, also after several savings.
+# pandas' name for a column without a name, even if it was saved several times.
 UNNAMED = re.compile(r"Unnamed: \d+(\.\d+)*")
 
 
@@ -30,10 +30,10 @@ class ReadRows(NamedTuple):
     """What became of the rows; all rows = valid + quarantined + unlabelled.
 
     Attributes:
-        valid: With the index `row`: key and group as text and the time as datetime64[us] or
-            float64, if there are any; numeric features as float64 with NaN for a missing cell,
-            categorical ones as text with NaN for it, dates as datetime64[us] with NaT for it, the
-            label as a class's number or a number, the weight as float64 if there is one.
+        valid: The index is `row`. Key and group are text, the time is datetime64[us] or float64, if
+            there are any. Numeric features are float64, categorical features are text, dates are
+            datetime64[us]; a missing cell is NaN or NaT. The label is a class's number or a number.
+            The weight, if any, is float64.
         quarantined: `row`, `reason`, and the cells as they were.
         unlabelled: How many rows have no label. Their other cells are not read. For histories they
             are read, and rows in quarantine do not count here.
@@ -65,8 +65,8 @@ def read_rows(
         number_format: The format of numbers.
 
     Raises:
-        DataError: A column that conf names is not in the file or is no feature; no feature is left;
-            a column has no name and conf does not name it; or no row has a label.
+        DataError: A column that conf names is not in the file or is not a feature; no feature is
+            left; a column has no name and conf does not name it; or no row has a label.
     """
     forms = [columns.dates.get(name) for name in columns.times]
     times = TimeReader(number_format, *forms)
@@ -206,5 +206,5 @@ class _Rows:
 
 
 def _some(parts: list[Part]) -> list[Part]:
-    """Leave out empty parts: their times have the dtype of dates, though others may be numbers."""
+    """Leave out empty parts: their times have the dtype of dates, even if others are numbers."""
     return [part for part in parts if len(part)] or parts[:1]

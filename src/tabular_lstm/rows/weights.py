@@ -1,7 +1,7 @@
 """How much each row counts: its weight, a number of 0 or more.
 
-A row of weight 2 counts as two rows do that are alike, and a row of weight 0 as none. Only the
-weights' proportions count: whoever measures or trains scales them to a mean of 1 first.
+A row of weight 2 counts as two equal rows, and a row of weight 0 does not count. Only the
+proportions of weights count: before use, weights are scaled to a mean of 1.
 """
 
 from typing import Any
@@ -21,8 +21,8 @@ def read_weights(
     """Read a column of weights.
 
     Returns:
-        float64 (rows,), of any value where the cell has a problem; and the problems: an empty cell,
-        and what is no number, negative or infinite.
+        float64 (rows,), with any value where the cell has a problem; and the problems: a cell that
+        is empty, not a number, negative or infinite.
     """
     weights, problems = read_numbers(cells, (), (0, None), number_format)
     none = np.flatnonzero(np.isnan(weights))
@@ -30,7 +30,7 @@ def read_weights(
 
 
 def weights_of(rows: pd.DataFrame, columns: Columns) -> pd.Series:
-    """Give the rows' weights, float64 (rows,); ones where no column holds them."""
+    """Give the rows' weights, float64 (rows,); ones if no column holds weights."""
     if columns.weight is None:
         return pd.Series(1.0, index=rows.index, name="weight")
     return rows[columns.weight].rename("weight")
@@ -109,7 +109,7 @@ def count_rows(
 ) -> float:
     """Count effective rows, or groups, see `effective_rows`."""
     if weights is not None and groups is not None:
-        # A group number that no row has gets the weight 0, and does not count.
+        # A group number without rows gets the weight 0, and does not count.
         weights = np.bincount(groups, weights)
     return effective_rows(len(labels if groups is None else np.unique(groups)), weights)
 
@@ -130,5 +130,5 @@ def count_by_class(
 
 
 def weights_note(weights: np.ndarray | None) -> str:
-    """Say, to follow a number of rows, that it is a number of effective rows."""
+    """Give words to put after a number of rows: it is a number of effective rows."""
     return "" if weights is None else ", the effective number by their weights"
