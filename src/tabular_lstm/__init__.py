@@ -12,7 +12,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "true")
 # Keras imports matplotlib, which logs a message if it cannot write to the user's folders (as under
-# cron), and at DEBUG each font. Neither belongs in the log of a run.
+# cron), and each font at DEBUG. A run's log should contain neither.
 if logging.getLogger("matplotlib").level == logging.NOTSET:
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
 

@@ -57,7 +57,7 @@ class Run(Command):
     """Kedro's `run` with its options, without a traceback for errors that the user can fix."""
 
     def make_context(self, *arguments: Any, **options: Any) -> click.Context:
-        """Read the options; turn Kedro's traceback for an unreadable one into a message."""
+        """Read the options; turn Kedro's traceback for an unreadable option into a message."""
         try:
             return super().make_context(*arguments, **options)
         except (KedroCliError, yaml.YAMLError) as error:

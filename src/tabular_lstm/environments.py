@@ -4,7 +4,7 @@ import re
 
 from tabular_lstm.errors import DataError
 
-# No path, no character that a shell interprets, and no layer of data/ such as 01_raw.
+# Not a path or a layer of data/ such as 01_raw; without characters that a shell interprets.
 NAME = re.compile(r"(?!0\d_)\w[\w.-]*")
 BASE = {None, "base", "local"}
 

@@ -65,9 +65,9 @@ class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
 
         Weights count in the loss, in early stopping and in the calibration, but not in the scaling
         of numbers. Only their proportions count: equal weights give the same bits as no weights. A
-        row of weight 0 is ignored, with the same bits as without the row, and messages do not count
-        it. A row of weight 2 counts twice in the loss and in the expected gradient; the bits differ
-        from those of two rows.
+        row of weight 0 is ignored: the bits are the same as without the row, and messages do not
+        count it. A row of weight 2 counts twice in the loss and in the expected gradient; the bits
+        differ from those of two rows.
 
         Args:
             X: A frame, or an array (rows, features).
@@ -129,8 +129,8 @@ class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
 
         Raises:
             FileNotFoundError: There is no such file.
-            DataError: A `ValueError`: the file is no whole `.keras` file, may not be read, or holds
-                another kind of model, or a network of another task or of histories.
+            DataError: A `ValueError`: the file is not a complete `.keras` file, may not be read, or
+                holds another kind of model, or a network of another task or of histories.
         """
         return cls.from_network(Artifact.read(Path(path)).network)
 

@@ -34,7 +34,7 @@ def read_regular(path: Path) -> bytes:
     """Read a whole file; refuse a FIFO, which would wait for a writer for ever.
 
     Raises:
-        OSError: The file does not exist, is no regular file, or this user may not read it.
+        OSError: The file does not exist, is not a regular file, or this user may not read it.
     """
     if path.exists() and not path.is_file():
         raise OSError(errno.EINVAL, "expected a regular file, got something else", str(path))
@@ -48,7 +48,7 @@ def replace(path: Path, content: bytes) -> None:
     leaves at most one such file. Only one writer at a time is allowed.
 
     Raises:
-        OSError: No space, no permission; the old file is unchanged.
+        OSError: There is no space or no permission; the old file is unchanged.
     """
     replace_all({path: content})
 
@@ -89,7 +89,7 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
 
     Raises:
         FileExistsError: The path exists already.
-        OSError: No space, no permission; what was written stays.
+        OSError: There is no space or no permission; what was written stays.
     """
     try:
         with path.open("xb") as file:
@@ -111,7 +111,7 @@ def append_line(path: Path, line: bytes, keep: int | None = None) -> None:
         keep: Number of bytes of the file to keep. Default: all.
 
     Raises:
-        OSError: No space, no permission; the kept bytes are unchanged.
+        OSError: There is no space or no permission; the kept bytes are unchanged.
     """
     make_folder(path.parent)
     new = not path.exists()

@@ -52,7 +52,7 @@ def from_json(model: type[Kept], read: Callable[[], bytes], expected: str) -> Ke
 
 
 def first_fault(error: ValidationError) -> str:
-    """Return the first fault, after the place where it is."""
+    """Return the place of the first fault, then its message."""
     fault = error.errors()[0]
     return f"{'.'.join(map(str, fault['loc'])) or 'the whole'}: {fault['msg']}"
 

@@ -7,7 +7,7 @@ DEFAULT = ("data_processing", "reshaping", "training", "evaluation")
 
 
 def register_pipelines() -> dict[str, Pipeline]:
-    """Find the pipelines, and compose `__default__` of the four from raw rows to metrics.
+    """Find the pipelines; `__default__` joins the four that lead from raw rows to metrics.
 
     Returns:
         The pipelines by name. With `--pipelines X` Kedro finds only X, without `__default__`.

@@ -32,7 +32,7 @@ class Progress(tqdm):  # type: ignore[misc]  # tqdm has no types
             self.mininterval *= 2
 
 
-# By default tqdm makes a lock for processes, but processes share no bar here.
+# By default tqdm makes a lock for processes, but processes do not share a bar here.
 Progress.set_lock(threading.RLock())
 
 

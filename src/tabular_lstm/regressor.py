@@ -52,7 +52,7 @@ class LSTMRegressor(RegressorMixin, LSTMEstimator):  # type: ignore[misc]
         return self._predictions(X)[:, 0]
 
     def predict_interval(self, X: Any, coverage: float | None = None) -> np.ndarray:  # noqa: N803
-        """Predict an interval for each row that holds its number in about this share of rows.
+        """Predict an interval for each row; about this share of them contain the true number.
 
         Args:
             X: See `predict`.

@@ -70,7 +70,7 @@ class LineRecord(logging.LogRecord):
 
 logging.setLogRecordFactory(LineRecord)
 
-# Kedro 1.7 uses a deprecated function of omegaconf 2.4, Kedro-Viz 12.5 a class of FastAPI.
+# Deprecated: Kedro 1.7 uses a function of omegaconf 2.4, Kedro-Viz 12.5 a class of FastAPI.
 warnings.filterwarnings("ignore", message="register_new_resolver|ORJSONResponse is deprecated")
 
 CONFIG_LOADER_CLASS = EnvironmentConfigLoader

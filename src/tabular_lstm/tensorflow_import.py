@@ -1,6 +1,6 @@
 """Import TensorFlow without its notes on missing GPUs.
 
-TensorFlow writes them before its log level counts, and they would start every cron mail.
+TensorFlow writes them before it reads its log level. Every cron mail would begin with them.
 """
 
 import importlib

@@ -26,7 +26,7 @@ def categories_of(categories: Sequence[str]) -> tuple[tuple[str, ...], ...]:
 
 
 def cells_of(categories: Sequence[str]) -> np.ndarray:
-    """Return the cell in `Profile.counts` of each place in the schema's list, int64 (places + 2,).
+    """Return the cell in `Profile.counts` for each place in the schema's list: int64 (places + 2,).
 
     The last two are the cells of a category that the schema does not know, and of a missing value.
     """
@@ -47,8 +47,8 @@ def count_categories(places: np.ndarray, cells: np.ndarray) -> np.ndarray:
 def would_be_unknown(places: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
     """Return which train rows have a category that no row outside their group has, bool (rows,).
 
-    The schema knows all categories of the train rows, but not all of new rows. Leaving out each
-    train row in turn estimates the share of unknown ones. So these rows are counted as unknown.
+    The schema knows all categories of the train rows, but not all categories of new rows. Leaving
+    out each train row in turn estimates the unknown share. So these rows count as unknown.
 
     Source: Good, "The population frequencies of species and the estimation of population
     parameters", Biometrika 40, 1953.

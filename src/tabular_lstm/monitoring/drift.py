@@ -25,14 +25,14 @@ class Shift(Frozen):
 
     Attributes:
         psi: Population stability index over the cells of the profile.
-        ks: Kolmogorov-Smirnov distance at the edges; None of a category.
+        ks: Kolmogorov-Smirnov distance at the edges; None for a category.
         missing: Share of the rows without a value, in the reference and now.
         outside: Share of the rows outside the trained range, or with an unknown category, in the
             reference and now.
         statistic: The largest of `Counts.differences`; 0 if no share moved by `smallest_change`.
         moved: Whether the statistic exceeds the threshold.
         sentence: What differs, and by how much.
-        counts: Of the new rows, like `Profile.counts`.
+        counts: Counts of the new rows, as in `Profile.counts`.
     """
 
     psi: float
@@ -51,18 +51,18 @@ class Drift(Frozen):
     Attributes:
         run_id: The run whose rows these are.
         champion: The run that trained the champion.
-        not_compared: Why nothing was compared; None if rows were compared. The attributes below are
-            only set then.
-        rows, quarantined_rows: How many rows were read, and how many of them quarantined.
+        not_compared: Why nothing was compared; None if rows were compared. Only in that case the
+            attributes below are set.
+        rows, quarantined_rows: How many rows were read, and how many of them were quarantined.
         compared_rows: How many of the rows were compared.
         false_alarms: The declared rate for each run.
         threshold: The value with which each `Shift.statistic` is compared.
         smallest_shift: The smallest shift of a number, in standard deviations, that is detected
             four times out of five; None if the rows are too few to detect any.
-        features, scores: By name.
+        features, scores: The shifts by name.
         quarantine: The shift of the share of quarantined rows; only a rise counts.
         expected: The expected performance, without labels; empty if not known.
-        more_moved: How many more features and scores moved that are not kept here.
+        more_moved: How many features and scores moved, but are not kept here.
     """
 
     run_id: str
@@ -109,7 +109,7 @@ class Drift(Frozen):
 
     @property
     def few_rows(self) -> str | None:
-        """Say which shifts these rows are too few to show; None if they show even `SMALL`."""
+        """Say which shifts so few rows cannot show; None if they can show a shift of `SMALL`."""
         if self.not_compared is not None or (self.smallest_shift or SMALL + 1) <= SMALL:
             return None
         rows = counted(self.compared_rows, "row")
@@ -128,7 +128,7 @@ def compare(
     quarantined: int,
     rows_each: float | None = None,
 ) -> Drift:
-    """Compare rows that were counted with the reference; the same rows give the same drift.
+    """Compare counted rows with the reference; the same rows give the same drift.
 
     Rows of a group are similar, so `rows_each` rows count as one.
 

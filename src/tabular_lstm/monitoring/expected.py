@@ -1,14 +1,14 @@
 """The expected performance on rows without labels, from the champion's predictions.
 
-If probabilities are right, the mean log loss of a row is their entropy. ROC AUC follows if a row
-counts for each class by its probability. Source: confidence-based performance estimation,
+If probabilities are right, the expected log loss of a row is their entropy. ROC AUC is estimated by
+counting a row in each class by its probability. Source: confidence-based performance estimation,
 https://nannyml.readthedocs.io, "How it works". For a number, errors are assumed to grow with the
-widths of the intervals. The expected metric is the promised metric plus the difference (for a
-number: times the ratio) of these estimates between the rows and the evaluated rows, so that an
+widths of the intervals. The same estimate is made for the evaluated rows. The expected metric is
+the promised metric plus the change between both estimates (a number: times their ratio). So an
 error of calibration cancels.
 
 This assumes that the relation from features to label has not changed: the estimate shows that rows
-are harder or easier, but not concept drift, nor a shift of the labels that the features do not
+are harder or easier. It does not show concept drift, or a shift of labels that the features do not
 show. `benchmarks/expected_performance.py` measures the error in these cases.
 """
 
@@ -21,7 +21,7 @@ from tabular_lstm.judging.intervals import CENTRAL, NORMAL
 from tabular_lstm.judging.metrics import WORSE, Metrics
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Task
 
-# Cells of equal width between the logits -REACH and REACH; the first and last hold all beyond.
+# Cells of equal width between the logits -REACH and REACH; the outer ones hold all beyond.
 CELLS, REACH = 240, 12.0
 LEAST = 1e-15  # the least distance of a probability from 0 and 1
 TAIL = NORMAL.inv_cdf((1 + CENTRAL) / 2)
@@ -53,15 +53,15 @@ def expect(
 ) -> dict[str, Estimate]:
     """Estimate the metrics that rows will have once they are labelled.
 
-    The interval covers the error of the promised metric and the error of the rows, which has the
-    same size for the same number of rows. Neither is smaller than the error that follows from the
-    probabilities, because if nearly all predictions are right, few evaluated rows show an error.
+    The interval covers the error of the promised metric and the error of the rows. Both have the
+    same size for the same number of rows. Each is at least the error that follows from the
+    probabilities, because few evaluated rows show an error if nearly all predictions are right.
 
     Args:
         promised: The metrics of the evaluated rows; see `promised_by`.
         evaluated: The estimates of the same rows; see `estimates`.
         evaluated_rows: How many evaluated rows there are.
-        sums: Of the rows without labels; see `sums`.
+        sums: The sums of the rows without labels; see `sums`.
         task: What is predicted.
     """
     rows, of_kind = float(sums[0]), _BY_KIND[task.kind]
@@ -104,7 +104,7 @@ class _Classes:
 
     @staticmethod
     def moved(promised: float, evaluated: float, now: float) -> tuple[float, float]:
-        """Return the promised metric, changed like the estimate, and the factor of its error."""
+        """Return the promised metric plus the estimate's change, and the factor of its error."""
         return promised + (now - evaluated), 1.0
 
     @classmethod

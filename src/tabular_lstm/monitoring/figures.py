@@ -109,7 +109,7 @@ def _draw_expected(axes: "Axes", known: dict[int, Estimate | None]) -> None:
 
 
 def _stretches(known: Sequence[Estimate | None]) -> list[tuple[Estimate, int, int]]:
-    """Join equal neighbours: each with its first and last place."""
+    """Join equal neighbours; return each value with its first and last place."""
     found: list[tuple[Estimate, int, int]] = []
     for place, estimate in enumerate(known):
         if estimate is None:
@@ -160,7 +160,7 @@ def _finish(figure: "Figure", panels: "list[Axes]", health: Health) -> None:
 
 
 def _when(one: ScoringHealth, drawn: Sequence[ScoringHealth]) -> str:
-    """Name a scoring by its day, or by its time if all are of one day."""
+    """Name a scoring by its day, or by its time if all are from one day."""
     days = {other.scored_at[:10] for other in drawn}
     return one.scored_at[:10] if len(days) > 1 else one.scored_at[11:16]
 
@@ -226,7 +226,7 @@ def _category_bars(names: list[str], shares: np.ndarray) -> "Figure":
 
 @styled
 def _number_bars(profile: Profile, shares: np.ndarray) -> "Figure":
-    """Draw cells with the same width, because each has about the same rows in the reference."""
+    """Draw cells with the same width, because each has about as many rows in the reference."""
     figure, axes = drawing.new_axes("", "% of the rows", height=2.4, lines=2)
     figure.set_figwidth(WIDTH)
     cells = len(profile.edges) - 1

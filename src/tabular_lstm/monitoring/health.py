@@ -21,11 +21,11 @@ class ScoringHealth(Frozen):
 
     Attributes:
         scored_at: UTC.
-        labelled_rows: Scored rows whose label has come.
+        labelled_rows: Scored rows whose label has arrived.
         moved: How many features and scores moved; None if nothing was compared.
         drift: What moved, in words; None if nothing moved.
-        expected: By metric, without labels; empty if not known.
-        real: By metric, of the labelled rows; empty if these are too few.
+        expected: The expected performance by metric, without labels; empty if not known.
+        real: The real performance by metric, on the labelled rows; empty if these are too few.
     """
 
     run_id: str
@@ -41,10 +41,10 @@ class ScoringHealth(Frozen):
 
 
 class ChampionHealth(Frozen):
-    """A champion with all that it scored.
+    """A champion and everything that it scored.
 
     Attributes:
-        promised: By metric, on the test rows of its promotion.
+        promised: The promised performance by metric, from the test rows of its promotion.
         alarm: By how much it is worse than promised; None if it is not clearly worse.
     """
 
@@ -134,7 +134,7 @@ def _written(name: str, of: Estimate) -> str:
 def together(scorings: list[ScoringHealth]) -> dict[str, Estimate]:
     """Average the expected performance of scorings, weighted by their rows.
 
-    The intervals are averaged too, because most of each is the error of the same promised metric.
+    The intervals are averaged too, because most of each comes from the error of the same metric.
     """
     expected = {}
     for name in dict.fromkeys(name for one in scorings for name in one.expected):
@@ -176,7 +176,7 @@ def newest_that_tells(drifts: dict[str, Drift | None]) -> tuple[Drift | None, li
     If none can, it is the drift of the newest scoring.
 
     Args:
-        drifts: Of a champion's scorings by run id, the oldest first.
+        drifts: The drifts of a champion's scorings by run id, the oldest first.
     """
     why = {run: cannot_tell(drift) for run, drift in drifts.items()}
     runs = [*reversed(why)]

@@ -1,4 +1,4 @@
-"""Rows that a champion scored and whose label has come: each key once, by its last prediction."""
+"""A champion's scored rows that have a label: each key once, with its last prediction."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from tabular_lstm.parameters import Task
 
 @dataclass(frozen=True)
 class LabelledRows:
-    """The labelled rows of a champion, each key once, by its last prediction.
+    """The labelled rows of a champion, each key once, with its last prediction.
 
     Attributes:
         scorings: Run ids of the scorings with labelled rows, in order.

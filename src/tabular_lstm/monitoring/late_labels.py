@@ -1,4 +1,4 @@
-"""Labels that come after the predictions: read like any rows, and found again by their key."""
+"""Read labels that arrive after the predictions, and find the labels of scored rows by key."""
 
 from dataclasses import dataclass, replace
 
@@ -20,12 +20,12 @@ class LateLabels:
     """The labels so far, one for each key.
 
     Attributes:
-        keys: As text in the one spelling of a key; each occurs once.
+        keys: As text, with a single spelling for each key; each occurs once.
         labels: For each key the number of its class, int (keys,), or a number, float (keys,).
         unlabelled: How many rows have no label.
         superseded: How many rows have a label, but a later row has the same key.
         quarantined: Rows that cannot be used: `row`, `reason`, and the original cells.
-        reasons: Of the quarantine, a line for each column and kind of problem.
+        reasons: Why rows are quarantined, a line for each column and kind of problem.
     """
 
     keys: pd.Index

@@ -61,7 +61,7 @@ def page(health: Health, reference: Reference | None, title: str | None) -> str:
 
 
 def _over_time(health: Health) -> dict[str, str]:
-    """Draw what two or more scorings have; the page has a sentence in place of an empty figure."""
+    """Draw figures of two or more scorings; the page has a sentence instead of an empty figure."""
     some, drawn = health.scorings, {}
     if len(some) > 1:
         drawn["rows"] = draw.rows_over_time(health)
@@ -73,7 +73,7 @@ def _over_time(health: Health) -> dict[str, str]:
 
 
 def _state(health: Health) -> str:
-    """Return `alarm`, `well`, or `unknown` if nothing is known of the serving champion."""
+    """Return `alarm`, `well`, or `unknown` if nothing is known about the serving champion."""
     if health.alarm:
         return "alarm"
     its = next(one for one in health.champions if one.run_id == health.champion)

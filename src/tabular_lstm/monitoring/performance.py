@@ -42,11 +42,11 @@ class Losses:
 
 @dataclass(frozen=True)
 class MeasuredRows:
-    """Labelled rows: how many, and their metrics; empty for too few rows.
+    """The number of labelled rows, and their metrics; no metrics for too few rows.
 
     Attributes:
-        since: For a champion, by run id of its scorings, in order: the losses of the rows that this
-            or a later scoring scored last.
+        since: For each scoring of a champion, by run id and in order: the losses of the rows whose
+            last prediction is from this scoring or a later one.
     """
 
     rows: int = 0
@@ -104,7 +104,7 @@ class Worse:
 
     Attributes:
         sentence: By how much, and from which scoring on.
-        over: The scoring from which on it was not worse any more; None if it still is.
+        over: The scoring since which it was not worse any more; None if it is still worse.
     """
 
     sentence: str
@@ -117,17 +117,17 @@ def worse_than_promised(
     """Say by how much the loss is worse than promised; None if it is not clearly worse.
 
     A champion that was well for a long time may be broken now. So each of its scorings is a start,
-    and the rows from this start on are tested: see `MeasuredRows.since`. At most a share
-    `false_alarms` of champions that keep their promise ever raises an alarm, over all starts and
-    however often one looks while labels come. The start s = 1, 2, 3 … has the rate false_alarms /
-    (s (s + 1)), and these rates sum up to false_alarms: a union bound. Source: Shin, Ramdas and
-    Rinaldo, "E-detectors: a nonparametric framework for sequential change detection", 2022,
+    and the rows from this start on are tested: see `MeasuredRows.since`. Of the champions that keep
+    their promise, at most a share `false_alarms` ever raises an alarm, over all starts and any
+    number of looks while labels arrive. The start s = 1, 2, 3 … has the rate false_alarms / (s (s +
+    1)), and these rates sum up to false_alarms: a union bound. Source: Shin, Ramdas and Rinaldo,
+    "E-detectors: a nonparametric framework for sequential change detection", 2022,
     arXiv:2203.03532. An alarm is over if the mean from a later start on is not above the promised
     value. This needs no rate, because it only removes alarms. The clearest alarm that is not over
     is returned.
 
-    For one start, the bound is an asymptotic confidence sequence. So the number of looks is free
-    and need not be known, as it would for a correction for a number of looks. Source: Waudby-Smith,
+    For one start, the bound is an asymptotic confidence sequence. So it holds for any number of
+    looks. A correction for multiple looks would have to know their number. Source: Waudby-Smith,
     Arbour, Sinha, Kennedy and Ramdas, "Time-uniform central limit theory and asymptotic confidence
     sequences", Annals of Statistics 52, 2024; the mixture is Robbins', one-sided as in Howard,
     Ramdas, McAuliffe and Sekhon, "Time-uniform, nonparametric, nonasymptotic confidence sequences",
@@ -244,7 +244,7 @@ def _mean(values: np.ndarray) -> Estimate:
 
 
 def _area(ranked: list[tuple[np.ndarray, np.ndarray]]) -> Estimate:
-    """Average each class's ROC AUC against all others, with an interval that is never a point."""
+    """Average each class's ROC AUC against all others, with an interval that always has a width."""
     areas, influence = [], np.zeros(len(ranked[0][0]))
     for labels, probabilities in ranked:
         placed = placements(labels, probabilities)

@@ -32,9 +32,9 @@ class Profile(Frozen):
 
     Attributes:
         edges: For numbers, dates (days since 1970-01-01) and scores, rounded. The first is the
-            lowest value, the last is just above the highest value. Between them is each value, if
-            there are at most 20; else quantiles, and both ends of each value that many rows have. 0
-            if all values are missing.
+            lowest value, the last is just above the highest value. Between them are the distinct
+            values, if at most 20; else quantiles, and both ends of each value that many rows have.
+            0 if all values are missing.
         categories: For a category: the schema's categories by cell, see `cells_of`.
         counts: For a category: the rows without a value, the rows of each cell of `categories`, and
             the unknown rows, see `would_be_unknown`. Otherwise: the rows without a value, below the
@@ -72,12 +72,12 @@ class Reference(Frozen):
     Attributes:
         candidate_sha256: The hash of the candidate whose reference this is.
         task: What it predicts.
-        features: By column, of the rows of both sides. Without a key, equal rows are on the same
-            side, so neither side alone is like new rows. With histories, unlabelled rows count too,
-            because rows without a prediction count in a scoring.
-        scores: By the name of `scores_of`, of the rows that it was judged on and not trained on.
-            With histories, only each customer's last score counts, as in a scoring.
-        rows, quarantined_rows: Of the file; with histories, without unlabelled rows.
+        features: The profiles by column, from the rows of both sides. Without a key, equal rows are
+            on the same side, so neither side alone is like new rows. With histories, unlabelled
+            rows count too, because rows without a prediction count in a scoring.
+        scores: The profiles by score (see `scores_of`), from rows that it was judged on, not
+            trained on. With histories, only each customer's last score counts, as in a scoring.
+        rows, quarantined_rows: Rows of the file; with histories, without unlabelled rows.
         evaluated_rows: How many rows it was judged on. Default: 0, as in earlier versions.
         estimated: The metrics of these rows, estimated from its predictions alone, see
             `expected.estimates`. Default: none.
@@ -218,7 +218,7 @@ def profile(kind: Watched, values: np.ndarray, categories: Sequence[str] = ()) -
 def edges_of(known: np.ndarray) -> tuple[float, ...]:
     """Return at least one edge for these values, see `Profile`.
 
-    With many values, quantiles are of a regular sample.
+    With many values, quantiles are computed from a regular sample.
     """
     some = known[:: 1 + len(known) // ENOUGH]
     few = np.unique(some)

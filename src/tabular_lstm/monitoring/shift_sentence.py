@@ -9,12 +9,12 @@ import numpy as np
 from tabular_lstm.errors import shown
 from tabular_lstm.monitoring.reference import Profile
 
-UNIT = math.log(1.5)  # a smaller factor is no change of the unit
+UNIT = math.log(1.5)  # a smaller factor is not a change of the unit
 NEAR = 0.05  # a factor within this share of a power of ten is named as that power
-OFF_ZERO = 0.3  # standard deviations of a mean from 0 from which on its ratio is meaningful
-UNSCALED = 0.1  # the largest share of rows in other cells than the factor explains
-WORTH, NEARLY = 0.5, 0.8  # of the largest change of a share: worth a mention, and nearly all
-MOVED = (1.25, 6.0)  # standard deviations that a mean moves, per largest change, if all values move
+OFF_ZERO = 0.3  # least distance of a mean from 0, in standard deviations, for a useful ratio
+UNSCALED = 0.1  # the largest share of rows in cells that the factor does not explain
+WORTH, NEARLY = 0.5, 0.8  # parts of the largest change: worth a mention, nearly all
+MOVED = (1.25, 6.0)  # if all values move: the mean's shift per largest change, in deviations
 FLOAT32 = 6  # digits of a value
 PRECISE = 1e-12  # a mean below this share of the summed size is 0
 SAME, UNKNOWN = "as in the reference", "of a category that the champion was not trained with"
@@ -29,8 +29,8 @@ def sentence_of(profile: Profile, part: int, counts: np.ndarray, moments: np.nda
     Args:
         profile: The reference of the feature or score.
         part: The place of the clearest of `Counts.differences`.
-        counts: Of the new rows, like `Profile.counts`.
-        moments: Of the new rows, a row of `Seen.moments`.
+        counts: Counts of the new rows, as in `Profile.counts`.
+        moments: Moments of the new rows, a row of `Seen.moments`.
     """
     was, now = (c / max(c.sum(), 1) for c in (np.array(profile.counts), counts))
     if part == 0 and was[0] == now[0]:
@@ -115,7 +115,7 @@ def _precise(mean: float, summed: float) -> float:
 
 
 def _of_cell(profile: Profile, part: int, shares: Shares, change: float, moved: str) -> str:
-    """Say which cell gained nearly all rows that moved, or many outside; "" if none did."""
+    """Say which cell gained nearly all moved rows, or which outer cell gained many; "" if none."""
     (was, now), write = shares, _date if profile.kind == "date" else number
     gained, last = now - was, len(now) - 1
     if profile.kind == "score":

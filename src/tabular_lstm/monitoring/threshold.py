@@ -1,13 +1,13 @@
-"""The threshold of a run: differences exceed it without drift only at a declared rate.
+"""Compute a run's threshold: without drift, differences exceed it only at a declared rate.
 
-A difference is either a share of rows that differs from the reference, such as the rows without a
-value or below an edge; or, for a number, higher or lower ranks. Each is measured by a statistic
-that is nearly normal if nothing changed, even with few rows: the signed root of twice the
+A difference is a share of rows that differs from the reference, such as the rows without a value or
+below an edge. For a number, it can also be higher or lower ranks. Each difference is measured by a
+statistic that is nearly normal if nothing changed, even with few rows: the signed root of twice the
 log-likelihood ratio of two shares, and the standardized sum of ranks (Wilcoxon). So one threshold
-serves all of them: if the rows of reference and batch are exchanged at random, the largest
-statistic of all features and scores exceeds the threshold at the declared rate. This needs only the
-counts, and is exact for any number of rows and any ties. The rows of each feature are exchanged
-separately, as if features were independent. If they are not, alarms are rarer (Šidák's inequality).
+is enough: if the rows of reference and batch are exchanged at random, the largest statistic of all
+features and scores exceeds the threshold at the declared rate. This needs only the counts, and is
+exact for any number of rows and any ties. The rows of each feature are exchanged separately, as if
+features were independent. If they are not, alarms are rarer (Šidák's inequality).
 """
 
 import math
@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import ndtr, ndtri, xlogy
 
-BEYOND = (2, 50)  # resamples above the threshold, at least and at most
+BEYOND = (2, 50)  # the least and the most resamples above the threshold
 CELLS = 4_000_000  # drawn in a run, if this gives enough resamples
 AT_ONCE = 200_000  # cells
 COUNTED = 10**9  # the most rows that NumPy exchanges, see `_exchange`
@@ -31,7 +31,7 @@ class Counts:
     """The rows of a reference's profile and the new rows, counted in the same cells.
 
     Attributes:
-        ordered: Whether the cells are ordered, except the first one, of rows without a value.
+        ordered: Whether the cells are ordered, except the first cell: the rows without a value.
         before, now: int64 (…, cells).
         rise: Whether only the last cell's share counts. Without an order, this share counts only if
             it rose, because fewer unknown or quarantined rows do no harm.

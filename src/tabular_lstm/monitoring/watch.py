@@ -1,4 +1,4 @@
-"""Count rows like a reference, batch by batch, in the process that scores them."""
+"""Count rows in the cells of a reference, batch by batch, in the process that scores them."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,7 +27,7 @@ class Seen:
     """Counts of rows; the counts of batches add up.
 
     Attributes:
-        counts: By feature, then by score, in the reference's order: the counts of its cells.
+        counts: For each feature, then each score, in the reference's order: counts by cell.
         moments: float64 (features + scores, 3): the number of known values; the sum of their
             distances from the reference's mean, in its standard deviations; the sum of the squared
             distances. 0 for a category, and if the reference has no mean.
@@ -45,7 +45,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Watch:
-    """Counts the rows of a champion like its reference.
+    """Counts the rows of a champion in the cells of its reference.
 
     Raises:
         DataError: The reference does not fit the champion's schema, as in a damaged file.
@@ -82,7 +82,7 @@ class Watch:
 
     @property
     def nothing(self) -> Seen:
-        """Return the counts of no rows."""
+        """Return the counts of zero rows."""
         counts = tuple(np.zeros(len(one.counts), np.int64) for one in self.profiles.values())
         return Seen(counts, np.zeros((len(counts), 3)), np.zeros(1))
 
@@ -93,7 +93,7 @@ class Watch:
 
         Args:
             sequences: float32 (rows, steps, features_per_step), by the champion's schema; or
-                histories, whose table's rows count, with each customer's last score.
+                histories: the rows of their table count, and each customer's last score.
             predictions: The champion's predictions.
             which: With histories: the rows of the table that count. Default: all.
         """

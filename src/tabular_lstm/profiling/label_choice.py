@@ -85,7 +85,7 @@ def _column(table: TableProfile, label: str | None) -> tuple[ColumnProfile, str,
     if label is not None:
         if label not in table.names:
             raise no_column(table.file, label, table.names, "--label names the column")
-        return table.column(label), "as told", []
+        return table.column(label), "as you chose", []
     fitting = [column for column in table.columns if len(classes_of(column)) == 2]
     # Row numbers and dates of rows are often the first or the last column too.
     ends = [c for c in table.columns if c.kind != "empty" and not c.in_order]

@@ -143,7 +143,7 @@ def _choices(table: TableProfile, label: Label, key: str | None) -> dict[str, Ch
     """Choose a role for each column; roles that only one column can have are chosen first."""
     choices = {label.name: Choice("label", label.reason)}
     if key is not None:
-        choices[key] = Choice("key", "as told")
+        choices[key] = Choice("key", "as you chose")
     elif chosen := _key_of(table, label.name):
         choices[chosen] = Choice("key", "a value of its own in each row", (KEY,))
     left = [column for column in table.columns if column.name not in choices]

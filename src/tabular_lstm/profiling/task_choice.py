@@ -184,7 +184,7 @@ def _classes(
                     f"value; expected one of its two values ({listed(kept)})."
                 )
             one, other = (one, other) if same == [one] else (other, one)
-            why, unsure = "as told", []
+            why, unsure = "as you chose", []
         order = [other, one]
     else:
         order = sorted(kept, key=lambda value: class_rank(value, form))

@@ -53,7 +53,7 @@ def retrains(pipeline: Pipeline) -> bool:
 
 
 def check_parameters(parameters: dict[str, Any], runtime: Collection[str] = ()) -> dict[str, Any]:
-    """Return all blocks by name, typed, with their defaults; only `columns` has none.
+    """Return all blocks by name, typed, with their defaults; only `columns` has no defaults.
 
     Kedro checks only the blocks that the chosen pipelines read, and ignores the others silently.
 
@@ -106,7 +106,7 @@ def _fault_of_history(network: Network, reshaping: Any) -> str | None:
 
 
 def refuse_other_paths(runtime: Mapping[str, Any], entries: Mapping[str, dict[str, Any]]) -> None:
-    """Stop where the command line names a path that the catalog's entry does not read."""
+    """Stop if the command line names a path that the catalog's entry does not read."""
     for name, entry in entries.items():
         path = runtime[name]
         if not any(path in str(value) for value in entry.values()):
@@ -160,8 +160,8 @@ def refuse_lost_log(champions: Champions, log: Path, run_command: str) -> None:
 def check_newest(champions: Champions, log: Path, now: str, refused: bool) -> None:
     """Warn or stop if runs have decided after the end of the promotion log: it may be an old copy.
 
-    The log is an old copy if a later run found another champion than the log's last one. Otherwise,
-    these runs may have been stopped before their entry in the log.
+    The log is an old copy if a later run found a champion that is not the log's last champion.
+    Otherwise, these runs may have been stopped before their entry in the log.
 
     Args:
         champions: The entries of the log, and the existing decisions.
@@ -198,7 +198,7 @@ def _found_champion(champions: Champions, run: str) -> bool:
 
 
 def warn_of_another_environment(champions: Champions, env: str | None) -> None:
-    """Warn if the champion was promoted in another environment, so that this one is a copy."""
+    """Warn if the champion was promoted in another environment: then this environment is a copy."""
     champion = champion_of(champions.log)
     with contextlib.suppress(KeyError, DataError):  # gone or damaged: nothing is known
         promoted_in = champions.decisions[str(champion)].environment

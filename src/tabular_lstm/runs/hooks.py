@@ -130,7 +130,7 @@ class RunHooks:
             start_over = blocks["promotion"].start_over
             guards.check_champion(catalog, pipeline, start_over)
             champions, now = catalog.load("champions"), generate_timestamp()
-            if not self._kept:  # else the log is the newest
+            if not self._kept:  # with storage, the log is the newest
                 guards.check_newest(champions, folder / LOG, now, refused=not start_over)
             if guards.retrains(pipeline):
                 guards.warn_of_another_environment(champions, env)

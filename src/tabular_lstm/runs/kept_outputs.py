@@ -1,9 +1,9 @@
-"""Outputs kept in object storage: the storage counts, and the folder here is a copy.
+"""Outputs kept in object storage: the storage has the originals, and the folder here is a copy.
 
 An output is an object under its path below the environment's folder. The promotion log has one
 object for each decision, `promotions/00000001.json`. An object is created only if none with this
 number exists: this is the commit. A run has read the log up to some number, and may create only the
-next one.
+next number.
 """
 
 import contextlib
@@ -87,7 +87,7 @@ class KeptOutputs:
         return cls(ObjectStorage(wanted, credentials, where), outputs)
 
     def claim(self, run_id: str) -> str:
-        """Return this run id, claimed here, or the next one free here and in the storage."""
+        """Claim this run id, or the next one that is free here and in the storage; return it."""
         mine = os.urandom(16).hex().encode()
         while self._storage.create(f"{CLAIMS}/{run_id}", mine) != mine:
             run_id = claim_run_id(self._outputs / CLAIMS, next_run_id(run_id))
@@ -109,7 +109,7 @@ class KeptOutputs:
     ) -> None:
         """Copy missing inputs of a run here: log, champions, outputs of other runs.
 
-        Pins name the versions to load, by names in the catalog. Default: the newest.
+        Pins name the versions to load, by name in the catalog. Default: the newest.
         """
         self.pull_log()
         log, keep = catalog.load("champions").log, parameters["promotion"].keep_champions
@@ -131,7 +131,7 @@ class KeptOutputs:
         """Replace the promotion log here by the log of the storage.
 
         Raises:
-            DataError: The log here has other decisions; or one there is missing or damaged.
+            DataError: The log here has other decisions; or a stored entry is missing or damaged.
         """
         path = self._outputs / LOG
         with self._alone():
@@ -204,7 +204,7 @@ class KeptOutputs:
     # To the storage -------------------------------------------------------------------------
 
     def push(self, run_id: str | None = None) -> None:
-        """Copy all that a run has written to the storage, manifests last."""
+        """Copy all files of a run to the storage, manifests last."""
         run = run_id or self._run_id
         folders = self._outputs.glob(f"[0-9]*/*/{run}")
         found = {path for folder in folders for path in folder.rglob("[!.]*") if path.is_file()}
@@ -219,9 +219,9 @@ class KeptOutputs:
         self._storage.put(self._key(path), path)
 
     def commit(self, line: bytes) -> None:
-        """Commit a decision: create its log entry, after all that it rests on is in the storage.
+        """Commit a decision: store everything that it is based on, then create its log entry.
 
-        The entry's number follows the entries that this run read, whatever the log here has now.
+        The entry's number follows the entries that this run read, even if the log here has more.
 
         Raises:
             LockedError: Another run decided meanwhile.

@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 def renew_latest(
     catalog: Any, pipeline: Pipeline, run_id: str, level: int, kept: KeptOutputs | None = None
 ) -> None:
-    """Replace the copies of an earlier run's reports by this run's, and log their paths."""
+    """Replace the copies of an earlier run's reports by this run's reports, and log their paths."""
     for name in sorted(LATEST.keys() & pipeline.all_outputs()):
         if folder := folder_of_versions(catalog.get(name)):
             latest = folder.with_name(LATEST[name])

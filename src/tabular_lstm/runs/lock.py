@@ -84,7 +84,7 @@ def lock_file(descriptor: int, shared: bool = False, wait: bool = False) -> None
     Raises:
         BlockingIOError: Another process has the lock, and `wait` is False.
         OSError: The file system has no locks.
-        DataError: The operating system has no such locks, as Windows.
+        DataError: The operating system, such as Windows, does not have these locks.
     """
     try:
         import fcntl  # noqa: PLC0415  Windows has no such module

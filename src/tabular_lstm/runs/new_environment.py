@@ -30,11 +30,11 @@ from tabular_lstm.rows.cells import as_texts, texts
 from tabular_lstm.rows.raw_files import RawFiles
 from tabular_lstm.rows.raw_rows import PARQUET, RawRows, is_parquet
 
-# Names of what nobody may read; a key is often that of a table.
+# Names of secret arguments. Names with "key" are not secret: they often name a table's key.
 SECRET = re.compile("token|secret|password", re.IGNORECASE)
 CATALOG, PARAMETERS = "catalog.yml", "parameters.yml"
 HINT = "Name a CSV or Parquet file, or a folder of them."
-# How many first rows, and bytes of them, are searched for rows that belong together.
+# How many of the first rows, and how many bytes, are searched for rows that belong together.
 FIRST_ROWS, FIRST_BYTES = 100_000, 2**26
 NEEDED = "Needed: the credentials '{}' in {}/credentials.yml"
 LOOKED_AT = "Rows that belong together were looked for in the first {}; a run looks in all."

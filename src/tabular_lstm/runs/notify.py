@@ -26,7 +26,7 @@ from tabular_lstm.parameters import Event, Notify
 
 logger = logging.getLogger(__name__)
 
-# Only the host is resolved. After a password with a bare `/`, an `@` follows the host.
+# Only the host is looked up. If a password has an unescaped `/`, an `@` follows the host.
 HTTP_URL = re.compile(
     r"https?://([^/?#\\]*@)?([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]*)?([/?#][^@\\]*)?",
     re.ASCII | re.IGNORECASE,
@@ -106,7 +106,7 @@ def _failure_is_a_warning(who: str) -> Iterator[None]:
 
 
 def _run(command: list[str], content: bytes, timeout: float, project: Path) -> None:
-    """Pass the content to a program's standard input; its output may hold a secret."""
+    """Pass the content to a program's standard input; drop its output, which may hold a secret."""
     program = subprocess.Popen(  # noqa: S603
         command,
         stdin=subprocess.PIPE,

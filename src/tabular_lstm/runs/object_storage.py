@@ -27,7 +27,7 @@ NOBODY = "/latest/api/token"
 STATUS = re.compile(r"status code: (\d{3})")
 CODE = re.compile(r"<Code>(\w+)</Code>")
 KIND = re.compile(r"kind: (\w+)")
-# As for a wrong region; without a text that may be a URL with a token.
+# Finds errors such as a wrong region, but no text that may be a URL with a token.
 SAID = re.compile(r" - ([^<:/]+)$")
 TORN = "the connection broke"
 KINDS = {"Connect": "it was not reached", "Timeout": "it did not answer in time"}
@@ -46,8 +46,8 @@ class ObjectStorage:
 
     Args:
         wanted: A block with a `url`.
-        credentials: For obstore, such as `access_key_id` and `secret_access_key`. Default: the
-            variables of the environment.
+        credentials: Credentials for obstore, such as `access_key_id` and `secret_access_key`.
+            Default: the variables of the environment.
         below: A folder that is added to the URL.
 
     Raises:

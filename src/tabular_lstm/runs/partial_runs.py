@@ -1,4 +1,4 @@
-"""Guards of a part of a run: its inputs exist, and were made from today's conf and rows.
+"""Guards of a partial run: its inputs must exist, made from today's conf and rows.
 
 Saved outputs carry their lineage. Only this module compares the lineage, with conf as it is now and
 with the rows on disk, before any node runs.
@@ -42,7 +42,7 @@ def read_by(pipeline: Pipeline) -> set[str]:
 def refuse_pins_that_do_not_count(
     pipeline: Pipeline, catalog: Any, load_versions: Mapping[str, str]
 ) -> None:
-    """Refuse `--load-versions` of an entry that the run makes itself or does not read.
+    """Refuse `--load-versions` for an entry that the run makes itself or does not read.
 
     Raises:
         DataError: Names the entry, and what the run reads from earlier runs.

@@ -14,14 +14,14 @@ from tabular_lstm.frozen import Parameters
 from tabular_lstm.parameters import OF_RUNS
 from tabular_lstm.serving.decision import Provenance
 
-# Parameters that change neither the training nor the judgement.
+# Parameters that do not change the training or the judgement.
 LEFT_OUT = {
     ("promotion", "start_over"),
     ("promotion", "keep_candidates"),
     ("monitoring", "exit_on_alarm"),
 }
 BLOCKS_LEFT_OUT = {block.__name__.lower() for block in OF_RUNS}
-# These blocks may hold addresses, so they are in no decision.
+# These blocks may hold addresses, so decisions do not contain them.
 PRIVATE = {"notify", "mlflow", "storage"}
 
 

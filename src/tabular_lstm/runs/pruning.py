@@ -33,8 +33,8 @@ def prune(
 ) -> None:
     """Delete old runs' outputs of a retraining, except decisions; in object storage too.
 
-    The newest runs, the champions' runs, and all runs less than a day old are kept. The clock of
-    runs dated after this one was ahead, so they count as the oldest.
+    The newest runs, the champions' runs, and all runs less than a day old are kept. Runs dated
+    after this run had a clock that was ahead, so they count as the oldest.
     """
 
     def old(runs: Iterable[str]) -> list[str]:

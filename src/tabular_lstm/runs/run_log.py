@@ -1,4 +1,4 @@
-"""The log of a run: the pipeline at work, and the warnings again before the end."""
+"""Log the pipeline at work, and repeat the warnings before the end of a run."""
 
 import logging
 
@@ -6,7 +6,7 @@ logger = logging.getLogger(__name__)
 
 
 class RunLog(logging.Handler):
-    """Collects each warning of this project once, while it is open."""
+    """Collects each warning of this project once, while the log is open."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)

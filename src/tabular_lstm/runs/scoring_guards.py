@@ -46,7 +46,7 @@ def scores(pipeline: Pipeline) -> bool:
 
 
 def refuse_parts(pipeline: Pipeline, only_missing_outputs: bool, run_command: str) -> None:
-    """Refuse a scoring in part, or together with pipelines that make its inputs."""
+    """Refuse a partial scoring, or a scoring together with pipelines that make its inputs."""
     if only_missing_outputs or {*pipeline.nodes} != {*pipelines["scoring"].nodes}:
         raise DataError(
             "Run the scoring whole and without other pipelines, so that its predictions have one "
@@ -62,8 +62,8 @@ def folder_of(catalog: Any) -> Path:
 def conditions(parameters: dict[str, Parameters], entry: dict[str, Any]) -> Conditions:
     """Collect what predictions depend on: parameters and the catalog's entry `rows_to_score`.
 
-    The path of the rows does not count, because their bytes do. Only the type of a foreign dataset
-    counts, because its arguments may hold a password.
+    The path of the rows does not count, because their bytes do. Of another package's dataset, only
+    the type counts, because its arguments may hold a password.
     """
     blocks: dict[str, Any] = {
         name: parameters[name].model_dump(mode="json", include=used) for name, used in USED.items()
@@ -85,8 +85,8 @@ def refuse_scored_before(
 ) -> None:
     """Stop if this run would repeat the newest predictions.
 
-    A run does not count if one of its outputs is gone or changed; nor, if drift stops a scoring, if
-    its rows were not compared.
+    A run does not count if one of its outputs is gone or changed. If drift stops a scoring, a run
+    must also have compared its rows.
 
     Raises:
         NothingNewError: Names the earlier run, with its alarm.

@@ -72,7 +72,7 @@ def mirror(
     uri = ""
     try:
         uri = tracking_uri(wanted, credentials, project)
-        # A thread, because a server that sends one byte now and then never ends a request.
+        # In a thread: a server that sends a byte now and then would never end a request.
         ended: SimpleQueue[str | Exception] = SimpleQueue()
 
         def bring() -> None:
@@ -133,7 +133,7 @@ def tracking_uri(wanted: Mlflow, credentials: Mapping[str, Any], project: Path) 
     if uri.lower().startswith("http") and not HTTP_URL.fullmatch(uri):
         raise NotMirroredError(f"tracking_uri: {NO_HOST}")
     user, at, _ = urlsplit(uri).netloc.rpartition("@")
-    if at and ":" not in user:  # MLflow sends no user without a password
+    if at and ":" not in user:  # MLflow does not send a user without a password
         return uri.replace(f"//{user}@", f"//{user}:@", 1)
     return uri
 
@@ -204,7 +204,7 @@ class Mirror:
         return f"no version of {self._model} is its {ALIAS}"
 
     def _mirror_run(self, run_id: str) -> None:
-        """Mirror a run; it becomes FINISHED in MLflow once all of it is there."""
+        """Mirror a run; it becomes FINISHED in MLflow once it is complete there."""
         entities = self._mlflow.entities
         of_run = f"tags.run_id = '{run_id}'"
         found = self._client.search_runs([self._experiment_id], of_run, entities.ViewType.ALL)
@@ -217,7 +217,7 @@ class Mirror:
             found = [self._client.create_run(self._experiment_id, began, tags, run_id)]
         with self._mlflow.start_run(found[0].info.run_id):
             self._mlflow.log_params(parameters_of(decision))
-            # At one time and step, so that a second attempt adds nothing twice.
+            # All have the same time and step, so that a second attempt adds no duplicates.
             pairs = metrics_of(decision.judgement).items() if decision.judgement else []
             metrics = [entities.Metric(name, value, began, 0) for name, value in pairs]
             self._client.log_batch(found[0].info.run_id, metrics=metrics)

@@ -1,6 +1,6 @@
 """Hooks of a tuning: run one at a time, log the result, and adopt it in conf.
 
-Adopted parameters are one file of the environment, `parameters_tuned.yml`, which only a tuning
+Adopted parameters are in one file of the environment, `parameters_tuned.yml`, which only a tuning
 writes. Kedro merges this file with the environment's other files, so no other file may have its
 blocks.
 """

@@ -66,7 +66,7 @@ class Answers:
 
     @property
     def nothing(self) -> np.ndarray:
-        """The predictions of no rows."""
+        """Predictions for zero rows."""
         return np.empty((0, len(self.task.classes)))
 
     @property
@@ -82,7 +82,7 @@ class Answers:
 
     @property
     def rule(self) -> Rule:
-        """Return what decides: the threshold of two classes; the costs of more, if they differ."""
+        """Return the decision rule: the threshold of two classes; with more, different costs."""
         return self.scorer.calibration.costs
 
     @staticmethod
@@ -227,7 +227,7 @@ class _Number(Answers):
         return {name: pa.array(column) for name, column in self.columns(predictions).items()}
 
     def count(self, predictions: np.ndarray) -> Counts:
-        # In standard deviations: the bins of numbers far from 0 would have no width.
+        # In standard deviations, because bins of numbers far from 0 would have no width.
         away = (predictions[:, 0] - self._target.mean) / self._target.deviation
         rows, _ = np.histogram(away.clip(-REACH, REACH), BINS, (-REACH, REACH))
         return Counts(rows[None], predictions.sum(0))

@@ -89,7 +89,7 @@ class Artifact:
         return score(self.scorer, sequences)
 
     def no_prediction(self, rows: str, way: str) -> DataError:
-        """Make the error that the champion gives these rows no prediction, with a way out."""
+        """Return the error for rows without a prediction by the champion; `way` says what to do."""
         what = outputs_of(self.scorer.schema.task).predicted
         return DataError(
             f"{self.file}: the champion, run {self.run_id}, gives no {what} for {rows}: "

@@ -28,7 +28,7 @@ from tabular_lstm.serving.row_scoring import reason_columns
 class Champion:
     """The model that served when it was loaded; a later promotion does not change it.
 
-    Made by `load_champion`. It predicts the label `schema.label` with the classes
+    `load_champion` creates it. It predicts the label `schema.label` with the classes
     `schema.task.classes` in this order, or a number, even if conf has changed since.
     """
 
@@ -98,7 +98,7 @@ class Champion:
         return self._answers.values(self._predictions(rows))
 
     def predict_interval(self, rows: pd.DataFrame, coverage: float | None = None) -> np.ndarray:
-        """Predict an interval for each row that holds its number in about this share of rows.
+        """Predict an interval for each row; about this share of them contain the true number.
 
         Args:
             rows: See `predict`.
@@ -108,7 +108,7 @@ class Champion:
             float64 (rows, 2): the lower end, the upper end.
 
         Raises:
-            DataError: See `predict`; or the label is no number, or the coverage is out of range.
+            DataError: See `predict`; or the label is not a number, or the coverage is out of range.
         """
         self._refuse(self.schema.task.kind != NUMBER, "no intervals")
         return self._predictions(rows, coverage)[:, 1:]
@@ -118,8 +118,8 @@ class Champion:
 
         Args:
             rows: See `predict`.
-            reasons: How many of the features that change a prediction most are named, with their
-                effects, like `scoring.reasons`. Default: none.
+            reasons: How many features to name for each row, with their effects: those that change
+                its prediction most, see `scoring.reasons`. Default: none.
 
         Raises:
             DataError: See `predict`.
@@ -153,7 +153,7 @@ class Champion:
 class MLflowModel:
     """A candidate as `mlflow.pyfunc.load_model` wraps it: without Kedro, TensorFlow or pickle.
 
-    Its columns are those of scored rows, with the values of the label when it was trained: the
+    It returns the columns of scored rows, with the label's values from its training: the
     `probability` of the positive class, or of each class, and `decision`; or `prediction`, `lower`
     and `upper`.
     """
@@ -189,7 +189,7 @@ def declared_task(of: Schema | Columns) -> dict[str, str]:
 
 
 def refuse_other_task(artifact: Artifact, columns: Columns, run_command: str = "") -> None:
-    """Refuse a champion that predicts something else than conf names: another class, or a number.
+    """Refuse a champion whose task differs from conf: it predicts another class, or a number.
 
     A champion whose histories are of other rows is refused too. With `run_command`, the error
     offers a new champion as a way out.
@@ -255,7 +255,7 @@ def load_champion(project: str | Path = ".", env: str | None = None) -> Champion
     outputs, command = Path(project) / output_folder(env), run_command(env)
     artifact = read_champion(outputs, command)
     champion = Champion(artifact, command)
-    # Reads the whole file, and does now what would delay the first row later.
+    # Read the whole file now, so that the first row is not delayed later.
     blank = pd.DataFrame(np.nan, [0], champion.schema.columns)
     score(artifact.scorer, to_sequences(blank, champion.schema))
     return champion

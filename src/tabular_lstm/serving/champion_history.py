@@ -17,7 +17,7 @@ from tabular_lstm.serving.promotion_log import LogEntry
 if TYPE_CHECKING:
     from tabular_lstm.serving.artifact import Artifact
 
-# In the folder of an environment's outputs; the other outputs are versions by run id.
+# Paths in the folder of an environment's outputs; the other outputs are versions by run id.
 LOG = "08_reporting/promotions.jsonl"
 CANDIDATES = "06_models/candidate.keras"
 DECISIONS = "08_reporting/decision.json"
@@ -94,7 +94,7 @@ class Champions:
         return reference
 
     def boundary(self, columns: Columns, split: Split) -> Moment | None:
-        """Find the boundary of a split by time that stays in force.
+        """Find the boundary that a split by time must keep.
 
         It is the boundary of the newest kept decision with the same time column and
         `test_fraction`; None if there is no such decision, or if the split is not by time.

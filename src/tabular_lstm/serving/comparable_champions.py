@@ -47,9 +47,9 @@ class NotComparedError(Exception):
 class Scored:
     """A champion's predictions of the test rows, and which rows it was trained on, bool (rows,).
 
-    `predictions` are of `network.score.score`; `rule` is what decides, see
-    `serving.answers.Answers.rule`. `watch` is of its reference, and `seen` has the counts of the
-    rows that it was not trained on; None if it has no reference.
+    `predictions` come from `network.score.score`; `rule` is the decision rule, see
+    `serving.answers.Answers.rule`. `watch` uses the champion's reference; `seen` has the counts of
+    the rows that it was not trained on. Both are None if it has no reference.
     """
 
     predictions: np.ndarray
@@ -184,10 +184,10 @@ def score(
     """Score the test rows with a champion, find rows that it was trained on, count the others.
 
     The champion was trained on a row if it was trained on the row's key, group or time. If the
-    champion has no key or group in common with conf, the row's features count, as the champion sees
-    them. If it has one, equal features count only if the candidate was not trained on them too:
-    then the keys may have been renamed. If one row of a group counts as trained on, all rows of the
-    group do.
+    champion and conf have no key or group in common, the row's features are compared instead, as
+    the champion reads them. If they have one, equal features count only if the candidate was not
+    trained on them too, because then the keys may have been renamed. If one row of a group counts
+    as trained on, all rows of the group do.
 
     Raises:
         NotComparedError: The champion reads these rows differently from the candidate.
@@ -248,7 +248,7 @@ def _reading(schema: Schema, name: str) -> str:
         dates[schema.history.order] = schema.history.form
     if name in dates:
         kind = f"dates of format {dates[name] or 'ISO 8601'}"
-    # A number is one code, whichever way it is written.
+    # A number is one code, even if it is written in several ways.
     given = schema.missing.get(name, [])
     codes = sorted({code if isinstance(code, str) else repr(float(code)) for code in given})
     return f"{kind} with codes for missing {', '.join(codes)}" if codes else kind

@@ -1,7 +1,7 @@
-"""The drift of a retraining's data: its test rows against the reference of the serving champion.
+"""Compare the test rows of a retraining with the reference of the serving champion.
 
-Only rows that the champion was not trained on count. If nothing changed, they are drawn like its
-train rows, so false alarms are as rare as declared.
+Only rows that the champion was not trained on count. If nothing changed, they have the same
+distribution as its train rows, so false alarms are as rare as declared.
 """
 
 import logging
@@ -17,7 +17,7 @@ from tabular_lstm.rows.fingerprints import of_sequences
 from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.serving.comparable_champions import ComparedChampions
 
-# Features and scores recorded in a decision, at most, because decisions are kept for ever.
+# The most features and scores in a decision; it is small because decisions are kept for ever.
 KEPT = 20
 
 logger = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ def data_drift(
     new, groups = ~scored.trained_on, test_set.groups
     if groups is None and columns.key is None and columns.together is None:
         groups = of_sequences(test_set.sequences)  # equal rows are on the same side
-    # Rows in quarantine are on no side: their share in all rows gives the share here.
+    # Quarantined rows are on no side of the split, so their share in all rows is used.
     history = data_summary.unlabelled_rows if data_summary.histories else 0
     share = data_summary.quarantined_rows / (data_summary.valid_rows + history)
     quarantined = round(share * int(scored.seen.counts[0].sum()))

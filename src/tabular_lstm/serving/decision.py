@@ -65,7 +65,7 @@ class Inputs(Frozen):
 
 
 class Looks(Frozen):
-    """How often these and all test rows were used, with this run; more uses make luck likelier."""
+    """How often these, or any, test rows were used, with this run; more uses make luck likelier."""
 
     these_test_rows: int
     all: int
@@ -74,10 +74,10 @@ class Looks(Frozen):
 class Judgement(Frozen):
     """What a candidate was judged by: the gate's checks, and metrics on the same test rows.
 
-    `champions` are the standing ones, the one that served before first. `fingerprints_sha256` is
+    `champions` are the standing champions, the previous champion first. `fingerprints_sha256` is
     the hash of the fingerprints of the candidate's train rows. `drift` compares this run's test
     rows with the champion's reference, see `serving.data_drift`; None if there was no champion.
-    `features` and `changes` are fields of earlier versions, kept for their hash alone.
+    `features` and `changes` are fields of earlier versions, kept for their hash.
     """
 
     checks: Checks
@@ -127,7 +127,7 @@ class Outcome(Frozen):
 
 
 class Decision(Outcome):
-    """What a run decided, and all that it rests on; a rollback judges nothing."""
+    """What a run decided, and what the decision is based on; a rollback judges no candidate."""
 
     judgement: Judgement | None
     environment: str

@@ -56,7 +56,7 @@ def _summary(name: str, of: Profile) -> FeatureSummary:
 
 def _histogram(of: Profile) -> tuple[float, ...]:
     """Distribute the counts between edges over bins of equal width."""
-    counts = np.array(of.counts[2:], float)  # of each edge, up to the next one
+    counts = np.array(of.counts[2:], float)  # between each edge and the next one
     if len(of.edges) == 1:
         return _heights(counts)
     below = np.concatenate([[0.0], np.cumsum(counts[:-1])])

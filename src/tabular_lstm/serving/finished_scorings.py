@@ -68,7 +68,7 @@ class FinishedScorings:
     """All finished scorings, the oldest first.
 
     Attributes:
-        scorings: Those whose manifest can be read.
+        scorings: The scorings whose manifest can be read.
         faults: By run id: why another scoring does not count, or why a scoring has no drift.
         run_command: The command for runs in this environment.
     """

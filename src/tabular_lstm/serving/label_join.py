@@ -1,4 +1,4 @@
-"""The scored rows whose label has come: found by their key, and measured."""
+"""Find the scored rows whose label has arrived, by their key, and measure them."""
 
 import contextlib
 import logging
@@ -26,7 +26,7 @@ def measure_labelled_rows(
     champions: Champions,
     columns: Columns,
 ) -> Measured:
-    """Measure the scored rows whose label has come, by scoring and by champion.
+    """Measure the scored rows whose label has arrived, by scoring and by champion.
 
     If a scoring or a champion scored a key several times, the last prediction counts. A key that
     the champion was trained on does not count. A scoring with a damaged part, or with another task
@@ -67,7 +67,7 @@ def measure_labelled_rows(
                 f"{counted(int(left_out.sum()), 'labelled row')} of the champion of run {champion}"
             )
             notes.append(f"{said} were trained on, and do not count")
-    # A table with all past labels may have few of scored rows, but then most scored rows have one.
+    # A table of all past labels has few for scored rows, but then most scored rows have a label.
     if unlabelled and 10 * found.sum() < len(labels.keys) and 10 * matched < scored:
         notes.append(_few_are_found(labels.keys, found, unlabelled, columns))
         logger.warning("%s.", notes[-1])
@@ -133,7 +133,7 @@ def _refuse_another_label(champion: str, champions: Champions, columns: Columns)
 def _labelled(
     scoring: FinishedScoring, labels: LateLabels, columns: Columns
 ) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """Return each labelled row's place of its label and its prediction; and two unlabelled keys."""
+    """Return the label's place and the prediction of each labelled row; and two unlabelled keys."""
     task = columns.task
     scoring.refuse_another(task)
     names = ANSWERS[task.kind].columns_of(task)[: len(task.classes) or 1]

@@ -82,7 +82,7 @@ class Manifest(AsGiven):
         positive_class: With two classes: the label's value whose probability was predicted. It may
             be None in manifests of earlier versions, like `negative_class`.
         classes: With more classes: the label's values; each has its column `probability_<class>`.
-        coverage: For a number: the share of true values that the intervals should hold.
+        coverage: For a number: the share of true values that the intervals should contain.
         history_rows: With histories: rows that are only history, or are superseded.
         inputs: The files that were read.
         parts: The files of predictions, in the order of their rows.
@@ -189,6 +189,6 @@ def publish(folder: Path, manifest: Manifest) -> None:
     """Write the manifest: from then on the run's rows are read.
 
     Raises:
-        OSError: No space, no permission.
+        OSError: There is no space or no permission.
     """
     replace(folder / MANIFEST, manifest.model_dump_json(indent=2).encode() + b"\n")

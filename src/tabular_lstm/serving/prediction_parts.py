@@ -17,7 +17,7 @@ from tabular_lstm.serving.manifest import Conditions, FileOfRows, Manifest
 from tabular_lstm.serving.row_scoring import EFFECT, REASON, ScoredPart, ScoringTask
 from tabular_lstm.serving.scoring_summary import Tally
 
-# A part ends after the batch with which it reaches this many read rows, or bytes of them.
+# A part ends after the batch that brings it to this many read rows, or to this many bytes.
 ROWS_OF_A_PART = 2**18
 BYTES_OF_A_PART = 2**26
 
@@ -97,7 +97,7 @@ def ahead(items: Generator[Item]) -> Generator[Item]:
                 coming = thread.submit(next, items, end)
                 yield item
         finally:
-            # In the thread, after the item that it is making.
+            # Close it in the thread, after the item that the thread is making.
             thread.submit(items.close).result()
 
 

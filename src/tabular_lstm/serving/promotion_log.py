@@ -1,7 +1,7 @@
 """The promotion log: a line of JSON for each decision; the last line says who serves.
 
 A line names the run that trained the champion, and the SHA-256 of the champion's artifact, which
-lies among the candidates. Appending the line is the commit: nothing follows it.
+lies among the candidates. Appending the line is the commit; no other step follows.
 
 Each line holds the SHA-256 of the line before it, including its line feed: line 4 holds what `sed
 -n 3p promotions.jsonl | sha256sum` prints. So a line that was changed, moved or removed is found,
@@ -28,8 +28,8 @@ class LogEntry(Outcome):
     """A decision in short: its outcome, what was judged and on which rows.
 
     Attributes:
-        inputs: What the judged candidate was made from; None if none was judged, as in a rollback.
-        test_rows_sha256: The test rows it was judged on; None like `inputs`.
+        inputs: What the judged candidate was made from; None without a candidate, as in a rollback.
+        test_rows_sha256: Hash of the test rows that it was judged on; None like `inputs`.
         decision_sha256: Hash of the decision, see `Decision.fingerprint`.
         line_before: SHA-256 of the line before it in the log, set by `append`; None in the first
             line.
@@ -85,7 +85,7 @@ def standing(log: Sequence[LogEntry]) -> list[str]:
 
 
 def restorable(log: Sequence[LogEntry], keep: int) -> list[str]:
-    """Return the `keep` standing champions that served last, the latest first; they are kept."""
+    """Return the champions to keep, latest first: the last `keep` to serve, and `keep` standing."""
     served = list(dict.fromkeys(entry.serves_now for entry in reversed(changes(log))))
     kept = {*served[:keep], *standing(log)[:keep]}
     return [run for run in served if run is not None and run in kept]
@@ -104,7 +104,7 @@ def read_log(path: Path) -> list[LogEntry]:
     """Read all entries, oldest first; an empty list if there is no file yet.
 
     Raises:
-        DataError: A line is no decision, does not hold the hash of the line before it, or
+        DataError: A line is not a decision, does not hold the hash of the line before it, or
             contradicts the lines before it; the error names the line and the ways out. Or the file
             cannot be read.
     """
@@ -125,7 +125,7 @@ def append(path: Path, entry: LogEntry, commit: Callable[[bytes], None] | None =
 
     Raises:
         DataError: See `read_log`; or the entry does not follow from the log.
-        OSError: No space, no permission.
+        OSError: There is no space or no permission.
     """
     lines, torn = _lines(path)
     chain = _checked(path, lines)

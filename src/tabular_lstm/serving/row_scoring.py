@@ -32,9 +32,9 @@ class ScoredBatch:
     """The counts of a scored batch.
 
     Attributes:
-        checked: The batch, without what the predictions hold.
+        checked: The batch, without the data that the file of predictions has.
         counts: Counts of the predictions.
-        unknown: Rows by column whose category the champion was not trained with.
+        unknown: By column, the number of rows whose category was not in the training.
         seen: Counts to compare with the champion's reference; None if there is no reference.
     """
 
@@ -78,7 +78,7 @@ class ScoringTask:
         return answers_of(self.champion.scorer)
 
     def part(self, batches: Iterable[CheckedBatch]) -> ScoredPart:
-        """Score at least one batch to a part; a row without a prediction is a `DataError`."""
+        """Score at least one batch into a part; a row without a prediction raises a `DataError`."""
         file, scored = io.BytesIO(), []
         with contextlib.ExitStack() as until:
             writer: parquet.ParquetWriter | None = None
@@ -98,7 +98,7 @@ class ScoringTask:
 
     def _score(self, batch: CheckedBatch) -> tuple[ScoredBatch, pa.RecordBatch]:
         count, scorer = batch.origin.num_rows, self.champion.scorer
-        # By the rows of the whole stream, so that equal rows have the same bits in any batch.
+        # Decided for the whole stream, so that equal rows have the same bits in any batch.
         many = are_many(scorer, batch.expected)
         answers = self.answers
         predictions = score(scorer, batch.sequences, many) if count else answers.nothing

@@ -22,7 +22,7 @@ class ScoringSummary(AsGiven):
         classes: With more classes: the label's values.
         coverage: For a number: the declared rate of its intervals.
         decisions: Rows by decided class; with two classes, the negative class comes first.
-        mean_probability: Of the positive class; None if no row was scored.
+        mean_probability: Mean probability of the positive class; None if no row was scored.
         means: The mean probability of each class, or of `prediction`, `lower` and `upper`; None if
             no row was scored.
         histograms: Rows by decided class, and by probability in 50 bins from 0 to 1. The
@@ -31,7 +31,7 @@ class ScoringSummary(AsGiven):
         histogram_range: Where a number's bins begin and end; the first and the last bin hold all
             rows beyond.
         quarantined_by_reason: Cells by column and kind of problem, the commonest first.
-        unknown_categories: Rows by column whose category the champion was not trained with.
+        unknown_categories: By column, the number of rows whose category was not in the training.
     """
 
     run_id: str
@@ -64,12 +64,12 @@ class ScoringSummary(AsGiven):
 
 
 class Tally:
-    """Counts the rows that pass.
+    """Counts of a scoring's rows, added up while the rows pass.
 
     Attributes:
         rows_by_file: Rows that were read, by file; "" stands for a single file.
         history: With histories: `history_rows`, see `Manifest`.
-        monitoring: From when on rows count as drifted, and what follows.
+        monitoring: When rows count as drifted, and what happens then.
     """
 
     def __init__(self, checked: CheckedRows, scoring: ScoringTask, monitoring: Monitoring) -> None:

@@ -39,8 +39,8 @@ def validate_rows(raw_rows: RawRows, columns: Columns) -> tuple[ValidRows, pd.Da
 
     In a folder of files with a key, only the last valid row of each key counts, in the order of the
     files and their rows; the others are superseded and dropped. In a single file every valid row
-    counts, and the key is used only for the split. A row without a label supersedes no row, so that
-    no label is lost.
+    counts, and the key is used only for the split. A row without a label does not supersede a row,
+    so that no label is lost.
 
     Returns:
         The valid rows that count (with histories, also rows without a label or a weight); and the

@@ -26,10 +26,10 @@ from tabular_lstm.rows.keys import keys_of, together_of
 from tabular_lstm.rows.labelled_set import EvaluatedSet, LabelledSet
 from tabular_lstm.rows.schema import Schema
 
-# The last bits depend on the processor.
+# Metrics are rounded, because the last bits depend on the processor.
 DECIMALS = 5
 THRESHOLD = {"decision_threshold"}
-# Values of the train rows from which a worker fits baselines faster, despite its imports.
+# With so many values in the train rows, workers fit baselines faster, despite their imports.
 WORTH_WORKERS = 1_000_000
 
 logger = logging.getLogger(__name__)
@@ -52,14 +52,14 @@ def predict_with_candidate(
     test_rows: pd.DataFrame,
     columns: Columns,
 ) -> pd.DataFrame:
-    """Predict each evaluated row, after a proof that all test rows are new to the candidate.
+    """Predict each evaluated row, after a check that all test rows are new to the candidate.
 
-    The baselines are fitted on the same train rows, so the proof also holds for them.
+    The baselines are fitted on the same train rows, so the check also holds for them.
 
     Returns:
-        `row`; `label` (for classes its number, where 1 is the positive one of two); `weight`, of
-        mean 1, if rows have weights; and the columns `judging.measures.to_columns` of `candidate`,
-        NaN where the candidate gives no prediction.
+        `row`; `label` (for classes its number; of two classes, 1 is the positive one); `weight`,
+        with mean 1, if rows have weights; and the columns `judging.measures.to_columns` of
+        `candidate`, NaN where the candidate gives no prediction.
 
     Raises:
         DataError: The history belongs to another network; or the candidate was trained on a test

@@ -102,7 +102,7 @@ def check_candidate(
     validation: Validation,
     monitoring: Monitoring,
 ) -> Checked:
-    """Measure the champions, and put the candidate to the gate's five checks."""
+    """Measure the champions, and run the gate's five checks on the candidate."""
     judged = _with_champions(judged, compared_champions.scored, evaluation)
     champions = compared_champions.champions
     predictions = from_columns(candidate_predictions, CANDIDATE, judged.task)
@@ -121,7 +121,7 @@ def check_candidate(
 def read_back(
     artifact: Artifact, sequences: Sequences, predictions: np.ndarray, judged: Judged
 ) -> checks.ArtifactCheck:
-    """Compare judged predictions, spread from lowest to highest, with the saved file's own."""
+    """Compare some judged predictions, from lowest to highest, with those of the saved file."""
     places = np.linspace(0, len(predictions) - 1, min(GOLDEN_ROWS, len(predictions))).astype(int)
     by = predictions.reshape(len(predictions), -1)[:, 0]
     golden = np.argsort(by, kind="stable")[places]
@@ -140,7 +140,7 @@ def decide(
     run_id: str,
     provenance: Provenance,
 ) -> Decision:
-    """Make the decision, with all that it rests on."""
+    """Make the decision, with everything that it is based on."""
     accepted, reason = gate.outcome(checked.checks)
     served_before = champion_of(champions.log)
     known = compared_champions.champions
@@ -174,7 +174,7 @@ def decide(
 
 
 def record(decision: Decision, report: str, champions: Champions) -> LogEntry:
-    """Return the log's line, once the report is written: it decides whether the candidate serves.
+    """Return the log's line after the report is written; this line decides who serves.
 
     Raises:
         DataError: The candidate's file is missing, or it changed since it was judged; nothing is

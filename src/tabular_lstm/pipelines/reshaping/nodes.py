@@ -28,8 +28,8 @@ def learn_schema(
 ) -> Schema:
     """Learn from all features: see `tabular_lstm.rows.schema_fit.learn_schema`.
 
-    Each row counts once, whatever its weight: mean and variance are the unit of the network's
-    numbers, and a few rows of large weight would make this unit too small for the other rows.
+    Each row counts once, without its weight. Mean and variance scale the network's numbers, and a
+    few rows with large weights would make this scale wrong for the other rows.
     """
     of_rows = data_summary.lineage
     features = [name for name in map(str, train_rows) if name not in columns.not_features]
@@ -69,7 +69,7 @@ def learn_schema(
 def split_features_from_label(
     rows: pd.DataFrame, schema: Schema, columns: Columns, *others: pd.DataFrame
 ) -> LabelledRows:
-    """Return the schema's features, in its order, the label, and each row's weight and group.
+    """Return the features in the schema's order, the label, and each row's weight and group.
 
     The `others` are rows that may be earlier in a history: history rows and, for test rows, the
     train rows.

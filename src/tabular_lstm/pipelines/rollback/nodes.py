@@ -21,7 +21,7 @@ def choose_champion(
     Raises:
         DataError: There is no champion before, or none with this run id; or its artifact is gone,
             is not the promoted one, or cannot be loaded. The error lists the promoted runs. Or the
-            champion predicts something else than conf names.
+            champion's task differs from conf.
     """
     known, now = promoted(champions.log), champion_of(champions.log)
     listed = f"Runs that were promoted: {', '.join(known) or 'none'}."
@@ -55,5 +55,5 @@ def choose_champion(
 
 
 def record(decision: Decision, report: str) -> LogEntry:
-    """Return the log's line, once the report is written: it makes the champion serve again."""
+    """Return the log's line, once the report is written; the line lets the champion serve again."""
     return LogEntry.of(decision)

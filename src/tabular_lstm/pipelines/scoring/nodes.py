@@ -46,7 +46,7 @@ def validate_rows_to_score(
     """Check the columns now, and each cell while the rows are scored.
 
     Cells are read as in training, by the champion's schema. A label is copied, and the network does
-    not see it. Only with histories it is a feature of the customer's later rows, once it is known.
+    not see it. With histories, a known label is a feature of the customer's later rows.
 
     Returns:
         A stream of checked rows, and the quarantine that takes the bad rows.
@@ -137,7 +137,7 @@ def summarize_scoring(tally: Tally, checked_rows: CheckedRows) -> ScoringSummary
 
 
 def draw_scores(scoring_summary: ScoringSummary) -> dict[str, str]:
-    """Draw as SVG the predictions and, if rows are in quarantine, the reasons."""
+    """Draw the predictions and, if rows are in quarantine, the reasons; as SVG."""
     summary, reasons = scoring_summary, scoring_summary.quarantined_by_reason
     drawn = {}
     if summary.decision_threshold is not None:

@@ -31,8 +31,8 @@ def build_network(
         A `keras.Model`, see `tabular_lstm.network.build`.
 
     Raises:
-        DataError: The blocks do not fit the task, or rows have missing values and the network is
-            the tutorial's.
+        DataError: The blocks do not fit the task, or the tutorial's network would get rows with
+            missing values.
     """
     if fault := fault_of_task(schema.task, network, training):
         raise DataError(f"{fault}.")
@@ -64,8 +64,8 @@ def train_network(
     Returns:
         The candidate, and its history: see `tabular_lstm.network.fit.train`; `trained_on` is the
         train set's fingerprint, `learned` the fingerprint of what the candidate learned, and
-        `lineage` the schema's lineage, with what an evaluation reads of the blocks `network` and
-        `training`.
+        `lineage` the schema's lineage, with the parameters of `network` and `training` that an
+        evaluation reads.
     """
     from tabular_lstm.network.fit import fingerprint, train  # noqa: PLC0415
 

@@ -8,7 +8,7 @@ from tabular_lstm.tuning.trials import best_of
 
 
 def create_pipeline() -> Pipeline:
-    """Compose it from `data_processing` and the train side of `reshaping`.
+    """Compose the pipeline from `data_processing` and the train side of `reshaping`.
 
     A split by time keeps the boundary of the last decision, so that tuning uses no row that a
     retraining judges on.
