@@ -2,7 +2,7 @@
 
 The search covers single columns, pairs of columns, and near-duplicates. Near-duplicates are rows
 that are equal except in nearly unique columns and in at most one other column, with numbers as they
-are or rounded. A sample is drawn by a hash of the value: it has all rows of a value.
+are or rounded. A sample is drawn by a hash of values: it has all rows of a value or none.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -20,8 +20,8 @@ ROWS = 30_000  # of the sample
 PAIRED = 16
 # Near-duplicates are equal in at least this many columns.
 LEAST_EQUAL = 3
-# Least number of repeated values of a suspect; share of the agreement in `label_measures` that is
-# enough for rare labels; least agreement in standard deviations.
+# A suspect needs this number of repeated values. For rare labels, this share of the usual agreement
+# is enough. The agreement needs this many standard deviations.
 LEAST_GROUPS, OF_RARE, LEAST_SURE = 20, 0.5, 3.5
 # An effect may be smooth if neighbouring values reach this share of the agreement of equal values.
 SMOOTH = 0.6
@@ -31,7 +31,7 @@ UNIQUE = 0.9
 SURPRISE = 2.0
 # Rows that share several values agree more than rows that share one of them, by at least this.
 MORE_ALIKE = 0.1
-# Rows of one value also share another column: they have on average at most this many of its values.
+# Rows of one value share another column if it has at most this many values for them, on average.
 ALMOST = 1.05
 
 Kind = Literal["column", "columns", "near-duplicates"]
@@ -91,7 +91,7 @@ def agreement(hashes: np.ndarray, marks: np.ndarray, least: float) -> Agreement:
     """Measure the intraclass correlation of rows with the same value; each row counts once.
 
     Args:
-        hashes: Hashes of the rows' values; 0 is no value.
+        hashes: Hashes of the rows' values; 0 means that there is no value.
         marks: Marks of the rows' labels, (rows, marks), see `label_measures`. For several marks,
             chance is assumed to be as large as for one, which is on the safe side.
         least: Least agreement of labels that are not rare, see `label_measures`.
