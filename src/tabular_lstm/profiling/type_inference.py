@@ -71,7 +71,7 @@ PATTERNS = {
     "%S": "[0-5]?[0-9]",
     "%p": "(?i:[AP]M)",
 }
-# Like `tabular_lstm.rows.dates.ISO`, but only with valid months and days: 1234-56-78 is no date.
+# Like `tabular_lstm.rows.dates.ISO`, but only with valid months and days: 1234-56-78 is not a date.
 ISO = (
     "[12][0-9]{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
     r"(?:[T ](?:[01][0-9]|2[0-3])(?::[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,9})?)?)?"
@@ -182,7 +182,7 @@ def _counts(cells: DistinctCells) -> dict[str, int]:
 def date_formats(cells: DistinctCells, formats: tuple[str, ...] = FORMATS) -> list[str]:
     """Name the formats in which all cells of a column are dates, at most two.
 
-    The formats are those of `datetime.strptime`, or `ISO_8601`; none if the cells are no dates.
+    The formats are those of `datetime.strptime`, or `ISO_8601`; none if the cells are not dates.
     """
     if not LIKE_A_DATE.match(cells.texts[0].as_py()):
         return []
