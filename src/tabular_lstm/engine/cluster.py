@@ -33,7 +33,7 @@ IN_HAND = {"executing", "long-running"}
 BEFORE_IT = {"ready", "waiting", "constrained", "fetch", "flight"}
 # Parts that each thread of a worker has, including the running part.
 AT_WORK = 2
-# For each thread, so many parts may end before an earlier part; the caller keeps their results.
+# For each thread, this many parts may end before an earlier part; the caller keeps their results.
 FAR = 8
 # For a worker that is started here, with one thread.
 ONE_THREAD = {

@@ -78,8 +78,8 @@ class Columns(Parameters):
             a split by time. Default: each row is one sequence, and its columns are the steps.
         features: Columns to learn from, in this order. Default: all columns without another role.
         categorical: Features that are categories. Default: none, all are numbers.
-        dates: The features that are dates or date-times, and the time if it is: a list of names for
-            ISO 8601, or a dictionary from each name to a format of `datetime.strptime`, such as
+        dates: The features that are dates or date-times, and the time if it is one: a list of names
+            for ISO 8601, or a dictionary from each name to a format of `datetime.strptime`, such as
             {visit: "%d.%m.%Y"}, or to null for ISO 8601. Default: none.
         ignore: Columns that are left out; no cell of them is read. Default: none.
         bounds: Lowest and highest value of a feature, or of a label that is a number; `null` means

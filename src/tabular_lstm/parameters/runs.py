@@ -43,8 +43,8 @@ class Promotion(Parameters):
             deviations of the champion's labels.
         max_repeated_test_rows: Largest share of test rows with the same features as a train row of
             another key. More are allowed if features have so few values that rows are often equal.
-        min_test_rows_per_class: A promotion needs so many test rows of each class, or groups with
-            such rows; for a number, so many test rows or groups in total.
+        min_test_rows_per_class: A promotion needs at least this many test rows of each class, or
+            groups with such rows; for a number, test rows or groups in total.
         max_champion_fall: How far the champion's ROC AUC may fall after its promotion; for a
             number, how far its RMSE may rise, in standard deviations of the label at the promotion.
             If the change is clearly larger, or the champion is clearly worse than a model without
@@ -92,7 +92,7 @@ class Report(Parameters):
 
 
 class Scoring(Parameters):
-    """What a scoring writes for each row, beside the prediction.
+    """What a scoring writes for each row, in addition to the prediction.
 
     Attributes:
         pass_through: Columns that are copied from the rows, in addition to key and label.

@@ -17,7 +17,7 @@ from tabular_lstm.rows.number_format import POINT, NumberFormat
 Kind = Literal["number", "category", "date", "quantity", "text", "identifier", "constant", "empty"]
 Code = str | int | float
 FIRST = 50  # cells that rule out most patterns before all cells are checked
-# Pieces are merged once they have at least so many distinct cells.
+# Pieces are merged once they have more distinct cells than this.
 MERGED = 2**16
 
 

@@ -33,7 +33,7 @@ LEAST = Promotion().min_test_rows_per_class
 ENOUGH, FEW, JUDGED = 30, 8, round(LEAST / Split().test_fraction)
 # Up to FEW_CLASSES distinct whole numbers may be classes; AMOUNT or more probably are not.
 FEW_CLASSES, AMOUNT = 20, 6
-FAR = 30  # ranges of the middle nine tenths of the labels, by which a label is far outside
+FAR = 30  # a label is far outside at this many times the range of the middle nine tenths
 SET_ASIDE = (
     "label: {} {}, such as '{}', will go to quarantine{}; where there is no label, leave the cell "
     "empty"

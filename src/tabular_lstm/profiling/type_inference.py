@@ -26,7 +26,7 @@ FEW_WORDS, FEW_DISTINCT = 3, 20
 LEAST_ROWS = 20
 # A column of words identifies rows if it has as many distinct values as this share of the rows.
 NEARLY_ALL = 0.95
-# Cells with more characters, or so many words, on average are free text.
+# A column is free text if its cells have on average more than LONG characters, or WORDY words.
 LONG, WORDY = 40, 4
 
 # Codes that people write where nothing was measured.
@@ -37,14 +37,14 @@ CODES = {-1.0} | {
 SCALE = 8
 # Least share of the rows with a code of one digit, 8 or 9: in fewer rows it may be an amount.
 DIGIT = 0.02
-# Zeros may be a code if there are more than so many distinct numbers.
+# Zeros may be a code if there are more distinct numbers than this.
 ENOUGH = 20
 # Least distance from 0 to the next number, in standard deviations and in steps between numbers.
 FAR, STEPS = 0.6, 5
 # Shares of the rows that are 0: above LUMP the page asks what 0 means, below MANY 0 may be a code,
 # and from MOST on 0 is an amount.
 LUMP, MANY, MOST = 0.2, 0.3, 0.5
-# Zeros stand out if they are more than so many times as frequent as any other number.
+# Zeros stand out if they are more than this many times as frequent as any other number.
 MORE = 5
 
 NUMBER = r"[+-]?[0-9][0-9.,' ]*"
@@ -71,7 +71,7 @@ PATTERNS = {
     "%S": "[0-5]?[0-9]",
     "%p": "(?i:[AP]M)",
 }
-# Like `tabular_lstm.rows.dates.ISO`, but only with valid months and days: 1234-56-78 is no date.
+# Like `tabular_lstm.rows.dates.ISO`, but only with valid months and days: 1234-56-78 is not a date.
 ISO = (
     "[12][0-9]{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
     r"(?:[T ](?:[01][0-9]|2[0-3])(?::[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,9})?)?)?"
@@ -182,7 +182,7 @@ def _counts(cells: DistinctCells) -> dict[str, int]:
 def date_formats(cells: DistinctCells, formats: tuple[str, ...] = FORMATS) -> list[str]:
     """Name the formats in which all cells of a column are dates, at most two.
 
-    The formats are those of `datetime.strptime`, or `ISO_8601`; none if the cells are no dates.
+    The formats are those of `datetime.strptime`, or `ISO_8601`; none if the cells are not dates.
     """
     if not LIKE_A_DATE.match(cells.texts[0].as_py()):
         return []

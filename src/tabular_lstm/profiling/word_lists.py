@@ -42,7 +42,7 @@ WORDS = {
             rating rent revenue salary sales score severity species stage strength vote wage
             yield""",
         "date": "date day month time timestamp week year",
-        # Times and numbers that may grow from row to row of one thing.
+        # Times and numbers that may grow from one row to the next row of a thing.
         "order": """
             age date day days decade hour hours minute minutes month months occasion period quarter
             round session start time timestamp tstart visit visits wave week weeks year years""",

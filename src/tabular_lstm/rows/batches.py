@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from tabular_lstm.errors import DataError
 
-# A batch has at most so many rows, cells and bytes.
+# The most rows, cells and bytes of a batch.
 ROWS = 2**16
 CELLS = 2**22
 BYTES = 2**26
@@ -117,7 +117,7 @@ def same(text: str, count: int) -> pa.DictionaryArray:
 
 
 def rows_of_a_batch(columns: int) -> int:
-    """Give the largest number of rows in a batch with so many columns."""
+    """Give the most rows that a batch with this number of columns may have."""
     return max(1, min(ROWS, CELLS // columns))
 
 

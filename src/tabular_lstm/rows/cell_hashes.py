@@ -11,7 +11,7 @@ from tabular_lstm.rows.dates import days, is_dates
 from tabular_lstm.rows.fingerprints import in_parts
 from tabular_lstm.rows.sequences import amounts
 
-# A column's range and the chance of equal values are estimated from about so many rows.
+# A column's range and the chance of equal values are estimated from about this many rows.
 THINNED = 30_000
 # A column of more than MANY distinct numbers is rounded to STEPS steps of its range.
 MANY, STEPS = 100, 64

@@ -71,7 +71,7 @@ def values_of(cells: pd.Series) -> np.ndarray:
 
 
 def distinct(cells: pd.Series) -> tuple[np.ndarray, list[Any]]:
-    """Give each cell's place in a list of distinct cells, -1 where missing; and the list.
+    """Give each cell's place in a list of distinct cells (-1 if missing), and the list.
 
     Equal cells that are not text may be in the list more than once.
     """
@@ -90,7 +90,7 @@ def distinct(cells: pd.Series) -> tuple[np.ndarray, list[Any]]:
 
 
 def spelling(texts: pa.Array) -> pa.Array:
-    """Normalize the spelling of texts: remove case, blanks, Unicode form and leading zeros."""
+    """Normalize the spelling of texts: ignore case, blanks, Unicode form and leading zeros."""
     together = pc.replace_substring_regex(texts, SPACES, "")
     # A letter with a mark, such as ü, may be written as one character or as two.
     letters = pc.utf8_lower(pc.utf8_normalize(together, "NFC"))

@@ -36,7 +36,7 @@ OTHER_FORMATS = {
 
 
 def refuse_other_formats(content: BinaryIO, file: str) -> None:
-    """Stop if the first bytes are those of another format; leave the file at its start.
+    """Raise an error if the first bytes are those of another format; go back to the file's start.
 
     Raises:
         DataError: Names the format.

@@ -150,6 +150,6 @@ def hash_rows(
 
 
 def in_parts(rows: int) -> Iterator[slice]:
-    """Cut so many rows into consecutive slices of at most `PART` rows."""
+    """Divide this number of rows into consecutive slices of at most `PART` rows."""
     for start in range(0, rows, PART):
         yield slice(start, min(start + PART, rows))

@@ -118,14 +118,14 @@ class Histories:
         return np.asarray(rows)
 
     def compact(self, which: Any = slice(None)) -> Compact:
-        """Give histories with each row once, however many histories have the row.
+        """Give histories, and store each row once, even if several histories have the row.
 
         Args:
-            which: A slice, a mask or places, of any shape (…, histories): the axes before the last
-                one separate sets of histories, each with its own rows. Default: all.
+            which: A slice, a mask or places, of any shape (…, histories). The leading axes separate
+                sets of histories; each set has its own rows. Default: all.
         """
         places, unknown = self._places(which)
-        # A row is there twice if its label is known in some histories and not in others.
+        # A row is there twice if its label is known in only some of the histories.
         marked = np.where(places < 0, -1, 2 * places + (unknown & (self.labels > 0)))
         apart = marked.reshape(-1, marked.shape[-2] * marked.shape[-1])
         found = [np.unique(one, return_inverse=True) for one in apart]
@@ -141,7 +141,7 @@ class Histories:
         return Compact(rows.reshape(*apart_by, *rows.shape[1:]), at.reshape(marked.shape))
 
     def _places(self, which: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Give the places of the rows, (…, T), -1 after the last; and where no label is known."""
+        """Give the rows' places, (…, T), -1 after the last; tell where no label is known."""
         first, last, own, known = (
             of[which][..., None] for of in (self.first, self.last, self.own, self.known)
         )

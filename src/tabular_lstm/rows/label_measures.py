@@ -25,7 +25,7 @@ class _Areas:
     Attributes:
         marks: bool (rows, marks): whether a row is of the positive class, or of each class.
         leak: A feature whose measure reaches this value is a possible leak.
-        alike: Least agreement of the labels of one value for a quick model to be fitted, at most 1.
+        alike: Least agreement of rows with the same value to fit a quick model, at most 1.
         tells, telling: What a possible leak does, in words.
         same: What rows that belong together have, in words.
         falls: Least low end of a fall's interval; then the same for a column that may only have a

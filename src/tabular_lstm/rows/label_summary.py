@@ -58,5 +58,5 @@ def of_numbers(values: np.ndarray) -> LabelSummary:
 
 
 def rounded(value: float, digits: int = 4) -> float:
-    """Round to so many digits, so that equal data have equal numbers on any processor."""
+    """Round to `digits` significant digits: equal data then give equal numbers on any processor."""
     return float(f"{value:.{digits}g}")

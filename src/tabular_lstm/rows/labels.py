@@ -68,7 +68,7 @@ class _TwoClasses(_Label):
         """Read labels that are not missing; a class that is a number matches in every spelling.
 
         Returns:
-            int64 (rows,), the place of each label in `task.classes`, 0 where the label is no class;
+            int64 (rows,), the place of each label in `task.classes`, 0 if the label is not a class;
             and the problems.
         """
         words = {name: place for place, name in enumerate(self.classes) if isinstance(name, str)}

@@ -42,7 +42,7 @@ class RawFiles:
     names: tuple[str, ...]
     others: tuple[str, ...]
     endings: dict[str, str]
-    # Hashes by file and state; and by name the state in which the file was hashed.
+    # The hash of each file in each state; and, by name, the state in which a file was hashed.
     _hashes: dict[tuple[str, State], str] = field(default_factory=dict, repr=False)
     _states: dict[str, State] = field(default_factory=dict, repr=False)
 
@@ -68,7 +68,7 @@ class RawFiles:
             DataError: The path does not exist or is not a regular file; or the directory has no
                 file to read, files of two formats, or a file whose name is not UTF-8.
         """
-        # Another storage than the disk may have cached an old listing.
+        # A storage that is not the disk may have cached an old listing.
         fs.invalidate_cache(path)
         kind = _kind(fs, path)
         if kind == "nothing":

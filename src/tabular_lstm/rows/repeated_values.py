@@ -1,8 +1,8 @@
-"""Repeated values whose rows have one label more often than by chance: a search without models.
+"""Find repeated values whose rows have the same label more often than by chance, without models.
 
 The search covers single columns, pairs of columns, and near-duplicates. Near-duplicates are rows
 that are equal except in nearly unique columns and in at most one other column, with numbers as they
-are or rounded. A sample is drawn by a hash of the value: it has all rows of a value.
+are or rounded. A sample is drawn by a hash of values: it has all rows of a value or none.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -18,31 +18,31 @@ from tabular_lstm.rows.label_measures import Measure
 ROWS = 30_000  # of the sample
 # Columns that are examined in pairs: those whose labels agree most surely.
 PAIRED = 16
-# Near-duplicates are equal in at least so many columns.
+# Near-duplicates are equal in at least this many columns.
 LEAST_EQUAL = 3
-# Least number of repeated values of a suspect; share of the agreement in `label_measures` that is
-# enough for rare labels; least agreement in standard deviations.
+# A suspect needs this number of repeated values. For rare labels, this share of the usual agreement
+# is enough. The agreement needs this many standard deviations.
 LEAST_GROUPS, OF_RARE, LEAST_SURE = 20, 0.5, 3.5
-# An effect may be smooth if neighbouring values agree so far, relative to rows of one value.
+# An effect may be smooth if neighbouring values reach this share of the agreement of equal values.
 SMOOTH = 0.6
 # In a nearly unique column, at least this share of the rows are alone with their value.
 UNIQUE = 0.9
-# Near-duplicates are at least so many times as common as if the columns were independent.
+# Near-duplicates are at least this many times as common as if the columns were independent.
 SURPRISE = 2.0
-# Rows that share several values agree by at least so much more than rows that share one of them.
+# Rows that share several values agree more than rows that share one of them, by at least this.
 MORE_ALIKE = 0.1
-# Rows of one value share another column too if they have at most so many of its values on average.
+# Rows of one value share another column if it has at most this many values for them, on average.
 ALMOST = 1.05
 
 Kind = Literal["column", "columns", "near-duplicates"]
 
 
 class Agreement(NamedTuple):
-    """How the labels of rows of one value agree.
+    """How the labels agree among rows with the same value.
 
     Attributes:
-        alike: Agreement beyond chance; 1 is always.
-        least: What `alike` must reach; less for rare labels, which agree less at the same odds.
+        alike: Agreement beyond chance: 0 is chance, 1 is always.
+        least: What `alike` must reach; less for rare labels: they agree less at the same odds.
         sure: The agreement in standard deviations of chance.
         groups: How many values are shared by several rows.
         pairs: How many pairs of rows share a value.
@@ -69,8 +69,8 @@ class Repeated(NamedTuple):
     Attributes:
         agreement: The agreement of rows with one value.
         rounded: Whether numbers of many values are rounded.
-        smooth: Whether rows of neighbouring values agree nearly as far, so that the column may only
-            have a smooth effect.
+        smooth: Whether rows of neighbouring values agree nearly as much, so that the column may
+            only have a smooth effect.
         For the other attributes see `tabular_lstm.rows.dependent_rows.DependentRows`.
     """
 
@@ -88,10 +88,10 @@ class Repeated(NamedTuple):
 
 
 def agreement(hashes: np.ndarray, marks: np.ndarray, least: float) -> Agreement:
-    """Measure how rows of one value agree: the intraclass correlation, each row counting once.
+    """Measure the intraclass correlation of rows with the same value; each row counts once.
 
     Args:
-        hashes: Hashes of the rows' values; 0 is no value.
+        hashes: Hashes of the rows' values; 0 means that there is no value.
         marks: Marks of the rows' labels, (rows, marks), see `label_measures`. For several marks,
             chance is assumed to be as large as for one, which is on the safe side.
         least: Least agreement of labels that are not rare, see `label_measures`.
@@ -149,7 +149,7 @@ def repeated_values(
     features: Sequence[str],
     independent: Collection[str],
 ) -> list[Repeated]:
-    """Find suspects; those whose labels agree most, for the most rows, come first.
+    """Find suspects, sorted by their labels' agreement times the share of rows with a shared value.
 
     Args:
         cells: The rows.

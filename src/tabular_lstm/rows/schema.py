@@ -49,7 +49,7 @@ class HistoryLayout(History):
         dates: Whether the times in `order` are dates; otherwise they are numbers.
         form: The format of text in `order`, if it is dates; None for ISO 8601.
         gap: Name of the feature that is the time since the row before (in days for dates).
-        number: Name of the feature that is the order itself; None if the order is no feature.
+        number: Name of the feature that is the order itself; None if the order is not a feature.
         labels: Names of the features that hold the known label: one feature, or one for each class
             of more than two. Default: none.
     """

@@ -48,7 +48,7 @@ class CheckedBatch:
         sequences: float32 (rows, steps, features_per_step), or their histories; the histories'
             table has all usable rows.
         copied: The key of these rows as text, and the columns that are copied, with their types.
-        problems: By column, what is wrong with which cells, by their place in the batch.
+        problems: By column, what is wrong with cells, by their place in the batch.
         names: Names of the rows with a problem, for messages, by their place.
         aside: The rows set aside, see `set_aside`.
     """
@@ -79,7 +79,7 @@ class Check:
         copied: The types of the columns that are copied.
         number_format: The format of numbers that are text.
         predict: The column that marks the rows of histories which get a prediction. Default: each
-            customer's last row gets one; of several rows then, the last by `Timeline.of`.
+            customer's last row, in the order of `Timeline.of`, gets one.
     """
 
     schema: Schema

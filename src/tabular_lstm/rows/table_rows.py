@@ -165,7 +165,7 @@ def _of_series(cells: pd.Series) -> pa.Array:
 
 
 def _plain_table(frame: pa.Table, name: str) -> pa.Table:
-    """Convert each column to one of the types that cells are read from."""
+    """Convert each column to one of the types that the readers of cells accept."""
     names = frame.column_names
     if twice := [of for of in names if names.count(of) > 1]:
         raise DataError(

@@ -93,7 +93,7 @@ def read_roles(
     """Read the customer, the time and the label of each row, as in training.
 
     The cells of `schema.roles` may be of any type. For the number format, the problems by column
-    and errors see `sequences.lay_out`. A missing label is no problem.
+    and errors see `sequences.lay_out`. A missing label is not a problem.
     """
     layout, number_format = cast(HistoryLayout, schema.history), number_format or schema.marks
     cells = by_name(cells, schema.roles)

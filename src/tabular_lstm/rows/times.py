@@ -38,8 +38,8 @@ class TimeReader:
         """Read the cells of a part: text, numbers or a mixture.
 
         Returns:
-            datetime64[us] or float64 (rows,), with any value where the cell has a problem; and the
-            problems.
+            datetime64[us] or float64 (rows,), and the problems. A cell with a problem may have any
+            value.
         """
         text = texts(cells, write=str).fillna("")
         places, distinct = pd.factorize(text)

@@ -100,7 +100,7 @@ def read_rows(
 def _read(
     part: pd.DataFrame, columns: Columns, features: list[str], times: TimeReader
 ) -> dict[str, tuple[pd.Series, Problems]]:
-    """Read the columns of a part: the values, and what is wrong with which cells."""
+    """Read the columns of a part: the values, and what is wrong with cells."""
     number_format = times.number_format
     read: dict[str, tuple[object, Problems]] = {}
     of = "customer" if columns.history else "group"
