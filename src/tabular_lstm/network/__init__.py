@@ -9,5 +9,5 @@ The rest of the project calls only four functions, so another network can replac
 - `build.build(schema, network, seed)` → an untrained `keras.Model`
 - `fit.train(network, sequences, labels, training)` → (candidate, history)
 - `fit.predict(candidate, sequences)` → predictions
-- `keras_file.read_keras_file(content, file)` → what a file holds, for `score.score`
+- `keras_file.read_keras_file(content, file)` → the network in a file, for `score.score`
 """

@@ -163,7 +163,7 @@ def decisions(predicted: np.ndarray, calibration: Calibration) -> np.ndarray:
 
 
 def residual_quantiles(ratios: np.ndarray, weights: np.ndarray | None = None) -> tuple[float, ...]:
-    """Return, for each of `RATES`, a bound that a new row's residual stays within at this rate.
+    """Return, for each of `RATES`, a bound for a new row's residual that holds at this rate.
 
     A rate is a share of n + 1 residuals: the n given residuals and the new row's residual. With
     weights, n is `effective_rows`. Where n is too small for a rate, the largest residual is

@@ -72,8 +72,8 @@ def train(
 
         An ensemble's losses are means over its members. Its history also has `validation_loss`, the
         calibrated losses on the members' folds; `best_epochs` of the members, whose median is
-        `best_epoch`; for classes, `temperature`; `out_of_fold_log_loss`, or a number's loss;
-        `kinds`, see `kinds.Kind`; and `asked_for`, a sentence from `kinds.asked_for`.
+        `best_epoch`; for classes, `temperature`; `out_of_fold_log_loss` (a number:
+        `out_of_fold_quantile_loss`); `kinds`, see `kinds.Kind`; `asked_for`, see `kinds.asked_for`.
 
     Raises:
         DivergedError: A loss is not finite.

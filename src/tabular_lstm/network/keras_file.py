@@ -68,8 +68,8 @@ def read_keras_file(content: bytes, file: str) -> Scorer:
         file: Its name, for messages.
 
     Raises:
-        NoNetworkError: The file holds another class or something besides the network, would take
-            more memory than its own size, or is not a complete `.keras` file.
+        NoNetworkError: The file has another class or more than the network, needs more memory than
+            its own size, or is not a complete `.keras` file.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:

@@ -121,7 +121,7 @@ class Embed(keras.layers.Layer):  # type: ignore[misc]
 
 
 def _block(z: Any, others: Any, frequency: Any, kernel: Any, bias: Any) -> Any:
-    """Return the vectors, (k, s, n, d), of numbers, (k, s, n); `others` are beside their waves.
+    """Return the vectors, (k, s, n, d), of numbers, (k, s, n), with `others` as further inputs.
 
     A hand-written gradient would not compute the waves again and would save a tenth of a step's
     time. But TensorFlow never frees the graph of such a function.

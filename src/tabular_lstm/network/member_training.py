@@ -80,7 +80,7 @@ def train_group(task: Task, numbers: range) -> Trained:
     members' losses, did not fall; at the latest in the last epochs. Then the member stops. It keeps
     the weights of its best epoch.
     """
-    import_tensorflow()  # not at import, where it would print its notes on GPUs on a worker
+    import_tensorflow()  # not at import, so that workers print no notes on GPUs
     from tabular_lstm.network.members import Members  # noqa: PLC0415
 
     return train_members(Members(task, numbers), task.plan.of_members(numbers), task)

@@ -157,8 +157,8 @@ def plan_training(
     of_kind = members // kinds
     left_out = [member % of_kind % folds for member in range(members)]
     of_folds = [_numbers(fold == number) for number in range(folds)]
-    # The members step together: in an epoch, each uses as many rows as the member with the fewest
-    # rows has, in whole batches. The rows left out are random.
+    # The members step together. In an epoch, each uses as many rows as the smallest member has,
+    # rounded down to whole batches. The rows left out are random.
     smallest = passed = rows - max(len(of_folds[number]) for number in left_out)
     if rows > MANY_ROWS:
         passed = min(smallest, MANY_ROWS * (FOLDS - 1) // FOLDS)
