@@ -178,7 +178,7 @@ def _baselines(schema: Schema, seed: int) -> dict[str, Any]:
     )
     # Many features get fewer bins, because with few values per bin the bins take most of the time.
     bins = int(np.clip(2**16 // len(columns), 32, 255))
-    # Boosting takes at most as many categories as bins; more are split like numbers.
+    # Boosting takes at most as many categories as bins; features with more are split like numbers.
     few = [len(schema.categories.get(name, [])) in range(1, bins) for name in columns]
     simplest, linear, boosted = _of(schema).estimators
     models = (

@@ -193,8 +193,8 @@ def unseen_roc_auc(
 ) -> float:
     """Bound the error of a difference of two ROC AUCs if few rows distinguish the models.
 
-    At least log2(1 / (1 - confidence)) rows must distinguish the models, 4.3 at 0.95: so many rows
-    all favor the same model by chance with probability 1 - confidence. With fewer, up to
+    At least log2(1 / (1 - confidence)) rows must distinguish the models, 4.3 at 0.95. By chance, so
+    many rows all favor the same model with probability 1 - confidence. With fewer, up to
     `unseen_share` of the smaller class may be ranked correctly by one model and wrongly by the
     other. The bound is 0 if enough rows distinguish the models, or if both rank all rows equally.
     """

@@ -27,7 +27,7 @@ class OfLength(Frozen):
 def by_length(
     judged: Judged, train: Sequences, evaluated: Sequences, evaluation: Evaluation
 ) -> list[OfLength]:
-    """Measure the candidate on histories of one row, of two to five rows, and of more.
+    """Measure the candidate on histories of one row, of two to five rows, and of more rows.
 
     The list is empty if rows have no histories.
     """

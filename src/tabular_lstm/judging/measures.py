@@ -74,7 +74,7 @@ class Measure:
     def settled(self, labels: np.ndarray, predictions: np.ndarray, rule: Rule) -> Two:
         """Return predictions without gaps, and decisions as in `network.calibration`, int (rows,).
 
-        A missing prediction, NaN, becomes a wrong one, so that no model gains by missing rows.
+        A missing prediction, NaN, becomes a wrong one, so that models do not gain from it.
         """
         known = np.where(np.isnan(predictions), 1 - labels, predictions)
         return known, (known >= rule).astype(int)
@@ -109,7 +109,7 @@ class Measure:
     def unseen(
         self, metric: str, rows: Rows, one: np.ndarray, other: np.ndarray, confidence: float
     ) -> float:
-        """Bound the error of a difference from kinds of rows that the test rows do not have."""
+        """Bound the error in a difference that is due to kinds of rows outside the test rows."""
         counted = confidence, rows.weights, rows.groups
         if metric == "log_loss":
             return unseen_log_loss(rows.labels, one, other, *counted)

@@ -83,7 +83,7 @@ class ConfusionMatrix(Frozen):
 
 
 class TwoClassesMetrics(Frozen):
-    """One model of two classes measured on one set of rows.
+    """The metrics of one model of two classes on one set of rows.
 
     Attributes:
         accuracy: At the decision threshold, like the confusion matrix.
@@ -128,7 +128,7 @@ class ClassRates(Frozen):
 
 
 class ClassesMetrics(Frozen):
-    """One model of several classes measured on one set of rows.
+    """The metrics of one model of several classes on one set of rows.
 
     Attributes:
         accuracy: Computed from the decisions, like the confusion matrix.
@@ -154,7 +154,7 @@ class ClassesMetrics(Frozen):
 
 
 class NumberMetrics(Frozen):
-    """One model of a number measured on one set of rows.
+    """The metrics of one model of a number on one set of rows.
 
     Attributes:
         rmse, mae, width: In the label's unit; `width` is the mean width of the intervals.
