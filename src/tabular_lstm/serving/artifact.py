@@ -1,4 +1,4 @@
-"""An artifact: the bytes of a saved network, known by their SHA-256."""
+"""An artifact: the bytes of a saved network, identified by their SHA-256."""
 
 from dataclasses import dataclass
 from functools import cached_property

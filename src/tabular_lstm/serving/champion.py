@@ -172,7 +172,7 @@ def _load_pyfunc(path: str) -> MLflowModel:
 
 
 def declared_task(of: Schema | Columns) -> dict[str, str]:
-    """Return the predicted task and its histories by conf's names, with values as text."""
+    """Return what is predicted, and the histories, by their names in conf; values are text."""
     classes = None if of.classes is None else [*of.classes]
     known_after = of.history.known_after if of.history else None
     declared = {
@@ -191,8 +191,8 @@ def declared_task(of: Schema | Columns) -> dict[str, str]:
 def refuse_other_task(artifact: Artifact, columns: Columns, run_command: str = "") -> None:
     """Refuse a champion whose task differs from conf: it predicts another class, or a number.
 
-    A champion whose histories are of other rows is refused too. With `run_command`, the error
-    offers a new champion as a way out.
+    A champion whose histories have other rows is refused too. With `run_command`, the error offers
+    a new champion as a way out.
 
     Raises:
         DataError: Names the champion's and conf's label and classes, and the ways out.

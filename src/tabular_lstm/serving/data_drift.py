@@ -59,7 +59,7 @@ def data_drift(
     history = data_summary.unlabelled_rows if data_summary.histories else 0
     share = data_summary.quarantined_rows / (data_summary.valid_rows + history)
     quarantined = round(share * int(scored.seen.counts[0].sum()))
-    alike = data_summary.histories  # as in the reference, because some rows that count are not here
+    alike = data_summary.histories  # then as in the reference: some counted rows are not here
     each = None if alike else rows_each([] if groups is None else [groups[new]])
     drift = compare(scored.watch, scored.seen, run_id, champion, monitoring, quarantined, each)
     read = {

@@ -36,7 +36,7 @@ Part = tuple[Batch, ...]
 
 
 class AlarmError(DataError):
-    """Rows differ from the rows that the champion was trained on, and conf says to stop then.
+    """Rows differ from the champion's training rows, and conf says to stop in this case.
 
     The error names all that moved, because such a scoring does not save its drift. `exit_code` is
     conf's, or 1.
@@ -102,7 +102,7 @@ def ahead(items: Generator[Item]) -> Generator[Item]:
 
 
 def in_order(done: Iterator[tuple[int, Item]]) -> Iterator[Item]:
-    """Yield items, done in any order, in the order of the parts; early ones wait."""
+    """Yield items in the order of the parts; items that are done early wait."""
     early: dict[int, Item] = {}
     turn = 0
     for place, item in done:
@@ -130,8 +130,7 @@ class Predictions:
     def parts(self, folder: Path | None = None) -> Generator[ScoredPart]:
         """Score the rows, once, and yield the parts in the order of the rows.
 
-        For histories it is the order of `whole_customers`, which keeps rows in the folder
-        meanwhile.
+        For histories, it is the order of `whole_customers`, which stores rows in the folder.
 
         Raises:
             DataError: See `scored_parts` and `CheckedRows.counted`.
