@@ -28,7 +28,7 @@ def categories_of(categories: Sequence[str]) -> tuple[tuple[str, ...], ...]:
 def cells_of(categories: Sequence[str]) -> np.ndarray:
     """Return the cell in `Profile.counts` for each place in the schema's list: int64 (places + 2,).
 
-    The last two are the cells of a category that the schema does not know, and of a missing value.
+    The last two cells are for a category that the schema does not know, and a missing value.
     """
     named = categories_of(categories)
     cells = {category: cell for cell, some in enumerate(named, 1) for category in some}
