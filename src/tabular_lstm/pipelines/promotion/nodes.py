@@ -52,7 +52,7 @@ def predict_with_champions(
     monitoring: Monitoring,
     run_id: str,
 ) -> tuple[pd.DataFrame, ComparedChampions]:
-    """Score the test rows with the standing champions, and compare the rows with their reference.
+    """Score the test rows with the standing champions; compare them with the champion's reference.
 
     Returns:
         `row`, `label` and the columns `judging.measures.to_columns` of each champion's run id,

@@ -16,12 +16,12 @@ def choose_champion(
     run_id: str,
     provenance: Provenance,
 ) -> Decision:
-    """Decide which champion serves again: the run that conf names, or the champion before.
+    """Decide which champion serves again: the run that conf names, or the previous champion.
 
     Raises:
-        DataError: There is no champion before, or none with this run id; or its artifact is gone,
-            is not the promoted one, or cannot be loaded. The error lists the promoted runs. Or the
-            champion's task differs from conf.
+        DataError: There is no previous champion, or no champion with this run id; or its artifact
+            is gone, is not the promoted one, or cannot be loaded. The error lists the promoted
+            runs. Or the champion's task differs from conf.
     """
     known, now = promoted(champions.log), champion_of(champions.log)
     listed = f"Runs that were promoted: {', '.join(known) or 'none'}."
