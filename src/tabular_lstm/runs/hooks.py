@@ -238,7 +238,7 @@ class RunHooks:
     def _close(
         self, event: Event, message: str, alarm: str | None, exit_code: int = 0, **document: Any
     ) -> None:
-        """Notify and log the end, an alarm last, with conf's exit code or the given one."""
+        """Notify and log the end, then an alarm; the exit code is conf's or the given one."""
         last = printable(f"ALARM: {alarm}") if alarm else ""
         self.notify(event, f"{message} {last}".rstrip(), alarm=bool(alarm), **document)
         logger.info(message)

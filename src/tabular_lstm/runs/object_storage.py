@@ -1,4 +1,4 @@
-"""Object storage: get, put, create and list, each in bounded time, with one clear message.
+"""Object storage: get, put, create and list, each with a time limit and a clear error.
 
 Only this file imports obstore, which the extra `object-storage` installs.
 """
@@ -91,7 +91,7 @@ class ObjectStorage:
         exists while another write is not done yet (HTTP 409). So the object is read back.
 
         Raises:
-            DataError: It is not known whether the object was written, or it was not.
+            DataError: The object was not written, or this is not known.
         """
         for attempt in range(CREATES):
             try:
