@@ -117,13 +117,13 @@ def _fault(error: BaseException | None) -> BaseException | None:
 
 
 def _lines(fault: BaseException) -> str:
-    """Return the message; lines after the first of a foreign message are indented."""
+    """Return the message; of another library's message, all lines but the first are indented."""
     said = fault.args[0] if isinstance(fault, KeyError) else str(fault)
     return str(fault if isinstance(fault, DataError) else DataError(*said.split("\n")))
 
 
 def _escape(error: BaseException | None) -> None:
-    """Keep an unexpected error's traceback from starting lines with text of files or cells."""
+    """Escape an error's text, so that text of files or cells cannot start a line of it."""
     while error is not None:
         error.args = tuple(printable(a) if isinstance(a, str) else a for a in error.args)
         error = error.__cause__ or error.__context__

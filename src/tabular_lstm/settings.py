@@ -1,6 +1,6 @@
 """Kedro's settings: the project's hooks, and how conf is loaded.
 
-Each environment keeps its outputs in its own folder. An event is one line of log.
+Each environment keeps its outputs in its own folder. An event is one line in the log.
 """
 
 import logging
