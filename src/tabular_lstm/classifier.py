@@ -113,8 +113,8 @@ class LSTMClassifier(ClassifierMixin, LSTMEstimator):  # type: ignore[misc]
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
         """Predict each row's class.
 
-        Two classes: the positive one from the learned decision threshold on. More classes: the
-        class of the lowest expected cost; without costs the likeliest class.
+        Two classes: the positive class from the learned decision threshold on. More classes: the
+        class with the lowest expected cost; without costs, the likeliest class.
         """
         given = self._predictions(X)
         return np.asarray(self.classes_[decisions(given, self.network_.calibration)])

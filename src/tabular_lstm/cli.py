@@ -138,7 +138,7 @@ def _refused(error: BaseException | None) -> bool:
 
 
 def _notify(ctx: click.Context, event: Event, message: str, alarm: bool = False) -> None:
-    """Notify of the run's end, if conf could be read."""
+    """Notify that the run ended, if conf could be read."""
     if notify := ctx.meta.get(NOTIFY):
         notify(event, message, alarm)
 

@@ -1,4 +1,4 @@
-"""Progress of long loops: a bar on a terminal; otherwise lines of log, fewer as time passes."""
+"""Progress of long loops: a bar on a terminal; otherwise log lines, fewer as time passes."""
 
 import logging
 import sys

@@ -9,7 +9,7 @@ import sys
 
 
 def import_tensorflow() -> None:
-    """Import TensorFlow, and drop what is written to file descriptor 2 meanwhile."""
+    """Import TensorFlow; drop what it writes to file descriptor 2 during the import."""
     if "tensorflow" in sys.modules:
         return
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)

@@ -1,1 +1,1 @@
-"""Judging: how good a model is beside others on the same rows, and whether it may be promoted."""
+"""Judging: how good a model is compared with others, and whether it may be promoted."""

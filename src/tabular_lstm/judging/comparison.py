@@ -36,7 +36,7 @@ ZERO_AND_ONE = Task.of_classes([0, 1])
 
 
 class Difference(Frozen):
-    """By how much one model's metric differs from another's.
+    """How much one model's metric differs from another model's metric.
 
     Attributes:
         difference: The first model's metric - the second model's, on the rows.
@@ -63,7 +63,7 @@ class Judged(Rows):
         task: What is predicted. Default: two classes, 0 and 1.
         predictions: See `judging.measures`; a missing prediction is replaced by a wrong one.
         rules: Each model's decision rule, see `measures.Rule`.
-        without_prediction: How many rows a model gave no prediction.
+        without_prediction: For how many rows a model gave no prediction.
         metrics, resampled: Metrics on the rows, with 95 % intervals; metrics on resamples of them.
         parts: For a model that is measured on only some of the rows: these rows, and the models on
             them.

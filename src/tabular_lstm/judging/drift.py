@@ -43,7 +43,7 @@ def check_data(
 ) -> DataCheck:
     """Compare the data with the data of the serving champion, the first of `champions`.
 
-    The check fails if rows that belong together may be on both sides: no metric is valid then.
+    The check fails if rows that belong together may be on both sides: then no metric is valid.
     """
     now, limit = data_summary, validation.max_quarantined_fraction
     before = champions[0].data if champions and not promotion.start_over else None
@@ -114,7 +114,7 @@ def _beside_champion(
             else f"expected promotion.row_ratio = {low:g} to {high:g} times",
         ),
         *_label_beside(now, before, promotion),
-        # Lost features are no fault here; `check_champions` judges them.
+        # Lost features are not a fault here; `check_champions` judges them.
         ("; ".join(features) or "the same features", ""),
         *([(now.other_weights(before), "")] if now.weight != before.weight else []),
     ]

@@ -140,7 +140,7 @@ def confusion_matrix(judged: Judged) -> "Figure":
 
 @styled
 def class_roc_curves(judged: Judged) -> "Figure":
-    """Draw the candidate's ROC curve of each class against all others; if many, the worst."""
+    """Draw the candidate's ROC curve of each class, or of the worst classes, against all others."""
     from sklearn.metrics import roc_curve as curve_of  # noqa: PLC0415
 
     measured: Any = judged.metrics[CANDIDATE]
@@ -269,7 +269,7 @@ def _metrics(judged: Judged, name: str) -> TwoClassesMetrics:
 
 
 def _of_likeliest(judged: Judged, model: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return whether each row has its likeliest class (of two: the positive), and how likely."""
+    """Return whether each row has its likeliest (or positive) class, and the probability of it."""
     p = judged.predictions[model]
     return (judged.labels, p) if p.ndim == 1 else (p.argmax(axis=1) == judged.labels, p.max(axis=1))
 

@@ -9,7 +9,7 @@ AT_ONCE = 2**22  # values of histories laid out at a time, 16 MB
 
 
 def column_names(schema: Schema) -> list[str]:
-    """Return the feature's name of each column of `history_features`; "" for a summary."""
+    """Return the feature name of each column of `history_features`; "" for a summary."""
     if schema.history is None:
         return schema.features
     summaries = len(_numbers(schema)) + 1

@@ -230,7 +230,7 @@ def unseen_log_loss(
 def placements(
     labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None = None
 ) -> np.ndarray:
-    """Return for each row the share of the other class's rows that it is ranked correctly against.
+    """Return the share of the other class's rows against which each row is ranked correctly.
 
     A tie counts half; the mean over a class is the ROC AUC. Source: DeLong, DeLong and
     Clarke-Pearson, "Comparing the Areas under Two or More Correlated Receiver Operating

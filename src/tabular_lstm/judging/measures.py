@@ -51,9 +51,9 @@ class Measure:
 
     task: Task
 
-    compared = ("log_loss", "roc_auc")  # by the gate
-    sampled = ("accuracy", "roc_auc", "log_loss")  # have intervals
-    spoken = ("roc_auc", "accuracy", "log_loss")  # in the verdict, which compares the first two
+    compared = ("log_loss", "roc_auc")  # the gate compares these
+    sampled = ("accuracy", "roc_auc", "log_loss")  # these have intervals
+    spoken = ("roc_auc", "accuracy", "log_loss")  # the verdict compares the first two
     # A metric, its value for a model that knows nothing, and the words for such a model.
     nothing = ("roc_auc", 0.5, "chance")
     drifting = (
@@ -61,7 +61,7 @@ class Measure:
         "highest",
     )  # the fields of a `DriftCheck` for the first of `spoken` and its better bound
     changed = "classes swapped or another unit"  # possible causes of a fall
-    exchangeable = False  # whether two of several classes may be exchanged
+    exchangeable = False  # whether two of several classes may be swapped
     # The simplest baseline, the linear one, and boosted trees.
     baselines = ("majority_class", "logistic_regression", "hist_gradient_boosting")
     predicted, many_predicted = "probability", "probabilities"  # names of a row's prediction
@@ -252,7 +252,7 @@ class _Number(Measure):
         self, metric: str, rows: Rows, one: np.ndarray, other: np.ndarray
     ) -> tuple[float, float]:
         losses = [np.abs(p[:, 0] - rows.labels) for p in (one, other)]
-        if metric == "rmse":  # to the first order
+        if metric == "rmse":  # a first-order approximation
             means = [np.average(off**2, weights=rows.weights) ** 0.5 for off in losses]
             losses = [off**2 / (2 * mean or 1) for off, mean in zip(losses, means, strict=True)]
         more = losses[0] - losses[1]

@@ -1,6 +1,6 @@
 """Metrics of predictions against labels, and the displayed names of models and metrics.
 
-Labels and predictions are those of `tabular_lstm.judging.measures`. Weights are (rows,): a row of
+Labels and predictions are as in `tabular_lstm.judging.measures`. Weights are (rows,): a row of
 weight 2 counts as two rows.
 """
 
@@ -32,7 +32,7 @@ METRICS = {
     "mae": "MAE",
     "r2": "R²",
 }
-COMPARED = ("roc_auc", "log_loss", "rmse", "mae")  # by the gate; each task has two
+COMPARED = ("roc_auc", "log_loss", "rmse", "mae")  # the gate compares these; each task has two
 # 1 if a larger value is worse, else -1.
 WORSE = {"log_loss": 1, "roc_auc": -1, "rmse": 1, "mae": 1}
 # Metrics in the label's unit, so values of 10^-9 or 10^9 are possible.
@@ -77,7 +77,7 @@ class ConfusionMatrix(Frozen):
 
     @property
     def f1(self) -> float | None:
-        """Return the harmonic mean of both; None if no row is positive or called positive."""
+        """Return the F1 score; None if no row is positive or called positive."""
         wrong = self.false_positives + self.false_negatives
         return _share(2 * self.true_positives, 2 * self.true_positives + wrong)
 
@@ -131,7 +131,7 @@ class ClassesMetrics(Frozen):
     """One model of several classes measured on one set of rows.
 
     Attributes:
-        accuracy: Of the decisions, like the confusion matrix.
+        accuracy: Computed from the decisions, like the confusion matrix.
         roc_auc: Mean over the classes that have rows, each against all others.
         log_loss: In nats.
         brier_score: Sum over the classes of the squared differences, from 0 to 2. Source: Brier,

@@ -103,7 +103,7 @@ class Worse:
     """An alarm that a champion was worse than promised.
 
     Attributes:
-        sentence: By how much, and from which scoring on.
+        sentence: By how much it was worse, and since which scoring.
         over: The scoring since which it was not worse any more; None if it is still worse.
     """
 

@@ -20,7 +20,7 @@ from tabular_lstm.rows.schema import Schema
 Watched = Literal["number", "date", "category", "score"]
 Count = Annotated[int, Field(ge=0, le=10**15)]
 BINS = 20
-FEW = 20  # distinct values: up to so many have a cell each
+FEW = 20  # up to this many distinct values have a cell each
 ENOUGH = 100_000  # values, enough for quantiles
 DIGITS = (
     2  # significant digits of the distance between edges: no edge reveals the value of a single row

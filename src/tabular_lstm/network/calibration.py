@@ -116,7 +116,7 @@ def choose_threshold(
         labels, probabilities, weights = labels[some], probabilities[some], weights[some]
     order = np.argsort(-probabilities, kind="stable")
     ranked, hits = probabilities[order], labels[order].astype(bool)
-    # How many rows can be called positive: each count after which the probability changes.
+    # The possible numbers of positive calls: each count after which the probability changes.
     called = np.flatnonzero(np.diff(ranked, prepend=np.inf, append=-np.inf))
     counts = np.ones(len(hits), int) if weights is None else weights[order]
     true_positives = np.concatenate([[0], np.cumsum(counts * hits)])[called]
@@ -165,9 +165,9 @@ def decisions(predicted: np.ndarray, calibration: Calibration) -> np.ndarray:
 def residual_quantiles(ratios: np.ndarray, weights: np.ndarray | None = None) -> tuple[float, ...]:
     """Return, for each of `RATES`, a bound that a new row's residual stays within at this rate.
 
-    A rate is a share of n + 1 residuals: the n given ones and the new row's. With weights, n is
-    `effective_rows`. Where n is too small for a rate, the largest residual is enlarged in
-    proportion to the quantiles of a normal distribution.
+    A rate is a share of n + 1 residuals: the n given residuals and the new row's residual. With
+    weights, n is `effective_rows`. Where n is too small for a rate, the largest residual is
+    enlarged in proportion to the quantiles of a normal distribution.
 
     Source: Papadopoulos, Gammerman and Vovk, "Normalized Nonconformity Measures for Regression
     Conformal Prediction", 2008; out of fold: Barber, Candès, Ramdas and Tibshirani, "Predictive

@@ -32,7 +32,7 @@ Shapes = dict[str, list[tuple[int, ...]]]
 
 
 class NoNetworkError(DataError):
-    """The file holds no network of this project that can be loaded."""
+    """The file does not contain a loadable network of this project."""
 
 
 class Arguments(Calibration):

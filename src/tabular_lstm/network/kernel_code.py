@@ -179,7 +179,7 @@ class Member:
         return _reads(*self.sizes.layers[0], self.recur, steps)
 
     def read_out(self, read: Read, place: Whole, v: Whole) -> None:
-        """Run the LSTMs, the first one on the sums of `read`, and compute the outputs.
+        """Run the LSTMs and compute the outputs; `read` returns the first LSTM's sums.
 
         The outputs are stored as vector v at this place of (…, o, V·L).
         """
@@ -219,7 +219,7 @@ def _reads(inputs: int, u: int, weights: Place, steps: Place) -> Read:
 def _recur(
     length: int, inputs: int, u: int, weights: Place, read: Read, states: Place, cells: Place
 ) -> None:
-    """Read T steps into states (T, 2u), forwards into the first u, then backwards."""
+    """Compute the states of T steps, (T, 2u): u forward states, then u backward states."""
     code = weights.code
 
     def step(direction: int, at: Whole, before: Whole | None) -> None:

@@ -58,7 +58,7 @@ class Sizes:
 
     @property
     def layers(self) -> list[tuple[int, int]]:
-        """Inputs and units of each LSTM."""
+        """Numbers of inputs and of units of each LSTM."""
         inputs = [self.inputs, *(2 * u for u in self.units[:-1])]
         return list(zip(inputs, self.units, strict=True))
 

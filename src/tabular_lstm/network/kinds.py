@@ -1,4 +1,4 @@
-"""Weigh the two kinds of members by their out-of-fold outputs, and put the shares into the members.
+"""Weigh the two kinds of members by their out-of-fold outputs, and scale the members by the shares.
 
 Members with low initial frequencies learn smooth relations. Members with high initial frequencies
 also learn sharp relations, and noise. The train rows decide which kind counts for more.
@@ -24,9 +24,9 @@ SHARE_DECIMALS = 2
 class Kind:
     """A kind of members and its share."""
 
-    frequency_scale: float  # of its members
-    loss: float  # of its own calibrated out-of-fold outputs, see `Outputs.losses`
-    temperature: float  # of its outputs
+    frequency_scale: float  # the frequency scale of its members
+    loss: float  # loss of its own calibrated out-of-fold outputs, see `Outputs.losses`
+    temperature: float  # temperature of its outputs
     share: float  # its weight in the mean of the calibrated outputs, from 0 to 1
 
     def as_history(self, of: Outputs) -> dict[str, float]:
@@ -49,7 +49,7 @@ def weigh(
     Args:
         of: The task's `Outputs`.
         targets: (rows,).
-        outputs: Of each kind, out of fold, (rows, o).
+        outputs: Each kind's out-of-fold outputs, (rows, o).
         scales: Each kind's frequency scale.
         weights: How much each row counts, (rows,). Default: all alike.
     """
@@ -80,7 +80,7 @@ def blend(
 
     Args:
         kinds: The kinds, in the order of the members.
-        outputs: Of each kind, out of fold, (rows, o).
+        outputs: Each kind's out-of-fold outputs, (rows, o).
         weights: All members' weights, in the network's order, (k, …) each; the last two are the
             read-out's kernel and bias.
 
@@ -91,7 +91,7 @@ def blend(
     kept = [place for place, kind in enumerate(kinds) if kind.share]
     of_kind = len(weights[0]) // len(kinds)
     members = np.concatenate([np.arange(p * of_kind, (p + 1) * of_kind) for p in kept])
-    if len(kept) == 1:  # as if there were no other
+    if len(kept) == 1:  # as if the other kind did not exist
         return kept, outputs[kept[0]], [weight[members] for weight in weights]
     factors = np.array([kinds[place].share / kinds[place].temperature for place in kept])
     *before, kernel, bias = (weight[members] for weight in weights)

@@ -98,7 +98,7 @@ class Embed(keras.layers.Layer):  # type: ignore[misc]
         z = tf.clip_by_value((values - self.slots.center) * self.slots.scale, -CLIP, CLIP)
         missing = tf.math.is_nan(z)
         z = tf.where(missing, 0.0, z)
-        # As many rows as `_block` adds to the kernel.
+        # In `_block`, the joint kernel has a row for each of them.
         others = [z, tf.cast(missing, z.dtype), tf.ones_like(z)]
         if dropped is not None:
             others.append(tf.where(dropped, -FAR, 0.0))
@@ -133,7 +133,7 @@ def _block(z: Any, others: Any, frequency: Any, kernel: Any, bias: Any) -> Any:
 
 
 def _take(slots: Any, places: np.ndarray) -> Any:
-    """Pick slots along axis 1; where all are picked in their order, nothing is copied."""
+    """Pick slots along axis 1; if all are picked in their order, nothing is copied."""
     if slots.shape[1] == len(places) and (places == np.arange(len(places))).all():
         return slots
     return tf.gather(slots, places, axis=1)

@@ -26,23 +26,23 @@ from tabular_lstm.tensorflow_import import import_tensorflow
 class Task:
     """What every group needs, as plain values; see `fit.train`."""
 
-    config: dict[str, Any]  # of the network of all members
-    initial: list[np.ndarray]  # its weights, (k, …) each
+    config: dict[str, Any]  # config of the network of all members
+    initial: list[np.ndarray]  # its initial weights, (k, …) each
     sequences: Sequences
     targets: np.ndarray
     training: Training
     weights: np.ndarray | None
-    plan: Plan  # of all members
+    plan: Plan  # the plan of all members
 
 
 @dataclass(frozen=True)
 class Trained:
     """Trained members."""
 
-    weights: list[np.ndarray]  # of each member's best epoch, (members, …) each
-    outputs: list[np.ndarray]  # each member's, (rows, o), on its held-out rows
+    weights: list[np.ndarray]  # weights of each member's best epoch, (members, …) each
+    outputs: list[np.ndarray]  # each member's outputs for its held-out rows, (rows, o)
     best_epochs: list[int]  # counted from 1; 0 where the member's loss was never a number
-    losses: dict[str, list[float]]  # of each epoch, see `fit.train`
+    losses: dict[str, list[float]]  # losses of each epoch, see `fit.train`
 
 
 # If this share of the members makes no progress, training does not wait for the others.

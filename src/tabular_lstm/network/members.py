@@ -23,7 +23,7 @@ from tabular_lstm.rows.histories import Compact, Histories, table_of, taken
 TOGETHER = 4
 GRADIENT_NORM = 1.0
 DECAYED = {"kernel", "recurrent"}
-# Rows of a member whose outputs are computed at once: 4,096 rows of up to 64 slots.
+# A member computes the outputs of this many rows at once: 4,096 rows with up to 64 slots.
 EVALUATED_AT_ONCE = 4096
 EVALUATED_SLOTS = 2**18
 # Values of the table that TensorFlow gets at once, for several steps.
@@ -36,7 +36,7 @@ def _matrix(weights: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _graph(function: Callable[..., Any], *specs: Any) -> Any:
-    """Make a graph of a function of tensors like these.
+    """Make a graph of a function whose tensors are like `specs`.
 
     The graph is concrete, because TensorFlow warns of too many `tf.function`s, one for each
     training. Autograph is off, because it leaves a file in the temporary folder if the process is

@@ -19,7 +19,7 @@ FOLDS = 8
 COOLDOWN = 0.3
 COOLDOWN_EPOCHS = 4
 PATIENCE = 4
-# With more rows, an epoch and the folds use only as many rows as with this number.
+# With more rows than this, an epoch and the folds use only as many rows as with this number.
 MANY_ROWS = 2_000_000
 
 
@@ -41,7 +41,7 @@ class Plan:
     seed: int  # seed of the rows' order
     # For histories: each row's customer number and the length of its history, (rows, 2).
     histories: np.ndarray | None = None
-    first: int = 0  # number of the first of these members among all
+    first: int = 0  # the number of the first member of this plan
 
     def of_members(self, numbers: range) -> "Plan":
         """Return the plan of some members, by their numbers."""
@@ -102,7 +102,7 @@ class Plan:
 def draw_by_class(
     rng: np.random.Generator, labels: np.ndarray, rows: np.ndarray, count: int
 ) -> np.ndarray:
-    """Draw rows without replacement: each class's share, and at least ten rows if it has ten.
+    """Draw rows without replacement: each class's share, but at least ten rows if it has ten.
 
     Args:
         rng: The random generator.
@@ -285,7 +285,7 @@ def stratified_folds(labels: np.ndarray, folds: int, seed: int) -> np.ndarray:
         The fold of each row, uint8 (rows,). Folds differ by at most one row, in total and in each
         class.
     """
-    # int32 and, below, no argsort: with ten million rows this saves 110 MB.
+    # int32 here, and no argsort below: this saves 110 MB for ten million rows.
     numbers = np.arange(len(labels), dtype=np.int32)
     shuffled = np.random.default_rng([seed, folds]).permutation(numbers)
     of_shuffled = labels[shuffled]

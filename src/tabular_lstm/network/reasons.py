@@ -64,7 +64,7 @@ def reasons(
     computes, a row's effects have the same bits in any call.
 
     In a history, each feature of each row is set to "missing". Each history is computed alone, so
-    that a row's effects have the same bits in any call on one processor. In a second a core
+    that a row's effects have the same bits in any call on one processor. In one second, a core
     explains 75 histories of 20 rows with 8 features, or one history of 200 rows.
 
     Args:
@@ -135,7 +135,7 @@ def _effects_in_histories(
             found = found.reshape(len(found), -1)[:, column[row]]
             moved = np.reshape(found[0] - found[1:], (len(rows), len(some)))
             moved[np.isnan(rows[:, [slots[0] for slots in some]])] = 0
-            # The row itself first.
+            # The row itself comes first.
             effects[row, : len(rows), start : start + at_once] = moved[::-1]
 
     with blas().limit(limits=1), ThreadPoolExecutor(cores()) as threads:

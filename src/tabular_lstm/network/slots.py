@@ -1,4 +1,4 @@
-"""What a schema says of each slot of a sequence, as the arrays that the network computes with."""
+"""What a schema says about each slot of a sequence, as arrays for the network."""
 
 from dataclasses import dataclass
 from typing import Any, Self
@@ -11,7 +11,7 @@ from tabular_lstm.rows.schema import Schema
 
 # Standard deviations from the mean at which a number is clipped.
 CLIP = 5.0
-# Summaries of each number in a history: the last known value, the one before, the mean.
+# Summaries of each number in a history: the last known value, the value before it, the mean.
 WIDE = 3
 FLOAT32 = np.finfo(np.float32)
 
@@ -32,7 +32,7 @@ class Slots:
     scale: np.ndarray  # what it is then multiplied by, float32 (N, 1)
     unknown: np.ndarray  # number of categories of each slot; also an unknown category's place, (C,)
     offsets: np.ndarray  # where each slot's vectors begin, and where the last slot's end, (C + 1,)
-    places: np.ndarray  # of each slot's vector in [numeric, categorical, a zero for padding], (S,)
+    places: np.ndarray  # each slot's place in [numeric, categorical, a zero for padding], (S,)
 
     @classmethod
     def of(cls, schema: Schema) -> Self:

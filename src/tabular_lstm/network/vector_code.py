@@ -5,8 +5,8 @@ them computes nothing: it writes the instruction. Every operation is rounded as 
 Operations are not reordered, and only `fma` fuses two of them. So a row's numbers have the same
 bits in any lane, and on every processor with fused multiply-add.
 
-This module and `kernel`, which has LLVM compile the code, are the only ones that import llvmlite,
-which the extra `fast` installs.
+Only this module and `kernel`, which compiles the code with LLVM, import llvmlite. The extra `fast`
+installs llvmlite.
 """
 
 import ctypes

@@ -65,7 +65,7 @@ class RunHooks:
     def before_pipeline_run(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
     ) -> None:
-        """Open the log; refuse missing inputs, and refuse to decide in a part of a run."""
+        """Open the log; refuse missing inputs, and a partial run that would decide."""
         self.end()  # a notebook's run that Ctrl-C ended
         env, where = run_params["env"], output_folder(run_params["env"])
         self._outputs = folder = Path(run_params["project_path"]) / where

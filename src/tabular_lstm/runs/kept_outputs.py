@@ -1,6 +1,6 @@
 """Outputs kept in object storage: the storage has the originals, and the folder here is a copy.
 
-An output is an object under its path below the environment's folder. The promotion log has one
+An output is an object, named by its path below the environment's folder. The promotion log has one
 object for each decision, `promotions/00000001.json`. An object is created only if none with this
 number exists: this is the commit. A run has read the log up to some number, and may create only the
 next number.

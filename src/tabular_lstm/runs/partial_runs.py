@@ -1,4 +1,4 @@
-"""Guards of a partial run: its inputs must exist, made from today's conf and rows.
+"""Guards of a partial run: its inputs must exist and come from today's conf and rows.
 
 Saved outputs carry their lineage. Only this module compares the lineage, with conf as it is now and
 with the rows on disk, before any node runs.
@@ -70,7 +70,7 @@ def refuse_to_start_halfway(pipeline: Pipeline, catalog: Any, whole: str, now: s
         now: The run id of a run that begins now.
 
     Raises:
-        DataError: Names what is missing, is not from a run until now, or is from several runs.
+        DataError: Names what is missing, is not from a past run, or is from several runs.
     """
     needed = of_other_runs(pipeline)
     absent = [stem for stem, name in needed.items() if not catalog.get(name).exists()]

@@ -1,1 +1,1 @@
-"""Serving: which model serves, which decision promoted it, and its file. No Kedro."""
+"""Serving: which model serves, which decision promoted it, and its file. Does not use Kedro."""

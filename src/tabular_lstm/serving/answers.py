@@ -82,7 +82,7 @@ class Answers:
 
     @property
     def rule(self) -> Rule:
-        """Return the decision rule: the threshold of two classes; with more, different costs."""
+        """Return the decision rule, see `judging.measures.Rule`."""
         return self.scorer.calibration.costs
 
     @staticmethod

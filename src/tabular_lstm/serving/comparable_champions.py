@@ -61,7 +61,7 @@ class Scored:
 
 @dataclass(frozen=True)
 class ComparedChampions:
-    """The standing champions, the serving one first, and the predictions of the compared ones.
+    """The standing champions, the serving one first, and the compared champions' predictions.
 
     `drift` compares the test rows with the reference of the serving champion; None if there is no
     champion.

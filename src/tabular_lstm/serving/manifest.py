@@ -186,7 +186,7 @@ def read_part(folder: Path, part: FileOfRows) -> bytes:
 
 
 def publish(folder: Path, manifest: Manifest) -> None:
-    """Write the manifest: from then on the run's rows are read.
+    """Write the manifest; from then on, the run counts as finished.
 
     Raises:
         OSError: There is no space or no permission.

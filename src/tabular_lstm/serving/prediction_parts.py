@@ -38,8 +38,8 @@ Part = tuple[Batch, ...]
 class AlarmError(DataError):
     """Rows differ from the rows that the champion was trained on, and conf says to stop then.
 
-    The error names all that moved, because such a scoring leaves no drift. `exit_code` is conf's,
-    or 1.
+    The error names all that moved, because such a scoring does not save its drift. `exit_code` is
+    conf's, or 1.
     """
 
     def __init__(self, moved: Sequence[str], exit_code: int) -> None:
@@ -114,7 +114,7 @@ def in_order(done: Iterator[tuple[int, Item]]) -> Iterator[Item]:
 
 @dataclass(frozen=True)
 class Predictions:
-    """A scoring that runs, and is counted, while its parts are read; see `scored_parts`."""
+    """A scoring that runs while its parts are read, and counts its rows; see `scored_parts`."""
 
     checked: CheckedRows
     scoring: ScoringTask

@@ -121,7 +121,7 @@ def split_rows(
         Train rows, test rows, history rows (with histories), and the data summary.
 
     Raises:
-        DataError: `split.independent` names no feature; or see `sides_of`.
+        DataError: `split.independent` names a column that is not a feature; or see `sides_of`.
     """
     accepted, history_rows, source = accepted_rows
     features = [str(name) for name in accepted if name not in columns.not_features]

@@ -63,7 +63,7 @@ def predict_with_candidate(
 
     Raises:
         DataError: The history belongs to another network; or the candidate was trained on a test
-            row, on other rows than the train rows, or on sequences of another layout.
+            row, on rows that are not the train rows, or on sequences with another layout.
     """
     from tabular_lstm.network.fit import fingerprint, predict  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""From finished scorings and late labels to the champion's health. No TensorFlow."""
+"""From finished scorings and late labels to the champion's health. Never imports TensorFlow."""
 
 from tabular_lstm.pipelines.monitoring.pipeline import create_pipeline
 

@@ -10,7 +10,7 @@ from tabular_lstm.tuning.trials import best_of
 def create_pipeline() -> Pipeline:
     """Compose the pipeline from `data_processing` and the train side of `reshaping`.
 
-    A split by time keeps the boundary of the last decision, so that tuning uses no row that a
+    A split by time keeps the boundary of the last decision, so that tuning does not use rows that a
     retraining judges on.
     """
     processed = data_processing.create_pipeline(bounded=True)
