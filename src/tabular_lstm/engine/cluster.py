@@ -153,7 +153,7 @@ class Cluster:
     def _somebody_works(self) -> bool:
         """Tell whether any worker runs a part, or is not paused and has a part that waits.
 
-        A worker without tasks does not count: its tasks may wait for a result of a paused worker.
+        A worker without tasks does not count: the rest may wait for a paused worker's result.
         """
         for worker in self._client.scheduler_info(n_workers=-1)["workers"].values():
             tasks = worker.get("metrics", {}).get("task_counts", {})

@@ -75,8 +75,8 @@ class Schema(Frozen):
     """Which feature goes where in a sequence, and what the train rows say about each feature.
 
     Attributes:
-        features: Names in the order of the sequence's slots: `parts_of` a column of dates, and the
-            name of any other column.
+        features: Names in the order of the sequence's slots: for a column of dates those of
+            `parts_of`, for any other column its name.
         dates: The columns of dates, each with the format of its text, None for ISO 8601.
         categories: For each categorical feature, its categories in the train rows, sorted.
         missing: Values that mean "not measured", for each feature that has any.

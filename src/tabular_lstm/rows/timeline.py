@@ -148,7 +148,7 @@ class Timeline:
         return np.where(self.tie > self.start, self.time - before, np.nan)
 
     def not_after(self, moments: np.ndarray) -> np.ndarray:
-        """Give for each row the place after its customer's last row up to its moment: int64."""
+        """For each row's moment, give the place after its customer's last row until then: int64."""
         rows = len(self.time)
         # A row is sorted before an equal moment.
         is_moment = np.repeat([False, True], rows)
