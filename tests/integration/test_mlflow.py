@@ -227,7 +227,7 @@ def test_a_decision_that_mlflow_missed_follows_and_none_is_made_again(
         (dripping(), tracking.TOOK_LONGER),
         (contextlib.nullcontext("nonsense://host/"), "host: "),
         (contextlib.nullcontext("./mlruns"), "tracking_uri: expected http"),
-        (contextlib.nullcontext("http://[::1/"), "tracking_uri: its URL has a host"),
+        (contextlib.nullcontext("http://[::1/"), "tracking_uri: its URL has no valid host"),
     ],
     ids=["down", "refuses", "hangs", "drips", "no scheme", "no address", "no URI"],
 )

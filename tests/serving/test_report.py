@@ -179,7 +179,7 @@ def test_the_verdict_comes_first_and_all_else_in_its_order(runs: list[Run]) -> N
         for shown, heading in zip(sections, expected, strict=True):
             assert shown.startswith(heading)
     first = text(runs[0])
-    assert f"The new model, of run {runs[0].run_id}, now serves. It is the first one" in first
+    assert f"The new model, of run {runs[0].run_id}, now serves. It is the first model" in first
 
 
 def test_the_checks_are_told_by_mark_word_and_sentence(runs: list[Run]) -> None:

@@ -186,7 +186,7 @@ def plan_training(
     )
     logger.info(
         "Training %s, each on %d of %d rows; %s a step, %s an epoch, "
-        "%s at most; a learning rate falls after %d without progress",
+        "%s at most; a learning rate falls after %d epochs without progress",
         counted(members, "member"),
         smallest,
         rows,

@@ -76,7 +76,7 @@ def parameters_text(proposal: Proposal) -> str:
     label = proposal.label
     lines = [
         "# What the columns mean, proposed by kedro profile: read it.",
-        "# What is not named here is a feature of numbers.",
+        "# A column that is not named here is a numeric feature.",
         *_doubts(_sentences(proposal)),
         "columns:",
         _entry("  label", label.name, label.reason),
