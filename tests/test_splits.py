@@ -151,7 +151,7 @@ def test_retrainings_by_group_compare_on_the_groups_that_are_new_to_the_champion
     assert not any(shift["moved"] for shift in again["judgement"]["drift"]["features"].values())
     assert sides(quick) == patients
     report = quick.versions("08_reporting/report.html")[-1].read_text()
-    assert "All rows of one patient are on one side" in report
+    assert "All rows of one patient are on the same side" in report
     # Rows to score are of no group.
     quick.run("scoring", columns=BY_GROUP)
     assert summary_of_scoring(quick)["scored_rows"] > 0
