@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tabular_lstm.network.build import LSTMEnsemble, summaries
+from tabular_lstm.network.build import LSTMEnsemble, scores, summaries
 from tabular_lstm.network.fit import train
 from tabular_lstm.network.outputs import predictions
 from tabular_lstm.network.score import FEW, score
 from tabular_lstm.network.scorer import Scorer
+from tabular_lstm.network.slots import Slots
 from tabular_lstm.parameters import NUMBER, Training
-from tabular_lstm.rows.histories import PADDING, Histories, are_rows
-from tabular_lstm.rows.schema import HistoryLayout
+from tabular_lstm.rows.histories import PADDING, Compact, Histories, are_rows
+from tabular_lstm.rows.schema import HistoryLayout, quantiles
 from tests.helpers.networks import TASKS, ensemble_of, histories_at, id_of, schema_of, sequences_of
 
 LONGEST = 9
@@ -28,9 +29,15 @@ either = pytest.mark.parametrize("units", [[4], [4, 3]], ids=["one LSTM", "two"]
 
 
 def network_of(layout: dict[str, Any], units: list[int]) -> LSTMEnsemble:
-    """A network whose states move: its weights are large."""
+    """A network whose states move: its weights are large. Two numbers have scores."""
     schema = schema_of(**{**layout, "features_per_step": layout["features"]})
-    schema = schema.model_copy(update={"history": LAYOUT})
+    known = sequences_of(schema, 200).reshape(200, -1).astype(float)
+    of_numbers = {
+        name: quantiles(values.round(digits))
+        for name, values, digits in zip(schema.features, known.T, (0, 9), strict=False)
+        if name not in schema.categories
+    }
+    schema = schema.model_copy(update={"history": LAYOUT, "quantiles": of_numbers})
     network = ensemble_of(schema, units=units, members=3)
     network.set_weights([2 * weight for weight in network.get_weights()])
     return network
@@ -139,3 +146,22 @@ def test_a_line_in_the_last_values_is_told_at_once_with_honest_intervals() -> No
     # In the unit of the label, as of every other network.
     assert 0.5 * error < history["validation_loss"][-1] < 2 * error
     assert 0.5 * error < history["out_of_fold_quantile_loss"] < 2 * error
+
+
+def test_a_skewed_number_is_read_by_its_score_too() -> None:
+    """Its multiples lie at the same distance whether it is small or large."""
+    incomes = np.exp(np.random.default_rng(0).normal(10, 2, 100_000))
+    schema = schema_of(features=2)
+    of_numbers = {"f0": quantiles(incomes), "f1": quantiles(np.arange(100.0) % 2)}
+    slots = Slots.of(schema.model_copy(update={"quantiles": of_numbers}))
+    far = [np.nan, -3e38, 3e38, -np.inf, np.inf]
+    asked = np.array([*np.exp([6, 8, 10, 12, 14]), *far], np.float32)
+    found = scores(asked[None, :, None], slots).numpy()[0, :, 0]
+    np.testing.assert_allclose(found[:5], [-2, -1, 0, 1, 2], atol=0.05)
+    np.testing.assert_array_equal(found[5:], [np.nan, -3, 3, -3, 3])
+    # In NumPy the scores are the same; f1 has two values, and so no score.
+    rows = np.stack([asked, asked], 1)
+    one_each = Compact(rows, np.arange(len(rows), dtype=np.int32)[:, None])
+    assert slots.wide == 9
+    last = slots.summaries(one_each, np.float64)[2]
+    np.testing.assert_allclose(last, np.nan_to_num(found), atol=1e-6)

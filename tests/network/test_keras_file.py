@@ -275,6 +275,8 @@ NOT_AS_KERAS = "is not in model.weights.h5 as Keras writes an array"
         (configured(schema__features=[], schema__steps=0), "of each of 0 features"),
         (configured(schema__mean=[1.0] * 3), "mean and variance of each of 4"),
         (configured(schema__variance=[1, 2, 3, float("nan")]), "expected a number as mean and"),
+        (configured(schema__quantiles={"a": [1.0, 2.0]}), "expected 25 rising quantiles of"),
+        (configured(schema__quantiles={"a": [1.0, *[0.0] * 24]}), "25 rising quantiles"),
         (configured(training={"epochs": -1}), "config.training.epochs"),
         (configured(threshold=True), "config.threshold: Input should be"),
         (configured(temperature=float("inf")), "config.temperature: Input should be"),

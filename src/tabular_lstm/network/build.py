@@ -13,7 +13,7 @@ import tensorflow as tf
 from tabular_lstm.network.calibration import Calibration
 from tabular_lstm.network.layers import Embed, ReadOut, Recur, backwards
 from tabular_lstm.network.outputs import outputs_of
-from tabular_lstm.network.slots import CLIP, WIDE, Slots
+from tabular_lstm.network.slots import CLIP, Slots
 from tabular_lstm.parameters import Ensemble, Network
 from tabular_lstm.rows.histories import PADDING
 from tabular_lstm.rows.schema import Schema
@@ -58,7 +58,7 @@ class LSTMEnsemble(keras.Model):  # type: ignore[misc]
             for place, (inputs, u) in enumerate(zip(sizes[:-1], units, strict=True), 1)
         ]
         outputs, dropout = self.schema.task.outputs, self.options.dropout
-        wide = WIDE * len(self.embed.slots.numeric) if self.schema.history else 0
+        wide = self.embed.slots.wide if self.schema.history else 0
         self.read_out = ReadOut(k, units[-1], outputs, dropout, wide, name="read_out")
         self.built = True
 
@@ -106,20 +106,46 @@ class LSTMEnsemble(keras.Model):  # type: ignore[misc]
 
 
 def summaries(rows: Any, places: Any, slots: Slots) -> Any:
-    """Summarize each history's N numbers: last known value, the value before it, mean.
+    """Summarize each history's numbers and scores: the last known one, the one before it, mean.
 
     Shape:
-        Rows (k or 1, rows, F) and places (k or 1, n, T) to standardized values (k or 1, n, 3N), 0
-        where no value is known.
+        Rows (k or 1, rows, F) and places (k or 1, n, T) to standardized values (k or 1, n,
+        `slots.wide`), 0 where no value is known.
     """
     z = (tf.gather(rows, slots.numeric, axis=2) - slots.center[:, 0]) * slots.scale[:, 0]
-    z = tf.gather(tf.clip_by_value(z, -CLIP, CLIP), tf.maximum(places, 0), batch_dims=1)
+    z = tf.clip_by_value(z, -CLIP, CLIP)
+    if len(slots.scored):
+        z = tf.concat([z, scores(tf.gather(rows, slots.scored, axis=2), slots)], 2)
+    z = tf.gather(z, tf.maximum(places, 0), batch_dims=1)
     known = (places >= 0)[..., None] & ~tf.math.is_nan(z)
     z = tf.where(known, z, 0.0)
     rank = tf.math.cumsum(tf.cast(known, tf.int32), 2, reverse=True)
     last = [tf.reduce_sum(tf.where(rank == place, z, 0.0), 2) for place in (1, 2)]
     count = tf.maximum(tf.cast(rank[:, :, 0], tf.float32), 1.0)
     return tf.concat([*last, tf.reduce_sum(z, 2) / count], -1)
+
+
+def scores(values: Any, slots: Slots) -> Any:
+    """Map the numbers that have scores to these, by `slots.knots`: (k or 1, rows, M) to the same.
+
+    A skewed number, such as an income, says more by its score: what is ten times as much lies at
+    the same distance whether it is small or large.
+
+    Source: Gorishniy et al., "Revisiting Deep Learning Models for Tabular Data", NeurIPS 2021 (the
+    quantile transformation).
+    """
+    starts, of_starts = slots.knots
+    with np.errstate(divide="ignore", invalid="ignore"):
+        slopes = np.nan_to_num(np.diff(of_starts) / np.diff(starts))
+    by_number = tf.transpose(values, [2, 0, 1])
+    flat = tf.reshape(by_number, (len(starts), -1))
+    flat = tf.clip_by_value(flat, starts[:, :1], starts[:, -1:])
+    piece = tf.clip_by_value(tf.searchsorted(starts, flat, "right") - 1, 0, slopes.shape[1] - 1)
+    start, score, slope = (
+        tf.gather(tf.constant(of), piece, batch_dims=1) for of in (starts, of_starts, slopes)
+    )
+    found = tf.reshape(score + (flat - start) * slope, tf.shape(by_number))
+    return tf.transpose(found, [1, 2, 0])
 
 
 def build(schema: Schema, network: Network, seed: int) -> keras.Model:

@@ -50,7 +50,7 @@ class Forward:
         # The mean over steps and over members is a sum with smaller weights.
         kernel, bias = (weight.astype(dtype) for weight in scorer.read_out)
         states = 4 * scorer.options.units[-1]
-        # The weights of the summaries, (o, 3N), if there are any.
+        # The weights of the summaries, (o, `Slots.wide`), if there are any.
         self.wide = kernel[:, states:].mean(0).T
         kernel = kernel[:, :states].reshape(self.members, 2, 2, -1, scorer.outputs)
         self.last, mean = kernel.transpose(1, 2, 0, 4, 3) / self.members

@@ -18,9 +18,9 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.frozen import Frozen, first_fault
 from tabular_lstm.network.calibration import Calibration
 from tabular_lstm.network.scorer import EmbedWeights, ReadOutWeights, RecurWeights, Scorer
-from tabular_lstm.network.slots import WIDE
+from tabular_lstm.network.slots import Slots
 from tabular_lstm.parameters import CLASSES, NUMBER, Ensemble, Training
-from tabular_lstm.rows.schema import Schema
+from tabular_lstm.rows.schema import SCORES, Schema
 
 NETWORK = "tabular_lstm>LSTMEnsemble"
 WEIGHTS = "model.weights.h5"
@@ -112,7 +112,7 @@ def _check_members(archive: zipfile.ZipFile, size: int) -> None:
 
 
 def _check_schema(schema: Schema) -> None:
-    """Refuse a schema that defines no sequence, or whose mean or variance is not a number."""
+    """Refuse a schema that defines no sequence, or has impossible means, variances, quantiles."""
     count = len(schema.features)
     if not 0 <= schema.padded_slots < schema.features_per_step or len({*schema.features}) < count:
         raise ValueError(
@@ -121,6 +121,10 @@ def _check_schema(schema: Schema) -> None:
     numbers = [*schema.mean, *schema.variance]
     if not (len(schema.mean) == len(schema.variance) == count and np.isfinite(numbers).all()):
         raise ValueError(f"expected a number as mean and variance of each of {count} features")
+    for name, quantiles in schema.quantiles.items():
+        rises = np.isfinite(quantiles).all() and (np.diff(quantiles) >= 0).all()
+        if not (rises and len(quantiles) in (0, len(SCORES)) and name in schema.features):
+            raise ValueError(f"expected {len(SCORES)} rising quantiles of a feature, got '{name}'")
     given = {name for name in OF_LABEL if getattr(schema, name) is not None}
     if given not in ({*OF_LABEL[:2]}, {OF_LABEL[2]}, {OF_LABEL[3]}):
         raise ValueError(f"expected of the label two classes, classes, or a target, got {given}")
@@ -204,6 +208,6 @@ def weight_shapes(schema: Schema, options: Ensemble) -> Shapes:
         shapes[name] = [(k, 2, inputs, 4 * u), (k, 2, u, 4 * u), (k, 2, 4 * u)]
         inputs = 2 * u
     outputs = schema.task.outputs
-    wide = WIDE * numeric if schema.history else 0
+    wide = Slots.of(schema).wide if schema.history else 0
     shapes["layers/read_out"] = [(k, 2 * inputs + wide, outputs), (k, outputs)]
     return shapes

@@ -19,7 +19,7 @@ from tabular_lstm.network.member_training import Trained
 from tabular_lstm.network.outputs import FARTHEST, NARROWEST
 from tabular_lstm.network.plan import Plan
 from tabular_lstm.network.score import blas
-from tabular_lstm.network.slots import WIDE, Slots
+from tabular_lstm.network.slots import Slots
 from tabular_lstm.rows.histories import Histories
 from tabular_lstm.rows.schema import scale
 
@@ -34,7 +34,7 @@ class Offset:
     Attributes:
         values: Its prediction for each train row, fitted without the row's fold, float64 (rows,).
         unit: The standard deviation of the residuals, at least `NARROWEST`.
-        line: Its weights, then its bias, as means over the folds, float32 (3N + 1,).
+        line: Its weights, then its bias, as means over the folds, float32 (`Slots.wide` + 1,).
     """
 
     values: np.ndarray
@@ -51,7 +51,7 @@ class Offset:
         fold: np.ndarray,
     ) -> Self:
         """Fit the regression to targets, (rows,), with each row's weight and fold, (rows,)."""
-        size, folds = WIDE * len(slots.numeric) + 1, int(fold.max()) + 1
+        size, folds = slots.wide + 1, int(fold.max()) + 1
         counts, values = np.ones(len(fold)) if weights is None else weights, np.empty(len(fold))
 
         def blocks() -> Iterator[tuple[slice, np.ndarray]]:

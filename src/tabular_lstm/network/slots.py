@@ -7,11 +7,12 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from tabular_lstm.rows.histories import Compact
-from tabular_lstm.rows.schema import Schema
+from tabular_lstm.rows.schema import SCORES, Schema
 
 # Standard deviations from the mean at which a number is clipped.
 CLIP = 5.0
-# Summaries of each number in a history: the last known value, the value before it, the mean.
+# Summaries of each number, and of each score, in a history: the last known one, the one before it,
+# the mean.
 WIDE = 3
 FLOAT32 = np.finfo(np.float32)
 
@@ -33,6 +34,10 @@ class Slots:
     unknown: np.ndarray  # number of categories of each slot; also an unknown category's place, (C,)
     offsets: np.ndarray  # where each slot's vectors begin, and where the last slot's end, (C + 1,)
     places: np.ndarray  # each slot's place in [numeric, categorical, a zero for padding], (S,)
+    scored: np.ndarray  # the slots of numbers that have normal scores too, (M,)
+    # Of each such number, ascending values and their scores, float32 (2, M, K); between two values
+    # the score is linear, and the last value is repeated.
+    knots: np.ndarray
 
     @classmethod
     def of(cls, schema: Schema) -> Self:
@@ -47,6 +52,7 @@ class Slots:
         unknown = counts[categorical]
         places = np.full(schema.steps * schema.features_per_step, len(counts))
         places[np.concatenate([numeric, categorical])] = np.arange(len(counts))
+        scored, knots = _scored(schema)
         return cls(
             steps=schema.steps,
             features_per_step=schema.features_per_step,
@@ -57,7 +63,14 @@ class Slots:
             unknown=unknown,
             offsets=np.cumsum([0, *(unknown + 2)]),
             places=places,
+            scored=scored,
+            knots=knots,
         )
+
+    @property
+    def wide(self) -> int:
+        """The number of a history's summaries."""
+        return WIDE * (len(self.numeric) + len(self.scored))
 
     def standardize(self, values: np.ndarray, which: Any = slice(None)) -> np.ndarray:
         """Standardize and clip numbers, and leave NaN: float32 (N, n) to (N, n).
@@ -79,11 +92,32 @@ class Slots:
         return np.asarray(place.astype(np.int64) + self.offsets[:-1][which, None])
 
     def summaries(self, histories: Compact, dtype: DTypeLike) -> np.ndarray:
-        """Compute `build.summaries` in NumPy, in a dtype: (3N, n)."""
-        places = histories.places
-        z = self.standardize(histories.rows[:, self.numeric].T)[:, np.maximum(places, 0)]
+        """Compute `build.summaries` in NumPy, in a dtype: (`wide`, n)."""
+        places, rows = histories.places, histories.rows.T
+        pairs = zip(rows[self.scored], *self.knots, strict=True)
+        scores = [np.interp(values, *knots).astype(np.float32) for values, *knots in pairs]
+        z = np.concatenate([self.standardize(rows[self.numeric]), *(of[None] for of in scores)])
+        z = z[:, np.maximum(places, 0)]
         known = (places >= 0) & ~np.isnan(z)
         z = np.where(known, z, 0).astype(dtype)
         rank = np.cumsum(known[:, :, ::-1], 2)[:, :, ::-1]
         last = [np.where(rank == place, z, 0).sum(2) for place in (1, 2)]
         return np.concatenate([*last, z.sum(2) / np.maximum(rank[:, :, 0], 1)])
+
+
+def _scored(schema: Schema) -> tuple[np.ndarray, np.ndarray]:
+    """Give `Slots.scored` and `Slots.knots`: equal quantiles have the mean of their scores.
+
+    A number of two values has none: its score would be linear in the number.
+    """
+    scored, knots = [], []
+    for slot, name in enumerate(schema.features):
+        quantiles = np.asarray(schema.quantiles.get(name, []), np.float32)
+        values, which = np.unique(quantiles, return_inverse=True)
+        if len(values) > 2:
+            scores = np.bincount(which, SCORES) / np.bincount(which)
+            repeated = (0, len(SCORES) - len(values))
+            scored.append(slot)
+            knots.append(np.pad([values, scores], ((0, 0), repeated), "edge"))
+    by_number = np.reshape(knots, (len(knots), 2, len(SCORES))).astype(np.float32)
+    return np.array(scored, int), by_number.swapaxes(0, 1)

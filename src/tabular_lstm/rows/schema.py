@@ -4,6 +4,7 @@ from hashlib import blake2b
 from typing import Any
 
 import numpy as np
+from scipy.special import ndtr
 
 from tabular_lstm.frozen import Frozen, Positive, unless
 from tabular_lstm.parameters import NUMBER, Class, History, Task, Value
@@ -28,6 +29,8 @@ def parts_of(date: str) -> list[str]:
 
 
 MICROSECONDS_A_DAY = 86_400e6
+# The normal scores of a number's quantiles.
+SCORES = np.arange(-3, 3.25, 0.25)
 
 
 class Target(Frozen):
@@ -87,6 +90,8 @@ class Schema(Frozen):
         mean: Mean of each feature over the train rows, without missing values, winsorized at the
             1st and the 99th percentile; 0 for a category.
         variance: Likewise; 1 for a category, or if the feature never varies.
+        quantiles: For histories, of each column of numbers, the quantiles of its measured values in
+            the train rows: a standard normal variable has them at `SCORES`. Default: none.
         positive_class: With two classes, the label's value whose probability the network gives.
         negative_class: The other one.
         classes: With more classes, the label's values, in the order of their probabilities.
@@ -107,6 +112,7 @@ class Schema(Frozen):
     marks: NumberFormat = POINT
     mean: list[float]
     variance: list[float]
+    quantiles: dict[str, list[float]] = unless({})
     label: str
     positive_class: Class | None = unless(None)
     negative_class: Class | None = unless(None)
@@ -179,3 +185,8 @@ def scale(known: np.ndarray) -> tuple[float, float]:
     if inner.min() < inner.max():
         known = inner
     return float(known.mean()), float(known.var()) if known.min() < known.max() else 1.0
+
+
+def quantiles(known: np.ndarray) -> list[float]:
+    """Give the `Schema.quantiles` of measured values; none if there are no values."""
+    return np.quantile(known, ndtr(SCORES), method="nearest").tolist() if known.size else []

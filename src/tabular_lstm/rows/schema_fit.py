@@ -14,7 +14,15 @@ from tabular_lstm.rows.labels import of_schema
 from tabular_lstm.rows.lineage import Lineage
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.numbers import ANY, is_categorical, read_numbers
-from tabular_lstm.rows.schema import PARTS, Bounds, HistoryLayout, Schema, parts_of, scale
+from tabular_lstm.rows.schema import (
+    PARTS,
+    Bounds,
+    HistoryLayout,
+    Schema,
+    parts_of,
+    quantiles,
+    scale,
+)
 from tabular_lstm.rows.sequences import by_name, codes_as_missing, refuse_problems
 
 STEPS = 4
@@ -93,6 +101,7 @@ def learn_schema(
     categories: dict[str, list[str]] = {}
     features: list[str] = []
     scales: list[tuple[float, float]] = []
+    of_numbers: dict[str, list[float]] = {}
     for name in columns:
         features += parts_of(name) if name in formats else [name]
         of_column = codes.get(name, [])
@@ -111,6 +120,8 @@ def learn_schema(
             values = codes_as_missing(numbers, of_column)
             known = values[~np.isnan(values)]
             scales.append(scale(known))
+            if history:
+                of_numbers[name] = quantiles(known)
     for name, values in (derived or {}).items():
         if name in columns:
             raise DataError(
@@ -139,6 +150,7 @@ def learn_schema(
         marks=marks,
         mean=mean,
         variance=variance,
+        quantiles=of_numbers,
         label=label,
         **of_schema(task, labels),
         history=history,
