@@ -115,6 +115,7 @@ def test_categories_pass_through_a_pipeline_of_frames() -> None:
     assert model.score(ROWS, LABELS) > 0.8
 
 
+@pytest.mark.long
 def test_a_grid_search_tries_each_value_and_keeps_the_best() -> None:
     grid = {"lstm__epochs": [1, 30]}
     search = GridSearchCV(
@@ -220,6 +221,7 @@ def test_a_column_of_numbers_with_a_word_in_it_is_told_of(caplog: Any) -> None:
     assert "Column 'size' is read as categories, though 59 of 60 values" in caplog.text
 
 
+@pytest.mark.long
 def test_many_fits_in_a_process_warn_of_nothing(caplog: Any) -> None:
     for seed in range(7):
         tiny(epochs=1, random_state=seed).fit(NUMBERS, LABELS).predict(NUMBERS)
@@ -295,6 +297,7 @@ def test_a_row_of_weight_0_is_as_if_it_were_not_there() -> None:
     assert same_models(model, expected.fit(ROWS[there], LABELS[there], weights[there]))
 
 
+@pytest.mark.long
 def test_weights_of_classes_are_those_of_scikit_learn() -> None:
     given: Any
     for given in ("balanced", {1: 5.0}):
@@ -527,6 +530,7 @@ def test_what_does_not_suit_three_classes_is_refused(given: Any, fault: str) -> 
         tiny(**given).fit(ROWS, of_three())
 
 
+@pytest.mark.long
 def test_weights_of_three_classes_are_those_of_scikit_learn() -> None:
     labels = of_three()
     balanced = tiny(epochs=3, class_weight="balanced").fit(ROWS, labels)

@@ -227,6 +227,7 @@ def of_packages(decision: dict[str, Any]) -> set[str]:
     return {path for path in key_paths(decision) if path.startswith((".packages", ".parameters"))}
 
 
+@pytest.mark.long
 def test_a_night_leaves_what_programs_read_under_the_same_names(project: Project) -> None:
     known, came = KNOWN["night"], night(project)
     for names in ("log", "decision", "metrics", "manifest"):

@@ -53,6 +53,7 @@ def warned(said: str) -> bool:
     return "mostly have the same label" in said
 
 
+@pytest.mark.long
 def test_a_run_warns_at_the_verdict_with_both_numbers_and_both_ways_out(police: Project) -> None:
     last = logged("run").splitlines()[-10:]
     (warning,) = [line for line in last if warned(line)]

@@ -165,6 +165,7 @@ def test_your_csv(project: Project) -> None:
     assert schema["dates"] == {"visit": "%d.%m.%Y"}
 
 
+@pytest.mark.long
 def test_your_data(project: Project) -> None:
     run_blocks(["docs/your_data.md"], project)
 

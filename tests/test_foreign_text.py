@@ -106,6 +106,7 @@ def test_text_of_others_begins_no_line_of_its_own(evil: Project) -> None:
     assert_printable(*(end["message"] for end in ends))
 
 
+@pytest.mark.long
 def test_an_error_names_text_of_others_on_its_own_lines(evil: Project) -> None:
     """The limit on the quarantine: reasons, each on a line, below the message."""
     table = rows(60, EVIL, f"{EVIL}!")

@@ -61,6 +61,7 @@ def newest(project: Project) -> list[bytes]:
         return [file.read(name) for name in ("config.json", "model.weights.h5")]
 
 
+@pytest.mark.long
 def test_the_same_rows_give_the_same_candidate_whole_and_from_saved_rows(visited: Project) -> None:
     first = newest(visited)
     rows = pd.read_csv(visited.raw, dtype=str, keep_default_na=False)
@@ -88,6 +89,7 @@ def test_rows_of_history_that_were_edited_on_disk_are_refused(visited: Project) 
     assert len(visited.versions(CANDIDATE)) == 1
 
 
+@pytest.mark.long
 def test_as_histories_grow_a_champion_says_of_each_earlier_row_what_it_said_before(
     project: Project,
 ) -> None:

@@ -96,6 +96,7 @@ def two_champions(project: Project, once: Once) -> Project:
     return once("two champions", project, steps)
 
 
+@pytest.mark.long
 def test_labels_in_two_pieces_are_joined_to_the_predictions_of_each_champion(
     two_champions: Project,
 ) -> None:

@@ -162,6 +162,7 @@ def test_a_candidate_that_is_worse_is_rejected_and_changes_nothing(house: Retrai
         assert (reporting / called).read_bytes() == newest.read_bytes()
 
 
+@pytest.mark.long
 def test_labels_that_flip_over_night_are_a_reason_to_stop_and_ask(house: Retrainer) -> None:
     flipped = [row[:-1] + {"0": "1", "1": "0"}[row[-1]] for row in house.rows[1:]]
     house.write(flipped)
@@ -193,6 +194,7 @@ def trained_on(project: Project, run: str) -> np.ndarray:
     )
 
 
+@pytest.mark.long
 def test_after_another_split_the_rows_that_the_champion_was_trained_on_are_left_out(
     house: Retrainer,
 ) -> None:
@@ -223,6 +225,7 @@ def test_after_another_split_the_rows_that_the_champion_was_trained_on_are_left_
     assert f"it is measured on\nthe {(~known).sum()} others" in page
 
 
+@pytest.mark.long
 def test_candidate_and_champion_are_judged_by_the_same_weights_of_the_same_rows(
     house: Retrainer,
 ) -> None:

@@ -56,6 +56,7 @@ def by_the_estimator(project: Project, rows: pd.DataFrame) -> np.ndarray:
     return LSTMClassifier.load(champion_path(project)).predict_proba(rows)[:, 1]
 
 
+@pytest.mark.long
 def test_dates_and_an_ignored_column_go_from_the_csv_to_scored_parquet(project: Project) -> None:
     rows = rows_to_learn(project.raw)
     days = pd.date_range("2025-01-01", periods=len(rows))
@@ -269,6 +270,7 @@ def test_the_same_rows_by_the_same_champion_are_not_scored_again_unless_asked(
     assert len(finished(served)) == 5
 
 
+@pytest.mark.long
 def test_another_champion_is_something_new(served: Project) -> None:
     succeeds(here(*SCORING))
     succeeds(here(*RETRAINING, *seed(1)))
@@ -462,6 +464,7 @@ def test_values_of_a_parquet_file_are_copied_with_their_types(served: Project) -
     assert scored["bmi"].equals(rows["bmi"])
 
 
+@pytest.mark.long
 def test_a_label_of_words_is_decided_in_words_and_unknown_words_are_an_alarm(
     project: Project, once: Once, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -235,6 +235,7 @@ def test_a_label_counts_from_when_it_is_known_and_only_then(informed: Project) -
     assert "column 'sick' is not in the file" in message_of(here(*SCORING, *rows_at(path)))
 
 
+@pytest.mark.long
 def test_a_champion_of_other_histories_neither_scores_nor_is_compared(visited: Project) -> None:
     path = in_a_file(visits(20, seed=5).assign(ward_of="W"), visited.path)
     declare_visits(visited, of="ward_of")
@@ -305,6 +306,7 @@ def alarms(project: Project, **changed: float) -> list[str]:
     return [names for names in found if names]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("labelled", ["each row", "the last row"])
 def test_rows_like_those_of_the_training_raise_no_alarm_and_others_do(
     project: Project, once: Once, labelled: str

@@ -176,6 +176,7 @@ def test_six_mornings(story: Story) -> None:
         assert unchanging(re.sub(r"^(INFO|WARNING) +", "", line)) in said, line
 
 
+@pytest.mark.long
 def test_another_unit_and_a_far_year_are_both_named(story: Story) -> None:
     rows = applications(10_000, 700)
     usual = story.yes(story.morning(rows))

@@ -222,6 +222,7 @@ def test_typed_cells_mean_what_their_text_means(project: Project) -> None:
 # Histories
 
 
+@pytest.mark.long
 def test_histories_are_those_of_the_same_rows_in_a_csv(project: Project) -> None:
     """Of a table in many pieces, of which the first have whole numbers and the last fractions."""
     rows, new = visits(300), visits(40, seed=1)

@@ -69,6 +69,7 @@ def test_a_tuning_leaves_a_study_its_best_parameters_and_figures(tuned: Project)
     assert not [*(tuned.path / "data").rglob("candidate*")]
 
 
+@pytest.mark.long
 def test_the_test_rows_change_nothing(tuned: Project) -> None:
     """Other labels and features there make the same study, which has all its trials."""
     tests = tuned.rows("test").index
@@ -84,6 +85,7 @@ def test_the_test_rows_change_nothing(tuned: Project) -> None:
     assert trials(tuned) == [3, 3]
 
 
+@pytest.mark.long
 def test_more_trials_go_on_and_adopting_trains_nothing_anew(tuned: Project) -> None:
     log = logged(*TUNING, "--params", "tuning.trials=4")
     assert "has 3 of 4 trials" in log

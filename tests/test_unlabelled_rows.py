@@ -31,6 +31,7 @@ def with_unlabelled(project: Project) -> int:
     return len(more)
 
 
+@pytest.mark.long
 def test_a_retraining_judges_as_if_they_were_not_there(
     served: Project, caplog: pytest.LogCaptureFixture
 ) -> None:

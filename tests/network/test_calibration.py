@@ -132,6 +132,7 @@ def test_no_threshold_serves_better_whatever_the_probabilities(
     assert measured >= best(labels, probabilities, objective) - 1e-12
 
 
+@pytest.mark.long
 @given(rows_with(st.integers(1, 19).map(lambda twentieths: twentieths / 20)), objectives)
 @settings(deadline=None, max_examples=300)
 def test_of_thresholds_that_serve_alike_the_natural_one_or_the_middle_closest_to_it_is_taken(

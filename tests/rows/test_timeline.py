@@ -220,6 +220,7 @@ def assert_sees(way: Way, made: dict[str, Any], table: pd.DataFrame, seed: int) 
             assume(False)  # a table of customers of few rows
 
 
+@pytest.mark.long
 @drawn
 @properties
 def test_nothing_that_is_not_known_yet_is_in_a_history(way: str, seed: int) -> None:
@@ -227,6 +228,7 @@ def test_nothing_that_is_not_known_yet_is_in_a_history(way: str, seed: int) -> N
     assert_blind(of, made, table_of(of, np.random.default_rng(seed)), seed)
 
 
+@pytest.mark.long
 @drawn
 @properties
 def test_what_is_known_is_in_a_history(way: str, seed: int) -> None:

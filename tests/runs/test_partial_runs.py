@@ -102,6 +102,7 @@ SPLITS: list[tuple[dict[str, Any], str]] = [
 ]
 
 
+@pytest.mark.long
 def test_rows_that_were_split_with_other_columns_or_otherwise_are_refused(ran: Project) -> None:
     for changed, said in OTHERS:
         declare(ran, columns=columns_of(ran, **changed), **TINY)
@@ -227,6 +228,7 @@ def test_a_candidate_of_another_split_does_not_take_the_place_of_one_that_was_mo
     assert f"candidate of run {first} was made from other conf: {SALT}" in said
 
 
+@pytest.mark.long
 def test_versions_of_two_runs_are_not_mixed_and_all_of_one_are_judged(twice: Project) -> None:
     metrics = twice.versions("08_reporting/metrics.json")
     before, other = (json.loads(path.read_text())["test"] for path in metrics)

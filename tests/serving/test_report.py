@@ -235,6 +235,7 @@ def only_run(project: Project) -> Run:
     return Run(project.path / "data", folder.name)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("task", [CLASSES])
 def test_the_page_of_classes_speaks_of_each_class(served: Project) -> None:
     run = only_run(served)
@@ -254,6 +255,7 @@ def test_the_page_of_classes_speaks_of_each_class(served: Project) -> None:
         assert f'alt="{TITLES[name]}. ' in run.page
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("task", [NUMBER])
 def test_the_page_of_a_number_speaks_in_its_unit(served: Project) -> None:
     run = only_run(served)
