@@ -85,10 +85,15 @@ def test_each_batch_is_of_the_declared_size_and_no_row_comes_twice_in_an_epoch()
 # What is dropped, and what the others change
 
 
-def test_a_member_trained_alone_is_the_same_as_in_a_group() -> None:
-    sequences, labels = rows_of(64)
-    alone, _ = observe(network_of(members=1), sequences, labels, training_of())
-    group, _ = observe(network_of(members=3), sequences, labels, training_of())
+@pytest.mark.parametrize("features", [4, pytest.param(2050, marks=pytest.mark.long)])
+def test_a_member_trained_alone_is_the_same_as_in_a_group(features: int) -> None:
+    """With thousands of features, each member of a group has a graph of its own."""
+    schema = schema_of(features, features // 2)
+    sequences, labels = sequences_of(schema, 64), rows_of(64)[1]
+    training = training_of(epochs=3)
+    alone, _ = observe(network_of(schema=schema, members=1), sequences, labels, training)
+    group, _ = observe(network_of(schema=schema, members=3), sequences, labels, training)
+    assert group.network.options.count == (3 if features == 4 else 1)
     for one, three in zip(alone.each_epoch, group.each_epoch, strict=True):
         for weight, grouped in zip(one, three, strict=True):
             np.testing.assert_allclose(grouped[0], weight[0], atol=1e-5)

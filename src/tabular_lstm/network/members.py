@@ -1,7 +1,8 @@
 """Train members, whose weights are one matrix, and compute their outputs.
 
 A graph holds `TOGETHER` members: one graph for all members takes longer to make, and its values do
-not fit the caches. Each core runs a graph of its own.
+not fit the caches. With thousands of slots a graph holds fewer members, for its memory. Each core
+runs a graph of its own.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,6 +22,8 @@ from tabular_lstm.parameters import Ensemble
 from tabular_lstm.rows.histories import Compact, Histories, table_of, taken
 
 TOGETHER = 4
+# The most slots of all members of a graph: with 5,000 slots a graph of four takes 1 GB more.
+TOGETHER_SLOTS = 2**12
 GRADIENT_NORM = 1.0
 DECAYED = {"kernel", "recurrent"}
 # A member computes the outputs of this many rows at once: 4,096 rows with up to 64 slots.
@@ -58,7 +61,9 @@ class Members:
 
     def __init__(self, task: Task, numbers: range) -> None:
         options = Ensemble.model_validate(task.config["options"])
-        some = {"members": min(TOGETHER, len(numbers)), "frequency_scale": [1.0]}
+        most = TOGETHER_SLOTS // table_of(task.sequences).shape[1]
+        together = max(1, min(TOGETHER, most, len(numbers)))
+        some = {"members": together, "frequency_scale": [1.0]}
         # The network's own variables are not used: `_member_outputs` replaces them by pieces of the
         # matrix.
         self.network: LSTMEnsemble = LSTMEnsemble.from_config(
