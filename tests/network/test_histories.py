@@ -165,3 +165,12 @@ def test_a_skewed_number_is_read_by_its_score_too() -> None:
     assert slots.wide == 9
     last = slots.summaries(one_each, np.float64)[2]
     np.testing.assert_allclose(last, np.nan_to_num(found), atol=1e-6)
+
+
+def test_numbers_that_are_close_to_0_have_scores_unless_tensorflow_takes_them_for_0() -> None:
+    small = {"f0": quantiles(np.arange(1000) * 1e-36), "f1": quantiles(np.arange(1000) * 1e-42)}
+    slots = Slots.of(schema_of(features=2).model_copy(update={"quantiles": small}))
+    assert slots.scored.tolist() == [0]
+    asked = np.array([-1, 0, 5e-34, 1], np.float32)
+    found = scores(asked[None, :, None], slots).numpy().ravel()
+    np.testing.assert_allclose(found, [-3, -3, 0, 3], atol=0.05)

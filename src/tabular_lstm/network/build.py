@@ -135,7 +135,7 @@ def scores(values: Any, slots: Slots) -> Any:
     quantile transformation).
     """
     starts, of_starts = slots.knots
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):  # of repeated and of very close values
         slopes = np.nan_to_num(np.diff(of_starts) / np.diff(starts))
     by_number = tf.transpose(values, [2, 0, 1])
     flat = tf.reshape(by_number, (len(starts), -1))

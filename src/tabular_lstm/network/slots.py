@@ -113,6 +113,8 @@ def _scored(schema: Schema) -> tuple[np.ndarray, np.ndarray]:
     scored, knots = [], []
     for slot, name in enumerate(schema.features):
         quantiles = np.asarray(schema.quantiles.get(name, []), np.float32)
+        # TensorFlow takes smaller numbers for 0.
+        quantiles[np.abs(quantiles) < FLOAT32.tiny] = 0
         values, which = np.unique(quantiles, return_inverse=True)
         if len(values) > 2:
             scores = np.bincount(which, SCORES) / np.bincount(which)
