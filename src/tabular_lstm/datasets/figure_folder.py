@@ -24,6 +24,7 @@ class FiguresDataset(LocalFileDataset):
         folder = Path(self._get_save_path())
         beside = folder.with_name(f".{folder.name}.new")
         try:
+            beside.mkdir(parents=True, exist_ok=True)  # there may be no figures
             for name, figure in data.items():
                 replace(beside / f"{name}.svg", figure.encode())
             beside.replace(folder)

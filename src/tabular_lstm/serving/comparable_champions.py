@@ -165,10 +165,15 @@ def _kept(
     hash_of: Callable[[Value], str] = attrgetter("sha256"),
 ) -> Value:
     """Read a run's version, and check its hash."""
-    with contextlib.suppress(KeyError, DataError):
+    why = ""
+    try:
         if hash_of(kept := versions[run]) == expected:
             return kept
-    raise NotComparedError(f"its {what} gone, damaged or not what was promoted")
+    except KeyError:
+        pass
+    except DataError as error:
+        why = f": {error}"
+    raise NotComparedError(f"its {what} gone, damaged or not what was promoted{why}")
 
 
 def score(

@@ -233,8 +233,8 @@ def assemble_metrics(
         `run_id`, counts of the `data`, facts of the `network`; `evaluated_on` (`test` or `train`)
         and under this name the candidate's metrics with 95 % intervals; under `baselines` the same
         for each baseline, with the paired difference `network_minus_baseline`; with histories
-        `by_length`. Metrics have five decimals (in the label's unit: five digits), so they are the
-        same on every processor.
+        `by_length`; and the file's `format`. Metrics have five decimals (in the label's unit: five
+        digits), so they are the same on every processor.
     """
     measured = {name: m.model_dump(mode="json") for name, m in judged.metrics.items()}
     candidate_metrics = measured.pop(CANDIDATE)
@@ -249,6 +249,7 @@ def assemble_metrics(
     parts = by_length(judged, train_set.sequences, evaluated_set.sequences, evaluation)
     of_lengths = [part.model_dump(mode="json") for part in parts]
     return {
+        "format": 1,
         "run_id": run_id,
         "data": data_summary.counts(),
         "network": {
