@@ -1,0 +1,271 @@
+"""What an earlier release left goes on: tests/releases/ has its conf, champions and predictions.
+
+Each release is a folder, made by `tests/helpers/releases.py` of that release. These tests stay.
+"""
+
+import json
+import shutil
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from kedro.framework.project import pipelines
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+from kedro.io import DatasetError
+from pydantic import BaseModel, ValidationError, create_model
+
+from tabular_lstm import __version__, load_champion
+from tabular_lstm.errors import DataError
+from tabular_lstm.frozen import Frozen
+from tabular_lstm.monitoring.reference import Reference
+from tabular_lstm.network.keras_file import Arguments
+from tabular_lstm.serving.decision import Decision
+from tabular_lstm.serving.manifest import Manifest
+from tabular_lstm.serving.promotion_log import LogEntry
+from tabular_lstm.tuning.trials import BestParameters
+from tests.helpers.commands import RETRAINING, ROLLBACK, here_in, seed
+from tests.helpers.outputs import key_paths
+from tests.helpers.project import ROOT, Project
+from tests.helpers.releases import ENVIRONMENTS, RELEASES
+from tests.helpers.scorings import SCORING, predictions_of
+
+KEPT = sorted(path.name for path in RELEASES.glob("[0-9]*"))
+MONITORING = ("run", "--pipelines", "monitoring")
+# A second value of each is enough in `make test`; `make faults` has all.
+IN_SHORT = {"words", "histories"}
+EACH = [
+    pytest.param(release, env, marks=[] if env in IN_SHORT else pytest.mark.long)
+    for release in KEPT
+    for env in ENVIRONMENTS
+]
+each_environment = pytest.mark.parametrize(("release", "env"), EACH)
+
+
+@pytest.fixture
+def left(release: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+    """A project with the conf and the outputs of a release, and the installed package."""
+    shutil.copytree(RELEASES / release, tmp_path, dirs_exist_ok=True)
+    for name in ("pyproject.toml", ".telemetry"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / "src").mkdir()
+    (tmp_path / "conf/local").mkdir()
+    bootstrap_project(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    yield Project(tmp_path)
+    pipelines.set_requested(None)
+
+
+def log_of(project: Project, env: str) -> list[dict[str, Any]]:
+    path = project.path / f"data/{env}/08_reporting/promotions.jsonl"
+    return [json.loads(line) for line in path.open()]
+
+
+def kept_predictions(project: Project, env: str) -> pd.DataFrame:
+    """Read the predictions that the release left, as any program can."""
+    (part,) = (project.path / f"data/{env}/07_model_output/predictions").glob("*/*.parquet")
+    return pd.read_parquet(part)
+
+
+def assert_same(came: pd.DataFrame, kept: pd.DataFrame) -> None:
+    """Compare predictions, decisions and reasons; last bits depend on the processor."""
+    for name in kept.columns.difference(["run_id", "scored_at"]):
+        if kept[name].dtype.kind == "f":
+            np.testing.assert_allclose(came[name], kept[name], rtol=1e-5, atol=1e-6, err_msg=name)
+        else:
+            assert came[name].tolist() == kept[name].tolist(), name
+
+
+@each_environment
+def test_the_champion_scores_as_it_did_for_a_run_and_for_a_program(env: str, left: Project) -> None:
+    kept = kept_predictions(left, env)
+    rows = pd.read_csv(left.path / f"data/01_raw/{env}_to_score.csv", dtype=str)
+    champion = load_champion(left.path, env)
+    assert champion.run_id == log_of(left, env)[-1]["serves_now"]
+    if env != "histories":  # of which a run predicts the last row of each customer alone
+        frame = champion.frame(rows.iloc[kept["row"] - 1], reasons=2).reset_index(drop=True)
+        assert_same(frame, kept[frame.columns])
+
+    said = here_in(left, *SCORING, "--env", env, "--params", "scoring.force=true")
+    assert f"{len(kept)} of {len(rows)} rows" in said or env == "histories"
+    came = predictions_of(left, env)
+    assert set(came["run_id"]) != set(kept["run_id"])
+    assert_same(came, kept)
+
+
+@each_environment
+def test_a_night_after_the_upgrade_monitors_trains_nothing_and_can_roll_back(
+    env: str, left: Project
+) -> None:
+    labels = left.path / f"data/01_raw/{env}_labels.csv"
+    here_in(left, *MONITORING, "--env", env, "--params", f"late_labels={labels}")
+    health = json.loads(left.versions("08_reporting/monitoring.json", env)[-1].read_text())
+    serves = log_of(left, env)[-1]["serves_now"]
+    (champion,) = [one for one in health["champions"] if one["run_id"] == serves]
+    assert champion["labelled_rows"] == len(kept_predictions(left, env))
+    assert {*champion["promised"]} == {*champion["real"]} != set()
+
+    said = here_in(left, *RETRAINING, "--env", env)
+    assert "Unchanged: data and parameters are those of run" in said
+    assert "Only the code or a package is new" in said
+
+    log = log_of(left, env)
+    first, second = (entry["run_id"] for entry in log if entry["action"] == "promoted")
+    back = first if serves == second else second
+    params = () if serves == second else ("--params", f"rollback.run_id={second}")
+    here_in(left, *ROLLBACK, "--env", env, *params)
+    assert log_of(left, env)[-1]["serves_now"] == back == load_champion(left.path, env).run_id
+
+
+def kept_names(path: Path, content: bytes | None = None) -> set[str]:
+    """Name all keys of a JSON file, of a log's first line, or of a network's configuration."""
+    if path.suffix == ".keras":
+        content = zipfile.ZipFile(path).read("config.json")
+    text = (content or path.read_bytes()).decode()
+    return key_paths(json.loads(text.splitlines()[0] if path.suffix == ".jsonl" else text))
+
+
+DOCUMENTS = {
+    "06_models/best_parameters.json": {"number"},
+    "06_models/candidate.keras": {*ENVIRONMENTS},
+    "07_model_output/reference.json": {*ENVIRONMENTS},
+    "08_reporting/decision.json": {*ENVIRONMENTS},
+    "08_reporting/metrics.json": {*ENVIRONMENTS},
+}
+
+
+@each_environment
+def test_a_candidate_is_judged_beside_the_old_champion_and_leaves_the_same_names(
+    env: str, left: Project
+) -> None:
+    """A name that a release wrote is still written, so programs that read it find it."""
+    before = {
+        output: left.versions(output, env)
+        for output, environments in DOCUMENTS.items()
+        if env in environments
+    }
+    predictions = f"data/{env}/07_model_output/predictions"
+    (manifest,) = (left.path / predictions).glob("*/manifest.json")
+    here_in(left, *RETRAINING, "--env", env, *seed(7))
+    decision = json.loads(left.versions("08_reporting/decision.json", env)[-1].read_text())
+    standing = decision["judgement"]["champions"]
+    assert standing[0]["run_id"] == log_of(left, env)[-2]["serves_now"]
+    assert [champion["not_compared"] for champion in standing] == [None] * len(standing)
+    assert decision["judgement"]["drift"]["not_compared"] is None
+
+    if env == "number":
+        here_in(left, "run", "--pipelines", "tuning", "--env", env, "--params", "tuning.trials=2")
+    for output, versions in before.items():
+        # The second decision has a champion to compare with, as the new one has.
+        gone = kept_names(versions[min(1, len(versions) - 1)]) - kept_names(
+            left.versions(output, env)[-1]
+        )
+        assert not gone, f"{output}: these names are gone"
+    lines = log_of(left, env)
+    assert {*lines[0]} <= {*lines[-1]}
+    here_in(left, *SCORING, "--env", env, "--params", "scoring.force=true")
+    newest = max((left.path / predictions).glob("*/manifest.json"))
+    assert newest != manifest
+    assert kept_names(manifest) <= kept_names(newest)
+
+
+# The number of a file's format ---------------------------------------------------------------
+
+LOG = "08_reporting/promotions.jsonl"
+CANDIDATE = "06_models/candidate.keras"
+PREDICTIONS = "07_model_output/predictions"
+# By file: the entry of the catalog that reads it, and the type of its content.
+TYPES: dict[str, tuple[str, type[BaseModel] | None]] = {
+    LOG: ("champion", LogEntry),
+    CANDIDATE: ("candidate@file", Arguments),
+    PREDICTIONS: ("predictions", Manifest),
+    "07_model_output/reference.json": ("reference", Reference),
+    "08_reporting/decision.json": ("decision", Decision),
+    "08_reporting/metrics.json": ("metrics", None),
+    "06_models/best_parameters.json": ("best_parameters", BestParameters),
+}
+
+
+def newest_file(project: Project, output: str) -> Path:
+    path = project.path / "data/number" / output
+    return path if path.is_file() else max(path.glob(f"*/{NAMES.get(output, path.name)}"))
+
+
+NAMES = {PREDICTIONS: "manifest.json"}
+
+
+def document_of(path: Path) -> dict[str, Any]:
+    """Read the document of a file: of the log the last line, of a network its arguments."""
+    if path.suffix == ".keras":
+        return json.loads(zipfile.ZipFile(path).read("config.json"))["config"]
+    return json.loads(
+        path.read_text().splitlines()[-1] if path.suffix == ".jsonl" else path.read_text()
+    )
+
+
+def write_document(path: Path, document: dict[str, Any]) -> None:
+    """Write the document of a file; all else in the file stays."""
+    if path.suffix == ".keras":
+        with zipfile.ZipFile(path) as archive:
+            members = {name: archive.read(name) for name in archive.namelist()}
+        config = {**json.loads(members["config.json"]), "config": document}
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, content in {**members, "config.json": json.dumps(config)}.items():
+                archive.writestr(name, content)
+    elif path.suffix == ".jsonl":
+        lines = [*path.read_text().splitlines()[:-1], json.dumps(document)]
+        path.write_text("\n".join(lines) + "\n")
+    else:
+        path.write_text(json.dumps(document))
+
+
+def read_by_the_catalog(project: Project, output: str) -> None:
+    """Read a file as a run does."""
+    with KedroSession.create(project.path, env="number") as session:
+        value = session.load_context().catalog.load(TYPES[output][0])
+    if output == CANDIDATE:
+        value.scorer  # noqa: B018  read on the first use
+
+
+@pytest.mark.parametrize("output", TYPES)
+@pytest.mark.parametrize("release", KEPT)
+def test_a_file_without_a_format_has_format_1_and_an_unknown_format_is_refused(
+    output: str, left: Project
+) -> None:
+    path = newest_file(left, output)
+    document = document_of(path)
+    assert document.pop("format") == 1
+    write_document(path, document)
+    read_by_the_catalog(left, output)
+    for unknown in (2, 0, "1", None):
+        write_document(path, {**document, "format": unknown, "of_a_later_version": 1})
+        with pytest.raises((DatasetError, DataError)) as refusal:
+            read_by_the_catalog(left, output)
+        assert f"its format is {unknown!r}, and tabular-lstm {__version__}" in str(refusal.value)
+        assert "docs/upgrading.md" in str(refusal.value)
+        assert path.name in str(refusal.value)
+        assert "damaged" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("output", [output for output, (_, model) in TYPES.items() if model])
+@pytest.mark.parametrize("release", KEPT)
+def test_a_field_of_a_release_cannot_be_deleted_or_renamed_unnoticed(
+    output: str, left: Project
+) -> None:
+    """A type without one of its fields does not read the file that the release left."""
+    document, model = document_of(newest_file(left, output)), TYPES[output][1]
+    assert model is not None
+    written = json.dumps(document)
+    assert json.loads(model.model_validate_json(written).model_dump_json(by_alias=True)) == document
+    fields = {field.alias or name: field for name, field in model.model_fields.items()}
+    for deleted in document:
+        rest = {
+            name: (field.annotation, field) for name, field in fields.items() if name != deleted
+        }
+        without = create_model("Without", __base__=Frozen, **rest)
+        with pytest.raises(ValidationError, match=f"(?s){deleted}.*Extra inputs are not permitted"):
+            without.model_validate_json(written)
