@@ -19,11 +19,13 @@ from kedro.framework.startup import bootstrap_project
 from kedro.io import DatasetError
 from pydantic import BaseModel, ValidationError, create_model
 
-from tabular_lstm import __version__, load_champion
+from tabular_lstm import LSTMClassifier, LSTMRegressor, __version__, load_champion
 from tabular_lstm.errors import DataError
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.monitoring.reference import Reference
 from tabular_lstm.network.keras_file import Arguments
+from tabular_lstm.serving.artifact import Artifact
+from tabular_lstm.serving.champion import Champion
 from tabular_lstm.serving.decision import Decision
 from tabular_lstm.serving.manifest import Manifest
 from tabular_lstm.serving.promotion_log import LogEntry
@@ -35,6 +37,7 @@ from tests.helpers.releases import ENVIRONMENTS, RELEASES
 from tests.helpers.scorings import SCORING, predictions_of
 
 KEPT = sorted(path.name for path in RELEASES.glob("[0-9]*"))
+assert KEPT, f"{RELEASES}: expected a folder for each release"
 MONITORING = ("run", "--pipelines", "monitoring")
 # A second value of each is enough in `make test`; `make faults` has all.
 IN_SHORT = {"words", "histories"}
@@ -95,6 +98,19 @@ def test_the_champion_scores_as_it_did_for_a_run_and_for_a_program(env: str, lef
     came = predictions_of(left, env)
     assert set(came["run_id"]) != set(kept["run_id"])
     assert_same(came, kept)
+
+
+@pytest.mark.parametrize("release", KEPT)
+@pytest.mark.parametrize("env", ["words", "number"])
+def test_a_network_that_this_version_saves_again_predicts_the_same_bits(
+    env: str, left: Project
+) -> None:
+    champion = load_champion(left.path, env)
+    rows = pd.read_csv(left.path / f"data/01_raw/{env}_to_score.csv", dtype=str)[:-1]
+    estimator = LSTMRegressor if env == "number" else LSTMClassifier
+    estimator.load(champion.file).save(left.path / "again.keras")
+    again = Champion(Artifact.read(left.path / "again.keras"), "kedro run")
+    assert again.frame(rows, reasons=2).equals(champion.frame(rows, reasons=2))
 
 
 @each_environment
