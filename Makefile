@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-scoring airflow mlflow mlflow-server run test coverage numeric faults integration lint viz lock \
-	benchmark-tools benchmark-torch
+.PHONY: help install install-scoring airflow mlflow mlflow-server run test pythons lowest coverage numeric faults \
+	integration lint viz lock benchmark-tools benchmark-torch
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 17
@@ -50,8 +50,30 @@ install-scoring: $(SCORING) ## Create .venv with what scoring, monitoring, rollb
 run: $(INSTALLED) ## Train and judge on the data that the repo ships (kedro run)
 	$(BIN)/kedro run
 
+TESTS := pytest -n 2 --dist worksteal -m "not faults and not long and not integration"
+
 test: $(INSTALLED) ## Run all tests but the long ones
-	$(BIN)/pytest -n 2 --dist worksteal -m "not faults and not long and not integration" $(COVERAGE)
+	$(BIN)/$(TESTS) $(COVERAGE)
+
+PYTHONS := python3.12 python3.13
+
+pythons: ## Run the same tests with Python 3.12 and 3.13, if they are installed
+	@for python in $(PYTHONS); do \
+		if ! $$python -c "import ensurepip" 2>/dev/null; then \
+			echo "Skipped $$python: no $$python with venv on the PATH"; continue; fi; \
+		$(MAKE) test PYTHON=$$python VENV=.venv-$$python || exit 1; done
+
+# Python 3.11, because not all lowest versions have wheels for a newer Python.
+LOWEST := .venv-lowest/.lowest
+
+$(LOWEST): $(INSTALLED)
+	$(BIN)/uv venv --quiet --clear --python 3.11 --no-python-downloads $(@D)
+	$(BIN)/uv pip install --quiet --python $(@D)/bin/python --resolution lowest-direct \
+		-e ".[fast,cluster,object-storage,tuning,viz,notebook,dev]"
+	@touch $@
+
+lowest: $(LOWEST) ## Run the same tests with the lowest versions that pyproject.toml allows
+	.venv-lowest/bin/$(TESTS)
 
 coverage: ## Run the same tests, and fail if they reach less than 95 % of the code
 	$(MAKE) test COVERAGE="--cov --cov-report=term"

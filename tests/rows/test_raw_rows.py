@@ -2,9 +2,11 @@
 
 import os
 import pickle
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -82,7 +84,16 @@ def test_what_says_how_a_csv_is_read_is_refused_for_parquet(
         list(rows_at(tmp_path / "rows.parquet", decimal="ab").batches())
 
 
-def test_a_value_that_python_has_not_is_named(tmp_path: Path) -> None:
+def unknown(zone: str) -> None:
+    raise KeyError(zone)
+
+
+# Arrow asks pytz where it is installed: it is not in the lock, but pandas users often have it.
+@pytest.mark.parametrize("pytz", [None, SimpleNamespace(timezone=unknown)])
+def test_a_value_that_python_has_not_is_named(
+    pytz: SimpleNamespace | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pytz", pytz)
     table = pa.table({"a": [1], "seen": pa.array([0], pa.timestamp("us", "Mars/Olympus"))})
     rows = folder_of(tmp_path, a=table)
     with pytest.raises(DataError, match=r"a\.parquet: a column holds values that Python cannot"):

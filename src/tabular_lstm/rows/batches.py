@@ -92,7 +92,7 @@ class Batch:
         try:
             frame: pd.DataFrame = self.table.to_pandas(types_mapper=WHOLE.get, ignore_metadata=True)
             return frame
-        except (pa.ArrowException, ValueError) as error:
+        except (pa.ArrowException, ValueError, KeyError) as error:  # KeyError: no such time zone
             raise DataError(
                 f"{self.path}: a column holds values that Python cannot represent: {error}. Write "
                 "them as text, or leave the column out of the file."

@@ -21,6 +21,7 @@ ISO = re.compile(
 TOGETHER = re.compile("%[a-zA-Z]%[a-zA-Z]")
 # Microseconds cover every year that a program may write for "never".
 DTYPE = "datetime64[us]"
+NO_DATE = np.datetime64("NaT", "us")  # NumPy deprecates a NaT without a unit
 MICROSECONDS = 24 * 60 * 60 * 10**6
 DAYS_OF_YEAR = 365.25  # on average
 # Rounded, because the last bits of a sine differ between processors.
@@ -79,7 +80,7 @@ def read_dates(
         return own.astype("datetime64[us]").to_numpy(DTYPE), {}
     words = {str(code) for code in missing if not isinstance(_code(code, form), datetime)}
     places, values = distinct(cells)
-    found = np.full(len(values) + 1, np.datetime64("NaT", "us"), DTYPE)  # the last: a missing cell
+    found = np.full(len(values) + 1, NO_DATE)  # the last: a missing cell
     unread = np.zeros(len(values) + 1, bool)
     for place in np.unique(places[places >= 0]):
         value = values[place]
@@ -90,7 +91,7 @@ def read_dates(
         except (AttributeError, OverflowError, ValueError):
             unread[place] = True
         else:
-            found[place] = np.datetime64("NaT") if time is None else np.datetime64(time, "us")
+            found[place] = NO_DATE if time is None else np.datetime64(time, "us")
     fault = f"is not a date as {form}" if form else "is not a date"
     return found[places], problems_at(cells, unread[places], fault, quoted=True)
 
@@ -101,7 +102,7 @@ def dates_as_seen(
     """Read a column of dates, see `read_dates`; a date that means "not measured" becomes NaT."""
     dates, problems = read_dates(cells, missing, form)
     codes = [code for value in missing if isinstance(code := _code(value, form), datetime)]
-    return np.where(np.isin(dates, np.array(codes, DTYPE)), np.datetime64("NaT"), dates), problems
+    return np.where(np.isin(dates, np.array(codes, DTYPE)), NO_DATE, dates), problems
 
 
 def _by_format(text: str, form: str) -> datetime:

@@ -28,7 +28,7 @@ from tabular_lstm.errors import shown
 from tabular_lstm.frozen import Frozen, unless
 from tabular_lstm.parameters import Columns
 from tabular_lstm.rows.cell_hashes import CellHashes
-from tabular_lstm.rows.dates import DTYPE, MICROSECONDS, parts
+from tabular_lstm.rows.dates import DTYPE, MICROSECONDS, NO_DATE, parts
 from tabular_lstm.rows.label_measures import AREA, MEASURES, Measure, Name, measure_of
 from tabular_lstm.rows.repeated_values import Kind, Repeated, repeated_values
 
@@ -184,7 +184,7 @@ def _seen(cells: CellHashes, name: str, places: np.ndarray) -> np.ndarray:
     numbers = cells.numbers(name, places)
     if numbers is not None and cells.holds_dates(name):
         since = np.where(np.isnan(numbers), 0, numbers * MICROSECONDS).astype(np.int64)
-        return parts(np.where(np.isnan(numbers), np.datetime64("NaT"), since.astype(DTYPE)))
+        return parts(np.where(np.isnan(numbers), NO_DATE, since.astype(DTYPE)))
     if numbers is not None:
         return np.asarray(np.clip(numbers, -HUGE, HUGE))
     return pd.factorize(cells.rows[name].iloc[places])[0].astype(float)
