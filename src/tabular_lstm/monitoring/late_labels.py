@@ -63,7 +63,7 @@ def read_late_labels(raw_rows: RawRows | None, columns: Columns) -> LateLabels:
         needed = zip(both, ("Conf names it under columns.key", "It is the label"), strict=True)
         refuse_missing_columns(raw_rows, dict(needed))
         others = {*raw_rows.columns} - {*both}
-        for batch in raw_rows.batches(both, others):
+        for batch in raw_rows.batches(others):
             cells = replace(batch, table=batch.table.select(both)).cells.set_axis(batch.names)
             without = are_unlabelled(cells[columns.label], columns)
             unlabelled += int(without.sum())
