@@ -122,10 +122,8 @@ def _trained_on(
 
 
 def _refuse_another_label(champion: str, champions: Champions, columns: Columns) -> None:
-    label = None
-    with contextlib.suppress(KeyError, DataError):
-        if judgement := champions.decisions[champion].judgement:
-            label = judgement.data.split.get("label")
+    judgement = champions.judgement(champion)
+    label = judgement.data.split.get("label") if judgement else None
     if label not in {None, columns.label}:
         raise DataError(f"it predicted '{label}', and conf names '{columns.label}'")
 
