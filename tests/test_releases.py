@@ -137,6 +137,26 @@ def test_a_night_after_the_upgrade_monitors_trains_nothing_and_can_roll_back(
     assert log_of(left, env)[-1]["serves_now"] == back == load_champion(left.path, env).run_id
 
 
+@pytest.mark.parametrize("release", KEPT)
+def test_real_figures_wait_for_a_champion_that_was_trained_with_the_key(left: Project) -> None:
+    """Named only afterwards, a key does not tell which scored rows the champion was trained on."""
+    path = left.path / "conf/words/parameters.yml"
+    conf = json.loads(path.read_text())
+    conf["columns"] |= {"key": "case", "ignore": ["visit"]}
+    path.write_text(json.dumps(conf))
+    rows = pd.read_csv(left.path / "data/01_raw/words.csv", dtype=str)
+    cases = left.path / "data/01_raw/words_to_score.csv"
+    rows.assign(case=rows["visit"]).to_csv(cases, index=False)
+    here_in(left, *SCORING, "--env", "words")
+    said = here_in(left, *MONITORING, "--env", "words", "--params", f"late_labels={cases}")
+    health = json.loads(left.versions("08_reporting/monitoring.json", "words")[-1].read_text())
+    assert [one["labelled_rows"] for one in health["scorings"]] == [0, 0]
+    assert [one["real"] for one in health["champions"]] == [{}] * len(health["champions"])
+    (note,) = [note for note in health["notes"] if "may have been trained on" in note]
+    assert note.endswith("The champion of a retraining has them")
+    assert f"{note}." in said.splitlines()
+
+
 def kept_names(path: Path, content: bytes | None = None) -> set[str]:
     """Name all keys of a JSON file, of a log's first line, or of a network's configuration."""
     if path.suffix == ".keras":

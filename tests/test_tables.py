@@ -9,6 +9,8 @@ from typing import Any
 import ibis
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from kedro.framework.project import pipelines
 
@@ -159,6 +161,15 @@ def parquet(kind: str, **arguments: Any) -> Callable[[pd.DataFrame, Path], dict[
     return write
 
 
+def hive(rows: pd.DataFrame, path: Path) -> dict[str, Any]:
+    """The text of each cell as bytes: Impala, Hive and old versions of Spark write it so."""
+    texts = rows.astype("str").where(rows.notna(), None)
+    table = pa.Table.from_pandas(texts, preserve_index=False)
+    bytes_of_each = pa.schema([(name, pa.binary()) for name in table.column_names])
+    pq.write_table(table.cast(bytes_of_each), path)
+    return {"type": "tabular_lstm.datasets.RawRowsDataset"}
+
+
 def duckdb(rows: pd.DataFrame, path: Path) -> dict[str, Any]:
     backend = ibis.duckdb.connect(path)
     backend.con.register("frame", with_types(rows))
@@ -171,19 +182,26 @@ def duckdb(rows: pd.DataFrame, path: Path) -> dict[str, Any]:
 TABLES: dict[str, Callable[[pd.DataFrame, Path], dict[str, Any]]] = {
     "pandas": parquet("pandas.ParquetDataset"),
     "rows.parquet": parquet("tabular_lstm.datasets.RawRowsDataset"),
+    "hive.parquet": hive,
     "polars": parquet("polars.LazyPolarsDataset", file_format="parquet"),
     "rows.xlsx": excel,
     "duckdb": duckdb,
 }
 
 
-def processed(project: Project) -> tuple[dict[str, Any], pd.DataFrame, dict[str, list[str]]]:
-    """Process the raw rows, and give what is known of them, the quarantine and the sides."""
+def processed(project: Project) -> tuple[dict[str, Any], pd.DataFrame, dict[str, list[Any]]]:
+    """Process the raw rows, and give their summary, the quarantine, and each side's categories."""
     succeeds(here(*DATA_PROCESSING))
     pipelines.set_requested(None)
     path = project.versions("02_intermediate/quarantined_rows.csv")[-1]
     aside = pd.read_csv(path, dtype=str, keep_default_na=False)
-    return summary_of(project), aside, {s: [*project.rows(s)["id"]] for s in ("train", "test")}
+    names = ["id", "color", "code"]
+    sides = {side: project.rows(side)[names].fillna("") for side in ("train", "test")}
+    return (
+        summary_of(project),
+        aside,
+        {side: rows.to_numpy().tolist() for side, rows in sides.items()},
+    )
 
 
 def test_typed_cells_mean_what_their_text_means(project: Project) -> None:

@@ -1,5 +1,6 @@
 """The history of champions: the promotion log and, by run id, the outputs of their runs."""
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,7 @@ from tabular_lstm.monitoring.reference import Reference
 from tabular_lstm.parameters import Columns, Moment, Split
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.fingerprints import Fingerprints
-from tabular_lstm.serving.decision import Decision
+from tabular_lstm.serving.decision import Decision, Judgement
 from tabular_lstm.serving.promotion_log import LogEntry
 
 if TYPE_CHECKING:
@@ -68,12 +69,15 @@ class Champions:
     fingerprints: Mapping[str, Fingerprints] = field(default_factory=dict)
     references: Mapping[str, Reference] = field(default_factory=dict)
 
+    def judgement(self, run: str) -> Judgement | None:
+        """Return how a champion was judged at its promotion; None if its decision is gone."""
+        with contextlib.suppress(KeyError, DataError):
+            return self.decisions[run].judgement
+        return None
+
     def promised(self, run: str) -> dict[str, Estimate]:
         """Return a champion's metrics at promotion; empty if its decision is gone."""
-        try:
-            judgement = self.decisions[run].judgement
-        except (KeyError, DataError):
-            return {}
+        judgement = self.judgement(run)
         return promised_by(judgement.candidate) if judgement else {}
 
     def reference_of(self, champion: "Artifact") -> Reference:
