@@ -96,6 +96,32 @@ def columns_of(project: Project, *arguments: str) -> tuple[str, dict[str, Any], 
     return page, catalog["raw_rows"], parameters["columns"]
 
 
+@pytest.mark.parametrize("name", ["пол", "性别", "%", "°", "é_y"])
+def test_a_name_of_other_letters_or_of_none_is_not_taken_for_a_label(
+    project: Project, name: str
+) -> None:
+    rows = {name: [*"mf"] * 200, "size": [x % 70 for x in range(400)], "sold": [0, 0, 1, 1] * 100}
+    pd.DataFrame(rows).to_csv(project.path / "rows.csv", index=False)
+    page, _, columns = columns_of(project, "rows.csv")
+    assert columns["label"] == "sold"
+    assert f"also of two values: {name} (m: 200, f: 200)" in page
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["%", "°"], "no label was found"),
+        (["id", "label"], "column 'label' has 60 distinct values, which number the rows"),
+    ],
+)
+def test_columns_that_only_number_the_rows_are_refused_as_labels(
+    project: Project, names: list[str], said: str
+) -> None:
+    rows = pd.DataFrame({name: range(60) for name in names})
+    rows.to_csv(project.path / "rows.csv", index=False)
+    assert said in message_of(here("profile", "rows.csv", "--env", "mine"))
+
+
 def test_a_table_is_profiled_by_what_its_cells_mean(project: Project) -> None:
     """Whatever the catalog reads it with: the same columns as of a CSV, and a run of them."""
     write_clinic(project.path / "clinic.csv")
