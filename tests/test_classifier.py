@@ -221,6 +221,16 @@ def test_a_column_of_numbers_with_a_word_in_it_is_told_of(caplog: Any) -> None:
     assert "Column 'size' is read as categories, though 59 of 60 values" in caplog.text
 
 
+@pytest.mark.parametrize("start", [0, 1_700_000_000])
+def test_numbers_that_float32_cannot_tell_apart_are_told_of(caplog: Any, start: int) -> None:
+    logging.disable(logging.NOTSET)
+    rows = pd.DataFrame({"second": np.arange(60.0) + start, "noise": [0.1 + 0.2, 0.3] * 30})
+    tiny(epochs=1).fit(rows, np.arange(60) // 30)
+    warning = "Column 'second': 60 distinct numbers are only 1 as float32"
+    assert (warning in caplog.text) == (start > 0)
+    assert "'noise'" not in caplog.text
+
+
 @pytest.mark.long
 def test_many_fits_in_a_process_warn_of_nothing(caplog: Any) -> None:
     for seed in range(7):

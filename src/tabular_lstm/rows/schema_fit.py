@@ -6,14 +6,14 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.errors import DataError, counted
+from tabular_lstm.errors import DataError, counted, shown
 from tabular_lstm.parameters import Reshaping, Task, Value
 from tabular_lstm.rows.cells import read_category
 from tabular_lstm.rows.dates import dates_as_seen, days, is_dates
 from tabular_lstm.rows.labels import of_schema
 from tabular_lstm.rows.lineage import Lineage
 from tabular_lstm.rows.number_format import POINT, NumberFormat
-from tabular_lstm.rows.numbers import ANY, is_categorical, read_numbers
+from tabular_lstm.rows.numbers import ANY, float32_fault, is_categorical, read_numbers
 from tabular_lstm.rows.schema import (
     PARTS,
     Bounds,
@@ -120,6 +120,8 @@ def learn_schema(
             values = codes_as_missing(numbers, of_column)
             known = values[~np.isnan(values)]
             scales.append(scale(known))
+            if known.size and (fault := float32_fault(known)):
+                logger.warning("Column '%s': %s", shown(name), fault)
             if history:
                 of_numbers[name] = quantiles(known)
     for name, values in (derived or {}).items():
