@@ -219,6 +219,21 @@ def test_typed_cells_mean_what_their_text_means(project: Project) -> None:
     assert len(hashes) == 1
 
 
+def test_an_empty_cell_that_is_a_class_is_null_in_a_table(project: Project) -> None:
+    rows = typed().assign(warm=lambda of: of["warm"].map({True: "yes", False: None}))
+    columns = {"label": "warm", "positive_class": "yes", "negative_class": "", "key": "id"}
+    declare(project, columns={**columns, "features": ["income", "age"]}, **TINY)
+    rows.to_csv(project.raw, index=False)
+    rows.astype({"code": "str"}).to_parquet(project.path / "rows.parquet")
+    in_sqlite(project, rows=rows)
+    in_parquet = {"type": "tabular_lstm.datasets.RawRowsDataset", "filepath": "rows.parquet"}
+    for entries in ({}, {"raw_rows": in_parquet}, {"raw_rows": query("SELECT * FROM rows")}):
+        reads(project, **entries)
+        summary, aside, _ = processed(project)
+        assert aside.empty, entries
+        assert summary["label_share"] == (rows["warm"] == "yes").mean()
+
+
 # Histories
 
 
