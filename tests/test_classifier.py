@@ -360,6 +360,17 @@ def test_a_number_that_float32_cannot_hold_is_refused_with_column_and_row(
             step()
 
 
+def test_a_length_of_time_is_refused_with_what_a_fit_expects() -> None:
+    rows = ROWS.assign(stay=pd.to_timedelta(ROWS["age"], unit="D"))
+    with pytest.raises(ValueError, match=r"'stay', .*, and the like\. Expected finite numbers, te"):
+        tiny().fit(rows, LABELS)
+
+
+@pytest.mark.filterwarnings("error::DeprecationWarning")
+def test_numpy_warns_of_nothing_in_a_prediction(fitted: LSTMClassifier) -> None:
+    fitted.predict(ROWS)
+
+
 # What is a category
 
 
