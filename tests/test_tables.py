@@ -12,10 +12,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from kedro.framework.project import pipelines
 
 from tests.helpers.commands import RETRAINING, here, logged, message_of, seed, succeeds
 from tests.helpers.databases import SECRET, files_with, in_sqlite, query, reads
+from tests.helpers.documents import BLOCK, text
 from tests.helpers.project import QUICK, TINY, Project, declare
 from tests.helpers.scorings import (
     SCORING,
@@ -143,9 +145,10 @@ def typed() -> pd.DataFrame:
 
 
 def excel(rows: pd.DataFrame, path: Path) -> dict[str, Any]:
-    """Of whole numbers with a missing one pandas makes floats."""
+    """The entry that the documents show; of whole numbers with a missing one it keeps integers."""
     rows.to_excel(path, index=False)
-    return {"type": "pandas.ExcelDataset"}
+    shown = [code for _, code in BLOCK.findall(text("docs/your_data.md")) if "Excel" in code]
+    return dict(yaml.safe_load(shown[0])["raw_rows"])
 
 
 def with_types(rows: pd.DataFrame) -> pd.DataFrame:
@@ -235,6 +238,38 @@ def test_typed_cells_mean_what_their_text_means(project: Project) -> None:
             assert aside_too[column].tolist() == aside[column].tolist(), name
         hashes |= {of_table["sha256"]} if name in {"pandas", "polars", "duckdb"} else set()
     assert len(hashes) == 1
+
+
+def test_text_of_a_workbook_stays_text_or_is_warned_of(project: Project) -> None:
+    rows = typed().assign(id=lambda of: of["id"].map(lambda n: "0" * (n % 2) + str(n // 2)))
+    columns = {"label": "warm", "positive_class": "True", "negative_class": "False"}
+    declare(project, columns={**columns, "key": "id", "features": ["income", "age"]}, **TINY)
+    rows.to_csv(project.raw, index=False)
+    reads(project)
+    _, _, sides = processed(project)
+    documented = {**excel(rows, project.path / "rows.xlsx"), "filepath": "rows.xlsx"}
+    reads(project, raw_rows=documented)
+    assert "dtype" not in logged(*DATA_PROCESSING)
+    pipelines.set_requested(None)
+    assert {side: [*project.rows(side)["id"]] for side in sides} == sides
+    reads(project, raw_rows=documented | {"load_args": {"sheet_name": 0}})
+    assert "raw_rows: pandas reads the text 007 of a workbook as the" in logged(*DATA_PROCESSING)
+    pipelines.set_requested(None)
+
+
+def test_an_empty_cell_that_is_a_class_is_null_in_a_table(project: Project) -> None:
+    rows = typed().assign(warm=lambda of: of["warm"].map({True: "yes", False: None}))
+    columns = {"label": "warm", "positive_class": "yes", "negative_class": "", "key": "id"}
+    declare(project, columns={**columns, "features": ["income", "age"]}, **TINY)
+    rows.to_csv(project.raw, index=False)
+    rows.astype({"code": "str"}).to_parquet(project.path / "rows.parquet")
+    in_sqlite(project, rows=rows)
+    in_parquet = {"type": "tabular_lstm.datasets.RawRowsDataset", "filepath": "rows.parquet"}
+    for entries in ({}, {"raw_rows": in_parquet}, {"raw_rows": query("SELECT * FROM rows")}):
+        reads(project, **entries)
+        summary, aside, _ = processed(project)
+        assert aside.empty, entries
+        assert summary["label_share"] == (rows["warm"] == "yes").mean()
 
 
 # Histories

@@ -215,6 +215,19 @@ def test_a_row_whose_history_cannot_be_read_is_refused(
         with_histories.predict(rows)
 
 
+def test_of_an_empty_list_each_champion_predicts_no_row(
+    with_histories: Champion, tmp_path: Path
+) -> None:
+    single = House(tmp_path / "single/data", schema=people())
+    single.promote("a", 0)
+    for champion in (with_histories, load_champion(project_of(single))):
+        assert champion.predict(pd.DataFrame([])).shape == (0,)
+        assert champion.predict_proba(pd.DataFrame([])).shape == (0, 2)
+        assert champion.frame(pd.DataFrame([]), reasons=1).shape == (0, 4)
+        with pytest.raises(DataError, match=r"in any order; got none\.$"):
+            champion.predict(pd.DataFrame([{}, {}]))
+
+
 def test_the_estimator_takes_no_histories(with_histories: Champion) -> None:
     with pytest.raises(DataError, match=r"reads histories\. Score with tabular_lstm.load_champion"):
         LSTMClassifier.load(with_histories.file)

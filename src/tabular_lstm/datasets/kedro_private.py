@@ -18,6 +18,7 @@ __all__ = [
     "JSONPreview",
     "TablePreview",
     "folder_of_versions",
+    "guesses_types",
     "parameters_of_files",
     "replace_entry",
     "unpinned_versions",
@@ -50,6 +51,12 @@ def unpinned_versions(dataset: Any) -> list[str]:
     if isinstance(dataset, AbstractVersionedDataset) and dataset._version:
         return [] if dataset._version.load else dataset.list_versions(full_path=False)
     return []
+
+
+def guesses_types(dataset: Any) -> bool:
+    """Tell whether pandas makes numbers of a workbook's texts: no load argument says otherwise."""
+    declared = {"dtype", "converters"}.intersection(getattr(dataset, "_load_args", {}))
+    return type(dataset).__name__ == "ExcelDataset" and not declared
 
 
 def replace_entry(catalog: Any, name: str, dataset: Any) -> None:

@@ -1,11 +1,12 @@
 """Any catalog entry that loads a table: rows to train on, rows to score, or labels."""
 
+import logging
 import re
 from typing import Any
 
 from kedro.io import AbstractDataset
 
-from tabular_lstm.datasets.kedro_private import replace_entry
+from tabular_lstm.datasets.kedro_private import guesses_types, replace_entry
 from tabular_lstm.datasets.rows_to_score import USER, RawRowsDataset
 from tabular_lstm.errors import DataError
 from tabular_lstm.rows.table_rows import NoRowsError, TableRows
@@ -13,6 +14,12 @@ from tabular_lstm.rows.table_rows import NoRowsError, TableRows
 # The entries that may be any dataset that loads a table.
 LABELS = "late_labels"
 TABLES = ("raw_rows", "rows_to_score", LABELS)
+WORKBOOK = (
+    "%s: pandas reads the text 007 of a workbook as the number 7. To keep text as text, write "
+    "load_args: {dtype: object} in this entry of the catalog"
+)
+
+logger = logging.getLogger(__name__)
 
 
 class TableDataset(AbstractDataset[Any, Any]):
@@ -34,6 +41,8 @@ class TableDataset(AbstractDataset[Any, Any]):
             DataError: See `TableRows.of`; or the dataset fails.
         """
         if self._rows is None:
+            if guesses_types(self._entry):
+                logger.warning(WORKBOOK, self._name)
             try:
                 self._rows = TableRows.of(self._entry.load(), self._name)
             except DataError as error:

@@ -75,7 +75,8 @@ class _TwoClasses(_Label):
         labels = np.full(len(cells), -1, np.int64)
         if words:
             known = pa.array([*words], pa.large_string())
-            found = pc.index_in(as_texts(texts(cells)), known).fill_null(len(words))
+            # NULL of a database or of Parquet is an empty cell of a CSV.
+            found = pc.index_in(as_texts(texts(cells).fillna("")), known).fill_null(len(words))
             labels = np.array([*words.values(), -1])[found.to_numpy(zero_copy_only=False)]
         if len(words) < len(self.classes):
             numbers, _ = numbers_of(cells, number_format)

@@ -28,6 +28,7 @@ from tabular_lstm.rows.sequences import by_name, codes_as_missing, refuse_proble
 STEPS = 4
 # Mean and variance of a sine over a whole circle, even if train rows cover only part of a year.
 CYCLE = (0.0, 0.5)
+EXPECTED = "Expected finite numbers, text or dates; an unmeasured value is NaN, None or empty."
 
 logger = logging.getLogger(__name__)
 
@@ -111,12 +112,12 @@ def learn_schema(
             scales.append((0.0, 1.0))
         elif name in formats:
             times, problems = dates_as_seen(rows[name], of_column, formats[name])
-            refuse_problems(name, problems)
+            refuse_problems(name, problems, EXPECTED)
             since = days(times[~np.isnat(times)])
             scales += [scale(since), *[CYCLE] * (len(PARTS) - 1)]
         else:
             numbers, problems = read_numbers(rows[name], of_column, limits.get(name, ANY))
-            refuse_problems(name, problems)
+            refuse_problems(name, problems, EXPECTED)
             values = codes_as_missing(numbers, of_column)
             known = values[~np.isnan(values)]
             scales.append(scale(known))
