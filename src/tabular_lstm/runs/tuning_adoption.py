@@ -15,6 +15,7 @@ from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
+from omegaconf import OmegaConf
 
 from tabular_lstm.environments import run_command
 from tabular_lstm.errors import DataError
@@ -28,6 +29,7 @@ logger = logging.getLogger(__name__)
 FILE = "parameters_tuned.yml"
 WRITTEN_BY = "# Written by kedro run --pipelines tuning"
 BLOCKS = {"network", "training"}
+READ = {".yml", ".yaml", ".json"}  # what Kedro reads of conf, with OmegaConf
 
 
 class TuningHooks:
@@ -114,10 +116,8 @@ def adopt(found: BestParameters, conf: Path, env: str | None) -> Path:
         old = path.read_text() if path.exists() else WRITTEN_BY
         if not old.startswith(WRITTEN_BY):
             raise DataError(f"{path} was not written by a tuning; move it away")
-        for file in sorted(
-            {*folder.rglob("parameters*.y*ml"), *folder.glob("parameters*/**/*.y*ml")}
-        ):
-            if file != path and _has_blocks(file):
+        for file in sorted({*folder.rglob("parameters*"), *folder.glob("parameters*/**/*")}):
+            if file != path and file.suffix in READ and not BLOCKS.isdisjoint(OmegaConf.load(file)):
                 raise DataError(f"{file} has network or training already")
         written = f"run {found.run_id}: {found.loss} {found.best.log_loss:.4f}"
         replace(path, f"{WRITTEN_BY}, {written}\n\n{_yaml(blocks)}".encode())
@@ -125,11 +125,6 @@ def adopt(found: BestParameters, conf: Path, env: str | None) -> Path:
         by_hand = f"Not adopted: {error}. To do it by hand:", *_yaml(blocks).splitlines()
         raise DataError(*by_hand) from error
     return path
-
-
-def _has_blocks(file: Path) -> bool:
-    """Return whether a file of parameters has a tuned block; `${...}` counts as plain text."""
-    return not BLOCKS.isdisjoint(yaml.safe_load(file.read_text()) or {})
 
 
 def _yaml(blocks: dict[str, Any]) -> str:
