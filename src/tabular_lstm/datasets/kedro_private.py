@@ -17,6 +17,7 @@ __all__ = [
     "HTMLPreview",
     "JSONPreview",
     "TablePreview",
+    "credentials_of",
     "folder_of_versions",
     "parameters_of_files",
     "replace_entry",
@@ -50,6 +51,11 @@ def unpinned_versions(dataset: Any) -> list[str]:
     if isinstance(dataset, AbstractVersionedDataset) and dataset._version:
         return [] if dataset._version.load else dataset.list_versions(full_path=False)
     return []
+
+
+def credentials_of(dataset: Any) -> Any:
+    """Return the credentials that a dataset was made with; None if there are none."""
+    return (dataset._init_args or {}).get("credentials")
 
 
 def replace_entry(catalog: Any, name: str, dataset: Any) -> None:
