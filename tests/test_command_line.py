@@ -46,6 +46,15 @@ def test_an_environment_is_a_name_and_writes_nowhere_else(project: Project, name
     assert _everything(project) == before
 
 
+def test_an_environment_without_a_folder_is_unknown_and_a_similar_one_is_named(
+    project: Project,
+) -> None:
+    message = message_of(here("run", "--env", "concret"))
+    assert message == (
+        f"{project.path}/conf: environment 'concret' is unknown; did you mean 'concrete'?"
+    )
+
+
 def test_conf_that_says_a_thing_twice_is_named_with_its_files(project: Project) -> None:
     for name in ("parameters_a.yml", "parameters_b.yml"):
         (project.path / "conf/local" / name).write_text("training: {seed: 1}")

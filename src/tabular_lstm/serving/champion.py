@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.environments import output_folder, refuse_no_name, run_command
+from tabular_lstm.environments import output_folder, refuse_no_name, refuse_unknown, run_command
 from tabular_lstm.errors import DataError, row_list
 from tabular_lstm.network.score import score
 from tabular_lstm.parameters import NUMBER, Columns
@@ -252,6 +252,8 @@ def load_champion(project: str | Path = ".", env: str | None = None) -> Champion
     env = env or os.environ.get("KEDRO_ENV") or None
     refuse_no_name(env, f"{project}/conf")
     outputs, command = Path(project) / output_folder(env), run_command(env)
+    if not (outputs / LOG).exists():
+        refuse_unknown(env, f"{project}/conf")
     artifact = read_champion(outputs, command)
     champion = Champion(artifact, command)
     # Read the whole file now, so that the first row is not delayed later.
