@@ -14,7 +14,6 @@ from tabular_lstm.datasets.kedro_private import parameters_of_files
 from tabular_lstm.environments import output_folder, refuse_unknown, run_command
 from tabular_lstm.errors import printable
 from tabular_lstm.runs.hooks import RunHooks
-from tabular_lstm.runs.tuning_adoption import TuningHooks
 
 
 class EnvironmentConfigLoader(OmegaConfigLoader):
@@ -74,4 +73,4 @@ logging.setLogRecordFactory(LineRecord)
 warnings.filterwarnings("ignore", message="register_new_resolver|ORJSONResponse is deprecated")
 
 CONFIG_LOADER_CLASS = EnvironmentConfigLoader
-HOOKS = (TuningHooks(), RunHooks())
+HOOKS = (RunHooks(),)
