@@ -268,6 +268,12 @@ def test_what_is_not_there_is_named(project: Project, tmp_path_factory: Any) -> 
     for place, env, said in (
         (nothing, None, f"{nothing}/data/08_reporting/promotions.jsonl: no champion yet"),
         (".", None, r"promotions\.jsonl: no champion yet\. kedro run --pipelines retraining"),
+        (
+            ".",
+            "nowhere",
+            r"^\./conf: environment 'nowhere' is unknown; known: base, cluster, concrete,",
+        ),
+        (".", "tutorail", r"'tutorail' is unknown; did you mean 'tutorial'\?$"),
         (".", "tutorial", r"no champion yet\. kedro run --env tutorial --pipelines"),
         (".", "../data", r"Environment '\.\./data': expected the name of a folder in"),
     ):

@@ -27,6 +27,12 @@ OF_THE_CATALOG = {"rows_to_score", "late_labels"}
 
 logger = logging.getLogger(__name__)
 
+NO_SERVER = (
+    "kedro server and KedroServiceSession share the hooks among runs, so a run would release "
+    "another run's lock: expected kedro run, a process for each run, or for single rows "
+    "load_champion, see docs/scoring.md."
+)
+
 
 class NothingNewError(Exception):
     """A run would repeat another run. This is a normal end.

@@ -29,6 +29,7 @@ from tabular_lstm.runs.lock import Lock, claim_run_id
 from tabular_lstm.runs.provenance import provenance
 from tabular_lstm.runs.pruning import prune
 from tabular_lstm.runs.run_log import RunLog
+from tabular_lstm.runs.tuning_adoption import log_and_adopt
 from tabular_lstm.serving.champion import refuse_other_task
 from tabular_lstm.serving.champion_history import LOG
 from tabular_lstm.serving.manifest import read_manifest
@@ -69,6 +70,8 @@ class RunHooks:
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
     ) -> None:
         """Open the log; refuse missing inputs, and a partial run that would decide."""
+        if "session_id" in run_params:  # of a KedroServiceSession; no other session has one
+            raise DataError(guards.NO_SERVER)
         self.end()  # a notebook's run that Ctrl-C ended
         if not {"candidate@network", "study"}.isdisjoint(pipeline.datasets()):
             refuse_without_tensorflow("Training")
@@ -91,6 +94,9 @@ class RunHooks:
             engine = Engine(self._parameters["engine"])
             self._until_end.callback(engine.close)
             catalog.save("engine", engine)
+            if "best_parameters" in pipeline.all_outputs():
+                lock = Path(catalog.load("study_database")).with_name("tuning.lock")
+                self._until_end.callback(Lock.take(lock, self._run_id).release)
             if guards.decides(pipeline):
                 self._prepare_to_decide(run_params, pipeline, catalog)
             elif kept:
@@ -218,6 +224,9 @@ class RunHooks:
                     self._close("alarm", health.sentence(), health.closing_line())
                 else:
                     logger.info(health.sentence())
+            best = "best_parameters" in pipeline.all_outputs() and catalog.load("best_parameters")
+            if best and best.run_id == self._run_id:  # not from an earlier tuning
+                log_and_adopt(best, self._parameters["tuning"].adopt, self._context)
         finally:
             self.end()
 

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from tabular_lstm.errors import DataError
+from tabular_lstm.frozen import from_json
 from tabular_lstm.monitoring.expected import Estimate, promised_by
 from tabular_lstm.monitoring.reference import Reference
 from tabular_lstm.parameters import Columns, Moment, Split
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.serving.decision import Decision, Judgement
-from tabular_lstm.serving.promotion_log import LogEntry
+from tabular_lstm.serving.promotion_log import LogEntry, read_log
 
 if TYPE_CHECKING:
     from tabular_lstm.serving.artifact import Artifact
@@ -57,6 +58,35 @@ class Versions(Mapping[str, Value], Generic[Value]):
     def __len__(self) -> int:
         """Count the runs."""
         return sum(1 for _ in self)
+
+
+def read_decision(path: Path) -> Decision:
+    """Read a decision; see `from_json` for the errors."""
+    return from_json(Decision, path.read_bytes, f"{path}: expected a Decision as JSON")
+
+
+def read_checked_log(outputs: Path) -> list[LogEntry]:
+    """Read the promotion log, and compare its last line with the decision of that run.
+
+    No later line holds the hash of the last one. A decision that is gone or damaged is no fault.
+
+    Raises:
+        DataError: See `read_log`; or the line is not that of the decision.
+    """
+    log, decisions = read_log(outputs / LOG), Versions(outputs / DECISIONS, read_decision)
+    try:
+        decided = LogEntry.of(decisions[log[-1].run_id])
+    except (IndexError, KeyError, DataError):
+        return log
+    for name, expected in decided:
+        if name != "line_before" and (got := getattr(log[-1], name)) != expected:
+            raise DataError(
+                f"{outputs / LOG}, line {len(log)}: {name}: expected {expected or 'null'}, by "
+                f"{decisions.path(decided.run_id)}, got {got or 'null'}. One of the two files was "
+                "changed or damaged. Put back a copy of it. Or, to start anew, move the log away "
+                "and retrain with promotion.start_over=true."
+            )
+    return log
 
 
 @dataclass(frozen=True)
