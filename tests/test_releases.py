@@ -4,6 +4,7 @@ Each release is a folder, made by `tests/helpers/releases.py` of that release. T
 """
 
 import json
+import re
 import shutil
 import zipfile
 from collections.abc import Iterator
@@ -30,7 +31,7 @@ from tabular_lstm.serving.decision import Decision
 from tabular_lstm.serving.manifest import Manifest
 from tabular_lstm.serving.promotion_log import LogEntry
 from tabular_lstm.tuning.trials import BestParameters
-from tests.helpers.commands import RETRAINING, ROLLBACK, here_in, seed
+from tests.helpers.commands import RETRAINING, ROLLBACK, here_in
 from tests.helpers.outputs import key_paths
 from tests.helpers.project import ROOT, Project
 from tests.helpers.releases import ENVIRONMENTS, RELEASES
@@ -89,6 +90,9 @@ def test_the_champion_scores_as_it_did_for_a_run_and_for_a_program(env: str, lef
     rows = pd.read_csv(left.path / f"data/01_raw/{env}_to_score.csv", dtype=str)
     champion = load_champion(left.path, env)
     assert champion.run_id == log_of(left, env)[-1]["serves_now"]
+    decisions = left.path / f"data/{env}/08_reporting/decision.json"
+    judged = json.loads((decisions / champion.run_id / "decision.json").read_text())["judgement"]
+    assert champion.threshold == judged["candidate"].get("decision_threshold")
     if env != "histories":  # of which a run predicts the last row of each customer alone
         frame = champion.frame(rows.iloc[kept["row"] - 1], reasons=2).reset_index(drop=True)
         assert_same(frame, kept[frame.columns])
@@ -124,10 +128,14 @@ def test_a_night_after_the_upgrade_monitors_trains_nothing_and_can_roll_back(
     (champion,) = [one for one in health["champions"] if one["run_id"] == serves]
     assert champion["labelled_rows"] == len(kept_predictions(left, env))
     assert {*champion["promised"]} == {*champion["real"]} != set()
+    assert_measured(champion["real"], kept_predictions(left, env), pd.read_csv(labels))
 
     said = here_in(left, *RETRAINING, "--env", env)
-    assert "Unchanged: data and parameters are those of run" in said
-    assert "Only the code or a package is new" in said
+    assert re.search(
+        "Unchanged: data(, parameters and code| and parameters) are those of run", said
+    )
+    # On the day of a release, the code is the release's own.
+    assert ("Only the code or a package is new" in said) == ("parameters and code" not in said)
 
     log = log_of(left, env)
     first, second = (entry["run_id"] for entry in log if entry["action"] == "promoted")
@@ -155,6 +163,23 @@ def test_real_figures_wait_for_a_champion_that_was_trained_with_the_key(left: Pr
     (note,) = [note for note in health["notes"] if "may have been trained on" in note]
     assert note.endswith("The champion of a retraining has them")
     assert f"{note}." in said.splitlines()
+
+
+def assert_measured(real: dict[str, Any], kept: pd.DataFrame, labels: pd.DataFrame) -> None:
+    """Compare a metric of the late labels with its definition."""
+    key, label = labels.columns
+    joined = kept.drop(columns=label).merge(labels, on=key)  # the scored rows had no label yet
+    assert len(joined) == len(kept)
+    if "rmse" in real:
+        expected = ((joined["prediction"] - joined[label]) ** 2).mean() ** 0.5
+        assert real["rmse"]["value"] == pytest.approx(expected, rel=1e-5)
+        return
+    if "probability" in joined:
+        chance = joined["probability"].where(joined[label] == "yes", 1 - joined["probability"])
+    else:
+        rows = enumerate(joined[label])
+        chance = pd.Series([joined[f"probability_{name}"].iloc[row] for row, name in rows])
+    assert real["log_loss"]["value"] == pytest.approx(-np.log(chance).mean(), rel=1e-5)
 
 
 def kept_names(path: Path, content: bytes | None = None) -> set[str]:
@@ -186,11 +211,13 @@ def test_a_candidate_is_judged_beside_the_old_champion_and_leaves_the_same_names
     }
     predictions = f"data/{env}/07_model_output/predictions"
     (manifest,) = (left.path / predictions).glob("*/manifest.json")
-    here_in(left, *RETRAINING, "--env", env, *seed(7))
+    # More test rows: the champions were trained on the rows that are added.
+    here_in(left, *RETRAINING, "--env", env, "--params", "split.test_fraction=0.4")
     decision = json.loads(left.versions("08_reporting/decision.json", env)[-1].read_text())
     standing = decision["judgement"]["champions"]
     assert standing[0]["run_id"] == log_of(left, env)[-2]["serves_now"]
     assert [champion["not_compared"] for champion in standing] == [None] * len(standing)
+    assert all(champion["left_out_rows"] > 0 for champion in standing)
     assert decision["judgement"]["drift"]["not_compared"] is None
 
     if env == "number":

@@ -35,7 +35,7 @@ class UnknownFormatError(DataError):
 
     def __init__(self, number: object) -> None:
         super().__init__(
-            f"its format is {number!r}, and tabular-lstm {__version__} reads format 1. "
+            f"its format is {number!r:.40}, and tabular-lstm {__version__} reads format 1. "
             "docs/upgrading.md says which version reads which format"
         )
 

@@ -20,7 +20,7 @@ def refuse_without_tensorflow(what: str) -> None:
     if find_spec("tensorflow") is None:
         raise DataError(
             f"{what} needs TensorFlow, which is not installed here: this installation only "
-            "scores, monitors, rolls back and profiles. `make install` installs everything."
+            "scores, monitors, rolls back and profiles. Train where `make install` was run."
         )
 
 

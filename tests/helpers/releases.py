@@ -70,6 +70,7 @@ def visits(draw: np.random.Generator, count: int) -> pd.DataFrame:
         }
     )
     rows.loc[3::11, "income"] = ""
+    rows.loc[4::17, "income"] = "-1"
     rows.loc[5::13, "color"] = "NA"
     return rows
 
@@ -93,7 +94,7 @@ def days(draw: np.random.Generator, count: int) -> pd.DataFrame:
     )
 
 
-FEATURES = {"categorical": ["color"], "dates": {"seen": "%d.%m.%Y"}}
+FEATURES = {"categorical": ["color"], "dates": {"seen": "%d.%m.%Y"}, "missing": {"income": [-1]}}
 WARM = {"label": "warm", "positive_class": "yes", "negative_class": "no", "key": "visit"}
 # By environment: the label, and the block `columns`.
 ENVIRONMENTS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -102,7 +103,10 @@ ENVIRONMENTS: dict[str, tuple[str, dict[str, Any]]] = {
         "size",
         {**FEATURES, "label": "size", "classes": ["small", "middle", "large"], "key": "visit"},
     ),
-    "number": ("price", {**FEATURES, "label": "price", "task": "number", "key": "visit"}),
+    "number": (
+        "price",
+        {**FEATURES, "label": "price", "task": "number", "key": "visit", "time": "seen"},
+    ),
     "histories": (
         "next",
         {
@@ -114,6 +118,17 @@ ENVIRONMENTS: dict[str, tuple[str, dict[str, Any]]] = {
         },
     ),
     "rolled_back": ("warm", {**FEATURES, **WARM, "group": "patient", "weight": "weight"}),
+}
+# By environment: blocks that only it has.
+OTHERS: dict[str, dict[str, Any]] = {
+    "words": {"training": {**SMALL["training"], "objective": {"kind": "f1"}}},
+    "classes": {
+        "training": {
+            **SMALL["training"],
+            "objective": {"kind": "costs", "costs": [[0, 1, 1], [1, 0, 1], [3, 3, 0]]},
+        }
+    },
+    "number": {"split": {"kind": "time", "test_fraction": 0.25}},
 }
 LABELS = {"warm", "size", "price"}
 ONLY_ROLLED_BACK = {"patient", "weight"}
@@ -148,8 +163,8 @@ def write_environment(project: Path, env: str) -> None:
         "rows_to_score": {**entry, "filepath": f"data/01_raw/{env}_to_score.csv"},
     }
     (conf / "catalog.yml").write_text(json.dumps(catalog, indent=1))
-    bounds: dict[str, Any] = {"bounds": {}, "missing": {}}
-    parameters = {**SMALL, "columns": {**bounds, **columns}}
+    shipped: dict[str, Any] = {"bounds": {}, "missing": {}}  # of the shipped rows
+    parameters = {**SMALL, **OTHERS.get(env, {}), "columns": {**shipped, **columns}}
     parameters["validation"] = {"max_quarantined_fraction": 0.2}
     (conf / "parameters.yml").write_text(json.dumps(parameters, indent=1))
 
@@ -177,6 +192,8 @@ def main() -> None:
                 all_rows.write_bytes(content)
                 run(*RETRAINING, "--env", env)
                 if env == "rolled_back":
+                    many = "promotion.min_test_rows_per_class=1000"
+                    run(*RETRAINING, "--env", env, "--params", many)
                     run(*ROLLBACK, "--env", env)
                 if env == "number":
                     run("run", "--pipelines", "tuning", "--env", env, "--params", "tuning.trials=2")

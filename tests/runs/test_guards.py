@@ -86,6 +86,12 @@ def test_other_code_alone_is_new_only_where_conf_says_so() -> None:
     refuse_nothing_new(Champions([A, B]), upgraded, new_code=True)  # or it raises
 
 
+def test_the_run_of_this_very_code_is_named_before_one_of_other_code() -> None:
+    other = B.model_copy(update={"inputs": NEW.model_copy(update={"code": "of another version"})})
+    with pytest.raises(NothingNewError, match=f"those of run {run('x')}, which was rejected"):
+        refuse_nothing_new(Champions([A, other, X]), NEW, new_code=False)
+
+
 def whole(project: Project, name: str) -> Pipeline:
     pipelines.set_requested(None)
     return pipelines[name]

@@ -34,7 +34,7 @@ class LSTMEnsemble(keras.Model):  # type: ignore[misc]
             uncalibrated.
 
     Raises:
-        UnknownFormatError: The file has a format that this version does not read.
+        ValueError: The file has a format that this version does not read.
 
     Shape:
         (n, T, F) to (n, o). Input: raw values. Output: the probability of the positive class (two

@@ -29,7 +29,9 @@ def provenance(
     project: Path, env: str | None, blocks: Mapping[str, Parameters], raw_rows: dict[str, Any]
 ) -> Provenance:
     """Describe what a run depends on, from its parameters and the catalog's entry `raw_rows`."""
-    public = {name: block for name, block in blocks.items() if name not in PRIVATE}
+    parameters = {
+        n: block.model_dump(by_alias=True) for n, block in blocks.items() if n not in PRIVATE
+    }
     return Provenance(
         time=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         environment=env or "base",
@@ -38,30 +40,27 @@ def provenance(
         packages=packages(),
         git_commit=_git_commit(project),
         code_sha256=code_sha256(),
-        parameters={name: block.model_dump(by_alias=True) for name, block in public.items()},
-        parameters_sha256=fingerprint(public, raw_rows),
+        parameters=parameters,
+        parameters_sha256=fingerprint(parameters, raw_rows),
     )
 
 
-def fingerprint(blocks: Mapping[str, Parameters], raw_rows: dict[str, Any]) -> str:
+def fingerprint(blocks: dict[str, Any], raw_rows: dict[str, Any]) -> str:
     """Hash the parameters, and how the raw rows are read, as far as they can change a decision.
 
-    Only values that differ from their defaults count, so a version with a new parameter or another
-    default gives the same hash of the same conf. The entry's metadata (for Kedro-Viz) and
-    credentials do not count. `monitoring` counts only if an alarm stops a promotion; if it only
-    warns, the hash is the same as without the block.
+    The entry's metadata (for Kedro-Viz) and credentials do not count. `monitoring` counts only if
+    an alarm stops a promotion; if it only warns, the hash is the same as without the block.
+
+    A parameter that comes with a new version is declared with `unless` its default, so that the
+    hash of an old conf stays; a block without written parameters does not count.
     """
-    chosen = {
-        name: block.model_dump(by_alias=True, exclude_defaults=True)
-        for name, block in blocks.items()
-    }
-    stops = chosen.get("monitoring", {}).get("on_drift") == "stop"
-    counted = {
+    stops = blocks.get("monitoring", {}).get("on_drift") == "stop"
+    used = {
         block: {name: value for name, value in values.items() if (block, name) not in LEFT_OUT}
-        for block, values in chosen.items()
+        for block, values in blocks.items()
         if block not in BLOCKS_LEFT_OUT or (block == "monitoring" and stops)
     }
-    used = {block: values for block, values in counted.items() if values}
+    used = {block: values for block, values in used.items() if values}
     left_out = {"metadata", "credentials"}
     read = {name: value for name, value in raw_rows.items() if name not in left_out}
     content = json.dumps([used, read], sort_keys=True, default=str)

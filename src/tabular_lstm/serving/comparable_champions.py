@@ -1,6 +1,5 @@
 """Check whether a candidate can be compared with a champion, and score the test rows with it."""
 
-import contextlib
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -151,9 +150,11 @@ def promoted_artifact(champions: Champions, promotion: LogEntry) -> Artifact:
 
 
 def _watch(artifact: Artifact, champions: Champions) -> Watch | None:
-    """Read a champion's reference; None if there is none, or if it is another candidate's."""
-    with contextlib.suppress(DataError):
+    """Read a champion's reference; None, with a warning, if there is none that can be used."""
+    try:
         return Watch(champions.reference_of(artifact), artifact.scorer.schema)
+    except DataError as error:
+        logger.warning("The test rows are not compared with the champion's training: %s", error)
     return None
 
 
