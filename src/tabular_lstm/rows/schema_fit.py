@@ -28,7 +28,7 @@ from tabular_lstm.rows.sequences import by_name, codes_as_missing, refuse_proble
 STEPS = 4
 # Mean and variance of a sine over a whole circle, even if train rows cover only part of a year.
 CYCLE = (0.0, 0.5)
-EXPECTED = "Expected finite numbers, text or dates; an unmeasured value is NaN, None or empty."
+EXPECTED = "An unmeasured value is NaN, None or empty; others are finite numbers, text or dates."
 
 logger = logging.getLogger(__name__)
 
