@@ -220,6 +220,16 @@ def test_a_candidate_is_judged_beside_the_old_champion_and_leaves_the_same_names
     assert all(champion["left_out_rows"] > 0 for champion in standing)
     assert decision["judgement"]["drift"]["not_compared"] is None
 
+    # Classes have their names, and numbers are written as people write them.
+    for output in ("candidate_predictions", "champion_predictions"):
+        table = pd.read_csv(left.versions(f"07_model_output/{output}.csv", env)[-1])
+        classes = load_champion(left.path, env).schema.task.classes
+        assert not classes or {*table["label"]} == {*classes}
+        endings = {name.partition("_")[2] for name in table if "_" in name}
+        assert endings == {0: {"lower", "upper"}, 2: set()}.get(len(classes), {*classes})
+    page = left.versions("08_reporting/report.html", env)[-1].read_text()
+    assert re.search(r"[1-9]e\+\d", page.partition("<h2>The features")[2][:20_000]) is None
+
     if env == "number":
         here_in(left, "run", "--pipelines", "tuning", "--env", env, "--params", "tuning.trials=2")
     for output, versions in before.items():

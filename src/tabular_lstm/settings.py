@@ -74,3 +74,5 @@ warnings.filterwarnings("ignore", message="register_new_resolver|ORJSONResponse 
 
 CONFIG_LOADER_CLASS = EnvironmentConfigLoader
 HOOKS = (RunHooks(),)
+# They would keep sizes and times in .viz/, and Kedro-Viz would show them for any environment.
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro-viz",)

@@ -58,6 +58,15 @@ def project_of(house: House) -> Path:
     return house.log.parents[2]
 
 
+def test_it_is_shown_as_one_line_that_names_run_and_file(house: House) -> None:
+    champion = load_champion(project_of(house))
+    shown = repr(champion)
+    assert len(shown) < 500
+    assert "\n" not in shown
+    assert champion.run_id in shown
+    assert champion.file in shown
+
+
 def test_it_predicts_what_keras_does(house: House) -> None:
     champion = load_champion(project_of(house))
     probabilities = champion.predict_proba(ROWS)
@@ -367,6 +376,10 @@ def test_a_champion_of_each_task_scores_as_it_was_judged(served: Project, task: 
     champion, rows = load_champion(), served.rows("test")
     of_model = [name for name in judged if name.startswith("candidate")]
     scored = champion.frame(rows)
+    if task == "classes":
+        names = np.array(champion.schema.classes)
+        assert of_model == [f"candidate_{name}" for name in names]
+        assert judged["label"].tolist() == names[rows[champion.schema.label]].tolist()
     columns = scored.drop(columns="decision", errors="ignore")
     assert columns.shape == (len(judged), len(of_model)) == (len(rows), 3)
     np.testing.assert_allclose(columns, judged[of_model], rtol=1e-6, atol=1e-6)

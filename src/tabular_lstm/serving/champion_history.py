@@ -1,6 +1,7 @@
 """The history of champions: the promotion log and, by run id, the outputs of their runs."""
 
 import contextlib
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,7 @@ REFERENCES = "07_model_output/reference.json"
 # Splits that share a boundary have these in common.
 DECIDING = ("kind", "time", "test_fraction")
 Value = TypeVar("Value")
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -101,8 +103,11 @@ class Champions:
 
     def judgement(self, run: str) -> Judgement | None:
         """Return how a champion was judged at its promotion; None if its decision is gone."""
-        with contextlib.suppress(KeyError, DataError):
-            return self.decisions[run].judgement
+        with contextlib.suppress(KeyError):
+            try:
+                return self.decisions[run].judgement
+            except DataError as error:
+                logger.warning("What run %s promised is not known: %s", run, error)
         return None
 
     def promised(self, run: str) -> dict[str, Estimate]:
