@@ -49,8 +49,7 @@ class TypedJSONDataset(LocalFileDataset):
         """Read the value.
 
         Raises:
-            DataError: The file does not hold such a value; the message names the first fault. Or
-                it has a format that this version does not read.
+            DataError: The file does not hold such a value, or has an unknown format.
         """
         path = Path(self._get_load_path())
         if self._model is None:

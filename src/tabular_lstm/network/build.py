@@ -28,13 +28,9 @@ class LSTMEnsemble(keras.Model):  # type: ignore[misc]
         schema: A `Schema` as plain JSON.
         options: An `Ensemble` as plain JSON.
         training: Its `Training` parameters as plain JSON, for the record.
-        name: Keras' name of the model. Default: `ensemble`.
-        format: The number of the file's format. Default: 1.
+        format: The number of the file's format; any but 1 is a ValueError. Default: 1.
         temperature, threshold, costs, residuals, coverage: See `Calibration`. Default:
             uncalibrated.
-
-    Raises:
-        ValueError: The file has a format that this version does not read.
 
     Shape:
         (n, T, F) to (n, o). Input: raw values. Output: the probability of the positive class (two

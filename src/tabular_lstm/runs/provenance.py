@@ -51,8 +51,7 @@ def fingerprint(blocks: dict[str, Any], raw_rows: dict[str, Any]) -> str:
     The entry's metadata (for Kedro-Viz) and credentials do not count. `monitoring` counts only if
     an alarm stops a promotion; if it only warns, the hash is the same as without the block.
 
-    A parameter that comes with a new version is declared with `unless` its default, so that the
-    hash of an old conf stays; a block without written parameters does not count.
+    A new version declares a new parameter with `unless`, so that the hash of an old conf stays.
     """
     stops = blocks.get("monitoring", {}).get("on_drift") == "stop"
     used = {
