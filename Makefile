@@ -5,17 +5,22 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install airflow mlflow mlflow-server run test pythons lowest coverage numeric faults integration lint viz \
-	lock benchmark-tools benchmark-torch
+.PHONY: help install install-scoring airflow mlflow mlflow-server run test pythons lowest coverage numeric faults \
+	integration lint viz lock benchmark-tools benchmark-torch
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 17
 
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r
+INSTALL_PROJECT = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+
 # After an installation the stamp is newer than the lock and pyproject.toml. The lock is complete: with
 # --no-deps pip installs nothing else, and no newer release that a dependency allows.
+CHECK_PYTHON = @$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+	{ echo "Python 3.11 to 3.13 is needed, $$($(PYTHON) --version) came; try make PYTHON=python3.12 ..."; exit 1; }
+
 $(INSTALLED): requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
-		{ echo "Python 3.11 to 3.13 is needed, $$($(PYTHON) --version) came; try make PYTHON=python3.12 ..."; exit 1; }
+	$(CHECK_PYTHON)
 	@echo "Installing the $$(grep -c == requirements.lock) packages of requirements.lock in $(VENV):" \
 		"3.4 GB on disk, of which TensorFlow has 1.9, in some 2 minutes on two cores"
 	$(PYTHON) -m venv $(VENV)
@@ -23,10 +28,24 @@ $(INSTALLED): requirements.lock pyproject.toml
 		-r requirements.lock || echo failed; } | { count=0; while read -r word rest; do last=$$word; case $$word in \
 			Collecting) count=$$((count + 1)); [ $$((count % 20)) -ne 0 ] || echo "$$count packages downloaded" ;; \
 			Installing) echo "unpacking all packages" ;; esac; done; [ "$$last" != failed ]; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(INSTALL_PROJECT)
 	@touch $@
 
 install: $(INSTALLED) ## Create .venv and install what the lock pins
+
+# A host that only scores: without TensorFlow, Keras, matplotlib and Kedro-Viz.
+SCORING := $(VENV)/.scoring
+
+$(SCORING): requirements-scoring.lock pyproject.toml
+	@[ ! -e $(INSTALLED) ] || { echo "$(VENV) has the full installation, which scores too." \
+		"To have both: make install-scoring VENV=.venv-scoring"; exit 1; }
+	$(CHECK_PYTHON)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python $(PIP_INSTALL) requirements-scoring.lock
+	$(INSTALL_PROJECT)
+	@touch $@
+
+install-scoring: $(SCORING) ## Create .venv with what scoring, monitoring, rollback and profile need
 
 run: $(INSTALLED) ## Train and judge on the data that the repo ships (kedro run)
 	$(BIN)/kedro run
@@ -77,8 +96,6 @@ numeric: $(INSTALLED) ## Run the numeric tests as on other processors
 
 faults: $(INSTALLED) ## Run the long tests: faults, the documents' code, whole nights
 	$(BIN)/pytest -n 2 --dist worksteal -m "(faults or long) and not integration"
-
-PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r
 
 # Airflow has an environment of its own: Airflow starts the project's command, and imports none of its code.
 AIRFLOW := .venv-airflow/.installed
@@ -143,6 +160,7 @@ lock: $(INSTALLED) ## Pin the newest versions that pyproject.toml allows
 	$(COMPILE) --extra benchmark --constraint requirements.lock -o benchmarks/requirements.lock
 	$(COMPILE_ALONE) benchmarks/torch.in --upgrade -o benchmarks/torch.lock
 	$(COMPILE) --extra fast --constraint requirements.lock -o deploy/container/requirements.lock
+	$(COMPILE_ALONE) --group scoring --constraint requirements.lock -o requirements-scoring.lock
 	$(COMPILE_ALONE) deploy/airflow/requirements.in --upgrade -o deploy/airflow/requirements.lock
 	$(COMPILE) --extra mlflow --constraint requirements.lock -o deploy/mlflow/requirements.lock
 	$(COMPILE_ALONE) deploy/mlflow/server.in --upgrade -o deploy/mlflow/server.lock

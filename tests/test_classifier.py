@@ -12,6 +12,8 @@ from typing import Any
 import keras
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from kedro.framework.session import KedroSession
 from sklearn.compose import make_column_transformer
@@ -221,6 +223,16 @@ def test_a_column_of_numbers_with_a_word_in_it_is_told_of(caplog: Any) -> None:
     assert "Column 'size' is read as categories, though 59 of 60 values" in caplog.text
 
 
+@pytest.mark.parametrize("start", [0, 1_700_000_000])
+def test_numbers_that_float32_cannot_tell_apart_are_told_of(caplog: Any, start: int) -> None:
+    logging.disable(logging.NOTSET)
+    rows = pd.DataFrame({"second": np.arange(60.0) + start, "noise": [0.1 + 0.2, 0.3] * 30})
+    tiny(epochs=1).fit(rows, np.arange(60) // 30)
+    warning = "Column 'second': 60 distinct numbers are only 1 as float32"
+    assert (warning in caplog.text) == (start > 0)
+    assert "'noise'" not in caplog.text
+
+
 @pytest.mark.long
 def test_many_fits_in_a_process_warn_of_nothing(caplog: Any) -> None:
     for seed in range(7):
@@ -260,6 +272,27 @@ def test_a_column_that_is_there_twice_is_an_error_that_names_it(fitted: LSTMClas
         tiny().fit(twice, LABELS)
     with pytest.raises(ValueError, match=said):
         fitted.predict(twice)
+
+
+@pytest.mark.parametrize(
+    ("frame_of", "rows"),
+    [
+        (pl.from_pandas, ROWS),
+        (pa.Table.from_pandas, ROWS.assign(seen=pd.date_range("2026-01-01", periods=len(ROWS)))),
+    ],
+    ids=["Polars", "Arrow, with dates"],
+)
+def test_columns_of_other_frames_are_found_by_name_too(
+    frame_of: Callable[[pd.DataFrame], Any], rows: pd.DataFrame, tmp_path: Path
+) -> None:
+    expected = tiny(epochs=2).fit(rows, LABELS)
+    model = tiny(epochs=2).fit(frame_of(rows), LABELS)
+    model.save(tmp_path / "model.keras")
+    loaded = LSTMClassifier.load(tmp_path / "model.keras")
+    other_order = frame_of(rows[[*rows][::-1]])
+    for one in (loaded, model):
+        assert same_bits(one.predict_proba(other_order), expected.predict_proba(rows))
+    assert model.network_.schema == expected.network_.schema
 
 
 # Weights
@@ -335,6 +368,17 @@ def test_a_number_that_float32_cannot_hold_is_refused_with_column_and_row(
     for step in (lambda: tiny().fit(bad, LABELS), lambda: fitted.predict(bad)):
         with pytest.raises(ValueError, match=r"'income', row 5: .* is infinite or beyond"):
             step()
+
+
+def test_a_length_of_time_is_refused_with_what_a_fit_expects() -> None:
+    rows = ROWS.assign(stay=pd.to_timedelta(ROWS["age"], unit="D"))
+    with pytest.raises(ValueError, match=r"'stay', .* the like.*; others are finite numbers"):
+        tiny().fit(rows, LABELS)
+
+
+@pytest.mark.filterwarnings("error::DeprecationWarning")
+def test_numpy_warns_of_nothing_in_a_prediction(fitted: LSTMClassifier) -> None:
+    fitted.predict(ROWS)
 
 
 # What is a category

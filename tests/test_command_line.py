@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+from kedro.framework.session import KedroServiceSession
 
+from tabular_lstm.errors import DataError
 from tests.helpers.commands import here, message_of
 from tests.helpers.project import Project
 
@@ -44,6 +46,28 @@ def test_an_environment_is_a_name_and_writes_nowhere_else(project: Project, name
     assert f"Environment {name!r}" in message
     assert "expected the name of a folder" in message
     assert _everything(project) == before
+
+
+def test_an_environment_without_a_folder_is_unknown_and_a_similar_one_is_named(
+    project: Project,
+) -> None:
+    message = message_of(here("run", "--env", "concret"))
+    assert message == (
+        f"{project.path}/conf: environment 'concret' is unknown; did you mean 'concrete'?"
+    )
+
+
+def test_kedros_server_is_refused_and_so_is_its_session(project: Project) -> None:
+    """It shares the hooks, and so the locks, among the runs of all requests."""
+    finished = project.command("server", "start", "--port", "0")
+    assert message_of(finished).startswith("kedro server and KedroServiceSession share the hooks")
+    before = project.files()
+    with (
+        KedroServiceSession.create(project_path=project.path, serving_mode=True) as session,
+        pytest.raises(DataError, match="expected kedro run, a process for each run, or"),
+    ):
+        session.run(pipeline_names=["data_processing"])
+    assert project.files() == before
 
 
 def test_conf_that_says_a_thing_twice_is_named_with_its_files(project: Project) -> None:

@@ -8,7 +8,6 @@ that programs read.
 import hashlib
 import json
 import random
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,11 +17,11 @@ import pytest
 from pyarrow import parquet
 
 from tests.helpers.commands import RETRAINING, ROLLBACK, here, seed, succeeds
+from tests.helpers.outputs import key_paths
 from tests.helpers.project import ROOT, Project, declare
 from tests.helpers.scorings import SCORING, rows_at
 
 KNOWN: dict[str, Any] = json.loads((ROOT / "tests/contract.json").read_text())
-RUN_ID = re.compile(r"\d{4}-\d\d-\d\dT[\d.]+Z.*")
 ROWS = ("run", "--pipelines", "data_processing")
 # Members with the defaults' kinds, trained long enough that a metric says something.
 SHORT = {
@@ -34,16 +33,6 @@ SHORT = {
 
 def hashed(names: list[Any]) -> str:
     return hashlib.sha256("\n".join(sorted(map(str, names))).encode()).hexdigest()[:16]
-
-
-def key_paths(value: Any, path: str = "") -> set[str]:
-    """Name all keys of a JSON value: `a.b`, and `a[].b` in lists; a run id is called `RUN`."""
-    if isinstance(value, dict):
-        named = ((RUN_ID.sub("RUN", key), of) for key, of in value.items())
-        return {path}.union(*(key_paths(of, f"{path}.{key}") for key, of in named))
-    if isinstance(value, list):
-        return {path}.union(*(key_paths(of, f"{path}[]") for of in value))
-    return {path}
 
 
 def newest(project: Project, output: str, env: str = "") -> Path:

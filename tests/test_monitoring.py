@@ -19,9 +19,10 @@ from tests.helpers.commands import (
     succeeds,
     with_modules,
 )
+from tests.helpers.databases import reads
 from tests.helpers.once import Once
 from tests.helpers.project import QUICK, Project
-from tests.helpers.scorings import SCORING, finished, folder_of, rows_at
+from tests.helpers.scorings import SCORING, finished, folder_of, predictions_of, rows_at
 from tests.helpers.tables import LABEL, LABELS, write_task
 
 MONITORING = ("run", "--pipelines", "monitoring")
@@ -227,6 +228,45 @@ def test_a_monitoring_refuses_what_it_cannot_join(project: Project) -> None:
     assert "conf names none. Name under columns.key" in message_of(
         here(*MONITORING, *labels_at(absent))
     )
+
+
+def test_labels_have_the_number_format_of_the_champion_unless_they_declare_one(
+    project: Project,
+) -> None:
+    """As rows to score: 1.234 is 1234 if points separated thousands where the champion learned."""
+    keyed(project, NUMBER)
+    rows = pd.read_csv(project.raw)
+    price = (1000 * rows["price"]).astype(int)
+    german = rows.assign(price=[f"{number:,}".replace(",", ".") for number in price])
+    german.to_csv(project.raw, sep=";", decimal=",", index=False)
+    new = german.assign(**{KEY: [f"p{row}" for row in rows.index]})
+    new.drop(columns="price").to_csv(project.path / "new.csv", sep=";", decimal=",", index=False)
+    new[[KEY, "price"]].to_csv(project.path / "labels.csv", sep=";", index=False)
+    marks = {"decimal": ",", "thousands": "."}
+    kind, of_labels = "datasets.RawRowsDataset", "datasets.rows_to_score.LateLabelsDataset"
+
+    def entry(kind: str, filepath: str, **marks: str) -> dict[str, Any]:
+        load_args = {"sep": ";", **marks}
+        return {"type": f"tabular_lstm.{kind}", "filepath": filepath, "load_args": load_args}
+
+    entries = {
+        "raw_rows": entry(kind, str(project.raw), **marks),
+        "rows_to_score": entry(kind, "new.csv"),
+        "late_labels": entry(of_labels, "labels.csv"),
+    }
+    reads(project, **entries)
+    succeeds(here(*RETRAINING))
+    succeeds(here(*SCORING))
+    succeeds(here(*MONITORING))
+    health = health_of(project)
+    assert (health["quarantined_labels"], health["alarm"]) == (0, None)
+    error = (predictions_of(project)["prediction"] - price) ** 2
+    assert health["scorings"][0]["real"]["rmse"]["value"] == pytest.approx(error.mean() ** 0.5)
+
+    new[[KEY]].assign(price=price / 1).to_csv(project.path / "labels.csv", sep=";", index=False)
+    reads(project, **entries | {"late_labels": entry(of_labels, "labels.csv", decimal=".")})
+    succeeds(here(*MONITORING))
+    assert health_of(project)["scorings"] == health["scorings"]
 
 
 @pytest.mark.parametrize("task", [NUMBER, pytest.param(CLASSES, marks=pytest.mark.long)])

@@ -1,6 +1,7 @@
 """`kedro profile`, and the run that follows it with no hand edit."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import yaml
 from kedro.framework.session import KedroSession
 
 from tabular_lstm.datasets.predictions import PredictionsDataset
-from tests.helpers.commands import here, message_of, succeeds, with_modules
+from tests.helpers.commands import here, here_in, message_of, succeeds, with_modules
 from tests.helpers.databases import SECRET, in_sqlite, query, reads
 from tests.helpers.project import QUICK, TINY, Project
 
@@ -94,6 +95,52 @@ def columns_of(project: Project, *arguments: str) -> tuple[str, dict[str, Any], 
         for name in ("catalog", "parameters")
     )
     return page, catalog["raw_rows"], parameters["columns"]
+
+
+@pytest.mark.parametrize("name", ["пол", "性别", "%", "°", "é_y"])
+def test_a_name_of_other_letters_or_of_none_is_not_taken_for_a_label(
+    project: Project, name: str
+) -> None:
+    rows = {name: [*"mf"] * 200, "size": [x % 70 for x in range(400)], "sold": [0, 0, 1, 1] * 100}
+    pd.DataFrame(rows).to_csv(project.path / "rows.csv", index=False)
+    page, _, columns = columns_of(project, "rows.csv")
+    assert columns["label"] == "sold"
+    assert f"also of two values: {name} (m: 200, f: 200)" in page
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["%", "°"], "no label was found"),
+        (["id", "label"], "column 'label' has 60 distinct values, which number the rows"),
+    ],
+)
+def test_columns_that_only_number_the_rows_are_refused_as_labels(
+    project: Project, names: list[str], said: str
+) -> None:
+    rows = pd.DataFrame({name: range(60) for name in names})
+    rows.to_csv(project.path / "rows.csv", index=False)
+    assert said in message_of(here("profile", "rows.csv", "--env", "mine"))
+
+
+def test_numbers_that_float32_cannot_tell_apart_are_named_by_the_page_and_by_a_run(
+    project: Project,
+) -> None:
+    rng = np.random.default_rng(3)
+    second = rng.permutation(1200) / 20
+    rows = pd.DataFrame({"second": second + 1_700_000_000, "price": rng.random(1200) * 1e9})
+    rows["left"] = (second > 30).astype(int)
+    rows.to_csv(project.path / "far.csv", index=False)
+    page, _, columns = columns_of(project, "far.csv")
+    assert columns == {"label": "left", "positive_class": 1, "negative_class": 0}
+    fault = "distinct numbers are only 1 as float32, which models compute with; subtract a constant"
+    assert f"- second: 1,200 {fault}, such as 1700000030, in training and in scoring\n" in page
+    until_schema = ("run", "--env", "mine", "--to-nodes", "reshaping.learn_schema")
+    log = here_in(project, *until_schema)
+    assert re.search(f"Column 'second': [0-9]{{3}} {fault}, such as 17000000[23][0-9]", log)
+    assert (page + log).count("as float32") == 2  # the price is named by neither
+    rows.assign(second=second).to_csv(project.path / "far.csv", index=False)
+    assert "as float32" not in columns_of(project, "far.csv")[0] + here_in(project, *until_schema)
 
 
 def test_a_table_is_profiled_by_what_its_cells_mean(project: Project) -> None:

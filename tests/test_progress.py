@@ -37,6 +37,20 @@ def test_lines_say_how_many_steps_are_done_and_how_long_the_others_may_take(
     assert done[1] - done[0] >= 3
 
 
+def test_each_line_has_the_number_of_steps_that_are_done(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "SECONDS_BETWEEN_LINES", 0.01)
+    caplog.set_level(logging.INFO)
+    done_at_line: list[int] = []
+    for done in progress(range(40), "Counting"):
+        done_at_line += [done] * (len(caplog.messages) - len(done_at_line))
+        time.sleep(0.01)
+    counts = [line.partition("/40 [")[0].split()[-1] for line in caplog.messages]
+    assert len(counts) >= 3
+    assert [int(count) for count in counts][: len(done_at_line)] == done_at_line
+
+
 def test_a_loop_may_count_its_own_steps_and_add_words(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

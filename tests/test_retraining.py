@@ -294,18 +294,18 @@ def test_what_a_champion_has_lost_is_no_free_pass(house: Retrainer) -> None:
     """Its decision is another, and later the champion before it has no file: each is named."""
     first, code = house.log()[0]["run_id"], {"missing": {"glucose": [0, -1]}}
     path = house.project.versions("08_reporting/decision.json")[-1]
-    whole = path.read_text()
-    path.write_text(whole.replace('"valid_rows": 768', '"valid_rows": 700'))
-    assert path.read_text() != whole
-    for blocks, why in (
-        ({}, "its decision is gone, damaged or not what was promoted"),
-        ({"columns": code}, "column 'glucose' was read as numbers with codes for missing 0"),
+    edited = (whole := path.read_text()).replace('"valid_rows": 768', '"valid_rows": 700')
+    assert edited != whole
+    for text, blocks, why in (
+        (whole, {"columns": code}, "column 'glucose' was read as numbers with codes for missing 0"),
+        (edited, {}, "its decision is gone, damaged or not what was promoted"),
     ):
+        path.write_text(text)
         decision = house.retrain(seed=1, **blocks)
         assert decision["action"] == "rejected"
         assert decision["reason"].startswith(f"not compared with the champion {first}: {why}")
         assert decision["reason"].endswith("promotion.start_over=true judges without the champion")
-        path.write_text(whole)
+    path.write_text(whole)
     assert house.retrain(seed=1, promotion={"start_over": True})["action"] == "promoted"
     house.project.versions("06_models/candidate.keras")[0].unlink()
     # The one before is compared with no more, and stops nothing.

@@ -12,7 +12,7 @@ from kedro.framework.session import session
 from kedro.io.core import generate_timestamp
 from pyarrow import parquet
 
-from tabular_lstm import LSTMClassifier
+from tabular_lstm import LSTMClassifier, progress
 from tabular_lstm.files import sha256
 from tabular_lstm.network.kernel import Processor
 from tabular_lstm.rows.batches import ROWS
@@ -40,6 +40,7 @@ from tests.helpers.scorings import (
     quarantine_of,
     rows_at,
     summary_of,
+    write_rows,
 )
 from tests.helpers.tables import rows_to_learn, text_of
 
@@ -447,6 +448,19 @@ def test_each_row_has_the_features_that_moved_its_probability_most(served: Proje
         most = effects.abs().idxmax()
         assert scored["reason_1"][place] == most
         assert scored["effect_1"][place] == pytest.approx(effects[most], abs=1e-6)
+
+
+@pytest.mark.parametrize("rows", [60, 6000])
+def test_a_scoring_with_reasons_says_how_far_it_is(
+    served: Project, monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    path = write_rows(served, "new.csv", rows)
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
+    lines = logged(*SCORING, *rows_at(path, "scoring.reasons=2"))
+    done = [line for line in lines.splitlines() if line.startswith("Reasons: ")]
+    assert done, lines
+    assert all(" rows/s" in line for line in done)
+    assert "100%" in done[-1]
 
 
 def test_values_of_a_parquet_file_are_copied_with_their_types(served: Project) -> None:

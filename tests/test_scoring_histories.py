@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tabular_lstm import load_champion
+from tabular_lstm import load_champion, progress
 from tabular_lstm.monitoring.drift import QUARANTINED
 from tabular_lstm.rows import batches, customer_batches
 from tests.helpers.champions import champion_of
-from tests.helpers.commands import RETRAINING, here, message_of, seed, succeeds
+from tests.helpers.commands import RETRAINING, here, logged, message_of, seed, succeeds
 from tests.helpers.disks import files_of_at_most
 from tests.helpers.once import Once
 from tests.helpers.outputs import document
@@ -154,6 +154,17 @@ def test_a_reason_names_the_row_whose_cell_moved_the_prediction(visited: Project
         of["probability"] - without["probability"], of["effect_1"], atol=5e-6
     )
     assert (earlier > 0).sum() > 10
+
+
+def test_a_scoring_with_reasons_says_how_far_it_is(
+    visited: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
+    path = in_a_file(visits(60, seed=8), visited.path)
+    lines = logged(*SCORING, *rows_at(path, "scoring.reasons=2"))
+    done = [line for line in lines.splitlines() if line.startswith("Reasons: ")]
+    assert len(done) >= 60
+    assert "100%" in done[-1]
 
 
 def test_the_champion_says_of_each_row_of_a_frame_what_it_was_judged_by(visited: Project) -> None:

@@ -9,11 +9,15 @@ from typing import Any
 import ibis
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+import yaml
 from kedro.framework.project import pipelines
 
 from tests.helpers.commands import RETRAINING, here, logged, message_of, seed, succeeds
 from tests.helpers.databases import SECRET, files_with, in_sqlite, query, reads
+from tests.helpers.documents import BLOCK, text
 from tests.helpers.project import QUICK, TINY, Project, declare
 from tests.helpers.scorings import (
     SCORING,
@@ -141,9 +145,10 @@ def typed() -> pd.DataFrame:
 
 
 def excel(rows: pd.DataFrame, path: Path) -> dict[str, Any]:
-    """Of whole numbers with a missing one pandas makes floats."""
+    """The entry that the documents show; of whole numbers with a missing one it keeps integers."""
     rows.to_excel(path, index=False)
-    return {"type": "pandas.ExcelDataset"}
+    shown = [code for _, code in BLOCK.findall(text("docs/your_data.md")) if "Excel" in code]
+    return dict(yaml.safe_load(shown[0])["raw_rows"])
 
 
 def with_types(rows: pd.DataFrame) -> pd.DataFrame:
@@ -159,6 +164,15 @@ def parquet(kind: str, **arguments: Any) -> Callable[[pd.DataFrame, Path], dict[
     return write
 
 
+def hive(rows: pd.DataFrame, path: Path) -> dict[str, Any]:
+    """The text of each cell as bytes: Impala, Hive and old versions of Spark write it so."""
+    texts = rows.astype("str").where(rows.notna(), None)
+    table = pa.Table.from_pandas(texts, preserve_index=False)
+    bytes_of_each = pa.schema([(name, pa.binary()) for name in table.column_names])
+    pq.write_table(table.cast(bytes_of_each), path)
+    return {"type": "tabular_lstm.datasets.RawRowsDataset"}
+
+
 def duckdb(rows: pd.DataFrame, path: Path) -> dict[str, Any]:
     backend = ibis.duckdb.connect(path)
     backend.con.register("frame", with_types(rows))
@@ -171,19 +185,26 @@ def duckdb(rows: pd.DataFrame, path: Path) -> dict[str, Any]:
 TABLES: dict[str, Callable[[pd.DataFrame, Path], dict[str, Any]]] = {
     "pandas": parquet("pandas.ParquetDataset"),
     "rows.parquet": parquet("tabular_lstm.datasets.RawRowsDataset"),
+    "hive.parquet": hive,
     "polars": parquet("polars.LazyPolarsDataset", file_format="parquet"),
     "rows.xlsx": excel,
     "duckdb": duckdb,
 }
 
 
-def processed(project: Project) -> tuple[dict[str, Any], pd.DataFrame, dict[str, list[str]]]:
-    """Process the raw rows, and give what is known of them, the quarantine and the sides."""
+def processed(project: Project) -> tuple[dict[str, Any], pd.DataFrame, dict[str, list[Any]]]:
+    """Process the raw rows, and give their summary, the quarantine, and each side's categories."""
     succeeds(here(*DATA_PROCESSING))
     pipelines.set_requested(None)
     path = project.versions("02_intermediate/quarantined_rows.csv")[-1]
     aside = pd.read_csv(path, dtype=str, keep_default_na=False)
-    return summary_of(project), aside, {s: [*project.rows(s)["id"]] for s in ("train", "test")}
+    names = ["id", "color", "code"]
+    sides = {side: project.rows(side)[names].fillna("") for side in ("train", "test")}
+    return (
+        summary_of(project),
+        aside,
+        {side: rows.to_numpy().tolist() for side, rows in sides.items()},
+    )
 
 
 def test_typed_cells_mean_what_their_text_means(project: Project) -> None:
@@ -217,6 +238,41 @@ def test_typed_cells_mean_what_their_text_means(project: Project) -> None:
             assert aside_too[column].tolist() == aside[column].tolist(), name
         hashes |= {of_table["sha256"]} if name in {"pandas", "polars", "duckdb"} else set()
     assert len(hashes) == 1
+
+
+CATEGORIES = {"categorical": ["color", "code"], "ignore": ["seen"], "key": "id"}
+
+
+def test_text_of_a_workbook_stays_text_or_is_warned_of(project: Project) -> None:
+    rows = typed().assign(id=lambda of: of["id"].map(lambda n: "0" * (n % 2) + str(n // 2)))
+    columns = {"label": "warm", "positive_class": "True", "negative_class": "False"}
+    declare(project, columns=columns | CATEGORIES, **TINY)
+    rows.to_csv(project.raw, index=False)
+    reads(project)
+    _, _, sides = processed(project)
+    documented = {**excel(rows, project.path / "rows.xlsx"), "filepath": "rows.xlsx"}
+    reads(project, raw_rows=documented)
+    assert processed(project)[2] == sides
+    warning = "raw_rows: pandas reads the text 007 of a workbook as the number 7"
+    for load_args, is_warned in (({}, False), ({"load_args": {"sheet_name": 0}}, True)):
+        reads(project, raw_rows=documented | load_args)
+        assert (warning in logged(*DATA_PROCESSING)) == is_warned
+        pipelines.set_requested(None)
+
+
+def test_an_empty_cell_that_is_a_class_is_null_in_a_table(project: Project) -> None:
+    rows = typed().assign(warm=lambda of: of["warm"].map({True: "yes", False: None}))
+    columns = {"label": "warm", "positive_class": "yes", "negative_class": ""}
+    declare(project, columns=columns | CATEGORIES, **TINY)
+    rows.to_csv(project.raw, index=False)
+    with_types(rows).to_parquet(project.path / "rows.parquet")
+    in_sqlite(project, rows=with_types(rows))
+    in_parquet = {"type": "tabular_lstm.datasets.RawRowsDataset", "filepath": "rows.parquet"}
+    for entries in ({}, {"raw_rows": in_parquet}, {"raw_rows": query("SELECT * FROM rows")}):
+        reads(project, **entries)
+        summary, aside, _ = processed(project)
+        assert aside.empty, entries
+        assert summary["label_share"] == (rows["warm"] == "yes").mean()
 
 
 # Histories

@@ -21,7 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 from tabular_lstm import pipelines
 from tabular_lstm.errors import DataError, printable, unknown_name
 from tabular_lstm.parameters import Event
-from tabular_lstm.runs.guards import NothingNewError
+from tabular_lstm.runs.guards import NO_SERVER, NothingNewError
 from tabular_lstm.runs.hooks import EXIT_CODE, NOTIFY
 from tabular_lstm.runs.lock import LockedError
 from tabular_lstm.serving.prediction_parts import AlarmError
@@ -201,5 +201,12 @@ def profile(
     click.echo(page)
 
 
+@click.command(cls=Command, hidden=True, context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1)
+def server(arguments: tuple[str, ...]) -> None:
+    """Refuse Kedro's server."""
+    raise click.ClickException(NO_SERVER)
+
+
 # Kedro looks for this name, and adds its own commands.
-cli = click.Group("tabular_lstm", commands=[run, profile])
+cli = click.Group("tabular_lstm", commands=[run, profile, server])

@@ -1,17 +1,27 @@
 """The code that computes: this package's files, and the versions of the packages that it uses."""
 
+import contextlib
 import hashlib
 import json
 import platform
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from tabular_lstm import __version__
 
 PACKAGES = ("kedro", "tensorflow", "keras", "numpy", "scipy", "pandas", "scikit-learn")
 
 
 def packages() -> dict[str, str]:
-    """Return the versions of Python and of each package that can change a result."""
-    return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+    """Return the versions of Python, this project, and each package that can change a result.
+
+    A scoring-only installation lacks some of the packages.
+    """
+    versions = {"python": platform.python_version(), "tabular-lstm": __version__}
+    for name in PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):
+            versions[name] = version(name)
+    return versions
 
 
 def code_sha256() -> str:

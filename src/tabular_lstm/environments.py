@@ -1,8 +1,9 @@
 """The environments of conf: the folder of their outputs, and the command to run in them."""
 
 import re
+from pathlib import Path
 
-from tabular_lstm.errors import DataError
+from tabular_lstm.errors import DataError, unknown_name
 
 # Not a path or a layer of data/ such as 01_raw; without characters that a shell interprets.
 NAME = re.compile(r"(?!0\d_)\w[\w.-]*")
@@ -20,6 +21,18 @@ def refuse_no_name(env: str | None, conf: str) -> None:
             f"Environment {env!r}: expected the name of a folder in {conf}, of letters, digits, "
             "'_', '-' and '.', that is no layer of data/ such as 01_raw."
         )
+
+
+def refuse_unknown(env: str | None, conf: str) -> None:
+    """Refuse an environment that has no folder in conf.
+
+    Raises:
+        DataError: See `refuse_no_name`; or there is no such folder. It names a similar one.
+    """
+    refuse_no_name(env, conf)
+    names = sorted(path.name for path in Path(conf).glob("*/"))  # none: conf is an archive
+    if env and env not in BASE and names and env not in names:
+        raise DataError(f"{conf}: environment {unknown_name(env, names)}")
 
 
 def output_folder(env: str | None) -> str:

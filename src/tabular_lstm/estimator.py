@@ -70,7 +70,7 @@ class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
         differ from those of two rows.
 
         Args:
-            X: A frame, or an array (rows, features).
+            X: A frame, such as of pandas or Polars, or an array (rows, features).
             y: Labels (rows,): of two classes or more, or numbers.
             sample_weight: How much each row counts, (rows,), 0 or more. Default: 1 each.
             groups: The group of each row, (rows,); all rows of a group, such as a patient's, are in
@@ -213,6 +213,7 @@ class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
         """Check X and y like scikit-learn, and return X as a frame."""
         if y is not None:
             _refuse_no_labels(y)
+        X = _of_pandas(X)  # noqa: N806
         if isinstance(X, pd.DataFrame):
             rows = by_name(X)  # refuses a name that occurs twice
             validate_data(self, X, y, skip_check_array=True)  # stores the names
@@ -235,13 +236,18 @@ class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _rows(self, X: Any) -> pd.DataFrame:  # noqa: N803
         """Return X as a frame with the schema's names."""
-        features = self.network_.schema.columns
+        X, features = _of_pandas(X), self.network_.schema.columns  # noqa: N806
         named = features != _array_names(len(features))
         if isinstance(X, pd.DataFrame) and not len(X):
             raise ValueError(f"Found array with 0 sample(s) (shape={X.shape}): expected rows.")
         if isinstance(X, pd.DataFrame) and (named or {*features} <= {*map(str, X)}):
             return X
         return pd.DataFrame(validate_data(self, X, reset=False, **CHECKED), columns=features)
+
+
+def _of_pandas(X: Any) -> Any:  # noqa: N803
+    """Convert a frame of Polars, Arrow or the like, whose columns are found by name too."""
+    return X.to_pandas() if hasattr(X, "to_pandas") else X
 
 
 def _refuse_no_labels(y: Any) -> None:

@@ -1,10 +1,11 @@
 """Base classes of immutable typed values that refuse unknown fields; types of numbers."""
 
 from collections.abc import Callable
-from typing import Annotated, Any, ClassVar, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError, model_validator
 
+from tabular_lstm import __version__
 from tabular_lstm.errors import DataError, unknown_name
 
 Number = Annotated[float, Field(strict=True)]
@@ -27,6 +28,43 @@ class Frozen(BaseModel):
     """A value that crosses from one room to another, or is kept as JSON."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+
+
+class UnknownFormatError(DataError):
+    """A file has a format that this version does not read."""
+
+    def __init__(self, number: object) -> None:
+        super().__init__(
+            f"its format is {number!r:.40}, and tabular-lstm {__version__} reads format 1. "
+            "docs/upgrading.md says which version reads which format"
+        )
+
+
+def refuse_unknown_format(document: Any) -> None:
+    """Refuse the content of a JSON file whose `format` is not 1; without `format` it is 1.
+
+    Raises:
+        UnknownFormatError: Names the format, and the format that this version reads.
+    """
+    number = document.get("format", 1) if isinstance(document, dict) else 1
+    if type(number) is not int or number != 1:
+        raise UnknownFormatError(number)
+
+
+class Stored(Frozen):
+    """A value in a file that later versions read: docs/upgrading.md says what may change.
+
+    Attributes:
+        format: The number of the file's format. Default: 1, as in files without a number.
+    """
+
+    format: Literal[1] = 1
+
+    @model_validator(mode="before")
+    @classmethod
+    def _format_is_known(cls, document: Any) -> Any:
+        refuse_unknown_format(document)
+        return document
 
 
 def from_json(model: type[Kept], read: Callable[[], bytes], expected: str) -> Kept:
@@ -54,7 +92,8 @@ def from_json(model: type[Kept], read: Callable[[], bytes], expected: str) -> Ke
 def first_fault(error: ValidationError) -> str:
     """Return the place of the first fault, then its message."""
     fault = error.errors()[0]
-    return f"{'.'.join(map(str, fault['loc'])) or 'the whole'}: {fault['msg']}"
+    place, message = ".".join(map(str, fault["loc"])), fault["msg"].removeprefix("Value error, ")
+    return f"{place or 'the whole'}: {message}"
 
 
 class Parameters(Frozen):

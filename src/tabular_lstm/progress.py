@@ -4,7 +4,8 @@ import logging
 import sys
 import threading
 from collections.abc import Iterable, Iterator
-from typing import Any, TypeVar
+from operator import length_hint
+from typing import TypeVar
 
 from tqdm import tqdm
 
@@ -44,12 +45,13 @@ def progress(steps: Iterable[Step], what: str, count: int | None = None) -> Iter
         what: The work, in words for the user.
         count: Maximal number of steps. Default: their length, if they have one.
     """
-    return iter(progress_bar(what, count, steps=steps))
+    with progress_bar(what, count or length_hint(steps) or None) as bar:
+        for step in steps:  # here, because tqdm counts wrong if its interval changes
+            yield step
+            bar.update()
 
 
-def progress_bar(
-    what: str, count: int | None, unit: str = "it", steps: Iterable[Any] | None = None
-) -> Progress:
+def progress_bar(what: str, count: int | None, unit: str = "it") -> Progress:
     """Return a bar for a loop that counts its own steps; it shows nothing if INFO is not logged.
 
     Use the bar in a `with` statement; `update(n)` counts n steps, and `set_postfix_str` adds words.
@@ -57,9 +59,8 @@ def progress_bar(
     on_terminal = sys.stderr is not None and sys.stderr.isatty()
     seconds = SECONDS_BETWEEN_BARS if on_terminal else SECONDS_BETWEEN_LINES
     return Progress(
-        steps,
-        printable(what),
-        count,
+        desc=printable(what),
+        total=count,
         leave=False,
         ncols=None if on_terminal else 0,
         mininterval=seconds,

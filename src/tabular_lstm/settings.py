@@ -11,10 +11,9 @@ from kedro.config import OmegaConfigLoader
 from omegaconf import OmegaConf
 
 from tabular_lstm.datasets.kedro_private import parameters_of_files
-from tabular_lstm.environments import output_folder, refuse_no_name, run_command
+from tabular_lstm.environments import output_folder, refuse_unknown, run_command
 from tabular_lstm.errors import printable
 from tabular_lstm.runs.hooks import RunHooks
-from tabular_lstm.runs.tuning_adoption import TuningHooks
 
 
 class EnvironmentConfigLoader(OmegaConfigLoader):
@@ -24,11 +23,11 @@ class EnvironmentConfigLoader(OmegaConfigLoader):
     in a hook, because Kedro-Viz loads the catalog without the project's hooks.
 
     Raises:
-        DataError: The environment's name is a path, or has a character that is not allowed.
+        DataError: See `refuse_unknown`.
     """
 
     def __init__(self, conf_source: str, env: str | None = None, **arguments: Any) -> None:
-        refuse_no_name(env, conf_source)
+        refuse_unknown(env, conf_source)
         super().__init__(conf_source, env, **arguments)
 
     def __getitem__(self, key: str) -> dict[str, Any]:
@@ -74,4 +73,6 @@ logging.setLogRecordFactory(LineRecord)
 warnings.filterwarnings("ignore", message="register_new_resolver|ORJSONResponse is deprecated")
 
 CONFIG_LOADER_CLASS = EnvironmentConfigLoader
-HOOKS = (TuningHooks(), RunHooks())
+HOOKS = (RunHooks(),)
+# They would keep sizes and times in .viz/, and Kedro-Viz would show them for any environment.
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro-viz",)

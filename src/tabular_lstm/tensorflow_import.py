@@ -6,12 +6,33 @@ TensorFlow writes them before it reads its log level. Every cron mail would begi
 import importlib
 import os
 import sys
+from importlib.util import find_spec
+
+from tabular_lstm.errors import DataError
+
+
+def refuse_without_tensorflow(what: str) -> None:
+    """Refuse what needs TensorFlow in an installation that only scores.
+
+    Raises:
+        DataError: TensorFlow is not installed. The error says what is refused and what to do.
+    """
+    if find_spec("tensorflow") is None:
+        raise DataError(
+            f"{what} needs TensorFlow, which is not installed here: this installation only "
+            "scores, monitors, rolls back and profiles. Train where `make install` was run."
+        )
 
 
 def import_tensorflow() -> None:
-    """Import TensorFlow; drop what it writes to file descriptor 2 during the import."""
+    """Import TensorFlow; drop what it writes to file descriptor 2 during the import.
+
+    Raises:
+        DataError: It is not installed.
+    """
     if "tensorflow" in sys.modules:
         return
+    refuse_without_tensorflow("A Keras network")
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     try:

@@ -16,7 +16,7 @@ from tabular_lstm.datasets.kedro_private import (
 )
 
 PACKAGE = Path(tabular_lstm.__file__).parent
-PRIVATE = {"_filepath", "_version", "_typing", "_runtime_params_oc"}
+PRIVATE = {"_filepath", "_init_args", "_version", "_typing", "_runtime_params_oc", "_load_args"}
 
 
 def versioned(path: Path, save: str | None = None) -> JSONDataset:

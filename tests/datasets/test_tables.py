@@ -93,6 +93,11 @@ def test_a_table_is_read_only() -> None:
             f"nothing://me:{SECRET}@host/db",
             "SQLQueryDataset could not load the table: NoSuchModuleError: ",
         ),
+        (  # a password with @ and :
+            query("SELECT 1"),
+            f"postgresql+psycopg://me:h@h:{SECRET}@host/db",
+            "ValueError: invalid literal for int() with base 10: '***@host'. See this entry",
+        ),
         (
             {"type": "pandas.ParquetDataset", "filepath": f"gone-{SECRET}.parquet"},
             None,

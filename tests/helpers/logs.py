@@ -10,6 +10,7 @@ from tabular_lstm.serving.promotion_log import LogEntry
 
 # Of a line, in their order.
 FIELDS = [
+    "format",
     "run_id",
     "time",
     "action",

@@ -1,6 +1,7 @@
 """What a run leaves on disk, read as a user would."""
 
 import json
+import re
 from typing import Any
 
 import keras
@@ -8,6 +9,7 @@ import pandas as pd
 
 from tests.helpers.project import Project
 
+RUN_ID = re.compile(r"\d{4}-\d\d-\d\dT[\d.]+Z.*")
 # What metrics.json holds of every model.
 JUDGED = {
     "accuracy",
@@ -51,3 +53,13 @@ def predictions_of(project: Project) -> pd.DataFrame:
     """Read the newest candidate_predictions.csv."""
     path = project.versions("07_model_output/candidate_predictions.csv")[-1]
     return pd.read_csv(path, index_col="row")
+
+
+def key_paths(value: Any, path: str = "") -> set[str]:
+    """Name all keys of a JSON value: `a.b`, and `a[].b` in lists; a run id is called `RUN`."""
+    if isinstance(value, dict):
+        named = ((RUN_ID.sub("RUN", key), inner) for key, inner in value.items())
+        return {path}.union(*(key_paths(inner, f"{path}.{key}") for key, inner in named))
+    if isinstance(value, list):
+        return {path}.union(*(key_paths(inner, f"{path}[]") for inner in value))
+    return {path}

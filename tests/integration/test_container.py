@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.commands import note
 from tests.helpers.project import ROOT
 
 TOOLS = ("debootstrap", "buildah", "podman", "runc")
@@ -87,7 +88,8 @@ def test_the_container_retrains_and_scores_and_fails_as_a_run_does(
     subprocess.run(["git", "clone", "-q", ROOT, clone], check=True)
     file = str(clone / "deploy/container/Dockerfile")
     base = ["--build-arg=BASE=localhost/base", f"--file={file}", "--tag=tabular-lstm"]
-    containers.make("build", "--network=host", *containers.limits, *base, str(clone))
+    build = ["build", "--network=host", *containers.limits]
+    containers.make(*build, *base, str(clone))
     shutil.copytree(clone / "data", data)
     for path in (data, *data.rglob("*")):
         os.chown(path, USER, USER)
@@ -100,6 +102,19 @@ def test_the_container_retrains_and_scores_and_fails_as_a_run_does(
     assert "Scored 20 of 20 rows" in (scored.stdout + scored.stderr).splitlines()[-1]
     (manifest,) = data.glob("07_model_output/predictions/*/manifest.json")
     assert manifest.stat().st_uid == USER
+
+    small = ["--build-arg=LOCK=requirements-scoring.lock", *base[:-1], "--tag=tabular-lstm-scoring"]
+    containers.make(*build, *small, str(clone))
+    again = ["--pipelines=scoring", "--params=scoring.force=true"]
+    scored = containers.run("localhost/tabular-lstm-scoring", data, *again)
+    assert scored.returncode == 0, scored.stderr
+    assert "Scored 20 of 20 rows" in (scored.stdout + scored.stderr).splitlines()[-1]
+    refused = containers.run("localhost/tabular-lstm-scoring", data, "--pipelines=retraining")
+    assert refused.returncode == 1
+    assert "Training needs TensorFlow, which is not installed here" in refused.stderr
+    for image in ("tabular-lstm", "tabular-lstm-scoring"):
+        size = ["image", "inspect", "--format={{.Size}}", f"localhost/{image}"]
+        note(image, f"{int(containers.call('podman', *size).stdout) / 1e6:,.0f} MB")
 
     wrong = containers.run("localhost/tabular-lstm", data, "--params=columns.label=nothing")
     assert wrong.returncode == 1

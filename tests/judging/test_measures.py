@@ -235,12 +235,14 @@ def test_predictions_are_read_from_the_columns_that_they_are_written_to() -> Non
     of_two = np.array([0.1, np.nan, 0.3])
     for task, predictions, columns in (
         (Task.of_classes([0, 1]), of_two, ["m"]),
-        (FOUR, classes_of(3)[1], ["m_0", "m_1", "m_2", "m_3"]),
+        (FOUR, classes_of(3)[1], [f"m_{name}" for name in FOUR.classes]),
         (OF_NUMBER, numbers_of(3)[1], ["m", "m_lower", "m_upper"]),
     ):
         table = pd.DataFrame(to_columns("m", predictions, task))
         assert [*table] == columns
         np.testing.assert_array_equal(from_columns(table, "m", task), predictions)
+    by_number = pd.DataFrame({f"m_{place}": p for place, p in enumerate(classes_of(3)[1].T)})
+    np.testing.assert_array_equal(from_columns(by_number, "m", FOUR), classes_of(3)[1])
 
 
 def test_the_class_with_fewest_rows_is_counted_and_named() -> None:

@@ -39,6 +39,11 @@ CALM = Shift(
     sentence="about 100 times as large",
     counts=(),
 )
+SEQUENCES = np.arange(200.0).reshape(100, 2, 1)
+# Both were trained on rows that nobody scores.
+OTHERS = dict.fromkeys(
+    [run("a"), run("b")], Fingerprints.of_rows(SEQUENCES, pd.Series(["T"], name="id"))
+)
 RETRAIN, ROLL_BACK = "kedro run --pipelines retraining", "kedro run --pipelines rollback"
 
 
@@ -55,7 +60,7 @@ class Story:
 
     folder: Path
     scorings: list[FinishedScoring] = field(default_factory=list)
-    champions: Champions = field(default_factory=lambda: Promised(LOG))
+    champions: Champions = field(default_factory=lambda: Promised(LOG, fingerprints=OTHERS))
 
     def score(
         self,
@@ -216,20 +221,27 @@ def test_the_newest_scoring_that_can_tell_decides(story: Story) -> None:
 
 def test_rows_that_the_champion_was_trained_on_do_not_count(story: Story) -> None:
     keys = pd.Series([f"P{key}" for key in range(100)], name="id")
-    kept = Fingerprints.of_rows(np.arange(200.0).reshape(100, 2, 1), keys)
+    kept = Fingerprints.of_rows(SEQUENCES, keys)
     story.score("a", range(300))
     story.score("b", range(300))
-    story.champions = Promised(LOG, fingerprints={run("b"): kept})
+    story.champions = Promised(LOG, fingerprints=OTHERS | {run("b"): kept})
     health = story.health(range(300))
     assert labelled(health) == [300, 200]
     assert health.notes == [
         f"100 labelled rows of the champion of run {run('b')} were trained on, and do not count"
     ]
     assert health.unknown_labels == 0
-    # Keys of another column are other keys.
-    other = Fingerprints.of_rows(np.arange(200.0).reshape(100, 2, 1), keys.rename("visit"))
-    story.champions = Promised(LOG, fingerprints={run("b"): other})
-    assert labelled(story.health(range(300))) == [300, 300]
+    # Without a key, with another one, and if the file is gone, nobody knows which these are.
+    for unknown in (None, keys.rename("visit")):
+        of_none = {run("b"): Fingerprints.of_rows(SEQUENCES, unknown)}
+        for kept_by in (OTHERS | of_none, {run("a"): OTHERS[run("a")]}):
+            story.champions = Promised(LOG, fingerprints=kept_by)
+            health = story.health(range(300))
+            assert labelled(health) == [300, 0]
+            assert health.champions[-1].real == {}
+            (note,) = health.notes
+            assert note.startswith(f"300 labelled rows of the champion of run {run('b')} may have")
+            assert health.unknown_labels == 0
 
 
 def test_a_key_that_a_scoring_has_several_times_counts_once(story: Story) -> None:
@@ -260,7 +272,7 @@ def test_what_was_predicted_for_another_label_is_not_measured(story: Story) -> N
     assert made.judgement
     data = DATA.model_copy(update={"split": {"label": "ill"}})
     judged = made.model_copy(update={"judgement": made.judgement.model_copy(update={"data": data})})
-    story.champions = Promised(LOG, decisions={run("b"): judged})
+    story.champions = Promised(LOG, decisions={run("b"): judged}, fingerprints=OTHERS)
     assert labelled(story.health(range(100))) == [100, 100]
     health = story.health(range(100), label="dead")
     assert labelled(health) == [0, 0]

@@ -55,7 +55,7 @@ def test_what_was_judged_against_who_serves_is_not_trained_again(
     log: list[LogEntry], said: str
 ) -> None:
     with pytest.raises(NothingNewError) as end:
-        refuse_nothing_new(Champions(log), NEW)
+        refuse_nothing_new(Champions(log), NEW, new_code=True)
     assert said in str(end.value)
     assert "--params retraining.force=true" in str(end.value)
 
@@ -72,7 +72,24 @@ def test_what_was_judged_against_who_serves_is_not_trained_again(
     ],
 )
 def test_anything_else_is(log: list[LogEntry]) -> None:
-    refuse_nothing_new(Champions(log), NEW)  # or it raises
+    refuse_nothing_new(Champions(log), NEW, new_code=False)  # or it raises
+
+
+def test_other_code_alone_is_new_only_where_conf_says_so() -> None:
+    upgraded = NEW.model_copy(update={"code": "of a newer version"})
+    with pytest.raises(NothingNewError) as end:
+        refuse_nothing_new(Champions([A, B]), upgraded, new_code=False)
+    assert str(end.value) == (
+        f"data and parameters are those of run {run('b')}, which serves. Only the code or a "
+        "package is new. To train anyway: --params retraining.force=true"
+    )
+    refuse_nothing_new(Champions([A, B]), upgraded, new_code=True)  # or it raises
+
+
+def test_the_run_of_this_very_code_is_named_before_one_of_other_code() -> None:
+    other = B.model_copy(update={"inputs": NEW.model_copy(update={"code": "of another version"})})
+    with pytest.raises(NothingNewError, match=f"those of run {run('x')}, which was rejected"):
+        refuse_nothing_new(Champions([A, other, X]), NEW, new_code=False)
 
 
 def whole(project: Project, name: str) -> Pipeline:

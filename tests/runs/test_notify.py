@@ -141,7 +141,7 @@ def test_a_webhook_that_fails_is_one_warning(
     [
         (f"hooks.example.org/{SECRET}", None, "expected a URL of http or https, or the name of"),
         ("mine", None, "entry 'mine' of credentials.yml: url: Input should be a valid string"),
-        ("mine", f"ftp://{SECRET}", "url: Value error, expected a URL of http or https"),
+        ("mine", f"ftp://{SECRET}", "url: expected a URL of http or https"),
         ("http://[::1/", None, "its URL has no valid host"),
     ],
 )

@@ -114,6 +114,29 @@ def test_rows_that_were_split_with_other_columns_or_otherwise_are_refused(ran: P
         assert said in unchanged_and_refused(ran, *TRAINING)
 
 
+def test_histories_that_were_declared_since_rows_were_split_are_refused(ran: Project) -> None:
+    """Also where the customers were the groups before, so that no other name of conf changes."""
+    declare(ran, columns=columns_of(ran, group="age", bounds={}), **TINY)
+    succeeds(here(*PROCESSING))
+    history = {"of": "age", "order": "pregnancies"}
+    declare(ran, columns=columns_of(ran, group="age", bounds={}, history=history), **TINY)
+    said = unchanged_and_refused(ran, *TRAINING)
+    assert "made from other conf: columns.history was null and is {'of': 'age', 'order'" in said
+    succeeds(here(*PROCESSING))
+    declare(ran, columns=columns_of(ran, group="age", bounds={}), **TINY)
+    assert "columns.history was {'of': 'age'," in unchanged_and_refused(ran, *TRAINING)
+
+
+def test_a_candidate_with_intervals_of_another_rate_is_not_judged(project: Project) -> None:
+    number = columns_of(project, **NO_PAIR, task="number", label="age", bounds={})
+    for before, after in ((0.9, 0.8), (0.8, 0.9)):
+        declare(project, columns=number, **{**TINY, "training": {"epochs": 2, "coverage": before}})
+        succeeds(here("run"))
+        declare(project, columns=number, **{**TINY, "training": {"coverage": after}})
+        said = unchanged_and_refused(project, *EVALUATION)
+        assert f"made from other conf: training.coverage was {before} and is {after}." in said
+
+
 def test_rows_of_another_file_or_number_format_are_refused(ran: Project) -> None:
     raw = {"type": "tabular_lstm.datasets.RawRowsDataset", "filepath": "data/01_raw/diabetes.csv"}
     others: list[tuple[dict[str, Any], str]] = [

@@ -8,6 +8,8 @@ from typing import Any
 import pydantic
 import pytest
 
+import tabular_lstm
+from tabular_lstm.frozen import unless
 from tabular_lstm.parameters import BLOCKS, Parameters
 from tabular_lstm.runs.provenance import PRIVATE, fingerprint, provenance
 from tabular_lstm.serving.decision import Provenance
@@ -23,8 +25,12 @@ def blocks() -> dict[str, Parameters]:
     }
 
 
+def dumped(blocks: dict[str, Parameters]) -> dict[str, dict[str, Any]]:
+    return {name: block.model_dump(by_alias=True) for name, block in blocks.items()}
+
+
 def defaults() -> dict[str, dict[str, Any]]:
-    return {name: block.model_dump(by_alias=True) for name, block in blocks().items()}
+    return dumped(blocks())
 
 
 def made_of(project: Path, env: str | None = None) -> Provenance:
@@ -58,6 +64,7 @@ def test_time_packages_and_parameters(tmp_path: Path) -> None:
     assert {"python", "tensorflow", "keras", "kedro", "numpy"} <= made.packages.keys()
     assert made.parameters == {n: b for n, b in defaults().items() if n not in PRIVATE}
     assert made.parameters_sha256 == fingerprint(defaults(), RAW)
+    assert made.packages["tabular-lstm"] == tabular_lstm.__version__
     assert Provenance.model_validate_json(made.model_dump_json()).packages == made.packages
     written = ("time", "environment", "parameters", "packages", "git_commit")
     assert made.of_decision() == {name: getattr(made, name) for name in written}
@@ -82,6 +89,21 @@ def test_what_may_change_a_decision_counts(block: str, name: str, value: Any, co
     changed = defaults()
     changed[block][name] = value
     assert (fingerprint(changed, RAW) != fingerprint(defaults(), RAW)) == counts
+
+
+def test_a_parameter_of_a_newer_version_does_not_count() -> None:
+    """The hash of the same conf stays, so that a night after an upgrade trains nothing."""
+
+    class Training(BLOCKS["training"]):  # type: ignore[misc, name-defined]
+        warm_up: int = unless(3)
+
+    class Weather(Parameters):
+        rain: bool = unless(True)
+
+    newer = {**blocks(), "training": Training(), "weather": Weather()}
+    assert fingerprint(dumped(newer), RAW) == fingerprint(defaults(), RAW)
+    newer["training"] = Training(warm_up=4)
+    assert fingerprint(dumped(newer), RAW) != fingerprint(defaults(), RAW)
 
 
 def test_the_way_the_file_is_read_counts() -> None:

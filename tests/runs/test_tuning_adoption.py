@@ -39,7 +39,11 @@ def test_the_environment_gets_one_file_which_the_next_tuning_replaces(
 ) -> None:
     conf = project.path / "conf"
     (conf / folder).mkdir(exist_ok=True)
-    (conf / folder / "parameters.yml").write_text('report: {title: "${globals:lab}"}\n')
+    (conf / folder / "parameters.yml").write_text(
+        # An interpolation, and a tag that Kedro reads.
+        'report: {title: "${globals:lab}", file: !!python/object/apply:pathlib.PosixPath [lab]}\n'
+    )
+    (conf / folder / "parameters_more.json").write_text('{"report": {}}')
     before = files(conf)
     path = adopt(found(), conf, env)
     assert path == conf / folder / FILE
@@ -58,6 +62,13 @@ def test_the_environment_gets_one_file_which_the_next_tuning_replaces(
     [
         ("mine", "parameters.yml", "training: {groups: 2}\n", "has network or training already"),
         ("mine", FILE, "training: {epochs: 3}\n", "was not written by a tuning; move it away"),
+        (
+            "mine",
+            "parameters.json",
+            '{"training": {"groups": 2}}',
+            "has network or training already",
+        ),
+        ("mine", "more/parameters.yaml", "network: {}\n", "has network or training already"),
         ("base", "parameters_more.yml", "{}\n", "has network or training already"),
     ],
 )

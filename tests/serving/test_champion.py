@@ -58,6 +58,15 @@ def project_of(house: House) -> Path:
     return house.log.parents[2]
 
 
+def test_it_is_shown_as_one_line_that_names_run_and_file(house: House) -> None:
+    champion = load_champion(project_of(house))
+    shown = repr(champion)
+    assert len(shown) < 500
+    assert "\n" not in shown
+    assert champion.run_id in shown
+    assert champion.file in shown
+
+
 def test_it_predicts_what_keras_does(house: House) -> None:
     champion = load_champion(project_of(house))
     probabilities = champion.predict_proba(ROWS)
@@ -76,7 +85,9 @@ def test_rows_that_say_the_same_have_the_same_probabilities(house: House) -> Non
     champion = load_champion(project_of(house))
     expected = champion.predict_proba(ROWS)
     as_text = ROWS.astype(object).fillna("").astype(str)
-    for same in (ROWS[[*ROWS.columns[::-1]]], ROWS.astype(object), as_text, as_text.astype("str")):
+    as_bytes = ROWS.assign(f1=ROWS["f1"].map(str.encode))  # as pandas reads Parquet of Hive
+    texts = (as_text, as_text.astype("str"), as_bytes)
+    for same in (ROWS[[*ROWS.columns[::-1]]], ROWS.astype(object), *texts):
         np.testing.assert_array_equal(champion.predict_proba(same), expected)
     alone = champion.predict_proba(ROWS.iloc[[1]])
     np.testing.assert_allclose(alone, expected[[1]], rtol=0, atol=1e-7)
@@ -213,6 +224,19 @@ def test_a_row_whose_history_cannot_be_read_is_refused(
         with_histories.predict(rows)
 
 
+def test_of_an_empty_list_each_champion_predicts_no_row(
+    with_histories: Champion, tmp_path: Path
+) -> None:
+    single = House(tmp_path / "single/data", schema=people())
+    single.promote("a", 0)
+    for champion in (with_histories, load_champion(project_of(single))):
+        assert champion.predict(pd.DataFrame([])).shape == (0,)
+        assert champion.predict_proba(pd.DataFrame([])).shape == (0, 2)
+        assert champion.frame(pd.DataFrame([]), reasons=1).shape == (0, 4)
+        with pytest.raises(DataError, match=r"in any order; got none\.$"):
+            champion.predict(pd.DataFrame([{}, {}]))
+
+
 def test_the_estimator_takes_no_histories(with_histories: Champion) -> None:
     with pytest.raises(DataError, match=r"reads histories\. Score with tabular_lstm.load_champion"):
         LSTMClassifier.load(with_histories.file)
@@ -253,6 +277,12 @@ def test_what_is_not_there_is_named(project: Project, tmp_path_factory: Any) -> 
     for place, env, said in (
         (nothing, None, f"{nothing}/data/08_reporting/promotions.jsonl: no champion yet"),
         (".", None, r"promotions\.jsonl: no champion yet\. kedro run --pipelines retraining"),
+        (
+            ".",
+            "nowhere",
+            r"^\./conf: environment 'nowhere' is unknown; known: base, cluster, concrete,",
+        ),
+        (".", "tutorail", r"'tutorail' is unknown; did you mean 'tutorial'\?$"),
         (".", "tutorial", r"no champion yet\. kedro run --env tutorial --pipelines"),
         (".", "../data", r"Environment '\.\./data': expected the name of a folder in"),
     ):
@@ -346,6 +376,10 @@ def test_a_champion_of_each_task_scores_as_it_was_judged(served: Project, task: 
     champion, rows = load_champion(), served.rows("test")
     of_model = [name for name in judged if name.startswith("candidate")]
     scored = champion.frame(rows)
+    if task == "classes":
+        names = np.array(champion.schema.classes)
+        assert of_model == [f"candidate_{name}" for name in names]
+        assert judged["label"].tolist() == names[rows[champion.schema.label]].tolist()
     columns = scored.drop(columns="decision", errors="ignore")
     assert columns.shape == (len(judged), len(of_model)) == (len(rows), 3)
     np.testing.assert_allclose(columns, judged[of_model], rtol=1e-6, atol=1e-6)

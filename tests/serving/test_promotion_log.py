@@ -173,7 +173,7 @@ def test_what_is_no_run_id_is_refused_before_a_path_is_made_of_it(
 ) -> None:
     lines = lines_of(path)
     write_chained(path, [*lines[:-1], {**lines[-1], name: forged}])
-    assert f"({name}: Value error, expected a run id such as 2026-11-26T" in refusal(path)
+    assert f"({name}: expected a run id such as 2026-11-26T" in refusal(path)
 
 
 def serving(letter: str | None) -> Line:

@@ -24,9 +24,10 @@ from tabular_lstm.serving.champion_history import (
     REFERENCES,
     Champions,
     Versions,
+    read_checked_log,
+    read_decision,
 )
-from tabular_lstm.serving.decision import Decision
-from tabular_lstm.serving.promotion_log import LogEntry, append, read_log
+from tabular_lstm.serving.promotion_log import LogEntry, append
 
 logger = logging.getLogger(__name__)
 
@@ -52,9 +53,9 @@ class ChampionsDataset(AbstractDataset[LogEntry, Champions]):
     def load(self) -> Champions:
         """Read the log; other files are read when they are asked for."""
         return Champions(
-            log=read_log(self._outputs / LOG),
+            log=read_checked_log(self._outputs),
             artifacts=Versions(self._outputs / CANDIDATES, Artifact.read),
-            decisions=Versions(self._outputs / DECISIONS, _read_decision),
+            decisions=Versions(self._outputs / DECISIONS, read_decision),
             fingerprints=Versions(self._outputs / FINGERPRINTS, read_fingerprints),
             references=Versions(self._outputs / REFERENCES, _read_reference),
         )
@@ -76,10 +77,6 @@ class ChampionsDataset(AbstractDataset[LogEntry, Champions]):
 
     def _describe(self) -> dict[str, Any]:
         return {"path": self._outputs}
-
-
-def _read_decision(path: Path) -> Decision:
-    return from_json(Decision, path.read_bytes, f"{path}: expected a Decision as JSON")
 
 
 def _read_reference(path: Path) -> Reference:

@@ -1,6 +1,7 @@
 """Figures and pages in the catalog, and how Kedro-Viz shows them."""
 
 import base64
+import re
 import shutil
 from pathlib import Path
 
@@ -24,6 +25,7 @@ class FiguresDataset(LocalFileDataset):
         folder = Path(self._get_save_path())
         beside = folder.with_name(f".{folder.name}.new")
         try:
+            beside.mkdir(parents=True, exist_ok=True)  # there may be no figures
             for name, figure in data.items():
                 replace(beside / f"{name}.svg", figure.encode())
             beside.replace(folder)
@@ -47,7 +49,10 @@ class PageDataset(TextDataset):  # type: ignore[misc]
     def preview(self) -> HTMLPreview:
         """Show the page without its head: Kedro-Viz would apply the style in the head to itself.
 
-        Kedro-Viz shows each line end as a line break.
+        Kedro-Viz shows each line end as a line break, and two marks of Markdown in one line as a
+        format. So a carriage return, which is not shown, ends the line before each mark.
         """
         page = self.load().partition("<main>")[2].partition("</main>")[0]
-        return HTMLPreview(page.replace("\n", " "))
+        page = re.sub(r"[_*`](?=[^<>]*>)", " ", page)  # in the alternative text of an image
+        page = re.sub(r"[_*(](?=[^<>]*<)", r"<span hidden>&#13;</span>\g<0>", page)
+        return HTMLPreview(page.translate({ord("\n"): " ", ord("`"): "\u02cb"}))

@@ -17,7 +17,9 @@ __all__ = [
     "HTMLPreview",
     "JSONPreview",
     "TablePreview",
+    "credentials_of",
     "folder_of_versions",
+    "guesses_types",
     "parameters_of_files",
     "replace_entry",
     "unpinned_versions",
@@ -50,6 +52,17 @@ def unpinned_versions(dataset: Any) -> list[str]:
     if isinstance(dataset, AbstractVersionedDataset) and dataset._version:
         return [] if dataset._version.load else dataset.list_versions(full_path=False)
     return []
+
+
+def guesses_types(dataset: Any) -> bool:
+    """Tell whether pandas makes numbers of a workbook's texts: no load argument says otherwise."""
+    declared = {"dtype", "converters"}.intersection(getattr(dataset, "_load_args", {}))
+    return type(dataset).__name__ == "ExcelDataset" and not declared
+
+
+def credentials_of(dataset: Any) -> Any:
+    """Return the credentials that a dataset was made with; None if there are none."""
+    return (dataset._init_args or {}).get("credentials")
 
 
 def replace_entry(catalog: Any, name: str, dataset: Any) -> None:

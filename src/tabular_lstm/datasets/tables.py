@@ -1,11 +1,13 @@
 """Any catalog entry that loads a table: rows to train on, rows to score, or labels."""
 
+import logging
 import re
 from typing import Any
+from urllib.parse import unquote
 
 from kedro.io import AbstractDataset
 
-from tabular_lstm.datasets.kedro_private import replace_entry
+from tabular_lstm.datasets.kedro_private import credentials_of, guesses_types, replace_entry
 from tabular_lstm.datasets.rows_to_score import USER, RawRowsDataset
 from tabular_lstm.errors import DataError
 from tabular_lstm.rows.table_rows import NoRowsError, TableRows
@@ -13,6 +15,12 @@ from tabular_lstm.rows.table_rows import NoRowsError, TableRows
 # The entries that may be any dataset that loads a table.
 LABELS = "late_labels"
 TABLES = ("raw_rows", "rows_to_score", LABELS)
+WORKBOOK = (
+    "%s: pandas reads the text 007 of a workbook as the number 7. To keep text as text, write "
+    "load_args: {dtype: object} in this entry of the catalog"
+)
+
+logger = logging.getLogger(__name__)
 
 
 class TableDataset(AbstractDataset[Any, Any]):
@@ -34,6 +42,8 @@ class TableDataset(AbstractDataset[Any, Any]):
             DataError: See `TableRows.of`; or the dataset fails.
         """
         if self._rows is None:
+            if guesses_types(self._entry):
+                logger.warning(WORKBOOK, self._name)
             try:
                 self._rows = TableRows.of(self._entry.load(), self._name)
             except DataError as error:
@@ -45,10 +55,11 @@ class TableDataset(AbstractDataset[Any, Any]):
                 cause: BaseException = error
                 while cause.__cause__ is not None:
                     cause = cause.__cause__
-                said = re.sub(USER, "", str(cause).strip().split("\n")[0])
+                first_line = re.sub(USER, "", str(cause).strip().split("\n")[0])
+                text = _without(_parts(credentials_of(self._entry)), first_line)
                 raise DataError(
                     f"{self._name}: {type(self._entry).__name__} could not load the table: "
-                    f"{type(cause).__name__}: {said}. See this entry of the catalog, and its "
+                    f"{type(cause).__name__}: {text}. See this entry of the catalog, and its "
                     "credentials."
                 ) from error
         return self._rows
@@ -71,6 +82,27 @@ class TableDataset(AbstractDataset[Any, Any]):
 
     def _describe(self) -> dict[str, Any]:
         return {"name": self._name}
+
+
+def _parts(credentials: Any) -> set[str]:
+    """Return each part of credentials that a driver may show: of a URL those of user and options.
+
+    A driver splits a URL at the first `@` or `/`, even if the password has one.
+    """
+    if isinstance(credentials, dict):
+        return set().union(*map(_parts, credentials.values()))
+    if not isinstance(credentials, str):
+        return set()
+    if "://" in credentials:
+        options = credentials.partition("?")[2]
+        credentials = " ".join([*re.findall(USER, credentials), options])
+    both = f"{credentials} {unquote(credentials)}"
+    return {*re.split(r"[\s:/?#@&;=]+", both)} - {""}
+
+
+def _without(parts: set[str], text: str) -> str:
+    longest_first = map(re.escape, sorted(parts, key=len, reverse=True))
+    return re.sub(rf"(?<!\w)({'|'.join(longest_first)})(?!\w)", "***", text) if parts else text
 
 
 def read_as_rows(catalog: Any, names: set[str]) -> None:

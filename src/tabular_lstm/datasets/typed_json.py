@@ -9,8 +9,9 @@ from kedro.utils import load_obj
 from pydantic import BaseModel
 
 from tabular_lstm.datasets.kedro_private import JSONPreview
+from tabular_lstm.errors import DataError
 from tabular_lstm.files import replace
-from tabular_lstm.frozen import from_json
+from tabular_lstm.frozen import UnknownFormatError, from_json, refuse_unknown_format
 
 
 class LocalFileDataset(AbstractVersionedDataset[Any, Any]):
@@ -48,11 +49,16 @@ class TypedJSONDataset(LocalFileDataset):
         """Read the value.
 
         Raises:
-            DataError: The file does not hold such a value; the message names the first fault.
+            DataError: The file does not hold such a value, or has an unknown format.
         """
         path = Path(self._get_load_path())
         if self._model is None:
-            return json.loads(path.read_bytes())
+            value = json.loads(path.read_bytes())
+            try:
+                refuse_unknown_format(value)
+            except UnknownFormatError as error:
+                raise DataError(f"{path}: {error}.") from error
+            return value
         expected = f"{path}: expected a {self._model.__name__} as JSON"
         return from_json(self._model, path.read_bytes, expected)
 

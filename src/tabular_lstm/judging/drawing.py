@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -97,6 +98,11 @@ STYLE: dict[str, Any] = {
     # Names within the file depend on the drawing, and are not random.
     "svg.hashsalt": "tabular-lstm",
 }
+
+
+def can_draw() -> bool:
+    """Return whether matplotlib is installed; an installation that only scores lacks it."""
+    return find_spec("matplotlib") is not None
 
 
 @contextmanager

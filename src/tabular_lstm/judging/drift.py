@@ -141,9 +141,10 @@ def _label_beside(
         limit = promotion.max_label_shift
         expected = (
             f"expected at most promotion.max_label_shift = {limit:g} standard deviations "
-            f"of {deviation:.4g}"
+            f"of {written('rmse', deviation)}"
         )
-        fact = f"labels of {mean:.4g} on average against the champion's {its:.4g}"
+        means = [written("rmse", value) for value in (mean, its)]
+        fact = f"labels of {means[0]} on average against the champion's {means[1]}"
         return [(fact, "" if abs(mean - its) <= limit * deviation else expected)]
     fact = f"{_percent(share)} {named} against the champion's {_percent(its)}"
     return [(fact, "" if abs(share - its) <= limit else expected)]

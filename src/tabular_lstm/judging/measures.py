@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from tabular_lstm.errors import printable
 from tabular_lstm.judging.intervals import (
     CENTRAL,
     EQUAL,
@@ -182,7 +183,7 @@ class _Classes(Measure):
 
     @property
     def endings(self) -> tuple[str, ...]:
-        return tuple(f"_{place}" for place in range(len(self.task.classes)))
+        return tuple(f"_{printable(name)}" for name in self.task.classes)
 
     def settled(self, labels: np.ndarray, predictions: np.ndarray, rule: Rule) -> Two:
         none = np.isnan(predictions).any(axis=1)
@@ -292,7 +293,7 @@ def to_columns(name: str, predictions: np.ndarray, task: Task) -> dict[str, np.n
 
 
 def from_columns(table: pd.DataFrame, name: str, task: Task) -> np.ndarray:
-    """Read a model's predictions from a table, see `to_columns`."""
-    columns = [name + end for end in measure_of(task).endings]
+    """Read a model's predictions from a table, see `to_columns`; 0.1.0 wrote numbers of classes."""
+    columns = [column for column in map(str, table) if column.partition("_")[0] == name]
     predictions = table[columns].to_numpy(np.float64)
-    return predictions[:, 0] if columns == [name] else predictions
+    return predictions[:, 0] if task.kind == TWO_CLASSES else predictions

@@ -10,7 +10,7 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns
 from tabular_lstm.rows.keys import read_key
 from tabular_lstm.rows.labels import are_unlabelled, label_of
-from tabular_lstm.rows.number_format import POINT
+from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.quarantine import Kinds, set_aside
 from tabular_lstm.rows.raw_rows import RawRows, refuse_missing_columns
 
@@ -40,12 +40,15 @@ class LateLabels:
         return np.asarray(self.keys.get_indexer(pd.Index(keys.to_pandas(), dtype="str")))
 
 
-def read_late_labels(raw_rows: RawRows | None, columns: Columns) -> LateLabels:
+def read_late_labels(
+    raw_rows: RawRows | None, columns: Columns, number_format: NumberFormat = POINT
+) -> LateLabels:
     """Read key and label of each row, and no other cell. The last valid row of a key counts.
 
     Args:
         raw_rows: The table of labels; None if there are no labels yet.
         columns: The names of the key and the label, and the declared labels.
+        number_format: The format of numbers that are text, if the table does not declare one.
 
     Raises:
         DataError: Conf names no key, a column is missing, or a file cannot be read.
@@ -59,19 +62,18 @@ def read_late_labels(raw_rows: RawRows | None, columns: Columns) -> LateLabels:
                 "Name under columns.key the column that identifies a row, in the rows to train on, "
                 "in those to score and here, and score with it."
             )
+        number_format = raw_rows.declared_format or number_format
         both = [columns.key, columns.label]
         needed = zip(both, ("Conf names it under columns.key", "It is the label"), strict=True)
         refuse_missing_columns(raw_rows, dict(needed))
         others = {*raw_rows.columns} - {*both}
-        for batch in raw_rows.batches(both, others):
+        for batch in raw_rows.batches(others):
             cells = replace(batch, table=batch.table.select(both)).cells.set_axis(batch.names)
             without = are_unlabelled(cells[columns.label], columns)
             unlabelled += int(without.sum())
             cells = cells[~without]
-            of_key, key_faults = read_key(cells[columns.key], raw_rows.number_format)
-            of_label, label_faults = label_of(columns).read(
-                cells[columns.label], raw_rows.number_format
-            )
+            of_key, key_faults = read_key(cells[columns.key], number_format)
+            of_label, label_faults = label_of(columns).read(cells[columns.label], number_format)
             problems = {columns.key: key_faults, columns.label: label_faults}
             kinds.add(problems, cells.index)
             bad, is_left = set_aside(cells, problems)

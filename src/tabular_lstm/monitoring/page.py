@@ -3,7 +3,7 @@
 Text and layout are in `monitoring.html.jinja`. This module fills them in.
 """
 
-from tabular_lstm.judging.drawing import to_svg
+from tabular_lstm.judging.drawing import can_draw, to_svg
 from tabular_lstm.judging.metrics import METRICS
 from tabular_lstm.judging.pages import images, template
 from tabular_lstm.monitoring import figures as draw
@@ -21,7 +21,7 @@ TITLES = {
 
 
 def page(health: Health, reference: Reference | None, title: str | None) -> str:
-    """Write the page.
+    """Write the page; without matplotlib it has no figures, and says so.
 
     Args:
         health: What a monitoring found.
@@ -37,7 +37,7 @@ def page(health: Health, reference: Reference | None, title: str | None) -> str:
     ][:DISTRIBUTIONS]
     drawn = {
         name: to_svg(draw.distributions(profiles[name], moved[name]), draw.title_of(name))
-        for name in clearest
+        for name in (clearest if can_draw() else [])
     }
     serving = [change for change in health.changes if change.action != "rejected"]
     return template("monitoring", "monitoring.html.jinja").render(
@@ -50,6 +50,7 @@ def page(health: Health, reference: Reference | None, title: str | None) -> str:
         metric_names=METRICS,
         over_time=images(_over_time(health)),
         titles=TITLES,
+        can_draw=can_draw(),
         worse=next((one.alarm for one in health.champions if one.run_id == health.champion), None),
         all_moved=moved,
         named=NAMED,
@@ -63,7 +64,7 @@ def page(health: Health, reference: Reference | None, title: str | None) -> str:
 def _over_time(health: Health) -> dict[str, str]:
     """Draw figures of two or more scorings; the page has a sentence instead of an empty figure."""
     some, drawn = health.scorings, {}
-    if len(some) > 1:
+    if len(some) > 1 and can_draw():
         drawn["rows"] = draw.rows_over_time(health)
         if draw.metrics_of(health):
             drawn["performance"] = draw.performance_over_time(health)

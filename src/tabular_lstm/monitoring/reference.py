@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from pydantic import Field, FiniteFloat, NonNegativeInt, model_validator
 
-from tabular_lstm.frozen import Frozen
+from tabular_lstm.frozen import Frozen, Stored
 from tabular_lstm.monitoring.category_cells import (
     categories_of,
     cells_of,
@@ -66,7 +66,7 @@ class Profile(Frozen):
         return sum(self.counts)
 
 
-class Reference(Frozen):
+class Reference(Stored):
     """What later rows are compared with.
 
     Attributes:

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tabular_lstm.frozen import Stored
 from tabular_lstm.network.calibration import Calibration
 from tabular_lstm.network.layers import Embed, ReadOut, Recur, backwards
 from tabular_lstm.network.outputs import outputs_of
@@ -27,6 +28,7 @@ class LSTMEnsemble(keras.Model):  # type: ignore[misc]
         schema: A `Schema` as plain JSON.
         options: An `Ensemble` as plain JSON.
         training: Its `Training` parameters as plain JSON, for the record.
+        format: The number of the file's format; any but 1 is a ValueError. Default: 1.
         temperature, threshold, costs, residuals, coverage: See `Calibration`. Default:
             uncalibrated.
 
@@ -43,9 +45,11 @@ class LSTMEnsemble(keras.Model):  # type: ignore[misc]
         training: dict[str, Any] | None = None,
         *,
         name: str = "ensemble",
+        format: int = 1,
         **calibration: Any,
     ) -> None:
         super().__init__(name=name)
+        self.format = Stored.model_validate({"format": format}).format
         self.schema = Schema.model_validate(schema)
         self.options = Ensemble.model_validate(options)
         self.training = training
@@ -98,6 +102,7 @@ class LSTMEnsemble(keras.Model):  # type: ignore[misc]
         """Return the constructor's arguments."""
         return {
             "name": self.name,
+            "format": self.format,
             "schema": self.schema.model_dump(),
             "options": self.options.model_dump(),
             "training": self.training,

@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import Field, ValidationError
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.frozen import Frozen, first_fault
+from tabular_lstm.frozen import Frozen, Stored, first_fault
 from tabular_lstm.network.calibration import Calibration
 from tabular_lstm.network.scorer import EmbedWeights, ReadOutWeights, RecurWeights, Scorer
 from tabular_lstm.network.slots import Slots
@@ -35,7 +35,7 @@ class NoNetworkError(DataError):
     """The file does not contain a loadable network of this project."""
 
 
-class Arguments(Calibration):
+class Arguments(Stored, Calibration):
     """The arguments of `LSTMEnsemble` in the file; any other argument is refused."""
 
     name: str = "ensemble"

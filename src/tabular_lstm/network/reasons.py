@@ -11,6 +11,7 @@ from tabular_lstm.network.forward import cut, forward_of
 from tabular_lstm.network.outputs import outputs_of
 from tabular_lstm.network.score import blas, cores, predictions_of, processor, score, score_changed
 from tabular_lstm.network.scorer import Scorer
+from tabular_lstm.progress import Progress, progress_bar
 from tabular_lstm.rows.histories import Compact, Histories, Sequences
 from tabular_lstm.rows.schema import Schema
 
@@ -80,29 +81,30 @@ def reasons(
     places = np.full((len(sequences), count), -1)
     effects = np.zeros((len(sequences), count))
     at_once = max(1, EFFECTS_AT_ONCE // features)
-    for start in range(0, len(sequences), at_once):
-        rows = slice(start, start + at_once)
-        some = sequences[rows]
-        if isinstance(some, Histories):
-            moved = _effects_in_histories(scorer, some, predicted[rows])
-        else:
-            moved = _effects(scorer, some, predicted[rows], many).T
-        # Of equal effects, the first feature in the schema comes first.
-        order = np.argsort(-np.abs(moved), axis=1, kind="stable")[:, :count]
-        effects[rows] = np.take_along_axis(moved, order, 1)
-        places[rows] = np.where(effects[rows] == 0, -1, order)
+    with progress_bar("Reasons", len(sequences), " rows") as bar:
+        for start in range(0, len(sequences), at_once):
+            rows = slice(start, start + at_once)
+            some = sequences[rows]
+            if isinstance(some, Histories):
+                moved = _effects_in_histories(scorer, some, predicted[rows], bar)
+            else:
+                moved = _effects(scorer, some, predicted[rows], many, bar).T
+            # Of equal effects, the first feature in the schema comes first.
+            order = np.argsort(-np.abs(moved), axis=1, kind="stable")[:, :count]
+            effects[rows] = np.take_along_axis(moved, order, 1)
+            places[rows] = np.where(effects[rows] == 0, -1, order)
     return Reasons(places, effects)
 
 
 def _effects(
-    scorer: Scorer, sequences: np.ndarray, predicted: np.ndarray, many: bool
+    scorer: Scorer, sequences: np.ndarray, predicted: np.ndarray, many: bool, bar: Progress
 ) -> np.ndarray:
     """Return the effect of each of `schema.columns` on each row: (columns, rows).
 
     All slots of a date are set to "missing" together.
     """
     column = outputs_of(scorer.schema.task).explained(predicted, scorer.calibration)
-    effects = _effects_of_slots(scorer, sequences, predicted, column, many)
+    effects = _effects_of_slots(scorer, sequences, predicted, column, many, bar)
     if not scorer.schema.dates:
         return effects
     together, own = [], score(scorer, sequences, many)
@@ -118,7 +120,7 @@ def _effects(
 
 
 def _effects_in_histories(
-    scorer: Scorer, histories: Histories, predicted: np.ndarray
+    scorer: Scorer, histories: Histories, predicted: np.ndarray, bar: Progress
 ) -> np.ndarray:
     """Return the effect of each of `reason_names` on each row: (rows, names)."""
     names, columns = reason_names(scorer.schema), [*_cells(scorer.schema).values()]
@@ -139,7 +141,8 @@ def _effects_in_histories(
             effects[row, : len(rows), start : start + at_once] = moved[::-1]
 
     with blas().limit(limits=1), ThreadPoolExecutor(cores()) as threads:
-        list(threads.map(fill, range(len(histories))))
+        for _ in threads.map(fill, range(len(histories))):
+            bar.update()
     return effects.reshape(len(histories), -1)
 
 
@@ -164,6 +167,7 @@ def _effects_of_slots(
     predicted: np.ndarray,
     column: np.ndarray,
     many: bool,
+    bar: Progress,
 ) -> np.ndarray:
     """Return the effect of each slot's feature on each row: (features, rows)."""
     rows, features = len(sequences), len(scorer.schema.features)
@@ -180,7 +184,9 @@ def _effects_of_slots(
 
         with ThreadPoolExecutor(cores()) as threads:
             values = scorer.outputs * slots.shape[1]
-            list(threads.map(fill, cut(values, rows, BLOCK, LEAST_BLOCK)))
+            blocks = cut(values, rows, BLOCK, LEAST_BLOCK)
+            for block, _ in zip(blocks, threads.map(fill, blocks), strict=True):
+                bar.update(len(predicted[block]))
         return effects
     for block in cut(scorer.outputs, rows, CHANGED_AT_ONCE):
         own = slots[block, :features].T[:, None]
@@ -189,6 +195,7 @@ def _effects_of_slots(
         before, *without = score_changed(scorer, sequences[block], changes)
         moved = _of(column[block], before - np.concatenate(without))
         effects[:, block] = np.where(np.isnan(own[:, 0]), 0, moved)
+        bar.update(len(predicted[block]))
     return effects
 
 

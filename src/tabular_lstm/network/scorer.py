@@ -82,7 +82,7 @@ class Scorer:
 
 
 def _copied(layer: Any) -> list[np.ndarray]:
-    arrays = [np.array(weight, np.float32) for weight in layer.weights]
+    arrays = [np.asarray(weight).astype(np.float32) for weight in layer.weights]
     for array in arrays:
         array.flags.writeable = False
     return arrays

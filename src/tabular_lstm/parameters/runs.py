@@ -76,12 +76,15 @@ class Retraining(Parameters):
     """When a retraining trains, and how it exits.
 
     Attributes:
-        force: Whether to train even if the same data, parameters and code were judged already.
+        force: Whether to train even if the same data and parameters were judged already.
+        new_code: Whether to train if only the code or the version of a package is new, as after an
+            upgrade. Default: no.
         exit_on_rejection: Exit code of a run that rejects its candidate: 0, or a code from 3 to 74,
             which has no other meaning. Default: 0, because the run did not fail.
     """
 
     force: bool = False
+    new_code: bool = False
     exit_on_rejection: ExitCode = 0
 
 

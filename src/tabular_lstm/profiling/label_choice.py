@@ -99,14 +99,13 @@ def _column(table: TableProfile, label: str | None) -> tuple[ColumnProfile, str,
         if measured := [c for c in table.columns if c.kind == "quantity"]:
             said += UNITS.format(shown(measured[-1].name), shown(measured[-1].example))
         raise refusal(table, said if fitting else said + NONE)
-    last = ends[-1]
-    chosen = last if last in found else found[0]
+    chosen = next((last for last in ends[-1:] if last in found), found[0])
     if reason == "by its name" and len(found) == 1:
         return chosen, reason, []
     also = described([c for c in fitting if c is not chosen])
     doubt = f"also of two values: {also}" if also else "is it what you want to predict?"
-    if reason.startswith(ONLY) and kind_of(last) == NUMBER and not also:
-        doubt = f"or is it the last column, {shown(last.name)}?"
+    if reason.startswith(ONLY) and kind_of(ends[-1]) == NUMBER and not also:
+        doubt = f"or is it the last column, {shown(ends[-1].name)}?"
     return chosen, reason, [f"label: {doubt} (--label names another one)"]
 
 
@@ -121,7 +120,7 @@ def _ways(
         ends: Columns; the first and the last of them may be the label because of their place.
     """
     kinds = {column.name: kind_of(column) for column in table.columns}
-    sure = [c for c in table.columns if c.name and {*words_of(c.name)} <= WORDS["surely a label"]]
+    sure = [c for c in table.columns if set() < {*words_of(c.name)} <= WORDS["surely a label"]]
     called = [c for c in fitting if c in sure or c.name.lower() in WORDS["label"]]
     others = [c for c in fitting if not has_word(c.name, "trait")]
     likely = [c for c in others if sum(classes_of(c).values()) >= MOST * c.rows]

@@ -247,6 +247,7 @@ def _number(column: ColumnProfile) -> Choice:
         TAKEN_AS_MISSING: any(not isinstance(code, str) for code in column.codes),
         MANY_ZEROS: column.many_zeros,
         odd: column.odd > 0,
+        column.float32_fault: column.float32_fault != "",
     }
     why = f"{column.lowest:g} to {column.highest:g}"
     return Choice("number", why, _true(doubts), column.codes)

@@ -88,6 +88,7 @@ class ColumnProfile:
         codes: Values that probably mean "not measured", with their counts.
         lowest, highest: Range of the numbers that are not codes.
         whole: Whether all numbers are whole.
+        float32_fault: See `tabular_lstm.rows.numbers.float32_fault`.
         many_zeros: Whether 0 is far more frequent than any other number, but not surely a code.
         in_order: Whether the cells number the rows, 1, 2, 3; for dates, whether the rows are sorted
             by date.
@@ -103,6 +104,7 @@ class ColumnProfile:
     lowest: float | None = None
     highest: float | None = None
     whole: bool = False
+    float32_fault: str = ""
     many_zeros: bool = False
     in_order: bool = False
     odd: int = 0

@@ -250,6 +250,8 @@ def _set_aside(count: int, kind: Kind, example: Code, labelled: int) -> str:
 def _no_label(column: ColumnProfile, classes: Mapping[str, int]) -> str:
     """Say why a column cannot be the label."""
     found = "one value only" if column.distinct == 1 else f"{column.distinct} distinct values"
+    if column.kind == "identifier" and column.in_order:
+        found += ", which number the rows"
     if len(classes) == 1 and column.cells.missing:
         found = ALL_MISSING.format(counted(column.cells.missing, "cell"))
     units = " Write numbers without a unit." if column.kind == "quantity" else ""

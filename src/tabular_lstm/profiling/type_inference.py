@@ -17,7 +17,7 @@ from tabular_lstm.profiling.word_lists import (
 )
 from tabular_lstm.rows.keys import ROUNDED
 from tabular_lstm.rows.number_format import POINT, NumberFormat, all_pointed
-from tabular_lstm.rows.numbers import LARGEST
+from tabular_lstm.rows.numbers import LARGEST, float32_fault
 
 # Largest share of a numeric column's cells that are not numbers; their rows go to quarantine.
 FEW_ODD = 0.01
@@ -130,6 +130,7 @@ def _numbers(name: str, cells: DistinctCells, form: NumberFormat) -> dict[str, A
         "whole": whole,
         "odd": odd.present,
         "odd_example": str(odd.texts[0]) if odd.present else "",
+        "float32_fault": float32_fault(left),
         "many_zeros": 0.0 not in codes and zeros_stand_out(values, counts),
         "codes": {**said, **signs},
     }

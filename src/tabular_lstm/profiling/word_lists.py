@@ -75,9 +75,9 @@ ENDS = ("id", "no", "nr", "num")
 
 
 def words_of(name: str) -> list[str]:
-    """Give the words of a name in lower case: "CustomerID" has customer and id."""
+    """Give the words of a name in lower case: "CustomerID" has customer and id, "%" has none."""
     parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name).lower()
-    return [word for word in re.split(r"[^a-z0-9+]+", parted) if word]
+    return [word for word in re.split(r"[^\w+]|_", parted) if word]
 
 
 def names_an_identifier(name: str) -> bool:

@@ -100,11 +100,9 @@ class Fingerprints:
             return np.asarray(np.any(found, axis=0))
         return np.isin(of_sequences(sequences), self.sequences)
 
-    def hold_keys(self, keys: pd.Series) -> np.ndarray:
-        """Tell which keys were trained on: bool (rows,); none if the column is another one."""
-        if keys.name != self.key:
-            return np.zeros(len(keys), bool)
-        return np.isin(of_keys(keys), self.keys)
+    def hold_keys(self, keys: pd.Series) -> np.ndarray | None:
+        """Tell which keys were trained on: bool (rows,); None if the column is another one."""
+        return np.isin(of_keys(keys), self.keys) if keys.name == self.key else None
 
 
 def of_sequences(sequences: Sequences) -> np.ndarray:

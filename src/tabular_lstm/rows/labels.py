@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tabular_lstm.errors import LISTED, DataError, counted
+from tabular_lstm.errors import LISTED, DataError, counted, printable
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Class, Columns, Task
 from tabular_lstm.rows.cells import EMPTY, Problems, as_texts, problems_at, texts
 from tabular_lstm.rows.label_summary import of_classes, of_numbers
@@ -75,7 +75,8 @@ class _TwoClasses(_Label):
         labels = np.full(len(cells), -1, np.int64)
         if words:
             known = pa.array([*words], pa.large_string())
-            found = pc.index_in(as_texts(texts(cells)), known).fill_null(len(words))
+            # NULL of a database or of Parquet is an empty cell of a CSV.
+            found = pc.index_in(as_texts(texts(cells).fillna("")), known).fill_null(len(words))
             labels = np.array([*words.values(), -1])[found.to_numpy(zero_copy_only=False)]
         if len(words) < len(self.classes):
             numbers, _ = numbers_of(cells, number_format)
@@ -261,6 +262,12 @@ def labels_if_any(
     labels, is_there = np.full(len(cells), np.nan), np.flatnonzero(~are_unlabelled(cells, of))
     labels[is_there], found = label_of(of).read(cells.iloc[is_there], number_format)
     return labels, {int(is_there[at]): fault for at, fault in found.items()}
+
+
+def label_column(labels: pd.Series, task: Task) -> pd.DataFrame:
+    """Return the columns `row` and `label`, which is a number or names the class on one line."""
+    named = labels.map(dict(enumerate(map(printable, task.classes)))) if task.classes else labels
+    return named.rename("label").rename_axis("row").reset_index()
 
 
 def label_of(columns: Columns | Schema) -> _TwoClasses | _Number:

@@ -7,13 +7,14 @@ from typing import Any, Self
 from tabular_lstm.errors import shown
 from tabular_lstm.frozen import Frozen, unless
 from tabular_lstm.parameters import Columns, Parameters, Split
-from tabular_lstm.parameters.columns import TASKS
 from tabular_lstm.rows.load_args import number_format_of
 
 # Conf as JSON: by block, the values by name.
 Conf = Mapping[str, Mapping[str, Any]]
 # Names in `split` that do not decide which side a row is on.
 DECLARED = {"independent"}
+# Names in `columns` that are not written if they have their default, null.
+UNWRITTEN = {field.alias or n for n, field in Columns.model_fields.items() if field.exclude_if}
 # Load arguments that change how many rows are read, but not how a row is read.
 AMOUNTS = {"nrows"}
 LETTERS = 60  # of a value in a message
@@ -43,13 +44,14 @@ class Lineage(Frozen):
         """Name the first value of conf that differs, and say both values; None if none differs.
 
         A name that only one of the two has is not a change, because a later version added or
-        removed it. Only the names of the task always count: another task has other names.
+        removed it. Only names that are left out if they are not set, `UNWRITTEN`, always count.
         """
         for block, before in self.conf.items():
             known = now.get(block, {})
-            for name, was in before.items():
-                if (name in known or name in TASKS) and known.get(name) != was:
-                    return _difference(f"{block}.{name}", was, known.get(name))
+            for name in {**before, **known}:
+                in_both = name in before and name in known
+                if (in_both or name in UNWRITTEN) and known.get(name) != before.get(name):
+                    return _difference(f"{block}.{name}", before.get(name), known.get(name))
         return None
 
 

@@ -117,6 +117,27 @@ def _cast(texts: pa.Array) -> np.ndarray | None:
     return numbers.copy() if np.isnan(numbers).sum() == texts.null_count else None
 
 
+def float32_fault(numbers: np.ndarray) -> str:
+    """Say that distinct numbers become equal as float32; "" if subtraction does not mend this.
+
+    It does if at least twice as many numbers stay distinct when one of them is subtracted from all.
+
+    Args:
+        numbers: float64 (n,), without NaN, at least one, in any order.
+    """
+    distinct = np.unique(numbers)
+    middle = distinct[len(distinct) // 2]
+    shifted = distinct - middle
+    shifted[np.abs(shifted) < 1e-14 * np.abs(middle)] = 0  # rounding errors mean nothing
+    kept, kept_shifted = (len(np.unique(part.astype(np.float32))) for part in (distinct, shifted))
+    if 2 * kept > kept_shifted:
+        return ""
+    return (
+        f"{len(distinct):,} distinct numbers are only {kept:,} as float32, which models compute "
+        f"with; subtract a constant, such as {middle:.15g}, in training and in scoring"
+    )
+
+
 def is_categorical(column: pd.Series) -> bool:
     """Tell whether a column holds categories: of dtype category, or text that is not all numbers.
 

@@ -1,13 +1,14 @@
 """Parse a Parquet file into pieces of rows, or raise an error that says what is wrong."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator
-from typing import BinaryIO
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 from pyarrow import parquet
 
 from tabular_lstm.errors import DataError
+from tabular_lstm.rows.cells import written
 
 # Rows of a piece, and bytes that are read at a time.
 ROWS = 2**14
@@ -15,14 +16,13 @@ PIECE = 2**20
 
 
 def stream_parquet(
-    content: BinaryIO, file: str, texts: Collection[str] = (), without: Collection[str] = ()
+    content: BinaryIO, file: str, without: Collection[str] = ()
 ) -> Iterator[pa.RecordBatch]:
     """Give the rows of a file of any size in pieces, with memory for a few pieces.
 
     Args:
         content: The file, open for its bytes.
         file: Its name, for messages.
-        texts: Columns that are text, even if the file has bytes: older programs write them so.
         without: Columns that are not read.
 
     Raises:
@@ -33,7 +33,7 @@ def stream_parquet(
     try:
         read = [name for name in opened.schema_arrow.names if name not in without]
         for batch in opened.iter_batches(batch_size=ROWS, columns=read):
-            yield plain_batch(batch, texts, file, first)
+            yield plain_batch(batch, file, first)
             first += batch.num_rows
     except DataError:
         raise
@@ -42,16 +42,35 @@ def stream_parquet(
 
 
 def types_of_parquet(content: BinaryIO, file: str) -> dict[str, pa.DataType]:
-    """Give each column's type, as `stream_parquet` does without `texts`, and raise as it does."""
+    """Give each column's type, and raise as `stream_parquet` does."""
     return {field.name: plain(field.type) for field in _open(content, file).schema_arrow}
 
 
 def plain(kind: pa.DataType) -> pa.DataType:
-    """Give the plain type: for a dictionary, its values' type; for any kind of text, `string`."""
+    """Give the plain type: for a dictionary, its values' type; for text and bytes, `string`.
+
+    Impala, Hive and old versions of Spark write text as bytes.
+    """
     if pa.types.is_dictionary(kind):
         return plain(kind.value_type)
     is_text = pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-    return pa.string() if is_text else kind
+    return pa.string() if is_text or _are_bytes(kind) else kind
+
+
+def plain_array(values: pa.Array) -> pa.Array:
+    r"""Convert to the plain type; bytes that are not UTF-8 become text with escapes: `gr\xfcn`."""
+    kind = plain(values.type)
+    try:
+        return values.cast(kind)
+    except pa.ArrowInvalid:
+        if not _are_bytes(values.type):
+            raise
+        return text_array(values.to_pylist())
+
+
+def text_array(cells: Iterable[Any]) -> pa.Array:
+    """Write each cell as text; None stays missing."""
+    return pa.array([None if cell is None else written(cell) for cell in cells], pa.string())
 
 
 def rows_of_parquet(content: BinaryIO, file: str) -> int:
@@ -74,18 +93,15 @@ def _open(content: BinaryIO, file: str) -> parquet.ParquetFile:
     return opened
 
 
-def plain_batch(
-    batch: pa.RecordBatch, texts: Collection[str], file: str, first: int
-) -> pa.RecordBatch:
+def plain_batch(batch: pa.RecordBatch, file: str, first: int) -> pa.RecordBatch:
     """Replace a dictionary's codes by the values, because each batch may have another dictionary.
 
     Text is checked, because Arrow accepts any bytes as text until they are read.
     """
     columns = []
     for field, column in zip(batch.schema, batch.columns, strict=True):
-        kind = pa.string() if field.name in texts and _are_bytes(field.type) else plain(field.type)
         try:
-            values = column.cast(kind)
+            values = plain_array(column)
             values.validate(full=True)
         except pa.ArrowInvalid as error:
             raise DataError(

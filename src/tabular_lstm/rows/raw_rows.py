@@ -111,16 +111,13 @@ class RawRows:
         with self.files.open(name) as content:
             return types_of_parquet(content, self.files.file(name))
 
-    def batches(
-        self, texts: Collection[str] = (), without: Collection[str] = ()
-    ) -> Iterator[Batch]:
+    def batches(self, without: Collection[str] = ()) -> Iterator[Batch]:
         """Read all files from the start, batch by batch, with memory for a few batches.
 
         A batch has 65,536 rows; fewer at the end of a file, with more than 64 columns, or if rows
         are long.
 
         Args:
-            texts: Columns that are text, even if a Parquet file has them as bytes.
             without: Columns that are not read from Parquet files, which need not have them. A CSV
                 is always read with all columns.
 
@@ -131,7 +128,7 @@ class RawRows:
         expected = 0
         for name in self.files.names:
             with self.files.open_hashed(name) as content:
-                for batch in self._batches_of(name, content, texts, without):
+                for batch in self._batches_of(name, content, without):
                     expected = expected or self._expected(batch)
                     yield replace(batch, expected=expected)
         if not expected:
@@ -154,13 +151,13 @@ class RawRows:
         return pd.concat(self.parts())
 
     def _batches_of(
-        self, name: str, content: BinaryIO, texts: Collection[str], without: Collection[str]
+        self, name: str, content: BinaryIO, without: Collection[str]
     ) -> Iterator[Batch]:
         file, columns = self.files.file(name), self.columns
         if is_parquet(file):
             self._refuse_arguments_of_a_csv(file)
             columns = [column for column in columns if column not in without]
-            pieces = stream_parquet(content, file, texts, without)
+            pieces = stream_parquet(content, file, without)
         else:
             pieces = stream_cells(content, file, dict(self.load_args))
         for first, table in in_tables(pieces, rows_of_a_batch(len(self.columns))):

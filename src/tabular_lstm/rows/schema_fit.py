@@ -6,14 +6,14 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.errors import DataError, counted
+from tabular_lstm.errors import DataError, counted, shown
 from tabular_lstm.parameters import Reshaping, Task, Value
 from tabular_lstm.rows.cells import read_category
 from tabular_lstm.rows.dates import dates_as_seen, days, is_dates
 from tabular_lstm.rows.labels import of_schema
 from tabular_lstm.rows.lineage import Lineage
 from tabular_lstm.rows.number_format import POINT, NumberFormat
-from tabular_lstm.rows.numbers import ANY, is_categorical, read_numbers
+from tabular_lstm.rows.numbers import ANY, float32_fault, is_categorical, read_numbers
 from tabular_lstm.rows.schema import (
     PARTS,
     Bounds,
@@ -28,6 +28,7 @@ from tabular_lstm.rows.sequences import by_name, codes_as_missing, refuse_proble
 STEPS = 4
 # Mean and variance of a sine over a whole circle, even if train rows cover only part of a year.
 CYCLE = (0.0, 0.5)
+EXPECTED = "An unmeasured value is NaN, None or empty; others are finite numbers, text or dates."
 
 logger = logging.getLogger(__name__)
 
@@ -111,15 +112,17 @@ def learn_schema(
             scales.append((0.0, 1.0))
         elif name in formats:
             times, problems = dates_as_seen(rows[name], of_column, formats[name])
-            refuse_problems(name, problems)
+            refuse_problems(name, problems, EXPECTED)
             since = days(times[~np.isnat(times)])
             scales += [scale(since), *[CYCLE] * (len(PARTS) - 1)]
         else:
             numbers, problems = read_numbers(rows[name], of_column, limits.get(name, ANY))
-            refuse_problems(name, problems)
+            refuse_problems(name, problems, EXPECTED)
             values = codes_as_missing(numbers, of_column)
             known = values[~np.isnan(values)]
             scales.append(scale(known))
+            if known.size and (fault := float32_fault(known)):
+                logger.warning("Column '%s': %s", shown(name), fault)
             if history:
                 of_numbers[name] = quantiles(known)
     for name, values in (derived or {}).items():

@@ -183,12 +183,11 @@ class CheckedRows:
         Raises:
             DataError: See `RawRows.batches` and `whole_customers`.
         """
-        check, history = self.check, self.check.schema.history
-        texts = {*check.schema.columns, *check.schema.roles, *check.names}
-        batches = self.source.batches(texts, self.without)
+        history = self.check.schema.history
+        batches = self.source.batches(self.without)
         if history is None:
             return batches
-        return whole_customers(batches, history.of, check.number_format, folder)
+        return whole_customers(batches, history.of, self.check.number_format, folder)
 
     def counted(
         self, results: Iterator[Result], batches_of: Callable[[Result], Sequence[CheckedBatch]]

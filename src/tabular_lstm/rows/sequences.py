@@ -116,6 +116,8 @@ def by_name(rows: pd.DataFrame, features: Collection[str] | None = None) -> pd.D
     Raises:
         DataError: A feature is missing or there twice; without `features`, a column is there twice.
     """
+    if rows.shape == (0, 0):  # of an empty list
+        rows = pd.DataFrame(columns=[*(features or ())])
     if not isinstance(rows.columns.dtype, pd.StringDtype):
         rows = rows.set_axis(rows.columns.map(str), axis="columns")
     for place, dtype in enumerate(rows.dtypes):
@@ -131,13 +133,13 @@ def by_name(rows: pd.DataFrame, features: Collection[str] | None = None) -> pd.D
     if absent := [name for name in features or () if name not in rows.columns]:
         raise DataError(
             f"The rows have no column {', '.join(map(repr, absent))}: expected "
-            f"{', '.join(features or ())}, in any order; got {', '.join(rows.columns)}."
+            f"{', '.join(features or ())}, in any order; got {', '.join(rows.columns) or 'none'}."
         )
     return rows
 
 
-def refuse_problems(name: str, problems: Problems) -> None:
-    """Raise an error for a column with problems.
+def refuse_problems(name: str, problems: Problems, mend: str = MEND) -> None:
+    """Raise an error for a column with problems; `mend` says what cells may hold.
 
     Raises:
         DataError: Names the column and the rows, counted from 1.
@@ -146,7 +148,7 @@ def refuse_problems(name: str, problems: Problems) -> None:
         places = sorted(problems)
         alike = ", and the like" if len(places) > 1 else ""
         rows = row_list([place + 1 for place in places])
-        raise DataError(f"Column '{name}', {rows}: {problems[places[0]]}{alike}. {MEND}")
+        raise DataError(f"Column '{name}', {rows}: {problems[places[0]]}{alike}. {mend}")
 
 
 def codes_as_missing(numbers: np.ndarray, missing: Sequence[Value]) -> np.ndarray:

@@ -23,7 +23,7 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.rows.batches import BYTES, Batch, in_tables, rows_of_a_batch
 from tabular_lstm.rows.cells import written
 from tabular_lstm.rows.keys import EXACT
-from tabular_lstm.rows.parquet import plain, plain_batch
+from tabular_lstm.rows.parquet import plain, plain_array, plain_batch, text_array
 from tabular_lstm.rows.raw_files import RawFiles
 from tabular_lstm.rows.raw_rows import RawRows
 
@@ -112,9 +112,7 @@ class TableRows(RawRows):
         """Give the type of these columns."""
         return {name: self.schema.field(name).type for name in columns}
 
-    def batches(
-        self, texts: Collection[str] = (), without: Collection[str] = ()
-    ) -> Iterator[Batch]:
+    def batches(self, without: Collection[str] = ()) -> Iterator[Batch]:
         """Read the rows from the start, see `RawRows.batches`."""
         names, first = [name for name in self.columns if name not in without], 1
         schema = pa.schema([self.schema.field(name) for name in names])
@@ -122,7 +120,7 @@ class TableRows(RawRows):
             self.content.seek(place)
             table = pa.ipc.open_stream(self.content).read_all().select(names)
             (rows,) = _cast(table, schema, self.file).combine_chunks().to_batches()
-            read = pa.Table.from_batches([plain_batch(rows, texts, self.file, first)])
+            read = pa.Table.from_batches([plain_batch(rows, self.file, first)])
             yield Batch(None, first, read, self.file, sum(self.counts))
             first += count
 
@@ -161,7 +159,7 @@ def _of_series(cells: pd.Series) -> pa.Array:
             array = pa.array(cells, from_pandas=True)
             if not isinstance(array.type, pa.BaseExtensionType):  # such as numbers for months
                 return array
-    return _texts([None if pd.isna(cell) is True else cell for cell in cells])
+    return text_array([None if pd.isna(cell) is True else cell for cell in cells])
 
 
 def _plain_table(frame: pa.Table, name: str) -> pa.Table:
@@ -184,15 +182,11 @@ def _plain_column(column: pa.ChunkedArray, of: str, name: str) -> pa.ChunkedArra
             "the column out where the rows are read, or take its values apart there."
         )
     if pa.types.is_dictionary(kind):
-        values = [part.dictionary.cast(plain(kind)).take(part.indices) for part in column.chunks]
+        values = [plain_array(part.dictionary).take(part.indices) for part in column.chunks]
         return pa.chunked_array(values, plain(kind))
     if isinstance(kind, pa.BaseExtensionType):  # such as UUIDs
-        return pa.chunked_array([_texts(column.to_pylist())])
-    return column.cast(plain(kind))
-
-
-def _texts(cells: Iterable[Any]) -> pa.Array:
-    return pa.array([None if cell is None else written(cell) for cell in cells], pa.string())
+        return pa.chunked_array([text_array(column.to_pylist())])
+    return pa.chunked_array(map(plain_array, column.chunks), plain(kind))
 
 
 def _schema_of_all(schemas: list[pa.Schema], name: str) -> pa.Schema:

@@ -27,6 +27,12 @@ OF_THE_CATALOG = {"rows_to_score", "late_labels"}
 
 logger = logging.getLogger(__name__)
 
+NO_SERVER = (
+    "kedro server and KedroServiceSession share the hooks among runs, so a run would release "
+    "another run's lock: expected kedro run, a process for each run, or for single rows "
+    "load_champion, see docs/scoring.md."
+)
+
 
 class NothingNewError(Exception):
     """A run would repeat another run. This is a normal end.
@@ -228,11 +234,17 @@ def check_champion(catalog: Any, pipeline: Pipeline, start_over: bool) -> None:
         logger.warning("%s", error.__cause__)
 
 
-def refuse_nothing_new(champions: Champions, inputs: Inputs) -> None:
+def refuse_nothing_new(champions: Champions, inputs: Inputs, new_code: bool) -> None:
     """Stop if training would give a candidate that was already judged against the champion.
 
-    The same data, parameters and code give the same candidate. It was judged if it is the champion,
-    if it was rejected since the champion was promoted, or if it was rolled back.
+    The same data and parameters give the same candidate, or after an upgrade a similar one. It was
+    judged if it is the champion, if it was rejected since the champion was promoted, or if it was
+    rolled back.
+
+    Args:
+        champions: The promotion log, and the decisions.
+        inputs: What a candidate would be made from.
+        new_code: Whether other code alone is something new: `retraining.new_code`.
 
     Raises:
         NothingNewError: Names the earlier run, with the alarm of its decision.
@@ -240,8 +252,13 @@ def refuse_nothing_new(champions: Champions, inputs: Inputs) -> None:
     log, alarm = champions.log, None
     stand = standing(log)
     since = log.index(changes(log)[-1]) if stand else 0
-    for place, entry in enumerate(log):
-        if entry.inputs != inputs:
+    # An entry with the same code comes first, because it is this very candidate.
+    for place, entry in sorted(enumerate(log), key=lambda at: at[1].inputs != inputs):
+        before = entry.inputs
+        if before is None or (before.data, before.parameters) != (inputs.data, inputs.parameters):
+            continue
+        same_code = before.code == inputs.code
+        if new_code and not same_code:
             continue
         if entry.action == "promoted" and entry.run_id not in stand[1:]:
             fate = "serves" if entry.run_id in stand else "was rolled back from"
@@ -251,8 +268,10 @@ def refuse_nothing_new(champions: Champions, inputs: Inputs) -> None:
             continue
         with contextlib.suppress(KeyError, DataError):  # gone or damaged: nothing is known
             alarm = champions.decisions[entry.run_id].alarm
+        same = "data, parameters and code are" if same_code else "data and parameters are"
+        other = "" if same_code else " Only the code or a package is new."
         raise NothingNewError(
-            f"data, parameters and code are those of run {entry.run_id}, which {fate}. To train "
+            f"{same} those of run {entry.run_id}, which {fate}.{other} To train "
             "anyway: --params retraining.force=true",
             alarm,
         )

@@ -14,6 +14,7 @@ from kedro.io.core import generate_timestamp
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
+from tabular_lstm import __version__
 from tabular_lstm.datasets.kedro_private import folder_of_versions, unsaved, use_own_version
 from tabular_lstm.datasets.tables import read_as_rows
 from tabular_lstm.engine import Engine
@@ -28,12 +29,15 @@ from tabular_lstm.runs.lock import Lock, claim_run_id
 from tabular_lstm.runs.provenance import provenance
 from tabular_lstm.runs.pruning import prune
 from tabular_lstm.runs.run_log import RunLog
+from tabular_lstm.runs.tuning_adoption import log_and_adopt
 from tabular_lstm.serving.champion import refuse_other_task
 from tabular_lstm.serving.champion_history import LOG
 from tabular_lstm.serving.manifest import read_manifest
+from tabular_lstm.tensorflow_import import refuse_without_tensorflow
 
 logger = logging.getLogger(__name__)
 
+STARTS = "tabular-lstm %s: run %s of environment %s, to %s/"
 # Keys of click's `meta`: the function that notifies of the run's end, and the exit code.
 NOTIFY, EXIT_CODE = "tabular_lstm.notify", "tabular_lstm.exit_code"
 
@@ -66,7 +70,11 @@ class RunHooks:
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
     ) -> None:
         """Open the log; refuse missing inputs, and a partial run that would decide."""
+        if "session_id" in run_params:  # of a KedroServiceSession; no other session has one
+            raise DataError(guards.NO_SERVER)
         self.end()  # a notebook's run that Ctrl-C ended
+        if not {"candidate@network", "study"}.isdisjoint(pipeline.datasets()):
+            refuse_without_tensorflow("Training")
         env, where = run_params["env"], output_folder(run_params["env"])
         self._outputs = folder = Path(run_params["project_path"]) / where
         loader, wanted = self._context.config_loader, self._parameters["storage"]
@@ -79,13 +87,16 @@ class RunHooks:
             if kept:
                 self._run_id = kept.claim(self._run_id)
             catalog.save("run_id", self._run_id)
-            logger.info("Run %s of environment %s, to %s/", self._run_id, env or "base", where)
+            logger.info(STARTS, __version__, self._run_id, env or "base", where)
             partial_runs.refuse_pins_that_do_not_count(pipeline, catalog, pins)
             given = guards.OF_THE_CATALOG & pipeline.inputs() & {*loader.runtime_params}
             guards.refuse_other_paths(loader.runtime_params, {of: self._entry(of) for of in given})
             engine = Engine(self._parameters["engine"])
             self._until_end.callback(engine.close)
             catalog.save("engine", engine)
+            if "best_parameters" in pipeline.all_outputs():
+                lock = Path(catalog.load("study_database")).with_name("tuning.lock")
+                self._until_end.callback(Lock.take(lock, self._run_id).release)
             if guards.decides(pipeline):
                 self._prepare_to_decide(run_params, pipeline, catalog)
             elif kept:
@@ -139,7 +150,8 @@ class RunHooks:
                     guards.refuse_lost_log(champions, folder / LOG, run_command(env))
                 if not (blocks["retraining"].force or start_over):
                     data = catalog.get("raw_rows").sha256()
-                    guards.refuse_nothing_new(champions, made_of.inputs(data))
+                    counts = blocks["retraining"].new_code
+                    guards.refuse_nothing_new(champions, made_of.inputs(data), counts)
         except OSError as error:
             raise not_written(error, folder) from error
 
@@ -212,6 +224,9 @@ class RunHooks:
                     self._close("alarm", health.sentence(), health.closing_line())
                 else:
                     logger.info(health.sentence())
+            best = "best_parameters" in pipeline.all_outputs() and catalog.load("best_parameters")
+            if best and best.run_id == self._run_id:  # not from an earlier tuning
+                log_and_adopt(best, self._parameters["tuning"].adopt, self._context)
         finally:
             self.end()
 

@@ -7,6 +7,7 @@ next number.
 """
 
 import contextlib
+import json
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -33,7 +34,7 @@ from tabular_lstm.serving.champion_history import (
     REFERENCES,
 )
 from tabular_lstm.serving.manifest import MANIFEST, Manifest, finished_runs
-from tabular_lstm.serving.promotion_log import LogEntry, restorable
+from tabular_lstm.serving.promotion_log import restorable
 from tabular_lstm.serving.run_id import by_age, far_apart, is_run_id, next_run_id
 
 if TYPE_CHECKING:
@@ -236,10 +237,10 @@ class KeptOutputs:
                 "the next run will find it. Nothing else was changed."
             ) from error
         if found != line:
-            other = LogEntry.model_validate_json(found)
+            other = json.loads(found)  # perhaps of a newer version, with another format
             raise LockedError(
-                f"{self._storage.url}/{_entry(mine)}: run {other.run_id} decided first "
-                f"({other.action}). Run {self._run_id} judged without knowing of it, and has "
+                f"{self._storage.url}/{_entry(mine)}: run {other['run_id']} decided first "
+                f"({other['action']}). Run {self._run_id} judged without knowing of it, and has "
                 "decided nothing. Run it again."
             )
         try:

@@ -36,22 +36,27 @@ class Lock:
         Raises:
             LockedError: Another process holds the lock. The error names its run, process, machine
                 and start.
-            OSError: The file cannot be opened or written.
+            DataError: The file cannot be opened or written.
         """
-        make_folder(path.parent)
-        with contextlib.ExitStack() as closed_on_failure:
-            folder = os.open(path.parent, os.O_RDONLY)
-            closed_on_failure.callback(os.close, folder)
-            with contextlib.suppress(OSError):  # some shared disks have no locks on folders
-                _lock(folder, path)
-            file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-            closed_on_failure.callback(os.close, file)
-            _lock(file, path)
-            since = datetime.now(UTC).isoformat(timespec="seconds")
-            holder = f"run {run_id}, process {os.getpid()} on {os.uname().nodename}, since {since}"
-            os.ftruncate(file, 0)
-            os.write(file, holder.encode())
-            closed_on_failure.pop_all()
+        try:
+            make_folder(path.parent)
+            with contextlib.ExitStack() as closed_on_failure:
+                folder = os.open(path.parent, os.O_RDONLY)
+                closed_on_failure.callback(os.close, folder)
+                with contextlib.suppress(OSError):  # some shared disks have no locks on folders
+                    _lock(folder, path)
+                file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+                closed_on_failure.callback(os.close, file)
+                _lock(file, path)
+                since = datetime.now(UTC).isoformat(timespec="seconds")
+                holder = (
+                    f"run {run_id}, process {os.getpid()} on {os.uname().nodename}, since {since}"
+                )
+                os.ftruncate(file, 0)
+                os.write(file, holder.encode())
+                closed_on_failure.pop_all()
+        except OSError as error:
+            raise not_written(error, path) from error
         return cls(file, folder)
 
     def release(self) -> None:

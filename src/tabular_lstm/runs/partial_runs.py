@@ -14,7 +14,7 @@ from tabular_lstm.datasets import RawRowsDataset
 from tabular_lstm.datasets.kedro_private import folder_of_versions, unpinned_versions
 from tabular_lstm.errors import DataError
 from tabular_lstm.frozen import Parameters, first_fault
-from tabular_lstm.parameters import Columns, Split
+from tabular_lstm.parameters import Columns, Split, Training
 from tabular_lstm.rows.data_summary import DataSummary, hash_of
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.rows.lineage import Conf, Lineage, conf_of_rows, plain
@@ -169,6 +169,8 @@ def _refuse_other_rows(
 def _conf_now(blocks: dict[str, Parameters], raw_entry: dict[str, Any]) -> Conf:
     """Return today's conf in the form of a lineage."""
     conf: dict[str, dict[str, Any]] = {name: plain(block) for name, block in blocks.items()}
+    training = cast("Training", blocks["training"])
+    conf["training"]["coverage"] = training.coverage  # which `plain` leaves out if it is 0.9
     file, load_args = raw_entry["filepath"], raw_entry.get("load_args") or {}
     refuse_other_arguments(file, load_args)
     columns, split = cast("Columns", blocks["columns"]), cast("Split", blocks["split"])

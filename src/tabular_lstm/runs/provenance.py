@@ -50,6 +50,8 @@ def fingerprint(blocks: dict[str, Any], raw_rows: dict[str, Any]) -> str:
 
     The entry's metadata (for Kedro-Viz) and credentials do not count. `monitoring` counts only if
     an alarm stops a promotion; if it only warns, the hash is the same as without the block.
+
+    A new version declares a new parameter with `unless`, so that the hash of an old conf stays.
     """
     stops = blocks.get("monitoring", {}).get("on_drift") == "stop"
     used = {
@@ -57,6 +59,7 @@ def fingerprint(blocks: dict[str, Any], raw_rows: dict[str, Any]) -> str:
         for block, values in blocks.items()
         if block not in BLOCKS_LEFT_OUT or (block == "monitoring" and stops)
     }
+    used = {block: values for block, values in used.items() if values}
     left_out = {"metadata", "credentials"}
     read = {name: value for name, value in raw_rows.items() if name not in left_out}
     content = json.dumps([used, read], sort_keys=True, default=str)

@@ -1,6 +1,6 @@
 """An artifact: the bytes of a saved network, identified by their SHA-256."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -28,7 +28,7 @@ class Artifact:
         run_id: The run that trained it, if known from the promotion log.
     """
 
-    content: bytes
+    content: bytes = field(repr=False)  # megabytes
     file: str
     run_id: str | None = None
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.environments import output_folder, refuse_no_name, run_command
+from tabular_lstm.environments import output_folder, refuse_no_name, refuse_unknown, run_command
 from tabular_lstm.errors import DataError, row_list
 from tabular_lstm.network.score import score
 from tabular_lstm.parameters import NUMBER, Columns
@@ -19,8 +19,7 @@ from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.rows.timeline import read_sequences
 from tabular_lstm.serving.answers import Answers, answers_of, have_none
 from tabular_lstm.serving.artifact import Artifact
-from tabular_lstm.serving.champion_history import CANDIDATES, LOG, Versions
-from tabular_lstm.serving.promotion_log import read_log
+from tabular_lstm.serving.champion_history import CANDIDATES, LOG, Versions, read_checked_log
 from tabular_lstm.serving.row_scoring import reason_columns
 
 
@@ -214,10 +213,10 @@ def read_champion(outputs: Path, run_command: str) -> Artifact:
     """Read the artifact that the last line of the promotion log names, below `outputs`.
 
     Raises:
-        DataError: There is no champion yet, or its file cannot be read or is not the promoted one.
-            The error says what to do.
+        DataError: There is no champion yet, or its file cannot be read or is not the promoted one;
+            or see `read_checked_log`. The error says what to do.
     """
-    log, retraining = read_log(outputs / LOG), f"{run_command} --pipelines retraining"
+    log, retraining = read_checked_log(outputs), f"{run_command} --pipelines retraining"
     if not log or log[-1].serves_now is None:
         last = f"The last candidate was rejected: {log[-1].reason}. " if log else ""
         raise DataError(
@@ -253,6 +252,8 @@ def load_champion(project: str | Path = ".", env: str | None = None) -> Champion
     env = env or os.environ.get("KEDRO_ENV") or None
     refuse_no_name(env, f"{project}/conf")
     outputs, command = Path(project) / output_folder(env), run_command(env)
+    if not (outputs / LOG).exists():
+        refuse_unknown(env, f"{project}/conf")
     artifact = read_champion(outputs, command)
     champion = Champion(artifact, command)
     # Read the whole file now, so that the first row is not delayed later.

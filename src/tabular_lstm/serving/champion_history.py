@@ -1,18 +1,21 @@
 """The history of champions: the promotion log and, by run id, the outputs of their runs."""
 
+import contextlib
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from tabular_lstm.errors import DataError
+from tabular_lstm.frozen import from_json
 from tabular_lstm.monitoring.expected import Estimate, promised_by
 from tabular_lstm.monitoring.reference import Reference
 from tabular_lstm.parameters import Columns, Moment, Split
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.fingerprints import Fingerprints
-from tabular_lstm.serving.decision import Decision
-from tabular_lstm.serving.promotion_log import LogEntry
+from tabular_lstm.serving.decision import Decision, Judgement
+from tabular_lstm.serving.promotion_log import LogEntry, read_log
 
 if TYPE_CHECKING:
     from tabular_lstm.serving.artifact import Artifact
@@ -26,6 +29,7 @@ REFERENCES = "07_model_output/reference.json"
 # Splits that share a boundary have these in common.
 DECIDING = ("kind", "time", "test_fraction")
 Value = TypeVar("Value")
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,35 @@ class Versions(Mapping[str, Value], Generic[Value]):
         return sum(1 for _ in self)
 
 
+def read_decision(path: Path) -> Decision:
+    """Read a decision; see `from_json` for the errors."""
+    return from_json(Decision, path.read_bytes, f"{path}: expected a Decision as JSON")
+
+
+def read_checked_log(outputs: Path) -> list[LogEntry]:
+    """Read the promotion log, and compare its last line with the decision of that run.
+
+    No later line holds the hash of the last one. A decision that is gone or damaged is no fault.
+
+    Raises:
+        DataError: See `read_log`; or the line is not that of the decision.
+    """
+    log, decisions = read_log(outputs / LOG), Versions(outputs / DECISIONS, read_decision)
+    try:
+        decided = LogEntry.of(decisions[log[-1].run_id])
+    except (IndexError, KeyError, DataError):
+        return log
+    for name, expected in decided:
+        if name != "line_before" and (got := getattr(log[-1], name)) != expected:
+            raise DataError(
+                f"{outputs / LOG}, line {len(log)}: {name}: expected {expected or 'null'}, by "
+                f"{decisions.path(decided.run_id)}, got {got or 'null'}. One of the two files was "
+                "changed or damaged. Put back a copy of it. Or, to start anew, move the log away "
+                "and retrain with promotion.start_over=true."
+            )
+    return log
+
+
 @dataclass(frozen=True)
 class Champions:
     """The promotion log, oldest entry first, and the outputs of each run by run id."""
@@ -68,12 +101,18 @@ class Champions:
     fingerprints: Mapping[str, Fingerprints] = field(default_factory=dict)
     references: Mapping[str, Reference] = field(default_factory=dict)
 
+    def judgement(self, run: str) -> Judgement | None:
+        """Return how a champion was judged at its promotion; None if its decision is gone."""
+        with contextlib.suppress(KeyError):
+            try:
+                return self.decisions[run].judgement
+            except DataError as error:
+                logger.warning("What run %s promised is not known: %s", run, error)
+        return None
+
     def promised(self, run: str) -> dict[str, Estimate]:
         """Return a champion's metrics at promotion; empty if its decision is gone."""
-        try:
-            judgement = self.decisions[run].judgement
-        except (KeyError, DataError):
-            return {}
+        judgement = self.judgement(run)
         return promised_by(judgement.candidate) if judgement else {}
 
     def reference_of(self, champion: "Artifact") -> Reference:

@@ -1,6 +1,5 @@
 """Check whether a candidate can be compared with a champion, and score the test rows with it."""
 
-import contextlib
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -151,9 +150,11 @@ def promoted_artifact(champions: Champions, promotion: LogEntry) -> Artifact:
 
 
 def _watch(artifact: Artifact, champions: Champions) -> Watch | None:
-    """Read a champion's reference; None if there is none, or if it is another candidate's."""
-    with contextlib.suppress(DataError):
+    """Read a champion's reference; None, with a warning, if there is none that can be used."""
+    try:
         return Watch(champions.reference_of(artifact), artifact.scorer.schema)
+    except DataError as error:
+        logger.warning("The test rows are not compared with the champion's training: %s", error)
     return None
 
 
@@ -165,10 +166,15 @@ def _kept(
     hash_of: Callable[[Value], str] = attrgetter("sha256"),
 ) -> Value:
     """Read a run's version, and check its hash."""
-    with contextlib.suppress(KeyError, DataError):
+    why = ""
+    try:
         if hash_of(kept := versions[run]) == expected:
             return kept
-    raise NotComparedError(f"its {what} gone, damaged or not what was promoted")
+    except KeyError:
+        pass
+    except DataError as error:
+        why = f": {error}"
+    raise NotComparedError(f"its {what} gone, damaged or not what was promoted{why}")
 
 
 def score(

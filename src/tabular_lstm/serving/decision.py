@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 from tabular_lstm.files import sha256
-from tabular_lstm.frozen import Frozen, unless
+from tabular_lstm.frozen import Frozen, Stored, unless
 from tabular_lstm.judging.checks import (
     ArtifactCheck,
     Champion,
@@ -106,7 +106,7 @@ class Judgement(Frozen):
         return ", ".join(said)
 
 
-class Outcome(Frozen):
+class Outcome(Stored):
     """What a run decided.
 
     Attributes:
@@ -160,6 +160,6 @@ class Decision(Outcome):
         return f"The champion stays run {run}." if run else "There is still no champion."
 
     def fingerprint(self) -> str:
-        """Hash the content, independent of the file's layout."""
+        """Hash the content, independent of the file's layout and of the number of its format."""
         as_read = self.model_validate_json(self.model_dump_json())
-        return sha256(as_read.model_dump_json().encode())
+        return sha256(as_read.model_dump_json(exclude={"format"}).encode())

@@ -19,6 +19,11 @@ from tabular_lstm.serving.promotion_log import standing
 
 logger = logging.getLogger(__name__)
 
+UNKNOWN = (
+    "may have been trained on, and do not count: it has no fingerprints of this key, as it was "
+    "trained without it, or they are gone. The champion of a retraining has them"
+)
+
 
 def measure_labelled_rows(
     labels: LateLabels,
@@ -29,7 +34,8 @@ def measure_labelled_rows(
     """Measure the scored rows whose label has arrived, by scoring and by champion.
 
     If a scoring or a champion scored a key several times, the last prediction counts. A key that
-    the champion was trained on does not count. A scoring with a damaged part, or with another task
+    the champion was trained on does not count; nor does any key if its fingerprints are of none or
+    of another one. A scoring with a damaged part, or with another task
     or label than conf's, is not measured. Memory holds one part and the predictions of labelled
     rows.
     """
@@ -39,7 +45,8 @@ def measure_labelled_rows(
     stand: dict[str, LabelledRows | None] = dict.fromkeys(standing(champions.log)[:2])
     by_champion = sorted(finished_scorings.scorings, key=lambda one: one.manifest.champion.run_id)
     for champion, of_champion in groupby(by_champion, lambda one: one.manifest.champion.run_id):
-        trained_on = _trained_on(champion, labels, champions, columns)
+        known = _trained_on(champion, labels, champions, columns)
+        trained_on = np.ones(len(labels.keys), bool) if known is None else known
         left_out, own = np.zeros(len(labels.keys), bool), {}
         for scoring in of_champion:
             run = scoring.manifest.run_id
@@ -63,10 +70,11 @@ def measure_labelled_rows(
             if champion in stand:
                 stand[champion] = rows
         if left_out.any():
-            said = (
-                f"{counted(int(left_out.sum()), 'labelled row')} of the champion of run {champion}"
-            )
-            notes.append(f"{said} were trained on, and do not count")
+            why = "were trained on, and do not count" if known is not None else UNKNOWN
+            rows_left_out = counted(int(left_out.sum()), "labelled row")
+            notes.append(f"{rows_left_out} of the champion of run {champion} {why}")
+            if known is None:
+                logger.warning("%s.", notes[-1])
     # A table of all past labels has few for scored rows, but then most scored rows have a label.
     if unlabelled and 10 * found.sum() < len(labels.keys) and 10 * matched < scored:
         notes.append(_few_are_found(labels.keys, found, unlabelled, columns))
@@ -113,19 +121,17 @@ def _of_one_class(labels: LateLabels, task: Task) -> list[str]:
 
 def _trained_on(
     champion: str, labels: LateLabels, champions: Champions, columns: Columns
-) -> np.ndarray:
-    """Return for each label whether the champion was trained on its key; False if not known."""
+) -> np.ndarray | None:
+    """Return for each label whether the champion was trained on its key; None if not known."""
     with contextlib.suppress(KeyError, DataError):
         keys = pd.Series(labels.keys, name=columns.key)
         return champions.fingerprints[champion].hold_keys(keys)
-    return np.zeros(len(labels.keys), bool)
+    return None
 
 
 def _refuse_another_label(champion: str, champions: Champions, columns: Columns) -> None:
-    label = None
-    with contextlib.suppress(KeyError, DataError):
-        if judgement := champions.decisions[champion].judgement:
-            label = judgement.data.split.get("label")
+    judgement = champions.judgement(champion)
+    label = judgement.data.split.get("label") if judgement else None
     if label not in {None, columns.label}:
         raise DataError(f"it predicted '{label}', and conf names '{columns.label}'")
 

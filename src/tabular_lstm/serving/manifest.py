@@ -14,7 +14,7 @@ from pydantic import (
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import replace, sha256
-from tabular_lstm.frozen import Frozen, from_json
+from tabular_lstm.frozen import Frozen, Stored, from_json
 from tabular_lstm.parameters import TWO_CLASSES, Class, Kind
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.run_id import RunId, by_age, is_run_id
@@ -33,11 +33,12 @@ class FileOfRows(Frozen):
 
 
 class AsGiven(Frozen):
-    """A value that writes only the fields that were given, without the fields of other tasks."""
+    """A value that writes its format, and the fields that were given: none of other tasks."""
 
     @model_serializer(mode="wrap")
     def _what_was_given(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {n: value for n, value in dump(self).items() if n in self.model_fields_set}
+        written = {"format", *self.model_fields_set}
+        return {n: value for n, value in dump(self).items() if n in written}
 
 
 class ScoredBy(Frozen):
@@ -73,7 +74,7 @@ def part_name(place: int) -> str:
     return f"part-{place:05}.parquet"
 
 
-class Manifest(AsGiven):
+class Manifest(AsGiven, Stored):
     """A finished scoring; rows = scored rows + history rows + quarantined rows.
 
     Attributes:

@@ -5,7 +5,8 @@ lies among the candidates. Appending the line is the commit; no other step follo
 
 Each line holds the SHA-256 of the line before it, including its line feed: line 4 holds what `sed
 -n 3p promotions.jsonl | sha256sum` prints. So a line that was changed, moved or removed is found,
-unless it is the last line or all lines after it were rewritten.
+unless all lines after it were rewritten. The last line is compared with its decision, see
+`champion_history.read_checked_log`.
 """
 
 import json
@@ -18,7 +19,7 @@ from pydantic import ValidationError
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import append_line, read_regular, sha256
-from tabular_lstm.frozen import first_fault
+from tabular_lstm.frozen import UnknownFormatError, first_fault
 from tabular_lstm.serving.decision import Decision, Inputs, Looks, Outcome
 
 logger = logging.getLogger(__name__)
@@ -173,6 +174,8 @@ def _checked(path: Path, lines: list[bytes]) -> "_Chain":
     for number, line in enumerate(lines, 1):
         try:
             chain.add(line)
+        except UnknownFormatError as error:
+            raise DataError(f"{path}, line {number}: {error}.") from error
         except ValueError as error:
             raise DataError(
                 f"{path}, line {number}: {error}. The line begins {line[:60]!r}. The log is only "
@@ -196,11 +199,15 @@ class _Chain:
         """Read the next line.
 
         Raises:
+            UnknownFormatError: This version does not read the line's format.
             ValueError: Says what was expected and what was found.
         """
         try:
             entry = LogEntry.model_validate_json(line)
         except ValidationError as error:
+            cause = error.errors()[0].get("ctx", {}).get("error")
+            if isinstance(cause, UnknownFormatError):
+                raise cause from error
             raise ValueError(
                 "expected a decision as a JSON object with "
                 f"{', '.join(LogEntry.model_fields)}, got something else ({first_fault(error)})"

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from tabular_lstm.errors import counted
-from tabular_lstm.frozen import Frozen, unless
+from tabular_lstm.frozen import Frozen, Stored, unless
 from tabular_lstm.judging.metrics import METRICS
 from tabular_lstm.parameters import (
     CLASSES,
@@ -129,7 +129,7 @@ class Measured(Frozen):
     values: dict[str, Any]
 
 
-class BestParameters(Frozen):
+class BestParameters(Stored):
     """What a tuning found.
 
     Attributes:

@@ -24,6 +24,7 @@ from tabular_lstm.rows.data_warnings import said_of
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.rows.keys import keys_of, together_of
 from tabular_lstm.rows.labelled_set import EvaluatedSet, LabelledSet
+from tabular_lstm.rows.labels import label_column
 from tabular_lstm.rows.schema import Schema
 
 # Metrics are rounded, because the last bits depend on the processor.
@@ -57,9 +58,8 @@ def predict_with_candidate(
     The baselines are fitted on the same train rows, so the check also holds for them.
 
     Returns:
-        `row`; `label` (for classes its number; of two classes, 1 is the positive one); `weight`,
-        with mean 1, if rows have weights; and the columns `judging.measures.to_columns` of
-        `candidate`, NaN where the candidate gives no prediction.
+        `row`; `label`, the class or the number; `weight`, with mean 1, if rows have weights; and
+        the columns `judging.measures.to_columns` of `candidate`, NaN where it gives no prediction.
 
     Raises:
         DataError: The history belongs to another network; or the candidate was trained on a test
@@ -95,7 +95,7 @@ def predict_with_candidate(
                 f"on rows of the same {named}; expected test rows that are new to it. Split and "
                 "train again: kedro run."
             )
-    predictions = labels.rename("label").rename_axis("row").reset_index()
+    predictions = label_column(labels, columns.task)
     if evaluated_set.weights is not None:
         predictions["weight"] = evaluated_set.weights
     return predictions.assign(**to_columns(CANDIDATE, predict(candidate, sequences), columns.task))
@@ -233,8 +233,8 @@ def assemble_metrics(
         `run_id`, counts of the `data`, facts of the `network`; `evaluated_on` (`test` or `train`)
         and under this name the candidate's metrics with 95 % intervals; under `baselines` the same
         for each baseline, with the paired difference `network_minus_baseline`; with histories
-        `by_length`. Metrics have five decimals (in the label's unit: five digits), so they are the
-        same on every processor.
+        `by_length`; and the file's `format`. Metrics have five decimals (in the label's unit: five
+        digits), so they are the same on every processor.
     """
     measured = {name: m.model_dump(mode="json") for name, m in judged.metrics.items()}
     candidate_metrics = measured.pop(CANDIDATE)
@@ -249,6 +249,7 @@ def assemble_metrics(
     parts = by_length(judged, train_set.sequences, evaluated_set.sequences, evaluation)
     of_lengths = [part.model_dump(mode="json") for part in parts]
     return {
+        "format": 1,
         "run_id": run_id,
         "data": data_summary.counts(),
         "network": {

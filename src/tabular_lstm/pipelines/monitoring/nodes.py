@@ -25,6 +25,7 @@ from tabular_lstm.monitoring.performance import (
     worse_than_promised,
 )
 from tabular_lstm.parameters import Columns, Monitoring, Report
+from tabular_lstm.rows.number_format import POINT
 from tabular_lstm.rows.raw_rows import RawRows
 from tabular_lstm.serving.champion_history import Champions
 from tabular_lstm.serving.finished_scorings import FinishedScoring, FinishedScorings
@@ -34,13 +35,16 @@ from tabular_lstm.serving.run_id import began
 logger = logging.getLogger(__name__)
 
 
-def read_labels(late_labels: RawRows | None, columns: Columns) -> tuple[LateLabels, pd.DataFrame]:
-    """Read the labels so far, and say which rows cannot be used.
+def read_labels(
+    late_labels: RawRows | None, champions: Champions, columns: Columns
+) -> tuple[LateLabels, pd.DataFrame]:
+    """Read the labels so far, as a scoring reads rows, and say which rows cannot be used.
 
     Returns:
         The labels, empty if there is no table of labels yet; and the rows in quarantine.
     """
-    labels = read_late_labels(late_labels, columns)
+    judgement = champions.judgement(champion_of(champions.log) or "")
+    labels = read_late_labels(late_labels, columns, judgement.data.marks if judgement else POINT)
     for reason in labels.reasons:
         logger.warning("In quarantine: %s", reason)
     if late_labels is None:

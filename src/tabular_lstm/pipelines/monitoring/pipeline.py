@@ -12,7 +12,7 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 nodes.read_labels,
-                inputs=["late_labels", "params:columns"],
+                inputs=["late_labels", "champions", "params:columns"],
                 outputs=["labels", "quarantined_labels"],
                 name="read_labels",
             ),

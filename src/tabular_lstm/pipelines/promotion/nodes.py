@@ -15,6 +15,7 @@ from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.rows.histories import Sequences
 from tabular_lstm.rows.labelled_set import LabelledSet
+from tabular_lstm.rows.labels import label_column
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.champion_history import CANDIDATES, Champions
@@ -61,8 +62,7 @@ def predict_with_champions(
     compared = compare_champions(
         champions, train_rows, test_rows, history_rows, test_set, schema, columns, promotion
     )
-    labels = test_set.labels.rename("label").rename_axis("row")
-    predictions = pd.DataFrame(labels).reset_index()
+    predictions = label_column(test_set.labels, schema.task)
     for run, scored in compared.scored.items():
         known = np.where(scored.trained_on, np.nan, scored.predictions.T).T
         predictions = predictions.assign(**to_columns(run, known, schema.task))

@@ -8,7 +8,7 @@ import pyarrow as pa
 from tabular_lstm.engine import Engine
 from tabular_lstm.errors import DataError
 from tabular_lstm.judging import scoring_figures
-from tabular_lstm.judging.drawing import SCORING_FIGURES, to_svg
+from tabular_lstm.judging.drawing import SCORING_FIGURES, can_draw, to_svg
 from tabular_lstm.monitoring.drift import Drift
 from tabular_lstm.monitoring.watch import Watch
 from tabular_lstm.parameters import Columns, Monitoring, Scoring, Validation
@@ -137,7 +137,13 @@ def summarize_scoring(tally: Tally, checked_rows: CheckedRows) -> ScoringSummary
 
 
 def draw_scores(scoring_summary: ScoringSummary) -> dict[str, str]:
-    """Draw the predictions and, if rows are in quarantine, the reasons; as SVG."""
+    """Draw the predictions and, if rows are in quarantine, the reasons; as SVG.
+
+    Without matplotlib there are no figures.
+    """
+    if not can_draw():
+        logger.info("No figures: matplotlib is not installed here")
+        return {}
     summary, reasons = scoring_summary, scoring_summary.quarantined_by_reason
     drawn = {}
     if summary.decision_threshold is not None:

@@ -81,9 +81,9 @@ def train_network(
     history["trained_on"] = train_set.fingerprint
     history["learned"] = fingerprint(candidate)
     if schema.lineage is not None:
-        read = {"network": {"kind": network.kind}}
-        read["training"] = {"objective": plain(training)["objective"]}
-        history["lineage"] = schema.lineage.with_conf(**read).model_dump(mode="json")
+        kept = {"objective": plain(training)["objective"], "coverage": training.coverage}
+        lineage = schema.lineage.with_conf(network={"kind": network.kind}, training=kept)
+        history["lineage"] = lineage.model_dump(mode="json")
     return candidate, history
 
 

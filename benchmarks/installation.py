@@ -1,0 +1,87 @@
+"""What the full and the scoring-only installation take: time, disk, and the first prediction.
+
+    python benchmarks/installation.py
+
+Each is installed in a temporary folder by `make`. Then processes of their own, five times each,
+import `load_champion`, load a small champion of `tests/releases` and score a row; and run a scoring
+of its 120 rows. The time of an installation depends on the network.
+"""
+
+import os
+import shutil
+import statistics
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+REPEATS = 5
+PREDICTION = """
+import pandas
+from tabular_lstm import load_champion
+row = pandas.read_csv("data/01_raw/words_to_score.csv", dtype=str)[:1]
+print(load_champion(".", "words").predict_proba(row))
+"""
+SCORING = ["run", "--env", "words", "--pipelines", "scoring", "--params", "scoring.force=true"]
+INSTALLATIONS = {"install": "everything", "install-scoring": "scoring alone"}
+
+
+def seconds(command: list[str | Path], folder: Path) -> float:
+    """Run a command, and return how long it took.
+
+    Raises:
+        SystemExit: It failed.
+    """
+    start = time.perf_counter()
+    ended = subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True)
+    if ended.returncode:
+        raise SystemExit(f"{command} failed: {(ended.stdout + ended.stderr)[-2000:]}")
+    return time.perf_counter() - start
+
+
+def size(folder: Path) -> float:
+    """Return the megabytes (10^6 bytes) that a folder takes on the disk."""
+    paths = (path for path in folder.rglob("*") if not path.is_symlink())
+    return sum(path.stat().st_blocks * 512 for path in paths) / 1e6
+
+
+def copy_release(folder: Path) -> None:
+    """Copy the newest kept release as a project."""
+    newest = max((ROOT / "tests/releases").glob("[0-9]*"))
+    shutil.copytree(newest, folder)
+    for name in ("pyproject.toml", ".telemetry", "conf/logging.yml"):
+        shutil.copy(ROOT / name, folder / name)
+    (folder / "conf/local").mkdir()
+    (folder / "src").mkdir()
+
+
+def main() -> None:
+    """Measure both installations, and print a table."""
+    columns = "packages", "MB", "s to install", "s to the first prediction", "s for a scoring"
+    print(f"| installed | {' | '.join(columns)} |")
+    print("| --- " * (1 + len(columns)) + "|")
+    os.environ["KEDRO_ENV"] = ""
+    for target, name in INSTALLATIONS.items():
+        with tempfile.TemporaryDirectory() as temporary:
+            clone, project = Path(temporary) / "clone", Path(temporary) / "project"
+            subprocess.run(["git", "clone", "-q", ROOT, clone], check=True)
+            installing = seconds(["make", target], clone)
+            binaries = clone / ".venv/bin"
+            packages = len([*(clone / ".venv/lib").glob("python3*/site-packages/*.dist-info")])
+            copy_release(project)
+            python: list[str | Path] = [binaries / "python", "-c", PREDICTION]
+            run: list[str | Path] = [binaries / "kedro", *SCORING]
+            first, scoring = (
+                statistics.median(seconds(command, project) for _ in range(REPEATS))
+                for command in (python, run)
+            )
+            print(
+                f"| {name} | {packages} | {size(clone / '.venv'):,.0f} | {installing:.0f} "
+                f"| {first:.1f} | {scoring:.1f} |",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,344 @@
+"""What an earlier release left goes on: tests/releases/ has its conf, champions and predictions.
+
+Each release is a folder, made by `tests/helpers/releases.py` of that release. These tests stay.
+"""
+
+import json
+import re
+import shutil
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from kedro.framework.project import pipelines
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+from kedro.io import DatasetError
+from pydantic import BaseModel, ValidationError, create_model
+
+from tabular_lstm import LSTMClassifier, LSTMRegressor, __version__, load_champion
+from tabular_lstm.errors import DataError
+from tabular_lstm.frozen import Frozen
+from tabular_lstm.monitoring.reference import Reference
+from tabular_lstm.network.keras_file import Arguments
+from tabular_lstm.serving.artifact import Artifact
+from tabular_lstm.serving.champion import Champion
+from tabular_lstm.serving.decision import Decision
+from tabular_lstm.serving.manifest import Manifest
+from tabular_lstm.serving.promotion_log import LogEntry
+from tabular_lstm.tuning.trials import BestParameters
+from tests.helpers.commands import RETRAINING, ROLLBACK, here_in
+from tests.helpers.outputs import key_paths
+from tests.helpers.project import ROOT, Project
+from tests.helpers.releases import ENVIRONMENTS, RELEASES
+from tests.helpers.scorings import SCORING, predictions_of
+
+KEPT = sorted(path.name for path in RELEASES.glob("[0-9]*"))
+assert KEPT, f"{RELEASES}: expected a folder for each release"
+MONITORING = ("run", "--pipelines", "monitoring")
+# A second value of each is enough in `make test`; `make faults` has all.
+IN_SHORT = {"words", "histories"}
+EACH = [
+    pytest.param(release, env, marks=[] if env in IN_SHORT else pytest.mark.long)
+    for release in KEPT
+    for env in ENVIRONMENTS
+]
+each_environment = pytest.mark.parametrize(("release", "env"), EACH)
+
+
+@pytest.fixture
+def left(release: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+    """A project with the conf and the outputs of a release, and the installed package."""
+    shutil.copytree(RELEASES / release, tmp_path, dirs_exist_ok=True)
+    for name in ("pyproject.toml", ".telemetry"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / "src").mkdir()
+    (tmp_path / "conf/local").mkdir()
+    bootstrap_project(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    yield Project(tmp_path)
+    pipelines.set_requested(None)
+
+
+def log_of(project: Project, env: str) -> list[dict[str, Any]]:
+    path = project.path / f"data/{env}/08_reporting/promotions.jsonl"
+    return [json.loads(line) for line in path.open()]
+
+
+def kept_predictions(project: Project, env: str) -> pd.DataFrame:
+    """Read the predictions that the release left, as any program can."""
+    (part,) = (project.path / f"data/{env}/07_model_output/predictions").glob("*/*.parquet")
+    return pd.read_parquet(part)
+
+
+def assert_same(came: pd.DataFrame, kept: pd.DataFrame) -> None:
+    """Compare predictions, decisions and reasons; last bits depend on the processor."""
+    for name in kept.columns.difference(["run_id", "scored_at"]):
+        if kept[name].dtype.kind == "f":
+            np.testing.assert_allclose(came[name], kept[name], rtol=1e-5, atol=1e-6, err_msg=name)
+        else:
+            assert came[name].tolist() == kept[name].tolist(), name
+
+
+@each_environment
+def test_the_champion_scores_as_it_did_for_a_run_and_for_a_program(env: str, left: Project) -> None:
+    kept = kept_predictions(left, env)
+    rows = pd.read_csv(left.path / f"data/01_raw/{env}_to_score.csv", dtype=str)
+    champion = load_champion(left.path, env)
+    assert champion.run_id == log_of(left, env)[-1]["serves_now"]
+    decisions = left.path / f"data/{env}/08_reporting/decision.json"
+    judged = json.loads((decisions / champion.run_id / "decision.json").read_text())["judgement"]
+    assert champion.threshold == judged["candidate"].get("decision_threshold")
+    if env != "histories":  # of which a run predicts the last row of each customer alone
+        frame = champion.frame(rows.iloc[kept["row"] - 1], reasons=2).reset_index(drop=True)
+        assert_same(frame, kept[frame.columns])
+
+    said = here_in(left, *SCORING, "--env", env, "--params", "scoring.force=true")
+    assert f"{len(kept)} of {len(rows)} rows" in said or env == "histories"
+    came = predictions_of(left, env)
+    assert set(came["run_id"]) != set(kept["run_id"])
+    assert_same(came, kept)
+
+
+@pytest.mark.parametrize("release", KEPT)
+@pytest.mark.parametrize("env", ["words", "number"])
+def test_a_network_that_this_version_saves_again_predicts_the_same_bits(
+    env: str, left: Project
+) -> None:
+    champion = load_champion(left.path, env)
+    rows = pd.read_csv(left.path / f"data/01_raw/{env}_to_score.csv", dtype=str)[:-1]
+    estimator = LSTMRegressor if env == "number" else LSTMClassifier
+    estimator.load(champion.file).save(left.path / "again.keras")
+    again = Champion(Artifact.read(left.path / "again.keras"), "kedro run")
+    assert again.frame(rows, reasons=2).equals(champion.frame(rows, reasons=2))
+
+
+@each_environment
+def test_a_night_after_the_upgrade_monitors_trains_nothing_and_can_roll_back(
+    env: str, left: Project
+) -> None:
+    labels = left.path / f"data/01_raw/{env}_labels.csv"
+    here_in(left, *MONITORING, "--env", env, "--params", f"late_labels={labels}")
+    health = json.loads(left.versions("08_reporting/monitoring.json", env)[-1].read_text())
+    serves = log_of(left, env)[-1]["serves_now"]
+    (champion,) = [one for one in health["champions"] if one["run_id"] == serves]
+    assert champion["labelled_rows"] == len(kept_predictions(left, env))
+    assert {*champion["promised"]} == {*champion["real"]} != set()
+    assert_measured(champion["real"], kept_predictions(left, env), pd.read_csv(labels))
+
+    said = here_in(left, *RETRAINING, "--env", env)
+    assert re.search(
+        "Unchanged: data(, parameters and code| and parameters) are those of run", said
+    )
+    # On the day of a release, the code is the release's own.
+    assert ("Only the code or a package is new" in said) == ("parameters and code" not in said)
+
+    log = log_of(left, env)
+    first, second = (entry["run_id"] for entry in log if entry["action"] == "promoted")
+    back = first if serves == second else second
+    params = () if serves == second else ("--params", f"rollback.run_id={second}")
+    here_in(left, *ROLLBACK, "--env", env, *params)
+    assert log_of(left, env)[-1]["serves_now"] == back == load_champion(left.path, env).run_id
+
+
+@pytest.mark.parametrize("release", KEPT)
+def test_real_figures_wait_for_a_champion_that_was_trained_with_the_key(left: Project) -> None:
+    """Named only afterwards, a key does not tell which scored rows the champion was trained on."""
+    path = left.path / "conf/words/parameters.yml"
+    conf = json.loads(path.read_text())
+    conf["columns"] |= {"key": "case", "ignore": ["visit"]}
+    path.write_text(json.dumps(conf))
+    rows = pd.read_csv(left.path / "data/01_raw/words.csv", dtype=str)
+    cases = left.path / "data/01_raw/words_to_score.csv"
+    rows.assign(case=rows["visit"]).to_csv(cases, index=False)
+    here_in(left, *SCORING, "--env", "words")
+    said = here_in(left, *MONITORING, "--env", "words", "--params", f"late_labels={cases}")
+    health = json.loads(left.versions("08_reporting/monitoring.json", "words")[-1].read_text())
+    assert [one["labelled_rows"] for one in health["scorings"]] == [0, 0]
+    assert [one["real"] for one in health["champions"]] == [{}] * len(health["champions"])
+    (note,) = [note for note in health["notes"] if "may have been trained on" in note]
+    assert note.endswith("The champion of a retraining has them")
+    assert f"{note}." in said.splitlines()
+
+
+def assert_measured(real: dict[str, Any], kept: pd.DataFrame, labels: pd.DataFrame) -> None:
+    """Compare a metric of the late labels with its definition."""
+    key, label = labels.columns
+    joined = kept.drop(columns=label).merge(labels, on=key)  # the scored rows had no label yet
+    assert len(joined) == len(kept)
+    if "rmse" in real:
+        expected = ((joined["prediction"] - joined[label]) ** 2).mean() ** 0.5
+        assert real["rmse"]["value"] == pytest.approx(expected, rel=1e-5)
+        return
+    if "probability" in joined:
+        chance = joined["probability"].where(joined[label] == "yes", 1 - joined["probability"])
+    else:
+        rows = enumerate(joined[label])
+        chance = pd.Series([joined[f"probability_{name}"].iloc[row] for row, name in rows])
+    assert real["log_loss"]["value"] == pytest.approx(-np.log(chance).mean(), rel=1e-5)
+
+
+def kept_names(path: Path, content: bytes | None = None) -> set[str]:
+    """Name all keys of a JSON file, of a log's first line, or of a network's configuration."""
+    if path.suffix == ".keras":
+        content = zipfile.ZipFile(path).read("config.json")
+    text = (content or path.read_bytes()).decode()
+    return key_paths(json.loads(text.splitlines()[0] if path.suffix == ".jsonl" else text))
+
+
+DOCUMENTS = {
+    "06_models/best_parameters.json": {"number"},
+    "06_models/candidate.keras": {*ENVIRONMENTS},
+    "07_model_output/reference.json": {*ENVIRONMENTS},
+    "08_reporting/decision.json": {*ENVIRONMENTS},
+    "08_reporting/metrics.json": {*ENVIRONMENTS},
+}
+
+
+@each_environment
+def test_a_candidate_is_judged_beside_the_old_champion_and_leaves_the_same_names(
+    env: str, left: Project
+) -> None:
+    """A name that a release wrote is still written, so programs that read it find it."""
+    before = {
+        output: left.versions(output, env)
+        for output, environments in DOCUMENTS.items()
+        if env in environments
+    }
+    predictions = f"data/{env}/07_model_output/predictions"
+    (manifest,) = (left.path / predictions).glob("*/manifest.json")
+    # More test rows: the champions were trained on the rows that are added.
+    here_in(left, *RETRAINING, "--env", env, "--params", "split.test_fraction=0.4")
+    decision = json.loads(left.versions("08_reporting/decision.json", env)[-1].read_text())
+    standing = decision["judgement"]["champions"]
+    assert standing[0]["run_id"] == log_of(left, env)[-2]["serves_now"]
+    assert [champion["not_compared"] for champion in standing] == [None] * len(standing)
+    assert all(champion["left_out_rows"] > 0 for champion in standing)
+    assert decision["judgement"]["drift"]["not_compared"] is None
+
+    # Classes have their names, and numbers are written as people write them.
+    for output in ("candidate_predictions", "champion_predictions"):
+        table = pd.read_csv(left.versions(f"07_model_output/{output}.csv", env)[-1])
+        classes = load_champion(left.path, env).schema.task.classes
+        assert not classes or {*table["label"]} == {*classes}
+        endings = {name.partition("_")[2] for name in table if "_" in name}
+        assert endings == {0: {"lower", "upper"}, 2: set()}.get(len(classes), {*classes})
+    page = left.versions("08_reporting/report.html", env)[-1].read_text()
+    assert re.search(r"[1-9]e\+\d", page.partition("<h2>The features")[2][:20_000]) is None
+
+    if env == "number":
+        here_in(left, "run", "--pipelines", "tuning", "--env", env, "--params", "tuning.trials=2")
+    for output, versions in before.items():
+        # The second decision has a champion to compare with, as the new one has.
+        gone = kept_names(versions[min(1, len(versions) - 1)]) - kept_names(
+            left.versions(output, env)[-1]
+        )
+        assert not gone, f"{output}: these names are gone"
+    lines = log_of(left, env)
+    assert {*lines[0]} <= {*lines[-1]}
+    here_in(left, *SCORING, "--env", env, "--params", "scoring.force=true")
+    newest = max((left.path / predictions).glob("*/manifest.json"))
+    assert newest != manifest
+    assert kept_names(manifest) <= kept_names(newest)
+
+
+# The number of a file's format ---------------------------------------------------------------
+
+LOG = "08_reporting/promotions.jsonl"
+CANDIDATE = "06_models/candidate.keras"
+PREDICTIONS = "07_model_output/predictions"
+# By file: the entry of the catalog that reads it, and the type of its content.
+TYPES: dict[str, tuple[str, type[BaseModel] | None]] = {
+    LOG: ("champion", LogEntry),
+    CANDIDATE: ("candidate@file", Arguments),
+    PREDICTIONS: ("predictions", Manifest),
+    "07_model_output/reference.json": ("reference", Reference),
+    "08_reporting/decision.json": ("decision", Decision),
+    "08_reporting/metrics.json": ("metrics", None),
+    "06_models/best_parameters.json": ("best_parameters", BestParameters),
+}
+
+
+def newest_file(project: Project, output: str) -> Path:
+    path = project.path / "data/number" / output
+    return path if path.is_file() else max(path.glob(f"*/{NAMES.get(output, path.name)}"))
+
+
+NAMES = {PREDICTIONS: "manifest.json"}
+
+
+def document_of(path: Path) -> dict[str, Any]:
+    """Read the document of a file: of the log the last line, of a network its arguments."""
+    if path.suffix == ".keras":
+        return json.loads(zipfile.ZipFile(path).read("config.json"))["config"]
+    return json.loads(
+        path.read_text().splitlines()[-1] if path.suffix == ".jsonl" else path.read_text()
+    )
+
+
+def write_document(path: Path, document: dict[str, Any]) -> None:
+    """Write the document of a file; all else in the file stays."""
+    if path.suffix == ".keras":
+        with zipfile.ZipFile(path) as archive:
+            members = {name: archive.read(name) for name in archive.namelist()}
+        config = {**json.loads(members["config.json"]), "config": document}
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, content in {**members, "config.json": json.dumps(config)}.items():
+                archive.writestr(name, content)
+    elif path.suffix == ".jsonl":
+        lines = [*path.read_text().splitlines()[:-1], json.dumps(document)]
+        path.write_text("\n".join(lines) + "\n")
+    else:
+        path.write_text(json.dumps(document))
+
+
+def read_by_the_catalog(project: Project, output: str) -> None:
+    """Read a file as a run does."""
+    with KedroSession.create(project.path, env="number") as session:
+        value = session.load_context().catalog.load(TYPES[output][0])
+    if output == CANDIDATE:
+        value.scorer  # noqa: B018  read on the first use
+
+
+@pytest.mark.parametrize("output", TYPES)
+@pytest.mark.parametrize("release", KEPT)
+def test_a_file_without_a_format_has_format_1_and_an_unknown_format_is_refused(
+    output: str, left: Project
+) -> None:
+    path = newest_file(left, output)
+    document = document_of(path)
+    assert document.pop("format") == 1
+    write_document(path, document)
+    read_by_the_catalog(left, output)
+    for unknown in (2, 0, "1", None):
+        write_document(path, {**document, "format": unknown, "of_a_later_version": 1})
+        with pytest.raises((DatasetError, DataError)) as refusal:
+            read_by_the_catalog(left, output)
+        assert f"its format is {unknown!r}, and tabular-lstm {__version__}" in str(refusal.value)
+        assert "docs/upgrading.md" in str(refusal.value)
+        assert path.name in str(refusal.value)
+        assert "damaged" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("output", [output for output, (_, model) in TYPES.items() if model])
+@pytest.mark.parametrize("release", KEPT)
+def test_a_field_of_a_release_cannot_be_deleted_or_renamed_unnoticed(
+    output: str, left: Project
+) -> None:
+    """A type without one of its fields does not read the file that the release left."""
+    document, model = document_of(newest_file(left, output)), TYPES[output][1]
+    assert model is not None
+    written = json.dumps(document)
+    assert json.loads(model.model_validate_json(written).model_dump_json(by_alias=True)) == document
+    fields = {field.alias or name: field for name, field in model.model_fields.items()}
+    for deleted in document:
+        rest = {
+            name: (field.annotation, field) for name, field in fields.items() if name != deleted
+        }
+        without = create_model("Without", __base__=Frozen, **rest)
+        with pytest.raises(ValidationError, match=f"(?s){deleted}.*Extra inputs are not permitted"):
+            without.model_validate_json(written)
