@@ -1,6 +1,7 @@
 """The reference of a candidate: the distribution of its rows and scores, in counts."""
 
 from collections.abc import Container, Iterator, Sequence
+from math import prod
 from typing import Annotated, Literal, Self
 
 import numpy as np
@@ -159,7 +160,7 @@ def rows_each(groups: Sequence[np.ndarray]) -> float:
 
 def columns_of(sequences: np.ndarray, schema: Schema) -> Iterator[tuple[str, np.ndarray]]:
     """Yield each column as float32 (rows,), dates as days."""
-    slots = sequences.reshape(len(sequences), np.prod(sequences.shape[1:]))
+    slots = sequences.reshape(len(sequences), prod(sequences.shape[1:]))
     for name, places in schema.slots.items():
         yield name, np.ascontiguousarray(slots[:, places[0]])
 

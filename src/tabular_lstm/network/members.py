@@ -152,7 +152,7 @@ class Members:
                 among = plan.fold != fold
                 if histories is None:
                     counts = self.of_each[1][among] if len(self.of_each) > 1 else None
-                    seen = np.bincount(index[among], counts, end - start)
+                    seen: np.ndarray = np.bincount(index[among], counts, end - start)
                 else:
                     seen = np.bincount(index, histories[among].counts, end - start)
                 of_feature = member[start:end]

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Sequence
 from functools import lru_cache
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -97,7 +98,7 @@ def count_unknown(sequences: np.ndarray, schema: Schema) -> dict[str, int]:
         sequences: float32 (rows, steps, features_per_step), from `lay_out`.
         schema: The schema that they were laid out by.
     """
-    slots = sequences.reshape(len(sequences), np.prod(sequences.shape[1:]))
+    slots = sequences.reshape(len(sequences), prod(sequences.shape[1:]))
     return {
         name: int(np.count_nonzero(slots[:, place] == len(schema.categories[name])))
         for place, name in enumerate(schema.features)
