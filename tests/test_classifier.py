@@ -295,6 +295,12 @@ def test_columns_of_other_frames_are_found_by_name_too(
     assert model.network_.schema == expected.network_.schema
 
 
+def test_a_column_that_was_an_index_of_pandas_is_a_column_of_an_arrow_table() -> None:
+    name = ROWS.columns[0]
+    table = pa.Table.from_pandas(ROWS.set_index(name))
+    assert {*tiny(epochs=2).fit(table, LABELS).feature_names_in_} == {*ROWS.columns}
+
+
 # Weights
 
 

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from pydantic import BaseModel
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, check_consistent_length, check_random_state
@@ -247,6 +248,8 @@ class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
 
 def _of_pandas(X: Any) -> Any:  # noqa: N803
     """Convert a frame of Polars, Arrow or the like, whose columns are found by name too."""
+    if isinstance(X, pa.Table | pa.RecordBatch):
+        return X.to_pandas(ignore_metadata=True)  # which would hide the column of an index
     return X.to_pandas() if hasattr(X, "to_pandas") else X
 
 

@@ -41,11 +41,7 @@ class UnknownFormatError(DataError):
 
 
 def refuse_unknown_format(document: Any) -> None:
-    """Refuse the content of a JSON file whose `format` is not 1; without `format` it is 1.
-
-    Raises:
-        UnknownFormatError: Names the format, and the format that this version reads.
-    """
+    """Raise `UnknownFormatError` if a JSON file's `format` is not 1; without `format` it is 1."""
     number = document.get("format", 1) if isinstance(document, dict) else 1
     if type(number) is not int or number != 1:
         raise UnknownFormatError(number)

@@ -98,6 +98,11 @@ def test_a_table_is_read_only() -> None:
             f"postgresql+psycopg://me:h@h:{SECRET}@host/db",
             "ValueError: invalid literal for int() with base 10: '***@host'. See this entry",
         ),
+        (  # a space in the options of a URL
+            query("SELECT 1"),
+            f"nothing://host/db?password=a+{SECRET}",
+            "SQLQueryDataset could not load the table: NoSuchModuleError: ",
+        ),
         (
             {"type": "pandas.ParquetDataset", "filepath": f"gone-{SECRET}.parquet"},
             None,

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -51,6 +52,12 @@ def test_a_whole_number_written_as_a_float_is_the_key_without_its_fraction_and_n
 @pytest.mark.parametrize("text", [*sorted(EMPTY), "  ", "NULL", " NaN ", "None", "N/A"])
 def test_every_word_that_means_missing_is_no_key(text: str) -> None:
     assert key(text)[1] == "no key"
+
+
+def test_a_number_that_float32_rounded_is_refused() -> None:
+    assert key(16777217.0)[0] == "16777217"
+    assert key(16777217.0, dtype=np.float32)[1].endswith("is a rounded number, not a key")
+    assert key(16777215.0, dtype=np.float32) == ("16777215", "")
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pytest
 
 from tabular_lstm.rows import table_rows
+from tabular_lstm.rows.keys import read_key
 from tabular_lstm.rows.table_rows import TableRows
 from tests.helpers.errors import raises_data_error
 
@@ -125,6 +126,13 @@ def test_small_frames_are_put_together(monkeypatch: pytest.MonkeyPatch) -> None:
         (9, 10),
     ]
     assert cells_of(rows)["x"].tolist() == [*range(10)]
+
+
+def test_a_rounded_number_beside_texts_is_no_key() -> None:
+    keys = cells_of(of(pd.DataFrame({"id": ["A7", 7.0, 123456789012340002.0]})))["id"]
+    read, problems = read_key(keys)
+    assert read[:2].tolist() == ["A7", "7"]
+    assert problems[2].endswith("is a rounded number, not a key")
 
 
 def test_a_cell_that_no_type_holds_beside_the_others_is_its_text() -> None:

@@ -86,6 +86,13 @@ def test_other_code_alone_is_new_only_where_conf_says_so() -> None:
     refuse_nothing_new(Champions([A, B]), upgraded, new_code=True)  # or it raises
 
 
+def test_the_newest_of_equal_runs_is_named() -> None:
+    again = made_from(promotion("d", "a"), "new")
+    log = [A, B, rollback("r", "a", "b"), again]
+    with pytest.raises(NothingNewError, match=f"those of run {run('d')}, which serves"):
+        refuse_nothing_new(Champions(log), NEW, new_code=False)
+
+
 def test_the_run_of_this_very_code_is_named_before_one_of_other_code() -> None:
     other = B.model_copy(update={"inputs": NEW.model_copy(update={"code": "of another version"})})
     with pytest.raises(NothingNewError, match=f"those of run {run('x')}, which was rejected"):

@@ -3,7 +3,7 @@
 import logging
 import re
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_plus
 
 from kedro.io import AbstractDataset
 
@@ -91,12 +91,11 @@ def _parts(credentials: Any) -> set[str]:
     """
     if isinstance(credentials, dict):
         return set().union(*map(_parts, credentials.values()))
-    if not isinstance(credentials, str):
-        return set()
+    credentials = "" if credentials is None else str(credentials)  # YAML may make a number of it
     if "://" in credentials:
         options = credentials.partition("?")[2]
         credentials = " ".join([*re.findall(USER, credentials), options])
-    both = f"{credentials} {unquote(credentials)}"
+    both = f"{credentials} {unquote(credentials)} {unquote_plus(credentials)}"
     return {*re.split(r"[\s:/?#@&;=]+", both)} - {""}
 
 

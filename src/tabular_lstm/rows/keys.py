@@ -16,8 +16,8 @@ from tabular_lstm.rows.times import as_text
 
 # As pandas and Excel write a number that is too long for them. 1E5 may be a code.
 ROUNDED = r"^[+-]?[0-9]+(?:\.[0-9]*)?[eE]\+[0-9]+$"
-# From this number on, float64 cannot tell a whole number from the next one.
-EXACT = 2**53
+# From these numbers on, float64 and float32 cannot tell a whole number from the next one.
+EXACT, EXACT_FLOAT32 = 2**53, 2**24
 
 
 def read_key(
@@ -28,7 +28,7 @@ def read_key(
     If one key of a column is missing, pandas writes 7.0 for 7; so 7.0 and 7 are the key "7".
     Nothing else is changed: `007`, `7`, `+7` and `7.000` (which may be 7000) are four keys. A whole
     number of any length is a key. A number that a program has rounded is not a key, because several
-    keys may have become this number: `1.23457E+17`, or a number of 2^53 or more with `.0`.
+    keys may have become this number: `1.23457E+17`, or 2^53 (float32: 2^24) or more with `.0`.
 
     Returns:
         str: the key, or any text where the cell has a problem; and the problems, which call the key
@@ -43,7 +43,8 @@ def read_key(
     as_float = keys.str.match(AS_FLOAT).to_numpy(bool)
     if as_float.any():
         whole = [*map(without_fraction, keys[as_float])]
-        rounded[as_float] = [len(n) > 17 or abs(int(n)) >= EXACT for n in whole]
+        exact = EXACT_FLOAT32 if cells.dtype == np.float32 else EXACT
+        rounded[as_float] = [len(n) > 17 or abs(int(n)) >= exact for n in whole]
         keys = keys.copy()
         keys[as_float] = whole
     return keys, {

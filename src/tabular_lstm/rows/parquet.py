@@ -70,7 +70,12 @@ def plain_array(values: pa.Array) -> pa.Array:
 
 def text_array(cells: Iterable[Any]) -> pa.Array:
     """Write each cell as text; None stays missing."""
-    return pa.array([None if cell is None else written(cell) for cell in cells], pa.string())
+    return pa.array([None if cell is None else _text(cell) for cell in cells], pa.string())
+
+
+def _text(cell: Any) -> str:
+    # A number of 2^53 or more keeps its `.0` or exponent, because a program may have rounded it.
+    return repr(cell) if isinstance(cell, float) and abs(cell) >= 2**53 else written(cell)
 
 
 def rows_of_parquet(content: BinaryIO, file: str) -> int:

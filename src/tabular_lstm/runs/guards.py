@@ -252,8 +252,8 @@ def refuse_nothing_new(champions: Champions, inputs: Inputs, new_code: bool) -> 
     log, alarm = champions.log, None
     stand = standing(log)
     since = log.index(changes(log)[-1]) if stand else 0
-    # An entry with the same code comes first, because it is this very candidate.
-    for place, entry in sorted(enumerate(log), key=lambda at: at[1].inputs != inputs):
+    # The newest entry with the same code comes first, because it is this very candidate.
+    for place, entry in sorted(enumerate(log), key=lambda at: (at[1].inputs != inputs, -at[0])):
         before = entry.inputs
         if before is None or (before.data, before.parameters) != (inputs.data, inputs.parameters):
             continue

@@ -49,9 +49,8 @@ def fingerprint(blocks: dict[str, Any], raw_rows: dict[str, Any]) -> str:
     """Hash the parameters, and how the raw rows are read, as far as they can change a decision.
 
     The entry's metadata (for Kedro-Viz) and credentials do not count. `monitoring` counts only if
-    an alarm stops a promotion; if it only warns, the hash is the same as without the block.
-
-    A new version declares a new parameter with `unless`, so that the hash of an old conf stays.
+    an alarm stops a promotion; if it only warns, the hash is the same as without the block. A new
+    version declares a new parameter with `unless`, so that the hash of an old conf stays.
     """
     stops = blocks.get("monitoring", {}).get("on_drift") == "stop"
     used = {

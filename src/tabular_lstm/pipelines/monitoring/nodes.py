@@ -43,8 +43,10 @@ def read_labels(
     Returns:
         The labels, empty if there is no table of labels yet; and the rows in quarantine.
     """
-    judgement = champions.judgement(champion_of(champions.log) or "")
-    labels = read_late_labels(late_labels, columns, judgement.data.marks if judgement else POINT)
+    marks = POINT
+    with contextlib.suppress(KeyError, DataError):  # gone or damaged: a scoring says so
+        marks = champions.artifacts[champion_of(champions.log) or ""].scorer.schema.marks
+    labels = read_late_labels(late_labels, columns, marks)
     for reason in labels.reasons:
         logger.warning("In quarantine: %s", reason)
     if late_labels is None:
