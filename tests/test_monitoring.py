@@ -1,6 +1,7 @@
 """Is the champion well: labels that come late are put beside all that was predicted."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -262,6 +263,11 @@ def test_labels_have_the_number_format_of_the_champion_unless_they_declare_one(
     assert (health["quarantined_labels"], health["alarm"]) == (0, None)
     error = (predictions_of(project)["prediction"] - price) ** 2
     assert health["scorings"][0]["real"]["rmse"]["value"] == pytest.approx(error.mean() ** 0.5)
+
+    # The champion's file knows its format, not its decision alone.
+    shutil.rmtree(project.path / "data/08_reporting/decision.json")
+    succeeds(here(*MONITORING))
+    assert health_of(project)["scorings"][0]["real"] == health["scorings"][0]["real"]
 
     new[[KEY]].assign(price=price / 1).to_csv(project.path / "labels.csv", sep=";", index=False)
     reads(project, **entries | {"late_labels": entry(of_labels, "labels.csv", decimal=".")})
