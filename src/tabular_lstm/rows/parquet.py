@@ -1,7 +1,7 @@
 """Parse a Parquet file into pieces of rows, or raise an error that says what is wrong."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, BinaryIO
 
 import pyarrow as pa
@@ -68,14 +68,14 @@ def plain_array(values: pa.Array) -> pa.Array:
         return text_array(values.to_pylist())
 
 
-def text_array(cells: Iterable[Any]) -> pa.Array:
+def text_array(cells: list[Any]) -> pa.Array:
     """Write each cell as text; None stays missing."""
-    return pa.array([None if cell is None else _text(cell) for cell in cells], pa.string())
-
-
-def _text(cell: Any) -> str:
-    # A number of 2^53 or more keeps its `.0` or exponent, because a program may have rounded it.
-    return repr(cell) if isinstance(cell, float) and abs(cell) >= 2**53 else written(cell)
+    # Beside texts, a float of 2^53 or more keeps its `.0` or exponent: it may have been rounded.
+    exact = 2**53 if any(isinstance(cell, str) for cell in cells) else float("inf")
+    texts = (
+        repr(cell) if isinstance(cell, float) and abs(cell) >= exact else cell for cell in cells
+    )
+    return pa.array([None if cell is None else written(cell) for cell in texts], pa.string())
 
 
 def rows_of_parquet(content: BinaryIO, file: str) -> int:
