@@ -294,6 +294,6 @@ def to_columns(name: str, predictions: np.ndarray, task: Task) -> dict[str, np.n
 
 def from_columns(table: pd.DataFrame, name: str, task: Task) -> np.ndarray:
     """Read a model's predictions from a table, see `to_columns`; 0.1.0 wrote numbers of classes."""
-    columns = [column for column in map(str, table) if column.partition("_")[0] == name]
+    columns = [column for column in map(str, table) if f"{column}_".startswith(f"{name}_")]
     predictions = table[columns].to_numpy(np.float64)
     return predictions[:, 0] if task.kind == TWO_CLASSES else predictions

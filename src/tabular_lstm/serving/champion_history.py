@@ -1,6 +1,5 @@
 """The history of champions: the promotion log and, by run id, the outputs of their runs."""
 
-import contextlib
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -103,12 +102,13 @@ class Champions:
 
     def judgement(self, run: str) -> Judgement | None:
         """Return how a champion was judged at its promotion; None if its decision is gone."""
-        with contextlib.suppress(KeyError):
-            try:
-                return self.decisions[run].judgement
-            except DataError as error:
-                logger.warning("What run %s promised is not known: %s", run, error)
-        return None
+        try:
+            return self.decisions[run].judgement
+        except KeyError:
+            return None
+        except DataError as error:
+            logger.warning("What run %s promised is not known: %s", run, error)
+            return None
 
     def promised(self, run: str) -> dict[str, Estimate]:
         """Return a champion's metrics at promotion; empty if its decision is gone."""
