@@ -14,7 +14,7 @@ from pathlib import Path
 GRACE = 3.0
 # A line in the format of conf/logging.yml.
 LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d (DEBUG|INFO|WARNING|ERROR|CRITICAL) +(.*)")
-RUN = re.compile(r"Run (\S+) of environment ")
+RUN = re.compile(r"tabular-lstm \S+: run (\S+) of environment ")
 
 
 class Process:
