@@ -185,6 +185,11 @@ def test_a_class_may_be_called_as_what_is_missing() -> None:
     rows, _, source = validate_rows(raw([("1", "1", "1", "x"), ("2", "1", "1", "")]), columns)
     assert rows["y"].tolist() == [1, 0]
     assert source.unlabelled_rows == 0
+    rows, _, source = validate_rows(raw([("1", "1", "1", "z")]), columns)
+    with pytest.raises(DataError) as error:
+        accept_rows(rows, source, columns, Validation())
+    assert "'z' is neither 'x' nor ''" in str(error.value)
+    assert "an empty cell" not in str(error.value)
 
 
 def test_a_label_that_no_row_has_is_refused() -> None:

@@ -57,6 +57,14 @@ def slots(rows: pd.DataFrame, schema: Schema = SCHEMA) -> np.ndarray:
     return sequences[:, schema.slots["visit"]]
 
 
+def test_dates_that_float32_cannot_tell_apart_are_warned_of(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for unit, warned in (("D", False), ("s", True)):
+        learn(np.datetime64("2026-11-05") + np.arange(300).astype(f"timedelta64[{unit}]"))
+        assert ("Column 'visit': 300 distinct dates are only" in caplog.text) == warned
+
+
 # A cell
 
 

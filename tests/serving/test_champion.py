@@ -86,7 +86,9 @@ def test_rows_that_say_the_same_have_the_same_probabilities(house: House) -> Non
     expected = champion.predict_proba(ROWS)
     as_text = ROWS.astype(object).fillna("").astype(str)
     as_bytes = ROWS.assign(f1=ROWS["f1"].map(str.encode))  # as pandas reads Parquet of Hive
-    texts = (as_text, as_text.astype("str"), as_bytes)
+    all_bytes = as_text.map(str.encode)
+    all_bytes.iloc[0, 0] = memoryview(all_bytes.iloc[0, 0])  # as psycopg2 gives them
+    texts = (as_text, as_text.astype("str"), as_bytes, all_bytes)
     for same in (ROWS[[*ROWS.columns[::-1]]], ROWS.astype(object), *texts):
         np.testing.assert_array_equal(champion.predict_proba(same), expected)
     alone = champion.predict_proba(ROWS.iloc[[1]])

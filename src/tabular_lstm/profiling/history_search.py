@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.errors import shown
+from tabular_lstm.errors import amount, shown
 from tabular_lstm.parameters.history import MOST_STEPS, History
 from tabular_lstm.profiling.group_search import (
     FEATURES,
@@ -125,7 +125,8 @@ def _fit(of: str, order: ColumnProfile, roles: Roles) -> FoundHistory | None:
     unit, days = (MICROSECONDS_A_DAY, " days") if order.kind == "date" else (1, "")
     near, middle, far = np.nanquantile(timeline.gaps / unit, [0, 0.5, 1])
     count = f"{len(sizes):,} values, of {few:g} to {most:g} rows, median {half:g}"
-    apart = f"the next row is {near:.4g} to {far:.4g}{days} later, median {middle:.4g}"
+    near, middle, far = map(amount, (near, middle, far))
+    apart = f"the next row is {near} to {far}{days} later, median {middle}"
     next_row = Choice("order", apart, format=of_kind(order).format)
     steps = int(np.clip(np.quantile(sizes, 0.9), 20, MOST_STEPS))
     block = History(of=of, order=order.name, steps=steps)

@@ -30,8 +30,8 @@ def is_missing(text: str) -> bool:
 
 def written(cell: Any) -> str:
     """Write a value as in a CSV: 7.0 as 7, because pandas turns 7 into 7.0 if a cell is missing."""
-    if isinstance(cell, bytes):
-        return cell.decode(errors="backslashreplace")
+    if isinstance(cell, bytes | bytearray | memoryview):
+        return bytes(cell).decode(errors="backslashreplace")
     if isinstance(cell, float | np.floating) and float(cell).is_integer():
         cell = int(cell)
     return str(cell)
