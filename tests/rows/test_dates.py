@@ -57,6 +57,13 @@ def slots(rows: pd.DataFrame, schema: Schema = SCHEMA) -> np.ndarray:
     return sequences[:, schema.slots["visit"]]
 
 
+def test_a_number_that_means_not_measured_is_no_wrong_date() -> None:
+    """Of a column of whole numbers, of which one is missing, as pandas reads it."""
+    dates, problems = read_dates(pd.Series([20261130.0, 0.0, np.nan]), [0], "%Y%m%d")
+    assert dates.tolist() == [datetime.datetime(2026, 11, 30), None, None]
+    assert not problems
+
+
 def test_dates_that_float32_cannot_tell_apart_are_warned_of(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -54,6 +54,11 @@ def texts(cells: pd.Series, write: Callable[[Any], str] = written) -> pd.Series:
     return pd.Series(found, index=cells.index, name=cells.name, dtype="str")
 
 
+def format_of(cells: pd.Series, of_texts: NumberFormat) -> NumberFormat:
+    """Give the format in which `texts` writes numbers: a column of numbers gets points."""
+    return POINT if cells.infer_objects().dtype.kind in "biuf" else of_texts
+
+
 def as_texts(cells: pd.Series) -> pa.Array:
     """Give a column of text as Arrow's large_string, null where missing."""
     # For a series, Arrow asks for an attribute, and pandas then searches the index for this name.

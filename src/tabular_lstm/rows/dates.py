@@ -84,7 +84,7 @@ def read_dates(
     unread = np.zeros(len(values) + 1, bool)
     for place in np.unique(places[places >= 0]):
         value = values[place]
-        if str(value).strip() in words:
+        if written(value).strip() in words:
             continue
         try:
             time = date_of(value, form)
