@@ -258,6 +258,10 @@ def test_without_a_promotion_there_is_none(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("damage", [lambda content: content[:-1], None])
 def test_a_damaged_champion_is_refused_with_the_ways_out(house: House, damage: Any) -> None:
+    back = ""
+    if damage:
+        house.promote("b", 1, before="a")
+        back = "Or, to let the champion before it serve: kedro run --pipelines rollback. "
     path, whole = house.file, house.file.read_bytes()
     path.unlink()
     found = "is not there"
@@ -268,9 +272,8 @@ def test_a_damaged_champion_is_refused_with_the_ways_out(house: House, damage: A
         load_champion(project_of(house))
     assert str(refused.value) == (
         f"{path} {found}; expected {sha256(whole)}, of the champion that the promotion log names. "
-        "It was not loaded. Put a copy of that file there. Or, to let the champion before it "
-        "serve: kedro run --pipelines rollback. Or, to promote a new one, judged without it: "
-        "kedro run --pipelines retraining --params promotion.start_over=true."
+        f"It was not loaded. Put a copy of that file there. {back}Or, to promote a new one, judged "
+        "without it: kedro run --pipelines retraining --params promotion.start_over=true."
     )
 
 
