@@ -43,7 +43,8 @@ def read_key(
     as_float = keys.str.match(AS_FLOAT).to_numpy(bool)
     if as_float.any():
         whole = [*map(without_fraction, keys[as_float])]
-        exact = EXACT_FLOAT32 if cells.dtype == np.float32 else EXACT
+        dtype = getattr(cells.dtype, "numpy_dtype", cells.dtype)
+        exact = EXACT_FLOAT32 if dtype == np.float32 else EXACT
         rounded[as_float] = [len(n) > 17 or abs(int(n)) >= exact for n in whole]
         keys = keys.copy()
         keys[as_float] = whole
