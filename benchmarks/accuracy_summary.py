@@ -63,7 +63,7 @@ class Task:
         reported: Names of sets by which nothing was chosen.
         chosen: Names of sets that the defaults were chosen on.
         loss: Less is better.
-        other: A second measure, of which more is better.
+        second: A second measure, of which more is better.
     """
 
     file: str
@@ -71,7 +71,7 @@ class Task:
     reported: list[str]
     chosen: list[str]
     loss: str = "log_loss"
-    other: str = "roc_auc"
+    second: str = "roc_auc"
 
     def sides(self) -> Iterator[tuple[str, list[str]]]:
         """Give both lists of sets with their names."""
@@ -109,8 +109,8 @@ def bootstrap(differences: np.ndarray, draws: int = 10_000, seed: int = 0) -> In
     It is paired: what is drawn are the differences of two methods on one family.
     """
     rng = np.random.default_rng(seed)
-    drawn = rng.integers(len(differences), size=(draws, len(differences)))
-    low, high = np.quantile(differences[drawn].mean(axis=1), [0.025, 0.975])
+    samples = rng.integers(len(differences), size=(draws, len(differences)))
+    low, high = np.quantile(differences[samples].mean(axis=1), [0.025, 0.975])
     return Interval(float(differences.mean()), float(low), float(high))
 
 
@@ -172,7 +172,7 @@ def table(results: pd.DataFrame, names: Sequence[str], task: Task) -> str:
     """Write the means of the methods, and in brackets their mean ranks, the least loss first."""
     folds = compared_folds(results, names, task.loss)
     columns: dict[str, pd.Series] = {}
-    for measure in (task.loss, task.other):
+    for measure in (task.loss, task.second):
         means = means_of(folds, measure)
         mean_ranks = ranks(means, ascending=measure == task.loss).mean()
         columns[WORDS[measure]] = means.mean().map("{:.4f}".format) + mean_ranks.map(
@@ -198,10 +198,10 @@ def pairs(results: pd.DataFrame, names: Sequence[str], task: Task) -> str:
         folds = complete(results, names, [NETWORK, method])
         if folds["data"].nunique() < FEW:
             continue
-        loss, other = (means_of(folds, measure) for measure in (task.loss, task.other))
+        loss, second = (means_of(folds, measure) for measure in (task.loss, task.second))
         log_ratios = family_means((loss[NETWORK] / loss[method]).map(np.log), FAMILY_OF)
         difference = bootstrap(family_means(loss[NETWORK] - loss[method], FAMILY_OF))
-        other_difference = bootstrap(family_means(other[NETWORK] - other[method], FAMILY_OF))
+        second_difference = bootstrap(family_means(second[NETWORK] - second[method], FAMILY_OF))
         seconds = folds.groupby("method")["cpu_seconds"].agg(lambda cell: cell.sum(skipna=False))
         times = seconds[NETWORK] / seconds[method]
         lines.append(
@@ -209,7 +209,7 @@ def pairs(results: pd.DataFrame, names: Sequence[str], task: Task) -> str:
                 "against": NAMES[method],
                 "sets, families": f"{len(loss)}, {len(log_ratios)}",
                 f"difference of {WORDS[task.loss]}": difference.text(),
-                f"difference of {WORDS[task.other]}": other_difference.text(),
+                f"difference of {WORDS[task.second]}": second_difference.text(),
                 "ahead / level / behind": counts(-log_ratios, LEVEL),
                 "times as long": "" if np.isnan(times) else f"{times:.2f}",
             }
@@ -231,7 +231,7 @@ def far_behind(folds: pd.DataFrame, method: str, task: Task) -> str:
     losses = means_of(folds, task.loss)
     ratio = (losses[NETWORK] / losses[method]).sort_values(ascending=False)
     far = is_far(task.loss, 1, FAR_LOSS * losses[method])
-    if task.other == "roc_auc":
+    if task.second == "roc_auc":
         far |= is_far("roc_auc", -1, FAR_AREA)
 
     def listed(names: pd.Index) -> str:
@@ -278,7 +278,7 @@ def summarize(kind: Kind, results: pd.DataFrame) -> str:
             parts += [f"## {kind}, {side}: {table(results, names, task)}"]
             parts += [pairs(results, names, task)]
             parts += [intervals(results, names)] if kind == NUMBER else []
-    for measure in (task.loss, task.other):
+    for measure in (task.loss, task.second):
         parts += [f"## {kind}: mean {WORDS[measure]} of five folds\n"]
         parts += [every_set(results, measure) + "\n"]
     return "\n".join(parts)

@@ -46,9 +46,9 @@ from tabular_lstm.judging.checks import Champion
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.drift import check_drift
 from tabular_lstm.parameters import Columns, Evaluation, Network, Promotion, Split, Training
-from tabular_lstm.pipelines.data_processing.nodes import split_rows, validate_rows
-from tabular_lstm.rows.data_summary import ValidRows
+from tabular_lstm.pipelines.data_processing.nodes import validate_rows
 from tabular_lstm.rows.sequences import to_sequences
+from tabular_lstm.rows.train_test_split import in_test
 
 RESULTS = Path(__file__).with_suffix(".md")
 PROMOTION, EVALUATION = Promotion(), Evaluation()
@@ -110,12 +110,12 @@ def percent(decided: Iterable[Any]) -> str:
 # --- Networks
 
 
-def pima() -> tuple[ValidRows, Columns]:
+def pima() -> tuple[pd.DataFrame, Columns]:
     """Read Pima as a run does: valid rows and columns."""
     conf = PROJECT / "conf/base/parameters_data_processing.yml"
     columns = Columns.model_validate(yaml.safe_load(conf.read_text())["columns"])
     raw = RawRowsDataset(filepath=str(PROJECT / "data/01_raw/diabetes.csv")).load()
-    return validate_rows(raw, columns)[0], columns
+    return validate_rows(raw, columns)[0].rows, columns
 
 
 def learn_and_predict(
@@ -147,10 +147,11 @@ def learn_and_predict(
 
 def measure_trainings() -> str:
     """Judge candidates that differ from the champion by the seed alone."""
-    valid, columns = pima()
+    rows, columns = pima()
     table: list[dict[str, Any]] = []
     for salt in SALTS:
-        train_rows, test_rows, *_ = split_rows(valid, columns, Split(salt=salt))
+        is_test = in_test(rows, columns, Split(salt=salt))
+        train_rows, test_rows = rows[~is_test], rows[is_test]
         probabilities = {
             str(seed): learn_and_predict(train_rows, test_rows, columns, seed)
             for seed in (0, *SEEDS)
@@ -177,7 +178,7 @@ def population() -> tuple[np.ndarray, np.ndarray, dict[Case, np.ndarray]]:
     Returns:
         Labels, the champion's logits, and the logits of each candidate.
     """
-    (rows, *_), columns = pima()
+    rows, columns = pima()
     labels = rows[columns.label].to_numpy()
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
     splits = list(folds.split(rows, labels))
@@ -195,19 +196,21 @@ def population() -> tuple[np.ndarray, np.ndarray, dict[Case, np.ndarray]]:
     better, champion = sorted(networks, key=lambda logits: log_loss(labels, expit(logits)))
     weak = out_of_fold(0, WEAK_FEATURES)
     noise = np.random.default_rng(0).normal(size=len(rows))
-    ways: dict[str, Callable[[float], np.ndarray]] = {
+    changes: dict[str, Callable[[float], np.ndarray]] = {
         "weaker": lambda amount: (1 - amount) * better + amount * weak,
         "overconfident": lambda amount: (1 + 2 * amount) * better,
         "noisier": lambda amount: better + 2 * amount * noise,
     }
 
-    def missing(amount: float, way: str, metric: str, asked: float) -> float:
-        return worse_by(labels, ways[way](amount), champion)[metric] - asked
+    def missing(amount: float, change: str, metric: str, difference: float) -> float:
+        return worse_by(labels, changes[change](amount), champion)[metric] - difference
 
     candidates = {
-        (way, metric, asked): ways[way](brentq(missing, 0, 1, args=(way, metric, asked), xtol=1e-9))
-        for way, metric, differences in WORSENED
-        for asked in differences
+        (change, metric, difference): changes[change](
+            brentq(missing, 0, 1, args=(change, metric, difference), xtol=1e-9)
+        )
+        for change, metric, differences in WORSENED
+        for difference in differences
     }
     return labels, champion, candidates
 
@@ -224,9 +227,9 @@ def replicate(
     number: int, rows: int, labels: np.ndarray, logits: dict[str, np.ndarray]
 ) -> np.ndarray:
     """Draw test rows and decide on every candidate: bool (candidates, RULES)."""
-    drawn = np.random.default_rng([rows, number]).integers(len(labels), size=rows)
-    probabilities = {name: expit(values[drawn]) for name, values in logits.items()}
-    return promoted(judge(labels[drawn], probabilities, number), "champion")
+    sample = np.random.default_rng([rows, number]).integers(len(labels), size=rows)
+    probabilities = {name: expit(values[sample]) for name, values in logits.items()}
+    return promoted(judge(labels[sample], probabilities, number), "champion")
 
 
 def measure_simulation() -> str:
@@ -238,12 +241,12 @@ def measure_simulation() -> str:
         decide = partial(replicate, rows=rows, labels=labels, logits=logits)
         decided = np.stack(in_processes(decide, replicates))
         table = []
-        for place, ((way, _, asked), values) in enumerate(candidates.items()):
+        for place, ((change, _, difference), values) in enumerate(candidates.items()):
             worse = worse_by(labels, values, champion)
             shares = map(percent, decided[:, place].T)
             table.append(
                 {
-                    "the candidate is": way if asked else "equal",
+                    "the candidate is": change if difference else "equal",
                     "by log loss": f"{worse['log_loss'] + 0.0:.4f}",
                     "by ROC AUC": f"{worse['roc_auc'] + 0.0:.4f}",
                     **dict(zip(RULES, shares, strict=True)),
@@ -267,9 +270,9 @@ def is_stopped(number: int, rows: int, share: float) -> bool:
     logits = norm.ppf(AUC) * np.sqrt(2) * labels + rng.normal(size=rows)
     before = judge(labels, {"champion": expit(logits)}, number)
     champion = Champion(run_id="champion", sha256="", promoted_with=before.metrics["champion"])
-    changed = np.where(rng.random(rows) < share, 1 - labels, labels)
-    now = judge(changed, {"champion": expit(logits)}, number)
-    return not check_drift(now, [champion], PROMOTION).passed
+    swapped = np.where(rng.random(rows) < share, 1 - labels, labels)
+    after = judge(swapped, {"champion": expit(logits)}, number)
+    return not check_drift(after, [champion], PROMOTION).passed
 
 
 def measure_swapped_labels() -> str:

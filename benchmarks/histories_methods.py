@@ -197,7 +197,7 @@ class Side:
     groups: np.ndarray
 
     @classmethod
-    def of(cls, panel: Panel, fold: int) -> "Side":
+    def from_panel(cls, panel: Panel, fold: int) -> "Side":
         """Take them."""
         train, test = panel.labelled(fold), panel.labelled(fold, test=True)
         labels = panel.rows[LABEL].to_numpy()[train]
@@ -219,7 +219,7 @@ def predictions(
 
 def catboosts(panel: Panel, fold: int, rows: pd.DataFrame) -> Predicted:
     """Fit eight CatBoosts on some features."""
-    side, categories = Side.of(panel, fold), rows.select_dtypes("category").columns.tolist()
+    side, categories = Side.from_panel(panel, fold), rows.select_dtypes("category").columns.tolist()
     model = catboost_bagged(categories, panel.kind == NUMBER)
     values = predictions(model, panel, rows, side, side.labels)
     return Predicted(values, model.loss)
@@ -242,7 +242,7 @@ def catboost_change(panel: Panel, fold: int) -> Predicted | None:
     rows = features_of(panel)
     if panel.kind != NUMBER or LAST_LABEL not in rows:
         return None
-    side = Side.of(panel, fold)
+    side = Side.from_panel(panel, fold)
     base = rows[LAST_LABEL].fillna(side.labels.mean()).to_numpy()
     model = catboost_bagged(rows.select_dtypes("category").columns.tolist(), number=True)
     change = predictions(model, panel, rows, side, side.labels - base[side.train])
@@ -251,14 +251,14 @@ def catboost_change(panel: Panel, fold: int) -> Predicted | None:
 
 def linear(panel: Panel, fold: int) -> Predicted:
     """On what an expert makes."""
-    rows, side = features_of(panel), Side.of(panel, fold)
+    rows, side = features_of(panel), Side.from_panel(panel, fold)
     model = methods.linear(rows.select_dtypes("category").columns.tolist(), panel.kind == NUMBER)
     return Predicted(predictions(model, panel, rows, side, side.labels))
 
 
 def last(panel: Panel, fold: int) -> Predicted | None:
     """Of numbers the last known label; of two classes their share, drawn to that of all."""
-    rows, side = features_of(panel), Side.of(panel, fold)
+    rows, side = features_of(panel), Side.from_panel(panel, fold)
     if LAST_LABEL not in rows or panel.kind == CLASSES:
         return None
     rows, mean = rows[side.test], side.labels.mean()

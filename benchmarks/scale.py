@@ -21,7 +21,7 @@ from shapes import declare, node_seconds, write_numbers
 
 THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 # Name: threads of the command, and workers.
-WAYS = {
+MODES = {
     "one thread": (1, 0),
     "two threads": (2, 0),
     "one worker": (1, 1),
@@ -29,18 +29,18 @@ WAYS = {
 }
 
 
-def measure(what: str, seconds: Callable[[str], float]) -> None:
-    """Print the seconds of each way, by the parameters that it adds, and their ratios."""
+def measure(title: str, seconds: Callable[[str], float]) -> None:
+    """Print the seconds of each mode, by the parameters that it adds, and their ratios."""
     took = {}
-    for way, (threads, workers) in WAYS.items():
+    for mode, (threads, workers) in MODES.items():
         os.environ.update(dict.fromkeys(THREADS, str(threads)))
         engine = f",engine.kind=dask,engine.workers={workers}" if workers else ""
-        took[way] = seconds(engine)
-        print(f"{what}, {way}: {took[way]:.1f} s", flush=True)
+        took[mode] = seconds(engine)
+        print(f"{title}, {mode}: {took[mode]:.1f} s", flush=True)
     gain = took["one worker"] / took["two workers"]
     alone = took["one worker"] / took["one thread"]
-    print(f"{what}: two workers are {gain:.2f} times as fast as one", flush=True)
-    print(f"{what}: one worker takes {alone:.2f} of one thread's time", flush=True)
+    print(f"{title}: two workers are {gain:.2f} times as fast as one", flush=True)
+    print(f"{title}: one worker takes {alone:.2f} of one thread's time", flush=True)
 
 
 def measure_scoring(rows: int) -> None:
@@ -55,11 +55,11 @@ def measure_scoring(rows: int) -> None:
         write(table, rows // len(table.block), project / "rows.csv")
 
         def seconds(engine: str) -> float:
-            few, many = (
+            few_rows, all_rows = (
                 run([*command, f"rows_to_score={file},scoring.force=true{engine}"], project)
                 for file in (FEW_ROWS, "rows.csv")
             )
-            return many.seconds - few.seconds
+            return all_rows.seconds - few_rows.seconds
 
         measure(f"scoring, {rows:,} rows", seconds)
 

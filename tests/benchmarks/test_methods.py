@@ -33,16 +33,16 @@ def test_members_are_held_out_from_the_networks_folds_and_averaged() -> None:
 
     bag = Bagged(fit_member).fit(ROWS, LABELS)
 
-    fold_of = stratified_folds(LABELS, 8, 0)
+    row_folds = stratified_folds(LABELS, 8, 0)
     for fold in folds:
-        assert fold.held_rows.index.tolist() == np.flatnonzero(fold_of == fold.number).tolist()
-        assert fold.rows.index.tolist() == np.flatnonzero(fold_of != fold.number).tolist()
-        assert fold.labels.tolist() == LABELS[fold_of != fold.number].tolist()
-        assert fold.held_labels.tolist() == LABELS[fold_of == fold.number].tolist()
+        assert fold.held_rows.index.tolist() == np.flatnonzero(row_folds == fold.number).tolist()
+        assert fold.rows.index.tolist() == np.flatnonzero(row_folds != fold.number).tolist()
+        assert fold.labels.tolist() == LABELS[row_folds != fold.number].tolist()
+        assert fold.held_labels.tolist() == LABELS[row_folds == fold.number].tolist()
     assert bag.predict_proba(ROWS)[:, 1] == pytest.approx(0.45)
     assert set(bag.predict(ROWS)) == {0}
-    own = (fold_of + 1) / 10
-    expected = -np.mean(np.log(np.where(LABELS == 1, own, 1 - own)))
+    p = (row_folds + 1) / 10
+    expected = -np.mean(np.log(np.where(LABELS == 1, p, 1 - p)))
     assert bag.loss == pytest.approx(expected)
 
 
@@ -71,14 +71,18 @@ def test_the_loss_of_numbers_and_classes_is_of_members_that_did_not_see_the_row(
     held = [member.held for member in bag.members]
     assert sorted(row for rows in held for row in rows) == list(range(80))
     assert {len(rows) for rows in held} == {10}
-    own = [next(member for member in bag.members if row in member.held) for row in range(80)]
+    unseen_by = [next(member for member in bag.members if row in member.held) for row in range(80)]
     if number:
-        assert bag.loss == pytest.approx(np.mean((np.array([m.mean for m in own]) - labels) ** 2))
+        assert bag.loss == pytest.approx(
+            np.mean((np.array([m.mean for m in unseen_by]) - labels) ** 2)
+        )
         assert bag.predict(ROWS) == pytest.approx(np.mean([m.mean for m in bag.members]))
         return
     # The rarest class is in each fold.
     assert all(any(row < 10 for row in rows) for rows in held)
-    right = [member.shares[label] for member, label in zip(own, labels.astype(int), strict=True)]
+    right = [
+        member.shares[label] for member, label in zip(unseen_by, labels.astype(int), strict=True)
+    ]
     assert bag.loss == pytest.approx(-np.mean(np.log(right)))
     assert bag.predict_proba(ROWS).shape == (80, 3)
     assert set(bag.predict(ROWS)) == {2}
