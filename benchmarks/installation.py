@@ -15,6 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from tables import markdown
+
 ROOT = Path(__file__).resolve().parents[1]
 REPEATS = 5
 PREDICTION = """
@@ -28,22 +30,12 @@ INSTALLATIONS = {"install": "everything", "install-scoring": "scoring alone"}
 
 
 def seconds(command: list[str | Path], folder: Path) -> float:
-    """Run a command, and return how long it took.
-
-    Raises:
-        SystemExit: It failed.
-    """
+    """Run a command, and return how long it took; stop if it failed."""
     start = time.perf_counter()
     ended = subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True)
     if ended.returncode:
         raise SystemExit(f"{command} failed: {(ended.stdout + ended.stderr)[-2000:]}")
     return time.perf_counter() - start
-
-
-def size(folder: Path) -> float:
-    """Return the megabytes (10^6 bytes) that a folder takes on the disk."""
-    paths = (path for path in folder.rglob("*") if not path.is_symlink())
-    return sum(path.stat().st_blocks * 512 for path in paths) / 1e6
 
 
 def copy_release(folder: Path) -> None:
@@ -56,32 +48,33 @@ def copy_release(folder: Path) -> None:
     (folder / "src").mkdir()
 
 
-def main() -> None:
-    """Measure both installations, and print a table."""
-    columns = "packages", "MB", "s to install", "s to the first prediction", "s for a scoring"
-    print(f"| installed | {' | '.join(columns)} |")
-    print("| --- " * (1 + len(columns)) + "|")
-    os.environ["KEDRO_ENV"] = ""
-    for target, name in INSTALLATIONS.items():
-        with tempfile.TemporaryDirectory() as temporary:
-            clone, project = Path(temporary) / "clone", Path(temporary) / "project"
-            subprocess.run(["git", "clone", "-q", ROOT, clone], check=True)
-            installing = seconds(["make", target], clone)
-            binaries = clone / ".venv/bin"
-            packages = len([*(clone / ".venv/lib").glob("python3*/site-packages/*.dist-info")])
-            copy_release(project)
-            python: list[str | Path] = [binaries / "python", "-c", PREDICTION]
-            run: list[str | Path] = [binaries / "kedro", *SCORING]
-            first, scoring = (
-                statistics.median(seconds(command, project) for _ in range(REPEATS))
-                for command in (python, run)
-            )
-            print(
-                f"| {name} | {packages} | {size(clone / '.venv'):,.0f} | {installing:.0f} "
-                f"| {first:.1f} | {scoring:.1f} |",
-                flush=True,
-            )
+def measure(target: str) -> dict[str, str]:
+    """Install, and give a line of the table."""
+    with tempfile.TemporaryDirectory() as temporary:
+        clone, project = Path(temporary) / "clone", Path(temporary) / "project"
+        subprocess.run(["git", "clone", "-q", ROOT, clone], check=True)
+        installing = seconds(["make", target], clone)
+        copy_release(project)
+        binaries = clone / ".venv/bin"
+        commands: list[list[str | Path]] = [
+            [binaries / "python", "-c", PREDICTION],
+            [binaries / "kedro", *SCORING],
+        ]
+        first, scoring = (
+            statistics.median(seconds(command, project) for _ in range(REPEATS))
+            for command in commands
+        )
+        files = [path for path in (clone / ".venv").rglob("*") if not path.is_symlink()]
+        return {
+            "installed": INSTALLATIONS[target],
+            "packages": f"{sum(path.name.endswith('.dist-info') for path in files)}",
+            "MB": f"{sum(path.stat().st_blocks * 512 for path in files) / 1e6:,.0f}",
+            "s to install": f"{installing:.0f}",
+            "s to the first prediction": f"{first:.1f}",
+            "s for a scoring": f"{scoring:.1f}",
+        }
 
 
 if __name__ == "__main__":
-    main()
+    os.environ["KEDRO_ENV"] = ""
+    print(markdown([measure(target) for target in INSTALLATIONS]))

@@ -37,8 +37,8 @@ def run(command: list[str], folder: Path) -> Finished:
         SystemExit: It failed; with the end of what it printed.
     """
     started = [sys.executable, __file__, sys.executable, *command]
-    told = subprocess.run(started, cwd=folder, check=True, stdout=subprocess.PIPE, text=True)
-    result = json.loads(told.stdout)
+    printed = subprocess.run(started, cwd=folder, check=True, stdout=subprocess.PIPE, text=True)
+    result = json.loads(printed.stdout)
     if result.pop("exit_code"):
         sys.exit(f"{' '.join(command)} failed: {result['log'][-2000:]}")
     return Finished(**result)

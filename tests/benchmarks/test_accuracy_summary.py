@@ -1,95 +1,146 @@
 """The summary compares methods on the sets that all of them have, and says how many these are."""
 
+import numpy as np
 import pandas as pd
-from accuracy_comparison import compare
-from accuracy_summary import Table, in_common, section, summarize
-from sets import REPORTED_ON
+import pytest
+from accuracy_summary import (
+    TASKS,
+    bootstrap,
+    complete,
+    corrected_errors,
+    counts,
+    family_means,
+    far_behind,
+    intervals,
+    pairs,
+    summarize,
+    table,
+)
 
+from tabular_lstm.parameters.task import NUMBER, TWO_CLASSES
+
+TASK = TASKS[NUMBER]
 # Two sets of one family, and two others.
-SETS = ["glass6", "heart", "page-blocks0", "ring"]
+SETS = ["wankara", "wizmir", "laser", "quake"]
 
 
-def measured(scores: dict[str, dict[str, float]], cpu: bool = True) -> pd.DataFrame:
-    """Five folds of each method on each set, with this AUC but for a little from fold to fold."""
+def measured(losses: dict[str, list[float]]) -> pd.DataFrame:
+    """Five folds of each method on each set, with this loss but for a little from fold to fold."""
     return pd.DataFrame(
         {
             "data": data,
             "method": method,
             "fold": fold,
-            "roc_auc": score + 0.001 * (fold - 2),
-            "accuracy": score,
-            "log_loss": 1 - score,
+            "nrmse": loss * (1 + 0.001 * (fold - 2)),
+            "r2": 1 - loss,
+            "coverage": 0.9 - 0.2 * (data == "quake"),
+            "width": 2.0,
             "fit_seconds": 1.0,
-            "cpu_seconds": 2.0 if cpu else None,
+            "cpu_seconds": 3.0 if method == "lstm" else 2.0,
         }
-        for method, of_sets in scores.items()
-        for data, score in of_sets.items()
+        for method, set_losses in losses.items()
+        for data, loss in zip(SETS, set_losses, strict=False)
         for fold in range(5)
     )
 
 
-def test_methods_are_compared_on_the_sets_that_all_have_in_full() -> None:
-    results = measured(
-        {
-            "lstm": dict.fromkeys(SETS, 0.9),
-            "catboost": dict.fromkeys(SETS[:3], 0.8),
-            "lightgbm": dict.fromkeys(SETS, 0.7),
-        }
+BOTH = measured({"lstm": [0.10, 0.20, 0.30, 0.44], "catboost_bagged": [0.20, 0.20, 0.30, 0.40]})
+
+
+def test_the_table_is_of_sets_that_the_bags_have_and_names_the_others() -> None:
+    others = measured({"lightgbm_bagged": [0.5, 0.5, 0.5], "linear": [0.6] * 3, "catboost": [0.1]})
+
+    text = table(pd.concat([BOTH, others]), SETS, TASK)
+
+    assert text.startswith("3 of 4 sets. Not measured in full: quake.")
+    assert "| the network | 0.2000 (1.33) | 0.8000 (1.33) | 3.0 | 1.0 |" in text
+    assert text.index("the network") < text.index("eight CatBoosts") < text.index("linear")
+    assert "| CatBoost |" not in text
+
+
+def test_no_mean_of_cpu_seconds_where_some_folds_have_none() -> None:
+    bags = measured({"lightgbm_bagged": [0.5] * 4})
+    bags.loc[3, "cpu_seconds"] = np.nan
+
+    assert "(3.00) |  | 1.0 |" in table(pd.concat([BOTH, bags]), SETS, TASK)
+    assert "| 0.5000 " not in pairs(pd.concat([BOTH, bags]), SETS, TASK)
+
+
+def test_an_unfinished_set_is_in_no_pair() -> None:
+    unfinished = BOTH[~BOTH[["data", "method", "fold"]].eq(["laser", "lstm", 4]).all(axis=1)]
+
+    folds = complete(unfinished, SETS, ["lstm", "catboost_bagged"])
+
+    assert set(folds["data"]) == {"wankara", "wizmir", "quake"}
+
+
+def test_pairs_are_compared_over_families_of_sets() -> None:
+    text = pairs(BOTH, SETS, TASK)
+
+    assert "| eight CatBoosts | 4, 3 | -0.0033 (-0.0500 to +0.0400) | +0.0033 " in text
+    assert " | 1 / 1 / 1 | 1.50 |" in text
+    assert "Far behind on `quake` 0.440 and 0.400." in text
+
+
+def test_a_little_behind_is_not_far_behind() -> None:
+    little = BOTH.assign(nrmse=np.where(BOTH["method"] == "lstm", 0.208, 0.2) + BOTH["fold"] / 1e6)
+
+    assert far_behind(little, "catboost_bagged", TASK).endswith("Far behind on no set.")
+
+
+def test_far_behind_is_by_the_area_too_and_not_by_chance() -> None:
+    areas = {"surely": [-0.03] * 5, "by chance": [-0.2, 0.1, -0.1, 0.15, -0.1]}
+    folds = pd.DataFrame(
+        {"data": data, "method": method, "fold": fold, "log_loss": 0.5, "roc_auc": 0.8 + off}
+        for data, offs in areas.items()
+        for fold, lower in enumerate(offs)
+        for method, off in (("lstm", lower), ("catboost", 0.0))
     )
-    unfinished = results[~results[["data", "method", "fold"]].eq(["ring", "lstm", 4]).all(axis=1)]
-    more = measured({"catboost": {"ring": 0.8}}).query("fold < 3")
-    table = Table("a title", ["lstm", "catboost", "lightgbm", "svm"], REPORTED_ON)
 
-    folds = in_common(pd.concat([unfinished, more]), table)
-    text = section(pd.concat([unfinished, more]), table)
+    text = far_behind(folds, "catboost", TASKS[TWO_CLASSES])
 
-    assert set(folds["data"]) == {"glass6", "heart", "page-blocks0"}
-    assert text is not None
-    assert text.startswith(f"## 3 of {len(REPORTED_ON)} data sets: a title\n")
-    assert "\n| lstm | 0.9 | 1.0 | 0.1 | 1.0 | 0.9 | 1.0 | 1.0 | 2.0 |\n" in text
-    assert "\n| lightgbm | 0.7 | 3.0 | 0.3 | 3.0 | 0.7 | 3.0 | 1.0 | 2.0 |" in text
-    assert text.endswith("\n\nNot measured: svm.\n")
+    assert text.endswith("Far behind on `surely` 0.500 and 0.500.")
 
 
-def test_no_mean_of_cpu_seconds_where_some_sets_have_none() -> None:
-    results = pd.concat(
-        [
-            measured({"lstm": {"heart": 0.9, "ring": 0.9}}),
-            measured({"catboost": {"heart": 0.8}}),
-            measured({"catboost": {"ring": 0.8}}, cpu=False),
-        ]
-    )
+def test_intervals_tell_on_which_set_they_hold_too_seldom() -> None:
+    text = intervals(BOTH, SETS)
 
-    text = section(results, Table("a title", ["lstm", "catboost"], REPORTED_ON))
-
-    assert text is not None
-    assert "\n| catboost | 0.8 | 2.0 | 0.2 | 2.0 | 0.8 | 2.0 | 1.0 |  |" in text
-
-
-def test_there_is_no_table_where_what_it_is_for_was_not_measured() -> None:
-    results = measured({"lstm": dict.fromkeys(SETS, 0.9)})
-
-    assert section(results, Table("a title", ["lstm", "tabm"], REPORTED_ON, ["tabm"])) is None
-    assert section(results, Table("a title", ["svm"], REPORTED_ON)) is None
-
-
-def test_the_network_is_compared_with_each_equal_over_families() -> None:
-    results = measured(
-        {
-            "lstm": {"ecoli1": 0.9, "ecoli3": 0.9, "heart": 0.8, "ring": 0.9},
-            "tabm": {"ecoli1": 0.8, "ecoli3": 0.6, "heart": 0.9, "ring": 0.9},
-        }
-    )
-
-    (text,) = compare(results, {"of both": ["ecoli1", "ecoli3", "heart", "ring"], "none": []})
-
-    assert "| tabm | of both | 4, 3 | +0.0333 [-0.1000, +0.2000] | -0.0333 " in text
-    assert " | 1 / 1 / 1 | " in text
-    assert "- tabm, of both: the worst three are heart -0.100, ring +0.000, ecoli1 +0.100." in text
-    assert "on heart -0.100 (standard error 0.000, plain 0.000)." in text
+    assert "cover 0.850 of the test rows on average over 4 sets" in text
+    assert "from 0.700 on `quake` to 0.900" in text
 
 
 def test_a_summary_of_few_measurements_is_written() -> None:
-    text = summarize(measured({"svm": {"heart": 0.75}}))
+    text = summarize(NUMBER, BOTH[BOTH["method"] == "lstm"])
 
-    assert "| heart |  | 0.75 |" in text
+    assert "| laser | 0.3 |" in text
+
+
+def test_the_sets_of_a_family_count_as_one() -> None:
+    differences = pd.Series({"glass0": 0.1, "glass1": 0.3, "heart": -0.1})
+
+    families = family_means(differences, {"glass0": "glass", "glass1": "glass"})
+
+    assert families.tolist() == pytest.approx([0.2, -0.1])
+
+
+def test_the_interval_is_as_wide_as_the_standard_error_says() -> None:
+    differences = np.random.default_rng(1).normal(0.3, 1, size=400)
+
+    interval = bootstrap(differences)
+
+    assert interval.mean == pytest.approx(differences.mean())
+    error = differences.std() / 20
+    assert interval.low == pytest.approx(differences.mean() - 1.96 * error, abs=0.1 * error)
+    assert interval.high == pytest.approx(differences.mean() + 1.96 * error, abs=0.1 * error)
+    assert bootstrap(differences) == interval
+
+
+def test_a_difference_within_the_region_is_a_tie() -> None:
+    assert counts(np.array([0.0011, 0.001, 0.0, -0.001, -0.0011, -0.5]), 0.001) == "1 / 3 / 2"
+
+
+def test_the_corrected_standard_error_has_the_overlap_of_five_folds_in_it() -> None:
+    errors = corrected_errors(pd.DataFrame([[-0.02, -0.01, 0.0, 0.01, 0.02]], index=["heart"]))
+
+    deviation = np.sqrt((2 * 0.02**2 + 2 * 0.01**2) / 4)
+    assert errors["heart"] == pytest.approx(deviation * np.sqrt(0.2 + 0.25))

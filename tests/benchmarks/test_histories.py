@@ -1,19 +1,18 @@
 """Histories measured: what an expert makes looks at no later row, and a fold is measured once."""
 
 import csv
+from functools import partial
 from pathlib import Path
 
 import histories
-import histories_methods
-import histories_summary
 import numpy as np
 import pandas as pd
 import pytest
-from bagged import folds_of
 from histories_expert import features_of
-from histories_methods import Method, Predicted
+from histories_methods import Predicted
 from histories_panel import Panel, panel_of
 from histories_tables import CHOSEN, REPORTED, TABLES
+from methods import folds_of
 
 from tabular_lstm.parameters.task import CLASSES, NUMBER, TWO_CLASSES, Kind
 
@@ -108,46 +107,35 @@ def test_a_third_of_the_tables_may_choose() -> None:
     assert sorted([*CHOSEN, *REPORTED]) == sorted(TABLES)
 
 
-def test_a_fold_is_measured_once_until_its_code_or_table_changes(
+def test_a_fold_is_measured_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     panel, fitted = drawn(NUMBER, 0.0), []
 
-    def mean(of: Panel, fold: int) -> Predicted:
+    def constant(value: float, loss: float, panel: Panel, fold: int) -> Predicted:
         fitted.append(fold)
-        return Predicted(np.full(of.labelled(fold, test=True).sum(), 0.1), 1.0)
+        return Predicted(np.full(panel.labelled(fold, test=True).sum(), value), loss)
 
-    def zero(of: Panel, fold: int) -> Predicted:
-        return Predicted(np.zeros(of.labelled(fold, test=True).sum()), 2.0)
+    methods = {name: partial(constant, 0.1, 1.0) for name in ("lstm", "catboost")}
+    methods["catboost_change"] = partial(constant, 0.0, 2.0)
+    monkeypatch.setattr(histories, "METHODS", methods)
+    monkeypatch.setattr(histories, "load", {REPORTED[0]: panel}.__getitem__)
+    run = ["--data", REPORTED[0], "--folder", str(tmp_path), "--methods", *methods]
 
-    methods = {name: Method(mean) for name in ("lstm", "catboost")}
-    methods |= {"catboost_change": Method(zero)}
-    for module in (histories, histories_methods):
-        monkeypatch.setattr(module, "METHODS", methods)
-    name = REPORTED[0]
-    for reader in (histories, histories_summary):
-        monkeypatch.setattr(reader, "load", {name: panel}.__getitem__)
-    run = ["--data", name, "--folder", str(tmp_path), "--methods", *methods]
-
+    histories.main([*run, "--folds", "2"])
+    assert fitted == [0, 1] * 3
     histories.main(run)
-    assert fitted == [*range(5)] * 2
     histories.main(run)
-    assert len(fitted) == 10
-    methods["lstm"] = Method(mean, (drawn,))
-    histories.main(run)
-    assert len(fitted) == 15
-    panel.rows.loc[0, "amount"] = 7.0
-    histories.main(run)
-    assert len(fitted) == 25
+    assert fitted == [0, 1] * 3 + [2, 3, 4] * 3
 
     with (tmp_path / "histories.csv").open() as file:
         lines = [*csv.DictReader(file)]
+    (line,) = [line for line in lines if (line["method"], line["fold"]) == ("lstm", "2")]
     labels = panel.rows["label"]
-    of_fold = labels[panel.labelled(2, test=True)]
-    expected = np.sqrt(np.mean((of_fold - 0.1) ** 2)) / labels.std(ddof=0)
-    assert float(lines[2]["nrmse"]) == pytest.approx(expected, abs=1e-6)
-    told = capsys.readouterr().out
+    test_labels = labels[panel.labelled(2, test=True)]
+    expected = np.sqrt(np.mean((test_labels - 0.1) ** 2)) / labels.std(ddof=0)
+    assert float(line["nrmse"]) == pytest.approx(expected, abs=1e-6)
+    printed = capsys.readouterr().out
     # The expert's trees are those with the lower loss on rows that they have not seen.
-    assert "lstm against expert | 1 | +0.0000" in told
-    assert "lstm against catboost_change | 1 | " in told
-    assert "+0.0000 to +0.0000 |" in told
+    assert "| expert | 1 | +0.0000 (+0.0000 to +0.0000) | 0 / 1 / 0 |" in printed
+    assert "| catboost_change | 1 | " in printed

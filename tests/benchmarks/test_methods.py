@@ -1,15 +1,12 @@
-"""Bags: each member is stopped by rows that it was not trained on, and all are averaged."""
+"""The methods: each member of a bag is stopped by rows that it was not trained on."""
 
 from typing import Any
 
+import methods
 import numpy as np
 import pandas as pd
 import pytest
-import tuned
-from bagged import Bagged, Fold
-from bagged_networks import Imputed
-from peers import Named
-from tuned import Tuned
+from methods import Bagged, Fold, Named, TunedCatBoost
 
 from tabular_lstm.network.plan import stratified_folds
 
@@ -36,16 +33,16 @@ def test_members_are_held_out_from_the_networks_folds_and_averaged() -> None:
 
     bag = Bagged(fit_member).fit(ROWS, LABELS)
 
-    fold_of = stratified_folds(LABELS, 8, 0)
+    row_folds = stratified_folds(LABELS, 8, 0)
     for fold in folds:
-        assert fold.held_rows.index.tolist() == np.flatnonzero(fold_of == fold.number).tolist()
-        assert fold.rows.index.tolist() == np.flatnonzero(fold_of != fold.number).tolist()
-        assert fold.labels.tolist() == LABELS[fold_of != fold.number].tolist()
-        assert fold.held_labels.tolist() == LABELS[fold_of == fold.number].tolist()
+        assert fold.held_rows.index.tolist() == np.flatnonzero(row_folds == fold.number).tolist()
+        assert fold.rows.index.tolist() == np.flatnonzero(row_folds != fold.number).tolist()
+        assert fold.labels.tolist() == LABELS[row_folds != fold.number].tolist()
+        assert fold.held_labels.tolist() == LABELS[row_folds == fold.number].tolist()
     assert bag.predict_proba(ROWS)[:, 1] == pytest.approx(0.45)
     assert set(bag.predict(ROWS)) == {0}
-    own = (fold_of + 1) / 10
-    expected = -np.mean(np.log(np.where(LABELS == 1, own, 1 - own)))
+    p = (row_folds + 1) / 10
+    expected = -np.mean(np.log(np.where(LABELS == 1, p, 1 - p)))
     assert bag.loss == pytest.approx(expected)
 
 
@@ -65,7 +62,7 @@ class Mean:
 
 
 @pytest.mark.parametrize("number", [True, False], ids=["numbers", "three classes"])
-def test_out_of_fold_numbers_and_classes_are_of_members_that_did_not_see_the_row(
+def test_the_loss_of_numbers_and_classes_is_of_members_that_did_not_see_the_row(
     number: bool,
 ) -> None:
     labels = np.arange(80.0) if number else np.repeat([0, 1, 2], [10, 20, 50])
@@ -74,15 +71,19 @@ def test_out_of_fold_numbers_and_classes_are_of_members_that_did_not_see_the_row
     held = [member.held for member in bag.members]
     assert sorted(row for rows in held for row in rows) == list(range(80))
     assert {len(rows) for rows in held} == {10}
-    own = [next(member for member in bag.members if row in member.held) for row in range(80)]
+    unseen_by = [next(member for member in bag.members if row in member.held) for row in range(80)]
     if number:
-        assert bag.out_of_fold == pytest.approx([member.mean for member in own])
-        assert bag.loss == pytest.approx(np.mean((bag.out_of_fold - labels) ** 2))
+        assert bag.loss == pytest.approx(
+            np.mean((np.array([m.mean for m in unseen_by]) - labels) ** 2)
+        )
         assert bag.predict(ROWS) == pytest.approx(np.mean([m.mean for m in bag.members]))
         return
     # The rarest class is in each fold.
     assert all(any(row < 10 for row in rows) for rows in held)
-    assert bag.out_of_fold == pytest.approx(np.array([member.shares for member in own]))
+    right = [
+        member.shares[label] for member, label in zip(unseen_by, labels.astype(int), strict=True)
+    ]
+    assert bag.loss == pytest.approx(-np.mean(np.log(right)))
     assert bag.predict_proba(ROWS).shape == (80, 3)
     assert set(bag.predict(ROWS)) == {2}
 
@@ -90,28 +91,23 @@ def test_out_of_fold_numbers_and_classes_are_of_members_that_did_not_see_the_row
 def test_the_best_trial_is_kept_and_the_search_repeats_itself(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(tuned, "TRIALS", 12)
-    tried: list[list[float]] = []
+    monkeypatch.setattr(methods, "TRIALS", 6)
+    tried: list[float] = []
 
-    def searched() -> Tuned:
-        seen: list[float] = []
-        tried.append(seen)
+    def fit_member(categories: list[str], fold: Fold, **parameters: Any) -> Constant:
+        tried.append(parameters["bagging_temperature"])
+        return Constant(0.01 + 0.98 * tried[-1])
 
-        def space(trial: Any) -> dict[str, Any]:
-            seen.append(trial.suggest_float("probability", 0.01, 0.99))
-            return {"probability": seen[-1]}
+    monkeypatch.setattr(methods, "fit_catboost", fit_member)
+    first, second = (TunedCatBoost([]).fit(ROWS, LABELS) for _ in range(2))
 
-        return Tuned(space, lambda fold, probability: Constant(probability)).fit(ROWS, LABELS)
-
-    one, other = searched(), searched()
-
-    assert len(tried[0]) == 12
-    assert tried[0] == tried[1]
+    probabilities = 0.01 + 0.98 * np.array(tried[:: methods.MEMBERS])
+    assert len(probabilities) == 12
     # Of constants the least log loss is that of the share of the positive class.
     share = LABELS.mean()
-    losses = [-share * np.log(p) - (1 - share) * np.log(1 - p) for p in tried[0]]
-    assert one.predict_proba(ROWS)[0, 1] == pytest.approx(tried[0][int(np.argmin(losses))])
-    assert (one.predict_proba(ROWS) == other.predict_proba(ROWS)).all()
+    losses = -share * np.log(probabilities) - (1 - share) * np.log(1 - probabilities)
+    assert first.predict_proba(ROWS)[0, 1] == pytest.approx(probabilities[np.argmin(losses)])
+    assert (first.predict_proba(ROWS) == second.predict_proba(ROWS)).all()
 
 
 class Remembers:
@@ -138,17 +134,3 @@ def test_a_missing_category_has_a_name_and_others_keep_theirs() -> None:
     assert model.model.held["eval_set"][0]["kind"].tolist() == ["a", "missing"]
     model.predict_proba(rows[1:])
     assert model.model.scored["kind"].tolist() == ["missing", "b"]
-
-
-def test_missing_numbers_become_the_mean_of_the_train_rows_and_are_marked() -> None:
-    train = pd.DataFrame({"number": [1.0, None, 3.0], "kind": ["a", "b", "a"]})
-    train["kind"] = train["kind"].astype("category")
-    model = Imputed(Remembers())
-
-    model.fit(train, np.array([0, 1, 0]))
-    model.predict_proba(train.assign(number=[None, 5.0, 9.0]))
-
-    assert model.model.rows["number"].tolist() == [1, 2, 3]
-    assert model.model.rows["missingindicator_number"].tolist() == [0, 1, 0]
-    assert model.model.scored["number"].tolist() == [2, 5, 9]
-    assert model.model.scored["kind"].dtype == "category"
