@@ -8,9 +8,8 @@ from tabular_lstm.errors import shown
 from tabular_lstm.profiling.proposal import Choice, Proposal, of_kind
 from tabular_lstm.profiling.table_profile import TableProfile
 from tabular_lstm.rows.data_warnings import facts_of, numbers_of, ways_out
-from tabular_lstm.rows.dependent_rows import DependentRows, find_dependent_rows
+from tabular_lstm.rows.dependent_rows import DependentRows, are_within, find_dependent_rows
 from tabular_lstm.rows.labels import are_unlabelled
-from tabular_lstm.rows.repeated_values import ALMOST
 from tabular_lstm.rows.validation import UNNAMED, read_rows
 
 # Largest share of the rows that may go to quarantine because they have no group.
@@ -33,8 +32,7 @@ def with_found_group(table: TableProfile, proposal: Proposal, first_rows: pd.Dat
         if not (found := search_group(table, said, first_rows, group)):
             break
         name = found.columns[0]
-        fits = group is None or is_within(group, name, first_rows)
-        if found.kind != "column" or not fits:
+        if group is not None and not are_within(first_rows[group], first_rows[name]):
             ways = ways_out(found, said.columns().ignore)
             return with_sentence(said, f"{facts_of(found)}. {ways}")
         ignored = Choice("ignore", f"rows of one value have one {shown(name)}")
@@ -85,20 +83,13 @@ def _repeats(table: TableProfile, name: str) -> bool:
     return 1 < column.distinct < column.cells.present and not UNNAMED.fullmatch(name)
 
 
-def is_within(inner: str, outer: str, rows: pd.DataFrame) -> bool:
-    """Tell whether nearly all rows with the same inner value have the same outer value."""
-    both = rows[[inner, outer]].drop_duplicates()
-    return len(both) <= ALMOST * both[inner].nunique()
-
-
 def with_group(
     table: TableProfile, proposal: Proposal, found: DependentRows, inner: str | None = None
 ) -> Proposal:
     """Propose the group that keeps dependent rows together, and say how to undo this.
 
-    No group is proposed if several columns show which rows belong together, if no other feature is
-    left, or if too many rows have no group and would go to quarantine. Then the proposal says what
-    to do.
+    No group is proposed if no other feature is left, or if too many rows have no group and would go
+    to quarantine. Then the proposal says what to do.
 
     Args:
         table: The profile of the table.
@@ -108,7 +99,7 @@ def with_group(
     """
     name, facts = found.columns[0], facts_of(found)
     left = [other for role in FEATURES for other in proposal.named(role) if other != name]
-    if found.kind != "column" or not left:
+    if not left:
         ways = ways_out(found, proposal.columns().ignore)
         return with_sentence(proposal, f"{facts}. {ways}")
     column, called = table.column(name), shown(name)
