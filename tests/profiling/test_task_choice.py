@@ -100,7 +100,7 @@ def test_a_class_too_rare_to_be_judged_is_named_with_what_to_do() -> None:
     assert found(values).columns().classes == ["a", "b", "c", "rare"]
     said = doubts(values)
     assert "classes of fewer than 100 rows: rare: 60" in said
-    assert "20 test rows of each (promotion.min_test_rows_per_class): collect more" in said
+    assert "20 test rows of each (promotion.min_test_rows_per_class), and a run two" in said
     assert "fewer than 100" not in doubts(["a", "b", "c"] * 200)
 
 

@@ -7,8 +7,7 @@ from textwrap import TextWrapper
 from typing import Any
 
 from tabular_lstm.errors import counted, printable, shown
-from tabular_lstm.profiling.label_choice import Label
-from tabular_lstm.profiling.label_classes import first_ten
+from tabular_lstm.profiling.label_choice import Label, first_ten
 from tabular_lstm.profiling.layout import Layout
 from tabular_lstm.profiling.proposal import Choice, Proposal
 from tabular_lstm.profiling.table_profile import ColumnProfile, TableProfile

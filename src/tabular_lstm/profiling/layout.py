@@ -261,8 +261,8 @@ def _has_marks(cells: DistinctCells) -> bool:
 
 
 def _reads(cells: DistinctCells, form: NumberFormat) -> bool:
-    found = pc.is_valid(all_pointed(cells.texts, form)).to_numpy(zero_copy_only=False)
-    return cells.share(found) >= MOSTLY
+    is_number = pc.is_valid(all_pointed(cells.texts, form)).to_numpy(zero_copy_only=False)
+    return int(cells.counts[is_number].sum()) >= MOSTLY * cells.present
 
 
 @lru_cache(2**16)

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field, replace
 from tabular_lstm.errors import DataError, counted, no_column, shown
 from tabular_lstm.parameters import Columns, History
 from tabular_lstm.profiling.label_choice import Label, choose_label
-from tabular_lstm.profiling.table_profile import Code, ColumnProfile, TableProfile
-from tabular_lstm.profiling.type_inference import ISO_8601
+from tabular_lstm.profiling.table_profile import ISO_8601, Code, ColumnProfile, TableProfile
 from tabular_lstm.profiling.word_lists import (
     may_name_a_thing,
     names_a,
@@ -40,7 +39,7 @@ ASK_GROUP = (
 WEIGHT = "weight: by its name; if it is an amount, such as kilograms, take the line away"
 NO_WEIGHT = "a weight by its name: mend its cells and name it under weight, or take it from ignore"
 IN_TIME = (
-    "the rows are in the order of these dates: to judge a model on the newest rows, name the "
+    "these dates first occur in the order of time: to judge a model on the newest rows, name the "
     "column under time too, add split: {kind: time}, leave its format under dates, and take a line "
     "of group away"
 )

@@ -22,8 +22,12 @@ from tabular_lstm.profiling.conf_text import catalog_text, page, parameters_text
 from tabular_lstm.profiling.history_search import with_found_rows
 from tabular_lstm.profiling.layout import Layout, layout_of, with_number_format
 from tabular_lstm.profiling.proposal import propose
-from tabular_lstm.profiling.table_profile import CellCounter, DistinctCells, TableProfile
-from tabular_lstm.profiling.type_inference import profile_column
+from tabular_lstm.profiling.table_profile import (
+    CellCounter,
+    DistinctCells,
+    TableProfile,
+    profile_column,
+)
 from tabular_lstm.progress import progress
 from tabular_lstm.rows.batches import TEXT, Batch
 from tabular_lstm.rows.cells import as_texts, texts
