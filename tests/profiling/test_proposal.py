@@ -139,26 +139,6 @@ def test_many_zeros_that_may_be_amounts_are_asked_for() -> None:
     assert doubts(proposal({"visits": count}), "visits") == ""
 
 
-@pytest.mark.parametrize(
-    ("name", "values", "asked"),
-    [
-        ("nr", [17 + x // 3 for x in range(COUNT)], True),
-        ("schoolid", [2020 + x // 4 for x in range(COUNT)], True),
-        ("tree", [x % 15 for x in range(COUNT)], True),
-        ("subject", [x // 4 for x in range(COUNT)], True),
-        ("tree", [x % 4 for x in range(COUNT)], False),
-        ("nr", [*range(COUNT)], False),
-        ("years_at_firm", [x % 15 for x in range(COUNT)], False),
-    ],
-)
-def test_a_column_that_may_name_things_of_several_rows_is_asked_for(
-    name: str, values: list[Any], asked: bool
-) -> None:
-    found = proposal({name: values, "height": SPREAD})
-    assert ("does it name a thing" in doubts(found, name)) == asked
-    assert found.named("group") == {}
-
-
 def test_few_rows_of_a_class_are_said() -> None:
     (said,) = proposal({}).unsure
     assert said.startswith("label: classes of fewer than 100 rows: 0: 40, 1: 20. A promotion")

@@ -10,11 +10,6 @@ WORDS = {
             account animal applicant case child client customer device employee family household
             individual machine member participant patient person player pupil student subject user
             worker""",
-        # Things that may have several rows, but may also have only one row or be a category.
-        "perhaps a thing": """
-            bank batch center centre class clinic cluster company district doctor farm firm herd
-            hospital lake litter plot practice provider river school sensor shop site station store subj
-            teacher team town tree vehicle village""",
         "identifier": "guid id identifier identity ids key uuid",
         "short identifier": "eid hhid idno idnr idnum mrn pid sid uid",
         "numbered": "code no nr num number",
@@ -23,14 +18,14 @@ WORDS = {
         "code": """
             area arm brand category center centre class code codes color colour country county
             department district ethnicity gender group grp hospital industry job kind marital model
-            occupation origin postal postcode precinct province race region religion sector sex site species
-            state status treat treatment trt type zip zipcode zone""",
+            occupation origin postal postcode precinct province race region religion sector sex
+            site species state status treat treatment trt type zip zipcode zone""",
         "label": """
-            accepted admit admitted approved attrition bankrupt canceled cancelled churn churned class clicked
-            converted dead death default defaulted denied deny diagnosis died disease event exited
-            failed failure fraud hired income infected label labels malignant mortality outcome
-            presence purchase purchased readmitted relapse response result spam status stroke subscribed
-            success survived target y""",
+            accepted admit admitted approved attrition bankrupt canceled cancelled churn churned
+            class clicked converted dead death default defaulted denied deny diagnosis died disease
+            event exited failed failure fraud hired income infected label labels malignant
+            mortality outcome presence purchase purchased readmitted relapse response result spam
+            status stroke subscribed success survived target y""",
         # Names of labels in any table.
         "surely a label": "class label labels outcome target y",
         # Columns of classes or numbers with such a name are mostly predicted.
@@ -78,40 +73,27 @@ def words_of(name: str) -> list[str]:
 
 
 def names_an_identifier(name: str) -> bool:
-    """Tell whether a column is named like an identifier, such as patient_id."""
+    """Tell whether a column is named like an identifier, such as patient_id, patientno or PID."""
     words = words_of(name)
-    if _names_surely(words) or WORDS["short identifier"] & {*words[-1:]}:
-        return True
-    return len(words) == 1 and _in_one_word(words[0], "perhaps a thing")
+    short = WORDS["short identifier"] & {*words[-1:]}
+    return bool(short) or _names_surely(words)
 
 
 def _names_surely(words: list[str]) -> bool:
     """Tell whether the words surely name an identifier, or the number of a thing."""
     if WORDS["identifier"] & {*words[:1], *words[-1:]}:
         return True
-    if len(words) > 1 and words[-1] in WORDS["numbered"]:
-        return words[-2] in WORDS["thing"]
-    return len(words) == 1 and _in_one_word(words[0], "thing")
-
-
-def _in_one_word(word: str, role: str) -> bool:
-    return any(word.removesuffix(end) in WORDS[role] for end in ENDS if word.endswith(end))
+    if len(words) > 1:
+        return words[-1] in WORDS["numbered"] and words[-2] in WORDS["thing"]
+    return any(f"{thing}{end}" in words for thing in WORDS["thing"] for end in ENDS)
 
 
 def names_a_thing(name: str) -> bool:
     """Tell whether a column is named like a thing with several rows, such as a patient."""
     words = words_of(name)
-    if len(words) > 1 and _names_surely(words):
-        return bool({*words} & WORDS["thing"])
-    return _names_surely(words) or (len(words) == 1 and words[0] in WORDS["thing"])
-
-
-def may_name_a_thing(name: str) -> bool:
-    """Tell whether the name may name a thing with several rows. The caller checks the cells."""
-    words = words_of(name)
-    is_numbered = words[-1:] != ["code"] and names_a(name, "numbered")
-    is_thing = len(words) <= 2 and names_a(name, "perhaps a thing")
-    return is_numbered or is_thing or names_an_identifier(name)
+    if len(words) > 1:
+        return _names_surely(words) and bool({*words} & WORDS["thing"])
+    return _names_surely(words) or bool({*words} & WORDS["thing"])
 
 
 def names_a(name: str, role: str) -> bool:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tabular_lstm.profiling.group_search import search_group, with_found_group, with_group
+from tabular_lstm.profiling.found_rows import search_group, with_found_group, with_group
 from tabular_lstm.profiling.proposal import Proposal, propose
 from tabular_lstm.rows.dependent_rows import DependentRows
 from tests.helpers.profiles import profile
