@@ -11,7 +11,9 @@ WORDS = {
             individual machine member participant patient person player pupil student subject user
             worker""",
         "identifier": "guid id identifier identity ids key uuid",
-        "short identifier": "eid hhid idno idnr idnum mrn pid sid uid",
+        "short identifier": """
+            eid hhid hospitalid idno idnr idnum mrn pid schoolid shopid sid siteid storeid studyid
+            townid uid""",
         "numbered": "code no nr num number",
         "row number": "idx index obs row rowid rownames rownum rownumber rows seq unnamed",
         # Whole numbers in such columns are codes and not amounts.
