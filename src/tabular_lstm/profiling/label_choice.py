@@ -39,8 +39,8 @@ FAR = 30  # a label is far outside at this many times the range of the middle ni
 BY_NAME, ONLY = "by its name", "the only column of two values"
 TWO_VALUES, CLASSES_TOO = ", and it has two values", ", and it has classes"
 LIKELY = " that most rows have and that is no trait, such as sex"
+NO_LABEL = "no label was found; --label may name a column of classes, or of numbers without a unit."
 BUT_FOR = " but for those that are empty or in the order of the rows"
-UNITS = " If column '{}' is the label, such as '{}': write numbers without a unit."
 
 # What may be unsure about the label.
 SET_ASIDE = (
@@ -185,7 +185,9 @@ def _column(table: TableProfile) -> tuple[ColumnProfile, str, list[str]]:
     ways = _ways(table, two_valued, ends)
     reason, columns = next(((way, columns) for way, columns in ways if columns), ("", []))
     if not columns:
-        raise refusal(table, _no_way(table, two_valued, ends))
+        last = ends[-1] if ends and kind_of(ends[-1]) else None
+        named = f" The last column is {shown(last.name)}." if last else ""
+        raise refusal(table, f"{NO_LABEL}{named}")
     chosen = next((last for last in ends[-1:] if last in columns), columns[0])
     if reason == BY_NAME and len(columns) == 1:
         return chosen, reason, []
@@ -250,20 +252,6 @@ def _may_be_label(column: ColumnProfile) -> bool:
     return is_shared and not is_other and column.present >= MOST * column.rows
 
 
-def _no_way(
-    table: TableProfile, two_valued: Sequence[ColumnProfile], ends: Sequence[ColumnProfile]
-) -> str:
-    """Say that no column is surely the label, and which ones may be."""
-    several = " Several columns have two values, and none is surely the label."
-    none = " No column has two values; --label may name one of classes or of a number."
-    fault = f"no label was found.{several if len(two_valued) > 1 else none * (not two_valued)}"
-    if ends and kind_of(ends[-1]):
-        fault += f" The last column is {shown(ends[-1].name)}, which --label may name."
-    if measured := [c for c in table.columns if c.kind == "quantity"]:
-        fault += UNITS.format(shown(measured[-1].name), shown(measured[-1].example))
-    return fault
-
-
 def _no_label(column: ColumnProfile, classes: Mapping[str, int]) -> str:
     """Say why a column cannot be the label."""
     values = "one value only" if column.distinct == 1 else f"{column.distinct} distinct values"
@@ -283,8 +271,8 @@ def _no_label(column: ColumnProfile, classes: Mapping[str, int]) -> str:
 
 def refusal(table: TableProfile, fault: str) -> DataError:
     """Say what is wrong, and which columns have two values."""
-    fitting = described([c for c in table.columns if len(classes_of(c)) == 2])
-    named = f" Columns of two values, which --label may name: {fitting}." if fitting else ""
+    two_valued = described([c for c in table.columns if len(classes_of(c)) == 2])
+    named = f" Columns of two values, which --label may name: {two_valued}." if two_valued else ""
     return DataError(f"{table.file}: {fault}{named}")
 
 
