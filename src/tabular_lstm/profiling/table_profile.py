@@ -244,7 +244,10 @@ class CellCounter:
     def cells(self) -> DistinctCells:
         """Give all counted cells."""
         self._merge()
-        texts, counts = _counted_together(pc.utf8_trim_whitespace(self._texts[0]), self._counts[0])
+        texts, counts = self._texts[0], self._counts[0]
+        trimmed = pc.utf8_trim_whitespace(texts)
+        if not trimmed.equals(texts):
+            texts, counts = _counted_together(trimmed, counts)
         is_missing = _says_missing(texts)
         return DistinctCells(
             texts.filter(pa.array(~is_missing)),
@@ -253,6 +256,8 @@ class CellCounter:
         )
 
     def _merge(self) -> None:
+        if len(self._texts) == 1:
+            return
         texts, counts = _counted_together(
             pa.concat_arrays(self._texts), np.concatenate(self._counts)
         )
@@ -263,7 +268,10 @@ class CellCounter:
 
 def _says_missing(texts: pa.Array) -> np.ndarray:
     """Tell which texts are empty or a word that always means "missing"."""
-    return _mask(pc.is_in(pc.utf8_lower(texts), pa.array(sorted(EMPTY), texts.type)))
+    is_missing = _mask(pc.less_equal(pc.binary_length(texts), max(map(len, EMPTY)))).copy()
+    lower = pc.utf8_lower(texts.filter(pa.array(is_missing)))
+    is_missing[is_missing] = _mask(pc.is_in(lower, pa.array(sorted(EMPTY), lower.type)))
+    return is_missing
 
 
 def _counted_together(texts: pa.Array, counts: np.ndarray) -> tuple[pa.Array, np.ndarray]:
