@@ -91,11 +91,11 @@ def with_found_group(table: TableProfile, proposal: Proposal, first_rows: pd.Dat
     and the groups are not nested, the inner one is proposed, and a sentence says so. For the
     arguments see `with_found_rows`.
     """
-    found = search_group(table, proposal, first_rows)
-    if not found:
+    dependent = search_group(table, proposal, first_rows)
+    if not dependent:
         return proposal
-    inner = found.columns[0]
-    proposed = with_group(table, proposal, found)
+    inner = dependent.columns[0]
+    proposed = with_group(table, proposal, dependent)
     if proposed.columns().group != inner:
         return proposed
     outer = search_group(table, proposed, first_rows, inner)
@@ -145,7 +145,7 @@ def _repeats(table: TableProfile, name: str) -> bool:
 
 
 def with_group(
-    table: TableProfile, proposal: Proposal, found: DependentRows, inner: str | None = None
+    table: TableProfile, proposal: Proposal, dependent: DependentRows, inner: str | None = None
 ) -> Proposal:
     """Propose the group that keeps dependent rows together, and say how to undo this.
 
@@ -155,13 +155,13 @@ def with_group(
     Args:
         table: The profile of the table.
         proposal: The proposed conf.
-        found: The dependent rows.
+        dependent: The dependent rows.
         inner: An inner column that is the group if the rows are independent. Default: none.
     """
-    name, facts = found.columns[0], facts_of(found)
+    name, facts = dependent.columns[0], facts_of(dependent)
     column, called = table.column(name), shown(name)
     if not any(other != name for role in FEATURES for other in proposal.named(role)):
-        return proposal.with_sentence(f"{facts}. {ways_out(found, proposal.columns().ignore)}")
+        return proposal.with_sentence(f"{facts}. {ways_out(dependent, proposal.columns().ignore)}")
     if column.rows - column.present > FEW_WITHOUT * column.rows:
         return proposal.with_sentence(
             f"{facts}. {column.rows - column.present} rows have no {called}: give each of them a "
@@ -170,7 +170,7 @@ def with_group(
     # A column that was proposed as the group because of its name gets its kind's role.
     guessed = {other: of_kind(table.column(other)) for other in proposal.named("group")}
     before = (proposal.choices | guessed)[name]
-    group = Choice("group", f"rows of one value mostly have one label. {numbers_of(found)}")
+    group = Choice("group", f"rows of one value mostly have one label. {numbers_of(dependent)}")
     back = _way_back(before, called, inner)
     sentence = f"group: {facts}: such rows are kept together. {back}"
     return proposal.with_choices(guessed | {name: group}).with_sentence(sentence)

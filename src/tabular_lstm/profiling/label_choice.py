@@ -134,8 +134,8 @@ def choose_label(
 ) -> Label:
     """Choose the label, and the task.
 
-    The label is the given column, or else the first one that `_ways` names. A column that is chosen
-    by its name may have any share of missing cells.
+    The label is the given column, or else the first one that `_reasons` names. A column that is
+    chosen by its name may have any share of missing cells.
 
     Args:
         table: The profile of the table.
@@ -161,8 +161,8 @@ def choose_label(
     if kind == NUMBER:
         proposed = _number(table, column, asks=task is None and 2 < len(classes) <= FEW_CLASSES)
     else:
-        kept = _learnable(table, column, classes)
-        proposed = _classes(table, column, kept, task, positive)
+        learnable = _learnable(table, column, classes)
+        proposed = _classes(table, column, learnable, task, positive)
     if positive is not None and proposed.task.kind != TWO_CLASSES:
         raise DataError(
             f"{table.file}: --positive {positive}: the label '{column.name}' does not have two "
@@ -182,8 +182,8 @@ def _column(table: TableProfile) -> tuple[ColumnProfile, str, list[str]]:
     # Row numbers and dates of rows are often the first or the last column too.
     ends = [c for c in table.columns if c.kind != "empty" and not c.in_order]
     two_valued = [column for column in table.columns if len(classes_of(column)) == 2]
-    ways = _ways(table, two_valued, ends)
-    reason, columns = next(((way, columns) for way, columns in ways if columns), ("", []))
+    reasons = _reasons(table, two_valued, ends)
+    reason, columns = next((pair for pair in reasons if pair[1]), ("", []))
     if not columns:
         last = ends[-1] if ends and kind_of(ends[-1]) else None
         named = f" The last column is {shown(last.name)}." if last else ""
@@ -198,7 +198,7 @@ def _column(table: TableProfile) -> tuple[ColumnProfile, str, list[str]]:
     return chosen, reason, [f"label: {doubt} (--label names another one)"]
 
 
-def _ways(
+def _reasons(
     table: TableProfile, two_valued: Sequence[ColumnProfile], ends: Sequence[ColumnProfile]
 ) -> list[tuple[str, list[ColumnProfile]]]:
     """List the reasons to choose a column, each with its columns, the best reason first.
@@ -222,17 +222,17 @@ def _ways(
     may_be = [c for c in columns if kind_of(c)]
     predicted = [c for c in may_be if names_a(c.name, "predicted")]
     placed = [c for c in may_be if _may_be_label(c)]
-    others = [c for c in two_valued if not has_word(c.name, "trait")]
-    likely = [c for c in others if sum(classes_of(c).values()) >= MOST * c.rows]
-    ways = [
+    no_traits = [c for c in two_valued if not has_word(c.name, "trait")]
+    likely = [c for c in no_traits if sum(classes_of(c).values()) >= MOST * c.rows]
+    reasons = [
         (BY_NAME, [c for c in sure if c in two_valued]),
         (BY_NAME + TWO_VALUES, [c for c in two_valued if c.name.lower() in WORDS["label"]]),
         (BY_NAME, [c for c in sure if c in may_be]),
         (last + TWO_VALUES, [c for c in ends[-1:] if c in likely]),
         (f"{last}, and often a label by its name", [c for c in ends[-1:] if c in predicted]),
-        ("a word of its name" + TWO_VALUES, [c for c in others if has_word(c.name, "label")]),
+        ("a word of its name" + TWO_VALUES, [c for c in no_traits if has_word(c.name, "label")]),
         (first + TWO_VALUES, [c for c in ends[:1] if c in likely]),
-        (ONLY, others if len(two_valued) == 1 else []),
+        (ONLY, no_traits if len(two_valued) == 1 else []),
         (ONLY + LIKELY, likely if len(likely) == 1 else []),
     ]
     without_two_values = [
@@ -241,7 +241,7 @@ def _ways(
         (first + CLASSES_TOO, [c for c in ends[:1] if c in placed and kind_of(c) == CLASSES]),
         (BY_NAME, called),  # so that the refusal says what is wrong with it
     ]
-    return ways if others else ways + without_two_values
+    return reasons if no_traits else reasons + without_two_values
 
 
 def _may_be_label(column: ColumnProfile) -> bool:
@@ -294,7 +294,7 @@ def kind_of(column: ColumnProfile) -> Kind | None:
 def _learnable(
     table: TableProfile, column: ColumnProfile, classes: dict[str, int]
 ) -> dict[str, int]:
-    """Give the classes without rare ones, of which a run would stop; two classes are kept.
+    """Give the classes without rare ones, of which a run would stop; two classes are learnable.
 
     Raises:
         DataError: So many rows are of rare classes that a run would stop without them too.
@@ -313,28 +313,28 @@ def _learnable(
 def _classes(
     table: TableProfile,
     column: ColumnProfile,
-    kept: dict[str, int],
+    learnable: dict[str, int],
     told: str | None,
     positive: str | None,
 ) -> ProposedTask:
-    """Propose two classes or more; the classes that are not kept are left out."""
+    """Propose two classes or more; the classes that are not learnable are left out."""
     form, labelled, classes = table.number_format, column.cells.present, classes_of(column)
-    if len(kept) == 2:
-        order, why, doubts = _two_classes(table, column, kept, positive)
+    if len(learnable) == 2:
+        order, why, doubts = _two_classes(table, column, learnable, positive)
     else:
-        order = sorted(kept, key=lambda value: class_rank(value, form))
-        why = f"{len(kept)} values"
+        order = sorted(learnable, key=lambda value: class_rank(value, form))
+        why = f"{len(learnable)} values"
         amounts = column.kind == "number" and told is None and not names_a(column.name, "code")
         doubts = [AS_CLASSES] if amounts else []
-    if few := {value: count for value, count in kept.items() if count < JUDGED}:
+    if few := {value: count for value, count in learnable.items() if count < JUDGED}:
         doubts.append(FEW_ROWS.format(listed(few)))
-    if rare := {value: count for value, count in classes.items() if value not in kept}:
+    if rare := {value: count for value, count in classes.items() if value not in learnable}:
         doubts.append(LEFT_OUT.format(listed(rare)))
     doubts += alike(classes)
     task = Task.of_classes([class_value(value, form) for value in order])
     if coded := labelled - sum(classes.values()):
         doubts.append(_set_aside(coded, task.kind, next(iter(column.codes)), labelled))
-    return ProposedTask(task, why, tuple(kept[v] for v in order), unsure=tuple(doubts))
+    return ProposedTask(task, why, tuple(learnable[v] for v in order), unsure=tuple(doubts))
 
 
 def _two_classes(
@@ -368,14 +368,14 @@ def _two_classes(
     return order, why, doubts
 
 
-def _meaning(value: str, other: str) -> int:
+def _meaning(value: str, opposite: str) -> int:
     """Give 1 for a word that means a positive class, -1 for a negative one, and else 0.
 
     "Cancer" means one beside "no cancer". A single letter counts only in a pair, such as y and n.
     """
-    if len(value) == 1 and {value.lower(), other.lower()} not in LETTERS:
+    if len(value) == 1 and {value.lower(), opposite.lower()} not in LETTERS:
         return 0
-    is_denied = other.lower() in {no + value.lower() for no in DENIALS}
+    is_denied = opposite.lower() in {no + value.lower() for no in DENIALS}
     if is_denied or value.lower() in WORDS["positive"]:
         return 1
     return -int(value.lower() in WORDS["negative"])

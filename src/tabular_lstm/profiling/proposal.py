@@ -163,8 +163,8 @@ def _key_of(table: TableProfile, label: str) -> str | None:
     """Choose the column that identifies a row; a column with such a name comes first."""
     unique = [c for c in table.columns if c.distinct == c.rows and c.name != label]
     named = [c.name for c in unique if names_an_identifier(c.name)]
-    others = [c.name for c in unique if c.kind == "identifier" and not c.in_order]
-    return next(iter(named + others), None)
+    unnamed = [c.name for c in unique if c.kind == "identifier" and not c.in_order]
+    return next(iter(named + unnamed), None)
 
 
 def is_discrete(column: ColumnProfile) -> bool:
