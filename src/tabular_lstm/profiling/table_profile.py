@@ -1,24 +1,93 @@
-"""The profile of a table: the distinct cells of each column, and what follows from them.
+"""The profile of a table: what each column holds, numbers, words, dates, identifiers or free text.
 
 The cells are counted piece by piece; the rest follows from the distinct cells and their counts.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from functools import cache
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tabular_lstm.profiling.word_lists import (
+    PLACEHOLDERS,
+    WORDS,
+    has_word,
+    names_an_identifier,
+)
 from tabular_lstm.rows.cells import EMPTY
-from tabular_lstm.rows.number_format import POINT, NumberFormat
+from tabular_lstm.rows.keys import ROUNDED
+from tabular_lstm.rows.number_format import POINT, NumberFormat, all_pointed
+from tabular_lstm.rows.numbers import LARGEST, float32_fault
 
 Kind = Literal["number", "category", "date", "quantity", "text", "identifier", "constant", "empty"]
 Code = str | int | float
 FIRST = 50  # cells that rule out most patterns before all cells are checked
 # Pieces are merged once they have more distinct cells than this.
 MERGED = 2**16
+
+# Largest share of a numeric column's cells that are not numbers; their rows go to quarantine.
+FEW_ODD = 0.01
+# Most distinct words for "not measured" in a column, and most distinct odd cells.
+FEW_WORDS, FEW_DISTINCT = 3, 20
+LEAST_ROWS = 20
+# A column of words identifies rows if it has as many distinct values as this share of the rows.
+NEARLY_ALL = 0.95
+# A column is free text if its cells have on average more than LONG characters, or WORDY words.
+LONG, WORDY = 40, 4
+
+# Codes that people write where nothing was measured.
+CODES = {-1.0} | {
+    float(sign * int(digit * count)) for sign in (-1, 1) for digit in "89" for count in range(1, 7)
+}
+# A few whole numbers from -1 upwards may be a scale.
+SCALE = 8
+# Least share of the rows with a code of one digit, 8 or 9: in fewer rows it may be an amount.
+DIGIT = 0.02
+# Zeros may be a code if there are more distinct numbers than this, and if the next number is at
+# least this many steps between numbers, and standard deviations, above 0.
+ENOUGH, STEPS, FAR = 20, 5, 0.6
+# Shares of the rows that are 0: below MANY 0 may be a code, from LUMP to MOST the page asks.
+LUMP, MANY, MOST = 0.2, 0.3, 0.5
+
+NUMBER = r"[+-]?[0-9][0-9.,' ]*"
+QUANTITY = rf"[$€£¥]\s*{NUMBER}|{NUMBER}\s*[A-Za-z%€$£¥°µ²³/]{{1,8}}"
+DAYS = (
+    *("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%Y.%m.%d"),
+    *("%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d-%m-%y", "%m-%d-%y"),
+    *("%d %b %Y", "%d-%b-%Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y"),
+)
+TIMES = ("", " %H:%M", " %H:%M:%S", "T%H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+COMPACT = "%Y%m%d"  # without times: digits with a time are rarely such a date
+FORMATS = (*(day + time for day in DAYS for time in TIMES), COMPACT)
+PATTERNS = {
+    "%Y": "(?:1[5-9]|2[0-9])[0-9]{2}",
+    "%y": "[0-9]{2}",
+    "%m": "(?:0?[1-9]|1[0-2])",
+    "%d": "(?:0?[1-9]|[12][0-9]|3[01])",
+    "%b": "(?i:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)",
+    "%B": "(?i:January|February|March|April|May|June|"
+    "July|August|September|October|November|December)",
+    "%H": "(?:[01]?[0-9]|2[0-3])",
+    "%I": "(?:0?[1-9]|1[0-2])",
+    "%M": "[0-5]?[0-9]",
+    "%S": "[0-5]?[0-9]",
+    "%p": "(?i:[AP]M)",
+}
+# Like `tabular_lstm.rows.dates.ISO`, but only with valid months and days: 1234-56-78 is not a date.
+ISO = (
+    "[12][0-9]{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
+    r"(?:[T ](?:[01][0-9]|2[0-3])(?::[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,9})?)?)?"
+    "(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)?)?"
+)
+ISO_8601 = "ISO 8601"  # the name of `ISO` among formats
+LIKE_A_DATE = re.compile(
+    "[0-9]{1,4}[-/. ][0-9A-Za-z]|[0-9]{8}$|[A-Za-z]{3,9} [0-9]|[0-9]{1,2}[A-Za-z]{3}[0-9]"
+)
 
 
 @dataclass(frozen=True)
@@ -30,13 +99,11 @@ class DistinctCells:
             appear.
         counts: How often each text is in the column, int64.
         missing: How many cells are empty or a word for "missing"; they are not in `texts`.
-        rising: Whether the texts of the rows are sorted.
     """
 
     texts: pa.Array
     counts: np.ndarray
     missing: int
-    rising: bool = False
 
     @property
     def present(self) -> int:
@@ -46,7 +113,7 @@ class DistinctCells:
     def only(self, chosen: np.ndarray) -> "DistinctCells":
         """Give only the distinct cells that a mask chooses."""
         texts = self.texts.filter(pa.array(chosen))
-        return DistinctCells(texts, self.counts[chosen], self.missing, self.rising)
+        return DistinctCells(texts, self.counts[chosen], self.missing)
 
     def first(self, count: int) -> "DistinctCells":
         """Give only the first distinct cells."""
@@ -58,14 +125,9 @@ class DistinctCells:
         texts = self.texts.take(pa.array(order)).to_pylist()
         return dict(zip(texts, self.counts[order].tolist(), strict=True))
 
-    def share(self, chosen: np.ndarray) -> float:
-        """Give the share of these distinct cells among the column's present cells."""
-        return float(self.counts[chosen].sum()) / max(self.present, 1)
-
     def are_among(self, words: frozenset[str]) -> np.ndarray:
         """Tell which distinct cells are one of these words, in upper or lower case."""
-        known = pa.array(sorted(words), self.texts.type)
-        return _mask(pc.is_in(pc.utf8_lower(self.texts), known))
+        return _mask(pc.is_in(pc.utf8_lower(self.texts), pa.array(sorted(words), self.texts.type)))
 
     def all_match(self, pattern: str) -> bool:
         """Tell whether the pattern matches each cell as a whole."""
@@ -170,20 +232,14 @@ class CellCounter:
         self._texts: list[pa.Array] = []
         self._counts: list[np.ndarray] = []
         self._most = MERGED
-        self._rising, self._last = True, ""
 
     def add(self, column: pa.Array) -> None:
         """Count the cells of the next piece, large_string."""
-        if self._rising and len(column):
-            texts = pc.utf8_trim_whitespace(column)
-            later = pc.all(pc.less_equal(texts[:-1], texts[1:]), min_count=0).as_py()
-            self._rising = bool(later) and self._last <= texts[0].as_py()
-            self._last = texts[-1].as_py()
         if sum(map(len, self._counts)) > self._most:
             self._merge()
-        found = column.value_counts()
-        self._texts.append(found.field("values"))
-        self._counts.append(found.field("counts").to_numpy(zero_copy_only=False))
+        counted = column.value_counts()
+        self._texts.append(counted.field("values"))
+        self._counts.append(counted.field("counts").to_numpy(zero_copy_only=False))
 
     def cells(self) -> DistinctCells:
         """Give all counted cells."""
@@ -197,29 +253,25 @@ class CellCounter:
             texts.filter(pa.array(~is_missing)),
             counts[~is_missing],
             int(counts[is_missing].sum()),
-            self._rising,
         )
 
     def _merge(self) -> None:
         if len(self._texts) == 1:
             return
-        texts, counts = pa.concat_arrays(self._texts), np.concatenate(self._counts)
-        self._texts.clear()
-        self._counts.clear()
-        texts, counts = _counted_together(texts, counts)
+        texts, counts = _counted_together(
+            pa.concat_arrays(self._texts), np.concatenate(self._counts)
+        )
         # A merge takes time for all cells, so the next merge waits for three times as many cells.
         self._most = max(MERGED, 3 * len(texts))
-        self._texts.append(texts)
-        self._counts.append(counts)
+        self._texts, self._counts = [texts], [counts]
 
 
 def _says_missing(texts: pa.Array) -> np.ndarray:
     """Tell which texts are empty or a word that always means "missing"."""
-    longest = max(map(len, EMPTY))
-    found = _mask(pc.less_equal(pc.binary_length(texts), longest)).copy()
-    lower = pc.utf8_lower(texts.filter(pa.array(found)))
-    found[found] = _mask(pc.is_in(lower, pa.array(sorted(EMPTY), lower.type)))
-    return found
+    is_missing = _mask(pc.less_equal(pc.binary_length(texts), max(map(len, EMPTY)))).copy()
+    lower = pc.utf8_lower(texts.filter(pa.array(is_missing)))
+    is_missing[is_missing] = _mask(pc.is_in(lower, pa.array(sorted(EMPTY), lower.type)))
+    return is_missing
 
 
 def _counted_together(texts: pa.Array, counts: np.ndarray) -> tuple[pa.Array, np.ndarray]:
@@ -232,3 +284,161 @@ def _counted_together(texts: pa.Array, counts: np.ndarray) -> tuple[pa.Array, np
 def _mask(flags: pa.Array) -> np.ndarray:
     mask: np.ndarray = flags.to_numpy(zero_copy_only=False)
     return mask
+
+
+def profile_column(name: str, cells: DistinctCells, form: NumberFormat = POINT) -> ColumnProfile:
+    """Profile a column from its name and all its cells."""
+    if not cells.present:
+        facts: dict[str, Any] = {"kind": "empty"}
+    elif len(cells.texts) == 1 and not cells.missing:
+        facts = {"kind": "constant"}
+    else:
+        facts = _numbers(name, cells, form) or _dates(cells) or _words(cells)
+    return ColumnProfile(name=name, cells=cells, number_format=form, **facts)
+
+
+def _numbers(name: str, cells: DistinctCells, form: NumberFormat) -> dict[str, Any] | None:
+    """Describe a column of numbers; None if it holds something else."""
+    numbers = all_pointed(cells.texts, form).cast(pa.float64()).to_numpy(zero_copy_only=False)
+    is_number = np.abs(numbers) <= LARGEST
+    texts, number_cells = cells.only(~is_number), cells.only(is_number)
+    few = FEW_ODD * cells.present
+    if not is_number.any() or (len(texts.texts) > FEW_DISTINCT and texts.present > few):
+        return None
+    is_sign = texts.are_among(PLACEHOLDERS)
+    signs, odd = _counts(texts.only(is_sign)), texts.only(~is_sign)
+    if len(signs) > FEW_WORDS or odd.present > few or _has_leading_zeros(number_cells):
+        return None
+    if formats := date_formats(number_cells, (COMPACT,)):  # such as 20261126
+        return {"kind": "date", "formats": formats, "codes": signs}
+    values, places = np.unique(numbers[is_number], return_inverse=True)
+    counts = np.bincount(places, number_cells.counts).astype(np.int64)
+    whole = bool((values == np.round(values)).all())
+    rows = cells.present + cells.missing
+    if len(values) == rows >= LEAST_ROWS and whole and not _are_rounded(number_cells):
+        is_count = values[0] in {0, 1} and values[-1] < 1.1 * rows
+        numbers_rows = not name.strip() or has_word(name, "row number")
+        numbers_rows |= bool(is_count and (np.diff(numbers) == 1).all())
+        if is_count or numbers_rows or names_an_identifier(name):
+            return {"kind": "identifier", "in_order": numbers_rows}
+    codes = codes_among(values, counts)
+    is_amount = ~np.isin(values, [*codes])
+    amounts = values[is_amount]
+    return {
+        "kind": "number",
+        "lowest": float(amounts[0]),
+        "highest": float(amounts[-1]),
+        "whole": whole,
+        "odd": odd.present,
+        "odd_example": str(odd.texts[0]) if odd.present else "",
+        "float32_fault": float32_fault(amounts),
+        "many_zeros": zeros_among(amounts, counts[is_amount])[1],
+        "codes": {int(c) if c.is_integer() else c: n for c, n in codes.items()} | signs,
+    }
+
+
+def _are_rounded(cells: DistinctCells) -> bool:
+    """Tell whether a program has rounded some of the numbers; then they cannot be keys."""
+    return bool(pc.any(pc.match_substring_regex(cells.texts, ROUNDED)).as_py())
+
+
+def _has_leading_zeros(cells: DistinctCells) -> bool:
+    """Tell whether some whole numbers are written like codes, such as 007."""
+    some = pc.any(pc.match_substring_regex(cells.texts, "^0[0-9]+$")).as_py()
+    return bool(some and cells.all_match("[0-9]+"))
+
+
+def _dates(cells: DistinctCells) -> dict[str, Any] | None:
+    """Describe a column of dates and a few words; None if it holds something else."""
+    is_word = cells.are_among(PLACEHOLDERS)
+    if is_word.all() or is_word.sum() > FEW_WORDS:
+        return None
+    formats = date_formats(cells.only(~is_word))
+    if not formats:
+        return None
+    texts, codes = cells.texts, _counts(cells.only(is_word))
+    in_order = len(texts) > 9 and pc.all(pc.less_equal(texts[:-1], texts[1:])).as_py()
+    return {"kind": "date", "formats": formats, "in_order": in_order, "codes": codes}
+
+
+def _words(cells: DistinctCells) -> dict[str, Any]:
+    """Describe a column of words."""
+    if cells.all_match(QUANTITY):
+        return {"kind": "quantity"}
+    count, rows = len(cells.texts), cells.present + cells.missing
+    words = pc.mean(pc.count_substring(cells.texts, " ")).as_py() + 1
+    length = pc.mean(pc.utf8_length(cells.texts)).as_py()
+    if count >= LEAST_ROWS and (words >= WORDY or length > LONG) and count > rows / 5:
+        return {"kind": "text"}
+    if count >= NEARLY_ALL * rows and rows >= LEAST_ROWS:
+        return {"kind": "identifier"}
+    signs = _counts(cells.only(cells.are_among(WORDS["sign"])))
+    return {"kind": "category", "codes": signs if count > len(signs) else {}}
+
+
+def _counts(cells: DistinctCells) -> dict[str, int]:
+    """Give the distinct cells with their counts."""
+    return dict(zip(cells.texts.to_pylist(), cells.counts.tolist(), strict=True))
+
+
+def date_formats(cells: DistinctCells, formats: tuple[str, ...] = FORMATS) -> list[str]:
+    """Name the formats in which all cells of a column are dates, at most two.
+
+    The formats are those of `datetime.strptime`, or `ISO_8601`; none if the cells are not dates.
+    """
+    if not LIKE_A_DATE.match(cells.texts[0].as_py()):
+        return []
+    if cells.all_match(ISO):
+        return [ISO_8601]
+    return [form for form in formats if cells.all_match(_pattern(form))][:2]
+
+
+@cache
+def _pattern(form: str) -> str:
+    return re.sub("%[A-Za-z]", lambda code: PATTERNS[code[0]], form.replace(".", r"\."))
+
+
+def codes_among(values: np.ndarray, counts: np.ndarray) -> dict[float, int]:
+    """Find numbers that probably mean "not measured", with their counts.
+
+    Such a number is one of `CODES`, occurs more than once, and is apart from all other numbers:
+    its distance to them is larger than their range, or they are not negative and it is. Or it is 0,
+    see `zeros_among`.
+
+    Args:
+        values: float64, distinct and finite, in rising order.
+        counts: How often each number is in the column.
+    """
+    may_be_code = np.isin(values, [*CODES])
+    amounts = values[~may_be_code]
+    if len(amounts) < 2:
+        return {}
+    low, high = amounts[0], amounts[-1]
+    is_far = (np.maximum(low - values, values - high) > high - low) & (np.abs(values) > 1)
+    is_negative = (values < 0) & (low >= 0) & ((values < -1) | (len(amounts) >= SCALE))
+    is_digit = (values > 0) & (values < 10)
+    is_code = may_be_code & (is_far | is_negative)
+    is_code &= counts > np.where(is_digit, DIGIT * counts.sum(), 1)
+    if zeros_among(values[~is_code], counts[~is_code])[0]:
+        is_code |= values == 0
+    return {
+        float(value): int(count)
+        for value, count in zip(values[is_code], counts[is_code], strict=True)
+    }
+
+
+def zeros_among(values: np.ndarray, counts: np.ndarray) -> tuple[bool, bool]:
+    """Tell whether 0 probably means "not measured", or whether it may; for arguments see above.
+
+    It may if the next number is more than five steps above 0, and a fifth to half of the rows are
+    0. It probably does if fewer are, and no number is near 0 compared with how far all are spread.
+    """
+    if len(values) <= ENOUGH or values[0] != 0 or counts[0] == 1:
+        return False, False
+    amounts, share = values[1:], counts[0] / counts.sum()
+    if amounts[0] <= STEPS * np.median(np.diff(amounts)):
+        return False, False
+    mean = np.average(amounts, weights=counts[1:])
+    spread = np.sqrt(np.average((amounts - mean) ** 2, weights=counts[1:]))
+    is_code = bool(share < MANY and amounts[0] > FAR * spread)
+    return is_code, not is_code and LUMP < share < MOST

@@ -7,54 +7,47 @@ WORDS = {
     for role, words in {
         # Things that a row may be about, and that several rows may share.
         "thing": """
-            account animal applicant application case child client customer device employee family
-            household individual machine member participant passenger patient person player policy
-            pupil respondent student subject user worker""",
-        # Things that may have several rows, but may also have only one row or be a category.
-        "perhaps a thing": """
-            bank batch bird branch center centre class classroom clinic cluster community company
-            cow district doctor dog driver farm firm herd hospital judge lake litter nest physician
-            plot practice prov provider river school sensor shop site station store study subj
-            teacher team town tree vehicle village well""",
+            account animal applicant case child client customer device employee family household
+            individual machine member participant patient person player pupil student subject user
+            worker""",
         "identifier": "guid id identifier identity ids key uuid",
-        "short identifier": "eid hhid idno idnr idnum mrn pid sid uid",
+        "short identifier": """
+            eid hhid hospitalid idno idnr idnum mrn pid schoolid shopid sid siteid storeid studyid
+            townid uid""",
         "numbered": "code no nr num number",
         "row number": "idx index obs row rowid rownames rownum rownumber rows seq unnamed",
         # Whole numbers in such columns are codes and not amounts.
         "code": """
-            area arm brand cat category center centre channel class code codes color colour country
-            county department dept district ethnicity fips gender group grp hospital industry job
-            kind marital model occup occupation origin pclass plan postal postcode precinct province
-            race region religion sector sex site species state status tract treat treatment trt type
-            version ward zip zipcode zone""",
+            area arm brand category center centre class code codes color colour country county
+            department district ethnicity gender group grp hospital industry job kind marital model
+            occupation origin postal postcode precinct province race region religion sector sex
+            site species state status treat treatment trt type zip zipcode zone""",
         "label": """
-            accept accepted admit admitted approve approved attrition bankrupt bankruptcy canceled
-            cancelled churn churned class click clicked converted dead death default defaulted
-            delinquent denied deny diagnosis died disease dropout event exited failed failure fraud
-            hired income infected isfraud label labels malignant mortality outcome presence purchase
-            purchased readmitted recidivism rejected relapse responded response result spam status
-            stroke subscribed success survived target y""",
+            accepted admit admitted approved attrition bankrupt canceled cancelled churn churned
+            class clicked converted dead death default defaulted denied deny diagnosis died disease
+            event exited failed failure fraud hired income infected label labels malignant
+            mortality outcome presence purchase purchased readmitted relapse response result spam
+            status stroke subscribed success survived target y""",
         # Names of labels in any table.
         "surely a label": "class label labels outcome target y",
         # Columns of classes or numbers with such a name are mostly predicted.
         "predicted": """
-            category charges cost costs demand diagnosis genre grade medv mpg price prices quality
-            rating rent revenue salary sales score severity species stage strength vote wage
-            yield""",
+            category charges cost costs demand diagnosis grade medv mpg price prices quality rating
+            rent revenue salary sales score severity species stage strength vote wage yield""",
         "date": "date day month time timestamp week year",
         # Times and numbers that may grow from one row to the next row of a thing.
         "order": """
             age date day days decade hour hours minute minutes month months occasion period quarter
             round session start time timestamp tstart visit visits wave week weeks year years""",
         # Traits that describe a person and are rarely predicted.
-        "trait": "female gender male race sex sexcode",
+        "trait": "female gender male race sex",
         "positive": """
-            + abnormal accept accepted approved bad case churn churned dead death default defaulted
-            died disease diseased event fail failed failure fraud ill ja malignant oui pos positive
-            present recurrence relapse si sick spam success t true win won y yes""",
+            + abnormal accepted approved bad case churned dead default died disease event fail
+            failed failure fraud ill ja malignant oui pos positive present relapse si sick spam
+            success t true win won y yes""",
         "negative": """
-            - absent alive benign censored control f false ham healthy legit lost loyal n neg
-            negative nein no none normal refused rejected stayed survived well""",
+            - absent alive benign censored control f false ham healthy legit lost n neg negative
+            nein no none normal refused rejected survived well""",
         # Signs for "not measured" in any column.
         "sign": "? - -- --- . .. * #n/a <na> n.a. n.a -nan nil",
     }.items()
@@ -64,8 +57,9 @@ PLACEHOLDERS = WORDS["sign"] | {
     "unknown", "missing", "not available", "not measured", "not known", "undefined", "unk", "none",
     "no data", "tbd", "#value!", "#div/0!", "#ref!", "#null!", "0000-00-00", "undetermined",
 }  # fmt: skip
-# Pairs of one-character labels of two classes.
+# Pairs of one-character labels of two classes; what makes the opposite of a word.
 LETTERS = [{"y", "n"}, {"t", "f"}, {"+", "-"}]
+DENIALS = ("no ", "no", "not ", "non", "non-", "un", "in")
 WEIGHTS = re.compile(
     r"(?:sample|case|instance|survey|sampling|row|obs|observation|final)_?(?:weight|weights|wt|wgt)"
     r"|fnlwgt|pweight|fweight"
@@ -81,40 +75,27 @@ def words_of(name: str) -> list[str]:
 
 
 def names_an_identifier(name: str) -> bool:
-    """Tell whether a column is named like an identifier, such as patient_id."""
+    """Tell whether a column is named like an identifier, such as patient_id, patientno or PID."""
     words = words_of(name)
-    if _names_surely(words) or WORDS["short identifier"] & {*words[-1:]}:
-        return True
-    return len(words) == 1 and _in_one_word(words[0], "perhaps a thing")
+    short = WORDS["short identifier"] & {*words[-1:]}
+    return bool(short) or _names_surely(words)
 
 
 def _names_surely(words: list[str]) -> bool:
     """Tell whether the words surely name an identifier, or the number of a thing."""
     if WORDS["identifier"] & {*words[:1], *words[-1:]}:
         return True
-    if len(words) > 1 and words[-1] in WORDS["numbered"]:
-        return words[-2] in WORDS["thing"]
-    return len(words) == 1 and _in_one_word(words[0], "thing")
-
-
-def _in_one_word(word: str, role: str) -> bool:
-    return any(word.removesuffix(end) in WORDS[role] for end in ENDS if word.endswith(end))
+    if len(words) > 1:
+        return words[-1] in WORDS["numbered"] and words[-2] in WORDS["thing"]
+    return any(f"{thing}{end}" in words for thing in WORDS["thing"] for end in ENDS)
 
 
 def names_a_thing(name: str) -> bool:
     """Tell whether a column is named like a thing with several rows, such as a patient."""
     words = words_of(name)
-    if len(words) > 1 and _names_surely(words):
-        return bool({*words} & WORDS["thing"])
-    return _names_surely(words) or (len(words) == 1 and words[0] in WORDS["thing"])
-
-
-def may_name_a_thing(name: str) -> bool:
-    """Tell whether the name may name a thing with several rows. The caller checks the cells."""
-    words = words_of(name)
-    is_numbered = words[-1:] != ["code"] and names_a(name, "numbered")
-    is_thing = len(words) <= 2 and names_a(name, "perhaps a thing")
-    return is_numbered or is_thing or names_an_identifier(name)
+    if len(words) > 1:
+        return _names_surely(words) and bool({*words} & WORDS["thing"])
+    return _names_surely(words) or bool({*words} & WORDS["thing"])
 
 
 def names_a(name: str, role: str) -> bool:

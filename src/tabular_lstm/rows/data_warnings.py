@@ -116,20 +116,12 @@ def numbers_of(found: DependentRows) -> str:
 def ways_out(found: DependentRows, ignored: Collection[str] = ()) -> str:
     """Say what to write if the rows belong together, and what to write if they are independent.
 
-    `split.independent` names only features, so columns that conf ignores are left out.
+    `split.independent` names only features, so a column that conf ignores is left out.
     """
-    names = [shown(name) for name in found.columns]
-    but_for = ", ".join(map(shown, found.but_for))
-    alike = f"name {but_for} under columns.ignore and nowhere else, or" if but_for else "or"
-    ways = {
-        "column": f"Name the column: columns.group: {names[0]}",
-        "columns": "Write a column that names what they share, and name it under columns.group",
-        "near-duplicates": f"Keep one row of each, {alike} write a column that names the row "
-        "which the others repeat, and name it under columns.group",
-    }
-    features = [shown(name) for name in found.columns if name not in ignored]
-    independent = f"split.independent: [{', '.join(features)}]" if features else "leave it so"
-    return f"{ways[found.kind]}. Or, if the rows are independent: {independent}"
+    column = found.columns[0]
+    independent = "leave it so" if column in ignored else f"split.independent: [{shown(column)}]"
+    group = f"Name the column: columns.group: {shown(column)}"
+    return f"{group}. Or, if the rows are independent: {independent}"
 
 
 def warn_of_spellings(rows: pd.DataFrame, columns: Columns, file: str) -> None:

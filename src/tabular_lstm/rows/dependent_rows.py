@@ -1,25 +1,22 @@
-"""Rows that belong together although no group is declared: equal values and mostly one label.
+"""Rows that belong together although no group is declared: one value of a column, mostly one label.
 
 Such rows are, for example, several reports of one incident, or visits of one patient. If they are
-on both sides, a model knows its test rows. `repeated_values` finds suspects, and each suspect is
-measured: a quick model is judged twice, once with these rows spread over train and test rows, and
-once with these rows kept together. If the second result is clearly lower, the rows are dependent.
-
-What is found: rows that share the value of a column, such as a time, an identifier or a number;
-rows that share the values of two columns; and rows that are equal except in nearly unique columns,
-in one counter, and in the last digits of numbers. Only one row of a declared group is examined, to
+on both sides, a model knows its test rows. A column is a suspect if rows with the same value have
+the same label more often than by chance. For each suspect a quick model is judged twice: once with
+these rows spread over train and test rows, and once with these rows kept together. If the second
+result is clearly lower, the rows are dependent. Only one row of a declared group is examined, to
 find values that several groups share.
 
 What is not found: fewer than 20 such values; labels that agree as weakly as those of one city or
 occupation (correlation below 0.2, for numbers 0.8); a number or date whose neighbouring values
 agree nearly as well, if the fall is below 0.05 (for numbers 0.1); rows that share only the values
-of three columns together; near-duplicates that differ in two columns with repeated values; and rows
-that are near in time or place without a common value.
+of several columns together; near-duplicates, which differ in a counter or in the last digits; and
+rows that are near in time or place without a common value.
 """
 
-from collections.abc import Collection, Sequence
-from itertools import product
-from typing import NamedTuple, get_args
+from collections.abc import Collection, Iterator, Sequence
+from typing import Literal, NamedTuple
+from zlib import crc32
 
 import numpy as np
 import pandas as pd
@@ -27,19 +24,67 @@ import pandas as pd
 from tabular_lstm.errors import shown
 from tabular_lstm.frozen import Frozen, unless
 from tabular_lstm.parameters import Columns
-from tabular_lstm.rows.cell_hashes import CellHashes
-from tabular_lstm.rows.dates import DTYPE, MICROSECONDS, NO_DATE, parts
+from tabular_lstm.rows.dates import dates_as_seen, parts
+from tabular_lstm.rows.fingerprints import in_parts
 from tabular_lstm.rows.label_measures import AREA, MEASURES, Measure, Name, measure_of
-from tabular_lstm.rows.repeated_values import Kind, Repeated, repeated_values
+from tabular_lstm.rows.sequences import amounts
 
+# Rows of the sample in which labels are compared; of values, the sample has all rows or none.
+SAMPLE = 30_000
+# A suspect needs this number of repeated values. For rare labels, this share of the usual agreement
+# is enough. The agreement needs this many standard deviations.
+LEAST_GROUPS, OF_RARE, LEAST_SURE = 20, 0.5, 3.5
+# An effect may be smooth if neighbouring values reach this share of the agreement of equal values.
+SMOOTH = 0.6
+# Rows that are independent in one column must agree more in another column by at least this.
+MORE_ALIKE = 0.1
+# Rows of one value share another column if it has at most this many values for them, on average.
+ALMOST = 1.05
 # A quick model is fitted on ROWS rows, or up to MOST_ROWS to have OF_CLASS of the rarest class.
 ROWS, OF_CLASS, MOST_ROWS = 4_000, 200, 10_000
-OF_KIND = 2  # suspects of each kind
+SUSPECTS = 2  # smooth ones, and as many others
 FOLDS = 5
 # The low end of a fall's interval must reach this share of the highest low end.
 NEARLY = 0.8
 HUGE = 1e30
 DECIMALS = 6  # of scores, whose last bits differ between processors
+
+
+class Agreement(NamedTuple):
+    """How the labels agree among rows with the same value.
+
+    Attributes:
+        alike: Agreement beyond chance: 0 is chance, 1 is always.
+        least: What `alike` must reach; less for rare labels: they agree less at the same odds.
+        sure: The agreement in standard deviations of chance.
+        groups: How many values are shared by several rows.
+        shared: Share of the rows that have such a value.
+    """
+
+    alike: float
+    least: float
+    sure: float
+    groups: int
+    shared: float
+
+    @property
+    def is_clear(self) -> bool:
+        """Tell whether the labels agree enough for a quick model to be fitted."""
+        enough = self.groups >= LEAST_GROUPS and self.alike >= self.least
+        return enough and self.sure >= LEAST_SURE
+
+
+class Suspect(NamedTuple):
+    """A column whose equal values may mean that rows belong together.
+
+    Attributes:
+        smooth: Whether rows of neighbouring values agree nearly as much, so that the column may
+            only have a smooth effect.
+    """
+
+    column: str
+    agreement: Agreement
+    smooth: bool
 
 
 class Fall(NamedTuple):
@@ -52,13 +97,13 @@ class Fall(NamedTuple):
 
 
 class DependentRows(Frozen):
-    """Rows that belong together by the value of a column, or of several columns together.
+    """Rows that belong together by the value of a column.
 
     Attributes:
-        kind: The rows share the value of one column or of several columns, or they are
-            near-duplicates: equal except in some columns and in the last digits of numbers.
-        columns: The columns whose equal values show which rows belong together.
-        but_for: The columns in which near-duplicates differ; empty if only last digits differ.
+        kind: `column`; release 0.1.0 also found rows by several columns, and near-duplicates.
+        columns: The column whose equal values show which rows belong together; in files of release
+            0.1.0 also several columns, whose values are all equal.
+        but_for: Columns in which near-duplicates of release 0.1.0 differ; else empty.
         groups: How many values are shared by several rows.
         rows: How many rows have these values.
         alike: How far the labels of such rows agree beyond chance: 0 is chance, 1 is always.
@@ -69,7 +114,7 @@ class DependentRows(Frozen):
         fall: 95 % interval of the difference, corrected for the number of suspects.
     """
 
-    kind: Kind = "column"
+    kind: Literal["column", "columns", "near-duplicates"] = "column"
     columns: list[str]
     but_for: list[str] = []
     groups: int
@@ -83,22 +128,18 @@ class DependentRows(Frozen):
     @property
     def same(self) -> str:
         """Describe the labels of such rows, such as "the same label"."""
-        return next(of.same for of in MEASURES.values() if of.name == self.measure)
+        return next(kind.same for kind in MEASURES.values() if kind.name == self.measure)
 
     @property
     def named(self) -> str:
-        """Name what such rows share, as words after "the same": some columns, or all but some."""
-        names = self.columns if self.kind != "near-duplicates" else self.but_for
-        named = " and ".join(f"'{shown(name)}'" for name in names)
-        if self.kind != "near-duplicates":
-            return named
-        return f"values but for {named or 'the last digits'}"
+        """Name the columns whose values such rows share."""
+        return " and ".join(f"'{shown(name)}'" for name in self.columns)
 
 
 def find_dependent_rows(
     rows: pd.DataFrame, columns: Columns, independent: Collection[str] = ()
 ) -> DependentRows | None:
-    """Find the columns that show most clearly which rows belong together; None if none do.
+    """Find the column that shows most clearly which rows belong together; None if none does.
 
     Args:
         rows: Valid rows, with labels and numbers read. They may have columns that conf ignores.
@@ -106,8 +147,7 @@ def find_dependent_rows(
         columns: The roles of the columns. Only the first row of a declared group is examined,
             because a group is on one side already. With a time or a history there is no search.
         independent: Columns whose equal values are independent, as conf says. Rows that share
-            further values are independent too, unless their labels agree clearly more. Rows that
-            share several columns are independent if all these columns are named.
+            a further value are independent too, unless their labels agree clearly more.
     """
     if columns.time is not None or columns.history is not None or not len(rows):
         return None
@@ -115,21 +155,13 @@ def find_dependent_rows(
     if columns.group is not None:
         rows = rows.drop_duplicates(columns.group)
     measure = measure_of(rows[columns.label].to_numpy(), columns.task)
-    if not measure.enough(1).any():
-        return None
-    cells = CellHashes(rows, columns)
     candidates = [str(name) for name in rows if name not in columns.not_features]
-    of_model = columns.features or [name for name in candidates if name not in columns.ignore]
-    features = [name for name in of_model if name in candidates]
-    if not features:
+    learned = columns.features or [name for name in candidates if name not in columns.ignore]
+    features = [name for name in learned if name in candidates]
+    if not features or not measure.enough(1).any():
         return None
-    found = repeated_values(cells, measure, candidates, features, independent)
-    suspects = [
-        suspect
-        for kind, smooth in product(get_args(Kind), (False, True))
-        for suspect in [one for one in found if (one.kind, one.smooth) == (kind, smooth)][:OF_KIND]
-    ]
-    falls = [_fall_of(cells, measure, features, suspect, len(suspects)) for suspect in suspects]
+    suspects = [*_suspects(rows, columns, measure, candidates, independent)]
+    falls = [_fall_of(rows, columns, measure, features, name, len(suspects)) for name in suspects]
     clear = [
         (fall, suspect)
         for fall, suspect in zip(falls, suspects, strict=True)
@@ -138,14 +170,11 @@ def find_dependent_rows(
     if not clear:
         return None
     least = NEARLY * max(fall.low for fall, _ in clear)
-    # A single column comes first, because it can become the group.
-    fall, suspect = next(both for both in clear if both[0].low >= least)
-    _, hashes = suspect.taken(CellHashes(all_rows, columns), len(all_rows))
+    fall, suspect = next(pair for pair in clear if pair[0].low >= least)
+    _, hashes = _sample(all_rows[suspect.column], columns, len(all_rows))
     sizes = np.bincount(pd.factorize(hashes[hashes != 0])[0])
     return DependentRows(
-        kind=suspect.kind,
-        columns=list(suspect.columns),
-        but_for=list(suspect.but_for),
+        columns=[suspect.column],
         groups=int((sizes > 1).sum()),
         rows=int(sizes[sizes > 1].sum()),
         alike=suspect.agreement.alike,
@@ -156,38 +185,181 @@ def find_dependent_rows(
     )
 
 
+def are_within(inner: pd.Series | np.ndarray, outer: pd.Series | np.ndarray) -> bool:
+    """Tell whether nearly all rows with the same inner value have the same outer value."""
+    pairs = pd.DataFrame({"inner": inner, "outer": outer}).drop_duplicates()
+    return len(pairs) <= ALMOST * pairs["inner"].nunique()
+
+
+def _numbers(cells: pd.Series, columns: Columns) -> np.ndarray | None:
+    """Give a column's numbers as float64, dates as days; None if it holds categories."""
+    is_number = cells.name in columns.dates or pd.api.types.is_numeric_dtype(cells)
+    return amounts(cells, columns) if is_number and cells.name not in columns.categorical else None
+
+
+def _sample(cells: pd.Series, columns: Columns, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """Sample about `most` rows by a hash of their value: of each value all rows, or none.
+
+    If few values have most of the rows, a sample has up to four times as many rows.
+
+    Returns:
+        The places of the rows, int64, and the hashes of their values, uint64; 0 for no value.
+    """
+    below = np.uint64(min(most / max(len(cells), 1), 1.0) * (2**64 - 2**11))
+    taken_places, taken_hashes, room = [], [], 4 * most
+    for part in in_parts(len(cells)):
+        places, hashes = np.arange(part.start, part.stop), _hashes(cells.iloc[part], columns)
+        drawn = np.where(hashes == 0, pd.util.hash_array(places), hashes)
+        chosen = np.flatnonzero((drawn <= below) | (len(cells) <= most))[:room]
+        room -= len(chosen)
+        taken_places.append(places[chosen])
+        taken_hashes.append(hashes[chosen])
+    return np.concatenate(taken_places), np.concatenate(taken_hashes)
+
+
+def _hashes(cells: pd.Series, columns: Columns) -> np.ndarray:
+    """Hash the cells of a column, uint64; 0 for a missing cell."""
+    numbers = _numbers(cells, columns)
+    if numbers is not None:
+        return np.where(np.isnan(numbers), np.uint64(0), pd.util.hash_array(numbers + 0.0))
+    codes, distinct = pd.factorize(cells)
+    texts = np.array([*map(str, distinct), ""], object)
+    hashes = pd.util.hash_array(texts, categorize=False)
+    hashes[-1] = 0  # a missing cell has the code -1
+    return np.asarray(hashes[codes])
+
+
+def _row_hashes(rows: pd.DataFrame, columns: Columns) -> np.ndarray:
+    """Hash the cells of each row together, uint64 (rows,); a missing cell counts as a value."""
+    total = np.zeros(len(rows), np.uint64)
+    for name, cells in rows.items():
+        # Equal values in two columns have different hashes.
+        of_column = np.uint64(crc32(str(name).encode()))
+        total += pd.util.hash_array(_hashes(cells, columns) ^ of_column)
+    return total
+
+
+def _suspects(
+    rows: pd.DataFrame,
+    columns: Columns,
+    measure: Measure,
+    candidates: Sequence[str],
+    independent: Collection[str],
+) -> Iterator[Suspect]:
+    """Find the suspects, by the agreement of labels times the share of rows with a shared value."""
+    suspects, declared = [], dict[str, Agreement]()
+    for name in candidates:
+        places, hashes = _sample(rows[name], columns, SAMPLE)
+        marks = measure.marks[places]
+        labels = agreement(hashes, marks, measure.alike)
+        if name in independent:
+            declared[name] = labels
+        elif labels.is_clear:
+            numbers = _numbers(rows[name].iloc[places], columns)
+            near = 0.0 if numbers is None else neighbours_agree(numbers, marks)
+            suspects.append(Suspect(name, labels, near >= SMOOTH * labels.alike))
+    left = [s for s in suspects if not _is_declared(s, declared, rows, columns)]
+    left.sort(key=lambda suspect: -suspect.agreement.alike * suspect.agreement.shared)
+    for smooth in (False, True):
+        yield from [suspect for suspect in left if suspect.smooth == smooth][:SUSPECTS]
+
+
+def _is_declared(
+    suspect: Suspect, declared: dict[str, Agreement], rows: pd.DataFrame, columns: Columns
+) -> bool:
+    """Tell whether conf names a column that the suspect's rows share, and in which they agree."""
+    places, hashes = _sample(rows[suspect.column], columns, SAMPLE)
+    several = (hashes != 0) & pd.Series(hashes).duplicated(keep=False).to_numpy()
+    return any(
+        suspect.agreement.alike < labels.alike + MORE_ALIKE
+        and are_within(hashes[several], _hashes(rows[name].iloc[places[several]], columns))
+        for name, labels in declared.items()
+    )
+
+
+def agreement(hashes: np.ndarray, marks: np.ndarray, least: float) -> Agreement:
+    """Measure the intraclass correlation of rows with the same value; each row counts once.
+
+    Args:
+        hashes: Hashes of the rows' values; 0 means that there is no value.
+        marks: Marks of the rows' labels, (rows, marks), see `label_measures`. For several marks,
+            chance is assumed to be as large as for one, which is on the safe side.
+        least: Least agreement of labels that are not rare, see `label_measures`.
+    """
+    groups, distinct = pd.factorize(hashes)
+    sizes = np.bincount(groups, minlength=len(distinct)).astype(float)
+    several = (sizes > 1) & (distinct != 0)
+    sizes = sizes[several]
+    shared = float(sizes.sum() / max(len(hashes), 1))
+    agreeing = variance = 0.0
+    for mark in marks.T.astype(float):
+        sums = np.bincount(groups, mark, len(distinct))[several]
+        squares = np.bincount(groups, mark**2, len(distinct))[several]
+        share = sums.sum() / max(sizes.sum(), 1)
+        # 0 for marks of 0 and 1, which are their own squares.
+        more = squares - sums
+        apart = sums * (1 - share) ** 2 + (sizes - sums) * share**2 + more
+        agreeing += (((sums - sizes * share) ** 2 - apart) / (sizes - 1)).sum()
+        variance += share * (1 - share) + more.sum() / max(sizes.sum(), 1)
+    if not variance > 0:
+        return Agreement(0.0, least, 0.0, len(sizes), shared)
+    agreeing /= variance
+    chance = np.sqrt((2 * sizes / (sizes - 1)).sum())
+    alike, sure = float(agreeing / sizes.sum()), float(agreeing / chance)
+    # Two marks, one for each of two classes, have twice the variance of one.
+    even = 4 * variance / min(marks.shape[1], 2)
+    least *= float(np.clip(even, OF_RARE, 1))
+    return Agreement(alike, least, sure, len(sizes), shared)
+
+
+def neighbours_agree(numbers: np.ndarray, marks: np.ndarray) -> float:
+    """Measure how far rows of neighbouring values agree beyond chance, see `agreement`."""
+    measured = ~np.isnan(numbers)
+    _, groups, sizes = np.unique(numbers[measured], return_inverse=True, return_counts=True)
+    weights = np.minimum(sizes[1:], sizes[:-1])
+    agreeing = variance = 0.0
+    for mark in marks.T.astype(float):
+        share = mark.mean()
+        means = np.bincount(groups, mark[measured] - share) / sizes
+        agreeing += (weights * means[1:] * means[:-1]).sum()
+        variance += share * (1 - share) + (mark**2 - mark).mean()
+    return float(agreeing / (max(weights.sum(), 1) * variance))
+
+
 def _fall_of(
-    cells: CellHashes,
+    rows: pd.DataFrame,
+    columns: Columns,
     measure: Measure,
     features: Sequence[str],
-    suspect: Repeated,
+    suspect: Suspect,
     suspects: int,
 ) -> Fall:
     """Judge a quick model twice on a sample of whole groups, a larger one if a class is rare."""
     most = int(np.clip(OF_CLASS / measure.rarest, ROWS, MOST_ROWS))
-    places, shared = suspect.taken(cells, most)
+    places, values = _sample(rows[suspect.column], columns, most)
     measure = measure.at(places)
     if not measure.enough(FOLDS).any():
         return Fall(0.0, 0.0, 0.5, 0.5)
-    apart = cells.columns.group or cells.columns.key
-    side = cells.joined([apart] if apart else features, places, missing=True)
-    groups = pd.factorize(np.where(shared == 0, side, shared))[0]
-    seen = np.column_stack([_seen(cells, name, places) for name in features])
-    together = _out_of_fold(measure, seen, _folds(measure.labels, groups))
-    side = pd.factorize(side)[0]
-    known = [_known_again(errors, groups, side) for errors in (measure.marks - together).T]
-    return _fall(measure, together + np.column_stack(known), together, groups, suspects)
+    sampled, deciding = rows.iloc[places], columns.group or columns.key
+    sides = _row_hashes(sampled[[deciding] if deciding else features], columns)
+    groups = pd.factorize(np.where(values == 0, sides, values))[0]
+    cells = np.column_stack([_seen(sampled[name], columns) for name in features])
+    together = _out_of_fold(measure, cells, _folds(measure.labels, groups))
+    sides = pd.factorize(sides)[0]
+    errors = measure.marks - together
+    corrections = [_error_of_others(error, groups, sides) for error in errors.T]
+    return _fall(measure, together + np.column_stack(corrections), together, groups, suspects)
 
 
-def _seen(cells: CellHashes, name: str, places: np.ndarray) -> np.ndarray:
+def _seen(cells: pd.Series, columns: Columns) -> np.ndarray:
     """Give a feature as the quick model sees it: a number, a date's parts, a category's number."""
-    numbers = cells.numbers(name, places)
-    if numbers is not None and cells.holds_dates(name):
-        since = np.where(np.isnan(numbers), 0, numbers * MICROSECONDS).astype(np.int64)
-        return parts(np.where(np.isnan(numbers), NO_DATE, since.astype(DTYPE)))
-    if numbers is not None:
-        return np.asarray(np.clip(numbers, -HUGE, HUGE))
-    return pd.factorize(cells.rows[name].iloc[places])[0].astype(float)
+    name = str(cells.name)
+    if name in columns.dates:
+        return parts(dates_as_seen(cells, columns.missing.get(name, []), columns.dates[name])[0])
+    numbers = _numbers(cells, columns)
+    if numbers is None:
+        return pd.factorize(cells)[0].astype(float)
+    return np.asarray(np.clip(numbers, -HUGE, HUGE))
 
 
 def _folds(labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
@@ -200,28 +372,28 @@ def _folds(labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
     return np.asarray(folds[groups])
 
 
-def _out_of_fold(measure: Measure, seen: np.ndarray, folds: np.ndarray) -> np.ndarray:
+def _out_of_fold(measure: Measure, cells: np.ndarray, folds: np.ndarray) -> np.ndarray:
     """Score each row by a forest that did not see the row's fold: (rows, marks)."""
     scores = np.empty(measure.marks.shape)
     for fold in range(FOLDS):
-        out = folds == fold
-        scores[out] = measure.learned(seen, out)
+        is_out = folds == fold
+        scores[is_out] = measure.learned(cells, is_out)
     return np.asarray(scores.round(DECIMALS))
 
 
-def _known_again(errors: np.ndarray, groups: np.ndarray, side: np.ndarray) -> np.ndarray:
-    """Estimate each row's error from the errors of known rows in its group.
+def _error_of_others(errors: np.ndarray, groups: np.ndarray, sides: np.ndarray) -> np.ndarray:
+    """Estimate each row's error from the errors of other rows in its group, (rows,).
 
-    The estimate is the sum of the known rows' errors, divided by their number plus 1. A row is not
-    known if it is always on the same side as the estimated row.
+    The estimate is the sum of the others' errors, divided by their number plus 1. A row that is
+    always on the same side as the estimated row does not count.
     """
-    own = pd.factorize(groups * (side.max() + 1) + side)[0]
+    same_side = pd.factorize(groups * (sides.max() + 1) + sides)[0]
 
-    def of_others(counted: np.ndarray) -> np.ndarray:
-        return np.asarray(np.bincount(groups, counted)[groups] - np.bincount(own, counted)[own])
+    def sum_others(values: np.ndarray) -> np.ndarray:
+        of_group = np.bincount(groups, values)[groups]
+        return np.asarray(of_group - np.bincount(same_side, values)[same_side])
 
-    known: np.ndarray = of_others(np.ones(len(errors)))
-    return np.asarray(of_others(errors) / (known + 1))
+    return np.asarray(sum_others(errors) / (sum_others(np.ones(len(errors))) + 1))
 
 
 def _fall(
@@ -233,8 +405,9 @@ def _fall(
     """
     from scipy.stats import norm  # noqa: PLC0415
 
-    (before, shares), (after, others) = (measure.judged(of, FOLDS) for of in (spread, together))
-    of_groups = np.bincount(groups, shares - others)
-    error = np.sqrt((of_groups**2).sum())
-    fall, wide = before - after, norm.ppf(1 - 0.025 / suspects) * error
-    return Fall(float(fall - wide), float(fall + wide), before, after)
+    before, shares_before = measure.judged(spread, FOLDS)
+    after, shares_after = measure.judged(together, FOLDS)
+    group_errors = np.bincount(groups, shares_before - shares_after)
+    deviation = np.sqrt((group_errors**2).sum())
+    fall, margin = before - after, norm.ppf(1 - 0.025 / suspects) * deviation
+    return Fall(float(fall - margin), float(fall + margin), before, after)

@@ -64,25 +64,25 @@ class _Areas:
         """Measure how well a number ranks the labels: see `data_warnings.possible_leaks`."""
         marks = self.marks[:, self.enough(ENOUGH_ROWS)].T
         order = _order(values)
-        by_neighbours = [_area_of_neighbours(of[order]) for of in marks]
+        by_neighbours = [_area_of_neighbours(mark[order]) for mark in marks]
         del order  # to free memory
         distinct, places = np.unique(values, return_inverse=True)
-        areas = (_area_of_values(distinct, places, of) for of in marks)
+        areas = (_area_of_values(distinct, places, mark) for mark in marks)
         return _mean(map(max, by_neighbours, areas))
 
     def of_category(self, places: np.ndarray) -> float:
         """Measure how well categories rank the labels; `places` numbers them from 0, (rows,)."""
         marks = self.marks[:, self.enough(ENOUGH_ROWS)].T
-        return _mean(_area_of_others(*_counts(places, of)) for of in marks)
+        return _mean(_area_of_others(*_counts(places, mark)) for mark in marks)
 
-    def learned(self, seen: np.ndarray, out: np.ndarray) -> np.ndarray:
-        """Score the rows in `out` by a forest that saw the other rows: (rows in `out`, marks)."""
+    def learned(self, cells: np.ndarray, is_out: np.ndarray) -> np.ndarray:
+        """Score the rows `is_out` by a forest that saw the other rows: (rows, marks)."""
         from sklearn.ensemble import ExtraTreesClassifier  # noqa: PLC0415  it takes a second
 
         model = ExtraTreesClassifier(TREES, min_samples_leaf=LEAF, random_state=0)
-        model.fit(seen[~out], self.labels[~out])
-        scores = np.zeros((out.sum(), len(self.task.classes)))
-        scores[:, model.classes_] = model.predict_proba(seen[out])
+        model.fit(cells[~is_out], self.labels[~is_out])
+        scores = np.zeros((is_out.sum(), len(self.task.classes)))
+        scores[:, model.classes_] = model.predict_proba(cells[is_out])
         return np.asarray(scores[:, self.classes])
 
     def judged(self, scores: np.ndarray, least: int) -> tuple[float, np.ndarray]:
@@ -93,14 +93,14 @@ class _Areas:
         from scipy.stats import rankdata  # noqa: PLC0415
 
         areas, shares, enough = [], [], self.enough(least)
-        for of, score in zip(self.marks.T[enough], scores.T[enough], strict=True):
-            among = rankdata(score)
-            among[of] -= rankdata(score[of])
-            among[~of] -= rankdata(score[~of])
-            positives, negatives = of.sum(), (~of).sum()
-            won = np.where(of, among / negatives, 1 - among / positives)
-            areas.append(float(won[of].mean()))
-            shares.append((won - areas[-1]) / np.where(of, positives, negatives))
+        for mark, score in zip(self.marks.T[enough], scores.T[enough], strict=True):
+            ranks = rankdata(score)  # among the rows of the other class
+            ranks[mark] -= rankdata(score[mark])
+            ranks[~mark] -= rankdata(score[~mark])
+            positives, negatives = mark.sum(), (~mark).sum()
+            won = np.where(mark, ranks / negatives, 1 - ranks / positives)
+            areas.append(float(won[mark].mean()))
+            shares.append((won - areas[-1]) / np.where(mark, positives, negatives))
         return _mean(areas), np.asarray(np.mean(shares, axis=0))
 
 
@@ -139,39 +139,38 @@ class _Variance:
         if not self.enough(ENOUGH_ROWS)[0]:
             return 0.0
         ordered = self.labels[_order(values)]
-        by_neighbours = _told(ordered, _around(ordered) / 4)
+        explained = [_explained(ordered, _around(ordered) / 4)]
         distinct, places = np.unique(values, return_inverse=True)
-        told = []
-        for first in (False, True):  # missing values are one value, ranked last or first
-            moved = np.where(places == len(distinct) - 1, -1, places) if first else places
-            told.append(float(np.mean(_ranks(moved) * self.labels) ** 2))
-            if not np.isnan(distinct[-1]):
-                break
-        by_others = self.of_category(places) if len(distinct) < len(values) else 0.0
-        return max(*told, by_others, by_neighbours)
+        orders = [places]
+        if np.isnan(distinct[-1]):  # missing values are one value, ranked last or first
+            orders.append(np.where(places == len(distinct) - 1, -1, places))
+        explained += [float(np.mean(_ranks(order) * self.labels) ** 2) for order in orders]
+        if len(distinct) < len(values):
+            explained.append(self.of_category(places))
+        return max(explained)
 
     def of_category(self, places: np.ndarray) -> float:
         """Measure how well categories rank the labels; `places` numbers them from 0, (rows,)."""
         if not self.enough(ENOUGH_ROWS)[0]:
             return 0.0
-        sums, others = np.bincount(places, self.labels), np.bincount(places)[places] - 1
-        means = (sums[places] - self.labels) / np.maximum(others, 1)
-        return _told(self.labels, np.where(others > 0, means, 0))
+        sums, other_rows = np.bincount(places, self.labels), np.bincount(places)[places] - 1
+        means = (sums[places] - self.labels) / np.maximum(other_rows, 1)
+        return _explained(self.labels, np.where(other_rows > 0, means, 0))
 
-    def learned(self, seen: np.ndarray, out: np.ndarray) -> np.ndarray:
-        """Score the rows in `out` by a forest that saw the other rows: (rows in `out`, 1)."""
+    def learned(self, cells: np.ndarray, is_out: np.ndarray) -> np.ndarray:
+        """Score the rows `is_out` by a forest that saw the other rows: (rows, 1)."""
         from sklearn.ensemble import ExtraTreesRegressor  # noqa: PLC0415  it takes a second
 
         model = ExtraTreesRegressor(TREES, min_samples_leaf=LEAF, random_state=0)
-        model.fit(seen[~out], self.marks[~out, 0])
-        return np.asarray(model.predict(seen[out])[:, None])
+        model.fit(cells[~is_out], self.marks[~is_out, 0])
+        return np.asarray(model.predict(cells[is_out])[:, None])
 
     def judged(self, scores: np.ndarray, least: int) -> tuple[float, np.ndarray]:
         """Measure scores (rows, 1); and give each row's share of the measure's error, (rows,)."""
-        missed = (self.marks - scores)[:, 0] ** 2
-        all_there_is = (self.marks - self.marks.mean())[:, 0] ** 2
-        told = 1 - missed.sum() / all_there_is.sum()
-        return float(told), ((1 - told) * all_there_is - missed) / all_there_is.sum()
+        errors = (self.marks - scores)[:, 0] ** 2
+        variances = (self.marks - self.marks.mean())[:, 0] ** 2
+        explained = 1 - errors.sum() / variances.sum()
+        return float(explained), ((1 - explained) * variances - errors) / variances.sum()
 
 
 Measure = _Areas | _Variance
@@ -184,8 +183,8 @@ def measure_of(labels: np.ndarray, task: Task) -> Measure:
 
 
 def _mean(values: Iterable[float]) -> float:
-    found = [*values]
-    return sum(found) / len(found) if found else 0.0
+    listed = [*values]
+    return sum(listed) / len(listed) if listed else 0.0
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:
@@ -197,9 +196,9 @@ def _ranks(values: np.ndarray) -> np.ndarray:
     return np.asarray(ranks / (ranks.std() or 1.0))
 
 
-def _told(labels: np.ndarray, said: np.ndarray) -> float:
+def _explained(labels: np.ndarray, predictions: np.ndarray) -> float:
     """Give the share of the variance of standardised labels that predictions explain."""
-    return float(1 - np.mean((labels - said) ** 2))
+    return float(1 - np.mean((labels - predictions) ** 2))
 
 
 def _order(values: np.ndarray) -> np.ndarray:
@@ -229,9 +228,9 @@ def _area_of_neighbours(ordered: np.ndarray) -> float:
     return _roc_auc(*_counts(places, ordered))
 
 
-def _area_of_values(distinct: np.ndarray, places: np.ndarray, of: np.ndarray) -> float:
+def _area_of_values(distinct: np.ndarray, places: np.ndarray, mark: np.ndarray) -> float:
     """Rank each row by its value, or by the other rows with the value; NaN is the last value."""
-    positives, negatives = _counts(places, of)
+    positives, negatives = _counts(places, mark)
     last = _roc_auc(positives, negatives)
     first = last
     if np.isnan(distinct[-1]):
@@ -253,15 +252,14 @@ def _area_of_others(positives: np.ndarray, negatives: np.ndarray) -> float:
     alone = [positives[~shared].sum()], [negatives[~shared].sum()]
     positives, negatives = positives[shared], negatives[shared]
     # One more row with the overall share is counted, so that few other rows tell less than many.
-    others = positives + negatives
-    scores = np.r_[(positives - 1 + share) / others, (positives + share) / others, share]
+    rows = positives + negatives
+    scores = np.r_[(positives - 1 + share) / rows, (positives + share) / rows, share]
     none = np.zeros(len(positives))
-    score, places = np.unique(scores, return_inverse=True)
-    of_score = (
-        np.bincount(places, np.r_[counts], len(score))
-        for counts in ((positives, none, alone[0]), (none, negatives, alone[1]))
+    _, places = np.unique(scores, return_inverse=True)
+    return _roc_auc(
+        np.bincount(places, np.r_[positives, none, alone[0]]),
+        np.bincount(places, np.r_[none, negatives, alone[1]]),
     )
-    return _roc_auc(*of_score)
 
 
 def _roc_auc(positives: np.ndarray, negatives: np.ndarray) -> float:

@@ -19,11 +19,15 @@ from tabular_lstm.environments import BASE, refuse_no_name, run_command
 from tabular_lstm.errors import DataError, unknown_name
 from tabular_lstm.files import not_written, replace_all
 from tabular_lstm.profiling.conf_text import catalog_text, page, parameters_text
-from tabular_lstm.profiling.history_search import with_found_rows
+from tabular_lstm.profiling.found_rows import with_found_rows
 from tabular_lstm.profiling.layout import Layout, layout_of, with_number_format
 from tabular_lstm.profiling.proposal import propose
-from tabular_lstm.profiling.table_profile import CellCounter, DistinctCells, TableProfile
-from tabular_lstm.profiling.type_inference import profile_column
+from tabular_lstm.profiling.table_profile import (
+    CellCounter,
+    DistinctCells,
+    TableProfile,
+    profile_column,
+)
 from tabular_lstm.progress import progress
 from tabular_lstm.rows.batches import TEXT, Batch
 from tabular_lstm.rows.cells import as_texts, texts

@@ -1,14 +1,13 @@
 """Rows that belong together where nobody has described a table: what is proposed and said."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from tabular_lstm.profiling.group_search import search_group, with_found_group, with_group
-from tabular_lstm.profiling.proposal import Choice, Proposal, propose
+from tabular_lstm.profiling.found_rows import search_group, with_found_group, with_group
+from tabular_lstm.profiling.proposal import Proposal, propose
 from tabular_lstm.rows.dependent_rows import DependentRows
 from tests.helpers.profiles import profile
 
@@ -23,10 +22,10 @@ TABLE: dict[str, list[Any]] = {
 SICK: dict[str, list[Any]] = {"sick": [0, 0, 1] * 20}
 
 
-def found(*columns: str, **kind: Any) -> DependentRows:
-    """What the search finds, by these columns."""
+def found(column: str) -> DependentRows:
+    """What the search finds, by this column."""
     numbers: dict[str, Any] = {"spread": 0.93, "together": 0.69, "fall": (0.18, 0.29)}
-    return DependentRows(columns=[*columns], groups=20, rows=60, alike=1, **numbers, **kind)
+    return DependentRows(columns=[column], groups=20, rows=60, alike=1, **numbers)
 
 
 def proposed(of: DependentRows) -> Proposal:
@@ -61,43 +60,17 @@ def test_the_column_is_the_group_and_the_first_doubt_says_the_way_back(
     assert not any(name in names for names in proposal.unsure.values())
 
 
-@pytest.mark.parametrize(
-    ("of", "named", "what_to_do"),
-    [
-        (
-            found("seen", "ward", kind="columns"),
-            "rows with the same 'seen' and 'ward'",
-            "Write a column that names what they share, and name it under columns.group. Or, if "
-            "the rows are independent: split.independent: [seen, ward]",
-        ),
-        (
-            found("seen", "ward", kind="near-duplicates", but_for=["age"]),
-            "rows with the same values but for 'age'",
-            "Keep one row of each, name age under columns.ignore and nowhere else, or write a "
-            "column that names the row which the others repeat, and name it under columns.group",
-        ),
-        (found("age"), "rows with the same 'age'", "Name the column: columns.group: age"),
-    ],
-)
-def test_what_no_column_tells_is_said_first_and_changes_no_role(
-    of: DependentRows, named: str, what_to_do: str
-) -> None:
+def test_what_no_column_can_keep_together_is_said_first_and_changes_no_role() -> None:
     # Of one feature alone, nothing would be left to learn from.
-    table = profile({n: TABLE[n] for n in (of.columns if len(of.columns) < 2 else TABLE)} | SICK)
-    proposal = with_group(table, propose(table, "sick"), of)
+    table = profile({"age": TABLE["age"]} | SICK)
+    proposal = with_group(table, propose(table, "sick"), found("age"))
     assert proposal.choices == propose(table, "sick").choices
     first = next(iter(proposal.unsure))
-    assert first.startswith(named)
-    assert what_to_do in first
-
-
-def test_no_way_out_names_a_column_that_is_ignored() -> None:
-    """`split.independent` names features alone."""
-    of, table = found("seen", "ward", kind="columns"), profile({**TABLE, **SICK})
-    proposal = propose(table, "sick")
-    ignored = {**proposal.choices, "seen": Choice("ignore", "a running number")}
-    first = next(iter(with_group(table, replace(proposal, choices=ignored), of).unsure))
-    assert first.endswith("Or, if the rows are independent: split.independent: [ward]")
+    assert first.startswith("rows with the same 'age'")
+    assert first.endswith(
+        "Name the column: columns.group: age. Or, if the rows are independent: "
+        "split.independent: [age]"
+    )
 
 
 def test_a_column_without_a_name_is_passed_over() -> None:

@@ -1,0 +1,258 @@
+"""Find rows that belong together in a table that nobody has described: groups and histories.
+
+A group keeps rows together whose labels mostly agree, see `tabular_lstm.rows.dependent_rows`.
+
+Histories are the rows of one customer over time. A customer has several rows, and hardly any two of
+them have the same time. That may be chance. So histories are proposed only in two cases: a
+customer's rows are consecutive and in order, and time starts anew with the next customer; or the
+column is named like a person or a thing, and either its rows are in order, or more times would be
+equal by chance. Otherwise the page asks.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from tabular_lstm.errors import amount, shown
+from tabular_lstm.parameters.history import MOST_STEPS, History
+from tabular_lstm.profiling.proposal import FEATURES, GROUPS, Choice, Proposal, is_discrete, of_kind
+from tabular_lstm.profiling.table_profile import ColumnProfile, TableProfile
+from tabular_lstm.profiling.word_lists import WORDS, has_word, names_a_thing, words_of
+from tabular_lstm.rows.data_warnings import facts_of, numbers_of, ways_out
+from tabular_lstm.rows.dependent_rows import DependentRows, are_within, find_dependent_rows
+from tabular_lstm.rows.keys import read_key
+from tabular_lstm.rows.labels import are_unlabelled
+from tabular_lstm.rows.schema import MICROSECONDS_A_DAY
+from tabular_lstm.rows.timeline import Roles, Timeline, time_of
+from tabular_lstm.rows.times import TimeReader
+from tabular_lstm.rows.validation import UNNAMED, read_rows
+
+# Largest share of the rows that may go to quarantine because they have no group or no time.
+FEW_WITHOUT = 0.025
+FEW = 0.05  # largest share of rows with a repeated time, and of customers with scattered rows
+SHARED = 0.8  # least share of rows whose customer has several rows
+IN_ORDER = 0.98  # least share of a customer's next rows that have a later time
+ANEW = 0.2  # least share of next customers that start at an earlier time
+SURPRISE = 20  # fewest pairs of rows with equal customer and time that chance would give
+ASK = (
+    "history: rows of one {of} ({count}) hardly ever have the same {order}. If {order} is their "
+    "time, write history: {{of: {of}, order: {order}}}, and name both columns nowhere else"
+)
+PROPOSED = (
+    "history: a row is predicted from itself and the earlier rows of its {of}. If only the last "
+    "row has a known label, leave the earlier labels empty: those rows are then only history. If "
+    "rows of one {of} are independent, remove the block history, and name {of} under ignore"
+)
+
+
+class FoundHistory(NamedTuple):
+    """A customer column and an order column that fit together."""
+
+    block: History
+    choices: dict[str, Choice]  # of both columns
+    clear: bool  # whether chance can be excluded
+
+
+def with_found_rows(table: TableProfile, proposal: Proposal, first_rows: pd.DataFrame) -> Proposal:
+    """Propose histories or, if there are none, the group that keeps dependent rows together.
+
+    Args:
+        table: The profile of the table.
+        proposal: The proposed conf.
+        first_rows: All rows as text, or the first ones.
+    """
+    grouped = with_found_group(table, proposal, first_rows)
+    histories = find_histories(table, proposal, first_rows)
+    if not histories:
+        return grouped
+    best = next((history for history in histories if history.clear), histories[0])
+    customer, order = best.block.of, best.block.order
+    # A column that is proposed as group because of its name gets its kind's role instead.
+    choices = {name: of_kind(table.column(name)) for name in proposal.named("group")}
+    proposed = proposal.with_choices(choices | best.choices)
+    clear = best.clear and any(map(proposed.named, FEATURES))
+    # To find values that several customers share, search with the customer as the group.
+    if not clear or search_group(table, proposed, first_rows, customer):
+        count = best.choices[customer].why
+        return grouped.with_sentence(
+            ASK.format(of=shown(customer), order=shown(order), count=count)
+        )
+    said = PROPOSED.format(of=shown(customer))
+    return replace(proposed, history=best.block).with_sentence(said)
+
+
+def with_found_group(table: TableProfile, proposal: Proposal, first_rows: pd.DataFrame) -> Proposal:
+    """Propose the group that keeps dependent rows together; of two nested groups, the outer one.
+
+    Two groups are nested as visits and patients are. If the rows of several groups belong together
+    and the groups are not nested, the inner one is proposed, and a sentence says so. For the
+    arguments see `with_found_rows`.
+    """
+    dependent = search_group(table, proposal, first_rows)
+    if not dependent:
+        return proposal
+    inner = dependent.columns[0]
+    proposed = with_group(table, proposal, dependent)
+    if proposed.columns().group != inner:
+        return proposed
+    outer = search_group(table, proposed, first_rows, inner)
+    if not outer:
+        return proposed
+    name = outer.columns[0]
+    if are_within(first_rows[inner], first_rows[name]):
+        ignored = Choice("ignore", f"rows of one value have one {shown(name)}")
+        nested = with_group(table, proposal.with_choices({inner: ignored}), outer, inner)
+        if nested.columns().group == name:
+            return nested
+    ways = ways_out(outer, proposed.columns().ignore)
+    return proposed.with_sentence(f"{facts_of(outer)}. {ways}")
+
+
+def search_group(
+    table: TableProfile, proposal: Proposal, first_rows: pd.DataFrame, group: str | None = None
+) -> DependentRows | None:
+    """Find the column whose equal values show which rows belong together.
+
+    Columns that the proposal ignores, such as identifiers, are searched too, and so is a column
+    that is proposed as the group only because of its name. For the arguments see
+    `with_found_rows`; `group` is a group that was found before, to search for a further one.
+    """
+    columns = proposal.columns()
+    labels = first_rows[columns.label]
+    if labels[~are_unlabelled(labels, columns)].str.strip().nunique() < 2:
+        return None
+    guessed = [columns.group] if columns.group and group is None else []
+    ignored = [name for name in columns.ignore if _repeats(table, name)] + guessed
+    read = {
+        "group": group,
+        "categorical": [*columns.categorical, *ignored],
+        "ignore": [name for name in columns.ignore if name not in ignored],
+    }
+    valid = read_rows(
+        [first_rows], columns.model_copy(update=read), table.file, table.number_format
+    )[0]
+    searched = {"group": group, "ignore": [*columns.ignore, *guessed]}
+    return find_dependent_rows(valid, columns.model_copy(update=searched))
+
+
+def _repeats(table: TableProfile, name: str) -> bool:
+    """Tell whether a column has a name and several values, and a value is in several rows."""
+    column = table.column(name)
+    return 1 < column.distinct < column.cells.present and not UNNAMED.fullmatch(name)
+
+
+def with_group(
+    table: TableProfile, proposal: Proposal, dependent: DependentRows, inner: str | None = None
+) -> Proposal:
+    """Propose the group that keeps dependent rows together, and say how to undo this.
+
+    No group is proposed if no other feature is left, or if too many rows have no group and would go
+    to quarantine. Then the proposal says what to do.
+
+    Args:
+        table: The profile of the table.
+        proposal: The proposed conf.
+        dependent: The dependent rows.
+        inner: An inner column that is the group if the rows are independent. Default: none.
+    """
+    name, facts = dependent.columns[0], facts_of(dependent)
+    column, called = table.column(name), shown(name)
+    if not any(other != name for role in FEATURES for other in proposal.named(role)):
+        return proposal.with_sentence(f"{facts}. {ways_out(dependent, proposal.columns().ignore)}")
+    if column.rows - column.present > FEW_WITHOUT * column.rows:
+        return proposal.with_sentence(
+            f"{facts}. {column.rows - column.present} rows have no {called}: give each of them a "
+            "value of its own, and name the column under group, and nowhere else"
+        )
+    # A column that was proposed as the group because of its name gets its kind's role.
+    guessed = {other: of_kind(table.column(other)) for other in proposal.named("group")}
+    before = (proposal.choices | guessed)[name]
+    group = Choice("group", f"rows of one value mostly have one label. {numbers_of(dependent)}")
+    back = _way_back(before, called, inner)
+    sentence = f"group: {facts}: such rows are kept together. {back}"
+    return proposal.with_choices(guessed | {name: group}).with_sentence(sentence)
+
+
+def _way_back(before: Choice, called: str, inner: str | None) -> str:
+    """Say what to write if the rows of a group are independent."""
+    instead = f"name the column under {before.role} instead"
+    if before.role == "number":
+        instead = "take the line away"
+    if before.format:
+        instead += f", with the format {before.format}"
+    if inner is not None:
+        instead += f", name {shown(inner)} under group"
+    declared = f", and add split: {{independent: [{called}]}}"
+    return f"If they are independent, {instead}{'' if before.role == 'ignore' else declared}"
+
+
+def find_histories(
+    table: TableProfile, proposal: Proposal, rows: pd.DataFrame
+) -> list[FoundHistory]:
+    """Find all customer and order columns that fit, dates first. Proposed roles do not matter."""
+    free = [c for c in table.columns if proposal.choices[c.name].role not in {"label", "weight"}]
+    orders = [c for c in free if c.kind == "date" or has_word(c.name, "order")]
+    customers = {}
+    for column in [c for c in free if c not in orders and is_discrete(c)]:
+        if GROUPS <= column.distinct < column.rows and not UNNAMED.fullmatch(column.name):
+            keys, problems = read_key(rows[column.name], table.number_format)
+            customers[column.name] = keys.reset_index(drop=True).drop([*problems])
+    return [*_fitting(table, rows, customers, orders)] if customers else []
+
+
+def _fitting(
+    table: TableProfile,
+    rows: pd.DataFrame,
+    customers: dict[str, pd.Series],
+    orders: list[ColumnProfile],
+) -> Iterator[FoundHistory]:
+    for order in sorted(orders, key=lambda column: column.kind != "date"):
+        reader = TimeReader(table.number_format, of_kind(order).format)
+        read, problems = reader.read(rows[order.name])
+        times = pd.Series(read).drop([*problems])
+        for name, keys in customers.items():
+            both = times.index.intersection(keys.index)
+            if len(both) >= (1 - FEW_WITHOUT) * len(rows):
+                history = _fit(name, order, Roles(keys[both], time_of(times[both])))
+                if history is not None:
+                    yield history
+
+
+def _fit(customer: str, order: ColumnProfile, roles: Roles) -> FoundHistory | None:
+    """Propose histories for one pair of columns; return None if the rows do not fit."""
+    rows, codes, time = len(roles.time), pd.factorize(roles.customers)[0], roles.time
+    timeline, sizes = Timeline.of(roles, np.empty((rows, 0))), np.bincount(codes)
+    tied = (timeline.tie < np.arange(rows)).sum()
+    if sizes[sizes > 1].sum() < SHARED * rows or tied > FEW * rows:
+        return None
+    by_customer = np.argsort(codes, kind="stable")
+    later = np.mean(np.diff(time[by_customer])[np.diff(codes[by_customer]) == 0] > 0)
+    direction = int(later >= IN_ORDER) - int(later <= 1 - IN_ORDER)
+    changes = np.diff(codes) != 0
+    starts_anew = np.mean(np.sign(np.diff(time))[changes] != direction) >= ANEW
+    stand_together = changes.sum() <= (1 + FEW) * len(sizes)
+    time_shares = np.unique(time, return_counts=True)[1] / rows
+    by_chance = (sizes * (sizes - 1)).sum() / 2 * (time_shares**2).sum()
+    is_surprise = by_chance >= SURPRISE and tied <= FEW * by_chance
+    is_thing = names_a_thing(customer) and not {*words_of(customer)} <= WORDS["identifier"]
+    is_birth = {*words_of(order.name)} & {"age", "birth", "born"}  # such as of a family's persons
+    fits = (direction and stand_together and starts_anew) or (
+        is_thing and (direction or is_surprise)
+    )
+    clear = bool(fits) and not is_birth
+    if not (clear or is_surprise):
+        return None
+    few, half, most = np.quantile(sizes, [0, 0.5, 1])
+    unit, days = (MICROSECONDS_A_DAY, " days") if order.kind == "date" else (1, "")
+    near, middle, far = np.nanquantile(timeline.gaps / unit, [0, 0.5, 1])
+    count = f"{len(sizes):,} values, of {few:g} to {most:g} rows, median {half:g}"
+    near, middle, far = map(amount, (near, middle, far))
+    apart = f"the next row is {near} to {far}{days} later, median {middle}"
+    next_row = Choice("order", apart, format=of_kind(order).format)
+    steps = int(np.clip(np.quantile(sizes, 0.9), 20, MOST_STEPS))
+    block = History(of=customer, order=order.name, steps=steps)
+    choices = {customer: Choice("customer", count), order.name: next_row}
+    return FoundHistory(block, choices, clear)
