@@ -26,9 +26,9 @@ from tables import markdown
 from threadpoolctl import threadpool_limits
 
 from tabular_lstm.judging import gate
+from tabular_lstm.judging.changes import check_drift
 from tabular_lstm.judging.checks import Champion
 from tabular_lstm.judging.comparison import Judged
-from tabular_lstm.judging.drift import check_drift
 from tabular_lstm.judging.intervals import bootstrap, interval, placements, row_losses
 from tabular_lstm.judging.metrics import CANDIDATE, point_metrics
 from tabular_lstm.parameters import Promotion
