@@ -163,10 +163,8 @@ def test_six_mornings(story: Story) -> None:
     assert (story.health["champion"], story.health["alarm"]) == (new, None)
     shown = Parsed(story.page).text
     assert "✓ The champion is well" in shown
-    assert f"The champion of run {new} serves since" in shown
+    assert f"The champion of run {new} serves." in shown
     assert shown.count("2 moved") == 3
-    actions = [change["action"] for change in story.health["changes"]]
-    assert actions == ["promoted", "rejected", "promoted"]
 
     said = {unchanging(line) for line in story.everything}
     examples = [

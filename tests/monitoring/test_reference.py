@@ -7,15 +7,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from pydantic import ValidationError
 
-from tabular_lstm.monitoring.category_cells import (
-    CELLS,
-    categories_of,
-    cells_of,
-    count_categories,
-)
 from tabular_lstm.monitoring.reference import (
+    CELLS,
     Profile,
     Reference,
+    category_cells,
+    cells_of,
+    count_categories,
     count_numbers,
     profile,
 )
@@ -115,7 +113,7 @@ def test_each_of_few_values_has_a_cell(distinct: int) -> None:
 @pytest.mark.parametrize("many", [1, 60, 200, 201, 500, 5000])
 def test_each_category_has_a_cell_and_of_many_some_share_one(many: int) -> None:
     categories = [f"c{place:04}" for place in range(many)]
-    named, cells = categories_of(categories), cells_of(categories)
+    named, cells = category_cells(categories), cells_of(categories)
     assert len(named) == many if many <= CELLS else 120 < len(named) <= CELLS
     assert sorted(category for some in named for category in some) == categories
     assert max(map(len, named)) <= (1 if many <= CELLS else 6 + many // 60)
@@ -123,7 +121,7 @@ def test_each_category_has_a_cell_and_of_many_some_share_one(many: int) -> None:
 
     # A category stays where it is, whatever others there are.
     if many > CELLS + 1:
-        alike = categories_of(categories[1:])
+        alike = category_cells(categories[1:])
         assert sum(some in named for some in alike) >= len(named) - 2
     new = count_categories(np.array([many, many, np.nan, many - 1, 0], np.float32), cells)
     assert (new[0], new[-1], new.sum()) == (1, 2, 5)

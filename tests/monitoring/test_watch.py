@@ -10,8 +10,7 @@ import pytest
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.monitoring.drift import Drift, compare
-from tabular_lstm.monitoring.reference import Reference
-from tabular_lstm.monitoring.watch import Watch
+from tabular_lstm.monitoring.reference import Reference, Watch
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Monitoring
 from tabular_lstm.rows.schema import Schema, parts_of
 from tests.helpers.networks import schema_of, sequences_of

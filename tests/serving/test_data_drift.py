@@ -11,8 +11,7 @@ import pytest
 
 from tabular_lstm.judging.checks import Champion
 from tabular_lstm.monitoring.drift import Drift, Shift
-from tabular_lstm.monitoring.reference import Reference
-from tabular_lstm.monitoring.watch import Watch
+from tabular_lstm.monitoring.reference import Reference, Watch
 from tabular_lstm.parameters import CLASSES, NUMBER, Columns, Monitoring
 from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.serving.comparable_champions import ComparedChampions, Scored

@@ -9,8 +9,7 @@ import logging
 from tabular_lstm.errors import printable, unknown_name
 from tabular_lstm.judging.checks import FeaturesMoved
 from tabular_lstm.monitoring.drift import Drift, compare
-from tabular_lstm.monitoring.reference import rows_each
-from tabular_lstm.monitoring.watch import Watch
+from tabular_lstm.monitoring.reference import Watch, rows_each
 from tabular_lstm.parameters import Columns, Monitoring
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.fingerprints import of_sequences
