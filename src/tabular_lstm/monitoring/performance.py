@@ -58,45 +58,54 @@ def promised_by(measured: Metrics) -> dict[str, Estimate]:
 def sums(predictions: np.ndarray, task: Task) -> np.ndarray:
     """Return the sums for the estimates, float64, the number of rows first; batches add up.
 
-    A number: the widths of the intervals, and their squares. Classes: the entropies, the expected
-    squares of the log loss, and for each class (two classes: the positive one) and cell the rows
-    and their probabilities. Rows without a prediction do not count.
+    A number: the widths of the intervals, and their squares. Classes: the entropies; and for each
+    class (two classes: the positive one) and cell the rows and their probabilities. Rows without a
+    prediction do not count.
     """
     is_missing = np.isnan(predictions if predictions.ndim == 1 else predictions.sum(axis=1))
     scored = predictions[~is_missing].astype(np.float64)
     if task.kind == NUMBER:
         widths = scored[:, 2] - scored[:, 1]
         return np.array([len(scored), widths.sum(), np.square(widths).sum()])
-    shares = (scored[:, None] if scored.ndim == 1 else scored).clip(LEAST, 1 - LEAST)
+    shares = np.ascontiguousarray(np.atleast_2d(scored.T)).clip(LEAST, 1 - LEAST)  # a row a class
     logs, logs_of_rest = np.log(shares), np.log1p(-shares)
     # Without BLAS, whose threads would wait for each other.
-    losses = [-(shares * logs).sum(), (shares * logs**2).sum()]
+    entropy = -(shares * logs).sum()
     if task.kind == TWO_CLASSES:
-        losses[0] -= ((1 - shares) * logs_of_rest).sum()
-        losses[1] += ((1 - shares) * logs_of_rest**2).sum()
+        entropy -= ((1 - shares) * logs_of_rest).sum()
     cells = (logs - logs_of_rest + REACH) * (CELLS / (2 * REACH))
     cells = cells.clip(0, CELLS - 1).astype(np.int64)
     counts = [
         np.bincount(column, weights, CELLS)
-        for column, probabilities in zip(cells.T, shares.T, strict=True)
+        for column, probabilities in zip(cells, shares, strict=True)
         for weights in (None, probabilities)
     ]
-    return np.concatenate([[len(scored), *losses], *counts])
+    return np.concatenate([[len(scored), entropy], *counts])
 
 
 def estimates(sums: np.ndarray, task: Task) -> dict[str, float]:
     """Estimate the metrics from these sums alone; empty without rows, or if not known."""
     if not sums[0]:
         return {}
-    mean, square = sums[1:3] / sums[0]
+    mean = float(sums[1] / sums[0])
     if task.kind == NUMBER:
-        return {"rmse": float(square) ** 0.5, "mae": float(mean)}
+        return {"rmse": float(sums[2] / sums[0]) ** 0.5, "mae": mean}
     areas = []
-    for rows, positive in sums[3:].reshape(-1, 2, CELLS):
+    for rows, positive in sums[2:].reshape(-1, 2, CELLS):
         negative = rows - positive
         if pairs := positive.sum() * negative.sum():
             areas.append(positive @ (np.cumsum(negative) - negative / 2) / pairs)
-    return {"log_loss": float(mean)} | ({"roc_auc": float(np.mean(areas))} if areas else {})
+    return {"log_loss": mean} | ({"roc_auc": float(np.mean(areas))} if areas else {})
+
+
+def _log_loss_variance(sums: np.ndarray, task: Task) -> float:
+    """Return the variance of a row's log loss if the probabilities are right."""
+    rows, positive = sums[2:].reshape(-1, 2, CELLS).transpose(1, 0, 2)
+    shares = np.clip(positive / np.maximum(rows, 1), LEAST, 1 - LEAST)
+    squares = (positive * np.log(shares) ** 2).sum()
+    if task.kind == TWO_CLASSES:
+        squares += ((rows - positive) * np.log1p(-shares) ** 2).sum()
+    return float(max(squares / sums[0] - (sums[1] / sums[0]) ** 2, 0.0))
 
 
 def expect(
@@ -129,8 +138,8 @@ def expect(
             growth = estimated[name] / evaluated[name] if evaluated[name] else 1.0
             change = promise.value * (growth - 1)
         elif name == "log_loss":
-            variance = max(sums[2] / rows - (sums[1] / rows) ** 2, 0.0)
-            least = TAIL * (variance / rows * (1 + rows / evaluated_rows)) ** 0.5
+            variance = _log_loss_variance(sums, task) * (1 / rows + 1 / evaluated_rows)
+            least = TAIL * variance**0.5
         wider = growth * (1 + evaluated_rows / rows) ** 0.5
         value = promise.value + change
         low = value - max(wider * (promise.value - promise.low), least)
