@@ -232,21 +232,20 @@ def worse_than_promised(
 ) -> str | None:
     """Say by how much the loss is worse than promised; None if it is not clearly worse.
 
-    A champion that was well for a long time may be broken now. So each of its scorings is a start,
-    and the rows from this start on are tested. Of the champions that keep their promise, at most a
-    share `false_alarms` ever raises an alarm, over all starts and any number of looks while labels
-    arrive. The start s = 1, 2, 3 … has the rate false_alarms / (s (s + 1)), and these rates sum up
-    to false_alarms: a union bound. Source: Shin, Ramdas and Rinaldo, "E-detectors: a nonparametric
-    framework for sequential change detection", 2022, arXiv:2203.03532. If the mean from a start on
-    is not above the promised value, alarms from earlier starts are over.
+    A champion that was well for a long time may be broken now. So each scoring s = 1, 2, 3 … is a
+    start, and the rows from this start on are tested at the rate false_alarms / (s (s + 1)). These
+    rates sum up to false_alarms: of the champions that keep their promise, at most this share ever
+    raises an alarm, over all starts and looks. Source: Shin, Ramdas and Rinaldo, "E-detectors",
+    2022, arXiv:2203.03532. If the mean from a start on is not above the promised value, alarms from
+    earlier starts are over.
 
-    For one start, the bound is an asymptotic confidence sequence, which holds for any number of
-    looks. Source: Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas, "Time-uniform central limit
-    theory and asymptotic confidence sequences", Annals of Statistics 52, 2024; the mixture is
-    Robbins', one-sided as in Howard, Ramdas, McAuliffe and Sekhon, "Time-uniform, nonparametric,
-    nonasymptotic confidence sequences", Annals of Statistics 49, 2021. The error of the promised
-    value is the same at each look. So the difference behaves like a Brownian motion in its
-    information (1 / variance): Jennison and Turnbull, "Group Sequential Methods", 1999, 3.1.
+    The bound of a start is an asymptotic confidence sequence, which holds for any number of looks
+    while labels arrive. Source: Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas, "Time-uniform
+    central limit theory and asymptotic confidence sequences", Annals of Statistics 52, 2024; the
+    mixture is Robbins', one-sided as in Howard, Ramdas, McAuliffe and Sekhon, Annals of Statistics
+    49, 2021. The error of the promised value is the same at each look. So the difference behaves
+    like a Brownian motion in its information (1 / variance): Jennison and Turnbull, "Group
+    Sequential Methods", 1999, 3.1.
 
     Args:
         since: For each scoring by run id, the oldest first: the losses of its rows and later ones.

@@ -112,7 +112,7 @@ def write_page(health: Health, champions: Champions, report: Report) -> str:
     reference = None
     if health.newest:
         run = health.newest.champion
-        with contextlib.suppress(DataError):  # the page says so
+        with contextlib.suppress(DataError):  # then no distribution is drawn
             reference = champions.references.get(run)
         if reference and reference.candidate_sha256 != promoted(champions.log)[run].sha256:
             reference = None
