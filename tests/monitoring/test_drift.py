@@ -270,7 +270,7 @@ def test_few_rows_say_what_they_do_not_show(watch: Watch) -> None:
 
     assert (
         some.few_rows
-        == "12 rows: only a shift of more than 1.4 standard deviations would have been seen"
+        == "12 rows: only a shift of more than 1.3 standard deviations would have been seen"
     )
     assert one.smallest_shift is None
     assert one.few_rows

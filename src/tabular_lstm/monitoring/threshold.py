@@ -21,7 +21,9 @@ BEYOND = (2, 50)  # the least and the most resamples above the threshold
 CELLS = 4_000_000  # drawn in a run, if this gives enough resamples
 AT_ONCE = 200_000  # cells
 COUNTED = 10**9  # the most rows that NumPy exchanges, see `_exchange`
-FOUR_OF_FIVE = 0.8416  # this quantile of the normal distribution is 0.8
+# So far beyond the threshold, in its deviations, a shift is seen four times out of five. The ranks
+# alone would need 0.84; below some edge the shift is now and then clearer (simulated).
+FOUR_OF_FIVE = 0.7
 
 
 @dataclass(frozen=True)
