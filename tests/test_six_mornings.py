@@ -185,5 +185,5 @@ def test_another_unit_and_a_far_year_are_both_named(story: Story) -> None:
     alarm = story.morning(far, code=ALARM)
 
     assert "'wage': about 100 times as large" in alarm
-    assert re.search(r"'resident_since': 100 % of the rows .* \(mean 21\d\d, was 20\d\d\)", alarm)
+    assert re.search(r"'resident_since': 100 % are above .* \(mean 21\d\d, was 20\d\d\)", alarm)
     assert story.yes(story.said[-2]) < 0.2 * usual
