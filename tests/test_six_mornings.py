@@ -163,10 +163,8 @@ def test_six_mornings(story: Story) -> None:
     assert (story.health["champion"], story.health["alarm"]) == (new, None)
     shown = Parsed(story.page).text
     assert "✓ The champion is well" in shown
-    assert f"The champion of run {new} serves since" in shown
+    assert f"The champion of run {new} serves." in shown
     assert shown.count("2 moved") == 3
-    actions = [change["action"] for change in story.health["changes"]]
-    assert actions == ["promoted", "rejected", "promoted"]
 
     said = {unchanging(line) for line in story.everything}
     examples = [
@@ -187,5 +185,5 @@ def test_another_unit_and_a_far_year_are_both_named(story: Story) -> None:
     alarm = story.morning(far, code=ALARM)
 
     assert "'wage': about 100 times as large" in alarm
-    assert re.search(r"'resident_since': 100 % of the rows .* \(mean 21\d\d, was 20\d\d\)", alarm)
+    assert re.search(r"'resident_since': 100 % are above .* \(mean 21\d\d, was 20\d\d\)", alarm)
     assert story.yes(story.said[-2]) < 0.2 * usual

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tabular_lstm.files import sha256
-from tabular_lstm.judging import drift, gate
+from tabular_lstm.judging import changes, gate
 from tabular_lstm.judging.checks import ArtifactCheck, Champion, DataCheck
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.metrics import CANDIDATE
@@ -77,7 +77,7 @@ def decision(accepted: bool, log: list[LogEntry] | None = None, letter: str = "z
     promotion = Promotion()
     checks = (
         DataCheck(passed=accepted, sentence="as expected, or not", quarantined_fraction=0),
-        drift.check_drift(judged, champions, promotion),
+        changes.check_drift(judged, champions, promotion),
         gate.check_floor(judged, promotion),
         gate.check_champions(judged, champions, promotion),
         ArtifactCheck(passed=True, sentence="the same", golden_rows=2, largest_difference=0),

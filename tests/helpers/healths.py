@@ -8,17 +8,14 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.monitoring.drift import Drift, compare
-from tabular_lstm.monitoring.expected import Estimate
 from tabular_lstm.monitoring.health import (
-    Action,
     ChampionHealth,
-    Change,
     Health,
     ScoringHealth,
 )
 from tabular_lstm.monitoring.page import page
-from tabular_lstm.monitoring.reference import Reference
-from tabular_lstm.monitoring.watch import Watch
+from tabular_lstm.monitoring.performance import Estimate
+from tabular_lstm.monitoring.reference import Reference, Watch
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Monitoring, Reshaping, Task
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.schema_fit import learn_schema
@@ -177,28 +174,17 @@ def found(
                 scored_rows=rows * sum(one.champion == run for one in known),
                 labelled_rows=sum(one.labelled_rows for one in known if one.champion == run),
                 promised=promised,
-                expected={n: around(v, 0.03) for n, v in usual},
                 real={n: around(v, 0.05) for n, v in usual}
                 if any(one.champion == run and one.labelled_rows for one in known)
                 else {},
             )
             for run in champions
         ],
-        changes=[
-            change("promoted", run_at(1), run_at(1)),
-            change("promoted", run_at(2), run_at(2)),
-            change("rolled_back", run_at(3 + scorings // 2, 3), run_at(1)),
-        ],
         newest=drifts[-1] if drifts else None,
         labels=sum(one.labelled_rows for one in known) + 3,
         unknown_labels=3,
     )
     return Found(health, reference)
-
-
-def change(action: Action, run: str, serves_now: str) -> Change:
-    """A decision."""
-    return Change(run_id=run, at=time_of(run), action=action, serves_now=serves_now)
 
 
 def drift_of(

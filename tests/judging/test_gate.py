@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tabular_lstm.judging import drift, gate
+from tabular_lstm.judging import changes, gate
 from tabular_lstm.judging.checks import (
     Champion,
     ChampionCheck,
@@ -99,11 +99,11 @@ def changed(data: DataSummary, **changes: Any) -> DataSummary:
 
 
 def check_data(
-    before: DataSummary | None, promotion: Promotion = PROMOTION, **changes: Any
+    before: DataSummary | None, promotion: Promotion = PROMOTION, **facts: Any
 ) -> DataCheck:
     """Check the changed data beside what the champion was trained on, if there is one."""
     champions = [Champion(run_id="b", sha256="of b", data=before)] if before else []
-    return drift.check_data(changed(DATA, **changes), champions, promotion, VALIDATION)
+    return changes.check_data(changed(DATA, **facts), champions, promotion, VALIDATION)
 
 
 def test_data_like_the_champions_pass_and_new_features_are_no_fault() -> None:
@@ -141,7 +141,7 @@ def test_data_unlike_the_champions_do_not(changes: dict[str, Any], said: str) ->
 def test_an_alarm_comes_first_and_stops_where_conf_says_so() -> None:
     def check(**found: Any) -> DataCheck:
         moved = FeaturesMoved(**found)
-        return drift.check_data(DATA, [], PROMOTION, VALIDATION, moved)
+        return changes.check_data(DATA, [], PROMOTION, VALIDATION, moved)
 
     assert check(sentence="no drift").sentence == "1.0 % of 1000 rows quarantined, no drift"
     warned = check(sentence="'dose': 18 times as much", alarm=True)
@@ -158,7 +158,7 @@ def test_data_are_not_compared_with_a_champion_that_does_not_count() -> None:
     unlike = changed(DATA, features=["other"], valid_rows=9)
     gone = [Champion(run_id="b", sha256="of b")]
     assert check_data(unlike, START_OVER).passed
-    assert drift.check_data(DATA, gone, PROMOTION, VALIDATION).passed
+    assert changes.check_data(DATA, gone, PROMOTION, VALIDATION).passed
     assert not check_data(DATA, START_OVER, quarantined_rows=60).passed
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tabular_lstm.judging import drift, gate
+from tabular_lstm.judging import changes, gate
 from tabular_lstm.judging.checks import Champion, DriftCheck, FloorCheck, check_artifact
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.measures import measure_of
@@ -54,7 +54,7 @@ def data_of(label: LabelSummary) -> Any:
 
 def check_labels(now: LabelSummary, then: LabelSummary) -> Any:
     champions = [Champion(run_id="b", sha256="of b", data=data_of(then))]
-    return drift.check_data(data_of(now), champions, PROMOTION, Validation())
+    return changes.check_data(data_of(now), champions, PROMOTION, Validation())
 
 
 def test_the_share_of_a_class_may_not_change_much() -> None:
@@ -87,14 +87,14 @@ def test_the_mean_of_a_number_may_not_move_far(unit: float) -> None:
 def test_a_label_of_another_task_is_no_fault_of_the_data() -> None:
     number = data_of(LabelSummary(kind="number", missing=0.0, mean=1.0, deviation=2.0))
     champions = [Champion(run_id="b", sha256="of b", data=number)]
-    assert drift.check_data(DATA, champions, PROMOTION, Validation()).passed
+    assert changes.check_data(DATA, champions, PROMOTION, Validation()).passed
 
 
 def test_a_possible_leak_of_a_number_is_named_with_its_measure() -> None:
     number = data_of(LabelSummary(kind="number", missing=0.0, mean=1.0, deviation=2.0))
     split = number.split | {"task": "number"}
     leaky = number.model_copy(update={"possible_leaks": {"paid": 0.9991}, "split": split})
-    checked = drift.check_data(leaky, [], PROMOTION, Validation())
+    checked = changes.check_data(leaky, [], PROMOTION, Validation())
     assert "possible leak, alone predicting the label (R²): paid (0.999)" in checked.sentence
 
 
@@ -162,7 +162,7 @@ def test_the_tolerance_of_a_number_is_in_deviations_of_its_label(unit: float) ->
 
 def drifted(judged: Judged, then: Metrics | None) -> DriftCheck:
     champions = [Champion(run_id="b", sha256="of b", promoted_with=then)]
-    found = drift.check_drift(judged, champions, PROMOTION)
+    found = changes.check_drift(judged, champions, PROMOTION)
     assert DriftCheck.model_validate_json(found.model_dump_json()) == found
     return found
 

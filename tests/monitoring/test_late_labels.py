@@ -34,7 +34,6 @@ def test_the_last_valid_row_of_a_key_counts_and_each_other_row_is_counted(tmp_pa
     path.write_text("\n".join(["id,ill", *lines]))
     labels = read(path)
     assert by_key(labels) == {"8": 1, "7": 1, "008": 0}
-    assert (labels.unlabelled, labels.superseded) == (1, 1)
     assert labels.quarantined["row"].tolist() == [5, 6, 7]
     assert labels.quarantined["reason"].tolist() == [
         "ill: 'perhaps' is neither 'yes' nor 'no'",
@@ -61,7 +60,6 @@ def test_parquet_says_the_same_as_a_csv(tmp_path: Path) -> None:
     rows.to_csv(tmp_path / "labels.csv", index=False)
     one, other = read(tmp_path / "labels.parquet"), read(tmp_path / "labels.csv")
     assert by_key(one) == by_key(other) == {"7": 1}
-    assert one.unlabelled == other.unlabelled == 1
 
 
 def test_numbers_are_read_as_the_catalog_says(tmp_path: Path) -> None:

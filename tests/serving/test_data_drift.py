@@ -11,12 +11,11 @@ import pytest
 
 from tabular_lstm.judging.checks import Champion
 from tabular_lstm.monitoring.drift import Drift, Shift
-from tabular_lstm.monitoring.reference import Reference
-from tabular_lstm.monitoring.watch import Watch
+from tabular_lstm.monitoring.reference import Reference, Watch
 from tabular_lstm.parameters import CLASSES, NUMBER, Columns, Monitoring
 from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.serving.comparable_champions import ComparedChampions, Scored
-from tabular_lstm.serving.data_drift import KEPT, data_drift, features_moved, kept
+from tabular_lstm.serving.data_drift import KEPT, data_drift, features_moved, shortened
 from tests.helpers.commands import RETRAINING, here, logged, succeeds
 from tests.helpers.decisions import DATA
 from tests.helpers.networks import schema_of
@@ -209,7 +208,7 @@ def test_a_decision_keeps_what_moved_most_clearly_and_counts_the_rest() -> None:
         features={f"f{place}": shift(place) for place in range(40)},
         scores={"probability of 1": shift(50)},
     )
-    short = kept(whole)
+    short = shortened(whole)
     assert [*short.features, *short.scores] == [
         *(f"f{place}" for place in range(39, 40 - KEPT, -1)),
         "probability of 1",

@@ -1,23 +1,26 @@
 """Drift: how new rows differ from the reference, with one rate of false alarms for each run."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable
 
 import numpy as np
 from pydantic import NonNegativeInt
 
 from tabular_lstm.errors import counted, shown
 from tabular_lstm.frozen import Frozen
-from tabular_lstm.monitoring.expected import Estimate
-from tabular_lstm.monitoring.reference import Profile, Reference, apart
-from tabular_lstm.monitoring.shift_sentence import percent, sentence_of
+from tabular_lstm.monitoring.performance import Estimate
+from tabular_lstm.monitoring.reference import Profile, Reference, Seen, Watch, apart
 from tabular_lstm.monitoring.threshold import Counts, smallest_shift, threshold_of
-from tabular_lstm.monitoring.watch import Seen, Watch
 from tabular_lstm.parameters import Monitoring
 
 NAMED = 5
 QUARANTINED = "quarantined rows"
-# A shift of a number, in standard deviations, that is too small to be mentioned.
-SMALL = 0.5
+SMALL = 0.5  # a shift of a number, in standard deviations, that is too small to be mentioned
+NEARLY = 0.8  # of all rows that changed their cell: enough to name this cell alone
+UNIT = 1.5  # a smaller factor is not a change of the unit
+ALIKE = 1.4  # the most by which the factors of mean and deviation may differ
+UNSCALED = 0.1  # the largest share of rows in cells that the factor does not explain
+NEAR = 0.05  # a factor within this share of a power of ten is named as that power
 
 
 class Shift(Frozen):
@@ -83,14 +86,14 @@ class Drift(Frozen):
     @property
     def moved(self) -> dict[str, Shift]:
         """Return what moved, the clearest first."""
-        every = self.scores | self.features
+        shifts = self.scores | self.features
         if self.quarantine:
-            every[apart(QUARANTINED, every)] = self.quarantine
-        by = sorted(every, key=lambda name: -every[name].statistic)
-        return {name: every[name] for name in by if every[name].moved}
+            shifts[apart(QUARANTINED, shifts)] = self.quarantine
+        clearest = sorted(shifts.items(), key=lambda item: -item[1].statistic)
+        return {name: shift for name, shift in clearest if shift.moved}
 
     @property
-    def said(self) -> list[str]:
+    def sentences(self) -> list[str]:
         """Describe each shift that moved, the clearest first."""
         return [
             f"'{shown(name)}': {shift.sentence}"
@@ -102,10 +105,10 @@ class Drift(Frozen):
     @property
     def alarm(self) -> str | None:
         """Say in one line what moved, the five clearest; None if nothing moved."""
-        said = self.said
-        unsaid = len(said) - NAMED + self.more_moved
-        more = [f"and {unsaid} more"] if unsaid > 0 else []
-        return "; ".join(said[:NAMED] + more) or None
+        sentences = self.sentences
+        left_out = len(sentences) - NAMED + self.more_moved
+        end = [f"and {left_out} more"] if left_out > 0 else []
+        return "; ".join(sentences[:NAMED] + end) or None
 
     @property
     def few_rows(self) -> str | None:
@@ -143,26 +146,27 @@ def compare(
     """
     reference, smallest = watch.reference, monitoring.smallest_change
     rows = int(seen.counts[0].sum())
-    every = {
-        name: (profile, Counts(profile.kind != "category", np.array(profile.counts), now), moments)
-        for (name, profile), now, moments in zip(
-            watch.profiles.items(), seen.counts, seen.moments, strict=True
-        )
-        if name in reference.scores or name not in monitoring.ignore
-    }
-    each = reference.rows_each if rows_each is None else rows_each
-    kept = _in_quarantine(reference, rows, quarantined)
+    if rows_each is None:
+        rows_each = reference.rows_each
+    pairs, moments = {}, {}
+    for place, (name, profile) in enumerate(watch.profiles.items()):
+        if name in reference.scores or name not in monitoring.ignore:
+            is_ordered = profile.kind != "category"
+            pairs[name] = Counts(is_ordered, np.array(profile.counts), seen.counts[place])
+            moments[name] = seen.moments[place]
     # With histories each customer has one score.
-    alone = reference.scores if watch.schema.history else ()
-    compared = [of if name in alone else of.divided(each) for name, (_, of, _) in every.items()]
-    compared.append(kept.divided(each))
-    threshold = threshold_of(compared, monitoring.false_alarms, smallest)
+    single = reference.scores if watch.schema.history else ()
+    compared = {n: pair if n in single else pair.divided(rows_each) for n, pair in pairs.items()}
+    quarantine = _quarantine_counts(reference, rows, quarantined)
+    fewer = quarantine.divided(rows_each)
+    threshold = threshold_of([*compared.values(), fewer], monitoring.false_alarms, smallest)
     shifts = {}
-    for (name, (profile, counts, moments)), fewer in zip(every.items(), compared, strict=False):
-        differences = fewer.differences(smallest)
-        clearest = differences if differences.any() else fewer.differences(0.0)
-        said = sentence_of(profile, int(clearest.argmax()), counts.now, moments)
-        shifts[name] = _shift(counts, differences, threshold, said)
+    for name, pair in pairs.items():
+        differences = compared[name].differences(smallest)
+        clearest = differences if differences.any() else compared[name].differences(0.0)
+        part = int(clearest.argmax())
+        sentence = sentence_of(watch.profiles[name], part, pair.after, moments[name])
+        shifts[name] = _shift(pair, differences, threshold, sentence)
     trained = next(iter(reference.features.values())).rows
     return Drift(
         run_id=run_id,
@@ -173,44 +177,179 @@ def compare(
         false_alarms=monitoring.false_alarms,
         threshold=threshold,
         smallest_shift=smallest_shift(
-            round(trained / each), round(rows / each), threshold, smallest
+            round(trained / rows_each), round(rows / rows_each), threshold, smallest
         ),
-        features=_of(reference.features, shifts),
-        scores=_of(reference.scores, shifts),
-        quarantine=_quarantine(kept, compared[-1].differences(smallest), threshold),
+        features={name: shifts[name] for name in reference.features if name in shifts},
+        scores={name: shifts[name] for name in reference.scores},
+        quarantine=_quarantine_shift(quarantine, fewer.differences(smallest), threshold),
     )
 
 
-def _of(profiles: Mapping[str, Profile], shifts: dict[str, Shift]) -> dict[str, Shift]:
-    return {name: shifts[name] for name in profiles if name in shifts}
-
-
-def _in_quarantine(reference: Reference, rows: int, quarantined: int) -> Counts:
+def _quarantine_counts(reference: Reference, rows: int, quarantined: int) -> Counts:
     before = [reference.rows - reference.quarantined_rows, reference.quarantined_rows]
     return Counts(False, np.array(before), np.array([rows, quarantined]), rise=True)
 
 
-def _quarantine(kept: Counts, differences: np.ndarray, threshold: float) -> Shift:
-    was, now = kept.before / max(kept.before.sum(), 1), kept.now / max(kept.now.sum(), 1)
-    said = f"{percent(now[1])} of the rows, were {percent(was[1])}"
-    return _shift(kept, differences, threshold, said)
+def _quarantine_shift(counts: Counts, differences: np.ndarray, threshold: float) -> Shift:
+    before, after = (side / max(side.sum(), 1) for side in (counts.before, counts.after))
+    sentence = f"{percent(after[1])} of the rows, were {percent(before[1])}"
+    return _shift(counts, differences, threshold, sentence)
 
 
 def _shift(counts: Counts, differences: np.ndarray, threshold: float, sentence: str) -> Shift:
-    both = counts.before, counts.now
-    was, now = (c / max(c.sum(), 1) for c in both)
-    once, again = (np.maximum(c, 0.5) / max(c.sum(), 1) for c in both)
-    below = [np.cumsum(c[1:-1]) / max(c[1:].sum(), 1) for c in both]
-    ends = [c[1:].sum() - c[2:-1].sum() if counts.ordered else c[-1] for c in both]
-    outside = [end / max(c.sum(), 1) for end, c in zip(ends, both, strict=True)]
+    sides = counts.before, counts.after
+    before, after = (side / max(side.sum(), 1) for side in sides)
+    # For PSI, an empty cell has half a row.
+    some_before, some_now = (np.maximum(side, 0.5) / max(side.sum(), 1) for side in sides)
+    below_before, below_now = (np.cumsum(side[1:-1]) / max(side[1:].sum(), 1) for side in sides)
+    is_outside = np.zeros(len(before), bool)
+    is_outside[[1, -1] if counts.ordered else [-1]] = True
     largest = float(differences.max())
     return Shift(
-        psi=float(((again - once) * np.log(again / once)).sum()),
-        ks=float(np.abs(below[1] - below[0]).max(initial=0.0)) if counts.ordered else None,
-        missing=(float(was[0]), float(now[0])),
-        outside=(float(outside[0]), float(outside[1])),
+        psi=float(((some_now - some_before) * np.log(some_now / some_before)).sum()),
+        ks=float(np.abs(below_now - below_before).max(initial=0.0)) if counts.ordered else None,
+        missing=(float(before[0]), float(after[0])),
+        outside=(float(before[is_outside].sum()), float(after[is_outside].sum())),
         statistic=largest,
         moved=largest > threshold,
         sentence=sentence,
-        counts=tuple(counts.now.tolist()),
+        counts=tuple(counts.after.tolist()),
     )
+
+
+# The sentence of a shift ---------------------------------------------------------------------
+
+
+def sentence_of(profile: Profile, part: int, counts: np.ndarray, moments: np.ndarray) -> str:
+    """Say what differs most from a profile: all numbers by a factor, one cell's share, or the mean.
+
+    Args:
+        profile: The reference of the feature or score.
+        part: The place of the clearest of `Counts.differences`.
+        counts: Counts of the new rows, as in `Profile.counts`.
+        moments: Moments of the new rows, a row of `Seen.moments`.
+    """
+    before, after = (side / max(side.sum(), 1) for side in (np.array(profile.counts), counts))
+    if not np.any(after != before):
+        return "as in the reference"
+    if profile.kind == "category":
+        gainer = _gainer(before, after)
+        cell = part if gainer is None else gainer
+    elif profile.mean is None or not moments[0]:
+        cell = 0
+    else:
+        return _of_numbers(profile, part, before, after, moments)
+    return _share(_cell(profile, cell), after[cell], before[cell])
+
+
+def _of_numbers(
+    profile: Profile, part: int, before: np.ndarray, after: np.ndarray, moments: np.ndarray
+) -> str:
+    unit, (distance, square) = profile.deviation or 1.0, moments[1:] / moments[0]
+    center = (profile.mean or 0.0) / unit
+    # Where a mean is 0, its last bits are not shown.
+    means = unit * round(center + distance, 9), unit * round(center, 9)
+    mean = "mean {}, was {}".format(*_unlike(*means, writer_of(profile)))
+    spread = math.sqrt(max(square - distance**2, 0.0)) if profile.deviation else 0.0
+    if factor := _factor(profile, before, after, means, spread):
+        return f"{factor} ({mean})"
+    cell, above = _gainer(before, after), len(profile.edges)  # the parts end with above, ranks
+    if part and (profile.kind == "score" or (cell is None and part > above)):
+        return mean
+    if cell is None and part in (0, above):
+        cell = part and above + 1
+    if cell is not None:
+        sentence = _share(_cell(profile, cell), after[cell], before[cell])
+        return f"{sentence} ({mean})" if cell in (1, above + 1) else sentence
+    below = f"are below {writer_of(profile)(profile.edges[part - 1])}"
+    return _share(below, after[1 : part + 1].sum(), before[1 : part + 1].sum())
+
+
+def _gainer(before: np.ndarray, after: np.ndarray) -> int | None:
+    """Return the cell that nearly all rows that changed their cell went to; None if there is none.
+
+    `before` and `after` are shares of the rows by cell.
+    """
+    gained = after - before
+    gainer = int(gained.argmax())
+    return gainer if gained[gainer] >= NEARLY * gained[gained > 0].sum() else None
+
+
+def _cell(profile: Profile, cell: int) -> str:
+    """Say what the rows of a cell of `Profile.counts` are."""
+    if cell == 0:
+        return "have no value"
+    is_last = cell == len(profile.counts) - 1
+    if profile.kind == "category":
+        if is_last:
+            return "are of a category that the champion was not trained with"
+        categories = profile.categories[cell - 1]
+        names = ", ".join(f"'{shown(category)}'" for category in categories[:2])
+        return f"are {names}{', …' if len(categories) > 2 else ''}"
+    if cell == 1 or is_last:
+        low, high = _unlike(profile.edges[0], profile.edges[-1], writer_of(profile))
+        return f"are {'above' if is_last else 'below'} the range {low} to {high}"
+    low, high = _unlike(profile.edges[cell - 2], profile.edges[cell - 1], writer_of(profile))
+    return f"are between {low} and {high}"
+
+
+def _share(rows: str, after: float, before: float) -> str:
+    share, share_before = _unlike(after, before, percent)
+    return f"{share} {rows}, were {share_before}"
+
+
+def _factor(
+    profile: Profile,
+    before: np.ndarray,
+    after: np.ndarray,
+    means: tuple[float, float],
+    spread: float,
+) -> str:
+    """Say that numbers have another unit; "" if mean, deviation and cells do not agree on it."""
+    if profile.kind != "number" or not spread or means[0] * means[1] <= 0:
+        return ""
+    factor = means[0] / means[1]
+    if max(factor, 1 / factor) < UNIT or not 1 / ALIKE < factor / spread < ALIKE:
+        return ""
+    below_before, below = (np.cumsum(side[1:-1]) / side[1:].sum() for side in (before, after))
+    edges = np.array(profile.edges)
+    expected = np.interp(edges / factor, edges, below_before, left=0.0, right=1.0)
+    if np.abs(expected - below).max() > UNSCALED:
+        return ""
+    times = max(factor, 1 / factor)
+    tens = 10.0 ** round(math.log10(times))
+    times = tens if abs(times / tens - 1) < NEAR else float(f"{times:.2g}")
+    return f"about {number(times)} times {'as large' if factor > 1 else 'smaller'}"
+
+
+def _unlike(after: float, before: float, write: Callable[..., str]) -> tuple[str, str]:
+    """Write two values with enough digits to differ."""
+    enough = (n for n in range(3, 8) if write(after, n) != write(before, n))
+    digits = next(enough, 3)
+    return write(after, digits), write(before, digits)
+
+
+def writer_of(profile: Profile) -> Callable[..., str]:
+    """Return the function that writes a value of a column: a day, or a number."""
+    return day if profile.kind == "date" else number
+
+
+def number(value: float, digits: int = 3) -> str:
+    """Write a number with three digits, or with all digits before the point.
+
+    Examples:
+        >>> number(2077.3), number(41.234), number(0.00041)
+        ('2077', '41.2', '0.00041')
+    """
+    is_long = 10**digits <= abs(value) < 1e15
+    return f"{value:.0f}" if is_long else f"{value:.{digits}g}"
+
+
+def percent(share: float, digits: int = 3) -> str:
+    """Write a share, such as 0.0526 as '5.26 %'."""
+    return f"{100 * share:.{digits}g} %"
+
+
+def day(days: float, digits: int = 3) -> str:
+    """Write days since 1970-01-01 as a date; `digits` do not count."""
+    return str(np.datetime64(round(days), "D"))

@@ -3,16 +3,14 @@
 from collections.abc import Sequence
 from typing import Literal
 
-import numpy as np
 from pydantic import NonNegativeInt
 
 from tabular_lstm.errors import counted
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.judging.metrics import METRICS, written
 from tabular_lstm.monitoring.drift import Drift
-from tabular_lstm.monitoring.expected import Estimate
+from tabular_lstm.monitoring.performance import Estimate
 
-Action = Literal["promoted", "rejected", "rolled_back"]
 Advice = Literal["nothing", "retrain", "roll back"]
 
 
@@ -53,18 +51,8 @@ class ChampionHealth(Frozen):
     scored_rows: NonNegativeInt
     labelled_rows: NonNegativeInt
     promised: dict[str, Estimate] = {}
-    expected: dict[str, Estimate] = {}
     real: dict[str, Estimate] = {}
     alarm: str | None = None
-
-
-class Change(Frozen):
-    """A decision of the promotion log."""
-
-    run_id: str
-    at: str
-    action: Action
-    serves_now: str | None
 
 
 class Health(Frozen):
@@ -74,7 +62,7 @@ class Health(Frozen):
         champion: The run id of the serving champion.
         alarm: The sentence of the alarm; None if the champion is well.
         advice, command: What to do, and with which command.
-        scorings, champions, changes: The oldest first.
+        scorings, champions: The oldest first.
         newest: The drift of the champion's newest scoring that can tell whether the data moved; if
             none can, the drift of its newest scoring; None if there is no scoring.
         labels: Rows of the table of labels, each key once. `unknown_labels` of them belong to no
@@ -90,25 +78,28 @@ class Health(Frozen):
     command: str | None
     scorings: list[ScoringHealth]
     champions: list[ChampionHealth]
-    changes: list[Change]
     newest: Drift | None
     labels: NonNegativeInt
     unknown_labels: NonNegativeInt
     quarantined_labels: NonNegativeInt = 0
     notes: list[str] = []
 
+    @property
+    def serving(self) -> ChampionHealth:
+        """Return the health of the serving champion."""
+        return next(health for health in self.champions if health.run_id == self.champion)
+
     def sentence(self) -> str:
         """Describe the champion's health in a sentence."""
-        its = next(one for one in self.champions if one.run_id == self.champion)
-        said = [
-            f"{METRICS[name]} {_written(name, real)}"
-            + (f", promised {_written(name, its.promised[name])}" if name in its.promised else "")
-            for name, real in its.real.items()
-        ]
-        found = f": {'; '.join(said)}" if said else ""
+        champion, metrics = self.serving, []
+        for name, real in champion.real.items():
+            promise = champion.promised.get(name)
+            promised = f", promised {_written(name, promise)}" if promise else ""
+            metrics.append(f"{METRICS[name]} {_written(name, real)}{promised}")
         return (
-            f"The champion of run {self.champion} scored {counted(its.scored_rows, 'row')}, of "
-            f"which {its.labelled_rows} have a label{found}."
+            f"The champion of run {self.champion} scored {counted(champion.scored_rows, 'row')}, "
+            f"of which {champion.labelled_rows} have a label{': ' if metrics else ''}"
+            f"{'; '.join(metrics)}."
         )
 
     @property
@@ -126,24 +117,9 @@ class Health(Frozen):
         return f"{self.alarm}. {self.what_to_do}: {self.command}"
 
 
-def _written(name: str, of: Estimate) -> str:
-    low, high = written(name, of.low), written(name, of.high)
-    return f"{written(name, of.value)} ({low} to {high})"
-
-
-def together(scorings: list[ScoringHealth]) -> dict[str, Estimate]:
-    """Average the expected performance of scorings, weighted by their rows.
-
-    The intervals are averaged too, because most of each comes from the error of the same metric.
-    """
-    expected = {}
-    for name in dict.fromkeys(name for one in scorings for name in one.expected):
-        known = [one for one in scorings if name in one.expected]
-        weights = [one.scored_rows for one in known]
-        ends = [[*one.expected[name].model_dump().values()] for one in known]
-        value, low, high = np.average(ends, axis=0, weights=weights)
-        expected[name] = Estimate(value=float(value), low=float(low), high=float(high))
-    return expected
+def _written(name: str, estimate: Estimate) -> str:
+    value, low, high = (written(name, end) for end in estimate.model_dump().values())
+    return f"{value} ({low} to {high})"
 
 
 def advise(worse: str | None, before_is_better: bool, drift: str | None) -> Advice:
@@ -171,21 +147,20 @@ def cannot_tell(drift: Drift | None) -> str | None:
 
 
 def newest_that_tells(drifts: dict[str, Drift | None]) -> tuple[Drift | None, list[str]]:
-    """Return the newest drift that can tell whether the data moved, and notes on newer ones.
+    """Return the newest drift that can tell whether the data moved, and a note if a newer cannot.
 
-    If none can, it is the drift of the newest scoring.
+    If none can, it is the drift of the newest scoring; None without scorings.
 
     Args:
         drifts: The drifts of a champion's scorings by run id, the oldest first.
     """
-    why = {run: cannot_tell(drift) for run, drift in drifts.items()}
-    runs = [*reversed(why)]
-    tells = next((place for place, run in enumerate(runs) if why[run] is None), len(runs))
-    if not tells:
-        return drifts[runs[0]] if runs else None, []
-    before = f" and {tells - 1} before it cannot" if tells > 1 else " cannot"
-    said = f"Scoring {runs[0]}{before} tell whether the data moved: {why[runs[0]]}"
-    return drifts[runs[tells if tells < len(runs) else 0]], [said]
+    if not drifts:
+        return None, []
+    newest, *earlier = reversed(drifts)
+    if not (why := cannot_tell(drifts[newest])):
+        return drifts[newest], []
+    telling = next((run for run in earlier if cannot_tell(drifts[run]) is None), newest)
+    return drifts[telling], [f"Scoring {newest} cannot tell whether the data moved: {why}"]
 
 
 def each_once(notes: Sequence[tuple[str, str]]) -> list[str]:
@@ -194,6 +169,6 @@ def each_once(notes: Sequence[tuple[str, str]]) -> list[str]:
     for run, note in notes:
         runs.setdefault(note, []).append(run)
     return [
-        f"Scoring {of[0]}{f' and {len(of) - 1} more' if of[1:] else ''}: {note}"
-        for note, of in runs.items()
+        f"Scoring {first}{f' and {len(rest)} more' if rest else ''}: {note}"
+        for note, (first, *rest) in runs.items()
     ]

@@ -1,82 +1,179 @@
-"""The real performance on labelled rows, and whether it is worse than promised.
+"""The performance of a champion: promised by its test rows, expected without labels, and real.
 
-Intervals use the normal distribution and each row's influence on the metric. For ROC AUC: DeLong,
-DeLong and Clarke-Pearson, "Comparing the Areas under Two or More Correlated Receiver Operating
-Characteristic Curves", Biometrics 44, 1988. All rows count equally; groups are ignored.
+Expected: if probabilities are right, the expected log loss of a row is their entropy. ROC AUC is
+estimated by counting a row in each class by its probability. Source: confidence-based performance
+estimation, https://nannyml.readthedocs.io, "How it works". For a number, errors are assumed to grow
+with the widths of the intervals. The same estimate is made for the evaluated rows. The expected
+metric is the promised metric plus the change between both estimates (a number: times their ratio).
+So an error of calibration cancels. This assumes that the relation from features to label has not
+changed: the estimate shows that rows are harder or easier, and no concept drift.
+
+Real: intervals use the normal distribution and each row's influence on the metric. For ROC AUC:
+DeLong, DeLong and Clarke-Pearson, "Comparing the Areas under Two or More Correlated Receiver
+Operating Characteristic Curves", Biometrics 44, 1988. All rows count equally; groups are ignored.
 """
 
 import math
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 
-from tabular_lstm.judging.intervals import CENTRAL, placements, row_losses, unseen_share
-from tabular_lstm.judging.metrics import METRICS, written
-from tabular_lstm.monitoring.expected import TAIL, Estimate
-from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Task
+from tabular_lstm.frozen import Frozen
+from tabular_lstm.judging.intervals import CENTRAL, NORMAL, placements, row_losses, unseen_share
+from tabular_lstm.judging.metrics import METRICS, WORSE, Metrics, written
+from tabular_lstm.parameters import NUMBER, TWO_CLASSES, Task
 
+TAIL = NORMAL.inv_cdf((1 + CENTRAL) / 2)
+# Cells of equal width between the logits -REACH and REACH; the outer ones hold all beyond.
+CELLS, REACH = 240, 12.0
+LEAST = 1e-15  # the least distance of a probability from 0 and 1
 FEWEST, FEWEST_OF_CLASS = 30, 5  # least labelled rows to measure; least of a class for ROC AUC
-# The number of labelled rows at which a worse loss is detected best.
-TUNED_FOR = 500
+TUNED_FOR = 500  # the number of labelled rows at which a worse loss is detected best
 TINY = sys.float_info.min
+
+
+class Estimate(Frozen):
+    """A metric with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def promised_by(measured: Metrics) -> dict[str, Estimate]:
+    """Return the metrics that the gate compares, as measured on the evaluated rows."""
+    bounds = [(name, measured.interval[name]) for name in WORSE if name in measured.interval]
+    return {
+        name: Estimate(value=getattr(measured, name), low=low, high=high)
+        for name, (low, high) in bounds
+    }
+
+
+# Expected, without labels --------------------------------------------------------------------
+
+
+def sums(predictions: np.ndarray, task: Task) -> np.ndarray:
+    """Return the sums for the estimates, float64, the number of rows first; batches add up.
+
+    A number: the widths of the intervals, and their squares. Classes: the entropies; and for each
+    class (two classes: the positive one) and cell the rows and their probabilities. Rows without a
+    prediction do not count.
+    """
+    is_missing = np.isnan(predictions if predictions.ndim == 1 else predictions.sum(axis=1))
+    scored = predictions[~is_missing].astype(np.float64)
+    if task.kind == NUMBER:
+        widths = scored[:, 2] - scored[:, 1]
+        return np.array([len(scored), widths.sum(), np.square(widths).sum()])
+    shares = np.ascontiguousarray(np.atleast_2d(scored.T)).clip(LEAST, 1 - LEAST)  # a row a class
+    logs, logs_of_rest = np.log(shares), np.log1p(-shares)
+    # Without BLAS, whose threads would wait for each other.
+    entropy = -(shares * logs).sum()
+    if task.kind == TWO_CLASSES:
+        entropy -= ((1 - shares) * logs_of_rest).sum()
+    cells = (logs - logs_of_rest + REACH) * (CELLS / (2 * REACH))
+    cells = cells.clip(0, CELLS - 1).astype(np.int64)
+    counts = [
+        np.bincount(column, weights, CELLS)
+        for column, probabilities in zip(cells, shares, strict=True)
+        for weights in (None, probabilities)
+    ]
+    return np.concatenate([[len(scored), entropy], *counts])
+
+
+def estimates(sums: np.ndarray, task: Task) -> dict[str, float]:
+    """Estimate the metrics from these sums alone; empty without rows, or if not known."""
+    if not sums[0]:
+        return {}
+    mean = float(sums[1] / sums[0])
+    if task.kind == NUMBER:
+        return {"rmse": float(sums[2] / sums[0]) ** 0.5, "mae": mean}
+    areas = []
+    for rows, positive in sums[2:].reshape(-1, 2, CELLS):
+        negative = rows - positive
+        if pairs := positive.sum() * negative.sum():
+            areas.append(positive @ (np.cumsum(negative) - negative / 2) / pairs)
+    return {"log_loss": mean} | ({"roc_auc": float(np.mean(areas))} if areas else {})
+
+
+def _log_loss_variance(sums: np.ndarray, task: Task) -> float:
+    """Return the variance of a row's log loss if the probabilities are right."""
+    rows, positive = sums[2:].reshape(-1, 2, CELLS).transpose(1, 0, 2)
+    shares = np.clip(positive / np.maximum(rows, 1), LEAST, 1 - LEAST)
+    squares = (positive * np.log(shares) ** 2).sum()
+    if task.kind == TWO_CLASSES:
+        squares += ((rows - positive) * np.log1p(-shares) ** 2).sum()
+    return float(max(squares / sums[0] - (sums[1] / sums[0]) ** 2, 0.0))
+
+
+def expect(
+    promised: Mapping[str, Estimate],
+    evaluated: Mapping[str, float],
+    evaluated_rows: int,
+    sums: np.ndarray,
+    task: Task,
+) -> dict[str, Estimate]:
+    """Estimate the metrics that rows will have once they are labelled.
+
+    The interval covers the error of the promised metric and the error of the rows. Both have the
+    same size for the same number of rows. For a log loss it is at least the error that follows from
+    the probabilities, because few evaluated rows show an error if nearly all predictions are right.
+
+    Args:
+        promised: The metrics of the evaluated rows; see `promised_by`.
+        evaluated: The estimates of the same rows; see `estimates`.
+        evaluated_rows: How many evaluated rows there are.
+        sums: The sums of the rows without labels; see `sums`.
+        task: What is predicted.
+    """
+    estimated, rows = estimates(sums, task), sums[0]
+    if not estimated or not evaluated_rows:
+        return {}
+    expected = {}
+    for name in [name for name in WORSE if name in promised.keys() & estimated & evaluated.keys()]:
+        promise, change, growth, least = promised[name], estimated[name] - evaluated[name], 1.0, 0.0
+        if task.kind == NUMBER:
+            growth = estimated[name] / evaluated[name] if evaluated[name] else 1.0
+            change = promise.value * (growth - 1)
+        elif name == "log_loss":
+            variance = _log_loss_variance(sums, task) * (1 / rows + 1 / evaluated_rows)
+            least = TAIL * variance**0.5
+        wider = growth * (1 + evaluated_rows / rows) ** 0.5
+        value = promise.value + change
+        low = value - max(wider * (promise.value - promise.low), least)
+        high = value + max(wider * (promise.high - promise.value), least)
+        most = 1.0 if name == "roc_auc" else np.inf
+        value, low, high = np.clip([value, low, high], 0.0, most).tolist()
+        expected[name] = Estimate(value=value, low=low, high=high)
+    return expected
+
+
+# Real, with labels ---------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Losses:
-    """The losses of labelled rows, see `losses_of`."""
+    """The losses of labelled rows, see `losses_of`: how many, their mean, their deviation."""
 
     rows: int = 0
     mean: float = 0.0
     deviation: float = 0.0
 
     @classmethod
-    def of(cls, losses: np.ndarray) -> Self:
+    def from_rows(cls, losses: np.ndarray) -> Self:
         """Compute mean and standard deviation."""
         if len(losses) < 2:
             return cls(len(losses))
         return cls(len(losses), float(losses.mean()), float(losses.std(ddof=1)))
 
 
-@dataclass(frozen=True)
-class MeasuredRows:
-    """The number of labelled rows, and their metrics; no metrics for too few rows.
-
-    Attributes:
-        since: For each scoring of a champion, by run id and in order: the losses of the rows whose
-            last prediction is from this scoring or a later one.
-    """
-
-    rows: int = 0
-    real: dict[str, Estimate] = field(default_factory=dict)
-    since: Mapping[str, Losses] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Measured:
-    """All labelled rows.
-
-    Attributes:
-        scorings, champions: The rows of each, by run id.
-        before_is_better: Whether the champion before is clearly better than the serving one on rows
-            that both scored.
-        faults: Why a scoring's rows do not count, by its run id.
-        notes: Further sentences about the labels.
-        labels: How many labels there are, one for each key.
-        unknown_labels: How many of them belong to no scored row.
-        quarantined_labels: Rows of the table that cannot be used.
-    """
-
-    scorings: dict[str, MeasuredRows]
-    champions: dict[str, MeasuredRows]
-    before_is_better: bool
-    faults: dict[str, str]
-    notes: Sequence[str]
-    labels: int
-    unknown_labels: int
-    quarantined_labels: int
+def losses_of(labels: np.ndarray, predictions: np.ndarray, task: Task) -> np.ndarray:
+    """Return each row's loss, (rows,): log loss for classes, squared error for a number."""
+    if task.kind == NUMBER:
+        return np.asarray((predictions - labels) ** 2)
+    return row_losses(labels, predictions)
 
 
 def measure(labels: np.ndarray, predictions: np.ndarray, task: Task) -> dict[str, Estimate]:
@@ -90,152 +187,19 @@ def measure(labels: np.ndarray, predictions: np.ndarray, task: Task) -> dict[str
     """
     if len(labels) < FEWEST:
         return {}
-    return _BY_KIND[task.kind].measured(labels, predictions)
-
-
-def losses_of(labels: np.ndarray, predictions: np.ndarray, task: Task) -> np.ndarray:
-    """Return each row's loss, (rows,): log loss for classes, squared error for a number."""
-    return _BY_KIND[task.kind].losses(labels, predictions)
-
-
-@dataclass(frozen=True)
-class Worse:
-    """An alarm that a champion was worse than promised.
-
-    Attributes:
-        sentence: By how much it was worse, and since which scoring.
-        over: The scoring since which it was not worse any more; None if it is still worse.
-    """
-
-    sentence: str
-    over: str | None
-
-
-def worse_than_promised(
-    since: Mapping[str, Losses], promised: dict[str, Estimate], false_alarms: float, task: Task
-) -> Worse | None:
-    """Say by how much the loss is worse than promised; None if it is not clearly worse.
-
-    A champion that was well for a long time may be broken now. So each of its scorings is a start,
-    and the rows from this start on are tested: see `MeasuredRows.since`. Of the champions that keep
-    their promise, at most a share `false_alarms` ever raises an alarm, over all starts and any
-    number of looks while labels arrive. The start s = 1, 2, 3 … has the rate false_alarms / (s (s +
-    1)), and these rates sum up to false_alarms: a union bound. Source: Shin, Ramdas and Rinaldo,
-    "E-detectors: a nonparametric framework for sequential change detection", 2022,
-    arXiv:2203.03532. An alarm is over if the mean from a later start on is not above the promised
-    value. This needs no rate, because it only removes alarms. The clearest alarm that is not over
-    is returned.
-
-    For one start, the bound is an asymptotic confidence sequence. So it holds for any number of
-    looks. A correction for multiple looks would have to know their number. Source: Waudby-Smith,
-    Arbour, Sinha, Kennedy and Ramdas, "Time-uniform central limit theory and asymptotic confidence
-    sequences", Annals of Statistics 52, 2024; the mixture is Robbins', one-sided as in Howard,
-    Ramdas, McAuliffe and Sekhon, "Time-uniform, nonparametric, nonasymptotic confidence sequences",
-    Annals of Statistics 49, 2021. The error of the promised value is the same at each look. So the
-    difference behaves like a Brownian motion in its information (1 / variance): Jennison and
-    Turnbull, "Group Sequential Methods", 1999, section 3.1.
-    """
-    of_kind = _BY_KIND[task.kind]
-    name, power = of_kind.name, of_kind.power
-    if name not in promised:
-        return None
-    was = promised[name]
-    error = ((was.high**power - was.value**power) / TAIL) ** 2
-    worse_by, beyond = {}, {}
-    for start, (run, losses) in enumerate(since.items(), 1):
-        if losses.rows >= FEWEST:
-            worse_by[run] = losses.mean - was.value**power
-            information, tuned_for = (
-                1 / max(error + losses.deviation**2 / rows, TINY)
-                for rows in (losses.rows, TUNED_FOR)
-            )
-            rate = false_alarms / (start * (start + 1))
-            beyond[run] = worse_by[run] / _margin(information, tuned_for, rate)
-    starts = list(since)
-    over = {
-        run: next((r for r in starts[at:] if worse_by.get(r, 1) <= 0), None)
-        for at, run in enumerate(starts)
-    }
-    alarms = [run for run in beyond if beyond[run] > 1]
-    if not alarms:
-        return None
-    clearest = max(alarms, key=lambda run: (over[run] is None, beyond[run]))
-    now, from_then = since[clearest], starts.index(clearest)
-    began = f" since scoring {clearest}" if from_then else ""
-    sentence = (
-        f"{METRICS[name]} {written(name, now.mean ** (1 / power))} of {now.rows:,} labelled rows"
-        f"{began}; promised was {written(name, was.value)} ({written(name, was.low)} to "
-        f"{written(name, was.high)})"
-    )
-    return Worse(sentence, over[clearest])
-
-
-def _margin(information: float, tuned_for: float, rate: float) -> float:
-    """Bound a mean of 0 at all times at once; the bound is tightest at information `tuned_for`."""
-    doubled = -2 * math.log(2 * rate)
-    least = tuned_for / (doubled + math.log(1 + doubled))
-    both = information + least
-    return math.sqrt(2 * both * math.log1p(math.sqrt(both / least) / (2 * rate))) / information
-
-
-# By the task ---------------------------------------------------------------------------------
-
-
-class _Classes:
-    name, power = "log_loss", 1
-
-    @staticmethod
-    def losses(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
-        return row_losses(labels, predictions)
-
-    @classmethod
-    def measured(cls, labels: np.ndarray, predictions: np.ndarray) -> dict[str, Estimate]:
-        losses = cls.losses(labels, predictions)
-        found = {"log_loss": _mean(losses)}
-        ranked = [
-            one
-            for one in cls.against_others(labels, predictions)
-            if FEWEST_OF_CLASS <= one[0].sum() <= len(labels) - FEWEST_OF_CLASS
-        ]
-        if ranked:
-            found["roc_auc"] = _area(ranked)
-        return found
-
-    @staticmethod
-    def against_others(
-        labels: np.ndarray, predictions: np.ndarray
-    ) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Return for each class its labels, 0 or 1, and its probabilities."""
-        return [((labels == c).astype(int), of) for c, of in enumerate(predictions.T)]
-
-
-class _TwoClasses(_Classes):
-    @staticmethod
-    def against_others(
-        labels: np.ndarray, predictions: np.ndarray
-    ) -> list[tuple[np.ndarray, np.ndarray]]:
-        return [(labels, predictions)]
-
-
-class _Number:
-    name, power = "rmse", 2
-
-    @staticmethod
-    def losses(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
-        return np.asarray((predictions - labels) ** 2)
-
-    @classmethod
-    def measured(cls, labels: np.ndarray, predictions: np.ndarray) -> dict[str, Estimate]:
-        squared = _mean(cls.losses(labels, predictions))
-        ends = {name: max(end, 0.0) ** 0.5 for name, end in squared.model_dump().items()}
+    loss = _mean(losses_of(labels, predictions, task))
+    if task.kind == NUMBER:
+        ends = {name: end**0.5 for name, end in loss.model_dump().items()}
         return {"rmse": Estimate(**ends), "mae": _mean(np.abs(predictions - labels))}
-
-
-_BY_KIND: dict[str, type[_Classes] | type[_Number]] = {
-    TWO_CLASSES: _TwoClasses,
-    CLASSES: _Classes,
-    NUMBER: _Number,
-}
+    by_class = [(labels, predictions)]
+    if task.kind != TWO_CLASSES:
+        by_class = [((labels == place).astype(int), p) for place, p in enumerate(predictions.T)]
+    rankable = [
+        (is_class, probabilities)
+        for is_class, probabilities in by_class
+        if FEWEST_OF_CLASS <= is_class.sum() <= len(labels) - FEWEST_OF_CLASS
+    ]
+    return {"log_loss": loss} | ({"roc_auc": _roc_auc(rankable)} if rankable else {})
 
 
 def _mean(values: np.ndarray) -> Estimate:
@@ -243,18 +207,86 @@ def _mean(values: np.ndarray) -> Estimate:
     return Estimate(value=mean, low=max(mean - off, 0.0), high=mean + off)
 
 
-def _area(ranked: list[tuple[np.ndarray, np.ndarray]]) -> Estimate:
-    """Average each class's ROC AUC against all others, with an interval that always has a width."""
-    areas, influence = [], np.zeros(len(ranked[0][0]))
-    for labels, probabilities in ranked:
+def _roc_auc(by_class: Sequence[tuple[np.ndarray, np.ndarray]]) -> Estimate:
+    """Average each class's ROC AUC against the rest, with an interval that always has a width."""
+    areas, influence, fewest = [], np.zeros(len(by_class[0][0])), len(by_class[0][0])
+    for labels, probabilities in by_class:
         placed = placements(labels, probabilities)
         areas.append(float(placed[labels == 1].mean()))
         for value in (0, 1):
-            of_class = labels == value
-            rows = int(of_class.sum())
-            influence[of_class] += (placed[of_class] - areas[-1]) / (rows * (rows - 1)) ** 0.5
+            is_class = labels == value
+            rows = int(is_class.sum())
+            influence[is_class] += (placed[is_class] - areas[-1]) / (rows * (rows - 1)) ** 0.5
+            fewest = min(fewest, rows)
     area = float(np.mean(areas))
-    fewest = min(int(min(labels.sum(), len(labels) - labels.sum())) for labels, _ in ranked)
-    off = TAIL * float(np.sqrt(influence @ influence)) / len(ranked)
+    off = TAIL * float(np.sqrt(influence @ influence)) / len(by_class)
     off = off or unseen_share(fewest, (1 + CENTRAL) / 2)
     return Estimate(value=area, low=max(area - off, 0.0), high=min(area + off, 1.0))
+
+
+# Worse than promised -------------------------------------------------------------------------
+
+
+def worse_than_promised(
+    since: Mapping[str, Losses], promised: dict[str, Estimate], false_alarms: float, task: Task
+) -> str | None:
+    """Say by how much the loss is worse than promised; None if it is not clearly worse.
+
+    A champion that was well for a long time may be broken now. So each scoring s = 1, 2, 3 … is a
+    start, and the rows from this start on are tested at the rate false_alarms / (s (s + 1)). These
+    rates sum up to false_alarms: of the champions that keep their promise, at most this share ever
+    raises an alarm, over all starts and looks. Source: Shin, Ramdas and Rinaldo, "E-detectors",
+    2022, arXiv:2203.03532. If the mean from a start on is not above the promised value, alarms from
+    earlier starts are over.
+
+    The bound of a start is an asymptotic confidence sequence, which holds for any number of looks
+    while labels arrive. Source: Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas, "Time-uniform
+    central limit theory and asymptotic confidence sequences", Annals of Statistics 52, 2024; the
+    mixture is Robbins', one-sided as in Howard, Ramdas, McAuliffe and Sekhon, Annals of Statistics
+    49, 2021. The error of the promised value is the same at each look. So the difference behaves
+    like a Brownian motion in its information (1 / variance): Jennison and Turnbull, "Group
+    Sequential Methods", 1999, 3.1.
+
+    Args:
+        since: For each scoring by run id, the oldest first: the losses of its rows and later ones.
+        promised: The promised metrics of the champion.
+        false_alarms: The declared rate.
+        task: What is predicted.
+    """
+    name, power = ("rmse", 2) if task.kind == NUMBER else ("log_loss", 1)
+    if name not in promised:
+        return None
+    promise = promised[name]
+    promise_variance = ((promise.high**power - promise.value**power) / TAIL) ** 2
+    clearest, most_beyond = "", 1.0
+    for start, (run, losses) in reversed([*enumerate(since.items(), 1)]):
+        if losses.rows < FEWEST:
+            continue
+        worse_by = losses.mean - promise.value**power
+        if worse_by <= 0:
+            break
+        information, tuned_for = (
+            1 / max(promise_variance + losses.deviation**2 / rows, TINY)
+            for rows in (losses.rows, TUNED_FOR)
+        )
+        rate = false_alarms / (start * (start + 1))
+        beyond = worse_by / _margin(information, tuned_for, rate)
+        if beyond > most_beyond:
+            clearest, most_beyond = run, beyond
+    if not clearest:
+        return None
+    losses = since[clearest]
+    began = f" since scoring {clearest}" if clearest != next(iter(since)) else ""
+    return (
+        f"{METRICS[name]} {written(name, losses.mean ** (1 / power))} of {losses.rows:,} labelled "
+        f"rows{began}; promised was {written(name, promise.value)} ({written(name, promise.low)} "
+        f"to {written(name, promise.high)})"
+    )
+
+
+def _margin(information: float, tuned_for: float, rate: float) -> float:
+    """Bound a mean of 0 at all times at once; the bound is tightest at information `tuned_for`."""
+    doubled = -2 * math.log(2 * rate)
+    least = tuned_for / (doubled + math.log(1 + doubled))
+    total = information + least
+    return math.sqrt(2 * total * math.log1p(math.sqrt(total / least) / (2 * rate))) / information

@@ -1,21 +1,21 @@
-"""The reference of a candidate: the distribution of its rows and scores, in counts."""
+"""The reference of a candidate: its rows and scores in counts, in whose cells later rows count."""
 
 from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
+from itertools import chain
 from math import prod
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, FiniteFloat, NonNegativeInt, model_validator
 
+from tabular_lstm.errors import DataError, shown
 from tabular_lstm.frozen import Frozen, Stored
-from tabular_lstm.monitoring.category_cells import (
-    categories_of,
-    cells_of,
-    count_categories,
-    would_be_unknown,
-)
-from tabular_lstm.monitoring.expected import estimates, sums
-from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Task
+from tabular_lstm.monitoring.performance import estimates, sums
+from tabular_lstm.parameters import NUMBER, TWO_CLASSES, Task
+from tabular_lstm.rows.histories import Histories, Sequences
 from tabular_lstm.rows.schema import Schema
 
 Watched = Literal["number", "date", "category", "score"]
@@ -23,9 +23,8 @@ Count = Annotated[int, Field(ge=0, le=10**15)]
 BINS = 20
 FEW = 20  # up to this many distinct values have a cell each
 ENOUGH = 100_000  # values, enough for quantiles
-DIGITS = (
-    2  # significant digits of the distance between edges: no edge reveals the value of a single row
-)
+DIGITS = 2  # significant digits of the distance between edges: no edge is the value of a row
+CELLS = 200  # of categories
 
 
 class Profile(Frozen):
@@ -36,12 +35,12 @@ class Profile(Frozen):
             lowest value, the last is just above the highest value. Between them are the distinct
             values, if at most 20; else quantiles, and both ends of each value that many rows have.
             0 if all values are missing.
-        categories: For a category: the schema's categories by cell, see `cells_of`.
+        categories: For a category: the schema's categories by cell, see `category_cells`.
         counts: For a category: the rows without a value, the rows of each cell of `categories`, and
             the unknown rows, see `would_be_unknown`. Otherwise: the rows without a value, below the
             lowest edge, between neighbouring edges, and from the highest edge on.
-        mean, deviation: Mean and standard deviation of the known values; None for a category, and
-            if all values are missing.
+        mean, deviation: Mean and standard deviation of the values; None for a category, and if all
+            values are missing.
     """
 
     kind: Watched
@@ -81,7 +80,7 @@ class Reference(Stored):
         rows, quarantined_rows: Rows of the file; with histories, without unlabelled rows.
         evaluated_rows: How many rows it was judged on. Default: 0, as in earlier versions.
         estimated: The metrics of these rows, estimated from its predictions alone, see
-            `expected.estimates`. Default: none.
+            `performance.estimates`. Default: none.
         rows_each: The mean size of a row's group: this many rows count as one. Default: 1, without
             groups.
     """
@@ -125,24 +124,25 @@ class Reference(Stored):
             watched: Which of the predictions count as scores. Default: all.
             facts: Further attributes.
         """
-        features = {}
+        features, kinds, train_rows = {}, kinds_of(schema), len(sides[0])
         for columns in zip(*(columns_of(sequences, schema) for sequences in sides), strict=True):
             name, values = columns[0][0], np.concatenate([column for _, column in columns])
-            if (kind := _kind(name, schema)) == "category":
-                categories = schema.categories[name]
-                alone = would_be_unknown(values[: len(sides[0])], groups)
-                values[: len(sides[0])][alone] = len(categories)
-                features[name] = profile(kind, values, categories)
-            else:
-                features[name] = profile(kind, values)
-        said = scores_of(predictions if watched is None else predictions[watched], schema).items()
-        scores = {name: profile("score", column) for name, column in said}
-        estimated = estimates(sums(predictions, schema.task), schema.task)
-        counted = {"features": features, "scores": scores, "estimated": estimated}
-        evaluated_rows = len(predictions)
-        return cls.model_validate(
-            {"task": schema.task, "evaluated_rows": evaluated_rows, **counted, **facts}
-        )
+            categories = schema.categories.get(name, ())
+            if kinds[name] == "category":
+                is_unknown = would_be_unknown(values[:train_rows], groups)
+                values[:train_rows][is_unknown] = len(categories)
+            features[name] = profile(kinds[name], values, categories)
+        watched_scores = scores_of(
+            predictions if watched is None else predictions[watched], schema
+        ).items()
+        content = {
+            "task": schema.task,
+            "features": features,
+            "scores": {name: profile("score", column) for name, column in watched_scores},
+            "evaluated_rows": len(predictions),
+            "estimated": estimates(sums(predictions, schema.task), schema.task),
+        }
+        return cls.model_validate(content | facts)
 
 
 def rows_each(groups: Sequence[np.ndarray]) -> float:
@@ -153,8 +153,8 @@ def rows_each(groups: Sequence[np.ndarray]) -> float:
     Args:
         groups: For each side, a value for each row that is the same within a group.
     """
-    counted = [np.unique(of_side, return_counts=True)[1] for of_side in groups if len(of_side)]
-    sizes = np.concatenate([*counted, np.zeros(0, int)])
+    counts = [np.unique(side, return_counts=True)[1] for side in groups if len(side)]
+    sizes = np.concatenate([*counts, np.zeros(0, int)])
     return float((sizes**2).sum() / sizes.sum()) if len(sizes) else 1.0
 
 
@@ -165,24 +165,23 @@ def columns_of(sequences: np.ndarray, schema: Schema) -> Iterator[tuple[str, np.
         yield name, np.ascontiguousarray(slots[:, places[0]])
 
 
-def _of_two(predictions: np.ndarray, task: Task) -> dict[str, np.ndarray]:
-    return {f"probability of {task.classes[1]}": predictions}
-
-
-def _of_classes(predictions: np.ndarray, task: Task) -> dict[str, np.ndarray]:
-    return {f"probability of {c}": predictions[:, i] for i, c in enumerate(task.classes)}
-
-
-def _of_number(predictions: np.ndarray, task: Task) -> dict[str, np.ndarray]:
-    return {"prediction": predictions[:, 0]}
-
-
-SCORES = {TWO_CLASSES: _of_two, CLASSES: _of_classes, NUMBER: _of_number}
+def kinds_of(schema: Schema) -> dict[str, Watched]:
+    """Return the kind of each column, in the order of `columns_of`."""
+    kinds: dict[str, Watched] = dict.fromkeys(schema.slots, "number")
+    kinds |= {name: "date" for name in schema.slots if name in schema.dates}
+    return kinds | {name: "category" for name in schema.slots if name in schema.categories}
 
 
 def scores_of(predictions: np.ndarray, schema: Schema) -> dict[str, np.ndarray]:
     """Return the watched columns of predictions by name, each (rows,)."""
-    scores = SCORES[schema.task.kind](predictions, schema.task)
+    task = schema.task
+    if task.kind == NUMBER:
+        scores = {"prediction": predictions[:, 0]}
+    elif task.kind == TWO_CLASSES:
+        scores = {f"probability of {task.classes[1]}": predictions}
+    else:
+        names = [f"probability of {name}" for name in task.classes]
+        scores = dict(zip(names, predictions.T, strict=True))
     return {apart(name, schema.slots): column for name, column in scores.items()}
 
 
@@ -198,48 +197,107 @@ def apart(name: str, columns: Container[str]) -> str:
     return name
 
 
+# Cells ---------------------------------------------------------------------------------------
+
+
 def profile(kind: Watched, values: np.ndarray, categories: Sequence[str] = ()) -> Profile:
     """Count the values of a column, NaN where missing; a category is its place."""
     if kind == "category":
         counts = count_categories(values, cells_of(categories))
-        named = categories_of(categories)
-        return Profile(kind=kind, categories=named, counts=tuple(counts.tolist()))
+        cells = category_cells(categories)
+        return Profile(kind=kind, categories=cells, counts=tuple(counts.tolist()))
     values = values.astype(np.float32)
-    known = values[~np.isnan(values)].astype(np.float64)
-    edges = edges_of(known) if len(known) else (0.0,)
+    present = values[~np.isnan(values)].astype(np.float64)
+    edges = edges_of(present) if len(present) else (0.0,)
     return Profile(
         kind=kind,
         edges=edges,
         counts=tuple(count_numbers(values, edges).tolist()),
-        mean=float(known.mean()) if len(known) else None,
-        deviation=float(known.std()) if len(known) else None,
+        mean=float(present.mean()) if len(present) else None,
+        deviation=float(present.std()) if len(present) else None,
     )
 
 
-def edges_of(known: np.ndarray) -> tuple[float, ...]:
-    """Return at least one edge for these values, see `Profile`.
+def category_cells(categories: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    """Return the categories of each cell, without the cells of missing and unknown values.
+
+    At most 200 categories have a cell each, in the schema's order. More categories are distributed
+    over 200 cells by a hash of their text; empty cells are left out. So the cells do not depend on
+    counts that are compared later, and a rare category that becomes common changes its cell's
+    share. With a single cell for all beyond 200, no alarm would show it.
+    """
+    if len(categories) <= CELLS:
+        return tuple((category,) for category in categories)
+    cells: dict[int, list[str]] = {}
+    for category in categories:
+        digest = blake2b(category.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+        cells.setdefault(int.from_bytes(digest, "big") % CELLS, []).append(category)
+    return tuple(tuple(cells[cell]) for cell in sorted(cells))
+
+
+def cells_of(categories: Sequence[str]) -> np.ndarray:
+    """Return the cell in `Profile.counts` for each place in the schema's list: int64 (places + 2,).
+
+    The last two cells are for a category that the schema does not know, and a missing value.
+    """
+    cells = category_cells(categories)
+    numbers = {category: number for number, cell in enumerate(cells, 1) for category in cell}
+    return np.array([*(numbers[c] for c in categories), len(cells) + 1, 0], np.int64)
+
+
+def count_categories(places: np.ndarray, cells: np.ndarray) -> np.ndarray:
+    """Count categories in the order of `Profile.counts`, by `cells_of`: int64."""
+    known_places = np.where(np.isnan(places), len(cells) - 1, places).astype(np.int64)
+    rows = np.bincount(known_places, minlength=len(cells))
+    return np.bincount(cells, weights=rows).astype(np.int64)
+
+
+def would_be_unknown(places: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
+    """Return which train rows have a category that no row outside their group has, bool (rows,).
+
+    The schema knows all categories of the train rows, but not all categories of new rows. Leaving
+    out each train row in turn estimates the unknown share. So these rows count as unknown.
+
+    Source: Good, "The population frequencies of species and the estimation of population
+    parameters", Biometrika 40, 1953.
+    """
+    is_present = ~np.isnan(places)
+    categories = places[is_present].astype(np.int64)
+    if groups is not None and len(categories):
+        group_codes = np.unique(groups[is_present], return_inverse=True)[1]
+        pairs = np.unique(categories * len(places) + group_codes)
+        groups_of_category = np.bincount(pairs // len(places))
+    else:
+        groups_of_category = np.bincount(categories)
+    is_unknown = np.zeros(len(places), bool)
+    is_unknown[is_present] = groups_of_category[categories] == 1
+    return is_unknown
+
+
+def edges_of(values: np.ndarray) -> tuple[float, ...]:
+    """Return at least one edge for these values, none missing; see `Profile`.
 
     With many values, quantiles are computed from a regular sample.
     """
-    some = known[:: 1 + len(known) // ENOUGH]
-    few = np.unique(some)
-    few = np.unique(known) if len(few) <= FEW else few
+    sample = values[:: 1 + len(values) // ENOUGH]
+    distinct = np.unique(sample)
+    distinct = np.unique(values) if len(distinct) <= FEW else distinct
     ranks = np.linspace(0, 1, BINS + 1)[1:-1]
-    quantiles, times = np.unique(np.quantile(some, ranks, method="nearest"), return_counts=True)
-    low, high = float(known.min()), float(known.max())
+    quantiles, times = np.unique(np.quantile(sample, ranks, method="nearest"), return_counts=True)
+    low, high = float(values.min()), float(values.max())
     # A value of many rows has a cell of its own.
-    above = [known[known > often].min() for often in quantiles[times > 1] if often < high]
-    points = few if len(few) <= FEW else np.unique([low, *quantiles, *above, high])
+    above = [values[values > often].min() for often in quantiles[times > 1] if often < high]
+    points = distinct if len(distinct) <= FEW else np.unique([low, *quantiles, *above, high])
     near = np.diff(points, prepend=-np.inf, append=np.inf)
-    apart = np.minimum(near[:-1], near[1:])
+    gaps = np.minimum(near[:-1], near[1:])
     if len(points) == 1:
-        apart = np.abs(points) / 100 if low else np.ones(1)
-    places = [DIGITS - 1 - int(np.floor(np.log10(gap))) for gap in apart]
-    first, *rounded = [_not_above(float(p), at) for p, at in zip(points, places, strict=True)]
-    last, step = round(high, places[-1]), 10.0 ** -places[-1]
+        gaps = np.abs(points) / 100 if low else np.ones(1)
+    digits = [DIGITS - 1 - int(np.floor(np.log10(gap))) for gap in gaps]
+    first, *rounded = [_not_above(float(p), d) for p, d in zip(points, digits, strict=True)]
+    last, step = round(high, digits[-1]), 10.0 ** -digits[-1]
     while np.float32(last) <= np.float32(high):
-        last, step = round(high + step, places[-1]), 2 * step
-    if len(few) > FEW and high not in {*quantiles, *above}:
+        last, step = round(high + step, digits[-1]), 2 * step
+    if len(distinct) > FEW and high not in {*quantiles, *above}:
         rounded.pop()  # the highest value needs no cell
     return (first, *sorted({edge for edge in rounded if first < edge < last}), last)
 
@@ -261,12 +319,109 @@ def count_numbers(values: np.ndarray, edges: Sequence[float]) -> np.ndarray:
     return np.array([missing, *np.diff([0, *below, len(values) - missing])], np.int64)
 
 
-def kinds_of(schema: Schema) -> dict[str, Watched]:
-    """Return the kind of each column, in the order of `columns_of`."""
-    return {name: _kind(name, schema) for name in schema.slots}
+# Rows in the cells of a reference ------------------------------------------------------------
 
 
-def _kind(name: str, schema: Schema) -> Watched:
-    if name in schema.categories:
-        return "category"
-    return "date" if name in schema.dates else "number"
+@dataclass(frozen=True)
+class Seen:
+    """Counts of rows; the counts of batches add up.
+
+    Attributes:
+        counts: For each feature, then each score, in the reference's order: counts by cell.
+        moments: float64 (features + scores, 3): the number of values; the sum of their distances
+            from the reference's mean, in its standard deviations; the sum of the squared distances.
+            0 for a category, and if the reference has no mean.
+        estimate: The sums for the expected performance, see `performance.sums`.
+    """
+
+    counts: tuple[np.ndarray, ...]
+    moments: np.ndarray
+    estimate: np.ndarray
+
+    def __add__(self, other: "Seen") -> "Seen":
+        counts = tuple(a + b for a, b in zip(self.counts, other.counts, strict=True))
+        return Seen(counts, self.moments + other.moments, self.estimate + other.estimate)
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Counts the rows of a champion in the cells of its reference, in the process that scores them.
+
+    Raises:
+        DataError: The reference does not fit the champion's schema, as in a damaged file.
+    """
+
+    reference: Reference
+    schema: Schema
+
+    def __post_init__(self) -> None:
+        no_rows = np.zeros((0, max(1, len(self.schema.task.classes))))
+        categories = self.schema.categories
+        expected = [
+            *(
+                (n, kind, category_cells(categories.get(n, ())))
+                for n, kind in kinds_of(self.schema).items()
+            ),
+            *((name, "score", ()) for name in scores_of(no_rows, self.schema)),
+        ]
+        got = [(name, column.kind, column.categories) for name, column in self.profiles.items()]
+        row_counts = {column.rows for column in self.reference.features.values()}
+        if got != expected or len(row_counts) > 1:
+            odd = {name for name, *_ in {*got} ^ {*expected}} or {name for name, *_ in expected}
+            raise DataError(
+                f"the champion's reference.json has another '{shown(min(odd))}' than the champion; "
+                "expected only its features and its scores"
+            )
+
+    @cached_property
+    def profiles(self) -> dict[str, Profile]:
+        """Return the profiles by name, the features first."""
+        return self.reference.features | self.reference.scores
+
+    @property
+    def nothing(self) -> Seen:
+        """Return the counts of zero rows."""
+        counts = tuple(np.zeros(len(p.counts), np.int64) for p in self.profiles.values())
+        return Seen(counts, np.zeros((len(counts), 3)), np.zeros(1))
+
+    def count(self, sequences: Sequences, predictions: np.ndarray, rows: Any = slice(None)) -> Seen:
+        """Count scored rows.
+
+        Args:
+            sequences: float32 (rows, steps, features_per_step), by the champion's schema; or
+                histories: the rows of their table count, and each customer's last score.
+            predictions: The champion's predictions.
+            rows: With histories: the rows of the table that count. Default: all.
+        """
+        watched = predictions
+        if isinstance(sequences, Histories):
+            watched, sequences = predictions[sequences.are_last], sequences.rows(rows)
+        scores = scores_of(watched, self.schema)
+        score_columns = [(name, scores[name]) for name in self.reference.scores]
+        counts, moments = [], []
+        for name, column in chain(columns_of(sequences, self.schema), score_columns):
+            profile = self.profiles[name]
+            if profile.kind == "category":
+                counts.append(count_categories(column, self._cells[name]))
+            else:
+                counts.append(count_numbers(column, profile.edges))
+            moments.append(_moments(profile, column))
+        estimate = sums(predictions, self.reference.task)
+        return Seen(tuple(counts), np.array(moments), estimate)
+
+    @cached_property
+    def _cells(self) -> dict[str, np.ndarray]:
+        return {name: cells_of(categories) for name, categories in self.schema.categories.items()}
+
+
+def _moments(profile: Profile, values: np.ndarray) -> tuple[float, float, float]:
+    if profile.mean is None or profile.deviation is None:
+        return 0.0, 0.0, 0.0
+    distances = values.astype(np.float64)
+    distances -= profile.mean
+    distances /= profile.deviation or 1.0
+    is_missing = np.isnan(distances)
+    distances[is_missing] = 0.0
+    # Without BLAS, whose last bits depend on its threads.
+    squares = float(np.square(distances).sum())
+    return float(len(distances) - np.count_nonzero(is_missing)), float(distances.sum()), squares

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.frozen import from_json
-from tabular_lstm.monitoring.expected import Estimate, promised_by
+from tabular_lstm.monitoring.performance import Estimate, promised_by
 from tabular_lstm.monitoring.reference import Reference
 from tabular_lstm.parameters import Columns, Moment, Split
 from tabular_lstm.rows.fingerprints import Fingerprints

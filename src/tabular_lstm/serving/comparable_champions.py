@@ -14,7 +14,7 @@ from tabular_lstm.judging.checks import Champion
 from tabular_lstm.judging.intervals import Rows
 from tabular_lstm.judging.measures import Rule, measure_of
 from tabular_lstm.monitoring.drift import Drift
-from tabular_lstm.monitoring.watch import Seen, Watch
+from tabular_lstm.monitoring.reference import Seen, Watch
 from tabular_lstm.network.keras_file import NoNetworkError
 from tabular_lstm.parameters import Columns, Promotion, Task
 from tabular_lstm.rows.fingerprints import Fingerprints, of_sequences

@@ -9,8 +9,7 @@ import logging
 from tabular_lstm.errors import printable, unknown_name
 from tabular_lstm.judging.checks import FeaturesMoved
 from tabular_lstm.monitoring.drift import Drift, compare
-from tabular_lstm.monitoring.reference import rows_each
-from tabular_lstm.monitoring.watch import Watch
+from tabular_lstm.monitoring.reference import Watch, rows_each
 from tabular_lstm.parameters import Columns, Monitoring
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.fingerprints import of_sequences
@@ -25,8 +24,8 @@ logger = logging.getLogger(__name__)
 
 def warn_of_unknown_columns(watch: Watch, monitoring: Monitoring) -> None:
     """Warn of columns in `monitoring.ignore` that the champion does not have; conf may be newer."""
-    known = [*watch.profiles]
-    if unknown := [unknown_name(name, known) for name in monitoring.ignore if name not in known]:
+    names = [*watch.profiles]
+    if unknown := [unknown_name(name, names) for name in monitoring.ignore if name not in names]:
         logger.warning("monitoring.ignore, for this champion: %s", printable("; ".join(unknown)))
 
 
@@ -59,30 +58,33 @@ def data_drift(
     history = data_summary.unlabelled_rows if data_summary.histories else 0
     share = data_summary.quarantined_rows / (data_summary.valid_rows + history)
     quarantined = round(share * int(scored.seen.counts[0].sum()))
-    alike = data_summary.histories  # then as in the reference: some counted rows are not here
-    each = None if alike else rows_each([] if groups is None else [groups[new]])
+    each = rows_each([] if groups is None else [groups[new]])
+    if data_summary.histories:  # as in the reference: some counted rows are not here
+        each = scored.watch.reference.rows_each
     drift = compare(scored.watch, scored.seen, run_id, champion, monitoring, quarantined, each)
-    read = {
+    counts = {
         "rows": data_summary.labelled_rows,
         "quarantined_rows": data_summary.quarantined_rows,
         "compared_rows": int(new.sum()),
     }
-    return kept(drift.model_copy(update=read))
+    return shortened(drift.model_copy(update=counts))
 
 
-def kept(drift: Drift) -> Drift:
+def shortened(drift: Drift) -> Drift:
     """Keep what moved most clearly, without counts and without the expected performance."""
-    every = drift.features | drift.scores
-    clearest = sorted(every, key=lambda name: (-every[name].moved, -every[name].statistic))[:KEPT]
-    short = {name: every[name].model_copy(update={"counts": ()}) for name in clearest}
-    left_out = sum(shift.moved for shift in every.values()) - sum(s.moved for s in short.values())
-    of = {
+    shifts = drift.features | drift.scores
+    clearest = sorted(shifts, key=lambda name: (-shifts[name].moved, -shifts[name].statistic))[
+        :KEPT
+    ]
+    short = {name: shifts[name].model_copy(update={"counts": ()}) for name in clearest}
+    moved = [sum(shift.moved for shift in part.values()) for part in (shifts, short)]
+    content = {
         "features": {name: short[name] for name in clearest if name in drift.features},
         "scores": {name: short[name] for name in clearest if name in drift.scores},
-        "more_moved": left_out,
+        "more_moved": moved[0] - moved[1],
         "expected": {},
     }
-    return drift.model_copy(update=of)
+    return drift.model_copy(update=content)
 
 
 def features_moved(drift: Drift | None, monitoring: Monitoring) -> FeaturesMoved | None:
@@ -91,15 +93,10 @@ def features_moved(drift: Drift | None, monitoring: Monitoring) -> FeaturesMoved
         return None
     stops = monitoring.on_drift == "stop"
     if drift.not_compared is not None:
-        so = ", so monitoring.on_drift = stop has no effect" if stops else ""
-        return FeaturesMoved(sentence=f"drift is not known{so}: {drift.not_compared}")
+        effect = ", so monitoring.on_drift = stop has no effect" if stops else ""
+        return FeaturesMoved(sentence=f"drift is not known{effect}: {drift.not_compared}")
     if drift.alarm is None:
-        return FeaturesMoved(
-            sentence=f"no drift ({drift.few_rows})" if drift.few_rows else "no drift"
-        )
-    expected = "expected no alarm for monitoring.on_drift = stop"
-    return FeaturesMoved(
-        sentence=drift.alarm,
-        alarm=True,
-        expected=expected if stops else "",
-    )
+        rows = f" ({drift.few_rows})" if drift.few_rows else ""
+        return FeaturesMoved(sentence=f"no drift{rows}")
+    expected = "expected no alarm for monitoring.on_drift = stop" if stops else ""
+    return FeaturesMoved(sentence=drift.alarm, alarm=True, expected=expected)

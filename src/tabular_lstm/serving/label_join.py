@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import DataError, counted, shown
-from tabular_lstm.monitoring.labelled_rows import LabelledRows
-from tabular_lstm.monitoring.late_labels import LateLabels
-from tabular_lstm.monitoring.performance import FEWEST, Measured
+from tabular_lstm.monitoring.late_labels import LabelledRows, LateLabels, Measured
+from tabular_lstm.monitoring.performance import FEWEST
 from tabular_lstm.parameters import Columns, Task
 from tabular_lstm.serving.answers import ANSWERS
 from tabular_lstm.serving.champion_history import Champions
@@ -35,81 +34,80 @@ def measure_labelled_rows(
 
     If a scoring or a champion scored a key several times, the last prediction counts. A key that
     the champion was trained on does not count; nor does any key if its fingerprints are of none or
-    of another one. A scoring with a damaged part, or with another task
-    or label than conf's, is not measured. Memory holds one part and the predictions of labelled
-    rows.
+    of another one. A scoring with a damaged part, or with another task or label than conf's, is not
+    measured. Memory holds one part and the predictions of labelled rows.
     """
     scorings, measured, faults = {}, {}, {}
-    notes, unlabelled = _of_one_class(labels, columns.task), []
-    found, scored, matched = np.zeros(len(labels.keys), bool), 0, 0
-    stand: dict[str, LabelledRows | None] = dict.fromkeys(standing(champions.log)[:2])
-    by_champion = sorted(finished_scorings.scorings, key=lambda one: one.manifest.champion.run_id)
-    for champion, of_champion in groupby(by_champion, lambda one: one.manifest.champion.run_id):
-        known = _trained_on(champion, labels, champions, columns)
-        trained_on = np.ones(len(labels.keys), bool) if known is None else known
-        left_out, own = np.zeros(len(labels.keys), bool), {}
-        for scoring in of_champion:
+    notes, unlabelled_keys = _of_one_class(labels, columns.task), []
+    is_scored, scored_rows, labelled_rows = np.zeros(len(labels.keys), bool), 0, 0
+    labelled: dict[str, LabelledRows] = {}
+    by_champion = sorted(finished_scorings.scorings, key=_champion_of)
+    for champion, champion_scorings in groupby(by_champion, _champion_of):
+        trained_on = _trained_on(champion, labels, champions, columns)
+        is_left_out, usable = np.zeros(len(labels.keys), bool), {}
+        for scoring in champion_scorings:
             run = scoring.manifest.run_id
             try:
                 _refuse_another_label(champion, champions, columns)
-                places, predictions, without = _labelled(scoring, labels, columns)
+                places, predictions, keys = _labelled(scoring, labels, columns)
             except DataError as error:
                 faults[run] = f"its labelled rows do not count: {error}"
                 continue
-            found[places] = True
-            scored, matched = scored + scoring.manifest.scored_rows, matched + len(places)
-            unlabelled += without
-            new = ~trained_on[places]
-            left_out[places[~new]] = True
-            own[run] = places[new], predictions[new]
-            of_run = LabelledRows.of({run: own[run]})
+            is_scored[places] = True
+            scored_rows += scoring.manifest.scored_rows
+            labelled_rows += len(places)
+            unlabelled_keys += keys
+            counts = np.zeros(len(places), bool) if trained_on is None else ~trained_on[places]
+            is_left_out[places[~counts]] = True
+            usable[run] = places[counts], predictions[counts]
+            of_run = LabelledRows.from_scorings({run: usable[run]})
             scorings[run] = of_run.measured(labels.labels, columns.task)
-        if own:
-            rows = LabelledRows.of(own)
-            measured[champion] = rows.measured(labels.labels, columns.task)
-            if champion in stand:
-                stand[champion] = rows
-        if left_out.any():
-            why = "were trained on, and do not count" if known is not None else UNKNOWN
-            rows_left_out = counted(int(left_out.sum()), "labelled row")
-            notes.append(f"{rows_left_out} of the champion of run {champion} {why}")
-            if known is None:
+        if usable:
+            labelled[champion] = LabelledRows.from_scorings(usable)
+            measured[champion] = labelled[champion].measured(labels.labels, columns.task)
+        if is_left_out.any():
+            why = UNKNOWN if trained_on is None else "were trained on, and do not count"
+            rows = counted(int(is_left_out.sum()), "labelled row")
+            notes.append(f"{rows} of the champion of run {champion} {why}")
+            if trained_on is None:
                 logger.warning("%s.", notes[-1])
     # A table of all past labels has few for scored rows, but then most scored rows have a label.
-    if unlabelled and 10 * found.sum() < len(labels.keys) and 10 * matched < scored:
-        notes.append(_few_are_found(labels.keys, found, unlabelled, columns))
+    few_labels = 10 * is_scored.sum() < len(labels.keys) and 10 * labelled_rows < scored_rows
+    if unlabelled_keys and few_labels:
+        notes.append(_few_are_scored(labels.keys, is_scored, unlabelled_keys, columns))
         logger.warning("%s.", notes[-1])
+    before_is_better = False
+    match [labelled.get(champion) for champion in standing(champions.log)[:2]]:
+        case [LabelledRows() as now, LabelledRows() as before]:
+            before_is_better = before.clearly_better_than(now, labels.labels, columns.task)
     return Measured(
         scorings=scorings,
         champions=measured,
-        before_is_better=_before_is_better([*stand.values()], labels, columns.task),
+        before_is_better=before_is_better,
         faults=faults,
         notes=notes,
         labels=len(labels.keys),
-        unknown_labels=int((~found).sum()),
+        unknown_labels=int((~is_scored).sum()),
         quarantined_labels=len(labels.quarantined),
     )
 
 
-def _few_are_found(
-    keys: pd.Index, found: np.ndarray, unlabelled: list[str], columns: Columns
+def _champion_of(scoring: FinishedScoring) -> str:
+    return scoring.manifest.champion.run_id
+
+
+def _few_are_scored(
+    keys: pd.Index, is_scored: np.ndarray, unlabelled_keys: list[str], columns: Columns
 ) -> str:
-    ours, theirs = (
-        " and ".join(f"'{shown(str(key))}'" for key in some[:2])
-        for some in (keys[~found], unlabelled)
+    got, expected = (
+        " and ".join(f"'{shown(str(key))}'" for key in examples[:2])
+        for examples in (keys[~is_scored], unlabelled_keys)
     )
     return (
-        f"Of {counted(len(keys), 'label')}, {found.sum()} belong to a scored row. Expected keys as "
-        f"in scored rows, such as {theirs}; got {ours}. If these are the same rows, write their "
-        f"'{columns.key}' in the same way"
+        f"Of {counted(len(keys), 'label')}, {is_scored.sum()} belong to a scored row. Expected "
+        f"keys as in scored rows, such as {expected}; got {got}. If these are the same rows, write "
+        f"their '{columns.key}' in the same way"
     )
-
-
-def _before_is_better(stand: list[LabelledRows | None], labels: LateLabels, task: Task) -> bool:
-    match stand:
-        case [LabelledRows() as now, LabelledRows() as before]:
-            return before.clearly_better_than(now, labels.labels, task)
-    return False
 
 
 def _of_one_class(labels: LateLabels, task: Task) -> list[str]:
@@ -144,15 +142,16 @@ def _labelled(
     scoring.refuse_another(task)
     names = ANSWERS[task.kind].columns_of(task)[: len(task.classes) or 1]
     places, predictions = [np.empty(0, np.int64)], [np.empty((0, len(names)))]
-    without: list[str] = []
+    unlabelled_keys: list[str] = []
     if columns.key is not None and len(labels.keys):
         for part in scoring.parts([columns.key, *names]):
-            of_part = labels.places(part[columns.key])
-            known = of_part >= 0
-            places.append(of_part[known])
-            predictions.append(np.stack([part[name].to_numpy() for name in names], 1)[known])
-            if len(without) < 2:
-                without += part[columns.key].take(np.flatnonzero(~known)[:2]).to_pylist()
+            part_places = labels.places(part[columns.key])
+            is_labelled = part_places >= 0
+            places.append(part_places[is_labelled])
+            values = np.stack([part[name].to_numpy() for name in names], axis=1)
+            predictions.append(values[is_labelled])
+            if len(unlabelled_keys) < 2:
+                unlabelled = np.flatnonzero(~is_labelled)[:2]
+                unlabelled_keys += part[columns.key].take(unlabelled).to_pylist()
     joined = np.concatenate(predictions)
-    predicted = joined[:, 0] if len(names) == 1 else joined
-    return np.concatenate(places), predicted, without
+    return np.concatenate(places), joined[:, 0] if len(names) == 1 else joined, unlabelled_keys

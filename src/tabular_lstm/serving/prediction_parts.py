@@ -164,7 +164,7 @@ class Predictions:
             ValueError: Rows were lost or doubled.
         """
         monitoring = self.tally.monitoring
-        if monitoring.on_drift == "stop" and (moved := self.tally.drift.said):
+        if monitoring.on_drift == "stop" and (moved := self.tally.drift.sentences):
             raise AlarmError(moved, monitoring.exit_on_alarm)
         source, rows = self.checked.source, self.tally.rows_by_file
         inputs = [

@@ -4,25 +4,30 @@ Text and layout are in `report.html.jinja` and, for a rollback, `rollback.html.j
 fills them in.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import yaml
 
+from tabular_lstm.errors import amount, shown
 from tabular_lstm.judging import figures as draw
 from tabular_lstm.judging.drawing import FIGURES, TITLES, to_svg
 from tabular_lstm.judging.metrics import CANDIDATE, METRICS, MODELS, WORSE, Metrics
 from tabular_lstm.judging.pages import images, template
-from tabular_lstm.monitoring.reference import Reference
+from tabular_lstm.monitoring.drift import day
+from tabular_lstm.monitoring.reference import Profile, Reference
 from tabular_lstm.parameters import Training
 from tabular_lstm.rows.data_warnings import listed
 from tabular_lstm.rows.label_measures import MEASURES
 from tabular_lstm.serving.data_drift import KEPT
 from tabular_lstm.serving.decision import Decision, Provenance
-from tabular_lstm.serving.feature_summary import summaries_of
 
 LISTED = 20  # rows, features
 COLUMNS = 40
+# The summary of a feature: bars of its histogram, categories that are named, letters of a name.
+BARS, CATEGORIES, NAME = 20, 3, 24
 # The figure of the first screen: each task has one of these.
 GLANCE = ("roc_curve", "class_roc_curves", "predicted_and_true")
 
@@ -52,8 +57,8 @@ def page(
     drawn = {"intervals": to_svg(draw.intervals(models), TITLES["intervals"])}
     drawn |= {name: figures[name] for name in FIGURES if name in figures}
     drift = judgement.drift
-    both = drift.features | drift.scores if drift else {}
-    shifts = dict(sorted(both.items(), key=lambda of: (-of[1].moved, -of[1].statistic)))
+    shifts = drift.features | drift.scores if drift else {}
+    clearest = sorted(shifts.items(), key=lambda item: (-item[1].moved, -item[1].statistic))
     return template("serving", "report.html.jinja").render(
         decision=decision,
         judgement=judgement,
@@ -72,11 +77,11 @@ def page(
         quarantined=quarantined_rows.iloc[:LISTED, :COLUMNS].astype(object).fillna(""),
         columns_count=quarantined_rows.shape[1],
         shown=LISTED,
-        shifts=shifts,
+        shifts=dict(clearest),
         kept=KEPT,
         best=_best(judgement.baselines),
         glance=next(name for name in GLANCE if name in drawn),
-        features=summaries_of(reference),
+        features=[_summary(name, column) for name, column in reference.features.items()],
         most_features=COLUMNS,
         provenance=provenance,
         quarantined_count=len(quarantined_rows),
@@ -88,7 +93,8 @@ def page(
 
 def _best(baselines: dict[str, Metrics]) -> str:
     losses = {
-        name: getattr(of, "log_loss", getattr(of, "rmse", 0)) for name, of in baselines.items()
+        name: getattr(metrics, "log_loss", getattr(metrics, "rmse", 0))
+        for name, metrics in baselines.items()
     }
     return min(losses, key=losses.__getitem__)
 
@@ -98,3 +104,64 @@ def page_of_rollback(decision: Decision, provenance: Provenance) -> str:
     return template("serving", "rollback.html.jinja").render(
         decision=decision, provenance=provenance
     )
+
+
+# The summary of a feature --------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class FeatureSummary:
+    """A feature's summary over train rows and test rows.
+
+    Attributes:
+        kind: number, date or category.
+        missing: Share of the rows without a value.
+        range: Lowest to highest value, or the commonest categories.
+        center: Mean and standard deviation of a number; else "".
+        bars: Heights of the histogram's bars, from 0 to 1; a bar is a bin of equal width, or one of
+            the commonest categories.
+    """
+
+    name: str
+    kind: str
+    missing: float
+    range: str
+    center: str
+    bars: tuple[float, ...]
+
+
+def _summary(name: str, profile: Profile) -> FeatureSummary:
+    missing, center = profile.counts[0] / (profile.rows or 1), ""
+    if profile.kind == "category":
+        counts = np.array(profile.counts[1:-1])
+        commonest = np.argsort(counts)[::-1][:BARS]
+        cells = [profile.categories[cell] for cell in commonest[:CATEGORIES]]
+        more = len(profile.categories) - len(cells)
+        names = ", ".join(shown(" or ".join(cell), NAME) for cell in cells)
+        listed_names = names + (f" and {more} more" if more > 0 else "")
+        heights = _heights(counts[commonest])
+        return FeatureSummary(name, profile.kind, missing, listed_names, center, heights)
+    if profile.kind == "date":
+        ends = [day(edge) for edge in (profile.edges[0], profile.edges[-1])]
+    else:
+        ends = [amount(edge) for edge in (profile.edges[0], profile.edges[-1])]
+        spread = [value for value in (profile.mean, profile.deviation) if value is not None]
+        center = " ± ".join(amount(value) for value in spread)
+    return FeatureSummary(
+        name, profile.kind, missing, " to ".join(ends), center, _histogram(profile)
+    )
+
+
+def _histogram(profile: Profile) -> tuple[float, ...]:
+    """Distribute the counts between edges over bins of equal width."""
+    edges, counts = profile.edges, np.array(profile.counts[2:], float)
+    if len(edges) == 1:
+        return _heights(counts)
+    below = np.concatenate([[0.0], np.cumsum(counts[:-1])])
+    bins = np.diff(np.interp(np.linspace(edges[0], edges[-1], BARS + 1), edges, below))
+    bins[-1] += counts[-1]
+    return _heights(bins)
+
+
+def _heights(counts: np.ndarray) -> tuple[float, ...]:
+    return tuple((counts / max(counts.max(initial=0), 1e-9)).round(3).tolist())

@@ -12,7 +12,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from tabular_lstm.errors import row_list
-from tabular_lstm.monitoring.watch import Seen, Watch
+from tabular_lstm.monitoring.reference import Seen, Watch
 from tabular_lstm.network.reasons import reason_names, reasons
 from tabular_lstm.network.score import are_many, score
 from tabular_lstm.network.scorer import Scorer

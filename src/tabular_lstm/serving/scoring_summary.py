@@ -5,8 +5,8 @@ from functools import cached_property
 
 from tabular_lstm.errors import counted
 from tabular_lstm.monitoring.drift import Drift, compare
-from tabular_lstm.monitoring.expected import Estimate, expect
-from tabular_lstm.monitoring.watch import Seen
+from tabular_lstm.monitoring.performance import Estimate, expect
+from tabular_lstm.monitoring.reference import Seen
 from tabular_lstm.parameters import TWO_CLASSES, Class, Kind, Monitoring
 from tabular_lstm.rows.scoring_validation import CheckedRows
 from tabular_lstm.serving.answers import ANSWERS
@@ -110,7 +110,7 @@ class Tally:
         )
 
     def expected(self, promised: dict[str, Estimate]) -> dict[str, Estimate]:
-        """Return the expected performance on the rows, see `monitoring.expected`."""
+        """Return the expected performance on the rows, see `monitoring.performance`."""
         if self._scoring.watch is None or self._seen is None:
             return {}
         reference = self._scoring.watch.reference

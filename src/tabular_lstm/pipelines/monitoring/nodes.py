@@ -6,24 +6,22 @@ import logging
 import pandas as pd
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.monitoring.expected import Estimate
 from tabular_lstm.monitoring.health import (
     ChampionHealth,
-    Change,
     Health,
     ScoringHealth,
     advise,
     each_once,
     newest_that_tells,
-    together,
 )
-from tabular_lstm.monitoring.late_labels import LateLabels, read_late_labels
-from tabular_lstm.monitoring.page import page
-from tabular_lstm.monitoring.performance import (
+from tabular_lstm.monitoring.late_labels import (
+    LateLabels,
     Measured,
     MeasuredRows,
-    worse_than_promised,
+    read_late_labels,
 )
+from tabular_lstm.monitoring.page import page
+from tabular_lstm.monitoring.performance import Estimate, worse_than_promised
 from tabular_lstm.parameters import Columns, Monitoring, Report
 from tabular_lstm.rows.number_format import POINT
 from tabular_lstm.rows.raw_rows import RawRows
@@ -73,22 +71,17 @@ def examine(
             f"There is no champion yet. {finished_scorings.run_command} --pipelines retraining "
             "trains one."
         )
-    scorings = [_scoring(one, measured) for one in finished_scorings.scorings]
-    health, notes = {}, [*measured.notes]
+    scorings = [_scoring(scoring, measured) for scoring in finished_scorings.scorings]
+    health = {}
     for run, entry in promoted(champions.log).items():
         rows, promised = measured.champions.get(run, MeasuredRows()), champions.promised(run)
-        worse = worse_than_promised(rows.since, promised, monitoring.false_alarms, columns.task)
-        alarm = worse.sentence if worse and not worse.over else None
+        alarm = worse_than_promised(rows.since, promised, monitoring.false_alarms, columns.task)
         health[run] = _champion(run, entry.time, scorings, rows, promised, alarm)
-        if run == serves and worse and worse.over:
-            notes.append(
-                f"It was worse than promised, but not since scoring {worse.over}: {worse.sentence}"
-            )
     newest, cannot = newest_that_tells(
         {
-            one.manifest.run_id: one.drift
-            for one in finished_scorings.scorings
-            if one.manifest.champion.run_id == serves
+            scoring.manifest.run_id: scoring.drift
+            for scoring in finished_scorings.scorings
+            if scoring.manifest.champion.run_id == serves
         }
     )
     drift = newest.alarm if newest else None
@@ -106,15 +99,11 @@ def examine(
         command=f"{finished_scorings.run_command} --pipelines {pipeline}" if pipeline else None,
         scorings=scorings,
         champions=[*health.values()],
-        changes=[
-            Change(run_id=one.run_id, at=one.time, action=one.action, serves_now=one.serves_now)
-            for one in champions.log
-        ],
         newest=newest,
         labels=measured.labels,
         unknown_labels=measured.unknown_labels,
         quarantined_labels=measured.quarantined_labels,
-        notes=[*faults, *notes, *cannot],
+        notes=[*faults, *measured.notes, *cannot],
     )
 
 
@@ -123,7 +112,7 @@ def write_page(health: Health, champions: Champions, report: Report) -> str:
     reference = None
     if health.newest:
         run = health.newest.champion
-        with contextlib.suppress(DataError):  # the page says so
+        with contextlib.suppress(DataError):  # then no distribution is drawn
             reference = champions.references.get(run)
         if reference and reference.candidate_sha256 != promoted(champions.log)[run].sha256:
             reference = None
@@ -155,14 +144,12 @@ def _champion(
     promised: dict[str, Estimate],
     alarm: str | None,
 ) -> ChampionHealth:
-    own = [one for one in scorings if one.champion == run]
     return ChampionHealth(
         run_id=run,
         promoted_at=promoted_at,
-        scored_rows=sum(one.scored_rows for one in own),
+        scored_rows=sum(scoring.scored_rows for scoring in scorings if scoring.champion == run),
         labelled_rows=rows.rows,
         promised=promised,
-        expected=together(own),
         real=rows.real,
         alarm=alarm,
     )

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.judging import checks, drift, gate
+from tabular_lstm.judging import changes, checks, gate
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.measures import from_columns, to_columns
 from tabular_lstm.judging.metrics import CANDIDATE, Metrics
@@ -109,8 +109,8 @@ def check_candidate(
     moved = features_moved(compared_champions.drift, monitoring)
     sequences = candidate_artifact.sequences(test_rows, train_rows, history_rows)
     of_the_gate = (
-        drift.check_data(data_summary, champions, promotion, validation, moved),
-        drift.check_drift(judged, champions, promotion, data_summary),
+        changes.check_data(data_summary, champions, promotion, validation, moved),
+        changes.check_drift(judged, champions, promotion, data_summary),
         gate.check_floor(judged, promotion),
         gate.check_champions(judged, champions, promotion),
         read_back(candidate_artifact, sequences, predictions, judged),

@@ -10,7 +10,7 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.judging import scoring_figures
 from tabular_lstm.judging.drawing import SCORING_FIGURES, can_draw, to_svg
 from tabular_lstm.monitoring.drift import Drift
-from tabular_lstm.monitoring.watch import Watch
+from tabular_lstm.monitoring.reference import Watch
 from tabular_lstm.parameters import Columns, Monitoring, Scoring, Validation
 from tabular_lstm.rows.quarantine import Quarantine
 from tabular_lstm.rows.raw_rows import RawRows, refuse_missing_columns
