@@ -60,12 +60,14 @@ from tabular_lstm.pipelines.data_processing.nodes import split_rows, validate_ro
 from tabular_lstm.rows.data_summary import ValidRows
 from tabular_lstm.rows.schema_fit import learn_schema
 from tabular_lstm.rows.sequences import to_sequences
+from tabular_lstm.runs.provenance import provenance
 
 RESULTS = Path(__file__).with_suffix(".md")
 TITLE = "# How often the gate decides wrongly\n"
 PROMOTION = Promotion()
 EVALUATION = Evaluation()
 TOLERANCE = PROMOTION.tolerance.model_dump()
+PROVENANCE = provenance(RESULTS.parent, None, {}, {})
 
 SEEDS = range(1, 21)
 FOLDS = 5
@@ -195,7 +197,7 @@ def measure_trainings() -> str:
     every: list[dict[str, bool]] = []
     beside: list[list[float]] = []
     for salt in SALTS:
-        train_rows, test_rows, *_ = split_rows(valid, columns, Split(salt=salt))
+        train_rows, test_rows, *_ = split_rows(valid, columns, Split(salt=salt), PROVENANCE)
         labels = test_rows[columns.label].to_numpy()
         probabilities, thresholds = {}, {}
         for seed in (0, *SEEDS):

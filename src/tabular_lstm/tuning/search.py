@@ -92,7 +92,7 @@ def name_of(task: TrialTask, tuning: Tuning) -> str:
     made_of = [
         task.train_set.fingerprint,
         None if groups is None else hashlib.sha256(groups.astype("<i8").tobytes()).hexdigest(),
-        task.schema.model_dump(mode="json", exclude={"lineage"}),
+        task.schema.model_dump(mode="json"),
         without(task.network, task.training, tuning.space),
         tuning.model_dump(mode="json", exclude={"trials", "adopt"}),
         version("optuna"),
