@@ -169,7 +169,7 @@ class Notify(Parameters):
 
     Attributes:
         command: Program and arguments, run in the project's folder, without a shell. The program
-            gets the outcome as JSON on its standard input; its output is dropped. Default: none.
+            gets one line of JSON on its standard input; its output is dropped. Default: none.
         webhook: Name of an entry in `credentials.yml` with a `url` and, if needed, `headers`; the
             same JSON is posted to this URL. Or the URL itself, if it is not secret. Default: none.
         events: Outcomes that send a notification. Default: all but `unchanged`.
