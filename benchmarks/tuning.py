@@ -46,7 +46,6 @@ COLUMNS = (
     "out_of_fold_after",
     "outer_before",
     "outer_after",
-    "epochs",
     "seconds",
 )
 
@@ -87,7 +86,6 @@ def measure(data: str, fold: int, studies: Path) -> list[Any]:
         found.present.log_loss,
         found.best.log_loss,
         *losses,
-        sum(len(trial.losses) for trial in study.trials),
         seconds,
     ]
 
