@@ -193,7 +193,7 @@ class Mlflow(Parameters):
         experiment: Name of the experiment. Default: `tabular-lstm`; in an environment other than
             base, `tabular-lstm-` and the environment's name.
         registered_model: Each candidate becomes a version of this model. Default: `experiment`.
-        timeout: Seconds to wait for MLflow.
+        timeout: Seconds to wait for an answer of MLflow.
     """
 
     secret = True
