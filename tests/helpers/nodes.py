@@ -6,6 +6,7 @@ from tabular_lstm.parameters import Columns, Split, Validation
 from tabular_lstm.pipelines.data_processing import nodes
 from tabular_lstm.rows.data_summary import DataSummary, Source, ValidRows
 from tabular_lstm.rows.raw_rows import RawRows
+from tests.helpers.decisions import PROVENANCE
 
 NO_ROWS = pd.DataFrame()
 
@@ -27,5 +28,7 @@ def split_rows(
     rows: pd.DataFrame, source: Source, columns: Columns, split: Split
 ) -> tuple[pd.DataFrame, pd.DataFrame, DataSummary]:
     """Give train rows, test rows and data summary."""
-    train, test, _, summary = nodes.split_rows(ValidRows(rows, NO_ROWS, source), columns, split)
+    train, test, _, summary = nodes.split_rows(
+        ValidRows(rows, NO_ROWS, source), columns, split, PROVENANCE
+    )
     return train, test, summary

@@ -149,29 +149,6 @@ def answering(status: int, asked: list[str | None] | None = None) -> Iterator[st
 
 
 @contextlib.contextmanager
-def dripping() -> Iterator[str]:
-    """Answer whatever is asked a byte now and then, without an end."""
-    over = threading.Event()
-
-    class Handler(Quiet):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Length", "1000000")
-            self.end_headers()
-            with contextlib.suppress(OSError):
-                while not over.wait(1):
-                    self.wfile.write(b" ")
-
-        do_POST = do_GET
-
-    with serving(Handler) as address:
-        try:
-            yield address
-        finally:
-            over.set()
-
-
-@contextlib.contextmanager
 def resolving(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """Keep what this process asks its resolver for, which answers as ever."""
     hosts: list[str] = []

@@ -26,7 +26,6 @@ from tests.helpers.outputs import FIGURES
 from tests.helpers.project import QUICK, ROOT, Project, declare
 from tests.helpers.servers import (
     answering,
-    dripping,
     free_port,
     hanging,
     mlflow_server,
@@ -35,6 +34,8 @@ from tests.helpers.servers import (
 
 NAME = "tabular-lstm"
 SECRET = "c0ffee-s3cret"
+# MLflow's variables for the locations of runs and of registered models.
+URIS = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")
 NEVER_MET = ("--params", "training.seed=2,promotion.min_test_rows_per_class=100000")
 # Loads a model as a program that has neither Kedro nor TensorFlow, nor this project's package.
 WITHOUT = """
@@ -171,7 +172,8 @@ def test_mlflow_tells_the_same_story_as_the_log(
     measured = decision["judgement"]["candidate"]
     assert rejected.data.metrics["roc_auc"] == measured["roc_auc"]
     assert rejected.data.metrics["log_loss.high"] == measured["interval"]["log_loss"][1]
-    assert mirror.files(rejected) == {"decision.json", "metrics.json", "report.html", "figures"}
+    documents = {"decision.json", "metrics.json", "report.html"}
+    assert mirror.files(rejected) == {*documents, "figures", "model"}
     figures = {f"figures/{name}.svg" for name in FIGURES}
     assert mirror.files(rejected, "figures") == figures
     kept = mirror.client.download_artifacts(rejected.info.run_id, "report.html", str(tmp_path))
@@ -198,21 +200,13 @@ def test_a_decision_that_mlflow_missed_follows_and_none_is_made_again(
     declare(quick, **QUICK, mlflow=mirror.block(tracking_uri=nobody))
     succeeds(here(*RETRAINING))
     assert warnings_of(caplog) == [
-        "mlflow: 127.0.0.1 was not reached. This does not change how the run ends"
+        "mlflow: 127.0.0.1: the request failed with exception. This does not change how the run "
+        "ends"
     ]
     declare(quick, **QUICK, mlflow=mirror.block())
     succeeds(here(*RETRAINING, *NEVER_MET))
     assert [run.data.tags["action"] for run in mirror.runs()] == ["promoted", "rejected"]
     assert mirror.champion() == log_of(quick)[0]["run_id"]
-
-    promoted = mirror.runs()[0]
-    mirror.client.update_run(promoted.info.run_id, "RUNNING")  # as one that was killed meanwhile
-    succeeds(here(*ROLLBACK, "--params", f"rollback.run_id={log_of(quick)[0]['run_id']}"))
-    runs = mirror.runs()
-    assert [run.info.status for run in runs] == ["FINISHED"] * 3
-    assert runs[0].info.run_id == promoted.info.run_id
-    assert runs[0].data.metrics == promoted.data.metrics
-    assert len(mirror.versions()) == 2
 
 
 # Whatever becomes of MLflow
@@ -221,15 +215,17 @@ def test_a_decision_that_mlflow_missed_follows_and_none_is_made_again(
 @pytest.mark.parametrize(
     ("server", "expected"),
     [
-        (contextlib.nullcontext("http://127.0.0.1:1"), "127.0.0.1 was not reached"),
-        (answering(403), "127.0.0.1 answered 403"),
-        (hanging(), "127.0.0.1 was not reached"),
-        (dripping(), tracking.TOOK_LONGER),
+        (
+            contextlib.nullcontext("http://127.0.0.1:1"),
+            "127.0.0.1: the request failed with exception",
+        ),
+        (answering(403), "127.0.0.1: the request failed with error code 403"),
+        (hanging(), "127.0.0.1: the request failed with exception"),
         (contextlib.nullcontext("nonsense://host/"), "host: "),
         (contextlib.nullcontext("./mlruns"), "tracking_uri: expected http"),
         (contextlib.nullcontext("http://[::1/"), "tracking_uri: its URL has no valid host"),
     ],
-    ids=["down", "refuses", "hangs", "drips", "no scheme", "no address", "no URI"],
+    ids=["down", "refuses", "hangs", "no scheme", "no address", "no URI"],
 )
 def test_whatever_becomes_of_mlflow_is_one_warning(
     served: Project,
@@ -267,7 +263,7 @@ def test_whatever_becomes_of_mlflow_is_one_warning(
 
 @pytest.mark.parametrize(
     ("user", "pair"),
-    [(f"m%40e:%3A{SECRET}", f"m@e::{SECRET}"), ("me", "me:"), (f"{SECRET}:", f"{SECRET}:")],
+    [(f"m%40e:%3A{SECRET}", f"m@e::{SECRET}"), (f"{SECRET}:", f"{SECRET}:")],
 )
 def test_a_user_in_the_uri_is_sent_as_authorization_alone(
     user: str, pair: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -279,7 +275,7 @@ def test_a_user_in_the_uri_is_sent_as_authorization_alone(
     assert {*asked} == {f"Basic {b64encode(pair.encode()).decode()}"}
     assert {*hosts} == {"localhost"}
     # Not inherited by what is started later.
-    assert not {*tracking.URIS} & {*os.environ}
+    assert not {*URIS} & {*os.environ}
 
 
 def test_a_uri_in_the_credentials(
@@ -289,7 +285,7 @@ def test_a_uri_in_the_credentials(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for name in tracking.URIS:  # where the downloads below look for models
+    for name in URIS:  # where the downloads below look for models
         monkeypatch.setenv(name, mirror.address)
     uri = f"http://me:{SECRET}@{urlsplit(mirror.address).netloc}"
     (quick.path / "conf/local/credentials.yml").write_text(json.dumps({"runs": {"uri": uri}}))

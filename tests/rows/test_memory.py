@@ -14,6 +14,7 @@ from tabular_lstm.datasets import RawRowsDataset
 from tabular_lstm.datasets.in_memory import RowsDataset
 from tabular_lstm.parameters import Columns, Split
 from tabular_lstm.pipelines.data_processing.nodes import split_rows, validate_rows
+from tests.helpers.decisions import PROVENANCE
 
 pytestmark = pytest.mark.long
 
@@ -31,6 +32,7 @@ from tabular_lstm.datasets import RawRowsDataset
 from tabular_lstm.datasets.in_memory import RowsDataset
 from tabular_lstm.parameters import Columns, Reshaping, Split, Validation
 from tabular_lstm.pipelines import data_processing, reshaping
+from tests.helpers.decisions import PROVENANCE
 
 folder, peak, SIDES = Path(sys.argv[1]), 0, ("train", "test")
 
@@ -50,6 +52,7 @@ catalog = DataCatalog({
     "params:validation": MemoryDataset(Validation()),
     "params:split": MemoryDataset(Split()),
     "params:reshaping": MemoryDataset(Reshaping()),
+    "provenance": MemoryDataset(PROVENANCE),
     **{
         name: MemoryDataset(copy_mode="assign")
         for name in ("valid_rows", "accepted_rows", "quarantined_rows")
@@ -102,7 +105,7 @@ def test_names_of_rows_never_become_texts_of_python(tmp_path: Path) -> None:
         tracemalloc.start()
         valid, _ = validate_rows(raw.load(), columns)
         held.append([tracemalloc.get_traced_memory()[1]])
-        train, test, *_ = split_rows(valid, columns, Split())
+        train, test, *_ = split_rows(valid, columns, Split(), PROVENANCE)
         for side in (train, test):
             RowsDataset(filepath=str(tmp_path / "sides/side.parquet")).save(side)
         held[-1].append(tracemalloc.get_traced_memory()[0])

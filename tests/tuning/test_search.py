@@ -1,5 +1,6 @@
 """A search: the same trials from the same seed, wherever it was stopped, in Optuna's storage."""
 
+import math
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -17,10 +18,8 @@ from tabular_lstm.tuning.search import draw
 from tabular_lstm.tuning.trials import (
     LOSSES,
     BestParameters,
-    Outcome,
     Study,
     Trial,
-    TrialPart,
     TrialTask,
     best_of,
     run_trial,
@@ -28,8 +27,6 @@ from tabular_lstm.tuning.trials import (
 from tests.helpers.disks import files_of_at_most
 from tests.helpers.networks import schema_of
 from tests.helpers.searches import SPACE, StoppedError, ending, searched
-
-DIVERGED = Outcome(end="diverged", log_loss=None, losses=[])
 
 
 def tried(study: Study) -> list[dict[str, Any]]:
@@ -89,7 +86,7 @@ def test_the_first_trial_has_the_present_parameters_whatever_the_space_has(
         "network.ensemble.dimensions": 8,
         "network.ensemble.units": [8],
     }
-    assert first.end == "complete"
+    assert math.isfinite(first.log_loss)
     # For the sampler, as far as the space has them.
     params = of_optuna(whole).trials[0].params
     assert params == {"training.learning_rate": 0.006, "network.ensemble.dimensions": 8}
@@ -103,12 +100,12 @@ def test_the_first_trial_has_the_present_parameters_whatever_the_space_has(
 def test_a_loss_that_is_not_finite_ends_a_trial_and_with_the_present_parameters_the_search(
     tmp_path: Path,
 ) -> None:
-    def fast_diverges(part: TrialPart) -> Outcome:
-        return DIVERGED if part.values["training.learning_rate"] > 0.03 else ending(part)
+    def fast_diverges(values: dict[str, Any]) -> float:
+        return math.inf if values["training.learning_rate"] > 0.03 else ending(values)
 
     study = searched(tmp_path, end=fast_diverges, at_once=4)
     assert len(study.trials) == 14
-    assert {trial.end for trial in study.trials} >= {"complete", "diverged"}
+    assert {math.isfinite(trial.log_loss) for trial in study.trials} == {True, False}
     fast = Training(learning_rate=0.05)
     for _ in range(2):
         with pytest.raises(DataError, match=r"present parameters.*Lower training.learning_rate"):
@@ -118,7 +115,7 @@ def test_a_loss_that_is_not_finite_ends_a_trial_and_with_the_present_parameters_
 def test_the_best_is_the_complete_trial_with_the_lowest_log_loss(whole: Study) -> None:
     tuning = Tuning.model_validate({"space": SPACE})
     found = best_of(whole, Network(), Training(), tuning, "2026-11-26T22.18.45.038Z")
-    lowest = min(t.log_loss for t in whole.trials if t.log_loss is not None)
+    lowest = min(trial.log_loss for trial in whole.trials)
     assert found.best.log_loss == lowest == of_optuna(whole).best_value
     assert found.present.trial == 1
     assert found.training.learning_rate == found.best.values["training.learning_rate"]
@@ -137,16 +134,14 @@ def test_trials_of_a_number_are_trained_and_compared_by_its_squared_error() -> N
     schema = schema_of(task=NUMBER)
     network = Network(ensemble=Ensemble(members=2, units=[4], dimensions=3, frequencies=2))
     task = TrialTask(schema, network, Training(epochs=2), LabelledSet(sequences, labels))
-    number, outcome = run_trial(task, TrialPart(7, {}))
-    assert (number, outcome.end) == (7, "complete")
-    assert outcome.log_loss is not None
-    assert 0 < outcome.log_loss < 3
-    loss = LOSSES[schema.task.kind]
-    trial = Trial(number=1, values={"training.epochs": 2}, **outcome.model_dump())
-    study = Study(database=Path("x"), name="x", trials=[trial], loss=loss)
+    loss = run_trial(task, {})
+    assert 0 < loss < 3
+    trial = Trial(trial=1, log_loss=loss, values={"training.epochs": 2})
+    name = LOSSES[schema.task.kind]
+    study = Study(database=Path("x"), name="x", trials=[trial], loss=name)
     tuning = Tuning.model_validate({"space": {"training.epochs": {"low": 1, "high": 9}}})
     found = best_of(study, network, task.training, tuning, "2026-11-26T22.18.45.038Z")
-    assert f"parameters: out-of-fold quantile loss {outcome.log_loss:.4f}" in found.sentence()
+    assert f"parameters: out-of-fold quantile loss {loss:.4f}" in found.sentence()
     assert BestParameters.model_validate_json(found.model_dump_json()) == found
     of_classes = found.model_copy(update={"loss": LOSSES[TWO_CLASSES]})
     assert "loss" in found.model_dump()

@@ -13,7 +13,6 @@ from tabular_lstm.datasets.typed_json import LocalFileDataset, preview
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import replace
 from tabular_lstm.rows.fingerprints import Fingerprints
-from tabular_lstm.rows.lineage import Lineage
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.tensorflow_import import import_tensorflow
 
@@ -77,8 +76,6 @@ class FingerprintsDataset(LocalFileDataset):
     def save(self, data: Fingerprints) -> None:
         """Write the file: an array for each part that the rows have."""
         parts = {name: value for name, value in vars(data).items() if value is not None}
-        if data.lineage is not None:
-            parts["lineage"] = data.lineage.model_dump_json()
         content = io.BytesIO()
         np.savez(content, **parts)
         replace(Path(self._get_save_path()), content.getvalue())
@@ -102,8 +99,7 @@ def read_fingerprints(path: Path) -> Fingerprints:
         # A name is a scalar; earlier versions wrote a list of at most one name.
         for name in parts.keys() & {"key", "group"}:
             parts[name] = str(parts[name].item()) if parts[name].size else None
-        if "lineage" in parts:
-            parts["lineage"] = Lineage.model_validate_json(parts["lineage"].item())
+        parts.pop("lineage", None)  # which version 0.1.0 wrote
         return Fingerprints(**parts)
     except FileNotFoundError:
         raise

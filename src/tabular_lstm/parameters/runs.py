@@ -169,7 +169,7 @@ class Notify(Parameters):
 
     Attributes:
         command: Program and arguments, run in the project's folder, without a shell. The program
-            gets the outcome as JSON on its standard input; its output is dropped. Default: none.
+            gets one line of JSON on its standard input; its output is dropped. Default: none.
         webhook: Name of an entry in `credentials.yml` with a `url` and, if needed, `headers`; the
             same JSON is posted to this URL. Or the URL itself, if it is not secret. Default: none.
         events: Outcomes that send a notification. Default: all but `unchanged`.
@@ -193,7 +193,7 @@ class Mlflow(Parameters):
         experiment: Name of the experiment. Default: `tabular-lstm`; in an environment other than
             base, `tabular-lstm-` and the environment's name.
         registered_model: Each candidate becomes a version of this model. Default: `experiment`.
-        timeout: Seconds to wait for MLflow.
+        timeout: Seconds to wait for an answer of MLflow.
     """
 
     secret = True

@@ -6,7 +6,7 @@ from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from tabular_lstm.errors import counted
 from tabular_lstm.frozen import Frozen, Share, unless
@@ -22,7 +22,6 @@ from tabular_lstm.parameters import (
 from tabular_lstm.rows.dependent_rows import DependentRows
 from tabular_lstm.rows.label_summary import LabelSummary
 from tabular_lstm.rows.labels import label_of
-from tabular_lstm.rows.lineage import Lineage, conf_of_rows
 from tabular_lstm.rows.load_args import number_format_of
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 
@@ -79,6 +78,22 @@ class ValidRows(NamedTuple):
     source: Source
 
 
+class Lineage(Frozen):
+    """What the rows of a run were made from; a part of a run continues only from the same.
+
+    Attributes:
+        parameters: SHA-256 of conf, see `tabular_lstm.serving.decision.Provenance`.
+        train_rows: SHA-256 of the train rows, see `hash_of`.
+        test_rows: Likewise of the test rows.
+        history_rows: Likewise of rows that are only history.
+    """
+
+    parameters: str
+    train_rows: str
+    test_rows: str
+    history_rows: str
+
+
 class DataSummary(FileRows):
     """A run's data.
 
@@ -100,8 +115,8 @@ class DataSummary(FileRows):
         weightless_rows: Number of valid rows of weight 0, which are on neither side.
         dependent_rows: Rows that belong together and may be on both sides; None if none were found.
         customers: Number of customers; 0 without histories.
-        lineage: What the rows of both sides were made from. Default: not known, as in a decision or
-            if an earlier version split the rows.
+        lineage: What the rows were made from, besides the raw file. Default: not known, as in a
+            decision or if an earlier version split the rows.
     """
 
     unlabelled_rows: NotNegative = unless(0)
@@ -126,6 +141,12 @@ class DataSummary(FileRows):
     dependent_rows: DependentRows | None = unless(None)
     customers: NotNegative = unless(0)
     lineage: Lineage | None = unless(None)
+
+    @field_validator("lineage", mode="before")
+    @classmethod
+    def _of_this_version(cls, lineage: Any) -> Any:
+        """Leave out what version 0.1.0 wrote: blocks of conf."""
+        return None if isinstance(lineage, dict) and "conf" in lineage else lineage
 
     @property
     def task(self) -> Task:
@@ -168,6 +189,7 @@ def summarize(
     columns: Columns,
     split: Split,
     history_rows: pd.DataFrame,
+    parameters_sha256: str,
     **found: Any,
 ) -> DataSummary:
     """Describe a run's data once its rows are split; `found` has further fields of the summary."""
@@ -201,10 +223,10 @@ def summarize(
         marks=number_format_of(source.load_args),
         weight=columns.weight,
         lineage=Lineage(
-            conf=conf_of_rows(columns, split, source.file, source.load_args),
+            parameters=parameters_sha256,
             train_rows=hash_of(train_rows),
             test_rows=hash_of(test_rows),
-            history_rows="" if columns.history is None else hash_of(history_rows),
+            history_rows=hash_of(history_rows),
         ),
         **found,
     )

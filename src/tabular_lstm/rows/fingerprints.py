@@ -10,7 +10,6 @@ import pandas as pd
 
 from tabular_lstm.files import sha256
 from tabular_lstm.rows.histories import PADDING, Histories, Sequences
-from tabular_lstm.rows.lineage import Lineage
 
 # Rows that are hashed at a time, so that memory never holds the bytes of all rows.
 PART = 2**16
@@ -30,7 +29,6 @@ class Fingerprints:
         key: Name of the keys' column; None if the rows have no key.
         groups: Fingerprints of the groups or, in a split by time, the times; empty without these.
         group: Name of that column; None without these.
-        lineage: What the network was made from. Default: not known.
     """
 
     sequences: np.ndarray
@@ -38,7 +36,6 @@ class Fingerprints:
     key: str | None = None
     groups: np.ndarray = field(default_factory=_none)
     group: str | None = None
-    lineage: Lineage | None = None
 
     def __post_init__(self) -> None:
         """Refuse fingerprints that prove nothing.
@@ -61,7 +58,6 @@ class Fingerprints:
         sequences: Sequences,
         keys: pd.Series | None,
         groups: pd.Series | None = None,
-        lineage: Lineage | None = None,
     ) -> Self:
         """Make fingerprints of sequences (rows, steps, features_per_step), keys and groups."""
         named = [
@@ -70,7 +66,7 @@ class Fingerprints:
         ]
         (kept_keys, key), (kept_groups, group) = named
         known = np.unique(of_sequences(sequences))
-        return cls(known, kept_keys, key, kept_groups, group, lineage)
+        return cls(known, kept_keys, key, kept_groups, group)
 
     @property
     def sha256(self) -> str:

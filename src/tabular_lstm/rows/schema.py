@@ -8,7 +8,6 @@ from scipy.special import ndtr
 
 from tabular_lstm.frozen import Frozen, Positive, unless
 from tabular_lstm.parameters import NUMBER, Class, History, Task, Value
-from tabular_lstm.rows.lineage import Lineage
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 
 Bounds = tuple[float | None, float | None]
@@ -98,8 +97,7 @@ class Schema(Frozen):
         target: The unit of a label that is a number.
         history: How rows become histories, with all features of a row as one step. Default: each
             row is a sequence by itself.
-        lineage: What the schema was learned from. Default: not known, as for rows that do not come
-            from a run.
+        lineage: What only version 0.1.0 wrote; nothing reads it. Default: None.
     """
 
     features: list[str]
@@ -119,7 +117,7 @@ class Schema(Frozen):
     classes: tuple[Class, ...] | None = unless(None)
     target: Target | None = unless(None)
     history: HistoryLayout | None = unless(None)
-    lineage: Lineage | None = unless(None)
+    lineage: Any = unless(None)
 
     @property
     def task(self) -> Task:

@@ -11,7 +11,6 @@ from tabular_lstm.parameters import Reshaping, Task, Value
 from tabular_lstm.rows.cells import read_category
 from tabular_lstm.rows.dates import dates_as_seen, days, is_dates
 from tabular_lstm.rows.labels import of_schema
-from tabular_lstm.rows.lineage import Lineage
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.numbers import ANY, float32_fault, is_categorical, read_numbers
 from tabular_lstm.rows.schema import (
@@ -70,7 +69,6 @@ def learn_schema(
     marks: NumberFormat = POINT,
     history: HistoryLayout | None = None,
     derived: Mapping[str, np.ndarray] | None = None,
-    lineage: Lineage | None = None,
 ) -> Schema:
     """Fix the order of the features, the shape of a sequence, and what is known of each feature.
 
@@ -87,7 +85,6 @@ def learn_schema(
         marks: See `Schema`. Default: a point before the fraction.
         history: See `Schema`. Default: each row is a sequence by itself.
         derived: For histories, the features that no column holds, float64 (rows,) each.
-        lineage: See `Schema`. Default: not known.
 
     Raises:
         DataError: The features do not fill the steps evenly and padding is not allowed; a name
@@ -161,7 +158,6 @@ def learn_schema(
         label=label,
         **of_schema(task, labels),
         history=history,
-        lineage=lineage,
     )
 
 

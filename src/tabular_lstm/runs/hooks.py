@@ -97,6 +97,10 @@ class RunHooks:
             if "best_parameters" in pipeline.all_outputs():
                 lock = Path(catalog.load("study_database")).with_name("tuning.lock")
                 self._until_end.callback(Lock.take(lock, self._run_id).release)
+            if not pipeline.inputs().isdisjoint({"provenance", "data_summary"}):
+                project, raw_rows = Path(run_params["project_path"]), self._entry("raw_rows")
+                made_of = provenance(project, env, self._parameters, raw_rows)
+                catalog.save("provenance", made_of)
             if guards.decides(pipeline):
                 self._prepare_to_decide(run_params, pipeline, catalog)
             elif kept:
@@ -105,11 +109,7 @@ class RunHooks:
                 self._prepare_to_score(run_params, pipeline, catalog)
             for name in _saved_by(pipeline):
                 use_own_version(catalog.get(name), self._run_id)
-            now = generate_timestamp()
-            partial_runs.refuse_to_start_halfway(pipeline, catalog, run_command(env), now)
-            partial_runs.refuse_other_lineage(
-                pipeline, catalog, self._parameters, self._entry("raw_rows"), run_command(env)
-            )
+            partial_runs.refuse_other_run(pipeline, catalog, run_command(env))
             if guards.decides(pipeline) and guards.retrains(pipeline):
                 log, promotion = catalog.load("champions").log, self._parameters["promotion"]
                 prune(catalog, pipeline, log, promotion, self._run_id, kept)
@@ -129,15 +129,13 @@ class RunHooks:
         """Take the lock, check the champion, and add the run's provenance."""
         env, blocks = run_params["env"], self._parameters
         guards.refuse_parts(pipeline, run_params["only_missing_outputs"], run_command(env))
-        project, folder = Path(run_params["project_path"]), self._outputs
+        folder = self._outputs
         try:
             lock = Lock.take(folder / "retraining.lock", self._run_id)
             self._until_end.callback(lock.release)
             if self._kept:
                 self._kept.pull(catalog, pipeline, blocks, {})
                 catalog.get("promotions").commit = self._kept.commit
-            made_of = provenance(project, env, blocks, self._entry("raw_rows"))
-            catalog.save("provenance", made_of)
             start_over = blocks["promotion"].start_over
             guards.check_champion(catalog, pipeline, start_over)
             champions, now = catalog.load("champions"), generate_timestamp()
@@ -151,6 +149,7 @@ class RunHooks:
                 if not (blocks["retraining"].force or start_over):
                     data = catalog.get("raw_rows").sha256()
                     counts = blocks["retraining"].new_code
+                    made_of = catalog.load("provenance")
                     guards.refuse_nothing_new(champions, made_of.inputs(data), counts)
         except OSError as error:
             raise not_written(error, folder) from error

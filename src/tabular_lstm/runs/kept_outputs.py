@@ -119,7 +119,7 @@ class KeptOutputs:
             keys += [_key(output, run) for output in OF_CHAMPION]
         # If there are decisions without a log, a guard asks for the log.
         self._pull(keys if log else self._storage.keys(DECISIONS))
-        for name in of_other_runs(pipeline).values():
+        for name in of_other_runs(pipeline):
             if versions := folder_of_versions(catalog.get(name)):
                 keys = self._storage.keys(self._key(versions))
                 there = {part for key in keys for part in Path(key).parts if is_run_id(part)}

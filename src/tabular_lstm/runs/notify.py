@@ -6,20 +6,15 @@ Their failures are only warnings: they do not change how a run ends.
 import contextlib
 import json
 import logging
-import os
 import re
-import signal
 import subprocess
-import urllib.error
-import urllib.request
-from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
-from urllib.parse import unquote_to_bytes, urlsplit
+from typing import Any, Literal
+from urllib.parse import unquote, urlsplit
 
 from kedro.config import AbstractConfigLoader
-from pydantic import AfterValidator, SecretStr, ValidationError
+from pydantic import SecretStr, ValidationError
 
 from tabular_lstm.frozen import Frozen, first_fault
 from tabular_lstm.parameters import Event, Notify
@@ -32,9 +27,9 @@ HTTP_URL = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 NO_HOST = (
-    "its URL has no valid host, or an @ after the host; expected letters, digits, dots and "
-    "hyphens. Write each @ but the one before the host as %40, and / and \\ of a user or password "
-    "as %2F and %5C"
+    "its URL has no valid host, or an @ after the host; expected http:// or https://, and a host "
+    "of letters, digits, dots and hyphens. Write each @ but the one before the host as %40, and / "
+    "and \\ of a user or password as %2F and %5C"
 )
 
 
@@ -55,16 +50,10 @@ class RunEnd(Frozen):
     manifest: dict[str, Any] | None = None
 
 
-def _of_http(url: SecretStr) -> SecretStr:
-    if not url.get_secret_value().startswith(("http://", "https://")):
-        raise ValueError("expected a URL of http or https")
-    return url
-
-
 class Webhook(Frozen):
     """An entry of `credentials.yml`: the URL to post to, and headers that identify the sender."""
 
-    url: Annotated[SecretStr, AfterValidator(_of_http)]
+    url: SecretStr
     headers: dict[str, SecretStr] = {}
 
 
@@ -87,7 +76,7 @@ def notify(end: RunEnd, wanted: Notify, credentials: Mapping[str, Any], project:
     if end.event not in wanted.events:
         return
     # Python's json accepts a message with a path that is not UTF-8; pydantic's does not.
-    content = json.dumps(end.model_dump(exclude_none=True), indent=2).encode() + b"\n"
+    content = json.dumps(end.model_dump(exclude_none=True)).encode() + b"\n"
     if wanted.command is not None:
         with _failure_is_a_warning("notify.command"):
             _run(wanted.command, content, wanted.timeout, project)
@@ -107,74 +96,63 @@ def _failure_is_a_warning(who: str) -> Iterator[None]:
 
 def _run(command: list[str], content: bytes, timeout: float, project: Path) -> None:
     """Pass the content to a program's standard input; drop its output, which may hold a secret."""
-    program = subprocess.Popen(  # noqa: S603
+    program = subprocess.run(  # noqa: S603
         command,
-        stdin=subprocess.PIPE,
+        input=content,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         cwd=project,
-        start_new_session=True,
+        timeout=timeout,
+        check=False,
     )
-    try:
-        program.communicate(content, timeout)
-    except BaseException:
-        with contextlib.suppress(ProcessLookupError):  # it has just ended
-            os.killpg(program.pid, signal.SIGKILL)  # with the processes that it started
-        program.wait()
-        raise
     if program.returncode:
         raise NotNotifiedError(f"it ended with exit code {program.returncode}")
 
 
 def _webhook(named: str, credentials: Mapping[str, Any]) -> Webhook:
-    if named.startswith(("http://", "https://")):
-        return Webhook(url=SecretStr(named))
-    if named not in credentials:
-        raise NotNotifiedError(  # the value may be a secret URL without its scheme
+    entry = {"url": named} if named.startswith(("http://", "https://")) else credentials.get(named)
+    if entry is None:
+        raise NotNotifiedError(  # the name may be a secret URL without its scheme
             "expected a URL of http or https, or the name of an entry in credentials.yml"
         )
     try:
-        return Webhook.model_validate(credentials[named])
+        return Webhook.model_validate(entry)
     except ValidationError as error:
         fault = f"entry {named!r} of credentials.yml: {first_fault(error)}"
         raise NotNotifiedError(fault) from None
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Refuse redirects: a redirected POST becomes a GET, and sends the headers elsewhere."""
+def _post(webhook: Webhook, content: bytes, timeout: float) -> None:
+    """Post to the webhook, with the user of its URL as the header `Authorization` (RFC 7617)."""
+    import requests  # noqa: PLC0415  takes a while
 
-    def redirect_request(self, *_: Any) -> None:
-        return None
-
-
-def _without_user(url: str) -> tuple[str, dict[str, str]]:
-    """Remove user and password from a URL, and return the header that sends them (RFC 7617)."""
+    logging.getLogger("urllib3").setLevel(logging.INFO)  # at level DEBUG it shows the URL
+    url = webhook.url.get_secret_value()
     if not HTTP_URL.fullmatch(url):
         raise NotNotifiedError(NO_HOST)
-    parts = urlsplit(url)
-    user, at, host = parts.netloc.rpartition("@")
-    if not at:
-        return url, {}
-    name, _, password = user.partition(":")
-    pair = unquote_to_bytes(name) + b":" + unquote_to_bytes(password)
-    basic = f"Basic {b64encode(pair).decode()}"
-    return parts._replace(netloc=host).geturl(), {"Authorization": basic}
-
-
-def _post(webhook: Webhook, content: bytes, timeout: float) -> None:
-    url, of_user = _without_user(webhook.url.get_secret_value())
-    headers = {name: value.get_secret_value() for name, value in webhook.headers.items()}
-    if of_user and "authorization" in map(str.lower, headers):
-        raise NotNotifiedError("expected a user in the URL or an Authorization header, got both")
-    request = urllib.request.Request(  # noqa: S310  of http or https
-        url, content, {"Content-Type": "application/json", **headers, **of_user}
+    address = urlsplit(url)
+    # The bytes that % stands for: requests writes its texts as Latin-1.
+    user, password = (
+        unquote(part or "", "latin-1") for part in (address.username, address.password)
     )
-    host = urlsplit(url).hostname or "the host"
+    headers = {name: value.get_secret_value() for name, value in webhook.headers.items()}
     try:
-        with urllib.request.build_opener(_NoRedirect).open(request, timeout=timeout):
-            pass
-    except urllib.error.HTTPError as error:
-        with error:
-            raise NotNotifiedError(f"{host} answered {error.code}") from None
-    except OSError:  # its text may hold the URL
-        raise NotNotifiedError(f"{host} was not reached") from None
+        with requests.post(
+            url,
+            content,
+            headers={"Content-Type": "application/json", **headers},
+            auth=(user, password) if user or password else _without_netrc,
+            timeout=timeout,
+            allow_redirects=False,  # a redirect would send the headers elsewhere
+            stream=True,
+        ) as answer:
+            status = answer.status_code
+    except requests.RequestException:  # its text may hold the URL
+        raise NotNotifiedError(f"{address.hostname} was not reached") from None
+    if status >= 300:
+        raise NotNotifiedError(f"{address.hostname} answered {status}")
+
+
+def _without_netrc(request: Any) -> Any:
+    """Keep the headers: without `auth`, requests would look for a user in ~/.netrc."""
+    return request

@@ -7,6 +7,7 @@ killed can be continued: it keeps its trials, and tries the same values.
 import hashlib
 import json
 import logging
+import math
 import warnings
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -17,18 +18,10 @@ import numpy as np
 
 from tabular_lstm.code_version import code_sha256
 from tabular_lstm.engine import Workers
-from tabular_lstm.errors import DataError, counted
+from tabular_lstm.errors import DataError
 from tabular_lstm.judging.drawing import TUNING_FIGURES, style, to_svg
 from tabular_lstm.parameters import TUNABLE, Range, Tuning, values_of, without
-from tabular_lstm.tuning.trials import (
-    LOSSES,
-    Outcome,
-    Study,
-    Trial,
-    TrialPart,
-    TrialTask,
-    run_trial,
-)
+from tabular_lstm.tuning.trials import LOSSES, Study, Trial, TrialTask, run_trial
 
 try:
     import optuna
@@ -50,8 +43,6 @@ logger = logging.getLogger(__name__)
 
 Distribution = CategoricalDistribution | FloatDistribution | IntDistribution
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
-# The place of the trial with the present parameters; the sampler does not choose this trial.
-PRESENT = -1
 PLOTS: dict[str, Any] = {
     "tuning_history": plots.plot_optimization_history,
     "tuning_importances": plots.plot_param_importances,
@@ -92,7 +83,7 @@ def name_of(task: TrialTask, tuning: Tuning) -> str:
     made_of = [
         task.train_set.fingerprint,
         None if groups is None else hashlib.sha256(groups.astype("<i8").tobytes()).hexdigest(),
-        task.schema.model_dump(mode="json", exclude={"lineage"}),
+        task.schema.model_dump(mode="json"),
         without(task.network, task.training, tuning.space),
         tuning.model_dump(mode="json", exclude={"trials", "adopt"}),
         version("optuna"),
@@ -105,7 +96,11 @@ def trials_of(study: optuna.Study) -> list[Trial]:
     """Give the trials that have ended."""
     ended = sorted(study.get_trials(deepcopy=False, states=ENDED), key=lambda t: t.number)
     return [
-        Trial(number=number, values=trial.user_attrs["values"], **trial.user_attrs["outcome"])
+        Trial(
+            trial=number,
+            log_loss=math.inf if trial.value is None else trial.value,
+            values=trial.user_attrs["values"],
+        )
         for number, trial in enumerate(ended, 1)
     ]
 
@@ -149,35 +144,33 @@ def _opened(database: Path, name: str) -> optuna.Study:
 
 
 def _run(study: optuna.Study, task: TrialTask, tuning: Tuning, workers: Workers) -> None:
-    """Ask Optuna for trials when they are needed, and tell Optuna how they ended."""
-    asked: dict[int, optuna.Trial | None] = {}
+    """Try the present parameters, then ask Optuna for the trials that are missing."""
+    ended, loss_name = trials_of(study), LOSSES[task.schema.task.kind]
+    logger.info("Study %s has %d of %d trials", study.study_name, len(ended), tuning.trials)
     present = values_of(task.network, task.training, tuning.space)
-    ended, wanted = trials_of(study), tuning.trials
-    if not any(trial.values == present and trial.end == "complete" for trial in ended):
-        asked[PRESENT] = None
-        wanted = max(wanted, len(ended) + 1)
-    logger.info("Study %s has %d of %d trials", study.study_name, len(ended), wanted)
+    if not any(trial.values == present and math.isfinite(trial.log_loss) for trial in ended):
+        ((_, loss),) = workers(run_trial, task, [present])
+        if not math.isfinite(loss):
+            raise DataError(
+                "With the present parameters the loss is not finite. Lower "
+                f"training.learning_rate = {task.training.learning_rate} or "
+                f"training.weight_decay = {task.training.weight_decay}."
+            )
+        _add_present(study, tuning.space, present, loss)
+        _log(study, loss, tuning.trials, loss_name)
+    ended_before, asked = len(trials_of(study)), list[optuna.Trial]()
 
-    def parts() -> Iterator[TrialPart]:
-        if PRESENT in asked:
-            yield TrialPart(PRESENT, present)
-        while (place := len(trials_of(study)) + len(asked)) < wanted:
-            trial = asked[place] = _ask(study, tuning, place)
-            yield TrialPart(place, trial.user_attrs["values"])
+    def parts() -> Iterator[dict[str, Any]]:
+        while ended_before + len(asked) < tuning.trials:
+            asked.append(_ask(study, tuning, ended_before + len(asked)))
+            yield asked[-1].user_attrs["values"]
 
-    for _, (number, outcome) in workers(run_trial, task, parts()):
-        trial = asked.pop(number)
-        if trial is None:
-            if outcome.end == "diverged":
-                raise DataError(
-                    "With the present parameters the loss is not finite. Lower "
-                    f"training.learning_rate = {task.training.learning_rate} or "
-                    f"training.weight_decay = {task.training.weight_decay}."
-                )
-            _add_present(study, tuning.space, present, outcome)
+    for place, loss in workers(run_trial, task, parts()):
+        if math.isfinite(loss):
+            study.tell(asked[place], loss)
         else:
-            _tell(study, trial, outcome)
-        _log(trials_of(study), outcome, wanted, LOSSES[task.schema.task.kind])
+            study.tell(asked[place], state=TrialState.PRUNED)
+        _log(study, loss, tuning.trials, loss_name)
 
 
 def _ask(study: optuna.Study, tuning: Tuning, place: int) -> optuna.Trial:
@@ -193,14 +186,8 @@ def _ask(study: optuna.Study, tuning: Tuning, place: int) -> optuna.Trial:
     return trial
 
 
-def _tell(study: optuna.Study, trial: optuna.Trial, outcome: Outcome) -> None:
-    trial.set_user_attr("outcome", outcome.model_dump(mode="json"))
-    state = TrialState.COMPLETE if outcome.end == "complete" else TrialState.PRUNED
-    study.tell(trial, outcome.log_loss, state)
-
-
 def _add_present(
-    study: optuna.Study, space: dict[str, Range], values: dict[str, Any], outcome: Outcome
+    study: optuna.Study, space: dict[str, Range], values: dict[str, Any], loss: float
 ) -> None:
     """Add the trial with the present parameters; the sampler sees only values within the space."""
     held = {name: where for name, where in space.items() if where.holds(values[name])}
@@ -211,8 +198,8 @@ def _add_present(
     trial = create_trial(
         params=params,
         distributions={name: _distribution(name, where) for name, where in held.items()},
-        value=outcome.log_loss,
-        user_attrs={"values": values, "outcome": outcome.model_dump(mode="json")},
+        value=loss,
+        user_attrs={"values": values},
     )
     study.add_trial(trial)
 
@@ -227,13 +214,10 @@ def _distribution(name: str, where: Range) -> Distribution:
     return FloatDistribution(low, high, log=where.log)
 
 
-def _log(ended: list[Trial], outcome: Outcome, wanted: int, loss: str) -> None:
+def _log(study: optuna.Study, loss: float, wanted: int, loss_name: str) -> None:
     """Log a line for a trial. With several workers, trials may end in another order."""
-    losses = [trial.log_loss for trial in ended if trial.log_loss is not None]
-    how = f"{outcome.end} after {counted(len(outcome.losses), 'epoch')}"
-    if outcome.log_loss is not None:
-        how = f"{loss} {outcome.log_loss:.4f}"
-    logger.info(
-        "%d of %d trials have ended; the last one: %s; the best so far: %.4f",
-        *(len(ended), wanted, how, min(losses, default=np.nan)),
-    )
+    ended = trials_of(study)
+    how = f"{loss_name} {loss:.4f}" if math.isfinite(loss) else "it diverged"
+    best = min(trial.log_loss for trial in ended)
+    line = "%d of %d trials have ended; the last one: %s; the best so far: %.4f"
+    logger.info(line, len(ended), max(wanted, len(ended)), how, best)

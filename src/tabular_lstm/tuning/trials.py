@@ -1,13 +1,9 @@
-"""A trial trains with some values of the tuned parameters; the best trial has the lowest loss.
+"""A trial trains with some values of the tuned parameters; the best trial has the lowest loss."""
 
-A trial is a part for an engine's workers (`tabular_lstm.engine`), so it is made of plain values.
-"""
-
+import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
-
-import numpy as np
+from typing import Any
 
 from tabular_lstm.errors import counted
 from tabular_lstm.frozen import Frozen, Stored, unless
@@ -26,7 +22,6 @@ from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.tensorflow_import import import_tensorflow
 
-End = Literal["complete", "diverged"]
 LOSS = f"out-of-fold {METRICS['log_loss']}"
 # The loss of each task; a number is scaled to a standard deviation of 1.
 LOSSES = {TWO_CLASSES: LOSS, CLASSES: LOSS, NUMBER: "out-of-fold quantile loss"}
@@ -42,46 +37,25 @@ class TrialTask:
     train_set: LabelledSet
 
 
-@dataclass(frozen=True)
-class TrialPart:
-    """The values of one trial.
+class Trial(Frozen):
+    """A trial that has ended.
 
     Attributes:
-        number: Number that matches the outcome to its trial.
+        trial: Its number; trials are counted from 1.
+        log_loss: Loss of the calibrated out-of-fold outputs, see `LOSSES`; infinite if the training
+            diverged.
         values: Values of the tuned parameters, by name.
     """
 
-    number: int
-    values: dict[str, Any]
-
-
-class Outcome(Frozen):
-    """How a trial ended.
-
-    Attributes:
-        end: `complete`; or `diverged` if the loss was not finite.
-        log_loss: Loss of the calibrated out-of-fold outputs, see `LOSSES`; None if `end` is not
-            `complete`.
-        losses: For each epoch, the mean of the members' calibrated losses on their folds; after a
-            divergence, of their losses on the rows trained on.
-    """
-
-    end: End
-    log_loss: float | None
-    losses: list[float]
-
-
-class Trial(Outcome):
-    """A trial that has ended; `number` counts ended trials from 1."""
-
-    number: int
+    trial: int
+    log_loss: float
     values: dict[str, Any]
 
 
 class Study(Frozen):
     """The trials of a study that have ended, in the order in which they began.
 
-    One complete trial has the present parameters. `name` is the study's name in the database;
+    One that did not diverge has the present parameters. `name` is the study's name in the database;
     `loss` names the loss by which trials are compared.
     """
 
@@ -91,42 +65,21 @@ class Study(Frozen):
     trials: list[Trial]
 
 
-def run_trial(task: TrialTask, part: TrialPart) -> tuple[int, Outcome]:
-    """Train with the part's values; give the part's number and how the trial ended."""
+def run_trial(task: TrialTask, values: dict[str, Any]) -> float:
+    """Train with these values of tuned parameters; give the loss, infinite after a divergence."""
     import_tensorflow()
     from tabular_lstm.network.build import build  # noqa: PLC0415
     from tabular_lstm.network.fit import train  # noqa: PLC0415
     from tabular_lstm.network.member_training import DivergedError  # noqa: PLC0415
 
-    network, training = with_values(task.network, task.training, part.values)
-    rows = task.train_set
+    network, training = with_values(task.network, task.training, values)
+    built, rows = build(task.schema, network, training.seed), task.train_set
+    labels = rows.labels.to_numpy()
     try:
-        built = build(task.schema, network, training.seed)
-        _, history = train(
-            built,
-            rows.sequences,
-            rows.labels.to_numpy(),
-            training,
-            rows.weights,
-            rows.groups,
-        )
-    except DivergedError as end:
-        return part.number, _outcome("diverged", end.losses)
-    loss = next(value for name, value in history.items() if name.startswith("out_of_fold_"))
-    return part.number, _outcome("complete", history["validation_loss"], loss)
-
-
-def _outcome(end: End, losses: list[float], log_loss: float | None = None) -> Outcome:
-    finite = [loss for loss in losses if np.isfinite(loss)]
-    return Outcome(end=end if finite else "diverged", log_loss=log_loss, losses=finite)
-
-
-class Measured(Frozen):
-    """A complete trial: its number, its loss, and the values of the tuned parameters by name."""
-
-    trial: int
-    log_loss: float
-    values: dict[str, Any]
+        _, history = train(built, rows.sequences, labels, training, rows.weights, rows.groups)
+    except DivergedError:
+        return math.inf
+    return float(next(loss for name, loss in history.items() if name.startswith("out_of_fold_")))
 
 
 class BestParameters(Stored):
@@ -144,8 +97,8 @@ class BestParameters(Stored):
     study: str
     trials: int
     diverged: int
-    present: Measured
-    best: Measured
+    present: Trial
+    best: Trial
     network: Network
     training: Training
     loss: str = unless(LOSS)
@@ -175,24 +128,23 @@ def best_of(
     study: Study, network: Network, training: Training, tuning: Tuning, run_id: str
 ) -> BestParameters:
     """Take the trial with the lowest loss, and the trial with the present parameters."""
-    complete = [
-        Measured(trial=trial.number, log_loss=trial.log_loss, values=trial.values)
+    present_values = values_of(network, training, tuning.space)
+    losses = [trial.log_loss for trial in study.trials]
+    present = next(
+        trial
         for trial in study.trials
-        if trial.log_loss is not None
-    ]
-    values = values_of(network, training, tuning.space)
-    present = next(trial for trial in complete if trial.values == values)
-    best = min([present, *complete], key=lambda trial: trial.log_loss)
-    blocks = with_values(network, training, best.values)
-    ends = [trial.end for trial in study.trials]
+        if trial.values == present_values and math.isfinite(trial.log_loss)
+    )
+    best = min([present, *study.trials], key=lambda trial: trial.log_loss)
+    best_network, best_training = with_values(network, training, best.values)
     return BestParameters(
         run_id=run_id,
         study=study.name,
-        trials=len(ends),
-        diverged=ends.count("diverged"),
+        trials=len(losses),
+        diverged=losses.count(math.inf),
         present=present,
         best=best,
-        network=blocks[0],
-        training=blocks[1],
+        network=best_network,
+        training=best_training,
         loss=study.loss,
     )

@@ -16,6 +16,7 @@ from tabular_lstm.rows.train_test_split import lines_of, sides_of
 from tabular_lstm.rows.validation import read_rows
 from tabular_lstm.rows.weights import weights_of
 from tabular_lstm.serving.champion_history import Champions
+from tabular_lstm.serving.decision import Provenance
 
 logger = logging.getLogger(__name__)
 
@@ -113,6 +114,7 @@ def split_rows(
     accepted_rows: ValidRows,
     columns: Columns,
     split: Split,
+    provenance: Provenance,
     champions: Champions | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, DataSummary]:
     """Hold out the test rows, see `rows.train_test_split.sides_of`, and log what was found.
@@ -156,6 +158,7 @@ def split_rows(
         possible_leaks=data_warnings.possible_leaks(train, columns),
         repeated_test_rows=data_warnings.repeated_test_rows(train, test, columns),
         history_rows=history_rows,
+        parameters_sha256=provenance.parameters_sha256,
         dependent_rows=find_dependent_rows(
             pd.concat([train, test]) if weightless else accepted, columns, split.independent
         ),

@@ -30,7 +30,7 @@ def create_pipeline(gated: bool = False, bounded: bool = False) -> Pipeline:
     past = ["champions"] if gated or bounded else []
     split = Node(
         split_rows,
-        inputs=[accepted, "params:columns", "params:split", *past],
+        inputs=[accepted, "params:columns", "params:split", "provenance", *past],
         outputs=["train_rows", "test_rows", "history_rows", "data_summary"],
         name="split_rows",
     )

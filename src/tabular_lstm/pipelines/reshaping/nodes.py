@@ -10,7 +10,6 @@ from tabular_lstm.rows import schema_fit
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.keys import number_groups
 from tabular_lstm.rows.labelled_set import LabelledRows, LabelledSet
-from tabular_lstm.rows.lineage import plain
 from tabular_lstm.rows.schema import PARTS, Schema
 from tabular_lstm.rows.sequences import chosen
 from tabular_lstm.rows.timeline import derived, layout_of, roles_of, valid_sequences
@@ -31,7 +30,6 @@ def learn_schema(
     Each row counts once, without its weight. Mean and variance scale the network's numbers, and a
     few rows with large weights would make this scale wrong for the other rows.
     """
-    of_rows = data_summary.lineage
     features = [name for name in map(str, train_rows) if name not in columns.not_features]
     history, of_histories = None, {}
     if columns.history is not None:
@@ -52,7 +50,6 @@ def learn_schema(
         labels=train_rows[columns.label].to_numpy(),
         history=history,
         derived=of_histories,
-        lineage=of_rows and of_rows.with_conf(reshaping=plain(reshaping)),
     )
     logger.info(
         "%s a row, %d of them categorical%s: %s of %d, %d padded",

@@ -12,7 +12,6 @@ from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.rows.histories import table_of
 from tabular_lstm.rows.keys import keys_of, together_of
 from tabular_lstm.rows.labelled_set import LabelledSet
-from tabular_lstm.rows.lineage import plain
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.tensorflow_import import import_tensorflow
 
@@ -63,9 +62,7 @@ def train_network(
 
     Returns:
         The candidate, and its history: see `tabular_lstm.network.fit.train`; `trained_on` is the
-        train set's fingerprint, `learned` the fingerprint of what the candidate learned, and
-        `lineage` the schema's lineage, with the parameters of `network` and `training` that an
-        evaluation reads.
+        train set's fingerprint, and `learned` the fingerprint of what the candidate learned.
     """
     from tabular_lstm.network.fit import fingerprint, train  # noqa: PLC0415
 
@@ -80,10 +77,6 @@ def train_network(
     )
     history["trained_on"] = train_set.fingerprint
     history["learned"] = fingerprint(candidate)
-    if schema.lineage is not None:
-        kept = {"objective": plain(training)["objective"], "coverage": training.coverage}
-        lineage = schema.lineage.with_conf(network={"kind": network.kind}, training=kept)
-        history["lineage"] = lineage.model_dump(mode="json")
     return candidate, history
 
 
@@ -92,4 +85,4 @@ def fingerprint_train_rows(
 ) -> Fingerprints:
     """Compute the fingerprints of the rows that the candidate was trained on."""
     keys, together = keys_of(train_rows, columns), together_of(train_rows, columns)
-    return Fingerprints.of_rows(train_set.sequences, keys, together, schema.lineage)
+    return Fingerprints.of_rows(train_set.sequences, keys, together)
