@@ -38,13 +38,13 @@ from scipy.stats import norm
 from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.model_selection import StratifiedKFold
 from tables import markdown
+from tabular_lstm.judging.changes import check_drift
 from threadpoolctl import threadpool_limits
 
 from tabular_lstm.datasets import RawRowsDataset
 from tabular_lstm.judging import gate
 from tabular_lstm.judging.checks import Champion
 from tabular_lstm.judging.comparison import Judged
-from tabular_lstm.judging.drift import check_drift
 from tabular_lstm.parameters import Columns, Evaluation, Network, Promotion, Split, Training
 from tabular_lstm.pipelines.data_processing.nodes import validate_rows
 from tabular_lstm.rows.sequences import to_sequences
