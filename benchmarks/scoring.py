@@ -111,7 +111,8 @@ def mixed() -> Table:
     names = [f"name_{count}" for count in CATEGORIES]
     for name, count in zip(names, CATEGORIES, strict=True):
         rows[name] = rng.choice([f"word_{place}" for place in range(count)], BLOCK)
-    schema = schema_of(rows.drop(columns="customer"), categorical=names)
+    # The label is that of conf, or the champion would be refused.
+    schema = schema_of(rows.drop(columns="customer"), categorical=names, label="diabetes")
     return Table(rows, schema, ("columns.key=customer",))
 
 
