@@ -21,6 +21,10 @@ MISTAKES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("--params", "training.seed=${oc.env:HOME}"),
         ("seed = '${oc.env:HOME}'", "valid integer"),
     ),
+    "an option twice": (
+        ("--params", "training.seed=1", "--params=training.epochs=2"),
+        ("--params is there twice: write it once",),
+    ),
     "half a value": (("--params", "training={seed"), ("expected ',' or '}'",)),
 }
 # What is no name of an environment, though a folder in conf/ may be called so.

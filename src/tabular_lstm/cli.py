@@ -46,8 +46,16 @@ class Command(click.Command):
     """A command whose usage errors stay on one line, see `printable`."""
 
     def make_context(self, *arguments: Any, **options: Any) -> click.Context:
-        """Read the options and arguments."""
+        """Read the options and arguments; of an option that is there twice, click takes one."""
         try:
+            names = [word.partition("=")[0] for word in arguments[1]]
+            for option in self.params:
+                used = sum(name in option.opts for name in names)
+                if used > 1 and not getattr(option, "multiple", False):
+                    raise click.ClickException(
+                        f"{option.opts[0]} is there twice: write it once, with a comma between its "
+                        "parts, such as --params a=1,b=2."
+                    )
             return super().make_context(*arguments, **options)
         except click.UsageError as error:
             raise click.UsageError(printable(error.format_message()), error.ctx) from error

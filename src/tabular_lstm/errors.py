@@ -66,6 +66,16 @@ def counted(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
+def amount(value: float, sign: str = "") -> str:
+    """Write a number with four digits that count; `sign` "+" writes the sign too.
+
+    Examples:
+        >>> amount(1234567.8), amount(-0.000123456), amount(3, "+")
+        ('1,235,000', '-0.0001235', '+3')
+    """
+    return f"{float(f'{value:.4g}'):{sign},.10g}"
+
+
 def shown(cell: object, width: int = WIDTH) -> str:
     """Write a cell for a sentence: at most `width` characters, without white space around them.
 

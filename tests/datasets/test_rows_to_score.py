@@ -222,6 +222,13 @@ def test_a_folder_of_both_is_refused(tmp_path: Path) -> None:
         RawRowsDataset(str(tmp_path)).load()
 
 
+@pytest.mark.parametrize("path", ["https://me:h0rse@host/rows.csv", "s4://host/a.csv?sig=h0rse"])
+def test_a_secret_of_a_url_is_not_shown(path: str) -> None:
+    with raises_data_error(match="://host/") as error:
+        RawRowsDataset(filepath=path)
+    assert "h0rse" not in str(error.value)
+
+
 def test_a_file_that_is_gone_since_is_refused_by_name(csv: Path) -> None:
     rows = RawRowsDataset(str(csv)).load()
     csv.unlink()

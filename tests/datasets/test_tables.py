@@ -122,6 +122,35 @@ def test_a_source_that_fails_is_one_line_without_arguments(
     assert SECRET not in str(error.value) or "filepath" in entry
 
 
+class Refused(AbstractDataset[Any, Any]):
+    """A table whose driver names the password in its error."""
+
+    def __init__(self, **connection: Any) -> None:
+        self.connection = connection
+
+    def load(self) -> Any:
+        raise ValueError(f"no rights: {self.connection}")
+
+    save = _describe = load
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"credentials": {"password": 4711}},
+        {"connection": {"backend": "oracle", "password": SECRET}},
+        {"dataset": {"type": "sql", "load_args": {"con": f"oracle://me:{SECRET}@host/db"}}},
+    ],
+)
+def test_a_secret_is_hidden_wherever_the_entry_has_it(arguments: dict[str, Any]) -> None:
+    with raises_data_error() as error:
+        TableDataset("raw_rows", Refused(**arguments)).load()
+    assert "ValueError: no rights: " in str(error.value)
+    assert "***" in str(error.value)
+    assert SECRET not in str(error.value)
+    assert "4711" not in str(error.value)
+
+
 def test_a_table_that_fails_while_it_is_read_names_the_entry_too() -> None:
     lazy = pl.LazyFrame({"x": ["a"]}).select(pl.col("x").cast(pl.Int64))
     with raises_data_error(match="raw_rows: MemoryDataset could not load the table: InvalidOp"):

@@ -57,7 +57,8 @@ ENDLESS = """#!/bin/sh
 trap '' TERM
 sleep 600 &
 echo $$ $! > "$PWD/pids"
-echo "2026-11-26 02:15:01 INFO    tabular-lstm 0.2.0: run 2026-11-26T02.15.00.000Z of environment base, to data/"
+run="run 2026-11-26T02.15.00.000Z of environment base"
+echo "2026-11-26 02:15:01 INFO    tabular-lstm 0.2.0: $run, to data/"
 while :; do sleep 1; done
 """
 

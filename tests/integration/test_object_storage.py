@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.parameters import TWO_CLASSES
+from tabular_lstm.parameters import TWO_CLASSES, Storage
 from tabular_lstm.runs.lock import LockedError
+from tabular_lstm.runs.object_storage import ObjectStorage
 from tabular_lstm.serving.champion_history import LOG
 from tabular_lstm.serving.promotion_log import LogEntry, append, read_log
 from tests.helpers.champions import log_of
@@ -224,6 +225,21 @@ def test_a_run_that_another_clone_overtook_decides_nothing_and_says_who_did(
     assert log_of(slow)[-1]["serves_now"] == log_of(shared["project"])[-1]["served_before"]
 
 
+def test_a_champion_that_the_storage_has_deleted_is_there_again_after_a_rollback(
+    shared: dict[str, Any], tmp_path_factory: Any
+) -> None:
+    """As a clone deletes an old run that another clone still has a copy of."""
+    project, fresh = shared["project"], tmp_path_factory.mktemp("deleted") / "fresh"
+    here_in(project, *RETRAINING, *seed(4))
+    old = log_of(project)[-1]["served_before"]
+    storage = ObjectStorage(Storage.model_validate(shared["block"]), WRITER, "data")
+    of_old = [key for key in storage.keys("06_models") if old in key]
+    assert of_old
+    storage.delete(of_old)
+    here_in(project, *ROLLBACK, "--params", f"rollback.run_id={old}")
+    assert champion_there(project, fresh).run_id == old
+
+
 # Killed --------------------------------------------------------------------------------------
 
 
@@ -233,7 +249,7 @@ def test_a_rollback_killed_at_any_call_of_the_storage_leaves_the_old_champion_or
     fresh, project = tmp_path_factory.mktemp("killed") / "fresh", shared["project"]
     outcomes = set()
     with killing() as kill:
-        for number, when in product(range(2, 12), ("before", "after")):
+        for number, when in product(range(2, 13), ("before", "after")):
             old = champion_there(project, fresh).run_id
             new = next(run for run in shared["runs"] if run != old)
             command = (*ROLLBACK, "--params", f"rollback.run_id={new}")

@@ -13,6 +13,8 @@ from tabular_lstm.datasets.rows_to_score import LateLabelsDataset
 from tabular_lstm.errors import DataError
 from tabular_lstm.monitoring.late_labels import LateLabels, read_late_labels
 from tabular_lstm.parameters import Columns
+from tabular_lstm.rows.number_format import NumberFormat
+from tabular_lstm.rows.table_rows import TableRows
 
 TWO = Columns(label="ill", positive_class="yes", negative_class="no", key="id")
 A_NUMBER = Columns(label="price", task="number", key="id", bounds={"price": (0, 100)})
@@ -66,6 +68,12 @@ def test_numbers_are_read_as_the_catalog_says(tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text("id;price\n1.000;2,5\n")
     labels = read(tmp_path / "labels.csv", A_NUMBER, load_args={"sep": ";", "decimal": ","})
     assert by_key(labels) == {"1.000": 2.5}
+
+
+def test_numbers_beside_texts_are_refused_in_the_champions_format() -> None:
+    rows = TableRows.of(pd.DataFrame({"id": ["a", "b"], "price": [5.123, "?"]}), "late_labels")
+    with pytest.raises(DataError, match="late_labels: column 'price' holds numbers and texts"):
+        read_late_labels(rows, A_NUMBER, NumberFormat(decimal=",", thousands="."))
 
 
 def test_no_table_is_no_labels_unless_the_command_line_names_it(tmp_path: Path) -> None:

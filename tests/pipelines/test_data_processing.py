@@ -21,6 +21,7 @@ from tabular_lstm.rows.cells import is_missing
 from tabular_lstm.rows.data_summary import Source
 from tabular_lstm.rows.numbers import LARGEST
 from tabular_lstm.rows.raw_rows import RawRows
+from tabular_lstm.rows.table_rows import TableRows
 from tests.helpers.nodes import accept_rows, split_rows, validate_rows
 from tests.helpers.raw_rows import of_frame
 
@@ -180,11 +181,25 @@ def test_a_run_asks_what_a_point_is_until_it_is_told(
     assert all("numbers of a: might 1.155 be 1155?" in line for line in said)
 
 
+def test_dates_that_name_groups_are_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    columns = Columns(label="y", positive_class=1, negative_class=0, group="day")
+    rows = pd.DataFrame({"day": pd.to_datetime(["2026-11-30", "2026-12-01"]), "y": [0, 1], "a": 1})
+    for cells in (rows, rows.astype({"day": str})):
+        validate_rows(TableRows.of(cells, "visits"), columns)
+    assert len(said := messages(caplog, logging.WARNING)) == 1
+    assert said[0].startswith("visits: the dates of day are read as texts such as '2026-11-30 00")
+
+
 def test_a_class_may_be_called_as_what_is_missing() -> None:
     columns = Columns(label="y", positive_class="x", negative_class="", key="a")
     rows, _, source = validate_rows(raw([("1", "1", "1", "x"), ("2", "1", "1", "")]), columns)
     assert rows["y"].tolist() == [1, 0]
     assert source.unlabelled_rows == 0
+    rows, _, source = validate_rows(raw([("1", "1", "1", "z")]), columns)
+    with pytest.raises(DataError) as error:
+        accept_rows(rows, source, columns, Validation())
+    assert "'z' is neither 'x' nor ''" in str(error.value)
+    assert "an empty cell" not in str(error.value)
 
 
 def test_a_label_that_no_row_has_is_refused() -> None:

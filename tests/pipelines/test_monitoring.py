@@ -272,7 +272,8 @@ def test_what_was_predicted_for_another_label_is_not_measured(story: Story) -> N
     assert made.judgement
     data = DATA.model_copy(update={"split": {"label": "ill"}})
     judged = made.model_copy(update={"judgement": made.judgement.model_copy(update={"data": data})})
-    story.champions = Promised(LOG, decisions={run("b"): judged}, fingerprints=OTHERS)
+    log = [LOG[0], LOG[1].model_copy(update={"decision_sha256": judged.fingerprint()})]
+    story.champions = Promised(log, decisions={run("b"): judged}, fingerprints=OTHERS)
     assert labelled(story.health(range(100))) == [100, 100]
     health = story.health(range(100), label="dead")
     assert labelled(health) == [0, 0]

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns, Reshaping, Split, Task
 from tabular_lstm.rows.dates import DECIMALS, date_of, parts, read_dates
 from tabular_lstm.rows.raw_files import RawFiles
@@ -55,6 +56,27 @@ def slots(rows: pd.DataFrame, schema: Schema = SCHEMA) -> np.ndarray:
     """The slots of the date alone, (rows, 5)."""
     sequences = to_sequences(rows, schema).reshape(len(rows), -1)
     return sequences[:, schema.slots["visit"]]
+
+
+def test_a_number_that_means_not_measured_is_no_wrong_date() -> None:
+    """Of a column of whole numbers, of which one is missing, as pandas reads it."""
+    dates, problems = read_dates(pd.Series([20261130.0, 0.0, np.nan]), [0], "%Y%m%d")
+    assert dates.tolist() == [datetime.datetime(2026, 11, 30), None, None]
+    assert not problems
+
+
+def test_a_date_of_another_unit_is_refused() -> None:
+    seconds = pd.Series(np.array([2**62], "datetime64[s]"), name="visit")
+    with pytest.raises(DataError, match="Column 'visit': a date is beyond the year"):
+        read_dates(seconds)
+
+
+def test_dates_that_float32_cannot_tell_apart_are_warned_of(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for unit, warned in (("D", False), ("s", True)):
+        learn(np.datetime64("2026-11-05") + np.arange(300).astype(f"timedelta64[{unit}]"))
+        assert ("Column 'visit': 300 distinct dates are only" in caplog.text) == warned
 
 
 # A cell

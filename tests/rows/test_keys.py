@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -118,3 +119,13 @@ def test_groups_are_numbered_in_the_order_of_their_first_rows() -> None:
     assert groups.tolist() == [0, 1, 0, 2, 1]
     for rows, columns in ((ROWS[:0], GROUPED), (ROWS[:2], GROUPED), (ROWS, PLAIN)):
         assert number_groups(rows, columns) is None
+
+
+def test_a_key_that_is_a_number_is_not_read_in_the_format_of_texts() -> None:
+    assert key(61.234, COMMA, float)[0] == "61.234"
+    assert key("61.234", COMMA)[0] == "61234"
+
+
+@pytest.mark.parametrize("dtype", ["float32", "Float32", pd.ArrowDtype(pa.float32())])
+def test_a_key_that_float32_may_have_rounded_is_no_key(dtype: Any) -> None:
+    assert "rounded number" in key(16777216.0, dtype=dtype)[1]

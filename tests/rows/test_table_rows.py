@@ -16,6 +16,7 @@ import pytest
 
 from tabular_lstm.rows import table_rows
 from tabular_lstm.rows.keys import read_key
+from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.table_rows import TableRows
 from tests.helpers.errors import raises_data_error
 
@@ -133,6 +134,16 @@ def test_a_rounded_number_beside_texts_is_no_key() -> None:
     read, problems = read_key(keys)
     assert read[:2].tolist() == ["A7", "7"]
     assert problems[2].endswith("is a rounded number, not a key")
+
+
+def test_numbers_beside_texts_are_not_read_in_a_format_of_texts() -> None:
+    """In which 5.123 would be 5123."""
+    frame = pd.DataFrame({"a": [5.123, "k.A."], "b": ["5,1", "6"], "c": [1.5, 2.5]})
+    rows, german = TableRows.of(frame, "visits"), NumberFormat(decimal=",", thousands=".")
+    assert rows.format_of(["b", "c"], german) == german
+    assert rows.format_of(["a"], NumberFormat()) == NumberFormat()
+    with raises_data_error(match="visits: column 'a' holds numbers and texts.* 1.234 as 1234"):
+        rows.format_of(["a", "b"], german)
 
 
 def test_a_cell_that_no_type_holds_beside_the_others_is_its_text() -> None:

@@ -47,6 +47,20 @@ def test_ways_to_write_one_date_are_one_time(ways: tuple[str, ...]) -> None:
     assert as_text(times).nunique() == 1
 
 
+def test_a_time_that_is_a_number_is_read_without_the_format_of_texts() -> None:
+    cells = pd.Series([61.234, 7.0, 5.5])
+    for values in (cells, cells.astype(object)):
+        times, problems = read_time(values, NumberFormat(decimal=",", thousands="."))
+        assert times.tolist() == cells.tolist()
+        assert not problems
+
+
+def test_a_time_that_is_a_whole_number_is_a_date_of_the_format_beside_a_missing_one() -> None:
+    times, problems = TimeReader(form="%Y%m%d").read(pd.Series([20261130.0, np.nan]))
+    assert times[0] == np.datetime64("2026-11-30")
+    assert problems == {1: "no time"}
+
+
 def test_times_of_a_declared_format_are_read_by_it_alone() -> None:
     cells = ["01.03.2026 07:30", "2.3.2026 08:00", "2026-03-01", "7", "31.02.2026 00:00", ""]
     raw = pd.DataFrame(

@@ -70,6 +70,17 @@ def test_a_decision_that_is_not_the_one_in_the_log_does_not_count(fault: str) ->
     assert newest.boundary(COLUMNS, Split(kind="time", from_="2026-04-01")) is None
 
 
+def test_an_edited_decision_promises_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    older, newer, edited = (decided(run, None) for run in "aba")
+    log, in_force = [LogEntry.of(older), LogEntry.of(newer)], {newer.run_id: newer}
+    promised = Champions(log, decisions={**in_force, older.run_id: older}).promised(older.run_id)
+    assert {*promised} >= {"log_loss", "roc_auc"}
+    edited = edited.model_copy(update={"reason": "better than it was"})
+    champions = Champions(log, decisions={**in_force, older.run_id: edited})
+    assert champions.promised(older.run_id) == {}
+    assert "decision.json is not the one that the promotion log names" in caplog.text
+
+
 def test_the_reference_of_another_candidate_is_not_the_champions() -> None:
     champion, other = Artifact(b"a", "a.keras", "run"), Artifact(b"b", "b.keras", "run")
     facts = {"task": {"kind": "number"}, "rows": 1, "quarantined_rows": 0}

@@ -13,6 +13,9 @@ from kedro.io import AbstractVersionedDataset, DatasetError, Version
 from kedro_datasets._typing import HTMLPreview, JSONPreview, TablePreview
 from omegaconf import OmegaConf
 
+# Arguments of datasets that hold a password.
+SECRET = {"credentials", "connection", "con", "password"}
+
 __all__ = [
     "HTMLPreview",
     "JSONPreview",
@@ -60,9 +63,16 @@ def guesses_types(dataset: Any) -> bool:
     return type(dataset).__name__ == "ExcelDataset" and not declared
 
 
-def credentials_of(dataset: Any) -> Any:
-    """Return the credentials that a dataset was made with; None if there are none."""
-    return (dataset._init_args or {}).get("credentials")
+def credentials_of(dataset: Any) -> list[Any]:
+    """Return what a dataset was made with as credentials or connection, at any depth."""
+
+    def secrets(arguments: Any) -> list[Any]:
+        if not isinstance(arguments, dict):
+            return []
+        parts = ([v] if name in SECRET else secrets(v) for name, v in arguments.items())
+        return [secret for part in parts for secret in part]
+
+    return secrets(dataset._init_args)
 
 
 def replace_entry(catalog: Any, name: str, dataset: Any) -> None:

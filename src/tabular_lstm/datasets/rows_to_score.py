@@ -32,7 +32,8 @@ def storage_of(filepath: str, **options: Any) -> tuple[Any, str]:
         DataError: There is no such storage, its package is not installed, it needs other options,
             or the path has a password or names only a storage.
     """
-    named = re.sub(USER, "", filepath)  # for the message
+    # For the message; the options of a URL may hold a secret, such as a signature.
+    named = re.sub(r"(://[^?]*)\?.*", r"\1", re.sub(USER, "", filepath))
     try:
         if any(":" in user for user in re.findall(USER, filepath)):
             raise ValueError("a path with a password; put that into credentials.yml")

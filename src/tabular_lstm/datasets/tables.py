@@ -89,8 +89,9 @@ def _parts(credentials: Any) -> set[str]:
 
     A driver splits a URL at the first `@` or `/`, even if the password has one.
     """
-    if isinstance(credentials, dict):
-        return set().union(*map(_parts, credentials.values()))
+    if isinstance(credentials, dict | list):
+        parts = credentials.values() if isinstance(credentials, dict) else credentials
+        return set().union(*map(_parts, parts))
     credentials = "" if credentials is None else str(credentials)  # YAML may make a number of it
     if "://" in credentials:
         options = credentials.partition("?")[2]

@@ -9,7 +9,7 @@ from itertools import combinations
 
 import numpy as np
 
-from tabular_lstm.errors import printable, shown
+from tabular_lstm.errors import amount, printable, shown
 from tabular_lstm.judging.checks import Champion, DataCheck, DriftCheck, FeaturesMoved
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.gate import START_OVER
@@ -141,9 +141,9 @@ def _label_beside(
         limit = promotion.max_label_shift
         expected = (
             f"expected at most promotion.max_label_shift = {limit:g} standard deviations "
-            f"of {written('rmse', deviation)}"
+            f"of {amount(deviation)}"
         )
-        means = [written("rmse", value) for value in (mean, its)]
+        means = [amount(value) for value in (mean, its)]
         fact = f"labels of {means[0]} on average against the champion's {means[1]}"
         return [(fact, "" if abs(mean - its) <= limit * deviation else expected)]
     fact = f"{_percent(share)} {named} against the champion's {_percent(its)}"

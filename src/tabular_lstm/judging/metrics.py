@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from pydantic import AliasChoices, Field, model_serializer, model_validator
 
+from tabular_lstm.errors import amount
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.judging.intervals import Ranking, mean_of_known, row_losses
 
@@ -53,7 +54,7 @@ def written(metric: str, value: float, form: str = ".3f") -> str:
     if metric == "accuracy":
         return f"{100 * value:.1f} %"
     if metric in IN_UNITS:
-        return f"{float(f'{value:.4g}'):{'+' if form[0] == '+' else ''},.10g}"
+        return amount(value, "+" if form[0] == "+" else "")
     return format(value, form.replace(".", "z.") if metric == "r2" else form)
 
 

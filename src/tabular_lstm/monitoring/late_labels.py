@@ -62,10 +62,10 @@ def read_late_labels(
                 "Name under columns.key the column that identifies a row, in the rows to train on, "
                 "in those to score and here, and score with it."
             )
-        number_format = raw_rows.declared_format or number_format
         both = [columns.key, columns.label]
         needed = zip(both, ("Conf names it under columns.key", "It is the label"), strict=True)
         refuse_missing_columns(raw_rows, dict(needed))
+        number_format = raw_rows.format_of(both, number_format)
         others = {*raw_rows.columns} - {*both}
         for batch in raw_rows.batches(others):
             cells = replace(batch, table=batch.table.select(both)).cells.set_axis(batch.names)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.errors import shown
+from tabular_lstm.errors import amount, shown
 from tabular_lstm.parameters.history import MOST_STEPS, History
 from tabular_lstm.profiling.proposal import FEATURES, GROUPS, Choice, Proposal, is_discrete, of_kind
 from tabular_lstm.profiling.table_profile import ColumnProfile, TableProfile
@@ -247,9 +247,9 @@ def _fit(customer: str, order: ColumnProfile, roles: Roles) -> FoundHistory | No
         return None
     few, half, most = np.quantile(sizes, [0, 0.5, 1])
     unit, days = (MICROSECONDS_A_DAY, " days") if order.kind == "date" else (1, "")
-    near, middle, far = np.nanquantile(timeline.gaps / unit, [0, 0.5, 1])
+    near, middle, far = map(amount, np.nanquantile(timeline.gaps / unit, [0, 0.5, 1]))
     count = f"{len(sizes):,} values, of {few:g} to {most:g} rows, median {half:g}"
-    apart = f"the next row is {near:.4g} to {far:.4g}{days} later, median {middle:.4g}"
+    apart = f"the next row is {near} to {far}{days} later, median {middle}"
     next_row = Choice("order", apart, format=of_kind(order).format)
     steps = int(np.clip(np.quantile(sizes, 0.9), 20, MOST_STEPS))
     block = History(of=customer, order=order.name, steps=steps)

@@ -30,8 +30,8 @@ def is_missing(text: str) -> bool:
 
 def written(cell: Any) -> str:
     """Write a value as in a CSV: 7.0 as 7, because pandas turns 7 into 7.0 if a cell is missing."""
-    if isinstance(cell, bytes):
-        return cell.decode(errors="backslashreplace")
+    if isinstance(cell, bytes | bytearray | memoryview):
+        return bytes(cell).decode(errors="backslashreplace")
     if isinstance(cell, float | np.floating) and float(cell).is_integer():
         cell = int(cell)
     return str(cell)
@@ -52,6 +52,11 @@ def texts(cells: pd.Series, write: Callable[[Any], str] = written) -> pd.Series:
     said = [write(cell).strip() for cell in distinct]
     found = np.array([*said, None], dtype=object)[places]
     return pd.Series(found, index=cells.index, name=cells.name, dtype="str")
+
+
+def format_of(cells: pd.Series, of_texts: NumberFormat) -> NumberFormat:
+    """Give the format in which `texts` writes numbers: a column of numbers gets points."""
+    return POINT if cells.infer_objects().dtype.kind in "biuf" else of_texts
 
 
 def as_texts(cells: pd.Series) -> pa.Array:

@@ -21,6 +21,10 @@ from tabular_lstm.rows.raw_rows import RawRows
 from tabular_lstm.rows.sequences import amounts
 from tabular_lstm.rows.train_test_split import row_hashes
 
+DATES_AS_TEXT = (
+    "%s: the dates of %s are read as texts such as '2026-11-30 00:00:00'; '2026-11-30' in another "
+    "file is another text. Write them as text where the rows are read"
+)
 logger = logging.getLogger(__name__)
 
 INDEPENDENT = (
@@ -153,13 +157,18 @@ def warn_of_repeated_keys(rows: pd.DataFrame, columns: Columns, file: str) -> No
         )
 
 
-def warned_of_points(raw_rows: RawRows, columns: Columns) -> Iterator[pd.DataFrame]:
-    """Pass on the parts of the rows; warn if points in the first part may separate thousands.
+def warned_of_forms(raw_rows: RawRows, columns: Columns) -> Iterator[pd.DataFrame]:
+    """Pass on the parts of the rows; warn of cells of the first part that may mean something else.
 
-    There is no warning if `load_args` declare the number format.
+    Points may separate thousands, unless `load_args` declare the number format. A date that names a
+    row, a group or a category may be written otherwise elsewhere.
     """
     others = {*columns.categorical, *columns.dates, *columns.ignore, *columns.not_features}
+    names_of_rows = (columns.key, columns.of, *columns.categorical)
     for place, part in enumerate(raw_rows.parts()):
+        dates = [name for name in names_of_rows if name in part and part[name].dtype.kind == "M"]
+        if not place and dates:
+            logger.warning(DATES_AS_TEXT, raw_rows.file, ", ".join(map(shown, dates)))
         if not place and raw_rows.declared_format is None:
             names = [name for name in columns.features or part if name in {*part} - others]
             names = [name for name in names if isinstance(part[name].dtype, pd.StringDtype)]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tabular_lstm.errors import DataError, shown
 from tabular_lstm.parameters import Value
 from tabular_lstm.rows.cells import Problems, distinct, is_missing, problems_at, written
 
@@ -71,20 +72,29 @@ def read_dates(
     Returns:
         datetime64[us] (rows,), NaT where the cell is empty, means "missing" or cannot be read; and
         the problems.
+
+    Raises:
+        DataError: A date of the column's dtype is out of range.
     """
     own = cells.infer_objects() if cells.dtype == object else cells
     if own.dtype.kind == "M":
         # A dtype of Arrow has the zone one level down.
         zoned = getattr(getattr(own.dtype, "pyarrow_dtype", own.dtype), "tz", None)
         own = own.dt.tz_convert("UTC").dt.tz_localize(None) if zoned else own
-        return own.astype("datetime64[us]").to_numpy(DTYPE), {}
+        try:
+            return own.astype("datetime64[us]").to_numpy(DTYPE), {}
+        except pd.errors.OutOfBoundsDatetime as error:
+            raise DataError(
+                f"Column '{shown(cells.name)}': a date is beyond the year 294,000: {error}. Is "
+                "its unit right, such as seconds and not microseconds?"
+            ) from error
     words = {str(code) for code in missing if not isinstance(_code(code, form), datetime)}
     places, values = distinct(cells)
     found = np.full(len(values) + 1, NO_DATE)  # the last: a missing cell
     unread = np.zeros(len(values) + 1, bool)
     for place in np.unique(places[places >= 0]):
         value = values[place]
-        if str(value).strip() in words:
+        if written(value).strip() in words:
             continue
         try:
             time = date_of(value, form)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.parameters import Columns
-from tabular_lstm.rows.cells import EMPTY, Problems, as_texts, problems_at, texts
+from tabular_lstm.rows.cells import EMPTY, Problems, as_texts, format_of, problems_at, texts
 from tabular_lstm.rows.number_format import (
     AS_FLOAT,
     POINT,
@@ -35,7 +35,7 @@ def read_key(
         `word`. An empty cell or a word for "missing" is not a key.
     """
     keys = texts(cells, write=str).fillna("")
-    if number_format != POINT:
+    if (number_format := format_of(cells, number_format)) != POINT:
         numbers = all_pointed(as_texts(keys), number_format).to_pandas()
         keys = pd.Series(numbers, dtype="str").set_axis(keys.index).fillna(keys)
     absent = keys.str.lower().isin(EMPTY).to_numpy()
@@ -43,7 +43,8 @@ def read_key(
     as_float = keys.str.match(AS_FLOAT).to_numpy(bool)
     if as_float.any():
         whole = [*map(without_fraction, keys[as_float])]
-        exact = EXACT_FLOAT32 if cells.dtype == np.float32 else EXACT
+        dtype = getattr(cells.dtype, "numpy_dtype", cells.dtype)
+        exact = EXACT_FLOAT32 if dtype == np.float32 else EXACT
         rounded[as_float] = [len(n) > 17 or abs(int(n)) >= exact for n in whole]
         keys = keys.copy()
         keys[as_float] = whole

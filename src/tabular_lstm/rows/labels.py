@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tabular_lstm.errors import LISTED, DataError, counted, printable
+from tabular_lstm.errors import LISTED, DataError, amount, counted, printable
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Class, Columns, Task
 from tabular_lstm.rows.cells import EMPTY, Problems, as_texts, problems_at, texts
 from tabular_lstm.rows.label_summary import of_classes, of_numbers
@@ -201,7 +201,8 @@ class _Number(_Label):
     def described(self, labels: pd.Series) -> str:
         """Say their mean and their standard deviation."""
         mean, deviation = labels.mean(), labels.std(ddof=0)
-        return f"{self.name} {mean:.4g} on average, with a standard deviation of {deviation:.4g}"
+        spread = f"with a standard deviation of {amount(deviation)}"
+        return f"{self.name} {amount(mean)} on average, {spread}"
 
     @staticmethod
     def of_schema(task: Task, labels: np.ndarray | None) -> dict[str, Any]:

@@ -47,10 +47,16 @@ def pattern(number_format: NumberFormat) -> str:
     """
     whole, point = "[0-9]+", re.escape(number_format.decimal)
     if number_format.thousands:
-        grouped = f"(?:{re.escape(number_format.thousands)}[0-9]{{3}})+"
+        grouped = f"(?:{_between_groups(number_format)}[0-9]{{3}})+"
         whole = f"(?:[1-9][0-9]{{0,2}}{grouped}|{whole})"
     exponent = "(?:[eE][+-]?[0-9]+)?"
     return f"[+-]?(?:(?:{whole}(?:{point}[0-9]*)?|{point}[0-9]+){exponent}|(?i:inf|infinity))"
+
+
+def _between_groups(number_format: NumberFormat) -> str:
+    """Give the pattern of the mark of thousands; a blank may be one that does not break a line."""
+    mark = number_format.thousands or ""
+    return "[ \u00a0\u202f]" if mark == " " else re.escape(mark)
 
 
 @cache
@@ -66,12 +72,14 @@ def pointed(text: str, number_format: NumberFormat = POINT) -> str | None:
         >>> cells = ["1.234,5", "4.309", "0.123", "7", "2024"]
         >>> [pointed(cell, NumberFormat(decimal=",", thousands=".")) for cell in cells]
         ['1234.5', '4309', None, '7', '2024']
+        >>> pointed("5\u202f131,5", NumberFormat(decimal=",", thousands=" "))
+        '5131.5'
         >>> [pointed(cell, NumberFormat(decimal=",")) for cell in cells]
         [None, None, None, '7', '2024']
     """
     if not re.fullmatch(pattern(number_format), text):
         return None
-    return text.replace(number_format.thousands or "", "").replace(number_format.decimal, ".")
+    return re.sub(_between_groups(number_format), "", text).replace(number_format.decimal, ".")
 
 
 def all_pointed(texts: pa.Array, number_format: NumberFormat = POINT) -> pa.Array:
@@ -79,7 +87,7 @@ def all_pointed(texts: pa.Array, number_format: NumberFormat = POINT) -> pa.Arra
     is_number = pc.match_substring_regex(texts, f"^{pattern(number_format)}$")
     numbers = pc.if_else(is_number, texts, None)
     if number_format.thousands:
-        numbers = pc.replace_substring(numbers, number_format.thousands, "")
+        numbers = pc.replace_substring_regex(numbers, _between_groups(number_format), "")
     if number_format.decimal != POINT.decimal:
         numbers = pc.replace_substring(numbers, number_format.decimal, POINT.decimal)
     return numbers

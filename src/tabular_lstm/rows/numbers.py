@@ -117,13 +117,14 @@ def _cast(texts: pa.Array) -> np.ndarray | None:
     return numbers.copy() if np.isnan(numbers).sum() == texts.null_count else None
 
 
-def float32_fault(numbers: np.ndarray) -> str:
+def float32_fault(numbers: np.ndarray, are_days: bool = False) -> str:
     """Say that distinct numbers become equal as float32; "" if subtraction does not mend this.
 
     It does if at least twice as many numbers stay distinct when one of them is subtracted from all.
 
     Args:
         numbers: float64 (n,), without NaN, at least one, in any order.
+        are_days: The numbers are dates, as days since 1970. Default: False.
     """
     distinct = np.unique(numbers)
     middle = distinct[len(distinct) // 2]
@@ -132,9 +133,12 @@ def float32_fault(numbers: np.ndarray) -> str:
     kept, kept_shifted = (len(np.unique(part.astype(np.float32))) for part in (distinct, shifted))
     if 2 * kept > kept_shifted:
         return ""
+    what, way = "numbers", f"subtract a constant, such as {middle:.15g},"
+    if are_days:
+        what, way = "dates", "write the minutes since a fixed date in their place,"
     return (
-        f"{len(distinct):,} distinct numbers are only {kept:,} as float32, which models compute "
-        f"with; subtract a constant, such as {middle:.15g}, in training and in scoring"
+        f"{len(distinct):,} distinct {what} are only {kept:,} as float32, which models compute "
+        f"with; {way} in training and in scoring"
     )
 
 

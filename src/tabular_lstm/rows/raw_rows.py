@@ -1,6 +1,6 @@
 """Raw rows: the only reader of files, batch by batch, for training, scoring and a profile."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, BinaryIO
@@ -59,6 +59,10 @@ class RawRows:
         """Give the number format, None if `load_args` do not declare it."""
         declared = any(self.load_args.get(name) for name in NUMBER_FORMAT)
         return self.number_format if declared else None
+
+    def format_of(self, columns: Iterable[str], champions: NumberFormat) -> NumberFormat:
+        """Give the format of numbers that are text: the declared one, else the champion's."""
+        return self.declared_format or champions
 
     @property
     def delimiter(self) -> str:

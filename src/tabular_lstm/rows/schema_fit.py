@@ -103,6 +103,7 @@ def learn_schema(
     features: list[str] = []
     scales: list[tuple[float, float]] = []
     of_numbers: dict[str, list[float]] = {}
+    faults: list[tuple[str, str | int]] = []
     for name in columns:
         features += parts_of(name) if name in formats else [name]
         of_column = codes.get(name, [])
@@ -115,16 +116,19 @@ def learn_schema(
             refuse_problems(name, problems, EXPECTED)
             since = days(times[~np.isnat(times)])
             scales += [scale(since), *[CYCLE] * (len(PARTS) - 1)]
+            faults.append((name, since.size and float32_fault(since, are_days=True)))
         else:
             numbers, problems = read_numbers(rows[name], of_column, limits.get(name, ANY))
             refuse_problems(name, problems, EXPECTED)
             values = codes_as_missing(numbers, of_column)
             known = values[~np.isnan(values)]
             scales.append(scale(known))
-            if known.size and (fault := float32_fault(known)):
-                logger.warning("Column '%s': %s", shown(name), fault)
+            faults.append((name, known.size and float32_fault(known)))
             if history:
                 of_numbers[name] = quantiles(known)
+    for name, fault in faults:
+        if fault:
+            logger.warning("Column '%s': %s", shown(name), fault)
     for name, values in (derived or {}).items():
         if name in columns:
             raise DataError(

@@ -11,13 +11,14 @@ import pandas as pd
 
 from tabular_lstm.errors import DataError, row_list
 from tabular_lstm.parameters import Columns, Value
-from tabular_lstm.rows.cells import Problems, category_codes, category_of, distinct
+from tabular_lstm.rows.cells import Problems, category_codes, category_of, distinct, written
 from tabular_lstm.rows.dates import dates_as_seen, days, parts
 from tabular_lstm.rows.fingerprints import in_parts
 from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.numbers import ANY, read_numbers
 from tabular_lstm.rows.schema import Schema
 
+BYTES, TEXT = bytes | bytearray | memoryview, pd.StringDtype | pd.CategoricalDtype
 MEND = (
     "An unmeasured value is NaN, None or empty; bounds, formats of dates and number format are "
     "those that the schema was learned with."
@@ -112,7 +113,7 @@ def chosen(rows: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
 
 
 def by_name(rows: pd.DataFrame, features: Collection[str] | None = None) -> pd.DataFrame:
-    """Give the frame with column names as text, and without sparse columns.
+    """Give the frame with column names as text, without sparse columns, and with bytes as text.
 
     Raises:
         DataError: A feature is missing or there twice; without `features`, a column is there twice.
@@ -122,9 +123,17 @@ def by_name(rows: pd.DataFrame, features: Collection[str] | None = None) -> pd.D
     if not isinstance(rows.columns.dtype, pd.StringDtype):
         rows = rows.set_axis(rows.columns.map(str), axis="columns")
     for place, dtype in enumerate(rows.dtypes):
-        if isinstance(dtype, pd.SparseDtype):
+        is_sparse = isinstance(dtype, pd.SparseDtype)
+        if not is_sparse and (dtype.kind != "O" or isinstance(dtype, TEXT)):
+            continue
+        cells = np.asarray(rows.iloc[:, place])
+        has_bytes = any(isinstance(cell, BYTES) for cell in cells)
+        if has_bytes:
+            texts = [written(cell) if isinstance(cell, BYTES) else cell for cell in cells]
+            cells = np.array(texts, object)
+        if is_sparse or has_bytes:
             rows = rows.copy(deep=False)  # the caller's frame stays as it is
-            rows.isetitem(place, np.asarray(rows.iloc[:, place]))
+            rows.isetitem(place, cells)
     repeated = rows.columns[rows.columns.duplicated()].unique()
     if twice := [name for name in repeated if features is None or name in features]:
         raise DataError(

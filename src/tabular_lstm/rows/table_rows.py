@@ -23,6 +23,7 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.rows.batches import BYTES, Batch, in_tables, rows_of_a_batch
 from tabular_lstm.rows.cells import written
 from tabular_lstm.rows.keys import EXACT
+from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.parquet import plain, plain_array, plain_batch, text_array
 from tabular_lstm.rows.raw_files import RawFiles
 from tabular_lstm.rows.raw_rows import RawRows
@@ -51,6 +52,7 @@ class TableRows(RawRows):
         counts: How many rows each stream has.
         schema: The columns, with the types that hold the values of all batches.
         content_sha256: SHA-256 of the content, the same for the same rows in any order.
+        mixed: The columns in which numbers with a fraction became text, because of other texts.
     """
 
     content: IO[bytes]
@@ -58,6 +60,7 @@ class TableRows(RawRows):
     counts: tuple[int, ...]
     schema: pa.Schema
     content_sha256: str
+    mixed: frozenset[str]
 
     @classmethod
     def of(cls, table: Any, name: str) -> Self:
@@ -74,7 +77,8 @@ class TableRows(RawRows):
         """
         content: Any = tempfile.SpooledTemporaryFile(BYTES)  # noqa: SIM115  until the run ends
         places, counts, schemas, total = list[int](), list[int](), list[pa.Schema](), Total()
-        for schema, frames in groupby(_frames(table, name), key=attrgetter("schema")):
+        mixed = set[str]()
+        for schema, frames in groupby(_frames(table, name, mixed), key=attrgetter("schema")):
             pieces = (piece for frame in frames for piece in frame.to_batches())
             for _, part in in_tables(pieces, rows_of_a_batch(max(1, len(schema)))):
                 if part.num_rows:
@@ -93,6 +97,7 @@ class TableRows(RawRows):
             counts=tuple(counts),
             schema=_schema_of_all(schemas, name),
             content_sha256=total.sha256(),
+            mixed=frozenset(mixed),
         )
 
     def sha256(self) -> str:
@@ -102,6 +107,20 @@ class TableRows(RawRows):
     def hashes(self) -> dict[str, str]:
         """Give the hash of the content, by the name of the catalog entry."""
         return {self.file: self.content_sha256}
+
+    def format_of(self, columns: Iterable[str], champions: NumberFormat) -> NumberFormat:
+        """Give the champion's format of numbers that are text.
+
+        Raises:
+            DataError: A number that became text would be another number in that format.
+        """
+        if champions != POINT and (columns := self.mixed.intersection(columns)):
+            raise DataError(
+                f"{self.file}: column '{min(columns)}' holds numbers and texts. The champion reads "
+                f"texts with {champions}, and so would read 1.234 as 1234. Convert the column to "
+                "one type where the rows are read."
+            )
+        return champions
 
     @property
     def columns(self) -> list[str]:
@@ -125,33 +144,36 @@ class TableRows(RawRows):
             first += count
 
 
-def _frames(table: Any, name: str) -> Iterator[pa.Table]:
-    """Give a table, or the tables of an iterator, as Arrow tables of plain types."""
+def _frames(table: Any, name: str, mixed: set[str]) -> Iterator[pa.Table]:
+    """Give a table, or the tables of an iterator, as Arrow tables of plain types.
+
+    For `mixed` see `TableRows`; columns are added to it.
+    """
     if isinstance(table, pd.DataFrame):
-        yield _plain_table(_of_pandas(table), name)
+        yield _plain_table(_of_pandas(table, mixed), name)
     elif isinstance(table, pa.Table | pa.RecordBatch):
         yield _plain_table(pa.table(table), name)
     elif hasattr(table, "__arrow_c_stream__"):  # Arrow's readers, Polars, Ibis, DuckDB
         for batch in pa.RecordBatchReader.from_stream(table):
-            yield from _frames(batch, name)
+            yield from _frames(batch, name, mixed)
     elif hasattr(table, "collect"):  # Polars' lazy frame
-        yield from _frames(table.collect(), name)
+        yield from _frames(table.collect(), name, mixed)
     elif isinstance(table, Iterable) and not isinstance(table, str | bytes | dict):
         for frame in table:
-            yield from _frames(frame, name)
+            yield from _frames(frame, name, mixed)
     else:
         raise DataError(f"{name}: {EXPECTED}; got {type(table).__name__}.")
 
 
-def _of_pandas(frame: pd.DataFrame) -> pa.Table:
+def _of_pandas(frame: pd.DataFrame, mixed: set[str]) -> pa.Table:
     """Convert a frame to Arrow; a column with values of several types becomes text, as in a CSV."""
     if any(level is not None for level in frame.index.names):
         frame = frame.reset_index(allow_duplicates=True)
-    arrays = [_of_series(frame.iloc[:, place]) for place in range(frame.shape[1])]
+    arrays = [_of_series(frame.iloc[:, place], mixed) for place in range(frame.shape[1])]
     return pa.table(arrays, [str(column) for column in frame])
 
 
-def _of_series(cells: pd.Series) -> pa.Array:
+def _of_series(cells: pd.Series, mixed: set[str]) -> pa.Array:
     # After a date, Arrow reads any number or time in the column as a date.
     kinds = {*map(type, cells[cells.notna()])} if cells.dtype == object else set[type]()
     if len(kinds) < 2 or all(issubclass(kind, float | int | np.number) for kind in kinds):
@@ -159,6 +181,8 @@ def _of_series(cells: pd.Series) -> pa.Array:
             array = pa.array(cells, from_pandas=True)
             if not isinstance(array.type, pa.BaseExtensionType):  # such as numbers for months
                 return array
+    if any(issubclass(kind, float | np.floating | Decimal) for kind in kinds):
+        mixed.add(str(cells.name))
     return text_array([None if pd.isna(cell) is True else cell for cell in cells])
 
 

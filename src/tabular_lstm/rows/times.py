@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.parameters import Moment, in_utc
-from tabular_lstm.rows.cells import EMPTY, Problems, problems_at, texts
+from tabular_lstm.rows.cells import EMPTY, Problems, format_of, problems_at, texts, written
 from tabular_lstm.rows.dates import date_of, is_dates
 from tabular_lstm.rows.number_format import POINT, NumberFormat, pointed
 
@@ -41,10 +41,11 @@ class TimeReader:
             datetime64[us] or float64 (rows,), and the problems. A cell with a problem may have any
             value.
         """
-        text = texts(cells, write=str).fillna("")
-        places, distinct = pd.factorize(text)
         form = None if is_dates(cells) else self._form
-        read = [self._read(said, form) for said in distinct]
+        text = texts(cells, write=written if form else str).fillna("")
+        places, distinct = pd.factorize(text)
+        number_format = format_of(cells, self.number_format)
+        read = [_read_time(cell, form, number_format) for cell in distinct]
         is_number = np.array([isinstance(value, float) for value in read], bool)[places]
         is_date = np.array([isinstance(value, datetime) for value in read], bool)[places]
         if self._form is None:
@@ -64,21 +65,6 @@ class TimeReader:
             **problems_at(cells, odd, expected, quoted=True),
             **problems_at(cells, others, f"is not like most of the column, {most}", quoted=True),
         }
-
-    def _read(self, text: str, form: str | None) -> datetime | float | None:
-        """Read one cell's text; None where it is neither date nor number."""
-        if form is not None:
-            try:
-                return date_of(text, form)
-            except (OverflowError, ValueError):
-                return None
-        number = pointed(text, self.number_format)
-        if number is not None:
-            return float(number) if math.isfinite(float(number)) else None
-        try:
-            return in_utc(text)
-        except ValueError:
-            return None
 
 
 def has_dates(times: pd.Series) -> bool:
@@ -130,3 +116,19 @@ def newest(times: pd.Series, share: float) -> Moment | None:
     off = np.abs(newer - share * len(times))
     place = len(off) - 1 - int(np.argmin(off[::-1]))
     return said(pd.Series(distinct).iloc[place + 1])
+
+
+def _read_time(text: str, form: str | None, number_format: NumberFormat) -> datetime | float | None:
+    """Read one cell's text; None where it is neither date nor number."""
+    if form is not None:
+        try:
+            return date_of(text, form)
+        except (OverflowError, ValueError):
+            return None
+    number = pointed(text, number_format)
+    if number is not None:
+        return float(number) if math.isfinite(float(number)) else None
+    try:
+        return in_utc(text)
+    except ValueError:
+        return None

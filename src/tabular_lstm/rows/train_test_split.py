@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 MEND = (
     "Rows are counted from 1 below the header; this run's quarantined_rows.csv lists them all. "
-    "Mend them{}. A row without a label has an empty cell there."
+    "Mend them{}."
 )
+NO_LABEL = " A row without a label has an empty cell there."
 DECLARE = (
     "; or declare what the columns hold: words under columns.categorical, dates under "
     "columns.dates, what means 'not measured' under columns.missing"
@@ -178,7 +179,8 @@ def lines_of(source: "Source", columns: Columns) -> list[str]:
     """Say why rows are in quarantine, and what to do about it; the advice for labels is special."""
     name = shown(columns.label, len(columns.label))
     of_label = all(f": {name}: " in line for line in source.reasons)
-    return [*source.reasons, MEND.format(label_of(columns).others if of_label else DECLARE)]
+    mend = MEND.format(label_of(columns).others if of_label else DECLARE)
+    return [*source.reasons, mend + ("" if "" in columns.task.classes else NO_LABEL)]
 
 
 def _equal_rows(sides: dict[str, pd.DataFrame], columns: Columns) -> str:

@@ -228,6 +228,10 @@ class KeptOutputs:
             LockedError: Another run decided meanwhile.
         """
         self.push()
+        decided = json.loads(line)
+        files = f"{CANDIDATES}/{decided['serves_now']}"
+        if decided["action"] == "rolled_back" and not self._storage.keys(files):
+            self.push(decided["serves_now"])  # another clone deleted it from the storage as too old
         mine = self._entries + 1
         try:
             found = self._storage.create(_entry(mine), line)

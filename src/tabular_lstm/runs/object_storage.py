@@ -34,6 +34,7 @@ KINDS = {"Connect": "it was not reached", "Timeout": "it did not answer in time"
 RIGHTS = "Let these credentials read, write, list and delete there, or give others"
 WAYS_OUT = {
     NO_BUCKET: "Make the bucket, or name another one in storage.url",
+    "RequestTimeTooSkewed": "Set the clock of this machine",
     "401": RIGHTS,
     "403": RIGHTS,
     NOBODY: "Give the entry storage in credentials.yml, or AWS_ACCESS_KEY_ID and the like",

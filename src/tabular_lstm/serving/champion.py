@@ -20,6 +20,7 @@ from tabular_lstm.rows.timeline import read_sequences
 from tabular_lstm.serving.answers import Answers, answers_of, have_none
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.champion_history import CANDIDATES, LOG, Versions, read_checked_log
+from tabular_lstm.serving.promotion_log import standing
 from tabular_lstm.serving.row_scoring import reason_columns
 
 
@@ -228,11 +229,12 @@ def read_champion(outputs: Path, run_command: str) -> Artifact:
     artifact = versions.get(run)
     if artifact is None or artifact.sha256 != expected:
         found = f"has SHA-256 {artifact.sha256}" if artifact else "is not there"
+        rollback = f"Or, to let the champion before it serve: {run_command} --pipelines rollback. "
         raise DataError(
             f"{versions.path(run)} {found}; expected {expected}, of the champion that the "
-            "promotion log names. It was not loaded. Put a copy of that file there. Or, to let the "
-            f"champion before it serve: {run_command} --pipelines rollback. Or, to promote a new "
-            f"one, judged without it: {retraining} --params promotion.start_over=true."
+            "promotion log names. It was not loaded. Put a copy of that file there. "
+            f"{rollback if standing(log)[1:2] else ''}Or, to promote a new one, judged without it: "
+            f"{retraining} --params promotion.start_over=true."
         )
     return replace(artifact, run_id=run)
 

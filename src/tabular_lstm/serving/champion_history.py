@@ -11,7 +11,6 @@ from tabular_lstm.frozen import from_json
 from tabular_lstm.monitoring.expected import Estimate, promised_by
 from tabular_lstm.monitoring.reference import Reference
 from tabular_lstm.parameters import Columns, Moment, Split
-from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.serving.decision import Decision, Judgement
 from tabular_lstm.serving.promotion_log import LogEntry, read_log
@@ -103,7 +102,7 @@ class Champions:
     def judgement(self, run: str) -> Judgement | None:
         """Return how a champion was judged at its promotion; None if its decision is gone."""
         try:
-            return self.decisions[run].judgement
+            return self._decision({entry.run_id: entry for entry in self.log}[run]).judgement
         except KeyError:
             return None
         except DataError as error:
@@ -147,10 +146,11 @@ class Champions:
         present, unknown = (split.kind, columns.time, split.test_fraction), []
         for entry in reversed(self.log):
             try:
-                data = self._judged_on(entry)
+                judgement = self._decision(entry).judgement
             except (KeyError, DataError):
                 unknown.append(entry.run_id)
                 continue
+            data = judgement.data if judgement else None
             if data and tuple(data.split.get(name) for name in DECIDING) == present:
                 return data.boundary
         if unknown and split.from_ is None:
@@ -161,8 +161,8 @@ class Champions:
             )
         return None
 
-    def _judged_on(self, entry: LogEntry) -> DataSummary | None:
+    def _decision(self, entry: LogEntry) -> Decision:
         decision = self.decisions[entry.run_id]
         if decision.fingerprint() != entry.decision_sha256:
-            raise DataError("it is not the one that the log names")
-        return decision.judgement.data if decision.judgement else None
+            raise DataError("its decision.json is not the one that the promotion log names")
+        return decision

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tabular_lstm.errors import shown
-from tabular_lstm.judging.metrics import written
+from tabular_lstm.errors import amount, shown
 from tabular_lstm.monitoring.reference import Profile, Reference
 
 BARS = 20
@@ -50,9 +49,9 @@ def _summary(name: str, of: Profile) -> FeatureSummary:
         return FeatureSummary(name, of.kind, missing, listed, "", _heights(counts))
     low, high = of.edges[0], of.edges[-1]
     as_date = of.kind == "date"
-    ends = [_day(value) if as_date else written("rmse", value) for value in (low, high)]
+    ends = [_day(value) if as_date else amount(value) for value in (low, high)]
     spread = [] if as_date else [of.mean, of.deviation]
-    center = " ± ".join(written("rmse", value) for value in spread if value is not None)
+    center = " ± ".join(amount(value) for value in spread if value is not None)
     return FeatureSummary(name, of.kind, missing, " to ".join(ends), center, _histogram(of))
 
 

@@ -50,7 +50,7 @@ def validate_rows(raw_rows: RawRows, columns: Columns) -> tuple[ValidRows, pd.Da
         DataError: See `tabular_lstm.rows.validation.read_rows`.
     """
     file = raw_rows.file
-    parts = data_warnings.warned_of_points(raw_rows, columns)
+    parts = data_warnings.warned_of_forms(raw_rows, columns)
     read = read_rows(parts, columns, file, raw_rows.number_format)
     valid, quarantined, unlabelled, reasons, history = read
     rows, superseded = len(valid) + len(quarantined) + unlabelled, 0
