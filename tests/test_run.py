@@ -147,10 +147,10 @@ OTHER_PROCESSOR = {
 @pytest.mark.long
 def test_another_processor_judges_the_same_candidate_to_the_same_bytes(project: Project) -> None:
     write_people(project)
-    project.run(**TINY)
-    (project.path / "conf/local/parameters_evaluation.yml").write_text(
-        json.dumps({"evaluation": TINY["evaluation"]})
-    )
+    for name, block in TINY.items():  # beside what `write_people` declares
+        path = project.path / f"conf/local/parameters_{name}.yml"
+        path.write_text(json.dumps({name: block}))
+    project.run()
     finished = project.command("run", "--pipelines", "reshaping,evaluation", **OTHER_PROCESSOR)
     assert finished.returncode == 0, finished.stderr
 
@@ -200,7 +200,7 @@ def test_what_the_rows_rule_out_is_refused_before_tensorflow_is_imported(
 
 
 def test_a_candidate_is_not_judged_beside_other_rows_than_its_own(ran: Project) -> None:
-    with pytest.raises(DataError, match="would split them anew"):
+    with pytest.raises(DataError, match="whose rows this run does not start from"):
         ran.run("data_processing", "reshaping", "evaluation", **TINY, split={"salt": "another"})
     assert len(ran.versions("08_reporting/metrics.json")) == 1
 
@@ -210,7 +210,7 @@ def test_rows_of_two_runs_are_not_mixed(project: Project) -> None:
     project.run("data_processing")
     project.run("data_processing", split={"salt": "another"})
     project.versions("03_primary/test_rows.parquet")[-1].unlink()
-    with pytest.raises(DataError, match="different runs") as error:
+    with pytest.raises(DataError, match="continues from one run") as error:
         project.run("reshaping", "training", "evaluation")
     assert project.versions("03_primary/train_rows.parquet")[-1].parent.name in str(error.value)
 

@@ -61,9 +61,10 @@ def refuse_other_run(pipeline: Pipeline, catalog: Any, run_command: str) -> None
     inputs, whole = of_other_runs(pipeline), f"or run all: {run_command}."
     if not inputs:
         return
-    if absent := [name for name in inputs if not catalog.get(name).exists()]:
+    absent = {name.partition("@")[0] for name in inputs if not catalog.get(name).exists()}
+    if absent:
         raise DataError(
-            f"{', '.join(absent)}: not there to start from. Add the pipeline that makes "
+            f"{', '.join(sorted(absent))}: not there to start from. Add the pipeline that makes "
             f"it, as in --pipelines reshaping,training, {whole}"
         )
     if "data_summary" not in inputs:
