@@ -38,11 +38,11 @@ from scipy.stats import norm
 from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.model_selection import StratifiedKFold
 from tables import markdown
-from tabular_lstm.judging.changes import check_drift
 from threadpoolctl import threadpool_limits
 
 from tabular_lstm.datasets import RawRowsDataset
 from tabular_lstm.judging import gate
+from tabular_lstm.judging.changes import check_drift
 from tabular_lstm.judging.checks import Champion
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.parameters import Columns, Evaluation, Network, Promotion, Split, Training
