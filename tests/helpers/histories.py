@@ -13,6 +13,7 @@ from tabular_lstm.parameters import Columns, Network, Reshaping, Split, Training
 from tabular_lstm.parameters import Engine as OfEngine
 from tabular_lstm.pipelines import data_processing, reshaping, training
 from tabular_lstm.rows.histories import Histories
+from tests.helpers.decisions import PROVENANCE
 from tests.helpers.project import TINY
 from tests.helpers.raw_rows import of_frame
 
@@ -24,7 +25,7 @@ TO_CANDIDATE = TO_SETS + training.create_pipeline()
 
 def run(pipeline: Pipeline, given: dict[str, Any]) -> dict[str, Any]:
     """Run the nodes, but for those whose outputs are given, and give all that there is then."""
-    values = {**given, "engine": Engine(OfEngine())}
+    values = {**given, "engine": Engine(OfEngine()), "provenance": PROVENANCE}
     for node in pipeline.nodes:
         if not {*values}.issuperset(node.outputs):
             values |= node.run({name: values[name] for name in node.inputs})
