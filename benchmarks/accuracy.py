@@ -28,7 +28,7 @@ from sets import kind_of, load
 from sklearn.metrics import accuracy_score, log_loss, r2_score, roc_auc_score
 from sklearn.model_selection import KFold, StratifiedKFold
 
-from tabular_lstm.parameters.task import NUMBER, TWO_CLASSES, Kind
+from tabular_lstm.parameters.columns import NUMBER, TWO_CLASSES, Kind
 
 CLASS_SCORES = ("roc_auc", "accuracy", "log_loss")
 NUMBER_SCORES = ("nrmse", "r2", "coverage", "width")

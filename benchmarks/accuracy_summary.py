@@ -27,7 +27,7 @@ from sets import (
 from sets_files import FAMILIES
 from tables import markdown
 
-from tabular_lstm.parameters.task import CLASSES, NUMBER, TWO_CLASSES, Kind
+from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES, Kind
 
 HERE = Path(__file__).resolve().parent
 FAMILY_OF = IMBALANCED | FAMILIES

@@ -43,8 +43,8 @@ from threadpoolctl import threadpool_limits
 from tabular_lstm.datasets import RawRowsDataset
 from tabular_lstm.judging import gate
 from tabular_lstm.judging.changes import check_drift
-from tabular_lstm.judging.checks import Champion
 from tabular_lstm.judging.comparison import Judged
+from tabular_lstm.judging.gate import Champion
 from tabular_lstm.parameters import Columns, Evaluation, Network, Promotion, Split, Training
 from tabular_lstm.pipelines.data_processing.nodes import validate_rows
 from tabular_lstm.rows.sequences import to_sequences

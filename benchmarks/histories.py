@@ -32,7 +32,7 @@ from histories_tables import CHOSEN, REPORTED
 from sklearn.metrics import log_loss, roc_auc_score
 from tables import markdown
 
-from tabular_lstm.parameters.task import CLASSES, NUMBER, Kind
+from tabular_lstm.parameters.columns import CLASSES, NUMBER, Kind
 
 HERE = Path(__file__).resolve().parent
 FILE = "histories.csv"

@@ -31,7 +31,7 @@ from histories_panel import CUSTOMER, LABEL, TIME, Panel
 from methods import catboost_bagged
 
 from tabular_lstm.parameters import Network, Reshaping, Training
-from tabular_lstm.parameters.task import CLASSES, NUMBER
+from tabular_lstm.parameters.columns import CLASSES, NUMBER
 from tabular_lstm.pipelines.reshaping import nodes
 from tabular_lstm.rows.histories import are_rows
 from tabular_lstm.rows.number_format import POINT

@@ -22,8 +22,7 @@ from scipy.special import expit
 from tabular_lstm.network.outputs import outputs_of
 from tabular_lstm.network.plan import grouped_folds
 from tabular_lstm.parameters import Columns
-from tabular_lstm.parameters.history import delay_of
-from tabular_lstm.parameters.task import CLASSES, TWO_CLASSES, Kind
+from tabular_lstm.parameters.columns import CLASSES, TWO_CLASSES, Kind, delay_of
 
 FOLDS = 5
 SYNTHETIC = ("synthetic order", "synthetic gap", "synthetic sum")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.parameters.task import CLASSES, NUMBER, TWO_CLASSES, Kind
+from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES, Kind
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import sets_files
 
-from tabular_lstm.parameters.task import CLASSES, NUMBER, TWO_CLASSES, Kind
+from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES, Kind
 
 Labelled = tuple[pd.DataFrame, np.ndarray]
 

@@ -33,7 +33,7 @@ def loaded_by(statements: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "room", ["parameters", "rows", "profiling", "judging", "serving", "classifier"]
+    "room", ["parameters", "rows", "profiling", "judging", "serving", "estimator"]
 )
 def test_importing_loads_nothing_heavy(room: str) -> None:
     assert loaded_by("import " + ", ".join(modules_of(room))) == set()

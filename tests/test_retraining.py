@@ -366,10 +366,10 @@ def test_what_was_read_back_is_what_is_decided_on(
     house: Retrainer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After its file was read back, it is exchanged for another valid network's."""
-    from tabular_lstm.judging import checks  # noqa: PLC0415
+    from tabular_lstm.judging import gate  # noqa: PLC0415
 
     before, served = house.log(), house.served()
-    exchanged_before(house, monkeypatch, checks, "check_artifact")
+    exchanged_before(house, monkeypatch, gate, "check_artifact")
     with pytest.raises(DataError, match="The file changed since the decision"):
         house.retrain(seed=1)
     assert house.log() == before

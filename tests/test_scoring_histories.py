@@ -10,7 +10,7 @@ import pytest
 
 from tabular_lstm import load_champion, progress
 from tabular_lstm.monitoring.drift import QUARANTINED
-from tabular_lstm.rows import batches, customer_batches
+from tabular_lstm.rows import raw_rows, scoring_validation
 from tests.helpers.champions import champion_of
 from tests.helpers.commands import RETRAINING, here, logged, message_of, seed, succeeds
 from tests.helpers.disks import files_of_at_most
@@ -92,8 +92,8 @@ def test_each_customers_last_row_gets_the_prediction_that_training_gives_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     if on_disk:
-        monkeypatch.setattr(customer_batches, "BYTES", 2**10)
-        for module in (customer_batches, batches):
+        monkeypatch.setattr(scoring_validation, "BYTES", 2**10)
+        for module in (scoring_validation, raw_rows):
             monkeypatch.setattr(module, "ROWS", 50)
     rows = visits(60, seed=1).astype({"pressure": object})
     last = newest(rows).index
@@ -280,7 +280,7 @@ def test_a_champion_of_single_rows_does_not_score_histories(served: Project) -> 
 def test_a_full_disk_is_said_in_a_line_and_nothing_is_left(
     visited: Project, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(customer_batches, "BYTES", 2**10)
+    monkeypatch.setattr(scoring_validation, "BYTES", 2**10)
     folder = tmp_path_factory.mktemp("temporary")
     monkeypatch.setenv("TMPDIR", str(folder))
     path = in_a_file(visits(900, seed=6), visited.path)

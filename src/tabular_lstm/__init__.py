@@ -20,8 +20,8 @@ __version__ = "0.2.0.dev0"
 __all__ = ["LSTMClassifier", "LSTMRegressor", "load_champion"]
 
 WHERE = {
-    "LSTMClassifier": "tabular_lstm.classifier",
-    "LSTMRegressor": "tabular_lstm.regressor",
+    "LSTMClassifier": "tabular_lstm.estimator",
+    "LSTMRegressor": "tabular_lstm.estimator",
     "load_champion": "tabular_lstm.serving.champion",
 }
 

@@ -1,6 +1,6 @@
-"""The common base of both scikit-learn estimators, with the functions that the nodes call."""
+"""The estimators, as of scikit-learn: `LSTMClassifier` and `LSTMRegressor`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -8,17 +8,29 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from pydantic import BaseModel
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils import check_array, check_consistent_length, check_random_state
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from tabular_lstm.errors import DataError
+from tabular_lstm.network.calibration import decisions
 from tabular_lstm.network.scorer import Scorer
-from tabular_lstm.parameters import Ensemble, Network, Reshaping, Task, Training, fault_of_task
+from tabular_lstm.parameters import (
+    CLASSES,
+    NUMBER,
+    TWO_CLASSES,
+    Ensemble,
+    Network,
+    Reshaping,
+    Task,
+    Training,
+    fault_of_task,
+)
 from tabular_lstm.rows.keys import number_values
+from tabular_lstm.rows.labelled_set import checked_weights, scaled
 from tabular_lstm.rows.schema_fit import kinds_of, learn_schema
 from tabular_lstm.rows.sequences import by_name, to_sequences
-from tabular_lstm.rows.weights import checked_weights, scaled
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.tensorflow_import import import_tensorflow
 
@@ -270,3 +282,208 @@ def _refuse_no_labels(y: Any) -> None:
 def _array_names(count: int) -> list[str]:
     """Return names for the columns of an array."""
     return [f"x{place}" for place in range(count)]
+
+
+# Classifier ---------------------------------------------------------------------------------------
+
+
+class LSTMClassifier(ClassifierMixin, LSTMEstimator):  # type: ignore[misc]
+    """An ensemble of LSTMs for tabular rows of two classes or more.
+
+    Columns of dtype category, string or object are categories unless all their values are numbers;
+    columns of dates are dates. NaN, NaT and None are missing. Rows need not be scaled or imputed.
+
+    Args:
+        members: Networks of each kind, each trained without an eighth of the rows. Default: 8.
+        units: Units of each bidirectional LSTM, the first one first. Default: one LSTM of 8.
+        dropout: Share of the last LSTM's outputs that is dropped in training. Default: 0.3.
+        features_per_step: Features of a step. Default: the number that gives four steps, at least
+            2.
+        epochs: Maximal number of passes over the rows. Default: 5 to 200, by rows and features.
+        batch_size: Rows in a step of the optimizer. Default: 32 or more, by the number of rows.
+        learning_rate: Initial learning rate of AdamW, for batches of 32 rows; see `Training`.
+            Default: 0.006.
+        weight_decay: Weight decay of AdamW, on kernels only. Default: 0.01.
+        patience: Least number of epochs without progress before a member's learning rate falls and
+            the member stops; see `parameters.Training`. Default: 4.
+        objective: What `predict` optimizes: `accuracy`, `costs` or, for two classes, `f1`. Default:
+            accuracy.
+        costs: For the objective `costs`. Two classes: the costs of a false positive and a false
+            negative. More classes: a matrix with a row for each actual class and a column for each
+            decided class, in the order of `classes_`. Default: 1 each.
+        random_state: Seed, `RandomState`, or None for a different result each time. Default: None.
+        class_weight: A factor of `sample_weight` for each class: `balanced` gives all classes the
+            same total, or {class: weight}, 1 for others. Not saved. Default: None, 1 for all.
+        frequency_scale: Initial size of the frequencies for each of one or two kinds of members:
+            low for smooth relations, high for sharp ones too. Default: 0.1 and 1.
+        feature_dropout: For each kind, the share of features dropped in training. Default: 0, 0.2.
+
+    Attributes:
+        classes_: The classes, sorted; with two, the second is the positive class.
+        network_: The trained `LSTMEnsemble`.
+        history_: Of the training, see `tabular_lstm.network.fit.train`; not set by `load`.
+
+    Examples:
+        >>> import numpy as np, pandas as pd
+        >>> rows = pd.DataFrame({"size": range(40), "color": ["red", "blue"] * 20})
+        >>> labels = np.where(rows["size"] < 20, "small", "large")
+        >>> model = LSTMClassifier(members=2, epochs=40, random_state=0).fit(rows, labels)
+        >>> model.predict(pd.DataFrame({"color": ["green", None], "size": [2, 38]})).tolist()
+        ['small', 'large']
+    """
+
+    kinds = (TWO_CLASSES, CLASSES)
+
+    def __init__(
+        self,
+        members: int = 8,
+        units: Sequence[int] = (8,),
+        dropout: float = 0.3,
+        features_per_step: int | None = None,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        learning_rate: float = 0.006,
+        weight_decay: float = 0.01,
+        patience: int | None = None,
+        objective: str = "accuracy",
+        costs: tuple[float, float] | Sequence[Sequence[float]] = (1.0, 1.0),
+        random_state: int | np.random.RandomState | None = None,
+        class_weight: str | Mapping[Any, float] | None = None,
+        frequency_scale: float | Sequence[float] = (0.1, 1.0),
+        feature_dropout: float | Sequence[float] = (0.0, 0.2),
+    ) -> None:
+        super().__init__(
+            members=members,
+            units=units,
+            dropout=dropout,
+            features_per_step=features_per_step,
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+            patience=patience,
+            random_state=random_state,
+            frequency_scale=frequency_scale,
+            feature_dropout=feature_dropout,
+        )
+        self.objective = objective
+        self.costs = costs
+        self.class_weight = class_weight
+
+    def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
+        """Predict each row's probabilities.
+
+        Args:
+            X: A frame with the columns of `fit`, in any order (others are ignored), or an array.
+
+        Returns:
+            float64 (rows, classes), in the order of `classes_`.
+
+        Raises:
+            ValueError: A column is missing or occurs twice, or a value is not a number.
+        """
+        given = self._predictions(X)
+        return np.column_stack([1 - given, given]) if given.ndim == 1 else given
+
+    def predict(self, X: Any) -> np.ndarray:  # noqa: N803
+        """Predict each row's class.
+
+        Two classes: the positive class from the learned decision threshold on. More classes: the
+        class with the lowest expected cost; without costs, the likeliest class.
+        """
+        given = self._predictions(X)
+        return np.asarray(self.classes_[decisions(given, self.network_.calibration)])
+
+    def _labels(self, y: np.ndarray) -> tuple[Task, np.ndarray]:
+        check_classification_targets(y)
+        self.classes_, labels = np.unique(y, return_inverse=True)
+        if (count := len(self.classes_)) < 2:
+            few = "only one class" if count else "no class"
+            raise ValueError(
+                f"Expected 2 classes or more, got {few}: {self.classes_.tolist()}. Rows of weight "
+                "0 do not count."
+            )
+        return Task.of_classes(self.classes_.tolist()), labels
+
+    def _objective(self) -> dict[str, Any]:
+        costs: Any = np.asarray(self.costs).tolist()
+        if np.shape(costs) == (2,):
+            costs = dict(zip(("false_positive", "false_negative"), costs, strict=True))
+        return {"kind": np.asarray(self.objective).tolist(), "costs": costs}
+
+    @classmethod
+    def _arguments(cls, training: Training) -> dict[str, Any]:
+        objective, errors = training.objective, training.objective.costs
+        of_two = (errors.false_positive, errors.false_negative)
+        return {"objective": objective.kind, "costs": objective.cost_matrix or of_two}
+
+
+# Regressor ----------------------------------------------------------------------------------------
+
+
+class LSTMRegressor(RegressorMixin, LSTMEstimator):  # type: ignore[misc]
+    """An ensemble of LSTMs for tabular rows that predicts a number, and intervals around it.
+
+    Columns and arguments are those of `LSTMClassifier`, without `objective`, `costs` and
+    `class_weight`.
+
+    Intervals have a method of their own, as in sktime, skpro and MAPIE, because scikit-learn
+    expects one number per row from `predict`. They are learned from out-of-fold residuals, scaled
+    by the spread that the network predicts for a row.
+
+    Attributes:
+        network_: The trained `LSTMEnsemble`.
+        history_: Of the training, see `tabular_lstm.network.fit.train`; not set by `load`.
+
+    Examples:
+        >>> import numpy as np, pandas as pd
+        >>> rows = pd.DataFrame({"size": range(60), "color": ["red", "blue"] * 30})
+        >>> prices = rows["size"] + np.where(rows["color"] == "red", 30, 0)
+        >>> model = LSTMRegressor(members=2, epochs=60, random_state=0).fit(rows, prices)
+        >>> new = pd.DataFrame({"color": ["red", None], "size": [20, 40]})
+        >>> lower, upper = model.predict_interval(new, coverage=0.8).T
+        >>> bool(40 < model.predict(new)[0] < 60), bool((lower < upper).all())
+        (True, True)
+    """
+
+    kinds = (NUMBER,)
+    label_type = np.float64
+
+    def predict(self, X: Any) -> np.ndarray:  # noqa: N803
+        """Predict each row's number.
+
+        Args:
+            X: A frame with the columns of `fit`, in any order (others are ignored), or an array.
+
+        Returns:
+            float64 (rows,), in the label's unit.
+
+        Raises:
+            ValueError: A column is missing or occurs twice, or a value is not a number.
+        """
+        return self._predictions(X)[:, 0]
+
+    def predict_interval(self, X: Any, coverage: float | None = None) -> np.ndarray:  # noqa: N803
+        """Predict an interval for each row; about this share of them contain the true number.
+
+        Args:
+            X: See `predict`.
+            coverage: The share, from 0.5 to 0.99. Default: the network's declared rate, 0.9 after
+                `fit`.
+
+        Returns:
+            float64 (rows, 2): the lower and the upper end, in the label's unit.
+
+        Raises:
+            ValueError: See `predict`; or the coverage is out of range.
+        """
+        return self._predictions(X, coverage)[:, 1:]
+
+    def _labels(self, y: np.ndarray) -> tuple[Task, np.ndarray]:
+        if len(y) < 2:
+            raise ValueError(
+                f"Expected 2 rows or more, got n_samples={len(y)}. Rows of weight 0 do not count."
+            )
+        if np.abs(y).max() > np.finfo(np.float32).max:
+            raise ValueError(f"Expected labels that float32 holds, got one of {np.abs(y).max()}.")
+        return Task(kind=NUMBER), y

@@ -11,7 +11,7 @@ from sets import Labelled, kind_of
 from sets_files import numbered
 from sklearn.datasets import load_iris
 
-from tabular_lstm.parameters.task import CLASSES, NUMBER, TWO_CLASSES
+from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES
 
 
 def small(name: str) -> Labelled:

@@ -14,7 +14,7 @@ from histories_panel import Panel, panel_of
 from histories_tables import CHOSEN, REPORTED, TABLES
 from methods import folds_of
 
-from tabular_lstm.parameters.task import CLASSES, NUMBER, TWO_CLASSES, Kind
+from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES, Kind
 
 
 def drawn(kind: Kind, known: float | None, seed: int = 0) -> Panel:

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from tabular_lstm.datasets.champion_datasets import ChampionDataset, ChampionsDataset
-from tabular_lstm.serving.champion_history import LOG
-from tabular_lstm.serving.promotion_log import read_log
+from tabular_lstm.serving.promotion_log import LOG, read_log
 from tests.helpers.decisions import decision
 from tests.helpers.errors import raises_data_error
 from tests.helpers.logs import promotion, rejection, run

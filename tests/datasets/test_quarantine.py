@@ -7,7 +7,7 @@ import pytest
 from kedro.io import DatasetError, Version
 
 from tabular_lstm.datasets.predictions import QuarantineDataset
-from tabular_lstm.rows.quarantine import Quarantine
+from tabular_lstm.rows.validation import Quarantine
 from tests.helpers.errors import raises_data_error
 
 TEXT = {"dtype": str, "keep_default_na": False}

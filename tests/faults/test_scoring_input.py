@@ -8,8 +8,7 @@ import pandas as pd
 import pytest
 
 from tabular_lstm.files import sha256
-from tabular_lstm.rows.batches import Batch
-from tabular_lstm.rows.raw_rows import RawRows
+from tabular_lstm.rows.raw_rows import Batch, RawRows
 from tests.helpers.commands import here, message_of, succeeds
 from tests.helpers.project import Project
 from tests.helpers.scorings import (

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from tabular_lstm.rows.csv_batches import stream_cells
+from tabular_lstm.rows.csv_files import stream_cells
 
 
 def read_cells(content: bytes, file: str, load_args: dict[str, Any]) -> pd.DataFrame:

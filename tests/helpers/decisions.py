@@ -4,17 +4,16 @@ import numpy as np
 
 from tabular_lstm.files import sha256
 from tabular_lstm.judging import changes, gate
-from tabular_lstm.judging.checks import ArtifactCheck, Champion, DataCheck
 from tabular_lstm.judging.comparison import Judged
+from tabular_lstm.judging.gate import ArtifactCheck, Champion, DataCheck
 from tabular_lstm.judging.metrics import CANDIDATE
 from tabular_lstm.parameters import Evaluation, Promotion
 from tabular_lstm.pipelines.promotion.nodes import Checked, decide
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.fingerprints import Fingerprints
-from tabular_lstm.serving.champion_history import Champions
 from tabular_lstm.serving.comparable_champions import ComparedChampions
 from tabular_lstm.serving.decision import Decision, Provenance
-from tabular_lstm.serving.promotion_log import LogEntry, promoted, standing
+from tabular_lstm.serving.promotion_log import Champions, LogEntry, promoted, standing
 from tests.helpers.logs import run
 
 CONTENT = b"the candidate"

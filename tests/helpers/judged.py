@@ -5,9 +5,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.rows.labelled_set import EvaluatedSet
+from tabular_lstm.rows.labelled_set import EvaluatedSet, scaled
 from tabular_lstm.rows.schema import Schema
-from tabular_lstm.rows.weights import scaled
 
 BASELINES = ["majority_class", "logistic_regression", "hist_gradient_boosting"]
 

@@ -18,8 +18,7 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import TWO_CLASSES, Storage
 from tabular_lstm.runs.lock import LockedError
 from tabular_lstm.runs.object_storage import ObjectStorage
-from tabular_lstm.serving.champion_history import LOG
-from tabular_lstm.serving.promotion_log import LogEntry, append, read_log
+from tabular_lstm.serving.promotion_log import LOG, LogEntry, append, read_log
 from tests.helpers.champions import log_of
 from tests.helpers.commands import (
     RETRAINING,

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from tabular_lstm.judging.changes import check_drift
-from tabular_lstm.judging.checks import Champion, DriftCheck
 from tabular_lstm.judging.comparison import Judged
+from tabular_lstm.judging.gate import Champion, DriftCheck
 from tabular_lstm.judging.metrics import Metrics
 from tabular_lstm.parameters import Evaluation, Promotion
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from tabular_lstm.judging import changes, gate
-from tabular_lstm.judging.checks import (
+from tabular_lstm.judging.comparison import ZERO_AND_ONE, Comparison, Difference, Judged
+from tabular_lstm.judging.gate import (
     Champion,
     ChampionCheck,
     Check,
@@ -16,7 +17,6 @@ from tabular_lstm.judging.checks import (
     FloorCheck,
     check_artifact,
 )
-from tabular_lstm.judging.comparison import ZERO_AND_ONE, Comparison, Difference, Judged
 from tabular_lstm.judging.measures import measure_of
 from tabular_lstm.judging.metrics import CANDIDATE
 from tabular_lstm.parameters import Promotion, Tolerance, Validation

@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 
 from tabular_lstm.judging import changes, gate
-from tabular_lstm.judging.checks import Champion, DriftCheck, FloorCheck, check_artifact
 from tabular_lstm.judging.comparison import Judged
+from tabular_lstm.judging.gate import Champion, DriftCheck, FloorCheck, check_artifact
 from tabular_lstm.judging.measures import measure_of
 from tabular_lstm.judging.metrics import CANDIDATE, Metrics
 from tabular_lstm.parameters import Evaluation, Promotion, Task, Validation
-from tabular_lstm.rows.label_summary import LabelSummary
+from tabular_lstm.rows.labels import LabelSummary
 from tests.helpers.decisions import DATA
 from tests.helpers.judged_tasks import FOUR, OF_NUMBER, RESAMPLED, classes_of, judge, numbers_of
 

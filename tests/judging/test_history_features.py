@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tabular_lstm.judging import history_features as module
-from tabular_lstm.judging.history_features import column_names, history_features
+from tabular_lstm.judging import baselines as module
+from tabular_lstm.judging.baselines import column_names, history_features
 from tabular_lstm.parameters import Columns, Split
 from tests.helpers.histories import TO_SETS, conf_of, raw_of, run
 

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import binomtest
 
-from tabular_lstm.judging import figures, number_figures
+from tabular_lstm.judging import figures
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.importance import Importance, Lost
 from tabular_lstm.parameters import NUMBER, Evaluation, Task
@@ -57,7 +57,7 @@ def test_a_run_of_a_number_has_its_figures() -> None:
 def test_each_row_is_a_point() -> None:
     rows = normal()
     predicted = rows.predictions["candidate"][:, 0]
-    figure = number_figures.predicted_and_true(rows)
+    figure = figures.predicted_and_true(rows)
     np.testing.assert_allclose(points_of(figure), np.stack([predicted, rows.labels], 1))
     axes = axes_of(figure)
     assert axes.get_xlim() == axes.get_ylim()
@@ -67,7 +67,7 @@ def test_each_row_is_a_point() -> None:
 def test_errors_are_drawn_by_prediction_with_the_median_of_each_tenth() -> None:
     rows = normal()
     predicted = rows.predictions["candidate"][:, 0]
-    figure = number_figures.errors_by_prediction(rows)
+    figure = figures.errors_by_prediction(rows)
     both = np.stack([predicted, rows.labels - predicted], 1)
     np.testing.assert_allclose(points_of(figure), both)
     zero, medians = axes_of(figure).lines
@@ -78,12 +78,12 @@ def test_errors_are_drawn_by_prediction_with_the_median_of_each_tenth() -> None:
 
 def test_of_many_rows_some_are_drawn_and_those_far_out_are_counted() -> None:
     rows = normal(2000)
-    figure = number_figures.predicted_and_true(rows)
+    figure = figures.predicted_and_true(rows)
     assert len(points_of(figure)) == 500
     assert axes_of(figure).get_xlabel() == "predicted; 500 of 2,000 rows, chosen at random"
     rows.labels[:3] = 1e9
     rows = judged(rows.labels, rows.predictions["candidate"][:, 0])
-    for draw in (number_figures.predicted_and_true, number_figures.errors_by_prediction):
+    for draw in (figures.predicted_and_true, figures.errors_by_prediction):
         axes = axes_of(draw(rows))
         said = " ".join(axes.get_xlabel().split())
         assert said.endswith("rows, chosen at random; beyond the edges: 3 of 2,000 rows")
@@ -92,17 +92,17 @@ def test_of_many_rows_some_are_drawn_and_those_far_out_are_counted() -> None:
 
 def test_a_label_with_a_long_tail_is_shown_by_its_powers_of_ten() -> None:
     price = np.exp(11 + np.random.default_rng(0).normal(size=500))
-    axes = axes_of(number_figures.predicted_and_true(judged(price, price * 1.1)))
+    axes = axes_of(figures.predicted_and_true(judged(price, price * 1.1)))
     assert axes.get_xscale() == axes.get_yscale() == "log"
-    axes = axes_of(number_figures.errors_by_prediction(judged(price, price * 1.1)))
+    axes = axes_of(figures.errors_by_prediction(judged(price, price * 1.1)))
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "linear")
-    assert axes_of(number_figures.predicted_and_true(normal())).get_xscale() == "linear"
+    assert axes_of(figures.predicted_and_true(normal())).get_xscale() == "linear"
 
 
 def test_coverage_is_of_each_tenth_of_the_predictions_with_its_interval() -> None:
     rows = normal()
     predicted, low, high = rows.predictions["candidate"].T
-    axes = axes_of(number_figures.interval_coverage(rows, 0.8))
+    axes = axes_of(figures.interval_coverage(rows, 0.8))
     declared, shares = axes.lines
     assert set(declared.get_ydata()) == {0.8}
     holds = ((low <= rows.labels) & (rows.labels <= high))[np.argsort(predicted)].reshape(10, 30)

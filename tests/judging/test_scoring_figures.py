@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from tabular_lstm.judging import scoring_figures
+from tabular_lstm.judging import figures
 
 
 def test_decisions_are_bars_the_commonest_on_top() -> None:
     decisions = {f"class {number}": number for number in range(40)}
-    figure = scoring_figures.scored_decisions(decisions)
+    figure = figures.scored_decisions(decisions)
     (axes,) = figure.axes
     assert [bar.get_width() for bar in axes.patches] == [*range(39, 9, -1)]  # type: ignore[attr-defined]
     names = [label.get_text() for label in axes.get_yticklabels()]
@@ -17,7 +17,7 @@ def test_decisions_are_bars_the_commonest_on_top() -> None:
 
 def test_numbers_are_a_histogram() -> None:
     bins = [*range(50)]
-    (axes,) = scoring_figures.scored_numbers(bins, (-5.0, 5.0)).axes
+    (axes,) = figures.scored_numbers(bins, (-5.0, 5.0)).axes
     values, edges, _ = axes.patches[0].get_data()  # type: ignore[attr-defined]
     assert list(values) == bins
     np.testing.assert_allclose(edges, np.linspace(-5, 5, 51))

@@ -13,12 +13,12 @@ from sklearn.preprocessing import StandardScaler
 from tabular_lstm.judging import gate, metrics
 from tabular_lstm.judging.baselines import predict_with_baselines
 from tabular_lstm.judging.changes import check_data, check_drift
-from tabular_lstm.judging.checks import Champion
 from tabular_lstm.judging.comparison import Judged
+from tabular_lstm.judging.gate import Champion
 from tabular_lstm.judging.metrics import CANDIDATE, calibration_bins, point_metrics
 from tabular_lstm.parameters import Evaluation, Promotion, Training, Validation
 from tabular_lstm.rows.data_summary import DataSummary
-from tabular_lstm.rows.weights import scaled
+from tabular_lstm.rows.labelled_set import scaled
 from tests.helpers.judged import rows_of, schema_of, set_of
 
 DATA = DataSummary(

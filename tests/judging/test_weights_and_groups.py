@@ -12,7 +12,7 @@ from tabular_lstm.judging.intervals import (
     unseen_share,
 )
 from tabular_lstm.parameters import Evaluation
-from tabular_lstm.rows.weights import count_by_class, count_rows
+from tabular_lstm.rows.labelled_set import count_by_class, count_rows
 
 RESAMPLED = Evaluation(bootstrap_resamples=200)
 

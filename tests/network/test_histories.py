@@ -10,8 +10,7 @@ from tabular_lstm.network.build import LSTMEnsemble, scores, summaries
 from tabular_lstm.network.fit import train
 from tabular_lstm.network.outputs import predictions
 from tabular_lstm.network.score import FEW, score
-from tabular_lstm.network.scorer import Scorer
-from tabular_lstm.network.slots import Slots
+from tabular_lstm.network.scorer import Scorer, Slots
 from tabular_lstm.parameters import NUMBER, Training
 from tabular_lstm.rows.histories import PADDING, Compact, Histories, are_rows
 from tabular_lstm.rows.schema import HistoryLayout, quantiles

@@ -12,10 +12,9 @@ import pytest
 from tabular_lstm.network import score as scoring
 from tabular_lstm.network.forward import Forward
 from tabular_lstm.network.kernel import Kernel, Processor, compile_code
+from tabular_lstm.network.kernel_code import Code, Lanes, cosine_and_sine, tanh
 from tabular_lstm.network.score import MANY_VALUES, score
-from tabular_lstm.network.scorer import Scorer
-from tabular_lstm.network.slots import CLIP
-from tabular_lstm.network.vector_code import Code, Lanes, cosine_and_sine, tanh
+from tabular_lstm.network.scorer import CLIP, Scorer
 from tabular_lstm.parameters import NUMBER, TWO_CLASSES
 from tests.helpers.networks import (
     LAYOUTS,

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.special import expit
 
-from tabular_lstm.network.kinds import blend, weigh
+from tabular_lstm.network.fit import blend, weigh
 from tabular_lstm.network.outputs import outputs_of
 from tests.helpers.trainings import SCHEMA
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tabular_lstm.network import layers
-from tabular_lstm.network.layers import Embed, ReadOut, Recur
+from tabular_lstm.network import build
+from tabular_lstm.network.build import Embed, ReadOut, Recur
 from tabular_lstm.parameters import Ensemble
 from tests.helpers.networks import schema_of, sequences_of
 
@@ -23,7 +23,7 @@ ROWS = 12
 def _as_of_features(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Compute as with many features: blocks of them."""
     if request.param == "many features":
-        monkeypatch.setattr(layers, "BLOCK", 2)
+        monkeypatch.setattr(build, "BLOCK", 2)
 
 
 # Embed

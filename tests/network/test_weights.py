@@ -13,7 +13,7 @@ from tabular_lstm.network.fit import train
 from tabular_lstm.network.members import Members
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Network, Objective
 from tabular_lstm.pipelines.training.nodes import train_network
-from tabular_lstm.rows.weights import scaled
+from tabular_lstm.rows.labelled_set import scaled
 from tests.helpers.judged import set_of
 from tests.helpers.networks import schema_of
 from tests.helpers.trainings import (

@@ -18,10 +18,9 @@ from tabular_lstm.monitoring.performance import Estimate
 from tabular_lstm.parameters import Columns, Monitoring
 from tabular_lstm.pipelines.monitoring.nodes import examine
 from tabular_lstm.rows.fingerprints import Fingerprints
-from tabular_lstm.serving.champion_history import Champions
-from tabular_lstm.serving.finished_scorings import FinishedScoring, FinishedScorings
 from tabular_lstm.serving.label_join import measure_labelled_rows
-from tabular_lstm.serving.manifest import Manifest
+from tabular_lstm.serving.manifest import FinishedScoring, FinishedScorings, Manifest
+from tabular_lstm.serving.promotion_log import Champions
 from tests.helpers.decisions import DATA, decision
 from tests.helpers.logs import promotion, run
 

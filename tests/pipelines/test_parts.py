@@ -11,7 +11,7 @@ import pytest
 from tabular_lstm.datasets import RawRowsDataset
 from tabular_lstm.parameters import Columns, Reshaping, Split
 from tabular_lstm.pipelines.reshaping import nodes
-from tabular_lstm.rows import batches, fingerprints
+from tabular_lstm.rows import fingerprints, raw_rows
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.rows.keys import keys_of, together_of
 from tests.helpers.nodes import NO_ROWS, split_rows, validate_rows
@@ -111,6 +111,6 @@ def test_parts_of_the_rows_give_what_all_at_once_give(
     columns = Columns.model_validate(WAYS[way])
     expected = read(folder, columns, caplog)
     assert len(expected["quarantined"])
-    monkeypatch.setattr(batches, "ROWS", 7)
+    monkeypatch.setattr(raw_rows, "ROWS", 7)
     monkeypatch.setattr(fingerprints, "PART", 7)
     assert_same(read(folder, columns, caplog), expected)

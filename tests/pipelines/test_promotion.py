@@ -11,8 +11,7 @@ from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.metrics import CANDIDATE
 from tabular_lstm.pipelines.promotion.nodes import read_back, record
 from tabular_lstm.serving.artifact import Artifact
-from tabular_lstm.serving.champion_history import Champions
-from tabular_lstm.serving.promotion_log import LogEntry
+from tabular_lstm.serving.promotion_log import Champions, LogEntry
 from tests.helpers.champions import log_of
 from tests.helpers.commands import RETRAINING, here, seed, succeeds
 from tests.helpers.decisions import CONTENT, decision

@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.rows import csv_batches, csv_header
+from tabular_lstm.rows import csv_files
 from tests.helpers.cells import read_cells
 
 
@@ -43,7 +43,7 @@ def test_a_cell_stays_the_text_it_is(cell: str) -> None:
 def test_a_character_or_a_line_end_may_lie_where_a_piece_ends(
     encoding: str, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(csv_header, "PIECE", size)
+    monkeypatch.setattr(csv_files, "PIECE", size)
     text = 'a,ü\r\n\r1,"x\ry"\r\r\n\n"\r\n",é\r'
     assert read(text.encode(encoding), encoding=encoding) == [
         ["a", "ü"],
@@ -62,8 +62,8 @@ def test_a_byte_order_mark_is_no_text_at_the_start_of_the_file_and_text_elsewher
     """Arrow passes over one at the start of what it parses."""
     mark = "\ufeff"
     assert read(f"{mark}a,y\n1,0\n") == [["a", "y"], ["1", "0"]]
-    monkeypatch.setattr(csv_batches, "PIECE", 16)
-    monkeypatch.setattr(csv_batches, "OF_COLUMN", 1)
+    monkeypatch.setattr(csv_files, "ARROW_PIECE", 16)
+    monkeypatch.setattr(csv_files, "OF_COLUMN", 1)
     rows = [[f"{mark}{place}", mark] for place in range(20)]
     text = "".join(f"{one},{other}\n" for one, other in rows)
     assert read(f"a,y\n{text}")[1:] == rows
@@ -168,7 +168,7 @@ def test_a_row_of_delimiters_alone_is_no_blank_line(row: str) -> None:
 
 @pytest.mark.parametrize("quote", ["", '"'])
 def test_a_row_longer_than_a_piece_is_refused(quote: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(csv_batches, "PIECE", 2**15)
+    monkeypatch.setattr(csv_files, "ARROW_PIECE", 2**15)
     rows = "1,0\n" * 10_000
     message = refusal(f"a,y\n{rows}{quote}{'x' * 2**17}{quote},1\n2,0\n")
     assert int(re.findall(r"row (\d+) or one below it", message)[0]) <= 10_001
@@ -246,7 +246,7 @@ def test_a_file_of_another_format_is_called_what_it_is(content: bytes, kind: str
 
 
 def test_a_line_without_end_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(csv_header, "LONGEST", 2**18)
+    monkeypatch.setattr(csv_files, "LONGEST", 2**18)
     assert "the first lines are no CSV" in refusal(b"x" * 2**20)
 
 
@@ -285,7 +285,7 @@ def test_cells_are_the_same_whatever_the_pieces(text: str, size: int) -> None:
     content = f"a,y\n{text}\n1,2".encode()
     expected = outcome(content)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(csv_header, "PIECE", size)
-        patch.setattr(csv_batches, "PIECE", 64)
-        patch.setattr(csv_batches, "OF_COLUMN", 1)
+        patch.setattr(csv_files, "PIECE", size)
+        patch.setattr(csv_files, "ARROW_PIECE", 64)
+        patch.setattr(csv_files, "OF_COLUMN", 1)
         assert outcome(content) == expected

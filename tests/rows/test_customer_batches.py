@@ -7,11 +7,10 @@ import pytest
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns, Split
-from tabular_lstm.rows.batches import Batch
-from tabular_lstm.rows.customer_batches import whole_customers
 from tabular_lstm.rows.number_format import POINT
+from tabular_lstm.rows.raw_rows import Batch
 from tabular_lstm.rows.schema import Schema
-from tabular_lstm.rows.scoring_validation import Check, CheckedBatch
+from tabular_lstm.rows.scoring_validation import Check, CheckedBatch, whole_customers
 from tests.helpers.histories import TO_SETS, conf_of, raw_of, run
 
 COLUMNS = Columns.model_validate(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tabular_lstm.datasets import RawRowsDataset
 from tabular_lstm.parameters import Columns, Split
 from tabular_lstm.rows.data_summary import DataSummary, Source, hash_of, summarize
-from tabular_lstm.rows.label_summary import LETTERS, LabelSummary, of_classes, of_numbers
+from tabular_lstm.rows.labels import LETTERS, LabelSummary, of_classes, of_numbers
 from tests.helpers.nodes import NO_ROWS, split_rows, validate_rows
 
 SOURCE = Source(

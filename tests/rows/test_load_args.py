@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.rows.load_args import number_format_of
+from tabular_lstm.rows.csv_files import number_format_of
 from tabular_lstm.rows.number_format import NumberFormat
 from tests.helpers.cells import read_cells
 

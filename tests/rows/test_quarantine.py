@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from tabular_lstm.rows.quarantine import Kinds, Quarantine, set_aside
+from tabular_lstm.rows.validation import Kinds, Quarantine, set_aside
 
 ROWS = pd.DataFrame({"age": ["20", "old", "-3", "old"], "row": list("abcd")})
 ROWS.index = pd.RangeIndex(11, 15, name="row")

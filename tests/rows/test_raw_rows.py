@@ -16,11 +16,10 @@ import pytest
 from pyarrow import parquet
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.rows import csv_batches, csv_header
+from tabular_lstm.rows import csv_files
 from tabular_lstm.rows import parquet as parquet_pieces
-from tabular_lstm.rows.batches import BYTES
 from tabular_lstm.rows.number_format import NumberFormat
-from tabular_lstm.rows.raw_rows import RawRows
+from tabular_lstm.rows.raw_rows import BYTES, RawRows
 from tests.helpers.raw_rows import rows_at
 
 COUNT = 5000
@@ -108,8 +107,8 @@ def test_batches_have_so_many_rows_of_one_file_and_number_them(
     for name, count in counts.items():
         rows = "".join(f"{name},{row}\n" for row in range(1, count + 1))
         (tmp_path / name).write_text(f"a,b\n{rows}")
-    monkeypatch.setattr(csv_header, "PIECE", 16)
-    monkeypatch.setattr("tabular_lstm.rows.batches.ROWS", size)
+    monkeypatch.setattr(csv_files, "PIECE", 16)
+    monkeypatch.setattr("tabular_lstm.rows.raw_rows.ROWS", size)
     batches = list(rows_at(tmp_path).batches())
     found = [
         (batch.file, str(batch.first + place), cells["a"], cells["b"])
@@ -228,10 +227,11 @@ CHANGES = [replaced, grown, truncated, overwritten]
 def test_a_file_that_changes_is_refused(
     file: Path, change: Callable[[Path], None], when: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (csv_header, csv_batches, parquet_pieces):
-        monkeypatch.setattr(module, "PIECE", 100)
-    monkeypatch.setattr(csv_batches, "OF_COLUMN", 1)
-    monkeypatch.setattr("tabular_lstm.rows.batches.ROWS", 100)
+    for name in ("PIECE", "ARROW_PIECE"):
+        monkeypatch.setattr(csv_files, name, 100)
+    monkeypatch.setattr(parquet_pieces, "PIECE", 100)
+    monkeypatch.setattr(csv_files, "OF_COLUMN", 1)
+    monkeypatch.setattr("tabular_lstm.rows.raw_rows.ROWS", 100)
     rows = rows_at(file)
     rows.sha256()
     batches = rows.batches()

@@ -62,7 +62,7 @@ def checked(
 
 @pytest.fixture(autouse=True)
 def _batches_of_four(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tabular_lstm.rows.batches.ROWS", 4)
+    monkeypatch.setattr("tabular_lstm.rows.raw_rows.ROWS", 4)
 
 
 def test_good_rows_are_laid_out_as_in_training_and_keep_their_numbers(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from tabular_lstm.parameters import Columns, Split
-from tabular_lstm.parameters.history import delay_of
+from tabular_lstm.parameters.columns import delay_of
 from tests.helpers.histories import (
     DAY,
     TO_CANDIDATE,

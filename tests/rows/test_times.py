@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from tabular_lstm.parameters import Columns
 from tabular_lstm.rows.cells import Problems
+from tabular_lstm.rows.dates import TimeReader, as_text, moment_of, newest, said
 from tabular_lstm.rows.number_format import NumberFormat
-from tabular_lstm.rows.times import TimeReader, as_text, moment_of, newest, said
 from tabular_lstm.rows.validation import read_rows
 
 MOMENTS = st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1))

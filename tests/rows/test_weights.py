@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tabular_lstm.rows.weights import (
+from tabular_lstm.rows.labelled_set import (
     checked_weights,
     effective_rows,
     read_weights,

@@ -11,8 +11,7 @@ from tabular_lstm.parameters import Storage
 from tabular_lstm.runs import kept_outputs
 from tabular_lstm.runs.kept_outputs import KeptOutputs
 from tabular_lstm.runs.lock import LockedError
-from tabular_lstm.serving.champion_history import LOG
-from tabular_lstm.serving.promotion_log import append, read_log
+from tabular_lstm.serving.promotion_log import LOG, append, read_log
 from tests.helpers.logs import LOG as ENTRIES
 from tests.helpers.logs import letters, promotion, run
 from tests.helpers.objects import Objects

@@ -11,7 +11,7 @@ import yaml
 from kedro.framework.session import KedroSession
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.rows import csv_batches
+from tabular_lstm.rows import csv_files
 from tabular_lstm.runs.new_environment import new_environment, profile_files
 from tests.helpers.commands import here, message_of, succeeds
 from tests.helpers.disks import files_of_at_most
@@ -212,8 +212,8 @@ def test_a_folder_is_profiled_as_it_is_read(project: Project) -> None:
 def test_each_row_of_a_file_of_many_pieces_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(csv_batches, "PIECE", 1 << 10)
-    monkeypatch.setattr(csv_batches, "OF_COLUMN", 1)
+    monkeypatch.setattr(csv_files, "ARROW_PIECE", 1 << 10)
+    monkeypatch.setattr(csv_files, "OF_COLUMN", 1)
     file = tmp_path / "rows.csv"
     file.write_text("id,age,y\n" + "".join(f"{x},{x % 50},{x % 2}\n" for x in range(1000)))
     _, table, _ = profile_files(file, "rows.csv")

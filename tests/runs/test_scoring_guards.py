@@ -9,10 +9,10 @@ from kedro.framework.session import KedroSession
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import BLOCKS, Parameters
-from tabular_lstm.runs.scoring_guards import (
+from tabular_lstm.runs.guards import (
     clear_unfinished,
     conditions,
-    refuse_parts,
+    refuse_parts_of_scoring,
     scores,
 )
 from tests.helpers.logs import run
@@ -42,12 +42,12 @@ def test_a_scoring_is_run_whole_and_by_itself(project: Project) -> None:
     whole = pipelines["scoring"]
     assert scores(whole)
     assert not scores(pipelines["retraining"])
-    refuse_parts(whole, False, "kedro run")
+    refuse_parts_of_scoring(whole, False, "kedro run")
     for part in (whole.to_nodes("scoring.score_rows"), whole + pipelines["retraining"]):
         with pytest.raises(DataError, match="kedro run --env a --pipelines scoring"):
-            refuse_parts(part, False, "kedro run --env a")
+            refuse_parts_of_scoring(part, False, "kedro run --env a")
     with pytest.raises(DataError, match="whole and without other pipelines"):
-        refuse_parts(whole, True, "kedro run")
+        refuse_parts_of_scoring(whole, True, "kedro run")
 
 
 def leave(project: Project, letter: str) -> list[Path]:

@@ -8,9 +8,8 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.monitoring.reference import Reference
 from tabular_lstm.parameters import Columns, Moment, Split
 from tabular_lstm.serving.artifact import Artifact
-from tabular_lstm.serving.champion_history import Champions
 from tabular_lstm.serving.decision import Decision
-from tabular_lstm.serving.promotion_log import LogEntry
+from tabular_lstm.serving.promotion_log import Champions, LogEntry
 from tests.helpers.decisions import DATA, decision
 
 COLUMNS = Columns(label="y", positive_class=1, negative_class=0, time="day")

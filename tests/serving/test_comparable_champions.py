@@ -18,7 +18,6 @@ from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.schema_fit import learn_schema
 from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.serving.artifact import Artifact
-from tabular_lstm.serving.champion_history import Champions, Versions
 from tabular_lstm.serving.comparable_champions import (
     NotComparedError,
     Scored,
@@ -29,7 +28,7 @@ from tabular_lstm.serving.comparable_champions import (
     score,
 )
 from tabular_lstm.serving.decision import Decision
-from tabular_lstm.serving.promotion_log import LogEntry
+from tabular_lstm.serving.promotion_log import Champions, LogEntry, Versions
 from tests.helpers.decisions import decision
 from tests.helpers.logs import run
 from tests.helpers.networks import ensemble_of

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tabular_lstm.judging.checks import Champion
+from tabular_lstm.judging.gate import Champion
 from tabular_lstm.monitoring.drift import Drift, Shift
 from tabular_lstm.monitoring.reference import Reference, Watch
 from tabular_lstm.parameters import CLASSES, NUMBER, Columns, Monitoring

@@ -9,9 +9,13 @@ from kedro.io.core import generate_timestamp
 from tabular_lstm.errors import DataError
 from tabular_lstm.frozen import from_json
 from tabular_lstm.monitoring.drift import Drift
-from tabular_lstm.serving.champion_history import Versions
-from tabular_lstm.serving.finished_scorings import FinishedScoring, FinishedScorings
-from tabular_lstm.serving.manifest import finished_runs, read_manifest
+from tabular_lstm.serving.manifest import (
+    FinishedScoring,
+    FinishedScorings,
+    finished_runs,
+    read_manifest,
+)
+from tabular_lstm.serving.promotion_log import Versions
 
 
 class FinishedScoringsDataset(AbstractDataset[None, FinishedScorings]):

@@ -17,7 +17,7 @@ from pyarrow import parquet
 from tabular_lstm.datasets.kedro_private import TablePreview
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import make_folder, new_file, not_written, settle_folder, sha256
-from tabular_lstm.rows.quarantine import Quarantine
+from tabular_lstm.rows.validation import Quarantine
 from tabular_lstm.serving.manifest import (
     MANIFEST,
     FileOfRows,
@@ -28,8 +28,7 @@ from tabular_lstm.serving.manifest import (
     read_manifest,
     read_part,
 )
-from tabular_lstm.serving.prediction_parts import Predictions
-from tabular_lstm.serving.row_scoring import ScoredPart
+from tabular_lstm.serving.scored_rows import Predictions, ScoredPart
 
 PREVIEWED = 5
 

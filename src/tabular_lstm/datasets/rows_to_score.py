@@ -12,7 +12,7 @@ from kedro.io.core import get_protocol_and_path
 
 from tabular_lstm.datasets.kedro_private import TablePreview
 from tabular_lstm.errors import DataError
-from tabular_lstm.rows.load_args import refuse_other_arguments
+from tabular_lstm.rows.csv_files import refuse_other_arguments
 from tabular_lstm.rows.raw_files import RawFiles, State
 from tabular_lstm.rows.raw_rows import PARQUET, RawRows
 
@@ -59,7 +59,7 @@ class RawRowsDataset(AbstractDataset[Any, RawRows]):
     """A CSV or a Parquet file, or a directory of either; the cells of a CSV stay text.
 
     A file is Parquet if its name ends in `.parquet`, and a CSV otherwise. For `load_args` see
-    `tabular_lstm.rows.load_args.LOAD_ARGS`. In a directory, files named `*.csv` or `*.parquet`, in
+    `tabular_lstm.rows.csv_files.LOAD_ARGS`. In a directory, files named `*.csv` or `*.parquet`, in
     upper or lower case, are read in the byte order of their names; hidden files and subdirectories
     are not read. All files need the same columns, in any order; the first file's order counts.
     """

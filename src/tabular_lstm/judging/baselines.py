@@ -20,15 +20,62 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from threadpoolctl import threadpool_limits
 
 from tabular_lstm.engine import Workers, one_by_one
-from tabular_lstm.judging.history_features import column_names, history_features
 from tabular_lstm.judging.measures import measure_of
 from tabular_lstm.network.calibration import RATES, choose_threshold, residual_quantiles
 from tabular_lstm.network.plan import MANY_ROWS, draw_by_class, grouped_folds
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Evaluation, Training
 from tabular_lstm.progress import progress
-from tabular_lstm.rows.histories import Sequences
+from tabular_lstm.rows.histories import Sequences, are_rows
 from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.schema import Schema, Target
+
+# History features ---------------------------------------------------------------------------------
+
+AT_ONCE = 2**22  # values of histories laid out at a time, 16 MB
+
+
+def column_names(schema: Schema) -> list[str]:
+    """Return the feature name of each column of `history_features`; "" for a summary."""
+    if schema.history is None:
+        return schema.features
+    summaries = len(_numbers(schema)) + 1
+    return [*schema.features, *schema.features, *[""] * summaries]
+
+
+def history_features(sequences: Sequences, schema: Schema) -> np.ndarray:
+    """Lay rows out for a plain model: float32 (rows, columns), NaN where there is no value.
+
+    For a row without a history, the columns are its features. For a history, they are the features
+    of its last row, with the last known label; the features of the row before; each number's mean
+    over the history; and the number of rows.
+    """
+    if isinstance(sequences, np.ndarray):
+        return sequences.reshape(len(sequences), -1)[:, : len(schema.features)]
+    features = np.empty((len(sequences), len(column_names(schema))), np.float32)
+    numbers = _numbers(schema)
+    size = max(1, AT_ONCE // (sequences.steps * len(schema.features)))
+    for start in range(0, len(sequences), size):
+        some = sequences[start : start + size]
+        rows, lengths, each = some.dense(), some.lengths[:, None], np.arange(len(some))
+        known = are_rows(rows)[..., None] & ~np.isnan(rows)
+        own, before = (rows[each, lengths[:, 0] - place] for place in (1, 2))
+        if some.labels:
+            last = np.where(known[..., -1], np.arange(rows.shape[1]), -1).max(1)
+            labels = rows[each, last, -some.labels :]
+            own[:, -some.labels :] = np.where(last[:, None] < 0, np.nan, labels)
+        known = known[..., numbers]
+        sums = np.where(known, rows[..., numbers], 0).sum(1, dtype=np.float64)
+        means = np.where(known.any(1), sums / np.maximum(known.sum(1), 1), np.nan)
+        before = np.where(lengths > 1, before, np.nan)
+        features[start : start + size] = np.hstack([own, before, means, lengths])
+    return features
+
+
+def _numbers(schema: Schema) -> list[int]:
+    return [i for i, name in enumerate(schema.features) if name not in schema.categories]
+
+
+# Baselines ----------------------------------------------------------------------------------------
 
 logger = logging.getLogger(__name__)
 

@@ -10,16 +10,15 @@ from itertools import combinations
 import numpy as np
 
 from tabular_lstm.errors import amount, printable, shown
-from tabular_lstm.judging.checks import Champion, DataCheck, DriftCheck, FeaturesMoved
 from tabular_lstm.judging.comparison import Judged
-from tabular_lstm.judging.gate import START_OVER
+from tabular_lstm.judging.gate import START_OVER, Champion, DataCheck, DriftCheck, FeaturesMoved
 from tabular_lstm.judging.intervals import CENTRAL, EPSILON, NORMAL, Ranking
 from tabular_lstm.judging.metrics import IN_UNITS, METRICS, WORSE, Metrics, written
 from tabular_lstm.parameters import Promotion, Validation
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.data_warnings import listed, said_of
 from tabular_lstm.rows.label_measures import MEASURES
-from tabular_lstm.rows.weights import count_by_class
+from tabular_lstm.rows.labelled_set import count_by_class
 
 LEAVE_OUT = "leave it out: name it in columns.ignore"
 WIDEN = "If this is intended, change the limit"

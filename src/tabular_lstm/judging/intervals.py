@@ -19,7 +19,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from tabular_lstm.progress import progress
-from tabular_lstm.rows.weights import count_by_class, count_rows
+from tabular_lstm.rows.labelled_set import count_by_class, count_rows
 
 CENTRAL = 0.95
 NORMAL = NormalDist()

@@ -38,7 +38,7 @@ from tabular_lstm.judging.metrics import (
     point_metrics,
 )
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Task
-from tabular_lstm.rows.weights import count_rows
+from tabular_lstm.rows.labelled_set import count_rows
 
 Two = tuple[np.ndarray, np.ndarray]
 # A decision rule. Two classes: the threshold. More classes: the cost of each decision (column) for

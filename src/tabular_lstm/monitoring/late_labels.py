@@ -21,8 +21,8 @@ from tabular_lstm.parameters import Columns, Task
 from tabular_lstm.rows.keys import read_key
 from tabular_lstm.rows.labels import are_unlabelled, label_of
 from tabular_lstm.rows.number_format import POINT, NumberFormat
-from tabular_lstm.rows.quarantine import Kinds, set_aside
 from tabular_lstm.rows.raw_rows import RawRows, refuse_missing_columns
+from tabular_lstm.rows.validation import Kinds, set_aside
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Build a network: an ensemble of LSTMs, or the tutorial's network.
+"""Build a network: an ensemble of LSTMs and its layers, or the tutorial's network.
 
 An `LSTMEnsemble` turns a raw row into a prediction. Its configuration holds the schema, the
 calibration and the decision threshold, and is in the same `.keras` file as its weights.
@@ -12,12 +12,297 @@ import tensorflow as tf
 
 from tabular_lstm.frozen import Stored
 from tabular_lstm.network.calibration import Calibration
-from tabular_lstm.network.layers import Embed, ReadOut, Recur, backwards
 from tabular_lstm.network.outputs import outputs_of
-from tabular_lstm.network.slots import CLIP, Slots
+from tabular_lstm.network.scorer import CLIP, Slots
 from tabular_lstm.parameters import Ensemble, Network
 from tabular_lstm.rows.histories import PADDING
 from tabular_lstm.rows.schema import Schema
+
+# Layers -------------------------------------------------------------------------------------------
+# The three layers of the network, in the order in which a row passes them: embed, recur, read
+# out.
+#
+# Every weight has a leading axis of members. The k members of an ensemble share no weight. So a
+# graph can train some of them, and groups of members that were trained apart merge by
+# concatenating their weights along that axis.
+#
+# In shapes, there are k members, n rows, T steps, F features per step (slots), d dimensions of a
+# feature's vector and u units of an LSTM. A leading "k or 1" is 1 where all members read the same
+# rows.
+
+# Features embedded at once, so that intermediate values fit the caches.
+BLOCK = 64
+# Subtracted from a dropped feature's sums, so that the ReLU makes them 0.
+FAR = 1e30
+
+# Embed -------------------------------------------------------------------------------------------
+
+
+class Embed(keras.layers.Layer):  # type: ignore[misc]
+    """Turn each feature of a step into a vector of d numbers.
+
+    A number is standardized and clipped at five standard deviations, which gives z. z is extended
+    to [cos(2πcz), sin(2πcz), z, 0] with learned frequencies c, and mapped to d numbers by the
+    feature's own matrix and a ReLU. So the LSTM can tell close values apart without steep weights.
+    A missing number has z = 0 and a 1 in the last place: its vector is learned, nothing is imputed.
+    Each category has a learned vector, and a missing category has one too. After training, each
+    category that is in none of a member's rows, such as the unknown category, gets the mean vector
+    of the member's rows. A padded slot gives zeros. In training each member drops the share
+    `dropped`, (k,), of the features' vectors, so that it does not rely on few features.
+
+    Source: Gorishniy, Rubachev and Babenko, "On Embeddings for Numerical Features in Tabular Deep
+    Learning", NeurIPS 2022 (the PLR embedding).
+
+    Shape:
+        From (k or 1, n, T, F) to (k, T, n, F·d). A missing value is NaN; a category is its place in
+        the schema's list.
+    """
+
+    def __init__(self, schema: Schema, options: Ensemble, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.slots, self.padded = Slots.of(schema), schema.padded_slots > 0
+        self.members, self.dimensions = options.count, options.dimensions
+        self.frequencies = options.frequencies
+        k, s, d = self.members, len(self.slots.numeric), self.dimensions
+        self.frequency = self.add_weight((k, s, 1, self.frequencies), name="frequency")
+        self.kernel = self.add_weight((k, s, 2 * self.frequencies + 2, d), name="kernel")
+        self.bias = self.add_weight((k, s, 1, d), name="bias")
+        self.vectors = self.add_weight((k, int(self.slots.offsets[-1]), d), name="vectors")
+        self.built = True
+
+    def call(self, sequences: Any, dropout_seed: Any = None, dropped: Any = None) -> Any:
+        """See the class; nothing is dropped without a seed (two int32) or without shares."""
+        of = self.slots
+        values = tf.reshape(sequences, (*keras.ops.shape(sequences)[:2], len(of.places)))
+        values = tf.transpose(values, [0, 2, 1])
+        rows, parts = tf.shape(values)[2], []
+        kernel, bias, vectors = self.kernel, self.bias, self.vectors
+        if dropout_seed is None or dropped is None:
+            of_numbers = of_categories = None
+        else:
+            # ReLU(c · x) is c · ReLU(x), so kept features are scaled up by their weights.
+            more = 1 / (1 - dropped)[:, None, None]
+            kernel, bias, vectors = kernel * more[..., None], bias * more[..., None], vectors * more
+            counts = [len(of.numeric), len(of.categorical)]
+            # Not the read-out's seed, which would draw the same numbers.
+            seed = tf.random.fold_in(dropout_seed, 1)
+            drawn = _drop((self.members, sum(counts), rows), dropped[:, None, None], seed)
+            of_numbers, of_categories = tf.split(drawn, counts, 1)
+        if len(of.numeric):
+            numbers = _take(values, of.numeric)
+            parts += self._numbers(numbers, (self.frequency, kernel, bias), of_numbers)
+        if len(of.categorical):
+            parts.append(self._categories(_take(values, of.categorical), vectors, of_categories))
+        if self.padded:
+            parts.append(tf.zeros_like(parts[0][:, :1]))
+        embedded = _take(tf.concat(parts, 1), of.places)
+        shape = (self.members, of.steps, of.features_per_step, rows, self.dimensions)
+        by_step = tf.transpose(tf.reshape(embedded, shape), [0, 1, 3, 2, 4])
+        return tf.reshape(by_step, (*shape[:2], rows, of.features_per_step * self.dimensions))
+
+    def _numbers(self, values: Any, weights: Any, dropped: Any) -> list[Any]:
+        """Return the vectors of each block of features."""
+        if values.shape[0] != self.members:
+            values = tf.repeat(values, self.members, 0)
+        features = len(self.slots.numeric)
+        sizes = [min(BLOCK, features - start) for start in range(0, features, BLOCK)]
+        z = tf.clip_by_value((values - self.slots.center) * self.slots.scale, -CLIP, CLIP)
+        missing = tf.math.is_nan(z)
+        z = tf.where(missing, 0.0, z)
+        # In `_block`, the joint kernel has a row for each of them.
+        others = [z, tf.cast(missing, z.dtype), tf.ones_like(z)]
+        if dropped is not None:
+            others.append(tf.where(dropped, -FAR, 0.0))
+        # Split, not sliced: each slice's gradient would be a whole tensor of zeros.
+        parts = (others[0], tf.stack(others, 2), *weights)
+        blocks = (tf.split(part, sizes, 1) for part in parts)
+        return [_block(*block) for block in zip(*blocks, strict=True)]
+
+    def _categories(self, values: Any, vectors: Any, dropped: Any) -> Any:
+        unknown = tf.constant(self.slots.unknown[:, None], tf.float32)
+        known = (values >= 0) & (values < unknown)
+        place = tf.where(tf.math.is_nan(values), unknown + 1, tf.where(known, values, unknown))
+        index = tf.cast(place, tf.int32) + tf.constant(self.slots.offsets[:-1, None], tf.int32)
+        if dropped is not None:
+            index = tf.where(dropped, vectors.shape[1], index)
+            vectors = tf.concat([vectors, tf.zeros_like(vectors[:, :1])], 1)
+        if index.shape[0] == 1:
+            return tf.gather(vectors, index[0], axis=1)
+        return tf.gather(vectors, index, batch_dims=1)
+
+
+def _block(z: Any, others: Any, frequency: Any, kernel: Any, bias: Any) -> Any:
+    """Return the vectors, (k, s, n, d), of numbers, (k, s, n), with `others` as further inputs.
+
+    A hand-written gradient would not compute the waves again and would save a tenth of a step's
+    time. But TensorFlow never frees the graph of such a function.
+    """
+    angle = tf.linalg.matrix_transpose(2 * np.pi * frequency) * z[:, :, None]
+    waves = tf.concat([tf.cos(angle), tf.sin(angle), others], 2)
+    rest = [tf.ones_like(bias)] * (others.shape[2] - 3)
+    return tf.nn.relu(tf.matmul(waves, tf.concat([kernel, bias, *rest], 2), transpose_a=True))
+
+
+def _take(slots: Any, places: np.ndarray) -> Any:
+    """Pick slots along axis 1; if all are picked in their order, nothing is copied."""
+    if slots.shape[1] == len(places) and (places == np.arange(len(places))).all():
+        return slots
+    return tf.gather(slots, places, axis=1)
+
+
+def _drop(shape: Any, share: Any, seed: Any) -> Any:
+    """Draw what is dropped, from 16 random bits each: random floats would take twice the time."""
+    count = tf.reduce_prod(shape)
+    bits = tf.random.stateless_uniform(((count + 1) // 2,), seed, None, None, tf.int32)
+    halves = tf.reshape(tf.bitcast(bits, tf.uint16), [-1])[:count]
+    return tf.reshape(halves, shape) < tf.cast(share * 2**16, tf.uint16)
+
+
+# Recur -------------------------------------------------------------------------------------------
+
+
+class Recur(keras.layers.Layer):  # type: ignore[misc]
+    """Read the steps forwards and backwards with an LSTM each.
+
+    The gates are in the order input, candidate, forget, output. The loop over the steps is
+    TensorFlow's fused BlockLSTM kernel, one for each member and direction: with the few units and
+    rows of tabular data it takes half the time of batched matrix products and separate gates.
+
+    Source: Hochreiter and Schmidhuber, "Long Short-Term Memory", 1997; 1 is
+    added to the forget gate as in Jozefowicz, Zaremba and Sutskever, 2015.
+
+    Args:
+        members: k.
+        inputs: Size of a step's vector.
+        units: u.
+
+    Shape:
+        (k, T, n, inputs) to two (k, T, n, u): the states of the forward and of the backward LSTM,
+        each in its reading order. With the `lengths` of histories, (k, n), the backward LSTM starts
+        at each history's last step; the states after this step do not belong to the history. With
+        their `places` too, (k, n, T), the steps are rows, (k, 1, rows, inputs), and each row is
+        multiplied by the kernel once.
+    """
+
+    def __init__(self, members: int, inputs: int, units: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.units = units
+        self.kernel = self.add_weight((members, 2, inputs, 4 * units), name="kernel")
+        self.recurrent = self.add_weight((members, 2, units, 4 * units), name="recurrent")
+        self.bias = self.add_weight((members, 2, 4 * units), name="bias")
+        self.built = True
+
+    def call(self, steps: Any, lengths: Any = None, places: Any = None) -> Any:
+        """See the class."""
+        # Unstacked, not indexed: each index's gradient would be a whole tensor of zeros.
+        kernels, biases = tf.unstack(self.kernel, axis=1), tf.unstack(self.bias, axis=1)
+        if places is None:
+            both = steps, backwards(steps, lengths)
+        else:
+            by_step = tf.transpose(places, [0, 2, 1])
+            orders, rows = (by_step, backwards(by_step, lengths)), tf.squeeze(steps, 1)
+            both = tuple(
+                tf.gather(tf.matmul(rows, kernel), tf.maximum(order, 0), batch_dims=1)
+                for kernel, order in zip(kernels, orders, strict=True)
+            )
+            one = tf.eye(4 * self.units, batch_shape=(self.kernel.shape[0],))
+            kernels = [one, one]
+        weights = [
+            tf.concat(pair, 1)
+            for pair in zip(kernels, tf.unstack(self.recurrent, axis=1), strict=True)
+        ]
+        directions = zip(both, weights, biases, strict=True)
+        forward, backward = (
+            tf.stack([self._lstm(*one) for one in zip(*map(tf.unstack, all_members), strict=True)])
+            for all_members in directions
+        )
+        return forward, backward
+
+    def _lstm(self, steps: Any, weights: Any, bias: Any) -> Any:
+        state = tf.zeros((tf.shape(steps)[1], self.units))
+        no_peephole = tf.zeros((self.units,))
+        # Not BlockLSTMV2, whose gradient is wrong in TensorFlow 2.21.
+        return tf.raw_ops.BlockLSTM(
+            seq_len_max=tf.shape(steps, tf.int64)[0],
+            x=steps,
+            cs_prev=state,
+            h_prev=state,
+            w=weights,
+            wci=no_peephole,
+            wcf=no_peephole,
+            wco=no_peephole,
+            b=bias,
+            cell_clip=-1.0,
+            use_peephole=False,
+            forget_bias=1.0,
+        ).h
+
+
+def backwards(steps: Any, lengths: Any = None) -> Any:
+    """Reverse the steps, (k, T, n, …); for histories only the first `lengths`, (k, n), steps."""
+    if lengths is not None:
+        one = zip(tf.unstack(steps), tf.unstack(lengths), strict=True)
+        return tf.stack([tf.reverse_sequence(s, n, seq_axis=0, batch_axis=1) for s, n in one])
+    return tf.stack(tf.unstack(steps, axis=1)[::-1], 1)
+
+
+# Read out ----------------------------------------------------------------------------------------
+
+
+class ReadOut(keras.layers.Layer):  # type: ignore[misc]
+    """Compute the outputs from both directions' last and mean states, after dropout.
+
+    For histories, the `build.summaries` of the numbers are added linearly, so that the network can
+    repeat a label's last value or last change without a state.
+
+    Source: Cheng et al., "Wide & Deep Learning for Recommender Systems", 2016.
+
+    Args:
+        members: k.
+        units: u.
+        outputs: o, see `tabular_lstm.network.outputs`.
+        dropout: Share of the 4u inputs dropped in training.
+        wide: How many summaries there are.
+
+    Shape:
+        Two (k, T, n, u), from `Recur`, to (k, n, o); for histories, only the first `lengths`, (k,
+        n), states count, and summaries, (k or 1, n, wide), are added.
+    """
+
+    def __init__(
+        self, members: int, units: int, outputs: int, dropout: float, wide: int = 0, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.units, self.dropout = units, dropout
+        self.kernel = self.add_weight((members, 4 * units + wide, outputs), name="kernel")
+        self.bias = self.add_weight((members, outputs), name="bias")
+        self.built = True
+
+    def call(
+        self, states: Any, dropout_seed: Any = None, lengths: Any = None, wide: Any = None
+    ) -> Any:
+        """See the class; without a seed, two int32, nothing is dropped."""
+        if lengths is None:
+            last = [tf.unstack(direction, axis=1)[-1] for direction in states]
+            mean = [tf.reduce_mean(direction, 1) for direction in states]
+        else:
+            of_last = tf.one_hot(lengths - 1, tf.shape(states[0])[1], axis=1)[..., None]
+            of_all = tf.math.cumsum(of_last, 1, reverse=True)
+            last = [tf.reduce_sum(direction * of_last, 1) for direction in states]
+            count = tf.cast(lengths, tf.float32)[..., None]
+            mean = [tf.reduce_sum(direction * of_all, 1) / count for direction in states]
+        read = tf.concat([*last, *mean], -1)
+        if dropout_seed is not None and self.dropout:
+            dropped = _drop(tf.shape(read), self.dropout, dropout_seed)
+            read *= tf.cast(~dropped, tf.float32) * (1 / (1 - self.dropout))
+        if wide is not None:
+            if wide.shape[0] != self.kernel.shape[0]:
+                wide = tf.repeat(wide, self.kernel.shape[0], 0)
+            read = tf.concat([read, wide], 2)
+        return tf.matmul(read, self.kernel) + self.bias[:, None]
+
+
+# Build --------------------------------------------------------------------------------------------
 
 
 @keras.saving.register_keras_serializable("tabular_lstm")

@@ -8,17 +8,19 @@ threshold are learned from the outputs on the folds.
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import keras
 import numpy as np
 import tensorflow as tf
+from scipy.optimize import minimize_scalar
 
 from tabular_lstm.engine import Workers, one_by_one
 from tabular_lstm.errors import counted
 from tabular_lstm.files import sha256
 from tabular_lstm.network.build import LSTMEnsemble
-from tabular_lstm.network.kinds import asked_for, blend, weigh
+from tabular_lstm.network.forward import cut
 from tabular_lstm.network.member_training import (
     DivergedError,
     Task,
@@ -27,14 +29,206 @@ from tabular_lstm.network.member_training import (
     split,
     train_group,
 )
-from tabular_lstm.network.offset import Offset
-from tabular_lstm.network.outputs import outputs_of
+from tabular_lstm.network.outputs import FARTHEST, NARROWEST, Outputs, outputs_of
 from tabular_lstm.network.plan import Plan, batch_size, epochs, plan_training
-from tabular_lstm.network.score import score, score_changed
-from tabular_lstm.network.scorer import Scorer
+from tabular_lstm.network.score import blas, score, score_changed
+from tabular_lstm.network.scorer import Scorer, Slots
 from tabular_lstm.parameters import Training
 from tabular_lstm.progress import progress
 from tabular_lstm.rows.histories import Histories, Sequences, table_of
+from tabular_lstm.rows.schema import scale
+
+# Kinds --------------------------------------------------------------------------------------------
+# Weigh the two kinds of members by their out-of-fold outputs, and scale the members by the
+# shares.
+#
+# Members with low initial frequencies learn smooth relations. Members with high initial
+# frequencies also learn sharp relations, and noise. The train rows decide which kind counts for
+# more.
+
+# The penalty for leaving one kind out, in units of loss of one row.
+PULL = 1.25
+# A kind with a smaller share is left out, because two kinds take twice the time to score.
+LEAST = 0.05
+# Decimals of a share, so that it does not depend on the last bits of the outputs.
+SHARE_DECIMALS = 2
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of members and its share."""
+
+    frequency_scale: float  # the frequency scale of its members
+    loss: float  # loss of its own calibrated out-of-fold outputs, see `Outputs.losses`
+    temperature: float  # temperature of its outputs
+    share: float  # its weight in the mean of the calibrated outputs, from 0 to 1
+
+    def as_history(self, of: Outputs) -> dict[str, float]:
+        """Return the entries of the history, with the loss's name."""
+        named = vars(self).items()
+        return {of.loss if name == "loss" else name: value for name, value in named}
+
+
+def weigh(
+    of: Outputs,
+    targets: np.ndarray,
+    outputs: Sequence[np.ndarray],
+    scales: Sequence[float],
+    weights: np.ndarray | None = None,
+) -> list[Kind]:
+    """Weigh one or two kinds so that the loss of their mean calibrated outputs is lowest.
+
+    The first kind's share is pulled toward one half, because few rows say little about it.
+
+    Args:
+        of: The task's `Outputs`.
+        targets: (rows,).
+        outputs: Each kind's out-of-fold outputs, (rows, o).
+        scales: Each kind's frequency scale.
+        weights: How much each row counts, (rows,). Default: all alike.
+    """
+    temperatures = [of.fit_temperature(targets, z, weights) for z in outputs]
+    calibrated = [z / t for z, t in zip(outputs, temperatures, strict=True)]
+    shares = [1.0]
+    if len(calibrated) > 1:
+        first, second = calibrated
+        pull = PULL / len(targets)
+
+        def loss(share: float) -> float:
+            blended = share * first + (1 - share) * second
+            mean = np.average(of.losses(targets, blended), weights=weights)
+            return float(mean + pull * (2 * share - 1) ** 2)
+
+        found = minimize_scalar(loss, bounds=(0, 1), method="bounded")
+        share = round(float(found.x), SHARE_DECIMALS)
+        share = 0.0 if share < LEAST else 1.0 if share > 1 - LEAST else share
+        shares = [share, round(1 - share, SHARE_DECIMALS)]
+    losses = [float(np.average(of.losses(targets, z), weights=weights)) for z in calibrated]
+    return [Kind(*kind) for kind in zip(scales, losses, temperatures, shares, strict=True)]
+
+
+def blend(
+    kinds: Sequence[Kind], outputs: Sequence[np.ndarray], weights: Sequence[np.ndarray]
+) -> tuple[list[int], np.ndarray, list[np.ndarray]]:
+    """Scale the members' read-outs by the shares, so that their plain mean is the blend.
+
+    Args:
+        kinds: The kinds, in the order of the members.
+        outputs: Each kind's out-of-fold outputs, (rows, o).
+        weights: All members' weights, in the network's order, (k, …) each; the last two are the
+            read-out's kernel and bias.
+
+    Returns:
+        The places of the kinds whose share is not 0, the mean outputs of their members,
+        (rows, o), and their weights.
+    """
+    kept = [place for place, kind in enumerate(kinds) if kind.share]
+    of_kind = len(weights[0]) // len(kinds)
+    members = np.concatenate([np.arange(p * of_kind, (p + 1) * of_kind) for p in kept])
+    if len(kept) == 1:  # as if the other kind did not exist
+        return kept, outputs[kept[0]], [weight[members] for weight in weights]
+    factors = np.array([kinds[place].share / kinds[place].temperature for place in kept])
+    *before, kernel, bias = (weight[members] for weight in weights)
+    of_members = np.repeat(factors * len(kept), of_kind).astype(np.float32)
+    read_out = [kernel * of_members[:, None, None], bias * of_members[:, None]]
+    stacked = np.stack([outputs[place] for place in kept])
+    blended = (factors @ stacked.reshape(len(kept), -1)).reshape(stacked.shape[1:])
+    return kept, blended, before + read_out
+
+
+def asked_for(kinds: Sequence[Kind]) -> str:
+    """Say in a sentence how much each of two kinds counts; return "" for one kind."""
+    if len(kinds) == 1:
+        return ""
+    smooth, sharp = sorted(kinds, key=lambda kind: kind.frequency_scale)
+    return (
+        f"Smooth relations count for {100 * smooth.share:.0f} % and sharp ones for "
+        f"{100 * sharp.share:.0f} %"
+    )
+
+
+# Offset -------------------------------------------------------------------------------------------
+# Predict a number from its history by ridge regression; the members learn the residuals.
+#
+# A number that changes slowly is close to its last value. A network that must learn this first
+# learns less about the change. The regression and the read-out are linear in the same summaries.
+# So the regression's weights are added to a trained read-out, and scoring needs no other code.
+#
+# Source: Hoerl and Kennard, "Ridge Regression", 1970; out of fold: Wolpert, "Stacked
+# Generalization", 1992.
+
+# The possible penalties: each is added to every summary's sum of squares.
+PENALTIES = 10.0 ** np.arange(-1, 4)
+
+
+@dataclass(frozen=True)
+class Offset:
+    """A ridge regression, cross-fitted over the folds, which also choose its penalty.
+
+    Attributes:
+        values: Its prediction for each train row, fitted without the row's fold, float64 (rows,).
+        unit: The standard deviation of the residuals, at least `NARROWEST`.
+        line: Its weights, then its bias, as means over the folds, float32 (`Slots.wide` + 1,).
+    """
+
+    values: np.ndarray
+    unit: float
+    line: np.ndarray
+
+    @classmethod
+    def of(
+        cls,
+        histories: Histories,
+        slots: Slots,
+        targets: np.ndarray,
+        weights: np.ndarray | None,
+        fold: np.ndarray,
+    ) -> Self:
+        """Fit the regression to targets, (rows,), with each row's weight and fold, (rows,)."""
+        size, folds = slots.wide + 1, int(fold.max()) + 1
+        counts, values = np.ones(len(fold)) if weights is None else weights, np.empty(len(fold))
+
+        def blocks() -> Iterator[tuple[slice, np.ndarray]]:
+            for rows in cut(len(slots.places), len(fold)):
+                found = slots.summaries(histories.compact(rows), np.float64)
+                learned = targets[rows].clip(-FARTHEST, FARTHEST)
+                yield rows, np.column_stack([*found, np.ones(len(learned)), learned])
+
+        # On one core: with several cores, the last bits depend on the number of cores.
+        with blas().limit(limits=1):
+            products = np.zeros((folds, size + 1, size + 1))
+            for rows, found in blocks():
+                for number in range(folds):
+                    some = fold[rows] == number
+                    products[number] += (found[some].T * counts[rows][some]) @ found[some]
+            others = (products.sum(0) - products)[:, :size]
+            ridge = PENALTIES[:, None, None, None] * np.diag(np.arange(size) < size - 1)
+            lines = np.linalg.solve(others[..., :size] + ridge, others[..., size:])[..., 0]
+            less = np.pad(lines, ((0, 0), (0, 0), (0, 1)), constant_values=-1)
+            errors = np.einsum("pfi,fij,pfj->p", less, products, less)
+        best = lines[errors.argmin()]
+        for rows, found in blocks():
+            values[rows] = np.einsum("rs,rs->r", found[:, :size], best[fold[rows]])
+        unit = max(scale(targets - values)[1] ** 0.5, NARROWEST)
+        return cls(values, unit, best.mean(0).astype(np.float32))
+
+    def rest(self, targets: np.ndarray) -> np.ndarray:
+        """Return the residuals that the members learn: float32 (rows,)."""
+        return np.asarray((targets - self.values) / self.unit, np.float32)
+
+    def taken_in(self, trained: Trained, plan: Plan) -> Trained:
+        """Add the regression to the read-outs of members that were trained on the residuals."""
+        kernel, bias = (self.unit * weight for weight in trained.weights[-2:])
+        kernel[:, kernel.shape[1] - len(self.line) + 1 :] += self.line[:-1, None]
+        bias += self.line[-1]
+        pairs = zip(plan.held_out, trained.outputs, strict=True)
+        outputs = [self.values[rows, None] + self.unit * rest for rows, rest in pairs]
+        losses = {name: (self.unit * np.array(of)).tolist() for name, of in trained.losses.items()}
+        weights = [*trained.weights[:-2], kernel, bias]
+        return replace(trained, weights=weights, outputs=outputs, losses=losses)
+
+
+# Fit ----------------------------------------------------------------------------------------------
 
 logger = logging.getLogger(__name__)
 

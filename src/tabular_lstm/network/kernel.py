@@ -17,10 +17,9 @@ import numpy as np
 from llvmlite import binding as llvm
 from numpy.typing import DTypeLike
 
-from tabular_lstm.network.kernel_code import forward_code, without_code
+from tabular_lstm.network.kernel_code import POINTER, WHOLE, Code, forward_code, without_code
 from tabular_lstm.network.kernel_weights import Sizes, lay_out
 from tabular_lstm.network.scorer import Scorer
-from tabular_lstm.network.vector_code import POINTER, WHOLE, Code
 
 # The most and the fewest rows of a block; the fewest fill a vector of 64 rows.
 BLOCK = 1024

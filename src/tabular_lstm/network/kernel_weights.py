@@ -5,7 +5,7 @@ from typing import Self
 
 import numpy as np
 
-from tabular_lstm.network.recurrence import halved
+from tabular_lstm.network.forward import halved
 from tabular_lstm.network.scorer import Scorer
 
 # Sums side by side in registers: an LSTM's four gates, or four dimensions of a vector.

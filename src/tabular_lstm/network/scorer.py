@@ -5,11 +5,132 @@ from functools import cached_property
 from typing import Any, NamedTuple, Self
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from tabular_lstm.network.calibration import Calibration
-from tabular_lstm.network.slots import Slots
 from tabular_lstm.parameters import Ensemble
-from tabular_lstm.rows.schema import Schema
+from tabular_lstm.rows.histories import Compact
+from tabular_lstm.rows.schema import SCORES, Schema
+
+# Slots --------------------------------------------------------------------------------------------
+
+# Standard deviations from the mean at which a number is clipped.
+CLIP = 5.0
+# Summaries of each number, and of each score, in a history: the last known one, the one before it,
+# the mean.
+WIDE = 3
+FLOAT32 = np.finfo(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Slots:
+    """Where the numbers and the categories lie among the slots, and how each is read.
+
+    A slot is a feature's place in a sequence of shape (steps, features_per_step), laid flat. Of S
+    slots N hold a number and C a category; the others are padding.
+    """
+
+    steps: int
+    features_per_step: int
+    numeric: np.ndarray  # the slots of numbers, (N,)
+    categorical: np.ndarray  # the slots of categories, (C,)
+    center: np.ndarray  # what is subtracted from each number, float32 (N, 1)
+    scale: np.ndarray  # what it is then multiplied by, float32 (N, 1)
+    unknown: np.ndarray  # number of categories of each slot; also an unknown category's place, (C,)
+    offsets: np.ndarray  # where each slot's vectors begin, and where the last slot's end, (C + 1,)
+    places: np.ndarray  # each slot's place in [numeric, categorical, a zero for padding], (S,)
+    scored: np.ndarray  # the slots of numbers that have normal scores too, (M,)
+    # Of each such number, ascending values and their scores, float32 (2, M, K); between two values
+    # the score is linear, and the last value is repeated.
+    knots: np.ndarray
+
+    @classmethod
+    def of(cls, schema: Schema) -> Self:
+        """Read the slots off the schema."""
+        counts = np.array([len(schema.categories.get(name, [])) for name in schema.features])
+        numeric, categorical = np.flatnonzero(counts == 0), np.flatnonzero(counts)
+        # Any unit is possible: 1 / standard deviation must stay within float32.
+        with np.errstate(divide="ignore"):
+            scale = 1 / np.sqrt(np.array(schema.variance)[numeric, None])
+        # A category feature of m categories has m + 2 vectors: the last two are for a category
+        # that is not in the schema, and for a missing one.
+        unknown = counts[categorical]
+        places = np.full(schema.steps * schema.features_per_step, len(counts))
+        places[np.concatenate([numeric, categorical])] = np.arange(len(counts))
+        scored, knots = _scored(schema)
+        return cls(
+            steps=schema.steps,
+            features_per_step=schema.features_per_step,
+            numeric=numeric,
+            categorical=categorical,
+            center=np.array(schema.mean)[numeric, None].astype(np.float32),
+            scale=np.clip(scale, FLOAT32.tiny, FLOAT32.max).astype(np.float32),
+            unknown=unknown,
+            offsets=np.cumsum([0, *(unknown + 2)]),
+            places=places,
+            scored=scored,
+            knots=knots,
+        )
+
+    @property
+    def wide(self) -> int:
+        """The number of a history's summaries."""
+        return WIDE * (len(self.numeric) + len(self.scored))
+
+    def standardize(self, values: np.ndarray, which: Any = slice(None)) -> np.ndarray:
+        """Standardize and clip numbers, and leave NaN: float32 (N, n) to (N, n).
+
+        `which`: their places among the N numeric features. Default: all.
+        """
+        with np.errstate(over="ignore"):  # what overflows is clipped
+            z = (values - self.center[which]) * self.scale[which]
+            return np.asarray(np.clip(z, -CLIP, CLIP))
+
+    def category_index(self, values: np.ndarray, which: Any = slice(None)) -> np.ndarray:
+        """Return each category's row in the table of vectors: (C, n) to (C, n).
+
+        `which`: their places among the C categorical features. Default: all.
+        """
+        unknown = self.unknown[which, None]
+        known = (values >= 0) & (values < unknown)
+        place = np.where(np.isnan(values), unknown + 1, np.where(known, values, unknown))
+        return np.asarray(place.astype(np.int64) + self.offsets[:-1][which, None])
+
+    def summaries(self, histories: Compact, dtype: DTypeLike) -> np.ndarray:
+        """Compute `build.summaries` in NumPy, in a dtype: (`wide`, n)."""
+        places, rows = histories.places, histories.rows.T
+        pairs = zip(rows[self.scored], *self.knots, strict=True)
+        scores = [np.interp(values, *knots).astype(np.float32) for values, *knots in pairs]
+        z = np.concatenate([self.standardize(rows[self.numeric]), *(of[None] for of in scores)])
+        z = z[:, np.maximum(places, 0)]
+        known = (places >= 0) & ~np.isnan(z)
+        z = np.where(known, z, 0).astype(dtype)
+        rank = np.cumsum(known[:, :, ::-1], 2)[:, :, ::-1]
+        last = [np.where(rank == place, z, 0).sum(2) for place in (1, 2)]
+        return np.concatenate([*last, z.sum(2) / np.maximum(rank[:, :, 0], 1)])
+
+
+def _scored(schema: Schema) -> tuple[np.ndarray, np.ndarray]:
+    """Give `Slots.scored` and `Slots.knots`: equal quantiles have the mean of their scores.
+
+    A number of two values has none: its score would be linear in the number.
+    """
+    scored, knots = [], []
+    for slot, name in enumerate(schema.features):
+        quantiles = np.asarray(schema.quantiles.get(name, []), np.float32)
+        # TensorFlow takes smaller numbers for 0.
+        quantiles[np.abs(quantiles) < FLOAT32.tiny] = 0
+        values, which = np.unique(quantiles, return_inverse=True)
+        if len(values) > 2:
+            scores = np.bincount(which, SCORES) / np.bincount(which)
+            repeated = (0, len(SCORES) - len(values))
+            scored.append(slot)
+            knots.append(np.pad([values, scores], ((0, 0), repeated), "edge"))
+    by_number = np.reshape(knots, (len(knots), 2, len(SCORES))).astype(np.float32)
+    return np.array(scored, int), by_number.swapaxes(0, 1)
+
+
+# Scorer -------------------------------------------------------------------------------------------
 
 
 class EmbedWeights(NamedTuple):
@@ -41,7 +162,7 @@ class Scorer:
     """The weights and settings of an ensemble of k members; the arrays are read-only.
 
     Sizes: N numeric features, f frequencies, d dimensions of a feature's vector, u units of an
-    LSTM, o outputs; see `tabular_lstm.network.layers`.
+    LSTM, o outputs; see `tabular_lstm.network.build`.
 
     Attributes:
         training: The ensemble's `Training` parameters as plain JSON, for the record.

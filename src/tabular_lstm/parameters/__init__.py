@@ -6,9 +6,24 @@ block gets its default from here.
 """
 
 from tabular_lstm.frozen import Parameters
-from tabular_lstm.parameters.columns import ROLES, TASKS, Columns
-from tabular_lstm.parameters.history import History
+from tabular_lstm.parameters.columns import (
+    CLASSES,
+    NUMBER,
+    ROLES,
+    TASKS,
+    TWO_CLASSES,
+    Class,
+    Columns,
+    History,
+    Kind,
+    Moment,
+    Split,
+    Task,
+    Value,
+    in_utc,
+)
 from tabular_lstm.parameters.hyperparameters import (
+    TUNABLE,
     CostMatrix,
     Coverage,
     Ensemble,
@@ -16,10 +31,15 @@ from tabular_lstm.parameters.hyperparameters import (
     Network,
     NotNegative,
     Objective,
+    Range,
     Reshaping,
     Training,
+    Tuning,
     Validation,
     fault_of_task,
+    values_of,
+    with_values,
+    without,
 )
 from tabular_lstm.parameters.runs import (
     Engine,
@@ -35,9 +55,6 @@ from tabular_lstm.parameters.runs import (
     Storage,
     Tolerance,
 )
-from tabular_lstm.parameters.split import Moment, Split, in_utc
-from tabular_lstm.parameters.task import CLASSES, NUMBER, TWO_CLASSES, Class, Kind, Task, Value
-from tabular_lstm.parameters.tuning import TUNABLE, Range, Tuning, values_of, with_values, without
 
 __all__ = [
     "BLOCKS",

@@ -1,20 +1,216 @@
-"""The block `columns`: the role of each column."""
+"""The blocks `columns` and `split`: each column's role, the task, and which rows are test rows."""
 
 import re
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from hashlib import blake2b
 from itertools import combinations, product
 from math import isfinite
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
+    ConfigDict,
     Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
     model_validator,
 )
 
-from tabular_lstm.frozen import Number, Parameters, unless
-from tabular_lstm.parameters.history import History
-from tabular_lstm.parameters.task import CLASSES, NUMBER, Task, Value
+from tabular_lstm.errors import counted, shown
+from tabular_lstm.frozen import Fraction, Frozen, Number, Parameters, unless
+
+# Task ---------------------------------------------------------------------------------------------
+# The task: what is predicted of a row, and what its label's values are.
+#
+# Each room that treats tasks differently has one table with an entry for each `kind`:
+# `rows.labels`, `network.outputs`, `judging.measures`, `serving.answers`.
+
+Kind = Literal["two classes", "classes", "number"]
+TWO_CLASSES, CLASSES, NUMBER = get_args(Kind)
+
+
+# YAML reads an unquoted yes or no as a boolean; strict types refuse booleans as text or number.
+def _quoted(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("YAML reads an unquoted yes, no, true or false as a boolean; quote it")
+    if not isinstance(value, int | float | str):
+        raise ValueError("expected a text or a number; if this is one, quote it")
+    return value
+
+
+Value = Annotated[StrictInt | StrictFloat | StrictStr, BeforeValidator(_quoted)]
+Class = StrictBool | Value
+
+
+class Task(Frozen):
+    """What is predicted.
+
+    Attributes:
+        kind: `two classes`; `classes`, three or more; or `number`.
+        classes: The label's values. In valid rows, a value is replaced by its place here: of two
+            classes, the negative one by 0 and the positive one by 1. Empty for a number.
+    """
+
+    kind: Kind
+    classes: tuple[Class, ...] = ()
+
+    @classmethod
+    def of_classes(cls, classes: Sequence[Class]) -> "Task":
+        """Make the task of predicting these classes, two or more."""
+        return cls(kind=TWO_CLASSES if len(classes) == 2 else CLASSES, classes=tuple(classes))
+
+    @property
+    def in_words(self) -> str:
+        """Say in words what is predicted."""
+        return {CLASSES: f"{len(self.classes)} classes", NUMBER: "a number"}.get(
+            self.kind, self.kind
+        )
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers the network gives for a row: see `network.outputs`."""
+        return {TWO_CLASSES: 1, CLASSES: len(self.classes), NUMBER: 5}[self.kind]
+
+
+# History ------------------------------------------------------------------------------------------
+
+MOST_STEPS = 200
+DAYS = {"day": 1.0, "hour": 1 / 24, "minute": 1 / 1440, "week": 7.0}
+TIME = re.compile("[0-9]{1,9} (minute|hour|day|week)s?")
+
+
+def delay_of(time: float | str) -> float:
+    """Read `30 days` or `12 hours` as days; a number stays as it is."""
+    if not isinstance(time, str):
+        return time
+    count, unit = time.split(" ")
+    return float(count) * DAYS[unit.removesuffix("s")]
+
+
+def _checked(time: float | str) -> float | str:
+    if TIME.fullmatch(time) if isinstance(time, str) else time >= 0:
+        return time
+    raise ValueError("expected '30 days', '12 hours' or the like, or a number of 0 or more")
+
+
+class History(Parameters):
+    """Which rows are one sequence: a row and the earlier rows of the same customer.
+
+    Attributes:
+        of: Column that identifies the customer: a person, a patient, a machine.
+        order: Column with the time of the row: dates, or numbers below 2^53 that grow with time.
+            Rows with the same time are not earlier than each other.
+        steps: Most rows in a sequence, including the row itself: 1 to 200. Default: 20.
+        known_after: Time from a row until its label is known: a number in the unit of `order` (days
+            if `order` has dates), or for dates a text such as `30 days` or `12 hours`. An earlier
+            label is a feature if it is known at the time of the predicted row. Default: earlier
+            labels are never features.
+        predict: Column that marks the rows to predict in a scoring: 1, yes or true. Default: the
+            last row of each customer.
+    """
+
+    of: str
+    order: str
+    steps: Annotated[StrictInt, Field(ge=1, le=MOST_STEPS)] = 20
+    known_after: Annotated[Number | str, AfterValidator(_checked)] | None = None
+    predict: str | None = None
+
+    @model_validator(mode="after")
+    def _columns_differ(self) -> Self:
+        if self.of == self.order or self.predict in (self.of, self.order):
+            raise ValueError("of, order and predict: expected a different column for each")
+        return self
+
+    @property
+    def columns(self) -> set[str]:
+        """Name the columns that the block names."""
+        return {name for name in (self.of, self.order, self.predict) if name is not None}
+
+    @property
+    def words(self) -> str:
+        """Say which rows are a history."""
+        most = counted(self.steps, "row")
+        return f"{most} at most of each {shown(self.of)}, by {shown(self.order)}"
+
+
+# Split --------------------------------------------------------------------------------------------
+
+
+def _hash_key(salt: str) -> str:
+    if len(salt.encode()) > blake2b.MAX_KEY_SIZE:
+        raise ValueError(f"expected at most {blake2b.MAX_KEY_SIZE} bytes")
+    return salt
+
+
+# The time of a row: a number, or an ISO date.
+Moment = int | float | str
+
+
+def in_utc(text: str) -> datetime:
+    """Read an ISO date or date-time as a naive datetime, in UTC if the text has an offset.
+
+    Raises:
+        ValueError: The text is not an ISO date, or its year in UTC is outside 1 to 9999.
+    """
+    moment = datetime.fromisoformat(text)
+    try:
+        return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+    except OverflowError as error:
+        raise ValueError(str(error)) from error
+
+
+def _moment(value: Any) -> Any:
+    if isinstance(value, date):  # YAML reads an unquoted date as a date
+        return value.isoformat()
+    try:
+        known = value is None or (isinstance(value, str) and in_utc(value) is not None)
+    except ValueError:
+        known = False
+    if not known and (isinstance(value, bool) or not isinstance(value, int | float)):
+        raise ValueError("expected an ISO date, such as 2026-03-01, a date-time or a number")
+    return value
+
+
+class Split(Parameters):
+    """Which rows are test rows.
+
+    Attributes:
+        kind: `hash`: a hash of the row's group, key or features decides. `time`: the newest rows
+            by `columns.time` are test rows.
+        test_fraction: Share of test rows; a split by hash meets it only on average. With 0 there
+            are no test rows, and the network is evaluated on its train rows.
+        salt: Text that keys the hash, at most 64 bytes. Another salt gives another split.
+        from_: `from` in conf, for the kind `time`: a row is a test row if its time is this date or
+            number, or later. `test_fraction` is then not used. Default: about `test_fraction` of
+            the rows, the newest, are test rows. Rows with the same time stay on one side.
+        independent: Features whose rows with the same value are independent. Name a feature here if
+            a run warns of it wrongly. No row changes its side. Default: none.
+    """
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    kind: Literal["hash", "time"] = "hash"
+    test_fraction: Fraction = 0.2
+    salt: Annotated[str, Field(min_length=1), AfterValidator(_hash_key)] = "tabular-lstm"
+    from_: Annotated[Moment | None, BeforeValidator(_moment)] = Field(default=None, alias="from")
+    independent: list[str] = []
+
+    @model_validator(mode="after")
+    def _from_is_used(self) -> Self:
+        if self.from_ is None:
+            return self
+        if self.kind != "time":
+            raise ValueError(f"from is given, but kind is {self.kind}; expected kind: time")
+        if not self.test_fraction:
+            raise ValueError("from is given, but test_fraction is 0, which holds nothing out")
+        return self
+
+
+# Columns ------------------------------------------------------------------------------------------
 
 
 def _with_formats(dates: Any) -> Any:

@@ -14,13 +14,14 @@ from tabular_lstm.errors import DataError, shown
 from tabular_lstm.profiling.table_profile import DistinctCells
 from tabular_lstm.profiling.word_lists import PLACEHOLDERS, WORDS
 from tabular_lstm.rows.cells import is_missing
-from tabular_lstm.rows.csv_header import (
+from tabular_lstm.rows.csv_files import (
     BYTE_ORDER_MARKS,
     DELIMITERS,
+    dialect_of,
+    number_format_of,
     refuse_other_formats,
     rows_of,
 )
-from tabular_lstm.rows.load_args import dialect_of, number_format_of
 from tabular_lstm.rows.number_format import (
     POINT,
     NumberFormat,

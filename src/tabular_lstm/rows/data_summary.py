@@ -19,10 +19,9 @@ from tabular_lstm.parameters import (
     Split,
     Task,
 )
+from tabular_lstm.rows.csv_files import number_format_of
 from tabular_lstm.rows.dependent_rows import DependentRows
-from tabular_lstm.rows.label_summary import LabelSummary
-from tabular_lstm.rows.labels import label_of
-from tabular_lstm.rows.load_args import number_format_of
+from tabular_lstm.rows.labels import LabelSummary, label_of
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 
 NotNegative = Annotated[int, Field(ge=0)]

@@ -5,6 +5,7 @@ import pandas as pd
 
 from tabular_lstm.parameters import Columns
 from tabular_lstm.rows.cells import EMPTY, Problems, as_texts, format_of, problems_at, texts
+from tabular_lstm.rows.dates import as_text
 from tabular_lstm.rows.number_format import (
     AS_FLOAT,
     POINT,
@@ -12,7 +13,6 @@ from tabular_lstm.rows.number_format import (
     all_pointed,
     without_fraction,
 )
-from tabular_lstm.rows.times import as_text
 
 # As pandas and Excel write a number that is too long for them. 1E5 may be a code.
 ROUNDED = r"^[+-]?[0-9]+(?:\.[0-9]*)?[eE]\+[0-9]+$"

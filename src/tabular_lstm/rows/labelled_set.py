@@ -1,13 +1,145 @@
-"""A side's rows as one value: their features or sequences, labels, weights and groups."""
+"""A side's rows as one value: features or sequences, labels, weights and groups."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
+from tabular_lstm.parameters import Columns
+from tabular_lstm.rows.cells import Problems
 from tabular_lstm.rows.histories import Sequences
+from tabular_lstm.rows.number_format import POINT, NumberFormat
+from tabular_lstm.rows.numbers import read_numbers
 from tabular_lstm.rows.schema import fingerprint
+
+# Weights ------------------------------------------------------------------------------------------
+# How much each row counts: its weight, a number of 0 or more.
+#
+# A row of weight 2 counts as two equal rows, and a row of weight 0 does not count. Only the
+# proportions of weights count: before use, weights are scaled to a mean of 1.
+
+
+def read_weights(
+    cells: pd.Series, number_format: NumberFormat = POINT
+) -> tuple[np.ndarray, Problems]:
+    """Read a column of weights.
+
+    Returns:
+        float64 (rows,), with any value where the cell has a problem; and the problems: a cell that
+        is empty, not a number, negative or infinite.
+    """
+    weights, problems = read_numbers(cells, (), (0, None), number_format)
+    none = np.flatnonzero(np.isnan(weights))
+    return weights, dict.fromkeys(none.tolist(), "no weight") | problems
+
+
+def weights_of(rows: pd.DataFrame, columns: Columns) -> pd.Series:
+    """Give the rows' weights, float64 (rows,); ones if no column holds weights."""
+    if columns.weight is None:
+        return pd.Series(1.0, index=rows.index, name="weight")
+    return rows[columns.weight].rename("weight")
+
+
+def checked_weights(y: np.ndarray, sample_weight: Any, class_weight: Any) -> np.ndarray:
+    """Multiply each row's own weight by the weight of its class, both as in scikit-learn.
+
+    Returns:
+        float64 (rows,), 0 or more.
+
+    Raises:
+        ValueError: The weights have another shape, are negative or are not finite.
+    """
+    # Imported here, so that scoring does not wait for scikit-learn.
+    from sklearn.utils.class_weight import compute_class_weight  # noqa: PLC0415
+    from sklearn.utils.validation import _check_sample_weight  # noqa: PLC0415
+
+    weights = _check_sample_weight(
+        sample_weight, y, dtype=np.float64, ensure_non_negative=True, copy=True
+    )
+    counts = weights > 0
+    classes, place = np.unique(y[counts], return_inverse=True)
+    of_class = compute_class_weight(
+        class_weight, classes=classes, y=y[counts], sample_weight=weights[counts]
+    )
+    if not (np.isfinite(of_class) & (of_class >= 0)).all():
+        raise ValueError(f"class_weight = {class_weight!r}: expected finite weights of 0 or more.")
+    weights[counts] *= of_class[place]
+    if not np.isfinite(weights).all():
+        raise ValueError("sample_weight times class_weight: expected finite weights.")
+    return np.asarray(weights)
+
+
+def scaled(weights: np.ndarray | pd.Series | None) -> np.ndarray | None:
+    """Scale weights, all above 0, to a mean of 1; None where all rows count alike.
+
+    They are rounded to float32, because a common factor would change the last bits of a float64,
+    and with these bits the trained network.
+
+    Examples:
+        >>> scaled(np.array([1, 1, 2])), scaled(np.array([3, 3]))
+        (array([0.75, 0.75, 1.5 ]), None)
+    """
+    if weights is None or not len(weights):
+        return None
+    given = np.asarray(weights, np.float64)
+    if given.min() == given.max():
+        return None
+    if not np.isfinite(given.sum()):
+        given = given / given.max()
+    smallest = np.finfo(np.float32).tiny
+    rounded = (given / given.mean()).clip(smallest).astype(np.float32)
+    return np.asarray(rounded, np.float64)
+
+
+def effective_rows(rows: int, weights: np.ndarray | None) -> float:
+    """Count effective rows: so many rows of equal weight give a mean of the same variance.
+
+    Kish's effective sample size, (Σw)² / Σw². Source: Kish, "Survey Sampling", 1965.
+
+    Examples:
+        >>> effective_rows(4, None), effective_rows(4, np.array([2, 2, 2, 2]))
+        (4, 4.0)
+        >>> effective_rows(4, np.array([9, 1, 1, 1])).__round__(2)
+        1.71
+    """
+    if weights is None or not weights.any():
+        return 0 if weights is not None else rows
+    # Rounded, so that 4 rows are not counted as 3.9999.
+    return float(np.round(weights.sum() ** 2 / np.square(weights).sum(), 6))
+
+
+def count_rows(
+    labels: np.ndarray, weights: np.ndarray | None = None, groups: np.ndarray | None = None
+) -> float:
+    """Count effective rows, or groups, see `effective_rows`."""
+    if weights is not None and groups is not None:
+        # A group number without rows gets the weight 0, and does not count.
+        weights = np.bincount(groups, weights)
+    return effective_rows(len(labels if groups is None else np.unique(groups)), weights)
+
+
+def count_by_class(
+    labels: np.ndarray, weights: np.ndarray | None = None, groups: np.ndarray | None = None
+) -> tuple[float, float]:
+    """Count the effective rows of the negative and of the positive class, or groups with such rows.
+
+    See `count_rows`; only a group's rows of that class count.
+    """
+
+    def of(rows: np.ndarray) -> float:
+        given = (None if values is None else values[rows] for values in (weights, groups))
+        return count_rows(labels[rows], *given)
+
+    return of(labels != 1), of(labels == 1)
+
+
+def weights_note(weights: np.ndarray | None) -> str:
+    """Give words to put after a number of rows: it is a number of effective rows."""
+    return "" if weights is None else ", the effective number by their weights"
+
+
+# Labelled set -------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,13 +20,12 @@ import pandas as pd
 import pyarrow as pa
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.rows.batches import BYTES, Batch, in_tables, rows_of_a_batch
 from tabular_lstm.rows.cells import written
 from tabular_lstm.rows.keys import EXACT
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.parquet import plain, plain_array, plain_batch, text_array
 from tabular_lstm.rows.raw_files import RawFiles
-from tabular_lstm.rows.raw_rows import RawRows
+from tabular_lstm.rows.raw_rows import BYTES, Batch, RawRows, in_tables, rows_of_a_batch
 
 EXPECTED = (
     "expected a table: a frame of pandas, Polars, Arrow or Ibis, or an iterator of frames, as a "

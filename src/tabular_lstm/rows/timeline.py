@@ -13,15 +13,15 @@ import pandas as pd
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import CLASSES, Columns
-from tabular_lstm.parameters.history import History, delay_of
+from tabular_lstm.parameters.columns import History, delay_of
 from tabular_lstm.rows.cells import Problems
+from tabular_lstm.rows.dates import DATES, TimeReader, has_dates
 from tabular_lstm.rows.histories import Histories, Sequences
 from tabular_lstm.rows.keys import EXACT, read_key
 from tabular_lstm.rows.labels import labels_if_any
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.schema import HistoryLayout, Schema
 from tabular_lstm.rows.sequences import by_name, refuse_problems, to_sequences
-from tabular_lstm.rows.times import DATES, TimeReader, has_dates
 
 
 def layout_of(columns: Columns, of: History, rows: pd.DataFrame) -> HistoryLayout:

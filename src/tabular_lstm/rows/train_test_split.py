@@ -12,11 +12,11 @@ import pandas as pd
 from tabular_lstm.errors import DataError, counted, shown
 from tabular_lstm.parameters import Columns, Moment, Split
 from tabular_lstm.rows.cells import read_category
+from tabular_lstm.rows.dates import has_dates, moment_of, newest, said
 from tabular_lstm.rows.fingerprints import hash_rows
+from tabular_lstm.rows.labelled_set import weights_of
 from tabular_lstm.rows.labels import label_of
 from tabular_lstm.rows.sequences import amounts
-from tabular_lstm.rows.times import has_dates, moment_of, newest, said
-from tabular_lstm.rows.weights import weights_of
 
 if TYPE_CHECKING:
     from tabular_lstm.rows.data_summary import Source

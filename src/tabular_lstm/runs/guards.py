@@ -2,24 +2,41 @@
 
 import contextlib
 import logging
-from collections.abc import Collection, Mapping
+import os
+import shutil
+from collections.abc import Collection, Iterator, Mapping
 from functools import partial
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, cast
 
+from kedro.framework.project import pipelines
 from kedro.io import DatasetError
 from kedro.pipeline import Pipeline
 from kedro.validation import ParameterValidationError
 
+from tabular_lstm.code_version import code_sha256
+from tabular_lstm.datasets.kedro_private import folder_of_versions
+from tabular_lstm.datasets.tables import read_as_rows
 from tabular_lstm.environments import output_folder
 from tabular_lstm.errors import DataError, counted, unknown_name
+from tabular_lstm.files import make_folder, not_written
+from tabular_lstm.frozen import Parameters, from_json
+from tabular_lstm.monitoring.drift import Drift
 from tabular_lstm.parameters import BLOCKS, Columns, Network, Split, Training, fault_of_task
+from tabular_lstm.rows.data_summary import hash_of
 from tabular_lstm.rows.train_test_split import fault_of_split
-from tabular_lstm.runs.partial_runs import GIVEN, read_by
-from tabular_lstm.serving.champion_history import Champions
+from tabular_lstm.runs.lock import lock_file
+from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.decision import Inputs
-from tabular_lstm.serving.promotion_log import champion_of, changes, standing
+from tabular_lstm.serving.manifest import (
+    Conditions,
+    finished_runs,
+    read_manifest,
+    read_part,
+    unfinished_runs,
+)
+from tabular_lstm.serving.promotion_log import Champions, champion_of, changes, standing
 from tabular_lstm.serving.run_id import by_age, is_run_id
 
 # Paths on the command line that the catalog reads.
@@ -275,3 +292,227 @@ def refuse_nothing_new(champions: Champions, inputs: Inputs, new_code: bool) -> 
             "anyway: --params retraining.force=true",
             alarm,
         )
+
+
+# Partial runs -------------------------------------------------------------------------------------
+# Guards of a part of a run: it continues from the outputs of one run, with the same conf and
+# data.
+#
+# The data summary of a run says what its rows were made from, see `rows.data_summary.Lineage`.
+
+# Inputs that no pipeline makes: read from outside, found on disk, or given by the hooks.
+GIVEN = {"raw_rows", "champions", "run_id", "engine", "provenance", "study_database"}
+GIVEN_TO_SCORING = {"rows_to_score", "champion", "scoring_conditions"}
+GIVEN_TO_MONITORING = {"late_labels", "finished_scorings"}
+SIDES = {"train_rows", "test_rows", "history_rows"}
+
+
+def read_by(pipeline: Pipeline) -> set[str]:
+    """Return what a pipeline reads and does not make, without parameters."""
+    return {name for name in pipeline.inputs() if not name.startswith("params:")}
+
+
+def of_other_runs(pipeline: Pipeline) -> list[str]:
+    """Return the inputs that an earlier run must have made, by their names in the catalog."""
+    return sorted(read_by(pipeline) - GIVEN - GIVEN_TO_SCORING - GIVEN_TO_MONITORING)
+
+
+def refuse_pins_that_do_not_count(
+    pipeline: Pipeline, catalog: Any, load_versions: Mapping[str, str]
+) -> None:
+    """Refuse `--load-versions` for an entry that the run makes itself or does not read.
+
+    Raises:
+        DataError: Names the entry, and what the run reads from earlier runs.
+    """
+    for name, version in load_versions.items():
+        if name not in read_by(pipeline) or not folder_of_versions(catalog.get(name)):
+            raise DataError(
+                f"--load-versions {name}:{version}: expected an entry that this run reads from an "
+                f"earlier run: {', '.join(of_other_runs(pipeline)) or 'it reads none'}. Leave the "
+                "version out, or run other pipelines."
+            )
+
+
+def refuse_other_run(pipeline: Pipeline, catalog: Any, run_command: str) -> None:
+    """Stop unless all outputs to start from are of one run, made from today's conf and data.
+
+    Args:
+        pipeline: The pipeline to run.
+        catalog: The catalog of the datasets; `provenance` has the hash of conf now.
+        run_command: The command of a whole run, for the message.
+
+    Raises:
+        DataError: Names what is missing, is of several runs, or has changed since that run.
+    """
+    inputs, whole = of_other_runs(pipeline), f"or run all: {run_command}."
+    if not inputs:
+        return
+    absent = {name.partition("@")[0] for name in inputs if not catalog.get(name).exists()}
+    if absent:
+        raise DataError(
+            f"{', '.join(sorted(absent))}: not there to start from. Add the pipeline that makes "
+            f"it, as in --pipelines reshaping,training, {whole}"
+        )
+    if "data_summary" not in inputs:
+        raise DataError(
+            f"{', '.join(inputs)}: of an earlier run, whose rows this run does not start from. "
+            f"Start with reshaping, as in --pipelines reshaping,evaluation, {whole}"
+        )
+    run_of = {name: catalog.get(name).resolve_load_version() for name in inputs}
+    if len({*run_of.values()}) > 1:
+        listed = ", ".join(f"{name} of {run}" for name, run in run_of.items())
+        pins = ",".join(f"{name}:RUN" for name in inputs)
+        raise DataError(
+            f"A part of a run continues from one run, and these are of several: {listed}. Name "
+            f"one run, as in --load-versions {pins}, {whole}"
+        )
+    if change := _change_since(catalog, SIDES.intersection(inputs)):
+        run = run_of["data_summary"]
+        raise DataError(f"The outputs of run {run} cannot be continued: {change}, {whole}")
+
+
+def _change_since(catalog: Any, sides: set[str]) -> str | None:
+    """Say what differs from what the loaded data summary says, and the way out; None if nothing."""
+    summary = catalog.load("data_summary")
+    if summary.lineage is None:
+        return "an earlier version did not write down their conf. Load those of another run"
+    if summary.lineage.parameters != catalog.load("provenance").parameters_sha256:
+        return "conf has changed since. Set it back"
+    read_as_rows(catalog, {"raw_rows"})
+    if summary.sha256 != catalog.get("raw_rows").sha256():
+        return f"the raw rows, {summary.file}, have changed since. Put them back"
+    for side in sorted(sides):
+        if getattr(summary.lineage, side) != hash_of(catalog.load(side)):
+            return f"its {side} have changed on disk since. Put the file back"
+    return None
+
+
+# Scoring guards -----------------------------------------------------------------------------------
+
+# Outputs of a scoring besides its predictions.
+VERSIONED = ("quarantined_rows_to_score", "scoring_summary", "scoring_drift", "scoring_figures")
+# Parameters that change predictions; the champion's schema holds the rest of `columns`.
+USED = {
+    "columns": {"key", "history"},
+    "validation": {"max_quarantined_fraction"},
+    "scoring": {"pass_through", "reasons"},
+}
+
+
+def scores(pipeline: Pipeline) -> bool:
+    """Return whether a run scores rows with the champion."""
+    return "predictions" in pipeline.all_outputs()
+
+
+def refuse_parts_of_scoring(
+    pipeline: Pipeline, only_missing_outputs: bool, run_command: str
+) -> None:
+    """Refuse a partial scoring, or a scoring together with pipelines that make its inputs."""
+    if only_missing_outputs or {*pipeline.nodes} != {*pipelines["scoring"].nodes}:
+        raise DataError(
+            "Run the scoring whole and without other pipelines, so that its predictions have one "
+            f"champion and one manifest: {run_command} --pipelines scoring."
+        )
+
+
+def folder_of(catalog: Any) -> Path:
+    """Return the folder of all runs' predictions."""
+    return Path(catalog.get("predictions").folder)
+
+
+def conditions(parameters: dict[str, Parameters], entry: dict[str, Any]) -> Conditions:
+    """Collect what predictions depend on: parameters and the catalog's entry `rows_to_score`.
+
+    The path of the rows does not count, because their bytes do. Of another package's dataset, only
+    the type counts, because its arguments may hold a password.
+    """
+    blocks: dict[str, Any] = {
+        name: parameters[name].model_dump(mode="json", include=used) for name, used in USED.items()
+    }
+    left_out = {"metadata", "filepath", "credentials"}
+    if not str(entry["type"]).startswith("tabular_lstm."):
+        left_out = entry.keys() - {"type"}
+    read = {name: value for name, value in entry.items() if name not in left_out}
+    return Conditions(parameters={**blocks, "rows_to_score": read}, code_sha256=code_sha256())
+
+
+def refuse_scored_before(
+    catalog: Any,
+    inputs: dict[str, str],
+    champion: Artifact,
+    conditions: Conditions,
+    stops: bool,
+    now: str,
+) -> None:
+    """Stop if this run would repeat the newest predictions.
+
+    A run does not count if one of its outputs is gone or changed. If drift stops a scoring, a run
+    must also have compared its rows.
+
+    Raises:
+        NothingNewError: Names the earlier run, with its alarm.
+    """
+    for run in finished_runs(folder_of(catalog), now)[-1:]:
+        folder = folder_of(catalog) / run
+        with contextlib.suppress(DataError, OSError):  # readers of the predictions get the error
+            manifest = read_manifest(folder)
+            if not manifest.same_as(inputs, champion.sha256, conditions):
+                return
+            for part in manifest.parts:
+                read_part(folder, part)
+            versions = (folder_of_versions(catalog.get(name)) for name in VERSIONED)
+            if not all((path / run / path.name).exists() for path in versions if path):
+                return
+            drift = _drift_of(run, folder_of_versions(catalog.get("scoring_drift")))
+            if stops and (drift is None or drift.not_compared is not None):
+                return
+            raise NothingNewError(
+                f"rows, champion, parameters and code are those of run {run}, whose predictions "
+                f"are in {folder}. To score anyway: --params scoring.force=true",
+                drift.alarm if drift else None,
+                exit_code=int(stops),
+            )
+
+
+def _drift_of(run: str, drifts: Path | None) -> Drift | None:
+    """Read the drift of a scoring; None if the catalog does not keep it in a file."""
+    if drifts is None:
+        return None
+    path = drifts / run / drifts.name
+    return from_json(Drift, path.read_bytes, f"{path}: expected a Drift as JSON")
+
+
+@contextlib.contextmanager
+def clear_unfinished(catalog: Any) -> Iterator[None]:
+    """Delete what killed scorings left, if no other scoring is at work.
+
+    During the context, other scorings see that this one is at work.
+
+    Raises:
+        DataError: The folder of predictions cannot be made.
+    """
+    folder = folder_of(catalog)
+    try:
+        make_folder(folder)
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise not_written(error, folder) from error
+    try:
+        try:
+            lock_file(descriptor)
+            unfinished = [folder / run for run in unfinished_runs(folder)]
+            for versions in [folder_of_versions(catalog.get(name)) for name in VERSIONED]:
+                if versions:
+                    new = versions.glob(f"*/.{versions.name}.new")  # not renamed yet
+                    unfinished += [path.parent for path in new]
+            for path in unfinished:
+                shutil.rmtree(path)
+                logger.info("Deleted %s, which a scoring left unfinished", path)
+        except OSError as error:  # another scoring may be at work, without a manifest yet
+            logger.info("%s. Unfinished outputs are not deleted", error.strerror)
+        with contextlib.suppress(OSError):
+            lock_file(descriptor, shared=True, wait=True)
+        yield
+    finally:
+        os.close(descriptor)

@@ -22,7 +22,7 @@ from tabular_lstm.environments import output_folder, run_command
 from tabular_lstm.errors import DataError, printable
 from tabular_lstm.files import FULL, not_written
 from tabular_lstm.parameters import Event
-from tabular_lstm.runs import guards, notify, partial_runs, scoring_guards
+from tabular_lstm.runs import guards, notify
 from tabular_lstm.runs.kept_outputs import KeptOutputs
 from tabular_lstm.runs.latest import renew_latest
 from tabular_lstm.runs.lock import Lock, claim_run_id
@@ -31,8 +31,8 @@ from tabular_lstm.runs.pruning import prune
 from tabular_lstm.runs.run_log import RunLog
 from tabular_lstm.runs.tuning_adoption import log_and_adopt
 from tabular_lstm.serving.champion import refuse_other_task
-from tabular_lstm.serving.champion_history import LOG
 from tabular_lstm.serving.manifest import read_manifest
+from tabular_lstm.serving.promotion_log import LOG
 from tabular_lstm.tensorflow_import import refuse_without_tensorflow
 
 logger = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ class RunHooks:
                 self._run_id = kept.claim(self._run_id)
             catalog.save("run_id", self._run_id)
             logger.info(STARTS, __version__, self._run_id, env or "base", where)
-            partial_runs.refuse_pins_that_do_not_count(pipeline, catalog, pins)
+            guards.refuse_pins_that_do_not_count(pipeline, catalog, pins)
             given = guards.OF_THE_CATALOG & pipeline.inputs() & {*loader.runtime_params}
             guards.refuse_other_paths(loader.runtime_params, {of: self._entry(of) for of in given})
             engine = Engine(self._parameters["engine"])
@@ -105,11 +105,11 @@ class RunHooks:
                 self._prepare_to_decide(run_params, pipeline, catalog)
             elif kept:
                 kept.pull(catalog, pipeline, self._parameters, pins)
-            if scoring_guards.scores(pipeline):
+            if guards.scores(pipeline):
                 self._prepare_to_score(run_params, pipeline, catalog)
             for name in _saved_by(pipeline):
                 use_own_version(catalog.get(name), self._run_id)
-            partial_runs.refuse_other_run(pipeline, catalog, run_command(env))
+            guards.refuse_other_run(pipeline, catalog, run_command(env))
             if guards.decides(pipeline) and guards.retrains(pipeline):
                 log, promotion = catalog.load("champions").log, self._parameters["promotion"]
                 prune(catalog, pipeline, log, promotion, self._run_id, kept)
@@ -157,25 +157,25 @@ class RunHooks:
     def _prepare_to_score(self, run_params: Any, pipeline: Pipeline, catalog: Any) -> None:
         """Delete what killed scorings left, pin the champion, and check whether anything is new."""
         command = run_command(run_params["env"])
-        scoring_guards.refuse_parts(pipeline, run_params["only_missing_outputs"], command)
-        self._until_end.enter_context(scoring_guards.clear_unfinished(catalog))
+        guards.refuse_parts_of_scoring(pipeline, run_params["only_missing_outputs"], command)
+        self._until_end.enter_context(guards.clear_unfinished(catalog))
         champion = catalog.get("champion").pin()
         refuse_other_task(champion, self._parameters["columns"], command)
         champions, now = catalog.load("champions"), generate_timestamp()
         if not self._kept:
             guards.check_newest(champions, self._outputs / LOG, now, refused=False)
         guards.warn_of_another_environment(champions, run_params["env"])
-        conditions = scoring_guards.conditions(self._parameters, self._entry("rows_to_score"))
+        conditions = guards.conditions(self._parameters, self._entry("rows_to_score"))
         catalog.save("scoring_conditions", conditions)
         if not self._parameters["scoring"].force:
             inputs = catalog.get("rows_to_score").hashes()
             stops = self._parameters["monitoring"].on_drift == "stop"
             if self._kept is None or self._kept.pull_scoring_like(
                 catalog,
-                scoring_guards.VERSIONED,
+                guards.VERSIONED,
                 lambda manifest: manifest.same_as(inputs, champion.sha256, conditions),
             ):
-                guard = scoring_guards.refuse_scored_before
+                guard = guards.refuse_scored_before
                 guard(catalog, inputs, champion, conditions, stops, now)
 
     @hook_impl
@@ -210,9 +210,9 @@ class RunHooks:
                 message = printable(decision.closing_line(str(file)))
                 document = decision.model_dump(mode="json")
                 self._close(decision.action, message, decision.alarm, decision=document)
-            if scoring_guards.scores(pipeline):
+            if guards.scores(pipeline):
                 summary = catalog.load("scoring_summary").sentence()
-                folder = scoring_guards.folder_of(catalog) / self._run_id
+                folder = guards.folder_of(catalog) / self._run_id
                 manifest = read_manifest(folder).model_dump(mode="json")
                 message = printable(f"{summary} Predictions: {folder}")
                 alarm = catalog.load("scoring_drift").alarm

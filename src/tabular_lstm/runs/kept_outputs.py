@@ -24,17 +24,17 @@ from tabular_lstm.datasets.kedro_private import folder_of_versions
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import not_written, read_regular, replace
 from tabular_lstm.parameters import Storage
+from tabular_lstm.runs.guards import of_other_runs
 from tabular_lstm.runs.lock import KEPT_CLAIMS, LockedError, claim_run_id, lock_file
-from tabular_lstm.runs.partial_runs import of_other_runs
-from tabular_lstm.serving.champion_history import (
+from tabular_lstm.serving.manifest import MANIFEST, Manifest, finished_runs
+from tabular_lstm.serving.promotion_log import (
     CANDIDATES,
     DECISIONS,
     FINGERPRINTS,
     LOG,
     REFERENCES,
+    restorable,
 )
-from tabular_lstm.serving.manifest import MANIFEST, Manifest, finished_runs
-from tabular_lstm.serving.promotion_log import restorable
 from tabular_lstm.serving.run_id import by_age, far_apart, is_run_id, next_run_id
 
 if TYPE_CHECKING:

@@ -29,10 +29,9 @@ from tabular_lstm.profiling.table_profile import (
     profile_column,
 )
 from tabular_lstm.progress import progress
-from tabular_lstm.rows.batches import TEXT, Batch
 from tabular_lstm.rows.cells import as_texts, texts
 from tabular_lstm.rows.raw_files import RawFiles
-from tabular_lstm.rows.raw_rows import PARQUET, RawRows, is_parquet
+from tabular_lstm.rows.raw_rows import PARQUET, TEXT, Batch, RawRows, is_parquet
 
 # Names of secret arguments. Names with "key" are not secret: they often name a table's key.
 SECRET = re.compile("token|secret|password", re.IGNORECASE)

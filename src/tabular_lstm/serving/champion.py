@@ -13,15 +13,14 @@ from tabular_lstm.environments import output_folder, refuse_no_name, refuse_unkn
 from tabular_lstm.errors import DataError, row_list
 from tabular_lstm.network.score import score
 from tabular_lstm.parameters import NUMBER, Columns
-from tabular_lstm.parameters.history import delay_of
+from tabular_lstm.parameters.columns import delay_of
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.rows.timeline import read_sequences
 from tabular_lstm.serving.answers import Answers, answers_of, have_none
 from tabular_lstm.serving.artifact import Artifact
-from tabular_lstm.serving.champion_history import CANDIDATES, LOG, Versions, read_checked_log
-from tabular_lstm.serving.promotion_log import standing
-from tabular_lstm.serving.row_scoring import reason_columns
+from tabular_lstm.serving.promotion_log import CANDIDATES, LOG, Versions, read_checked_log, standing
+from tabular_lstm.serving.scored_rows import reason_columns
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import DataError, printable
-from tabular_lstm.judging.checks import Champion
+from tabular_lstm.judging.gate import Champion
 from tabular_lstm.judging.intervals import Rows
 from tabular_lstm.judging.measures import Rule, measure_of
 from tabular_lstm.monitoring.drift import Drift
@@ -20,15 +20,13 @@ from tabular_lstm.parameters import Columns, Promotion, Task
 from tabular_lstm.rows.fingerprints import Fingerprints, of_sequences
 from tabular_lstm.rows.histories import Sequences
 from tabular_lstm.rows.keys import keys_of, together_of
-from tabular_lstm.rows.labelled_set import LabelledSet
+from tabular_lstm.rows.labelled_set import LabelledSet, weights_note
 from tabular_lstm.rows.schema import Schema
-from tabular_lstm.rows.weights import weights_note
 from tabular_lstm.serving.answers import answers_of
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.champion import declared_task
-from tabular_lstm.serving.champion_history import Champions
 from tabular_lstm.serving.decision import Decision, Judgement
-from tabular_lstm.serving.promotion_log import LogEntry, promoted, standing
+from tabular_lstm.serving.promotion_log import Champions, LogEntry, promoted, standing
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ distribution as its train rows, so false alarms are as rare as declared.
 import logging
 
 from tabular_lstm.errors import printable, unknown_name
-from tabular_lstm.judging.checks import FeaturesMoved
+from tabular_lstm.judging.gate import FeaturesMoved
 from tabular_lstm.monitoring.drift import Drift, compare
 from tabular_lstm.monitoring.reference import Watch, rows_each
 from tabular_lstm.parameters import Columns, Monitoring

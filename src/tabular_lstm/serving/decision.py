@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from tabular_lstm.files import sha256
 from tabular_lstm.frozen import Frozen, Stored, unless
-from tabular_lstm.judging.checks import (
+from tabular_lstm.judging.gate import (
     ArtifactCheck,
     Champion,
     ChampionCheck,

@@ -12,9 +12,8 @@ from tabular_lstm.monitoring.late_labels import LabelledRows, LateLabels, Measur
 from tabular_lstm.monitoring.performance import FEWEST
 from tabular_lstm.parameters import Columns, Task
 from tabular_lstm.serving.answers import ANSWERS
-from tabular_lstm.serving.champion_history import Champions
-from tabular_lstm.serving.finished_scorings import FinishedScoring, FinishedScorings
-from tabular_lstm.serving.promotion_log import standing
+from tabular_lstm.serving.manifest import FinishedScoring, FinishedScorings
+from tabular_lstm.serving.promotion_log import Champions, standing
 
 logger = logging.getLogger(__name__)
 

@@ -10,13 +10,13 @@ from tabular_lstm.rows import data_warnings
 from tabular_lstm.rows.data_summary import DataSummary, Source, ValidRows, summarize
 from tabular_lstm.rows.dependent_rows import find_dependent_rows
 from tabular_lstm.rows.label_measures import MEASURES
+from tabular_lstm.rows.labelled_set import weights_of
 from tabular_lstm.rows.labels import label_of
 from tabular_lstm.rows.raw_rows import RawRows
 from tabular_lstm.rows.train_test_split import lines_of, sides_of
 from tabular_lstm.rows.validation import read_rows
-from tabular_lstm.rows.weights import weights_of
-from tabular_lstm.serving.champion_history import Champions
 from tabular_lstm.serving.decision import Provenance
+from tabular_lstm.serving.promotion_log import Champions
 
 logger = logging.getLogger(__name__)
 

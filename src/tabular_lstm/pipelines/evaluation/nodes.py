@@ -10,11 +10,10 @@ import pandas as pd
 from tabular_lstm.engine import Engine, one_by_one
 from tabular_lstm.errors import DataError, row_list
 from tabular_lstm.judging import comparison, figures
-from tabular_lstm.judging.comparison import Judged
+from tabular_lstm.judging.comparison import Judged, by_length
 from tabular_lstm.judging.drawing import FIGURES, to_svg
 from tabular_lstm.judging.importance import Importance, permutation_importance
 from tabular_lstm.judging.intervals import Rows
-from tabular_lstm.judging.lengths import by_length
 from tabular_lstm.judging.measures import from_columns, to_columns
 from tabular_lstm.judging.metrics import CANDIDATE, IN_UNITS, Baselines
 from tabular_lstm.monitoring.reference import Reference, rows_each

@@ -25,9 +25,8 @@ from tabular_lstm.monitoring.performance import Estimate, worse_than_promised
 from tabular_lstm.parameters import Columns, Monitoring, Report
 from tabular_lstm.rows.number_format import POINT
 from tabular_lstm.rows.raw_rows import RawRows
-from tabular_lstm.serving.champion_history import Champions
-from tabular_lstm.serving.finished_scorings import FinishedScoring, FinishedScorings
-from tabular_lstm.serving.promotion_log import champion_of, promoted
+from tabular_lstm.serving.manifest import FinishedScoring, FinishedScorings
+from tabular_lstm.serving.promotion_log import Champions, champion_of, promoted
 from tabular_lstm.serving.run_id import began
 
 logger = logging.getLogger(__name__)

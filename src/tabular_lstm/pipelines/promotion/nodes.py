@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.judging import changes, checks, gate
+from tabular_lstm.judging import changes, gate
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.measures import from_columns, to_columns
 from tabular_lstm.judging.metrics import CANDIDATE, Metrics
@@ -18,7 +18,6 @@ from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.labels import label_column
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.serving.artifact import Artifact
-from tabular_lstm.serving.champion_history import CANDIDATES, Champions
 from tabular_lstm.serving.comparable_champions import (
     ComparedChampions,
     Scored,
@@ -26,7 +25,7 @@ from tabular_lstm.serving.comparable_champions import (
 )
 from tabular_lstm.serving.data_drift import data_drift, features_moved
 from tabular_lstm.serving.decision import Checks, Decision, Judgement, Provenance
-from tabular_lstm.serving.promotion_log import LogEntry, champion_of, looks
+from tabular_lstm.serving.promotion_log import CANDIDATES, Champions, LogEntry, champion_of, looks
 
 GOLDEN_ROWS = 32
 
@@ -120,13 +119,13 @@ def check_candidate(
 
 def read_back(
     artifact: Artifact, sequences: Sequences, predictions: np.ndarray, judged: Judged
-) -> checks.ArtifactCheck:
+) -> gate.ArtifactCheck:
     """Compare some judged predictions, from lowest to highest, with those of the saved file."""
     places = np.linspace(0, len(predictions) - 1, min(GOLDEN_ROWS, len(predictions))).astype(int)
     by = predictions.reshape(len(predictions), -1)[:, 0]
     golden = np.argsort(by, kind="stable")[places]
     found = artifact.score(sequences[golden])
-    return checks.check_artifact(
+    return gate.check_artifact(
         predictions[golden], found, judged.measure, judged.measure.unit(judged)
     )
 

@@ -9,11 +9,10 @@ from tabular_lstm.parameters import Columns, Reshaping
 from tabular_lstm.rows import schema_fit
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.keys import number_groups
-from tabular_lstm.rows.labelled_set import LabelledRows, LabelledSet
+from tabular_lstm.rows.labelled_set import LabelledRows, LabelledSet, scaled, weights_of
 from tabular_lstm.rows.schema import PARTS, Schema
 from tabular_lstm.rows.sequences import chosen
 from tabular_lstm.rows.timeline import derived, layout_of, roles_of, valid_sequences
-from tabular_lstm.rows.weights import scaled, weights_of
 
 logger = logging.getLogger(__name__)
 

@@ -7,23 +7,27 @@ import pyarrow as pa
 
 from tabular_lstm.engine import Engine
 from tabular_lstm.errors import DataError
-from tabular_lstm.judging import scoring_figures
+from tabular_lstm.judging import figures
 from tabular_lstm.judging.drawing import SCORING_FIGURES, can_draw, to_svg
 from tabular_lstm.monitoring.drift import Drift
 from tabular_lstm.monitoring.reference import Watch
 from tabular_lstm.parameters import Columns, Monitoring, Scoring, Validation
-from tabular_lstm.rows.quarantine import Quarantine
 from tabular_lstm.rows.raw_rows import RawRows, refuse_missing_columns
 from tabular_lstm.rows.scoring_validation import Check, CheckedRows
+from tabular_lstm.rows.validation import Quarantine
 from tabular_lstm.serving.answers import answers_of
 from tabular_lstm.serving.artifact import Artifact
-from tabular_lstm.serving.champion_history import Champions
 from tabular_lstm.serving.data_drift import warn_of_unknown_columns
 from tabular_lstm.serving.manifest import Conditions
-from tabular_lstm.serving.prediction_parts import Predictions, refuse_names
-from tabular_lstm.serving.row_scoring import ScoringTask
+from tabular_lstm.serving.promotion_log import Champions
 from tabular_lstm.serving.run_id import began
-from tabular_lstm.serving.scoring_summary import ScoringSummary, Tally
+from tabular_lstm.serving.scored_rows import (
+    Predictions,
+    ScoringSummary,
+    ScoringTask,
+    Tally,
+    refuse_names,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -147,16 +151,16 @@ def draw_scores(scoring_summary: ScoringSummary) -> dict[str, str]:
     summary, reasons = scoring_summary, scoring_summary.quarantined_by_reason
     drawn = {}
     if summary.decision_threshold is not None:
-        drawn["scored_probabilities"] = scoring_figures.scored_probabilities(
+        drawn["scored_probabilities"] = figures.scored_probabilities(
             summary.histograms, summary.decision_threshold
         )
     elif summary.decisions:
-        drawn["scored_decisions"] = scoring_figures.scored_decisions(summary.decisions)
+        drawn["scored_decisions"] = figures.scored_decisions(summary.decisions)
     else:
         (bins,) = summary.histograms.values()
-        drawn["scored_numbers"] = scoring_figures.scored_numbers(bins, summary.histogram_range)
+        drawn["scored_numbers"] = figures.scored_numbers(bins, summary.histogram_range)
     if reasons:
-        drawn["quarantine_reasons"] = scoring_figures.quarantine_reasons(
+        drawn["quarantine_reasons"] = figures.quarantine_reasons(
             reasons, summary.quarantined_rows, summary.rows
         )
     return {name: to_svg(figure, SCORING_FIGURES[name]) for name, figure in drawn.items()}
