@@ -94,6 +94,7 @@ def test_what_is_no_table_is_refused(content: str | bytes, said: str) -> None:
         ([["1,234", "2", "87"]], ",", {"thousands": ","}),
         ([["1.234,5", "2", "87"], ["1.234", "2.000"]], ";", {"decimal": ",", "thousands": "."}),
         ([["1 234,5", "2", "87"]], ";", {"decimal": ",", "thousands": " "}),
+        ([["1\u202f234,5", "2", "87"]], ";", {"decimal": ",", "thousands": " "}),
         ([["1'234.5", "2", "87"]], ";", {"thousands": "'"}),
         # One column of codes does not change how the others are read.
         ([["1,5", "2,6"], ["1.5", "2"], ["2.5", "7"]], ",", {}),
@@ -119,6 +120,18 @@ def test_a_comma_before_three_digits_is_unsure() -> None:
         "thousands: might 1,234 have a fraction? If so, write decimal: ',' instead"
     ]
     assert with_numbers([["1,234", "2,5", "87"]], ";").unsure == []
+
+
+@pytest.mark.parametrize(("delimiter", "decimal"), [(";", ","), (",", None)])
+def test_points_and_commas_before_three_digits_are_unsure(
+    delimiter: str, decimal: str | None
+) -> None:
+    layout = with_numbers([["53.185", "2.500", "870"], ["4,096", "1,125"]], delimiter)
+    assert layout.load_args.get("decimal") == decimal
+    assert layout.load_args["thousands"] == ("." if decimal else ",")
+    (asked,) = layout.unsure
+    assert asked.startswith("numbers: decimal: ")
+    assert asked.endswith(" read all of them; is it the second?")
 
 
 @pytest.mark.parametrize(

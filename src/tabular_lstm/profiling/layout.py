@@ -249,7 +249,7 @@ def with_number_format(layout: Layout, columns: Iterable[DistinctCells]) -> Layo
     if chosen == group:
         other = "a fraction? If so, write decimal"
     doubt = f"{', '.join(marks)}: might {example} have {other}: ',' instead"
-    if group in tied and german in tied:
+    if not is_either and group in tied and german in tied:
         is_either, other_format = True, german if chosen == group else group
         doubt = f"numbers: {chosen} and {other_format} read all of them; is it the second?"
     return replace(
