@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tabular_lstm.datasets import RawRowsDataset
 from tabular_lstm.parameters import Columns, Split
 from tabular_lstm.rows.data_summary import DataSummary, Source, hash_of, summarize
-from tabular_lstm.rows.labels import LETTERS, LabelSummary, of_classes, of_numbers
+from tabular_lstm.rows.labels import LETTERS, LabelSummary, summarize_classes, summarize_numbers
 from tests.helpers.nodes import NO_ROWS, split_rows, validate_rows
 
 SOURCE = Source(
@@ -104,12 +104,12 @@ def test_what_is_not_there_is_not_written_so_that_older_decisions_keep_their_has
 
 
 def test_numbers_are_summarized_by_their_mean_and_classes_by_their_shares() -> None:
-    age = of_numbers(np.array([10.0, 20.0, 30.0]))
+    age = summarize_numbers(np.array([10.0, 20.0, 30.0]))
     assert (age.missing, age.mean) == (0, 20)
     assert age.deviation == pytest.approx(8.165, abs=0.001)
     still = LabelSummary(kind="number", missing=0, mean=7, deviation=0)
-    assert of_numbers(np.full(4, 7.0)) == still
-    town = of_classes(pd.Series(["Rome", "Oslo", "x" * 100, "Rome"]))
+    assert summarize_numbers(np.full(4, 7.0)) == still
+    town = summarize_classes(pd.Series(["Rome", "Oslo", "x" * 100, "Rome"]))
     assert town.levels == {"Rome": 0.5, "Oslo": 0.25, "x" * (LETTERS - 1) + "…": 0.25}
 
 

@@ -73,7 +73,7 @@ class _Areas:
     def of_category(self, places: np.ndarray) -> float:
         """Measure how well categories rank the labels; `places` numbers them from 0, (rows,)."""
         marks = self.marks[:, self.enough(ENOUGH_ROWS)].T
-        return _mean(_area_of_others(*_counts(places, mark)) for mark in marks)
+        return _mean(_area_by_other_rows(*_counts(places, mark)) for mark in marks)
 
     def learned(self, cells: np.ndarray, is_out: np.ndarray) -> np.ndarray:
         """Score the rows `is_out` by a forest that saw the other rows: (rows, marks)."""
@@ -92,15 +92,15 @@ class _Areas:
         """
         from scipy.stats import rankdata  # noqa: PLC0415
 
-        areas, shares, enough = [], [], self.enough(least)
-        for mark, score in zip(self.marks.T[enough], scores.T[enough], strict=True):
+        areas, shares, has_enough = [], [], self.enough(least)
+        for mark, score in zip(self.marks.T[has_enough], scores.T[has_enough], strict=True):
             ranks = rankdata(score)  # among the rows of the other class
             ranks[mark] -= rankdata(score[mark])
             ranks[~mark] -= rankdata(score[~mark])
             positives, negatives = mark.sum(), (~mark).sum()
-            won = np.where(mark, ranks / negatives, 1 - ranks / positives)
-            areas.append(float(won[mark].mean()))
-            shares.append((won - areas[-1]) / np.where(mark, positives, negatives))
+            correct_shares = np.where(mark, ranks / negatives, 1 - ranks / positives)
+            areas.append(float(correct_shares[mark].mean()))
+            shares.append((correct_shares - areas[-1]) / np.where(mark, positives, negatives))
         return _mean(areas), np.asarray(np.mean(shares, axis=0))
 
 
@@ -139,7 +139,7 @@ class _Variance:
         if not self.enough(ENOUGH_ROWS)[0]:
             return 0.0
         ordered = self.labels[_order(values)]
-        explained = [_explained(ordered, _around(ordered) / 4)]
+        explained = [_explained_share(ordered, _neighbour_sums(ordered) / 4)]
         distinct, places = np.unique(values, return_inverse=True)
         orders = [places]
         if np.isnan(distinct[-1]):  # missing values are one value, ranked last or first
@@ -155,7 +155,7 @@ class _Variance:
             return 0.0
         sums, other_rows = np.bincount(places, self.labels), np.bincount(places)[places] - 1
         means = (sums[places] - self.labels) / np.maximum(other_rows, 1)
-        return _explained(self.labels, np.where(other_rows > 0, means, 0))
+        return _explained_share(self.labels, np.where(other_rows > 0, means, 0))
 
     def learned(self, cells: np.ndarray, is_out: np.ndarray) -> np.ndarray:
         """Score the rows `is_out` by a forest that saw the other rows: (rows, 1)."""
@@ -196,24 +196,24 @@ def _ranks(values: np.ndarray) -> np.ndarray:
     return np.asarray(ranks / (ranks.std() or 1.0))
 
 
-def _explained(labels: np.ndarray, predictions: np.ndarray) -> float:
+def _explained_share(labels: np.ndarray, predictions: np.ndarray) -> float:
     """Give the share of the variance of standardised labels that predictions explain."""
     return float(1 - np.mean((labels - predictions) ** 2))
 
 
 def _order(values: np.ndarray) -> np.ndarray:
     """Give the places of the rows in the order of the values; equal values in random order."""
-    drawn = np.random.default_rng(0).permutation(len(values))
-    return np.asarray(drawn[np.argsort(values[drawn], kind="stable")])
+    random_order = np.random.default_rng(0).permutation(len(values))
+    return np.asarray(random_order[np.argsort(values[random_order], kind="stable")])
 
 
-def _around(ordered: np.ndarray) -> np.ndarray:
+def _neighbour_sums(ordered: np.ndarray) -> np.ndarray:
     """Sum the labels of the two rows before each row and the two rows after it."""
     padded = np.pad(ordered, 2, constant_values=ordered.mean())
-    around = padded[:-4] + padded[1:-3]
-    around += padded[3:-1]
-    around += padded[4:]
-    return np.asarray(around)
+    sums = padded[:-4] + padded[1:-3]
+    sums += padded[3:-1]
+    sums += padded[4:]
+    return np.asarray(sums)
 
 
 def _area_of_neighbours(ordered: np.ndarray) -> float:
@@ -223,20 +223,22 @@ def _area_of_neighbours(ordered: np.ndarray) -> float:
     files were joined. Equal values are in random order.
     """
     ordered = ordered.astype(float)
-    around = _around(ordered)
-    _, places = np.unique(np.round(around, 9, out=around), return_inverse=True)
+    sums = _neighbour_sums(ordered)
+    _, places = np.unique(np.round(sums, 9, out=sums), return_inverse=True)
     return _roc_auc(*_counts(places, ordered))
 
 
 def _area_of_values(distinct: np.ndarray, places: np.ndarray, mark: np.ndarray) -> float:
     """Rank each row by its value, or by the other rows with the value; NaN is the last value."""
     positives, negatives = _counts(places, mark)
-    last = _roc_auc(positives, negatives)
-    first = last
+    missing_last = _roc_auc(positives, negatives)
+    missing_first = missing_last
     if np.isnan(distinct[-1]):
-        first = _roc_auc(np.roll(positives, 1), np.roll(negatives, 1))
-    by_others = _area_of_others(positives, negatives) if len(distinct) < len(places) else 0.5
-    return max(first, 1 - first, last, 1 - last, by_others)
+        missing_first = _roc_auc(np.roll(positives, 1), np.roll(negatives, 1))
+    by_other_rows = (
+        _area_by_other_rows(positives, negatives) if len(distinct) < len(places) else 0.5
+    )
+    return max(missing_first, 1 - missing_first, missing_last, 1 - missing_last, by_other_rows)
 
 
 def _counts(places: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -245,25 +247,25 @@ def _counts(places: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndar
     return positives, rows - positives
 
 
-def _area_of_others(positives: np.ndarray, negatives: np.ndarray) -> float:
+def _area_by_other_rows(positives: np.ndarray, negatives: np.ndarray) -> float:
     """Rank each row by the share of positives among the other rows of its value."""
     share = positives.sum() / (positives.sum() + negatives.sum())
-    shared = positives + negatives > 1
-    alone = [positives[~shared].sum()], [negatives[~shared].sum()]
-    positives, negatives = positives[shared], negatives[shared]
+    is_shared = positives + negatives > 1
+    lone_counts = [positives[~is_shared].sum()], [negatives[~is_shared].sum()]
+    positives, negatives = positives[is_shared], negatives[is_shared]
     # One more row with the overall share is counted, so that few other rows tell less than many.
     rows = positives + negatives
     scores = np.r_[(positives - 1 + share) / rows, (positives + share) / rows, share]
-    none = np.zeros(len(positives))
+    zeros = np.zeros(len(positives))
     _, places = np.unique(scores, return_inverse=True)
     return _roc_auc(
-        np.bincount(places, np.r_[positives, none, alone[0]]),
-        np.bincount(places, np.r_[none, negatives, alone[1]]),
+        np.bincount(places, np.r_[positives, zeros, lone_counts[0]]),
+        np.bincount(places, np.r_[zeros, negatives, lone_counts[1]]),
     )
 
 
 def _roc_auc(positives: np.ndarray, negatives: np.ndarray) -> float:
     """Give the ROC AUC of values in rising order, from the rows of each class at each value."""
-    below = np.cumsum(negatives) - negatives
-    right = float(positives @ (below + negatives / 2))
-    return right / float(positives.sum() * negatives.sum())
+    negatives_below = np.cumsum(negatives) - negatives
+    correct_pairs = float(positives @ (negatives_below + negatives / 2))
+    return correct_pairs / float(positives.sum() * negatives.sum())

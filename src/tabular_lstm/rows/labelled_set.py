@@ -30,8 +30,8 @@ def read_weights(
         is empty, not a number, negative or infinite.
     """
     weights, problems = read_numbers(cells, (), (0, None), number_format)
-    none = np.flatnonzero(np.isnan(weights))
-    return weights, dict.fromkeys(none.tolist(), "no weight") | problems
+    missing = np.flatnonzero(np.isnan(weights))
+    return weights, dict.fromkeys(missing.tolist(), "no weight") | problems
 
 
 def weights_of(rows: pd.DataFrame, columns: Columns) -> pd.Series:
@@ -57,14 +57,14 @@ def checked_weights(y: np.ndarray, sample_weight: Any, class_weight: Any) -> np.
     weights = _check_sample_weight(
         sample_weight, y, dtype=np.float64, ensure_non_negative=True, copy=True
     )
-    counts = weights > 0
-    classes, place = np.unique(y[counts], return_inverse=True)
-    of_class = compute_class_weight(
-        class_weight, classes=classes, y=y[counts], sample_weight=weights[counts]
+    is_counted = weights > 0
+    classes, class_places = np.unique(y[is_counted], return_inverse=True)
+    class_weights = compute_class_weight(
+        class_weight, classes=classes, y=y[is_counted], sample_weight=weights[is_counted]
     )
-    if not (np.isfinite(of_class) & (of_class >= 0)).all():
+    if not (np.isfinite(class_weights) & (class_weights >= 0)).all():
         raise ValueError(f"class_weight = {class_weight!r}: expected finite weights of 0 or more.")
-    weights[counts] *= of_class[place]
+    weights[is_counted] *= class_weights[class_places]
     if not np.isfinite(weights).all():
         raise ValueError("sample_weight times class_weight: expected finite weights.")
     return np.asarray(weights)
@@ -82,13 +82,13 @@ def scaled(weights: np.ndarray | pd.Series | None) -> np.ndarray | None:
     """
     if weights is None or not len(weights):
         return None
-    given = np.asarray(weights, np.float64)
-    if given.min() == given.max():
+    unscaled = np.asarray(weights, np.float64)
+    if unscaled.min() == unscaled.max():
         return None
-    if not np.isfinite(given.sum()):
-        given = given / given.max()
+    if not np.isfinite(unscaled.sum()):
+        unscaled = unscaled / unscaled.max()
     smallest = np.finfo(np.float32).tiny
-    rounded = (given / given.mean()).clip(smallest).astype(np.float32)
+    rounded = (unscaled / unscaled.mean()).clip(smallest).astype(np.float32)
     return np.asarray(rounded, np.float64)
 
 
@@ -127,11 +127,13 @@ def count_by_class(
     See `count_rows`; only a group's rows of that class count.
     """
 
-    def of(rows: np.ndarray) -> float:
-        given = (None if values is None else values[rows] for values in (weights, groups))
-        return count_rows(labels[rows], *given)
+    def count_where(is_counted: np.ndarray) -> float:
+        weights_and_groups = (
+            None if values is None else values[is_counted] for values in (weights, groups)
+        )
+        return count_rows(labels[is_counted], *weights_and_groups)
 
-    return of(labels != 1), of(labels == 1)
+    return count_where(labels != 1), count_where(labels == 1)
 
 
 def weights_note(weights: np.ndarray | None) -> str:

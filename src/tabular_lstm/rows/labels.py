@@ -44,7 +44,7 @@ class LabelSummary(Frozen):
     distinct: int | None = unless(None)
 
 
-def of_classes(names: pd.Series) -> LabelSummary:
+def summarize_classes(names: pd.Series) -> LabelSummary:
     """Summarize the classes of rows."""
     shares = names.value_counts() / len(names)
     # Equally common classes are sorted by name, so that the order of the rows does not count.
@@ -57,7 +57,7 @@ def of_classes(names: pd.Series) -> LabelSummary:
     )
 
 
-def of_numbers(values: np.ndarray) -> LabelSummary:
+def summarize_numbers(values: np.ndarray) -> LabelSummary:
     """Summarize the numbers of rows."""
     mean, variance = scale(values)
     varies = values.min() < values.max()
@@ -109,7 +109,7 @@ class _Label:
 class _TwoClasses(_Label):
     """A label of two classes."""
 
-    others = ""  # what to do if a label is right and is none of the classes
+    new_label_advice = ""  # what to do if a label is right and is none of the classes
 
     @property
     def in_order(self) -> dict[int, Class]:
@@ -128,14 +128,14 @@ class _TwoClasses(_Label):
             int64 (rows,), the place of each label in `task.classes`, 0 if the label is not a class;
             and the problems.
         """
-        words = {name: place for place, name in enumerate(self.classes) if isinstance(name, str)}
+        places = {name: place for place, name in enumerate(self.classes) if isinstance(name, str)}
         labels = np.full(len(cells), -1, np.int64)
-        if words:
-            known = pa.array([*words], pa.large_string())
+        if places:
+            names = pa.array([*places], pa.large_string())
             # NULL of a database or of Parquet is an empty cell of a CSV.
-            found = pc.index_in(as_texts(texts(cells).fillna("")), known).fill_null(len(words))
-            labels = np.array([*words.values(), -1])[found.to_numpy(zero_copy_only=False)]
-        if len(words) < len(self.classes):
+            matches = pc.index_in(as_texts(texts(cells).fillna("")), names).fill_null(len(places))
+            labels = np.array([*places.values(), -1])[matches.to_numpy(zero_copy_only=False)]
+        if len(places) < len(self.classes):
             numbers, _ = numbers_of(cells, number_format)
             for place, name in enumerate(self.classes):
                 if not isinstance(name, str):
@@ -152,8 +152,8 @@ class _TwoClasses(_Label):
         return f"{100 * labels.mean():.1f} % of them positive"
 
     @staticmethod
-    def of_schema(task: Task, labels: np.ndarray | None) -> dict[str, Any]:
-        """See `of_schema`."""
+    def schema_fields(task: Task, labels: np.ndarray | None) -> dict[str, Any]:
+        """See `schema_fields`."""
         return dict(zip(("negative_class", "positive_class"), task.classes, strict=True))
 
     def too_few(self, sides: Sides) -> tuple[str, str] | None:
@@ -163,29 +163,31 @@ class _TwoClasses(_Label):
         two classes.
         """
         counts = {side: self._counts(rows) for side, rows in sides.items()}
-        everywhere = [*counts.values()]
-        absent = [name for name in everywhere[0] if not any(count[name] for count in everywhere)]
-        if absent:
-            return self._absent([*map(repr, absent)]), ""
-        for side, of_side in counts.items():
-            few = [name for name, count in of_side.items() if count < LEAST]
-            if few and (side == "train" or len(self.classes) - len(few) < 2):
-                count = counted(of_side[few[0]], self.noun)
+        all_counts = [*counts.values()]
+        absent_classes = [
+            name for name in all_counts[0] if not any(count[name] for count in all_counts)
+        ]
+        if absent_classes:
+            return self._absence([*map(repr, absent_classes)]), ""
+        for side, side_counts in counts.items():
+            rare_classes = [name for name, count in side_counts.items() if count < LEAST]
+            if rare_classes and (side == "train" or len(self.classes) - len(rare_classes) < 2):
+                count = counted(side_counts[rare_classes[0]], self.noun)
                 return (
                     f"too few {self.noun}s to split: on the {side} side {count} with "
-                    f"{self.name} = {few[0]!r}; expected at least {LEAST}.",
-                    self._ways(few, everywhere),
+                    f"{self.name} = {rare_classes[0]!r}; expected at least {LEAST}.",
+                    self._advice(rare_classes, all_counts),
                 )
         return None
 
-    def _ways(self, few: list[Class], counts: list[dict[Class, int]]) -> str:
+    def _advice(self, rare_classes: list[Class], counts: list[dict[Class, int]]) -> str:
         """Say what may help if a side has too few rows of some classes."""
         return SPLIT
 
-    def _absent(self, absent: list[str]) -> str:
-        found = "one class only" if len(absent) == 1 else "no row that can be used"
+    def _absence(self, absent: list[str]) -> str:
+        finding = "one class only" if len(absent) == 1 else "no row that can be used"
         return (
-            f"column '{self.name}': {found}; expected rows of "
+            f"column '{self.name}': {finding}; expected rows of "
             f"{' and '.join(map(repr, self.in_order.values()))}, none is {' or '.join(absent)}."
         )
 
@@ -200,7 +202,7 @@ class _TwoClasses(_Label):
 class _Classes(_TwoClasses):
     """A label of three classes or more."""
 
-    others = (
+    new_label_advice = (
         "; or, where the label is right, name its classes under columns.classes; or, if the label "
         "is a number now, write columns.task: number, in place of the classes"
     )
@@ -210,41 +212,41 @@ class _Classes(_TwoClasses):
         """The classes by their numbers, in their order."""
         return dict(enumerate(self.classes))
 
-    def _ways(self, few: list[Class], counts: list[dict[Class, int]]) -> str:
-        splits = all(sum(count[name] for count in counts) >= LEAST for name in few)
-        ways = SPLIT if splits else "Add some."
-        if len(few) > len(self.classes) - 2:
-            return ways
-        out = f"take {_first([*map(repr, few)])} out of columns.classes"
-        return f"{ways[:-1]}, or {out}: such rows then go to quarantine."
+    def _advice(self, rare_classes: list[Class], counts: list[dict[Class, int]]) -> str:
+        can_split = all(sum(count[name] for count in counts) >= LEAST for name in rare_classes)
+        advice = SPLIT if can_split else "Add some."
+        if len(rare_classes) > len(self.classes) - 2:
+            return advice
+        removal = f"take {_first_names([*map(repr, rare_classes)])} out of columns.classes"
+        return f"{advice[:-1]}, or {removal}: such rows then go to quarantine."
 
     def summary(self, labels: pd.Series) -> dict[str, Any]:
         """Give the share of each class."""
         names = labels.map({place: str(name) for place, name in self.in_order.items()})
-        return {"label": of_classes(names)}
+        return {"label": summarize_classes(names)}
 
     def described(self, labels: pd.Series) -> str:
         """Say the share of each class, the commonest first."""
         counts = labels.map(self.in_order).value_counts(normalize=True)
         named = zip(counts, map(repr, counts.index), strict=True)
-        return f"of them {_first([f'{100 * share:.1f} % {name}' for share, name in named])}"
+        return f"of them {_first_names([f'{100 * share:.1f} % {name}' for share, name in named])}"
 
     @staticmethod
-    def of_schema(task: Task, labels: np.ndarray | None) -> dict[str, Any]:
-        """See `of_schema`."""
+    def schema_fields(task: Task, labels: np.ndarray | None) -> dict[str, Any]:
+        """See `schema_fields`."""
         return {"classes": task.classes}
 
-    def _absent(self, absent: list[str]) -> str:
+    def _absence(self, absent: list[str]) -> str:
         return (
-            f"column '{self.name}': no usable row has the class {_first(absent)}; expected some of "
-            f"each of columns.classes.{GONE if len(self.classes) - len(absent) > 1 else ''}"
+            f"column '{self.name}': no usable row has the class {_first_names(absent)}; expected "
+            f"some of each of columns.classes.{GONE if len(self.classes) - len(absent) > 1 else ''}"
         )
 
 
 class _Number(_Label):
     """A label that is a number."""
 
-    others = ""
+    new_label_advice = ""
     expected = "a number"
 
     def read(self, cells: pd.Series, number_format: NumberFormat) -> tuple[np.ndarray, Problems]:
@@ -253,7 +255,7 @@ class _Number(_Label):
 
     def summary(self, labels: pd.Series) -> dict[str, Any]:
         """Give mean and standard deviation."""
-        return {"label": of_numbers(labels.to_numpy())}
+        return {"label": summarize_numbers(labels.to_numpy())}
 
     def described(self, labels: pd.Series) -> str:
         """Say their mean and their standard deviation."""
@@ -262,21 +264,21 @@ class _Number(_Label):
         return f"{self.name} {amount(mean)} on average, {spread}"
 
     @staticmethod
-    def of_schema(task: Task, labels: np.ndarray | None) -> dict[str, Any]:
-        """See `of_schema`."""
+    def schema_fields(task: Task, labels: np.ndarray | None) -> dict[str, Any]:
+        """See `schema_fields`."""
         if labels is None:
             raise ValueError("expected the labels of a number")
         mean, variance = scale(labels)
         if variance**0.5 < np.finfo(np.float32).tiny:
-            how = f"The labels differ by {np.ptp(labels):g} at most"
-            raise DataError(f"{how}, too little to learn from: multiply them.")
+            fault = f"The labels differ by {np.ptp(labels):g} at most"
+            raise DataError(f"{fault}, too little to learn from: multiply them.")
         return {"target": {"mean": mean, "deviation": variance**0.5}}
 
     def too_few(self, sides: Sides) -> tuple[str, str] | None:
         """Say why there are too few rows, and what may help, see `_TwoClasses.too_few`."""
-        by = self.group
+        group = self.group
         for side, rows in sides.items():
-            count = len(rows) if by is None else rows[by].nunique()
+            count = len(rows) if group is None else rows[group].nunique()
             if count < LEAST:
                 return (
                     f"too few {self.noun}s to split: {counted(count, self.noun)} on the {side} "
@@ -293,17 +295,17 @@ class _Number(_Label):
         )
 
 
-def _first(names: list[str]) -> str:
+def _first_names(names: list[str]) -> str:
     """Name the first ten, and how many more."""
-    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return f"{', '.join(names[:LISTED])}{more}"
+    rest = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return f"{', '.join(names[:LISTED])}{rest}"
 
 
-def _listed(names: list[str], word: str) -> str:
+def _listed(names: list[str], conjunction: str) -> str:
     """Name all, or the first few of many."""
-    if (more := len(names) - NAMED) > 1:
-        names = [*names[:NAMED], f"one of {more} others"]
-    return f"{', '.join(names[:-1])} {word} {names[-1]}"
+    if (rest_count := len(names) - NAMED) > 1:
+        names = [*names[:NAMED], f"one of {rest_count} others"]
+    return f"{', '.join(names[:-1])} {conjunction} {names[-1]}"
 
 
 _BY_KIND: dict[str, type[_TwoClasses] | type[_Number]] = {
@@ -314,12 +316,15 @@ _BY_KIND: dict[str, type[_TwoClasses] | type[_Number]] = {
 
 
 def labels_if_any(
-    cells: pd.Series, of: Columns | Schema, number_format: NumberFormat
+    cells: pd.Series, columns: Columns | Schema, number_format: NumberFormat
 ) -> tuple[np.ndarray, Problems]:
     """Read labels that may be missing: float64 (rows,), NaN if missing or unusable; problems."""
-    labels, is_there = np.full(len(cells), np.nan), np.flatnonzero(~are_unlabelled(cells, of))
-    labels[is_there], found = label_of(of).read(cells.iloc[is_there], number_format)
-    return labels, {int(is_there[at]): fault for at, fault in found.items()}
+    labels = np.full(len(cells), np.nan)
+    labelled_places = np.flatnonzero(~are_unlabelled(cells, columns))
+    labels[labelled_places], problems = label_of(columns).read(
+        cells.iloc[labelled_places], number_format
+    )
+    return labels, {int(labelled_places[place]): fault for place, fault in problems.items()}
 
 
 def label_column(labels: pd.Series, task: Task) -> pd.DataFrame:
@@ -333,6 +338,6 @@ def label_of(columns: Columns | Schema) -> _TwoClasses | _Number:
     return _BY_KIND[columns.task.kind](columns)
 
 
-def of_schema(task: Task, labels: np.ndarray | None) -> dict[str, Any]:
+def schema_fields(task: Task, labels: np.ndarray | None) -> dict[str, Any]:
     """Give the schema's fields for the label, from the labels of the train rows."""
-    return _BY_KIND[task.kind].of_schema(task, labels)
+    return _BY_KIND[task.kind].schema_fields(task, labels)

@@ -162,29 +162,29 @@ def fingerprint(sequences: Any, labels: np.ndarray, weights: np.ndarray | None =
     for array in getattr(sequences, "arrays", (sequences,)):  # histories have several
         digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     # A class's number takes one byte.
-    whole = labels.size and labels.min() >= 0 and labels.max() < 256 and not (labels % 1).any()
-    digest.update(labels.astype(np.uint8 if whole else "<f8").tobytes())
+    fits_byte = labels.size and labels.min() >= 0 and labels.max() < 256 and not (labels % 1).any()
+    digest.update(labels.astype(np.uint8 if fits_byte else "<f8").tobytes())
     if weights is not None:
         digest.update(weights.astype("<f8").tobytes())
     return digest.hexdigest()
 
 
-def scale(known: np.ndarray) -> tuple[float, float]:
+def scale(values: np.ndarray) -> tuple[float, float]:
     """Give mean and variance of the measured values, winsorized; 0 and 1 if there are none.
 
     Values are winsorized at the 1st and the 99th percentile, unless that leaves a single value.
     Otherwise one wrong number, such as 9999 among ages, would be most of the variance.
     """
-    if not known.size:
+    if not values.size:
         return 0.0, 1.0
-    low = np.quantile(known, 0.01, method="higher")
-    high = np.quantile(known, 0.99, method="lower")
-    inner = known.clip(low, max(low, high))
+    low = np.quantile(values, 0.01, method="higher")
+    high = np.quantile(values, 0.99, method="lower")
+    inner = values.clip(low, max(low, high))
     if inner.min() < inner.max():
-        known = inner
-    return float(known.mean()), float(known.var()) if known.min() < known.max() else 1.0
+        values = inner
+    return float(values.mean()), float(values.var()) if values.min() < values.max() else 1.0
 
 
-def quantiles(known: np.ndarray) -> list[float]:
+def quantiles(values: np.ndarray) -> list[float]:
     """Give the `Schema.quantiles` of measured values; none if there are no values."""
-    return np.quantile(known, ndtr(SCORES), method="nearest").tolist() if known.size else []
+    return np.quantile(values, ndtr(SCORES), method="nearest").tolist() if values.size else []

@@ -10,7 +10,7 @@ from tabular_lstm.errors import DataError, counted, shown
 from tabular_lstm.parameters import Reshaping, Task, Value
 from tabular_lstm.rows.cells import read_category
 from tabular_lstm.rows.dates import dates_as_seen, days, is_dates
-from tabular_lstm.rows.labels import of_schema
+from tabular_lstm.rows.labels import schema_fields
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.numbers import ANY, float32_fault, is_categorical, read_numbers
 from tabular_lstm.rows.schema import (
@@ -38,8 +38,8 @@ def kinds_of(rows: pd.DataFrame) -> tuple[list[str], list[str]]:
     Warns of a column that is mostly numbers, but has a few words and so becomes categories.
     """
     dates = [name for name in rows.columns if is_dates(rows[name])]
-    others = [name for name in rows.columns if name not in dates]
-    categorical = [name for name in others if is_categorical(rows[name])]
+    other_names = [name for name in rows.columns if name not in dates]
+    categorical = [name for name in other_names if is_categorical(rows[name])]
     for name in categorical:
         if not isinstance(rows[name].dtype, pd.CategoricalDtype):
             is_number = pd.to_numeric(rows[name].astype(object), errors="coerce").notna()
@@ -93,36 +93,36 @@ def learn_schema(
     rows = by_name(rows)
     columns = rows.columns.tolist()
     codes = {name: list(missing[name]) for name in columns if missing.get(name)}
-    read = [*columns, label] if history and history.labels else columns
-    limits = {name: bounds[name] for name in read if bounds and name in bounds}
+    read_names = [*columns, label] if history and history.labels else columns
+    limits = {name: bounds[name] for name in read_names if bounds and name in bounds}
     formats = {name: dates[name] for name in columns if dates and name in dates}
     categories: dict[str, list[str]] = {}
     features: list[str] = []
     scales: list[tuple[float, float]] = []
-    of_numbers: dict[str, list[float]] = {}
+    number_quantiles: dict[str, list[float]] = {}
     faults: list[tuple[str, str | int]] = []
     for name in columns:
         features += parts_of(name) if name in formats else [name]
-        of_column = codes.get(name, [])
+        column_codes = codes.get(name, [])
         if name in categorical:
-            texts = read_category(rows[name], of_column)
+            texts = read_category(rows[name], column_codes)
             categories[name] = sorted(texts.dropna().unique())
             scales.append((0.0, 1.0))
         elif name in formats:
-            times, problems = dates_as_seen(rows[name], of_column, formats[name])
+            times, problems = dates_as_seen(rows[name], column_codes, formats[name])
             refuse_problems(name, problems, EXPECTED)
-            since = days(times[~np.isnat(times)])
-            scales += [scale(since), *[CYCLE] * (len(PARTS) - 1)]
-            faults.append((name, since.size and float32_fault(since, are_days=True)))
+            day_numbers = days(times[~np.isnat(times)])
+            scales += [scale(day_numbers), *[CYCLE] * (len(PARTS) - 1)]
+            faults.append((name, day_numbers.size and float32_fault(day_numbers, are_days=True)))
         else:
-            numbers, problems = read_numbers(rows[name], of_column, limits.get(name, ANY))
+            numbers, problems = read_numbers(rows[name], column_codes, limits.get(name, ANY))
             refuse_problems(name, problems, EXPECTED)
-            values = codes_as_missing(numbers, of_column)
-            known = values[~np.isnan(values)]
-            scales.append(scale(known))
-            faults.append((name, known.size and float32_fault(known)))
+            values = codes_as_missing(numbers, column_codes)
+            measured = values[~np.isnan(values)]
+            scales.append(scale(measured))
+            faults.append((name, measured.size and float32_fault(measured)))
             if history:
-                of_numbers[name] = quantiles(known)
+                number_quantiles[name] = quantiles(measured)
     for name, fault in faults:
         if fault:
             logger.warning("Column '%s': %s", shown(name), fault)
@@ -134,11 +134,11 @@ def learn_schema(
             )
         features.append(name)
         scales.append(scale(values[~np.isnan(values)]))
-    of_dates = {part for date in formats for part in parts_of(date)}
-    if taken := of_dates.intersection(columns):
+    date_features = {part for date in formats for part in parts_of(date)}
+    if clashes := date_features.intersection(columns):
         raise DataError(
-            f"Column '{min(taken)}' has the name of a feature that is made of dates. Rename it, or "
-            "leave it out with columns.ignore."
+            f"Column '{min(clashes)}' has the name of a feature that is made of dates. Rename it, "
+            "or leave it out with columns.ignore."
         )
     # The features of a row are one step of a history.
     steps, per_step = (1, len(features)) if history else _shape(len(features), reshaping)
@@ -154,9 +154,9 @@ def learn_schema(
         marks=marks,
         mean=mean,
         variance=variance,
-        quantiles=of_numbers,
+        quantiles=number_quantiles,
         label=label,
-        **of_schema(task, labels),
+        **schema_fields(task, labels),
         history=history,
     )
 

@@ -69,10 +69,10 @@ def row_hashes(
     number, a date or a missing value does not count either.
     """
 
-    def contents(at: slice) -> list[bytes]:
+    def contents(part: slice) -> list[bytes]:
         if deciding is None:
-            return _features_seen(rows.iloc[at], columns)
-        return [value.encode() for value in rows[deciding].iloc[at]]
+            return _features_seen(rows.iloc[part], columns)
+        return [value.encode() for value in rows[deciding].iloc[part]]
 
     # The first byte is the highest.
     return hash_rows(len(rows), contents, salt).byteswap()
@@ -81,18 +81,20 @@ def row_hashes(
 def _features_seen(rows: pd.DataFrame, columns: Columns) -> list[bytes]:
     """Give each row's features as the network sees them: equal bytes for rows that are equal."""
     names = sorted(set(rows.columns) - columns.not_features)
-    words = [name for name in names if name in columns.categorical]
+    categorical = [name for name in names if name in columns.categorical]
     numbers = [name for name in names if name not in columns.categorical]
     values = np.empty((len(rows), len(numbers)), "<f4")
     for place, name in enumerate(numbers):
         values[:, place] = amounts(rows[name], columns)
     values += 0.0  # one bit pattern for zero
     contents = [row.tobytes() for row in values]
-    if words:
-        read = [read_category(rows[name], columns.missing.get(name, [])) for name in words]
-        texts = [text.astype(object).where(text.notna(), None) for text in read]
-        each = zip(contents, zip(*texts, strict=True), strict=True)
-        contents = [content + repr(row).encode() for content, row in each]
+    if categorical:
+        category_columns = [
+            read_category(rows[name], columns.missing.get(name, [])) for name in categorical
+        ]
+        texts = [text.astype(object).where(text.notna(), None) for text in category_columns]
+        contents_and_rows = zip(contents, zip(*texts, strict=True), strict=True)
+        contents = [content + repr(row).encode() for content, row in contents_and_rows]
     return contents
 
 
@@ -151,21 +153,21 @@ def sides_of(
             a class; fewer than two classes would have two on the test side; all labels of the train
             side are the same number; a key would be on both sides; or there is no boundary.
     """
-    counts = weights_of(rows, columns).to_numpy() > 0
-    weightless = int((~counts).sum())
-    counted = rows[counts] if weightless else rows  # without a copy
+    is_counted = weights_of(rows, columns).to_numpy() > 0
+    weightless = int((~is_counted).sum())
+    counted_rows = rows[is_counted] if weightless else rows  # without a copy
     try:
-        bounded = with_boundary(counted, columns, split, in_force)
-        is_test = in_test(counted, columns, bounded)
-        train, test = counted[~is_test], counted[is_test]
+        bounded = with_boundary(counted_rows, columns, split, in_force)
+        is_test = in_test(counted_rows, columns, bounded)
+        train, test = counted_rows[~is_test], counted_rows[is_test]
         _refuse_split_keys(train, test, columns)
     except DataError as error:
         raise DataError(f"{source.file}: {error}") from error
     sides = {"train": train, "test": test} if split.test_fraction else {"train": train}
-    if found := label_of(columns).too_few(sides):
-        fault, ways = found
-        if ways:
-            fault += f" {_equal_rows(sides, columns)}{ways}"
+    if shortage := label_of(columns).too_few(sides):
+        fault, advice = shortage
+        if advice:
+            fault += f" {_equal_rows(sides, columns)}{advice}"
         if source.quarantined_rows:
             fault += f" {source.quarantined_rows} of {source.labelled} were quarantined:"
             raise DataError(f"{source.file}: {fault}", *lines_of(source, columns))
@@ -178,8 +180,8 @@ def sides_of(
 def lines_of(source: "Source", columns: Columns) -> list[str]:
     """Say why rows are in quarantine, and what to do about it; the advice for labels is special."""
     name = shown(columns.label, len(columns.label))
-    of_label = all(f": {name}: " in line for line in source.reasons)
-    mend = MEND.format(label_of(columns).others if of_label else DECLARE)
+    are_about_label = all(f": {name}: " in line for line in source.reasons)
+    mend = MEND.format(label_of(columns).new_label_advice if are_about_label else DECLARE)
     return [*source.reasons, mend + ("" if "" in columns.task.classes else NO_LABEL)]
 
 
@@ -189,19 +191,20 @@ def _equal_rows(sides: dict[str, pd.DataFrame], columns: Columns) -> str:
         return ""
     count = sum(map(len, sides.values()))
     distinct = sum(len(np.unique(row_hashes(rows, columns, ""))) for rows in sides.values())
-    said = f"The features of {counted(count, 'row')} have {counted(distinct, 'distinct value')}, "
-    return f"{said}and equal rows go to one side. " if distinct < count else ""
+    note = f"The features of {counted(count, 'row')} have {counted(distinct, 'distinct value')}, "
+    return f"{note}and equal rows go to one side. " if distinct < count else ""
 
 
 def _refuse_split_keys(train: pd.DataFrame, test: pd.DataFrame, columns: Columns) -> None:
     """Raise an error if group or time put rows of one key on both sides: a key names one row."""
     if columns.key is None or columns.together is None:
         return
-    both = test.index[test[columns.key].isin(train[columns.key])]
-    if len(both):
-        key = shown(test.loc[both[0], columns.key])
+    shared_rows = test.index[test[columns.key].isin(train[columns.key])]
+    if len(shared_rows):
+        key = shown(test.loc[shared_rows[0], columns.key])
         raise DataError(
-            f"{counted(len(both), 'test row')} with the key of a train row, such as row {both[0]} "
-            f"with {columns.key} '{key}': '{columns.together}' puts them on two sides. Expected a "
-            "key that names one row. If it names several, name it under columns.ignore."
+            f"{counted(len(shared_rows), 'test row')} with the key of a train row, such as row "
+            f"{shared_rows[0]} with {columns.key} '{key}': '{columns.together}' puts them on two "
+            "sides. Expected a key that names one row. If it names several, name it under "
+            "columns.ignore."
         )
