@@ -45,12 +45,12 @@ def pattern(number_format: NumberFormat) -> str:
     Python and Arrow read the expression alike. A group has three digits; the first group has up to
     three and no leading zero.
     """
-    whole, point = "[0-9]+", re.escape(number_format.decimal)
+    integer, point = "[0-9]+", re.escape(number_format.decimal)
     if number_format.thousands:
         grouped = f"(?:{_between_groups(number_format)}[0-9]{{3}})+"
-        whole = f"(?:[1-9][0-9]{{0,2}}{grouped}|{whole})"
+        integer = f"(?:[1-9][0-9]{{0,2}}{grouped}|{integer})"
     exponent = "(?:[eE][+-]?[0-9]+)?"
-    return f"[+-]?(?:(?:{whole}(?:{point}[0-9]*)?|{point}[0-9]+){exponent}|(?i:inf|infinity))"
+    return f"[+-]?(?:(?:{integer}(?:{point}[0-9]*)?|{point}[0-9]+){exponent}|(?i:inf|infinity))"
 
 
 def _between_groups(number_format: NumberFormat) -> str:
@@ -62,7 +62,7 @@ def _between_groups(number_format: NumberFormat) -> str:
 @cache
 def any_of(formats: tuple[NumberFormat, ...]) -> re.Pattern[str]:
     """Give the pattern of texts that are a number in at least one of these formats."""
-    return re.compile("|".join(f"(?:{pattern(one)})" for one in formats))
+    return re.compile("|".join(f"(?:{pattern(number_format)})" for number_format in formats))
 
 
 def pointed(text: str, number_format: NumberFormat = POINT) -> str | None:
@@ -119,9 +119,9 @@ def points_of_thousands(
         >>> points_of_thousands([("a", pa.array(["1.155"])), ("b", pa.array(["1.5"]))], ";")
         {}
     """
-    found = {}
-    for name, whole in columns:
-        for texts in (whole.slice(0, FIRST), whole):
+    examples = {}
+    for name, column in columns:
+        for texts in (column.slice(0, FIRST), column):
             if not pc.any(pc.match_substring(texts, ".")).as_py():
                 continue
             trimmed = pc.utf8_trim_whitespace(texts)
@@ -132,17 +132,17 @@ def points_of_thousands(
             if pc.any(has_point).as_py() and (
                 between_cells != "," or not pc.all(has_point).as_py()
             ):
-                found[name] = str(numbers.filter(has_point)[0])
-    return found
+                examples[name] = str(numbers.filter(has_point)[0])
+    return examples
 
 
 def point_or_groups(text: str) -> str:
     """Ask whether the points of a column with this cell separate thousands; say how to answer."""
-    whole = text.replace(".", "")
+    without_points = text.replace(".", "")
     return (
-        f"might {shown(text)} be {shown(whole)}? Each point has three digits behind it, and is "
-        "read as a decimal mark. If it separates thousands, write in load_args of raw_rows and "
-        "rows_to_score {decimal: ',', thousands: '.'}; if not, write {decimal: '.'}, and this "
+        f"might {shown(text)} be {shown(without_points)}? Each point has three digits behind it, "
+        "and is read as a decimal mark. If it separates thousands, write in load_args of raw_rows "
+        "and rows_to_score {decimal: ',', thousands: '.'}; if not, write {decimal: '.'}, and this "
         "warning does not come again"
     )
 

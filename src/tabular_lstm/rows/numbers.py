@@ -78,8 +78,8 @@ def numbers_of(cells: pd.Series, number_format: NumberFormat) -> tuple[np.ndarra
     values, is_text = cells.to_numpy(object), _is_text(cells)
     numbers = np.full(len(cells), np.nan)
     numbers[~is_text] = [_float(value) for value in values[~is_text]]
-    said = pa.array(values[is_text], pa.large_string())
-    numbers[is_text], absent[is_text] = numbers_of_texts(said, number_format)
+    cell_texts = pa.array(values[is_text], pa.large_string())
+    numbers[is_text], absent[is_text] = numbers_of_texts(cell_texts, number_format)
     return numbers, absent
 
 
@@ -130,15 +130,17 @@ def float32_fault(numbers: np.ndarray, are_days: bool = False) -> str:
     middle = distinct[len(distinct) // 2]
     shifted = distinct - middle
     shifted[np.abs(shifted) < 1e-14 * np.abs(middle)] = 0  # rounding errors mean nothing
-    kept, kept_shifted = (len(np.unique(part.astype(np.float32))) for part in (distinct, shifted))
-    if 2 * kept > kept_shifted:
+    count_as_float32, count_if_shifted = (
+        len(np.unique(part.astype(np.float32))) for part in (distinct, shifted)
+    )
+    if 2 * count_as_float32 > count_if_shifted:
         return ""
-    what, way = "numbers", f"subtract a constant, such as {middle:.15g},"
+    noun, remedy = "numbers", f"subtract a constant, such as {middle:.15g},"
     if are_days:
-        what, way = "dates", "write the minutes since a fixed date in their place,"
+        noun, remedy = "dates", "write the minutes since a fixed date in their place,"
     return (
-        f"{len(distinct):,} distinct {what} are only {kept:,} as float32, which models compute "
-        f"with; {way} in training and in scoring"
+        f"{len(distinct):,} distinct {noun} are only {count_as_float32:,} as float32, which "
+        f"models compute with; {remedy} in training and in scoring"
     )
 
 
@@ -169,15 +171,15 @@ def _are_outside(
     if bounds == ANY and not codes.size:
         return np.zeros(len(numbers), bool)
     # Codes and bounds such as 0.1 are rounded like a column of float32. A bound of None is NaN.
-    own: Any = getattr(cells.dtype, "numpy_dtype", cells.dtype)
-    own = own if own.kind == "f" else np.dtype(np.float64)
+    dtype: Any = getattr(cells.dtype, "numpy_dtype", cells.dtype)
+    dtype = dtype if dtype.kind == "f" else np.dtype(np.float64)
     with np.errstate(over="ignore"):
-        low, high = np.array(bounds, np.float64).astype(own)
-        held, held_codes = numbers.astype(own), codes.astype(own)
-    outside: np.ndarray = (held < low) | (held > high)
-    for code, as_held in zip(codes, held_codes, strict=True):
-        outside &= held != as_held
-        numbers[held == as_held] = code
+        low, high = np.array(bounds, np.float64).astype(dtype)
+        rounded, rounded_codes = numbers.astype(dtype), codes.astype(dtype)
+    outside: np.ndarray = (rounded < low) | (rounded > high)
+    for code, rounded_code in zip(codes, rounded_codes, strict=True):
+        outside &= rounded != rounded_code
+        numbers[rounded == rounded_code] = code
     return outside
 
 

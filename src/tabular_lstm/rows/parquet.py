@@ -29,10 +29,10 @@ def stream_parquet(
         DataError: The file is damaged or not Parquet, has a column name twice, or text that is not
             UTF-8.
     """
-    opened, first = _open(content, file), 1
+    parquet_file, first = _open(content, file), 1
     try:
-        read = [name for name in opened.schema_arrow.names if name not in without]
-        for batch in opened.iter_batches(batch_size=ROWS, columns=read):
+        columns = [name for name in parquet_file.schema_arrow.names if name not in without]
+        for batch in parquet_file.iter_batches(batch_size=ROWS, columns=columns):
             yield plain_batch(batch, file, first)
             first += batch.num_rows
     except DataError:
@@ -86,16 +86,16 @@ def rows_of_parquet(content: BinaryIO, file: str) -> int:
 def _open(content: BinaryIO, file: str) -> parquet.ParquetFile:
     try:
         # By default Arrow reads the whole file at once, or a column of a whole row group.
-        opened = parquet.ParquetFile(content, pre_buffer=False, buffer_size=PIECE)
-        names = Counter(opened.schema_arrow.names)
+        parquet_file = parquet.ParquetFile(content, pre_buffer=False, buffer_size=PIECE)
+        names = Counter(parquet_file.schema_arrow.names)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise _damaged(file, error) from error
-    if twice := [name for name, count in names.items() if count > 1]:
+    if repeated := [name for name, count in names.items() if count > 1]:
         raise DataError(
-            f"{file}: column name '{twice[0]}' occurs {names[twice[0]]} times in the file; each "
-            "column needs a name of its own."
+            f"{file}: column name '{repeated[0]}' occurs {names[repeated[0]]} times in the file; "
+            "each column needs a name of its own."
         )
-    return opened
+    return parquet_file
 
 
 def plain_batch(batch: pa.RecordBatch, file: str, first: int) -> pa.RecordBatch:
@@ -120,13 +120,13 @@ def plain_batch(batch: pa.RecordBatch, file: str, first: int) -> pa.RecordBatch:
 
 def _are_bytes(kind: pa.DataType) -> bool:
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-    of_bytes = ("is_binary", "is_large_binary", "is_fixed_size_binary", "is_binary_view")
-    return any(getattr(pa.types, test)(kind) for test in of_bytes)
+    type_tests = ("is_binary", "is_large_binary", "is_fixed_size_binary", "is_binary_view")
+    return any(getattr(pa.types, type_test)(kind) for type_test in type_tests)
 
 
 def _damaged(file: str, error: Exception) -> DataError:
-    words = str(error).strip().split("\n")[0]
+    first_line = str(error).strip().split("\n")[0]
     return DataError(
-        f"{file}: the file is damaged, or it is no Parquet file, as its name says it is: {words} "
-        "Write it again, or name a CSV *.csv."
+        f"{file}: the file is damaged, or it is no Parquet file, as its name says it is: "
+        f"{first_line} Write it again, or name a CSV *.csv."
     )

@@ -33,14 +33,14 @@ class RawFiles:
         path: Path in the storage.
         names: Names of the files in the directory, sorted by their bytes as by `LC_ALL=C ls`; only
             "" for a single file.
-        others: The other entries of the directory, as `ls -ap` writes them.
+        other_entries: The other entries of the directory, as `ls -ap` writes them.
         endings: Endings in lower case, each with its format, such as {".csv": "CSV"}.
     """
 
     fs: Any
     path: str
     names: tuple[str, ...]
-    others: tuple[str, ...]
+    other_entries: tuple[str, ...]
     endings: dict[str, str]
     # The hash of each file in each state; and, by name, the state in which a file was hashed.
     _hashes: dict[tuple[str, State], str] = field(default_factory=dict, repr=False)
@@ -77,12 +77,12 @@ class RawFiles:
         if kind != "directory":
             _refuse_other_kinds(path, kind)
             return cls(fs, path, ("",), (), endings, hashes)
-        names, others = _listed(fs, path, endings)
+        names, other_entries = _list_directory(fs, path, endings)
         if not names:
             raise DataError(
                 f"{path}: the directory holds no {' and no '.join(endings.values())}; expected at "
                 f"least one file named {_patterns(endings)} directly in it, got "
-                f"{', '.join(others[:LISTED]) or 'no file'}. {hint}"
+                f"{', '.join(other_entries[:LISTED]) or 'no file'}. {hint}"
             )
         if len({end for end in endings for name in names if name.lower().endswith(end)}) > 1:
             raise DataError(
@@ -90,15 +90,15 @@ class RawFiles:
                 "expected one of them. Move the others elsewhere."
             )
         names.sort(key=os.fsencode)
-        return cls(fs, path, tuple(names), tuple(sorted(others)), endings, hashes)
+        return cls(fs, path, tuple(names), tuple(sorted(other_entries)), endings, hashes)
 
     def warn_of_others(self) -> None:
         """Warn of entries that are not read; hidden ones are not named."""
-        if passed := [name for name in self.others if not name.startswith(".")]:
+        if skipped_names := [name for name in self.other_entries if not name.startswith(".")]:
             logger.warning(
                 "%s: passed over %s; only files named %s directly in it are read",
                 self.path,
-                ", ".join(passed),
+                ", ".join(skipped_names),
                 _patterns(self.endings),
             )
 
@@ -109,12 +109,12 @@ class RawFiles:
     @property
     def size(self) -> int:
         """Count the bytes of all files."""
-        return sum(int(self._asked(self.fs.info, name)["size"]) for name in self.names)
+        return sum(int(self._ask_storage(self.fs.info, name)["size"]) for name in self.names)
 
     @contextlib.contextmanager
     def open(self, name: str) -> Iterator[io.BufferedReader]:
         """Open a file; raise a `DataError` if the system cannot open or read it."""
-        with self._asked(lambda file: self.fs.open(file, "rb"), name) as content:
+        with self._ask_storage(lambda file: self.fs.open(file, "rb"), name) as content:
             try:
                 yield content
             except OSError as error:
@@ -148,8 +148,8 @@ class RawFiles:
 
     def hashes(self) -> dict[str, str]:
         """Give the SHA-256 of each file by its name."""
-        own = self.path.rpartition("/")[2]
-        return {name or own: self.sha256_of(name) for name in self.names}
+        file_name = self.path.rpartition("/")[2]
+        return {name or file_name: self.sha256_of(name) for name in self.names}
 
     def sha256(self) -> str:
         """Give the SHA-256 of the file; for a directory, hash the output of `sha256sum`.
@@ -168,29 +168,29 @@ class RawFiles:
         if not isinstance(state, str) and abs(time.time_ns() - state[-1]) < TICK:
             time.sleep(TICK / 1e9)
             if self._state(name, content) != state:
-                raise self._changed(name)
+                raise self._change_error(name)
         return state
 
     def _state(self, name: str, content: io.BufferedReader) -> State:
         """Give the state of an open file: inode, size and time; in object storage its ETag."""
         try:
-            found = os.fstat(content.fileno())
+            status = os.fstat(content.fileno())
         except (AttributeError, OSError):
             self.fs.invalidate_cache(self.file(name))
-            return str(self._asked(self.fs.ukey, name))
-        return found.st_ino, found.st_size, found.st_mtime_ns
+            return str(self._ask_storage(self.fs.ukey, name))
+        return status.st_ino, status.st_size, status.st_mtime_ns
 
     def _refuse_changed(self, name: str, state: State) -> None:
         if state != self._states[name]:
-            raise self._changed(name)
+            raise self._change_error(name)
 
-    def _changed(self, name: str) -> DataError:
+    def _change_error(self, name: str) -> DataError:
         return DataError(
             f"{self.file(name)}: the file changed while it was read; expected the bytes that it "
             "had at first. Run again when it stays as it is."
         )
 
-    def _asked(self, ask: Callable[[str], Any], name: str) -> Any:
+    def _ask_storage(self, ask: Callable[[str], Any], name: str) -> Any:
         """Ask the storage about a file; raise a `DataError` if it gives no answer."""
         try:
             return ask(self.file(name))
@@ -213,24 +213,24 @@ def _kind(fs: Any, path: str) -> str:
         raise DataError(f"{path}: {error.strerror or error}") from error
 
 
-def _listed(fs: Any, path: str, endings: dict[str, str]) -> tuple[list[str], list[str]]:
+def _list_directory(fs: Any, path: str, endings: dict[str, str]) -> tuple[list[str], list[str]]:
     """Name the directory's files to read; and all other entries, as `ls -ap` writes them."""
-    names, others = [], []
+    names, other_entries = [], []
     try:
         entries = fs.ls(path, detail=True)
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from error
     for entry in entries:
         name = entry["name"].rstrip("/").rpartition("/")[2]
-        counts = name.lower().endswith(tuple(endings)) and not name.startswith(".")
+        has_rows = name.lower().endswith(tuple(endings)) and not name.startswith(".")
         # A link counts as the file or directory that it points to.
-        kind = _kind(fs, f"{path}/{name}") if counts else entry["type"]
-        if counts and kind != "directory":
+        kind = _kind(fs, f"{path}/{name}") if has_rows else entry["type"]
+        if has_rows and kind != "directory":
             _refuse_other_kinds(f"{path}/{name}", kind)
             names.append(name)
         else:
-            others.append(f"{_readable(name)}{'/' if kind == 'directory' else ''}")
-    return names, others
+            other_entries.append(f"{_readable(name)}{'/' if kind == 'directory' else ''}")
+    return names, other_entries
 
 
 def _patterns(endings: Iterable[str]) -> str:

@@ -117,12 +117,12 @@ class Batch:
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, self.table.schema) as stream:
             stream.write_table(self.table)
-        others = self.file, self.first, self.path, self.expected, self.origin
-        return _sent, (sink.getvalue(), *others)
+        other_fields = self.file, self.first, self.path, self.expected, self.origin
+        return _unpickled_batch, (sink.getvalue(), *other_fields)
 
 
-def _sent(table: pa.Buffer, file: str | None, first: int, *others: Any) -> Batch:
-    return Batch(file, first, pa.ipc.open_stream(table).read_all(), *others)
+def _unpickled_batch(table: pa.Buffer, file: str | None, first: int, *other_fields: Any) -> Batch:
+    return Batch(file, first, pa.ipc.open_stream(table).read_all(), *other_fields)
 
 
 def same(text: str, count: int) -> pa.DictionaryArray:
@@ -144,20 +144,20 @@ def in_tables(
         The number of the first row, counted from 1, and a table. The table has fewer rows at the
         end, or if its rows have more than `size` bytes.
     """
-    held: list[pa.RecordBatch] = []
-    first, count, held_bytes = 1, 0, 0
+    pending: list[pa.RecordBatch] = []
+    first, count, pending_bytes = 1, 0, 0
     for piece in pieces:
-        held.append(piece)
+        pending.append(piece)
         count += piece.num_rows
-        held_bytes += piece.nbytes
-        while count and (count >= rows or held_bytes >= size):
-            table = pa.Table.from_batches(held)
-            taken = min(rows, count)
-            yield first, table.slice(0, taken)
-            first, count, held_bytes = first + taken, count - taken, 0
-            held = table.slice(taken).to_batches()
-    if held:
-        yield first, pa.Table.from_batches(held)
+        pending_bytes += piece.nbytes
+        while count and (count >= rows or pending_bytes >= size):
+            table = pa.Table.from_batches(pending)
+            slice_rows = min(rows, count)
+            yield first, table.slice(0, slice_rows)
+            first, count, pending_bytes = first + slice_rows, count - slice_rows, 0
+            pending = table.slice(slice_rows).to_batches()
+    if pending:
+        yield first, pa.Table.from_batches(pending)
 
 
 # Raw rows -----------------------------------------------------------------------------------------
@@ -239,9 +239,9 @@ class RawRows:
         """
         types: dict[str, pa.DataType] = {}
         for name in self.files.names:
-            of_file = self._types_of(name)
+            file_types = self._types_of(name)
             for column in columns:
-                kind = of_file.get(column, pa.null())
+                kind = file_types.get(column, pa.null())
                 if not pa.types.is_null(kind) and types.setdefault(column, kind) != kind:
                     raise DataError(
                         f"{self.files.file(name)}: column '{column}', which is copied, is of type "
@@ -322,12 +322,12 @@ class RawRows:
         return rows
 
     def _refuse_arguments_of_a_csv(self, file: str) -> None:
-        given = {name: value for name, value in self.load_args.items() if value is not None}
-        refuse_other_arguments(file, given)
-        if others := [name for name in given if name not in NUMBER_FORMAT]:
+        arguments = {name: value for name, value in self.load_args.items() if value is not None}
+        refuse_other_arguments(file, arguments)
+        if csv_arguments := [name for name in arguments if name not in NUMBER_FORMAT]:
             raise DataError(
-                f"{file}: the catalog says load_args: {', '.join(others)}, which are for a CSV; "
-                f"for Parquet, expected only {' and '.join(NUMBER_FORMAT)}."
+                f"{file}: the catalog says load_args: {', '.join(csv_arguments)}, which are for a "
+                f"CSV; for Parquet, expected only {' and '.join(NUMBER_FORMAT)}."
             )
 
 
@@ -337,9 +337,9 @@ def refuse_missing_columns(rows: RawRows, needed: dict[str, str]) -> None:
     Raises:
         DataError: Names the first such column, and a similar one if there is any.
     """
-    for name, who in needed.items():
+    for name, needed_by in needed.items():
         if name not in rows.columns:
-            raise no_column(rows.file, name, rows.columns, who)
+            raise no_column(rows.file, name, rows.columns, needed_by)
 
 
 def refuse_other_columns(
@@ -352,8 +352,12 @@ def refuse_other_columns(
     """
     lacking = [name for name in expected if name not in columns]
     added = [name for name in columns if name not in expected]
-    found = {"lacks": lacking, "has in addition": added}
-    faults = [f"{what} {', '.join(map(repr, names))}" for what, names in found.items() if names]
+    differences = {"lacks": lacking, "has in addition": added}
+    faults = [
+        f"{difference} {', '.join(map(repr, names))}"
+        for difference, names in differences.items()
+        if names
+    ]
     if faults:
         raise DataError(
             f"{file}: compared with {first}, the first file of the directory, it "

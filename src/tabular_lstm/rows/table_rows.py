@@ -138,8 +138,8 @@ class TableRows(RawRows):
             self.content.seek(place)
             table = pa.ipc.open_stream(self.content).read_all().select(names)
             (rows,) = _cast(table, schema, self.file).combine_chunks().to_batches()
-            read = pa.Table.from_batches([plain_batch(rows, self.file, first)])
-            yield Batch(None, first, read, self.file, sum(self.counts))
+            plain_rows = pa.Table.from_batches([plain_batch(rows, self.file, first)])
+            yield Batch(None, first, plain_rows, self.file, sum(self.counts))
             first += count
 
 
@@ -149,7 +149,7 @@ def _frames(table: Any, name: str, mixed: set[str]) -> Iterator[pa.Table]:
     For `mixed` see `TableRows`; columns are added to it.
     """
     if isinstance(table, pd.DataFrame):
-        yield _plain_table(_of_pandas(table, mixed), name)
+        yield _plain_table(_table_of_frame(table, mixed), name)
     elif isinstance(table, pa.Table | pa.RecordBatch):
         yield _plain_table(pa.table(table), name)
     elif hasattr(table, "__arrow_c_stream__"):  # Arrow's readers, Polars, Ibis, DuckDB
@@ -164,15 +164,15 @@ def _frames(table: Any, name: str, mixed: set[str]) -> Iterator[pa.Table]:
         raise DataError(f"{name}: {EXPECTED}; got {type(table).__name__}.")
 
 
-def _of_pandas(frame: pd.DataFrame, mixed: set[str]) -> pa.Table:
+def _table_of_frame(frame: pd.DataFrame, mixed: set[str]) -> pa.Table:
     """Convert a frame to Arrow; a column with values of several types becomes text, as in a CSV."""
     if any(level is not None for level in frame.index.names):
         frame = frame.reset_index(allow_duplicates=True)
-    arrays = [_of_series(frame.iloc[:, place], mixed) for place in range(frame.shape[1])]
+    arrays = [_array_of_series(frame.iloc[:, place], mixed) for place in range(frame.shape[1])]
     return pa.table(arrays, [str(column) for column in frame])
 
 
-def _of_series(cells: pd.Series, mixed: set[str]) -> pa.Array:
+def _array_of_series(cells: pd.Series, mixed: set[str]) -> pa.Array:
     # After a date, Arrow reads any number or time in the column as a date.
     kinds = {*map(type, cells[cells.notna()])} if cells.dtype == object else set[type]()
     if len(kinds) < 2 or all(issubclass(kind, float | int | np.number) for kind in kinds):
@@ -188,21 +188,21 @@ def _of_series(cells: pd.Series, mixed: set[str]) -> pa.Array:
 def _plain_table(frame: pa.Table, name: str) -> pa.Table:
     """Convert each column to one of the types that the readers of cells accept."""
     names = frame.column_names
-    if twice := [of for of in names if names.count(of) > 1]:
+    if repeated := [column for column in names if names.count(column) > 1]:
         raise DataError(
-            f"{name}: column name '{twice[0]}' occurs {names.count(twice[0])} times in the table; "
-            "each column needs a name of its own."
+            f"{name}: column name '{repeated[0]}' occurs {names.count(repeated[0])} times in the "
+            "table; each column needs a name of its own."
         )
-    columns = [_plain_column(*of, name) for of in zip(frame.columns, names, strict=True)]
+    columns = [_plain_column(*pair, name) for pair in zip(frame.columns, names, strict=True)]
     return pa.table(columns, names)
 
 
-def _plain_column(column: pa.ChunkedArray, of: str, name: str) -> pa.ChunkedArray:
+def _plain_column(column: pa.ChunkedArray, column_name: str, name: str) -> pa.ChunkedArray:
     kind = column.type
     if pa.types.is_nested(kind):
         raise DataError(
-            f"{name}: column '{of}' holds several values in a cell, {kind}; expected one. Leave "
-            "the column out where the rows are read, or take its values apart there."
+            f"{name}: column '{column_name}' holds several values in a cell, {kind}; expected one. "
+            "Leave the column out where the rows are read, or take its values apart there."
         )
     if pa.types.is_dictionary(kind):
         values = [plain_array(part.dictionary).take(part.indices) for part in column.chunks]
@@ -217,15 +217,15 @@ def _schema_of_all(schemas: list[pa.Schema], name: str) -> pa.Schema:
     first = schemas[0]
     for schema in schemas:
         if {*schema.names} != {*first.names}:
-            odd = sorted({*schema.names} ^ {*first.names})
+            differing_names = sorted({*schema.names} ^ {*first.names})
             raise DataError(
-                f"{name}: column '{odd[0]}' is in some frames of the table and not in others; "
-                "expected the same columns in all."
+                f"{name}: column '{differing_names[0]}' is in some frames of the table and not in "
+                "others; expected the same columns in all."
             )
     try:
         return pa.unify_schemas(schemas, promote_options="permissive")
     except (pa.ArrowTypeError, pa.ArrowInvalid) as error:
-        raise _of_other_types(name, error) from error
+        raise _type_fault(name, error) from error
 
 
 def _cast(table: pa.Table, schema: pa.Schema, name: str) -> pa.Table:
@@ -233,10 +233,10 @@ def _cast(table: pa.Table, schema: pa.Schema, name: str) -> pa.Table:
     try:
         return table.cast(schema)
     except pa.ArrowInvalid as error:  # a whole number that float64 cannot hold
-        raise _of_other_types(name, error) from error
+        raise _type_fault(name, error) from error
 
 
-def _of_other_types(name: str, error: Exception) -> DataError:
+def _type_fault(name: str, error: Exception) -> DataError:
     return DataError(
         f"{name}: the frames have different types for a column: {error}. Expected one type in all: "
         "convert the column where the rows are read, in SQL by CAST."
@@ -259,10 +259,10 @@ class Total:
         self._names, self._rows = sorted(table.column_names), self._rows + table.num_rows
         hashes = np.zeros(table.num_rows, np.uint64)
         for name, column in zip(table.column_names, table.columns, strict=True):
-            of_name = np.uint64(crc32(name.encode()))
-            hashes += pd.util.hash_array(_cell_hashes(column) ^ of_name)
-        both = (pd.util.hash_array(hashes), pd.util.hash_array(hashes ^ SECOND))
-        self._sums += np.array([of.sum(dtype=np.uint64) for of in both])
+            name_hash = np.uint64(crc32(name.encode()))
+            hashes += pd.util.hash_array(_cell_hashes(column) ^ name_hash)
+        row_hashes = (pd.util.hash_array(hashes), pd.util.hash_array(hashes ^ SECOND))
+        self._sums += np.array([h.sum(dtype=np.uint64) for h in row_hashes])
 
     def sha256(self) -> str:
         """Hash the columns' names, the number of rows and the sums."""
@@ -283,8 +283,8 @@ def _cell_hashes(column: pa.ChunkedArray) -> np.ndarray:
     hashes = pd.util.hash_array(numbers)
     inexact = np.abs(numbers) >= EXACT
     if pa.types.is_decimal(column.type) and column.type.precision > DIGITS:
-        both = zip(column.to_pylist(), numbers, strict=True)
-        inexact |= [v is not None and Decimal(str(number)) != v for v, number in both]
+        pairs = zip(column.to_pylist(), numbers, strict=True)
+        inexact |= [v is not None and Decimal(str(number)) != v for v, number in pairs]
     if inexact.any():
         texts = np.array([_digits(value) for value in column.filter(inexact).to_pylist()], object)
         hashes[inexact] = pd.util.hash_array(texts)
