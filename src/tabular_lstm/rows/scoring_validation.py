@@ -31,14 +31,17 @@ MOST = 300
 
 
 def whole_customers(
-    batches: Iterable[Batch], of: str, number_format: NumberFormat, folder: Path | None = None
+    batches: Iterable[Batch],
+    customer: str,
+    number_format: NumberFormat,
+    folder: Path | None = None,
 ) -> Iterator[Batch]:
     """Put all rows of a customer into one batch, in the order in which they are read.
 
-    A hash of the customer, in the column `of`, chooses the batch, so that the same files give the
-    same batches. If there are many rows, they are written once to a file without a name; the system
-    deletes the file, however the process ends. Memory holds one batch, with at least all rows of
-    its largest customer.
+    A hash of the customer, in the column `customer`, chooses the batch, so that the same files give
+    the same batches. If there are many rows, they are written once to a file without a name; the
+    system deletes the file, however the process ends. Memory holds one batch, with at least all
+    rows of its largest customer.
 
     The file is in `folder` (default: the system's temporary folder), and is about as large as the
     rows. `batches` has at least one batch.
@@ -47,33 +50,33 @@ def whole_customers(
         DataError: The types of a column in two files do not fit together.
         OSError: No space.
     """
-    places: list[list[int]] = []
+    positions: list[list[int]] = []
     types: dict[str, tuple[pa.DataType, str]] = {}
-    with tempfile.SpooledTemporaryFile(BYTES, dir=str(folder) if folder else None) as held:
+    with tempfile.SpooledTemporaryFile(BYTES, dir=str(folder) if folder else None) as row_file:
         for batch in batches:
             _refuse_other_types(types, batch)
-            places = places or [[] for _ in range(_count(batch))]
-            customers = replace(batch, table=batch.table.select([of])).cells[of]
+            positions = positions or [[] for _ in range(_count(batch))]
+            customers = replace(batch, table=batch.table.select([customer])).cells[customer]
             names = read_key(customers, number_format)[0].to_numpy(object)
-            which = pd.util.hash_array(names, categorize=False) % len(places)
-            order = np.argsort(which, kind="stable")
-            starts = np.searchsorted(which[order], np.arange(len(places) + 1)).tolist()
-            both = [table.take(order) for table in (batch.table, batch.origins)]
-            for of_batch, (start, end) in zip(places, pairwise(starts), strict=True):
+            batch_numbers = pd.util.hash_array(names, categorize=False) % len(positions)
+            order = np.argsort(batch_numbers, kind="stable")
+            starts = np.searchsorted(batch_numbers[order], np.arange(len(positions) + 1)).tolist()
+            batch_tables = [table.take(order) for table in (batch.table, batch.origins)]
+            for batch_positions, (start, end) in zip(positions, pairwise(starts), strict=True):
                 if start < end:
-                    of_batch.append(held.tell())
-                    for table in both:
-                        with pa.ipc.new_stream(held, table.schema) as stream:
+                    batch_positions.append(row_file.tell())
+                    for table in batch_tables:
+                        with pa.ipc.new_stream(row_file, table.schema) as stream:
                             stream.write_table(table[start:end])
-        for of_batch in filter(None, places):
-            read = []
-            for place in of_batch:
-                held.seek(place)
-                read.append([pa.ipc.open_stream(held).read_all() for _ in range(2)])
+        for batch_positions in filter(None, positions):
+            parts = []
+            for position in batch_positions:
+                row_file.seek(position)
+                parts.append([pa.ipc.open_stream(row_file).read_all() for _ in range(2)])
             try:
                 rows, origin = (
                     pa.concat_tables(tables, promote_options="permissive").unify_dictionaries()
-                    for tables in zip(*read, strict=True)
+                    for tables in zip(*parts, strict=True)
                 )
             except pa.ArrowInvalid as error:
                 raise DataError(
@@ -91,17 +94,18 @@ def _refuse_other_types(types: dict[str, tuple[pa.DataType, str]], batch: Batch)
     become two different numbers.
     """
     for column in batch.table.schema:
-        was, file = types.setdefault(column.name, (column.type, str(batch.file)))
-        kinds = {was, column.type} - {pa.null()}
-        if pa.types.is_null(was):
+        earlier_type, file = types.setdefault(column.name, (column.type, str(batch.file)))
+        column_types = {earlier_type, column.type} - {pa.null()}
+        if pa.types.is_null(earlier_type):
             types[column.name] = column.type, str(batch.file)
-        if len(kinds) > 1 and not (
-            all(map(pa.types.is_dictionary, kinds)) or kinds == {pa.int64(), pa.float64()}
+        if len(column_types) > 1 and not (
+            all(map(pa.types.is_dictionary, column_types))
+            or column_types == {pa.int64(), pa.float64()}
         ):
             raise DataError(
-                f"{batch.path}: column '{column.name}' is {column.type}, and {was} in {file}; "
-                "expected one type in all files, because a customer's rows may be in several. "
-                "Write the files alike."
+                f"{batch.path}: column '{column.name}' is {column.type}, and {earlier_type} in "
+                f"{file}; expected one type in all files, because a customer's rows may be in "
+                "several. Write the files alike."
             )
 
 
@@ -180,8 +184,8 @@ class Check:
     @property
     def names(self) -> list[str]:
         """Name the columns that identify a row: key and customer, if there are any."""
-        of = self.schema.history.of if self.schema.history else None
-        return [name for name in (self.key, of) if name is not None]
+        customer = self.schema.history.of if self.schema.history else None
+        return [name for name in (self.key, customer) if name is not None]
 
     def of(self, batch: Batch) -> CheckedBatch:
         """Check a batch; for histories, a batch of whole customers.
@@ -194,58 +198,58 @@ class Check:
         copied = {n: batch.table[n].combine_chunks().cast(kind) for n, kind in self.copied.items()}
         identity = pd.DataFrame(index=cells.index)
         if self.key is not None:
-            identity["key"], of_key = read_key(cells[self.key], self.number_format)
+            identity["key"], key_problems = read_key(cells[self.key], self.number_format)
             copied[self.key] = pa.array(identity["key"], pa.string())
-            problems = {self.key: of_key, **problems}
+            problems = {self.key: key_problems, **problems}
         roles, marked = None, None
         if self.schema.history is not None:
-            roles, of_roles = read_roles(cells, self.schema, self.number_format)
+            roles, role_problems = read_roles(cells, self.schema, self.number_format)
             identity["customer"] = roles.customers
             copied[self.schema.history.of] = pa.array(roles.customers, pa.string())
-            problems |= of_roles
+            problems |= role_problems
         if self.predict is not None:
             marked, problems[self.predict] = _marks(cells[self.predict], self.number_format)
         rows = pd.Index(origin["row"].to_numpy(), name="row")
-        aside, is_left = set_aside(cells.set_axis(rows), problems)
-        names = batch.names[~is_left] if len(aside) else ()
-        read = Counter({"": batch.count})
+        bad_rows, is_left = set_aside(cells.set_axis(rows), problems)
+        names = batch.names[~is_left] if len(bad_rows) else ()
+        file_counts = Counter({"": batch.count})
         scored = np.flatnonzero(is_left)
         if "file" in origin.column_names:
             files = origin["file"].to_pandas()
-            of_aside = files[~is_left].astype("str").to_numpy()
-            aside.insert(0, "file", of_aside, allow_duplicates=True)
-            read = Counter(files.value_counts().to_dict())
+            bad_files = files[~is_left].astype("str").to_numpy()
+            bad_rows.insert(0, "file", bad_files, allow_duplicates=True)
+            file_counts = Counter(files.value_counts().to_dict())
             if self.key is not None and roles is not None:
                 # As in training, a row without a label does not replace a row with one.
                 if self.schema.label in cells:
-                    without = are_unlabelled(cells[self.schema.label], self.schema)[scored]
-                    scored = scored[np.argsort(~without, kind="stable")]
+                    is_unlabelled = are_unlabelled(cells[self.schema.label], self.schema)[scored]
+                    scored = scored[np.argsort(~is_unlabelled, kind="stable")]
                 scored = np.sort(scored[~identity.iloc[scored].duplicated(keep="last")])
         sequences: Sequences = table[scored]
         if roles is not None:
-            of_scored = Roles(roles.customers[scored], roles.time[scored], roles.labels[scored])
-            of_all = histories(of_scored, table[scored], self.schema)
-            which = of_all.are_last if marked is None else marked[scored]
-            scored, sequences = scored[which], of_all[which]
+            scored_roles = Roles(roles.customers[scored], roles.time[scored], roles.labels[scored])
+            scored_histories = histories(scored_roles, table[scored], self.schema)
+            gets_prediction = scored_histories.are_last if marked is None else marked[scored]
+            scored, sequences = scored[gets_prediction], scored_histories[gets_prediction]
         return CheckedBatch(
-            read=read,
+            read=file_counts,
             history=int(is_left.sum()) - len(scored),
             expected=batch.expected,
             origin=origin.take(scored),
             sequences=sequences,
             copied={name: values.take(pa.array(scored)) for name, values in copied.items()},
-            problems={name: of_column for name, of_column in problems.items() if of_column},
+            problems={name: faults for name, faults in problems.items() if faults},
             names=dict(zip(np.flatnonzero(~is_left).tolist(), names, strict=True)),
-            aside=aside,
+            aside=bad_rows,
         )
 
 
 def _marks(cells: pd.Series, number_format: NumberFormat) -> tuple[np.ndarray, Problems]:
     """Read which rows get a prediction, bool (rows,); and which cells say neither yes nor no."""
-    said = read_category(cells, (), number_format).str.lower()
-    odd = said.notna() & ~said.isin([*YES, *NO])
+    answers = read_category(cells, (), number_format).str.lower()
+    odd = answers.notna() & ~answers.isin([*YES, *NO])
     fault = "is neither 1, yes or true nor 0, no or false"
-    return said.isin(YES).to_numpy(), problems_at(cells, odd.to_numpy(), fault, quoted=True)
+    return answers.isin(YES).to_numpy(), problems_at(cells, odd.to_numpy(), fault, quoted=True)
 
 
 @dataclass(frozen=True)
@@ -286,7 +290,7 @@ class CheckedRows:
         Raises:
             DataError: At the end, too many rows are in quarantine.
         """
-        count, is_whole = 0, False
+        count, is_complete = 0, False
         try:
             for result in results:
                 for batch in batches_of(result):
@@ -294,9 +298,9 @@ class CheckedRows:
                     self.quarantine.add(batch.aside)
                     count += batch.count
                 yield result
-            is_whole = True
+            is_complete = True
         finally:
-            self.quarantine.close(is_whole)
+            self.quarantine.close(is_complete)
         if (bad := self.quarantine.rows) > self.max_quarantined_fraction * count:
             raise DataError(
                 f"{self.source.file}: {bad} of {counted(count, 'row')} went to quarantine, and "

@@ -36,8 +36,8 @@ def to_sequences(rows: pd.DataFrame, schema: Schema) -> np.ndarray:
             bounds. The message names the column and the rows, counted from 1.
     """
     sequences, problems = lay_out(rows, schema)
-    for name, of_column in problems.items():
-        refuse_problems(name, of_column)
+    for name, column_problems in problems.items():
+        refuse_problems(name, column_problems)
     return sequences
 
 
@@ -72,23 +72,23 @@ def lay_out(
     number_format = number_format or schema.marks
     slots = np.zeros((len(rows), schema.steps * schema.features_per_step), np.float32)
     problems: dict[str, Problems] = {}
-    for name, (place, *others) in columns.items():
+    for name, (first_slot, *other_slots) in columns.items():
         codes = schema.missing.get(name, [])
-        found: Problems = {}
+        column_problems: Problems = {}
         if name in schema.dates:
-            dates, found = dates_as_seen(rows[name], codes, schema.dates[name])
-            for at in in_parts(len(dates)):
-                slots[at, [place, *others]] = parts(dates[at])
+            dates, column_problems = dates_as_seen(rows[name], codes, schema.dates[name])
+            for part in in_parts(len(dates)):
+                slots[part, [first_slot, *other_slots]] = parts(dates[part])
         elif name in schema.categories:
             categories = schema.categories[name]
-            slots[:, place] = _places(rows[name], codes, categories, number_format)
+            slots[:, first_slot] = _places(rows[name], codes, categories, number_format)
         else:
             bounds = schema.bounds.get(name, ANY)
-            values, found = read_numbers(rows[name], codes, bounds, number_format)
-            values[list(found)] = np.nan
-            slots[:, place] = codes_as_missing(values, codes)
-        if found:
-            problems[name] = found
+            values, column_problems = read_numbers(rows[name], codes, bounds, number_format)
+            values[list(column_problems)] = np.nan
+            slots[:, first_slot] = codes_as_missing(values, codes)
+        if column_problems:
+            problems[name] = column_problems
     return slots.reshape(len(rows), schema.steps, schema.features_per_step), problems
 
 
@@ -135,14 +135,14 @@ def by_name(rows: pd.DataFrame, features: Collection[str] | None = None) -> pd.D
             rows = rows.copy(deep=False)  # the caller's frame stays as it is
             rows.isetitem(place, cells)
     repeated = rows.columns[rows.columns.duplicated()].unique()
-    if twice := [name for name in repeated if features is None or name in features]:
+    if repeated_names := [name for name in repeated if features is None or name in features]:
         raise DataError(
-            f"The rows have column {', '.join(map(repr, twice))} more than once: expected each "
-            "feature once. Drop or rename a column."
+            f"The rows have column {', '.join(map(repr, repeated_names))} more than once: expected "
+            "each feature once. Drop or rename a column."
         )
-    if absent := [name for name in features or () if name not in rows.columns]:
+    if missing_names := [name for name in features or () if name not in rows.columns]:
         raise DataError(
-            f"The rows have no column {', '.join(map(repr, absent))}: expected "
+            f"The rows have no column {', '.join(map(repr, missing_names))}: expected "
             f"{', '.join(features or ())}, in any order; got {', '.join(rows.columns) or 'none'}."
         )
     return rows
@@ -156,9 +156,9 @@ def refuse_problems(name: str, problems: Problems, mend: str = MEND) -> None:
     """
     if problems:
         places = sorted(problems)
-        alike = ", and the like" if len(places) > 1 else ""
+        rest = ", and the like" if len(places) > 1 else ""
         rows = row_list([place + 1 for place in places])
-        raise DataError(f"Column '{name}', {rows}: {problems[places[0]]}{alike}. {mend}")
+        raise DataError(f"Column '{name}', {rows}: {problems[places[0]]}{rest}. {mend}")
 
 
 def codes_as_missing(numbers: np.ndarray, missing: Sequence[Value]) -> np.ndarray:
@@ -196,8 +196,8 @@ def _places(
 
     places, values = distinct(column)
     # The last place is for -1, a missing cell.
-    found: np.ndarray = np.array([*map(place_of, values), np.nan], np.float32)[places]
-    return found
+    category_places: np.ndarray = np.array([*map(place_of, values), np.nan], np.float32)[places]
+    return category_places
 
 
 @lru_cache(maxsize=256)
@@ -210,8 +210,10 @@ def _places_of(
     """
     by_text: dict[str, float] = {text: place for place, text in enumerate(categories)}
     places = dict.fromkeys(codes, np.nan) | by_text
-    writing = Counter(map(_value, places))
-    by_value = {_value(text): at for text, at in places.items() if writing[_value(text)] == 1}
+    value_counts = Counter(map(_value, places))
+    by_value = {
+        _value(text): place for text, place in places.items() if value_counts[_value(text)] == 1
+    }
     by_value.pop(None, None)
     return by_text, by_value
 

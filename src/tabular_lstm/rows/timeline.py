@@ -24,7 +24,7 @@ from tabular_lstm.rows.schema import HistoryLayout, Schema
 from tabular_lstm.rows.sequences import by_name, refuse_problems, to_sequences
 
 
-def layout_of(columns: Columns, of: History, rows: pd.DataFrame) -> HistoryLayout:
+def layout_of(columns: Columns, history: History, rows: pd.DataFrame) -> HistoryLayout:
     """Give the layout of the histories that conf declares, for rows whose cells are read.
 
     The order is a feature too if it is a number, such as an age, and does not split the rows.
@@ -32,28 +32,32 @@ def layout_of(columns: Columns, of: History, rows: pd.DataFrame) -> HistoryLayou
     Raises:
         DataError: The times are numbers, and `known_after` is text or a time is 2^53 or more.
     """
-    dates = has_dates(rows[of.order])
-    if isinstance(of.known_after, str) and not dates:
+    dates = has_dates(rows[history.order])
+    if isinstance(history.known_after, str) and not dates:
         raise DataError(
-            f"columns.history.known_after is {of.known_after!r}, but the times in '{of.order}' are "
-            "numbers: expected a number in the unit of these times."
+            f"columns.history.known_after is {history.known_after!r}, but the times in "
+            f"'{history.order}' are numbers: expected a number in the unit of these times."
         )
-    if not dates and (large := rows[of.order].abs() >= EXACT).any():
+    if not dates and (large := rows[history.order].abs() >= EXACT).any():
         raise DataError(
-            f"Column '{of.order}', the order of histories: numbers of 2^53 or more, such as "
-            f"{rows[of.order][large].iloc[0]:g}, cannot be told apart. Expected dates, or smaller "
-            "numbers, such as milliseconds in place of nanoseconds."
+            f"Column '{history.order}', the order of histories: numbers of 2^53 or more, such as "
+            f"{rows[history.order][large].iloc[0]:g}, cannot be told apart. Expected dates, or "
+            "smaller numbers, such as milliseconds in place of nanoseconds."
         )
     labels: list[str] = []
-    if of.known_after is not None:
-        one, classes = f"{columns.label}, earlier", columns.task.classes
-        labels = [one] if columns.task.kind != CLASSES else [f"{one}: {name}" for name in classes]
+    if history.known_after is not None:
+        label_feature, classes = f"{columns.label}, earlier", columns.task.classes
+        labels = (
+            [label_feature]
+            if columns.task.kind != CLASSES
+            else [f"{label_feature}: {name}" for name in classes]
+        )
     return HistoryLayout(
-        **of.model_dump(),
+        **history.model_dump(),
         dates=dates,
-        form=columns.dates.get(of.order),
-        gap=f"{of.order}, since the row before",
-        number=None if dates or columns.time else of.order,
+        form=columns.dates.get(history.order),
+        gap=f"{history.order}, since the row before",
+        number=None if dates or columns.time else history.order,
         labels=tuple(labels),
     )
 
@@ -97,15 +101,16 @@ def read_roles(
     """
     layout, number_format = cast(HistoryLayout, schema.history), number_format or schema.marks
     cells = by_name(cells, schema.roles)
-    customers, of_customer = read_key(cells[layout.of], number_format, "customer")
+    customers, customer_problems = read_key(cells[layout.of], number_format, "customer")
     reader = TimeReader(number_format, layout.form, numbers=not layout.dates)
-    moments, of_time = reader.read(cells[layout.order])
-    problems, labels = {layout.of: of_customer, layout.order: of_time}, np.full(len(cells), np.nan)
+    moments, time_problems = reader.read(cells[layout.order])
+    problems = {layout.of: customer_problems, layout.order: time_problems}
+    labels = np.full(len(cells), np.nan)
     if layout.labels:
-        read = labels_if_any(cells[schema.label], schema, number_format)
-        labels, problems[schema.label] = read
+        labels_and_problems = labels_if_any(cells[schema.label], schema, number_format)
+        labels, problems[schema.label] = labels_and_problems
     roles = Roles(customers.reset_index(drop=True), time_of(moments), labels)
-    return roles, {name: of_column for name, of_column in problems.items() if of_column}
+    return roles, {name: faults for name, faults in problems.items() if faults}
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,9 +174,9 @@ def derived(roles: Roles, layout: HistoryLayout) -> dict[str, np.ndarray]:
         features[layout.number] = roles.time
     if len(layout.labels) == 1:
         return features | {layout.labels[0]: roles.labels}
-    known = ~np.isnan(roles.labels)
-    of_classes = (np.where(known, roles.labels == place, np.nan) for place in count())
-    return features | dict(zip(layout.labels, of_classes, strict=False))
+    has_label = ~np.isnan(roles.labels)
+    class_features = (np.where(has_label, roles.labels == place, np.nan) for place in count())
+    return features | dict(zip(layout.labels, class_features, strict=False))
 
 
 def histories(
@@ -191,21 +196,23 @@ def histories(
         table[:, schema.features.index(name)] = values
     table += 0  # one bit pattern for zero, so that equal rows are sorted as equal
     timeline = Timeline.of(roles, table)
-    own = np.empty(len(table), np.int64)
-    own[timeline.order] = np.arange(len(table))
-    own = own if examples is None else own[examples]
-    last = timeline.tie[own]
-    first = np.maximum(timeline.start[own], last - layout.steps + 1)
-    known = first
+    sorted_places = np.empty(len(table), np.int64)
+    sorted_places[timeline.order] = np.arange(len(table))
+    sorted_places = sorted_places if examples is None else sorted_places[examples]
+    last = timeline.tie[sorted_places]
+    first = np.maximum(timeline.start[sorted_places], last - layout.steps + 1)
+    known_end = first
     if layout.known_after is not None:
         moments = timeline.time - delay_of(layout.known_after) * layout.unit
-        known = np.minimum(timeline.not_after(moments)[own], last)
+        known_end = np.minimum(timeline.not_after(moments)[sorted_places], last)
     order, customer, labels = timeline.order, timeline.customer, len(layout.labels)
-    return Histories(table[order], first, last, own, known, order, customer, layout.steps, labels)
+    return Histories(
+        table[order], first, last, sorted_places, known_end, order, customer, layout.steps, labels
+    )
 
 
-def valid_sequences(rows: pd.DataFrame, schema: Schema, *others: pd.DataFrame) -> Sequences:
-    """Lay valid rows out; for histories, `others` may be earlier rows.
+def valid_sequences(rows: pd.DataFrame, schema: Schema, *other_rows: pd.DataFrame) -> Sequences:
+    """Lay valid rows out; for histories, `other_rows` may be earlier rows.
 
     Numbers of valid rows are already read and checked against the bounds in conf. These bounds may
     be wider than the schema's.
@@ -216,9 +223,9 @@ def valid_sequences(rows: pd.DataFrame, schema: Schema, *others: pd.DataFrame) -
     schema = schema.model_copy(update={"bounds": {}, "marks": POINT})
     if (layout := schema.history) is None:
         return to_sequences(rows, schema)
-    every = pd.concat([rows, *others])
-    roles = roles_of(every, layout, schema.label)
-    return histories(roles, to_sequences(every, schema), schema, np.arange(len(rows)))
+    all_rows = pd.concat([rows, *other_rows])
+    roles = roles_of(all_rows, layout, schema.label)
+    return histories(roles, to_sequences(all_rows, schema), schema, np.arange(len(rows)))
 
 
 def read_sequences(rows: pd.DataFrame, schema: Schema) -> Sequences:
@@ -231,6 +238,6 @@ def read_sequences(rows: pd.DataFrame, schema: Schema) -> Sequences:
     if schema.history is None:
         return table
     roles, problems = read_roles(rows, schema)
-    for name, of_column in problems.items():
-        refuse_problems(name, of_column)
+    for name, column_problems in problems.items():
+        refuse_problems(name, column_problems)
     return histories(roles, table, schema)

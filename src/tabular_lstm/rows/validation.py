@@ -35,17 +35,17 @@ def set_aside(
         Which rows are left, bool (rows,).
     """
     reasons: dict[int, list[str]] = {}
-    for name, of_column in problems.items():
+    for name, column_problems in problems.items():
         named = shown(name, NAME)
-        for place, problem in of_column.items():
+        for place, problem in column_problems.items():
             reasons.setdefault(place, []).append(f"{named}: {problem}")
-    bad = sorted(reasons)
-    aside = rows.iloc[bad].reset_index(allow_duplicates=True)
-    joined = pd.Series(["; ".join(reasons[place]) for place in bad], dtype=object)
-    aside.insert(1, "reason", joined, allow_duplicates=True)
+    bad_places = sorted(reasons)
+    bad_rows = rows.iloc[bad_places].reset_index(allow_duplicates=True)
+    joined = pd.Series(["; ".join(reasons[place]) for place in bad_places], dtype=object)
+    bad_rows.insert(1, "reason", joined, allow_duplicates=True)
     is_left = np.ones(len(rows), bool)
-    is_left[bad] = False
-    return aside, is_left
+    is_left[bad_places] = False
+    return bad_rows, is_left
 
 
 @dataclass
@@ -59,38 +59,38 @@ class Kinds:
     """The problems of rows, counted by column and kind."""
 
     def __init__(self) -> None:
-        self._found: dict[str, _Kind] = {}
+        self._entries: dict[str, _Kind] = {}
 
     def add(
         self, problems: Mapping[str, Problems], rows: pd.Index | Mapping[int, int | str]
     ) -> None:
         """Count the problems of some rows, by column; `rows` names the row at each place."""
-        for name, of_column in problems.items():
+        for name, column_problems in problems.items():
             named = shown(name, NAME)
-            for place, problem in of_column.items():
+            for place, problem in column_problems.items():
                 kind = f"{named}: {problem.rpartition(' is ')[2]}"
-                if (found := self._found.get(kind)) is None:
-                    found = self._found[kind] = _Kind(f"{named}: {problem}")
-                found.count += 1
-                if len(found.rows) < LISTED:
-                    found.rows.append(rows[place])
+                if (entry := self._entries.get(kind)) is None:
+                    entry = self._entries[kind] = _Kind(f"{named}: {problem}")
+                entry.count += 1
+                if len(entry.rows) < LISTED:
+                    entry.rows.append(rows[place])
 
     def counts(self) -> dict[str, int]:
         """Give how many cells have each kind of problem, the commonest first."""
-        return {kind: found.count for kind, found in self._by_count()}
+        return {kind: entry.count for kind, entry in self._by_count()}
 
     def listed(self) -> list[str]:
         """List the kinds, a line for each with its first example, commonest first."""
         by_count, listed = self._by_count(), []
-        for _, found in by_count[:SHOWN]:
-            alike = ", and the like" if found.count > 1 else ""
-            listed.append(f"{row_list(found.rows, found.count)}: {found.example}{alike}")
+        for _, entry in by_count[:SHOWN]:
+            rest = ", and the like" if entry.count > 1 else ""
+            listed.append(f"{row_list(entry.rows, entry.count)}: {entry.example}{rest}")
         hidden = len(by_count) - SHOWN
         return [*listed, *([f"and {counted(hidden, 'more reason')}"] if hidden > 0 else [])]
 
     def _by_count(self) -> list[tuple[str, _Kind]]:
-        found = self._found.items()
-        return sorted(found, key=lambda item: (-item[1].count, item[1].example))
+        entries = self._entries.items()
+        return sorted(entries, key=lambda item: (-item[1].count, item[1].example))
 
 
 class Keeper(Protocol):
@@ -114,11 +114,11 @@ class Quarantine:
         """Give this keeper all rows that come from now on."""
         self._keepers.append(keeper)
 
-    def add(self, aside: pd.DataFrame) -> None:
+    def add(self, bad_rows: pd.DataFrame) -> None:
         """Pass on the rows of a batch that were set aside; there may be none."""
-        self.rows += len(aside)
+        self.rows += len(bad_rows)
         for keeper in self._keepers:
-            keeper.keep(aside)
+            keeper.keep(bad_rows)
 
     def close(self, whole: bool) -> None:
         """Say that the stream has ended."""
@@ -181,12 +181,12 @@ def read_rows(
     rows, label, labelled, unlabelled = _Rows(), columns.label, 0, 0
     for part in parts:
         features = _feature_names(part, columns, file)
-        without = are_unlabelled(part[label], columns)
-        unlabelled += int(without.sum())
-        labelled += int((~without).sum())
-        is_left_out = columns.history is None and without.any()  # else without a copy
-        read = part[~without] if is_left_out else part
-        rows.add(read, _read(read, columns, features, times))
+        is_unlabelled = are_unlabelled(part[label], columns)
+        unlabelled += int(is_unlabelled.sum())
+        labelled += int((~is_unlabelled).sum())
+        is_left_out = columns.history is None and is_unlabelled.any()  # else without a copy
+        read_part = part[~is_unlabelled] if is_left_out else part
+        rows.add(read_part, _read(read_part, columns, features, times))
     if not labelled:
         raise DataError(
             f"{file}: column '{columns.label}' has no label in any of the {unlabelled} rows: each "
@@ -198,8 +198,9 @@ def read_rows(
         logging.getLogger(__name__).warning(message, file, *times.offsets)
     valid, history = rows.valid(), pd.DataFrame()
     if columns.history is not None:
-        without = valid[label].isna().to_numpy()
-        valid, history, unlabelled = valid[~without], valid[without], int(without.sum())
+        is_unlabelled = valid[label].isna().to_numpy()
+        valid, history = valid[~is_unlabelled], valid[is_unlabelled]
+        unlabelled = int(is_unlabelled.sum())
         if columns.task.kind != NUMBER:
             valid = valid.astype({label: np.int64})
     return ReadRows(valid, rows.quarantined(), unlabelled, rows.kinds.listed(), history)
@@ -211,8 +212,8 @@ def _read(
     """Read the columns of a part: the values, and what is wrong with cells."""
     number_format = times.number_format
     read: dict[str, tuple[object, Problems]] = {}
-    of = "customer" if columns.history else "group"
-    for word, name in (("key", columns.key), (of, columns.of)):
+    group_word = "customer" if columns.history else "group"
+    for word, name in (("key", columns.key), (group_word, columns.of)):
         if name is not None:
             read[name] = read_key(part[name], number_format, word)
     for name in columns.times:
@@ -232,24 +233,24 @@ def _read(
         read[columns.label] = label_of(columns).read(part[columns.label], number_format)
     if columns.weight is not None:
         read[columns.weight] = read_weights(part[columns.weight], number_format)
-    return {name: (pd.Series(values), found) for name, (values, found) in read.items()}
+    return {name: (pd.Series(values), problems) for name, (values, problems) in read.items()}
 
 
 def _feature_names(raw_rows: pd.DataFrame, columns: Columns, file: str) -> list[str]:
     """Name the feature columns, in their order."""
     roles = [name for role in ROLES if (name := getattr(columns, role)) is not None]
     # A training does not need the column that marks rows to predict.
-    of_history = [columns.history.of, columns.history.order] if columns.history else []
+    history_columns = [columns.history.of, columns.history.order] if columns.history else []
     left_out = columns.not_features.union(columns.ignore)
     features = columns.features or [name for name in raw_rows.columns if name not in left_out]
-    declared = [(name, "columns.history") for name in of_history]
+    declared = [(name, "columns.history") for name in history_columns]
     declared += [(name, "columns") for name in (*roles, *features)]
     declared += [(name, "columns.ignore") for name in columns.ignore]
     declared += [(n, f"columns.{block}") for block in DESCRIBED for n in getattr(columns, block)]
-    for name, where in declared:
+    for name, conf_block in declared:
         if name not in raw_rows.columns:
-            who = f"Conf names the column under {where}"
-            raise no_column(file, name, list(raw_rows.columns), who)
+            needed_by = f"Conf names the column under {conf_block}"
+            raise no_column(file, name, list(raw_rows.columns), needed_by)
     if not features:
         raise DataError(f"{file}: no feature is left beside {' and '.join(map(repr, roles))}.")
     unnamed = [name for name in features if UNNAMED.fullmatch(name)]
@@ -260,8 +261,8 @@ def _feature_names(raw_rows: pd.DataFrame, columns: Columns, file: str) -> list[
             f"or leave the column out with columns.ignore: ['{unnamed[0]}']."
         )
     for block in DESCRIBED:
-        others = {"dates": columns.times, "bounds": {columns.label}}
-        described = {*getattr(columns, block)} - others.get(block, set())
+        allowed_names = {"dates": columns.times, "bounds": {columns.label}}
+        described = {*getattr(columns, block)} - allowed_names.get(block, set())
         if unknown := sorted(described - set(features)):
             raise DataError(
                 f"{file}: columns.{block} names {', '.join(unknown)}, which is no feature. The "
@@ -284,35 +285,35 @@ class _Rows:
         self.kinds = Kinds()
         self._names: list[pd.Index] = []
         self._values: dict[str, list[pd.Series]] = {}
-        self._aside: list[pd.DataFrame] = []
+        self._bad_rows: list[pd.DataFrame] = []
 
     def add(self, part: pd.DataFrame, read: Mapping[str, tuple[pd.Series, Problems]]) -> None:
         """Take a batch of text cells, and by column the values and what is wrong with cells."""
-        problems = {name: of_column for name, (_, of_column) in read.items()}
-        aside, is_valid = set_aside(part, problems)
+        problems = {name: faults for name, (_, faults) in read.items()}
+        bad_rows, is_valid = set_aside(part, problems)
         self.kinds.add(problems, part.index)
         all_valid = is_valid.all()
         for name, (values, _) in read.items():
-            of_column = values if all_valid else values[is_valid]
-            self._values.setdefault(name, []).append(of_column)
+            valid_values = values if all_valid else values[is_valid]
+            self._values.setdefault(name, []).append(valid_values)
         self._names.append(part.index if all_valid else part.index[is_valid])
-        self._aside.append(aside)
+        self._bad_rows.append(bad_rows)
 
     def valid(self) -> pd.DataFrame:
         """Give the valid rows, once: each column's values are freed as they are joined."""
         names = self._names[0].append(self._names[1:])
         columns = {
-            name: pd.concat(_some(self._values.pop(name)), ignore_index=True).array
+            name: pd.concat(_nonempty(self._values.pop(name)), ignore_index=True).array
             for name in [*self._values]
         }
         # Many rows stay column by column, without a copy; a wide table is one block.
-        return pd.DataFrame(columns, index=names, copy=len(self._aside) == 1)
+        return pd.DataFrame(columns, index=names, copy=len(self._bad_rows) == 1)
 
     def quarantined(self) -> pd.DataFrame:
         """Give the rows set aside: `row`, `reason`, and the cells as they were."""
-        return pd.concat(_some(self._aside), ignore_index=True)
+        return pd.concat(_nonempty(self._bad_rows), ignore_index=True)
 
 
-def _some(parts: list[Part]) -> list[Part]:
+def _nonempty(parts: list[Part]) -> list[Part]:
     """Leave out empty parts: their times have the dtype of dates, even if others are numbers."""
     return [part for part in parts if len(part)] or parts[:1]
