@@ -155,9 +155,9 @@ class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
             DataError: The network has another task, or reads histories.
         """
         if network.schema.history is not None:
-            way = "Score with tabular_lstm.load_champion, or --pipelines scoring."
+            advice = "Score with tabular_lstm.load_champion, or --pipelines scoring."
             raise DataError(
-                f"{cls.__name__} takes single rows, this network reads histories. {way}"
+                f"{cls.__name__} takes single rows, this network reads histories. {advice}"
             )
         if (task := network.schema.task).kind not in cls.kinds:
             expected = " or ".join(cls.kinds)
@@ -177,8 +177,8 @@ class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
         )
         model.network_, schema = network, network.schema
         if classes := task.classes:
-            of_one_type = len({*map(type, classes)}) == 1
-            model.classes_ = np.array(classes, None if of_one_type else object)
+            same_type = len({*map(type, classes)}) == 1
+            model.classes_ = np.array(classes, None if same_type else object)
         model.n_features_in_ = len(schema.columns)
         if schema.columns != _array_names(model.n_features_in_):
             model.feature_names_in_ = np.array(schema.columns, dtype=object)
@@ -206,27 +206,27 @@ class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
     def _parameters(self, task: Task) -> tuple[Reshaping, Network, Training]:
         """Check the arguments like the pipeline's parameters."""
         # NumPy numbers, as from a grid, become Python numbers.
-        given = {name: np.asarray(value).tolist() for name, value in self.get_params().items()}
-        given["objective"] = self._objective()
+        arguments = {name: np.asarray(value).tolist() for name, value in self.get_params().items()}
+        arguments["objective"] = self._objective()
         seed = self.random_state
         if not isinstance(seed, int | np.integer):
             seed = check_random_state(seed).randint(2**31)
-        given["seed"] = int(seed)
+        arguments["seed"] = int(seed)
 
-        def chosen(block: type[BaseModel]) -> Any:
-            names = block.model_fields.keys() & given.keys()
-            return block.model_validate({name: given[name] for name in names})
+        def validated(block: type[BaseModel]) -> Any:
+            names = block.model_fields.keys() & arguments.keys()
+            return block.model_validate({name: arguments[name] for name in names})
 
-        network, training = Network(ensemble=chosen(Ensemble)), chosen(Training)
+        network, training = Network(ensemble=validated(Ensemble)), validated(Training)
         if fault := fault_of_task(task, network, training):
             raise ValueError(fault)
-        return chosen(Reshaping), network, training
+        return validated(Reshaping), network, training
 
     def _fitted_rows(self, X: Any, y: Any) -> tuple[pd.DataFrame, np.ndarray]:  # noqa: N803
         """Check X and y like scikit-learn, and return X as a frame."""
         if y is not None:
-            _refuse_no_labels(y)
-        X = _of_pandas(X)  # noqa: N806
+            _refuse_unusable_labels(y)
+        X = _to_pandas(X)  # noqa: N806
         if isinstance(X, pd.DataFrame):
             rows = by_name(X)  # refuses a name that occurs twice
             validate_data(self, X, y, skip_check_array=True)  # stores the names
@@ -249,7 +249,7 @@ class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _rows(self, X: Any) -> pd.DataFrame:  # noqa: N803
         """Return X as a frame with the schema's names."""
-        X, features = _of_pandas(X), self.network_.schema.columns  # noqa: N806
+        X, features = _to_pandas(X), self.network_.schema.columns  # noqa: N806
         named = features != _array_names(len(features))
         if isinstance(X, pd.DataFrame) and not len(X):
             raise ValueError(f"Found array with 0 sample(s) (shape={X.shape}): expected rows.")
@@ -258,19 +258,19 @@ class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
         return pd.DataFrame(validate_data(self, X, reset=False, **CHECKED), columns=features)
 
 
-def _of_pandas(X: Any) -> Any:  # noqa: N803
+def _to_pandas(X: Any) -> Any:  # noqa: N803
     """Convert a frame of Polars, Arrow or the like, whose columns are found by name too."""
     if isinstance(X, pa.Table | pa.RecordBatch):
         return X.to_pandas(ignore_metadata=True)  # which would hide the column of an index
     return X.to_pandas() if hasattr(X, "to_pandas") else X
 
 
-def _refuse_no_labels(y: Any) -> None:
+def _refuse_unusable_labels(y: Any) -> None:
     """Refuse labels that are missing, that are dates, or that mix text and other types."""
-    given = np.asarray(y)
-    if given.dtype.kind in "biufc":
+    labels = np.asarray(y)
+    if labels.dtype.kind in "biufc":
         return
-    values = np.ravel(given if given.dtype.kind in "mM" else np.asarray(y, object))
+    values = np.ravel(labels if labels.dtype.kind in "mM" else np.asarray(y, object))
     if pd.isna(values).any():
         raise ValueError("Input y contains NaN or None: expected a label of each row.")
     kind = pd.api.types.infer_dtype(values)
@@ -382,8 +382,8 @@ class LSTMClassifier(ClassifierMixin, LSTMEstimator):  # type: ignore[misc]
         Raises:
             ValueError: A column is missing or occurs twice, or a value is not a number.
         """
-        given = self._predictions(X)
-        return np.column_stack([1 - given, given]) if given.ndim == 1 else given
+        predicted = self._predictions(X)
+        return np.column_stack([1 - predicted, predicted]) if predicted.ndim == 1 else predicted
 
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
         """Predict each row's class.
@@ -391,17 +391,17 @@ class LSTMClassifier(ClassifierMixin, LSTMEstimator):  # type: ignore[misc]
         Two classes: the positive class from the learned decision threshold on. More classes: the
         class with the lowest expected cost; without costs, the likeliest class.
         """
-        given = self._predictions(X)
-        return np.asarray(self.classes_[decisions(given, self.network_.calibration)])
+        predicted = self._predictions(X)
+        return np.asarray(self.classes_[decisions(predicted, self.network_.calibration)])
 
     def _labels(self, y: np.ndarray) -> tuple[Task, np.ndarray]:
         check_classification_targets(y)
         self.classes_, labels = np.unique(y, return_inverse=True)
         if (count := len(self.classes_)) < 2:
-            few = "only one class" if count else "no class"
+            classes_text = "only one class" if count else "no class"
             raise ValueError(
-                f"Expected 2 classes or more, got {few}: {self.classes_.tolist()}. Rows of weight "
-                "0 do not count."
+                f"Expected 2 classes or more, got {classes_text}: {self.classes_.tolist()}. "
+                "Rows of weight 0 do not count."
             )
         return Task.of_classes(self.classes_.tolist()), labels
 
@@ -414,8 +414,8 @@ class LSTMClassifier(ClassifierMixin, LSTMEstimator):  # type: ignore[misc]
     @classmethod
     def _arguments(cls, training: Training) -> dict[str, Any]:
         objective, errors = training.objective, training.objective.costs
-        of_two = (errors.false_positive, errors.false_negative)
-        return {"objective": objective.kind, "costs": objective.cost_matrix or of_two}
+        two_costs = (errors.false_positive, errors.false_negative)
+        return {"objective": objective.kind, "costs": objective.cost_matrix or two_costs}
 
 
 # Regressor ----------------------------------------------------------------------------------------

@@ -72,33 +72,37 @@ class Embed(keras.layers.Layer):  # type: ignore[misc]
 
     def call(self, sequences: Any, dropout_seed: Any = None, dropped: Any = None) -> Any:
         """See the class; nothing is dropped without a seed (two int32) or without shares."""
-        of = self.slots
-        values = tf.reshape(sequences, (*keras.ops.shape(sequences)[:2], len(of.places)))
+        slots = self.slots
+        values = tf.reshape(sequences, (*keras.ops.shape(sequences)[:2], len(slots.places)))
         values = tf.transpose(values, [0, 2, 1])
         rows, parts = tf.shape(values)[2], []
         kernel, bias, vectors = self.kernel, self.bias, self.vectors
         if dropout_seed is None or dropped is None:
-            of_numbers = of_categories = None
+            dropped_numbers = dropped_categories = None
         else:
             # ReLU(c · x) is c · ReLU(x), so kept features are scaled up by their weights.
-            more = 1 / (1 - dropped)[:, None, None]
-            kernel, bias, vectors = kernel * more[..., None], bias * more[..., None], vectors * more
-            counts = [len(of.numeric), len(of.categorical)]
+            gain = 1 / (1 - dropped)[:, None, None]
+            kernel, bias, vectors = kernel * gain[..., None], bias * gain[..., None], vectors * gain
+            counts = [len(slots.numeric), len(slots.categorical)]
             # Not the read-out's seed, which would draw the same numbers.
             seed = tf.random.fold_in(dropout_seed, 1)
-            drawn = _drop((self.members, sum(counts), rows), dropped[:, None, None], seed)
-            of_numbers, of_categories = tf.split(drawn, counts, 1)
-        if len(of.numeric):
-            numbers = _take(values, of.numeric)
-            parts += self._numbers(numbers, (self.frequency, kernel, bias), of_numbers)
-        if len(of.categorical):
-            parts.append(self._categories(_take(values, of.categorical), vectors, of_categories))
+            dropped_features = _drop(
+                (self.members, sum(counts), rows), dropped[:, None, None], seed
+            )
+            dropped_numbers, dropped_categories = tf.split(dropped_features, counts, 1)
+        if len(slots.numeric):
+            numbers = _take(values, slots.numeric)
+            parts += self._numbers(numbers, (self.frequency, kernel, bias), dropped_numbers)
+        if len(slots.categorical):
+            parts.append(
+                self._categories(_take(values, slots.categorical), vectors, dropped_categories)
+            )
         if self.padded:
             parts.append(tf.zeros_like(parts[0][:, :1]))
-        embedded = _take(tf.concat(parts, 1), of.places)
-        shape = (self.members, of.steps, of.features_per_step, rows, self.dimensions)
+        embedded = _take(tf.concat(parts, 1), slots.places)
+        shape = (self.members, slots.steps, slots.features_per_step, rows, self.dimensions)
         by_step = tf.transpose(tf.reshape(embedded, shape), [0, 1, 3, 2, 4])
-        return tf.reshape(by_step, (*shape[:2], rows, of.features_per_step * self.dimensions))
+        return tf.reshape(by_step, (*shape[:2], rows, slots.features_per_step * self.dimensions))
 
     def _numbers(self, values: Any, weights: Any, dropped: Any) -> list[Any]:
         """Return the vectors of each block of features."""
@@ -110,18 +114,18 @@ class Embed(keras.layers.Layer):  # type: ignore[misc]
         missing = tf.math.is_nan(z)
         z = tf.where(missing, 0.0, z)
         # In `_block`, the joint kernel has a row for each of them.
-        others = [z, tf.cast(missing, z.dtype), tf.ones_like(z)]
+        further_inputs = [z, tf.cast(missing, z.dtype), tf.ones_like(z)]
         if dropped is not None:
-            others.append(tf.where(dropped, -FAR, 0.0))
+            further_inputs.append(tf.where(dropped, -FAR, 0.0))
         # Split, not sliced: each slice's gradient would be a whole tensor of zeros.
-        parts = (others[0], tf.stack(others, 2), *weights)
+        parts = (further_inputs[0], tf.stack(further_inputs, 2), *weights)
         blocks = (tf.split(part, sizes, 1) for part in parts)
         return [_block(*block) for block in zip(*blocks, strict=True)]
 
     def _categories(self, values: Any, vectors: Any, dropped: Any) -> Any:
         unknown = tf.constant(self.slots.unknown[:, None], tf.float32)
-        known = (values >= 0) & (values < unknown)
-        place = tf.where(tf.math.is_nan(values), unknown + 1, tf.where(known, values, unknown))
+        is_known = (values >= 0) & (values < unknown)
+        place = tf.where(tf.math.is_nan(values), unknown + 1, tf.where(is_known, values, unknown))
         index = tf.cast(place, tf.int32) + tf.constant(self.slots.offsets[:-1, None], tf.int32)
         if dropped is not None:
             index = tf.where(dropped, vectors.shape[1], index)
@@ -131,15 +135,15 @@ class Embed(keras.layers.Layer):  # type: ignore[misc]
         return tf.gather(vectors, index, batch_dims=1)
 
 
-def _block(z: Any, others: Any, frequency: Any, kernel: Any, bias: Any) -> Any:
-    """Return the vectors, (k, s, n, d), of numbers, (k, s, n), with `others` as further inputs.
+def _block(z: Any, further_inputs: Any, frequency: Any, kernel: Any, bias: Any) -> Any:
+    """Return the vectors, (k, s, n, d), of numbers, (k, s, n), with further inputs.
 
     A hand-written gradient would not compute the waves again and would save a tenth of a step's
     time. But TensorFlow never frees the graph of such a function.
     """
     angle = tf.linalg.matrix_transpose(2 * np.pi * frequency) * z[:, :, None]
-    waves = tf.concat([tf.cos(angle), tf.sin(angle), others], 2)
-    rest = [tf.ones_like(bias)] * (others.shape[2] - 3)
+    waves = tf.concat([tf.cos(angle), tf.sin(angle), further_inputs], 2)
+    rest = [tf.ones_like(bias)] * (further_inputs.shape[2] - 3)
     return tf.nn.relu(tf.matmul(waves, tf.concat([kernel, bias, *rest], 2), transpose_a=True))
 
 
@@ -197,24 +201,29 @@ class Recur(keras.layers.Layer):  # type: ignore[misc]
         # Unstacked, not indexed: each index's gradient would be a whole tensor of zeros.
         kernels, biases = tf.unstack(self.kernel, axis=1), tf.unstack(self.bias, axis=1)
         if places is None:
-            both = steps, backwards(steps, lengths)
+            direction_steps = steps, backwards(steps, lengths)
         else:
             by_step = tf.transpose(places, [0, 2, 1])
             orders, rows = (by_step, backwards(by_step, lengths)), tf.squeeze(steps, 1)
-            both = tuple(
+            direction_steps = tuple(
                 tf.gather(tf.matmul(rows, kernel), tf.maximum(order, 0), batch_dims=1)
                 for kernel, order in zip(kernels, orders, strict=True)
             )
-            one = tf.eye(4 * self.units, batch_shape=(self.kernel.shape[0],))
-            kernels = [one, one]
+            identity = tf.eye(4 * self.units, batch_shape=(self.kernel.shape[0],))
+            kernels = [identity, identity]
         weights = [
             tf.concat(pair, 1)
             for pair in zip(kernels, tf.unstack(self.recurrent, axis=1), strict=True)
         ]
-        directions = zip(both, weights, biases, strict=True)
+        directions = zip(direction_steps, weights, biases, strict=True)
         forward, backward = (
-            tf.stack([self._lstm(*one) for one in zip(*map(tf.unstack, all_members), strict=True)])
-            for all_members in directions
+            tf.stack(
+                [
+                    self._lstm(*member)
+                    for member in zip(*map(tf.unstack, direction_arrays), strict=True)
+                ]
+            )
+            for direction_arrays in directions
         )
         return forward, backward
 
@@ -241,8 +250,10 @@ class Recur(keras.layers.Layer):  # type: ignore[misc]
 def backwards(steps: Any, lengths: Any = None) -> Any:
     """Reverse the steps, (k, T, n, …); for histories only the first `lengths`, (k, n), steps."""
     if lengths is not None:
-        one = zip(tf.unstack(steps), tf.unstack(lengths), strict=True)
-        return tf.stack([tf.reverse_sequence(s, n, seq_axis=0, batch_axis=1) for s, n in one])
+        member_pairs = zip(tf.unstack(steps), tf.unstack(lengths), strict=True)
+        return tf.stack(
+            [tf.reverse_sequence(s, n, seq_axis=0, batch_axis=1) for s, n in member_pairs]
+        )
     return tf.stack(tf.unstack(steps, axis=1)[::-1], 1)
 
 
@@ -286,11 +297,11 @@ class ReadOut(keras.layers.Layer):  # type: ignore[misc]
             last = [tf.unstack(direction, axis=1)[-1] for direction in states]
             mean = [tf.reduce_mean(direction, 1) for direction in states]
         else:
-            of_last = tf.one_hot(lengths - 1, tf.shape(states[0])[1], axis=1)[..., None]
-            of_all = tf.math.cumsum(of_last, 1, reverse=True)
-            last = [tf.reduce_sum(direction * of_last, 1) for direction in states]
+            last_mask = tf.one_hot(lengths - 1, tf.shape(states[0])[1], axis=1)[..., None]
+            step_mask = tf.math.cumsum(last_mask, 1, reverse=True)
+            last = [tf.reduce_sum(direction * last_mask, 1) for direction in states]
             count = tf.cast(lengths, tf.float32)[..., None]
-            mean = [tf.reduce_sum(direction * of_all, 1) / count for direction in states]
+            mean = [tf.reduce_sum(direction * step_mask, 1) / count for direction in states]
         read = tf.concat([*last, *mean], -1)
         if dropout_seed is not None and self.dropout:
             dropped = _drop(tf.shape(read), self.dropout, dropout_seed)
@@ -374,13 +385,13 @@ class LSTMEnsemble(keras.Model):  # type: ignore[misc]
 
     def call(self, sequences: Any, training: bool = False) -> Any:
         """Average all members' outputs for the same rows, (n, T, F); see the class."""
-        given = sequences[None]
+        member_inputs = sequences[None]
         if self.schema.history is not None:
             are_rows = tf.reshape(sequences[..., 0] != PADDING, [-1])
             places = tf.where(are_rows, tf.range(tf.size(are_rows)), -1)
             rows = tf.reshape(sequences, (1, -1, sequences.shape[-1]))
-            given = rows, tf.reshape(places, (1, *tf.unstack(tf.shape(sequences)[:2])))
-        outputs = tf.reduce_mean(self.member_outputs(given), 0)
+            member_inputs = rows, tf.reshape(places, (1, *tf.unstack(tf.shape(sequences)[:2])))
+        outputs = tf.reduce_mean(self.member_outputs(member_inputs), 0)
         return outputs_of(self.schema.task).activated(tf, outputs / self.calibration.temperature)
 
     def get_config(self) -> dict[str, Any]:
@@ -407,9 +418,9 @@ def summaries(rows: Any, places: Any, slots: Slots) -> Any:
     if len(slots.scored):
         z = tf.concat([z, scores(tf.gather(rows, slots.scored, axis=2), slots)], 2)
     z = tf.gather(z, tf.maximum(places, 0), batch_dims=1)
-    known = (places >= 0)[..., None] & ~tf.math.is_nan(z)
-    z = tf.where(known, z, 0.0)
-    rank = tf.math.cumsum(tf.cast(known, tf.int32), 2, reverse=True)
+    is_known = (places >= 0)[..., None] & ~tf.math.is_nan(z)
+    z = tf.where(is_known, z, 0.0)
+    rank = tf.math.cumsum(tf.cast(is_known, tf.int32), 2, reverse=True)
     last = [tf.reduce_sum(tf.where(rank == place, z, 0.0), 2) for place in (1, 2)]
     count = tf.maximum(tf.cast(rank[:, :, 0], tf.float32), 1.0)
     return tf.concat([*last, tf.reduce_sum(z, 2) / count], -1)
@@ -424,18 +435,19 @@ def scores(values: Any, slots: Slots) -> Any:
     Source: Gorishniy et al., "Revisiting Deep Learning Models for Tabular Data", NeurIPS 2021 (the
     quantile transformation).
     """
-    starts, of_starts = slots.knots
+    starts, start_scores = slots.knots
     with np.errstate(all="ignore"):  # of repeated and of very close values
-        slopes = np.nan_to_num(np.diff(of_starts) / np.diff(starts))
+        slopes = np.nan_to_num(np.diff(start_scores) / np.diff(starts))
     by_number = tf.transpose(values, [2, 0, 1])
     flat = tf.reshape(by_number, (len(starts), -1))
     flat = tf.clip_by_value(flat, starts[:, :1], starts[:, -1:])
     piece = tf.clip_by_value(tf.searchsorted(starts, flat, "right") - 1, 0, slopes.shape[1] - 1)
     start, score, slope = (
-        tf.gather(tf.constant(of), piece, batch_dims=1) for of in (starts, of_starts, slopes)
+        tf.gather(tf.constant(table), piece, batch_dims=1)
+        for table in (starts, start_scores, slopes)
     )
-    found = tf.reshape(score + (flat - start) * slope, tf.shape(by_number))
-    return tf.transpose(found, [1, 2, 0])
+    scores_by_number = tf.reshape(score + (flat - start) * slope, tf.shape(by_number))
+    return tf.transpose(scores_by_number, [1, 2, 0])
 
 
 def build(schema: Schema, network: Network, seed: int) -> keras.Model:

@@ -89,10 +89,10 @@ def fit_temperature(
 
 def search_temperature(mean_loss: Callable[[float], Any]) -> float:
     """Find the temperature, within `TEMPERATURES`, whose mean loss is lowest."""
-    found = minimize_scalar(
+    minimum = minimize_scalar(
         lambda log_t: mean_loss(np.exp(log_t)), bounds=np.log(TEMPERATURES), method="bounded"
     )
-    return float(np.exp(found.x))
+    return float(np.exp(minimum.x))
 
 
 def choose_threshold(
@@ -112,8 +112,8 @@ def choose_threshold(
         0.25
     """
     if weights is not None:
-        some = weights > 0
-        labels, probabilities, weights = labels[some], probabilities[some], weights[some]
+        nonzero = weights > 0
+        labels, probabilities, weights = labels[nonzero], probabilities[nonzero], weights[nonzero]
     order = np.argsort(-probabilities, kind="stable")
     ranked, hits = probabilities[order], labels[order].astype(bool)
     # The possible numbers of positive calls: each count after which the probability changes.
@@ -125,24 +125,24 @@ def choose_threshold(
     costs = objective.costs
     if objective.kind == "f1":
         errors = false_positives + false_negatives
-        all_of_f1 = 2 * true_positives + errors
-        served = 2 * true_positives / np.where(all_of_f1 > 0, all_of_f1, 1)
+        f1_denominator = 2 * true_positives + errors
+        utility = 2 * true_positives / np.where(f1_denominator > 0, f1_denominator, 1)
     else:
-        served = -(costs.false_positive * false_positives + costs.false_negative * false_negatives)
+        utility = -(costs.false_positive * false_positives + costs.false_negative * false_negatives)
     if weights is not None:
-        largest = float(np.abs(served).max()) or 1.0
-        served = np.asarray(np.round(served / largest, DECIMALS), np.float64)
+        largest = float(np.abs(utility).max()) or 1.0
+        utility = np.asarray(np.round(utility / largest, DECIMALS), np.float64)
     # A threshold is above the first uncalled probability and at most the last called one.
     low = np.append(ranked, 0.0)[called]
     high = np.append(1.0, ranked)[called]
     # A row with probability 1 is called positive at any threshold.
-    served = np.where((called == 0) & (low >= high), -np.inf, served)
+    utility = np.where((called == 0) & (low >= high), -np.inf, utility)
     natural = costs.false_positive / (costs.false_positive + costs.false_negative)
     middle = (low + high) / 2
     middle = np.where(middle > low, middle, high)
     inside = (low < natural) & (natural <= high)
     distance = np.where(inside, 0, np.abs(middle - natural))
-    best = np.lexsort((distance, -served))[0]
+    best = np.lexsort((distance, -utility))[0]
     return float(natural if inside[best] else middle[best])
 
 

@@ -63,14 +63,14 @@ class Kind:
     temperature: float  # temperature of its outputs
     share: float  # its weight in the mean of the calibrated outputs, from 0 to 1
 
-    def as_history(self, of: Outputs) -> dict[str, float]:
+    def as_history(self, task_outputs: Outputs) -> dict[str, float]:
         """Return the entries of the history, with the loss's name."""
-        named = vars(self).items()
-        return {of.loss if name == "loss" else name: value for name, value in named}
+        fields = vars(self).items()
+        return {task_outputs.loss if name == "loss" else name: value for name, value in fields}
 
 
 def weigh(
-    of: Outputs,
+    task_outputs: Outputs,
     targets: np.ndarray,
     outputs: Sequence[np.ndarray],
     scales: Sequence[float],
@@ -81,13 +81,13 @@ def weigh(
     The first kind's share is pulled toward one half, because few rows say little about it.
 
     Args:
-        of: The task's `Outputs`.
+        task_outputs: The task's `Outputs`.
         targets: (rows,).
         outputs: Each kind's out-of-fold outputs, (rows, o).
         scales: Each kind's frequency scale.
         weights: How much each row counts, (rows,). Default: all alike.
     """
-    temperatures = [of.fit_temperature(targets, z, weights) for z in outputs]
+    temperatures = [task_outputs.fit_temperature(targets, z, weights) for z in outputs]
     calibrated = [z / t for z, t in zip(outputs, temperatures, strict=True)]
     shares = [1.0]
     if len(calibrated) > 1:
@@ -96,14 +96,16 @@ def weigh(
 
         def loss(share: float) -> float:
             blended = share * first + (1 - share) * second
-            mean = np.average(of.losses(targets, blended), weights=weights)
+            mean = np.average(task_outputs.losses(targets, blended), weights=weights)
             return float(mean + pull * (2 * share - 1) ** 2)
 
-        found = minimize_scalar(loss, bounds=(0, 1), method="bounded")
-        share = round(float(found.x), SHARE_DECIMALS)
+        minimum = minimize_scalar(loss, bounds=(0, 1), method="bounded")
+        share = round(float(minimum.x), SHARE_DECIMALS)
         share = 0.0 if share < LEAST else 1.0 if share > 1 - LEAST else share
         shares = [share, round(1 - share, SHARE_DECIMALS)]
-    losses = [float(np.average(of.losses(targets, z), weights=weights)) for z in calibrated]
+    losses = [
+        float(np.average(task_outputs.losses(targets, z), weights=weights)) for z in calibrated
+    ]
     return [Kind(*kind) for kind in zip(scales, losses, temperatures, shares, strict=True)]
 
 
@@ -122,18 +124,20 @@ def blend(
         The places of the kinds whose share is not 0, the mean outputs of their members,
         (rows, o), and their weights.
     """
-    kept = [place for place, kind in enumerate(kinds) if kind.share]
-    of_kind = len(weights[0]) // len(kinds)
-    members = np.concatenate([np.arange(p * of_kind, (p + 1) * of_kind) for p in kept])
-    if len(kept) == 1:  # as if the other kind did not exist
-        return kept, outputs[kept[0]], [weight[members] for weight in weights]
-    factors = np.array([kinds[place].share / kinds[place].temperature for place in kept])
-    *before, kernel, bias = (weight[members] for weight in weights)
-    of_members = np.repeat(factors * len(kept), of_kind).astype(np.float32)
-    read_out = [kernel * of_members[:, None, None], bias * of_members[:, None]]
-    stacked = np.stack([outputs[place] for place in kept])
-    blended = (factors @ stacked.reshape(len(kept), -1)).reshape(stacked.shape[1:])
-    return kept, blended, before + read_out
+    used_kinds = [place for place, kind in enumerate(kinds) if kind.share]
+    members_per_kind = len(weights[0]) // len(kinds)
+    members = np.concatenate(
+        [np.arange(p * members_per_kind, (p + 1) * members_per_kind) for p in used_kinds]
+    )
+    if len(used_kinds) == 1:  # as if the other kind did not exist
+        return used_kinds, outputs[used_kinds[0]], [weight[members] for weight in weights]
+    factors = np.array([kinds[place].share / kinds[place].temperature for place in used_kinds])
+    *earlier_weights, kernel, bias = (weight[members] for weight in weights)
+    member_factors = np.repeat(factors * len(used_kinds), members_per_kind).astype(np.float32)
+    read_out = [kernel * member_factors[:, None, None], bias * member_factors[:, None]]
+    stacked = np.stack([outputs[place] for place in used_kinds])
+    blended = (factors @ stacked.reshape(len(used_kinds), -1)).reshape(stacked.shape[1:])
+    return used_kinds, blended, earlier_weights + read_out
 
 
 def asked_for(kinds: Sequence[Kind]) -> str:
@@ -190,25 +194,25 @@ class Offset:
 
         def blocks() -> Iterator[tuple[slice, np.ndarray]]:
             for rows in cut(len(slots.places), len(fold)):
-                found = slots.summaries(histories.compact(rows), np.float64)
+                summaries = slots.summaries(histories.compact(rows), np.float64)
                 learned = targets[rows].clip(-FARTHEST, FARTHEST)
-                yield rows, np.column_stack([*found, np.ones(len(learned)), learned])
+                yield rows, np.column_stack([*summaries, np.ones(len(learned)), learned])
 
         # On one core: with several cores, the last bits depend on the number of cores.
         with blas().limit(limits=1):
             products = np.zeros((folds, size + 1, size + 1))
-            for rows, found in blocks():
+            for rows, block in blocks():
                 for number in range(folds):
-                    some = fold[rows] == number
-                    products[number] += (found[some].T * counts[rows][some]) @ found[some]
-            others = (products.sum(0) - products)[:, :size]
+                    in_fold = fold[rows] == number
+                    products[number] += (block[in_fold].T * counts[rows][in_fold]) @ block[in_fold]
+            train_sums = (products.sum(0) - products)[:, :size]
             ridge = PENALTIES[:, None, None, None] * np.diag(np.arange(size) < size - 1)
-            lines = np.linalg.solve(others[..., :size] + ridge, others[..., size:])[..., 0]
-            less = np.pad(lines, ((0, 0), (0, 0), (0, 1)), constant_values=-1)
-            errors = np.einsum("pfi,fij,pfj->p", less, products, less)
+            lines = np.linalg.solve(train_sums[..., :size] + ridge, train_sums[..., size:])[..., 0]
+            residual_lines = np.pad(lines, ((0, 0), (0, 0), (0, 1)), constant_values=-1)
+            errors = np.einsum("pfi,fij,pfj->p", residual_lines, products, residual_lines)
         best = lines[errors.argmin()]
-        for rows, found in blocks():
-            values[rows] = np.einsum("rs,rs->r", found[:, :size], best[fold[rows]])
+        for rows, block in blocks():
+            values[rows] = np.einsum("rs,rs->r", block[:, :size], best[fold[rows]])
         unit = max(scale(targets - values)[1] ** 0.5, NARROWEST)
         return cls(values, unit, best.mean(0).astype(np.float32))
 
@@ -216,14 +220,17 @@ class Offset:
         """Return the residuals that the members learn: float32 (rows,)."""
         return np.asarray((targets - self.values) / self.unit, np.float32)
 
-    def taken_in(self, trained: Trained, plan: Plan) -> Trained:
+    def added_to(self, trained: Trained, plan: Plan) -> Trained:
         """Add the regression to the read-outs of members that were trained on the residuals."""
         kernel, bias = (self.unit * weight for weight in trained.weights[-2:])
         kernel[:, kernel.shape[1] - len(self.line) + 1 :] += self.line[:-1, None]
         bias += self.line[-1]
         pairs = zip(plan.held_out, trained.outputs, strict=True)
         outputs = [self.values[rows, None] + self.unit * rest for rows, rest in pairs]
-        losses = {name: (self.unit * np.array(of)).tolist() for name, of in trained.losses.items()}
+        losses = {
+            name: (self.unit * np.array(epoch_losses)).tolist()
+            for name, epoch_losses in trained.losses.items()
+        }
         weights = [*trained.weights[:-2], kernel, bias]
         return replace(trained, weights=weights, outputs=outputs, losses=losses)
 
@@ -275,13 +282,13 @@ def train(
     if not isinstance(network, LSTMEnsemble):
         return _train_tutorial(network, sequences, labels, training, weights)
     config, options = network.get_config(), network.options
-    of = outputs_of(network.schema.task)
-    targets = of.targets(labels, network.schema)
+    task_outputs = outputs_of(network.schema.task)
+    targets = task_outputs.targets(labels, network.schema)
     features, kinds = table_of(sequences).shape[1], len(options.frequency_scale)
-    strata = of.strata(targets)
+    strata = task_outputs.strata(targets)
     lengths = sequences.lengths if isinstance(sequences, Histories) else None
     plan = plan_training(
-        options.count, strata, features, training, groups, kinds, of.speed, lengths
+        options.count, strata, features, training, groups, kinds, task_outputs.speed, lengths
     )
     offset, learned = None, targets
     if network.schema.target is not None and isinstance(sequences, Histories):
@@ -291,8 +298,10 @@ def train(
     rows = sequences, learned, training, weights
     task = Task(config, network.get_weights(), *rows, plan)
     parts = split(options.count, training.groups)
-    done = dict(progress(workers(train_group, task, parts), "Groups of members", len(parts)))
-    trained = merge([done[place] for place in range(len(parts))])
+    trained_groups = dict(
+        progress(workers(train_group, task, parts), "Groups of members", len(parts))
+    )
+    trained = merge([trained_groups[place] for place in range(len(parts))])
     losses, best = trained.losses["loss"], trained.best_epochs
     if not (np.isfinite(losses).all() and all(best)):
         raise DivergedError(losses, training)
@@ -302,9 +311,9 @@ def train(
         best,
     )
     if offset is not None:
-        trained = offset.taken_in(trained, plan)
-    candidate, found = _calibrated(network, trained, plan, targets, training, weights)
-    return candidate, trained.losses | found
+        trained = offset.added_to(trained, plan)
+    candidate, calibrated_history = _calibrated(network, trained, plan, targets, training, weights)
+    return candidate, trained.losses | calibrated_history
 
 
 def _calibrated(
@@ -316,35 +325,35 @@ def _calibrated(
     weights: np.ndarray | None,
 ) -> tuple[LSTMEnsemble, dict[str, Any]]:
     """Weigh the kinds, calibrate their mean, choose the threshold; all by out-of-fold outputs."""
-    of, options = outputs_of(network.schema.task), network.options
-    seen, of_kinds = _out_of_fold(trained.outputs, plan.held_out, options.members)
-    targets = targets[seen]
-    of_seen = None if weights is None else weights[seen]
-    kinds = weigh(of, targets, of_kinds, options.frequency_scale, of_seen)
-    kept, outputs, blended = blend(kinds, of_kinds, trained.weights)
-    if len(kept) == 1:  # already calibrated
-        temperature = kinds[kept[0]].temperature
+    task_outputs, options = outputs_of(network.schema.task), network.options
+    fold_rows, kind_outputs = _out_of_fold(trained.outputs, plan.held_out, options.members)
+    targets = targets[fold_rows]
+    fold_weights = None if weights is None else weights[fold_rows]
+    kinds = weigh(task_outputs, targets, kind_outputs, options.frequency_scale, fold_weights)
+    used_kinds, outputs, blended = blend(kinds, kind_outputs, trained.weights)
+    if len(used_kinds) == 1:  # already calibrated
+        temperature = kinds[used_kinds[0]].temperature
     else:
-        temperature = of.fit_temperature(targets, outputs, of_seen)
-    loss = np.average(of.losses(targets, outputs / temperature), weights=of_seen)
-    calibration = of.calibration(targets, outputs, temperature, training, of_seen)
+        temperature = task_outputs.fit_temperature(targets, outputs, fold_weights)
+    loss = np.average(task_outputs.losses(targets, outputs / temperature), weights=fold_weights)
+    calibration = task_outputs.calibration(targets, outputs, temperature, training, fold_weights)
     learned = {
-        "options": options.of_kinds(kept).model_dump(),
+        "options": options.of_kinds(used_kinds).model_dump(),
         "training": training.model_dump(),
         **calibration.model_dump(mode="json"),
     }
     candidate = LSTMEnsemble.from_config(network.get_config() | learned)
     candidate.set_weights(blended)
-    best_epochs = np.reshape(trained.best_epochs, (len(kinds), -1))[kept].ravel()
+    best_epochs = np.reshape(trained.best_epochs, (len(kinds), -1))[used_kinds].ravel()
     # Only relations to numbers are smooth or sharp.
-    asked = asked_for(kinds) if len(network.embed.slots.numeric) else ""
+    shares_sentence = asked_for(kinds) if len(network.embed.slots.numeric) else ""
     return candidate, {
         "best_epoch": int(np.median(best_epochs)),
         "best_epochs": best_epochs.tolist(),
-        **of.history(calibration),
-        f"out_of_fold_{of.loss}": float(loss),
-        "kinds": [kind.as_history(of) for kind in kinds],
-        "asked_for": asked,
+        **task_outputs.history(calibration),
+        f"out_of_fold_{task_outputs.loss}": float(loss),
+        "kinds": [kind.as_history(task_outputs) for kind in kinds],
+        "asked_for": shares_sentence,
     }
 
 
@@ -420,17 +429,19 @@ def predict_changed(
 
 
 def _out_of_fold(
-    outputs: Sequence[np.ndarray], held_out: Sequence[np.ndarray], of_kind: int
+    outputs: Sequence[np.ndarray], held_out: Sequence[np.ndarray], members_per_kind: int
 ) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Average the out-of-fold outputs of each kind, which has `of_kind` members.
+    """Average the out-of-fold outputs of each kind, which has `members_per_kind` members.
 
     Returns:
         The numbers of the rows that are in a fold, and for each kind their outputs, (rows, o).
     """
-    seen, places = np.unique(np.concatenate(held_out[:of_kind]), return_inverse=True)
+    fold_rows, places = np.unique(np.concatenate(held_out[:members_per_kind]), return_inverse=True)
     count = np.bincount(places)
-    of_kinds = []
-    for start in range(0, len(outputs), of_kind):
-        columns = np.concatenate(outputs[start : start + of_kind]).T
-        of_kinds.append(np.stack([np.bincount(places, one) / count for one in columns], 1))
-    return seen, of_kinds
+    kind_outputs = []
+    for start in range(0, len(outputs), members_per_kind):
+        columns = np.concatenate(outputs[start : start + members_per_kind]).T
+        kind_outputs.append(
+            np.stack([np.bincount(places, column) / count for column in columns], 1)
+        )
+    return fold_rows, kind_outputs

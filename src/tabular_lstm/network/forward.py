@@ -65,9 +65,9 @@ def states_of_changed(
     def fill(t: int, gates: np.ndarray) -> None:
         np.matmul(state_kernel, state, out=gates)
         repeated = gates.reshape(*gates.shape[:3], -1, rows)
-        for direction, at in enumerate((t, length - 1 - t)):
-            repeated[direction] += read[direction, :, at, :, None]
-            if at == step:
+        for direction, position in enumerate((t, length - 1 - t)):
+            repeated[direction] += read[direction, :, position, :, None]
+            if position == step:
                 gates[direction] += change[direction]
 
     return run(state, length, fill)
@@ -80,24 +80,24 @@ def run(
     _, members, u, rows = state.shape
     state[:] = 0
     gates = np.empty((2, members, 4 * u, rows), state.dtype)
-    opened, candidate = gates[:, :, :u], gates[:, :, u : 2 * u]
-    kept, out = gates[:, :, 2 * u : 3 * u], gates[:, :, 3 * u :]
+    input_gate, candidate = gates[:, :, :u], gates[:, :, u : 2 * u]
+    forget_gate, output_gate = gates[:, :, 2 * u : 3 * u], gates[:, :, 3 * u :]
     cell = np.zeros((2, members, u, rows), state.dtype)
     for t in range(length):
         fill(t, gates)
         np.tanh(gates, out=gates)
-        # cell = (kept + 1) / 2 · cell + (opened + 1) / 2 · candidate
-        opened += 1
-        opened *= candidate
-        kept += 1
-        cell *= kept
-        cell += opened
+        # cell = (forget_gate + 1) / 2 · cell + (input_gate + 1) / 2 · candidate
+        input_gate += 1
+        input_gate *= candidate
+        forget_gate += 1
+        cell *= forget_gate
+        cell += input_gate
         cell *= 0.5
-        # state = (out + 1) / 2 · tanh(cell)
-        out += 1
-        out *= 0.5
+        # state = (output_gate + 1) / 2 · tanh(cell)
+        output_gate += 1
+        output_gate *= 0.5
         np.tanh(cell, out=state)
-        state *= out
+        state *= output_gate
         yield state
 
 
@@ -132,8 +132,8 @@ class Forward:
     def __init__(self, scorer: Scorer, dtype: DTypeLike) -> None:
         self.dtype, self.slots = np.dtype(dtype), scorer.slots
         self.members, self.dimensions = scorer.options.count, scorer.options.dimensions
-        frequency, *others = scorer.embed
-        kernel, bias, vectors = (weight.astype(dtype) for weight in others)
+        frequency, *other_weights = scorer.embed
+        kernel, bias, vectors = (weight.astype(dtype) for weight in other_weights)
         self.frequency = 2 * np.pi * frequency.swapaxes(2, 3)
         self.kernel = kernel.swapaxes(2, 3).copy()
         self.bias = bias.swapaxes(2, 3)
@@ -180,9 +180,9 @@ class Forward:
             steps = np.concatenate([forward, backwards(backward, back)], 2)
             states = states_of(steps, weights, backwards(steps, back))
         last = total = np.zeros(1, self.dtype)
-        for at, state in enumerate(states):
-            total = total + np.where(at < lengths, state, 0)
-            last = np.where(at == lengths - 1, state, last)
+        for position, state in enumerate(states):
+            total = total + np.where(position < lengths, state, 0)
+            last = np.where(position == lengths - 1, state, last)
         read = self.last @ last + self.mean_state @ (total / lengths.astype(self.dtype))
         read = read.sum((0, 1)) + self.wide @ self.slots.summaries(histories, self.dtype)
         return np.asarray((read + self.read_out_bias).T)
@@ -215,10 +215,15 @@ class Forward:
 
         def outputs(slot: int, values: np.ndarray, rows: slice) -> np.ndarray:
             step, place = divmod(slot, self.slots.features_per_step)
-            of_slot = slice(place * self.dimensions, (place + 1) * self.dimensions)
-            was, now = self._vectors(slot, slots[slot, rows]), self._vectors(slot, values.ravel())
-            now = now.reshape(*now.shape[:2], *values.shape) - was[:, :, None]
-            change = kernel[..., of_slot] @ now.reshape(*now.shape[:2], -1)
+            slot_inputs = slice(place * self.dimensions, (place + 1) * self.dimensions)
+            old_vectors, new_vectors = (
+                self._vectors(slot, slots[slot, rows]),
+                self._vectors(slot, values.ravel()),
+            )
+            new_vectors = (
+                new_vectors.reshape(*new_vectors.shape[:2], *values.shape) - old_vectors[:, :, None]
+            )
+            change = kernel[..., slot_inputs] @ new_vectors.reshape(*new_vectors.shape[:2], -1)
             states = states_of_changed(read[..., rows], step, change, state_kernel)
             return self._read(states).reshape(*values.shape, -1)
 
@@ -231,24 +236,24 @@ class Forward:
 
     def _vectors(self, slot: int, values: np.ndarray) -> np.ndarray:
         """Map one slot's values, (n,), to vectors, (k, d, n)."""
-        of = self.slots
-        if slot in of.numeric:
-            which = np.flatnonzero(of.numeric == slot)
-            return self._numbers(values[None], which)[:, 0]
-        which = np.flatnonzero(of.categorical == slot)
-        return self.vectors[:, :, of.category_index(values[None], which)[0]]
+        slots = self.slots
+        if slot in slots.numeric:
+            place = np.flatnonzero(slots.numeric == slot)
+            return self._numbers(values[None], place)[:, 0]
+        place = np.flatnonzero(slots.categorical == slot)
+        return self.vectors[:, :, slots.category_index(values[None], place)[0]]
 
     def _embed(self, values: np.ndarray) -> np.ndarray:
         """Map slots, (slots, n), to the steps' vectors, (k, T, F·d, n)."""
-        of, rows = self.slots, values.shape[1]
+        slots, rows = self.slots, values.shape[1]
         vectors = np.zeros((self.members, len(values), self.dimensions, rows), self.dtype)
-        for start in range(0, len(of.numeric), NUMBERS):
+        for start in range(0, len(slots.numeric), NUMBERS):
             which = slice(start, start + NUMBERS)
-            vectors[:, of.numeric[which]] = self._numbers(values[of.numeric[which]], which)
-        if len(of.categorical):
-            index = of.category_index(values[of.categorical])
-            vectors[:, of.categorical] = self.vectors[:, :, index].swapaxes(1, 2)
-        return vectors.reshape(self.members, of.steps, -1, rows)
+            vectors[:, slots.numeric[which]] = self._numbers(values[slots.numeric[which]], which)
+        if len(slots.categorical):
+            index = slots.category_index(values[slots.categorical])
+            vectors[:, slots.categorical] = self.vectors[:, :, index].swapaxes(1, 2)
+        return vectors.reshape(self.members, slots.steps, -1, rows)
 
     def _numbers(self, values: np.ndarray, which: Any) -> np.ndarray:
         """Map some of the numeric slots, (s, n), to vectors, (k, s, d, n)."""

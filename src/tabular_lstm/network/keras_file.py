@@ -25,7 +25,7 @@ NETWORK = "tabular_lstm>LSTMEnsemble"
 WEIGHTS = "model.weights.h5"
 MEMBERS = ["config.json", "metadata.json", WEIGHTS]
 # A schema's fields for the label: the first two for two classes; one of the others for other tasks.
-OF_LABEL = ("positive_class", "negative_class", "classes", "target")
+LABEL_FIELDS = ("positive_class", "negative_class", "classes", "target")
 # For each layer's name in the file: the shapes of its weights, in the order of their creation.
 Shapes = dict[str, list[tuple[int, ...]]]
 
@@ -74,8 +74,8 @@ def read_keras_file(content: bytes, file: str) -> Scorer:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             _check_members(archive, len(content))
             config = json.loads(archive.read("config.json"))
-            found = config.get("registered_name") or config.get("class_name")
-            if found == NETWORK:
+            class_name = config.get("registered_name") or config.get("class_name")
+            if class_name == NETWORK:
                 arguments = Configuration.model_validate(config).config
                 _check_schema(arguments.layout)
                 _check_calibration(arguments)
@@ -96,7 +96,7 @@ def read_keras_file(content: bytes, file: str) -> Scorer:
             f"{file}: expected a whole .keras file of this project, which cannot be loaded: {fault}"
         ) from error
     raise NoNetworkError(
-        f"{file}: expected a network of kind ensemble ({NETWORK}), got {found!r}. "
+        f"{file}: expected a network of kind ensemble ({NETWORK}), got {class_name!r}. "
         "It was not loaded: a .keras file of another class can run code."
     )
 
@@ -124,27 +124,29 @@ def _check_schema(schema: Schema) -> None:
         rises = np.isfinite(quantiles).all() and (np.diff(quantiles) >= 0).all()
         if not (rises and len(quantiles) in (0, len(SCORES)) and name in schema.features):
             raise ValueError(f"expected {len(SCORES)} rising quantiles of a feature, got '{name}'")
-    given = {name for name in OF_LABEL if getattr(schema, name) is not None}
-    if given not in ({*OF_LABEL[:2]}, {OF_LABEL[2]}, {OF_LABEL[3]}):
-        raise ValueError(f"expected of the label two classes, classes, or a target, got {given}")
+    label_fields = {name for name in LABEL_FIELDS if getattr(schema, name) is not None}
+    if label_fields not in ({*LABEL_FIELDS[:2]}, {LABEL_FIELDS[2]}, {LABEL_FIELDS[3]}):
+        raise ValueError(
+            f"expected of the label two classes, classes, or a target, got {label_fields}"
+        )
     if schema.classes is not None and len({*schema.classes}) < max(3, len(schema.classes)):
         raise ValueError(f"expected three or more different classes, got {schema.classes}")
     if schema.target and not np.isfinite([schema.target.mean, schema.target.deviation]).all():
         raise ValueError(f"expected numbers of the label, got {schema.target}")
 
 
-def _check_calibration(found: Arguments) -> None:
+def _check_calibration(arguments: Arguments) -> None:
     """Refuse a calibration that does not fit the schema's task."""
-    task, count = found.layout.task, len(found.layout.task.classes)
-    if missing := {"temperature", "threshold"} - found.model_fields_set:
+    task, count = arguments.layout.task, len(arguments.layout.task.classes)
+    if missing := {"temperature", "threshold"} - arguments.model_fields_set:
         raise ValueError(f"config.{min(missing)}: Field required")
     for name, kind in (("costs", CLASSES), ("residuals", NUMBER), ("coverage", NUMBER)):
-        if getattr(found, name) is not None and task.kind != kind:
+        if getattr(arguments, name) is not None and task.kind != kind:
             raise ValueError(f"config.{name}: expected no value if the task is {task.kind}")
-    if found.costs is not None and [len(row) for row in found.costs] != [count] * count:
+    if arguments.costs is not None and [len(row) for row in arguments.costs] != [count] * count:
         raise ValueError(f"config.costs: expected a row of {count} costs for each of the classes")
-    steps = np.diff([0, *(found.residuals or ())])
-    if not np.isfinite(found.calibration.numbers).all() or (steps < 0).any():
+    steps = np.diff([0, *(arguments.residuals or ())])
+    if not np.isfinite(arguments.calibration.numbers).all() or (steps < 0).any():
         raise ValueError("config: expected numbers as costs, and residuals that do not fall")
 
 
@@ -157,34 +159,36 @@ def _weights(content: bytes, shapes: Shapes) -> list[list[np.ndarray]]:
     """
     declared = {
         f"{layer}/vars/{place}": shape
-        for layer, of_layer in shapes.items()
-        for place, shape in enumerate(of_layer)
+        for layer, layer_shapes in shapes.items()
+        for place, shape in enumerate(layer_shapes)
     }
     with h5py.File(io.BytesIO(content)) as file:
-        found: dict[str, Any] = {}
+        datasets: dict[str, Any] = {}
         # Links are not visited, so that weights in another file are not accepted.
         file.visititems(
-            lambda name, item: found.update({name: item} if isinstance(item, h5py.Dataset) else {})
+            lambda name, dataset: datasets.update(
+                {name: dataset} if isinstance(dataset, h5py.Dataset) else {}
+            )
         )
-        if others := sorted(found.keys() ^ declared.keys()):
-            raise ValueError(f"{WEIGHTS}: {others[0]} is missing or not declared")
+        if mismatched := sorted(datasets.keys() ^ declared.keys()):
+            raise ValueError(f"{WEIGHTS}: {mismatched[0]} is missing or not declared")
         for name, shape in declared.items():
-            item = found[name]
-            if (item.dtype, item.shape) != (np.float32, shape):
+            dataset = datasets[name]
+            if (dataset.dtype, dataset.shape) != (np.float32, shape):
                 raise ValueError(
                     f"{name} in {WEIGHTS}: expected float32 {shape}, as config.json declares, got "
-                    f"{item.dtype} {item.shape}"
+                    f"{dataset.dtype} {dataset.shape}"
                 )
-            if item.nbytes != item.id.get_storage_size() or item.external:
+            if dataset.nbytes != dataset.id.get_storage_size() or dataset.external:
                 raise ValueError(f"{name} is not in {WEIGHTS} as Keras writes an array")
-        if (needed := sum(item.nbytes for item in found.values())) > len(content):
+        if (needed := sum(dataset.nbytes for dataset in datasets.values())) > len(content):
             raise ValueError(f"the weights take {needed} bytes, and their file has {len(content)}")
-        arrays = {name: found[name][()] for name in declared}
+        arrays = {name: datasets[name][()] for name in declared}
     for array in arrays.values():
         array.flags.writeable = False
     return [
-        [arrays[f"{layer}/vars/{place}"] for place in range(len(of_layer))]
-        for layer, of_layer in shapes.items()
+        [arrays[f"{layer}/vars/{place}"] for place in range(len(layer_shapes))]
+        for layer, layer_shapes in shapes.items()
     ]
 
 

@@ -55,8 +55,10 @@ class Processor:
         """Describe a processor by its features; None if it may lack fused multiply-add."""
         if not (features.get("fma") or architecture in ("aarch64", "arm64")):
             return None
-        written = ",".join(f"{'+' if has else '-'}{feature}" for feature, has in features.items())
-        return cls(name, written, lanes=64 if features.get("avx512f") else 16)
+        llvm_features = ",".join(
+            f"{'+' if has else '-'}{feature}" for feature, has in features.items()
+        )
+        return cls(name, llvm_features, lanes=64 if features.get("avx512f") else 16)
 
 
 @lru_cache(maxsize=4)
@@ -97,22 +99,22 @@ class Kernel:
         self, run: Callable[..., None], shape: tuple[int, ...], scratch: int, values: np.ndarray
     ) -> np.ndarray:
         """Run code with scratch memory of `scratch` vectors; return the outputs, (*shape, n, o)."""
-        sizes, of, lanes, rows = self.sizes, self.slots, self.processor.lanes, values.shape[1]
+        sizes, slots, lanes, rows = self.sizes, self.slots, self.processor.lanes, values.shape[1]
         vectors = -(-rows // lanes)
         # One more vector of rows: in the last one everything is missing.
         numbers = _zeros((sizes.numbers, (vectors + 1) * lanes), np.float32)
         index = _zeros((sizes.categories, (vectors + 1) * lanes), np.int64)
-        of_members = _zeros((sizes.members, *shape, sizes.outputs, vectors * lanes), np.float32)
-        numbers[:, :rows] = of.standardize(values[of.numeric])
+        member_outputs = _zeros((sizes.members, *shape, sizes.outputs, vectors * lanes), np.float32)
+        numbers[:, :rows] = slots.standardize(values[slots.numeric])
         numbers[:, vectors * lanes :] = np.nan
-        index[:, :rows] = of.category_index(values[of.categorical])
-        index[:, vectors * lanes :] = of.category_index(np.full((sizes.categories, 1), np.nan))
-        kept = _zeros((scratch, lanes), np.float32)
-        arrays = (numbers, index, self.places, self.weights, self.table, kept, of_members)
+        index[:, :rows] = slots.category_index(values[slots.categorical])
+        index[:, vectors * lanes :] = slots.category_index(np.full((sizes.categories, 1), np.nan))
+        memory = _zeros((scratch, lanes), np.float32)
+        arrays = (numbers, index, self.places, self.weights, self.table, memory, member_outputs)
         run(*(array.ctypes.data for array in arrays), vectors)
         total = np.zeros((*shape, sizes.outputs, rows))
-        for of_member in of_members:
-            total += of_member[..., :rows]
+        for outputs in member_outputs:
+            total += outputs[..., :rows]
         return total.swapaxes(-1, -2)
 
 

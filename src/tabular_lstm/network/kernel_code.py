@@ -55,8 +55,8 @@ class Code:
 
     def constant(self, number: float) -> "Lanes":
         """The same number in each lane, as the nearest float32."""
-        one = ir.Constant(FLOAT, ctypes.c_float(number).value)
-        return Lanes(self, ir.Constant(self.type, [one] * self.lanes))
+        scalar = ir.Constant(FLOAT, ctypes.c_float(number).value)
+        return Lanes(self, ir.Constant(self.type, [scalar] * self.lanes))
 
     def whole(self, number: "int | Whole") -> "Whole":
         """A whole number."""
@@ -90,10 +90,10 @@ class Code:
         new = list(body(Whole(self, turn), [Lanes(self, value) for value in values]))
         following = Whole(self, turn) + 1
         turn.add_incoming(following.value, builder.block)
-        for value, one in zip(values, new, strict=True):
-            value.add_incoming(one.value, builder.block)
-        more = builder.icmp_signed("<", following.value, self.whole(times).value)
-        builder.cbranch(more, inside, after)
+        for value, new_value in zip(values, new, strict=True):
+            value.add_incoming(new_value.value, builder.block)
+        unfinished = builder.icmp_signed("<", following.value, self.whole(times).value)
+        builder.cbranch(unfinished, inside, after)
         builder.position_at_end(after)
         return new
 
@@ -105,14 +105,14 @@ class Whole:
     code: Code
     value: Any
 
-    def __add__(self, other: "int | Whole") -> "Whole":
-        return Whole(self.code, self.code.builder.add(self.value, self.code.whole(other).value))
+    def __add__(self, operand: "int | Whole") -> "Whole":
+        return Whole(self.code, self.code.builder.add(self.value, self.code.whole(operand).value))
 
-    def __rsub__(self, other: int) -> "Whole":
-        return Whole(self.code, self.code.builder.sub(self.code.whole(other).value, self.value))
+    def __rsub__(self, operand: int) -> "Whole":
+        return Whole(self.code, self.code.builder.sub(self.code.whole(operand).value, self.value))
 
-    def __mul__(self, other: "int | Whole") -> "Whole":
-        return Whole(self.code, self.code.builder.mul(self.value, self.code.whole(other).value))
+    def __mul__(self, operand: "int | Whole") -> "Whole":
+        return Whole(self.code, self.code.builder.mul(self.value, self.code.whole(operand).value))
 
 
 @dataclass(frozen=True)
@@ -122,17 +122,17 @@ class Lanes:
     code: Code
     value: Any
 
-    def __add__(self, other: "float | Lanes") -> "Lanes":
-        return Lanes(self.code, self.code.builder.fadd(self.value, self._same(other)))
+    def __add__(self, operand: "float | Lanes") -> "Lanes":
+        return Lanes(self.code, self.code.builder.fadd(self.value, self._same(operand)))
 
-    def __sub__(self, other: "float | Lanes") -> "Lanes":
-        return Lanes(self.code, self.code.builder.fsub(self.value, self._same(other)))
+    def __sub__(self, operand: "float | Lanes") -> "Lanes":
+        return Lanes(self.code, self.code.builder.fsub(self.value, self._same(operand)))
 
-    def __mul__(self, other: "float | Lanes") -> "Lanes":
-        return Lanes(self.code, self.code.builder.fmul(self.value, self._same(other)))
+    def __mul__(self, operand: "float | Lanes") -> "Lanes":
+        return Lanes(self.code, self.code.builder.fmul(self.value, self._same(operand)))
 
-    def __truediv__(self, other: "float | Lanes") -> "Lanes":
-        return Lanes(self.code, self.code.builder.fdiv(self.value, self._same(other)))
+    def __truediv__(self, operand: "float | Lanes") -> "Lanes":
+        return Lanes(self.code, self.code.builder.fdiv(self.value, self._same(operand)))
 
     def fma(self, factor: "float | Lanes", addend: "float | Lanes") -> "Lanes":
         """Self · factor + addend, rounded once."""
@@ -149,18 +149,18 @@ class Lanes:
 
     def missing(self) -> tuple["Lanes", "Lanes"]:
         """Return the numbers, with 0 for NaN; and a mask, 1 for NaN and else 0."""
-        builder, none, one = self.code.builder, self._same(0.0), self._same(1.0)
+        builder, zeros, ones = self.code.builder, self._same(0.0), self._same(1.0)
         missing = builder.fcmp_unordered("uno", self.value, self.value)
-        number = builder.select(missing, none, self.value)
-        return Lanes(self.code, number), Lanes(self.code, builder.select(missing, one, none))
+        number = builder.select(missing, zeros, self.value)
+        return Lanes(self.code, number), Lanes(self.code, builder.select(missing, ones, zeros))
 
     def _limited(self, comparison: str, limit: float) -> "Lanes":
         builder, value = self.code.builder, self._same(limit)
         beyond = builder.fcmp_ordered(comparison, self.value, value)
         return Lanes(self.code, builder.select(beyond, value, self.value))
 
-    def _same(self, other: "float | Lanes") -> Any:
-        return (other if isinstance(other, Lanes) else self.code.constant(other)).value
+    def _same(self, operand: "float | Lanes") -> Any:
+        return (operand if isinstance(operand, Lanes) else self.code.constant(operand)).value
 
 
 @dataclass(frozen=True)
@@ -182,11 +182,11 @@ class Place:
         """Load one of the whole numbers here."""
         return Whole(self.code, self.code.builder.load(self._address(index, WHOLE), typ=WHOLE))
 
-    def every(self, index: "int | Whole") -> Lanes:
+    def broadcast(self, index: "int | Whole") -> Lanes:
         """Load one of the float32 here into every lane."""
         code, nothing = self.code, ir.Constant(self.code.type, ir.Undefined)
-        one = code.builder.load(self._address(index, FLOAT), typ=FLOAT)
-        first = code.builder.insert_element(nothing, one, ir.Constant(ir.IntType(32), 0))
+        scalar = code.builder.load(self._address(index, FLOAT), typ=FLOAT)
+        first = code.builder.insert_element(nothing, scalar, ir.Constant(ir.IntType(32), 0))
         zeros = ir.Constant(ir.VectorType(ir.IntType(32), code.lanes), None)
         return Lanes(code, code.builder.shuffle_vector(first, nothing, zeros))
 
@@ -205,12 +205,12 @@ class Place:
 
     def put(self, group: Whole, lanes: Sequence[Lanes]) -> None:
         """Store a group of four vectors."""
-        for i, one in enumerate(lanes):
-            self[group * 4 + i] = one
+        for i, vector in enumerate(lanes):
+            self[group * 4 + i] = vector
 
-    def copy(self, index: "int | Whole", other: "Place", of: "int | Whole") -> None:
+    def copy(self, index: "int | Whole", source: "Place", source_index: "int | Whole") -> None:
         """Copy one float32 from another place."""
-        number = self.code.builder.load(other._address(of, FLOAT), typ=FLOAT)
+        number = self.code.builder.load(source._address(source_index, FLOAT), typ=FLOAT)
         self.code.builder.store(number, self._address(index, FLOAT))
 
     def _address(self, index: "int | Whole", kind: Any) -> Any:
@@ -224,20 +224,22 @@ class Place:
 def sums(start: Sequence[Lanes], values: Place, count: int, weights: Place) -> list[Lanes]:
     """Add values (count,) times weights (count, sums) to sums, in the order of the values."""
 
-    def add(before: Sequence[Lanes], i: int | Whole) -> list[Lanes]:
-        value, own = values[i], weights.after(values.code.whole(i) * len(before))
-        return [value.fma(own.every(side), one) for side, one in enumerate(before)]
+    def add(totals: Sequence[Lanes], i: int | Whole) -> list[Lanes]:
+        value, value_weights = values[i], weights.after(values.code.whole(i) * len(totals))
+        return [
+            value.fma(value_weights.broadcast(side), total) for side, total in enumerate(totals)
+        ]
 
-    def turn(turns: Whole, found: list[Lanes]) -> list[Lanes]:
+    def turn(turns: Whole, totals: list[Lanes]) -> list[Lanes]:
         for i in range(UNROLLED):
-            found = add(found, turns * UNROLLED + i)
-        return found
+            totals = add(totals, turns * UNROLLED + i)
+        return totals
 
     turns, left = divmod(count, UNROLLED)
-    found = values.code.fold(turns, start, turn) if turns else list(start)
+    totals = values.code.fold(turns, start, turn) if turns else list(start)
     for i in range(count - left, count):
-        found = add(found, i)
-    return found
+        totals = add(totals, i)
+    return totals
 
 
 # Functions without a branch or a table -----------------------------------------------------------
@@ -317,11 +319,11 @@ def forward_code(sizes: Sizes, lanes: int) -> Code:
     steps = arrays.scratch.after_vectors(sizes.waves)
 
     def member(k: Whole) -> None:
-        own = Member.of(sizes, k, arrays)
+        member_code = Member.of(sizes, k, arrays)
 
         def vector(v: Whole) -> None:
-            own.embed(v, steps)
-            own.read_out(own.first_reads(steps), k, v)
+            member_code.embed(v, steps)
+            member_code.read_out(member_code.first_reads(steps), k, v)
 
         code.repeat(arrays.vectors, vector)
 
@@ -340,49 +342,51 @@ def without_code(sizes: Sizes, lanes: int) -> Code:
     """
     code = Code(lanes, pointers=7, wholes=1)
     arrays = Arrays(*code.arguments())
-    of_step, d, features = sizes.first_sums, sizes.dimensions, sizes.numbers + sizes.categories
+    sum_count, d, features = sizes.first_sums, sizes.dimensions, sizes.numbers + sizes.categories
     steps, missing = map(arrays.scratch.after_vectors, (sizes.waves, sizes.scratch))
     # Places of the first LSTM's sums; one step's sums before the change; a vector's change.
     summed = missing.after_vectors(sizes.steps * sizes.inputs)
-    before = summed.after_vectors(sizes.steps * of_step)
-    change = before.after_vectors(of_step)
+    before = summed.after_vectors(sizes.steps * sum_count)
+    change = before.after_vectors(sum_count)
 
     def summed_up(step: Whole, unit: Whole) -> Sequence[Lanes]:
-        return summed.after_vectors(step * of_step).four(unit)
+        return summed.after_vectors(step * sum_count).four(unit)
 
     def member(k: Whole) -> None:
-        own = Member.of(sizes, k, arrays)
-        read = own.first_reads(steps)
+        member_code = Member.of(sizes, k, arrays)
+        read = member_code.first_reads(steps)
 
         def sum_up(step: Whole) -> None:
-            sums_here = summed.after_vectors(step * of_step)
+            sums_here = summed.after_vectors(step * sum_count)
             code.repeat(2 * sizes.units[0], lambda unit: sums_here.put(unit, read(step, unit)))
 
         def vector(v: Whole) -> None:
             def without(feature: Whole) -> None:
                 slot, step = arrays.slots.whole(feature), arrays.slots.whole(feature + features)
-                sums_here, of_slot = summed.after_vectors(step * of_step), slot * d
-                weights = own.recur.after((of_slot + step * -sizes.inputs) * SIDE_BY_SIDE)
+                sums_here, slot_start = summed.after_vectors(step * sum_count), slot * d
+                weights = member_code.recur.after(
+                    (slot_start + step * -sizes.inputs) * SIDE_BY_SIDE
+                )
 
                 def subtract(i: Whole) -> None:
-                    change[i] = missing[of_slot + i] - steps[of_slot + i]
+                    change[i] = missing[slot_start + i] - steps[slot_start + i]
 
                 def add(unit: Whole) -> None:
                     start = sums_here.four(unit)
-                    by = weights.after(unit * unit_weights(*sizes.layers[0]))
+                    gate_weights = weights.after(unit * unit_weights(*sizes.layers[0]))
                     before.put(unit, start)
-                    sums_here.put(unit, sums(start, change, d, by))
+                    sums_here.put(unit, sums(start, change, d, gate_weights))
 
                 code.repeat(d, subtract)
                 code.repeat(2 * sizes.units[0], add)
-                own.read_out(summed_up, k * features + slot, v)
+                member_code.read_out(summed_up, k * features + slot, v)
                 code.repeat(2 * sizes.units[0], lambda u: sums_here.put(u, before.four(u)))
 
-            own.embed(v, steps)
+            member_code.embed(v, steps)
             code.repeat(sizes.steps, sum_up)
             code.repeat(features, without)
 
-        own.embed(arrays.vectors, missing)
+        member_code.embed(arrays.vectors, missing)
         code.repeat(arrays.vectors, vector)
 
     code.repeat(sizes.members, member)
@@ -419,19 +423,19 @@ class Member:
         code, waves = steps.code, arrays.scratch
 
         def number(n: Whole) -> None:
-            own = self.numbers.after(n * sizes.number_weights)
+            weights = self.numbers.after(n * sizes.number_weights)
             value, missing = arrays.numbers[n * (arrays.vectors + 1) + v].missing()
 
             def wave(i: Whole) -> None:
-                waves[i], waves[i + f] = cosine_and_sine(value * own.every(i))
+                waves[i], waves[i + f] = cosine_and_sine(value * weights.broadcast(i))
 
             code.repeat(f, wave)
             waves[2 * f], waves[2 * f + 1] = value, missing
-            kernel, vector = own.after(f), arrays.slots.whole(n) * sizes.dimensions
+            kernel, vector = weights.after(f), arrays.slots.whole(n) * sizes.dimensions
             for first, count in sizes.groups:
-                bias = [kernel.every(sizes.waves * count + i) for i in range(count)]
-                for i, one in enumerate(sums(bias, waves, sizes.waves, kernel), first):
-                    steps[vector + i] = one.at_least(0.0)
+                bias = [kernel.broadcast(sizes.waves * count + i) for i in range(count)]
+                for i, total in enumerate(sums(bias, waves, sizes.waves, kernel), first):
+                    steps[vector + i] = total.at_least(0.0)
                 kernel = kernel.after((sizes.waves + 1) * count)
 
         code.repeat(sizes.numbers, number)
@@ -444,8 +448,10 @@ class Member:
             rows = (c * (arrays.vectors + 1) + v) * code.lanes
 
             def row(lane: Whole) -> None:
-                own, to = arrays.index.whole(rows + lane) * d, vector * code.lanes + lane
-                code.repeat(d, lambda i: steps.copy(to + i * code.lanes, self.categories, own + i))
+                source, target = arrays.index.whole(rows + lane) * d, vector * code.lanes + lane
+                code.repeat(
+                    d, lambda i: steps.copy(target + i * code.lanes, self.categories, source + i)
+                )
 
             code.repeat(code.lanes, row)
 
@@ -473,8 +479,10 @@ class Member:
         _sum_up(sizes.steps, sizes.units[-1], states)
 
         def output(o: Whole) -> None:
-            own = weights.after(o * sizes.output_weights)
-            outputs[o * self.arrays.vectors] = _output(sizes.steps, sizes.units[-1], own, states)
+            output_weights = weights.after(o * sizes.output_weights)
+            outputs[o * self.arrays.vectors] = _output(
+                sizes.steps, sizes.units[-1], output_weights, states
+            )
 
         weights.code.repeat(sizes.outputs, output)
 
@@ -486,9 +494,12 @@ def _reads(inputs: int, u: int, weights: Place, steps: Place) -> Read:
     """Return a function that adds one step's weighted inputs to the bias; steps: (T, inputs)."""
 
     def read(step: Whole, unit: Whole) -> Sequence[Lanes]:
-        own = weights.after(unit * unit_weights(inputs, u))
-        bias = [own.every(SIDE_BY_SIDE * (inputs + u) + gate) for gate in range(SIDE_BY_SIDE)]
-        return sums(bias, steps.after_vectors(step * inputs), inputs, own)
+        gate_weights = weights.after(unit * unit_weights(inputs, u))
+        bias = [
+            gate_weights.broadcast(SIDE_BY_SIDE * (inputs + u) + gate)
+            for gate in range(SIDE_BY_SIDE)
+        ]
+        return sums(bias, steps.after_vectors(step * inputs), inputs, gate_weights)
 
     return read
 
@@ -499,18 +510,21 @@ def _recur(
     """Compute the states of T steps, (T, 2u): u forward states, then u backward states."""
     code = weights.code
 
-    def step(direction: int, at: Whole, before: Whole | None) -> None:
-        own, states_here = weights.after(SIDE_BY_SIDE * inputs), states.after_vectors(direction * u)
-        new = states_here.after_vectors(at * (2 * u))
+    def step(direction: int, position: Whole, before: Whole | None) -> None:
+        state_kernels, states_here = (
+            weights.after(SIDE_BY_SIDE * inputs),
+            states.after_vectors(direction * u),
+        )
+        new = states_here.after_vectors(position * (2 * u))
 
         def unit(j: Whole) -> None:
-            of_both = j + direction * u
-            gates = read(at, of_both)
+            direction_unit = j + direction * u
+            gates = read(position, direction_unit)
             if before is None:
                 cells[j], new[j] = _cell_and_state(gates, None)
             else:
-                of_states = own.after(of_both * unit_weights(inputs, u))
-                gates = sums(gates, states_here.after_vectors(before * (2 * u)), u, of_states)
+                state_kernel = state_kernels.after(direction_unit * unit_weights(inputs, u))
+                gates = sums(gates, states_here.after_vectors(before * (2 * u)), u, state_kernel)
                 cells[j], new[j] = _cell_and_state(gates, cells[j])
 
         code.repeat(u, unit)
@@ -530,14 +544,17 @@ def _cell_and_state(gates: Sequence[Lanes], before: Lanes | None) -> tuple[Lanes
     Sums of fractions are brought to one denominator, because a division takes as long as ten or
     more multiplications. No denominator here is above 10^8.
     """
-    (opened, p), (candidate, q), (kept, r), (out, s) = map(tanh, gates)
-    # 2 · cell = (1 + opened / p) · candidate / q + (1 + kept / r) · before
-    above, below = (opened + p) * candidate, p * q
+    (input_gate, p), (candidate, q), (forget_gate, r), (output_gate, s) = map(tanh, gates)
+    # 2 · cell = (1 + input_gate / p) · candidate / q + (1 + forget_gate / r) · before
+    numerator, denominator = (input_gate + p) * candidate, p * q
     if before is not None:
-        above, below = ((kept + r) * before).fma(below, above * r), below * r
-    cell = above * 0.5 / below
+        numerator, denominator = (
+            ((forget_gate + r) * before).fma(denominator, numerator * r),
+            denominator * r,
+        )
+    cell = numerator * 0.5 / denominator
     bounded, t = tanh(cell)
-    return cell, (out + s) * bounded * 0.5 / (s * t)
+    return cell, (output_gate + s) * bounded * 0.5 / (s * t)
 
 
 # Read out ----------------------------------------------------------------------------------------
@@ -547,14 +564,14 @@ def _sum_up(length: int, u: int, states: Place) -> None:
     """Replace each unit's first state by the sum of its states over the steps."""
     code = states.code
 
-    def of_unit(unit: Whole, first: Whole) -> None:
+    def sum_unit(unit: Whole, first: Whole) -> None:
         zero = [code.constant(0.0)]
         states[first] = code.fold(
             length, zero, lambda t, sums: [sums[0] + states[t * (2 * u) + unit]]
         )[0]
 
-    code.repeat(u, lambda j: of_unit(j, j))
-    code.repeat(u, lambda j: of_unit(j + u, j + ((length - 1) * 2 * u + u)))
+    code.repeat(u, lambda j: sum_unit(j, j))
+    code.repeat(u, lambda j: sum_unit(j + u, j + ((length - 1) * 2 * u + u)))
 
 
 def _output(length: int, u: int, weights: Place, states: Place) -> Lanes:
@@ -562,9 +579,9 @@ def _output(length: int, u: int, weights: Place, states: Place) -> Lanes:
     code, end = weights.code, (length - 1) * 2 * u
 
     def read(unit: Whole, last: Whole, first: Whole, sums: list[Lanes]) -> list[Lanes]:
-        output = states[last].fma(weights.every(unit), sums[0])
-        return [states[first].fma(weights.every(unit + 2 * u), output)]
+        output = states[last].fma(weights.broadcast(unit), sums[0])
+        return [states[first].fma(weights.broadcast(unit + 2 * u), output)]
 
-    bias = [weights.every(4 * u)]
+    bias = [weights.broadcast(4 * u)]
     output = code.fold(u, bias, lambda j, sums: read(j, j + end, j, sums))
     return code.fold(u, output, lambda j, sums: read(j + u, j + u, j + (end + u), sums))[0]

@@ -111,14 +111,14 @@ def lay_out(scorer: Scorer, sizes: Sizes) -> np.ndarray:
     embed, k, n = scorer.embed, sizes.members, sizes.numbers
     joint = np.concatenate([embed.kernel, embed.bias], 2)
     groups = [joint[..., first : first + count] for first, count in sizes.groups]
-    of_numbers = [2 * np.pi * embed.frequency, *groups]
+    number_weights = [2 * np.pi * embed.frequency, *groups]
     recur = [halved(recur, np.float32) for recur in scorer.recur]
     by_unit = [w.reshape(2, k, SIDE_BY_SIDE, w.shape[2] // SIDE_BY_SIDE, -1) for w in recur]
     # The mean over members and over steps is a sum with smaller weights.
     last, mean = np.split(scorer.read_out.kernel / k, 2, 1)
     read_out = np.concatenate([last, mean / sizes.steps, scorer.read_out.bias[:, None] / k], 1)
     parts = [
-        np.concatenate([np.reshape(w, (k, n, w.shape[2] * w.shape[3])) for w in of_numbers], 2),
+        np.concatenate([np.reshape(w, (k, n, w.shape[2] * w.shape[3])) for w in number_weights], 2),
         *(weights.transpose(1, 0, 3, 4, 2) for weights in by_unit),
         read_out.swapaxes(1, 2),
     ]

@@ -92,8 +92,8 @@ def train_members(members: Any, plan: Plan, task: Task) -> Trained:
     best_loss, best_epoch = np.full(count, np.inf), np.zeros(count, int)
     # Each member's last epoch with progress, and the loss below which the next progress counts.
     progressed, below = best_epoch.copy(), best_loss.copy()
-    shares = np.bincount(members.of.strata(task.targets)) / len(task.targets)
-    learned = members.of.learned * entr(shares).sum()
+    shares = np.bincount(members.task_outputs.strata(task.targets)) / len(task.targets)
+    learned = members.task_outputs.learned * entr(shares).sum()
     best, outputs = members.weights.copy(), [np.empty(0)] * count
     best_outputs = [*outputs]
     # The epoch after which each member's learning rate starts to fall, and the epoch where it is 0.
@@ -103,14 +103,16 @@ def train_members(members: Any, plan: Plan, task: Task) -> Trained:
         run = np.flatnonzero(epoch <= ends)
         rates = plan.rates(epoch, starts, ends)
         held_out = [plan.held_out[place] for place in run]
-        of_epoch, new = members.train_epoch(run, batches[:, run], rates[:, run], held_out)
-        losses.append(float(of_epoch.mean()))
-        for place, one in zip(run, new, strict=True):
-            outputs[place] = one
-        loss = fold_losses(members.of, task.targets, plan, outputs, task.weights)
+        epoch_losses, new_outputs = members.train_epoch(
+            run, batches[:, run], rates[:, run], held_out
+        )
+        losses.append(float(epoch_losses.mean()))
+        for place, member_outputs in zip(run, new_outputs, strict=True):
+            outputs[place] = member_outputs
+        loss = fold_losses(members.task_outputs, task.targets, plan, outputs, task.weights)
         validation_losses.append(float(loss.mean()))
         # A fold has few rows, so half of a member's criterion is its kind's mean loss.
-        means = [loss[kind == other].mean() for other in kind]
+        means = [loss[kind == member_kind].mean() for member_kind in kind]
         stops = (loss + means) / 2
         improved = run[stops[run] < best_loss[run]]
         best_loss[improved], best_epoch[improved] = stops[improved], epoch
@@ -123,7 +125,7 @@ def train_members(members: Any, plan: Plan, task: Task) -> Trained:
         fell = run[stops[run] < below[run]]
         below[fell] = stops[fell] - np.maximum(learned - stops[fell], 0) / 10
         progressed[fell] = epoch
-        patience = np.maximum(plan.patience, members.of.waits * progressed)
+        patience = np.maximum(plan.patience, members.task_outputs.waits * progressed)
         waits = (epoch - progressed >= patience) | (epoch > starts)
         # Each of the last few members would take a whole graph's time and hardly change the mean.
         falls = (waits | (waits.mean() >= QUORUM)) & (epoch < starts)
@@ -141,11 +143,11 @@ def train_members(members: Any, plan: Plan, task: Task) -> Trained:
 
 
 def fold_losses(
-    of: Outputs,
+    task_outputs: Outputs,
     targets: np.ndarray,
     plan: Plan,
     outputs: Sequence[np.ndarray],
-    of_rows: np.ndarray | None = None,
+    row_weights: np.ndarray | None = None,
 ) -> np.ndarray:
     """Return each member's mean loss on its fold, calibrated by its kind's temperature.
 
@@ -157,27 +159,27 @@ def fold_losses(
     2025.
 
     Args:
-        of: The task's `Outputs`.
+        task_outputs: The task's `Outputs`.
         targets: (rows,).
         plan: The plan of the members.
         outputs: Each member's outputs for its fold, (rows, o).
-        of_rows: The rows' weights, (rows,), above 0. Default: all rows count alike.
+        row_weights: The rows' weights, (rows,), above 0. Default: all rows count alike.
 
     Returns:
         float64 (members,); for classes, in nats.
     """
     losses = np.empty(len(outputs))
     for kind in set(plan.kind):
-        numbers = [number for number, other in enumerate(plan.kind) if other == kind]
+        numbers = [number for number, member_kind in enumerate(plan.kind) if member_kind == kind]
         held_out = [plan.held_out[number] for number in numbers]
-        temperature = of.fit_temperature(
+        temperature = task_outputs.fit_temperature(
             targets[np.concatenate(held_out)],
             np.concatenate([outputs[number] for number in numbers]),
-            None if of_rows is None else of_rows[np.concatenate(held_out)],
+            None if row_weights is None else row_weights[np.concatenate(held_out)],
         )
         for number, rows in zip(numbers, held_out, strict=True):
-            weights = None if of_rows is None else of_rows[rows]
-            calibrated = of.losses(targets[rows], outputs[number] / temperature)
+            weights = None if row_weights is None else row_weights[rows]
+            calibrated = task_outputs.losses(targets[rows], outputs[number] / temperature)
             losses[number] = np.average(calibrated, weights=weights)
     return losses
 
@@ -195,7 +197,10 @@ def merge(groups: list[Trained]) -> Trained:
 
     def mean(name: str) -> list[float]:
         losses = [group.losses[name] for group in groups]
-        padded = [np.pad(one, (0, longest - len(one)), "edge") for one in losses]
+        padded = [
+            np.pad(epoch_losses, (0, longest - len(epoch_losses)), "edge")
+            for epoch_losses in losses
+        ]
         means: list[float] = np.average(padded, axis=0, weights=counts).tolist()
         return means
 

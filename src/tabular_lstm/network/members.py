@@ -63,16 +63,16 @@ class Members:
         options = Ensemble.model_validate(task.config["options"])
         most = TOGETHER_SLOTS // table_of(task.sequences).shape[1]
         together = max(1, min(TOGETHER, most, len(numbers)))
-        some = {"members": together, "frequency_scale": [1.0]}
+        graph_options = {"members": together, "frequency_scale": [1.0]}
         # The network's own variables are not used: `_member_outputs` replaces them by pieces of the
         # matrix.
         self.network: LSTMEnsemble = LSTMEnsemble.from_config(
-            task.config | {"options": options.model_copy(update=some).model_dump()}
+            task.config | {"options": options.model_copy(update=graph_options).model_dump()}
         )
-        self.of = outputs_of(self.network.schema.task)
+        self.task_outputs = outputs_of(self.network.schema.task)
         self.sequences = task.sequences
         counts = [] if task.weights is None else [task.weights]
-        self.of_each = [np.asarray(values, np.float32) for values in (task.targets, *counts)]
+        self.row_values = [np.asarray(values, np.float32) for values in (task.targets, *counts)]
         # The seed of a graph's first member decides what is dropped in all its members.
         streams = (np.random.default_rng([task.training.seed, 2, number]) for number in numbers)
         self.seeds = [int(stream.integers(2**31)) for stream in streams]
@@ -108,20 +108,24 @@ class Members:
         count = self.network.options.count
 
         def work(start: int) -> tuple[np.ndarray, list[np.ndarray]]:
-            some = slice(start, start + count)
+            in_graph = slice(start, start + count)
             # A graph that is not full repeats its first members.
-            which = np.resize(np.arange(len(places))[some], count)
-            state, losses = self._train(places[which], batches[:, which], rates[:, which])
-            outputs = self._outputs_of(state[0], held_out[some])
+            positions = np.resize(np.arange(len(places))[in_graph], count)
+            state, losses = self._train(
+                places[positions], batches[:, positions], rates[:, positions]
+            )
+            outputs = self._outputs_of(state[0], held_out[in_graph])
             for matrix, trained in zip(self._matrices, state, strict=True):
-                matrix[places[some]] = trained.numpy()[: len(outputs)]
+                matrix[places[in_graph]] = trained.numpy()[: len(outputs)]
             return losses[: len(outputs)], outputs
 
         with ThreadPoolExecutor(cores()) as pool:
-            done = [*pool.map(work, range(0, len(places), count))]
+            graph_results = [*pool.map(work, range(0, len(places), count))]
         self.step += len(batches)
-        losses, outputs = zip(*done, strict=True)
-        return np.concatenate(losses), [one for some in outputs for one in some]
+        losses, outputs = zip(*graph_results, strict=True)
+        return np.concatenate(losses), [
+            member_outputs for graph_outputs in outputs for member_outputs in graph_outputs
+        ]
 
     def in_shape(self, matrix: np.ndarray) -> list[np.ndarray]:
         """Cut a matrix like `weights` into the network's weights, in their order and shapes."""
@@ -140,23 +144,25 @@ class Members:
             weights: The weights of these members, in the network's order; changed in place.
             plan: The plan of these members.
         """
-        embed, of = self.network.embed, self.network.embed.slots
+        embed, slots = self.network.embed, self.network.embed.slots
         vectors = weights[[w is embed.vectors for w in self.network.weights].index(True)]
         rows = self.sequences
         histories = rows if isinstance(rows, Histories) else None
         table = table_of(rows)
-        for which, slot in enumerate(of.categorical):
-            start, end = of.offsets[which : which + 2]
-            index = of.category_index(table[:, slot][None], [which])[0] - start
+        for feature, slot in enumerate(slots.categorical):
+            start, end = slots.offsets[feature : feature + 2]
+            index = slots.category_index(table[:, slot][None], [feature])[0] - start
             for member, fold in zip(vectors, plan.left_out, strict=True):
-                among = plan.fold != fold
+                learned_rows = plan.fold != fold
                 if histories is None:
-                    counts = self.of_each[1][among] if len(self.of_each) > 1 else None
-                    seen: np.ndarray = np.bincount(index[among], counts, end - start)
+                    counts = self.row_values[1][learned_rows] if len(self.row_values) > 1 else None
+                    row_counts: np.ndarray = np.bincount(index[learned_rows], counts, end - start)
                 else:
-                    seen = np.bincount(index, histories[among].counts, end - start)
-                of_feature = member[start:end]
-                of_feature[seen == 0] = np.average(of_feature, axis=0, weights=seen)
+                    row_counts = np.bincount(index, histories[learned_rows].counts, end - start)
+                feature_vectors = member[start:end]
+                feature_vectors[row_counts == 0] = np.average(
+                    feature_vectors, axis=0, weights=row_counts
+                )
 
     def _graphs(self) -> tuple[Any, Any]:
         """Make the graph of some steps, see `_train_on`, and the graph of outputs."""
@@ -167,7 +173,9 @@ class Members:
         else:
             places = tf.TensorSpec((count, None, None), tf.int32)
             shapes = Compact(tf.TensorSpec((count, None, slots[1])), places)
-        of_steps = tf.nest.map_structure(lambda s: tf.TensorSpec((None, *s.shape), s.dtype), shapes)
+        step_specs = tf.nest.map_structure(
+            lambda s: tf.TensorSpec((None, *s.shape), s.dtype), shapes
+        )
         outputs = _graph(self._member_outputs, matrix, shapes)
         steps = _graph(
             self._train_on,
@@ -176,8 +184,8 @@ class Members:
             [matrix] * len(self._matrices),
             [tf.TensorSpec((count,)) for _ in self.dropped],
             tf.TensorSpec((None, count)),
-            of_steps,
-            *[tf.TensorSpec((None, count, None)) for _ in self.of_each],
+            step_specs,
+            *[tf.TensorSpec((None, count, None)) for _ in self.row_values],
         )
         return steps, outputs
 
@@ -190,51 +198,56 @@ class Members:
         self, places: np.ndarray, batches: np.ndarray, rates: np.ndarray
     ) -> tuple[list[Any], np.ndarray]:
         """Train the members of one graph; return the new `_matrices` and the losses, (k,)."""
-        of_step = np.prod([*batches.shape[1:], *self.sequences.shape[1:]])
-        at_once = max(1, TAKEN_VALUES // int(of_step))
+        values_per_step = np.prod([*batches.shape[1:], *self.sequences.shape[1:]])
+        at_once = max(1, TAKEN_VALUES // int(values_per_step))
         dropped = [tf.constant(share[places]) for share in self.dropped]
         state = [tf.constant(matrix[places]) for matrix in self._matrices]
         losses = tf.zeros(len(places))
         for start in range(0, len(batches), at_once):
             rows = batches[start : start + at_once]
-            given = [taken(self.sequences, rows), *(values[rows] for values in self.of_each)]
+            step_inputs = [
+                taken(self.sequences, rows),
+                *(values[rows] for values in self.row_values),
+            ]
             seed = tf.constant([self.seeds[places[0]], self.step + start], tf.int32)
-            given = [rates[start : start + at_once], *given]
-            of_steps = tf.nest.map_structure(tf.constant, given)
-            state, losses = self._pass(seed, losses, state, dropped, *of_steps)
+            step_inputs = [rates[start : start + at_once], *step_inputs]
+            step_tensors = tf.nest.map_structure(tf.constant, step_inputs)
+            state, losses = self._pass(seed, losses, state, dropped, *step_tensors)
         return state, losses.numpy() / len(batches)
 
-    def _outputs_of(self, weights: Any, rows_of: Sequence[np.ndarray]) -> list[np.ndarray]:
+    def _outputs_of(self, weights: Any, member_rows: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Return the outputs of a graph's first members, each for its own rows."""
         slots = int(np.prod(self.sequences.shape[1:]))
         at_once = max(1, min(EVALUATED_AT_ONCE, EVALUATED_SLOTS // slots))
-        longest = max(map(len, rows_of))
-        padded = [np.pad(part, (0, longest - len(part)), "edge") for part in rows_of]
+        longest = max(map(len, member_rows))
+        padded = [np.pad(part, (0, longest - len(part)), "edge") for part in member_rows]
         rows = np.stack(padded + padded[:1] * (len(weights) - len(padded)))
         blocks = (rows[:, start : start + at_once] for start in range(0, longest, at_once))
-        given = (
+        block_tensors = (
             tf.nest.map_structure(tf.constant, taken(self.sequences, block)) for block in blocks
         )
-        outputs = np.concatenate([self._outputs(weights, one).numpy() for one in given], 1)
-        return [z[: len(part)] for z, part in zip(outputs, rows_of, strict=False)]
+        outputs = np.concatenate(
+            [self._outputs(weights, tensors).numpy() for tensors in block_tensors], 1
+        )
+        return [z[: len(part)] for z, part in zip(outputs, member_rows, strict=False)]
 
     def _member_outputs(self, weights: Any, sequences: Any, *dropout: Any) -> Any:
         pieces = tf.split(weights, self.sizes, 1)
-        given = [
+        variable_values = [
             (variable, tf.reshape(piece, variable.shape))
             for variable, piece in zip(self.network.weights, pieces, strict=True)
         ]
-        with keras.StatelessScope(state_mapping=given):
+        with keras.StatelessScope(state_mapping=variable_values):
             return self.network.member_outputs(sequences, *dropout)
 
-    def _train_on(self, seed: Any, losses: Any, state: Any, dropped: Any, *of_steps: Any) -> Any:
+    def _train_on(self, seed: Any, losses: Any, state: Any, dropped: Any, *step_inputs: Any) -> Any:
         """Take one step for each given batch of rows, and add up the losses."""
-        steps = tf.shape(of_steps[0])[0]
+        steps = tf.shape(step_inputs[0])[0]
 
         def step(place: Any, losses: Any, *state: Any) -> tuple[Any, ...]:
-            rate, *rows = tf.nest.map_structure(lambda values: values[place], of_steps)
-            at = seed + tf.stack([0, place])
-            changed, loss = self._step(at, state, (at, *dropped), rate, *rows)
+            rate, *rows = tf.nest.map_structure(lambda values: values[place], step_inputs)
+            step_seed = seed + tf.stack([0, place])
+            changed, loss = self._step(step_seed, state, (step_seed, *dropped), rate, *rows)
             return place + 1, losses + loss, *changed
 
         _, losses, *state = tf.while_loop(
@@ -250,7 +263,7 @@ class Members:
         rate: Any,
         sequences: Any,
         targets: Any,
-        of_rows: Any = None,
+        row_weights: Any = None,
     ) -> Any:
         """Take a step of AdamW; each member's gradient is clipped to norm 1.
 
@@ -260,9 +273,9 @@ class Members:
         with tf.GradientTape() as tape:
             tape.watch(weights)
             outputs = self._member_outputs(weights, sequences, *dropout)
-            losses = self.of.tensor_losses(tf, targets, outputs)
-            if of_rows is not None:
-                losses *= of_rows
+            losses = self.task_outputs.tensor_losses(tf, targets, outputs)
+            if row_weights is not None:
+                losses *= row_weights
             loss = tf.reduce_mean(losses, 1)
         gradient = tape.gradient(loss, weights)
         norm = tf.norm(gradient, axis=1, keepdims=True)

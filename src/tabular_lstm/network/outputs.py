@@ -97,8 +97,8 @@ class Outputs:
 
     def losses(self, targets: np.ndarray, outputs: np.ndarray) -> np.ndarray:
         """Return the loss of each row: float64 (rows,)."""
-        own = np.take_along_axis(outputs, targets.astype(int)[:, None], 1)[:, 0]
-        return np.asarray(logsumexp(outputs, 1) - own)
+        label_logits = np.take_along_axis(outputs, targets.astype(int)[:, None], 1)[:, 0]
+        return np.asarray(logsumexp(outputs, 1) - label_logits)
 
     def fit_temperature(
         self, targets: np.ndarray, outputs: np.ndarray, weights: np.ndarray | None = None
@@ -109,15 +109,15 @@ class Outputs:
         classes share the rest evenly.
         """
         rows, classes = outputs.shape
-        own = targets.astype(int)
-        count = np.bincount(own, weights, classes)[own]
+        labels = targets.astype(int)
+        count = np.bincount(labels, weights, classes)[labels]
         # The largest logit of each row is subtracted once; scipy's logsumexp takes longer.
-        less = outputs - outputs.max(1, keepdims=True)
-        of_own = less[np.arange(rows), own]
-        hit = (count + 1) * of_own + (less.sum(1) - of_own) / (classes - 1)
+        shifted = outputs - outputs.max(1, keepdims=True)
+        label_logits = shifted[np.arange(rows), labels]
+        hit = (count + 1) * label_logits + (shifted.sum(1) - label_logits) / (classes - 1)
         hit /= count + 2
         return search_temperature(
-            lambda t: np.average(np.log(np.exp(less / t).sum(1)) - hit / t, weights=weights)
+            lambda t: np.average(np.log(np.exp(shifted / t).sum(1)) - hit / t, weights=weights)
         )
 
     def calibration(
@@ -146,7 +146,7 @@ class Outputs:
         return decisions(predicted, calibration)
 
 
-class _OfTwoClasses(Outputs):
+class _TwoClassOutputs(Outputs):
     """The same for two classes: the negative class has the logit 0."""
 
     def tensor_losses(self, tf: Any, targets: Any, outputs: Any) -> Any:
@@ -190,7 +190,7 @@ class _OfTwoClasses(Outputs):
         return np.zeros(len(predicted), int)
 
 
-class _OfNumber(Outputs):
+class _NumberOutputs(Outputs):
     """The same for a number, whose `QUANTILES` are learned.
 
     Sources: Koenker and Bassett, "Regression Quantiles", 1978 (the loss); Keefer and Bodily,
@@ -278,7 +278,7 @@ def _distribution(outputs: np.ndarray) -> tuple[np.ndarray, ...]:
 
 
 OUTPUTS: dict[str, Outputs] = {
-    TWO_CLASSES: _OfTwoClasses(),
+    TWO_CLASSES: _TwoClassOutputs(),
     CLASSES: Outputs(),
-    NUMBER: _OfNumber(),
+    NUMBER: _NumberOutputs(),
 }

@@ -62,7 +62,7 @@ class Plan:
         """
         numbers = range(self.first, self.first + len(self.left_out))
         shuffles = [np.random.default_rng([self.seed, 1, member]) for member in numbers]
-        used, many = self.steps * self.batch, len(self.fold) > MANY_ROWS
+        used, has_many_rows = self.steps * self.batch, len(self.fold) > MANY_ROWS
         for _ in range(self.epochs):
             # int32, because with many rows these numbers take most of the memory.
             orders = np.empty((len(numbers), used), np.int32)
@@ -73,7 +73,9 @@ class Plan:
                     order[:] = rows[by_customer(rng, customers, lengths, self.batch, used)]
                     continue
                 # With many rows, drawing some takes a fifth of the time of shuffling all.
-                order[:] = rng.choice(rows, used, False) if many else rng.permutation(rows)[:used]
+                order[:] = (
+                    rng.choice(rows, used, False) if has_many_rows else rng.permutation(rows)[:used]
+                )
             yield orders.reshape(-1, self.steps, self.batch).swapaxes(0, 1)
 
     @property
@@ -113,13 +115,16 @@ def draw_by_class(
     Returns:
         The numbers of the drawn rows, ascending.
     """
-    of_rows = labels[rows]
-    by_class = [rows[of_rows == value] for value in np.unique(of_rows)[::-1]]
+    row_labels = labels[rows]
+    by_class = [rows[row_labels == value] for value in np.unique(row_labels)[::-1]]
     least = min(10, count // len(by_class))
     left = count - least * (len(by_class) - 1)
-    counts = [max(least, left * len(one) // len(rows)) for one in by_class]
-    drawn = [rng.permutation(one)[:some] for one, some in zip(by_class, counts, strict=True)]
-    return np.sort(np.concatenate(drawn))
+    counts = [max(least, left * len(class_rows) // len(rows)) for class_rows in by_class]
+    drawn_rows = [
+        rng.permutation(class_rows)[:class_count]
+        for class_rows, class_count in zip(by_class, counts, strict=True)
+    ]
+    return np.sort(np.concatenate(drawn_rows))
 
 
 def plan_training(
@@ -154,28 +159,30 @@ def plan_training(
         fold = grouped_folds(labels, groups, folds, training.seed)
     customers = np.arange(rows) if groups is None else groups
     # The members of each kind have the same folds, so that each kind has outputs of the same rows.
-    of_kind = members // kinds
-    left_out = [member % of_kind % folds for member in range(members)]
-    of_folds = [_numbers(fold == number) for number in range(folds)]
+    members_per_kind = members // kinds
+    left_out = [member % members_per_kind % folds for member in range(members)]
+    fold_rows = [_numbers(fold == number) for number in range(folds)]
     # The members step together. In an epoch, each uses as many rows as the smallest member has,
     # rounded down to whole batches. The rows left out are random.
-    smallest = passed = rows - max(len(of_folds[number]) for number in left_out)
+    smallest = passed = rows - max(len(fold_rows[number]) for number in left_out)
     if rows > MANY_ROWS:
         passed = min(smallest, MANY_ROWS * (FOLDS - 1) // FOLDS)
         rngs = [np.random.default_rng([training.seed, 3, number]) for number in range(folds)]
-        of_folds = [
-            draw_by_class(rng, labels, of_fold, MANY_ROWS // FOLDS)
-            for rng, of_fold in zip(rngs, of_folds, strict=True)
+        fold_rows = [
+            draw_by_class(rng, labels, numbers, MANY_ROWS // FOLDS)
+            for rng, numbers in zip(rngs, fold_rows, strict=True)
         ]
     if lengths is not None:  # A customer's histories stay together: shared rows are embedded once.
-        of_folds = [of[np.lexsort((lengths[of], customers[of]))] for of in of_folds]
+        fold_rows = [
+            numbers[np.lexsort((lengths[numbers], customers[numbers]))] for numbers in fold_rows
+        ]
     batch = min(training.batch_size or batch_size(rows), passed)
     limit = training.epochs or epochs(rows, features, speed)
     plan = Plan(
         fold=fold,
-        kind=[member // of_kind for member in range(members)],
+        kind=[member // members_per_kind for member in range(members)],
         left_out=left_out,
-        held_out=[of_folds[number] for number in left_out],
+        held_out=[fold_rows[number] for number in left_out],
         batch=batch,
         steps=passed // batch,
         epochs=limit,
@@ -263,17 +270,20 @@ def grouped_folds(labels: np.ndarray, groups: np.ndarray, folds: int, seed: int)
     for value in values[np.lexsort((-values.astype(float), counts))]:
         count = np.bincount(groups, labels == value).astype(int)
         has = count[left] > 0
-        of_class, rows = (np.bincount(fold[placed], of[placed], folds) for of in (count, sizes))
+        class_counts, rows = (
+            np.bincount(fold[placed], group_counts[placed], folds)
+            for group_counts in (count, sizes)
+        )
         order, left = left[has], left[~has]
         placed[order] = True
         order = order[np.lexsort((-sizes[order], -count[order]))]
-        heap = [*zip(of_class.tolist(), rows.tolist(), range(folds), strict=True)]
+        heap = [*zip(class_counts.tolist(), rows.tolist(), range(folds), strict=True)]
         heapq.heapify(heap)
-        for group, more, size in zip(
+        for group, class_rows, size in zip(
             order.tolist(), count[order].tolist(), sizes[order].tolist(), strict=True
         ):
             have, filled, chosen = heap[0]
-            heapq.heapreplace(heap, (have + more, filled + size, chosen))
+            heapq.heapreplace(heap, (have + class_rows, filled + size, chosen))
             fold[group] = chosen
     return np.asarray(fold[groups])
 
@@ -288,8 +298,8 @@ def stratified_folds(labels: np.ndarray, folds: int, seed: int) -> np.ndarray:
     # int32 here, and no argsort below: this saves 110 MB for ten million rows.
     numbers = np.arange(len(labels), dtype=np.int32)
     shuffled = np.random.default_rng([seed, folds]).permutation(numbers)
-    of_shuffled = labels[shuffled]
-    by_class = [shuffled[of_shuffled == value] for value in np.unique(labels)]
+    shuffled_labels = labels[shuffled]
+    by_class = [shuffled[shuffled_labels == value] for value in np.unique(labels)]
     fold = np.empty(len(labels), np.uint8)
     fold[np.concatenate(by_class)] = np.resize(np.arange(folds, dtype=np.uint8), len(labels))
     return fold

@@ -40,14 +40,14 @@ def reason_names(schema: Schema) -> list[str]:
     if schema.history is None:
         return schema.columns
     before = (f", {counted(step, 'row')} before" for step in range(1, schema.history.steps))
-    return [f"{name}{of_row}" for of_row in ("", *before) for name in _cells(schema)]
+    return [f"{name}{suffix}" for suffix in ("", *before) for name in _cells(schema)]
 
 
 def _cells(schema: Schema) -> dict[str, list[int]]:
     """Return the slots of each cell in a row of a history; an earlier label is one cell."""
     slots, labels = schema.slots, schema.history.labels if schema.history else ()
-    of_label = [slots.pop(name)[0] for name in labels]
-    return slots | ({f"{schema.label}, earlier": of_label} if of_label else {})
+    label_slots = [slots.pop(name)[0] for name in labels]
+    return slots | ({f"{schema.label}, earlier": label_slots} if label_slots else {})
 
 
 def reasons(
@@ -84,11 +84,11 @@ def reasons(
     with progress_bar("Reasons", len(sequences), " rows") as bar:
         for start in range(0, len(sequences), at_once):
             rows = slice(start, start + at_once)
-            some = sequences[rows]
-            if isinstance(some, Histories):
-                moved = _effects_in_histories(scorer, some, predicted[rows], bar)
+            block = sequences[rows]
+            if isinstance(block, Histories):
+                moved = _effects_in_histories(scorer, block, predicted[rows], bar)
             else:
-                moved = _effects(scorer, some, predicted[rows], many, bar).T
+                moved = _effects(scorer, block, predicted[rows], many, bar).T
             # Of equal effects, the first feature in the schema comes first.
             order = np.argsort(-np.abs(moved), axis=1, kind="stable")[:, :count]
             effects[rows] = np.take_along_axis(moved, order, 1)
@@ -107,14 +107,16 @@ def _effects(
     effects = _effects_of_slots(scorer, sequences, predicted, column, many, bar)
     if not scorer.schema.dates:
         return effects
-    together, own = [], score(scorer, sequences, many)
+    together, unchanged = [], score(scorer, sequences, many)
     for slots in scorer.schema.slots.values():
         without = sequences.reshape(len(sequences), -1).copy()
         without[:, slots] = np.nan
         together.append(
             effects[slots[0]]
             if len(slots) == 1
-            else _of(column, (own - score(scorer, without.reshape(sequences.shape), many))[None])[0]
+            else _explained_column(
+                column, (unchanged - score(scorer, without.reshape(sequences.shape), many))[None]
+            )[0]
         )
     return np.stack(together)
 
@@ -132,11 +134,13 @@ def _effects_in_histories(
         rows = histories.dense([row])[0]
         at_once = max(1, CELLS_AT_ONCE // len(rows))
         for start in range(0, len(columns), at_once):
-            some = columns[start : start + at_once]
-            found = predictions_of(scorer, forward.of_histories(_without_each(rows, some)))
-            found = found.reshape(len(found), -1)[:, column[row]]
-            moved = np.reshape(found[0] - found[1:], (len(rows), len(some)))
-            moved[np.isnan(rows[:, [slots[0] for slots in some]])] = 0
+            block_columns = columns[start : start + at_once]
+            predictions = predictions_of(
+                scorer, forward.of_histories(_without_each(rows, block_columns))
+            )
+            predictions = predictions.reshape(len(predictions), -1)[:, column[row]]
+            moved = np.reshape(predictions[0] - predictions[1:], (len(rows), len(block_columns)))
+            moved[np.isnan(rows[:, [slots[0] for slots in block_columns]])] = 0
             # The row itself comes first.
             effects[row, : len(rows), start : start + at_once] = moved[::-1]
 
@@ -156,8 +160,8 @@ def _without_each(rows: np.ndarray, columns: Sequence[list[int]]) -> Compact:
     for place, slots in enumerate(columns):
         changed[place :: len(columns), slots] = np.nan
     places = np.tile(np.arange(length), (1 + cells, 1))
-    of_cell = np.arange(cells)
-    places[1 + of_cell, of_cell // len(columns)] = length + of_cell
+    cell_numbers = np.arange(cells)
+    places[1 + cell_numbers, cell_numbers // len(columns)] = length + cell_numbers
     return Compact(np.concatenate([rows, changed]), places)
 
 
@@ -173,14 +177,14 @@ def _effects_of_slots(
     rows, features = len(sequences), len(scorer.schema.features)
     effects = np.empty((features, rows))
     slots = sequences.reshape(rows, len(scorer.slots.places))
-    if many and (here := processor()):
+    if many and (kernel_processor := processor()):
         from tabular_lstm.network.kernel import BLOCK, LEAST_BLOCK, kernel_of  # noqa: PLC0415
 
-        without_each = kernel_of(scorer, here).without
+        without_each = kernel_of(scorer, kernel_processor).without
 
         def fill(block: slice) -> None:
             without = predictions_of(scorer, without_each(np.ascontiguousarray(slots[block].T)))
-            effects[:, block] = _of(column[block], predicted[block] - without)
+            effects[:, block] = _explained_column(column[block], predicted[block] - without)
 
         with ThreadPoolExecutor(cores()) as threads:
             values = scorer.outputs * slots.shape[1]
@@ -189,17 +193,17 @@ def _effects_of_slots(
                 bar.update(len(predicted[block]))
         return effects
     for block in cut(scorer.outputs, rows, CHANGED_AT_ONCE):
-        own = slots[block, :features].T[:, None]
-        changes = [(0, own[0]), *enumerate(np.full_like(own, np.nan))]
+        block_values = slots[block, :features].T[:, None]
+        changes = [(0, block_values[0]), *enumerate(np.full_like(block_values, np.nan))]
         # Both predictions are computed in the same way, so that an unchanged value gives exactly 0.
         before, *without = score_changed(scorer, sequences[block], changes)
-        moved = _of(column[block], before - np.concatenate(without))
-        effects[:, block] = np.where(np.isnan(own[:, 0]), 0, moved)
+        moved = _explained_column(column[block], before - np.concatenate(without))
+        effects[:, block] = np.where(np.isnan(block_values[:, 0]), 0, moved)
         bar.update(len(predicted[block]))
     return effects
 
 
-def _of(column: np.ndarray, moved: np.ndarray) -> np.ndarray:
+def _explained_column(column: np.ndarray, moved: np.ndarray) -> np.ndarray:
     """Take each row's explained column of `moved`, (m, rows) or (m, rows, columns): (m, rows)."""
     rows = np.arange(len(column))
     return np.asarray(moved.reshape(len(moved), len(rows), -1)[:, rows, column])

@@ -67,13 +67,13 @@ def score(
     Raises:
         DataError: The coverage is not from 0.5 to 0.99.
     """
-    one = isinstance(coverage, float | np.floating)
-    if coverage is not None and not (one and RATES[0] <= coverage <= RATES[-1]):
+    is_number = isinstance(coverage, float | np.floating)
+    if coverage is not None and not (is_number and RATES[0] <= coverage <= RATES[-1]):
         raise DataError(f"Expected a coverage from {RATES[0]} to {RATES[-1]}, got {coverage!r}.")
     rows = len(sequences)
     if isinstance(sequences, Histories):
-        few = np.float64 if rows <= FEW else np.float32
-        return predictions_of(scorer, _outputs_of_histories(scorer, sequences, few), coverage)
+        dtype = np.float64 if rows <= FEW else np.float32
+        return predictions_of(scorer, _outputs_of_histories(scorer, sequences, dtype), coverage)
     slots = table_of(sequences)
     many = are_many(scorer, rows) if many is None else many
     forward, blocks = _forward(scorer, rows, slots.shape[1], many)
@@ -96,9 +96,9 @@ def _outputs_of_histories(scorer: Scorer, histories: Histories, dtype: type) -> 
     doubled = np.ceil(np.log2(histories.lengths))
     blocks = []
     for length in np.unique(doubled):
-        some = np.flatnonzero(doubled == length)
-        some = some[np.argsort(histories.own[some])]
-        blocks += [some[block] for block in cut(len(scorer.slots.places), len(some))]
+        rows = np.flatnonzero(doubled == length)
+        rows = rows[np.argsort(histories.own[rows])]
+        blocks += [rows[block] for block in cut(len(scorer.slots.places), len(rows))]
 
     def fill(block: np.ndarray) -> None:
         outputs[block] = forward.of_histories(histories.compact(block))
@@ -139,21 +139,21 @@ def score_changed(
             for repeat in values:
                 changed = table.copy()
                 changed[:, slot] = repeat
-                of_changed = replace(sequences, table=changed)
-                outputs.append(_outputs_of_histories(scorer, of_changed, dtype))
+                changed_histories = replace(sequences, table=changed)
+                outputs.append(_outputs_of_histories(scorer, changed_histories, dtype))
             yield predictions_of(scorer, np.stack(outputs))
         return
     slots = np.ascontiguousarray(table.T)
     with blas().limit(limits=1), ThreadPoolExecutor(cores()) as threads:
-        outputs_of = forward_of(scorer, dtype).changed(slots)
-        for found in threads.map(lambda change: outputs_of(*change), changes):
-            yield predictions_of(scorer, found)
+        changed_forward = forward_of(scorer, dtype).changed(slots)
+        for changed_outputs in threads.map(lambda change: changed_forward(*change), changes):
+            yield predictions_of(scorer, changed_outputs)
 
 
 def cores() -> int:
     """Return how many threads to use: one per core, or a worker's OMP_NUM_THREADS."""
-    given = os.environ.get("OMP_NUM_THREADS", "")
-    return int(given) if given.isdigit() and int(given) else os.cpu_count() or 1
+    setting = os.environ.get("OMP_NUM_THREADS", "")
+    return int(setting) if setting.isdigit() and int(setting) else os.cpu_count() or 1
 
 
 @cache
@@ -166,10 +166,10 @@ def _forward(
     scorer: Scorer, rows: int, slots: int, many: bool
 ) -> tuple[Callable[[np.ndarray], np.ndarray], list[slice]]:
     """Choose the forward pass, and cut the rows into the blocks that suit it."""
-    if many and (here := processor()):
+    if many and (kernel_processor := processor()):
         from tabular_lstm.network.kernel import BLOCK, LEAST_BLOCK, kernel_of  # noqa: PLC0415
 
-        return kernel_of(scorer, here), cut(slots, rows, BLOCK, LEAST_BLOCK)
+        return kernel_of(scorer, kernel_processor), cut(slots, rows, BLOCK, LEAST_BLOCK)
     return forward_of(scorer, np.float64 if rows <= FEW else np.float32), cut(slots, rows)
 
 
@@ -188,7 +188,7 @@ def predictions_of(
 ) -> np.ndarray:
     """Turn mean outputs, (…, rows, o), into predictions, (…, rows, …)."""
     rounded = np.round(np.ascontiguousarray(outputs) / OUTPUT_STEP) * OUTPUT_STEP
-    found = predictions(
+    predicted = predictions(
         rounded.reshape(-1, scorer.outputs), scorer.schema, scorer.calibration, coverage
     )
-    return found.reshape(*outputs.shape[:-1], *found.shape[1:])
+    return predicted.reshape(*outputs.shape[:-1], *predicted.shape[1:])

@@ -92,8 +92,8 @@ class Slots:
         `which`: their places among the C categorical features. Default: all.
         """
         unknown = self.unknown[which, None]
-        known = (values >= 0) & (values < unknown)
-        place = np.where(np.isnan(values), unknown + 1, np.where(known, values, unknown))
+        is_known = (values >= 0) & (values < unknown)
+        place = np.where(np.isnan(values), unknown + 1, np.where(is_known, values, unknown))
         return np.asarray(place.astype(np.int64) + self.offsets[:-1][which, None])
 
     def summaries(self, histories: Compact, dtype: DTypeLike) -> np.ndarray:
@@ -101,11 +101,16 @@ class Slots:
         places, rows = histories.places, histories.rows.T
         pairs = zip(rows[self.scored], *self.knots, strict=True)
         scores = [np.interp(values, *knots).astype(np.float32) for values, *knots in pairs]
-        z = np.concatenate([self.standardize(rows[self.numeric]), *(of[None] for of in scores)])
+        z = np.concatenate(
+            [
+                self.standardize(rows[self.numeric]),
+                *(number_scores[None] for number_scores in scores),
+            ]
+        )
         z = z[:, np.maximum(places, 0)]
-        known = (places >= 0) & ~np.isnan(z)
-        z = np.where(known, z, 0).astype(dtype)
-        rank = np.cumsum(known[:, :, ::-1], 2)[:, :, ::-1]
+        is_known = (places >= 0) & ~np.isnan(z)
+        z = np.where(is_known, z, 0).astype(dtype)
+        rank = np.cumsum(is_known[:, :, ::-1], 2)[:, :, ::-1]
         last = [np.where(rank == place, z, 0).sum(2) for place in (1, 2)]
         return np.concatenate([*last, z.sum(2) / np.maximum(rank[:, :, 0], 1)])
 
@@ -120,9 +125,9 @@ def _scored(schema: Schema) -> tuple[np.ndarray, np.ndarray]:
         quantiles = np.asarray(schema.quantiles.get(name, []), np.float32)
         # TensorFlow takes smaller numbers for 0.
         quantiles[np.abs(quantiles) < FLOAT32.tiny] = 0
-        values, which = np.unique(quantiles, return_inverse=True)
+        values, value_places = np.unique(quantiles, return_inverse=True)
         if len(values) > 2:
-            scores = np.bincount(which, SCORES) / np.bincount(which)
+            scores = np.bincount(value_places, SCORES) / np.bincount(value_places)
             repeated = (0, len(SCORES) - len(values))
             scored.append(slot)
             knots.append(np.pad([values, scores], ((0, 0), repeated), "edge"))
