@@ -111,8 +111,10 @@ class TwoClassesMetrics(Frozen):
 
     @model_validator(mode="before")
     @classmethod
-    def _without_rates(cls, given: Any) -> Any:
-        return {n: v for n, v in given.items() if n not in RATES} if type(given) is dict else given
+    def _without_rates(cls, fields: Any) -> Any:
+        return (
+            {n: v for n, v in fields.items() if n not in RATES} if type(fields) is dict else fields
+        )
 
     @model_serializer(mode="wrap")
     def _with_rates(self, write: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
@@ -286,8 +288,8 @@ def calibration_bins(
     return rows[filled], predicted, observed
 
 
-def _share(part: float, whole: float) -> float | None:
-    return part / whole if whole else None
+def _share(numerator: float, denominator: float) -> float | None:
+    return numerator / denominator if denominator else None
 
 
 class Baselines(Frozen):
