@@ -179,7 +179,7 @@ def check_floor(judged: Judged, promotion: Promotion) -> FloorCheck:
         name: judged.compare(CANDIDATE, name, promotion.confidence) for name in (simplest, linear)
     }
     better, beside = compared[simplest], compared[linear]
-    lost = not_within(NO_TOLERANCE, beside, "at_best")
+    losses = not_within(NO_TOLERANCE, beside, "at_best")
     missing_count, faults = judged.without_prediction[CANDIDATE], []
     fewest, shortage = _few_rows(judged, promotion.min_test_rows_per_class)
     if shortage:
@@ -194,9 +194,9 @@ def check_floor(judged: Judged, promotion: Promotion) -> FloorCheck:
             f"the candidate is not shown to be better than the {MODELS[simplest]}: "
             f"{_numbers(better)}"
         )
-    if lost:
+    if losses:
         faults.append(
-            f"the candidate is clearly worse than {MODELS[linear]}: {_numbers(lost, 'at_best')}"
+            f"the candidate is clearly worse than {MODELS[linear]}: {_numbers(losses, 'at_best')}"
         )
     sentence = "; ".join(faults) or (
         f"better than the {MODELS[simplest]} ({_numbers(better)}) and not clearly worse than "
@@ -269,12 +269,15 @@ def check_champions(
     elif serving:
         facts = [f"not compared with the champion {serving}: {not_compared[serving]}"]
         faults = [] if promotion.start_over else [f"{facts[0]}; {START_OVER}"]
-    lost = [
-        (run, words, beyond)
-        for run, words, differences in rivals
+    losses = [
+        (run, champion_words, beyond)
+        for run, champion_words, differences in rivals
         if (beyond := not_within(tolerance, differences, unit=judged.unit(run)))
     ]
-    faults += [_loss(judged, run, beyond, tolerance, f"the {words}") for run, words, beyond in lost]
+    faults += [
+        _loss(judged, run, beyond, tolerance, f"the {champion_words}")
+        for run, champion_words, beyond in losses
+    ]
     left_out = [
         f"{c.left_out_rows} of {len(judged.labels)} test rows left out, "
         f"which {c.run_id} was trained on"
@@ -287,7 +290,8 @@ def check_champions(
         compared=compared,
         best=best,
         seen_worse=any(
-            not_within(tolerance, beyond, "difference", judged.unit(run)) for run, _, beyond in lost
+            not_within(tolerance, beyond, "difference", judged.unit(run))
+            for run, _, beyond in losses
         ),
     )
 

@@ -90,9 +90,9 @@ class Ranking:
         summed = np.cumsum(counts.take(self.negatives))
         ranked = np.append(np.zeros(1, summed.dtype), summed)
         positive_counts = counts.take(self.positives).astype(float)
-        right = positive_counts @ (ranked.take(self.below) + ranked.take(self.up_to))
+        twice_correct_pairs = positive_counts @ (ranked.take(self.below) + ranked.take(self.up_to))
         pairs = positive_counts.sum() * float(ranked[-1])
-        return float(right / (2 * pairs)) if pairs else np.nan
+        return float(twice_correct_pairs / (2 * pairs)) if pairs else np.nan
 
 
 def bootstrap(

@@ -202,10 +202,10 @@ class _Classes(Measure):
 
     def settled(self, labels: np.ndarray, predictions: np.ndarray, rule: Rule) -> ArrayPair:
         is_missing = np.isnan(predictions).any(axis=1)
-        wrong = 1.0 - np.eye(predictions.shape[1])[labels]
-        filled = np.where(is_missing[:, None], wrong, predictions)
+        wrong_predictions = 1.0 - np.eye(predictions.shape[1])[labels]
+        filled = np.where(is_missing[:, None], wrong_predictions, predictions)
         decided = filled.argmax(1) if rule is None else (filled @ np.array(rule)).argmin(1)
-        return filled, np.where(is_missing, wrong.argmax(1), decided)
+        return filled, np.where(is_missing, wrong_predictions.argmax(1), decided)
 
     def point(
         self, rows: Rows, predictions: np.ndarray, decided: np.ndarray, rule: Rule

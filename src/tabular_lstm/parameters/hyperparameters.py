@@ -220,8 +220,8 @@ def fault_of_task(task: Task, network: Network, training: Training) -> str | Non
         )
     if objective.kind not in OBJECTIVES[task.kind]:
         expected = f"for {task.in_words} expected {' or '.join(OBJECTIVES[task.kind])}"
-        none = "a number has no decision: leave objective out"
-        return f"training.objective.kind = {objective.kind}: {expected if task.classes else none}"
+        advice = "a number has no decision: leave objective out"
+        return f"training.objective.kind = {objective.kind}: {expected if task.classes else advice}"
     if fault := _fault_of_costs(task, objective):
         return f"training.objective.costs{fault}"
     if task.kind != NUMBER and training.coverage != DECLARED:
