@@ -55,19 +55,19 @@ def history_features(sequences: Sequences, schema: Schema) -> np.ndarray:
     numbers = _numbers(schema)
     size = max(1, AT_ONCE // (sequences.steps * len(schema.features)))
     for start in range(0, len(sequences), size):
-        some = sequences[start : start + size]
-        rows, lengths, each = some.dense(), some.lengths[:, None], np.arange(len(some))
-        known = are_rows(rows)[..., None] & ~np.isnan(rows)
-        own, before = (rows[each, lengths[:, 0] - place] for place in (1, 2))
-        if some.labels:
-            last = np.where(known[..., -1], np.arange(rows.shape[1]), -1).max(1)
-            labels = rows[each, last, -some.labels :]
-            own[:, -some.labels :] = np.where(last[:, None] < 0, np.nan, labels)
-        known = known[..., numbers]
-        sums = np.where(known, rows[..., numbers], 0).sum(1, dtype=np.float64)
-        means = np.where(known.any(1), sums / np.maximum(known.sum(1), 1), np.nan)
-        before = np.where(lengths > 1, before, np.nan)
-        features[start : start + size] = np.hstack([own, before, means, lengths])
+        block = sequences[start : start + size]
+        rows, lengths, row_numbers = block.dense(), block.lengths[:, None], np.arange(len(block))
+        has_value = are_rows(rows)[..., None] & ~np.isnan(rows)
+        last_rows, rows_before = (rows[row_numbers, lengths[:, 0] - place] for place in (1, 2))
+        if block.labels:
+            last_labelled = np.where(has_value[..., -1], np.arange(rows.shape[1]), -1).max(1)
+            labels = rows[row_numbers, last_labelled, -block.labels :]
+            last_rows[:, -block.labels :] = np.where(last_labelled[:, None] < 0, np.nan, labels)
+        has_value = has_value[..., numbers]
+        sums = np.where(has_value, rows[..., numbers], 0).sum(1, dtype=np.float64)
+        means = np.where(has_value.any(1), sums / np.maximum(has_value.sum(1), 1), np.nan)
+        rows_before = np.where(lengths > 1, rows_before, np.nan)
+        features[start : start + size] = np.hstack([last_rows, rows_before, means, lengths])
     return features
 
 
@@ -80,7 +80,7 @@ def _numbers(schema: Schema) -> list[int]:
 logger = logging.getLogger(__name__)
 
 # Targets, predictions and weights of the rows held out in cross-validation.
-Known = tuple[np.ndarray, np.ndarray, np.ndarray | None]
+CrossValidated = tuple[np.ndarray, np.ndarray, np.ndarray | None]
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Fits:
 
     Attributes:
         fitted, evaluated: float32 (rows, columns), see `history_features`.
-        labels: What the baselines learn: see `_OfTwoClasses.targets`.
+        labels: What the baselines learn: see `_TwoClassesBaselines.targets`.
         splits: The rows to fit on and the rows held out.
         seed: Seed of the boosted trees.
     """
@@ -132,33 +132,42 @@ def predict_with_baselines(
         history_features(sequences, schema)
         for sequences in (train_set.sequences, evaluated_sequences)
     )
-    labels, weights, of_task = train_set.labels.to_numpy(), train_set.weights, _of(schema)
+    labels, weights = train_set.labels.to_numpy(), train_set.weights
+    task_baselines = _task_baselines(schema)
     strata = measure_of(schema.task).strata(labels)
-    splits = _splits(strata, train_set.groups, evaluation.seed) if of_task.has_folds else []
-    seen = np.sort(np.concatenate([np.array([], int), *(held_out for _, held_out in splits)]))
-    of_seen = None if weights is None else weights[seen]
+    splits = _splits(strata, train_set.groups, evaluation.seed) if task_baselines.has_folds else []
+    held_out_rows = np.sort(
+        np.concatenate([np.array([], int), *(held_out for _, held_out in splits)])
+    )
+    held_out_weights = None if weights is None else weights[held_out_rows]
     # Gradient boosting fails if a feature is missing in all rows of a fit.
     parts_of_rows = [rows for rows, _ in splits] or [np.arange(len(labels))]
-    known = np.all([~np.isnan(fitted[rows]).all(axis=0) for rows in parts_of_rows], axis=0)
-    if not known.all():
-        fitted, evaluated = (np.where(known, rows, np.float32(0)) for rows in (fitted, evaluated))
-    targets = of_task.targets(labels, schema)
+    usable_features = np.all(
+        [~np.isnan(fitted[rows]).all(axis=0) for rows in parts_of_rows], axis=0
+    )
+    if not usable_features.all():
+        fitted, evaluated = (
+            np.where(usable_features, rows, np.float32(0)) for rows in (fitted, evaluated)
+        )
+    targets = task_baselines.targets(labels, schema)
     fits = Fits(fitted, targets, weights, splits, evaluated, schema, evaluation.seed)
     # The longest fits come first; None is the fit on all rows.
-    names, places = list(_baselines(schema, 0)), [None, *range(len(splits))]
+    names, places = list(_new_models(schema, 0)), [None, *range(len(splits))]
     parts = [(name, place) for name in reversed(names) for place in places]
     predicted: dict[tuple[str, int | None], np.ndarray] = {}
-    what = f"Fitting the baselines on {len(labels):,} rows and on folds"
-    for part, found in progress(workers(fit_part, fits, parts), what, len(parts)):
-        predicted[parts[part]] = found
+    description = f"Fitting the baselines on {len(labels):,} rows and on folds"
+    for part_number, part_predictions in progress(
+        workers(fit_part, fits, parts), description, len(parts)
+    ):
+        predicted[parts[part_number]] = part_predictions
     predictions, thresholds = {}, {}
     for name in names:
         out_of_fold = np.empty(len(labels))
         for place, (_, held_out) in enumerate(splits):
             out_of_fold[held_out] = predicted[name, place]
-        held_out_once = targets[seen], out_of_fold[seen], of_seen
-        predictions[name], threshold = of_task.finished(
-            predicted[name, None], held_out_once, schema, training
+        cross_validated = targets[held_out_rows], out_of_fold[held_out_rows], held_out_weights
+        predictions[name], threshold = task_baselines.finished(
+            predicted[name, None], cross_validated, schema, training
         )
         if threshold is not None:
             thresholds[name] = threshold
@@ -172,16 +181,16 @@ def fit_part(fits: Fits, part: tuple[str, int | None]) -> np.ndarray:
     """
     name, place = part
     rows, held_out = (slice(None), None) if place is None else fits.splits[place]
-    model = _baselines(fits.schema, fits.seed)[name]
+    model = _new_models(fits.schema, fits.seed)[name]
     # A single thread: on busy cores, threads of boosted trees mostly wait for each other.
     with threadpool_limits(1):
         weights = {}
         if fits.weights is not None:
-            last = f"{model.steps[-1][0]}__" if hasattr(model, "steps") else ""  # of a pipeline
-            weights = {f"{last}sample_weight": fits.weights[rows]}
+            prefix = f"{model.steps[-1][0]}__" if hasattr(model, "steps") else ""  # of a pipeline
+            weights = {f"{prefix}sample_weight": fits.weights[rows]}
         model.fit(fits.fitted[rows], fits.labels[rows], **weights)
         rows = fits.evaluated if place is None else fits.fitted[held_out]
-        predicted = _of(fits.schema).predicted(model, rows, fits.schema)
+        predicted = _task_baselines(fits.schema).predicted(model, rows, fits.schema)
     # Rounded to 12 decimals, because the last bits depend on the processor, even for equal rows.
     return np.asarray(np.round(predicted, 12))
 
@@ -196,26 +205,26 @@ def _splits(
     """
     if len(labels) > MANY_ROWS:
         rows = np.arange(len(labels), dtype=np.int32)
-        some = draw_by_class(np.random.default_rng([seed, 4]), labels, rows, MANY_ROWS)
+        sampled_rows = draw_by_class(np.random.default_rng([seed, 4]), labels, rows, MANY_ROWS)
         logger.info(
             "The rows are many: the baselines are fitted on all %d, and their thresholds are "
             "chosen by cross-validation on %d random ones",
-            *(len(labels), len(some)),
+            *(len(labels), len(sampled_rows)),
         )
-        groups = None if groups is None else np.unique(groups[some], return_inverse=True)[1]
-        splits = _splits(labels[some], groups, seed)
-        return [(some[others], some[held_out]) for others, held_out in splits]
+        groups = None if groups is None else np.unique(groups[sampled_rows], return_inverse=True)[1]
+        splits = _splits(labels[sampled_rows], groups, seed)
+        return [(sampled_rows[fitted], sampled_rows[held_out]) for fitted, held_out in splits]
     classes, counts = np.unique(labels, return_counts=True)
     if groups is None or int(groups.max()) + 1 == len(labels):
         folds = StratifiedKFold(min(5, int(counts.min())), shuffle=True, random_state=seed)
         return list(folds.split(labels, labels))
-    count = min(5, *(len(np.unique(groups[labels == of])) for of in classes))
+    count = min(5, *(len(np.unique(groups[labels == label])) for label in classes))
     fold = grouped_folds(labels, groups, max(count, 2), seed)
     parts = [(np.flatnonzero(fold != f), np.flatnonzero(fold == f)) for f in np.unique(fold)]
     return [part for part in parts if len(np.unique(labels[part[0]])) == len(classes)]
 
 
-def _baselines(schema: Schema, seed: int) -> dict[str, Any]:
+def _new_models(schema: Schema, seed: int) -> dict[str, Any]:
     """Make the unfitted baselines; a category in a row is its place in the schema's list."""
     columns = column_names(schema)
     categorical = [name in schema.categories for name in columns]
@@ -226,17 +235,17 @@ def _baselines(schema: Schema, seed: int) -> dict[str, Any]:
     # Many features get fewer bins, because with few values per bin the bins take most of the time.
     bins = int(np.clip(2**16 // len(columns), 32, 255))
     # Boosting takes at most as many categories as bins; features with more are split like numbers.
-    few = [len(schema.categories.get(name, [])) in range(1, bins) for name in columns]
-    simplest, linear, boosted = _of(schema).estimators
+    few_categories = [len(schema.categories.get(name, [])) in range(1, bins) for name in columns]
+    simplest, linear, boosted = _task_baselines(schema).estimators
     models = (
         simplest(),
         make_pipeline(encoded, linear()),
-        boosted(categorical_features=np.array(few), max_bins=bins, random_state=seed),
+        boosted(categorical_features=np.array(few_categories), max_bins=bins, random_state=seed),
     )
     return dict(zip(measure_of(schema.task).baselines, models, strict=True))
 
 
-class _OfTwoClasses:
+class _TwoClassesBaselines:
     """The baselines of two classes, and how their outputs become predictions."""
 
     estimators: ClassVar[tuple[Any, ...]] = (
@@ -255,14 +264,18 @@ class _OfTwoClasses:
         return np.asarray(model.predict_proba(rows)[:, 1])
 
     def finished(
-        self, predicted: np.ndarray, known: Known, schema: Schema, training: Training
+        self,
+        predicted: np.ndarray,
+        cross_validated: CrossValidated,
+        schema: Schema,
+        training: Training,
     ) -> tuple[np.ndarray, float | None]:
         """Return the predictions and the decision threshold."""
-        targets, out_of_fold, weights = known
+        targets, out_of_fold, weights = cross_validated
         return predicted, choose_threshold(targets, out_of_fold, training.objective, weights)
 
 
-class _OfClasses(_OfTwoClasses):
+class _ClassesBaselines(_TwoClassesBaselines):
     has_folds = False
 
     def predicted(self, model: Any, rows: np.ndarray, schema: Schema) -> np.ndarray:
@@ -275,7 +288,7 @@ class _OfClasses(_OfTwoClasses):
         return predicted, None
 
 
-class _OfNumber(_OfTwoClasses):
+class _NumberBaselines(_TwoClassesBaselines):
     estimators = DummyRegressor, Ridge, HistGradientBoostingRegressor
 
     def targets(self, labels: np.ndarray, schema: Schema) -> np.ndarray:
@@ -286,9 +299,13 @@ class _OfNumber(_OfTwoClasses):
         return np.asarray(model.predict(rows))
 
     def finished(
-        self, predicted: np.ndarray, known: Known, schema: Schema, training: Training
+        self,
+        predicted: np.ndarray,
+        cross_validated: CrossValidated,
+        schema: Schema,
+        training: Training,
     ) -> tuple[np.ndarray, float | None]:
-        targets, out_of_fold, weights = known
+        targets, out_of_fold, weights = cross_validated
         residuals = residual_quantiles(np.abs(targets - out_of_fold), weights)
         half, target = np.interp(training.coverage, RATES, residuals), _target(schema)
         ends = np.stack([predicted, predicted - half, predicted + half], axis=1)
@@ -301,11 +318,15 @@ def _target(schema: Schema) -> Target:
     return schema.target
 
 
-OF_TASKS = {TWO_CLASSES: _OfTwoClasses(), CLASSES: _OfClasses(), NUMBER: _OfNumber()}
+BASELINES = {
+    TWO_CLASSES: _TwoClassesBaselines(),
+    CLASSES: _ClassesBaselines(),
+    NUMBER: _NumberBaselines(),
+}
 
 
-def _of(schema: Schema) -> _OfTwoClasses:
-    return OF_TASKS[schema.task.kind]
+def _task_baselines(schema: Schema) -> _TwoClassesBaselines:
+    return BASELINES[schema.task.kind]
 
 
 class Medians(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -316,8 +337,10 @@ class Medians(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def fit(self, rows: np.ndarray, labels: Any = None) -> Self:
         """Find the medians of rows, (rows, columns), NaN where missing."""
-        known = (column[~np.isnan(column)] for column in rows.T)
-        self.medians_ = np.array([np.median(c.astype(float)) if c.size else 0.0 for c in known])
+        known_values = (column[~np.isnan(column)] for column in rows.T)
+        self.medians_ = np.array(
+            [np.median(c.astype(float)) if c.size else 0.0 for c in known_values]
+        )
         return self
 
     def transform(self, rows: np.ndarray) -> np.ndarray:

@@ -44,109 +44,126 @@ def check_data(
 
     The check fails if rows that belong together may be on both sides: then no metric is valid.
     """
-    now, limit = data_summary, validation.max_quarantined_fraction
-    before = champions[0].data if champions and not promotion.start_over else None
-    share = now.quarantined_rows / now.labelled_rows
+    limit = validation.max_quarantined_fraction
+    champion_data = champions[0].data if champions and not promotion.start_over else None
+    share = data_summary.quarantined_rows / data_summary.labelled_rows
     # Each fact, and what was expected if the fact exceeds its limit.
     facts = [
         (
-            f"{_percent(share)} of {now.labelled} quarantined",
+            f"{_percent(share)} of {data_summary.labelled} quarantined",
             ""
             if share <= limit
             else f"expected at most validation.max_quarantined_fraction = {_percent(limit)}",
         )
     ]
-    if now.repeated_test_rows:
-        facts.append(_repeated(now, promotion.max_repeated_test_rows))
-    if before is not None:
-        facts += _beside_champion(now, before, promotion)
+    if data_summary.repeated_test_rows:
+        facts.append(_repeated(data_summary, promotion.max_repeated_test_rows))
+    if champion_data is not None:
+        facts += _beside_champion(data_summary, champion_data, promotion)
     warned = moved is not None and moved.alarm and not moved.expected
     if moved is not None and not warned:
         facts.insert(0 if moved.alarm else len(facts), (moved.sentence, moved.expected))
     faults = [f"{fact} ({expected})" for fact, expected in facts if expected]
-    told = MEASURES[now.task.kind]
-    leaks = f"possible leak, alone {told.telling} ({told.name}): {listed(now.possible_leaks)}"
-    if now.possible_leaks and promotion.refuse_possible_leaks:
-        faults.append(f"{leaks} (expected none for promotion.refuse_possible_leaks; {LEAVE_OUT})")
+    label_measure = MEASURES[data_summary.task.kind]
+    leak_fact = (
+        f"possible leak, alone {label_measure.telling} ({label_measure.name}): "
+        f"{listed(data_summary.possible_leaks)}"
+    )
+    if data_summary.possible_leaks and promotion.refuse_possible_leaks:
+        faults.append(
+            f"{leak_fact} (expected none for promotion.refuse_possible_leaks; {LEAVE_OUT})"
+        )
     sentence = ", ".join(fact for fact, _ in facts)
-    wrong = []
+    failures = []
     if faults:
         stopped = moved is not None and bool(moved.expected)
-        ways = [LET_MOVE] * stopped + [WIDEN] * (len(faults) > stopped)
-        wrong = [". ".join([f"the data are not as expected: {'; '.join(faults)}", *ways])]
-    if now.dependent_rows:
-        wrong.insert(0, said_of(now.dependent_rows))
-    if wrong:
-        sentence = ". Besides, ".join(wrong)
-    elif now.possible_leaks:
-        sentence += f"; {leaks}. If that is known only after the label, {LEAVE_OUT}"
+        remedies = [LET_MOVE] * stopped + [WIDEN] * (len(faults) > stopped)
+        failures = [". ".join([f"the data are not as expected: {'; '.join(faults)}", *remedies])]
+    if data_summary.dependent_rows:
+        failures.insert(0, said_of(data_summary.dependent_rows))
+    if failures:
+        sentence = ". Besides, ".join(failures)
+    elif data_summary.possible_leaks:
+        sentence += f"; {leak_fact}. If that is known only after the label, {LEAVE_OUT}"
     if moved is not None and warned:
         sentence = f"ALARM: {moved.sentence}. Besides, {sentence}"
-    return DataCheck(passed=not wrong, sentence=printable(sentence), quarantined_fraction=share)
+    return DataCheck(passed=not failures, sentence=printable(sentence), quarantined_fraction=share)
 
 
-def _repeated(now: DataSummary, limit: float) -> tuple[str, str]:
-    share, by = now.repeated_test_rows / now.test_rows, now.told_apart_by
-    fact = f"{_percent(share)} of {now.test_rows} test rows have the features of a train row"
-    why = (
-        f"expected at most promotion.max_repeated_test_rows = {_percent(limit)}; a row "
-        f"that occurs under two {by}s cannot test a model"
+def _repeated(data_summary: DataSummary, limit: float) -> tuple[str, str]:
+    share = data_summary.repeated_test_rows / data_summary.test_rows
+    role = data_summary.told_apart_by
+    fact = (
+        f"{_percent(share)} of {data_summary.test_rows} test rows have the features of a train row"
     )
-    return f"{fact} of another {by}", "" if share <= limit else why
+    expected = (
+        f"expected at most promotion.max_repeated_test_rows = {_percent(limit)}; a row "
+        f"that occurs under two {role}s cannot test a model"
+    )
+    return f"{fact} of another {role}", "" if share <= limit else expected
 
 
 def _beside_champion(
-    now: DataSummary, before: DataSummary, promotion: Promotion
+    data_summary: DataSummary, champion_data: DataSummary, promotion: Promotion
 ) -> list[tuple[str, str]]:
-    ratio, (low, high) = now.valid_rows / before.valid_rows, promotion.row_ratio
-    new, gone = {*now.features} - {*before.features}, {*before.features} - {*now.features}
+    ratio, (low, high) = data_summary.valid_rows / champion_data.valid_rows, promotion.row_ratio
+    new_features = {*data_summary.features} - {*champion_data.features}
+    lost_features = {*champion_data.features} - {*data_summary.features}
     features = [
         f"{kind} {'feature' if len(names) == 1 else 'features'}: {', '.join(sorted(names))}"
-        for kind, names in (("new", new), ("lost", gone))
+        for kind, names in (("new", new_features), ("lost", lost_features))
         if names
     ]
     return [
         (
-            f"{now.valid_rows} valid rows, {ratio:.2f} times the champion's {before.valid_rows}",
+            f"{data_summary.valid_rows} valid rows, {ratio:.2f} times the champion's "
+            f"{champion_data.valid_rows}",
             ""
             if low <= ratio <= high
             else f"expected promotion.row_ratio = {low:g} to {high:g} times",
         ),
-        *_label_beside(now, before, promotion),
+        *_label_beside(data_summary, champion_data, promotion),
         # Lost features are not a fault here; `check_champions` judges them.
         ("; ".join(features) or "the same features", ""),
-        *([(now.other_weights(before), "")] if now.weight != before.weight else []),
+        *(
+            [(data_summary.other_weights(champion_data), "")]
+            if data_summary.weight != champion_data.weight
+            else []
+        ),
     ]
 
 
 def _label_beside(
-    now: DataSummary, before: DataSummary, promotion: Promotion
+    data_summary: DataSummary, champion_data: DataSummary, promotion: Promotion
 ) -> list[tuple[str, str]]:
     """Compare the labels with the champion's; return an empty list if its task was different."""
     limit = promotion.max_label_share_change
     expected = f"expected at most promotion.max_label_share_change = {limit:g}"
-    both = now.label, before.label
-    if now.label_share is not None and before.label_share is not None:
-        share, its, named = now.label_share, before.label_share, "positive"
-    elif both[0] is None or both[1] is None or both[0].kind != both[1].kind:
+    labels = data_summary.label, champion_data.label
+    if data_summary.label_share is not None and champion_data.label_share is not None:
+        share, champion_share = data_summary.label_share, champion_data.label_share
+        class_words = "positive"
+    elif labels[0] is None or labels[1] is None or labels[0].kind != labels[1].kind:
         return []
-    elif both[0].mean is None or both[1].mean is None:
-        names = sorted({*both[0].levels, *both[1].levels})
-        shares = {name: [label.levels.get(name, 0.0) for label in both if label] for name in names}
-        most = max(names, key=lambda name: abs(shares[name][0] - shares[name][1]))
-        (share, its), named = shares[most], f"of class {most}"
+    elif labels[0].mean is None or labels[1].mean is None:
+        names = sorted({*labels[0].levels, *labels[1].levels})
+        shares = {
+            name: [label.levels.get(name, 0.0) for label in labels if label] for name in names
+        }
+        farthest_class = max(names, key=lambda name: abs(shares[name][0] - shares[name][1]))
+        (share, champion_share), class_words = shares[farthest_class], f"of class {farthest_class}"
     else:
-        mean, its, deviation = both[0].mean, both[1].mean, both[1].deviation or 0.0
+        mean, champion_mean, deviation = labels[0].mean, labels[1].mean, labels[1].deviation or 0.0
         limit = promotion.max_label_shift
         expected = (
             f"expected at most promotion.max_label_shift = {limit:g} standard deviations "
             f"of {amount(deviation)}"
         )
-        means = [amount(value) for value in (mean, its)]
+        means = [amount(value) for value in (mean, champion_mean)]
         fact = f"labels of {means[0]} on average against the champion's {means[1]}"
-        return [(fact, "" if abs(mean - its) <= limit * deviation else expected)]
-    fact = f"{_percent(share)} {named} against the champion's {_percent(its)}"
-    return [(fact, "" if abs(share - its) <= limit else expected)]
+        return [(fact, "" if abs(mean - champion_mean) <= limit * deviation else expected)]
+    fact = f"{_percent(share)} {class_words} against the champion's {_percent(champion_share)}"
+    return [(fact, "" if abs(share - champion_share) <= limit else expected)]
 
 
 def check_drift(
@@ -166,38 +183,44 @@ def check_drift(
     if not champions:
         return DriftCheck(passed=True, sentence="there was no champion whose results could change")
     champion = champions[0]
-    name, then = f"the champion {champion.run_id}", champion.promoted_with
+    name, promotion_metrics = f"the champion {champion.run_id}", champion.promoted_with
     if champion.not_compared is not None:
-        unknown = f"not known: {name} did not score these rows ({champion.not_compared})"
-        return DriftCheck(passed=True, sentence=unknown)
+        sentence = f"not known: {name} did not score these rows ({champion.not_compared})"
+        return DriftCheck(passed=True, sentence=sentence)
     measure, measured = judged.measure, judged.metrics[champion.run_id]
-    metric, ask = measure.spoken[0], ASK.format(measure.changed)
-    sign, now = WORSE[metric], getattr(measured, metric)
+    metric, hint = measure.spoken[0], ASK.format(measure.changed)
+    sign, current_value = WORSE[metric], getattr(measured, metric)
     bounds = judged.bounds(champion.run_id, metric, promotion.confidence)
     best = min(bounds, key=lambda bound: sign * bound)
-    said = f"{METRICS[metric]} {written(metric, now)} on these rows"
-    known = "its metrics at promotion are not known, because its decision is gone"
+    value_text = f"{METRICS[metric]} {written(metric, current_value)} on these rows"
+    missing_reason = "its metrics at promotion are not known, because its decision is gone"
     if data_summary and champion.data and champion.data.weight != data_summary.weight:
-        then, known = None, data_summary.other_weights(champion.data)
-    floor, least_of_floor, nothing = measure.nothing
-    if then is None:
-        compared = f"{said}; {known}. Only whether it is worse than {nothing} was checked"
-        least, before, unit = -np.inf, None, 1.0
+        promotion_metrics, missing_reason = None, data_summary.other_weights(champion.data)
+    floor, floor_value, floor_model = measure.nothing
+    if promotion_metrics is None:
+        compared = (
+            f"{value_text}; {missing_reason}. Only whether it is worse than {floor_model} was "
+            "checked"
+        )
+        least_fall, promotion_value, unit = -np.inf, None, 1.0
     else:
-        before, unit = getattr(then, metric), getattr(then, "label_deviation", 1.0)
-        compared = f"{said}, {written(metric, before)} when it was promoted"
-        least = _least_fall(then, metric, now, best, promotion.confidence)
+        promotion_value = getattr(promotion_metrics, metric)
+        unit = getattr(promotion_metrics, "label_deviation", 1.0)
+        compared = f"{value_text}, {written(metric, promotion_value)} when it was promoted"
+        least_fall = _least_fall(
+            promotion_metrics, metric, current_value, best, promotion.confidence
+        )
     _, highest = judged.bounds(champion.run_id, floor, promotion.confidence)
-    if highest < least_of_floor:
-        fault = f"{name} is clearly worse than {nothing}: {compared}. {ask}{START_OVER}"
+    if highest < floor_value:
+        fault = f"{name} is clearly worse than {floor_model}: {compared}. {hint}{START_OVER}"
     elif exchanged := _exchanged(judged, champion.run_id, promotion.confidence):
-        fault = f"{name} {exchanged}: {compared}. {ask}{START_OVER}"
-    elif least > promotion.max_champion_fall * unit:
+        fault = f"{name} {exchanged}: {compared}. {hint}{START_OVER}"
+    elif least_fall > promotion.max_champion_fall * unit:
         limit, higher = promotion.max_champion_fall, metric in IN_UNITS
         fault = (
             f"{name} has {'become worse' if higher else 'fallen'}: {compared}, clearly "
             f"{'higher' if higher else 'lower'} by more than promotion.max_champion_fall = "
-            f"{limit:g}{' standard deviations of its labels' if higher else ''}. {ask}raise this "
+            f"{limit:g}{' standard deviations of its labels' if higher else ''}. {hint}raise this "
             f"limit, or {START_OVER}"
         )
     else:
@@ -205,23 +228,27 @@ def check_drift(
     return DriftCheck(
         passed=not fault,
         sentence=fault or f"{name} has {compared}",
-        promoted_with=before,
-        least_fall=None if then is None else least,
-        **dict(zip(measure.drifting, (now, best), strict=True)),
+        promoted_with=promotion_value,
+        least_fall=None if promotion_metrics is None else least_fall,
+        **dict(zip(measure.drifting, (current_value, best), strict=True)),
     )
 
 
-def _least_fall(then: Metrics, metric: str, now: float, best: float, confidence: float) -> float:
+def _least_fall(
+    promotion_metrics: Metrics, metric: str, current_value: float, best: float, confidence: float
+) -> float:
     """Return a lower bound for how much a metric got worse, as if the test sets were independent.
 
     Source: Newcombe, "Interval Estimation for the Difference between Independent Proportions",
     Statistics in Medicine 17, 1998, method 10.
     """
-    sign, before = WORSE[metric], getattr(then, metric)
+    sign, promotion_value = WORSE[metric], getattr(promotion_metrics, metric)
     two_sided = NORMAL.inv_cdf((1 + CENTRAL) / 2)
-    worst = max(sign * bound for bound in then.interval[metric])
-    below = (worst - sign * before) * NORMAL.inv_cdf(confidence) / two_sided
-    return float(sign * now - sign * before - np.hypot(below, best - now))
+    worst = max(sign * bound for bound in promotion_metrics.interval[metric])
+    below = (worst - sign * promotion_value) * NORMAL.inv_cdf(confidence) / two_sided
+    return float(
+        sign * current_value - sign * promotion_value - np.hypot(below, best - current_value)
+    )
 
 
 def _exchanged(judged: Judged, name: str, confidence: float) -> str:
@@ -233,20 +260,21 @@ def _exchanged(judged: Judged, name: str, confidence: float) -> str:
     Source: Hand and Till, "A Simple Generalisation of the Area Under the ROC Curve for Multiple
     Class Classification Problems", Machine Learning 45, 2001.
     """
-    rows, clearest, said = judged.parts.get(name, judged), 0.0, ""
+    rows, clearest, sentence = judged.parts.get(name, judged), 0.0, ""
     pairs = [*combinations(np.unique(rows.labels), 2)] if judged.measure.exchangeable else []
-    for one, other in pairs:
-        two = (rows.labels == one) | (rows.labels == other)
-        of, p = rows.part(two), rows.predictions[name][two]
-        labels, both = (of.labels == one).astype(int), np.maximum(p[:, one] + p[:, other], EPSILON)
-        counts = np.ones(len(labels)) if of.weights is None else of.weights
-        area = Ranking.of(labels, p[:, one] / both).roc_auc(counts)
-        n, m = count_by_class(labels, of.weights, of.groups)
+    for first, second in pairs:
+        in_pair = (rows.labels == first) | (rows.labels == second)
+        pair_rows, p = rows.part(in_pair), rows.predictions[name][in_pair]
+        labels = (pair_rows.labels == first).astype(int)
+        pair_sums = np.maximum(p[:, first] + p[:, second], EPSILON)
+        counts = np.ones(len(labels)) if pair_rows.weights is None else pair_rows.weights
+        area = Ranking.of(labels, p[:, first] / pair_sums).roc_auc(counts)
+        n, m = count_by_class(labels, pair_rows.weights, pair_rows.groups)
         z = (area - 0.5) * math.sqrt(12 * n * m / (n + m + 1))
         if z < min(clearest, NORMAL.inv_cdf((1 - confidence) / (2 * len(pairs)))):
-            clearest, (a, b) = z, (shown(judged.task.classes[place]) for place in (one, other))
-            said = f"tells '{a}' from '{b}' clearly worse than chance (ROC AUC {area:.3f})"
-    return said
+            clearest, (a, b) = z, (shown(judged.task.classes[place]) for place in (first, second))
+            sentence = f"tells '{a}' from '{b}' clearly worse than chance (ROC AUC {area:.3f})"
+    return sentence
 
 
 def _percent(share: float) -> str:

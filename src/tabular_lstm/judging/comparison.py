@@ -99,7 +99,7 @@ class Judged(Rows):
         measure = self.measure
         settled = {n: measure.settled(self.labels, p, rules[n]) for n, p in predictions.items()}
         resampled = bootstrap(
-            {name: measure.statistics(self, *of_model) for name, of_model in settled.items()},
+            {name: measure.statistics(self, *pair) for name, pair in settled.items()},
             len(self.labels),
             evaluation.bootstrap_resamples,
             evaluation.seed,
@@ -108,19 +108,19 @@ class Judged(Rows):
         )
         metrics = {
             name: measure.with_intervals(
-                measure.point(self, known, decided, rules[name]), self, known, resampled[name]
+                measure.point(self, filled, decided, rules[name]), self, filled, resampled[name]
             )
-            for name, (known, decided) in settled.items()
+            for name, (filled, decided) in settled.items()
         }
-        unknown = {
+        missing_counts = {
             name: int(np.isnan(p).reshape(len(p), -1).any(axis=1).sum())
             for name, p in predictions.items()
         }
         return replace(
             self,
-            predictions=self.predictions | {name: known for name, (known, _) in settled.items()},
+            predictions=self.predictions | {name: filled for name, (filled, _) in settled.items()},
             rules=self.rules | {name: rules[name] for name in settled},
-            without_prediction=self.without_prediction | unknown,
+            without_prediction=self.without_prediction | missing_counts,
             metrics=self.metrics | metrics,
             resampled=self.resampled | resampled,
         )
@@ -155,17 +155,18 @@ class Judged(Rows):
         """Return ", weighted" if rows have weights, to follow a number of rows."""
         return "" if self.weights is None else ", weighted"
 
-    def minus(self, one: str, other: str, metric: str) -> tuple[float, np.ndarray]:
-        """Return `one`'s metric - `other`'s, on the rows of `other` and on their resamples."""
-        judged = self.parts.get(other, self)
-        point = getattr(judged.metrics[one], metric) - getattr(judged.metrics[other], metric)
-        return point, judged.resampled[one][metric] - judged.resampled[other][metric]
+    def minus(self, model: str, other_model: str, metric: str) -> tuple[float, np.ndarray]:
+        """Return `model`'s metric - `other_model`'s, on the latter's rows and resamples."""
+        judged = self.parts.get(other_model, self)
+        metrics = judged.metrics
+        point = getattr(metrics[model], metric) - getattr(metrics[other_model], metric)
+        return point, judged.resampled[model][metric] - judged.resampled[other_model][metric]
 
-    def interval(self, one: str, other: str, metric: str) -> tuple[float, float]:
+    def interval(self, model: str, other_model: str, metric: str) -> tuple[float, float]:
         """Return the 95 % interval of a metric's difference."""
-        point, values = self.minus(one, other, metric)
+        point, values = self.minus(model, other_model, metric)
         (low, high), tail = interval(values), (1 + CENTRAL) / 2
-        unseen = self._unseen(one, other, metric, tail)
+        unseen = self._unseen(model, other_model, metric, tail)
         return min(low, point - unseen), max(high, point + unseen)
 
     def bounds(self, name: str, metric: str, confidence: float) -> tuple[float, float]:
@@ -173,21 +174,21 @@ class Judged(Rows):
         judged = self.parts.get(name, self)
         values, point = judged.resampled[name][metric], getattr(judged.metrics[name], metric)
         low, high = bounds(values[~np.isnan(values)], point, confidence)
-        both = judged.predictions[name], np.full_like(judged.predictions[name], 0.5)
-        unseen = self.measure.unseen(metric, judged, *both, confidence)
+        against_constant = judged.predictions[name], np.full_like(judged.predictions[name], 0.5)
+        unseen = self.measure.unseen(metric, judged, *against_constant, confidence)
         return float(np.fmin(low, point - unseen)), float(np.fmax(high, point + unseen))
 
-    def compare(self, one: str, other: str, confidence: float) -> Comparison:
+    def compare(self, model: str, other_model: str, confidence: float) -> Comparison:
         """Compare one model with another; each bound is one-sided, at `confidence`."""
         deviations = NORMAL.inv_cdf(confidence) + NORMAL.inv_cdf(POWER)
-        compared, unit = {}, self.unit(other) or 1.0
+        compared, unit = {}, self.unit(other_model) or 1.0
         for metric in self.measure.compared:
             sign = WORSE[metric]
-            point, values = self.minus(one, other, metric)
+            point, values = self.minus(model, other_model, metric)
             worse = sign * values[~np.isnan(values)]
             best, worst = bounds(worse / unit, sign * point / unit, confidence)
-            unseen = self._unseen(one, other, metric, confidence)
-            rise, fall = self.measure.farther(*self._both(one, other, metric))
+            unseen = self._unseen(model, other_model, metric, confidence)
+            rise, fall = self.measure.farther(*self._model_pair(model, other_model, metric))
             compared[metric] = Difference(
                 difference=point,
                 at_worst=sign * np.maximum(worst * unit + rise, sign * point + unseen),
@@ -196,16 +197,18 @@ class Judged(Rows):
             )
         return compared
 
-    def unit(self, other: str) -> float:
-        """Return the unit of tolerances on the rows of `other`, see `Measure.unit`."""
-        return self.measure.unit(self.parts.get(other, self))
+    def unit(self, model: str) -> float:
+        """Return the unit of tolerances on the rows of `model`, see `Measure.unit`."""
+        return self.measure.unit(self.parts.get(model, self))
 
-    def _unseen(self, one: str, other: str, metric: str, confidence: float) -> float:
-        return self.measure.unseen(*self._both(one, other, metric), confidence)
+    def _unseen(self, model: str, other_model: str, metric: str, confidence: float) -> float:
+        return self.measure.unseen(*self._model_pair(model, other_model, metric), confidence)
 
-    def _both(self, one: str, other: str, metric: str) -> tuple[str, Rows, np.ndarray, np.ndarray]:
-        of = self.parts.get(other, self)
-        return metric, of, of.predictions[one], of.predictions[other]
+    def _model_pair(
+        self, model: str, other_model: str, metric: str
+    ) -> tuple[str, Rows, np.ndarray, np.ndarray]:
+        judged = self.parts.get(other_model, self)
+        return metric, judged, judged.predictions[model], judged.predictions[other_model]
 
 
 def compare_with_baselines(judged: Judged, evaluation: Evaluation) -> list[str]:
@@ -215,7 +218,9 @@ def compare_with_baselines(judged: Judged, evaluation: Evaluation) -> list[str]:
     """
     metrics, measure = judged.metrics[CANDIDATE], judged.measure
     baselines = [name for name in judged.metrics if name != CANDIDATE]
-    sentences = {name: _sentence(judged, name, evaluation.meaningful) for name in baselines}
+    sentences = {
+        name: _baseline_sentence(judged, name, evaluation.meaningful) for name in baselines
+    }
     summary = (
         f"Candidate on {len(judged.labels)} {judged.side} rows{judged.weighted}: "
         + ", ".join(
@@ -227,10 +232,10 @@ def compare_with_baselines(judged: Judged, evaluation: Evaluation) -> list[str]:
     linear, main = measure.baselines[1], measure.spoken[0]
     difference, _ = judged.minus(CANDIDATE, linear, main)
     first = [sentences.pop(linear)] if WORSE[main] * difference > 0 else []
-    return [*first, summary, SAID[type(metrics)](metrics), *sentences.values()]
+    return [*first, summary, DECISION_SENTENCES[type(metrics)](metrics), *sentences.values()]
 
 
-def _of_threshold(metrics: TwoClassesMetrics) -> str:
+def _threshold_sentence(metrics: TwoClassesMetrics) -> str:
     """Say how many rows the decision threshold calls positive, and how many correctly."""
     matrix = metrics.confusion_matrix
     rightly, wrongly = matrix.true_positives, matrix.false_positives
@@ -245,61 +250,61 @@ def _of_threshold(metrics: TwoClassesMetrics) -> str:
     )
 
 
-def _of_classes(metrics: ClassesMetrics) -> str:
+def _classes_sentence(metrics: ClassesMetrics) -> str:
     """Say what share of each class's rows is found, for the first ten classes."""
-    found = [
-        f"{shown(name)} {'no row' if of.recall is None else f'{100 * of.recall:.1f} %'}"
-        f"{'' if of.precision is None else f' (precision {100 * of.precision:.1f} %)'}"
-        for name, of in metrics.by_class.items()
+    shares = [
+        f"{shown(name)} {'no row' if rates.recall is None else f'{100 * rates.recall:.1f} %'}"
+        f"{'' if rates.precision is None else f' (precision {100 * rates.precision:.1f} %)'}"
+        for name, rates in metrics.by_class.items()
     ]
-    more = f" and {len(found) - LISTED} more classes" if len(found) > LISTED else ""
-    return f"Of the rows of each class it finds: {', '.join(found[:LISTED])}{more}"
+    ending = f" and {len(shares) - LISTED} more classes" if len(shares) > LISTED else ""
+    return f"Of the rows of each class it finds: {', '.join(shares[:LISTED])}{ending}"
 
 
-def _of_intervals(metrics: NumberMetrics) -> str:
+def _intervals_sentence(metrics: NumberMetrics) -> str:
     return (
         f"{100 * metrics.coverage:.1f} % of the labels are within its intervals, which are "
         f"{written('width', metrics.width)} wide on average"
     )
 
 
-SAID: dict[type, Callable[..., str]] = {
-    TwoClassesMetrics: _of_threshold,
-    ClassesMetrics: _of_classes,
-    NumberMetrics: _of_intervals,
+DECISION_SENTENCES: dict[type, Callable[..., str]] = {
+    TwoClassesMetrics: _threshold_sentence,
+    ClassesMetrics: _classes_sentence,
+    NumberMetrics: _intervals_sentence,
 }
 
 
-def _sentence(judged: Judged, name: str, meaningful: float) -> str:
+def _baseline_sentence(judged: Judged, name: str, meaningful: float) -> str:
     main, second, _ = judged.measure.spoken
     candidate, baseline = judged.metrics[CANDIDATE], judged.metrics[name]
     difference, _ = judged.minus(CANDIDATE, name, main)
     low, high = judged.interval(CANDIDATE, name, main)
-    other = f"{'the ' if name == judged.measure.baselines[0] else ''}{MODELS[name]}"
-    least = meaningful * judged.unit(name)
+    baseline_words = f"{'the ' if name == judged.measure.baselines[0] else ''}{MODELS[name]}"
+    smallest = meaningful * judged.unit(name)
     ahead, sure = WORSE[main] * difference < 0, low > 0 or high < 0
-    if difference == 0 or -least < low <= 0 <= high < least:
-        how = f"is level with {other}"
-    elif sure and abs(difference) >= least:
-        how = f"{'beats' if ahead else 'loses to'} {other}"
+    if difference == 0 or -smallest < low <= 0 <= high < smallest:
+        verdict = f"is level with {baseline_words}"
+    elif sure and abs(difference) >= smallest:
+        verdict = f"{'beats' if ahead else 'loses to'} {baseline_words}"
     else:
-        why = "by less than matters" if sure else "within chance"
-        how = f"is {'ahead of' if ahead else 'behind'} {other}, {why}"
-    of_main, of_second = (
+        reason = "by less than matters" if sure else "within chance"
+        verdict = f"is {'ahead of' if ahead else 'behind'} {baseline_words}, {reason}"
+    main_words, second_words = (
         f"{METRICS[metric]} {written(metric, getattr(candidate, metric))} against "
         f"{written(metric, getattr(baseline, metric))}"
         for metric in (main, second)
     )
     return (
-        f"The candidate {how}: {of_main}, difference {written(main, difference, '+.3f')} "
-        f"{_brackets((low, high), main, '+.3f')}; {of_second}"
+        f"The candidate {verdict}: {main_words}, difference {written(main, difference, '+.3f')} "
+        f"{_brackets((low, high), main, '+.3f')}; {second_words}"
     )
 
 
 def _brackets(bounds: tuple[float, float], metric: str, form: str = ".3f") -> str:
     """Write an interval without the unit, which is already written before it."""
-    both = ", ".join(written(metric, bound, form).removesuffix(" %") for bound in bounds)
-    return f"[{both}]"
+    ends = ", ".join(written(metric, bound, form).removesuffix(" %") for bound in bounds)
+    return f"[{ends}]"
 
 
 # Lengths ------------------------------------------------------------------------------------------
@@ -330,18 +335,19 @@ def by_length(
         return []
     parts = []
     for before, most in pairwise(sorted({0, 1, min(5, train.steps), train.steps})):
-        of_train, counts = (
-            (before < of.lengths) & (of.lengths <= most) for of in (train, evaluated)
+        in_train, in_evaluated = (
+            (before < histories.lengths) & (histories.lengths <= most)
+            for histories in (train, evaluated)
         )
-        part, metrics = Judged(**vars(judged.part(counts)), task=judged.task), None
+        part, metrics = Judged(**vars(judged.part(in_evaluated)), task=judged.task), None
         if judged.measure.fewest(part)[0] >= ENOUGH_ROWS:
-            predictions = {CANDIDATE: judged.predictions[CANDIDATE][counts]}
+            predictions = {CANDIDATE: judged.predictions[CANDIDATE][in_evaluated]}
             metrics = part.with_models(predictions, judged.rules, evaluation).metrics[CANDIDATE]
         parts.append(
             OfLength(
                 history=f"{before + 1} to {most}" if before + 1 < most else str(most),
-                train_rows=int(of_train.sum()),
-                evaluated_rows=int(counts.sum()),
+                train_rows=int(in_train.sum()),
+                evaluated_rows=int(in_evaluated.sum()),
                 metrics=metrics,
             )
         )

@@ -120,11 +120,11 @@ def styled(draw: "Callable[..., Figure]") -> "Callable[..., Figure]":
     """Run a drawing function within `style`, which matplotlib reads at each addition."""
 
     @wraps(draw)
-    def drawn(*arguments: Any) -> "Figure":
+    def draw_in_style(*arguments: Any) -> "Figure":
         with style():
             return draw(*arguments)
 
-    return drawn
+    return draw_in_style
 
 
 def new_figure(height: float, panels: int = 1) -> "tuple[Figure, list[Axes]]":
@@ -182,8 +182,8 @@ def share_interval(share: float, count: float) -> tuple[float, float]:
     from scipy.stats import binomtest  # noqa: PLC0415
 
     rows = max(1, round(count))
-    found = binomtest(round(share * rows), rows).proportion_ci(0.95, "wilson")
-    return float(found.low), float(found.high)
+    ends = binomtest(round(share * rows), rows).proportion_ci(0.95, "wilson")
+    return float(ends.low), float(ends.high)
 
 
 def in_full(count: float) -> str:
@@ -204,10 +204,10 @@ def to_svg(figure: "Figure", title: str) -> str:
     """Write a figure, with its title above; the same figure gives the same text."""
     with style():
         figure.suptitle(wrapped(title), x=0.02, ha="left", fontsize=11, fontweight="bold")
-        written = io.StringIO()
+        svg_file = io.StringIO()
         metadata = {"Title": title, "Creator": None, "Date": None, "Format": None, "Type": None}
-        figure.savefig(written, format="svg", metadata=metadata)
-    return written.getvalue()
+        figure.savefig(svg_file, format="svg", metadata=metadata)
+    return svg_file.getvalue()
 
 
 def wrapped(text: str) -> str:
@@ -242,5 +242,5 @@ def mark(axes: "Axes", x: float, text: str) -> None:
     low, high = axes.get_xlim()
     place = (x - low) / (high - low)
     side = "left" if place < 0.3 else "right" if place > 0.7 else "center"
-    style: dict[str, Any] = {"ha": side, "va": "bottom", "color": GREY, "fontsize": 9}
-    axes.text(x, 1.01, text, transform=axes.get_xaxis_transform(), **style)
+    text_style: dict[str, Any] = {"ha": side, "va": "bottom", "color": GREY, "fontsize": 9}
+    axes.text(x, 1.01, text, transform=axes.get_xaxis_transform(), **text_style)

@@ -51,8 +51,8 @@ def predicted_and_true(judged: Judged) -> "Figure":
     """Draw the true numbers against the candidate's, with the line on which they are equal."""
     truth, predicted = judged.labels, judged.predictions[CANDIDATE][:, 0]
     figure, axes = drawing.new_axes("", "true", height=4, lines=2)
-    both = np.concatenate([truth, predicted])
-    ends = [_fit(axes, which, both) for which in ("x", "y")]
+    numbers = np.concatenate([truth, predicted])
+    ends = [_fit(axes, axis, numbers) for axis in ("x", "y")]
     axes.plot(*ends, ":", color=GREY, label="predicted = true")
     _add_points(axes, predicted, truth)
     drawing.add_legend(figure)
@@ -83,8 +83,8 @@ def interval_coverage(judged: Judged, declared: float) -> "Figure":
     axes_names = "predicted, median of each tenth of the rows", "rows within their interval"
     figure, axes = drawing.new_axes(*axes_names)
     axes.axhline(declared, linestyle=":", color=GREY)
-    said = f"dotted: declared, {100 * declared:g} %"
-    axes.text(0, 1.02, said, transform=axes.transAxes, color=GREY, fontsize=9)
+    note = f"dotted: declared, {100 * declared:g} %"
+    axes.text(0, 1.02, note, transform=axes.transAxes, color=GREY, fontsize=9)
     shares, ends = zip(*(_share(judged, holds, rows) for rows in tenths), strict=True)
     axes.vlines(range(len(tenths)), *np.transpose(ends), color=COLORS[CANDIDATE])
     axes.plot(shares, "o", color=COLORS[CANDIDATE])
@@ -102,14 +102,14 @@ def _add_points(axes: "Axes", x: np.ndarray, y: np.ndarray) -> None:
     chosen = np.sort(np.random.default_rng(0).permutation(len(x))[:POINTS])
     by_chance = f"; {len(chosen)} of {len(x):,} rows, chosen at random"
     edges = f"; beyond the edges: {beyond:,} of {len(x):,} rows"
-    said = f"predicted{by_chance * (len(chosen) < len(x))}{edges * (beyond > 0)}"
-    axes.set_xlabel(drawing.wrapped(said))
+    axis_text = f"predicted{by_chance * (len(chosen) < len(x))}{edges * (beyond > 0)}"
+    axes.set_xlabel(drawing.wrapped(axis_text))
     dot: Any = {"s": 9, "alpha": 0.5, "linewidths": 0, "color": COLORS[CANDIDATE]}
     axes.scatter(x[chosen], y[chosen], label="a row", **dot)
 
 
 def _fit(
-    axes: "Axes", which: str, values: np.ndarray, *, by_powers: bool = True
+    axes: "Axes", axis: str, values: np.ndarray, *, by_powers: bool = True
 ) -> tuple[float, float]:
     """Fit an axis, x or y, to all values but outliers, and return its ends.
 
@@ -117,17 +117,17 @@ def _fit(
     """
     low, middle, high = np.quantile(values, [0.05, 0.5, 0.95])
     powers = by_powers and low > 0 and high - middle > LONG_TAIL * (middle - low)
-    known = np.log(values[values > 0]) if powers else values
-    low, high = np.quantile(known, [0.05, 0.95])
+    scaled_values = np.log(values[values > 0]) if powers else values
+    low, high = np.quantile(scaled_values, [0.05, 0.95])
     reach = FAR * (high - low) or np.inf
-    near = known[(known >= low - reach) & (known <= high + reach)]
+    near = scaled_values[(scaled_values >= low - reach) & (scaled_values <= high + reach)]
     room = 0.05 * np.ptp(near) or 1.0
     ends = near.min() - room, near.max() + room
     if powers:
         ends = float(np.exp(ends[0])), float(np.exp(ends[1]))
-        axes.set(**{f"{which}scale": "log"})
-    axes.set(**{f"{which}lim": ends})
-    getattr(axes, f"{which}axis").set_major_formatter(amounts())
+        axes.set(**{f"{axis}scale": "log"})
+    axes.set(**{f"{axis}lim": ends})
+    getattr(axes, f"{axis}axis").set_major_formatter(amounts())
     return ends
 
 
@@ -138,12 +138,12 @@ def _tenths(predicted: np.ndarray) -> list[np.ndarray]:
 
 
 def _share(judged: Judged, holds: np.ndarray, rows: np.ndarray) -> tuple[float, tuple[float, ...]]:
-    weights, groups = _of(judged.weights, rows), _of(judged.groups, rows)
+    weights, groups = _select(judged.weights, rows), _select(judged.groups, rows)
     share = float(np.average(holds[rows], weights=weights))
     return share, drawing.share_interval(share, count_rows(rows, weights, groups))
 
 
-def _of(values: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:
+def _select(values: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:
     return None if values is None else values[rows]
 
 
@@ -175,8 +175,8 @@ def learning_curves(history: dict[str, Any], task: Task) -> "Figure":
             epochs = range(1, len(history[name]) + 1)
             axes.plot(epochs, history[name], label=label, color=color)
     axes.locator_params(axis="x", integer=True)
-    kept = "median epoch kept" if "best_epochs" in history else "epoch kept"
-    drawing.mark(axes, history["best_epoch"], f"{kept}: {history['best_epoch']}")
+    epoch_name = "median epoch kept" if "best_epochs" in history else "epoch kept"
+    drawing.mark(axes, history["best_epoch"], f"{epoch_name}: {history['best_epoch']}")
     add_legend(figure)
     return figure
 
@@ -221,13 +221,13 @@ def calibration_curve(judged: Judged) -> "Figure":
     figure, axes = drawing.new_unit_square(*axes_names, 1 + len(judged.predictions))
     axes.plot([0, 1], [0, 1], label="perfect", linestyle=":", color="#999999")
     for name in judged.predictions:
-        rows, predicted, observed = calibration_bins(*_of_likeliest(judged, name), judged.weights)
+        rows, predicted, observed = calibration_bins(*_likeliest_hits(judged, name), judged.weights)
         axes.plot(predicted, observed, label=MODELS[name], color=COLORS[name])
         sizes = (3 + 9 * np.sqrt(rows / rows.max())) ** 2
         axes.scatter(predicted, observed, sizes, color=COLORS[name], linewidths=0, zorder=3)
         if name == CANDIDATE:
-            known = count_rows(np.arange(len(judged.labels)), judged.weights, judged.groups)
-            counts = rows * known / rows.sum()
+            row_count = count_rows(np.arange(len(judged.labels)), judged.weights, judged.groups)
+            counts = rows * row_count / rows.sum()
             ends = [*map(drawing.share_interval, observed, counts)]
             axes.vlines(predicted, *np.transpose(ends), color=COLORS[name], linewidth=1)
     add_legend(figure)
@@ -258,18 +258,18 @@ def class_roc_curves(judged: Judged) -> "Figure":
     from sklearn.metrics import roc_curve as curve_of  # noqa: PLC0415
 
     measured: Any = judged.metrics[CANDIDATE]
-    areas = [found.roc_auc for found in measured.by_class.values()]
-    known = [number for number, area in enumerate(areas) if area is not None]
-    shown = sorted(known, key=areas.__getitem__)[: len(CURVES)]
+    areas = [rates.roc_auc for rates in measured.by_class.values()]
+    measured_classes = [number for number, area in enumerate(areas) if area is not None]
+    worst_classes = sorted(measured_classes, key=areas.__getitem__)[: len(CURVES)]
     axes_names = "false positive rate", "true positive rate"
-    figure, axes = drawing.new_unit_square(*axes_names, len(shown) + 1)
-    for number, color in zip(shown, CURVES, strict=False):
+    figure, axes = drawing.new_unit_square(*axes_names, len(worst_classes) + 1)
+    for number, color in zip(worst_classes, CURVES, strict=False):
         p = judged.predictions[CANDIDATE][:, number]
         x, y, _ = curve_of(judged.labels == number, p, sample_weight=judged.weights)
         name = f"{short(judged.task.classes[number])}, AUC {areas[number]:.3f}"
         axes.plot(x, y, label=name, color=color)
-    some = f"the {len(shown)} of {len(known)} classes with the smallest AUC"
-    add_legend(figure, some if len(shown) < len(known) else "")
+    note = f"the {len(worst_classes)} of {len(measured_classes)} classes with the smallest AUC"
+    add_legend(figure, note if len(worst_classes) < len(measured_classes) else "")
     return figure
 
 
@@ -280,18 +280,19 @@ def class_confusions(judged: Judged) -> "Figure":
     counts = np.array(measured.confusion_matrix)
     rows = counts.sum(axis=1)
     confused = rows + counts.sum(axis=0) - 2 * counts.diagonal()
-    shown = np.sort(np.argsort(-confused, kind="stable")[:MOST_CLASSES])
-    shares = (counts / np.maximum(rows, 1e-9)[:, None])[np.ix_(shown, shown)]
-    most = f"; the {len(shown)} of {len(rows)} classes with the most errors"
-    axis = f"predicted, in % of the actual class's rows{most if len(shown) < len(rows) else ''}"
-    height = 1.2 + max(2.0, 0.32 * len(shown))
+    shown_classes = np.sort(np.argsort(-confused, kind="stable")[:MOST_CLASSES])
+    shares = (counts / np.maximum(rows, 1e-9)[:, None])[np.ix_(shown_classes, shown_classes)]
+    note = f"; the {len(shown_classes)} of {len(rows)} classes with the most errors"
+    note = note if len(shown_classes) < len(rows) else ""
+    axis = f"predicted, in % of the actual class's rows{note}"
+    height = 1.2 + max(2.0, 0.32 * len(shown_classes))
     figure, axes = new_axes(drawing.wrapped(axis), "actual", height)
     texts = [f"{100 * share:.0f}" if share else "" for share in shares.flat]
     drawing.draw_cells(axes, shares, 1, 9, texts)
-    names = [short(judged.task.classes[number], 14) for number in shown]
+    names = [short(judged.task.classes[number], 14) for number in shown_classes]
     places = np.arange(len(names)) + 0.5
     axes.set_xticks(places, names, rotation=40, ha="right", rotation_mode="anchor")
-    actual = zip(names, rows[shown], strict=True)
+    actual = zip(names, rows[shown_classes], strict=True)
     axes.set_yticks(places, [f"{name} ({drawing.in_full(count)})" for name, count in actual])
     return figure
 
@@ -299,14 +300,17 @@ def class_confusions(judged: Judged) -> "Figure":
 @styled
 def importance_chart(importance: Importance) -> "Figure":
     """Draw the importance of the features, at most thirty, the most important on top."""
-    shown, count = dict([*importance.features.items()][: drawing.SHOWN]), len(importance.features)
-    of_all = f"; {len(shown)} of {count} features" if count > len(shown) else ""
-    how = f"lost when shuffled, {importance.shuffles} times on {importance.rows} rows{of_all}"
-    axis = f"{METRICS[importance.measure]} {how}"
+    count = len(importance.features)
+    shown_features = dict([*importance.features.items()][: drawing.SHOWN])
+    note = f"; {len(shown_features)} of {count} features" if count > len(shown_features) else ""
+    measured_on = f"lost when shuffled, {importance.shuffles} times on {importance.rows} rows{note}"
+    axis = f"{METRICS[importance.measure]} {measured_on}"
     figure, axes = drawing.new_bars(
-        {name: lost.mean for name, lost in shown.items()}, axis, COLORS[CANDIDATE]
+        {name: lost.mean for name, lost in shown_features.items()}, axis, COLORS[CANDIDATE]
     )
-    means, deviations = zip(*((lost.mean, lost.std) for lost in shown.values()), strict=True)
+    means, deviations = zip(
+        *((lost.mean, lost.std) for lost in shown_features.values()), strict=True
+    )
     axes.errorbar(means, range(len(means)), xerr=deviations, fmt="none", ecolor=GREY, capsize=2)
     return figure
 
@@ -333,8 +337,10 @@ def intervals(models: dict[str, Metrics]) -> "Figure":
     """Draw the gate's metrics of each model with their 95 % intervals, the first model on top."""
     # Panels one above the other fit a phone, and need no legend.
     figure, panels = drawing.new_figure(1.6 + 2 * drawing.BAR * (len(models) + 1), panels=2)
-    known = next(iter(models.values())).interval
-    for axes, metric in zip(panels, (name for name in COMPARED if name in known), strict=True):
+    interval_metrics = next(iter(models.values())).interval
+    for axes, metric in zip(
+        panels, (name for name in COMPARED if name in interval_metrics), strict=True
+    ):
         direction = "less is better" if WORSE[metric] > 0 else "more is better"
         for place, (model, measured) in enumerate(models.items()):
             color, name = COLORS[model], MODELS[model]
@@ -366,10 +372,10 @@ def figures_of(
     history: dict[str, Any], judged: Judged, importance: Importance
 ) -> "dict[str, Figure]":
     """Draw all figures of a candidate, by the names of `drawing.FIGURES`."""
-    drawn = {draw.__name__: draw(judged) for draw in DRAWINGS[judged.task.kind]}
+    figures = {draw.__name__: draw(judged) for draw in DRAWINGS[judged.task.kind]}
     if "coverage" in history:  # a number
-        drawn["interval_coverage"] = interval_coverage(judged, history["coverage"])
-    return drawn | {
+        figures["interval_coverage"] = interval_coverage(judged, history["coverage"])
+    return figures | {
         "learning_curves": learning_curves(history, judged.task),
         "importance_chart": importance_chart(importance),
     }
@@ -382,7 +388,7 @@ def _metrics(judged: Judged, name: str) -> TwoClassesMetrics:
     return metrics
 
 
-def _of_likeliest(judged: Judged, model: str) -> tuple[np.ndarray, np.ndarray]:
+def _likeliest_hits(judged: Judged, model: str) -> tuple[np.ndarray, np.ndarray]:
     """Return whether each row has its likeliest (or positive) class, and the probability of it."""
     p = judged.predictions[model]
     return (judged.labels, p) if p.ndim == 1 else (p.argmax(axis=1) == judged.labels, p.max(axis=1))
@@ -425,8 +431,8 @@ def scored_probabilities(histograms: dict[str, list[int]], threshold: float) -> 
 def scored_decisions(decisions: dict[str, int]) -> "Figure":
     """Draw how many new rows each class has, the commonest class on top, at most thirty."""
     commonest = sorted(decisions.items(), key=lambda called: -called[1])[:SHOWN]
-    of_all = f"; {len(commonest)} of {len(decisions)} classes"
-    axis = f"rows of this decision{of_all if len(commonest) < len(decisions) else ''}"
+    note = f"; {len(commonest)} of {len(decisions)} classes"
+    axis = f"rows of this decision{note if len(commonest) < len(decisions) else ''}"
     figure, axes = drawing.new_bars(dict(commonest), axis, COLORS[CANDIDATE])
     axes.locator_params(axis="x", integer=True)
     return figure

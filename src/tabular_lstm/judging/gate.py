@@ -147,28 +147,28 @@ def check_artifact(
 ) -> ArtifactCheck:
     """Check that the artifact on disk gives the judged predictions, within 1e-6 of `unit`."""
     rows = len(golden_judged)
-    both = golden_judged, golden_predictions
-    judged, predictions = (given.reshape(rows, -1) for given in both)
-    off = np.abs(judged - predictions)
-    same = (off <= GOLDEN_TOLERANCE * unit) | (np.isnan(judged) & np.isnan(predictions))
-    wrong, named = int(np.sum(~same.all(axis=1))), f"{rows} golden rows"
-    sentence = f"read back from disk, it gives {named} the judged {measure.many_predicted}"
-    if wrong:
+    arrays = golden_judged, golden_predictions
+    judged, predictions = (array.reshape(rows, -1) for array in arrays)
+    gaps = np.abs(judged - predictions)
+    same = (gaps <= GOLDEN_TOLERANCE * unit) | (np.isnan(judged) & np.isnan(predictions))
+    wrong_count, golden_text = int(np.sum(~same.all(axis=1))), f"{rows} golden rows"
+    sentence = f"read back from disk, it gives {golden_text} the judged {measure.many_predicted}"
+    if wrong_count:
         sentence = (
-            f"the artifact read back from disk gives other {measure.many_predicted} for {wrong} of "
-            f"{named}"
+            f"the artifact read back from disk gives other {measure.many_predicted} for "
+            f"{wrong_count} of {golden_text}"
         )
     return ArtifactCheck(
-        passed=not wrong,
+        passed=not wrong_count,
         sentence=sentence,
         golden_rows=rows,
-        largest_difference=float(np.nanmax(off)) if np.isfinite(off).any() else None,
+        largest_difference=float(np.nanmax(gaps)) if np.isfinite(gaps).any() else None,
     )
 
 
 # Gate ---------------------------------------------------------------------------------------------
 
-NONE = Tolerance(log_loss=0, roc_auc=0, rmse=0, mae=0)
+NO_TOLERANCE = Tolerance(log_loss=0, roc_auc=0, rmse=0, mae=0)
 START_OVER = "--params promotion.start_over=true judges without the champion"
 
 
@@ -179,14 +179,14 @@ def check_floor(judged: Judged, promotion: Promotion) -> FloorCheck:
         name: judged.compare(CANDIDATE, name, promotion.confidence) for name in (simplest, linear)
     }
     better, beside = compared[simplest], compared[linear]
-    lost = not_within(NONE, beside, "at_best")
-    unknown, faults = judged.without_prediction[CANDIDATE], []
-    fewest, few = _few_rows(judged, promotion.min_test_rows_per_class)
-    if few:
-        faults.append(few)
-    if unknown:
+    losses = not_within(NO_TOLERANCE, beside, "at_best")
+    missing_count, faults = judged.without_prediction[CANDIDATE], []
+    fewest, shortage = _few_rows(judged, promotion.min_test_rows_per_class)
+    if shortage:
+        faults.append(shortage)
+    if missing_count:
         faults.append(
-            f"the candidate gives no {judged.measure.predicted} for {unknown} of "
+            f"the candidate gives no {judged.measure.predicted} for {missing_count} of "
             f"{len(judged.labels)} test rows"
         )
     if not all(WORSE[m] * d.at_worst < 0 for m, d in better.items()):
@@ -194,9 +194,9 @@ def check_floor(judged: Judged, promotion: Promotion) -> FloorCheck:
             f"the candidate is not shown to be better than the {MODELS[simplest]}: "
             f"{_numbers(better)}"
         )
-    if lost:
+    if losses:
         faults.append(
-            f"the candidate is clearly worse than {MODELS[linear]}: {_numbers(lost, 'at_best')}"
+            f"the candidate is clearly worse than {MODELS[linear]}: {_numbers(losses, 'at_best')}"
         )
     sentence = "; ".join(faults) or (
         f"better than the {MODELS[simplest]} ({_numbers(better)}) and not clearly worse than "
@@ -206,27 +206,29 @@ def check_floor(judged: Judged, promotion: Promotion) -> FloorCheck:
         passed=not faults,
         sentence=sentence,
         smaller_class_rows=fewest,
-        enough_rows=not few,
-        rows_without_probability=unknown,
+        enough_rows=not shortage,
+        rows_without_probability=missing_count,
         **compared,
     )
 
 
 def _few_rows(judged: Judged, needed: int) -> tuple[int, str]:
     """Count the rows, or groups, of the rarest class; add a sentence if they are too few."""
-    fewest, named = judged.measure.fewest(judged)
+    fewest, class_names = judged.measure.fewest(judged)
     if fewest >= needed:
         return fewest, ""
-    what = "test rows" if judged.groups is None else "groups of test rows"
-    if named is None:
-        few = f"there are {fewest} {what}"
+    row_words = "test rows" if judged.groups is None else "groups of test rows"
+    if class_names is None:
+        count_words = f"there are {fewest} {row_words}"
     elif judged.groups is None:
-        few = f"{fewest} of {len(judged.labels)} {what} are {named[0]}"
+        count_words = f"{fewest} of {len(judged.labels)} {row_words} are {class_names[0]}"
     else:
-        few = f"{fewest} of {len(np.unique(judged.groups))} {what} have {named[1]}"
+        count_words = (
+            f"{fewest} of {len(np.unique(judged.groups))} {row_words} have {class_names[1]}"
+        )
     return fewest, (
-        f"{few}{weights_note(judged.weights)}, too few to tell a good candidate from a lucky one: "
-        f"expected at least {needed}{' of each class' if named else ''} "
+        f"{count_words}{weights_note(judged.weights)}, too few to tell a good candidate from a "
+        f"lucky one: expected at least {needed}{' of each class' if class_names else ''} "
         "(promotion.min_test_rows_per_class). Wait for more rows, or raise split.test_fraction"
     )
 
@@ -267,12 +269,15 @@ def check_champions(
     elif serving:
         facts = [f"not compared with the champion {serving}: {not_compared[serving]}"]
         faults = [] if promotion.start_over else [f"{facts[0]}; {START_OVER}"]
-    lost = [
-        (run, words, beyond)
-        for run, words, differences in rivals
+    losses = [
+        (run, champion_words, beyond)
+        for run, champion_words, differences in rivals
         if (beyond := not_within(tolerance, differences, unit=judged.unit(run)))
     ]
-    faults += [_loss(judged, run, beyond, tolerance, f"the {words}") for run, words, beyond in lost]
+    faults += [
+        _loss(judged, run, beyond, tolerance, f"the {champion_words}")
+        for run, champion_words, beyond in losses
+    ]
     left_out = [
         f"{c.left_out_rows} of {len(judged.labels)} test rows left out, "
         f"which {c.run_id} was trained on"
@@ -285,7 +290,8 @@ def check_champions(
         compared=compared,
         best=best,
         seen_worse=any(
-            not_within(tolerance, beyond, "difference", judged.unit(run)) for run, _, beyond in lost
+            not_within(tolerance, beyond, "difference", judged.unit(run))
+            for run, _, beyond in losses
         ),
     )
 
@@ -313,16 +319,18 @@ def not_within(
     }
 
 
-def _loss(judged: Judged, run: str, beyond: Comparison, tolerance: Tolerance, other: str) -> str:
+def _loss(
+    judged: Judged, run: str, beyond: Comparison, tolerance: Tolerance, champion_words: str
+) -> str:
     """Say whether these rows show a loss, or are only too few to rule it out."""
     unit, rows = judged.unit(run), len(judged.parts.get(run, judged).labels)
-    seen = not_within(tolerance, beyond, "difference", unit)
-    few = "" if seen else f"{rows} test rows cannot rule out that "
+    measured_loss = not_within(tolerance, beyond, "difference", unit)
+    doubt = "" if measured_loss else f"{rows} test rows cannot rule out that "
     allowed = ", ".join(
         f"{METRICS[m]} {written(m, getattr(tolerance, m) * unit, 'g')}" for m in beyond
     )
     return (
-        f"{few}the candidate is worse than {other} by more than the tolerance "
+        f"{doubt}the candidate is worse than {champion_words} by more than the tolerance "
         f"({allowed}): {_numbers(beyond)}"
     )
 

@@ -60,35 +60,35 @@ def permutation_importance(
     slots = table_of(sequences)
     orders = np.array([rng.permutation(len(slots)) for _ in range(shuffles)])
     unchanged = (0, slots[None, :, 0])
-    alone = (slot for slot, *others in features.values() if not others)
+    alone = (slot for slot, *further_slots in features.values() if not further_slots)
     shuffled = ((slot, slots[orders, slot]) for slot in alone)
     predicted = predict_changed(sequences, chain([unchanged], shuffled))
 
     def worth(predictions: np.ndarray) -> np.ndarray:
         return np.array([measure_of(task).worth(measured_on, p) for p in predictions])
 
-    whole = worth(next(predicted))[0]
+    unchanged_worth = worth(next(predicted))[0]
 
-    def shuffled_together(of_date: list[int]) -> np.ndarray:
-        found = []
+    def shuffled_together(date_slots: list[int]) -> np.ndarray:
+        predictions_by_order = []
         for order in orders:
             changed = slots.copy()
-            changed[:, of_date] = slots[order][:, of_date]
+            changed[:, date_slots] = slots[order][:, date_slots]
             # The slot gets the values that it already has, because the rows are already changed.
-            same = of_date[0], changed[None, :, of_date[0]]
+            unchanged_slot = date_slots[0], changed[None, :, date_slots[0]]
             rows = (
                 replace(sequences, table=changed)
                 if isinstance(sequences, Histories)
                 else changed.reshape(sequences.shape)
             )
-            found.append(next(predict_changed(rows, [same])))
-        return np.concatenate(found)
+            predictions_by_order.append(next(predict_changed(rows, [unchanged_slot])))
+        return np.concatenate(predictions_by_order)
 
     measured = {}
     for feature in progress(list(features), FIGURES["importance_chart"]):
-        of_feature = list(features[feature])
-        p = next(predicted) if len(of_feature) == 1 else shuffled_together(of_feature)
-        lost = whole - worth(p)
+        feature_slots = list(features[feature])
+        p = next(predicted) if len(feature_slots) == 1 else shuffled_together(feature_slots)
+        lost = unchanged_worth - worth(p)
         measured[feature] = Lost(mean=float(np.mean(lost)), std=float(np.std(lost)))
     by_mean = dict(sorted(measured.items(), key=lambda item: -item[1].mean))
     return Importance(rows=len(sequences), shuffles=shuffles, features=by_mean, measure=metric)

@@ -73,8 +73,12 @@ class Ranking:
             places[np.argsort(probabilities[places], kind="stable")]
             for places in (np.flatnonzero(labels == 1), np.flatnonzero(labels != 1))
         )
-        own, others = probabilities[positives], probabilities[negatives]
-        below, up_to = (np.searchsorted(others, own, side) for side in ("left", "right"))
+        positive_probabilities = probabilities[positives]
+        negative_probabilities = probabilities[negatives]
+        below, up_to = (
+            np.searchsorted(negative_probabilities, positive_probabilities, side)
+            for side in ("left", "right")
+        )
         return cls(positives, negatives, below, up_to)
 
     def roc_auc(self, counts: np.ndarray) -> float:
@@ -85,10 +89,10 @@ class Ranking:
         """
         summed = np.cumsum(counts.take(self.negatives))
         ranked = np.append(np.zeros(1, summed.dtype), summed)
-        own = counts.take(self.positives).astype(float)
-        right = own @ (ranked.take(self.below) + ranked.take(self.up_to))
-        pairs = own.sum() * float(ranked[-1])
-        return float(right / (2 * pairs)) if pairs else np.nan
+        positive_counts = counts.take(self.positives).astype(float)
+        twice_correct_pairs = positive_counts @ (ranked.take(self.below) + ranked.take(self.up_to))
+        pairs = positive_counts.sum() * float(ranked[-1])
+        return float(twice_correct_pairs / (2 * pairs)) if pairs else np.nan
 
 
 def bootstrap(
@@ -113,18 +117,18 @@ def bootstrap(
     Returns:
         For each model and each metric that its statistics give, an array of shape (resamples,).
     """
-    found: dict[str, list[Resampled]] = {name: [] for name in statistics}
+    model_blocks: dict[str, list[Resampled]] = {name: [] for name in statistics}
     # One thread: on busy cores several wait for each other, and their sums differ in the last bits.
     with threadpool_limits(1):
-        for drawn in _draws(rows, groups, resamples, seed):
-            counts = drawn * (1.0 if weights is None else weights)
+        for draw_counts in _draws(rows, groups, resamples, seed):
+            counts = draw_counts * (1.0 if weights is None else weights)
             # Small numbers are gathered faster; no row is drawn 256 times.
-            gathered = drawn.astype(np.uint8) if weights is None else counts
+            gathered = draw_counts.astype(np.uint8) if weights is None else counts
             for name, measure in statistics.items():
-                found[name].append(measure(counts, gathered))
+                model_blocks[name].append(measure(counts, gathered))
     return {
         name: {metric: np.concatenate([b[metric] for b in blocks]) for metric in blocks[0]}
-        for name, blocks in found.items()
+        for name, blocks in model_blocks.items()
     }
 
 
@@ -134,8 +138,8 @@ def _draws(rows: int, groups: np.ndarray | None, resamples: int, seed: int) -> I
     rng, block = np.random.default_rng(seed), max(1, BLOCK_CELLS // rows)
     for start in progress(range(0, resamples, block), f"{resamples:,} resamples, parts"):
         size = min(block, resamples - start)
-        drawn = rng.integers(units, size=(size, units)) + np.arange(size)[:, None] * units
-        counts = np.bincount(drawn.ravel(), minlength=size * units).reshape(size, units)
+        drawn_units = rng.integers(units, size=(size, units)) + np.arange(size)[:, None] * units
+        counts = np.bincount(drawn_units.ravel(), minlength=size * units).reshape(size, units)
         yield counts if groups is None or units == rows else counts[:, groups]
 
 
@@ -147,9 +151,9 @@ def interval(values: np.ndarray) -> tuple[float, float]:
 
 def mean_of_known(values: np.ndarray) -> np.ndarray:
     """Average the known values over the first axis; NaN if all are NaN."""
-    known = ~np.isnan(values)
-    count = known.sum(axis=0)
-    return np.where(count, np.where(known, values, 0).sum(axis=0) / np.maximum(count, 1), np.nan)
+    is_known = ~np.isnan(values)
+    count = is_known.sum(axis=0)
+    return np.where(count, np.where(is_known, values, 0).sum(axis=0) / np.maximum(count, 1), np.nan)
 
 
 def bounds(values: np.ndarray, point: float, confidence: float) -> tuple[float, float]:
@@ -185,8 +189,8 @@ def unseen_share(rows: float, confidence: float) -> float:
 
 def unseen_roc_auc(
     labels: np.ndarray,
-    one: np.ndarray,
-    other: np.ndarray,
+    predictions: np.ndarray,
+    other_predictions: np.ndarray,
     confidence: float,
     weights: np.ndarray | None = None,
     groups: np.ndarray | None = None,
@@ -198,18 +202,21 @@ def unseen_roc_auc(
     `unseen_share` of the smaller class may be ranked correctly by one model and wrongly by the
     other. The bound is 0 if enough rows distinguish the models, or if both rank all rows equally.
     """
-    if np.array_equal(one, other) or np.ptp(one) == np.ptp(other) == 0:
+    if (
+        np.array_equal(predictions, other_predictions)
+        or np.ptp(predictions) == np.ptp(other_predictions) == 0
+    ):
         return 0.0
     enough = np.log2(1 / (1 - confidence))
-    if _telling_rows(labels, one, other, weights, groups) >= enough:
+    if _telling_rows(labels, predictions, other_predictions, weights, groups) >= enough:
         return 0.0
     return unseen_share(min(count_by_class(labels, weights, groups)), confidence)
 
 
 def unseen_log_loss(
     labels: np.ndarray,
-    one: np.ndarray,
-    other: np.ndarray,
+    predictions: np.ndarray,
+    other_predictions: np.ndarray,
     confidence: float,
     weights: np.ndarray | None = None,
     groups: np.ndarray | None = None,
@@ -219,10 +226,14 @@ def unseen_log_loss(
     On other rows, one model may be wrong with the highest certainty of the two models on these
     rows. The bound is 0 if the rows' differences vary, or if the probabilities are the same.
     """
-    losses, others = row_losses(labels, one), row_losses(labels, other)
-    if np.array_equal(one, other) or np.ptp(losses - others) > np.sqrt(EPSILON):
+    losses, other_losses = row_losses(labels, predictions), row_losses(labels, other_predictions)
+    varies = np.ptp(losses - other_losses) > np.sqrt(EPSILON)
+    if np.array_equal(predictions, other_predictions) or varies:
         return 0.0
-    surest = min(float(p.min() if p.ndim > 1 else np.minimum(p, 1 - p).min()) for p in (one, other))
+    surest = min(
+        float(p.min() if p.ndim > 1 else np.minimum(p, 1 - p).min())
+        for p in (predictions, other_predictions)
+    )
     rows = count_rows(labels, weights, groups)
     return unseen_share(rows, confidence) * float(-np.log(max(surest, EPSILON)))
 
@@ -237,32 +248,39 @@ def placements(
     Characteristic Curves", Biometrics 44, 1988.
     """
     placed = np.empty(len(labels))
-    for value in (0, 1):
-        own, others = probabilities[labels == value], probabilities[labels != value]
-        order = np.argsort(others, kind="stable")
-        counts = np.ones(len(others), int) if weights is None else weights[labels != value]
-        others, up_to = others[order], np.concatenate([[0], np.cumsum(counts[order])])
-        below = sum(up_to[np.searchsorted(others, own, side)] for side in ("left", "right"))
+    for label in (0, 1):
+        class_probabilities = probabilities[labels == label]
+        other_probabilities = probabilities[labels != label]
+        order = np.argsort(other_probabilities, kind="stable")
+        counts = (
+            np.ones(len(other_probabilities), int) if weights is None else weights[labels != label]
+        )
+        other_probabilities = other_probabilities[order]
+        up_to = np.concatenate([[0], np.cumsum(counts[order])])
+        below = sum(
+            up_to[np.searchsorted(other_probabilities, class_probabilities, side)]
+            for side in ("left", "right")
+        )
         share = below / (2 * up_to[-1] or 1)
-        placed[labels == value] = share if value else 1 - share
+        placed[labels == label] = share if label else 1 - share
     return placed
 
 
 def row_losses(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """Return the log loss of each row, in nats; probabilities are of class 1, or of each class."""
-    of_class = (
+    class_probabilities = (
         probabilities[np.arange(len(labels)), labels]
         if probabilities.ndim > 1
         else np.where(labels == 1, probabilities, 1 - probabilities)
     )
-    losses: np.ndarray = -np.log(np.clip(of_class, EPSILON, None))
+    losses: np.ndarray = -np.log(np.clip(class_probabilities, EPSILON, None))
     return losses
 
 
 def _telling_rows(
     labels: np.ndarray,
-    one: np.ndarray,
-    other: np.ndarray,
+    predictions: np.ndarray,
+    other_predictions: np.ndarray,
     weights: np.ndarray | None,
     groups: np.ndarray | None,
 ) -> float:
@@ -270,14 +288,16 @@ def _telling_rows(
 
     The count is Kish's effective sample size of the squared influences.
     """
-    difference = placements(labels, one, weights) - placements(labels, other, weights)
-    for value in np.unique(labels):
-        of_class = labels == value
-        counts = None if weights is None else weights[of_class]
-        difference[of_class] -= np.average(difference[of_class], weights=counts)
-        difference[of_class] /= of_class.sum()
+    difference = placements(labels, predictions, weights) - placements(
+        labels, other_predictions, weights
+    )
+    for label in np.unique(labels):
+        in_class = labels == label
+        counts = None if weights is None else weights[in_class]
+        difference[in_class] -= np.average(difference[in_class], weights=counts)
+        difference[in_class] /= in_class.sum()
         if counts is not None:
-            difference[of_class] *= counts / counts.mean()
+            difference[in_class] *= counts / counts.mean()
     if groups is not None:
         difference = np.bincount(groups, difference)
     squares = difference**2

@@ -40,7 +40,7 @@ from tabular_lstm.judging.metrics import (
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Task
 from tabular_lstm.rows.labelled_set import count_rows
 
-Two = tuple[np.ndarray, np.ndarray]
+ArrayPair = tuple[np.ndarray, np.ndarray]
 # A decision rule. Two classes: the threshold. More classes: the cost of each decision (column) for
 # each actual class (row); None if each error costs the same. A number: None.
 Rule = float | tuple[tuple[float, ...], ...] | None
@@ -72,13 +72,13 @@ class Measure:
         """Return the endings that follow the model's name in the columns of its predictions."""
         return ("",)
 
-    def settled(self, labels: np.ndarray, predictions: np.ndarray, rule: Rule) -> Two:
+    def settled(self, labels: np.ndarray, predictions: np.ndarray, rule: Rule) -> ArrayPair:
         """Return predictions without gaps, and decisions as in `network.calibration`, int (rows,).
 
         A missing prediction, NaN, becomes a wrong one, so that models do not gain from it.
         """
-        known = np.where(np.isnan(predictions), 1 - labels, predictions)
-        return known, (known >= rule).astype(int)
+        filled = np.where(np.isnan(predictions), 1 - labels, predictions)
+        return filled, (filled >= rule).astype(int)
 
     def point(
         self, rows: Rows, predictions: np.ndarray, decided: np.ndarray, rule: Rule
@@ -88,41 +88,51 @@ class Measure:
 
     def statistics(self, rows: Rows, predictions: np.ndarray, decided: np.ndarray) -> Statistics:
         """Return the function that measures a model on resamples."""
-        rankings = [Ranking.of(*one) for one in self.against_others(rows.labels, predictions)]
+        rankings = [Ranking.of(*pair) for pair in self.against_others(rows.labels, predictions)]
         losses = row_losses(rows.labels, predictions)
         hits = (decided == rows.labels).astype(float)
 
         def measure(counts: np.ndarray, gathered: np.ndarray) -> Resampled:
-            whole = counts.sum(axis=1)
-            areas = [[one.roc_auc(resample) for resample in gathered] for one in rankings]
+            weight_sums = counts.sum(axis=1)
+            areas = [[ranking.roc_auc(resample) for resample in gathered] for ranking in rankings]
             return {
-                "accuracy": counts @ hits / whole,
+                "accuracy": counts @ hits / weight_sums,
                 "roc_auc": mean_of_known(np.array(areas)),
-                "log_loss": counts @ losses / whole,
+                "log_loss": counts @ losses / weight_sums,
             }
 
         return measure
 
-    def against_others(self, labels: np.ndarray, predictions: np.ndarray) -> list[Two]:
+    def against_others(self, labels: np.ndarray, predictions: np.ndarray) -> list[ArrayPair]:
         """Return for each class its labels, 0 or 1, and its probabilities."""
         return [(labels, predictions)]
 
     def unseen(
-        self, metric: str, rows: Rows, one: np.ndarray, other: np.ndarray, confidence: float
+        self,
+        metric: str,
+        rows: Rows,
+        predictions: np.ndarray,
+        other_predictions: np.ndarray,
+        confidence: float,
     ) -> float:
         """Bound the error in a difference that is due to kinds of rows outside the test rows."""
-        counted = confidence, rows.weights, rows.groups
+        bound_options = confidence, rows.weights, rows.groups
         if metric == "log_loss":
-            return unseen_log_loss(rows.labels, one, other, *counted)
+            return unseen_log_loss(rows.labels, predictions, other_predictions, *bound_options)
         if metric != "roc_auc":
             return 0.0
-        of_one, of_other = (self.against_others(rows.labels, p) for p in (one, other))
-        both = zip(of_one, of_other, strict=True)
+        classes, other_classes = (
+            self.against_others(rows.labels, p) for p in (predictions, other_predictions)
+        )
+        class_pairs = zip(classes, other_classes, strict=True)
         # At worst, all missing kinds belong to one class; its metric is one of several in the mean.
-        return max(unseen_roc_auc(own, p, q, *counted) for (own, p), (_, q) in both) / len(of_one)
+        return max(
+            unseen_roc_auc(class_labels, p, q, *bound_options)
+            for (class_labels, p), (_, q) in class_pairs
+        ) / len(classes)
 
     def farther(
-        self, metric: str, rows: Rows, one: np.ndarray, other: np.ndarray
+        self, metric: str, rows: Rows, predictions: np.ndarray, other_predictions: np.ndarray
     ) -> tuple[float, float]:
         """Return how much one more row with the largest error can raise, or lower, a difference."""
         return 0.0, 0.0
@@ -138,11 +148,14 @@ class Measure:
             m: self.unseen(m, rows, predictions, constant, tail) for m in {"roc_auc"} & {*intervals}
         }
         if getattr(measured, "accuracy", None) in {0, 1}:
-            counted = count_rows(rows.labels, rows.weights, rows.groups)
-            unseen["accuracy"] = unseen_share(counted, tail)
-        for metric, off in unseen.items():
+            row_count = count_rows(rows.labels, rows.weights, rows.groups)
+            unseen["accuracy"] = unseen_share(row_count, tail)
+        for metric, margin in unseen.items():
             (low, high), point = intervals[metric], getattr(measured, metric)
-            intervals[metric] = max(min(low, point - off), 0.0), min(max(high, point + off), 1.0)
+            intervals[metric] = (
+                max(min(low, point - margin), 0.0),
+                min(max(high, point + margin), 1.0),
+            )
         return measured.model_copy(update={"interval": intervals})
 
     def strata(self, labels: np.ndarray) -> np.ndarray:
@@ -152,8 +165,10 @@ class Measure:
     def worth(self, rows: Rows, predictions: np.ndarray) -> float:
         """Measure the metric of `nothing`; a missing prediction counts as a probability of 0."""
         counts = np.ones(len(rows.labels)) if rows.weights is None else rows.weights
-        both = self.against_others(rows.labels, np.nan_to_num(predictions))
-        return float(mean_of_known(np.array([Ranking.of(*one).roc_auc(counts) for one in both])))
+        class_pairs = self.against_others(rows.labels, np.nan_to_num(predictions))
+        return float(
+            mean_of_known(np.array([Ranking.of(*pair).roc_auc(counts) for pair in class_pairs]))
+        )
 
     def unit(self, rows: Rows) -> float:
         """Return the size of one unit of tolerance, in the unit of the compared metrics."""
@@ -165,9 +180,9 @@ class Measure:
         For a number, count all rows or groups.
         """
         count = {
-            place: count_rows(of.labels, of.weights, of.groups)
+            place: count_rows(class_rows.labels, class_rows.weights, class_rows.groups)
             for place in range(len(self.task.classes))
-            for of in [rows.part(rows.labels == place)]
+            for class_rows in [rows.part(rows.labels == place)]
         }
         fewest = min(count, key=lambda place: int(count[place]))
         return int(count[fewest]), self.named(fewest)
@@ -185,19 +200,19 @@ class _Classes(Measure):
     def endings(self) -> tuple[str, ...]:
         return tuple(f"_{printable(name)}" for name in self.task.classes)
 
-    def settled(self, labels: np.ndarray, predictions: np.ndarray, rule: Rule) -> Two:
-        none = np.isnan(predictions).any(axis=1)
-        wrong = 1.0 - np.eye(predictions.shape[1])[labels]
-        known = np.where(none[:, None], wrong, predictions)
-        decided = known.argmax(1) if rule is None else (known @ np.array(rule)).argmin(1)
-        return known, np.where(none, wrong.argmax(1), decided)
+    def settled(self, labels: np.ndarray, predictions: np.ndarray, rule: Rule) -> ArrayPair:
+        is_missing = np.isnan(predictions).any(axis=1)
+        wrong_predictions = 1.0 - np.eye(predictions.shape[1])[labels]
+        filled = np.where(is_missing[:, None], wrong_predictions, predictions)
+        decided = filled.argmax(1) if rule is None else (filled @ np.array(rule)).argmin(1)
+        return filled, np.where(is_missing, wrong_predictions.argmax(1), decided)
 
     def point(
         self, rows: Rows, predictions: np.ndarray, decided: np.ndarray, rule: Rule
     ) -> Metrics:
         return class_metrics(rows.labels, predictions, decided, self.task.classes, rows.weights)
 
-    def against_others(self, labels: np.ndarray, predictions: np.ndarray) -> list[Two]:
+    def against_others(self, labels: np.ndarray, predictions: np.ndarray) -> list[ArrayPair]:
         return [((labels == c).astype(int), predictions[:, c]) for c in np.unique(labels)]
 
     def named(self, place: int) -> tuple[str, str]:
@@ -218,13 +233,16 @@ class _Number(Measure):
     def endings(self) -> tuple[str, ...]:
         return "", "_lower", "_upper"
 
-    def settled(self, labels: np.ndarray, predictions: np.ndarray, rule: Rule) -> Two:
+    def settled(self, labels: np.ndarray, predictions: np.ndarray, rule: Rule) -> ArrayPair:
         # The error of a missing prediction: the labels' range, or the model's largest error.
-        none = np.isnan(predictions).any(axis=1)
-        errors = np.abs(predictions[~none, 0] - labels[~none])
-        off = labels + max(np.ptp(labels), errors.max(initial=0.0))
-        wrong = np.stack([off, off, 2 * off - labels], axis=1)
-        return np.where(none[:, None], wrong, predictions), np.zeros(len(labels), int)
+        is_missing = np.isnan(predictions).any(axis=1)
+        errors = np.abs(predictions[~is_missing, 0] - labels[~is_missing])
+        wrong_number = labels + max(np.ptp(labels), errors.max(initial=0.0))
+        wrong_predictions = np.stack(
+            [wrong_number, wrong_number, 2 * wrong_number - labels], axis=1
+        )
+        filled = np.where(is_missing[:, None], wrong_predictions, predictions)
+        return filled, np.zeros(len(labels), int)
 
     def point(
         self, rows: Rows, predictions: np.ndarray, decided: np.ndarray, rule: Rule
@@ -239,37 +257,38 @@ class _Number(Measure):
         errors = (predictions[:, 0] - rows.labels) / unit
 
         def measure(counts: np.ndarray, gathered: np.ndarray) -> Resampled:
-            whole = counts.sum(axis=1)
-            error, off = counts @ errors**2 / whole, counts @ np.abs(errors) / whole
-            variance = counts @ labels**2 / whole - (counts @ labels / whole) ** 2
+            weight_sums = counts.sum(axis=1)
+            error = counts @ errors**2 / weight_sums
+            absolute_error = counts @ np.abs(errors) / weight_sums
+            variance = counts @ labels**2 / weight_sums - (counts @ labels / weight_sums) ** 2
             varies = variance > EQUAL
-            none = np.nan if deviation else (error == 0).astype(float)
-            r2 = np.where(varies, 1 - error / np.where(varies, variance, 1), none)
-            return {"rmse": unit * np.sqrt(error), "mae": unit * off, "r2": r2}
+            constant_r2 = np.nan if deviation else (error == 0).astype(float)
+            r2 = np.where(varies, 1 - error / np.where(varies, variance, 1), constant_r2)
+            return {"rmse": unit * np.sqrt(error), "mae": unit * absolute_error, "r2": r2}
 
         return measure
 
     def farther(
-        self, metric: str, rows: Rows, one: np.ndarray, other: np.ndarray
+        self, metric: str, rows: Rows, predictions: np.ndarray, other_predictions: np.ndarray
     ) -> tuple[float, float]:
-        losses = [np.abs(p[:, 0] - rows.labels) for p in (one, other)]
+        losses = [np.abs(p[:, 0] - rows.labels) for p in (predictions, other_predictions)]
         if metric == "rmse":  # a first-order approximation
-            means = [np.average(off**2, weights=rows.weights) ** 0.5 for off in losses]
-            losses = [off**2 / (2 * mean or 1) for off, mean in zip(losses, means, strict=True)]
-        more = losses[0] - losses[1]
-        more -= np.average(more, weights=rows.weights)
+            means = [np.average(loss**2, weights=rows.weights) ** 0.5 for loss in losses]
+            losses = [loss**2 / (2 * mean or 1) for loss, mean in zip(losses, means, strict=True)]
+        gaps = losses[0] - losses[1]
+        gaps -= np.average(gaps, weights=rows.weights)
         if rows.weights is not None:
-            more *= rows.weights
+            gaps *= rows.weights
         if rows.groups is not None:
-            more = np.bincount(rows.groups, more)
-        return float(more.max() / (len(more) + 1)), float(more.min() / (len(more) + 1))
+            gaps = np.bincount(rows.groups, gaps)
+        return float(gaps.max() / (len(gaps) + 1)), float(gaps.min() / (len(gaps) + 1))
 
     def strata(self, labels: np.ndarray) -> np.ndarray:
         return np.zeros(len(labels), int)
 
     def worth(self, rows: Rows, predictions: np.ndarray) -> float:
-        known, _ = self.settled(rows.labels, predictions, None)
-        return number_metrics(rows.labels, known, rows.weights).r2
+        filled, _ = self.settled(rows.labels, predictions, None)
+        return number_metrics(rows.labels, filled, rows.weights).r2
 
     def unit(self, rows: Rows) -> float:
         return deviation_of(rows.labels, rows.weights)
@@ -289,7 +308,9 @@ def measure_of(task: Task) -> Measure:
 def to_columns(name: str, predictions: np.ndarray, task: Task) -> dict[str, np.ndarray]:
     """Return a model's predictions as columns of a table: its name with `Measure.endings`."""
     columns = predictions.reshape(len(predictions), -1).T
-    return {name + end: of for end, of in zip(measure_of(task).endings, columns, strict=True)}
+    return {
+        name + end: column for end, column in zip(measure_of(task).endings, columns, strict=True)
+    }
 
 
 def from_columns(table: pd.DataFrame, name: str, task: Task) -> np.ndarray:

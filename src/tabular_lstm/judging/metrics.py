@@ -79,8 +79,8 @@ class ConfusionMatrix(Frozen):
     @property
     def f1(self) -> float | None:
         """Return the F1 score; None if no row is positive or called positive."""
-        wrong = self.false_positives + self.false_negatives
-        return _share(2 * self.true_positives, 2 * self.true_positives + wrong)
+        wrong_rows = self.false_positives + self.false_negatives
+        return _share(2 * self.true_positives, 2 * self.true_positives + wrong_rows)
 
 
 class TwoClassesMetrics(Frozen):
@@ -111,8 +111,10 @@ class TwoClassesMetrics(Frozen):
 
     @model_validator(mode="before")
     @classmethod
-    def _without_rates(cls, given: Any) -> Any:
-        return {n: v for n, v in given.items() if n not in RATES} if type(given) is dict else given
+    def _without_rates(cls, fields: Any) -> Any:
+        return (
+            {n: v for n, v in fields.items() if n not in RATES} if type(fields) is dict else fields
+        )
 
     @model_serializer(mode="wrap")
     def _with_rates(self, write: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
@@ -218,13 +220,15 @@ def class_metrics(
     actual, called = matrix.sum(axis=1), matrix.sum(axis=0)
     counts = np.ones(len(labels)) if weights is None else weights
     areas = [Ranking.of(labels == c, probabilities[:, c]).roc_auc(counts) for c in range(count)]
-    right, off = decided == labels, probabilities - np.eye(count)[labels]
+    is_correct, errors = decided == labels, probabilities - np.eye(count)[labels]
     return ClassesMetrics(
-        accuracy=float(np.average(right, weights=weights)),
+        accuracy=float(np.average(is_correct, weights=weights)),
         roc_auc=float(mean_of_known(np.array(areas))),
         log_loss=float(np.average(row_losses(labels, probabilities), weights=weights)),
-        brier_score=float(np.average((off**2).sum(axis=1), weights=weights)),
-        expected_calibration_error=_calibration_error(right, probabilities[rows, decided], weights),
+        brier_score=float(np.average((errors**2).sum(axis=1), weights=weights)),
+        expected_calibration_error=_calibration_error(
+            is_correct, probabilities[rows, decided], weights
+        ),
         confusion_matrix=matrix.tolist(),
         by_class={
             str(name): ClassRates(
@@ -286,8 +290,8 @@ def calibration_bins(
     return rows[filled], predicted, observed
 
 
-def _share(part: float, whole: float) -> float | None:
-    return part / whole if whole else None
+def _share(numerator: float, denominator: float) -> float | None:
+    return numerator / denominator if denominator else None
 
 
 class Baselines(Frozen):

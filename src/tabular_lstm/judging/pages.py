@@ -21,9 +21,9 @@ def template(room: str, name: str) -> Template:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=_written,
+        finalize=_printable_value,
     )
-    environment.filters |= {"counted": counted, "shown": shown, "written": _measured}
+    environment.filters |= {"counted": counted, "shown": shown, "written": _write_metric}
     return environment.get_template(name)
 
 
@@ -32,10 +32,10 @@ def images(figures: dict[str, str]) -> dict[str, str]:
     return {name: b64encode(svg.encode()).decode() for name, svg in figures.items()}
 
 
-def _measured(value: float, metric: str, form: str = ".3f") -> str:
+def _write_metric(value: float, metric: str, form: str = ".3f") -> str:
     return written(metric, value, form)
 
 
-def _written(value: object) -> object:
+def _printable_value(value: object) -> object:
     """Write invisible characters of a text as escapes, except line ends."""
     return "\n".join(map(printable, value.split("\n"))) if type(value) is str else value

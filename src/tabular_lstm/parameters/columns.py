@@ -167,10 +167,10 @@ def _moment(value: Any) -> Any:
     if isinstance(value, date):  # YAML reads an unquoted date as a date
         return value.isoformat()
     try:
-        known = value is None or (isinstance(value, str) and in_utc(value) is not None)
+        is_moment = value is None or (isinstance(value, str) and in_utc(value) is not None)
     except ValueError:
-        known = False
-    if not known and (isinstance(value, bool) or not isinstance(value, int | float)):
+        is_moment = False
+    if not is_moment and (isinstance(value, bool) or not isinstance(value, int | float)):
         raise ValueError("expected an ISO date, such as 2026-03-01, a date-time or a number")
     return value
 
@@ -306,25 +306,27 @@ class Columns(Parameters):
 
     @model_validator(mode="before")
     @classmethod
-    def _customers_are_groups(cls, given: Any) -> Any:
-        match given:
-            case {"history": {"of": of}, **others} if others.get("time") is None:
-                if (group := others.get("group")) not in (None, of):
-                    way = f"expected no group: the customers, history.of '{of}', are the groups"
-                    raise ValueError(f"group is '{group}'; {way}")
-                return {**given, "group": of}
-        return given
+    def _customers_are_groups(cls, block: Any) -> Any:
+        match block:
+            case {"history": {"of": customer}, **roles} if roles.get("time") is None:
+                if (group := roles.get("group")) not in (None, customer):
+                    expected = (
+                        f"expected no group: the customers, history.of '{customer}', are the groups"
+                    )
+                    raise ValueError(f"group is '{group}'; {expected}")
+                return {**block, "group": customer}
+        return block
 
     @model_validator(mode="after")
     def _one_task(self) -> Self:
         pair = [name for name in PAIR if getattr(self, name) is not None]
-        ways = [
+        declarations = [
             *([" and ".join(pair)] if pair else []),
             *(["classes"] if self.classes is not None else []),
             *(["task: number"] if self.declared_task else []),
         ]
-        if len(ways) != 1 or len(pair) == 1:
-            got = ", ".join(ways) or "none"
+        if len(declarations) != 1 or len(pair) == 1:
+            got = ", ".join(declarations) or "none"
             raise ValueError(
                 "expected exactly one of: positive_class and negative_class for two classes, "
                 f"classes for more, or task: number; got {got}"
@@ -333,12 +335,14 @@ class Columns(Parameters):
 
     @model_validator(mode="after")
     def _classes_differ(self) -> Self:
-        one, other = self.positive_class, self.negative_class
-        if one is not None and other is not None and _alike(one, other):
-            raise ValueError(f"positive_class and negative_class are both {one!r}")
-        for one, other in combinations(self.classes or [], 2):
-            if _alike(one, other):
-                raise ValueError(f"classes has {one!r} and {other!r}, which match the same cells")
+        first, second = self.positive_class, self.negative_class
+        if first is not None and second is not None and _match_same_cells(first, second):
+            raise ValueError(f"positive_class and negative_class are both {first!r}")
+        for first, second in combinations(self.classes or [], 2):
+            if _match_same_cells(first, second):
+                raise ValueError(
+                    f"classes has {first!r} and {second!r}, which match the same cells"
+                )
         count = len(self.classes or [])
         if self.classes is not None and count < 3:
             raise ValueError(
@@ -357,13 +361,13 @@ class Columns(Parameters):
         features = self.features or []
         if len(set(features)) < len(features):
             raise ValueError(f"features names a column twice: {features}")
-        for one, other in combinations(PLACES, 2):
-            both = sorted(self._named(one) & self._named(other))
-            bounded = self.declared_task is not None and (one, other) == ("bounds", "label")
-            if both and (one, other) not in TOGETHER and not bounded:
+        for place, other_place in combinations(PLACES, 2):
+            shared_columns = sorted(self._named(place) & self._named(other_place))
+            bounded = self.declared_task is not None and (place, other_place) == ("bounds", "label")
+            if shared_columns and (place, other_place) not in TOGETHER and not bounded:
                 raise ValueError(
-                    f"column '{both[0]}' is named under {one} and under {other}; expected one of "
-                    "them"
+                    f"column '{shared_columns[0]}' is named under {place} and under "
+                    f"{other_place}; expected one of them"
                 )
         if self.history is not None and self.time not in (None, self.history.order):
             raise ValueError(
@@ -412,8 +416,10 @@ class Columns(Parameters):
     @property
     def not_features(self) -> set[str]:
         """Name the columns of valid rows that are not features."""
-        of_history = self.history.columns if self.history else set()
-        return {name for role in ROLES if (name := getattr(self, role)) is not None} | of_history
+        history_columns = self.history.columns if self.history else set()
+        return {
+            name for role in ROLES if (name := getattr(self, role)) is not None
+        } | history_columns
 
     @property
     def times(self) -> set[str]:
@@ -445,10 +451,10 @@ def _says_a_day(form: str) -> bool:
     return read.date() == day.date()
 
 
-def _alike(one: Value, other: Value) -> bool:
+def _match_same_cells(first: Value, second: Value) -> bool:
     """Tell whether two classes match the same cells."""
-    texts = isinstance(one, str) and isinstance(other, str)
-    return one == other or (not texts and _number(one) == _number(other) is not None)
+    texts = isinstance(first, str) and isinstance(second, str)
+    return first == second or (not texts and _number(first) == _number(second) is not None)
 
 
 def _number(value: Value) -> float | None:

@@ -220,8 +220,8 @@ def fault_of_task(task: Task, network: Network, training: Training) -> str | Non
         )
     if objective.kind not in OBJECTIVES[task.kind]:
         expected = f"for {task.in_words} expected {' or '.join(OBJECTIVES[task.kind])}"
-        none = "a number has no decision: leave objective out"
-        return f"training.objective.kind = {objective.kind}: {expected if task.classes else none}"
+        advice = "a number has no decision: leave objective out"
+        return f"training.objective.kind = {objective.kind}: {expected if task.classes else advice}"
     if fault := _fault_of_costs(task, objective):
         return f"training.objective.costs{fault}"
     if task.kind != NUMBER and training.coverage != DECLARED:
@@ -388,28 +388,30 @@ class Tuning(Parameters):
 
     @model_validator(mode="before")
     @classmethod
-    def _space_is_possible(cls, given: Any) -> Any:
+    def _space_is_possible(cls, block: Any) -> Any:
         # Checked before pydantic checks each range, so that a fault names the parameter.
-        space = given.get("space") if isinstance(given, dict) else None
+        space = block.get("space") if isinstance(block, dict) else None
         if isinstance(space, dict):
-            faults = [fault for name, where in space.items() if (fault := _fault(str(name), where))]
+            faults = [
+                fault for name, values in space.items() if (fault := _fault(str(name), values))
+            ]
             if faults:
                 raise ValueError("; ".join(faults))
-        return given
+        return block
 
 
-def _fault(name: str, where: Any) -> str | None:
+def _fault(name: str, values: Any) -> str | None:
     """Say why a parameter cannot be tuned with these values; None if it can."""
     if name not in TUNABLE:
         return unknown_name(f"space.{name}", list(TUNABLE))
-    kind = TUNABLE[name]
+    value_type = TUNABLE[name]
     try:
-        found = where if isinstance(where, Range) else Range.model_validate(where)
-        if kind is list and found.choices is None:
+        tried_range = values if isinstance(values, Range) else Range.model_validate(values)
+        if value_type is list and tried_range.choices is None:
             raise ValueError("expected choices, such as [[8], [16]]; got low and high")
-        for value in found.bounds:
+        for value in tried_range.bounds:
             # A bound is always a float; a choice has the type that YAML gives it.
-            bound = found.choices is None and kind is int and value.is_integer()
+            bound = tried_range.choices is None and value_type is int and value.is_integer()
             with_values(Network(), Training(), {name: int(value) if bound else value})
     except ValueError as error:
         return f"space.{name}: {error}"

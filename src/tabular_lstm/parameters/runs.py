@@ -129,12 +129,12 @@ class Engine(Parameters):
 
     @model_validator(mode="after")
     def _one_cluster(self) -> Self:
-        given = [name for name in ("workers", "address") if getattr(self, name) is not None]
-        if len(given) != (1 if self.kind == "dask" else 0):
+        named_options = [name for name in ("workers", "address") if getattr(self, name) is not None]
+        if len(named_options) != (1 if self.kind == "dask" else 0):
             raise ValueError(
                 "with kind: dask, expected either workers, how many to start on this machine, or "
                 "the address of a scheduler; with kind: local, neither; got "
-                f"{' and '.join(given) or 'none'} with kind: {self.kind}"
+                f"{' and '.join(named_options) or 'none'} with kind: {self.kind}"
             )
         if "@" in (self.address or ""):
             raise ValueError("address: expected no user or password, which Dask does not take")
