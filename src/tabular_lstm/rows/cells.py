@@ -46,17 +46,17 @@ def texts(cells: pd.Series, write: Callable[[Any], str] = written) -> pd.Series:
         return cells.astype("str").str.strip()
     values = values_of(cells)
     try:
-        places, distinct = pd.factorize(values)
+        places, distinct_values = pd.factorize(values)
     except TypeError:  # a list has no hash
-        places, distinct = np.where(pd.isna(values), -1, np.arange(len(values))), values
-    said = [write(cell).strip() for cell in distinct]
-    found = np.array([*said, None], dtype=object)[places]
-    return pd.Series(found, index=cells.index, name=cells.name, dtype="str")
+        places, distinct_values = np.where(pd.isna(values), -1, np.arange(len(values))), values
+    distinct_texts = [write(cell).strip() for cell in distinct_values]
+    cell_texts = np.array([*distinct_texts, None], dtype=object)[places]
+    return pd.Series(cell_texts, index=cells.index, name=cells.name, dtype="str")
 
 
-def format_of(cells: pd.Series, of_texts: NumberFormat) -> NumberFormat:
+def format_of(cells: pd.Series, format_of_texts: NumberFormat) -> NumberFormat:
     """Give the format in which `texts` writes numbers: a column of numbers gets points."""
-    return POINT if cells.infer_objects().dtype.kind in "biuf" else of_texts
+    return POINT if cells.infer_objects().dtype.kind in "biuf" else format_of_texts
 
 
 def as_texts(cells: pd.Series) -> pa.Array:
@@ -72,9 +72,9 @@ def values_of(cells: pd.Series) -> np.ndarray:
     dtype: Any = getattr(cells.dtype, "numpy_dtype", cells.dtype)
     if dtype.kind != "f" or dtype.itemsize >= 8:
         return cells.to_numpy(object)
-    held = cells.to_numpy(dtype, na_value=np.nan)
-    distinct, places = np.unique(held, return_inverse=True)
-    return np.array([float(str(value)) for value in distinct], object)[places]
+    values = cells.to_numpy(dtype, na_value=np.nan)
+    distinct_values, places = np.unique(values, return_inverse=True)
+    return np.array([float(str(value)) for value in distinct_values], object)[places]
 
 
 def distinct(cells: pd.Series) -> tuple[np.ndarray, list[Any]]:
@@ -92,8 +92,10 @@ def distinct(cells: pd.Series) -> tuple[np.ndarray, list[Any]]:
     # 1, 1.0 and True are equal in Python, so the type counts too; a list has no hash.
     keys = [(type(value), value if isinstance(value, Hashable) else str(value)) for value in values]
     places: dict[tuple[type, Any], int] = {}
-    found = [places.setdefault(key, len(places)) for key in keys]
-    return np.where(pd.isna(values), -1, found).astype(np.intp), [value for _, value in places]
+    cell_places = [places.setdefault(key, len(places)) for key in keys]
+    return np.where(pd.isna(values), -1, cell_places).astype(np.intp), [
+        value for _, value in places
+    ]
 
 
 def spelling(texts: pa.Array) -> pa.Array:
@@ -108,12 +110,12 @@ def problems_at(cells: pd.Series, where: np.ndarray, fault: str, quoted: bool = 
     """Describe the fault of each cell in `where`; if `quoted`, text gets quotation marks."""
     if not where.any():
         return {}
-    words = [_word(cell, quoted) for cell in cells[where].to_numpy(object)]
+    words = [_shown_cell(cell, quoted) for cell in cells[where].to_numpy(object)]
     places = np.flatnonzero(where).tolist()
     return {place: f"{cell} {fault}" for place, cell in zip(places, words, strict=True)}
 
 
-def _word(cell: Any, quoted: bool) -> str:
+def _shown_cell(cell: Any, quoted: bool) -> str:
     if isinstance(cell, str):
         return f"'{shown(cell)}'" if quoted else shown(cell)
     return shown(str(cell).removesuffix(".0"))  # pandas turns 300 into 300.0 if a cell is missing
@@ -129,9 +131,9 @@ def read_category(
     """
     places, values = distinct(cells)
     codes = category_codes(missing, number_format)
-    read = [*(category_of(value, codes, number_format) for value in values), None]
-    found = np.array(read, dtype=object)[places]
-    return pd.Series(found, index=cells.index, name=cells.name, dtype="str")
+    distinct_categories = [*(category_of(value, codes, number_format) for value in values), None]
+    cell_categories = np.array(distinct_categories, dtype=object)[places]
+    return pd.Series(cell_categories, index=cells.index, name=cells.name, dtype="str")
 
 
 def category_of(

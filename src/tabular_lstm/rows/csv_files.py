@@ -39,34 +39,34 @@ def refuse_other_arguments(file: str, load_args: dict[str, Any]) -> None:
         fits, expected = _fits(name, value)
         if not fits and not (value is None and name in LOAD_ARGS):
             raise _refusal(file, f"{name}: {value!r}", expected)
-    given = {name: value for name, value in load_args.items() if value is not None}
-    sep, delimiter = given.get("sep"), given.get("delimiter")
+    arguments = {name: value for name, value in load_args.items() if value is not None}
+    sep, delimiter = arguments.get("sep"), arguments.get("delimiter")
     if None not in (sep, delimiter) and sep != delimiter:
         raise _refusal(file, f"delimiter: {delimiter!r}", f"the same as sep: {sep!r}")
-    if dialect_of(given)["delimiter"] == dialect_of(given)["quotechar"]:
-        both = dialect_of(given)["quotechar"]
-        raise _refusal(file, f"quotechar: {both!r}", "another character than between cells")
-    if given.get("thousands") == given.get("decimal", POINT.decimal):
+    if dialect_of(arguments)["delimiter"] == dialect_of(arguments)["quotechar"]:
+        quotechar = dialect_of(arguments)["quotechar"]
+        raise _refusal(file, f"quotechar: {quotechar!r}", "another character than between cells")
+    if arguments.get("thousands") == arguments.get("decimal", POINT.decimal):
         raise _refusal(
             file,
-            f"thousands: {given['thousands']!r}",
-            f"another mark than decimal: {given['thousands']!r}; name both, such as "
+            f"thousands: {arguments['thousands']!r}",
+            f"another mark than decimal: {arguments['thousands']!r}; name both, such as "
             "{decimal: ',', thousands: '.'}",
         )
 
 
-def dialect_of(given: dict[str, Any]) -> dict[str, str]:
+def dialect_of(load_args: dict[str, Any]) -> dict[str, str]:
     """Give the delimiter between cells, and the quote character around a cell."""
     return {
-        "delimiter": given.get("sep", given.get("delimiter", ",")),
-        "quotechar": given.get("quotechar", '"'),
+        "delimiter": load_args.get("sep", load_args.get("delimiter", ",")),
+        "quotechar": load_args.get("quotechar", '"'),
     }
 
 
 def number_format_of(load_args: dict[str, Any]) -> NumberFormat:
     """Give the number format that valid arguments declare."""
-    given = {name: load_args[name] for name in NUMBER_FORMAT if load_args.get(name) is not None}
-    return NumberFormat(**given)
+    marks = {name: load_args[name] for name in NUMBER_FORMAT if load_args.get(name) is not None}
+    return NumberFormat(**marks)
 
 
 def _fits(name: str, value: Any) -> tuple[bool, str]:
@@ -82,8 +82,8 @@ def _fits(name: str, value: Any) -> tuple[bool, str]:
         fits = type(value) is int and 0 <= value <= sys.maxsize
         return fits or (name, value) == ("header", "infer"), "a whole number, 0 or more"
     if name in LISTS:
-        kinds = {*map(type, value)} if isinstance(value, list | tuple) else set()
-        return bool(kinds) and kinds <= {str, int}, "a list of at least one name or number"
+        types = {*map(type, value)} if isinstance(value, list | tuple) else set()
+        return bool(types) and types <= {str, int}, "a list of at least one name or number"
     if name == "encoding":
         return isinstance(value, str), "a name"
     return False, f"one of {', '.join(LOAD_ARGS)}"
@@ -190,13 +190,13 @@ def take_header(
     # Lines above the header are skipped first, because rows are counted from the header.
     for _ in range(load_args.get("skiprows", 0) + (header if isinstance(header, int) else 0)):
         text.readline(LONGEST)
-    first, taken, below = _first_row(text, file, dialect)
+    first_cells, first_text, line_below = _first_row(text, file, dialect)
     if header is None and names is None:
-        names = [f"f{place}" for place in range(1, len(first) + 1)]
+        names = [f"f{place}" for place in range(1, len(first_cells) + 1)]
     if names is None or isinstance(header, int):
-        taken = b""
-    rows = chain([taken + below], iter(lambda: text.read(PIECE), b""))
-    return _column_names(names or first, file, dialect["delimiter"]), rows
+        first_text = b""
+    rows = chain([first_text + line_below], iter(lambda: text.read(PIECE), b""))
+    return _column_names(names or first_cells, file, dialect["delimiter"]), rows
 
 
 def rows_of(lines: Iterable[str], file: str, dialect: dict[str, str]) -> Iterator[list[str]]:
@@ -221,47 +221,47 @@ def _first_row(
     text: io.BufferedReader, file: str, dialect: dict[str, str]
 ) -> tuple[list[str], bytes, bytes]:
     """Take the first row, and give its cells, its text, and the line below it."""
-    taken: list[bytes] = []
+    taken_lines: list[bytes] = []
 
     def lines() -> Iterator[str]:
         while line := text.readline(LONGEST):
-            taken.append(line)
+            taken_lines.append(line)
             yield line.decode(errors="replace")
 
     # One line more than the file has: a row that takes this line too has an open quote.
-    left = chain(lines(), [""])
-    first = next(rows_of(left, file, dialect), [])
-    if not first:
+    remaining_lines = chain(lines(), [""])
+    first_cells = next(rows_of(remaining_lines, file, dialect), [])
+    if not first_cells:
         raise DataError(f"{file}: the file is empty; expected a header and rows.")
-    row = b"".join(taken)
-    taken.clear()
-    if next(left, None) is None:
+    first_text = b"".join(taken_lines)
+    taken_lines.clear()
+    if next(remaining_lines, None) is None:
         raise DataError(
-            f"{file}: a quote opens {shown(first[-1])!r} in the first row, and is never closed. "
-            "Close it, or name another quotechar in the catalog's load_args."
+            f"{file}: a quote opens {shown(first_cells[-1])!r} in the first row, and is never "
+            "closed. Close it, or name another quotechar in the catalog's load_args."
         )
-    return first, row, b"".join(taken)
+    return first_cells, first_text, b"".join(taken_lines)
 
 
-def _column_names(given: list[Any], file: str, delimiter: str) -> list[str]:
+def _column_names(raw_names: list[Any], file: str, delimiter: str) -> list[str]:
     """Give the column names, from the header or from conf."""
-    written = [str(name).strip() for name in given]
+    stripped_names = [str(name).strip() for name in raw_names]
     # The names are those of pandas, because the order of features depends on their names.
-    names = [name or f"Unnamed: {place}" for place, name in enumerate(written)]
-    others = DELIMITERS.replace(delimiter, "")
-    is_alone = len(names) == 1 and any(mark in names[0] for mark in others)
+    names = [name or f"Unnamed: {place}" for place, name in enumerate(stripped_names)]
+    other_delimiters = DELIMITERS.replace(delimiter, "")
+    is_alone = len(names) == 1 and any(mark in names[0] for mark in other_delimiters)
     if is_alone or any("\0" in name for name in names):
         raise DataError(
             f"{file}: the header is no list of names with {delimiter!r} between them: "
             f"{shown(names[0])!r}. Is the delimiter or the encoding another one? kedro profile "
             f"{file} finds them out, and load_args in the catalog names them."
         )
-    counts = Counter(written) | Counter(names)
-    if twice := [name for name, count in counts.items() if count > 1]:
+    counts = Counter(stripped_names) | Counter(names)
+    if repeated_names := [name for name, count in counts.items() if count > 1]:
         raise DataError(
-            f"{file}: column name '{twice[0]}' occurs {counts[twice[0]]} times in the header. Each "
-            "column needs a name of its own; a column without a name is called 'Unnamed: ' and its "
-            "place, from 0."
+            f"{file}: column name '{repeated_names[0]}' occurs {counts[repeated_names[0]]} times "
+            "in the header. Each column needs a name of its own; a column without a name is called "
+            "'Unnamed: ' and its place, from 0."
         )
     return names
 
@@ -337,14 +337,16 @@ def stream_cells(
             64 columns: 4 kB a column), a quote that is never closed or a column name twice; or an
             argument is unknown or would have no effect.
     """
-    given, names, text = _opened(content, file, load_args)
-    left, is_empty = given.get("nrows"), True
-    for batch in _parsed(text, file, names, _chosen(names, file, given), dialect_of(given)):
-        if rows := batch.slice(0, left):
+    arguments, names, text = _open_csv(content, file, load_args)
+    rows_left, is_empty = arguments.get("nrows"), True
+    for batch in _parsed_batches(
+        text, file, names, _chosen_columns(names, file, arguments), dialect_of(arguments)
+    ):
+        if rows := batch.slice(0, rows_left):
             is_empty = False
             yield rows
-        left = None if left is None else left - len(rows)
-        if left == 0:
+        rows_left = None if rows_left is None else rows_left - len(rows)
+        if rows_left == 0:
             break
     if is_empty:
         raise DataError(f"{file}: a header and no rows; expected at least one row.")
@@ -356,24 +358,24 @@ def columns_of_csv(content: BinaryIO, file: str, load_args: dict[str, Any]) -> l
     Raises:
         DataError: See `stream_cells`.
     """
-    given, names, _ = _opened(content, file, load_args)
-    return _chosen(names, file, given)
+    arguments, names, _ = _open_csv(content, file, load_args)
+    return _chosen_columns(names, file, arguments)
 
 
-def _opened(
+def _open_csv(
     content: BinaryIO, file: str, load_args: dict[str, Any]
 ) -> tuple[dict[str, Any], list[str], Iterator[bytes]]:
     """Give the arguments that are not null, and `header`; all column names; the rows' text."""
     refuse_other_arguments(file, load_args)
     refuse_other_formats(content, file)
-    given = {name: value for name, value in load_args.items() if value is not None}
-    given |= {"header": load_args.get("header", "infer")}
-    return given, *take_header(content, file, given)
+    arguments = {name: value for name, value in load_args.items() if value is not None}
+    arguments |= {"header": load_args.get("header", "infer")}
+    return arguments, *take_header(content, file, arguments)
 
 
-def _chosen(names: list[str], file: str, given: dict[str, Any]) -> list[str]:
+def _chosen_columns(names: list[str], file: str, arguments: dict[str, Any]) -> list[str]:
     """Name the columns that the catalog asks for, in the file's order."""
-    if (usecols := given.get("usecols")) is None:
+    if (usecols := arguments.get("usecols")) is None:
         return names
     by_place = dict(enumerate(names))
     chosen = [by_place.get(column, column) for column in usecols]
@@ -385,7 +387,7 @@ def _chosen(names: list[str], file: str, given: dict[str, Any]) -> list[str]:
     return [name for name in names if name in chosen]
 
 
-class _Ragged:
+class _RaggedRows:
     """Counts the rows that have more or fewer cells than there are columns, and leaves them out."""
 
     def __init__(self, delimiter: str) -> None:
@@ -404,7 +406,7 @@ class _Ragged:
         return "skip"
 
 
-def _parsed(
+def _parsed_batches(
     text: Iterable[bytes], file: str, names: list[str], chosen: list[str], dialect: dict[str, str]
 ) -> Iterator[pa.RecordBatch]:
     """Give all rows, or raise for a ragged one, a long one or a quote that is never closed."""
@@ -413,7 +415,7 @@ def _parsed(
     end = f"\n{dialect['delimiter'].join([END] * len(names))}\n".encode()
     source = io.BufferedReader(Pieces(chain([b"\n"], text, [end])), ARROW_PIECE)
     size = min(max(ARROW_PIECE, OF_COLUMN * len(names)), LONGEST_PIECE)
-    ragged, rows = _Ragged(dialect["delimiter"]), 0
+    ragged, rows = _RaggedRows(dialect["delimiter"]), 0
     last: pa.RecordBatch | None = None
     # The source is closed at the end, because Arrow reads ahead in a thread of its own.
     with contextlib.closing(source):

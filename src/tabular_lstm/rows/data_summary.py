@@ -54,8 +54,8 @@ class FileRows(Frozen):
     @property
     def labelled(self) -> str:
         """Write the number in words: "90 labelled rows", or "100 rows" if all are labelled."""
-        all_are = self.labelled_rows == self.rows
-        return counted(self.labelled_rows, "row" if all_are else "labelled row")
+        all_labelled = self.labelled_rows == self.rows
+        return counted(self.labelled_rows, "row" if all_labelled else "labelled row")
 
 
 class Source(FileRows):
@@ -143,7 +143,7 @@ class DataSummary(FileRows):
 
     @field_validator("lineage", mode="before")
     @classmethod
-    def _of_this_version(cls, lineage: Any) -> Any:
+    def _drop_old_lineage(cls, lineage: Any) -> Any:
         """Leave out what version 0.1.0 wrote: blocks of conf."""
         return None if isinstance(lineage, dict) and "conf" in lineage else lineage
 
@@ -177,8 +177,11 @@ class DataSummary(FileRows):
 
     def other_weights(self, before: "DataSummary") -> str:
         """Describe the rows' weights now, and when the champion was judged."""
-        now, then = (f"by '{d.weight}'" if d.weight else "all alike" for d in (self, before))
-        return f"rows count {now}, and counted {then} when the champion was judged"
+        weights_now, weights_then = (
+            f"by '{summary.weight}'" if summary.weight else "all alike"
+            for summary in (self, before)
+        )
+        return f"rows count {weights_now}, and counted {weights_then} when the champion was judged"
 
 
 def summarize(
@@ -189,9 +192,9 @@ def summarize(
     split: Split,
     history_rows: pd.DataFrame,
     parameters_sha256: str,
-    **found: Any,
+    **further_fields: Any,
 ) -> DataSummary:
-    """Describe a run's data once its rows are split; `found` has further fields of the summary."""
+    """Describe a run's data once its rows are split; `further_fields` complete the summary."""
     features = [str(name) for name in train_rows if name not in columns.not_features]
     split_by: dict[str, Any] = {
         **split.model_dump(by_alias=True, exclude={"independent"}),
@@ -208,7 +211,7 @@ def summarize(
     labels = pd.concat([train_rows[columns.label], test_rows[columns.label]])
     if columns.history is not None:
         all_rows = pd.concat([train_rows, test_rows, history_rows])
-        found["customers"] = all_rows[columns.of].nunique()
+        further_fields["customers"] = all_rows[columns.of].nunique()
     return DataSummary(
         **source.model_dump(include=COUNTS | {"unlabelled_rows", "histories"}),
         train_rows=len(train_rows),
@@ -217,7 +220,7 @@ def summarize(
         valid_rows=len(labels),
         features=features,
         **label_of(columns).summary(labels),
-        test_rows_sha256=_sha256(test_rows, columns),
+        test_rows_sha256=_hash_of_test_rows(test_rows, columns),
         split=split_by,
         marks=number_format_of(source.load_args),
         weight=columns.weight,
@@ -227,15 +230,15 @@ def summarize(
             test_rows=hash_of(test_rows),
             history_rows=hash_of(history_rows),
         ),
-        **found,
+        **further_fields,
     )
 
 
-def _sha256(rows: pd.DataFrame, columns: Columns) -> str:
+def _hash_of_test_rows(rows: pd.DataFrame, columns: Columns) -> str:
     """Hash the test rows, see `DataSummary`."""
-    by_key = {columns.key, columns.label}
-    known_by = by_key if columns.key else {*rows.columns} - {columns.weight}
-    hashes = pd.util.hash_pandas_object(rows[sorted(known_by)], index=False).to_numpy()
+    key_and_label = {columns.key, columns.label}
+    hashed_columns = key_and_label if columns.key else {*rows.columns} - {columns.weight}
+    hashes = pd.util.hash_pandas_object(rows[sorted(hashed_columns)], index=False).to_numpy()
     return hashlib.sha256(np.sort(hashes).tobytes()).hexdigest()
 
 

@@ -63,11 +63,13 @@ def possible_leaks(rows: pd.DataFrame, columns: Columns) -> dict[str, float]:
     features = [str(name) for name in rows if name not in columns.not_features]
     leaks = _leaks(rows, features, columns)
     if leaks:
-        equal = pd.DataFrame({"row": row_hashes(rows, columns, ""), "label": rows[columns.label]})
-        once = rows[~equal.duplicated().to_numpy()]
-        own = [name for name in leaks if once[name].nunique() > len(once) / 2]
-        others = {name: auc for name, auc in leaks.items() if name not in own}
-        leaks = others | _leaks(once, own, columns)
+        hashed = pd.DataFrame({"row": row_hashes(rows, columns, ""), "label": rows[columns.label]})
+        distinct_rows = rows[~hashed.duplicated().to_numpy()]
+        nearly_unique = [
+            name for name in leaks if distinct_rows[name].nunique() > len(distinct_rows) / 2
+        ]
+        other_leaks = {name: auc for name, auc in leaks.items() if name not in nearly_unique}
+        leaks = other_leaks | _leaks(distinct_rows, nearly_unique, columns)
     return dict(sorted(leaks.items(), key=lambda item: -item[1]))
 
 
@@ -75,50 +77,55 @@ def _leaks(rows: pd.DataFrame, features: Sequence[str], columns: Columns) -> dic
     measure = measure_of(rows[columns.label].to_numpy(), columns.task)
     if not measure.enough(ENOUGH_ROWS).any():
         return {}
-    told = {
+    scores = {
         name: measure.of_category(pd.factorize(rows[name])[0] + 1)
         if name in columns.categorical
         else measure.of_number(amounts(rows[name], columns))
         for name in progress(features, "Looking for leaks, features")
     }
-    return {name: value for name, value in told.items() if value >= measure.leak}
+    return {name: score for name, score in scores.items() if score >= measure.leak}
 
 
 def listed(leaks: Mapping[str, float]) -> str:
     """List possible leaks, each with its measure: the first ten, and how many more there are."""
     names = [f"{shown(name)} ({auc:.3f})" for name, auc in leaks.items()]
-    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return f"{', '.join(names[:LISTED])}{more}"
+    remainder = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return f"{', '.join(names[:LISTED])}{remainder}"
 
 
-def said_of(found: DependentRows) -> str:
+def said_of(dependent_rows: DependentRows) -> str:
     """Say which rows belong together, what this means for the metrics, and what to do."""
-    return f"{facts_of(found)}: the metrics of this run may be far too good. {ways_out(found)}"
+    return (
+        f"{facts_of(dependent_rows)}: the metrics of this run may be far too good. "
+        f"{ways_out(dependent_rows)}"
+    )
 
 
-def facts_of(found: DependentRows) -> str:
+def facts_of(dependent_rows: DependentRows) -> str:
     """Say which rows belong together, and what a quick model gains from that."""
     return (
-        f"rows with the same {found.named} ({found.groups:,} values, {found.rows:,} rows) mostly "
-        f"have {found.same}. {numbers_of(found)}"
+        f"rows with the same {dependent_rows.named} ({dependent_rows.groups:,} values, "
+        f"{dependent_rows.rows:,} rows) mostly have {dependent_rows.same}. "
+        f"{numbers_of(dependent_rows)}"
     )
 
 
-def numbers_of(found: DependentRows) -> str:
+def numbers_of(dependent_rows: DependentRows) -> str:
     """Say what a quick model gains from rows that belong together and are on both sides."""
-    low, high = found.fall
+    low, high = dependent_rows.fall
     return (
-        f"A quick model's {found.measure} is {found.spread:.2f} with such rows on both sides and "
-        f"{found.together:.2f} with them together (a fall of {low:.2f} to {high:.2f})"
+        f"A quick model's {dependent_rows.measure} is {dependent_rows.spread:.2f} with such rows "
+        f"on both sides and {dependent_rows.together:.2f} with them together (a fall of {low:.2f} "
+        f"to {high:.2f})"
     )
 
 
-def ways_out(found: DependentRows, ignored: Collection[str] = ()) -> str:
+def ways_out(dependent_rows: DependentRows, ignored: Collection[str] = ()) -> str:
     """Say what to write if the rows belong together, and what to write if they are independent.
 
     `split.independent` names only features, so a column that conf ignores is left out.
     """
-    column = found.columns[0]
+    column = dependent_rows.columns[0]
     independent = "leave it so" if column in ignored else f"split.independent: [{shown(column)}]"
     group = f"Name the column: columns.group: {shown(column)}"
     return f"{group}. Or, if the rows are independent: {independent}"
@@ -127,15 +134,15 @@ def ways_out(found: DependentRows, ignored: Collection[str] = ()) -> str:
 def warn_of_spellings(rows: pd.DataFrame, columns: Columns, file: str) -> None:
     """Warn of keys and groups that differ only by case, blanks, Unicode form or leading zeros."""
     for name in (columns.key, columns.of):
-        if name is not None and (alike := _spelt_alike(rows[name])):
+        if name is not None and (similar_texts := _spelt_alike(rows[name])):
             logger.warning(
                 "%s: column '%s': texts that differ only by case, blanks, Unicode form or leading "
                 "zeros count as different: '%s' and '%s', of %d. If they are the same, write "
                 "them alike",
                 file,
                 name,
-                *map(shown, alike[:2]),
-                len(alike),
+                *map(shown, similar_texts[:2]),
+                len(similar_texts),
             )
 
 
@@ -146,12 +153,12 @@ def warn_of_repeated_keys(rows: pd.DataFrame, columns: Columns, file: str) -> No
     """
     if columns.key is None or (columns.together is not None and columns.history is None):
         return
-    if (values := rows[columns.key].nunique()) < len(rows):
+    if (distinct_count := rows[columns.key].nunique()) < len(rows):
         logger.warning(
             "%s: column '%s', the key, has only %d different values in %d rows: %s",
             file,
             shown(columns.key),
-            values,
+            distinct_count,
             len(rows),
             INDEPENDENT if columns.history is None else EACH_IS_HISTORY,
         )
@@ -163,19 +170,27 @@ def warned_of_forms(raw_rows: RawRows, columns: Columns) -> Iterator[pd.DataFram
     Points may separate thousands, unless `load_args` declare the number format. A date that names a
     row, a group or a category may be written otherwise elsewhere.
     """
-    others = {*columns.categorical, *columns.dates, *columns.ignore, *columns.not_features}
+    not_numeric = {
+        *columns.categorical,
+        *columns.dates,
+        *columns.ignore,
+        *columns.not_features,
+    }
     names_of_rows = (columns.key, columns.of, *columns.categorical)
     for place, part in enumerate(raw_rows.parts()):
         dates = [name for name in names_of_rows if name in part and part[name].dtype.kind == "M"]
         if not place and dates:
             logger.warning(DATES_AS_TEXT, raw_rows.file, ", ".join(map(shown, dates)))
         if not place and raw_rows.declared_format is None:
-            names = [name for name in columns.features or part if name in {*part} - others]
+            names = [name for name in columns.features or part if name in {*part} - not_numeric]
             names = [name for name in names if isinstance(part[name].dtype, pd.StringDtype)]
             texts = [(name, as_texts(part[name])) for name in names]
-            if found := points_of_thousands(texts, raw_rows.delimiter):
-                where, text = ", ".join(map(shown, [*found][:LISTED])), next(iter(found.values()))
-                logger.warning("%s: numbers of %s: %s", raw_rows.file, where, point_or_groups(text))
+            if ambiguous_texts := points_of_thousands(texts, raw_rows.delimiter):
+                listed_names = ", ".join(map(shown, [*ambiguous_texts][:LISTED]))
+                text = next(iter(ambiguous_texts.values()))
+                logger.warning(
+                    "%s: numbers of %s: %s", raw_rows.file, listed_names, point_or_groups(text)
+                )
         yield part
 
 
@@ -195,5 +210,5 @@ def repeated_test_rows(train: pd.DataFrame, test: pd.DataFrame, columns: Columns
     """
     if columns.history is not None or (columns.key is None and columns.together is None):
         return 0
-    seen_in_training, seen = (row_hashes(rows, columns, "") for rows in (train, test))
-    return int(np.isin(seen, seen_in_training).sum())
+    train_hashes, test_hashes = (row_hashes(rows, columns, "") for rows in (train, test))
+    return int(np.isin(test_hashes, train_hashes).sum())

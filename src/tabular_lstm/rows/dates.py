@@ -67,7 +67,7 @@ def date_of(cell: Any, form: str | None = None) -> datetime | None:
             return None
         if form is None and not ISO.fullmatch(text):
             raise ValueError(text)
-        time = _by_format(text, form) if form else datetime.fromisoformat(text)
+        time = _read_by_format(text, form) if form else datetime.fromisoformat(text)
     return time if time.tzinfo is None else time.astimezone(UTC).replace(tzinfo=None)
 
 
@@ -87,34 +87,38 @@ def read_dates(
     Raises:
         DataError: A date of the column's dtype is out of range.
     """
-    own = cells.infer_objects() if cells.dtype == object else cells
-    if own.dtype.kind == "M":
+    typed_cells = cells.infer_objects() if cells.dtype == object else cells
+    if typed_cells.dtype.kind == "M":
         # A dtype of Arrow has the zone one level down.
-        zoned = getattr(getattr(own.dtype, "pyarrow_dtype", own.dtype), "tz", None)
-        own = own.dt.tz_convert("UTC").dt.tz_localize(None) if zoned else own
+        zoned = getattr(getattr(typed_cells.dtype, "pyarrow_dtype", typed_cells.dtype), "tz", None)
+        typed_cells = (
+            typed_cells.dt.tz_convert("UTC").dt.tz_localize(None) if zoned else typed_cells
+        )
         try:
-            return own.astype("datetime64[us]").to_numpy(DTYPE), {}
+            return typed_cells.astype("datetime64[us]").to_numpy(DTYPE), {}
         except pd.errors.OutOfBoundsDatetime as error:
             raise DataError(
                 f"Column '{shown(cells.name)}': a date is beyond the year 294,000: {error}. Is "
                 "its unit right, such as seconds and not microseconds?"
             ) from error
-    words = {str(code) for code in missing if not isinstance(_code(code, form), datetime)}
+    missing_texts = {
+        str(code) for code in missing if not isinstance(_code_as_date(code, form), datetime)
+    }
     places, values = distinct(cells)
-    found = np.full(len(values) + 1, NO_DATE)  # the last: a missing cell
+    distinct_dates = np.full(len(values) + 1, NO_DATE)  # the last: a missing cell
     unread = np.zeros(len(values) + 1, bool)
     for place in np.unique(places[places >= 0]):
         value = values[place]
-        if written(value).strip() in words:
+        if written(value).strip() in missing_texts:
             continue
         try:
             time = date_of(value, form)
         except (AttributeError, OverflowError, ValueError):
             unread[place] = True
         else:
-            found[place] = NO_DATE if time is None else np.datetime64(time, "us")
+            distinct_dates[place] = NO_DATE if time is None else np.datetime64(time, "us")
     fault = f"is not a date as {form}" if form else "is not a date"
-    return found[places], problems_at(cells, unread[places], fault, quoted=True)
+    return distinct_dates[places], problems_at(cells, unread[places], fault, quoted=True)
 
 
 def dates_as_seen(
@@ -122,11 +126,11 @@ def dates_as_seen(
 ) -> tuple[np.ndarray, Problems]:
     """Read a column of dates, see `read_dates`; a date that means "not measured" becomes NaT."""
     dates, problems = read_dates(cells, missing, form)
-    codes = [code for value in missing if isinstance(code := _code(value, form), datetime)]
+    codes = [code for value in missing if isinstance(code := _code_as_date(value, form), datetime)]
     return np.where(np.isin(dates, np.array(codes, DTYPE)), NO_DATE, dates), problems
 
 
-def _by_format(text: str, form: str) -> datetime:
+def _read_by_format(text: str, form: str) -> datetime:
     """Read a text by a format.
 
     If nothing separates the parts of the format, 1012025 may be the first or the tenth day. So a
@@ -144,8 +148,8 @@ def _by_format(text: str, form: str) -> datetime:
 
 def days(dates: np.ndarray) -> np.ndarray:
     """Give the days since 1970-01-01 with their fraction, float64; NaN for NaT."""
-    since = dates.astype(DTYPE).astype(np.int64) / MICROSECONDS
-    return np.where(np.isnat(dates), np.nan, since)
+    day_counts = dates.astype(DTYPE).astype(np.int64) / MICROSECONDS
+    return np.where(np.isnat(dates), np.nan, day_counts)
 
 
 def parts(dates: np.ndarray) -> np.ndarray:
@@ -156,13 +160,13 @@ def parts(dates: np.ndarray) -> np.ndarray:
     January, and Sunday is beside Monday.
     """
     day = dates.astype("datetime64[D]")
-    of_year = (day - day.astype("datetime64[Y]").astype("datetime64[D]")).astype(np.int64)
+    day_of_year = (day - day.astype("datetime64[Y]").astype("datetime64[D]")).astype(np.int64)
     weekday = (day.astype(np.int64) + 3) % 7  # from Monday; 1970-01-01 is a Thursday
-    angles = 2 * np.pi * np.array([of_year / DAYS_OF_YEAR, weekday / 7])
+    angles = 2 * np.pi * np.array([day_of_year / DAYS_OF_YEAR, weekday / 7])
     cycles = np.round([np.sin(angles), np.cos(angles)], DECIMALS)
-    seen = np.column_stack([days(dates), *cycles.transpose(1, 0, 2).reshape(4, -1)])
-    seen[np.isnat(dates)] = np.nan
-    return seen
+    numbers = np.column_stack([days(dates), *cycles.transpose(1, 0, 2).reshape(4, -1)])
+    numbers[np.isnat(dates)] = np.nan
+    return numbers
 
 
 def is_dates(column: pd.Series) -> bool:
@@ -177,11 +181,11 @@ def is_dates(column: pd.Series) -> bool:
     return column.dtype.kind == "M"
 
 
-def _code(code: Value, form: str | None) -> datetime | Value | None:
+def _code_as_date(code: Value, form: str | None) -> datetime | Value | None:
     """Read a code as a date, by the column's format or as ISO 8601; return any other code."""
-    for way in (form, None):
+    for tried_form in (form, None):
         try:
-            return date_of(str(code), way)
+            return date_of(str(code), tried_form)
         except (OverflowError, ValueError):
             continue
     return code
@@ -221,27 +225,29 @@ class TimeReader:
         """
         form = None if is_dates(cells) else self._form
         text = texts(cells, write=written if form else str).fillna("")
-        places, distinct = pd.factorize(text)
+        places, distinct_texts = pd.factorize(text)
         number_format = format_of(cells, self.number_format)
-        read = [_read_time(cell, form, number_format) for cell in distinct]
-        is_number = np.array([isinstance(value, float) for value in read], bool)[places]
-        is_date = np.array([isinstance(value, datetime) for value in read], bool)[places]
+        distinct_times = [_read_time(cell, form, number_format) for cell in distinct_texts]
+        is_number = np.array([isinstance(value, float) for value in distinct_times], bool)[places]
+        is_date = np.array([isinstance(value, datetime) for value in distinct_times], bool)[places]
         if self._form is None:
             self.offsets += np.bincount(text[is_date].str.contains("[T ].*[Z+-]"), minlength=2)
-        absent = text.str.lower().isin(EMPTY).to_numpy()
+        is_absent = text.str.lower().isin(EMPTY).to_numpy()
         if self._numbers is None and (is_number.any() or is_date.any()):
             self._numbers = bool(is_number.sum() > is_date.sum())
         numbers = self._numbers
-        others, most = (is_date, "numbers") if numbers else (is_number, "dates")
-        kept = float if numbers else datetime
-        values = [value if isinstance(value, kept) else None for value in read]
+        is_minority, majority = (is_date, "numbers") if numbers else (is_number, "dates")
+        majority_type = float if numbers else datetime
+        values = [value if isinstance(value, majority_type) else None for value in distinct_times]
         times = pd.Series(values, dtype="float64" if numbers else DATES).to_numpy()[places]
-        odd = ~(absent | is_number | is_date)
-        expected = f"is not a date as {form}" if form else "is neither an ISO date nor a number"
+        is_unreadable = ~(is_absent | is_number | is_date)
+        fault = f"is not a date as {form}" if form else "is neither an ISO date nor a number"
         return times, {
-            **dict.fromkeys(np.flatnonzero(absent).tolist(), "no time"),
-            **problems_at(cells, odd, expected, quoted=True),
-            **problems_at(cells, others, f"is not like most of the column, {most}", quoted=True),
+            **dict.fromkeys(np.flatnonzero(is_absent).tolist(), "no time"),
+            **problems_at(cells, is_unreadable, fault, quoted=True),
+            **problems_at(
+                cells, is_minority, f"is not like most of the column, {majority}", quoted=True
+            ),
         }
 
 
@@ -286,14 +292,14 @@ def newest(times: pd.Series, share: float) -> Moment | None:
 
     Of two times that are equally near, the later one is chosen; None if all rows have one time.
     """
-    distinct, counts = np.unique(times.to_numpy(), return_counts=True)
-    if len(distinct) < 2:
+    distinct_times, counts = np.unique(times.to_numpy(), return_counts=True)
+    if len(distinct_times) < 2:
         return None
     # How many rows have each time or a later one; the first time is left out: all rows have that.
-    newer = np.cumsum(counts[::-1])[::-1][1:]
-    off = np.abs(newer - share * len(times))
-    place = len(off) - 1 - int(np.argmin(off[::-1]))
-    return said(pd.Series(distinct).iloc[place + 1])
+    newer_counts = np.cumsum(counts[::-1])[::-1][1:]
+    distances = np.abs(newer_counts - share * len(times))
+    place = len(distances) - 1 - int(np.argmin(distances[::-1]))
+    return said(pd.Series(distinct_times).iloc[place + 1])
 
 
 def _read_time(text: str, form: str | None, number_format: NumberFormat) -> datetime | float | None:

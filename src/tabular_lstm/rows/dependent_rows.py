@@ -156,12 +156,17 @@ def find_dependent_rows(
         rows = rows.drop_duplicates(columns.group)
     measure = measure_of(rows[columns.label].to_numpy(), columns.task)
     candidates = [str(name) for name in rows if name not in columns.not_features]
-    learned = columns.features or [name for name in candidates if name not in columns.ignore]
-    features = [name for name in learned if name in candidates]
+    learned_columns = columns.features or [
+        name for name in candidates if name not in columns.ignore
+    ]
+    features = [name for name in learned_columns if name in candidates]
     if not features or not measure.enough(1).any():
         return None
     suspects = [*_suspects(rows, columns, measure, candidates, independent)]
-    falls = [_fall_of(rows, columns, measure, features, name, len(suspects)) for name in suspects]
+    falls = [
+        _fall_of_suspect(rows, columns, measure, features, suspect, len(suspects))
+        for suspect in suspects
+    ]
     clear = [
         (fall, suspect)
         for fall, suspect in zip(falls, suspects, strict=True)
@@ -169,8 +174,8 @@ def find_dependent_rows(
     ]
     if not clear:
         return None
-    least = NEARLY * max(fall.low for fall, _ in clear)
-    fall, suspect = next(pair for pair in clear if pair[0].low >= least)
+    least_fall = NEARLY * max(fall.low for fall, _ in clear)
+    fall, suspect = next(pair for pair in clear if pair[0].low >= least_fall)
     _, hashes = _sample(all_rows[suspect.column], columns, len(all_rows))
     sizes = np.bincount(pd.factorize(hashes[hashes != 0])[0])
     return DependentRows(
@@ -197,24 +202,24 @@ def _numbers(cells: pd.Series, columns: Columns) -> np.ndarray | None:
     return amounts(cells, columns) if is_number and cells.name not in columns.categorical else None
 
 
-def _sample(cells: pd.Series, columns: Columns, most: int) -> tuple[np.ndarray, np.ndarray]:
-    """Sample about `most` rows by a hash of their value: of each value all rows, or none.
+def _sample(cells: pd.Series, columns: Columns, sample_size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Sample about `sample_size` rows by a hash of their value: of each value all rows, or none.
 
     If few values have most of the rows, a sample has up to four times as many rows.
 
     Returns:
         The places of the rows, int64, and the hashes of their values, uint64; 0 for no value.
     """
-    below = np.uint64(min(most / max(len(cells), 1), 1.0) * (2**64 - 2**11))
-    taken_places, taken_hashes, room = [], [], 4 * most
+    threshold = np.uint64(min(sample_size / max(len(cells), 1), 1.0) * (2**64 - 2**11))
+    sampled_places, sampled_hashes, room = [], [], 4 * sample_size
     for part in in_parts(len(cells)):
         places, hashes = np.arange(part.start, part.stop), _hashes(cells.iloc[part], columns)
-        drawn = np.where(hashes == 0, pd.util.hash_array(places), hashes)
-        chosen = np.flatnonzero((drawn <= below) | (len(cells) <= most))[:room]
+        draws = np.where(hashes == 0, pd.util.hash_array(places), hashes)
+        chosen = np.flatnonzero((draws <= threshold) | (len(cells) <= sample_size))[:room]
         room -= len(chosen)
-        taken_places.append(places[chosen])
-        taken_hashes.append(hashes[chosen])
-    return np.concatenate(taken_places), np.concatenate(taken_hashes)
+        sampled_places.append(places[chosen])
+        sampled_hashes.append(hashes[chosen])
+    return np.concatenate(sampled_places), np.concatenate(sampled_hashes)
 
 
 def _hashes(cells: pd.Series, columns: Columns) -> np.ndarray:
@@ -231,12 +236,12 @@ def _hashes(cells: pd.Series, columns: Columns) -> np.ndarray:
 
 def _row_hashes(rows: pd.DataFrame, columns: Columns) -> np.ndarray:
     """Hash the cells of each row together, uint64 (rows,); a missing cell counts as a value."""
-    total = np.zeros(len(rows), np.uint64)
+    row_hashes = np.zeros(len(rows), np.uint64)
     for name, cells in rows.items():
         # Equal values in two columns have different hashes.
-        of_column = np.uint64(crc32(str(name).encode()))
-        total += pd.util.hash_array(_hashes(cells, columns) ^ of_column)
-    return total
+        column_hash = np.uint64(crc32(str(name).encode()))
+        row_hashes += pd.util.hash_array(_hashes(cells, columns) ^ column_hash)
+    return row_hashes
 
 
 def _suspects(
@@ -256,12 +261,12 @@ def _suspects(
             declared[name] = labels
         elif labels.is_clear:
             numbers = _numbers(rows[name].iloc[places], columns)
-            near = 0.0 if numbers is None else neighbours_agree(numbers, marks)
-            suspects.append(Suspect(name, labels, near >= SMOOTH * labels.alike))
-    left = [s for s in suspects if not _is_declared(s, declared, rows, columns)]
-    left.sort(key=lambda suspect: -suspect.agreement.alike * suspect.agreement.shared)
+            neighbour_agreement = 0.0 if numbers is None else neighbours_agree(numbers, marks)
+            suspects.append(Suspect(name, labels, neighbour_agreement >= SMOOTH * labels.alike))
+    undeclared = [s for s in suspects if not _is_declared(s, declared, rows, columns)]
+    undeclared.sort(key=lambda suspect: -suspect.agreement.alike * suspect.agreement.shared)
     for smooth in (False, True):
-        yield from [suspect for suspect in left if suspect.smooth == smooth][:SUSPECTS]
+        yield from [suspect for suspect in undeclared if suspect.smooth == smooth][:SUSPECTS]
 
 
 def _is_declared(
@@ -269,10 +274,10 @@ def _is_declared(
 ) -> bool:
     """Tell whether conf names a column that the suspect's rows share, and in which they agree."""
     places, hashes = _sample(rows[suspect.column], columns, SAMPLE)
-    several = (hashes != 0) & pd.Series(hashes).duplicated(keep=False).to_numpy()
+    is_shared = (hashes != 0) & pd.Series(hashes).duplicated(keep=False).to_numpy()
     return any(
         suspect.agreement.alike < labels.alike + MORE_ALIKE
-        and are_within(hashes[several], _hashes(rows[name].iloc[places[several]], columns))
+        and are_within(hashes[is_shared], _hashes(rows[name].iloc[places[is_shared]], columns))
         for name, labels in declared.items()
     )
 
@@ -288,28 +293,28 @@ def agreement(hashes: np.ndarray, marks: np.ndarray, least: float) -> Agreement:
     """
     groups, distinct = pd.factorize(hashes)
     sizes = np.bincount(groups, minlength=len(distinct)).astype(float)
-    several = (sizes > 1) & (distinct != 0)
-    sizes = sizes[several]
+    is_shared = (sizes > 1) & (distinct != 0)
+    sizes = sizes[is_shared]
     shared = float(sizes.sum() / max(len(hashes), 1))
     agreeing = variance = 0.0
     for mark in marks.T.astype(float):
-        sums = np.bincount(groups, mark, len(distinct))[several]
-        squares = np.bincount(groups, mark**2, len(distinct))[several]
+        sums = np.bincount(groups, mark, len(distinct))[is_shared]
+        squares = np.bincount(groups, mark**2, len(distinct))[is_shared]
         share = sums.sum() / max(sizes.sum(), 1)
         # 0 for marks of 0 and 1, which are their own squares.
-        more = squares - sums
-        apart = sums * (1 - share) ** 2 + (sizes - sums) * share**2 + more
-        agreeing += (((sums - sizes * share) ** 2 - apart) / (sizes - 1)).sum()
-        variance += share * (1 - share) + more.sum() / max(sizes.sum(), 1)
+        square_excess = squares - sums
+        squared_deviations = sums * (1 - share) ** 2 + (sizes - sums) * share**2 + square_excess
+        agreeing += (((sums - sizes * share) ** 2 - squared_deviations) / (sizes - 1)).sum()
+        variance += share * (1 - share) + square_excess.sum() / max(sizes.sum(), 1)
     if not variance > 0:
         return Agreement(0.0, least, 0.0, len(sizes), shared)
     agreeing /= variance
     chance = np.sqrt((2 * sizes / (sizes - 1)).sum())
-    alike, sure = float(agreeing / sizes.sum()), float(agreeing / chance)
+    correlation, deviations = float(agreeing / sizes.sum()), float(agreeing / chance)
     # Two marks, one for each of two classes, have twice the variance of one.
-    even = 4 * variance / min(marks.shape[1], 2)
-    least *= float(np.clip(even, OF_RARE, 1))
-    return Agreement(alike, least, sure, len(sizes), shared)
+    balance = 4 * variance / min(marks.shape[1], 2)
+    least *= float(np.clip(balance, OF_RARE, 1))
+    return Agreement(correlation, least, deviations, len(sizes), shared)
 
 
 def neighbours_agree(numbers: np.ndarray, marks: np.ndarray) -> float:
@@ -326,32 +331,34 @@ def neighbours_agree(numbers: np.ndarray, marks: np.ndarray) -> float:
     return float(agreeing / (max(weights.sum(), 1) * variance))
 
 
-def _fall_of(
+def _fall_of_suspect(
     rows: pd.DataFrame,
     columns: Columns,
     measure: Measure,
     features: Sequence[str],
     suspect: Suspect,
-    suspects: int,
+    suspect_count: int,
 ) -> Fall:
     """Judge a quick model twice on a sample of whole groups, a larger one if a class is rare."""
-    most = int(np.clip(OF_CLASS / measure.rarest, ROWS, MOST_ROWS))
-    places, values = _sample(rows[suspect.column], columns, most)
+    sample_size = int(np.clip(OF_CLASS / measure.rarest, ROWS, MOST_ROWS))
+    places, values = _sample(rows[suspect.column], columns, sample_size)
     measure = measure.at(places)
     if not measure.enough(FOLDS).any():
         return Fall(0.0, 0.0, 0.5, 0.5)
     sampled, deciding = rows.iloc[places], columns.group or columns.key
     sides = _row_hashes(sampled[[deciding] if deciding else features], columns)
     groups = pd.factorize(np.where(values == 0, sides, values))[0]
-    cells = np.column_stack([_seen(sampled[name], columns) for name in features])
+    cells = np.column_stack([_quick_model_input(sampled[name], columns) for name in features])
     together = _out_of_fold(measure, cells, _folds(measure.labels, groups))
     sides = pd.factorize(sides)[0]
     errors = measure.marks - together
     corrections = [_error_of_others(error, groups, sides) for error in errors.T]
-    return _fall(measure, together + np.column_stack(corrections), together, groups, suspects)
+    return _fall_between(
+        measure, together + np.column_stack(corrections), together, groups, suspect_count
+    )
 
 
-def _seen(cells: pd.Series, columns: Columns) -> np.ndarray:
+def _quick_model_input(cells: pd.Series, columns: Columns) -> np.ndarray:
     """Give a feature as the quick model sees it: a number, a date's parts, a category's number."""
     name = str(cells.name)
     if name in columns.dates:
@@ -365,8 +372,8 @@ def _seen(cells: pd.Series, columns: Columns) -> np.ndarray:
 def _folds(labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
     """Assign the groups to folds, so that all folds have about the same labels."""
     sizes, sums = np.bincount(groups), np.bincount(groups, labels)
-    drawn = np.random.default_rng(0).permutation(len(sizes))
-    order = drawn[np.lexsort((sizes[drawn], sums[drawn] / sizes[drawn]))]
+    shuffled = np.random.default_rng(0).permutation(len(sizes))
+    order = shuffled[np.lexsort((sizes[shuffled], sums[shuffled] / sizes[shuffled]))]
     folds = np.empty(len(sizes), int)
     folds[order] = np.arange(len(sizes)) % FOLDS
     return np.asarray(folds[groups])
@@ -390,14 +397,18 @@ def _error_of_others(errors: np.ndarray, groups: np.ndarray, sides: np.ndarray) 
     same_side = pd.factorize(groups * (sides.max() + 1) + sides)[0]
 
     def sum_others(values: np.ndarray) -> np.ndarray:
-        of_group = np.bincount(groups, values)[groups]
-        return np.asarray(of_group - np.bincount(same_side, values)[same_side])
+        group_sums = np.bincount(groups, values)[groups]
+        return np.asarray(group_sums - np.bincount(same_side, values)[same_side])
 
     return np.asarray(sum_others(errors) / (sum_others(np.ones(len(errors))) + 1))
 
 
-def _fall(
-    measure: Measure, spread: np.ndarray, together: np.ndarray, groups: np.ndarray, suspects: int
+def _fall_between(
+    measure: Measure,
+    spread: np.ndarray,
+    together: np.ndarray,
+    groups: np.ndarray,
+    suspect_count: int,
 ) -> Fall:
     """Compare two scores of rows that come in groups; a group's errors are summed.
 
@@ -409,5 +420,5 @@ def _fall(
     after, shares_after = measure.judged(together, FOLDS)
     group_errors = np.bincount(groups, shares_before - shares_after)
     deviation = np.sqrt((group_errors**2).sum())
-    fall, margin = before - after, norm.ppf(1 - 0.025 / suspects) * deviation
+    fall, margin = before - after, norm.ppf(1 - 0.025 / suspect_count) * deviation
     return Fall(float(fall - margin), float(fall + margin), before, after)

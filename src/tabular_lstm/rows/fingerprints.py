@@ -15,7 +15,7 @@ from tabular_lstm.rows.histories import PADDING, Histories, Sequences
 PART = 2**16
 
 
-def _none() -> np.ndarray:
+def _no_fingerprints() -> np.ndarray:
     return np.array([], np.uint64)
 
 
@@ -34,7 +34,7 @@ class Fingerprints:
     sequences: np.ndarray
     keys: np.ndarray
     key: str | None = None
-    groups: np.ndarray = field(default_factory=_none)
+    groups: np.ndarray = field(default_factory=_no_fingerprints)
     group: str | None = None
 
     def __post_init__(self) -> None:
@@ -46,8 +46,10 @@ class Fingerprints:
         for values in (self.sequences, self.keys, self.groups):
             if values.dtype != np.uint64 or values.ndim != 1:
                 raise ValueError("expected fingerprints as uint64 in one dimension")
-        named = ((self.key, self.keys), (self.group, self.groups))
-        if not len(self.sequences) or any((name is None) == bool(len(of)) for name, of in named):
+        names_and_hashes = ((self.key, self.keys), (self.group, self.groups))
+        if not len(self.sequences) or any(
+            (name is None) == bool(len(hashes)) for name, hashes in names_and_hashes
+        ):
             raise ValueError(
                 "expected a fingerprint of at least one row, and of its key and group if any"
             )
@@ -60,13 +62,15 @@ class Fingerprints:
         groups: pd.Series | None = None,
     ) -> Self:
         """Make fingerprints of sequences (rows, steps, features_per_step), keys and groups."""
-        named = [
-            (_none(), None) if of is None else (np.unique(of_keys(of)), str(of.name))
-            for of in (keys, groups)
+        hashes_and_names = [
+            (_no_fingerprints(), None)
+            if column is None
+            else (np.unique(of_keys(column)), str(column.name))
+            for column in (keys, groups)
         ]
-        (kept_keys, key), (kept_groups, group) = named
-        known = np.unique(of_sequences(sequences))
-        return cls(known, kept_keys, key, kept_groups, group)
+        (key_hashes, key), (group_hashes, group) = hashes_and_names
+        sequence_hashes = np.unique(of_sequences(sequences))
+        return cls(sequence_hashes, key_hashes, key, group_hashes, group)
 
     @property
     def sha256(self) -> str:
@@ -87,13 +91,16 @@ class Fingerprints:
         Keys and groups are compared if they come from the same column as in training. If neither
         does, sequences are compared; they must be laid out as in training.
         """
-        found = [
-            np.isin(of_keys(of), kept)
-            for of, kept, name in ((keys, self.keys, self.key), (groups, self.groups, self.group))
-            if of is not None and of.name == name
+        matches = [
+            np.isin(of_keys(column), trained)
+            for column, trained, name in (
+                (keys, self.keys, self.key),
+                (groups, self.groups, self.group),
+            )
+            if column is not None and column.name == name
         ]
-        if found:
-            return np.asarray(np.any(found, axis=0))
+        if matches:
+            return np.asarray(np.any(matches, axis=0))
         return np.isin(of_sequences(sequences), self.sequences)
 
     def hold_keys(self, keys: pd.Series) -> np.ndarray | None:
@@ -108,12 +115,12 @@ def of_sequences(sequences: Sequences) -> np.ndarray:
     million.
     """
 
-    def contents(at: slice) -> list[bytes]:
-        some = sequences[at]
-        rows = some.dense() if isinstance(some, Histories) else some
+    def contents(part: slice) -> list[bytes]:
+        part_sequences = sequences[part]
+        rows = part_sequences.dense() if isinstance(part_sequences, Histories) else part_sequences
         flat = rows.reshape(len(rows), -1).astype("<f4")
         flat = np.where(np.isnan(flat), np.float32(np.nan), flat) + np.float32(0)
-        if isinstance(some, Histories):
+        if isinstance(part_sequences, Histories):
             return [row[row != PADDING].tobytes() for row in flat]
         return [row.tobytes() for row in flat]
 
@@ -122,7 +129,7 @@ def of_sequences(sequences: Sequences) -> np.ndarray:
 
 def of_keys(keys: pd.Series) -> np.ndarray:
     """Hash each key's UTF-8: uint64 (rows,)."""
-    return hash_rows(len(keys), lambda at: [key.encode() for key in keys.iloc[at]])
+    return hash_rows(len(keys), lambda part: [key.encode() for key in keys.iloc[part]])
 
 
 def hash_rows(
@@ -133,13 +140,13 @@ def hash_rows(
     `contents` gives the bytes of each row in a slice of the rows.
     """
     hashes, salted = np.empty(rows, np.uint64), blake2b(digest_size=8, key=salt.encode())
-    for at in in_parts(rows):
+    for part in in_parts(rows):
         digests = []
-        for content in contents(at):
+        for content in contents(part):
             digest = salted.copy()
             digest.update(content)
             digests.append(digest.digest())
-        hashes[at] = np.frombuffer(b"".join(digests), "<u8")
+        hashes[part] = np.frombuffer(b"".join(digests), "<u8")
     return hashes
 
 

@@ -58,8 +58,8 @@ class Histories:
 
     def __getitem__(self, which: Any) -> Self:
         """Give some of the histories, by a slice, a mask or places."""
-        of = ("first", "last", "own", "known")
-        return replace(self, **{name: getattr(self, name)[which] for name in of})
+        names = ("first", "last", "own", "known")
+        return replace(self, **{name: getattr(self, name)[which] for name in names})
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -85,9 +85,9 @@ class Histories:
     def are_last(self) -> np.ndarray:
         """Tell which histories are the last one of their customer, bool (histories,)."""
         order = np.argsort(self.own)
-        found = np.empty(len(self), bool)
-        found[order] = np.diff(self.customer[self.own[order]], append=-1) != 0
-        return found
+        is_last = np.empty(len(self), bool)
+        is_last[order] = np.diff(self.customer[self.own[order]], append=-1) != 0
+        return is_last
 
     def rows(self, which: Any = slice(None)) -> np.ndarray:
         """Give rows of the table as sequences of one row, without labels: float32 (rows, 1, …)."""
@@ -98,8 +98,8 @@ class Histories:
     @property
     def counts(self) -> np.ndarray:
         """Count how often each row of the table is read: int64 (rows of the table,)."""
-        size, both = len(self.table), (self.first, self.last)
-        starts, ends = (np.bincount(places, minlength=size + 1) for places in both)
+        size, bounds = len(self.table), (self.first, self.last)
+        starts, ends = (np.bincount(places, minlength=size + 1) for places in bounds)
         earlier = np.cumsum(starts - ends)[:-1]
         return np.asarray(earlier + np.bincount(self.own, minlength=size))
 
@@ -127,28 +127,31 @@ class Histories:
         places, unknown = self._places(which)
         # A row is there twice if its label is known in only some of the histories.
         marked = np.where(places < 0, -1, 2 * places + (unknown & (self.labels > 0)))
-        apart = marked.reshape(-1, marked.shape[-2] * marked.shape[-1])
-        found = [np.unique(one, return_inverse=True) for one in apart]
+        marks_by_set = marked.reshape(-1, marked.shape[-2] * marked.shape[-1])
+        encoded_sets = [np.unique(marks, return_inverse=True) for marks in marks_by_set]
         # The first place is -1, the padding.
-        found = [(u, at) if u[0] < 0 else (np.append(-1, u), at + 1) for u, at in found]
-        once = np.full((len(apart), max(len(u) for u, _ in found)), -1)
-        for row, (u, _) in zip(once, found, strict=True):
-            row[: len(u)] = u
-        rows = self.table[np.maximum(once, 0) // 2][:, 1:]
-        rows[..., rows.shape[-1] - self.labels :][once[:, 1:] % 2 == 1] = np.nan
-        at = np.stack([at.reshape(-1) for _, at in found]).astype(np.int32) - 1
-        apart_by = marked.shape[:-2]
-        return Compact(rows.reshape(*apart_by, *rows.shape[1:]), at.reshape(marked.shape))
+        encoded_sets = [
+            (marks, codes) if marks[0] < 0 else (np.append(-1, marks), codes + 1)
+            for marks, codes in encoded_sets
+        ]
+        row_marks = np.full((len(marks_by_set), max(len(marks) for marks, _ in encoded_sets)), -1)
+        for row, (marks, _) in zip(row_marks, encoded_sets, strict=True):
+            row[: len(marks)] = marks
+        rows = self.table[np.maximum(row_marks, 0) // 2][:, 1:]
+        rows[..., rows.shape[-1] - self.labels :][row_marks[:, 1:] % 2 == 1] = np.nan
+        row_places = np.stack([codes.reshape(-1) for _, codes in encoded_sets]).astype(np.int32) - 1
+        set_axes = marked.shape[:-2]
+        return Compact(rows.reshape(*set_axes, *rows.shape[1:]), row_places.reshape(marked.shape))
 
     def _places(self, which: Any) -> tuple[np.ndarray, np.ndarray]:
         """Give the rows' places, (…, T), -1 after the last; tell where no label is known."""
-        first, last, own, known = (
-            of[which][..., None] for of in (self.first, self.last, self.own, self.known)
+        first, last, current, label_end = (
+            bound[which][..., None] for bound in (self.first, self.last, self.own, self.known)
         )
         earlier = last - first
         step = np.arange(earlier.max(initial=0) + 1)
-        places = np.where(step < earlier, first + step, own)
-        unknown = (step >= earlier) | (places >= known)
+        places = np.where(step < earlier, first + step, current)
+        unknown = (step >= earlier) | (places >= label_end)
         return np.where(step > earlier, -1, places), unknown
 
 
@@ -181,6 +184,6 @@ def by_customer(
     they are then sorted by length. `customers` are numbered from 0.
     """
     rank = rng.permutation(int(customers.max()) + 1)[customers]
-    drawn = np.argsort(rank, kind="stable")[:used]
-    doubled, window = np.ceil(np.log2(lengths[drawn])), np.arange(used) // (WINDOW * batch)
-    return np.asarray(drawn[np.lexsort((doubled, window))])
+    order = np.argsort(rank, kind="stable")[:used]
+    doubled, window = np.ceil(np.log2(lengths[order])), np.arange(used) // (WINDOW * batch)
+    return np.asarray(order[np.lexsort((doubled, window))])

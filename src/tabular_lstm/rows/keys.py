@@ -38,18 +38,18 @@ def read_key(
     if (number_format := format_of(cells, number_format)) != POINT:
         numbers = all_pointed(as_texts(keys), number_format).to_pandas()
         keys = pd.Series(numbers, dtype="str").set_axis(keys.index).fillna(keys)
-    absent = keys.str.lower().isin(EMPTY).to_numpy()
+    is_absent = keys.str.lower().isin(EMPTY).to_numpy()
     rounded = keys.str.match(ROUNDED).to_numpy(bool, copy=True)
     as_float = keys.str.match(AS_FLOAT).to_numpy(bool)
     if as_float.any():
-        whole = [*map(without_fraction, keys[as_float])]
+        whole_numbers = [*map(without_fraction, keys[as_float])]
         dtype = getattr(cells.dtype, "numpy_dtype", cells.dtype)
         exact = EXACT_FLOAT32 if dtype == np.float32 else EXACT
-        rounded[as_float] = [len(n) > 17 or abs(int(n)) >= exact for n in whole]
+        rounded[as_float] = [len(n) > 17 or abs(int(n)) >= exact for n in whole_numbers]
         keys = keys.copy()
-        keys[as_float] = whole
+        keys[as_float] = whole_numbers
     return keys, {
-        **dict.fromkeys(np.flatnonzero(absent).tolist(), f"no {word}"),
+        **dict.fromkeys(np.flatnonzero(is_absent).tolist(), f"no {word}"),
         **problems_at(cells, rounded, f"is a rounded number, not a {word}", quoted=True),
     }
 
