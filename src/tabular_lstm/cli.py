@@ -100,10 +100,10 @@ class Run(Command):
 
 
 def _refuse_unknown_pipelines(names: list[str]) -> None:
-    known = [module.name for module in pkgutil.iter_modules(pipelines.__path__)]
+    pipeline_names = [module.name for module in pkgutil.iter_modules(pipelines.__path__)]
     for name in names:
-        if name not in {*known, "__default__"}:
-            raise DataError(f"Pipeline {unknown_name(name, known)}")
+        if name not in {*pipeline_names, "__default__"}:
+            raise DataError(f"Pipeline {unknown_name(name, pipeline_names)}")
 
 
 def _refuse_other_runners(options: dict[str, Any]) -> None:
@@ -126,8 +126,8 @@ def _fault(error: BaseException | None) -> BaseException | None:
 
 def _lines(fault: BaseException) -> str:
     """Return the message; of another library's message, all lines but the first are indented."""
-    said = fault.args[0] if isinstance(fault, KeyError) else str(fault)
-    return str(fault if isinstance(fault, DataError) else DataError(*said.split("\n")))
+    message = fault.args[0] if isinstance(fault, KeyError) else str(fault)
+    return str(fault if isinstance(fault, DataError) else DataError(*message.split("\n")))
 
 
 def _escape(error: BaseException | None) -> None:
@@ -196,10 +196,10 @@ def profile(
         raise click.ClickException(
             f"{printable(Path.cwd())}: expected a folder of a Kedro project."
         )
-    given = {name: value for name, value in options.items() if value is not None}
+    column_options = {name: value for name, value in options.items() if value is not None}
     try:
         page = new_environment(
-            str(file or dataset), env, project, given, force, dataset is not None
+            str(file or dataset), env, project, column_options, force, dataset is not None
         )
     except Exception as error:
         if fault := _fault(error):

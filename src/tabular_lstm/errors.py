@@ -51,9 +51,9 @@ def row_list(rows: Sequence[int | str], count: int | None = None) -> str:
         'rows 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 3 more'
     """
     count = len(rows) if count is None else count
-    shown = ", ".join(str(row) for row in rows[:LISTED])
-    more = f" and {count - LISTED} more" if count > LISTED else ""
-    return f"{'row' if count == 1 else 'rows'} {shown}{more}"
+    listed = ", ".join(str(row) for row in rows[:LISTED])
+    remainder = f" and {count - LISTED} more" if count > LISTED else ""
+    return f"{'row' if count == 1 else 'rows'} {listed}{remainder}"
 
 
 def counted(count: int, noun: str) -> str:
@@ -95,15 +95,15 @@ def no_column(file: str, name: str, columns: Sequence[str], who: str) -> DataErr
         a.csv: column 'age' is not in the file. Did you mean 'Ages'? It has: Ages, y. Conf names \
 it under columns.
     """
-    known = {column.casefold(): shown(column, len(column)) for column in columns}
-    close = difflib.get_close_matches(name.casefold(), known, n=1, cutoff=0.7)
-    hint = f"Did you mean '{known[close[0]]}'? " if close else ""
+    original_names = {column.casefold(): shown(column, len(column)) for column in columns}
+    close = difflib.get_close_matches(name.casefold(), original_names, n=1, cutoff=0.7)
+    hint = f"Did you mean '{original_names[close[0]]}'? " if close else ""
     listed = ", ".join(shown(column, len(column)) for column in columns)
     name = shown(name, len(name))
     return DataError(f"{file}: column '{name}' is not in the file. {hint}It has: {listed}. {who}.")
 
 
-def unknown_name(path: str, known: Sequence[str]) -> str:
+def unknown_name(path: str, known_names: Sequence[str]) -> str:
     """Say that the last name of a path is unknown, and suggest a similar known name.
 
     Examples:
@@ -112,6 +112,6 @@ def unknown_name(path: str, known: Sequence[str]) -> str:
         >>> unknown_name("q", ["epochs", "seed"])
         "'q' is unknown; known: epochs, seed"
     """
-    close = difflib.get_close_matches(path.rpartition(".")[2], known, n=1)
-    hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(known)}"
+    close = difflib.get_close_matches(path.rpartition(".")[2], known_names, n=1)
+    hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(known_names)}"
     return f"'{path}' is unknown; {hint}"

@@ -120,8 +120,8 @@ def append_line(path: Path, line: bytes, keep: int | None = None) -> None:
             _share(path)
         size = file.seek(0, os.SEEK_END) if keep is None else keep
         file.seek(max(size - 1, 0))
-        whole = not size or file.read(1) == b"\n"
-        content = (b"" if whole else b"\n") + line + b"\n"
+        has_line_feed = not size or file.read(1) == b"\n"
+        content = (b"" if has_line_feed else b"\n") + line + b"\n"
         file.truncate(size)
         try:
             if os.write(file.fileno(), content) < len(content):

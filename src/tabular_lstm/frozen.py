@@ -118,8 +118,8 @@ class Parameters(Frozen):
             return f"'{path}' is missing"
         if type != "extra_forbidden":
             msg = msg.removeprefix("Value error, ")
-            shown = path if cls.secret else f"{path} = {input!r}"
-            return f"{shown}: {msg}" if path else msg
+            setting = path if cls.secret else f"{path} = {input!r}"
+            return f"{setting}: {msg}" if path else msg
         block = cls
         for part in loc[:-1]:
             block = block.model_fields[str(part)].annotation  # type: ignore[assignment]

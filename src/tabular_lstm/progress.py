@@ -37,21 +37,21 @@ class Progress(tqdm):  # type: ignore[misc]  # tqdm has no types
 Progress.set_lock(threading.RLock())
 
 
-def progress(steps: Iterable[Step], what: str, count: int | None = None) -> Iterator[Step]:
+def progress(steps: Iterable[Step], work: str, count: int | None = None) -> Iterator[Step]:
     """Yield one step after the other, and show how many are done.
 
     Args:
         steps: The steps.
-        what: The work, in words for the user.
+        work: The work, in words for the user.
         count: Maximal number of steps. Default: their length, if they have one.
     """
-    with progress_bar(what, count or length_hint(steps) or None) as bar:
+    with progress_bar(work, count or length_hint(steps) or None) as bar:
         for step in steps:  # here, because tqdm counts wrong if its interval changes
             yield step
             bar.update()
 
 
-def progress_bar(what: str, count: int | None, unit: str = "it") -> Progress:
+def progress_bar(work: str, count: int | None, unit: str = "it") -> Progress:
     """Return a bar for a loop that counts its own steps; it shows nothing if INFO is not logged.
 
     Use the bar in a `with` statement; `update(n)` counts n steps, and `set_postfix_str` adds words.
@@ -59,7 +59,7 @@ def progress_bar(what: str, count: int | None, unit: str = "it") -> Progress:
     on_terminal = sys.stderr is not None and sys.stderr.isatty()
     seconds = SECONDS_BETWEEN_BARS if on_terminal else SECONDS_BETWEEN_LINES
     return Progress(
-        desc=printable(what),
+        desc=printable(work),
         total=count,
         leave=False,
         ncols=None if on_terminal else 0,

@@ -41,19 +41,19 @@ class EnvironmentConfigLoader(OmegaConfigLoader):
         if key != "parameters" or not self.runtime_params:
             config = super().__getitem__(key)
             return config
-        with parameters_of_files(self) as given:
+        with parameters_of_files(self) as runtime_values:
             config = super().__getitem__(key)
-        return _merged(config, given)
+        return _merged(config, runtime_values)
 
 
-def _merged(config: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+def _merged(config: dict[str, Any], runtime_values: dict[str, Any]) -> dict[str, Any]:
     """Replace conf's values by the given values. A `${` that is still in conf is plain text."""
-    both = {**config}
-    for name, value in given.items():
+    merged = {**config}
+    for name, value in runtime_values.items():
         old = config.get(name)
         within = isinstance(old, dict) and isinstance(value, dict)
-        both[name] = _merged(old or {}, value) if within else value
-    return both
+        merged[name] = _merged(old or {}, value) if within else value
+    return merged
 
 
 class LineRecord(logging.LogRecord):

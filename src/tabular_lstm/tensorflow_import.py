@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from tabular_lstm.errors import DataError
 
 
-def refuse_without_tensorflow(what: str) -> None:
+def refuse_without_tensorflow(subject: str) -> None:
     """Refuse what needs TensorFlow in an installation that only scores.
 
     Raises:
@@ -19,7 +19,7 @@ def refuse_without_tensorflow(what: str) -> None:
     """
     if find_spec("tensorflow") is None:
         raise DataError(
-            f"{what} needs TensorFlow, which is not installed here: this installation only "
+            f"{subject} needs TensorFlow, which is not installed here: this installation only "
             "scores, monitors, rolls back and profiles. Train where `make install` was run."
         )
 
@@ -33,11 +33,11 @@ def import_tensorflow() -> None:
     if "tensorflow" in sys.modules:
         return
     refuse_without_tensorflow("A Keras network")
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
+    saved_stderr, null_device = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null_device, 2)
     try:
         importlib.import_module("tensorflow")
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+        os.dup2(saved_stderr, 2)
+        os.close(saved_stderr)
+        os.close(null_device)

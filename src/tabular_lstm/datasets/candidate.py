@@ -28,21 +28,21 @@ from tabular_lstm.tensorflow_import import import_tensorflow
 class KeptInMemory:
     """Mixin for a dataset: the saved or loaded value is kept until Kedro releases the dataset."""
 
-    _kept: Any = None
+    _in_memory: Any = None
 
     def load(self) -> Any:
         """Give the kept value, or read the file."""
-        if self._kept is None:
-            self._kept = super().load()  # type: ignore[misc]
-        return self._kept
+        if self._in_memory is None:
+            self._in_memory = super().load()  # type: ignore[misc]
+        return self._in_memory
 
     def save(self, data: Any) -> None:
         """Write the file."""
         super().save(data)  # type: ignore[misc]
-        self._kept = data
+        self._in_memory = data
 
     def _release(self) -> None:
-        self._kept = None
+        self._in_memory = None
         super()._release()  # type: ignore[misc]
 
 
@@ -60,7 +60,7 @@ class RowsDataset(KeptInMemory, ParquetDataset):  # type: ignore[misc]
         If the index is text, `to_parquet` makes a Python string of each name, and memory keeps it.
         """
         super().save(_Named(data) if isinstance(data.index.dtype, pd.StringDtype) else data)
-        self._kept = data
+        self._in_memory = data
 
 
 class _Named:
@@ -103,13 +103,13 @@ class NetworkFileDataset(LocalFileDataset):
         """Write the file."""
         path = Path(self._get_save_path())
         with tempfile.TemporaryDirectory() as folder:
-            whole = Path(folder) / path.name
+            complete_file = Path(folder) / path.name
             try:
-                data.save(whole)
+                data.save(complete_file)
             except OSError as error:  # Keras names no file
-                error.filename = str(whole)
+                error.filename = str(complete_file)
                 raise
-            replace(path, whole.read_bytes())
+            replace(path, complete_file.read_bytes())
 
 
 class NetworkDataset(KeptInMemory, NetworkFileDataset):
@@ -144,8 +144,8 @@ class FingerprintsDataset(LocalFileDataset):
 
     def preview(self) -> JSONPreview:
         """Count the fingerprints."""
-        kept = self.load()
-        return preview({"sequences": len(kept.sequences), "keys": len(kept.keys)})
+        fingerprints = self.load()
+        return preview({"sequences": len(fingerprints.sequences), "keys": len(fingerprints.keys)})
 
 
 def read_fingerprints(path: Path) -> Fingerprints:

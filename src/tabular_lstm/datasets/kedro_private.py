@@ -95,10 +95,10 @@ def parameters_of_files(loader: OmegaConfigLoader) -> Iterator[dict[str, Any]]:
     So `--params scoring.force=true` would replace the whole block `scoring` of the base
     environment. `${runtime_params:…}` in a file is still resolved.
     """
-    given = loader.runtime_params
-    loader._runtime_params_oc = OmegaConf.create(given)
+    runtime_params = loader.runtime_params
+    loader._runtime_params_oc = OmegaConf.create(runtime_params)
     loader.runtime_params = {}
     try:
-        yield given
+        yield runtime_params
     finally:
-        loader.runtime_params = given
+        loader.runtime_params = runtime_params

@@ -83,8 +83,8 @@ class PredictionsDataset(AbstractDataset[Predictions, pd.DataFrame]):
             raise not_written(error, folder) from error
         try:
             with contextlib.closing(data.parts(folder)) as parts:
-                written = _write(folder, parts)
-            publish(folder, data.manifest(written))
+                written_files = _write(folder, parts)
+            publish(folder, data.manifest(written_files))
         except BaseException as error:
             shutil.rmtree(folder, ignore_errors=True)
             if isinstance(error, OSError):
@@ -108,10 +108,10 @@ class PredictionsDataset(AbstractDataset[Predictions, pd.DataFrame]):
         try:
             return read_manifest(folder), folder
         except FileNotFoundError as error:
-            known = ", ".join(finished) or "none"
+            finished_names = ", ".join(finished) or "none"
             raise DataError(
                 f"{folder}: it has no {MANIFEST}, so the run was never finished, or its folder is "
-                f"gone. Finished runs: {known}. {scoring} scores rows."
+                f"gone. Finished runs: {finished_names}. {scoring} scores rows."
             ) from error
         except DataError as error:
             raise DataError(
@@ -139,14 +139,16 @@ class PredictionsDataset(AbstractDataset[Predictions, pd.DataFrame]):
 
 def _write(folder: Path, parts: Iterator[ScoredPart]) -> list[FileOfRows]:
     """Write each part to a file."""
-    written: list[FileOfRows] = []
+    written_files: list[FileOfRows] = []
     for part in parts:
-        path = folder / part_name(len(written))
+        path = folder / part_name(len(written_files))
         with new_file(path) as file:
             file.write(part.content)
-        written.append(FileOfRows(file=path.name, rows=part.rows, sha256=sha256(part.content)))
+        written_files.append(
+            FileOfRows(file=path.name, rows=part.rows, sha256=sha256(part.content))
+        )
     settle_folder(folder)
-    return written
+    return written_files
 
 
 class QuarantineDataset(CSVDataset):  # type: ignore[misc]
@@ -176,11 +178,11 @@ class _Writer:
             if first or len(rows):
                 rows.to_csv(self._file, index=False, header=first, mode="wb")
 
-    def close(self, whole: bool) -> None:
+    def close(self, is_complete: bool) -> None:
         """Rename the file if it is complete; otherwise remove it."""
         if self._file is None:
             return
-        if not whole:
+        if not is_complete:
             with contextlib.suppress(OSError):
                 self._opened.close()
             with contextlib.suppress(OSError):

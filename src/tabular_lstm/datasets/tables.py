@@ -96,8 +96,8 @@ def _parts(credentials: Any) -> set[str]:
     if "://" in credentials:
         options = credentials.partition("?")[2]
         credentials = " ".join([*re.findall(USER, credentials), options])
-    both = f"{credentials} {unquote(credentials)} {unquote_plus(credentials)}"
-    return {*re.split(r"[\s:/?#@&;=]+", both)} - {""}
+    spellings = f"{credentials} {unquote(credentials)} {unquote_plus(credentials)}"
+    return {*re.split(r"[\s:/?#@&;=]+", spellings)} - {""}
 
 
 def _without(parts: set[str], text: str) -> str:

@@ -41,26 +41,26 @@ class Workers(Protocol):
 class Engine:
     """The engine of a run; a cluster, if conf asks for one, starts when it is first used."""
 
-    def __init__(self, wanted: parameters.Engine) -> None:
+    def __init__(self, options: parameters.Engine) -> None:
         """Keep what conf asks for; raise a DataError if that is Dask and the extra is missing."""
-        if wanted.kind == "dask" and find_spec("distributed") is None:
+        if options.kind == "dask" and find_spec("distributed") is None:
             raise DataError(
                 "engine.kind is dask, and the package distributed is not installed. Install the "
                 "extra: pip install 'tabular-lstm[cluster]'; or set engine.kind: local."
             )
-        self._wanted = wanted
+        self._options = options
         self._cluster: Any = None
 
     @property
     def workers(self) -> Workers | None:
         """Give the cluster's workers; None if this process does the work."""
-        if self._wanted.kind == "local":
+        if self._options.kind == "local":
             return None
         if self._cluster is None:
             # The import takes a second, and needs the extra `cluster`.
             from tabular_lstm.engine.cluster import Cluster  # noqa: PLC0415
 
-            self._cluster = Cluster(self._wanted)
+            self._cluster = Cluster(self._options)
         workers: Workers = self._cluster.work
         return workers
 

@@ -54,51 +54,51 @@ SELDOM = {"distributed.admin.tick.interval": "1s"}
 class Cluster:
     """A connection to a cluster, and the cluster itself if this run started it."""
 
-    def __init__(self, wanted: Engine) -> None:
+    def __init__(self, options: Engine) -> None:
         """Connect, or start workers; raise a DataError if no scheduler or no worker answers."""
         # Lost connections are for the log of the cluster, and not for the log of a run.
         for name in ("distributed", "distributed.client"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         warnings.filterwarnings("ignore", message="Sending large graph", module="distributed")
-        self._until = contextlib.ExitStack()
-        self._where = wanted.address or f"{wanted.workers} processes of this machine"
+        self._stack = contextlib.ExitStack()
+        self._address = options.address or f"{options.workers} processes of this machine"
         try:
-            self._client = self._connected(wanted)
+            self._client = self._connected(options)
             # Not by `with`, because another thread may close the client.
-            self._until.callback(self._client.close)
+            self._stack.callback(self._client.close)
             self._threads = sum(self._client.nthreads().values())
             if not self._threads:
                 raise self._error("the Dask scheduler has no worker. Start some: dask worker")
         except BaseException:
             self.close()
             raise
-        logger.info("Work goes to Dask: %s", self._where)
+        logger.info("Work goes to Dask: %s", self._address)
 
-    def _connected(self, wanted: Engine) -> Any:
-        if wanted.address is None:
-            return Client(self._started(wanted))  # type: ignore[no-untyped-call]
+    def _connected(self, options: Engine) -> Any:
+        if options.address is None:
+            return Client(self._started(options))  # type: ignore[no-untyped-call]
         try:
             return _within(
                 2 * SECONDS_TO_CONNECT,
-                lambda: Client(wanted.address, timeout=SECONDS_TO_CONNECT),  # type: ignore[no-untyped-call]
+                lambda: Client(options.address, timeout=SECONDS_TO_CONNECT),  # type: ignore[no-untyped-call]
             )
         except (OSError, ValueError, TypeError) as error:
             raise self._error(f"expected a Dask scheduler, but none answers: {error}") from error
 
-    def _started(self, wanted: Engine) -> Any:
+    def _started(self, options: Engine) -> Any:
         environ = {"distributed.nanny.pre-spawn-environ": ONE_THREAD | QUIET} | SELDOM
         try:
             with _deaf_to_interrupts(), dask.config.set(environ):
                 cluster = LocalCluster(  # type: ignore[no-untyped-call]
-                    n_workers=wanted.workers, threads_per_worker=1, dashboard_address="127.0.0.1:0"
+                    n_workers=options.workers, threads_per_worker=1, dashboard_address="127.0.0.1:0"
                 )
-                self._until.callback(cluster.close)
+                self._stack.callback(cluster.close)
         except (OSError, RuntimeError) as error:
             raise self._error(f"they could not be started: {error}") from error
         return cluster
 
     def _error(self, fault: str) -> DataError:
-        return DataError(f"engine, {self._where}: {fault}. engine.kind: local needs no cluster.")
+        return DataError(f"engine, {self._address}: {fault}. engine.kind: local needs no cluster.")
 
     def work(
         self, function: Callable[[Shared, Part], Done], shared: Shared, parts: Iterable[Part]
@@ -113,7 +113,7 @@ class Cluster:
         # Made by a task and not scattered: Dask can make it again if its workers are gone.
         everywhere = client.submit(itself, shared, pure=False)
         at_work: dict[Any, int] = {}
-        done: SimpleQueue[Any] = SimpleQueue()
+        done_futures: SimpleQueue[Any] = SimpleQueue()
 
         def send() -> None:
             nonlocal sent
@@ -122,23 +122,23 @@ class Cluster:
             for place, part in islice(numbered, max(0, room)):
                 future = client.submit(done_alike, code, function, everywhere, part, pure=False)
                 at_work[future], sent = place, place + 1
-                future.add_done_callback(done.put)
+                future.add_done_callback(done_futures.put)
 
         try:
             send()
             while at_work:
-                future = self._next(done)
+                future = self._next(done_futures)
                 yield at_work.pop(future), self._result(future)
                 send()
         finally:
             client.cancel([everywhere, *at_work])
 
-    def _next(self, done: SimpleQueue[Any]) -> Any:
+    def _next(self, done_futures: SimpleQueue[Any]) -> Any:
         """Wait for the next part that is done, as long as a worker works."""
         last_seen = time.monotonic()
         while True:
             with contextlib.suppress(Empty):
-                return done.get(timeout=1)
+                return done_futures.get(timeout=1)
             if self._somebody_works():
                 last_seen = time.monotonic()
             elif time.monotonic() - last_seen > SECONDS_WITHOUT_WORKERS:
@@ -185,7 +185,7 @@ class Cluster:
 
     def close(self) -> None:
         """Close the connection, and the cluster if this run started it."""
-        self._until.close()
+        self._stack.close()
 
 
 @contextlib.contextmanager

@@ -102,15 +102,15 @@ def check_parameters(parameters: dict[str, Any], runtime: Collection[str] = ()) 
                 faults.append(f"Parameter '{name}': {error}")
     if not faults and "columns" in blocks:
         columns = cast("Columns", blocks["columns"])
-        of_task = (
+        task_blocks = (
             columns.task,
             cast("Network", blocks["network"]),
             cast("Training", blocks["training"]),
         )
         wrong = (
             fault_of_split(columns, cast("Split", blocks["split"])),
-            fault_of_task(*of_task),
-            columns.history and _fault_of_history(of_task[1], blocks["reshaping"]),
+            fault_of_task(*task_blocks),
+            columns.history and _fault_of_history(task_blocks[1], blocks["reshaping"]),
         )
         faults += [f"Parameter {fault}" for fault in wrong if fault]
     if faults:
@@ -123,8 +123,8 @@ def _fault_of_history(network: Network, reshaping: Any) -> str | None:
     if network.kind == "tutorial":
         return "network.kind = tutorial: it reads no histories; expected kind: ensemble"
     if reshaping.features_per_step is not None:
-        given = f"reshaping.features_per_step = {reshaping.features_per_step}"
-        return f"{given}: of histories all features of a row are one step; leave it out"
+        setting = f"reshaping.features_per_step = {reshaping.features_per_step}"
+        return f"{setting}: of histories all features of a row are one step; leave it out"
     return None
 
 
@@ -142,8 +142,8 @@ def refuse_other_paths(runtime: Mapping[str, Any], entries: Mapping[str, dict[st
 
 def refuse_parts(pipeline: Pipeline, only_missing_outputs: bool, run_command: str) -> None:
     """Refuse a part of a retraining that would judge or promote another run's outputs."""
-    whole = read_by(pipeline) <= GIVEN and "promotions" in pipeline.all_outputs()
-    if only_missing_outputs or not whole:
+    is_whole_run = read_by(pipeline) <= GIVEN and "promotions" in pipeline.all_outputs()
+    if only_missing_outputs or not is_whole_run:
         raise DataError(
             "Only a whole run may decide who serves. A whole run goes from the raw rows to the "
             f"promotion log: {run_command} --pipelines retraining. To restore a champion: "
@@ -180,7 +180,7 @@ def refuse_lost_log(champions: Champions, log: Path, run_command: str) -> None:
         )
 
 
-def check_newest(champions: Champions, log: Path, now: str, refused: bool) -> None:
+def check_newest(champions: Champions, log: Path, timestamp: str, refused: bool) -> None:
     """Warn or stop if runs have decided after the end of the promotion log: it may be an old copy.
 
     The log is an old copy if a later run found a champion that is not the log's last champion.
@@ -189,28 +189,30 @@ def check_newest(champions: Champions, log: Path, now: str, refused: bool) -> No
     Args:
         champions: The entries of the log, and the existing decisions.
         log: The file of the log.
-        now: The run id of a run that begins now.
+        timestamp: The run id of a run that begins now.
         refused: Whether an old copy stops the run.
 
     Raises:
         DataError: Names the runs, and the ways out.
     """
     logged = {entry.run_id for entry in champions.log}
-    runs = by_age({*logged, *filter(is_run_id, champions.decisions)}, now)
+    runs = by_age({*logged, *filter(is_run_id, champions.decisions)}, timestamp)
     later = [*takewhile(lambda run: run not in logged, reversed(runs))]
     if not (logged and later):
         return
-    found = (
+    log_state = (
         f"{log} ends with run {champions.log[-1].run_id}, and {counted(len(later), 'run')} decided "
         f"after it, the last one {later[0]}"
     )
     if refused and not all(map(partial(_found_champion, champions), later)):
         raise DataError(
-            f"{found}, after another champion: the log is an older copy. Put the newest one back. "
-            "Or, to judge without a champion: --pipelines retraining --params "
+            f"{log_state}, after another champion: the log is an older copy. Put the newest one "
+            "back. Or, to judge without a champion: --pipelines retraining --params "
             "promotion.start_over=true."
         )
-    logger.warning("%s: the log may be an older copy, or a run was stopped before its entry", found)
+    logger.warning(
+        "%s: the log may be an older copy, or a run was stopped before its entry", log_state
+    )
 
 
 def _found_champion(champions: Champions, run: str) -> bool:
@@ -270,7 +272,9 @@ def refuse_nothing_new(champions: Champions, inputs: Inputs, new_code: bool) -> 
     stand = standing(log)
     since = log.index(changes(log)[-1]) if stand else 0
     # The newest entry with the same code comes first, because it is this very candidate.
-    for place, entry in sorted(enumerate(log), key=lambda at: (at[1].inputs != inputs, -at[0])):
+    for place, entry in sorted(
+        enumerate(log), key=lambda numbered: (numbered[1].inputs != inputs, -numbered[0])
+    ):
         before = entry.inputs
         if before is None or (before.data, before.parameters) != (inputs.data, inputs.parameters):
             continue
@@ -286,9 +290,9 @@ def refuse_nothing_new(champions: Champions, inputs: Inputs, new_code: bool) -> 
         with contextlib.suppress(KeyError, DataError):  # gone or damaged: nothing is known
             alarm = champions.decisions[entry.run_id].alarm
         same = "data, parameters and code are" if same_code else "data and parameters are"
-        other = "" if same_code else " Only the code or a package is new."
+        new_code_note = "" if same_code else " Only the code or a package is new."
         raise NothingNewError(
-            f"{same} those of run {entry.run_id}, which {fate}.{other} To train "
+            f"{same} those of run {entry.run_id}, which {fate}.{new_code_note} To train "
             "anyway: --params retraining.force=true",
             alarm,
         )
@@ -345,31 +349,31 @@ def refuse_other_run(pipeline: Pipeline, catalog: Any, run_command: str) -> None
     Raises:
         DataError: Names what is missing, is of several runs, or has changed since that run.
     """
-    inputs, whole = of_other_runs(pipeline), f"or run all: {run_command}."
+    inputs, advice = of_other_runs(pipeline), f"or run all: {run_command}."
     if not inputs:
         return
     absent = {name.partition("@")[0] for name in inputs if not catalog.get(name).exists()}
     if absent:
         raise DataError(
             f"{', '.join(sorted(absent))}: not there to start from. Add the pipeline that makes "
-            f"it, as in --pipelines reshaping,training, {whole}"
+            f"it, as in --pipelines reshaping,training, {advice}"
         )
     if "data_summary" not in inputs:
         raise DataError(
             f"{', '.join(inputs)}: of an earlier run, whose rows this run does not start from. "
-            f"Start with reshaping, as in --pipelines reshaping,evaluation, {whole}"
+            f"Start with reshaping, as in --pipelines reshaping,evaluation, {advice}"
         )
-    run_of = {name: catalog.get(name).resolve_load_version() for name in inputs}
-    if len({*run_of.values()}) > 1:
-        listed = ", ".join(f"{name} of {run}" for name, run in run_of.items())
+    run_by_input = {name: catalog.get(name).resolve_load_version() for name in inputs}
+    if len({*run_by_input.values()}) > 1:
+        listed = ", ".join(f"{name} of {run}" for name, run in run_by_input.items())
         pins = ",".join(f"{name}:RUN" for name in inputs)
         raise DataError(
             f"A part of a run continues from one run, and these are of several: {listed}. Name "
-            f"one run, as in --load-versions {pins}, {whole}"
+            f"one run, as in --load-versions {pins}, {advice}"
         )
     if change := _change_since(catalog, SIDES.intersection(inputs)):
-        run = run_of["data_summary"]
-        raise DataError(f"The outputs of run {run} cannot be continued: {change}, {whole}")
+        run = run_by_input["data_summary"]
+        raise DataError(f"The outputs of run {run} cannot be continued: {change}, {advice}")
 
 
 def _change_since(catalog: Any, sides: set[str]) -> str | None:
@@ -443,7 +447,7 @@ def refuse_scored_before(
     champion: Artifact,
     conditions: Conditions,
     stops: bool,
-    now: str,
+    timestamp: str,
 ) -> None:
     """Stop if this run would repeat the newest predictions.
 
@@ -453,7 +457,7 @@ def refuse_scored_before(
     Raises:
         NothingNewError: Names the earlier run, with its alarm.
     """
-    for run in finished_runs(folder_of(catalog), now)[-1:]:
+    for run in finished_runs(folder_of(catalog), timestamp)[-1:]:
         folder = folder_of(catalog) / run
         with contextlib.suppress(DataError, OSError):  # readers of the predictions get the error
             manifest = read_manifest(folder)

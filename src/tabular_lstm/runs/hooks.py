@@ -75,22 +75,25 @@ class RunHooks:
         self.end()  # a notebook's run that Ctrl-C ended
         if not {"candidate@network", "study"}.isdisjoint(pipeline.datasets()):
             refuse_without_tensorflow("Training")
-        env, where = run_params["env"], output_folder(run_params["env"])
-        self._outputs = folder = Path(run_params["project_path"]) / where
-        loader, wanted = self._context.config_loader, self._parameters["storage"]
-        self._kept = kept = KeptOutputs.of(wanted, loader, folder, where)
+        env, relative_outputs = run_params["env"], output_folder(run_params["env"])
+        self._outputs = folder = Path(run_params["project_path"]) / relative_outputs
+        loader, storage = self._context.config_loader, self._parameters["storage"]
+        self._kept = kept_outputs = KeptOutputs.of(storage, loader, folder, relative_outputs)
         self._run_id = claim_run_id(folder / ".runs", run_params["run_id"])
         self._log = self._until_end.enter_context(RunLog())
         read_as_rows(catalog, pipeline.inputs())
         pins = run_params["load_versions"] or {}
         try:
-            if kept:
-                self._run_id = kept.claim(self._run_id)
+            if kept_outputs:
+                self._run_id = kept_outputs.claim(self._run_id)
             catalog.save("run_id", self._run_id)
-            logger.info(STARTS, __version__, self._run_id, env or "base", where)
+            logger.info(STARTS, __version__, self._run_id, env or "base", relative_outputs)
             guards.refuse_pins_that_do_not_count(pipeline, catalog, pins)
-            given = guards.OF_THE_CATALOG & pipeline.inputs() & {*loader.runtime_params}
-            guards.refuse_other_paths(loader.runtime_params, {of: self._entry(of) for of in given})
+            path_parameters = guards.OF_THE_CATALOG & pipeline.inputs() & {*loader.runtime_params}
+            guards.refuse_other_paths(
+                loader.runtime_params,
+                {parameter: self._entry(parameter) for parameter in path_parameters},
+            )
             engine = Engine(self._parameters["engine"])
             self._until_end.callback(engine.close)
             catalog.save("engine", engine)
@@ -99,12 +102,12 @@ class RunHooks:
                 self._until_end.callback(Lock.take(lock, self._run_id).release)
             if not pipeline.inputs().isdisjoint({"provenance", "data_summary"}):
                 project, raw_rows = Path(run_params["project_path"]), self._entry("raw_rows")
-                made_of = provenance(project, env, self._parameters, raw_rows)
-                catalog.save("provenance", made_of)
+                run_provenance = provenance(project, env, self._parameters, raw_rows)
+                catalog.save("provenance", run_provenance)
             if guards.decides(pipeline):
                 self._prepare_to_decide(run_params, pipeline, catalog)
-            elif kept:
-                kept.pull(catalog, pipeline, self._parameters, pins)
+            elif kept_outputs:
+                kept_outputs.pull(catalog, pipeline, self._parameters, pins)
             if guards.scores(pipeline):
                 self._prepare_to_score(run_params, pipeline, catalog)
             for name in _saved_by(pipeline):
@@ -112,7 +115,7 @@ class RunHooks:
             guards.refuse_other_run(pipeline, catalog, run_command(env))
             if guards.decides(pipeline) and guards.retrains(pipeline):
                 log, promotion = catalog.load("champions").log, self._parameters["promotion"]
-                prune(catalog, pipeline, log, promotion, self._run_id, kept)
+                prune(catalog, pipeline, log, promotion, self._run_id, kept_outputs)
         except BaseException as error:
             (folder / ".runs" / self._run_id).unlink(missing_ok=True)  # it wrote nothing
             self.end()
@@ -138,9 +141,9 @@ class RunHooks:
                 catalog.get("promotions").commit = self._kept.commit
             start_over = blocks["promotion"].start_over
             guards.check_champion(catalog, pipeline, start_over)
-            champions, now = catalog.load("champions"), generate_timestamp()
+            champions, timestamp = catalog.load("champions"), generate_timestamp()
             if not self._kept:  # with storage, the log is the newest
-                guards.check_newest(champions, folder / LOG, now, refused=not start_over)
+                guards.check_newest(champions, folder / LOG, timestamp, refused=not start_over)
             if guards.retrains(pipeline):
                 guards.warn_of_another_environment(champions, env)
                 guards.refuse_what_cannot_be_judged(blocks["split"], blocks["network"])
@@ -149,8 +152,8 @@ class RunHooks:
                 if not (blocks["retraining"].force or start_over):
                     data = catalog.get("raw_rows").sha256()
                     counts = blocks["retraining"].new_code
-                    made_of = catalog.load("provenance")
-                    guards.refuse_nothing_new(champions, made_of.inputs(data), counts)
+                    run_provenance = catalog.load("provenance")
+                    guards.refuse_nothing_new(champions, run_provenance.inputs(data), counts)
         except OSError as error:
             raise not_written(error, folder) from error
 
@@ -161,9 +164,9 @@ class RunHooks:
         self._until_end.enter_context(guards.clear_unfinished(catalog))
         champion = catalog.get("champion").pin()
         refuse_other_task(champion, self._parameters["columns"], command)
-        champions, now = catalog.load("champions"), generate_timestamp()
+        champions, timestamp = catalog.load("champions"), generate_timestamp()
         if not self._kept:
-            guards.check_newest(champions, self._outputs / LOG, now, refused=False)
+            guards.check_newest(champions, self._outputs / LOG, timestamp, refused=False)
         guards.warn_of_another_environment(champions, run_params["env"])
         conditions = guards.conditions(self._parameters, self._entry("rows_to_score"))
         catalog.save("scoring_conditions", conditions)
@@ -176,7 +179,7 @@ class RunHooks:
                 lambda manifest: manifest.same_as(inputs, champion.sha256, conditions),
             ):
                 guard = guards.refuse_scored_before
-                guard(catalog, inputs, champion, conditions, stops, now)
+                guard(catalog, inputs, champion, conditions, stops, timestamp)
 
     @hook_impl
     def before_node_run(self, node: Node) -> None:
@@ -271,20 +274,20 @@ class RunHooks:
         event without the alarm.
         """
         context = self._context
-        wanted, credentials = notify.read(context.config_loader)
+        options, credentials = notify.read(context.config_loader)
         end = notify.RunEnd(
-            event="alarm" if alarm and "alarm" in wanted.events else event,
+            event="alarm" if alarm and "alarm" in options.events else event,
             environment=context.env or "base",
             run_id=self._run_id or None,
             message=message,
             **document,
         )
-        notify.notify(end, wanted, credentials, context.project_path)
+        notify.notify(end, options, credentials, context.project_path)
 
     def _mirror(self, catalog: Any) -> None:
         """Mirror to MLflow before the lock is released, so that decisions arrive in order."""
-        wanted = self._parameters["mlflow"]
-        if wanted.tracking_uri is None:
+        options = self._parameters["mlflow"]
+        if options.tracking_uri is None:
             return
         from tabular_lstm.runs import tracking  # noqa: PLC0415
 
@@ -292,7 +295,7 @@ class RunHooks:
         folders = {name: folder_of_versions(catalog.get(name)) for name in tracking.MIRRORED}
         versions = {name: folder for name, folder in folders.items() if folder}
         log, context = catalog.load("champions").log, self._context
-        tracking.mirror(wanted, credentials, context.project_path, context.env, log, versions)
+        tracking.mirror(options, credentials, context.project_path, context.env, log, versions)
 
     def end(self) -> None:
         """Release the locks, and end the workers."""

@@ -57,21 +57,21 @@ class KeptOutputs:
         self._storage, self._outputs = storage, outputs
         self._run_id = ""
         self._entries = 0  # in the log when this run read it
-        self._there: set[Path] = set()  # files that this run has copied to the storage
+        self._pushed: set[Path] = set()  # files that this run has copied to the storage
 
     @classmethod
     def of(
-        cls, wanted: Storage, loader: AbstractConfigLoader, outputs: Path, where: str
+        cls, storage: Storage, loader: AbstractConfigLoader, outputs: Path, relative_outputs: str
     ) -> "KeptOutputs | None":
         """Return the outputs of an environment; None if conf names no storage.
 
-        `where` is the folder of the outputs, relative to the project's folder and to the storage's
-        URL.
+        `relative_outputs` is the folder of the outputs, relative to the project's folder and to the
+        storage's URL.
 
         Raises:
             DataError: The extra is not installed, or an option is unknown to obstore.
         """
-        if wanted.url is None:
+        if storage.url is None:
             return None
         if find_spec("obstore") is None:
             raise DataError(
@@ -85,7 +85,7 @@ class KeptOutputs:
             credentials = loader["credentials"].get("storage") or {}
         if not isinstance(credentials, Mapping):
             raise DataError("credentials.yml: storage: expected names and values. Mend the file.")
-        return cls(ObjectStorage(wanted, credentials, where), outputs)
+        return cls(ObjectStorage(storage, credentials, relative_outputs), outputs)
 
     def claim(self, run_id: str) -> str:
         """Claim this run id, or the next one that is free here and in the storage; return it."""
@@ -122,8 +122,8 @@ class KeptOutputs:
         for name in of_other_runs(pipeline):
             if versions := folder_of_versions(catalog.get(name)):
                 keys = self._storage.keys(self._key(versions))
-                there = {part for key in keys for part in Path(key).parts if is_run_id(part)}
-                run = pins.get(name) or max(there, default="")
+                stored_runs = {part for key in keys for part in Path(key).parts if is_run_id(part)}
+                run = pins.get(name) or max(stored_runs, default="")
                 self._pull(key for key in keys if run in Path(key).parts)
         if "finished_scorings" in pipeline.inputs():
             self._pull_scorings(catalog, ["scoring_drift"], self._finished_scorings(catalog))
@@ -138,17 +138,19 @@ class KeptOutputs:
         with self._alone():
             content = read_regular(path) if path.exists() else b""
             *lines, torn = content.split(b"\n")
-            known = max(len(lines), 1)
-            keys = self._storage.keys(PROMOTIONS, after=_entry(known - 1))
-            there = self._all(self._storage.get, keys)
-            for number, (key, line) in enumerate(zip(keys, there, strict=True), known):
+            first_number = max(len(lines), 1)
+            keys = self._storage.keys(PROMOTIONS, after=_entry(first_number - 1))
+            stored_lines = self._all(self._storage.get, keys)
+            for number, (key, line) in enumerate(
+                zip(keys, stored_lines, strict=True), first_number
+            ):
                 if key != _entry(number) or not line.endswith(b"\n"):
                     raise DataError(
                         f"{self._storage.url}: {_entry(number)} is missing or damaged. "
                         "Put a copy of that object there."
                     )
-            rest = b"".join(there[1:] if lines else there)
-            if (lines and there[:1] != [lines[-1] + b"\n"]) or not rest.startswith(torn):
+            rest = b"".join(stored_lines[1:] if lines else stored_lines)
+            if (lines and stored_lines[:1] != [lines[-1] + b"\n"]) or not rest.startswith(torn):
                 raise DataError(
                     f"{path}, line {len(lines)}: not in {self._storage.url}/{PROMOTIONS}. The log "
                     "here is of runs without this storage, or the storage lost decisions. If the "
@@ -160,15 +162,15 @@ class KeptOutputs:
             self._entries = len(lines) + len(keys) - bool(lines)
 
     def pull_scoring_like(
-        self, catalog: Any, others: Iterable[str], same: Callable[[Manifest], bool]
+        self, catalog: Any, other_outputs: Iterable[str], is_same: Callable[[Manifest], bool]
     ) -> bool:
-        """Copy the newest scoring here if `same` holds for its manifest; return whether it does."""
+        """Copy the newest scoring if `is_same` holds for its manifest; return whether it does."""
         for run in self._finished_scorings(catalog)[-1:]:
             predictions = self._key(catalog.get("predictions").folder)
             content = self._storage.get(f"{predictions}/{run}/{MANIFEST}")
             with contextlib.suppress(ValidationError):  # readers of the predictions get the error
-                if same(Manifest.model_validate_json(content or b"")):
-                    self._pull_scorings(catalog, others, [run])
+                if is_same(Manifest.model_validate_json(content or b"")):
+                    self._pull_scorings(catalog, other_outputs, [run])
                     return True
         return False
 
@@ -179,15 +181,17 @@ class KeptOutputs:
         """
         predictions = catalog.get("predictions").folder
         keys = self._storage.keys(self._key(predictions))
-        there = {Path(key).parent.name for key in keys if key.endswith(f"/{MANIFEST}")}
-        here = {*finished_runs(predictions, now := generate_timestamp())}
-        for run in here - there:
+        stored_runs = {Path(key).parent.name for key in keys if key.endswith(f"/{MANIFEST}")}
+        local_runs = {*finished_runs(predictions, timestamp := generate_timestamp())}
+        for run in local_runs - stored_runs:
             self.push(run)
-        return by_age(filter(is_run_id, there | here), now)
+        return by_age(filter(is_run_id, stored_runs | local_runs), timestamp)
 
-    def _pull_scorings(self, catalog: Any, others: Iterable[str], runs: Collection[str]) -> None:
+    def _pull_scorings(
+        self, catalog: Any, other_outputs: Iterable[str], runs: Collection[str]
+    ) -> None:
         """Copy the outputs of scorings here, their manifests last."""
-        folders = [folder_of_versions(catalog.get(name)) for name in others]
+        folders = [folder_of_versions(catalog.get(name)) for name in other_outputs]
         outputs = [catalog.get("predictions").folder, *filter(None, folders)]
         keys = [key for output in outputs for key in self._storage.keys(self._key(output))]
         self._pull(key for key in keys if {*Path(key).parts} & {*runs})
@@ -208,9 +212,9 @@ class KeptOutputs:
         """Copy all files of a run to the storage, manifests last."""
         run = run_id or self._run_id
         folders = self._outputs.glob(f"[0-9]*/*/{run}")
-        found = {path for folder in folders for path in folder.rglob("[!.]*") if path.is_file()}
-        self._manifests_last(self._put, new := found - self._there)
-        self._there |= new
+        run_files = {path for folder in folders for path in folder.rglob("[!.]*") if path.is_file()}
+        self._manifests_last(self._put, new_files := run_files - self._pushed)
+        self._pushed |= new_files
 
     def put(self, files: Iterable[Path]) -> None:
         """Copy files to the storage; they replace objects with their names."""
@@ -232,20 +236,21 @@ class KeptOutputs:
         files = f"{CANDIDATES}/{decided['serves_now']}"
         if decided["action"] == "rolled_back" and not self._storage.keys(files):
             self.push(decided["serves_now"])  # another clone deleted it from the storage as too old
-        mine = self._entries + 1
+        entry_number = self._entries + 1
         try:
-            found = self._storage.create(_entry(mine), line)
+            stored_line = self._storage.create(_entry(entry_number), line)
         except DataError as error:
             raise DataError(
                 f"{error} If the decision of run {self._run_id} did reach the storage, "
                 "the next run will find it. Nothing else was changed."
             ) from error
-        if found != line:
-            other = json.loads(found)  # perhaps of a newer version, with another format
+        if stored_line != line:
+            # Perhaps of a newer version, with another format.
+            first_decision = json.loads(stored_line)
             raise LockedError(
-                f"{self._storage.url}/{_entry(mine)}: run {other['run_id']} decided first "
-                f"({other['action']}). Run {self._run_id} judged without knowing of it, and has "
-                "decided nothing. Run it again."
+                f"{self._storage.url}/{_entry(entry_number)}: run {first_decision['run_id']} "
+                f"decided first ({first_decision['action']}). Run {self._run_id} judged without "
+                "knowing of it, and has decided nothing. Run it again."
             )
         try:
             self.pull_log()
@@ -258,9 +263,9 @@ class KeptOutputs:
         """Delete the versions of old runs, which `old` selects, and return these runs."""
         keys = [key for output in outputs for key in self._storage.keys(self._key(output))]
         runs = {key: next(filter(is_run_id, Path(key).parts), "") for key in keys}
-        gone = old({*runs.values()} - {""})
-        self._storage.delete([key for key in keys if runs[key] in gone])
-        return gone
+        deleted_runs = old({*runs.values()} - {""})
+        self._storage.delete([key for key in keys if runs[key] in deleted_runs])
+        return deleted_runs
 
     # Both -----------------------------------------------------------------------------------
 
@@ -272,15 +277,15 @@ class KeptOutputs:
             )
         return path.relative_to(self._outputs).as_posix()
 
-    def _manifests_last(self, function: Callable[[Any], Any], of: set[Any]) -> None:
-        manifests = {one for one in of if Path(one).name == MANIFEST}
-        for some in (of - manifests, manifests):
-            self._all(function, some)
+    def _manifests_last(self, function: Callable[[Any], Any], files: set[Any]) -> None:
+        manifests = {file for file in files if Path(file).name == MANIFEST}
+        for group in (files - manifests, manifests):
+            self._all(function, group)
 
     @staticmethod
-    def _all(function: Callable[[Any], Any], of: Iterable[Any]) -> list[Any]:
+    def _all(function: Callable[[Any], Any], arguments: Iterable[Any]) -> list[Any]:
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            return list(pool.map(function, of))
+            return list(pool.map(function, arguments))
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:

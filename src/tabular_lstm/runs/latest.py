@@ -21,7 +21,11 @@ logger = logging.getLogger(__name__)
 
 
 def renew_latest(
-    catalog: Any, pipeline: Pipeline, run_id: str, level: int, kept: KeptOutputs | None = None
+    catalog: Any,
+    pipeline: Pipeline,
+    run_id: str,
+    level: int,
+    kept_outputs: KeptOutputs | None = None,
 ) -> None:
     """Replace the copies of an earlier run's reports by this run's reports, and log their paths."""
     for name in sorted(LATEST.keys() & pipeline.all_outputs()):
@@ -29,8 +33,8 @@ def renew_latest(
             latest = folder.with_name(LATEST[name])
             try:
                 replace(latest, (folder / run_id / folder.name).read_bytes())
-                if kept:
-                    kept.put([latest])
+                if kept_outputs:
+                    kept_outputs.put([latest])
                 logger.log(level, "Newest %s: %s", name, latest)
             except (OSError, DataError) as error:
                 why = error.strerror if isinstance(error, OSError) else error

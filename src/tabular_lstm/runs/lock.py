@@ -120,9 +120,9 @@ def claim_run_id(folder: Path, run_id: str) -> str:
                 break
             except FileExistsError:
                 run_id = next_run_id(run_id)
-        for other in filter(is_run_id, os.listdir(folder)):
-            if far_apart(other, run_id, KEPT_CLAIMS):
-                (folder / other).unlink(missing_ok=True)
+        for claimed in filter(is_run_id, os.listdir(folder)):
+            if far_apart(claimed, run_id, KEPT_CLAIMS):
+                (folder / claimed).unlink(missing_ok=True)
     except OSError as error:
         raise not_written(error, folder) from error
     return run_id

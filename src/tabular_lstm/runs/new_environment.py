@@ -47,7 +47,7 @@ def new_environment(
     file: Path | str,
     env: str,
     project: Path,
-    given: Mapping[str, str] = {},
+    column_options: Mapping[str, str] = {},
     force: bool = False,
     is_entry: bool = False,
 ) -> str:
@@ -58,7 +58,7 @@ def new_environment(
             as in the catalog: `s3://bucket/rows.csv`.
         env: Name of the environment.
         project: Root of the project.
-        given: What is known about the columns: `label`, `task`, `positive`, `key`.
+        column_options: What is known about the columns: `label`, `task`, `positive`, `key`.
         force: Whether existing files are overwritten. Default: False.
         is_entry: Whether `file` is the name of a catalog entry, whatever table it loads.
 
@@ -69,13 +69,13 @@ def new_environment(
     folder = project / settings.CONF_SOURCE / env
     _refuse_name(env, folder, force)
     if is_entry:
-        entry, rows = _of_catalog(str(file), project)
+        entry, rows = _catalog_entry(str(file), project)
         layout, table, first_rows = profile_rows(rows, str(file))
     else:
         path = _as_written(file, project)
         layout, table, first_rows = profile_files(file, path)
         entry = {"type": "tabular_lstm.datasets.RawRowsDataset", "filepath": path}
-    proposal = with_found_rows(table, propose(table, **given), first_rows)
+    proposal = with_found_rows(table, propose(table, **column_options), first_rows)
     to_score = f"data/01_raw/{env}_to_score{PARQUET if is_parquet(str(file)) else '.csv'}"
     contents = {
         CATALOG: catalog_text(entry, to_score, layout, table, proposal.label.name),
@@ -135,10 +135,10 @@ def profile_rows(
     if layout is not None:
         layout = with_number_format(layout, cells.values())
         form = layout.number_format
-    columns = [profile_column(name, of_column, form) for name, of_column in cells.items()]
-    seen = pa.concat_tables(first).slice(0, FIRST_ROWS).to_pandas().rename_axis("row")
+    columns = [profile_column(name, column_cells, form) for name, column_cells in cells.items()]
+    first_rows = pa.concat_tables(first).slice(0, FIRST_ROWS).to_pandas().rename_axis("row")
     table = TableProfile(called, columns, form)
-    return layout or Layout(dict(rows.load_args), {}, []), table, seen
+    return layout or Layout(dict(rows.load_args), {}, []), table, first_rows
 
 
 def _count(rows: RawRows, called: str, first: list[pa.Table]) -> dict[str, DistinctCells]:
@@ -162,7 +162,7 @@ def _as_texts(batch: Batch) -> pa.Table:
     return pa.table({name: as_texts(texts(cells[name])).fill_null("") for name in cells})
 
 
-def _of_catalog(name: str, project: Path) -> tuple[dict[str, Any], RawRows]:
+def _catalog_entry(name: str, project: Path) -> tuple[dict[str, Any], RawRows]:
     """Return an entry of the catalog, from base or Kedro's default environment, and its rows."""
     with KedroSession.create(project) as session:
         context = session.load_context()  # type: ignore[attr-defined]
@@ -176,13 +176,15 @@ def _of_catalog(name: str, project: Path) -> tuple[dict[str, Any], RawRows]:
             "the name that they have in credentials.yml. Move them there."
         )
     dataset = context.catalog.get(name)
-    of_rows = dataset if isinstance(dataset, RawRowsDataset) else TableDataset(name, dataset)
-    return entry, of_rows.load()
+    rows_dataset = dataset if isinstance(dataset, RawRowsDataset) else TableDataset(name, dataset)
+    return entry, rows_dataset.load()
 
 
 def _has_secrets(value: Any, name: str = "") -> bool:
     if isinstance(value, dict):
-        return name == "credentials" or any(_has_secrets(of, key) for key, of in value.items())
+        return name == "credentials" or any(
+            _has_secrets(inner_value, key) for key, inner_value in value.items()
+        )
     if isinstance(value, list):
         return any(map(_has_secrets, value))
     has_user = any(":" in user for user in re.findall(USER, str(value)))

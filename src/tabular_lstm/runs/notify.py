@@ -63,35 +63,35 @@ class NotNotifiedError(Exception):
 
 def read(loader: AbstractConfigLoader) -> tuple[Notify, Mapping[str, Any]]:
     """Return the block `notify` and `credentials.yml`; a faulty one counts as absent."""
-    wanted, credentials = Notify(), dict[str, Any]()
+    options, credentials = Notify(), dict[str, Any]()
     with contextlib.suppress(Exception):
-        wanted = Notify.model_validate(loader["parameters"].get("notify", {}))
+        options = Notify.model_validate(loader["parameters"].get("notify", {}))
     with contextlib.suppress(Exception):
         credentials = loader["credentials"]
-    return wanted, credentials
+    return options, credentials
 
 
-def notify(end: RunEnd, wanted: Notify, credentials: Mapping[str, Any], project: Path) -> None:
+def notify(end: RunEnd, options: Notify, credentials: Mapping[str, Any], project: Path) -> None:
     """Notify the command and the webhook, if `notify.events` lists the event."""
-    if end.event not in wanted.events:
+    if end.event not in options.events:
         return
     # Python's json accepts a message with a path that is not UTF-8; pydantic's does not.
     content = json.dumps(end.model_dump(exclude_none=True)).encode() + b"\n"
-    if wanted.command is not None:
+    if options.command is not None:
         with _failure_is_a_warning("notify.command"):
-            _run(wanted.command, content, wanted.timeout, project)
-    if wanted.webhook is not None:
+            _run(options.command, content, options.timeout, project)
+    if options.webhook is not None:
         with _failure_is_a_warning("notify.webhook"):
-            _post(_webhook(wanted.webhook, credentials), content, wanted.timeout)
+            _post(_webhook(options.webhook, credentials), content, options.timeout)
 
 
 @contextlib.contextmanager
-def _failure_is_a_warning(who: str) -> Iterator[None]:
+def _failure_is_a_warning(channel: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # a message of another class may hold a secret
         why = error if isinstance(error, NotNotifiedError) else type(error).__name__
-        logger.warning("%s: %s. This does not change how the run ends", who, why)
+        logger.warning("%s: %s. This does not change how the run ends", channel, why)
 
 
 def _run(command: list[str], content: bytes, timeout: float, project: Path) -> None:

@@ -55,11 +55,11 @@ class ObjectStorage:
         DataError: An option, or a name in the credentials, is unknown to obstore.
     """
 
-    def __init__(self, wanted: Storage, credentials: Mapping[str, str], below: str) -> None:
-        self.url = f"{str(wanted.url).rstrip('/')}/{below}"
+    def __init__(self, storage: Storage, credentials: Mapping[str, str], below: str) -> None:
+        self.url = f"{str(storage.url).rstrip('/')}/{below}"
         bucket, _, prefix = self.url.removeprefix("s3://").partition("/")
-        seconds = timedelta(seconds=wanted.timeout)
-        options: dict[str, Any] = {"checksum_algorithm": "SHA256", **wanted.options}
+        seconds = timedelta(seconds=storage.timeout)
+        options: dict[str, Any] = {"checksum_algorithm": "SHA256", **storage.options}
         options |= {name: str(value) for name, value in credentials.items()}
         with self._one_message("not opened"):
             self._store = S3Store(
@@ -102,8 +102,8 @@ class ObjectStorage:
                 failed = error
             if not attempt and _cause(failed)[0]:  # no bucket, no rights: nothing was written
                 break
-            if (found := self.get(key)) is not None:
-                return found
+            if (stored_content := self.get(key)) is not None:
+                return stored_content
             time.sleep(0.2 * 2**attempt)
         raise self._failed(f"{key} was not created", failed)
 
@@ -111,7 +111,7 @@ class ObjectStorage:
         """List the objects below a folder, sorted; only those after a key, if it is given."""
         with self._one_message(f"{below}/ was not listed"):
             chunks = obstore.list(self._store, below, offset=after, chunk_size=1000)
-            return sorted(found["path"] for chunk in chunks for found in chunk)
+            return sorted(entry["path"] for chunk in chunks for entry in chunk)
 
     def delete(self, keys: list[str]) -> None:
         """Delete objects."""
@@ -120,17 +120,17 @@ class ObjectStorage:
                 obstore.delete(self._store, keys)
 
     @contextlib.contextmanager
-    def _one_message(self, what: str) -> Iterator[None]:
+    def _one_message(self, failure: str) -> Iterator[None]:
         """Turn any error into one message, because other texts may hold a secret."""
         try:
             yield
         except (BaseError, FileNotFoundError) as error:
-            raise self._failed(what, error) from None
+            raise self._failed(failure, error) from None
 
-    def _failed(self, what: str, error: Exception) -> DataError:
+    def _failed(self, failure: str, error: Exception) -> DataError:
         cause, why = _cause(error)
         return DataError(
-            f"{self.url}: {what}: {why}. {WAYS_OUT[cause]}, and run the command again."
+            f"{self.url}: {failure}: {why}. {WAYS_OUT[cause]}, and run the command again."
         )
 
 
@@ -139,15 +139,15 @@ def _cause(error: Exception) -> tuple[str, str]:
     text = str(error)
     if NOBODY in text:
         return NOBODY, "there are no credentials"
-    status, code, kind = (found.search(text) for found in (STATUS, CODE, KIND))
+    status, code, kind = (pattern.search(text) for pattern in (STATUS, CODE, KIND))
     if status or code:
-        words = [found[1] for found in (status, code) if found]
-        known = [word for word in reversed(words) if word in WAYS_OUT]
-        return (known or [""])[0], f"it answered {' '.join(words)}"
+        words = [match[1] for match in (status, code) if match]
+        known_words = [word for word in reversed(words) if word in WAYS_OUT]
+        return (known_words or [""])[0], f"it answered {' '.join(words)}"
     if kind:
         return "", KINDS.get(kind[1], TORN)
     first = text.partition("\n")[0]
     if isinstance(error, UnknownConfigurationKeyError):
         return "", first
-    said = SAID.search(first)
-    return "", said[1] if said else type(error).__name__
+    answer = SAID.search(first)
+    return "", answer[1] if answer else type(error).__name__

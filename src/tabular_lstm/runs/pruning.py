@@ -29,7 +29,7 @@ def prune(
     log: list[LogEntry],
     promotion: Promotion,
     run_id: str,
-    kept: KeptOutputs | None = None,
+    kept_outputs: KeptOutputs | None = None,
 ) -> None:
     """Delete old runs' outputs of a retraining, except decisions; in object storage too.
 
@@ -44,19 +44,21 @@ def prune(
 
     outputs = _outputs(catalog, pipeline)
     versions = _versions(outputs)
-    gone = old(versions)
-    for folder in [folder for run in gone for folder in versions[run]]:
+    pruned_runs = old(versions)
+    for folder in [folder for run in pruned_runs for folder in versions[run]]:
         try:
             shutil.rmtree(folder)
         except OSError as error:
             logger.warning("%s could not be deleted: %s", folder, error.strerror or error)
-    if kept:
+    if kept_outputs:
         try:
-            gone = sorted({*gone, *kept.delete_versions(outputs, old)})
+            pruned_runs = sorted({*pruned_runs, *kept_outputs.delete_versions(outputs, old)})
         except DataError as error:
             logger.warning("%s", error)
-    if gone:
-        logger.info("Deleted the outputs of %s, decisions kept", counted(len(gone), "old run"))
+    if pruned_runs:
+        logger.info(
+            "Deleted the outputs of %s, decisions kept", counted(len(pruned_runs), "old run")
+        )
 
 
 def _outputs(catalog: Any, pipeline: Pipeline) -> list[Path]:

@@ -40,7 +40,7 @@ class NotMirroredError(Exception):
 
 
 def mirror(
-    wanted: Mlflow,
+    options: Mlflow,
     credentials: Mapping[str, Any],
     project: Path,
     env: str | None,
@@ -50,7 +50,7 @@ def mirror(
     """Send the newest decision, and the champion if it is missing, and set the alias.
 
     Args:
-        wanted: A block with a `tracking_uri`.
+        options: A block with a `tracking_uri`.
         credentials: The entries of `credentials.yml`.
         project: The project's folder.
         env: The environment of conf.
@@ -59,22 +59,22 @@ def mirror(
     """
     uri = ""
     try:
-        uri = tracking_uri(wanted, credentials, project)
+        uri = tracking_uri(options, credentials, project)
         # MLflow's output may hold a secret.
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            state = Mirror(wanted, uri, project, env, versions).bring(log)
+            state = Mirror(options, uri, project, env, versions).bring(log)
         logger.info("MLflow: %s", state)
     except Exception as error:
         logger.warning("mlflow: %s. This does not change how the run ends", reason(error, uri))
 
 
-def tracking_uri(wanted: Mlflow, credentials: Mapping[str, Any], project: Path) -> str:
+def tracking_uri(options: Mlflow, credentials: Mapping[str, Any], project: Path) -> str:
     """Return the URI, or the URI of the named entry in `credentials.yml`.
 
     Raises:
         NotMirroredError: There is no such entry, or a server's URL has no clear host.
     """
-    uri = str(wanted.tracking_uri)
+    uri = str(options.tracking_uri)
     if ":" not in uri and isinstance(entry := credentials.get(uri), Mapping):
         uri = str(entry.get("uri", ""))
     if uri.startswith(SQLITE):  # relative to the project's folder, not to the working directory
@@ -109,25 +109,25 @@ class Mirror:
     """A connection of its own, which changes no setting of the process."""
 
     def __init__(
-        self, wanted: Mlflow, uri: str, project: Path, env: str | None, versions: dict[str, Path]
+        self, options: Mlflow, uri: str, project: Path, env: str | None, versions: dict[str, Path]
     ) -> None:
         # By default MLflow retries seven times, and sends telemetry.
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(max(1, int(wanted.timeout))))
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(max(1, int(options.timeout))))
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         import mlflow  # noqa: PLC0415  an extra; takes seconds
 
         logging.getLogger("mlflow").setLevel(logging.CRITICAL)
         name = "tabular-lstm" if env in BASE else f"tabular-lstm-{env}"
-        self._model, self._versions = wanted.registered_model or name, versions
+        self._model, self._versions = options.registered_model or name, versions
         self._mlflow, self._client = mlflow, mlflow.MlflowClient(uri, uri)
-        if experiment := self._client.get_experiment_by_name(wanted.experiment or name):
+        if experiment := self._client.get_experiment_by_name(options.experiment or name):
             self._experiment_id = str(experiment.experiment_id)
             return
         # A server keeps the artifacts too.
         folder = project.absolute() / output_folder(env) / "tracking/artifacts"
         location = None if uri.lower().startswith("http") else folder.as_uri()
-        self._experiment_id = self._client.create_experiment(wanted.experiment or name, location)
+        self._experiment_id = self._client.create_experiment(options.experiment or name, location)
 
     def bring(self, log: list[LogEntry]) -> str:
         """Send what is missing, set the alias to the champion, and say what MLflow has."""

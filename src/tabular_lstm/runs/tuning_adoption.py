@@ -24,12 +24,12 @@ BLOCKS = {"network", "training"}
 READ = {".yml", ".yaml", ".json"}  # what Kedro reads of conf, with OmegaConf
 
 
-def log_and_adopt(best: BestParameters, wanted: bool, context: KedroContext) -> None:
+def log_and_adopt(best: BestParameters, adopts: bool, context: KedroContext) -> None:
     """Log the best parameters; adopt them, see `adopt`, if that is wanted and they are better."""
     logger.info("%s", best.sentence())
     if not best.better:
         return
-    if wanted:
+    if adopts:
         path = adopt(best, Path(context.config_loader.conf_source), context.env)
         command = f"{run_command(context.env)} --pipelines retraining"
         logger.info("Adopted in %s. The next retraining trains with it: %s", path, command)
@@ -57,8 +57,8 @@ def adopt(best: BestParameters, conf: Path, env: str | None) -> Path:
             lines = text.splitlines()
             raise DataError(f"Not adopted: {file} has network or training. Write there:", *lines)
     try:
-        written = f"run {best.run_id}: {best.loss} {best.best.log_loss:.4f}"
-        replace(path, f"# Written by kedro run --pipelines tuning, {written}\n\n{text}".encode())
+        origin = f"run {best.run_id}: {best.loss} {best.best.log_loss:.4f}"
+        replace(path, f"# Written by kedro run --pipelines tuning, {origin}\n\n{text}".encode())
     except OSError as error:
         raise not_written(error, path) from error
     return path

@@ -98,8 +98,8 @@ class Answers:
     def values(self, predictions: np.ndarray) -> np.ndarray:
         """Return the decided class as the label's own value, or the number, (rows,)."""
         classes = self.task.classes
-        of_one_type = len({*map(type, classes)}) == 1
-        values = np.array(classes, None if of_one_type else object)
+        is_one_type = len({*map(type, classes)}) == 1
+        values = np.array(classes, None if is_one_type else object)
         return np.asarray(values[self._decided(predictions)])
 
     def frame(self, predictions: np.ndarray) -> dict[str, np.ndarray]:
@@ -116,7 +116,9 @@ class Answers:
         decided = self._decided(predictions)
         probabilities = self._counted_by(predictions, decided)
         by_class = [probabilities[decided == number] for number in range(len(self.task.classes))]
-        histograms = [np.histogram(of_class, BINS, (0, 1))[0] for of_class in by_class]
+        histograms = [
+            np.histogram(class_probabilities, BINS, (0, 1))[0] for class_probabilities in by_class
+        ]
         return Counts(np.stack(histograms), np.atleast_1d(predictions.sum(0)))
 
     def of_manifest(self) -> dict[str, Any]:
@@ -133,8 +135,8 @@ class Answers:
     def outcome(summary: "ScoringSummary") -> str:
         """Say how many rows each class got in a scoring, the commonest class first."""
         by_rows = sorted(summary.decisions.items(), key=lambda decision: -decision[1])
-        said = [f"{rows} as {label}" for label, rows in by_rows[:NAMED]]
-        return f": {', '.join(said)}{', …' if len(by_rows) > NAMED else ''}"
+        class_counts = [f"{rows} as {label}" for label, rows in by_rows[:NAMED]]
+        return f": {', '.join(class_counts)}{', …' if len(by_rows) > NAMED else ''}"
 
     def _decided(self, predictions: np.ndarray) -> np.ndarray:
         return decisions(predictions, self.scorer.calibration).astype(np.int32)
@@ -228,8 +230,8 @@ class _Number(Answers):
 
     def count(self, predictions: np.ndarray) -> Counts:
         # In standard deviations, because bins of numbers far from 0 would have no width.
-        away = (predictions[:, 0] - self._target.mean) / self._target.deviation
-        rows, _ = np.histogram(away.clip(-REACH, REACH), BINS, (-REACH, REACH))
+        deviations = (predictions[:, 0] - self._target.mean) / self._target.deviation
+        rows, _ = np.histogram(deviations.clip(-REACH, REACH), BINS, (-REACH, REACH))
         return Counts(rows[None], predictions.sum(0))
 
     def of_manifest(self) -> dict[str, Any]:

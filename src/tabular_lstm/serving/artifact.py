@@ -76,22 +76,22 @@ class Artifact:
         """Read what scoring needs, without TensorFlow; see `read_keras_file` for its errors."""
         return read_keras_file(self.content, self.file)
 
-    def sequences(self, rows: pd.DataFrame, *others: pd.DataFrame) -> Sequences:
+    def sequences(self, rows: pd.DataFrame, *earlier_rows: pd.DataFrame) -> Sequences:
         """Turn valid rows into sequences by the network's schema, see `valid_sequences`.
 
         Raises:
             DataError: See `scorer` and `valid_sequences`.
         """
-        return valid_sequences(rows, self.scorer.schema, *others)
+        return valid_sequences(rows, self.scorer.schema, *earlier_rows)
 
     def score(self, sequences: Sequences) -> np.ndarray:
         """Predict sequences, see `tabular_lstm.network.outputs.predictions`."""
         return score(self.scorer, sequences)
 
-    def no_prediction(self, rows: str, way: str) -> DataError:
-        """Return the error for rows without a prediction by the champion; `way` says what to do."""
-        what = outputs_of(self.scorer.schema.task).predicted
+    def no_prediction(self, rows: str, advice: str) -> DataError:
+        """Return the error for rows without a prediction; `advice` says what to do."""
+        output_name = outputs_of(self.scorer.schema.task).predicted
         return DataError(
-            f"{self.file}: the champion, run {self.run_id}, gives no {what} for {rows}: "
-            f"some of its weights are not numbers. {way}."
+            f"{self.file}: the champion, run {self.run_id}, gives no {output_name} for {rows}: "
+            f"some of its weights are not numbers. {advice}."
         )

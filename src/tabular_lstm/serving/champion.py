@@ -130,9 +130,11 @@ class Champion:
         columns = {name: column.to_pandas() for name, column in named.items()}
         return pd.DataFrame({**self._answers.frame(predictions), **columns}).set_axis(rows.index)
 
-    def _refuse(self, others: bool, what: str) -> None:
-        if others:
-            raise DataError(f"{self.file}: the champion gives {self._answers.gives}, and {what}.")
+    def _refuse(self, is_other_task: bool, missing_output: str) -> None:
+        if is_other_task:
+            raise DataError(
+                f"{self.file}: the champion gives {self._answers.gives}, and {missing_output}."
+            )
 
     @cached_property
     def _answers(self) -> Answers:
@@ -143,9 +145,9 @@ class Champion:
             raise DataError(f"Expected the rows as a pandas DataFrame, got {type(rows).__name__}.")
         sequences = read_sequences(rows, self.schema)
         predictions = score(self.artifact.scorer, sequences, coverage=coverage)
-        if (none := np.flatnonzero(have_none(predictions)) + 1).size:
-            way = f"To restore the champion before it: {self.run_command} --pipelines rollback"
-            raise self.artifact.no_prediction(row_list(none.tolist()), way)
+        if (unpredicted_rows := np.flatnonzero(have_none(predictions)) + 1).size:
+            advice = f"To restore the champion before it: {self.run_command} --pipelines rollback"
+            raise self.artifact.no_prediction(row_list(unpredicted_rows.tolist()), advice)
         return predictions
 
 
@@ -170,18 +172,18 @@ def _load_pyfunc(path: str) -> MLflowModel:
     return MLflowModel(Champion(Artifact.read(Path(path)), "kedro run"))
 
 
-def declared_task(of: Schema | Columns) -> dict[str, str]:
+def declared_task(schema_or_columns: Schema | Columns) -> dict[str, str]:
     """Return what is predicted, and the histories, by their names in conf; values are text."""
-    classes = None if of.classes is None else [*of.classes]
-    known_after = of.history.known_after if of.history else None
+    classes = None if schema_or_columns.classes is None else [*schema_or_columns.classes]
+    known_after = schema_or_columns.history.known_after if schema_or_columns.history else None
     declared = {
-        "label": of.label,
-        "positive_class": of.positive_class,
-        "negative_class": of.negative_class,
+        "label": schema_or_columns.label,
+        "positive_class": schema_or_columns.positive_class,
+        "negative_class": schema_or_columns.negative_class,
         "classes": classes,
-        "task": NUMBER if of.task.kind == NUMBER else None,
+        "task": NUMBER if schema_or_columns.task.kind == NUMBER else None,
         # Not `steps`: the number of earlier rows does not change what is predicted.
-        **{f"history.{n}": getattr(of.history, n, None) for n in ("of", "order")},
+        **{f"history.{n}": getattr(schema_or_columns.history, n, None) for n in ("of", "order")},
         "history.known_after": None if known_after is None else delay_of(known_after),
     }
     return {name: "not set" if value is None else repr(value) for name, value in declared.items()}
@@ -196,16 +198,21 @@ def refuse_other_task(artifact: Artifact, columns: Columns, run_command: str = "
     Raises:
         DataError: Names the champion's and conf's label and classes, and the ways out.
     """
-    its, now = declared_task(artifact.scorer.schema), declared_task(columns)
-    changed = [f"columns.{n} was {its[n]} and is {now[n]}" for n in its if its[n] != now[n]]
+    champion_task, conf_task = declared_task(artifact.scorer.schema), declared_task(columns)
+    changed = [
+        f"columns.{n} was {champion_task[n]} and is {conf_task[n]}"
+        for n in champion_task
+        if champion_task[n] != conf_task[n]
+    ]
     if changed:
-        other = (
+        start_over_advice = (
             f" Or, to promote one with today's conf, judged without it: {run_command} --pipelines "
             "retraining --params promotion.start_over=true."
         )
         raise DataError(
             f"{artifact.file}: the champion gives {answers_of(artifact.scorer).gives}; since it "
-            f"was trained, {', '.join(changed)}. Set conf back.{other if run_command else ''}"
+            f"was trained, {', '.join(changed)}. Set conf back."
+            f"{start_over_advice if run_command else ''}"
         )
 
 
@@ -227,10 +234,10 @@ def read_champion(outputs: Path, run_command: str) -> Artifact:
     run, expected = log[-1].serves_now, log[-1].sha256
     artifact = versions.get(run)
     if artifact is None or artifact.sha256 != expected:
-        found = f"has SHA-256 {artifact.sha256}" if artifact else "is not there"
+        file_state = f"has SHA-256 {artifact.sha256}" if artifact else "is not there"
         rollback = f"Or, to let the champion before it serve: {run_command} --pipelines rollback. "
         raise DataError(
-            f"{versions.path(run)} {found}; expected {expected}, of the champion that the "
+            f"{versions.path(run)} {file_state}; expected {expected}, of the champion that the "
             "promotion log names. It was not loaded. Put a copy of that file there. "
             f"{rollback if standing(log)[1:2] else ''}Or, to promote a new one, judged without it: "
             f"{retraining} --params promotion.start_over=true."

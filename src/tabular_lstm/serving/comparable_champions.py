@@ -84,22 +84,24 @@ def compare_champions(
     Raises:
         DataError: The serving champion cannot be loaded.
     """
-    found: list[Champion] = []
+    standing_champions: list[Champion] = []
     compared: dict[str, Scored] = {}
-    known = promoted(champions.log)
+    promotions = promoted(champions.log)
     for run in standing(champions.log)[: promotion.keep_champions]:
-        champion: dict[str, Any] = {"run_id": run, "sha256": known[run].sha256}
+        champion: dict[str, Any] = {"run_id": run, "sha256": promotions[run].sha256}
         try:
-            judgement = judged_by(champions, known[run])
+            judgement = judged_by(champions, promotions[run])
             champion |= {"data": judgement.data, "promoted_with": judgement.candidate}
             if promotion.start_over:
                 raise NotComparedError("promotion.start_over is set")
-            artifact = promoted_artifact(champions, known[run])
+            artifact = promoted_artifact(champions, promotions[run])
             expected = judgement.fingerprints_sha256
-            kept = _kept(champions.fingerprints, run, "train rows' fingerprints are", expected)
-            watch = None if found else _watch(artifact, champions)
+            fingerprints = _read_checked(
+                champions.fingerprints, run, "train rows' fingerprints are", expected
+            )
+            watch = None if standing_champions else _watch(artifact, champions)
             scored = score(
-                artifact, kept, train_rows, test_rows, history_rows, columns, schema, watch
+                artifact, fingerprints, train_rows, test_rows, history_rows, columns, schema, watch
             )
             champion["left_out_rows"] = int(scored.trained_on.sum())
             refuse_few_rows(scored, test_set, promotion.min_test_rows_per_class, schema.task)
@@ -110,8 +112,8 @@ def compare_champions(
             )
         else:
             compared[run] = scored
-        found.append(Champion(**champion))
-    return ComparedChampions(found, compared)
+        standing_champions.append(Champion(**champion))
+    return ComparedChampions(standing_champions, compared)
 
 
 def judged_by(champions: Champions, promotion: LogEntry) -> Judgement:
@@ -121,7 +123,9 @@ def judged_by(champions: Champions, promotion: LogEntry) -> Judgement:
         NotComparedError: Its decision is gone, unreadable, or not the one that the entry names.
     """
     run, expected = promotion.run_id, promotion.decision_sha256
-    decision = _kept(champions.decisions, run, "decision is", expected, Decision.fingerprint)
+    decision = _read_checked(
+        champions.decisions, run, "decision is", expected, Decision.fingerprint
+    )
     judgement = decision.judgement
     if judgement is None:
         raise NotComparedError("its decision judged no candidate")
@@ -136,8 +140,8 @@ def promoted_artifact(champions: Champions, promotion: LogEntry) -> Artifact:
         DataError: It serves and cannot be loaded.
     """
     run = promotion.run_id
-    kept = _kept(champions.artifacts, run, "artifact is", promotion.sha256)
-    artifact = replace(kept, run_id=run)
+    stored_artifact = _read_checked(champions.artifacts, run, "artifact is", promotion.sha256)
+    artifact = replace(stored_artifact, run_id=run)
     try:
         artifact.scorer  # noqa: B018
     except NoNetworkError as error:
@@ -156,23 +160,23 @@ def _watch(artifact: Artifact, champions: Champions) -> Watch | None:
     return None
 
 
-def _kept(
+def _read_checked(
     versions: Mapping[str, Value],
     run: str,
-    what: str,
+    subject: str,
     expected: str | None,
     hash_of: Callable[[Value], str] = attrgetter("sha256"),
 ) -> Value:
     """Read a run's version, and check its hash."""
-    why = ""
+    cause = ""
     try:
-        if hash_of(kept := versions[run]) == expected:
-            return kept
+        if hash_of(version := versions[run]) == expected:
+            return version
     except KeyError:
         pass
     except DataError as error:
-        why = f": {error}"
-    raise NotComparedError(f"its {what} gone, damaged or not what was promoted{why}")
+        cause = f": {error}"
+    raise NotComparedError(f"its {subject} gone, damaged or not what was promoted{cause}")
 
 
 def score(
@@ -203,7 +207,7 @@ def score(
     keys, together = keys_of(test_rows, columns), together_of(test_rows, columns)
     sequences = artifact.sequences(test_rows, train_rows, history_rows)
     trained_on = fingerprints.hold(sequences)
-    named = [of.name for of in (keys, together) if of is not None]
+    named = [series.name for series in (keys, together) if series is not None]
     if not {fingerprints.key, fingerprints.group}.isdisjoint(named):
         if trained_on.any():
             by_both = of_sequences(artifact.sequences(train_rows, history_rows))
@@ -214,34 +218,44 @@ def score(
         trained_on |= groups.isin(groups[trained_on]).to_numpy()
     predictions, rule = artifact.score(sequences), answers_of(artifact.scorer).rule
     new = ~trained_on
-    which = _new_rows(sequences, new, len(history_rows))
-    seen = watch.count(sequences[new], predictions[new], which) if watch else None
-    return Scored(predictions, rule, trained_on, watch, seen)
+    counted_rows = _new_rows(sequences, new, len(history_rows))
+    counts = watch.count(sequences[new], predictions[new], counted_rows) if watch else None
+    return Scored(predictions, rule, trained_on, watch, counts)
 
 
 def _new_rows(sequences: Sequences, new: np.ndarray, unlabelled: int) -> Any:
     """Return which rows of a table are new: `new` rows, and unlabelled rows of their customers."""
     if isinstance(sequences, np.ndarray):
         return slice(None)
-    own, customer = sequences.own[new], sequences.customer
-    which = np.isin(customer, customer[own]) & (sequences.order >= len(customer) - unlabelled)
-    which[own] = True
-    return which
-
-
-def refuse_other_reading(its: Schema, schema: Schema) -> None:
-    """Refuse a champion whose labels or columns the candidate lacks or reads differently."""
-    before, today = (
-        {**declared_task(of), "the number format": repr(of.marks)} for of in (its, schema)
+    own_places, customer = sequences.own[new], sequences.customer
+    is_new = np.isin(customer, customer[own_places]) & (
+        sequences.order >= len(customer) - unlabelled
     )
-    for what, said in before.items():
-        if said != today[what]:
-            raise NotComparedError(f"{what} was {said} for it and is {today[what]}")
-    if gone := [name for name in its.columns if name not in schema.columns]:
-        raise NotComparedError(f"features that it needs are gone: {', '.join(gone)}")
-    for name in [*its.columns, *its.roles]:
-        if (was := _reading(its, name)) != (now := _reading(schema, name)):
-            raise NotComparedError(f"column '{name}' was read as {was} for it, and now as {now}")
+    is_new[own_places] = True
+    return is_new
+
+
+def refuse_other_reading(champion_schema: Schema, schema: Schema) -> None:
+    """Refuse a champion whose labels or columns the candidate lacks or reads differently."""
+    champion_task, candidate_task = (
+        {**declared_task(either), "the number format": repr(either.marks)}
+        for either in (champion_schema, schema)
+    )
+    for field, champion_value in champion_task.items():
+        if champion_value != candidate_task[field]:
+            raise NotComparedError(
+                f"{field} was {champion_value} for it and is {candidate_task[field]}"
+            )
+    if missing_features := [name for name in champion_schema.columns if name not in schema.columns]:
+        raise NotComparedError(f"features that it needs are gone: {', '.join(missing_features)}")
+    for name in [*champion_schema.columns, *champion_schema.roles]:
+        if (champion_reading := _reading(champion_schema, name)) != (
+            candidate_reading := _reading(schema, name)
+        ):
+            raise NotComparedError(
+                f"column '{name}' was read as {champion_reading} for it, and now as "
+                f"{candidate_reading}"
+            )
 
 
 def _reading(schema: Schema, name: str) -> str:
@@ -253,22 +267,24 @@ def _reading(schema: Schema, name: str) -> str:
     if name in dates:
         kind = f"dates of format {dates[name] or 'ISO 8601'}"
     # A number is one code, even if it is written in several ways.
-    given = schema.missing.get(name, [])
-    codes = sorted({code if isinstance(code, str) else repr(float(code)) for code in given})
+    declared_codes = schema.missing.get(name, [])
+    codes = sorted(
+        {code if isinstance(code, str) else repr(float(code)) for code in declared_codes}
+    )
     return f"{kind} with codes for missing {', '.join(codes)}" if codes else kind
 
 
 def refuse_few_rows(scored: Scored, test_set: LabelledSet, least: int, task: Task) -> None:
     """Refuse a champion for which too few of the test rows, or of their groups, are new."""
     new = ~scored.trained_on
-    of = Rows(test_set.labels.to_numpy(), test_set.weights, test_set.groups).part(new)
-    fewest, named = measure_of(task).fewest(of)
+    new_rows = Rows(test_set.labels.to_numpy(), test_set.weights, test_set.groups).part(new)
+    fewest, named = measure_of(task).fewest(new_rows)
     if new.all() or fewest >= least:
         return
-    counted = "rows" if of.groups is None else "groups with rows"
-    rarer, each = (" of the rarer class", " of each class") if named else ("", "")
+    counted = "rows" if new_rows.groups is None else "groups with rows"
+    rarer, each_class = (" of the rarer class", " of each class") if named else ("", "")
     raise NotComparedError(
         f"it was trained on {np.sum(~new)} of the {len(new)} test rows, and the others have "
-        f"{fewest} {counted}{rarer}; expected at least {least}{each}"
-        f"{weights_note(of.weights)} (promotion.min_test_rows_per_class)"
+        f"{fewest} {counted}{rarer}; expected at least {least}{each_class}"
+        f"{weights_note(new_rows.weights)} (promotion.min_test_rows_per_class)"
     )

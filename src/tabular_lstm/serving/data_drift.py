@@ -58,10 +58,12 @@ def data_drift(
     history = data_summary.unlabelled_rows if data_summary.histories else 0
     share = data_summary.quarantined_rows / (data_summary.valid_rows + history)
     quarantined = round(share * int(scored.seen.counts[0].sum()))
-    each = rows_each([] if groups is None else [groups[new]])
+    rows_per_group = rows_each([] if groups is None else [groups[new]])
     if data_summary.histories:  # as in the reference: some counted rows are not here
-        each = scored.watch.reference.rows_each
-    drift = compare(scored.watch, scored.seen, run_id, champion, monitoring, quarantined, each)
+        rows_per_group = scored.watch.reference.rows_each
+    drift = compare(
+        scored.watch, scored.seen, run_id, champion, monitoring, quarantined, rows_per_group
+    )
     counts = {
         "rows": data_summary.labelled_rows,
         "quarantined_rows": data_summary.quarantined_rows,

@@ -96,14 +96,15 @@ class Judgement(Frozen):
     @property
     def said(self) -> str:
         """Say the candidate's metrics, with the champion's in brackets if they were compared."""
-        own, first = self.candidate, self.champions[0].metrics if self.champions else None
-        known = [name for name in COMPARED if hasattr(own, name)]
-        said = [f"{METRICS[name]} {written(name, getattr(own, name))}" for name in known]
-        if first is not None:
-            others = [written(name, getattr(first, name)) for name in known]
-            others[0] = f"champion {others[0]}"
-            said = [f"{one} ({other})" for one, other in zip(said, others, strict=True)]
-        return ", ".join(said)
+        candidate = self.candidate
+        champion = self.champions[0].metrics if self.champions else None
+        names = [name for name in COMPARED if hasattr(candidate, name)]
+        texts = [f"{METRICS[name]} {written(name, getattr(candidate, name))}" for name in names]
+        if champion is not None:
+            values = [written(name, getattr(champion, name)) for name in names]
+            values[0] = f"champion {values[0]}"
+            texts = [f"{text} ({value})" for text, value in zip(texts, values, strict=True)]
+        return ", ".join(texts)
 
 
 class Outcome(Stored):
@@ -147,12 +148,12 @@ class Decision(Outcome):
         Args:
             report: Path of the report.
         """
-        said = {
+        sentences = {
             "promoted": f"Promoted run {self.run_id}: {self.judgement and self.judgement.said}.",
             "rejected": f"Rejected run {self.run_id}: {self.reason}. {self._stays}",
             "rolled_back": f"Rolled back to {self.reason}.",
         }
-        return f"{said[self.action]} Report: {report}"
+        return f"{sentences[self.action]} Report: {report}"
 
     @property
     def _stays(self) -> str:

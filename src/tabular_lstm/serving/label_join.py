@@ -37,7 +37,7 @@ def measure_labelled_rows(
     measured. Memory holds one part and the predictions of labelled rows.
     """
     scorings, measured, faults = {}, {}, {}
-    notes, unlabelled_keys = _of_one_class(labels, columns.task), []
+    notes, unlabelled_keys = _note_of_one_class(labels, columns.task), []
     is_scored, scored_rows, labelled_rows = np.zeros(len(labels.keys), bool), 0, 0
     labelled: dict[str, LabelledRows] = {}
     by_champion = sorted(finished_scorings.scorings, key=_champion_of)
@@ -59,8 +59,8 @@ def measure_labelled_rows(
             counts = np.zeros(len(places), bool) if trained_on is None else ~trained_on[places]
             is_left_out[places[~counts]] = True
             usable[run] = places[counts], predictions[counts]
-            of_run = LabelledRows.from_scorings({run: usable[run]})
-            scorings[run] = of_run.measured(labels.labels, columns.task)
+            run_rows = LabelledRows.from_scorings({run: usable[run]})
+            scorings[run] = run_rows.measured(labels.labels, columns.task)
         if usable:
             labelled[champion] = LabelledRows.from_scorings(usable)
             measured[champion] = labelled[champion].measured(labels.labels, columns.task)
@@ -77,8 +77,10 @@ def measure_labelled_rows(
         logger.warning("%s.", notes[-1])
     before_is_better = False
     match [labelled.get(champion) for champion in standing(champions.log)[:2]]:
-        case [LabelledRows() as now, LabelledRows() as before]:
-            before_is_better = before.clearly_better_than(now, labels.labels, columns.task)
+        case [LabelledRows() as serving_rows, LabelledRows() as previous_rows]:
+            before_is_better = previous_rows.clearly_better_than(
+                serving_rows, labels.labels, columns.task
+            )
     return Measured(
         scorings=scorings,
         champions=measured,
@@ -109,7 +111,7 @@ def _few_are_scored(
     )
 
 
-def _of_one_class(labels: LateLabels, task: Task) -> list[str]:
+def _note_of_one_class(labels: LateLabels, task: Task) -> list[str]:
     if not task.classes or len(labels.keys) < FEWEST or len(np.unique(labels.labels)) > 1:
         return []
     only = task.classes[int(labels.labels[0])]

@@ -41,9 +41,9 @@ class AsGiven(Frozen):
     """A value that writes its format, and the fields that were given: none of other tasks."""
 
     @model_serializer(mode="wrap")
-    def _what_was_given(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        written = {"format", *self.model_fields_set}
-        return {n: value for n, value in dump(self).items() if n in written}
+    def _given_fields(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        field_names = {"format", *self.model_fields_set}
+        return {n: value for n, value in dump(self).items() if n in field_names}
 
 
 class ScoredBy(Frozen):
@@ -122,15 +122,17 @@ class Manifest(AsGiven, Stored):
 
     @model_validator(mode="after")
     def _no_row_is_lost_or_doubled(self) -> Self:
-        known = self.scored_rows + self.history_rows + self.quarantined_rows
-        read, written = (sum(file.rows for file in files) for files in (self.inputs, self.parts))
-        for what, sums, of, expected in (
-            ("scored_rows + history_rows + quarantined_rows", known, "rows", self.rows),
-            ("the rows of inputs", read, "rows", self.rows),
-            ("the rows of parts", written, "scored_rows", self.scored_rows),
+        counted_rows = self.scored_rows + self.history_rows + self.quarantined_rows
+        read_rows, written_rows = (
+            sum(file.rows for file in files) for files in (self.inputs, self.parts)
+        )
+        for addends, row_sum, total_name, expected in (
+            ("scored_rows + history_rows + quarantined_rows", counted_rows, "rows", self.rows),
+            ("the rows of inputs", read_rows, "rows", self.rows),
+            ("the rows of parts", written_rows, "scored_rows", self.scored_rows),
         ):
-            if sums != expected:
-                raise ValueError(f"{what} are {sums}, and {of} are {expected}")
+            if row_sum != expected:
+                raise ValueError(f"{addends} are {row_sum}, and {total_name} are {expected}")
         return self
 
     def same_as(self, inputs: dict[str, str], champion_sha256: str, conditions: Conditions) -> bool:
@@ -145,9 +147,9 @@ class Manifest(AsGiven, Stored):
         )
 
 
-def finished_runs(folder: Path, now: str) -> list[str]:
+def finished_runs(folder: Path, timestamp: str) -> list[str]:
     """Return the runs with a manifest below a folder, sorted by `by_age`."""
-    return by_age(_finished(folder), now)
+    return by_age(_finished(folder), timestamp)
 
 
 def unfinished_runs(folder: Path) -> list[str]:
@@ -186,8 +188,8 @@ def read_part(folder: Path, part: FileOfRows) -> bytes:
         OSError: It cannot be read, or its bytes differ from the manifest.
     """
     content = (folder / part.file).read_bytes()
-    if (found := sha256(content)) != part.sha256:
-        raise OSError(errno.EIO, f"SHA-256 {found}", str(folder / part.file))
+    if (content_sha256 := sha256(content)) != part.sha256:
+        raise OSError(errno.EIO, f"SHA-256 {content_sha256}", str(folder / part.file))
     return content
 
 
@@ -218,19 +220,22 @@ class FinishedScoring:
             DataError: Names both tasks.
         """
         manifest = self.manifest
-        two = manifest.task == TWO_CLASSES
-        both = manifest.negative_class, manifest.positive_class
-        classes = both if two else manifest.classes or ()
+        is_two_classes = manifest.task == TWO_CLASSES
+        class_pair = manifest.negative_class, manifest.positive_class
+        classes = class_pair if is_two_classes else manifest.classes or ()
         if manifest.task == task.kind and len(classes) == len(task.classes):
             pairs = zip(classes, task.classes, strict=True)
-            if all(was == now or (two and was is None) for was, now in pairs):
+            if all(
+                predicted == declared or (is_two_classes and predicted is None)
+                for predicted, declared in pairs
+            ):
                 return
-        was = ", ".join(str(c) for c in classes if c is not None)
-        now = ", ".join(map(str, task.classes))
+        predicted = ", ".join(str(c) for c in classes if c is not None)
+        declared = ", ".join(map(str, task.classes))
         words = Task(kind=manifest.task, classes=manifest.classes or ()).in_words
         raise DataError(
-            f"it predicted {words}{': ' * bool(was)}{was}, and conf names {task.in_words}"
-            f"{': ' * bool(now)}{now}"
+            f"it predicted {words}{': ' * bool(predicted)}{predicted}, "
+            f"and conf names {task.in_words}{': ' * bool(declared)}{declared}"
         )
 
     def parts(self, columns: list[str]) -> Iterator[pa.Table]:

@@ -96,8 +96,8 @@ def standing(log: Sequence[LogEntry]) -> list[str]:
 def restorable(log: Sequence[LogEntry], keep: int) -> list[str]:
     """Return the champions to keep, latest first: the last `keep` to serve, and `keep` standing."""
     served = list(dict.fromkeys(entry.serves_now for entry in reversed(changes(log))))
-    kept = {*served[:keep], *standing(log)[:keep]}
-    return [run for run in served if run is not None and run in kept]
+    restorable_runs = {*served[:keep], *standing(log)[:keep]}
+    return [run for run in served if run is not None and run in restorable_runs]
 
 
 def looks(log: Sequence[LogEntry], test_rows_sha256: str) -> Looks:
@@ -148,12 +148,14 @@ def append(path: Path, entry: LogEntry, commit: Callable[[bytes], None] | None =
         ) from error
     if commit:
         return commit(line + b"\n")
-    whole = None
+    kept_bytes = None
     if torn:
-        shown = torn.decode(errors="replace")
-        logger.warning("%s ended in a line that was cut off, and did not count: %s", path, shown)
-        whole = path.stat().st_size - len(torn)
-    append_line(path, line, whole)
+        torn_text = torn.decode(errors="replace")
+        logger.warning(
+            "%s ended in a line that was cut off, and did not count: %s", path, torn_text
+        )
+        kept_bytes = path.stat().st_size - len(torn)
+    append_line(path, line, kept_bytes)
 
 
 def _lines(path: Path) -> tuple[list[bytes], bytes]:
@@ -235,8 +237,8 @@ class _Chain:
                 f"run_id: expected another one than in any line above, got {entry.run_id}, which "
                 f"decided in line {self._lines[entry.run_id]}"
             )
-        known = entry.serves_now is not None and entry.serves_now in self._sha256
-        restored = entry.serves_now if known else "a run that was promoted"
+        was_promoted = entry.serves_now is not None and entry.serves_now in self._sha256
+        restored = entry.serves_now if was_promoted else "a run that was promoted"
         serves = {"promoted": entry.run_id, "rejected": self.serves, "rolled_back": restored}
         expected = {
             "line_before": self.line_before,

@@ -54,8 +54,8 @@ def page(
     if champion and champion.metrics:
         models["champion"] = champion.metrics
     models |= judgement.baselines
-    drawn = {"intervals": to_svg(draw.intervals(models), TITLES["intervals"])}
-    drawn |= {name: figures[name] for name in FIGURES if name in figures}
+    drawings = {"intervals": to_svg(draw.intervals(models), TITLES["intervals"])}
+    drawings |= {name: figures[name] for name in FIGURES if name in figures}
     drift = judgement.drift
     shifts = drift.features | drift.scores if drift else {}
     clearest = sorted(shifts.items(), key=lambda item: (-item[1].moved, -item[1].statistic))
@@ -80,14 +80,14 @@ def page(
         shifts=dict(clearest),
         kept=KEPT,
         best=_best(judgement.baselines),
-        glance=next(name for name in GLANCE if name in drawn),
+        glance=next(name for name in GLANCE if name in drawings),
         features=[_summary(name, column) for name, column in reference.features.items()],
         most_features=COLUMNS,
         provenance=provenance,
         quarantined_count=len(quarantined_rows),
         parameters=yaml.safe_dump(decision.parameters, sort_keys=False, allow_unicode=True),
         titles=TITLES,
-        images=images(drawn),
+        images=images(drawings),
     )
 
 
@@ -136,9 +136,9 @@ def _summary(name: str, profile: Profile) -> FeatureSummary:
         counts = np.array(profile.counts[1:-1])
         commonest = np.argsort(counts)[::-1][:BARS]
         cells = [profile.categories[cell] for cell in commonest[:CATEGORIES]]
-        more = len(profile.categories) - len(cells)
+        unnamed_count = len(profile.categories) - len(cells)
         names = ", ".join(shown(" or ".join(cell), NAME) for cell in cells)
-        listed_names = names + (f" and {more} more" if more > 0 else "")
+        listed_names = names + (f" and {unnamed_count} more" if unnamed_count > 0 else "")
         heights = _heights(counts[commonest])
         return FeatureSummary(name, profile.kind, missing, listed_names, center, heights)
     if profile.kind == "date":

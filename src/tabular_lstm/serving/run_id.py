@@ -36,26 +36,26 @@ def next_run_id(run_id: str) -> str:
     return f"{later.strftime(FORMAT)[:-4]}Z"
 
 
-def by_age(runs: Iterable[str], now: str) -> list[str]:
-    """Sort run ids, the newest last; ids later than now count as the oldest.
+def by_age(runs: Iterable[str], timestamp: str) -> list[str]:
+    """Sort run ids, the newest last; ids later than the timestamp count as the oldest.
 
     Such ids mean that their clock was ahead, or that the clock is behind now.
 
     Args:
         runs: Run ids.
-        now: The run id of a run that begins now.
+        timestamp: The run id of a run that begins now.
 
     Examples:
         >>> runs = ["2025-01-01T00.00.00.000Z", "2036-01-01T00.00.00.000Z"]
-        >>> by_age(runs, now="2026-01-01T00.00.00.000Z")
+        >>> by_age(runs, timestamp="2026-01-01T00.00.00.000Z")
         ['2036-01-01T00.00.00.000Z', '2025-01-01T00.00.00.000Z']
     """
-    return sorted(runs, key=lambda run: (run <= now, run))
+    return sorted(runs, key=lambda run: (run <= timestamp, run))
 
 
-def far_apart(one: str, other: str, least: timedelta) -> bool:
+def far_apart(first_run: str, second_run: str, least: timedelta) -> bool:
     """Return whether two runs began at least `least` apart, in either order."""
-    return abs(began(one) - began(other)) > least
+    return abs(began(first_run) - began(second_run)) > least
 
 
 def _check_run_id(name: str) -> str:

@@ -91,16 +91,18 @@ class ScoringTask:
     def part(self, batches: Iterable[CheckedBatch]) -> ScoredPart:
         """Score at least one batch into a part; a row without a prediction raises a `DataError`."""
         file, scored = io.BytesIO(), []
-        with contextlib.ExitStack() as until:
+        with contextlib.ExitStack() as stack:
             writer: parquet.ParquetWriter | None = None
             for batch in batches:
                 counted, rows = self._score(batch)
                 if writer is None:
                     schema = rows.schema
-                    once = [one.name for one in schema if pa.types.is_dictionary(one.type)]
-                    once.append("positive_class")
-                    writer = until.enter_context(
-                        parquet.ParquetWriter(file, schema, use_dictionary=once)
+                    dictionary_columns = [
+                        field.name for field in schema if pa.types.is_dictionary(field.type)
+                    ]
+                    dictionary_columns.append("positive_class")
+                    writer = stack.enter_context(
+                        parquet.ParquetWriter(file, schema, use_dictionary=dictionary_columns)
                     )
                 writer.write_batch(rows)
                 scored.append(counted)
@@ -110,10 +112,10 @@ class ScoringTask:
     def _score(self, batch: CheckedBatch) -> tuple[ScoredBatch, pa.RecordBatch]:
         count, scorer = batch.origin.num_rows, self.champion.scorer
         # Decided for the whole stream, so that equal rows have the same bits in any batch.
-        many = are_many(scorer, batch.expected)
+        many_rows = are_many(scorer, batch.expected)
         answers = self.answers
-        predictions = score(scorer, batch.sequences, many) if count else answers.nothing
-        self._refuse_none(batch, predictions)
+        predictions = score(scorer, batch.sequences, many_rows) if count else answers.nothing
+        self._refuse_unpredicted_rows(batch, predictions)
         copied = dict(batch.copied)
         names = {name: copied.pop(name) for name in self.check.names}
         columns: dict[str, pa.Array] = {
@@ -121,7 +123,7 @@ class ScoringTask:
             **names,
             **answers.arrow(predictions),
             **copied,
-            **reason_columns(scorer, batch.sequences, predictions, self.reasons, many),
+            **reason_columns(scorer, batch.sequences, predictions, self.reasons, many_rows),
             "champion": same(self.scored_by.run_id, count),
             "champion_sha256": same(self.scored_by.sha256, count),
             "run_id": same(self.run_id, count),
@@ -129,35 +131,42 @@ class ScoringTask:
         }
         rows = batch.sequences  # with histories all rows of the batch
         rows = rows.rows() if isinstance(rows, Histories) else rows
-        nothing = {"origin": batch.origin.schema.empty_table(), "sequences": rows[:0].copy()}
+        no_data = {"origin": batch.origin.schema.empty_table(), "sequences": rows[:0].copy()}
         scored = ScoredBatch(
-            replace(batch, **nothing, copied={}),
+            replace(batch, **no_data, copied={}),
             answers.count(predictions),
             count_unknown(rows, self.check.schema),
             self.watch.count(batch.sequences, predictions) if self.watch else None,
         )
         return scored, pa.RecordBatch.from_pydict(columns)
 
-    def _refuse_none(self, batch: CheckedBatch, predictions: np.ndarray) -> None:
-        if (none := have_none(predictions)).any():
-            of = [":".join(map(str, row.values())) for row in batch.origin.filter(none).to_pylist()]
-            way = "Restore another one: --pipelines rollback"
-            raise self.champion.no_prediction(row_list(of), way)
+    def _refuse_unpredicted_rows(self, batch: CheckedBatch, predictions: np.ndarray) -> None:
+        if (is_unpredicted := have_none(predictions)).any():
+            row_names = [
+                ":".join(map(str, row.values()))
+                for row in batch.origin.filter(is_unpredicted).to_pylist()
+            ]
+            advice = "Restore another one: --pipelines rollback"
+            raise self.champion.no_prediction(row_list(row_names), advice)
 
 
 def reason_columns(
-    scorer: Scorer, sequences: Sequences, predictions: np.ndarray, count: int, many: bool = False
+    scorer: Scorer,
+    sequences: Sequences,
+    predictions: np.ndarray,
+    count: int,
+    many_rows: bool = False,
 ) -> dict[str, pa.Array]:
     """Return `count` columns `reason_1`, … and `effect_1`, …; null where there is no reason."""
     if not count:
         return {}
-    found = reasons(scorer, sequences, predictions, count, many)
+    row_reasons = reasons(scorer, sequences, predictions, count, many_rows)
     names, columns = pa.array(reason_names(scorer.schema)), {}
-    for place in range(found.features.shape[1]):
-        none = found.features[:, place] < 0
-        which = pa.array(found.features[:, place].astype(np.int32), mask=none)
-        columns[f"{REASON}{place + 1}"] = pa.DictionaryArray.from_arrays(which, names)
-        columns[f"{EFFECT}{place + 1}"] = pa.array(found.effects[:, place], mask=none)
+    for place in range(row_reasons.features.shape[1]):
+        no_reason = row_reasons.features[:, place] < 0
+        feature_numbers = pa.array(row_reasons.features[:, place].astype(np.int32), mask=no_reason)
+        columns[f"{REASON}{place + 1}"] = pa.DictionaryArray.from_arrays(feature_numbers, names)
+        columns[f"{EFFECT}{place + 1}"] = pa.array(row_reasons.effects[:, place], mask=no_reason)
     return columns
 
 
@@ -311,8 +320,8 @@ class AlarmError(DataError):
     """
 
     def __init__(self, moved: Sequence[str], exit_code: int) -> None:
-        clearest, *others = moved
-        super().__init__(f"ALARM: {clearest}", *others, STOPPED)
+        clearest, *other_sentences = moved
+        super().__init__(f"ALARM: {clearest}", *other_sentences, STOPPED)
         self.exit_code = exit_code or 1
 
 
@@ -328,12 +337,12 @@ def scored_parts(
     """
     parts = in_parts(batches)
     if workers is not None:
-        with contextlib.closing(workers(score_part, scoring, parts)) as done:
-            yield from in_order(done)
+        with contextlib.closing(workers(score_part, scoring, parts)) as results:
+            yield from in_order(results)
         return
     checked = ([scoring.check.of(batch) for batch in part] for part in parts)
-    with contextlib.closing(ahead(checked)) as coming:
-        yield from map(scoring.part, coming)
+    with contextlib.closing(ahead(checked)) as checked_parts:
+        yield from map(scoring.part, checked_parts)
 
 
 def in_parts(batches: Iterable[Batch]) -> Iterator[Part]:
@@ -360,24 +369,24 @@ def ahead(items: Generator[Item]) -> Generator[Item]:
     end: Any = object()
     with ThreadPoolExecutor(1) as thread:
         try:
-            coming = thread.submit(next, items, end)
-            while (item := coming.result()) is not end:
-                coming = thread.submit(next, items, end)
+            future = thread.submit(next, items, end)
+            while (item := future.result()) is not end:
+                future = thread.submit(next, items, end)
                 yield item
         finally:
             # Close it in the thread, after the item that the thread is making.
             thread.submit(items.close).result()
 
 
-def in_order(done: Iterator[tuple[int, Item]]) -> Iterator[Item]:
+def in_order(results: Iterator[tuple[int, Item]]) -> Iterator[Item]:
     """Yield items in the order of the parts; items that are done early wait."""
-    early: dict[int, Item] = {}
-    turn = 0
-    for place, item in done:
-        early[place] = item
-        while turn in early:
-            yield early.pop(turn)
-            turn += 1
+    early_items: dict[int, Item] = {}
+    next_place = 0
+    for place, item in results:
+        early_items[place] = item
+        while next_place in early_items:
+            yield early_items.pop(next_place)
+            next_place += 1
 
 
 @dataclass(frozen=True)
@@ -403,22 +412,24 @@ class Predictions:
         Raises:
             DataError: See `scored_parts` and `CheckedRows.counted`.
         """
-        with contextlib.ExitStack() as until:
+        with contextlib.ExitStack() as stack:
             # Closed here, because threads cannot work any more when the process ends.
             batches = self.checked.read(folder)
-            scored = until.enter_context(
+            scored = stack.enter_context(
                 contextlib.closing(scored_parts(self.scoring, batches, self.workers))
             )
-            parts = until.enter_context(
+            parts = stack.enter_context(
                 contextlib.closing(
-                    self.checked.counted(scored, lambda part: [of.checked for of in part.batches])
+                    self.checked.counted(
+                        scored, lambda part: [scored_batch.checked for scored_batch in part.batches]
+                    )
                 )
             )
             progress: Progress | None = None
             for part in parts:
                 if progress is None:
                     expected = part.batches[0].checked.expected
-                    progress = until.enter_context(progress_bar("Scored", expected, " rows"))
+                    progress = stack.enter_context(progress_bar("Scored", expected, " rows"))
                 for batch in part.batches:
                     self.tally.add(batch)
                 yield part
@@ -463,9 +474,9 @@ def refuse_names(copied: dict[str, str], rows: str, answers: Answers) -> None:
     Raises:
         DataError: Names the column, why it is copied, and what to do.
     """
-    own = {*ROW, *answers.names, *SOURCE}
+    reserved_names = {*ROW, *answers.names, *SOURCE}
     for name, why in copied.items():
-        if name in own or name.startswith((REASON, EFFECT)):
+        if name in reserved_names or name.startswith((REASON, EFFECT)):
             raise DataError(
                 f"{rows}: column '{name}' would be copied to the predictions, which have a column "
                 f"of that name. {why}. Rename it in the rows, or leave it out with load_args: "

@@ -55,8 +55,8 @@ def validate_rows(raw_rows: RawRows, columns: Columns) -> tuple[ValidRows, pd.Da
     read = read_rows(parts, columns, file, raw_rows.number_format)
     valid, quarantined, unlabelled, reasons, history = read
     rows, superseded = len(valid) + len(quarantined) + unlabelled, 0
-    every = pd.concat([valid, history]) if len(history) else valid
-    data_warnings.warn_of_spellings(every, columns, file)
+    all_rows = pd.concat([valid, history]) if len(history) else valid
+    data_warnings.warn_of_spellings(all_rows, columns, file)
     if raw_rows.names and columns.key is not None:
         earlier = valid.duplicated(columns.key, keep="last")
         valid, superseded = valid[~earlier], int(earlier.sum())
@@ -65,7 +65,7 @@ def validate_rows(raw_rows: RawRows, columns: Columns) -> tuple[ValidRows, pd.Da
             earlier |= history[columns.key].isin(valid[columns.key])
             history, unlabelled = history[~earlier], unlabelled - int(earlier.sum())
             superseded += int(earlier.sum())
-    data_warnings.warn_of_repeated_keys(valid if raw_rows.names else every, columns, file)
+    data_warnings.warn_of_repeated_keys(valid if raw_rows.names else all_rows, columns, file)
     logger.info(
         "%s: %s, %d valid, %d quarantined%s%s",
         file,
@@ -166,12 +166,13 @@ def split_rows(
     if summary.histories is not None:
         logger.info("Histories: %s", summary.said_of_histories)
     if summary.repeated_test_rows:
-        by = summary.told_apart_by
-        logger.warning(REPEATED, source.file, summary.repeated_test_rows, len(test), by, by, by)
+        identity = summary.told_apart_by
+        count = summary.repeated_test_rows
+        logger.warning(REPEATED, source.file, count, len(test), identity, identity, identity)
     if summary.possible_leaks:
         measure, leaks = MEASURES[columns.task.kind], data_warnings.listed(summary.possible_leaks)
         logger.warning(LEAKS, source.file, measure.tells, measure.name, leaks)
     if summary.dependent_rows:
-        said = data_warnings.said_of(summary.dependent_rows)
-        logger.warning("%s: %s", source.file, said)
+        warning = data_warnings.said_of(summary.dependent_rows)
+        logger.warning("%s: %s", source.file, warning)
     return train, test, history_rows, summary

@@ -67,17 +67,17 @@ def predict_with_candidate(
     from tabular_lstm.network.fit import fingerprint, predict  # noqa: PLC0415
 
     sequences, labels = evaluated_set.sequences, evaluated_set.labels
-    expected, found = history.get("learned"), fingerprint(candidate)
+    expected, learned = history.get("learned"), fingerprint(candidate)
     if expected is None:
         raise DataError(
             "history: expected the hash of what the candidate learned, which earlier versions did "
             "not write down. Run all once: kedro run."
         )
-    if expected != found:
+    if expected != learned:
         raise DataError(
             "candidate: the history belongs to another network (SHA-256 of what the candidate "
-            f"learned {found[:8]}…, expected {expected[:8]}…). A file was edited or is a copy from "
-            "elsewhere: put it back, or run all: kedro run."
+            f"learned {learned[:8]}…, expected {expected[:8]}…). A file was edited or is a copy "
+            "from elsewhere: put it back, or run all: kedro run."
         )
     if train_set.fingerprint != history["trained_on"]:
         raise DataError(
@@ -86,13 +86,13 @@ def predict_with_candidate(
         )
     if evaluated_set.side == "test":
         keys, together = keys_of(test_rows, columns), together_of(test_rows, columns)
-        known = train_fingerprints.hold(sequences, keys, together)
-        if known.any():
+        is_trained_on = train_fingerprints.hold(sequences, keys, together)
+        if is_trained_on.any():
             named = " or ".join(filter(None, (columns.key, columns.together))) or "features"
             raise DataError(
-                f"Test {row_list(labels.index[known].tolist())}: the newest candidate was trained "
-                f"on rows of the same {named}; expected test rows that are new to it. Split and "
-                "train again: kedro run."
+                f"Test {row_list(labels.index[is_trained_on].tolist())}: the newest candidate was "
+                f"trained on rows of the same {named}; expected test rows that are new to it. "
+                "Split and train again: kedro run."
             )
     predictions = label_column(labels, columns.task)
     if evaluated_set.weights is not None:
@@ -131,7 +131,7 @@ def evaluate(
     evaluation: Evaluation,
 ) -> Judged:
     """Measure the candidate and the baselines on the same rows and the same resamples."""
-    others = {name: np.array(p) for name, p in baseline_predictions.predictions.items()}
+    by_baseline = {name: np.array(p) for name, p in baseline_predictions.predictions.items()}
     costs = training.objective.cost_matrix
     return Judged(
         evaluated_set.labels.to_numpy(),
@@ -140,10 +140,10 @@ def evaluate(
         evaluated_set.side,
         schema.task,
     ).with_models(
-        {CANDIDATE: from_columns(candidate_predictions, CANDIDATE, schema.task), **others},
+        {CANDIDATE: from_columns(candidate_predictions, CANDIDATE, schema.task), **by_baseline},
         {
             CANDIDATE: history.get("decision_threshold", costs),
-            **dict.fromkeys(others, costs),
+            **dict.fromkeys(by_baseline, costs),
             **baseline_predictions.thresholds,
         },
         evaluation,
@@ -197,13 +197,13 @@ def measure_importance(
     labels, sequences = judged.labels, evaluated_set.sequences
     steps = 1 if isinstance(sequences, np.ndarray) else sequences.lengths.mean()
     affordable = int(CHANGES / (len(schema.features) * steps))  # rows times shuffles of a feature
-    wanted = min(evaluation.importance_rows, len(labels))
-    shuffles = min(evaluation.importance_repeats, max(1, affordable // wanted))
+    row_count = min(evaluation.importance_rows, len(labels))
+    shuffles = min(evaluation.importance_repeats, max(1, affordable // row_count))
     order = np.random.default_rng(evaluation.seed).permutation(len(labels))
     strata = judged.measure.strata(labels)
     classes = range(strata.max() + 1)
-    of_each = max(1, min(evaluation.importance_rows, affordable // shuffles) // len(classes))
-    rows = np.concatenate([order[strata[order] == place][:of_each] for place in classes])
+    rows_per_class = max(1, min(evaluation.importance_rows, affordable // shuffles) // len(classes))
+    rows = np.concatenate([order[strata[order] == place][:rows_per_class] for place in classes])
     return permutation_importance(
         partial(predict_changed, candidate),
         sequences[rows],
@@ -246,7 +246,7 @@ def assemble_metrics(
             for metric in judged.measure.sampled
         }
     parts = by_length(judged, train_set.sequences, evaluated_set.sequences, evaluation)
-    of_lengths = [part.model_dump(mode="json") for part in parts]
+    length_metrics = [part.model_dump(mode="json") for part in parts]
     return {
         "format": 1,
         "run_id": run_id,
@@ -263,7 +263,7 @@ def assemble_metrics(
         judged.side: _rounded(candidate_metrics)
         | {name: candidate_metrics[name] for name in THRESHOLD & candidate_metrics.keys()},
         "baselines": _rounded(measured),
-        **({"by_length": _rounded(of_lengths)} if of_lengths else {}),
+        **({"by_length": _rounded(length_metrics)} if length_metrics else {}),
     }
 
 
@@ -271,17 +271,21 @@ def compare_with_baselines(
     judged: Judged, data_summary: DataSummary, evaluation: Evaluation
 ) -> list[str]:
     """Write the verdict; a warning of dependent rows on both sides comes first."""
-    found = data_summary.dependent_rows
-    warning = [said_of(found)[:1].upper() + said_of(found)[1:]] if found else []
+    dependent_rows = data_summary.dependent_rows
+    warning = (
+        [said_of(dependent_rows)[:1].upper() + said_of(dependent_rows)[1:]]
+        if dependent_rows
+        else []
+    )
     return [*warning, *comparison.compare_with_baselines(judged, evaluation)]
 
 
 def _rounded(measured: Any, name: str = "", digits: bool = False) -> Any:
     digits |= name in IN_UNITS
     if isinstance(measured, dict):
-        return {name: _rounded(of, name, digits) for name, of in measured.items()}
+        return {name: _rounded(value, name, digits) for name, value in measured.items()}
     if isinstance(measured, list):
-        return [_rounded(of, name, digits) for of in measured]
+        return [_rounded(value, name, digits) for value in measured]
     if not isinstance(measured, float):
         return measured
     return float(f"{measured:.{DECIMALS}g}") if digits else round(measured, DECIMALS)
@@ -291,8 +295,10 @@ def draw_figures(
     history: dict[str, Any], judged: Judged, permutation_importance: Importance
 ) -> dict[str, str]:
     """Draw the figures as SVG, by the names of `judging.drawing.FIGURES`."""
-    of_rows = f", {len(judged.labels)} {judged.side} rows{judged.weighted}"
-    titles = {name: title + of_rows for name, title in FIGURES.items()}
+    rows_note = f", {len(judged.labels)} {judged.side} rows{judged.weighted}"
+    titles = {name: title + rows_note for name, title in FIGURES.items()}
     titles["learning_curves"] = FIGURES["learning_curves"]
-    drawn = figures.figures_of(history, judged, permutation_importance)
-    return {name: to_svg(drawn[name], title) for name, title in titles.items() if name in drawn}
+    drawings = figures.figures_of(history, judged, permutation_importance)
+    return {
+        name: to_svg(drawings[name], title) for name, title in titles.items() if name in drawings
+    }

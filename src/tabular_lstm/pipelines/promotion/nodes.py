@@ -63,26 +63,26 @@ def predict_with_champions(
     )
     predictions = label_column(test_set.labels, schema.task)
     for run, scored in compared.scored.items():
-        known = np.where(scored.trained_on, np.nan, scored.predictions.T).T
-        predictions = predictions.assign(**to_columns(run, known, schema.task))
+        new_predictions = np.where(scored.trained_on, np.nan, scored.predictions.T).T
+        predictions = predictions.assign(**to_columns(run, new_predictions, schema.task))
     drift = data_drift(compared, test_set, data_summary, columns, monitoring, run_id)
     return predictions, replace(compared, drift=drift)
 
 
 def _with_champions(judged: Judged, scored: dict[str, Scored], evaluation: Evaluation) -> Judged:
     """Measure the champions on the same resamples, without rows that they were trained on."""
-    new = {run: of for run, of in scored.items() if not of.trained_on.any()}
+    new = {run: champion for run, champion in scored.items() if not champion.trained_on.any()}
     if new:
         judged = judged.with_models(
-            {run: of.predictions for run, of in new.items()},
-            {run: of.rule for run, of in new.items()},
+            {run: champion.predictions for run, champion in new.items()},
+            {run: champion.rule for run, champion in new.items()},
             evaluation,
         )
-    for run, of_run in scored.items():
+    for run, champion in scored.items():
         if run not in new:
-            counts = ~of_run.trained_on
+            counts = ~champion.trained_on
             judged = judged.with_part(
-                CANDIDATE, run, of_run.predictions, of_run.rule, counts, evaluation
+                CANDIDATE, run, champion.predictions, champion.rule, counts, evaluation
             )
     return judged
 
@@ -107,14 +107,14 @@ def check_candidate(
     predictions = from_columns(candidate_predictions, CANDIDATE, judged.task)
     moved = features_moved(compared_champions.drift, monitoring)
     sequences = candidate_artifact.sequences(test_rows, train_rows, history_rows)
-    of_the_gate = (
+    gate_checks = (
         changes.check_data(data_summary, champions, promotion, validation, moved),
         changes.check_drift(judged, champions, promotion, data_summary),
         gate.check_floor(judged, promotion),
         gate.check_champions(judged, champions, promotion),
         read_back(candidate_artifact, sequences, predictions, judged),
     )
-    return Checked(judged.metrics, of_the_gate, candidate_artifact.sha256)
+    return Checked(judged.metrics, gate_checks, candidate_artifact.sha256)
 
 
 def read_back(
@@ -122,11 +122,11 @@ def read_back(
 ) -> gate.ArtifactCheck:
     """Compare some judged predictions, from lowest to highest, with those of the saved file."""
     places = np.linspace(0, len(predictions) - 1, min(GOLDEN_ROWS, len(predictions))).astype(int)
-    by = predictions.reshape(len(predictions), -1)[:, 0]
-    golden = np.argsort(by, kind="stable")[places]
-    found = artifact.score(sequences[golden])
+    sort_values = predictions.reshape(len(predictions), -1)[:, 0]
+    golden = np.argsort(sort_values, kind="stable")[places]
+    file_predictions = artifact.score(sequences[golden])
     return gate.check_artifact(
-        predictions[golden], found, judged.measure, judged.measure.unit(judged)
+        predictions[golden], file_predictions, judged.measure, judged.measure.unit(judged)
     )
 
 
@@ -142,24 +142,24 @@ def decide(
     """Make the decision, with everything that it is based on."""
     accepted, reason = gate.outcome(checked.checks)
     served_before = champion_of(champions.log)
-    known = compared_champions.champions
-    others = dict(checked.metrics)
+    standing_champions = compared_champions.champions
+    other_metrics = dict(checked.metrics)
     judgement = Judgement(
         checks=checked.checks,
-        candidate=others.pop(CANDIDATE),
+        candidate=other_metrics.pop(CANDIDATE),
         candidate_sha256=checked.candidate_sha256,
         fingerprints_sha256=train_fingerprints.sha256,
         champions=[
-            champion.model_copy(update={"metrics": others.pop(champion.run_id, None)})
-            for champion in known
+            champion.model_copy(update={"metrics": other_metrics.pop(champion.run_id, None)})
+            for champion in standing_champions
         ],
-        baselines=others,
+        baselines=other_metrics,
         data=data_summary.model_copy(update={"lineage": None}),
         inputs=provenance.inputs(data_summary.sha256),
         looks=looks(champions.log, data_summary.test_rows_sha256),
         drift=compared_champions.drift,
     )
-    serving = known[0].sha256 if known else None
+    serving = standing_champions[0].sha256 if standing_champions else None
     return Decision(
         **provenance.of_decision(),
         run_id=run_id,

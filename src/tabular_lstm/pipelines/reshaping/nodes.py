@@ -30,12 +30,12 @@ def learn_schema(
     few rows with large weights would make this scale wrong for the other rows.
     """
     features = [name for name in map(str, train_rows) if name not in columns.not_features]
-    history, of_histories = None, {}
+    history, train_derived = None, {}
     if columns.history is not None:
         history = layout_of(columns, columns.history, train_rows)
-        every = pd.concat([train_rows, history_rows])
-        of_every = derived(roles_of(every, history, columns.label), history)
-        of_histories = {name: of[: len(train_rows)] for name, of in of_every.items()}
+        all_rows = pd.concat([train_rows, history_rows])
+        all_derived = derived(roles_of(all_rows, history, columns.label), history)
+        train_derived = {name: values[: len(train_rows)] for name, values in all_derived.items()}
     schema = schema_fit.learn_schema(
         chosen(train_rows, features),
         categorical=columns.categorical,
@@ -48,7 +48,7 @@ def learn_schema(
         task=columns.task,
         labels=train_rows[columns.label].to_numpy(),
         history=history,
-        derived=of_histories,
+        derived=train_derived,
     )
     logger.info(
         "%s a row, %d of them categorical%s: %s of %d, %d padded",
@@ -63,17 +63,17 @@ def learn_schema(
 
 
 def split_features_from_label(
-    rows: pd.DataFrame, schema: Schema, columns: Columns, *others: pd.DataFrame
+    rows: pd.DataFrame, schema: Schema, columns: Columns, *earlier_rows: pd.DataFrame
 ) -> LabelledRows:
     """Return the features in the schema's order, the label, and each row's weight and group.
 
-    The `others` are rows that may be earlier in a history: history rows and, for test rows, the
+    The `earlier_rows` may be earlier in a history: history rows and, for test rows, the
     train rows.
     """
     weights = scaled(weights_of(rows, columns))
     groups, labels = number_groups(rows, columns), rows[schema.label]
     if schema.history is not None:
-        rows = pd.concat([rows, *others])
+        rows = pd.concat([rows, *earlier_rows])
     features = chosen(rows, [*schema.columns, *schema.roles])
     return LabelledRows(features, labels, weights, groups)
 
@@ -81,6 +81,6 @@ def split_features_from_label(
 def reshape(rows: LabelledRows, schema: Schema) -> LabelledSet:
     """Turn each row into a sequence: see `tabular_lstm.rows.timeline.valid_sequences`."""
     count = len(rows.labels)
-    features, others = rows.features.iloc[:count], rows.features.iloc[count:]
-    sequences = valid_sequences(features, schema, others)
+    features, earlier_features = rows.features.iloc[:count], rows.features.iloc[count:]
+    sequences = valid_sequences(features, schema, earlier_features)
     return LabelledSet(sequences, rows.labels, rows.weights, rows.groups)

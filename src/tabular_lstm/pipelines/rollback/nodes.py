@@ -22,33 +22,33 @@ def choose_champion(
             is gone, is not the promoted one, or cannot be loaded. The error lists the promoted
             runs. Or the champion's task differs from conf.
     """
-    known, now = promoted(champions.log), champion_of(champions.log)
-    listed = f"Runs that were promoted: {', '.join(known) or 'none'}."
+    promotions, serving_run = promoted(champions.log), champion_of(champions.log)
+    listed = f"Runs that were promoted: {', '.join(promotions) or 'none'}."
     before = standing(champions.log)[1:2]
     if rollback.run_id is None and not before:
         raise DataError(
-            f"There is no champion before {now} to roll back to. {listed}"
-            if now
+            f"There is no champion before {serving_run} to roll back to. {listed}"
+            if serving_run
             else "There is no champion yet."
         )
     run = before[0] if rollback.run_id is None else rollback.run_id
-    if run not in known:
+    if run not in promotions:
         raise DataError(f"Run {run} never was a champion. {listed}")
     try:
-        artifact = promoted_artifact(champions, known[run])
+        artifact = promoted_artifact(champions, promotions[run])
     except NotComparedError as why:
         raise DataError(f"Run {run} cannot serve again: {why}. {listed}") from why
     refuse_other_task(artifact, columns)
-    asked = f"the previous champion, run {run}" if rollback.run_id is None else f"run {run}"
-    serves = ", which serves already" if run == now else ""
+    choice = f"the previous champion, run {run}" if rollback.run_id is None else f"run {run}"
+    serves = ", which serves already" if run == serving_run else ""
     return Decision(
         **provenance.of_decision(),
         run_id=run_id,
         action="rolled_back",
-        reason=f"{asked}{serves}",
-        served_before=now,
+        reason=f"{choice}{serves}",
+        served_before=serving_run,
         serves_now=run,
-        sha256=known[run].sha256,
+        sha256=promotions[run].sha256,
         judgement=None,
     )
 

@@ -125,8 +125,8 @@ def score_rows(
 def compare_with_reference(tally: Tally, champion: Artifact, champions: Champions) -> Drift:
     """Compare the scored rows with the champion's reference."""
     promised = champions.promised(str(champion.run_id))
-    if (few := tally.drift.few_rows) and not tally.drift.alarm:
-        logger.info("Compared with the reference: %s", few)
+    if (few_rows := tally.drift.few_rows) and not tally.drift.alarm:
+        logger.info("Compared with the reference: %s", few_rows)
     return tally.drift.model_copy(update={"expected": tally.expected(promised)})
 
 
@@ -149,18 +149,18 @@ def draw_scores(scoring_summary: ScoringSummary) -> dict[str, str]:
         logger.info("No figures: matplotlib is not installed here")
         return {}
     summary, reasons = scoring_summary, scoring_summary.quarantined_by_reason
-    drawn = {}
+    drawings = {}
     if summary.decision_threshold is not None:
-        drawn["scored_probabilities"] = figures.scored_probabilities(
+        drawings["scored_probabilities"] = figures.scored_probabilities(
             summary.histograms, summary.decision_threshold
         )
     elif summary.decisions:
-        drawn["scored_decisions"] = figures.scored_decisions(summary.decisions)
+        drawings["scored_decisions"] = figures.scored_decisions(summary.decisions)
     else:
         (bins,) = summary.histograms.values()
-        drawn["scored_numbers"] = figures.scored_numbers(bins, summary.histogram_range)
+        drawings["scored_numbers"] = figures.scored_numbers(bins, summary.histogram_range)
     if reasons:
-        drawn["quarantine_reasons"] = figures.quarantine_reasons(
+        drawings["quarantine_reasons"] = figures.quarantine_reasons(
             reasons, summary.quarantined_rows, summary.rows
         )
-    return {name: to_svg(figure, SCORING_FIGURES[name]) for name, figure in drawn.items()}
+    return {name: to_svg(figure, SCORING_FIGURES[name]) for name, figure in drawings.items()}
