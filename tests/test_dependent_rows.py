@@ -75,6 +75,7 @@ def test_what_conf_says_of_the_rows_ends_the_warning_and_changes_no_side(police:
     assert not warned(logged(*ROWS, *INDEPENDENT))
     declared = summary(police)
     assert undeclared.pop("dependent_rows")
+    assert undeclared.pop("lineage") != declared.pop("lineage")  # other conf
     assert declared == undeclared
     assert police.rows("train").equals(train)
     declare(police, columns=KEPT_TOGETHER, **TINY)

@@ -16,7 +16,7 @@ from tabular_lstm import LSTMClassifier, progress
 from tabular_lstm.files import sha256
 from tabular_lstm.network.kernel import Processor
 from tabular_lstm.rows.raw_rows import ROWS
-from tabular_lstm.serving import scored_rows
+from tabular_lstm.serving import prediction_parts
 from tabular_lstm.serving.run_id import next_run_id
 from tests.helpers.champions import champion_path, log_of, on_disk
 from tests.helpers.commands import (
@@ -237,7 +237,7 @@ def test_a_champion_that_gives_no_probability_is_named(
 ) -> None:
     """Its weights were NaN when it was judged, so that the gate would have to be wrong too."""
     nan = lambda scorer, sequences, many: np.full(len(sequences), np.nan)  # noqa: E731
-    monkeypatch.setattr("tabular_lstm.serving.scored_rows.score", nan)
+    monkeypatch.setattr("tabular_lstm.serving.row_scoring.score", nan)
     message = message_of(here(*SCORING))
     assert f"{champion_path(served)}: the champion, run {log_of(served)[-1]['run_id']}" in message
     assert "gives no probability for rows 1, 2, 3" in message
@@ -532,7 +532,7 @@ def test_a_scoring_is_not_run_in_part(served: Project, options: tuple[str, ...])
 def test_many_rows_are_written_to_several_parts(
     served: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scored_rows, "ROWS_OF_A_PART", 7)
+    monkeypatch.setattr(prediction_parts, "ROWS_OF_A_PART", 7)
     folder = served.path / "days"
     folder.mkdir()
     rows = pd.read_csv(example(served))

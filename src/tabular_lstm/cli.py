@@ -24,7 +24,7 @@ from tabular_lstm.parameters import Event
 from tabular_lstm.runs.guards import NO_SERVER, NothingNewError
 from tabular_lstm.runs.hooks import EXIT_CODE, NOTIFY
 from tabular_lstm.runs.lock import LockedError
-from tabular_lstm.serving.scored_rows import AlarmError
+from tabular_lstm.serving.prediction_parts import AlarmError
 
 USER_ERRORS = (
     DatasetError,

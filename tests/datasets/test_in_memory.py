@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from kedro.io import DatasetError, Version
 
-from tabular_lstm.datasets.candidate import RowsDataset
+from tabular_lstm.datasets.in_memory import RowsDataset
 from tests.helpers.project import Project
 from tests.helpers.tables import write_people
 

@@ -37,11 +37,11 @@ from tabular_lstm.rows import csv_files, raw_rows, scoring_validation
 from tabular_lstm.rows.raw_rows import RawRows
 from tabular_lstm.rows.schema import Target
 from tabular_lstm.rows.table_rows import TableRows
-from tabular_lstm.serving import scored_rows
+from tabular_lstm.serving import prediction_parts
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.manifest import Conditions
+from tabular_lstm.serving.prediction_parts import Predictions
 from tabular_lstm.serving.promotion_log import Champions
-from tabular_lstm.serving.scored_rows import Predictions
 from tests.helpers.champions import champion_path, log_of
 from tests.helpers.clusters import OTHER, WITHOUT, RealCluster, real_cluster
 from tests.helpers.commands import RETRAINING, here, succeeds
@@ -115,7 +115,7 @@ def saved(predictions: Predictions, folder: Path) -> dict[str, bytes]:
 def many_batches(served: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     """Rows that are read in thirty batches and scored in parts of two, some with a bad cell."""
     monkeypatch.setattr(raw_rows, "ROWS", 100)
-    monkeypatch.setattr(scored_rows, "ROWS_OF_A_PART", 200)
+    monkeypatch.setattr(prediction_parts, "ROWS_OF_A_PART", 200)
     for name in ("PIECE", "ARROW_PIECE"):
         monkeypatch.setattr(csv_files, name, 2**12)
     monkeypatch.setattr(csv_files, "OF_COLUMN", 1)
@@ -192,7 +192,7 @@ def test_workers_write_the_same_bytes_of_histories(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     once("visited by customers", project, lambda: train_on(project, visits(300)))
-    monkeypatch.setattr(scored_rows, "ROWS_OF_A_PART", 200)
+    monkeypatch.setattr(prediction_parts, "ROWS_OF_A_PART", 200)
     for module in (raw_rows, scoring_validation):
         monkeypatch.setattr(module, "ROWS", 100)
     (project.path / "rows").mkdir()

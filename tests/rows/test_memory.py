@@ -11,7 +11,7 @@ import pytest
 from pyarrow import csv
 
 from tabular_lstm.datasets import RawRowsDataset
-from tabular_lstm.datasets.candidate import RowsDataset
+from tabular_lstm.datasets.in_memory import RowsDataset
 from tabular_lstm.parameters import Columns, Split
 from tabular_lstm.pipelines.data_processing.nodes import split_rows, validate_rows
 from tests.helpers.decisions import PROVENANCE
@@ -29,7 +29,7 @@ from pathlib import Path
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 from tabular_lstm.datasets import RawRowsDataset
-from tabular_lstm.datasets.candidate import RowsDataset
+from tabular_lstm.datasets.in_memory import RowsDataset
 from tabular_lstm.parameters import Columns, Reshaping, Split, Validation
 from tabular_lstm.pipelines import data_processing, reshaping
 from tests.helpers.decisions import PROVENANCE

@@ -14,7 +14,7 @@ from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES
 from tabular_lstm.rows.schema import Target
 from tabular_lstm.serving.answers import BINS, REACH, Answers, answers_of
 from tabular_lstm.serving.champion import _load_pyfunc
-from tabular_lstm.serving.scored_rows import ScoringSummary
+from tabular_lstm.serving.scoring_summary import ScoringSummary
 from tests.helpers.commands import ROLLBACK, here, logged, message_of
 from tests.helpers.logs import run
 from tests.helpers.networks import ensemble_of, schema_of

@@ -15,7 +15,7 @@ from tabular_lstm.engine import Workers, one_by_one
 from tabular_lstm.errors import DataError
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.serving.answers import answers_of
-from tabular_lstm.serving.scored_rows import ahead, in_order, refuse_names, scored_parts
+from tabular_lstm.serving.prediction_parts import ahead, in_order, refuse_names, scored_parts
 from tests.helpers.networks import ensemble_of, schema_of
 from tests.helpers.raw_rows import rows_at
 

@@ -28,7 +28,8 @@ from tabular_lstm.serving.manifest import (
     read_manifest,
     read_part,
 )
-from tabular_lstm.serving.scored_rows import Predictions, ScoredPart
+from tabular_lstm.serving.prediction_parts import Predictions
+from tabular_lstm.serving.row_scoring import ScoredPart
 
 PREVIEWED = 5
 

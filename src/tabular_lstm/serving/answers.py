@@ -15,7 +15,7 @@ from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Kind, Task
 from tabular_lstm.rows.schema import Target
 
 if TYPE_CHECKING:
-    from tabular_lstm.serving.scored_rows import ScoringSummary
+    from tabular_lstm.serving.scoring_summary import ScoringSummary
 
 BINS = 50
 REACH = 4.0  # a histogram ends this many standard deviations of the label from its mean

@@ -19,15 +19,11 @@ from tabular_lstm.serving.answers import answers_of
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.data_drift import warn_of_unknown_columns
 from tabular_lstm.serving.manifest import Conditions
+from tabular_lstm.serving.prediction_parts import Predictions, refuse_names
 from tabular_lstm.serving.promotion_log import Champions
+from tabular_lstm.serving.row_scoring import ScoringTask
 from tabular_lstm.serving.run_id import began
-from tabular_lstm.serving.scored_rows import (
-    Predictions,
-    ScoringSummary,
-    ScoringTask,
-    Tally,
-    refuse_names,
-)
+from tabular_lstm.serving.scoring_summary import ScoringSummary, Tally
 
 logger = logging.getLogger(__name__)
 
