@@ -25,6 +25,7 @@ MISTAKES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("--params", "training.seed=1", "--params=training.epochs=2"),
         ("--params is there twice: write it once",),
     ),
+    "a short option twice": (("-ea", "--env", "b"), ("--env is there twice",)),
     "half a value": (("--params", "training={seed"), ("expected ',' or '}'",)),
 }
 # What is no name of an environment, though a folder in conf/ may be called so.

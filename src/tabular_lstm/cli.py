@@ -48,7 +48,10 @@ class Command(click.Command):
     def make_context(self, *arguments: Any, **options: Any) -> click.Context:
         """Read the options and arguments; of an option that is there twice, click takes one."""
         try:
+            known_options = {name for option in self.params for name in option.opts}
             names = [word.partition("=")[0] for word in arguments[1]]
+            # A short option and its value may stand together, as in -ebase.
+            names = [n if n in known_options or n[:2] == "--" else n[:2] for n in names]
             for option in self.params:
                 used = sum(name in option.opts for name in names)
                 if used > 1 and not getattr(option, "multiple", False):

@@ -18,11 +18,13 @@ from tabular_lstm.monitoring.performance import Estimate
 from tabular_lstm.parameters import Columns, Monitoring
 from tabular_lstm.pipelines.monitoring.nodes import examine
 from tabular_lstm.rows.fingerprints import Fingerprints
+from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.label_join import measure_labelled_rows
 from tabular_lstm.serving.manifest import FinishedScoring, FinishedScorings, Manifest
 from tabular_lstm.serving.promotion_log import Champions
 from tests.helpers.decisions import DATA, decision
 from tests.helpers.logs import promotion, run
+from tests.helpers.networks import ensemble_of, schema_of
 
 COLUMNS = Columns(label="ill", positive_class="yes", negative_class="no", key="id")
 LOG = [promotion("a"), promotion("b", "a")]
@@ -275,6 +277,11 @@ def test_what_was_predicted_for_another_label_is_not_measured(story: Story) -> N
         f"Scoring {first} and 1 more: its labelled rows do not count: it predicted 'ill', and conf "
         "names 'dead'"
     ]
+    # The decision is gone, and the champion's file says it too.
+    path = story.folder / "b.keras"
+    ensemble_of(schema_of().model_copy(update={"label": "ill"})).save(path)
+    story.champions = Promised(log, artifacts={run("b"): Artifact.read(path)}, fingerprints=OTHERS)
+    assert labelled(story.health(range(100), label="dead")) == [0, 0]
 
 
 def test_a_manifest_of_an_earlier_version_may_not_contradict_conf(story: Story) -> None:

@@ -247,3 +247,12 @@ def test_what_the_first_release_found_is_read_and_written_as_it_was() -> None:
     found = DependentRows.model_validate_json(written)
     assert found.model_dump_json() == written
     assert found.named == "'height' and 'count'"
+
+
+def test_a_value_of_0_is_a_value() -> None:
+    rows = incidents(900)
+    rows["time"] = pd.factorize(rows["time"])[0]
+    from_0, from_1 = found_in(rows), found_in(rows.assign(time=rows["time"] + 1))
+    assert from_0 is not None
+    assert from_1 is not None
+    assert (from_0.groups, from_0.rows) == (from_1.groups, from_1.rows) == (180, 900)

@@ -1,5 +1,6 @@
 """A key has one spelling, what is no key says so, and rows of one group have one number."""
 
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -129,3 +130,9 @@ def test_a_key_that_is_a_number_is_not_read_in_the_format_of_texts() -> None:
 @pytest.mark.parametrize("dtype", ["float32", "Float32", pd.ArrowDtype(pa.float32())])
 def test_a_key_that_float32_may_have_rounded_is_no_key(dtype: Any) -> None:
     assert "rounded number" in key(16777216.0, dtype=dtype)[1]
+
+
+@pytest.mark.parametrize("dtype", [object, pd.ArrowDtype(pa.decimal128(9, 3)), "category"])
+def test_a_decimal_is_no_text(dtype: Any) -> None:
+    cells = pd.Series([Decimal("1.234")], dtype=object).astype(dtype)
+    assert read_key(cells, COMMA)[0][0] == "1.234"

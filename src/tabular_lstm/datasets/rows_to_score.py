@@ -20,6 +20,11 @@ from tabular_lstm.rows.raw_rows import PARQUET, RawRows
 USER = r"(?<=://)(?:[^/?#]*:.*|[^/?#]*)@"
 
 
+def without_secrets(path: str) -> str:
+    """Give a path without user, password and options, which may hold a secret, for a message."""
+    return re.sub(r"(://[^?]*)\?.*", r"\1", re.sub(USER, "", path))
+
+
 def storage_of(filepath: str, **options: Any) -> tuple[Any, str]:
     """Give fsspec's storage of a file or a folder, and the path in the storage.
 
@@ -32,8 +37,6 @@ def storage_of(filepath: str, **options: Any) -> tuple[Any, str]:
         DataError: There is no such storage, its package is not installed, it needs other options,
             or the path has a password or names only a storage.
     """
-    # For the message; the options of a URL may hold a secret, such as a signature.
-    named = re.sub(r"(://[^?]*)\?.*", r"\1", re.sub(USER, "", filepath))
     try:
         if any(":" in user for user in re.findall(USER, filepath)):
             raise ValueError("a path with a password; put that into credentials.yml")
@@ -50,8 +53,8 @@ def storage_of(filepath: str, **options: Any) -> tuple[Any, str]:
         return maker(**options), str(PurePosixPath(path))
     except (ImportError, ValueError, OSError, TypeError, AttributeError) as error:
         raise DataError(
-            f"{named}: {error}. Expected a path on this machine, or in a storage whose package "
-            "is installed. Or copy the rows to this machine."
+            f"{without_secrets(filepath)}: {error}. Expected a path on this machine, or in a "
+            "storage whose package is installed. Or copy the rows to this machine."
         ) from error
 
 

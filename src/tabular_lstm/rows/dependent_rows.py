@@ -226,7 +226,8 @@ def _hashes(cells: pd.Series, columns: Columns) -> np.ndarray:
     """Hash the cells of a column, uint64; 0 for a missing cell."""
     numbers = _numbers(cells, columns)
     if numbers is not None:
-        return np.where(np.isnan(numbers), np.uint64(0), pd.util.hash_array(numbers + 0.0))
+        hashes = np.maximum(pd.util.hash_array(numbers + 0.0), np.uint64(1))  # pandas gives 0 for 0
+        return np.where(np.isnan(numbers), np.uint64(0), hashes)
     codes, distinct = pd.factorize(cells)
     texts = np.array([*map(str, distinct), ""], object)
     hashes = pd.util.hash_array(texts, categorize=False)

@@ -17,6 +17,7 @@ from kedro.validation import ParameterValidationError
 
 from tabular_lstm.code_version import code_sha256
 from tabular_lstm.datasets.kedro_private import folder_of_versions
+from tabular_lstm.datasets.rows_to_score import without_secrets
 from tabular_lstm.datasets.tables import read_as_rows
 from tabular_lstm.environments import output_folder
 from tabular_lstm.errors import DataError, counted, unknown_name
@@ -134,9 +135,9 @@ def refuse_other_paths(runtime: Mapping[str, Any], entries: Mapping[str, dict[st
         path = runtime[name]
         if not any(path in str(value) for value in entry.values()):
             raise DataError(
-                f"--params {name}={path}: the catalog's entry {name} does not read this path, but "
-                f"has one of its own. Write ${{runtime_params:{name},...}} there as its filepath, "
-                "or leave the parameter out."
+                f"--params {name}={without_secrets(path)}: the catalog's entry {name} does not "
+                f"read this path, but has one of its own. Write ${{runtime_params:{name},...}} "
+                "there as its filepath, or leave the parameter out."
             )
 
 

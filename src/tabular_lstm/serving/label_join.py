@@ -131,6 +131,8 @@ def _trained_on(
 def _refuse_another_label(champion: str, champions: Champions, columns: Columns) -> None:
     judgement = champions.judgement(champion)
     label = judgement.data.split.get("label") if judgement else None
+    with contextlib.suppress(KeyError, DataError):  # gone or damaged: the decision may be there
+        label = label or champions.artifacts[champion].scorer.schema.label
     if label not in {None, columns.label}:
         raise DataError(f"it predicted '{label}', and conf names '{columns.label}'")
 

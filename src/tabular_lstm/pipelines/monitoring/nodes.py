@@ -40,9 +40,14 @@ def read_labels(
     Returns:
         The labels, empty if there is no table of labels yet; and the rows in quarantine.
     """
-    marks = POINT
-    with contextlib.suppress(KeyError, DataError):  # gone or damaged: a scoring says so
-        marks = champions.artifacts[champion_of(champions.log) or ""].scorer.schema.marks
+    marks, champion = POINT, champion_of(champions.log)
+    if champion:
+        try:
+            marks = champions.artifacts[champion].scorer.schema.marks
+        except (KeyError, DataError):
+            judgement = champions.judgement(champion)
+            marks = judgement.data.marks if judgement else POINT
+            logger.warning("The champion's file is gone or damaged. Labels have %s", marks)
     labels = read_late_labels(late_labels, columns, marks)
     for reason in labels.reasons:
         logger.warning("In quarantine: %s", reason)

@@ -62,7 +62,8 @@ def validate_rows_to_score(
     if predict is not None:
         needed[predict] = "Conf names it under columns.history.predict"
     copied = dict.fromkeys(scoring.pass_through, "Conf names it under scoring.pass_through")
-    number_format = rows_to_score.format_of(needed, schema.marks)
+    read_names = [*needed, *filter(None, [columns.key])]
+    number_format = rows_to_score.format_of(read_names, schema.marks)
     check = Check(schema, columns.key, {}, number_format, predict)
     copied = {n: needed.get(n, "Conf names it under columns.key") for n in check.names} | copied
     refuse_missing_columns(rows_to_score, needed | copied)
