@@ -15,8 +15,13 @@ from pyarrow import parquet
 from tabular_lstm import LSTMClassifier, progress
 from tabular_lstm.files import sha256
 from tabular_lstm.network.kernel import Processor
+from tabular_lstm.parameters import Columns, Scoring, Validation
+from tabular_lstm.pipelines.scoring.nodes import validate_rows_to_score
+from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.raw_rows import ROWS
+from tabular_lstm.rows.table_rows import TableRows
 from tabular_lstm.serving import prediction_parts
+from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.run_id import next_run_id
 from tests.helpers.champions import champion_path, log_of, on_disk
 from tests.helpers.commands import (
@@ -29,6 +34,8 @@ from tests.helpers.commands import (
     succeeds,
     with_modules,
 )
+from tests.helpers.errors import raises_data_error
+from tests.helpers.networks import ensemble_of, schema_of
 from tests.helpers.once import Once
 from tests.helpers.project import QUICK, Project, declare
 from tests.helpers.scorings import (
@@ -564,3 +571,18 @@ def test_a_scoring_does_not_wait_for_tensorflow(served: Project) -> None:
     succeeds(ended)
     assert not {"tensorflow", "keras", "sklearn"} & modules
     assert len(finished(served)) == 1
+
+
+def test_a_key_of_numbers_and_texts_is_refused_beside_the_champions_number_format(
+    tmp_path: Path,
+) -> None:
+    """In which the key 1.234 would be 1234."""
+    schema = schema_of().model_copy(update={"marks": NumberFormat(decimal=",", thousands=".")})
+    ensemble_of(schema).save(tmp_path / "a.keras")
+    rows = pd.DataFrame({name: [1.0, 2.0] for name in schema.columns} | {"visit": [1.234, "A7"]})
+    columns = Columns(label=schema.label, positive_class=1, negative_class=0, key="visit")
+    champion = Artifact.read(tmp_path / "a.keras")
+    with raises_data_error(match="visits: column 'visit' holds numbers and texts"):
+        validate_rows_to_score(
+            TableRows.of(rows, "visits"), champion, columns, Validation(), Scoring()
+        )
