@@ -274,7 +274,7 @@ def train(
         An ensemble's losses are means over its members. Its history also has `validation_loss`, the
         calibrated losses on the members' folds; `best_epochs` of the members, whose median is
         `best_epoch`; for classes, `temperature`; `out_of_fold_log_loss` (a number:
-        `out_of_fold_quantile_loss`); `kinds`, see `kinds.Kind`; `asked_for`, see `kinds.asked_for`.
+        `out_of_fold_quantile_loss`); `kinds`, see `Kind`; `asked_for`, see `asked_for`.
 
     Raises:
         DivergedError: A loss is not finite.

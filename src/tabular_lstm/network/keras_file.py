@@ -193,7 +193,7 @@ def _weights(content: bytes, shapes: Shapes) -> list[list[np.ndarray]]:
 
 
 def weight_shapes(schema: Schema, options: Ensemble) -> Shapes:
-    """Return the shapes of an ensemble's weights without building it, see `layers`.
+    """Return the shapes of an ensemble's weights without building it, see `build`.
 
     Returns:
         By the layer's name in the file. `embed` has frequency, kernel, bias and vectors; each

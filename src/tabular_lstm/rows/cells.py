@@ -56,8 +56,10 @@ def texts(cells: pd.Series, write: Callable[[Any], str] = written) -> pd.Series:
 
 def format_of(cells: pd.Series, format_of_texts: NumberFormat) -> NumberFormat:
     """Give the format in which `texts` writes numbers: a column without texts gets points."""
-    if isinstance(cells.dtype, pd.StringDtype) or cells.dtype.kind in "biuf":
-        return POINT if cells.dtype.kind in "biuf" else format_of_texts
+    if cells.dtype.kind in "biuf":
+        return POINT
+    if isinstance(cells.dtype, pd.StringDtype):
+        return format_of_texts
     values = cells.cat.categories if isinstance(cells.dtype, pd.CategoricalDtype) else cells
     return format_of_texts if any(isinstance(value, str) for value in values) else POINT
 

@@ -1,4 +1,4 @@
-r"""CSV files: their load arguments, their header, and their rows as batches of text cells."""
+"""CSV files: their load arguments, their header, and their rows as batches of text cells."""
 
 import codecs
 import contextlib
@@ -74,7 +74,7 @@ def _fits(name: str, value: Any) -> tuple[bool, str]:
     if name in (*CHARACTERS, *NUMBER_FORMAT):
         fits = isinstance(value, str) and len(value) == 1 and value.isascii()
         if name in CHARACTERS:
-            # A letter could be in the row that `csv_batches` adds at the end.
+            # A letter could be in the row that is added at the end.
             fits = fits and not value.isalnum() and value not in "\r\n\0"
             return fits, "one ASCII character that is no letter, no digit and no end of a line"
         return fits and not (value.isalnum() or value in "+-\r\n"), "one ASCII mark"
@@ -325,7 +325,7 @@ def stream_cells(
     Args:
         content: The file, open for its bytes.
         file: The file's name, for messages.
-        load_args: Arguments of `pandas.read_csv`, see `load_args.LOAD_ARGS`. null means the
+        load_args: Arguments of `pandas.read_csv`, see `LOAD_ARGS`. null means the
             default, but `header: null` means that the file has no header.
 
     Yields:

@@ -178,10 +178,13 @@ def warned_of_forms(raw_rows: RawRows, columns: Columns) -> Iterator[pd.DataFram
     }
     names_of_rows = (columns.key, columns.of, *columns.categorical)
     for place, part in enumerate(raw_rows.parts()):
+        if place:
+            yield part
+            continue
         dates = [name for name in names_of_rows if name in part and part[name].dtype.kind == "M"]
-        if not place and dates:
+        if dates:
             logger.warning(DATES_AS_TEXT, raw_rows.file, ", ".join(map(shown, dates)))
-        if not place and raw_rows.declared_format is None:
+        if raw_rows.declared_format is None:
             names = [name for name in columns.features or part if name in {*part} - not_numeric]
             names = [name for name in names if isinstance(part[name].dtype, pd.StringDtype)]
             texts = [(name, as_texts(part[name])) for name in names]

@@ -127,7 +127,7 @@ def by_name(rows: pd.DataFrame, features: Collection[str] | None = None) -> pd.D
         if not is_sparse and (dtype.kind != "O" or isinstance(dtype, TEXT)):
             continue
         cells = np.asarray(rows.iloc[:, place])
-        has_bytes = any(isinstance(cell, BYTES) for cell in cells)
+        has_bytes = cells.dtype == object and any(isinstance(cell, BYTES) for cell in cells)
         if has_bytes:
             texts = [written(cell) if isinstance(cell, BYTES) else cell for cell in cells]
             cells = np.array(texts, object)

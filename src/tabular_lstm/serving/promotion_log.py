@@ -6,7 +6,7 @@ lies among the candidates. Appending the line is the commit; no other step follo
 Each line holds the SHA-256 of the line before it, including its line feed: line 4 holds what `sed
 -n 3p promotions.jsonl | sha256sum` prints. So a line that was changed, moved or removed is found,
 unless all lines after it were rewritten. The last line is compared with its decision, see
-`champion_history.read_checked_log`.
+`read_checked_log`.
 """
 
 import json
