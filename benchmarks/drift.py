@@ -25,9 +25,9 @@ from scipy.special import expit, logit
 from scipy.stats import binomtest
 from tables import markdown
 
+from tabular_lstm.monitoring.drift import Counts, smallest_shift, threshold_of
 from tabular_lstm.monitoring.reference import cells_of, count_categories, count_numbers
 from tabular_lstm.monitoring.reference import profile as profile_of
-from tabular_lstm.monitoring.threshold import Counts, smallest_shift, threshold_of
 from tabular_lstm.parameters import Monitoring
 
 RESULTS = Path(__file__).with_suffix(".md")

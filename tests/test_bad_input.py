@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from tabular_lstm.cli import run
-from tabular_lstm.rows.numbers import LARGEST
+from tabular_lstm.rows.cells import LARGEST
 from tests.helpers.once import Once
 from tests.helpers.project import TINY, Project, declare
 

@@ -16,7 +16,7 @@ from tabular_lstm.files import sha256
 from tabular_lstm.judging.metrics import CANDIDATE
 from tabular_lstm.network.fit import predict
 from tabular_lstm.rows.sequences import to_sequences
-from tabular_lstm.runs import pruning
+from tabular_lstm.runs import output_folders
 from tabular_lstm.runs.guards import NothingNewError
 from tests.helpers.errors import raises_data_error
 from tests.helpers.logs import FIELDS
@@ -318,7 +318,7 @@ def test_what_a_champion_has_lost_is_no_free_pass(house: Retrainer) -> None:
 def test_old_runs_are_pruned_and_champions_and_decisions_kept(
     house: Retrainer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pruning, "AT_LEAST", timedelta(0))  # else a day
+    monkeypatch.setattr(output_folders, "AT_LEAST", timedelta(0))  # else a day
     keep = {"keep_candidates": 2, "keep_champions": 2}
     promoted = [house.log()[0]["run_id"], house.retrain(1, promotion=keep)["run_id"]]
     strict = {**keep, "tolerance": {"log_loss": 0.0, "roc_auc": 0.0}}

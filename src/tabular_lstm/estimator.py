@@ -14,7 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.network.calibration import decisions
+from tabular_lstm.network.outputs import decisions
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.parameters import (
     CLASSES,
@@ -27,7 +27,7 @@ from tabular_lstm.parameters import (
     Training,
     fault_of_task,
 )
-from tabular_lstm.rows.keys import number_values
+from tabular_lstm.rows.fingerprints import number_values
 from tabular_lstm.rows.labelled_set import checked_weights, scaled
 from tabular_lstm.rows.schema_fit import kinds_of, learn_schema
 from tabular_lstm.rows.sequences import by_name, to_sequences

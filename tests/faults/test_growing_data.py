@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tabular_lstm.runs import pruning
+from tabular_lstm.runs import output_folders
 from tests.helpers.champions import assert_settled, champion_of, log_of, on_disk
 from tests.helpers.commands import RETRAINING, ROLLBACK, here, succeeds
 from tests.helpers.project import QUICK, Project, declare
@@ -50,7 +50,7 @@ def test_retrainings_in_a_row_keep_rows_on_their_sides_all_decisions_and_few_fil
     quick: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The last runs train for nothing, so that champions are older than the newest candidates."""
-    monkeypatch.setattr(pruning, "AT_LEAST", timedelta(0))  # else a day
+    monkeypatch.setattr(output_folders, "AT_LEAST", timedelta(0))  # else a day
     runs, candidates = 6, 2
     kept = {"keep_candidates": candidates, "keep_champions": CHAMPIONS}
     all_rows = pd.read_csv(quick.raw).drop_duplicates()

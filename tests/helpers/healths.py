@@ -12,8 +12,8 @@ from tabular_lstm.monitoring.health import (
     ChampionHealth,
     Health,
     ScoringHealth,
+    page,
 )
-from tabular_lstm.monitoring.page import page
 from tabular_lstm.monitoring.performance import Estimate
 from tabular_lstm.monitoring.reference import Reference, Watch
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Monitoring, Reshaping, Task

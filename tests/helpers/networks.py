@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from tabular_lstm.network.build import LSTMEnsemble, Recur, build
-from tabular_lstm.network.calibration import Calibration
+from tabular_lstm.network.outputs import Calibration
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Ensemble, Network
 from tabular_lstm.rows.histories import Histories, are_rows
 from tabular_lstm.rows.schema import Schema, Target

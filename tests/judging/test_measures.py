@@ -11,7 +11,7 @@ from tabular_lstm.judging.gate import not_within
 from tabular_lstm.judging.intervals import bounds, unseen_share
 from tabular_lstm.judging.measures import from_columns, measure_of, to_columns
 from tabular_lstm.judging.metrics import CANDIDATE, written
-from tabular_lstm.network.calibration import Calibration, decisions
+from tabular_lstm.network.outputs import Calibration, decisions
 from tabular_lstm.parameters import Task, Tolerance
 from tests.helpers.judged_tasks import FOUR, OF_NUMBER, RESAMPLED, classes_of, judge, numbers_of
 

@@ -7,9 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tabular_lstm.monitoring.drift import Drift, compare
+from tabular_lstm.monitoring.drift import Counts, Drift, compare, smallest_shift, threshold_of
 from tabular_lstm.monitoring.reference import Reference, Watch, count_numbers, profile
-from tabular_lstm.monitoring.threshold import Counts, smallest_shift, threshold_of
 from tabular_lstm.parameters import Monitoring, Reshaping, Task
 from tabular_lstm.rows.schema_fit import learn_schema
 from tabular_lstm.rows.sequences import to_sequences

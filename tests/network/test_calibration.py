@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.special import expit
 from sklearn.metrics import f1_score
 
-from tabular_lstm.network.calibration import (
+from tabular_lstm.network.outputs import (
     TEMPERATURES,
     choose_threshold,
     fit_temperature,

@@ -16,9 +16,9 @@ from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
 from tabular_lstm.network.build import build
-from tabular_lstm.network.calibration import choose_threshold
 from tabular_lstm.network.fit import predict, train
 from tabular_lstm.network.member_training import DivergedError
+from tabular_lstm.network.outputs import choose_threshold
 from tabular_lstm.parameters import Network, Training
 from tests.helpers.networks import assert_same_weights, schema_of, sequences_of
 from tests.helpers.trainings import (

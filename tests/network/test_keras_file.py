@@ -17,13 +17,13 @@ import numpy as np
 import pytest
 
 from tabular_lstm.network.build import LSTMEnsemble
-from tabular_lstm.network.calibration import Calibration
 from tabular_lstm.network.keras_file import (
     WEIGHTS,
     NoNetworkError,
     read_keras_file,
     weight_shapes,
 )
+from tabular_lstm.network.outputs import Calibration
 from tabular_lstm.network.score import FEW, score
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES

@@ -12,7 +12,6 @@ from scipy.special import expit
 from sklearn.metrics import log_loss
 
 from tabular_lstm.network.build import LSTMEnsemble
-from tabular_lstm.network.calibration import fit_temperature
 from tabular_lstm.network.fit import train
 from tabular_lstm.network.member_training import (
     Task,
@@ -22,7 +21,7 @@ from tabular_lstm.network.member_training import (
     split,
     train_group,
 )
-from tabular_lstm.network.outputs import outputs_of
+from tabular_lstm.network.outputs import fit_temperature, outputs_of
 from tabular_lstm.network.plan import Plan, plan_training
 from tabular_lstm.rows.schema import HistoryLayout
 from tabular_lstm.rows.timeline import Roles, histories

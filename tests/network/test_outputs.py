@@ -9,14 +9,16 @@ from scipy.special import log_softmax, softmax
 from scipy.stats import expon, lognorm, norm, uniform
 from sklearn.metrics import log_loss, mean_pinball_loss
 
-from tabular_lstm.network.calibration import (
+from tabular_lstm.network.fit import fingerprint, train
+from tabular_lstm.network.outputs import (
+    QUANTILES,
     RATES,
     Calibration,
     decisions,
+    outputs_of,
+    predictions,
     residual_quantiles,
 )
-from tabular_lstm.network.fit import fingerprint, train
-from tabular_lstm.network.outputs import QUANTILES, outputs_of, predictions
 from tabular_lstm.parameters import CLASSES, NUMBER, Objective, Task, Training
 from tests.helpers.networks import schema_of, sequences_of
 from tests.helpers.trainings import network_of, same, training_of

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tabular_lstm.network import reasons as explaining
-from tabular_lstm.network.calibration import Calibration
 from tabular_lstm.network.kernel import Processor
+from tabular_lstm.network.outputs import Calibration
 from tabular_lstm.network.reasons import reason_names, reasons
 from tabular_lstm.network.score import FEW, score
 from tabular_lstm.network.scorer import Scorer

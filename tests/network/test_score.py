@@ -11,9 +11,8 @@ import pytest
 
 from tabular_lstm.network import score as score_module
 from tabular_lstm.network.build import LSTMEnsemble
-from tabular_lstm.network.calibration import Calibration
 from tabular_lstm.network.forward import BLOCK
-from tabular_lstm.network.outputs import predictions
+from tabular_lstm.network.outputs import Calibration, predictions
 from tabular_lstm.network.score import FEW, FEW_VALUES, score, score_changed
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.parameters import CLASSES, NUMBER

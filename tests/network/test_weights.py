@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tabular_lstm.network.calibration import choose_threshold
 from tabular_lstm.network.fit import train
 from tabular_lstm.network.members import Members
+from tabular_lstm.network.outputs import choose_threshold
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Network, Objective
 from tabular_lstm.pipelines.training.nodes import train_network
 from tabular_lstm.rows.labelled_set import scaled

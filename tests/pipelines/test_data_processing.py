@@ -17,9 +17,8 @@ from hypothesis import strategies as st
 from tabular_lstm.datasets import RawRowsDataset
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns, Split, Validation
-from tabular_lstm.rows.cells import is_missing
+from tabular_lstm.rows.cells import LARGEST, is_missing
 from tabular_lstm.rows.data_summary import Source
-from tabular_lstm.rows.numbers import LARGEST
 from tabular_lstm.rows.raw_rows import RawRows
 from tabular_lstm.rows.table_rows import TableRows
 from tests.helpers.nodes import accept_rows, split_rows, validate_rows

@@ -27,8 +27,7 @@ from tabular_lstm.pipelines.evaluation.nodes import (
     predict_with_candidate,
 )
 from tabular_lstm.rows.data_summary import DataSummary
-from tabular_lstm.rows.fingerprints import Fingerprints
-from tabular_lstm.rows.keys import keys_of, together_of
+from tabular_lstm.rows.fingerprints import Fingerprints, keys_of, together_of
 from tabular_lstm.rows.labelled_set import EvaluatedSet, LabelledSet
 from tabular_lstm.rows.schema import HistoryLayout
 from tests.helpers import networks

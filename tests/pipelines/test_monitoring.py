@@ -13,13 +13,12 @@ import pytest
 from tabular_lstm.files import sha256
 from tabular_lstm.monitoring.drift import Drift, Shift
 from tabular_lstm.monitoring.health import Health
-from tabular_lstm.monitoring.late_labels import LateLabels
 from tabular_lstm.monitoring.performance import Estimate
 from tabular_lstm.parameters import Columns, Monitoring
 from tabular_lstm.pipelines.monitoring.nodes import examine
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.serving.artifact import Artifact
-from tabular_lstm.serving.label_join import measure_labelled_rows
+from tabular_lstm.serving.late_labels import LateLabels, measure_labelled_rows
 from tabular_lstm.serving.manifest import FinishedScoring, FinishedScorings, Manifest
 from tabular_lstm.serving.promotion_log import Champions
 from tests.helpers.decisions import DATA, decision

@@ -12,8 +12,7 @@ from tabular_lstm.datasets import RawRowsDataset
 from tabular_lstm.parameters import Columns, Reshaping, Split
 from tabular_lstm.pipelines.reshaping import nodes
 from tabular_lstm.rows import fingerprints, raw_rows
-from tabular_lstm.rows.fingerprints import Fingerprints
-from tabular_lstm.rows.keys import keys_of, together_of
+from tabular_lstm.rows.fingerprints import Fingerprints, keys_of, together_of
 from tests.helpers.nodes import NO_ROWS, split_rows, validate_rows
 
 ROWS = 300

@@ -13,8 +13,8 @@ from tabular_lstm.datasets import RawRowsDataset
 from tabular_lstm.parameters import Columns, Reshaping, Split
 from tabular_lstm.pipelines.reshaping import nodes
 from tabular_lstm.pipelines.reshaping.nodes import split_features_from_label
+from tabular_lstm.rows.cells import LARGEST
 from tabular_lstm.rows.number_format import NumberFormat
-from tabular_lstm.rows.numbers import LARGEST
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.sequences import to_sequences
 from tests.helpers.decisions import DATA

@@ -6,9 +6,8 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
-from tabular_lstm.profiling.conf_text import catalog_text, page, parameters_text
 from tabular_lstm.profiling.layout import Layout
-from tabular_lstm.profiling.proposal import Proposal, propose
+from tabular_lstm.profiling.proposal import Proposal, catalog_text, page, parameters_text, propose
 from tests.helpers.profiles import profile
 
 COUNT = 60

@@ -10,9 +10,8 @@ import pytest
 import yaml
 
 from tabular_lstm.parameters import Columns
-from tabular_lstm.profiling.conf_text import parameters_text
 from tabular_lstm.profiling.found_rows import with_found_rows
-from tabular_lstm.profiling.proposal import Proposal, propose
+from tabular_lstm.profiling.proposal import Proposal, parameters_text, propose
 from tabular_lstm.runs.new_environment import profile_files
 from tests.helpers.project import ROOT
 

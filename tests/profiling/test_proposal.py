@@ -6,9 +6,8 @@ import pytest
 import yaml
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.profiling.conf_text import page, parameters_text
 from tabular_lstm.profiling.layout import Layout
-from tabular_lstm.profiling.proposal import Proposal, propose
+from tabular_lstm.profiling.proposal import Proposal, page, parameters_text, propose
 from tests.helpers.profiles import profile
 
 COUNT = 60

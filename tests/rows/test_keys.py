@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tabular_lstm.parameters import Columns
 from tabular_lstm.rows.cells import EMPTY
-from tabular_lstm.rows.keys import number_groups, read_key
+from tabular_lstm.rows.fingerprints import number_groups, read_key
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 
 COMMA = NumberFormat(decimal=",", thousands=".")

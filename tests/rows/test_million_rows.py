@@ -12,7 +12,7 @@ import pytest
 from pyarrow import csv, parquet
 
 from tabular_lstm.parameters import Reshaping, Task
-from tabular_lstm.rows.keys import read_key
+from tabular_lstm.rows.fingerprints import read_key
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.raw_rows import ROWS
 from tabular_lstm.rows.schema import Schema

@@ -13,14 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tabular_lstm.parameters import Columns, Value
-from tabular_lstm.rows.cells import is_missing
-from tabular_lstm.rows.labels import are_unlabelled, label_of
-from tabular_lstm.rows.number_format import POINT, NumberFormat, all_pointed, pointed
-from tabular_lstm.rows.numbers import (
+from tabular_lstm.rows.cells import (
     ANY,
+    is_missing,
     numbers_of_texts,
     read_numbers,
 )
+from tabular_lstm.rows.labels import are_unlabelled, label_of
+from tabular_lstm.rows.number_format import POINT, NumberFormat, all_pointed, pointed
 from tabular_lstm.rows.schema import Bounds
 
 COMMA = NumberFormat(decimal=",")

@@ -8,8 +8,8 @@ import pytest
 from pyarrow import parquet
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.rows import parquet as module
-from tabular_lstm.rows.parquet import stream_parquet, types_of_parquet
+from tabular_lstm.rows import raw_files as module
+from tabular_lstm.rows.raw_files import stream_parquet, types_of_parquet
 from tests.helpers.tables import text_of
 
 TABLE = pa.table({"a": list(range(100)), "b": [f"word {place % 7}" for place in range(100)]})

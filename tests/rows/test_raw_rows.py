@@ -17,7 +17,7 @@ from pyarrow import parquet
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.rows import csv_files
-from tabular_lstm.rows import parquet as parquet_pieces
+from tabular_lstm.rows import raw_files as parquet_pieces
 from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.raw_rows import BYTES, RawRows
 from tests.helpers.raw_rows import rows_at

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Reshaping, Task
+from tabular_lstm.rows.cells import is_categorical
 from tabular_lstm.rows.number_format import NumberFormat
-from tabular_lstm.rows.numbers import is_categorical
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.schema_fit import learn_schema
 from tabular_lstm.rows.sequences import count_unknown, lay_out, to_sequences

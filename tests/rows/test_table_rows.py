@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 
 from tabular_lstm.rows import table_rows
-from tabular_lstm.rows.keys import read_key
+from tabular_lstm.rows.fingerprints import read_key
 from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.table_rows import TableRows
 from tests.helpers.errors import raises_data_error

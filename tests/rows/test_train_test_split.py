@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns, Reshaping, Split, Task
+from tabular_lstm.rows.cells import LARGEST
 from tabular_lstm.rows.data_summary import Source
-from tabular_lstm.rows.numbers import LARGEST
 from tabular_lstm.rows.schema_fit import learn_schema
 from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.rows.train_test_split import in_test, sides_of, with_boundary

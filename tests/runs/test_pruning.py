@@ -8,7 +8,7 @@ from kedro.pipeline import Node, Pipeline
 
 from tabular_lstm.parameters import Promotion
 from tabular_lstm.runs.kept_outputs import KeptOutputs
-from tabular_lstm.runs.pruning import prune
+from tabular_lstm.runs.output_folders import prune
 from tabular_lstm.serving.promotion_log import LogEntry
 from tests.helpers.logs import letters, promotion, rejection, run
 from tests.helpers.objects import Objects

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from tabular_lstm.runs.run_log import RunLog
+from tabular_lstm.runs.hooks import RunLog
 
 
 def test_a_pipeline_is_named_once_and_warnings_are_said_again(

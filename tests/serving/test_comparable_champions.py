@@ -10,8 +10,7 @@ import pytest
 from tabular_lstm.errors import DataError
 from tabular_lstm.judging.comparison import ZERO_AND_ONE
 from tabular_lstm.parameters import Columns, Reshaping
-from tabular_lstm.rows.fingerprints import Fingerprints
-from tabular_lstm.rows.keys import together_of
+from tabular_lstm.rows.fingerprints import Fingerprints, together_of
 from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.number_format import POINT
 from tabular_lstm.rows.schema import Schema

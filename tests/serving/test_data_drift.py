@@ -14,8 +14,14 @@ from tabular_lstm.monitoring.drift import Drift, Shift
 from tabular_lstm.monitoring.reference import Reference, Watch
 from tabular_lstm.parameters import CLASSES, NUMBER, Columns, Monitoring
 from tabular_lstm.rows.labelled_set import LabelledSet
-from tabular_lstm.serving.comparable_champions import ComparedChampions, Scored
-from tabular_lstm.serving.data_drift import KEPT, data_drift, features_moved, shortened
+from tabular_lstm.serving.comparable_champions import (
+    KEPT,
+    ComparedChampions,
+    Scored,
+    data_drift,
+    features_moved,
+    shortened,
+)
 from tests.helpers.commands import RETRAINING, here, logged, succeeds
 from tests.helpers.decisions import DATA
 from tests.helpers.networks import schema_of

@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 
 from tabular_lstm.engine import Workers, one_by_one
 from tabular_lstm.judging.measures import measure_of
-from tabular_lstm.network.calibration import RATES, choose_threshold, residual_quantiles
+from tabular_lstm.network.outputs import RATES, choose_threshold, residual_quantiles
 from tabular_lstm.network.plan import MANY_ROWS, draw_by_class, grouped_folds
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Evaluation, Training
 from tabular_lstm.progress import progress

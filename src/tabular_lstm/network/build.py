@@ -11,8 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tabular_lstm.frozen import Stored
-from tabular_lstm.network.calibration import Calibration
-from tabular_lstm.network.outputs import outputs_of
+from tabular_lstm.network.outputs import Calibration, outputs_of
 from tabular_lstm.network.scorer import CLIP, Slots
 from tabular_lstm.parameters import Ensemble, Network
 from tabular_lstm.rows.histories import PADDING

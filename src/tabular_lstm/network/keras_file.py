@@ -16,7 +16,7 @@ from pydantic import Field, ValidationError
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.frozen import Frozen, Stored, first_fault
-from tabular_lstm.network.calibration import Calibration
+from tabular_lstm.network.outputs import Calibration
 from tabular_lstm.network.scorer import EmbedWeights, ReadOutWeights, RecurWeights, Scorer, Slots
 from tabular_lstm.parameters import CLASSES, NUMBER, Ensemble, Training
 from tabular_lstm.rows.schema import SCORES, Schema

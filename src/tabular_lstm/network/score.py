@@ -25,9 +25,8 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.network.calibration import RATES
 from tabular_lstm.network.forward import cut, forward_of
-from tabular_lstm.network.outputs import predictions
+from tabular_lstm.network.outputs import RATES, predictions
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.rows.histories import Histories, Sequences, table_of
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import DTypeLike
 
-from tabular_lstm.network.calibration import Calibration
+from tabular_lstm.network.outputs import Calibration
 from tabular_lstm.parameters import Ensemble
 from tabular_lstm.rows.histories import Compact
 from tabular_lstm.rows.schema import SCORES, Schema

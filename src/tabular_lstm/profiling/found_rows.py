@@ -19,12 +19,18 @@ import pandas as pd
 from tabular_lstm.errors import amount, shown
 from tabular_lstm.parameters.columns import MOST_STEPS, History
 from tabular_lstm.profiling.proposal import FEATURES, GROUPS, Choice, Proposal, is_discrete, of_kind
-from tabular_lstm.profiling.table_profile import ColumnProfile, TableProfile
-from tabular_lstm.profiling.word_lists import WORDS, has_word, names_a_thing, words_of
+from tabular_lstm.profiling.table_profile import (
+    WORDS,
+    ColumnProfile,
+    TableProfile,
+    has_word,
+    names_a_thing,
+    words_of,
+)
 from tabular_lstm.rows.data_warnings import facts_of, numbers_of, ways_out
 from tabular_lstm.rows.dates import TimeReader
 from tabular_lstm.rows.dependent_rows import DependentRows, are_within, find_dependent_rows
-from tabular_lstm.rows.keys import read_key
+from tabular_lstm.rows.fingerprints import read_key
 from tabular_lstm.rows.labels import are_unlabelled
 from tabular_lstm.rows.schema import MICROSECONDS_A_DAY
 from tabular_lstm.rows.timeline import Roles, Timeline, time_of

@@ -7,10 +7,9 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.parameters import Columns
-from tabular_lstm.rows.cells import Problems
+from tabular_lstm.rows.cells import Problems, read_numbers
 from tabular_lstm.rows.histories import Sequences
 from tabular_lstm.rows.number_format import POINT, NumberFormat
-from tabular_lstm.rows.numbers import read_numbers
 from tabular_lstm.rows.schema import fingerprint
 
 # Weights ------------------------------------------------------------------------------------------
@@ -154,8 +153,8 @@ class LabelledRows:
         labels: int64 (rows,), the number of the class, 1 for a positive class; or float64 (rows,),
             the number itself; with row numbers as index.
         weights: float64 (rows,), of mean 1; None if all rows count alike.
-        groups: int (rows,), see `tabular_lstm.rows.keys.number_groups`; None if each row is its own
-            group.
+        groups: int (rows,), see `tabular_lstm.rows.fingerprints.number_groups`; None if each row
+            is its own group.
     """
 
     features: pd.DataFrame

@@ -14,9 +14,17 @@ import pyarrow.compute as pc
 from tabular_lstm.errors import LISTED, DataError, amount, counted, printable, shown
 from tabular_lstm.frozen import Frozen, Share, unless
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Class, Columns, Task
-from tabular_lstm.rows.cells import EMPTY, Problems, as_texts, problems_at, texts
+from tabular_lstm.rows.cells import (
+    ANY,
+    EMPTY,
+    Problems,
+    as_texts,
+    numbers_of,
+    problems_at,
+    read_numbers,
+    texts,
+)
 from tabular_lstm.rows.number_format import NumberFormat
-from tabular_lstm.rows.numbers import ANY, numbers_of, read_numbers
 from tabular_lstm.rows.schema import Schema, scale
 
 # Label summary ------------------------------------------------------------------------------------

@@ -20,8 +20,7 @@ from tabular_lstm.rows.csv_files import (
     stream_cells,
 )
 from tabular_lstm.rows.number_format import NumberFormat
-from tabular_lstm.rows.parquet import rows_of_parquet, stream_parquet, types_of_parquet
-from tabular_lstm.rows.raw_files import RawFiles
+from tabular_lstm.rows.raw_files import RawFiles, rows_of_parquet, stream_parquet, types_of_parquet
 
 # Batches ------------------------------------------------------------------------------------------
 

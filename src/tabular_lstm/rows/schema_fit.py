@@ -8,11 +8,10 @@ import pandas as pd
 
 from tabular_lstm.errors import DataError, counted, shown
 from tabular_lstm.parameters import Reshaping, Task, Value
-from tabular_lstm.rows.cells import read_category
+from tabular_lstm.rows.cells import ANY, float32_fault, is_categorical, read_category, read_numbers
 from tabular_lstm.rows.dates import dates_as_seen, days, is_dates
 from tabular_lstm.rows.labels import schema_fields
 from tabular_lstm.rows.number_format import POINT, NumberFormat
-from tabular_lstm.rows.numbers import ANY, float32_fault, is_categorical, read_numbers
 from tabular_lstm.rows.schema import (
     PARTS,
     Bounds,

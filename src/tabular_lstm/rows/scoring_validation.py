@@ -14,8 +14,8 @@ import pyarrow as pa
 
 from tabular_lstm.errors import DataError, counted
 from tabular_lstm.rows.cells import Problems, problems_at, read_category
+from tabular_lstm.rows.fingerprints import read_key
 from tabular_lstm.rows.histories import Sequences
-from tabular_lstm.rows.keys import read_key
 from tabular_lstm.rows.labels import are_unlabelled
 from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.raw_rows import BYTES, ROWS, Batch, RawRows

@@ -11,11 +11,18 @@ import pandas as pd
 
 from tabular_lstm.errors import DataError, row_list
 from tabular_lstm.parameters import Columns, Value
-from tabular_lstm.rows.cells import Problems, category_codes, category_of, distinct, written
+from tabular_lstm.rows.cells import (
+    ANY,
+    Problems,
+    category_codes,
+    category_of,
+    distinct,
+    read_numbers,
+    written,
+)
 from tabular_lstm.rows.dates import dates_as_seen, days, parts
 from tabular_lstm.rows.fingerprints import in_parts
 from tabular_lstm.rows.number_format import NumberFormat
-from tabular_lstm.rows.numbers import ANY, read_numbers
 from tabular_lstm.rows.schema import Schema
 
 BYTES, TEXT = bytes | bytearray | memoryview, pd.StringDtype | pd.CategoricalDtype

@@ -21,10 +21,9 @@ import pyarrow as pa
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.rows.cells import written
-from tabular_lstm.rows.keys import EXACT
+from tabular_lstm.rows.fingerprints import EXACT
 from tabular_lstm.rows.number_format import POINT, NumberFormat
-from tabular_lstm.rows.parquet import plain, plain_array, plain_batch, text_array
-from tabular_lstm.rows.raw_files import RawFiles
+from tabular_lstm.rows.raw_files import RawFiles, plain, plain_array, plain_batch, text_array
 from tabular_lstm.rows.raw_rows import BYTES, Batch, RawRows, in_tables, rows_of_a_batch
 
 EXPECTED = (

@@ -16,8 +16,8 @@ from tabular_lstm.parameters import CLASSES, Columns
 from tabular_lstm.parameters.columns import History, delay_of
 from tabular_lstm.rows.cells import Problems
 from tabular_lstm.rows.dates import DATES, TimeReader, has_dates
+from tabular_lstm.rows.fingerprints import EXACT, read_key
 from tabular_lstm.rows.histories import Histories, Sequences
-from tabular_lstm.rows.keys import EXACT, read_key
 from tabular_lstm.rows.labels import labels_if_any
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.schema import HistoryLayout, Schema

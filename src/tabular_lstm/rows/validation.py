@@ -11,13 +11,12 @@ import pandas as pd
 
 from tabular_lstm.errors import LISTED, DataError, counted, no_column, row_list, shown
 from tabular_lstm.parameters import NUMBER, ROLES, Columns
-from tabular_lstm.rows.cells import Problems, read_category
+from tabular_lstm.rows.cells import ANY, Problems, read_category, read_numbers
 from tabular_lstm.rows.dates import TimeReader, read_dates
-from tabular_lstm.rows.keys import read_key
+from tabular_lstm.rows.fingerprints import read_key
 from tabular_lstm.rows.labelled_set import read_weights
 from tabular_lstm.rows.labels import are_unlabelled, label_of, labels_if_any
 from tabular_lstm.rows.number_format import POINT, NumberFormat
-from tabular_lstm.rows.numbers import ANY, read_numbers
 
 # Quarantine ---------------------------------------------------------------------------------------
 

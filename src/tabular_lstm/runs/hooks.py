@@ -24,18 +24,51 @@ from tabular_lstm.files import FULL, not_written
 from tabular_lstm.parameters import Event
 from tabular_lstm.runs import guards, notify
 from tabular_lstm.runs.kept_outputs import KeptOutputs
-from tabular_lstm.runs.latest import renew_latest
 from tabular_lstm.runs.lock import Lock, claim_run_id
+from tabular_lstm.runs.output_folders import prune, renew_latest
 from tabular_lstm.runs.provenance import provenance
-from tabular_lstm.runs.pruning import prune
-from tabular_lstm.runs.run_log import RunLog
 from tabular_lstm.runs.tuning_adoption import log_and_adopt
 from tabular_lstm.serving.champion import refuse_other_task
 from tabular_lstm.serving.manifest import read_manifest
 from tabular_lstm.serving.promotion_log import LOG
 from tabular_lstm.tensorflow_import import refuse_without_tensorflow
 
+# Run log ------------------------------------------------------------------------------------------
+
 logger = logging.getLogger(__name__)
+
+
+class RunLog(logging.Handler):
+    """Collects each warning of this project once, while the log is open."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._warnings: dict[str, None] = {}
+        self._part = ""
+
+    def __enter__(self) -> "RunLog":
+        logging.getLogger("tabular_lstm").addHandler(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        logging.getLogger("tabular_lstm").removeHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a warning."""
+        self._warnings[record.getMessage()] = None
+
+    def node(self, name: str) -> None:
+        """Log the pipeline of a node if it differs from the node before."""
+        part, self._part = self._part, name.partition(".")[0]
+        logger.log(logging.DEBUG if part == self._part else logging.INFO, "Running %s", name)
+
+    def repeat_warnings(self) -> None:
+        """Log the warnings again, for readers of the end of the log."""
+        for warning in [*self._warnings]:
+            logger.info("Warning of this run: %s", warning)
+
+
+# Hooks --------------------------------------------------------------------------------------------
 
 STARTS = "tabular-lstm %s: run %s of environment %s, to %s/"
 # Keys of click's `meta`: the function that notifies of the run's end, and the exit code.

@@ -26,6 +26,7 @@ from tabular_lstm.files import not_written, read_regular, replace
 from tabular_lstm.parameters import Storage
 from tabular_lstm.runs.guards import of_other_runs
 from tabular_lstm.runs.lock import KEPT_CLAIMS, LockedError, claim_run_id, lock_file
+from tabular_lstm.serving.decision import by_age, far_apart, is_run_id, next_run_id
 from tabular_lstm.serving.manifest import MANIFEST, Manifest, finished_runs
 from tabular_lstm.serving.promotion_log import (
     CANDIDATES,
@@ -35,7 +36,6 @@ from tabular_lstm.serving.promotion_log import (
     REFERENCES,
     restorable,
 )
-from tabular_lstm.serving.run_id import by_age, far_apart, is_run_id, next_run_id
 
 if TYPE_CHECKING:
     from tabular_lstm.runs.object_storage import ObjectStorage

@@ -18,10 +18,9 @@ from tabular_lstm.datasets.tables import TableDataset
 from tabular_lstm.environments import BASE, refuse_no_name, run_command
 from tabular_lstm.errors import DataError, unknown_name
 from tabular_lstm.files import not_written, replace_all
-from tabular_lstm.profiling.conf_text import catalog_text, page, parameters_text
 from tabular_lstm.profiling.found_rows import with_found_rows
 from tabular_lstm.profiling.layout import Layout, layout_of, with_number_format
-from tabular_lstm.profiling.proposal import propose
+from tabular_lstm.profiling.proposal import catalog_text, page, parameters_text, propose
 from tabular_lstm.profiling.table_profile import (
     CellCounter,
     DistinctCells,

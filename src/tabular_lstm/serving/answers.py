@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from tabular_lstm.judging.measures import Rule
-from tabular_lstm.network.calibration import decisions
+from tabular_lstm.network.outputs import decisions
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Kind, Task
 from tabular_lstm.rows.schema import Target

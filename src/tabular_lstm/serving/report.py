@@ -13,15 +13,14 @@ import yaml
 
 from tabular_lstm.errors import amount, shown
 from tabular_lstm.judging import figures as draw
-from tabular_lstm.judging.drawing import FIGURES, TITLES, to_svg
+from tabular_lstm.judging.drawing import FIGURES, TITLES, images, template, to_svg
 from tabular_lstm.judging.metrics import CANDIDATE, METRICS, MODELS, WORSE, Metrics
-from tabular_lstm.judging.pages import images, template
 from tabular_lstm.monitoring.drift import day
 from tabular_lstm.monitoring.reference import Profile, Reference
 from tabular_lstm.parameters import Training
 from tabular_lstm.rows.data_warnings import listed
 from tabular_lstm.rows.label_measures import MEASURES
-from tabular_lstm.serving.data_drift import KEPT
+from tabular_lstm.serving.comparable_champions import KEPT
 from tabular_lstm.serving.decision import Decision, Provenance
 
 LISTED = 20  # rows, features

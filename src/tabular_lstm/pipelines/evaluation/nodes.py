@@ -20,8 +20,7 @@ from tabular_lstm.monitoring.reference import Reference, rows_each
 from tabular_lstm.parameters import Columns, Evaluation, Network, Training
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.data_warnings import said_of
-from tabular_lstm.rows.fingerprints import Fingerprints
-from tabular_lstm.rows.keys import keys_of, together_of
+from tabular_lstm.rows.fingerprints import Fingerprints, keys_of, together_of
 from tabular_lstm.rows.labelled_set import EvaluatedSet, LabelledSet
 from tabular_lstm.rows.labels import label_column
 from tabular_lstm.rows.schema import Schema

@@ -13,21 +13,21 @@ from tabular_lstm.monitoring.health import (
     advise,
     each_once,
     newest_that_tells,
+    page,
 )
-from tabular_lstm.monitoring.late_labels import (
+from tabular_lstm.monitoring.performance import Estimate, worse_than_promised
+from tabular_lstm.parameters import Columns, Monitoring, Report
+from tabular_lstm.rows.number_format import POINT
+from tabular_lstm.rows.raw_rows import RawRows
+from tabular_lstm.serving.decision import began
+from tabular_lstm.serving.late_labels import (
     LateLabels,
     Measured,
     MeasuredRows,
     read_late_labels,
 )
-from tabular_lstm.monitoring.page import page
-from tabular_lstm.monitoring.performance import Estimate, worse_than_promised
-from tabular_lstm.parameters import Columns, Monitoring, Report
-from tabular_lstm.rows.number_format import POINT
-from tabular_lstm.rows.raw_rows import RawRows
 from tabular_lstm.serving.manifest import FinishedScoring, FinishedScorings
 from tabular_lstm.serving.promotion_log import Champions, champion_of, promoted
-from tabular_lstm.serving.run_id import began
 
 logger = logging.getLogger(__name__)
 

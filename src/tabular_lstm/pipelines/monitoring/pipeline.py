@@ -3,7 +3,7 @@
 from kedro.pipeline import Node, Pipeline
 
 from tabular_lstm.pipelines.monitoring import nodes
-from tabular_lstm.serving import label_join
+from tabular_lstm.serving import late_labels
 
 
 def create_pipeline() -> Pipeline:
@@ -17,7 +17,7 @@ def create_pipeline() -> Pipeline:
                 name="read_labels",
             ),
             Node(
-                label_join.measure_labelled_rows,
+                late_labels.measure_labelled_rows,
                 inputs=["labels", "finished_scorings", "champions", "params:columns"],
                 outputs="measured",
                 name="measure_labelled_rows",

@@ -22,8 +22,9 @@ from tabular_lstm.serving.comparable_champions import (
     ComparedChampions,
     Scored,
     compare_champions,
+    data_drift,
+    features_moved,
 )
-from tabular_lstm.serving.data_drift import data_drift, features_moved
 from tabular_lstm.serving.decision import Checks, Decision, Judgement, Provenance
 from tabular_lstm.serving.promotion_log import CANDIDATES, Champions, LogEntry, champion_of, looks
 

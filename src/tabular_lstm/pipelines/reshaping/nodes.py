@@ -8,7 +8,7 @@ from tabular_lstm.errors import counted
 from tabular_lstm.parameters import Columns, Reshaping
 from tabular_lstm.rows import schema_fit
 from tabular_lstm.rows.data_summary import DataSummary
-from tabular_lstm.rows.keys import number_groups
+from tabular_lstm.rows.fingerprints import number_groups
 from tabular_lstm.rows.labelled_set import LabelledRows, LabelledSet, scaled, weights_of
 from tabular_lstm.rows.schema import PARTS, Schema
 from tabular_lstm.rows.sequences import chosen

@@ -8,9 +8,8 @@ import pandas as pd
 from tabular_lstm.engine import Engine, one_by_one
 from tabular_lstm.errors import DataError, row_list
 from tabular_lstm.parameters import Columns, Network, Training, fault_of_task
-from tabular_lstm.rows.fingerprints import Fingerprints
+from tabular_lstm.rows.fingerprints import Fingerprints, keys_of, together_of
 from tabular_lstm.rows.histories import table_of
-from tabular_lstm.rows.keys import keys_of, together_of
 from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.tensorflow_import import import_tensorflow

@@ -1,0 +1,340 @@
+"""Labels that arrive after the predictions: read them, find and measure their scored rows."""
+
+import contextlib
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from typing import Self
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from tabular_lstm.errors import DataError, counted, shown
+from tabular_lstm.monitoring.performance import (
+    FEWEST,
+    TAIL,
+    Estimate,
+    Losses,
+    losses_of,
+    measure,
+)
+from tabular_lstm.parameters import Columns, Task
+from tabular_lstm.rows.fingerprints import read_key
+from tabular_lstm.rows.labels import are_unlabelled, label_of
+from tabular_lstm.rows.number_format import POINT, NumberFormat
+from tabular_lstm.rows.raw_rows import RawRows, refuse_missing_columns
+from tabular_lstm.rows.validation import Kinds, set_aside
+from tabular_lstm.serving.answers import ANSWERS
+from tabular_lstm.serving.manifest import FinishedScoring, FinishedScorings
+from tabular_lstm.serving.promotion_log import Champions, standing
+
+# Late labels --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class LateLabels:
+    """The labels so far, one for each key.
+
+    Attributes:
+        keys: As text, with a single spelling for each key; each occurs once.
+        labels: For each key the number of its class, int (keys,), or a number, float (keys,).
+        quarantined: Rows that cannot be used: `row`, `reason`, and the original cells.
+        reasons: Why rows are quarantined, a line for each column and kind of problem.
+    """
+
+    keys: pd.Index
+    labels: np.ndarray
+    quarantined: pd.DataFrame
+    reasons: tuple[str, ...]
+
+    def places(self, keys: pa.ChunkedArray) -> np.ndarray:
+        """Return the place of each row's label, by the row's key: int (rows,), -1 without label."""
+        return np.asarray(self.keys.get_indexer(pd.Index(keys.to_pandas(), dtype="str")))
+
+
+def read_late_labels(
+    raw_rows: RawRows | None, columns: Columns, number_format: NumberFormat = POINT
+) -> LateLabels:
+    """Read key and label of each row, and no other cell. The last valid row of a key counts.
+
+    Args:
+        raw_rows: The table of labels; None if there are no labels yet.
+        columns: The names of the key and the label, and the declared labels.
+        number_format: The format of numbers that are text, if the table does not declare one.
+
+    Raises:
+        DataError: Conf names no key, a column is missing, or a file cannot be read.
+    """
+    keys, labels = [], [label_of(columns).read(pd.Series([], dtype="str"), POINT)[0]]
+    quarantined, kinds = [], Kinds()
+    if raw_rows is not None:
+        if columns.key is None:
+            raise DataError(
+                f"{raw_rows.file}: labels find their predictions by the key, and conf names none. "
+                "Name under columns.key the column that identifies a row, in the rows to train on, "
+                "in those to score and here, and score with it."
+            )
+        reasons = {columns.key: "Conf names it under columns.key", columns.label: "It is the label"}
+        refuse_missing_columns(raw_rows, reasons)
+        number_format = raw_rows.format_of([*reasons], number_format)
+        for batch in raw_rows.batches({*raw_rows.columns} - {*reasons}):
+            table = batch.table.select([*reasons])
+            cells = replace(batch, table=table).cells.set_axis(batch.names)
+            cells = cells[~are_unlabelled(cells[columns.label], columns)]
+            batch_keys, key_faults = read_key(cells[columns.key], number_format)
+            batch_labels, label_faults = label_of(columns).read(cells[columns.label], number_format)
+            problems = {columns.key: key_faults, columns.label: label_faults}
+            kinds.add(problems, cells.index)
+            bad_rows, is_valid = set_aside(cells, problems)
+            keys.append(batch_keys[is_valid])
+            labels.append(batch_labels[is_valid])
+            quarantined.append(bad_rows)
+    all_keys = pd.concat(keys) if keys else pd.Series([], dtype="str")
+    is_last = ~all_keys.duplicated(keep="last").to_numpy()
+    empty = pd.DataFrame(columns=["row", "reason"])
+    return LateLabels(
+        keys=pd.Index(all_keys[is_last], dtype="str"),
+        labels=np.concatenate(labels)[is_last],
+        quarantined=pd.concat(quarantined) if quarantined else empty,
+        reasons=tuple(kinds.listed()),
+    )
+
+
+@dataclass(frozen=True)
+class MeasuredRows:
+    """The number of labelled rows, and their metrics; no metrics for too few rows.
+
+    Attributes:
+        since: See `performance.worse_than_promised`.
+    """
+
+    rows: int = 0
+    real: dict[str, Estimate] = field(default_factory=dict)
+    since: Mapping[str, Losses] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LabelledRows:
+    """The labelled rows of a champion, each key once, with its last prediction.
+
+    Attributes:
+        scorings: Run ids of the scorings with labelled rows, in order.
+        first_rows: Place of each scoring's first row.
+        places: Places of the rows' labels, int (rows,).
+        predictions: See `performance.measure`.
+    """
+
+    scorings: tuple[str, ...]
+    first_rows: np.ndarray
+    places: np.ndarray
+    predictions: np.ndarray
+
+    @classmethod
+    def from_scorings(cls, scorings: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Self:
+        """Join places and predictions of one scoring or more, the oldest first."""
+        places, predictions = map(np.concatenate, zip(*scorings.values(), strict=True))
+        runs, counts = [*scorings], [len(rows) for rows, _ in scorings.values()]
+        is_last = ~pd.Index(places).duplicated(keep="last")
+        scored_by = np.repeat(np.arange(len(runs)), counts)[is_last]
+        labelled, first_rows = np.unique(scored_by, return_index=True)
+        labelled_runs = tuple(runs[number] for number in labelled)
+        return cls(labelled_runs, first_rows, places[is_last], predictions[is_last])
+
+    def measured(self, labels: np.ndarray, task: Task) -> MeasuredRows:
+        """Measure the rows; `labels` are all late labels."""
+        labels = labels[self.places]
+        losses = losses_of(labels, self.predictions, task)
+        since = {
+            run: Losses.from_rows(losses[first:])
+            for run, first in zip(self.scorings, self.first_rows, strict=True)
+        }
+        return MeasuredRows(len(labels), measure(labels, self.predictions, task), since)
+
+    def clearly_better_than(self, other: "LabelledRows", labels: np.ndarray, task: Task) -> bool:
+        """Return whether the mean loss is lower on common keys, by the paired 95 % interval.
+
+        False for fewer than 30 common keys.
+        """
+        common, *rows = np.intersect1d(self.places, other.places, return_indices=True)
+        if len(common) < FEWEST:
+            return False
+        losses, other_losses = (
+            losses_of(labels[common], champion.predictions[its_rows], task)
+            for champion, its_rows in zip((self, other), rows, strict=True)
+        )
+        change = Losses.from_rows(losses - other_losses)
+        return bool(change.mean + TAIL * change.deviation / change.rows**0.5 < 0)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """All labelled rows.
+
+    Attributes:
+        scorings, champions: The rows of each, by run id.
+        before_is_better: Whether the champion before is clearly better than the serving one on rows
+            that both scored.
+        faults: Why a scoring's rows do not count, by its run id.
+        notes: Further sentences about the labels.
+        labels: How many labels there are, one for each key.
+        unknown_labels: How many of them belong to no scored row.
+        quarantined_labels: Rows of the table that cannot be used.
+    """
+
+    scorings: dict[str, MeasuredRows]
+    champions: dict[str, MeasuredRows]
+    before_is_better: bool
+    faults: dict[str, str]
+    notes: Sequence[str]
+    labels: int
+    unknown_labels: int
+    quarantined_labels: int
+
+
+# Label join ---------------------------------------------------------------------------------------
+
+logger = logging.getLogger(__name__)
+
+UNKNOWN = (
+    "may have been trained on, and do not count: it has no fingerprints of this key, as it was "
+    "trained without it, or they are gone. The champion of a retraining has them"
+)
+
+
+def measure_labelled_rows(
+    labels: LateLabels,
+    finished_scorings: FinishedScorings,
+    champions: Champions,
+    columns: Columns,
+) -> Measured:
+    """Measure the scored rows whose label has arrived, by scoring and by champion.
+
+    If a scoring or a champion scored a key several times, the last prediction counts. A key that
+    the champion was trained on does not count; nor does any key if its fingerprints are of none or
+    of another one. A scoring with a damaged part, or with another task or label than conf's, is not
+    measured. Memory holds one part and the predictions of labelled rows.
+    """
+    scorings, measured, faults = {}, {}, {}
+    notes, unlabelled_keys = _note_of_one_class(labels, columns.task), []
+    is_scored, scored_rows, labelled_rows = np.zeros(len(labels.keys), bool), 0, 0
+    labelled: dict[str, LabelledRows] = {}
+    by_champion = sorted(finished_scorings.scorings, key=_champion_of)
+    for champion, champion_scorings in groupby(by_champion, _champion_of):
+        trained_on = _trained_on(champion, labels, champions, columns)
+        is_left_out, usable = np.zeros(len(labels.keys), bool), {}
+        for scoring in champion_scorings:
+            run = scoring.manifest.run_id
+            try:
+                _refuse_another_label(champion, champions, columns)
+                places, predictions, keys = _labelled(scoring, labels, columns)
+            except DataError as error:
+                faults[run] = f"its labelled rows do not count: {error}"
+                continue
+            is_scored[places] = True
+            scored_rows += scoring.manifest.scored_rows
+            labelled_rows += len(places)
+            unlabelled_keys += keys
+            counts = np.zeros(len(places), bool) if trained_on is None else ~trained_on[places]
+            is_left_out[places[~counts]] = True
+            usable[run] = places[counts], predictions[counts]
+            run_rows = LabelledRows.from_scorings({run: usable[run]})
+            scorings[run] = run_rows.measured(labels.labels, columns.task)
+        if usable:
+            labelled[champion] = LabelledRows.from_scorings(usable)
+            measured[champion] = labelled[champion].measured(labels.labels, columns.task)
+        if is_left_out.any():
+            why = UNKNOWN if trained_on is None else "were trained on, and do not count"
+            rows = counted(int(is_left_out.sum()), "labelled row")
+            notes.append(f"{rows} of the champion of run {champion} {why}")
+            if trained_on is None:
+                logger.warning("%s.", notes[-1])
+    # A table of all past labels has few for scored rows, but then most scored rows have a label.
+    few_labels = 10 * is_scored.sum() < len(labels.keys) and 10 * labelled_rows < scored_rows
+    if unlabelled_keys and few_labels:
+        notes.append(_few_are_scored(labels.keys, is_scored, unlabelled_keys, columns))
+        logger.warning("%s.", notes[-1])
+    before_is_better = False
+    match [labelled.get(champion) for champion in standing(champions.log)[:2]]:
+        case [LabelledRows() as serving_rows, LabelledRows() as previous_rows]:
+            before_is_better = previous_rows.clearly_better_than(
+                serving_rows, labels.labels, columns.task
+            )
+    return Measured(
+        scorings=scorings,
+        champions=measured,
+        before_is_better=before_is_better,
+        faults=faults,
+        notes=notes,
+        labels=len(labels.keys),
+        unknown_labels=int((~is_scored).sum()),
+        quarantined_labels=len(labels.quarantined),
+    )
+
+
+def _champion_of(scoring: FinishedScoring) -> str:
+    return scoring.manifest.champion.run_id
+
+
+def _few_are_scored(
+    keys: pd.Index, is_scored: np.ndarray, unlabelled_keys: list[str], columns: Columns
+) -> str:
+    got, expected = (
+        " and ".join(f"'{shown(str(key))}'" for key in examples[:2])
+        for examples in (keys[~is_scored], unlabelled_keys)
+    )
+    return (
+        f"Of {counted(len(keys), 'label')}, {is_scored.sum()} belong to a scored row. Expected "
+        f"keys as in scored rows, such as {expected}; got {got}. If these are the same rows, write "
+        f"their '{columns.key}' in the same way"
+    )
+
+
+def _note_of_one_class(labels: LateLabels, task: Task) -> list[str]:
+    if not task.classes or len(labels.keys) < FEWEST or len(np.unique(labels.labels)) > 1:
+        return []
+    only = task.classes[int(labels.labels[0])]
+    return [f"All labels so far are of one class, {only}: the loss of all rows may differ"]
+
+
+def _trained_on(
+    champion: str, labels: LateLabels, champions: Champions, columns: Columns
+) -> np.ndarray | None:
+    """Return for each label whether the champion was trained on its key; None if not known."""
+    with contextlib.suppress(KeyError, DataError):
+        keys = pd.Series(labels.keys, name=columns.key)
+        return champions.fingerprints[champion].hold_keys(keys)
+    return None
+
+
+def _refuse_another_label(champion: str, champions: Champions, columns: Columns) -> None:
+    judgement = champions.judgement(champion)
+    label = judgement.data.split.get("label") if judgement else None
+    with contextlib.suppress(KeyError, DataError):  # gone or damaged: the decision may be there
+        label = label or champions.artifacts[champion].scorer.schema.label
+    if label not in {None, columns.label}:
+        raise DataError(f"it predicted '{label}', and conf names '{columns.label}'")
+
+
+def _labelled(
+    scoring: FinishedScoring, labels: LateLabels, columns: Columns
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Return the label's place and the prediction of each labelled row; and two unlabelled keys."""
+    task = columns.task
+    scoring.refuse_another(task)
+    names = ANSWERS[task.kind].columns_of(task)[: len(task.classes) or 1]
+    places, predictions = [np.empty(0, np.int64)], [np.empty((0, len(names)))]
+    unlabelled_keys: list[str] = []
+    if columns.key is not None and len(labels.keys):
+        for part in scoring.parts([columns.key, *names]):
+            part_places = labels.places(part[columns.key])
+            is_labelled = part_places >= 0
+            places.append(part_places[is_labelled])
+            values = np.stack([part[name].to_numpy() for name in names], axis=1)
+            predictions.append(values[is_labelled])
+            if len(unlabelled_keys) < 2:
+                unlabelled = np.flatnonzero(~is_labelled)[:2]
+                unlabelled_keys += part[columns.key].take(unlabelled).to_pylist()
+    joined = np.concatenate(predictions)
+    return np.concatenate(places), joined[:, 0] if len(names) == 1 else joined, unlabelled_keys
