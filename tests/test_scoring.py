@@ -200,18 +200,6 @@ def test_bad_rows_go_to_quarantine_with_number_and_reason_and_the_others_are_sco
     assert summary_of(served)["quarantined_by_reason"]["bmi: not a number"] == 1
     assert "In quarantine: row 10: age: -3 is outside [18, 120]" in caplog.text
     assert "; 2 in quarantine." in caplog.text
-    assert drawn(served) == ["quarantine_reasons", "scored_probabilities"]
-
-
-def drawn(project: Project) -> list[str]:
-    """The names of the newest scoring's figures."""
-    newest = sorted((project.path / "data/08_reporting/scoring_figures").iterdir())[-1]
-    return sorted(path.stem for path in newest.rglob("*.svg"))
-
-
-def test_where_no_row_is_set_aside_no_empty_figure_says_why(served: Project) -> None:
-    succeeds(here(*SCORING))
-    assert drawn(served) == ["scored_probabilities"]
 
 
 def test_above_the_limit_there_are_no_predictions_and_the_quarantine_is_kept(

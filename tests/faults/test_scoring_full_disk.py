@@ -39,7 +39,7 @@ def assert_next_one_finishes(project: Project) -> None:
         ("quarantined_rows_to_score", 20_000, "quarantined_rows_to_score.csv", 1, TWO_CLASSES),
         ("predictions", 200_000, "predictions", 1, NUMBER),
         ("scoring_summary", 100, "scoring_summary.json", 2, CLASSES),
-        ("scoring_figures", 1000, "scoring_figures", 2, NUMBER),
+        ("scoring_drift", 1000, "scoring_drift.json", 2, NUMBER),
     ],
 )
 def test_no_space_for_a_file_leaves_no_half_of_it(

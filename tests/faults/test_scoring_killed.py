@@ -102,7 +102,7 @@ def test_a_scoring_killed_at_any_instant_leaves_nothing_that_is_read_unless_it_h
         ("predictions", "after=replace", True, NUMBER),
         ("scoring_summary", "before=fsync", True, CLASSES),
         ("scoring_summary", "after=replace", True, NUMBER),
-        ("scoring_figures", "before=fsync", True, CLASSES),
+        ("scoring_drift", "before=fsync", True, CLASSES),
     ],
 )
 def test_a_scoring_killed_at_a_step_of_its_end_has_finished_or_not(

@@ -16,7 +16,7 @@ from tests.helpers.tables import LABELS
 SCORING = ("run", "--pipelines", "scoring")
 # Of the rows that `write_rows` writes, one has a bad cell.
 BAD_EVERY = 50
-REPORTED = ("scoring_summary", "scoring_drift", "scoring_figures")
+REPORTED = ("scoring_summary", "scoring_drift")
 
 
 def rows_at(path: Path | str, *parameters: str) -> tuple[str, str]:

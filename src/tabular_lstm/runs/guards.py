@@ -395,7 +395,7 @@ def _change_since(catalog: Any, sides: set[str]) -> str | None:
 # Scoring guards -----------------------------------------------------------------------------------
 
 # Outputs of a scoring besides its predictions.
-VERSIONED = ("quarantined_rows_to_score", "scoring_summary", "scoring_drift", "scoring_figures")
+VERSIONED = ("quarantined_rows_to_score", "scoring_summary", "scoring_drift")
 # Parameters that change predictions; the champion's schema holds the rest of `columns`.
 USED = {
     "columns": {"key", "history"},

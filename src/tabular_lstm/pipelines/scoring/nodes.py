@@ -7,8 +7,6 @@ import pyarrow as pa
 
 from tabular_lstm.engine import Engine
 from tabular_lstm.errors import DataError
-from tabular_lstm.judging import figures
-from tabular_lstm.judging.drawing import SCORING_FIGURES, can_draw, to_svg
 from tabular_lstm.monitoring.drift import Drift
 from tabular_lstm.monitoring.reference import Watch
 from tabular_lstm.parameters import Columns, Monitoring, Scoring, Validation
@@ -135,29 +133,3 @@ def summarize_scoring(tally: Tally, checked_rows: CheckedRows) -> ScoringSummary
     if predict is not None and not tally.scored_rows:
         logger.warning("%s: column '%s' marks no row to predict by 1, yes or true", file, predict)
     return tally.summary()
-
-
-def draw_scores(scoring_summary: ScoringSummary) -> dict[str, str]:
-    """Draw the predictions and, if rows are in quarantine, the reasons; as SVG.
-
-    Without matplotlib there are no figures.
-    """
-    if not can_draw():
-        logger.info("No figures: matplotlib is not installed here")
-        return {}
-    summary, reasons = scoring_summary, scoring_summary.quarantined_by_reason
-    drawings = {}
-    if summary.decision_threshold is not None:
-        drawings["scored_probabilities"] = figures.scored_probabilities(
-            summary.histograms, summary.decision_threshold
-        )
-    elif summary.decisions:
-        drawings["scored_decisions"] = figures.scored_decisions(summary.decisions)
-    else:
-        (bins,) = summary.histograms.values()
-        drawings["scored_numbers"] = figures.scored_numbers(bins, summary.histogram_range)
-    if reasons:
-        drawings["quarantine_reasons"] = figures.quarantine_reasons(
-            reasons, summary.quarantined_rows, summary.rows
-        )
-    return {name: to_svg(figure, SCORING_FIGURES[name]) for name, figure in drawings.items()}

@@ -1,4 +1,4 @@
-"""Wiring: rows to score, champion → checked rows → predictions → summary → figures."""
+"""Wiring: rows to score, champion → checked rows → predictions → summary."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -6,7 +6,7 @@ from tabular_lstm.pipelines.scoring import nodes
 
 
 def create_pipeline() -> Pipeline:
-    """Wire the nodes from `rows_to_score` and `champion` to `predictions` and the figures."""
+    """Wire the nodes from `rows_to_score` and `champion` to `predictions` and their summary."""
     return Pipeline(
         [
             Node(
@@ -47,12 +47,6 @@ def create_pipeline() -> Pipeline:
                 inputs=["tally", "champion", "champions"],
                 outputs="scoring_drift",
                 name="compare_with_reference",
-            ),
-            Node(
-                nodes.draw_scores,
-                inputs="scoring_summary",
-                outputs="scoring_figures",
-                name="draw_scores",
             ),
         ],
         namespace="scoring",
