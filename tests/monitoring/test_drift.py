@@ -91,27 +91,27 @@ def drift_of(
         (
             "level",
             lambda c: c * 30,
-            r"'level': 4\d\.?\d* % are below -3\.\d, were 0 %$",
+            r"'level': 4\d\.?\d* % are below -3\.\d, were 0 % \(mean",
         ),
         (
             "wage",
             lambda c: c.where(np.arange(len(c)) % 2 == 0, c * 100),
-            r"'wage': 4\d\.5 % are above the range 0.1 to \d.*, were 0 % \(mean \d\d",
+            r"'wage': 4\d\.5 % are above \d.*, were 0 % \(mean \d\d",
         ),
         (
             "year",
             lambda c: c + 62,
-            r"'year': 100 % are above the range 2010 to 2020, were 0 % \(mean 2077, was 2015\)",
+            r"'year': 100 % are above 2020, were 0 % \(mean 2077, was 2015\)",
         ),
         (
             "seen",
             lambda c: c + pd.Timedelta(days=730),
-            r"'seen': 100 % are above the range 2020-.*, were 0 % \(mean 2022-",
+            r"'seen': 100 % are above 2020-.*, were 0 % \(mean 2022-",
         ),
         (
             "glucose",
             lambda c: c * 0 + 121.5,
-            r"'glucose': 100 % are between 1[12]\d and 12\d, were \d",
+            r"'glucose': 0 % are below 1[12]\d, were [45]\d.* % \(mean 122, was 121",
         ),
         ("glucose", lambda c: c + 15, "'glucose': mean 13"),
         ("city", lambda c: c.mask(np.arange(len(c)) < 80, "Rome"), "'city': 4"),
@@ -191,15 +191,19 @@ def skewed() -> Watch:
 @pytest.mark.parametrize(
     ("name", "changed", "said"),
     [
-        ("gain", lambda c: -c, r"9\d.* % are below the range 0 to .*, were 0 % \(mean -"),
-        ("gain", lambda c: c.mask(np.arange(len(c)) % 6 == 0, 0), r"2\d.* % are between 0 and \d"),
+        ("gain", lambda c: -c, r"9\d.* % are below 0, were 0 % \(mean -"),
+        (
+            "gain",
+            lambda c: c.mask(np.arange(len(c)) % 6 == 0, 0),
+            r"2\d.* % are below 33, were 9.* % \(mean",
+        ),
         ("gain", lambda c: c * 100, "about [0-9]+ times as large"),
         ("rare", lambda c: c.where(np.arange(len(c)) % 2 == 0, c * 100), r"\d.* % are above"),
-        ("blood", lambda c: c.fillna(-999), r"7\d.* % are below the range 0.* to 1.* \(mean -7.*"),
-        ("blood", lambda c: c.fillna(4), r"7\d.* % are between 3.* and 4.*, were "),
-        ("same", lambda c: c + 1, r"100 % are above the range 3 to 3.* \(mean 4, was 3\)"),
+        ("blood", lambda c: c.fillna(-999), r"0 % have no value, were 69.* % \(mean -7"),
+        ("blood", lambda c: c.fillna(4), r"0 % have no value, were 69.* % \(mean 4, was"),
+        ("same", lambda c: c + 1, "mean 4, was 3"),
         ("same", lambda c: c, "as in the reference"),
-        ("near", lambda c: c + 0.1, r"100 % are above the range 5 to 5\.0+1"),
+        ("near", lambda c: c + 0.1, r"100 % are above 5\.0+1"),
     ],
 )
 def test_what_is_said_of_skewed_amounts_is_not_by_their_tail(

@@ -186,8 +186,8 @@ def smallest_shift(rows: int, new: int, threshold: float, smallest: float) -> fl
 
 NAMED = 5
 QUARANTINED = "quarantined rows"
+NO_VALUE = "have no value"
 SMALL = 0.5  # a shift of a number, in standard deviations, that is too small to be mentioned
-NEARLY = 0.8  # of all rows that changed their cell: enough to name this cell alone
 UNIT = 1.5  # a smaller factor is not a change of the unit
 ALIKE = 1.4  # the most by which the factors of mean and deviation may differ
 UNSCALED = 0.1  # the largest share of rows in cells that the factor does not explain
@@ -392,7 +392,7 @@ def _shift(counts: Counts, differences: np.ndarray, threshold: float, sentence: 
 
 
 def sentence_of(profile: Profile, part: int, counts: np.ndarray, moments: np.ndarray) -> str:
-    """Say what differs most from a profile: all numbers by a factor, one cell's share, or the mean.
+    """Say what differs most from a profile: all numbers by a factor, a share of rows, or the mean.
 
     Args:
         profile: The reference of the feature or score.
@@ -404,64 +404,42 @@ def sentence_of(profile: Profile, part: int, counts: np.ndarray, moments: np.nda
     if not np.any(after != before):
         return "as in the reference"
     if profile.kind == "category":
-        gainer = _gainer(before, after)
-        cell = part if gainer is None else gainer
-    elif profile.mean is None or not moments[0]:
-        cell = 0
-    else:
-        return _of_numbers(profile, part, before, after, moments)
-    return _share(_cell(profile, cell), after[cell], before[cell])
-
-
-def _of_numbers(
-    profile: Profile, part: int, before: np.ndarray, after: np.ndarray, moments: np.ndarray
-) -> str:
+        cell = int((after - before).argmax())
+        return _share(_category_words(profile, cell), after[cell], before[cell])
+    if profile.mean is None or not moments[0]:
+        return _share(NO_VALUE, after[0], before[0])
     unit, (distance, square) = profile.deviation or 1.0, moments[1:] / moments[0]
-    center = (profile.mean or 0.0) / unit
+    center = profile.mean / unit
     # Where a mean is 0, its last bits are not shown.
     means = unit * round(center + distance, 9), unit * round(center, 9)
     mean = "mean {}, was {}".format(*_unlike(*means, writer_of(profile)))
     spread = math.sqrt(max(square - distance**2, 0.0)) if profile.deviation else 0.0
     if factor := _factor(profile, before, after, means, spread):
         return f"{factor} ({mean})"
-    cell, above = _gainer(before, after), len(profile.edges)  # the parts end with above, ranks
-    if part and (profile.kind == "score" or (cell is None and part > above)):
+    above = len(profile.edges)  # the parts end with the rows above the last edge, and the ranks
+    if profile.kind == "score" or part > above:
         return mean
-    if cell is None and part in (0, above):
-        cell = part and above + 1
-    if cell is not None:
-        sentence = _share(_cell(profile, cell), after[cell], before[cell])
-        return f"{sentence} ({mean})" if cell in (1, above + 1) else sentence
-    below = f"are below {writer_of(profile)(profile.edges[part - 1])}"
-    return _share(below, after[1 : part + 1].sum(), before[1 : part + 1].sum())
+    if part == above:
+        _, highest = _unlike(profile.edges[0], profile.edges[-1], writer_of(profile))
+        rows, share, share_before = f"are above {highest}", after[-1], before[-1]
+    else:
+        rows = f"are below {writer_of(profile)(profile.edges[part - 1])}"
+        share, share_before = (side[1 : part + 1].sum() for side in (after, before))
+    # Where values are missing now, or were, the other shares change too.
+    if part == 0 or 2 * abs(after[0] - before[0]) > abs(share - share_before):
+        rows, share, share_before = NO_VALUE, after[0], before[0]
+    return f"{_share(rows, share, share_before)} ({mean})"
 
 
-def _gainer(before: np.ndarray, after: np.ndarray) -> int | None:
-    """Return the cell that nearly all rows that changed their cell went to; None if there is none.
-
-    `before` and `after` are shares of the rows by cell.
-    """
-    gained = after - before
-    gainer = int(gained.argmax())
-    return gainer if gained[gainer] >= NEARLY * gained[gained > 0].sum() else None
-
-
-def _cell(profile: Profile, cell: int) -> str:
+def _category_words(profile: Profile, cell: int) -> str:
     """Say what the rows of a cell of `Profile.counts` are."""
     if cell == 0:
-        return "have no value"
-    is_last = cell == len(profile.counts) - 1
-    if profile.kind == "category":
-        if is_last:
-            return "are of a category that the champion was not trained with"
-        categories = profile.categories[cell - 1]
-        names = ", ".join(f"'{shown(category)}'" for category in categories[:2])
-        return f"are {names}{', …' if len(categories) > 2 else ''}"
-    if cell == 1 or is_last:
-        low, high = _unlike(profile.edges[0], profile.edges[-1], writer_of(profile))
-        return f"are {'above' if is_last else 'below'} the range {low} to {high}"
-    low, high = _unlike(profile.edges[cell - 2], profile.edges[cell - 1], writer_of(profile))
-    return f"are between {low} and {high}"
+        return NO_VALUE
+    if cell == len(profile.counts) - 1:
+        return "are of a category that the champion was not trained with"
+    categories = profile.categories[cell - 1]
+    names = ", ".join(f"'{shown(category)}'" for category in categories[:2])
+    return f"are {names}{', …' if len(categories) > 2 else ''}"
 
 
 def _share(rows: str, after: float, before: float) -> str:
