@@ -151,9 +151,6 @@ def found(
             labelled_rows=rows - 10 if day < labels_until else 0,
             moved=len(drift.moved),
             drift=drift.alarm,
-            expected={
-                n: around(v * (1 + 0.01 * (day % 3)), 0.08) for n, v in METRICS[task].items()
-            },
             real={n: around(worse(n, v, day), 0.1) for n, v in usual} if day < labels_until else {},
         )
         for day, drift in enumerate(drifts)

@@ -138,7 +138,7 @@ def test_where_there_is_nothing_to_draw_a_sentence_says_so() -> None:
         assert figures(page) == []
 
     well = found(drift_from=None)
-    blind = [one.model_copy(update={"expected": {}, "real": {}}) for one in well.health.scorings]
+    blind = [one.model_copy(update={"real": {}}) for one in well.health.scorings]
     unknown = well.having(scorings=blind)
     assert len(figures(unknown)) == 1
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from pydantic import NonNegativeInt
@@ -10,7 +11,6 @@ from scipy.special import xlogy
 
 from tabular_lstm.errors import counted, shown
 from tabular_lstm.frozen import Frozen
-from tabular_lstm.monitoring.performance import Estimate
 from tabular_lstm.monitoring.reference import Profile, Reference, Seen, Watch, apart
 from tabular_lstm.parameters import Monitoring
 
@@ -235,7 +235,7 @@ class Drift(Frozen):
             four times out of five; None if the rows are too few to detect any.
         features, scores: The shifts by name.
         quarantine: The shift of the share of quarantined rows; only a rise counts.
-        expected: The expected performance, without labels; empty if not known.
+        expected: A field of earlier versions, kept for the hash of decisions.
         more_moved: How many features and scores moved, but are not kept here.
     """
 
@@ -251,7 +251,7 @@ class Drift(Frozen):
     features: dict[str, Shift] = {}
     scores: dict[str, Shift] = {}
     quarantine: Shift | None = None
-    expected: dict[str, Estimate] = {}
+    expected: dict[str, Any] = {}
     more_moved: NonNegativeInt = 0
 
     @property

@@ -12,7 +12,6 @@ from tabular_lstm.judging import drawing
 from tabular_lstm.judging.drawing import (
     COLORS,
     INK,
-    ORANGE,
     SKY,
     amounts,
     can_draw,
@@ -41,7 +40,6 @@ class ScoringHealth(Frozen):
         labelled_rows: Scored rows whose label has arrived.
         moved: How many features and scores moved; None if nothing was compared.
         drift: What moved, in words; None if nothing moved.
-        expected: The expected performance by metric, without labels; empty if not known.
         real: The real performance by metric, on the labelled rows; empty if these are too few.
     """
 
@@ -53,7 +51,6 @@ class ScoringHealth(Frozen):
     labelled_rows: NonNegativeInt
     moved: NonNegativeInt | None = None
     drift: str | None = None
-    expected: dict[str, Estimate] = {}
     real: dict[str, Estimate] = {}
 
 
@@ -251,14 +248,14 @@ def _state(health: Health) -> str:
 
 
 def _metrics(health: Health) -> list[str]:
-    """Return the expected or real metrics of any scoring, in the order of all metrics."""
-    names = {name for scoring in health.scorings for name in (*scoring.expected, *scoring.real)}
+    """Return the real metrics of any scoring, in the order of all metrics."""
+    names = {name for scoring in health.scorings for name in scoring.real}
     return [name for name in METRICS if name in names and name in WORSE]
 
 
 @styled
 def draw_over_time(health: Health) -> "Figure":
-    """Draw rows, what moved, and expected, real and promised metrics of the newest scorings."""
+    """Draw rows, what moved, and real and promised metrics of the newest scorings."""
     scorings, metrics = health.scorings[-DRAWN:], _metrics(health)
     places = np.arange(len(scorings))
     figure, panels = drawing.new_figure(LEGEND + PANEL * (2 + len(metrics)), 2 + len(metrics))
@@ -294,7 +291,7 @@ def draw_over_time(health: Health) -> "Figure":
 def _draw_metric(
     axes: "Axes", metric: str, health: Health, scorings: Sequence[ScoringHealth]
 ) -> None:
-    """Draw a metric of each scoring: promised, expected and real."""
+    """Draw a metric of each scoring, promised and real, with the 95 % interval."""
     better = {1: "less is better", -1: "more is better"}[WORSE[metric]]
     axes.set_title(f"{METRICS[metric]}, {better}", loc="left", fontsize=9)
     promised = {champion.run_id: champion.promised.get(metric) for champion in health.champions}
@@ -303,24 +300,19 @@ def _draw_metric(
             ends = [place - 0.5, place + 0.5]
             label = None if place else "promised"
             axes.plot(ends, [promise.value] * 2, color=INK, linestyle=":", label=label)
-    expected = [scoring.expected.get(metric) for scoring in scorings]
-    _draw_intervals(axes, expected, marker="D", color=ORANGE, label="expected without labels")
-    real = [scoring.real.get(metric) for scoring in scorings]
-    _draw_intervals(axes, real, marker="o", color=BLUE, label="real")
+    real = {
+        place: scoring.real[metric]
+        for place, scoring in enumerate(scorings)
+        if metric in scoring.real
+    }
+    if real:
+        values, lows, highs = np.array([(e.value, e.low, e.high) for e in real.values()]).T
+        lengths = np.array([values - lows, highs - values])
+        style: Any = {"linestyle": "", "markersize": 5, "marker": "o", "color": BLUE}
+        axes.errorbar([*real], values, lengths, label="real", **style)
     axes.locator_params(axis="y", nbins=4)
     if metric in IN_UNITS:
         axes.yaxis.set_major_formatter(amounts())
-
-
-def _draw_intervals(axes: "Axes", estimates: Sequence[Estimate | None], **style: Any) -> None:
-    """Draw each estimate with its 95 % interval at its scoring's place."""
-    present = {place: estimate for place, estimate in enumerate(estimates) if estimate}
-    if present:
-        values, lows, highs = zip(
-            *((e.value, e.low, e.high) for e in present.values()), strict=True
-        )
-        ends = np.array([np.subtract(values, lows), np.subtract(highs, values)])
-        axes.errorbar([*present], values, ends, linestyle="", markersize=5, **style)
 
 
 @styled

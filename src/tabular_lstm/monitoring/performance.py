@@ -1,14 +1,6 @@
-"""The performance of a champion: promised by its test rows, expected without labels, and real.
+"""The performance of a champion: promised by its test rows, and real, from late labels.
 
-Expected: if probabilities are right, the expected log loss of a row is their entropy. ROC AUC is
-estimated by counting a row in each class by its probability. Source: confidence-based performance
-estimation, https://nannyml.readthedocs.io, "How it works". For a number, errors are assumed to grow
-with the widths of the intervals. The same estimate is made for the evaluated rows. The expected
-metric is the promised metric plus the change between both estimates (a number: times their ratio).
-So an error of calibration cancels. This assumes that the relation from features to label has not
-changed: the estimate shows that rows are harder or easier, and no concept drift.
-
-Real: intervals use the normal distribution and each row's influence on the metric. For ROC AUC:
+Intervals use the normal distribution and each row's influence on the metric. For ROC AUC:
 DeLong, DeLong and Clarke-Pearson, "Comparing the Areas under Two or More Correlated Receiver
 Operating Characteristic Curves", Biometrics 44, 1988. All rows count equally; groups are ignored.
 """
@@ -27,9 +19,6 @@ from tabular_lstm.judging.metrics import METRICS, WORSE, Metrics, written
 from tabular_lstm.parameters import NUMBER, TWO_CLASSES, Task
 
 TAIL = NORMAL.inv_cdf((1 + CENTRAL) / 2)
-# Cells of equal width between the logits -REACH and REACH; the outer ones hold all beyond.
-CELLS, REACH = 240, 12.0
-LEAST = 1e-15  # the least distance of a probability from 0 and 1
 FEWEST, FEWEST_OF_CLASS = 30, 5  # least labelled rows to measure; least of a class for ROC AUC
 TUNED_FOR = 500  # the number of labelled rows at which a worse loss is detected best
 TINY = sys.float_info.min
@@ -50,104 +39,6 @@ def promised_by(measured: Metrics) -> dict[str, Estimate]:
         name: Estimate(value=getattr(measured, name), low=low, high=high)
         for name, (low, high) in bounds
     }
-
-
-# Expected, without labels --------------------------------------------------------------------
-
-
-def sums(predictions: np.ndarray, task: Task) -> np.ndarray:
-    """Return the sums for the estimates, float64, the number of rows first; batches add up.
-
-    A number: the widths of the intervals, and their squares. Classes: the entropies; and for each
-    class (two classes: the positive one) and cell the rows and their probabilities. Rows without a
-    prediction do not count.
-    """
-    is_missing = np.isnan(predictions if predictions.ndim == 1 else predictions.sum(axis=1))
-    scored = predictions[~is_missing].astype(np.float64)
-    if task.kind == NUMBER:
-        widths = scored[:, 2] - scored[:, 1]
-        return np.array([len(scored), widths.sum(), np.square(widths).sum()])
-    shares = np.ascontiguousarray(np.atleast_2d(scored.T)).clip(LEAST, 1 - LEAST)  # a row a class
-    logs, logs_of_rest = np.log(shares), np.log1p(-shares)
-    # Without BLAS, whose threads would wait for each other.
-    entropy = -(shares * logs).sum()
-    if task.kind == TWO_CLASSES:
-        entropy -= ((1 - shares) * logs_of_rest).sum()
-    cells = (logs - logs_of_rest + REACH) * (CELLS / (2 * REACH))
-    cells = cells.clip(0, CELLS - 1).astype(np.int64)
-    counts = [
-        np.bincount(column, weights, CELLS)
-        for column, probabilities in zip(cells, shares, strict=True)
-        for weights in (None, probabilities)
-    ]
-    return np.concatenate([[len(scored), entropy], *counts])
-
-
-def estimates(sums: np.ndarray, task: Task) -> dict[str, float]:
-    """Estimate the metrics from these sums alone; empty without rows, or if not known."""
-    if not sums[0]:
-        return {}
-    mean = float(sums[1] / sums[0])
-    if task.kind == NUMBER:
-        return {"rmse": float(sums[2] / sums[0]) ** 0.5, "mae": mean}
-    areas = []
-    for rows, positive in sums[2:].reshape(-1, 2, CELLS):
-        negative = rows - positive
-        if pairs := positive.sum() * negative.sum():
-            areas.append(positive @ (np.cumsum(negative) - negative / 2) / pairs)
-    return {"log_loss": mean} | ({"roc_auc": float(np.mean(areas))} if areas else {})
-
-
-def _log_loss_variance(sums: np.ndarray, task: Task) -> float:
-    """Return the variance of a row's log loss if the probabilities are right."""
-    rows, positive = sums[2:].reshape(-1, 2, CELLS).transpose(1, 0, 2)
-    shares = np.clip(positive / np.maximum(rows, 1), LEAST, 1 - LEAST)
-    squares = (positive * np.log(shares) ** 2).sum()
-    if task.kind == TWO_CLASSES:
-        squares += ((rows - positive) * np.log1p(-shares) ** 2).sum()
-    return float(max(squares / sums[0] - (sums[1] / sums[0]) ** 2, 0.0))
-
-
-def expect(
-    promised: Mapping[str, Estimate],
-    evaluated: Mapping[str, float],
-    evaluated_rows: int,
-    sums: np.ndarray,
-    task: Task,
-) -> dict[str, Estimate]:
-    """Estimate the metrics that rows will have once they are labelled.
-
-    The interval covers the error of the promised metric and the error of the rows. Both have the
-    same size for the same number of rows. For a log loss it is at least the error that follows from
-    the probabilities, because few evaluated rows show an error if nearly all predictions are right.
-
-    Args:
-        promised: The metrics of the evaluated rows; see `promised_by`.
-        evaluated: The estimates of the same rows; see `estimates`.
-        evaluated_rows: How many evaluated rows there are.
-        sums: The sums of the rows without labels; see `sums`.
-        task: What is predicted.
-    """
-    estimated, rows = estimates(sums, task), sums[0]
-    if not estimated or not evaluated_rows:
-        return {}
-    expected = {}
-    for name in [name for name in WORSE if name in promised.keys() & estimated & evaluated.keys()]:
-        promise, change, growth, least = promised[name], estimated[name] - evaluated[name], 1.0, 0.0
-        if task.kind == NUMBER:
-            growth = estimated[name] / evaluated[name] if evaluated[name] else 1.0
-            change = promise.value * (growth - 1)
-        elif name == "log_loss":
-            variance = _log_loss_variance(sums, task) * (1 / rows + 1 / evaluated_rows)
-            least = TAIL * variance**0.5
-        wider = growth * (1 + evaluated_rows / rows) ** 0.5
-        value = promise.value + change
-        low = value - max(wider * (promise.value - promise.low), least)
-        high = value + max(wider * (promise.high - promise.value), least)
-        most = 1.0 if name == "roc_auc" else np.inf
-        value, low, high = np.clip([value, low, high], 0.0, most).tolist()
-        expected[name] = Estimate(value=value, low=low, high=high)
-    return expected
 
 
 # Real, with labels ---------------------------------------------------------------------------

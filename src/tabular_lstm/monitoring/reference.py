@@ -12,8 +12,7 @@ import numpy as np
 from pydantic import Field, FiniteFloat, NonNegativeInt, model_validator
 
 from tabular_lstm.errors import DataError, shown
-from tabular_lstm.frozen import Frozen, Stored
-from tabular_lstm.monitoring.performance import estimates, sums
+from tabular_lstm.frozen import Frozen, Stored, unless
 from tabular_lstm.parameters import NUMBER, TWO_CLASSES, Task
 from tabular_lstm.rows.histories import Histories, Sequences
 from tabular_lstm.rows.schema import Schema
@@ -78,11 +77,9 @@ class Reference(Stored):
         scores: The profiles by score (see `scores_of`), from rows that it was judged on, not
             trained on. With histories, only each customer's last score counts, as in a scoring.
         rows, quarantined_rows: Rows of the file; with histories, without unlabelled rows.
-        evaluated_rows: How many rows it was judged on. Default: 0, as in earlier versions.
-        estimated: The metrics of these rows, estimated from its predictions alone, see
-            `performance.estimates`. Default: none.
         rows_each: The mean size of a row's group: this many rows count as one. Default: 1, without
             groups.
+        evaluated_rows, estimated: Fields of earlier versions.
     """
 
     candidate_sha256: str
@@ -91,9 +88,9 @@ class Reference(Stored):
     scores: dict[str, Profile]
     rows: NonNegativeInt
     quarantined_rows: NonNegativeInt
-    evaluated_rows: NonNegativeInt = 0
-    estimated: dict[str, float] = {}
     rows_each: Annotated[FiniteFloat, Field(ge=1)] = 1.0
+    evaluated_rows: NonNegativeInt = unless(0)
+    estimated: dict[str, float] = unless({})
 
     @model_validator(mode="after")
     def _counts_rows(self) -> Self:
@@ -139,8 +136,6 @@ class Reference(Stored):
             "task": schema.task,
             "features": features,
             "scores": {name: profile("score", column) for name, column in watched_scores},
-            "evaluated_rows": len(predictions),
-            "estimated": estimates(sums(predictions, schema.task), schema.task),
         }
         return cls.model_validate(content | facts)
 
@@ -331,16 +326,14 @@ class Seen:
         moments: float64 (features + scores, 3): the number of values; the sum of their distances
             from the reference's mean, in its standard deviations; the sum of the squared distances.
             0 for a category, and if the reference has no mean.
-        estimate: The sums for the expected performance, see `performance.sums`.
     """
 
     counts: tuple[np.ndarray, ...]
     moments: np.ndarray
-    estimate: np.ndarray
 
     def __add__(self, other: "Seen") -> "Seen":
         counts = tuple(a + b for a, b in zip(self.counts, other.counts, strict=True))
-        return Seen(counts, self.moments + other.moments, self.estimate + other.estimate)
+        return Seen(counts, self.moments + other.moments)
 
 
 @dataclass(frozen=True)
@@ -382,7 +375,7 @@ class Watch:
     def nothing(self) -> Seen:
         """Return the counts of zero rows."""
         counts = tuple(np.zeros(len(p.counts), np.int64) for p in self.profiles.values())
-        return Seen(counts, np.zeros((len(counts), 3)), np.zeros(1))
+        return Seen(counts, np.zeros((len(counts), 3)))
 
     def count(self, sequences: Sequences, predictions: np.ndarray, rows: Any = slice(None)) -> Seen:
         """Count scored rows.
@@ -406,8 +399,7 @@ class Watch:
             else:
                 counts.append(count_numbers(column, profile.edges))
             moments.append(_moments(profile, column))
-        estimate = sums(predictions, self.reference.task)
-        return Seen(tuple(counts), np.array(moments), estimate)
+        return Seen(tuple(counts), np.array(moments))
 
     @cached_property
     def _cells(self) -> dict[str, np.ndarray]:

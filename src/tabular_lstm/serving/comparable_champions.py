@@ -351,7 +351,7 @@ def data_drift(
 
 
 def shortened(drift: Drift) -> Drift:
-    """Keep what moved most clearly, without counts and without the expected performance."""
+    """Keep what moved most clearly, without counts."""
     shifts = drift.features | drift.scores
     clearest = sorted(shifts, key=lambda name: (-shifts[name].moved, -shifts[name].statistic))[
         :KEPT
@@ -362,7 +362,6 @@ def shortened(drift: Drift) -> Drift:
         "features": {name: short[name] for name in clearest if name in drift.features},
         "scores": {name: short[name] for name in clearest if name in drift.scores},
         "more_moved": moved[0] - moved[1],
-        "expected": {},
     }
     return drift.model_copy(update=content)
 

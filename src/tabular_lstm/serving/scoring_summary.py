@@ -5,7 +5,6 @@ from functools import cached_property
 
 from tabular_lstm.errors import counted
 from tabular_lstm.monitoring.drift import Drift, compare
-from tabular_lstm.monitoring.performance import Estimate, expect
 from tabular_lstm.monitoring.reference import Seen
 from tabular_lstm.parameters import TWO_CLASSES, Class, Kind, Monitoring
 from tabular_lstm.rows.scoring_validation import CheckedRows
@@ -108,14 +107,6 @@ class Tally:
         return compare(
             scoring.watch, self._seen, scoring.run_id, champion, self.monitoring, quarantined
         )
-
-    def expected(self, promised: dict[str, Estimate]) -> dict[str, Estimate]:
-        """Return the expected performance on the rows, see `monitoring.performance`."""
-        if self._scoring.watch is None or self._seen is None:
-            return {}
-        reference = self._scoring.watch.reference
-        evaluated = reference.estimated, reference.evaluated_rows
-        return expect(promised, *evaluated, self._seen.estimate, reference.task)
 
     def summary(self) -> ScoringSummary:
         """Return the summary; it is complete once all rows have passed."""

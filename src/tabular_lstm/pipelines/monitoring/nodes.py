@@ -64,7 +64,7 @@ def examine(
     monitoring: Monitoring,
     run_id: str,
 ) -> Health:
-    """Compare promised, expected and real performance, and say what to do.
+    """Compare promised and real performance, and say what to do.
 
     Raises:
         DataError: There is no champion yet.
@@ -135,7 +135,6 @@ def _scoring(scoring: FinishedScoring, measured: Measured) -> ScoringHealth:
         labelled_rows=rows.rows,
         moved=len(drift.moved) if drift and not drift.not_compared else None,
         drift=drift.alarm if drift else None,
-        expected=drift.expected if drift else {},
         real=rows.real,
     )
 

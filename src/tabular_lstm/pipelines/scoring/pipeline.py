@@ -44,7 +44,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.compare_with_reference,
-                inputs=["tally", "champion", "champions"],
+                inputs="tally",
                 outputs="scoring_drift",
                 name="compare_with_reference",
             ),
