@@ -249,9 +249,8 @@ def test_labels_whose_keys_are_spelled_otherwise_are_said(
 ) -> None:
     story.score("b", range(100))
     said = (
-        "Of 100 labels, 0 belong to a scored row. Expected keys as in scored rows, such as 'P0' "
-        "and 'P1'; got 'p-0' and 'p-1'. If these are the same rows, write their 'id' in the same "
-        "way"
+        "Of 100 labels, 0 belong to a scored row. If these are the same rows, write their 'id' as "
+        "in the scored rows, and not 'p-0'"
     )
     assert story.health(range(100), prefix="p-").notes == [said]
     assert (logging.WARNING, f"{said}.") in {(r.levelno, r.getMessage()) for r in caplog.records}
@@ -292,9 +291,3 @@ def test_a_manifest_of_an_earlier_version_may_not_contradict_conf(story: Story) 
         f"Scoring {other}: its labelled rows do not count: it predicted two classes: no, and conf "
         "names two classes: no, yes"
     ]
-
-
-def test_labels_of_one_class_are_said(story: Story) -> None:
-    story.score("b", range(100))
-    (note,) = story.health(range(1, 100, 2)).notes
-    assert note.startswith("All labels so far are of one class, yes")

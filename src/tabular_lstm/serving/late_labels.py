@@ -217,7 +217,7 @@ def measure_labelled_rows(
     measured. Memory holds one part and the predictions of labelled rows.
     """
     scorings, measured, faults = {}, {}, {}
-    notes, unlabelled_keys = _note_of_one_class(labels, columns.task), []
+    notes: list[str] = []
     is_scored, scored_rows, labelled_rows = np.zeros(len(labels.keys), bool), 0, 0
     labelled: dict[str, LabelledRows] = {}
     by_champion = sorted(finished_scorings.scorings, key=_champion_of)
@@ -228,14 +228,13 @@ def measure_labelled_rows(
             run = scoring.manifest.run_id
             try:
                 _refuse_another_label(champion, champions, columns)
-                places, predictions, keys = _labelled(scoring, labels, columns)
+                places, predictions = _labelled(scoring, labels, columns)
             except DataError as error:
                 faults[run] = f"its labelled rows do not count: {error}"
                 continue
             is_scored[places] = True
             scored_rows += scoring.manifest.scored_rows
             labelled_rows += len(places)
-            unlabelled_keys += keys
             counts = np.zeros(len(places), bool) if trained_on is None else ~trained_on[places]
             is_left_out[places[~counts]] = True
             usable[run] = places[counts], predictions[counts]
@@ -252,8 +251,12 @@ def measure_labelled_rows(
                 logger.warning("%s.", notes[-1])
     # A table of all past labels has few for scored rows, but then most scored rows have a label.
     few_labels = 10 * is_scored.sum() < len(labels.keys) and 10 * labelled_rows < scored_rows
-    if unlabelled_keys and few_labels:
-        notes.append(_few_are_scored(labels.keys, is_scored, unlabelled_keys, columns))
+    if few_labels:
+        notes.append(
+            f"Of {counted(len(labels.keys), 'label')}, {is_scored.sum()} belong to a scored row. "
+            f"If these are the same rows, write their '{columns.key}' as in the scored rows, and "
+            f"not '{shown(labels.keys[~is_scored][0])}'"
+        )
         logger.warning("%s.", notes[-1])
     before_is_better = False
     match [labelled.get(champion) for champion in standing(champions.log)[:2]]:
@@ -277,27 +280,6 @@ def _champion_of(scoring: FinishedScoring) -> str:
     return scoring.manifest.champion.run_id
 
 
-def _few_are_scored(
-    keys: pd.Index, is_scored: np.ndarray, unlabelled_keys: list[str], columns: Columns
-) -> str:
-    got, expected = (
-        " and ".join(f"'{shown(str(key))}'" for key in examples[:2])
-        for examples in (keys[~is_scored], unlabelled_keys)
-    )
-    return (
-        f"Of {counted(len(keys), 'label')}, {is_scored.sum()} belong to a scored row. Expected "
-        f"keys as in scored rows, such as {expected}; got {got}. If these are the same rows, write "
-        f"their '{columns.key}' in the same way"
-    )
-
-
-def _note_of_one_class(labels: LateLabels, task: Task) -> list[str]:
-    if not task.classes or len(labels.keys) < FEWEST or len(np.unique(labels.labels)) > 1:
-        return []
-    only = task.classes[int(labels.labels[0])]
-    return [f"All labels so far are of one class, {only}: the loss of all rows may differ"]
-
-
 def _trained_on(
     champion: str, labels: LateLabels, champions: Champions, columns: Columns
 ) -> np.ndarray | None:
@@ -319,13 +301,12 @@ def _refuse_another_label(champion: str, champions: Champions, columns: Columns)
 
 def _labelled(
     scoring: FinishedScoring, labels: LateLabels, columns: Columns
-) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """Return the label's place and the prediction of each labelled row; and two unlabelled keys."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the label's place and the prediction of each labelled row."""
     task = columns.task
     scoring.refuse_another(task)
     names = ANSWERS[task.kind].columns_of(task)[: len(task.classes) or 1]
     places, predictions = [np.empty(0, np.int64)], [np.empty((0, len(names)))]
-    unlabelled_keys: list[str] = []
     if columns.key is not None and len(labels.keys):
         for part in scoring.parts([columns.key, *names]):
             part_places = labels.places(part[columns.key])
@@ -333,8 +314,5 @@ def _labelled(
             places.append(part_places[is_labelled])
             values = np.stack([part[name].to_numpy() for name in names], axis=1)
             predictions.append(values[is_labelled])
-            if len(unlabelled_keys) < 2:
-                unlabelled = np.flatnonzero(~is_labelled)[:2]
-                unlabelled_keys += part[columns.key].take(unlabelled).to_pylist()
     joined = np.concatenate(predictions)
-    return np.concatenate(places), joined[:, 0] if len(names) == 1 else joined, unlabelled_keys
+    return np.concatenate(places), joined[:, 0] if len(names) == 1 else joined

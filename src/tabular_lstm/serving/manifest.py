@@ -220,23 +220,23 @@ class FinishedScoring:
             DataError: Names both tasks.
         """
         manifest = self.manifest
-        is_two_classes = manifest.task == TWO_CLASSES
         class_pair = manifest.negative_class, manifest.positive_class
-        classes = class_pair if is_two_classes else manifest.classes or ()
-        if manifest.task == task.kind and len(classes) == len(task.classes):
-            pairs = zip(classes, task.classes, strict=True)
-            if all(
-                predicted == declared or (is_two_classes and predicted is None)
-                for predicted, declared in pairs
-            ):
-                return
-        predicted = ", ".join(str(c) for c in classes if c is not None)
-        declared = ", ".join(map(str, task.classes))
-        words = Task(kind=manifest.task, classes=manifest.classes or ()).in_words
-        raise DataError(
-            f"it predicted {words}{': ' * bool(predicted)}{predicted}, "
-            f"and conf names {task.in_words}{': ' * bool(declared)}{declared}"
+        classes = class_pair if manifest.task == TWO_CLASSES else manifest.classes or ()
+        same_count = manifest.task == task.kind and len(classes) == len(task.classes)
+        if same_count and all(
+            predicted in {declared, None}
+            for predicted, declared in zip(classes, task.classes, strict=True)
+        ):
+            return
+        predicted_task = Task(kind=manifest.task, classes=manifest.classes or ())
+        predicted, declared = (
+            f"{words}{': ' * bool(names)}{', '.join(names)}"
+            for words, names in (
+                (predicted_task.in_words, [str(name) for name in classes if name is not None]),
+                (task.in_words, [*map(str, task.classes)]),
+            )
         )
+        raise DataError(f"it predicted {predicted}, and conf names {declared}")
 
     def parts(self, columns: list[str]) -> Iterator[pa.Table]:
         """Read these columns, one part after the other.
