@@ -6,7 +6,7 @@ Importing this module imports scikit-learn, which takes time.
 import logging
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -23,11 +23,11 @@ from tabular_lstm.engine import Workers, one_by_one
 from tabular_lstm.judging.measures import measure_of
 from tabular_lstm.network.outputs import RATES, choose_threshold, residual_quantiles
 from tabular_lstm.network.plan import MANY_ROWS, draw_by_class, grouped_folds
-from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Evaluation, Training
+from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Evaluation, Task, Training
 from tabular_lstm.progress import progress
 from tabular_lstm.rows.histories import Sequences, are_rows
 from tabular_lstm.rows.labelled_set import LabelledSet
-from tabular_lstm.rows.schema import Schema, Target
+from tabular_lstm.rows.schema import Schema
 
 # History features ---------------------------------------------------------------------------------
 
@@ -79,9 +79,6 @@ def _numbers(schema: Schema) -> list[int]:
 
 logger = logging.getLogger(__name__)
 
-# Targets, predictions and weights of the rows held out in cross-validation.
-CrossValidated = tuple[np.ndarray, np.ndarray, np.ndarray | None]
-
 
 @dataclass(frozen=True)
 class Fits:
@@ -89,7 +86,7 @@ class Fits:
 
     Attributes:
         fitted, evaluated: float32 (rows, columns), see `history_features`.
-        labels: What the baselines learn: see `_TwoClassesBaselines.targets`.
+        labels: What the baselines learn: numbers of classes, or standardized numbers.
         splits: The rows to fit on and the rows held out.
         seed: Seed of the boosted trees.
     """
@@ -133,9 +130,9 @@ def predict_with_baselines(
         for sequences in (train_set.sequences, evaluated_sequences)
     )
     labels, weights = train_set.labels.to_numpy(), train_set.weights
-    task_baselines = _task_baselines(schema)
-    strata = measure_of(schema.task).strata(labels)
-    splits = _splits(strata, train_set.groups, evaluation.seed) if task_baselines.has_folds else []
+    task, target = schema.task, schema.target
+    strata = measure_of(task).strata(labels)
+    splits = [] if task.kind == CLASSES else _splits(strata, train_set.groups, evaluation.seed)
     held_out_rows = np.sort(
         np.concatenate([np.array([], int), *(held_out for _, held_out in splits)])
     )
@@ -149,7 +146,7 @@ def predict_with_baselines(
         fitted, evaluated = (
             np.where(usable_features, rows, np.float32(0)) for rows in (fitted, evaluated)
         )
-    targets = task_baselines.targets(labels, schema)
+    targets = labels if target is None else (labels - target.mean) / target.deviation
     fits = Fits(fitted, targets, weights, splits, evaluated, schema, evaluation.seed)
     # The longest fits come first; None is the fit on all rows.
     names, places = list(_new_models(schema, 0)), [None, *range(len(splits))]
@@ -160,17 +157,25 @@ def predict_with_baselines(
         workers(fit_part, fits, parts), description, len(parts)
     ):
         predicted[parts[part_number]] = part_predictions
-    predictions, thresholds = {}, {}
+    predictions = {name: predicted[name, None] for name in names}
+    if task.kind == CLASSES:
+        return predictions, {}
+    thresholds = {}
     for name in names:
         out_of_fold = np.empty(len(labels))
         for place, (_, held_out) in enumerate(splits):
             out_of_fold[held_out] = predicted[name, place]
-        cross_validated = targets[held_out_rows], out_of_fold[held_out_rows], held_out_weights
-        predictions[name], threshold = task_baselines.finished(
-            predicted[name, None], cross_validated, schema, training
-        )
-        if threshold is not None:
-            thresholds[name] = threshold
+        actual, cross_validated = targets[held_out_rows], out_of_fold[held_out_rows]
+        if target is None:
+            thresholds[name] = choose_threshold(
+                actual, cross_validated, training.objective, held_out_weights
+            )
+        else:
+            residuals = np.abs(actual - cross_validated)
+            quantiles = residual_quantiles(residuals, held_out_weights)
+            half = np.interp(training.coverage, RATES, quantiles)
+            ends = np.stack([predictions[name] + off for off in (0, -half, half)], axis=1)
+            predictions[name] = target.mean + target.deviation * ends
     return predictions, thresholds
 
 
@@ -190,7 +195,7 @@ def fit_part(fits: Fits, part: tuple[str, int | None]) -> np.ndarray:
             weights = {f"{prefix}sample_weight": fits.weights[rows]}
         model.fit(fits.fitted[rows], fits.labels[rows], **weights)
         rows = fits.evaluated if place is None else fits.fitted[held_out]
-        predicted = _task_baselines(fits.schema).predicted(model, rows, fits.schema)
+        predicted = _predicted(model, rows, fits.schema.task)
     # Rounded to 12 decimals, because the last bits depend on the processor, even for equal rows.
     return np.asarray(np.round(predicted, 12))
 
@@ -236,7 +241,7 @@ def _new_models(schema: Schema, seed: int) -> dict[str, Any]:
     bins = int(np.clip(2**16 // len(columns), 32, 255))
     # Boosting takes at most as many categories as bins; features with more are split like numbers.
     few_categories = [len(schema.categories.get(name, [])) in range(1, bins) for name in columns]
-    simplest, linear, boosted = _task_baselines(schema).estimators
+    simplest, linear, boosted = REGRESSORS if schema.task.kind == NUMBER else CLASSIFIERS
     models = (
         simplest(),
         make_pipeline(encoded, linear()),
@@ -245,88 +250,23 @@ def _new_models(schema: Schema, seed: int) -> dict[str, Any]:
     return dict(zip(measure_of(schema.task).baselines, models, strict=True))
 
 
-class _TwoClassesBaselines:
-    """The baselines of two classes, and how their outputs become predictions."""
-
-    estimators: ClassVar[tuple[Any, ...]] = (
-        DummyClassifier,
-        partial(LogisticRegression, max_iter=1000),
-        HistGradientBoostingClassifier,
-    )
-    has_folds = True
-
-    def targets(self, labels: np.ndarray, schema: Schema) -> np.ndarray:
-        """Return what the models learn, (rows,)."""
-        return labels
-
-    def predicted(self, model: Any, rows: np.ndarray, schema: Schema) -> np.ndarray:
-        """Predict with a fitted model."""
-        return np.asarray(model.predict_proba(rows)[:, 1])
-
-    def finished(
-        self,
-        predicted: np.ndarray,
-        cross_validated: CrossValidated,
-        schema: Schema,
-        training: Training,
-    ) -> tuple[np.ndarray, float | None]:
-        """Return the predictions and the decision threshold."""
-        targets, out_of_fold, weights = cross_validated
-        return predicted, choose_threshold(targets, out_of_fold, training.objective, weights)
+# The simplest baseline, the linear one, and boosted trees.
+CLASSIFIERS = (
+    DummyClassifier,
+    partial(LogisticRegression, max_iter=1000),
+    HistGradientBoostingClassifier,
+)
+REGRESSORS = DummyRegressor, Ridge, HistGradientBoostingRegressor
 
 
-class _ClassesBaselines(_TwoClassesBaselines):
-    has_folds = False
-
-    def predicted(self, model: Any, rows: np.ndarray, schema: Schema) -> np.ndarray:
-        # The model does not know a class without train rows.
-        probabilities = np.zeros((len(rows), len(schema.task.classes)))
-        probabilities[:, model.classes_] = model.predict_proba(rows)
-        return probabilities
-
-    def finished(self, predicted: np.ndarray, *_: Any) -> tuple[np.ndarray, float | None]:
-        return predicted, None
-
-
-class _NumberBaselines(_TwoClassesBaselines):
-    estimators = DummyRegressor, Ridge, HistGradientBoostingRegressor
-
-    def targets(self, labels: np.ndarray, schema: Schema) -> np.ndarray:
-        target = _target(schema)
-        return (labels - target.mean) / target.deviation
-
-    def predicted(self, model: Any, rows: np.ndarray, schema: Schema) -> np.ndarray:
+def _predicted(model: Any, rows: np.ndarray, task: Task) -> np.ndarray:
+    """Predict with a fitted model: standardized numbers, or probabilities as in `measures`."""
+    if task.kind == NUMBER:
         return np.asarray(model.predict(rows))
-
-    def finished(
-        self,
-        predicted: np.ndarray,
-        cross_validated: CrossValidated,
-        schema: Schema,
-        training: Training,
-    ) -> tuple[np.ndarray, float | None]:
-        targets, out_of_fold, weights = cross_validated
-        residuals = residual_quantiles(np.abs(targets - out_of_fold), weights)
-        half, target = np.interp(training.coverage, RATES, residuals), _target(schema)
-        ends = np.stack([predicted, predicted - half, predicted + half], axis=1)
-        return target.mean + target.deviation * ends, None
-
-
-def _target(schema: Schema) -> Target:
-    if schema.target is None:
-        raise ValueError(f"expected a schema of a number, got one of {schema.task.kind}")
-    return schema.target
-
-
-BASELINES = {
-    TWO_CLASSES: _TwoClassesBaselines(),
-    CLASSES: _ClassesBaselines(),
-    NUMBER: _NumberBaselines(),
-}
-
-
-def _task_baselines(schema: Schema) -> _TwoClassesBaselines:
-    return BASELINES[schema.task.kind]
+    # The model does not know a class without train rows.
+    probabilities = np.zeros((len(rows), len(task.classes)))
+    probabilities[:, model.classes_] = model.predict_proba(rows)
+    return probabilities[:, 1] if task.kind == TWO_CLASSES else probabilities
 
 
 class Medians(TransformerMixin, BaseEstimator):  # type: ignore[misc]
