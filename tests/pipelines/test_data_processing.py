@@ -417,7 +417,7 @@ def test_one_class_only_is_refused(label: str, absent: str) -> None:
         split_rows(accepted, SOURCE, columns, Split())
     message = str(error.value)
     assert all(
-        fact in message for fact in ("rows.csv", "'y'", "one class only", f"none is {absent}")
+        fact in message for fact in ("rows.csv", "'y'", f"no usable row has the class {absent}")
     )
 
 

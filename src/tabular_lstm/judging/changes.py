@@ -4,21 +4,17 @@ If the champion has become worse, labels or features may have changed their mean
 candidate is not promoted only because it is better than the champion.
 """
 
-import math
-from itertools import combinations
-
 import numpy as np
 
-from tabular_lstm.errors import amount, printable, shown
+from tabular_lstm.errors import amount, printable
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.gate import START_OVER, Champion, DataCheck, DriftCheck, FeaturesMoved
-from tabular_lstm.judging.intervals import CENTRAL, EPSILON, NORMAL, Ranking
+from tabular_lstm.judging.intervals import CENTRAL, NORMAL
 from tabular_lstm.judging.metrics import IN_UNITS, METRICS, WORSE, Metrics, written
 from tabular_lstm.parameters import Promotion, Validation
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.data_warnings import listed, said_of
 from tabular_lstm.rows.label_measures import MEASURES
-from tabular_lstm.rows.labelled_set import count_by_class
 
 LEAVE_OUT = "leave it out: name it in columns.ignore"
 WIDEN = "If this is intended, change the limit"
@@ -174,11 +170,10 @@ def check_drift(
 ) -> DriftCheck:
     """Check that the serving champion, the first one, is not worse than chance and has not fallen.
 
-    The check fails in three cases, each tested at `confidence`. The ROC AUC on these rows is below
-    0.5. With more classes, the ROC AUC of a pair of classes is below 0.5. The ROC AUC is more than
-    `max_champion_fall` below the ROC AUC at promotion; this is not checked if `columns.weight` has
-    changed. For a number, R² is below 0, or the RMSE has risen by more than `max_champion_fall`
-    standard deviations of the label at promotion.
+    The check fails in two cases, each tested at `confidence`. The ROC AUC on these rows is below
+    0.5. Or it is more than `max_champion_fall` below the ROC AUC at promotion, which is not checked
+    if `columns.weight` has changed. For a number, R² is below 0, or the RMSE has risen by more than
+    `max_champion_fall` standard deviations of the label at promotion.
     """
     if not champions:
         return DriftCheck(passed=True, sentence="there was no champion whose results could change")
@@ -213,8 +208,6 @@ def check_drift(
     _, highest = judged.bounds(champion.run_id, floor, promotion.confidence)
     if highest < floor_value:
         fault = f"{name} is clearly worse than {floor_model}: {compared}. {hint}{START_OVER}"
-    elif exchanged := _exchanged(judged, champion.run_id, promotion.confidence):
-        fault = f"{name} {exchanged}: {compared}. {hint}{START_OVER}"
     elif least_fall > promotion.max_champion_fall * unit:
         limit, higher = promotion.max_champion_fall, metric in IN_UNITS
         fault = (
@@ -249,32 +242,6 @@ def _least_fall(
     return float(
         sign * current_value - sign * promotion_value - np.hypot(below, best - current_value)
     )
-
-
-def _exchanged(judged: Judged, name: str, confidence: float) -> str:
-    """Name two of several classes that a model seems to have swapped; "" if there are none.
-
-    Wilcoxon's rank sum test compares the rows of each pair, with Bonferroni's correction for both
-    directions. A pair counts only if it is clearly worse than chance, because a promoted champion
-    may be unable to distinguish some pairs.
-    Source: Hand and Till, "A Simple Generalisation of the Area Under the ROC Curve for Multiple
-    Class Classification Problems", Machine Learning 45, 2001.
-    """
-    rows, clearest, sentence = judged.parts.get(name, judged), 0.0, ""
-    pairs = [*combinations(np.unique(rows.labels), 2)] if judged.measure.exchangeable else []
-    for first, second in pairs:
-        in_pair = (rows.labels == first) | (rows.labels == second)
-        pair_rows, p = rows.part(in_pair), rows.predictions[name][in_pair]
-        labels = (pair_rows.labels == first).astype(int)
-        pair_sums = np.maximum(p[:, first] + p[:, second], EPSILON)
-        counts = np.ones(len(labels)) if pair_rows.weights is None else pair_rows.weights
-        area = Ranking.of(labels, p[:, first] / pair_sums).roc_auc(counts)
-        n, m = count_by_class(labels, pair_rows.weights, pair_rows.groups)
-        z = (area - 0.5) * math.sqrt(12 * n * m / (n + m + 1))
-        if z < min(clearest, NORMAL.inv_cdf((1 - confidence) / (2 * len(pairs)))):
-            clearest, (a, b) = z, (shown(judged.task.classes[place]) for place in (first, second))
-            sentence = f"tells '{a}' from '{b}' clearly worse than chance (ROC AUC {area:.3f})"
-    return sentence
 
 
 def _percent(share: float) -> str:

@@ -62,7 +62,6 @@ class Measure:
         "highest",
     )  # the fields of a `DriftCheck` for the first of `spoken` and its better bound
     changed = "classes swapped or another unit"  # possible causes of a fall
-    exchangeable = False  # whether two of several classes may be swapped
     # The simplest baseline, the linear one, and boosted trees.
     baselines = ("majority_class", "logistic_regression", "hist_gradient_boosting")
     predicted, many_predicted = "probability", "probabilities"  # names of a row's prediction
@@ -194,8 +193,6 @@ class Measure:
 
 
 class _Classes(Measure):
-    exchangeable = True
-
     @property
     def endings(self) -> tuple[str, ...]:
         return tuple(f"_{printable(name)}" for name in self.task.classes)

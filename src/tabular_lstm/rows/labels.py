@@ -190,13 +190,17 @@ class _TwoClasses(_Label):
 
     def _advice(self, rare_classes: list[Class], counts: list[dict[Class, int]]) -> str:
         """Say what may help if a side has too few rows of some classes."""
-        return SPLIT
+        can_split = all(sum(count[name] for count in counts) >= LEAST for name in rare_classes)
+        advice = SPLIT if can_split else "Add some."
+        if len(rare_classes) > len(self.classes) - 2:
+            return advice
+        removal = f"take {_first_names([*map(repr, rare_classes)])} out of columns.classes"
+        return f"{advice[:-1]}, or {removal}: such rows then go to quarantine."
 
     def _absence(self, absent: list[str]) -> str:
-        finding = "one class only" if len(absent) == 1 else "no row that can be used"
         return (
-            f"column '{self.name}': {finding}; expected rows of "
-            f"{' and '.join(map(repr, self.in_order.values()))}, none is {' or '.join(absent)}."
+            f"column '{self.name}': no usable row has the class {_first_names(absent)}; expected "
+            f"some of each class.{GONE if len(self.classes) - len(absent) > 1 else ''}"
         )
 
     def _counts(self, rows: pd.DataFrame) -> dict[Class, int]:
@@ -220,14 +224,6 @@ class _Classes(_TwoClasses):
         """The classes by their numbers, in their order."""
         return dict(enumerate(self.classes))
 
-    def _advice(self, rare_classes: list[Class], counts: list[dict[Class, int]]) -> str:
-        can_split = all(sum(count[name] for count in counts) >= LEAST for name in rare_classes)
-        advice = SPLIT if can_split else "Add some."
-        if len(rare_classes) > len(self.classes) - 2:
-            return advice
-        removal = f"take {_first_names([*map(repr, rare_classes)])} out of columns.classes"
-        return f"{advice[:-1]}, or {removal}: such rows then go to quarantine."
-
     def summary(self, labels: pd.Series) -> dict[str, Any]:
         """Give the share of each class."""
         names = labels.map({place: str(name) for place, name in self.in_order.items()})
@@ -243,12 +239,6 @@ class _Classes(_TwoClasses):
     def schema_fields(task: Task, labels: np.ndarray | None) -> dict[str, Any]:
         """See `schema_fields`."""
         return {"classes": task.classes}
-
-    def _absence(self, absent: list[str]) -> str:
-        return (
-            f"column '{self.name}': no usable row has the class {_first_names(absent)}; expected "
-            f"some of each of columns.classes.{GONE if len(self.classes) - len(absent) > 1 else ''}"
-        )
 
 
 class _Number(_Label):
