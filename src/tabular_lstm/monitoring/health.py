@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Advice = Literal["nothing", "retrain", "roll back"]
-
 
 class ScoringHealth(Frozen):
     """A finished scoring.
@@ -90,7 +88,7 @@ class Health(Frozen):
     at: str
     champion: str
     alarm: str | None
-    advice: Advice
+    advice: Literal["nothing", "retrain"]
     command: str | None
     scorings: list[ScoringHealth]
     champions: list[ChampionHealth]
@@ -126,7 +124,7 @@ class Health(Frozen):
                 "Look at what moved: if it is a mistake, correct the rows and score them again; if "
                 "it is intended, retrain on newly labelled rows"
             )
-        return f"To {self.advice}"
+        return "To retrain"
 
     def closing_line(self) -> str:
         """Say the alarm and what to do about it."""
@@ -136,23 +134,6 @@ class Health(Frozen):
 def _written(name: str, estimate: Estimate) -> str:
     value, low, high = (written(name, end) for end in estimate.model_dump().values())
     return f"{value} ({low} to {high})"
-
-
-def advise(worse: str | None, before_is_better: bool, drift: str | None) -> Advice:
-    """Decide what to do about the champion.
-
-    A rollback is advised only if the champion is worse than promised, the newest rows have not
-    moved, and the champion before is clearly better on rows that both scored. Rows of different
-    times cannot be compared, because the meaning of labels may have changed between them.
-
-    Args:
-        worse: By how much the champion is worse than promised; None if it is not worse.
-        before_is_better: Whether the champion that a rollback would restore is clearly better.
-        drift: What moved in the newest rows; None if nothing moved.
-    """
-    if not worse and not drift:
-        return "nothing"
-    return "roll back" if worse and before_is_better and not drift else "retrain"
 
 
 def cannot_tell(drift: Drift | None) -> str | None:

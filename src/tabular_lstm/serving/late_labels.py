@@ -12,14 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from tabular_lstm.errors import DataError, counted, shown
-from tabular_lstm.monitoring.performance import (
-    FEWEST,
-    TAIL,
-    Estimate,
-    Losses,
-    losses_of,
-    measure,
-)
+from tabular_lstm.monitoring.performance import Estimate, Losses, losses_of, measure
 from tabular_lstm.parameters import Columns, Task
 from tabular_lstm.rows.fingerprints import read_key
 from tabular_lstm.rows.labels import are_unlabelled, label_of
@@ -28,7 +21,7 @@ from tabular_lstm.rows.raw_rows import RawRows, refuse_missing_columns
 from tabular_lstm.rows.validation import Kinds, set_aside
 from tabular_lstm.serving.answers import ANSWERS
 from tabular_lstm.serving.manifest import FinishedScoring, FinishedScorings
-from tabular_lstm.serving.promotion_log import Champions, standing
+from tabular_lstm.serving.promotion_log import Champions
 
 # Late labels --------------------------------------------------------------------------------------
 
@@ -152,21 +145,6 @@ class LabelledRows:
         }
         return MeasuredRows(len(labels), measure(labels, self.predictions, task), since)
 
-    def clearly_better_than(self, other: "LabelledRows", labels: np.ndarray, task: Task) -> bool:
-        """Return whether the mean loss is lower on common keys, by the paired 95 % interval.
-
-        False for fewer than 30 common keys.
-        """
-        common, *rows = np.intersect1d(self.places, other.places, return_indices=True)
-        if len(common) < FEWEST:
-            return False
-        losses, other_losses = (
-            losses_of(labels[common], champion.predictions[its_rows], task)
-            for champion, its_rows in zip((self, other), rows, strict=True)
-        )
-        change = Losses.from_rows(losses - other_losses)
-        return bool(change.mean + TAIL * change.deviation / change.rows**0.5 < 0)
-
 
 @dataclass(frozen=True)
 class Measured:
@@ -174,8 +152,6 @@ class Measured:
 
     Attributes:
         scorings, champions: The rows of each, by run id.
-        before_is_better: Whether the champion before is clearly better than the serving one on rows
-            that both scored.
         faults: Why a scoring's rows do not count, by its run id.
         notes: Further sentences about the labels.
         labels: How many labels there are, one for each key.
@@ -185,7 +161,6 @@ class Measured:
 
     scorings: dict[str, MeasuredRows]
     champions: dict[str, MeasuredRows]
-    before_is_better: bool
     faults: dict[str, str]
     notes: Sequence[str]
     labels: int
@@ -219,7 +194,6 @@ def measure_labelled_rows(
     scorings, measured, faults = {}, {}, {}
     notes: list[str] = []
     is_scored, scored_rows, labelled_rows = np.zeros(len(labels.keys), bool), 0, 0
-    labelled: dict[str, LabelledRows] = {}
     by_champion = sorted(finished_scorings.scorings, key=_champion_of)
     for champion, champion_scorings in groupby(by_champion, _champion_of):
         trained_on = _trained_on(champion, labels, champions, columns)
@@ -241,8 +215,8 @@ def measure_labelled_rows(
             run_rows = LabelledRows.from_scorings({run: usable[run]})
             scorings[run] = run_rows.measured(labels.labels, columns.task)
         if usable:
-            labelled[champion] = LabelledRows.from_scorings(usable)
-            measured[champion] = labelled[champion].measured(labels.labels, columns.task)
+            champion_rows = LabelledRows.from_scorings(usable)
+            measured[champion] = champion_rows.measured(labels.labels, columns.task)
         if is_left_out.any():
             why = UNKNOWN if trained_on is None else "were trained on, and do not count"
             rows = counted(int(is_left_out.sum()), "labelled row")
@@ -258,16 +232,9 @@ def measure_labelled_rows(
             f"not '{shown(labels.keys[~is_scored][0])}'"
         )
         logger.warning("%s.", notes[-1])
-    before_is_better = False
-    match [labelled.get(champion) for champion in standing(champions.log)[:2]]:
-        case [LabelledRows() as serving_rows, LabelledRows() as previous_rows]:
-            before_is_better = previous_rows.clearly_better_than(
-                serving_rows, labels.labels, columns.task
-            )
     return Measured(
         scorings=scorings,
         champions=measured,
-        before_is_better=before_is_better,
         faults=faults,
         notes=notes,
         labels=len(labels.keys),

@@ -10,7 +10,6 @@ from tabular_lstm.monitoring.health import (
     ChampionHealth,
     Health,
     ScoringHealth,
-    advise,
     each_once,
     newest_that_tells,
     page,
@@ -88,9 +87,7 @@ def examine(
             if scoring.manifest.champion.run_id == serves
         }
     )
-    drift = newest.alarm if newest else None
-    advice = advise(health[serves].alarm, measured.before_is_better, drift)
-    pipeline = {"retrain": "retraining", "roll back": "rollback"}.get(advice)
+    alarms = [alarm for alarm in (health[serves].alarm, newest and newest.alarm) if alarm]
     faults = each_once([*finished_scorings.faults.items(), *measured.faults.items()])
     for fault in faults:
         logger.warning("%s", fault)
@@ -98,9 +95,9 @@ def examine(
         run_id=run_id,
         at=f"{began(run_id):%Y-%m-%dT%H:%M:%SZ}",
         champion=serves,
-        alarm="; ".join(filter(None, [health[serves].alarm, drift])) or None,
-        advice=advice,
-        command=f"{finished_scorings.run_command} --pipelines {pipeline}" if pipeline else None,
+        alarm="; ".join(alarms) or None,
+        advice="retrain" if alarms else "nothing",
+        command=f"{finished_scorings.run_command} --pipelines retraining" if alarms else None,
         scorings=scorings,
         champions=[*health.values()],
         newest=newest,
