@@ -12,7 +12,6 @@ from tabular_lstm.judging import drawing
 from tabular_lstm.judging.drawing import (
     COLORS,
     INK,
-    SKY,
     amounts,
     can_draw,
     images,
@@ -183,8 +182,8 @@ DISTRIBUTIONS = 8
 CATEGORIES = 12
 TICKS = 4
 WIDTH = 4.2  # inches: the width of a phone, so that text is not scaled down
-PANEL, LEGEND, BAR = 1.55, 1.4, 0.19  # inches
-BLUE, VERMILION = COLORS[CANDIDATE], "#D55E00"
+PANEL, LEGEND, BAR = 1.55, 0.9, 0.19  # inches
+BLUE = COLORS[CANDIDATE]
 BEFORE = "#c6ccd3"  # the reference, behind the new rows
 
 
@@ -203,7 +202,7 @@ def page(health: Health, reference: Reference | None, title: str | None) -> str:
         if name in profiles and len(shift.counts) == len(profiles[name].counts):
             figure = distribution(profiles[name], shift)
             distributions[name] = to_svg(figure, drawing.short(name, 36))
-    if len(health.scorings) > 1 and can_draw():
+    if len(health.scorings) > 1 and _metrics(health) and can_draw():
         over_time = to_svg(draw_over_time(health), "Scorings, the newest at the right")
     return template("monitoring", "monitoring.html.jinja").render(
         health=health,
@@ -236,25 +235,12 @@ def _metrics(health: Health) -> list[str]:
 
 @styled
 def draw_over_time(health: Health) -> "Figure":
-    """Draw rows, what moved, and real and promised metrics of the newest scorings."""
+    """Draw the promised and the real metrics of the newest scorings."""
     scorings, metrics = health.scorings[-DRAWN:], _metrics(health)
-    places = np.arange(len(scorings))
-    figure, panels = drawing.new_figure(LEGEND + PANEL * (2 + len(metrics)), 2 + len(metrics))
+    figure, panels = drawing.new_figure(LEGEND + PANEL * len(metrics), len(metrics))
     figure.set_figwidth(WIDTH)
-    rows, moved, *metric_panels = panels
-    rows.set_title("rows", loc="left", fontsize=9)
-    rows.bar(places, [scoring.scored_rows for scoring in scorings], color=SKY, label="scored rows")
-    labelled_rows = [scoring.labelled_rows for scoring in scorings]
-    rows.bar(places, labelled_rows, 0.5, color=BLUE, label="of them, labelled so far")
-    rows.yaxis.set_major_formatter(amounts())
-    counts = [scoring.moved or 0 for scoring in scorings]
-    moved.set_title("features and scores that moved", loc="left", fontsize=9)
-    moved.bar(places, counts, color=VERMILION)
-    moved.set_ylim(0, 1.1 * max(1, *counts))
-    moved.locator_params(axis="y", integer=True, nbins=4)
-    for axes, metric in zip(metric_panels, metrics, strict=True):
+    for axes, metric in zip(panels, metrics, strict=True):
         _draw_metric(axes, metric, health, scorings)
-    for axes in panels:
         axes.set_xlim(-0.8, len(scorings) - 0.2)
         axes.set_xticks([])
     step = -(-len(scorings) // TICKS)
@@ -262,10 +248,8 @@ def draw_over_time(health: Health) -> "Figure":
     days = {scoring.scored_at[:10] for scoring in scorings}
     part = slice(10) if len(days) > 1 else slice(11, 16)  # the day, or the time of the only day
     panels[-1].set_xticks(ticks, [scorings[place].scored_at[part] for place in ticks])
-    handles, labels = rows.get_legend_handles_labels()
-    metric_handles, metric_labels = panels[-1].get_legend_handles_labels()
-    legend = [*handles, *metric_handles], [*labels, *metric_labels]
-    figure.legend(*legend, loc="outside lower left", ncols=1)
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower left", ncols=1)
     return figure
 
 
