@@ -120,7 +120,7 @@ def test_a_candidate_is_judged_with_its_own_history_alone() -> None:
     train, test = rows_of(9), set_of(*rows_of(6, seed=1))
     with pytest.raises(DataError, match="candidate: the history belongs to another network"):
         predicted(train, test, learned=fit.fingerprint(candidate_of([0, 3, 0, 0])))
-    with pytest.raises(DataError, match="which earlier versions did not write down"):
+    with pytest.raises(DataError, match="or of an earlier version"):
         predicted(train, test, learned=None)
 
 

@@ -27,7 +27,6 @@ from tabular_lstm.judging.metrics import (
     MODELS,
     WORSE,
     Metrics,
-    TwoClassesMetrics,
     calibration_bins,
 )
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Task
@@ -137,13 +136,9 @@ def _tenths(predicted: np.ndarray) -> list[np.ndarray]:
 
 
 def _share(judged: Judged, holds: np.ndarray, rows: np.ndarray) -> tuple[float, tuple[float, ...]]:
-    weights, groups = _select(judged.weights, rows), _select(judged.groups, rows)
-    share = float(np.average(holds[rows], weights=weights))
-    return share, drawing.share_interval(share, count_rows(rows, weights, groups))
-
-
-def _select(values: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:
-    return None if values is None else values[rows]
+    part = judged.part(rows)
+    share = float(np.average(holds[rows], weights=part.weights))
+    return share, drawing.share_interval(share, count_rows(part.labels, part.weights, part.groups))
 
 
 # Figures ------------------------------------------------------------------------------------------
@@ -187,9 +182,10 @@ def roc_curve(judged: Judged) -> "Figure":
 
     axes_names = "false positive rate", "true positive rate"
     figure, axes = drawing.new_unit_square(*axes_names, len(judged.predictions))
+    measured: Any = judged.metrics
     for name, p in judged.predictions.items():
         x, y, _ = curve_of(judged.labels, p, sample_weight=judged.weights)
-        _add_curve(axes, name, f"AUC {_metrics(judged, name).roc_auc:.3f}", x, y)
+        _add_curve(axes, name, f"AUC {measured[name].roc_auc:.3f}", x, y)
     add_legend(figure)
     return figure
 
@@ -200,9 +196,10 @@ def precision_recall_curve(judged: Judged) -> "Figure":
     from sklearn.metrics import precision_recall_curve as curve_of  # noqa: PLC0415
 
     figure, axes = drawing.new_unit_square("recall", "precision", len(judged.predictions))
+    measured: Any = judged.metrics
     for name, p in judged.predictions.items():
         precision, recall, _ = curve_of(judged.labels, p, sample_weight=judged.weights)
-        mean = _metrics(judged, name).average_precision
+        mean = measured[name].average_precision
         # Steps, like the average precision: no threshold reaches points on a straight line.
         _add_curve(axes, name, f"average {mean:.3f}", recall, precision, "steps-post")
     add_legend(figure)
@@ -236,8 +233,8 @@ def calibration_curve(judged: Judged) -> "Figure":
 @styled
 def confusion_matrix(judged: Judged) -> "Figure":
     """Draw the candidate's four counts, and each as a share of its actual class."""
-    matrix = _metrics(judged, CANDIDATE).confusion_matrix
-    counts = np.reshape([*matrix.model_dump().values()], (2, 2))
+    measured: Any = judged.metrics[CANDIDATE]
+    counts = np.reshape([*measured.confusion_matrix.model_dump().values()], (2, 2))
     figure, axes = new_axes("predicted", "actual", height=2.8)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1e-9)
     texts = [
@@ -326,7 +323,8 @@ def score_distribution(judged: Judged) -> "Figure":
         counts, edges = np.histogram(p, 20, (0, 1), weights=weights)
         shares, name = counts / (counts.sum() or 1), f"class {short(label)}"
         axes.stairs(shares, edges, fill=True, alpha=0.6, color=color, label=name)
-    drawing.mark(axes, _metrics(judged, CANDIDATE).decision_threshold, "decision threshold")
+    measured: Any = judged.metrics[CANDIDATE]
+    drawing.mark(axes, measured.decision_threshold, "decision threshold")
     add_legend(figure)
     return figure
 
@@ -378,13 +376,6 @@ def figures_of(
         "learning_curves": learning_curves(history, judged.task),
         "importance_chart": importance_chart(importance),
     }
-
-
-def _metrics(judged: Judged, name: str) -> TwoClassesMetrics:
-    metrics = judged.metrics[name]
-    if not isinstance(metrics, TwoClassesMetrics):
-        raise TypeError(f"expected metrics of two classes, got {type(metrics).__name__}")
-    return metrics
 
 
 def _likeliest_hits(judged: Judged, model: str) -> tuple[np.ndarray, np.ndarray]:

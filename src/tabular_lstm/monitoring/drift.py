@@ -11,7 +11,7 @@ from scipy.special import xlogy
 
 from tabular_lstm.errors import counted, shown
 from tabular_lstm.frozen import Frozen
-from tabular_lstm.monitoring.reference import Profile, Reference, Seen, Watch, apart
+from tabular_lstm.monitoring.reference import Profile, Seen, Watch, apart
 from tabular_lstm.parameters import Monitoring
 
 # Threshold ----------------------------------------------------------------------------------------
@@ -328,7 +328,8 @@ def compare(
     # With histories each customer has one score.
     single = reference.scores if watch.schema.history else ()
     compared = {n: pair if n in single else pair.divided(rows_each) for n, pair in pairs.items()}
-    quarantine = _quarantine_counts(reference, rows, quarantined)
+    read_before = [reference.rows - reference.quarantined_rows, reference.quarantined_rows]
+    quarantine = Counts(False, np.array(read_before), np.array([rows, quarantined]), rise=True)
     fewer = quarantine.divided(rows_each)
     threshold = threshold_of([*compared.values(), fewer], monitoring.false_alarms, smallest)
     shifts = {}
@@ -354,11 +355,6 @@ def compare(
         scores={name: shifts[name] for name in reference.scores},
         quarantine=_quarantine_shift(quarantine, fewer.differences(smallest), threshold),
     )
-
-
-def _quarantine_counts(reference: Reference, rows: int, quarantined: int) -> Counts:
-    before = [reference.rows - reference.quarantined_rows, reference.quarantined_rows]
-    return Counts(False, np.array(before), np.array([rows, quarantined]), rise=True)
 
 
 def _quarantine_shift(counts: Counts, differences: np.ndarray, threshold: float) -> Shift:

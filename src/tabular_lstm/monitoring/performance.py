@@ -15,8 +15,9 @@ import numpy as np
 
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.judging.intervals import CENTRAL, NORMAL, placements, row_losses, unseen_share
+from tabular_lstm.judging.measures import measure_of
 from tabular_lstm.judging.metrics import METRICS, WORSE, Metrics, written
-from tabular_lstm.parameters import NUMBER, TWO_CLASSES, Task
+from tabular_lstm.parameters import NUMBER, Task
 
 TAIL = NORMAL.inv_cdf((1 + CENTRAL) / 2)
 FEWEST, FEWEST_OF_CLASS = 30, 5  # least labelled rows to measure; least of a class for ROC AUC
@@ -82,12 +83,9 @@ def measure(labels: np.ndarray, predictions: np.ndarray, task: Task) -> dict[str
     if task.kind == NUMBER:
         ends = {name: end**0.5 for name, end in loss.model_dump().items()}
         return {"rmse": Estimate(**ends), "mae": _mean(np.abs(predictions - labels))}
-    by_class = [(labels, predictions)]
-    if task.kind != TWO_CLASSES:
-        by_class = [((labels == place).astype(int), p) for place, p in enumerate(predictions.T)]
     rankable = [
         (is_class, probabilities)
-        for is_class, probabilities in by_class
+        for is_class, probabilities in measure_of(task).against_others(labels, predictions)
         if FEWEST_OF_CLASS <= is_class.sum() <= len(labels) - FEWEST_OF_CLASS
     ]
     return {"log_loss": loss} | ({"roc_auc": _roc_auc(rankable)} if rankable else {})

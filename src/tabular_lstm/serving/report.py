@@ -4,7 +4,6 @@ Text and layout are in `report.html.jinja` and, for a rollback, `rollback.html.j
 fills them in.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -108,47 +107,38 @@ def page_of_rollback(decision: Decision, provenance: Provenance) -> str:
 # The summary of a feature --------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class FeatureSummary:
-    """A feature's summary over train rows and test rows.
+def _summary(name: str, profile: Profile) -> dict[str, Any]:
+    """Summarize a feature over train rows and test rows.
 
-    Attributes:
-        kind: number, date or category.
-        missing: Share of the rows without a value.
-        range: Lowest to highest value, or the commonest categories.
-        center: Mean and standard deviation of a number; else "".
-        bars: Heights of the histogram's bars, from 0 to 1; a bar is a bin of equal width, or one of
-            the commonest categories.
+    Returns:
+        `name`; `kind`; `missing`, the share of the rows without a value; `range`, lowest to highest
+        value, or the commonest categories; `center`, mean and standard deviation of a number, else
+        ""; `bars`, the heights of a histogram from 0 to 1, of bins of equal width or of the
+        commonest categories.
     """
-
-    name: str
-    kind: str
-    missing: float
-    range: str
-    center: str
-    bars: tuple[float, ...]
-
-
-def _summary(name: str, profile: Profile) -> FeatureSummary:
-    missing, center = profile.counts[0] / (profile.rows or 1), ""
+    center = ""
     if profile.kind == "category":
         counts = np.array(profile.counts[1:-1])
         commonest = np.argsort(counts)[::-1][:BARS]
         cells = [profile.categories[cell] for cell in commonest[:CATEGORIES]]
         unnamed_count = len(profile.categories) - len(cells)
-        names = ", ".join(shown(" or ".join(cell), NAME) for cell in cells)
-        listed_names = names + (f" and {unnamed_count} more" if unnamed_count > 0 else "")
-        heights = _heights(counts[commonest])
-        return FeatureSummary(name, profile.kind, missing, listed_names, center, heights)
-    if profile.kind == "date":
-        ends = [day(edge) for edge in (profile.edges[0], profile.edges[-1])]
+        values = ", ".join(shown(" or ".join(cell), NAME) for cell in cells)
+        values += f" and {unnamed_count} more" if unnamed_count > 0 else ""
+        bars = _heights(counts[commonest])
     else:
-        ends = [amount(edge) for edge in (profile.edges[0], profile.edges[-1])]
-        spread = [value for value in (profile.mean, profile.deviation) if value is not None]
-        center = " ± ".join(amount(value) for value in spread)
-    return FeatureSummary(
-        name, profile.kind, missing, " to ".join(ends), center, _histogram(profile)
-    )
+        write = day if profile.kind == "date" else amount
+        values = " to ".join(write(edge) for edge in (profile.edges[0], profile.edges[-1]))
+        bars = _histogram(profile)
+        if profile.kind == "number" and profile.mean is not None:
+            center = " ± ".join(map(amount, (profile.mean, profile.deviation or 0.0)))
+    return {
+        "name": name,
+        "kind": profile.kind,
+        "missing": profile.counts[0] / (profile.rows or 1),
+        "range": values,
+        "center": center,
+        "bars": bars,
+    }
 
 
 def _histogram(profile: Profile) -> tuple[float, ...]:

@@ -14,7 +14,7 @@ from tabular_lstm.monitoring.health import (
     newest_that_tells,
     page,
 )
-from tabular_lstm.monitoring.performance import Estimate, worse_than_promised
+from tabular_lstm.monitoring.performance import worse_than_promised
 from tabular_lstm.parameters import Columns, Monitoring, Report
 from tabular_lstm.rows.number_format import POINT
 from tabular_lstm.rows.raw_rows import RawRows
@@ -78,8 +78,15 @@ def examine(
     health = {}
     for run, entry in promoted(champions.log).items():
         rows, promised = measured.champions.get(run, MeasuredRows()), champions.promised(run)
-        alarm = worse_than_promised(rows.since, promised, monitoring.false_alarms, columns.task)
-        health[run] = _champion(run, entry.time, scorings, rows, promised, alarm)
+        health[run] = ChampionHealth(
+            run_id=run,
+            promoted_at=entry.time,
+            scored_rows=sum(scoring.scored_rows for scoring in scorings if scoring.champion == run),
+            labelled_rows=rows.rows,
+            promised=promised,
+            real=rows.real,
+            alarm=worse_than_promised(rows.since, promised, monitoring.false_alarms, columns.task),
+        )
     newest, cannot = newest_that_tells(
         {
             scoring.manifest.run_id: scoring.drift
@@ -133,23 +140,4 @@ def _scoring(scoring: FinishedScoring, measured: Measured) -> ScoringHealth:
         moved=len(drift.moved) if drift and not drift.not_compared else None,
         drift=drift.alarm if drift else None,
         real=rows.real,
-    )
-
-
-def _champion(
-    run: str,
-    promoted_at: str,
-    scorings: list[ScoringHealth],
-    rows: MeasuredRows,
-    promised: dict[str, Estimate],
-    alarm: str | None,
-) -> ChampionHealth:
-    return ChampionHealth(
-        run_id=run,
-        promoted_at=promoted_at,
-        scored_rows=sum(scoring.scored_rows for scoring in scorings if scoring.champion == run),
-        labelled_rows=rows.rows,
-        promised=promised,
-        real=rows.real,
-        alarm=alarm,
     )
