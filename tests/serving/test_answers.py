@@ -11,8 +11,7 @@ from tabular_lstm import load_champion
 from tabular_lstm.errors import DataError
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES
-from tabular_lstm.rows.schema import Target
-from tabular_lstm.serving.answers import BINS, REACH, Answers, answers_of
+from tabular_lstm.serving.answers import Answers, answers_of
 from tabular_lstm.serving.champion import _load_pyfunc
 from tabular_lstm.serving.scoring_summary import ScoringSummary
 from tests.helpers.commands import ROLLBACK, here, logged, message_of
@@ -75,7 +74,6 @@ def test_classes_have_a_probability_each_and_the_decision_of_the_lowest_cost(
     summary = summary_of(project)
     counts = {name: int((decided == name).sum()) for name in ("bus", "car", "van")}
     assert summary["decisions"] == counts
-    assert {name: sum(rows) for name, rows in summary["histograms"].items()} == counts
     assert summary["means"] == pytest.approx(dict(zip(counts, probabilities.mean(0), strict=True)))
     first = max(counts, key=lambda name: counts[name])
     assert f"with the champion of run {champion.run_id}: {counts[first]} as {first}, " in said
@@ -96,7 +94,6 @@ def test_a_number_has_a_prediction_and_an_interval_at_the_declared_rate(project:
     (manifest,) = finished(project)
     assert (manifest["task"], manifest["coverage"]) == (NUMBER, 0.8)
     summary = summary_of(project)
-    assert sum(summary["histograms"]["prediction"]) == 60
     assert summary["means"] == pytest.approx(scored[OF_A_NUMBER].mean().to_dict())
     assert not summary.keys() & {"positive_class", "decisions", "decision_threshold"}
     assert f": mean prediction {scored['prediction'].mean():.4g}, " in said
@@ -205,21 +202,9 @@ def test_counts_of_parts_add_up_to_those_of_all(task: str) -> None:
     whole = of_task.count(all_rows)
     parts = [of_task.count(part) for part in (all_rows[:30], all_rows[30:], of_task.nothing)]
     added = parts[0] + parts[1] + parts[2]
-    np.testing.assert_array_equal(added.histograms, whole.histograms)
+    np.testing.assert_array_equal(added.by_class, whole.by_class)
     assert added.rows == whole.rows == 100
     assert added.means == pytest.approx(whole.means)
-
-
-def test_what_is_far_from_the_labels_mean_is_in_the_outer_bins() -> None:
-    numbers = predictions(NUMBER)
-    ends = 20 - REACH * 4, 20 + REACH * 4
-    counts = answers(NUMBER).count(numbers).histograms[0]
-    expected, _ = np.histogram(numbers[:, 0].clip(*ends), BINS, ends)
-    np.testing.assert_array_equal(counts, expected)
-    assert counts[0] > counts[1]
-    # A target that hardly varies, far from 0, has bins too.
-    narrow = answers(NUMBER, target=Target(mean=1e9, deviation=1e-9))
-    assert narrow.count(numbers).histograms[0, 0] == 100
 
 
 def test_a_decision_is_the_labels_own_value() -> None:
@@ -247,7 +232,6 @@ def test_of_many_classes_the_sentence_names_the_commonest() -> None:
             "scored_rows": 780,
             "quarantined_rows": 10,
             "decisions": decisions,
-            "histograms": {},
             "quarantined_by_reason": {},
             "unknown_categories": {},
         }

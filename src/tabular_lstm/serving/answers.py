@@ -1,6 +1,6 @@
 """Answers: how predictions of each task are written, counted and named; `answers_of` chooses."""
 
-import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from tabular_lstm.errors import amount
 from tabular_lstm.judging.measures import Rule
 from tabular_lstm.network.outputs import decisions
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Kind, Task
-from tabular_lstm.rows.schema import Target
 
 if TYPE_CHECKING:
     from tabular_lstm.serving.scoring_summary import ScoringSummary
 
-BINS = 50
-REACH = 4.0  # a histogram ends this many standard deviations of the label from its mean
 NAMED = 5  # classes named in a sentence
 OF_A_NUMBER = ("prediction", "lower", "upper")
 
@@ -28,22 +26,20 @@ class Counts:
     """Counts of predictions; the counts of batches add up.
 
     Attributes:
-        histograms: Classes: int64 (classes, 50), rows by decided class and its probability from 0
-            to 1 (with two classes, the probability of the positive class). A number: (1, 50), rows
-            by predicted number; the first and the last bin hold all rows beyond.
+        by_class: int64 (classes,), rows by decided class. A number: (1,), all rows.
         sums: float64 (columns,), sums of the predictions.
     """
 
-    histograms: np.ndarray
+    by_class: np.ndarray
     sums: np.ndarray
 
     def __add__(self, other: "Counts") -> "Counts":
-        return Counts(self.histograms + other.histograms, self.sums + other.sums)
+        return Counts(self.by_class + other.by_class, self.sums + other.sums)
 
     @property
     def rows(self) -> int:
         """Number of counted rows."""
-        return int(self.histograms.sum())
+        return int(self.by_class.sum())
 
     @property
     def means(self) -> list[float] | None:
@@ -113,13 +109,8 @@ class Answers:
 
     def count(self, predictions: np.ndarray) -> Counts:
         """Count predictions."""
-        decided = self._decided(predictions)
-        probabilities = self._counted_by(predictions, decided)
-        by_class = [probabilities[decided == number] for number in range(len(self.task.classes))]
-        histograms = [
-            np.histogram(class_probabilities, BINS, (0, 1))[0] for class_probabilities in by_class
-        ]
-        return Counts(np.stack(histograms), np.atleast_1d(predictions.sum(0)))
+        by_class = np.bincount(self._decided(predictions), minlength=len(self.task.classes))
+        return Counts(by_class, np.atleast_1d(predictions.sum(0)))
 
     def of_manifest(self) -> dict[str, Any]:
         """Return a manifest's fields for the task."""
@@ -127,9 +118,12 @@ class Answers:
 
     def of_summary(self, counts: Counts) -> dict[str, Any]:
         """Return a summary's fields for the task and for counted predictions."""
-        names = map(str, self.task.classes)
-        means = counts.means and dict(zip(names, counts.means, strict=True))
-        return {**self.of_manifest(), **self._by_class(counts), "means": means}
+        means = counts.means and self._named(counts.means)
+        return {
+            **self.of_manifest(),
+            "decisions": self._named(counts.by_class.tolist()),
+            "means": means,
+        }
 
     @staticmethod
     def outcome(summary: "ScoringSummary") -> str:
@@ -141,14 +135,8 @@ class Answers:
     def _decided(self, predictions: np.ndarray) -> np.ndarray:
         return decisions(predictions, self.scorer.calibration).astype(np.int32)
 
-    def _counted_by(self, predictions: np.ndarray, decided: np.ndarray) -> np.ndarray:
-        return np.asarray(np.take_along_axis(predictions, decided[:, None], 1)[:, 0])
-
-    def _by_class(self, counts: Counts) -> dict[str, Any]:
-        names = map(str, self.task.classes)
-        by_class = dict(zip(names, counts.histograms.tolist(), strict=True))
-        decisions = {label: sum(rows) for label, rows in by_class.items()}
-        return {"decisions": decisions, "histograms": by_class}
+    def _named(self, values: Iterable[Any]) -> dict[str, Any]:
+        return dict(zip(map(str, self.task.classes), values, strict=True))
 
     def _called(self, numbers: np.ndarray) -> pa.Array:
         """Return the classes with these numbers; text is stored once for each class."""
@@ -191,7 +179,7 @@ class _TwoClasses(Answers):
     def of_summary(self, counts: Counts) -> dict[str, Any]:
         return {
             "positive_class": self.schema.positive_class,
-            **self._by_class(counts),
+            "decisions": self._named(counts.by_class.tolist()),
             "decision_threshold": self.rule,
             "mean_probability": counts.means and counts.means[0],
         }
@@ -201,9 +189,6 @@ class _TwoClasses(Answers):
         counts = reversed(summary.decisions.items())
         decided = ", ".join(f"{rows} as {label}" for label, rows in counts)
         return f", probability of {summary.positive_class}: {decided}"
-
-    def _counted_by(self, predictions: np.ndarray, decided: np.ndarray) -> np.ndarray:
-        return predictions
 
 
 class _Number(Answers):
@@ -229,37 +214,19 @@ class _Number(Answers):
         return {name: pa.array(column) for name, column in self.columns(predictions).items()}
 
     def count(self, predictions: np.ndarray) -> Counts:
-        # In standard deviations, because bins of numbers far from 0 would have no width.
-        deviations = (predictions[:, 0] - self._target.mean) / self._target.deviation
-        rows, _ = np.histogram(deviations.clip(-REACH, REACH), BINS, (-REACH, REACH))
-        return Counts(rows[None], predictions.sum(0))
+        return Counts(np.array([len(predictions)]), predictions.sum(0))
 
     def of_manifest(self) -> dict[str, Any]:
         return {"task": NUMBER, "coverage": self.scorer.calibration.coverage}
 
     def of_summary(self, counts: Counts) -> dict[str, Any]:
-        mean, reach = self._target.mean, REACH * self._target.deviation
-        return {
-            **self.of_manifest(),
-            "means": counts.means and dict(zip(OF_A_NUMBER, counts.means, strict=True)),
-            "histograms": {OF_A_NUMBER[0]: counts.histograms[0].tolist()},
-            "histogram_range": (mean - reach, mean + reach),
-        }
+        means = counts.means and dict(zip(OF_A_NUMBER, counts.means, strict=True))
+        return {**self.of_manifest(), "means": means}
 
     @staticmethod
     def outcome(summary: "ScoringSummary") -> str:
-        mean = "none"
-        if summary.means:
-            low, high = summary.histogram_range
-            places = 3 - math.floor(math.log10(high - low))  # for labels near 10^6 this is negative
-            mean = f"{round(summary.means[OF_A_NUMBER[0]], places):.15g}"
+        mean = amount(summary.means[OF_A_NUMBER[0]]) if summary.means else "none"
         return f": mean prediction {mean}, intervals at {100 * (summary.coverage or 0):.4g} %"
-
-    @property
-    def _target(self) -> Target:
-        if self.schema.target is None:
-            raise ValueError("Expected the schema of a label that is a number.")
-        return self.schema.target
 
 
 ANSWERS: dict[Kind, type[Answers]] = {

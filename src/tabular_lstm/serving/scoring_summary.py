@@ -24,13 +24,9 @@ class ScoringSummary(AsGiven):
         mean_probability: Mean probability of the positive class; None if no row was scored.
         means: The mean probability of each class, or of `prediction`, `lower` and `upper`; None if
             no row was scored.
-        histograms: Rows by decided class, and by probability in 50 bins from 0 to 1. The
-            probability is of the positive class (two classes) or of the decided class (more). A
-            number: rows by `prediction`.
-        histogram_range: Where a number's bins begin and end; the first and the last bin hold all
-            rows beyond.
         quarantined_by_reason: Cells by column and kind of problem, the commonest first.
         unknown_categories: By column, the number of rows whose category was not in the training.
+        histograms, histogram_range: Fields of earlier versions.
     """
 
     run_id: str
@@ -47,10 +43,10 @@ class ScoringSummary(AsGiven):
     decision_threshold: float | None = None
     mean_probability: float | None = None
     means: dict[str, float] | None = None
-    histograms: dict[str, list[int]]
-    histogram_range: tuple[float, float] = (0.0, 1.0)
     quarantined_by_reason: dict[str, int]
     unknown_categories: dict[str, int]
+    histograms: dict[str, list[int]] = {}
+    histogram_range: tuple[float, float] = (0.0, 1.0)
 
     def sentence(self) -> str:
         """Say what was scored, and by which champion."""
