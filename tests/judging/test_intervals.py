@@ -9,6 +9,7 @@ from sklearn import metrics as sk
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.intervals import (
     Ranking,
+    Rows,
     interval,
     unseen_log_loss,
     unseen_roc_auc,
@@ -117,10 +118,10 @@ def test_rows_that_tell_two_models_apart_say_enough_themselves() -> None:
     rng = np.random.default_rng(0)
     labels = np.arange(200) % 2
     one, other = np.clip(0.5 + 0.2 * (labels - 0.5) + rng.normal(0, 0.1, (2, 200)), 0.01, 0.99)
-    assert unseen_roc_auc(labels, one, other, 0.95) == 0
+    assert unseen_roc_auc(Rows(labels), one, other, 0.95) == 0
     # Of four rows that all speak for one model, chance alone makes one in 16.
     other = np.where(np.isin(np.arange(200), [0, 2, 5, 7]), one + 0.3 * (labels - 0.5), one)
-    assert unseen_roc_auc(labels, one, other, 0.95) == unseen_share(100, 0.95)
+    assert unseen_roc_auc(Rows(labels), one, other, 0.95) == unseen_share(100, 0.95)
 
 
 def test_a_log_loss_that_is_alike_in_all_rows_is_not_sure_for_that() -> None:
@@ -130,10 +131,10 @@ def test_a_log_loss_that_is_alike_in_all_rows_is_not_sure_for_that() -> None:
     assert compared.at_worst == pytest.approx(
         compared.difference + unseen_share(40, 0.95) * -np.log(0.001)
     )
-    never = unseen_log_loss(labels, labels.astype(float), half, 0.95)
+    never = unseen_log_loss(Rows(labels), labels.astype(float), half, 0.95)
     assert np.isfinite(never)
     varied = np.where(np.arange(40) < 20, sure, 0.5)
-    assert unseen_log_loss(labels, varied, half, 0.95) == 0
+    assert unseen_log_loss(Rows(labels), varied, half, 0.95) == 0
 
 
 def test_the_interval_of_a_perfect_model_is_no_point() -> None:
@@ -174,4 +175,4 @@ def test_rows_of_one_group_tell_no_more_than_one_row() -> None:
     other[:10] = 0.95
     alone, together = np.arange(200), np.arange(200) // 10
     for groups, share in ((None, 0.0), (alone, 0.0), (together, unseen_share(10, 0.95))):
-        assert unseen_roc_auc(labels, one, other, 0.95, groups=groups) == share
+        assert unseen_roc_auc(Rows(labels, groups=groups), one, other, 0.95) == share

@@ -7,6 +7,7 @@ import pytest
 
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.intervals import (
+    Rows,
     unseen_log_loss,
     unseen_roc_auc,
     unseen_share,
@@ -84,10 +85,10 @@ def test_where_all_is_right_the_unseen_is_that_of_what_the_groups_tell() -> None
     one, other = np.where(labels == 1, 0.8, 0.2), np.where(labels == 1, 0.9, 0.1)
     telling = count_rows(labels, weights, groups)
     assert telling < 20 < count_rows(labels, weights)
-    assert unseen_roc_auc(labels, one, labels * 0.4 + 0.3, 0.95, weights, groups) == unseen_share(
-        telling, 0.95
-    )
-    lost = unseen_log_loss(labels, one, other, 0.95, weights, groups)
+    assert unseen_roc_auc(
+        Rows(labels, weights, groups), one, labels * 0.4 + 0.3, 0.95
+    ) == unseen_share(telling, 0.95)
+    lost = unseen_log_loss(Rows(labels, weights, groups), one, other, 0.95)
     assert lost == pytest.approx(unseen_share(telling, 0.95) * -np.log(0.1))
     judged = judged_by(labels, weights, groups, one=one, other=other)
     low, high = judged.metrics["one"].interval["accuracy"]

@@ -30,7 +30,6 @@ from tabular_lstm.judging.metrics import (
     calibration_bins,
 )
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Task
-from tabular_lstm.rows.labelled_set import count_rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -138,7 +137,7 @@ def _tenths(predicted: np.ndarray) -> list[np.ndarray]:
 def _share(judged: Judged, holds: np.ndarray, rows: np.ndarray) -> tuple[float, tuple[float, ...]]:
     part = judged.part(rows)
     share = float(np.average(holds[rows], weights=part.weights))
-    return share, drawing.share_interval(share, count_rows(part.labels, part.weights, part.groups))
+    return share, drawing.share_interval(share, part.count)
 
 
 # Figures ------------------------------------------------------------------------------------------
@@ -222,8 +221,7 @@ def calibration_curve(judged: Judged) -> "Figure":
         sizes = (3 + 9 * np.sqrt(rows / rows.max())) ** 2
         axes.scatter(predicted, observed, sizes, color=COLORS[name], linewidths=0, zorder=3)
         if name == CANDIDATE:
-            row_count = count_rows(np.arange(len(judged.labels)), judged.weights, judged.groups)
-            counts = rows * row_count / rows.sum()
+            counts = rows * judged.count / rows.sum()
             ends = [*map(drawing.share_interval, observed, counts)]
             axes.vlines(predicted, *np.transpose(ends), color=COLORS[name], linewidth=1)
     add_legend(figure)

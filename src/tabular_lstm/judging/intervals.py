@@ -42,6 +42,11 @@ class Rows:
     weights: np.ndarray | None = None
     groups: np.ndarray | None = None
 
+    @property
+    def count(self) -> float:
+        """Number of effective rows, or groups, see `count_rows`."""
+        return count_rows(self.labels, self.weights, self.groups)
+
     def part(self, counts: np.ndarray) -> "Rows":
         """Return the rows where `counts`, bool (rows,), is true."""
         return Rows(
@@ -188,12 +193,7 @@ def unseen_share(rows: float, confidence: float) -> float:
 
 
 def unseen_roc_auc(
-    labels: np.ndarray,
-    predictions: np.ndarray,
-    other_predictions: np.ndarray,
-    confidence: float,
-    weights: np.ndarray | None = None,
-    groups: np.ndarray | None = None,
+    rows: Rows, predictions: np.ndarray, other_predictions: np.ndarray, confidence: float
 ) -> float:
     """Bound the error of a difference of two ROC AUCs if few rows distinguish the models.
 
@@ -208,25 +208,21 @@ def unseen_roc_auc(
     ):
         return 0.0
     enough = np.log2(1 / (1 - confidence))
-    if _telling_rows(labels, predictions, other_predictions, weights, groups) >= enough:
+    if _telling_rows(rows, predictions, other_predictions) >= enough:
         return 0.0
-    return unseen_share(min(count_by_class(labels, weights, groups)), confidence)
+    rarer_class = min(count_by_class(rows.labels, rows.weights, rows.groups))
+    return unseen_share(rarer_class, confidence)
 
 
 def unseen_log_loss(
-    labels: np.ndarray,
-    predictions: np.ndarray,
-    other_predictions: np.ndarray,
-    confidence: float,
-    weights: np.ndarray | None = None,
-    groups: np.ndarray | None = None,
+    rows: Rows, predictions: np.ndarray, other_predictions: np.ndarray, confidence: float
 ) -> float:
     """Bound the error of a difference of two log losses if all rows have the same difference.
 
     On other rows, one model may be wrong with the highest certainty of the two models on these
     rows. The bound is 0 if the rows' differences vary, or if the probabilities are the same.
     """
-    losses, other_losses = row_losses(labels, predictions), row_losses(labels, other_predictions)
+    losses, other_losses = (row_losses(rows.labels, p) for p in (predictions, other_predictions))
     varies = np.ptp(losses - other_losses) > np.sqrt(EPSILON)
     if np.array_equal(predictions, other_predictions) or varies:
         return 0.0
@@ -234,8 +230,7 @@ def unseen_log_loss(
         float(p.min() if p.ndim > 1 else np.minimum(p, 1 - p).min())
         for p in (predictions, other_predictions)
     )
-    rows = count_rows(labels, weights, groups)
-    return unseen_share(rows, confidence) * float(-np.log(max(surest, EPSILON)))
+    return unseen_share(rows.count, confidence) * float(-np.log(max(surest, EPSILON)))
 
 
 def placements(
@@ -277,29 +272,24 @@ def row_losses(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     return losses
 
 
-def _telling_rows(
-    labels: np.ndarray,
-    predictions: np.ndarray,
-    other_predictions: np.ndarray,
-    weights: np.ndarray | None,
-    groups: np.ndarray | None,
-) -> float:
+def _telling_rows(rows: Rows, predictions: np.ndarray, other_predictions: np.ndarray) -> float:
     """Count the rows, or groups, that contribute to the variance of a difference of ROC AUCs.
 
     The count is Kish's effective sample size of the squared influences.
     """
-    difference = placements(labels, predictions, weights) - placements(
-        labels, other_predictions, weights
+    placed, other_placed = (
+        placements(rows.labels, p, rows.weights) for p in (predictions, other_predictions)
     )
-    for label in np.unique(labels):
-        in_class = labels == label
-        counts = None if weights is None else weights[in_class]
+    difference = placed - other_placed
+    for label in np.unique(rows.labels):
+        in_class = rows.labels == label
+        counts = None if rows.weights is None else rows.weights[in_class]
         difference[in_class] -= np.average(difference[in_class], weights=counts)
         difference[in_class] /= in_class.sum()
         if counts is not None:
             difference[in_class] *= counts / counts.mean()
-    if groups is not None:
-        difference = np.bincount(groups, difference)
+    if rows.groups is not None:
+        difference = np.bincount(rows.groups, difference)
     squares = difference**2
     total = float(squares.sum())
     return total**2 / float((squares**2).sum()) if total > EPSILON**2 else 0.0

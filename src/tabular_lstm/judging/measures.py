@@ -38,7 +38,6 @@ from tabular_lstm.judging.metrics import (
     point_metrics,
 )
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Task
-from tabular_lstm.rows.labelled_set import count_rows
 
 ArrayPair = tuple[np.ndarray, np.ndarray]
 # A decision rule. Two classes: the threshold. More classes: the cost of each decision (column) for
@@ -115,9 +114,8 @@ class Measure:
         confidence: float,
     ) -> float:
         """Bound the error in a difference that is due to kinds of rows outside the test rows."""
-        bound_options = confidence, rows.weights, rows.groups
         if metric == "log_loss":
-            return unseen_log_loss(rows.labels, predictions, other_predictions, *bound_options)
+            return unseen_log_loss(rows, predictions, other_predictions, confidence)
         if metric != "roc_auc":
             return 0.0
         classes, other_classes = (
@@ -126,7 +124,7 @@ class Measure:
         class_pairs = zip(classes, other_classes, strict=True)
         # At worst, all missing kinds belong to one class; its metric is one of several in the mean.
         return max(
-            unseen_roc_auc(class_labels, p, q, *bound_options)
+            unseen_roc_auc(Rows(class_labels, rows.weights, rows.groups), p, q, confidence)
             for (class_labels, p), (_, q) in class_pairs
         ) / len(classes)
 
@@ -147,8 +145,7 @@ class Measure:
             m: self.unseen(m, rows, predictions, constant, tail) for m in {"roc_auc"} & {*intervals}
         }
         if getattr(measured, "accuracy", None) in {0, 1}:
-            row_count = count_rows(rows.labels, rows.weights, rows.groups)
-            unseen["accuracy"] = unseen_share(row_count, tail)
+            unseen["accuracy"] = unseen_share(rows.count, tail)
         for metric, margin in unseen.items():
             (low, high), point = intervals[metric], getattr(measured, metric)
             intervals[metric] = (
@@ -179,9 +176,7 @@ class Measure:
         For a number, count all rows or groups.
         """
         count = {
-            place: count_rows(class_rows.labels, class_rows.weights, class_rows.groups)
-            for place in range(len(self.task.classes))
-            for class_rows in [rows.part(rows.labels == place)]
+            place: rows.part(rows.labels == place).count for place in range(len(self.task.classes))
         }
         fewest = min(count, key=lambda place: int(count[place]))
         return int(count[fewest]), self.named(fewest)
@@ -291,7 +286,7 @@ class _Number(Measure):
         return deviation_of(rows.labels, rows.weights)
 
     def fewest(self, rows: Rows) -> tuple[int, tuple[str, str] | None]:
-        return int(count_rows(rows.labels, rows.weights, rows.groups)), None
+        return int(rows.count), None
 
 
 MEASURES = {TWO_CLASSES: Measure, CLASSES: _Classes, NUMBER: _Number}
