@@ -18,9 +18,9 @@ from tabular_lstm.parameters import Columns, Monitoring
 from tabular_lstm.pipelines.monitoring.nodes import examine
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.serving.artifact import Artifact
+from tabular_lstm.serving.decision import Champions
 from tabular_lstm.serving.late_labels import LateLabels, measure_labelled_rows
 from tabular_lstm.serving.manifest import FinishedScoring, FinishedScorings, Manifest
-from tabular_lstm.serving.promotion_log import Champions
 from tests.helpers.decisions import DATA, decision
 from tests.helpers.logs import promotion, run
 from tests.helpers.networks import ensemble_of, schema_of

@@ -26,8 +26,8 @@ from tabular_lstm.serving.comparable_champions import (
     refuse_other_reading,
     score,
 )
-from tabular_lstm.serving.decision import Decision
-from tabular_lstm.serving.promotion_log import Champions, LogEntry, Versions
+from tabular_lstm.serving.decision import Champions, Decision
+from tabular_lstm.serving.promotion_log import LogEntry, Versions
 from tests.helpers.decisions import decision
 from tests.helpers.logs import run
 from tests.helpers.networks import ensemble_of
@@ -260,7 +260,7 @@ def test_too_few_rows_that_are_new_to_a_champion_are_no_comparison() -> None:
 
 
 OWN = decision(True, letter="a")
-PROMOTION = LogEntry.of(OWN)
+PROMOTION = OWN.log_entry()
 
 
 def test_what_is_gone_unreadable_or_another_is_not_compared(tmp_path: Path) -> None:
