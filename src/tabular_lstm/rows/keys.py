@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.parameters import Columns
-from tabular_lstm.rows.cells import EMPTY, Problems, as_texts, format_of, problems_at, texts
+from tabular_lstm.rows.cells import EMPTY, Problems, as_texts, problems_at, texts, written_in
 from tabular_lstm.rows.dates import as_text
 from tabular_lstm.rows.number_format import (
     AS_FLOAT,
@@ -34,8 +34,8 @@ def read_key(
         str: the key, or any text where the cell has a problem; and the problems, which call the key
         `word`. An empty cell or a word for "missing" is not a key.
     """
-    keys = texts(cells, write=str).fillna("")
-    if (number_format := format_of(cells, number_format)) != POINT:
+    keys = texts(cells, write=written_in(number_format)).fillna("")
+    if number_format != POINT:
         numbers = all_pointed(as_texts(keys), number_format).to_pandas()
         keys = pd.Series(numbers, dtype="str").set_axis(keys.index).fillna(keys)
     is_absent = keys.str.lower().isin(EMPTY).to_numpy()
