@@ -16,8 +16,7 @@ from tabular_lstm.rows.number_format import (
 
 # As pandas and Excel write a number that is too long for them. 1E5 may be a code.
 ROUNDED = r"^[+-]?[0-9]+(?:\.[0-9]*)?[eE]\+[0-9]+$"
-# From these numbers on, float64 and float32 cannot tell a whole number from the next one.
-EXACT, EXACT_FLOAT32 = 2**53, 2**24
+EXACT = 2**53  # from here on, float64 cannot tell a whole number from the next one
 
 
 def read_key(
@@ -44,7 +43,7 @@ def read_key(
     if as_float.any():
         whole_numbers = [*map(without_fraction, keys[as_float])]
         dtype = getattr(cells.dtype, "numpy_dtype", cells.dtype)
-        exact = EXACT_FLOAT32 if dtype == np.float32 else EXACT
+        exact = 2 ** (np.finfo(dtype).nmant + 1) if dtype.kind == "f" else EXACT
         rounded[as_float] = [len(n) > 17 or abs(int(n)) >= exact for n in whole_numbers]
         keys = keys.copy()
         keys[as_float] = whole_numbers
