@@ -1,5 +1,6 @@
 """Labels that come late go through the door of all rows, and the last of a key counts."""
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,9 @@ def test_parquet_says_the_same_as_a_csv(tmp_path: Path) -> None:
     rows.to_csv(tmp_path / "labels.csv", index=False)
     one, other = read(tmp_path / "labels.parquet"), read(tmp_path / "labels.csv")
     assert by_key(one) == by_key(other) == {"7": 1}
+    decimals = [Decimal("7.00"), Decimal("8.00"), None]
+    rows.assign(id=decimals).to_parquet(tmp_path / "decimals.parquet")
+    assert by_key(read(tmp_path / "decimals.parquet")) == {"7": 1}
 
 
 def test_numbers_are_read_as_the_catalog_says(tmp_path: Path) -> None:

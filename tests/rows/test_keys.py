@@ -134,7 +134,13 @@ def test_a_key_that_a_narrow_float_may_have_rounded_is_no_key(dtype: Any) -> Non
     assert key(number - 1, dtype=dtype) == (f"{number - 1:.0f}", "")
 
 
+@pytest.mark.parametrize("number_format", [POINT, COMMA])
 @pytest.mark.parametrize("dtype", [object, pd.ArrowDtype(pa.decimal128(9, 3)), "category"])
-def test_a_decimal_is_no_text(dtype: Any) -> None:
-    cells = pd.Series([Decimal("1.234")], dtype=object).astype(dtype)
-    assert read_key(cells, COMMA)[0][0] == "1.234"
+def test_a_decimal_is_no_text_and_is_the_key_of_its_value(
+    dtype: Any, number_format: NumberFormat
+) -> None:
+    """As an integer or a float is, which another source of the same rows may have."""
+    decimals = [*map(Decimal, ("1.234", "5.00", "0.10", "-7.0", "0.000", "100"))]
+    cells = pd.Series(decimals, dtype=object).astype(dtype)
+    expected = read_key(pd.Series([1.234, 5, 0.1, -7, 0, 100]))[0].tolist()
+    assert read_key(cells, number_format)[0].tolist() == expected

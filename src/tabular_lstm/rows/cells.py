@@ -57,11 +57,18 @@ def texts(cells: pd.Series, write: Callable[[Any], str] = written) -> pd.Series:
 
 
 def written_in(number_format: NumberFormat) -> Callable[[Any], str]:
-    """Give a function that writes a cell as text, and a number in this format: 7.5 as 7,5."""
+    """Give a function that writes a cell as text, and a number in this format: 7.5 as 7,5.
+
+    A decimal is written by its value, as a float is: 5.00 as 5, and 0.10 as 0.1.
+    """
 
     def write(cell: Any) -> str:
+        text = str(cell)
+        if isinstance(cell, Decimal):
+            whole, _, fraction = f"{cell:f}".partition(".")
+            text = f"{whole}.{fraction.rstrip('0')}".removesuffix(".")
         is_number = isinstance(cell, Real | Decimal)
-        return str(cell).replace(".", number_format.decimal) if is_number else str(cell)
+        return text.replace(".", number_format.decimal) if is_number else text
 
     return write
 

@@ -25,9 +25,10 @@ def read_key(
     """Read each key as text, in one spelling.
 
     If one key of a column is missing, pandas writes 7.0 for 7; so 7.0 and 7 are the key "7".
-    Nothing else is changed: `007`, `7`, `+7` and `7.000` (which may be 7000) are four keys. A whole
-    number of any length is a key. A number that a program has rounded is not a key, because several
-    keys may have become this number: `1.23457E+17`, or 2^53 (float32: 2^24) or more with `.0`.
+    No other text is changed: `007`, `7`, `+7` and `7.000` (which may be 7000) are four keys. A
+    decimal is no text: 7.00 of a database or of Parquet is the key "7". A whole number of any
+    length is a key. A number that a program has rounded is not a key, because several keys may have
+    become this number: `1.23457E+17`, or 2^53 (float32: 2^24, float16: 2^11) or more with `.0`.
 
     Returns:
         str: the key, or any text where the cell has a problem; and the problems, which call the key
