@@ -200,7 +200,10 @@ def test_of_histories_each_row_is_predicted_from_its_own_earlier_rows(
     predicted = with_histories.predict_proba(VISITS)[:, 1]
     np.testing.assert_array_equal(predicted, expected)
     dates = VISITS.assign(at=pd.to_datetime(VISITS["at"], dayfirst=True))
-    for same in (dates.set_index("who", drop=False), VISITS.astype(object)):
+    texts = VISITS[["f1", "at", "who", "sick"]]
+    encoded = texts.map(str.encode, na_action="ignore").astype("category")
+    as_bytes = VISITS.assign(**encoded)
+    for same in (dates.set_index("who", drop=False), VISITS.astype(object), as_bytes):
         np.testing.assert_array_equal(with_histories.predict_proba(same)[:, 1], expected)
     np.testing.assert_array_equal(
         with_histories.predict_proba(VISITS[1:3])[:, 1], expected[1:3]
