@@ -115,13 +115,6 @@ def with_numbers(columns: list[list[str]], delimiter: str) -> Layout:
     return with_number_format(plain, [cells(values * 10) for values in columns])
 
 
-def test_a_comma_before_three_digits_is_unsure() -> None:
-    assert with_numbers([["1,234", "2,500", "87"]], ";").unsure == [
-        "thousands: might 1,234 have a fraction? If so, write decimal: ',' instead"
-    ]
-    assert with_numbers([["1,234", "2,5", "87"]], ";").unsure == []
-
-
 @pytest.mark.parametrize(("delimiter", "decimal"), [(";", ","), (",", None)])
 def test_points_and_commas_before_three_digits_are_unsure(
     delimiter: str, decimal: str | None
@@ -132,6 +125,10 @@ def test_points_and_commas_before_three_digits_are_unsure(
     (asked,) = layout.unsure
     assert asked.startswith("numbers: decimal: ")
     assert asked.endswith(" read all of them; is it the second?")
+    assert with_numbers([["1,234", "2,500", "87"]], ";").unsure == [
+        "thousands: might 1,234 have a fraction? If so, write decimal: ',' instead"
+    ]
+    assert with_numbers([["1,234", "2,5", "87"]], ";").unsure == []
 
 
 @pytest.mark.parametrize(
