@@ -28,8 +28,7 @@ from tests.helpers.histories import (
     written,
 )
 
-TWO = {"positive_class": "1", "negative_class": "0"}
-DELAYS: dict[Any, float] = {"12 hours": 0.5, "1 day": 1.0, 1.5: 1.5, None: np.inf}
+TWO: dict[str, Any] = {"positive_class": "1", "negative_class": "0"}
 FORM = "%d.%m.%Y %H:%M:%S.%f"
 THREE = {"classes": ["0", "1", "2"]}
 # Of each way: whether the order is dates, the block, the task, the split, LSTMs, known_after.
@@ -37,7 +36,7 @@ WAYS: dict[str, tuple[bool, dict[str, Any], dict[str, Any], dict[str, Any], tupl
     "dates": (
         True,
         {"steps": 5, "known_after": "12 hours"},
-        {**TWO, "dates": {"at": FORM}},
+        TWO | {"dates": {"at": FORM}},
         {},
         (4,),
     ),
@@ -63,13 +62,7 @@ class Way:
     def __init__(self, name: str) -> None:
         self.dates, history, task, split, units = WAYS[name]
         by_time = {"time": "at"} if split else {}
-        columns: dict[str, Any] = {
-            "label": "y",
-            "weight": "w",
-            "categorical": ["kind"],
-            **task,
-            **by_time,
-        }
+        columns = {"label": "y", "weight": "w", "categorical": ["kind"], **task, **by_time}
         columns["history"] = {"of": "who", "order": "at", **history}
         self.columns = Columns.model_validate(columns)
         kind = {"kind": "time"} if split else {"test_fraction": 0.5}
@@ -223,20 +216,21 @@ def assert_sees(way: Way, made: dict[str, Any], table: pd.DataFrame, seed: int) 
 @pytest.mark.long
 @drawn
 @properties
-def test_nothing_that_is_not_known_yet_is_in_a_history(way: str, seed: int) -> None:
+def test_what_is_known_and_nothing_else_is_in_a_history(way: str, seed: int) -> None:
     of, made = trained(way)
-    assert_blind(of, made, table_of(of, np.random.default_rng(seed)), seed)
+    table = table_of(of, np.random.default_rng(seed))
+    assert_blind(of, made, table, seed)
+    assert_sees(of, made, table, seed)
 
 
-@pytest.mark.long
-@drawn
-@properties
-def test_what_is_known_is_in_a_history(way: str, seed: int) -> None:
-    of, made = trained(way)
-    assert_sees(of, made, table_of(of, np.random.default_rng(seed)), seed)
-
-
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "way",
+    [
+        "dates",
+        "by time",
+        *(pytest.param(w, marks=pytest.mark.long) for w in ("numbers", "no label")),
+    ],
+)
 def test_a_customer_of_ten_thousand_rows_is_as_the_others(way: str) -> None:
     of, made = trained(way)
     table = table_of(of, np.random.default_rng(3), 10_000)
