@@ -151,9 +151,6 @@ def test_thresholds_are_chosen_on_groups_that_a_model_was_not_fitted_on() -> Non
     assert by_single_rows == by_rows
 
 
-# Classes and a number
-
-
 def of_task(labels: np.ndarray, **task: Any) -> dict[str, np.ndarray]:
     """The baselines' predictions of ninety rows, fitted on the others."""
     sequences, _ = rows_of(len(labels))

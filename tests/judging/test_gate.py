@@ -56,9 +56,6 @@ def test_a_bound_that_is_no_number_rules_nothing_out() -> None:
     assert not check_champions({"b": UNKNOWN}).passed
 
 
-# The floor
-
-
 def check_floor(
     majority: Comparison, logistic: Comparison, missing: int = 0, rows: int = 100
 ) -> FloorCheck:
@@ -176,9 +173,6 @@ def test_few_rows_of_one_of_several_classes_or_of_a_number_promote_nothing() -> 
     )
 
 
-# Champions
-
-
 def check_champions(
     compared: dict[str, Comparison],
     not_compared: dict[str, str] | None = None,
@@ -249,9 +243,6 @@ def test_the_tolerance_of_a_number_is_in_deviations_of_its_label(unit: float) ->
     assert f"by more than the tolerance (RMSE {allowed}" in check.sentence
     wider = PROMOTION.model_copy(update={"tolerance": Tolerance(rmse=0.1, mae=0.1)})
     assert gate.check_champions(judged, champions, wider).passed
-
-
-# The artifact and the outcome
 
 
 def test_the_file_must_give_what_was_judged() -> None:

@@ -123,9 +123,6 @@ def test_groups_count_by_what_the_sums_of_their_weights_tell() -> None:
         assert count_by_class(labels, counts, apart) == (5, 5)
 
 
-# What few rows do not show
-
-
 def perfect(rows: int, seed: int = 0) -> tuple[np.ndarray, ...]:
     """Labels, and two models that rank all rows rightly, each in an order of its own."""
     labels = np.repeat([1, 0], rows)

@@ -23,9 +23,6 @@ WEIGHTS /= WEIGHTS.mean()
 BY_WEIGHT = pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["alike", "by weight"])
 
 
-# Classes
-
-
 @BY_WEIGHT
 def test_classes_are_measured_as_scikit_learn_does(weights: np.ndarray | None) -> None:
     labels, p = classes_of()
@@ -101,9 +98,6 @@ def test_of_classes_that_two_models_rank_rightly_few_rows_do_not_show_them_equal
     expected = unseen_share(10, 0.95) / 4
     assert compared.difference == 0
     assert -compared.at_worst == compared.at_best == pytest.approx(expected)
-
-
-# A number
 
 
 @BY_WEIGHT
@@ -219,9 +213,6 @@ def test_a_label_that_is_always_the_same_has_no_spread_to_explain() -> None:
     assert [judged.metrics[name].r2 for name in ("right", "wrong")] == [1, 0]
     assert judged.compare("wrong", "right", 0.95)["rmse"].at_worst == 1
     assert judged.unit("right") == 0
-
-
-# Both
 
 
 def test_predictions_are_read_from_the_columns_that_they_are_written_to() -> None:

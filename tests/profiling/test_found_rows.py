@@ -20,7 +20,6 @@ from tabular_lstm.profiling.proposal import Proposal, parameters_text, propose
 from tabular_lstm.rows.dependent_rows import DependentRows
 from tabular_lstm.runs.new_environment import profile_files
 from tests.helpers.profiles import profile
-from tests.helpers.project import ROOT
 
 # Groups
 
@@ -119,19 +118,13 @@ def test_of_groups_within_each_other_the_outer_one_is_proposed(outer: str) -> No
     assert not any("visit_no" in names for names in proposal.unsure.values())
 
 
-# Histories
-
-
 def proposed(rows: pd.DataFrame) -> tuple[Proposal, dict[str, Any] | None, list[str]]:
     """What is proposed for rows with the label `sick`: the block that is written, what is asked."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "rows.csv"
         rows.to_csv(file, index=False)
         _, table, first_rows = profile_files(file, "rows.csv")
-    return read(with_found_rows(table, propose(table, "sick"), first_rows))
-
-
-def read(proposal: Proposal) -> tuple[Proposal, dict[str, Any] | None, list[str]]:
+    proposal = with_found_rows(table, propose(table, "sick"), first_rows)
     columns = yaml.safe_load(parameters_text(proposal))["columns"]
     assert Columns.model_validate(columns) == proposal.columns()
     asked = [doubt for doubt in proposal.unsure if doubt.startswith("history: ")]
@@ -269,10 +262,3 @@ def test_what_customers_share_speaks_for_the_group() -> None:
     assert [*proposal.named("group")] == ["town"]
     assert history is None
     assert "history: {of: unit, order: seen}" in asked[0]
-
-
-@pytest.mark.parametrize("name", ["concrete", "diabetes", "italy_power_demand", "vehicles"])
-def test_the_other_shipped_tables_have_no_histories(name: str) -> None:
-    _, table, first_rows = profile_files(ROOT / f"data/01_raw/{name}.csv", name)
-    _, history, asked = read(with_found_rows(table, propose(table), first_rows))
-    assert (history, asked) == (None, [])

@@ -132,9 +132,6 @@ def test_where_no_column_is_surely_the_label_those_that_may_be_are_named() -> No
     assert refusal({"age": AGES, "seen": dates}).endswith("or of numbers without a unit.")
 
 
-# Two classes
-
-
 @pytest.mark.parametrize(
     ("values", "positive"),
     [

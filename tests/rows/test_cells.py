@@ -1,6 +1,5 @@
 """A cell is a number by the number format that the catalog declares, or a category by its text."""
 
-import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -76,25 +75,6 @@ def test_many_cells_are_read_as_each_alone(
     stripped = [text and text.strip() for text in cells]
     texts = all_pointed(pa.array(stripped, pa.large_string()), number_format).to_pylist()
     assert texts == [(text and pointed(text, number_format)) or None for text in stripped]
-
-
-def is_cast(text: str) -> bool:
-    try:
-        pa.array([text], pa.large_string()).cast(pa.float64())
-    except pa.ArrowInvalid:
-        return False
-    return True
-
-
-def test_arrow_casts_just_what_is_a_number() -> None:
-    """Each text of these characters, up to four of them, and some others."""
-    texts = ["".join(t) for length in range(5) for t in itertools.product("01.eE+-", repeat=length)]
-    texts += ["0x1A", "1_0", " 7", "7 ", "7\n", "\uff11", "\u0663", "infinit", "1d5", "1f", "1\0"]
-    texts += ["1e+10", "-1e-1", "1.0e1", "1e1.0"]
-    assert [text for text in texts if is_cast(text) != (pointed(text) is not None)] == []
-    written = [text for text in [*texts, *ODD] if pointed(text) is not None]
-    cast = pa.array(written, pa.large_string()).cast(pa.float64()).to_numpy()
-    assert same(cast, np.array([float(text) for text in written]))
 
 
 def number(
@@ -195,9 +175,6 @@ def test_bounds_and_codes_hold_to_the_precision_of_the_column(dtype: str) -> Non
     # The very code, for whoever compares with it later.
     assert number(-9.9, (0, None), [-9.9], dtype=dtype) == (-9.9, "")
     assert number(1, (-1e300, 1e300), [1e300], dtype=dtype) == (1.0, "")
-
-
-# Categories
 
 
 @pytest.mark.parametrize(

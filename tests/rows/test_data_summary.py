@@ -92,9 +92,6 @@ def test_what_is_not_there_is_not_written_so_that_older_decisions_keep_their_has
         assert DataSummary.model_validate_json(timed.model_dump_json()) == timed
 
 
-# Labels
-
-
 def test_numbers_are_summarized_by_their_mean_and_classes_by_their_shares() -> None:
     age = summarize_numbers(np.array([10.0, 20.0, 30.0]))
     assert (age.missing, age.mean) == (0, 20)
@@ -103,9 +100,6 @@ def test_numbers_are_summarized_by_their_mean_and_classes_by_their_shares() -> N
     assert summarize_numbers(np.full(4, 7.0)) == still
     town = summarize_classes(pd.Series(["Rome", "Oslo", "x" * 100, "Rome"]))
     assert town.levels == {"Rome": 0.5, "Oslo": 0.25, "x" * (LETTERS - 1) + "…": 0.25}
-
-
-# Hashes of rows
 
 
 def table(count: int = 40) -> pd.DataFrame:
@@ -155,11 +149,6 @@ def test_every_cell_counts_and_no_order_does(place: int, row: int) -> None:
     changed = rows.copy()
     changed.loc[row, "age"] = np.nextafter(changed.loc[row, "age"], 99)
     assert hash_of(changed) != before
-
-
-@pytest.mark.parametrize("count", [0, 1])
-def test_few_rows_have_a_hash_of_their_columns(count: int) -> None:
-    rows = table()[:count]
-    assert hash_of(rows) == hash_of(rows.copy())
-    assert hash_of(rows) != hash_of(rows.rename(columns={"kind": "sort"}))
-    assert hash_of(rows) != hash_of(pd.concat([rows, table()[:1]]))
+    few = rows[: place // 2]  # none, or one
+    assert hash_of(few) == hash_of(few.copy())
+    assert hash_of(few) != hash_of(few.rename(columns={"kind": "sort"}))

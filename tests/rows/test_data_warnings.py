@@ -28,9 +28,6 @@ def rows_of(count: int = ROWS) -> pd.DataFrame:
     return pd.DataFrame({"noise": rng.normal(size=count), "sick": labels})
 
 
-# Possible leaks of two classes
-
-
 def test_the_number_of_rows_sorted_by_their_label_and_codes_are_possible_leaks() -> None:
     rows = rows_of()
     assert possible_leaks(rows, columns_of()) == {}
@@ -174,9 +171,6 @@ def test_a_number_that_the_label_is_no_monotone_function_of_is_a_possible_leak()
     assert possible_leaks(noisy, columns) == {}, "R² is below 0.998"
     outlier = rows.assign(y=np.where(record == 7, 1e9, rows["y"]))
     assert possible_leaks(outlier, columns).keys() == {"record"}
-
-
-# Copies and spellings
 
 
 def test_test_rows_with_the_features_of_a_train_row_are_counted() -> None:

@@ -73,9 +73,6 @@ def independent_rows(count: int, seed: int = 0) -> pd.DataFrame:
     )
 
 
-# Found
-
-
 @pytest.mark.parametrize("count", [500, 3_000, 20_000])
 def test_rows_of_one_time_and_one_label_are_found_and_what_that_does(count: int) -> None:
     rows = incidents(count)
@@ -155,9 +152,6 @@ def test_a_number_of_the_incident_is_found_where_labels_come_in_runs(count: int)
     assert found.fall[0] >= 0.05
 
 
-# Nothing is said
-
-
 def test_nothing_is_looked_for_where_conf_says_how_it_is() -> None:
     rows = incidents(1_000)
     for options in ({"independent": ("time",)}, {"group": "time"}, {"time": "time"}):
@@ -202,9 +196,6 @@ def test_equal_rows_are_on_one_side_and_of_few_rows_nothing_can_be_said() -> Non
     for labels in ([0, 0], [], [0, 1]):
         few = pd.DataFrame({"x": np.zeros(len(labels)), "label": np.array(labels, int)})
         assert found_in(few) is None
-
-
-# Beside a declared group
 
 
 def visits(nested: bool = True) -> pd.DataFrame:

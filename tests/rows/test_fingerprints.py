@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tabular_lstm.parameters import Columns
@@ -77,6 +77,7 @@ def test_no_key_and_a_key_whose_digits_a_program_rounded_are_refused() -> None:
         assert key(16777216.0, dtype=dtype)[1].endswith(ROUNDED)
 
 
+@settings(max_examples=40)
 @given(st.lists(st.none() | st.integers(-(2**52), 2**52), min_size=1, max_size=9))
 def test_keys_are_the_same_from_text_and_from_what_pandas_makes_of_them(
     numbers: list[int | None],

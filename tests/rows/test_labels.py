@@ -9,10 +9,9 @@ import pytest
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns, Reshaping, Split, Validation, Value
 from tabular_lstm.pipelines.reshaping.nodes import learn_schema
-from tabular_lstm.rows.data_summary import DataSummary, hash_of
+from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.labels import are_unlabelled, label_of
 from tabular_lstm.rows.number_format import POINT, NumberFormat
-from tabular_lstm.rows.schema import fingerprint
 from tabular_lstm.rows.validation import read_rows
 from tests.helpers.nodes import NO_ROWS, accept_rows, split_rows, validate_rows
 from tests.helpers.raw_rows import of_frame
@@ -139,19 +138,6 @@ def test_a_constant_number_is_refused() -> None:
         split(np.full(ROWS, 3.0), columns_of(task="number"))
     with pytest.raises(DataError, match=r"too few rows to split: 0 rows on the test side"):
         split([1.0, 2.0], columns_of(task="number"), test_fraction=0.01)
-
-
-def test_labels_that_are_numbers_are_hashed_as_they_are(tmp_path: Any) -> None:
-    sequences = np.zeros((3, 1, 1), np.float32)
-    labels = [
-        np.array(values) for values in ([0, 1, 2], [0.0, 1, 2], [0.5, 1, 2], [-1e30, 1e30, 0])
-    ]
-    hashes = [fingerprint(sequences, of) for of in labels]
-    assert hashes[0] == hashes[1]
-    assert len({*hashes}) == 3
-    train, _ = split(np.linspace(-1e9, 0.1, ROWS), columns_of(task="number"))
-    train.to_parquet(tmp_path / "rows.parquet")
-    assert hash_of(pd.read_parquet(tmp_path / "rows.parquet")) == hash_of(train)
 
 
 # Two classes

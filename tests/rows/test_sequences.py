@@ -59,9 +59,6 @@ def one_column(values: Any, dtype: Any = None) -> pd.DataFrame:
     return pd.DataFrame({"a": pd.Series(values, dtype=dtype)})
 
 
-# The shape of a sequence
-
-
 @pytest.mark.parametrize(
     ("features", "steps", "features_per_step"),
     [(2, 1, 2), (4, 2, 2), (8, 4, 2), (13, 4, 4), (100, 4, 25)],
@@ -75,9 +72,6 @@ def test_by_default_features_make_four_steps_of_at_least_two(
     if features == 13:  # without padding
         with pytest.raises(DataError, match=r"13 features .* steps of 4:"):
             learn(rows, (), allow_padding=False)
-
-
-# What the schema keeps of a column
 
 
 def test_the_schema_says_what_the_rows_say() -> None:
@@ -96,9 +90,6 @@ def test_the_schema_says_what_the_rows_say() -> None:
         "negative_class": "no",
         "positive_class": "yes",
     }
-
-
-# Which columns are categories
 
 
 @pytest.mark.parametrize(
@@ -121,28 +112,6 @@ def test_the_schema_says_what_the_rows_say() -> None:
 )
 def test_a_column_of_names_is_categorical(values: Any, dtype: Any, are_names: bool) -> None:
     assert is_categorical(pd.Series(values, dtype=dtype)) == are_names
-
-
-# Numbers in a sequence
-
-
-@pytest.mark.parametrize(
-    ("values", "dtype"),
-    [
-        ([1, 0, NAN], "float32"),
-        ([1, 0, None], "Int64"),
-        ([True, False, None], "boolean"),
-        ([1, 0.0, pd.NA], object),
-        ([np.float32(1), np.int8(0), NAN], object),
-        (["1", "0e5", None], "str"),
-        ([1, 0, None], "category"),
-    ],
-)
-def test_a_number_is_the_same_whatever_holds_it(values: Any, dtype: Any) -> None:
-    schema = learn(one_column([0.0, 1.0, 2.0]), ())
-    np.testing.assert_array_equal(slots(one_column(values, dtype), schema), [[1], [0], [NAN]])
-    again = learn(one_column(values, dtype), ())
-    assert (again.mean, again.variance) == ([0.5], [0.25])
 
 
 def test_a_missing_code_is_missing_however_it_is_written() -> None:
@@ -255,11 +224,8 @@ def test_a_row_among_many_is_the_same_sequence_and_has_the_same_problems_as_alon
 
 
 def test_all_problems_are_told_by_column_and_place_and_their_cells_are_missing() -> None:
-    schema = learn(
-        pd.DataFrame({"a": [1.0, 2.0], "b": [1.0, 2.0], "c": ["x", "y"]}),
-        ["c"],
-        bounds={"b": (0, 9)},
-    )
+    rows = pd.DataFrame({"a": [1.0, 2.0], "b": [1.0, 2.0], "c": ["x", "y"]})
+    schema = learn(rows, ["c"], bounds={"b": (0, 9)})
     cells = {"a": ["1", "high", "", "1e31"], "b": ["10", "2", "x", "3"], "c": ["x", "z", "", "y"]}
     sequences, problems = lay_out(pd.DataFrame(cells, dtype="str"), schema)
     assert problems == {
@@ -269,9 +235,6 @@ def test_all_problems_are_told_by_column_and_place_and_their_cells_are_missing()
     expected = [[1, NAN, 0], [NAN, 2, 2], [NAN, NAN, NAN], [NAN, 3, 1]]
     np.testing.assert_array_equal(sequences.reshape(4, -1)[:, :3], expected)
     assert count_unknown(sequences, schema) == {"c": 1}
-
-
-# Categories in a sequence
 
 
 def test_a_category_is_its_place_and_an_unknown_one_the_place_after_the_last() -> None:
@@ -300,6 +263,9 @@ def test_a_number_or_a_boolean_is_the_category_that_writes_its_value(
     # A reader of CSVs makes numbers of codes; of text the spelling counts.
     rows = one_column([value], object)
     assert slots(rows, learn(one_column(known), ["a"]))[:, 0].tolist() == [place]
+    # A value of a category and of a code is neither.
+    schema = learn(one_column(["00", "1"]), ("a",), missing={"a": ["000"]})
+    assert slots(one_column([0, 1]), schema)[:, 0].tolist() == [2, 1]
 
 
 @pytest.mark.parametrize("wrong", [9999.0, -1e30])
@@ -309,9 +275,6 @@ def test_a_lone_wrong_number_does_not_set_the_scale(count: int, wrong: float) ->
     clean, spoiled = (learn(one_column(np.append(ages, last)), ()) for last in (50.0, wrong))
     assert spoiled.mean[0] == pytest.approx(clean.mean[0], rel=0.05)
     assert clean.variance[0] / 2 < spoiled.variance[0] < 2 * clean.variance[0]
-
-
-# Columns and rows
 
 
 def test_columns_are_found_by_name_and_missing_ones_refused() -> None:
@@ -360,8 +323,3 @@ def test_a_category_or_a_code_is_found_by_its_value_in_any_dtype(
     for rows in (one_column(values), pd.concat([one_column(values)] * 33, ignore_index=True)):
         expected_here = np.resize(expected, (len(rows), 1))
         np.testing.assert_array_equal(slots(rows, CODES), expected_here)
-
-
-def test_a_value_of_a_category_and_of_a_code_is_neither() -> None:
-    schema = learn(one_column(["00", "1"]), ("a",), missing={"a": ["000"]})
-    assert slots(one_column([0, 1]), schema)[:, 0].tolist() == [2, 1]
