@@ -72,9 +72,10 @@ def test_no_key_and_a_key_whose_digits_a_program_rounded_are_refused() -> None:
         assert key(text)[1].endswith(ROUNDED)
     assert key("1,23457E+17", COMMA)[1] == f"'1,23457E+17' {ROUNDED}"
     assert key(16777217.0)[0] == "16777217"
-    assert key(16777215.0, dtype=np.float32) == ("16777215", "")
-    for dtype in ("float32", "Float32", pd.ArrowDtype(pa.float32())):
-        assert key(16777216.0, dtype=dtype)[1].endswith(ROUNDED)
+    for dtype in ("float32", "Float32", pd.ArrowDtype(pa.float32()), "float16"):
+        number = 2048.0 if dtype == "float16" else 16777216.0
+        assert key(number, dtype=dtype)[1].endswith(ROUNDED)
+        assert key(number - 1, dtype=dtype) == (f"{number - 1:.0f}", "")
 
 
 @settings(max_examples=40)
@@ -91,10 +92,13 @@ def test_keys_are_the_same_from_text_and_from_what_pandas_makes_of_them(
     assert read_key(pd.Series(again, dtype="str").str.strip('"'))[0].tolist() == expected.tolist()
 
 
-@pytest.mark.parametrize("dtype", [object, pd.ArrowDtype(pa.decimal128(9, 3)), "category", float])
-def test_a_key_that_is_a_number_is_not_read_in_the_format_of_texts(dtype: Any) -> None:
-    cells = pd.Series([Decimal("1.234")], dtype=object).astype(dtype)
-    assert read_key(cells, COMMA)[0][0] == "1.234"
+@pytest.mark.parametrize("dtype", [object, pd.ArrowDtype(pa.decimal128(9, 3)), "category"])
+def test_a_decimal_is_written_as_a_csv_has_it_and_a_float_not_read_in_the_format_of_texts(
+    dtype: Any,
+) -> None:
+    cells = pd.Series([Decimal("1.234"), Decimal("5.000")], dtype=object).astype(dtype)
+    assert read_key(cells, COMMA)[0].tolist() == ["1.234", "5.000"]
+    assert key(61.234, COMMA, float)[0] == "61.234"
 
 
 def test_groups_are_numbered_in_the_order_of_their_first_rows() -> None:
