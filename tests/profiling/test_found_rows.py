@@ -20,6 +20,7 @@ from tabular_lstm.profiling.proposal import Proposal, parameters_text, propose
 from tabular_lstm.rows.dependent_rows import DependentRows
 from tabular_lstm.runs.new_environment import profile_files
 from tests.helpers.profiles import profile
+from tests.helpers.project import ROOT
 
 # Groups
 
@@ -118,13 +119,15 @@ def test_of_groups_within_each_other_the_outer_one_is_proposed(outer: str) -> No
     assert not any("visit_no" in names for names in proposal.unsure.values())
 
 
-def proposed(rows: pd.DataFrame) -> tuple[Proposal, dict[str, Any] | None, list[str]]:
-    """What is proposed for rows with the label `sick`: the block that is written, what is asked."""
+def proposed(
+    rows: pd.DataFrame, label: str | None = "sick"
+) -> tuple[Proposal, dict[str, Any] | None, list[str]]:
+    """What is proposed for rows with this label: the block that is written, what is asked."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "rows.csv"
         rows.to_csv(file, index=False)
         _, table, first_rows = profile_files(file, "rows.csv")
-    proposal = with_found_rows(table, propose(table, "sick"), first_rows)
+    proposal = with_found_rows(table, propose(table, label), first_rows)
     columns = yaml.safe_load(parameters_text(proposal))["columns"]
     assert Columns.model_validate(columns) == proposal.columns()
     asked = [doubt for doubt in proposal.unsure if doubt.startswith("history: ")]
@@ -262,3 +265,10 @@ def test_what_customers_share_speaks_for_the_group() -> None:
     assert [*proposal.named("group")] == ["town"]
     assert history is None
     assert "history: {of: unit, order: seen}" in asked[0]
+
+
+@pytest.mark.parametrize("name", ["diabetes", "italy_power_demand"])
+def test_shipped_tables_of_single_rows_have_no_histories(name: str) -> None:
+    rows = pd.read_csv(ROOT / f"data/01_raw/{name}.csv", dtype="str", keep_default_na=False)
+    _, history, asked = proposed(rows, None)
+    assert (history, asked) == (None, [])
