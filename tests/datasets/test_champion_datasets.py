@@ -13,12 +13,6 @@ from tests.helpers.logs import promotion, rejection, run
 from tests.helpers.stores import House
 
 
-@pytest.fixture
-def champions(tmp_path: Path) -> ChampionsDataset:
-    """An entry with nothing on disk."""
-    return ChampionsDataset(str(tmp_path))
-
-
 def test_the_champion_is_the_candidate_that_the_log_names(tmp_path: Path) -> None:
     champion = ChampionDataset(str(tmp_path), "kedro run --env x")
     assert not champion.exists()
@@ -36,8 +30,9 @@ def test_the_champion_is_the_candidate_that_the_log_names(tmp_path: Path) -> Non
     assert champion.load().run_id == run("a")
 
 
-def test_saving_appends_and_loading_gives_all(tmp_path: Path, champions: ChampionsDataset) -> None:
-    assert champions.load().log == []
+def test_saving_appends_and_loading_gives_all(tmp_path: Path) -> None:
+    champions = ChampionsDataset(str(tmp_path))
+    assert (champions.load().log, len(champions.load().artifacts)) == ([], 0)
     log = [rejection("0", None), promotion("a"), promotion("b", "a")]
     for entry in log:
         champions.save(entry)
@@ -51,21 +46,14 @@ def test_saving_appends_and_loading_gives_all(tmp_path: Path, champions: Champio
         champions.load()
 
 
-# What runs left
-
-
-def test_what_each_run_left_is_read_when_it_is_asked_for(
-    tmp_path: Path, champions: ChampionsDataset
-) -> None:
-    assert (champions.load().log, len(champions.load().artifacts)) == ([], 0)
+def test_what_each_run_left_is_read_when_it_is_asked_for(tmp_path: Path) -> None:
     house = House(tmp_path)
     first, second = house.promote("a", 0), house.promote("b", 1, before="a")
     made = decision(True, letter="a")
     path = tmp_path / f"08_reporting/decision.json/{run('a')}/decision.json"
     path.parent.mkdir(parents=True)
     path.write_text(made.model_dump_json())
-    left = champions.load()
-    assert left.log == read_log(house.log)
+    left = ChampionsDataset(str(tmp_path)).load()
     assert [left.artifacts[of].content for of in left.artifacts] == [first, second]
     assert left.decisions[run("a")] == made
     for gone in (left.decisions, left.fingerprints):

@@ -44,11 +44,10 @@ def test_a_run_loads_what_it_saved_though_another_saved_since(tmp_path: Path) ->
 
 
 def test_an_error_of_saving_names_the_entry(tmp_path: Path) -> None:
-    one = JSONDataset(filepath=str(tmp_path / "one.json"))
-    entries = {"a@b": one, "c": versioned(tmp_path / "none.json")}
-    catalog = DataCatalog(entries)
+    no_json = JSONDataset(filepath=str(tmp_path / "a.json"))
+    catalog = DataCatalog({"a@b": no_json, "c": versioned(tmp_path / "none.json")})
     with pytest.raises(DatasetError) as caught:
-        catalog.save("a@b", object())  # which is no JSON
+        catalog.save("a@b", object())
     assert unsaved(caught.value) == "a@b"
     with pytest.raises(DatasetError) as caught:
         catalog.load("c")
@@ -56,9 +55,7 @@ def test_an_error_of_saving_names_the_entry(tmp_path: Path) -> None:
 
 
 def test_no_other_module_touches_what_is_private() -> None:
-    for path in PACKAGE.rglob("*.py"):
-        if path.name == "kedro_private.py":
-            continue
+    for path in {*PACKAGE.rglob("*.py")} - {PACKAGE / "datasets/kedro_private.py"}:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Attribute) and node.attr in PRIVATE:
                 of_itself = isinstance(node.value, ast.Name) and node.value.id == "self"

@@ -1,4 +1,4 @@
-"""The catalog gives the predictions of a run that has finished, and knows of no other."""
+"""Predictions of runs that have finished, and the quarantine, there once all rows have passed."""
 
 import shutil
 from pathlib import Path
@@ -6,17 +6,19 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 import pytest
+from kedro.io import DatasetError, Version
 from pyarrow import parquet
 
 from tabular_lstm.datasets import predictions as module
-from tabular_lstm.datasets.predictions import PredictionsDataset
+from tabular_lstm.datasets.predictions import PredictionsDataset, QuarantineDataset
 from tabular_lstm.files import sha256
+from tabular_lstm.rows.validation import Quarantine
 from tabular_lstm.serving.manifest import Conditions, FileOfRows, Manifest, ScoredBy, publish
 from tests.helpers.errors import raises_data_error
 from tests.helpers.logs import run
 
 
-def finish(folder: Path, letter: str, *parts: list[int]) -> Path:
+def finish(folder: Path, letter: str, *parts: list[int]) -> None:
     """Write the predictions of a run, with these rows in its parts."""
     path = folder / run(letter)
     path.mkdir(parents=True)
@@ -28,21 +30,18 @@ def finish(folder: Path, letter: str, *parts: list[int]) -> Path:
         digest = sha256(file.read_bytes())
         files.append(FileOfRows(file=file.name, rows=len(rows), sha256=digest))
     count = sum(map(len, parts))
-    publish(
-        path,
-        Manifest(
-            run_id=run(letter),
-            scored_at="2026-11-26T02:15:00Z",
-            champion=ScoredBy(run_id=run("a"), sha256="of the champion"),
-            rows=count,
-            scored_rows=count,
-            quarantined_rows=0,
-            inputs=(FileOfRows(file="rows.csv", rows=count, sha256="of the rows"),),
-            parts=tuple(files),
-            **Conditions(parameters={}, code_sha256="of the code").model_dump(),
-        ),
+    manifest = Manifest(
+        run_id=run(letter),
+        scored_at="2026-11-26T02:15:00Z",
+        champion=ScoredBy(run_id=run("a"), sha256="of the champion"),
+        rows=count,
+        scored_rows=count,
+        quarantined_rows=0,
+        inputs=(FileOfRows(file="rows.csv", rows=count, sha256="of the rows"),),
+        parts=tuple(files),
+        **Conditions(parameters={}, code_sha256="of the code").model_dump(),
     )
-    return path
+    publish(path, manifest)
 
 
 @pytest.fixture
@@ -55,16 +54,20 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_newest_run_that_finished_is_loaded(folder: Path) -> None:
+def test_the_newest_run_that_finished_is_loaded_or_another_by_its_id(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     dataset = PredictionsDataset(str(folder))
     assert dataset.exists()
     assert dataset.load()["row"].tolist() == [1, 2]
     assert dataset.preview()["data"] == [["file 0", 1], ["file 0", 2]]
-
-
-def test_a_run_dated_after_now_is_not_the_newest(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    by_id = PredictionsDataset(str(folder), run_id=run("b"))
+    loaded = by_id.load()
+    assert loaded["row"].tolist() == [1, 2, 3, 4]
+    assert isinstance(loaded["file"].dtype, pd.CategoricalDtype)
+    assert loaded["file"].tolist() == ["file 0"] * 3 + ["file 1"]
+    assert len(by_id.preview()["data"]) == 3  # of the first part
+    # A run dated after now is not the newest.
     for day in (1, 2):
         shutil.copytree(folder / run("b"), folder / f"2036-01-0{day}T00.00.00.000Z")
     assert PredictionsDataset(str(folder)).load()["row"].tolist() == [1, 2]
@@ -75,28 +78,15 @@ def test_a_run_dated_after_now_is_not_the_newest(
     assert PredictionsDataset(str(folder)).load()["row"].tolist() == [1, 2]
 
 
-def test_another_run_is_loaded_by_its_id_all_parts_together(folder: Path) -> None:
-    dataset = PredictionsDataset(str(folder), run_id=run("b"))
-    loaded = dataset.load()
-    assert loaded["row"].tolist() == [1, 2, 3, 4]
-    assert isinstance(loaded["file"].dtype, pd.CategoricalDtype)
-    assert loaded["file"].tolist() == ["file 0"] * 3 + ["file 1"]
-    assert len(dataset.preview()["data"]) == 3  # of the first part
-
-
 def test_a_run_that_has_not_finished_is_refused_by_its_id(folder: Path) -> None:
     with raises_data_error(match="has no manifest.json") as refused:
         PredictionsDataset(str(folder), run("d"), "kedro run --env clinic").load()
     assert f"Finished runs: {run('b')}, {run('c')}." in str(refused.value)
     assert "kedro run --env clinic --pipelines scoring" in str(refused.value)
-
-
-def test_where_none_has_finished_it_is_said_how_to_score(tmp_path: Path) -> None:
-    (tmp_path / run("d")).mkdir()
-    dataset = PredictionsDataset(str(tmp_path))
-    assert not dataset.exists()
+    none = PredictionsDataset(str(folder / "none"))
+    assert not none.exists()
     with raises_data_error(match="no scoring has finished yet. kedro run --pipelines scoring"):
-        dataset.load()
+        none.load()
 
 
 def test_one_damaged_part_of_several_gives_no_rows_at_all(folder: Path) -> None:
@@ -104,3 +94,62 @@ def test_one_damaged_part_of_several_gives_no_rows_at_all(folder: Path) -> None:
     part.write_bytes(part.read_bytes() + b"\0")
     with raises_data_error(match="part-00001.parquet: expected SHA-256"):
         PredictionsDataset(str(folder), run("b")).load()
+
+
+# The quarantine
+
+ASIDE = pd.DataFrame(
+    {"row": [1, 5], "reason": ["age: 'ä, \"' is …", "id: no key"], "id": ["007", ""]}
+)
+
+
+def quarantine_at(tmp_path: Path) -> QuarantineDataset:
+    text = {"dtype": str, "keep_default_na": False}
+    path = str(tmp_path / "q.csv")
+    return QuarantineDataset(filepath=path, load_args=text, version=Version("a", "a"))
+
+
+def subscribed(tmp_path: Path, *blocks: pd.DataFrame) -> Quarantine:
+    quarantine = Quarantine()
+    quarantine_at(tmp_path).save(quarantine)
+    for block in blocks:
+        quarantine.add(block)
+    return quarantine
+
+
+def files(tmp_path: Path) -> list[str]:
+    return sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*"))
+
+
+@pytest.mark.parametrize("aside", [ASIDE, ASIDE[:0]], ids=["two rows", "a header alone"])
+def test_rows_are_loaded_as_they_were_once_all_have_passed(
+    tmp_path: Path, aside: pd.DataFrame
+) -> None:
+    quarantine = subscribed(tmp_path)
+    assert files(tmp_path) == []
+    for block in (aside[:1], aside[:0], aside[1:]):
+        quarantine.add(block)
+    assert files(tmp_path) == ["q.csv", "q.csv/a", "q.csv/a/.q.csv.new"]
+    with pytest.raises(DatasetError):
+        quarantine_at(tmp_path).load()
+    quarantine.close(True)
+    assert files(tmp_path) == ["q.csv", "q.csv/a", "q.csv/a/q.csv"]
+    loaded = quarantine_at(tmp_path).load()
+    assert loaded.to_numpy().tolist() == aside.astype(str).to_numpy().tolist()
+    assert loaded.columns.tolist() == ["row", "reason", "id"]
+    assert quarantine_at(tmp_path).preview()["columns"] == ["row", "reason", "id"]
+
+
+def test_rows_that_are_not_all_leave_nothing_and_what_cannot_be_written_is_named(
+    tmp_path: Path,
+) -> None:
+    subscribed(tmp_path, ASIDE).close(False)
+    assert files(tmp_path) == ["q.csv"]
+    # Nor does a stream that ended before its first block.
+    subscribed(tmp_path).close(False)
+    subscribed(tmp_path).close(True)
+    assert files(tmp_path) == ["q.csv"]
+    (tmp_path / "q.csv").rmdir()
+    (tmp_path / "q.csv").write_text("a file where the folder should be")
+    with raises_data_error(match=r"q\.csv: File exists"):
+        subscribed(tmp_path, ASIDE)

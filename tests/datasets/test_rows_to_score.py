@@ -16,7 +16,12 @@ from tabular_lstm.rows import raw_files
 from tabular_lstm.rows.number_format import NumberFormat
 from tests.helpers.errors import raises_data_error
 
-# As the catalog uses it
+DAYS = {
+    "2026-11-02.csv": "y,a,b\n0,3,z\n",
+    "2026-11-10.csv": "a,b,y\n4,,1\n",
+    "2026-11-01.csv": 'a,b,y\n1,"x, y",0\n2,,1\n',
+}
+ROWS = pd.DataFrame({"a": [1, 2, 3], "b": ["x, y", "", "z"]})
 
 
 @pytest.fixture
@@ -26,13 +31,24 @@ def csv(tmp_path: Path) -> Path:
     return path
 
 
-def test_the_hash_is_given_from_other_storage_than_the_disk() -> None:
-    memory = fsspec.filesystem("memory")
-    memory.pipe_file("/hashed.csv", b"a,y\n1,0\n")
-    memory.pipe_file("/hashed/1.csv", b"a,y\n1,0\n")
-    for path in ("hashed.csv", "hashed"):
-        dataset = RawRowsDataset(filepath=f"memory:///{path}")
-        assert dataset.sha256() == dataset.load().sha256()
+@pytest.fixture
+def days(tmp_path: Path) -> Path:
+    """A directory of dated files, not written in the order of their names."""
+    folder = tmp_path / "daily"
+    folder.mkdir()
+    for name, text in DAYS.items():
+        (folder / name).write_text(text)
+    return folder
+
+
+def refusals(path: Path) -> list[str]:
+    """Read and hash what can't be used, and give both messages."""
+    messages = []
+    for use in (lambda rows: rows.load().whole(), RawRowsDataset.sha256):
+        with raises_data_error() as error:
+            use(RawRowsDataset(filepath=str(path)))
+        messages.append(str(error.value))
+    return messages
 
 
 def test_a_file_is_hashed_once_as_long_as_it_stays(
@@ -59,55 +75,26 @@ def test_a_file_is_hashed_once_as_long_as_it_stays(
     assert len(hashed) == 2
 
 
-# A directory of files
-
-DAYS = {
-    "2026-11-02.csv": "y,a,b\n0,3,z\n",
-    "2026-11-10.csv": "a,b,y\n4,,1\n",
-    "2026-11-01.csv": 'a,b,y\n1,"x, y",0\n2,,1\n',
-}
-
-
-@pytest.fixture
-def days(tmp_path: Path) -> Path:
-    """A directory of dated files, not written in the order of their names."""
-    folder = tmp_path / "daily"
-    folder.mkdir()
+@pytest.mark.parametrize("on_disk", [True, False])
+def test_the_files_of_a_directory_are_read_in_name_order_by_column_name(
+    days: Path, on_disk: bool
+) -> None:
+    memory = fsspec.filesystem("memory")
     for name, text in DAYS.items():
-        (folder / name).write_text(text)
-    return folder
-
-
-def directory_refusal(folder: Path, **load_args: Any) -> str:
-    """Read a directory that can't be used and give the message."""
-    with raises_data_error() as error:
-        RawRowsDataset(filepath=str(folder), load_args=load_args).load().whole()
-    return str(error.value)
-
-
-def hash_refusal(folder: Path) -> str:
-    """Hash a directory that can't be used and give the message."""
-    with raises_data_error() as error:
-        RawRowsDataset(filepath=str(folder)).sha256()
-    return str(error.value)
-
-
-def test_the_files_of_a_directory_are_read_in_name_order_by_column_name(days: Path) -> None:
-    frame = RawRowsDataset(filepath=str(days)).load().whole()
+        memory.pipe_file(f"/daily/{name}", text.encode())
+    dataset = RawRowsDataset(filepath=str(days) if on_disk else "memory:///daily/")
+    frame = dataset.load().whole()
     assert frame.columns.tolist() == ["a", "b", "y"]
-    assert frame.to_numpy().tolist() == [
-        ["1", "x, y", "0"],
-        ["2", "", "1"],
-        ["3", "z", "0"],
-        ["4", "", "1"],
-    ]
-
-
-def test_names_are_ordered_by_their_bytes(days: Path) -> None:
-    for name in ("b.csv", "B.csv", "ä.csv", "10.csv", "9.csv"):
-        (days / name).write_text("a,b,y\n1,2,0\n")
-    names = RawRowsDataset(filepath=str(days)).load().names
-    assert list(names) == ["10.csv", *sorted(DAYS), "9.csv", "B.csv", "b.csv", "ä.csv"]
+    expected = [["1", "x, y", "0"], ["2", "", "1"], ["3", "z", "0"], ["4", "", "1"]]
+    assert frame.to_numpy().tolist() == expected
+    assert frame.index[2] == "2026-11-02.csv:1"
+    assert dataset.sha256() == RawRowsDataset(filepath=str(days)).load().sha256()
+    if on_disk:  # names are ordered by their bytes, and a link to a file is read
+        for name in ("b.csv", "B.csv", "ä.csv", "10.csv", "9.csv"):
+            (days / name).symlink_to(days / "2026-11-02.csv")
+        names = dataset.load().names
+        assert list(names) == ["10.csv", *sorted(DAYS), "9.csv", "B.csv", "b.csv", "ä.csv"]
+        assert len(dataset.load().whole()) == 9
 
 
 @pytest.mark.parametrize("count", [1, 3])
@@ -118,20 +105,12 @@ def test_the_fingerprint_of_a_directory_is_what_sha256sum_prints(days: Path, cou
     (days / "notes.txt").write_text("not read")
     for name in sorted(DAYS)[count:]:
         (days / name).unlink()
-    printed = subprocess.run(
-        "sha256sum *.[cC][sS][vV] | sha256sum",
-        shell=True,
-        cwd=days,
-        env={**os.environ, "LC_ALL": "C"},
-        check=True,
-        capture_output=True,
-        text=True,
-    )
+    command = "LC_ALL=C; sha256sum *.[cC][sS][vV] | sha256sum"
+    printed = subprocess.check_output(command, shell=True, cwd=days, text=True).split()[0]
     dataset = RawRowsDataset(filepath=str(days))
     rows = dataset.load()
     assert rows.names == ("2026-11-01.CSV", *sorted(DAYS)[1:count])
-    assert rows.sha256() == printed.stdout.split()[0]
-    assert dataset.sha256() == printed.stdout.split()[0]
+    assert rows.sha256() == dataset.sha256() == printed
 
 
 def test_what_is_passed_over_is_named_once(days: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -144,22 +123,27 @@ def test_what_is_passed_over_is_named_once(days: Path, caplog: pytest.LogCapture
     for folder in ("more.csv", "old"):
         (days / folder).mkdir()
         (days / folder / "2026-11-03.csv").write_text("a,b,y\n1,2,0\n")
+    (days / "z.csv").symlink_to(days)
     assert dataset.load().whole().equals(before)
-    names = [*passed_over[:2], r"caf\xe9.txt", "more.csv/", "notes.txt", "old/", "rows.tsv"]
-    said = "only files named *.csv or *.parquet directly in it are read"
-    assert caplog.messages == [f"{days}: passed over {', '.join(names)}; {said}"]
+    names = [
+        *passed_over[:2],
+        r"caf\xe9.txt",
+        "more.csv/",
+        "notes.txt",
+        "old/",
+        "rows.tsv",
+        "z.csv/",
+    ]
+    reason = "only files named *.csv or *.parquet directly in it are read"
+    assert caplog.messages == [f"{days}: passed over {', '.join(names)}; {reason}"]
 
 
 def test_load_args_count_for_each_file(days: Path) -> None:
     for name in DAYS:
         (days / name).write_bytes("Patients\n1,5;ü\n".encode("latin-1"))
     load_args = {
-        "sep": ";",
-        "decimal": ",",
-        "skiprows": 1,
-        "header": None,
-        "names": ["a", "y"],
-        "encoding": "latin-1",
+        **{"sep": ";", "decimal": ",", "skiprows": 1, "header": None},
+        **{"names": ["a", "y"], "encoding": "latin-1"},
     }
     rows = RawRowsDataset(filepath=str(days), load_args=load_args).load()
     assert rows.whole().to_dict("records") == [{"a": "1,5", "y": "ü"}] * 3
@@ -171,52 +155,28 @@ def test_what_is_no_regular_file_is_refused_before_it_is_opened(
 ) -> None:
     """A FIFO would wait for a writer."""
     monkeypatch.chdir(tmp_path)
-    folder = Path("days")
-    folder.mkdir()
-    os.mkfifo("special.csv")
-    os.mkfifo(folder / "special.csv")
+    Path("days").mkdir()
     for path, named in (("special.csv", "special.csv"), ("days", "days/special.csv")):
-        for message in (directory_refusal(Path(path)), hash_refusal(Path(path))):
+        os.mkfifo(named)
+        for message in refusals(Path(path)):
             assert f"{named}: it is a FIFO, a socket or a device; expected a regular" in message
-
-
-def test_a_link_to_a_file_is_read_and_one_to_a_folder_passed_over(days: Path) -> None:
-    (days / "2026-11-03.csv").symlink_to(days / "2026-11-02.csv")
-    (days / "folder.csv").symlink_to(days)
-    assert len(RawRowsDataset(filepath=str(days)).load().whole()) == 5
 
 
 def test_a_csv_whose_name_is_not_utf_8_is_refused_by_an_escaped_name(days: Path) -> None:
     (days / "caf\udce9.csv").write_text("a,b,y\n1,2,0\n")
-    message = directory_refusal(days)
+    message, by_hash = refusals(days)
     assert message.startswith(rf"{days}/caf\xe9.csv: the file's name is not UTF-8")
     assert message.endswith("Rename it.")
-    assert hash_refusal(days) == message
+    assert by_hash == message
 
 
-def test_a_directory_is_read_from_other_storage_than_the_disk() -> None:
-    memory = fsspec.filesystem("memory")
-    for name, text in DAYS.items():
-        memory.pipe_file(f"/daily/{name}", text.encode())
-    frame = RawRowsDataset(filepath="memory:///daily/").load().whole()
-    assert frame["a"].tolist() == ["1", "2", "3", "4"]
-    assert frame.index[2] == "2026-11-02.csv:1"
-
-
-# Rows to score
-
-ROWS = pd.DataFrame({"a": [1, 2, 3], "b": ["x, y", "", "z"]})
-
-
-def test_a_folder_of_parquet_files_is_read_in_the_order_of_their_names(tmp_path: Path) -> None:
+def test_parquet_files_are_read_in_the_order_of_their_names_and_not_beside_csv(
+    tmp_path: Path,
+) -> None:
     for name in ("2.parquet", "1.parquet"):
         ROWS.to_parquet(tmp_path / name)
     rows = RawRowsDataset(str(tmp_path)).load()
     assert [batch.file for batch in rows.batches()] == ["1.parquet", "2.parquet"]
-
-
-def test_a_folder_of_both_is_refused(tmp_path: Path) -> None:
-    ROWS.to_parquet(tmp_path / "1.parquet")
     ROWS.to_csv(tmp_path / "1.csv", index=False)
     with raises_data_error(match="holds CSV and Parquet, perhaps the same rows twice"):
         RawRowsDataset(str(tmp_path)).load()
@@ -229,15 +189,13 @@ def test_a_secret_of_a_url_is_not_shown(path: str) -> None:
     assert "h0rse" not in str(error.value)
 
 
-def test_a_file_that_is_gone_since_is_refused_by_name(csv: Path) -> None:
-    rows = RawRowsDataset(str(csv)).load()
+def test_files_are_read_only_and_one_that_is_gone_since_is_refused_by_name(csv: Path) -> None:
+    dataset = RawRowsDataset(str(csv))
+    assert dataset.exists()
+    with raises_data_error(match="is read only here"):
+        dataset.save(ROWS)
+    rows = dataset.load()
     csv.unlink()
     for read in (rows.sha256, lambda: rows.columns, lambda: list(rows.batches())):
         with pytest.raises(DataError, match=r"rows\.csv: no such file, though it was there"):
             read()
-
-
-def test_they_are_read_only(csv: Path) -> None:
-    assert RawRowsDataset(str(csv)).exists()
-    with raises_data_error(match="is read only here"):
-        RawRowsDataset(str(csv)).save(ROWS)

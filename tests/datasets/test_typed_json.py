@@ -21,12 +21,17 @@ def dataset(path: Path, model: type) -> TypedJSONDataset:
 @pytest.mark.parametrize(
     "value", [schema_of(names=(1,)), decision(True), decision(False, [promotion("a")])]
 )
-def test_what_is_saved_is_loaded(tmp_path: Path, value: Any) -> None:
+def test_what_is_saved_is_loaded_and_shown(tmp_path: Path, value: Any) -> None:
     path = tmp_path / "value.json"
-    dataset(path, type(value)).save(value)
-    assert dataset(path, type(value)).load() == value
-    assert json.loads(path.read_text()) == value.model_dump(mode="json")
-    assert json.loads(dataset(path, type(value)).preview()) == value.model_dump(mode="json")
+    saved = dataset(path, type(value))
+    saved.save(value)
+    assert saved.load() == value
+    expected = value.model_dump(mode="json")
+    assert json.loads(path.read_text()) == json.loads(saved.preview()) == expected
+    # A browser can read it where a number is none.
+    path.write_text('{"roc_auc": NaN, "interval": [-Infinity, 1.0]}')
+    shown = TypedJSONDataset(filepath=str(path)).preview()
+    assert json.loads(shown, parse_constant=pytest.fail)["roc_auc"] == "NaN"
 
 
 @pytest.mark.parametrize("content", ["[]", "", "{"])
@@ -36,13 +41,3 @@ def test_a_damaged_file_is_refused_by_name(tmp_path: Path, content: str) -> None
     with raises_data_error(match="expected a Decision as JSON") as refused:
         dataset(path, Decision).load()
     assert str(path) in str(refused.value)
-
-
-# What Kedro-Viz shows of it
-
-
-def test_a_browser_can_read_it_where_a_number_is_none(tmp_path: Path) -> None:
-    path = tmp_path / "value.json"
-    path.write_text('{"roc_auc": NaN, "interval": [-Infinity, 1.0]}')
-    shown = TypedJSONDataset(filepath=str(path)).preview()
-    assert json.loads(shown, parse_constant=pytest.fail)["roc_auc"] == "NaN"

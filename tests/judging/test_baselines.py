@@ -10,37 +10,36 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from tabular_lstm.judging import baselines
-from tabular_lstm.judging.baselines import _splits, predict_with_baselines
+from tabular_lstm.judging.baselines import (
+    _splits,
+    column_names,
+    history_features,
+    predict_with_baselines,
+)
 from tabular_lstm.network import plan
-from tabular_lstm.parameters import Evaluation, Training
-from tabular_lstm.rows.schema import Target
+from tabular_lstm.parameters import Columns, Evaluation, Split, Training
+from tabular_lstm.rows.labelled_set import scaled
+from tabular_lstm.rows.schema import Schema, Target
+from tests.helpers.histories import TO_SETS, conf_of, raw_of, run
 from tests.helpers.judged import BASELINES, rows_of, schema_of, set_of
 
 EVALUATION = Evaluation()
 NAN = float("nan")
 
 
-def baselines_of(
-    train: np.ndarray, labels: pd.Series, evaluated: np.ndarray, features: int = 4
+def predictions_of(
+    train: np.ndarray,
+    labels: pd.Series,
+    evaluated: np.ndarray,
+    schema: Schema | None = None,
+    weights: pd.Series | None = None,
 ) -> pd.DataFrame:
+    """The baselines' predictions of rows that they were not fitted on."""
+    train_set = set_of(train, labels, weights)
     predictions, _ = predict_with_baselines(
-        set_of(train, labels), evaluated, schema_of(features), Training(), EVALUATION
+        train_set, evaluated, schema or schema_of(), Training(), EVALUATION
     )
     return pd.DataFrame(predictions)
-
-
-@pytest.fixture(scope="module")
-def judged() -> pd.DataFrame:
-    """The baselines' predictions of rows that they were not fitted on, with the rows' labels."""
-    fresh, labels = rows_of(90, seed=1)
-    return baselines_of(*rows_of(150), fresh).assign(label=labels.to_numpy())
-
-
-@pytest.mark.parametrize("name", BASELINES[1:])
-def test_learned_baselines_rank_rows_they_were_not_fitted_on(
-    name: str, judged: pd.DataFrame
-) -> None:
-    assert roc_auc_score(judged["label"], judged[name]) > 0.7
 
 
 def test_of_very_many_rows_all_are_fitted_on_and_some_choose_the_threshold(
@@ -50,15 +49,14 @@ def test_of_very_many_rows_all_are_fitted_on_and_some_choose_the_threshold(
     # Ten are positive, of which a share of 200 rows would be three.
     labels[:] = (np.arange(600) % 60 == 0).astype(int)
     groups = np.arange(600) // 2
-    train_set = set_of(train, labels, None, groups)
-    given = train_set, evaluated, schema_of(4), Training(), EVALUATION
-    whole, of_whole = predict_with_baselines(*given)
+    arguments = set_of(train, labels, None, groups), evaluated, schema_of(), Training(), EVALUATION
+    whole, thresholds = predict_with_baselines(*arguments)
     for module in (baselines, plan):
         monkeypatch.setattr(module, "MANY_ROWS", 200)
     caplog.set_level(logging.INFO)
-    again, of_some = predict_with_baselines(*given)
+    again, some_thresholds = predict_with_baselines(*arguments)
     np.testing.assert_equal(whole, again)
-    assert of_whole != of_some
+    assert thresholds != some_thresholds
     assert "fitted on all 600, and their thresholds are chosen by cross-validation on 196" in (
         caplog.text
     )
@@ -67,29 +65,21 @@ def test_of_very_many_rows_all_are_fitted_on_and_some_choose_the_threshold(
     assert labels.to_numpy()[held_out].sum() == 10
 
 
-@pytest.mark.parametrize("values", [0, 1])
 @pytest.mark.filterwarnings("error")
-def test_baselines_take_a_feature_with_hardly_any_value(values: int) -> None:
-    """Where a single row has one, some fold is fitted on none."""
-    train, labels = rows_of(120)
-    evaluated, _ = rows_of(30, seed=1)
-    train[values:, 1, 1] = NAN
-    evaluated[::2, 1, 1] = NAN
-    assert baselines_of(train, labels, evaluated).notna().all(axis=None)
-
-
-def test_baselines_do_not_see_padded_slots() -> None:
-    train, labels = rows_of(120)
-    evaluated, _ = rows_of(30, seed=1)
-    expected = baselines_of(train, labels, evaluated, features=3)
-    train[:, 1, 1], evaluated[:, 1, 1] = labels, 9.0
+def test_baselines_rank_new_rows_and_see_neither_padded_nor_empty_slots() -> None:
+    train, labels = rows_of(150)
+    evaluated, fresh_labels = rows_of(90, seed=1)
+    expected = predictions_of(train, labels, evaluated, schema_of(3))
+    for name in BASELINES[1:]:
+        assert roc_auc_score(fresh_labels, expected[name]) > 0.7
     # To the bit: the same rows give the same baselines, whatever stands in the padded slot.
-    pd.testing.assert_frame_equal(
-        baselines_of(train, labels, evaluated, features=3), expected, check_exact=True
-    )
-
-
-# The baselines' categories
+    train[:, 1, 1], evaluated[:, 1, 1] = labels, 9.0
+    padded = predictions_of(train, labels, evaluated, schema_of(3))
+    pd.testing.assert_frame_equal(padded, expected, check_exact=True)
+    # Where a single row has a value, some fold is fitted on none.
+    for values in (1, 0):
+        train[values:, 1, 1] = evaluated[::2, 1, 1] = NAN
+        assert predictions_of(train, labels, evaluated).notna().all(axis=None)
 
 
 def letters(count: int, categories: int = 4, seed: int = 0) -> tuple[np.ndarray, pd.Series]:
@@ -102,35 +92,34 @@ def letters(count: int, categories: int = 4, seed: int = 0) -> tuple[np.ndarray,
     return sequences, pd.Series(labels.astype("int64"), index=index, name="state")
 
 
-def with_categories(
-    train: np.ndarray, labels: pd.Series, evaluated: np.ndarray, categories: dict[str, int]
-) -> pd.DataFrame:
-    schema = schema_of(categories=categories)
-    train_set = set_of(train, labels)
-    predictions, _ = predict_with_baselines(train_set, evaluated, schema, Training(), EVALUATION)
-    return pd.DataFrame(predictions)
-
-
-def test_logistic_regression_gets_categories_one_hot_beside_standardized_numbers() -> None:
+@pytest.mark.parametrize("by_weight", [False, True])
+def test_logistic_regression_gets_categories_one_hot_beside_standardized_numbers(
+    by_weight: bool,
+) -> None:
     train, labels = letters(200)
     evaluated, _ = letters(60, seed=1)
-    train[::9, 0, 0] = NAN
-    evaluated[:4, 0, 0] = NAN
-    predicted = with_categories(train, labels, evaluated, {"a": 4})["logistic_regression"]
+    train[::9, 0, 0] = evaluated[:4, 0, 0] = NAN
+    weights = pd.Series(np.random.default_rng(2).uniform(0.1, 4, 200), index=labels.index)
+    counts = weights if by_weight else None
+    predicted = predictions_of(train, labels, evaluated, schema_of(categories={"a": 4}), counts)
+    share = np.average(labels, weights=counts)
+    np.testing.assert_allclose(predicted["majority_class"], share, rtol=1e-6)
 
     def encoded(sequences: np.ndarray) -> np.ndarray:
         place, *numbers = sequences.reshape(len(sequences), 4).T
         # A missing category is a category of its own.
         known = [*(place == known for known in range(4)), np.isnan(place)]
-        scaled = [
-            (number - fitted.mean()) / fitted.std()
-            for number, fitted in zip(numbers, train.reshape(-1, 4).T[1:], strict=True)
-        ]
-        return np.column_stack([*known, *scaled])
+        fitted = train.reshape(-1, 4).T[1:]
+        pairs = zip(numbers, fitted, strict=True)
+        return np.column_stack([*known, *((x - of.mean()) / of.std() for x, of in pairs)])
 
-    model = LogisticRegression(max_iter=1000).fit(encoded(train), labels)
+    model = LogisticRegression(max_iter=1000).fit(encoded(train), labels, scaled(counts))
     expected = model.predict_proba(encoded(evaluated))[:, 1]
-    np.testing.assert_allclose(predicted, expected, atol=1e-3)
+    np.testing.assert_allclose(predicted["logistic_regression"], expected, atol=1e-3)
+    if by_weight:
+        alike = predictions_of(train, labels, evaluated, schema_of(categories={"a": 4}))
+        boosting = "hist_gradient_boosting"
+        assert not np.allclose(predicted[boosting], alike[boosting], atol=1e-3)
 
 
 @pytest.mark.parametrize("count", [1, 256])
@@ -139,13 +128,10 @@ def test_baselines_take_any_number_of_categories(count: int) -> None:
     train, labels = letters(max(120, 2 * count), categories=count)
     evaluated, other = letters(max(120, 2 * count), categories=count, seed=1)
     evaluated[0, 0, 0], evaluated[1, 0, 0] = count, NAN
-    predictions = with_categories(train, labels, evaluated, {"a": count})
+    predictions = predictions_of(train, labels, evaluated, schema_of(categories={"a": count}))
     assert predictions.notna().all(axis=None)
     if count > 1:
         assert roc_auc_score(other[2:], predictions["logistic_regression"][2:]) > 0.8
-
-
-# The baselines' thresholds
 
 
 def test_thresholds_are_chosen_on_groups_that_a_model_was_not_fitted_on() -> None:
@@ -155,55 +141,121 @@ def test_thresholds_are_chosen_on_groups_that_a_model_was_not_fitted_on() -> Non
     sequences = np.repeat(rng.normal(size=(60, 2, 2)), 4, axis=0).astype(np.float32)
     for others, held_out in _splits(labels.to_numpy(), groups, 0):
         assert set(groups[others]).isdisjoint(groups[held_out])
-    by_rows, by_groups, by_own = (
+    by_rows, by_groups, by_single_rows = (
         predict_with_baselines(
             set_of(sequences, labels, None, of), sequences, schema_of(), Training(), EVALUATION
         )[1]
         for of in (None, groups, np.arange(240))
     )
     assert by_rows["hist_gradient_boosting"] != by_groups["hist_gradient_boosting"]
-    assert by_own == by_rows
+    assert by_single_rows == by_rows
 
 
-# Classes and a number
-
-
-def of_task(labels: np.ndarray, unit: float = 1.0, **task: Any) -> dict[str, np.ndarray]:
+def of_task(labels: np.ndarray, **task: Any) -> dict[str, np.ndarray]:
     """The baselines' predictions of ninety rows, fitted on the others."""
     sequences, _ = rows_of(len(labels))
-    sequences[:, 0, 0] = labels + np.random.default_rng(1).normal(0, 0.3, len(labels))
+    spread = labels.std()
+    sequences[:, 0, 0] = labels / spread + np.random.default_rng(1).normal(0, 0.3, len(labels))
     schema = schema_of().model_copy(update={"positive_class": None, "negative_class": None, **task})
-    train_set = set_of(sequences[90:], pd.Series(unit * labels[90:] if unit != 1 else labels[90:]))
     predictions, thresholds = predict_with_baselines(
-        train_set, sequences[:90], schema, Training(), EVALUATION
+        set_of(sequences[90:], pd.Series(labels[90:])),
+        sequences[:90],
+        schema,
+        Training(),
+        EVALUATION,
     )
     assert not thresholds
     return predictions
 
 
 def test_baselines_of_classes_give_a_probability_for_each_class() -> None:
-    labels = np.arange(390) % 4
-    # Of the class 3 there is no train row.
-    predictions = of_task(np.where(labels == 3, 1, labels), classes=("a", "b", "c", "d"))
+    labels = np.array([0, 1, 2, 1] * 100)[:390]  # of the class 3 there is no train row
+    predictions = of_task(labels, classes=("a", "b", "c", "d"))
     assert [*predictions] == BASELINES
     for name, p in predictions.items():
         assert p.shape == (90, 4)
         np.testing.assert_allclose(p.sum(axis=1), 1)
         assert not p[:, 3].any()
         if name != "majority_class":
-            assert np.mean(p.argmax(axis=1) == np.where(labels == 3, 1, labels)[:90]) > 0.7
+            assert np.mean(p.argmax(axis=1) == labels[:90]) > 0.7
 
 
 @pytest.mark.parametrize("unit", [1e-6, 1e6])
 def test_baselines_of_a_number_give_intervals_that_hold_their_share(unit: float) -> None:
-    labels = np.random.default_rng(0).normal(3, 1, 390)
-    predictions = of_task(labels, unit, target=Target(mean=3 * unit, deviation=unit))
+    labels = unit * np.random.default_rng(0).normal(3, 1, 390)
+    predictions = of_task(labels, target=Target(mean=3 * unit, deviation=unit))
     assert [*predictions] == ["mean", "linear_regression", "hist_gradient_boosting"]
-    held = unit * labels[:90]
+    held = labels[:90]
     for name, p in predictions.items():
         middle, lower, upper = p.T
         assert 0.8 < np.mean((lower <= held) & (held <= upper)) <= 1
         np.testing.assert_allclose(upper - middle, middle - lower)
         error = np.sqrt(np.mean((middle - held) ** 2)) / unit
         assert error < (1.2 if name == "mean" else 0.5)
-    np.testing.assert_allclose(predictions["mean"][:, 0], unit * labels[90:].mean(), rtol=1e-5)
+    np.testing.assert_allclose(predictions["mean"][:, 0], labels[90:].mean(), rtol=1e-5)
+
+
+# Histories
+
+STEPS = 3
+COLUMNS = Columns.model_validate(
+    {
+        **{"label": "worse", "positive_class": "yes", "negative_class": "no"},
+        "categorical": ["ward"],
+        "history": {"of": "patient", "order": "day", "steps": STEPS, "known_after": 2},
+    }
+)
+
+
+def visits() -> pd.DataFrame:
+    """One to six visits of each of forty patients, in no order; some doses and labels are gone."""
+    rng = np.random.default_rng(0)
+    of = np.repeat(np.arange(40), rng.integers(1, 7, 40))
+    rows = pd.DataFrame(
+        {
+            "patient": [f"P{n}" for n in of],
+            "day": pd.Series(rng.integers(1, 4, len(of))).groupby(of).cumsum(),
+            "dose": rng.integers(0, 9, len(of)).astype(float),
+            "ward": rng.choice(["east", "west"], len(of)),
+            "worse": rng.choice(["yes", "no"], len(of)),
+        }
+    )
+    rows.loc[rng.random(len(of)) < 0.2, "dose"] = np.nan
+    rows.loc[rng.random(len(of)) < 0.2, "worse"] = ""
+    return rows.sample(frac=1, random_state=0, ignore_index=True)
+
+
+def known_of(rows: pd.DataFrame, row: int) -> np.ndarray:
+    """What is known of a row when it is predicted, worked out from the rows of its patient."""
+    of = rows[rows["patient"] == rows["patient"][row]].sort_values("day")
+    read = pd.DataFrame(
+        {
+            "dose": of["dose"],
+            "ward": (of["ward"] == "west").astype(float),
+            "gap": of["day"].diff(),
+            "day": of["day"].astype(float),
+            "label": np.where(of["worse"] == "", np.nan, of["worse"] == "yes"),
+        }
+    ).loc[:row]
+    read.loc[read["day"] + 2 > read["day"][row], "label"] = np.nan
+    history = read.tail(STEPS)
+    last, labels = history.iloc[-1].copy(), history["label"].dropna()
+    last["label"] = labels.iloc[-1] if len(labels) else np.nan
+    before = history.iloc[-2] if len(history) > 1 else np.full(5, np.nan)
+    return np.hstack([last, before, history.drop(columns="ward").mean(), len(history)])
+
+
+def test_a_baseline_gets_the_row_the_row_before_means_and_labels_that_are_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows = visits()
+    made = run(TO_SETS, {**conf_of(COLUMNS, Split(test_fraction=0.3)), **raw_of(rows)})
+    features = ["dose", "ward", "day, since the row before", "day", "worse, earlier"]
+    assert column_names(made["schema"]) == [*features, *features, *[""] * 5]
+    for at_once in (baselines.AT_ONCE, 1):
+        monkeypatch.setattr(baselines, "AT_ONCE", at_once)
+        for side in ("train_set", "test_set"):
+            columns = history_features(made[side].sequences, made["schema"])
+            expected = [known_of(rows, row - 1) for row in made[side].labels.index]
+            np.testing.assert_allclose(columns, np.array(expected), rtol=1e-6)
+            assert np.isfinite(columns).all(1).any()

@@ -1,54 +1,45 @@
-"""Differences of models on the same rows are paired, and their bounds keep their confidence."""
+"""Models are compared on the same rows, pair by pair, and the verdict says what the numbers say."""
+
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
-from tabular_lstm.judging.comparison import Difference, Judged
+from tabular_lstm.judging.comparison import Judged, compare_with_baselines
 from tabular_lstm.judging.gate import not_within
 from tabular_lstm.judging.intervals import bounds
+from tabular_lstm.judging.metrics import CANDIDATE, point_metrics
 from tabular_lstm.parameters import Evaluation, Tolerance
+from tests.helpers.judged import BASELINES
+from tests.helpers.judged_tasks import FOUR, OF_NUMBER, RESAMPLED, classes_of, numbers_of
+from tests.helpers.judged_tasks import judge as judge_task
 
 
-def judge(labels: np.ndarray, resamples: int = 1000, seed: int = 0, **models: np.ndarray) -> Judged:
-    evaluation = Evaluation(bootstrap_resamples=resamples, seed=seed)
-    return Judged(labels).with_models(models, dict.fromkeys(models, 0.5), evaluation)
+def judge(labels: np.ndarray, groups: np.ndarray | None = None, **models: np.ndarray) -> Judged:
+    return Judged(labels, groups=groups).with_models(models, dict.fromkeys(models, 0.5), RESAMPLED)
 
 
-def beside(judged: Judged, champion: np.ndarray, seed: int = 0) -> Judged:
-    """Judge a champion after the others."""
-    evaluation = Evaluation(bootstrap_resamples=1000, seed=seed)
-    return judged.with_models({"champion": champion}, {"champion": 0.5}, evaluation)
-
-
-def compare(
-    labels: np.ndarray, one: np.ndarray, other: np.ndarray, confidence: float = 0.95
-) -> dict[str, Difference]:
-    return judge(labels, one=one, other=other).compare("one", "other", confidence)
-
-
-def rows(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def rows(count: int) -> tuple[np.ndarray, np.ndarray]:
     """Draw probabilities, and labels by them."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     probabilities = rng.uniform(0.02, 0.98, count)
     return (rng.random(count) < probabilities).astype(int), probabilities
 
 
-def blurred(probabilities: np.ndarray, share: float, seed: int = 1) -> np.ndarray:
+def blurred(probabilities: np.ndarray, share: float) -> np.ndarray:
     """Mix noise in."""
-    noise = np.random.default_rng(seed).uniform(0.02, 0.98, len(probabilities))
+    noise = np.random.default_rng(1).uniform(0.02, 0.98, len(probabilities))
     return (1 - share) * probabilities + share * noise
 
 
-def test_a_worse_model_is_worse_on_both_sides_of_thebounds() -> None:
+def test_a_worse_model_is_worse_on_both_sides_of_the_bounds() -> None:
     labels, p = rows(2000)
-    compared = compare(labels, blurred(p, 0.8), p)
+    compared = judge(labels, one=blurred(p, 0.8), other=p).compare("one", "other", 0.95)
     loss, auc = compared["log_loss"], compared["roc_auc"]
     assert 0 < loss.at_best < loss.difference < loss.at_worst
     assert auc.at_worst < auc.difference < auc.at_best < 0
-    assert not_within(Tolerance(log_loss=0.02, roc_auc=0.02), compared).keys() == {
-        "log_loss",
-        "roc_auc",
-    }
+    beyond = not_within(Tolerance(log_loss=0.02, roc_auc=0.02), compared)
+    assert beyond.keys() == {"log_loss", "roc_auc"}
 
 
 def test_what_few_rows_decide_is_bounded_further_out() -> None:
@@ -61,9 +52,6 @@ def test_what_few_rows_decide_is_bounded_further_out() -> None:
     assert low > np.quantile(skewed, 0.05)
 
 
-# Models judged together and one after the other
-
-
 def test_models_judged_later_have_the_numbers_of_models_judged_together() -> None:
     """Same rows, number and seed of resamples: so champions need no second look at the others."""
     labels, p = rows(200)
@@ -71,20 +59,15 @@ def test_models_judged_later_have_the_numbers_of_models_judged_together() -> Non
     models["champion"][7] = np.nan
     together = judge(labels, **models)
     first = judge(labels, candidate=models["candidate"], baseline=models["baseline"])
-    one_by_one = beside(first, models["champion"])
-
-    assert one_by_one.metrics == together.metrics
-    assert one_by_one.without_prediction == together.without_prediction
-    assert list(one_by_one.predictions) == list(models)
-    for name in models:
-        np.testing.assert_array_equal(one_by_one.predictions[name], together.predictions[name])
-        assert one_by_one.metrics[name] == together.metrics[name]
-        for other in models:
-            assert one_by_one.compare(name, other, 0.9) == together.compare(name, other, 0.9)
-            one, both = (j.minus(name, other, "accuracy") for j in (one_by_one, together))
-            assert one[0] == both[0]
-            np.testing.assert_array_equal(one[1], both[1])
+    later = {"champion": models["champion"]}
+    in_turn = first.with_models(later, {"champion": 0.5}, RESAMPLED)
+    assert in_turn.metrics == together.metrics
+    assert in_turn.without_prediction == together.without_prediction
     assert list(first.metrics) == ["candidate", "baseline"]
+    for name in models:
+        np.testing.assert_array_equal(in_turn.predictions[name], together.predictions[name])
+        for other in models:
+            assert in_turn.compare(name, other, 0.9) == together.compare(name, other, 0.9)
 
 
 def test_a_row_without_a_probability_counts_as_wrong_for_that_model_alone() -> None:
@@ -93,56 +76,128 @@ def test_a_row_without_a_probability_counts_as_wrong_for_that_model_alone() -> N
     assert judged.without_prediction == {"whole": 0, "gaps": 2}
     assert judged.predictions["whole"].tolist() == p.tolist()
     assert judged.predictions["gaps"].tolist() == [1, 0, 0.4, 0.7]
-    assert judged.metrics["whole"].accuracy == 1
-    assert judged.metrics["gaps"].accuracy == 0.5
+    assert (judged.metrics["whole"].accuracy, judged.metrics["gaps"].accuracy) == (1, 0.5)
 
 
-def test_a_model_for_which_some_rows_do_not_count_is_compared_on_the_others() -> None:
+@pytest.mark.parametrize("groups", [None, np.arange(400) // 4])
+def test_a_model_for_which_some_rows_do_not_count_is_compared_on_the_others(
+    groups: np.ndarray | None,
+) -> None:
     labels, p = rows(400)
-    counts = np.arange(400) % 4 > 0
-    evaluation = Evaluation(bootstrap_resamples=200)
+    counts = np.arange(400) % 3 > 0
     champion = np.where(counts, blurred(p, 0.3), np.nan)
-    judged = judge(labels, resamples=200, candidate=p, floor=blurred(p, 0.9))
-    with_part = judged.with_part("candidate", "champion", champion, 0.4, counts, evaluation)
-
-    alone = Judged(labels[counts]).with_models(
-        {"candidate": p[counts], "champion": champion[counts]},
-        {"candidate": 0.5, "champion": 0.4},
-        evaluation,
-    )
+    judged = judge(labels, groups, candidate=p, floor=blurred(p, 0.9))
+    with_part = judged.with_part("candidate", "champion", champion, 0.5, counts, RESAMPLED)
+    kept_groups = None if groups is None else groups[counts]
+    alone = judge(labels[counts], kept_groups, candidate=p[counts], champion=champion[counts])
     expected = alone.compare("candidate", "champion", 0.95)
     assert with_part.compare("candidate", "champion", 0.95) == expected
     assert with_part.metrics["champion"] == alone.metrics["champion"]
     assert with_part.without_prediction["champion"] == 0
     # The others stay as they were.
     assert with_part.metrics["candidate"] == judged.metrics["candidate"]
-    for other in (judged, with_part):
-        assert other.compare("candidate", "floor", 0.95) == judged.compare(
-            "candidate", "floor", 0.95
-        )
+    beside_floor = judged.compare("candidate", "floor", 0.95)
+    assert with_part.compare("candidate", "floor", 0.95) == beside_floor
+    if groups is not None:  # those that are gone leave no number behind
+        part = judged.with_part("candidate", "few", p, 0.5, groups > 20, RESAMPLED).parts["few"]
+        assert part.groups is not None
+        assert {*part.groups.tolist()} == {*range(79)}
 
 
-# Groups
+# The verdict
+
+Interval = tuple[float, float]
 
 
-def in_groups(groups: np.ndarray | None, labels: np.ndarray, **models: np.ndarray) -> Judged:
-    evaluation = Evaluation(bootstrap_resamples=500)
-    return Judged(labels, groups=groups).with_models(models, dict.fromkeys(models, 0.5), evaluation)
+@dataclass(frozen=True)
+class Told(Judged):
+    """Judged models whose differences all have one interval."""
+
+    bounds: Interval = (0, 0)
+
+    def minus(self, one: str, other: str, metric: str) -> tuple[float, np.ndarray]:
+        difference = getattr(self.metrics[one], metric) - getattr(self.metrics[other], metric)
+        return difference, np.empty(0)
+
+    def interval(self, one: str, other: str, metric: str) -> Interval:
+        return self.bounds
 
 
-def test_a_part_of_the_rows_is_resampled_by_the_groups_that_are_left() -> None:
-    labels, p = rows(200)
-    groups, counts = np.arange(200) // 4, np.arange(200) % 3 > 0
-    evaluation = Evaluation(bootstrap_resamples=500)
-    judged = in_groups(groups, labels, one=p).with_part(
-        "one", "other", blurred(p, 0.5), 0.5, counts, evaluation
+def told(baseline_auc: dict[str, float], interval: Interval, **candidate: object) -> list[str]:
+    """Give the sentences on models with these ROC AUCs, and one interval for all differences."""
+    points = point_metrics(np.array([0, 1]), np.array([0.5, 0.5]), 0.5)
+    intervals = {"roc_auc": (0.701, 0.872), "accuracy": (0.714, 0.803), "log_loss": (0.455, 0.566)}
+    updates: dict[str, dict[str, object]] = {
+        CANDIDATE: {
+            **{"roc_auc": 0.8, "accuracy": 0.761, "log_loss": 0.512, "interval": intervals},
+            **candidate,
+        }
+    }
+    for name in BASELINES:
+        updates[name] = {"roc_auc": baseline_auc.get(name, 0.5), "accuracy": 0.652}
+    metrics = {name: points.model_copy(update=numbers) for name, numbers in updates.items()}
+    judged = Told(np.arange(77) % 2, metrics=metrics, bounds=interval)
+    return compare_with_baselines(judged, Evaluation())
+
+
+@pytest.mark.parametrize(
+    ("baseline", "interval", "verdict"),
+    [
+        (0.7, (0.001, 0.2), "beats logistic regression:"),
+        (0.7, (-0.001, 0.2), "is ahead of logistic regression, within chance:"),
+        (0.9, (-0.2, 0.001), "is behind logistic regression, within chance:"),
+        (0.9, (-0.2, -0.001), "loses to logistic regression:"),
+        (0.803, (-0.004, -0.001), "is behind logistic regression, by less than matters:"),
+        (0.799, (-0.001, 0.004), "is level with logistic regression:"),
+    ],
+)
+def test_the_interval_decides_the_verdict_and_whoever_wins_is_named_first(
+    baseline: float, interval: Interval, verdict: str
+) -> None:
+    sentences = told({"logistic_regression": baseline}, interval)
+    (sentence,) = [sentence for sentence in sentences if "logistic regression" in sentence]
+    assert f"The candidate {verdict}" in sentence
+    assert len(sentences) == 5
+    assert (sentence == sentences[0]) is (baseline > 0.8)
+
+
+def test_sentences_hold_the_numbers_and_count_what_is_called_positive() -> None:
+    labels = np.array([1] * 4 + [0] * 6)
+    some = point_metrics(labels, np.array([0.9, 0.9, 0.9, 0.1, 0.9] + [0.1] * 5), 0.5)
+    summary, threshold, *others = told(
+        {"hist_gradient_boosting": 0.74}, (-0.034, 0.151), confusion_matrix=some.confusion_matrix
     )
-    part = judged.parts["other"]
-    expected = in_groups(
-        groups[counts], labels[counts], one=p[counts], other=blurred(p, 0.5)[counts]
+    assert "77 test rows" in summary
+    for number in ("0.800", "[0.701, 0.872]", "76.1 %", "[71.4, 80.3]", "0.512", "[0.455, 0.566]"):
+        assert number in summary
+    (sentence,) = [sentence for sentence in others if "gradient boosting" in sentence]
+    for number in ("0.800 against 0.740", "+0.060", "[-0.034, +0.151]", "76.1 % against 65.2 %"):
+        assert number in sentence
+    assert threshold == (
+        "From a probability of 0.500 on it calls 4 rows positive, 3 of them correctly "
+        "(precision 75.0 %); 4 rows are positive (recall 75.0 %; F1 0.750)"
     )
-    assert part.metrics == expected.metrics
-    # Groups that are gone leave no number behind.
-    some = judged.with_part("one", "few", p, 0.5, groups > 20, evaluation).parts["few"]
-    assert some.groups is not None
-    assert {*some.groups.tolist()} == {*range(29)}
+    nothing = point_metrics(labels, np.full(10, 0.1), 0.5).confusion_matrix
+    assert (nothing.precision, nothing.recall, nothing.f1) == (None, 0.0, 0.0)
+    called = told({}, (0.1, 0.3), confusion_matrix=nothing)[1]
+    assert "it calls no row positive; 4 rows are positive" in called
+
+
+def test_the_verdict_speaks_of_the_task() -> None:
+    labels, p = classes_of()
+    majority = np.tile(np.bincount(labels) / 200, (200, 1))
+    _, linear = classes_of(skill=0.5)
+    models = {CANDIDATE: p, "majority_class": majority, "logistic_regression": linear}
+    classes = compare_with_baselines(judge_task(FOUR, labels, **models), RESAMPLED)
+    assert classes[0].startswith("Candidate on 200 test rows: ROC AUC 0.")
+    assert classes[1].startswith("Of the rows of each class it finds: red ")
+    assert classes[2].startswith("The candidate beats the majority class: ROC AUC 0.")
+    labels, worse = numbers_of(unit=1000, error=0.6)
+    _, better = numbers_of(unit=1000, error=0.5)
+    mean = np.full_like(worse, labels.mean())
+    models = {CANDIDATE: worse, "mean": mean, "linear_regression": better}
+    number = compare_with_baselines(judge_task(OF_NUMBER, labels, **models), RESAMPLED)
+    assert number[0].startswith("The candidate loses to linear regression: RMSE ")
+    assert number[1].startswith("Candidate on 200 test rows: RMSE ")
+    assert "of the labels are within its intervals, which are 1,500 wide on average" in number[2]
+    assert number[3].startswith("The candidate beats the mean: RMSE ")

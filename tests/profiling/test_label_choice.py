@@ -1,12 +1,14 @@
-"""Which column is the label, and what is said where none is."""
+"""Which column is the label, what of it is predicted, and what is said where that is unsure."""
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.parameters import NUMBER
+from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Columns
 from tabular_lstm.profiling.label_choice import Label, choose_label
+from tabular_lstm.profiling.proposal import propose
 from tabular_lstm.rows.number_format import NumberFormat
 from tests.helpers.profiles import profile
 
@@ -14,6 +16,8 @@ AGES = [*range(20, 50)]
 TWO = [0, 0, 1] * 10
 SEX = ["f", "m", "m"] * 10
 MANY = ["a", "b", "c"] * 10
+PRICES = [x * 7 % 31 + 0.5 for x in range(30)]
+YEARS = [*range(2000, 2003)] * 10
 BLANKS = ["", *TWO[1:28], "NA", ""]
 FEW = (
     "label: classes of fewer than 100 rows: {}. A promotion needs 20 test rows of each "
@@ -32,30 +36,37 @@ def refusal(columns: dict[str, list[Any]], *told: str | None) -> str:
     return str(caught.value)
 
 
+ONLY, LAST = "the only column of two values", "the last column, and it has two values"
+TRAIT = f"{ONLY} that most rows have and that is no trait, such as sex"
+BUT = LAST.replace(",", " but for those that are empty or in the order of the rows,")
+
+
 @pytest.mark.parametrize(
-    ("columns", "name"),
+    ("columns", "name", "reason"),
     [
-        ({"age": AGES, "left": TWO}, "left"),
-        ({"target": TWO, "age": AGES, "left": TWO}, "target"),
-        ({"survived": TWO, "age": AGES, "left": TWO}, "survived"),
-        ({"loan_status": TWO, "left": TWO, "age": AGES}, "loan_status"),
-        ({"rownames": [*range(1, 31)], "sick": TWO, "left": TWO, "age": AGES}, "sick"),
-        ({"age": AGES, "left": TWO, "size": AGES}, "left"),
-        ({"left": TWO, "age": AGES, "sex": SEX}, "left"),
-        ({"class": MANY, "survived": TWO, "age": AGES}, "survived"),
-        ({"age": AGES, "left": [0, 1, "1.0"] * 10}, "left"),
-        ({"deny": TWO, "age": AGES, "hschool": TWO}, "deny"),
-        ({"survived": BLANKS, "age": AGES, "left": TWO}, "survived"),
-        ({"age": AGES, "left": TWO, "new": [*TWO[:10], *[""] * 20]}, "left"),
+        ({"age": AGES, "left": TWO}, "left", LAST),
+        ({"target": TWO, "age": AGES, "left": TWO}, "target", ""),
+        ({"survived": BLANKS, "age": AGES, "left": TWO}, "survived", ""),
+        ({"loan_status": TWO, "left": TWO, "age": AGES}, "loan_status", ""),
+        ({"rownames": [*range(1, 31)], "sick": TWO, "left": TWO, "age": AGES}, "sick", ""),
+        ({"age": AGES, "left": TWO, "size": AGES}, "left", ONLY),
+        ({"age": AGES, "left": TWO, "sex": SEX, "size": AGES}, "left", TRAIT),
+        ({"age": AGES, "left": TWO, "note": [""] * 30}, "left", BUT),
+        ({"left": TWO, "age": AGES, "sex": SEX}, "left", ""),
+        ({"left": TWO, "age": AGES, "kind": MANY}, "left", LAST.replace("last", "first")),
+        ({"class": MANY, "survived": TWO, "age": AGES}, "survived", ""),
+        ({"age": AGES, "left": [0, 1, "1.0"] * 10}, "left", ""),
+        ({"deny": TWO, "age": AGES, "hschool": TWO}, "deny", ""),
+        ({"age": AGES, "left": TWO, "new": [*TWO[:10], *[""] * 20]}, "left", ""),
+        ({"age": AGES, "left": ["", "", "", 0, 1] * 6}, "left", ONLY),
     ],
 )
 def test_the_label_is_told_by_name_place_and_values(
-    columns: dict[str, list[Any]], name: str
+    columns: dict[str, list[Any]], name: str, reason: str
 ) -> None:
-    assert label(columns).name == name
-
-
-PRICES = [x * 7 % 31 + 0.5 for x in range(30)]
+    found = label(columns)
+    assert found.name == name
+    assert not reason or found.reason == reason
 
 
 @pytest.mark.parametrize(
@@ -64,21 +75,13 @@ PRICES = [x * 7 % 31 + 0.5 for x in range(30)]
         ({"age": AGES, "kind": MANY, "size": PRICES}, "size", "the last column"),
         ({"age": AGES, "kind": MANY}, "kind", "the last column"),
         ({"kind": MANY, "age": AGES, "sex": SEX}, "kind", "the first column, and it has classes"),
-        (
-            {"kind": MANY, "age": AGES, "year": [*range(2000, 2003)] * 10},
-            "kind",
-            "the first column",
-        ),
+        ({"kind": MANY, "age": AGES, "year": YEARS}, "kind", "the first column"),
         ({"age": AGES, "price": PRICES, "a": AGES}, "price", "often a label by its name"),
         ({"x": PRICES, "y": PRICES, "z": PRICES}, "z", "the last column"),
         ({"x1": PRICES, "y": PRICES, "x2": PRICES}, "y", "by its name"),
         ({"smoker": TWO, "age": AGES, "charges": PRICES}, "charges", "the last column, and often"),
         ({"class": MANY, "age": AGES, "left": TWO}, "class", "by its name"),
-        (
-            {"smoker": TWO, "age": AGES, "size": PRICES},
-            "smoker",
-            "the first column, and it has two",
-        ),
+        ({"smoker": TWO, "age": AGES, "size": PRICES}, "smoker", "the first column, and it has"),
     ],
 )
 def test_a_label_of_another_task_is_told_too(
@@ -92,55 +95,41 @@ def test_a_label_of_another_task_is_told_too(
         assert "--label names another one" in found.unsure[0]
 
 
-def test_beside_the_only_column_of_two_values_the_last_one_is_named() -> None:
-    found = label({"age": AGES, "by_river": TWO, "rooms": PRICES})
-    assert found.name == "by_river"
-    assert found.unsure[0].startswith("label: or is it the last column, rooms?")
-
-
-@pytest.mark.parametrize(
-    ("columns", "reason"),
-    [
-        ({"age": AGES, "left": TWO, "size": AGES}, "the only column of two values"),
+def test_others_that_may_be_the_label_are_named() -> None:
+    for columns, doubt in (
+        ({"age": AGES, "by_river": TWO, "rooms": PRICES}, "or is it the last column, rooms?"),
         (
-            {"age": AGES, "left": TWO, "sex": SEX, "size": AGES},
-            "the only column of two values that most rows have and that is no trait, such as sex",
+            {"class": TWO, "age": AGES, "target": BLANKS, "size": AGES},
+            "also of two values: target (0: 18, 1: 9; 3 without)",
         ),
-        ({"age": AGES, "left": TWO}, "the last column, and it has two values"),
         (
-            {"age": AGES, "left": TWO, "note": [""] * 30},
-            "the last column but for those that are empty or in the order of the rows, and it has "
-            "two values",
+            {"age": AGES, "sick": BLANKS, "sex": SEX, "left": TWO},
+            "also of two values: sick (0: 18, 1: 9; 3 without); sex (m: 20, f: 10) (--label names "
+            "another one)",
         ),
-        ({"left": TWO, "age": AGES, "kind": MANY}, "the first column, and it has two values"),
-    ],
-)
-def test_the_reason_is_never_false(columns: dict[str, list[Any]], reason: str) -> None:
-    assert label(columns).reason == reason
+    ):
+        assert label(columns).unsure[0].startswith(f"label: {doubt}")
 
 
-def test_a_label_may_have_blanks_and_all_that_may_be_the_label_are_listed() -> None:
-    """With their counts, also one of which a tenth is blank."""
-    columns = {"sick": BLANKS, "age": AGES, "left": TWO, "sex": SEX, "size": AGES}
-    found = label(columns, "sick")
-    assert (found.proposed.counts, found.unlabelled) == ((18, 9), 3)
-    found = label({"age": AGES, "sick": BLANKS, "sex": SEX, "left": TWO})
-    also = "also of two values: sick (0: 18, 1: 9; 3 without); sex (m: 20, f: 10)"
-    assert found.unsure[0] == f"label: {also} (--label names another one)"
-    message = refusal({"age": AGES, "one": BLANKS, "two": TWO, "size": AGES})
-    assert "one (0: 18, 1: 9; 3 without); two (0: 20, 1: 10)" in message
-
-
-def test_of_two_columns_that_are_called_as_labels_are_the_other_is_named() -> None:
-    found = label({"class": TWO, "age": AGES, "target": BLANKS, "size": AGES})
-    assert found.unsure[0].startswith("label: also of two values: target (0: 18, 1: 9; 3 without)")
-
-
-def test_the_label_may_be_told() -> None:
+def test_the_label_may_be_told_and_have_blanks() -> None:
     columns = {"left": TWO, "age": AGES, "sex": SEX}
     assert label(columns, "sex").name == "sex"
     assert "Did you mean 'sex'?" in refusal(columns, "Sexe")
     assert label(columns, "age").proposed.task.kind == NUMBER
+    found = label({"sick": BLANKS, **columns, "size": AGES}, "sick")
+    assert (found.proposed.counts, found.unlabelled) == ((18, 9), 3)
+
+
+def test_where_no_column_is_surely_the_label_those_that_may_be_are_named() -> None:
+    message = refusal({"age": AGES, "left": TWO, "sex": SEX, "new": TWO, "size": AGES})
+    assert "or of numbers without a unit. The last column is size. Columns of two" in message
+    assert (
+        "--label may name: left (0: 20, 1: 10); sex (m: 20, f: 10); new (0: 20, 1: 10)" in message
+    )
+    message = refusal({"age": AGES, "one": BLANKS, "two": TWO, "size": AGES})
+    assert "one (0: 18, 1: 9; 3 without); two (0: 20, 1: 10)" in message
+    dates = [f"2026-11-{7 * day % 30 + 1:02}" for day in range(30)]
+    assert refusal({"age": AGES, "seen": dates}).endswith("or of numbers without a unit.")
 
 
 @pytest.mark.parametrize(
@@ -163,22 +152,8 @@ def test_the_positive_class_is_the_word_the_number_or_the_rarer_one(
     found = label({"age": AGES, "y": (values * 30)[:30]}).proposed.task.classes[1]
     assert found == positive
     assert type(found) is type(positive)
-    other = label({"age": AGES, "y": (values * 30)[:30]}, None, str(values[0])).proposed
-    assert str(other.task.classes[1]) == str(values[0]).removesuffix(".0")
-
-
-def test_where_no_column_is_surely_the_label_those_that_may_be_are_named() -> None:
-    message = refusal({"age": AGES, "left": TWO, "sex": SEX, "new": TWO, "size": AGES})
-    assert "or of numbers without a unit. The last column is size. Columns of two" in message
-    assert (
-        "--label may name: left (0: 20, 1: 10); sex (m: 20, f: 10); new (0: 20, 1: 10)" in message
-    )
-    few = ["", "", "", 0, 1] * 6
-    gaps = refusal({"age": AGES, "left": few, "right": few})
-    assert "left (0: 6, 1: 6; 18 without); right (0: 6, 1: 6; 18 without)" in gaps
-    assert label({"age": AGES, "left": few}).reason == "the only column of two values"
-    dates = [f"2026-11-{7 * day % 30 + 1:02}" for day in range(30)]
-    assert refusal({"age": AGES, "seen": dates}).endswith("or of numbers without a unit.")
+    told = label({"age": AGES, "y": (values * 30)[:30]}, None, str(values[0])).proposed
+    assert str(told.task.classes[1]) == str(values[0]).removesuffix(".0")
 
 
 @pytest.mark.parametrize("values", [["a", "b"], ["m", "f"]])
@@ -188,10 +163,9 @@ def test_where_only_the_alphabet_chooses_the_positive_class_it_is_unsure(
     """Whatever the order of the rows; and a letter is no word for yes or no."""
     found = label({"age": AGES, "y": values * 15})
     assert found.proposed.task.classes[1] == min(values)
-    other = max(values)
     assert found.unsure == [
         f"positive class: '{min(values)}' is only the first by the alphabet; "
-        f"--positive '{other}' chooses the other one",
+        f"--positive '{max(values)}' chooses the other one",
         FEW.format(f"{values[0]}: 15, {values[1]}: 15"),
     ]
     assert label({"age": AGES, "y": ["y", "n"] * 15}).unsure == [FEW.format("y: 15, n: 15")]
@@ -202,11 +176,8 @@ def test_a_label_of_numbers_is_read_as_the_file_writes_numbers(positive: str | N
     cells = ["1,0", "1,0", "0,0", ""] * 10
     table = profile({"age": range(40), "y": cells}, NumberFormat(decimal=","))
     found = choose_label(table, "y", positive)
-    proposed = found.proposed
-    assert (proposed.task.classes, proposed.counts) == ((0, 1), (10, 20))
+    assert (found.proposed.task.classes, found.proposed.counts) == ((0, 1), (10, 20))
     assert found.unsure == [FEW.format("1,0: 20, 0,0: 10")]
-    points = label({"age": AGES, "y": ["0.0", "1.0", "1.0"] * 10}, "y")
-    assert points.unsure == [FEW.format("1.0: 20, 0.0: 10")]
 
 
 def test_values_of_neither_class_that_will_stop_the_run_are_said_to() -> None:
@@ -223,12 +194,139 @@ def test_a_class_that_counts_as_missing_is_named(word: str) -> None:
     message = refusal({"age": AGES, "y": [word, "yes", "yes"] * 10}, "y")
     assert "'y' has one value only, beside 10 cells that are empty or hold a word" in message
     assert "write it in conf, such as columns.negative_class: 'NA'" in message
-
-
-def test_each_class_keeps_its_count_however_long_it_is() -> None:
-    long = "x" * 60
-    message = refusal({"age": AGES, "y": [long, "no", "no"] * 10}, "y", "married")
+    long = refusal({"age": AGES, "y": ["x" * 60, "no", "no"] * 10}, "y", "married")
     assert (
         f"--positive married: the label 'y' has no such value; expected one of its two values "
-        f"(no: 20, {long[:39]}…: 10)." in message
+        f"(no: 20, {'x' * 39}…: 10)." in long
     )
+
+
+# The task
+
+COUNT = 600
+AMOUNTS = [round(20 + (x * 37 % 601) / 7, 2) for x in range(COUNT)]
+QUALITY = [3 + x % 7 for x in range(COUNT)]
+PEOPLE = {"age": [18 + x % 70 for x in range(COUNT)]}
+
+
+def proposed(values: list[Any], name: str = "target", **told: str) -> tuple[str, Columns, str]:
+    """The kind of task, the columns, and what is unsure."""
+    found = propose(profile({**PEOPLE, name: values}), **told)
+    return found.label.proposed.task.kind, found.columns(), " ".join(found.unsure)
+
+
+@pytest.mark.parametrize(
+    ("values", "name", "kind", "asked"),
+    [
+        (["no", "yes"] * 300, "target", TWO_CLASSES, ""),
+        (["red", "blue", "green"] * 200, "target", CLASSES, ""),
+        ([0, 1, 2] * 200, "target", CLASSES, "--task number"),
+        ([0, 1, 2] * 200, "class", CLASSES, ""),
+        ([x % 10 for x in range(COUNT)], "class", CLASSES, ""),
+        (QUALITY, "quality", NUMBER, "--task classes"),
+        ([0.5, 1, 1.5] * 200, "target", NUMBER, "--task classes"),
+        (AMOUNTS, "target", NUMBER, ""),
+        ([x % 150 for x in range(COUNT)], "target", NUMBER, ""),
+    ],
+)
+def test_the_values_tell_the_task_and_few_whole_numbers_are_asked_for(
+    values: list[Any], name: str, kind: str, asked: str
+) -> None:
+    found, _, doubts = proposed(values, name)
+    assert found == kind
+    assert asked in doubts
+    assert asked or "--task" not in doubts
+
+
+@pytest.mark.parametrize(
+    ("values", "told", "kind"),
+    [
+        (QUALITY, "classes", CLASSES),
+        (QUALITY, "number", NUMBER),
+        ([0, 1] * 300, "number", NUMBER),
+        ([0, 1] * 300, "classes", TWO_CLASSES),
+    ],
+)
+def test_what_is_told_is_asked_for_no_more(values: list[Any], told: str, kind: str) -> None:
+    found, _, doubts = proposed(values, task=told)
+    assert found == kind
+    assert "--task" not in doubts
+
+
+def test_classes_are_those_that_can_be_learned_and_what_is_odd_of_them_is_said() -> None:
+    three = ["a", "b", "c"] * 200
+    # In the order of numbers or of the alphabet.
+    assert proposed(["red", "blue", 10, 9] * 150)[1].classes == [9, 10, "blue", "red"]
+    assert proposed([2.0, "1", "0", "2"] * 150)[1].classes == [0, 1, 2]
+    table = profile({**PEOPLE, "class": ["1,5", "0,5", "2,0"] * 200}, NumberFormat(decimal=","))
+    assert propose(table, task="classes").columns().classes == [0.5, 1.5, 2]
+    _, columns, doubts = proposed([*["rare"] * 3, *three[3:]])
+    assert columns.classes == ["a", "b", "c"]
+    assert "too few rows to learn a class from: rare: 3. These rows go to qua" in doubts
+    # Two are left: one is predicted against the other.
+    _, pair, _ = proposed([*["rare"] * 3, *(["no", "yes"] * 300)[3:]])
+    assert (pair.positive_class, pair.negative_class) == ("yes", "no")
+    # So many that too many rows would go are kept, but for those of which a run would stop.
+    many = [f"rare {x // 20}" if x < 100 else "ab"[x % 2] for x in range(COUNT)]
+    for values in (many, ["lone", *many[1:]]):
+        assert proposed(values)[1].classes == ["a", "b", *(f"rare {n}" for n in range(5))]
+    assert "A promotion needs 20 test rows of each" in proposed(many)[2]
+    _, columns, doubts = proposed([*["rare"] * 60, *three[60:]])
+    assert columns.classes == ["a", "b", "c", "rare"]
+    assert "classes of fewer than 100 rows: rare: 60" in doubts
+    assert "20 test rows of each (promotion.min_test_rows_per_class), and a run two" in doubts
+    assert "fewer than 100" not in proposed(three)[2]
+    for one, other in (("red", "Red"), ("a  b", "a b")):
+        _, _, doubts = proposed([one, other, "other"] * 200)
+        assert f"'{one}', '{other}' differ only by case or blanks" in doubts
+
+
+def test_a_label_far_outside_the_others_or_a_code_is_named_with_what_to_do() -> None:
+    _, columns, doubts = proposed([*AMOUNTS[1:], 1e9])
+    assert columns.bounds == {}
+    assert "1 row lies far outside the others, such as 1000000000: these are 20.14 to" in doubts
+    assert "set bounds of the label, and such rows go to quarantine" in doubts
+    _, _, doubts = proposed([*AMOUNTS[:597], -1e7, -1e7, 1e9])
+    assert "3 rows lie far outside" in doubts
+    assert "these are 20 to 105.71" in doubts
+    skewed = np.random.default_rng(0).lognormal(3, 1.5, COUNT).round(2).tolist()
+    for values in (skewed, [*([0] * 400), *skewed[:200]]):
+        assert "far outside" not in proposed(values)[2]
+    # A code for no label stands beyond the bounds.
+    _, columns, doubts = proposed([*AMOUNTS[:591], *[-999] * 8, "n/k"])
+    assert columns.bounds == {"target": (20.0, None)}
+    assert "9 rows that are no number within bounds, such as 'n/k', will go to quara" in doubts
+    _, _, doubts = proposed([*AMOUNTS[100:], *[-999] * 100])
+    assert "100 rows that are no number within bounds, such as '-999'" in doubts
+    assert "the run will stop" in doubts
+
+
+WORDS = [f"about {x % 100}" for x in range(COUNT)]
+RARE = "has 100 different values, 100 of them in fewer than 8 rows, such as 'a"
+
+
+@pytest.mark.parametrize(
+    ("values", "told", "reason"),
+    [
+        (WORDS, {}, RARE),
+        (WORDS, {"task": "classes", "label": "target"}, RARE),
+        (WORDS, {}, "write only numbers"),
+        ([5] * COUNT, {}, "has one value only, such as '5'"),
+        (
+            [f"w{x % 150}" for x in range(COUNT)],
+            {},
+            "'target' has 150 distinct values, such as 'w0'",
+        ),
+        ([f"w{x % 150}" for x in range(COUNT)], {}, "; expected numbers, or two to 100"),
+        ([f"{x % 130} EUR" for x in range(COUNT)], {}, "Write numbers without a unit"),
+        (["a", "b", "c"] * 200, {"task": "number"}, "holds no numbers, such as 'a'"),
+        (AMOUNTS, {"task": "classes"}, "'target' has 600 distinct values"),
+        ([0, 1, 2] * 200, {"positive": "1"}, "not have two classes, so none is the positive"),
+    ],
+)
+def test_a_column_that_is_no_label_is_refused_with_the_reason(
+    values: list[Any], told: dict[str, str], reason: str
+) -> None:
+    with pytest.raises(DataError) as caught:
+        proposed(values, **told)
+    assert reason in str(caught.value)

@@ -115,13 +115,6 @@ def with_numbers(columns: list[list[str]], delimiter: str) -> Layout:
     return with_number_format(plain, [cells(values * 10) for values in columns])
 
 
-def test_a_comma_before_three_digits_is_unsure() -> None:
-    assert with_numbers([["1,234", "2,500", "87"]], ";").unsure == [
-        "thousands: might 1,234 have a fraction? If so, write decimal: ',' instead"
-    ]
-    assert with_numbers([["1,234", "2,5", "87"]], ";").unsure == []
-
-
 @pytest.mark.parametrize(("delimiter", "decimal"), [(";", ","), (",", None)])
 def test_points_and_commas_before_three_digits_are_unsure(
     delimiter: str, decimal: str | None
@@ -136,6 +129,10 @@ def test_points_and_commas_before_three_digits_are_unsure(
         f"numbers: {first} reads most columns, and so does {second}; the first was taken, is it "
         "right?"
     )
+    assert with_numbers([["1,234", "2,500", "87"]], ";").unsure == [
+        "thousands: might 1,234 have a fraction? If so, write decimal: ',' instead"
+    ]
+    assert with_numbers([["1,234", "2,5", "87"]], ";").unsure == []
 
 
 @pytest.mark.parametrize(

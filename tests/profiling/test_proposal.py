@@ -1,13 +1,14 @@
-"""What is proposed for a column, and what is said to be unsure."""
+"""What is proposed for a column, what is said to be unsure, and that it is read as written."""
 
 from typing import Any
 
 import pytest
 import yaml
+from omegaconf import OmegaConf
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.profiling.layout import Layout
-from tabular_lstm.profiling.proposal import Proposal, page, parameters_text, propose
+from tabular_lstm.profiling.proposal import Proposal, catalog_text, page, parameters_text, propose
 from tests.helpers.profiles import profile
 
 COUNT = 60
@@ -55,6 +56,7 @@ def doubts(found: Proposal, name: str) -> str:
         ("remark", [f"he said that it was {x} today" for x in range(COUNT)], "ignore"),
         ("site", ["Berlin"] * COUNT, "ignore"),
         ("notes", [""] * COUNT, "ignore"),
+        ("case", [x % 25 for x in range(COUNT)], "group"),
     ],
 )
 def test_each_kind_of_column_has_its_role(name: str, values: list[Any], role: str) -> None:
@@ -64,92 +66,162 @@ def test_each_kind_of_column_has_its_role(name: str, values: list[Any], role: st
     assert found.choices["y"].role == "label"
 
 
-def test_a_key_may_be_told() -> None:
+def test_a_key_may_be_told_and_something_must_be_left_to_learn_from() -> None:
     columns = {"id": [*range(1, COUNT + 1)], "patient": [f"P{x}" for x in range(COUNT)]}
     found = proposal(columns, key="patient")
     assert [*found.named("key")] == ["patient"]
     assert found.choices["id"].role == "ignore"
-    with pytest.raises(DataError, match="column 'nobody' is not in the file"):
-        proposal(columns, key="nobody")
-    with pytest.raises(DataError, match="column 'y' is both key and label"):
-        proposal(columns, key="y")
-
-
-def test_what_might_be_otherwise_is_said() -> None:
-    found = proposal(
-        {
-            "region": [1, 2, 4] * 20,
-            "bmi": [0] * 5 + [20 + x / 10 for x in range(COUNT - 5)],
-            "seen": ["05/11/2026", "06/11/2026", "07/11/2026"] * 20,
-            "dose": [f"{mg} mg" for mg in range(COUNT)],
-        }
-    )
-    assert "if amounts, take them away" in doubts(found, "region")
-    assert "stand apart" in doubts(found, "bmi")
-    assert found.choices["bmi"].missing == {0: 5}
-    assert "%d/%m/%Y and %m/%d/%Y" in doubts(found, "seen")
-    assert "write them without it" in doubts(found, "dose")
-    assert doubts(proposal({"grade": ["10-20", "20-30", "x"] * 20}), "grade") == ""
-    assert doubts(found, "age") == ""
-
-
-def test_rows_in_the_order_of_their_dates_may_be_split_by_time() -> None:
-    days = [f"2026-{month:02}-{day:02}" for month in range(1, 7) for day in range(1, 11)]
-    assert "add split: {kind: time}" in doubts(proposal({"seen": days}), "seen")
-    slashes = [day.replace("-", "/") for day in days]
-    assert "leave its format under dates" in doubts(proposal({"seen": slashes}), "seen")
-    assert doubts(proposal({"seen": days[::-1]}), "seen") == ""
-
-
-def test_a_column_that_is_nothing_leaves_nothing_to_learn_from() -> None:
+    for name, said in (("nobody", "'nobody' is not in the file"), ("y", "'y' is both key and")):
+        with pytest.raises(DataError, match=f"column {said}"):
+            proposal(columns, key=name)
     with pytest.raises(DataError, match="no column is left to learn from: name: key"):
         propose(profile({"name": [f"N{x}" for x in range(COUNT)], **LABEL}))
+    # The only feature is no group by its name alone.
+    case = propose(profile({"case": [x % 25 for x in range(COUNT)], **LABEL}))
+    assert case.choices["case"].role == "number"
+
+
+DAYS = [f"2026-{month:02}-{day:02}" for month in range(1, 7) for day in range(1, 11)]
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "doubt"),
+    [
+        ("region", [1, 2, 4] * 20, "if amounts, take them away"),
+        ("bmi", [0] * 5 + [20 + x / 10 for x in range(COUNT - 5)], "stand apart"),
+        ("seen", ["05/11/2026", "06/11/2026", "07/11/2026"] * 20, "%d/%m/%Y and %m/%d/%Y"),
+        ("dose", [f"{mg} mg" for mg in range(COUNT)], "write them without it"),
+        ("grade", ["10-20", "20-30", "x"] * 20, ""),
+        # Rows in the order of their dates may be split by time.
+        ("seen", DAYS, "add split: {kind: time}"),
+        ("seen", [day.replace("-", "/") for day in DAYS], "leave its format under dates"),
+        ("seen", DAYS[::-1], ""),
+        ("sample_weight", [0.5, 1, 2] * 20, "if it is an amount, such as kilograms"),
+        ("sample_weight", [1, 2, ""] * 20, "mend its cells and name it under weight"),
+        # Many zeros may be amounts.
+        (
+            "insulin",
+            [0] * 25 + [14 + 2 * x for x in range(32)] + [400, 600, 900],
+            "0 is far more frequent than other numbers",
+        ),
+        ("visits", [0] * 25 + [*range(1, COUNT - 24)], ""),
+    ],
+)
+def test_what_might_be_otherwise_is_said(name: str, values: list[Any], doubt: str) -> None:
+    found = proposal({name: values, "height": SPREAD})
+    assert doubt in doubts(found, name)
+    assert doubt or doubts(found, name) == ""
+    assert doubts(found, "age") == ""
+    assert found.choices[name].missing == ({0: 5} if name == "bmi" else {})
+    assert any(
+        said.startswith("label: classes of fewer than 100 rows: 0: 40, 1: 20. A promotion")
+        for said in found.unsure
+    )
 
 
 def test_unlabelled_rows_are_said_and_the_guard_stays_as_it_is() -> None:
     some = [*([""] * 12), *LABEL["y"][12:]]
-    table = profile({"age": OTHERS["age"], "y": some})
-    found = propose(table)
+    found = propose(table := profile({"age": OTHERS["age"], "y": some}))
     layout = Layout(load_args={}, reasons={}, unsure=[])
     assert "33.3% positive; 12 unlabelled, left out" in page(table, layout, found)
     assert "validation" not in yaml.safe_load(parameters_text(found))
     # What no run reads as missing goes to quarantine, and is not called unlabelled.
     odd = profile({"age": OTHERS["age"], "y": ["?", "?", *some[2:]]})
-    assert "10 unlabelled, left out" in page(odd, layout, propose(odd))
-    assert "label: 2 rows of neither class, such as '?', will go to" in page(
-        odd, layout, propose(odd)
-    )
-
-
-def test_a_weight_is_said_to_be_unsure() -> None:
-    found = proposal({"sample_weight": [0.5, 1, 2] * 20, "case_weight": [1, 2, 3] * 20})
-    assert [*found.named("weight")] == ["sample_weight"]
-    assert "if it is an amount, such as kilograms" in doubts(found, "sample_weight")
-    assert "a second one" in found.choices["case_weight"].why
-    broken = proposal({"sample_weight": [1, 2, ""] * 20, "height": SPREAD})
-    assert "mend its cells and name it under weight" in doubts(broken, "sample_weight")
-
-
-def test_many_zeros_that_may_be_amounts_are_asked_for() -> None:
-    found = proposal({"insulin": [0] * 25 + [14 + 2 * x for x in range(32)] + [400, 600, 900]})
-    assert found.choices["insulin"].missing == {}
-    assert "0 is far more frequent than other numbers" in doubts(found, "insulin")
-    count = [0] * 25 + [*range(1, COUNT - 24)]
-    assert doubts(proposal({"visits": count}), "visits") == ""
-
-
-def test_few_rows_of_a_class_are_said() -> None:
-    (said,) = proposal({}).unsure
-    assert said.startswith("label: classes of fewer than 100 rows: 0: 40, 1: 20. A promotion")
-
-
-def test_the_only_feature_is_no_group_by_its_name_alone() -> None:
-    cases = [x % 25 for x in range(COUNT)]
-    assert propose(profile({"case": cases, **LABEL})).choices["case"].role == "number"
-    assert proposal({"case": cases}).choices["case"].role == "group"
-
-
-def test_cells_that_are_no_numbers_cost_only_labelled_rows() -> None:
+    text = page(odd, layout, propose(odd))
+    assert "10 unlabelled, left out" in text
+    assert "label: 2 rows of neither class, such as '?', will go to" in text
     sizes = ["Total", *(x % 45 + 0.5 for x in range(299))]
     found = propose(profile({"size": sizes, "y": ["", *[0, 1] * 149, 1]}))
     assert "their labelled rows go to quarantine" in doubts(found, "size")
+    second = proposal({"sample_weight": [0.5, 1, 2] * 20, "case_weight": [1, 2, 3] * 20})
+    assert [*second.named("weight")] == ["sample_weight"]
+    assert "a second one" in second.choices["case_weight"].why
+
+
+# What is written
+
+TABLE: dict[str, list[Any]] = {
+    "id": [*range(1, COUNT + 1)],
+    "patient": [f"P{x // 2}" for x in range(COUNT)],
+    "sample_weight": [0.5, 1, 2] * 20,
+    "age": [*([-9] * 3), *(20 + x % 45 for x in range(COUNT - 3))],
+    "color": ["red", "?", "blue"] * 20,
+    "born": ["1980-03-01", "1980-03-02"] * 30,
+    "seen": ["05.11.2026", "17.11.2026"] * 30,
+    "site": ["Berlin"] * COUNT,
+    "sick": ["no", "no", "yes"] * 20,
+}
+ODD = ["yes", "null", "1", "1e3", "a: b", "# c", "- d", "${e}", 'say "f"', "ü", "y", "[g]"]
+ODD += ["\\${h}", "\\\\${oc.env:HOME}", "i\x7f", "j\x85k", "l\u2028m", "\ufeffn"]
+
+
+def parameters(proposal: Proposal) -> dict[str, Any]:
+    text = parameters_text(proposal)
+    read: Any = OmegaConf.to_container(OmegaConf.create(text), resolve=True)
+    return dict(read)
+
+
+def test_the_parameters_say_each_role_with_its_reason_and_what_is_unsure_above() -> None:
+    proposal = propose(profile(TABLE))
+    assert parameters(proposal)["columns"] == {
+        "label": "sick",
+        "positive_class": "yes",
+        "negative_class": "no",
+        "key": "id",
+        "group": "patient",
+        "weight": "sample_weight",
+        "ignore": ["site"],
+        "categorical": ["color"],
+        "dates": {"born": None, "seen": "%d.%m.%Y"},
+        "missing": {"age": [-9], "color": ["?"]},
+    }
+    text = parameters_text(proposal)
+    assert "    born: null # written as ISO 8601" in text, "where a format may be put in"
+    for entry in ("label: sick", "key: id", "- site", "- color", "age: [-9]", "positive_class"):
+        (line,) = [line for line in text.splitlines() if entry in line]
+        assert " # " in line, line
+    above = text.partition("columns:")[0].replace("\n#   ", " ")
+    for doubt, names in proposal.unsure.items():
+        assert f"# Unsure: {', '.join(names)}{': ' if names else ''}{doubt}" in above
+    assert max(map(len, text.splitlines())) <= 110
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_names_and_values_stay_what_they_are(name: str) -> None:
+    value = name if name != "null" else "~"  # which always means "missing"
+    table = {name: TABLE["color"], "age": TABLE["age"], "sick": [value, value, "other"] * 20}
+    columns = parameters(propose(profile(table), label="sick"))["columns"]
+    assert columns["categorical"] == [name]
+    assert columns["missing"] == {name: ["?"], "age": [-9]}
+    classes = {str(columns["positive_class"]), str(columns["negative_class"])}
+    assert classes <= {value, "other", "1000"}
+
+
+def test_the_catalog_says_how_the_file_is_read() -> None:
+    load_args = {"sep": "\t", "header": None, "decimal": ",", "skiprows": 2}
+    reasons = {"sep": "it splits each line into 9 cells"}
+    layout = Layout(load_args=load_args, reasons=reasons, unsure=["header: is it one?"])
+    table = profile({"a b": TABLE["age"], "sick": TABLE["sick"], "yes": TABLE["color"]})
+    rows = {"type": "tabular_lstm.datasets.RawRowsDataset", "filepath": "data/a ${b}.csv"}
+    text = catalog_text(rows, "data/new.csv", layout, table, "sick")
+    read = yaml.safe_load(text)
+    assert read["raw_rows"]["load_args"] == load_args
+    # Rows without a header have their names by their places, and new ones have no label.
+    assert read["rows_to_score"]["load_args"] == load_args | {"names": ["a b", "yes"]}
+    entry: Any = OmegaConf.to_container(OmegaConf.create(text)["raw_rows"], resolve=True)
+    assert entry["filepath"] == "data/a ${b}.csv"
+    assert entry["metadata"] == {"kedro-viz": {"layer": "01_raw"}}
+    for comment in ("it splits each line", "Unsure: header: is it one?", "They have no header and"):
+        assert f"# {comment}" in text
+
+
+def test_classes_have_their_counts_and_a_number_what_it_spans() -> None:
+    three = parameters_text(propose(profile({**TABLE, "sick": ["yes", "no", "1"] * 20}), "sick"))
+    assert '  classes:\n    - 1 # 20 rows\n    - "no" # 20 rows\n' in three
+    prices = [*([-999] * 3), *(10 + x % 45 / 2 for x in range(COUNT - 3))]
+    proposal = propose(profile({**TABLE, "sick": prices}), "sick")
+    number = "  task: number # 46 distinct values, 10 to 32\n  bounds:\n    sick: [10.0, null]"
+    assert number in parameters_text(proposal)
+    assert parameters(proposal)["columns"]["bounds"] == {"sick": [10, None]}
+    last = page(profile(TABLE), Layout({}, {}, []), proposal).splitlines()
+    assert "Label sick: a number, 46 distinct values, 10 to 32" in last

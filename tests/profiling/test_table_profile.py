@@ -1,4 +1,6 @@
-"""Cells that are counted piece by piece are those that are counted at once."""
+"""What a column is taken for: from all its cells, whatever their order and their pieces."""
+
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -6,8 +8,101 @@ import pyarrow as pa
 import pytest
 
 from tabular_lstm.profiling import table_profile
-from tabular_lstm.profiling.table_profile import CellCounter
+from tabular_lstm.profiling.table_profile import CellCounter, codes_among
+from tabular_lstm.rows.number_format import NumberFormat
 from tests.helpers.profiles import cells as counted_at_once
+from tests.helpers.profiles import column
+
+WORDS = ["note on the first visit", "a second opinion was asked", "he felt well again today"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "values"),
+    [
+        ("number", "age", [*range(20, 60), 20, 33]),
+        ("number", "spent", [""] * 20 + [1.5, 2, 2.5] * 5),
+        # Distinct, and no identifiers.
+        ("number", "price", [1000, 25_000, 731, *range(50_000, 50_040, 2)]),
+        ("number", "exponent", ["1e3", "2E-2", "+5", ".5"] * 5),
+        ("number", "mostly known", [*range(30), "?", "unknown", "N/A"]),
+        ("number", "one odd cell", [*(x % 40 for x in range(200)), "about 7"]),
+        ("category", "codes", ["007", "012", "300"] * 10),
+        ("category", "range", ["10-20", "20-30", ">30"] * 10),
+        ("date", "seen", [f"{day}.11.2026" for day in range(1, 25)]),
+        ("date", "when", [f"2026-11-0{day}T10:0{day}:00Z" for day in range(1, 9)] * 3),
+        ("date", "compact", [20261101 + day for day in range(28)]),
+        ("date", "a word", [*(f"2026-11-0{day}" for day in range(1, 9)), "unknown", "unknown"]),
+        ("quantity", "paid", [f"${money:,}.50" for money in range(900, 1100)]),
+        ("identifier", "name", [f"P{number:04}" for number in range(40)]),
+        ("identifier", "customer_id", [number * number for number in range(40)]),
+        ("text", "remark", [f"{WORDS[x % 3]} {x}" for x in range(60)]),
+        ("constant", "country", ["DE"] * 30),
+        ("empty", "said nothing", ["NA", "null", ""] * 10),
+    ],
+)
+def test_a_column_is_taken_for_what_it_is(kind: str, name: str, values: list[Any]) -> None:
+    assert column(values, name).kind == kind
+    assert column(values[::-1], name).kind == kind
+
+
+def test_every_cell_is_looked_at_and_rounded_numbers_name_no_rows() -> None:
+    numbers = [number % 977 for number in range(20_000)]
+    assert column(numbers).odd == 0
+    found = column([*numbers[:-1], "about 7"])
+    assert (found.kind, found.odd, found.odd_example) == ("number", 1, "about 7")
+    assert column([f"{number:.4e}" for number in range(300)], "id").kind == "number"
+
+
+def test_numbers_are_read_by_the_number_format_of_the_table_and_codes_are_no_amounts() -> None:
+    values, german = ["1.234,5", "7", "0,25"] * 10, NumberFormat(decimal=",", thousands=".")
+    found = column(values, number_format=german)
+    assert (found.kind, found.lowest, found.highest) == ("number", 0.25, 1234.5)
+    assert column(values).kind == "category"
+    found = column([*range(20, 60), -999, -999, "?", ""])
+    assert found.codes == {-999: 2, "?": 1}
+    assert (found.lowest, found.highest, found.cells.missing) == (20, 59, 1)
+
+
+@pytest.mark.parametrize(
+    ("values", "formats"),
+    [
+        (["2026-11-05 10:30", "2026-11-17T09:00:00+02:00"], ["ISO 8601"]),
+        (["5.11.2026", "17.11.2026"], ["%d.%m.%Y"]),
+        (["11/17/2026", "11/05/2026"], ["%m/%d/%Y"]),
+        (["05/11/2026", "06/11/2026"], ["%d/%m/%Y", "%m/%d/%Y"]),
+        (["05.11.26 9:05", "17.11.26 10:30"], ["%d.%m.%y %H:%M"]),
+        (["Nov 5, 2026", "Dec 17, 2026"], ["%b %d, %Y"]),
+        (["20261105", "20261117"], ["%Y%m%d"]),
+        (["2026-13-05", "2026-11-17"], []),
+        (["20261305", "20261117"], []),
+    ],
+)
+def test_a_date_has_the_formats_that_fit_all_cells(values: list[str], formats: list[str]) -> None:
+    assert [*column(values * 15).formats] == formats
+
+
+AGES = [*range(18, 80)]
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        ([*AGES, -999, -999], {-999: 2}),
+        ([*AGES, -1, -1, -9, -9, 999, 999, 999], {-9: 2, -1: 2, 999: 3}),
+        ([*AGES, 999], {}),  # once, it may be a slip
+        ([0, 1, 2] * 90 + [8, 8], {}),  # so few
+        ([-1, -1, 0, 0, 1, 1, 2], {}),  # a scale
+        ([*range(-40, 40), -9, -9], {}),  # a temperature
+        ([0] * 5 + AGES, {0: 5}),
+        ([0] * 5 + [*range(1, 60)], {}),  # a count
+        ([0] * 80 + AGES, {}),  # mostly nothing: an amount
+        ([0] * 9 + [0.011 * 1.025**x for x in range(-45, 60)], {}),  # an error of a length
+        ([0] * 30 + [18 + x / 4 for x in range(120)], {0: 30}),
+        ([0] * 70 + [18 + x / 4 for x in range(120)], {}),  # so many that it is asked
+    ],
+)
+def test_a_code_stands_apart_from_all_amounts(values: list[float], found: dict[float, int]) -> None:
+    assert codes_among(*np.unique(np.array(values, float), return_counts=True)) == found
 
 
 def counted(texts: list[str], together: int) -> CellCounter:

@@ -1,4 +1,4 @@
-"""What may be wrong is warned of in one line: possible leaks, one value, spellings, crowds."""
+"""What may be wrong is warned of in one line: possible leaks, copies, spellings."""
 
 from typing import Any
 
@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tabular_lstm.parameters import Columns
+from tabular_lstm.parameters import CLASSES, NUMBER, Columns, Task
 from tabular_lstm.rows.data_warnings import (
     possible_leaks,
     repeated_test_rows,
     warn_of_spellings,
 )
+from tabular_lstm.rows.label_measures import measure_of
 
 ROWS = 200
 
@@ -27,23 +28,21 @@ def rows_of(count: int = ROWS) -> pd.DataFrame:
     return pd.DataFrame({"noise": rng.normal(size=count), "sick": labels})
 
 
-def test_the_row_number_of_rows_sorted_by_their_label_is_a_possible_leak() -> None:
+def test_the_number_of_rows_sorted_by_their_label_and_codes_are_possible_leaks() -> None:
     rows = rows_of()
     assert possible_leaks(rows, columns_of()) == {}
     for number in (np.arange(ROWS), -np.arange(ROWS)):
         with_index = rows.assign(**{"Unnamed: 0": number.astype(float)})
         assert possible_leaks(with_index, columns_of()) == {"Unnamed: 0": 1}
-
-
-@pytest.mark.parametrize("files", [2, 3, 5])
-def test_the_row_number_of_several_files_each_sorted_by_the_label_is_a_possible_leak(
-    files: int,
-) -> None:
-    rows = rows_of(600)
-    labels = np.random.default_rng(3).permutation(rows["sick"].to_numpy())
-    one_after_the_other = np.concatenate([np.sort(part) for part in np.array_split(labels, files)])
-    numbered = rows.assign(sick=one_after_the_other, record=np.arange(600.0))
-    assert possible_leaks(numbered, columns_of()).keys() == {"record"}
+    codes = np.random.default_rng(3).choice([0, 2, 4], ROWS) + rows["sick"]
+    assert possible_leaks(rows.assign(status=codes.astype(float)), columns_of()) == {"status": 1}
+    # Of several files, each sorted by the label.
+    many = rows_of(600)
+    labels = np.random.default_rng(3).permutation(many["sick"].to_numpy())
+    for files in (2, 3, 5):
+        in_turn = np.concatenate([np.sort(part) for part in np.array_split(labels, files)])
+        numbered = many.assign(sick=in_turn, record=np.arange(600.0))
+        assert possible_leaks(numbered, columns_of()).keys() == {"record"}
 
 
 @pytest.mark.parametrize("missing_class", [0, 1])
@@ -55,16 +54,14 @@ def test_whether_a_value_is_missing_may_tell_the_classes_apart(missing_class: in
     coded = np.where(np.isnan(measured), 0.0, known)
     assert possible_leaks(rows.assign(after=coded), columns_of()) == {"after": 1}, "by value"
     # With a code in the midst of the values, half of them known, only the missing ones tell.
-    some = np.where(rows["sick"] == missing_class, 0.0, np.abs(known) * np.sign(known))
     declared = columns_of(missing={"after": [0]})
-    assert possible_leaks(rows.assign(after=some), declared) == {"after": 1}
+    assert possible_leaks(rows.assign(after=coded), declared) == {"after": 1}
 
 
 def test_a_category_is_measured_by_the_other_rows_of_it() -> None:
     rows, rng = rows_of(), np.random.default_rng(2)
-    ward = np.where(rows["sick"] == 1, "icu", rng.choice(["a", "b"], ROWS))
     rows = rows.assign(
-        ward=ward,
+        ward=np.where(rows["sick"] == 1, "icu", rng.choice(["a", "b"], ROWS)),
         id=[f"P{number}" for number in range(ROWS)],
         one="the same",
         pair=[f"{number // 2}" for number in range(ROWS)],
@@ -74,12 +71,6 @@ def test_a_category_is_measured_by_the_other_rows_of_it() -> None:
     words = ["ward", "id", "one", "pair", "town"]
     # Two rows of a pair tell each other's label; an id, whose rows are alone, tells nothing.
     assert list(possible_leaks(rows, columns_of(categorical=words))) == ["ward", "pair"]
-
-
-def test_a_code_tells_the_classes_apart_whatever_its_order() -> None:
-    rows = rows_of()
-    codes = np.random.default_rng(3).choice([0, 2, 4], ROWS) + rows["sick"]
-    assert possible_leaks(rows.assign(status=codes.astype(float)), columns_of()) == {"status": 1}
 
 
 def test_of_histories_a_leak_is_what_tells_the_label_of_a_row_and_not_whose_it_is() -> None:
@@ -104,36 +95,94 @@ def test_of_histories_a_leak_is_what_tells_the_label_of_a_row_and_not_whose_it_i
         assert possible_leaks(rows, declared) == {"code": 1}
 
 
-def test_chance_alone_is_no_leak() -> None:
+def test_chance_and_copies_of_rows_are_no_leak() -> None:
     """Among many features of few rows, some rank all rows rightly."""
     rng = np.random.default_rng(6)
     noise = pd.DataFrame(rng.normal(size=(30, 2000))).rename(columns=str)
-    for rows in (8, 30):
-        labels = np.arange(rows) % 2
-        assert possible_leaks(noise[:rows].assign(sick=labels), columns_of()) == {}
+    for count in (8, 30):
+        labels = np.arange(count) % 2
+        assert possible_leaks(noise[:count].assign(sick=labels), columns_of()) == {}
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame(rng.normal(size=(300, 4)), columns=[*"abcd"])
+    rows["sick"] = rng.permutation(300) % 2
+    for places in (rng.integers(0, 300, 900), np.repeat(np.arange(300), 2)):
+        copies = rows.iloc[places].reset_index(drop=True)
+        assert possible_leaks(copies, columns_of()) == {}
+        # And what is one stays one.
+        told = copies.assign(after=copies["sick"] * 9 + copies["a"], code=copies["sick"] * 1.0)
+        assert possible_leaks(told, columns_of()) == {"after": 1, "code": 1}
 
 
-# Repeated rows
+# Of classes and of a number
+
+ROLES: dict[str, dict[str, Any]] = {
+    CLASSES: {"label": "y", "classes": ["bus", "car", "van"]},
+    NUMBER: {"label": "y", "task": "number"},
+}
+
+
+def told_by_size(task: str) -> pd.DataFrame:
+    """Rows of which one number tells much of the label, but not all."""
+    rng = np.random.default_rng(0)
+    size = rng.normal(size=600)
+    noisy = size + rng.normal(0, 0.3, 600)
+    labels = np.digitize(noisy, (-0.5, 0.5)) if task == CLASSES else np.exp(noisy)
+    return pd.DataFrame({"size": size, "noise": rng.normal(size=600), "y": labels})
+
+
+@pytest.mark.parametrize("task", [CLASSES, NUMBER])
+def test_a_feature_that_gives_the_label_away_is_a_possible_leak(task: str) -> None:
+    rows, rng = told_by_size(task), np.random.default_rng(1)
+    assert possible_leaks(rows, Columns(**ROLES[task])) == {}
+    labels = rows["y"].to_numpy()
+    order = rng.permutation(3)[labels] if task == CLASSES else np.abs(np.log(labels) - 3)
+    sixtieths = np.digitize(labels, np.quantile(labels, np.linspace(0, 1, 60)[1:-1]))
+    missing = np.where(rng.random(600) < 0.001, np.nan, labels * 3 - 7)
+    codes = np.char.add("c", sixtieths.astype(str))
+    leaks = {"after": order + 0.0, "times": missing, "code": codes}
+    rows = rows.assign(**leaks, id=[f"P{number}" for number in range(600)])
+    measured = possible_leaks(rows, Columns(**ROLES[task], categorical=["code", "id"]))
+    assert measured.keys() == leaks.keys()
+    assert max(measured.values()) <= 1
+    assert possible_leaks(rows.assign(y=labels[0]), Columns(**ROLES[task])) == {}
+
+
+def test_a_feature_that_tells_one_of_three_classes_is_no_leak() -> None:
+    rows, columns = told_by_size(CLASSES), Columns(**ROLES[CLASSES])
+    rows["petal"] = np.where(rows["y"] == 0, 0.0, np.random.default_rng(2).uniform(1, 2, 600))
+    assert possible_leaks(rows, columns) == {}
+    # Nor does a class of few rows count.
+    rare = rows.assign(y=np.where(np.arange(600) < 9, 2, rows["y"].clip(upper=1)))
+    assert possible_leaks(rare, columns).keys() == {"petal"}
+    # Two of several classes are measured as two classes are.
+    rng = np.random.default_rng(6)
+    labels = rng.integers(0, 2, 600)
+    values = labels + rng.normal(size=600)
+    two, three = (measure_of(labels, Task.of_classes(range(count))) for count in (2, 3))
+    assert three.of_number(values) == pytest.approx(two.of_number(values), abs=0.02)
+
+
+def test_a_number_that_the_label_is_no_monotone_function_of_is_a_possible_leak() -> None:
+    rng, columns = np.random.default_rng(3), Columns(**ROLES[NUMBER])
+    record = rng.permutation(5_000).astype(float)
+    rows = pd.DataFrame({"record": record, "y": np.sin(record / 900)})
+    assert possible_leaks(rows, columns).keys() == {"record"}
+    noisy = rows.assign(y=rows["y"] + rng.normal(0, 0.1, len(rows)))
+    assert possible_leaks(noisy, columns) == {}, "R² is below 0.998"
+    outlier = rows.assign(y=np.where(record == 7, 1e9, rows["y"]))
+    assert possible_leaks(outlier, columns).keys() == {"record"}
 
 
 def test_test_rows_with_the_features_of_a_train_row_are_counted() -> None:
-    train = pd.DataFrame(
-        {"id": list("abcd"), "age": [1.0, 2, 3, 4], "sex": list("fmfm"), "sick": 0}
-    )
-    test = pd.DataFrame(
-        {"id": list("xyz"), "age": [1.0, 2, 9], "sex": list("fmf"), "sick": [1, 0, 0]}
-    )
-    sexes: dict[str, Any] = {"categorical": ["sex"]}
+    sexes: dict[str, Any] = {"sex": list("fmf"), "sick": 0}
+    train = pd.DataFrame({"id": list("abc"), "age": [1.0, 2, 3], **sexes})
+    test = pd.DataFrame({"id": list("xyz"), "age": [1.0, 2, 9], **sexes})
     for role in ("key", "group", "time"):
-        assert repeated_test_rows(train, test, columns_of(**sexes, **{role: "id"})) == 2
+        assert repeated_test_rows(train, test, columns_of(categorical=["sex"], **{role: "id"})) == 2
     # A code and a blank are the same to the network.
-    blank = test.assign(age=[float("nan"), 2, 3])
-    coded = columns_of(**sexes, key="id", missing={"age": [1]})
-    assert repeated_test_rows(train, blank, coded) == 3
+    coded = columns_of(categorical=["sex"], key="id", missing={"age": [1]})
+    assert repeated_test_rows(train, test.assign(age=[float("nan"), 2, 3]), coded) == 3
     assert repeated_test_rows(train, test, columns_of(categorical=["id", "sex"])) == 0
-
-
-# Warnings
 
 
 @pytest.mark.parametrize(
@@ -153,16 +202,3 @@ def test_texts_that_people_take_for_one_are_named(
     rows = pd.DataFrame({"id": texts, "town": texts})
     warn_of_spellings(rows, columns_of(key="id", categorical=["town"]), "rows.csv")
     assert ["of 2. If they are the same" in said for said in caplog.messages] == [True] * warned
-
-
-@pytest.mark.parametrize("drawn", [False, True])
-def test_copies_of_rows_are_no_leak(drawn: bool) -> None:
-    """And what is one stays one."""
-    rng = np.random.default_rng(0)
-    rows = pd.DataFrame(rng.normal(size=(300, 4)), columns=[*"abcd"])
-    rows["sick"] = rng.permutation(300) % 2
-    places = rng.integers(0, 300, 900) if drawn else np.repeat(np.arange(300), 2)
-    copies = rows.iloc[places].reset_index(drop=True)
-    assert possible_leaks(copies, columns_of()) == {}
-    told = copies.assign(after=copies["sick"] * 9 + copies["a"], code=copies["sick"] * 1.0)
-    assert possible_leaks(told, columns_of()) == {"after": 1, "code": 1}

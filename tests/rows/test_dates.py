@@ -1,4 +1,4 @@
-"""A date is one date in whatever form it comes, and a few numbers to the network."""
+"""A date is one date in whatever form it comes, a few numbers to the network, and may be a time."""
 
 import datetime
 from typing import Any
@@ -8,13 +8,25 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns, Reshaping, Split, Task
-from tabular_lstm.rows.dates import DECIMALS, date_of, parts, read_dates
+from tabular_lstm.rows.cells import Problems
+from tabular_lstm.rows.dates import (
+    DECIMALS,
+    TimeReader,
+    as_text,
+    date_of,
+    moment_of,
+    newest,
+    parts,
+    read_dates,
+    said,
+)
+from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.raw_files import RawFiles
 from tabular_lstm.rows.raw_rows import RawRows
 from tabular_lstm.rows.schema import Schema
@@ -30,7 +42,6 @@ COLUMNS = Columns.model_validate(
 GERMAN = "%d.%m.%Y"
 # Of years that Parquet's nanoseconds have too.
 TIMES = st.datetimes(datetime.datetime(1700, 1, 1), datetime.datetime(2200, 1, 1))
-VISITS = st.lists(st.none() | TIMES, min_size=1, max_size=8)
 
 
 def frame(visits: Any) -> pd.DataFrame:
@@ -58,34 +69,9 @@ def slots(rows: pd.DataFrame, schema: Schema = SCHEMA) -> np.ndarray:
     return sequences[:, schema.slots["visit"]]
 
 
-def test_a_number_that_means_not_measured_is_no_wrong_date() -> None:
-    """Of a column of whole numbers, of which one is missing, as pandas reads it."""
-    dates, problems = read_dates(pd.Series([20261130.0, 0.0, np.nan]), [0], "%Y%m%d")
-    assert dates.tolist() == [datetime.datetime(2026, 11, 30), None, None]
-    assert not problems
-
-
-def test_a_date_of_another_unit_is_refused() -> None:
-    seconds = pd.Series(np.array([2**62], "datetime64[s]"), name="visit")
-    with pytest.raises(DataError, match="Column 'visit': a date is beyond the year"):
-        read_dates(seconds)
-
-
-def test_dates_that_float32_cannot_tell_apart_are_warned_of(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    for unit, warned in (("D", False), ("s", True)):
-        learn(np.datetime64("2026-11-05") + np.arange(300).astype(f"timedelta64[{unit}]"))
-        assert ("Column 'visit': 300 distinct dates are only" in caplog.text) == warned
-
-
-# A cell
-
-
 @pytest.mark.parametrize(
     ("text", "time"),
     [
-        ("2026-11-05", "2026-11-05 00:00:00"),
         (" 2026-11-05 ", "2026-11-05 00:00:00"),
         ("2026-11-05T13", "2026-11-05 13:00:00"),
         ("2026-11-05 13:30", "2026-11-05 13:30:00"),
@@ -130,10 +116,31 @@ def test_a_text_is_read_by_the_format_that_conf_gives(form: str, text: str, date
     np.testing.assert_array_equal(dates[[0, 2]], np.array([date, "NaT"], "M8[us]"))
 
 
-# What the network sees of it
+@pytest.mark.parametrize("form", ["%d%m%Y", "%y%m%d", "%Y%m%d"])
+def test_a_date_without_marks_is_the_same_as_text_as_number_and_without_its_first_zero(
+    form: str,
+) -> None:
+    days = pd.Series(pd.date_range("2005-01-01", "2025-12-31", freq="11D"))
+    texts = days.dt.strftime(form)
+    for cells in (texts, texts.astype("int64"), texts.astype("int64").astype(str)):
+        times, problems = read_dates(cells, [], form)
+        assert not problems
+        np.testing.assert_array_equal(times, days)
+    _, problems = read_dates(pd.Series(["2025-1-1", "1 12025"]), [], form)
+    assert [*problems] == [0, 1]
 
 
-def test_a_date_is_days_season_and_weekday() -> None:
+def test_numbers_that_mean_not_measured_are_no_wrong_dates_and_far_ones_are_refused() -> None:
+    # Of a column of whole numbers, of which one is missing, as pandas reads it.
+    dates, problems = read_dates(pd.Series([20261130.0, 0.0, np.nan]), [0], "%Y%m%d")
+    assert dates.tolist() == [datetime.datetime(2026, 11, 30), None, None]
+    assert not problems
+    seconds = pd.Series(np.array([2**62], "datetime64[s]"), name="visit")
+    with pytest.raises(DataError, match="Column 'visit': a date is beyond the year"):
+        read_dates(seconds)
+
+
+def test_a_date_is_days_season_and_weekday(caplog: pytest.LogCaptureFixture) -> None:
     dates = ["1970-01-01", "1969-12-31T18:00", "2026-01-01", "2026-07-02T12:00", "NaT"]
     seen = parts(np.array(dates, "M8[us]"))
     np.testing.assert_allclose(seen[:, 0], [0, -0.25, 20454, 20636.5, np.nan])
@@ -142,17 +149,13 @@ def test_a_date_is_days_season_and_weekday() -> None:
     assert np.isnan(seen[4]).all()
     np.testing.assert_array_equal(seen[0, 3:], seen[2, 3:])  # both are Thursdays
     assert parts(np.array(["2026-11-02"], "M8[us]"))[0, 3:].tolist() == [0, 1]  # a Monday
-
-
-def test_another_processor_would_see_the_same_numbers() -> None:
-    """Fingerprints are of these bits, and a sine has other last bits on each processor."""
-    days = [*np.arange(366) / 365.25, *np.arange(7) / 7]
-    scaled = np.r_[np.sin(2 * np.pi * np.array(days)), np.cos(2 * np.pi * np.array(days))]
-    left = np.abs(scaled * 10**DECIMALS % 1 - 0.5)
+    # Another processor would see the same numbers, though a sine has other last bits on each.
+    days = 2 * np.pi * np.array([*np.arange(366) / 365.25, *np.arange(7) / 7])
+    left = np.abs(np.r_[np.sin(days), np.cos(days)] * 10**DECIMALS % 1 - 0.5)
     assert left.min() > 1e-6
-
-
-# The same date in every form
+    for unit, warned in (("D", False), ("s", True)):  # float32 cannot tell seconds apart
+        learn(np.datetime64("2026-11-05") + np.arange(300).astype(f"timedelta64[{unit}]"))
+        assert ("Column 'visit': 300 distinct dates are only" in caplog.text) == warned
 
 
 def in_forms(visits: list[datetime.datetime | None]) -> list[pd.Series]:
@@ -160,6 +163,7 @@ def in_forms(visits: list[datetime.datetime | None]) -> list[pd.Series]:
     times = pd.Series(pd.array(visits, dtype="datetime64[us]"))
     texts = times.dt.strftime("%Y-%m-%dT%H:%M:%S.%f").astype("str")
     zoned = times.dt.tz_localize("UTC").dt.tz_convert("Asia/Kolkata")
+    mixed = pd.Series([*texts[::2], *times[1::2]], [*texts.index[::2], *texts.index[1::2]])
     return [
         texts,
         texts.astype("category"),
@@ -171,13 +175,12 @@ def in_forms(visits: list[datetime.datetime | None]) -> list[pd.Series]:
         zoned.astype(object),
         times.astype(pd.ArrowDtype(pa.timestamp("us"))),
         zoned.astype(pd.ArrowDtype(pa.timestamp("us", "Asia/Kolkata"))),
-        pd.Series([*texts[::2], *times[1::2]], index=[*texts.index[::2], *texts.index[1::2]])
-        .sort_index()
-        .astype(object),
+        mixed.sort_index().astype(object),
     ]
 
 
-@given(VISITS)
+@settings(max_examples=30)
+@given(st.lists(st.none() | TIMES, min_size=1, max_size=8))
 def test_a_date_is_the_same_in_each_form(visits: list[datetime.datetime | None]) -> None:
     first, *others = in_forms(visits)
     expected = slots(frame(first))
@@ -192,22 +195,14 @@ def rows_to_score(content: bytes, name: str) -> RawRows:
     return RawRows(RawFiles.at(memory, f"/{name}", {}))
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        pa.date32(),
-        pa.date64(),
-        pa.timestamp("us"),
-        pa.timestamp("ns"),
-        pa.timestamp("s", "Europe/Rome"),
-        pa.string(),
-    ],
-    ids=str,
-)
-@given(st.lists(st.none() | TIMES.map(datetime.datetime.date), min_size=1, max_size=50))
-def test_a_date_of_a_csv_and_of_parquet_gives_the_same_sequence(
-    kind: pa.DataType, visits: list[datetime.date | None]
-) -> None:
+KINDS = [pa.date32(), pa.date64(), pa.timestamp("us"), pa.timestamp("ns"), pa.string()]
+
+
+@pytest.mark.parametrize("kind", [*KINDS, pa.timestamp("s", "Europe/Rome")], ids=str)
+def test_a_date_of_a_csv_and_of_parquet_gives_the_same_sequence(kind: pa.DataType) -> None:
+    rng = np.random.default_rng(0)
+    days = np.datetime64("1700-01-01") + rng.integers(0, 182_000, 300)
+    visits = [None if place % 9 == 0 else day for place, day in enumerate(days.tolist())]
     texts = ["" if visit is None else visit.isoformat() for visit in visits]
     csv = frame(texts).to_csv(index=False).encode()
     if pa.types.is_string(kind):
@@ -219,12 +214,9 @@ def test_a_date_of_a_csv_and_of_parquet_gives_the_same_sequence(
     parquet.write_table(pa.table({"size": sizes, "visit": column}), content)
     (of_csv,) = rows_to_score(csv, "a.csv").batches()
     (of_parquet,) = rows_to_score(content.getvalue().to_pybytes(), "a.parquet").batches()
-    found, problems = lay_out(of_parquet.cells, SCHEMA)
+    sequences, problems = lay_out(of_parquet.cells, SCHEMA)
     assert not problems
-    np.testing.assert_array_equal(found, lay_out(of_csv.cells, SCHEMA)[0])
-
-
-# In training
+    np.testing.assert_array_equal(sequences, lay_out(of_csv.cells, SCHEMA)[0])
 
 
 def read(visits: list[str], columns: Columns = COLUMNS) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -241,16 +233,10 @@ def test_a_cell_that_is_no_date_sets_its_row_aside() -> None:
     np.testing.assert_array_equal(rows["visit"], np.array(known, "M8[us]"))
     missing = np.isnan(slots(rows)).all(axis=1)
     assert missing.tolist() == [False, True, True, True, True]
-
-
-def test_codes_are_the_date_that_they_are_in_the_format_or_as_iso_8601() -> None:
+    # Codes are the date that they are in the format or as ISO 8601.
     for code in ("1900-01-01", "01.01.1900", "1.1.1900"):
-        schema = learn(
-            [None],
-            Columns.model_validate(
-                ROLES | {"dates": {"visit": GERMAN}, "missing": {"visit": [code, "never"]}}
-            ),
-        )
+        blocks = {"dates": {"visit": GERMAN}, "missing": {"visit": [code, "never"]}}
+        schema = learn([None], Columns.model_validate(ROLES | blocks))
         cells = ["01.01.1900", pd.Timestamp("1900-01-01"), "never", " 2.1.1900"]
         seen = np.isnan(slots(frame(pd.Series(cells, dtype=object)), schema)).any(axis=1)
         assert seen.tolist() == [True, True, True, False]
@@ -275,15 +261,125 @@ def test_a_row_stays_on_its_side_however_its_date_is_written() -> None:
     assert (missing[0] != expected).any()
 
 
-@pytest.mark.parametrize("form", ["%d%m%Y", "%y%m%d", "%Y%m%d"])
-def test_a_date_without_marks_is_the_same_as_text_as_number_and_without_its_first_zero(
-    form: str,
+# Times
+
+MOMENTS = st.datetimes(datetime.datetime(1900, 1, 1), datetime.datetime(2100, 1, 1))
+NUMBERS = st.floats(-1e15, 1e15) | st.integers(-(10**9), 10**9).map(float)
+TIMED = Columns.model_validate(ROLES | {"time": "at"})
+
+
+def read_times(cells: Any, *arguments: Any, **options: Any) -> tuple[pd.Series, Problems]:
+    series = cells if isinstance(cells, pd.Series) else pd.Series(cells, dtype="str")
+    times, problems = TimeReader(*arguments, **options).read(series)
+    return pd.Series(times), problems
+
+
+@pytest.mark.parametrize(
+    "ways",
+    [
+        ["2026-03-01", " 2026-03-01T00:00 ", "2026-03-01 00:00:00", "2026-03-01T00:00:00.000"],
+        ["2026-03-01T00:00Z", "2026-03-01T02:00+02:00", "2026-02-28 19:00:00-0500"],
+    ],
+    ids=["without an offset", "with one"],
+)
+def test_ways_to_write_one_date_are_one_time(ways: list[str]) -> None:
+    """A date is its midnight, and without an offset in UTC."""
+    times, problems = read_times(ways)
+    assert (times.dtype, problems) == ("datetime64[us]", {})
+    assert times.unique().tolist() == [pd.Timestamp("2026-03-01")]
+    assert as_text(times).nunique() == 1
+
+
+def test_a_time_that_a_table_holds_is_itself_whatever_format_text_would_have() -> None:
+    cells = pd.Series([61.234, 7.0, 5.5])
+    for values in (cells, cells.astype(object)):
+        times, problems = read_times(values, NumberFormat(decimal=",", thousands="."))
+        assert (times.tolist(), problems) == (cells.tolist(), {})
+    dates = pd.Series(pd.to_datetime(["2026-03-01", "2026-03-02"]))
+    zoned = dates.dt.tz_localize("UTC").astype("datetime64[ns, Europe/Berlin]")
+    for values in (dates.dt.date, dates.astype("datetime64[us]"), zoned):
+        times, problems = read_times(values, form=GERMAN)
+        assert (times.tolist(), problems) == (dates.tolist(), {})
+    # A whole number is a date of the format beside a missing one.
+    times, problems = read_times(pd.Series([20261130.0, np.nan]), form="%Y%m%d")
+    assert times[0] == np.datetime64("2026-11-30")
+    assert problems == {1: "no time"}
+
+
+def test_times_of_a_declared_format_are_read_by_it_alone() -> None:
+    cells = ["01.03.2026 07:30", "2.3.2026 08:00", "2026-03-01", "7", "31.02.2026 00:00", ""]
+    raw = pd.DataFrame(
+        {"at": cells, "a": "1", "y": "1"}, pd.RangeIndex(1, 7, name="row"), dtype="str"
+    )
+    form = "%d.%m.%Y %H:%M"
+    valid, aside, *_ = read_rows([raw], TIMED.model_copy(update={"dates": {"at": form}}), "a.csv")
+    expected = [pd.Timestamp("2026-03-01 07:30"), pd.Timestamp("2026-03-02 08:00")]
+    assert valid["at"].tolist() == expected
+    no_dates = ("2026-03-01", "7", "31.02.2026 00:00")
+    reasons = [*(f"at: '{cell}' is not a date as {form}" for cell in no_dates), "at: no time"]
+    assert aside["reason"].tolist() == reasons
+    # Null is ISO 8601, in which numbers are times too.
+    plain = TIMED.model_copy(update={"dates": {"at": None}})
+    assert len(read_rows([raw], plain, "a.csv").quarantined) == 5
+
+
+def test_cells_without_a_time_say_why() -> None:
+    cells = ["2026-03-01", "", "NULL", "1 March", "2026-02-30", "7", "1e999", "2026-03-02"]
+    neither = "is neither an ISO date nor a number"
+    assert read_times(cells)[1] == {
+        1: "no time",
+        2: "no time",
+        3: f"'1 March' {neither}",
+        4: f"'2026-02-30' {neither}",
+        5: "'7' is not like most of the column, dates",
+        6: f"'1e999' {neither}",
+    }
+    problems = {2: "'2026-03-01' is not like most of the column, numbers"}
+    assert read_times(["7", "8", "2026-03-01"])[1] == problems
+
+
+def test_a_mixture_of_times_with_and_without_an_offset_is_counted(
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    days = pd.Series(pd.date_range("2005-01-01", "2025-12-31", freq="11D"))
-    texts = days.dt.strftime(form)
-    for cells in (texts, texts.astype("int64"), texts.astype("int64").astype(str)):
-        times, problems = read_dates(cells, [], form)
-        assert not problems
-        np.testing.assert_array_equal(times, days)
-    _, problems = read_dates(pd.Series(["2025-1-1", "1 12025"]), [], form)
-    assert [*problems] == [0, 1]
+    cells = {"at": ["2026-03-01", "2026-03-01 01:00", "2026-03-01T02:00+02:00"], "f": "1", "y": "1"}
+    pieces = [pd.DataFrame(cells, dtype="str")] * 2
+    read_rows([piece[piece["at"].str.len() < 20] for piece in pieces], TIMED, "a.csv")
+    assert caplog.messages == []
+    read_rows(pieces, TIMED, "a.csv")
+    assert caplog.messages == ["a.csv: 4 times without an offset are read as UTC, among 2 with one"]
+
+
+@given(st.lists(MOMENTS, min_size=1) | st.lists(NUMBERS, min_size=1))
+@example([0.0, -0.0])
+def test_what_is_said_of_a_time_is_read_as_that_time(values: list[Any]) -> None:
+    times = pd.Series(values)
+    if times.dtype.kind == "M":
+        times = times.astype("datetime64[us]")
+    for time, value in zip(times, times.to_numpy(), strict=True):
+        assert moment_of(said(time)) == value
+    assert (as_text(times).nunique(), len(as_text(times))) == (times.nunique(), len(times))
+    # Whatever the others are.
+    assert as_text(times[:1]).tolist() == as_text(times)[:1].tolist()
+
+
+@given(st.lists(st.integers(0, 20), min_size=1, max_size=60), st.floats(0.01, 0.99))
+def test_the_newest_share_is_as_near_as_rows_of_one_time_allow(
+    days: list[int], share: float
+) -> None:
+    times = pd.Series(days, dtype="float64")
+    boundary = newest(times, share)
+    if times.nunique() == 1:
+        assert boundary is None
+        return
+    off = {day: abs((times >= day).sum() - share * len(times)) for day in days if day > min(days)}
+    assert off[boundary] == min(off.values())
+    assert newest(times.sample(frac=1, random_state=0), share) == boundary
+
+
+def test_a_boundary_among_dates_is_a_date_that_conf_can_name() -> None:
+    days = pd.Series(pd.date_range("2026-01-01", periods=10, unit="us"))
+    hours = pd.Series(pd.date_range("2026-01-01T00:30", periods=10, freq="h", unit="us"))
+    for times, boundary in ((days, "2026-01-09"), (hours, "2026-01-01T08:30:00")):
+        assert newest(times, 0.2) == boundary
+        is_newer = times.to_numpy() >= moment_of(boundary)
+        assert is_newer.tolist() == [False] * 8 + [True] * 2

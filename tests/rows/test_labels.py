@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.parameters import Columns, Reshaping, Split, Validation
+from tabular_lstm.parameters import Columns, Reshaping, Split, Validation, Value
 from tabular_lstm.pipelines.reshaping.nodes import learn_schema
-from tabular_lstm.rows.data_summary import DataSummary, hash_of
-from tabular_lstm.rows.number_format import NumberFormat
-from tabular_lstm.rows.schema import fingerprint
+from tabular_lstm.rows.data_summary import DataSummary
+from tabular_lstm.rows.labels import are_unlabelled, label_of
+from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.validation import read_rows
 from tests.helpers.nodes import NO_ROWS, accept_rows, split_rows, validate_rows
 from tests.helpers.raw_rows import of_frame
@@ -43,21 +43,8 @@ def drawn(*values: str) -> np.ndarray:
 
 
 def test_a_class_is_read_as_a_number_or_a_text_and_nothing_else_is_one() -> None:
-    cells = [
-        "bus",
-        " bus ",
-        "3",
-        "3.0",
-        "3e0",
-        "007",
-        "Zoe\u0308",
-        "BUS",
-        "b us",
-        "7",
-        "van",
-        "",
-        "NA",
-    ]
+    cells = [*("bus", " bus ", "3", "3.0", "3e0", "007"), "Zoe\u0308", "BUS", "b us", "7", "van"]
+    cells += ["", "NA"]
     read = read_rows([table(cells)], columns_of(classes=CLASSES), "rows.csv")
     assert read.valid["y"].tolist() == [0, 0, 2, 2, 2, 3]
     assert read.valid["y"].dtype == np.int64
@@ -66,9 +53,7 @@ def test_a_class_is_read_as_a_number_or_a_text_and_nothing_else_is_one() -> None
         f"y: '{value}' is neither 'bus', 'Zoë', 3 nor '007'"
         for value in ("Zoe\u0308", "BUS", "b us", "7", "van")
     ]
-
-
-def test_of_many_classes_a_reason_names_some() -> None:
+    # Of many classes a reason names some.
     columns = columns_of(classes=[f"c{number}" for number in range(40)])
     (reason,) = read_rows([table(["c1", "d"])], columns, "rows.csv").quarantined["reason"]
     assert reason == "y: 'd' is neither 'c0', 'c1', 'c2', 'c3', 'c4' nor one of 35 others"
@@ -89,12 +74,9 @@ def test_a_number_is_read_as_a_feature_is() -> None:
     ]
 
 
-def test_a_class_without_rows_is_named_with_what_to_do() -> None:
+def test_a_class_is_needed_on_the_train_side_and_not_on_the_test_side() -> None:
     with pytest.raises(DataError, match=r"no usable row has the class 'van'; .* take it out of"):
         split(drawn("bus", "car"), columns_of(classes=["bus", "car", "van"]))
-
-
-def test_a_class_is_needed_on_the_train_side_and_not_on_the_test_side() -> None:
     common = drawn("bus", "car")
     train, summary = split(common, columns_of(positive_class="bus", negative_class="car"))
     assert summary.label_share is not None
@@ -158,14 +140,41 @@ def test_a_constant_number_is_refused() -> None:
         split([1.0, 2.0], columns_of(task="number"), test_fraction=0.01)
 
 
-def test_labels_that_are_numbers_are_hashed_as_they_are(tmp_path: Any) -> None:
-    sequences = np.zeros((3, 1, 1), np.float32)
-    labels = [
-        np.array(values) for values in ([0, 1, 2], [0.0, 1, 2], [0.5, 1, 2], [-1e30, 1e30, 0])
-    ]
-    hashes = [fingerprint(sequences, of) for of in labels]
-    assert hashes[0] == hashes[1]
-    assert len({*hashes}) == 3
-    train, _ = split(np.linspace(-1e9, 0.1, ROWS), columns_of(task="number"))
-    train.to_parquet(tmp_path / "rows.parquet")
-    assert hash_of(pd.read_parquet(tmp_path / "rows.parquet")) == hash_of(train)
+# Two classes
+
+NEITHER = {("2", 1, 0): "1 nor 0", ("yes", 1, 0): "1 nor 0", ("Yes", "yes", "no"): "'yes' nor 'no'"}
+NEITHER[("1.0", "1", "2")] = "'1' nor '2'"
+
+
+@pytest.mark.parametrize(
+    ("text", "positive", "negative", "value"),
+    [
+        *((text, 1, 0, 1.0) for text in ("1", "1.0", " 1 ", "1.", "01", "1e0")),
+        ("0", 1, 0, 0.0),
+        ("1", 2, 1, 0.0),
+        ("0.5", 0.5, -0.5, 1.0),
+        ("yes", "yes", "no", 1.0),
+        (" no ", "yes", "no", 0.0),
+        ("1", "1", "2", 1.0),
+        ("none", "severe", "none", 0.0),  # called as what is missing
+        *((*cell, None) for cell in NEITHER),
+    ],
+)
+def test_the_positive_class_is_1_and_the_other_0_and_any_other_a_problem(
+    text: str, positive: Value, negative: Value, value: float | None
+) -> None:
+    label = label_of(columns_of(positive_class=positive, negative_class=negative))
+    values, problems = label.read(pd.Series([text], name="y"), POINT)
+    if value is None:
+        assert problems == {0: f"'{text}' is neither {NEITHER[text, positive, negative]}"}
+    else:
+        assert (values[0], problems) == (value, {})
+
+
+@pytest.mark.parametrize("text", ["", "  ", "NA", "null"])
+@pytest.mark.parametrize("classes", [(1, 0), ("yes", "no"), ("yes", "Null"), ("severe", "none")])
+def test_a_row_without_label_is_known(text: str, classes: tuple[Value, Value]) -> None:
+    columns = columns_of(positive_class=classes[0], negative_class=classes[1])
+    unlabelled = are_unlabelled(pd.Series(["yes", text, 1, text.upper(), None, "none"]), columns)
+    expected = [False, True, False, True, True, classes[1] != "none"]
+    assert unlabelled.tolist() == expected

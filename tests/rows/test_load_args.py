@@ -51,26 +51,25 @@ def test_a_mark_of_numbers_is_one_that_no_number_holds_otherwise(argument: str, 
     assert f"load_args: {{{argument}: {mark!r}}}; expected one ASCII mark" in message
 
 
-@pytest.mark.parametrize("marks", [{"thousands": "."}, {"decimal": ",", "thousands": ","}])
-def test_one_mark_cannot_mean_two_things(marks: dict[str, str]) -> None:
-    message = refusal("a;y\n1;0\n", sep=";", **marks)
-    assert "expected another mark than decimal" in message
-    assert "name both" in message
-
-
-@pytest.mark.parametrize("dialect", [{"sep": "'", "quotechar": "'"}, {"quotechar": ","}])
-def test_one_character_cannot_stand_between_cells_and_around_them(dialect: dict[str, str]) -> None:
-    assert "expected another character than between cells" in refusal("a,y\n1,0\n", **dialect)
-
-
-def test_of_two_names_of_the_character_between_cells_neither_is_passed_over() -> None:
-    message = refusal("a,y\n1,0\n", sep=",", delimiter=";")
-    assert "load_args: {delimiter: ';'}; expected the same as sep: ','" in message
-    assert read_cells(b"a;y\n1;0\n", "rows.csv", {"sep": ";", "delimiter": ";"}).shape == (1, 2)
-    assert read_cells(b"a;y\n1;0\n", "rows.csv", {"sep": None, "delimiter": ";"}).shape == (1, 2)
+@pytest.mark.parametrize(
+    ("load_args", "message"),
+    [
+        ({"thousands": "."}, "expected another mark than decimal"),
+        ({"decimal": ",", "thousands": ","}, "expected another mark than decimal"),
+        ({"decimal": ",", "thousands": ","}, "name both"),
+        ({"sep": "'", "quotechar": "'"}, "expected another character than between cells"),
+        ({"sep": ",", "quotechar": ","}, "expected another character than between cells"),
+        ({"sep": ",", "delimiter": ";"}, "{delimiter: ';'}; expected the same as sep: ','"),
+    ],
+)
+def test_one_mark_cannot_mean_two_things(load_args: dict[str, str], message: str) -> None:
+    assert message in refusal("a;y\n1;0\n", **{"sep": ";", **load_args})
 
 
 def test_the_number_format_is_the_one_that_is_declared() -> None:
+    for sep in (";", None):
+        cells = read_cells(b"a;y\n1;0\n", "rows.csv", {"sep": sep, "delimiter": ";"})
+        assert cells.shape == (1, 2)
     assert number_format_of({"thousands": None, "sep": ";"}) == NumberFormat()
     given = {"decimal": ",", "thousands": "."}
     assert number_format_of(given) == NumberFormat(decimal=",", thousands=".")

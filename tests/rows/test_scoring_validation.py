@@ -11,11 +11,20 @@ import pytest
 from pyarrow import parquet
 
 from tabular_lstm.errors import DataError
+from tabular_lstm.parameters import Columns, Split
 from tabular_lstm.rows import scoring_validation
+from tabular_lstm.rows.number_format import POINT
+from tabular_lstm.rows.raw_rows import Batch
 from tabular_lstm.rows.schema import Schema
-from tabular_lstm.rows.scoring_validation import Check, CheckedBatch, CheckedRows
+from tabular_lstm.rows.scoring_validation import (
+    Check,
+    CheckedBatch,
+    CheckedRows,
+    whole_customers,
+)
 from tabular_lstm.rows.sequences import to_sequences
 from tests.helpers.checks import batches_of
+from tests.helpers.histories import TO_SETS, conf_of, raw_of, run
 from tests.helpers.raw_rows import rows_at
 
 SCHEMA = Schema(
@@ -60,11 +69,12 @@ def checked(
     return CheckedRows(source, check, limit)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def _batches_of_four(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tabular_lstm.rows.raw_rows.ROWS", 4)
 
 
+@pytest.mark.usefixtures("_batches_of_four")
 def test_good_rows_are_laid_out_as_in_training_and_keep_their_numbers(tmp_path: Path) -> None:
     rows = people(10, bad=(1, 6))
     stream = checked(written(tmp_path / "rows.csv", rows))
@@ -80,6 +90,7 @@ def test_good_rows_are_laid_out_as_in_training_and_keep_their_numbers(tmp_path: 
     assert stream.quarantine.kinds.counts() == {"age: outside [0, 120]": 2}
 
 
+@pytest.mark.usefixtures("_batches_of_four")
 def test_in_a_folder_rows_are_numbered_by_file(tmp_path: Path) -> None:
     folder = tmp_path / "days"
     folder.mkdir()
@@ -110,6 +121,7 @@ def test_the_key_is_read_and_other_columns_are_copied(tmp_path: Path) -> None:
     assert stream.quarantine.kinds.counts() == {"id: no key": 1}
 
 
+@pytest.mark.usefixtures("_batches_of_four")
 def test_copied_columns_keep_their_types_though_the_first_batches_hold_none(tmp_path: Path) -> None:
     rows = people(10).assign(
         seen=[None] * 9 + [datetime.date(2026, 11, 26)],
@@ -165,6 +177,7 @@ def taken(stream: CheckedRows) -> tuple[list[CheckedBatch], Ended, str]:
     return batches, ended, message
 
 
+@pytest.mark.usefixtures("_batches_of_four")
 def test_too_many_bad_rows_end_the_stream_and_all_of_them_are_known(tmp_path: Path) -> None:
     path = written(tmp_path / "rows.csv", people(10, bad=(8, 9)))
     _, ended, message = taken(checked(path, limit=0.19))
@@ -177,6 +190,7 @@ def test_too_many_bad_rows_end_the_stream_and_all_of_them_are_known(tmp_path: Pa
     assert ended.whole is True
 
 
+@pytest.mark.usefixtures("_batches_of_four")
 def test_a_stream_that_fails_or_is_left_leaves_no_whole_quarantine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -195,3 +209,85 @@ def test_a_stream_that_fails_or_is_left_leaves_no_whole_quarantine(
     _, ended, message = taken(checked(path))
     assert message == "no more"
     assert ended.whole is False
+
+
+# Histories, put together by customer
+
+COLUMNS = Columns.model_validate(
+    {
+        **{"label": "sick", "positive_class": "yes", "negative_class": "no", "key": "id"},
+        "history": {"of": "patient", "order": "visit"},
+    }
+)
+
+
+def visits_of() -> pd.DataFrame:
+    """Five visits of each of thirty patients."""
+    place = np.arange(150)
+    return pd.DataFrame(
+        {
+            "id": [f"K{one}" for one in place],
+            "patient": [f"P{one}" for one in place // 5],
+            "visit": (place % 5 + 1).astype(str),
+            "dose": (100 * (place // 5) + place % 5).astype(str),
+            "sick": np.where(np.random.default_rng(0).random(len(place)) < 0.5, "yes", "no"),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def schema() -> Schema:
+    made = run(TO_SETS, {**conf_of(COLUMNS, Split(test_fraction=0.5)), **raw_of(visits_of())})
+    found: Schema = made["schema"]
+    return found
+
+
+def by_customer(schema: Schema, **files: pd.DataFrame) -> list[CheckedBatch]:
+    batches = [
+        Batch(f"{name}.csv", 1, pa.Table.from_pandas(one, preserve_index=False), f"in/{name}.csv")
+        for name, one in files.items()
+    ]
+    check = Check(schema, "id", {"id": pa.string(), "patient": pa.string()}, schema.marks)
+    return [check.of(batch) for batch in whole_customers(batches, "patient", POINT)]
+
+
+def doses(found: list[CheckedBatch], patient: str) -> list[float]:
+    for batch in found:
+        if patient in (of := batch.copied["patient"].to_pylist()):
+            of_patient = batch.sequences[[of.index(patient)]]
+            return [float(value) for value in of_patient.dense()[0, :, 0]]
+    raise AssertionError(patient)
+
+
+@pytest.mark.parametrize(("label", "first"), [("yes", 77.0), ("", 0.0)])
+def test_a_later_row_corrects_one_with_its_key_but_without_a_label_none_that_has_one(
+    schema: Schema, label: str, first: float
+) -> None:
+    correction = visits_of()[:1].assign(dose="77", sick=label)
+    batches = by_customer(schema, one=visits_of(), two=correction)
+    assert doses(batches, "P0") == [first, 1, 2, 3, 4]
+    # A batch without a row that can be used is quarantined whole.
+    (batch,) = by_customer(schema, one=visits_of().assign(visit="soon"))
+    assert len(batch.aside) == batch.count == 150
+    assert len(batch.sequences) == 0
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"dose": "float64"}, {"visit": "float64", "dose": "float64"}, {"sick": "null[pyarrow]"}],
+    ids=["a cell is missing", "two columns", "no label yet"],
+)
+def test_a_column_that_is_empty_in_a_file_or_whole_in_another_is_the_same_column(
+    schema: Schema, other: dict[str, str]
+) -> None:
+    typed = visits_of().astype({"dose": "int64", "visit": "int64"})
+    later = typed.assign(sick=None) if "sick" in other else typed.astype(other)
+    expected = by_customer(schema, one=typed)
+    for files in ((typed[:72], later[72:]), (later[:72], typed[72:])):
+        found = by_customer(schema, one=files[0], two=files[1])
+        assert doses(found, "P14") == doses(expected, "P14")
+        assert sum(len(batch.sequences) for batch in found) == 30
+    # But a whole number that float64 has not is refused beside fractions.
+    typed = visits_of().assign(dose=2**60 + 1)
+    with pytest.raises(DataError, match="whole numbers in one file and float64 in another"):
+        by_customer(schema, one=typed[:72], two=typed[72:].assign(dose=0.5))

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tabular_lstm.errors import DataError
@@ -31,6 +31,7 @@ NUMBERS = st.one_of(
 )
 WORDS = st.sampled_from(["", "NA", "?", "0", "red", " red", "Red", "1", "1.0", "007"])
 ROWS = st.lists(st.tuples(NUMBERS, NUMBERS, WORDS), min_size=2, max_size=30)
+FEW = settings(max_examples=30)
 
 
 def read(doses: list[str], columns: Columns = COLUMNS, **others: list[str]) -> pd.DataFrame:
@@ -45,6 +46,7 @@ def read(doses: list[str], columns: Columns = COLUMNS, **others: list[str]) -> p
     return rows
 
 
+@FEW
 @given(cells=ROWS, salt=st.sampled_from("abcdefgh"))
 def test_rows_that_are_equal_to_the_network_are_on_one_side(
     cells: list[tuple[str, str, str]], salt: str
@@ -84,6 +86,7 @@ def grouped(groups: list[str], first: int = 0) -> pd.DataFrame:
     return read(doses, GROUPED, id=keys, patient=groups)
 
 
+@FEW
 @given(GROUPS, st.sampled_from("abcdefgh"), st.data())
 def test_no_group_is_on_two_sides_whatever_other_rows_there_are(
     groups: list[str], salt: str, data: st.DataObject
@@ -100,6 +103,7 @@ def timed(days: list[str]) -> pd.DataFrame:
     return read([str(place) for place in range(len(days))], TIMED, day=days)
 
 
+@FEW
 @given(DAYS, st.floats(0.05, 0.95))
 def test_no_test_row_is_older_than_a_train_row(days: list[str], share: float) -> None:
     rows, split = timed(days), Split(kind="time", test_fraction=share)
@@ -112,6 +116,7 @@ def test_no_test_row_is_older_than_a_train_row(days: list[str], share: float) ->
     assert rows["day"][~is_test].max() < rows["day"][is_test].min()
 
 
+@FEW
 @given(DAYS, DAYS, st.integers(1, 28), st.data())
 def test_with_from_sides_depend_on_no_other_row_and_on_no_order(
     days: list[str], others: list[str], first: int, data: st.DataObject

@@ -10,6 +10,7 @@ PROBLEMS = {
     "id": {2: "no key"},
     "age": {1: "'old' is not a number", 2: "-3 is outside [0, 120]", 3: "'old' is not a number"},
 }
+UNREAD = {"age": dict.fromkeys(range(4), "'?' is not a number")}
 
 
 def test_bad_rows_are_set_aside_as_they_were_with_all_reasons() -> None:
@@ -27,25 +28,19 @@ def test_kinds_are_counted_over_blocks_and_the_commonest_comes_first() -> None:
     kinds = Kinds()
     assert kinds.listed() == []
     kinds.add(PROBLEMS, ROWS.index)
-    names = {place: f"b.csv:{row}" for place, row in enumerate(ROWS.index)}
-    kinds.add({"age": dict.fromkeys(range(4), "'?' is not a number")}, names)
-    assert kinds.counts() == {
-        "age: not a number": 6,
-        "age: outside [0, 120]": 1,
-        "id: no key": 1,
-    }
+    kinds.add(UNREAD, {place: f"b.csv:{row}" for place, row in enumerate(ROWS.index)})
+    counts = {"age: not a number": 6, "age: outside [0, 120]": 1, "id: no key": 1}
+    assert kinds.counts() == counts
     assert kinds.listed() == [
         "rows 12, 14, b.csv:11, b.csv:12, b.csv:13, b.csv:14: age: 'old' is not a number, and "
         "the like",
         "row 13: age: -3 is outside [0, 120]",
         "row 13: id: no key",
     ]
-
-
-def test_of_many_rows_the_first_are_named_and_the_others_counted() -> None:
+    # Of many rows the first are named and the others counted.
     kinds = Kinds()
     for _ in range(3):
-        kinds.add({"age": dict.fromkeys(range(4), "'?' is not a number")}, ROWS.index)
+        kinds.add(UNREAD, ROWS.index)
     assert "rows 11, 12, 13, 14, 11, 12, 13, 14, 11, 12 and 2 more: age" in kinds.listed()[0]
     kinds.add({f"column {n}": {0: "no key"} for n in range(6)}, ROWS.index)
     assert kinds.listed()[-1] == "and 2 more reasons"
@@ -66,13 +61,12 @@ class Noted:
 
 
 def test_who_subscribes_is_given_the_rows_as_they_pass_and_told_when_they_end() -> None:
-    quarantine, one, other = Quarantine(), Noted(), Noted()
+    quarantine, keepers = Quarantine(), [Noted(), Noted()]
     quarantine.add(ROWS[:1])
-    quarantine.subscribe(one)
-    quarantine.subscribe(other)
+    for keeper in keepers:
+        quarantine.subscribe(keeper)
     quarantine.add(ROWS[1:3])
     quarantine.add(ROWS[:0])
     quarantine.close(True)
     assert quarantine.rows == 3
-    assert one.rows == other.rows == ["old", "-3"]
-    assert one.whole == other.whole == [True]
+    assert [(keeper.rows, keeper.whole) for keeper in keepers] == [(["old", "-3"], [True])] * 2

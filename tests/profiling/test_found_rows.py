@@ -1,0 +1,274 @@
+"""Rows that belong together, or are one customer's over time: what is proposed, what is asked."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from tabular_lstm.parameters import Columns
+from tabular_lstm.profiling.found_rows import (
+    search_group,
+    with_found_group,
+    with_found_rows,
+    with_group,
+)
+from tabular_lstm.profiling.proposal import Proposal, parameters_text, propose
+from tabular_lstm.rows.dependent_rows import DependentRows
+from tabular_lstm.runs.new_environment import profile_files
+from tests.helpers.profiles import profile
+from tests.helpers.project import ROOT
+
+# Groups
+
+COUNT = 60
+TABLE: dict[str, list[Any]] = {
+    "patient": [f"P{x // 2}" for x in range(COUNT)],
+    "seen": [f"{1 + x // 3:02}.11.2026" for x in range(COUNT)],
+    "size": [x // 3 + 0.5 for x in range(COUNT)],
+    "ward": ["north", "south", "west"] * 20,
+    "age": [20 + x % 45 for x in range(COUNT)],
+}
+SICK: dict[str, list[Any]] = {"sick": [0, 0, 1] * 20}
+
+
+def dependent(column: str) -> DependentRows:
+    """What the search finds, by this column."""
+    numbers: dict[str, Any] = {"spread": 0.93, "together": 0.69, "fall": (0.18, 0.29)}
+    return DependentRows(columns=[column], groups=20, rows=60, alike=1, **numbers)
+
+
+@pytest.mark.parametrize(
+    ("name", "back"),
+    [
+        ("size", "take the line away, and add split: {independent: [size]}"),
+        ("ward", "name the column under categorical instead, and add split: {independent: [ward]}"),
+        (
+            "seen",
+            "name the column under dates instead, with the format %d.%m.%Y, and add split: "
+            "{independent: [seen]}",
+        ),
+    ],
+)
+def test_the_column_is_the_group_and_the_first_doubt_says_the_way_back(
+    name: str, back: str
+) -> None:
+    table = profile({**TABLE, **SICK})
+    proposal = with_group(table, propose(table, "sick"), dependent(name))
+    assert [*proposal.named("group")] == [proposal.columns().group] == [name]
+    # What was a group for its name alone is what its cells say.
+    assert proposal.choices["patient"].role == "ignore"
+    first = next(iter(proposal.unsure))
+    assert first.startswith(f"group: rows with the same '{name}' (20 values, 60 rows) mostly have ")
+    assert "ROC AUC is 0.93 with such rows on both sides and 0.69 with them together" in first
+    assert first.endswith(f"If they are independent, {back}")
+    assert not any(name in names for names in proposal.unsure.values())
+
+
+def test_what_no_column_can_keep_together_is_said_first_and_changes_no_role() -> None:
+    # Of one feature alone, nothing would be left to learn from.
+    table = profile({"age": TABLE["age"]} | SICK)
+    proposal = with_group(table, propose(table, "sick"), dependent("age"))
+    assert proposal.choices == propose(table, "sick").choices
+    first = next(iter(proposal.unsure))
+    assert first.startswith("rows with the same 'age'")
+    assert first.endswith(
+        "Name the column: columns.group: age. Or, if the rows are independent: "
+        "split.independent: [age]"
+    )
+    # Nor can a column without a name.
+    cells = {"Unnamed: 0": [x // 2 for x in range(COUNT)], **TABLE, **SICK}
+    table = profile(cells)
+    assert search_group(table, propose(table, "sick"), pd.DataFrame(cells).astype(str)) is None
+
+
+@pytest.mark.parametrize("outer", ["patient", "origin", "station"])
+def test_of_groups_within_each_other_the_outer_one_is_proposed(outer: str) -> None:
+    """Four rows of each of 400 visits, whose labels agree, and so do those of the outer column.
+
+    Whether it was the group for its name, or not; unless a visit's rows do not share it.
+    """
+    rng = np.random.default_rng(0)
+    visit, of = np.repeat(np.arange(400), 4), np.repeat(np.arange(100), 16)
+    outside = 2 * of + (rng.integers(0, 2, 1_600) if outer == "station" else 0)
+    sick = (rng.random(100) < 0.5)[of] ^ (rng.random(400) < 0.2)[visit]
+    order = rng.permutation(1_600)
+    cells = {
+        "visit_no": [f"V{7 * x % 4001}" for x in visit[order]],
+        outer: [f"P{13 * x % 4001}" for x in outside[order]],
+        "pulse": (rng.normal(70, 9, 1_600) + 4 * sick).round(2)[order],
+        "sick": sick.astype(int)[order],
+    }
+    table = profile(cells)
+    proposal = with_found_group(table, propose(table, "sick"), pd.DataFrame(cells).astype(str))
+    if outer == "station":
+        assert [*proposal.named("group")] == ["visit_no"]
+        first, second, *_ = proposal.unsure
+        assert first.startswith("rows with the same 'station' (200 values")
+        assert second.startswith("group: rows with the same 'visit_no' (400 values, 1,600 rows)")
+        return
+    assert [*proposal.named("group")] == [outer]
+    assert proposal.choices["visit_no"].role == "ignore"
+    assert proposal.choices["visit_no"].why == f"rows of one value have one {outer}"
+    (said,) = [doubt for doubt in proposal.unsure if doubt.startswith("group: ")]
+    assert said.startswith(f"group: rows with the same '{outer}' (100 values, 1,600 rows) mostly")
+    assert "name visit_no under group" in said
+    assert not any("visit_no" in names for names in proposal.unsure.values())
+
+
+def proposed(
+    rows: pd.DataFrame, label: str | None = "sick"
+) -> tuple[Proposal, dict[str, Any] | None, list[str]]:
+    """What is proposed for rows with this label: the block that is written, what is asked."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "rows.csv"
+        rows.to_csv(file, index=False)
+        _, table, first_rows = profile_files(file, "rows.csv")
+    proposal = with_found_rows(table, propose(table, label), first_rows)
+    columns = yaml.safe_load(parameters_text(proposal))["columns"]
+    assert Columns.model_validate(columns) == proposal.columns()
+    asked = [doubt for doubt in proposal.unsure if doubt.startswith("history: ")]
+    return proposal, columns.get("history"), asked
+
+
+def with_label(cells: dict[str, Any], seed: int) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    count = len(next(iter(cells.values())))
+    size = rng.normal(50, 9, count).round(2)
+    return pd.DataFrame({**cells, "size": size, "sick": rng.integers(0, 2, count)})
+
+
+def visits(
+    of: str = "unit", order: str = "seen", dates: bool = True, rows: int = 8
+) -> pd.DataFrame:
+    """Rows of customers one after the other, in order, at times that are hardly ever the same.
+
+    Each has its own first day, some two rows, others more.
+    """
+    rng = np.random.default_rng(0)
+    sizes = rng.integers(2, rows, 40, endpoint=True)
+    day = np.concatenate(
+        [rng.integers(0, 400) + np.cumsum(rng.integers(1, 60, size)) for size in sizes]
+    )
+    seen = pd.Timestamp("2025-01-01") + pd.to_timedelta(day, "D")
+    customer = [f"c{number}" for number in np.repeat(np.arange(40), sizes)]
+    return with_label({of: customer, order: seen.strftime("%d.%m.%Y") if dates else day}, 1)
+
+
+@pytest.mark.parametrize(
+    ("rows", "order"),
+    [
+        # In blocks, whatever the customer is called.
+        (visits(), "seen"),
+        (visits(order="visit_day", dates=False), "visit_day"),
+        # The newest first.
+        (visits()[::-1], "seen"),
+        # In the order of time, or in none, where it is called as a person.
+        (visits("patient", "day", dates=False).sort_values("day"), "day"),
+        (
+            visits("client_id", "week", dates=False)
+            .assign(week=lambda of: of.groupby("client_id").cumcount())
+            .sample(frac=1, random_state=0),
+            "week",
+        ),
+    ],
+)
+def test_a_history_is_proposed_with_rows_and_times_between_them(
+    rows: pd.DataFrame, order: str
+) -> None:
+    customer = rows.columns[0]
+    proposal, history, asked = proposed(rows)
+    assert history == {"of": customer, "order": order, "steps": 20}
+    assert proposal.columns().group == customer
+    assert [*proposal.named("number")] == ["size"]
+    assert proposal.columns().dates == ({} if order != "seen" else {"seen": "%d.%m.%Y"})
+    (said,) = asked
+    assert f"the earlier rows of its {customer}. If" in said
+    median = rows.groupby(customer).size().median()
+    assert proposal.choices[customer].why == f"40 values, of 2 to 8 rows, median {median:g}"
+    if order == "seen":
+        days = pd.to_datetime(rows["seen"], format="%d.%m.%Y")
+        gaps = days.groupby(rows["unit"]).diff().dt.days.abs()
+        assert proposal.choices["seen"].why == (
+            f"the next row is {gaps.min():g} to {gaps.max():g} days later, median {gaps.median():g}"
+        )
+
+
+def test_steps_are_as_many_as_nine_of_ten_have() -> None:
+    _, history, _ = proposed(visits(rows=60))
+    assert history is not None
+    assert 45 < history["steps"] < 60
+    assert (proposed(visits(rows=400))[1] or {})["steps"] == 200
+
+
+TIME, PANEL = np.divmod(np.arange(300), 20)  # each of 20 values at each of 15 times, by time
+SISTERS = [sorted(np.random.default_rng(n).choice(20, 3, replace=False)) for n in range(250)]
+
+
+@pytest.mark.parametrize(
+    ("cells", "line"),
+    [
+        # Of a panel in the order of time, unless it is called as a person, places may be years.
+        ({"seed": PANEL + 101, "year": 2000 + TIME}, "history: {of: seed, order: year}"),
+        # A number that each file gives anew.
+        ({"id": PANEL + 101, "year": 2000 + TIME}, "history: {of: id, order: year}"),
+        # Three of each family, the youngest first.
+        (
+            {"family": np.arange(750) // 3, "age": np.concatenate(SISTERS)},
+            "history: {of: family, order: age}",
+        ),
+    ],
+)
+def test_what_may_be_chance_is_asked(cells: dict[str, Any], line: str) -> None:
+    _, history, asked = proposed(with_label(cells, 1))
+    assert history is None
+    (said,) = asked
+    assert line in said
+
+
+def test_where_rows_repeat_by_chance_or_at_one_time_there_is_neither() -> None:
+    rng = np.random.default_rng(2)
+    born = pd.Timestamp("1950-01-01") + pd.to_timedelta(rng.permutation(20_000)[:400], "D")
+    rows = with_label(
+        {
+            "patient": [f"P{number:03}" for number in range(400)],
+            "ward": rng.choice([f"w{number}" for number in range(30)], 400),
+            "household": np.arange(400) // 3,
+            "born": born.strftime("%Y-%m-%d"),
+            "seen": pd.date_range("2025-01-01", periods=400).strftime("%Y-%m-%d"),
+            "age": rng.integers(20, 90, 400),
+        },
+        2,
+    )
+    # A patient has one row, a ward and a day are chance, persons have birthdays of their own.
+    for left_out in (["household", "born"], ["seen"], ["seen", "patient"]):
+        _, history, asked = proposed(rows.drop(columns=left_out))
+        assert (history, asked) == (None, [])
+    # Two rows of one time are no history, as of an order's lines.
+    lines = visits("customer")
+    assert proposed(pd.concat([lines, lines.assign(size=1.5)]))[1] is None
+
+
+def test_what_customers_share_speaks_for_the_group() -> None:
+    """Their rows belong together further than one customer's."""
+    rng = np.random.default_rng(3)
+    rows = pd.concat([visits().assign(copy=number) for number in range(10)], ignore_index=True)
+    rows["unit"] += rows["copy"].astype(str)
+    town = rows["unit"].factorize()[0] // 8
+    sick = (rng.random(60) < 0.5)[town] ^ (rng.random(len(rows)) < 0.05)
+    proposal, history, asked = proposed(
+        rows.assign(town=town, sick=sick.astype(int)).drop(columns="copy")
+    )
+    assert [*proposal.named("group")] == ["town"]
+    assert history is None
+    assert "history: {of: unit, order: seen}" in asked[0]
+
+
+@pytest.mark.parametrize("name", ["diabetes", "italy_power_demand"])
+def test_shipped_tables_of_single_rows_have_no_histories(name: str) -> None:
+    rows = pd.read_csv(ROOT / f"data/01_raw/{name}.csv", dtype="str", keep_default_na=False)
+    _, history, asked = proposed(rows, None)
+    assert (history, asked) == (None, [])
