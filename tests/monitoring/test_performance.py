@@ -20,9 +20,12 @@ from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Task
 
 TWO, THREE = Task.of_classes((0, 1)), Task.of_classes((0, 1, 2))
 A_NUMBER = Task(kind=NUMBER)
+OF_CLASSES = ("log_loss", "roc_auc")
+TASKS = {TWO_CLASSES: TWO, CLASSES: THREE, NUMBER: A_NUMBER}
 
 
 def of_two(rows: int, seed: int, other: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """Labels, and predictions of which a share is the wrong way round."""
     draw = np.random.default_rng(seed)
     given = expit(draw.normal(-1, 1.5, rows))
     chance = (1 - other) * given + other * (1 - given)
@@ -30,22 +33,21 @@ def of_two(rows: int, seed: int, other: float = 0.0) -> tuple[np.ndarray, np.nda
 
 
 def test_metrics_are_those_of_scikit_learn() -> None:
-    labels, given = of_two(500, 0)
-    found = measure(labels, given, TWO)
-    assert found["log_loss"].value == pytest.approx(log_loss(labels, given))
-    assert found["roc_auc"].value == pytest.approx(roc_auc_score(labels, given))
-
+    labels, chances = of_two(500, 0)
     draw = np.random.default_rng(0)
-    three, classes = draw.dirichlet([1, 1, 1], 500), draw.integers(0, 3, 500)
-    found = measure(classes, three, THREE)
-    assert found["log_loss"].value == pytest.approx(log_loss(classes, three))
-    area = roc_auc_score(classes, three, multi_class="ovr")
-    assert found["roc_auc"].value == pytest.approx(area)
-
+    shares, classes = draw.dirichlet([1, 1, 1], 500), draw.integers(0, 3, 500)
     numbers, predicted = draw.normal(size=500), draw.normal(size=500)
-    found = measure(numbers, predicted, A_NUMBER)
-    assert found["rmse"].value == pytest.approx(root_mean_squared_error(numbers, predicted))
-    assert found["mae"].value == pytest.approx(mean_absolute_error(numbers, predicted))
+    loss = log_loss(labels, chances)
+    area = roc_auc_score(classes, shares, multi_class="ovr")
+    rmse = root_mean_squared_error(numbers, predicted)
+    mae = mean_absolute_error(numbers, predicted)
+    for metrics, names, expected in (
+        (measure(labels, chances, TWO), OF_CLASSES, (loss, roc_auc_score(labels, chances))),
+        (measure(classes, shares, THREE), OF_CLASSES, (log_loss(classes, shares), area)),
+        (measure(numbers, predicted, A_NUMBER), ("rmse", "mae"), (rmse, mae)),
+    ):
+        assert (*metrics,) == names
+        assert [metric.value for metric in metrics.values()] == pytest.approx(expected)
 
 
 def test_intervals_hold_what_many_rows_have() -> None:
@@ -87,31 +89,19 @@ def test_a_champion_that_keeps_its_promise_alarms_at_no_look_and_a_worse_one_soo
     assert np.median(first[0.3]) < 200
 
 
-def test_an_alarm_says_what_was_found_and_what_was_promised() -> None:
+def test_an_alarm_says_what_was_measured_and_what_was_promised() -> None:
     promised = {"rmse": Estimate(value=2.0, low=1.8, high=2.2)}
     errors = np.random.default_rng(0).normal(0, 3, 2000)
     losses = {"a": Losses.from_rows(errors**2)}
-    worse = worse_than_promised(losses, promised, 0.01, A_NUMBER)
-    found = f"{np.sqrt((errors**2).mean()):.4g}"
-    said = f"RMSE {found} of 2,000 labelled rows; promised was 2 (1.8 to 2.2)"
-    assert worse == said
+    measured = f"{np.sqrt((errors**2).mean()):.4g}"
+    alarm = f"RMSE {measured} of 2,000 labelled rows; promised was 2 (1.8 to 2.2)"
+    assert worse_than_promised(losses, promised, 0.01, A_NUMBER) == alarm
     assert worse_than_promised(losses, {}, 0.01, A_NUMBER) is None
     better = {"a": Losses.from_rows((errors / 2) ** 2)}
     assert worse_than_promised(better, promised, 0.01, A_NUMBER) is None
 
 
-def test_an_incident_that_is_over_is_no_alarm_and_hides_no_later_one() -> None:
-    promised = {"log_loss": Estimate(value=0.45, low=0.4, high=0.5)}
-    past = {"a": Losses(6000, 0.8, 0.4), "b": Losses(3000, 0.44, 0.4)}
-    assert worse_than_promised({"a": past["a"]}, promised, 0.01, TWO)
-    assert worse_than_promised(past, promised, 0.01, TWO) is None
-    worse = worse_than_promised(past | {"c": Losses(1500, 0.65, 0.4)}, promised, 0.01, TWO)
-    assert str(worse).startswith("log loss 0.650 of 1,500 labelled rows since scoring c; ")
-
-
 # Without labels ------------------------------------------------------------------------------
-
-TASKS = {TWO_CLASSES: TWO, CLASSES: THREE, NUMBER: A_NUMBER}
 
 
 def drawn(task: Task, rows: int, spread: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -130,22 +120,6 @@ def drawn(task: Task, rows: int, spread: float, seed: int) -> tuple[np.ndarray, 
 
 def measured(task: Task, predictions: np.ndarray, labels: np.ndarray) -> dict[str, Estimate]:
     return measure(labels, predictions[:, 0] if task.kind == NUMBER else predictions, task)
-
-
-@pytest.mark.parametrize("kind", TASKS)
-def test_harder_and_easier_rows_are_expected_to_do_as_they_do(kind: str) -> None:
-    task = TASKS[kind]
-    evaluated, labels = drawn(task, 4000, 1.5, 0)
-    promised = measured(task, evaluated, labels)
-    known = estimates(sums(evaluated, task), task)
-    for spread in (0.8, 2.5):
-        new, later = drawn(task, 4000, spread, 1)
-        expected = expect(promised, known, len(evaluated), sums(new, task), task)
-        real = measured(task, new, later)
-        assert expected.keys() == real.keys() == promised.keys()
-        for name, estimate in expected.items():
-            assert estimate.low < real[name].value < estimate.high
-            assert not estimate.low < promised[name].value < estimate.high
 
 
 @pytest.mark.parametrize("kind", TASKS)
@@ -187,18 +161,26 @@ def test_an_error_of_calibration_cancels() -> None:
     assert off < abs(estimates(sums(surer, TWO), TWO)["log_loss"] - real["log_loss"].value) / 3
 
 
-def test_nothing_is_expected_of_no_rows_or_without_what_was_promised() -> None:
-    given, labels = drawn(TWO, 100, 1.5, 0)
-    known, promised = estimates(sums(given, TWO), TWO), measure(labels, given, TWO)
-    assert expect(promised, known, 100, sums(given[:0], TWO), TWO) == {}
-    assert expect(promised, {}, 0, sums(given, TWO), TWO) == {}
-    assert expect({}, known, 100, sums(given, TWO), TWO) == {}
-
-
-def test_sure_predictions_and_those_that_are_none_are_summed_up() -> None:
-    found = estimates(sums(np.array([0.0, 1.0, np.nan, 1e-300]), TWO), TWO)
-    assert found["log_loss"] == pytest.approx(0, abs=1e-12)
-    assert found["roc_auc"] == pytest.approx(1)
+@pytest.mark.parametrize("kind", TASKS)
+def test_harder_and_easier_rows_are_expected_to_do_as_they_do(kind: str) -> None:
+    task = TASKS[kind]
+    evaluated, labels = drawn(task, 4000, 1.5, 0)
+    promised = measured(task, evaluated, labels)
+    known = estimates(sums(evaluated, task), task)
+    for spread in (0.8, 2.5):
+        new, later = drawn(task, 4000, spread, 1)
+        expected = expect(promised, known, len(evaluated), sums(new, task), task)
+        real = measured(task, new, later)
+        assert expected.keys() == real.keys() == promised.keys()
+        for name, estimate in expected.items():
+            assert estimate.low < real[name].value < estimate.high
+            assert not estimate.low < promised[name].value < estimate.high
+    # Of no rows, or without what was promised, nothing is expected.
+    for absent in (
+        (promised, known, 4000, sums(new[:0], task)),
+        ({}, known, 4000, sums(new, task)),
+    ):
+        assert expect(*absent, task) == {}
 
 
 def test_few_evaluated_rows_that_are_all_right_do_not_make_an_estimate_sure() -> None:
@@ -207,14 +189,16 @@ def test_few_evaluated_rows_that_are_all_right_do_not_make_an_estimate_sure() ->
         draw = np.random.default_rng(seed)
         sure = expit(draw.choice([-5.0, 5.0], 300))
         labels = (draw.random(300) < sure).astype(int)
-        known = estimates(sums(sure[:100], TWO), TWO)
-        promised = measure(labels[:100], sure[:100], TWO)
-        expected = expect(promised, known, 100, sums(sure[100:], TWO), TWO)["log_loss"]
-        within.append(
-            expected.low
-            <= measure(labels[100:], sure[100:], TWO)["log_loss"].value
-            <= expected.high
+        known, promised = (
+            estimates(sums(sure[:100], TWO), TWO),
+            measure(labels[:100], sure[:100], TWO),
         )
+        expected = expect(promised, known, 100, sums(sure[100:], TWO), TWO)["log_loss"]
+        real = measure(labels[100:], sure[100:], TWO)["log_loss"].value
+        within.append(expected.low <= real <= expected.high)
         narrow.append(promised["log_loss"].high - promised["log_loss"].low < 1e-9)
     assert any(narrow)
     assert np.mean(within) > 0.9
+    # Sure probabilities, and none, are summed up.
+    sure = estimates(sums(np.array([0.0, 1.0, np.nan, 1e-300]), TWO), TWO)
+    assert sure == {"log_loss": pytest.approx(0, abs=1e-12), "roc_auc": pytest.approx(1)}
