@@ -6,7 +6,7 @@ import methods
 import numpy as np
 import pandas as pd
 import pytest
-from methods import Bagged, Fold, Named, TunedCatBoost
+from methods import Bagged, Fold, TunedCatBoost
 
 from tabular_lstm.network.plan import stratified_folds
 
@@ -32,18 +32,17 @@ def test_members_are_held_out_from_the_networks_folds_and_averaged() -> None:
         return Constant((fold.number + 1) / 10)
 
     bag = Bagged(fit_member).fit(ROWS, LABELS)
-
     row_folds = stratified_folds(LABELS, 8, 0)
     for fold in folds:
-        assert fold.held_rows.index.tolist() == np.flatnonzero(row_folds == fold.number).tolist()
-        assert fold.rows.index.tolist() == np.flatnonzero(row_folds != fold.number).tolist()
-        assert fold.labels.tolist() == LABELS[row_folds != fold.number].tolist()
-        assert fold.held_labels.tolist() == LABELS[row_folds == fold.number].tolist()
+        held = row_folds == fold.number
+        assert fold.held_rows.index.tolist() == np.flatnonzero(held).tolist()
+        assert fold.rows.index.tolist() == np.flatnonzero(~held).tolist()
+        assert fold.labels.tolist() == LABELS[~held].tolist()
+        assert fold.held_labels.tolist() == LABELS[held].tolist()
     assert bag.predict_proba(ROWS)[:, 1] == pytest.approx(0.45)
     assert set(bag.predict(ROWS)) == {0}
     p = (row_folds + 1) / 10
-    expected = -np.mean(np.log(np.where(LABELS == 1, p, 1 - p)))
-    assert bag.loss == pytest.approx(expected)
+    assert bag.loss == pytest.approx(-np.mean(np.log(np.where(LABELS == 1, p, 1 - p))))
 
 
 class Mean:
@@ -108,29 +107,3 @@ def test_the_best_trial_is_kept_and_the_search_repeats_itself(
     losses = -share * np.log(probabilities) - (1 - share) * np.log(1 - probabilities)
     assert first.predict_proba(ROWS)[0, 1] == pytest.approx(probabilities[np.argmin(losses)])
     assert (first.predict_proba(ROWS) == second.predict_proba(ROWS)).all()
-
-
-class Remembers:
-    """Keeps what it is given."""
-
-    def fit(self, rows: pd.DataFrame, labels: np.ndarray, **held: Any) -> None:
-        self.rows, self.held = rows, held
-
-    def predict_proba(self, rows: pd.DataFrame) -> np.ndarray:
-        self.scored = rows
-        return np.full((len(rows), 2), 0.5)
-
-
-def test_a_missing_category_has_a_name_and_others_keep_theirs() -> None:
-    rows = pd.DataFrame({"kind": ["a", None, "b"], "full": ["c", "d", "c"], "number": [1, None, 3]})
-    rows = rows.astype({"kind": "category", "full": "category"})
-    model = Named(Remembers(), ["kind", "full"])
-
-    model.fit(rows, np.array([0, 1, 0]), (rows[:2], np.array([0, 1])))
-
-    assert model.model.rows["kind"].tolist() == ["a", "missing", "b"]
-    assert model.model.rows["full"].tolist() == ["c", "d", "c"]
-    assert model.model.rows["number"].isna().tolist() == [False, True, False]
-    assert model.model.held["eval_set"][0]["kind"].tolist() == ["a", "missing"]
-    model.predict_proba(rows[1:])
-    assert model.model.scored["kind"].tolist() == ["missing", "b"]

@@ -17,9 +17,11 @@ from tabular_lstm.parameters import NUMBER, Task
 
 TWO, THREE = Task.of_classes((0, 1)), Task.of_classes((0, 1, 2))
 A_NUMBER = Task(kind=NUMBER)
+OF_CLASSES = ("log_loss", "roc_auc")
 
 
 def of_two(rows: int, seed: int, other: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """Labels, and predictions of which a share is the wrong way round."""
     draw = np.random.default_rng(seed)
     given = expit(draw.normal(-1, 1.5, rows))
     chance = (1 - other) * given + other * (1 - given)
@@ -27,22 +29,21 @@ def of_two(rows: int, seed: int, other: float = 0.0) -> tuple[np.ndarray, np.nda
 
 
 def test_metrics_are_those_of_scikit_learn() -> None:
-    labels, given = of_two(500, 0)
-    found = measure(labels, given, TWO)
-    assert found["log_loss"].value == pytest.approx(log_loss(labels, given))
-    assert found["roc_auc"].value == pytest.approx(roc_auc_score(labels, given))
-
+    labels, chances = of_two(500, 0)
     draw = np.random.default_rng(0)
-    three, classes = draw.dirichlet([1, 1, 1], 500), draw.integers(0, 3, 500)
-    found = measure(classes, three, THREE)
-    assert found["log_loss"].value == pytest.approx(log_loss(classes, three))
-    area = roc_auc_score(classes, three, multi_class="ovr")
-    assert found["roc_auc"].value == pytest.approx(area)
-
+    shares, classes = draw.dirichlet([1, 1, 1], 500), draw.integers(0, 3, 500)
     numbers, predicted = draw.normal(size=500), draw.normal(size=500)
-    found = measure(numbers, predicted, A_NUMBER)
-    assert found["rmse"].value == pytest.approx(root_mean_squared_error(numbers, predicted))
-    assert found["mae"].value == pytest.approx(mean_absolute_error(numbers, predicted))
+    loss = log_loss(labels, chances)
+    area = roc_auc_score(classes, shares, multi_class="ovr")
+    rmse = root_mean_squared_error(numbers, predicted)
+    mae = mean_absolute_error(numbers, predicted)
+    for metrics, names, expected in (
+        (measure(labels, chances, TWO), OF_CLASSES, (loss, roc_auc_score(labels, chances))),
+        (measure(classes, shares, THREE), OF_CLASSES, (log_loss(classes, shares), area)),
+        (measure(numbers, predicted, A_NUMBER), ("rmse", "mae"), (rmse, mae)),
+    ):
+        assert (*metrics,) == names
+        assert [metric.value for metric in metrics.values()] == pytest.approx(expected)
 
 
 def test_intervals_hold_what_many_rows_have() -> None:
@@ -84,14 +85,13 @@ def test_a_champion_that_keeps_its_promise_alarms_at_no_look_and_a_worse_one_soo
     assert np.median(first[0.3]) < 200
 
 
-def test_an_alarm_says_what_was_found_and_what_was_promised() -> None:
+def test_an_alarm_says_what_was_measured_and_what_was_promised() -> None:
     promised = {"rmse": Estimate(value=2.0, low=1.8, high=2.2)}
     errors = np.random.default_rng(0).normal(0, 3, 2000)
     losses = {"a": Losses.from_rows(errors**2)}
-    worse = worse_than_promised(losses, promised, 0.01, A_NUMBER)
-    found = f"{np.sqrt((errors**2).mean()):.4g}"
-    said = f"RMSE {found} of 2,000 labelled rows; promised was 2 (1.8 to 2.2)"
-    assert worse == said
+    measured = f"{np.sqrt((errors**2).mean()):.4g}"
+    alarm = f"RMSE {measured} of 2,000 labelled rows; promised was 2 (1.8 to 2.2)"
+    assert worse_than_promised(losses, promised, 0.01, A_NUMBER) == alarm
     assert worse_than_promised(losses, {}, 0.01, A_NUMBER) is None
     better = {"a": Losses.from_rows((errors / 2) ** 2)}
     assert worse_than_promised(better, promised, 0.01, A_NUMBER) is None

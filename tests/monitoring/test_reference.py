@@ -31,34 +31,25 @@ from tests.helpers.networks import schema_of, sequences_of
 
 FLOATS = st.floats(-(2.0**99), 2.0**99, width=32) | st.sampled_from([0.0, 1.0, np.nan])
 COLUMNS = arrays.arrays(np.float32, st.integers(1, 200), elements=FLOATS)
+FACTS = {"candidate_sha256": "0", "rows": 9, "quarantined_rows": 0}
 
 
 @given(COLUMNS, COLUMNS)
 def test_counts_are_those_of_all_rows_and_none_of_the_training_is_outside(
     values: np.ndarray, new: np.ndarray
 ) -> None:
-    found = profile("number", values)
-    missing, below, *inside, above = found.counts
-    assert found.rows == len(values)
-    assert missing == np.isnan(values).sum()
+    counted = profile("number", values)
+    edges = counted.edges
+    missing, below, *inside, above = counted.counts
+    assert (counted.rows, missing) == (len(values), np.isnan(values).sum())
     assert (below, above) == (0, 0)
-    assert len(inside) == len(found.edges) - 1
-    assert list(found.edges) == sorted(found.edges)
+    assert len(inside) == len(edges) - 1 <= 30
+    assert list(edges) == sorted(edges)
     # As NumPy's search has it.
-    counts, known = count_numbers(new, found.edges), new[~np.isnan(new)]
-    cells = np.searchsorted(np.asarray(found.edges, np.float32), known, side="right")
-    assert counts.tolist() == [
-        len(new) - len(known),
-        *np.bincount(cells, minlength=len(found.edges) + 1),
-    ]
-
-
-@given(arrays.arrays(np.float32, st.integers(50, 300), elements=st.floats(1, 1e6, width=32)))
-def test_edges_are_rounded_and_beyond_the_highest_value(values: np.ndarray) -> None:
-    edges = profile("number", values).edges
-    assert edges[0] <= values.min()
-    assert np.float32(edges[-1]) > values.max()
-    assert len(edges) <= 31
+    counts, numbers = count_numbers(new, edges), new[~np.isnan(new)]
+    cells = np.searchsorted(np.asarray(edges, np.float32), numbers, side="right")
+    expected = [len(new) - len(numbers), *np.bincount(cells, minlength=len(edges) + 1)]
+    assert counts.tolist() == expected
 
 
 def test_no_edge_has_more_digits_than_tell_it_from_the_next() -> None:
@@ -67,6 +58,9 @@ def test_no_edge_has_more_digits_than_tell_it_from_the_next() -> None:
     assert len(edges) == 21
     assert all(edge == round(edge, 2) for edge in edges)
     assert not {*edges} & {*values.astype(np.float64).tolist()}
+    # Infinite numbers are outside.
+    counts = count_numbers(np.array([-np.inf, np.inf, np.inf, np.nan], np.float32), edges)
+    assert (counts[0], counts[1], counts[-1]) == (1, 1, 2)
 
 
 @pytest.mark.parametrize(
@@ -74,83 +68,66 @@ def test_no_edge_has_more_digits_than_tell_it_from_the_next() -> None:
     [
         ([0, 1, 1, 0, 1], (0.0, 1.0, 1.1), (0, 0, 2, 3, 0)),
         ([147.3] * 4, (147.3, 147.4), (0, 0, 4, 0)),
-        ([0, 0], (0.0, 0.1), (0, 0, 2, 0)),
         ([np.nan] * 3, (0.0,), (3, 0, 0)),
         ([np.nan, 5], (5.0, 5.001), (1, 0, 1, 0)),
         # Most rows have one value: it has a cell of its own.
-        ([0] * 97 + [1] * 3, (0.0, 1.0, 1.1), (0, 0, 97, 3, 0)),
         ([0] * 98 + [1 / 3, 2 / 3], (0.0, 0.33, 0.66, 0.67), (0, 0, 98, 1, 1, 0)),
         ([0] * 970 + [*range(1, 31)], (0.0, 1.0, 31.0), (0, 0, 970, 30, 0)),
         ([-1] * 3 + [0] * 194 + [1] * 3, (-1.0, 0.0, 1.0, 1.1), (0, 0, 3, 194, 3, 0)),
+        # Each of few values has a cell.
+        ([0] * 10**5 + [*range(20)], (*map(float, range(20)), 19.1), (0, 0, 100_001, *[1] * 19, 0)),
     ],
 )
 def test_columns_of_few_values(
     values: list[float], edges: tuple[float, ...], counts: tuple[int, ...]
 ) -> None:
-    found = profile("number", np.array(values, np.float32))
-    assert (found.edges, found.counts) == (edges, counts)
-    assert count_numbers(np.array(values, np.float32), edges).tolist() == list(counts)
+    counted = profile("number", np.array(values, np.float32))
+    assert (counted.edges, counted.counts) == (edges, counts)
 
 
 @pytest.mark.parametrize(("middle", "spread"), [(1e9, 1e4), (-2e20, 1e16), (1e-20, 1e-22)])
 def test_large_numbers_that_lie_close_together_are_told_apart(middle: float, spread: float) -> None:
-    drawn = np.random.default_rng(0)
-    values = drawn.normal(middle, spread, 4000).astype(np.float32)
-    found = profile("number", values)
-    assert len(found.edges) == 21
-    assert max(found.counts) < 0.06 * len(values)
+    values = np.random.default_rng(0).normal(middle, spread, 4000).astype(np.float32)
+    counted = profile("number", values)
+    assert len(counted.edges) == 21
+    assert max(counted.counts) < 0.06 * len(values)
     # A shift of one standard deviation is seen.
-    moved = count_numbers((values + np.float32(spread)).astype(np.float32), found.edges)
-    assert moved[-1] + moved[-2] > 3 * found.counts[-2]
+    moved = count_numbers((values + np.float32(spread)).astype(np.float32), counted.edges)
+    assert moved[-1] + moved[-2] > 3 * counted.counts[-2]
 
 
-def test_infinite_numbers_are_outside() -> None:
-    edges = profile("number", np.arange(100, dtype=np.float32)).edges
-    counts = count_numbers(np.array([-np.inf, np.inf, np.inf, np.nan], np.float32), edges)
-    assert (counts[0], counts[1], counts[-1]) == (1, 1, 2)
-
-
-@pytest.mark.parametrize("distinct", range(1, 21))
-def test_each_of_few_values_has_a_cell(distinct: int) -> None:
-    drawn = np.random.default_rng(distinct)
-    few = np.unique(drawn.normal(0, 10, distinct).astype(np.float32))
-    values = np.append(np.repeat(few[0], 100_000), few)
-    counts = profile("number", values).counts
-    assert counts == (0, 0, 100_001, *[1] * (distinct - 1), 0)
-
-
-@pytest.mark.parametrize("many", [1, 60, 200, 201, 500, 5000])
+@pytest.mark.parametrize("many", [1, 200, 201, 5000])
 def test_each_category_has_a_cell_and_of_many_some_share_one(many: int) -> None:
     categories = [f"c{place:04}" for place in range(many)]
     named, cells = category_cells(categories), cells_of(categories)
     assert len(named) == many if many <= CELLS else 120 < len(named) <= CELLS
-    assert sorted(category for some in named for category in some) == categories
+    assert sorted(category for cell in named for category in cell) == categories
     assert max(map(len, named)) <= (1 if many <= CELLS else 6 + many // 60)
     assert all(categories[place] in named[cell - 1] for place, cell in enumerate(cells[:-2]))
-
     # A category stays where it is, whatever others there are.
     if many > CELLS + 1:
         alike = category_cells(categories[1:])
-        assert sum(some in named for some in alike) >= len(named) - 2
+        assert sum(cell in named for cell in alike) >= len(named) - 2
     new = count_categories(np.array([many, many, np.nan, many - 1, 0], np.float32), cells)
     assert (new[0], new[-1], new.sum()) == (1, 2, 5)
 
 
+def of_cities(categories: list[str]) -> Schema:
+    """A schema of one category."""
+    cities = {"features": ["city"], "categories": {"city": categories}}
+    return schema_of(1, 1, task=NUMBER).model_copy(update=cities)
+
+
 def test_a_train_row_whose_category_no_other_group_has_counts_as_unknown() -> None:
-    schema = schema_of(1, 1, task=NUMBER).model_copy(
-        update={"features": ["city"], "categories": {"city": ["a", "b", "c"]}}
-    )
     trained = np.array([0, 0, 0, 1, 1, 2, np.nan], np.float32).reshape(-1, 1, 1)
-    others = np.array([3, 2], np.float32).reshape(-1, 1, 1)  # one is unknown in any case
-
-    def counts(groups: list[int] | None) -> tuple[int, ...]:
-        facts = {"candidate_sha256": "0", "rows": 9, "quarantined_rows": 0}
-        of = None if groups is None else np.array(groups)
-        found = Reference.of([trained, others], np.zeros((2, 3)), schema, groups=of, **facts)
-        return found.features["city"].counts
-
-    assert counts(None) == (1, 3, 2, 1, 2)
-    assert counts([1, 1, 2, 3, 3, 3, 3]) == (1, 3, 0, 1, 4)
+    tested = np.array([3, 2], np.float32).reshape(-1, 1, 1)  # the first is unknown in any case
+    for groups, counts in (
+        (None, (1, 3, 2, 1, 2)),
+        (np.array([1, 1, 2, 3, 3, 3, 3]), (1, 3, 0, 1, 4)),
+    ):
+        sides, scores = [trained, tested], np.zeros((2, 3))
+        counted = Reference.of(sides, scores, of_cities([*"abc"]), groups=groups, **FACTS)
+        assert counted.features["city"].counts == counts
 
 
 @pytest.mark.parametrize(
@@ -188,7 +165,7 @@ def predictions_of(task: str) -> np.ndarray:
 
 def watch_of(schema: Schema, sequences: np.ndarray, predictions: np.ndarray) -> Watch:
     """Watch by the reference of these rows, as it was written and read."""
-    facts = {"candidate_sha256": "0", "rows": len(sequences), "quarantined_rows": 0}
+    facts = {**FACTS, "rows": len(sequences)}
     reference = Reference.of([sequences], predictions, schema, **facts)
     return Watch(Reference.model_validate_json(reference.model_dump_json()), schema)
 
@@ -210,10 +187,9 @@ def test_the_rows_of_the_training_are_counted_as_in_the_reference(task: str) -> 
 
     # In batches, on workers; and none.
     sent = pickle.loads(pickle.dumps(watch))
-    cuts = (0, 1, 200, ROWS)
     parts = [
         sent.count(sequences[start:end], predictions[start:end])
-        for start, end in itertools.pairwise(cuts)
+        for start, end in itertools.pairwise((0, 1, 200, ROWS))
     ]
     together = sum(parts, watch.nothing)
     assert all(map(np.array_equal, together.counts, seen.counts))
@@ -230,56 +206,38 @@ def test_a_column_of_dates_is_watched_by_its_day_and_a_score_whatever_columns_ar
     sequences[:, 0, 0] = np.arange(ROWS) + 20_000
     watch = watch_of(schema, sequences, predictions)
     assert list(watch.profiles) == ["seen", "prediction", "the prediction"]
-    seen = watch.profiles["seen"]
-    assert seen.kind == "date"
-    assert (seen.edges[0], seen.edges[-1]) == (20_000, 20_500)
     assert [*watch.reference.scores] == ["the prediction"]
-
+    seen = watch.profiles["seen"]
+    assert (seen.kind, seen.edges[0], seen.edges[-1]) == ("date", 20_000, 20_500)
     sequences[:, 0, 0] += 365
     later, *_ = watch.count(sequences, predictions).counts
     assert later[-1] == 365
 
 
-def without(facts: dict[str, Any], part: str) -> None:
-    facts[part].pop(next(iter(facts[part])))
-
-
-def other_order(facts: dict[str, Any], part: str) -> None:
-    facts[part] = dict(reversed(facts[part].items()))
-
-
-def other_name(facts: dict[str, Any], part: str) -> None:
-    facts[part] = {f"{name}?": one for name, one in facts[part].items()}
-
-
-def numbers_alone(facts: dict[str, Any], part: str) -> None:
-    facts[part] = dict.fromkeys(facts[part], next(iter(facts[part].values())))
-
-
-def fewer_rows(facts: dict[str, Any], part: str) -> None:
-    last = [*facts[part].values()][-1]
-    last["counts"] = [count // 2 for count in last["counts"]]
+def fewer_rows(columns: dict[str, Any]) -> dict[str, Any]:
+    name, column = [*columns.items()][-1]
+    return columns | {name: column | {"counts": [count // 2 for count in column["counts"]]}}
 
 
 @pytest.mark.parametrize(
     ("damage", "part"),
     [
-        (without, "features"),
-        (without, "scores"),
-        (other_order, "features"),
-        (other_name, "features"),
-        (other_name, "scores"),
-        (numbers_alone, "features"),
+        (lambda columns: dict([*columns.items()][1:]), "features"),
+        (lambda columns: dict([*columns.items()][1:]), "scores"),
+        (lambda columns: dict(reversed(columns.items())), "features"),
+        (lambda columns: {f"{name}?": columns[name] for name in columns}, "features"),
+        (lambda columns: {f"{name}?": columns[name] for name in columns}, "scores"),
+        (lambda columns: dict.fromkeys(columns, next(iter(columns.values()))), "features"),
         (fewer_rows, "features"),
     ],
 )
 def test_a_reference_of_other_columns_is_refused(
-    damage: Callable[[dict[str, Any], str], None], part: str
+    damage: Callable[[dict[str, Any]], dict[str, Any]], part: str
 ) -> None:
     schema = schema_of(task=CLASSES, names=(2,))
     sequences, predictions = sequences_of(schema, ROWS, 0.1), predictions_of(CLASSES)
     facts = watch_of(schema, sequences, predictions).reference.model_dump()
-    damage(facts, part)
+    facts[part] = damage(facts[part])
     with pytest.raises(DataError, match=r"reference.json has another '.+' than the champion"):
         Watch(Reference.model_validate(facts), schema)
 
@@ -289,32 +247,26 @@ def test_scores_and_the_quarantine_raise_an_alarm_whatever_columns_are_called() 
     schema = schema_of(3, 3).model_copy(update={"features": names})
     sequences, predictions = sequences_of(schema, ROWS), predictions_of(TWO_CLASSES)
     watch = watch_of(schema, sequences, predictions)
-
     seen = watch.count(sequences, predictions / 9)
     drift = compare(watch, seen, "run", "champion", Monitoring(ignore=names), ROWS)
-
-    assert drift.features == {}
+    assert drift.features == {}  # they are ignored
     assert {*drift.moved} == {"the probability of 1", "quarantined rows"}
     drift = compare(watch, seen, "run", "champion", Monitoring(), ROWS)
     assert {*drift.features} == {*names}
     assert {*drift.moved} == {"the probability of 1", "the the quarantined rows"}
 
 
-def drift_of_codes(trained: np.ndarray, others: np.ndarray, new: np.ndarray) -> Drift:
+def drift_of_codes(trained: np.ndarray, tested: np.ndarray, new: np.ndarray) -> Drift:
     """Compare new rows of one categorical column, whose schema knows the train rows alone."""
-    known = np.unique(trained)
-    schema = schema_of(1, 1, task=NUMBER).model_copy(
-        update={"features": ["city"], "categories": {"city": [f"c{code:03}" for code in known]}}
-    )
+    codes = np.unique(trained)
+    schema = of_cities([f"c{code:03}" for code in codes])
 
-    def sequences(codes: np.ndarray) -> np.ndarray:
-        places = np.where(np.isin(codes, known), np.searchsorted(known, codes), len(known))
+    def sequences(values: np.ndarray) -> np.ndarray:
+        places = np.where(np.isin(values, codes), np.searchsorted(codes, values), len(codes))
         return places.astype(np.float32).reshape(-1, 1, 1)
 
-    facts = {"candidate_sha256": "0", "rows": 9, "quarantined_rows": 0}
-    sides, scores = [sequences(trained), sequences(others)], np.zeros((len(new), 3))
-    reference = Reference.of(sides, scores, schema, **facts)
-    watch = Watch(reference, schema)
+    sides, scores = [sequences(trained), sequences(tested)], np.zeros((len(new), 3))
+    watch = Watch(Reference.of(sides, scores, schema, **FACTS), schema)
     seen = watch.count(sequences(new), scores)
     return compare(watch, seen, "run", "champion", Monitoring(false_alarms=0.1), 0)
 
@@ -332,16 +284,16 @@ def test_many_categories_raise_no_alarm_until_a_rare_one_becomes_common() -> Non
 
         each = []
         for _ in range(4):
-            trained, others, new = draw(rows), draw(rows // 4), draw(1000)
-            each.append(drift_of_codes(trained, others, new).alarm is not None)
+            trained, tested, new = draw(rows), draw(rows // 4), draw(1000)
+            each.append(drift_of_codes(trained, tested, new).alarm is not None)
         assert sum(each) <= 3, (many, zipf, rows)
         alarms, runs = alarms + sum(each), runs + len(each)
 
-        assert drift_of_codes(trained, others, np.append(trained, others)).alarm is None
+        assert drift_of_codes(trained, tested, np.append(trained, tested)).alarm is None
         codes, counts = np.unique(trained, return_counts=True)
         rare = codes[counts.argmin()]
         new[:100] = rare
-        moved = drift_of_codes(trained, others, new).features["city"]
+        moved = drift_of_codes(trained, tested, new).features["city"]
         assert moved.moved
         if many < 500:
             assert f"are 'c{rare:03}', were" in moved.sentence

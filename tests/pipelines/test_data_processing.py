@@ -16,12 +16,15 @@ from hypothesis import strategies as st
 
 from tabular_lstm.datasets import RawRowsDataset
 from tabular_lstm.errors import DataError
-from tabular_lstm.parameters import Columns, Split, Validation
+from tabular_lstm.parameters import Columns, Reshaping, Split, Validation
+from tabular_lstm.pipelines.reshaping import nodes
+from tabular_lstm.rows import fingerprints, raw_rows
 from tabular_lstm.rows.cells import LARGEST, is_missing
 from tabular_lstm.rows.data_summary import Source
+from tabular_lstm.rows.fingerprints import Fingerprints, keys_of, together_of
 from tabular_lstm.rows.raw_rows import RawRows
 from tabular_lstm.rows.table_rows import TableRows
-from tests.helpers.nodes import accept_rows, split_rows, validate_rows
+from tests.helpers.nodes import NO_ROWS, accept_rows, split_rows, validate_rows
 from tests.helpers.raw_rows import of_frame
 
 NAMES = ["a", "b", "c", "y"]
@@ -73,30 +76,20 @@ def test_bad_rows_are_set_aside_with_number_reasons_and_cells() -> None:
 @pytest.mark.parametrize(
     ("columns", "facts"),
     [
-        ({"label": "diabetes"}, ("'diabetes'", "a, b, c, y")),
-        ({"key": "patient"}, ("'patient'", "a, b, c, y")),
-        ({"features": ["a", "bmi"]}, ("'bmi'", "a, b, c, y")),
-        ({"label": "Y", "features": ["a"]}, ("'Y'", "a, b, c, y")),
+        ({"label": "diabetes"}, "is not in the file|'diabetes'|a, b, c, y"),
+        ({"key": "patient"}, "is not in the file|'patient'|a, b, c, y"),
+        ({"features": ["a", "bmi"]}, "is not in the file|'bmi'|a, b, c, y"),
+        ({"label": "Y", "features": ["a"]}, "is not in the file|'Y'|a, b, c, y"),
+        # Bounds, codes and categories are for features alone.
+        ({"bounds": {"age": (0, 1)}}, "columns.bounds|age|a, b, c"),
+        ({"missing": {"age": [0]}}, "columns.missing|age|a, b, c"),
+        ({"categorical": ["age"]}, "columns.categorical|age|a, b, c"),
     ],
 )
-def test_a_column_that_the_file_lacks_is_refused(
-    columns: dict[str, Any], facts: tuple[str, ...]
-) -> None:
-    roles = COLUMNS.model_validate(COLUMNS.model_dump() | columns)
+def test_a_column_that_the_file_lacks_is_refused(columns: dict[str, Any], facts: str) -> None:
     with pytest.raises(DataError) as error:
-        validate_rows(raw(ROWS), roles)
-    assert all(fact in str(error.value) for fact in ("rows.csv", "is not in the file", *facts))
-
-
-@pytest.mark.parametrize("block", ["bounds", "missing", "categorical"])
-def test_bounds_codes_and_categories_are_for_features_alone(block: str) -> None:
-    name = "age"
-    values = {"bounds": {name: (0, 1)}, "missing": {name: [0]}, "categorical": [name]}[block]
-    columns = Columns.model_validate(COLUMNS.model_dump() | {block: values})
-    with pytest.raises(DataError) as error:
-        validate_rows(raw(ROWS), columns)
-    message = str(error.value)
-    assert all(fact in message for fact in ("rows.csv", f"columns.{block}", name, "a, b, c"))
+        validate_rows(raw(ROWS), Columns.model_validate(COLUMNS.model_dump() | columns))
+    assert all(fact in str(error.value) for fact in ("rows.csv", *facts.split("|")))
 
 
 CELLS = st.one_of(
@@ -155,59 +148,38 @@ def test_an_unlabelled_row_is_counted_and_no_other_cell_of_it_is_read(
     accept_rows(rows, source, COLUMNS, Validation(max_quarantined_fraction=0.34))
 
 
-@pytest.mark.parametrize(
-    ("load_args", "asked"),
-    [
+def test_a_run_asks_what_a_point_is_until_it_is_told_and_whether_dates_are_groups(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, prices = tmp_path / "prices.csv", [870, 1155, 1299, 800, 999, 1000]
+    rows = [f"{price:,};{place};{place % 2}\n" for place, price in enumerate(prices)]
+    path.write_text("a;b;y\n" + "".join(rows).replace(",", "."))
+    for load_args, asked in (
         ({}, True),
         ({"decimal": "."}, False),
         ({"decimal": ",", "thousands": "."}, False),
-    ],
-)
-def test_a_run_asks_what_a_point_is_until_it_is_told(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, load_args: dict[str, str], asked: bool
-) -> None:
-    path = tmp_path / "prices.csv"
-    prices = [870, 1155, 1299, 800, 999, 1000]
-    rows = [f"{price:,};{place};{place % 2}\n" for place, price in enumerate(prices)]
-    path.write_text("a;b;y\n" + "".join(rows).replace(",", "."))
-    raw_rows = RawRowsDataset(filepath=str(path), load_args={"sep": ";", **load_args}).load()
-    read, _, _ = validate_rows(raw_rows, COLUMNS)
-    assert read["a"].tolist() == (
-        prices if "thousands" in load_args else [870, 1.155, 1.299, 800, 999, 1]
-    )
-    said = messages(caplog, logging.WARNING)
-    assert len(said) == asked
-    assert all("numbers of a: might 1.155 be 1155?" in line for line in said)
+    ):
+        caplog.clear()
+        raw_rows = RawRowsDataset(filepath=str(path), load_args={"sep": ";", **load_args}).load()
+        read, _, _ = validate_rows(raw_rows, COLUMNS)
+        fractions = [870, 1.155, 1.299, 800, 999, 1]
+        assert read["a"].tolist() == (prices if "thousands" in load_args else fractions)
+        messages_now = messages(caplog, logging.WARNING)
+        assert len(messages_now) == asked
+        assert all("numbers of a: might 1.155 be 1155?" in line for line in messages_now)
 
-
-def test_dates_that_name_groups_are_warned_of(caplog: pytest.LogCaptureFixture) -> None:
-    columns = Columns(label="y", positive_class=1, negative_class=0, group="day")
-    rows = pd.DataFrame({"day": pd.to_datetime(["2026-11-30", "2026-12-01"]), "y": [0, 1], "a": 1})
-    for cells in (rows, rows.astype({"day": str})):
-        validate_rows(TableRows.of(cells, "visits"), columns)
-    assert len(said := messages(caplog, logging.WARNING)) == 1
-    assert said[0].startswith("visits: the dates of day are read as texts such as '2026-11-30 00")
-
-
-def test_a_class_may_be_called_as_what_is_missing() -> None:
-    columns = Columns(label="y", positive_class="x", negative_class="", key="a")
-    rows, _, source = validate_rows(raw([("1", "1", "1", "x"), ("2", "1", "1", "")]), columns)
-    assert rows["y"].tolist() == [1, 0]
-    assert source.unlabelled_rows == 0
-    rows, _, source = validate_rows(raw([("1", "1", "1", "z")]), columns)
-    with pytest.raises(DataError) as error:
-        accept_rows(rows, source, columns, Validation())
-    assert "'z' is neither 'x' nor ''" in str(error.value)
-    assert "an empty cell" not in str(error.value)
+    caplog.clear()
+    days = pd.DataFrame({"day": pd.to_datetime(["2026-11-30", "2026-12-01"]), "y": [0, 1], "a": 1})
+    for cells in (days, days.astype({"day": str})):
+        validate_rows(TableRows.of(cells, "visits"), COLUMNS.model_copy(update={"group": "day"}))
+    (warning,) = messages(caplog, logging.WARNING)
+    assert warning.startswith("visits: the dates of day are read as texts such as '2026-11-30 00")
 
 
 def test_a_label_that_no_row_has_is_refused() -> None:
-    with pytest.raises(DataError) as error:
+    with pytest.raises(DataError, match=r"expected 1 or 0.*columns\.label") as error:
         validate_rows(raw([("1", "2", "3", ""), ("1", "2", "3", "NA")]), COLUMNS)
-    message = str(error.value)
-    assert message.startswith("rows.csv: column 'y' has no label in any of the 2 rows")
-    assert "expected 1 or 0" in message
-    assert "columns.label" in message
+    assert str(error.value).startswith("rows.csv: column 'y' has no label in any of the 2 rows")
 
 
 # validate_rows, of a directory
@@ -255,54 +227,21 @@ def test_of_rows_with_the_same_key_the_last_one_counts(
     ]
 
 
-def test_a_later_version_that_is_invalid_supersedes_nothing(tmp_path: Path) -> None:
-    frame = days(tmp_path, "K1,1,1,0\nK2,x,2,0", "K1,x,1,1\nK2,2,2,1")
+def test_a_later_row_that_is_invalid_or_without_a_label_supersedes_nothing(
+    tmp_path: Path,
+) -> None:
+    frame = days(tmp_path, "K1,1,1,0\nK2,x,2,0\nK3,1,1,0", "K1,x,1,1\nK2,2,2,1\nK3,9,9,")
     rows, quarantined, source = validate_rows(frame, KEYED)
     assert rows.reset_index().to_numpy().tolist() == [
         ["2026-11-01.csv:1", "K1", 1, 1, 0],
+        ["2026-11-01.csv:3", "K3", 1, 1, 0],
         ["2026-11-02.csv:2", "K2", 2, 2, 1],
     ]
     assert quarantined["row"].tolist() == ["2026-11-01.csv:2", "2026-11-02.csv:1"]
-    assert (source.quarantined_rows, source.superseded_rows) == (2, 0)
+    counts = source.quarantined_rows, source.superseded_rows, source.unlabelled_rows
+    assert counts == (2, 0, 1)
     with pytest.raises(DataError, match=r"rows 2026-11-01\.csv:2, 2026-11-02\.csv:1: b: "):
         accept_rows(rows, source, COLUMNS, Validation())
-
-
-def test_a_later_row_without_label_takes_no_label_away(tmp_path: Path) -> None:
-    rows, _, source = validate_rows(days(tmp_path, "K1,1,1,0\nK2,2,2,", "K1,9,9,\nK2,3,3,1"), KEYED)
-    assert rows.reset_index().to_numpy().tolist() == [
-        ["2026-11-01.csv:1", "K1", 1, 1, 0],
-        ["2026-11-02.csv:2", "K2", 3, 3, 1],
-    ]
-    assert (source.unlabelled_rows, source.superseded_rows) == (2, 0)
-
-
-@pytest.mark.parametrize("columns", [COLUMNS, KEYED], ids=["no key", "key"])
-def test_a_file_added_the_next_day_keeps_rows_on_their_sides(
-    tmp_path: Path, columns: Columns
-) -> None:
-    texts = ["\n".join(",".join(row) for row in BACKGROUND[:100])]
-    texts += ["\n".join(",".join(row) for row in BACKGROUND[100:])]
-    # Of the new rows one has an earlier one's key and another label.
-    corrected = (*BACKGROUND[7][:3], "0")
-    today = "\n".join(",".join(row) for row in [*background(250)[200:], corrected])
-
-    def of(*files: str) -> dict[str, str]:
-        rows, _, source = validate_rows(days(tmp_path, *files), columns)
-        train, test, summary = split_rows(rows, source, columns, Split())
-        assert summary.rows == (
-            summary.train_rows
-            + summary.test_rows
-            + summary.quarantined_rows
-            + summary.superseded_rows
-        )
-        return dict.fromkeys(train.index, "train") | dict.fromkeys(test.index, "test")
-
-    before, after = of(*texts), of(*texts, today)
-    renamed = {"2026-11-01.csv:8": "2026-11-03.csv:51"} if columns.key else {}
-    assert before == {row: after[renamed.get(row, row)] for row in before}
-    assert len(after) == (250 if columns.key else 251)
-    assert set(before.values()) == {"train", "test"}
 
 
 LABELS = st.sampled_from(["0", "1"])
@@ -374,19 +313,34 @@ def sides(
     return [side[number] for number in range(len(above) + 1, len(above) + len(rows) + 1)]
 
 
-GROUPED = COLUMNS.model_copy(update={"group": "a"})
+def of_one_group(label: str) -> list[Row]:
+    """Rows of which one group alone has this label."""
+    rows = [(f"W{n}", str(n), "1", str(1 - int(label))) for n in range(40)]
+    return rows + [("one", str(n), "1", label) for n in range(20)]
 
 
-@pytest.mark.parametrize("of_class", ["0", "1"])
-def test_a_side_with_one_group_of_a_class_is_refused(of_class: str) -> None:
-    other = "1" if of_class == "0" else "0"
-    rows = [(f"W{n}", str(n), "1", other) for n in range(40)]
-    rows += [("one", str(n), "1", of_class) for n in range(20)]
-    with pytest.raises(
-        DataError, match=r"too few groups to split: on the .* side . groups"
-    ) as error:
-        split_rows(valid(rows, GROUPED), SOURCE, GROUPED, Split(test_fraction=0.5))
-    assert f"with y = {of_class}; expected at least 2" in str(error.value)
+NAMED_CLASSES = {"positive_class": "ill", "negative_class": "healthy"}
+ONE_GROUP = r"too few groups to split: on the .* side . groups with y = {}; expected at least 2"
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "fraction", "message"),
+    [
+        (of_one_group("0"), {"group": "a"}, 0.5, ONE_GROUP.format(0)),
+        (of_one_group("1"), {"group": "a"}, 0.5, ONE_GROUP.format(1)),
+        ([(*row[:3], "1") for row in BACKGROUND], NAMED_CLASSES, 0.2, "'y'.*one class.*'healthy'"),
+        ([(*row[:3], "0") for row in BACKGROUND], NAMED_CLASSES, 0.2, "'y'.*one class.*'ill'"),
+        ([*ROWS[:2], ROWS[0]], {}, 0, "too few rows to split: on the train side"),
+        ([*ROWS[:2], ROWS[0]], {}, 0.2, "too few rows to split: on the train side"),
+    ],
+)
+def test_what_cannot_be_split_is_refused(
+    rows: list[Row], columns: dict[str, str], fraction: float, message: str
+) -> None:
+    accepted = valid(rows, COLUMNS.model_copy(update={"group": columns.get("group")}))
+    declared = COLUMNS.model_copy(update=columns)
+    with pytest.raises(DataError, match=f"rows.csv: .*{message}"):
+        split_rows(accepted, SOURCE, declared, Split(test_fraction=fraction))
 
 
 @pytest.mark.parametrize(
@@ -409,26 +363,6 @@ def test_rows_of_one_key_on_two_sides_are_refused(columns: dict[str, str], split
         split_rows(valid(rows, declared), SOURCE, declared, split)
 
 
-@pytest.mark.parametrize(("label", "absent"), [("1", "'healthy'"), ("0", "'ill'")])
-def test_one_class_only_is_refused(label: str, absent: str) -> None:
-    accepted = valid([(*row[:3], label) for row in BACKGROUND])
-    columns = Columns(label="y", positive_class="ill", negative_class="healthy")
-    with pytest.raises(DataError) as error:
-        split_rows(accepted, SOURCE, columns, Split())
-    message = str(error.value)
-    assert all(
-        fact in message for fact in ("rows.csv", "'y'", f"no usable row has the class {absent}")
-    )
-
-
-@pytest.mark.parametrize("fraction", [0, 0.2])
-def test_too_few_rows_to_split_are_refused(fraction: float) -> None:
-    accepted = valid([*ROWS[:2], ROWS[0]])
-    with pytest.raises(DataError) as error:
-        split_rows(accepted, SOURCE, COLUMNS, Split(test_fraction=fraction))
-    assert "rows.csv: too few rows to split: on the train side" in str(error.value)
-
-
 # Split_rows with categories
 
 CATEGORIES = st.one_of(
@@ -436,25 +370,6 @@ CATEGORIES = st.one_of(
     st.sampled_from(["", "NA", "red", "blue", " red", "0", "1", "1.0", "', '", "None", "b\\x00"]),
 )
 NAMED = st.lists(st.tuples(NUMBERS, CATEGORIES, CATEGORIES, LABELS), min_size=1, max_size=8)
-AWKWARD: list[Row] = [
-    (number, one, other, str((place + again) % 2))
-    for place, number in enumerate(["1", "-0.0", "", "2.5e-3"])
-    for again, (one, other) in enumerate(
-        [
-            ("red", "blue"),
-            ("blue", "red"),
-            ("red", ""),
-            ("", "red"),
-            ("NA", "null"),
-            ("red', 'blue", ""),
-            ("it's", 'say "red"'),
-            ("rød", "赤"),
-            ("1", "1.0"),
-            ("007", "7"),
-            ("back\\slash", "tab\tin"),
-        ]
-    )
-]
 
 
 def side_of(content: bytes, split: Split) -> str:
@@ -469,40 +384,37 @@ def bits(*cells: str) -> bytes:
     return b"".join(struct.pack("<f", np.float32(number) + np.float32(0)) for number in numbers)
 
 
-SPLITS = [Split(), Split(test_fraction=0.5, salt="another")]
+WORDS = ["red,blue", "blue,red", "red,", ",red", "NA,null", 'it\'s,say "red"', "rød,赤", "1,1.0"]
+WORDS += ["007,7", "back\\slash,tab\tin"]
+AWKWARD: list[Row] = [
+    (number, *words, "1")
+    for number in ["1", "-0.0", "", "2.5e-3"]
+    for words in [*(cell.split(",") for cell in WORDS), ["red', 'blue", ""]]
+]
 
 
-@pytest.mark.parametrize("split", SPLITS, ids=["default", "another"])
-@pytest.mark.parametrize("order", [(0, 1, 2, 3), (3, 2, 0, 1)], ids=["a b c y", "y c a b"])
-def test_a_row_of_numbers_is_on_the_side_that_its_bytes_say(
-    split: Split, order: tuple[int, ...]
-) -> None:
+@pytest.mark.parametrize("split", [Split(), Split(test_fraction=0.5, salt="another")])
+def test_a_row_is_on_the_side_that_its_bytes_say(split: Split) -> None:
+    """Of numbers in any order of columns, of a key, and of numbers with words."""
     values = ["1", "", "0", "-0.0", "NA", "33.6", "-1e-300", "243.03009062080926"]
     rows = [(a, b, c, "1") for a in values for b in values for c in values[:3]]
     expected = [side_of(bits(*row[:3]), split) for row in rows]
-    reordered = [tuple(row[place] for place in order) for row in rows]
-    assert sides(reordered, split=split, names=[NAMES[place] for place in order]) == expected
-    assert len(set(expected)) == 2
+    assert {*expected} == {"train", "test"}
+    for order in ((0, 1, 2, 3), (3, 2, 0, 1)):
+        reordered = [tuple(row[place] for place in order) for row in rows]
+        assert sides(reordered, split=split, names=[NAMES[place] for place in order]) == expected
 
+    keys = [*(f"K-{place}" for place in range(40)), "ключ", "007"]
+    for columns in (KEYED, KEYED.model_copy(update={"categorical": ["b"]})):
+        rows = [(key, "7", "8", "1") for key in keys]
+        assert sides(rows, columns, split) == [side_of(key.encode(), split) for key in keys]
 
-@pytest.mark.parametrize("split", SPLITS, ids=["default", "another"])
-@pytest.mark.parametrize("columns", [KEYED, KEYED.model_copy(update={"categorical": ["b"]})])
-def test_a_row_with_a_key_is_on_the_side_that_the_key_says(split: Split, columns: Columns) -> None:
-    keys = [f"K-{place}" for place in range(40)] + ["ключ", "007"]
-    rows = [(key, "7", "8", "1") for key in keys]
-    assert sides(rows, columns, split) == [side_of(key.encode(), split) for key in keys]
-
-
-@pytest.mark.parametrize("split", SPLITS, ids=["default", "another"])
-def test_a_row_with_categories_is_on_the_side_that_numbers_and_words_say(split: Split) -> None:
     words = {"": None, "NA": None, "null": None, "1.0": "1"}
     contents = [
         bits(row[0]) + repr(tuple(words.get(cell, cell) for cell in row[1:3])).encode()
         for row in AWKWARD
     ]
-    expected = [side_of(content, split) for content in contents]
-    assert sides(AWKWARD, CATEGORICAL, split) == expected
-    assert len(set(expected)) == 2
+    assert sides(AWKWARD, CATEGORICAL, split) == [side_of(content, split) for content in contents]
 
 
 @given(rows=NAMED, more=NAMED, columns=st.permutations(range(4)), data=st.data())
@@ -518,67 +430,138 @@ def test_a_row_with_categories_never_changes_sides(
     assert after[: len(rows)] == [before[place] for place in order]
 
 
-# All nodes
-
-
-@pytest.mark.parametrize(
-    "columns", [COLUMNS, KEYED, CATEGORICAL], ids=["no key", "key", "categories"]
-)
+@pytest.mark.parametrize("columns", [KEYED, CATEGORICAL], ids=["key", "categories"])
 def test_no_node_changes_its_inputs(columns: Columns) -> None:
     frame = cells([*BACKGROUND, ("x", "y", "z", "")])
     before = frame.copy(deep=True)
-    rows, quarantined, source = validate_rows(of_frame(frame), columns)
+    rows, _, source = validate_rows(of_frame(frame), columns)
     pd.testing.assert_frame_equal(frame, before)
-
-    inputs = (rows.copy(deep=True), quarantined.copy(deep=True), source.model_copy())
+    valid_rows, valid_source = rows.copy(deep=True), source.model_copy()
     accept_rows(rows, source, COLUMNS, Validation())
     split_rows(rows, source, columns, Split())
-    pd.testing.assert_frame_equal(rows, inputs[0])
-    pd.testing.assert_frame_equal(quarantined, inputs[1])
-    assert source == inputs[2]
-
-
-# Weights
-
-WEIGHED = Columns(label="y", positive_class=1, negative_class=0, weight="w")
-WITH_W = ["a", "b", "w", "y"]
-
-
-def weighed(
-    count: int = 60, weights: Sequence[str] = ("1",), columns: Sequence[str] = WITH_W
-) -> RawRows:
-    """Raw rows with weights, which come again and again."""
-    rows = [
-        (str(place), str(place % 7), weights[place % len(weights)], str(place % 2))
-        for place in range(count)
-    ]
-    return of_frame(cells(rows, WITH_W)[list(columns)])
+    pd.testing.assert_frame_equal(rows, valid_rows)
+    assert source == valid_source
 
 
 @pytest.mark.parametrize("key", [None, "a"])
 def test_a_weight_changes_neither_side_nor_anything_but_itself(key: str | None) -> None:
-    columns = WEIGHED.model_copy(update={"key": key})
-    without = Columns(label="y", positive_class=1, negative_class=0, key=key)
-    rows, _, _ = validate_rows(weighed(columns=["a", "b", "y"]), without)
-    expected = split_rows(rows, SOURCE, without, Split())
+    """And rows of weight 0 are on neither side, and counted."""
+
+    def split_weighed(weights: Sequence[str], columns: Columns) -> Any:
+        rows = [
+            (str(place), str(place % 7), weights[place % len(weights)], str(place % 2))
+            for place in range(120)
+        ]
+        table = cells(rows, ["a", "b", "w", "y"])
+        table = table if columns.weight else table.drop(columns="w")
+        accepted, _, _ = validate_rows(of_frame(table), columns)
+        return accepted, split_rows(accepted, SOURCE, columns, Split())
+
+    without = COLUMNS.model_copy(update={"key": key})
+    weighed = without.model_copy(update={"weight": "w"})
+    _, (*expected, summary) = split_weighed(("1",), without)
     for weights in (("1",), ("2", "0.5", "7")):
-        rows, _, _ = validate_rows(weighed(weights=weights), columns)
-        *sides, summary = split_rows(rows, SOURCE, columns, Split())
-        for side, as_before in zip(sides, expected[:2], strict=True):
+        _, (*sides, with_weights) = split_weighed(weights, weighed)
+        for side, as_before in zip(sides, expected, strict=True):
             pd.testing.assert_frame_equal(side.drop(columns="w"), as_before)
-        assert summary.features == expected[2].features
-        assert (summary.weight, summary.weightless_rows) == ("w", 0)
-        assert summary.test_rows_sha256 == expected[2].test_rows_sha256
-        assert summary.split == expected[2].split
+        assert (with_weights.weight, with_weights.weightless_rows) == ("w", 0)
+        for name in ("features", "test_rows_sha256", "split"):
+            assert getattr(with_weights, name) == getattr(summary, name)
 
-
-def test_rows_of_weight_0_are_on_neither_side_and_counted() -> None:
-    rows, _, _ = validate_rows(weighed(120, ("1", "0", "0", "3")), WEIGHED)
-    train, test, summary = split_rows(rows, SOURCE, WEIGHED, Split())
-    there = rows[rows["w"] > 0]
-    expected = split_rows(there, SOURCE, WEIGHED, Split())
+    rows, (train, test, counted) = split_weighed(("1", "0", "0", "3"), weighed)
+    expected = split_rows(rows[rows["w"] > 0], SOURCE, weighed, Split())
     pd.testing.assert_frame_equal(train, expected[0])
     pd.testing.assert_frame_equal(test, expected[1])
-    assert summary.weightless_rows == 60
-    assert summary.valid_rows == len(train) + len(test) == 60
-    assert summary.counts()["weightless_rows"] == 60
+    assert counted.weightless_rows == counted.counts()["weightless_rows"] == 60
+    assert counted.valid_rows == len(train) + len(test) == 60
+
+
+# Rows that are read in parts are the same rows, with the same messages, as those read at once
+
+PART_ROWS = 300
+LABEL = {"label": "y", "positive_class": 1, "negative_class": 0}
+DESCRIBED = {
+    **LABEL,
+    "categorical": ["kind"],
+    "dates": {"born": "%d.%m.%Y"},
+    "missing": {"b": [-9, "?"]},
+    "bounds": {"b": (-10, 10)},
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three files, of which the later ones repeat some rows, and spell some cells otherwise."""
+    rng, n = np.random.default_rng(0), np.arange(PART_ROWS)
+    table = {
+        "a": rng.normal(size=PART_ROWS).round(3),
+        "b": rng.integers(0, 9, PART_ROWS),
+        "c": 10**7 + n,
+        "kind": rng.choice(["red", "Red", "blue", ""], PART_ROWS),
+        "born": [f"{1 + row % 28:02d}.{1 + row % 12:02d}.{1950 + row % 50}" for row in n],
+        "visit": [f"{row:03d}" if row % 9 else f"{row}.0" for row in n],
+        "person": n // 3,
+        "seen": [f"2026-{1 + row // 28:02d}-{1 + row % 28:02d}" for row in n],
+        "w": rng.choice(["1", "2", "0"], PART_ROWS),
+        "y": rng.integers(0, 2, PART_ROWS),
+    }
+    rows = pd.DataFrame(table).astype(str)
+    odd = {"a": "high", "b": "?", "kind": " red ", "born": "unknown", "visit": "", "w": "-1"}
+    for place, (name, cell) in enumerate(odd.items()):
+        rows.loc[200 + place :: 23, name] = cell
+    rows.loc[30:60, "seen"] = [str(row) for row in range(31)]  # most of the first are dates
+    rows.loc[[40, 250], "y"] = "2"
+    for file, (start, end) in enumerate([(0, 120), (100, 220), (210, PART_ROWS)]):
+        rows[start:end].to_csv(tmp_path / f"{file}.csv", index=False)
+    return tmp_path
+
+
+def read(folder: Path, columns: Columns, caplog: pytest.LogCaptureFixture) -> dict[str, Any]:
+    """Go from the files to sequences, and give all that comes out, with the messages."""
+    caplog.clear()
+    raw = RawRowsDataset(filepath=str(folder)).load()
+    valid, quarantined, source = validate_rows(raw, columns)
+    split = Split(kind="hash" if columns.time is None else "time")
+    *sides, summary = split_rows(valid, source, columns, split)
+    schema = nodes.learn_schema(sides[0], NO_ROWS, summary, columns, Reshaping(allow_padding=True))
+    labelled = [nodes.split_features_from_label(side, schema, columns) for side in sides]
+    train_set, test_set = (nodes.reshape(side, schema) for side in labelled)
+    together, keys = together_of(sides[0], columns), keys_of(sides[0], columns)
+    trained = Fingerprints.of_rows(train_set.sequences, keys, together).sha256
+    messages = [record.getMessage() for record in caplog.records]
+    facts = {"facts": [source, summary, schema, trained, messages]}
+    return (
+        facts
+        | {"quarantined": quarantined, **vars(train_set)}
+        | {f"test {name}": value for name, value in vars(test_set).items()}
+    )
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {**DESCRIBED, "weight": "w", "ignore": ["visit", "person", "seen"]},
+        {**DESCRIBED, "group": "person", "ignore": ["visit", "seen"]},
+        {**DESCRIBED, "time": "seen", "key": "visit", "ignore": ["person"]},
+        {**LABEL, "dates": ["kind"], "ignore": ["born", "seen", "visit"]},
+    ],
+    ids=["all kinds", "a group", "a time", "no date"],
+)
+def test_parts_of_the_rows_give_what_all_at_once_give(
+    folder: Path,
+    columns: dict[str, Any],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    caplog.set_level(logging.INFO)
+    expected = read(folder, Columns.model_validate(columns), caplog)
+    assert len(expected["quarantined"])
+    monkeypatch.setattr(raw_rows, "ROWS", 7)
+    monkeypatch.setattr(fingerprints, "PART", 7)
+    parts = read(folder, Columns.model_validate(columns), caplog)
+    assert parts["facts"] == expected["facts"]
+    for name, value in expected.items():
+        if isinstance(value, pd.DataFrame):
+            pd.testing.assert_frame_equal(parts[name], value)
+        elif isinstance(value, pd.Series | np.ndarray):
+            np.testing.assert_array_equal(parts[name], value)

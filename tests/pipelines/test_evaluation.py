@@ -26,30 +26,15 @@ from tabular_lstm.pipelines.evaluation.nodes import (
     measure_importance,
     predict_with_candidate,
 )
-from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.fingerprints import Fingerprints, keys_of, together_of
 from tabular_lstm.rows.labelled_set import EvaluatedSet, LabelledSet
 from tabular_lstm.rows.schema import HistoryLayout
 from tests.helpers import networks
+from tests.helpers.decisions import DATA
 from tests.helpers.judged import BASELINES, predictions_of, rows_of, schema_of, set_of
 from tests.helpers.outputs import FIGURES, JUDGED
 
 EVALUATION = Evaluation(bootstrap_resamples=100, importance_repeats=2)
-SUMMARY = DataSummary(
-    rows=400,
-    train_rows=311,
-    test_rows=77,
-    quarantined_rows=10,
-    superseded_rows=2,
-    sha256="ab" * 32,
-    file="rows.csv",
-    valid_rows=388,
-    features=["a"],
-    label_share=0.5,
-    test_rows_sha256="cd" * 32,
-    split={},
-)
-THRESHOLDS = dict(zip(BASELINES, (0.5, 0.4, 0.6), strict=True))
 COLUMNS = Columns(label="state", positive_class="sick", negative_class="well")
 HISTORY = {"loss": [0.7, 0.6, 0.65], "best_epoch": 2, "decision_threshold": 0.45}
 
@@ -58,13 +43,8 @@ Rows = tuple[np.ndarray, pd.Series]
 
 def candidate_of(weights: list[float]) -> keras.Model:
     """A network that weighs and adds up its four slots."""
-    network = keras.Sequential(
-        [
-            keras.Input((2, 2)),
-            keras.layers.Flatten(),
-            keras.layers.Dense(1, activation="sigmoid"),
-        ]
-    )
+    dense = keras.layers.Dense(1, activation="sigmoid")
+    network = keras.Sequential([keras.Input((2, 2)), keras.layers.Flatten(), dense])
     network.set_weights([np.array(weights, np.float32)[:, None], np.zeros(1, np.float32)])
     return network
 
@@ -72,56 +52,50 @@ def candidate_of(weights: list[float]) -> keras.Model:
 # Which rows judge
 
 
-def frame_of(rows: Rows, first: str, ward: str) -> pd.DataFrame:
-    """Rows with keys that begin so, and a group."""
-    places = [f"{first}{place}" for place in range(len(rows[1]))]
-    return pd.DataFrame({"id": places, "ward": ward}, rows[1].index, dtype="str")
-
-
 def predicted(
     train: Rows,
     evaluated: EvaluatedSet,
     columns: Columns = COLUMNS,
-    trained_on: str | None = None,
-    keys: tuple[str, str] = ("A", "B"),
-    wards: tuple[str, str] = ("1", "2"),
-    learned: str | None = fit.fingerprint(candidate_of([0, 0, 3, 0])),
+    keys: str = "AB",
+    wards: str = "12",
+    **history: Any,
 ) -> pd.DataFrame:
     """Predict with a candidate that was trained on the train rows, unless others are named."""
-    train_set = set_of(*train)
-    train_rows = frame_of(train, keys[0], wards[0])
-    known = keys_of(train_rows, columns), together_of(train_rows, columns)
+    candidate, train_set = candidate_of([0, 0, 3, 0]), set_of(*train)
+    frames = [
+        pd.DataFrame(
+            {"id": [f"{key}{place}" for place in range(len(rows.labels))], "ward": ward},
+            rows.labels.index,
+            dtype="str",
+        )
+        for rows, key, ward in zip((train_set, evaluated), keys, wards, strict=True)
+    ]
+    trained_on = keys_of(frames[0], columns), together_of(frames[0], columns)
+    fingerprints = Fingerprints.of_rows(train[0], *trained_on)
+    history = {"learned": fit.fingerprint(candidate), **history}
+    history = {"trained_on": train_set.fingerprint, **history}
     return predict_with_candidate(
-        candidate_of([0, 0, 3, 0]),
-        {"trained_on": trained_on or train_set.fingerprint, "learned": learned},
-        Fingerprints.of_rows(train[0], *known),
-        train_set,
-        evaluated,
-        frame_of((evaluated.sequences, evaluated.labels), keys[1], wards[1]),
-        columns,
+        candidate, history, fingerprints, train_set, evaluated, frames[1], columns
     )
 
 
-def test_a_candidate_of_other_train_rows_or_weights_is_not_judged() -> None:
+def test_a_candidate_of_other_rows_weights_or_history_is_not_judged() -> None:
     train, labels = rows_of(9)
+    test = set_of(*rows_of(6, seed=1))
     weights = pd.Series(np.arange(1.0, 10), labels.index)
-    others = [
+    for trained_on in (
         set_of(train[1:], labels.iloc[1:]),
         set_of(train, 1 - labels),
         set_of(train[:, ::-1], labels),
         set_of(train, labels, weights),
-    ]
-    for other in others:
+    ):
         with pytest.raises(DataError, match="trained on other rows"):
-            predicted((train, labels), set_of(*rows_of(6, seed=1)), trained_on=other.fingerprint)
-
-
-def test_a_candidate_is_judged_with_its_own_history_alone() -> None:
-    train, test = rows_of(9), set_of(*rows_of(6, seed=1))
+            predicted((train, labels), test, trained_on=trained_on.fingerprint)
+    another = fit.fingerprint(candidate_of([0, 3, 0, 0]))
     with pytest.raises(DataError, match="candidate: the history belongs to another network"):
-        predicted(train, test, learned=fit.fingerprint(candidate_of([0, 3, 0, 0])))
-    with pytest.raises(DataError, match="or of an earlier version"):
-        predicted(train, test, learned=None)
+        predicted((train, labels), test, learned=another)
+    with pytest.raises(DataError, match="which earlier versions did not write down"):
+        predicted((train, labels), test, learned=None)
 
 
 def test_no_row_key_or_group_that_the_candidate_was_trained_on_judges() -> None:
@@ -136,10 +110,10 @@ def test_no_row_key_or_group_that_the_candidate_was_trained_on_judges() -> None:
     # With keys, rows may look alike.
     assert len(predicted(train, set_of(test, labels), keyed)) == 6
     with pytest.raises(DataError, match="trained on rows of the same id; expected"):
-        predicted(train, set_of(test, labels), keyed, keys=("A", "A"))
+        predicted(train, set_of(test, labels), keyed, keys="AA")
     assert len(predicted(train, set_of(test, labels), grouped)) == 6
     with pytest.raises(DataError, match="trained on rows of the same id or ward; expected"):
-        predicted(train, set_of(test, labels), grouped, wards=("1", "1"))
+        predicted(train, set_of(test, labels), grouped, wards="11")
 
 
 def test_train_rows_judge_with_a_warning_where_nothing_was_held_out(
@@ -177,48 +151,26 @@ def test_rows_are_judged_by_the_weights_beside_their_predictions() -> None:
 # Numbers
 
 
-def judged_at(
-    threshold: float = 0.45,
-    thresholds: dict[str, float] = THRESHOLDS,
-    groups: np.ndarray | None = None,
-    side: str = "test",
-    **baselines: np.ndarray,
-) -> Judged:
-    """Judge the models of `predictions_of`, deciding at these thresholds."""
-    candidate, others = predictions_of()
-    history = {**HISTORY, "decision_threshold": threshold}
-    judging = set_of(np.empty((90, 0)), candidate["label"], None, groups, side)
-    predictions = others.assign(**baselines).to_dict("list")
-    given = Baselines(thresholds=thresholds, predictions=predictions)
-    return evaluate(candidate, history, given, judging, schema_of(), Training(), EVALUATION)
-
-
-def metrics_of(judged: Judged | None = None) -> dict[str, Any]:
-    return assemble_metrics(
-        "2026-01-01",
-        SUMMARY,
-        candidate_of([1, 1, 1, 1]),
-        HISTORY,
-        Network(),
-        judged or judged_at(),
-        *[set_of(*rows_of(9))] * 2,
-        EVALUATION,
-    )
+def judged_at(side: str = "test") -> Judged:
+    """Judge the models of `predictions_of`."""
+    candidate, baselines = predictions_of()
+    judging = set_of(np.empty((90, 0)), candidate["label"], None, None, side)
+    thresholds = dict(zip(BASELINES, (0.5, 0.4, 0.6), strict=True))
+    models = Baselines(thresholds=thresholds, predictions=baselines.to_dict("list"))
+    return evaluate(candidate, HISTORY, models, judging, schema_of(), Training(), EVALUATION)
 
 
 def test_metrics_have_every_promised_number() -> None:
-    metrics = metrics_of()
+    network, sets = candidate_of([1, 1, 1, 1]), [set_of(*rows_of(9))] * 2
+    metrics = assemble_metrics(
+        "2026-01-01", DATA, network, HISTORY, Network(), judged_at(), *sets, EVALUATION
+    )
     assert json.loads(json.dumps(metrics, allow_nan=False)) == metrics
     assert metrics["run_id"] == "2026-01-01"
     assert metrics["evaluated_on"] == "test"
-    assert metrics["data"]["train_rows"] == 311
-    assert metrics["network"] == {
-        "kind": "ensemble",
-        "parameters": 5,
-        "epochs": 3,
-        "best_epoch": 2,
-        "asked_for": "",
-    }
+    assert metrics["data"]["test_rows"] == DATA.test_rows
+    counts = {"parameters": 5, "epochs": 3, "best_epoch": 2}
+    assert metrics["network"] == {"kind": "ensemble", "asked_for": "", **counts}
     assert set(metrics["test"]) == JUDGED
     assert set(metrics["baselines"]) == set(BASELINES)
     for judged in (metrics["test"], *metrics["baselines"].values()):
@@ -258,53 +210,39 @@ def test_importance_takes_rows_of_both_classes_from_sorted_data(importance_rows:
     [(10 * 60 * 2, 60, 2), (10 * 60 * 2 - 1, 60, 1), (10 * 20, 20, 1), (1, 2, 1)],
 )
 def test_importance_of_many_features_takes_fewer_shuffles_then_fewer_rows(
-    affordable: int,
-    rows: int,
-    shuffles: int,
-    monkeypatch: pytest.MonkeyPatch,
+    affordable: int, rows: int, shuffles: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fit, "CHANGES", affordable)
     schema = networks.schema_of(10)
-    evaluated = set_of(networks.sequences_of(schema, rows=60), pd.Series(np.arange(60) % 2))
-    judged = Judged(evaluated.labels.to_numpy())
-    measured = measure_importance(
-        networks.ensemble_of(schema), evaluated, judged, schema, EVALUATION
-    )
+    labels = pd.Series(np.arange(60) % 2)
+    evaluated = set_of(networks.sequences_of(schema, rows=60), labels)
+    judged, network = Judged(labels.to_numpy()), networks.ensemble_of(schema)
+    measured = measure_importance(network, evaluated, judged, schema, EVALUATION)
     assert (measured.rows, measured.shuffles) == (rows, shuffles)
 
-
-@pytest.mark.parametrize(
-    ("affordable", "rows", "shuffles"), [(4 * 150 * 2, 60, 2), (4 * 150, 60, 1), (4 * 50, 20, 1)]
-)
-def test_importance_of_longer_histories_takes_fewer_shuffles_then_fewer_rows(
-    affordable: int, rows: int, shuffles: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each of the rows of a history is changed: of these sixty histories 150, of four features."""
-    monkeypatch.setattr(fit, "CHANGES", affordable)
+    # Each of the rows of a history is changed: of these sixty histories 150, of four features.
+    monkeypatch.setattr(fit, "CHANGES", 4 * 50)
     layout = HistoryLayout(of="who", order="day", steps=9, dates=False, gap="f3")
     schema = networks.schema_of(4, 4).model_copy(update={"history": layout})
-    own, table = np.arange(60), networks.sequences_of(schema, rows=60)[:, 0]
-    histories = networks.histories_at(table, own // 4 * 4, own, layout.steps)
-    evaluated = EvaluatedSet(histories, pd.Series(own % 2))
-    measured = measure_importance(
-        networks.ensemble_of(schema), evaluated, Judged(own % 2), schema, EVALUATION
-    )
-    assert (measured.rows, measured.shuffles) == (rows, shuffles)
+    last, table = np.arange(60), networks.sequences_of(schema, rows=60)[:, 0]
+    histories = networks.histories_at(table, last // 4 * 4, last, layout.steps)
+    network, evaluated = networks.ensemble_of(schema), EvaluatedSet(histories, labels)
+    measured = measure_importance(network, evaluated, judged, schema, EVALUATION)
+    assert (measured.rows, measured.shuffles) == (20, 1)
 
 
 # Figures
 
 
-@pytest.mark.parametrize("side", ["test", "train"])
-def test_each_figure_has_its_title_and_tells_of_which_rows(side: str) -> None:
+def test_each_figure_has_its_title_and_tells_of_which_rows() -> None:
     history = {"loss": [0.7, 0.6], "validation_loss": [0.65, 0.66], "best_epoch": 1}
     lost = {"c": Lost(mean=0.2, std=0.01), "a": Lost(mean=0.0, std=0.0)}
     importance = Importance(rows=90, shuffles=2, features=lost)
-    drawn = draw_figures(history, judged_at(side=side), importance)
+    drawn = draw_figures(history, judged_at("train"), importance)
     assert list(drawn) == FIGURES
     for name in drawn:
         title = TITLES[name]
-        of_rows = "" if name == "learning_curves" else f", 90 {side} rows"
+        of_rows = "" if name == "learning_curves" else ", 90 train rows"
         said = [element.text for element in ElementTree.fromstring(drawn[name]).iter()]
         assert f"{title}{of_rows}" in said
     area = judged_at().metrics["candidate"].roc_auc

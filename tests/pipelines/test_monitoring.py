@@ -30,23 +30,15 @@ from tests.helpers.networks import ensemble_of, schema_of
 
 COLUMNS = Columns(label="ill", positive_class="yes", negative_class="no", key="id")
 LOG = [promotion("a"), promotion("b", "a")]
-# Both are promised a log loss of about 0.2.
+# Each is promised a log loss of about 0.2.
 PROMISED = {"log_loss": Estimate(value=0.2, low=0.18, high=0.22)}
-CALM = Shift(
-    psi=0,
-    ks=0,
-    missing=(0, 0),
-    outside=(0, 0),
-    statistic=0,
-    moved=False,
-    sentence="about 100 times as large",
-    counts=(),
-)
+NONE = {"psi": 0, "ks": 0, "missing": (0, 0), "outside": (0, 0), "statistic": 0, "counts": ()}
+SHIFT = Shift(**NONE, moved=True, sentence="about 100 times as large")
+MOVED = {"features": {"wage": SHIFT}}
 SEQUENCES = np.arange(200.0).reshape(100, 2, 1)
-# Both were trained on rows that nobody scores.
-OTHERS = dict.fromkeys(
-    [run("a"), run("b")], Fingerprints.of_rows(SEQUENCES, pd.Series(["T"], name="id"))
-)
+# Trained on rows that nobody scores.
+TRAINED = Fingerprints.of_rows(SEQUENCES, pd.Series(["T"], name="id"))
+OTHERS = dict.fromkeys([run("a"), run("b")], TRAINED)
 RETRAIN = "kedro run --pipelines retraining"
 
 
@@ -73,50 +65,39 @@ class Story:
         drift: dict[str, Any] | None = None,
         **manifest: Any,
     ) -> str:
-        """Score people, of whom the odd ones are ill, rightly or the wrong way round.
-
-        Returns:
-            The run id.
-        """
-        of_run = f"2026-11-26T02.15.00.{len(self.scorings):03}Z"
-        folder, numbers = self.folder / of_run, np.array(keys)
-        folder.mkdir()
-        drawn = np.random.default_rng(len(self.scorings)).uniform(0.75, 0.9, len(numbers))
-        ill = (numbers % 2 == 1) == right
+        """Score people, of whom the odd ones are ill, rightly or not, and give the run id."""
+        run_id, count = f"2026-11-26T02.15.00.{len(self.scorings):03}Z", len(keys)
+        path = self.folder / run_id / "part-00000.parquet"
+        path.parent.mkdir()
+        drawn = np.random.default_rng(len(self.scorings)).uniform(0.75, 0.9, count)
+        ill = (np.array(keys) % 2 == 1) == right
         rows = {"id": [f"P{key}" for key in keys], "probability": np.where(ill, drawn, 1 - drawn)}
-        pd.DataFrame(rows).to_parquet(folder / "part-00000.parquet")
-        part = (folder / "part-00000.parquet").read_bytes()
-        known = {
-            "run_id": of_run,
+        pd.DataFrame(rows).to_parquet(path)
+        usual = {
+            "run_id": run_id,
             "scored_at": "2026-11-26T02:15:00Z",
             "champion": {"run_id": run(champion), "sha256": "of the champion"},
             "positive_class": "yes",
             "negative_class": "no",
-            "rows": len(keys),
-            "scored_rows": len(keys),
+            "rows": count,
+            "scored_rows": count,
             "quarantined_rows": 0,
-            "inputs": [{"file": "a.csv", "rows": len(keys), "sha256": "of a"}],
-            "parts": [
-                {"file": "part-00000.parquet", "rows": len(keys), "sha256": sha256(part)},
-            ],
+            "inputs": [{"file": "a.csv", "rows": count, "sha256": "of a"}],
+            "parts": [{"file": path.name, "rows": count, "sha256": sha256(path.read_bytes())}],
             "parameters": {},
             "code_sha256": "of the code",
         }
-        whole = {name: value for name, value in (known | manifest).items() if value is not None}
-        usual = {"rows": len(keys), "compared_rows": len(keys), "smallest_shift": 0.2}
-        compared = Drift(run_id=of_run, champion=run(champion), **usual | (drift or {}))
-        self.scorings.append(FinishedScoring(folder, Manifest.model_validate(whole), compared))
-        return of_run
+        whole = {name: value for name, value in (usual | manifest).items() if value is not None}
+        facts = {"rows": count, "compared_rows": count, "smallest_shift": 0.2, **(drift or {})}
+        compared = Drift(run_id=run_id, champion=run(champion), **facts)
+        scoring = FinishedScoring(path.parent, Manifest.model_validate(whole), compared)
+        self.scorings.append(scoring)
+        return run_id
 
     def health(self, labelled: Sequence[int], prefix: str = "P", label: str = "ill") -> Health:
         """Monitor with the labels of people that have come."""
-        numbers = np.array(labelled, int)
-        labels = LateLabels(
-            keys=pd.Index([f"{prefix}{key}" for key in labelled], dtype="str"),
-            labels=numbers % 2,
-            quarantined=pd.DataFrame(),
-            reasons=(),
-        )
+        keys = pd.Index([f"{prefix}{key}" for key in labelled], dtype="str")
+        labels = LateLabels(keys, np.array(labelled, int) % 2, pd.DataFrame(), ())
         finished = FinishedScorings(tuple(self.scorings), {}, "kedro run")
         columns = COLUMNS.model_copy(update={"label": label})
         measured = measure_labelled_rows(labels, finished, self.champions, columns)
@@ -139,17 +120,16 @@ def decided(**data: Any) -> tuple[list[LogEntry], dict[str, Decision]]:
 
 
 def labelled(health: Health) -> list[int]:
-    return [one.labelled_rows for one in health.scorings]
+    return [scoring.labelled_rows for scoring in health.scorings]
 
 
 def test_what_moved_comes_before_a_retraining(story: Story) -> None:
-    moved = {"features": {"wage": CALM.model_copy(update={"moved": True})}}
     story.score("b", range(300), right=False)
     health = story.health(range(300))
     assert (health.advice, health.command) == ("retrain", RETRAIN)
     assert health.closing_line() == f"{health.alarm}. To retrain: {RETRAIN}"
 
-    story.score("b", range(300), right=False, drift=moved)
+    story.score("b", range(300), right=False, drift=MOVED)
     health = story.health(range(300))
     assert health.advice == "retrain"
     assert health.closing_line() == (
@@ -158,42 +138,34 @@ def test_what_moved_comes_before_a_retraining(story: Story) -> None:
     )
 
 
-def test_a_good_past_does_not_hide_a_broken_present(story: Story) -> None:
+def test_neither_a_good_past_nor_an_incident_that_is_over_hides_a_broken_present(
+    story: Story,
+) -> None:
     for night in range(10):
         story.score("b", range(1000 * night, 1000 * night + 1000))
     broken = story.score("b", range(10_000, 10_060), right=False)
-    health = story.health(range(10_060))
-    assert health.alarm
-    assert f" of 60 labelled rows since scoring {broken}; promised was 0.2" in health.alarm
-
-
-def test_an_incident_that_is_over_is_no_alarm(story: Story) -> None:
-    story.score("b", range(300))
-    broken = story.score("b", range(300, 600), right=False)
-    assert f"of 300 labelled rows since scoring {broken}" in str(story.health(range(600)).alarm)
-    story.score("b", range(600, 900))
-    # 29 labels do not tell.
-    assert story.health(range(629)).alarm
-    health = story.health(range(900))
+    alarm = story.health(range(10_060)).alarm
+    assert f" of 60 labelled rows since scoring {broken}; promised was 0.2" in str(alarm)
+    story.score("b", range(20_000, 20_300))
+    labels = [*range(10_060), *range(20_000, 20_300)]
+    assert story.health(labels[: 10_060 + 29]).alarm  # 29 labels do not tell that it is over
+    health = story.health(labels)
     assert (health.alarm, health.advice) == (None, "nothing")
-    # Nor does it hide the next one.
-    again = story.score("b", range(900, 960), right=False)
-    assert f"of 60 labelled rows since scoring {again}" in str(story.health(range(960)).alarm)
+    again = story.score("b", range(30_000, 30_060), right=False)
+    alarm = story.health([*labels, *range(30_000, 30_060)]).alarm
+    assert f"of 60 labelled rows since scoring {again}" in str(alarm)
 
 
 def test_the_newest_scoring_that_can_tell_decides(story: Story) -> None:
-    moved = {"features": {"wage": CALM.model_copy(update={"moved": True})}}
     few, blind = {"smallest_shift": None}, {"not_compared": "it has no reference"}
     first = story.score("b", range(300), drift=few)
     health = story.health([])
-    assert (health.alarm, health.notes) == (
-        None,
-        [
-            f"Scoring {first} cannot tell whether the data moved: 300 rows: too few to tell "
-            "whether the data moved; no change would have been seen"
-        ],
-    )
-    alarming = story.score("b", range(300), drift=moved | few)
+    assert health.alarm is None
+    assert health.notes == [
+        f"Scoring {first} cannot tell whether the data moved: 300 rows: too few to tell whether "
+        "the data moved; no change would have been seen"
+    ]
+    alarming = story.score("b", range(300), drift=MOVED | few)
     story.score("a", range(300))
     story.score("b", range(3), drift=few)
     last = story.score("b", range(3), drift=blind)
@@ -201,9 +173,8 @@ def test_the_newest_scoring_that_can_tell_decides(story: Story) -> None:
     assert health.newest
     assert health.newest.run_id == alarming
     assert health.alarm == "'wage': about 100 times as large"
-    assert health.notes == [
-        f"Scoring {last} cannot tell whether the data moved: it has no reference"
-    ]
+    note = f"Scoring {last} cannot tell whether the data moved: it has no reference"
+    assert health.notes == [note]
     story.score("b", range(300))
     health = story.health([])
     assert (health.alarm, health.notes) == (None, [])
@@ -211,51 +182,49 @@ def test_the_newest_scoring_that_can_tell_decides(story: Story) -> None:
 
 def test_rows_that_the_champion_was_trained_on_do_not_count(story: Story) -> None:
     keys = pd.Series([f"P{key}" for key in range(100)], name="id")
-    kept = Fingerprints.of_rows(SEQUENCES, keys)
     story.score("a", range(300))
     story.score("b", range(300))
-    story.champions = Promised(LOG, fingerprints=OTHERS | {run("b"): kept})
+    trained = {run("b"): Fingerprints.of_rows(SEQUENCES, keys)}
+    story.champions = Promised(LOG, fingerprints=OTHERS | trained)
     health = story.health(range(300))
-    assert labelled(health) == [300, 200]
+    assert (labelled(health), health.unknown_labels) == ([300, 200], 0)
     assert health.notes == [
         f"100 labelled rows of the champion of run {run('b')} were trained on, and do not count"
     ]
-    assert health.unknown_labels == 0
     # Without a key, with another one, and if the file is gone, nobody knows which these are.
     for unknown in (None, keys.rename("visit")):
         of_none = {run("b"): Fingerprints.of_rows(SEQUENCES, unknown)}
-        for kept_by in (OTHERS | of_none, {run("a"): OTHERS[run("a")]}):
-            story.champions = Promised(LOG, fingerprints=kept_by)
+        for fingerprints in (OTHERS | of_none, {run("a"): TRAINED}):
+            story.champions = Promised(LOG, fingerprints=fingerprints)
             health = story.health(range(300))
-            assert labelled(health) == [300, 0]
+            assert (labelled(health), health.unknown_labels) == ([300, 0], 0)
             assert health.champions[-1].real == {}
             (note,) = health.notes
             assert note.startswith(f"300 labelled rows of the champion of run {run('b')} may have")
-            assert health.unknown_labels == 0
 
 
-def test_a_key_that_a_scoring_has_several_times_counts_once(story: Story) -> None:
-    story.score("b", [*[0] * 100, *range(40)])
-    assert labelled(story.health(range(300))) == [40]
-
-
-def test_labels_whose_keys_are_spelled_otherwise_are_said(
+def test_labels_that_find_few_rows_or_are_of_one_class_are_said(
     story: Story, caplog: pytest.LogCaptureFixture
 ) -> None:
     story.score("b", range(100))
-    said = (
+    note = (
         "Of 100 labels, 0 belong to a scored row. If these are the same rows, write their 'id' as "
         "in the scored rows, and not 'p-0'"
     )
-    assert story.health(range(100), prefix="p-").notes == [said]
-    assert (logging.WARNING, f"{said}.") in {(r.levelno, r.getMessage()) for r in caplog.records}
+    assert story.health(range(100), prefix="p-").notes == [note]
+    assert (logging.WARNING, f"{note}.") in {(r.levelno, r.getMessage()) for r in caplog.records}
     # Of a table with all labels of the past, few are of scored rows.
     assert story.health(range(2000)).notes == []
+    (note,) = story.health(range(1, 100, 2)).notes
+    assert note.startswith("All labels so far are of one class, yes")
     story.score("b", range(3000, 4000))
     assert "Of 2000 labels, 100 belong" in story.health(range(2000)).notes[0]
+    # A key that a scoring has several times counts once.
+    story.score("b", [*[0] * 100, *range(40)])
+    assert labelled(story.health(range(300)))[-1] == 40
 
 
-def test_what_was_predicted_for_another_label_is_not_measured(story: Story) -> None:
+def test_what_was_predicted_for_another_label_or_class_is_not_measured(story: Story) -> None:
     first, _ = story.score("b", range(100)), story.score("b", range(100))
     log, decisions = decided(split={"label": "ill"})
     story.champions = Promised(log, decisions=decisions, fingerprints=OTHERS)
@@ -271,6 +240,16 @@ def test_what_was_predicted_for_another_label_is_not_measured(story: Story) -> N
     ensemble_of(schema_of().model_copy(update={"label": "ill"})).save(path)
     story.champions = Promised(log, artifacts={run("b"): Artifact.read(path)}, fingerprints=OTHERS)
     assert labelled(story.health(range(100), label="dead")) == [0, 0]
+
+    # A manifest of an earlier version, which has one class, may not contradict conf.
+    story.score("b", range(100), negative_class=None)
+    other = story.score("b", range(100), negative_class=None, positive_class="no")
+    health = story.health(range(100))
+    assert labelled(health) == [100, 100, 100, 0]
+    assert health.notes == [
+        f"Scoring {other}: its labelled rows do not count: it predicted two classes: no, and conf "
+        "names two classes: no, yes"
+    ]
 
 
 def test_labels_are_read_in_the_champions_format_which_its_decision_tells_where_its_file_is_gone(
@@ -293,14 +272,3 @@ def test_labels_are_read_in_the_champions_format_which_its_decision_tells_where_
     warned = "The champion's file is gone or damaged. Labels have decimal: '%s' and "
     assert warned % "," in caplog.text
     assert warned % "." in caplog.text
-
-
-def test_a_manifest_of_an_earlier_version_may_not_contradict_conf(story: Story) -> None:
-    story.score("b", range(100), negative_class=None)
-    other = story.score("b", range(100), negative_class=None, positive_class="no")
-    health = story.health(range(100))
-    assert labelled(health) == [100, 0]
-    assert health.notes == [
-        f"Scoring {other}: its labelled rows do not count: it predicted two classes: no, and conf "
-        "names two classes: no, yes"
-    ]

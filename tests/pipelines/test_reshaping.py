@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -30,11 +29,6 @@ def rows_of(**features: list[float]) -> pd.DataFrame:
     return pd.DataFrame({**features, "sick": np.arange(1, count + 1) % 2}, index=index)
 
 
-def numbered(count: int) -> pd.DataFrame:
-    """Three rows of so many features, all values different."""
-    return rows_of(**{f"f{i}": [10.0 * i, 10.0 * i + 1, 10.0 * i + 2] for i in range(count)})
-
-
 def learn_schema(rows: pd.DataFrame, columns: Columns, reshaping: Reshaping) -> Schema:
     """Learn from rows as the node does."""
     return nodes.learn_schema(rows, NO_ROWS, DATA, columns, reshaping)
@@ -46,33 +40,12 @@ def reshape(rows: pd.DataFrame, schema: Schema) -> np.ndarray:
     return nodes.reshape(labelled, schema).sequences
 
 
-# Learning the schema
-
-
-@pytest.mark.parametrize(
-    ("count", "said"), [(1, "1 feature a row, 0 of them"), (3, "3 features a row, 0 of them")]
-)
-def test_one_feature_is_said_in_the_singular(
-    count: int, said: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    with caplog.at_level("INFO"):
-        learn_schema(numbered(count), COLUMNS, Reshaping())
-    assert caplog.messages[0].startswith(said)
-    assert ("1 step of 1, 0 padded" in caplog.text) == (count == 1)
-
-
-@pytest.mark.parametrize("value", [0.1, 1e6 + 0.1])
-def test_constant_feature_has_variance_one(value: float) -> None:
-    schema = learn_schema(rows_of(a=[value] * 100), COLUMNS, Reshaping())
-    assert schema.mean == pytest.approx([value])
-    assert schema.variance == [1.0]
-
-
-# Splitting the features from the label
-
-
 def test_weights_and_groups_of_the_rows_go_with_them() -> None:
-    rows = numbered(3).assign(w=[1.0, 1.0, 4.0], who=["b", "a", "b"]).astype({"who": "str"})
+    rows = (
+        rows_of(a=[1.0, 2.0, 3.0])
+        .assign(w=[1.0, 1.0, 4.0], who=["b", "a", "b"])
+        .astype({"who": "str"})
+    )
     columns = COLUMNS.model_copy(update={"weight": "w", "group": "who"})
     schema = learn_schema(rows, columns, Reshaping())
     reshaped = nodes.reshape(split_features_from_label(rows, schema, columns), schema)
@@ -83,9 +56,6 @@ def test_weights_and_groups_of_the_rows_go_with_them() -> None:
     pd.testing.assert_series_equal(reshaped.labels, rows["sick"])
     alike = split_features_from_label(rows.assign(w=3.0, who=[*"xyz"]), schema, columns)
     assert alike.weights is alike.groups is None
-
-
-# Reshaping
 
 
 def test_text_of_the_file_gives_the_sequences_that_training_had(tmp_path: Path) -> None:

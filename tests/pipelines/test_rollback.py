@@ -1,8 +1,6 @@
 """Which champion a rollback chooses, and that its decision is typed and whole."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -11,7 +9,9 @@ from tabular_lstm.parameters import Columns, Rollback
 from tabular_lstm.pipelines.rollback.nodes import choose_champion
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.decision import Champions, Decision
-from tests.helpers.commands import RETRAINING, ROLLBACK, here, seed, succeeds
+from tabular_lstm.serving.report import page_of_rollback
+from tests.helpers.champions import log_of
+from tests.helpers.commands import ROLLBACK, here, succeeds
 from tests.helpers.decisions import PROVENANCE
 from tests.helpers.logs import promotion, rejection, run
 from tests.helpers.networks import ensemble_of, schema_of
@@ -72,81 +72,53 @@ def test_the_one_before_or_the_one_asked_for_serves_again(
 
 
 @pytest.mark.parametrize(
-    ("asked", "lost", "entries", "said"),
+    ("asked", "lost", "entries", "message"),
     [
         (None, "", 0, "There is no champion yet"),
         (None, "", 1, f"There is no champion before {run('a')} to roll back to. Runs that"),
-        (
-            run("x"),
-            "",
-            3,
-            f"Run {run('x')} never was a champion. Runs that were promoted: {run('a')}, "
-            f"{run('b')}.",
-        ),
+        (run("x"), "", 3, f"Run {run('x')} never was a champion. Runs that were promoted: "),
+        (run("x"), "", 3, f" {run('a')}, {run('b')}."),
         ("../../evil", "", 3, "Run ../../evil never was a champion."),
         (None, "a", 3, f"Run {run('a')} cannot serve again: its artifact is gone, damaged"),
     ],
 )
 def test_what_cannot_be_restored_is_named(
-    artifacts: Artifacts, asked: str | None, lost: str, entries: int, said: str
+    artifacts: Artifacts, asked: str | None, lost: str, entries: int, message: str
 ) -> None:
     with pytest.raises(DataError) as refused:
         chosen(artifacts, asked, entries, lost)
-    assert said in str(refused.value)
+    assert message in str(refused.value)
 
 
-def test_a_champion_that_cannot_be_loaded_does_not_serve_again(artifacts: Artifacts) -> None:
-    broken = Artifact(b"no network", "a.keras")
+def test_what_cannot_be_loaded_or_is_of_another_label_does_not_serve_again(
+    artifacts: Artifacts,
+) -> None:
+    with pytest.raises(DataError, match=r"label was 'sick' and is 'ill'\. Set conf back\.$"):
+        chosen(artifacts, None, columns=COLUMNS.model_copy(update={"label": "ill"}))
     with pytest.raises(DataError, match=r"a\.keras: expected a whole \.keras file"):
-        chosen({**artifacts, run("a"): broken}, None)
+        chosen({**artifacts, run("a"): Artifact(b"no network", "a.keras")}, None)
 
 
-def test_the_latest_report_says_who_serves_after_a_rollback(served: Project) -> None:
+def test_the_report_says_who_serves_after_a_rollback(artifacts: Artifacts) -> None:
     """Not that the model serves that was dismissed; and where the report of the champion is."""
-    reporting = served.path / "data/08_reporting"
-    succeeds(here(*RETRAINING, *seed(1)))
-    log = [json.loads(line) for line in (reporting / "promotions.jsonl").open()]
-    first, second = (line["run_id"] for line in log)
-    latest = reporting / "latest.html"
-    assert (
-        f'The new model, of run <span class="id">{second}</span>, now serves.' in latest.read_text()
-    )
-
-    succeeds(here(*ROLLBACK))
-    page = latest.read_text()
-    assert "<h1>✓ Rolled back</h1>" in page
-    assert f'The model of run <span class="id">{first}</span> now serves again.' in page
-    assert (
-        f'The model of run <span class="id">{second}</span>, which served until now, no longer'
-        in page
-    )
+    page = page_of_rollback(chosen(artifacts, None), PROVENANCE)
+    for words in (
+        "<h1>✓ Rolled back</h1>",
+        f'The model of run <span class="id">{run("a")}</span> now serves again.',
+        f'The model of run <span class="id">{run("b")}</span>, which served until now, no longer',
+        f"--pipelines rollback --params rollback.run_id={run('b')}",
+        f"data/08_reporting/report.html/{run('a')}/report.html",
+        "default-src 'none'",
+    ):
+        assert words in page
     assert "now serves." not in page
-    assert f"--pipelines rollback --params rollback.run_id={second}" in page
-    report = f"data/08_reporting/report.html/{first}/report.html"
+
+
+def test_the_latest_report_is_that_of_the_rollback(served: Project) -> None:
+    (champion,) = (line["run_id"] for line in log_of(served))
+    succeeds(here(*ROLLBACK, "--params", f"rollback.run_id={champion}"))
+    page = (served.path / "data/08_reporting/latest.html").read_text()
+    report = f"data/08_reporting/report.html/{champion}/report.html"
+    assert f'The model of run <span class="id">{champion}</span> continues to serve.' in page
     assert report in page
     assert (served.path / report).exists()
-    assert "default-src 'none'" in page
-    succeeds(here(*ROLLBACK, "--params", f"rollback.run_id={first}"))
-    assert (
-        f'The model of run <span class="id">{first}</span> continues to serve.'
-        in latest.read_text()
-    )
-
-
-@pytest.mark.parametrize(
-    ("other", "said"),
-    [
-        (
-            {"positive_class": 0, "negative_class": 1},
-            "columns.positive_class was 1 and is 0, columns.negative_class was 0 and is 1",
-        ),
-        ({"label": "healthy"}, "columns.label was 'sick' and is 'healthy'"),
-    ],
-)
-def test_a_champion_of_other_classes_than_conf_names_does_not_serve_again(
-    artifacts: Artifacts, other: dict[str, Any], said: str
-) -> None:
-    with pytest.raises(DataError) as refused:
-        chosen(artifacts, None, columns=COLUMNS.model_copy(update=other))
-    assert f"the probability of sick = 1; since it was trained, {said}. Set" in str(refused.value)
-    assert str(refused.value).endswith("Set conf back."), "a new champion is no rollback"

@@ -6,27 +6,37 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from kedro.framework.project import pipelines
+from kedro.framework.session import KedroSession
 from kedro.pipeline import Pipeline
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.parameters import Network, Split
+from tabular_lstm.parameters import BLOCKS, Network, Split
 from tabular_lstm.runs.guards import (
     NothingNewError,
     check_newest,
+    clear_unfinished,
+    conditions,
     decides,
     refuse_nothing_new,
     refuse_parts,
+    refuse_parts_of_scoring,
+    refuse_pins_that_do_not_count,
     refuse_what_cannot_be_judged,
     retrains,
+    scores,
+    warn_of_another_environment,
 )
 from tabular_lstm.serving.decision import Champions
-from tabular_lstm.serving.promotion_log import Inputs, LogEntry
-from tests.helpers.champions import log_of, log_path
+from tabular_lstm.serving.promotion_log import Inputs, LogEntry, next_run_id
+from tests.helpers.champions import log_path
 from tests.helpers.commands import RETRAINING, ROLLBACK, here, logged, message_of, seed, succeeds
+from tests.helpers.decisions import decision
 from tests.helpers.logs import letters, promotion, rejection, rollback, run
-from tests.helpers.project import QUICK, Project
+from tests.helpers.outputs import document
+from tests.helpers.project import QUICK, TINY, Project, declare
 from tests.helpers.scorings import SCORING
 
 NEW = Inputs(data="new", parameters="p", code="c")
@@ -40,22 +50,30 @@ def made_from(entry: LogEntry, data: str) -> LogEntry:
 A = made_from(promotion("a"), "old")
 B = made_from(promotion("b", "a"), "new")
 X = made_from(rejection("x", "a"), "new")
+OF_OTHER_CODE = B.model_copy(update={"inputs": NEW.model_copy(update={"code": "of another"})})
 
 
 @pytest.mark.parametrize(
-    ("log", "said"),
+    ("log", "fate"),
     [
         ([A, B], f"those of run {run('b')}, which serves"),
         ([A, X], f"those of run {run('x')}, which was rejected: no good"),
         ([A, B, rollback("r", "a", "b")], f"those of run {run('b')}, which was rolled back from"),
+        # The newest of equal runs is named.
+        (
+            [A, B, rollback("r", "a", "b"), made_from(promotion("d", "a"), "new")],
+            f"those of run {run('d')}, which serves",
+        ),
+        # And the run of this very code before one of other code.
+        ([A, OF_OTHER_CODE, X], f"those of run {run('x')}, which was rejected"),
     ],
 )
 def test_what_was_judged_against_who_serves_is_not_trained_again(
-    log: list[LogEntry], said: str
+    log: list[LogEntry], fate: str
 ) -> None:
     with pytest.raises(NothingNewError) as end:
-        refuse_nothing_new(Champions(log), NEW, new_code=True)
-    assert said in str(end.value)
+        refuse_nothing_new(Champions(log), NEW, new_code=False)
+    assert fate in str(end.value)
     assert "--params retraining.force=true" in str(end.value)
 
 
@@ -85,35 +103,21 @@ def test_other_code_alone_is_new_only_where_conf_says_so() -> None:
     refuse_nothing_new(Champions([A, B]), upgraded, new_code=True)  # or it raises
 
 
-def test_the_newest_of_equal_runs_is_named() -> None:
-    again = made_from(promotion("d", "a"), "new")
-    log = [A, B, rollback("r", "a", "b"), again]
-    with pytest.raises(NothingNewError, match=f"those of run {run('d')}, which serves"):
-        refuse_nothing_new(Champions(log), NEW, new_code=False)
-
-
-def test_the_run_of_this_very_code_is_named_before_one_of_other_code() -> None:
-    other = B.model_copy(update={"inputs": NEW.model_copy(update={"code": "of another version"})})
-    with pytest.raises(NothingNewError, match=f"those of run {run('x')}, which was rejected"):
-        refuse_nothing_new(Champions([A, other, X]), NEW, new_code=False)
-
-
-def whole(project: Project, name: str) -> Pipeline:
+def whole(name: str) -> Pipeline:
     pipelines.set_requested(None)
     return pipelines[name]
 
 
-def test_only_whole_runs_decide(project: Project) -> None:
-    retraining, rolling_back = whole(project, "retraining"), whole(project, "rollback")
-    assert decides(retraining)
-    assert retrains(retraining)
-    assert decides(rolling_back)
-    assert not retrains(rolling_back)
-    assert not decides(whole(project, "__default__"))
+def test_only_whole_runs_decide_and_score(project: Project) -> None:
+    retraining, rolling_back, scoring = map(whole, ("retraining", "rollback", "scoring"))
+    assert (decides(retraining), decides(rolling_back)) == (True, True)
+    assert (retrains(retraining), retrains(rolling_back)) == (True, False)
+    assert (scores(scoring), scores(retraining)) == (True, False)
+    assert not decides(whole("__default__"))
     refuse_parts(retraining, False, "kedro run")
     refuse_parts(rolling_back, False, "kedro run")
     for part in (
-        whole(project, "promotion"),
+        whole("promotion"),
         retraining.from_nodes("training.train_network"),
         rolling_back.to_nodes("rollback.choose_champion"),
     ):
@@ -122,6 +126,12 @@ def test_only_whole_runs_decide(project: Project) -> None:
             refuse_parts(part, False, "kedro run")
     with pytest.raises(DataError, match="kedro run --pipelines retraining"):
         refuse_parts(retraining, True, "kedro run")
+    refuse_parts_of_scoring(scoring, False, "kedro run")
+    for part in (scoring.to_nodes("scoring.score_rows"), scoring + retraining):
+        with pytest.raises(DataError, match="kedro run --env a --pipelines scoring"):
+            refuse_parts_of_scoring(part, False, "kedro run --env a")
+    with pytest.raises(DataError, match="whole and without other pipelines"):
+        refuse_parts_of_scoring(scoring, True, "kedro run")
 
 
 def test_what_cannot_be_judged_is_not_trained() -> None:
@@ -135,7 +145,6 @@ def test_what_cannot_be_judged_is_not_trained() -> None:
 # A promotion log, or an environment, that is a copy
 
 LOG = Path("data/08_reporting/promotions.jsonl")
-AHEAD = "2036-01-01T00.00.00.000Z"
 
 
 def champions_of(log: list[LogEntry], *decided: LogEntry) -> Champions:
@@ -149,16 +158,20 @@ def test_decisions_after_the_log_ends_warn_and_another_champion_stops_a_run_that
 ) -> None:
     serves = letters([str(log[-1].serves_now)])
     check_newest(champions_of(log, rejection("A", None)), LOG, run("z"), True)
+    # A clock that was ahead makes no log an older copy.
+    ahead = A.model_copy(update={"run_id": "2036-01-01T00.00.00.000Z"})
+    for entries in ([ahead, B], [ahead]):
+        check_newest(champions_of(entries), LOG, run("z"), True)
+    check_newest(champions_of(log), LOG, "2020-01-01T00.00.00.000Z", True)
     assert not caplog.records
-    last = log[-1].run_id
     # Stopped before their entries, or the log is older by one.
     for stopped in ([promotion("u", serves)], [promotion("u", serves), rejection("v", serves)]):
         caplog.clear()
         check_newest(champions_of(log, *stopped), LOG, run("z"), True)
         runs = "1 run" if len(stopped) == 1 else "2 runs"
-        found = f"{LOG} ends with run {last}, and {runs} decided after it, the last one "
+        ends = f"{LOG} ends with run {log[-1].run_id}, and {runs} decided after it, the last one "
         (record,) = caplog.records
-        assert record.message.startswith(f"{found}{stopped[-1].run_id}: ")
+        assert record.message.startswith(f"{ends}{stopped[-1].run_id}: ")
         assert record.levelno == logging.WARNING
     older = champions_of(log, promotion("u", serves), rejection("v", "u"))
     with pytest.raises(DataError, match=f"2 runs decided after it, the last one {run('v')}, after"):
@@ -168,19 +181,27 @@ def test_decisions_after_the_log_ends_warn_and_another_champion_stops_a_run_that
     assert len(caplog.records) == 1
 
 
-def test_a_clock_that_was_ahead_makes_no_log_an_older_copy(
+def test_a_copied_environment_names_the_one_that_its_champion_was_promoted_in(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    ahead = A.model_copy(update={"run_id": AHEAD})
-    check_newest(champions_of([ahead, B]), LOG, run("z"), True)
-    check_newest(champions_of([ahead]), LOG, run("z"), True)
-    check_newest(champions_of([A, B]), LOG, "2020-01-01T00.00.00.000Z", True)
+    made = decision(True)
+    champions = Champions([made.log_entry()], decisions={made.run_id: made})
+    warn_of_another_environment(champions, None)
+    warn_of_another_environment(Champions(champions.log), "copy")  # its decision is gone
     assert not caplog.records
+    warn_of_another_environment(champions, "copy")
+    words = f"run {made.run_id}, was promoted in environment base, and this one is copy"
+    assert caplog.messages == [f"The champion, {words}"]
 
 
 @pytest.mark.long
-def test_a_log_of_an_earlier_day_is_found_out(served: Project) -> None:
-    """By which a model that was replaced or dismissed would serve again without a word."""
+def test_a_log_of_an_earlier_day_or_of_another_environment_is_found_out(served: Project) -> None:
+    """Or a model that was replaced or dismissed would serve again without a word."""
+    for name in ("06_models", "08_reporting"):
+        shutil.copytree(served.path / "data" / name, served.path / "data/copy" / name)
+    (served.path / "conf/copy").mkdir()
+    (served.path / "conf/copy/parameters.yml").write_text(json.dumps(QUICK))
+    assert "in environment base, and this one is copy" in logged(*SCORING, "--env", "copy")
     earlier = log_path(served).read_bytes()
     succeeds(here(*RETRAINING, *seed(5)))
     newest = log_path(served).read_bytes()
@@ -188,34 +209,203 @@ def test_a_log_of_an_earlier_day_is_found_out(served: Project) -> None:
     assert "the log may be an older copy" in logged(*SCORING)
     log_path(served).write_bytes(newest)
     succeeds(here(*ROLLBACK))
-    newest = log_path(served).read_bytes()
     log_path(served).write_bytes(earlier)
     for command in (RETRAINING, ROLLBACK):
-        said = message_of(here(*command))
-        assert "and 2 runs decided after it, the last one " in said
-        assert "Put the newest one back." in said
-    said = logged(*SCORING, "--params", "scoring.force=true")
-    assert "and 2 runs decided after it, the last one " in said
-    # The ways that the message names.
-    log_path(served).write_bytes(newest)
-    assert "older copy" not in logged(*RETRAINING)
-    log_path(served).write_bytes(earlier)
-    numbered = f"{seed(6)[-1]},promotion.start_over=true"
-    assert "older copy" in logged(*RETRAINING, "--params", numbered)
-    assert "older copy" not in logged(*RETRAINING)
+        message = message_of(here(*command))
+        assert "and 2 runs decided after it, the last one " in message
+        assert "Put the newest one back." in message
 
 
-def test_a_copied_environment_names_the_one_that_its_champion_was_promoted_in(
-    served: Project,
+# Before a scoring
+
+ENTRY = {
+    "type": "tabular_lstm.datasets.RawRowsDataset",
+    "filepath": "rows.csv",
+    "load_args": {"sep": ";"},
+}
+LEFT = [  # by a scoring that was killed
+    "07_model_output/predictions/{}/part-00000.parquet",
+    "02_intermediate/quarantined_rows_to_score.csv/{}/.quarantined_rows_to_score.csv.new",
+    "08_reporting/scoring_summary.json/{}/.scoring_summary.json.new",
+]
+
+
+def test_what_a_killed_scoring_left_is_taken_away_and_what_is_finished_stays(
+    project: Project,
 ) -> None:
-    for name in ("06_models", "08_reporting"):
-        shutil.copytree(served.path / "data" / name, served.path / "data/copy" / name)
-    (served.path / "conf/copy").mkdir()
-    (served.path / "conf/copy/parameters.yml").write_text(json.dumps(QUICK))
-    for command in (SCORING, RETRAINING):
-        said = logged(*command, "--env", "copy")
-        assert f"The champion, run {log_of(served)[0]['run_id']}, was promoted in" in said
-        assert "promoted in environment base, and this one is copy" in said
-        assert "was promoted in" not in logged(*command)
-    shutil.rmtree(served.path / "data/copy/08_reporting/decision.json")
-    assert "was promoted in" not in logged(*SCORING, "--env", "copy")
+    def leave(letter: str) -> list[Path]:
+        paths = [project.path / "data" / path.format(run(letter)) for path in LEFT]
+        for path in paths:
+            path.parent.mkdir(parents=True)
+            path.touch()
+        return [path.parent for path in paths]
+
+    with KedroSession.create(project.path) as session:
+        catalog = session.load_context().catalog
+    finished = catalog.get("predictions").folder / run("b") / "manifest.json"
+    finished.parent.mkdir(parents=True)
+    finished.touch()
+    before = project.files()
+    leave("a")
+    with clear_unfinished(catalog):
+        assert project.files() == before
+        left = leave("c")
+        with clear_unfinished(catalog):  # beside another scoring nothing is taken away
+            assert all(folder.exists() for folder in left)
+
+
+def test_predictions_rest_on_what_changes_them_alone() -> None:
+    def rest_on(entry: dict[str, Any], **changed: dict[str, Any]) -> Any:
+        columns = {"label": "sold", "positive_class": 1, "negative_class": 0}
+        declared = {"columns": columns, **changed}
+        blocks = {n: block.model_validate(declared.get(n, {})) for n, block in BLOCKS.items()}
+        return conditions(blocks, ENTRY | entry)
+
+    expected = rest_on({})
+    moved = {"filepath": "elsewhere.csv", "metadata": {"kedro-viz": {}}}
+    assert rest_on(moved, scoring={"force": True}, training={"seed": 5}) == expected
+    assert rest_on({}, scoring={"reasons": 1}) != expected
+    assert rest_on({}, validation={"max_quarantined_fraction": 0.1}) != expected
+    assert rest_on({"load_args": {"sep": ","}}) != expected
+
+
+# What a part of a run starts from: the outputs of one run, of the same conf, raw file and rows
+
+PROCESSING = ("run", "--pipelines", "data_processing")
+TRAINING = ("run", "--pipelines", "reshaping,training,evaluation")
+EVALUATION = ("run", "--pipelines", "reshaping,evaluation")
+MODEL = ("06_models/candidate.keras", "06_models/history.json", "06_models/train_fingerprints.npz")
+ROWS = ("03_primary/train_rows.parquet", "03_primary/test_rows.parquet")
+SUMMARY = "03_primary/data_summary.json"
+INPUTS = [
+    *("candidate@file", "candidate@network", "data_summary", "history", "history_rows"),
+    *("test_rows", "train_fingerprints", "train_rows"),
+]
+METRICS = "08_reporting/metrics.json"
+
+
+@pytest.fixture
+def project_of_run(ran: Project) -> Project:
+    """A project after a run, whose conf says what that run was told."""
+    declare(ran, **TINY)
+    return ran
+
+
+def newest(project: Project, output: str) -> Path:
+    return project.versions(output)[-1]
+
+
+def unchanged_and_refused(project: Project, *arguments: str) -> str:
+    """Check that a command ends with one message and changes no output, and give the message."""
+    before = project.files()
+    message = message_of(here(*arguments))
+    assert project.files() == before
+    return message
+
+
+def test_after_a_change_of_conf_a_part_is_refused(project_of_run: Project) -> None:
+    """Of what cannot change a decision it is none; what can is told by the fingerprint of conf."""
+    project, run_id = project_of_run, newest(project_of_run, SUMMARY).parent.name
+    declare(project, **{**TINY, "training": {"epochs": 2, "objective": {"kind": "f1"}}})
+    assert unchanged_and_refused(project, *EVALUATION) == (
+        f"The outputs of run {run_id} cannot be continued: conf has changed since. Set it back, or "
+        "run all: kedro run."
+    )
+    # Another way to read the rows is a change of conf.
+    declare(project, **TINY)
+    raw = {"type": "tabular_lstm.datasets.RawRowsDataset", "filepath": "data/01_raw/diabetes.csv"}
+    catalog = project.path / "conf/local/catalog.yml"
+    catalog.write_text(json.dumps({"raw_rows": {**raw, "load_args": {"decimal": ","}}}))
+    assert "conf has changed" in unchanged_and_refused(project, *TRAINING)
+    catalog.unlink()
+    declare(project, **TINY, mlflow={"experiment": "other"}, engine={"kind": "local"})
+    succeeds(here(*EVALUATION))
+
+
+def test_rows_that_changed_in_the_raw_file_or_on_disk_are_refused(project_of_run: Project) -> None:
+    project = project_of_run
+    raw, rows = project.raw.read_bytes(), pd.read_csv(project.raw)
+    pd.concat([rows, rows[:1]]).to_csv(project.raw, index=False)
+    message = unchanged_and_refused(project, *EVALUATION)
+    assert "the raw rows, diabetes.csv, have changed since. Put them back, or run all" in message
+    project.raw.write_bytes(raw)
+    for output in ROWS:
+        path = newest(project, output)
+        content, rows = path.read_bytes(), pd.read_parquet(path)
+        third = rows.index == rows.index[3]
+        rows.assign(diabetes=rows["diabetes"].mask(third, 1 - rows["diabetes"])).to_parquet(path)
+        message = unchanged_and_refused(project, *EVALUATION)
+        assert f"its {path.stem} have changed on disk since. Put the file back" in message
+        path.write_bytes(content)
+
+
+def test_outputs_of_two_runs_are_not_mixed_and_those_of_a_named_run_are_judged(
+    project_of_run: Project,
+) -> None:
+    project, before = project_of_run, document(project_of_run, METRICS)["test"]
+    first = newest(project, SUMMARY).parent.name
+    second = next_run_id(first)
+    for version in project.path.glob(f"data/*/*/{first}"):
+        if version.parent.name != Path(MODEL[0]).name:
+            shutil.copytree(version, version.with_name(second))
+    message = unchanged_and_refused(project, *EVALUATION)
+    assert f"candidate@network of {first}, data_summary of {second}, history of" in message
+    assert f"--load-versions {','.join(f'{name}:RUN' for name in INPUTS)}, or run all" in message
+    pins = ("--load-versions", ",".join(f"{name}:{first}" for name in INPUTS))
+    declare(project, **TINY, split={"salt": "other"})
+    assert "conf has changed since" in unchanged_and_refused(project, *EVALUATION, *pins)
+    declare(project, **TINY)
+    succeeds(here(*EVALUATION, *pins))
+    assert document(project, METRICS)["test"] == before
+
+
+def test_a_version_that_the_run_would_not_load_is_refused(project_of_run: Project) -> None:
+    """Which Kedro passes over in silence, also where there is no such version."""
+    version = newest(project_of_run, SUMMARY).parent.name
+    pin = f"train_rows:{version}"
+    message = unchanged_and_refused(project_of_run, "run", "--load-versions", pin)
+    assert message.startswith(f"--load-versions {pin}: expected an entry that this run reads from")
+    assert "from an earlier run: it reads none. Leave" in message
+    with KedroSession.create(project_of_run.path) as session:
+        catalog = session.load_context().catalog
+    part = pipelines["reshaping"] + pipelines["training"] + pipelines["evaluation"]
+    for pipeline, name, reads in (
+        (part, "candidate@file", "data_summary, history_rows, test_rows, train_rows."),
+        (pipelines["scoring"], "candidate@network", "it reads none"),
+    ):
+        for version in (newest(project_of_run, SUMMARY).parent.name, "2020-01-01T00.00.00.000Z"):
+            with pytest.raises(DataError, match=f"{name}:{version}: expected .*: {reads}"):
+                refuse_pins_that_do_not_count(pipeline, catalog, {name: version})
+
+
+def test_an_output_of_an_earlier_version_asks_for_one_whole_run(project_of_run: Project) -> None:
+    """Version 0.1.0 wrote blocks of conf. Nor are rows split anew for an earlier candidate."""
+    message = unchanged_and_refused(
+        project_of_run, "run", "--pipelines", "data_processing,reshaping,evaluation"
+    )
+    assert message.startswith(
+        "candidate@file, candidate@network, history, train_fingerprints: of an earlier run"
+    )
+    path = newest(project_of_run, SUMMARY)
+    summary = json.loads(path.read_text())
+    del summary["lineage"]["parameters"]
+    summary["lineage"]["conf"] = {"columns": {"label": "diabetes"}}
+    path.write_text(json.dumps(summary))
+    message = unchanged_and_refused(project_of_run, *EVALUATION)
+    assert "an earlier version did not write down their conf" in message
+    assert message.endswith("or run all: kedro run.")
+
+
+def test_parts_of_a_run_give_what_the_whole_run_gives(project_of_run: Project) -> None:
+    whole = document(project_of_run, METRICS)
+    succeeds(here(*PROCESSING))
+    succeeds(here(*TRAINING))
+    parts = document(project_of_run, METRICS)
+    assert {**parts, "run_id": whole["run_id"]} == whole
+
+
+@pytest.mark.long
+def test_a_run_of_missing_outputs_alone_is_a_whole_run(ran: Project) -> None:
+    declare(ran, split={"salt": "other"}, **TINY)
+    succeeds(here("run", "--only-missing-outputs"))
+    assert [len(ran.versions(output)) for output in (*ROWS, *MODEL, METRICS)] == [2] * 6

@@ -131,22 +131,19 @@ def test_a_run_id_that_another_machine_has_is_not_taken(tmp_path: Path) -> None:
     assert (tmp_path / ".runs" / run("b")).exists()
 
 
-def test_where_the_extra_is_not_installed_the_message_names_it(
+def test_a_missing_extra_and_credentials_that_are_no_mapping_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kept_outputs, "find_spec", lambda name: None)
-    wanted, loader = Storage(url="s3://bucket/of"), OmegaConfigLoader(str(tmp_path))
-    with pytest.raises(DataError, match=r"pip install 'tabular-lstm\[object-storage\]'"):
-        KeptOutputs.of(wanted, loader, tmp_path, "data")
-    assert KeptOutputs.of(Storage(), loader, tmp_path, "data") is None
-
-
-def test_credentials_that_are_no_mapping_are_named_and_not_shown(tmp_path: Path) -> None:
+    wanted = Storage(url="s3://bucket/of")
     loader = OmegaConfigLoader(str(tmp_path), base_env="", default_run_env="")
+    assert KeptOutputs.of(Storage(), loader, tmp_path, "data") is None
     (tmp_path / "credentials.yml").write_text("storage: c0ffee")
     with pytest.raises(DataError, match=r"credentials\.yml: storage: expected names") as refused:
-        KeptOutputs.of(Storage(url="s3://bucket/of"), loader, tmp_path, "data")
+        KeptOutputs.of(wanted, loader, tmp_path, "data")
     assert "c0ffee" not in str(refused.value)
+    monkeypatch.setattr(kept_outputs, "find_spec", lambda name: None)
+    with pytest.raises(DataError, match=r"pip install 'tabular-lstm\[object-storage\]'"):
+        KeptOutputs.of(wanted, loader, tmp_path, "data")
 
 
 @pytest.mark.parametrize(

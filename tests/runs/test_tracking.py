@@ -25,19 +25,16 @@ def warning_of(caplog: pytest.LogCaptureFixture) -> str:
     return warning
 
 
-def test_nothing_of_it_is_imported_without_the_block(served: Project) -> None:
-    again = f"rollback.run_id={log_of(served)[-1]['run_id']}"
-    ended, modules = with_modules(served, *ROLLBACK, "--params", again)
-    succeeds(ended)
-    assert not {"mlflow", "tabular_lstm.runs.tracking"} & modules
-
-
 def test_without_mlflow_a_warning_says_where_to_read(
     served: Project, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    again = f"rollback.run_id={log_of(served)[-1]['run_id']}"
+    ended, modules = with_modules(served, *ROLLBACK, "--params", again)
+    succeeds(ended)
+    assert not {"mlflow", "tabular_lstm.runs.tracking"} & modules  # without the block
     monkeypatch.setitem(sys.modules, "mlflow", None)
     declare(served, **QUICK, mlflow={"tracking_uri": f"http://me:{SECRET}@host"})
-    succeeds(here(*ROLLBACK, "--params", f"rollback.run_id={log_of(served)[-1]['run_id']}"))
+    succeeds(here(*ROLLBACK, "--params", again))
     assert warning_of(caplog) == (
         "mlflow: the module mlflow is not installed; docs/tracking.md says how to. This does not "
         "change how the run ends"
@@ -48,25 +45,26 @@ def test_without_mlflow_a_warning_says_where_to_read(
     assert "mlflow" not in json.loads(decision)["parameters"]
 
 
-@pytest.mark.parametrize("entry", ["a text", {"url": SECRET}])
-def test_an_entry_without_a_uri_is_a_warning(
-    entry: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+ENTRY = "entry with a uri in credentials.yml"
+NO_HOST = "mlflow: tracking_uri: its URL has no valid host, or an @ after the host"
+
+
+@pytest.mark.parametrize(
+    ("uri", "entry", "why"),
+    [
+        ("runs", "a text", ENTRY),
+        ("runs", {"url": SECRET}, ENTRY),
+        *((u, "", NO_HOST) for u in DOUBTFUL),
+    ],
+)
+def test_what_names_no_server_or_whose_host_may_be_a_secret_is_a_warning(
+    uri: str, entry: Any, why: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     credentials = {"other": {"uri": SECRET}, "runs": entry}
-    tracking.mirror(Mlflow(tracking_uri="runs"), credentials, tmp_path, None, [], {})
+    tracking.mirror(Mlflow(tracking_uri=uri), credentials, tmp_path, None, [], {})
     warning = warning_of(caplog)
-    assert "entry with a uri in credentials.yml" in warning
-    assert SECRET not in warning
-
-
-@pytest.mark.parametrize("uri", DOUBTFUL)
-def test_a_server_whose_host_may_be_a_secret_is_not_asked(
-    uri: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    tracking.mirror(Mlflow(tracking_uri=uri), {}, tmp_path, None, [], {})
-    warning = warning_of(caplog)
-    assert "mlflow: tracking_uri: its URL has no valid host, or an @ after the host" in warning
-    assert not [part for part in ("tok", "evil", "HOST") if part in warning]
+    assert why in warning
+    assert not [part for part in (SECRET, "tok", "evil", "HOST") if part in warning]
 
 
 def test_the_metrics_are_those_that_the_task_has() -> None:

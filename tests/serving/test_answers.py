@@ -10,11 +10,11 @@ import pytest
 from tabular_lstm import load_champion
 from tabular_lstm.errors import DataError
 from tabular_lstm.network.scorer import Scorer
-from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES
+from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Columns
 from tabular_lstm.serving.answers import Answers, answers_of
-from tabular_lstm.serving.champion import _load_pyfunc
+from tabular_lstm.serving.champion import _load_pyfunc, refuse_other_task
 from tabular_lstm.serving.scoring_summary import ScoringSummary
-from tests.helpers.commands import ROLLBACK, here, logged, message_of
+from tests.helpers.commands import logged
 from tests.helpers.logs import run
 from tests.helpers.networks import ensemble_of, schema_of
 from tests.helpers.project import Project, declare
@@ -99,43 +99,36 @@ def test_a_number_has_a_prediction_and_an_interval_at_the_declared_rate(project:
     assert f": mean prediction {scored['prediction'].mean():.4g}, " in said
     assert "intervals at 80 %; 0 in quarantine." in said
 
-
-def test_reasons_are_those_of_the_prediction(project: Project) -> None:
-    path = serving(project, NUMBER)
-    logged(*SCORING, *rows_at(path, "scoring.reasons=1"))
-    scored, champion = predictions_of(project), load_champion()
+    # The reasons are those of the prediction.
+    logged(*SCORING, *rows_at(project.path / "rows.csv", "scoring.reasons=1"))
+    scored = predictions_of(project)
     for row in (0, 30):
-        one = rows_of().iloc[[row]]
-        name = str(scored["reason_1"][row])
-        without = champion.predict(one.assign(**{name: np.nan}))[0]
-        assert scored["effect_1"][row] == pytest.approx(
-            scored["prediction"][row] - without, abs=1e-5
-        )
+        without = rows_of().iloc[[row]].assign(**{str(scored["reason_1"][row]): np.nan})
+        effect = scored["prediction"][row] - champion.predict(without)[0]
+        assert scored["effect_1"][row] == pytest.approx(effect, abs=1e-5)
 
 
-@pytest.mark.parametrize("task", [CLASSES, NUMBER])
-def test_where_every_row_is_bad_there_are_no_predictions_of_the_task(
-    project: Project, task: str
-) -> None:
-    path = serving(project, task)
+def test_where_every_row_is_bad_there_are_no_predictions_of_the_task(project: Project) -> None:
+    path = serving(project, CLASSES)
     rows_of(3).assign(f0="?").to_csv(path, index=False)
     logged(*SCORING, *rows_at(path, "validation.max_quarantined_fraction=1.0"))
     scored = predictions_of(project)
     assert len(scored) == 0
-    assert {*(OF_CLASSES if task == CLASSES else OF_A_NUMBER)} <= {*scored.columns}
+    assert {*OF_CLASSES} <= {*scored.columns}
     assert summary_of(project)["means"] is None
-
-
-def test_a_column_named_like_that_of_a_class_is_not_copied(project: Project) -> None:
-    path = serving(project, CLASSES)
-    rows_of().assign(probability_car=1).to_csv(path, index=False)
-    declare(project, columns=CONF[CLASSES], scoring={"pass_through": ["probability_car"]})
-    assert "column 'probability_car' would be copied" in message_of(here(*SCORING, *rows_at(path)))
 
 
 # A champion of another task than conf ------------------------------------------------------------
 
+PAIR = CONF[TWO_CLASSES]
 OTHERS = {
+    "swapped classes": (
+        TWO_CLASSES,
+        {**PAIR, "positive_class": 0, "negative_class": 1},
+        "the probability of sick = 1; since it was trained, columns.positive_class was 1 and is 0, "
+        "columns.negative_class was 0 and is 1. Set conf back.",
+    ),
+    "label": (TWO_CLASSES, {**PAIR, "label": "ill"}, "columns.label was 'sick' and is 'ill'. Set"),
     "a third class": (
         TWO_CLASSES,
         {"label": "sick", "classes": [0, 1, 2]},
@@ -165,17 +158,17 @@ OTHERS = {
 
 @pytest.mark.parametrize("change", OTHERS)
 def test_a_champion_of_another_task_neither_scores_nor_serves_again(
-    project: Project, change: str
+    tmp_path: Path, change: str
 ) -> None:
-    task, columns, said = OTHERS[change]
-    path = serving(project, task)
-    House(project.path / "data", schema=schema_of(task=task)).promote("b", 4, "a")
-    declare(project, columns=columns)
-    for arguments in ((*SCORING, *rows_at(path)), ROLLBACK):
-        message = message_of(here(*arguments))
-        assert said in message
-        anew = "kedro run --pipelines retraining --params promotion.start_over=true"
-        assert (anew in message) == (arguments is not ROLLBACK)
+    task, columns, words = OTHERS[change]
+    house = House(tmp_path, schema=schema_of(task=task))
+    house.promote("a", 3)
+    anew = "kedro run --pipelines retraining --params promotion.start_over=true"
+    for run_command in ("kedro run", ""):  # of a scoring, and of a rollback
+        with pytest.raises(DataError) as refused:
+            refuse_other_task(house.champion(), Columns.model_validate(columns), run_command)
+        assert words in str(refused.value)
+        assert (anew in str(refused.value)) == bool(run_command)
 
 
 # Without a run -----------------------------------------------------------------------------------
@@ -222,20 +215,11 @@ def test_a_decision_is_the_labels_own_value() -> None:
 
 def test_of_many_classes_the_sentence_names_the_commonest() -> None:
     decisions = {f"c{number}": number for number in range(40)}
-    summary = ScoringSummary.model_validate(
-        {
-            "run_id": "of the run",
-            "champion": {"run_id": run("a"), "sha256": "of the champion"},
-            "task": CLASSES,
-            "classes": [*decisions],
-            "rows": 790,
-            "scored_rows": 780,
-            "quarantined_rows": 10,
-            "decisions": decisions,
-            "quarantined_by_reason": {},
-            "unknown_categories": {},
-        }
-    )
+    champion = {"run_id": run("a"), "sha256": "of the champion"}
+    rows = {"rows": 790, "scored_rows": 780, "quarantined_rows": 10, "decisions": decisions}
+    nothing = {k: {} for k in ("quarantined_by_reason", "unknown_categories")}
+    facts = {"run_id": "of the run", "champion": champion, "task": CLASSES, **rows, **nothing}
+    summary = ScoringSummary.model_validate({**facts, "classes": [*decisions]})
     assert summary.sentence() == (
         f"Scored 780 of 790 rows with the champion of run {run('a')}: 39 as c39, 38 as c38, 37 as "
         "c37, 36 as c36, 35 as c35, …; 10 in quarantine."

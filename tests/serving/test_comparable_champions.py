@@ -1,5 +1,7 @@
 """A champion says nothing of rows that it was trained on, and these are found whatever changed."""
 
+import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,10 @@ import pytest
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.judging.comparison import ZERO_AND_ONE
-from tabular_lstm.parameters import Columns, Reshaping
+from tabular_lstm.judging.gate import Champion
+from tabular_lstm.monitoring.drift import Drift, Shift
+from tabular_lstm.monitoring.reference import Reference, Watch
+from tabular_lstm.parameters import Columns, Monitoring, Reshaping
 from tabular_lstm.rows.fingerprints import Fingerprints, together_of
 from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.number_format import POINT
@@ -18,20 +23,27 @@ from tabular_lstm.rows.schema_fit import learn_schema
 from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.comparable_champions import (
+    KEPT,
+    ComparedChampions,
     NotComparedError,
     Scored,
+    data_drift,
+    features_moved,
     judged_by,
     promoted_artifact,
     refuse_few_rows,
     refuse_other_reading,
     score,
+    shortened,
 )
 from tabular_lstm.serving.decision import Champions, Decision
 from tabular_lstm.serving.promotion_log import Versions
-from tests.helpers.decisions import decision
+from tests.helpers.commands import RETRAINING, here
+from tests.helpers.decisions import DATA, decision
 from tests.helpers.logs import run
-from tests.helpers.networks import ensemble_of
+from tests.helpers.networks import ensemble_of, schema_of
 from tests.helpers.nodes import NO_ROWS
+from tests.helpers.project import Project
 
 COUNT = 60
 LEAST_ROWS = 20
@@ -113,29 +125,23 @@ def refused(champion: tuple[Artifact, Fingerprints], rows: pd.DataFrame, columns
     return str(why.value)
 
 
-WARDS = pd.Series([f"W{place // 4}" for place in range(COUNT)], dtype="str")
-GROUPED = THEN.model_copy(update={"group": "ward"})
-
-
-def test_all_rows_of_a_group_that_a_champion_was_trained_on_are_left_out(tmp_path: Path) -> None:
-    champion = champion_of(tmp_path, rows_of(ward=WARDS), GROUPED)
-    known = WARDS.isin(WARDS[TRAIN]).to_numpy()
-    assert TRAIN.sum() < known.sum()
-    # Other rows of these groups, and rows of others.
-    others = rows_of(ward=WARDS, age=rows_of()["age"] + 1)
-    np.testing.assert_array_equal(trained_on(champion, others, GROUPED), known)
-    new = rows_of(ward=WARDS + "new", age=rows_of()["age"] + 1)
-    assert not trained_on(champion, new, GROUPED).any()
-
-
-def test_rows_of_a_time_that_a_champion_was_trained_on_are_left_out(tmp_path: Path) -> None:
+def test_rows_of_a_group_or_time_that_a_champion_was_trained_on_are_left_out(
+    tmp_path: Path,
+) -> None:
+    wards = pd.Series([f"W{place // 4}" for place in range(COUNT)], dtype="str")
     days = pd.Series(pd.date_range("2026-03-01", periods=COUNT, unit="us"))
-    timed = THEN.model_copy(update={"time": "day"})
-    champion = champion_of(tmp_path, rows_of(day=days), timed)
-    changed = rows_of(day=days, age=rows_of()["age"] + 1)
-    np.testing.assert_array_equal(trained_on(champion, changed, timed), TRAIN)
-    later = changed.assign(day=days + pd.Timedelta(days=COUNT))
-    assert not trained_on(champion, later, timed).any()
+    in_ward = wards.isin(wards[TRAIN]).to_numpy()
+    assert TRAIN.sum() < in_ward.sum()
+    for role, name, values, new, left_out in (
+        ("group", "ward", wards, wards + "new", in_ward),
+        ("time", "day", days, days + pd.Timedelta(days=COUNT), TRAIN),
+    ):
+        columns = THEN.model_copy(update={role: name})
+        (tmp_path / role).mkdir()
+        champion = champion_of(tmp_path / role, rows_of(**{name: values}), columns)
+        changed = rows_of(**{name: values}, age=rows_of()["age"] + 1)
+        np.testing.assert_array_equal(trained_on(champion, changed, columns), left_out)
+        assert not trained_on(champion, changed.assign(**{name: new}), columns).any()
 
 
 def labelled(labels: np.ndarray, **of: Any) -> LabelledSet:
@@ -179,12 +185,9 @@ def test_rows_of_other_keys_that_look_alike_to_both_count(tmp_path: Path) -> Non
     assert not trained_on(champion, test, KEYED, train).any()
     # Without a key nothing tells whether they are others.
     assert trained_on(champion, test.drop(columns="id"), THEN, train).all()
-
-
-def test_rows_of_new_keys_that_the_champion_alone_was_trained_on_are_left_out(
-    tmp_path: Path,
-) -> None:
-    champion = champion_of(tmp_path, rows_of(id=keys_of()), KEYED)
+    # Rows of new keys that the champion alone was trained on are left out.
+    (tmp_path / "other").mkdir()
+    champion = champion_of(tmp_path / "other", rows_of(id=keys_of()), KEYED)
     again = rows_of(id=keys_of(5000))
     np.testing.assert_array_equal(trained_on(champion, again, KEYED, again[~TRAIN]), TRAIN)
 
@@ -225,14 +228,9 @@ def test_what_is_read_otherwise_is_not_compared(
     then = THEN.model_copy(update={"dates": {"day": None}}) if "day" in rows else THEN
     champion = champion_of(tmp_path, rows_of(day=DAYS) if "day" in rows else rows_of(), then)
     assert refused(champion, rows, then.model_copy(update=columns)).startswith(why)
-
-
-def test_a_code_is_one_number_however_it_is_written() -> None:
-    its, schema = (
-        learned(rows_of(), THEN.model_copy(update={"missing": {"dose": [code]}}))
-        for code in (0, 0.0)
-    )
-    refuse_other_reading(its, schema)
+    # A code is one number however it is written.
+    codes = (THEN.model_copy(update={"missing": {"dose": [code]}}) for code in (0, 0.0))
+    refuse_other_reading(*(learned(rows_of(), columns) for columns in codes))
 
 
 def test_too_few_rows_that_are_new_to_a_champion_are_no_comparison() -> None:
@@ -300,3 +298,125 @@ def test_an_artifact_is_the_one_that_was_promoted_or_nothing_is_compared(tmp_pat
     # Without the one that serves, no candidate can be judged.
     with pytest.raises(DataError, match=r"candidate\.keras"):
         promoted_artifact(Champions([entry], {run("a"): broken}), entry)
+
+
+# The data of a retraining beside what the champion was trained on
+
+
+def test_where_conf_says_so_an_alarm_is_the_reason_to_reject(
+    served: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    def newest() -> dict[str, Any]:
+        return json.loads(served.versions("08_reporting/decision.json")[-1].read_text())
+
+    rows = pd.read_csv(served.raw)
+    rows.assign(glucose=rows["glucose"] / 18).to_csv(served.raw, index=False)
+    unit = r"'glucose': about 1[789] times smaller \(mean \d\.\d+, was 12\d"
+    stop = "monitoring.on_drift=stop,monitoring.exit_on_alarm=5,monitoring.ignore=[glucos]"
+    for number in range(2):
+        assert here(*RETRAINING, "--params", stop).returncode == 5
+        *_, before, alarm = [record.getMessage() for record in caplog.records]
+        assert re.match(f"ALARM: {unit}", alarm)
+        assert caplog.records[-1].levelname == "WARNING"
+        # Whoever tries again is told the same.
+        assert before.startswith(("Rejected", "Unchanged: data, parameters and code are")[number])
+    reason = newest()["reason"]
+    assert reason == newest()["judgement"]["checks"][0]["sentence"]
+    assert re.match(f"the data are not as expected: {unit}", reason)
+    assert "(expected no alarm for monitoring.on_drift = stop)" in reason
+    assert "change the limit" not in reason
+    assert "--params monitoring.on_drift=warn" in reason
+    # Of a column that the champion does not have: where it is looked for, and before the end.
+    assert caplog.text.count("'glucos' is unknown; did you mean 'glucose'?") == 2
+
+    judgement = newest()["judgement"]
+    drift = judgement["drift"]
+    assert (drift["rows"], drift["compared_rows"]) == (768, judgement["data"]["test_rows"])
+    assert [name for name, shift in drift["features"].items() if shift["moved"]] == ["glucose"]
+    assert drift["features"]["glucose"]["counts"] == []
+
+
+SCHEMA = schema_of(features=2, features_per_step=1)
+GROUPS, EACH = 150, 8
+OF = np.repeat(np.arange(GROUPS), EACH)
+TEST = OF < GROUPS / 5
+PAIR = {"label": "y", "positive_class": 1, "negative_class": 0}
+
+
+def drift_of(
+    seed: int,
+    shift: float = 0.0,
+    trained_on: int = 0,
+    groups: bool = False,
+    reference: bool = True,
+    **columns: str,
+) -> Drift:
+    """Compare test rows, of which those of a group are equal, with a champion's train rows."""
+    drawn = np.random.default_rng(seed)
+    sequences = drawn.normal(size=(GROUPS, 2, 1)).astype(np.float32)[OF]
+    scores = drawn.random(GROUPS).astype(np.float32)[OF]
+    facts = {"candidate_sha256": "", "rows": len(OF), "quarantined_rows": 0}
+    kept_then = Reference.of([sequences[~TEST]], scores[TEST], SCHEMA, **facts)
+    now = sequences[TEST] + np.float32(shift)
+    known = np.arange(len(now)) < trained_on
+    watch = Watch(kept_then, SCHEMA) if reference else None
+    seen = watch.count(now[~known], scores[TEST][~known]) if watch else None
+    compared = ComparedChampions(
+        [Champion(run_id="b", sha256="")], {"b": Scored(scores[TEST], 0.5, known, watch, seen)}
+    )
+    labels = pd.Series(np.arange(len(now)) % 2)
+    test_set = LabelledSet(now, labels, groups=OF[TEST] if groups else None)
+    drift = data_drift(compared, test_set, DATA, Columns(**PAIR, **columns), Monitoring(), "a run")
+    assert drift is not None
+    return drift
+
+
+@pytest.mark.parametrize("of", [{"groups": True, "group": "patient"}, {}])
+def test_rows_that_are_alike_prove_no_more_than_one_of_them(of: dict[str, Any]) -> None:
+    """Rows of a group; and without key and group equal rows, which are on one side."""
+    draws = range(5)
+    as_single_rows = [drift_of(seed, key="id").alarm for seed in draws]
+    assert sum(alarm is not None for alarm in as_single_rows) >= 3
+    assert not any(drift_of(seed, **of).alarm for seed in draws)
+    assert drift_of(0, shift=3.0, **of).alarm
+    # Rows that the champion was trained on are not compared.
+    assert drift_of(0, key="id").compared_rows == TEST.sum()
+    assert drift_of(0, key="id", trained_on=100).compared_rows == TEST.sum() - 100
+
+
+def test_without_a_champion_its_scores_or_a_reference_nothing_is_compared() -> None:
+    rows = LabelledSet(np.zeros((2, 2, 1), np.float32), pd.Series([0, 1]))
+    of = rows, DATA, Columns(**PAIR), Monitoring(), "a run"
+    assert data_drift(ComparedChampions([], {}), *of) is None
+    assert features_moved(None, Monitoring()) is None
+    gone = ComparedChampions([Champion(run_id="b", sha256="", not_compared="it is gone")], {})
+    for drift, why in (
+        (data_drift(gone, *of), "the champion is not compared"),
+        (drift_of(0, reference=False), "the champion has no reference that can be read"),
+    ):
+        moved = features_moved(drift, Monitoring(on_drift="stop"))
+        assert drift is not None
+        assert (drift.alarm, drift.not_compared) == (None, why)
+        assert moved is not None
+        so = "so monitoring.on_drift = stop has no effect"
+        assert (moved.sentence, moved.expected) == (f"drift is not known, {so}: {why}", "")
+
+
+def test_a_decision_keeps_what_moved_most_clearly_and_counts_the_rest() -> None:
+    shift = Shift(
+        **{"psi": 0.5, "ks": None, "missing": (0, 0), "outside": (0, 0), "statistic": 0},
+        **{"moved": True, "sentence": "higher", "counts": (1, 2, 3)},
+    )
+    features = {
+        f"f{place}": shift.model_copy(update={"statistic": float(place), "moved": place >= 10})
+        for place in range(40)
+    }
+    scores = {"probability of 1": shift.model_copy(update={"statistic": 50.0})}
+    whole = Drift(run_id="a run", champion="b", features=features, scores=scores)
+    short = shortened(whole)
+    assert [*short.features] == [f"f{place}" for place in range(39, 40 - KEPT, -1)]
+    assert [*short.scores] == ["probability of 1"]
+    assert {kept.counts for kept in short.features.values()} == {()}
+    assert short.more_moved == 11
+    assert short.alarm == whole.alarm
+    assert str(whole.alarm).endswith("and 26 more")

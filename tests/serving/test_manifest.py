@@ -39,32 +39,22 @@ WHOLE: dict[str, Any] = {
     "parameters": {"scoring": {"reasons": 0, "pass_through": []}},
     "code_sha256": "of the code",
 }
-CONDITIONS = Conditions(parameters=WHOLE["parameters"], code_sha256=WHOLE["code_sha256"])
-INPUTS = {"a.csv": "of a", "b.csv": "of b"}
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    folder = tmp_path / WHOLE["run_id"]
+def test_what_is_published_is_read_and_the_manifest_of_another_run_is_refused(
+    tmp_path: Path,
+) -> None:
+    folder, manifest = tmp_path / run("s"), Manifest.model_validate(WHOLE)
     folder.mkdir()
-    return folder
-
-
-def test_the_manifest_of_another_run_is_refused(folder: Path, tmp_path: Path) -> None:
-    publish(folder, Manifest.model_validate(WHOLE))
-    other = shutil.copytree(folder, tmp_path / run("t"))
-    with pytest.raises(DataError, match=f"of run {run('t')}; it is that of run {run('s')}"):
-        read_manifest(other)
-
-
-def test_what_is_published_is_read(folder: Path) -> None:
-    manifest = Manifest.model_validate(WHOLE)
     publish(folder, manifest)
     assert read_manifest(folder) == manifest
     assert json.loads((folder / "manifest.json").read_text()) == {"format": 1, **WHOLE}
     assert [path.name for path in folder.iterdir()] == ["manifest.json"]
+    other = shutil.copytree(folder, tmp_path / run("t"))
+    with pytest.raises(DataError, match=f"of run {run('t')}; it is that of run {run('s')}"):
+        read_manifest(other)
     # An earlier version's names no class.
-    older = {name: of for name, of in WHOLE.items() if not name.endswith("_class")}
+    older = {name: value for name, value in WHOLE.items() if not name.endswith("_class")}
     (folder / "manifest.json").write_text(json.dumps(older))
     assert read_manifest(folder).positive_class is None
 
@@ -109,14 +99,13 @@ def test_runs_are_finished_once_they_have_a_manifest(tmp_path: Path) -> None:
 
 
 def test_the_same_rows_champion_and_conditions_are_the_same_scoring() -> None:
-    manifest = Manifest.model_validate(WHOLE)
-    champion = WHOLE["champion"]["sha256"]
-    assert manifest.same_as(INPUTS, champion, CONDITIONS)
-    assert manifest.same_as(dict(reversed(INPUTS.items())), champion, CONDITIONS)
-    others = {"parameters": {"scoring": {"reasons": 1}}, "code_sha256": "other"}
-    for name, value in others.items():
-        other = CONDITIONS.model_copy(update={name: value})
-        assert not manifest.same_as(INPUTS, champion, other)
-    assert not manifest.same_as(INPUTS, "of another", CONDITIONS)
-    for inputs in ({"a.csv": "of a"}, {**INPUTS, "b.csv": "of c"}, {**INPUTS, "c.csv": "of c"}):
-        assert not manifest.same_as(inputs, champion, CONDITIONS)
+    same = Manifest.model_validate(WHOLE).same_as
+    inputs, champion = {"a.csv": "of a", "b.csv": "of b"}, WHOLE["champion"]["sha256"]
+    used = Conditions(parameters=WHOLE["parameters"], code_sha256=WHOLE["code_sha256"])
+    assert same(inputs, champion, used)
+    assert same(dict(reversed(inputs.items())), champion, used)
+    for change in ({"parameters": {"scoring": {"reasons": 1}}}, {"code_sha256": "other"}):
+        assert not same(inputs, champion, used.model_copy(update=change))
+    assert not same(inputs, "of another", used)
+    for others in ({"a.csv": "of a"}, {**inputs, "b.csv": "of c"}, {**inputs, "c.csv": "of c"}):
+        assert not same(others, champion, used)

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,39 +22,31 @@ from tests.helpers.raw_rows import rows_at
 ANSWERS = answers_of(Scorer.of(ensemble_of(schema_of())))
 
 
-def test_one_item_is_made_ahead_and_no_more() -> None:
+def test_one_item_is_made_ahead_elsewhere_and_items_are_closed_when_nobody_takes_more() -> None:
     made: list[int] = []
+    closed, here = [], threading.current_thread()
 
-    def items() -> Iterator[int]:
-        for number in range(5):
-            made.append(number)
-            yield number
+    def items() -> Generator[int]:
+        try:
+            for number in range(5):
+                assert threading.current_thread() is not here
+                made.append(number)
+                yield number
+        finally:
+            closed.append(1)
 
-    taken = []
-    for item in ahead(items()):
+    stream, taken = ahead(items()), []
+    for item in stream:
         until = time.monotonic() + 10
         while len(made) < min(item + 2, 5) and time.monotonic() < until:
             time.sleep(0.001)
         assert made == list(range(min(item + 2, 5)))
         taken.append(item)
     assert taken == list(range(5))
-
-
-def test_items_are_closed_when_nobody_takes_more() -> None:
-    closed, here = [], threading.current_thread()
-
-    def items() -> Generator[int]:
-        try:
-            for number in range(100):
-                assert threading.current_thread() is not here
-                yield number
-        finally:
-            closed.append(1)
-
     stream = ahead(items())
     assert next(stream) == 0
     stream.close()
-    assert closed == [1]
+    assert closed == [1, 1]
 
 
 @given(st.permutations(range(8)))

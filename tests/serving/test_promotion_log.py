@@ -9,7 +9,12 @@ from typing import Any
 import pytest
 
 from tabular_lstm.errors import DataError
+from tabular_lstm.monitoring.reference import Reference
+from tabular_lstm.parameters import Columns, Moment, Split
+from tabular_lstm.serving.artifact import Artifact
+from tabular_lstm.serving.decision import Champions, Decision
 from tabular_lstm.serving.promotion_log import LogEntry, append, read_log, restorable, standing
+from tests.helpers.decisions import DATA, decision
 from tests.helpers.logs import (
     LOG,
     hash_of,
@@ -55,8 +60,14 @@ def without_link(log: list[LogEntry]) -> list[LogEntry]:
     return [entry.model_copy(update={"line_before": None}) for entry in log]
 
 
-def test_appending_keeps_what_is_there_and_reading_gives_all(tmp_path: Path) -> None:
-    path = tmp_path / "08_reporting/promotions.jsonl"
+def lines_of(path: Path) -> list[Line]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_appending_keeps_what_is_there_and_chains_by_hashes_as_sha256sum_prints(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "my outputs/promotions.jsonl"  # needs quoting in a shell
     assert read_log(path) == []
     log = [entry.model_copy(update={"reason": "größer"}) for entry in LOG]
     for entry in log:
@@ -65,27 +76,21 @@ def test_appending_keeps_what_is_there_and_reading_gives_all(tmp_path: Path) -> 
         assert path.read_bytes().startswith(before)
     assert without_link(read_log(path)) == log
     assert len(path.read_text().splitlines()) == path.read_text().count("größer") == len(log)
-
-
-def test_each_line_holds_the_hash_of_the_line_before_as_sha256sum_prints_it(path: Path) -> None:
-    log = read_log(path)
-    assert log[0].line_before is None
-    for number, entry in enumerate(log[1:], 1):
+    assert read_log(path)[0].line_before is None
+    for number, entry in enumerate(read_log(path)[1:], 1):
         command = f"sed -n {number}p {shlex.quote(str(path))} | sha256sum"
         printed = subprocess.run(command, shell=True, check=True, capture_output=True, text=True)
         assert printed.stdout.split()[0] == entry.line_before
+    # A last line that lacks its line feed is a line, and gets it.
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1])
+    assert without_link(read_log(path)) == log
+    append(path, promotion("e", "d"))
+    assert path.read_bytes().startswith(whole)
+    assert without_link(read_log(path)) == [*log, promotion("e", "d")]
 
 
 # The end of the file
-
-
-def test_a_last_line_that_lacks_its_line_feed_is_a_line_and_gets_it(path: Path) -> None:
-    whole = path.read_bytes()
-    path.write_bytes(whole[:-1])
-    assert without_link(read_log(path)) == LOG
-    append(path, promotion("e", "d"))
-    assert path.read_bytes().startswith(whole)
-    assert without_link(read_log(path)) == [*LOG, promotion("e", "d")]
 
 
 @pytest.mark.parametrize("left", [1, 100, -1])
@@ -127,34 +132,26 @@ def refusal(path: Path) -> str:
     return message
 
 
-def lines_of(path: Path) -> list[Line]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
-
-
 @pytest.mark.parametrize(
-    ("order", "number"),
+    ("changed", "words"),
     [
-        ([0, 2, 1, 3, 4, 5, 6, 7], 2),  # swapped
-        ([0, 1, 2, 4, 5, 6, 7], 4),  # taken out
-        ([1, 2, 3, 4, 5, 6, 7], 1),  # the head cut off
+        (lambda lines: [lines[0], lines[2], lines[1], *lines[3:]], "2: line_before: expected "),
+        (lambda lines: [*lines[:3], *lines[4:]], "4: line_before: expected "),  # taken out
+        (lambda lines: lines[1:], "1: line_before: expected "),  # the head cut off
+        *(
+            (lambda lines, line=line: [lines[0], line, *lines[1:]], "2: expected a decision")
+            for line in ("{", "5", '{"run_id": "a"}')
+        ),
     ],
 )
-def test_lines_that_were_swapped_taken_out_or_cut_off_do_not_chain(
-    path: Path, order: list[int], number: int
+def test_lines_that_do_not_chain_or_are_no_decision_are_named(
+    path: Path, changed: Any, words: str
 ) -> None:
-    lines = path.read_text().splitlines(keepends=True)
-    path.write_text("".join(lines[place] for place in order))
+    lines = changed(path.read_text().splitlines())
+    path.write_text("\n".join(lines) + "\n")
     message = refusal(path)
-    assert f", line {number}: line_before: expected " in message
-
-
-@pytest.mark.parametrize("line", ["{", "5", '{"run_id": "a"}'])
-def test_a_line_that_is_no_decision_is_named(path: Path, line: str) -> None:
-    lines = path.read_text().splitlines()
-    path.write_text("\n".join([lines[0], line, *lines[1:]]) + "\n")
-    message = refusal(path)
-    assert f"{path}, line 2: expected a decision" in message
-    assert f"The line begins {line.encode()!r}" in message
+    assert f"{path}, line {words}" in message
+    assert ("a decision" in words) == (f"The line begins {lines[1].encode()!r}" in message)
 
 
 @pytest.mark.parametrize("name", ["run_id", "served_before", "serves_now"])
@@ -212,3 +209,84 @@ def test_a_decision_on_a_log_that_was_changed_meanwhile_is_not_written(path: Pat
     with pytest.raises(DataError, match=r"was changed since run .* began.*served_before: expected"):
         append(path, promotion("e", "b"))
     assert path.read_bytes() == before
+
+
+# What champions left: the boundary of a split by time, promises and references
+
+COLUMNS = Columns(label="y", positive_class=1, negative_class=0, time="day")
+SPLIT = Split(kind="time")
+BY_DAY = {"kind": "time", "time": "day", "test_fraction": 0.2}
+
+
+def decided(letter: str, boundary: Moment | None, accepted: bool = True, **split: Any) -> Decision:
+    """A decision on rows that were split so."""
+    made = decision(accepted, letter=letter)
+    assert made.judgement is not None
+    data = DATA.model_copy(update={"boundary": boundary, "split": {**BY_DAY, **split}})
+    judgement = made.judgement.model_copy(update={"data": data})
+    return made.model_copy(update={"judgement": judgement})
+
+
+def in_force(*decisions: Decision) -> Any:
+    log = [made.log_entry() for made in decisions]
+    left = {made.run_id: made for made in decisions}
+    return Champions(log, decisions=left).boundary(COLUMNS, SPLIT)
+
+
+def test_the_newest_decision_on_rows_that_were_split_so_counts_whether_it_promoted_or_not() -> None:
+    march = decided("a", "2026-03-01")
+    assert in_force() is None
+    assert in_force(march) == "2026-03-01"
+    assert in_force(march, decided("b", "2026-04-01", accepted=False)) == "2026-04-01"
+    for otherwise in ({"kind": "hash"}, {"time": "month"}, {"test_fraction": 0.3}):
+        assert in_force(decided("a", "2026-03-01", **otherwise)) is None
+        assert in_force(march, decided("b", "2026-04-01", **otherwise)) == "2026-03-01"
+
+
+@pytest.mark.parametrize("fault", ["gone", "edited", "unreadable"])
+def test_a_decision_that_is_not_the_one_in_the_log_does_not_count(fault: str) -> None:
+    older, newer = decided("a", "2026-03-01"), decided("b", "2026-04-01")
+    found = {older.run_id: older, newer.run_id: decided("b", "2026-05-01")}
+    if fault == "gone":
+        del found[newer.run_id]
+
+    class Left(dict[str, Decision]):
+        def __getitem__(self, run: str) -> Decision:
+            if fault == "unreadable" and run == newer.run_id:
+                raise DataError("damaged")
+            return super().__getitem__(run)
+
+    log = [older.log_entry(), newer.log_entry()]
+    assert Champions(log, decisions=Left(found)).boundary(COLUMNS, SPLIT) == "2026-03-01"
+    # Where it may have been the only one, rows must not change sides in silence.
+    newest = Champions(log[1:], decisions=Left(found))
+    with pytest.raises(DataError, match=f"of run {newer.run_id} is gone, damaged or edited"):
+        newest.boundary(COLUMNS, SPLIT)
+    assert newest.boundary(COLUMNS, Split(kind="time", from_="2026-04-01")) is None
+
+
+def test_an_edited_decision_promises_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    older, newer, edited = (decided(run, None) for run in "aba")
+    log, in_force = [older.log_entry(), newer.log_entry()], {newer.run_id: newer}
+    promised = Champions(log, decisions={**in_force, older.run_id: older}).promised(older.run_id)
+    assert {*promised} >= {"log_loss", "roc_auc"}
+    edited = edited.model_copy(update={"reason": "better than it was"})
+    champions = Champions(log, decisions={**in_force, older.run_id: edited})
+    assert champions.promised(older.run_id) == {}
+    assert "decision.json is not the one that the promotion log names" in caplog.text
+
+
+def test_the_reference_of_another_candidate_is_not_the_champions() -> None:
+    champion, other = Artifact(b"a", "a.keras", "run"), Artifact(b"b", "b.keras", "run")
+    facts = {"task": {"kind": "number"}, "rows": 1, "quarantined_rows": 0}
+    reference = Reference.model_validate(
+        {"candidate_sha256": champion.sha256, "features": {}, "scores": {}, **facts}
+    )
+    champions = Champions(references={"run": reference})
+    assert champions.reference_of(champion) is reference
+    with pytest.raises(
+        DataError, match="of run run: expected the champion's reference, got that of another"
+    ):
+        champions.reference_of(other)
+    with pytest.raises(DataError, match="expected the champion's reference, got no file"):
+        Champions().reference_of(champion)

@@ -43,13 +43,6 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Study:
     return searched(tmp_path_factory.mktemp("whole"))
 
 
-def test_another_seed_gives_another_study(tmp_path: Path, whole: Study) -> None:
-    other = searched(tmp_path, seed=1)
-    assert other.name != whole.name
-    assert tried(other)[0] == tried(whole)[0]
-    assert tried(other)[1:] != tried(whole)[1:]
-
-
 @pytest.mark.parametrize("stop_at", [0, 6])
 def test_a_search_that_was_stopped_goes_on_as_if_it_had_not_been(
     tmp_path: Path, whole: Study, stop_at: int
@@ -148,15 +141,18 @@ def test_trials_of_a_number_are_trained_and_compared_by_its_squared_error() -> N
     assert "loss" not in of_classes.model_dump(), "as before there were other tasks"
 
 
-def test_optunas_plots_are_drawn_of_a_single_trial_too(tmp_path: Path) -> None:
-    drawn = draw(searched(tmp_path, 1))
-    assert [*drawn] == [*TUNING_FIGURES]
-    for name, svg in drawn.items():
-        assert ElementTree.fromstring(svg)[0].text == TUNING_FIGURES[name]
-
-
-def test_what_a_study_belongs_to_makes_its_name(tmp_path: Path) -> None:
+def test_what_a_study_belongs_to_makes_its_name_and_plots_are_drawn_of_one_trial(
+    tmp_path: Path, whole: Study
+) -> None:
     changes = [{}, {"rows": 42}, {"seed": 3}, {"training": Training(epochs=7)}]
     names = [searched(tmp_path, 1, **change).name for change in changes]
     assert len({*names}) == 4
     assert searched(tmp_path, 1, adopt=True).name == names[0]
+    drawn = draw(searched(tmp_path, 1))
+    assert [*drawn] == [*TUNING_FIGURES]
+    for name, svg in drawn.items():
+        assert ElementTree.fromstring(svg)[0].text == TUNING_FIGURES[name]
+    # Another seed tries others.
+    other = tried(searched(tmp_path, seed=1))
+    assert other[0] == tried(whole)[0]
+    assert other[1:] != tried(whole)[1:]

@@ -29,9 +29,6 @@ def test_what_cannot_be_looked_for_is_refused_by_name(name: str, where: Any, sai
         Tuning.model_validate({"space": {name: where}})
     assert f"space.{name}" in str(error.value)
     assert said in str(error.value)
-
-
-def test_an_empty_space_is_refused() -> None:
     with pytest.raises(ValueError, match=r"space = \{\}"):
         Tuning.model_validate({"space": {}})
 

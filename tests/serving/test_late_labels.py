@@ -54,39 +54,30 @@ def test_a_folder_is_read_in_the_order_of_its_files_and_other_columns_are_not(
     assert labels.quarantined["row"].tolist() == ["2026-11-02.csv:1"]
 
 
-def test_parquet_says_the_same_as_a_csv(tmp_path: Path) -> None:
+def test_parquet_and_numbers_are_read_as_the_catalog_and_the_champion_say(tmp_path: Path) -> None:
     rows = pd.DataFrame({"other": [1, 2, 3], "id": [7.0, 8.0, np.nan], "ill": ["yes", None, "no"]})
     rows.to_parquet(tmp_path / "labels.parquet")
     rows.to_csv(tmp_path / "labels.csv", index=False)
-    one, other = read(tmp_path / "labels.parquet"), read(tmp_path / "labels.csv")
-    assert by_key(one) == by_key(other) == {"7": 1}
-
-
-def test_numbers_are_read_as_the_catalog_says(tmp_path: Path) -> None:
+    for name in ("labels.parquet", "labels.csv"):
+        assert by_key(read(tmp_path / name)) == {"7": 1}
     (tmp_path / "labels.csv").write_text("id;price\n1.000;2,5\n")
     labels = read(tmp_path / "labels.csv", A_NUMBER, load_args={"sep": ";", "decimal": ","})
     assert by_key(labels) == {"1.000": 2.5}
-
-
-def test_numbers_beside_texts_are_refused_in_the_champions_format() -> None:
-    rows = TableRows.of(pd.DataFrame({"id": ["a", "b"], "price": [5.123, "?"]}), "late_labels")
+    mixed = TableRows.of(pd.DataFrame({"id": ["a", "b"], "price": [5.123, "?"]}), "late_labels")
     with pytest.raises(DataError, match="late_labels: column 'price' holds numbers and texts"):
-        read_late_labels(rows, A_NUMBER, NumberFormat(decimal=",", thousands="."))
+        read_late_labels(mixed, A_NUMBER, NumberFormat(decimal=",", thousands="."))
 
 
-def test_no_table_is_no_labels_unless_the_command_line_names_it(tmp_path: Path) -> None:
-    path = str(tmp_path / "labels.csv")
-    labels = read_late_labels(LateLabelsDataset(path).load(), TWO)
+def test_no_table_is_no_labels_unless_it_is_named_and_one_without_key_or_label_is_refused(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "labels.csv"
+    labels = read(path)
     assert len(labels.keys) == len(labels.labels) == len(labels.quarantined) == 0
     with pytest.raises(DatasetError, match="no such file"):
-        LateLabelsDataset(path, given=path).load()
-
-
-def test_labels_without_a_key_or_a_column_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "labels.csv"
+        LateLabelsDataset(str(path), given=str(path)).load()
     path.write_text("id,sick\n1,yes\n")
     with pytest.raises(DataError, match=r"column 'ill' is not in the file.*It is the label"):
         read(path)
-    without = TWO.model_copy(update={"key": None})
     with pytest.raises(DataError, match=r"find their predictions by the key.*columns\.key"):
-        read(path, without)
+        read(path, TWO.model_copy(update={"key": None}))
