@@ -46,25 +46,6 @@ def test_a_name_is_one(env: str | None) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("env", ["vehicles", "concrete"])
-def test_the_shipped_environments_serve_a_model_after_a_first_retraining(
-    project: Project, env: str
-) -> None:
-    """Of four classes, and of a number: small networks already beat the linear model."""
-    project.run("retraining", env=env, training={"epochs": 100, "learning_rate": 0.01}, **SMALL)
-    decision = json.loads(project.versions("08_reporting/decision.json", env)[-1].read_text())
-    assert decision["action"] == "promoted", decision["reason"]
-    metrics = project.metrics(env)
-    assert metrics["data"]["quarantined_rows"] == 0
-    loss = {"vehicles": "log_loss", "concrete": "rmse"}[env]
-    linear = {"vehicles": "logistic_regression", "concrete": "linear_regression"}[env]
-    assert metrics["test"][loss] < metrics["baselines"][linear][loss]
-    project.run("scoring", env=env)
-    (manifest,) = finished(project, env)
-    assert manifest["rows"] == manifest["scored_rows"] == metrics["data"]["rows"]
-
-
-@pytest.mark.long
 def test_storms_go_from_the_profile_to_reasons_with_no_hand_edit(project: Project) -> None:
     """The shipped environment is what is written, byte for byte; small networks serve by it."""
     profiled = ("profile", "data/01_raw/storms.csv", "--env", "storms", "--force")

@@ -74,12 +74,6 @@ class Story:
         log = (self.project.path / "data/08_reporting/promotions.jsonl").read_text().splitlines()
         return [one["run_id"] for one in map(json.loads, log) if one["action"] == "promoted"]
 
-    @staticmethod
-    def yes(scored: str) -> int:
-        """How many rows a scoring calls `yes`."""
-        (rows,) = re.findall(r"(\d+) as yes", scored)
-        return int(rows)
-
     def morning(self, rows: pd.DataFrame, code: int = 0) -> str:
         """Score the rows of a morning, whose labels are not known yet."""
         self.mornings.append(rows)
@@ -172,18 +166,3 @@ def test_six_mornings(story: Story) -> None:
     ]
     for line in examples[0].splitlines():
         assert unchanging(re.sub(r"^(INFO|WARNING) +", "", line)) in said, line
-
-
-@pytest.mark.long
-def test_another_unit_and_a_far_year_are_both_named(story: Story) -> None:
-    rows = applications(10_000, 700)
-    usual = story.yes(story.morning(rows))
-    far = in_cents(rows).assign(
-        number=rows["number"] + "b", resident_since=rows["resident_since"] + 100
-    )
-
-    alarm = story.morning(far, code=ALARM)
-
-    assert "'wage': about 100 times as large" in alarm
-    assert re.search(r"'resident_since': 100 % are above .* \(mean 21\d\d, was 20\d\d\)", alarm)
-    assert story.yes(story.said[-2]) < 0.2 * usual

@@ -26,7 +26,6 @@ from tests.helpers.scorings import (
     quarantine_of,
 )
 from tests.helpers.tables import LABEL, rows_to_learn
-from tests.helpers.visits import declare_visits, visits
 
 DATA_PROCESSING = ("run", "--pipelines", "data_processing")
 TWO = {"label": LABEL, "positive_class": 1, "negative_class": 0}
@@ -273,35 +272,6 @@ def test_an_empty_cell_that_is_a_class_is_null_in_a_table(project: Project) -> N
         summary, aside, _ = processed(project)
         assert aside.empty, entries
         assert summary["label_share"] == (rows["warm"] == "yes").mean()
-
-
-# Histories
-
-
-@pytest.mark.long
-def test_histories_are_those_of_the_same_rows_in_a_csv(project: Project) -> None:
-    """Of a table in many pieces, of which the first have whole numbers and the last fractions."""
-    rows, new = visits(300), visits(40, seed=1)
-    new = new.sort_values("pressure", key=lambda of: of % 1 != 0, kind="stable")
-    in_sqlite(project, rows=rows, new=new)
-    day = {"parse_dates": ["day"]}
-    reads(
-        project,
-        raw_rows=query("SELECT * FROM rows ORDER BY random()", load_args=day),
-        rows_to_score=query("SELECT * FROM new", load_args={**day, "chunksize": 7}),
-    )
-    declare_visits(project)
-    succeeds(here(*RETRAINING))
-    succeeds(here(*SCORING))
-    of_table = predictions_of(project).set_index("id").sort_index()
-    assert len(of_table) == new["customer"].nunique()
-    (manifest,) = finished(project)
-    assert manifest["history_rows"] == len(new) - len(of_table)
-    reads(project)
-    new.to_csv(project.path / "new.csv", index=False)
-    succeeds(here(*SCORING, "--params", "rows_to_score=new.csv"))
-    of_csv = predictions_of(project).set_index("id").sort_index()
-    np.testing.assert_array_equal(of_table["probability"], of_csv["probability"])
 
 
 # What is refused

@@ -1,16 +1,12 @@
-"""Rows without a label, in a retraining and in a scoring: as if they were not there, and scored."""
+"""Rows without a label in a retraining: as if they were not there."""
 
 import json
-import re
-from typing import Any
 
 import numpy as np
 import pandas as pd
-import pytest
 
-from tests.helpers.commands import RETRAINING, here, succeeds
+from tests.helpers.commands import here, succeeds
 from tests.helpers.project import TINY, Project, declare
-from tests.helpers.scorings import SCORING, finished, predictions_of, rows_at
 
 DATA_PROCESSING = ("run", "--pipelines", "data_processing")
 
@@ -29,50 +25,6 @@ def with_unlabelled(project: Project) -> int:
     places[places < 0] = np.arange(len(rows), len(whole))
     whole.iloc[places].to_csv(project.raw, index=False)
     return len(more)
-
-
-@pytest.mark.long
-def test_a_retraining_judges_as_if_they_were_not_there(
-    served: Project, caplog: pytest.LogCaptureFixture
-) -> None:
-    before = {side: served.rows(side) for side in ("train", "test")}
-    first, decision = served.metrics(), decision_of(served)
-    count = with_unlabelled(served)
-    caplog.set_level("INFO")
-    succeeds(here(*RETRAINING))
-    for side, rows in before.items():
-        pd.testing.assert_frame_equal(
-            served.rows(side).reset_index(drop=True), rows.reset_index(drop=True)
-        )
-    again, newest = served.metrics(), decision_of(served)
-    assert newest["action"] == "promoted"
-    assert newest["served_before"] == decision["run_id"]
-    judgement, then = newest["judgement"], decision["judgement"]
-    assert judgement["champions"][0]["not_compared"] is None
-    assert judgement["candidate"] == then["candidate"]
-    assert (judgement["drift"]["rows"], decision["judgement"].get("drift")) == (768, None)
-    assert "unlabelled_rows" not in then["data"]
-    assert judgement["data"]["unlabelled_rows"] == again["data"]["unlabelled_rows"] == count
-    assert {**again["data"], **first["data"]} == {**first["data"], "unlabelled_rows": count}
-    assert judgement["checks"][0]["sentence"].startswith("0.0 % of 768 labelled rows quarantined")
-    assert f"{768 + count} rows, 768 valid, 0 quarantined, {count} unlabelled" in caplog.text
-    page = served.versions("08_reporting/report.html")[-1].read_text()
-    assert re.search(rf"Unlabelled rows</th><td [^>]*>{count}<", page)
-
-
-def decision_of(project: Project) -> dict[str, Any]:
-    return json.loads(project.versions("08_reporting/decision.json")[-1].read_text())
-
-
-def test_they_are_scored(served: Project) -> None:
-    rows = pd.read_csv(served.raw, dtype=str)
-    rows.loc[::2, "diabetes"] = ["", "NA"] * 192
-    path = served.path / "mixed.csv"
-    rows.to_csv(path, index=False)
-    succeeds(here(*SCORING, *rows_at(path)))
-    (manifest,) = finished(served)
-    assert (manifest["scored_rows"], manifest["quarantined_rows"]) == (768, 0)
-    assert predictions_of(served)["probability"].notna().all()
 
 
 def test_most_rows_without_a_label_pass_and_the_guard_still_guards(project: Project) -> None:
