@@ -166,6 +166,7 @@ def test_at_the_limit_the_run_goes_on_and_above_it_stops(
     assert "max_quarantined_fraction = 0.05" in message
 
 
+@pytest.mark.long
 def test_numbers_up_to_the_limit_go_through_a_whole_run_without_a_warning(
     project: Project,
 ) -> None:

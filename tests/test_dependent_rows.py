@@ -10,7 +10,6 @@ import yaml
 
 from tabular_lstm.errors import DataError
 from tests.helpers.commands import RETRAINING, here, logged, succeeds
-from tests.helpers.once import Once
 from tests.helpers.outputs import document
 from tests.helpers.project import QUICK, TINY, Project, declare
 from tests.helpers.tables import write_incidents
@@ -37,13 +36,6 @@ def police(project: Project) -> Project:
     write_incidents(project.raw)
     declare(project, columns=COLUMNS, **TINY)
     return project
-
-
-@pytest.fixture
-def serving(police: Project, once: Once) -> Project:
-    """The same, with a champion of whose rows it was said that they are independent."""
-    declare(police, columns=COLUMNS, **QUICK)
-    return once("police", police, lambda: succeeds(here(*RETRAINING, *INDEPENDENT)))
 
 
 def summary(project: Project) -> dict[str, Any]:
@@ -109,16 +101,18 @@ def decision(project: Project) -> dict[str, Any]:
 
 
 @pytest.mark.long
-def test_a_retraining_does_not_promote_until_conf_says_how_it_is(serving: Project) -> None:
+def test_a_retraining_does_not_promote_until_conf_says_how_it_is(police: Project) -> None:
     """The champion stays, is compared with, and both ways out are named."""
-    first = decision(serving)
+    declare(police, columns=COLUMNS, **QUICK)
+    succeeds(here(*RETRAINING, *INDEPENDENT))
+    first = decision(police)
     assert first["action"] == "promoted"
     assert not warned(json.dumps(first))
-    page = (serving.path / "data/08_reporting/latest.html").read_text()
+    page = (police.path / "data/08_reporting/latest.html").read_text()
     assert "Rows that belong together" not in page
     said = logged(*RETRAINING)
     assert said.splitlines()[-1].startswith("Rejected run ")
-    rejected = decision(serving)
+    rejected = decision(police)
     assert rejected["serves_now"] == first["run_id"]
     for way in BOTH_WAYS:
         assert way in rejected["reason"]
@@ -126,9 +120,9 @@ def test_a_retraining_does_not_promote_until_conf_says_how_it_is(serving: Projec
     judgement = rejected["judgement"]
     assert [check["name"] for check in judgement["checks"] if not check["passed"]] == ["data"]
     # The report shows both numbers on its first screen.
-    page = (serving.path / "data/08_reporting/latest.html").read_text()
+    page = (police.path / "data/08_reporting/latest.html").read_text()
     headline = page.partition("<h2>")[0].partition("<main>")[2]
-    found = summary(serving)["dependent_rows"]
+    found = summary(police)["dependent_rows"]
     assert "Rows of this file seem to belong together" in headline
     for number in (found["spread"], found["together"]):
         assert f"<strong>{number:.2f}</strong>" in headline
@@ -138,17 +132,7 @@ def test_a_retraining_does_not_promote_until_conf_says_how_it_is(serving: Projec
     assert champion["data"]["split"] == judgement["data"]["split"]
     # Nothing else changed, and it is promoted once more.
     succeeds(here(*RETRAINING, "--params", f"{INDEPENDENT[1]},training.seed=1"))
-    assert decision(serving)["action"] == "promoted"
-
-
-@pytest.mark.long
-def test_with_a_group_the_gate_judges_the_model_and_not_the_rows(police: Project) -> None:
-    declare(police, columns=KEPT_TOGETHER, **TINY)
-    assert not warned(logged(*RETRAINING))
-    data, *_ = decision(police)["judgement"]["checks"]
-    assert data["passed"]
-    # A feature that rows of an incident share tells no label but theirs.
-    assert "possible leak" not in data["sentence"]
+    assert decision(police)["action"] == "promoted"
 
 
 def written(project: Project) -> tuple[dict[str, Any], str]:

@@ -149,6 +149,7 @@ def test_labels_in_two_pieces_are_joined_to_the_predictions_of_each_champion(
     assert health["scorings"][0]["real"]["log_loss"]["value"] == pytest.approx(loss)
 
 
+@pytest.mark.long
 def test_a_champion_that_is_worse_than_promised_is_rolled_back_from_where_the_one_before_was_better(
     two_champions: Project, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -177,6 +178,7 @@ def test_a_champion_that_is_worse_than_promised_is_rolled_back_from_where_the_on
     assert second in health["champion"]
 
 
+@pytest.mark.long
 def test_what_is_not_whole_does_not_count_and_is_said(two_champions: Project) -> None:
     project = two_champions
     rows = later(project)
@@ -274,15 +276,10 @@ def test_labels_have_the_number_format_of_the_champion_unless_they_declare_one(
 
 @pytest.mark.long
 @pytest.mark.parametrize("task", [NUMBER, CLASSES])
-def test_each_task_has_its_expected_and_its_real_metrics(
-    project: Project, once: Once, task: str
-) -> None:
-    def steps() -> None:
-        keyed(project, task)
-        succeeds(here(*RETRAINING))
-        score(project, later(project))
-
-    once(f"keyed {task}", project, steps)
+def test_each_task_has_its_expected_and_its_real_metrics(project: Project, task: str) -> None:
+    keyed(project, task)
+    succeeds(here(*RETRAINING))
+    score(project, later(project))
     path = written(project, later(project))
     assert "of which 768 have a label" in logged(*MONITORING, *labels_at(path))
     (scoring,), (champion,) = health_of(project)["scorings"], health_of(project)["champions"]

@@ -7,14 +7,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pytest
 import yaml
 from kedro.framework.session import KedroSession
 
-from tabular_lstm.datasets.predictions import PredictionsDataset
 from tests.helpers.commands import here, here_in, message_of, succeeds
 from tests.helpers.databases import SECRET, in_sqlite, query, reads
-from tests.helpers.project import QUICK, Project
+from tests.helpers.project import Project
 
 
 def write_clinic(path: Path, count: int = 400) -> None:
@@ -212,27 +210,3 @@ def test_an_entry_that_cannot_be_copied_is_refused(project: Project) -> None:
         finished = here("profile", *arguments, "--env", "mine")
         assert "Expected a file, or --dataset and an entry of the catalog." in finished.stderr
     assert {*project.path.rglob("*")} == before
-
-
-@pytest.mark.long
-def test_each_command_that_the_page_names_works(project: Project) -> None:
-    """From a file to a verdict, to a model that serves and to scored rows, with no hand edit."""
-    write_clinic(project.path / "clinic.csv")
-    page = succeeds(here("profile", "clinic.csv", "--env", "clinic")).splitlines()
-    (project.path / "conf/clinic/parameters_quick.yml").write_text(yaml.safe_dump(QUICK))
-    rows = pd.read_csv(project.path / "clinic.csv", sep=";", dtype=str)
-    rows.head(30).drop(columns="outcome").to_csv(
-        project.path / "data/01_raw/clinic_to_score.csv", sep=";", index=False
-    )
-    commands = [line.rpartition(": kedro ")[2].split() for line in page[-3:]]
-    run, retraining, scoring = (project.command(*command) for command in commands)
-    assert run.returncode == 0, run.stderr + run.stdout
-    assert "The candidate beats the majority class" in run.stdout
-    data = project.metrics("clinic")["data"]
-    assert (data["rows"], data["quarantined_rows"]) == (400, 0)
-    assert "Promoted run" in retraining.stdout, retraining.stderr + retraining.stdout
-    assert scoring.returncode == 0, scoring.stderr + scoring.stdout
-    predictions = PredictionsDataset(
-        str(project.path / "data/clinic/07_model_output/predictions")
-    ).load()
-    assert [*predictions["patient"]] == [*rows["patient"].head(30)]

@@ -171,7 +171,11 @@ def test_the_way_back_and_further_back(house: Retrainer) -> None:
 
 
 @pytest.mark.parametrize(
-    ("module", "name"), [(nodes, "predict_with_candidate"), (gate, "check_artifact")]
+    ("module", "name"),
+    [
+        (nodes, "predict_with_candidate"),
+        pytest.param(gate, "check_artifact", marks=pytest.mark.long),
+    ],
 )
 def test_a_file_that_is_exchanged_after_it_was_judged_or_read_back_is_not_promoted(
     house: Retrainer, monkeypatch: pytest.MonkeyPatch, module: Any, name: str

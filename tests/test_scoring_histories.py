@@ -38,13 +38,6 @@ def visited(project: Project, once: Once) -> Project:
     return once("visited by customers", project, lambda: train_on(project, visits(300)))
 
 
-@pytest.fixture
-def informed(project: Project, once: Once) -> Project:
-    """Likewise, by a champion that sees the labels of the visits until 30 days before."""
-    steps = lambda: train_on(project, visits(300), known_after="30 days")  # noqa: E731
-    return once("informed by labels", project, steps)
-
-
 def by_the_artifact(project: Project, rows: pd.DataFrame) -> np.ndarray:
     """What the champion says of these rows, which are valid, each with the others before it."""
     typed = rows.assign(day=pd.to_datetime(rows["day"]).astype("datetime64[us]"))
@@ -196,31 +189,33 @@ def test_rows_that_a_column_marks_get_predictions_and_the_others_are_history(
     assert "columns.history.predict" in message
 
 
-def test_a_label_counts_from_when_it_is_known_and_only_then(informed: Project) -> None:
+@pytest.mark.long
+def test_a_label_counts_from_when_it_is_known_and_only_then(project: Project) -> None:
+    train_on(project, visits(300), known_after="30 days")
     rows = visits(60, seed=4).astype({"sick": object})
     last = newest(rows)
     days = pd.to_datetime(rows["day"])
     until = days.groupby(rows["customer"]).transform("max") - pd.Timedelta("30D")
     known = days <= until
-    before = scored(informed, in_a_file(rows, informed.path)).loc[last["id"], "probability"]
-    np.testing.assert_array_equal(before, by_the_artifact(informed, rows)[last.index])
+    before = scored(project, in_a_file(rows, project.path)).loc[last["id"], "probability"]
+    np.testing.assert_array_equal(before, by_the_artifact(project, rows)[last.index])
 
     other = rows.assign(sick=np.where(known, rows["sick"], 1 - rows["sick"]))
     # A missing label that nobody knows yet is none.
     other.loc[last.index, "sick"] = ""
-    same = scored(informed, in_a_file(other, informed.path)).loc[last["id"], "probability"]
+    same = scored(project, in_a_file(other, project.path)).loc[last["id"], "probability"]
     np.testing.assert_array_equal(same, before)
 
     other = rows.assign(sick=np.where(known, 1 - rows["sick"], rows["sick"]))
-    changed = scored(informed, in_a_file(other, informed.path)).loc[last["id"], "probability"]
+    changed = scored(project, in_a_file(other, project.path)).loc[last["id"], "probability"]
     has_known = last["customer"].isin(rows["customer"][known]).to_numpy()
     assert (changed[~has_known] == before[~has_known]).all()
     assert (changed[has_known] != before[has_known]).mean() > 0.9
 
     rows.loc[5, "sick"] = "perhaps"
-    scored(informed, in_a_file(rows, informed.path))
-    assert quarantine_of(informed)["reason"].tolist() == ["sick: 'perhaps' is neither 1 nor 0"]
-    path = in_a_file(rows.drop(columns="sick"), informed.path)
+    scored(project, in_a_file(rows, project.path))
+    assert quarantine_of(project)["reason"].tolist() == ["sick: 'perhaps' is neither 1 nor 0"]
+    path = in_a_file(rows.drop(columns="sick"), project.path)
     assert "column 'sick' is not in the file" in message_of(here(*SCORING, *rows_at(path)))
 
 
@@ -287,12 +282,12 @@ def alarms(project: Project, **changed: float) -> list[str]:
 @pytest.mark.long
 @pytest.mark.parametrize("labelled", ["each row", "the last row"])
 def test_rows_like_those_of_the_training_raise_no_alarm_and_others_do(
-    project: Project, once: Once, labelled: str
+    project: Project, labelled: str
 ) -> None:
     rows = visits(300)
     if labelled == "the last row":
         rows["sick"] = rows["sick"].astype(object).where(rows.index.isin(newest(rows).index), "")
-    once(f"visits with labels of {labelled}", project, lambda: train_on(project, rows))
+    train_on(project, rows)
     assert len(alarms(project)) <= 1
     moved = alarms(project, shift=1.0)
     assert all("pressure" in names and "probability of 1" in names for names in moved)
