@@ -1,5 +1,6 @@
 """Each bad input of a real `kedro run`: one clear message, exit code 1, no output touched."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -186,3 +187,41 @@ def test_numbers_up_to_the_limit_go_through_a_whole_run_without_a_warning(
     assert set(quarantined(project)["reason"]) == {
         "glucose: 1.7e+38 is infinite or beyond 1e+30 in size"
     }
+
+
+def with_unlabelled(project: Project) -> int:
+    """Put twice as many rows without a label between the others, some not readable at all."""
+    rows = pd.read_csv(project.raw, dtype=str, keep_default_na=False)
+    more = pd.concat([rows, rows], ignore_index=True).assign(diabetes="", age="77")
+    more.loc[::10, ["glucose", "age"]] = ["high", "-3"]
+    more.loc[::3, "diabetes"] = "NA"
+    whole = pd.concat([rows, more], ignore_index=True)
+    # The labelled rows stay in their order.
+    at = np.sort(np.random.default_rng(0).choice(len(whole), len(rows), replace=False))
+    places = np.full(len(whole), -1)
+    places[at] = np.arange(len(rows))
+    places[places < 0] = np.arange(len(rows), len(whole))
+    whole.iloc[places].to_csv(project.raw, index=False)
+    return len(more)
+
+
+def test_most_rows_without_a_label_pass_and_the_guard_still_guards(project: Project) -> None:
+    """The profile of such a table raises no limit, and its run sets none of these rows aside."""
+    with_unlabelled(project)
+    rows = pd.read_csv(project.raw, dtype=str, keep_default_na=False)
+    path = project.path / "few.csv"
+    rows.to_csv(path, index=False)
+    page = succeeds(here("profile", "few.csv", "--env", "few"))
+    assert "1536 unlabelled, left out" in page
+    succeeds(here(*ROWS, "--env", "few"))
+    summary = project.versions("03_primary/data_summary.json", "few")[-1]
+    data = json.loads(summary.read_text())
+    assert (data["unlabelled_rows"], data["quarantined_rows"]) == (1536, 0)
+
+    labelled = np.flatnonzero(rows["diabetes"].isin(["0", "1"]))[:60]
+    rows.loc[labelled, "pregnancies"] = "many"
+    rows.to_csv(path, index=False)
+    declare(project, **TINY)
+    ended = here(*ROWS, "--env", "few")
+    assert ended.returncode == 1
+    assert "60 of 768 labelled rows were quarantined, more than" in ended.stderr

@@ -286,6 +286,12 @@ def test_weights_of_classes_are_those_of_scikit_learn() -> None:
     own = np.random.default_rng(1).uniform(0.5, 2, len(ROWS))
     both = own / np.bincount(LABELS, own)[LABELS]
     assert same_models(fit_by(own, class_weight="balanced"), fit_by(both))
+    # A class of weight 0 is not there: of three, two are left.
+    labels = of_three()
+    two = tiny(epochs=3, class_weight={"middle": 0}).fit(ROWS, labels)
+    assert two.classes_.tolist() == ["high", "low"]
+    there = labels != "middle"
+    assert same_models(two, tiny(epochs=3).fit(ROWS[there], labels[there]))
 
 
 @pytest.mark.parametrize(
@@ -305,55 +311,10 @@ def test_impossible_weights_are_refused(weights: Any, class_weight: Any, fault: 
         fit_by(weights, class_weight=class_weight)
 
 
-@pytest.mark.parametrize("value", [np.inf, -3.5e38])
-def test_a_number_that_float32_cannot_hold_is_refused_with_column_and_row(
-    fitted: LSTMClassifier, value: float
-) -> None:
-    bad = ROWS.copy()
-    bad.loc[4, "income"] = value
-    for step in (lambda: tiny().fit(bad, LABELS), lambda: fitted.predict(bad)):
-        with pytest.raises(ValueError, match=r"'income', row 5: .* is infinite or beyond"):
-            step()
-
-
 def test_a_length_of_time_is_refused_with_what_a_fit_expects() -> None:
     rows = ROWS.assign(stay=pd.to_timedelta(ROWS["age"], unit="D"))
     with pytest.raises(ValueError, match=r"'stay', .* the like.*; others are finite numbers"):
         tiny().fit(rows, LABELS)
-
-
-# What is a category
-
-
-def test_names_are_categories_whatever_holds_them(fitted: LSTMClassifier) -> None:
-    model = tiny().fit(ROWS.astype({"color": "category"}), LABELS)
-    assert model.network_.schema.categories == {"color": ["blue", "red", "teal"]}
-    for dtype in ("category", "string", object):
-        rows = ROWS.astype({"color": dtype})
-        for one in (model, fitted):
-            assert same_bits(one.predict_proba(rows), fitted.predict_proba(ROWS))
-
-
-def test_numbers_and_booleans_stay_numbers_whatever_holds_them() -> None:
-    income, member = ROWS["income"], ROWS["member"]
-    written = {
-        "object with None": income.astype(object).where(income.notna(), None),
-        "text": income.map(str, na_action="ignore").astype(object),
-        "Float64": income.astype("Float64"),
-        "boolean": member.astype("boolean"),
-        "object of booleans": member.astype(object),
-        "Int64": ROWS["age"].astype("Int64"),
-    }
-    plain = {
-        name: (income if place < 3 else member if place < 5 else ROWS["age"]).astype(float)
-        for place, name in enumerate(written)
-    }
-    model, expected = (tiny(epochs=2).fit(pd.DataFrame(rows), LABELS) for rows in (written, plain))
-    assert model.network_.schema.categories == {}
-    assert model.network_.schema == expected.network_.schema
-    assert same_bits(
-        model.predict_proba(pd.DataFrame(written)), expected.predict_proba(pd.DataFrame(plain))
-    )
 
 
 # Arrays
@@ -506,19 +467,6 @@ def test_three_classes_are_told_apart_by_the_lowest_cost_and_come_back_from_a_fi
 def test_what_does_not_suit_three_classes_is_refused(given: Any, fault: str) -> None:
     with pytest.raises(ValueError, match=fault):
         tiny(**given).fit(ROWS, of_three())
-
-
-@pytest.mark.long
-def test_weights_of_three_classes_are_those_of_scikit_learn() -> None:
-    labels = of_three()
-    balanced = tiny(epochs=3, class_weight="balanced").fit(ROWS, labels)
-    by_row = tiny(epochs=3).fit(ROWS, labels, compute_sample_weight("balanced", labels))
-    assert same_models(balanced, by_row)
-    # A class of weight 0 is not there: two are left.
-    two = tiny(epochs=3, class_weight={"middle": 0}).fit(ROWS, labels)
-    assert two.classes_.tolist() == ["high", "low"]
-    there = labels != "middle"
-    assert same_models(two, tiny(epochs=3).fit(ROWS[there], labels[there]))
 
 
 # One file

@@ -1,13 +1,18 @@
 """An environment has outputs of its own, and a name that is no path; those shipped work."""
 
 import json
+import os
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
+from kedro.framework.session import KedroSession
 
 from tabular_lstm.environments import output_folder, refuse_no_name
 from tabular_lstm.errors import DataError
+from tabular_lstm.settings import EnvironmentConfigLoader
 from tests.helpers.commands import here, succeeds
 from tests.helpers.project import ROOT, Project
 from tests.helpers.scorings import finished, predictions_of
@@ -74,3 +79,105 @@ def test_storms_go_from_the_profile_to_reasons_with_no_hand_edit(project: Projec
     reasons = pd.concat([predictions["reason_1"], predictions["reason_2"]])
     assert reasons.str.fullmatch(of_a_row + r"(, \d rows? before)?").all()
     assert reasons.str.endswith("before").any()
+
+
+# Conf
+
+ENVIRONMENTS = sorted(
+    path.name
+    for path in (ROOT / "conf").iterdir()
+    if path.is_dir() and path.name not in {"base", "local"}
+)
+
+
+def filepaths(env: str | None) -> list[str]:
+    """Give all paths of an environment's catalog."""
+    loader = EnvironmentConfigLoader(ROOT / "conf", env, base_env="base", default_run_env="base")
+    return [entry["filepath"] for entry in loader["catalog"].values() if "filepath" in entry]
+
+
+def test_the_catalog_keeps_the_base_environment_in_the_layers() -> None:
+    layers = {Path(path).parent.as_posix() for path in filepaths(None)}
+    assert layers == {
+        f"data/{layer}"
+        for layer in (
+            "01_raw",
+            "02_intermediate",
+            "03_primary",
+            "04_feature",
+            "06_models",
+            "07_model_output",
+            "08_reporting",
+        )
+    }
+
+
+@pytest.mark.parametrize("env", ENVIRONMENTS)
+def test_the_catalog_keeps_every_other_environment_apart(env: str) -> None:
+    paths = filepaths(env)
+    outputs = [path for path in paths if not path.startswith("data/01_raw/")]
+    assert len(outputs) == len(paths) - 2  # the raw rows, and those to score
+    assert all(path.startswith(f"data/{env}/0") for path in outputs)
+
+
+def test_an_environment_of_kedros_variable_counts_and_writes_nowhere_but_in_its_folder(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.run("data_processing")
+    before = project.files()
+    monkeypatch.setenv("KEDRO_ENV", "tutorial")
+    project.run("data_processing")
+    after = project.files()
+    assert before.items() <= after.items()
+    assert len(project.versions("03_primary/train_rows.parquet", "tutorial")) == 1
+    assert all(path.startswith(f"data{os.sep}tutorial{os.sep}") for path in {*after} - {*before})
+
+
+def test_a_parameter_of_the_command_line_changes_itself_alone(project: Project) -> None:
+    """Kedro would put the command line's block in the place of the base environment's."""
+    base = project.path / "conf/base/parameters_scoring.yml"
+    base.write_text("scoring: {pass_through: [patient], reasons: '${runtime_params:why,2}'}")
+    (project.path / "conf/local/parameters.yml").write_text("split: {salt: local}")
+
+    def parameters(**given: Any) -> Any:
+        with KedroSession.create(project.path, runtime_params=given) as session:
+            return session.load_context().config_loader["parameters"]
+
+    files = parameters()
+    assert files["scoring"] == {"pass_through": ["patient"], "reasons": 2}
+    found = parameters(scoring={"force": True})
+    assert found == {**files, "scoring": {**files["scoring"], "force": True}}
+    assert parameters(split={"test_fraction": 0.1})["split"]["salt"] == "local"
+
+
+def test_a_text_that_looks_like_an_interpolation_is_one_with_parameters_too(
+    project: Project,
+) -> None:
+    """As `kedro profile` writes it, with backslashes before it too."""
+    label, feature = "${oc.env:HOME}", "a\\${columns.label}"
+    table = pd.DataFrame({feature: np.arange(200) / 7, "${": [1, 2, 5, 9] * 50})
+    table[label] = ["${yes}", "no"] * 100
+    file = project.path / "data/mine.csv"
+    table.to_csv(file, index=False)
+    succeeds(here("profile", str(file), "--env", "mine", "--label", label))
+
+    def parameters(**given: Any) -> Any:
+        with KedroSession.create(project.path, env="mine", runtime_params=given) as session:
+            return session.load_context().config_loader["parameters"]
+
+    files = parameters()
+    assert files["columns"]["label"] == label
+    assert {files["columns"][f"{sign}_class"] for sign in ("positive", "negative")} == {
+        "${yes}",
+        "no",
+    }
+    assert parameters(training={"seed": 7}) == {
+        **files,
+        "training": {**files["training"], "seed": 7},
+    }
+    # What is given is a text, too.
+    assert parameters(columns={"ignore": [feature]})["columns"]["ignore"] == [feature]
+    run = ("run", "--env", "mine", "--pipelines", "data_processing")
+    succeeds(here(*run, "--params", "split.salt=other"))
+    path = project.versions("03_primary/train_rows.parquet", "mine")[-1]
+    assert {*pd.read_parquet(path).columns} == {*table.columns}

@@ -111,29 +111,6 @@ def contents(keras_file: Path) -> dict[str, bytes]:
         return {name: file.read(name) for name in ("config.json", "model.weights.h5")}
 
 
-@pytest.mark.long
-def test_tutorial_is_evaluated_on_its_train_rows_and_kept_apart(ran: Project) -> None:
-    before = ran.files()
-    ran.run(env="tutorial", evaluation=TINY["evaluation"])
-
-    metrics = ran.metrics("tutorial")
-    assert metrics["evaluated_on"] == "train"
-    assert metrics["data"]["train_rows"] == 768
-    assert metrics["data"]["test_rows"] == 0
-    assert metrics["network"] == {
-        "kind": "tutorial",
-        "parameters": 38,
-        "epochs": 20,
-        "best_epoch": 20,
-        "asked_for": "",
-    }
-    # The tutorial's network hardly leaves the majority class, 65.10 %.
-    assert metrics["train"]["accuracy"] == pytest.approx(0.651, abs=0.05)
-    assert metrics["train"]["decision_threshold"] == 0.5
-    after = ran.files()
-    assert {name: after[name] for name in before} == before
-
-
 # Other processors
 
 # Makefile says what they do.

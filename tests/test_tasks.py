@@ -88,7 +88,7 @@ def test_from_a_table_to_predictions_with_no_hand_edit(
     new = rows.drop(columns=label).head(NEW)
     bad = new.astype({new.columns[0]: object})
     bad.iloc[0, 0] = "many"
-    bad.to_csv(path.with_name(f"{table}_to_score.csv"), index=False)
+    bad.to_csv(path.with_name(f"{ENV}_to_score.csv"), index=False)
     run("scoring")
     scored = predictions_of(project, ENV)
     (manifest,) = finished(project, ENV)
