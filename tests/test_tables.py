@@ -47,18 +47,14 @@ def summary_of(project: Project) -> dict[str, Any]:
 
 @pytest.mark.long
 def test_a_shuffled_query_is_the_same_rows_each_time(project: Project) -> None:
-    """A champion, nothing new, a candidate on the same sides, predictions, labels: all by SQL."""
+    """A champion, nothing new, a candidate on the same sides, predictions: all by SQL."""
     rows = patients(project)
     new = rows.drop(columns=LABEL).assign(id=[f"N{number}" for number in range(len(rows))])
-    in_sqlite(project, rows=rows, new=new[:300], labels=new[["id"]][:0].assign(**{LABEL: 0}))
+    in_sqlite(project, rows=rows, new=new[:300])
     shuffled = "SELECT * FROM {} WHERE :token <> '' ORDER BY random()"
     entries = {
         name: query(shuffled.format(table), load_args={"params": {"token": SECRET}})
-        for name, table in {
-            "raw_rows": "rows",
-            "rows_to_score": "new",
-            "late_labels": "labels",
-        }.items()
+        for name, table in (("raw_rows", "rows"), ("rows_to_score", "new"))
     }
     entries["raw_rows"]["load_args"]["chunksize"] = 100
     reads(project, **entries)
@@ -100,13 +96,6 @@ def test_a_shuffled_query_is_the_same_rows_each_time(project: Project) -> None:
     np.testing.assert_array_equal(*by_key)
 
     reads(project, **entries)
-    said.append(logged("run", "--pipelines", "monitoring"))
-    assert "No labels have come yet" in said[-1]
-    in_sqlite(project, labels=new[["id"]].assign(**{LABEL: rows[LABEL]})[:200])
-    said.append(logged("run", "--pipelines", "monitoring"))
-    health = json.loads((project.path / "data/08_reporting/latest_monitoring.json").read_text())
-    assert [one["labelled_rows"] for one in health["champions"]][-1] == 199
-
     # Each cell counts.
     in_sqlite(project, rows=rows.assign(glucose=rows["glucose"].where(rows.index != 700, 1)))
     said.append(logged(*RETRAINING, *seed(8)))
