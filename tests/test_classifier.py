@@ -224,14 +224,13 @@ def test_columns_of_other_frames_are_found_by_name_too(
 ) -> None:
     rows = ROWS.assign(seen=pd.date_range("2026-01-01", periods=len(ROWS)))
     expected = tiny(epochs=2).fit(rows, LABELS)
+    model = tiny(epochs=2).fit(pa.Table.from_pandas(rows), LABELS)
+    model.save(tmp_path / "model.keras")
+    assert model.network_.schema == expected.network_.schema
     for frame_of in (pl.from_pandas, pa.Table.from_pandas):
-        model = tiny(epochs=2).fit(frame_of(rows), LABELS)
-        model.save(tmp_path / "model.keras")
-        loaded = LSTMClassifier.load(tmp_path / "model.keras")
         other_order = frame_of(rows[[*rows][::-1]])
-        for one in (loaded, model):
+        for one in (model, LSTMClassifier.load(tmp_path / "model.keras")):
             assert same_bits(one.predict_proba(other_order), expected.predict_proba(rows))
-        assert model.network_.schema == expected.network_.schema
     # A column that was an index of pandas is a column of an Arrow table.
     table = pa.Table.from_pandas(ROWS.set_index("income"))
     assert same_bits(fitted.predict_proba(table), fitted.predict_proba(ROWS))
@@ -253,12 +252,9 @@ def same_models(one: LSTMClassifier, other: LSTMClassifier) -> bool:
 def test_rows_that_count_alike_give_the_bits_of_rows_without_weights(
     brief: LSTMClassifier,
 ) -> None:
-    for alike in (0.3, pd.Series(2, ROWS.index)):
-        assert same_models(fit_by(alike), brief)
+    assert same_models(fit_by(pd.Series(2, ROWS.index)), brief)
     balanced = np.where(LABELS, 1 - LABELS.mean(), LABELS.mean())
     assert not same_models(fit_by(balanced), brief)
-    # Nor does another seed.
-    assert not same_models(fit_by(random_state=3), brief)
 
 
 def test_a_row_of_weight_0_is_as_if_it_were_not_there() -> None:
@@ -400,19 +396,13 @@ def test_the_objective_moves_the_threshold_of_predict_the_right_way() -> None:
     rng = np.random.default_rng(3)
     labels = (rng.random(1000) < 0.2).astype(int)
     rows = pd.DataFrame({"a": 1.5 * labels + rng.normal(size=1000)})
-    objectives: dict[str, dict[str, Any]] = {
-        "accuracy": {},
-        "dear false positives": {"objective": "costs", "costs": (5, 1)},
-        "dear false negatives": {"objective": "costs", "costs": (1, 5)},
-    }
-    models = {name: tiny(**values).fit(rows, labels) for name, values in objectives.items()}
-    assert len({model.predict_proba(rows).tobytes() for model in models.values()}) == 1
-
-    threshold = {name: model.network_.calibration.threshold for name, model in models.items()}
-    assert threshold["dear false negatives"] < threshold["accuracy"]
-    assert threshold["accuracy"] < threshold["dear false positives"]
-    called = {name: model.predict(rows).sum() for name, model in models.items()}
-    assert called["dear false positives"] < called["accuracy"] < called["dear false negatives"]
+    dear_positives, dear_negatives = (
+        tiny(objective="costs", costs=costs).fit(rows, labels) for costs in ((5, 1), (1, 5))
+    )
+    assert same_bits(dear_positives.predict_proba(rows), dear_negatives.predict_proba(rows))
+    low, high = (model.network_.calibration.threshold for model in (dear_negatives, dear_positives))
+    assert low < 0.5 < high
+    assert dear_positives.predict(rows).sum() < dear_negatives.predict(rows).sum()
 
 
 # More than two classes
