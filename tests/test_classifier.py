@@ -17,7 +17,6 @@ import pyarrow as pa
 import pytest
 from kedro.framework.session import KedroSession
 from sklearn.compose import make_column_transformer
-from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.class_weight import compute_sample_weight
@@ -78,6 +77,12 @@ def fitted() -> LSTMClassifier:
 
 
 @pytest.fixture(scope="module")
+def brief() -> LSTMClassifier:
+    """Trained for a few epochs."""
+    return tiny(epochs=5).fit(ROWS, LABELS)
+
+
+@pytest.fixture(scope="module")
 def of_array() -> LSTMClassifier:
     """Trained on an array of numbers."""
     return tiny(epochs=2).fit(NUMBERS.to_numpy(), LABELS)
@@ -86,7 +91,7 @@ def of_array() -> LSTMClassifier:
 # In scikit-learn's hands
 
 
-@pytest.mark.no_cover  # a hundred trainings, which take half as long so
+@pytest.mark.long  # a hundred trainings; those of a regressor are fewer
 @with_all_checks(tiny())
 def test_scikit_learn_finds_nothing_amiss(
     estimator: LSTMClassifier, check: Callable[[Any], None]
@@ -94,6 +99,7 @@ def test_scikit_learn_finds_nothing_amiss(
     check(estimator)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "check", [check_methods_sample_order_invariance, check_methods_subset_invariance]
 )
@@ -117,24 +123,12 @@ def test_categories_pass_through_a_pipeline_of_frames() -> None:
     assert model.score(ROWS, LABELS) > 0.8
 
 
-@pytest.mark.long
-def test_a_grid_search_tries_each_value_and_keeps_the_best() -> None:
-    grid = {"lstm__epochs": [1, 30]}
-    search = GridSearchCV(
-        Pipeline([("lstm", tiny())]), grid, cv=2, scoring="neg_log_loss", error_score="raise"
-    )
-    search.fit(ROWS, LABELS)
-    worse, better = search.cv_results_["mean_test_score"]
-    assert better > worse
-    assert search.best_params_ == {"lstm__epochs": 30}
-    assert len(search.best_estimator_["lstm"].history_["loss"]) == 30
-    assert search.best_estimator_.score(ROWS, LABELS) > 0.8
-
-
 GROUPS = np.arange(len(ROWS)) % 30
 
 
-def test_rows_of_a_group_are_in_one_fold(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_of_a_group_are_in_one_fold(
+    brief: LSTMClassifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
     plans: list[plan.Plan] = []
 
     def planned(*arguments: Any) -> plan.Plan:
@@ -147,9 +141,8 @@ def test_rows_of_a_group_are_in_one_fold(monkeypatch: pytest.MonkeyPatch) -> Non
     for held_out, fold in zip(plans[0].held_out, plans[0].left_out, strict=True):
         assert {*GROUPS[held_out]}.isdisjoint(GROUPS[plans[0].fold != fold])
     # Rows that are a group each are as good as none.
-    alone = tiny(epochs=2).fit(ROWS, LABELS, groups=range(len(ROWS)))
-    plain = tiny(epochs=2).fit(ROWS, LABELS)
-    np.testing.assert_array_equal(alone.predict_proba(ROWS), plain.predict_proba(ROWS))
+    alone = tiny(epochs=5).fit(ROWS, LABELS, groups=range(len(ROWS)))
+    assert same_models(alone, brief)
 
 
 def test_groups_that_are_none_are_refused() -> None:
@@ -160,16 +153,6 @@ def test_groups_that_are_none_are_refused() -> None:
     ):
         with pytest.raises(ValueError, match=said):
             tiny().fit(ROWS, LABELS, groups=groups)
-
-
-def test_groups_and_weights_are_taken_together() -> None:
-    weights = np.random.default_rng(0).integers(0, 4, len(ROWS))
-    there = weights > 0
-    # Whether a row that does not count has a group does not count either.
-    groups = np.where(there, GROUPS, NAN)
-    model = tiny(epochs=5).fit(ROWS, LABELS, weights, groups)
-    expected = tiny(epochs=5).fit(ROWS[there], LABELS[there], weights[there], GROUPS[there])
-    np.testing.assert_array_equal(model.predict_proba(ROWS), expected.predict_proba(ROWS))
 
 
 def test_numbers_of_numpy_are_as_good_as_those_of_python() -> None:
@@ -188,19 +171,6 @@ def test_numbers_of_numpy_are_as_good_as_those_of_python() -> None:
     assert one.network_.training == other.network_.training
 
 
-# Chance
-
-
-def probabilities_of(random_state: Any) -> np.ndarray:
-    return tiny(epochs=2, random_state=random_state).fit(ROWS, LABELS).predict_proba(ROWS)
-
-
-def test_a_seed_gives_the_same_bits_and_another_seed_others() -> None:
-    first = probabilities_of(3)
-    assert same_bits(probabilities_of(3), first)
-    assert not same_bits(probabilities_of(4), first)
-
-
 # Frames
 
 
@@ -216,89 +186,54 @@ def test_categories_that_were_not_there_in_training_are_all_alike(fitted: LSTMCl
         assert not same_bits(with_color(known), unseen)
 
 
-def test_a_column_of_numbers_with_a_word_in_it_is_told_of(caplog: Any) -> None:
+def test_words_among_numbers_and_numbers_that_float32_cannot_tell_apart_are_told_of(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     logging.disable(logging.NOTSET)
-    rows = pd.DataFrame({"size": [*map(str, range(59)), "?"], "age": range(60)})
+    rows = pd.DataFrame({"size": [*map(str, range(59)), "?"], "noise": [0.1 + 0.2, 0.3] * 30})
+    rows["second"] = np.arange(60.0) + 1_700_000_000
     tiny(epochs=1).fit(rows, np.arange(60) % 2)
     assert "Column 'size' is read as categories, though 59 of 60 values" in caplog.text
-
-
-@pytest.mark.parametrize("start", [0, 1_700_000_000])
-def test_numbers_that_float32_cannot_tell_apart_are_told_of(caplog: Any, start: int) -> None:
-    logging.disable(logging.NOTSET)
-    rows = pd.DataFrame({"second": np.arange(60.0) + start, "noise": [0.1 + 0.2, 0.3] * 30})
-    tiny(epochs=1).fit(rows, np.arange(60) // 30)
-    warning = "Column 'second': 60 distinct numbers are only 1 as float32"
-    assert (warning in caplog.text) == (start > 0)
+    assert "Column 'second': 60 distinct numbers are only 1 as float32" in caplog.text
     assert "'noise'" not in caplog.text
 
 
-@pytest.mark.long
-def test_many_fits_in_a_process_warn_of_nothing(caplog: Any) -> None:
-    for seed in range(7):
-        tiny(epochs=1, random_state=seed).fit(NUMBERS, LABELS).predict(NUMBERS)
-    assert not caplog.records
-
-
-def test_tensorflow_computes_as_in_a_run_wherever_the_estimator_is_used() -> None:
-    program = "import os, tabular_lstm; print(os.environ['TF_ENABLE_ONEDNN_OPTS'])"
-    unset = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
-    done = subprocess.run(
-        [sys.executable, "-c", program], check=True, capture_output=True, text=True, env=unset
-    )
-    assert done.stdout.strip() == "0"
-
-
-@pytest.mark.parametrize("value", [NAN, pd.NA, pd.NaT])
+@pytest.mark.filterwarnings("error::DeprecationWarning")  # nor does NumPy warn of anything
 @pytest.mark.parametrize("name", ["income", "color", "member"])
-def test_a_value_may_be_missing_in_any_way(fitted: LSTMClassifier, name: str, value: Any) -> None:
-    gone = ROWS.assign(**{name: pd.Series([value] * len(ROWS), dtype=object)})
-    empty = ROWS.assign(**{name: pd.Series([None] * len(ROWS), dtype=object)})
-    probabilities = fitted.predict_proba(gone)
-    assert np.isfinite(probabilities).all()
-    assert same_bits(probabilities, fitted.predict_proba(empty))
-    assert not same_bits(probabilities, fitted.predict_proba(ROWS))
+def test_a_value_may_be_missing_in_any_way(fitted: LSTMClassifier, name: str) -> None:
+    without, *others = (
+        fitted.predict_proba(ROWS.assign(**{name: pd.Series([value] * len(ROWS), dtype=object)}))
+        for value in (None, NAN, pd.NA, pd.NaT)
+    )
+    assert np.isfinite(without).all()
+    assert not same_bits(without, fitted.predict_proba(ROWS))
+    assert all(same_bits(other, without) for other in others)
 
 
-def test_a_missing_column_is_an_error_that_names_it(fitted: LSTMClassifier) -> None:
+def test_a_column_that_is_missing_or_there_twice_is_named(fitted: LSTMClassifier) -> None:
     with pytest.raises(ValueError, match="no column 'income', 'member':"):
         fitted.predict(ROWS.drop(columns=["income", "member"]))
-
-
-def test_a_column_that_is_there_twice_is_an_error_that_names_it(fitted: LSTMClassifier) -> None:
     twice = pd.concat([ROWS, ROWS[["color"]]], axis="columns")
-    said = "have column 'color' more than once.*Drop or rename"
-    with pytest.raises(ValueError, match=said):
-        tiny().fit(twice, LABELS)
-    with pytest.raises(ValueError, match=said):
-        fitted.predict(twice)
+    for step in (lambda: tiny().fit(twice, LABELS), lambda: fitted.predict(twice)):
+        with pytest.raises(ValueError, match=r"have column 'color' more than once.*Drop or rename"):
+            step()
 
 
-@pytest.mark.parametrize(
-    ("frame_of", "rows"),
-    [
-        (pl.from_pandas, ROWS),
-        (pa.Table.from_pandas, ROWS.assign(seen=pd.date_range("2026-01-01", periods=len(ROWS)))),
-    ],
-    ids=["Polars", "Arrow, with dates"],
-)
 def test_columns_of_other_frames_are_found_by_name_too(
-    frame_of: Callable[[pd.DataFrame], Any], rows: pd.DataFrame, tmp_path: Path
+    fitted: LSTMClassifier, tmp_path: Path
 ) -> None:
+    rows = ROWS.assign(seen=pd.date_range("2026-01-01", periods=len(ROWS)))
     expected = tiny(epochs=2).fit(rows, LABELS)
-    model = tiny(epochs=2).fit(frame_of(rows), LABELS)
+    model = tiny(epochs=2).fit(pa.Table.from_pandas(rows), LABELS)
     model.save(tmp_path / "model.keras")
-    loaded = LSTMClassifier.load(tmp_path / "model.keras")
-    other_order = frame_of(rows[[*rows][::-1]])
-    for one in (loaded, model):
-        assert same_bits(one.predict_proba(other_order), expected.predict_proba(rows))
     assert model.network_.schema == expected.network_.schema
-
-
-def test_a_column_that_was_an_index_of_pandas_is_a_column_of_an_arrow_table() -> None:
-    name = ROWS.columns[0]
-    table = pa.Table.from_pandas(ROWS.set_index(name))
-    assert {*tiny(epochs=2).fit(table, LABELS).feature_names_in_} == {*ROWS.columns}
+    for frame_of in (pl.from_pandas, pa.Table.from_pandas):
+        other_order = frame_of(rows[[*rows][::-1]])
+        for one in (model, LSTMClassifier.load(tmp_path / "model.keras")):
+            assert same_bits(one.predict_proba(other_order), expected.predict_proba(rows))
+    # A column that was an index of pandas is a column of an Arrow table.
+    table = pa.Table.from_pandas(ROWS.set_index("income"))
+    assert same_bits(fitted.predict_proba(table), fitted.predict_proba(ROWS))
 
 
 # Weights
@@ -314,26 +249,27 @@ def same_models(one: LSTMClassifier, other: LSTMClassifier) -> bool:
     )
 
 
-@pytest.mark.parametrize("alike", [0.3, pd.Series(2, ROWS.index)])
-def test_rows_that_count_alike_give_the_bits_of_rows_without_weights(alike: Any) -> None:
-    without = tiny(epochs=5).fit(ROWS, LABELS)
-    assert same_models(fit_by(alike), without)
+def test_rows_that_count_alike_give_the_bits_of_rows_without_weights(
+    brief: LSTMClassifier,
+) -> None:
+    assert same_models(fit_by(pd.Series(2, ROWS.index)), brief)
     balanced = np.where(LABELS, 1 - LABELS.mean(), LABELS.mean())
-    assert not same_models(fit_by(balanced), without)
+    assert not same_models(fit_by(balanced), brief)
 
 
 def test_a_row_of_weight_0_is_as_if_it_were_not_there() -> None:
     weights = np.random.default_rng(0).integers(0, 4, len(ROWS))
-    assert (weights == 0).sum() > 10
-    # What is in it could not be read, and would make a class and categories of its own.
-    rows, labels = ROWS.astype({"income": object}), LABELS.astype(object)
-    rows.loc[weights == 0, "income"] = "much"
-    rows.loc[weights == 0, "color"] = "gold"
-    labels[weights == 0] = 2
-    model = tiny(epochs=5, class_weight="balanced").fit(rows, labels.tolist(), weights)
     there = weights > 0
-    expected = tiny(epochs=5, class_weight="balanced")
-    assert same_models(model, expected.fit(ROWS[there], LABELS[there], weights[there]))
+    assert (~there).sum() > 10
+    # What is in it could not be read, and would make a class, a group and categories of its own.
+    rows, labels = ROWS.astype({"income": object}), LABELS.astype(object)
+    rows.loc[~there, ["income", "color"]] = ["much", "gold"]
+    labels[~there] = 2
+    groups = np.where(there, GROUPS, NAN)
+    model, expected = (tiny(epochs=5, class_weight="balanced") for _ in range(2))
+    model.fit(rows, labels.tolist(), weights, groups)
+    expected.fit(ROWS[there], LABELS[there], weights[there], GROUPS[there])
+    assert same_models(model, expected)
 
 
 @pytest.mark.long
@@ -346,6 +282,12 @@ def test_weights_of_classes_are_those_of_scikit_learn() -> None:
     own = np.random.default_rng(1).uniform(0.5, 2, len(ROWS))
     both = own / np.bincount(LABELS, own)[LABELS]
     assert same_models(fit_by(own, class_weight="balanced"), fit_by(both))
+    # A class of weight 0 is not there: of three, two are left.
+    labels = of_three()
+    two = tiny(epochs=3, class_weight={"middle": 0}).fit(ROWS, labels)
+    assert two.classes_.tolist() == ["high", "low"]
+    there = labels != "middle"
+    assert same_models(two, tiny(epochs=3).fit(ROWS[there], labels[there]))
 
 
 @pytest.mark.parametrize(
@@ -365,60 +307,10 @@ def test_impossible_weights_are_refused(weights: Any, class_weight: Any, fault: 
         fit_by(weights, class_weight=class_weight)
 
 
-@pytest.mark.parametrize("value", [np.inf, -3.5e38])
-def test_a_number_that_float32_cannot_hold_is_refused_with_column_and_row(
-    fitted: LSTMClassifier, value: float
-) -> None:
-    bad = ROWS.copy()
-    bad.loc[4, "income"] = value
-    for step in (lambda: tiny().fit(bad, LABELS), lambda: fitted.predict(bad)):
-        with pytest.raises(ValueError, match=r"'income', row 5: .* is infinite or beyond"):
-            step()
-
-
 def test_a_length_of_time_is_refused_with_what_a_fit_expects() -> None:
     rows = ROWS.assign(stay=pd.to_timedelta(ROWS["age"], unit="D"))
     with pytest.raises(ValueError, match=r"'stay', .* the like.*; others are finite numbers"):
         tiny().fit(rows, LABELS)
-
-
-@pytest.mark.filterwarnings("error::DeprecationWarning")
-def test_numpy_warns_of_nothing_in_a_prediction(fitted: LSTMClassifier) -> None:
-    fitted.predict(ROWS)
-
-
-# What is a category
-
-
-@pytest.mark.parametrize("dtype", ["category", "string", object])
-def test_names_are_categories_whatever_holds_them(fitted: LSTMClassifier, dtype: Any) -> None:
-    rows = ROWS.astype({"color": dtype})
-    model = tiny().fit(rows, LABELS)
-    assert model.network_.schema.categories == {"color": ["blue", "red", "teal"]}
-    assert same_bits(model.predict_proba(rows), fitted.predict_proba(ROWS))
-    assert same_bits(fitted.predict_proba(rows), fitted.predict_proba(ROWS))
-
-
-def test_numbers_and_booleans_stay_numbers_whatever_holds_them() -> None:
-    income, member = ROWS["income"], ROWS["member"]
-    written = {
-        "object with None": income.astype(object).where(income.notna(), None),
-        "text": income.map(str, na_action="ignore").astype(object),
-        "Float64": income.astype("Float64"),
-        "boolean": member.astype("boolean"),
-        "object of booleans": member.astype(object),
-        "Int64": ROWS["age"].astype("Int64"),
-    }
-    plain = {
-        name: (income if place < 3 else member if place < 5 else ROWS["age"]).astype(float)
-        for place, name in enumerate(written)
-    }
-    model, expected = (tiny(epochs=2).fit(pd.DataFrame(rows), LABELS) for rows in (written, plain))
-    assert model.network_.schema.categories == {}
-    assert model.network_.schema == expected.network_.schema
-    assert same_bits(
-        model.predict_proba(pd.DataFrame(written)), expected.predict_proba(pd.DataFrame(plain))
-    )
 
 
 # Arrays
@@ -504,19 +396,13 @@ def test_the_objective_moves_the_threshold_of_predict_the_right_way() -> None:
     rng = np.random.default_rng(3)
     labels = (rng.random(1000) < 0.2).astype(int)
     rows = pd.DataFrame({"a": 1.5 * labels + rng.normal(size=1000)})
-    objectives: dict[str, dict[str, Any]] = {
-        "accuracy": {},
-        "dear false positives": {"objective": "costs", "costs": (5, 1)},
-        "dear false negatives": {"objective": "costs", "costs": (1, 5)},
-    }
-    models = {name: tiny(**values).fit(rows, labels) for name, values in objectives.items()}
-    assert len({model.predict_proba(rows).tobytes() for model in models.values()}) == 1
-
-    threshold = {name: model.network_.calibration.threshold for name, model in models.items()}
-    assert threshold["dear false negatives"] < threshold["accuracy"]
-    assert threshold["accuracy"] < threshold["dear false positives"]
-    called = {name: model.predict(rows).sum() for name, model in models.items()}
-    assert called["dear false positives"] < called["accuracy"] < called["dear false negatives"]
+    dear_positives, dear_negatives = (
+        tiny(objective="costs", costs=costs).fit(rows, labels) for costs in ((5, 1), (1, 5))
+    )
+    assert same_bits(dear_positives.predict_proba(rows), dear_negatives.predict_proba(rows))
+    low, high = (model.network_.calibration.threshold for model in (dear_negatives, dear_positives))
+    assert low < 0.5 < high
+    assert dear_positives.predict(rows).sum() < dear_negatives.predict(rows).sum()
 
 
 # More than two classes
@@ -530,34 +416,27 @@ def of_three(rows: pd.DataFrame = ROWS) -> np.ndarray:
     return KINDS[np.select([income > 36, income < 24], [0, 1], 2)]
 
 
-def test_three_classes_are_told_apart_and_come_back_from_a_file(tmp_path: Path) -> None:
-    model = tiny(epochs=60).fit(ROWS, of_three())
-    assert model.classes_.tolist() == KINDS.tolist()
+def test_three_classes_are_told_apart_by_the_lowest_cost_and_come_back_from_a_file(
+    tmp_path: Path,
+) -> None:
+    # Not to see what is low is dear.
+    costs = [[0, 1, 1], [5, 0, 5], [1, 1, 0]]
+    plain = tiny().fit(ROWS, of_three())
+    model = tiny(objective="costs", costs=costs).fit(ROWS, of_three())
     given = model.predict_proba(ROWS)
     assert given.shape == (len(ROWS), 3)
     np.testing.assert_allclose(given.sum(axis=1), 1)
-    assert model.predict(ROWS).tolist() == KINDS[given.argmax(axis=1)].tolist()
-    assert model.score(ROWS, of_three()) > 0.7
-
-    model.save(tmp_path / "model.keras")
-    loaded = LSTMClassifier.load(tmp_path / "model.keras")
-    assert loaded.classes_.tolist() == KINDS.tolist()
-    assert same_bits(loaded.predict_proba(ROWS), given)
-
-
-def test_a_matrix_of_costs_moves_what_is_decided(tmp_path: Path) -> None:
-    # Not to see what is low is dear.
-    costs = [[0, 1, 1], [5, 0, 5], [1, 1, 0]]
-    model = tiny(objective="costs", costs=costs).fit(ROWS, of_three())
-    plain = tiny().fit(ROWS, of_three())
-    given = model.predict_proba(ROWS)
     assert same_bits(given, plain.predict_proba(ROWS))
+    assert plain.predict(ROWS).tolist() == KINDS[given.argmax(axis=1)].tolist()
+    assert plain.score(ROWS, of_three()) > 0.7
     expected = KINDS[np.argmin(given @ np.array(costs), axis=1)]
     assert model.predict(ROWS).tolist() == expected.tolist()
     assert (model.predict(ROWS) == "low").sum() > (plain.predict(ROWS) == "low").sum()
 
     model.save(tmp_path / "model.keras")
     loaded = LSTMClassifier.load(tmp_path / "model.keras")
+    assert loaded.classes_.tolist() == model.classes_.tolist() == KINDS.tolist()
+    assert same_bits(loaded.predict_proba(ROWS), given)
     assert loaded.predict(ROWS).tolist() == expected.tolist()
     assert loaded.objective == "costs"
     assert np.array_equal(loaded.costs, costs)
@@ -578,19 +457,6 @@ def test_a_matrix_of_costs_moves_what_is_decided(tmp_path: Path) -> None:
 def test_what_does_not_suit_three_classes_is_refused(given: Any, fault: str) -> None:
     with pytest.raises(ValueError, match=fault):
         tiny(**given).fit(ROWS, of_three())
-
-
-@pytest.mark.long
-def test_weights_of_three_classes_are_those_of_scikit_learn() -> None:
-    labels = of_three()
-    balanced = tiny(epochs=3, class_weight="balanced").fit(ROWS, labels)
-    by_row = tiny(epochs=3).fit(ROWS, labels, compute_sample_weight("balanced", labels))
-    assert same_models(balanced, by_row)
-    # A class of weight 0 is not there: two are left.
-    two = tiny(epochs=3, class_weight={"middle": 0}).fit(ROWS, labels)
-    assert two.classes_.tolist() == ["high", "low"]
-    there = labels != "middle"
-    assert same_models(two, tiny(epochs=3).fit(ROWS[there], labels[there]))
 
 
 # One file
@@ -654,6 +520,7 @@ def test_a_file_with_code_in_it_is_refused_and_the_code_does_not_run(tmp_path: P
 # A candidate of the pipeline
 
 
+@pytest.mark.long
 def test_a_candidate_of_the_pipeline_gives_the_same_probabilities(project: Project) -> None:
     raw = pd.read_csv(project.raw)
     rng = np.random.default_rng(0)
@@ -695,23 +562,17 @@ def test_a_candidate_of_the_pipeline_gives_the_same_probabilities(project: Proje
     assert model.network_.calibration.threshold == history["decision_threshold"]
 
 
-@pytest.mark.parametrize(
-    "dates",
-    [
-        pd.Series(pd.date_range("2026-01-01", periods=60, tz="UTC")),
-        pd.Series(pd.date_range("2026-01-01", periods=60).date),
-    ],
-    ids=["time zone", "days"],
-)
-def test_a_column_of_dates_tells_its_weekday(tmp_path: Path, dates: pd.Series) -> None:
-    rows = pd.DataFrame({"day": dates, "size": 1.0})
-    weekend = pd.date_range("2026-01-01", periods=60).day_of_week >= 5
+def test_a_column_of_dates_tells_its_weekday(tmp_path: Path) -> None:
+    days = pd.date_range("2026-01-01", periods=60)
+    rows = pd.DataFrame({"day": days.tz_localize("UTC"), "size": 1.0})
+    weekend = days.day_of_week >= 5
     model = LSTMClassifier(members=2, epochs=150, random_state=0).fit(rows, weekend)
     assert model.network_.schema.dates == {"day": None}
     assert model.feature_names_in_.tolist() == ["day", "size"]
     later = pd.DataFrame({"size": 1.0, "day": pd.date_range("2026-03-02", periods=14)})
     expected = ([False] * 5 + [True] * 2) * 2
-    assert model.predict(later).tolist() == expected
+    for held in (later, later.assign(day=later["day"].dt.date)):
+        assert model.predict(held).tolist() == expected
 
     model.save(tmp_path / "model.keras")
     loaded = LSTMClassifier.load(tmp_path / "model.keras")
@@ -724,15 +585,19 @@ def test_a_column_of_dates_tells_its_weekday(tmp_path: Path, dates: pd.Series) -
 
 
 FITS = """
+import os
 import numpy as np
 from tabular_lstm import LSTMClassifier
-LSTMClassifier(members=2, units=[4], epochs=2).fit(np.eye(20), np.arange(20) % 2)
+assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == "0", "TensorFlow computes otherwise than in a run"
+for seed in range(7):
+    model = LSTMClassifier(members=2, units=[4], epochs=1, random_state=seed)
+    model.fit(np.eye(20), np.arange(20) % 2).predict(np.eye(20))
 """
 
 
 @pytest.mark.long
-def test_a_program_that_fits_says_nothing_of_its_own() -> None:
-    """Of the absent GPU, as TensorFlow does when it is imported."""
+def test_a_program_that_fits_again_and_again_says_nothing_of_its_own() -> None:
+    """Of the absent GPU, as TensorFlow does when it is imported, or of many graphs."""
     unset = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
     command = [sys.executable, "-c", FITS]
     done = subprocess.run(command, check=True, capture_output=True, text=True, env=unset)

@@ -1,7 +1,5 @@
 """Each mistake on the command line of `kedro run`: one clear message, and no file touched."""
 
-from pathlib import Path
-
 import pytest
 from kedro.framework.session import KedroServiceSession
 
@@ -26,6 +24,11 @@ MISTAKES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("--params is there twice: write it once",),
     ),
     "a short option twice": (("-ea", "--env", "b"), ("--env is there twice",)),
+    "an unknown block": (("--params", "trainig.epochs=5"), ("'trainig' is unknown", "'training'")),
+    "an impossible value": (
+        ("--params", "split.test_fraction=1.5"),
+        ("'split'", "test_fraction = 1.5", "less than 1"),
+    ),
     "a parameter twice": (
         ("--params", "training.seed=1,, training.epochs=2, training.seed =3,"),
         ("--params: training.seed is there twice: write it once",),
@@ -50,11 +53,11 @@ def test_a_mistake_on_the_command_line_gets_no_traceback_and_changes_nothing(
 @pytest.mark.parametrize("name", NO_NAMES)
 def test_an_environment_is_a_name_and_writes_nowhere_else(project: Project, name: str) -> None:
     (project.path / "conf" / name).mkdir(parents=True, exist_ok=True)
-    before = _everything(project)
+    before = {*project.path.rglob("*")}
     message = message_of(here("run", "--pipelines", "data_processing", f"--env={name}"))
     assert f"Environment {name!r}" in message
     assert "expected the name of a folder" in message
-    assert _everything(project) == before
+    assert {*project.path.rglob("*")} == before
 
 
 def test_an_environment_without_a_folder_is_unknown_and_a_similar_one_is_named(
@@ -86,7 +89,3 @@ def test_conf_that_says_a_thing_twice_is_named_with_its_files(project: Project) 
     assert "Duplicate keys" in message
     assert "parameters_a.yml" in message
     assert "training.seed" in message
-
-
-def _everything(project: Project) -> set[Path]:
-    return set(project.path.rglob("*"))

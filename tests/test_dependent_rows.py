@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from tests.helpers.commands import RETRAINING, here, logged, message_of, succeeds
-from tests.helpers.once import Once
+from tabular_lstm.errors import DataError
+from tests.helpers.commands import RETRAINING, here, logged, succeeds
 from tests.helpers.outputs import document
 from tests.helpers.project import QUICK, TINY, Project, declare
 from tests.helpers.tables import write_incidents
@@ -36,13 +36,6 @@ def police(project: Project) -> Project:
     write_incidents(project.raw)
     declare(project, columns=COLUMNS, **TINY)
     return project
-
-
-@pytest.fixture
-def serving(police: Project, once: Once) -> Project:
-    """The same, with a champion of whose rows it was said that they are independent."""
-    declare(police, columns=COLUMNS, **QUICK)
-    return once("police", police, lambda: succeeds(here(*RETRAINING, *INDEPENDENT)))
 
 
 def summary(project: Project) -> dict[str, Any]:
@@ -78,22 +71,17 @@ def test_what_conf_says_of_the_rows_ends_the_warning_and_changes_no_side(police:
     assert undeclared.pop("lineage") != declared.pop("lineage")  # other conf
     assert declared == undeclared
     assert police.rows("train").equals(train)
+    with pytest.raises(DataError) as refused:
+        police.run("data_processing", split={"independent": ["response_date"]})
+    said = "split.independent names response_date, which is no feature"
+    assert said in str(refused.value)
+    assert "The features are: response_datetime, north" in str(refused.value)
     declare(police, columns=KEPT_TOGETHER, **TINY)
-    assert not warned(logged(*ROWS))
+    said = logged(*ROWS)
+    assert not warned(said)
+    assert "the key, has" not in said
     both = [{*police.rows(side)["response_datetime"]} for side in ("train", "test")]
     assert both[0].isdisjoint(both[1])
-
-
-def test_a_table_whose_rows_are_independent_gets_no_warning(police: Project) -> None:
-    write_incidents(police.raw, together=False)
-    assert not warned(logged(*ROWS))
-    assert "dependent_rows" not in summary(police)
-
-
-def test_a_declared_column_that_is_no_feature_is_refused(police: Project) -> None:
-    message = message_of(here(*ROWS, "--params", "split.independent=[response_date]"))
-    assert "split.independent names response_date, which is no feature" in message
-    assert "The features are: response_datetime, north" in message
 
 
 def test_of_a_key_that_repeats_it_is_said_that_its_rows_count_as_independent(
@@ -106,8 +94,6 @@ def test_of_a_key_that_repeats_it_is_said_that_its_rows_count_as_independent(
     )
     declare(police, columns={**ROLES, "key": "response_datetime"}, **TINY)
     assert logged(*ROWS).count(said) == 1
-    declare(police, columns=KEPT_TOGETHER, **TINY)
-    assert "the key, has" not in logged(*ROWS)
 
 
 def decision(project: Project) -> dict[str, Any]:
@@ -115,49 +101,38 @@ def decision(project: Project) -> dict[str, Any]:
 
 
 @pytest.mark.long
-def test_a_retraining_does_not_promote_until_conf_says_how_it_is(serving: Project) -> None:
+def test_a_retraining_does_not_promote_until_conf_says_how_it_is(police: Project) -> None:
     """The champion stays, is compared with, and both ways out are named."""
-    first = decision(serving)
+    declare(police, columns=COLUMNS, **QUICK)
+    succeeds(here(*RETRAINING, *INDEPENDENT))
+    first = decision(police)
     assert first["action"] == "promoted"
     assert not warned(json.dumps(first))
+    page = (police.path / "data/08_reporting/latest.html").read_text()
+    assert "Rows that belong together" not in page
     said = logged(*RETRAINING)
     assert said.splitlines()[-1].startswith("Rejected run ")
-    rejected = decision(serving)
+    rejected = decision(police)
     assert rejected["serves_now"] == first["run_id"]
     for way in BOTH_WAYS:
         assert way in rejected["reason"]
         assert way in said.splitlines()[-1]
     judgement = rejected["judgement"]
     assert [check["name"] for check in judgement["checks"] if not check["passed"]] == ["data"]
+    # The report shows both numbers on its first screen.
+    page = (police.path / "data/08_reporting/latest.html").read_text()
+    headline = page.partition("<h2>")[0].partition("<main>")[2]
+    found = summary(police)["dependent_rows"]
+    assert "Rows of this file seem to belong together" in headline
+    for number in (found["spread"], found["together"]):
+        assert f"<strong>{number:.2f}</strong>" in headline
     # The same split as the champion's, which is compared with.
     (champion,) = judgement["champions"]
     assert champion["not_compared"] is None
     assert champion["data"]["split"] == judgement["data"]["split"]
     # Nothing else changed, and it is promoted once more.
     succeeds(here(*RETRAINING, "--params", f"{INDEPENDENT[1]},training.seed=1"))
-    assert decision(serving)["action"] == "promoted"
-
-
-@pytest.mark.long
-def test_the_report_shows_both_numbers_on_its_first_screen(serving: Project) -> None:
-    latest = serving.path / "data/08_reporting/latest.html"
-    assert "Rows that belong together" not in latest.read_text()
-    succeeds(here(*RETRAINING))
-    headline = latest.read_text().partition("<h2>")[0].partition("<main>")[2]
-    found = summary(serving)["dependent_rows"]
-    assert "Rows of this file seem to belong together" in headline
-    for number in (found["spread"], found["together"]):
-        assert f"<strong>{number:.2f}</strong>" in headline
-
-
-@pytest.mark.long
-def test_with_a_group_the_gate_judges_the_model_and_not_the_rows(police: Project) -> None:
-    declare(police, columns=KEPT_TOGETHER, **TINY)
-    assert not warned(logged(*RETRAINING))
-    data, *_ = decision(police)["judgement"]["checks"]
-    assert data["passed"]
-    # A feature that rows of an incident share tells no label but theirs.
-    assert "possible leak" not in data["sentence"]
+    assert decision(police)["action"] == "promoted"
 
 
 def written(project: Project) -> tuple[dict[str, Any], str]:
@@ -185,30 +160,18 @@ def test_a_profile_proposes_the_group_first_and_a_run_needs_no_edit(project: Pro
     assert not warned(logged(*ROWS, "--env", "police"))
 
 
-def test_a_profile_of_rows_that_are_independent_proposes_no_group(project: Project) -> None:
-    write_incidents(project.path / "police.csv", together=False)
-    assert not warned(succeeds(here("profile", "police.csv", "--env", "police")))
-    assert written(project)[0]["columns"] == COLUMNS
-
-
-def test_a_column_that_would_be_ignored_can_be_the_group(project: Project) -> None:
+def test_a_column_that_would_be_ignored_can_be_the_group_by_the_first_rows(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = project.path / "police.csv"
     rows = write_incidents(path).rename(columns={"response_datetime": "record_id"})
     record = "R" + pd.Series(pd.factorize(rows["record_id"])[0], rows.index).astype(str)
     rows.assign(record_id=record, east=rows["officer_age"]).to_csv(path, index=False)
+    monkeypatch.setattr("tabular_lstm.runs.new_environment.FIRST_ROWS", 700)
     page = succeeds(here("profile", "police.csv", "--env", "police"))
     assert written(project)[0]["columns"] == {**ROLES, "group": "record_id"}
     assert "If they are independent, name the column under ignore instead\n" in page
-
-
-def test_a_profile_says_in_how_many_rows_it_looked(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write_incidents(project.path / "police.csv")
-    monkeypatch.setattr("tabular_lstm.runs.new_environment.FIRST_ROWS", 700)
-    page = succeeds(here("profile", "police.csv", "--env", "police"))
     assert "Rows that belong together were looked for in the first 700; a run looks in all" in page
-    assert written(project)[0]["columns"]["group"] == "response_datetime"
 
 
 def test_where_many_rows_have_no_value_the_profile_says_what_to_do(project: Project) -> None:

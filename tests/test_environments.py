@@ -1,16 +1,19 @@
 """An environment has outputs of its own, and a name that is no path; those shipped work."""
 
-import json
+import os
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
+from kedro.framework.session import KedroSession
 
 from tabular_lstm.environments import output_folder, refuse_no_name
 from tabular_lstm.errors import DataError
+from tabular_lstm.settings import EnvironmentConfigLoader
 from tests.helpers.commands import here, succeeds
 from tests.helpers.project import ROOT, Project
-from tests.helpers.scorings import finished, predictions_of
 
 SMALL: dict[str, Any] = {
     "network": {"ensemble": {"members": 4}},
@@ -45,51 +48,112 @@ def test_a_name_is_one(env: str | None) -> None:
     refuse_no_name(env, "conf")
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("env", ["vehicles", "concrete"])
-def test_the_shipped_environments_serve_a_model_after_a_first_retraining(
-    project: Project, env: str
+def test_the_environment_of_storms_is_what_its_profile_writes_byte_for_byte(
+    project: Project,
 ) -> None:
-    """Of four classes, and of a number: small networks already beat the linear model."""
-    project.run("retraining", env=env, training={"epochs": 100, "learning_rate": 0.01}, **SMALL)
-    decision = json.loads(project.versions("08_reporting/decision.json", env)[-1].read_text())
-    assert decision["action"] == "promoted", decision["reason"]
-    metrics = project.metrics(env)
-    assert metrics["data"]["quarantined_rows"] == 0
-    loss = {"vehicles": "log_loss", "concrete": "rmse"}[env]
-    linear = {"vehicles": "logistic_regression", "concrete": "linear_regression"}[env]
-    assert metrics["test"][loss] < metrics["baselines"][linear][loss]
-    project.run("scoring", env=env)
-    (manifest,) = finished(project, env)
-    assert manifest["rows"] == manifest["scored_rows"] == metrics["data"]["rows"]
-
-
-@pytest.mark.long
-def test_storms_go_from_the_profile_to_reasons_with_no_hand_edit(project: Project) -> None:
-    """The shipped environment is what is written, byte for byte; small networks serve by it."""
-    profiled = ("profile", "data/01_raw/storms.csv", "--env", "storms", "--force")
-    succeeds(here(*profiled))
+    succeeds(here("profile", "data/01_raw/storms.csv", "--env", "storms", "--force"))
     for name in ("catalog.yml", "parameters.yml"):
         shipped, written = (of / "conf/storms" / name for of in (ROOT, project.path))
         assert written.read_bytes() == shipped.read_bytes()
 
-    project.run("retraining", env="storms", training={"epochs": 20}, **SMALL)
 
-    decision = json.loads(project.versions("08_reporting/decision.json", "storms")[-1].read_text())
-    assert decision["action"] == "promoted", decision["reason"]
-    metrics = project.metrics("storms")
-    data = {name: metrics["data"][name] for name in ("rows", "unlabelled_rows", "quarantined_rows")}
-    assert data == {"rows": 2107, "unlabelled_rows": 290, "quarantined_rows": 0}
-    assert metrics["test"]["rmse"] < metrics["baselines"]["mean"]["rmse"] / 1.5
-    project.run("scoring", env="storms", scoring={"reasons": 2})
-    (manifest,) = finished(project, "storms")
-    names = ("rows", "scored_rows", "history_rows", "quarantined_rows")
-    assert [manifest[name] for name in names] == [47, 12, 35, 0]
-    rows = pd.read_csv(project.path / "data/01_raw/storms_to_score.csv")
-    predictions = predictions_of(project, "storms").set_index("row")
-    last = rows.set_axis(rows.index + 1).groupby("storm").tail(1)
-    assert predictions["storm"].loc[last.index].tolist() == last["storm"].tolist()
-    of_a_row = r"(latitude|longitude|status|wind|pressure|date, since the row before)"
-    reasons = pd.concat([predictions["reason_1"], predictions["reason_2"]])
-    assert reasons.str.fullmatch(of_a_row + r"(, \d rows? before)?").all()
-    assert reasons.str.endswith("before").any()
+# Conf
+
+ENVIRONMENTS = sorted(
+    path.name
+    for path in (ROOT / "conf").iterdir()
+    if path.is_dir() and path.name not in {"base", "local"}
+)
+
+
+def filepaths(env: str | None) -> list[str]:
+    """Give all paths of an environment's catalog."""
+    loader = EnvironmentConfigLoader(ROOT / "conf", env, base_env="base", default_run_env="base")
+    return [entry["filepath"] for entry in loader["catalog"].values() if "filepath" in entry]
+
+
+def test_the_catalog_keeps_the_base_environment_in_the_layers() -> None:
+    layers = {Path(path).parent.as_posix() for path in filepaths(None)}
+    assert layers == {
+        f"data/{layer}"
+        for layer in (
+            "01_raw",
+            "02_intermediate",
+            "03_primary",
+            "04_feature",
+            "06_models",
+            "07_model_output",
+            "08_reporting",
+        )
+    }
+
+
+@pytest.mark.parametrize("env", ENVIRONMENTS)
+def test_the_catalog_keeps_every_other_environment_apart(env: str) -> None:
+    paths = filepaths(env)
+    outputs = [path for path in paths if not path.startswith("data/01_raw/")]
+    assert len(outputs) == len(paths) - 2  # the raw rows, and those to score
+    assert all(path.startswith(f"data/{env}/0") for path in outputs)
+
+
+def test_an_environment_of_kedros_variable_counts_and_writes_nowhere_but_in_its_folder(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.run("data_processing")
+    before = project.files()
+    monkeypatch.setenv("KEDRO_ENV", "tutorial")
+    project.run("data_processing")
+    after = project.files()
+    assert before.items() <= after.items()
+    assert len(project.versions("03_primary/train_rows.parquet", "tutorial")) == 1
+    assert all(path.startswith(f"data{os.sep}tutorial{os.sep}") for path in {*after} - {*before})
+
+
+def test_a_parameter_of_the_command_line_changes_itself_alone(project: Project) -> None:
+    """Kedro would put the command line's block in the place of the base environment's."""
+    base = project.path / "conf/base/parameters_scoring.yml"
+    base.write_text("scoring: {pass_through: [patient], reasons: '${runtime_params:why,2}'}")
+    (project.path / "conf/local/parameters.yml").write_text("split: {salt: local}")
+
+    def parameters(**given: Any) -> Any:
+        with KedroSession.create(project.path, runtime_params=given) as session:
+            return session.load_context().config_loader["parameters"]
+
+    files = parameters()
+    assert files["scoring"] == {"pass_through": ["patient"], "reasons": 2}
+    found = parameters(scoring={"force": True})
+    assert found == {**files, "scoring": {**files["scoring"], "force": True}}
+    assert parameters(split={"test_fraction": 0.1})["split"]["salt"] == "local"
+
+
+def test_a_text_that_looks_like_an_interpolation_is_one_with_parameters_too(
+    project: Project,
+) -> None:
+    """As `kedro profile` writes it, with backslashes before it too."""
+    label, feature = "${oc.env:HOME}", "a\\${columns.label}"
+    table = pd.DataFrame({feature: np.arange(200) / 7, "${": [1, 2, 5, 9] * 50})
+    table[label] = ["${yes}", "no"] * 100
+    file = project.path / "data/mine.csv"
+    table.to_csv(file, index=False)
+    succeeds(here("profile", str(file), "--env", "mine", "--label", label))
+
+    def parameters(**given: Any) -> Any:
+        with KedroSession.create(project.path, env="mine", runtime_params=given) as session:
+            return session.load_context().config_loader["parameters"]
+
+    files = parameters()
+    assert files["columns"]["label"] == label
+    assert {files["columns"][f"{sign}_class"] for sign in ("positive", "negative")} == {
+        "${yes}",
+        "no",
+    }
+    assert parameters(training={"seed": 7}) == {
+        **files,
+        "training": {**files["training"], "seed": 7},
+    }
+    # What is given is a text, too.
+    assert parameters(columns={"ignore": [feature]})["columns"]["ignore"] == [feature]
+    run = ("run", "--env", "mine", "--pipelines", "data_processing")
+    succeeds(here(*run, "--params", "split.salt=other"))
+    path = project.versions("03_primary/train_rows.parquet", "mine")[-1]
+    assert {*pd.read_parquet(path).columns} == {*table.columns}

@@ -1,4 +1,4 @@
-"""What a retraining reads: nothing twice, and no TensorFlow where there is nothing to train."""
+"""What a retraining reads: nothing twice."""
 
 import os
 import sys
@@ -16,8 +16,7 @@ from tabular_lstm.network import keras_file
 from tabular_lstm.pipelines import retraining
 from tabular_lstm.rows import raw_rows
 from tabular_lstm.serving import artifact
-from tests.helpers.champions import champion_path, log_of
-from tests.helpers.commands import RETRAINING, ROLLBACK, with_modules
+from tests.helpers.champions import log_of
 from tests.helpers.project import Project
 
 MOST_DATASETS = 35
@@ -27,12 +26,6 @@ OPENED: Counter[str] = Counter()
 def count_opened(event: str, arguments: tuple[Any, ...]) -> None:
     if event == "open" and isinstance(arguments[0], str):
         OPENED[os.path.basename(arguments[0])] += 1
-
-
-@pytest.fixture(scope="module", autouse=True)
-def watch() -> None:
-    """Count what Python opens; a hook stays for as long as the process."""
-    sys.addaudithook(count_opened)
 
 
 @pytest.fixture
@@ -81,6 +74,7 @@ def networks(loads: Counter[str]) -> int:
 
 
 def test_a_retraining_reads_no_file_twice(served: Project, loads: Counter[str]) -> None:
+    sys.addaudithook(count_opened)  # it stays for as long as the process
     OPENED.clear()
     served.run("retraining", training={"seed": 5})
     assert [entry["action"] for entry in log_of(served)] == ["promoted", "promoted"]
@@ -98,23 +92,3 @@ def test_what_an_earlier_run_left_is_read_from_the_files_once(
     served.run("reshaping", "evaluation")
     assert networks(loads) == 1
     assert loads["train_rows.parquet"] == loads["test_rows.parquet"] == 1
-
-
-@pytest.mark.long
-@pytest.mark.parametrize(
-    ("arguments", "code", "said"),
-    [
-        (RETRAINING, 0, "Unchanged: data, parameters and code are those of run"),
-        (ROLLBACK, 1, "There is no champion before"),
-    ],
-    ids=["unchanged", "none before"],
-)
-def test_a_run_that_trains_nothing_does_not_wait_for_tensorflow(
-    served: Project, arguments: tuple[str, ...], code: int, said: str
-) -> None:
-    before = champion_path(served).read_bytes()
-    finished, modules = with_modules(served, *arguments)
-    assert finished.returncode == code, finished.stderr
-    assert said in finished.stdout + finished.stderr
-    assert not {"tensorflow", "keras"} & modules
-    assert champion_path(served).read_bytes() == before

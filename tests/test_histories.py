@@ -1,19 +1,15 @@
-"""Runs over histories: the same candidate again, from rows as they were saved and no others."""
+"""Retrainings over histories that grow, and parts of them."""
 
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from tests.helpers.commands import RETRAINING, here, message_of, seed, succeeds
-from tests.helpers.once import Once
+from tests.helpers.commands import RETRAINING, here, message_of, succeeds
 from tests.helpers.outputs import document, predictions_of
-from tests.helpers.project import QUICK, TINY, Project, declare
+from tests.helpers.project import QUICK, Project, declare
 
-CANDIDATE = "06_models/candidate.keras"
-HISTORY_ROWS = "03_primary/history_rows.parquet"
 COLUMNS = {
     "label": "worse",
     "positive_class": 1,
@@ -26,7 +22,7 @@ COLUMNS = {
 }
 
 
-def write_visits(project: Project, patients: int = 150, **blocks: object) -> None:
+def write_visits(project: Project, patients: int = 300) -> None:
     """Write visits of patients, of whom one gets worse after a high dose; some have no label."""
     rng = np.random.default_rng(0)
     of = np.repeat(np.arange(patients), rng.integers(1, 7, patients))
@@ -45,54 +41,20 @@ def write_visits(project: Project, patients: int = 150, **blocks: object) -> Non
     rows["worse"] = (earlier > 4).astype(int).astype(str)
     rows.loc[rng.random(len(of)) < 0.2, "worse"] = ""
     rows.sample(frac=1, random_state=0).to_csv(project.raw, index=False)
-    declare(project, columns=COLUMNS, **blocks)
-
-
-@pytest.fixture
-def visited(project: Project, once: Once) -> Project:
-    """A project after a tiny run over histories."""
-    write_visits(project, **TINY)
-    return once("visited", project, lambda: succeeds(here("run")))
+    declare(project, columns=COLUMNS, **QUICK)
 
 
 def newest(project: Project) -> list[bytes]:
     """What the newest candidate holds, but for the time of the day."""
-    with zipfile.ZipFile(project.versions(CANDIDATE)[-1]) as file:
+    with zipfile.ZipFile(project.versions("06_models/candidate.keras")[-1]) as file:
         return [file.read(name) for name in ("config.json", "model.weights.h5")]
-
-
-@pytest.mark.long
-def test_the_same_rows_give_the_same_candidate_whole_and_from_saved_rows(visited: Project) -> None:
-    first = newest(visited)
-    rows = pd.read_csv(visited.raw, dtype=str, keep_default_na=False)
-    history = pd.read_parquet(visited.versions(HISTORY_ROWS)[-1])
-    assert len(history) == ((rows["worse"] == "") | (rows["counts"] == "0")).sum() > 0
-    for arguments in (["--pipelines", "reshaping,training"], []):
-        succeeds(here("run", *arguments))
-        assert newest(visited) == first
-    assert len(visited.versions(CANDIDATE)) == 3
-    assert len(visited.versions(HISTORY_ROWS)) == 2
-    # And another seed gives another one.
-    succeeds(here("run", *seed(7)))
-    assert newest(visited) != first
-
-
-def test_rows_of_history_that_were_edited_on_disk_are_refused(visited: Project) -> None:
-    path: Path = visited.versions(HISTORY_ROWS)[-1]
-    rows, before = pd.read_parquet(path), visited.files()
-    rows.assign(dose=rows["dose"] + (rows.index == rows.index[0])).to_parquet(path)
-    edited = visited.files() != before
-    said = message_of(here("run", "--pipelines", "reshaping,training"))
-    assert edited
-    assert "its history_rows have changed on disk since" in said
-    assert len(visited.versions(CANDIDATE)) == 1
 
 
 @pytest.mark.long
 def test_as_histories_grow_a_champion_says_of_each_earlier_row_what_it_said_before(
     project: Project,
 ) -> None:
-    write_visits(project, 300, **QUICK)
+    write_visits(project)
     succeeds(here(*RETRAINING))
     before = predictions_of(project)["candidate"]
     rows = pd.read_csv(project.raw, dtype=str, keep_default_na=False)
@@ -108,3 +70,12 @@ def test_as_histories_grow_a_champion_says_of_each_earlier_row_what_it_said_befo
     assert new.any()
     np.testing.assert_allclose(after[~new], before, atol=1e-7)
     assert after[~new].index.tolist() == (before.index + len(later)).tolist()
+
+    # From the rows as they were saved, and no others, a part gives the same candidate.
+    trained, part = newest(project), ("run", "--pipelines", "reshaping,training")
+    succeeds(here(*part))
+    assert newest(project) == trained
+    path = project.versions("03_primary/history_rows.parquet")[-1]
+    history = pd.read_parquet(path)
+    history.assign(dose=history["dose"] + (history.index == history.index[0])).to_parquet(path)
+    assert "its history_rows have changed on disk since" in message_of(here(*part))

@@ -9,8 +9,9 @@ import pytest
 
 import tabular_lstm
 from tests.helpers.champions import log_of
-from tests.helpers.commands import ROLLBACK, succeeds, with_modules
+from tests.helpers.commands import RETRAINING, ROLLBACK, with_modules
 from tests.helpers.project import Project
+from tests.helpers.scorings import SCORING
 
 HEAVY = {"kedro", "kedro_datasets", "keras", "matplotlib", "tensorflow"}
 
@@ -32,15 +33,10 @@ def loaded_by(statements: str) -> set[str]:
     return HEAVY & {*ended.stdout.split()}
 
 
-@pytest.mark.parametrize(
-    "room", ["parameters", "rows", "profiling", "judging", "serving", "estimator"]
-)
-def test_importing_loads_nothing_heavy(room: str) -> None:
-    assert loaded_by("import " + ", ".join(modules_of(room))) == set()
-
-
-def test_neither_does_importing_the_estimator_from_the_package() -> None:
-    assert loaded_by("from tabular_lstm import LSTMClassifier") == set()
+def test_importing_the_library_loads_nothing_heavy() -> None:
+    rooms = ["parameters", "rows", "profiling", "judging", "serving", "estimator"]
+    modules = ", ".join(name for room in rooms for name in modules_of(room))
+    assert loaded_by(f"import {modules}\nfrom tabular_lstm import LSTMClassifier") == set()
 
 
 @pytest.mark.long
@@ -56,9 +52,44 @@ def test_matplotlib_is_imported_where_something_is_drawn() -> None:
     assert "matplotlib" not in loaded_by("import " + ", ".join(nodes))
 
 
-def test_a_rollback_needs_no_tensorflow(served: Project) -> None:
-    again = f"rollback.run_id={log_of(served)[-1]['run_id']}"
-    ended, modules = with_modules(served, *ROLLBACK, "--params", again)
-    succeeds(ended)
-    assert log_of(served)[-1]["action"] == "rolled_back", ended.stdout
-    assert not {"tensorflow", "keras", "matplotlib", "obstore"} & modules
+LONG = pytest.mark.long
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (SCORING, 0, "Scored 20 of 20 rows"),
+        pytest.param(("registry", "list"), 0, "retraining", marks=LONG),
+        pytest.param(("run", "--pipelines", "data_processing"), 0, "", marks=LONG),
+        pytest.param(("profile", "data/01_raw/concrete.csv", "--env", "a"), 0, "", marks=LONG),
+        pytest.param(("run", "--pipelines", "monitoring"), 0, "No labels", marks=LONG),
+        pytest.param(RETRAINING, 0, "Unchanged: data, parameters and code are", marks=LONG),
+        pytest.param(ROLLBACK, 1, "There is no champion before", marks=LONG),
+        pytest.param((*ROLLBACK, "--params", "rollback.run_id=RUN"), 0, "", marks=LONG),
+        pytest.param(
+            ("run", "--params", "split.test_fraction=0.999999"),
+            1,
+            "too few rows to split",
+            marks=LONG,
+        ),
+        pytest.param(
+            ("run", "--params", "network.kind=tutorial"),
+            1,
+            "have missing values, which the network of kind tutorial",
+            marks=LONG,
+        ),
+    ],
+)
+def test_what_trains_nothing_does_not_wait_for_tensorflow(
+    served: Project, arguments: tuple[str, ...], code: int, said: str
+) -> None:
+    """Nor does what the rows rule out, which is refused before."""
+    (line,) = log_of(served)
+    ended, modules = with_modules(
+        served, *(argument.replace("RUN", line["run_id"]) for argument in arguments)
+    )
+    assert ended.returncode == code, ended.stderr
+    assert said in ended.stdout + ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert not {"tensorflow", "keras", "obstore"} & modules
+    assert not {SCORING: {"sklearn"}, ROLLBACK: {"matplotlib"}}.get(arguments[:3], set()) & modules

@@ -47,23 +47,43 @@ def refusal(block: str, values: Any) -> str:
 
 
 @pytest.mark.parametrize(
-    ("block", "name", "value"),
+    ("block", "values", "facts"),
     [
-        ("split", "test_fraction", 1.5),
-        pytest.param("split", "salt", "é" * 33, id="split-salt of 66 bytes"),  # BLAKE2b takes 64
-        ("reshaping", "features_per_step", 1.5),
-        ("training", "learning_rate", 0),
-        ("training", "seed", 2**32),
-        ("evaluation", "bootstrap_resamples", 99),
+        ("split", {"test_fraction": 1.5}, ("test_fraction = 1.5: ",)),
+        ("split", {"salt": "é" * 33}, (f"salt = {'é' * 33!r}: ",)),  # BLAKE2b takes 64 bytes
+        ("split", {"from": 3}, ("from is given", "kind: time")),
+        ("split", {"kind": "time", "from": 3, "test_fraction": 0}, ("test_fraction is 0",)),
+        ("split", {"kind": "time", "from": "7"}, ("from = '7'", "ISO date", "number")),
+        ("reshaping", {"features_per_step": 1.5}, ("features_per_step = 1.5: ",)),
+        ("evaluation", {"bootstrap_resamples": 99}, ("bootstrap_resamples = 99: ",)),
+        ("training", {"learning_rate": 0}, ("learning_rate = 0: ",)),
+        ("training", {"seed": 2**32}, (f"seed = {2**32}: ",)),
+        # All faults of a block are named at once, unknown names by their path.
+        (
+            "training",
+            {"epochs": 0, "patience": 0, "batchsize": 8},
+            ("epochs = 0", "patience = 0", "'batchsize'"),
+        ),
+        (
+            "training",
+            {"objective": {"costs": {"false_negativ": 2}}},
+            ("'objective.costs.false_negativ' is unknown", "did you mean 'false_negative'?"),
+        ),
+        (
+            "training",
+            {"objective": {"kind": "f1", "costs": {"false_negative": 5}}},
+            ("objective = ", "kind is f1", "kind: costs"),
+        ),
+        # The exit code of a rejection is that of nothing else.
+        ("retraining", {"exit_on_rejection": 1}, ("= 1: ",)),
+        ("retraining", {"exit_on_rejection": 75}, ("= 75: ",)),
     ],
 )
-def test_an_impossible_value_is_refused_by_name(block: str, name: str, value: Any) -> None:
-    assert f"{name} = {value!r}: " in refusal(block, {name: value})
-
-
-def test_costs_that_no_objective_would_use_are_refused_by_their_path() -> None:
-    message = refusal("training", {"objective": {"kind": "f1", "costs": {"false_negative": 5}}})
-    assert all(fact in message for fact in ("objective = ", "kind is f1", "kind: costs"))
+def test_impossible_values_and_unknown_names_are_refused_by_name(
+    block: str, values: Any, facts: tuple[str, ...]
+) -> None:
+    message = refusal(block, values)
+    assert all(fact in message for fact in facts), message
 
 
 @pytest.mark.parametrize(
@@ -86,6 +106,9 @@ def test_costs_that_no_objective_would_use_are_refused_by_their_path() -> None:
             ("reshaping.features_per_step = 2", "one step", "leave it out"),
         ),
         (PAIR | OF_HISTORY, {"split": {"kind": "time"}}, ("expected columns.time",)),
+        (PAIR, {"split": {"kind": "time"}}, ("split.kind is time: expected columns.time",)),
+        (PAIR | {"time": "day"}, {}, ("columns.time is 'day': expected split.kind: time",)),
+        (PAIR, {"trainng": {}}, ("'trainng' is unknown", "'training'")),
         (PAIR | OF_HISTORY | {"time": "at"}, {}, ("'at': expected split.kind: time, got hash",)),
     ],
 )
@@ -174,59 +197,11 @@ def test_a_column_has_one_role(one: str, other: str) -> None:
     assert all(fact in message for fact in ("'a'", one, other))
 
 
-def test_all_faults_of_a_block_are_named_at_once() -> None:
-    message = refusal("training", {"epochs": 0, "patience": 0, "batchsize": 8})
-    assert all(fact in message for fact in ("epochs = 0", "patience = 0", "'batchsize'"))
-
-
-# Unknown names
-
-
-def test_an_unknown_name_two_blocks_deep_is_refused_by_its_path() -> None:
-    message = refusal("training", {"objective": {"costs": {"false_negativ": 2}}})
-    assert "'objective.costs.false_negativ' is unknown" in message
-    assert "did you mean 'false_negative'?" in message
-
-
-@pytest.mark.parametrize(
-    ("values", "facts"),
-    [
-        ({"from": 3}, ("from is given", "kind: time")),
-        ({"kind": "time", "from": 3, "test_fraction": 0}, ("test_fraction is 0",)),
-        ({"kind": "time", "from": "7"}, ("from = '7'", "ISO date", "number")),
-    ],
-)
-def test_an_impossible_split_by_time_is_refused(
-    values: dict[str, Any], facts: tuple[str, ...]
-) -> None:
-    message = refusal("split", values)
-    assert all(fact in message for fact in facts)
-
-
 @pytest.mark.parametrize("given", [date(2026, 3, 1), "2026-03-01"], ids=["YAML's date", "text"])
 def test_a_boundary_is_named_by_from_in_conf_and_by_from_in_python(given: Any) -> None:
     assert Split.model_validate({"kind": "time", "from": given}) == Split(
         kind="time", from_="2026-03-01"
     )
-
-
-@pytest.mark.parametrize(
-    ("time", "split", "fault"),
-    [
-        (None, {"kind": "time"}, "split.kind is time: expected columns.time"),
-        ("day", {}, "columns.time is 'day': expected split.kind: time"),
-    ],
-)
-def test_a_split_by_time_and_its_column_are_named_together(
-    time: str | None, split: dict[str, Any], fault: str
-) -> None:
-    with pytest.raises(ParameterValidationError, match=fault):
-        check_parameters({"columns": {**ROLES, "time": time}, "split": split})
-
-
-def test_an_unknown_block_is_refused_with_the_closest_known() -> None:
-    with pytest.raises(ParameterValidationError, match=r"'trainng' is unknown.*'training'"):
-        check_parameters({"split": {}, "trainng": {}})
 
 
 def test_the_path_of_rows_to_score_counts_on_the_command_line_alone() -> None:
@@ -260,9 +235,3 @@ def test_every_environment_has_possible_parameters(env: str) -> None:
     check_parameters(parameters)
     built = {name: BLOCKS[name].model_validate(values) for name, values in parameters.items()}
     assert set(built) == set(BLOCKS)
-
-
-@pytest.mark.parametrize("code", [1, 75])
-def test_a_rejections_exit_code_is_that_of_nothing_else(code: int) -> None:
-    assert BLOCKS["retraining"].model_validate({"exit_on_rejection": 3}).model_fields_set
-    assert f"= {code}: " in refusal("retraining", {"exit_on_rejection": code})

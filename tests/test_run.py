@@ -15,7 +15,6 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.judging.metrics import CANDIDATE
 from tabular_lstm.network.fit import predict
 from tabular_lstm.rows.sequences import to_sequences
-from tests.helpers.commands import message_of, with_modules
 from tests.helpers.outputs import FIGURES, JUDGED, candidate_of, document, predictions_of
 from tests.helpers.project import TINY, Project, declare
 from tests.helpers.tables import write_people
@@ -112,29 +111,6 @@ def contents(keras_file: Path) -> dict[str, bytes]:
         return {name: file.read(name) for name in ("config.json", "model.weights.h5")}
 
 
-@pytest.mark.long
-def test_tutorial_is_evaluated_on_its_train_rows_and_kept_apart(ran: Project) -> None:
-    before = ran.files()
-    ran.run(env="tutorial", evaluation=TINY["evaluation"])
-
-    metrics = ran.metrics("tutorial")
-    assert metrics["evaluated_on"] == "train"
-    assert metrics["data"]["train_rows"] == 768
-    assert metrics["data"]["test_rows"] == 0
-    assert metrics["network"] == {
-        "kind": "tutorial",
-        "parameters": 38,
-        "epochs": 20,
-        "best_epoch": 20,
-        "asked_for": "",
-    }
-    # The tutorial's network hardly leaves the majority class, 65.10 %.
-    assert metrics["train"]["accuracy"] == pytest.approx(0.651, abs=0.05)
-    assert metrics["train"]["decision_threshold"] == 0.5
-    after = ran.files()
-    assert {name: after[name] for name in before} == before
-
-
 # Other processors
 
 # Makefile says what they do.
@@ -170,49 +146,10 @@ def test_another_processor_judges_the_same_candidate_to_the_same_bytes(project: 
 # The command
 
 
-@pytest.mark.long
-@pytest.mark.parametrize(
-    "command", [("registry", "list"), ("run", "--pipelines", "data_processing")]
-)
-def test_tensorflow_is_not_imported_without_need(
-    project: Project, command: tuple[str, ...]
-) -> None:
-    finished, modules = with_modules(project, *command)
-    assert finished.returncode == 0, finished.stderr
-    assert not {"tensorflow", "keras"} & modules
-
-
-@pytest.mark.long
-@pytest.mark.parametrize(
-    ("parameters", "said"),
-    [
-        ("split.test_fraction=0.999999", "too few rows to split"),
-        ("reshaping.features_per_step=3,reshaping.allow_padding=false", "cannot be divided into"),
-        ("network.kind=tutorial", "have missing values, which the network of kind tutorial"),
-    ],
-)
-def test_what_the_rows_rule_out_is_refused_before_tensorflow_is_imported(
-    project: Project, parameters: str, said: str
-) -> None:
-    finished, modules = with_modules(project, "run", "--params", parameters)
-    assert said in message_of(finished)
-    assert not {"tensorflow", "keras"} & modules
-
-
 def test_a_candidate_is_not_judged_beside_other_rows_than_its_own(ran: Project) -> None:
     with pytest.raises(DataError, match="whose rows this run does not start from"):
         ran.run("data_processing", "reshaping", "evaluation", **TINY, split={"salt": "another"})
     assert len(ran.versions("08_reporting/metrics.json")) == 1
-
-
-def test_rows_of_two_runs_are_not_mixed(project: Project) -> None:
-    """A run killed between its outputs leaves newer train rows than test rows."""
-    project.run("data_processing")
-    project.run("data_processing", split={"salt": "another"})
-    project.versions("03_primary/test_rows.parquet")[-1].unlink()
-    with pytest.raises(DataError, match="continues from one run") as error:
-        project.run("reshaping", "training", "evaluation")
-    assert project.versions("03_primary/train_rows.parquet")[-1].parent.name in str(error.value)
 
 
 @pytest.mark.parametrize("pipeline", ["reshaping", "evaluation"])

@@ -26,17 +26,13 @@ from tabular_lstm.serving.promotion_log import next_run_id
 from tests.helpers.champions import champion_path, log_of, on_disk
 from tests.helpers.commands import (
     RETRAINING,
-    ROLLBACK,
     here,
     logged,
     message_of,
-    seed,
     succeeds,
-    with_modules,
 )
 from tests.helpers.errors import raises_data_error
 from tests.helpers.networks import ensemble_of, schema_of
-from tests.helpers.once import Once
 from tests.helpers.project import QUICK, Project, declare
 from tests.helpers.scorings import (
     SCORING,
@@ -65,31 +61,43 @@ def by_the_estimator(project: Project, rows: pd.DataFrame) -> np.ndarray:
 
 
 @pytest.mark.long
-def test_dates_and_an_ignored_column_go_from_the_csv_to_scored_parquet(project: Project) -> None:
-    rows = rows_to_learn(project.raw)
+def test_dates_words_and_an_ignored_column_go_from_the_csv_to_scored_parquet(
+    project: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = rows_to_learn(project.raw).assign(color=["red", "blue"] * 384)
+    rows["diabetes"] = rows["diabetes"].map({0: "no", 1: "yes"})
     days = pd.date_range("2025-01-01", periods=len(rows))
     rows = rows.assign(visit=days.strftime("%d.%m.%Y"), note=[f"n{row}" for row in days])
     rows.loc[::10, "visit"] = "never"
     rows.to_csv(project.raw, index=False)
     columns = {
         "label": "diabetes",
-        "positive_class": 1,
-        "negative_class": 0,
+        "positive_class": "yes",
+        "negative_class": "no",
+        "categorical": ["color"],
         "dates": {"visit": "%d.%m.%Y"},
         "ignore": ["note"],
         "missing": {"visit": ["never"]},
     }
-    declare(project, columns=columns, **QUICK)
+    # The label that a network learns hangs on glucose alone.
+    declare(project, columns=columns, split={"independent": ["glucose"]}, **QUICK)
     succeeds(here(*RETRAINING))
 
     new = rows.drop(columns=["diabetes", "note"])[:40]
     new.loc[3, "visit"] = "2026-11-05"
+    new.loc[20:, "color"] = "green"
     succeeds(here(*SCORING, *rows_at(write(project, "new.csv", new), "scoring.reasons=9")))
     of_csv = predictions_of(project)
     reason = f"visit: '2026-11-05' is not a date as {columns['dates']['visit']}"
     assert quarantine_of(project)["reason"].tolist() == [reason]
     named = of_csv.filter(regex="^reason").astype(object).to_numpy().ravel()
     assert {*named} - {None, np.nan} == {*new.columns}
+    # What is decided in words; words that nobody knows are an alarm.
+    expected = LSTMClassifier.load(champion_path(project)).predict(new.drop(index=3))
+    assert of_csv["decision"].astype(str).tolist() == expected.tolist()
+    assert summary_of(project)["decisions"].keys() == {"no", "yes"}
+    assert summary_of(project)["unknown_categories"] == {"color": 20}
+    assert "'color': 51.3 % are of a category that the champion was not" in caplog.text
 
     typed = new.drop(index=3).replace({"visit": {"never": None}})
     typed["visit"] = pd.to_datetime(typed["visit"], format="%d.%m.%Y")
@@ -106,7 +114,7 @@ def test_the_shipped_rows_are_scored_by_the_champion_that_is_named_beside_each(
 ) -> None:
     succeeds(here(*SCORING))
     scored, rows = predictions_of(served), pd.read_csv(example(served))
-    champion = log_of(served)[-1]
+    champion, (manifest,) = log_of(served)[-1], finished(served)
 
     assert list(scored.columns) == OWN
     assert scored["row"].tolist() == list(range(1, 21))
@@ -115,7 +123,6 @@ def test_the_shipped_rows_are_scored_by_the_champion_that_is_named_beside_each(
     assert scored["decision"].tolist() == model.predict(rows).tolist()
     assert set(scored["champion"]) == {champion["run_id"]}
     assert set(scored["champion_sha256"]) == {champion["sha256"]} == {on_disk(served)}
-    (manifest,) = finished(served)
     assert set(scored["run_id"]) == {manifest["run_id"]}
     assert scored["scored_at"].dt.strftime("%Y-%m-%dT%H.%M.%S").unique() == [
         manifest["run_id"].rpartition(".")[0]
@@ -131,14 +138,10 @@ def test_the_shipped_rows_are_scored_by_the_champion_that_is_named_beside_each(
         f"{folder_of(served)}/"
     ) in caplog.text
 
-
-def test_the_manifest_names_what_was_read_by_whom_and_what_was_written(served: Project) -> None:
-    succeeds(here(*SCORING))
-    (manifest,) = finished(served)
+    # The manifest names what was read, by whom, and what was written.
     (part,) = folder_of(served).glob("*/*.parquet")
     counts = {"rows": 20, "scored_rows": 20, "quarantined_rows": 0}
     assert {name: manifest[name] for name in counts} == counts
-    champion = log_of(served)[-1]
     assert manifest["champion"] == {"run_id": champion["run_id"], "sha256": champion["sha256"]}
     assert (manifest["positive_class"], manifest["negative_class"]) == (1, 0)
     read = {"file": "rows_to_score.csv", "sha256": sha256(example(served).read_bytes())}
@@ -146,8 +149,8 @@ def test_the_manifest_names_what_was_read_by_whom_and_what_was_written(served: P
     written = {"file": "part-00000.parquet", "sha256": sha256(part.read_bytes())}
     assert manifest["parts"] == [{**written, "rows": 20}]
     assert manifest["parameters"]["scoring"] == {"pass_through": [], "reasons": 0}
-    assert summary_of(served)["rows"] == 20
     summary = summary_of(served)
+    assert summary["rows"] == 20
     assert sum(summary["decisions"].values()) == 20
     # As after a failure: nothing lies beside it.
     assert {path.name for path in part.parent.iterdir()} == {"manifest.json", part.name}
@@ -160,11 +163,12 @@ def test_a_label_that_is_there_is_copied_and_not_seen(served: Project) -> None:
     assert list(scored.columns) == [*OWN[:4], "diabetes", *OWN[4:]]
     assert scored["diabetes"].tolist() == rows["diabetes"].astype(str).tolist()
 
-    other = served.path / "other.csv"
-    rows.assign(diabetes="who knows").to_csv(other, index=False)
-    succeeds(here(*SCORING, *rows_at(other)))
+    rows["diabetes"] = ["who knows", "", "NA", "1"] * 192
+    succeeds(here(*SCORING, *rows_at(write(served, "other.csv", rows))))
     again = predictions_of(served)
-    assert set(again["diabetes"]) == {"who knows"}
+    # Without a label, with one and with none of the classes: all of them are scored.
+    assert {"who knows", "1"} <= set(again["diabetes"])
+    assert finished(served)[-1]["quarantined_rows"] == 0
     assert again["probability"].tolist() == scored["probability"].tolist()
 
 
@@ -258,23 +262,11 @@ def test_the_same_rows_by_the_same_champion_are_not_scored_again_unless_asked(
     example(served).write_text(rows.replace("36.4", "36.5"))
     succeeds(here(*SCORING))
     assert len(finished(served)) == 4
-    # Rows that were scored before others are scored again, to be the newest.
+    # Rows that were scored before others are scored again, to be the newest; also asynchronously.
     example(served).write_text(rows)
-    succeeds(here(*SCORING))
+    succeeds(here(*SCORING, "--async"))
     assert len(finished(served)) == 5
-
-
-@pytest.mark.long
-def test_another_champion_is_something_new(served: Project) -> None:
-    succeeds(here(*SCORING))
-    succeeds(here(*RETRAINING, *seed(1)))
-    succeeds(here(*SCORING))
-    first, second = finished(served)
-    assert first["champion"] != second["champion"]
-    assert set(predictions_of(served)["champion"]) == {log_of(served)[-1]["run_id"]}
-
-
-SWAPPED = {"positive_class": 0, "negative_class": 1}
+    assert len(predictions_of(served)) == summary_of(served)["scored_rows"] == 20
 
 
 def declare_columns(project: Project, **changed: Any) -> None:
@@ -288,7 +280,7 @@ def test_after_a_swap_of_the_classes_the_champion_does_not_score(served: Project
     """Or `probability` would be that of the other class than conf says, and nobody be told."""
     succeeds(here(*SCORING))
     before = served.files()
-    declare_columns(served, **SWAPPED)
+    declare_columns(served, positive_class=0, negative_class=1)
     for arguments in (SCORING, (*SCORING, "--params", "scoring.force=true")):
         said = message_of(here(*arguments))
         assert said.startswith(f"{champion_path(served)}: the champion gives the probability of")
@@ -298,56 +290,6 @@ def test_after_a_swap_of_the_classes_the_champion_does_not_score(served: Project
     declare_columns(served, label="sick")
     said = message_of(here(*SCORING))
     assert "of diabetes = 1; since it was trained, columns.label was 'diabetes' and is" in said
-
-
-@pytest.mark.long
-def test_after_a_swap_of_the_classes_the_two_ways_out_lead_on(served: Project) -> None:
-    first = log_of(served)[-1]["run_id"]
-    declare_columns(served, **SWAPPED)
-    # The command that the message names; without it a rejected candidate changes nothing.
-    succeeds(here(*RETRAINING))
-    assert log_of(served)[-1]["action"] == "rejected"
-    assert "the probability of diabetes = 1" in message_of(here(*SCORING))
-    succeeds(here(*RETRAINING, "--params", "promotion.start_over=true"))
-    succeeds(here(*SCORING))
-    assert set(predictions_of(served)["positive_class"]) == {0}
-    before = served.files()
-    assert "the probability of diabetes = 1" in message_of(here(*ROLLBACK))
-    assert served.files() == before
-
-    # Conf as it was.
-    declare_columns(served)
-    assert "the probability of diabetes = 0" in message_of(here(*SCORING))
-    succeeds(here(*ROLLBACK))
-    assert log_of(served)[-1]["serves_now"] == first
-    succeeds(here(*SCORING))
-    assert set(predictions_of(served)["positive_class"]) == {1}
-
-
-@pytest.mark.long
-def test_after_a_third_class_came_up_the_champion_of_two_is_judged_no_more(served: Project) -> None:
-    rows = pd.read_csv(served.raw)
-    rows.loc[rows["glucose"] > 140, "diabetes"] = 2
-    rows.to_csv(served.raw, index=False)
-    declare(served, **QUICK, columns={"label": "diabetes", "classes": [0, 1, 2]})
-    said = message_of(here(*SCORING))
-    assert "columns.positive_class was 1 and is not set" in said
-    assert "columns.classes was not set and is [0, 1, 2]. Set conf back." in said
-    succeeds(here(*RETRAINING))
-    last = log_of(served)[-1]
-    assert last["action"] == "rejected"
-    assert "positive_class was 1 for it and is not set" in last["reason"]
-
-    succeeds(here(*RETRAINING, "--params", "promotion.start_over=true"))
-    succeeds(here(*SCORING))
-    scored = predictions_of(served)
-    assert list(scored.columns[1:5]) == [*(f"probability_{n}" for n in range(3)), "decision"]
-    assert set(scored["decision"]) <= {0, 1, 2}
-    assert "the champion gives the probability of diabetes = 1" in message_of(here(*ROLLBACK))
-    # The other way out: conf as it was.
-    declare(served, **QUICK)
-    assert "the probabilities of diabetes = 0, 1, 2; since" in message_of(here(*SCORING))
-    succeeds(here(*ROLLBACK))
 
 
 def test_scorings_that_begin_in_one_millisecond_have_a_folder_each(
@@ -365,73 +307,69 @@ def test_scorings_that_begin_in_one_millisecond_have_a_folder_each(
 # Folders, keys, copies, reasons ------------------------------------------------------------------
 
 
-def test_rows_of_a_folder_are_named_by_file_and_number(served: Project) -> None:
+def test_rows_of_a_folder_are_named_by_file_and_number_in_several_parts(
+    served: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prediction_parts, "ROWS_OF_A_PART", 7)
     folder = served.path / "days"
     folder.mkdir()
     rows = pd.read_csv(example(served), dtype=str)
     rows.loc[8, "bmi"] = "?"
-    for day, part in enumerate((rows[:12], rows[12:]), 1):
-        part.to_csv(folder / f"day_{day}.csv", index=False)
+    for day in range(4):
+        rows[5 * day : 5 * day + 5].to_csv(folder / f"day_{day}.csv", index=False)
     succeeds(here(*SCORING, *rows_at(folder)))
 
     scored = predictions_of(served)
     assert list(scored.columns) == ["file", *OWN]
-    places = [("day_1.csv", row) for row in range(1, 13) if row != 9]
-    places += [("day_2.csv", row) for row in range(1, 9)]
+    places = [(f"day_{day}.csv", row) for day in range(4) for row in range(1, 6)]
+    places.remove(("day_1.csv", 4))
     assert list(zip(scored["file"], scored["row"], strict=True)) == places
-    assert quarantine_of(served)[["file", "row"]].values.tolist() == [["day_1.csv", "9"]]
+    assert scored["file"].cat.categories.tolist() == [f"day_{day}.csv" for day in range(4)]
+    assert quarantine_of(served)[["file", "row"]].values.tolist() == [["day_1.csv", "4"]]
     (manifest,) = finished(served)
-    assert [(file["file"], file["rows"]) for file in manifest["inputs"]] == [
-        ("day_1.csv", 12),
-        ("day_2.csv", 8),
-    ]
+    read = [(file["file"], file["rows"]) for file in manifest["inputs"]]
+    assert read == [(f"day_{day}.csv", 5) for day in range(4)]
+    parts = [("part-00000.parquet", 9), ("part-00001.parquet", 10)]
+    assert [(part["file"], part["rows"]) for part in manifest["parts"]] == parts
 
 
-@pytest.fixture
-def keyed(quick: Project, once: Once) -> Project:
-    """A project whose rows have a key, after a first retraining."""
-    rows = pd.read_csv(quick.raw)
-    rows.insert(0, "patient", [f"P{number}" for number in range(1, len(rows) + 1)])
-    rows.to_csv(quick.raw, index=False)
-    columns = {"label": "diabetes", "positive_class": 1, "negative_class": 0, "key": "patient"}
-    declare(quick, **QUICK, columns=columns)
-    return once("keyed", quick, lambda: succeeds(here(*RETRAINING)))
-
-
-def test_predictions_are_joined_to_the_rows_by_their_key(keyed: Project) -> None:
-    rows = pd.read_csv(example(keyed), dtype={"patient": str})
+def test_predictions_are_joined_to_the_rows_by_their_key(served: Project) -> None:
+    declare_columns(served, key="patient")
+    rows = pd.read_csv(example(served), dtype={"patient": str})
     rows.loc[3, "patient"] = None
     rows = rows.sample(frac=1, random_state=0)
-    path = write(keyed, "rows.csv", rows)
+    path = write(served, "rows.csv", rows)
     succeeds(here(*SCORING, *rows_at(path, "validation.max_quarantined_fraction=0.1")))
 
-    scored = predictions_of(keyed)
+    scored = predictions_of(served)
     assert list(scored.columns) == ["row", "patient", *OWN[1:]]
     joined = rows.merge(scored, on="patient")
     assert len(joined) == 19
-    np.testing.assert_allclose(joined["probability"], by_the_estimator(keyed, joined), atol=1e-7)
-    aside = quarantine_of(keyed)
-    assert aside["reason"].tolist() == ["patient: no key"]
+    np.testing.assert_allclose(joined["probability"], by_the_estimator(served, joined), atol=1e-7)
+    assert quarantine_of(served)["reason"].tolist() == ["patient: no key"]
 
 
-def test_a_column_is_not_copied_over_one_of_the_predictions(served: Project) -> None:
-    rows = pd.read_csv(example(served)).rename(columns={"patient": "champion"})
-    declare(served, **QUICK, scoring={"pass_through": ["champion"]})
-    message = message_of(here(*SCORING, *rows_at(write(served, "rows.csv", rows))))
-    assert "column 'champion' would be copied" in message
-
-
-def test_each_row_has_the_features_that_moved_its_probability_most(served: Project) -> None:
-    rows = pd.read_csv(example(served))
-    succeeds(here(*SCORING, "--params", "scoring.reasons=2"))
+def test_each_row_has_typed_copies_and_the_features_that_moved_its_probability_most(
+    served: Project,
+) -> None:
+    rows = pd.read_csv(example(served)).assign(
+        visited=pd.Timestamp("2026-11-01"), ward=pd.Series([1, None] * 10, dtype="Int64")
+    )
+    path = served.path / "rows.parquet"
+    rows.to_parquet(path)
+    declare(served, **QUICK, scoring={"pass_through": ["visited", "ward", "bmi"], "reasons": 2})
+    succeeds(here(*SCORING, *rows_at(path)))
     scored = predictions_of(served)
-    assert list(scored.columns) == [
-        *OWN[:4], "reason_1", "effect_1", "reason_2", "effect_2", *OWN[4:]
-    ]  # fmt: skip
+    reasons = ["reason_1", "effect_1", "reason_2", "effect_2"]
+    assert list(scored.columns) == [*OWN[:4], "visited", "ward", "bmi", *reasons, *OWN[4:]]
+    assert (scored["visited"] == pd.Timestamp("2026-11-01")).all()
+    assert scored["ward"].isna().tolist() == [False, True] * 10
+    assert scored["bmi"].equals(rows["bmi"])
+    np.testing.assert_allclose(scored["probability"], by_the_estimator(served, rows), atol=1e-7)
     assert (scored["effect_1"].abs() >= scored["effect_2"].abs()).all()
     for place in (0, 7, 19):
         one = rows.iloc[[place]]
-        missing = {name: one.assign(**{name: np.nan}) for name in one.columns[1:]}
+        missing = {name: one.assign(**{name: np.nan}) for name in one.columns[1:9]}
         effects = pd.Series(
             {
                 name: scored["probability"][place] - by_the_estimator(served, without)[0]
@@ -456,41 +394,6 @@ def test_a_scoring_with_reasons_says_how_far_it_is(
     assert "100%" in done[-1]
 
 
-def test_values_of_a_parquet_file_are_copied_with_their_types(served: Project) -> None:
-    rows = pd.read_csv(example(served)).assign(
-        visited=pd.Timestamp("2026-11-01"), ward=pd.Series([1, None] * 10, dtype="Int64")
-    )
-    path = served.path / "rows.parquet"
-    rows.to_parquet(path)
-    declare(served, **QUICK, scoring={"pass_through": ["visited", "ward", "bmi"]})
-    succeeds(here(*SCORING, *rows_at(path)))
-    scored = predictions_of(served)
-    np.testing.assert_allclose(scored["probability"], by_the_estimator(served, rows), atol=1e-7)
-    assert (scored["visited"] == pd.Timestamp("2026-11-01")).all()
-    assert scored["ward"].isna().tolist() == [False, True] * 10
-    assert scored["bmi"].equals(rows["bmi"])
-
-
-@pytest.mark.long
-def test_a_label_of_words_is_decided_in_words_and_unknown_words_are_an_alarm(
-    project: Project, once: Once, caplog: pytest.LogCaptureFixture
-) -> None:
-    rows = rows_to_learn(project.raw).assign(color=["red", "blue"] * 384)
-    rows["diabetes"] = rows["diabetes"].map({0: "no", 1: "yes"})
-    rows.to_csv(project.raw, index=False)
-    columns = {"label": "diabetes", "positive_class": "yes", "negative_class": "no"}
-    declare(project, **QUICK, columns={**columns, "categorical": ["color"]})
-    words = once("words", project, lambda: succeeds(here(*RETRAINING)))
-    new = rows.drop(columns="diabetes")[:30].assign(color=["green"] * 20 + ["red"] * 10)
-    succeeds(here(*SCORING, *rows_at(write(words, "rows.csv", new))))
-    scored = predictions_of(words)
-    expected = LSTMClassifier.load(champion_path(words)).predict(new)
-    assert scored["decision"].astype(str).tolist() == expected.tolist()
-    assert summary_of(words)["decisions"].keys() == {"no", "yes"}
-    assert summary_of(words)["unknown_categories"] == {"color": 20}
-    assert "ALARM: 'color': " in caplog.text
-
-
 def test_where_every_row_is_bad_and_may_be_the_predictions_are_empty(served: Project) -> None:
     rows = pd.read_csv(example(served), dtype=str).assign(bmi="?")
     path = write(served, "rows.csv", rows)
@@ -504,40 +407,13 @@ def test_where_every_row_is_bad_and_may_be_the_predictions_are_empty(served: Pro
     assert summary_of(served)["mean_probability"] is None
 
 
-def test_outputs_may_be_saved_asynchronously(served: Project) -> None:
-    succeeds(here(*SCORING, "--async"))
-    assert len(predictions_of(served)) == 20
-    assert summary_of(served)["scored_rows"] == 20
-
-
-@pytest.mark.parametrize(
-    "options", [("--to-nodes", "scoring.score_rows"), ("--only-missing-outputs",)]
-)
-def test_a_scoring_is_not_run_in_part(served: Project, options: tuple[str, ...]) -> None:
-    message = message_of(here(*SCORING, *options))
-    assert "whole and without other pipelines" in message
+def test_a_scoring_is_not_run_in_part(served: Project) -> None:
+    for options in (("--to-nodes", "scoring.score_rows"), ("--only-missing-outputs",)):
+        assert "whole and without other pipelines" in message_of(here(*SCORING, *options))
     assert finished(served) == []
 
 
-# Parts, and who reads them -----------------------------------------------------------------------
-
-
-def test_many_rows_are_written_to_several_parts(
-    served: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(prediction_parts, "ROWS_OF_A_PART", 7)
-    folder = served.path / "days"
-    folder.mkdir()
-    rows = pd.read_csv(example(served))
-    for day in range(4):
-        rows[5 * day : 5 * day + 5].to_csv(folder / f"day_{day}.csv", index=False)
-    succeeds(here(*SCORING, *rows_at(folder)))
-    (manifest,) = finished(served)
-    parts = [("part-00000.parquet", 10), ("part-00001.parquet", 10)]
-    assert [(part["file"], part["rows"]) for part in manifest["parts"]] == parts
-    scored = predictions_of(served)
-    assert len(scored) == 20
-    assert scored["file"].cat.categories.tolist() == [f"day_{day}.csv" for day in range(4)]
+# Many rows, and who reads them -------------------------------------------------------------------
 
 
 @pytest.mark.skipif(Processor.here() is None, reason="no kernel: no fused multiply-add")
@@ -550,13 +426,6 @@ def test_equal_rows_among_many_have_the_same_bits_in_whatever_batch(served: Proj
     for name in ("probability", "reason_1", "effect_1", "reason_2", "effect_2"):
         cells = scored[name].to_numpy()
         np.testing.assert_array_equal(cells, cells[copies])
-
-
-def test_a_scoring_does_not_wait_for_tensorflow(served: Project) -> None:
-    ended, modules = with_modules(served, *SCORING)
-    succeeds(ended)
-    assert not {"tensorflow", "keras", "sklearn"} & modules
-    assert len(finished(served)) == 1
 
 
 def test_a_key_of_numbers_and_texts_is_refused_beside_the_champions_number_format(

@@ -38,13 +38,6 @@ def visited(project: Project, once: Once) -> Project:
     return once("visited by customers", project, lambda: train_on(project, visits(300)))
 
 
-@pytest.fixture
-def informed(project: Project, once: Once) -> Project:
-    """Likewise, by a champion that sees the labels of the visits until 30 days before."""
-    steps = lambda: train_on(project, visits(300), known_after="30 days")  # noqa: E731
-    return once("informed by labels", project, steps)
-
-
 def by_the_artifact(project: Project, rows: pd.DataFrame) -> np.ndarray:
     """What the champion says of these rows, which are valid, each with the others before it."""
     typed = rows.assign(day=pd.to_datetime(rows["day"]).astype("datetime64[us]"))
@@ -83,8 +76,9 @@ def in_parquet(rows: pd.DataFrame, path: Path) -> Path:
     return path / "new"
 
 
-@pytest.mark.parametrize("on_disk", [False, True])
-@pytest.mark.parametrize("written", [in_a_file, in_a_folder, in_parquet])
+@pytest.mark.parametrize(
+    ("written", "on_disk"), [(in_a_file, False), (in_a_folder, True), (in_parquet, True)]
+)
 def test_each_customers_last_row_gets_the_prediction_that_training_gives_it(
     visited: Project,
     written: Callable[[pd.DataFrame, Path], Path],
@@ -134,9 +128,17 @@ def test_each_customers_last_row_gets_the_prediction_that_training_gives_it(
     assert unfinished(visited) == []
 
 
-def test_a_reason_names_the_row_whose_cell_moved_the_prediction(visited: Project) -> None:
+def test_a_reason_names_the_row_whose_cell_moved_the_prediction(
+    visited: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rows = visits(60, seed=8).sort_values(["customer", "day"], kind="stable", ignore_index=True)
-    found = scored(visited, in_a_file(rows, visited.path), "scoring.reasons=50")
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
+    path = in_a_file(rows, visited.path)
+    lines = logged(*SCORING, *rows_at(path, "scoring.reasons=50")).splitlines()
+    done = [line for line in lines if line.startswith("Reasons: ")]
+    assert len(done) >= 60
+    assert "100%" in done[-1]
+    found = predictions_of(visited).set_index("id")
     names = ["pressure", "ward", "day, since the row before"]
     every = [f"{name}, {n} row{'s' * (n > 1)} before" for n in range(1, 6) for name in names]
     reasons = found.filter(regex="^reason").astype(object)
@@ -154,17 +156,6 @@ def test_a_reason_names_the_row_whose_cell_moved_the_prediction(visited: Project
         of["probability"] - without["probability"], of["effect_1"], atol=5e-6
     )
     assert (earlier > 0).sum() > 10
-
-
-def test_a_scoring_with_reasons_says_how_far_it_is(
-    visited: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
-    path = in_a_file(visits(60, seed=8), visited.path)
-    lines = logged(*SCORING, *rows_at(path, "scoring.reasons=2"))
-    done = [line for line in lines.splitlines() if line.startswith("Reasons: ")]
-    assert len(done) >= 60
-    assert "100%" in done[-1]
 
 
 def test_the_champion_says_of_each_row_of_a_frame_what_it_was_judged_by(visited: Project) -> None:
@@ -198,51 +189,33 @@ def test_rows_that_a_column_marks_get_predictions_and_the_others_are_history(
     assert "columns.history.predict" in message
 
 
-def test_in_a_folder_a_later_row_with_the_same_key_corrects_a_history(visited: Project) -> None:
-    rows = visits(40, seed=3)
-    first = rows.sort_values("day").drop_duplicates("customer", keep="first")
-    corrected = first.assign(pressure=first["pressure"] + 3)
-    corrected.to_csv(visited.path / "later.csv", index=False)
-    (visited.path / "new").mkdir()
-    rows.to_csv(visited.path / "new/1.csv", index=False)
-    corrected.to_csv(visited.path / "new/2.csv", index=False)
-    found = scored(visited, visited.path / "new")
-    count = found.index.isin(first["id"]).sum()
-    mended = pd.concat([rows[~rows["id"].isin(first["id"])], corrected], ignore_index=True)
-    last = newest(mended)
-    expected = by_the_artifact(visited, mended)[last.index]
-    np.testing.assert_array_equal(found.loc[last["id"], "probability"], expected)
-    assert set(found.loc[found.index.isin(first["id"]), "file"]) == {"2.csv"}
-    (manifest,) = finished(visited)
-    assert manifest["history_rows"] == len(rows) + len(corrected) - len(last)
-    assert count > 0
-
-
-def test_a_label_counts_from_when_it_is_known_and_only_then(informed: Project) -> None:
+@pytest.mark.long
+def test_a_label_counts_from_when_it_is_known_and_only_then(project: Project) -> None:
+    train_on(project, visits(300), known_after="30 days")
     rows = visits(60, seed=4).astype({"sick": object})
     last = newest(rows)
     days = pd.to_datetime(rows["day"])
     until = days.groupby(rows["customer"]).transform("max") - pd.Timedelta("30D")
     known = days <= until
-    before = scored(informed, in_a_file(rows, informed.path)).loc[last["id"], "probability"]
-    np.testing.assert_array_equal(before, by_the_artifact(informed, rows)[last.index])
+    before = scored(project, in_a_file(rows, project.path)).loc[last["id"], "probability"]
+    np.testing.assert_array_equal(before, by_the_artifact(project, rows)[last.index])
 
     other = rows.assign(sick=np.where(known, rows["sick"], 1 - rows["sick"]))
     # A missing label that nobody knows yet is none.
     other.loc[last.index, "sick"] = ""
-    same = scored(informed, in_a_file(other, informed.path)).loc[last["id"], "probability"]
+    same = scored(project, in_a_file(other, project.path)).loc[last["id"], "probability"]
     np.testing.assert_array_equal(same, before)
 
     other = rows.assign(sick=np.where(known, 1 - rows["sick"], rows["sick"]))
-    changed = scored(informed, in_a_file(other, informed.path)).loc[last["id"], "probability"]
+    changed = scored(project, in_a_file(other, project.path)).loc[last["id"], "probability"]
     has_known = last["customer"].isin(rows["customer"][known]).to_numpy()
     assert (changed[~has_known] == before[~has_known]).all()
     assert (changed[has_known] != before[has_known]).mean() > 0.9
 
     rows.loc[5, "sick"] = "perhaps"
-    scored(informed, in_a_file(rows, informed.path))
-    assert quarantine_of(informed)["reason"].tolist() == ["sick: 'perhaps' is neither 1 nor 0"]
-    path = in_a_file(rows.drop(columns="sick"), informed.path)
+    scored(project, in_a_file(rows, project.path))
+    assert quarantine_of(project)["reason"].tolist() == ["sick: 'perhaps' is neither 1 nor 0"]
+    path = in_a_file(rows.drop(columns="sick"), project.path)
     assert "column 'sick' is not in the file" in message_of(here(*SCORING, *rows_at(path)))
 
 
@@ -293,17 +266,6 @@ def test_a_full_disk_is_said_in_a_line_and_nothing_is_left(
     assert finished(visited) == []
 
 
-def test_files_whose_types_do_not_go_together_are_refused(visited: Project) -> None:
-    rows = visits(20)
-    (visited.path / "new").mkdir()
-    rows.to_parquet(visited.path / "new/1.parquet")
-    rows.assign(day=pd.to_datetime(rows["day"])).to_parquet(visited.path / "new/2.parquet")
-    message = message_of(here(*SCORING, *rows_at(visited.path / "new")))
-    assert "expected one type in all files" in message
-    assert "day" in message
-    assert unfinished(visited) == []
-
-
 def alarms(project: Project, **changed: float) -> list[str]:
     """Score rows that are drawn alike, or otherwise, and give the alarms."""
     found = []
@@ -320,12 +282,12 @@ def alarms(project: Project, **changed: float) -> list[str]:
 @pytest.mark.long
 @pytest.mark.parametrize("labelled", ["each row", "the last row"])
 def test_rows_like_those_of_the_training_raise_no_alarm_and_others_do(
-    project: Project, once: Once, labelled: str
+    project: Project, labelled: str
 ) -> None:
     rows = visits(300)
     if labelled == "the last row":
         rows["sick"] = rows["sick"].astype(object).where(rows.index.isin(newest(rows).index), "")
-    once(f"visits with labels of {labelled}", project, lambda: train_on(project, rows))
+    train_on(project, rows)
     assert len(alarms(project)) <= 1
     moved = alarms(project, shift=1.0)
     assert all("pressure" in names and "probability of 1" in names for names in moved)

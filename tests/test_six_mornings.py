@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.helpers.champions import log_of
 from tests.helpers.commands import RETRAINING, here
 from tests.helpers.documents import BLOCK, text, unchanging
 from tests.helpers.notifications import lines, to
-from tests.helpers.once import Once
 from tests.helpers.pages import Parsed
 from tests.helpers.project import QUICK, Project, declare
 from tests.helpers.scorings import SCORING, rows_at
@@ -51,13 +51,12 @@ class Story:
         self.project, self._caplog = project, caplog
         self.told = project.path / "told.json"
         self.mornings: list[pd.DataFrame] = []
+        self.said: list[str] = []
+        self.everything: list[str] = []
         columns = {"label": "granted", "key": "number", "categorical": ["district"]}
         columns |= {"positive_class": "yes", "negative_class": "no"}
         alarm = {"monitoring": {"exit_on_alarm": ALARM}, "notify": to(self.told)}
         declare(project, **QUICK, **alarm, columns=columns)
-
-        self.everything: list[str] = []
-        self.said: list[str] = []
 
     def run(self, *arguments: str, code: int = 0) -> str:
         """Run a command to an exit code, and give its last line."""
@@ -71,14 +70,7 @@ class Story:
     @property
     def champions(self) -> list[str]:
         """Who served, the newest last."""
-        log = (self.project.path / "data/08_reporting/promotions.jsonl").read_text().splitlines()
-        return [one["run_id"] for one in map(json.loads, log) if one["action"] == "promoted"]
-
-    @staticmethod
-    def yes(scored: str) -> int:
-        """How many rows a scoring calls `yes`."""
-        (rows,) = re.findall(r"(\d+) as yes", scored)
-        return int(rows)
+        return [one["run_id"] for one in log_of(self.project) if one["action"] == "promoted"]
 
     def morning(self, rows: pd.DataFrame, code: int = 0) -> str:
         """Score the rows of a morning, whose labels are not known yet."""
@@ -94,31 +86,20 @@ class Story:
         labels[["number", "granted"]].to_csv(path, index=False)
         return self.run(*MONITORING, "--params", f"late_labels={path}", code=code)
 
+    def latest(self, kind: str) -> str:
+        """Give the page of the newest monitoring, or what it found."""
+        return (self.project.path / f"data/08_reporting/latest_monitoring.{kind}").read_text()
+
     @property
     def health(self) -> dict[str, Any]:
-        """What the newest monitoring found."""
-        return json.loads(self._latest("json"))
-
-    @property
-    def page(self) -> str:
-        return self._latest("html")
-
-    def _latest(self, kind: str) -> str:
-        path = self.project.path / f"data/08_reporting/latest_monitoring.{kind}"
-        return path.read_text()
-
-
-@pytest.fixture
-def story(project: Project, once: Once, caplog: pytest.LogCaptureFixture) -> Story:
-    """A project with a champion."""
-    story = Story(project, caplog)
-    applications(0, 1500).to_csv(project.raw, index=False)
-    once("applications", project, lambda: story.run(*RETRAINING))
-    return story
+        return json.loads(self.latest("json"))
 
 
 @pytest.mark.long
-def test_six_mornings(story: Story) -> None:
+def test_six_mornings(project: Project, caplog: pytest.LogCaptureFixture) -> None:
+    story = Story(project, caplog)
+    applications(0, 1500).to_csv(project.raw, index=False)
+    story.run(*RETRAINING)
     (first,) = story.champions
     for day in range(1, DRIFT_FROM):
         scored = story.morning(applications(10_000 * day, EVERY_MORNING))
@@ -126,7 +107,7 @@ def test_six_mornings(story: Story) -> None:
     labelled = story.monitoring()
     assert f"The champion of run {first} scored 900 rows, of which 300 have a label" in labelled
     assert (story.health["alarm"], story.health["advice"]) == (None, "nothing")
-    assert "✓ The champion is well" in story.page
+    assert "✓ The champion is well" in story.latest("html")
 
     for day in range(DRIFT_FROM, 7):
         alarm = story.morning(in_cents(applications(10_000 * day, EVERY_MORNING)), code=ALARM)
@@ -142,8 +123,8 @@ def test_six_mornings(story: Story) -> None:
     assert "Look at what moved: if it is a mistake, correct the rows and score them again" in advice
     assert advice.endswith("retrain on newly labelled rows: kedro run --pipelines retraining")
     assert [one["moved"] for one in story.health["scorings"]] == [0, 0, 0, 2, 2, 2]
-    assert "✗ Alarm" in story.page
-    assert "How wage spreads, in the reference and now" in story.page
+    assert "✗ Alarm" in story.latest("html")
+    assert "How wage spreads, in the reference and now" in story.latest("html")
 
     # All rows in the new unit. Whether that is meant, a person says.
     known = [applications(0, 1500), *story.mornings[:3]]
@@ -161,7 +142,7 @@ def test_six_mornings(story: Story) -> None:
     assert scored.startswith(f"Scored 300 of 300 rows with the champion of run {new}")
     story.monitoring()
     assert (story.health["champion"], story.health["alarm"]) == (new, None)
-    shown = Parsed(story.page).text
+    shown = Parsed(story.latest("html")).text
     assert "✓ The champion is well" in shown
     assert f"The champion of run {new} serves." in shown
     assert shown.count("2 moved") == 3
@@ -172,18 +153,3 @@ def test_six_mornings(story: Story) -> None:
     ]
     for line in examples[0].splitlines():
         assert unchanging(re.sub(r"^(INFO|WARNING) +", "", line)) in said, line
-
-
-@pytest.mark.long
-def test_another_unit_and_a_far_year_are_both_named(story: Story) -> None:
-    rows = applications(10_000, 700)
-    usual = story.yes(story.morning(rows))
-    far = in_cents(rows).assign(
-        number=rows["number"] + "b", resident_since=rows["resident_since"] + 100
-    )
-
-    alarm = story.morning(far, code=ALARM)
-
-    assert "'wage': about 100 times as large" in alarm
-    assert re.search(r"'resident_since': 100 % are above .* \(mean 21\d\d, was 20\d\d\)", alarm)
-    assert story.yes(story.said[-2]) < 0.2 * usual

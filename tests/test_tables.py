@@ -26,7 +26,6 @@ from tests.helpers.scorings import (
     quarantine_of,
 )
 from tests.helpers.tables import LABEL, rows_to_learn
-from tests.helpers.visits import declare_visits, visits
 
 DATA_PROCESSING = ("run", "--pipelines", "data_processing")
 TWO = {"label": LABEL, "positive_class": 1, "negative_class": 0}
@@ -48,18 +47,14 @@ def summary_of(project: Project) -> dict[str, Any]:
 
 @pytest.mark.long
 def test_a_shuffled_query_is_the_same_rows_each_time(project: Project) -> None:
-    """A champion, nothing new, a candidate on the same sides, predictions, labels: all by SQL."""
+    """A champion, nothing new, a candidate on the same sides, predictions: all by SQL."""
     rows = patients(project)
     new = rows.drop(columns=LABEL).assign(id=[f"N{number}" for number in range(len(rows))])
-    in_sqlite(project, rows=rows, new=new[:300], labels=new[["id"]][:0].assign(**{LABEL: 0}))
+    in_sqlite(project, rows=rows, new=new[:300])
     shuffled = "SELECT * FROM {} WHERE :token <> '' ORDER BY random()"
     entries = {
         name: query(shuffled.format(table), load_args={"params": {"token": SECRET}})
-        for name, table in {
-            "raw_rows": "rows",
-            "rows_to_score": "new",
-            "late_labels": "labels",
-        }.items()
+        for name, table in (("raw_rows", "rows"), ("rows_to_score", "new"))
     }
     entries["raw_rows"]["load_args"]["chunksize"] = 100
     reads(project, **entries)
@@ -101,13 +96,6 @@ def test_a_shuffled_query_is_the_same_rows_each_time(project: Project) -> None:
     np.testing.assert_array_equal(*by_key)
 
     reads(project, **entries)
-    said.append(logged("run", "--pipelines", "monitoring"))
-    assert "No labels have come yet" in said[-1]
-    in_sqlite(project, labels=new[["id"]].assign(**{LABEL: rows[LABEL]})[:200])
-    said.append(logged("run", "--pipelines", "monitoring"))
-    health = json.loads((project.path / "data/08_reporting/latest_monitoring.json").read_text())
-    assert [one["labelled_rows"] for one in health["champions"]][-1] == 199
-
     # Each cell counts.
     in_sqlite(project, rows=rows.assign(glucose=rows["glucose"].where(rows.index != 700, 1)))
     said.append(logged(*RETRAINING, *seed(8)))
@@ -275,57 +263,19 @@ def test_an_empty_cell_that_is_a_class_is_null_in_a_table(project: Project) -> N
         assert summary["label_share"] == (rows["warm"] == "yes").mean()
 
 
-# Histories
-
-
-@pytest.mark.long
-def test_histories_are_those_of_the_same_rows_in_a_csv(project: Project) -> None:
-    """Of a table in many pieces, of which the first have whole numbers and the last fractions."""
-    rows, new = visits(300), visits(40, seed=1)
-    new = new.sort_values("pressure", key=lambda of: of % 1 != 0, kind="stable")
-    in_sqlite(project, rows=rows, new=new)
-    day = {"parse_dates": ["day"]}
-    reads(
-        project,
-        raw_rows=query("SELECT * FROM rows ORDER BY random()", load_args=day),
-        rows_to_score=query("SELECT * FROM new", load_args={**day, "chunksize": 7}),
-    )
-    declare_visits(project)
-    succeeds(here(*RETRAINING))
-    succeeds(here(*SCORING))
-    of_table = predictions_of(project).set_index("id").sort_index()
-    assert len(of_table) == new["customer"].nunique()
-    (manifest,) = finished(project)
-    assert manifest["history_rows"] == len(new) - len(of_table)
-    reads(project)
-    new.to_csv(project.path / "new.csv", index=False)
-    succeeds(here(*SCORING, "--params", "rows_to_score=new.csv"))
-    of_csv = predictions_of(project).set_index("id").sort_index()
-    np.testing.assert_array_equal(of_table["probability"], of_csv["probability"])
-
-
 # What is refused
 
 
-@pytest.mark.parametrize(
-    ("entry", "said"),
-    [
-        (
-            query("SELECT * FROM rows") | {"credentials": "warehouse"},
-            "Unable to find credentials 'w",
-        ),
-        (query("SELECT *\nFROM gone"), "raw_rows: SQLQueryDataset could not load the table: Op"),
-        (query("SELECT * FROM rows WHERE id < 0"), "raw_rows: the table has no rows; expected at"),
-        ({"type": "yaml.YAMLDataset", "filepath": "conf/local/credentials.yml"}, "; got dict."),
-        ({"type": "pandas.NoDataset", "filepath": "x"}, "raw_rows"),
-    ],
-)
-def test_an_entry_that_gives_no_rows_is_one_clear_message(
-    project: Project, entry: dict[str, Any], said: str
-) -> None:
+def test_an_entry_that_gives_no_rows_is_one_clear_message(project: Project) -> None:
     in_sqlite(project, rows=pd.DataFrame({"id": [1], LABEL: [1]}))
-    reads(project, raw_rows=entry)
-    for pipeline in ("data_processing", "retraining"):
+    unknown = query("SELECT * FROM rows") | {"credentials": "warehouse"}
+    for pipeline, entry, said in (
+        ("data_processing", unknown, "Unable to find credentials 'w"),
+        ("data_processing", query("SELECT *\nFROM gone"), "could not load the table: Op"),
+        ("retraining", query("SELECT *\nFROM gone"), "could not load the table: Op"),
+        ("retraining", {"type": "pandas.NoDataset", "filepath": "x"}, "raw_rows"),
+    ):
+        reads(project, raw_rows=entry)
         message = message_of(here("run", "--pipelines", pipeline))
         assert said in message
         assert "\n" not in message or "NoDataset" in str(entry)
