@@ -76,7 +76,7 @@ def serve(project: Path, schema: "Schema") -> None:
     from tabular_lstm.files import sha256  # noqa: PLC0415
     from tabular_lstm.network.build import build  # noqa: PLC0415
     from tabular_lstm.parameters import Network  # noqa: PLC0415
-    from tabular_lstm.serving.promotion_log import (LogEntry, append)
+    from tabular_lstm.serving.promotion_log import LogEntry, append  # noqa: PLC0415
 
     file = project / f"data/06_models/candidate.keras/{RUN}/candidate.keras"
     file.parent.mkdir(parents=True)

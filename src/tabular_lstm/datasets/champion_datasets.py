@@ -16,8 +16,18 @@ from tabular_lstm.frozen import from_json
 from tabular_lstm.monitoring.reference import Reference
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.champion import read_champion
-from tabular_lstm.serving.decision import (Champions, read_decision)
-from tabular_lstm.serving.promotion_log import (CANDIDATES, DECISIONS, FINGERPRINTS, LOG, REFERENCES, LogEntry, Versions, append, read_checked_log)
+from tabular_lstm.serving.decision import Champions, read_decision
+from tabular_lstm.serving.promotion_log import (
+    CANDIDATES,
+    DECISIONS,
+    FINGERPRINTS,
+    LOG,
+    REFERENCES,
+    LogEntry,
+    Versions,
+    append,
+    read_checked_log,
+)
 
 logger = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from tabular_lstm.serving.manifest import (
     finished_runs,
     read_manifest,
 )
-from tabular_lstm.serving.promotion_log import (Versions)
+from tabular_lstm.serving.promotion_log import Versions
 
 
 class FinishedScoringsDataset(AbstractDataset[None, FinishedScorings]):

@@ -30,7 +30,7 @@ from tabular_lstm.runs.provenance import provenance
 from tabular_lstm.runs.tuning_adoption import log_and_adopt
 from tabular_lstm.serving.champion import refuse_other_task
 from tabular_lstm.serving.manifest import read_manifest
-from tabular_lstm.serving.promotion_log import (LOG)
+from tabular_lstm.serving.promotion_log import LOG
 from tabular_lstm.tensorflow_import import refuse_without_tensorflow
 
 # Run log ------------------------------------------------------------------------------------------

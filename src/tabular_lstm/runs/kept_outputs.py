@@ -27,7 +27,18 @@ from tabular_lstm.parameters import Storage
 from tabular_lstm.runs.guards import of_other_runs
 from tabular_lstm.runs.lock import KEPT_CLAIMS, LockedError, claim_run_id, lock_file
 from tabular_lstm.serving.manifest import MANIFEST, Manifest, finished_runs
-from tabular_lstm.serving.promotion_log import (CANDIDATES, DECISIONS, FINGERPRINTS, LOG, REFERENCES, by_age, far_apart, is_run_id, next_run_id, restorable)
+from tabular_lstm.serving.promotion_log import (
+    CANDIDATES,
+    DECISIONS,
+    FINGERPRINTS,
+    LOG,
+    REFERENCES,
+    by_age,
+    far_apart,
+    is_run_id,
+    next_run_id,
+    restorable,
+)
 
 if TYPE_CHECKING:
     from tabular_lstm.runs.object_storage import ObjectStorage

@@ -12,7 +12,7 @@ from tabular_lstm.code_version import code_sha256, packages
 from tabular_lstm.environments import output_folder, run_command
 from tabular_lstm.frozen import Parameters
 from tabular_lstm.parameters import OF_RUNS
-from tabular_lstm.serving.decision import (Provenance)
+from tabular_lstm.serving.decision import Provenance
 
 # Parameters that do not change the training or the judgement.
 LEFT_OUT = {

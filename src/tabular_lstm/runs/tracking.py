@@ -21,8 +21,8 @@ from tabular_lstm.files import sha256
 from tabular_lstm.parameters import Mlflow
 from tabular_lstm.runs.notify import HTTP_URL, NO_HOST
 from tabular_lstm.serving import champion
-from tabular_lstm.serving.decision import (Decision, Judgement)
-from tabular_lstm.serving.promotion_log import (LogEntry, champion_of)
+from tabular_lstm.serving.decision import Decision, Judgement
+from tabular_lstm.serving.promotion_log import LogEntry, champion_of
 
 logger = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.rows.timeline import read_sequences
 from tabular_lstm.serving.answers import Answers, answers_of, have_none, reason_columns
 from tabular_lstm.serving.artifact import Artifact
-from tabular_lstm.serving.promotion_log import (CANDIDATES, LOG, Versions, read_checked_log, standing)
+from tabular_lstm.serving.promotion_log import CANDIDATES, LOG, Versions, read_checked_log, standing
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from tabular_lstm.parameters import Training
 from tabular_lstm.rows.data_warnings import listed
 from tabular_lstm.rows.label_measures import MEASURES
 from tabular_lstm.serving.comparable_champions import KEPT
-from tabular_lstm.serving.decision import (Decision, Provenance)
+from tabular_lstm.serving.decision import Decision, Provenance
 
 LISTED = 20  # rows, features
 COLUMNS = 40

@@ -25,8 +25,8 @@ from tabular_lstm.serving.comparable_champions import (
     data_drift,
     features_moved,
 )
-from tabular_lstm.serving.decision import (Champions, Checks, Decision, Judgement, Provenance, looks)
-from tabular_lstm.serving.promotion_log import (CANDIDATES, LogEntry, champion_of)
+from tabular_lstm.serving.decision import Champions, Checks, Decision, Judgement, Provenance, looks
+from tabular_lstm.serving.promotion_log import CANDIDATES, LogEntry, champion_of
 
 GOLDEN_ROWS = 32
 
