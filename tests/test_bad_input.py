@@ -106,7 +106,7 @@ FILES: dict[str, tuple[Damage, tuple[str, ...]]] = {
         lines(lambda all_: [line.replace(",", ";") for line in all_]),
         ("the header is no list of names", "load_args in the catalog"),
     ),
-    "not UTF-8": (latin1, ("line 3", "0xfc", "not utf-8", "encoding: latin-1")),
+    "not UTF-8": (latin1, ("not 'utf-8', near", "encoding: latin-1")),
     "label column absent": (
         lines(lambda all_: [HEADER.replace("diabetes", "outcome"), *all_[1:]]),
         ("column 'diabetes' is not in the file", "It has: pregnancies", "outcome"),

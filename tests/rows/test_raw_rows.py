@@ -107,7 +107,8 @@ def test_batches_have_so_many_rows_of_one_file_and_number_them(
     for name, count in counts.items():
         rows = "".join(f"{name},{row}\n" for row in range(1, count + 1))
         (tmp_path / name).write_text(f"a,b\n{rows}")
-    monkeypatch.setattr(csv_files, "PIECE", 16)
+    monkeypatch.setattr(csv_files, "ARROW_PIECE", 48)
+    monkeypatch.setattr(csv_files, "OF_COLUMN", 1)
     monkeypatch.setattr("tabular_lstm.rows.raw_rows.ROWS", size)
     batches = list(rows_at(tmp_path).batches())
     found = [
@@ -227,8 +228,7 @@ CHANGES = [replaced, grown, truncated, overwritten]
 def test_a_file_that_changes_is_refused(
     file: Path, change: Callable[[Path], None], when: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("PIECE", "ARROW_PIECE"):
-        monkeypatch.setattr(csv_files, name, 100)
+    monkeypatch.setattr(csv_files, "ARROW_PIECE", 100)
     monkeypatch.setattr(parquet_pieces, "PIECE", 100)
     monkeypatch.setattr(csv_files, "OF_COLUMN", 1)
     monkeypatch.setattr("tabular_lstm.rows.raw_rows.ROWS", 100)
