@@ -170,7 +170,7 @@ def test_a_bad_file_of_a_directory_is_refused_by_its_name(
     (reshaped.path / "conf/local/catalog.yml").write_text(
         "raw_rows: {type: tabular_lstm.datasets.RawRowsDataset, filepath: data/01_raw/daily}"
     )
-    assert f"{folder}: the directory holds no CSV" in refused(*DATA_PROCESSING)
+    assert f"{folder}: expected files named *.csv directly in" in refused(*DATA_PROCESSING)
     for name in ("2026-11-01.csv", "2026-11-02.csv"):
         (folder / name).write_text(reshaped.raw.read_text())
 

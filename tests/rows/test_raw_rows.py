@@ -168,7 +168,10 @@ def test_the_files_of_a_folder_may_have_their_columns_in_any_order(tmp_path: Pat
 def test_a_file_of_other_columns_is_refused(tmp_path: Path) -> None:
     write(tmp_path / "1.csv")
     write(tmp_path / "2.csv", ROWS.rename(columns={"b": "c"}))
-    with pytest.raises(DataError, match=r"2\.csv: compared with 1\.csv, .* lacks 'b' and has"):
+    with pytest.raises(
+        DataError,
+        match=r"2\.csv: expected the columns of 1\.csv, .* lacks 'b', and has in addition 'c'",
+    ):
         list(rows_at(tmp_path).batches())
 
 

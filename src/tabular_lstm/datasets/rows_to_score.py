@@ -4,7 +4,7 @@ import inspect
 import json
 import re
 from pathlib import PurePosixPath
-from typing import Any, ClassVar
+from typing import Any
 
 import fsspec
 from kedro.io import AbstractDataset
@@ -14,7 +14,7 @@ from tabular_lstm.datasets.kedro_private import TablePreview
 from tabular_lstm.errors import DataError
 from tabular_lstm.rows.csv_files import refuse_other_arguments
 from tabular_lstm.rows.raw_files import RawFiles, State
-from tabular_lstm.rows.raw_rows import PARQUET, RawRows
+from tabular_lstm.rows.raw_rows import RawRows
 
 # User and password of a URL; the password may have a slash.
 USER = r"(?<=://)(?:[^/?#]*:.*|[^/?#]*)@"
@@ -67,8 +67,6 @@ class RawRowsDataset(AbstractDataset[Any, RawRows]):
     are not read. All files need the same columns, in any order; the first file's order counts.
     """
 
-    ENDINGS: ClassVar[dict[str, str]] = {".csv": "CSV", PARQUET: "Parquet file"}
-
     def __init__(
         self,
         filepath: str,
@@ -112,7 +110,7 @@ class RawRowsDataset(AbstractDataset[Any, RawRows]):
         return TablePreview(json.loads(first.to_json(orient="split", date_format="iso")))
 
     def _files(self) -> RawFiles:
-        return RawFiles.at(self._storage, self._path, self.ENDINGS, hashes=self._hashes)
+        return RawFiles.at(self._storage, self._path, hashes=self._hashes)
 
     def _exists(self) -> bool:
         return bool(self._storage.exists(self._path))

@@ -5,7 +5,6 @@ import csv
 import io
 import re
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, BinaryIO
@@ -15,6 +14,7 @@ from pyarrow import csv as arrow
 
 from tabular_lstm.errors import DataError, shown
 from tabular_lstm.rows.number_format import NumberFormat
+from tabular_lstm.rows.raw_files import refuse_repeated_names
 
 # Load arguments -----------------------------------------------------------------------------------
 
@@ -177,7 +177,7 @@ def _read_header(
         text = io.TextIOWrapper(content, "utf-8-sig" if _is_utf_8(encoding) else encoding)
         lines = iter(lambda: text.readline(LONGEST), "")
         lines_above = sum(1 for _ in islice(lines, skipped))
-        reader = csv.reader(lines, **dialect)
+        reader = csv.reader(lines, **dialect)  # type: ignore[arg-type]
         first_cells = next(filter(_is_row, reader), [])
         text.detach()
     except csv.Error as error:
@@ -207,13 +207,9 @@ def _column_names(raw_names: list[Any], file: str, delimiter: str) -> list[str]:
             f"{shown(names[0])!r}. Is the delimiter or the encoding another one? kedro profile "
             f"{file} finds them out, and load_args in the catalog names them."
         )
-    counts = Counter(stripped_names) | Counter(names)
-    if repeated_names := [name for name, count in counts.items() if count > 1]:
-        raise DataError(
-            f"{file}: column name '{repeated_names[0]}' occurs {counts[repeated_names[0]]} times "
-            "in the header. Each column needs a name of its own; a column without a name is called "
-            "'Unnamed: ' and its place, from 0."
-        )
+    # Of columns without a name there may be one.
+    refuse_repeated_names(stripped_names, file)
+    refuse_repeated_names(names, file)
     return names
 
 

@@ -20,7 +20,13 @@ from tabular_lstm.rows.csv_files import (
     stream_cells,
 )
 from tabular_lstm.rows.number_format import NumberFormat
-from tabular_lstm.rows.raw_files import RawFiles, rows_of_parquet, stream_parquet, types_of_parquet
+from tabular_lstm.rows.raw_files import (
+    RawFiles,
+    is_parquet,
+    open_parquet,
+    stream_parquet,
+    types_of_parquet,
+)
 
 # Batches ------------------------------------------------------------------------------------------
 
@@ -33,14 +39,10 @@ TEXT = pa.large_string()
 # Dtypes for columns of whole numbers or booleans with missing cells; pandas would choose floats.
 WHOLE = {
     pa.bool_(): pd.BooleanDtype(),
-    pa.int8(): pd.Int8Dtype(),
-    pa.int16(): pd.Int16Dtype(),
-    pa.int32(): pd.Int32Dtype(),
-    pa.int64(): pd.Int64Dtype(),
-    pa.uint8(): pd.UInt8Dtype(),
-    pa.uint16(): pd.UInt16Dtype(),
-    pa.uint32(): pd.UInt32Dtype(),
-    pa.uint64(): pd.UInt64Dtype(),
+    **{
+        pa.type_for_alias(name.lower()): pd.api.types.pandas_dtype(name)
+        for name in ("Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64")
+    },
 }
 
 
@@ -160,8 +162,6 @@ def in_tables(
 
 
 # Raw rows -----------------------------------------------------------------------------------------
-
-PARQUET = ".parquet"
 
 
 @dataclass(frozen=True)
@@ -305,7 +305,7 @@ class RawRows:
         else:
             pieces = stream_cells(content, file, dict(self.load_args))
         for first, table in in_tables(pieces, rows_of_a_batch(len(self.columns))):
-            refuse_other_columns(table.column_names, file, columns, self.files.names[0])
+            _refuse_other_columns(table.column_names, file, columns, self.files.names[0])
             yield Batch(name or None, first, table.select(columns).combine_chunks(), file)
 
     def _expected(self, first: Batch) -> int:
@@ -316,8 +316,8 @@ class RawRows:
             return max(first.count, round(first.count * self.files.size / int(size)))
         rows = 0
         for name in self.files.names:
-            with self.files.open(name) as content:
-                rows += rows_of_parquet(content, self.files.file(name))
+            with self.files.open(name) as content, open_parquet(content, name) as parquet_file:
+                rows += parquet_file.metadata.num_rows
         return rows
 
     def _refuse_arguments_of_a_csv(self, file: str) -> None:
@@ -341,31 +341,16 @@ def refuse_missing_columns(rows: RawRows, needed: dict[str, str]) -> None:
             raise no_column(rows.file, name, rows.columns, needed_by)
 
 
-def refuse_other_columns(
+def _refuse_other_columns(
     columns: Collection[str], file: str, expected: Collection[str], first: str
 ) -> None:
-    """Raise an error if a file's columns are not those of the directory's first file, `expected`.
-
-    Raises:
-        DataError: A column is missing, or there is an additional one.
-    """
-    lacking = [name for name in expected if name not in columns]
-    added = [name for name in columns if name not in expected]
-    differences = {"lacks": lacking, "has in addition": added}
-    faults = [
-        f"{difference} {', '.join(map(repr, names))}"
-        for difference, names in differences.items()
-        if names
-    ]
-    if faults:
+    """Raise a `DataError` if a file's columns are not those of the directory's first file."""
+    if {*columns} != {*expected}:
+        lacking = ", ".join(repr(name) for name in expected if name not in columns) or "none"
+        added = ", ".join(repr(name) for name in columns if name not in expected) or "none"
         raise DataError(
-            f"{file}: compared with {first}, the first file of the directory, it "
-            f"{' and '.join(faults)}; expected the same columns in every file, in any order. "
-            "Mend its header, or move the file elsewhere; of a CSV the catalog may also name the "
-            "columns that all files have, in load_args: {usecols: [...]}."
+            f"{file}: expected the columns of {first}, the first file of the directory, in any "
+            f"order; it lacks {lacking}, and has in addition {added}. Mend its header, or move the "
+            "file elsewhere; of a CSV the catalog may also name the columns that all files have, "
+            "in load_args: {usecols: [...]}."
         )
-
-
-def is_parquet(file: str) -> bool:
-    """Tell whether a file is Parquet, by its name."""
-    return file.lower().endswith(PARQUET)

@@ -23,7 +23,14 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.rows.cells import written
 from tabular_lstm.rows.fingerprints import EXACT
 from tabular_lstm.rows.number_format import POINT, NumberFormat
-from tabular_lstm.rows.raw_files import RawFiles, plain, plain_array, plain_batch, text_array
+from tabular_lstm.rows.raw_files import (
+    RawFiles,
+    plain,
+    plain_array,
+    plain_batch,
+    refuse_repeated_names,
+    text_array,
+)
 from tabular_lstm.rows.raw_rows import BYTES, Batch, RawRows, in_tables, rows_of_a_batch
 
 EXPECTED = (
@@ -89,7 +96,7 @@ class TableRows(RawRows):
         if not schemas:
             raise NoRowsError(f"{name}: the table has no rows; expected at least one.")
         return cls(
-            files=RawFiles(None, name, ("",), (), {}),
+            files=RawFiles(None, name, ("",)),
             content=content,
             places=tuple(places),
             counts=tuple(counts),
@@ -187,11 +194,7 @@ def _array_of_series(cells: pd.Series, mixed: set[str]) -> pa.Array:
 def _plain_table(frame: pa.Table, name: str) -> pa.Table:
     """Convert each column to one of the types that the readers of cells accept."""
     names = frame.column_names
-    if repeated := [column for column in names if names.count(column) > 1]:
-        raise DataError(
-            f"{name}: column name '{repeated[0]}' occurs {names.count(repeated[0])} times in the "
-            "table; each column needs a name of its own."
-        )
+    refuse_repeated_names(names, name)
     columns = [_plain_column(*pair, name) for pair in zip(frame.columns, names, strict=True)]
     return pa.table(columns, names)
 
