@@ -269,23 +269,33 @@ def types_of_parquet(content: BinaryIO, file: str) -> dict[str, pa.DataType]:
 def plain(kind: pa.DataType) -> pa.DataType:
     """Give the plain type: for a dictionary, its values' type; for text and bytes, `string`.
 
-    Impala, Hive and old versions of Spark write text as bytes.
+    Impala, Hive and old versions of Spark write text as bytes. An extension type, such as that of
+    UUIDs, becomes text too.
     """
     if pa.types.is_dictionary(kind):
         return plain(kind.value_type)
     is_text = pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-    return pa.string() if is_text or _are_bytes(kind) else kind
+    is_extension = isinstance(kind, pa.BaseExtensionType)
+    return pa.string() if is_text or is_extension or _are_bytes(kind) else kind
 
 
 def plain_array(values: pa.Array) -> pa.Array:
     r"""Convert to the plain type; bytes that are not UTF-8 become text with escapes: `gr\xfcn`."""
-    kind = plain(values.type)
+    if pa.types.is_dictionary(values.type):
+        return plain_array(values.dictionary).take(values.indices)
+    if isinstance(values.type, pa.BaseExtensionType):
+        return text_array(values.to_pylist())
     try:
-        return values.cast(kind)
+        return values.cast(plain(values.type))
     except pa.ArrowInvalid:
         if not _are_bytes(values.type):
             raise
         return text_array(values.to_pylist())
+
+
+def _are_bytes(kind: pa.DataType) -> bool:
+    type_tests = ("is_binary", "is_large_binary", "is_fixed_size_binary", "is_binary_view")
+    return any(getattr(pa.types, type_test)(kind) for type_test in type_tests)
 
 
 def text_array(cells: list[Any]) -> pa.Array:
@@ -325,9 +335,3 @@ def refuse_repeated_names(names: Collection[str], file: str) -> None:
             f"{file}: column name '{repeated[0]}' occurs {list(names).count(repeated[0])} times; "
             "each column needs a name of its own."
         )
-
-
-def _are_bytes(kind: pa.DataType) -> bool:
-    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-    type_tests = ("is_binary", "is_large_binary", "is_fixed_size_binary", "is_binary_view")
-    return any(getattr(pa.types, type_test)(kind) for type_test in type_tests)

@@ -1,6 +1,6 @@
 """Raw rows: the only reader of files, batch by batch, for training, scoring and a profile."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, BinaryIO
@@ -177,7 +177,7 @@ class RawRows:
     """
 
     files: RawFiles
-    load_args: Mapping[str, Any] = field(default_factory=dict)
+    load_args: dict[str, Any] = field(default_factory=dict)
 
     @property
     def file(self) -> str:
@@ -192,7 +192,7 @@ class RawRows:
     @property
     def number_format(self) -> NumberFormat:
         """Give the number format. Default: a point before the fraction."""
-        return number_format_of(dict(self.load_args))
+        return number_format_of(self.load_args)
 
     @property
     def declared_format(self) -> NumberFormat | None:
@@ -207,7 +207,7 @@ class RawRows:
     @property
     def delimiter(self) -> str:
         """Give the character between the cells of a CSV."""
-        return dialect_of(dict(self.load_args))["delimiter"]
+        return dialect_of(self.load_args)["delimiter"]
 
     def sha256(self) -> str:
         """Give the hash of the files, see `RawFiles.sha256`."""
@@ -224,11 +224,7 @@ class RawRows:
         Raises:
             DataError: See `batches`.
         """
-        name = self.files.names[0]
-        with self.files.open(name) as content:
-            if is_parquet(self.files.file(name)):
-                return list(types_of_parquet(content, self.files.file(name)))
-            return columns_of_csv(content, self.files.file(name), dict(self.load_args))
+        return list(self._types_of(self.files.names[0]))
 
     def types(self, columns: Collection[str]) -> dict[str, pa.DataType]:
         """Give the type that these columns have in all files: text in a CSV.
@@ -250,10 +246,11 @@ class RawRows:
         return {column: types.get(column, pa.string()) for column in columns}
 
     def _types_of(self, name: str) -> dict[str, pa.DataType]:
-        if not is_parquet(self.files.file(name)):
-            return dict.fromkeys(self.columns, pa.string())
+        file = self.files.file(name)
         with self.files.open(name) as content:
-            return types_of_parquet(content, self.files.file(name))
+            if is_parquet(file):
+                return types_of_parquet(content, file)
+            return dict.fromkeys(columns_of_csv(content, file, self.load_args), pa.string())
 
     def batches(self, without: Collection[str] = ()) -> Iterator[Batch]:
         """Read all files from the start, batch by batch, with memory for a few batches.
@@ -303,7 +300,7 @@ class RawRows:
             columns = [column for column in columns if column not in without]
             pieces = stream_parquet(content, file, without)
         else:
-            pieces = stream_cells(content, file, dict(self.load_args))
+            pieces = stream_cells(content, file, self.load_args)
         for first, table in in_tables(pieces, rows_of_a_batch(len(self.columns))):
             _refuse_other_columns(table.column_names, file, columns, self.files.names[0])
             yield Batch(name or None, first, table.select(columns).combine_chunks(), file)
