@@ -208,6 +208,11 @@ def _schema_of_all(schemas: list[pa.Schema], name: str) -> pa.Schema:
                 "others; expected the same columns in all."
             )
     with _one_type(name):
+        for column in schemas[0].names:
+            types = {schema.field(column).type for schema in schemas} - {pa.null()}
+            if len(types) > 1 and types & {pa.float16(), pa.float32()}:
+                kinds = " and ".join(sorted(map(str, types)))
+                raise pa.ArrowTypeError(f"'{column}' is {kinds}, and 0.1 is not the same in both")
         return pa.unify_schemas(schemas, promote_options="permissive")
 
 
