@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.rows import csv_files
+from tabular_lstm.rows.csv_files import number_format_of
+from tabular_lstm.rows.number_format import NumberFormat
 from tests.helpers.cells import read_cells
 
 
@@ -101,6 +103,68 @@ def test_some_columns_may_be_left_out(columns: list[str] | list[int]) -> None:
     assert read("a,b,y\n1,2,0\n3,4,1\n", usecols=columns) == [["a", "y"], ["1", "0"], ["3", "1"]]
 
 
+# Load arguments
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [
+        ("dtype", float),
+        ("skiprows", [1]),
+        ("sep", "::"),
+        ("sep", "§"),
+        ("header", [0, 1]),
+        ("usecols", [2]),
+        ("usecols", []),
+        ("usecols", [True, 0]),
+        ("names", []),
+        ("nrows", "all"),
+        ("skiprows", -1),
+        ("skiprows", 10**30),
+        ("sep", "\n"),
+        ("header", -1),
+        ("quotechar", ""),
+        ("sep", "\0"),
+        ("quotechar", "e"),
+    ],
+)
+def test_an_argument_that_would_not_count_is_refused(argument: str, value: Any) -> None:
+    message = refusal("a,y\n01,NA\n", **{argument: value})
+    assert all(fact in message for fact in ("rows.csv", f"{argument}: ", "expected"))
+
+
+@pytest.mark.parametrize("argument", ["decimal", "thousands"])
+@pytest.mark.parametrize("mark", ["", "5", "e", "-", "\n", ", ", "§", 0])
+def test_a_mark_of_numbers_is_one_that_no_number_holds_otherwise(argument: str, mark: Any) -> None:
+    message = refusal("a,y\n1,0\n", **{argument: mark})
+    assert f"load_args: {{{argument}: {mark!r}}}; expected one ASCII mark" in message
+
+
+@pytest.mark.parametrize("marks", [{"thousands": "."}, {"decimal": ",", "thousands": ","}])
+def test_one_mark_cannot_mean_two_things(marks: dict[str, str]) -> None:
+    message = refusal("a;y\n1;0\n", sep=";", **marks)
+    assert "expected another mark than decimal" in message
+    assert "name both" in message
+
+
+@pytest.mark.parametrize("dialect", [{"sep": "'", "quotechar": "'"}, {"quotechar": ","}])
+def test_one_character_cannot_stand_between_cells_and_around_them(dialect: dict[str, str]) -> None:
+    assert "expected another character than between cells" in refusal("a,y\n1,0\n", **dialect)
+
+
+def test_of_two_names_of_the_character_between_cells_neither_is_passed_over() -> None:
+    message = refusal("a,y\n1,0\n", sep=",", delimiter=";")
+    assert "load_args: {delimiter: ';'}; expected the same as sep: ','" in message
+    assert read("a;y\n1;0\n", sep=";", delimiter=";") == [["a", "y"], ["1", "0"]]
+    assert read("a;y\n1;0\n", sep=None, delimiter=";") == [["a", "y"], ["1", "0"]]
+
+
+def test_the_number_format_is_the_one_that_is_declared() -> None:
+    assert number_format_of({"thousands": None, "sep": ";"}) == NumberFormat()
+    given = {"decimal": ",", "thousands": "."}
+    assert number_format_of(given) == NumberFormat(decimal=",", thousands=".")
+
+
 # What is refused
 
 
@@ -155,12 +219,6 @@ def test_another_encoding_is_refused(content: bytes, encoding: str, facts: tuple
 def test_ragged_rows_are_refused(rows: str, facts: tuple[str, ...]) -> None:
     message = refusal(f"a,b,y\n{rows}")
     assert all(fact in message for fact in ("rows.csv", *facts))
-
-
-@pytest.mark.parametrize("row", ["\t", " \t ", "\t\t\t"])
-def test_a_row_of_delimiters_alone_is_no_blank_line(row: str) -> None:
-    message = refusal(f"a\tb\ty\n1\t2\t0\n{row}\n1\t2\t1\n", sep="\t")
-    assert f"row 2: expected 3 cells as there are columns, got {row.count(chr(9)) + 1}" in message
 
 
 @pytest.mark.parametrize("quote", ["", '"'])

@@ -35,21 +35,15 @@ def storage_of(filepath: str, **options: Any) -> tuple[Any, str]:
 
     Raises:
         DataError: There is no such storage, its package is not installed, it needs other options,
-            or the path has a password or names only a storage.
+            or the path has a password.
     """
     try:
         if any(":" in user for user in re.findall(USER, filepath)):
             raise ValueError("a path with a password; put that into credentials.yml")
-        if "://" in filepath and "::" in filepath:
-            raise ValueError("a storage within another")
         protocol, path = get_protocol_and_path(filepath)
-        if protocol in {"http", "https"}:
-            raise ValueError("a web page")
         # Checked before the storage is made: half-made storage prints a traceback later.
         maker = fsspec.get_filesystem_class(protocol)
         inspect.signature(maker.__init__).bind(None, **options)
-        if "://" in filepath and path in {"", "/"}:
-            raise ValueError(f"no path in the storage, as in {protocol}:///folder/rows.csv")
         return maker(**options), str(PurePosixPath(path))
     except (ImportError, ValueError, OSError, TypeError, AttributeError) as error:
         raise DataError(

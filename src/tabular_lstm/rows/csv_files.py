@@ -14,7 +14,7 @@ from pyarrow import csv as arrow
 
 from tabular_lstm.errors import DataError, shown
 from tabular_lstm.rows.number_format import NumberFormat
-from tabular_lstm.rows.raw_files import refuse_repeated_names
+from tabular_lstm.rows.raw_files import is_parquet, refuse_repeated_names
 
 # Load arguments -----------------------------------------------------------------------------------
 
@@ -56,12 +56,17 @@ def refuse_other_arguments(file: str, load_args: dict[str, Any]) -> None:
     """Raise an error for an argument that is unknown, or that makes a file unreadable.
 
     Raises:
-        DataError: An argument is not in `LOAD_ARGS` or has an impossible value, or two arguments do
-            not fit together.
+        DataError: An argument is not in `LOAD_ARGS` or has an impossible value, two arguments do
+            not fit together, or an argument other than the number format is for a Parquet file.
     """
+    allowed = NUMBER_FORMAT if is_parquet(file) else (*LOAD_ARGS,)
     for name, value in load_args.items():
-        fits, expected = LOAD_ARGS.get(name, (None, f"one of {', '.join(LOAD_ARGS)}"))
-        if fits is None or not (value is None or fits(value) or (name, value) == INFER):
+        if value is None and name in LOAD_ARGS:
+            continue
+        if name not in allowed:
+            raise _refusal(file, name, value, f"one of {', '.join(allowed)}")
+        fits, expected = LOAD_ARGS[name]
+        if not fits(value) and (name, value) != INFER:
             raise _refusal(file, name, value, expected)
     delimiter, quotechar = dialect_of(load_args).values()
     if (other := load_args.get("delimiter") or delimiter) != delimiter:

@@ -296,7 +296,7 @@ class RawRows:
     ) -> Iterator[Batch]:
         file, columns = self.files.file(name), self.columns
         if is_parquet(file):
-            self._refuse_arguments_of_a_csv(file)
+            refuse_other_arguments(file, self.load_args)
             columns = [column for column in columns if column not in without]
             pieces = stream_parquet(content, file, without)
         else:
@@ -316,15 +316,6 @@ class RawRows:
             with self.files.open(name) as content, open_parquet(content, name) as parquet_file:
                 rows += parquet_file.metadata.num_rows
         return rows
-
-    def _refuse_arguments_of_a_csv(self, file: str) -> None:
-        arguments = {name: value for name, value in self.load_args.items() if value is not None}
-        refuse_other_arguments(file, arguments)
-        if csv_arguments := [name for name in arguments if name not in NUMBER_FORMAT]:
-            raise DataError(
-                f"{file}: the catalog says load_args: {', '.join(csv_arguments)}, which are for a "
-                f"CSV; for Parquet, expected only {' and '.join(NUMBER_FORMAT)}."
-            )
 
 
 def refuse_missing_columns(rows: RawRows, needed: dict[str, str]) -> None:
