@@ -35,7 +35,7 @@ def storage_of(filepath: str, **options: Any) -> tuple[Any, str]:
 
     Raises:
         DataError: There is no such storage, its package is not installed, it needs other options,
-            or the path has a password.
+            or the path has a password or names only a storage.
     """
     try:
         if any(":" in user for user in re.findall(USER, filepath)):
@@ -44,6 +44,8 @@ def storage_of(filepath: str, **options: Any) -> tuple[Any, str]:
         # Checked before the storage is made: half-made storage prints a traceback later.
         maker = fsspec.get_filesystem_class(protocol)
         inspect.signature(maker.__init__).bind(None, **options)
+        if "://" in filepath and path in {"", "/"}:
+            raise ValueError(f"no path in the storage, as in {protocol}:///folder/rows.csv")
         return maker(**options), str(PurePosixPath(path))
     except (ImportError, ValueError, OSError, TypeError, AttributeError) as error:
         raise DataError(

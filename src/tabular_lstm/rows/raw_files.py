@@ -22,7 +22,6 @@ logger = logging.getLogger(__name__)
 State = tuple[int, int, int] | str
 PARQUET = ".parquet"
 CSV = ".csv"
-CATALOG = "The catalog entry with this filepath says what is read."
 
 
 @dataclass(frozen=True)
@@ -52,18 +51,13 @@ class RawFiles:
 
     @classmethod
     def at(
-        cls,
-        fs: Any,
-        path: str,
-        hint: str = CATALOG,
-        hashes: dict[tuple[str, State], str] | None = None,
+        cls, fs: Any, path: str, hashes: dict[tuple[str, State], str] | None = None
     ) -> "RawFiles":
         """List the files.
 
         Args:
             fs: The storage, of fsspec.
             path: Path in the storage.
-            hint: The place in conf that says what is read, for messages.
             hashes: Known hashes by file and state; new ones are added.
 
         Raises:
@@ -73,12 +67,12 @@ class RawFiles:
         # A storage that is not the disk may have cached an old listing.
         fs.invalidate_cache(path)
         hashes = {} if hashes is None else hashes
-        kind, size = _kind_and_size(fs, path, hint)
+        kind, size = _kind_and_size(fs, path)
         if kind == "file":
             return cls(fs, path, ("",), size, (), hashes)
         entries = _entries(fs, path)
         kinds_and_sizes = {
-            name: _kind_and_size(fs, f"{path}/{name}", hint)
+            name: _kind_and_size(fs, f"{path}/{name}")
             for name in entries
             if name.lower().endswith((CSV, PARQUET))
         }
@@ -87,7 +81,7 @@ class RawFiles:
             listed = ", ".join(entries[:LISTED]) or "no file"
             raise DataError(
                 f"{path}: expected files named *{CSV} directly in this directory, or files named "
-                f"*{PARQUET}, and not both; got {listed}. {hint}"
+                f"*{PARQUET}, and not both; got {listed}."
             )
         passed_over = tuple(name for name in entries if name not in sizes)
         return cls(fs, path, tuple(sizes), sum(sizes.values()), passed_over, hashes)
@@ -188,7 +182,7 @@ def _entries(fs: Any, path: str) -> list[str]:
     return sorted((name for name in names if not name.startswith(".")), key=os.fsencode)
 
 
-def _kind_and_size(fs: Any, path: str, hint: str) -> tuple[str, int]:
+def _kind_and_size(fs: Any, path: str) -> tuple[str, int]:
     """Tell whether a path is a file or a directory, without opening it: a FIFO would wait.
 
     Raises:
@@ -202,7 +196,9 @@ def _kind_and_size(fs: Any, path: str, hint: str) -> tuple[str, int]:
             f"{path}: the file's name is not UTF-8, and rows are named by it. Rename it."
         ) from error
     except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file or directory. {hint}") from error
+        raise DataError(
+            f"{path}: no such file or directory. Name a CSV or Parquet file, or a folder of them."
+        ) from error
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from error
     if entry["type"] not in {"file", "directory"}:

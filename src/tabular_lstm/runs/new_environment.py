@@ -35,7 +35,6 @@ from tabular_lstm.rows.raw_rows import TEXT, Batch, RawRows
 # Names of secret arguments. Names with "key" are not secret: they often name a table's key.
 SECRET = re.compile("token|secret|password", re.IGNORECASE)
 CATALOG, PARAMETERS = "catalog.yml", "parameters.yml"
-HINT = "Name a CSV or Parquet file, or a folder of them."
 # How many of the first rows, and how many bytes, are searched for rows that belong together.
 FIRST_ROWS, FIRST_BYTES = 100_000, 2**26
 NEEDED = "Needed: the credentials '{}' in {}/credentials.yml"
@@ -110,7 +109,7 @@ def profile_files(file: Path | str, called: str) -> tuple[Layout, TableProfile, 
     """
     storage, path = storage_of(str(file))
     path = path if _is_elsewhere(file) else os.path.abspath(path)
-    files = RawFiles.at(storage, path, HINT)
+    files = RawFiles.at(storage, path)
     files.warn_of_others()
     layout, first = Layout({}, {}, []), files.names[0]
     if not is_parquet(files.file(first)):
