@@ -307,7 +307,8 @@ def stream_cells(
                 fault = "a quote that opens a cell and is never closed"
                 raise _malformed(file, f"row {rows}", names, fault)
     except pa.ArrowInvalid as error:
-        row, fault = f"row {rows + 1} or one below it", str(error)
+        row = f"row {rows + 1} or one below it"
+        fault = f"a row that is longer than {ARROW_PIECE} bytes, or a quote that is never closed"
         if ragged_rows:
             row = f"row {ragged_rows[0].number - lines_above}"
             fault = str(ragged_rows[0].actual_columns)
@@ -349,7 +350,7 @@ def _parsed(
 def _malformed(file: str, row: str, names: list[str], fault: str) -> DataError:
     return DataError(
         f"{file}: {row}: expected {len(names)} cells as there are columns, got "
-        f"{shown(fault, 200)}. Rows are counted from 1 below the header; a cell that holds the "
+        f"{fault}. Rows are counted from 1 below the header; a cell that holds the "
         "delimiter, a quote or a line end needs a quote before it and a quote after it."
     )
 
