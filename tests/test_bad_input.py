@@ -73,7 +73,7 @@ def renamed(csv: Path) -> None:
 FILES: dict[str, tuple[Damage, tuple[str, ...]]] = {
     "file missing": (Path.unlink, ("no such file",)),
     "empty": (lambda csv: csv.write_bytes(b""), ("the file is empty", "expected a header")),
-    "not UTF-8": (latin1, ("line 3", "0xfc", "not utf-8", "encoding: latin-1")),
+    "not UTF-8": (latin1, ("not 'utf-8', near", "encoding: latin-1")),
     "label column absent": (
         renamed,
         ("column 'diabetes' is not in the file", "It has: pregnancies", "outcome"),
@@ -103,7 +103,7 @@ def test_a_bad_file_of_a_directory_is_refused_by_its_name(
     (project.path / "conf/local/catalog.yml").write_text(
         "raw_rows: {type: tabular_lstm.datasets.RawRowsDataset, filepath: data/01_raw/daily}"
     )
-    assert f"{folder}: the directory holds no CSV" in refused()
+    assert f"{folder}: expected files named *.csv directly in" in refused()
     for name in ("2026-11-01.csv", "2026-11-02.csv"):
         (folder / name).write_text(project.raw.read_text())
     cells("age", "130", rows=80)(folder / "2026-11-02.csv")

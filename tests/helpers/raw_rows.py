@@ -8,15 +8,13 @@ from typing import Any
 import fsspec
 import pandas as pd
 
-from tabular_lstm.datasets.rows_to_score import RawRowsDataset
 from tabular_lstm.rows.raw_files import RawFiles
 from tabular_lstm.rows.raw_rows import RawRows
 
 
 def rows_at(path: Path, **load_args: Any) -> RawRows:
     """Give the rows of a file, or of a folder's files."""
-    files = RawFiles.at(fsspec.filesystem("file"), str(path), RawRowsDataset.ENDINGS)
-    return RawRows(files, load_args)
+    return RawRows(RawFiles.at(fsspec.filesystem("file"), str(path)), load_args)
 
 
 @dataclass(frozen=True)
@@ -36,4 +34,4 @@ class InMemory(RawRows):
 
 def of_frame(frame: pd.DataFrame, names: Sequence[str] = ()) -> RawRows:
     """Give cells as those of a file, or of a folder's files of these names."""
-    return InMemory(RawFiles(None, "rows.csv", tuple(names) or ("",), (), {}), {}, frame)
+    return InMemory(RawFiles(None, "rows.csv", tuple(names) or ("",)), {}, frame)

@@ -116,8 +116,7 @@ def many_batches(served: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     """Rows that are read in thirty batches and scored in parts of two, some with a bad cell."""
     monkeypatch.setattr(raw_rows, "ROWS", 100)
     monkeypatch.setattr(prediction_parts, "ROWS_OF_A_PART", 200)
-    for name in ("PIECE", "ARROW_PIECE"):
-        monkeypatch.setattr(csv_files, name, 2**12)
+    monkeypatch.setattr(csv_files, "ARROW_PIECE", 2**12)
     monkeypatch.setattr(csv_files, "OF_COLUMN", 1)
     write_rows(served, "rows.csv", ROWS)
     return served

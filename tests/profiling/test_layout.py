@@ -78,7 +78,7 @@ def test_the_load_arguments_are_those_that_read_the_table(name: str) -> None:
             text(rows=[[f"r{x}", *row] for x, row in enumerate(ROWS)]),
             "Write a name for each column",
         ),
-        (b"\x1f\x8b\x08" + bytes(9), "the file is compressed"),
+        (b"\x1f\x8b\x08" + bytes(9), "the file is a workbook, an archive, compressed"),
     ],
 )
 def test_what_is_no_table_is_refused(content: str | bytes, said: str) -> None:

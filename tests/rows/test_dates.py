@@ -192,7 +192,7 @@ def test_a_date_is_the_same_in_each_form(visits: list[datetime.datetime | None])
 def rows_to_score(content: bytes, name: str) -> RawRows:
     memory = fsspec.filesystem("memory")
     memory.pipe_file(f"/{name}", content)
-    return RawRows(RawFiles.at(memory, f"/{name}", {}))
+    return RawRows(RawFiles.at(memory, f"/{name}"))
 
 
 KINDS = [pa.date32(), pa.date64(), pa.timestamp("us"), pa.timestamp("ns"), pa.string()]

@@ -282,7 +282,7 @@ def another_column() -> Iterator[pd.DataFrame]:
         ("SELECT 1", "; got str."),
         (ROWS[:0], "the table has no rows; expected at least one."),
         (iter(()), "the table has no rows"),
-        (pd.DataFrame([[1, 2]], columns=["a", "a"]), "column name 'a' occurs 2 times in the table"),
+        (pd.DataFrame([[1, 2]], columns=["a", "a"]), "column name 'a' occurs 2 times"),
         (ROWS.set_index(pd.Index([1, 2, 3], name="id")), "column name 'id' occurs 2 times"),
         (another_column(), "column 'y' is in some frames of the table and not in others"),
         (words_then_numbers(), "the frames have different types for a column: Unable to merge: "),

@@ -4,7 +4,7 @@ import inspect
 import json
 import re
 from pathlib import PurePosixPath
-from typing import Any, ClassVar
+from typing import Any
 
 import fsspec
 from kedro.io import AbstractDataset
@@ -14,7 +14,7 @@ from tabular_lstm.datasets.kedro_private import TablePreview
 from tabular_lstm.errors import DataError
 from tabular_lstm.rows.csv_files import refuse_other_arguments
 from tabular_lstm.rows.raw_files import RawFiles, State
-from tabular_lstm.rows.raw_rows import PARQUET, RawRows
+from tabular_lstm.rows.raw_rows import RawRows
 
 # User and password of a URL; the password may have a slash.
 USER = r"(?<=://)(?:[^/?#]*:.*|[^/?#]*)@"
@@ -40,11 +40,7 @@ def storage_of(filepath: str, **options: Any) -> tuple[Any, str]:
     try:
         if any(":" in user for user in re.findall(USER, filepath)):
             raise ValueError("a path with a password; put that into credentials.yml")
-        if "://" in filepath and "::" in filepath:
-            raise ValueError("a storage within another")
         protocol, path = get_protocol_and_path(filepath)
-        if protocol in {"http", "https"}:
-            raise ValueError("a web page")
         # Checked before the storage is made: half-made storage prints a traceback later.
         maker = fsspec.get_filesystem_class(protocol)
         inspect.signature(maker.__init__).bind(None, **options)
@@ -66,8 +62,6 @@ class RawRowsDataset(AbstractDataset[Any, RawRows]):
     upper or lower case, are read in the byte order of their names; hidden files and subdirectories
     are not read. All files need the same columns, in any order; the first file's order counts.
     """
-
-    ENDINGS: ClassVar[dict[str, str]] = {".csv": "CSV", PARQUET: "Parquet file"}
 
     def __init__(
         self,
@@ -112,7 +106,7 @@ class RawRowsDataset(AbstractDataset[Any, RawRows]):
         return TablePreview(json.loads(first.to_json(orient="split", date_format="iso")))
 
     def _files(self) -> RawFiles:
-        return RawFiles.at(self._storage, self._path, self.ENDINGS, hashes=self._hashes)
+        return RawFiles.at(self._storage, self._path, hashes=self._hashes)
 
     def _exists(self) -> bool:
         return bool(self._storage.exists(self._path))

@@ -5,68 +5,59 @@ import hashlib
 import io
 import logging
 import os
-import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 import pyarrow as pa
 from pyarrow import parquet
 
-from tabular_lstm.errors import LISTED, DataError
+from tabular_lstm.errors import LISTED, DataError, printable
 from tabular_lstm.rows.cells import written
 
 logger = logging.getLogger(__name__)
 
 # Inode, size, and time of the last change in nanoseconds; or what another storage gives.
 State = tuple[int, int, int] | str
-# Nanoseconds in which two changes may have the same time.
-TICK = 20_000_000
-CATALOG = "The catalog entry with this filepath says what is read."
+PARQUET = ".parquet"
+CSV = ".csv"
 
 
 @dataclass(frozen=True)
 class RawFiles:
     """The file at a path, or the files directly in the directory there.
 
-    A file of a directory counts if its name ends in one of the endings, in upper or lower case, and
-    is not hidden.
+    A file of a directory counts if its name ends in `.csv` or `.parquet`, in upper or lower case,
+    and is not hidden.
 
     Attributes:
         fs: The storage, of fsspec.
         path: Path in the storage.
         names: Names of the files in the directory, sorted by their bytes as by `LC_ALL=C ls`; only
             "" for a single file.
-        other_entries: The other entries of the directory, as `ls -ap` writes them.
-        endings: Endings in lower case, each with its format, such as {".csv": "CSV"}.
+        size: The bytes of all files.
+        passed_over: Names of the directory's other entries that are not hidden.
     """
 
     fs: Any
     path: str
     names: tuple[str, ...]
-    other_entries: tuple[str, ...]
-    endings: dict[str, str]
+    size: int = 0
+    passed_over: tuple[str, ...] = ()
     # The hash of each file in each state; and, by name, the state in which a file was hashed.
     _hashes: dict[tuple[str, State], str] = field(default_factory=dict, repr=False)
     _states: dict[str, State] = field(default_factory=dict, repr=False)
 
     @classmethod
     def at(
-        cls,
-        fs: Any,
-        path: str,
-        endings: dict[str, str],
-        hint: str = CATALOG,
-        hashes: dict[tuple[str, State], str] | None = None,
+        cls, fs: Any, path: str, hashes: dict[tuple[str, State], str] | None = None
     ) -> "RawFiles":
         """List the files.
 
         Args:
             fs: The storage, of fsspec.
             path: Path in the storage.
-            endings: See `RawFiles`.
-            hint: The place in conf that says what is read, for messages.
             hashes: Known hashes by file and state; new ones are added.
 
         Raises:
@@ -75,55 +66,49 @@ class RawFiles:
         """
         # A storage that is not the disk may have cached an old listing.
         fs.invalidate_cache(path)
-        kind = _kind(fs, path)
-        if kind == "nothing":
-            raise DataError(f"{path}: no such file or directory. {hint}")
         hashes = {} if hashes is None else hashes
-        if kind != "directory":
-            _refuse_other_kinds(path, kind)
-            return cls(fs, path, ("",), (), endings, hashes)
-        names, other_entries = _list_directory(fs, path, endings)
-        if not names:
+        kind, size = _kind_and_size(fs, path)
+        if kind == "file":
+            return cls(fs, path, ("",), size, (), hashes)
+        entries = _entries(fs, path)
+        kinds_and_sizes = {
+            name: _kind_and_size(fs, f"{path}/{name}")
+            for name in entries
+            if name.lower().endswith((CSV, PARQUET))
+        }
+        sizes = {name: size for name, (kind, size) in kinds_and_sizes.items() if kind == "file"}
+        if len({is_parquet(name) for name in sizes}) != 1:
+            listed = ", ".join(entries[:LISTED]) or "no file"
             raise DataError(
-                f"{path}: the directory holds no {' and no '.join(endings.values())}; expected at "
-                f"least one file named {_patterns(endings)} directly in it, got "
-                f"{', '.join(other_entries[:LISTED]) or 'no file'}. {hint}"
+                f"{path}: expected files named *{CSV} directly in this directory, or files named "
+                f"*{PARQUET}, and not both; got {listed}."
             )
-        if len({end for end in endings for name in names if name.lower().endswith(end)}) > 1:
-            raise DataError(
-                f"{path}: the directory holds CSV and Parquet, perhaps the same rows twice; "
-                "expected one of them. Move the others elsewhere."
-            )
-        names.sort(key=os.fsencode)
-        return cls(fs, path, tuple(names), tuple(sorted(other_entries)), endings, hashes)
+        passed_over = tuple(name for name in entries if name not in sizes)
+        return cls(fs, path, tuple(sizes), sum(sizes.values()), passed_over, hashes)
 
     def warn_of_others(self) -> None:
         """Warn of entries that are not read; hidden ones are not named."""
-        if skipped_names := [name for name in self.other_entries if not name.startswith(".")]:
+        if self.passed_over:
             logger.warning(
-                "%s: passed over %s; only files named %s directly in it are read",
+                "%s: passed over %s; only files named *%s or *%s directly in it are read",
                 self.path,
-                ", ".join(skipped_names),
-                _patterns(self.endings),
+                printable(", ".join(self.passed_over)),
+                CSV,
+                PARQUET,
             )
 
     def file(self, name: str) -> str:
         """Give the path of a file."""
         return f"{self.path}/{name}" if name else self.path
 
-    @property
-    def size(self) -> int:
-        """Count the bytes of all files."""
-        return sum(int(self._ask_storage(self.fs.info, name)["size"]) for name in self.names)
-
     @contextlib.contextmanager
     def open(self, name: str) -> Iterator[io.BufferedReader]:
         """Open a file; raise a `DataError` if the system cannot open or read it."""
-        with self._ask_storage(lambda file: self.fs.open(file, "rb"), name) as content:
-            try:
+        try:
+            with self.fs.open(self.file(name), "rb") as content:
                 yield content
-            except OSError as error:
-                raise DataError(f"{self.file(name)}: {error.strerror or error}") from error
+        except OSError as error:
+            raise DataError(f"{self.file(name)}: {error.strerror or error}") from error
 
     @contextlib.contextmanager
     def open_hashed(self, name: str) -> Iterator[io.BufferedReader]:
@@ -135,14 +120,13 @@ class RawFiles:
             DataError: See `open`; or the file changed since it was hashed, or while it was read.
         """
         with self.open(name) as content:
-            state = self._settled(name, content)
-            key = (self.file(name), self._states.setdefault(name, state))
-            self._refuse_changed(name, state)
-            if key not in self._hashes:
-                self._hashes[key] = hashlib.file_digest(content, "sha256").hexdigest()
+            state = self._unchanged_state(name, content)
+            if (self.file(name), state) not in self._hashes:
+                digest = hashlib.file_digest(content, "sha256")
+                self._hashes[self.file(name), state] = digest.hexdigest()
                 content.seek(0)
             yield content
-            self._refuse_changed(name, self._state(name, content))
+            self._unchanged_state(name, content)
 
     def sha256_of(self, name: str) -> str:
         """Give the SHA-256 of a file; it is hashed only once. Raise as `open_hashed` does."""
@@ -167,97 +151,62 @@ class RawFiles:
         lines = "".join(f"{self.sha256_of(name)}  {name}\n" for name in self.names)
         return hashlib.sha256(lines.encode()).hexdigest()
 
-    def _settled(self, name: str, content: io.BufferedReader) -> State:
-        """Give the state of a file; wait until any later change would give another state."""
-        state = self._state(name, content)
-        if not isinstance(state, str) and abs(time.time_ns() - state[-1]) < TICK:
-            time.sleep(TICK / 1e9)
-            if self._state(name, content) != state:
-                raise self._change_error(name)
-        return state
-
-    def _state(self, name: str, content: io.BufferedReader) -> State:
+    def _unchanged_state(self, name: str, content: io.BufferedReader) -> State:
         """Give the state of an open file: inode, size and time; in object storage its ETag."""
+        state: State
         try:
             status = os.fstat(content.fileno())
+            state = status.st_ino, status.st_size, status.st_mtime_ns
         except (AttributeError, OSError):
             self.fs.invalidate_cache(self.file(name))
-            return str(self._ask_storage(self.fs.ukey, name))
-        return status.st_ino, status.st_size, status.st_mtime_ns
-
-    def _refuse_changed(self, name: str, state: State) -> None:
-        if state != self._states[name]:
-            raise self._change_error(name)
-
-    def _change_error(self, name: str) -> DataError:
-        return DataError(
-            f"{self.file(name)}: the file changed while it was read; expected the bytes that it "
-            "had at first. Run again when it stays as it is."
-        )
-
-    def _ask_storage(self, ask: Callable[[str], Any], name: str) -> Any:
-        """Ask the storage about a file; raise a `DataError` if it gives no answer."""
-        try:
-            return ask(self.file(name))
-        except FileNotFoundError as error:
+            state = str(self.fs.ukey(self.file(name)))
+        if state != self._states.setdefault(name, state):
             raise DataError(
-                f"{self.file(name)}: no such file, though it was there a moment ago; or it is a "
-                "link to nothing. Remove the link, or run again when no file is being moved."
-            ) from error
-        except OSError as error:
-            raise DataError(f"{self.file(name)}: {error.strerror or error}") from error
+                f"{self.file(name)}: the file changed while it was read; expected the bytes that "
+                "it had at first. Run again when it stays as it is."
+            )
+        return state
 
 
-def _kind(fs: Any, path: str) -> str:
-    """Tell what kind of file a path is, without opening it: a FIFO would wait for a writer."""
+def is_parquet(file: str) -> bool:
+    """Tell whether a file is Parquet, by its name."""
+    return file.lower().endswith(PARQUET)
+
+
+def _entries(fs: Any, path: str) -> list[str]:
+    """Name the entries of a directory that are not hidden, sorted by their bytes."""
     try:
-        return str(fs.info(path)["type"])
-    except FileNotFoundError:
-        return "nothing"
+        names = {entry.rstrip("/").rpartition("/")[2] for entry in fs.ls(path, detail=False)}
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from error
+    return sorted((name for name in names if not name.startswith(".")), key=os.fsencode)
 
 
-def _list_directory(fs: Any, path: str, endings: dict[str, str]) -> tuple[list[str], list[str]]:
-    """Name the directory's files to read; and all other entries, as `ls -ap` writes them."""
-    names, other_entries = [], []
+def _kind_and_size(fs: Any, path: str) -> tuple[str, int]:
+    """Tell whether a path is a file or a directory, without opening it: a FIFO would wait.
+
+    Raises:
+        DataError: It is neither, or its name is not UTF-8.
+    """
     try:
-        entries = fs.ls(path, detail=True)
+        path.encode()
+        entry = fs.info(path)
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"{path}: the file's name is not UTF-8, and rows are named by it. Rename it."
+        ) from error
+    except FileNotFoundError as error:
+        raise DataError(
+            f"{path}: no such file or directory. Name a CSV or Parquet file, or a folder of them."
+        ) from error
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from error
-    for entry in entries:
-        name = entry["name"].rstrip("/").rpartition("/")[2]
-        has_rows = name.lower().endswith(tuple(endings)) and not name.startswith(".")
-        # A link counts as the file or directory that it points to.
-        kind = _kind(fs, f"{path}/{name}") if has_rows else entry["type"]
-        if has_rows and kind != "directory":
-            _refuse_other_kinds(f"{path}/{name}", kind)
-            names.append(name)
-        else:
-            other_entries.append(f"{_readable(name)}{'/' if kind == 'directory' else ''}")
-    return names, other_entries
-
-
-def _patterns(endings: Iterable[str]) -> str:
-    return " or ".join(f"*{ending}" for ending in endings)
-
-
-def _refuse_other_kinds(path: str, kind: str) -> None:
-    """Raise an error if a path is not a regular file, or if its name is not UTF-8."""
-    if kind not in {"file", "nothing"}:
+    if entry["type"] not in {"file", "directory"}:
         raise DataError(
-            f"{path}: it is a FIFO, a socket or a device; expected a regular file, which can be "
-            "read twice. Write its content to a file, and name that."
+            f"{path}: it is neither a file nor a directory; expected a file, which can be read "
+            "twice. Write its content to a file, and name that."
         )
-    if _readable(path) != path:
-        raise DataError(
-            f"{_readable(path)}: the file's name is not UTF-8, and rows are named by it. Rename it."
-        )
-
-
-def _readable(name: str) -> str:
-    """Write a name with escapes for the bytes that are not UTF-8."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
+    return str(entry["type"]), int(entry["size"] or 0)
 
 
 # Parquet ------------------------------------------------------------------------------------------
@@ -281,43 +230,68 @@ def stream_parquet(
         DataError: The file is damaged or not Parquet, has a column name twice, or text that is not
             UTF-8.
     """
-    parquet_file, first = _open(content, file), 1
-    try:
+    first = 1
+    with open_parquet(content, file) as parquet_file:
         columns = [name for name in parquet_file.schema_arrow.names if name not in without]
         for batch in parquet_file.iter_batches(batch_size=ROWS, columns=columns):
             yield plain_batch(batch, file, first)
             first += batch.num_rows
+
+
+@contextlib.contextmanager
+def open_parquet(content: BinaryIO, file: str) -> Iterator[parquet.ParquetFile]:
+    """Open a Parquet file; raise a `DataError` if it is damaged, or has a column name twice."""
+    try:
+        # By default Arrow reads the whole file at once, or a column of a whole row group.
+        parquet_file = parquet.ParquetFile(content, pre_buffer=False, buffer_size=PIECE)
+        refuse_repeated_names(parquet_file.schema_arrow.names, file)
+        yield parquet_file
     except DataError:
         raise
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise _damaged(file, error) from error
+        first_line = str(error).strip().split("\n")[0]
+        raise DataError(
+            f"{file}: the file is damaged, or it is no Parquet file, as its name says it is: "
+            f"{first_line} Write it again, or name a CSV *.csv."
+        ) from error
 
 
 def types_of_parquet(content: BinaryIO, file: str) -> dict[str, pa.DataType]:
-    """Give each column's type, and raise as `stream_parquet` does."""
-    return {field.name: plain(field.type) for field in _open(content, file).schema_arrow}
+    """Give each column's plain type, and raise as `open_parquet` does."""
+    with open_parquet(content, file) as parquet_file:
+        return {field.name: plain(field.type) for field in parquet_file.schema_arrow}
 
 
 def plain(kind: pa.DataType) -> pa.DataType:
     """Give the plain type: for a dictionary, its values' type; for text and bytes, `string`.
 
-    Impala, Hive and old versions of Spark write text as bytes.
+    Impala, Hive and old versions of Spark write text as bytes. An extension type, such as that of
+    UUIDs, becomes text too.
     """
     if pa.types.is_dictionary(kind):
         return plain(kind.value_type)
     is_text = pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-    return pa.string() if is_text or _are_bytes(kind) else kind
+    is_extension = isinstance(kind, pa.BaseExtensionType)
+    return pa.string() if is_text or is_extension or _are_bytes(kind) else kind
 
 
 def plain_array(values: pa.Array) -> pa.Array:
     r"""Convert to the plain type; bytes that are not UTF-8 become text with escapes: `gr\xfcn`."""
-    kind = plain(values.type)
+    if pa.types.is_dictionary(values.type):
+        return plain_array(values.dictionary).take(values.indices)
+    if isinstance(values.type, pa.BaseExtensionType):
+        return text_array(values.to_pylist())
     try:
-        return values.cast(kind)
+        return values.cast(plain(values.type))
     except pa.ArrowInvalid:
         if not _are_bytes(values.type):
             raise
         return text_array(values.to_pylist())
+
+
+def _are_bytes(kind: pa.DataType) -> bool:
+    type_tests = ("is_binary", "is_large_binary", "is_fixed_size_binary", "is_binary_view")
+    return any(getattr(pa.types, type_test)(kind) for type_test in type_tests)
 
 
 def text_array(cells: list[Any]) -> pa.Array:
@@ -328,26 +302,6 @@ def text_array(cells: list[Any]) -> pa.Array:
         repr(cell) if isinstance(cell, float) and abs(cell) >= exact else cell for cell in cells
     )
     return pa.array([None if cell is None else written(cell) for cell in texts], pa.string())
-
-
-def rows_of_parquet(content: BinaryIO, file: str) -> int:
-    """Read the number of rows from the metadata; raise as `stream_parquet` does."""
-    return int(_open(content, file).metadata.num_rows)
-
-
-def _open(content: BinaryIO, file: str) -> parquet.ParquetFile:
-    try:
-        # By default Arrow reads the whole file at once, or a column of a whole row group.
-        parquet_file = parquet.ParquetFile(content, pre_buffer=False, buffer_size=PIECE)
-        names = Counter(parquet_file.schema_arrow.names)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise _damaged(file, error) from error
-    if repeated := [name for name, count in names.items() if count > 1]:
-        raise DataError(
-            f"{file}: column name '{repeated[0]}' occurs {names[repeated[0]]} times in the file; "
-            "each column needs a name of its own."
-        )
-    return parquet_file
 
 
 def plain_batch(batch: pa.RecordBatch, file: str, first: int) -> pa.RecordBatch:
@@ -370,15 +324,10 @@ def plain_batch(batch: pa.RecordBatch, file: str, first: int) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(columns, batch.schema.names)
 
 
-def _are_bytes(kind: pa.DataType) -> bool:
-    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-    type_tests = ("is_binary", "is_large_binary", "is_fixed_size_binary", "is_binary_view")
-    return any(getattr(pa.types, type_test)(kind) for type_test in type_tests)
-
-
-def _damaged(file: str, error: Exception) -> DataError:
-    first_line = str(error).strip().split("\n")[0]
-    return DataError(
-        f"{file}: the file is damaged, or it is no Parquet file, as its name says it is: "
-        f"{first_line} Write it again, or name a CSV *.csv."
-    )
+def refuse_repeated_names(names: Collection[str], file: str) -> None:
+    """Raise a `DataError` if two columns have one name."""
+    if repeated := [name for name, count in Counter(names).items() if count > 1]:
+        raise DataError(
+            f"{file}: column name '{repeated[0]}' occurs {list(names).count(repeated[0])} times; "
+            "each column needs a name of its own."
+        )

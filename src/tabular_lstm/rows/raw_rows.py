@@ -1,6 +1,6 @@
 """Raw rows: the only reader of files, batch by batch, for training, scoring and a profile."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, BinaryIO
@@ -20,7 +20,13 @@ from tabular_lstm.rows.csv_files import (
     stream_cells,
 )
 from tabular_lstm.rows.number_format import NumberFormat
-from tabular_lstm.rows.raw_files import RawFiles, rows_of_parquet, stream_parquet, types_of_parquet
+from tabular_lstm.rows.raw_files import (
+    RawFiles,
+    is_parquet,
+    open_parquet,
+    stream_parquet,
+    types_of_parquet,
+)
 
 # Batches ------------------------------------------------------------------------------------------
 
@@ -33,14 +39,10 @@ TEXT = pa.large_string()
 # Dtypes for columns of whole numbers or booleans with missing cells; pandas would choose floats.
 WHOLE = {
     pa.bool_(): pd.BooleanDtype(),
-    pa.int8(): pd.Int8Dtype(),
-    pa.int16(): pd.Int16Dtype(),
-    pa.int32(): pd.Int32Dtype(),
-    pa.int64(): pd.Int64Dtype(),
-    pa.uint8(): pd.UInt8Dtype(),
-    pa.uint16(): pd.UInt16Dtype(),
-    pa.uint32(): pd.UInt32Dtype(),
-    pa.uint64(): pd.UInt64Dtype(),
+    **{
+        pa.type_for_alias(name.lower()): pd.api.types.pandas_dtype(name)
+        for name in ("Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64")
+    },
 }
 
 
@@ -161,8 +163,6 @@ def in_tables(
 
 # Raw rows -----------------------------------------------------------------------------------------
 
-PARQUET = ".parquet"
-
 
 @dataclass(frozen=True)
 class RawRows:
@@ -177,7 +177,7 @@ class RawRows:
     """
 
     files: RawFiles
-    load_args: Mapping[str, Any] = field(default_factory=dict)
+    load_args: dict[str, Any] = field(default_factory=dict)
 
     @property
     def file(self) -> str:
@@ -192,7 +192,7 @@ class RawRows:
     @property
     def number_format(self) -> NumberFormat:
         """Give the number format. Default: a point before the fraction."""
-        return number_format_of(dict(self.load_args))
+        return number_format_of(self.load_args)
 
     @property
     def declared_format(self) -> NumberFormat | None:
@@ -207,7 +207,7 @@ class RawRows:
     @property
     def delimiter(self) -> str:
         """Give the character between the cells of a CSV."""
-        return dialect_of(dict(self.load_args))["delimiter"]
+        return dialect_of(self.load_args)["delimiter"]
 
     def sha256(self) -> str:
         """Give the hash of the files, see `RawFiles.sha256`."""
@@ -224,11 +224,7 @@ class RawRows:
         Raises:
             DataError: See `batches`.
         """
-        name = self.files.names[0]
-        with self.files.open(name) as content:
-            if is_parquet(self.files.file(name)):
-                return list(types_of_parquet(content, self.files.file(name)))
-            return columns_of_csv(content, self.files.file(name), dict(self.load_args))
+        return list(self._types_of(self.files.names[0]))
 
     def types(self, columns: Collection[str]) -> dict[str, pa.DataType]:
         """Give the type that these columns have in all files: text in a CSV.
@@ -250,10 +246,11 @@ class RawRows:
         return {column: types.get(column, pa.string()) for column in columns}
 
     def _types_of(self, name: str) -> dict[str, pa.DataType]:
-        if not is_parquet(self.files.file(name)):
-            return dict.fromkeys(self.columns, pa.string())
+        file = self.files.file(name)
         with self.files.open(name) as content:
-            return types_of_parquet(content, self.files.file(name))
+            if is_parquet(file):
+                return types_of_parquet(content, file)
+            return dict.fromkeys(columns_of_csv(content, file, self.load_args), pa.string())
 
     def batches(self, without: Collection[str] = ()) -> Iterator[Batch]:
         """Read all files from the start, batch by batch, with memory for a few batches.
@@ -299,13 +296,13 @@ class RawRows:
     ) -> Iterator[Batch]:
         file, columns = self.files.file(name), self.columns
         if is_parquet(file):
-            self._refuse_arguments_of_a_csv(file)
+            refuse_other_arguments(file, self.load_args)
             columns = [column for column in columns if column not in without]
             pieces = stream_parquet(content, file, without)
         else:
-            pieces = stream_cells(content, file, dict(self.load_args))
+            pieces = stream_cells(content, file, self.load_args)
         for first, table in in_tables(pieces, rows_of_a_batch(len(self.columns))):
-            refuse_other_columns(table.column_names, file, columns, self.files.names[0])
+            _refuse_other_columns(table.column_names, file, columns, self.files.names[0])
             yield Batch(name or None, first, table.select(columns).combine_chunks(), file)
 
     def _expected(self, first: Batch) -> int:
@@ -316,18 +313,9 @@ class RawRows:
             return max(first.count, round(first.count * self.files.size / int(size)))
         rows = 0
         for name in self.files.names:
-            with self.files.open(name) as content:
-                rows += rows_of_parquet(content, self.files.file(name))
+            with self.files.open(name) as content, open_parquet(content, name) as parquet_file:
+                rows += parquet_file.metadata.num_rows
         return rows
-
-    def _refuse_arguments_of_a_csv(self, file: str) -> None:
-        arguments = {name: value for name, value in self.load_args.items() if value is not None}
-        refuse_other_arguments(file, arguments)
-        if csv_arguments := [name for name in arguments if name not in NUMBER_FORMAT]:
-            raise DataError(
-                f"{file}: the catalog says load_args: {', '.join(csv_arguments)}, which are for a "
-                f"CSV; for Parquet, expected only {' and '.join(NUMBER_FORMAT)}."
-            )
 
 
 def refuse_missing_columns(rows: RawRows, needed: dict[str, str]) -> None:
@@ -341,31 +329,16 @@ def refuse_missing_columns(rows: RawRows, needed: dict[str, str]) -> None:
             raise no_column(rows.file, name, rows.columns, needed_by)
 
 
-def refuse_other_columns(
+def _refuse_other_columns(
     columns: Collection[str], file: str, expected: Collection[str], first: str
 ) -> None:
-    """Raise an error if a file's columns are not those of the directory's first file, `expected`.
-
-    Raises:
-        DataError: A column is missing, or there is an additional one.
-    """
-    lacking = [name for name in expected if name not in columns]
-    added = [name for name in columns if name not in expected]
-    differences = {"lacks": lacking, "has in addition": added}
-    faults = [
-        f"{difference} {', '.join(map(repr, names))}"
-        for difference, names in differences.items()
-        if names
-    ]
-    if faults:
+    """Raise a `DataError` if a file's columns are not those of the directory's first file."""
+    if {*columns} != {*expected}:
+        lacking = ", ".join(repr(name) for name in expected if name not in columns) or "none"
+        added = ", ".join(repr(name) for name in columns if name not in expected) or "none"
         raise DataError(
-            f"{file}: compared with {first}, the first file of the directory, it "
-            f"{' and '.join(faults)}; expected the same columns in every file, in any order. "
-            "Mend its header, or move the file elsewhere; of a CSV the catalog may also name the "
-            "columns that all files have, in load_args: {usecols: [...]}."
+            f"{file}: expected the columns of {first}, the first file of the directory, in any "
+            f"order; it lacks {lacking}, and has in addition {added}. Mend its header, or move the "
+            "file elsewhere; of a CSV the catalog may also name the columns that all files have, "
+            "in load_args: {usecols: [...]}."
         )
-
-
-def is_parquet(file: str) -> bool:
-    """Tell whether a file is Parquet, by its name."""
-    return file.lower().endswith(PARQUET)

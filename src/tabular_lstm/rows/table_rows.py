@@ -23,7 +23,7 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.rows.cells import written
 from tabular_lstm.rows.fingerprints import EXACT
 from tabular_lstm.rows.number_format import POINT, NumberFormat
-from tabular_lstm.rows.raw_files import RawFiles, plain, plain_array, plain_batch, text_array
+from tabular_lstm.rows.raw_files import RawFiles, plain_batch, refuse_repeated_names, text_array
 from tabular_lstm.rows.raw_rows import BYTES, Batch, RawRows, in_tables, rows_of_a_batch
 
 EXPECTED = (
@@ -47,7 +47,7 @@ class TableRows(RawRows):
     Attributes:
         content: Arrow's streams, one for each batch.
         places: Where each stream begins in `content`.
-        counts: How many rows each stream has.
+        count: How many rows all streams have.
         schema: The columns, with the types that hold the values of all batches.
         content_sha256: SHA-256 of the content, the same for the same rows in any order.
         mixed: The columns in which numbers with a fraction became text, because of other texts.
@@ -55,7 +55,7 @@ class TableRows(RawRows):
 
     content: IO[bytes]
     places: tuple[int, ...]
-    counts: tuple[int, ...]
+    count: int
     schema: pa.Schema
     content_sha256: str
     mixed: frozenset[str]
@@ -74,14 +74,13 @@ class TableRows(RawRows):
             OSError: No space.
         """
         content: Any = tempfile.SpooledTemporaryFile(BYTES)  # noqa: SIM115  until the run ends
-        places, counts, schemas, total = list[int](), list[int](), list[pa.Schema](), Total()
+        places, schemas, total = list[int](), list[pa.Schema](), Total()
         mixed = set[str]()
-        for schema, frames in groupby(_frames(table, name, mixed), key=attrgetter("schema")):
-            pieces = (piece for frame in frames for piece in frame.to_batches())
+        batches = _plain_batches(table, name, mixed)
+        for schema, pieces in groupby(batches, key=attrgetter("schema")):
             for _, part in in_tables(pieces, rows_of_a_batch(max(1, len(schema)))):
                 if part.num_rows:
                     places.append(content.tell())
-                    counts.append(part.num_rows)
                     schemas.append(schema)
                     total.add(part)
                     with pa.ipc.new_stream(content, schema) as stream:
@@ -89,10 +88,10 @@ class TableRows(RawRows):
         if not schemas:
             raise NoRowsError(f"{name}: the table has no rows; expected at least one.")
         return cls(
-            files=RawFiles(None, name, ("",), (), {}),
+            files=RawFiles(None, name, ("",)),
             content=content,
             places=tuple(places),
-            counts=tuple(counts),
+            count=total.rows,
             schema=_schema_of_all(schemas, name),
             content_sha256=total.sha256(),
             mixed=frozenset(mixed),
@@ -133,24 +132,23 @@ class TableRows(RawRows):
         """Read the rows from the start, see `RawRows.batches`."""
         names, first = [name for name in self.columns if name not in without], 1
         schema = pa.schema([self.schema.field(name) for name in names])
-        for place, count in zip(self.places, self.counts, strict=True):
+        for place in self.places:
             self.content.seek(place)
-            table = pa.ipc.open_stream(self.content).read_all().select(names)
-            (rows,) = _cast(table, schema, self.file).combine_chunks().to_batches()
-            plain_rows = pa.Table.from_batches([plain_batch(rows, self.file, first)])
-            yield Batch(None, first, plain_rows, self.file, sum(self.counts))
-            first += count
+            with _one_type(self.file):
+                table = pa.ipc.open_stream(self.content).read_all().select(names).cast(schema)
+            yield Batch(None, first, table.combine_chunks(), self.file, self.count)
+            first += table.num_rows
 
 
 def _frames(table: Any, name: str, mixed: set[str]) -> Iterator[pa.Table]:
-    """Give a table, or the tables of an iterator, as Arrow tables of plain types.
+    """Give a table, or the tables of an iterator, as Arrow tables.
 
     For `mixed` see `TableRows`; columns are added to it.
     """
     if isinstance(table, pd.DataFrame):
-        yield _plain_table(_table_of_frame(table, mixed), name)
+        yield _table_of_frame(table, mixed)
     elif isinstance(table, pa.Table | pa.RecordBatch):
-        yield _plain_table(pa.table(table), name)
+        yield pa.table(table)
     elif hasattr(table, "__arrow_c_stream__"):  # Arrow's readers, Polars, Ibis, DuckDB
         for batch in pa.RecordBatchReader.from_stream(table):
             yield from _frames(batch, name, mixed)
@@ -184,67 +182,50 @@ def _array_of_series(cells: pd.Series, mixed: set[str]) -> pa.Array:
     return text_array([None if pd.isna(cell) is True else cell for cell in cells])
 
 
-def _plain_table(frame: pa.Table, name: str) -> pa.Table:
-    """Convert each column to one of the types that the readers of cells accept."""
-    names = frame.column_names
-    if repeated := [column for column in names if names.count(column) > 1]:
-        raise DataError(
-            f"{name}: column name '{repeated[0]}' occurs {names.count(repeated[0])} times in the "
-            "table; each column needs a name of its own."
-        )
-    columns = [_plain_column(*pair, name) for pair in zip(frame.columns, names, strict=True)]
-    return pa.table(columns, names)
-
-
-def _plain_column(column: pa.ChunkedArray, column_name: str, name: str) -> pa.ChunkedArray:
-    kind = column.type
-    if pa.types.is_nested(kind):
-        raise DataError(
-            f"{name}: column '{column_name}' holds several values in a cell, {kind}; expected one. "
-            "Leave the column out where the rows are read, or take its values apart there."
-        )
-    if pa.types.is_dictionary(kind):
-        values = [plain_array(part.dictionary).take(part.indices) for part in column.chunks]
-        return pa.chunked_array(values, plain(kind))
-    if isinstance(kind, pa.BaseExtensionType):  # such as UUIDs
-        return pa.chunked_array([text_array(column.to_pylist())])
-    return pa.chunked_array(map(plain_array, column.chunks), plain(kind))
+def _plain_batches(table: Any, name: str, mixed: set[str]) -> Iterator[pa.RecordBatch]:
+    """Give the rows of a table in the types that the readers of cells accept."""
+    first = 1
+    for frame in _frames(table, name, mixed):
+        refuse_repeated_names(frame.column_names, name)
+        for field in frame.schema:
+            if pa.types.is_nested(field.type):
+                raise DataError(
+                    f"{name}: column '{field.name}' holds several values in a cell, {field.type}; "
+                    "expected one. Leave the column out where the rows are read, or take its "
+                    "values apart there."
+                )
+        for batch in frame.to_batches():
+            yield plain_batch(batch, name, first)
+            first += batch.num_rows
 
 
 def _schema_of_all(schemas: list[pa.Schema], name: str) -> pa.Schema:
     """Give the types that hold the values of all frames."""
-    first = schemas[0]
     for schema in schemas:
-        if {*schema.names} != {*first.names}:
-            differing_names = sorted({*schema.names} ^ {*first.names})
+        if other_names := sorted({*schema.names} ^ {*schemas[0].names}):
             raise DataError(
-                f"{name}: column '{differing_names[0]}' is in some frames of the table and not in "
+                f"{name}: column '{other_names[0]}' is in some frames of the table and not in "
                 "others; expected the same columns in all."
             )
-    for column in first.names:
-        types = {schema.field(column).type for schema in schemas} - {pa.null()}
-        if len(types) > 1 and types & {pa.float16(), pa.float32()}:
-            kinds = " and ".join(sorted(map(str, types)))
-            raise _type_fault(name, f"'{column}' is {kinds}, and 0.1 is not the same in both")
-    try:
+    with _one_type(name):
+        for column in schemas[0].names:
+            types = {schema.field(column).type for schema in schemas} - {pa.null()}
+            if len(types) > 1 and types & {pa.float16(), pa.float32()}:
+                kinds = " and ".join(sorted(map(str, types)))
+                raise pa.ArrowTypeError(f"'{column}' is {kinds}, and 0.1 is not the same in both")
         return pa.unify_schemas(schemas, promote_options="permissive")
-    except (pa.ArrowTypeError, pa.ArrowInvalid) as error:
-        raise _type_fault(name, error) from error
 
 
-def _cast(table: pa.Table, schema: pa.Schema, name: str) -> pa.Table:
-    """Convert rows to the types that all frames share."""
+@contextlib.contextmanager
+def _one_type(name: str) -> Iterator[None]:
+    """Raise a `DataError` if no type holds the values of a column in all frames."""
     try:
-        return table.cast(schema)
-    except pa.ArrowInvalid as error:  # a whole number that float64 cannot hold
-        raise _type_fault(name, error) from error
-
-
-def _type_fault(name: str, error: object) -> DataError:
-    return DataError(
-        f"{name}: the frames have different types for a column: {error}. Expected one type in all: "
-        "convert the column where the rows are read, in SQL by CAST."
-    )
+        yield
+    except (pa.ArrowTypeError, pa.ArrowInvalid) as error:  # float64 lacks some whole numbers
+        raise DataError(
+            f"{name}: the frames have different types for a column: {error}. Expected one type in "
+            "all: convert the column where the rows are read, in SQL by CAST."
+        ) from error
 
 
 class Total:
@@ -256,11 +237,11 @@ class Total:
 
     def __init__(self) -> None:
         self._names: list[str] = []
-        self._rows, self._sums = 0, np.zeros(2, np.uint64)
+        self.rows, self._sums = 0, np.zeros(2, np.uint64)
 
     def add(self, table: pa.Table) -> None:
         """Add rows."""
-        self._names, self._rows = sorted(table.column_names), self._rows + table.num_rows
+        self._names, self.rows = sorted(table.column_names), self.rows + table.num_rows
         hashes = np.zeros(table.num_rows, np.uint64)
         for name, column in zip(table.column_names, table.columns, strict=True):
             name_hash = np.uint64(crc32(name.encode()))
@@ -270,7 +251,7 @@ class Total:
 
     def sha256(self) -> str:
         """Hash the columns' names, the number of rows and the sums."""
-        return sha256(repr((self._names, self._rows, self._sums.tolist())).encode()).hexdigest()
+        return sha256(repr((self._names, self.rows, self._sums.tolist())).encode()).hexdigest()
 
 
 def _cell_hashes(column: pa.ChunkedArray) -> np.ndarray:

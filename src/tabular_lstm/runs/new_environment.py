@@ -29,13 +29,12 @@ from tabular_lstm.profiling.table_profile import (
 )
 from tabular_lstm.progress import progress
 from tabular_lstm.rows.cells import as_texts, texts
-from tabular_lstm.rows.raw_files import RawFiles
-from tabular_lstm.rows.raw_rows import PARQUET, TEXT, Batch, RawRows, is_parquet
+from tabular_lstm.rows.raw_files import CSV, PARQUET, RawFiles, is_parquet
+from tabular_lstm.rows.raw_rows import TEXT, Batch, RawRows
 
 # Names of secret arguments. Names with "key" are not secret: they often name a table's key.
 SECRET = re.compile("token|secret|password", re.IGNORECASE)
 CATALOG, PARAMETERS = "catalog.yml", "parameters.yml"
-HINT = "Name a CSV or Parquet file, or a folder of them."
 # How many of the first rows, and how many bytes, are searched for rows that belong together.
 FIRST_ROWS, FIRST_BYTES = 100_000, 2**26
 NEEDED = "Needed: the credentials '{}' in {}/credentials.yml"
@@ -75,7 +74,7 @@ def new_environment(
         layout, table, first_rows = profile_files(file, path)
         entry = {"type": "tabular_lstm.datasets.RawRowsDataset", "filepath": path}
     proposal = with_found_rows(table, propose(table, **column_options), first_rows)
-    to_score = f"data/01_raw/{env}_to_score{PARQUET if is_parquet(str(file)) else '.csv'}"
+    to_score = f"data/01_raw/{env}_to_score{PARQUET if is_parquet(str(file)) else CSV}"
     contents = {
         CATALOG: catalog_text(entry, to_score, layout, table, proposal.label.name),
         PARAMETERS: parameters_text(proposal),
@@ -110,7 +109,7 @@ def profile_files(file: Path | str, called: str) -> tuple[Layout, TableProfile, 
     """
     storage, path = storage_of(str(file))
     path = path if _is_elsewhere(file) else os.path.abspath(path)
-    files = RawFiles.at(storage, path, RawRowsDataset.ENDINGS, HINT)
+    files = RawFiles.at(storage, path)
     files.warn_of_others()
     layout, first = Layout({}, {}, []), files.names[0]
     if not is_parquet(files.file(first)):
