@@ -8,8 +8,7 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns, Rollback
 from tabular_lstm.pipelines.rollback.nodes import choose_champion
 from tabular_lstm.serving.artifact import Artifact
-from tabular_lstm.serving.decision import Decision
-from tabular_lstm.serving.promotion_log import Champions
+from tabular_lstm.serving.decision import Champions, Decision
 from tabular_lstm.serving.report import page_of_rollback
 from tests.helpers.champions import log_of
 from tests.helpers.commands import ROLLBACK, here, succeeds

@@ -29,8 +29,8 @@ from tabular_lstm.runs.guards import (
     scores,
     warn_of_another_environment,
 )
-from tabular_lstm.serving.decision import Inputs, next_run_id
-from tabular_lstm.serving.promotion_log import Champions, LogEntry
+from tabular_lstm.serving.decision import Champions
+from tabular_lstm.serving.promotion_log import Inputs, LogEntry, next_run_id
 from tests.helpers.champions import log_path
 from tests.helpers.commands import RETRAINING, ROLLBACK, here, logged, message_of, seed, succeeds
 from tests.helpers.decisions import decision
@@ -185,7 +185,7 @@ def test_a_copied_environment_names_the_one_that_its_champion_was_promoted_in(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     made = decision(True)
-    champions = Champions([LogEntry.of(made)], decisions={made.run_id: made})
+    champions = Champions([made.log_entry()], decisions={made.run_id: made})
     warn_of_another_environment(champions, None)
     warn_of_another_environment(Champions(champions.log), "copy")  # its decision is gone
     assert not caplog.records
