@@ -7,8 +7,6 @@ import pandas as pd
 from kedro.pipeline import Pipeline
 
 from tabular_lstm.engine import Engine
-from tabular_lstm.network.score import score
-from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.parameters import Columns, Network, Reshaping, Split, Training, Validation
 from tabular_lstm.parameters import Engine as OfEngine
 from tabular_lstm.pipelines import data_processing, reshaping, training
@@ -76,8 +74,3 @@ def bits(history: Histories) -> bytes:
     """Give what the network reads, with its shape."""
     dense = history.dense()
     return repr(dense.shape).encode() + dense.tobytes()
-
-
-def prediction(made: dict[str, Any], candidate: Any, row: Any) -> bytes:
-    """Give the bits of what a candidate says of an example."""
-    return score(Scorer.of(candidate), history_of(made, row)).tobytes()
