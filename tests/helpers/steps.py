@@ -1,6 +1,8 @@
 """All states of the files that a run passes through, each of which a kill may leave."""
 
+import builtins
 import contextlib
+import io
 import os
 import sys
 import threading
@@ -50,10 +52,17 @@ WATCH = Watch()
 def at_each_step(folder: Path, look: Look) -> Iterator[None]:
     """Call `look` with event and path whenever this process will change a file below a folder.
 
-    From one call to the next a kill leaves the same files, but for one that is open for writing.
-    Of an `os.write`, as that of a line of the log, half is written first.
+    From one call to the next a kill leaves the same files, but for one that is open for writing:
+    it is looked at while it is still empty. Of an `os.write`, as that of a line of the log, half is
+    written first.
     """
-    write, fsync = os.write, os.fsync
+    write, fsync, really_open = os.write, os.fsync, io.open
+
+    def open_and_look(file: Any, mode: str = "r", *arguments: Any, **options: Any) -> Any:
+        opened = really_open(file, mode, *arguments, **options)
+        if not isinstance(file, int) and {*mode} & {*"wxa+"}:
+            WATCH.step("opened", os.path.abspath(os.fsdecode(file)))
+        return opened
 
     def write_halves(descriptor: int, content: bytes) -> int:
         WATCH.step_of("write", descriptor)
@@ -67,7 +76,9 @@ def at_each_step(folder: Path, look: Look) -> Iterator[None]:
 
     WATCH.look, WATCH.folder = look, str(folder)
     os.write, os.fsync = write_halves, settle  # type: ignore[assignment]
+    io.open = builtins.open = open_and_look  # type: ignore[assignment]
     try:
         yield
     finally:
         os.write, os.fsync, WATCH.look = write, fsync, None
+        io.open = builtins.open = really_open
