@@ -82,13 +82,14 @@ def sabotaged(
     project: Project, output: str, fault: str, *arguments: str
 ) -> subprocess.CompletedProcess[str]:
     """Run `kedro` with a fault at an output, see `sabotage`."""
-    folder, forks = temporary(project), _forks()
-    asked = {"folder": str(project.path), "output": output, "fault": fault, "arguments": arguments}
+    forks, folder = _forks(), str(temporary(project).parent)
+    asked = {"folder": folder, "output": output, "fault": fault, "arguments": arguments}
     forks.stdin.write(json.dumps(asked) + "\n")
     forks.stdin.flush()
-    code = int(forks.stdout.readline())
-    said = ((folder / name).read_text() for name in sabotage.SAID)
-    return subprocess.CompletedProcess(arguments, code, *said)
+    answer = json.loads(forks.stdout.readline())
+    return subprocess.CompletedProcess(
+        arguments, answer["code"], answer["stdout"], answer["stderr"]
+    )
 
 
 @functools.cache

@@ -7,9 +7,10 @@ that comes just before the `output` is saved:
 - before=CALL, after=CALL: SIGKILL before or after the next call of that function of `os`.
 - amid=write: SIGKILL when half of the bytes of the next `os.write` are written.
 
-What a run says is in the folder's `tmp`, and its exit code is a line of stdout.
+The answer is a line of JSON: the `code` with which the run ended, its `stdout` and `stderr`.
 """
 
+import fcntl
 import importlib
 import json
 import os
@@ -28,7 +29,8 @@ from tabular_lstm.tensorflow_import import import_tensorflow
 
 # What a run imports, after TensorFlow.
 SLOW = ("tabular_lstm.cli", "tabular_lstm.network.build", "sqlalchemy", "sklearn.ensemble")
-SAID = ("stdout.txt", "stderr.txt")
+# What a run says fits in a pipe of so many bytes, which no limit of a file's size holds back.
+MOST = 2**20
 
 
 def die_at(call: str, when: str) -> None:
@@ -62,11 +64,11 @@ class Sabotage:
             die_at(self._value, self._fault)
 
 
-def run(folder: str, output: str, fault: str, arguments: list[str]) -> None:
+def run(pipes: tuple[int, ...], folder: str, output: str, fault: str, arguments: list[str]) -> None:
     """Run `kedro` in this process, which ends with it."""
     os.chdir(folder)
-    for stream, name in enumerate(SAID, 1):
-        os.dup2(os.open(f"tmp/{name}", os.O_CREAT | os.O_TRUNC | os.O_RDWR), stream)
+    for stream, pipe in enumerate(pipes, 1):
+        os.dup2(pipe, stream)
     os.environ |= {"TMPDIR": f"{folder}/tmp", "KEDRO_ENV": ""}
     tempfile.tempdir = None
     settings.HOOKS = (*settings.HOOKS, Sabotage(output, fault))  # type: ignore[assignment]
@@ -87,6 +89,14 @@ if __name__ == "__main__":
     for module in SLOW:
         importlib.import_module(module)
     for line in sys.stdin:
+        reads, pipes = zip(*(os.pipe() for _ in range(2)), strict=True)
+        for pipe in pipes:
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, MOST)
         if not (child := os.fork()):
-            run(**json.loads(line))
-        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)  # noqa: T201
+            run(pipes, **json.loads(line))
+        answer: dict[str, Any] = {"code": os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])}
+        for name, read, pipe in zip(("stdout", "stderr"), reads, pipes, strict=True):
+            os.close(pipe)
+            with open(read) as said:
+                answer[name] = said.read()
+        print(json.dumps(answer), flush=True)  # noqa: T201
