@@ -26,6 +26,10 @@ MISTAKES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("--params is there twice: write it once",),
     ),
     "a short option twice": (("-ea", "--env", "b"), ("--env is there twice",)),
+    "a parameter twice": (
+        ("--params", "training.seed=1,, training.epochs=2, training.seed =3,"),
+        ("--params: training.seed is there twice: write it once",),
+    ),
     "half a value": (("--params", "training={seed"), ("expected ',' or '}'",)),
 }
 # What is no name of an environment, though a folder in conf/ may be called so.

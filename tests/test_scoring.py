@@ -22,7 +22,7 @@ from tabular_lstm.rows.raw_rows import ROWS
 from tabular_lstm.rows.table_rows import TableRows
 from tabular_lstm.serving import prediction_parts
 from tabular_lstm.serving.artifact import Artifact
-from tabular_lstm.serving.decision import next_run_id
+from tabular_lstm.serving.promotion_log import next_run_id
 from tests.helpers.champions import champion_path, log_of, on_disk
 from tests.helpers.commands import (
     RETRAINING,

@@ -4,6 +4,7 @@ import logging
 import pkgutil
 import sys
 import traceback
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,14 @@ class Run(Command):
 
     def make_context(self, *arguments: Any, **options: Any) -> click.Context:
         """Read the options; turn Kedro's traceback for an unreadable option into a message."""
+        for word, next_word in pairwise([*arguments[1], ""]):
+            option, _, value = word.partition("=")
+            names = [part.partition("=")[0].strip() for part in (value or next_word).split(",")]
+            twice = [name for name in names if name and names.count(name) > 1]
+            if option == "--params" and twice:  # Kedro takes the last one
+                raise click.ClickException(
+                    f"--params: {printable(twice[0])} is there twice: write it once."
+                )
         try:
             return super().make_context(*arguments, **options)
         except (KedroCliError, yaml.YAMLError) as error:

@@ -12,8 +12,8 @@ from tabular_lstm.pipelines.promotion.nodes import Checked, decide
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.serving.comparable_champions import ComparedChampions
-from tabular_lstm.serving.decision import Decision, Provenance
-from tabular_lstm.serving.promotion_log import Champions, LogEntry, promoted, standing
+from tabular_lstm.serving.decision import Champions, Decision, Provenance
+from tabular_lstm.serving.promotion_log import LogEntry, promoted, standing
 from tests.helpers.logs import run
 
 CONTENT = b"the candidate"

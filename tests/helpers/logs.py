@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tabular_lstm.files import sha256
-from tabular_lstm.serving.decision import Action
-from tabular_lstm.serving.promotion_log import LogEntry
+from tabular_lstm.serving.promotion_log import Action, LogEntry
 
 # Of a line, in their order.
 FIELDS = [

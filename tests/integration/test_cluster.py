@@ -45,9 +45,9 @@ from tabular_lstm.rows.schema import Target
 from tabular_lstm.rows.table_rows import TableRows
 from tabular_lstm.serving import prediction_parts
 from tabular_lstm.serving.artifact import Artifact
+from tabular_lstm.serving.decision import Champions
 from tabular_lstm.serving.manifest import Conditions
 from tabular_lstm.serving.prediction_parts import Predictions
-from tabular_lstm.serving.promotion_log import Champions
 from tabular_lstm.tuning.search import search
 from tabular_lstm.tuning.trials import TrialTask, run_trial
 from tests.helpers.champions import champion_path, log_of

@@ -10,17 +10,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tabular_lstm.datasets.rows_to_score import RawRowsDataset
 from tabular_lstm.files import sha256
 from tabular_lstm.monitoring.drift import Drift, Shift
 from tabular_lstm.monitoring.health import Health
 from tabular_lstm.monitoring.performance import Estimate
 from tabular_lstm.parameters import Columns, Monitoring
-from tabular_lstm.pipelines.monitoring.nodes import examine
+from tabular_lstm.pipelines.monitoring.nodes import examine, read_labels
 from tabular_lstm.rows.fingerprints import Fingerprints
+from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.serving.artifact import Artifact
+from tabular_lstm.serving.decision import Champions, Decision
 from tabular_lstm.serving.late_labels import LateLabels, measure_labelled_rows
 from tabular_lstm.serving.manifest import FinishedScoring, FinishedScorings, Manifest
-from tabular_lstm.serving.promotion_log import Champions
+from tabular_lstm.serving.promotion_log import LogEntry
 from tests.helpers.decisions import DATA, decision
 from tests.helpers.logs import promotion, run
 from tests.helpers.networks import ensemble_of, schema_of
@@ -123,6 +126,16 @@ class Story:
 @pytest.fixture
 def story(tmp_path: Path) -> Story:
     return Story(tmp_path)
+
+
+def decided(**data: Any) -> tuple[list[LogEntry], dict[str, Decision]]:
+    """Give the log and the decision of b, which was trained on such data."""
+    made = decision(True, LOG[:1], "b")
+    assert made.judgement
+    judgement = made.judgement.model_copy(update={"data": DATA.model_copy(update=data)})
+    judged = made.model_copy(update={"judgement": judgement})
+    log = [LOG[0], LOG[1].model_copy(update={"decision_sha256": judged.fingerprint()})]
+    return log, {run("b"): judged}
 
 
 def labelled(health: Health) -> list[int]:
@@ -263,12 +276,8 @@ def test_labels_whose_keys_are_spelled_otherwise_are_said(
 
 def test_what_was_predicted_for_another_label_is_not_measured(story: Story) -> None:
     first, _ = story.score("b", range(100)), story.score("b", range(100))
-    made = decision(True, LOG[:1], "b")
-    assert made.judgement
-    data = DATA.model_copy(update={"split": {"label": "ill"}})
-    judged = made.model_copy(update={"judgement": made.judgement.model_copy(update={"data": data})})
-    log = [LOG[0], LOG[1].model_copy(update={"decision_sha256": judged.fingerprint()})]
-    story.champions = Promised(log, decisions={run("b"): judged}, fingerprints=OTHERS)
+    log, decisions = decided(split={"label": "ill"})
+    story.champions = Promised(log, decisions=decisions, fingerprints=OTHERS)
     assert labelled(story.health(range(100))) == [100, 100]
     health = story.health(range(100), label="dead")
     assert labelled(health) == [0, 0]
@@ -281,6 +290,28 @@ def test_what_was_predicted_for_another_label_is_not_measured(story: Story) -> N
     ensemble_of(schema_of().model_copy(update={"label": "ill"})).save(path)
     story.champions = Promised(log, artifacts={run("b"): Artifact.read(path)}, fingerprints=OTHERS)
     assert labelled(story.health(range(100), label="dead")) == [0, 0]
+
+
+def test_labels_are_read_in_the_champions_format_which_its_decision_tells_where_its_file_is_gone(
+    story: Story, caplog: pytest.LogCaptureFixture
+) -> None:
+    (story.folder / "labels.csv").write_text("id;ill\n1.234;yes\n")
+    rows = RawRowsDataset(str(story.folder / "labels.csv"), {"sep": ";"}).load()
+    marks = NumberFormat(decimal=",", thousands=".")
+    path = story.folder / "b.keras"
+    ensemble_of(schema_of().model_copy(update={"marks": marks})).save(path)
+    artifacts = {run("b"): Artifact.read(path)}
+    log, decisions = decided(marks=marks)
+    for champions, key in (
+        (Champions(LOG, artifacts), "1234"),
+        (Champions(log, decisions=decisions), "1234"),
+        (Champions(LOG), "1.234"),
+        (Champions(), "1.234"),
+    ):
+        assert read_labels(rows, champions, COLUMNS)[0].keys.tolist() == [key]
+    warned = "The champion's file is gone or damaged. Labels have decimal: '%s' and "
+    assert warned % "," in caplog.text
+    assert warned % "." in caplog.text
 
 
 def test_a_manifest_of_an_earlier_version_may_not_contradict_conf(story: Story) -> None:

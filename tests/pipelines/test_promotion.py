@@ -11,7 +11,7 @@ from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.metrics import CANDIDATE
 from tabular_lstm.pipelines.promotion.nodes import read_back, record
 from tabular_lstm.serving.artifact import Artifact
-from tabular_lstm.serving.promotion_log import Champions, LogEntry
+from tabular_lstm.serving.decision import Champions
 from tests.helpers.champions import log_of
 from tests.helpers.commands import RETRAINING, here, seed, succeeds
 from tests.helpers.decisions import CONTENT, decision
@@ -39,14 +39,14 @@ def test_rows_read_back_reach_from_the_lowest_to_the_highest(count: int, tmp_pat
 def test_only_what_was_judged_is_promoted() -> None:
     accepted, judged = decision(True), Artifact(CONTENT, "candidate.keras")
     run_id = accepted.run_id
-    assert record(accepted, "", Champions(artifacts={run_id: judged})) == LogEntry.of(accepted)
+    assert record(accepted, "", Champions(artifacts={run_id: judged})) == accepted.log_entry()
     another = Artifact(b"another", "candidate.keras")
     for artifacts, got in (({run_id: another}, another.sha256), ({}, None)):
         with pytest.raises(DataError, match=f"as it was judged, got {got}"):
             record(accepted, "", Champions(artifacts=artifacts))
     # What is rejected serves nobody.
     rejected = decision(False)
-    assert record(rejected, "", Champions()) == LogEntry.of(rejected)
+    assert record(rejected, "", Champions()) == rejected.log_entry()
 
 
 @pytest.mark.long

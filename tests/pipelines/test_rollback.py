@@ -10,8 +10,7 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns, Rollback
 from tabular_lstm.pipelines.rollback.nodes import choose_champion
 from tabular_lstm.serving.artifact import Artifact
-from tabular_lstm.serving.decision import Decision
-from tabular_lstm.serving.promotion_log import Champions
+from tabular_lstm.serving.decision import Champions, Decision
 from tests.helpers.commands import RETRAINING, ROLLBACK, here, seed, succeeds
 from tests.helpers.decisions import PROVENANCE
 from tests.helpers.logs import promotion, rejection, run

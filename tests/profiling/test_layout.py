@@ -130,8 +130,30 @@ def test_points_and_commas_before_three_digits_are_unsure(
     assert layout.load_args.get("decimal") == decimal
     assert layout.load_args["thousands"] == ("." if decimal else ",")
     (asked,) = layout.unsure
-    assert asked.startswith("numbers: decimal: ")
-    assert asked.endswith(" read all of them; is it the second?")
+    german, english = "decimal: ',' and thousands: '.'", "decimal: '.' and thousands: ','"
+    first, second = (german, english) if decimal else (english, german)
+    assert asked == (
+        f"numbers: {first} reads most columns, and so does {second}; the first was taken, is it "
+        "right?"
+    )
+
+
+@pytest.mark.parametrize(
+    ("columns", "asked"),
+    [
+        ([["18 611", "7"], ["1,3", "2"], ["2.033", "870"]], 2),
+        ([["1,5", "2"], ["1.5", "2"]], 1),  # with a point one of them is no number
+        ([["1,5", "2,6"] * 9 + ["1.234", "2"]], 1),
+        ([["1 234", "2"]], 0),  # there is no fraction
+        ([["1,5", "2"], ["2,5", "7"]], 0),
+    ],
+)
+def test_formats_that_read_as_many_columns_in_another_way_are_unsure(
+    columns: list[list[str]], asked: int
+) -> None:
+    unsure = with_numbers(columns, ";").unsure
+    assert [doubt.count("and so does decimal: ") for doubt in unsure] == ([1] if asked else [])
+    assert sum(doubt.count(", and decimal: ") for doubt in unsure) == max(0, asked - 1)
 
 
 @pytest.mark.parametrize(

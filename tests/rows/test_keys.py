@@ -127,12 +127,14 @@ def test_a_key_that_is_a_number_is_not_read_in_the_format_of_texts() -> None:
     assert key("61.234", COMMA)[0] == "61234"
 
 
-@pytest.mark.parametrize("dtype", ["float32", "Float32", pd.ArrowDtype(pa.float32())])
-def test_a_key_that_float32_may_have_rounded_is_no_key(dtype: Any) -> None:
-    assert "rounded number" in key(16777216.0, dtype=dtype)[1]
+@pytest.mark.parametrize("dtype", ["float32", "Float32", pd.ArrowDtype(pa.float32()), "float16"])
+def test_a_key_that_a_narrow_float_may_have_rounded_is_no_key(dtype: Any) -> None:
+    number = 2048.0 if dtype == "float16" else 16777216.0
+    assert "rounded number" in key(number, dtype=dtype)[1]
+    assert key(number - 1, dtype=dtype) == (f"{number - 1:.0f}", "")
 
 
 @pytest.mark.parametrize("dtype", [object, pd.ArrowDtype(pa.decimal128(9, 3)), "category"])
-def test_a_decimal_is_no_text(dtype: Any) -> None:
-    cells = pd.Series([Decimal("1.234")], dtype=object).astype(dtype)
-    assert read_key(cells, COMMA)[0][0] == "1.234"
+def test_a_decimal_is_written_as_a_csv_has_it(dtype: Any) -> None:
+    cells = pd.Series([Decimal("1.234"), Decimal("5.000")], dtype=object).astype(dtype)
+    assert read_key(cells, COMMA)[0].tolist() == ["1.234", "5.000"]

@@ -117,6 +117,24 @@ def test_the_types_of_all_frames_go_together(monkeypatch: pytest.MonkeyPatch) ->
     assert cells["paid"].tolist()[2] == Decimal("1000.25")
 
 
+@pytest.mark.parametrize(
+    ("types", "shown"),
+    [
+        (("float32", "float64"), "double and float"),
+        (("float16", "float32"), "float and halffloat"),
+        (("float32", "int64"), "float and int64"),
+    ],
+)
+def test_a_float_of_another_width_in_a_later_frame_is_refused(
+    types: tuple[str, str], shown: str
+) -> None:
+    """0.1 would be two keys, and a rounded one could not be told from others."""
+    frames = [pd.DataFrame({"id": [1, 2]}, dtype=dtype) for dtype in types]
+    with raises_data_error(match=f"raw_rows: the frames have different types.* 'id' is {shown}"):
+        of(frames)
+    assert cells_of(of([frames[0], pd.DataFrame({"id": [None]})]))["id"].dtype == types[0]
+
+
 def test_small_frames_are_put_together(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(table_rows, "rows_of_a_batch", lambda columns: 4)
     rows = of(pd.DataFrame({"x": [row]}) for row in range(10))

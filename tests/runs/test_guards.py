@@ -21,8 +21,8 @@ from tabular_lstm.runs.guards import (
     refuse_what_cannot_be_judged,
     retrains,
 )
-from tabular_lstm.serving.decision import Inputs
-from tabular_lstm.serving.promotion_log import Champions, LogEntry
+from tabular_lstm.serving.decision import Champions
+from tabular_lstm.serving.promotion_log import Inputs, LogEntry
 from tests.helpers.champions import log_of, log_path
 from tests.helpers.commands import RETRAINING, ROLLBACK, here, logged, message_of, seed, succeeds
 from tests.helpers.logs import letters, promotion, rejection, rollback, run

@@ -200,7 +200,10 @@ def test_of_histories_each_row_is_predicted_from_its_own_earlier_rows(
     predicted = with_histories.predict_proba(VISITS)[:, 1]
     np.testing.assert_array_equal(predicted, expected)
     dates = VISITS.assign(at=pd.to_datetime(VISITS["at"], dayfirst=True))
-    for same in (dates.set_index("who", drop=False), VISITS.astype(object)):
+    texts = VISITS[["f1", "at", "who", "sick"]]
+    encoded = texts.map(str.encode, na_action="ignore").astype("category")
+    as_bytes = VISITS.assign(**encoded)
+    for same in (dates.set_index("who", drop=False), VISITS.astype(object), as_bytes):
         np.testing.assert_array_equal(with_histories.predict_proba(same)[:, 1], expected)
     np.testing.assert_array_equal(
         with_histories.predict_proba(VISITS[1:3])[:, 1], expected[1:3]
@@ -224,6 +227,21 @@ def test_a_row_whose_history_cannot_be_read_is_refused(
 ) -> None:
     with pytest.raises(DataError, match=said):
         with_histories.predict(rows)
+
+
+def test_a_number_beside_texts_is_not_read_in_the_format_of_texts(tmp_path: Path) -> None:
+    """In which the customer 1.234 would be 1234, and the time 2.125 would be 2125."""
+    layout = LAYOUT.model_copy(update={"dates": False, "form": None, "known_after": 30.0})
+    schema = people(features=NAMES, steps=1, features_per_step=4, history=layout)
+    marks = NumberFormat(decimal=",", thousands=".")
+    house = House(tmp_path / "data", schema=schema.model_copy(update={"marks": marks}))
+    house.promote("a", 0)
+    champion = load_champion(tmp_path)
+    mixed = VISITS.assign(who=[1.234, "1.234", 1234, 1.234, "A7"], at=[9.5, "1.000", 2.125, 3, "7"])
+    texts = mixed.assign(
+        who=["1,234", "1234", "1.234", "1,234", "A7"], at=["9,5", "1000", "2,125", "3", "7"]
+    )
+    np.testing.assert_array_equal(champion.predict_proba(mixed), champion.predict_proba(texts))
 
 
 def test_of_an_empty_list_each_champion_predicts_no_row(

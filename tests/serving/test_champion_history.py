@@ -8,8 +8,7 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.monitoring.reference import Reference
 from tabular_lstm.parameters import Columns, Moment, Split
 from tabular_lstm.serving.artifact import Artifact
-from tabular_lstm.serving.decision import Decision
-from tabular_lstm.serving.promotion_log import Champions, LogEntry
+from tabular_lstm.serving.decision import Champions, Decision
 from tests.helpers.decisions import DATA, decision
 
 COLUMNS = Columns(label="y", positive_class=1, negative_class=0, time="day")
@@ -27,7 +26,7 @@ def decided(letter: str, boundary: Moment | None, accepted: bool = True, **split
 
 
 def in_force(*decisions: Decision) -> Any:
-    log = [LogEntry.of(made) for made in decisions]
+    log = [made.log_entry() for made in decisions]
     left = {made.run_id: made for made in decisions}
     return Champions(log, decisions=left).boundary(COLUMNS, SPLIT)
 
@@ -60,7 +59,7 @@ def test_a_decision_that_is_not_the_one_in_the_log_does_not_count(fault: str) ->
                 raise DataError("damaged")
             return super().__getitem__(run)
 
-    log = [LogEntry.of(older), LogEntry.of(newer)]
+    log = [older.log_entry(), newer.log_entry()]
     assert Champions(log, decisions=Left(found)).boundary(COLUMNS, SPLIT) == "2026-03-01"
     # Where it may have been the only one, rows must not change sides in silence.
     newest = Champions(log[1:], decisions=Left(found))
@@ -71,7 +70,7 @@ def test_a_decision_that_is_not_the_one_in_the_log_does_not_count(fault: str) ->
 
 def test_an_edited_decision_promises_nothing(caplog: pytest.LogCaptureFixture) -> None:
     older, newer, edited = (decided(run, None) for run in "aba")
-    log, in_force = [LogEntry.of(older), LogEntry.of(newer)], {newer.run_id: newer}
+    log, in_force = [older.log_entry(), newer.log_entry()], {newer.run_id: newer}
     promised = Champions(log, decisions={**in_force, older.run_id: older}).promised(older.run_id)
     assert {*promised} >= {"log_loss", "roc_auc"}
     edited = edited.model_copy(update={"reason": "better than it was"})

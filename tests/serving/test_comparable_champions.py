@@ -26,8 +26,8 @@ from tabular_lstm.serving.comparable_champions import (
     refuse_other_reading,
     score,
 )
-from tabular_lstm.serving.decision import Decision
-from tabular_lstm.serving.promotion_log import Champions, LogEntry, Versions
+from tabular_lstm.serving.decision import Champions, Decision
+from tabular_lstm.serving.promotion_log import Versions
 from tests.helpers.decisions import decision
 from tests.helpers.logs import run
 from tests.helpers.networks import ensemble_of
@@ -260,7 +260,7 @@ def test_too_few_rows_that_are_new_to_a_champion_are_no_comparison() -> None:
 
 
 OWN = decision(True, letter="a")
-PROMOTION = LogEntry.of(OWN)
+PROMOTION = OWN.log_entry()
 
 
 def test_what_is_gone_unreadable_or_another_is_not_compared(tmp_path: Path) -> None:
@@ -294,7 +294,7 @@ def test_an_artifact_is_the_one_that_was_promoted_or_nothing_is_compared(tmp_pat
     with pytest.raises(NotComparedError, match="its artifact is gone, damaged or not what was"):
         promoted_artifact(Champions([entry], {run("a"): broken}), entry)
     entry = entry.model_copy(update={"sha256": broken.sha256})
-    later = LogEntry.of(decision(True, [entry], letter="b"))
+    later = decision(True, [entry], letter="b").log_entry()
     with pytest.raises(NotComparedError, match=r"it cannot be loaded: candidate\.keras"):
         promoted_artifact(Champions([entry, later], {run("a"): broken}), entry)
     # Without the one that serves, no candidate can be judged.

@@ -9,13 +9,7 @@ from typing import Any
 import pytest
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.serving.promotion_log import (
-    LogEntry,
-    append,
-    read_log,
-    restorable,
-    standing,
-)
+from tabular_lstm.serving.promotion_log import LogEntry, append, read_log, restorable, standing
 from tests.helpers.logs import (
     LOG,
     hash_of,

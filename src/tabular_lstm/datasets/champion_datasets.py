@@ -16,18 +16,17 @@ from tabular_lstm.frozen import from_json
 from tabular_lstm.monitoring.reference import Reference
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.champion import read_champion
+from tabular_lstm.serving.decision import Champions, read_decision
 from tabular_lstm.serving.promotion_log import (
     CANDIDATES,
     DECISIONS,
     FINGERPRINTS,
     LOG,
     REFERENCES,
-    Champions,
     LogEntry,
     Versions,
     append,
     read_checked_log,
-    read_decision,
 )
 
 logger = logging.getLogger(__name__)

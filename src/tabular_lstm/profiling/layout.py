@@ -228,34 +228,33 @@ def with_number_format(layout: Layout, columns: Iterable[DistinctCells]) -> Layo
     read = {form: [c for c in marked if _reads(c.first(VOTING_CELLS), form)] for form in FORMATS}
     most = max(map(len, read.values()))
     delimiter = dialect_of(layout.load_args)["delimiter"]
-    if len(read[POINT]) == most:
-        examples = points_of_thousands(enumerate(c.texts for c in read[POINT]), delimiter)
-        doubts = [f"numbers: {point_or_groups(text)}" for text in [*examples.values()][:1]]
-        return replace(layout, unsure=[*layout.unsure, *doubts])
     tied = [form for form in FORMATS if len(read[form]) == most]
     chosen, fraction, group = tied[0], NumberFormat(decimal=","), NumberFormat(thousands=",")
     german = NumberFormat(decimal=",", thousands=".")
-    is_either = len(read[fraction]) == len(read[group]) == most
+    is_either = chosen != POINT and fraction in tied and group in tied
     if is_either:  # a decimal comma is rare in a file with commas between cells
         are_groups = delimiter == "," or all(c.all_match(groups(",")) for c in read[fraction])
         chosen = group if are_groups else fraction
-    elif delimiter == ";" and group in tied and german in tied:
+    elif delimiter == ";" and chosen == group and german in tied:
         chosen = german
+    doubts = _doubts_of_a_tie(read, [chosen, *tied])
+    if chosen == POINT:
+        examples = points_of_thousands(enumerate(c.texts for c in read[POINT]), delimiter)
+        doubts += [f"numbers: {point_or_groups(text)}" for text in [*examples.values()][:1]]
+        return replace(layout, unsure=[*layout.unsure, *doubts])
     marks = {name: mark for name, mark in chosen if mark != getattr(POINT, name)}
     texts = [text for c in read[chosen] for text in c.texts.slice(0, VOTING_CELLS).to_pylist()]
     example = shown(max(texts, key=lambda text: sum(mark in text for mark in marks.values())))
     other = "groups of thousands? If so, write thousands"
     if chosen == group:
         other = "a fraction? If so, write decimal"
-    doubt = f"{', '.join(marks)}: might {example} have {other}: ',' instead"
-    if not is_either and group in tied and german in tied:
-        is_either, other_format = True, german if chosen == group else group
-        doubt = f"numbers: {chosen} and {other_format} read all of them; is it the second?"
+    if is_either:
+        doubts = [f"{', '.join(marks)}: might {example} have {other}: ',' instead"]
     return replace(
         layout,
         load_args=layout.load_args | marks,
         reasons=layout.reasons | dict.fromkeys(marks, f"a number is written {example}"),
-        unsure=[*layout.unsure, *([doubt] if is_either else [])],
+        unsure=[*layout.unsure, *doubts],
     )
 
 
@@ -270,6 +269,21 @@ def _has_marks(cells: DistinctCells) -> bool:
 def _reads(cells: DistinctCells, form: NumberFormat) -> bool:
     is_number = pc.is_valid(all_pointed(cells.texts, form)).to_numpy(zero_copy_only=False)
     return int(cells.counts[is_number].sum()) >= MOSTLY * cells.present
+
+
+def _doubts_of_a_tie(
+    read: dict[NumberFormat, list[DistinctCells]], tied: list[NumberFormat]
+) -> list[str]:
+    """Ask which format is right, if some read other columns or other numbers than the first."""
+    readings: dict[str, NumberFormat] = {}
+    for form in tied:
+        texts = [(id(c), c.texts.slice(0, VOTING_CELLS)) for c in read[form]]
+        # Whether points separate thousands is asked by `points_of_thousands`.
+        numbers = [(c, tied[0] == POINT or all_pointed(t, form).to_pylist()) for c, t in texts]
+        readings.setdefault(repr(numbers), form)
+    _, *others = map(str, readings.values())
+    taken = f"numbers: {tied[0]} reads most columns, and so does {', and '.join(others)}"
+    return [f"{taken}; the first was taken, is it right?"] if others else []
 
 
 @lru_cache(2**16)

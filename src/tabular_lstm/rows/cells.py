@@ -63,14 +63,14 @@ def texts(cells: pd.Series, write: Callable[[Any], str] = written) -> pd.Series:
     return pd.Series(cell_texts, index=cells.index, name=cells.name, dtype="str")
 
 
-def format_of(cells: pd.Series, format_of_texts: NumberFormat) -> NumberFormat:
-    """Give the format in which `texts` writes numbers: a column without texts gets points."""
-    if cells.dtype.kind in "biuf":
-        return POINT
-    if isinstance(cells.dtype, pd.StringDtype):
-        return format_of_texts
-    values = cells.cat.categories if isinstance(cells.dtype, pd.CategoricalDtype) else cells
-    return format_of_texts if any(isinstance(value, str) for value in values) else POINT
+def written_in(number_format: NumberFormat) -> Callable[[Any], str]:
+    """Give a function that writes a cell as text, and a number in this format: 7.5 as 7,5."""
+
+    def write(cell: Any) -> str:
+        is_number = isinstance(cell, Real | Decimal)
+        return str(cell).replace(".", number_format.decimal) if is_number else str(cell)
+
+    return write
 
 
 def as_texts(cells: pd.Series) -> pa.Array:

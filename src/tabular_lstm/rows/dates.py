@@ -15,11 +15,11 @@ from tabular_lstm.rows.cells import (
     EMPTY,
     Problems,
     distinct,
-    format_of,
     is_missing,
     problems_at,
     texts,
     written,
+    written_in,
 )
 from tabular_lstm.rows.number_format import POINT, NumberFormat, pointed
 
@@ -224,10 +224,9 @@ class TimeReader:
             value.
         """
         form = None if is_dates(cells) else self._form
-        text = texts(cells, write=written if form else str).fillna("")
+        text = texts(cells, written if form else written_in(self.number_format)).fillna("")
         places, distinct_texts = pd.factorize(text)
-        number_format = format_of(cells, self.number_format)
-        distinct_times = [_read_time(cell, form, number_format) for cell in distinct_texts]
+        distinct_times = [_read_time(cell, form, self.number_format) for cell in distinct_texts]
         is_number = np.array([isinstance(value, float) for value in distinct_times], bool)[places]
         is_date = np.array([isinstance(value, datetime) for value in distinct_times], bool)[places]
         if self._form is None:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from tabular_lstm.files import sha256
 from tabular_lstm.parameters import Columns
-from tabular_lstm.rows.cells import EMPTY, Problems, as_texts, format_of, problems_at, texts
+from tabular_lstm.rows.cells import EMPTY, Problems, as_texts, problems_at, texts, written_in
 from tabular_lstm.rows.dates import as_text
 from tabular_lstm.rows.histories import PADDING, Histories, Sequences
 from tabular_lstm.rows.number_format import (
@@ -25,8 +25,7 @@ from tabular_lstm.rows.number_format import (
 
 # As pandas and Excel write a number that is too long for them. 1E5 may be a code.
 ROUNDED = r"^[+-]?[0-9]+(?:\.[0-9]*)?[eE]\+[0-9]+$"
-# From these numbers on, float64 and float32 cannot tell a whole number from the next one.
-EXACT, EXACT_FLOAT32 = 2**53, 2**24
+EXACT = 2**53  # from here on, float64 cannot tell a whole number from the next one
 
 
 def read_key(
@@ -37,14 +36,15 @@ def read_key(
     If one key of a column is missing, pandas writes 7.0 for 7; so 7.0 and 7 are the key "7".
     Nothing else is changed: `007`, `7`, `+7` and `7.000` (which may be 7000) are four keys. A whole
     number of any length is a key. A number that a program has rounded is not a key, because several
-    keys may have become this number: `1.23457E+17`, or 2^53 (float32: 2^24) or more with `.0`.
+    keys may have become this number: `1.23457E+17`, or 2^53 (float32: 2^24, float16: 2^11) or more
+    with `.0`.
 
     Returns:
         str: the key, or any text where the cell has a problem; and the problems, which call the key
         `word`. An empty cell or a word for "missing" is not a key.
     """
-    keys = texts(cells, write=str).fillna("")
-    if (number_format := format_of(cells, number_format)) != POINT:
+    keys = texts(cells, write=written_in(number_format)).fillna("")
+    if number_format != POINT:
         numbers = all_pointed(as_texts(keys), number_format).to_pandas()
         keys = pd.Series(numbers, dtype="str").set_axis(keys.index).fillna(keys)
     is_absent = keys.str.lower().isin(EMPTY).to_numpy()
@@ -53,7 +53,7 @@ def read_key(
     if as_float.any():
         whole_numbers = [*map(without_fraction, keys[as_float])]
         dtype = getattr(cells.dtype, "numpy_dtype", cells.dtype)
-        exact = EXACT_FLOAT32 if dtype == np.float32 else EXACT
+        exact = 2 ** (np.finfo(dtype).nmant + 1) if dtype.kind == "f" else EXACT
         rounded[as_float] = [len(n) > 17 or abs(int(n)) >= exact for n in whole_numbers]
         keys = keys.copy()
         keys[as_float] = whole_numbers

@@ -25,7 +25,7 @@ from tabular_lstm.rows.fingerprints import in_parts
 from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.schema import Schema
 
-BYTES, TEXT = bytes | bytearray | memoryview, pd.StringDtype | pd.CategoricalDtype
+BYTES = bytes | bytearray | memoryview
 MEND = (
     "An unmeasured value is NaN, None or empty; bounds, formats of dates and number format are "
     "those that the schema was learned with."
@@ -131,13 +131,15 @@ def by_name(rows: pd.DataFrame, features: Collection[str] | None = None) -> pd.D
         rows = rows.set_axis(rows.columns.map(str), axis="columns")
     for place, dtype in enumerate(rows.dtypes):
         is_sparse = isinstance(dtype, pd.SparseDtype)
-        if not is_sparse and (dtype.kind != "O" or isinstance(dtype, TEXT)):
+        is_category = isinstance(dtype, pd.CategoricalDtype)
+        value_type = dtype.categories.dtype if is_category else dtype
+        if not is_sparse and (value_type.kind != "O" or isinstance(value_type, pd.StringDtype)):
             continue
-        cells = np.asarray(rows.iloc[:, place])
+        cells: Any = np.asarray(rows.iloc[:, place])
         has_bytes = cells.dtype == object and any(isinstance(cell, BYTES) for cell in cells)
         if has_bytes:
             texts = [written(cell) if isinstance(cell, BYTES) else cell for cell in cells]
-            cells = np.array(texts, object)
+            cells = pd.Categorical(texts) if is_category else np.array(texts, object)
         if is_sparse or has_bytes:
             rows = rows.copy(deep=False)  # the caller's frame stays as it is
             rows.isetitem(place, cells)

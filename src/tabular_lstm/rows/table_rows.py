@@ -221,6 +221,11 @@ def _schema_of_all(schemas: list[pa.Schema], name: str) -> pa.Schema:
                 f"{name}: column '{differing_names[0]}' is in some frames of the table and not in "
                 "others; expected the same columns in all."
             )
+    for column in first.names:
+        types = {schema.field(column).type for schema in schemas} - {pa.null()}
+        if len(types) > 1 and types & {pa.float16(), pa.float32()}:
+            kinds = " and ".join(sorted(map(str, types)))
+            raise _type_fault(name, f"'{column}' is {kinds}, and 0.1 is not the same in both")
     try:
         return pa.unify_schemas(schemas, promote_options="permissive")
     except (pa.ArrowTypeError, pa.ArrowInvalid) as error:
@@ -235,7 +240,7 @@ def _cast(table: pa.Table, schema: pa.Schema, name: str) -> pa.Table:
         raise _type_fault(name, error) from error
 
 
-def _type_fault(name: str, error: Exception) -> DataError:
+def _type_fault(name: str, error: object) -> DataError:
     return DataError(
         f"{name}: the frames have different types for a column: {error}. Expected one type in all: "
         "convert the column where the rows are read, in SQL by CAST."

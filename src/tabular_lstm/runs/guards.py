@@ -29,7 +29,7 @@ from tabular_lstm.rows.data_summary import hash_of
 from tabular_lstm.rows.train_test_split import fault_of_split
 from tabular_lstm.runs.lock import lock_file
 from tabular_lstm.serving.artifact import Artifact
-from tabular_lstm.serving.decision import Inputs, by_age, is_run_id
+from tabular_lstm.serving.decision import Champions
 from tabular_lstm.serving.manifest import (
     Conditions,
     finished_runs,
@@ -37,7 +37,14 @@ from tabular_lstm.serving.manifest import (
     read_part,
     unfinished_runs,
 )
-from tabular_lstm.serving.promotion_log import Champions, champion_of, changes, standing
+from tabular_lstm.serving.promotion_log import (
+    Inputs,
+    by_age,
+    champion_of,
+    changes,
+    is_run_id,
+    standing,
+)
 
 # Paths on the command line that the catalog reads.
 OF_THE_CATALOG = {"rows_to_score", "late_labels"}

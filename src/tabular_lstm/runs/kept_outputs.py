@@ -26,7 +26,6 @@ from tabular_lstm.files import not_written, read_regular, replace
 from tabular_lstm.parameters import Storage
 from tabular_lstm.runs.guards import of_other_runs
 from tabular_lstm.runs.lock import KEPT_CLAIMS, LockedError, claim_run_id, lock_file
-from tabular_lstm.serving.decision import by_age, far_apart, is_run_id, next_run_id
 from tabular_lstm.serving.manifest import MANIFEST, Manifest, finished_runs
 from tabular_lstm.serving.promotion_log import (
     CANDIDATES,
@@ -34,6 +33,10 @@ from tabular_lstm.serving.promotion_log import (
     FINGERPRINTS,
     LOG,
     REFERENCES,
+    by_age,
+    far_apart,
+    is_run_id,
+    next_run_id,
     restorable,
 )
 

@@ -8,7 +8,7 @@ from typing import Self
 
 from tabular_lstm.errors import DataError, shown
 from tabular_lstm.files import make_folder, not_written
-from tabular_lstm.serving.decision import far_apart, is_run_id, next_run_id
+from tabular_lstm.serving.promotion_log import far_apart, is_run_id, next_run_id
 
 HOLDER_CHARACTERS = 200
 KEPT_CLAIMS = timedelta(days=1)

@@ -15,8 +15,7 @@ from tabular_lstm.errors import DataError, counted
 from tabular_lstm.files import replace
 from tabular_lstm.parameters import Promotion
 from tabular_lstm.runs.kept_outputs import KeptOutputs
-from tabular_lstm.serving.decision import by_age, far_apart, is_run_id
-from tabular_lstm.serving.promotion_log import LogEntry, restorable
+from tabular_lstm.serving.promotion_log import LogEntry, by_age, far_apart, is_run_id, restorable
 
 # Latest -------------------------------------------------------------------------------------------
 

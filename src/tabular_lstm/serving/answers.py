@@ -8,18 +8,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from tabular_lstm.judging.measures import Rule
 from tabular_lstm.network.outputs import decisions
+from tabular_lstm.network.reasons import reason_names, reasons
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Kind, Task
+from tabular_lstm.rows.histories import Sequences
 from tabular_lstm.rows.schema import Target
 
 if TYPE_CHECKING:
+    from tabular_lstm.judging.measures import Rule
     from tabular_lstm.serving.scoring_summary import ScoringSummary
 
 BINS = 50
 REACH = 4.0  # a histogram ends this many standard deviations of the label from its mean
 NAMED = 5  # classes named in a sentence
+REASON, EFFECT = "reason_", "effect_"
 OF_A_NUMBER = ("prediction", "lower", "upper")
 
 
@@ -81,7 +84,7 @@ class Answers:
         return f"the probabilities of {self.schema.label} = {listed}"
 
     @property
-    def rule(self) -> Rule:
+    def rule(self) -> "Rule":
         """Return the decision rule, see `judging.measures.Rule`."""
         return self.scorer.calibration.costs
 
@@ -277,3 +280,23 @@ def answers_of(scorer: Scorer) -> Answers:
 def have_none(predictions: np.ndarray) -> np.ndarray:
     """Return which rows have no prediction, bool (rows,)."""
     return np.asarray(np.isnan(predictions if predictions.ndim == 1 else predictions[:, 0]))
+
+
+def reason_columns(
+    scorer: Scorer,
+    sequences: Sequences,
+    predictions: np.ndarray,
+    count: int,
+    many_rows: bool = False,
+) -> dict[str, pa.Array]:
+    """Return `count` columns `reason_1`, … and `effect_1`, …; null where there is no reason."""
+    if not count:
+        return {}
+    row_reasons = reasons(scorer, sequences, predictions, count, many_rows)
+    names, columns = pa.array(reason_names(scorer.schema)), {}
+    for place in range(row_reasons.features.shape[1]):
+        no_reason = row_reasons.features[:, place] < 0
+        feature_numbers = pa.array(row_reasons.features[:, place].astype(np.int32), mask=no_reason)
+        columns[f"{REASON}{place + 1}"] = pa.DictionaryArray.from_arrays(feature_numbers, names)
+        columns[f"{EFFECT}{place + 1}"] = pa.array(row_reasons.effects[:, place], mask=no_reason)
+    return columns

@@ -17,10 +17,9 @@ from tabular_lstm.parameters.columns import delay_of
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.rows.timeline import read_sequences
-from tabular_lstm.serving.answers import Answers, answers_of, have_none
+from tabular_lstm.serving.answers import Answers, answers_of, have_none, reason_columns
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.promotion_log import CANDIDATES, LOG, Versions, read_checked_log, standing
-from tabular_lstm.serving.row_scoring import reason_columns
 
 
 @dataclass(frozen=True)

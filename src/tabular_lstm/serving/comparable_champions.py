@@ -25,8 +25,8 @@ from tabular_lstm.rows.schema import Schema
 from tabular_lstm.serving.answers import answers_of
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.champion import declared_task
-from tabular_lstm.serving.decision import Decision, Judgement
-from tabular_lstm.serving.promotion_log import Champions, LogEntry, promoted, standing
+from tabular_lstm.serving.decision import Champions, Decision, Judgement
+from tabular_lstm.serving.promotion_log import LogEntry, promoted, standing
 
 logger = logging.getLogger(__name__)
 

@@ -27,8 +27,9 @@ from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.raw_rows import RawRows, refuse_missing_columns
 from tabular_lstm.rows.validation import Kinds, set_aside
 from tabular_lstm.serving.answers import ANSWERS
+from tabular_lstm.serving.decision import Champions
 from tabular_lstm.serving.manifest import FinishedScoring, FinishedScorings
-from tabular_lstm.serving.promotion_log import Champions, standing
+from tabular_lstm.serving.promotion_log import standing
 
 # Late labels --------------------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ from tabular_lstm.frozen import Frozen, Stored, from_json
 from tabular_lstm.monitoring.drift import Drift
 from tabular_lstm.parameters import TWO_CLASSES, Class, Kind, Task
 from tabular_lstm.serving.artifact import Artifact
-from tabular_lstm.serving.decision import RunId, by_age, is_run_id
+from tabular_lstm.serving.promotion_log import RunId, by_age, is_run_id
 
 MANIFEST = "manifest.json"
 

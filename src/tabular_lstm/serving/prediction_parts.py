@@ -12,9 +12,9 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.progress import Progress, progress_bar
 from tabular_lstm.rows.raw_rows import Batch
 from tabular_lstm.rows.scoring_validation import CheckedRows
-from tabular_lstm.serving.answers import Answers
+from tabular_lstm.serving.answers import EFFECT, REASON, Answers
 from tabular_lstm.serving.manifest import Conditions, FileOfRows, Manifest
-from tabular_lstm.serving.row_scoring import EFFECT, REASON, ScoredPart, ScoringTask
+from tabular_lstm.serving.row_scoring import ScoredPart, ScoringTask
 from tabular_lstm.serving.scoring_summary import Tally
 
 # A part ends after the batch that brings it to this many read rows, or to this many bytes.

@@ -11,26 +11,115 @@ unless all lines after it were rewritten. The last line is compared with its dec
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, Self, TypeVar
+from typing import Annotated, Generic, Literal, Self, TypeVar
 
-from pydantic import ValidationError
+from pydantic import AfterValidator, ValidationError
+from pydantic_core import from_json, to_json
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import append_line, read_regular, sha256
-from tabular_lstm.frozen import UnknownFormatError, first_fault, from_json
-from tabular_lstm.monitoring.performance import Estimate, promised_by
-from tabular_lstm.monitoring.reference import Reference
-from tabular_lstm.parameters import Columns, Moment, Split
-from tabular_lstm.rows.fingerprints import Fingerprints
-from tabular_lstm.serving.decision import Decision, Inputs, Judgement, Looks, Outcome
-
-if TYPE_CHECKING:
-    from tabular_lstm.serving.artifact import Artifact
+from tabular_lstm.frozen import Frozen, Stored, UnknownFormatError, first_fault
 
 logger = logging.getLogger(__name__)
+
+# Run id -------------------------------------------------------------------------------------------
+
+FORMAT = "%Y-%m-%dT%H.%M.%S.%fZ"
+
+
+def is_run_id(name: str) -> bool:
+    """Return whether the name of a folder is a run id.
+
+    Examples:
+        >>> is_run_id("2026-11-26T03.45.48.123Z"), is_run_id("../champion")
+        (True, False)
+    """
+    return re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d\.\d\d\.\d\d\.\d{3}Z", name, re.ASCII) is not None
+
+
+def began(run_id: str) -> datetime:
+    """Return the time that a run id stands for."""
+    return datetime.strptime(run_id, FORMAT).replace(tzinfo=UTC)
+
+
+def next_run_id(run_id: str) -> str:
+    """Return the run id of a millisecond later.
+
+    Examples:
+        >>> next_run_id("2026-12-31T23.59.59.999Z")
+        '2027-01-01T00.00.00.000Z'
+    """
+    later = began(run_id) + timedelta(milliseconds=1)
+    return f"{later.strftime(FORMAT)[:-4]}Z"
+
+
+def by_age(runs: Iterable[str], timestamp: str) -> list[str]:
+    """Sort run ids, the newest last; ids later than the timestamp count as the oldest.
+
+    Such ids mean that their clock was ahead, or that the clock is behind now.
+
+    Args:
+        runs: Run ids.
+        timestamp: The run id of a run that begins now.
+
+    Examples:
+        >>> runs = ["2025-01-01T00.00.00.000Z", "2036-01-01T00.00.00.000Z"]
+        >>> by_age(runs, timestamp="2026-01-01T00.00.00.000Z")
+        ['2036-01-01T00.00.00.000Z', '2025-01-01T00.00.00.000Z']
+    """
+    return sorted(runs, key=lambda run: (run <= timestamp, run))
+
+
+def far_apart(first_run: str, second_run: str, least: timedelta) -> bool:
+    """Return whether two runs began at least `least` apart, in either order."""
+    return abs(began(first_run) - began(second_run)) > least
+
+
+def _check_run_id(name: str) -> str:
+    if not is_run_id(name):
+        raise ValueError(f"expected a run id such as 2026-11-26T03.45.48.123Z, got {name[:60]!r}")
+    return name
+
+
+RunId = Annotated[str, AfterValidator(_check_run_id)]
+
+
+# The entries --------------------------------------------------------------------------------------
+
+Action = Literal["promoted", "rejected", "rolled_back"]
+
+
+class Inputs(Frozen):
+    """SHA-256 of what a candidate is made from; the same inputs give the same candidate."""
+
+    data: str
+    parameters: str
+    code: str
+
+
+class Outcome(Stored):
+    """What a run decided.
+
+    Attributes:
+        time: When the run began, UTC.
+        reason: Why, in a sentence without its final period; from `gate` or `rollback`.
+        served_before: Run id of the champion until now; None if there was none.
+        serves_now: Run id of the champion from now on; None if there is none.
+        sha256: Hash of the artifact that serves from now on; None if there is none.
+    """
+
+    run_id: RunId
+    time: str
+    action: Action
+    reason: str
+    served_before: RunId | None
+    serves_now: RunId | None
+    sha256: str | None
 
 
 class LogEntry(Outcome):
@@ -39,7 +128,7 @@ class LogEntry(Outcome):
     Attributes:
         inputs: What the judged candidate was made from; None without a candidate, as in a rollback.
         test_rows_sha256: Hash of the test rows that it was judged on; None like `inputs`.
-        decision_sha256: Hash of the decision, see `Decision.fingerprint`.
+        decision_sha256: Hash of the decision, see `decision_hash`.
         line_before: SHA-256 of the line before it in the log, set by `append`; None in the first
             line.
     """
@@ -50,16 +139,26 @@ class LogEntry(Outcome):
     line_before: str | None
 
     @classmethod
-    def of(cls, decision: Decision) -> Self:
-        """Make the entry of a decision."""
-        judgement = decision.judgement
-        return cls(
-            **decision.model_dump(include={*Outcome.model_fields}),
-            inputs=judgement and judgement.inputs,
-            test_rows_sha256=judgement and judgement.data.test_rows_sha256,
-            decision_sha256=decision.fingerprint(),
-            line_before=None,
-        )
+    def of(cls, decision: bytes) -> Self:
+        """Make the entry of a decision, given as JSON; a `ValueError` if it is none."""
+        content = from_json(decision)
+        try:
+            judgement = content["judgement"]
+            return cls(
+                **{name: content[name] for name in Outcome.model_fields if name in content},
+                inputs=judgement and judgement["inputs"],
+                test_rows_sha256=judgement and judgement["data"]["test_rows_sha256"],
+                decision_sha256=decision_hash(decision),
+                line_before=None,
+            )
+        except (KeyError, TypeError) as error:
+            raise ValueError("expected a decision as a JSON object") from error
+
+
+def decision_hash(decision: bytes) -> str:
+    """Hash a decision, given as JSON, independent of its layout and of the number of its format."""
+    content = from_json(decision)
+    return sha256(to_json({name: content[name] for name in content if name != "format"}))
 
 
 # What follows from the entries ---------------------------------------------------------------
@@ -98,12 +197,6 @@ def restorable(log: Sequence[LogEntry], keep: int) -> list[str]:
     served = list(dict.fromkeys(entry.serves_now for entry in reversed(changes(log))))
     restorable_runs = {*served[:keep], *standing(log)[:keep]}
     return [run for run in served if run is not None and run in restorable_runs]
-
-
-def looks(log: Sequence[LogEntry], test_rows_sha256: str) -> Looks:
-    """Count how often test rows were used in judgements, including the current one."""
-    rows = [entry.test_rows_sha256 for entry in log if entry.inputs]
-    return Looks(these_test_rows=1 + rows.count(test_rows_sha256), all=1 + len(rows))
 
 
 # The file ------------------------------------------------------------------------------------
@@ -262,8 +355,6 @@ CANDIDATES = "06_models/candidate.keras"
 DECISIONS = "08_reporting/decision.json"
 FINGERPRINTS = "06_models/train_fingerprints.npz"
 REFERENCES = "07_model_output/reference.json"
-# Splits that share a boundary have these in common.
-DECIDING = ("kind", "time", "test_fraction")
 Value = TypeVar("Value")
 
 
@@ -297,11 +388,6 @@ class Versions(Mapping[str, Value], Generic[Value]):
         return sum(1 for _ in self)
 
 
-def read_decision(path: Path) -> Decision:
-    """Read a decision; see `from_json` for the errors."""
-    return from_json(Decision, path.read_bytes, f"{path}: expected a Decision as JSON")
-
-
 def read_checked_log(outputs: Path) -> list[LogEntry]:
     """Read the promotion log, and compare its last line with the decision of that run.
 
@@ -310,10 +396,10 @@ def read_checked_log(outputs: Path) -> list[LogEntry]:
     Raises:
         DataError: See `read_log`; or the line is not that of the decision.
     """
-    log, decisions = read_log(outputs / LOG), Versions(outputs / DECISIONS, read_decision)
+    log, decisions = read_log(outputs / LOG), Versions(outputs / DECISIONS, Path.read_bytes)
     try:
         decided = LogEntry.of(decisions[log[-1].run_id])
-    except (IndexError, KeyError, DataError):
+    except (IndexError, KeyError, OSError, ValueError):
         return log
     for name, expected in decided:
         if name != "line_before" and (got := getattr(log[-1], name)) != expected:
@@ -324,82 +410,3 @@ def read_checked_log(outputs: Path) -> list[LogEntry]:
                 "and retrain with promotion.start_over=true."
             )
     return log
-
-
-@dataclass(frozen=True)
-class Champions:
-    """The promotion log, oldest entry first, and the outputs of each run by run id."""
-
-    log: Sequence[LogEntry] = ()
-    artifacts: Mapping[str, "Artifact"] = field(default_factory=dict)
-    decisions: Mapping[str, Decision] = field(default_factory=dict)
-    fingerprints: Mapping[str, Fingerprints] = field(default_factory=dict)
-    references: Mapping[str, Reference] = field(default_factory=dict)
-
-    def judgement(self, run: str) -> Judgement | None:
-        """Return how a champion was judged at its promotion; None if its decision is gone."""
-        try:
-            return self._decision({entry.run_id: entry for entry in self.log}[run]).judgement
-        except KeyError:
-            return None
-        except DataError as error:
-            logger.warning("What run %s promised is not known: %s", run, error)
-            return None
-
-    def promised(self, run: str) -> dict[str, Estimate]:
-        """Return a champion's metrics at promotion; empty if its decision is gone."""
-        judgement = self.judgement(run)
-        return promised_by(judgement.candidate) if judgement else {}
-
-    def reference_of(self, champion: "Artifact") -> Reference:
-        """Read the champion's reference, with which scored rows and later test rows are compared.
-
-        Raises:
-            DataError: The reference is missing, as for a champion of an earlier version, or cannot
-                be read, or belongs to another candidate.
-        """
-        run = str(champion.run_id)
-        expected = f"{REFERENCES} of run {run}: expected the champion's reference, got"
-        try:
-            reference = self.references[run]
-        except KeyError as error:
-            raise DataError(f"{expected} no file") from error
-        if reference.candidate_sha256 != champion.sha256:
-            raise DataError(f"{expected} that of another candidate")
-        return reference
-
-    def boundary(self, columns: Columns, split: Split) -> Moment | None:
-        """Find the boundary that a split by time must keep.
-
-        It is the boundary of the newest kept decision with the same time column and
-        `test_fraction`; None if there is no such decision, or if the split is not by time.
-
-        Raises:
-            DataError: No boundary is found, but a decision that may have had one is unreadable, so
-                rows might change sides.
-        """
-        if split.kind != "time":
-            return None
-        present, unknown = (split.kind, columns.time, split.test_fraction), []
-        for entry in reversed(self.log):
-            try:
-                judgement = self._decision(entry).judgement
-            except (KeyError, DataError):
-                unknown.append(entry.run_id)
-                continue
-            data = judgement.data if judgement else None
-            if data and tuple(data.split.get(name) for name in DECIDING) == present:
-                return data.boundary
-        if unknown and split.from_ is None:
-            raise DataError(
-                f"decision.json of run {', '.join(unknown)} is gone, damaged or edited, and may "
-                "have the boundary that rows were split at. Name it in split.from; otherwise rows "
-                "would change sides."
-            )
-        return None
-
-    def _decision(self, entry: LogEntry) -> Decision:
-        decision = self.decisions[entry.run_id]
-        if decision.fingerprint() != entry.decision_sha256:
-            raise DataError("its decision.json is not the one that the promotion log names")
-        return decision

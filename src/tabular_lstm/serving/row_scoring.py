@@ -13,18 +13,14 @@ from pyarrow import parquet
 
 from tabular_lstm.errors import row_list
 from tabular_lstm.monitoring.reference import Seen, Watch
-from tabular_lstm.network.reasons import reason_names, reasons
 from tabular_lstm.network.score import are_many, score
-from tabular_lstm.network.scorer import Scorer
-from tabular_lstm.rows.histories import Histories, Sequences
+from tabular_lstm.rows.histories import Histories
 from tabular_lstm.rows.raw_rows import same
 from tabular_lstm.rows.scoring_validation import Check, CheckedBatch
 from tabular_lstm.rows.sequences import count_unknown
-from tabular_lstm.serving.answers import Answers, Counts, answers_of, have_none
+from tabular_lstm.serving.answers import Answers, Counts, answers_of, have_none, reason_columns
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.manifest import ScoredBy
-
-REASON, EFFECT = "reason_", "effect_"
 
 
 @dataclass(frozen=True)
@@ -137,23 +133,3 @@ class ScoringTask:
             ]
             advice = "Restore another one: --pipelines rollback"
             raise self.champion.no_prediction(row_list(row_names), advice)
-
-
-def reason_columns(
-    scorer: Scorer,
-    sequences: Sequences,
-    predictions: np.ndarray,
-    count: int,
-    many_rows: bool = False,
-) -> dict[str, pa.Array]:
-    """Return `count` columns `reason_1`, … and `effect_1`, …; null where there is no reason."""
-    if not count:
-        return {}
-    row_reasons = reasons(scorer, sequences, predictions, count, many_rows)
-    names, columns = pa.array(reason_names(scorer.schema)), {}
-    for place in range(row_reasons.features.shape[1]):
-        no_reason = row_reasons.features[:, place] < 0
-        feature_numbers = pa.array(row_reasons.features[:, place].astype(np.int32), mask=no_reason)
-        columns[f"{REASON}{place + 1}"] = pa.DictionaryArray.from_arrays(feature_numbers, names)
-        columns[f"{EFFECT}{place + 1}"] = pa.array(row_reasons.effects[:, place], mask=no_reason)
-    return columns

@@ -15,8 +15,7 @@ from tabular_lstm.rows.labels import label_of
 from tabular_lstm.rows.raw_rows import RawRows
 from tabular_lstm.rows.train_test_split import lines_of, sides_of
 from tabular_lstm.rows.validation import read_rows
-from tabular_lstm.serving.decision import Provenance
-from tabular_lstm.serving.promotion_log import Champions
+from tabular_lstm.serving.decision import Champions, Provenance
 
 logger = logging.getLogger(__name__)
 

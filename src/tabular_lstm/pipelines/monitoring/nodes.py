@@ -19,7 +19,7 @@ from tabular_lstm.monitoring.performance import Estimate, worse_than_promised
 from tabular_lstm.parameters import Columns, Monitoring, Report
 from tabular_lstm.rows.number_format import POINT
 from tabular_lstm.rows.raw_rows import RawRows
-from tabular_lstm.serving.decision import began
+from tabular_lstm.serving.decision import Champions
 from tabular_lstm.serving.late_labels import (
     LateLabels,
     Measured,
@@ -27,7 +27,7 @@ from tabular_lstm.serving.late_labels import (
     read_late_labels,
 )
 from tabular_lstm.serving.manifest import FinishedScoring, FinishedScorings
-from tabular_lstm.serving.promotion_log import Champions, champion_of, promoted
+from tabular_lstm.serving.promotion_log import began, champion_of, promoted
 
 logger = logging.getLogger(__name__)
 

@@ -25,8 +25,8 @@ from tabular_lstm.serving.comparable_champions import (
     data_drift,
     features_moved,
 )
-from tabular_lstm.serving.decision import Checks, Decision, Judgement, Provenance
-from tabular_lstm.serving.promotion_log import CANDIDATES, Champions, LogEntry, champion_of, looks
+from tabular_lstm.serving.decision import Champions, Checks, Decision, Judgement, Provenance, looks
+from tabular_lstm.serving.promotion_log import CANDIDATES, LogEntry, champion_of
 
 GOLDEN_ROWS = 32
 
@@ -188,4 +188,4 @@ def record(decision: Decision, report: str, champions: Champions) -> LogEntry:
                 f"was judged, got {candidate and candidate.sha256}. The file changed since the "
                 "decision, and does not serve."
             )
-    return LogEntry.of(decision)
+    return decision.log_entry()

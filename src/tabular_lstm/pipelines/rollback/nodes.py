@@ -4,8 +4,8 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Columns, Rollback
 from tabular_lstm.serving.champion import refuse_other_task
 from tabular_lstm.serving.comparable_champions import NotComparedError, promoted_artifact
-from tabular_lstm.serving.decision import Decision, Provenance
-from tabular_lstm.serving.promotion_log import Champions, LogEntry, champion_of, promoted, standing
+from tabular_lstm.serving.decision import Champions, Decision, Provenance
+from tabular_lstm.serving.promotion_log import LogEntry, champion_of, promoted, standing
 
 
 def choose_champion(
@@ -55,4 +55,4 @@ def choose_champion(
 
 def record(decision: Decision, report: str) -> LogEntry:
     """Return the log's line, once the report is written; the line lets the champion serve again."""
-    return LogEntry.of(decision)
+    return decision.log_entry()

@@ -18,10 +18,10 @@ from tabular_lstm.rows.validation import Quarantine
 from tabular_lstm.serving.answers import answers_of
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.comparable_champions import warn_of_unknown_columns
-from tabular_lstm.serving.decision import began
+from tabular_lstm.serving.decision import Champions
 from tabular_lstm.serving.manifest import Conditions
 from tabular_lstm.serving.prediction_parts import Predictions, refuse_names
-from tabular_lstm.serving.promotion_log import Champions
+from tabular_lstm.serving.promotion_log import began
 from tabular_lstm.serving.row_scoring import ScoringTask
 from tabular_lstm.serving.scoring_summary import ScoringSummary, Tally
 
