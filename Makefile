@@ -50,7 +50,8 @@ install-scoring: $(SCORING) ## Create .venv with what scoring, monitoring, rollb
 run: $(INSTALLED) ## Train and judge on the data that the repo ships (kedro run)
 	$(BIN)/kedro run
 
-TESTS := pytest -n 2 --dist worksteal -m "not faults and not long and not integration"
+IN_TWO := pytest -n 2 --dist worksteal
+TESTS := $(IN_TWO) -m "not faults and not long and not integration"
 
 test: $(INSTALLED) ## Run all tests but the long ones
 	$(BIN)/$(TESTS) $(COVERAGE)
@@ -81,8 +82,11 @@ coverage: ## Run the same tests, and fail if they reach less than 95 % of the co
 # The processor decides which code of NumPy and OpenBLAS runs: here the code for older processors. If this
 # processor or this NumPy does not know a name, it only warns. The tests of layers, members and training are
 # not here: TensorFlow computes their numbers, and these variables do not change TensorFlow. Building and
-# calibrating use no matrix products that differ, so the second run is enough for them.
-NUMERIC := tests/network/test_score.py tests/network/test_kernel.py \
+# calibrating use no matrix products that differ, so the second run is enough for them. The kernel is compiled
+# without BLAS: only what NumPy computes beside it may differ.
+NUMERIC := tests/network/test_score.py \
+	tests/network/test_kernel.py::test_the_kernel_answers_as_numpy_does_in_float64 \
+	tests/network/test_kernel.py::test_many_rows_are_computed_by_the_kernel_and_few_by_numpy \
 	tests/test_classifier.py::test_with_the_defaults_a_row_has_one_probability \
 	tests/test_run.py::test_another_processor_judges_the_same_candidate_to_the_same_bytes \
 	tests/test_retraining.py::test_what_is_read_back_gives_the_probabilities_that_were_judged
@@ -90,12 +94,12 @@ BUILT := tests/network/test_build.py tests/network/test_calibration.py
 NO_WIDE_UNITS := X86_V3 X86_V4 AVX2 FMA3 AVX512F AVX512_SKX
 
 numeric: $(INSTALLED) ## Run the numeric tests as on other processors
-	OPENBLAS_CORETYPE=Haswell $(BIN)/pytest -q $(NUMERIC)
+	OPENBLAS_CORETYPE=Haswell $(BIN)/$(IN_TWO) $(NUMERIC)
 	OPENBLAS_CORETYPE=Prescott NPY_DISABLE_CPU_FEATURES="$(NO_WIDE_UNITS)" \
-		$(BIN)/pytest -q $(NUMERIC) $(BUILT)
+		$(BIN)/$(IN_TWO) $(NUMERIC) $(BUILT)
 
 faults: $(INSTALLED) ## Run the long tests: faults, the documents' code, whole nights
-	$(BIN)/pytest -n 2 --dist worksteal -m "(faults or long) and not integration"
+	$(BIN)/$(IN_TWO) -m "(faults or long) and not integration"
 
 # Airflow has an environment of its own: Airflow starts the project's command, and imports none of its code.
 AIRFLOW := .venv-airflow/.installed
@@ -124,8 +128,9 @@ mlflow: $(MLFLOW) ## Install MLflow's client, for environments with a block mlfl
 
 mlflow-server: $(MLFLOW_SERVER) ## Install MLflow's server in .venv-mlflow
 
+# Each server is started once: the tests of a file stay together, in the order of the files.
 integration: $(MLFLOW) $(MLFLOW_SERVER) $(AIRFLOW) ## Run the tests that need servers or schedulers
-	$(BIN)/pytest -n 2 --dist worksteal -m integration tests/integration tests/test_docs.py
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m integration tests/integration tests/test_docs.py
 
 lint: $(INSTALLED) ## Check style, types, import rules and notebooks
 	$(BIN)/ruff check .

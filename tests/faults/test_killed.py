@@ -1,18 +1,29 @@
-"""A run that is killed at any instant: the old champion serves or the new one, whole.
+"""Runs that are stopped at any instant: the old champion serves or the new one, whole; predictions
+of a scoring count once it has finished; the next run succeeds.
 
-The tasks take turns: the network's file, the decision and the predictions differ by the task.
+Between two changes of files a kill leaves the same files, so each run is looked at before each of
+its changes, and goes on; a few are really killed, and so no other process is missed. The tasks take
+turns: the network's file, the decision, predictions and their manifest differ by the task.
 """
 
-import json
-import random
+import contextlib
+import os
 import shutil
 import signal
-import subprocess
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
+import optuna
 import pytest
+from kedro.framework.project import pipelines
+from optuna.trial import TrialState
 
+from tabular_lstm import load_champion
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES
+from tabular_lstm.rows import csv_files, raw_rows
+from tabular_lstm.serving import prediction_parts
+from tests.helpers import scorings
 from tests.helpers.champions import (
     assert_settled,
     assert_sound,
@@ -21,106 +32,175 @@ from tests.helpers.champions import (
     log_path,
     on_disk,
 )
-from tests.helpers.commands import RETRAINING, ROLLBACK, here, note, sabotaged, seed, succeeds
-from tests.helpers.kills import Instant, Timeline, in_turn, killed, strata, timeline_of
-from tests.helpers.once import Once
-from tests.helpers.project import Project
+from tests.helpers.commands import RETRAINING, ROLLBACK, here, sabotaged, seed, succeeds
+from tests.helpers.processes import PIPED, started
+from tests.helpers.project import TINY, Project, declare
+from tests.helpers.scorings import REPORTED, SCORING, rows_at, unfinished, write_rows
+from tests.helpers.steps import at_each_step
 
-STRATA = 20
-AIMED = 4
+# Copies of so many states, evenly spread, are gone on from.
+GONE_ON_FROM = 3
+SCORE = (*SCORING, *rows_at("rows.csv", "validation.max_quarantined_fraction=0.1"))
 
 
-def instants() -> Iterator[Instant]:
-    """One in each stratum of a run's duration, and some around the commit."""
-    rng = random.Random(20261125)
-    yield from strata(STRATA, rng)
-    for number in range(STRATA, STRATA + AIMED):
-        seconds = 0.06 * (number % AIMED + rng.random()) / AIMED
-        yield Instant(number, at="promotion.promote.record", seconds=seconds)
+class Steps:
+    """What a look at each step of a run found, and some of the states, as copies."""
+
+    def __init__(self, project: Project, folder: Path, every: int) -> None:
+        self.project, self.folder, self.every = project, folder, every
+        self.looks: list[tuple[str, bool, Any]] = []
+
+    @contextlib.contextmanager
+    def of_a_run(self, find: Any) -> Iterator[None]:
+        def look(event: str, path: str) -> None:
+            made = event == "opened" and os.path.getsize(path) == 0
+            self.looks.append((path, made, find()))
+            # Of a torn line a test below tells more.
+            if len(self.looks) % self.every == 0 and path != str(log_path(self.project)):
+                copy = self.folder / str(len(self.looks))
+                shutil.copytree(self.project.path, copy)
+                path, made, _ = self.looks[-2]
+                written = copy / Path(path).relative_to(self.project.path)
+                if made and written.is_file():  # a kill may come amid the writing of it
+                    os.truncate(written, written.stat().st_size // 2)
+
+        with at_each_step(self.project.path / "data", look):
+            yield
+
+    def found(self) -> list[Any]:
+        return [found for _, _, found in self.looks]
+
+    def states(self) -> Iterator[Project]:
+        """Work in each copy."""
+        copies = sorted(self.folder.iterdir(), key=lambda copy: int(copy.name))
+        assert len(copies) >= GONE_ON_FROM
+        for copy in copies:
+            with contextlib.chdir(copy):
+                yield Project(copy)
+            pipelines.set_requested(None)
+
+
+@pytest.mark.parametrize("task", [TWO_CLASSES, CLASSES, NUMBER])
+def test_a_retraining_stopped_at_any_step_leaves_the_old_champion_or_the_new_one(
+    served: Project, task: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    before, old = log_path(served).read_bytes(), on_disk(served)
+    steps = Steps(served, tmp_path_factory.mktemp("states"), every=36)
+    with steps.of_a_run(lambda: load_champion(served.path).sha256):
+        succeeds(here(*RETRAINING, *seed(5)))
+    new = on_disk(served)
+    olds, news = steps.found().count(old), steps.found().count(new)
+    assert steps.found() == [old] * olds + [new] * news
+    # The log's line is looked at torn, and on disk before it is settled.
+    assert steps.looks[olds - 1][0] == steps.looks[olds][0] == str(log_path(served))
+    assert olds > 100
+    assert new != old
+    for state in steps.states():
+        assert_sound(state, before)
+        succeeds(here(*RETRAINING, *seed(5)))
+        # What would have been promoted is.
+        assert [line["action"] for line in log_of(state)] == ["promoted", "promoted"]
+        assert_settled(state)
+        assert champion_of(state).network.training["seed"] == 5
+
+
+def test_a_rollback_stopped_at_any_step_leaves_one_of_both_champions(
+    served_twice: Project, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    first, second = (line["sha256"] for line in log_of(served_twice))
+    before = log_path(served_twice).read_bytes()
+    steps = Steps(served_twice, tmp_path_factory.mktemp("states"), every=6)
+    with steps.of_a_run(lambda: load_champion(served_twice.path).sha256):
+        succeeds(here(*ROLLBACK))
+    seconds, firsts = steps.found().count(second), steps.found().count(first)
+    assert steps.found() == [second] * seconds + [first] * firsts
+    assert seconds > 10
+    assert firsts > 1
+    for state in steps.states():
+        assert_sound(state, before)
+        if on_disk(state) == second:
+            succeeds(here(*ROLLBACK))
+        assert on_disk(state) == first
+        assert_settled(state)
 
 
 @pytest.fixture
-def timeline(served: Project, once: Once, tmp_path_factory: pytest.TempPathFactory) -> Timeline:
-    """The timeline of a run that nobody kills."""
-    copy = Project(shutil.copytree(served.path, tmp_path_factory.mktemp("measured") / "project"))
-    measured = copy.path / "timeline.json"
+def scored(served: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project with rows to score, of several batches and parts; others were scored before."""
+    succeeds(here(*SCORING))
+    monkeypatch.setattr(raw_rows, "ROWS", 500)
+    monkeypatch.setattr(prediction_parts, "ROWS_OF_A_PART", 1000)
+    for name in ("PIECE", "ARROW_PIECE"):
+        monkeypatch.setattr(csv_files, name, 2**14)
+    write_rows(served, "rows.csv", 3000)
+    return served
 
-    def measure() -> None:
-        measured.write_text(json.dumps(timeline_of(copy, *RETRAINING, *seed(99))))
 
-    once("timeline", copy, measure)
-    return [(at, seconds) for at, seconds in json.loads(measured.read_text())]
+def assert_next_scoring_finishes(project: Project, before: str) -> None:
+    """Check that the next scoring gives all rows, and leaves nothing of the one that was killed."""
+    succeeds(here(*SCORE))
+    runs = scorings.assert_sound(project)
+    assert runs[0] == before
+    assert scorings.finished(project)[-1]["rows"] == 3000
+    assert unfinished(project) == []
+    reports = project.path / "data/08_reporting"
+    assert all([*reports.glob(f"{name}*/{runs[-1]}")] for name in REPORTED)
 
 
-@pytest.mark.parametrize(
-    ("instant", "task"), in_turn(instants()), ids=lambda value: str(value).replace(" ", "-")
-)
-def test_a_retraining_killed_at_any_instant_leaves_the_old_or_the_new_champion(
-    served: Project, timeline: Timeline, instant: Instant
+@pytest.mark.parametrize("task", [TWO_CLASSES, CLASSES, NUMBER])
+def test_a_scoring_stopped_at_any_step_leaves_nothing_that_is_read_unless_it_has_finished(
+    scored: Project, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    before = log_path(served).read_bytes()
-    old = on_disk(served)
-    number = 100 + instant.number
-
-    at, seconds = killed(served, instant, timeline, *RETRAINING, *seed(number))
-    outcome = "old" if assert_sound(served, before) == old else "new"
-    assert outcome == ("new" if len(log_of(served)) == 2 else "old")
-    note(instant, f"{seconds:.2f} s", at, f"{outcome} champion")
-
-    succeeds(here(*RETRAINING, *seed(number)))
-    # What would have been promoted is.
-    assert [line["action"] for line in log_of(served)] == ["promoted", "promoted"]
-    assert_settled(served)
-    assert champion_of(served).network.training["seed"] == number
-
-
-# The steps of the commit, in their order ---------------------------------------------------------
+    (before,) = scorings.assert_sound(scored)
+    steps = Steps(scored, tmp_path_factory.mktemp("states"), every=8)
+    with steps.of_a_run(lambda: len(scorings.assert_sound(scored))):
+        succeeds(here(*SCORE))
+    ones, twos = steps.found().count(1), steps.found().count(2)
+    assert steps.found() == [1] * ones + [2] * twos
+    assert ones > 15
+    assert twos > 3
+    for state in steps.states():
+        assert_next_scoring_finishes(state, before)
+        # Nothing is new then.
+        runs = scorings.assert_sound(state)
+        succeeds(here(*SCORE))
+        assert scorings.assert_sound(state) == runs
 
 
-def promote(project: Project, output: str, fault: str) -> subprocess.CompletedProcess[str]:
-    return sabotaged(project, output, fault, *RETRAINING, *seed(5))
+# Really killed -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("output", "fault", "serves", "task"),
+    ("output", "fault", "serves", "following", "task"),
     [
-        ("candidate@network", "before=replace", "old", NUMBER),
-        ("promotions", "before=write", "old", CLASSES),
-        ("promotions", "after=write", "new", NUMBER),
-        ("promotions", "before=fsync", "new", TWO_CLASSES),
+        ("candidate@network", "before=replace", "old", RETRAINING, NUMBER),
+        ("promotions", "before=write", "old", RETRAINING, CLASSES),
+        # As a power failure leaves it: a killed process writes its line whole or not at all.
+        ("promotions", "amid=write", "torn", RETRAINING, NUMBER),
+        ("promotions", "after=write", "new", RETRAINING, TWO_CLASSES),
+        ("promotions", "after=write", "new", ROLLBACK, CLASSES),
     ],
 )
-def test_a_retraining_killed_at_a_step_of_the_commit_has_decided_or_not(
-    served: Project, output: str, fault: str, serves: str
+def test_a_retraining_killed_at_its_commit_has_decided_or_not(
+    served: Project, output: str, fault: str, serves: str, following: tuple[str, ...]
 ) -> None:
-    before = log_path(served).read_bytes()
-    old = on_disk(served)
-
-    assert promote(served, output, fault).returncode == -signal.SIGKILL
-    assert (assert_sound(served, before) == old) == (serves == "old")
-
-    succeeds(here(*RETRAINING, *seed(5)))
-    assert [line["action"] for line in log_of(served)] == ["promoted", "promoted"]
-    assert_settled(served)
-    assert champion_of(served).network.training["seed"] == 5
-
-
-def test_a_line_that_was_cut_off_counts_for_nothing_and_the_next_run_takes_it_away(
-    served: Project,
-) -> None:
-    """As a power failure leaves it: a killed process has written its line whole or not at all."""
     before, old = log_path(served).read_bytes(), on_disk(served)
+    killed = sabotaged(served, output, fault, *RETRAINING, *seed(5))
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    if serves == "torn":
+        assert log_path(served).read_bytes().startswith(before)
+        assert not log_path(served).read_bytes().endswith(b"\n")
+        assert champion_of(served).sha256 == old
+    else:
+        assert (assert_sound(served, before) == old) == (serves == "old")
 
-    assert promote(served, "promotions", "amid=write").returncode == -signal.SIGKILL
-    torn = log_path(served).read_bytes()
-    assert torn.startswith(before)
-    assert not torn.endswith(b"\n")
-    assert champion_of(served).sha256 == old
-
-    succeeds(here(*RETRAINING, *seed(5)))
+    succeeds(here(*following, *(seed(5) if following is RETRAINING else ())))
     assert log_path(served).read_bytes().startswith(before)
-    assert [line["action"] for line in log_of(served)] == ["promoted", "promoted"]
     assert_settled(served)
+    if following is ROLLBACK:
+        assert on_disk(served) == old
+    else:
+        assert [line["action"] for line in log_of(served)] == ["promoted", "promoted"]
 
 
 @pytest.mark.parametrize(
@@ -130,41 +210,62 @@ def test_the_first_retraining_of_all_killed_at_its_commit_blocks_nobody(
     quick: Project, fault: str, decided: int
 ) -> None:
     """It may leave a decision without a log."""
-    assert promote(quick, "promotions", fault).returncode == -signal.SIGKILL
+    killed = sabotaged(quick, "promotions", fault, *RETRAINING, *seed(5))
+    assert killed.returncode == -signal.SIGKILL
     assert len(quick.versions("08_reporting/decision.json")) == 1
     assert decided == (len(log_of(quick)) if log_path(quick).exists() else 0)
-
     succeeds(here(*RETRAINING, *seed(5)))
     assert len(log_of(quick)) == 1
     assert_settled(quick)
 
 
-@pytest.mark.parametrize(
-    ("output", "fault", "serves", "task"),
-    [
-        ("decision", "before=replace", "second", CLASSES),
-        ("promotions", "before=write", "second", TWO_CLASSES),
-        ("promotions", "after=write", "first", NUMBER),
-    ],
-)
-def test_a_rollback_killed_at_a_step_of_its_commit_has_decided_or_not(
-    served_twice: Project, output: str, fault: str, serves: str
+def test_what_a_killed_scoring_left_a_retraining_leaves_to_the_next_scoring(
+    scored: Project,
 ) -> None:
-    before = log_path(served_twice).read_bytes()
-    first, second = (line["sha256"] for line in log_of(served_twice))
+    (before,) = scorings.assert_sound(scored)
+    killed = sabotaged(scored, "predictions", "before=replace", *SCORE)
+    assert killed.returncode == -signal.SIGKILL
+    left = unfinished(scored)
+    assert left
+    parameters = f"{seed(5)[1]},promotion.keep_candidates=1,promotion.keep_champions=1"
+    succeeds(here(*RETRAINING, "--params", parameters))
+    assert len(log_of(scored)) == 2
+    assert unfinished(scored) == left
+    assert_next_scoring_finishes(scored, before)
 
-    assert sabotaged(served_twice, output, fault, *ROLLBACK).returncode == -signal.SIGKILL
-    assert assert_sound(served_twice, before) == {"first": first, "second": second}[serves]
 
-    succeeds(here(*RETRAINING, *seed(5)))
-    assert_settled(served_twice)
-    assert champion_of(served_twice).network.training["seed"] == 5
+TUNING = ("run", "--pipelines", "tuning")
+TUNED: dict[str, Any] = {
+    "network": TINY["network"],
+    "training": {"epochs": 30, "patience": 30},
+    "tuning": {
+        "trials": 4,
+        "space": {"training.learning_rate": {"low": 0.001, "high": 0.05, "log": True}},
+    },
+}
 
 
-def test_a_rollback_undoes_what_a_killed_retraining_has_decided(served: Project) -> None:
-    old = on_disk(served)
-    assert promote(served, "promotions", "after=write").returncode == -signal.SIGKILL
-    succeeds(here(*ROLLBACK))
-    assert log_of(served)[-1]["action"] == "rolled_back"
-    assert_settled(served)
-    assert on_disk(served) == old
+def tried(project: Project) -> list[list[Any]]:
+    """The values and the log loss of each trial that has ended, as Optuna reads them."""
+    database = f"sqlite:///{project.path}/data/06_models/studies.db"  # of one study
+    loaded = optuna.load_study(study_name=None, storage=database)
+    ended = loaded.get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED))
+    return [[trial.user_attrs["values"], trial.value] for trial in ended]
+
+
+def test_a_tuning_killed_at_some_moment_goes_on_to_the_same_study(project: Project) -> None:
+    declare(project, **TUNED)
+    succeeds(here(*TUNING))
+    models = project.path / "data/06_models"
+    expected, best = tried(project), models / "best_parameters.json"
+    shutil.rmtree(models)
+    with started(project, *TUNING, **PIPED) as run:
+        while "2 of 4 trials" not in (line := run.stdout.readline()):
+            assert line, "the run ended before its second trial"
+        os.killpg(run.pid, signal.SIGKILL)
+        run.stdout.read()
+    assert run.returncode == -signal.SIGKILL
+    assert not best.exists()
+    succeeds(here(*TUNING))
+    assert tried(project) == expected
+    assert len([*best.iterdir()]) == 1

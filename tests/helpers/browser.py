@@ -25,24 +25,10 @@ def in_a_browser(
     """Open a page in headless Chromium: what became of it is on stdout, as HTML."""
     assert CHROMIUM, "REQUIRE_BROWSER is set and there is no chromium: apt-get install chromium"
     with tempfile.TemporaryDirectory() as profile:
-        return subprocess.run(
-            [
-                CHROMIUM,
-                "--headless",
-                "--no-sandbox",
-                "--disable-gpu",
-                "--no-first-run",
-                f"--user-data-dir={profile}",
-                f"--virtual-time-budget={virtual_seconds}000",
-                *options,
-                "--dump-dom",
-                address,
-            ],
-            check=True,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
+        command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"]
+        command += [f"--user-data-dir={profile}", f"--virtual-time-budget={virtual_seconds}000"]
+        command += [*options, "--dump-dom", address]
+        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=300)
 
 
 # In a frame of some width: how wide the page is, which boxes are wider than they may be, and which

@@ -1,10 +1,14 @@
 """`kedro` as a user runs it, in this process or with a fault, and what it says at its end."""
 
 import contextlib
+import functools
+import json
 import logging
 import subprocess
+import sys
 import traceback
 from pathlib import Path
+from typing import Any
 
 from click.testing import CliRunner
 from kedro.framework.project import pipelines
@@ -78,8 +82,21 @@ def sabotaged(
     project: Project, output: str, fault: str, *arguments: str
 ) -> subprocess.CompletedProcess[str]:
     """Run `kedro` with a fault at an output, see `sabotage`."""
-    folder = str(temporary(project))
-    return project.python(sabotage.__file__, output, fault, *arguments, TMPDIR=folder)
+    forks, folder = _forks(), str(temporary(project).parent)
+    asked = {"folder": folder, "output": output, "fault": fault, "arguments": arguments}
+    forks.stdin.write(json.dumps(asked) + "\n")
+    forks.stdin.flush()
+    answer = json.loads(forks.stdout.readline())
+    return subprocess.CompletedProcess(
+        arguments, answer["code"], answer["stdout"], answer["stderr"]
+    )
+
+
+@functools.cache
+def _forks() -> Any:
+    """The process that forks, see `sabotage`; it ends when the tests close its stdin."""
+    pipe = subprocess.PIPE
+    return subprocess.Popen([sys.executable, sabotage.__file__], stdin=pipe, stdout=pipe, text=True)
 
 
 def temporary(project: Project) -> Path:
@@ -101,8 +118,3 @@ def message_of(finished: subprocess.CompletedProcess[str], code: int = 1) -> str
     assert "Traceback" not in finished.stderr + finished.stdout
     assert finished.stderr.startswith("Error: "), finished.stderr
     return finished.stderr.removeprefix("Error: ").strip()
-
-
-def note(*cells: object) -> None:
-    """Print a line of a table: `pytest -rP` shows it."""
-    print("|", " | ".join(map(str, cells)), "|")  # noqa: T201

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 from tests.helpers.commands import message_of
 from tests.helpers.project import Project
@@ -34,33 +35,15 @@ mount -t tmpfs -o size=$1k tmpfs tmp
 shift
 TMPDIR="$PWD/tmp" exec "$@"
 """
-KEDRO = (sys.executable, "-m", "kedro")
 UNSHARED = ("unshare", "--mount", "--map-root-user")
 
 
 def on_a_small_disk(
-    project: Project, free: int, *arguments: str
+    project: Project, free: int, *arguments: str, program: str = ON_A_SMALL_DISK
 ) -> subprocess.CompletedProcess[str]:
-    return _unshared(project, ON_A_SMALL_DISK, free, *arguments)
-
-
-def with_a_small_disk_for_temporary_files(
-    project: Project, free: int, *arguments: str
-) -> subprocess.CompletedProcess[str]:
-    return _unshared(project, FOR_TEMPORARY_FILES, free, *arguments)
-
-
-def _unshared(
-    project: Project, program: str, free: int, *arguments: str
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*UNSHARED, "sh", "-c", program, "", str(free), *KEDRO, *arguments],
-        cwd=project.path,
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    command = [*UNSHARED, "sh", "-c", program, "", str(free), sys.executable, "-m", "kedro"]
+    options: dict[str, Any] = {"capture_output": True, "text": True, "timeout": 300}
+    return subprocess.run([*command, *arguments], cwd=project.path, check=False, **options)
 
 
 def assert_no_space(finished: subprocess.CompletedProcess[str], file: str) -> None:

@@ -33,9 +33,6 @@ METRICS = {
 }
 
 
-SHARES = [0.4, 0.3, 0.2, 0.1]
-
-
 def run_at(day: int, hour: int = 6) -> str:
     """The id of a run on a day of November."""
     return f"2026-11-{day:02}T{hour:02}.00.00.000Z"

@@ -33,13 +33,6 @@ LAYOUTS: list[dict[str, Any]] = [
     {"features": 6, "features_per_step": 1, "names": (0,)},
 ]
 TASKS = [{**MIXED, "task": task} for task in (CLASSES, SEVEN, NUMBER)]
-# Features, features per step, places of names, and options of an ensemble.
-NETWORKS: list[tuple[int, int, tuple[int, ...], dict[str, Any]]] = [
-    (4, 2, (), {}),
-    (5, 2, (0, 3), {"units": [4, 3, 5], "members": 3}),
-    (3, 3, (0, 1, 2), {"frequencies": 5, "dimensions": 7}),
-    (1, 4, (), {"units": [1], "members": 1}),
-]
 
 
 def id_of(layout: dict[str, Any]) -> str:

@@ -12,14 +12,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
 import yaml
 from kedro.framework.session import KedroSession
 from kedro.pipeline import Pipeline
 
+from tabular_lstm.files import sha256
 from tabular_lstm.parameters import Promotion, Rollback, Storage
 from tabular_lstm.runs.kept_outputs import KeptOutputs
 from tabular_lstm.runs.object_storage import ObjectStorage
 from tabular_lstm.serving.artifact import Artifact
+from tabular_lstm.serving.promotion_log import CANDIDATES, LOG, read_log
 from tests.helpers.champions import log_of
 from tests.helpers.project import Project
 from tests.helpers.servers import LOOPBACK, Quiet, answers, free_port, server, serving
@@ -107,6 +110,47 @@ def champion_there(project: Project, path: Path) -> Artifact:
     log = log_of(fresh)
     assert (found.run_id, found.sha256) == (log[-1]["serves_now"], log[-1]["sha256"])
     return found
+
+
+def served_there(storage: ObjectStorage, folder: Path) -> str:
+    """Name the run that serves by the log in a storage, and check that its network is there."""
+    shutil.rmtree(folder / "looked", ignore_errors=True)
+    kept_in(folder / "looked", storage, "").pull_log()
+    last = read_log(folder / "looked" / LOG)[-1]
+    content = storage.get(f"{CANDIDATES}/{last.serves_now}/candidate.keras")
+    assert content is not None
+    assert sha256(content) == last.sha256
+    return str(last.serves_now)
+
+
+@contextlib.contextmanager
+def at_each_call(look: Callable[[str], None]) -> Iterator[None]:
+    """Call `look` before and after each call of the storage, which come one after the other."""
+    is_looking = False
+
+    def tell(call: str) -> None:
+        nonlocal is_looking
+        is_looking = True
+        look(call)
+        is_looking = False
+
+    def watched(name: str) -> Any:
+        original = getattr(ObjectStorage, name)
+
+        def call(storage: ObjectStorage, key: str, *arguments: Any, **options: Any) -> Any:
+            if is_looking:
+                return original(storage, key, *arguments, **options)
+            tell(f"{name} {key.partition('/')[0]}")
+            result = original(storage, key, *arguments, **options)
+            tell(f"{name} {key.partition('/')[0]}")
+            return result
+
+        return call
+
+    with pytest.MonkeyPatch.context() as patched:
+        for name in ("get", "put", "create", "keys"):
+            patched.setattr(ObjectStorage, name, watched(name))
+        yield
 
 
 # What fails ----------------------------------------------------------------------------------

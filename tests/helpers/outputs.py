@@ -12,28 +12,14 @@ from tests.helpers.project import Project
 RUN_ID = re.compile(r"\d{4}-\d\d-\d\dT[\d.]+Z.*")
 # What metrics.json holds of every model.
 JUDGED = {
-    "accuracy",
-    "roc_auc",
-    "average_precision",
-    "log_loss",
-    "brier_score",
-    "expected_calibration_error",
-    "confusion_matrix",
-    "decision_threshold",
-    "precision",
-    "recall",
-    "f1",
-    "interval",
+    *("accuracy", "roc_auc", "average_precision", "log_loss", "brier_score"),
+    *("expected_calibration_error", "confusion_matrix", "decision_threshold"),
+    *("precision", "recall", "f1", "interval"),
 }
 # The figures of a run of two classes, in the order in which they are shown.
 FIGURES = [
-    "learning_curves",
-    "roc_curve",
-    "precision_recall_curve",
-    "calibration_curve",
-    "confusion_matrix",
-    "importance_chart",
-    "score_distribution",
+    *("learning_curves", "roc_curve", "precision_recall_curve", "calibration_curve"),
+    *("confusion_matrix", "importance_chart", "score_distribution"),
 ]
 
 

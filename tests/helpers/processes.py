@@ -15,11 +15,8 @@ from tests.helpers.commands import temporary
 from tests.helpers.project import Project
 
 # Options of `started`: what a run says on one pipe, in a process group of its own.
-PIPED: dict[str, Any] = {
-    "stdout": subprocess.PIPE,
-    "stderr": subprocess.STDOUT,
-    "start_new_session": True,
-}
+PIPED: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+PIPED["start_new_session"] = True
 
 
 def started(
@@ -33,13 +30,8 @@ def started(
         logging = project.path / "conf/each_node.yml"
         logging.write_text(yaml.safe_dump(conf))
         env["KEDRO_LOGGING_CONFIG"] = str(logging)
-    return subprocess.Popen(
-        [sys.executable, "-m", "kedro", *arguments],
-        cwd=project.path,
-        env=env,
-        text=True,
-        **options,
-    )
+    command = [sys.executable, "-m", "kedro", *arguments]
+    return subprocess.Popen(command, cwd=project.path, env=env, text=True, **options)
 
 
 @contextlib.contextmanager

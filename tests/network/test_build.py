@@ -62,9 +62,6 @@ def test_lstms_are_stacked_as_kerass_bidirectional_ones(units: list[int]) -> Non
         np.testing.assert_allclose(outputs, read @ kernel[member] + bias[member], atol=1e-6)
 
 
-# Members
-
-
 # What it does with values
 
 
@@ -117,6 +114,3 @@ def test_initial_weights_are_spread_as_their_kinds_should_be() -> None:
     for name, units in {"recur_1/recurrent": 5, "recur_2/recurrent": 3}.items():
         for member in weights[name].reshape(-1, units, 4 * units):
             np.testing.assert_allclose(member @ member.T, np.eye(units), atol=1e-6)
-
-
-# The saved file

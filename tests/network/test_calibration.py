@@ -31,9 +31,6 @@ objectives = st.one_of(
 )
 
 
-# Log losses
-
-
 # Temperature
 
 

@@ -72,37 +72,17 @@ def test_two_trainings_give_the_same_bits_and_another_seed_gives_others(
     keras.utils.set_random_seed(99)
     again, same_history = train(network, sequences, labels, training_of(batch_size=64))
     assert_same_weights(first, again)
-    assert history == same_history
+    assert history == same_history == json.loads(json.dumps(history, allow_nan=False))
+    assert len(history["loss"]) == len(history["validation_loss"]) == 3
+    assert history["temperature"] == first.calibration.temperature
+    assert history["decision_threshold"] == first.calibration.threshold
+    assert Training.model_validate(first.training) == training_of(batch_size=64)
     np.testing.assert_array_equal(predict(first, sequences), predict(again, sequences))
 
     other, other_history = train(network, sequences, labels, training_of(batch_size=64, seed=1))
     assert history["loss"] != other_history["loss"]
     for one, another in zip(first.get_weights(), other.get_weights(), strict=True):
         assert not one.size or (one != another).any()
-
-
-# The history
-
-
-def test_history_has_numbers_for_each_epoch_and_the_candidate_tells_the_same() -> None:
-    training = training_of(patience=2, objective={"kind": "f1"})
-    candidate, history = train(network_of(), *rows_of(64), training)
-    assert json.loads(json.dumps(history, allow_nan=False)) == history
-    assert set(history) == {
-        "loss",
-        "validation_loss",
-        "best_epoch",
-        "best_epochs",
-        "temperature",
-        "decision_threshold",
-        "out_of_fold_log_loss",
-        "kinds",
-        "asked_for",
-    }
-    assert len(history["loss"]) == len(history["validation_loss"]) == 3
-    assert history["temperature"] == candidate.calibration.temperature
-    assert history["decision_threshold"] == candidate.calibration.threshold
-    assert Training.model_validate(candidate.training) == training
 
 
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
@@ -155,12 +135,6 @@ def test_temperature_and_threshold_come_from_the_out_of_fold_logits(
     np.testing.assert_allclose(predict(candidate, sequences), probabilities, atol=1e-6)
     in_sample = choose_threshold(labels, probabilities, training.objective)
     assert candidate.calibration.threshold != pytest.approx(in_sample, abs=1e-5)
-
-
-# The log
-
-
-# Predicting
 
 
 # Kinds

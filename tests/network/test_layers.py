@@ -246,28 +246,6 @@ def test_recur_has_the_gradient_of_a_plain_loop(
 # Read out
 
 
-def states_of(rows: int, length: int = 3, units: int = 4) -> np.ndarray:
-    shape = (2, MEMBERS, length, rows, units)
-    return np.random.default_rng(6).normal(size=shape).astype(np.float32)
-
-
-@pytest.mark.parametrize(("length", "units"), [(3, 4), (1, 2), (5, 1)])
-def test_read_out_weighs_the_last_and_the_mean_states_of_both_directions(
-    length: int, units: int
-) -> None:
-    layer = with_random_weights(ReadOut(MEMBERS, units, 1, 0.5))
-    states = states_of(7, length, units)
-    kernel, bias = layer.get_weights()
-    expected = np.zeros((MEMBERS, 7))
-    for member in range(MEMBERS):
-        forward, backward = states[:, member].astype(np.float64)
-        read = [forward[-1], backward[-1], forward.mean(0), backward.mean(0)]
-        expected[member] = np.concatenate(read, 1) @ kernel[member, :, 0] + bias[member]
-    measured = layer(tuple(states)).numpy()
-    assert measured.shape == (MEMBERS, 7, 1)
-    np.testing.assert_allclose(measured[..., 0], expected, atol=1e-5)
-
-
 def dropped(dropout: float, seed: tuple[int, int], place: int = 0, rows: int = 4000) -> np.ndarray:
     """What is left in training of states of 1, seen at one of the 4u places: (k, rows)."""
     layer = ReadOut(MEMBERS, 2, 1, dropout)

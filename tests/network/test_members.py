@@ -64,24 +64,6 @@ def test_the_steps_are_those_of_adamw_on_each_members_rows() -> None:
     assert 0 < np.mean(clipped) < 1
 
 
-def test_each_batch_is_of_the_declared_size_and_no_row_comes_twice_in_an_epoch() -> None:
-    sequences, labels = rows_of(61)
-    training = training_of(epochs=4, batch_size=13)
-    batches = observe(network_of(members=3), sequences, labels, training)[0].batches
-    held_out = folds_of(labels, 3)
-    for epoch in batches:
-        assert epoch.shape == (53 // 13, 3, 13)
-        for member in range(3):
-            rows = epoch[:, member].ravel()
-            assert len(np.unique(rows)) == rows.size
-            assert not np.isin(rows, held_out[member]).any()
-    for member in range(3):
-        passed = np.unique([epoch[:, member] for epoch in batches])
-        np.testing.assert_array_equal(passed, np.setdiff1d(np.arange(61), held_out[member]))
-    orders = {epoch[:, member].tobytes() for epoch in batches for member in range(3)}
-    assert len(orders) == 12
-
-
 # What is dropped, and what the others change
 
 
