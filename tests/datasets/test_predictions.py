@@ -17,6 +17,8 @@ from tabular_lstm.serving.manifest import Conditions, FileOfRows, Manifest, Scor
 from tests.helpers.errors import raises_data_error
 from tests.helpers.logs import run
 
+BIG = 2**53  # from here on, floats lack whole numbers
+
 
 def finish(folder: Path, letter: str, *parts: list[int]) -> None:
     """Write the predictions of a run, with these rows in its parts."""
@@ -26,7 +28,9 @@ def finish(folder: Path, letter: str, *parts: list[int]) -> None:
     for number, rows in enumerate(parts):
         file = path / f"part-{number:05}.parquet"
         name = pa.array([f"file {number}"] * len(rows)).dictionary_encode()
-        parquet.write_table(pa.table({"file": name, "row": pa.array(rows, pa.int64())}), file)
+        account = pa.array([BIG + row if row > 1 else None for row in rows])
+        columns = {"file": name, "row": pa.array(rows, pa.int64()), "account": account}
+        parquet.write_table(pa.table(columns), file)
         digest = sha256(file.read_bytes())
         files.append(FileOfRows(file=file.name, rows=len(rows), sha256=digest))
     count = sum(map(len, parts))
@@ -60,10 +64,12 @@ def test_the_newest_run_that_finished_is_loaded_or_another_by_its_id(
     dataset = PredictionsDataset(str(folder))
     assert dataset.exists()
     assert dataset.load()["row"].tolist() == [1, 2]
-    assert dataset.preview()["data"] == [["file 0", 1], ["file 0", 2]]
+    assert dataset.preview()["data"] == [["file 0", 1, None], ["file 0", 2, BIG + 2]]
     by_id = PredictionsDataset(str(folder), run_id=run("b"))
     loaded = by_id.load()
     assert loaded["row"].tolist() == [1, 2, 3, 4]
+    assert loaded["account"][1:].tolist() == [BIG + 2, BIG + 3, BIG + 4]
+    assert (loaded["row"].dtype, loaded["account"].dtype) == ("int64", "Int64")
     assert isinstance(loaded["file"].dtype, pd.CategoricalDtype)
     assert loaded["file"].tolist() == ["file 0"] * 3 + ["file 1"]
     assert len(by_id.preview()["data"]) == 3  # of the first part

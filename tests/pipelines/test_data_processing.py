@@ -167,6 +167,15 @@ def test_a_run_asks_what_a_point_is_until_it_is_told_and_whether_dates_are_group
         messages_now = messages(caplog, logging.WARNING)
         assert len(messages_now) == asked
         assert all("numbers of a: might 1.155 be 1155?" in line for line in messages_now)
+    # As a label or a weight too.
+    for columns in (
+        {"label": "a", "task": "number", "features": ["b"]},
+        {"label": "b", "task": "number", "weight": "a"},
+    ):
+        caplog.clear()
+        raw_rows = RawRowsDataset(filepath=str(path), load_args={"sep": ";"}).load()
+        validate_rows(raw_rows, Columns.model_validate(columns))
+        assert "numbers of a: might 1.155 be 1155?" in caplog.text
 
     caplog.clear()
     days = pd.DataFrame({"day": pd.to_datetime(["2026-11-30", "2026-12-01"]), "y": [0, 1], "a": 1})
@@ -328,8 +337,8 @@ ONE_GROUP = r"too few groups to split: on the .* side . groups with y = {}; expe
     [
         (of_one_group("0"), {"group": "a"}, 0.5, ONE_GROUP.format(0)),
         (of_one_group("1"), {"group": "a"}, 0.5, ONE_GROUP.format(1)),
-        ([(*row[:3], "1") for row in BACKGROUND], NAMED_CLASSES, 0.2, "'y'.*one class.*'healthy'"),
-        ([(*row[:3], "0") for row in BACKGROUND], NAMED_CLASSES, 0.2, "'y'.*one class.*'ill'"),
+        ([(*row[:3], "1") for row in BACKGROUND], NAMED_CLASSES, 0.2, "no usable row has the class 'healthy'"),
+        ([(*row[:3], "0") for row in BACKGROUND], NAMED_CLASSES, 0.2, "no usable row has the class 'ill'"),
         ([*ROWS[:2], ROWS[0]], {}, 0, "too few rows to split: on the train side"),
         ([*ROWS[:2], ROWS[0]], {}, 0.2, "too few rows to split: on the train side"),
     ],

@@ -17,6 +17,7 @@ from pyarrow import parquet
 from tabular_lstm.datasets.kedro_private import TablePreview
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import make_folder, new_file, not_written, settle_folder, sha256
+from tabular_lstm.rows.raw_rows import WHOLE
 from tabular_lstm.rows.validation import Quarantine
 from tabular_lstm.serving.manifest import (
     MANIFEST,
@@ -62,7 +63,12 @@ class PredictionsDataset(AbstractDataset[Predictions, pd.DataFrame]):
         manifest, folder = self._manifest()
         parts = [self._part(folder, part, manifest) for part in manifest.parts]
         # Each part has its own dictionaries; a pandas column needs one.
-        frame: pd.DataFrame = pa.concat_tables(parts).unify_dictionaries().to_pandas()
+        table = pa.concat_tables(parts).unify_dictionaries()
+        frame: pd.DataFrame = table.to_pandas()
+        # Pandas would make floats of whole numbers beside a missing cell, and round large ones.
+        for field in table.schema:
+            if field.type in WHOLE and table[field.name].null_count:
+                frame[field.name] = table[field.name].to_pandas(types_mapper=WHOLE.get)
         return frame
 
     def save(self, data: Predictions) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import LISTED, shown
-from tabular_lstm.parameters import Columns
+from tabular_lstm.parameters import NUMBER, Columns
 from tabular_lstm.progress import progress
 from tabular_lstm.rows.cells import as_texts, spelling
 from tabular_lstm.rows.dependent_rows import DependentRows
@@ -170,11 +170,12 @@ def warned_of_forms(raw_rows: RawRows, columns: Columns) -> Iterator[pd.DataFram
     Points may separate thousands, unless `load_args` declare the number format. A date that names a
     row, a group or a category may be written otherwise elsewhere.
     """
+    numeric_roles = [columns.weight, columns.label if columns.task.kind == NUMBER else None]
     not_numeric = {
         *columns.categorical,
         *columns.dates,
         *columns.ignore,
-        *columns.not_features,
+        *columns.not_features.difference(numeric_roles),
     }
     names_of_rows = (columns.key, columns.of, *columns.categorical)
     for place, part in enumerate(raw_rows.parts()):
@@ -185,7 +186,8 @@ def warned_of_forms(raw_rows: RawRows, columns: Columns) -> Iterator[pd.DataFram
         if dates:
             logger.warning(DATES_AS_TEXT, raw_rows.file, ", ".join(map(shown, dates)))
         if raw_rows.declared_format is None:
-            names = [name for name in columns.features or part if name in {*part} - not_numeric]
+            names = [*(columns.features or part), *(numeric_roles if columns.features else ())]
+            names = [name for name in names if name in {*part} - not_numeric]
             names = [name for name in names if isinstance(part[name].dtype, pd.StringDtype)]
             texts = [(name, as_texts(part[name])) for name in names]
             if ambiguous_texts := points_of_thousands(texts, raw_rows.delimiter):

@@ -50,6 +50,7 @@ class TableRows(RawRows):
         count: How many rows all streams have.
         schema: The columns, with the types that hold the values of all batches.
         content_sha256: SHA-256 of the content, the same for the same rows in any order.
+        ordered_sha256: Another one for each order, because a scoring numbers the rows.
         mixed: The columns in which numbers with a fraction became text, because of other texts.
     """
 
@@ -58,6 +59,7 @@ class TableRows(RawRows):
     count: int
     schema: pa.Schema
     content_sha256: str
+    ordered_sha256: str
     mixed: frozenset[str]
 
     @classmethod
@@ -94,6 +96,7 @@ class TableRows(RawRows):
             count=total.rows,
             schema=_schema_of_all(schemas, name),
             content_sha256=total.sha256(),
+            ordered_sha256=total.ordered.hexdigest(),
             mixed=frozenset(mixed),
         )
 
@@ -102,8 +105,8 @@ class TableRows(RawRows):
         return self.content_sha256
 
     def hashes(self) -> dict[str, str]:
-        """Give the hash of the content, by the name of the catalog entry."""
-        return {self.file: self.content_sha256}
+        """Give the hash of the content in its order, by the name of the catalog entry."""
+        return {self.file: self.ordered_sha256}
 
     def format_of(self, columns: Iterable[str], champions: NumberFormat) -> NumberFormat:
         """Give the champion's format of numbers that are text.
@@ -150,6 +153,12 @@ def _frames(table: Any, name: str, mixed: set[str]) -> Iterator[pa.Table]:
     elif isinstance(table, pa.Table | pa.RecordBatch):
         yield pa.table(table)
     elif hasattr(table, "__arrow_c_stream__"):  # Arrow's readers, Polars, Ibis, DuckDB
+        if "Object" in map(str, dtypes := getattr(table, "dtypes", ())):  # Polars gives addresses
+            column = table.columns[[*map(str, dtypes)].index("Object")]
+            raise DataError(
+                f"{name}: column '{column}' holds Python objects; expected text, numbers or dates. "
+                "Convert the column where the rows are read."
+            )
         for batch in pa.RecordBatchReader.from_stream(table):
             yield from _frames(batch, name, mixed)
     elif hasattr(table, "collect"):  # Polars' lazy frame
@@ -210,7 +219,9 @@ def _schema_of_all(schemas: list[pa.Schema], name: str) -> pa.Schema:
     with _one_type(name):
         for column in schemas[0].names:
             types = {schema.field(column).type for schema in schemas} - {pa.null()}
-            if len(types) > 1 and types & {pa.float16(), pa.float32()}:
+            narrow = types & {pa.float16(), pa.float32()}
+            rounded = pa.float64() in types and any(map(pa.types.is_decimal, types))
+            if len(types) > 1 and (narrow or rounded):
                 kinds = " and ".join(sorted(map(str, types)))
                 raise pa.ArrowTypeError(f"'{column}' is {kinds}, and 0.1 is not the same in both")
         return pa.unify_schemas(schemas, promote_options="permissive")
@@ -229,7 +240,7 @@ def _one_type(name: str) -> Iterator[None]:
 
 
 class Total:
-    """A hash of rows that does not depend on their order: the sum of the rows' hashes.
+    """A hash of rows in any order, the sum of their hashes; and `ordered`, of rows in this order.
 
     A number has the same hash as an integer, a float or a decimal, because a query may give a
     column of integers as floats where a cell is missing.
@@ -237,7 +248,7 @@ class Total:
 
     def __init__(self) -> None:
         self._names: list[str] = []
-        self.rows, self._sums = 0, np.zeros(2, np.uint64)
+        self.rows, self._sums, self.ordered = 0, np.zeros(2, np.uint64), sha256()
 
     def add(self, table: pa.Table) -> None:
         """Add rows."""
@@ -248,6 +259,7 @@ class Total:
             hashes += pd.util.hash_array(_cell_hashes(column) ^ name_hash)
         row_hashes = (pd.util.hash_array(hashes), pd.util.hash_array(hashes ^ SECOND))
         self._sums += np.array([h.sum(dtype=np.uint64) for h in row_hashes])
+        self.ordered.update(row_hashes[0].tobytes())
 
     def sha256(self) -> str:
         """Hash the columns' names, the number of rows and the sums."""
