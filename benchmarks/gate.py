@@ -90,7 +90,7 @@ def promoted(judged: Judged, champion: str) -> np.ndarray:
     decided = []
     for name in [name for name in metrics if name != champion]:
         compared = judged.compare(name, champion, PROMOTION.confidence)
-        passed = not gate.not_within(PROMOTION.tolerance, compared)
+        passed = not gate.beyond_tolerance(PROMOTION.tolerance, compared)
         decided.append([passed, metrics[name].roc_auc >= metrics[champion].roc_auc])
     return np.array(decided)
 

@@ -61,7 +61,7 @@ def house(served: Project) -> Retrainer:
 
 
 # In the blocks of a retraining: a candidate that is worse, and a gate that sees it.
-WORSE: dict[str, Any] = {
+WORSE_SIGN: dict[str, Any] = {
     "network": {"ensemble": {"members": 1, "units": [1], "dimensions": 1, "frequencies": 1}},
     "promotion": {"tolerance": {"log_loss": 0.0, "roc_auc": 0.0}},
 }
@@ -134,7 +134,7 @@ def test_both_are_scored_on_the_same_rows(house: Retrainer) -> None:
 
 def test_a_candidate_that_is_worse_is_rejected_and_changes_nothing(house: Retrainer) -> None:
     before, log = house.served(), house.log_file.read_bytes()
-    decision = house.retrain(**WORSE, training={"learning_rate": 0.001})
+    decision = house.retrain(**WORSE_SIGN, training={"learning_rate": 0.001})
     line = house.log()[-1]
 
     assert line["action"] == decision["action"] == "rejected"

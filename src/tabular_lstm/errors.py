@@ -77,7 +77,7 @@ def amount(value: float, sign: str = "") -> str:
 
 
 def shown(cell: object, width: int = WIDTH) -> str:
-    """Write a cell for a sentence: at most `width` characters, without white space around them.
+    """Write a cell for a sentence: at most `width` characters before escapes, no blanks around.
 
     Examples:
         >>> shown(" high "), len(shown("x" * 1000))

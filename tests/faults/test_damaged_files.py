@@ -278,14 +278,14 @@ def test_predictions_that_somebody_changed_are_named_and_can_be_made_again(
     )
     part.with_name("part-00001.parquet").write_bytes(part.read_bytes())  # that no manifest names
     assert len(predictions_of(served)) == 20
-    of_manifest = "expected the manifest of a scoring"
+    manifest_fields = "expected the manifest of a scoring"
     for path, change, said in (
         (part, Path.unlink, ""),
         (part, lambda path: path.write_bytes(b""), ""),
         (part, flipped, ""),
-        (manifest, changed_manifest(rows=21), of_manifest),
-        (manifest, changed_manifest(parts=None), of_manifest),
-        (manifest, changed_manifest(task="colors"), of_manifest),
+        (manifest, changed_manifest(rows=21), manifest_fields),
+        (manifest, changed_manifest(parts=None), manifest_fields),
+        (manifest, changed_manifest(task="colors"), manifest_fields),
     ):
         whole = path.read_bytes()
         change(path)

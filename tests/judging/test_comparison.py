@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tabular_lstm.judging.comparison import Judged, compare_with_baselines
-from tabular_lstm.judging.gate import not_within
+from tabular_lstm.judging.gate import beyond_tolerance
 from tabular_lstm.judging.intervals import bounds
 from tabular_lstm.judging.metrics import CANDIDATE, point_metrics
 from tabular_lstm.parameters import Evaluation, Tolerance
@@ -38,7 +38,7 @@ def test_a_worse_model_is_worse_on_both_sides_of_the_bounds() -> None:
     loss, auc = compared["log_loss"], compared["roc_auc"]
     assert 0 < loss.at_best < loss.difference < loss.at_worst
     assert auc.at_worst < auc.difference < auc.at_best < 0
-    beyond = not_within(Tolerance(log_loss=0.02, roc_auc=0.02), compared)
+    beyond = beyond_tolerance(Tolerance(log_loss=0.02, roc_auc=0.02), compared)
     assert beyond.keys() == {"log_loss", "roc_auc"}
 
 

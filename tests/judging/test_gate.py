@@ -50,7 +50,7 @@ def told(comparisons: dict[str, Comparison], rows: int, missing: int = 0) -> Jud
 
 
 def test_a_bound_that_is_no_number_rules_nothing_out() -> None:
-    assert gate.not_within(TOLERANCE, UNKNOWN) == UNKNOWN
+    assert gate.beyond_tolerance(TOLERANCE, UNKNOWN) == UNKNOWN
     assert not check_floor(UNKNOWN, EQUAL).passed
     assert not check_floor(BETTER, UNKNOWN).passed
     assert not check_champions({"b": UNKNOWN}).passed

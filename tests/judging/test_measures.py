@@ -8,7 +8,7 @@ import pytest
 from sklearn import metrics as sk
 
 from tabular_lstm.judging.comparison import Judged
-from tabular_lstm.judging.gate import not_within
+from tabular_lstm.judging.gate import beyond_tolerance
 from tabular_lstm.judging.intervals import bounds, unseen_share
 from tabular_lstm.judging.measures import from_columns, measure_of, to_columns
 from tabular_lstm.network.outputs import Calibration, decisions
@@ -156,7 +156,7 @@ def test_worse_candidates_of_a_number_pass_no_more_often_than_declared(
             OF_NUMBER, labels, **{n: np.stack([p, p, p], axis=1) for n, p in models.items()}
         )
         compared = judged.compare("one", "other", 0.95)
-        passed += not not_within(Tolerance(rmse=0.02, mae=0.02), compared)
+        passed += not beyond_tolerance(Tolerance(rmse=0.02, mae=0.02), compared)
     # 5 % declared; three deviations of the share of 200 draws come on top.
     assert passed / 200 < 0.05 + 3 * (0.05 * 0.95 / 200) ** 0.5
 

@@ -201,32 +201,44 @@ def fit_part(fits: Fits, part: tuple[str, int | None]) -> np.ndarray:
 
 
 def _splits(
-    labels: np.ndarray, groups: np.ndarray | None, seed: int
+    strata: np.ndarray, groups: np.ndarray | None, seed: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Choose folds for the thresholds: for each, the rows to fit on and the rows held out.
+    """Choose folds for thresholds or intervals: for each, the rows to fit on and to hold out.
 
-    A fold of groups is not held out if the other rows lack a class. With very many rows, some rows
-    are in no fold.
+    With very many rows, some rows are in no fold.
     """
-    if len(labels) > MANY_ROWS:
-        rows = np.arange(len(labels), dtype=np.int32)
-        sampled_rows = draw_by_class(np.random.default_rng([seed, 4]), labels, rows, MANY_ROWS)
-        logger.info(
-            "The rows are many: the baselines are fitted on all %d, and their thresholds are "
-            "chosen by cross-validation on %d random ones",
-            *(len(labels), len(sampled_rows)),
-        )
-        groups = None if groups is None else np.unique(groups[sampled_rows], return_inverse=True)[1]
-        splits = _splits(labels[sampled_rows], groups, seed)
-        return [(sampled_rows[fitted], sampled_rows[held_out]) for fitted, held_out in splits]
-    classes, counts = np.unique(labels, return_counts=True)
-    if groups is None or int(groups.max()) + 1 == len(labels):
+    if len(strata) <= MANY_ROWS:
+        return _folds(strata, groups, seed)
+    rows = np.arange(len(strata), dtype=np.int32)
+    sampled_rows = draw_by_class(np.random.default_rng([seed, 4]), strata, rows, MANY_ROWS)
+    logger.info(
+        "The rows are many: the baselines are fitted on all %d, and their thresholds or intervals "
+        "are chosen by cross-validation on %d random ones",
+        len(strata),
+        len(sampled_rows),
+    )
+    if groups is not None:  # numbered anew, from 0
+        groups = np.unique(groups[sampled_rows], return_inverse=True)[1]
+    folds = _folds(strata[sampled_rows], groups, seed)
+    return [(sampled_rows[fitted], sampled_rows[held_out]) for fitted, held_out in folds]
+
+
+def _folds(
+    strata: np.ndarray, groups: np.ndarray | None, seed: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Choose up to five folds of all rows; one is left out if the other rows lack a stratum."""
+    numbers, counts = np.unique(strata, return_counts=True)
+    each_row_is_a_group = groups is None or int(groups.max()) + 1 == len(strata)
+    if groups is None or each_row_is_a_group:
         folds = StratifiedKFold(min(5, int(counts.min())), shuffle=True, random_state=seed)
-        return list(folds.split(labels, labels))
-    count = min(5, *(len(np.unique(groups[labels == label])) for label in classes))
-    fold = grouped_folds(labels, groups, max(count, 2), seed)
-    parts = [(np.flatnonzero(fold != f), np.flatnonzero(fold == f)) for f in np.unique(fold)]
-    return [part for part in parts if len(np.unique(labels[part[0]])) == len(classes)]
+        return list(folds.split(strata, strata))
+    count = min(5, *(len(np.unique(groups[strata == number])) for number in numbers))
+    fold_of_row = grouped_folds(strata, groups, max(count, 2), seed)
+    parts = [
+        (np.flatnonzero(fold_of_row != fold), np.flatnonzero(fold_of_row == fold))
+        for fold in np.unique(fold_of_row)
+    ]
+    return [part for part in parts if len(np.unique(strata[part[0]])) == len(numbers)]
 
 
 def _new_models(schema: Schema, seed: int) -> dict[str, Any]:

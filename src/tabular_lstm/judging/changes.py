@@ -10,7 +10,7 @@ from tabular_lstm.errors import amount, printable
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.gate import START_OVER, Champion, DataCheck, DriftCheck, FeaturesMoved
 from tabular_lstm.judging.intervals import CENTRAL, NORMAL
-from tabular_lstm.judging.metrics import IN_UNITS, METRICS, WORSE, Metrics, written
+from tabular_lstm.judging.metrics import IN_UNITS, METRICS, WORSE_SIGN, Metrics, written
 from tabular_lstm.parameters import Promotion, Validation
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.data_warnings import listed, said_of
@@ -184,7 +184,7 @@ def check_drift(
         return DriftCheck(passed=True, sentence=sentence)
     measure, measured = judged.measure, judged.metrics[champion.run_id]
     metric, hint = measure.spoken[0], ASK.format(measure.changed)
-    sign, current_value = WORSE[metric], getattr(measured, metric)
+    sign, current_value = WORSE_SIGN[metric], getattr(measured, metric)
     bounds = judged.bounds(champion.run_id, metric, promotion.confidence)
     best = min(bounds, key=lambda bound: sign * bound)
     value_text = f"{METRICS[metric]} {written(metric, current_value)} on these rows"
@@ -235,7 +235,7 @@ def _least_fall(
     Source: Newcombe, "Interval Estimation for the Difference between Independent Proportions",
     Statistics in Medicine 17, 1998, method 10.
     """
-    sign, promotion_value = WORSE[metric], getattr(promotion_metrics, metric)
+    sign, promotion_value = WORSE_SIGN[metric], getattr(promotion_metrics, metric)
     two_sided = NORMAL.inv_cdf((1 + CENTRAL) / 2)
     worst = max(sign * bound for bound in promotion_metrics.interval[metric])
     below = (worst - sign * promotion_value) * NORMAL.inv_cdf(confidence) / two_sided

@@ -23,7 +23,7 @@ from tabular_lstm.judging.metrics import (
     CANDIDATE,
     METRICS,
     MODELS,
-    WORSE,
+    WORSE_SIGN,
     ClassesMetrics,
     Metrics,
     NumberMetrics,
@@ -183,7 +183,7 @@ class Judged(Rows):
         deviations = NORMAL.inv_cdf(confidence) + NORMAL.inv_cdf(POWER)
         compared, unit = {}, self.unit(other_model) or 1.0
         for metric in self.measure.compared:
-            sign = WORSE[metric]
+            sign = WORSE_SIGN[metric]
             point, values = self.minus(model, other_model, metric)
             worse = sign * values[~np.isnan(values)]
             best, worst = bounds(worse / unit, sign * point / unit, confidence)
@@ -231,7 +231,7 @@ def compare_with_baselines(judged: Judged, evaluation: Evaluation) -> list[str]:
     )
     linear, main = measure.baselines[1], measure.spoken[0]
     difference, _ = judged.minus(CANDIDATE, linear, main)
-    first = [sentences.pop(linear)] if WORSE[main] * difference > 0 else []
+    first = [sentences.pop(linear)] if WORSE_SIGN[main] * difference > 0 else []
     return [*first, summary, DECISION_SENTENCES[type(metrics)](metrics), *sentences.values()]
 
 
@@ -282,7 +282,7 @@ def _baseline_sentence(judged: Judged, name: str, meaningful: float) -> str:
     low, high = judged.interval(CANDIDATE, name, main)
     baseline_words = f"{'the ' if name == judged.measure.baselines[0] else ''}{MODELS[name]}"
     smallest = meaningful * judged.unit(name)
-    ahead, sure = WORSE[main] * difference < 0, low > 0 or high < 0
+    ahead, sure = WORSE_SIGN[main] * difference < 0, low > 0 or high < 0
     if difference == 0 or -smallest < low <= 0 <= high < smallest:
         verdict = f"is level with {baseline_words}"
     elif sure and abs(difference) >= smallest:

@@ -25,7 +25,7 @@ from tabular_lstm.judging.metrics import (
     IN_UNITS,
     METRICS,
     MODELS,
-    WORSE,
+    WORSE_SIGN,
     Metrics,
     calibration_bins,
 )
@@ -336,7 +336,7 @@ def intervals(models: dict[str, Metrics]) -> "Figure":
     for axes, metric in zip(
         panels, (name for name in COMPARED if name in interval_metrics), strict=True
     ):
-        direction = "less is better" if WORSE[metric] > 0 else "more is better"
+        direction = "less is better" if WORSE_SIGN[metric] > 0 else "more is better"
         for place, (model, measured) in enumerate(models.items()):
             color, name = COLORS[model], MODELS[model]
             axes.plot(measured.interval[metric], [place] * 2, color=color, linewidth=3, label=name)

@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field
 from tabular_lstm.frozen import Frozen, unless
 from tabular_lstm.judging.comparison import Comparison, Judged
 from tabular_lstm.judging.measures import Measure
-from tabular_lstm.judging.metrics import CANDIDATE, METRICS, MODELS, WORSE, Metrics, written
+from tabular_lstm.judging.metrics import CANDIDATE, METRICS, MODELS, WORSE_SIGN, Metrics, written
 from tabular_lstm.parameters import Promotion, Tolerance
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.labelled_set import weights_note
@@ -179,7 +179,7 @@ def check_floor(judged: Judged, promotion: Promotion) -> FloorCheck:
         name: judged.compare(CANDIDATE, name, promotion.confidence) for name in (simplest, linear)
     }
     better, beside = compared[simplest], compared[linear]
-    losses = not_within(NO_TOLERANCE, beside, "at_best")
+    losses = beyond_tolerance(NO_TOLERANCE, beside, "at_best")
     missing_count, faults = judged.without_prediction[CANDIDATE], []
     fewest, shortage = _few_rows(judged, promotion.min_test_rows_per_class)
     if shortage:
@@ -189,7 +189,7 @@ def check_floor(judged: Judged, promotion: Promotion) -> FloorCheck:
             f"the candidate gives no {judged.measure.predicted} for {missing_count} of "
             f"{len(judged.labels)} test rows"
         )
-    if not all(WORSE[m] * d.at_worst < 0 for m, d in better.items()):
+    if not all(WORSE_SIGN[m] * d.at_worst < 0 for m, d in better.items()):
         faults.append(
             f"the candidate is not shown to be better than the {MODELS[simplest]}: "
             f"{_numbers(better)}"
@@ -250,7 +250,7 @@ def check_champions(
     }
     # The champion that the candidate is furthest behind; champions may be judged on different rows.
     best = {
-        metric: max(compared, key=lambda run: WORSE[metric] * compared[run][metric].difference)
+        metric: max(compared, key=lambda run: WORSE_SIGN[metric] * compared[run][metric].difference)
         for metric in judged.measure.compared
         if compared
     }
@@ -272,7 +272,7 @@ def check_champions(
     losses = [
         (run, champion_words, beyond)
         for run, champion_words, differences in rivals
-        if (beyond := not_within(tolerance, differences, unit=judged.unit(run)))
+        if (beyond := beyond_tolerance(tolerance, differences, unit=judged.unit(run)))
     ]
     faults += [
         _loss(judged, run, beyond, tolerance, f"the {champion_words}")
@@ -290,7 +290,7 @@ def check_champions(
         compared=compared,
         best=best,
         seen_worse=any(
-            not_within(tolerance, beyond, "difference", judged.unit(run))
+            beyond_tolerance(tolerance, beyond, "difference", judged.unit(run))
             for run, _, beyond in losses
         ),
     )
@@ -305,7 +305,7 @@ def outcome(checks: Collection[Check]) -> tuple[bool, str]:
     return True, f"{champion.sentence}; {floor.sentence}"
 
 
-def not_within(
+def beyond_tolerance(
     tolerance: Tolerance, differences: Comparison, bound: str = "at_worst", unit: float = 1.0
 ) -> Comparison:
     """Return the metrics whose difference, at that bound, is worse by more than the tolerance.
@@ -315,7 +315,7 @@ def not_within(
     return {
         metric: difference
         for metric, difference in differences.items()
-        if not WORSE[metric] * getattr(difference, bound) <= getattr(tolerance, metric) * unit
+        if not WORSE_SIGN[metric] * getattr(difference, bound) <= getattr(tolerance, metric) * unit
     }
 
 
@@ -324,7 +324,7 @@ def _loss(
 ) -> str:
     """Say whether these rows show a loss, or are only too few to rule it out."""
     unit, rows = judged.unit(run), len(judged.parts.get(run, judged).labels)
-    measured_loss = not_within(tolerance, beyond, "difference", unit)
+    measured_loss = beyond_tolerance(tolerance, beyond, "difference", unit)
     doubt = "" if measured_loss else f"{rows} test rows cannot rule out that "
     allowed = ", ".join(
         f"{METRICS[m]} {written(m, getattr(tolerance, m) * unit, 'g')}" for m in beyond

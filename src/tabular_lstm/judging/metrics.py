@@ -35,7 +35,7 @@ METRICS = {
 }
 COMPARED = ("roc_auc", "log_loss", "rmse", "mae")  # the gate compares these; each task has two
 # 1 if a larger value is worse, else -1.
-WORSE = {"log_loss": 1, "roc_auc": -1, "rmse": 1, "mae": 1}
+WORSE_SIGN = {"log_loss": 1, "roc_auc": -1, "rmse": 1, "mae": 1}
 # Metrics in the label's unit, so values of 10^-9 or 10^9 are possible.
 IN_UNITS = {"rmse", "mae", "width", "label_deviation"}
 RATES = ("precision", "recall", "f1")

@@ -19,7 +19,7 @@ from tabular_lstm.judging.drawing import (
     template,
     to_svg,
 )
-from tabular_lstm.judging.metrics import CANDIDATE, IN_UNITS, METRICS, WORSE, written
+from tabular_lstm.judging.metrics import CANDIDATE, IN_UNITS, METRICS, WORSE_SIGN, written
 from tabular_lstm.monitoring.drift import NAMED, Drift, Shift, writer_of
 from tabular_lstm.monitoring.performance import Estimate
 from tabular_lstm.monitoring.reference import Profile, Reference
@@ -230,7 +230,7 @@ def _state(health: Health) -> str:
 def _metrics(health: Health) -> list[str]:
     """Return the real metrics of any scoring, in the order of all metrics."""
     names = {name for scoring in health.scorings for name in scoring.real}
-    return [name for name in METRICS if name in names and name in WORSE]
+    return [name for name in METRICS if name in names and name in WORSE_SIGN]
 
 
 @styled
@@ -257,7 +257,7 @@ def _draw_metric(
     axes: "Axes", metric: str, health: Health, scorings: Sequence[ScoringHealth]
 ) -> None:
     """Draw a metric of each scoring, promised and real, with the 95 % interval."""
-    better = {1: "less is better", -1: "more is better"}[WORSE[metric]]
+    better = {1: "less is better", -1: "more is better"}[WORSE_SIGN[metric]]
     axes.set_title(f"{METRICS[metric]}, {better}", loc="left", fontsize=9)
     promised = {champion.run_id: champion.promised.get(metric) for champion in health.champions}
     for place, scoring in enumerate(scorings):

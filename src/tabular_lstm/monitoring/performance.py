@@ -16,7 +16,7 @@ import numpy as np
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.judging.intervals import CENTRAL, NORMAL, placements, row_losses, unseen_share
 from tabular_lstm.judging.measures import measure_of
-from tabular_lstm.judging.metrics import METRICS, WORSE, Metrics, written
+from tabular_lstm.judging.metrics import METRICS, WORSE_SIGN, Metrics, written
 from tabular_lstm.parameters import NUMBER, Task
 
 TAIL = NORMAL.inv_cdf((1 + CENTRAL) / 2)
@@ -35,7 +35,7 @@ class Estimate(Frozen):
 
 def promised_by(measured: Metrics) -> dict[str, Estimate]:
     """Return the metrics that the gate compares, as measured on the evaluated rows."""
-    bounds = [(name, measured.interval[name]) for name in WORSE if name in measured.interval]
+    bounds = [(name, measured.interval[name]) for name in WORSE_SIGN if name in measured.interval]
     return {
         name: Estimate(value=getattr(measured, name), low=low, high=high)
         for name, (low, high) in bounds

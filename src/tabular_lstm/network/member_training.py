@@ -193,20 +193,20 @@ def merge(groups: list[Trained]) -> Trained:
     if len(groups) == 1:
         return groups[0]
     longest = max(len(group.losses["loss"]) for group in groups)
-    counts = [len(group.best_epochs) for group in groups]
+    member_counts = [len(group.best_epochs) for group in groups]
 
-    def mean(name: str) -> list[float]:
+    def mean_by_epoch(name: str) -> list[float]:
         losses = [group.losses[name] for group in groups]
         padded = [
             np.pad(epoch_losses, (0, longest - len(epoch_losses)), "edge")
             for epoch_losses in losses
         ]
-        means: list[float] = np.average(padded, axis=0, weights=counts).tolist()
+        means: list[float] = np.average(padded, axis=0, weights=member_counts).tolist()
         return means
 
     return Trained(
         [np.concatenate(pieces) for pieces in zip(*(g.weights for g in groups), strict=True)],
         [outputs for group in groups for outputs in group.outputs],
         [epoch for group in groups for epoch in group.best_epochs],
-        {name: mean(name) for name in groups[0].losses},
+        {name: mean_by_epoch(name) for name in groups[0].losses},
     )

@@ -1,4 +1,4 @@
-"""Train members, whose weights are one matrix, and compute their outputs.
+"""Take the gradient steps of members, whose weights are one matrix, and compute their outputs.
 
 A graph holds `TOGETHER` members: one graph for all members takes longer to make, and its values do
 not fit the caches. With thousands of slots a graph holds fewer members, for its memory. Each core

@@ -124,25 +124,25 @@ def _effects(
 def _effects_in_histories(
     scorer: Scorer, histories: Histories, predicted: np.ndarray, bar: Progress
 ) -> np.ndarray:
-    """Return the effect of each of `reason_names` on each row: (rows, names)."""
-    names, columns = reason_names(scorer.schema), [*_cells(scorer.schema).values()]
-    forward = forward_of(scorer, np.float32)
-    column = outputs_of(scorer.schema.task).explained(predicted, scorer.calibration)
-    effects = np.zeros((len(histories), len(names) // len(columns), len(columns)))
+    """Return the effect of each of `reason_names` on each history's row: (histories, names)."""
+    names, cells = reason_names(scorer.schema), [*_cells(scorer.schema).values()]
+    forward, steps = forward_of(scorer, np.float32), len(names) // len(cells)
+    explained = outputs_of(scorer.schema.task).explained(predicted, scorer.calibration)
+    effects = np.zeros((len(histories), steps, len(cells)))
 
-    def fill(row: int) -> None:
-        rows = histories.dense([row])[0]
-        at_once = max(1, CELLS_AT_ONCE // len(rows))
-        for start in range(0, len(columns), at_once):
-            block_columns = columns[start : start + at_once]
+    def fill(place: int) -> None:
+        history = histories.dense([place])[0]
+        at_once = max(1, CELLS_AT_ONCE // len(history))
+        for start in range(0, len(cells), at_once):
+            block = cells[start : start + at_once]
             predictions = predictions_of(
-                scorer, forward.of_histories(_without_each(rows, block_columns))
+                scorer, forward.of_histories(_without_each(history, block))
             )
-            predictions = predictions.reshape(len(predictions), -1)[:, column[row]]
-            moved = np.reshape(predictions[0] - predictions[1:], (len(rows), len(block_columns)))
-            moved[np.isnan(rows[:, [slots[0] for slots in block_columns]])] = 0
-            # The row itself comes first.
-            effects[row, : len(rows), start : start + at_once] = moved[::-1]
+            unchanged, *without = predictions.reshape(len(predictions), -1)[:, explained[place]]
+            moved = np.reshape(unchanged - np.array(without), (len(history), len(block)))
+            moved[np.isnan(history[:, [slots[0] for slots in block]])] = 0
+            # A history ends with the row itself, and the names begin with it.
+            effects[place, : len(history), start : start + at_once] = moved[::-1]
 
     with blas().limit(limits=1), ThreadPoolExecutor(cores()) as threads:
         for _ in threads.map(fill, range(len(histories))):

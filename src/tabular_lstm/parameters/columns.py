@@ -164,14 +164,17 @@ def in_utc(text: str) -> datetime:
 
 
 def _moment(value: Any) -> Any:
-    if isinstance(value, date):  # YAML reads an unquoted date as a date
+    """Check a `Moment` or None; a date, as YAML reads it without quotes, becomes text."""
+    if isinstance(value, date):
         return value.isoformat()
+    if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
+        return value
     try:
-        is_moment = value is None or (isinstance(value, str) and in_utc(value) is not None)
-    except ValueError:
-        is_moment = False
-    if not is_moment and (isinstance(value, bool) or not isinstance(value, int | float)):
-        raise ValueError("expected an ISO date, such as 2026-03-01, a date-time or a number")
+        in_utc(value)
+    except (TypeError, ValueError):
+        raise ValueError(
+            "expected an ISO date, such as 2026-03-01, a date-time or a number"
+        ) from None
     return value
 
 

@@ -80,12 +80,13 @@ class Kinds:
 
     def listed(self) -> list[str]:
         """List the kinds, a line for each with its first example, commonest first."""
-        by_count, listed = self._by_count(), []
+        by_count, lines = self._by_count(), []
         for _, entry in by_count[:SHOWN]:
             rest = ", and the like" if entry.count > 1 else ""
-            listed.append(f"{row_list(entry.rows, entry.count)}: {entry.example}{rest}")
-        hidden = len(by_count) - SHOWN
-        return [*listed, *([f"and {counted(hidden, 'more reason')}"] if hidden > 0 else [])]
+            lines.append(f"{row_list(entry.rows, entry.count)}: {entry.example}{rest}")
+        if (hidden := len(by_count) - SHOWN) > 0:
+            lines.append(f"and {counted(hidden, 'more reason')}")
+        return lines
 
     def _by_count(self) -> list[tuple[str, _Kind]]:
         entries = self._entries.items()

@@ -159,7 +159,7 @@ def refuse_parts(pipeline: Pipeline, only_missing_outputs: bool, run_command: st
 
 
 def refuse_what_cannot_be_judged(split: Split, network: Network) -> None:
-    """Refuse a retraining whose candidate could not be promoted."""
+    """Refuse a retraining without test rows, or with a network whose file holds no schema."""
     if split.test_fraction == 0:
         raise DataError(
             "split.test_fraction = 0: a retraining judges on test rows; expected a share above 0."

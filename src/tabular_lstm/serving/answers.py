@@ -115,15 +115,15 @@ class Answers:
         by_class = np.bincount(self._decided(predictions), minlength=len(self.task.classes))
         return Counts(by_class, np.atleast_1d(predictions.sum(0)))
 
-    def of_manifest(self) -> dict[str, Any]:
+    def manifest_fields(self) -> dict[str, Any]:
         """Return a manifest's fields for the task."""
         return {"task": CLASSES, "classes": self.task.classes}
 
-    def of_summary(self, counts: Counts) -> dict[str, Any]:
+    def summary_fields(self, counts: Counts) -> dict[str, Any]:
         """Return a summary's fields for the task and for counted predictions."""
         means = counts.means and self._named(counts.means)
         return {
-            **self.of_manifest(),
+            **self.manifest_fields(),
             "decisions": self._named(counts.by_class.tolist()),
             "means": means,
         }
@@ -175,11 +175,11 @@ class _TwoClasses(Answers):
         probability, decision = super().arrow(predictions).values()
         return {"probability": probability, "positive_class": positive, "decision": decision}
 
-    def of_manifest(self) -> dict[str, Any]:
+    def manifest_fields(self) -> dict[str, Any]:
         schema = self.schema
         return {"positive_class": schema.positive_class, "negative_class": schema.negative_class}
 
-    def of_summary(self, counts: Counts) -> dict[str, Any]:
+    def summary_fields(self, counts: Counts) -> dict[str, Any]:
         return {
             "positive_class": self.schema.positive_class,
             "decisions": self._named(counts.by_class.tolist()),
@@ -219,12 +219,12 @@ class _Number(Answers):
     def count(self, predictions: np.ndarray) -> Counts:
         return Counts(np.array([len(predictions)]), predictions.sum(0))
 
-    def of_manifest(self) -> dict[str, Any]:
+    def manifest_fields(self) -> dict[str, Any]:
         return {"task": NUMBER, "coverage": self.scorer.calibration.coverage}
 
-    def of_summary(self, counts: Counts) -> dict[str, Any]:
+    def summary_fields(self, counts: Counts) -> dict[str, Any]:
         means = counts.means and dict(zip(OF_A_NUMBER, counts.means, strict=True))
-        return {**self.of_manifest(), "means": means}
+        return {**self.manifest_fields(), "means": means}
 
     @staticmethod
     def outcome(summary: "ScoringSummary") -> str:

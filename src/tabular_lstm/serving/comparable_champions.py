@@ -351,17 +351,15 @@ def data_drift(
 
 
 def shortened(drift: Drift) -> Drift:
-    """Keep what moved most clearly, without counts."""
+    """Keep the `KEPT` clearest shifts, without their counts, so that a decision stays small."""
     shifts = drift.features | drift.scores
-    clearest = sorted(shifts, key=lambda name: (-shifts[name].moved, -shifts[name].statistic))[
-        :KEPT
-    ]
+    names = sorted(shifts, key=lambda name: (not shifts[name].moved, -shifts[name].statistic))
+    clearest, others = names[:KEPT], names[KEPT:]
     short = {name: shifts[name].model_copy(update={"counts": ()}) for name in clearest}
-    moved = [sum(shift.moved for shift in part.values()) for part in (shifts, short)]
     content = {
         "features": {name: short[name] for name in clearest if name in drift.features},
         "scores": {name: short[name] for name in clearest if name in drift.scores},
-        "more_moved": moved[0] - moved[1],
+        "more_moved": sum(shifts[name].moved for name in others),
     }
     return drift.model_copy(update=content)
 

@@ -1,4 +1,7 @@
-"""A decision (promoted, rejected, rolled back), what it is based on, and the champions so far."""
+"""The record of a decision and what it is based on, and the champions so far.
+
+`judging.gate.outcome` decides, in the node `decide` of `pipelines.promotion`.
+"""
 
 import logging
 from collections.abc import Mapping, Sequence

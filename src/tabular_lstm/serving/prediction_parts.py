@@ -179,7 +179,7 @@ class Predictions:
             run_id=self.run_id,
             scored_at=self.scoring.scored_at.isoformat().replace("+00:00", "Z"),
             champion=self.scoring.scored_by,
-            **self.scoring.answers.of_manifest(),
+            **self.scoring.answers.manifest_fields(),
             rows=rows.total(),
             scored_rows=self.tally.scored_rows,
             **self.tally.history,

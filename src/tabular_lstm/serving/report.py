@@ -13,7 +13,7 @@ import yaml
 from tabular_lstm.errors import amount, shown
 from tabular_lstm.judging import figures as draw
 from tabular_lstm.judging.drawing import FIGURES, TITLES, images, template, to_svg
-from tabular_lstm.judging.metrics import CANDIDATE, METRICS, MODELS, WORSE, Metrics
+from tabular_lstm.judging.metrics import CANDIDATE, METRICS, MODELS, WORSE_SIGN, Metrics
 from tabular_lstm.monitoring.drift import day
 from tabular_lstm.monitoring.reference import Profile, Reference
 from tabular_lstm.parameters import Training
@@ -65,7 +65,7 @@ def page(
         told=MEASURES[judgement.data.task.kind],
         checks={check.name: check for check in judgement.checks},
         failed=[check for check in judgement.checks if not check.passed],
-        worse=WORSE,
+        worse=WORSE_SIGN,
         coverage=decision.parameters.get("training", {}).get("coverage", Training().coverage),
         model_names=MODELS,
         metric_names=METRICS,

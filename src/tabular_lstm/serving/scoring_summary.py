@@ -114,7 +114,7 @@ class Tally:
             scored_rows=self.scored_rows,
             quarantined_rows=quarantine.rows,
             **self.history,
-            **self._answers.of_summary(self._counts),
+            **self._answers.summary_fields(self._counts),
             quarantined_by_reason=quarantine.kinds.counts(),
             unknown_categories={name: rows for name, rows in self._unknown.items() if rows},
         )
