@@ -72,8 +72,9 @@ class Run(Command):
         """Read the options; turn Kedro's traceback for an unreadable option into a message."""
         for word, next_word in pairwise([*arguments[1], ""]):
             option, _, value = word.partition("=")
-            names = [part.partition("=")[0].strip() for part in (value or next_word).split(",")]
-            twice = [name for name in names if name and names.count(name) > 1]
+            parts = [part for part in (value or next_word).split(",") if "=" in part]
+            names = [part.partition("=")[0].strip() for part in parts]
+            twice = [name for name in names if names.count(name) > 1]
             if option == "--params" and twice:  # Kedro takes the last one
                 raise click.ClickException(
                     f"--params: {printable(twice[0])} is there twice: write it once."

@@ -57,7 +57,7 @@ def test_of_very_many_rows_all_are_fitted_on_and_some_choose_the_threshold(
     again, some_thresholds = predict_with_baselines(*arguments)
     np.testing.assert_equal(whole, again)
     assert thresholds != some_thresholds
-    assert "fitted on all 600, and their thresholds are chosen by cross-validation on 196" in (
+    assert "all 600, and their thresholds or intervals are chosen by cross-validation on 196" in (
         caplog.text
     )
     held_out = np.concatenate([part for _, part in _splits(labels.to_numpy(), groups, 0)])

@@ -248,14 +248,3 @@ def test_of_many_rows_some_are_drawn_and_those_far_out_are_counted() -> None:
     axes = axes_of(figures.predicted_and_true(of_number(price, price * 1.1)))
     assert axes.get_xscale() == axes.get_yscale() == "log"
     assert axes_of(figure).get_xscale() == "linear"
-
-
-def test_decisions_of_a_scoring_are_bars_the_commonest_on_top_and_numbers_a_histogram() -> None:
-    figure = figures.scored_decisions({f"class {number}": number for number in range(40)})
-    (axes,) = figure.axes
-    assert [bar.get_width() for bar in axes.patches] == [*range(39, 9, -1)]  # type: ignore[attr-defined]
-    assert axes.get_yticklabels()[0].get_text() == "class 39"
-    assert figure.get_supxlabel() == "rows of this decision; 30 of 40 classes"
-    (axes,) = figures.scored_numbers([*range(50)], (-5.0, 5.0)).axes
-    values, edges, _ = axes.patches[0].get_data()  # type: ignore[attr-defined]
-    assert (list(values), edges[0], edges[-1]) == ([*range(50)], -5, 5)

@@ -96,6 +96,11 @@ DAYS = [f"2026-{month:02}-{day:02}" for month in range(1, 7) for day in range(1,
         ("seen", DAYS, "add split: {kind: time}"),
         ("seen", [day.replace("-", "/") for day in DAYS], "leave its format under dates"),
         ("seen", DAYS[::-1], ""),
+        (
+            "born",
+            [f"{n % 28 + 1}.0{n // 28 + 1}.85" for n in range(COUNT)],
+            "00 to 68 are read as 20",
+        ),
         ("sample_weight", [0.5, 1, 2] * 20, "if it is an amount, such as kilograms"),
         ("sample_weight", [1, 2, ""] * 20, "mend its cells and name it under weight"),
         # Many zeros may be amounts.

@@ -206,8 +206,8 @@ BIG = 2**53
         ([1, 2], [2, 1]),
         ([1, 2], [1.0, 2.0]),
         ([1, None], pd.array([1, None], "Int8")),
-        ([1, 2], [Decimal("1"), Decimal("2.00")]),
-        ([0.1, 2.5], [Decimal("0.10"), Decimal("2.5")]),
+        ([1, 2], [Decimal("1.00"), Decimal("2.00")]),
+        ([0.1, 2.5], [Decimal("0.10"), Decimal("2.50")]),
         ([0.0], [-0.0]),
         ([BIG + 2, BIG], [Decimal(BIG + 2), float(BIG)]),
         ([np.nan], [None]),
@@ -305,6 +305,15 @@ def test_what_is_no_table_of_rows_is_refused(table: Any, said: str) -> None:
         of(table)
     assert str(error.value).startswith("raw_rows: ")
     assert said in str(error.value)
+
+
+def test_a_decimal_is_as_a_csv_has_it_whatever_other_rows_hold() -> None:
+    cells = [Decimal(0), Decimal("0.5"), Decimal("1E-7")]
+    longer = [*cells, Decimal("500.25")]
+    alone, grown = (cells_of(of(pd.DataFrame({"k": k, "y": 1})))["k"] for k in (cells, longer))
+    assert alone.tolist() == grown[:3].tolist() == ["0", "0.5", "0.0000001"]
+    typed = pa.table({"k": pa.array([Decimal(0)], pa.decimal128(38, 9))})
+    assert read_key(cells_of(of(typed))["k"])[0].tolist() == ["0.000000000"]
 
 
 def test_a_whole_number_that_is_no_float_is_not_rounded_in_silence() -> None:

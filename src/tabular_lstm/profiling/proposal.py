@@ -49,6 +49,7 @@ TAKEN_AS_MISSING = "missing: values that stand apart were taken for 'not measure
 MANY_ZEROS = (
     "0 is far more frequent than other numbers: if it means 'not measured', add it to missing"
 )
+SHORT_YEARS = "dates: years 00 to 68 are read as 2000 to 2068, and 69 to 99 as 1969 to 1999; right?"
 ARE_AMOUNTS = "categorical: few whole numbers, codes by their names; if amounts, take them away"
 HARDLY_SHARED = "words that hardly any two rows share: to learn from them, add them to categorical"
 UNITS = "numbers with a unit are text here: to learn from them as numbers, write them without it"
@@ -262,6 +263,7 @@ def _questions(column: ColumnProfile, role: str) -> list[str]:
         odd: is_number and column.odd > 0,
         column.float32_fault: is_number and bool(column.float32_fault),
         IN_TIME: is_sorted,
+        SHORT_YEARS: is_date and "%y" in column.formats[0],
         f"dates: {' and '.join(column.formats)} fit all cells alike; which is it?": (
             is_date and len(column.formats) > 1
         ),

@@ -43,7 +43,7 @@ def written(cell: Any) -> str:
         return bytes(cell).decode(errors="backslashreplace")
     if isinstance(cell, float | np.floating) and float(cell).is_integer():
         cell = int(cell)
-    return str(cell)
+    return f"{cell:f}" if isinstance(cell, Decimal) else str(cell)
 
 
 def texts(cells: pd.Series, write: Callable[[Any], str] = written) -> pd.Series:
@@ -67,8 +67,10 @@ def written_in(number_format: NumberFormat) -> Callable[[Any], str]:
     """Give a function that writes a cell as text, and a number in this format: 7.5 as 7,5."""
 
     def write(cell: Any) -> str:
-        is_number = isinstance(cell, Real | Decimal)
-        return str(cell).replace(".", number_format.decimal) if is_number else str(cell)
+        if isinstance(cell, Decimal):
+            return f"{cell:f}".replace(".", number_format.decimal)
+        text = str(cell)
+        return text.replace(".", number_format.decimal) if isinstance(cell, Real) else text
 
     return write
 

@@ -165,10 +165,10 @@ def warn_of_repeated_keys(rows: pd.DataFrame, columns: Columns, file: str) -> No
 
 
 def warned_of_forms(raw_rows: RawRows, columns: Columns) -> Iterator[pd.DataFrame]:
-    """Pass on the parts of the rows; warn of cells of the first part that may mean something else.
+    """Pass on the parts of the rows; warn of cells that may mean something else.
 
-    Points may separate thousands, unless `load_args` declare the number format. A date that names a
-    row, a group or a category may be written otherwise elsewhere.
+    Points may separate thousands, unless `load_args` declare the number format; the first part
+    tells. A date that names a row, a group or a category may be written otherwise elsewhere.
     """
     numeric_roles = [columns.weight, columns.label if columns.task.kind == NUMBER else None]
     not_numeric = {
@@ -178,14 +178,13 @@ def warned_of_forms(raw_rows: RawRows, columns: Columns) -> Iterator[pd.DataFram
         *columns.not_features.difference(numeric_roles),
     }
     names_of_rows = (columns.key, columns.of, *columns.categorical)
+    warned = False
     for place, part in enumerate(raw_rows.parts()):
-        if place:
-            yield part
-            continue
         dates = [name for name in names_of_rows if name in part and part[name].dtype.kind == "M"]
-        if dates:
+        if dates and not warned:
+            warned = True
             logger.warning(DATES_AS_TEXT, raw_rows.file, ", ".join(map(shown, dates)))
-        if raw_rows.declared_format is None:
+        if raw_rows.declared_format is None and not place:
             names = [*(columns.features or part), *(numeric_roles if columns.features else ())]
             names = [name for name in names if name in {*part} - not_numeric]
             names = [name for name in names if isinstance(part[name].dtype, pd.StringDtype)]

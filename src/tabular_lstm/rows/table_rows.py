@@ -181,7 +181,10 @@ def _table_of_frame(frame: pd.DataFrame, mixed: set[str]) -> pa.Table:
 def _array_of_series(cells: pd.Series, mixed: set[str]) -> pa.Array:
     # After a date, Arrow reads any number or time in the column as a date.
     kinds = {*map(type, cells[cells.notna()])} if cells.dtype == object else set[type]()
-    if len(kinds) < 2 or all(issubclass(kind, float | int | np.number) for kind in kinds):
+    # Arrow writes all decimals with the most places that one of them has: 5 beside 0.25 as 5.00.
+    places = {cell.as_tuple().exponent for cell in cells.dropna()} if kinds == {Decimal} else set()
+    are_numbers = all(issubclass(kind, float | int | np.number) for kind in kinds)
+    if len(places) < 2 and (len(kinds) < 2 or are_numbers):
         with contextlib.suppress(pa.ArrowException, OverflowError):
             array = pa.array(cells, from_pandas=True)
             if not isinstance(array.type, pa.BaseExtensionType):  # such as numbers for months

@@ -156,7 +156,7 @@ class LogEntry(Outcome):
 
 
 def decision_hash(decision: bytes) -> str:
-    """Hash a decision, given as JSON, independent of its layout and of the number of its format."""
+    """Hash a decision, given as JSON, independent of white space and of its format's number."""
     content = from_json(decision)
     return sha256(to_json({name: content[name] for name in content if name != "format"}))
 

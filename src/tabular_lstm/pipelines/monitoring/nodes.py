@@ -5,7 +5,7 @@ import logging
 
 import pandas as pd
 
-from tabular_lstm.errors import DataError
+from tabular_lstm.errors import DataError, shown
 from tabular_lstm.monitoring.health import (
     ChampionHealth,
     Health,
@@ -29,6 +29,11 @@ from tabular_lstm.serving.manifest import FinishedScoring, FinishedScorings
 from tabular_lstm.serving.promotion_log import began, champion_of, promoted
 
 logger = logging.getLogger(__name__)
+
+WEIGHTED = (
+    "What was promised counts rows by their weight, '{}', and late labels have none: promised and "
+    "real metrics are not compared"
+)
 
 
 def read_labels(
@@ -78,6 +83,7 @@ def examine(
     health = {}
     for run, entry in promoted(champions.log).items():
         rows, promised = measured.champions.get(run, MeasuredRows()), champions.promised(run)
+        alarm = worse_than_promised(rows.since, promised, monitoring.false_alarms, columns.task)
         health[run] = ChampionHealth(
             run_id=run,
             promoted_at=entry.time,
@@ -85,7 +91,7 @@ def examine(
             labelled_rows=rows.rows,
             promised=promised,
             real=rows.real,
-            alarm=worse_than_promised(rows.since, promised, monitoring.false_alarms, columns.task),
+            alarm=None if columns.weight else alarm,
         )
     newest, cannot = newest_that_tells(
         {
@@ -93,6 +99,9 @@ def examine(
             for scoring in finished_scorings.scorings
             if scoring.manifest.champion.run_id == serves
         }
+    )
+    weighted = (
+        [WEIGHTED.format(shown(columns.weight))] if columns.weight and measured.labels else []
     )
     alarms = [alarm for alarm in (health[serves].alarm, newest and newest.alarm) if alarm]
     faults = each_once([*finished_scorings.faults.items(), *measured.faults.items()])
@@ -111,7 +120,7 @@ def examine(
         labels=measured.labels,
         unknown_labels=measured.unknown_labels,
         quarantined_labels=measured.quarantined_labels,
-        notes=[*faults, *measured.notes, *cannot],
+        notes=[*faults, *measured.notes, *cannot, *weighted],
     )
 
 
