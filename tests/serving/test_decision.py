@@ -99,7 +99,7 @@ def test_the_newest_decision_on_rows_that_were_split_so_counts_whether_it_promot
 
 
 @pytest.mark.parametrize("fault", ["gone", "edited", "unreadable"])
-def test_a_decision_that_is_not_the_one_in_the_log_does_not_count(fault: str) -> None:
+def test_no_older_boundary_counts_in_place_of_one_that_nobody_can_read(fault: str) -> None:
     older, newer = decided("a", "2026-03-01"), decided("b", "2026-04-01")
     found = {older.run_id: older, newer.run_id: decided("b", "2026-05-01")}
     if fault == "gone":
@@ -112,12 +112,15 @@ def test_a_decision_that_is_not_the_one_in_the_log_does_not_count(fault: str) ->
             return super().__getitem__(run)
 
     log = [older.log_entry(), newer.log_entry()]
-    assert Champions(log, decisions=Left(found)).boundary(COLUMNS, SPLIT) == "2026-03-01"
-    # Where it may have been the only one, rows must not change sides in silence.
-    newest = Champions(log[1:], decisions=Left(found))
-    with pytest.raises(DataError, match=f"of run {newer.run_id} is gone, damaged or edited"):
-        newest.boundary(COLUMNS, SPLIT)
-    assert newest.boundary(COLUMNS, Split(kind="time", from_="2026-04-01")) is None
+    for entries in (log, log[1:]):  # with an older decision, and alone
+        champions = Champions(entries, decisions=Left(found))
+        with pytest.raises(DataError, match=f"of run {newer.run_id} is gone, damaged or edited"):
+            champions.boundary(COLUMNS, SPLIT)
+    assert champions.boundary(COLUMNS, Split(kind="time", from_="2026-04-01")) is None
+    # A later one that can be read tells it.
+    latest = decided("c", "2026-06-01")
+    champions = Champions([*log, latest.log_entry()], decisions=found | {latest.run_id: latest})
+    assert champions.boundary(COLUMNS, SPLIT) == "2026-06-01"
 
 
 def test_an_edited_decision_promises_nothing(caplog: pytest.LogCaptureFixture) -> None:

@@ -218,31 +218,30 @@ class Champions:
     def boundary(self, columns: Columns, split: Split) -> Moment | None:
         """Find the boundary that a split by time must keep.
 
-        It is the boundary of the newest kept decision with the same time column and
-        `test_fraction`; None if there is no such decision, or if the split is not by time.
+        It is the boundary of the newest decision with the same time column and `test_fraction`;
+        None if there is no such decision, or if the split is not by time.
 
         Raises:
-            DataError: No boundary is found, but a decision that may have had one is unreadable, so
-                rows might change sides.
+            DataError: A decision that may have had a newer boundary is unreadable, so rows might
+                change sides.
         """
         if split.kind != "time":
             return None
-        present, unknown = (split.kind, columns.time, split.test_fraction), []
+        present = (split.kind, columns.time, split.test_fraction)
         for entry in reversed(self.log):
             try:
                 judgement = self._decision(entry).judgement
-            except (KeyError, DataError):
-                unknown.append(entry.run_id)
-                continue
+            except (KeyError, DataError) as error:
+                if split.from_ is not None:
+                    continue
+                raise DataError(
+                    f"decision.json of run {entry.run_id} is gone, damaged or edited, and may have "
+                    "the boundary that rows were split at. Name it in split.from; otherwise rows "
+                    "would change sides."
+                ) from error
             data = judgement.data if judgement else None
             if data and tuple(data.split.get(name) for name in DECIDING) == present:
                 return data.boundary
-        if unknown and split.from_ is None:
-            raise DataError(
-                f"decision.json of run {', '.join(unknown)} is gone, damaged or edited, and may "
-                "have the boundary that rows were split at. Name it in split.from; otherwise rows "
-                "would change sides."
-            )
         return None
 
     def _decision(self, entry: LogEntry) -> Decision:
