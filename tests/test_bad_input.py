@@ -74,6 +74,10 @@ FILES: dict[str, tuple[Damage, tuple[str, ...]]] = {
     "file missing": (Path.unlink, ("no such file",)),
     "empty": (lambda csv: csv.write_bytes(b""), ("the file is empty", "expected a header")),
     "not UTF-8": (latin1, ("not 'utf-8', near", "encoding: latin-1")),
+    "an index without a name": (
+        lambda csv: pd.read_csv(csv).to_csv(csv),
+        ("column 'Unnamed: 0' has no name of its own", "to_csv(index=False)"),
+    ),
     "label column absent": (
         renamed,
         ("column 'diabetes' is not in the file", "It has: pregnancies", "outcome"),

@@ -15,11 +15,6 @@ from tabular_lstm.settings import EnvironmentConfigLoader
 from tests.helpers.commands import here, succeeds
 from tests.helpers.project import ROOT, Project
 
-SMALL: dict[str, Any] = {
-    "network": {"ensemble": {"members": 4}},
-    "evaluation": {"bootstrap_resamples": 100, "importance_repeats": 1},
-}
-
 
 @pytest.mark.parametrize(
     ("env", "folder"),

@@ -317,8 +317,3 @@ def test_a_champion_of_classes_that_fell_stops_the_gate() -> None:
     assert "such as classes swapped or another unit" in fallen.sentence
     assert "rmse" not in fallen.model_dump_json()
     assert "is clearly worse than chance" in drifted(of_classes(-1.0), then).sentence
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    odds: np.ndarray = np.exp(logits)
-    return odds / odds.sum(axis=1, keepdims=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from tabular_lstm.judging.comparison import Judged, compare_with_baselines
 from tabular_lstm.judging.gate import beyond_tolerance
@@ -102,6 +103,16 @@ def test_a_model_for_which_some_rows_do_not_count_is_compared_on_the_others(
         part = judged.with_part("candidate", "few", p, 0.5, groups > 20, RESAMPLED).parts["few"]
         assert part.groups is not None
         assert {*part.groups.tolist()} == {*range(79)}
+
+
+def test_a_champion_that_some_rows_do_not_count_for_is_measured_by_their_weights() -> None:
+    labels, p = rows(400)
+    counts, weights = np.arange(400) % 3 > 0, np.random.default_rng(2).uniform(0.2, 5, 400)
+    judged = Judged(labels, weights).with_models({"candidate": p}, {"candidate": 0.5}, RESAMPLED)
+    champion = blurred(p, 0.3)
+    part = judged.with_part("candidate", "champion", champion, 0.5, counts, RESAMPLED)
+    area = roc_auc_score(labels[counts], champion[counts], sample_weight=weights[counts])
+    assert part.metrics["champion"].roc_auc == pytest.approx(area)
 
 
 # The verdict

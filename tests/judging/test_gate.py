@@ -230,6 +230,9 @@ def test_a_champion_that_cannot_be_compared_with_is_no_free_pass() -> None:
         "promotion.start_over=true judges without the champion"
     )
     assert check_champions({}, {"b": "its artifact is gone"}, START_OVER).passed
+    older = check_champions({"b": EQUAL}, {"a": "its artifact is gone"})
+    assert older.passed
+    assert "not compared with a: its artifact is gone" in older.sentence
 
 
 @pytest.mark.parametrize("unit", [1e-6, 1.0, 1e6])

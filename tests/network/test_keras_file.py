@@ -261,6 +261,7 @@ NOT_AS_KERAS = "is not in model.weights.h5 as Keras writes an array"
         ),
         (created(VECTORS, data=np.zeros((2, 5, 3))), "got float64 (2, 5, 3)"),
         (weights(lambda file: file.__delitem__(BIAS)), "embed/vars/2 is missing or not declared"),
+        (configured(dtype={"class_name": "get_file", "config": {}}), "dtype"),
         (configured(schema__mean=[1.0] * 3), "mean and variance of each of 4"),
         (configured(schema__variance=[1, 2, 3, float("nan")]), "expected a number as mean and"),
         (configured(schema__quantiles={"a": [1.0, *[0.0] * 24]}), "25 rising quantiles"),

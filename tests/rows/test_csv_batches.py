@@ -54,6 +54,9 @@ def test_a_character_or_a_line_end_may_lie_where_a_piece_ends(
 
 def test_blank_lines_are_no_rows() -> None:
     assert read("\na,y\n\n1,0\n   \n2,1\n\n") == [["a", "y"], ["1", "0"], ["2", "1"]]
+    for row in ("\t", " \t ", "\t\t\t"):
+        assert "row 2: expected 3 cells" in refusal(f"a\tb\ty\n1\t2\t0\n{row}\n1\t2\t1\n", sep="\t")
+    assert read("a\tb\ty\n\t\t\n1\t2\t0\n", sep="\t")[1] == ["", "", ""]
 
 
 def test_a_byte_order_mark_is_no_text_at_the_start_of_the_file_and_text_elsewhere(

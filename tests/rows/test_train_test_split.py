@@ -86,6 +86,13 @@ def grouped(groups: list[str], first: int = 0) -> pd.DataFrame:
     return read(doses, GROUPED, id=keys, patient=groups)
 
 
+def test_a_group_is_one_however_its_number_is_written() -> None:
+    spelt = [f"{number}{end}" for number in range(40) for end in ("", ".0", " ")]
+    sides = in_test(grouped(spelt), GROUPED, Split(test_fraction=0.5)).reshape(-1, 3)
+    assert (sides == sides[:, :1]).all()
+    assert 0 < sides[:, 0].sum() < 40
+
+
 @FEW
 @given(GROUPS, st.sampled_from("abcdefgh"), st.data())
 def test_no_group_is_on_two_sides_whatever_other_rows_there_are(

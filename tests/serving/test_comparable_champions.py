@@ -219,8 +219,13 @@ DAYS = pd.Series(pd.date_range("1900-01-01", periods=COUNT, unit="us"))
             "column 'day' was read as dates of format ISO 8601 for it, and now as dates of "
             "format %d/%m/%Y",
         ),
+        (
+            rows_of(),
+            {"missing": {"dose": [0, -1], "color": ["?"]}},
+            "column 'dose' was read as numbers with codes for missing 0",
+        ),
     ],
-    ids=["classes", "a third class", "a number", "label", "gone", "kind", "dates"],
+    ids=["classes", "a third class", "a number", "label", "gone", "kind", "dates", "codes"],
 )
 def test_what_is_read_otherwise_is_not_compared(
     tmp_path: Path, rows: pd.DataFrame, columns: dict[str, Any], why: str
