@@ -83,6 +83,10 @@ def test_a_shuffled_query_is_the_same_rows_each_time(project: Project) -> None:
     assert manifest["inputs"][0]["file"] == "rows_to_score"
     said.append(logged(*SCORING))
     assert said[-1].splitlines()[-1].startswith("Unchanged: ")
+    declare(project, columns=TWO, **QUICK)  # without a key, a number names a row
+    assert "Scored 299 of 300 rows" in logged(*SCORING)
+    assert "Scored 299 of 300 rows" in logged(*SCORING)
+    declare(project, columns={**TWO, "key": "id"}, **QUICK)
     new[:300].to_csv(project.path / "new.csv", index=False)
     assert "entry rows_to_score does not read this path" in message_of(
         here(*SCORING, "--params", "rows_to_score=new.csv")

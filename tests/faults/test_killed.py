@@ -130,8 +130,7 @@ def scored(served: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     succeeds(here(*SCORING))
     monkeypatch.setattr(raw_rows, "ROWS", 500)
     monkeypatch.setattr(prediction_parts, "ROWS_OF_A_PART", 1000)
-    for name in ("PIECE", "ARROW_PIECE"):
-        monkeypatch.setattr(csv_files, name, 2**14)
+    monkeypatch.setattr(csv_files, "ARROW_PIECE", 2**14)
     write_rows(served, "rows.csv", 3000)
     return served
 

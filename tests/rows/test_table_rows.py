@@ -93,7 +93,8 @@ def test_each_library_gives_the_same_cells_and_hash(library: str) -> None:
         .equals(ROWS["seen"].astype("datetime64[us]").set_axis(cells.index))
     )
     assert rows.sha256() == hash_of(ROWS)
-    assert rows.hashes() == of(ROWS).hashes() != of(ROWS[::-1]).hashes()
+    assert rows.hashes(None) == of(ROWS).hashes(None) != of(ROWS[::-1]).hashes(None)
+    assert rows.hashes("id") == of(ROWS[::-1]).hashes("id")
 
 
 def test_a_column_that_is_left_out_is_not_read_and_bytes_are_text() -> None:

@@ -88,7 +88,7 @@ class RawRowsDataset(AbstractDataset[Any, RawRows]):
         refuse_other_arguments(files.file(files.names[0]), self._load_args)
         return RawRows(files, self._load_args)
 
-    def hashes(self) -> dict[str, str]:
+    def hashes(self, key: str | None) -> dict[str, str]:
         """Give the SHA-256 of each file, hashed again only if it changes; raise as `load`."""
         return self._files().hashes()
 

@@ -64,9 +64,9 @@ class TableDataset(AbstractDataset[Any, Any]):
                 ) from error
         return self._rows
 
-    def hashes(self) -> dict[str, str]:
-        """Give the SHA-256 of the content, with the entry's name as key; raise as `load` does."""
-        hashes: dict[str, str] = self.load().hashes()
+    def hashes(self, key: str | None) -> dict[str, str]:
+        """Give the hash of the content, see `TableRows.hashes`; raise as `load` does."""
+        hashes: dict[str, str] = self.load().hashes(key)
         return hashes
 
     def sha256(self) -> str:

@@ -213,8 +213,8 @@ class RawRows:
         """Give the hash of the files, see `RawFiles.sha256`."""
         return self.files.sha256()
 
-    def hashes(self) -> dict[str, str]:
-        """Give the hash of each file by its name, see `RawFiles.hashes`."""
+    def hashes(self, key: str | None) -> dict[str, str]:
+        """Give the hash of each file by its name, see `RawFiles.hashes`; `key` names the rows."""
         return self.files.hashes()
 
     @cached_property

@@ -50,7 +50,7 @@ class TableRows(RawRows):
         count: How many rows all streams have.
         schema: The columns, with the types that hold the values of all batches.
         content_sha256: SHA-256 of the content, the same for the same rows in any order.
-        ordered_sha256: Another one for each order, because a scoring numbers the rows.
+        ordered_sha256: Another one for each order: without a key, numbers name the rows.
         mixed: The columns in which numbers with a fraction became text, because of other texts.
     """
 
@@ -104,9 +104,9 @@ class TableRows(RawRows):
         """Give the hash of the content, see `TableRows`."""
         return self.content_sha256
 
-    def hashes(self) -> dict[str, str]:
-        """Give the hash of the content in its order, by the name of the catalog entry."""
-        return {self.file: self.ordered_sha256}
+    def hashes(self, key: str | None) -> dict[str, str]:
+        """Give the hash of the content by the entry's name; without a key, in its order."""
+        return {self.file: self.content_sha256 if key else self.ordered_sha256}
 
     def format_of(self, columns: Iterable[str], champions: NumberFormat) -> NumberFormat:
         """Give the champion's format of numbers that are text.

@@ -204,7 +204,7 @@ class RunHooks:
         conditions = guards.conditions(self._parameters, self._entry("rows_to_score"))
         catalog.save("scoring_conditions", conditions)
         if not self._parameters["scoring"].force:
-            inputs = catalog.get("rows_to_score").hashes()
+            inputs = catalog.get("rows_to_score").hashes(self._parameters["columns"].key)
             stops = self._parameters["monitoring"].on_drift == "stop"
             if self._kept is None or self._kept.pull_scoring_like(
                 catalog,

@@ -172,7 +172,7 @@ class Predictions:
         inputs = [
             FileOfRows(file=file, rows=rows[name], sha256=sha256)
             for name, (file, sha256) in zip(
-                source.files.names, source.hashes().items(), strict=True
+                source.files.names, source.hashes(self.scoring.check.key).items(), strict=True
             )
         ]
         return Manifest(
