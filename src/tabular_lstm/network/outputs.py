@@ -11,7 +11,6 @@ from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
-from scipy.optimize import minimize_scalar
 from scipy.special import expit, logsumexp, ndtri, softmax
 
 from tabular_lstm.frozen import Frozen, Number, Share, unless
@@ -108,6 +107,9 @@ def fit_temperature(
 
 def search_temperature(mean_loss: Callable[[float], Any]) -> float:
     """Find the temperature, within `TEMPERATURES`, whose mean loss is lowest."""
+    # A scoring needs no search, and this import takes a sixth of a second.
+    from scipy.optimize import minimize_scalar  # noqa: PLC0415
+
     minimum = minimize_scalar(
         lambda log_t: mean_loss(np.exp(log_t)), bounds=np.log(TEMPERATURES), method="bounded"
     )
