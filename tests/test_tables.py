@@ -28,6 +28,7 @@ from tests.helpers.scorings import (
 from tests.helpers.tables import LABEL, rows_to_learn
 
 DATA_PROCESSING = ("run", "--pipelines", "data_processing")
+HEALTH = "data/08_reporting/latest_monitoring.json"
 TWO = {"label": LABEL, "positive_class": 1, "negative_class": 0}
 
 # From a query to a model that is watched
@@ -43,6 +44,18 @@ def patients(project: Project) -> pd.DataFrame:
 
 def summary_of(project: Project) -> dict[str, Any]:
     return json.loads(project.versions("03_primary/data_summary.json")[-1].read_text())
+
+
+def labelled_by_a_query(project: Project, entries: Any, labels: pd.DataFrame) -> str:
+    """Monitor with labels that a query finds, if any; one of them is of a row in quarantine."""
+    in_sqlite(project, labels=labels)
+    token = {"params": {"token": SECRET}}
+    late_labels = query("SELECT * FROM labels WHERE :token <> ''", load_args=token)
+    reads(project, **entries, late_labels=late_labels)
+    said = logged("run", "--pipelines", "monitoring")
+    health = json.loads((project.path / HEALTH).read_text())
+    assert health["champions"][-1]["labelled_rows"] == max(len(labels) - 1, 0)
+    return said
 
 
 @pytest.mark.long
@@ -83,6 +96,8 @@ def test_a_shuffled_query_is_the_same_rows_each_time(project: Project) -> None:
     assert manifest["inputs"][0]["file"] == "rows_to_score"
     said.append(logged(*SCORING))
     assert said[-1].splitlines()[-1].startswith("Unchanged: ")
+    labels = new[["id"]].assign(**{LABEL: rows[LABEL]})
+    said += [labelled_by_a_query(project, entries, labels[:count]) for count in (0, 200)]
     declare(project, columns=TWO, **QUICK)  # without a key, a number names a row
     assert "Scored 299 of 300 rows" in logged(*SCORING)
     assert "Scored 299 of 300 rows" in logged(*SCORING)
