@@ -183,6 +183,14 @@ def test_a_run_asks_what_a_point_is_until_it_is_told_and_whether_dates_are_group
         validate_rows(TableRows.of(cells, "visits"), COLUMNS.model_copy(update={"group": "day"}))
     (warning,) = messages(caplog, logging.WARNING)
     assert warning.startswith("visits: the dates of day are read as texts such as '2026-11-30 00")
+    # In a later file too, where a day would have another text.
+    caplog.clear()
+    days.assign(day=days["day"].dt.date).to_parquet(tmp_path / "1.parquet")
+    days.to_parquet(tmp_path / "2.parquet")
+    path.unlink()
+    validate_rows(RawRowsDataset(str(tmp_path)).load(), COLUMNS.model_copy(update={"group": "day"}))
+    (warning,) = messages(caplog, logging.WARNING)
+    assert f"{tmp_path}: the dates of day are read as texts" in warning
 
 
 def test_a_label_that_no_row_has_is_refused() -> None:
