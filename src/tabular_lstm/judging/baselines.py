@@ -228,8 +228,7 @@ def _folds(
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Choose up to five folds of all rows; one is left out if the other rows lack a stratum."""
     numbers, counts = np.unique(strata, return_counts=True)
-    each_row_is_a_group = groups is None or int(groups.max()) + 1 == len(strata)
-    if groups is None or each_row_is_a_group:
+    if groups is None or int(groups.max()) + 1 == len(strata):  # each row is a group
         folds = StratifiedKFold(min(5, int(counts.min())), shuffle=True, random_state=seed)
         return list(folds.split(strata, strata))
     count = min(5, *(len(np.unique(groups[strata == number])) for number in numbers))

@@ -67,10 +67,9 @@ def written_in(number_format: NumberFormat) -> Callable[[Any], str]:
     """Give a function that writes a cell as text, and a number in this format: 7.5 as 7,5."""
 
     def write(cell: Any) -> str:
-        if isinstance(cell, Decimal):
-            return f"{cell:f}".replace(".", number_format.decimal)
-        text = str(cell)
-        return text.replace(".", number_format.decimal) if isinstance(cell, Real) else text
+        text = written(cell) if isinstance(cell, Decimal) else str(cell)
+        is_number = isinstance(cell, Real | Decimal)
+        return text.replace(".", number_format.decimal) if is_number else text
 
     return write
 

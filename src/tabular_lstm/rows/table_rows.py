@@ -153,11 +153,13 @@ def _frames(table: Any, name: str, mixed: set[str]) -> Iterator[pa.Table]:
     elif isinstance(table, pa.Table | pa.RecordBatch):
         yield pa.table(table)
     elif hasattr(table, "__arrow_c_stream__"):  # Arrow's readers, Polars, Ibis, DuckDB
-        if "Object" in map(str, dtypes := getattr(table, "dtypes", ())):  # Polars gives addresses
-            column = table.columns[[*map(str, dtypes)].index("Object")]
+        columns, dtypes = getattr(table, "columns", ()), getattr(table, "dtypes", ())
+        # Polars exports such cells as addresses; not each library has both attributes.
+        kinds = zip(columns, map(str, dtypes), strict=False)
+        if objects := [column for column, kind in kinds if kind == "Object"]:
             raise DataError(
-                f"{name}: column '{column}' holds Python objects; expected text, numbers or dates. "
-                "Convert the column where the rows are read."
+                f"{name}: column '{objects[0]}' holds Python objects; expected text, numbers or "
+                "dates. Convert the column where the rows are read."
             )
         for batch in pa.RecordBatchReader.from_stream(table):
             yield from _frames(batch, name, mixed)
@@ -180,9 +182,10 @@ def _table_of_frame(frame: pd.DataFrame, mixed: set[str]) -> pa.Table:
 
 def _array_of_series(cells: pd.Series, mixed: set[str]) -> pa.Array:
     # After a date, Arrow reads any number or time in the column as a date.
-    kinds = {*map(type, cells[cells.notna()])} if cells.dtype == object else set[type]()
+    objects = cells.dropna() if cells.dtype == object else cells[:0]
+    kinds = {*map(type, objects)}
     # Arrow writes all decimals with the most places that one of them has: 5 beside 0.25 as 5.00.
-    places = {cell.as_tuple().exponent for cell in cells.dropna()} if kinds == {Decimal} else set()
+    places = {cell.as_tuple().exponent for cell in objects} if kinds == {Decimal} else set()
     are_numbers = all(issubclass(kind, float | int | np.number) for kind in kinds)
     if len(places) < 2 and (len(kinds) < 2 or are_numbers):
         with contextlib.suppress(pa.ArrowException, OverflowError):
@@ -293,5 +296,5 @@ def _cell_hashes(column: pa.ChunkedArray) -> np.ndarray:
 
 def _digits(number: float | Decimal) -> str:
     """Write a number that float64 may not hold; the text is the same for every type."""
-    text = f"{number:f}" if isinstance(number, Decimal) else written(number)
+    text = written(number)
     return text.rstrip("0").rstrip(".") if "." in text else text

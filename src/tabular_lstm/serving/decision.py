@@ -26,7 +26,7 @@ from tabular_lstm.monitoring.reference import Reference
 from tabular_lstm.parameters import Columns, Moment, Split
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.fingerprints import Fingerprints
-from tabular_lstm.serving.promotion_log import REFERENCES, Inputs, LogEntry, Outcome, decision_hash
+from tabular_lstm.serving.promotion_log import REFERENCES, Inputs, LogEntry, Outcome
 
 if TYPE_CHECKING:
     from tabular_lstm.serving.artifact import Artifact
@@ -152,8 +152,8 @@ class Decision(Outcome):
         return LogEntry.of(self.model_dump_json().encode())
 
     def fingerprint(self) -> str:
-        """Return the hash by which the promotion log names it, see `decision_hash`."""
-        return decision_hash(self.model_dump_json().encode())
+        """Return the hash by which the promotion log names it."""
+        return self.log_entry().decision_sha256
 
 
 def looks(log: Sequence[LogEntry], test_rows_sha256: str) -> Looks:

@@ -128,7 +128,8 @@ class LogEntry(Outcome):
     Attributes:
         inputs: What the judged candidate was made from; None without a candidate, as in a rollback.
         test_rows_sha256: Hash of the test rows that it was judged on; None like `inputs`.
-        decision_sha256: Hash of the decision, see `decision_hash`.
+        decision_sha256: Hash of the decision as JSON, independent of white space and of its
+            format's number.
         line_before: SHA-256 of the line before it in the log, set by `append`; None in the first
             line.
     """
@@ -148,17 +149,11 @@ class LogEntry(Outcome):
                 **{name: content[name] for name in Outcome.model_fields if name in content},
                 inputs=judgement and judgement["inputs"],
                 test_rows_sha256=judgement and judgement["data"]["test_rows_sha256"],
-                decision_sha256=decision_hash(decision),
+                decision_sha256=sha256(to_json({n: content[n] for n in content if n != "format"})),
                 line_before=None,
             )
         except (KeyError, TypeError) as error:
             raise ValueError("expected a decision as a JSON object") from error
-
-
-def decision_hash(decision: bytes) -> str:
-    """Hash a decision, given as JSON, independent of white space and of its format's number."""
-    content = from_json(decision)
-    return sha256(to_json({name: content[name] for name in content if name != "format"}))
 
 
 # What follows from the entries ---------------------------------------------------------------
