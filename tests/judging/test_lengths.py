@@ -55,7 +55,16 @@ def test_a_retraining_tells_how_long_histories_are_and_how_good_it_is_by_that(
     said = f"{counted['histories']}: 300 customers, {len(rows) / 300:.1f} rows each on average"
     assert f"Histories: {said}" in caplog.text
 
+    # Judged are the last rows of a patient in each tenth of the time.
+    tenth = (rows["visit"].max() - rows["visit"].min()) / 10
+    window = np.ceil((rows["visit"] - rows["visit"].max()) / tenth)
+    is_last = ~rows.assign(window=window).duplicated(["patient", "window"], keep="last")
     predictions = predictions_of(project)
+    assert metrics["all_rows"]["rows"] == len(predictions)
+    area = roc_auc_score(predictions["label"], predictions["candidate"])
+    assert metrics["all_rows"]["roc_auc"] == pytest.approx(area, abs=1e-5)
+    predictions = predictions[is_last.to_numpy()[predictions.index - 1]]
+    assert metrics["judged_on"] == "last rows"
     lengths = rows["length"].set_axis(rows.index + 1)[predictions.index]
     train = rows.loc[project.rows("train").index - 1, "length"]
     one, several, many = metrics["by_length"]

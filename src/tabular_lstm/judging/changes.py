@@ -23,6 +23,7 @@ LET_MOVE = (
     "If the move is intended, set --params monitoring.on_drift=warn, or name the column in "
     "monitoring.ignore"
 )
+OTHER_ROWS = "other rows of histories, not those that a scoring would have predicted"
 ASK = (
     "The label or a feature may have changed its meaning, such as {}, or the world has changed. "
     "Look at the newest rows; if the change is intended, "
@@ -191,6 +192,8 @@ def check_drift(
     missing_reason = "its metrics at promotion are not known, because its decision is gone"
     if data_summary and champion.data and champion.data.weight != data_summary.weight:
         promotion_metrics, missing_reason = None, data_summary.other_weights(champion.data)
+    elif promotion_metrics and champion.promoted_on != judged.judged_on:
+        promotion_metrics, missing_reason = None, f"its promotion was judged on {OTHER_ROWS}"
     floor, floor_value, floor_model = measure.nothing
     if promotion_metrics is None:
         compared = (

@@ -33,8 +33,16 @@ from tabular_lstm.judging.metrics import (
 from tabular_lstm.parameters import Evaluation, Task
 from tabular_lstm.rows.histories import Histories, Sequences
 from tabular_lstm.rows.label_measures import ENOUGH_ROWS
+from tabular_lstm.rows.labelled_set import JudgedOn
 
 POWER = 0.8
+# Which rows of histories judge, in words that follow their number.
+SAID_OF_ROWS: dict[JudgedOn | None, str] = {
+    None: "",
+    "last rows": ", those that a scoring would have predicted",
+    "marked rows": ", those that are marked to be predicted",
+    "all rows": ", none of which a scoring would have predicted",
+}
 ZERO_AND_ONE = Task.of_classes([0, 1])
 
 
@@ -70,6 +78,9 @@ class Judged(Rows):
         metrics, resampled: Metrics on the rows, with 95 % intervals; metrics on resamples of them.
         parts: For a model that is measured on only some of the rows: these rows, and the models on
             them.
+        judged_on: Which rows these are, see `LabelledSet.judged_on`. Default: None, all labelled.
+        all_rows: If these are not all labelled rows: how many these are, and the candidate's
+            metrics on them.
     """
 
     side: str = "test"
@@ -80,6 +91,8 @@ class Judged(Rows):
     metrics: dict[str, Metrics] = field(default_factory=dict)
     resampled: dict[str, Resampled] = field(default_factory=dict)
     parts: dict[str, "Judged"] = field(default_factory=dict)
+    judged_on: JudgedOn | None = None
+    all_rows: tuple[int, Metrics] | None = None
 
     @property
     def measure(self) -> Measure:
@@ -221,18 +234,25 @@ def compare_with_baselines(judged: Judged, evaluation: Evaluation) -> list[str]:
     sentences = {
         name: _baseline_sentence(judged, name, evaluation.meaningful) for name in baselines
     }
-    summary = (
-        f"Candidate on {len(judged.labels)} {judged.side} rows{judged.weighted}: "
-        + ", ".join(
-            f"{METRICS[metric]} {written(metric, getattr(metrics, metric))} "
-            f"{_brackets(metrics.interval[metric], metric)}"
-            for metric in measure.spoken
-        )
-    )
+    summary = _summary(judged, metrics, len(judged.labels), SAID_OF_ROWS[judged.judged_on])
+    if judged.all_rows is not None:
+        count, all_rows_metrics = judged.all_rows
+        summary += f". {_summary(judged, all_rows_metrics, count, ', all labelled ones')}"
     linear, main = measure.baselines[1], measure.spoken[0]
     difference, _ = judged.minus(CANDIDATE, linear, main)
     first = [sentences.pop(linear)] if WORSE_SIGN[main] * difference > 0 else []
     return [*first, summary, DECISION_SENTENCES[type(metrics)](metrics), *sentences.values()]
+
+
+def _summary(judged: Judged, metrics: Metrics, count: int, which_rows: str) -> str:
+    """Say the candidate's metrics with their intervals."""
+    listed = [
+        f"{METRICS[metric]} {written(metric, getattr(metrics, metric))} "
+        f"{_brackets(metrics.interval[metric], metric)}"
+        for metric in judged.measure.spoken
+    ]
+    rows = f"{count} {judged.side} rows{judged.weighted}{which_rows}"
+    return f"Candidate on {rows}: {', '.join(listed)}"
 
 
 def _threshold_sentence(metrics: TwoClassesMetrics) -> str:

@@ -16,7 +16,7 @@ from tabular_lstm.judging.measures import Measure
 from tabular_lstm.judging.metrics import CANDIDATE, METRICS, MODELS, WORSE_SIGN, Metrics, written
 from tabular_lstm.parameters import Promotion, Tolerance
 from tabular_lstm.rows.data_summary import DataSummary
-from tabular_lstm.rows.labelled_set import weights_note
+from tabular_lstm.rows.labelled_set import JudgedOn, weights_note
 
 # Checks -------------------------------------------------------------------------------------------
 
@@ -30,6 +30,7 @@ class Champion(Frozen):
         data: The summary of the data it was trained and judged on; None if its decision is gone.
         promoted_with: Its metrics on the test rows of the run that promoted it; None if its
             decision is gone.
+        promoted_on: Which rows of histories these were, see `LabelledSet.judged_on`.
         not_compared: Why the candidate is not compared with it; None if it is compared.
         left_out_rows: Number of this run's test rows that it was trained on; they do not count.
         metrics: Its metrics on the other test rows of this run; None if it is not compared.
@@ -39,6 +40,7 @@ class Champion(Frozen):
     sha256: str
     data: DataSummary | None = None
     promoted_with: Metrics | None = None
+    promoted_on: JudgedOn | None = unless(None)
     not_compared: str | None = None
     left_out_rows: Annotated[int, Field(ge=0)] = 0
     metrics: Metrics | None = None

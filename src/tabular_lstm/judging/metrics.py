@@ -180,6 +180,17 @@ class NumberMetrics(Frozen):
 Metrics = TwoClassesMetrics | ClassesMetrics | NumberMetrics
 
 
+def label_counts(measured: Metrics) -> np.ndarray:
+    """Count the rows of each class, (classes,), or sum their weights; (0,) for a number."""
+    if isinstance(measured, NumberMetrics):
+        return np.zeros(0)
+    matrix = measured.confusion_matrix
+    if isinstance(matrix, ConfusionMatrix):
+        negatives = matrix.true_negatives + matrix.false_positives
+        return np.array([negatives, matrix.true_positives + matrix.false_negatives])
+    return np.array([sum(row) for row in matrix])
+
+
 def point_metrics(
     labels: np.ndarray,
     probabilities: np.ndarray,

@@ -74,7 +74,8 @@ class Health(Frozen):
     Attributes:
         champion: The run id of the serving champion.
         alarm: The sentence of the alarm; None if the champion is well.
-        advice, command: What to do, and with which command.
+        advice, command: What to do, and with which command. `look` at first: the labelled rows are
+            not like those that judged the champion.
         scorings, champions: The oldest first.
         newest: The drift of the champion's newest scoring that can tell whether the data moved; if
             none can, the drift of its newest scoring; None if there is no scoring.
@@ -87,7 +88,7 @@ class Health(Frozen):
     at: str
     champion: str
     alarm: str | None
-    advice: Literal["nothing", "retrain"]
+    advice: Literal["nothing", "look", "retrain"]
     command: str | None
     scorings: list[ScoringHealth]
     champions: list[ChampionHealth]
@@ -122,6 +123,11 @@ class Health(Frozen):
             return (
                 "Look at what moved: if it is a mistake, correct the rows and score them again; if "
                 "it is intended, retrain on newly labelled rows"
+            )
+        if self.advice == "look":
+            return (
+                "Look at which rows are scored, and which labels have come. A retraining helps "
+                "only if the rows to train on have changed likewise"
             )
         return "To retrain"
 

@@ -13,6 +13,7 @@ from typing import Self
 
 import numpy as np
 
+from tabular_lstm.errors import shown
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.judging.intervals import CENTRAL, NORMAL, placements, row_losses, unseen_share
 from tabular_lstm.judging.measures import measure_of
@@ -170,6 +171,35 @@ def worse_than_promised(
         f"{METRICS[name]} {written(name, losses.mean ** (1 / power))} of {losses.rows:,} labelled "
         f"rows{began}; promised was {written(name, promise.value)} ({written(name, promise.low)} "
         f"to {written(name, promise.high)})"
+    )
+
+
+def other_labels(
+    judged_counts: np.ndarray, real_counts: Sequence[int], false_alarms: float, task: Task
+) -> str | None:
+    """Say how another share of a class shows that the labelled rows are not like those that judged.
+
+    Then a worse loss need not be a fault of the model. None for a number, and if the difference may
+    be chance by a chi-squared test at the rate `false_alarms`.
+
+    Args:
+        judged_counts: The rows of each class that judged, (classes,).
+        real_counts: The labelled rows of each class.
+        false_alarms: The declared rate.
+        task: What is predicted.
+    """
+    from scipy.stats import chi2_contingency  # noqa: PLC0415  only an alarm needs it
+
+    table = np.array([judged_counts, real_counts], float)
+    if not table.size or not table.sum(axis=1).all():
+        return None
+    if chi2_contingency(table[:, table.any(axis=0)]).pvalue >= false_alarms:
+        return None
+    then, now = table / table.sum(axis=1, keepdims=True)
+    place = int(np.abs(now - then).argmax())
+    return (
+        f"the labelled rows are not like those that judged the model: {100 * now[place]:.1f} % are "
+        f"{shown(task.classes[place])}, and {100 * then[place]:.1f} % were"
     )
 
 

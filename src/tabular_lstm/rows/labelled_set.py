@@ -1,6 +1,6 @@
 """A side's rows as one value: features or sequences, labels, weights and groups."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -142,6 +142,8 @@ def weights_note(weights: np.ndarray | None) -> str:
 
 # Labelled set -------------------------------------------------------------------------------------
 
+JudgedOn = Literal["marked rows", "last rows", "all rows"]
+
 
 @dataclass(frozen=True, eq=False)
 class LabelledRows:
@@ -155,12 +157,15 @@ class LabelledRows:
         weights: float64 (rows,), of mean 1; None if all rows count alike.
         groups: int (rows,), see `tabular_lstm.rows.fingerprints.number_groups`; None if each row
             is its own group.
+        marked: bool (rows,): which rows of histories the column `history.predict` marks; None if
+            there is no such column.
     """
 
     features: pd.DataFrame
     labels: pd.Series
     weights: np.ndarray | None = None
     groups: np.ndarray | None = None
+    marked: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,17 +175,29 @@ class LabelledSet:
     Attributes:
         sequences: float32 (rows, steps, features_per_step), or the rows' histories.
         labels, weights, groups: See `LabelledRows`.
+        judged_on: Of histories, which rows judge a model, because they are like those that a
+            scoring predicts: `marked rows`, by the column `history.predict`; `last rows`, see
+            `tabular_lstm.rows.timeline.last_rows`; or `all rows`, if no labelled row is such a row.
+            None without histories: all rows judge.
+        judged: These rows, bool (rows,); None for all.
     """
 
     sequences: Sequences
     labels: pd.Series
     weights: np.ndarray | None = None
     groups: np.ndarray | None = None
+    judged_on: JudgedOn | None = field(default=None, kw_only=True)
+    judged: np.ndarray | None = field(default=None, kw_only=True)
 
     @property
     def fingerprint(self) -> str:
         """Hash what a candidate is trained on: sequences, labels and weights."""
         return fingerprint(self.sequences, self.labels.to_numpy(), self.weights)
+
+    @property
+    def judged_sequences(self) -> Sequences:
+        """Give the sequences of the rows that judge."""
+        return self.sequences if self.judged is None else self.sequences[self.judged]
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,7 +22,7 @@ from tabular_lstm.rows.raw_rows import BYTES, ROWS, Batch, RawRows
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.sequences import lay_out
 from tabular_lstm.rows.timeline import Roles, histories, read_roles
-from tabular_lstm.rows.validation import Quarantine, set_aside
+from tabular_lstm.rows.validation import YES, Quarantine, set_aside
 
 # Customer batches ---------------------------------------------------------------------------------
 
@@ -117,7 +117,7 @@ def _count(first: Batch) -> int:
 
 # Scoring validation -------------------------------------------------------------------------------
 
-YES, NO = ("1", "yes", "true"), ("0", "no", "false")
+NO = ("0", "no", "false")
 
 Result = TypeVar("Result")
 

@@ -23,6 +23,9 @@ from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.schema import HistoryLayout, Schema
 from tabular_lstm.rows.sequences import by_name, refuse_problems, to_sequences
 
+# Without a delay of the labels: how many times `last_rows` takes.
+WINDOWS = 10
+
 
 def layout_of(columns: Columns, history: History, rows: pd.DataFrame) -> HistoryLayout:
     """Give the layout of the histories that conf declares, for rows whose cells are read.
@@ -209,6 +212,32 @@ def histories(
     return Histories(
         table[order], first, last, sorted_places, known_end, order, customer, layout.steps, labels
     )
+
+
+def last_rows(rows: pd.DataFrame, schema: Schema, sequences: Histories) -> np.ndarray:
+    """Tell which examples are like the rows that a scoring predicts: bool (examples,).
+
+    A scoring predicts each customer's last row. So an example counts if it was its customer's last
+    row at one of several times, and its customer was seen within the labels' delay before this
+    time. The times are one delay apart, back from the newest row; or, if any row within one delay
+    of the newest row has no label, back from one delay before it. Without a delay, they are a tenth
+    of the whole time apart.
+
+    Args:
+        rows: The examples, then the other rows, as in `valid_sequences`.
+        schema: A schema with a layout of histories.
+        sequences: The examples' histories.
+    """
+    layout = cast(HistoryLayout, schema.history)
+    roles = roles_of(rows, layout, schema.label)
+    delay = delay_of(layout.known_after or 0) * layout.unit
+    newest, oldest = roles.time.max(), roles.time.min()
+    if np.isnan(roles.labels[roles.time > newest - delay]).any():
+        newest -= delay
+    window = np.ceil((roles.time - newest) / (delay or (newest - oldest) / WINDOWS or 1.0))
+    window, customer = window[sequences.order], sequences.customer
+    is_last = (np.diff(window, append=np.nan) != 0) | (np.diff(customer, append=-1) != 0)
+    return np.asarray((is_last & (window <= 0))[sequences.own])
 
 
 def valid_sequences(rows: pd.DataFrame, schema: Schema, *other_rows: pd.DataFrame) -> Sequences:

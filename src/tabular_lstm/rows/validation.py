@@ -128,6 +128,7 @@ class Quarantine:
 
 # Validation ---------------------------------------------------------------------------------------
 
+YES = ("1", "yes", "true")  # a mark under `columns.history.predict`
 # What conf may say about a feature, see `Columns`.
 DESCRIBED = ("bounds", "missing", "categorical", "dates")
 # pandas' name for a column without a name, even if it was saved several times.
@@ -231,6 +232,9 @@ def _read(
         read[columns.label] = labels_if_any(part[columns.label], columns, number_format)
     else:
         read[columns.label] = label_of(columns).read(part[columns.label], number_format)
+    predict = columns.history.predict if columns.history else None
+    if predict is not None and predict in part:
+        read[predict] = read_category(part[predict], (), number_format).str.lower().isin(YES), {}
     if columns.weight is not None:
         read[columns.weight] = read_weights(part[columns.weight], number_format)
     return {name: (pd.Series(values), problems) for name, (values, problems) in read.items()}

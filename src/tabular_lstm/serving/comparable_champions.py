@@ -61,12 +61,26 @@ class ComparedChampions:
     """The standing champions, the serving one first, and the compared champions' predictions.
 
     `drift` compares the test rows with the reference of the serving champion; None if there is no
-    champion.
+    champion. `judged` tells which test rows judge, see `LabelledSet.judged`.
     """
 
     champions: list[Champion]
     scored: dict[str, Scored]
     drift: Drift | None = None
+    judged: np.ndarray | None = None
+
+    def judged_rows(self) -> dict[str, Scored]:
+        """Give the predictions of the rows that judge."""
+        if self.judged is None:
+            return self.scored
+        return {
+            run: replace(
+                scored,
+                predictions=scored.predictions[self.judged],
+                trained_on=scored.trained_on[self.judged],
+            )
+            for run, scored in self.scored.items()
+        }
 
 
 def compare_champions(
@@ -92,6 +106,7 @@ def compare_champions(
         try:
             judgement = judged_by(champions, promotions[run])
             champion |= {"data": judgement.data, "promoted_with": judgement.candidate}
+            champion["promoted_on"] = judgement.judged_on
             if promotion.start_over:
                 raise NotComparedError("promotion.start_over is set")
             artifact = promoted_artifact(champions, promotions[run])
@@ -100,9 +115,9 @@ def compare_champions(
                 champions.fingerprints, run, "train rows' fingerprints are", expected
             )
             watch = None if standing_champions else _watch(artifact, champions)
-            scored = score(
-                artifact, fingerprints, train_rows, test_rows, history_rows, columns, schema, watch
-            )
+            rows = train_rows, test_rows, history_rows
+            judged = test_set.judged
+            scored = score(artifact, fingerprints, *rows, columns, schema, watch, judged)
             champion["left_out_rows"] = int(scored.trained_on.sum())
             refuse_few_rows(scored, test_set, promotion.min_test_rows_per_class, schema.task)
         except NotComparedError as why:
@@ -113,7 +128,7 @@ def compare_champions(
         else:
             compared[run] = scored
         standing_champions.append(Champion(**champion))
-    return ComparedChampions(standing_champions, compared)
+    return ComparedChampions(standing_champions, compared, judged=test_set.judged)
 
 
 def judged_by(champions: Champions, promotion: LogEntry) -> Judgement:
@@ -188,6 +203,7 @@ def score(
     columns: Columns,
     schema: Schema,
     watch: Watch | None = None,
+    judged: np.ndarray | None = None,
 ) -> Scored:
     """Score the test rows with a champion, find rows that it was trained on, count the others.
 
@@ -195,7 +211,7 @@ def score(
     champion and conf have no key or group in common, the row's features are compared instead, as
     the champion reads them. If they have one, equal features count only if the candidate was not
     trained on them too, because then the keys may have been renamed. If one row of a group counts
-    as trained on, all rows of the group do.
+    as trained on, all rows of the group do. `watch` counts the scores of rows that are `judged`.
 
     Raises:
         NotComparedError: The champion reads these rows differently from the candidate.
@@ -218,8 +234,11 @@ def score(
         trained_on |= groups.isin(groups[trained_on]).to_numpy()
     predictions, rule = artifact.score(sequences), answers_of(artifact.scorer).rule
     new = ~trained_on
-    counted_rows = _new_rows(sequences, new, len(history_rows))
-    counts = watch.count(sequences[new], predictions[new], counted_rows) if watch else None
+    counts = None
+    if watch:
+        counted_rows = _new_rows(sequences, new, len(history_rows))
+        counted_scores = slice(None) if judged is None else judged[new]
+        counts = watch.count(sequences[new], predictions[new], counted_rows, counted_scores)
     return Scored(predictions, rule, trained_on, watch, counts)
 
 
@@ -277,7 +296,8 @@ def _reading(schema: Schema, name: str) -> str:
 def refuse_few_rows(scored: Scored, test_set: LabelledSet, least: int, task: Task) -> None:
     """Refuse a champion for which too few of the test rows, or of their groups, are new."""
     new = ~scored.trained_on
-    new_rows = Rows(test_set.labels.to_numpy(), test_set.weights, test_set.groups).part(new)
+    judged = new if test_set.judged is None else new & test_set.judged
+    new_rows = Rows(test_set.labels.to_numpy(), test_set.weights, test_set.groups).part(judged)
     fewest, named = measure_of(task).fewest(new_rows)
     if new.all() or fewest >= least:
         return

@@ -26,6 +26,7 @@ from tabular_lstm.monitoring.reference import Reference
 from tabular_lstm.parameters import Columns, Moment, Split
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.fingerprints import Fingerprints
+from tabular_lstm.rows.labelled_set import JudgedOn
 from tabular_lstm.serving.promotion_log import REFERENCES, Inputs, LogEntry, Outcome
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ class Judgement(Frozen):
     `champions` are the standing champions, the previous champion first. `fingerprints_sha256` is
     the hash of the fingerprints of the candidate's train rows. `drift` compares this run's test
     rows with the champion's reference, see `serving.data_drift`; None if there was no champion.
+    `judged_on` says which rows of histories judged, see `LabelledSet.judged_on`.
     `features` and `changes` are fields of earlier versions, kept for their hash.
     """
 
@@ -99,6 +101,13 @@ class Judgement(Frozen):
     features: dict[str, Any] = unless({})
     changes: dict[str, Any] | None = unless(None)
     drift: Drift | None = unless(None)
+    judged_on: JudgedOn | None = unless(None)
+
+    @property
+    def promises(self) -> dict[str, Estimate]:
+        """Return the candidate's metrics as a promise; empty if a scoring predicts other rows."""
+        others_judged = self.data.histories and self.judged_on in {None, "all rows"}
+        return {} if others_judged else promised_by(self.candidate)
 
     @property
     def said(self) -> str:
@@ -196,7 +205,7 @@ class Champions:
     def promised(self, run: str) -> dict[str, Estimate]:
         """Return a champion's metrics at promotion; empty if its decision is gone."""
         judgement = self.judgement(run)
-        return promised_by(judgement.candidate) if judgement else {}
+        return judgement.promises if judgement else {}
 
     def reference_of(self, champion: "Artifact") -> Reference:
         """Read the champion's reference, with which scored rows and later test rows are compared.

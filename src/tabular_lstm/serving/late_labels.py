@@ -101,11 +101,13 @@ class MeasuredRows:
 
     Attributes:
         since: See `performance.worse_than_promised`.
+        label_counts: The rows of each class; none for a number.
     """
 
     rows: int = 0
     real: dict[str, Estimate] = field(default_factory=dict)
     since: Mapping[str, Losses] = field(default_factory=dict)
+    label_counts: Sequence[int] = ()
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,8 @@ class LabelledRows:
             run: Losses.from_rows(losses[first:])
             for run, first in zip(self.scorings, self.first_rows, strict=True)
         }
-        return MeasuredRows(len(labels), measure(labels, self.predictions, task), since)
+        counts = np.bincount(labels, minlength=len(task.classes)).tolist() if task.classes else ()
+        return MeasuredRows(len(labels), measure(labels, self.predictions, task), since, counts)
 
 
 @dataclass(frozen=True)

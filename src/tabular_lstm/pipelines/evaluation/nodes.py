@@ -125,24 +125,33 @@ def evaluate(
     training: Training,
     evaluation: Evaluation,
 ) -> Judged:
-    """Measure the candidate and the baselines on the same rows and the same resamples."""
+    """Measure the candidate and the baselines on the same rows and the same resamples.
+
+    The rows are those that judge, see `LabelledSet.judged_on`. If these are not all labelled rows,
+    the candidate is measured on all of them too.
+    """
     by_baseline = {name: np.array(p) for name, p in baseline_predictions.predictions.items()}
-    costs = training.objective.cost_matrix
-    return Judged(
-        evaluated_set.labels.to_numpy(),
-        evaluated_set.weights,
-        evaluated_set.groups,
-        evaluated_set.side,
-        schema.task,
-    ).with_models(
-        {CANDIDATE: from_columns(candidate_predictions, CANDIDATE, schema.task), **by_baseline},
-        {
-            CANDIDATE: history.get("decision_threshold", costs),
-            **dict.fromkeys(by_baseline, costs),
-            **baseline_predictions.thresholds,
-        },
-        evaluation,
-    )
+    costs, task = training.objective.cost_matrix, schema.task
+    predictions = {CANDIDATE: from_columns(candidate_predictions, CANDIDATE, task), **by_baseline}
+    rules = {
+        CANDIDATE: history.get("decision_threshold", costs),
+        **dict.fromkeys(by_baseline, costs),
+        **baseline_predictions.thresholds,
+    }
+    labels, weights, groups = evaluated_set.labels, evaluated_set.weights, evaluated_set.groups
+    rows: Rows = Rows(labels.to_numpy(), weights, groups)
+    of_rows: dict[str, Any] = {"side": evaluated_set.side, "task": task}
+    if evaluated_set.judged is not None:
+        judged_rows = evaluated_set.judged
+        of_rows["judged_on"] = evaluated_set.judged_on
+        if not judged_rows.all():
+            on_all_rows = Judged(**vars(rows), task=task).with_models(
+                {CANDIDATE: predictions[CANDIDATE]}, {CANDIDATE: rules[CANDIDATE]}, evaluation
+            )
+            of_rows["all_rows"] = len(labels), on_all_rows.metrics[CANDIDATE]
+            predictions = {name: p[judged_rows] for name, p in predictions.items()}
+            rows = rows.part(judged_rows)
+    return Judged(**vars(rows), **of_rows).with_models(predictions, rules, evaluation)
 
 
 def keep_reference(
@@ -157,7 +166,6 @@ def keep_reference(
     """Count the rows of both sides and the scores, as the reference for later rows."""
     sides: Any = [train_set.sequences, test_set.sequences]
     groups = [side.groups for side in (train_set, test_set) if side.groups is not None]
-    watched = None if schema.history is None else evaluated_set.sequences.are_last
     if schema.history is not None:
         # The test set's table has all rows, and the train set's rows come last.
         groups, order = [sides[1].customer], np.argsort(sides[1].order)
@@ -167,11 +175,12 @@ def keep_reference(
         from_columns(candidate_predictions, CANDIDATE, schema.task),
         schema,
         train_set.groups,
-        watched,
+        evaluated_set.judged,
         candidate_sha256=candidate_artifact.sha256,
         rows=data_summary.labelled_rows,
         quarantined_rows=data_summary.quarantined_rows,
         rows_each=rows_each(groups),
+        judged_on=evaluated_set.judged_on,
     )
 
 
@@ -189,7 +198,7 @@ def measure_importance(
     """
     from tabular_lstm.network.fit import CHANGES, predict_changed  # noqa: PLC0415
 
-    labels, sequences = judged.labels, evaluated_set.sequences
+    labels, sequences = judged.labels, evaluated_set.judged_sequences
     steps = 1 if isinstance(sequences, np.ndarray) else sequences.lengths.mean()
     affordable = int(CHANGES / (len(schema.features) * steps))  # rows times shuffles of a feature
     row_count = min(evaluation.importance_rows, len(labels))
@@ -225,8 +234,9 @@ def assemble_metrics(
 
     Returns:
         `run_id`, counts of the `data`, facts of the `network`; `evaluated_on` (`test` or `train`)
-        and under this name the candidate's metrics with 95 % intervals; under `baselines` the same
-        for each baseline, with the paired difference `network_minus_baseline`; with histories
+        and under this name the candidate's metrics with 95 % intervals; with histories `judged_on`,
+        which rows these are, and under `all_rows` its metrics on all rows; under `baselines` the
+        same for each baseline, with the paired difference `network_minus_baseline`; with histories
         `by_length`; and the file's `format`. Metrics have five decimals (in the label's unit: five
         digits), so they are the same on every processor.
     """
@@ -240,8 +250,12 @@ def assemble_metrics(
             }
             for metric in judged.measure.sampled
         }
-    parts = by_length(judged, train_set.sequences, evaluated_set.sequences, evaluation)
+    parts = by_length(judged, train_set.sequences, evaluated_set.judged_sequences, evaluation)
     length_metrics = [part.model_dump(mode="json") for part in parts]
+    on_histories: dict[str, Any] = {"judged_on": judged.judged_on} if judged.judged_on else {}
+    if judged.all_rows is not None:
+        count, all_rows_metrics = judged.all_rows
+        on_histories["all_rows"] = {"rows": count, **all_rows_metrics.model_dump(mode="json")}
     return {
         "format": 1,
         "run_id": run_id,
@@ -258,6 +272,7 @@ def assemble_metrics(
         judged.side: _rounded(candidate_metrics)
         | {name: candidate_metrics[name] for name in THRESHOLD & candidate_metrics.keys()},
         "baselines": _rounded(measured),
+        **_rounded(on_histories),
         **({"by_length": _rounded(length_metrics)} if length_metrics else {}),
     }
 

@@ -6,6 +6,7 @@ import logging
 import pandas as pd
 
 from tabular_lstm.errors import DataError, shown
+from tabular_lstm.judging.metrics import label_counts
 from tabular_lstm.monitoring.health import (
     ChampionHealth,
     Health,
@@ -14,7 +15,7 @@ from tabular_lstm.monitoring.health import (
     newest_that_tells,
     page,
 )
-from tabular_lstm.monitoring.performance import worse_than_promised
+from tabular_lstm.monitoring.performance import other_labels, worse_than_promised
 from tabular_lstm.parameters import Columns, Monitoring, Report
 from tabular_lstm.rows.number_format import POINT
 from tabular_lstm.rows.raw_rows import RawRows
@@ -33,6 +34,11 @@ logger = logging.getLogger(__name__)
 WEIGHTED = (
     "What was promised counts rows by their weight, '{}', and late labels have none: promised and "
     "real metrics are not compared"
+)
+
+NOT_PROMISED = (
+    "The champion's test rows are not like the rows of its histories that a scoring predicts: "
+    "promised and real metrics are not compared. The next retraining judges on such rows"
 )
 
 
@@ -80,10 +86,17 @@ def examine(
             "trains one."
         )
     scorings = [_scoring(scoring, measured) for scoring in finished_scorings.scorings]
-    health = {}
+    health, notes, other_rows = {}, [*measured.notes], ""
     for run, entry in promoted(champions.log).items():
         rows, promised = measured.champions.get(run, MeasuredRows()), champions.promised(run)
-        alarm = worse_than_promised(rows.since, promised, monitoring.false_alarms, columns.task)
+        rate, task = monitoring.false_alarms, columns.task
+        alarm = worse_than_promised(rows.since, promised, rate, task)
+        if run == serves and rows.rows and (judgement := champions.judgement(run)):
+            if not promised:
+                notes.append(NOT_PROMISED)
+            judged_counts = label_counts(judgement.candidate)
+            if alarm and (words := other_labels(judged_counts, rows.label_counts, rate, task)):
+                other_rows, alarm = words, f"{words}; {alarm}"
         health[run] = ChampionHealth(
             run_id=run,
             promoted_at=entry.time,
@@ -112,7 +125,7 @@ def examine(
         at=f"{began(run_id):%Y-%m-%dT%H:%M:%SZ}",
         champion=serves,
         alarm="; ".join(alarms) or None,
-        advice="retrain" if alarms else "nothing",
+        advice="look" if other_rows else "retrain" if alarms else "nothing",
         command=f"{finished_scorings.run_command} --pipelines retraining" if alarms else None,
         scorings=scorings,
         champions=[*health.values()],
@@ -120,7 +133,7 @@ def examine(
         labels=measured.labels,
         unknown_labels=measured.unknown_labels,
         quarantined_labels=measured.quarantined_labels,
-        notes=[*faults, *measured.notes, *cannot, *weighted],
+        notes=[*faults, *notes, *cannot, *weighted],
     )
 
 

@@ -14,13 +14,12 @@ from tabular_lstm.parameters import Columns, Evaluation, Monitoring, Promotion, 
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.rows.histories import Sequences
-from tabular_lstm.rows.labelled_set import LabelledSet
+from tabular_lstm.rows.labelled_set import JudgedOn, LabelledSet
 from tabular_lstm.rows.labels import label_column
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.comparable_champions import (
     ComparedChampions,
-    Scored,
     compare_champions,
     data_drift,
     features_moved,
@@ -38,6 +37,7 @@ class Checked:
     metrics: dict[str, Metrics]
     checks: Checks
     candidate_sha256: str
+    judged_on: JudgedOn | None = None
 
 
 def predict_with_champions(
@@ -70,8 +70,9 @@ def predict_with_champions(
     return predictions, replace(compared, drift=drift)
 
 
-def _with_champions(judged: Judged, scored: dict[str, Scored], evaluation: Evaluation) -> Judged:
+def _with_champions(judged: Judged, compared: ComparedChampions, evaluation: Evaluation) -> Judged:
     """Measure the champions on the same resamples, without rows that they were trained on."""
+    scored = compared.judged_rows()
     new = {run: champion for run, champion in scored.items() if not champion.trained_on.any()}
     if new:
         judged = judged.with_models(
@@ -103,7 +104,7 @@ def check_candidate(
     monitoring: Monitoring,
 ) -> Checked:
     """Measure the champions, and run the gate's five checks on the candidate."""
-    judged = _with_champions(judged, compared_champions.scored, evaluation)
+    judged = _with_champions(judged, compared_champions, evaluation)
     champions = compared_champions.champions
     predictions = from_columns(candidate_predictions, CANDIDATE, judged.task)
     moved = features_moved(compared_champions.drift, monitoring)
@@ -115,7 +116,7 @@ def check_candidate(
         gate.check_champions(judged, champions, promotion),
         read_back(candidate_artifact, sequences, predictions, judged),
     )
-    return Checked(judged.metrics, gate_checks, candidate_artifact.sha256)
+    return Checked(judged.metrics, gate_checks, candidate_artifact.sha256, judged.judged_on)
 
 
 def read_back(
@@ -159,6 +160,7 @@ def decide(
         inputs=provenance.inputs(data_summary.sha256),
         looks=looks(champions.log, data_summary.test_rows_sha256),
         drift=compared_champions.drift,
+        judged_on=checked.judged_on,
     )
     serving = standing_champions[0].sha256 if standing_champions else None
     return Decision(

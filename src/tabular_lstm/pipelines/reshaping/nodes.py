@@ -1,7 +1,9 @@
 """Learn from the train rows how a row becomes a sequence, then reshape both sides."""
 
 import logging
+from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import counted
@@ -9,10 +11,10 @@ from tabular_lstm.parameters import Columns, Reshaping
 from tabular_lstm.rows import schema_fit
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.fingerprints import number_groups
-from tabular_lstm.rows.labelled_set import LabelledRows, LabelledSet, scaled, weights_of
+from tabular_lstm.rows.labelled_set import JudgedOn, LabelledRows, LabelledSet, scaled, weights_of
 from tabular_lstm.rows.schema import PARTS, Schema
 from tabular_lstm.rows.sequences import chosen
-from tabular_lstm.rows.timeline import derived, layout_of, roles_of, valid_sequences
+from tabular_lstm.rows.timeline import derived, last_rows, layout_of, roles_of, valid_sequences
 
 logger = logging.getLogger(__name__)
 
@@ -70,12 +72,14 @@ def split_features_from_label(
     The `earlier_rows` may be earlier in a history: history rows and, for test rows, the
     train rows.
     """
-    weights = scaled(weights_of(rows, columns))
+    weights, marked = scaled(weights_of(rows, columns)), None
     groups, labels = number_groups(rows, columns), rows[schema.label]
-    if schema.history is not None:
+    if columns.history is not None:
+        if (predict := columns.history.predict) in rows:
+            marked = rows[predict].to_numpy(bool)
         rows = pd.concat([rows, *earlier_rows])
     features = chosen(rows, [*schema.columns, *schema.roles])
-    return LabelledRows(features, labels, weights, groups)
+    return LabelledRows(features, labels, weights, groups, marked)
 
 
 def reshape(rows: LabelledRows, schema: Schema) -> LabelledSet:
@@ -83,4 +87,11 @@ def reshape(rows: LabelledRows, schema: Schema) -> LabelledSet:
     count = len(rows.labels)
     features, earlier_features = rows.features.iloc[:count], rows.features.iloc[count:]
     sequences = valid_sequences(features, schema, earlier_features)
-    return LabelledSet(sequences, rows.labels, rows.weights, rows.groups)
+    labelled_set = LabelledSet(sequences, rows.labels, rows.weights, rows.groups)
+    if isinstance(sequences, np.ndarray):
+        return labelled_set
+    definition: JudgedOn = "last rows" if rows.marked is None else "marked rows"
+    judged = last_rows(rows.features, schema, sequences) if rows.marked is None else rows.marked
+    if not judged.any():
+        definition, judged = "all rows", np.ones(count, bool)
+    return replace(labelled_set, judged_on=definition, judged=judged)
