@@ -13,7 +13,7 @@ from tests.helpers.outputs import document
 from tests.helpers.project import QUICK, Project, declare
 from tests.helpers.scorings import SCORING, rows_at
 
-CUSTOMERS, DELAY, HORIZON = 3000, 60, 480
+CUSTOMERS, DELAY, HORIZON = 4500, 60, 480  # two thirds of the customers have records
 COLUMNS = {
     "label": "left",
     "positive_class": 1,
@@ -30,13 +30,14 @@ START = pd.Timestamp("2024-01-01")
 def events() -> pd.DataFrame:
     """Events of customers, some on the same day; after two complaints in a row many leave for good.
 
-    Who leaves has no later row, so the last rows are not like all rows. One customer has very many
+    The records begin when many customers are there already, so that time changes nothing. Who
+    leaves has no later row, so the last rows are not like all rows. One customer has very many
     events.
     """
     rng = np.random.default_rng(7)
     rows = []
     for customer in range(CUSTOMERS):
-        pace, day = rng.uniform(5, 40), rng.uniform(0, HORIZON + DELAY)
+        pace, day = rng.uniform(5, 40), rng.uniform(-HORIZON, HORIZON + DELAY)
         heavy, complained = customer == 0, False
         while day < HORIZON + DELAY:
             complains = rng.random() < 0.35
@@ -48,6 +49,7 @@ def events() -> pd.DataFrame:
                 break
             day += 0.1 if heavy else max(rng.exponential(pace), 0) * (rng.random() > 0.1)
     table = pd.DataFrame(rows, columns=["customer", "time", "kind", "amount", "left"])
+    table = table[table["time"] >= 0].reset_index(drop=True)
     table["customer"] = "C" + table["customer"].astype(str)
     table["event"] = [f"e{place}" for place in range(len(table))]
     table["left"] = table["left"].astype(int)

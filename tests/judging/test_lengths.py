@@ -25,10 +25,11 @@ def write_visits(project: Project) -> pd.DataFrame:
     """Write visits: who had a high dose at the visit before mostly gets worse, else by chance."""
     rng = np.random.default_rng(0)
     of = np.repeat(np.arange(300), rng.choice([1, 2, 3, 4, 5, 6], 300, p=[0.4, *[0.12] * 5]))
+    first = rng.integers(0, 150, 300)
     rows = pd.DataFrame(
         {
             "patient": [f"P{n}" for n in of],
-            "visit": pd.Series(rng.integers(1, 30, len(of))).groupby(of).cumsum(),
+            "visit": pd.Series(rng.integers(1, 30, len(of))).groupby(of).cumsum() + first[of],
             "dose": rng.normal(size=len(of)).round(3),
             "noise": rng.normal(size=len(of)).round(3),
         }
@@ -55,10 +56,11 @@ def test_a_retraining_tells_how_long_histories_are_and_how_good_it_is_by_that(
     said = f"{counted['histories']}: 300 customers, {len(rows) / 300:.1f} rows each on average"
     assert f"Histories: {said}" in caplog.text
 
-    # Judged are the last rows of a patient in each tenth of the time.
-    tenth = (rows["visit"].max() - rows["visit"].min()) / 10
-    window = np.ceil((rows["visit"] - rows["visit"].max()) / tenth)
+    # Judged are the last rows of a patient in each tenth of the time, in its newer half.
+    oldest, newest = rows["visit"].min(), rows["visit"].max()
+    window = np.ceil((rows["visit"] - newest) / ((newest - oldest) / 10))
     is_last = ~rows.assign(window=window).duplicated(["patient", "window"], keep="last")
+    is_last &= rows["visit"] >= (oldest + newest) / 2
     predictions = predictions_of(project)
     assert metrics["all_rows"]["rows"] == len(predictions)
     predictions = predictions[is_last.to_numpy()[predictions.index - 1]]

@@ -238,16 +238,16 @@ def judged_days(cells: pd.DataFrame, **history: Any) -> tuple[str, set[float]]:
 
 def test_the_rows_that_judge_are_those_that_a_scoring_would_have_predicted() -> None:
     cells = visits()
-    # The last row of two days, back from the newest.
-    assert judged_days(cells, known_after=2.0) == ("last rows", {1, 3, 5})
+    # The last row of two days, back from the newest for half of the time.
+    assert judged_days(cells, known_after=2.0) == ("last rows", {3, 5})
     # Where the newest labels have not come, a scoring two days ago is the newest one.
     unlabelled = cells.assign(sick=cells["sick"].where(cells["visit"] != "5", ""))
-    assert judged_days(unlabelled, known_after=2.0) == ("last rows", {1, 3})
+    assert judged_days(unlabelled, known_after=2.0) == ("last rows", {3})
     # A patient's last row counts even if another patient came later.
     first_patient = sets_of(cells)["train_rows"]["patient"].iloc[0]
-    earlier = cells[(cells["visit"] < "3") | (cells["patient"] == first_patient)]
-    assert judged_days(earlier, known_after=10.0) == ("last rows", {2})
-    assert judged_days(cells, known_after=1.0) == ("last rows", {1, 2, 3, 4, 5})
+    earlier = cells[(cells["visit"] < "4") | (cells["patient"] == first_patient)]
+    assert judged_days(earlier, known_after=10.0) == ("last rows", {3})
+    assert judged_days(cells, known_after=1.0) == ("last rows", {3, 4, 5})
     # If no label came in time, all rows judge.
     assert judged_days(unlabelled, known_after=10.0) == ("all rows", {1, 2, 3, 4})
 
@@ -256,7 +256,7 @@ def test_marked_rows_judge_and_a_training_does_not_need_the_mark() -> None:
     cells = visits().assign(due=np.where(visits()["visit"] == "2", "Yes", ""))
     assert judged_days(cells, predict="due") == ("marked rows", {2})
     assert judged_days(cells.assign(due=""), predict="due") == ("all rows", {1, 2, 3, 4, 5})
-    assert judged_days(visits(), predict="due", known_after=2.0) == ("last rows", {1, 3, 5})
+    assert judged_days(visits(), predict="due", known_after=2.0) == ("last rows", {3, 5})
     declared = COLUMNS.history.model_copy(update={"predict": "due"})
     marked = sets_of(cells, COLUMNS.model_copy(update={"history": declared}))
     assert bits(marked["test_set"].sequences) == bits(sets_of(visits())["test_set"].sequences)

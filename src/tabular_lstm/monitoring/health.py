@@ -119,15 +119,15 @@ class Health(Frozen):
     @property
     def what_to_do(self) -> str:
         """Say what to do, before the command."""
-        if self.newest and self.newest.alarm:
-            return (
-                "Look at what moved: if it is a mistake, correct the rows and score them again; if "
-                "it is intended, retrain on newly labelled rows"
-            )
         if self.advice == "look":
             return (
                 "Look at which rows are scored, and which labels have come. A retraining helps "
                 "only if the rows to train on have changed likewise"
+            )
+        if self.newest and self.newest.alarm:
+            return (
+                "Look at what moved: if it is a mistake, correct the rows and score them again; if "
+                "it is intended, retrain on newly labelled rows"
             )
         return "To retrain"
 

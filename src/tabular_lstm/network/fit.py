@@ -239,6 +239,8 @@ class Offset:
 
 logger = logging.getLogger(__name__)
 
+# To calibrate for a part of the rows; a number's strata count like classes.
+FEWEST_JUDGED, FEWEST_OF_CLASS = 100, 10
 # Rows that `score_changed` predicts in about twenty seconds.
 CHANGES = 2_500_000
 
@@ -251,6 +253,7 @@ def train(
     weights: np.ndarray | None = None,
     groups: np.ndarray | None = None,
     workers: Workers = one_by_one,
+    judged: np.ndarray | None = None,
 ) -> tuple[keras.Model, dict[str, Any]]:
     """Train a copy of the network on its task's loss, see `tabular_lstm.network.outputs`.
 
@@ -265,6 +268,8 @@ def train(
             folds.
         workers: What trains the groups of members if `training.groups` is above 1. Default: this
             process, one after the other.
+        judged: bool (rows,): the rows like those that a scoring predicts. The ensemble is
+            calibrated for them if they are at least 100, and for classes 10 of each. Default: all.
 
     Returns:
         The trained model and its history: `loss` per epoch on the training rows; `best_epoch`,
@@ -312,7 +317,9 @@ def train(
     )
     if offset is not None:
         trained = offset.added_to(trained, plan)
-    candidate, calibrated_history = _calibrated(network, trained, plan, targets, training, weights)
+    candidate, calibrated_history = _calibrated(
+        network, trained, plan, targets, training, weights, judged
+    )
     return candidate, trained.losses | calibrated_history
 
 
@@ -323,6 +330,7 @@ def _calibrated(
     targets: np.ndarray,
     training: Training,
     weights: np.ndarray | None,
+    judged: np.ndarray | None,
 ) -> tuple[LSTMEnsemble, dict[str, Any]]:
     """Weigh the kinds, calibrate their mean, choose the threshold; all by out-of-fold outputs."""
     task_outputs, options = outputs_of(network.schema.task), network.options
@@ -331,7 +339,14 @@ def _calibrated(
     fold_weights = None if weights is None else weights[fold_rows]
     kinds = weigh(task_outputs, targets, kind_outputs, options.frequency_scale, fold_weights)
     used_kinds, outputs, blended = blend(kinds, kind_outputs, trained.weights)
-    if len(used_kinds) == 1:  # already calibrated
+    places = None if judged is None else np.flatnonzero(judged[fold_rows])
+    if places is not None and _are_enough(task_outputs.strata(targets), places):
+        targets, outputs = targets[places], outputs[places]
+        fold_weights = None if fold_weights is None else fold_weights[places]
+        shift = task_outputs.shifted(targets, outputs, fold_weights)
+        outputs, blended[-1] = outputs + shift, (blended[-1] + shift).astype(np.float32)
+        temperature = task_outputs.fit_temperature(targets, outputs, fold_weights)
+    elif len(used_kinds) == 1:  # already calibrated
         temperature = kinds[used_kinds[0]].temperature
     else:
         temperature = task_outputs.fit_temperature(targets, outputs, fold_weights)
@@ -355,6 +370,12 @@ def _calibrated(
         "kinds": [kind.as_history(task_outputs) for kind in kinds],
         "asked_for": shares_sentence,
     }
+
+
+def _are_enough(strata: np.ndarray, places: np.ndarray) -> bool:
+    """Tell whether rows at these places are enough to calibrate for them, and not all rows."""
+    fewest = np.bincount(strata[places], minlength=int(strata.max()) + 1).min()
+    return FEWEST_JUDGED <= len(places) < len(strata) and fewest >= FEWEST_OF_CLASS
 
 
 def _train_tutorial(

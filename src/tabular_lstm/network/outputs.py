@@ -214,6 +214,8 @@ QUANTILES = np.array([0.05, 0.25, 0.5, 0.75, 0.95], np.float32)
 IN_MEAN = np.array([0.185, 0.0, 0.63, 0.0, 0.185])
 # The least distance of a quantile from the median: a smaller distance comes from overfitting.
 NARROWEST = 1e-3
+# Steps of the search for a shift; each step leaves a small part of the gap.
+SHIFTS = 20
 # How many strata the folds of a number have.
 STRATA = 16
 
@@ -295,6 +297,24 @@ class Outputs:
             lambda t: np.average(np.log(np.exp(shifted / t).sum(1)) - hit / t, weights=weights)
         )
 
+    def shifted(
+        self, targets: np.ndarray, outputs: np.ndarray, weights: np.ndarray | None
+    ) -> np.ndarray:
+        """Find what to add to outputs so that each class is predicted as often as it occurs: (o,).
+
+        The rows may be a part with other shares of the classes than the rows that were learned.
+        Source: Saerens, Latinne and Decaestecker, "Adjusting the Outputs of a Classifier to New a
+        Priori Probabilities", Neural Computation 14, 2002, here with known shares.
+        """
+        classes, labels = outputs.shape[1], targets.astype(int)
+        counts = np.bincount(labels, weights, classes)
+        shares, shift = (counts + 1) / (counts + 1).sum(), np.zeros(classes)
+        for _ in range(SHIFTS):
+            temperature = self.fit_temperature(targets, outputs + shift, weights)
+            predicted = softmax((outputs + shift) / temperature, 1)
+            shift += temperature * np.log(shares / np.average(predicted, 0, weights))
+        return shift
+
     def calibration(
         self,
         targets: np.ndarray,
@@ -337,6 +357,13 @@ class _TwoClassOutputs(Outputs):
         self, targets: np.ndarray, outputs: np.ndarray, weights: np.ndarray | None = None
     ) -> float:
         return fit_temperature(targets, outputs[:, 0], weights)
+
+    def shifted(
+        self, targets: np.ndarray, outputs: np.ndarray, weights: np.ndarray | None
+    ) -> np.ndarray:
+        both_classes = np.hstack([np.zeros_like(outputs), outputs])
+        negative, positive = OUTPUTS[CLASSES].shifted(targets, both_classes, weights)
+        return np.array([positive - negative])
 
     def calibration(
         self,
@@ -402,6 +429,11 @@ class _NumberOutputs(Outputs):
         self, targets: np.ndarray, outputs: np.ndarray, weights: np.ndarray | None = None
     ) -> float:
         return 1.0
+
+    def shifted(
+        self, targets: np.ndarray, outputs: np.ndarray, weights: np.ndarray | None
+    ) -> np.ndarray:
+        return np.zeros(outputs.shape[1])
 
     def calibration(
         self,

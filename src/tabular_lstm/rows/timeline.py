@@ -221,7 +221,8 @@ def last_rows(rows: pd.DataFrame, schema: Schema, sequences: Histories) -> np.nd
     row at one of several times, and its customer was seen within the labels' delay before this
     time. The times are one delay apart, back from the newest row; or, if any row within one delay
     of the newest row has no label, back from one delay before it. Without a delay, they are a tenth
-    of the whole time apart.
+    of the whole time apart. They go back for half of the whole time, because the first rows of a
+    table have shorter histories than those of today.
 
     Args:
         rows: The examples, then the other rows, as in `valid_sequences`.
@@ -231,13 +232,14 @@ def last_rows(rows: pd.DataFrame, schema: Schema, sequences: Histories) -> np.nd
     layout = cast(HistoryLayout, schema.history)
     roles = roles_of(rows, layout, schema.label)
     delay = delay_of(layout.known_after or 0) * layout.unit
-    newest, oldest = roles.time.max(), roles.time.min()
+    time, customer = roles.time[sequences.order], sequences.customer
+    newest, oldest = time.max(), time.min()
     if np.isnan(roles.labels[roles.time > newest - delay]).any():
         newest -= delay
-    window = np.ceil((roles.time - newest) / (delay or (newest - oldest) / WINDOWS or 1.0))
-    window, customer = window[sequences.order], sequences.customer
+    window = np.ceil((time - newest) / (delay or (newest - oldest) / WINDOWS or 1.0))
     is_last = (np.diff(window, append=np.nan) != 0) | (np.diff(customer, append=-1) != 0)
-    return np.asarray((is_last & (window <= 0))[sequences.own])
+    is_recent = (window <= 0) & (time >= (newest + oldest) / 2)
+    return np.asarray((is_last & is_recent)[sequences.own])
 
 
 def valid_sequences(rows: pd.DataFrame, schema: Schema, *other_rows: pd.DataFrame) -> Sequences:

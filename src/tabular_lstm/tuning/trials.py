@@ -76,7 +76,8 @@ def run_trial(task: TrialTask, values: dict[str, Any]) -> float:
     built, rows = build(task.schema, network, training.seed), task.train_set
     labels = rows.labels.to_numpy()
     try:
-        _, history = train(built, rows.sequences, labels, training, rows.weights, rows.groups)
+        of_rows = rows.weights, rows.groups
+        _, history = train(built, rows.sequences, labels, training, *of_rows, judged=rows.judged)
     except DivergedError:
         return math.inf
     return float(next(loss for name, loss in history.items() if name.startswith("out_of_fold_")))

@@ -57,6 +57,8 @@ def train_network(
 ) -> tuple[Any, dict[str, Any]]:
     """Train a copy of the network, with the rows of a group in one member's fold.
 
+    It is calibrated for the rows of histories that judge, see `LabelledSet.judged`.
+
     If `training.groups` is above 1, the engine's workers train the groups of members.
 
     Returns:
@@ -73,6 +75,7 @@ def train_network(
         train_set.weights,
         train_set.groups,
         engine.workers or one_by_one,
+        train_set.judged,
     )
     history["trained_on"] = train_set.fingerprint
     history["learned"] = fingerprint(candidate)
