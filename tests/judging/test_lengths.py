@@ -11,6 +11,7 @@ from tests.helpers.outputs import document, predictions_of
 from tests.helpers.pages import Parsed
 from tests.helpers.project import QUICK, Project, declare
 
+PATIENTS = 600
 COLUMNS = {
     "label": "worse",
     "positive_class": "yes",
@@ -24,8 +25,10 @@ COLUMNS = {
 def write_visits(project: Project) -> pd.DataFrame:
     """Write visits: who had a high dose at the visit before mostly gets worse, else by chance."""
     rng = np.random.default_rng(0)
-    of = np.repeat(np.arange(300), rng.choice([1, 2, 3, 4, 5, 6], 300, p=[0.4, *[0.12] * 5]))
-    first = rng.integers(0, 150, 300)
+    of = np.repeat(
+        np.arange(PATIENTS), rng.choice([1, 2, 3, 4, 5, 6], PATIENTS, p=[0.4, *[0.12] * 5])
+    )
+    first = rng.integers(0, 150, PATIENTS)
     rows = pd.DataFrame(
         {
             "patient": [f"P{n}" for n in of],
@@ -51,9 +54,10 @@ def test_a_retraining_tells_how_long_histories_are_and_how_good_it_is_by_that(
     project.run("retraining", split={"test_fraction": 0.4})
     metrics = project.metrics()
 
-    counted = {"histories": "8 rows at most of each patient, by visit", "customers": 300}
+    counted = {"histories": "8 rows at most of each patient, by visit", "customers": PATIENTS}
     assert metrics["data"] | counted == metrics["data"]
-    said = f"{counted['histories']}: 300 customers, {len(rows) / 300:.1f} rows each on average"
+    each = f"{len(rows) / PATIENTS:.1f} rows each on average"
+    said = f"{counted['histories']}: {PATIENTS} customers, {each}"
     assert f"Histories: {said}" in caplog.text
 
     # Judged are the last rows of a patient in each tenth of the time, in its newer half.
