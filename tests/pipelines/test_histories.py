@@ -238,7 +238,7 @@ def judged_days(cells: pd.DataFrame, **history: Any) -> tuple[str, set[float]]:
 
 def test_the_rows_that_judge_are_those_that_a_scoring_would_have_predicted() -> None:
     cells = visits()
-    # The last row of two days, back from the newest for half of the time.
+    # The last row of two days, back from the newest, without the first third of the time.
     assert judged_days(cells, known_after=2.0) == ("last rows", {3, 5})
     # Where the newest labels have not come, a scoring two days ago is the newest one.
     unlabelled = cells.assign(sick=cells["sick"].where(cells["visit"] != "5", ""))
@@ -247,7 +247,8 @@ def test_the_rows_that_judge_are_those_that_a_scoring_would_have_predicted() -> 
     first_patient = sets_of(cells)["train_rows"]["patient"].iloc[0]
     earlier = cells[(cells["visit"] < "4") | (cells["patient"] == first_patient)]
     assert judged_days(earlier, known_after=10.0) == ("last rows", {3})
-    assert judged_days(cells, known_after=1.0) == ("last rows", {3, 4, 5})
+    # Without a delay, the usual time between two visits counts.
+    assert judged_days(cells) == ("last rows", {3, 4, 5})
     # If no label came in time, all rows judge.
     assert judged_days(unlabelled, known_after=10.0) == ("all rows", {1, 2, 3, 4})
 

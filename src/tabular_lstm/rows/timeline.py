@@ -23,9 +23,6 @@ from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.schema import HistoryLayout, Schema
 from tabular_lstm.rows.sequences import by_name, refuse_problems, to_sequences
 
-# Without a delay of the labels: how many times `last_rows` takes.
-WINDOWS = 10
-
 
 def layout_of(columns: Columns, history: History, rows: pd.DataFrame) -> HistoryLayout:
     """Give the layout of the histories that conf declares, for rows whose cells are read.
@@ -220,9 +217,9 @@ def last_rows(rows: pd.DataFrame, schema: Schema, sequences: Histories) -> np.nd
     A scoring predicts each customer's last row. So an example counts if it was its customer's last
     row at one of several times, and its customer was seen within the labels' delay before this
     time. The times are one delay apart, back from the newest row; or, if any row within one delay
-    of the newest row has no label, back from one delay before it. Without a delay, they are a tenth
-    of the whole time apart. They go back for half of the whole time, because the first rows of a
-    table have shorter histories than those of today.
+    of the newest row has no label, back from one delay before it. Without a delay, the median time
+    between two rows of a customer takes its place. The first third of the whole time is left out,
+    because the first rows of a table have shorter histories than those of today.
 
     Args:
         rows: The examples, then the other rows, as in `valid_sequences`.
@@ -236,9 +233,11 @@ def last_rows(rows: pd.DataFrame, schema: Schema, sequences: Histories) -> np.nd
     newest, oldest = time.max(), time.min()
     if np.isnan(roles.labels[roles.time > newest - delay]).any():
         newest -= delay
-    window = np.ceil((time - newest) / (delay or (newest - oldest) / WINDOWS or 1.0))
+    gaps = np.diff(time)[np.diff(customer) == 0]
+    usual_gap = float(np.median(gaps[gaps > 0])) if gaps.any() else 1.0
+    window = np.ceil((time - newest) / (delay or usual_gap))
     is_last = (np.diff(window, append=np.nan) != 0) | (np.diff(customer, append=-1) != 0)
-    is_recent = (window <= 0) & (time >= (newest + oldest) / 2)
+    is_recent = (window <= 0) & (time >= oldest + (newest - oldest) / 3)
     return np.asarray((is_last & is_recent)[sequences.own])
 
 
