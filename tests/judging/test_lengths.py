@@ -11,7 +11,7 @@ from tests.helpers.outputs import document, predictions_of
 from tests.helpers.pages import Parsed
 from tests.helpers.project import QUICK, Project, declare
 
-PATIENTS = 600
+PATIENTS = 300
 COLUMNS = {
     "label": "worse",
     "positive_class": "yes",
