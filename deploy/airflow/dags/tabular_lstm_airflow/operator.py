@@ -10,8 +10,8 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from tabular_lstm_airflow.process import Process
 
-# The exit codes of `kedro run` for an alarm beside a complete result, and if another run is at work:
-# EX_TEMPFAIL of sysexits.h.
+# The exit codes of `kedro run` for an alarm beside a complete result, and if another run is at
+# work: EX_TEMPFAIL of sysexits.h.
 ALARM, AT_WORK = 3, 75
 
 
