@@ -2,6 +2,7 @@
 
 import json
 import re
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -262,6 +263,27 @@ def test_a_missing_feature_is_refused_before_training_and_there_is_a_way_out(
 
     succeeds(here(*RETRAINING, "--params", "promotion.start_over=true"))
     assert house.served() != first
+
+
+def test_a_group_that_carries_the_figure_is_named_in_log_verdict_and_report(
+    quick: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = pd.read_csv(quick.raw)
+    rows["patient"] = [f"P{row}" for row in rows.index // 2]
+    negative = rows.index[rows[LABEL].astype(str) == "0"][:50]
+    rows.loc[negative, "patient"] = "C13"  # they are test rows
+    rows.to_csv(quick.raw, index=False)
+    here(*RETRAINING, "--params", "columns.group=patient")
+    warning = next(
+        record.getMessage()
+        for record in caplog.records
+        if record.levelname == "WARNING" and "without it ROC AUC is" in record.getMessage()
+    )
+    assert re.match(r"group 'C13' has \d\d % of the \d\d\d test rows; ", warning)
+    assert f"Warning of this run: {warning}" in caplog.text
+    sentence = f"G{warning[1:]}"
+    assert sentence in json.loads(quick.versions("08_reporting/verdict.json")[-1].read_text())
+    assert sentence in unescape(quick.versions("08_reporting/report.html")[-1].read_text())
 
 
 @pytest.mark.long

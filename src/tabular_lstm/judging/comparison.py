@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Self
 
 import numpy as np
+import pandas as pd
 
 from tabular_lstm.errors import LISTED, shown
 from tabular_lstm.frozen import Frozen
@@ -30,7 +31,7 @@ from tabular_lstm.judging.metrics import (
     TwoClassesMetrics,
     written,
 )
-from tabular_lstm.parameters import Evaluation, Task
+from tabular_lstm.parameters import NUMBER, Evaluation, Task
 from tabular_lstm.rows.histories import Histories, Sequences
 from tabular_lstm.rows.label_measures import ENOUGH_ROWS
 
@@ -305,6 +306,60 @@ def _brackets(bounds: tuple[float, float], metric: str, form: str = ".3f") -> st
     """Write an interval without the unit, which is already written before it."""
     ends = ", ".join(written(metric, bound, form).removesuffix(" %") for bound in bounds)
     return f"[{ends}]"
+
+
+# Heavy groups -------------------------------------------------------------------------------------
+
+HEAVY_SHARE = 0.1
+# Without a group that has more than half of a metric's variance, the metric changes by more than
+# 0.7 standard errors: about this share of the width of its 95 % interval.
+HEAVY_CHANGE = 0.18
+TRIED_GROUPS = 10
+
+
+def heavy_group(judged: Judged, names: pd.Series, word: str) -> str | None:
+    """Say what the candidate's main metric is without a group that carries much of it.
+
+    A group is heavy if it has more than a tenth of the rows, by weight, or more than half of the
+    metric's variance. Ten groups with the most rows are tried, and ten whose rows matter most: of a
+    number by squared errors, of classes by their share of each class.
+
+    Args:
+        judged: The candidate and others on the same rows.
+        names: The name of each row's group, str (rows,).
+        word: What a group is called, such as `customer`.
+
+    Returns:
+        A sentence about the heavy group that changes the metric most; None if no group is heavy.
+    """
+    groups, labels, measure = judged.groups, judged.labels, judged.measure
+    if groups is None or np.ptp(groups) == 0:
+        return None
+    metrics, predictions = judged.metrics[CANDIDATE], judged.predictions[CANDIDATE]
+    weights = np.ones(len(groups)) if judged.weights is None else judged.weights
+    if judged.task.kind == NUMBER:
+        effects = weights * (labels - predictions[:, 0]) ** 2
+    else:
+        effects = weights / np.bincount(labels, weights)[labels]
+    shares = np.bincount(groups, weights / weights.sum())
+    sums = shares, np.bincount(groups, effects)
+    tried = np.unique([np.argsort(-of_groups, kind="stable")[:TRIED_GROUPS] for of_groups in sums])
+    counts = weights * (groups != tried[:, None])  # (groups, rows): one group does not count
+    main = measure.spoken[0]
+    without = measure.statistics(judged, predictions, labels)(counts, counts)[main]
+    metric, (low, high) = getattr(metrics, main), metrics.interval[main]
+    # -1 without the only group of a class: check 3 of the gate says that they are too few.
+    changes = np.nan_to_num(np.abs(without - metric), nan=-1)
+    changes[(shares[tried] <= HEAVY_SHARE) & (changes <= HEAVY_CHANGE * (high - low))] = -1
+    heaviest = int(changes.argmax())
+    if changes[heaviest] < 0:
+        return None
+    name = shown(names.iloc[int(np.argmax(groups == tried[heaviest]))])
+    return (
+        f"{word} '{name}' has {100 * shares[tried[heaviest]]:.2g} % of the {len(groups):,} "
+        f"{judged.side} rows{judged.weighted}; without it {METRICS[main]} is "
+        f"{written(main, without[heaviest])} ({written(main, metric)} with it)"
+    )
 
 
 # Lengths ------------------------------------------------------------------------------------------

@@ -263,16 +263,27 @@ def assemble_metrics(
 
 
 def compare_with_baselines(
-    judged: Judged, data_summary: DataSummary, evaluation: Evaluation
+    judged: Judged,
+    evaluated_set: EvaluatedSet,
+    test_rows: pd.DataFrame,
+    data_summary: DataSummary,
+    columns: Columns,
+    evaluation: Evaluation,
 ) -> list[str]:
-    """Write the verdict; a warning of dependent rows on both sides comes first."""
+    """Write the verdict; warnings of dependent rows on both sides and of a heavy group come first.
+
+    The latter is logged here, the former when the rows were split.
+    """
     dependent_rows = data_summary.dependent_rows
-    warning = (
-        [said_of(dependent_rows)[:1].upper() + said_of(dependent_rows)[1:]]
-        if dependent_rows
-        else []
-    )
-    return [*warning, *comparison.compare_with_baselines(judged, evaluation)]
+    warnings = [said_of(dependent_rows)] if dependent_rows else []
+    if columns.of is not None and judged.side == "test":
+        names = test_rows.loc[evaluated_set.labels.index, columns.of]
+        group_word = "customer" if columns.history else "group"
+        if heavy := comparison.heavy_group(judged, names, group_word):
+            logger.warning("%s", heavy)
+            warnings.append(heavy)
+    capitalized = [warning[:1].upper() + warning[1:] for warning in warnings]
+    return [*capitalized, *comparison.compare_with_baselines(judged, evaluation)]
 
 
 def _rounded(measured: Any, name: str = "", digits: bool = False) -> Any:
