@@ -257,7 +257,10 @@ def test_a_missing_feature_is_refused_before_training_and_there_is_a_way_out(
     rows.drop(columns="pedigree").to_csv(house.project.raw, index=False)
     message = message_of(here(*RETRAINING))
     assert "diabetes.csv: column 'pedigree' is not in the file. It has: pregnancies" in message
-    assert f"The champion, run {log[0]['run_id']}, has the features pedigree, age." in message
+    assert (
+        f"The champion, run {log[0]['run_id']}, has features that are missing: pedigree, age."
+        in message
+    )
     assert "Running " not in caplog.text
     assert (house.served(), house.log()) == (first, log)
 

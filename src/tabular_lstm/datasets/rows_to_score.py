@@ -78,7 +78,7 @@ class RawRowsDataset(AbstractDataset[Any, RawRows]):
         self.metadata = metadata
 
     def load(self) -> RawRows:
-        """List the files, see `rows`, and warn of other files in the folder."""
+        """List the files, see `rows`, and warn of other files."""
         rows = self.rows()
         rows.files.warn_of_others()
         return rows

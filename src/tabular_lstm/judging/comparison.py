@@ -311,26 +311,17 @@ def _brackets(bounds: tuple[float, float], metric: str, form: str = ".3f") -> st
 # Heavy groups -------------------------------------------------------------------------------------
 
 HEAVY_SHARE = 0.1
-# Without a group that has more than half of a metric's variance, the metric changes by more than
-# 0.7 standard errors: about this share of the width of its 95 % interval.
+# 0.7 standard errors, in widths of a 95 % interval: the group has half of the metric's variance.
 HEAVY_CHANGE = 0.18
-TRIED_GROUPS = 10
 
 
 def heavy_group(judged: Judged, names: pd.Series, word: str) -> str | None:
-    """Say what the candidate's main metric is without a group that carries much of it.
+    """Name the group that carries most of the candidate's main metric, with the metric without it.
 
-    A group is heavy if it has more than a tenth of the rows, by weight, or more than half of the
-    metric's variance. Ten groups with the most rows are tried, and ten whose rows matter most: of a
-    number by squared errors, of classes by their share of each class.
-
-    Args:
-        judged: The candidate and others on the same rows.
-        names: The name of each row's group, str (rows,).
-        word: What a group is called, such as `customer`.
-
-    Returns:
-        A sentence about the heavy group that changes the metric most; None if no group is heavy.
+    None if no group has more than a tenth of the rows, by weight, or more than half of the metric's
+    variance. Ten groups with the most rows are tried, and ten whose rows matter most: of a number
+    by squared errors, of classes by their share of each class. `names`, str (rows,), has the name
+    of each row's group; `word` is what a group is called, such as `customer`.
     """
     groups, labels, measure = judged.groups, judged.labels, judged.measure
     if groups is None or np.ptp(groups) == 0:
@@ -343,7 +334,7 @@ def heavy_group(judged: Judged, names: pd.Series, word: str) -> str | None:
         effects = weights / np.bincount(labels, weights)[labels]
     shares = np.bincount(groups, weights / weights.sum())
     sums = shares, np.bincount(groups, effects)
-    tried = np.unique([np.argsort(-of_groups, kind="stable")[:TRIED_GROUPS] for of_groups in sums])
+    tried = np.unique([np.argsort(-of_groups, kind="stable")[:10] for of_groups in sums])
     counts = weights * (groups != tried[:, None])  # (groups, rows): one group does not count
     main = measure.spoken[0]
     without = measure.statistics(judged, predictions, labels)(counts, counts)[main]

@@ -153,8 +153,7 @@ class Monitoring(Parameters):
         smallest_change: Smallest share of the rows that must have moved for an alarm.
         ignore: Columns that are not watched, such as a date that grows with time.
         on_drift: `warn`, or `stop`: a scoring gets no manifest, a retraining promotes nothing.
-        exit_on_alarm: Exit code of a run that ends with an alarm and its result: 0, or a code from
-            3 to 74.
+        exit_on_alarm: Exit code of a run with an alarm and a result: 0, or a code from 3 to 74.
     """
 
     false_alarms: Annotated[Number, Field(ge=0.001, le=0.2)] = 0.01

@@ -190,26 +190,20 @@ def refuse_lost_log(champions: Champions, log: Path, run_command: str) -> None:
 
 
 def refuse_lost_features(champions: Champions, raw_rows: RawRows, columns: Columns) -> None:
-    """Stop, before a training, if the rows lack features of the champion.
-
-    Without them, the candidate could not be compared with it. If conf lists `columns.features`, a
-    champion's feature may be left out.
+    """Stop before a training if the rows lack features of the champion: it is not compared then.
 
     Raises:
-        DataError: Names the columns, and the ways out.
+        DataError: Names the columns, and the ways out. Not if conf lists `columns.features`.
     """
     champion = champion_of(champions.log)
     judgement = champion and columns.features is None and champions.judgement(champion)
-    lost = [n for n in judgement.data.features if n not in raw_rows.columns] if judgement else []
-    if lost:
-        raise no_column(
-            raw_rows.file,
-            lost[0],
-            raw_rows.columns,
-            f"The champion, run {champion}, has the {'feature' if len(lost) == 1 else 'features'} "
-            f"{', '.join(lost)}. Put back what is missing; or, if it is gone for good, "
-            f"{START_OVER}",
+    names = raw_rows.columns if judgement else []
+    if judgement and (lost := [name for name in judgement.data.features if name not in names]):
+        needed_by = (
+            f"The champion, run {champion}, has features that are missing: {', '.join(lost)}. Put "
+            f"them back; or, if they are gone for good, {START_OVER}"
         )
+        raise no_column(raw_rows.file, lost[0], names, needed_by)
 
 
 def check_newest(champions: Champions, log: Path, timestamp: str, refused: bool) -> None:

@@ -182,9 +182,8 @@ class RunHooks:
                 guards.refuse_what_cannot_be_judged(blocks["split"], blocks["network"])
                 if not start_over:
                     guards.refuse_lost_log(champions, folder / LOG, run_command(env))
-                    guards.refuse_lost_features(
-                        champions, catalog.get("raw_rows").rows(), blocks["columns"]
-                    )
+                    raw_rows = catalog.get("raw_rows").rows()
+                    guards.refuse_lost_features(champions, raw_rows, blocks["columns"])
                 if not (blocks["retraining"].force or start_over):
                     data = catalog.get("raw_rows").sha256()
                     counts = blocks["retraining"].new_code

@@ -133,8 +133,7 @@ class Decision(Outcome):
         """Return the exit code of a run that decided so, without that of an alarm."""
         if self.judgement is None or self.action != "rejected":
             return 0
-        trusted = self.judgement.checks[0].passed
-        code = 0 if trusted else retraining.exit_on_untrusted_data
+        code = 0 if self.judgement.checks[0].passed else retraining.exit_on_untrusted_data
         return code or retraining.exit_on_rejection
 
     def closing_line(self, report: str) -> str:

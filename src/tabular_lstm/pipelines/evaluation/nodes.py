@@ -270,16 +270,13 @@ def compare_with_baselines(
     columns: Columns,
     evaluation: Evaluation,
 ) -> list[str]:
-    """Write the verdict; warnings of dependent rows on both sides and of a heavy group come first.
-
-    The latter is logged here, the former when the rows were split.
-    """
-    dependent_rows = data_summary.dependent_rows
-    warnings = [said_of(dependent_rows)] if dependent_rows else []
+    """Write the verdict; warnings of dependent rows and of a heavy group come first."""
+    warnings = [said_of(data_summary.dependent_rows)] if data_summary.dependent_rows else []
     if columns.of is not None and judged.side == "test":
         names = test_rows.loc[evaluated_set.labels.index, columns.of]
-        group_word = "customer" if columns.history else "group"
-        if heavy := comparison.heavy_group(judged, names, group_word):
+        if heavy := comparison.heavy_group(
+            judged, names, "customer" if columns.history else "group"
+        ):
             logger.warning("%s", heavy)
             warnings.append(heavy)
     capitalized = [warning[:1].upper() + warning[1:] for warning in warnings]
