@@ -9,14 +9,14 @@ import pytest
 
 from tabular_lstm.monitoring.drift import NAMED
 from tabular_lstm.parameters import CLASSES, NUMBER
-from tests.helpers.commands import here, logged, message_of, succeeds
+from tests.helpers.commands import ALARM, here, logged, message_of, succeeds
 from tests.helpers.notifications import lines, to
 from tests.helpers.project import QUICK, Project, declare
 from tests.helpers.scorings import SCORING, finished, rows_at, unfinished
 from tests.helpers.tables import LABELS
 
-WARN = ("monitoring.exit_on_alarm=7",)
-STOP = ("monitoring.on_drift=stop", "monitoring.exit_on_alarm=7")
+STOP = ("monitoring.on_drift=stop",)
+NO_CODE = "monitoring.exit_on_alarm=0"
 
 
 def rows_of(project: Project, name: str = "rows.csv", **factors: float) -> Path:
@@ -45,42 +45,41 @@ def test_rows_like_those_of_the_training_raise_no_alarm(served: Project) -> None
     assert "20 rows: only a shift of more than" in said
 
 
-def test_another_unit_is_scored_with_an_alarm_as_the_last_line_and_told_once(
+def test_another_unit_is_scored_with_an_alarm_before_the_last_line_and_told_once(
     served: Project, caplog: pytest.LogCaptureFixture
 ) -> None:
     told = served.path / "told.json"
     declare(served, **QUICK, notify=to(told))
     rows = rows_of(served, bmi=0.45)  # in pounds
-    ended = here(*SCORING, *rows_at(rows, *WARN))
-    assert ended.returncode == 7
-    before, last = [record.getMessage() for record in caplog.records][-2:]
-    assert before.startswith("Scored 768 of 768 rows")
-    assert caplog.records[-1].levelname == "WARNING"
-    assert last.startswith("ALARM: 'bmi': ")
+    assert here(*SCORING, *rows_at(rows)).returncode == ALARM
+    alarm, last = [record.getMessage() for record in caplog.records][-2:]
+    assert last.startswith("Scored 768 of 768 rows")
+    assert caplog.records[-2].levelname == "WARNING"
+    assert alarm.startswith("ALARM: 'bmi': ")
     (manifest,) = finished(served)
     (end,) = lines(told)
     assert (end["event"], end["message"], end["manifest"]) == (
         "alarm",
-        f"{before} {last}",
+        f"{last} {alarm}",
         manifest,
     )
     assert drift_of(served)["features"]["bmi"]["moved"]
 
     # Whatever started the scoring tries again.
-    assert here(*SCORING, *rows_at(rows, *WARN)).returncode == 7
-    unchanged, again = [record.getMessage() for record in caplog.records][-2:]
+    assert here(*SCORING, *rows_at(rows, "monitoring.exit_on_alarm=7")).returncode == 7
+    again, unchanged = [record.getMessage() for record in caplog.records][-2:]
     assert unchanged.startswith("Unchanged: rows, champion, parameters and code are those of run ")
-    assert (again, caplog.records[-1].levelname) == (last, "WARNING")
+    assert (again, caplog.records[-2].levelname) == (alarm, "WARNING")
     assert len(finished(served)) == 1
     (_, end) = lines(told)
     assert (end["event"], end["message"]) == ("alarm", f"{unchanged} {again}")
 
     # Who did not ask for alarms is told as before.
     declare(served, **QUICK, notify=to(told, events=["scored"]))
-    succeeds(here(*SCORING, *rows_at(rows, "scoring.force=true")))
+    succeeds(here(*SCORING, *rows_at(rows, "scoring.force=true", NO_CODE)))
     assert lines(told)[-1]["event"] == "scored"
     assert lines(told)[-1]["message"].startswith("Scored 768 of 768 rows")
-    assert lines(told)[-1]["message"].endswith(f" {last}")
+    assert lines(told)[-1]["message"].endswith(f" {alarm}")
 
 
 def test_stop_leaves_no_predictions_and_says_what_to_do(
@@ -89,7 +88,7 @@ def test_stop_leaves_no_predictions_and_says_what_to_do(
     told = served.path / "told.json"
     declare(served, **QUICK, notify=to(told))
     rows = rows_of(served, bmi=0.45)
-    message = message_of(here(*SCORING, *rows_at(rows, *STOP)), code=7)
+    message = message_of(here(*SCORING, *rows_at(rows, *STOP)))
     assert message.startswith("ALARM: 'bmi': ")
     assert "There are no predictions" in message
     assert "--params monitoring.on_drift=warn" in message
@@ -104,14 +103,13 @@ def test_stop_leaves_no_predictions_and_says_what_to_do(
     assert [end["event"] for end in lines(told)] == ["alarm", "failed"]
 
     # As the message says; a stricter conf scores nothing again, and does not take it for well.
-    succeeds(here(*SCORING, *rows_at(rows)))
+    succeeds(here(*SCORING, *rows_at(rows)), ALARM)
     (manifest,) = finished(served)
-    for stop, code in (STOP, 7), (STOP[:1], 1):
-        assert here(*SCORING, *rows_at(rows, *stop)).returncode == code
-        before, last = [record.getMessage() for record in caplog.records][-2:]
-        assert before.startswith("Unchanged: rows, champion, parameters and code are those of run ")
-        assert manifest["run_id"] in before
-        assert last.startswith("ALARM: 'bmi': ")
+    assert here(*SCORING, *rows_at(rows, *STOP)).returncode == 1
+    alarm, last = [record.getMessage() for record in caplog.records][-2:]
+    assert last.startswith("Unchanged: rows, champion, parameters and code are those of run ")
+    assert manifest["run_id"] in last
+    assert alarm.startswith("ALARM: 'bmi': ")
     assert len(finished(served)) == 1
 
 
@@ -122,11 +120,11 @@ def test_an_alarm_that_stops_names_all_that_moved_and_what_conf_misnames_is_said
     rows = rows_of(served, **dict.fromkeys(columns, 0.3))
     assert len(columns) > NAMED
     ignoring = ("monitoring.ignore=[aeg]",)  # conf may be ahead of the champion
-    message = message_of(here(*SCORING, *rows_at(rows, *STOP)), code=7)
+    message = message_of(here(*SCORING, *rows_at(rows, *STOP)))
     assert "more" not in message
     for column in columns:
         assert f"'{column}': " in message
-    said = logged(*SCORING, *rows_at(rows, *ignoring))
+    said = logged(*SCORING, *rows_at(rows, *ignoring), code=ALARM)
     assert said.count("monitoring.ignore, for this champion: 'aeg' is unknown; did you") == 1
     assert "did you mean 'age'?" in said
 
@@ -169,8 +167,8 @@ def test_other_tasks_watch_their_scores_too(served: Project) -> None:
     """A tenth of glucose: the network says the same of all rows."""
     said = logged(*SCORING, *rows_at(rows_of(served)))
     assert "ALARM" not in said
-    said = logged(*SCORING, *rows_at(rows_of(served, glucose=0.1)))
-    assert said.splitlines()[-1].startswith("ALARM: ")
+    said = logged(*SCORING, *rows_at(rows_of(served, glucose=0.1)), code=ALARM)
+    assert said.splitlines()[-2].startswith("ALARM: ")
     drift = drift_of(served)
     assert drift["features"]["glucose"]["moved"]
     assert any(score["moved"] for score in drift["scores"].values())

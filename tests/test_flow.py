@@ -78,8 +78,8 @@ def test_a_retraining_reads_no_file_twice(served: Project, loads: Counter[str]) 
     OPENED.clear()
     served.run("retraining", training={"seed": 5})
     assert [entry["action"] for entry in log_of(served)] == ["promoted", "promoted"]
-    # For its hash, its header, and its rows.
-    assert OPENED[served.raw.name] == 3
+    # For its hash, its header, before a run and in it, and its rows.
+    assert OPENED[served.raw.name] == 4
     assert loads[served.raw.name] == 1
     # The candidate, and the champion that it is compared with.
     assert networks(loads) == 2

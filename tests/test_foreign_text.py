@@ -88,9 +88,9 @@ def test_text_of_others_begins_no_line_of_its_own(evil: Project) -> None:
     assert " Promoted run 2026" in log
     log = said(evil, *SCORING)
     assert "In quarantine: row " in log
-    # Features of other names: the champion cannot be compared with.
+    # Features of other names are refused; conf can judge without the champion.
     write(evil, f"{EVIL}2", f"{EVIL}3")
-    assert f"features that it needs are gone: {SEEN}" in said(evil, *RETRAINING)
+    assert f"has features that are missing: {SEEN}" in said(evil, *RETRAINING, code=1)
 
     for report in evil.versions("08_reporting/report.html"):
         assert SEEN in report.read_text()
@@ -102,7 +102,7 @@ def test_text_of_others_begins_no_line_of_its_own(evil: Project) -> None:
             (reason,) = pd.read_csv(path)["reason"]
             assert_printable(reason)
     ends = lines(evil.path / "told.jsonl")
-    assert [end["event"] for end in ends] == ["promoted", "scored", "rejected"]
+    assert [end["event"] for end in ends] == ["promoted", "scored", "failed"]
     assert_printable(*(end["message"] for end in ends))
 
 

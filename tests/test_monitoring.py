@@ -12,6 +12,7 @@ import pytest
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES
 from tests.helpers.champions import log_of
 from tests.helpers.commands import (
+    ALARM,
     RETRAINING,
     ROLLBACK,
     here,
@@ -156,17 +157,17 @@ def test_a_champion_that_is_worse_than_promised_is_an_alarm(
     rows = later(project)
     first = log_of(project)[0]["run_id"]
     path = written(project, rows)
-    ended = here(*MONITORING, *labels_at(path, "monitoring.exit_on_alarm=7"))
-    assert ended.returncode == 7
-    last = caplog.records[-1]
+    assert here(*MONITORING, *labels_at(path)).returncode == ALARM
+    alarm, last = caplog.records[-2:]
+    assert last.getMessage().startswith(f"The champion of run {log_of(project)[-1]['run_id']} ")
     health = health_of(project)
     assert (health["advice"], health["command"]) == ("retrain", "kedro run --pipelines retraining")
     before, now = health["champions"]
     assert (before["run_id"], before["alarm"]) == (first, None)
     assert now["alarm"].startswith("log loss ")
-    assert (last.levelname, last.getMessage()[:7]) == ("WARNING", "ALARM: ")
-    assert "of 400 labelled rows; promised was" in last.getMessage()
-    assert last.getMessage().endswith(". To retrain: kedro run --pipelines retraining")
+    assert (alarm.levelname, alarm.getMessage()[:7]) == ("WARNING", "ALARM: ")
+    assert "of 400 labelled rows; promised was" in alarm.getMessage()
+    assert alarm.getMessage().endswith(". To retrain: kedro run --pipelines retraining")
 
 
 @pytest.mark.long
@@ -186,7 +187,7 @@ def test_what_is_not_whole_does_not_count_and_is_said(two_champions: Project) ->
     (folder / "2026-01-01T00.00.00.000Z").mkdir()  # killed while it scored
 
     path = written(project, rows)
-    said = logged(*MONITORING, *labels_at(path))
+    said = logged(*MONITORING, *labels_at(path), code=ALARM)
     assert f"Scoring {one}: its labelled rows do not count: {part}: expected SHA-256" in said
     health = health_of(project)
     assert [each["run_id"] for each in health["scorings"]] == [one, other]
@@ -199,7 +200,7 @@ def test_what_is_not_whole_does_not_count_and_is_said(two_champions: Project) ->
 
     (folder / one / "manifest.json").write_text("{")
     drift.write_text("[]")
-    logged(*MONITORING, *labels_at(path))
+    logged(*MONITORING, *labels_at(path), code=ALARM)
     health = health_of(project)
     assert [each["run_id"] for each in health["scorings"]] == [other]
     assert len(health["notes"]) == 3

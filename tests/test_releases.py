@@ -6,6 +6,7 @@ Each release is a folder, made by `tests/helpers/releases.py` of that release. T
 import json
 import re
 import shutil
+import subprocess
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,7 +32,7 @@ from tabular_lstm.serving.decision import Decision
 from tabular_lstm.serving.manifest import Manifest
 from tabular_lstm.serving.promotion_log import LogEntry
 from tabular_lstm.tuning.trials import BestParameters
-from tests.helpers.commands import RETRAINING, ROLLBACK, here_in
+from tests.helpers.commands import ALARM, RETRAINING, ROLLBACK, UNTRUSTED, here_in
 from tests.helpers.outputs import key_paths
 from tests.helpers.project import ROOT, Project
 from tests.helpers.releases import ENVIRONMENTS, RELEASES
@@ -143,6 +144,27 @@ def test_a_night_after_the_upgrade_monitors_trains_nothing_and_can_roll_back(
     params = () if serves == second else ("--params", f"rollback.run_id={second}")
     here_in(left, *ROLLBACK, "--env", env, *params)
     assert log_of(left, env)[-1]["serves_now"] == back == load_champion(left.path, env).run_id
+
+
+@pytest.mark.parametrize("code", [0, ALARM, UNTRUSTED])
+@pytest.mark.parametrize("schedule", [*(RELEASES / release for release in KEPT), ROOT])
+def test_a_schedule_tells_by_mail_of_an_alarm_and_of_untrusted_data(
+    schedule: Path, code: int, tmp_path: Path
+) -> None:
+    """cron mails what is printed; a schedule that was copied from a release says the code."""
+    run, kedro = tmp_path / "deploy/cron/run", tmp_path / ".venv/bin/kedro"
+    for script in (run, kedro):
+        script.parent.mkdir(parents=True)
+    shutil.copy(schedule / "deploy/cron/run", run)
+    kedro.write_text(f"#!/bin/sh\nprintf 'ALARM: x\\nRejected run y\\n'; exit {code}\n")
+    kedro.chmod(0o755)
+    ended = subprocess.run(["sh", run, "a", "retraining"], check=False, capture_output=True)
+    mail = ended.stdout.decode()
+    assert ended.returncode == code
+    assert mail.startswith("ALARM: x\nRejected run y\n") == (code != 0)
+    as_a_notice = schedule == ROOT and code == ALARM
+    assert ("is complete, with an alarm" in mail) == as_a_notice
+    assert (f"ended with exit code {code}" in mail) == (code != 0 and not as_a_notice)
 
 
 @pytest.mark.parametrize("release", KEPT)

@@ -1,6 +1,8 @@
 """Retrainings, one after the other: real data, real sessions, what is promoted and what is not."""
 
 import json
+import re
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +19,11 @@ from tabular_lstm.network.fit import predict
 from tabular_lstm.pipelines.evaluation import nodes
 from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.runs.guards import NothingNewError
+from tests.helpers.commands import ALARM, RETRAINING, UNTRUSTED, here, message_of, succeeds
 from tests.helpers.errors import raises_data_error
 from tests.helpers.logs import FIELDS
 from tests.helpers.project import Project
+from tests.helpers.tables import LABEL
 
 
 class Retrainer:
@@ -204,6 +208,87 @@ def test_a_file_that_is_exchanged_after_it_was_judged_or_read_back_is_not_promot
 # From the command line
 
 
+def unreadable(rows: pd.DataFrame) -> pd.DataFrame:
+    """Spoil three labels of ten."""
+    labels = rows[LABEL].astype(object)
+    return rows.assign(**{LABEL: labels.where(rows.index % 10 >= 3, "?")})
+
+
+def a_quarter(rows: pd.DataFrame) -> pd.DataFrame:
+    """Cut the file, and write another unit."""
+    return in_another_unit(rows[: len(rows) // 4])
+
+
+def in_another_unit(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows.assign(glucose=rows["glucose"] / 18)
+
+
+OLD_CODES = "retraining.exit_on_untrusted_data=0,monitoring.exit_on_alarm=0"
+
+
+@pytest.mark.parametrize(
+    ("spoiled", "code", "reason"),
+    [
+        (unreadable, UNTRUSTED, "30.1 % of 768 rows quarantined (expected at most validation."),
+        (a_quarter, UNTRUSTED, "192 valid rows, 0.25 times the champion's 768 (expected "),
+        (in_another_unit, ALARM, ""),
+        (a_quarter, 0, "192 valid rows, 0.25 times the champion's 768 (expected "),
+    ],
+)
+def test_a_night_that_needs_a_person_has_an_exit_code_and_its_outcome_as_the_last_line(
+    house: Retrainer, caplog: pytest.LogCaptureFixture, spoiled: Any, code: int, reason: str
+) -> None:
+    spoiled(pd.read_csv(house.project.raw)).to_csv(house.project.raw, index=False)
+    options = () if code else ("--params", OLD_CODES)
+    succeeds(here(*RETRAINING, *options), code)
+    before, last = [record.getMessage() for record in caplog.records][-2:]
+    assert last.startswith("Rejected run " if reason else ("Rejected run ", "Promoted run "))
+    assert reason in last
+    assert before.startswith("ALARM: 'glucose': about 1") == (spoiled is not unreadable)
+
+
+def test_a_missing_feature_is_refused_before_training_and_there_is_a_way_out(
+    house: Retrainer, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, log = house.served(), house.log()
+    conf = house.project.path / "conf/base/parameters_data_processing.yml"  # which names them too
+    conf.write_text(re.sub(r"    (pedigree|age): .+\n", "", conf.read_text()))
+    rows = pd.read_csv(house.project.raw).rename(columns={"age": "Age"})
+    rows.drop(columns="pedigree").to_csv(house.project.raw, index=False)
+    message = message_of(here(*RETRAINING))
+    assert "diabetes.csv: column 'pedigree' is not in the file. It has: pregnancies" in message
+    assert (
+        f"The champion, run {log[0]['run_id']}, has features that are missing: pedigree, age."
+        in message
+    )
+    assert "Running " not in caplog.text
+    assert (house.served(), house.log()) == (first, log)
+
+    succeeds(here(*RETRAINING, "--params", "promotion.start_over=true"))
+    assert house.served() != first
+
+
+def test_a_group_that_carries_the_figure_is_named_in_log_verdict_and_report(
+    quick: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = pd.read_csv(quick.raw)
+    rows["patient"] = [f"P{row}" for row in rows.index // 2]
+    negative = rows.index[rows[LABEL].astype(str) == "0"][:50]
+    rows.loc[negative, "patient"] = "C13"  # they are test rows
+    rows.to_csv(quick.raw, index=False)
+    here(*RETRAINING, "--params", "columns.group=patient")
+    warning = next(
+        record.getMessage()
+        for record in caplog.records
+        if record.levelname == "WARNING" and "without it ROC AUC is" in record.getMessage()
+    )
+    assert re.match(r"group 'C13' has \d\d % of the \d\d\d test rows; ", warning)
+    assert f"Warning of this run: {warning}" in caplog.text
+    sentence = f"G{warning[1:]}"
+    assert sentence in json.loads(quick.versions("08_reporting/verdict.json")[-1].read_text())
+    assert sentence in unescape(quick.versions("08_reporting/report.html")[-1].read_text())
+
+
 @pytest.mark.long
 def test_the_log_of_a_night(house: Retrainer) -> None:
     """Unchanged, rejected, rolled back where it cannot: exit codes and last lines."""
@@ -218,9 +303,9 @@ def test_the_log_of_a_night(house: Retrainer) -> None:
     assert after == before
 
     house.write(house.rows[1:385])
-    again = ("--params", "training.seed=5,retraining.exit_on_rejection=3")
+    again = ("--params", "training.seed=5")
     rejected = house.project.command("run", "--pipelines", "retraining", *again)
-    assert (rejected.returncode, rejected.stderr) == (3, "")
+    assert (rejected.returncode, rejected.stderr) == (UNTRUSTED, "")
     last = rejected.stdout.splitlines()[-1]
     assert "INFO    Rejected run 20" in last
     assert "384 valid rows, 0.50 times the champion's 768 (expected promotion.row_ratio" in last

@@ -25,6 +25,7 @@ from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.promotion_log import next_run_id
 from tests.helpers.champions import champion_path, log_of, on_disk
 from tests.helpers.commands import (
+    ALARM,
     RETRAINING,
     here,
     logged,
@@ -86,7 +87,8 @@ def test_dates_words_and_an_ignored_column_go_from_the_csv_to_scored_parquet(
     new = rows.drop(columns=["diabetes", "note"])[:40]
     new.loc[3, "visit"] = "2026-11-05"
     new.loc[20:, "color"] = "green"
-    succeeds(here(*SCORING, *rows_at(write(project, "new.csv", new), "scoring.reasons=9")))
+    path = write(project, "new.csv", new)
+    succeeds(here(*SCORING, *rows_at(path, "scoring.reasons=9")), ALARM)
     of_csv = predictions_of(project)
     reason = f"visit: '2026-11-05' is not a date as {columns['dates']['visit']}"
     assert quarantine_of(project)["reason"].tolist() == [reason]
@@ -104,7 +106,7 @@ def test_dates_words_and_an_ignored_column_go_from_the_csv_to_scored_parquet(
     table, path = pa.Table.from_pandas(typed, preserve_index=False), project.path / "new.parquet"
     # Whatever it holds, nobody reads it.
     parquet.write_table(table.append_column("note", text_of([b"\xe9"] * len(typed))), path)
-    succeeds(here(*SCORING, *rows_at(path)))
+    succeeds(here(*SCORING, *rows_at(path)), ALARM)
     of_parquet = predictions_of(project)
     np.testing.assert_array_equal(of_parquet["probability"], of_csv["probability"])
 
@@ -387,7 +389,7 @@ def test_a_scoring_with_reasons_says_how_far_it_is(
 ) -> None:
     path = write_rows(served, "new.csv", rows)
     monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
-    lines = logged(*SCORING, *rows_at(path, "scoring.reasons=2"))
+    lines = logged(*SCORING, *rows_at(path, "scoring.reasons=2", "monitoring.exit_on_alarm=0"))
     done = [line for line in lines.splitlines() if line.startswith("Reasons: ")]
     assert done, lines
     assert all(" rows/s" in line for line in done)
@@ -398,8 +400,8 @@ def test_where_every_row_is_bad_and_may_be_the_predictions_are_empty(served: Pro
     rows = pd.read_csv(example(served), dtype=str).assign(bmi="?")
     path = write(served, "rows.csv", rows)
     options = ("validation.max_quarantined_fraction=1.0", "scoring.reasons=2")
-    said = logged(*SCORING, *rows_at(path, *options))
-    assert said.splitlines()[-1] == "ALARM: quarantined rows: 100 % of the rows, were 0 %"
+    said = logged(*SCORING, *rows_at(path, *options), code=ALARM)
+    assert said.splitlines()[-2] == "ALARM: quarantined rows: 100 % of the rows, were 0 %"
     scored = predictions_of(served)
     assert scored.columns[0] == "row"
     assert len(scored) == 0
@@ -421,7 +423,7 @@ def test_equal_rows_among_many_have_the_same_bits_in_whatever_batch(served: Proj
     rows = pd.read_csv(example(served))
     copies = np.resize(np.arange(len(rows)), ROWS + 30)  # the last batch is small
     many = write(served, "many.csv", rows.iloc[copies])
-    succeeds(here(*SCORING, *rows_at(many, "scoring.reasons=2")))
+    succeeds(here(*SCORING, *rows_at(many, "scoring.reasons=2")), ALARM)
     scored = predictions_of(served)
     for name in ("probability", "reason_1", "effect_1", "reason_2", "effect_2"):
         cells = scored[name].to_numpy()

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from tests.helpers.champions import log_of
-from tests.helpers.commands import RETRAINING, here
+from tests.helpers.commands import ALARM, RETRAINING, here
 from tests.helpers.documents import BLOCK, text, unchanging
 from tests.helpers.notifications import lines, to
 from tests.helpers.pages import Parsed
@@ -19,7 +19,6 @@ from tests.helpers.scorings import SCORING, rows_at
 MONITORING = ("run", "--pipelines", "monitoring")
 EVERY_MORNING, LATE = 300, 2
 DRIFT_FROM = 4
-ALARM = 7  # exit code
 
 
 def applications(first: int, count: int) -> pd.DataFrame:
@@ -55,17 +54,16 @@ class Story:
         self.everything: list[str] = []
         columns = {"label": "granted", "key": "number", "categorical": ["district"]}
         columns |= {"positive_class": "yes", "negative_class": "no"}
-        alarm = {"monitoring": {"exit_on_alarm": ALARM}, "notify": to(self.told)}
-        declare(project, **QUICK, **alarm, columns=columns)
+        declare(project, **QUICK, notify=to(self.told), columns=columns)
 
     def run(self, *arguments: str, code: int = 0) -> str:
-        """Run a command to an exit code, and give its last line."""
+        """Run a command to an exit code, and give its last line or, before it, its alarm."""
         self._caplog.clear()
         ended = here(*arguments)
         assert ended.returncode == code, ended.stdout + ended.stderr
         self.said = [record.getMessage() for record in self._caplog.records]
         self.everything += self.said
-        return self.said[-1]
+        return self.said[-2] if code == ALARM else self.said[-1]
 
     @property
     def champions(self) -> list[str]:
@@ -113,7 +111,7 @@ def test_six_mornings(project: Project, caplog: pytest.LogCaptureFixture) -> Non
         alarm = story.morning(in_cents(applications(10_000 * day, EVERY_MORNING)), code=ALARM)
         assert re.match(r"ALARM: 'wage': about 100 times as large \(mean 2\d+, was 2\d+\)", alarm)
     assert [end["event"] for end in lines(story.told)][-4:] == ["scored", *["alarm"] * 3]
-    assert lines(story.told)[-1]["message"] == f"{story.said[-2]} {alarm}"
+    assert lines(story.told)[-1]["message"] == f"{story.said[-1]} {alarm}"
 
     # By now the first morning of the new unit has labels.
     advice = story.monitoring(code=ALARM)
@@ -132,8 +130,8 @@ def test_six_mornings(project: Project, caplog: pytest.LogCaptureFixture) -> Non
     rejected = story.run(*RETRAINING, code=ALARM)
     assert "'wage': about 100 times as large" in rejected
     assert story.champions == [first]
-    assert "if the change is intended, " in story.said[-2]
-    assert "--params promotion.start_over=true" in story.said[-2]
+    assert "if the change is intended, " in story.said[-1]
+    assert "--params promotion.start_over=true" in story.said[-1]
     story.run(*RETRAINING, "--params", "promotion.start_over=true")
     new = story.champions[-1]
     assert new != first

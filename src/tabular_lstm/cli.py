@@ -102,11 +102,7 @@ class Run(Command):
                 raise
             _notify(ctx, "failed", f"Error: {_lines(fault)}", isinstance(fault, AlarmError))
             kind = TryLater if isinstance(fault, LockedError) else click.ClickException
-            ended = kind(_lines(fault))
-            if isinstance(fault, AlarmError):
-                ended.show()
-                ctx.exit(fault.exit_code)
-            raise ended from error
+            raise kind(_lines(fault)) from error
         if code := ctx.meta.get(EXIT_CODE, 0):
             ctx.exit(code)
         return result

@@ -17,6 +17,7 @@ from tabular_lstm.cli import cli
 from tests.helpers import sabotage
 from tests.helpers.project import Project
 
+ALARM, UNTRUSTED = 3, 65  # exit codes
 RETRAINING = ("run", "--pipelines", "retraining")
 ROLLBACK = ("run", "--pipelines", "rollback")
 
@@ -45,14 +46,14 @@ def here_in(project: Project, *arguments: str) -> str:
     return said
 
 
-def logged(*arguments: str) -> str:
-    """Run `kedro` in this process, to a good end, and give what it logged."""
+def logged(*arguments: str, code: int = 0) -> str:
+    """Run `kedro` in this process, to a good end or this exit code, and give what it logged."""
     lines: list[str] = []
     ear, log = logging.Handler(), logging.getLogger("tabular_lstm")
     ear.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
     log.addHandler(ear)
     try:
-        succeeds(here(*arguments))
+        succeeds(here(*arguments), code)
     finally:
         log.removeHandler(ear)
     return "\n".join(lines)
@@ -106,9 +107,9 @@ def temporary(project: Project) -> Path:
     return folder
 
 
-def succeeds(finished: subprocess.CompletedProcess[str]) -> str:
+def succeeds(finished: subprocess.CompletedProcess[str], code: int = 0) -> str:
     """Check that a command ended well, and give what it said."""
-    assert finished.returncode == 0, finished.stderr + finished.stdout
+    assert finished.returncode == code, finished.stderr + finished.stdout
     return finished.stdout
 
 

@@ -1,12 +1,14 @@
 """Models are compared on the same rows, pair by pair, and the verdict says what the numbers say."""
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from tabular_lstm.judging.comparison import Judged, compare_with_baselines
+from tabular_lstm.judging.comparison import Judged, compare_with_baselines, heavy_group
 from tabular_lstm.judging.gate import beyond_tolerance
 from tabular_lstm.judging.intervals import bounds
 from tabular_lstm.judging.metrics import CANDIDATE, point_metrics
@@ -212,3 +214,55 @@ def test_the_verdict_speaks_of_the_task() -> None:
     assert number[1].startswith("Candidate on 200 test rows: RMSE ")
     assert "of the labels are within its intervals, which are 1,500 wide on average" in number[2]
     assert number[3].startswith("The candidate beats the mean: RMSE ")
+
+
+# Heavy groups
+
+
+def heavy(judged: Judged) -> str | None:
+    assert judged.groups is not None
+    return heavy_group(judged, pd.Series(judged.groups).map("C{}".format), "customer")
+
+
+def test_a_group_with_a_fifth_of_the_rows_is_named_with_the_metric_without_it() -> None:
+    labels, p = rows(1000)
+    groups = np.arange(1000) % 100
+    all_labels = np.append(labels, np.zeros(250, int))
+    all_p = np.append(p, np.linspace(0.01, 0.1, 250))
+    judged = judge(all_labels, np.append(groups, [100] * 250), **{CANDIDATE: all_p})
+    without, metric = roc_auc_score(labels, p), roc_auc_score(all_labels, all_p)
+    assert heavy(judged) == (
+        f"customer 'C100' has 20 % of the 1,250 test rows; without it ROC AUC is {without:.3f} "
+        f"({metric:.3f} with it)"
+    )
+    # The same by weight: a hundredth of the rows.
+    weights = np.where(groups == 7, 25.0, 1.0)
+    weighted = Judged(labels, weights / weights.mean(), groups)
+    sentence = heavy(weighted.with_models({CANDIDATE: p}, {CANDIDATE: 0.5}, RESAMPLED))
+    assert sentence is not None
+    assert sentence.startswith("customer 'C7' has 20 % of the 1,000 test rows, weighted; without")
+
+
+def test_a_small_group_that_carries_the_metric_is_named() -> None:
+    labels, predictions = numbers_of(1000, error=0.5)
+    groups = np.arange(1000) % 100
+    predictions[groups == 7] += 30
+    judged = Judged(labels, groups=groups, task=OF_NUMBER)
+    judged = judged.with_models({CANDIDATE: predictions}, {CANDIDATE: None}, RESAMPLED)
+    assert re.fullmatch(
+        r"customer .C7. has 1 % of the 1,000 test rows; without it RMSE is 0\.[45]\d* "
+        r"\(3\.\d+ with it\)",
+        heavy(judged) or "",
+    )
+
+
+@pytest.mark.parametrize("count", [11, 20, 1000])
+def test_even_groups_are_not_heavy(count: int) -> None:
+    labels, p = rows(2000)
+    assert heavy(judge(labels, np.arange(2000) % count, **{CANDIDATE: p})) is None
+    labels, p = classes_of(2000)
+    judged = Judged(labels, groups=np.arange(2000) % count, task=FOUR)
+    assert heavy(judged.with_models({CANDIDATE: p}, {CANDIDATE: None}, RESAMPLED)) is None
+    labels, p = numbers_of(2000)
+    judged = Judged(labels, groups=np.arange(2000) % count, task=OF_NUMBER)
+    assert heavy(judged.with_models({CANDIDATE: p}, {CANDIDATE: None}, RESAMPLED)) is None

@@ -78,13 +78,18 @@ class RawRowsDataset(AbstractDataset[Any, RawRows]):
         self.metadata = metadata
 
     def load(self) -> RawRows:
+        """List the files, see `rows`, and warn of other files."""
+        rows = self.rows()
+        rows.files.warn_of_others()
+        return rows
+
+    def rows(self) -> RawRows:
         """List the files; `RawRows` reads their bytes later.
 
         Raises:
             DataError: See `RawFiles.at` and `refuse_other_arguments`.
         """
         files = self._files()
-        files.warn_of_others()
         refuse_other_arguments(files.file(files.names[0]), self._load_args)
         return RawRows(files, self._load_args)
 

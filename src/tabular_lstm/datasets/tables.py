@@ -64,6 +64,8 @@ class TableDataset(AbstractDataset[Any, Any]):
                 ) from error
         return self._rows
 
+    rows = load  # as of a `RawRowsDataset`
+
     def hashes(self, key: str | None) -> dict[str, str]:
         """Give the hash of the content, see `TableRows.hashes`; raise as `load` does."""
         hashes: dict[str, str] = self.load().hashes(key)

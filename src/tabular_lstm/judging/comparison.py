@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Self
 
 import numpy as np
+import pandas as pd
 
 from tabular_lstm.errors import LISTED, shown
 from tabular_lstm.frozen import Frozen
@@ -30,7 +31,7 @@ from tabular_lstm.judging.metrics import (
     TwoClassesMetrics,
     written,
 )
-from tabular_lstm.parameters import Evaluation, Task
+from tabular_lstm.parameters import NUMBER, Evaluation, Task
 from tabular_lstm.rows.histories import Histories, Sequences
 from tabular_lstm.rows.label_measures import ENOUGH_ROWS
 from tabular_lstm.rows.labelled_set import JudgedOn
@@ -325,6 +326,51 @@ def _brackets(bounds: tuple[float, float], metric: str, form: str = ".3f") -> st
     """Write an interval without the unit, which is already written before it."""
     ends = ", ".join(written(metric, bound, form).removesuffix(" %") for bound in bounds)
     return f"[{ends}]"
+
+
+# Heavy groups -------------------------------------------------------------------------------------
+
+HEAVY_SHARE = 0.1
+# 0.7 standard errors, in widths of a 95 % interval: the group has half of the metric's variance.
+HEAVY_CHANGE = 0.18
+
+
+def heavy_group(judged: Judged, names: pd.Series, word: str) -> str | None:
+    """Name the group that carries most of the candidate's main metric, with the metric without it.
+
+    None if no group has more than a tenth of the rows, by weight, or more than half of the metric's
+    variance. Ten groups with the most rows are tried, and ten whose rows matter most: of a number
+    by squared errors, of classes by their share of each class. `names`, str (rows,), has the name
+    of each row's group; `word` is what a group is called, such as `customer`.
+    """
+    groups, labels, measure = judged.groups, judged.labels, judged.measure
+    if groups is None or np.ptp(groups) == 0:
+        return None
+    metrics, predictions = judged.metrics[CANDIDATE], judged.predictions[CANDIDATE]
+    weights = np.ones(len(groups)) if judged.weights is None else judged.weights
+    if judged.task.kind == NUMBER:
+        effects = weights * (labels - predictions[:, 0]) ** 2
+    else:
+        effects = weights / np.bincount(labels, weights)[labels]
+    shares = np.bincount(groups, weights / weights.sum())
+    sums = shares, np.bincount(groups, effects)
+    tried = np.unique([np.argsort(-of_groups, kind="stable")[:10] for of_groups in sums])
+    counts = weights * (groups != tried[:, None])  # (groups, rows): one group does not count
+    main = measure.spoken[0]
+    without = measure.statistics(judged, predictions, labels)(counts, counts)[main]
+    metric, (low, high) = getattr(metrics, main), metrics.interval[main]
+    # -1 without the only group of a class: check 3 of the gate says that they are too few.
+    changes = np.nan_to_num(np.abs(without - metric), nan=-1)
+    changes[(shares[tried] <= HEAVY_SHARE) & (changes <= HEAVY_CHANGE * (high - low))] = -1
+    heaviest = int(changes.argmax())
+    if changes[heaviest] < 0:
+        return None
+    name = shown(names.iloc[int(np.argmax(groups == tried[heaviest]))])
+    return (
+        f"{word} '{name}' has {100 * shares[tried[heaviest]]:.2g} % of the {len(groups):,} "
+        f"{judged.side} rows{judged.weighted}; without it {METRICS[main]} is "
+        f"{written(main, without[heaviest])} ({written(main, metric)} with it)"
+    )
 
 
 # Lengths ------------------------------------------------------------------------------------------

@@ -87,6 +87,7 @@ __all__ = [
     "Range",
     "Report",
     "Reshaping",
+    "Retraining",
     "Rollback",
     "Scoring",
     "Split",

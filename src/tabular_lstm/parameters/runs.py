@@ -79,12 +79,15 @@ class Retraining(Parameters):
         force: Whether to train even if the same data and parameters were judged already.
         new_code: Whether to train if only the code or the version of a package is new, as after an
             upgrade. Default: no.
-        exit_on_rejection: Exit code of a run that rejects its candidate: 0, or a code from 3 to 74,
-            which has no other meaning. Default: 0, because the run did not fail.
+        exit_on_untrusted_data: Exit code if check 1 of the gate rejects the data: a code from 3 to
+            74, or 0, as another rejection. Default: 65, EX_DATAERR of sysexits.h.
+        exit_on_rejection: Exit code of a run that rejects its candidate for another reason: 0, or a
+            code from 3 to 74, which has no other meaning. Default: 0, because the run did not fail.
     """
 
     force: bool = False
     new_code: bool = False
+    exit_on_untrusted_data: ExitCode = 65
     exit_on_rejection: ExitCode = 0
 
 
@@ -150,14 +153,14 @@ class Monitoring(Parameters):
         smallest_change: Smallest share of the rows that must have moved for an alarm.
         ignore: Columns that are not watched, such as a date that grows with time.
         on_drift: `warn`, or `stop`: a scoring gets no manifest, a retraining promotes nothing.
-        exit_on_alarm: Exit code of a run that ends with an alarm: 0, or a code from 3 to 74.
+        exit_on_alarm: Exit code of a run with an alarm and a result: 0, or a code from 3 to 74.
     """
 
     false_alarms: Annotated[Number, Field(ge=0.001, le=0.2)] = 0.01
     smallest_change: Share = 0.01
     ignore: list[str] = []
     on_drift: Literal["warn", "stop"] = "warn"
-    exit_on_alarm: ExitCode = 0
+    exit_on_alarm: ExitCode = 3
 
 
 Event = Literal["promoted", "rejected", "unchanged", "rolled_back", "scored", "alarm", "failed"]

@@ -195,6 +195,11 @@ class LabelledSet:
         return fingerprint(self.sequences, self.labels.to_numpy(), self.weights)
 
     @property
+    def judged_labels(self) -> pd.Series:
+        """Give the labels of the rows that judge."""
+        return self.labels if self.judged is None else self.labels[self.judged]
+
+    @property
     def judged_sequences(self) -> Sequences:
         """Give the sequences of the rows that judge."""
         return self.sequences if self.judged is None else self.sequences[self.judged]

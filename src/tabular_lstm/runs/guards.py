@@ -20,12 +20,14 @@ from tabular_lstm.datasets.kedro_private import folder_of_versions
 from tabular_lstm.datasets.rows_to_score import without_secrets
 from tabular_lstm.datasets.tables import read_as_rows
 from tabular_lstm.environments import output_folder
-from tabular_lstm.errors import DataError, counted, unknown_name
+from tabular_lstm.errors import DataError, counted, no_column, unknown_name
 from tabular_lstm.files import make_folder, not_written
 from tabular_lstm.frozen import Parameters, from_json
+from tabular_lstm.judging.gate import START_OVER
 from tabular_lstm.monitoring.drift import Drift
 from tabular_lstm.parameters import BLOCKS, Columns, Network, Split, Training, fault_of_task
 from tabular_lstm.rows.data_summary import hash_of
+from tabular_lstm.rows.raw_rows import RawRows
 from tabular_lstm.rows.train_test_split import fault_of_split
 from tabular_lstm.runs.lock import lock_file
 from tabular_lstm.serving.artifact import Artifact
@@ -64,7 +66,7 @@ class NothingNewError(Exception):
     Args:
         message: Names the other run.
         alarm: The alarm of the other run, with which this run ends too. Default: None.
-        exit_code: The exit code for an alarm if conf names none. Default: 0.
+        exit_code: The exit code with the alarm; 0, the default, is conf's.
     """
 
     def __init__(self, message: str, alarm: str | None = None, exit_code: int = 0) -> None:
@@ -185,6 +187,23 @@ def refuse_lost_log(champions: Champions, log: Path, run_command: str) -> None:
             "the log, or a copy, back. Or, to start a new log and judge without a champion: "
             f"{run_command} --pipelines retraining --params promotion.start_over=true."
         )
+
+
+def refuse_lost_features(champions: Champions, raw_rows: RawRows, columns: Columns) -> None:
+    """Stop before a training if the rows lack features of the champion: it is not compared then.
+
+    Raises:
+        DataError: Names the columns, and the ways out. Not if conf lists `columns.features`.
+    """
+    champion = champion_of(champions.log)
+    judgement = champion and columns.features is None and champions.judgement(champion)
+    names = raw_rows.columns if judgement else []
+    if judgement and (lost := [name for name in judgement.data.features if name not in names]):
+        needed_by = (
+            f"The champion, run {champion}, has features that are missing: {', '.join(lost)}. Put "
+            f"them back; or, if they are gone for good, {START_OVER}"
+        )
+        raise no_column(raw_rows.file, lost[0], names, needed_by)
 
 
 def check_newest(champions: Champions, log: Path, timestamp: str, refused: bool) -> None:
@@ -478,11 +497,12 @@ def refuse_scored_before(
             drift = _drift_of(run, folder_of_versions(catalog.get("scoring_drift")))
             if stops and (drift is None or drift.not_compared is not None):
                 return
+            alarm = drift.alarm if drift else None
             raise NothingNewError(
                 f"rows, champion, parameters and code are those of run {run}, whose predictions "
                 f"are in {folder}. To score anyway: --params scoring.force=true",
-                drift.alarm if drift else None,
-                exit_code=int(stops),
+                alarm,
+                exit_code=int(stops and alarm is not None),
             )
 
 

@@ -182,6 +182,8 @@ class RunHooks:
                 guards.refuse_what_cannot_be_judged(blocks["split"], blocks["network"])
                 if not start_over:
                     guards.refuse_lost_log(champions, folder / LOG, run_command(env))
+                    raw_rows = catalog.get("raw_rows").rows()
+                    guards.refuse_lost_features(champions, raw_rows, blocks["columns"])
                 if not (blocks["retraining"].force or start_over):
                     data = catalog.get("raw_rows").sha256()
                     counts = blocks["retraining"].new_code
@@ -234,9 +236,6 @@ class RunHooks:
                     logger.log(level, "%s", sentence)
             if guards.decides(pipeline):
                 decision = catalog.load("decision")
-                command = click.get_current_context(silent=True)
-                if decision.action == "rejected" and command:
-                    command.meta[EXIT_CODE] = self._parameters["retraining"].exit_on_rejection
                 self._log.repeat_warnings()
                 if decision.action == "promoted":
                     logger.info("It passed the gate: %s", decision.reason)
@@ -245,7 +244,8 @@ class RunHooks:
                 file = report and report / self._run_id / report.name
                 message = printable(decision.closing_line(str(file)))
                 document = decision.model_dump(mode="json")
-                self._close(decision.action, message, decision.alarm, decision=document)
+                code = decision.exit_code(self._parameters["retraining"])
+                self._close(decision.action, message, decision.alarm, code, decision=document)
             if guards.scores(pipeline):
                 summary = catalog.load("scoring_summary").sentence()
                 folder = guards.folder_of(catalog) / self._run_id
@@ -288,15 +288,15 @@ class RunHooks:
     def _close(
         self, event: Event, message: str, alarm: str | None, exit_code: int = 0, **document: Any
     ) -> None:
-        """Notify and log the end, then an alarm; the exit code is conf's or the given one."""
-        last = printable(f"ALARM: {alarm}") if alarm else ""
-        self.notify(event, f"{message} {last}".rstrip(), alarm=bool(alarm), **document)
-        logger.info(message)
+        """Notify, and log an alarm, then the end; an alarm's exit code gives way to `exit_code`."""
+        alarm_line = printable(f"ALARM: {alarm}") if alarm else ""
+        self.notify(event, f"{message} {alarm_line}".rstrip(), alarm=bool(alarm), **document)
         if alarm:
-            logger.warning(last)
-            code = self._parameters["monitoring"].exit_on_alarm or exit_code
-            if code and (command := click.get_current_context(silent=True)):
-                command.meta[EXIT_CODE] = code
+            logger.warning(alarm_line)
+            exit_code = exit_code or self._parameters["monitoring"].exit_on_alarm
+        logger.info(message)
+        if command := click.get_current_context(silent=True):
+            command.meta[EXIT_CODE] = exit_code
 
     def notify(
         self, event: Event, message: str, alarm: bool = False, **document: dict[str, Any]

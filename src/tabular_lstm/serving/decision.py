@@ -23,7 +23,7 @@ from tabular_lstm.judging.metrics import COMPARED, METRICS, Metrics, written
 from tabular_lstm.monitoring.drift import Drift
 from tabular_lstm.monitoring.performance import Estimate, promised_by
 from tabular_lstm.monitoring.reference import Reference
-from tabular_lstm.parameters import Columns, Moment, Split
+from tabular_lstm.parameters import Columns, Moment, Retraining, Split
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.rows.labelled_set import JudgedOn
@@ -137,6 +137,13 @@ class Decision(Outcome):
         """Return the drift's alarm; None if there is none."""
         drift = self.judgement and self.judgement.drift
         return drift.alarm if drift else None
+
+    def exit_code(self, retraining: Retraining) -> int:
+        """Return the exit code of a run that decided so, without that of an alarm."""
+        if self.judgement is None or self.action != "rejected":
+            return 0
+        code = 0 if self.judgement.checks[0].passed else retraining.exit_on_untrusted_data
+        return code or retraining.exit_on_rejection
 
     def closing_line(self, report: str) -> str:
         """Say what was decided, for the last line of a run's log.

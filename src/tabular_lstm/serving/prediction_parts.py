@@ -38,14 +38,12 @@ Part = tuple[Batch, ...]
 class AlarmError(DataError):
     """Rows differ from the champion's training rows, and conf says to stop in this case.
 
-    The error names all that moved, because such a scoring does not save its drift. `exit_code` is
-    conf's, or 1.
+    The error names all that moved, because such a scoring does not save its drift.
     """
 
-    def __init__(self, moved: Sequence[str], exit_code: int) -> None:
+    def __init__(self, moved: Sequence[str]) -> None:
         clearest, *other_sentences = moved
         super().__init__(f"ALARM: {clearest}", *other_sentences, STOPPED)
-        self.exit_code = exit_code or 1
 
 
 def scored_parts(
@@ -167,7 +165,7 @@ class Predictions:
         """
         monitoring = self.tally.monitoring
         if monitoring.on_drift == "stop" and (moved := self.tally.drift.sentences):
-            raise AlarmError(moved, monitoring.exit_on_alarm)
+            raise AlarmError(moved)
         source, rows = self.checked.source, self.tally.rows_by_file
         inputs = [
             FileOfRows(file=file, rows=rows[name], sha256=sha256)

@@ -10,8 +10,9 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from tabular_lstm_airflow.process import Process
 
-# The exit code of `kedro run` if another run is at work: EX_TEMPFAIL of sysexits.h.
-AT_WORK = 75
+# The exit codes of `kedro run` for an alarm beside a complete result, and if another run is at
+# work: EX_TEMPFAIL of sysexits.h.
+ALARM, AT_WORK = 3, 75
 
 
 class WholeRun(BaseOperator):
@@ -31,7 +32,7 @@ class WholeRun(BaseOperator):
         self._process: Process | None = None
 
     def execute(self, context: Context) -> None:
-        """Run the pipeline, and log the lines of the run.
+        """Run the pipeline, and log the lines of the run. An alarm is only a notice.
 
         Raises:
             AirflowSkipException: Another run is at work; this run has done nothing.
@@ -53,7 +54,9 @@ class WholeRun(BaseOperator):
         self._send(task, "last_line", process.last_line)
         if code == AT_WORK:
             raise AirflowSkipException(process.last_line)
-        if code:
+        if code == ALARM:
+            self.log.warning("Notice: the run is complete, with an alarm: %s", process.last_line)
+        elif code:
             end = f"exit code {code}" if code > 0 else f"signal {-code}"
             name = f"Run {process.run_id}" if process.run_id else "The run"
             raise AirflowFailException(f"{name} ended with {end}: {process.last_line}")

@@ -278,16 +278,24 @@ def assemble_metrics(
 
 
 def compare_with_baselines(
-    judged: Judged, data_summary: DataSummary, evaluation: Evaluation
+    judged: Judged,
+    evaluated_set: EvaluatedSet,
+    test_rows: pd.DataFrame,
+    data_summary: DataSummary,
+    columns: Columns,
+    evaluation: Evaluation,
 ) -> list[str]:
-    """Write the verdict; a warning of dependent rows on both sides comes first."""
-    dependent_rows = data_summary.dependent_rows
-    warning = (
-        [said_of(dependent_rows)[:1].upper() + said_of(dependent_rows)[1:]]
-        if dependent_rows
-        else []
-    )
-    return [*warning, *comparison.compare_with_baselines(judged, evaluation)]
+    """Write the verdict; warnings of dependent rows and of a heavy group come first."""
+    warnings = [said_of(data_summary.dependent_rows)] if data_summary.dependent_rows else []
+    if columns.of is not None and judged.side == "test":
+        names = test_rows.loc[evaluated_set.judged_labels.index, columns.of]
+        if heavy := comparison.heavy_group(
+            judged, names, "customer" if columns.history else "group"
+        ):
+            logger.warning("%s", heavy)
+            warnings.append(heavy)
+    capitalized = [warning[:1].upper() + warning[1:] for warning in warnings]
+    return [*capitalized, *comparison.compare_with_baselines(judged, evaluation)]
 
 
 def _rounded(measured: Any, name: str = "", digits: bool = False) -> Any:

@@ -106,7 +106,14 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.compare_with_baselines,
-                inputs=["judged", "data_summary", "params:evaluation"],
+                inputs=[
+                    "judged",
+                    "evaluated_set",
+                    "test_rows",
+                    "data_summary",
+                    "params:columns",
+                    "params:evaluation",
+                ],
                 outputs="verdict",
                 name="compare_with_baselines",
             ),
