@@ -2,7 +2,7 @@
 
     python benchmarks/promises_of_histories.py [repetitions]
 
-Synthetic events of customers, in 20 kinds: the label is who leaves, a state that lasts, or a number;
+Synthetic events of customers, in 20 kinds: a label is who leaves, a state that lasts, or a number;
 few or many events between two scorings; records begin with the customers, or after them. A
 boosted model is fitted on the rows of four fifths of 700 customers, with the labels that are known
 by then. Its promise comes from the rows of the other customers that judge, and, beside it, from all
@@ -98,8 +98,9 @@ def promises(kind: Kind, repetition: int) -> tuple[Kind, bool, bool, int]:
     model.fit(history_features(train_set.sequences, schema), train_set.labels)
     predicted, _ = losses(model, test_set, kind)
     name = "rmse" if dtype is float else "log_loss"
-    intervals = []
-    for judged in (test_set.judged, np.ones(len(test), bool)):
+    intervals, is_judged = [], test_set.judged
+    assert is_judged is not None
+    for judged in (is_judged, np.ones(len(test), bool)):
         rows = Judged(test_set.labels.to_numpy(), None, test_set.groups, task=columns.task)
         part = Judged(**vars(rows.part(judged)), task=columns.task)
         measured = part.with_models({"model": predicted[judged]}, {"model": 0.5}, Evaluation())
@@ -116,7 +117,7 @@ def promises(kind: Kind, repetition: int) -> tuple[Kind, bool, bool, int]:
     new_set = reshape(split_features_from_label(scored, schema, columns, earlier), schema)
     real = losses(model, new_set, kind)[1].mean() ** (0.5 if dtype is float else 1.0)
     inside, inside_all = (low <= real <= high for low, high in intervals)
-    return kind, bool(inside), bool(inside_all), int(np.sum(test_set.judged))
+    return kind, bool(inside), bool(inside_all), int(is_judged.sum())
 
 
 def measured(repetitions: int) -> Iterator[tuple[Kind, bool, bool, int]]:
