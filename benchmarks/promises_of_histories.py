@@ -27,6 +27,7 @@ from tabular_lstm.parameters import Columns, Evaluation, Reshaping
 from tabular_lstm.pipelines.reshaping.nodes import learn_schema, reshape, split_features_from_label
 from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.number_format import POINT
+from tabular_lstm.rows.schema import Schema
 
 CUSTOMERS, MORE, HORIZON = 700, 5, 400
 LABELS = ("leaves", "state", "number")
@@ -74,7 +75,7 @@ def losses(model: object, rows: LabelledSet, kind: Kind) -> tuple[np.ndarray, np
     return predicted, -np.log(np.where(labels == 1, predicted, 1 - predicted))
 
 
-SCHEMAS: dict[Kind, object] = {}
+SCHEMAS: dict[Kind, Schema] = {}
 
 
 def promises(kind: Kind, repetition: int) -> tuple[Kind, bool, bool, int]:
