@@ -128,7 +128,12 @@ def test_a_night_after_the_upgrade_monitors_trains_nothing_and_can_roll_back(
     serves = log_of(left, env)[-1]["serves_now"]
     (champion,) = [one for one in health["champions"] if one["run_id"] == serves]
     assert champion["labelled_rows"] == len(kept_predictions(left, env))
-    assert {*champion["promised"]} == {*champion["real"]} != set()
+    # 0.1.0 judged histories on all rows, and a scoring predicts only some.
+    promised = {*champion["real"]} if env != "histories" else set()
+    assert {*champion["promised"]} == promised
+    assert any("promised and real metrics are not compared" in n for n in health["notes"]) != bool(
+        promised
+    )
     assert_measured(champion["real"], kept_predictions(left, env), pd.read_csv(labels))
 
     said = here_in(left, *RETRAINING, "--env", env)
