@@ -108,11 +108,13 @@ def predict_with_baselines(
 
     takes_long = train_set.sequences.size >= WORTH_WORKERS
     workers = (engine.workers if takes_long else None) or one_by_one
-    predictions, thresholds = baselines.predict_with_baselines(
+    predictions, thresholds, losses = baselines.predict_with_baselines(
         train_set, evaluated_set.sequences, schema, training, evaluation, workers
     )
     return Baselines(
-        thresholds=thresholds, predictions={name: p.tolist() for name, p in predictions.items()}
+        thresholds=thresholds,
+        losses=losses,
+        predictions={name: p.tolist() for name, p in predictions.items()},
     )
 
 
@@ -127,13 +129,14 @@ def evaluate(
 ) -> Judged:
     """Measure the candidate and the baselines on the same rows and the same resamples."""
     by_baseline = {name: np.array(p) for name, p in baseline_predictions.predictions.items()}
-    costs = training.objective.cost_matrix
+    costs, losses = training.objective.cost_matrix, baseline_predictions.losses
     return Judged(
         evaluated_set.labels.to_numpy(),
         evaluated_set.weights,
         evaluated_set.groups,
         evaluated_set.side,
         schema.task,
+        best_baseline=min(losses, key=losses.__getitem__, default=""),
     ).with_models(
         {CANDIDATE: from_columns(candidate_predictions, CANDIDATE, schema.task), **by_baseline},
         {

@@ -36,6 +36,7 @@ class Checked:
     """The results of the gate's checks, with the metrics of all models by name."""
 
     metrics: dict[str, Metrics]
+    best_baseline: str
     checks: Checks
     candidate_sha256: str
 
@@ -115,7 +116,7 @@ def check_candidate(
         gate.check_champions(judged, champions, promotion),
         read_back(candidate_artifact, sequences, predictions, judged),
     )
-    return Checked(judged.metrics, gate_checks, candidate_artifact.sha256)
+    return Checked(judged.metrics, judged.best_baseline, gate_checks, candidate_artifact.sha256)
 
 
 def read_back(
@@ -155,6 +156,7 @@ def decide(
             for champion in standing_champions
         ],
         baselines=other_metrics,
+        best_baseline=checked.best_baseline,
         data=data_summary.model_copy(update={"lineage": None}),
         inputs=provenance.inputs(data_summary.sha256),
         looks=looks(champions.log, data_summary.test_rows_sha256),
