@@ -165,30 +165,26 @@ def predict_with_baselines(
         predicted[parts[part_number]] = part_predictions
     held_out_rows = np.concatenate([held_out for _, held_out in splits])
     actual = targets[held_out_rows]
-    held_out_weights = None if weights is None else weights[held_out_rows]
+    counts = None if weights is None else weights[held_out_rows]
     predictions, thresholds, losses = {}, {}, {}
     for name in (simplest, linear, boosted):
         out_of_fold = np.concatenate([predicted[name, place][0] for place in places])
         if name == boosted:
             mean = np.mean([predicted[name, place][1] for place in places], axis=0)
-            out_of_fold, predictions[name] = _calibrated(
-                actual, out_of_fold, mean, held_out_weights, schema
-            )
+            out_of_fold, predictions[name] = _calibrated(actual, out_of_fold, mean, counts, schema)
         else:
             predictions[name] = predicted[name, None][0]
         if target is None:
-            losses[name] = np.average(row_losses(actual, out_of_fold), weights=held_out_weights)
+            losses[name] = np.average(row_losses(actual, out_of_fold), weights=counts)
         else:
             residuals = np.abs(actual - out_of_fold)
-            losses[name] = np.average(residuals**2, weights=held_out_weights) ** 0.5
-            quantiles = residual_quantiles(residuals, held_out_weights)
+            losses[name] = np.average(residuals**2, weights=counts) ** 0.5
+            quantiles = residual_quantiles(residuals, counts)
             half = np.interp(training.coverage, RATES, quantiles)
             ends = np.stack([predictions[name] + off for off in (0, -half, half)], axis=1)
             predictions[name] = target.mean + target.deviation * ends
         if task.kind == TWO_CLASSES:
-            thresholds[name] = choose_threshold(
-                actual, out_of_fold, training.objective, held_out_weights
-            )
+            thresholds[name] = choose_threshold(actual, out_of_fold, training.objective, counts)
     return predictions, thresholds, {name: round(float(loss), 5) for name, loss in losses.items()}
 
 
@@ -300,12 +296,7 @@ def _new_models(schema: Schema, seed: int) -> dict[str, Any]:
     models = (
         simplest(),
         make_pipeline(encoded, linear()),
-        boosted(
-            categorical_features=np.array(few_categories),
-            max_bins=bins,
-            random_state=seed,
-            **BOOSTING,
-        ),
+        boosted(categorical_features=np.array(few_categories), max_bins=bins, random_state=seed),
     )
     return dict(zip(measure_of(schema.task).baselines, models, strict=True))
 
@@ -324,9 +315,9 @@ LEAST = 1e-9  # a probability below counts as this where its logarithm is taken
 CLASSIFIERS = (
     DummyClassifier,
     partial(LogisticRegression, max_iter=1000),
-    HistGradientBoostingClassifier,
+    partial(HistGradientBoostingClassifier, **BOOSTING),
 )
-REGRESSORS = DummyRegressor, Ridge, HistGradientBoostingRegressor
+REGRESSORS = DummyRegressor, Ridge, partial(HistGradientBoostingRegressor, **BOOSTING)
 
 
 def _predicted(model: Any, rows: np.ndarray, task: Task) -> np.ndarray:
