@@ -74,7 +74,7 @@ class Table:
             rows = rows.query(self.kept)
         label = self.positive(rows[self.label]).to_numpy(int)
         rows = rows.drop(columns=["rownames", self.label, *self.dropped.split()])
-        return _by_kinds(rows.reset_index(drop=True)), label
+        return by_kinds(rows.reset_index(drop=True)), label
 
 
 def one(column: pd.Series) -> pd.Series:
@@ -173,12 +173,12 @@ def load(name: str) -> Labelled:
     rows, label = file.load(_package(file.package) / "data")
     kind = kind_of(name)
     if kind == NUMBER:
-        return _by_kinds(rows), label.to_numpy(float)
+        return by_kinds(rows), label.to_numpy(float)
     if kind == CLASSES:
         kept, numbers = sets_files.numbered(label)
-        return _by_kinds(rows[kept].reset_index(drop=True)), numbers
+        return by_kinds(rows[kept].reset_index(drop=True)), numbers
     rarer = label.value_counts(sort=True).index[-1]
-    return _by_kinds(rows), (label == rarer).to_numpy(int)
+    return by_kinds(rows), (label == rarer).to_numpy(int)
 
 
 def _package(name: str) -> Path:
@@ -189,7 +189,7 @@ def _package(name: str) -> Path:
     return Path(package.origin).parent
 
 
-def _by_kinds(rows: pd.DataFrame) -> pd.DataFrame:
+def by_kinds(rows: pd.DataFrame) -> pd.DataFrame:
     """Make columns of numbers float, and all others categories."""
 
     def of_kind(column: pd.Series) -> pd.Series:

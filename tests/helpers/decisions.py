@@ -82,7 +82,7 @@ def decision(accepted: bool, log: list[LogEntry] | None = None, letter: str = "z
         ArtifactCheck(passed=True, sentence="the same", golden_rows=2, largest_difference=0),
     )
     return decide(
-        Checked(judged.metrics, checks, sha256(CONTENT)),
+        Checked(judged.metrics, judged.best_baseline, checks, sha256(CONTENT)),
         ComparedChampions(champions, {}),
         FINGERPRINTS,
         DATA,

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import log_loss, roc_auc_score
 
 from tabular_lstm.judging import baselines
 from tabular_lstm.judging.baselines import (
@@ -36,13 +37,13 @@ def predictions_of(
 ) -> pd.DataFrame:
     """The baselines' predictions of rows that they were not fitted on."""
     train_set = set_of(train, labels, weights)
-    predictions, _ = predict_with_baselines(
+    predictions, *_ = predict_with_baselines(
         train_set, evaluated, schema or schema_of(), Training(), EVALUATION
     )
     return pd.DataFrame(predictions)
 
 
-def test_of_very_many_rows_all_are_fitted_on_and_some_choose_the_threshold(
+def test_of_very_many_rows_the_folds_have_some(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     (train, labels), (evaluated, _) = rows_of(600), rows_of(50, seed=1)
@@ -50,16 +51,16 @@ def test_of_very_many_rows_all_are_fitted_on_and_some_choose_the_threshold(
     labels[:] = (np.arange(600) % 60 == 0).astype(int)
     groups = np.arange(600) // 2
     arguments = set_of(train, labels, None, groups), evaluated, schema_of(), Training(), EVALUATION
-    whole, thresholds = predict_with_baselines(*arguments)
+    whole, _, losses = predict_with_baselines(*arguments)
     for module in (baselines, plan):
         monkeypatch.setattr(module, "MANY_ROWS", 200)
     caplog.set_level(logging.INFO)
-    again, some_thresholds = predict_with_baselines(*arguments)
+    again, _, other_losses = predict_with_baselines(*arguments)
+    assert not np.array_equal(whole.pop(BASELINES[2]), again.pop(BASELINES[2]))
     np.testing.assert_equal(whole, again)
-    assert thresholds != some_thresholds
-    assert "all 600, and their thresholds or intervals are chosen by cross-validation on 196" in (
-        caplog.text
-    )
+    assert all(losses[name] != other_losses[name] for name in BASELINES)
+    learned = "gradient boosting and the baselines' thresholds or intervals are learned from 196"
+    assert f"of all 600, {learned} random ones" in caplog.text
     held_out = np.concatenate([part for _, part in _splits(labels.to_numpy(), groups, 0)])
     assert len(np.unique(held_out)) == len(held_out) <= 200
     assert labels.to_numpy()[held_out].sum() == 10
@@ -157,7 +158,7 @@ def of_task(labels: np.ndarray, **task: Any) -> dict[str, np.ndarray]:
     spread = labels.std()
     sequences[:, 0, 0] = labels / spread + np.random.default_rng(1).normal(0, 0.3, len(labels))
     schema = schema_of().model_copy(update={"positive_class": None, "negative_class": None, **task})
-    predictions, thresholds = predict_with_baselines(
+    predictions, thresholds, _ = predict_with_baselines(
         set_of(sequences[90:], pd.Series(labels[90:])),
         sequences[:90],
         schema,
@@ -193,6 +194,54 @@ def test_baselines_of_a_number_give_intervals_that_hold_their_share(unit: float)
         error = np.sqrt(np.mean((middle - held) ** 2)) / unit
         assert error < (1.2 if name == "mean" else 0.5)
     np.testing.assert_allclose(predictions["mean"][:, 0], labels[90:].mean(), rtol=1e-5)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_boosting_stops_early_and_is_calibrated(classes: int) -> None:
+    """scikit-learn's defaults learn the noise of such rows: their loss is above chance."""
+    rng = np.random.default_rng(0)
+    sequences = rng.normal(size=(1400, 2, 2)).astype(np.float32)
+    logits = sequences[:, 0, :1] * np.linspace(-0.5, 0.5, classes) + rng.gumbel(
+        size=(1400, classes)
+    )
+    labels = pd.Series(logits.argmax(1))
+    task = {"positive_class": None, "negative_class": None, "classes": ("a", "b", "c")}
+    schema = schema_of().model_copy(update=task if classes == 3 else {})
+    predictions, _, losses = predict_with_baselines(
+        set_of(sequences[:400], labels[:400]), sequences[400:], schema, Training(), EVALUATION
+    )
+    boosted = predictions["hist_gradient_boosting"]
+    probabilities = boosted if classes == 3 else np.stack([1 - boosted, boosted], axis=1)
+    train, evaluated = sequences[:400].reshape(400, -1), sequences[400:].reshape(1000, -1)
+    by_default = HistGradientBoostingClassifier().fit(train, labels[:400]).predict_proba(evaluated)
+    loss = log_loss(labels[400:], probabilities)
+    assert loss < np.log(classes) - 0.005
+    assert log_loss(labels[400:], by_default) > loss + 0.1
+    # Sharper or flatter probabilities are not much better.
+    for power in (0.7, 1.4):
+        other = probabilities**power
+        other /= other.sum(axis=1, keepdims=True)
+        assert log_loss(labels[400:], other) > loss - 0.002
+    assert losses["hist_gradient_boosting"] == pytest.approx(loss, abs=0.04)
+    assert losses["majority_class"] == pytest.approx(np.log(classes), abs=0.02)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("classes", [2, 3])
+def test_a_class_may_have_two_rows_and_a_group_a_class(classes: int) -> None:
+    train, labels = rows_of(60)
+    labels[:] = np.where(np.arange(60) < 2, classes - 1, np.arange(60) % (classes - 1))
+    task = {"positive_class": None, "negative_class": None, "classes": ("a", "b", "c")}
+    schema = schema_of().model_copy(update=task if classes == 3 else {})
+    weights = pd.Series(np.linspace(1, 2, 60), index=labels.index)
+    for groups in (None, labels.to_numpy(), np.zeros(60, int)):
+        predictions, _, losses = predict_with_baselines(
+            set_of(train, labels, weights, groups), train, schema, Training(), EVALUATION
+        )
+        assert np.isfinite([*losses.values()]).all()
+        for p in predictions.values():
+            assert np.isfinite(p).all()
+            assert (np.abs(p.reshape(60, -1)[:, -1] - 0.5) <= 0.5).all()
 
 
 # Histories

@@ -1,7 +1,7 @@
 """Models are compared on the same rows, pair by pair, and the verdict says what the numbers say."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -209,7 +209,11 @@ def test_the_verdict_speaks_of_the_task() -> None:
     _, better = numbers_of(unit=1000, error=0.5)
     mean = np.full_like(worse, labels.mean())
     models = {CANDIDATE: worse, "mean": mean, "linear_regression": better}
-    number = compare_with_baselines(judge_task(OF_NUMBER, labels, **models), RESAMPLED)
+    judged = judge_task(OF_NUMBER, labels, **models)
+    number = compare_with_baselines(judged, RESAMPLED)
+    # Only the baseline that is best out of fold comes first; without losses, the linear one.
+    other = compare_with_baselines(replace(judged, best_baseline="mean"), RESAMPLED)
+    assert other == [*number[1:], number[0]]
     assert number[0].startswith("The candidate loses to linear regression: RMSE ")
     assert number[1].startswith("Candidate on 200 test rows: RMSE ")
     assert "of the labels are within its intervals, which are 1,500 wide on average" in number[2]

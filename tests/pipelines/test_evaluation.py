@@ -156,8 +156,16 @@ def judged_at(side: str = "test") -> Judged:
     candidate, baselines = predictions_of()
     judging = set_of(np.empty((90, 0)), candidate["label"], None, None, side)
     thresholds = dict(zip(BASELINES, (0.5, 0.4, 0.6), strict=True))
-    models = Baselines(thresholds=thresholds, predictions=baselines.to_dict("list"))
+    losses = dict(zip(BASELINES, (0.6, 0.5, 0.4), strict=True))
+    models = Baselines(thresholds=thresholds, losses=losses, predictions=baselines.to_dict("list"))
     return evaluate(candidate, HISTORY, models, judging, schema_of(), Training(), EVALUATION)
+
+
+def test_the_best_baseline_is_the_best_out_of_fold_not_on_test_rows() -> None:
+    judged = judged_at()
+    assert judged.best_baseline == "hist_gradient_boosting"
+    losses = {name: judged.metrics[name].log_loss for name in BASELINES}  # type: ignore[union-attr]
+    assert min(losses, key=losses.__getitem__) == "logistic_regression"
 
 
 def test_metrics_have_every_promised_number() -> None:

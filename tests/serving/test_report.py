@@ -12,7 +12,7 @@ import pytest
 
 from tabular_lstm.environments import output_folder, run_command
 from tabular_lstm.judging.drawing import TITLES
-from tabular_lstm.judging.metrics import written
+from tabular_lstm.judging.metrics import MODELS, written
 from tabular_lstm.monitoring.reference import Reference
 from tabular_lstm.parameters import CLASSES, NUMBER
 from tabular_lstm.serving import report
@@ -142,7 +142,11 @@ def test_the_verdict_comes_first_and_all_else_in_its_order(runs: list[Run]) -> N
         assert (run.decision["reason"] in verdict) is (word == "Rejected")
         area = run.judgement["candidate"]["roc_auc"]
         assert f"candidate the model of this run {area:.3f} " in verdict
-        assert "best of the baselines" in verdict
+        predicted = run.read("07_model_output/baseline_predictions.json")
+        losses = json.loads(predicted)["losses"]
+        best = min(losses, key=losses.__getitem__)
+        assert run.judgement["best_baseline"] == best
+        assert f"{MODELS[best]} best of the baselines, by log loss out of fold" in verdict
         # The first run has no champion to compare with or to return to, and no bad row.
         expected = (FIRST if run is runs[0] else HEADINGS).split("|")
         quarantined = run.judgement["data"]["quarantined_rows"]

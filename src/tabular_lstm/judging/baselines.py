@@ -9,20 +9,27 @@ from functools import partial
 from typing import Any, Self
 
 import numpy as np
+from scipy.special import logit
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import make_column_transformer
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from threadpoolctl import threadpool_limits
 
 from tabular_lstm.engine import Workers, one_by_one
+from tabular_lstm.judging.intervals import row_losses
 from tabular_lstm.judging.measures import measure_of
-from tabular_lstm.network.outputs import RATES, choose_threshold, residual_quantiles
-from tabular_lstm.network.plan import MANY_ROWS, draw_by_class, grouped_folds
+from tabular_lstm.network.outputs import (
+    RATES,
+    Calibration,
+    choose_threshold,
+    outputs_of,
+    residual_quantiles,
+)
+from tabular_lstm.network.plan import MANY_ROWS, draw_by_class, grouped_folds, stratified_folds
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Evaluation, Task, Training
 from tabular_lstm.progress import progress
 from tabular_lstm.rows.histories import Sequences, are_rows
@@ -107,22 +114,27 @@ def predict_with_baselines(
     training: Training,
     evaluation: Evaluation,
     workers: Workers = one_by_one,
-) -> tuple[dict[str, np.ndarray], dict[str, float]]:
+) -> tuple[dict[str, np.ndarray], dict[str, float], dict[str, float]]:
     """Fit the baselines and choose their thresholds on the train rows; predict the evaluated rows.
 
-    Baselines use the defaults of scikit-learn, with enough iterations for the logistic regression
-    to converge. For a number, the linear model is a ridge regression, which accepts collinear
-    columns. A linear model gets medians for missing numbers, standardized numbers and one-hot
-    categories. The decision thresholds follow the network's objective. Thresholds, and the
-    intervals of a number (equally wide for all rows), are learned from five-fold cross-validation
-    with the rows of a group in one fold. Rows count by their weights, except for medians and
-    standardization. With more than two million rows, thresholds are chosen on two million random
-    rows; the baselines are fitted on all rows.
+    Five folds, with the rows of a group in one fold, give each baseline its out-of-fold
+    predictions. From these come the decision thresholds, which follow the network's objective; the
+    intervals of a number, equally wide for all rows; and the losses. Gradient boosting is the mean
+    of five models: each learns from four folds and stops when the fifth no longer gains from more
+    trees. For classes a temperature calibrates it out of fold. As its folds also stop and calibrate
+    it, its out-of-fold loss is slightly too low.
+
+    The other baselines are fitted on all rows with the defaults of scikit-learn, and enough
+    iterations for the logistic regression to converge. For a number, the linear model is a ridge
+    regression, which accepts collinear columns. A linear model gets medians for missing numbers,
+    standardized numbers and one-hot categories. Rows count by their weights, except for medians and
+    standardization. With more than two million rows, the folds have two million random rows.
 
     `workers` run the fits. Default: this process, one after the other.
 
     Returns:
-        The predictions of each baseline, and for two classes the decision threshold of each.
+        The predictions of each baseline; for two classes the decision threshold of each; and the
+        out-of-fold loss of each, log loss or RMSE in standard deviations of the train labels.
     """
     # Views of the rows: each baseline copies what it needs.
     fitted, evaluated = (
@@ -131,17 +143,9 @@ def predict_with_baselines(
     )
     labels, weights = train_set.labels.to_numpy(), train_set.weights
     task, target = schema.task, schema.target
-    strata = measure_of(task).strata(labels)
-    splits = [] if task.kind == CLASSES else _splits(strata, train_set.groups, evaluation.seed)
-    held_out_rows = np.sort(
-        np.concatenate([np.array([], int), *(held_out for _, held_out in splits)])
-    )
-    held_out_weights = None if weights is None else weights[held_out_rows]
+    splits = _splits(measure_of(task).strata(labels), train_set.groups, evaluation.seed)
     # Gradient boosting fails if a feature is missing in all rows of a fit.
-    parts_of_rows = [rows for rows, _ in splits] or [np.arange(len(labels))]
-    usable_features = np.all(
-        [~np.isnan(fitted[rows]).all(axis=0) for rows in parts_of_rows], axis=0
-    )
+    usable_features = np.all([~np.isnan(fitted[rows]).all(axis=0) for rows, _ in splits], axis=0)
     if not usable_features.all():
         fitted, evaluated = (
             np.where(usable_features, rows, np.float32(0)) for rows in (fitted, evaluated)
@@ -149,71 +153,103 @@ def predict_with_baselines(
     targets = labels if target is None else (labels - target.mean) / target.deviation
     fits = Fits(fitted, targets, weights, splits, evaluated, schema, evaluation.seed)
     # The longest fits come first; None is the fit on all rows.
-    names, places = list(_new_models(schema, 0)), [None, *range(len(splits))]
-    parts = [(name, place) for name in reversed(names) for place in places]
-    predicted: dict[tuple[str, int | None], np.ndarray] = {}
+    simplest, linear, boosted = measure_of(task).baselines
+    places = range(len(splits))
+    parts: list[tuple[str, int | None]] = [(boosted, place) for place in places]
+    parts += [(name, place) for name in (linear, simplest) for place in (None, *places)]
+    predicted: dict[tuple[str, int | None], list[np.ndarray]] = {}
     description = f"Fitting the baselines on {len(labels):,} rows and on folds"
     for part_number, part_predictions in progress(
         workers(fit_part, fits, parts), description, len(parts)
     ):
         predicted[parts[part_number]] = part_predictions
-    predictions = {name: predicted[name, None] for name in names}
-    if task.kind == CLASSES:
-        return predictions, {}
-    thresholds = {}
-    for name in names:
-        out_of_fold = np.empty(len(labels))
-        for place, (_, held_out) in enumerate(splits):
-            out_of_fold[held_out] = predicted[name, place]
-        actual, cross_validated = targets[held_out_rows], out_of_fold[held_out_rows]
-        if target is None:
-            thresholds[name] = choose_threshold(
-                actual, cross_validated, training.objective, held_out_weights
-            )
+    held_out_rows = np.concatenate([held_out for _, held_out in splits])
+    actual = targets[held_out_rows]
+    counts = None if weights is None else weights[held_out_rows]
+    predictions, thresholds, losses = {}, {}, {}
+    for name in (simplest, linear, boosted):
+        out_of_fold = np.concatenate([predicted[name, place][0] for place in places])
+        if name == boosted:
+            mean = np.mean([predicted[name, place][1] for place in places], axis=0)
+            out_of_fold, predictions[name] = _calibrated(actual, out_of_fold, mean, counts, schema)
         else:
-            residuals = np.abs(actual - cross_validated)
-            quantiles = residual_quantiles(residuals, held_out_weights)
+            predictions[name] = predicted[name, None][0]
+        if target is None:
+            losses[name] = np.average(row_losses(actual, out_of_fold), weights=counts)
+        else:
+            residuals = np.abs(actual - out_of_fold)
+            losses[name] = np.average(residuals**2, weights=counts) ** 0.5
+            quantiles = residual_quantiles(residuals, counts)
             half = np.interp(training.coverage, RATES, quantiles)
             ends = np.stack([predictions[name] + off for off in (0, -half, half)], axis=1)
             predictions[name] = target.mean + target.deviation * ends
-    return predictions, thresholds
+        if task.kind == TWO_CLASSES:
+            thresholds[name] = choose_threshold(actual, out_of_fold, training.objective, counts)
+    return predictions, thresholds, {name: round(float(loss), 5) for name, loss in losses.items()}
 
 
-def fit_part(fits: Fits, part: tuple[str, int | None]) -> np.ndarray:
+def _calibrated(
+    labels: np.ndarray,
+    out_of_fold: np.ndarray,
+    predictions: np.ndarray,
+    weights: np.ndarray | None,
+    schema: Schema,
+) -> list[np.ndarray]:
+    """Divide the logits of probabilities by the temperature with the lowest out-of-fold loss."""
+    uncalibrated, outputs = [out_of_fold, predictions], outputs_of(schema.task)
+    if schema.task.kind == NUMBER:
+        return uncalibrated
+    to_logits = np.log if schema.task.kind == CLASSES else logit
+    logits = [to_logits(p.clip(LEAST, 1 - LEAST)).reshape(len(p), -1) for p in uncalibrated]
+    # Rounded, because the last digits depend on the processor.
+    temperature = round(outputs.fit_temperature(labels, logits[0], weights), 3)
+    calibration = Calibration(temperature=temperature)
+    calibrated = [outputs.predictions(z, schema, calibration, None) for z in logits]
+    # A class without train rows keeps a probability of 0.
+    return [np.round(p, 12) * predictions.any(axis=0) for p in calibrated]
+
+
+def fit_part(fits: Fits, part: tuple[str, int | None]) -> list[np.ndarray]:
     """Fit one baseline on the split at a place, and predict the rows held out.
 
-    With place None, it is fitted on all train rows and predicts the evaluated rows.
+    With place None, it is fitted on all train rows and predicts the evaluated rows. Gradient
+    boosting predicts the held-out rows and then the evaluated rows.
     """
     name, place = part
-    rows, held_out = (slice(None), None) if place is None else fits.splits[place]
+    rows, held_out = (slice(None), np.empty(0, int)) if place is None else fits.splits[place]
     model = _new_models(fits.schema, fits.seed)[name]
+    arguments = {}
+    if fits.weights is not None:
+        prefix = f"{model.steps[-1][0]}__" if hasattr(model, "steps") else ""  # of a pipeline
+        arguments[f"{prefix}sample_weight"] = fits.weights[rows]
+    predicted_rows = [fits.evaluated if place is None else fits.fitted[held_out]]
+    if hasattr(model, "early_stopping"):
+        predicted_rows.append(fits.evaluated)
+        arguments |= {"X_val": fits.fitted[held_out], "y_val": fits.labels[held_out]}
+        if fits.weights is not None:
+            arguments["sample_weight_val"] = fits.weights[held_out]
     # A single thread: on busy cores, threads of boosted trees mostly wait for each other.
     with threadpool_limits(1):
-        weights = {}
-        if fits.weights is not None:
-            prefix = f"{model.steps[-1][0]}__" if hasattr(model, "steps") else ""  # of a pipeline
-            weights = {f"{prefix}sample_weight": fits.weights[rows]}
-        model.fit(fits.fitted[rows], fits.labels[rows], **weights)
-        rows = fits.evaluated if place is None else fits.fitted[held_out]
-        predicted = _predicted(model, rows, fits.schema.task)
+        model.fit(fits.fitted[rows], fits.labels[rows], **arguments)
+        predictions = [_predicted(model, features, fits.schema.task) for features in predicted_rows]
     # Rounded to 12 decimals, because the last bits depend on the processor, even for equal rows.
-    return np.asarray(np.round(predicted, 12))
+    return [np.round(p, 12) for p in predictions]
 
 
 def _splits(
     strata: np.ndarray, groups: np.ndarray | None, seed: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Choose folds for thresholds or intervals: for each, the rows to fit on and to hold out.
+    """Choose folds: for each, the rows to fit on and to hold out.
 
-    With very many rows, some rows are in no fold.
+    With very many rows, some rows are in no fold; neither is a row whose class is in one fold only.
     """
     if len(strata) <= MANY_ROWS:
         return _folds(strata, groups, seed)
     rows = np.arange(len(strata), dtype=np.int32)
     sampled_rows = draw_by_class(np.random.default_rng([seed, 4]), strata, rows, MANY_ROWS)
     logger.info(
-        "The rows are many: the baselines are fitted on all %d, and their thresholds or intervals "
-        "are chosen by cross-validation on %d random ones",
+        "The rows are many: of all %d, gradient boosting and the baselines' thresholds or "
+        "intervals are learned from %d random ones",
         len(strata),
         len(sampled_rows),
     )
@@ -226,18 +262,22 @@ def _splits(
 def _folds(
     strata: np.ndarray, groups: np.ndarray | None, seed: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Choose up to five folds of all rows; one is left out if the other rows lack a stratum."""
-    numbers, counts = np.unique(strata, return_counts=True)
-    if groups is None or int(groups.max()) + 1 == len(strata):  # each row is a group
-        folds = StratifiedKFold(min(5, int(counts.min())), shuffle=True, random_state=seed)
-        return list(folds.split(strata, strata))
-    count = min(5, *(len(np.unique(groups[strata == number])) for number in numbers))
-    fold_of_row = grouped_folds(strata, groups, max(count, 2), seed)
-    parts = [
-        (np.flatnonzero(fold_of_row != fold), np.flatnonzero(fold_of_row == fold))
-        for fold in np.unique(fold_of_row)
-    ]
-    return [part for part in parts if len(np.unique(strata[part[0]])) == len(numbers)]
+    """Choose five folds of all rows; one is left out if the other rows have a single class.
+
+    If none is left, as with a single group, all rows are fitted on and held out.
+    """
+    if groups is None or (group_count := int(groups.max()) + 1) == len(strata):
+        fold_of_row = stratified_folds(strata, min(5, len(strata)), seed)
+    else:
+        fold_of_row = grouped_folds(strata, groups, min(5, group_count), seed)
+    parts, fewest = [], min(2, len(np.unique(strata)))
+    for fold in np.unique(fold_of_row):
+        fitted = np.flatnonzero(fold_of_row != fold)
+        classes = np.unique(strata[fitted])
+        held_out = np.flatnonzero((fold_of_row == fold) & np.isin(strata, classes))
+        if len(classes) >= fewest and len(held_out):
+            parts.append((fitted, held_out))
+    return parts or [(np.arange(len(strata)), np.arange(len(strata)))]
 
 
 def _new_models(schema: Schema, seed: int) -> dict[str, Any]:
@@ -261,13 +301,23 @@ def _new_models(schema: Schema, seed: int) -> dict[str, Any]:
     return dict(zip(measure_of(schema.task).baselines, models, strict=True))
 
 
+# Chosen on the 20 tables of `benchmarks/baseline.py`.
+BOOSTING = {
+    "early_stopping": True,
+    "n_iter_no_change": 20,
+    "max_iter": 300,
+    "max_leaf_nodes": 15,
+    "l2_regularization": 10.0,
+    "max_features": 0.5,
+}
+LEAST = 1e-9  # a probability below counts as this where its logarithm is taken
 # The simplest baseline, the linear one, and boosted trees.
 CLASSIFIERS = (
     DummyClassifier,
     partial(LogisticRegression, max_iter=1000),
-    HistGradientBoostingClassifier,
+    partial(HistGradientBoostingClassifier, **BOOSTING),
 )
-REGRESSORS = DummyRegressor, Ridge, HistGradientBoostingRegressor
+REGRESSORS = DummyRegressor, Ridge, partial(HistGradientBoostingRegressor, **BOOSTING)
 
 
 def _predicted(model: Any, rows: np.ndarray, task: Task) -> np.ndarray:

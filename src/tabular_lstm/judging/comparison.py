@@ -73,6 +73,7 @@ class Judged(Rows):
     Attributes:
         side: `test`, or `train` where nothing is held out. Default: `test`.
         task: What is predicted. Default: two classes, 0 and 1.
+        best_baseline: The one with the lowest out-of-fold loss. Default: "", not known.
         predictions: See `judging.measures`; a missing prediction is replaced by a wrong one.
         rules: Each model's decision rule, see `measures.Rule`.
         without_prediction: For how many rows a model gave no prediction.
@@ -86,6 +87,7 @@ class Judged(Rows):
 
     side: str = "test"
     task: Task = ZERO_AND_ONE
+    best_baseline: str = ""
     predictions: dict[str, np.ndarray] = field(default_factory=dict)
     rules: dict[str, Rule] = field(default_factory=dict)
     without_prediction: dict[str, int] = field(default_factory=dict)
@@ -228,7 +230,7 @@ class Judged(Rows):
 def compare_with_baselines(judged: Judged, evaluation: Evaluation) -> list[str]:
     """Say for each baseline in one sentence whether the candidate beats it, and by how much.
 
-    If the linear model is better, its sentence comes first.
+    If the best baseline by out-of-fold loss is ahead, its sentence comes first.
     """
     metrics, measure = judged.metrics[CANDIDATE], judged.measure
     baselines = [name for name in judged.metrics if name != CANDIDATE]
@@ -239,9 +241,9 @@ def compare_with_baselines(judged: Judged, evaluation: Evaluation) -> list[str]:
     if judged.all_rows is not None:
         count, all_rows_metrics = judged.all_rows
         summary += f". {_summary(judged, all_rows_metrics, count, ', all labelled ones')}"
-    linear, main = measure.baselines[1], measure.spoken[0]
-    difference, _ = judged.minus(CANDIDATE, linear, main)
-    first = [sentences.pop(linear)] if WORSE_SIGN[main] * difference > 0 else []
+    best, main = judged.best_baseline or measure.baselines[1], measure.spoken[0]
+    difference, _ = judged.minus(CANDIDATE, best, main)
+    first = [sentences.pop(best)] if WORSE_SIGN[main] * difference > 0 else []
     return [*first, summary, DECISION_SENTENCES[type(metrics)](metrics), *sentences.values()]
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import AliasChoices, Field, model_serializer, model_validator
 
 from tabular_lstm.errors import amount
-from tabular_lstm.frozen import Frozen
+from tabular_lstm.frozen import Frozen, unless
 from tabular_lstm.judging.intervals import Ranking, mean_of_known, row_losses
 
 CANDIDATE = "candidate"
@@ -306,9 +306,13 @@ def _share(numerator: float, denominator: float) -> float | None:
 
 
 class Baselines(Frozen):
-    """The baselines' decision thresholds (two classes) and predictions of the evaluated rows."""
+    """The baselines' decision thresholds (two classes) and predictions of the evaluated rows.
+
+    `losses` are out-of-fold losses of the train rows, see `judging.baselines`.
+    """
 
     thresholds: dict[str, float] = {}
+    losses: dict[str, float] = unless({})
     predictions: dict[str, list[float] | list[list[float]]] = Field(
         validation_alias=AliasChoices("predictions", "probabilities")  # as earlier versions wrote
     )

@@ -83,7 +83,8 @@ class Judgement(Frozen):
     """What a candidate was judged by: the gate's checks, and metrics on the same test rows.
 
     `champions` are the standing champions, the previous champion first. `fingerprints_sha256` is
-    the hash of the fingerprints of the candidate's train rows. `drift` compares this run's test
+    the hash of the fingerprints of the candidate's train rows. `best_baseline` has the lowest
+    out-of-fold loss; "" in earlier versions. `drift` compares this run's test
     rows with the champion's reference, see `serving.data_drift`; None if there was no champion.
     `judged_on` says which rows of histories judged, see `LabelledSet.judged_on`.
     `features` and `changes` are fields of earlier versions, kept for their hash.
@@ -95,6 +96,7 @@ class Judgement(Frozen):
     fingerprints_sha256: str
     champions: list[Champion]
     baselines: dict[str, Metrics]
+    best_baseline: str = unless("")
     data: DataSummary
     inputs: Inputs
     looks: Looks

@@ -13,7 +13,7 @@ import yaml
 from tabular_lstm.errors import amount, shown
 from tabular_lstm.judging import figures as draw
 from tabular_lstm.judging.drawing import FIGURES, TITLES, images, template, to_svg
-from tabular_lstm.judging.metrics import CANDIDATE, METRICS, MODELS, WORSE_SIGN, Metrics
+from tabular_lstm.judging.metrics import CANDIDATE, METRICS, MODELS, WORSE_SIGN
 from tabular_lstm.monitoring.drift import day
 from tabular_lstm.monitoring.reference import Profile, Reference
 from tabular_lstm.parameters import Training
@@ -77,7 +77,7 @@ def page(
         shown=LISTED,
         shifts=dict(clearest),
         kept=KEPT,
-        best=_best(judgement.baselines),
+        best=judgement.best_baseline,
         glance=next(name for name in GLANCE if name in drawings),
         features=[_summary(name, column) for name, column in reference.features.items()],
         most_features=COLUMNS,
@@ -87,14 +87,6 @@ def page(
         titles=TITLES,
         images=images(drawings),
     )
-
-
-def _best(baselines: dict[str, Metrics]) -> str:
-    losses = {
-        name: getattr(metrics, "log_loss", getattr(metrics, "rmse", 0))
-        for name, metrics in baselines.items()
-    }
-    return min(losses, key=losses.__getitem__)
 
 
 def page_of_rollback(decision: Decision, provenance: Provenance) -> str:

@@ -108,11 +108,13 @@ def predict_with_baselines(
 
     takes_long = train_set.sequences.size >= WORTH_WORKERS
     workers = (engine.workers if takes_long else None) or one_by_one
-    predictions, thresholds = baselines.predict_with_baselines(
+    predictions, thresholds, losses = baselines.predict_with_baselines(
         train_set, evaluated_set.sequences, schema, training, evaluation, workers
     )
     return Baselines(
-        thresholds=thresholds, predictions={name: p.tolist() for name, p in predictions.items()}
+        thresholds=thresholds,
+        losses=losses,
+        predictions={name: p.tolist() for name, p in predictions.items()},
     )
 
 
@@ -140,7 +142,9 @@ def evaluate(
     }
     labels, weights, groups = evaluated_set.labels, evaluated_set.weights, evaluated_set.groups
     rows: Rows = Rows(labels.to_numpy(), weights, groups)
+    losses = baseline_predictions.losses
     of_rows: dict[str, Any] = {"side": evaluated_set.side, "task": task}
+    of_rows["best_baseline"] = min(losses, key=losses.__getitem__, default="")
     if evaluated_set.judged is not None:
         judged_rows = evaluated_set.judged
         of_rows["judged_on"] = evaluated_set.judged_on

@@ -35,6 +35,7 @@ class Checked:
     """The results of the gate's checks, with the metrics of all models by name."""
 
     metrics: dict[str, Metrics]
+    best_baseline: str
     checks: Checks
     candidate_sha256: str
     judged_on: JudgedOn | None = None
@@ -116,7 +117,8 @@ def check_candidate(
         gate.check_champions(judged, champions, promotion),
         read_back(candidate_artifact, sequences, predictions, judged),
     )
-    return Checked(judged.metrics, gate_checks, candidate_artifact.sha256, judged.judged_on)
+    models = judged.metrics, judged.best_baseline
+    return Checked(*models, gate_checks, candidate_artifact.sha256, judged.judged_on)
 
 
 def read_back(
@@ -156,6 +158,7 @@ def decide(
             for champion in standing_champions
         ],
         baselines=other_metrics,
+        best_baseline=checked.best_baseline,
         data=data_summary.model_copy(update={"lineage": None}),
         inputs=provenance.inputs(data_summary.sha256),
         looks=looks(champions.log, data_summary.test_rows_sha256),
