@@ -129,7 +129,7 @@ class Quarantine:
 # Validation ---------------------------------------------------------------------------------------
 
 # What conf may say about a feature, see `Columns`.
-DESCRIBED = ("bounds", "missing", "categorical", "dates")
+DESCRIBED = ("bounds", "missing", "categorical", "dates", "known_in_time")
 # pandas' name for a column without a name, even if it was saved several times.
 UNNAMED = re.compile(r"Unnamed: \d+(\.\d+)*")
 

@@ -19,7 +19,7 @@ from tabular_lstm.judging.metrics import CANDIDATE, IN_UNITS, Baselines
 from tabular_lstm.monitoring.reference import Reference, rows_each
 from tabular_lstm.parameters import Columns, Evaluation, Network, Training
 from tabular_lstm.rows.data_summary import DataSummary
-from tabular_lstm.rows.data_warnings import said_of
+from tabular_lstm.rows.data_warnings import doubts_of
 from tabular_lstm.rows.fingerprints import Fingerprints, keys_of, together_of
 from tabular_lstm.rows.labelled_set import EvaluatedSet, LabelledSet
 from tabular_lstm.rows.labels import label_column
@@ -265,14 +265,9 @@ def assemble_metrics(
 def compare_with_baselines(
     judged: Judged, data_summary: DataSummary, evaluation: Evaluation
 ) -> list[str]:
-    """Write the verdict; a warning of dependent rows on both sides comes first."""
-    dependent_rows = data_summary.dependent_rows
-    warning = (
-        [said_of(dependent_rows)[:1].upper() + said_of(dependent_rows)[1:]]
-        if dependent_rows
-        else []
-    )
-    return [*warning, *comparison.compare_with_baselines(judged, evaluation)]
+    """Write the verdict; warnings of dependent rows on both sides and of leaks come first."""
+    warnings = [doubt[:1].upper() + doubt[1:] for doubt in doubts_of(data_summary)]
+    return [*warnings, *comparison.compare_with_baselines(judged, evaluation)]
 
 
 def _rounded(measured: Any, name: str = "", digits: bool = False) -> Any:
