@@ -33,9 +33,11 @@ def customers(project: Project) -> Project:
 def test_a_retraining_does_not_promote_a_leak_until_conf_says_that_it_is_none(
     customers: Project,
 ) -> None:
-    # Conf of 0.1.0, where this was a switch.
-    promotion = {**QUICK["promotion"], "refuse_possible_leaks": False}
-    quick = {**QUICK, "promotion": promotion}
+    # In conf of 0.1.0 this was a switch.
+    quick, strict = (
+        {**QUICK, "promotion": {**QUICK["promotion"], "refuse_possible_leaks": refuse}}
+        for refuse in (False, True)
+    )
     declare(customers, columns=ROLES, **quick)
     last = logged(*RETRAINING).splitlines()[-1]
     assert last.startswith("Rejected run ")
@@ -55,7 +57,7 @@ def test_a_retraining_does_not_promote_a_leak_until_conf_says_that_it_is_none(
     assert verdict[0].startswith("Possible leak, alone telling")
     train = customers.rows("train")
     for roles in ({"known_in_time": ["account"]}, {"ignore": ["account"], "categorical": []}):
-        declare(customers, columns={**ROLES, **roles}, **quick)
+        declare(customers, columns={**ROLES, **roles}, **strict)
         said = logged(*RETRAINING, "--params", "promotion.start_over=true")
         assert document(customers, "08_reporting/decision.json")["action"] == "promoted"
         assert "possible leak" not in said

@@ -77,8 +77,8 @@ def possible_leaks(rows: pd.DataFrame, columns: Columns) -> dict[str, float]:
         nearly_unique = [
             name for name in suspects if distinct_rows[name].nunique() > len(distinct_rows) / 2
         ]
-        others = {name: told for name, told in suspects.items() if name not in nearly_unique}
-        suspects = others | _suspects(distinct_rows, nearly_unique, columns)
+        repeating = {name: told for name, told in suspects.items() if name not in nearly_unique}
+        suspects = repeating | _suspects(distinct_rows, nearly_unique, columns)
     leaks = {name: measured for name, (measured, _) in suspects.items()}
     if not _tell_more_than_others(rows, features, columns, suspects):
         least = MEASURES[columns.task.kind].leak
@@ -113,13 +113,13 @@ def _tell_more_than_others(
     suspects: Mapping[str, tuple[float, float]],
 ) -> bool:
     """Tell whether the best suspect tells much more than all features that are no suspects."""
-    others = [name for name in features if name not in suspects]
-    if not suspects or len(others) < len(suspects):
+    other_features = [name for name in features if name not in suspects]
+    if not suspects or len(other_features) < len(suspects):
         return False
     measure = measure_of(rows[columns.label].to_numpy(), columns.task)
     places = np.random.default_rng(0).permutation(len(rows))[: rows_of_quick_model(measure)]
     measure, groups = measure.at(places), np.arange(len(places))
-    scores = quick_scores(rows.iloc[places], columns, measure, others, groups)
+    scores = quick_scores(rows.iloc[places], columns, measure, other_features, groups)
     best = max(told for _, told in suspects.values())
     return measure.told(scores) < measure.suspect[1] * best
 

@@ -88,8 +88,8 @@ class _Areas:
     def told(self, scores: np.ndarray) -> float:
         """Give the share of the labels that scores (rows, marks) tell, see `of_number`."""
         has_enough = self.enough(ENOUGH_ROWS)
-        pairs = zip(scores.T[has_enough], self.marks.T[has_enough], strict=True)
-        ranked = [(np.unique(score, return_inverse=True)[1], mark) for score, mark in pairs]
+        columns = zip(scores.T[has_enough], self.marks.T[has_enough], strict=True)
+        ranked = [(np.unique(score, return_inverse=True)[1], mark) for score, mark in columns]
         return float(np.mean([_told(*_counts(*pair)) for pair in ranked] or 1.0))
 
     def learned(self, cells: np.ndarray, is_out: np.ndarray) -> np.ndarray:
@@ -313,7 +313,7 @@ def _told(positives: np.ndarray, negatives: np.ndarray) -> float:
     Rows of the other class at this end, and one more, count `FALSELY` times.
     """
     shares = [0.0]
-    for own, other in ((negatives, positives), (positives[::-1], negatives[::-1])):
-        false_shares = (np.cumsum(other) + 1) / other.sum()
-        shares.append(float((np.cumsum(own) / own.sum() - FALSELY * false_shares).max()))
+    for apart, mixed in ((negatives, positives), (positives[::-1], negatives[::-1])):
+        false_shares = (np.cumsum(mixed) + 1) / mixed.sum()
+        shares.append(float((np.cumsum(apart) / apart.sum() - FALSELY * false_shares).max()))
     return max(shares)
