@@ -23,6 +23,7 @@ ROLES: dict[str, Any] = {
 COLUMNS = {**ROLES, "dates": {"response_datetime": None}}
 KEPT_TOGETHER = {**ROLES, "group": "response_datetime"}
 INDEPENDENT = ("--params", "split.independent=[response_datetime]")
+TELLING = ["response_datetime", "north", "east"]
 ROWS = ("run", "--pipelines", "data_processing")
 BOTH_WAYS = (
     "columns.group: response_datetime",
@@ -68,6 +69,9 @@ def test_what_conf_says_of_the_rows_ends_the_warning_and_changes_no_side(police:
     assert not warned(logged(*ROWS, *INDEPENDENT))
     declared = summary(police)
     assert undeclared.pop("dependent_rows")
+    # Then these tell the label too well: that is another question.
+    assert declared.pop("possible_leaks").keys() == {*TELLING}
+    assert undeclared.pop("possible_leaks") == {}
     assert undeclared.pop("lineage") != declared.pop("lineage")  # other conf
     assert declared == undeclared
     assert police.rows("train").equals(train)
@@ -103,7 +107,7 @@ def decision(project: Project) -> dict[str, Any]:
 @pytest.mark.long
 def test_a_retraining_does_not_promote_until_conf_says_how_it_is(police: Project) -> None:
     """The champion stays, is compared with, and both ways out are named."""
-    declare(police, columns=COLUMNS, **QUICK)
+    declare(police, columns={**COLUMNS, "known_in_time": TELLING}, **QUICK)
     succeeds(here(*RETRAINING, *INDEPENDENT))
     first = decision(police)
     assert first["action"] == "promoted"

@@ -18,7 +18,6 @@ from tests.helpers.judged_tasks import FOUR, OF_NUMBER, RESAMPLED, classes_of, j
 
 PROMOTION = Promotion()
 START_OVER = PROMOTION.model_copy(update={"start_over": True})
-STRICT = PROMOTION.model_copy(update={"refuse_possible_leaks": True})
 DATA = decisions.DATA.model_copy(
     update={
         "rows": 1000,
@@ -96,21 +95,18 @@ def test_data_are_not_compared_with_a_champion_that_does_not_count() -> None:
 
 
 @pytest.mark.parametrize("before", [None, DATA])
-def test_leaks_are_named_and_refused_where_asked_for_and_rows_that_belong_together_always(
+def test_rows_that_belong_together_and_leaks_are_refused_always(
     before: DataSummary | None,
 ) -> None:
-    leaks = {"Unnamed: 0": 1.0, "discharged": 0.994}
-    named = check_data(before, possible_leaks=leaks)
-    assert named.passed
-    assert named.sentence.endswith(
-        "; possible leak, alone predicting the classes (ROC AUC): Unnamed: 0 (1.000), "
-        "discharged (0.994). If that is known only after the label, leave it out: "
-        "name it in columns.ignore"
+    leaks = {"Unnamed: 0": 1.0, "discharged": 0.954}
+    leak = (
+        "possible leak, alone telling the label or much more of it than all other features (ROC "
+        "AUC): Unnamed: 0 (1.000), discharged (0.954): the metrics of this run may be far too "
+        "good. If known only after the label: columns.ignore: [Unnamed: 0, discharged]. Or, if "
+        "known before it: columns.known_in_time: [Unnamed: 0, discharged]"
     )
-    refused = check_data(before, STRICT, possible_leaks=leaks)
-    assert not refused.passed
-    assert "leave it out: name it in columns.ignore" in refused.sentence
-    assert check_data(before, STRICT).passed
+    refused = check_data(before, possible_leaks=leaks)
+    assert (refused.passed, refused.sentence) == (False, leak)
 
     dependent = DependentRows(
         columns=["day"], groups=90, rows=900, alike=1, spread=0.93, together=0.69, fall=(0.2, 0.3)
@@ -124,8 +120,8 @@ def test_leaks_are_named_and_refused_where_asked_for_and_rows_that_belong_togeth
             "fall of 0.20 to 0.30): the metrics of this run may be far too good. Name the column: "
             "columns.group: day. Or, if the rows are independent: split.independent: [day]"
         )
-    also = check_data(dependent_rows=dependent, label_share=0.9).sentence
-    assert "[day]. Besides, the data are not as expected: 90.0 % positive" in also
+    also = check_data(dependent_rows=dependent, possible_leaks=leaks, label_share=0.9).sentence
+    assert f"[day]. Besides, {leak}. Besides, the data are not as expected: 90.0 % positive" in also
 
 
 def label_facts(label: LabelSummary) -> dict[str, Any]:
@@ -171,7 +167,7 @@ def test_a_possible_leak_of_a_number_is_named_with_its_measure() -> None:
     checked = check_data(
         None, possible_leaks={"paid": 0.9991}, split=split, **label_facts(number(1.0))
     )
-    assert "possible leak, alone predicting the label (R²): paid (0.999)" in checked.sentence
+    assert "than all other features (R²): paid (0.999)" in checked.sentence
 
 
 # Drift of two classes

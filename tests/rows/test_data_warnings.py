@@ -125,7 +125,7 @@ def told_by_size(task: str) -> pd.DataFrame:
     """Rows of which one number tells much of the label, but not all."""
     rng = np.random.default_rng(0)
     size = rng.normal(size=600)
-    noisy = size + rng.normal(0, 0.3, 600)
+    noisy = size + rng.normal(0, 0.5, 600)
     labels = np.digitize(noisy, (-0.5, 0.5)) if task == CLASSES else np.exp(noisy)
     return pd.DataFrame({"size": size, "noise": rng.normal(size=600), "y": labels})
 
@@ -145,6 +145,54 @@ def test_a_feature_that_gives_the_label_away_is_a_possible_leak(task: str) -> No
     assert measured.keys() == leaks.keys()
     assert max(measured.values()) <= 1
     assert possible_leaks(rows.assign(y=labels[0]), Columns(**ROLES[task])) == {}
+
+
+def told_a_little(count: int = 1_000, positive: float = 0.2) -> pd.DataFrame:
+    """Rows of two numbers that tell a little of who is sick."""
+    rng = np.random.default_rng(0)
+    sick = (rng.random(count) < positive).astype("int64")
+    return pd.DataFrame({"a": rng.normal(sick), "b": rng.normal(sick), "sick": sick})
+
+
+@pytest.mark.parametrize("turned", [0, 1])
+def test_what_tells_many_rows_of_a_class_and_few_others_is_a_possible_leak(turned: int) -> None:
+    rows, rng = told_a_little(), np.random.default_rng(1)
+    rows["sick"] = (rows["sick"] == 1 - turned).astype("int64")
+    is_sick = rows["sick"].to_numpy() == 1
+    drawn, measured = rng.random(len(rows)), rng.normal(size=len(rows))
+    words = rng.choice(["new", "old"], len(rows))
+    soft = {
+        "status": np.where(drawn < np.where(is_sick, 0.9, 0.01), "closed", words),
+        "cancelled": np.where(drawn < np.where(is_sick, 0.7, 0.005), measured, np.nan),
+        "later": measured + 4 * is_sick,
+        "record": np.argsort(np.argsort(is_sick ^ (drawn < 0.03), kind="stable")) * 1.0,
+    }
+    for name, values in soft.items():
+        columns = columns_of(categorical=["status"] if name == "status" else [])
+        leaking = rows.assign(**{name: values})
+        assert possible_leaks(leaking, columns).keys() == {name}
+        known = columns.model_copy(update={"known_in_time": [name]})
+        assert possible_leaks(leaking, known) == {}
+    # Several are found together.
+    columns = columns_of(categorical=["status"])
+    leaking = rows.assign(status=soft["status"], cancelled=soft["cancelled"])
+    assert possible_leaks(leaking, columns).keys() == {"status", "cancelled"}
+    # A feature that others tell as much as is none.
+    easy = leaking.assign(a=rows["a"] + 5 * is_sick, b=rows["b"] + 5 * is_sick)
+    known = columns.model_copy(update={"known_in_time": ["a", "b"]})
+    assert possible_leaks(easy, known) == {}
+
+
+def test_a_number_that_explains_far_more_than_all_others_is_a_possible_leak() -> None:
+    rows, columns = told_by_size(NUMBER), Columns(**ROLES[NUMBER])
+    rng = np.random.default_rng(1)
+    labels = np.log(rows["y"])
+    later = labels + rng.normal(0, 0.2, len(rows)) * labels.std()
+    assert possible_leaks(rows.drop(columns="size").assign(z=0.0, later=later), columns).keys() == {
+        "later"
+    }
+    # Another feature explains nearly as much.
+    assert possible_leaks(rows.assign(later=later, z=labels + 0.3), columns).keys() == {"z"}
 
 
 def test_a_feature_that_tells_one_of_three_classes_is_no_leak() -> None:

@@ -291,7 +291,7 @@ def test_what_the_file_and_the_conf_say_stays_text(runs: list[Run]) -> None:
     assert parsed.text.startswith("Rejected: " + HOSTILE_CELL)
     verdict = parsed.text.partition("§ ")[0]
     assert HOSTILE_CELL in verdict
-    assert f"Possible leak: {HOSTILE_NAME[:39]}… (1.000). This feature alone predicts" in verdict
+    assert f"Possible leak: {HOSTILE_NAME[:39]}… (1.000). This feature alone tells" in verdict
     assert "Possible leak" not in text(runs[2])
     assert "<script" not in page_of(inputs)
     # Commands and paths are those of the environment.

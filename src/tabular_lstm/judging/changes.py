@@ -13,10 +13,8 @@ from tabular_lstm.judging.intervals import CENTRAL, NORMAL
 from tabular_lstm.judging.metrics import IN_UNITS, METRICS, WORSE_SIGN, Metrics, written
 from tabular_lstm.parameters import Promotion, Validation
 from tabular_lstm.rows.data_summary import DataSummary
-from tabular_lstm.rows.data_warnings import listed, said_of
-from tabular_lstm.rows.label_measures import MEASURES
+from tabular_lstm.rows.data_warnings import doubts_of
 
-LEAVE_OUT = "leave it out: name it in columns.ignore"
 WIDEN = "If this is intended, change the limit"
 # Moved features have no limit that could be changed.
 LET_MOVE = (
@@ -39,7 +37,8 @@ def check_data(
 ) -> DataCheck:
     """Compare the data with the data of the serving champion, the first of `champions`.
 
-    The check fails if rows that belong together may be on both sides: then no metric is valid.
+    The check fails if rows that belong together may be on both sides, or if a feature may be a
+    leak of the label: then no metric is valid.
     """
     limit = validation.max_quarantined_fraction
     champion_data = champions[0].data if champions and not promotion.start_over else None
@@ -61,27 +60,16 @@ def check_data(
     if moved is not None and not warned:
         facts.insert(0 if moved.alarm else len(facts), (moved.sentence, moved.expected))
     faults = [f"{fact} ({expected})" for fact, expected in facts if expected]
-    label_measure = MEASURES[data_summary.task.kind]
-    leak_fact = (
-        f"possible leak, alone {label_measure.telling} ({label_measure.name}): "
-        f"{listed(data_summary.possible_leaks)}"
-    )
-    if data_summary.possible_leaks and promotion.refuse_possible_leaks:
-        faults.append(
-            f"{leak_fact} (expected none for promotion.refuse_possible_leaks; {LEAVE_OUT})"
-        )
     sentence = ", ".join(fact for fact, _ in facts)
-    failures = []
+    failures = doubts_of(data_summary)
     if faults:
         stopped = moved is not None and bool(moved.expected)
         remedies = [LET_MOVE] * stopped + [WIDEN] * (len(faults) > stopped)
-        failures = [". ".join([f"the data are not as expected: {'; '.join(faults)}", *remedies])]
-    if data_summary.dependent_rows:
-        failures.insert(0, said_of(data_summary.dependent_rows))
+        failures.append(
+            ". ".join([f"the data are not as expected: {'; '.join(faults)}", *remedies])
+        )
     if failures:
         sentence = ". Besides, ".join(failures)
-    elif data_summary.possible_leaks:
-        sentence += f"; {leak_fact}. If that is known only after the label, {LEAVE_OUT}"
     if moved is not None and warned:
         sentence = f"ALARM: {moved.sentence}. Besides, {sentence}"
     return DataCheck(passed=not failures, sentence=printable(sentence), quarantined_fraction=share)

@@ -282,6 +282,8 @@ class Columns(Parameters):
             for ISO 8601, or a dictionary from each name to a format of `datetime.strptime`, such as
             {visit: "%d.%m.%Y"}, or to null for ISO 8601. Default: none.
         ignore: Columns that are left out; no cell of them is read. Default: none.
+        known_in_time: Features whose value is known before the label, as the user says: they are
+            not looked at as possible leaks. Nothing else changes. Default: none.
         bounds: Lowest and highest value of a feature, or of a label that is a number; `null` means
             no limit. Default: ±1e30.
         missing: Values that mean "not measured", for each feature; numbers without quotes. An empty
@@ -304,6 +306,7 @@ class Columns(Parameters):
     categorical: list[str] = []
     dates: Dates = {}
     ignore: list[str] = []
+    known_in_time: list[str] = unless([])
     bounds: dict[str, tuple[Number | None, Number | None]] = {}
     missing: dict[str, list[Value]] = {}
 

@@ -49,8 +49,7 @@ class Promotion(Parameters):
             number, how far its RMSE may rise, in standard deviations of the label at the promotion.
             If the change is clearly larger, or the champion is clearly worse than a model without
             features, nothing is promoted.
-        refuse_possible_leaks: Whether a possible leak of the label prevents a promotion. Default:
-            no, there is only a warning.
+        refuse_possible_leaks: Without effect; conf of version 0.1.0 may set it.
         keep_champions: How many champions a rollback can restore, including the serving one; a
             candidate is compared with each of them that is still comparable.
         keep_candidates: How many of the newest runs keep their outputs, in addition to the

@@ -14,8 +14,9 @@ from tabular_lstm.errors import LISTED, shown
 from tabular_lstm.parameters import NUMBER, Columns
 from tabular_lstm.progress import progress
 from tabular_lstm.rows.cells import as_texts, spelling
-from tabular_lstm.rows.dependent_rows import DependentRows
-from tabular_lstm.rows.label_measures import ENOUGH_ROWS, measure_of
+from tabular_lstm.rows.data_summary import DataSummary
+from tabular_lstm.rows.dependent_rows import DependentRows, quick_scores, rows_of_quick_model
+from tabular_lstm.rows.label_measures import ENOUGH_ROWS, MEASURES, measure_of
 from tabular_lstm.rows.number_format import point_or_groups, points_of_thousands
 from tabular_lstm.rows.raw_rows import RawRows
 from tabular_lstm.rows.sequences import amounts
@@ -38,7 +39,7 @@ EACH_IS_HISTORY = (
 
 
 def possible_leaks(rows: pd.DataFrame, columns: Columns) -> dict[str, float]:
-    """Find the features that alone rank the labels too well.
+    """Find the features that alone rank the labels too well, or tell more than all others do.
 
     A number ranks the rows in several ways, and the best way counts: by its values, rising or
     falling, with missing values first or last; and by the labels of neighbouring rows in the order
@@ -47,12 +48,19 @@ def possible_leaks(rows: pd.DataFrame, columns: Columns) -> dict[str, float]:
     because the others share its label. For histories, one random row of each customer and label
     counts, because a customer's first row has no row before it.
 
-    If a feature has a different value in nearly each distinct row, equal rows count once.
+    A feature may tell only a share of the rows: a status that nearly only one class has, or being
+    filled. Such features are possible leaks if a forest of all others together tells much less,
+    see `label_measures`; if more than half of the features are such, the task is easy. What tells
+    only one of several classes, or part of the rows of a number, is not found.
+
+    If a feature has a different value in nearly each distinct row, equal rows count once. Features
+    under `columns.known_in_time` are not looked at.
 
     Returns:
         The features with their measure, highest first: for two classes the ROC AUC, for more its
-        mean over each class against the others, at least 0.99; for a number R² of the ranks, at
-        least 0.998. Classes of fewer than ten rows do not count: chance ranks them well too often.
+        mean over each class against the others; for a number R² of the ranks. From 0.99, for a
+        number 0.998, on, the other features do not matter. Classes of fewer than ten rows do not
+        count: chance ranks them well too often.
     """
     if columns.history is not None:
         order = np.random.default_rng(0).permutation(len(rows))
@@ -61,29 +69,73 @@ def possible_leaks(rows: pd.DataFrame, columns: Columns) -> dict[str, float]:
     elif columns.group is not None:
         rows = rows.drop_duplicates(columns.group)
     features = [str(name) for name in rows if name not in columns.not_features]
-    leaks = _leaks(rows, features, columns)
-    if leaks:
+    examined = [name for name in features if name not in columns.known_in_time]
+    suspects = _suspects(rows, examined, columns)
+    if suspects:
         hashed = pd.DataFrame({"row": row_hashes(rows, columns, ""), "label": rows[columns.label]})
         distinct_rows = rows[~hashed.duplicated().to_numpy()]
         nearly_unique = [
-            name for name in leaks if distinct_rows[name].nunique() > len(distinct_rows) / 2
+            name for name in suspects if distinct_rows[name].nunique() > len(distinct_rows) / 2
         ]
-        other_leaks = {name: auc for name, auc in leaks.items() if name not in nearly_unique}
-        leaks = other_leaks | _leaks(distinct_rows, nearly_unique, columns)
+        repeating = {name: told for name, told in suspects.items() if name not in nearly_unique}
+        suspects = repeating | _suspects(distinct_rows, nearly_unique, columns)
+    leaks = {name: measured for name, (measured, _) in suspects.items()}
+    if not _tell_more_than_others(rows, features, columns, suspects):
+        least = MEASURES[columns.task.kind].leak
+        leaks = {name: measured for name, measured in leaks.items() if measured >= least}
     return dict(sorted(leaks.items(), key=lambda item: -item[1]))
 
 
-def _leaks(rows: pd.DataFrame, features: Sequence[str], columns: Columns) -> dict[str, float]:
+def _suspects(
+    rows: pd.DataFrame, features: Sequence[str], columns: Columns
+) -> dict[str, tuple[float, float]]:
+    """Find the features that alone tell much: their measure, and the share that they tell."""
     measure = measure_of(rows[columns.label].to_numpy(), columns.task)
     if not measure.enough(ENOUGH_ROWS).any():
         return {}
-    scores = {
+    measured = {
         name: measure.of_category(pd.factorize(rows[name])[0] + 1)
         if name in columns.categorical
         else measure.of_number(amounts(rows[name], columns))
         for name in progress(features, "Looking for leaks, features")
     }
-    return {name: score for name, score in scores.items() if score >= measure.leak}
+    return {
+        name: (float(alone), float(told))
+        for name, (alone, told) in measured.items()
+        if alone >= measure.leak or told >= measure.suspect[0]
+    }
+
+
+def _tell_more_than_others(
+    rows: pd.DataFrame,
+    features: Sequence[str],
+    columns: Columns,
+    suspects: Mapping[str, tuple[float, float]],
+) -> bool:
+    """Tell whether the best suspect tells much more than all features that are no suspects."""
+    other_features = [name for name in features if name not in suspects]
+    if not suspects or len(other_features) < len(suspects):
+        return False
+    measure = measure_of(rows[columns.label].to_numpy(), columns.task)
+    places = np.random.default_rng(0).permutation(len(rows))[: rows_of_quick_model(measure)]
+    measure, groups = measure.at(places), np.arange(len(places))
+    scores = quick_scores(rows.iloc[places], columns, measure, other_features, groups)
+    best = max(told for _, told in suspects.values())
+    return measure.told(scores) < measure.suspect[1] * best
+
+
+def doubts_of(data: DataSummary) -> list[str]:
+    """Say why no metric of a run may be valid, and what to do: of rows first, then of leaks."""
+    doubts = [said_of(data.dependent_rows)] if data.dependent_rows else []
+    if leaks := data.possible_leaks:
+        names = ", ".join([*map(shown, leaks)][:LISTED])
+        doubts.append(
+            f"possible leak, alone telling the label or much more of it than all other features "
+            f"({MEASURES[data.task.kind].name}): {listed(leaks)}: the metrics of this run may be "
+            f"far too good. If known only after the label: columns.ignore: [{names}]. Or, if known "
+            f"before it: columns.known_in_time: [{names}]"
+        )
+    return doubts
 
 
 def listed(leaks: Mapping[str, float]) -> str:

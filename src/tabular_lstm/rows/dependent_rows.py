@@ -341,22 +341,37 @@ def _fall_of_suspect(
     suspect_count: int,
 ) -> Fall:
     """Judge a quick model twice on a sample of whole groups, a larger one if a class is rare."""
-    sample_size = int(np.clip(OF_CLASS / measure.rarest, ROWS, MOST_ROWS))
-    places, values = _sample(rows[suspect.column], columns, sample_size)
+    places, values = _sample(rows[suspect.column], columns, rows_of_quick_model(measure))
     measure = measure.at(places)
     if not measure.enough(FOLDS).any():
         return Fall(0.0, 0.0, 0.5, 0.5)
     sampled, deciding = rows.iloc[places], columns.group or columns.key
     sides = _row_hashes(sampled[[deciding] if deciding else features], columns)
     groups = pd.factorize(np.where(values == 0, sides, values))[0]
-    cells = np.column_stack([_quick_model_input(sampled[name], columns) for name in features])
-    together = _out_of_fold(measure, cells, _folds(measure.labels, groups))
+    together = quick_scores(sampled, columns, measure, features, groups)
     sides = pd.factorize(sides)[0]
     errors = measure.marks - together
     corrections = [_error_of_others(error, groups, sides) for error in errors.T]
     return _fall_between(
         measure, together + np.column_stack(corrections), together, groups, suspect_count
     )
+
+
+def rows_of_quick_model(measure: Measure) -> int:
+    """Give the rows that a quick model is fitted on, more if a class is rare."""
+    return int(np.clip(OF_CLASS / measure.rarest, ROWS, MOST_ROWS))
+
+
+def quick_scores(
+    rows: pd.DataFrame,
+    columns: Columns,
+    measure: Measure,
+    features: Sequence[str],
+    groups: np.ndarray,
+) -> np.ndarray:
+    """Score each row by a quick model that saw no row of its group: (rows, marks)."""
+    cells = np.column_stack([_quick_model_input(rows[name], columns) for name in features])
+    return _out_of_fold(measure, cells, _folds(measure.labels, groups))
 
 
 def _quick_model_input(cells: pd.Series, columns: Columns) -> np.ndarray:

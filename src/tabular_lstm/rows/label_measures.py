@@ -17,6 +17,9 @@ AREA, VARIANCE = get_args(Name)
 # Rows of each class; with fewer, chance too often ranks all rows correctly.
 ENOUGH_ROWS = 10
 TREES, LEAF = 40, 5
+# A row that is told falsely counts as much as this many that are told correctly. This and the
+# limits `leak` and `suspect` were chosen with `benchmarks/leaks.py`.
+FALSELY = 5
 
 
 class _Areas:
@@ -25,18 +28,18 @@ class _Areas:
     Attributes:
         marks: bool (rows, marks): whether a row is of the positive class, or of each class.
         leak: A feature whose measure reaches this value is a possible leak.
+        suspect: A feature that tells this share of the labels is a possible leak too, if all
+            others together tell less than the second share of that: see `of_number`.
         alike: Least agreement of rows with the same value to fit a quick model, at most 1.
-        tells, telling: What a possible leak does, in words.
         same: What rows that belong together have, in words.
         falls: Least low end of a fall's interval; then the same for a column that may only have a
             smooth effect.
     """
 
     name: ClassVar[Name] = AREA
-    tells: ClassVar[str] = "predicts the classes of the train rows"
-    telling: ClassVar[str] = "predicting the classes"
     same: ClassVar[str] = "the same label"
     leak: ClassVar[float] = 0.99
+    suspect: ClassVar[tuple[float, float]] = 0.5, 0.5
     alike: ClassVar[float] = 0.2
     falls: ClassVar[tuple[float, float]] = 0.01, 0.05
 
@@ -60,20 +63,34 @@ class _Areas:
         counts = self.marks.sum(axis=0)
         return np.asarray((counts >= least) & (counts <= len(self.marks) - least))
 
-    def of_number(self, values: np.ndarray) -> float:
-        """Measure how well a number ranks the labels: see `data_warnings.possible_leaks`."""
+    def of_number(self, values: np.ndarray) -> np.ndarray:
+        """Measure how well a number ranks the labels, and which share of them it tells.
+
+        Returns:
+            float64 (2,): the measure, see `data_warnings.possible_leaks`; and the share of a class
+            that stands apart at one end of a ranking, see `_told`. For a number both are R².
+        """
         marks = self.marks[:, self.enough(ENOUGH_ROWS)].T
         order = _order(values)
-        by_neighbours = [_area_of_neighbours(mark[order]) for mark in marks]
-        del order  # to free memory
         distinct, places = np.unique(values, return_inverse=True)
-        areas = (_area_of_values(distinct, places, mark) for mark in marks)
-        return _mean(map(max, by_neighbours, areas))
+        # Rows of one value may belong together; then neighbours tell nothing of other rows.
+        are_apart = len(distinct) > len(values) / 2
+        by_neighbours = [_by_neighbours(mark[order], are_apart) for mark in marks]
+        del order  # to free memory
+        by_values = (_by_values(distinct, places, mark) for mark in marks)
+        return _mean(map(np.maximum, by_neighbours, by_values))
 
-    def of_category(self, places: np.ndarray) -> float:
-        """Measure how well categories rank the labels; `places` numbers them from 0, (rows,)."""
+    def of_category(self, places: np.ndarray) -> np.ndarray:
+        """Measure categories likewise; `places` numbers them from 0, (rows,)."""
         marks = self.marks[:, self.enough(ENOUGH_ROWS)].T
-        return _mean(_area_by_other_rows(*_counts(places, mark)) for mark in marks)
+        return _mean(_by_other_rows(*_counts(places, mark)) for mark in marks)
+
+    def told(self, scores: np.ndarray) -> float:
+        """Give the share of the labels that scores (rows, marks) tell, see `of_number`."""
+        has_enough = self.enough(ENOUGH_ROWS)
+        columns = zip(scores.T[has_enough], self.marks.T[has_enough], strict=True)
+        ranked = [(np.unique(score, return_inverse=True)[1], mark) for score, mark in columns]
+        return float(np.mean([_told(*_counts(*pair)) for pair in ranked] or 1.0))
 
     def learned(self, cells: np.ndarray, is_out: np.ndarray) -> np.ndarray:
         """Score the rows `is_out` by a forest that saw the other rows: (rows, marks)."""
@@ -101,7 +118,7 @@ class _Areas:
             correct_shares = np.where(mark, ranks / negatives, 1 - ranks / positives)
             areas.append(float(correct_shares[mark].mean()))
             shares.append((correct_shares - areas[-1]) / np.where(mark, positives, negatives))
-        return _mean(areas), np.asarray(np.mean(shares, axis=0))
+        return float(np.mean(areas)), np.asarray(np.mean(shares, axis=0))
 
 
 class _Variance:
@@ -113,10 +130,9 @@ class _Variance:
     """
 
     name: ClassVar[Name] = VARIANCE
-    tells: ClassVar[str] = "predicts the label of the train rows"
-    telling: ClassVar[str] = "predicting the label"
     same: ClassVar[str] = "nearly the same label"
     leak: ClassVar[float] = 0.998
+    suspect: ClassVar[tuple[float, float]] = 0.9, 0.75
     # In many tables a city or a product explains most of a price, and its rows are independent.
     alike: ClassVar[float] = 0.8
     falls: ClassVar[tuple[float, float]] = 0.03, 0.1
@@ -134,10 +150,10 @@ class _Variance:
         """Tell whether labels differ and there are twice `least` rows: bool (1,)."""
         return np.array([len(self.marks) >= 2 * least and bool(self.labels.any())])
 
-    def of_number(self, values: np.ndarray) -> float:
-        """Measure how well a number ranks the labels: see `data_warnings.possible_leaks`."""
+    def of_number(self, values: np.ndarray) -> np.ndarray:
+        """Measure how well a number ranks the labels, see `_Areas.of_number`."""
         if not self.enough(ENOUGH_ROWS)[0]:
-            return 0.0
+            return np.zeros(2)
         ordered = self.labels[_order(values)]
         explained = [_explained_share(ordered, _neighbour_sums(ordered) / 4)]
         distinct, places = np.unique(values, return_inverse=True)
@@ -146,16 +162,20 @@ class _Variance:
             orders.append(np.where(places == len(distinct) - 1, -1, places))
         explained += [float(np.mean(_ranks(order) * self.labels) ** 2) for order in orders]
         if len(distinct) < len(values):
-            explained.append(self.of_category(places))
-        return max(explained)
+            explained.append(self.of_category(places)[0])
+        return np.full(2, max(explained))
 
-    def of_category(self, places: np.ndarray) -> float:
-        """Measure how well categories rank the labels; `places` numbers them from 0, (rows,)."""
+    def of_category(self, places: np.ndarray) -> np.ndarray:
+        """Measure categories likewise; `places` numbers them from 0, (rows,)."""
         if not self.enough(ENOUGH_ROWS)[0]:
-            return 0.0
+            return np.zeros(2)
         sums, other_rows = np.bincount(places, self.labels), np.bincount(places)[places] - 1
         means = (sums[places] - self.labels) / np.maximum(other_rows, 1)
-        return _explained_share(self.labels, np.where(other_rows > 0, means, 0))
+        return np.full(2, _explained_share(self.labels, np.where(other_rows > 0, means, 0)))
+
+    def told(self, scores: np.ndarray) -> float:
+        """Give the share of the ranks that scores (rows, 1) explain."""
+        return self.judged(scores, 1)[0]
 
     def learned(self, cells: np.ndarray, is_out: np.ndarray) -> np.ndarray:
         """Score the rows `is_out` by a forest that saw the other rows: (rows, 1)."""
@@ -182,9 +202,8 @@ def measure_of(labels: np.ndarray, task: Task) -> Measure:
     return MEASURES[task.kind](labels, task)
 
 
-def _mean(values: Iterable[float]) -> float:
-    listed = [*values]
-    return sum(listed) / len(listed) if listed else 0.0
+def _mean(values: Iterable[np.ndarray]) -> np.ndarray:
+    return np.asarray(np.mean([*values] or [np.zeros(2)], axis=0))
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:
@@ -216,7 +235,7 @@ def _neighbour_sums(ordered: np.ndarray) -> np.ndarray:
     return np.asarray(sums)
 
 
-def _area_of_neighbours(ordered: np.ndarray) -> float:
+def _by_neighbours(ordered: np.ndarray, are_apart: bool) -> np.ndarray:
     """Rank each row by the labels of two rows before and two after it, in the values' order.
 
     This finds a number that separates the classes in stretches, such as a row number after sorted
@@ -225,20 +244,22 @@ def _area_of_neighbours(ordered: np.ndarray) -> float:
     ordered = ordered.astype(float)
     sums = _neighbour_sums(ordered)
     _, places = np.unique(np.round(sums, 9, out=sums), return_inverse=True)
-    return _roc_auc(*_counts(places, ordered))
+    counts = _counts(places, ordered)
+    return np.array([_roc_auc(*counts), _told(*counts) if are_apart else 0.0])
 
 
-def _area_of_values(distinct: np.ndarray, places: np.ndarray, mark: np.ndarray) -> float:
+def _by_values(distinct: np.ndarray, places: np.ndarray, mark: np.ndarray) -> np.ndarray:
     """Rank each row by its value, or by the other rows with the value; NaN is the last value."""
     positives, negatives = _counts(places, mark)
-    missing_last = _roc_auc(positives, negatives)
-    missing_first = missing_last
+    orders = [(positives, negatives)]
     if np.isnan(distinct[-1]):
-        missing_first = _roc_auc(np.roll(positives, 1), np.roll(negatives, 1))
-    by_other_rows = (
-        _area_by_other_rows(positives, negatives) if len(distinct) < len(places) else 0.5
-    )
-    return max(missing_first, 1 - missing_first, missing_last, 1 - missing_last, by_other_rows)
+        orders.append((np.roll(positives, 1), np.roll(negatives, 1)))
+    # Classes that change places stand for falling values.
+    orders += [counts[::-1] for counts in orders]
+    measured = [np.array([_roc_auc(*counts), _told(*counts)]) for counts in orders]
+    if len(distinct) < len(places):
+        measured.append(_by_other_rows(positives, negatives))
+    return np.asarray(np.max(measured, axis=0))
 
 
 def _counts(places: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -247,10 +268,25 @@ def _counts(places: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndar
     return positives, rows - positives
 
 
-def _area_by_other_rows(positives: np.ndarray, negatives: np.ndarray) -> float:
-    """Rank each row by the share of positives among the other rows of its value."""
+def _by_other_rows(positives: np.ndarray, negatives: np.ndarray) -> np.ndarray:
+    """Rank each row by the share of positives among the other rows of its value.
+
+    A value tells a share of the labels only if many rows have it: few may belong together.
+    """
+    return np.array(
+        [
+            _roc_auc(*_of_other_rows(positives, negatives, 2)),
+            _told(*_of_other_rows(positives, negatives, ENOUGH_ROWS)),
+        ]
+    )
+
+
+def _of_other_rows(
+    positives: np.ndarray, negatives: np.ndarray, least: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Count the rows by rising share of positives among other rows of values of `least` rows."""
     share = positives.sum() / (positives.sum() + negatives.sum())
-    is_shared = positives + negatives > 1
+    is_shared = positives + negatives >= least
     lone_counts = [positives[~is_shared].sum()], [negatives[~is_shared].sum()]
     positives, negatives = positives[is_shared], negatives[is_shared]
     # One more row with the overall share is counted, so that few other rows tell less than many.
@@ -258,7 +294,7 @@ def _area_by_other_rows(positives: np.ndarray, negatives: np.ndarray) -> float:
     scores = np.r_[(positives - 1 + share) / rows, (positives + share) / rows, share]
     zeros = np.zeros(len(positives))
     _, places = np.unique(scores, return_inverse=True)
-    return _roc_auc(
+    return (
         np.bincount(places, np.r_[positives, zeros, lone_counts[0]]),
         np.bincount(places, np.r_[zeros, negatives, lone_counts[1]]),
     )
@@ -269,3 +305,15 @@ def _roc_auc(positives: np.ndarray, negatives: np.ndarray) -> float:
     negatives_below = np.cumsum(negatives) - negatives
     correct_pairs = float(positives @ (negatives_below + negatives / 2))
     return correct_pairs / float(positives.sum() * negatives.sum())
+
+
+def _told(positives: np.ndarray, negatives: np.ndarray) -> float:
+    """Give the share of a class that stands apart at its end of the values, positives last.
+
+    Rows of the other class at this end, and one more, count `FALSELY` times.
+    """
+    shares = [0.0]
+    for apart, mixed in ((negatives, positives), (positives[::-1], negatives[::-1])):
+        false_shares = (np.cumsum(mixed) + 1) / mixed.sum()
+        shares.append(float((np.cumsum(apart) / apart.sum() - FALSELY * false_shares).max()))
+    return max(shares)

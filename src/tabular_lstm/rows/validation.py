@@ -130,7 +130,7 @@ class Quarantine:
 
 YES = ("1", "yes", "true")  # a mark under `columns.history.predict`
 # What conf may say about a feature, see `Columns`.
-DESCRIBED = ("bounds", "missing", "categorical", "dates")
+DESCRIBED = ("bounds", "missing", "categorical", "dates", "known_in_time")
 # pandas' name for a column without a name, even if it was saved several times.
 UNNAMED = re.compile(r"Unnamed: \d+(\.\d+)*")
 

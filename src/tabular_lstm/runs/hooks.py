@@ -230,9 +230,10 @@ class RunHooks:
                 self._kept.push()
             renew_latest(catalog, pipeline, self._run_id, level, self._kept)
             if "verdict" in pipeline.all_outputs():
-                warned = catalog.load("data_summary").dependent_rows is not None
+                summary = catalog.load("data_summary")
+                warnings = bool(summary.dependent_rows) + bool(summary.possible_leaks)
                 for place, sentence in enumerate(catalog.load("verdict")):
-                    level = logging.WARNING if warned and not place else logging.INFO
+                    level = logging.WARNING if place < warnings else logging.INFO
                     logger.log(level, "%s", sentence)
             if guards.decides(pipeline):
                 decision = catalog.load("decision")

@@ -62,7 +62,7 @@ def page(
         judgement=judgement,
         champion=champion,
         leaks=listed(judgement.data.possible_leaks),
-        told=MEASURES[judgement.data.task.kind],
+        told=MEASURES[judgement.data.task.kind].name,
         checks={check.name: check for check in judgement.checks},
         failed=[check for check in judgement.checks if not check.passed],
         worse=WORSE_SIGN,

@@ -9,7 +9,6 @@ from tabular_lstm.parameters import Columns, Split, Validation
 from tabular_lstm.rows import data_warnings
 from tabular_lstm.rows.data_summary import DataSummary, Source, ValidRows, summarize
 from tabular_lstm.rows.dependent_rows import find_dependent_rows
-from tabular_lstm.rows.label_measures import MEASURES
 from tabular_lstm.rows.labelled_set import weights_of
 from tabular_lstm.rows.labels import label_of
 from tabular_lstm.rows.raw_rows import RawRows
@@ -23,10 +22,6 @@ REPEATED = (
     "%s: %d of %d test rows have the features of a train row of another %s. If they are the same "
     "rows under other %ss, the models are judged on rows that they know: use a %s that does not "
     "change, or none"
-)
-LEAKS = (
-    "%s: possible leak, each of these features alone %s (%s): %s. If it is known only after the "
-    "label, name it in columns.ignore"
 )
 BOUNDARY = (
     "A retraining keeps the boundary of the last decision, so that no row changes sides; elsewhere "
@@ -146,6 +141,11 @@ def split_rows(
             logger.info(BOUNDARY)
     for reason in source.reasons:
         logger.warning("In quarantine: %s", reason)
+    dependent_rows = find_dependent_rows(
+        pd.concat([train, test]) if weightless else accepted, columns, split.independent
+    )
+    # Rows that belong together tell each other's label; a feature that they share is then no leak.
+    apart = train.drop_duplicates(dependent_rows.columns) if dependent_rows else train
     summary = summarize(
         train,
         test,
@@ -154,13 +154,11 @@ def split_rows(
         split,
         boundary=bounded.from_,
         weightless_rows=weightless,
-        possible_leaks=data_warnings.possible_leaks(train, columns),
+        possible_leaks=data_warnings.possible_leaks(apart, columns),
         repeated_test_rows=data_warnings.repeated_test_rows(train, test, columns),
         history_rows=history_rows,
         parameters_sha256=provenance.parameters_sha256,
-        dependent_rows=find_dependent_rows(
-            pd.concat([train, test]) if weightless else accepted, columns, split.independent
-        ),
+        dependent_rows=dependent_rows,
     )
     if summary.histories is not None:
         logger.info("Histories: %s", summary.said_of_histories)
@@ -168,10 +166,6 @@ def split_rows(
         identity = summary.told_apart_by
         count = summary.repeated_test_rows
         logger.warning(REPEATED, source.file, count, len(test), identity, identity, identity)
-    if summary.possible_leaks:
-        measure, leaks = MEASURES[columns.task.kind], data_warnings.listed(summary.possible_leaks)
-        logger.warning(LEAKS, source.file, measure.tells, measure.name, leaks)
-    if summary.dependent_rows:
-        warning = data_warnings.said_of(summary.dependent_rows)
-        logger.warning("%s: %s", source.file, warning)
+    for doubt in data_warnings.doubts_of(summary):
+        logger.warning("%s: %s", source.file, doubt)
     return train, test, history_rows, summary

@@ -19,7 +19,7 @@ from tabular_lstm.judging.metrics import CANDIDATE, IN_UNITS, Baselines
 from tabular_lstm.monitoring.reference import Reference, rows_each
 from tabular_lstm.parameters import Columns, Evaluation, Network, Training
 from tabular_lstm.rows.data_summary import DataSummary
-from tabular_lstm.rows.data_warnings import said_of
+from tabular_lstm.rows.data_warnings import doubts_of
 from tabular_lstm.rows.fingerprints import Fingerprints, keys_of, together_of
 from tabular_lstm.rows.labelled_set import EvaluatedSet, LabelledSet
 from tabular_lstm.rows.labels import label_column
@@ -289,8 +289,8 @@ def compare_with_baselines(
     columns: Columns,
     evaluation: Evaluation,
 ) -> list[str]:
-    """Write the verdict; warnings of dependent rows and of a heavy group come first."""
-    warnings = [said_of(data_summary.dependent_rows)] if data_summary.dependent_rows else []
+    """Write the verdict; warnings of dependent rows, leaks and a heavy group come first."""
+    warnings = doubts_of(data_summary)
     if columns.of is not None and judged.side == "test":
         names = test_rows.loc[evaluated_set.judged_labels.index, columns.of]
         if heavy := comparison.heavy_group(

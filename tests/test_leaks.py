@@ -1,0 +1,68 @@
+"""A feature that is known only after the label: what each command says, and what does not serve."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.helpers.commands import RETRAINING, logged
+from tests.helpers.outputs import document
+from tests.helpers.project import QUICK, Project, declare
+
+ROLES = {
+    "label": "diabetes",
+    "positive_class": 1,
+    "negative_class": 0,
+    "categorical": ["account"],
+}
+BOTH_WAYS = ("columns.ignore: [account]", "columns.known_in_time: [account]")
+
+
+@pytest.fixture
+def customers(project: Project) -> Project:
+    """A project whose raw rows tell who left: nine of ten have an account that is closed."""
+    rows, drawn = pd.read_csv(project.raw), np.random.default_rng(0)
+    is_closed = drawn.random(len(rows)) < np.where(rows["diabetes"] == 1, 0.9, 0.01)
+    rows["account"] = np.where(is_closed, "closed", drawn.choice(["new", "old"], len(rows)))
+    rows.to_csv(project.raw, index=False)
+    return project
+
+
+@pytest.mark.long
+def test_a_retraining_does_not_promote_a_leak_until_conf_says_that_it_is_none(
+    customers: Project,
+) -> None:
+    # In conf of 0.1.0 this was a switch.
+    quick, strict = (
+        {**QUICK, "promotion": {**QUICK["promotion"], "refuse_possible_leaks": refuse}}
+        for refuse in (False, True)
+    )
+    declare(customers, columns=ROLES, **quick)
+    last = logged(*RETRAINING).splitlines()[-1]
+    assert last.startswith("Rejected run ")
+    assert "possible leak, alone telling the label or much more of it" in last
+    rejected = document(customers, "08_reporting/decision.json")
+    failed = [check for check in rejected["judgement"]["checks"] if not check["passed"]]
+    assert [check["name"] for check in failed] == ["data"]
+    assert rejected["judgement"]["data"]["possible_leaks"].keys() == {"account"}
+    page = (customers.path / "data/08_reporting/latest.html").read_text()
+    headline = page.partition("<h2>")[0].partition("<main>")[2]
+    for way in BOTH_WAYS:
+        assert way in last
+        assert way in headline
+    assert "account (0.9" in headline.partition("</section>")[0]
+    # A run without the gate warns in its verdict.
+    verdict = document(customers, "08_reporting/verdict.json")
+    assert verdict[0].startswith("Possible leak, alone telling")
+    train = customers.rows("train")
+    for roles in ({"known_in_time": ["account"]}, {"ignore": ["account"], "categorical": []}):
+        declare(customers, columns={**ROLES, **roles}, **strict)
+        said = logged(*RETRAINING, "--params", "promotion.start_over=true")
+        assert document(customers, "08_reporting/decision.json")["action"] == "promoted"
+        assert "possible leak" not in said
+        if "known_in_time" in roles:
+            assert customers.rows("train").equals(train)
+            accepted = document(customers, "08_reporting/decision.json")["judgement"]["data"]
+            assert accepted["split"] == rejected["judgement"]["data"]["split"]
+    assert "known_in_time" not in json.dumps(rejected["parameters"])
