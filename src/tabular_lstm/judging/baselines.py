@@ -26,6 +26,7 @@ from tabular_lstm.network.outputs import (
     RATES,
     Calibration,
     choose_threshold,
+    judged_places,
     outputs_of,
     residual_quantiles,
 )
@@ -118,11 +119,12 @@ def predict_with_baselines(
     """Fit the baselines and choose their thresholds on the train rows; predict the evaluated rows.
 
     Five folds, with the rows of a group in one fold, give each baseline its out-of-fold
-    predictions. From these come the decision thresholds, which follow the network's objective; the
-    intervals of a number, equally wide for all rows; and the losses. Gradient boosting is the mean
-    of five models: each learns from four folds and stops when the fifth no longer gains from more
-    trees. For classes a temperature calibrates it out of fold. As its folds also stop and calibrate
-    it, its out-of-fold loss is slightly too low.
+    predictions. From these, of histories from those of the rows that judge, come the decision
+    thresholds, which follow the network's objective; the intervals of a number, equally wide for
+    all rows; and the losses. Gradient boosting is the mean of five models: each learns from four
+    folds and stops when the fifth no longer gains from more trees. For classes it is calibrated out
+    of fold, as the network is. As its folds also stop and calibrate it, its out-of-fold loss is
+    slightly too low.
 
     The other baselines are fitted on all rows with the defaults of scikit-learn, and enough
     iterations for the logistic regression to converge. For a number, the linear model is a ridge
@@ -165,13 +167,18 @@ def predict_with_baselines(
         predicted[parts[part_number]] = part_predictions
     held_out_rows = np.concatenate([held_out for _, held_out in splits])
     actual = targets[held_out_rows]
+    is_judged = None if train_set.judged is None else train_set.judged[held_out_rows]
+    judged = judged_places(outputs_of(task).strata(actual), is_judged)
+    counted = np.arange(len(actual)) if judged is None else judged
+    actual, held_out_rows = actual[counted], held_out_rows[counted]
     counts = None if weights is None else weights[held_out_rows]
     predictions, thresholds, losses = {}, {}, {}
     for name in (simplest, linear, boosted):
-        out_of_fold = np.concatenate([predicted[name, place][0] for place in places])
+        out_of_fold = np.concatenate([predicted[name, place][0] for place in places])[counted]
         if name == boosted:
             mean = np.mean([predicted[name, place][1] for place in places], axis=0)
-            out_of_fold, predictions[name] = _calibrated(actual, out_of_fold, mean, counts, schema)
+            rows = actual, out_of_fold, mean, counts
+            out_of_fold, predictions[name] = _calibrated(*rows, schema, judged is not None)
         else:
             predictions[name] = predicted[name, None][0]
         if target is None:
@@ -194,14 +201,21 @@ def _calibrated(
     predictions: np.ndarray,
     weights: np.ndarray | None,
     schema: Schema,
+    shifted: bool,
 ) -> list[np.ndarray]:
-    """Divide the logits of probabilities by the temperature with the lowest out-of-fold loss."""
+    """Calibrate probabilities by out-of-fold rows, as the network is: see `network.fit`.
+
+    `shifted` tells whether these rows are a part of the train rows.
+    """
     uncalibrated, outputs = [out_of_fold, predictions], outputs_of(schema.task)
     if schema.task.kind == NUMBER:
         return uncalibrated
     to_logits = np.log if schema.task.kind == CLASSES else logit
     logits = [to_logits(p.clip(LEAST, 1 - LEAST)).reshape(len(p), -1) for p in uncalibrated]
     # Rounded, because the last digits depend on the processor.
+    if shifted:
+        shift = outputs.shifted(labels, logits[0], weights).round(3)
+        logits = [z + shift for z in logits]
     temperature = round(outputs.fit_temperature(labels, logits[0], weights), 3)
     calibration = Calibration(temperature=temperature)
     calibrated = [outputs.predictions(z, schema, calibration, None) for z in logits]

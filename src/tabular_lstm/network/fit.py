@@ -29,7 +29,13 @@ from tabular_lstm.network.member_training import (
     split,
     train_group,
 )
-from tabular_lstm.network.outputs import FARTHEST, NARROWEST, Outputs, outputs_of
+from tabular_lstm.network.outputs import (
+    FARTHEST,
+    NARROWEST,
+    Outputs,
+    judged_places,
+    outputs_of,
+)
 from tabular_lstm.network.plan import Plan, batch_size, epochs, plan_training
 from tabular_lstm.network.score import blas, score, score_changed
 from tabular_lstm.network.scorer import Scorer, Slots
@@ -239,8 +245,6 @@ class Offset:
 
 logger = logging.getLogger(__name__)
 
-# To calibrate for a part of the rows; a number's strata count like classes.
-FEWEST_JUDGED, FEWEST_OF_CLASS = 100, 10
 # Rows that `score_changed` predicts in about twenty seconds.
 CHANGES = 2_500_000
 
@@ -268,8 +272,8 @@ def train(
             folds.
         workers: What trains the groups of members if `training.groups` is above 1. Default: this
             process, one after the other.
-        judged: bool (rows,): the rows like those that a scoring predicts. The ensemble is
-            calibrated for them if they are at least 100, and for classes 10 of each. Default: all.
+        judged: bool (rows,): the rows like those that a scoring predicts, for which the ensemble is
+            calibrated, see `outputs.judged_places`. Default: all.
 
     Returns:
         The trained model and its history: `loss` per epoch on the training rows; `best_epoch`,
@@ -339,8 +343,8 @@ def _calibrated(
     fold_weights = None if weights is None else weights[fold_rows]
     kinds = weigh(task_outputs, targets, kind_outputs, options.frequency_scale, fold_weights)
     used_kinds, outputs, blended = blend(kinds, kind_outputs, trained.weights)
-    places = None if judged is None else np.flatnonzero(judged[fold_rows])
-    if places is not None and _are_enough(task_outputs.strata(targets), places):
+    is_judged = None if judged is None else judged[fold_rows]
+    if (places := judged_places(task_outputs.strata(targets), is_judged)) is not None:
         targets, outputs = targets[places], outputs[places]
         fold_weights = None if fold_weights is None else fold_weights[places]
         shift = task_outputs.shifted(targets, outputs, fold_weights)
@@ -370,12 +374,6 @@ def _calibrated(
         "kinds": [kind.as_history(task_outputs) for kind in kinds],
         "asked_for": shares_sentence,
     }
-
-
-def _are_enough(strata: np.ndarray, places: np.ndarray) -> bool:
-    """Tell whether rows at these places are enough to calibrate for them, and not all rows."""
-    fewest = np.bincount(strata[places], minlength=int(strata.max()) + 1).min()
-    return FEWEST_JUDGED <= len(places) < len(strata) and fewest >= FEWEST_OF_CLASS
 
 
 def _train_tutorial(

@@ -220,6 +220,17 @@ SHIFTS = 20
 STRATA = 16
 
 
+def judged_places(strata: np.ndarray, judged: np.ndarray | None) -> np.ndarray | None:
+    """Give the places of the rows that judge; None if all do, or too few to calibrate for them.
+
+    At least 100 are needed, and 10 of each stratum: of each class, or see `Outputs.strata`.
+    """
+    if judged is None or judged.all():
+        return None
+    fewest = np.bincount(strata[judged], minlength=int(strata.max()) + 1).min()
+    return np.flatnonzero(judged) if fewest >= 10 and judged.sum() >= 100 else None
+
+
 def outputs_of(task: Task) -> "Outputs":
     """Return the `Outputs` of a task."""
     return OUTPUTS[task.kind]
