@@ -9,6 +9,10 @@ from pathlib import Path
 # Before anything loads OpenMP: a thread of scikit-learn's that waits leaves its core to the other
 # processes of the tests.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Nor do threads of TensorFlow and OpenBLAS wait for each other while the other process computes.
+# Their number changes no bit: test_run.py has a run with one thread for each core.
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # A shell's background job ignores SIGINT, and so would all that the tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

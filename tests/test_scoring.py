@@ -244,7 +244,7 @@ def test_a_champion_that_gives_no_probability_is_named(
 # Nothing new -------------------------------------------------------------------------------------
 
 
-def test_the_same_rows_by_the_same_champion_are_not_scored_again_unless_asked(
+def test_the_same_rows_by_the_same_champion_are_not_scored_again(
     served: Project, caplog: pytest.LogCaptureFixture
 ) -> None:
     succeeds(here(*SCORING))
@@ -254,18 +254,14 @@ def test_the_same_rows_by_the_same_champion_are_not_scored_again_unless_asked(
     assert f"Unchanged: rows, champion, parameters and code are those of run {run}" in caplog.text
     assert finished(served) == [first]
 
-    succeeds(here(*SCORING, "--params", "scoring.force=true"))
-    assert len(finished(served)) == 2
-    succeeds(here(*SCORING, "--params", "scoring.reasons=1"))
-    assert len(finished(served)) == 3
     rows = example(served).read_text()
     example(served).write_text(rows.replace("36.4", "36.5"))
     succeeds(here(*SCORING))
-    assert len(finished(served)) == 4
+    assert len(finished(served)) == 2
     # Rows that were scored before others are scored again, to be the newest; also asynchronously.
     example(served).write_text(rows)
     succeeds(here(*SCORING, "--async"))
-    assert len(finished(served)) == 5
+    assert len(finished(served)) == 3
     assert len(predictions_of(served)) == summary_of(served)["scored_rows"] == 20
 
 
@@ -278,15 +274,13 @@ def declare_columns(project: Project, **changed: Any) -> None:
 
 def test_after_a_swap_of_the_classes_the_champion_does_not_score(served: Project) -> None:
     """Or `probability` would be that of the other class than conf says, and nobody be told."""
-    succeeds(here(*SCORING))
     before = served.files()
     declare_columns(served, positive_class=0, negative_class=1)
-    for arguments in (SCORING, (*SCORING, "--params", "scoring.force=true")):
-        said = message_of(here(*arguments))
-        assert said.startswith(f"{champion_path(served)}: the champion gives the probability of")
-        assert "columns.positive_class was 1 and is 0, columns.negative_class was 0 and is" in said
-        assert "Set conf back. Or, to promote one with today's conf" in said
-        assert served.files() == before
+    said = message_of(here(*SCORING, "--params", "scoring.force=true"))
+    assert said.startswith(f"{champion_path(served)}: the champion gives the probability of")
+    assert "columns.positive_class was 1 and is 0, columns.negative_class was 0 and is" in said
+    assert "Set conf back. Or, to promote one with today's conf" in said
+    assert served.files() == before
     declare_columns(served, label="sick")
     said = message_of(here(*SCORING))
     assert "of diabetes = 1; since it was trained, columns.label was 'diabetes' and is" in said
@@ -381,11 +375,10 @@ def test_each_row_has_typed_copies_and_the_features_that_moved_its_probability_m
         assert scored["effect_1"][place] == pytest.approx(effects[most], abs=1e-6)
 
 
-@pytest.mark.parametrize("rows", [60, 6000])
 def test_a_scoring_with_reasons_says_how_far_it_is(
-    served: Project, monkeypatch: pytest.MonkeyPatch, rows: int
+    served: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = write_rows(served, "new.csv", rows)
+    path = write_rows(served, "new.csv", 6000)
     monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
     lines = logged(*SCORING, *rows_at(path, "scoring.reasons=2"))
     done = [line for line in lines.splitlines() if line.startswith("Reasons: ")]
@@ -408,8 +401,8 @@ def test_where_every_row_is_bad_and_may_be_the_predictions_are_empty(served: Pro
 
 
 def test_a_scoring_is_not_run_in_part(served: Project) -> None:
-    for options in (("--to-nodes", "scoring.score_rows"), ("--only-missing-outputs",)):
-        assert "whole and without other pipelines" in message_of(here(*SCORING, *options))
+    message = message_of(here(*SCORING, "--to-nodes", "scoring.score_rows"))
+    assert "whole and without other pipelines" in message
     assert finished(served) == []
 
 

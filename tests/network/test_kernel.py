@@ -45,10 +45,11 @@ def slots_of(scorer: Scorer, rows: int, missing: float = 0.0) -> np.ndarray:
 @pytest.mark.parametrize("layout", LAYOUTS + TASKS, ids=id_of)
 def test_the_kernel_answers_as_numpy_does_in_float64(layout: dict[str, Any]) -> None:
     scorer = scorer_of(layout, 2.0, units=[3, 1, 2], members=3)
+    kernel = Kernel(scorer, HERE)
     for missing in (0.0, 0.3, 1.0):
         slots = slots_of(scorer, 40, missing)
         before = slots.copy()
-        measured = Kernel(scorer, HERE)(slots)
+        measured = kernel(slots)
         assert measured.shape == (40, scorer.schema.task.outputs)
         np.testing.assert_allclose(measured, Forward(scorer, np.float64)(slots), rtol=0, atol=1e-6)
         np.testing.assert_array_equal(slots, before)
@@ -58,7 +59,7 @@ def test_the_kernel_answers_as_numpy_does_in_float64(layout: dict[str, Any]) -> 
 # Without each feature
 
 
-@pytest.mark.parametrize("layout", LAYOUTS + TASKS[1:], ids=id_of)
+@pytest.mark.parametrize("layout", [MIXED, LAYOUTS[1], LAYOUTS[5], *TASKS[1:]], ids=id_of)
 def test_rows_without_a_feature_are_scored_as_if_it_were_missing(layout: dict[str, Any]) -> None:
     scorer = scorer_of(layout, 2.0, units=[3, 1, 2], members=3)
     kernel, slots = Kernel(scorer, HERE), slots_of(scorer, 70, 0.3)
@@ -121,14 +122,14 @@ def test_a_row_has_the_same_bits_alone_and_at_any_place_of_any_block(
     assert len(np.unique(logits)) > 190
     order = np.random.default_rng(0).permutation(200)
     without = kernel.without(slots)
-    for rows in (order, order[:77], order[::-1][:128], np.repeat(3, 70), *order[:, None]):
+    for rows in (order, order[:77], order[::-1][:128], np.repeat(3, 70), *order[:40, None]):
         np.testing.assert_array_equal(kernel(slots[:, rows]), logits[rows])
         np.testing.assert_array_equal(kernel.without(slots[:, rows]), without[:, rows])
 
 
 # Code for these runs on every x86 processor with AVX2 (and AVX-512).
-X86 = [Processor("haswell"), Processor("haswell", lanes=64), Processor("znver2")]
-X86_512 = [Processor("skylake-avx512", lanes=64), Processor("icelake-server")]
+X86 = [Processor("haswell"), Processor("haswell", lanes=64)]
+X86_512 = [Processor("skylake-avx512", lanes=64)]
 OTHERS = (
     {
         True: X86 + X86_512,
@@ -143,7 +144,7 @@ OTHERS = (
 
 @pytest.mark.parametrize("other", OTHERS, ids=lambda one: f"{one.name}-{one.lanes}")
 def test_code_for_another_processor_gives_the_same_bits(other: Processor) -> None:
-    scorer = scorer_of(TASKS[0], members=8, dimensions=8, frequencies=8, units=[16, 5])
+    scorer = scorer_of(TASKS[0], members=3, dimensions=8, frequencies=8, units=[16, 5])
     slots = slots_of(scorer, 300, 0.1)
     there, here = Kernel(scorer, other), Kernel(scorer, HERE)
     np.testing.assert_array_equal(there(slots), here(slots))

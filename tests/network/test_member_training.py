@@ -181,15 +181,15 @@ def test_groups_of_histories_give_the_same_bits_on_workers_which_get_them_pickle
         for place, part in reversed(list(enumerate(parts))):  # in whatever order they are done
             yield place, function(pickle.loads(sent), part)
 
-    layout = HistoryLayout(of="who", order="at", steps=20, dates=False, gap="gap")
+    layout = HistoryLayout(of="who", order="at", steps=8, dates=False, gap="gap")
     of_steps = {"features": ["a", "gap"], "steps": 1, "mean": [0.0] * 2, "variance": [1.0] * 2}
     schema = SCHEMA.model_copy(update={**of_steps, "history": layout})
     rng = np.random.default_rng(0)
     roles = Roles(pd.Series(rng.integers(0, 9, 400)).astype(str), rng.random(400))
     rows = histories(roles, rng.normal(size=(400, 1, 2)).astype(np.float32), schema)
     labels = (rows.rows(rows.own)[:, 0, 0] > 0).astype(np.float32)
-    network = network_of(schema=schema, members=4, dropout=0.3)
-    training = training_of(groups=3, epochs=2)
+    network = network_of(schema=schema, members=2, dropout=0.3)
+    training = training_of(groups=2, epochs=2)
     one, history = train(network, rows, labels, training)
     other, same_history = train(network, rows, labels, training, workers=elsewhere)
     assert same(one.get_weights(), other.get_weights())
