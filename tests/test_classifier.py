@@ -30,7 +30,7 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.judging.metrics import CANDIDATE
 from tabular_lstm.network import fit, plan
 from tabular_lstm.parameters import Task
-from tests.helpers.estimators import same_bits, with_all_checks
+from tests.helpers.estimators import QUICKEST, same_bits, with_all_checks
 from tests.helpers.project import TINY, Project
 
 NAN = float("nan")
@@ -93,7 +93,7 @@ def of_array() -> LSTMClassifier:
 
 
 @pytest.mark.long  # a hundred trainings; those of a regressor are fewer
-@with_all_checks(tiny())
+@with_all_checks(tiny(**QUICKEST))
 def test_scikit_learn_finds_nothing_amiss(
     estimator: LSTMClassifier, check: Callable[[Any], None]
 ) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from tabular_lstm import LSTMClassifier, LSTMRegressor
 from tabular_lstm.parameters import NUMBER
-from tests.helpers.estimators import same_bits, with_all_checks
+from tests.helpers.estimators import QUICKEST, same_bits, with_all_checks
 from tests.helpers.project import ROOT
 
 
@@ -19,11 +19,6 @@ def tiny(**changed: Any) -> LSTMRegressor:
     """Make an estimator that trains in half a second, most of it TensorFlow's tracing."""
     settings = {"members": 2, "units": (4,), "epochs": 60, "patience": 60, "learning_rate": 0.015}
     return LSTMRegressor(**(settings | {"random_state": 0} | changed))
-
-
-# Learns what the checks ask for in half the time.
-QUICKEST = {"members": 1, "epochs": 10, "learning_rate": 0.05, "features_per_step": 5}
-QUICKEST |= {"dropout": 0.0, "feature_dropout": 0.0}
 
 
 def houses(count: int, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray]:
