@@ -40,14 +40,16 @@ from tests.helpers.scorings import SCORING, predictions_of
 KEPT = sorted(path.name for path in RELEASES.glob("[0-9]*"))
 assert KEPT, f"{RELEASES}: expected a folder for each release"
 MONITORING = ("run", "--pipelines", "monitoring")
-# A second value of each is enough in `make test`; `make faults` has all.
-IN_SHORT = {"words", "histories"}
-EACH = [
-    pytest.param(release, env, marks=[] if env in IN_SHORT else pytest.mark.long)
-    for release in KEPT
-    for env in ENVIRONMENTS
-]
-each_environment = pytest.mark.parametrize(("release", "env"), EACH)
+
+
+def each_environment(*in_short: str) -> pytest.MarkDecorator:
+    """Parametrize by each environment of each release, of which `make test` has some."""
+    each = [
+        pytest.param(release, env, marks=[] if env in in_short else pytest.mark.long)
+        for release in KEPT
+        for env in ENVIRONMENTS
+    ]
+    return pytest.mark.parametrize(("release", "env"), each)
 
 
 def copy_of(release: str, env: str, path: Path) -> Project:
@@ -92,7 +94,7 @@ def assert_same(came: pd.DataFrame, kept: pd.DataFrame) -> None:
             assert came[name].tolist() == kept[name].tolist(), name
 
 
-@each_environment
+@each_environment("words", "histories")
 def test_the_champion_scores_as_it_did_for_a_run_and_for_a_program(env: str, left: Project) -> None:
     kept = kept_predictions(left, env)
     rows = pd.read_csv(left.path / f"data/01_raw/{env}_to_score.csv", dtype=str)
@@ -128,7 +130,7 @@ def test_a_network_that_this_version_saves_again_predicts_the_same_bits(
     assert again.frame(rows, reasons=2).equals(champion.frame(rows, reasons=2))
 
 
-@each_environment
+@each_environment("words", "histories")
 def test_a_night_after_the_upgrade_monitors_trains_nothing_and_can_roll_back(
     env: str, left: Project
 ) -> None:
@@ -211,7 +213,7 @@ DOCUMENTS = {
 }
 
 
-@each_environment
+@each_environment("words")
 def test_a_candidate_is_judged_beside_the_old_champion_and_leaves_the_same_names(
     env: str, left: Project
 ) -> None:

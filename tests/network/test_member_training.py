@@ -181,7 +181,7 @@ def test_groups_of_histories_give_the_same_bits_on_workers_which_get_them_pickle
         for place, part in reversed(list(enumerate(parts))):  # in whatever order they are done
             yield place, function(pickle.loads(sent), part)
 
-    layout = HistoryLayout(of="who", order="at", steps=8, dates=False, gap="gap")
+    layout = HistoryLayout(of="who", order="at", steps=20, dates=False, gap="gap")
     of_steps = {"features": ["a", "gap"], "steps": 1, "mean": [0.0] * 2, "variance": [1.0] * 2}
     schema = SCHEMA.model_copy(update={**of_steps, "history": layout})
     rng = np.random.default_rng(0)
