@@ -38,13 +38,18 @@ def scorer_of(layout: dict[str, Any], times: float = 1.0, **options: Any) -> Sco
     return Scorer.of(network)
 
 
+def small(layout: dict[str, Any]) -> Scorer:
+    """Three LSTMs of three members: code of the same sizes is compiled once for all tests."""
+    return scorer_of(layout, 2.0, units=[3, 1, 2], members=3)
+
+
 def slots_of(scorer: Scorer, rows: int, missing: float = 0.0) -> np.ndarray:
     return np.ascontiguousarray(sequences_of(scorer.schema, rows, missing).reshape(rows, -1).T)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS + TASKS, ids=id_of)
 def test_the_kernel_answers_as_numpy_does_in_float64(layout: dict[str, Any]) -> None:
-    scorer = scorer_of(layout, 2.0, units=[3, 1, 2], members=3)
+    scorer = small(layout)
     kernel = Kernel(scorer, HERE)
     for missing in (0.0, 0.3, 1.0):
         slots = slots_of(scorer, 40, missing)
@@ -61,7 +66,7 @@ def test_the_kernel_answers_as_numpy_does_in_float64(layout: dict[str, Any]) -> 
 
 @pytest.mark.parametrize("layout", [MIXED, LAYOUTS[1], LAYOUTS[5], *TASKS[1:]], ids=id_of)
 def test_rows_without_a_feature_are_scored_as_if_it_were_missing(layout: dict[str, Any]) -> None:
-    scorer = scorer_of(layout, 2.0, units=[3, 1, 2], members=3)
+    scorer = small(layout)
     kernel, slots = Kernel(scorer, HERE), slots_of(scorer, 70, 0.3)
     before, logits, without = slots.copy(), kernel(slots), kernel.without(slots)
     assert without.shape == (len(scorer.schema.features), 70, scorer.schema.task.outputs)
@@ -116,7 +121,7 @@ def test_cosine_and_sine_are_near(largest: float) -> None:
 def test_a_row_has_the_same_bits_alone_and_at_any_place_of_any_block(
     layout: dict[str, Any],
 ) -> None:
-    scorer = scorer_of(layout, members=3, units=[5, 3])
+    scorer = small(layout)
     kernel, slots = Kernel(scorer, HERE), slots_of(scorer, 200, 0.1)
     logits = kernel(slots)
     assert len(np.unique(logits)) > 190
@@ -144,7 +149,7 @@ OTHERS = (
 
 @pytest.mark.parametrize("other", OTHERS, ids=lambda one: f"{one.name}-{one.lanes}")
 def test_code_for_another_processor_gives_the_same_bits(other: Processor) -> None:
-    scorer = scorer_of(TASKS[0], members=3, dimensions=8, frequencies=8, units=[16, 5])
+    scorer = small(TASKS[1])
     slots = slots_of(scorer, 300, 0.1)
     there, here = Kernel(scorer, other), Kernel(scorer, HERE)
     np.testing.assert_array_equal(there(slots), here(slots))
