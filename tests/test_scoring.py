@@ -17,8 +17,8 @@ from tabular_lstm.files import sha256
 from tabular_lstm.network.kernel import Processor
 from tabular_lstm.parameters import Columns, Scoring, Validation
 from tabular_lstm.pipelines.scoring.nodes import validate_rows_to_score
+from tabular_lstm.rows import raw_rows
 from tabular_lstm.rows.number_format import NumberFormat
-from tabular_lstm.rows.raw_rows import ROWS
 from tabular_lstm.rows.table_rows import TableRows
 from tabular_lstm.serving import prediction_parts
 from tabular_lstm.serving.artifact import Artifact
@@ -410,9 +410,12 @@ def test_a_scoring_is_not_run_in_part(served: Project) -> None:
 
 
 @pytest.mark.skipif(Processor.here() is None, reason="no kernel: no fused multiply-add")
-def test_equal_rows_among_many_have_the_same_bits_in_whatever_batch(served: Project) -> None:
+def test_equal_rows_among_many_have_the_same_bits_in_whatever_batch(
+    served: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(raw_rows, "ROWS", 20_000)
     rows = pd.read_csv(example(served))
-    copies = np.resize(np.arange(len(rows)), ROWS + 30)  # the last batch is small
+    copies = np.resize(np.arange(len(rows)), 20_030)  # the last batch is small
     many = write(served, "many.csv", rows.iloc[copies])
     succeeds(here(*SCORING, *rows_at(many, "scoring.reasons=2")))
     scored = predictions_of(served)
