@@ -1,5 +1,6 @@
 """Copies of the project to run for real: as it is cloned, and after a run."""
 
+import contextlib
 import os
 import signal
 from collections.abc import Iterator
@@ -8,6 +9,10 @@ from pathlib import Path
 # Before anything loads OpenMP: a thread of scikit-learn's that waits leaves its core to the other
 # processes of the tests.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Nor do threads of TensorFlow and OpenBLAS wait for each other while the other process computes.
+# Their number changes no bit: test_run.py has a run with one thread for each core.
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # A shell's background job ignores SIGINT, and so would all that the tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -23,10 +28,10 @@ from tabular_lstm.parameters import TWO_CLASSES
 
 pytest.register_assert_rewrite("tests.helpers")
 
-from tests.helpers.commands import RETRAINING, here, succeeds  # noqa: E402
+from tests.helpers.commands import RETRAINING, here, seed, succeeds  # noqa: E402
 from tests.helpers.once import Once  # noqa: E402
 from tests.helpers.project import QUICK, TINY, Project  # noqa: E402
-from tests.helpers.tables import write_task  # noqa: E402
+from tests.helpers.tables import spoil, write_task  # noqa: E402
 
 # No property of the code is a matter of milliseconds, and a failure says how to repeat it.
 hypothesis.settings.register_profile("untimed", deadline=None, print_blob=True)
@@ -73,3 +78,19 @@ def quick(project: Project, task: str) -> Project:
 def served(quick: Project, once: Once, task: str) -> Project:
     """A project after a first retraining."""
     return once(f"served {task}", quick, lambda: succeeds(here(*RETRAINING)))
+
+
+@pytest.fixture(scope="session")
+def three_retrainings(once: Once, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A first promotion, one over that champion, and a rejection of a hostile file: to be read."""
+    project = Project.copied_to(tmp_path_factory.mktemp("three_retrainings"))
+
+    def retrain() -> None:
+        succeeds(here(*RETRAINING, *seed(1)))
+        spoil(project.raw)
+        succeeds(here(*RETRAINING, *seed(2)))
+
+    with contextlib.chdir(project.path):
+        write_task(project, TWO_CLASSES, **QUICK)
+        once(f"served {TWO_CLASSES}", project, lambda: succeeds(here(*RETRAINING)))
+        return once("three retrainings", project, retrain)

@@ -2,19 +2,18 @@
 
 import hashlib
 import json
+import os
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from kedro.framework.session import KedroSession
 
-from tabular_lstm.cli import run
-from tabular_lstm.errors import DataError
 from tabular_lstm.judging.metrics import CANDIDATE
 from tabular_lstm.network.fit import predict
 from tabular_lstm.rows.sequences import to_sequences
+from tests.helpers.commands import here, message_of
 from tests.helpers.outputs import FIGURES, JUDGED, candidate_of, document, predictions_of
 from tests.helpers.project import TINY, Project, declare
 from tests.helpers.tables import write_people
@@ -80,7 +79,8 @@ def test_a_run_in_a_process_of_its_own_is_the_same_to_the_byte_and_logs_plainly(
     ran: Project,
 ) -> None:
     declare(ran, **TINY)
-    finished = ran.command("run")
+    threads = str(os.cpu_count())  # the tests themselves compute with one, see conftest.py
+    finished = ran.command("run", TF_NUM_INTRAOP_THREADS=threads, OPENBLAS_NUM_THREADS=threads)
 
     assert finished.returncode == 0, finished.stderr
     candidates = ran.versions("06_models/candidate.keras")
@@ -146,22 +146,12 @@ def test_another_processor_judges_the_same_candidate_to_the_same_bytes(project: 
 # The command
 
 
-def test_a_candidate_is_not_judged_beside_other_rows_than_its_own(ran: Project) -> None:
-    with pytest.raises(DataError, match="whose rows this run does not start from"):
-        ran.run("data_processing", "reshaping", "evaluation", **TINY, split={"salt": "another"})
-    assert len(ran.versions("08_reporting/metrics.json")) == 1
-
-
-@pytest.mark.parametrize("pipeline", ["reshaping", "evaluation"])
-def test_what_is_not_there_to_start_from_is_named(project: Project, pipeline: str) -> None:
-    result = CliRunner().invoke(run, ["--env", "tutorial", "--pipelines", pipeline])
-
-    assert result.exit_code == 1
-    assert result.stderr.startswith("Error: ")
-    assert "train_" in result.stderr
-    assert ("candidate" in result.stderr) == (pipeline == "evaluation")
-    assert "@" not in result.stderr
-    assert result.stderr.endswith("run all: kedro run --env tutorial.\n")
+def test_what_is_not_there_to_start_from_is_named(project: Project) -> None:
+    message = message_of(here("run", "--env", "tutorial", "--pipelines", "evaluation"))
+    assert "train_" in message
+    assert "candidate" in message
+    assert "@" not in message
+    assert message.endswith("run all: kedro run --env tutorial.")
 
 
 def test_every_entry_of_the_catalog_is_used(project: Project) -> None:

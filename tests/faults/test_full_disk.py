@@ -136,7 +136,7 @@ def test_no_space_for_a_file_of_a_scoring_leaves_no_half_of_it(
 
 
 @pytest.mark.usefixtures("mounts")
-@pytest.mark.parametrize(("free", "task"), [(0, TWO_CLASSES), (400, NUMBER), (1000, CLASSES)])
+@pytest.mark.parametrize(("free", "task"), [(0, NUMBER), (1000, CLASSES)])
 def test_a_full_disk_ends_a_scoring_and_the_next_one_with_space_succeeds(
     scored: Project, free: int
 ) -> None:

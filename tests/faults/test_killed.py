@@ -80,7 +80,7 @@ class Steps:
             pipelines.set_requested(None)
 
 
-@pytest.mark.parametrize("task", [TWO_CLASSES, CLASSES, NUMBER])
+@pytest.mark.parametrize("task", [CLASSES, NUMBER])
 def test_a_retraining_stopped_at_any_step_leaves_the_old_champion_or_the_new_one(
     served: Project, task: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -146,7 +146,7 @@ def assert_next_scoring_finishes(project: Project, before: str) -> None:
     assert all([*reports.glob(f"{name}*/{runs[-1]}")] for name in REPORTED)
 
 
-@pytest.mark.parametrize("task", [TWO_CLASSES, CLASSES, NUMBER])
+@pytest.mark.parametrize("task", [TWO_CLASSES, NUMBER])
 def test_a_scoring_stopped_at_any_step_leaves_nothing_that_is_read_unless_it_has_finished(
     scored: Project, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -7,6 +7,11 @@ import numpy as np
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+# An estimator that learns what the checks ask for in half the time of another small one.
+QUICKEST: dict[str, Any] = {
+    **{"members": 1, "epochs": 10, "learning_rate": 0.05, "features_per_step": 5},
+    **{"dropout": 0.0, "feature_dropout": 0.0},
+}
 UNCHECKED = {
     "check_array_api_input": "skips itself: SCIPY_ARRAY_API has to be set before SciPy's import",
 }

@@ -13,6 +13,8 @@ from tests.helpers.project import Project, declare
 LABEL = "diabetes"
 # Of each task, see `write_task`.
 LABELS = [LABEL, "size", "price"]
+HOSTILE_NAME = "</script><script>document.title='mine'</script>"
+HOSTILE_CELL = '<script>document.title="mine"</script>'
 
 
 def write_people(project: Project, gaps: bool = True, dates: bool = False) -> None:
@@ -68,6 +70,14 @@ def rows_to_learn(csv: Path) -> pd.DataFrame:
     rows = pd.read_csv(csv)
     noise = np.random.default_rng(0).random(len(rows)) < 0.02
     return rows.assign(**{LABEL: (rows["glucose"].between(100, 128) ^ noise).astype(int)})
+
+
+def spoil(csv: Path, bad_rows: int = 45) -> None:
+    """Add a column with a name that would run as a script, and too many such cells."""
+    rows = pd.read_csv(csv, dtype=str)
+    rows.insert(0, HOSTILE_NAME, [str(row) for row in range(len(rows))])
+    rows.loc[: bad_rows - 1, "glucose"] = HOSTILE_CELL
+    rows.to_csv(csv, index=False)
 
 
 def write_task(project: Project, task: str, **blocks: Any) -> None:

@@ -60,11 +60,8 @@ def test_separable_classes_are_learned_and_the_given_network_is_left_alone() -> 
 # The same bits
 
 
-@pytest.mark.parametrize("names", [(), (1, 3)])
-def test_two_trainings_give_the_same_bits_and_another_seed_gives_others(
-    names: tuple[int, ...],
-) -> None:
-    schema = schema_of(5, names=names)
+def test_two_trainings_give_the_same_bits_and_another_seed_gives_others() -> None:
+    schema = schema_of(5, names=(1, 3))
     sequences = sequences_of(schema, rows=300, missing=0.1)
     labels = (np.random.default_rng(3).random(300) < 0.4).astype(np.float32)
     network = network_of(schema=schema, units=[4, 3], dropout=0.3)
@@ -219,8 +216,7 @@ def test_a_training_leaves_no_graph_in_memory() -> None:
 
     train(network_of(), *rows_of(40), training_of(epochs=1))
     before = graphs()
-    for _ in range(2):
-        train(network_of(), *rows_of(40), training_of(epochs=1))
+    train(network_of(), *rows_of(40), training_of(epochs=1))
     assert graphs() <= before
 
 

@@ -38,17 +38,23 @@ def scorer_of(layout: dict[str, Any], times: float = 1.0, **options: Any) -> Sco
     return Scorer.of(network)
 
 
+def small(layout: dict[str, Any]) -> Scorer:
+    """Three LSTMs of three members: code of the same sizes is compiled once for all tests."""
+    return scorer_of(layout, 2.0, units=[3, 1, 2], members=3)
+
+
 def slots_of(scorer: Scorer, rows: int, missing: float = 0.0) -> np.ndarray:
     return np.ascontiguousarray(sequences_of(scorer.schema, rows, missing).reshape(rows, -1).T)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS + TASKS, ids=id_of)
 def test_the_kernel_answers_as_numpy_does_in_float64(layout: dict[str, Any]) -> None:
-    scorer = scorer_of(layout, 2.0, units=[3, 1, 2], members=3)
+    scorer = small(layout)
+    kernel = Kernel(scorer, HERE)
     for missing in (0.0, 0.3, 1.0):
         slots = slots_of(scorer, 40, missing)
         before = slots.copy()
-        measured = Kernel(scorer, HERE)(slots)
+        measured = kernel(slots)
         assert measured.shape == (40, scorer.schema.task.outputs)
         np.testing.assert_allclose(measured, Forward(scorer, np.float64)(slots), rtol=0, atol=1e-6)
         np.testing.assert_array_equal(slots, before)
@@ -58,9 +64,9 @@ def test_the_kernel_answers_as_numpy_does_in_float64(layout: dict[str, Any]) -> 
 # Without each feature
 
 
-@pytest.mark.parametrize("layout", LAYOUTS + TASKS[1:], ids=id_of)
+@pytest.mark.parametrize("layout", [MIXED, LAYOUTS[1], LAYOUTS[5], *TASKS[1:]], ids=id_of)
 def test_rows_without_a_feature_are_scored_as_if_it_were_missing(layout: dict[str, Any]) -> None:
-    scorer = scorer_of(layout, 2.0, units=[3, 1, 2], members=3)
+    scorer = small(layout)
     kernel, slots = Kernel(scorer, HERE), slots_of(scorer, 70, 0.3)
     before, logits, without = slots.copy(), kernel(slots), kernel.without(slots)
     assert without.shape == (len(scorer.schema.features), 70, scorer.schema.task.outputs)
@@ -115,20 +121,20 @@ def test_cosine_and_sine_are_near(largest: float) -> None:
 def test_a_row_has_the_same_bits_alone_and_at_any_place_of_any_block(
     layout: dict[str, Any],
 ) -> None:
-    scorer = scorer_of(layout, members=3, units=[5, 3])
+    scorer = small(layout)
     kernel, slots = Kernel(scorer, HERE), slots_of(scorer, 200, 0.1)
     logits = kernel(slots)
     assert len(np.unique(logits)) > 190
     order = np.random.default_rng(0).permutation(200)
     without = kernel.without(slots)
-    for rows in (order, order[:77], order[::-1][:128], np.repeat(3, 70), *order[:, None]):
+    for rows in (order, order[:77], order[::-1][:128], np.repeat(3, 70), *order[:40, None]):
         np.testing.assert_array_equal(kernel(slots[:, rows]), logits[rows])
         np.testing.assert_array_equal(kernel.without(slots[:, rows]), without[:, rows])
 
 
 # Code for these runs on every x86 processor with AVX2 (and AVX-512).
-X86 = [Processor("haswell"), Processor("haswell", lanes=64), Processor("znver2")]
-X86_512 = [Processor("skylake-avx512", lanes=64), Processor("icelake-server")]
+X86 = [Processor("haswell"), Processor("haswell", lanes=64)]
+X86_512 = [Processor("skylake-avx512", lanes=64)]
 OTHERS = (
     {
         True: X86 + X86_512,
@@ -143,7 +149,7 @@ OTHERS = (
 
 @pytest.mark.parametrize("other", OTHERS, ids=lambda one: f"{one.name}-{one.lanes}")
 def test_code_for_another_processor_gives_the_same_bits(other: Processor) -> None:
-    scorer = scorer_of(TASKS[0], members=8, dimensions=8, frequencies=8, units=[16, 5])
+    scorer = small(TASKS[1])
     slots = slots_of(scorer, 300, 0.1)
     there, here = Kernel(scorer, other), Kernel(scorer, HERE)
     np.testing.assert_array_equal(there(slots), here(slots))

@@ -152,7 +152,6 @@ def test_a_thread_a_core_computes_or_as_many_as_the_environment_says(
 @pytest.mark.parametrize(
     "layout",
     [
-        {"features": 5},
         {"features": 5, "names": (1, 4)},
         {"features": 3, "names": (0, 1, 2)},
         {"features": 5, "task": CLASSES},

@@ -12,7 +12,7 @@ from tabular_lstm.judging.metrics import NumberMetrics
 from tabular_lstm.parameters import Mlflow
 from tabular_lstm.runs import tracking
 from tests.helpers.champions import log_of
-from tests.helpers.commands import ROLLBACK, here, succeeds, with_modules
+from tests.helpers.commands import ROLLBACK, here, succeeds
 from tests.helpers.decisions import decision
 from tests.helpers.notifications import DOUBTFUL
 from tests.helpers.project import QUICK, Project, declare
@@ -29,9 +29,6 @@ def test_without_mlflow_a_warning_says_where_to_read(
     served: Project, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     again = f"rollback.run_id={log_of(served)[-1]['run_id']}"
-    ended, modules = with_modules(served, *ROLLBACK, "--params", again)
-    succeeds(ended)
-    assert not {"mlflow", "tabular_lstm.runs.tracking"} & modules  # without the block
     monkeypatch.setitem(sys.modules, "mlflow", None)
     declare(served, **QUICK, mlflow={"tracking_uri": f"http://me:{SECRET}@host"})
     succeeds(here(*ROLLBACK, "--params", again))

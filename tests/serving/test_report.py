@@ -18,15 +18,12 @@ from tabular_lstm.parameters import CLASSES, NUMBER
 from tabular_lstm.serving import report
 from tabular_lstm.serving.decision import Decision, Provenance
 from tests.helpers.browser import in_a_browser, measured, needs_browser
-from tests.helpers.commands import RETRAINING, here, seed, succeeds
-from tests.helpers.once import Once
 from tests.helpers.outputs import FIGURES
 from tests.helpers.pages import Parsed
 from tests.helpers.project import ROOT, Project
+from tests.helpers.tables import HOSTILE_CELL, HOSTILE_NAME
 
-HOSTILE_NAME = "</script><script>document.title='mine'</script>"
-HOSTILE_CELL = '<script>document.title="mine"</script>'
-QUARANTINED = 45  # too many
+QUARANTINED = 45
 FIRST = (
     "The five checks|The candidate beside the others|The data|The features|The figures|Small print"
 )
@@ -97,15 +94,9 @@ def page_of(inputs: dict[str, Any]) -> str:
 
 
 @pytest.fixture
-def runs(served: Project, once: Once) -> list[Run]:
+def runs(three_retrainings: Project) -> list[Run]:
     """A first promotion, one over that champion, and a rejection of a hostile file."""
-
-    def retrain() -> None:
-        succeeds(here(*RETRAINING, *seed(1)))
-        spoil(served.raw)
-        succeeds(here(*RETRAINING, *seed(2)))
-
-    data = once("reports", served, retrain).path / "data"
+    data = three_retrainings.path / "data"
     ids = sorted(path.name for path in (data / "08_reporting/report.html").iterdir())
     return [Run(data, run_id) for run_id in ids]
 
@@ -118,14 +109,6 @@ def only_run(project: Project) -> Run:
     """The one run of a project."""
     (folder,) = (project.path / "data/08_reporting/report.html").iterdir()
     return Run(project.path / "data", folder.name)
-
-
-def spoil(path: Path) -> None:
-    """Add a column with a name that would run as a script, and such cells."""
-    rows = pd.read_csv(path, dtype=str)
-    rows.insert(0, HOSTILE_NAME, [str(row) for row in range(len(rows))])
-    rows.loc[: QUARANTINED - 1, "glucose"] = HOSTILE_CELL
-    rows.to_csv(path, index=False)
 
 
 def section(shown: str, heading: str) -> str:
