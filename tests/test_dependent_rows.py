@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tabular_lstm.errors import DataError
-from tests.helpers.commands import RETRAINING, here, logged, succeeds
+from tests.helpers.commands import RETRAINING, UNTRUSTED, here, logged, succeeds
 from tests.helpers.outputs import document
 from tests.helpers.project import QUICK, TINY, Project, declare
 from tests.helpers.tables import write_incidents
@@ -114,7 +114,7 @@ def test_a_retraining_does_not_promote_until_conf_says_how_it_is(police: Project
     assert not warned(json.dumps(first))
     page = (police.path / "data/08_reporting/latest.html").read_text()
     assert "Rows that belong together" not in page
-    said = logged(*RETRAINING)
+    said = logged(*RETRAINING, code=UNTRUSTED)
     assert said.splitlines()[-1].startswith("Rejected run ")
     rejected = decision(police)
     assert rejected["serves_now"] == first["run_id"]
