@@ -28,7 +28,7 @@ from tabular_lstm.parameters import TWO_CLASSES
 
 pytest.register_assert_rewrite("tests.helpers")
 
-from tests.helpers.commands import RETRAINING, here, seed, succeeds  # noqa: E402
+from tests.helpers.commands import RETRAINING, UNTRUSTED, here, seed, succeeds  # noqa: E402
 from tests.helpers.once import Once  # noqa: E402
 from tests.helpers.project import QUICK, TINY, Project  # noqa: E402
 from tests.helpers.tables import spoil, write_task  # noqa: E402
@@ -88,7 +88,7 @@ def three_retrainings(once: Once, tmp_path_factory: pytest.TempPathFactory) -> P
     def retrain() -> None:
         succeeds(here(*RETRAINING, *seed(1)))
         spoil(project.raw)
-        succeeds(here(*RETRAINING, *seed(2)))
+        succeeds(here(*RETRAINING, *seed(2)), UNTRUSTED)
 
     with contextlib.chdir(project.path):
         write_task(project, TWO_CLASSES, **QUICK)
