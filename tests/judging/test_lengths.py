@@ -71,7 +71,7 @@ def test_a_retraining_tells_how_long_histories_are_and_how_good_it_is_by_that(
     predictions = predictions_of(project)
     assert metrics["all_rows"]["rows"] == len(predictions)
     predictions = predictions[are_judged(rows)[predictions.index - 1]]
-    assert metrics["judged_on"] == "last rows"
+    assert (metrics["judged_on"], metrics["judged_rows"]) == ("last rows", len(predictions))
     lengths = rows["length"].set_axis(rows.index + 1)[predictions.index]
     train = rows.loc[project.rows("train").index - 1, "length"]
     one, several, many = metrics["by_length"]
@@ -107,6 +107,7 @@ def test_a_retraining_tells_how_long_histories_are_and_how_good_it_is_by_that(
     checks = document(project, "08_reporting/decision.json")["judgement"]["checks"]
     assert checks[2]["smaller_class_rows"] == customers < is_positive.sum()
     page = Parsed(project.versions("08_reporting/report.html")[-1].read_text()).text
+    assert f"On {len(predictions)} test rows" in page
     assert f"1 {one['evaluated_rows']} test rows, {one['train_rows']} train rows" in page
     assert f"{many['evaluated_rows']} test rows, {many['train_rows']} train rows too few" in page
     assert f"{said}. Intervals count customers, not rows" in page

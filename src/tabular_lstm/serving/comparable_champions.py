@@ -118,7 +118,8 @@ def compare_champions(
             rows = train_rows, test_rows, history_rows
             judged = test_set.judged
             scored = score(artifact, fingerprints, *rows, columns, schema, watch, judged)
-            champion["left_out_rows"] = int(scored.trained_on.sum())
+            left_out = scored.trained_on if judged is None else scored.trained_on[judged]
+            champion["left_out_rows"] = int(left_out.sum())
             refuse_few_rows(scored, test_set, promotion.min_test_rows_per_class, schema.task)
         except NotComparedError as why:
             champion["not_compared"] = str(why)

@@ -71,6 +71,7 @@ def page(
         metric_names=METRICS,
         models=models,
         metrics=metrics,
+        judged_rows=metrics.get("judged_rows", judgement.data.test_rows),
         verdict=verdict,
         quarantined=quarantined_rows.iloc[:LISTED, :COLUMNS].astype(object).fillna(""),
         columns_count=quarantined_rows.shape[1],

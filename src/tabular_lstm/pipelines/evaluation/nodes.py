@@ -238,11 +238,11 @@ def assemble_metrics(
 
     Returns:
         `run_id`, counts of the `data`, facts of the `network`; `evaluated_on` (`test` or `train`)
-        and under this name the candidate's metrics with 95 % intervals; with histories `judged_on`,
-        which rows these are, and under `all_rows` its metrics on all rows; under `baselines` the
-        same for each baseline, with the paired difference `network_minus_baseline`; with histories
-        `by_length`; and the file's `format`. Metrics have five decimals (in the label's unit: five
-        digits), so they are the same on every processor.
+        and under this name the candidate's metrics with 95 % intervals; under `baselines` the same
+        for each baseline, with the paired difference `network_minus_baseline`; with histories
+        `judged_on` and `judged_rows`, which and how many rows these are, the candidate's metrics on
+        `all_rows`, and `by_length`; and the file's `format`. Metrics have five decimals (in the
+        label's unit: five digits), so they are the same on every processor.
     """
     measured = {name: m.model_dump(mode="json") for name, m in judged.metrics.items()}
     candidate_metrics = measured.pop(CANDIDATE)
@@ -256,7 +256,9 @@ def assemble_metrics(
         }
     parts = by_length(judged, train_set.sequences, evaluated_set.judged_sequences, evaluation)
     length_metrics = [part.model_dump(mode="json") for part in parts]
-    on_histories: dict[str, Any] = {"judged_on": judged.judged_on} if judged.judged_on else {}
+    on_histories: dict[str, Any] = {}
+    if judged.judged_on is not None:
+        on_histories = {"judged_on": judged.judged_on, "judged_rows": len(judged.labels)}
     if judged.all_rows is not None:
         count, all_rows_metrics = judged.all_rows
         on_histories["all_rows"] = {"rows": count, **all_rows_metrics.model_dump(mode="json")}
