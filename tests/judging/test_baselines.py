@@ -135,6 +135,14 @@ def test_baselines_take_any_number_of_categories(count: int) -> None:
         assert roc_auc_score(other[2:], predictions["logistic_regression"][2:]) > 0.8
 
 
+def test_boosting_tells_a_single_category_from_a_missing_value() -> None:
+    train, labels = rows_of(200)
+    filled = np.where(labels == 1, 0.0, NAN)
+    train[:, 0, 0] = filled
+    predicted = predictions_of(train, labels, train, schema_of(categories={"a": 1}))
+    assert roc_auc_score(labels, predicted[BASELINES[2]]) > 0.99
+
+
 def test_thresholds_are_chosen_on_groups_that_a_model_was_not_fitted_on() -> None:
     rng = np.random.default_rng(0)
     groups = np.repeat(np.arange(60), 4)

@@ -304,8 +304,9 @@ def _new_models(schema: Schema, seed: int) -> dict[str, Any]:
     )
     # Many features get fewer bins, because with few values per bin the bins take most of the time.
     bins = int(np.clip(2**16 // len(columns), 32, 255))
-    # Boosting takes at most as many categories as bins; features with more are split like numbers.
-    few_categories = [len(schema.categories.get(name, [])) in range(1, bins) for name in columns]
+    # Boosting takes at most as many categories as bins, and cannot tell a single one from a missing
+    # value; features with more or fewer are split like numbers.
+    few_categories = [len(schema.categories.get(name, [])) in range(2, bins) for name in columns]
     simplest, linear, boosted = REGRESSORS if schema.task.kind == NUMBER else CLASSIFIERS
     models = (
         simplest(),
