@@ -116,7 +116,9 @@ def test_scorings_at_once_each_give_their_own_rows_and_take_nothing_of_another_a
     counts = [1000, 2000, 3000]
     for count in counts:
         write_rows(served, f"rows_{count}.csv", count)
-    slow, *others = [(*SCORING, *rows_at(f"rows_{count}.csv")) for count in counts]
+    slow, *others = [
+        (*SCORING, *rows_at(f"rows_{count}.csv", "monitoring.exit_on_alarm=0")) for count in counts
+    ]
     with at_work(served, *slow, node="scoring.score_rows") as first:
         pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
         runs = [started(served, *command, **pipes) for command in others]
@@ -176,7 +178,7 @@ def test_what_becomes_of_the_champion_amid_a_scoring_changes_nothing_in_it(
 ) -> None:
     write_rows(served_twice, "rows.csv", 3000)
     before, sha256 = log_of(served_twice)[-1]["run_id"], on_disk(served_twice)
-    command = (*SCORING, *rows_at("rows.csv"))
+    command = (*SCORING, *rows_at("rows.csv", "monitoring.exit_on_alarm=0"))
     with at_work(served_twice, *command, node=f"scoring.{node}") as scoring:
         change(served_twice)
         os.killpg(scoring.pid, signal.SIGCONT)

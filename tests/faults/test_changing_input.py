@@ -94,12 +94,12 @@ def test_a_file_that_is_replaced_by_another_is_read_to_its_own_end(
     content = sha256(path.read_bytes())
     with monkeypatch.context() as patched:
         after(2, lambda: other.rename(path), patched)
-        succeeds(here(*SCORING, *rows_at(path)))
+        succeeds(here(*SCORING, *rows_at(path, "monitoring.exit_on_alarm=0")))
     assert len(assert_sound(served)) == 1
     (manifest,) = finished(served)
     assert manifest["inputs"] == [{"file": "rows.csv", "rows": ROWS, "sha256": content}]
     # What is there now is something new.
-    succeeds(here(*SCORING, *rows_at(path)))
+    succeeds(here(*SCORING, *rows_at(path, "monitoring.exit_on_alarm=0")))
     assert finished(served)[-1]["rows"] == 1000
     assert len(predictions_of(served)) == 980
 

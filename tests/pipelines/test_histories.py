@@ -249,6 +249,8 @@ def test_the_rows_that_judge_are_those_that_a_scoring_would_have_predicted() -> 
     assert judged_days(earlier, known_after=10.0) == ("last rows", {3})
     # Without a delay, the usual time between two visits counts.
     assert judged_days(cells) == ("last rows", {3, 4, 5})
+    # Where each patient has one visit, no history is shorter than today's.
+    assert judged_days(cells.drop_duplicates("patient"), known_after=1.0) == ("last rows", {1})
     # If no label came in time, all rows judge.
     assert judged_days(unlabelled, known_after=10.0) == ("all rows", {1, 2, 3, 4})
 
@@ -256,8 +258,20 @@ def test_the_rows_that_judge_are_those_that_a_scoring_would_have_predicted() -> 
 def test_marked_rows_judge_and_a_training_does_not_need_the_mark() -> None:
     cells = visits().assign(due=np.where(visits()["visit"] == "2", "Yes", ""))
     assert judged_days(cells, predict="due") == ("marked rows", {2})
-    assert judged_days(cells.assign(due=""), predict="due") == ("all rows", {1, 2, 3, 4, 5})
-    assert judged_days(visits(), predict="due", known_after=2.0) == ("last rows", {3, 5})
+    for without_marks in (cells.assign(due=""), visits()):
+        last = judged_days(without_marks, predict="due", known_after=2.0)
+        assert last == ("last rows", {3, 5})
     declared = COLUMNS.history.model_copy(update={"predict": "due"})
     marked = sets_of(cells, COLUMNS.model_copy(update={"history": declared}))
     assert bits(marked["test_set"].sequences) == bits(sets_of(visits())["test_set"].sequences)
+
+
+def test_of_equal_rows_no_label_decides_which_one_judges() -> None:
+    cells = visits()
+    cells["visit"], cells["dose"] = "1", "7"
+    cells["sick"] = np.where(np.random.default_rng(0).random(len(cells)) < 0.3, "yes", "no")
+    declared = COLUMNS.history.model_copy(update={"known_after": 1.0})
+    test_set = sets_of(cells, COLUMNS.model_copy(update={"history": declared}))["test_set"]
+    # Of a patient's five equal visits one judges: the last in the file, as in a scoring.
+    judging = [*test_set.labels.index[test_set.judged]]
+    assert judging == [row for row in test_set.labels.index if row % VISITS == 0]

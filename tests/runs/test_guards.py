@@ -13,7 +13,7 @@ from kedro.framework.session import KedroSession
 from kedro.pipeline import Pipeline
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.parameters import BLOCKS, Network, Split
+from tabular_lstm.parameters import BLOCKS, Network, Retraining, Split
 from tabular_lstm.runs.guards import (
     NothingNewError,
     check_newest,
@@ -72,7 +72,7 @@ def test_what_was_judged_against_who_serves_is_not_trained_again(
     log: list[LogEntry], fate: str
 ) -> None:
     with pytest.raises(NothingNewError) as end:
-        refuse_nothing_new(Champions(log), NEW, new_code=False)
+        refuse_nothing_new(Champions(log), NEW, Retraining())
     assert fate in str(end.value)
     assert "--params retraining.force=true" in str(end.value)
 
@@ -89,18 +89,18 @@ def test_what_was_judged_against_who_serves_is_not_trained_again(
     ],
 )
 def test_anything_else_is(log: list[LogEntry]) -> None:
-    refuse_nothing_new(Champions(log), NEW, new_code=False)  # or it raises
+    refuse_nothing_new(Champions(log), NEW, Retraining())  # or it raises
 
 
 def test_other_code_alone_is_new_only_where_conf_says_so() -> None:
     upgraded = NEW.model_copy(update={"code": "of a newer version"})
     with pytest.raises(NothingNewError) as end:
-        refuse_nothing_new(Champions([A, B]), upgraded, new_code=False)
+        refuse_nothing_new(Champions([A, B]), upgraded, Retraining())
     assert str(end.value) == (
         f"data and parameters are those of run {run('b')}, which serves. Only the code or a "
         "package is new. To train anyway: --params retraining.force=true"
     )
-    refuse_nothing_new(Champions([A, B]), upgraded, new_code=True)  # or it raises
+    refuse_nothing_new(Champions([A, B]), upgraded, Retraining(new_code=True))  # or it raises
 
 
 def whole(name: str) -> Pipeline:

@@ -220,6 +220,8 @@ def _few_rows(judged: Judged, needed: int) -> tuple[int, str]:
     if fewest >= needed:
         return fewest, ""
     row_words = "test rows" if judged.groups is None else "groups of test rows"
+    if judged.all_rows is not None:
+        row_words += f" that judge ({len(judged.labels)} of {judged.all_rows[0]} rows)"
     if class_names is None:
         count_words = f"there are {fewest} {row_words}"
     elif judged.groups is None:

@@ -76,7 +76,7 @@ class Reference(Stored):
             on the same side, so neither side alone is like new rows. With histories, unlabelled
             rows count too, because rows without a prediction count in a scoring.
         scores: The profiles by score (see `scores_of`), from rows that it was judged on, not
-            trained on. Earlier versions counted each customer's last row of a history.
+            trained on. With histories, only each customer's last score counts, as in a scoring.
         rows, quarantined_rows: Rows of the file; with histories, without unlabelled rows.
         rows_each: The mean size of a row's group: this many rows count as one. Default: 1, without
             groups.
@@ -381,27 +381,19 @@ class Watch:
         counts = tuple(np.zeros(len(p.counts), np.int64) for p in self.profiles.values())
         return Seen(counts, np.zeros((len(counts), 3)))
 
-    def count(
-        self,
-        sequences: Sequences,
-        predictions: np.ndarray,
-        rows: Any = slice(None),
-        judged: Any = slice(None),
-    ) -> Seen:
+    def count(self, sequences: Sequences, predictions: np.ndarray, rows: Any = slice(None)) -> Seen:
         """Count scored rows.
 
         Args:
             sequences: float32 (rows, steps, features_per_step), by the champion's schema; or
-                histories: the rows of their table count.
+                histories: the rows of their table count, and each customer's last score.
             predictions: The champion's predictions.
             rows: With histories: the rows of the table that count. Default: all.
-            judged: The predictions that count as scores, bool (rows,). Default: all.
         """
+        watched = predictions
         if isinstance(sequences, Histories):
-            if self.reference.judged_on is None:
-                judged = sequences.are_last
-            sequences = sequences.rows(rows)
-        scores = scores_of(predictions[judged], self.schema)
+            watched, sequences = predictions[sequences.are_last], sequences.rows(rows)
+        scores = scores_of(watched, self.schema)
         score_columns = [(name, scores[name]) for name in self.reference.scores]
         counts, moments = [], []
         for name, column in chain(columns_of(sequences, self.schema), score_columns):

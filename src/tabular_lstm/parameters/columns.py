@@ -131,6 +131,11 @@ class History(Parameters):
         return {name for name in (self.of, self.order, self.predict) if name is not None}
 
     @property
+    def scored(self) -> str:
+        """Say which rows a scoring predicts, as `LabelledSet.judged_on` does."""
+        return "last rows" if self.predict is None else "marked rows"
+
+    @property
     def words(self) -> str:
         """Say which rows are a history."""
         most = counted(self.steps, "row")

@@ -6,9 +6,11 @@ after the label, such as a date of discharge or, in a sorted file, a row number.
 
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from math import inf
 
 import numpy as np
 import pandas as pd
+import yaml
 
 from tabular_lstm.errors import LISTED, shown
 from tabular_lstm.parameters import NUMBER, Columns
@@ -113,7 +115,8 @@ def _tell_more_than_others(
     suspects: Mapping[str, tuple[float, float]],
 ) -> bool:
     """Tell whether the best suspect tells much more than all features that are no suspects."""
-    other_features = [name for name in features if name not in suspects]
+    apart = {*suspects, *columns.known_in_time}
+    other_features = [name for name in features if name not in apart]
     if not suspects or len(other_features) < len(suspects):
         return False
     measure = measure_of(rows[columns.label].to_numpy(), columns.task)
@@ -128,12 +131,12 @@ def doubts_of(data: DataSummary) -> list[str]:
     """Say why no metric of a run may be valid, and what to do: of rows first, then of leaks."""
     doubts = [said_of(data.dependent_rows)] if data.dependent_rows else []
     if leaks := data.possible_leaks:
-        names = ", ".join([*map(shown, leaks)][:LISTED])
+        names = yaml.safe_dump([*leaks][:LISTED], default_flow_style=True, width=inf).strip()
         doubts.append(
             f"possible leak, alone telling the label or much more of it than all other features "
             f"({MEASURES[data.task.kind].name}): {listed(leaks)}: the metrics of this run may be "
-            f"far too good. If known only after the label: columns.ignore: [{names}]. Or, if known "
-            f"before it: columns.known_in_time: [{names}]"
+            f"far too good. If known only after the label: columns.ignore: {names}. Or, if known "
+            f"before it: columns.known_in_time: {names}"
         )
     return doubts
 
@@ -196,6 +199,25 @@ def warn_of_spellings(rows: pd.DataFrame, columns: Columns, file: str) -> None:
                 *map(shown, similar_texts[:2]),
                 len(similar_texts),
             )
+
+
+def warn_of_late_labels(labelled: pd.DataFrame, history: pd.DataFrame, columns: Columns) -> None:
+    """Warn if the newest rows of histories have no label, and conf does not say when labels come.
+
+    A hundredth of the rows must be newer than any labelled row.
+    """
+    if columns.history is None or columns.history.known_after is not None or history.empty:
+        return
+    order = columns.history.order
+    newest = labelled[order].max()
+    if (late_count := int((history[order] > newest).sum())) * 100 > len(labelled):
+        logger.warning(
+            "%d rows are newer than %s, and none of them has a label. If labels come late, name "
+            "columns.history.known_after: then the rows that judge are like those that a scoring "
+            "predicts",
+            late_count,
+            newest,
+        )
 
 
 def warn_of_repeated_keys(rows: pd.DataFrame, columns: Columns, file: str) -> None:

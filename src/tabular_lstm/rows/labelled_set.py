@@ -177,7 +177,8 @@ class LabelledSet:
         labels, weights, groups: See `LabelledRows`.
         judged_on: Of histories, which rows judge a model, because they are like those that a
             scoring predicts: `marked rows`, by the column `history.predict`; `last rows`, see
-            `tabular_lstm.rows.timeline.last_rows`; or `all rows`, if no labelled row is such a row.
+            `tabular_lstm.rows.timeline.last_rows`, if no row is marked; or `all rows`, if no
+            labelled row is such a row.
             None without histories: all rows judge.
         judged: These rows, bool (rows,); None for all.
     """
@@ -193,6 +194,15 @@ class LabelledSet:
     def fingerprint(self) -> str:
         """Hash what a candidate is trained on: sequences, labels and weights."""
         return fingerprint(self.sequences, self.labels.to_numpy(), self.weights)
+
+    @property
+    def last_judged(self) -> np.ndarray | None:
+        """Tell which rows are the last of a customer that judge, bool (rows,); None for all."""
+        if self.judged is None or isinstance(self.sequences, np.ndarray):
+            return self.judged
+        is_last = self.judged.copy()
+        is_last[self.judged] = self.sequences[self.judged].are_last
+        return is_last
 
     @property
     def judged_labels(self) -> pd.Series:

@@ -218,8 +218,9 @@ def last_rows(rows: pd.DataFrame, schema: Schema, sequences: Histories) -> np.nd
     row at one of several times, and its customer was seen within the labels' delay before this
     time. The times are one delay apart, back from the newest row; or, if any row within one delay
     of the newest row has no label, back from one delay before it. Without a delay, the median time
-    between two rows of a customer takes its place. The first third of the whole time is left out,
-    because the first rows of a table have shorter histories than those of today.
+    between two rows of a customer takes its place. The first third of the whole time is left out
+    where customers have several rows, because the first rows of a table have shorter histories than
+    those of today.
 
     Args:
         rows: The examples, then the other rows, as in `valid_sequences`.
@@ -229,16 +230,22 @@ def last_rows(rows: pd.DataFrame, schema: Schema, sequences: Histories) -> np.nd
     layout = cast(HistoryLayout, schema.history)
     roles = roles_of(rows, layout, schema.label)
     delay = delay_of(layout.known_after or 0) * layout.unit
-    time, customer = roles.time[sequences.order], sequences.customer
+    unsorted = np.empty_like(sequences.table)
+    unsorted[sequences.order] = sequences.table
+    # Without the labels: of equal rows, those of the highest label would judge.
+    timeline = Timeline.of(roles, unsorted[:, : unsorted.shape[1] - sequences.labels])
+    time, customer = timeline.time, timeline.customer
     newest, oldest = time.max(), time.min()
+    gaps = np.diff(time)[np.diff(customer) == 0]
     if np.isnan(roles.labels[roles.time > newest - delay]).any():
         newest -= delay
-    gaps = np.diff(time)[np.diff(customer) == 0]
     usual_gap = float(np.median(gaps[gaps > 0])) if gaps.any() else 1.0
     window = np.ceil((time - newest) / (delay or usual_gap))
     is_last = (np.diff(window, append=np.nan) != 0) | (np.diff(customer, append=-1) != 0)
-    is_recent = (window <= 0) & (time >= oldest + (newest - oldest) / 3)
-    return np.asarray((is_last & is_recent)[sequences.own])
+    is_recent = (window <= 0) & (time >= oldest + (newest - oldest) / 3 * gaps.any())
+    judges = np.empty(len(time), bool)
+    judges[timeline.order] = is_last & is_recent
+    return judges[: len(sequences)]
 
 
 def valid_sequences(rows: pd.DataFrame, schema: Schema, *other_rows: pd.DataFrame) -> Sequences:

@@ -25,7 +25,15 @@ from tabular_lstm.files import make_folder, not_written
 from tabular_lstm.frozen import Parameters, from_json
 from tabular_lstm.judging.gate import START_OVER
 from tabular_lstm.monitoring.drift import Drift
-from tabular_lstm.parameters import BLOCKS, Columns, Network, Split, Training, fault_of_task
+from tabular_lstm.parameters import (
+    BLOCKS,
+    Columns,
+    Network,
+    Retraining,
+    Split,
+    Training,
+    fault_of_task,
+)
 from tabular_lstm.rows.data_summary import hash_of
 from tabular_lstm.rows.raw_rows import RawRows
 from tabular_lstm.rows.train_test_split import fault_of_split
@@ -66,7 +74,7 @@ class NothingNewError(Exception):
     Args:
         message: Names the other run.
         alarm: The alarm of the other run, with which this run ends too. Default: None.
-        exit_code: The exit code with the alarm; 0, the default, is conf's.
+        exit_code: The exit code; with an alarm, 0, the default, is conf's.
     """
 
     def __init__(self, message: str, alarm: str | None = None, exit_code: int = 0) -> None:
@@ -279,7 +287,7 @@ def check_champion(catalog: Any, pipeline: Pipeline, start_over: bool) -> None:
         logger.warning("%s", error.__cause__)
 
 
-def refuse_nothing_new(champions: Champions, inputs: Inputs, new_code: bool) -> None:
+def refuse_nothing_new(champions: Champions, inputs: Inputs, retraining: Retraining) -> None:
     """Stop if training would give a candidate that was already judged against the champion.
 
     The same data and parameters give the same candidate, or after an upgrade a similar one. It was
@@ -289,10 +297,10 @@ def refuse_nothing_new(champions: Champions, inputs: Inputs, new_code: bool) -> 
     Args:
         champions: The promotion log, and the decisions.
         inputs: What a candidate would be made from.
-        new_code: Whether other code alone is something new: `retraining.new_code`.
+        retraining: Whether other code alone is something new, and the exit codes.
 
     Raises:
-        NothingNewError: Names the earlier run, with the alarm of its decision.
+        NothingNewError: Names the earlier run, with the alarm and the exit code of its decision.
     """
     log, alarm = champions.log, None
     stand = standing(log)
@@ -305,7 +313,7 @@ def refuse_nothing_new(champions: Champions, inputs: Inputs, new_code: bool) -> 
         if before is None or (before.data, before.parameters) != (inputs.data, inputs.parameters):
             continue
         same_code = before.code == inputs.code
-        if new_code and not same_code:
+        if retraining.new_code and not same_code:
             continue
         if entry.action == "promoted" and entry.run_id not in stand[1:]:
             fate = "serves" if entry.run_id in stand else "was rolled back from"
@@ -313,14 +321,17 @@ def refuse_nothing_new(champions: Champions, inputs: Inputs, new_code: bool) -> 
             fate = f"was rejected: {entry.reason}"
         else:
             continue
+        exit_code = 0
         with contextlib.suppress(KeyError, DataError):  # gone or damaged: nothing is known
-            alarm = champions.decisions[entry.run_id].alarm
+            decision = champions.decisions[entry.run_id]
+            alarm, exit_code = decision.alarm, decision.exit_code(retraining)
         same = "data, parameters and code are" if same_code else "data and parameters are"
         new_code_note = "" if same_code else " Only the code or a package is new."
         raise NothingNewError(
             f"{same} those of run {entry.run_id}, which {fate}.{new_code_note} To train "
             "anyway: --params retraining.force=true",
             alarm,
+            exit_code,
         )
 
 

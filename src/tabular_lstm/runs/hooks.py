@@ -186,9 +186,8 @@ class RunHooks:
                     guards.refuse_lost_features(champions, raw_rows, blocks["columns"])
                 if not (blocks["retraining"].force or start_over):
                     data = catalog.get("raw_rows").sha256()
-                    counts = blocks["retraining"].new_code
-                    run_provenance = catalog.load("provenance")
-                    guards.refuse_nothing_new(champions, run_provenance.inputs(data), counts)
+                    inputs = catalog.load("provenance").inputs(data)
+                    guards.refuse_nothing_new(champions, inputs, blocks["retraining"])
         except OSError as error:
             raise not_written(error, folder) from error
 

@@ -238,8 +238,9 @@ def score(
     counts = None
     if watch:
         counted_rows = _new_rows(sequences, new, len(history_rows))
-        counted_scores = slice(None) if judged is None else judged[new]
-        counts = watch.count(sequences[new], predictions[new], counted_rows, counted_scores)
+        # Version 0.1.0 judged histories on all rows.
+        counted = new if judged is None or watch.reference.judged_on is None else new & judged
+        counts = watch.count(sequences[counted], predictions[counted], counted_rows)
     return Scored(predictions, rule, trained_on, watch, counts)
 
 

@@ -106,12 +106,6 @@ class Judgement(Frozen):
     judged_on: JudgedOn | None = unless(None)
 
     @property
-    def promises(self) -> dict[str, Estimate]:
-        """Return the candidate's metrics as a promise; empty if a scoring predicts other rows."""
-        others_judged = self.data.histories and self.judged_on in {None, "all rows"}
-        return {} if others_judged else promised_by(self.candidate)
-
-    @property
     def said(self) -> str:
         """Say the candidate's metrics, with the champion's in brackets if they were compared."""
         candidate = self.candidate
@@ -214,7 +208,7 @@ class Champions:
     def promised(self, run: str) -> dict[str, Estimate]:
         """Return a champion's metrics at promotion; empty if its decision is gone."""
         judgement = self.judgement(run)
-        return judgement.promises if judgement else {}
+        return promised_by(judgement.candidate) if judgement else {}
 
     def reference_of(self, champion: "Artifact") -> Reference:
         """Read the champion's reference, with which scored rows and later test rows are compared.

@@ -166,6 +166,7 @@ def split_rows(
         identity = summary.told_apart_by
         count = summary.repeated_test_rows
         logger.warning(REPEATED, source.file, count, len(test), identity, identity, identity)
+    data_warnings.warn_of_late_labels(accepted, history_rows, columns)
     for doubt in data_warnings.doubts_of(summary):
         logger.warning("%s: %s", source.file, doubt)
     return train, test, history_rows, summary

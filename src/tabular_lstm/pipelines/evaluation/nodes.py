@@ -1,6 +1,7 @@
 """Judge the candidate and the baselines on the same rows, with intervals."""
 
 import logging
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -21,7 +22,7 @@ from tabular_lstm.parameters import Columns, Evaluation, Network, Training
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.data_warnings import doubts_of
 from tabular_lstm.rows.fingerprints import Fingerprints, keys_of, together_of
-from tabular_lstm.rows.labelled_set import EvaluatedSet, LabelledSet
+from tabular_lstm.rows.labelled_set import EvaluatedSet, LabelledSet, scaled
 from tabular_lstm.rows.labels import label_column
 from tabular_lstm.rows.schema import Schema
 
@@ -155,6 +156,7 @@ def evaluate(
             of_rows["all_rows"] = len(labels), on_all_rows.metrics[CANDIDATE]
             predictions = {name: p[judged_rows] for name, p in predictions.items()}
             rows = rows.part(judged_rows)
+            rows = replace(rows, weights=scaled(rows.weights))
     return Judged(**vars(rows), **of_rows).with_models(predictions, rules, evaluation)
 
 
@@ -179,7 +181,7 @@ def keep_reference(
         from_columns(candidate_predictions, CANDIDATE, schema.task),
         schema,
         train_set.groups,
-        evaluated_set.judged,
+        evaluated_set.last_judged,
         candidate_sha256=candidate_artifact.sha256,
         rows=data_summary.labelled_rows,
         quarantined_rows=data_summary.quarantined_rows,

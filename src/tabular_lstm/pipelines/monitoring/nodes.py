@@ -36,9 +36,9 @@ WEIGHTED = (
     "real metrics are not compared"
 )
 
-NOT_PROMISED = (
-    "The champion's test rows are not like the rows of its histories that a scoring predicts: "
-    "promised and real metrics are not compared. The next retraining judges on such rows"
+OTHER_ROWS = (
+    "The champion was judged on {} of histories, and a scoring predicts {}: promised and real "
+    "metrics are not compared"
 )
 
 
@@ -91,11 +91,15 @@ def examine(
         rows, promised = measured.champions.get(run, MeasuredRows()), champions.promised(run)
         rate, task = monitoring.false_alarms, columns.task
         alarm = worse_than_promised(rows.since, promised, rate, task)
-        if run == serves and rows.rows and (judgement := champions.judgement(run)):
-            if not promised:
-                notes.append(NOT_PROMISED)
+        judgement = champions.judgement(run)
+        if judgement and columns.history and judgement.judged_on != columns.history.scored:
+            promised, alarm = {}, None
+            if run == serves and rows.rows:
+                judged = judgement.judged_on or "all rows"
+                notes.append(OTHER_ROWS.format(judged, columns.history.scored))
+        if judgement and alarm and not columns.weight and run == serves:
             judged_counts = label_counts(judgement.candidate)
-            if alarm and (words := other_labels(judged_counts, rows.label_counts, rate, task)):
+            if words := other_labels(judged_counts, rows.label_counts, rate, task):
                 other_rows, alarm = words, f"{words}; {alarm}"
         health[run] = ChampionHealth(
             run_id=run,
