@@ -55,7 +55,7 @@ def write(project: Project, number: str, category: str) -> None:
     declare(
         project,
         **QUICK,
-        columns={**columns, "categorical": [category]},
+        columns={**columns, "categorical": [category], "known_in_time": [number]},
         notify=to(project.path / "told.jsonl"),
         scoring={"pass_through": [category]},
     )

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.helpers.commands import RETRAINING, logged
+from tests.helpers.commands import RETRAINING, UNTRUSTED, logged
 from tests.helpers.outputs import document
 from tests.helpers.project import QUICK, Project, declare
 
@@ -39,7 +39,7 @@ def test_a_retraining_does_not_promote_a_leak_until_conf_says_that_it_is_none(
         for refuse in (False, True)
     )
     declare(customers, columns=ROLES, **quick)
-    last = logged(*RETRAINING).splitlines()[-1]
+    last = logged(*RETRAINING, code=UNTRUSTED).splitlines()[-1]
     assert last.startswith("Rejected run ")
     assert "possible leak, alone telling the label or much more of it" in last
     rejected = document(customers, "08_reporting/decision.json")

@@ -241,6 +241,10 @@ def test_a_night_that_needs_a_person_has_an_exit_code_and_its_outcome_as_the_las
     assert last.startswith("Rejected run " if reason else ("Rejected run ", "Promoted run "))
     assert reason in last
     assert before.startswith("ALARM: 'glucose': about 1") == (spoiled is not unreadable)
+    # The next night with the same rows wakes the same person.
+    if spoiled is unreadable:
+        succeeds(here(*RETRAINING), code)
+        assert caplog.records[-1].getMessage().startswith("Unchanged: data, parameters and code")
 
 
 def test_a_missing_feature_is_refused_before_training_and_there_is_a_way_out(

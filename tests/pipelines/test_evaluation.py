@@ -147,6 +147,14 @@ def test_rows_are_judged_by_the_weights_beside_their_predictions() -> None:
     assert judged.metrics[CANDIDATE].roc_auc == pytest.approx(expected, rel=1e-5)
     assert expected != pytest.approx(roc_auc_score(labels, p), rel=1e-3)
 
+    # Counts of rows are counts of those that judge, whatever these weigh.
+    judges = np.arange(60) < 30
+    some = EvaluatedSet(**{**vars(weighted_set), "judged_on": "last rows", "judged": judges})
+    judged = evaluate(*of_models, some, schema_of(), Training(), EVALUATION)
+    matrix = judged.metrics[CANDIDATE].confusion_matrix
+    assert sum(matrix.model_dump().values()) == pytest.approx(30)
+    assert judged.all_rows[0] == 60
+
 
 # Numbers
 

@@ -1,18 +1,22 @@
 """What may be wrong is warned of in one line: possible leaks, copies, spellings."""
 
+import re
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from tabular_lstm.parameters import CLASSES, NUMBER, Columns, Task
 from tabular_lstm.rows.data_warnings import (
+    doubts_of,
     possible_leaks,
     repeated_test_rows,
     warn_of_spellings,
 )
 from tabular_lstm.rows.label_measures import measure_of
+from tests.helpers.decisions import DATA
 
 ROWS = 200
 
@@ -177,10 +181,9 @@ def test_what_tells_many_rows_of_a_class_and_few_others_is_a_possible_leak(turne
     columns = columns_of(categorical=["status"])
     leaking = rows.assign(status=soft["status"], cancelled=soft["cancelled"])
     assert possible_leaks(leaking, columns).keys() == {"status", "cancelled"}
-    # A feature that others tell as much as is none.
-    easy = leaking.assign(a=rows["a"] + 5 * is_sick, b=rows["b"] + 5 * is_sick)
-    known = columns.model_copy(update={"known_in_time": ["a", "b"]})
-    assert possible_leaks(easy, known) == {}
+    # One that a person declares does not hide the other.
+    known = columns.model_copy(update={"known_in_time": ["status"]})
+    assert possible_leaks(leaking, known).keys() == {"cancelled"}
 
 
 def test_a_number_that_explains_far_more_than_all_others_is_a_possible_leak() -> None:
@@ -250,3 +253,11 @@ def test_texts_that_people_take_for_one_are_named(
     rows = pd.DataFrame({"id": texts, "town": texts})
     warn_of_spellings(rows, columns_of(key="id", categorical=["town"]), "rows.csv")
     assert ["of 2. If they are the same" in said for said in caplog.messages] == [True] * warned
+
+
+def test_the_advice_on_a_leak_can_be_copied_into_conf() -> None:
+    names = ["closed: when", "days, since", "2024", "yes", "#id", "x" * 60]
+    data = DATA.model_copy(update={"possible_leaks": dict.fromkeys(names, 0.99)})
+    (doubt,) = doubts_of(data)
+    ignored, known = re.findall(r"columns\.\w+: \[.*?\](?=\.|$)", doubt)
+    assert [*yaml.safe_load(ignored).values()] == [names] == [*yaml.safe_load(known).values()]
