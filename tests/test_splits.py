@@ -14,7 +14,7 @@ from tests.helpers.tables import LABEL
 
 ROLES = {"label": LABEL, "positive_class": 1, "negative_class": 0}
 BY_GROUP = {**ROLES, "group": "patient"}
-BY_TIME = {**ROLES, "time": "visited"}
+BY_TIME = {**ROLES, "time": "visited", "known_in_time": ["glucose"]}
 FIRST_DAY = pd.Timestamp("2026-01-01")
 
 

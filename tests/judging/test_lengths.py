@@ -46,11 +46,12 @@ def write_visits(project: Project) -> pd.DataFrame:
 
 
 def are_judged(rows: pd.DataFrame) -> np.ndarray:
-    """A patient's last row in each usual gap judges, without the first third of the time."""
+    """Judge by the last row in each usual gap, without the first third, and by the last of all."""
     oldest, newest = rows["visit"].min(), rows["visit"].max()
     window = np.ceil((rows["visit"] - newest) / rows.groupby("patient")["visit"].diff().median())
     is_last = ~rows.assign(window=window).duplicated(["patient", "window"], keep="last")
-    return (is_last & (rows["visit"] >= oldest + (newest - oldest) / 3)).to_numpy()
+    is_recent = rows["visit"] >= oldest + (newest - oldest) / 3
+    return ((is_last & is_recent) | ~rows["patient"].duplicated(keep="last")).to_numpy()
 
 
 def test_a_retraining_tells_how_long_histories_are_and_how_good_it_is_by_that(

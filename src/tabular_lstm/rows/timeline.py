@@ -218,9 +218,9 @@ def last_rows(rows: pd.DataFrame, schema: Schema, sequences: Histories) -> np.nd
     row at one of several times, and its customer was seen within the labels' delay before this
     time. The times are one delay apart, back from the newest row; or, if any row within one delay
     of the newest row has no label, back from one delay before it. Without a delay, the median time
-    between two rows of a customer takes its place. The first third of the whole time is left out
-    where customers have several rows, because the first rows of a table have shorter histories than
-    those of today.
+    between two rows of a customer takes its place, and each customer's last row of all counts too.
+    The first third of the whole time is left out where customers have several rows, because the
+    first rows of a table have shorter histories than those of today.
 
     Args:
         rows: The examples, then the other rows, as in `valid_sequences`.
@@ -241,10 +241,11 @@ def last_rows(rows: pd.DataFrame, schema: Schema, sequences: Histories) -> np.nd
         newest -= delay
     usual_gap = float(np.median(gaps[gaps > 0])) if gaps.any() else 1.0
     window = np.ceil((time - newest) / (delay or usual_gap))
-    is_last = (np.diff(window, append=np.nan) != 0) | (np.diff(customer, append=-1) != 0)
+    is_final = np.diff(customer, append=-1) != 0
+    is_last = (np.diff(window, append=np.nan) != 0) | is_final
     is_recent = (window <= 0) & (time >= oldest + (newest - oldest) / 3 * gaps.any())
     judges = np.empty(len(time), bool)
-    judges[timeline.order] = is_last & is_recent
+    judges[timeline.order] = is_last & (is_recent | (is_final & (not delay)))
     return judges[: len(sequences)]
 
 
