@@ -76,7 +76,7 @@ class Reference(Stored):
             on the same side, so neither side alone is like new rows. With histories, unlabelled
             rows count too, because rows without a prediction count in a scoring.
         scores: The profiles by score (see `scores_of`), from rows that it was judged on, not
-            trained on. With histories, only each customer's last score counts, as in a scoring.
+            trained on. With histories, only one score of each customer counts, as in a scoring.
         rows, quarantined_rows: Rows of the file; with histories, without unlabelled rows.
         rows_each: The mean size of a row's group: this many rows count as one. Default: 1, without
             groups.

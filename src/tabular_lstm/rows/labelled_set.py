@@ -181,6 +181,8 @@ class LabelledSet:
             labelled row is such a row.
             None without histories: all rows judge.
         judged: These rows, bool (rows,); None for all.
+        newest: Of these rows at most one of each customer, as in a scoring: those of the newest
+            time or, if there are none, the last ones; bool (rows,). Their scores are the reference.
     """
 
     sequences: Sequences
@@ -189,20 +191,12 @@ class LabelledSet:
     groups: np.ndarray | None = None
     judged_on: JudgedOn | None = field(default=None, kw_only=True)
     judged: np.ndarray | None = field(default=None, kw_only=True)
+    newest: np.ndarray | None = field(default=None, kw_only=True)
 
     @property
     def fingerprint(self) -> str:
         """Hash what a candidate is trained on: sequences, labels and weights."""
         return fingerprint(self.sequences, self.labels.to_numpy(), self.weights)
-
-    @property
-    def last_judged(self) -> np.ndarray | None:
-        """Tell which rows are the last of a customer that judge, bool (rows,); None for all."""
-        if self.judged is None or isinstance(self.sequences, np.ndarray):
-            return self.judged
-        is_last = self.judged.copy()
-        is_last[self.judged] = self.sequences[self.judged].are_last
-        return is_last
 
     @property
     def judged_labels(self) -> pd.Series:

@@ -211,8 +211,10 @@ def histories(
     )
 
 
-def last_rows(rows: pd.DataFrame, schema: Schema, sequences: Histories) -> np.ndarray:
-    """Tell which examples are like the rows that a scoring predicts: bool (examples,).
+def last_rows(
+    rows: pd.DataFrame, schema: Schema, sequences: Histories
+) -> tuple[np.ndarray, np.ndarray]:
+    """Tell which examples are like the rows that a scoring predicts.
 
     A scoring predicts each customer's last row. So an example counts if it was its customer's last
     row at one of several times, and its customer was seen within the labels' delay before this
@@ -226,6 +228,10 @@ def last_rows(rows: pd.DataFrame, schema: Schema, sequences: Histories) -> np.nd
         rows: The examples, then the other rows, as in `valid_sequences`.
         schema: A schema with a layout of histories.
         sequences: The examples' histories.
+
+    Returns:
+        These examples, bool (examples,), and those of the newest time alone, likewise: one row of
+        each customer.
     """
     layout = cast(HistoryLayout, schema.history)
     roles = roles_of(rows, layout, schema.label)
@@ -244,9 +250,11 @@ def last_rows(rows: pd.DataFrame, schema: Schema, sequences: Histories) -> np.nd
     is_final = np.diff(customer, append=-1) != 0
     is_last = (np.diff(window, append=np.nan) != 0) | is_final
     is_recent = (window <= 0) & (time >= oldest + (newest - oldest) / 3 * gaps.any())
-    judges = np.empty(len(time), bool)
+    judges, newest_rows = np.empty((2, len(time)), bool)
     judges[timeline.order] = is_last & (is_recent | (is_final & (not delay)))
-    return judges[: len(sequences)]
+    newest_rows[timeline.order] = is_last & (window == 0) if delay else is_final
+    judges = judges[: len(sequences)]
+    return judges, judges & newest_rows[: len(sequences)]
 
 
 def valid_sequences(rows: pd.DataFrame, schema: Schema, *other_rows: pd.DataFrame) -> Sequences:

@@ -116,8 +116,8 @@ def compare_champions(
             )
             watch = None if standing_champions else _watch(artifact, champions)
             rows = train_rows, test_rows, history_rows
-            judged = test_set.judged
-            scored = score(artifact, fingerprints, *rows, columns, schema, watch, judged)
+            newest, judged = test_set.newest, test_set.judged
+            scored = score(artifact, fingerprints, *rows, columns, schema, watch, newest)
             left_out = scored.trained_on if judged is None else scored.trained_on[judged]
             champion["left_out_rows"] = int(left_out.sum())
             refuse_few_rows(scored, test_set, promotion.min_test_rows_per_class, schema.task)
@@ -204,7 +204,7 @@ def score(
     columns: Columns,
     schema: Schema,
     watch: Watch | None = None,
-    judged: np.ndarray | None = None,
+    newest: np.ndarray | None = None,
 ) -> Scored:
     """Score the test rows with a champion, find rows that it was trained on, count the others.
 
@@ -212,7 +212,8 @@ def score(
     champion and conf have no key or group in common, the row's features are compared instead, as
     the champion reads them. If they have one, equal features count only if the candidate was not
     trained on them too, because then the keys may have been renamed. If one row of a group counts
-    as trained on, all rows of the group do. `watch` counts the scores of rows that are `judged`.
+    as trained on, all rows of the group do. Of histories `watch` counts the scores of the `newest`
+    rows.
 
     Raises:
         NotComparedError: The champion reads these rows differently from the candidate.
@@ -239,7 +240,7 @@ def score(
     if watch:
         counted_rows = _new_rows(sequences, new, len(history_rows))
         # Version 0.1.0 judged histories on all rows.
-        counted = new if judged is None or watch.reference.judged_on is None else new & judged
+        counted = new if newest is None or watch.reference.judged_on is None else new & newest
         counts = watch.count(sequences[counted], predictions[counted], counted_rows)
     return Scored(predictions, rule, trained_on, watch, counts)
 

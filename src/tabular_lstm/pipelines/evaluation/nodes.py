@@ -181,7 +181,7 @@ def keep_reference(
         from_columns(candidate_predictions, CANDIDATE, schema.task),
         schema,
         train_set.groups,
-        evaluated_set.last_judged,
+        evaluated_set.newest,
         candidate_sha256=candidate_artifact.sha256,
         rows=data_summary.labelled_rows,
         quarantined_rows=data_summary.quarantined_rows,

@@ -11,7 +11,7 @@ from tabular_lstm.parameters import Columns, Reshaping
 from tabular_lstm.rows import schema_fit
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.fingerprints import number_groups
-from tabular_lstm.rows.labelled_set import LabelledRows, LabelledSet, scaled, weights_of
+from tabular_lstm.rows.labelled_set import JudgedOn, LabelledRows, LabelledSet, scaled, weights_of
 from tabular_lstm.rows.schema import PARTS, Schema
 from tabular_lstm.rows.sequences import chosen
 from tabular_lstm.rows.timeline import derived, last_rows, layout_of, roles_of, valid_sequences
@@ -90,9 +90,12 @@ def reshape(rows: LabelledRows, schema: Schema) -> LabelledSet:
     labelled_set = LabelledSet(sequences, rows.labels, rows.weights, rows.groups)
     if isinstance(sequences, np.ndarray):
         return labelled_set
+    definition: JudgedOn = "last rows"
+    judged, newest = last_rows(rows.features, schema, sequences)
     if rows.marked is not None and rows.marked.any():
-        return replace(labelled_set, judged_on="marked rows", judged=rows.marked)
-    judged = last_rows(rows.features, schema, sequences)
-    if not judged.any():
-        return replace(labelled_set, judged_on="all rows", judged=np.ones(count, bool))
-    return replace(labelled_set, judged_on="last rows", judged=judged)
+        definition, judged, newest = "marked rows", rows.marked, np.zeros(count, bool)
+    elif not judged.any():
+        definition, judged = "all rows", np.ones(count, bool)
+    if not newest.any():
+        newest[judged] = sequences[judged].are_last
+    return replace(labelled_set, judged_on=definition, judged=judged, newest=newest)
