@@ -7,7 +7,7 @@ few or many events between two scorings; records begin with the customers, or af
 boosted model is fitted on the rows of four fifths of 700 customers, with the labels that are known
 by then. Its promise comes from the rows of the other customers that judge, and, beside it, from all
 their rows. Then the last rows of 3,500 other customers are scored one delay later, of those who
-were seen within the delay. Default: 20 repetitions of each kind, 20 minutes on two cores.
+were seen within the delay. Default: 20 repetitions of each kind, half an hour on two cores.
 """
 
 import sys
