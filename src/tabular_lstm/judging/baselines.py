@@ -316,7 +316,7 @@ def _new_models(schema: Schema, seed: int) -> dict[str, Any]:
     return dict(zip(measure_of(schema.task).baselines, models, strict=True))
 
 
-# Chosen on the 20 tables of `benchmarks/baseline.py`.
+# Chosen on tables of classes of `benchmarks/baseline.py`.
 BOOSTING = {
     "early_stopping": True,
     "n_iter_no_change": 20,

@@ -91,7 +91,8 @@ def examine(
         rows, promised = measured.champions.get(run, MeasuredRows()), champions.promised(run)
         rate, task = monitoring.false_alarms, columns.task
         alarm = worse_than_promised(rows.since, promised, rate, task)
-        judgement = champions.judgement(run)
+        # Read once more only where it is needed.
+        judgement = champions.judgement(run) if columns.history or alarm else None
         if judgement and columns.history and judgement.judged_on != columns.history.scored:
             promised, alarm = {}, None
             if run == serves and rows.rows:
