@@ -90,11 +90,12 @@ def reshape(rows: LabelledRows, schema: Schema) -> LabelledSet:
     labelled_set = LabelledSet(sequences, rows.labels, rows.weights, rows.groups)
     if isinstance(sequences, np.ndarray):
         return labelled_set
-    definition: JudgedOn = "last rows"
-    judged, newest = last_rows(rows.features, schema, sequences)
+    definition: JudgedOn = "marked rows"
     if rows.marked is not None and rows.marked.any():
-        definition, judged, newest = "marked rows", rows.marked, np.zeros(count, bool)
-    elif not judged.any():
+        judged, newest = rows.marked, np.zeros(count, bool)
+    else:
+        definition, (judged, newest) = "last rows", last_rows(rows.features, schema, sequences)
+    if not judged.any():
         definition, judged = "all rows", np.ones(count, bool)
     if not newest.any():
         newest[judged] = sequences[judged].are_last
