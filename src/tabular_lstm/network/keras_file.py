@@ -8,7 +8,7 @@ file takes at most as much memory as disk space.
 import io
 import json
 import zipfile
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import h5py
 import numpy as np
@@ -36,6 +36,8 @@ class NoNetworkError(DataError):
 
 class Arguments(Stored, Calibration):
     """The arguments of `LSTMEnsemble` in the file; any other argument is refused."""
+
+    newest_format: ClassVar[int] = 2  # of a schema with `scores`
 
     name: str = "ensemble"
     layout: Schema = Field(alias="schema")
@@ -78,6 +80,8 @@ def read_keras_file(content: bytes, file: str) -> Scorer:
             if class_name == NETWORK:
                 arguments = Configuration.model_validate(config).config
                 _check_schema(arguments.layout)
+                if arguments.format != arguments.layout.file_format:
+                    raise ValueError(f"a network of this schema has no format {arguments.format}")
                 _check_calibration(arguments)
                 shapes = weight_shapes(arguments.layout, arguments.options)
                 embed, *recur, read_out = _weights(archive.read(WEIGHTS), shapes)
@@ -203,7 +207,8 @@ def weight_shapes(schema: Schema, options: Ensemble) -> Shapes:
     numeric = len(schema.features) - len(names)
     vectors = sum(len(schema.categories[name]) + 2 for name in names)
     k, f, d = options.count, options.frequencies, options.dimensions
-    numbers = [(k, numeric, 1, f), (k, numeric, 2 * f + 2, d), (k, numeric, 1, d)]
+    waves = 2 * f + 2 + schema.scores
+    numbers = [(k, numeric, 1, f), (k, numeric, waves, d), (k, numeric, 1, d)]
     shapes: Shapes = {"embed": [*numbers, (k, vectors, d)]}
     inputs = schema.features_per_step * d
     for place, u in enumerate(options.units):

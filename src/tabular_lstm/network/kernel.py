@@ -102,11 +102,11 @@ class Kernel:
         sizes, slots, lanes, rows = self.sizes, self.slots, self.processor.lanes, values.shape[1]
         vectors = -(-rows // lanes)
         # One more vector of rows: in the last one everything is missing.
-        numbers = _zeros((sizes.numbers, (vectors + 1) * lanes), np.float32)
+        numbers = _zeros((sizes.forms, sizes.numbers, (vectors + 1) * lanes), np.float32)
         index = _zeros((sizes.categories, (vectors + 1) * lanes), np.int64)
         member_outputs = _zeros((sizes.members, *shape, sizes.outputs, vectors * lanes), np.float32)
-        numbers[:, :rows] = slots.standardize(values[slots.numeric])
-        numbers[:, vectors * lanes :] = np.nan
+        numbers[..., :rows] = slots.number_forms(values[slots.numeric])
+        numbers[..., vectors * lanes :] = np.nan
         index[:, :rows] = slots.category_index(values[slots.categorical])
         index[:, vectors * lanes :] = slots.category_index(np.full((sizes.categories, 1), np.nan))
         memory = _zeros((scratch, lanes), np.float32)

@@ -302,7 +302,7 @@ class Arrays:
     After the rows, `numbers` and `index` have one more vector, in which everything is missing.
     """
 
-    numbers: Place  # float32 (N, (V + 1)·L), standardized and clipped, NaN where missing
+    numbers: Place  # float32 (forms, N, (V + 1)·L), see `Slots.number_forms`, NaN where missing
     index: Place  # int64 (C, (V + 1)·L), each category's row in the table
     slots: Place  # int64 (2, N + C), slots of numbers, then of categories; then the slots' steps
     weights: Place  # float32 (k, Sizes.weights), see `lay_out`
@@ -424,13 +424,18 @@ class Member:
 
         def number(n: Whole) -> None:
             weights = self.numbers.after(n * sizes.number_weights)
-            value, missing = arrays.numbers[n * (arrays.vectors + 1) + v].missing()
+            forms = [
+                arrays.numbers[(n + form * sizes.numbers) * (arrays.vectors + 1) + v].missing()
+                for form in range(sizes.forms)
+            ]
 
             def wave(i: Whole) -> None:
-                waves[i], waves[i + f] = cosine_and_sine(value * weights.broadcast(i))
+                waves[i], waves[i + f] = cosine_and_sine(forms[0][0] * weights.broadcast(i))
 
             code.repeat(f, wave)
-            waves[2 * f], waves[2 * f + 1] = value, missing
+            for place, (value, _) in enumerate(forms, 2 * f):
+                waves[place] = value
+            waves[2 * f + sizes.forms] = forms[0][1]
             kernel, vector = weights.after(f), arrays.slots.whole(n) * sizes.dimensions
             for first, count in sizes.groups:
                 bias = [kernel.broadcast(sizes.waves * count + i) for i in range(count)]

@@ -23,6 +23,7 @@ class Sizes:
     categories: int  # categorical features, C
     table: int  # vectors of all categories together
     frequencies: int  # f
+    forms: int  # forms of a number, see `Slots.forms`
     dimensions: int  # d
     units: tuple[int, ...]  # u of each LSTM, from the input on
     outputs: int  # o
@@ -31,7 +32,7 @@ class Sizes:
     def of(cls, scorer: Scorer) -> Self:
         """Read the sizes off the weights."""
         slots, embed = scorer.slots, scorer.embed
-        members, numbers, waves, dimensions = embed.kernel.shape
+        members, numbers, _, dimensions = embed.kernel.shape
         return cls(
             members=members,
             steps=slots.steps,
@@ -39,7 +40,8 @@ class Sizes:
             numbers=numbers,
             categories=len(slots.categorical),
             table=embed.vectors.shape[1],
-            frequencies=waves // 2 - 1,
+            frequencies=embed.frequency.shape[3],
+            forms=slots.forms,
             dimensions=dimensions,
             units=tuple(recur.recurrent.shape[2] for recur in scorer.recur),
             outputs=scorer.outputs,
@@ -47,8 +49,8 @@ class Sizes:
 
     @property
     def waves(self) -> int:
-        """Size of an extended number: cosines, sines, the number, whether it is missing."""
-        return 2 * self.frequencies + 2
+        """Size of an extended number: cosines, sines, its forms, whether it is missing."""
+        return 2 * self.frequencies + self.forms + 1
 
     @property
     def groups(self) -> list[tuple[int, int]]:

@@ -7,6 +7,7 @@ runs a graph of its own.
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -19,12 +20,14 @@ from tabular_lstm.network.outputs import outputs_of
 from tabular_lstm.network.plan import Plan
 from tabular_lstm.network.score import cores
 from tabular_lstm.parameters import Ensemble
-from tabular_lstm.rows.histories import Compact, Histories, table_of, taken
+from tabular_lstm.rows.histories import Compact, Histories, Sequences, table_of, taken
 
 TOGETHER = 4
 # The most slots of all members of a graph: with 5,000 slots a graph of four takes 1 GB more.
 TOGETHER_SLOTS = 2**12
 GRADIENT_NORM = 1.0
+# A category with so many rows has half the learning rate.
+RARE = 200
 DECAYED = {"kernel", "recurrent"}
 # A member computes the outputs of this many rows at once: 4,096 rows with up to 64 slots.
 EVALUATED_AT_ONCE = 4096
@@ -70,7 +73,12 @@ class Members:
             task.config | {"options": options.model_copy(update=graph_options).model_dump()}
         )
         self.task_outputs = outputs_of(self.network.schema.task)
-        self.sequences = task.sequences
+        table = self.network.embed.slots.prepared(table_of(task.sequences))
+        self.sequences: Sequences = (
+            replace(task.sequences, table=table)
+            if isinstance(task.sequences, Histories)
+            else table
+        )
         counts = [] if task.weights is None else [task.weights]
         self.row_values = [np.asarray(values, np.float32) for values in (task.targets, *counts)]
         # The seed of a graph's first member decides what is dropped in all its members.
@@ -85,6 +93,7 @@ class Members:
         self.step = 0
         decayed = [weight.path.split("/")[-1] in DECAYED for weight in self.network.weights]
         self.decay = task.training.weight_decay * np.repeat(decayed, self.sizes).astype(np.float32)
+        self.rate_shares = self._rate_shares()
         self._pass, self._outputs = self._graphs()
 
     def train_epoch(
@@ -135,6 +144,24 @@ class Members:
             piece.reshape(len(matrix), *shape) for piece, shape in zip(pieces, shapes, strict=True)
         ]
 
+    def _rate_shares(self) -> np.ndarray:
+        """Give each weight's share of the learning rate, float32 (weights of a member,).
+
+        AdamW moves the vector of a rare category in a step as far as any other weight, and so
+        learns rare categories by heart. The share of a category with n rows is n / (n + `RARE`).
+        """
+        slots, embed = self.network.embed.slots, self.network.embed
+        table = table_of(self.sequences)[:, len(slots.scored) + slots.categorical]
+        counts = np.bincount(
+            slots.category_index(table.T).ravel(), minlength=int(slots.offsets[-1])
+        )
+        vectors = np.repeat(counts / (counts + RARE), embed.dimensions)
+        shares = [
+            vectors if weight is embed.vectors else np.ones(size)
+            for weight, size in zip(self.network.weights, self.sizes, strict=True)
+        ]
+        return np.concatenate(shares).astype(np.float32)
+
     def average_unseen_categories(self, weights: list[np.ndarray], plan: Plan) -> None:
         """Set each category that is in none of a member's rows to the mean vector of these rows.
 
@@ -151,7 +178,7 @@ class Members:
         table = table_of(rows)
         for feature, slot in enumerate(slots.categorical):
             start, end = slots.offsets[feature : feature + 2]
-            index = slots.category_index(table[:, slot][None], [feature])[0] - start
+            index = slots.category_index(table[:, len(slots.scored) + slot][None], [feature])[0] - start
             for member, fold in zip(vectors, plan.left_out, strict=True):
                 learned_rows = plan.fold != fold
                 if histories is None:
@@ -285,4 +312,4 @@ class Members:
         square = 0.999 * square + 0.001 * gradient * gradient
         unbiased = tf.sqrt(1 - 0.999**step) / (1 - 0.9**step)
         change = unbiased * mean / (tf.sqrt(square) + 1e-8) + self.decay * weights
-        return (weights - rate[:, None] * change, mean, square), loss
+        return (weights - rate[:, None] * self.rate_shares * change, mean, square), loss

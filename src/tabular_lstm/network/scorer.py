@@ -39,6 +39,7 @@ class Slots:
     unknown: np.ndarray  # number of categories of each slot; also an unknown category's place, (C,)
     offsets: np.ndarray  # where each slot's vectors begin, and where the last slot's end, (C + 1,)
     places: np.ndarray  # each slot's place in [numeric, categorical, a zero for padding], (S,)
+    scores: bool  # whether the embedding reads the scores too
     scored: np.ndarray  # the slots of numbers that have normal scores too, (M,)
     # Of each such number, ascending values and their scores, float32 (2, M, K); between two values
     # the score is linear, and the last value is repeated.
@@ -68,6 +69,7 @@ class Slots:
             unknown=unknown,
             offsets=np.cumsum([0, *(unknown + 2)]),
             places=places,
+            scores=schema.scores,
             scored=scored,
             knots=knots,
         )
@@ -77,6 +79,11 @@ class Slots:
         """The number of a history's summaries."""
         return WIDE * (len(self.numeric) + len(self.scored))
 
+    @property
+    def forms(self) -> int:
+        """The number of forms in which the embedding reads a number."""
+        return 1 + self.scores
+
     def standardize(self, values: np.ndarray, which: Any = slice(None)) -> np.ndarray:
         """Standardize and clip numbers, and leave NaN: float32 (N, n) to (N, n).
 
@@ -85,6 +92,46 @@ class Slots:
         with np.errstate(over="ignore"):  # what overflows is clipped
             z = (values - self.center[which]) * self.scale[which]
             return np.asarray(np.clip(z, -CLIP, CLIP))
+
+    def score(self, values: np.ndarray, place: int) -> np.ndarray:
+        """Give the normal scores of the number at a place among the M scored: (n,) to (n,).
+
+        A skewed number, such as an income, says more by its score: what is ten times as much lies
+        at the same distance whether it is small or large.
+
+        Source: Gorishniy et al., "Revisiting Deep Learning Models for Tabular Data", NeurIPS 2021
+        (the quantile transformation).
+        """
+        return np.interp(values, *self.knots[:, place]).astype(np.float32)
+
+    def number_forms(self, values: np.ndarray, which: Any = slice(None)) -> np.ndarray:
+        """Give the forms of numbers: float32 (N, n) to (forms, N, n), with the value last.
+
+        A number without scores has its value in both forms. `which`: see `standardize`.
+        """
+        z = self.standardize(values, which)
+        if not self.scores:
+            return z[None]
+        forms = np.stack([z, z])
+        for row, slot in enumerate(self.numeric[which]):
+            if (place := self.score_places.get(slot)) is not None:
+                forms[0, row] = self.score(values[row], place)
+        return forms
+
+    @cached_property
+    def score_places(self) -> dict[int, int]:
+        """The place of each scored slot among the M."""
+        return {slot: place for place, slot in enumerate(self.scored.tolist())}
+
+    def prepared(self, table: np.ndarray) -> np.ndarray:
+        """Give the slots as training takes them: float32 (rows, S) to (rows, M + S).
+
+        The scores come first, then the slots, with numbers standardized.
+        """
+        scores = [self.score(table[:, slot], place) for place, slot in enumerate(self.scored)]
+        slots = table.copy()
+        slots[:, self.numeric] = self.standardize(table[:, self.numeric].T).T
+        return np.column_stack([*scores, slots])
 
     def category_index(self, values: np.ndarray, which: Any = slice(None)) -> np.ndarray:
         """Return each category's row in the table of vectors: (C, n) to (C, n).
@@ -99,8 +146,7 @@ class Slots:
     def summaries(self, histories: Compact, dtype: DTypeLike) -> np.ndarray:
         """Compute `build.summaries` in NumPy, in a dtype: (`wide`, n)."""
         places, rows = histories.places, histories.rows.T
-        pairs = zip(rows[self.scored], *self.knots, strict=True)
-        scores = [np.interp(values, *knots).astype(np.float32) for values, *knots in pairs]
+        scores = [self.score(rows[slot], place) for place, slot in enumerate(self.scored)]
         z = np.concatenate(
             [
                 self.standardize(rows[self.numeric]),
@@ -139,7 +185,7 @@ def _scored(schema: Schema) -> tuple[np.ndarray, np.ndarray]:
 
 
 class EmbedWeights(NamedTuple):
-    """float32: (k, N, 1, f), (k, N, 2f + 2, d), (k, N, 1, d), (k, all categories' vectors, d)."""
+    """float32: (k, N, 1, f), (k, N, 2f + forms + 1, d), (k, N, 1, d), (k, all categories, d)."""
 
     frequency: np.ndarray
     kernel: np.ndarray

@@ -89,8 +89,11 @@ class Schema(Frozen):
         mean: Mean of each feature over the train rows, without missing values, winsorized at the
             1st and the 99th percentile; 0 for a category.
         variance: Likewise; 1 for a category, or if the feature never varies.
-        quantiles: For histories, of each column of numbers, the quantiles of its measured values in
-            the train rows: a standard normal variable has them at `SCORES`. Default: none.
+        quantiles: Of each column of numbers, the quantiles of its measured values in the train
+            rows: a standard normal variable has them at `SCORES`. Version 0.1.0 has them for
+            histories alone. Default: none.
+        scores: Whether the network reads numbers by their normal scores too, which come from the
+            quantiles. Default: no, as in version 0.1.0.
         positive_class: With two classes, the label's value whose probability the network gives.
         negative_class: The other one.
         classes: With more classes, the label's values, in the order of their probabilities.
@@ -111,6 +114,7 @@ class Schema(Frozen):
     mean: list[float]
     variance: list[float]
     quantiles: dict[str, list[float]] = unless({})
+    scores: bool = unless(False)
     label: str
     positive_class: Class | None = unless(None)
     negative_class: Class | None = unless(None)
@@ -125,6 +129,11 @@ class Schema(Frozen):
         if self.target is not None:
             return Task(kind=NUMBER)
         return Task.of_classes(self.classes or [self.negative_class, self.positive_class])  # type: ignore[list-item]
+
+    @property
+    def file_format(self) -> int:
+        """The format of the file of a network with this schema: 2 with `scores`, otherwise 1."""
+        return 1 + self.scores
 
     @property
     def padded_slots(self) -> int:

@@ -120,8 +120,7 @@ def learn_schema(
             measured = values[~np.isnan(values)]
             scales.append(scale(measured))
             faults.append((name, measured.size and float32_fault(measured)))
-            if history:
-                number_quantiles[name] = quantiles(measured)
+            number_quantiles[name] = quantiles(measured)
     for name, fault in faults:
         if fault:
             logger.warning("Column '%s': %s", shown(name), fault)
@@ -154,6 +153,7 @@ def learn_schema(
         mean=mean,
         variance=variance,
         quantiles=number_quantiles,
+        scores=True,
         label=label,
         **schema_fields(task, labels),
         history=history,
