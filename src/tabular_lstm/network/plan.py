@@ -19,6 +19,8 @@ FOLDS = 8
 COOLDOWN = 0.3
 COOLDOWN_EPOCHS = 4
 PATIENCE = 4
+# A table with more rows is long: see `Plan.is_long`.
+LONG_ROWS = 100_000
 # With more rows than this, an epoch and the folds use only as many rows as with this number.
 MANY_ROWS = 2_000_000
 
@@ -42,6 +44,11 @@ class Plan:
     # For histories: each row's customer number and the length of its history, (rows, 2).
     histories: np.ndarray | None = None
     first: int = 0  # the number of the first member of this plan
+
+    @property
+    def is_long(self) -> bool:
+        """Say whether members are dear: a kind that is clearly worse soon stops."""
+        return len(self.fold) > LONG_ROWS
 
     def of_members(self, numbers: range) -> "Plan":
         """Return the plan of some members, by their numbers."""
