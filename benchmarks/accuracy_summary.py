@@ -25,7 +25,6 @@ from sets import (
     REPORTED_ON,
 )
 from sets_files import FAMILIES
-from sets_messy import KIND_OF, MESSY
 from sets_messy import names as messy
 from tables import markdown
 
@@ -84,7 +83,7 @@ class Task:
         yield "all_reported", [*self.reported, *messy_reported]
         yield "chosen", self.chosen
         yield "messy_chosen", messy("choose", self.kind)
-        yield "long", [name for name, kind in KIND_OF.items() if kind == self.kind and name not in MESSY]
+        yield "long", messy("long", self.kind)
 
 
 TASKS: dict[Kind, Task] = {

@@ -73,8 +73,9 @@ KIND_OF: dict[str, Kind] = (
 
 
 def names(use: str, kind: Kind) -> list[str]:
-    """Name the tables of R of a use, `choose` or `report`, and a task."""
-    return [name for name, table in MESSY.items() if table.use == use and KIND_OF[name] == kind]
+    """Name the tables of R of a use, `choose` or `report`, and a task; or the `long` tables."""
+    uses = {name: MESSY[name].use if name in MESSY else "long" for name in KIND_OF}
+    return [name for name in KIND_OF if uses[name] == use and KIND_OF[name] == kind]
 
 
 def synthetic(name: str) -> tuple[pd.DataFrame, pd.Series]:

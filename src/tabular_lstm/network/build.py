@@ -96,11 +96,7 @@ class Embed(keras.layers.Layer):  # type: ignore[misc]
         if len(slots.numeric):
             forms = [numbers := _take(values, slots.numeric)]
             if slots.scores:
-                places = [
-                    len(slots.numeric) + slots.score_places[slot] if slot in slots.score_places else place
-                    for place, slot in enumerate(slots.numeric.tolist())
-                ]
-                forms = [_take(tf.concat([numbers, scores], 1), np.array(places)), numbers]
+                forms = [_take(tf.concat([numbers, scores], 1), slots.first_forms), numbers]
             parts += self._numbers(forms, (self.frequency, kernel, bias), dropped_numbers)
         if len(slots.categorical):
             parts.append(

@@ -36,7 +36,14 @@ from tabular_lstm.network.outputs import (
     judged_places,
     outputs_of,
 )
-from tabular_lstm.network.plan import Plan, batch_size, epochs, plan_training
+from tabular_lstm.network.plan import (
+    LONG_MEMBERS,
+    LONG_ROWS,
+    Plan,
+    batch_size,
+    epochs,
+    plan_training,
+)
 from tabular_lstm.network.score import blas, score, score_changed
 from tabular_lstm.network.scorer import Scorer, Slots
 from tabular_lstm.parameters import Training
@@ -290,6 +297,8 @@ def train(
     """
     if not isinstance(network, LSTMEnsemble):
         return _train_tutorial(network, sequences, labels, training, weights)
+    if len(labels) > LONG_ROWS:
+        network = _with_members(network, LONG_MEMBERS)
     config, options = network.get_config(), network.options
     task_outputs = outputs_of(network.schema.task)
     targets = task_outputs.targets(labels, network.schema)
@@ -325,6 +334,16 @@ def train(
         network, trained, plan, targets, training, weights, judged
     )
     return candidate, trained.losses | calibrated_history
+
+
+def _with_members(network: LSTMEnsemble, most: int) -> LSTMEnsemble:
+    """Keep at most so many members of each kind, with their weights."""
+    options = network.options
+    kept = options.model_copy(update={"members": min(options.members, most)})
+    smaller = LSTMEnsemble.from_config(network.get_config() | {"options": kept.model_dump()})
+    places = np.arange(options.count).reshape(-1, options.members)[:, : kept.members].ravel()
+    smaller.set_weights([weight[places] for weight in network.get_weights()])
+    return smaller
 
 
 def _calibrated(

@@ -23,6 +23,8 @@ from tabular_lstm.parameters import Ensemble
 from tabular_lstm.rows.histories import Compact, Histories, Sequences, table_of, taken
 
 TOGETHER = 4
+# In a long table fewer, so that the members of one kind take several cores.
+LONG_TOGETHER = 2
 # The most slots of all members of a graph: with 5,000 slots a graph of four takes 1 GB more.
 TOGETHER_SLOTS = 2**12
 GRADIENT_NORM = 1.0
@@ -65,7 +67,8 @@ class Members:
     def __init__(self, task: Task, numbers: range) -> None:
         options = Ensemble.model_validate(task.config["options"])
         most = TOGETHER_SLOTS // table_of(task.sequences).shape[1]
-        together = max(1, min(TOGETHER, most, len(numbers)))
+        most_together = LONG_TOGETHER if task.plan.is_long else TOGETHER
+        together = max(1, min(most_together, most, len(numbers)))
         graph_options = {"members": together, "frequency_scale": [1.0]}
         # The network's own variables are not used: `_member_outputs` replaces them by pieces of the
         # matrix.
@@ -75,9 +78,7 @@ class Members:
         self.task_outputs = outputs_of(self.network.schema.task)
         table = self.network.embed.slots.prepared(table_of(task.sequences))
         self.sequences: Sequences = (
-            replace(task.sequences, table=table)
-            if isinstance(task.sequences, Histories)
-            else table
+            replace(task.sequences, table=table) if isinstance(task.sequences, Histories) else table
         )
         counts = [] if task.weights is None else [task.weights]
         self.row_values = [np.asarray(values, np.float32) for values in (task.targets, *counts)]
@@ -150,17 +151,23 @@ class Members:
         AdamW moves the vector of a rare category in a step as far as any other weight, and so
         learns rare categories by heart. The share of a category with n rows is n / (n + `RARE`).
         """
-        slots, embed = self.network.embed.slots, self.network.embed
-        table = table_of(self.sequences)[:, len(slots.scored) + slots.categorical]
-        counts = np.bincount(
-            slots.category_index(table.T).ravel(), minlength=int(slots.offsets[-1])
-        )
+        embed = self.network.embed
+        row_counts: list[np.ndarray] = [np.empty(0)]
+        for feature, vector_count in enumerate(embed.slots.unknown + 2):
+            row_counts.append(np.bincount(self._categories(feature), minlength=vector_count))
+        counts = np.concatenate(row_counts)
         vectors = np.repeat(counts / (counts + RARE), embed.dimensions)
         shares = [
             vectors if weight is embed.vectors else np.ones(size)
             for weight, size in zip(self.network.weights, self.sizes, strict=True)
         ]
         return np.concatenate(shares).astype(np.float32)
+
+    def _categories(self, feature: int) -> np.ndarray:
+        """Give each row's place among the vectors of a categorical feature: int64 (rows,)."""
+        slots = self.network.embed.slots
+        column = table_of(self.sequences)[:, len(slots.scored) + slots.categorical[feature]]
+        return np.asarray(slots.category_index(column[None], [feature])[0] - slots.offsets[feature])
 
     def average_unseen_categories(self, weights: list[np.ndarray], plan: Plan) -> None:
         """Set each category that is in none of a member's rows to the mean vector of these rows.
@@ -175,10 +182,9 @@ class Members:
         vectors = weights[[w is embed.vectors for w in self.network.weights].index(True)]
         rows = self.sequences
         histories = rows if isinstance(rows, Histories) else None
-        table = table_of(rows)
-        for feature, slot in enumerate(slots.categorical):
+        for feature in range(len(slots.categorical)):
             start, end = slots.offsets[feature : feature + 2]
-            index = slots.category_index(table[:, len(slots.scored) + slot][None], [feature])[0] - start
+            index = self._categories(feature)
             for member, fold in zip(vectors, plan.left_out, strict=True):
                 learned_rows = plan.fold != fold
                 if histories is None:

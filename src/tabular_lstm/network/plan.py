@@ -19,8 +19,10 @@ FOLDS = 8
 COOLDOWN = 0.3
 COOLDOWN_EPOCHS = 4
 PATIENCE = 4
-# A table with more rows is long: see `Plan.is_long`.
+# A table with more rows is long: few members are as good as many, and each takes long.
 LONG_ROWS = 100_000
+# The most members of each kind in a long table.
+LONG_MEMBERS = 4
 # With more rows than this, an epoch and the folds use only as many rows as with this number.
 MANY_ROWS = 2_000_000
 
@@ -47,7 +49,7 @@ class Plan:
 
     @property
     def is_long(self) -> bool:
-        """Say whether members are dear: a kind that is clearly worse soon stops."""
+        """Say whether the table is long, so that a kind that is clearly worse soon stops."""
         return len(self.fold) > LONG_ROWS
 
     def of_members(self, numbers: range) -> "Plan":

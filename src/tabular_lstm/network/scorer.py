@@ -102,7 +102,7 @@ class Slots:
         Source: Gorishniy et al., "Revisiting Deep Learning Models for Tabular Data", NeurIPS 2021
         (the quantile transformation).
         """
-        return np.interp(values, *self.knots[:, place]).astype(np.float32)
+        return np.asarray(np.interp(values, *self.knots[:, place]), np.float32)
 
     def number_forms(self, values: np.ndarray, which: Any = slice(None)) -> np.ndarray:
         """Give the forms of numbers: float32 (N, n) to (forms, N, n), with the value last.
@@ -113,15 +113,19 @@ class Slots:
         if not self.scores:
             return z[None]
         forms = np.stack([z, z])
-        for row, slot in enumerate(self.numeric[which]):
-            if (place := self.score_places.get(slot)) is not None:
+        for row, place in enumerate(self.first_forms[which] - len(self.numeric)):
+            if place >= 0:
                 forms[0, row] = self.score(values[row], place)
         return forms
 
     @cached_property
-    def score_places(self) -> dict[int, int]:
-        """The place of each scored slot among the M."""
-        return {slot: place for place, slot in enumerate(self.scored.tolist())}
+    def first_forms(self) -> np.ndarray:
+        """The place of each number's first form among the N values and the M scores: (N,)."""
+        places = np.arange(len(self.numeric))
+        places[np.searchsorted(self.numeric, self.scored)] = len(places) + np.arange(
+            len(self.scored)
+        )
+        return places
 
     def prepared(self, table: np.ndarray) -> np.ndarray:
         """Give the slots as training takes them: float32 (rows, S) to (rows, M + S).
