@@ -340,7 +340,9 @@ def _with_members(network: LSTMEnsemble, most: int) -> LSTMEnsemble:
     """Keep at most so many members of each kind, with their weights."""
     options = network.options
     kept = options.model_copy(update={"members": min(options.members, most)})
-    smaller = LSTMEnsemble.from_config(network.get_config() | {"options": kept.model_dump()})
+    smaller: LSTMEnsemble = LSTMEnsemble.from_config(
+        network.get_config() | {"options": kept.model_dump()}
+    )
     places = np.arange(options.count).reshape(-1, options.members)[:, : kept.members].ravel()
     smaller.set_weights([weight[places] for weight in network.get_weights()])
     return smaller
