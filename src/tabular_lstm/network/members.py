@@ -23,8 +23,6 @@ from tabular_lstm.parameters import Ensemble
 from tabular_lstm.rows.histories import Compact, Histories, Sequences, table_of, taken
 
 TOGETHER = 4
-# In a long table fewer, so that the members of one kind take several cores.
-LONG_TOGETHER = 2
 # The most slots of all members of a graph: with 5,000 slots a graph of four takes 1 GB more.
 TOGETHER_SLOTS = 2**12
 GRADIENT_NORM = 1.0
@@ -67,8 +65,7 @@ class Members:
     def __init__(self, task: Task, numbers: range) -> None:
         options = Ensemble.model_validate(task.config["options"])
         most = TOGETHER_SLOTS // table_of(task.sequences).shape[1]
-        most_together = LONG_TOGETHER if task.plan.is_long else TOGETHER
-        together = max(1, min(most_together, most, len(numbers)))
+        together = max(1, min(TOGETHER, most, len(numbers)))
         graph_options = {"members": together, "frequency_scale": [1.0]}
         # The network's own variables are not used: `_member_outputs` replaces them by pieces of the
         # matrix.
