@@ -20,7 +20,7 @@ COOLDOWN = 0.3
 COOLDOWN_EPOCHS = 4
 PATIENCE = 4
 # A table with more rows is long: few members are as good as many, and each takes long.
-LONG_ROWS = 100_000
+LONG_ROWS = 20_000
 # The most members of each kind in a long table.
 LONG_MEMBERS = 4
 # With more rows than this, an epoch and the folds use only as many rows as with this number.
@@ -236,19 +236,21 @@ def epochs(rows: int, features: int, speed: int = 1) -> int:
     """Choose the maximal number of epochs: fewer for many rows or many features.
 
     From 200 features on, twice the features have half the epochs, down to 8, so that training does
-    not take longer. At twice the speed, few rows have half the epochs.
+    not take longer. At twice the speed, few rows have half the epochs. A long table has fewer
+    members, and in their place twice the epochs.
 
     Examples:
-        >>> [epochs(rows, 8) for rows in (768, 5000, 20_000, 100_000, 1_000_000)]
-        [200, 100, 25, 12, 5]
+        >>> [epochs(rows, 8) for rows in (768, 5000, 20_000, 40_000, 100_000, 1_000_000)]
+        [200, 100, 25, 25, 12, 5]
         >>> [epochs(768, features) for features in (200, 500, 2000, 5000)]
         [200, 80, 20, 8]
         >>> [epochs(rows, 8, speed=2) for rows in (768, 5000, 20_000)]
         [100, 100, 25]
     """
     rows = max(rows, 1)
+    passed = 1_000_000 if rows > LONG_ROWS else 500_000
     # Twelve epochs are better than fewer, but take too long from half a million rows on.
-    by_rows = np.clip(max(500_000 // rows, min(12, 5_000_000 // rows)), 5, 200 // speed)
+    by_rows = np.clip(max(passed // rows, min(12, 5_000_000 // rows)), 5, 200 // speed)
     return int(min(by_rows, max(40_000 // features, 8)))
 
 

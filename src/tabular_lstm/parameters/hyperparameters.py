@@ -60,7 +60,7 @@ class Ensemble(Parameters):
 
     Attributes:
         members: How many networks of each kind are trained and averaged. Each network learns from
-            all train rows except its own eighth. With more than 100,000 rows at most 4 are trained.
+            all train rows except its own eighth. With more than 20,000 rows at most 4 are trained.
         dimensions: Size of a feature's embedding vector.
         frequencies: How many learned frequencies embed a numeric feature.
         frequency_scale: Standard deviation of the frequencies before training, for each kind of
