@@ -75,9 +75,7 @@ class Members:
         self.task_outputs = outputs_of(self.network.schema.task)
         table = self.network.embed.slots.prepared(table_of(task.sequences))
         self.sequences: Sequences = (
-            replace(task.sequences, table=table)
-            if isinstance(task.sequences, Histories)
-            else table
+            replace(task.sequences, table=table) if isinstance(task.sequences, Histories) else table
         )
         counts = [] if task.weights is None else [task.weights]
         self.row_values = [np.asarray(values, np.float32) for values in (task.targets, *counts)]
@@ -178,7 +176,9 @@ class Members:
         table = table_of(rows)
         for feature, slot in enumerate(slots.categorical):
             start, end = slots.offsets[feature : feature + 2]
-            index = slots.category_index(table[:, len(slots.scored) + slot][None], [feature])[0] - start
+            index = (
+                slots.category_index(table[:, len(slots.scored) + slot][None], [feature])[0] - start
+            )
             for member, fold in zip(vectors, plan.left_out, strict=True):
                 learned_rows = plan.fold != fold
                 if histories is None:
