@@ -42,7 +42,7 @@ class UnknownFormatError(DataError):
 
 
 def refuse_unknown_format(document: Any, newest: int = 1) -> None:
-    """Raise `UnknownFormatError` unless a JSON file's `format` is 1 to `newest`, or not there."""
+    """Raise `UnknownFormatError` if a file's `format` is not 1 to `newest`; without one it is 1."""
     number = document.get("format", 1) if isinstance(document, dict) else 1
     if type(number) is not int or not 1 <= number <= newest:
         raise UnknownFormatError(number, newest)

@@ -5,11 +5,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from tabular_lstm.network.build import LSTMEnsemble, Recur, build
+from tabular_lstm.network.build import Embed, LSTMEnsemble, Recur, build
 from tabular_lstm.network.outputs import Calibration
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Ensemble, Network
 from tabular_lstm.rows.histories import Histories, are_rows
-from tabular_lstm.rows.schema import Schema, Target
+from tabular_lstm.rows.schema import SCORES, Schema, Target
 
 MEAN = [1.0, 2.0, 3.0, 4.0]
 VARIANCE = [4.0, 1.0, 0.25, 16.0]
@@ -31,6 +31,7 @@ LAYOUTS: list[dict[str, Any]] = [
     {"features": 3, "features_per_step": 3},
     {"features": 1, "features_per_step": 1},
     {"features": 6, "features_per_step": 1, "names": (0,)},
+    {**MIXED, "scores": False},  # as version 0.1.0 made schemas
 ]
 TASKS = [{**MIXED, "task": task} for task in (CLASSES, SEVEN, NUMBER)]
 
@@ -46,11 +47,21 @@ def schema_of(
     scale: float = 1.0,
     names: tuple[int, ...] = (),
     task: str = TWO_CLASSES,
+    scores: bool = True,
 ) -> Schema:
-    """A schema; `names` are the places of the features that hold one of three categories."""
+    """A schema; `names` are the places of the features that hold one of three categories.
+
+    The numbers are skewed a little: a score is no line of the value.
+    """
     repeats = -(-features // 4)
     numeric = [place not in names for place in range(features)]
     mean, variance = (MEAN * repeats)[:features], (VARIANCE * repeats)[:features]
+    skewed = scale * SCORES * (1 + SCORES / 8)
+    of_numbers = {
+        f"f{place}": (scale * mean[place] + variance[place] ** 0.5 * skewed).tolist()
+        for place in range(features)
+        if scores and numeric[place]
+    }
     return Schema(
         features=[f"f{i}" for i in range(features)],
         steps=-(-features // features_per_step),
@@ -61,6 +72,8 @@ def schema_of(
         variance=[
             scale**2 * v if number else 1.0 for v, number in zip(variance, numeric, strict=True)
         ],
+        quantiles=of_numbers,
+        scores=scores,
         label="sick",
         **LABELS[task],
     )
@@ -93,6 +106,12 @@ def sequences_of(schema: Schema, rows: int = 10, missing: float = 0.0) -> np.nda
         values[:, schema.features.index(name)] = rng.integers(0, len(categories) + 1, rows)
     values[rng.random(values.shape) < missing] = np.nan
     return values.reshape(rows, schema.steps, schema.features_per_step).astype(np.float32)
+
+
+def prepared(embed: Embed, sequences: np.ndarray) -> np.ndarray:
+    """What a layer, or `member_outputs`, takes of sequences, (k or 1, n, T, F)."""
+    tables = sequences.reshape(*sequences.shape[:2], -1)
+    return np.stack([embed.slots.prepared(table) for table in tables])
 
 
 def with_slot(sequences: np.ndarray, step: int, place: int, value: float) -> np.ndarray:

@@ -12,7 +12,8 @@ from tabular_lstm.network.member_training import Task, Trained, train_members
 from tabular_lstm.network.members import Members
 from tabular_lstm.network.plan import plan_training, stratified_folds
 from tabular_lstm.parameters import Ensemble, Network, Training
-from tabular_lstm.rows.schema import Schema
+from tabular_lstm.rows.schema import SCORES, Schema
+from tests.helpers.networks import prepared
 
 SCHEMA = Schema(
     features=["a", "b", "c", "d"],
@@ -21,6 +22,8 @@ SCHEMA = Schema(
     missing={},
     mean=[0.0] * 4,
     variance=[1.0] * 4,
+    quantiles={name: SCORES.tolist() for name in "abcd"},
+    scores=True,
     label="sick",
     positive_class=1,
     negative_class=0,
@@ -73,7 +76,8 @@ def folds_of(labels: np.ndarray, members: int, seed: int = 0) -> list[np.ndarray
 
 def member_logits(network: LSTMEnsemble, sequences: np.ndarray) -> np.ndarray:
     """Each member's logit of each row, of two classes, (k, rows)."""
-    return network.member_outputs(sequences[None]).numpy().astype(np.float64)[..., 0]
+    slots = prepared(network.embed, sequences[None])
+    return network.member_outputs(slots).numpy().astype(np.float64)[..., 0]
 
 
 def weights_of(network: LSTMEnsemble, member: int) -> list[np.ndarray]:

@@ -14,6 +14,7 @@ from tabular_lstm.parameters import Ensemble, Network
 from tests.helpers.networks import (
     ensemble_of,
     keras_lstm,
+    prepared,
     schema_of,
     sequences_of,
 )
@@ -50,8 +51,9 @@ def test_tutorial_is_the_tutorials_network_to_the_letter() -> None:
 def test_lstms_are_stacked_as_kerass_bidirectional_ones(units: list[int]) -> None:
     schema = schema_of(6)
     network, sequences = ensemble_of(schema, units=units), sequences_of(schema)
-    for member, outputs in enumerate(network.member_outputs(sequences[None])):
-        steps = tf.transpose(network.embed(sequences[None])[member], [1, 0, 2])
+    slots = prepared(network.embed, sequences[None])
+    for member, outputs in enumerate(network.member_outputs(slots)):
+        steps = tf.transpose(network.embed(slots)[member], [1, 0, 2])
         for recur in network.recur:
             forward = keras_lstm(recur, member, 0)(steps)
             backward = keras_lstm(recur, member, 1)(steps)
@@ -98,7 +100,7 @@ def test_the_seed_decides_the_initial_weights_and_each_member_has_its_own() -> N
 
 
 def test_initial_weights_are_spread_as_their_kinds_should_be() -> None:
-    weights = drawn(frequencies=7, frequency_scale=0.3, dimensions=6, units=[5, 3])
+    weights = drawn(1, frequencies=7, frequency_scale=0.3, dimensions=6, units=[5, 3])
     assert weights["embed/frequency"].std() == pytest.approx(0.3, rel=0.1)
     assert weights["embed/vectors"].std() == pytest.approx(0.5, rel=0.1)
     limits = {

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tabular_lstm.network.build import LSTMEnsemble, scores, summaries
+from tabular_lstm.network.build import LSTMEnsemble, summaries
 from tabular_lstm.network.fit import train
 from tabular_lstm.network.outputs import predictions
 from tabular_lstm.network.score import FEW, score
@@ -14,12 +14,21 @@ from tabular_lstm.network.scorer import Scorer, Slots
 from tabular_lstm.parameters import NUMBER, Training
 from tabular_lstm.rows.histories import PADDING, Compact, Histories, are_rows
 from tabular_lstm.rows.schema import HistoryLayout, quantiles
-from tests.helpers.networks import TASKS, ensemble_of, histories_at, id_of, schema_of, sequences_of
+from tests.helpers.networks import (
+    TASKS,
+    ensemble_of,
+    histories_at,
+    id_of,
+    prepared,
+    schema_of,
+    sequences_of,
+)
 
 LONGEST = 9
 LAYOUT = HistoryLayout(of="who", order="at", steps=LONGEST, gap="f0", dates=False)
 LAYOUTS = [
     {"features": 4},
+    {"features": 4, "scores": False},
     {"features": 4, "names": (0, 1, 2, 3)},
     *(task | {"features_per_step": 7} for task in TASKS[::2]),
 ]
@@ -59,14 +68,16 @@ def test_each_history_is_read_alone_as_a_sequence_of_its_own_length(
     """Without a length and a mask, a sequence is read as rows have always been read."""
     network = network_of(layout, units)
     histories = histories_of(network, 12)
-    found = network.member_outputs([of[None] for of in histories.compact()]).numpy()
+    rows, places = histories.compact()
+    rows = prepared(network.embed, rows[None, :, None])
+    found = network.member_outputs((rows, places[None])).numpy()
     for place in range(len(histories)):
-        rows = histories[[place]].dense()[0]
-        steps = tf.transpose(network.embed(rows[None, :, None]), [0, 2, 1, 3])
+        rows = prepared(network.embed, histories[[place]].dense()[:, :, None])
+        steps = tf.transpose(network.embed(rows), [0, 2, 1, 3])
         for recur in network.recur:
             forward, backward = recur(steps)
             steps = tf.concat([forward, backward[:, ::-1]], -1)
-        wide = summaries(rows[None], np.arange(len(rows))[None, None], network.embed.slots)
+        wide = summaries(rows, np.arange(rows.shape[1])[None, None], network.embed.slots)
         alone = network.read_out((forward, backward), wide=wide).numpy()[:, 0]
         np.testing.assert_allclose(found[:, place], alone, atol=1e-6)
     assert np.ptp(found, axis=1).max() > 0.05
@@ -93,7 +104,7 @@ def test_numpy_scores_histories_as_tensorflow_computes_them(
 
 @either
 def test_what_stands_behind_the_last_row_changes_no_output(units: list[int]) -> None:
-    network = network_of(LAYOUTS[2], units)
+    network = network_of(LAYOUTS[3], units)
     scorer = Scorer.of(network)
     histories = histories_of(network)
     dense = histories.dense()
@@ -132,7 +143,7 @@ def test_a_line_in_the_last_values_is_told_at_once_with_honest_intervals() -> No
     network = ensemble_of(schema.model_copy(update={"history": LAYOUT}), members=8)
     histories, train_rows = histories_of(network, 1500), 100
     summaries = network.embed.slots.summaries(histories.compact(), np.float64)
-    line = summaries[3] - 0.5 * summaries[3 + 12]
+    line = summaries[3] - 0.5 * summaries[3 + 24]
     noise = np.random.default_rng(1).normal(0, 0.1, len(line))
     labels = schema.target.mean + schema.target.deviation * (line + noise)
     train_set = histories[:train_rows], labels[:train_rows]
@@ -140,7 +151,7 @@ def test_a_line_in_the_last_values_is_told_at_once_with_honest_intervals() -> No
     predicted, lower, upper = score(Scorer.of(candidate), histories[train_rows:]).T
     new = labels[train_rows:]
     error = np.sqrt(np.mean((predicted - new) ** 2)) / schema.target.deviation
-    assert 0.1 < error < 0.15
+    assert 0.1 < error < 0.18
     assert 0.85 < np.mean((lower < new) & (new < upper)) < 0.96
     # In the unit of the label, as of every other network.
     assert 0.5 * error < history["validation_loss"][-1] < 2 * error
@@ -155,10 +166,10 @@ def test_a_skewed_number_is_read_by_its_score_too() -> None:
     slots = Slots.of(schema.model_copy(update={"quantiles": of_numbers}))
     far = [np.nan, -3e38, 3e38, -np.inf, np.inf]
     asked = np.array([*np.exp([6, 8, 10, 12, 14]), *far], np.float32)
-    found = scores(asked[None, :, None], slots).numpy()[0, :, 0]
+    (found,) = slots.score(asked[None])
     np.testing.assert_allclose(found[:5], [-2, -1, 0, 1, 2], atol=0.05)
     np.testing.assert_array_equal(found[5:], [np.nan, -3, 3, -3, 3])
-    # In NumPy the scores are the same; f1 has two values, and so no score.
+    # A summary has the scores too; f1 has two values, and so no score.
     rows = np.stack([asked, asked], 1)
     one_each = Compact(rows, np.arange(len(rows), dtype=np.int32)[:, None])
     assert slots.wide == 9
@@ -171,5 +182,4 @@ def test_numbers_that_are_close_to_0_have_scores_unless_tensorflow_takes_them_fo
     slots = Slots.of(schema_of(features=2).model_copy(update={"quantiles": small}))
     assert slots.scored.tolist() == [0]
     asked = np.array([-1, 0, 5e-34, 1], np.float32)
-    found = scores(asked[None, :, None], slots).numpy().ravel()
-    np.testing.assert_allclose(found, [-3, -3, 0, 3], atol=0.05)
+    np.testing.assert_allclose(slots.score(asked[None])[0], [-3, -3, 0, 3], atol=0.05)

@@ -11,7 +11,8 @@ import tensorflow as tf
 from tabular_lstm.network import build
 from tabular_lstm.network.build import Embed, ReadOut, Recur
 from tabular_lstm.parameters import Ensemble
-from tests.helpers.networks import schema_of, sequences_of
+from tabular_lstm.rows.schema import SCORES
+from tests.helpers.networks import prepared, schema_of, sequences_of
 
 MEMBERS = 3
 DIMENSIONS = 5
@@ -30,6 +31,11 @@ def _as_of_features(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
 
 MEAN = [1.0, -2.0, 0.0, 30.0, 0.0]
 VARIANCE = [4.0, 0.25, 1.0, 100.0, 1.0]
+# All but one have scores too, which are no line of the values.
+QUANTILES = {
+    place: MEAN[place] + np.sqrt(VARIANCE[place]) * SCORES * (1 + SCORES / 8)
+    for place in (0, 1, 3, 4)
+}
 # How many categories each of the five features has; of two features to a step, the last is padded.
 NUMBERS = [0, 0, 0, 0, 0]
 MIXED = [0, 3, 0, 0, 2]
@@ -43,11 +49,16 @@ def with_random_weights(layer: keras.Layer, scale: float = 1.0) -> Any:
     return layer
 
 
-def embed_of(categories: Sequence[int], features_per_step: int = 2, units: float = 1.0) -> Embed:
-    schema = schema_of(len(categories), features_per_step).model_copy(
+def embed_of(categories: Sequence[int], features_per_step: int = 2, scores: bool = True) -> Embed:
+    schema = schema_of(len(categories), features_per_step, scores=scores).model_copy(
         update={
-            "mean": [units * mean for mean in MEAN],
-            "variance": [units**2 * variance for variance in VARIANCE],
+            "mean": MEAN,
+            "variance": VARIANCE,
+            "quantiles": {
+                f"f{place}": quantiles.tolist()
+                for place, quantiles in QUANTILES.items()
+                if scores and not categories[place]
+            },
             "categories": {
                 f"f{place}": [*map(str, range(count))]
                 for place, count in enumerate(categories)
@@ -82,7 +93,10 @@ def slots_of(categories: Sequence[int], per_step: int = 2, readers: int = 1) -> 
 
 
 def embedded(
-    categories: Sequence[int], weights: Sequence[np.ndarray], sequences: np.ndarray
+    categories: Sequence[int],
+    weights: Sequence[np.ndarray],
+    sequences: np.ndarray,
+    scores: bool,
 ) -> np.ndarray:
     """Embed value by value: (k, T, n, F·d), float64."""
     frequency, kernel, bias, vectors = weights
@@ -100,9 +114,15 @@ def embedded(
                 else:
                     missing = np.isnan(value)
                     z = 0 if missing else (value - MEAN[feature]) / np.sqrt(VARIANCE[feature])
-                    z = min(max(z, -5), 5)
-                    angles = 2 * np.pi * frequency[member, number, 0] * z
-                    waves = [*np.cos(angles), *np.sin(angles), z, float(missing)]
+                    forms = [min(max(z, -5), 5)]
+                    if scores:
+                        of_number = QUANTILES.get(feature)
+                        score = (
+                            forms[0] if of_number is None else np.interp(value, of_number, SCORES)
+                        )
+                        forms.insert(0, 0 if missing else score)
+                    angles = 2 * np.pi * frequency[member, number, 0] * forms[0]
+                    waves = [*np.cos(angles), *np.sin(angles), *forms, float(missing)]
                     vector = waves @ kernel[member, number] + bias[member, number, 0]
                     vector = np.maximum(vector, 0)
                 result[member, step, row, place] = vector
@@ -113,15 +133,18 @@ def embedded(
 
 @pytest.mark.usefixtures("_as_of_features")
 @pytest.mark.parametrize("categories", [NUMBERS, MIXED, NAMES])
-@pytest.mark.parametrize(("features_per_step", "readers"), [(1, MEMBERS), (2, 1), (3, MEMBERS)])
+@pytest.mark.parametrize(
+    ("features_per_step", "readers", "scores"),
+    [(1, MEMBERS, True), (2, 1, True), (3, MEMBERS, True), (2, MEMBERS, False)],
+)
 def test_embed_is_the_formula_by_hand(
-    categories: list[int], features_per_step: int, readers: int
+    categories: list[int], features_per_step: int, readers: int, scores: bool
 ) -> None:
-    layer = embed_of(categories, features_per_step)
+    layer = embed_of(categories, features_per_step, scores)
     sequences = slots_of(categories, features_per_step, readers)
-    measured = layer(sequences).numpy()
+    measured = layer(prepared(layer, sequences)).numpy()
     assert measured.shape == (MEMBERS, layer.slots.steps, ROWS, features_per_step * DIMENSIONS)
-    expected = embedded(categories, layer.get_weights(), sequences)
+    expected = embedded(categories, layer.get_weights(), sequences, scores)
     np.testing.assert_allclose(measured, expected, atol=1e-5)
 
 
@@ -130,9 +153,9 @@ def test_embed_is_the_formula_by_hand(
 def test_a_padded_slot_gives_zeros_whatever_is_in_it(categories: list[int], value: float) -> None:
     layer = embed_of(categories)
     sequences = slots_of(categories)
-    expected = layer(sequences).numpy()
+    expected = layer(prepared(layer, sequences)).numpy()
     sequences[:, :, 2, 1] = value
-    measured = layer(sequences).numpy()
+    measured = layer(prepared(layer, sequences)).numpy()
     np.testing.assert_array_equal(measured[:, 2, :, DIMENSIONS:], 0)
     np.testing.assert_array_equal(measured, expected)
 
@@ -142,15 +165,14 @@ def test_the_gradient_of_numbers_is_that_of_their_formula() -> None:
     layer = with_random_weights(layer, 0.5)
     sequences = sequences_of(schema_of(4, 2), rows=9, missing=0.2)[None]
     values = [weight.value for weight in layer.weights[:3]]
-    numbers = sequences.reshape(1, 9, 4).swapaxes(1, 2)
-    z = (numbers - layer.slots.center) * layer.slots.scale
-    missing = np.isnan(z)[..., None]
-    z = np.nan_to_num(np.clip(z, -5, 5))[..., None]
+    slots = prepared(layer, sequences)
+    missing = np.isnan(slots[:, :, 4:]).swapaxes(1, 2)[..., None]
+    score, z = np.nan_to_num(slots).reshape(1, 9, 2, 4, 1).transpose(2, 0, 3, 1, 4)
     with tf.GradientTape(persistent=True) as tape:
-        total = tf.reduce_sum(layer(sequences) ** 2)
+        total = tf.reduce_sum(layer(slots) ** 2)
         frequency, kernel, bias = map(tf.convert_to_tensor, values)
-        angle = 2 * np.pi * z * frequency
-        others = np.repeat(np.concatenate([z, missing], -1), 2, 0).astype(np.float32)
+        angle = 2 * np.pi * score * frequency
+        others = np.repeat(np.concatenate([score, z, missing], -1), 2, 0).astype(np.float32)
         waves = tf.concat([tf.cos(angle), tf.sin(angle), others], -1)
         expected = tf.reduce_sum(tf.nn.relu(waves @ kernel + bias) ** 2)
     for one, other in zip(
@@ -169,7 +191,8 @@ def features_kept(seed: tuple[int, int], rows: int = 4000) -> np.ndarray:
         [np.full(w.shape, float(w.name in ("bias", "vectors"))) for w in layer.weights]
     )
     sequences, shares = np.zeros((1, rows, 3, 2), np.float32), tf.constant([0.0, 0.0, 0.25, 0.25])
-    vectors = layer(sequences, tf.constant(seed), shares).numpy().reshape(4, 3, rows, 2, -1)
+    slots = prepared(layer, sequences)
+    vectors = layer(slots, tf.constant(seed), shares).numpy().reshape(4, 3, rows, 2, -1)
     assert (vectors.min(-1) == vectors.max(-1)).all()
     return np.asarray(vectors.mean(-1).transpose(0, 2, 1, 3).reshape(4, rows, 6))
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tabular_lstm.network.members import Members
+from tabular_lstm.network.members import RARE, Members
 from tabular_lstm.network.plan import Plan
-from tests.helpers.networks import schema_of, sequences_of
+from tests.helpers.networks import prepared, schema_of, sequences_of
 from tests.helpers.trainings import (
     SCHEMA,
     folds_of,
@@ -25,6 +25,10 @@ from tests.helpers.trainings import (
 def test_the_steps_are_those_of_adamw_on_each_members_rows() -> None:
     schema = schema_of(5, names=(1,))
     sequences = sequences_of(schema, rows=64, missing=0.1)
+    # Rows of each category, of an unknown one and of none: a rare one takes small steps.
+    counts = np.array([40, 16, 5, 2, 1])
+    sequences[:, 0, 1] = np.repeat([0, 1, 2, 3, np.nan], counts)
+    share = (counts / (counts + RARE))[:, None]
     labels = (np.arange(64) % 2).astype(np.float32)
     network = network_of(schema=schema, members=3, units=[4, 3])
     network.set_weights([4 * weight for weight in network.get_weights()])
@@ -40,7 +44,8 @@ def test_the_steps_are_those_of_adamw_on_each_members_rows() -> None:
     optimizer.exclude_from_weight_decay(
         [weight for weight in network.weights if weight.path.split("/")[-1] not in kernels]
     )
-    rows, targets = tf.constant(sequences[fitted]), tf.constant(labels[fitted])
+    rows = tf.constant(prepared(network.embed, sequences[fitted]))
+    targets = tf.constant(labels[fitted])
     clipped = []
     for epoch, after in enumerate(members.each_epoch):
         optimizer.learning_rate = highest * min(1, (6 - epoch) / 4)
@@ -53,12 +58,15 @@ def test_the_steps_are_those_of_adamw_on_each_members_rows() -> None:
         norms = np.sqrt(sum((g.reshape(3, -1) ** 2).sum(1) for g in gradients))
         clipped.append(norms > 1)
         shrink = 1 / np.maximum(norms, 1)
+        vectors = network.embed.vectors
+        before = vectors.numpy()
         optimizer.apply_gradients(
             [
                 (tf.constant(g * shrink.reshape(3, *[1] * (g.ndim - 1))), weight)
                 for g, weight in zip(gradients, network.weights, strict=True)
             ]
         )
+        vectors.assign(before + share * (vectors.numpy() - before))
         for measured, expected in zip(after, network.get_weights(), strict=True):
             np.testing.assert_allclose(measured, expected, atol=2e-5)
     assert 0 < np.mean(clipped) < 1

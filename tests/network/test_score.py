@@ -7,6 +7,7 @@ from itertools import product
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tabular_lstm.network import score as score_module
@@ -14,9 +15,10 @@ from tabular_lstm.network.build import LSTMEnsemble
 from tabular_lstm.network.forward import BLOCK
 from tabular_lstm.network.outputs import Calibration, predictions
 from tabular_lstm.network.score import FEW, FEW_VALUES, score, score_changed
-from tabular_lstm.network.scorer import Scorer
-from tabular_lstm.parameters import CLASSES, NUMBER
+from tabular_lstm.network.scorer import CLIP, Scorer, Slots
+from tabular_lstm.parameters import CLASSES, NUMBER, Reshaping, Task
 from tabular_lstm.rows.schema import HistoryLayout
+from tabular_lstm.rows.schema_fit import learn_schema
 from tests.helpers.networks import (
     LAYOUTS,
     MIXED,
@@ -87,6 +89,48 @@ def test_odd_values_are_scored_as_keras_does(scale: float) -> None:
         odd = with_slot(sequences, *divmod(slot, 2), value)
         expected = network(odd).numpy()[:, 0]
         np.testing.assert_allclose(score(Scorer.of(network), odd), expected, atol=1e-6)
+
+
+# The forms of a number
+
+RNG = np.random.default_rng(0)
+COLUMNS = {
+    "half of them 0": np.append(np.zeros(500), RNG.lognormal(10, 2, 500)),
+    "ties": RNG.poisson(2, 1000),
+    "two values": np.arange(1000) % 2,
+    "constant": np.full(1000, 7.0),
+    "one value": [7.0],
+    "none": np.full(1000, np.nan),
+    "seconds": 1.7e9 + np.arange(1000) * 60,
+    "small": RNG.normal(size=1000) * 1e-30,
+    "large": RNG.normal(size=1000) * 1e29,
+}
+
+
+def slots_of(numbers: Any) -> Slots:
+    """What a schema says that is learned of one column of numbers."""
+    arguments: dict[str, Any] = {"categorical": (), "missing": {}, "reshaping": Reshaping()}
+    task = Task.of_classes(("no", "yes"))
+    rows = pd.DataFrame({"a": np.asarray(numbers, float)})
+    return Slots.of(learn_schema(rows, label="y", task=task, **arguments))
+
+
+@pytest.mark.parametrize("numbers", COLUMNS.values(), ids=COLUMNS)
+def test_a_number_has_finite_forms_that_rise_unless_it_is_missing(numbers: Any) -> None:
+    known = np.asarray(numbers, float)[~np.isnan(numbers)]
+    asked = np.sort([*known, 0, *(sign * far for sign in (-1, 1) for far in (1, 1e9, 3e38))])
+    forms = slots_of(numbers).number_forms(np.append(asked, np.nan)[None].astype(np.float32))[:, 0]
+    assert np.isnan(forms[:, -1]).all()
+    assert np.isfinite(forms[:, :-1]).all()
+    assert (np.diff(forms[:, :-1]) >= 0).all()
+    assert np.abs(forms[:, :-1]).max() <= CLIP
+
+
+def test_small_numbers_among_millions_have_scores_that_lie_apart() -> None:
+    slots = slots_of([0.0] * 300 + [10.0] * 300 + [*np.geomspace(1e3, 1e7, 400)])
+    score, value = np.diff(slots.number_forms(np.array([[0, 10]], np.float32)))[:, 0, 0]
+    assert value < 1e-4
+    assert score > 1
 
 
 # Many rows, and few

@@ -86,6 +86,11 @@ def test_the_schema_says_what_the_rows_say() -> None:
         "marks": {"decimal": ".", "thousands": None},
         "mean": [4.0, 0.0, 40.0],
         "variance": [pytest.approx(26 / 3), 1.0, 50.0],
+        "quantiles": {
+            "size": [1.0] * 10 + [3.0] * 5 + [8.0] * 10,
+            "age": [30.0] * 9 + [40.0] * 7 + [50.0] * 9,
+        },
+        "scores": True,
         "label": "y",
         "negative_class": "no",
         "positive_class": "yes",

@@ -10,7 +10,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tabular_lstm.frozen import refuse_unknown_format
 from tabular_lstm.network.outputs import Calibration, outputs_of
 from tabular_lstm.network.scorer import Slots
 from tabular_lstm.parameters import Ensemble, Network
@@ -75,9 +74,8 @@ class Embed(keras.layers.Layer):  # type: ignore[misc]
 
     def call(self, prepared: Any, dropout_seed: Any = None, dropped: Any = None) -> Any:
         """See the class; nothing is dropped without a seed (two int32) or without shares."""
-        slots = self.slots
-        sizes = [len(slots.scored), len(slots.places)]
-        scores, values = tf.split(tf.transpose(prepared, [0, 2, 1]), sizes, 1)
+        slots, scored = self.slots, len(self.slots.scored)
+        values = tf.transpose(prepared, [0, 2, 1])
         rows, parts = tf.shape(values)[2], []
         kernel, bias, vectors = self.kernel, self.bias, self.vectors
         if dropout_seed is None or dropped is None:
@@ -94,14 +92,15 @@ class Embed(keras.layers.Layer):  # type: ignore[misc]
             )
             dropped_numbers, dropped_categories = tf.split(dropped_features, counts, 1)
         if len(slots.numeric):
-            forms = [numbers := _take(values, slots.numeric)]
+            forms = [_take(values, scored + slots.numeric)]
             if slots.scores:
-                forms = [_take(tf.concat([numbers, scores], 1), slots.first_forms), numbers]
+                places = slots.score_places
+                places = np.where(places < 0, scored + slots.numeric, places)
+                forms.insert(0, _take(values, places))
             parts += self._numbers(forms, (self.frequency, kernel, bias), dropped_numbers)
         if len(slots.categorical):
-            parts.append(
-                self._categories(_take(values, slots.categorical), vectors, dropped_categories)
-            )
+            categories = _take(values, scored + slots.categorical)
+            parts.append(self._categories(categories, vectors, dropped_categories))
         if self.padded:
             parts.append(tf.zeros_like(parts[0][:, :1]))
         embedded = _take(tf.concat(parts, 1), slots.places)
@@ -330,7 +329,7 @@ class LSTMEnsemble(keras.Model):  # type: ignore[misc]
         schema: A `Schema` as plain JSON.
         options: An `Ensemble` as plain JSON.
         training: Its `Training` parameters as plain JSON, for the record.
-        format: The number of the file's format; an unknown one is a ValueError. Default: the
+        format: The number of the file's format; any but the schema's is a ValueError. Default: the
             schema's.
         temperature, threshold, costs, residuals, coverage: See `Calibration`. Default:
             uncalibrated.
@@ -354,8 +353,8 @@ class LSTMEnsemble(keras.Model):  # type: ignore[misc]
         super().__init__(name=name)
         self.schema = Schema.model_validate(schema)
         self.format = self.schema.file_format
-        if format is not None:
-            refuse_unknown_format({"format": format}, self.format)
+        if format not in (None, self.format):
+            raise ValueError(f"a network of this schema has format {self.format}, not {format}")
         self.options = Ensemble.model_validate(options)
         self.training = training
         self.calibration = Calibration.model_validate(calibration)

@@ -93,8 +93,10 @@ class Slots:
             z = (values - self.center[which]) * self.scale[which]
             return np.asarray(np.clip(z, -CLIP, CLIP))
 
-    def score(self, values: np.ndarray, place: int) -> np.ndarray:
-        """Give the normal scores of the number at a place among the M scored: (n,) to (n,).
+    def score(self, values: np.ndarray, which: Any = slice(None)) -> np.ndarray:
+        """Give the normal scores of numbers, and leave NaN: float32 (M, n) to (M, n).
+
+        `which`: their places among the M numbers with scores. Default: all.
 
         A skewed number, such as an income, says more by its score: what is ten times as much lies
         at the same distance whether it is small or large.
@@ -102,7 +104,15 @@ class Slots:
         Source: Gorishniy et al., "Revisiting Deep Learning Models for Tabular Data", NeurIPS 2021
         (the quantile transformation).
         """
-        return np.asarray(np.interp(values, *self.knots[:, place]), np.float32)
+        starts, scores = self.knots[:, which]
+        values = np.clip(values, starts[:, :1], starts[:, -1:])
+        piece = (values[:, None] >= starts[:, 1:-1, None]).sum(1, dtype=np.uint8)
+        piece = piece + np.arange(0, starts.size, len(SCORES))[:, None]
+        # In float64: two knots may lie close together, and far from 0.
+        start, score, slope = (
+            table.astype(float).ravel()[piece] for table in (starts, scores, self._slopes[which])
+        )
+        return np.asarray((values - start) * slope + score, np.float32)
 
     def number_forms(self, values: np.ndarray, which: Any = slice(None)) -> np.ndarray:
         """Give the forms of numbers: float32 (N, n) to (forms, N, n), with the value last.
@@ -112,30 +122,35 @@ class Slots:
         z = self.standardize(values, which)
         if not self.scores:
             return z[None]
-        forms = np.stack([z, z])
-        for row, place in enumerate(self.first_forms[which] - len(self.numeric)):
-            if place >= 0:
-                forms[0, row] = self.score(values[row], place)
+        forms, places = np.stack([z, z]), self.score_places[which]
+        forms[0, places >= 0] = self.score(values[places >= 0], places[places >= 0])
         return forms
 
     @cached_property
-    def first_forms(self) -> np.ndarray:
-        """The place of each number's first form among the N values and the M scores: (N,)."""
-        places = np.arange(len(self.numeric))
-        places[np.searchsorted(self.numeric, self.scored)] = len(places) + np.arange(
-            len(self.scored)
-        )
-        return places
+    def score_places(self) -> np.ndarray:
+        """Each number's place among the M that have scores, or -1: int (N,)."""
+        places = np.full(len(self.places), -1)
+        places[self.scored] = np.arange(len(self.scored))
+        return places[self.numeric]
+
+    @cached_property
+    def _slopes(self) -> np.ndarray:
+        """The slope of the score after each knot, float64 (M, K): 0 from the last value on."""
+        widths, steps = np.diff(self.knots.astype(float), append=self.knots[..., -1:])
+        return np.divide(steps, widths, out=np.zeros_like(steps), where=widths > 0)
 
     def prepared(self, table: np.ndarray) -> np.ndarray:
         """Give the slots as training takes them: float32 (rows, S) to (rows, M + S).
 
         The scores come first, then the slots, with numbers standardized.
         """
-        scores = [self.score(table[:, slot], place) for place, slot in enumerate(self.scored)]
-        slots = table.copy()
-        slots[:, self.numeric] = self.standardize(table[:, self.numeric].T).T
-        return np.column_stack([*scores, slots])
+        prepared = np.concatenate([table[:, self.scored], table], 1)
+        # By column, so that a long and wide table takes no further copies.
+        for place in range(len(self.scored)):
+            prepared[:, place] = self.score(prepared[None, :, place], [place])[0]
+        for place, column in enumerate(len(self.scored) + self.numeric):
+            prepared[:, column] = self.standardize(prepared[:, column], place)
+        return prepared
 
     def category_index(self, values: np.ndarray, which: Any = slice(None)) -> np.ndarray:
         """Return each category's row in the table of vectors: (C, n) to (C, n).
@@ -150,13 +165,7 @@ class Slots:
     def summaries(self, histories: Compact, dtype: DTypeLike) -> np.ndarray:
         """Compute `build.summaries` in NumPy, in a dtype: (`wide`, n)."""
         places, rows = histories.places, histories.rows.T
-        scores = [self.score(rows[slot], place) for place, slot in enumerate(self.scored)]
-        z = np.concatenate(
-            [
-                self.standardize(rows[self.numeric]),
-                *(number_scores[None] for number_scores in scores),
-            ]
-        )
+        z = np.concatenate([self.standardize(rows[self.numeric]), self.score(rows[self.scored])])
         z = z[:, np.maximum(places, 0)]
         is_known = (places >= 0) & ~np.isnan(z)
         z = np.where(is_known, z, 0).astype(dtype)
