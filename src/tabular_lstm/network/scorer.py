@@ -122,7 +122,8 @@ class Slots:
         z = self.standardize(values, which)
         if not self.scores:
             return z[None]
-        forms, places = np.stack([z, z]), self.score_places[which]
+        forms: np.ndarray = np.stack([z, z])
+        places = self.score_places[which]
         forms[0, places >= 0] = self.score(values[places >= 0], places[places >= 0])
         return forms
 
@@ -131,7 +132,7 @@ class Slots:
         """Each number's place among the M that have scores, or -1: int (N,)."""
         places = np.full(len(self.places), -1)
         places[self.scored] = np.arange(len(self.scored))
-        return places[self.numeric]
+        return np.asarray(places[self.numeric])
 
     @cached_property
     def _slopes(self) -> np.ndarray:
