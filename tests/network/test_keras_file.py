@@ -80,6 +80,7 @@ def test_a_file_holds_what_keras_itself_loads_and_scores_as_it_does(
     layers = (network.embed, *network.recur, network.read_out)
     assert [*shapes.values()] == [[tuple(w.shape) for w in layer.weights] for layer in layers]
 
+    assert json.loads(parts_of(path)["config.json"])["config"]["format"] == 2
     saved, by_keras = Artifact.read(path), keras.saving.load_model(path)
     assert type(saved.network) is type(by_keras) is LSTMEnsemble
     assert saved.network.get_config() == by_keras.get_config() == network.get_config()
@@ -302,6 +303,23 @@ def test_another_file_is_refused_before_it_costs_memory_or_runs_anything(
     assert said in str(refused.value)
     assert most < 20 * 10**6
     assert {*tmp_path.iterdir(), *tmp_path.parent.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"format": 3}, "has format 2, not 3"),
+        ({"format": 1}, "has format 2, not 1"),
+        ({"schema__scores": False}, "has format 1, not 2"),
+    ],
+)
+def test_keras_too_refuses_a_format_that_is_not_the_schemas(
+    whole: Path, tmp_path: Path, changed: dict[str, Any], said: str
+) -> None:
+    path = tmp_path / "other.keras"
+    configured(**changed)(whole, path)
+    with pytest.raises((TypeError, ValueError), match=said):
+        keras.saving.load_model(path)
 
 
 def test_a_file_cut_off_anywhere_is_refused(whole: Path) -> None:

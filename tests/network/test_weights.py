@@ -132,7 +132,7 @@ def test_temperature_and_threshold_come_from_weighted_logits() -> None:
     weights = scaled(np.where(labels == 1, 8.0, 1.0))
     # A network that hardly trains: what differs are calibration and threshold.
     training = training_of(epochs=1, learning_rate=1e-9)
-    _, without = train(network_of(), sequences, labels, training)
-    _, by_weight = train(network_of(), sequences, labels, training, weights)
+    _, without = train(network_of(4), sequences, labels, training)
+    _, by_weight = train(network_of(4), sequences, labels, training, weights)
     assert by_weight["temperature"] != pytest.approx(without["temperature"], rel=1e-3)
     assert by_weight["decision_threshold"] < without["decision_threshold"]

@@ -31,7 +31,10 @@ def people(**changed: Any) -> Schema:
     """A schema of a number, a category, a number with bounds and a number with a code."""
     named = {"positive_class": "yes", "negative_class": "no"}
     read = {"bounds": {"f2": (0, 100)}, "missing": {"f3": [-9], "f1": ["?"]}}
-    return schema_of(names=(1,)).model_copy(update={**read, **named, **changed})
+    schema = schema_of(names=(1,))
+    features = changed.get("features", schema.features)
+    quantiles = {name: of for name, of in schema.quantiles.items() if name in features}
+    return schema.model_copy(update={"quantiles": quantiles, **read, **named, **changed})
 
 
 ROWS = pd.DataFrame(
