@@ -15,9 +15,11 @@ import pytest
 from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
+from tabular_lstm.network import plan
 from tabular_lstm.network.build import build
 from tabular_lstm.network.fit import predict, train
 from tabular_lstm.network.member_training import DivergedError
+from tabular_lstm.network.members import Members
 from tabular_lstm.network.outputs import choose_threshold
 from tabular_lstm.parameters import Network, Training
 from tests.helpers.networks import assert_same_weights, schema_of, sequences_of
@@ -177,6 +179,29 @@ def test_a_kind_that_the_rows_do_not_ask_for_is_not_in_the_candidate() -> None:
     assert candidate.get_weights()[0].shape[0] == len(history["best_epochs"]) == 2
     assert history["best_epoch"] == int(np.median(history["best_epochs"]))
     assert candidate.options.feature_dropout == [0.2]
+
+
+def test_a_long_table_has_four_members_of_each_kind_and_the_worse_kind_soon_stops(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trained_counts = []
+    train_epoch = Members.train_epoch
+
+    def noted(members: Members, places: np.ndarray, *arguments: Any) -> Any:
+        trained_counts.append(len(places))
+        return train_epoch(members, places, *arguments)
+
+    monkeypatch.setattr(Members, "train_epoch", noted)
+    rows, network = rows_of(600), network_of(members=5, frequency_scale=[0.1, 30.0])
+    train(network, *rows, training_of(epochs=6))
+    assert trained_counts == [10] * 6
+    trained_counts.clear()
+    monkeypatch.setattr(plan, "LONG_ROWS", 599)
+    monkeypatch.setattr(plan, "TRIAL_STEPS", 64)  # two epochs
+    candidate, _ = train(network, *rows, training_of(epochs=6))
+    assert trained_counts == [8, 8, 4, 4, 4, 4]
+    assert candidate.options.members == 4
+    assert network.options.members == 5
 
 
 # What is left in the temporary folder

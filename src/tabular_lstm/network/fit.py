@@ -36,14 +36,7 @@ from tabular_lstm.network.outputs import (
     judged_places,
     outputs_of,
 )
-from tabular_lstm.network.plan import (
-    LONG_MEMBERS,
-    LONG_ROWS,
-    Plan,
-    batch_size,
-    epochs,
-    plan_training,
-)
+from tabular_lstm.network.plan import Plan, batch_size, epochs, members_of_a_kind, plan_training
 from tabular_lstm.network.score import blas, score, score_changed
 from tabular_lstm.network.scorer import Scorer, Slots
 from tabular_lstm.parameters import Training
@@ -297,8 +290,7 @@ def train(
     """
     if not isinstance(network, LSTMEnsemble):
         return _train_tutorial(network, sequences, labels, training, weights)
-    if len(labels) > LONG_ROWS:
-        network = _with_members(network, LONG_MEMBERS)
+    network = _with_members(network, members_of_a_kind(network.options.members, len(labels)))
     config, options = network.get_config(), network.options
     task_outputs = outputs_of(network.schema.task)
     targets = task_outputs.targets(labels, network.schema)
@@ -336,14 +328,14 @@ def train(
     return candidate, trained.losses | calibrated_history
 
 
-def _with_members(network: LSTMEnsemble, most: int) -> LSTMEnsemble:
-    """Keep at most so many members of each kind, with their weights."""
+def _with_members(network: LSTMEnsemble, members: int) -> LSTMEnsemble:
+    """Keep so many members of each kind, with their weights."""
     options = network.options
-    kept = options.model_copy(update={"members": min(options.members, most)})
-    smaller: LSTMEnsemble = LSTMEnsemble.from_config(
-        network.get_config() | {"options": kept.model_dump()}
-    )
-    places = np.arange(options.count).reshape(-1, options.members)[:, : kept.members].ravel()
+    if members == options.members:
+        return network
+    kept = options.model_copy(update={"members": members}).model_dump()
+    smaller: LSTMEnsemble = LSTMEnsemble.from_config(network.get_config() | {"options": kept})
+    places = np.arange(options.count).reshape(-1, options.members)[:, :members].ravel()
     smaller.set_weights([weight[places] for weight in network.get_weights()])
     return smaller
 

@@ -47,8 +47,7 @@ class Trained:
 
 # If this share of the members makes no progress, training does not wait for the others.
 QUORUM = 0.8
-# In a long table, a kind stops after so many epochs if its loss is so many times the other's.
-TRIAL_EPOCHS = 2
+# In a long table, a kind stops after its trial if its loss is so many times the other's.
 CLEARLY = 1.01
 
 
@@ -128,8 +127,7 @@ def train_members(members: Any, plan: Plan, task: Task) -> Trained:
         fell = run[stops[run] < below[run]]
         below[fell] = stops[fell] - np.maximum(learned - stops[fell], 0) / 10
         progressed[fell] = epoch
-        if plan.is_long and epoch == TRIAL_EPOCHS:
-            # The kind that is clearly worse stops: in a long table an epoch says enough of it.
+        if epoch == plan.trial:
             worse = np.array(means) > CLEARLY * min(means)
             starts[worse], ends[worse] = epoch - 1, epoch
         patience = np.maximum(plan.patience, members.task_outputs.waits * progressed)

@@ -23,6 +23,8 @@ PATIENCE = 4
 LONG_ROWS = 20_000
 # The most members of each kind in a long table.
 LONG_MEMBERS = 4
+# Steps of the optimizer after which the losses of two kinds tell which one is better.
+TRIAL_STEPS = 1500
 # With more rows than this, an epoch and the folds use only as many rows as with this number.
 MANY_ROWS = 2_000_000
 
@@ -48,9 +50,9 @@ class Plan:
     first: int = 0  # the number of the first member of this plan
 
     @property
-    def is_long(self) -> bool:
-        """Say whether the table is long, so that a kind that is clearly worse soon stops."""
-        return len(self.fold) > LONG_ROWS
+    def trial(self) -> int:
+        """The epoch after which a kind that is clearly worse stops; 0, never, but in long tables."""
+        return -(-TRIAL_STEPS // self.steps) if len(self.fold) > LONG_ROWS else 0
 
     def of_members(self, numbers: range) -> "Plan":
         """Return the plan of some members, by their numbers."""
@@ -217,6 +219,11 @@ def plan_training(
 def _numbers(rows: np.ndarray) -> np.ndarray:
     """Return the numbers of the rows that are true, int32."""
     return np.flatnonzero(rows).astype(np.int32)
+
+
+def members_of_a_kind(members: int, rows: int) -> int:
+    """Give how many of the members of each kind are trained: at most 4 in a long table."""
+    return min(members, LONG_MEMBERS) if rows > LONG_ROWS else members
 
 
 def batch_size(rows: int) -> int:
