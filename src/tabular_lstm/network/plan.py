@@ -51,7 +51,7 @@ class Plan:
 
     @property
     def trial(self) -> int:
-        """The epoch after which a kind that is clearly worse stops; 0, never, but in long tables."""
+        """In a long table, the epoch after which a kind that is clearly worse stops; else 0."""
         return -(-TRIAL_STEPS // self.steps) if len(self.fold) > LONG_ROWS else 0
 
     def of_members(self, numbers: range) -> "Plan":
