@@ -173,12 +173,10 @@ class Members:
         vectors = weights[[w is embed.vectors for w in self.network.weights].index(True)]
         rows = self.sequences
         histories = rows if isinstance(rows, Histories) else None
-        table = table_of(rows)
+        table = table_of(rows)[:, len(slots.scored) :]
         for feature, slot in enumerate(slots.categorical):
             start, end = slots.offsets[feature : feature + 2]
-            index = (
-                slots.category_index(table[:, len(slots.scored) + slot][None], [feature])[0] - start
-            )
+            index = slots.category_index(table[:, slot][None], [feature])[0] - start
             for member, fold in zip(vectors, plan.left_out, strict=True):
                 learned_rows = plan.fold != fold
                 if histories is None:
