@@ -104,9 +104,9 @@ def best_and_last(losses: np.ndarray) -> tuple[int, int]:
 def test_each_member_keeps_the_weights_of_the_epoch_that_was_its_best() -> None:
     sequences, labels = noise()
     training = training_of(epochs=200, patience=4, learning_rate=0.05)
-    candidate, history = train(network_of(2, members=5), sequences, labels, training)
-    each_epoch = observe(network_of(2, members=5), sequences, labels, training)[0].each_epoch
-    scratch = network_of(2, members=5)
+    candidate, history = train(network_of(8, members=5), sequences, labels, training)
+    each_epoch = observe(network_of(8, members=5), sequences, labels, training)[0].each_epoch
+    scratch = network_of(8, members=5)
     losses = np.array([losses_by_keras(scratch, w, sequences, labels) for w in each_epoch])
     np.testing.assert_allclose(history["validation_loss"], losses.mean(1), rtol=1e-5)
 

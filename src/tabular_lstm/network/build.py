@@ -354,7 +354,7 @@ class LSTMEnsemble(keras.Model):  # type: ignore[misc]
         self.schema = Schema.model_validate(schema)
         self.format = self.schema.file_format
         if format not in (None, self.format):
-            raise ValueError(f"a network of this schema has format {self.format}, not {format}")
+            raise ValueError(f"a network of this schema has no format {format}")
         self.options = Ensemble.model_validate(options)
         self.training = training
         self.calibration = Calibration.model_validate(calibration)

@@ -80,10 +80,8 @@ def read_keras_file(content: bytes, file: str) -> Scorer:
             if class_name == NETWORK:
                 arguments = Configuration.model_validate(config).config
                 _check_schema(arguments.layout)
-                if arguments.format != (format := arguments.layout.file_format):
-                    raise ValueError(
-                        f"a network of this schema has format {format}, not {arguments.format}"
-                    )
+                if arguments.format != arguments.layout.file_format:
+                    raise ValueError(f"a network of this schema has no format {arguments.format}")
                 _check_calibration(arguments)
                 shapes = weight_shapes(arguments.layout, arguments.options)
                 embed, *recur, read_out = _weights(archive.read(WEIGHTS), shapes)

@@ -138,7 +138,8 @@ class Slots:
     def _slopes(self) -> np.ndarray:
         """The slope of the score after each knot, float64 (M, K): 0 from the last value on."""
         widths, steps = np.diff(self.knots.astype(float), append=self.knots[..., -1:])
-        return np.asarray(np.divide(steps, widths, out=np.zeros_like(steps), where=widths > 0))
+        slopes = np.divide(steps, widths, out=np.zeros_like(steps), where=widths > 0)
+        return np.asarray(slopes)
 
     def prepared(self, table: np.ndarray) -> np.ndarray:
         """Give the slots as training takes them: float32 (rows, S) to (rows, M + S).
