@@ -6,8 +6,9 @@ Runs 5-fold cross-validation on each data set, one line a fold into a file of th
 `accuracy.csv` of two classes, `accuracy_classes.csv` of more, `accuracy_numbers.csv`. It goes on
 where it stopped: delete lines to measure them anew. Then `accuracy_summary.py` writes the tables.
 
-Data: names of `sets.py`, or `reported`, `chosen` (of two classes), `classes_reported`,
-`classes_chosen`, `numbers_reported`, `numbers_chosen`. One configuration of the network for all
+Data: names of `sets.py`, or groups of sets of two classes: `reported` and `chosen`, mostly clean
+ones; `messy_reported` and `messy_chosen`, tables as they come; `long`; `all_reported`. With the
+prefix `classes_` or `numbers_`, those of the other tasks. One configuration of the network for all
 sets of a task; nothing was chosen by the reported ones. Methods: see `methods.py`.
 """
 
