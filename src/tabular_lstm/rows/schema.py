@@ -92,8 +92,9 @@ class Schema(Frozen):
         quantiles: Of each column of numbers, the quantiles of its measured values in the train
             rows: a standard normal variable has them at `SCORES`. Version 0.1.0 has them for
             histories alone. Default: none.
-        scores: Whether the network reads numbers by their normal scores too, which come from the
-            quantiles. Default: no, as in version 0.1.0.
+        scores: Whether the embedding reads numbers by their normal scores too, which come from the
+            quantiles. Histories have the scores in the read-out alone: in the embedding they made
+            the network worse. Default: no, as in version 0.1.0.
         positive_class: With two classes, the label's value whose probability the network gives.
         negative_class: The other one.
         classes: With more classes, the label's values, in the order of their probabilities.

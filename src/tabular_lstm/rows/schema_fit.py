@@ -153,7 +153,7 @@ def learn_schema(
         mean=mean,
         variance=variance,
         quantiles=number_quantiles,
-        scores=True,
+        scores=history is None,
         label=label,
         **schema_fields(task, labels),
         history=history,
