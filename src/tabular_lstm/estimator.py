@@ -294,7 +294,8 @@ class LSTMClassifier(ClassifierMixin, LSTMEstimator):  # type: ignore[misc]
     columns of dates are dates. NaN, NaT and None are missing. Rows need not be scaled or imputed.
 
     Args:
-        members: Networks of each kind, each trained without an eighth of the rows. Default: 8.
+        members: Networks of each kind, each trained without an eighth of the rows; at most 4 with
+            more than 20,000 rows. Default: 8.
         units: Units of each bidirectional LSTM, the first one first. Default: one LSTM of 8.
         dropout: Share of the last LSTM's outputs that is dropped in training. Default: 0.3.
         features_per_step: Features of a step. Default: the number that gives four steps, at least

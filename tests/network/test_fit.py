@@ -202,6 +202,9 @@ def test_a_long_table_has_four_members_of_each_kind_and_the_worse_kind_soon_stop
     assert trained_counts == [8, 8, 4, 4, 4, 4]
     assert candidate.options.members == 4
     assert network.options.members == 5
+    trained_counts.clear()
+    train(network, *rows, training_of(epochs=6, groups=3))
+    assert trained_counts == [2] * 6 + [3] * 12
 
 
 # What is left in the temporary folder

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from typing import Any
@@ -248,3 +249,13 @@ def test_histories_with_a_slot_changed_are_scored_as_if_they_always_were(units: 
             expected = score(Scorer.of(network), dataclasses.replace(sequences, table=changed))
             np.testing.assert_allclose(scored, expected, atol=1e-6)
         assert np.ptp(found, axis=0).max() > 1e-3
+
+
+def test_a_long_table_is_prepared_without_a_further_copy() -> None:
+    slots = Slots.of(schema_of(features=8))
+    table = np.zeros((200_000, 8), np.float32)
+    tracemalloc.start()
+    size = slots.prepared(table).nbytes
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert size <= peak < 1.5 * size

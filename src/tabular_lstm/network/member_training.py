@@ -79,8 +79,9 @@ def train_group(task: Task, numbers: range) -> Trained:
     """Train some of the members, by their numbers, until each has stopped.
 
     A member's learning rate falls to 0 after `plan.patience` epochs in which its loss, or most
-    members' losses, did not fall; at the latest in the last epochs. Then the member stops. It keeps
-    the weights of its best epoch.
+    members' losses, did not fall; at the latest in the last epochs. Then the member stops. After
+    `plan.trial`, a kind that is clearly worse stops at once. A member keeps the weights of its best
+    epoch.
     """
     import_tensorflow()  # not at import, so that workers print no notes on GPUs
     from tabular_lstm.network.members import Members  # noqa: PLC0415

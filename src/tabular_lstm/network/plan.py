@@ -48,11 +48,9 @@ class Plan:
     # For histories: each row's customer number and the length of its history, (rows, 2).
     histories: np.ndarray | None = None
     first: int = 0  # the number of the first member of this plan
-
-    @property
-    def trial(self) -> int:
-        """In a long table, the epoch after which a kind that is clearly worse stops; else 0."""
-        return -(-TRIAL_STEPS // self.steps) if len(self.fold) > LONG_ROWS else 0
+    # In a long table, the epoch after which a kind that is clearly worse stops; else 0. Not in a
+    # group: other groups may have members of the same kind, and go on.
+    trial: int = 0
 
     def of_members(self, numbers: range) -> "Plan":
         """Return the plan of some members, by their numbers."""
@@ -63,6 +61,7 @@ class Plan:
             left_out=self.left_out[chosen],
             held_out=self.held_out[chosen],
             first=numbers.start,
+            trial=self.trial if len(numbers) == len(self.kind) else 0,
         )
 
     def batches(self) -> Iterator[np.ndarray]:
@@ -188,6 +187,7 @@ def plan_training(
             numbers[np.lexsort((lengths[numbers], customers[numbers]))] for numbers in fold_rows
         ]
     batch = min(training.batch_size or batch_size(rows), passed)
+    steps = passed // batch
     limit = training.epochs or epochs(rows, features, speed)
     plan = Plan(
         fold=fold,
@@ -195,12 +195,13 @@ def plan_training(
         left_out=left_out,
         held_out=[fold_rows[number] for number in left_out],
         batch=batch,
-        steps=passed // batch,
+        steps=steps,
         epochs=limit,
         patience=training.patience or PATIENCE,
         rate=speed * training.learning_rate * (batch / 32) ** 0.5,
         seed=training.seed,
         histories=None if lengths is None else np.stack([customers, lengths], 1),
+        trial=-(-TRIAL_STEPS // steps) if rows > LONG_ROWS else 0,
     )
     logger.info(
         "Training %s, each on %d of %d rows; %s a step, %s an epoch, "

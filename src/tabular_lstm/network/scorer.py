@@ -20,6 +20,8 @@ CLIP = 5.0
 # the mean.
 WIDE = 3
 FLOAT32 = np.finfo(np.float32)
+# Values of the slots that are prepared at once.
+BLOCK_VALUES = 2**15
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,12 +148,15 @@ class Slots:
 
         The scores come first, then the slots, with numbers standardized.
         """
-        prepared = np.concatenate([table[:, self.scored], table], 1)
-        # By column, so that a long and wide table takes no further copies.
-        for place in range(len(self.scored)):
-            prepared[:, place] = self.score(prepared[None, :, place], [place])[0]
-        for place, column in enumerate(len(self.scored) + self.numeric):
-            prepared[:, column] = self.standardize(prepared[:, column], place)
+        scored, slots = len(self.scored), table.shape[1]
+        numbers = scored + self.numeric
+        prepared = np.take(table, np.append(self.scored, np.arange(slots)), 1)
+        # By block of rows, so that a long table takes no further copies.
+        size = max(1, BLOCK_VALUES // slots)
+        for start in range(0, len(table), size):
+            block = prepared[start : start + size]
+            block[:, :scored] = self.score(block[:, :scored].T).T
+            block[:, numbers] = self.standardize(block[:, numbers].T).T
         return prepared
 
     def category_index(self, values: np.ndarray, which: Any = slice(None)) -> np.ndarray:

@@ -60,7 +60,8 @@ class Ensemble(Parameters):
 
     Attributes:
         members: How many networks of each kind are trained and averaged. Each network learns from
-            all train rows except its own eighth. With more than 20,000 rows at most 4 are trained.
+            all train rows except its own eighth. With more than 20,000 rows at most 4 are trained,
+            and a kind that is clearly worse stops early.
         dimensions: Size of a feature's embedding vector.
         frequencies: How many learned frequencies embed a numeric feature.
         frequency_scale: Standard deviation of the frequencies before training, for each kind of
@@ -196,6 +197,7 @@ class Training(Parameters):
         coverage: For a number, share of the labels that their intervals should hold: 0.5 to 0.99.
         groups: Number of groups that the members are divided into; an engine with several workers
             trains the groups in parallel. Another number of groups may give another candidate.
+            In groups no kind stops early.
         seed: Seed of the initial weights, the folds, the shuffling and the dropout.
     """
 
