@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tabular_lstm.network.members import RARE, Members
+from tabular_lstm.network.members import Members
 from tabular_lstm.network.plan import Plan
 from tests.helpers.networks import prepared, schema_of, sequences_of
 from tests.helpers.trainings import (
@@ -25,10 +25,11 @@ from tests.helpers.trainings import (
 def test_the_steps_are_those_of_adamw_on_each_members_rows() -> None:
     schema = schema_of(5, names=(1,))
     sequences = sequences_of(schema, rows=64, missing=0.1)
-    # Rows of each category, of an unknown one and of none: a rare one takes small steps.
+    # Rows of each category, of an unknown one and of none: one with less than a twentieth of the
+    # rows takes small steps.
     counts = np.array([40, 16, 5, 2, 1])
     sequences[:, 0, 1] = np.repeat([0, 1, 2, 3, np.nan], counts)
-    share = (counts / (counts + RARE))[:, None]
+    share = (counts / (counts + 64 / 20))[:, None]
     labels = (np.arange(64) % 2).astype(np.float32)
     network = network_of(schema=schema, members=3, units=[4, 3])
     network.set_weights([4 * weight for weight in network.get_weights()])

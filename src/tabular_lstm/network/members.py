@@ -26,8 +26,9 @@ TOGETHER = 4
 # The most slots of all members of a graph: with 5,000 slots a graph of four takes 1 GB more.
 TOGETHER_SLOTS = 2**12
 GRADIENT_NORM = 1.0
-# A category with so many rows has half the learning rate.
+# A category with so many rows has half the learning rate: 200, or less in a small table.
 RARE = 200
+RARE_SHARE = 1 / 20  # of the table's rows
 DECAYED = {"kernel", "recurrent"}
 # A member computes the outputs of this many rows at once: 4,096 rows with up to 64 slots.
 EVALUATED_AT_ONCE = 4096
@@ -146,14 +147,16 @@ class Members:
         """Give each weight's share of the learning rate, float32 (weights of a member,).
 
         AdamW moves the vector of a rare category in a step as far as any other weight, and so
-        learns rare categories by heart. The share of a category with n rows is n / (n + `RARE`).
+        learns rare categories by heart. The share of a category with n rows is n / (n + r), where r
+        is `RARE`, or `RARE_SHARE` of all rows if these are fewer.
         """
         embed = self.network.embed
         row_counts: list[np.ndarray] = [np.empty(0)]
         for feature, vector_count in enumerate(embed.slots.unknown + 2):
             row_counts.append(np.bincount(self._categories(feature), minlength=vector_count))
         counts = np.concatenate(row_counts)
-        vectors = np.repeat(counts / (counts + RARE), embed.dimensions)
+        rare = min(RARE, RARE_SHARE * len(table_of(self.sequences)))
+        vectors = np.repeat(counts / (counts + rare), embed.dimensions)
         shares = [
             vectors if weight is embed.vectors else np.ones(size)
             for weight, size in zip(self.network.weights, self.sizes, strict=True)
