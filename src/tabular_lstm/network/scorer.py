@@ -110,7 +110,7 @@ class Slots:
         values = np.clip(values, starts[:, :1], starts[:, -1:])
         piece = (values[:, None] >= starts[:, 1:-1, None]).sum(1, dtype=np.uint8)
         piece = piece + np.arange(0, starts.size, len(SCORES))[:, None]
-        start, score, slope = self._pieces[:, which].reshape(3, -1)[:, piece]
+        start, score, slope = (table.ravel()[piece] for table in self._pieces[:, which])
         return np.asarray((values - start) * slope + score, np.float32)
 
     def number_forms(self, values: np.ndarray, which: Any = slice(None)) -> np.ndarray:
