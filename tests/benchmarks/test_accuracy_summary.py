@@ -13,6 +13,7 @@ from accuracy_summary import (
     far_behind,
     intervals,
     pairs,
+    shared_folds,
     summarize,
     table,
 )
@@ -74,6 +75,17 @@ def test_pairs_are_compared_over_families_of_sets() -> None:
     unfinished = BOTH[~BOTH[["data", "method", "fold"]].eq(["laser", "lstm", 4]).all(axis=1)]
     folds = complete(unfinished, SETS, ["lstm", "catboost_bagged"])
     assert set(folds["data"]) == {"wankara", "wizmir", "quake"}
+
+
+def test_a_set_counts_by_the_folds_that_all_of_the_bags_have() -> None:
+    bags = pd.concat([BOTH, measured({"lightgbm_bagged": [0.5] * 4, "linear": [0.6] * 4})])
+    slow = (bags["data"] == "quake") & (bags["method"] == "catboost_bagged") & (bags["fold"] > 1)
+    shared = shared_folds(bags[~slow])
+    assert sorted(shared.loc[shared["data"] == "quake", "fold"].unique()) == [0, 1]
+    text = table(shared, SETS, TASK)
+    assert text.startswith("4 of 4 sets. Fewer than 5 folds: quake 2.")
+    # The mean of another method is of the same folds.
+    assert "| quake | 0.4393 | 0.3994 |" in summarize(NUMBER, shared)
 
 
 def test_far_behind_is_by_the_area_too_and_neither_by_chance_nor_by_a_little() -> None:
