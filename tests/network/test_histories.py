@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tabular_lstm.network.build import LSTMEnsemble, summaries
+from tabular_lstm.network.build import LSTMEnsemble, initialize, summaries
 from tabular_lstm.network.fit import train
+from tabular_lstm.network.offset import Offset
 from tabular_lstm.network.outputs import predictions
 from tabular_lstm.network.score import FEW, score
 from tabular_lstm.network.scorer import Scorer, Slots
-from tabular_lstm.parameters import NUMBER, Training
+from tabular_lstm.parameters import NUMBER, TWO_CLASSES, Training
 from tabular_lstm.rows.histories import PADDING, Compact, Histories, are_rows
 from tabular_lstm.rows.schema import HistoryLayout, quantiles
 from tests.helpers.networks import (
@@ -70,7 +71,7 @@ def test_each_history_is_read_alone_as_a_sequence_of_its_own_length(
     histories = histories_of(network, 12)
     rows, places = histories.compact()
     rows = prepared(network.embed, rows[None, :, None])
-    found = network.member_outputs((rows, places[None])).numpy()
+    found = network.member_outputs((rows, places[None]), summarized=True).numpy()
     for place in range(len(histories)):
         rows = prepared(network.embed, histories[[place]].dense()[:, :, None])
         steps = tf.transpose(network.embed(rows), [0, 2, 1, 3])
@@ -156,6 +157,38 @@ def test_a_line_in_the_last_values_is_told_at_once_with_honest_intervals() -> No
     # In the unit of the label, as of every other network.
     assert 0.5 * error < history["validation_loss"][-1] < 2 * error
     assert 0.5 * error < history["out_of_fold_quantile_loss"] < 2 * error
+
+
+@pytest.mark.parametrize("task", [TWO_CLASSES, NUMBER])
+def test_summaries_have_the_weights_of_the_regression_alone(task: str) -> None:
+    """By gradient they would fit the noise of a few customers."""
+    schema = schema_of(features=4, features_per_step=4, task=task, scores=False)
+    network = ensemble_of(schema.model_copy(update={"history": LAYOUT}), units=[4], members=2)
+    initialize(network, 0)
+    histories, labels = histories_of(network, 200), np.arange(200) % 2
+    candidate, _ = train(network, histories, labels, Training(epochs=2))
+    first, second = candidate.read_out.kernel.numpy()[:, 16:]
+    assert first.any() == (task == NUMBER)
+    np.testing.assert_array_equal(first, second)
+
+
+def test_members_of_one_kind_learn_what_the_regression_leaves() -> None:
+    rng = np.random.default_rng(0)
+    line = rng.normal(size=7).astype(np.float32)
+    offset = Offset(rng.normal(size=9), 0.5, line, kind=1)
+    states, summaries, weights = (
+        rng.normal(size=shape).astype(np.float32) for shape in [(9, 16), (9, 6), (3, 16, 5)]
+    )
+    kernel, bias = np.pad(weights, ((0, 0), (0, 6), (0, 0))), np.ones((3, 5), np.float32)
+    read = np.hstack([states, summaries])
+    before = read @ kernel + bias[:, None]
+    *others, kernel, bias = offset.added_to([states, kernel, bias], [0, 1, 1])
+    after = read @ kernel + bias[:, None]
+    np.testing.assert_array_equal(after[0], before[0])
+    regression = summaries @ line[:-1] + line[-1]
+    expected = regression[:, None] + 0.5 * before[1:]
+    np.testing.assert_allclose(after[1:], expected, atol=1e-5)
+    np.testing.assert_array_equal(others[0], states)
 
 
 def test_a_skewed_number_is_read_by_its_score_too() -> None:

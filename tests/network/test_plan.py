@@ -86,16 +86,21 @@ def test_members_of_a_kind_share_the_folds_of_the_other(folds: int) -> None:
     assert plan.left_out[:5] == plan.left_out[5:] == [member % folds for member in range(5)]
 
 
-def test_held_out_histories_of_a_customer_follow_each_other_the_shorter_one_first() -> None:
-    """So a block of them has few rows, which is most of what is held as it is computed."""
-    rng = np.random.default_rng(0)
-    customers, lengths = rng.permutation(np.indices((20, 5)).reshape(2, -1).T).T
-    plan = plan_training(4, customers % 2, 4, Training(), customers, lengths=lengths)
-    for held_out, fold in zip(plan.held_out, plan.left_out, strict=True):
+def test_histories_of_a_customer_follow_each_other() -> None:
+    """So a batch, or a block of held-out histories, has few rows: their histories share them."""
+    customers = np.random.default_rng(0).permutation(np.repeat(np.arange(20), 5))
+    training = Training(batch_size=10)
+    plan = plan_training(4, customers % 2, 4, training, customers, are_customers=True)
+    epoch = next(plan.batches()).swapaxes(0, 1).reshape(4, -1)
+    for held_out, fold, learned in zip(plan.held_out, plan.left_out, epoch, strict=True):
         np.testing.assert_array_equal(np.sort(held_out), np.flatnonzero(plan.fold == fold))
-        each = customers[held_out].reshape(-1, 5)
-        assert (each == each[:, :1]).all()
-        assert (lengths[held_out].reshape(-1, 5) == range(5)).all()
+        assert not np.isin(learned, held_out).any()
+        for rows in (held_out, learned):
+            changes = np.diff(customers[rows]) != 0
+            assert changes.sum() == len(np.unique(customers[rows])) - 1
+    # In an order of their own in each epoch.
+    first, second = (batch[:, 0] for batch in [*plan.batches()][:2])
+    assert (first != second).any()
 
 
 def test_a_number_has_half_the_epochs_at_twice_the_learning_rate() -> None:

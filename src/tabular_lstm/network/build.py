@@ -268,8 +268,9 @@ def backwards(steps: Any, lengths: Any = None) -> Any:
 class ReadOut(keras.layers.Layer):  # type: ignore[misc]
     """Compute the outputs from both directions' last and mean states, after dropout.
 
-    For histories, the `build.summaries` of the numbers are added linearly, so that the network can
-    repeat a label's last value or last change without a state.
+    For histories, the `build.summaries` of the numbers are added linearly, by the weights of
+    `tabular_lstm.network.offset`, so that the network can repeat a label's last value or last
+    change without a state.
 
     Source: Cheng et al., "Wide & Deep Learning for Recommender Systems", 2016.
 
@@ -282,7 +283,7 @@ class ReadOut(keras.layers.Layer):  # type: ignore[misc]
 
     Shape:
         Two (k, T, n, u), from `Recur`, to (k, n, o); for histories, only the first `lengths`, (k,
-        n), states count, and summaries, (k or 1, n, wide), are added.
+        n), states count, and summaries, (k or 1, n, wide), are added if they are given.
     """
 
     def __init__(
@@ -315,7 +316,7 @@ class ReadOut(keras.layers.Layer):  # type: ignore[misc]
             if wide.shape[0] != self.kernel.shape[0]:
                 wide = tf.repeat(wide, self.kernel.shape[0], 0)
             read = tf.concat([read, wide], 2)
-        return tf.matmul(read, self.kernel) + self.bias[:, None]
+        return tf.matmul(read, self.kernel[:, : read.shape[2]]) + self.bias[:, None]
 
 
 # Build --------------------------------------------------------------------------------------------
@@ -370,16 +371,23 @@ class LSTMEnsemble(keras.Model):  # type: ignore[misc]
         self.read_out = ReadOut(k, units[-1], outputs, dropout, wide, name="read_out")
         self.built = True
 
-    def member_outputs(self, sequences: Any, dropout_seed: Any = None, dropped: Any = None) -> Any:
+    def member_outputs(
+        self,
+        sequences: Any,
+        dropout_seed: Any = None,
+        dropped: Any = None,
+        summarized: bool = False,
+    ) -> Any:
         """Compute each member's outputs for its own rows: (k or 1, n, M + S) to (k, n, o).
 
         The rows are `Slots.prepared`. Histories are a pair: rows (k or 1, rows, M + S) and places
-        (k or 1, n, T), see `tabular_lstm.rows.histories.Compact`.
+        (k or 1, n, T), see `tabular_lstm.rows.histories.Compact`. The read-out reads their
+        summaries if `summarized`: not in training, which gives the summaries no weights.
         """
         lengths = places = wide = None
         if self.schema.history is not None:
             sequences, places = sequences
-            wide = summaries(sequences, places, self.embed.slots)
+            wide = summaries(sequences, places, self.embed.slots) if summarized else None
             if places.shape[0] != self.options.count:
                 places = tf.repeat(places, self.options.count, 0)
             lengths = tf.reduce_sum(tf.cast(places >= 0, tf.int32), 2)
@@ -402,7 +410,7 @@ class LSTMEnsemble(keras.Model):  # type: ignore[misc]
             places = tf.where(are_rows, tf.range(tf.size(are_rows)), -1)
             shape = (1, *tf.unstack(tf.shape(sequences)[:2]))
             member_inputs = member_inputs, tf.reshape(places, shape)
-        outputs = tf.reduce_mean(self.member_outputs(member_inputs), 0)
+        outputs = tf.reduce_mean(self.member_outputs(member_inputs, summarized=True), 0)
         return outputs_of(self.schema.task).activated(tf, outputs / self.calibration.temperature)
 
     def get_config(self) -> dict[str, Any]:

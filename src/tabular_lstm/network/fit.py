@@ -9,7 +9,7 @@ threshold are learned from the outputs on the folds.
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any
 
 import keras
 import numpy as np
@@ -20,7 +20,6 @@ from tabular_lstm.engine import Workers, one_by_one
 from tabular_lstm.errors import counted
 from tabular_lstm.files import sha256
 from tabular_lstm.network.build import LSTMEnsemble
-from tabular_lstm.network.forward import cut
 from tabular_lstm.network.member_training import (
     DivergedError,
     Task,
@@ -29,20 +28,14 @@ from tabular_lstm.network.member_training import (
     split,
     train_group,
 )
-from tabular_lstm.network.outputs import (
-    FARTHEST,
-    NARROWEST,
-    Outputs,
-    judged_places,
-    outputs_of,
-)
+from tabular_lstm.network.offset import Offset
+from tabular_lstm.network.outputs import Outputs, judged_places, outputs_of
 from tabular_lstm.network.plan import Plan, batch_size, epochs, members_of_a_kind, plan_training
-from tabular_lstm.network.score import blas, score, score_changed
-from tabular_lstm.network.scorer import Scorer, Slots
+from tabular_lstm.network.score import score, score_changed
+from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.parameters import Training
 from tabular_lstm.progress import progress
 from tabular_lstm.rows.histories import Histories, Sequences, table_of
-from tabular_lstm.rows.schema import scale
 
 # Kinds --------------------------------------------------------------------------------------------
 # Weigh the two kinds of members by their out-of-fold outputs, and scale the members by the
@@ -157,90 +150,6 @@ def asked_for(kinds: Sequence[Kind]) -> str:
     )
 
 
-# Offset -------------------------------------------------------------------------------------------
-# Predict a number from its history by ridge regression; the members learn the residuals.
-#
-# A number that changes slowly is close to its last value. A network that must learn this first
-# learns less about the change. The regression and the read-out are linear in the same summaries.
-# So the regression's weights are added to a trained read-out, and scoring needs no other code.
-#
-# Source: Hoerl and Kennard, "Ridge Regression", 1970; out of fold: Wolpert, "Stacked
-# Generalization", 1992.
-
-# The possible penalties: each is added to every summary's sum of squares.
-PENALTIES = 10.0 ** np.arange(-1, 4)
-
-
-@dataclass(frozen=True)
-class Offset:
-    """A ridge regression, cross-fitted over the folds, which also choose its penalty.
-
-    Attributes:
-        values: Its prediction for each train row, fitted without the row's fold, float64 (rows,).
-        unit: The standard deviation of the residuals, at least `NARROWEST`.
-        line: Its weights, then its bias, as means over the folds, float32 (`Slots.wide` + 1,).
-    """
-
-    values: np.ndarray
-    unit: float
-    line: np.ndarray
-
-    @classmethod
-    def of(
-        cls,
-        histories: Histories,
-        slots: Slots,
-        targets: np.ndarray,
-        weights: np.ndarray | None,
-        fold: np.ndarray,
-    ) -> Self:
-        """Fit the regression to targets, (rows,), with each row's weight and fold, (rows,)."""
-        size, folds = slots.wide + 1, int(fold.max()) + 1
-        counts, values = np.ones(len(fold)) if weights is None else weights, np.empty(len(fold))
-
-        def blocks() -> Iterator[tuple[slice, np.ndarray]]:
-            for rows in cut(len(slots.places), len(fold)):
-                summaries = slots.summaries(histories.compact(rows), np.float64)
-                learned = targets[rows].clip(-FARTHEST, FARTHEST)
-                yield rows, np.column_stack([*summaries, np.ones(len(learned)), learned])
-
-        # On one core: with several cores, the last bits depend on the number of cores.
-        with blas().limit(limits=1):
-            products = np.zeros((folds, size + 1, size + 1))
-            for rows, block in blocks():
-                for number in range(folds):
-                    in_fold = fold[rows] == number
-                    products[number] += (block[in_fold].T * counts[rows][in_fold]) @ block[in_fold]
-            train_sums = (products.sum(0) - products)[:, :size]
-            ridge = PENALTIES[:, None, None, None] * np.diag(np.arange(size) < size - 1)
-            lines = np.linalg.solve(train_sums[..., :size] + ridge, train_sums[..., size:])[..., 0]
-            residual_lines = np.pad(lines, ((0, 0), (0, 0), (0, 1)), constant_values=-1)
-            errors = np.einsum("pfi,fij,pfj->p", residual_lines, products, residual_lines)
-        best = lines[errors.argmin()]
-        for rows, block in blocks():
-            values[rows] = np.einsum("rs,rs->r", block[:, :size], best[fold[rows]])
-        unit = max(scale(targets - values)[1] ** 0.5, NARROWEST)
-        return cls(values, unit, best.mean(0).astype(np.float32))
-
-    def rest(self, targets: np.ndarray) -> np.ndarray:
-        """Return the residuals that the members learn: float32 (rows,)."""
-        return np.asarray((targets - self.values) / self.unit, np.float32)
-
-    def added_to(self, trained: Trained, plan: Plan) -> Trained:
-        """Add the regression to the read-outs of members that were trained on the residuals."""
-        kernel, bias = (self.unit * weight for weight in trained.weights[-2:])
-        kernel[:, kernel.shape[1] - len(self.line) + 1 :] += self.line[:-1, None]
-        bias += self.line[-1]
-        pairs = zip(plan.held_out, trained.outputs, strict=True)
-        outputs = [self.values[rows, None] + self.unit * rest for rows, rest in pairs]
-        losses = {
-            name: (self.unit * np.array(epoch_losses)).tolist()
-            for name, epoch_losses in trained.losses.items()
-        }
-        weights = [*trained.weights[:-2], kernel, bias]
-        return replace(trained, weights=weights, outputs=outputs, losses=losses)
-
-
 # Fit ----------------------------------------------------------------------------------------------
 
 logger = logging.getLogger(__name__)
@@ -296,17 +205,17 @@ def train(
     targets = task_outputs.targets(labels, network.schema)
     features, kinds = table_of(sequences).shape[1], len(options.frequency_scale)
     strata = task_outputs.strata(targets)
-    lengths = sequences.lengths if isinstance(sequences, Histories) else None
+    histories = sequences if isinstance(sequences, Histories) else None
+    are_customers = histories is not None
     plan = plan_training(
-        options.count, strata, features, training, groups, kinds, task_outputs.speed, lengths
+        options.count, strata, features, training, groups, kinds, task_outputs.speed, are_customers
     )
-    offset, learned = None, targets
-    if network.schema.target is not None and isinstance(sequences, Histories):
+    offset = None
+    if network.schema.target is not None and histories is not None:
         slots = network.embed.slots
-        offset = Offset.of(sequences, slots, targets, weights, plan.fold)
-        learned = offset.rest(targets)
-    rows = sequences, learned, training, weights
-    task = Task(config, network.get_weights(), *rows, plan)
+        offset = Offset.of(histories, slots, targets, weights, plan.fold, kind=kinds - 1)
+    rows = sequences, targets, training, weights
+    task = Task(config, network.get_weights(), *rows, plan, offset)
     parts = split(options.count, training.groups)
     trained_groups = dict(
         progress(workers(train_group, task, parts), "Groups of members", len(parts))
@@ -321,7 +230,7 @@ def train(
         best,
     )
     if offset is not None:
-        trained = offset.added_to(trained, plan)
+        trained = replace(trained, weights=offset.added_to(trained.weights, plan.kind))
     candidate, calibrated_history = _calibrated(
         network, trained, plan, targets, training, weights, judged
     )
@@ -377,8 +286,11 @@ def _calibrated(
     candidate = LSTMEnsemble.from_config(network.get_config() | learned)
     candidate.set_weights(blended)
     best_epochs = np.reshape(trained.best_epochs, (len(kinds), -1))[used_kinds].ravel()
-    # Only relations to numbers are smooth or sharp.
-    shares_sentence = asked_for(kinds) if len(network.embed.slots.numeric) else ""
+    # Only relations to numbers are smooth or sharp. Of histories of a number, the kinds do not
+    # learn the same, see `Offset`.
+    schema = network.schema
+    are_alike = len(network.embed.slots.numeric) and not (schema.history and schema.target)
+    shares_sentence = asked_for(kinds) if are_alike else ""
     return candidate, {
         "best_epoch": int(np.median(best_epochs)),
         "best_epochs": best_epochs.tolist(),

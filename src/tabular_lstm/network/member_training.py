@@ -14,6 +14,7 @@ import numpy as np
 from scipy.special import entr
 
 from tabular_lstm.errors import DataError
+from tabular_lstm.network.offset import Offset
 from tabular_lstm.network.outputs import Outputs
 from tabular_lstm.network.plan import Plan
 from tabular_lstm.parameters import Training
@@ -33,6 +34,7 @@ class Task:
     training: Training
     weights: np.ndarray | None
     plan: Plan  # the plan of all members
+    offset: Offset | None = None  # of a number's histories
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,11 @@ def train_members(members: Any, plan: Plan, task: Task) -> Trained:
         epoch_losses, new_outputs = members.train_epoch(
             run, batches[:, run], rates[:, run], held_out
         )
+        if task.offset is not None:
+            learn_rest = task.offset.learns_rest(kind[run])
+            epoch_losses = np.where(learn_rest, task.offset.unit, 1) * epoch_losses
+            for member in np.flatnonzero(learn_rest):
+                new_outputs[member] = task.offset.predicted(held_out[member], new_outputs[member])
         losses.append(float(epoch_losses.mean()))
         for place, member_outputs in zip(run, new_outputs, strict=True):
             outputs[place] = member_outputs

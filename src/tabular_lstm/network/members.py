@@ -78,12 +78,17 @@ class Members:
         self.sequences: Sequences = (
             replace(task.sequences, table=table) if isinstance(task.sequences, Histories) else table
         )
-        counts = [] if task.weights is None else [task.weights]
-        self.row_values = [np.asarray(values, np.float32) for values in (task.targets, *counts)]
+        targets, chosen = [task.targets], slice(numbers.start, numbers.stop)
+        # What each member learns: the targets, or what the offset leaves of them.
+        self.learned = np.zeros(len(numbers), int)
+        if task.offset is not None:
+            targets.append(task.offset.rest(task.targets))
+            self.learned += task.offset.learns_rest(task.plan.kind[chosen])
+        self.targets = np.stack(targets).astype(np.float32)
+        self.counts = [] if task.weights is None else [task.weights.astype(np.float32)]
         # The seed of a graph's first member decides what is dropped in all its members.
         streams = (np.random.default_rng([task.training.seed, 2, number]) for number in numbers)
         self.seeds = [int(stream.integers(2**31)) for stream in streams]
-        chosen = slice(numbers.start, numbers.stop)
         dropped = np.array([share for _, share in options.each], np.float32)
         self.dropped = [dropped[chosen]] if dropped.any() else []
         self.sizes = [int(np.prod(weight.shape[1:])) for weight in self.network.weights]
@@ -188,7 +193,7 @@ class Members:
             for member, fold in zip(vectors, plan.left_out, strict=True):
                 learned_rows = plan.fold != fold
                 if histories is None:
-                    counts = self.row_values[1][learned_rows] if len(self.row_values) > 1 else None
+                    counts = self.counts[0][learned_rows] if self.counts else None
                     row_counts: np.ndarray = np.bincount(index[learned_rows], counts, end - start)
                 else:
                     row_counts = np.bincount(index, histories[learned_rows].counts, end - start)
@@ -218,7 +223,7 @@ class Members:
             [tf.TensorSpec((count,)) for _ in self.dropped],
             tf.TensorSpec((None, count)),
             step_specs,
-            *[tf.TensorSpec((None, count, None)) for _ in self.row_values],
+            *[tf.TensorSpec((None, count, None)) for _ in (self.targets, *self.counts)],
         )
         return steps, outputs
 
@@ -240,7 +245,8 @@ class Members:
             rows = batches[start : start + at_once]
             step_inputs = [
                 taken(self.sequences, rows),
-                *(values[rows] for values in self.row_values),
+                self.targets[self.learned[places, None], rows],
+                *(counts[rows] for counts in self.counts),
             ]
             seed = tf.constant([self.seeds[places[0]], self.step + start], tf.int32)
             step_inputs = [rates[start : start + at_once], *step_inputs]

@@ -10,7 +10,6 @@ import numpy as np
 
 from tabular_lstm.errors import counted
 from tabular_lstm.parameters import Training
-from tabular_lstm.rows.histories import by_customer
 
 logger = logging.getLogger(__name__)
 
@@ -45,8 +44,8 @@ class Plan:
     patience: int  # epochs without progress before a member's learning rate falls
     rate: float  # the highest learning rate
     seed: int  # seed of the rows' order
-    # For histories: each row's customer number and the length of its history, (rows, 2).
-    histories: np.ndarray | None = None
+    # For histories: each row's customer, numbered from 0, (rows,).
+    customers: np.ndarray | None = None
     first: int = 0  # the number of the first member of this plan
     # In a long table, the epoch after which a kind that is clearly worse stops; else 0. Not in a
     # group: other groups may have members of the same kind, and go on.
@@ -67,8 +66,8 @@ class Plan:
     def batches(self) -> Iterator[np.ndarray]:
         """Yield each epoch's row numbers, (steps, k, batch), in a new random order for each member.
 
-        A member that uses fewer rows than it has gets a random selection of them. For histories,
-        see `tabular_lstm.rows.histories.by_customer`.
+        A member that uses fewer rows than it has gets a random selection of them. Histories of one
+        customer, which share rows, are drawn together: their rows are then embedded once.
         """
         numbers = range(self.first, self.first + len(self.left_out))
         shuffles = [np.random.default_rng([self.seed, 1, member]) for member in numbers]
@@ -78,9 +77,9 @@ class Plan:
             orders = np.empty((len(numbers), used), np.int32)
             for order, rng, fold in zip(orders, shuffles, self.left_out, strict=True):
                 rows = _numbers(self.fold != fold)
-                if self.histories is not None:
-                    customers, lengths = self.histories[rows].T
-                    order[:] = rows[by_customer(rng, customers, lengths, self.batch, used)]
+                if self.customers is not None:
+                    rank = rng.permutation(int(self.customers.max()) + 1)[self.customers[rows]]
+                    order[:] = rows[np.argsort(rank, kind="stable")[:used]]
                     continue
                 # With many rows, drawing some takes a fifth of the time of shuffling all.
                 order[:] = (
@@ -145,7 +144,7 @@ def plan_training(
     groups: np.ndarray | None = None,
     kinds: int = 1,
     speed: int = 1,
-    lengths: np.ndarray | None = None,
+    are_customers: bool = False,
 ) -> Plan:
     """Choose what the parameters leave open, and log the choice.
 
@@ -157,8 +156,7 @@ def plan_training(
         groups: See `fit.train`.
         kinds: Number of kinds; each has the same number of members. Default: 1.
         speed: The task's factor of the learning rate; see `epochs` too.
-        lengths: The length of each row's history; `groups` are then customers. Default: no
-            histories.
+        are_customers: Whether the groups are the customers of histories. Default: no.
     """
     rows = len(labels)
     count = rows if groups is None else int(groups.max()) + 1
@@ -182,9 +180,9 @@ def plan_training(
             draw_by_class(rng, labels, numbers, MANY_ROWS // FOLDS)
             for rng, numbers in zip(rngs, fold_rows, strict=True)
         ]
-    if lengths is not None:  # A customer's histories stay together: shared rows are embedded once.
+    if are_customers:
         fold_rows = [
-            numbers[np.lexsort((lengths[numbers], customers[numbers]))] for numbers in fold_rows
+            numbers[np.argsort(customers[numbers], kind="stable")] for numbers in fold_rows
         ]
     batch = min(training.batch_size or batch_size(rows), passed)
     steps = passed // batch
@@ -200,7 +198,7 @@ def plan_training(
         patience=training.patience or PATIENCE,
         rate=speed * training.learning_rate * (batch / 32) ** 0.5,
         seed=training.seed,
-        histories=None if lengths is None else np.stack([customers, lengths], 1),
+        customers=customers if are_customers else None,
         trial=-(-TRIAL_STEPS // steps) if rows > LONG_ROWS else 0,
     )
     logger.info(

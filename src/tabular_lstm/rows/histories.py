@@ -11,8 +11,6 @@ import numpy as np
 
 # Fills a sequence after its last row; no value of a row is infinite.
 PADDING = np.float32(np.inf)
-# Number of batches whose histories are sorted together by length.
-WINDOW = 16
 
 
 class Compact(NamedTuple):
@@ -173,17 +171,3 @@ def table_of(sequences: Sequences) -> np.ndarray:
 def are_rows(sequences: np.ndarray) -> np.ndarray:
     """Tell which steps are rows and not padding, bool (histories, T): see `Histories.dense`."""
     return np.asarray(sequences[..., 0] != PADDING)
-
-
-def by_customer(
-    rng: np.random.Generator, customers: np.ndarray, lengths: np.ndarray, batch: int, used: int
-) -> np.ndarray:
-    """Draw the places of `used` histories, a multiple of `batch`, customer by customer.
-
-    Histories of one customer, which share rows, are drawn together. Within each `WINDOW` batches
-    they are then sorted by length. `customers` are numbered from 0.
-    """
-    rank = rng.permutation(int(customers.max()) + 1)[customers]
-    order = np.argsort(rank, kind="stable")[:used]
-    doubled, window = np.ceil(np.log2(lengths[order])), np.arange(used) // (WINDOW * batch)
-    return np.asarray(order[np.lexsort((doubled, window))])
