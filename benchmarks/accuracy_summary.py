@@ -33,7 +33,7 @@ from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES, Kind
 
 HERE = Path(__file__).resolve().parent
 FAMILY_OF = IMBALANCED | FAMILIES
-NETWORK = "lstm"
+NETWORK, EIGHT = "lstm", "catboost_bagged"
 NAMES = {
     "lstm": "the network",
     "catboost_bagged": "eight CatBoosts",
@@ -47,11 +47,12 @@ NAMES = {
     "realmlp": "RealMLP, eight folds",
 }
 # A table is of the sets that these have in full.
-NEEDED = ["lstm", "catboost_bagged", "lightgbm_bagged"]
+NEEDED = [NETWORK, EIGHT, "lightgbm_bagged"]
 FOLDS = 5
 FEW = 4  # sets, below which no pair is compared
 LEVEL = 0.01  # a ratio of losses within that of 1
 FAR_LOSS, FAR_AREA = 0.05, 0.02
+SLOW = 4  # times the processor time of eight CatBoosts
 WORDS = {"log_loss": "log loss", "roc_auc": "ROC AUC", "nrmse": "nRMSE", "r2": "R²"}
 
 
@@ -277,6 +278,19 @@ def far_behind(folds: pd.DataFrame, method: str, task: Task) -> str:
     return f"the worst three are {listed(ratio.index[:3])}. Far behind on {behind}."
 
 
+def fit_times(results: pd.DataFrame) -> str:
+    """Write how long a fit takes beside eight CatBoosts, over all sets that both have."""
+    both = complete(results, results["data"].unique().tolist(), [NETWORK, EIGHT])
+    seconds = means_of(both, "cpu_seconds").dropna()
+    ratio = (seconds[NETWORK] / seconds[EIGHT]).sort_values()
+    slow = ", ".join(f"`{name}` {times:.1f}" for name, times in ratio[ratio > SLOW].items())
+    return (
+        f"A fit takes {ratio.median():.2f} times the processor time of eight CatBoosts at the "
+        f"median of {len(ratio)} sets, {seconds[NETWORK].sum() / seconds[EIGHT].sum():.2f} times in sum. "
+        f"More than {SLOW} times: {slow or 'none'}.\n"
+    )
+
+
 def intervals(results: pd.DataFrame, names: Sequence[str]) -> str:
     """Write how often the network's intervals cover, and how wide they are."""
     network = results[(results["method"] == NETWORK) & results["data"].isin(names)]
@@ -313,6 +327,8 @@ def summarize(kind: Kind, results: pd.DataFrame) -> str:
             parts += [f"## {kind}, {side}: {table(results, names, task)}"]
             parts += [pairs(results, names, task)]
             parts += [intervals(results, names)] if kind == NUMBER else []
+    if {NETWORK, EIGHT} <= {*results["method"]}:
+        parts += [f"## {kind}: time\n", fit_times(results)]
     for measure in (task.loss, task.second):
         parts += [f"## {kind}: mean {WORDS[measure]}\n"]
         parts += [every_set(results, measure) + "\n"]
