@@ -283,11 +283,12 @@ def fit_times(results: pd.DataFrame) -> str:
     both = complete(results, results["data"].unique().tolist(), [NETWORK, EIGHT])
     seconds = means_of(both, "cpu_seconds").dropna()
     ratio = (seconds[NETWORK] / seconds[EIGHT]).sort_values()
+    in_sum = seconds[NETWORK].sum() / seconds[EIGHT].sum()
     slow = ", ".join(f"`{name}` {times:.1f}" for name, times in ratio[ratio > SLOW].items())
     return (
         f"A fit takes {ratio.median():.2f} times the processor time of eight CatBoosts at the "
-        f"median of {len(ratio)} sets, {seconds[NETWORK].sum() / seconds[EIGHT].sum():.2f} times in sum. "
-        f"More than {SLOW} times: {slow or 'none'}.\n"
+        f"median of {len(ratio)} sets, {in_sum:.2f} times in sum. More than {SLOW} times: "
+        f"{slow or 'none'}.\n"
     )
 
 
