@@ -84,7 +84,7 @@ class Members:
         if task.offset is not None:
             targets.append(task.offset.rest(task.targets))
             self.learned += task.offset.learns_rest(task.plan.kind[chosen])
-        self.targets = np.stack(targets).astype(np.float32)
+        self.targets = np.stack(targets, dtype=np.float32, casting="same_kind")
         self.counts = [] if task.weights is None else [task.weights.astype(np.float32)]
         # The seed of a graph's first member decides what is dropped in all its members.
         streams = (np.random.default_rng([task.training.seed, 2, number]) for number in numbers)
