@@ -169,7 +169,7 @@ def shared_folds(results: pd.DataFrame) -> pd.DataFrame:
 
 
 def folds_of(results: pd.DataFrame) -> pd.DataFrame:
-    """Count the folds: one row a set, one column a method, as shares of the set's folds."""
+    """Give the share of a set's folds that a method has: one row a set, one column a method."""
     counted = results.pivot_table("fold", "data", "method", "count")
     return counted.div(results.groupby("data")["fold"].nunique(), axis="index")
 

@@ -142,8 +142,9 @@ class Forward:
         # The mean over steps and over members is a sum with smaller weights.
         kernel, bias = (weight.astype(dtype) for weight in scorer.read_out)
         states = 4 * scorer.options.units[-1]
-        # The weights of the summaries, (o, `Slots.wide`), if there are any.
+        # The weights of the summaries, (o, `Slots.wide`): of classes all 0, but for version 0.1.0.
         self.wide = kernel[:, states:].mean(0).T
+        self.adds_summaries = bool(self.wide.any())
         kernel = kernel[:, :states].reshape(self.members, 2, 2, -1, scorer.outputs)
         self.last, mean = kernel.transpose(1, 2, 0, 4, 3) / self.members
         self.mean_state = mean / self.slots.steps
@@ -184,7 +185,9 @@ class Forward:
             total = total + np.where(position < lengths, state, 0)
             last = np.where(position == lengths - 1, state, last)
         read = self.last @ last + self.mean_state @ (total / lengths.astype(self.dtype))
-        read = read.sum((0, 1)) + self.wide @ self.slots.summaries(histories, self.dtype)
+        read = read.sum((0, 1))
+        if self.adds_summaries:
+            read += self.wide @ self.slots.summaries(histories, self.dtype)
         return np.asarray((read + self.read_out_bias).T)
 
     def _read(self, states: Iterator[np.ndarray]) -> np.ndarray:
