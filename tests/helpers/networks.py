@@ -141,7 +141,8 @@ def keras_lstm(recur: Recur, member: int, direction: int) -> keras.layers.LSTM:
 def histories_at(table: np.ndarray, first: np.ndarray, last: np.ndarray, steps: int) -> Histories:
     """Histories of a table's rows, from their first place to their own one: no label is known."""
     order = np.arange(len(table))
-    return Histories(table, first, last, last, first, order, np.zeros_like(order), steps)
+    customer, time = np.zeros_like(order), order.astype(float)
+    return Histories(table, first, last, last, first, order, customer, time, steps)
 
 
 def histories_in(rows: np.ndarray) -> Histories:

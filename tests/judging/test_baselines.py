@@ -11,17 +11,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
 
 from tabular_lstm.judging import baselines
-from tabular_lstm.judging.baselines import (
-    _splits,
-    column_names,
-    history_features,
-    predict_with_baselines,
-)
+from tabular_lstm.judging.baselines import _splits, predict_with_baselines
 from tabular_lstm.network import plan
-from tabular_lstm.parameters import Columns, Evaluation, Split, Training
+from tabular_lstm.parameters import Evaluation, Training
 from tabular_lstm.rows.labelled_set import scaled
 from tabular_lstm.rows.schema import Schema, Target
-from tests.helpers.histories import TO_SETS, conf_of, raw_of, run
 from tests.helpers.judged import BASELINES, rows_of, schema_of, set_of
 
 EVALUATION = Evaluation()
@@ -250,69 +244,3 @@ def test_a_class_may_have_two_rows_and_a_group_a_class(classes: int) -> None:
         for p in predictions.values():
             assert np.isfinite(p).all()
             assert (np.abs(p.reshape(60, -1)[:, -1] - 0.5) <= 0.5).all()
-
-
-# Histories
-
-STEPS = 3
-COLUMNS = Columns.model_validate(
-    {
-        **{"label": "worse", "positive_class": "yes", "negative_class": "no"},
-        "categorical": ["ward"],
-        "history": {"of": "patient", "order": "day", "steps": STEPS, "known_after": 2},
-    }
-)
-
-
-def visits() -> pd.DataFrame:
-    """One to six visits of each of forty patients, in no order; some doses and labels are gone."""
-    rng = np.random.default_rng(0)
-    of = np.repeat(np.arange(40), rng.integers(1, 7, 40))
-    rows = pd.DataFrame(
-        {
-            "patient": [f"P{n}" for n in of],
-            "day": pd.Series(rng.integers(1, 4, len(of))).groupby(of).cumsum(),
-            "dose": rng.integers(0, 9, len(of)).astype(float),
-            "ward": rng.choice(["east", "west"], len(of)),
-            "worse": rng.choice(["yes", "no"], len(of)),
-        }
-    )
-    rows.loc[rng.random(len(of)) < 0.2, "dose"] = np.nan
-    rows.loc[rng.random(len(of)) < 0.2, "worse"] = ""
-    return rows.sample(frac=1, random_state=0, ignore_index=True)
-
-
-def known_of(rows: pd.DataFrame, row: int) -> np.ndarray:
-    """What is known of a row when it is predicted, worked out from the rows of its patient."""
-    of = rows[rows["patient"] == rows["patient"][row]].sort_values("day")
-    read = pd.DataFrame(
-        {
-            "dose": of["dose"],
-            "ward": (of["ward"] == "west").astype(float),
-            "gap": of["day"].diff(),
-            "day": of["day"].astype(float),
-            "label": np.where(of["worse"] == "", np.nan, of["worse"] == "yes"),
-        }
-    ).loc[:row]
-    read.loc[read["day"] + 2 > read["day"][row], "label"] = np.nan
-    history = read.tail(STEPS)
-    last, labels = history.iloc[-1].copy(), history["label"].dropna()
-    last["label"] = labels.iloc[-1] if len(labels) else np.nan
-    before = history.iloc[-2] if len(history) > 1 else np.full(5, np.nan)
-    return np.hstack([last, before, history.drop(columns="ward").mean(), len(history)])
-
-
-def test_a_baseline_gets_the_row_the_row_before_means_and_labels_that_are_known(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    rows = visits()
-    made = run(TO_SETS, {**conf_of(COLUMNS, Split(test_fraction=0.3)), **raw_of(rows)})
-    features = ["dose", "ward", "day, since the row before", "day", "worse, earlier"]
-    assert column_names(made["schema"]) == [*features, *features, *[""] * 5]
-    for at_once in (baselines.AT_ONCE, 1):
-        monkeypatch.setattr(baselines, "AT_ONCE", at_once)
-        for side in ("train_set", "test_set"):
-            columns = history_features(made[side].sequences, made["schema"])
-            expected = [known_of(rows, row - 1) for row in made[side].labels.index]
-            np.testing.assert_allclose(columns, np.array(expected), rtol=1e-6)
-            assert np.isfinite(columns).all(1).any()

@@ -6,7 +6,7 @@ Importing this module imports scikit-learn, which takes time.
 import logging
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 from scipy.special import logit
@@ -33,59 +33,22 @@ from tabular_lstm.network.outputs import (
 from tabular_lstm.network.plan import MANY_ROWS, draw_by_class, grouped_folds, stratified_folds
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Evaluation, Task, Training
 from tabular_lstm.progress import progress
-from tabular_lstm.rows.histories import Sequences, are_rows
+from tabular_lstm.rows.histories import Histories, Sequences
 from tabular_lstm.rows.labelled_set import LabelledSet
+from tabular_lstm.rows.past_features import as_rows
 from tabular_lstm.rows.schema import Schema
 
-# History features ---------------------------------------------------------------------------------
-
-AT_ONCE = 2**22  # values of histories laid out at a time, 16 MB
+logger = logging.getLogger(__name__)
 
 
-def column_names(schema: Schema) -> list[str]:
-    """Return the feature name of each column of `history_features`; "" for a summary."""
-    if schema.history is None:
-        return schema.features
-    summaries = len(_numbers(schema)) + 1
-    return [*schema.features, *schema.features, *[""] * summaries]
-
-
-def history_features(sequences: Sequences, schema: Schema) -> np.ndarray:
+def plain_rows(sequences: Sequences, schema: Schema) -> tuple[np.ndarray, Schema]:
     """Lay rows out for a plain model: float32 (rows, columns), NaN where there is no value.
 
-    For a row without a history, the columns are its features. For a history, they are the features
-    of its last row, with the last known label; the features of the row before; each number's mean
-    over the history; and the number of rows.
+    Gives the schema of the columns too. Those of a history are the row and its past features.
     """
-    if isinstance(sequences, np.ndarray):
-        return sequences.reshape(len(sequences), -1)[:, : len(schema.features)]
-    features = np.empty((len(sequences), len(column_names(schema))), np.float32)
-    numbers = _numbers(schema)
-    size = max(1, AT_ONCE // (sequences.steps * len(schema.features)))
-    for start in range(0, len(sequences), size):
-        block = sequences[start : start + size]
-        rows, lengths, row_numbers = block.dense(), block.lengths[:, None], np.arange(len(block))
-        has_value = are_rows(rows)[..., None] & ~np.isnan(rows)
-        last_rows, rows_before = (rows[row_numbers, lengths[:, 0] - place] for place in (1, 2))
-        if block.labels:
-            last_labelled = np.where(has_value[..., -1], np.arange(rows.shape[1]), -1).max(1)
-            labels = rows[row_numbers, last_labelled, -block.labels :]
-            last_rows[:, -block.labels :] = np.where(last_labelled[:, None] < 0, np.nan, labels)
-        has_value = has_value[..., numbers]
-        sums = np.where(has_value, rows[..., numbers], 0).sum(1, dtype=np.float64)
-        means = np.where(has_value.any(1), sums / np.maximum(has_value.sum(1), 1), np.nan)
-        rows_before = np.where(lengths > 1, rows_before, np.nan)
-        features[start : start + size] = np.hstack([last_rows, rows_before, means, lengths])
-    return features
-
-
-def _numbers(schema: Schema) -> list[int]:
-    return [i for i, name in enumerate(schema.features) if name not in schema.categories]
-
-
-# Baselines ----------------------------------------------------------------------------------------
-
-logger = logging.getLogger(__name__)
+    if isinstance(sequences, Histories):
+        sequences, schema = as_rows(sequences, schema), cast(Schema, schema.row)
+    return sequences.reshape(len(sequences), -1)[:, : len(schema.features)], schema
 
 
 @dataclass(frozen=True)
@@ -93,7 +56,7 @@ class Fits:
     """The input of every fit: the train rows, their splits, and the rows to predict.
 
     Attributes:
-        fitted, evaluated: float32 (rows, columns), see `history_features`.
+        fitted, evaluated: float32 (rows, columns), see `plain_rows`.
         labels: What the baselines learn: numbers of classes, or standardized numbers.
         splits: The rows to fit on and the rows held out.
         seed: Seed of the boosted trees.
@@ -139,10 +102,8 @@ def predict_with_baselines(
         out-of-fold loss of each, log loss or RMSE in standard deviations of the train labels.
     """
     # Views of the rows: each baseline copies what it needs.
-    fitted, evaluated = (
-        history_features(sequences, schema)
-        for sequences in (train_set.sequences, evaluated_sequences)
-    )
+    fitted, columns = plain_rows(train_set.sequences, schema)
+    evaluated, _ = plain_rows(evaluated_sequences, schema)
     labels, weights = train_set.labels.to_numpy(), train_set.weights
     task, target = schema.task, schema.target
     splits = _splits(measure_of(task).strata(labels), train_set.groups, evaluation.seed)
@@ -153,7 +114,7 @@ def predict_with_baselines(
             np.where(usable_features, rows, np.float32(0)) for rows in (fitted, evaluated)
         )
     targets = labels if target is None else (labels - target.mean) / target.deviation
-    fits = Fits(fitted, targets, weights, splits, evaluated, schema, evaluation.seed)
+    fits = Fits(fitted, targets, weights, splits, evaluated, columns, evaluation.seed)
     # The longest fits come first; None is the fit on all rows.
     simplest, linear, boosted = measure_of(task).baselines
     places = range(len(splits))
@@ -296,17 +257,18 @@ def _folds(
 
 def _new_models(schema: Schema, seed: int) -> dict[str, Any]:
     """Make the unfitted baselines; a category in a row is its place in the schema's list."""
-    columns = column_names(schema)
-    categorical = [name in schema.categories for name in columns]
+    categorical = [name in schema.categories for name in schema.features]
     encoded = make_column_transformer(
         (OneHotEncoder(handle_unknown="ignore"), np.array(categorical)),
         remainder=make_pipeline(Medians(), StandardScaler(copy=False)),
     )
     # Many features get fewer bins, because with few values per bin the bins take most of the time.
-    bins = int(np.clip(2**16 // len(columns), 32, 255))
+    bins = int(np.clip(2**16 // len(schema.features), 32, 255))
     # Boosting takes at most as many categories as bins, and cannot tell a single one from a missing
     # value; features with more or fewer are split like numbers.
-    few_categories = [len(schema.categories.get(name, [])) in range(2, bins) for name in columns]
+    few_categories = [
+        len(schema.categories.get(name, [])) in range(2, bins) for name in schema.features
+    ]
     simplest, linear, boosted = REGRESSORS if schema.task.kind == NUMBER else CLASSIFIERS
     models = (
         simplest(),

@@ -330,15 +330,17 @@ class LSTMEnsemble(keras.Model):  # type: ignore[misc]
         schema: A `Schema` as plain JSON.
         options: An `Ensemble` as plain JSON.
         training: Its `Training` parameters as plain JSON, for the record.
+        row_options: Like `options`, of the members that read `Schema.row`. Default: there are none.
         format: The number of the file's format; any but the schema's is a ValueError. Default: the
             schema's.
         temperature, threshold, costs, residuals, coverage: See `Calibration`. Default:
             uncalibrated.
 
     Shape:
-        (n, T, F) to (n, o). Input: raw values. Output: the probability of the positive class (two
-        classes), the probability of each class (more classes), or quantiles of the label,
-        standardized by the schema's target (a number).
+        (n, T, F) to (n, o); with `Schema.row`, a pair of histories and rows, see
+        `tabular_lstm.rows.past_features.as_rows`. Input: raw values. Output: the probability of the
+        positive class (two classes), the probability of each class (more classes), or quantiles of
+        the label, standardized by the schema's target (a number).
     """
 
     def __init__(
@@ -346,6 +348,7 @@ class LSTMEnsemble(keras.Model):  # type: ignore[misc]
         schema: dict[str, Any],
         options: dict[str, Any],
         training: dict[str, Any] | None = None,
+        row_options: Any = None,
         *,
         name: str = "ensemble",
         format: int | None = None,
@@ -369,6 +372,11 @@ class LSTMEnsemble(keras.Model):  # type: ignore[misc]
         outputs, dropout = self.schema.task.outputs, self.options.dropout
         wide = self.embed.slots.wide if self.schema.history else 0
         self.read_out = ReadOut(k, units[-1], outputs, dropout, wide, name="read_out")
+        # The frequency scale of each kind; the members that read rows are the first kind.
+        self.scales, self.row = self.options.frequency_scale, None
+        if self.schema.row is not None:
+            self.row = LSTMEnsemble(self.schema.row.model_dump(), row_options, name="row")
+            self.scales = self.row.scales + self.scales
         self.built = True
 
     def member_outputs(
@@ -400,6 +408,15 @@ class LSTMEnsemble(keras.Model):  # type: ignore[misc]
 
     def call(self, sequences: Any, training: bool = False) -> Any:
         """Average all members' outputs for the same rows, (n, T, F); see the class."""
+        outputs = self.mean_outputs(sequences) / self.calibration.temperature
+        return outputs_of(self.schema.task).activated(tf, outputs)
+
+    def mean_outputs(self, sequences: Any) -> Any:
+        """Average the outputs before calibration; of histories and rows, add both means."""
+        row_outputs = 0.0
+        if self.row is not None:
+            sequences, rows = sequences
+            row_outputs = self.row.mean_outputs(rows)
         slots = self.embed.slots
         rows = tf.reshape(sequences, (-1, len(slots.places)))
         prepared = tf.numpy_function(slots.prepared, [rows], tf.float32)
@@ -410,8 +427,7 @@ class LSTMEnsemble(keras.Model):  # type: ignore[misc]
             places = tf.where(are_rows, tf.range(tf.size(are_rows)), -1)
             shape = (1, *tf.unstack(tf.shape(sequences)[:2]))
             member_inputs = member_inputs, tf.reshape(places, shape)
-        outputs = tf.reduce_mean(self.member_outputs(member_inputs, summarized=True), 0)
-        return outputs_of(self.schema.task).activated(tf, outputs / self.calibration.temperature)
+        return tf.reduce_mean(self.member_outputs(member_inputs, summarized=True), 0) + row_outputs
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
@@ -421,6 +437,7 @@ class LSTMEnsemble(keras.Model):  # type: ignore[misc]
             "schema": self.schema.model_dump(),
             "options": self.options.model_dump(),
             "training": self.training,
+            **({} if self.row is None else {"row_options": self.row.options.model_dump()}),
             **self.calibration.model_dump(mode="json"),
         }
 
@@ -457,7 +474,14 @@ def build(schema: Schema, network: Network, seed: int) -> keras.Model:
     """
     if network.kind == "tutorial":
         return _build_tutorial(schema, seed)
-    model = LSTMEnsemble(schema.model_dump(), network.ensemble.model_dump(), name="ensemble")
+    options, row_options = network.ensemble, None
+    if len(options.frequency_scale) == 1:  # then all members read the histories
+        schema = schema.model_copy(update={"row": None})
+    elif schema.row is not None:
+        row_options, options = options.of_kinds([0]).model_dump(), options.of_kinds([1])
+    model = LSTMEnsemble(
+        schema.model_dump(), options.model_dump(), row_options=row_options, name="ensemble"
+    )
     initialize(model, seed)
     return model
 
@@ -487,16 +511,18 @@ def initialize(model: LSTMEnsemble, seed: int) -> None:
     The embedding's weights are normal or uniform, an LSTM's recurrent kernel is orthogonal, and the
     other kernels are Glorot uniform.
     """
-    options, weights = model.options, []
+    options = model.options
     streams = [np.random.default_rng([seed, member]) for member in range(options.count)]
-    for weight in model.weights:
+    row_weights = 0 if model.row is None else len(model.row.weights)
+    for weight in model.weights[: len(model.weights) - row_weights]:
         layer, name = weight.path.split("/")[-2:]
         draws = [
             _initial(layer, name, weight.shape[1:], options, scale, rng)
             for (scale, _), rng in zip(options.each, streams, strict=True)
         ]
-        weights.append(np.stack(draws))
-    model.set_weights(weights)
+        weight.assign(np.stack(draws))
+    if model.row is not None:
+        initialize(model.row, seed)
 
 
 def _initial(

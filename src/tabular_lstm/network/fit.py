@@ -36,6 +36,7 @@ from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.parameters import Training
 from tabular_lstm.progress import progress
 from tabular_lstm.rows.histories import Histories, Sequences, table_of
+from tabular_lstm.rows.past_features import as_rows
 
 # Kinds --------------------------------------------------------------------------------------------
 # Weigh the two kinds of members by their out-of-fold outputs, and scale the members by the
@@ -74,6 +75,7 @@ def weigh(
     outputs: Sequence[np.ndarray],
     scales: Sequence[float],
     weights: np.ndarray | None = None,
+    both: bool = False,
 ) -> list[Kind]:
     """Weigh one or two kinds so that the loss of their mean calibrated outputs is lowest.
 
@@ -85,6 +87,7 @@ def weigh(
         outputs: Each kind's out-of-fold outputs, (rows, o).
         scales: Each kind's frequency scale.
         weights: How much each row counts, (rows,). Default: all alike.
+        both: Whether no kind is left out: each then has a share of at least `LEAST`. Default: no.
     """
     temperatures = [task_outputs.fit_temperature(targets, z, weights) for z in outputs]
     calibrated = [z / t for z, t in zip(outputs, temperatures, strict=True)]
@@ -100,7 +103,8 @@ def weigh(
 
         minimum = minimize_scalar(loss, bounds=(0, 1), method="bounded")
         share = round(float(minimum.x), SHARE_DECIMALS)
-        share = 0.0 if share < LEAST else 1.0 if share > 1 - LEAST else share
+        least = LEAST if both else 0.0
+        share = least if share < LEAST else 1 - least if share > 1 - LEAST else share
         shares = [share, round(1 - share, SHARE_DECIMALS)]
     losses = [
         float(np.average(task_outputs.losses(targets, z), weights=weights)) for z in calibrated
@@ -109,7 +113,10 @@ def weigh(
 
 
 def blend(
-    kinds: Sequence[Kind], outputs: Sequence[np.ndarray], weights: Sequence[np.ndarray]
+    kinds: Sequence[Kind],
+    outputs: Sequence[np.ndarray],
+    weights: Sequence[np.ndarray],
+    row_weights: Sequence[np.ndarray] = (),
 ) -> tuple[list[int], np.ndarray, list[np.ndarray]]:
     """Scale the members' read-outs by the shares, so that their plain mean is the blend.
 
@@ -118,6 +125,8 @@ def blend(
         outputs: Each kind's out-of-fold outputs, (rows, o).
         weights: All members' weights, in the network's order, (k, …) each; the last two are the
             read-out's kernel and bias.
+        row_weights: Likewise of the members that read rows, which are the first kind; `weights` are
+            then those of the second kind. Default: none do.
 
     Returns:
         The places of the kinds whose share is not 0, the mean outputs of their members,
@@ -131,12 +140,20 @@ def blend(
     if len(used_kinds) == 1:  # as if the other kind did not exist
         return used_kinds, outputs[used_kinds[0]], [weight[members] for weight in weights]
     factors = np.array([kinds[place].share / kinds[place].temperature for place in used_kinds])
-    *earlier_weights, kernel, bias = (weight[members] for weight in weights)
-    member_factors = np.repeat(factors * len(used_kinds), members_per_kind).astype(np.float32)
-    read_out = [kernel * member_factors[:, None, None], bias * member_factors[:, None]]
     stacked = np.stack([outputs[place] for place in used_kinds])
     blended = (factors @ stacked.reshape(len(used_kinds), -1)).reshape(stacked.shape[1:])
-    return used_kinds, blended, earlier_weights + read_out
+    if row_weights:
+        row_factor, factor = factors
+        return used_kinds, blended, [*_scaled(weights, factor), *_scaled(row_weights, row_factor)]
+    member_factors = np.repeat(factors * len(used_kinds), members_per_kind)
+    return used_kinds, blended, _scaled([weight[members] for weight in weights], member_factors)
+
+
+def _scaled(weights: Sequence[np.ndarray], factors: np.ndarray) -> list[np.ndarray]:
+    """Multiply the read-outs, the last two weights, by a factor for each member, or for all."""
+    *earlier_weights, kernel, bias = weights
+    factors = np.asarray(factors, np.float32)
+    return [*earlier_weights, kernel * factors[..., None, None], bias * factors[..., None]]
 
 
 def asked_for(kinds: Sequence[Kind]) -> str:
@@ -200,27 +217,37 @@ def train(
     if not isinstance(network, LSTMEnsemble):
         return _train_tutorial(network, sequences, labels, training, weights)
     network = _with_members(network, members_of_a_kind(network.options.members, len(labels)))
-    config, options = network.get_config(), network.options
-    task_outputs = outputs_of(network.schema.task)
-    targets = task_outputs.targets(labels, network.schema)
-    features, kinds = table_of(sequences).shape[1], len(options.frequency_scale)
+    config, schema = network.get_config(), network.schema
+    options, row, initial = network.options, network.row, network.get_weights()
+    task_outputs = outputs_of(schema.task)
+    targets = task_outputs.targets(labels, schema)
+    features = table_of(sequences).shape[1] if row is None else len(row.schema.features)
+    kinds = len(network.scales)
     strata = task_outputs.strata(targets)
     histories = sequences if isinstance(sequences, Histories) else None
-    are_customers = histories is not None
+    count, are_customers = options.members * kinds, histories is not None
     plan = plan_training(
-        options.count, strata, features, training, groups, kinds, task_outputs.speed, are_customers
+        count, strata, features, training, groups, kinds, task_outputs.speed, are_customers
     )
     offset = None
-    if network.schema.target is not None and histories is not None:
+    if schema.target is not None and histories is not None:
         slots = network.embed.slots
         offset = Offset.of(histories, slots, targets, weights, plan.fold, kind=kinds - 1)
-    rows = sequences, targets, training, weights
-    task = Task(config, network.get_weights(), *rows, plan, offset)
-    parts = split(options.count, training.groups)
-    trained_groups = dict(
-        progress(workers(train_group, task, parts), "Groups of members", len(parts))
-    )
-    trained = merge([trained_groups[place] for place in range(len(parts))])
+    common = targets, training, weights
+    if row is None or histories is None:
+        tasks = [Task(config, initial, sequences, *common, plan, offset)]
+    else:
+        config |= {"schema": schema.model_copy(update={"row": None}).model_dump(), "format": None}
+        own, members = len(initial) - len(row.weights), options.members
+        # A row is embedded once in any batch: the batches of rows need not hold whole customers.
+        row_plan = replace(plan.of_members(range(members)), customers=None)
+        own_plan, row_table = plan.of_members(range(members, count)), as_rows(histories, schema)
+        tasks = [
+            Task(row.get_config(), initial[own:], row_table, *common, row_plan),
+            Task(config, initial[:own], sequences, *common, own_plan, offset),
+        ]
+    parts = [_train_groups(task, workers) for task in tasks]
+    trained = merge([replace(part, weights=[]) for part in parts])
     losses, best = trained.losses["loss"], trained.best_epochs
     if not (np.isfinite(losses).all() and all(best)):
         raise DivergedError(losses, training)
@@ -229,12 +256,20 @@ def train(
         counted(len(losses), "epoch"),
         best,
     )
+    row_weights, own_weights = ([], *(part.weights for part in parts))[-2:]
     if offset is not None:
-        trained = replace(trained, weights=offset.added_to(trained.weights, plan.kind))
+        own_weights = offset.added_to(own_weights, tasks[-1].plan.kind)
+    trained = replace(trained, weights=own_weights)
     candidate, calibrated_history = _calibrated(
-        network, trained, plan, targets, training, weights, judged
+        network, trained, row_weights, plan, targets, training, weights, judged
     )
     return candidate, trained.losses | calibrated_history
+
+
+def _train_groups(task: Task, workers: Workers) -> Trained:
+    parts = split(len(task.plan.kind), task.training.groups)
+    groups = dict(progress(workers(train_group, task, parts), "Groups of members", len(parts)))
+    return merge([groups[place] for place in range(len(parts))])
 
 
 def _with_members(network: LSTMEnsemble, members: int) -> LSTMEnsemble:
@@ -242,8 +277,10 @@ def _with_members(network: LSTMEnsemble, members: int) -> LSTMEnsemble:
     options = network.options
     if members == options.members:
         return network
-    kept = options.model_copy(update={"members": members}).model_dump()
-    smaller: LSTMEnsemble = LSTMEnsemble.from_config(network.get_config() | {"options": kept})
+    config = network.get_config()
+    for name in {"options", "row_options"} & config.keys():
+        config[name]["members"] = members
+    smaller: LSTMEnsemble = LSTMEnsemble.from_config(config)
     places = np.arange(options.count).reshape(-1, options.members)[:, :members].ravel()
     smaller.set_weights([weight[places] for weight in network.get_weights()])
     return smaller
@@ -252,6 +289,7 @@ def _with_members(network: LSTMEnsemble, members: int) -> LSTMEnsemble:
 def _calibrated(
     network: LSTMEnsemble,
     trained: Trained,
+    row_weights: list[np.ndarray],
     plan: Plan,
     targets: np.ndarray,
     training: Training,
@@ -263,8 +301,9 @@ def _calibrated(
     fold_rows, kind_outputs = _out_of_fold(trained.outputs, plan.held_out, options.members)
     targets = targets[fold_rows]
     fold_weights = None if weights is None else weights[fold_rows]
-    kinds = weigh(task_outputs, targets, kind_outputs, options.frequency_scale, fold_weights)
-    used_kinds, outputs, blended = blend(kinds, kind_outputs, trained.weights)
+    both = network.row is not None
+    kinds = weigh(task_outputs, targets, kind_outputs, network.scales, fold_weights, both)
+    used_kinds, outputs, blended = blend(kinds, kind_outputs, trained.weights, row_weights)
     is_judged = None if judged is None else judged[fold_rows]
     if (places := judged_places(task_outputs.strata(targets), is_judged)) is not None:
         targets, outputs = targets[places], outputs[places]
@@ -279,17 +318,17 @@ def _calibrated(
     loss = np.average(task_outputs.losses(targets, outputs / temperature), weights=fold_weights)
     calibration = task_outputs.calibration(targets, outputs, temperature, training, fold_weights)
     learned = {
-        "options": options.of_kinds(used_kinds).model_dump(),
+        "options": (options if both else options.of_kinds(used_kinds)).model_dump(),
         "training": training.model_dump(),
         **calibration.model_dump(mode="json"),
     }
     candidate = LSTMEnsemble.from_config(network.get_config() | learned)
     candidate.set_weights(blended)
     best_epochs = np.reshape(trained.best_epochs, (len(kinds), -1))[used_kinds].ravel()
-    # Only relations to numbers are smooth or sharp. Of histories of a number, the kinds do not
-    # learn the same, see `Offset`.
-    schema = network.schema
-    are_alike = len(network.embed.slots.numeric) and not (schema.history and schema.target)
+    # Only relations to numbers are smooth or sharp. Of histories, the kinds do not read or learn
+    # the same, see `Schema.row` and `Offset`.
+    schema, has_numbers = network.schema, len(network.embed.slots.numeric)
+    are_alike = has_numbers and not (both or (schema.history and schema.target))
     shares_sentence = asked_for(kinds) if are_alike else ""
     return candidate, {
         "best_epoch": int(np.median(best_epochs)),

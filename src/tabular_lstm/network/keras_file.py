@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import Field, ValidationError
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.frozen import Frozen, Stored, first_fault
+from tabular_lstm.frozen import Frozen, Stored, first_fault, unless
 from tabular_lstm.network.outputs import Calibration
 from tabular_lstm.network.scorer import EmbedWeights, ReadOutWeights, RecurWeights, Scorer, Slots
 from tabular_lstm.parameters import CLASSES, NUMBER, Ensemble, Training
@@ -37,12 +37,13 @@ class NoNetworkError(DataError):
 class Arguments(Stored, Calibration):
     """The arguments of `LSTMEnsemble` in the file; any other argument is refused."""
 
-    newest_format: ClassVar[int] = 2  # of a schema with `scores`
+    newest_format: ClassVar[int] = 2  # see `Schema.file_format`
 
     name: str = "ensemble"
     layout: Schema = Field(alias="schema")
     options: Ensemble
     training: Training | None = None  # None if untrained
+    row_options: Ensemble | None = unless(None)
 
     @property
     def calibration(self) -> Calibration:
@@ -80,20 +81,21 @@ def read_keras_file(content: bytes, file: str) -> Scorer:
             if class_name == NETWORK:
                 arguments = Configuration.model_validate(config).config
                 _check_schema(arguments.layout)
+                if (arguments.layout.row is None) != (arguments.row_options is None):
+                    raise ValueError("expected a schema of rows and row_options, or neither")
                 if arguments.format != arguments.layout.file_format:
                     raise ValueError(f"a network of this schema has no format {arguments.format}")
                 _check_calibration(arguments)
-                shapes = weight_shapes(arguments.layout, arguments.options)
-                embed, *recur, read_out = _weights(archive.read(WEIGHTS), shapes)
-                return Scorer(
-                    arguments.layout,
-                    arguments.options,
-                    config["config"].get("training"),
-                    arguments.calibration,
-                    EmbedWeights(*embed),
-                    tuple(RecurWeights(*weights) for weights in recur),
-                    ReadOutWeights(*read_out),
-                )
+                schema, row_options, row = arguments.layout, arguments.row_options, None
+                shapes = weight_shapes(schema, arguments.options, row_options)
+                weights, own = _weights(archive.read(WEIGHTS), shapes), len(shapes)
+                if schema.row is not None and row_options is not None:
+                    own -= len(weight_shapes(schema.row, row_options))
+                    layers = _layers(weights[own:])
+                    row = Scorer(schema.row, row_options, None, Calibration(), **layers)
+                settings = arguments.options, config["config"].get("training")
+                layers = _layers(weights[:own])
+                return Scorer(schema, *settings, arguments.calibration, **layers, row=row)
     except Exception as error:  # zipfile and h5py raise many kinds of errors
         fault = first_fault(error) if isinstance(error, ValidationError) else error
         raise NoNetworkError(
@@ -103,6 +105,12 @@ def read_keras_file(content: bytes, file: str) -> Scorer:
         f"{file}: expected a network of kind ensemble ({NETWORK}), got {class_name!r}. "
         "It was not loaded: a .keras file of another class can run code."
     )
+
+
+def _layers(weights: list[list[np.ndarray]]) -> dict[str, Any]:
+    embed, *recur, read_out = weights
+    layers = EmbedWeights(*embed), tuple(RecurWeights(*w) for w in recur), ReadOutWeights(*read_out)
+    return dict(zip(("embed", "recur", "read_out"), layers, strict=True))
 
 
 def _check_members(archive: zipfile.ZipFile, size: int) -> None:
@@ -135,6 +143,10 @@ def _check_schema(schema: Schema) -> None:
         )
     if schema.classes is not None and len({*schema.classes}) < max(3, len(schema.classes)):
         raise ValueError(f"expected three or more different classes, got {schema.classes}")
+    if schema.row is not None:
+        if schema.history is None or schema.row.history is not None or schema.row.row is not None:
+            raise ValueError("expected the schema of rows in a schema of histories alone")
+        _check_schema(schema.row)
     if schema.target and not np.isfinite([schema.target.mean, schema.target.deviation]).all():
         raise ValueError(f"expected numbers of the label, got {schema.target}")
 
@@ -196,12 +208,13 @@ def _weights(content: bytes, shapes: Shapes) -> list[list[np.ndarray]]:
     ]
 
 
-def weight_shapes(schema: Schema, options: Ensemble) -> Shapes:
+def weight_shapes(schema: Schema, options: Ensemble, row_options: Ensemble | None = None) -> Shapes:
     """Return the shapes of an ensemble's weights without building it, see `build`.
 
     Returns:
         By the layer's name in the file. `embed` has frequency, kernel, bias and vectors; each
-        `recur` has kernel, recurrent and bias; `read_out` has kernel and bias.
+        `recur` has kernel, recurrent and bias; `read_out` has kernel and bias. Then those of the
+        members that read rows.
     """
     names = [name for name in schema.features if schema.categories.get(name)]
     numeric = len(schema.features) - len(names)
@@ -218,4 +231,7 @@ def weight_shapes(schema: Schema, options: Ensemble) -> Shapes:
     outputs = schema.task.outputs
     wide = Slots.of(schema).wide if schema.history else 0
     shapes["layers/read_out"] = [(k, 2 * inputs + wide, outputs), (k, outputs)]
+    if schema.row is not None and row_options is not None:
+        row_shapes = weight_shapes(schema.row, row_options)
+        shapes |= {f"layers/lstm_ensemble/{layer}": row_shapes[layer] for layer in row_shapes}
     return shapes

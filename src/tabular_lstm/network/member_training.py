@@ -27,13 +27,13 @@ from tabular_lstm.tensorflow_import import import_tensorflow
 class Task:
     """What every group needs, as plain values; see `fit.train`."""
 
-    config: dict[str, Any]  # config of the network of all members
+    config: dict[str, Any]  # config of the network of these members
     initial: list[np.ndarray]  # its initial weights, (k, …) each
     sequences: Sequences
     targets: np.ndarray
     training: Training
     weights: np.ndarray | None
-    plan: Plan  # the plan of all members
+    plan: Plan  # the plan of these members
     offset: Offset | None = None  # of a number's histories
 
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from tabular_lstm.network.score import blas, cores, predictions_of, processor, s
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.progress import Progress, progress_bar
 from tabular_lstm.rows.histories import Compact, Histories, Sequences
+from tabular_lstm.rows.past_features import as_rows
 from tabular_lstm.rows.schema import Schema
 
 # Rows that NumPy changes at a time; each takes tens of kilobytes.
@@ -135,9 +137,16 @@ def _effects_in_histories(
         at_once = max(1, CELLS_AT_ONCE // len(history))
         for start in range(0, len(cells), at_once):
             block = cells[start : start + at_once]
-            predictions = predictions_of(
-                scorer, forward.of_histories(_without_each(history, block))
-            )
+            outputs = forward.of_histories(_without_each(history, block))
+            if scorer.row is not None:
+                rows = as_rows(_each_without(histories[[place]], block), scorer.schema)
+                slots, row_forward = (
+                    rows.reshape(len(rows), -1).T,
+                    forward_of(scorer.row, np.float32),
+                )
+                some_rows = (np.ascontiguousarray(slots[:, some]) for some in cut(*slots.shape))
+                outputs = outputs + np.concatenate([*map(row_forward, some_rows)])
+            predictions = predictions_of(scorer, outputs)
             unchanged, *without = predictions.reshape(len(predictions), -1)[:, explained[place]]
             moved = np.reshape(unchanged - np.array(without), (len(history), len(block)))
             moved[np.isnan(history[:, [slots[0] for slots in block]])] = 0
@@ -163,6 +172,27 @@ def _without_each(rows: np.ndarray, columns: Sequence[list[int]]) -> Compact:
     cell_numbers = np.arange(cells)
     places[1 + cell_numbers, cell_numbers // len(columns)] = length + cell_numbers
     return Compact(np.concatenate([rows, changed]), places)
+
+
+def _each_without(history: Histories, columns: Sequence[list[int]]) -> Histories:
+    """Return the same as `_without_each`, each with all rows of its customer as one customer."""
+    (own,), (last,), (known,) = history.own, history.last, history.known
+    start, length = np.searchsorted(history.customer, history.customer[own]), history.lengths[0]
+    rows, time = history.table[start : own + 1], history.time[start : own + 1]
+    cells = [*product([*range(last - length + 1, last), own] - start, columns)]
+    tables = np.tile(rows, (1 + len(cells), 1, 1))
+    for table, (row, slots) in zip(tables[1:], cells, strict=True):
+        table[row, slots] = np.nan
+    starts = np.arange(len(tables)) * len(rows)
+    bounds = {"first": last - length + 1, "last": last, "own": own, "known": known}
+    return replace(
+        history,
+        table=tables.reshape(-1, rows.shape[1]),
+        **{name: starts + place - start for name, place in bounds.items()},
+        order=np.arange(len(tables) * len(rows)),
+        customer=np.repeat(np.arange(len(tables)), len(rows)),
+        time=np.tile(time, len(tables)),
+    )
 
 
 def _effects_of_slots(

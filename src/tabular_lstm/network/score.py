@@ -29,6 +29,7 @@ from tabular_lstm.network.forward import cut, forward_of
 from tabular_lstm.network.outputs import RATES, predictions
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.rows.histories import Histories, Sequences, table_of
+from tabular_lstm.rows.past_features import as_rows
 
 FEW = 1024
 # From this number of rows times slots on, the kernel computes: 16,384 rows of 8 features.
@@ -69,11 +70,17 @@ def score(
     is_number = isinstance(coverage, float | np.floating)
     if coverage is not None and not (is_number and RATES[0] <= coverage <= RATES[-1]):
         raise DataError(f"Expected a coverage from {RATES[0]} to {RATES[-1]}, got {coverage!r}.")
-    rows = len(sequences)
     if isinstance(sequences, Histories):
-        dtype = np.float64 if rows <= FEW else np.float32
-        return predictions_of(scorer, _outputs_of_histories(scorer, sequences, dtype), coverage)
-    slots = table_of(sequences)
+        dtype = np.float64 if len(sequences) <= FEW else np.float32
+        outputs = _outputs_of_histories(scorer, sequences, dtype)
+    else:
+        outputs = outputs_of_rows(scorer, sequences, many)
+    return predictions_of(scorer, outputs, coverage)
+
+
+def outputs_of_rows(scorer: Scorer, sequences: np.ndarray, many: bool | None = None) -> np.ndarray:
+    """Compute the mean outputs of rows without a history, (rows, o); for `many` see `score`."""
+    rows, slots = len(sequences), table_of(sequences)
     many = are_many(scorer, rows) if many is None else many
     forward, blocks = _forward(scorer, rows, slots.shape[1], many)
     outputs = np.empty((rows, scorer.outputs))
@@ -84,7 +91,7 @@ def score(
     # Each thread computes blocks; BLAS' own threads would compete with them.
     with blas().limit(limits=1), ThreadPoolExecutor(cores()) as threads:
         list(threads.map(fill, blocks))
-    return predictions_of(scorer, outputs, coverage)
+    return outputs
 
 
 def _outputs_of_histories(scorer: Scorer, histories: Histories, dtype: type) -> np.ndarray:
@@ -104,6 +111,9 @@ def _outputs_of_histories(scorer: Scorer, histories: Histories, dtype: type) -> 
 
     with blas().limit(limits=1), ThreadPoolExecutor(cores()) as threads:
         list(threads.map(fill, blocks))
+    if scorer.row is not None:
+        rows = as_rows(histories, scorer.schema)
+        outputs += outputs_of_rows(scorer.row, rows, many=False)
     return outputs
 
 

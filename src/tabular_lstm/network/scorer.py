@@ -240,6 +240,8 @@ class Scorer:
         training: The ensemble's `Training` parameters as plain JSON, for the record.
         calibration: It turns the ensemble's outputs into predictions and decisions.
         recur: The LSTM layers; the first one reads the input.
+        row: For histories, the members that read a row and its past features: the outputs are the
+            sum of both. Default: none, as in version 0.1.0.
     """
 
     schema: Schema
@@ -249,9 +251,10 @@ class Scorer:
     embed: EmbedWeights
     recur: tuple[RecurWeights, ...]
     read_out: ReadOutWeights
+    row: "Scorer | None" = None
 
     @classmethod
-    def of(cls, network: Any) -> Self:
+    def of(cls, network: Any) -> "Scorer":
         """Copy the current weights and settings of an `LSTMEnsemble`."""
         return cls(
             network.schema,
@@ -261,6 +264,7 @@ class Scorer:
             EmbedWeights(*_copied(network.embed)),
             tuple(RecurWeights(*_copied(recur)) for recur in network.recur),
             ReadOutWeights(*_copied(network.read_out)),
+            network.row and cls.of(network.row),
         )
 
     @property

@@ -61,12 +61,13 @@ class Ensemble(Parameters):
     Attributes:
         members: How many networks of each kind are trained and averaged. Each network learns from
             all train rows except its own eighth. With more than 20,000 rows at most 4 are trained,
-            and a kind that is clearly worse stops early.
+            and, but for histories, a kind that is clearly worse stops early.
         dimensions: Size of a feature's embedding vector.
         frequencies: How many learned frequencies embed a numeric feature.
         frequency_scale: Standard deviation of the frequencies before training, for each kind of
             member. Low frequencies learn smooth relations; high frequencies learn sharp relations
-            too. One number means one kind.
+            too. One number means one kind. Of histories, the first of two kinds reads the row with
+            its past features, and the second, or a single one, the history.
         units: Size of each bidirectional LSTM, from the input to the output.
         dropout: Share of the last LSTM's outputs that are dropped in training.
         feature_dropout: Share of a row's features that are dropped in training, for each kind of

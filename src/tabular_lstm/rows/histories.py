@@ -37,6 +37,7 @@ class Histories:
         known: Place after the last earlier row whose label is known, int64 (histories,).
         order: Place of each row of the table among the given rows, int64 (rows,).
         customer: The number of each row's customer, ascending, int64 (rows,).
+        time: The time of each row, of dates in days, float64 (rows,).
         steps: How many rows a history has at most.
         labels: How many of the last features hold the label. Default: 0.
     """
@@ -48,6 +49,7 @@ class Histories:
     known: np.ndarray
     order: np.ndarray
     customer: np.ndarray
+    time: np.ndarray
     steps: int
     labels: int = 0
 
@@ -77,7 +79,7 @@ class Histories:
     @property
     def arrays(self) -> tuple[np.ndarray, ...]:
         """Give the arrays that decide what the sequences hold."""
-        return self.table, self.first, self.last, self.own, self.known
+        return self.table, self.first, self.last, self.own, self.known, self.time
 
     @property
     def are_last(self) -> np.ndarray:

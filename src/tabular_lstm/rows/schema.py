@@ -101,6 +101,8 @@ class Schema(Frozen):
         target: The unit of a label that is a number.
         history: How rows become histories, with all features of a row as one step. Default: each
             row is a sequence by itself.
+        row: For histories, the schema of a row and its past features, which the first kind of
+            members reads. Default: no members read them, as in version 0.1.0.
         lineage: What only version 0.1.0 wrote; nothing reads it. Default: None.
     """
 
@@ -122,6 +124,7 @@ class Schema(Frozen):
     classes: tuple[Class, ...] | None = unless(None)
     target: Target | None = unless(None)
     history: HistoryLayout | None = unless(None)
+    row: "Schema | None" = unless(None)
     lineage: Any = unless(None)
 
     @property
@@ -133,8 +136,8 @@ class Schema(Frozen):
 
     @property
     def file_format(self) -> int:
-        """The format of the file of a network with this schema: 2 with `scores`, otherwise 1."""
-        return 1 + self.scores
+        """The format of a network's file: 2 with `scores`, or with them in `row`, otherwise 1."""
+        return 1 + (self.scores or self.row is not None)
 
     @property
     def padded_slots(self) -> int:

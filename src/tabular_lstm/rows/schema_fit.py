@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -10,8 +11,10 @@ from tabular_lstm.errors import DataError, counted, shown
 from tabular_lstm.parameters import Reshaping, Task, Value
 from tabular_lstm.rows.cells import ANY, float32_fault, is_categorical, read_category, read_numbers
 from tabular_lstm.rows.dates import dates_as_seen, days, is_dates
+from tabular_lstm.rows.histories import Histories
 from tabular_lstm.rows.labels import schema_fields
 from tabular_lstm.rows.number_format import POINT, NumberFormat
+from tabular_lstm.rows.past_features import past_features
 from tabular_lstm.rows.schema import (
     PARTS,
     Bounds,
@@ -126,10 +129,7 @@ def learn_schema(
             logger.warning("Column '%s': %s", shown(name), fault)
     for name, values in (derived or {}).items():
         if name in columns:
-            raise DataError(
-                f"Column '{name}' has the name of a feature that is made of histories. Rename it, "
-                "or leave it out with columns.ignore."
-            )
+            raise _made_of_histories(name)
         features.append(name)
         scales.append(scale(values[~np.isnan(values)]))
     date_features = {part for date in formats for part in parts_of(date)}
@@ -157,6 +157,45 @@ def learn_schema(
         label=label,
         **schema_fields(task, labels),
         history=history,
+    )
+
+
+def with_row(schema: Schema, histories: Histories) -> Schema:
+    """Add to a schema the schema of a row and its past features, from the train rows' histories.
+
+    Raises:
+        DataError: A column has the name of a past feature.
+    """
+    layout, rows = cast(HistoryLayout, schema.history), histories.table[histories.own]
+    past = past_features(histories, schema)
+    if clashes := past.keys() & {*schema.features}:
+        raise _made_of_histories(min(clashes))
+    features = [name for name in schema.features if name not in layout.labels] + [*past]
+    derived = {name: rows[:, schema.features.index(name)] for name in layout.derived}
+    measured = {name: v[~np.isnan(v)] for name, v in (derived | past).items() if name in features}
+    scales = dict(zip(schema.features, zip(schema.mean, schema.variance, strict=True), strict=True))
+    scales |= {name: scale(measured[name]) for name in past}
+    mean, variance = map(list, zip(*(scales[name] for name in features), strict=True))
+    steps, per_step = _shape(len(features), Reshaping())
+    row_schema = schema.model_copy(
+        update={
+            "features": features,
+            "steps": steps,
+            "features_per_step": per_step,
+            "mean": mean,
+            "variance": variance,
+            "quantiles": schema.quantiles | {name: quantiles(v) for name, v in measured.items()},
+            "scores": True,
+            "history": None,
+        }
+    )
+    return schema.model_copy(update={"row": row_schema})
+
+
+def _made_of_histories(name: str) -> DataError:
+    return DataError(
+        f"Column '{name}' has the name of a feature that is made of histories. Rename it, or leave "
+        "it out with columns.ignore."
     )
 
 

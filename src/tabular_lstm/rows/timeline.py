@@ -205,10 +205,9 @@ def histories(
     if layout.known_after is not None:
         moments = timeline.time - delay_of(layout.known_after) * layout.unit
         known_end = np.minimum(timeline.not_after(moments)[sorted_places], last)
-    order, customer, labels = timeline.order, timeline.customer, len(layout.labels)
-    return Histories(
-        table[order], first, last, sorted_places, known_end, order, customer, layout.steps, labels
-    )
+    bounds, order, time = (first, last, sorted_places, known_end), timeline.order, timeline.time
+    rows = order, timeline.customer, time / layout.unit
+    return Histories(table[order], *bounds, *rows, layout.steps, len(layout.labels))
 
 
 def last_rows(

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from tabular_lstm.parameters import Columns, Reshaping
 from tabular_lstm.rows import schema_fit
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.fingerprints import number_groups
+from tabular_lstm.rows.histories import Histories
 from tabular_lstm.rows.labelled_set import JudgedOn, LabelledRows, LabelledSet, scaled, weights_of
 from tabular_lstm.rows.schema import PARTS, Schema
 from tabular_lstm.rows.sequences import chosen
@@ -52,6 +54,9 @@ def learn_schema(
         history=history,
         derived=train_derived,
     )
+    if history is not None:
+        train_histories = valid_sequences(train_rows, schema, history_rows)
+        schema = schema_fit.with_row(schema, cast(Histories, train_histories))
     logger.info(
         "%s a row, %d of them categorical%s: %s of %d, %d padded",
         counted(len(features), "feature"),

@@ -1,0 +1,159 @@
+"""Of histories, one kind of members reads the rows and their past: the outputs of both add up."""
+
+import dataclasses
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tabular_lstm.errors import DataError
+from tabular_lstm.estimator import LSTMClassifier
+from tabular_lstm.network.build import LSTMEnsemble
+from tabular_lstm.network.fit import predict, train
+from tabular_lstm.network.keras_file import NoNetworkError, read_keras_file
+from tabular_lstm.network.outputs import predictions
+from tabular_lstm.network.reasons import reason_names, reasons
+from tabular_lstm.network.score import FEW, score
+from tabular_lstm.network.scorer import Scorer
+from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Training
+from tabular_lstm.rows.histories import Histories
+from tabular_lstm.rows.past_features import as_rows
+from tabular_lstm.rows.schema import HistoryLayout
+from tabular_lstm.rows.schema_fit import with_row
+from tabular_lstm.serving.artifact import Artifact
+from tests.helpers.networks import assert_same_weights, ensemble_of, schema_of, sequences_of
+
+CUSTOMERS, ROWS, STEPS = 150, 8, 5
+BOTH = {"members": 2, "frequency_scale": [0.1, 1.0], "feature_dropout": [0.0, 0.2]}
+every_task = pytest.mark.parametrize("task", [TWO_CLASSES, CLASSES, NUMBER])
+
+
+def histories_of(task: str) -> tuple[LSTMEnsemble, Histories]:
+    """Eight rows of each customer; the label of the row before last is known. A network of both."""
+    labels = ("a known", "b known", "c known") if task == CLASSES else ("known",)
+    layout = HistoryLayout(
+        of="who", order="at", steps=STEPS, gap="gap", dates=False, labels=labels, known_after=1
+    )
+    features = 4 + len(labels)
+    schema = schema_of(features, features, names=(1,), task=task, scores=False)
+    names = ["size", "ward", "dose", "gap", *labels]
+    schema = schema.model_copy(
+        update={
+            "features": names,
+            "categories": {"ward": ["blue", "green", "red"]},
+            "history": layout,
+        }
+    )
+    table = sequences_of(schema, CUSTOMERS * ROWS, missing=0.1).reshape(CUSTOMERS * ROWS, -1)
+    table[:, 4:] = np.arange(len(table))[:, None] % 3 == np.arange(len(labels))
+    own = np.arange(len(table))
+    start = own - own % ROWS
+    known = np.maximum(own - 1, start)
+    first = np.maximum(start, own - STEPS + 1)
+    arrays = (table, first, own, own, known, own, own // ROWS, own % ROWS * 1.5)
+    histories = Histories(*arrays, STEPS, len(labels))
+    network = ensemble_of(with_row(schema, histories), **BOTH)
+    network.set_weights([2 * weight for weight in network.get_weights()])
+    return network, histories
+
+
+@every_task
+def test_numpy_scores_what_tensorflow_adds_up_and_a_file_keeps_it(
+    task: str, tmp_path: Path
+) -> None:
+    network, histories = histories_of(task)
+    assert len(histories) > FEW
+    computed = network((histories.dense(), as_rows(histories, network.schema))).numpy()
+    network.save(tmp_path / "both.keras")
+    scorer = read_keras_file((tmp_path / "both.keras").read_bytes(), "both.keras")
+    for count in (60, len(histories)):
+        predicted, expected = score(scorer, histories[:count]), computed[:count]
+        np.testing.assert_array_equal(predicted, score(Scorer.of(network), histories[:count]))
+        if task == NUMBER:
+            expected = predictions(expected.astype(float), network.schema, network.calibration, 0.9)
+        np.testing.assert_allclose(predicted, expected.reshape(predicted.shape), atol=5e-5)
+    built = Artifact.read(tmp_path / "both.keras").network
+    assert_same_weights(built, network)
+    with pytest.raises(DataError, match="takes single rows, this network reads histories"):
+        LSTMClassifier.load(tmp_path / "both.keras")
+    alone = dataclasses.replace(scorer, row=None)
+    assert np.abs(score(alone, histories) - predicted).max() > 0.1
+
+
+def test_a_file_with_one_part_of_both_is_refused(tmp_path: Path) -> None:
+    network, _ = histories_of(TWO_CLASSES)
+    network.save(tmp_path / "both.keras")
+
+    def refused(change: Any, message: str) -> None:
+        with zipfile.ZipFile(tmp_path / "both.keras") as whole:
+            members = {name: whole.read(name) for name in whole.namelist()}
+        config = json.loads(members["config.json"])
+        change(config["config"])
+        members["config.json"] = json.dumps(config).encode()
+        with zipfile.ZipFile(tmp_path / "other.keras", "w") as other:
+            for name, content in members.items():
+                other.writestr(name, content)
+        with pytest.raises(NoNetworkError, match=message):
+            read_keras_file((tmp_path / "other.keras").read_bytes(), "other.keras")
+
+    refused(lambda config: config.pop("row_options"), "a schema of rows and row_options, or neit")
+    refused(lambda config: config["schema"].pop("row"), "a schema of rows and row_options, or neit")
+    refused(lambda config: config["schema"].pop("history"), "rows in a schema of histories alone")
+    refused(lambda config: config["row_options"].update(members=3), "as config.json declares")
+    refused(lambda config: config["schema"]["row"]["mean"].pop(), "as mean and variance of each")
+
+
+@every_task
+def test_training_weighs_both_and_one_kind_of_members_reads_histories_alone(task: str) -> None:
+    network, histories = histories_of(task)
+    labels = np.arange(len(histories)) % (3 if task == CLASSES else 2) * 1.0
+    options = labels, Training(epochs=2)
+    candidate, history = train(network, histories, *options, groups=histories.customer)
+    shares = [kind["share"] for kind in history["kinds"]]
+    assert min(shares) >= 0.05
+    assert sum(shares) == 1
+    assert [kind["frequency_scale"] for kind in history["kinds"]] == BOTH["frequency_scale"]
+    assert history["asked_for"] == ""
+    predicted = predict(candidate, histories)
+    # Without what its rows say, it predicts something else.
+    row = candidate.row
+    row.set_weights([*row.get_weights()[:-2], *(0 * weight for weight in row.get_weights()[-2:])])
+    assert not np.allclose(predict(candidate, histories), predicted)
+    one_kind = ensemble_of(network.schema, members=2)
+    assert one_kind.row is None
+    assert one_kind.schema.row is None
+    assert (one_kind.format, network.format) == (1, 2)  # as version 0.1.0 reads it
+
+
+@every_task
+def test_a_reason_is_what_the_prediction_loses_without_a_cell_and_what_is_made_of_it(
+    task: str,
+) -> None:
+    network, histories = histories_of(task)
+    scorer, names = Scorer.of(network), reason_names(network.schema)
+    places = np.arange(20)
+    some = histories[places]
+    predicted = score(scorer, some)
+    found = reasons(scorer, some, predicted, len(names))
+    column = np.zeros(20, int) if task == NUMBER else np.argmax(predicted.reshape(20, -1), 1)
+    labels = list(range(4, histories.table.shape[1]))
+    moved_count = 0
+    for before in range(STEPS):
+        for name, slots in {"size": [0], "dose": [2], "sick, earlier": labels}.items():
+            step = places - before
+            in_history = step >= some.first
+            suffix = f", {before} row{'s' * (before > 1)} before" if before else ""
+            place = names.index(name + suffix)
+            effects = np.where(found.features == place, found.effects, 0).sum(1)
+            for row in np.flatnonzero(in_history):
+                table = histories.table.copy()
+                table[step[row], slots] = np.nan
+                other = score(scorer, dataclasses.replace(some, table=table))[row]
+                moved = (predicted[row] - other).reshape(-1)[column[row]]
+                assert effects[row] == pytest.approx(moved, abs=5e-5)
+                moved_count += abs(moved) > 1e-3
+            assert (effects[~in_history] == 0).all()
+    assert moved_count > 100
