@@ -57,7 +57,7 @@ def losses(table: str, number: bool) -> list[float]:
     task = Task(kind=NUMBER) if number else Task.of_classes(range(labels.max() + 1))
     schema, sides, after = with_baseline(fitted, known, task, tested)
     few = [len(schema.categories.get(column, [])) in range(1, 255) for column in schema.features]
-    plain = [baselines.history_features(side, schema) for side in sides]
+    plain = [baselines.plain_rows(side, schema)[0] for side in sides]
     before = hist_gradient_boosting([], number).set_params(categorical_features=few)
     before.fit(plain[0], known)
     peer = catboost([*rows.select_dtypes("category")], number).fit(fitted, known)

@@ -8,8 +8,9 @@ into `histories.csv`. It goes on where it stopped: delete lines to measure them 
 tables are printed, of all data also into `histories.md`.
 
 A table's loss is the mean over its folds: log loss of classes, of numbers RMSE as a share of the
-deviation of the labels (nRMSE). `expert` are the eight CatBoosts on the label or those on its
-change, whichever had the lower out-of-fold loss on the fold's train rows.
+deviation of the labels (nRMSE); of all labelled rows, and of those like the rows that a scoring
+predicts, see `tabular_lstm.rows.timeline.last_rows`. `expert` are the eight CatBoosts on the label
+or those on its change, whichever had the lower out-of-fold loss on the fold's train rows.
 
 Data: `chosen`, `reported`, `synthetic`, `all`, or names of `histories_tables.py` and
 `histories_panel.py`; methods: see `histories_methods.py`. Use one thread, as all methods then do:
@@ -21,12 +22,13 @@ import csv
 import time
 import warnings
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from accuracy_summary import bootstrap, counts
-from histories_methods import METHODS
+from histories_methods import METHODS, sets_of
 from histories_panel import FOLDS, LABEL, SYNTHETIC, load, synthetic_rows
 from histories_tables import CHOSEN, REPORTED
 from sklearn.metrics import log_loss, roc_auc_score
@@ -44,7 +46,9 @@ GROUPS = {
 }
 KEYS = ("data", "method", "fold")
 SCORES = ("log_loss", "roc_auc", "nrmse")
-COLUMNS = (*KEYS, *SCORES, "own_loss", "fit_seconds", "cpu_seconds")
+AS_SCORED = "as_scored_"  # of the rows like those that a scoring predicts
+TIMES = ("own_loss", "fit_seconds", "cpu_seconds")
+COLUMNS = (*KEYS, *SCORES, *TIMES, *(AS_SCORED + name for name in SCORES))
 NETWORK, EXPERT = "lstm", "expert"
 TREES = ("catboost", "catboost_change")
 LEVEL = 0.001
@@ -61,10 +65,18 @@ def scores(kind: Kind, labels: np.ndarray, values: np.ndarray, deviation: float)
     classes = range(values.shape[1]) if kind == CLASSES else (0, 1)
     loss = log_loss(labels, values, labels=[*classes])
     if kind != CLASSES:
-        return [loss, roc_auc_score(labels, values), np.nan]
+        has_both = 0 < np.mean(labels) < 1
+        return [loss, roc_auc_score(labels, values) if has_both else np.nan, np.nan]
     present = [number for number in classes if 0 < np.mean(labels == number) < 1]
     areas = [roc_auc_score(labels == number, values[:, number]) for number in present]
-    return [loss, float(np.mean(areas)), np.nan]
+    return [loss, float(np.mean(areas)) if areas else np.nan, np.nan]
+
+
+@cache
+def as_scored(name: str, fold: int) -> np.ndarray:
+    """Tell which test rows of a fold are like those that a scoring predicts: bool (rows,)."""
+    judged: np.ndarray = sets_of(load(name), fold)[2].judged
+    return judged
 
 
 def measure(name: str, method: str, results: Path, folds: int) -> None:
@@ -84,8 +96,10 @@ def measure(name: str, method: str, results: Path, folds: int) -> None:
             return
         times = time.perf_counter() - began, time.process_time() - cpu_began
         test_labels = labels[panel.labelled(fold, test=True)]
-        measured = scores(panel.kind, test_labels, predicted.values, np.nanstd(labels))
-        numbers = [f"{number:.6f}" for number in (*measured, predicted.loss, *times)]
+        deviation, scored = np.nanstd(labels), as_scored(name, fold)
+        measured = scores(panel.kind, test_labels, predicted.values, deviation)
+        last = scores(panel.kind, test_labels[scored], predicted.values[scored], deviation)
+        numbers = [f"{number:.6f}" for number in (*measured, predicted.loss, *times, *last)]
         with results.open("a", newline="") as file:
             csv.writer(file, lineterminator="\n").writerow([name, method, fold, *numbers])
         print(name, method, fold, dict(zip(COLUMNS[3:], numbers, strict=True)), flush=True)
@@ -98,10 +112,12 @@ def with_expert(results: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([results, best.assign(method=EXPERT)], ignore_index=True)
 
 
-def means_of(results: pd.DataFrame, folds: int, measure: str | None = None) -> pd.DataFrame:
+def means_of(
+    results: pd.DataFrame, folds: int, measure: str | None = None, rows: str = ""
+) -> pd.DataFrame:
     """One row a table, one column a method; NaN where not all folds have it. Default: the loss."""
-    loss = results["log_loss"].fillna(results["nrmse"])
-    values = loss if measure is None else results[measure]
+    loss = results[f"{rows}log_loss"].fillna(results[f"{rows}nrmse"])
+    values = loss if measure is None else results[rows + measure]
     grouped = values.groupby([results["data"], results["method"]]).agg(["mean", "count"])
     return grouped["mean"].where(grouped["count"] == folds).unstack("method")
 
@@ -162,8 +178,14 @@ def summarize(results: pd.DataFrame, folds: int) -> str:
             and method != NETWORK
             and losses[[NETWORK, method]].notna().all(axis="columns").any()
         ]
-        if methods:
-            parts.append(markdown([against(losses, areas, method) for method in methods]) + "\n")
+        if not methods:
+            continue
+        parts.append(markdown([against(losses, areas, method) for method in methods]) + "\n")
+        last = [means_of(of_group, folds, name, AS_SCORED) for name in (None, "roc_auc")]
+        if last[0].notna().any(axis=None):
+            parts.append("On the rows like those that a scoring predicts:\n")
+            lines = [against(*last, method) for method in methods if method in last[0]]
+            parts.append(markdown(lines) + "\n")
     drawn = results[results["data"].isin(SYNTHETIC)]
     if not drawn.empty:
         parts += ["## synthetic: ROC AUC\n", markdown(synthetic(drawn, folds))]

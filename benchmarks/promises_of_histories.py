@@ -21,7 +21,7 @@ import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from tables import markdown
 
-from tabular_lstm.judging.baselines import history_features
+from tabular_lstm.judging.baselines import plain_rows
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.parameters import Columns, Evaluation, Reshaping
 from tabular_lstm.pipelines.reshaping.nodes import learn_schema, reshape, split_features_from_label
@@ -67,7 +67,7 @@ def columns_of(kind: Kind) -> Columns:
 
 def losses(model: object, rows: LabelledSet, kind: Kind) -> tuple[np.ndarray, np.ndarray]:
     """Give predictions as in `measures`, and the loss of each row."""
-    features, labels = history_features(rows.sequences, SCHEMAS[kind]), rows.labels.to_numpy()
+    features, labels = plain_rows(rows.sequences, SCHEMAS[kind])[0], rows.labels.to_numpy()
     if kind[0] == "number":
         predicted = model.predict(features)  # type: ignore[attr-defined]
         return np.stack([predicted] * 3, 1), (predicted - labels) ** 2
@@ -96,7 +96,7 @@ def promises(kind: Kind, repetition: int) -> tuple[Kind, bool, bool, int]:
     test_set = reshape(split_features_from_label(test, schema, columns, history, train), schema)
     boosted = HistGradientBoostingRegressor if dtype is float else HistGradientBoostingClassifier
     model = boosted(max_iter=60, max_leaf_nodes=8)
-    model.fit(history_features(train_set.sequences, schema), train_set.labels)
+    model.fit(plain_rows(train_set.sequences, schema)[0], train_set.labels)
     predicted, _ = losses(model, test_set, kind)
     name = "rmse" if dtype is float else "log_loss"
     intervals, is_judged = [], test_set.judged
