@@ -135,6 +135,16 @@ def against(losses: pd.DataFrame, areas: pd.DataFrame, method: str) -> dict[str,
     }
 
 
+def compared(losses: pd.DataFrame, areas: pd.DataFrame) -> list[dict[str, object]]:
+    """Compare the network with each method that was measured on some table of the same folds."""
+    pairs = {method: losses.get([NETWORK, method]) for method in losses if method != NETWORK}
+    return [
+        against(losses, areas, str(method))
+        for method, pair in pairs.items()
+        if pair is not None and pair.notna().all(axis="columns").any()
+    ]
+
+
 def texts(row: pd.Series) -> dict[str, str]:
     """Write four decimals by method, nothing where there is none."""
     return {str(name): "" if np.isnan(number) else f"{number:.4f}" for name, number in row.items()}
@@ -171,20 +181,11 @@ def summarize(results: pd.DataFrame, folds: int) -> str:
             for name, row in losses.sort_index(key=lambda names: names.str.lower()).iterrows()
         ]
         parts.append(markdown(lines) + "\n")
-        methods = [
-            str(method)
-            for method in losses
-            if NETWORK in losses
-            and method != NETWORK
-            and losses[[NETWORK, method]].notna().all(axis="columns").any()
-        ]
-        if not methods:
-            continue
-        parts.append(markdown([against(losses, areas, method) for method in methods]) + "\n")
-        last = [means_of(of_group, folds, name, AS_SCORED) for name in (None, "roc_auc")]
-        if last[0].notna().any(axis=None):
+        as_scored_means = (means_of(of_group, folds, n, AS_SCORED) for n in (None, "roc_auc"))
+        lines = compared(losses, areas)
+        parts += [markdown(lines) + "\n"] if lines else []
+        if lines := compared(*as_scored_means):
             parts.append("On the rows like those that a scoring predicts:\n")
-            lines = [against(*last, method) for method in methods if method in last[0]]
             parts.append(markdown(lines) + "\n")
     drawn = results[results["data"].isin(SYNTHETIC)]
     if not drawn.empty:
