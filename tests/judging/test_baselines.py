@@ -19,6 +19,8 @@ from tabular_lstm.rows.schema import Schema, Target
 from tests.helpers.judged import BASELINES, rows_of, schema_of, set_of
 
 EVALUATION = Evaluation()
+# A file that another test left open is closed at any time.
+quiet = pytest.mark.filterwarnings("error", "ignore::ResourceWarning")
 NAN = float("nan")
 
 
@@ -60,7 +62,7 @@ def test_of_very_many_rows_the_folds_have_some(
     assert labels.to_numpy()[held_out].sum() == 10
 
 
-@pytest.mark.filterwarnings("error")
+@quiet
 def test_baselines_rank_new_rows_and_see_neither_padded_nor_empty_slots() -> None:
     train, labels = rows_of(150)
     evaluated, fresh_labels = rows_of(90, seed=1)
@@ -228,7 +230,7 @@ def test_boosting_stops_early_and_is_calibrated(classes: int) -> None:
     assert losses["majority_class"] == pytest.approx(np.log(classes), abs=0.02)
 
 
-@pytest.mark.filterwarnings("error")
+@quiet
 @pytest.mark.parametrize("classes", [2, 3])
 def test_a_class_may_have_two_rows_and_a_group_a_class(classes: int) -> None:
     train, labels = rows_of(60)
