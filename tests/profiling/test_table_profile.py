@@ -53,6 +53,36 @@ def test_every_cell_is_looked_at_and_rounded_numbers_name_no_rows() -> None:
     assert column([f"{number:.4e}" for number in range(300)], "id").kind == "number"
 
 
+@pytest.mark.parametrize(
+    ("values", "odd", "kind", "example"),
+    [
+        ([*range(100, 1119), *["180 kg"] * 11], 11, "number", "180 kg"),
+        ([*range(20, 90)] * 14 + ["n.b."] * 15, 15, "number", "n.b."),
+        ([*range(900), *(f"about {n}" for n in range(45))], 45, "number", "about 0"),
+        (
+            [*(f"2024-03-{day % 28 + 1:02}" for day in range(500)), *["13/02/2024"] * 21],
+            21,
+            "date",
+            "13/02/2024",
+        ),
+        (["soon", *(f"{day % 28 + 1}.11.2026" for day in range(99))], 1, "date", "soon"),
+    ],
+)
+def test_a_column_is_what_nearly_all_of_its_cells_are_and_the_odd_ones_are_counted(
+    values: list[Any], odd: int, kind: str, example: str
+) -> None:
+    found = column(values)
+    assert (found.kind, found.odd, found.odd_example) == (kind, odd, example)
+    # With more than a twentieth of them, it is a column of words.
+    assert column([*values, *[example] * 60]).kind == "category"
+
+
+def test_words_that_differ_by_case_or_blanks_alone_are_found() -> None:
+    assert [*column(["North", "south", "north ", "NORTH"] * 10).alike] == ["North", "north"]
+    assert [*column(["New York", "Boston", "newyork"] * 10).alike] == ["New York", "newyork"]
+    assert [*column(["North", "South"] * 10).alike] == []
+
+
 def test_numbers_are_read_by_the_number_format_of_the_table_and_codes_are_no_amounts() -> None:
     values, german = ["1.234,5", "7", "0,25"] * 10, NumberFormat(decimal=",", thousands=".")
     found = column(values, number_format=german)

@@ -138,10 +138,10 @@ FIRST = 50  # cells that rule out most patterns before all cells are checked
 # Pieces are merged once they have more distinct cells than this.
 MERGED = 2**16
 
-# Largest share of a numeric column's cells that are not numbers; their rows go to quarantine.
-FEW_ODD = 0.01
-# Most distinct words for "not measured" in a column, and most distinct odd cells.
-FEW_WORDS, FEW_DISTINCT = 3, 20
+# Largest share of a column's cells that are not numbers, or not dates of its format; the page asks
+# about them.
+FEW_ODD = 0.05
+FEW_WORDS = 3  # most distinct words for "not measured" in a column
 LEAST_ROWS = 20
 # A column of words identifies rows if it has as many distinct values as this share of the rows.
 NEARLY_ALL = 0.95
@@ -238,6 +238,10 @@ class DistinctCells:
         """Tell which distinct cells are one of these words, in upper or lower case."""
         return _mask(pc.is_in(pc.utf8_lower(self.texts), pa.array(sorted(words), self.texts.type)))
 
+    def matching(self, pattern: str) -> np.ndarray:
+        """Tell which distinct cells the pattern matches as a whole."""
+        return _mask(pc.match_substring_regex(self.texts, f"^(?:{pattern})$"))
+
     def all_match(self, pattern: str) -> bool:
         """Tell whether the pattern matches each cell as a whole."""
         whole = f"^(?:{pattern})$"
@@ -263,7 +267,9 @@ class ColumnProfile:
         many_zeros: Whether 0 is far more frequent than any other number, but not surely a code.
         in_order: Whether the cells number the rows, 1, 2, 3; for dates, whether the rows are sorted
             by date.
-        odd: How many cells of a column of numbers are not numbers; `odd_example` is the first one.
+        odd: How many cells of a column of numbers are not numbers, or of a column of dates not
+            dates of its format; `odd_example` is the first one.
+        alike: Words that differ by case or blanks alone, the first two; none if all differ more.
         formats: For dates, the formats of `datetime.strptime` that fit all cells, at most two.
         number_format: The number format of the column.
     """
@@ -280,6 +286,7 @@ class ColumnProfile:
     in_order: bool = False
     odd: int = 0
     odd_example: str = ""
+    alike: Sequence[str] = ()
     formats: Sequence[str] = ()
     number_format: NumberFormat = POINT
 
@@ -412,7 +419,7 @@ def _numbers(name: str, cells: DistinctCells, form: NumberFormat) -> dict[str, A
     is_number = np.abs(numbers) <= LARGEST
     texts, number_cells = cells.only(~is_number), cells.only(is_number)
     few = FEW_ODD * cells.present
-    if not is_number.any() or (len(texts.texts) > FEW_DISTINCT and texts.present > few):
+    if not is_number.any():
         return None
     is_sign = texts.are_among(PLACEHOLDERS)
     signs, odd = _counts(texts.only(is_sign)), texts.only(~is_sign)
@@ -462,12 +469,29 @@ def _dates(cells: DistinctCells) -> dict[str, Any] | None:
     is_word = cells.are_among(PLACEHOLDERS)
     if is_word.all() or is_word.sum() > FEW_WORDS:
         return None
-    formats = date_formats(cells.only(~is_word))
+    dates, odd = cells.only(~is_word), {}
+    formats = date_formats(dates)
+    if not formats and (nearly := _nearly_dates(dates)):
+        form, is_date = nearly
+        formats, others, dates = [form], dates.only(~is_date), dates.only(is_date)
+        odd = {"odd": others.present, "odd_example": str(others.texts[0])}
     if not formats:
         return None
-    texts, codes = cells.texts, _counts(cells.only(is_word))
+    texts, codes = dates.texts, _counts(cells.only(is_word))
     in_order = len(texts) > 9 and pc.all(pc.less_equal(texts[:-1], texts[1:])).as_py()
-    return {"kind": "date", "formats": formats, "in_order": in_order, "codes": codes}
+    return {"kind": "date", "formats": formats, "in_order": in_order, "codes": codes, **odd}
+
+
+def _nearly_dates(cells: DistinctCells) -> tuple[str, np.ndarray] | None:
+    """Name the format of nearly all cells, and tell which they are; None if there is no such."""
+    first = cells.first(FIRST)
+    for form in (ISO_8601, *FORMATS):
+        pattern = ISO if form == ISO_8601 else _pattern(form)
+        if 2 * first.matching(pattern).sum() > len(first.texts):
+            is_date = cells.matching(pattern)
+            if cells.counts[~is_date].sum() <= FEW_ODD * cells.present:
+                return form, is_date
+    return None
 
 
 def _words(cells: DistinctCells) -> dict[str, Any]:
@@ -482,7 +506,17 @@ def _words(cells: DistinctCells) -> dict[str, Any]:
     if count >= NEARLY_ALL * rows and rows >= LEAST_ROWS:
         return {"kind": "identifier"}
     signs = _counts(cells.only(cells.are_among(WORDS["sign"])))
-    return {"kind": "category", "codes": signs if count > len(signs) else {}}
+    codes = signs if count > len(signs) else {}
+    return {"kind": "category", "codes": codes, "alike": _alike(cells.texts)}
+
+
+def _alike(texts: pa.Array) -> list[str]:
+    """Give the first two texts that differ by case or blanks alone."""
+    words = pc.replace_substring_regex(pc.utf8_lower(texts), r"\s+", "")
+    places = words.dictionary_encode().indices.to_numpy()
+    repeated = np.flatnonzero(np.bincount(places)[places] > 1)[:1]
+    alike: list[str] = texts.filter(pa.array(np.isin(places, places[repeated]))).to_pylist()
+    return alike[:2]
 
 
 def _counts(cells: DistinctCells) -> dict[str, int]:
