@@ -197,6 +197,26 @@ def test_a_history_is_proposed_with_rows_and_times_between_them(
         )
 
 
+def test_the_delay_of_labels_is_read_off_the_rows_without_one_at_the_end() -> None:
+    rows = visits()
+    day = pd.to_datetime(rows["seen"], format="%d.%m.%Y")
+    newest = day.max()
+    pending = rows.assign(sick=rows["sick"].where(day <= newest - pd.Timedelta(days=60)))
+    pending["sick"] = pending["sick"].astype("Int64")
+    days = (newest - day[pending["sick"].notna()].max()).days
+    for table, line in (
+        (rows, "    # known_after: 30 days # time until a label is known, and later rows use it"),
+        (
+            pending,
+            f"    # known_after: {days} days # time until a label is known, and later rows use it; "
+            f"no row of the last {days} days has a label",
+        ),
+    ):
+        assert line in parameters_text(proposed(table)[0]).splitlines()
+    numbers = visits(order="visit_day", dates=False)
+    assert "    # known_after: 1 # time" in parameters_text(proposed(numbers)[0])
+
+
 def test_steps_are_as_many_as_nine_of_ten_have() -> None:
     _, history, _ = proposed(visits(rows=60))
     assert history is not None

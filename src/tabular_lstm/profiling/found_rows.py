@@ -60,6 +60,7 @@ class FoundHistory(NamedTuple):
     block: History
     choices: dict[str, Choice]  # of both columns
     clear: bool  # whether chance can be excluded
+    delay: float  # how much newer than the newest labelled row the newest row is, see `Proposal`
 
 
 def with_found_rows(table: TableProfile, proposal: Proposal, first_rows: pd.DataFrame) -> Proposal:
@@ -87,7 +88,7 @@ def with_found_rows(table: TableProfile, proposal: Proposal, first_rows: pd.Data
             ASK.format(of=shown(customer), order=shown(order), count=count)
         )
     said = PROPOSED.format(of=shown(customer))
-    return replace(proposed, history=best.block).with_sentence(said)
+    return replace(proposed, history=best.block, delay=best.delay).with_sentence(said)
 
 
 def with_found_group(table: TableProfile, proposal: Proposal, first_rows: pd.DataFrame) -> Proposal:
@@ -206,7 +207,9 @@ def find_histories(
         if GROUPS <= column.distinct < column.rows and not UNNAMED.fullmatch(column.name):
             keys, problems = read_key(rows[column.name], table.number_format)
             customers[column.name] = keys.reset_index(drop=True).drop([*problems])
-    return [*_fitting(table, rows, customers, orders)] if customers else []
+    columns = proposal.columns()
+    labels = np.where(are_unlabelled(rows[columns.label], columns), np.nan, 1)
+    return [*_fitting(table, rows, customers, orders, labels)] if customers else []
 
 
 def _fitting(
@@ -214,6 +217,7 @@ def _fitting(
     rows: pd.DataFrame,
     customers: dict[str, pd.Series],
     orders: list[ColumnProfile],
+    labels: np.ndarray,
 ) -> Iterator[FoundHistory]:
     for order in sorted(orders, key=lambda column: column.kind != "date"):
         reader = TimeReader(table.number_format, of_kind(order).format)
@@ -222,7 +226,8 @@ def _fitting(
         for name, keys in customers.items():
             both = times.index.intersection(keys.index)
             if len(both) >= (1 - FEW_WITHOUT) * len(rows):
-                history = _fit(name, order, Roles(keys[both], time_of(times[both])))
+                roles = Roles(keys[both], time_of(times[both]), labels[both])
+                history = _fit(name, order, roles)
                 if history is not None:
                     yield history
 
@@ -261,4 +266,6 @@ def _fit(customer: str, order: ColumnProfile, roles: Roles) -> FoundHistory | No
     steps = int(np.clip(np.quantile(sizes, 0.9), 20, MOST_STEPS))
     block = History(of=customer, order=order.name, steps=steps)
     choices = {customer: Choice("customer", count), order.name: next_row}
-    return FoundHistory(block, choices, clear)
+    labelled = time[~np.isnan(roles.labels)]
+    delay = float(time.max() - labelled.max()) / unit if len(labelled) else 0.0
+    return FoundHistory(block, choices, clear, delay)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from textwrap import TextWrapper
 from typing import Any
 
+import numpy as np
+
 from tabular_lstm.errors import DataError, counted, no_column, printable, shown
 from tabular_lstm.parameters import NUMBER, Columns, History
 from tabular_lstm.profiling.label_choice import Label, choose_label, first_ten
@@ -83,12 +85,14 @@ class Proposal:
         choices: The choice for each column by its name, in the file's order.
         unsure: Sentences on what may be wrong, each with the names of its columns.
         history: The proposed block `history`. Default: none.
+        delay: How much newer than the newest labelled row the newest row is, of dates in days.
     """
 
     label: Label
     choices: dict[str, Choice]
     unsure: dict[str, list[str]]
     history: History | None = None
+    delay: float = 0.0
 
     def named(self, role: str) -> dict[str, Choice]:
         """Give the columns of a role."""
@@ -292,7 +296,7 @@ WITHOUT_LABEL = """\
 # They have no header and no label. In a file that holds the label, leave that column out, or list
 # all columns in names, in the file's order."""
 STEPS = "rows of a history at most, its own included"
-KNOWN_AFTER = "    # known_after: {} # time until a label is known, and later rows use it"
+KNOWN_AFTER = "    # known_after: {} # time until a label is known, and later rows use it{}"
 METADATA = "  metadata: {kedro-viz: {layer: 01_raw}}"
 HEADER = ("column", "kind", "missing", "example", "proposed", "why")
 # The cells of the page are cut to these widths; the last cell is not cut.
@@ -357,7 +361,7 @@ def parameters_text(proposal: Proposal) -> str:
             _entry("    of", history.of, proposal.choices[history.of].why),
             _entry("    order", history.order, apart),
             _entry("    steps", history.steps, STEPS),
-            KNOWN_AFTER.format("30 days" if " days later" in apart else 1),
+            KNOWN_AFTER.format(*_known_after(proposal.delay, " days later" in apart)),
         ]
     for role in ("ignore", "categorical"):
         named = proposal.named(role)
@@ -374,6 +378,14 @@ def parameters_text(proposal: Proposal) -> str:
         why += f"; the others are {choice.why}" if choice.role == "number" else ""
         lines.append(_entry(f"    {_quoted(name)}", [*choice.missing], why))
     return "\n".join([*lines, ""])
+
+
+def _known_after(delay: float, are_dates: bool) -> tuple[str, str]:
+    """Say after what time labels seem to be known, and from what that is read."""
+    unit, whole = " days" if are_dates else "", int(np.ceil(delay))
+    if not whole:
+        return f"30{unit}" if are_dates else "1", ""
+    return f"{whole}{unit}", f"; no row of the last {whole}{unit} has a label"
 
 
 def _task_lines(label: Label) -> list[str]:
