@@ -68,6 +68,29 @@ def test_the_column_is_the_group_and_the_first_doubt_says_the_way_back(
     assert not any(name in names for names in proposal.unsure.values())
 
 
+def test_a_possible_leak_is_asked_about_before_a_group_with_three_ways_out() -> None:
+    rng = np.random.default_rng(0)
+    rate = rng.choice(np.arange(35), 1_400)
+    rows = pd.DataFrame(
+        {
+            "size": rng.normal(50, 9, 1_400).round(2),
+            "age": rng.integers(20, 70, 1_400),
+            "status": np.where(rng.random(1_400) < 0.9, "open", "closed"),
+            "sub_grade": [f"{'ABCDEFG'[n // 5]}{n % 5 + 1}" for n in rate],
+            "rate": (5 + rate * 0.7 + rng.normal(0, 0.05, 1_400)).round(3),
+        }
+    )
+    left = pd.DataFrame({**rows, "left": ["yes"] * 100 + ["no"] * 1_300}).drop(columns="sub_grade")
+    left.loc[:89, "status"], left.loc[90:, "status"] = "closed", "open"
+    for table, label, leak in ((rows, "rate", "sub_grade"), (left, "left", "status")):
+        proposal, *_ = proposed(table, label)
+        first = next(iter(proposal.unsure))
+        assert first.startswith(f"possible leak: {leak} (")
+        assert "name it under ignore; if before it, under known_in_time too; if rows of" in first
+        clean, *_ = proposed(table.drop(columns=leak), label)
+        assert not any(doubt.startswith("possible leak") for doubt in clean.unsure)
+
+
 def test_what_no_column_can_keep_together_is_said_first_and_changes_no_role() -> None:
     # Of one feature alone, nothing would be left to learn from.
     table = profile({"age": TABLE["age"]} | SICK)

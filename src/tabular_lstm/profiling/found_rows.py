@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import amount, shown
-from tabular_lstm.parameters.columns import MOST_STEPS, History
+from tabular_lstm.parameters.columns import MOST_STEPS, Columns, History
 from tabular_lstm.profiling.proposal import FEATURES, GROUPS, Choice, Proposal, is_discrete, of_kind
 from tabular_lstm.profiling.table_profile import (
     WORDS,
@@ -27,10 +27,17 @@ from tabular_lstm.profiling.table_profile import (
     names_a_thing,
     words_of,
 )
-from tabular_lstm.rows.data_warnings import facts_of, numbers_of, ways_out
+from tabular_lstm.rows.data_warnings import (
+    facts_of,
+    listed,
+    numbers_of,
+    possible_leaks,
+    ways_out,
+)
 from tabular_lstm.rows.dates import TimeReader
 from tabular_lstm.rows.dependent_rows import DependentRows, are_within, find_dependent_rows
 from tabular_lstm.rows.fingerprints import read_key
+from tabular_lstm.rows.label_measures import MEASURES
 from tabular_lstm.rows.labels import are_unlabelled
 from tabular_lstm.rows.schema import MICROSECONDS_A_DAY
 from tabular_lstm.rows.timeline import Roles, Timeline, time_of
@@ -54,6 +61,13 @@ PROPOSED = (
 )
 
 
+LEAK = (
+    "possible leak: {leaks} alone tells the label, or much more of it than all other features "
+    "({measure}). If it is known only after the label, name it under ignore; if before it, under "
+    "known_in_time too; if rows of one value belong together, under group, and nowhere else"
+)
+
+
 class FoundHistory(NamedTuple):
     """A customer column and an order column that fit together."""
 
@@ -66,11 +80,21 @@ class FoundHistory(NamedTuple):
 def with_found_rows(table: TableProfile, proposal: Proposal, first_rows: pd.DataFrame) -> Proposal:
     """Propose histories or, if there are none, the group that keeps dependent rows together.
 
+    Possible leaks are asked about first of all: their rows are alike too.
+
     Args:
         table: The profile of the table.
         proposal: The proposed conf.
         first_rows: All rows as text, or the first ones.
     """
+    proposed = _with_found_rows(table, proposal, first_rows)
+    if leaks := find_leaks(table, proposal, first_rows):
+        measure = MEASURES[proposal.label.proposed.task.kind].name
+        proposed = proposed.with_sentence(LEAK.format(leaks=listed(leaks), measure=measure))
+    return proposed
+
+
+def _with_found_rows(table: TableProfile, proposal: Proposal, first_rows: pd.DataFrame) -> Proposal:
     grouped = with_found_group(table, proposal, first_rows)
     histories = find_histories(table, proposal, first_rows)
     if not histories:
@@ -89,6 +113,18 @@ def with_found_rows(table: TableProfile, proposal: Proposal, first_rows: pd.Data
         )
     said = PROPOSED.format(of=shown(customer))
     return replace(proposed, history=best.block, delay=best.delay).with_sentence(said)
+
+
+def find_leaks(
+    table: TableProfile, proposal: Proposal, first_rows: pd.DataFrame
+) -> dict[str, float]:
+    """Find the features that are possible leaks, see `data_warnings.possible_leaks`."""
+    valid = _valid_rows(table, first_rows, proposal.columns())
+    return {} if valid.empty else possible_leaks(valid, proposal.columns())
+
+
+def _valid_rows(table: TableProfile, first_rows: pd.DataFrame, columns: Columns) -> pd.DataFrame:
+    return read_rows([first_rows], columns, table.file, table.number_format)[0]
 
 
 def with_found_group(table: TableProfile, proposal: Proposal, first_rows: pd.DataFrame) -> Proposal:
@@ -138,9 +174,7 @@ def search_group(
         "categorical": [*columns.categorical, *ignored],
         "ignore": [name for name in columns.ignore if name not in ignored],
     }
-    valid = read_rows(
-        [first_rows], columns.model_copy(update=read), table.file, table.number_format
-    )[0]
+    valid = _valid_rows(table, first_rows, columns.model_copy(update=read))
     searched = {"group": group, "ignore": [*columns.ignore, *guessed]}
     return find_dependent_rows(valid, columns.model_copy(update=searched))
 

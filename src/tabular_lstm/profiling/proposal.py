@@ -268,7 +268,7 @@ def _questions(column: ColumnProfile, role: str) -> list[str]:
         or (is_category and bool({*column.codes} - {"?"})),
         MANY_ZEROS: is_number and column.many_zeros,
         odd: (is_number or is_date) and column.odd > 0,
-        f"{alike} differ by case or blanks alone: if they are one category, write them alike": (
+        f"{alike} differ by their spelling alone: if they are one category, write them alike": (
             is_category and bool(alike)
         ),
         column.float32_fault: is_number and bool(column.float32_fault),

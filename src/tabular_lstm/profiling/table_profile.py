@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tabular_lstm.rows.cells import EMPTY, LARGEST, float32_fault
+from tabular_lstm.rows.cells import EMPTY, LARGEST, float32_fault, spelling
 from tabular_lstm.rows.fingerprints import ROUNDED
 from tabular_lstm.rows.number_format import POINT, NumberFormat, all_pointed
 
@@ -511,9 +511,8 @@ def _words(cells: DistinctCells) -> dict[str, Any]:
 
 
 def _alike(texts: pa.Array) -> list[str]:
-    """Give the first two texts that differ by case or blanks alone."""
-    words = pc.replace_substring_regex(pc.utf8_lower(texts), r"\s+", "")
-    places = words.dictionary_encode().indices.to_numpy()
+    """Give the first two texts that differ by their spelling alone."""
+    places = spelling(texts).dictionary_encode().indices.to_numpy(zero_copy_only=False)
     repeated = np.flatnonzero(np.bincount(places)[places] > 1)[:1]
     alike: list[str] = texts.filter(pa.array(np.isin(places, places[repeated]))).to_pylist()
     return alike[:2]
