@@ -240,6 +240,24 @@ def test_the_delay_of_labels_is_read_off_the_rows_without_one_at_the_end() -> No
     assert "    # known_after: 1 # time" in parameters_text(proposed(numbers)[0])
 
 
+def test_visits_on_one_day_an_odd_date_and_a_shuffled_file_are_no_objection() -> None:
+    rng = np.random.default_rng(0)
+    rows = visits("patient", rows=20).sample(frac=1, random_state=0, ignore_index=True)
+    moments = pd.to_datetime(rows["seen"], format="%d.%m.%Y")
+    again = rows.sample(frac=0.068, random_state=1).assign(size=1.5)
+    one_day = pd.concat([rows, again]).sample(frac=1, random_state=2)
+    seconds = pd.to_timedelta(rng.integers(0, 86_400, len(rows)), "s")
+    stamped = rows.assign(seen=(moments + seconds).dt.strftime("%Y-%m-%d %H:%M:%S"))
+    odd = rows.copy()
+    odd.loc[7, "seen"] = "2026-11-02"
+    for table in (one_day, stamped, odd):
+        proposal, history, _ = proposed(table)
+        assert history is not None
+        assert (history["of"], history["order"]) == ("patient", "seen")
+    (doubt,) = [said for said, names in proposal.unsure.items() if names == ["seen"]]
+    assert doubt.startswith("cells that are no dates written as %d.%m.%Y: 1, such as '2026-11-02'")
+
+
 def test_steps_are_as_many_as_nine_of_ten_have() -> None:
     _, history, _ = proposed(visits(rows=60))
     assert history is not None

@@ -2,11 +2,11 @@
 
 A group keeps rows together whose labels mostly agree, see `tabular_lstm.rows.dependent_rows`.
 
-Histories are the rows of one customer over time. A customer has several rows, and hardly any two of
-them have the same time. That may be chance. So histories are proposed only in two cases: a
-customer's rows are consecutive and in order, and time starts anew with the next customer; or the
-column is named like a person or a thing, and either its rows are in order, or more times would be
-equal by chance. Otherwise the page asks.
+Histories are the rows of one customer over time. A customer has several rows, at most a quarter of
+them at a time that it has already. That may be chance. So histories are proposed only in two cases:
+a customer's rows are consecutive and in order, and time starts anew with the next customer; or the
+column is named like a person or a thing, and its times are dates, or its rows are in order, or more
+times would be equal by chance. Otherwise the page asks.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,15 @@ import pandas as pd
 
 from tabular_lstm.errors import amount, shown
 from tabular_lstm.parameters.columns import MOST_STEPS, Columns, History
-from tabular_lstm.profiling.proposal import FEATURES, GROUPS, Choice, Proposal, is_discrete, of_kind
+from tabular_lstm.profiling.proposal import (
+    FEATURES,
+    GROUPS,
+    Choice,
+    Proposal,
+    is_discrete,
+    odd_cells,
+    of_kind,
+)
 from tabular_lstm.profiling.table_profile import (
     WORDS,
     ColumnProfile,
@@ -45,7 +53,8 @@ from tabular_lstm.rows.validation import UNNAMED, read_rows
 
 # Largest share of the rows that may go to quarantine because they have no group or no time.
 FEW_WITHOUT = 0.025
-FEW = 0.05  # largest share of rows with a repeated time, and of customers with scattered rows
+FEW = 0.05  # largest share of customers with scattered rows, and of times equal by chance
+MOST_TIED = 0.25  # largest share of rows at a time that their customer has already
 SHARED = 0.8  # least share of rows whose customer has several rows
 IN_ORDER = 0.98  # least share of a customer's next rows that have a later time
 ANEW = 0.2  # least share of next customers that start at an earlier time
@@ -271,11 +280,12 @@ def _fit(customer: str, order: ColumnProfile, roles: Roles) -> FoundHistory | No
     rows, codes, time = len(roles.time), pd.factorize(roles.customers)[0], roles.time
     timeline, sizes = Timeline.of(roles, np.empty((rows, 0))), np.bincount(codes)
     tied = (timeline.tie < np.arange(rows)).sum()
-    if sizes[sizes > 1].sum() < SHARED * rows or tied > FEW * rows:
+    if sizes[sizes > 1].sum() < SHARED * rows or tied > MOST_TIED * rows:
         return None
     by_customer = np.argsort(codes, kind="stable")
-    later = np.mean(np.diff(time[by_customer])[np.diff(codes[by_customer]) == 0] > 0)
-    direction = int(later >= IN_ORDER) - int(later <= 1 - IN_ORDER)
+    steps_in_time = np.diff(time[by_customer])[np.diff(codes[by_customer]) == 0]
+    rises, falls = (np.mean(steps_in_time * sign >= 0) >= IN_ORDER for sign in (1, -1))
+    direction = int(rises) - int(falls)
     changes = np.diff(codes) != 0
     starts_anew = np.mean(np.sign(np.diff(time))[changes] != direction) >= ANEW
     stand_together = changes.sum() <= (1 + FEW) * len(sizes)
@@ -285,7 +295,7 @@ def _fit(customer: str, order: ColumnProfile, roles: Roles) -> FoundHistory | No
     is_thing = names_a_thing(customer) and not {*words_of(customer)} <= WORDS["identifier"]
     is_birth = {*words_of(order.name)} & {"age", "birth", "born"}  # such as of a family's persons
     fits = (direction and stand_together and starts_anew) or (
-        is_thing and (direction or is_surprise)
+        is_thing and (direction or is_surprise or order.kind == "date")
     )
     clear = bool(fits) and not is_birth
     if not (clear or is_surprise):
@@ -296,7 +306,8 @@ def _fit(customer: str, order: ColumnProfile, roles: Roles) -> FoundHistory | No
     count = f"{len(sizes):,} values, of {few:g} to {most:g} rows, median {half:g}"
     near, middle, far = map(amount, (near, middle, far))
     apart = f"the next row is {near} to {far}{days} later, median {middle}"
-    next_row = Choice("order", apart, format=of_kind(order).format)
+    unsure = tuple(filter(None, [odd_cells(order)]))
+    next_row = Choice("order", apart, unsure, format=of_kind(order).format)
     steps = int(np.clip(np.quantile(sizes, 0.9), 20, MOST_STEPS))
     block = History(of=customer, order=order.name, steps=steps)
     choices = {customer: Choice("customer", count), order.name: next_row}

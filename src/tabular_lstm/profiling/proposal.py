@@ -250,24 +250,30 @@ def of_kind(column: ColumnProfile) -> Choice:
     )
 
 
+def odd_cells(column: ColumnProfile) -> str:
+    """Say how many cells of numbers or dates are none, and what to do; "" where all are."""
+    if not column.odd:
+        return ""
+    kind = f"dates written as {column.formats[0]}" if column.kind == "date" else "numbers"
+    return (
+        f"cells that are no {kind}: {column.odd}, such as '{shown(column.odd_example)}'; their "
+        "labelled rows go to quarantine: mend them, name them under missing, or, if all are words, "
+        "name the column under categorical"
+    )
+
+
 def _questions(column: ColumnProfile, role: str) -> list[str]:
     """List what is unsure about the cells of a column with this role."""
     is_number, is_date = role == "number", role == "dates"
     is_category = role == "categorical" and column.kind == "category"
     # In other formats the order of the texts is not the order of the dates.
     is_sorted = is_date and column.in_order and column.formats[0].startswith(("%Y", ISO_8601))
-    kind = f"dates written as {column.formats[0]}" if is_date else "numbers"
-    odd = (
-        f"cells that are no {kind}: {column.odd}, such as '{shown(column.odd_example)}'; their "
-        "labelled rows go to quarantine: mend them, name them under missing, or, if all are words, "
-        "name the column under categorical"
-    )
     alike = " and ".join(f"'{shown(word)}'" for word in column.alike)
     questions = {
         TAKEN_AS_MISSING: (is_number and any(not isinstance(code, str) for code in column.codes))
         or (is_category and bool({*column.codes} - {"?"})),
         MANY_ZEROS: is_number and column.many_zeros,
-        odd: (is_number or is_date) and column.odd > 0,
+        odd_cells(column): (is_number or is_date) and column.odd > 0,
         f"{alike} differ by their spelling alone: if they are one category, write them alike": (
             is_category and bool(alike)
         ),
