@@ -73,7 +73,7 @@ PROPOSED = (
 LEAK = (
     "possible leak: {leaks} alone tells the label, or much more of it than all other features "
     "({measure}). If it is known only after the label, name it under ignore; if before it, under "
-    "known_in_time too; if rows of one value belong together, under group, and nowhere else"
+    "known_in_time too; if rows of one value belong together, under group and nowhere else"
 )
 
 
@@ -89,7 +89,7 @@ class FoundHistory(NamedTuple):
 def with_found_rows(table: TableProfile, proposal: Proposal, first_rows: pd.DataFrame) -> Proposal:
     """Propose histories or, if there are none, the group that keeps dependent rows together.
 
-    Possible leaks are asked about first of all: their rows are alike too.
+    Possible leaks are asked about first of all.
 
     Args:
         table: The profile of the table.
@@ -97,7 +97,7 @@ def with_found_rows(table: TableProfile, proposal: Proposal, first_rows: pd.Data
         first_rows: All rows as text, or the first ones.
     """
     proposed = _with_found_rows(table, proposal, first_rows)
-    if leaks := find_leaks(table, proposal, first_rows):
+    if leaks := find_leaks(table, proposed, first_rows):
         measure = MEASURES[proposal.label.proposed.task.kind].name
         proposed = proposed.with_sentence(LEAK.format(leaks=listed(leaks), measure=measure))
     return proposed
@@ -222,7 +222,8 @@ def with_group(
     before = (proposal.choices | guessed)[name]
     group = Choice("group", f"rows of one value mostly have one label. {numbers_of(dependent)}")
     back = _way_back(before, called, inner)
-    sentence = f"group: {facts}: such rows are kept together. {back}"
+    late = f"If {called} is known only after the label, name it under ignore"
+    sentence = f"group: {facts}: such rows are kept together. {late}. {back}"
     return proposal.with_choices(guessed | {name: group}).with_sentence(sentence)
 
 

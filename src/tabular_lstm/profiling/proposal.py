@@ -391,7 +391,8 @@ def _known_after(delay: float, are_dates: bool) -> tuple[str, str]:
     unit, whole = " days" if are_dates else "", int(np.ceil(delay))
     if not whole:
         return f"30{unit}" if are_dates else "1", ""
-    return f"{whole}{unit}", f"; no row of the last {whole}{unit} has a label"
+    older = counted(whole, "day") if are_dates else str(whole)
+    return f"{whole}{unit}", f"; the newest row with a label is {older} older than the newest row"
 
 
 def _task_lines(label: Label) -> list[str]:
