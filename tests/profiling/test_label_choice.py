@@ -318,7 +318,6 @@ RARE = "has 100 different values, 100 of them in fewer than 8 rows, such as 'a"
             "'target' has 150 distinct values, such as 'w0'",
         ),
         ([f"w{x % 150}" for x in range(COUNT)], {}, "; expected numbers, or two to 100"),
-        ([f"{x % 130} EUR" for x in range(COUNT)], {}, "Write numbers without a unit"),
         (["a", "b", "c"] * 200, {"task": "number"}, "holds no numbers, such as 'a'"),
         (AMOUNTS, {"task": "classes"}, "'target' has 600 distinct values"),
         ([0, 1, 2] * 200, {"positive": "1"}, "not have two classes, so none is the positive"),

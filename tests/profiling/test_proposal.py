@@ -90,7 +90,17 @@ DAYS = [f"2026-{month:02}-{day:02}" for month in range(1, 7) for day in range(1,
         ("region", [1, 2, 4] * 20, "if amounts, take them away"),
         ("bmi", [0] * 5 + [20 + x / 10 for x in range(COUNT - 5)], "stand apart"),
         ("seen", ["05/11/2026", "06/11/2026", "07/11/2026"] * 20, "%d/%m/%Y and %m/%d/%Y"),
-        ("dose", [f"{mg} mg" for mg in range(COUNT)], "write them without it"),
+        ("dose", [f"{mg} mg" for mg in (5, 10)] * 30, "name the unit under units"),
+        (
+            "dose",
+            [f"{mg} {u}" for mg in range(30) for u in ("g", "mg")],
+            "write all numbers in one",
+        ),
+        (
+            "dose",
+            [f"{mg} mg" for mg in range(50)] + list(range(10)),
+            "10 numbers without a unit: in",
+        ),
         ("grade", ["10-20", "20-30", "x"] * 20, ""),
         # Rows in the order of their dates may be split by time.
         ("seen", DAYS, "add split: {kind: time}"),

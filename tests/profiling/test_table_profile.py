@@ -32,7 +32,7 @@ WORDS = ["note on the first visit", "a second opinion was asked", "he felt well 
         ("date", "when", [f"2026-11-0{day}T10:0{day}:00Z" for day in range(1, 9)] * 3),
         ("date", "compact", [20261101 + day for day in range(28)]),
         ("date", "a word", [*(f"2026-11-0{day}" for day in range(1, 9)), "unknown", "unknown"]),
-        ("quantity", "paid", [f"${money:,}.50" for money in range(900, 1100)]),
+        ("quantity", "paid", [f"{money} {unit}" for money in range(9) for unit in ("mg", "g")] * 2),
         ("identifier", "name", [f"P{number:04}" for number in range(40)]),
         ("identifier", "customer_id", [number * number for number in range(40)]),
         ("text", "remark", [f"{WORDS[x % 3]} {x}" for x in range(60)]),
@@ -75,6 +75,29 @@ def test_a_column_is_what_nearly_all_of_its_cells_are_and_the_odd_ones_are_count
     assert (found.kind, found.odd, found.odd_example) == (kind, odd, example)
     # With more than a twentieth of them, it is a column of words.
     assert column([*values, *[example] * 60]).kind == "category"
+
+
+@pytest.mark.parametrize(
+    ("values", "unit", "unitless", "odd"),
+    [
+        ([f"${money:,}.50" for money in range(900, 1100)], "$", 0, 0),
+        ([f"-$ {money}.50" for money in range(100)], "$", 0, 0),
+        ([f"{rate / 10} %" for rate in range(99)] + ["7 bp"] * 5, "%", 0, 5),
+        (["1 month", *(f"{count} months" for count in (12, 36, 60) * 20)], "months", 0, 0),
+        ([f"{size}kg" for size in range(60)] + [*range(30)] + ["70 lb"], "kg", 30, 1),
+    ],
+)
+def test_numbers_with_a_unit_are_numbers(
+    values: list[Any], unit: str, unitless: int, odd: int
+) -> None:
+    found = column(values, number_format=NumberFormat(thousands=","))
+    assert (found.kind, found.unit, found.unitless, found.odd) == ("number", unit, unitless, odd)
+
+
+def test_codes_and_numbers_with_several_units_are_no_numbers() -> None:
+    assert column([f"{n}A" for n in range(30)] * 3).kind == "quantity"
+    assert column(["10 mg", "20 mg", "1 g", "2 g"] * 10).kind == "quantity"
+    assert column(["36 months", "60 months"] * 20).kind == "quantity"
 
 
 def test_words_that_differ_by_case_or_blanks_alone_are_found() -> None:

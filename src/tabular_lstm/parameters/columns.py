@@ -235,6 +235,13 @@ def _not_classes(task: Any) -> Any:
     return task
 
 
+def _unit(unit: str) -> str:
+    if not re.fullmatch(r"[^\d\s.,'+-](.*[^\d\s.,'+-])?", unit):
+        expected = "such as $, % or km/h, which a mark, a blank or a digit neither begins nor ends"
+        raise ValueError(f"{unit!r}: expected a unit {expected}")
+    return unit
+
+
 Dates = Annotated[dict[str, str | None], BeforeValidator(_with_formats)]
 
 # Directives that depend on a machine's time zone or language.
@@ -247,11 +254,13 @@ TASKS = {*PAIR, "classes", "declared_task", "task"}
 # Roles of columns that are not features.
 ROLES = ("label", "key", "weight", "group", "time")
 # Places in the block that name columns, and pairs of places that may name the same column.
-PLACES = ("ignore", "features", "missing", "categorical", "dates", "bounds", *ROLES, "history")
+NUMBERS = ("bounds", "units")  # a label that is a number may have them too
+PLACES = ("ignore", "features", "missing", "categorical", "dates", *NUMBERS, *ROLES, "history")
 TOGETHER = {
     ("features", "missing"),
+    NUMBERS,
     ("dates", "time"),
-    *product(PLACES[1:3], PLACES[3:6]),
+    *product(PLACES[1:3], PLACES[3:7]),
     *product(("dates", "group", "time"), ["history"]),
 }
 # With more classes the network has too many outputs, and each class has too few rows.
@@ -293,6 +302,9 @@ class Columns(Parameters):
             no limit. Default: ±1e30.
         missing: Values that mean "not measured", for each feature; numbers without quotes. An empty
             cell, NA, N/A, NaN, null and None always mean it.
+        units: The unit that may stand before or behind the numbers of a feature, or of the label:
+            {amount: "$", rate: "%", term: months}; 4.5 % is read as 4.5. A cell with another unit
+            goes to quarantine. Default: none.
     """
 
     label: str
@@ -314,6 +326,7 @@ class Columns(Parameters):
     known_in_time: list[str] = unless([])
     bounds: dict[str, tuple[Number | None, Number | None]] = {}
     missing: dict[str, list[Value]] = {}
+    units: dict[str, Annotated[str, AfterValidator(_unit)]] = unless({})
 
     @model_validator(mode="before")
     @classmethod
@@ -374,8 +387,8 @@ class Columns(Parameters):
             raise ValueError(f"features names a column twice: {features}")
         for place, other_place in combinations(PLACES, 2):
             shared_columns = sorted(self._named(place) & self._named(other_place))
-            bounded = self.declared_task is not None and (place, other_place) == ("bounds", "label")
-            if shared_columns and (place, other_place) not in TOGETHER and not bounded:
+            described = self.declared_task and place in NUMBERS and other_place == "label"
+            if shared_columns and (place, other_place) not in TOGETHER and not described:
                 raise ValueError(
                     f"column '{shared_columns[0]}' is named under {place} and under "
                     f"{other_place}; expected one of them"

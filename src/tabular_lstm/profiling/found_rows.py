@@ -63,6 +63,10 @@ ASK = (
     "history: rows of one {of} ({count}) hardly ever have the same {order}. If {order} is their "
     "time, write history: {{of: {of}, order: {order}}}, and name both columns nowhere else"
 )
+NOT_HISTORY = (
+    "group, not history: {why}. If rows of one {of} are in the order of a column, write history: "
+    "{{of: {of}, order: COLUMN}}, and name both columns nowhere else"
+)
 PROPOSED = (
     "history: a row is predicted from itself and the earlier rows of its {of}. If only the last "
     "row has a known label, leave the earlier labels empty: those rows are then only history. If "
@@ -105,9 +109,13 @@ def with_found_rows(table: TableProfile, proposal: Proposal, first_rows: pd.Data
 
 def _with_found_rows(table: TableProfile, proposal: Proposal, first_rows: pd.DataFrame) -> Proposal:
     grouped = with_found_group(table, proposal, first_rows)
-    histories = find_histories(table, proposal, first_rows)
+    tried = [*_tried(table, proposal, first_rows)]
+    histories = [history for _, history in tried if isinstance(history, FoundHistory)]
     if not histories:
-        return grouped
+        group = grouped.columns().group or ""
+        why = dict(reversed(tried)).get(group, "no column holds dates or is named like a time")
+        sentence = NOT_HISTORY.format(why=why, of=shown(group))
+        return grouped.with_sentence(sentence) if names_a_thing(group) else grouped
     best = next((history for history in histories if history.clear), histories[0])
     customer, order = best.block.of, best.block.order
     # A column that is proposed as group because of its name gets its kind's role instead.
@@ -244,6 +252,14 @@ def find_histories(
     table: TableProfile, proposal: Proposal, rows: pd.DataFrame
 ) -> list[FoundHistory]:
     """Find all customer and order columns that fit, dates first. Proposed roles do not matter."""
+    tried = _tried(table, proposal, rows)
+    return [history for _, history in tried if isinstance(history, FoundHistory)]
+
+
+def _tried(
+    table: TableProfile, proposal: Proposal, rows: pd.DataFrame
+) -> Iterator[tuple[str, FoundHistory | str]]:
+    """Try all customer and order columns: the customer, and the history or why it is none."""
     free = [c for c in table.columns if proposal.choices[c.name].role not in {"label", "weight"}]
     orders = [c for c in free if c.kind == "date" or has_word(c.name, "order")]
     customers = {}
@@ -253,16 +269,6 @@ def find_histories(
             customers[column.name] = keys.reset_index(drop=True).drop([*problems])
     columns = proposal.columns()
     labels = np.where(are_unlabelled(rows[columns.label], columns), np.nan, 1)
-    return [*_fitting(table, rows, customers, orders, labels)] if customers else []
-
-
-def _fitting(
-    table: TableProfile,
-    rows: pd.DataFrame,
-    customers: dict[str, pd.Series],
-    orders: list[ColumnProfile],
-    labels: np.ndarray,
-) -> Iterator[FoundHistory]:
     for order in sorted(orders, key=lambda column: column.kind != "date"):
         reader = TimeReader(table.number_format, of_kind(order).format)
         read, problems = reader.read(rows[order.name])
@@ -271,18 +277,20 @@ def _fitting(
             both = times.index.intersection(keys.index)
             if len(both) >= (1 - FEW_WITHOUT) * len(rows):
                 roles = Roles(keys[both], time_of(times[both]), labels[both])
-                history = _fit(name, order, roles)
-                if history is not None:
-                    yield history
+                yield name, _fit(name, order, roles)
+            else:
+                yield name, f"{len(rows) - len(both)} rows have no {name} or no {order.name}"
 
 
-def _fit(customer: str, order: ColumnProfile, roles: Roles) -> FoundHistory | None:
-    """Propose histories for one pair of columns; return None if the rows do not fit."""
+def _fit(customer: str, order: ColumnProfile, roles: Roles) -> FoundHistory | str:
+    """Propose histories for one pair of columns, or say why the rows do not fit."""
     rows, codes, time = len(roles.time), pd.factorize(roles.customers)[0], roles.time
     timeline, sizes = Timeline.of(roles, np.empty((rows, 0))), np.bincount(codes)
     tied = (timeline.tie < np.arange(rows)).sum()
-    if sizes[sizes > 1].sum() < SHARED * rows or tied > MOST_TIED * rows:
-        return None
+    if sizes[sizes > 1].sum() < SHARED * rows:
+        return f"{(sizes == 1).sum()} of {len(sizes)} values of {shown(customer)} have one row"
+    if tied > MOST_TIED * rows:
+        return f"{tied} rows have the {shown(order.name)} of another row of their {shown(customer)}"
     by_customer = np.argsort(codes, kind="stable")
     steps_in_time = np.diff(time[by_customer])[np.diff(codes[by_customer]) == 0]
     rises, falls = (np.mean(steps_in_time * sign >= 0) >= IN_ORDER for sign in (1, -1))
@@ -300,7 +308,7 @@ def _fit(customer: str, order: ColumnProfile, roles: Roles) -> FoundHistory | No
     )
     clear = bool(fits) and not is_birth
     if not (clear or is_surprise):
-        return None
+        return f"{shown(order.name)} does not surely order the rows of one {shown(customer)}"
     few, half, most = np.quantile(sizes, [0, 0.5, 1])
     unit, days = (MICROSECONDS_A_DAY, " days") if order.kind == "date" else (1, "")
     near, middle, far = np.nanquantile(timeline.gaps / unit, [0, 0.5, 1])

@@ -265,9 +265,8 @@ def _no_label(column: ColumnProfile, classes: Mapping[str, int]) -> str:
             "as NA or None, which count as missing; to make such a word a class, write it in conf, "
             "such as columns.negative_class: 'NA'"
         )
-    units = " Write numbers without a unit." if column.kind == "quantity" else ""
     most = f"expected numbers, or two to {MOST_CLASSES} classes that several rows share."
-    return f"column '{column.name}' has {values}{example}; {most}{units}"
+    return f"column '{column.name}' has {values}{example}; {most}"
 
 
 def refusal(table: TableProfile, fault: str) -> DataError:
@@ -280,7 +279,7 @@ def refusal(table: TableProfile, fault: str) -> DataError:
 def kind_of(column: ColumnProfile) -> Kind | None:
     """Give the most likely task of a label with these cells; None if they cannot be labels."""
     count = len(classes_of(column))
-    may_be_classes = column.whole and 2 < count <= FEW_CLASSES
+    may_be_classes = column.whole and not column.unit and 2 < count <= FEW_CLASSES
     are_classes = may_be_classes and (count < AMOUNT or names_a(column.name, "code"))
     kind: Kind | None = None
     if count == 2:

@@ -224,7 +224,8 @@ def _counts_up(names: Sequence[str]) -> bool:
 
 def with_number_format(layout: Layout, columns: Iterable[DistinctCells]) -> Layout:
     """Add the number format that reads the most columns as numbers, unless it is the default."""
-    marked = [cells for cells in columns if _has_marks(cells)]
+    bare = [cells.without_unit()[0] for cells in columns]
+    marked = [cells for cells in bare if _has_marks(cells)]
     read = {form: [c for c in marked if _reads(c.first(VOTING_CELLS), form)] for form in FORMATS}
     most = max(map(len, read.values()))
     delimiter = dialect_of(layout.load_args)["delimiter"]

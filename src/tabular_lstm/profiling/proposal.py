@@ -40,6 +40,10 @@ GROUP = (
     "group: rows of one value go to one side, and the column is no feature; if it is an amount, "
     "take the line away; if it names a row that later files correct, give --key"
 )
+NO_KEY = (
+    "key: no column has a value of its own in each row, and late labels are joined by a key: if they "
+    "will come, add one"
+)
 WEIGHT = "weight: by its name; if it is an amount, such as kilograms, take the line away"
 NO_WEIGHT = "a weight by its name: mend its cells and name it under weight, or take it from ignore"
 IN_TIME = (
@@ -54,7 +58,10 @@ MANY_ZEROS = (
 SHORT_YEARS = "dates: years 00 to 68 are read as 2000 to 2068, and 69 to 99 as 1969 to 1999; right?"
 ARE_AMOUNTS = "categorical: few whole numbers, codes by their names; if amounts, take them away"
 HARDLY_SHARED = "words that hardly any two rows share: to learn from them, add them to categorical"
-UNITS = "numbers with a unit are text here: to learn from them as numbers, write them without it"
+UNITS = (
+    "numbers with a unit are text here: to learn from them as numbers, name the unit under units, "
+    "and the column nowhere else; of several units, write all numbers in one"
+)
 
 
 @dataclass(frozen=True)
@@ -68,6 +75,7 @@ class Choice:
         unsure: Sentences on what may be wrong in the choice.
         missing: Values that mean "not measured", with their counts.
         format: Format of dates for `datetime.strptime`; None for ISO 8601.
+        unit: Unit of numbers; "" for none.
     """
 
     role: str
@@ -75,6 +83,7 @@ class Choice:
     unsure: tuple[str, ...] = ()
     missing: dict[Code, int] = field(default_factory=dict)
     format: str | None = None
+    unit: str = ""
 
 
 @dataclass(frozen=True)
@@ -111,6 +120,7 @@ class Proposal:
             dates={n: c.format for n, c in self.choices.items() if c.format or c.role == "dates"},
             ignore=[*self.named("ignore")],
             missing={name: [*c.missing] for name, c in self.choices.items() if c.missing},
+            units={name: c.unit for name, c in self.choices.items() if c.unit},
             bounds={self.label.name: bounds} if (bounds := self.label.proposed.bounds) else {},
         )
 
@@ -152,12 +162,15 @@ def propose(
     if not {*FEATURES} & {choice.role for choice in choices.values()}:
         roles = [f"{shown(name)}: {choice.role}, {choice.why}" for name, choice in choices.items()]
         raise DataError(f"{table.file}: no column is left to learn from: {'; '.join(roles)}")
-    return Proposal(chosen, {}, {doubt: [] for doubt in chosen.unsure}).with_choices(choices)
+    needs_key = chosen.unlabelled and "key" not in {choice.role for choice in choices.values()}
+    doubts = (*chosen.unsure, *([NO_KEY] if needs_key else []))
+    return Proposal(chosen, {}, {doubt: [] for doubt in doubts}).with_choices(choices)
 
 
 def _choices(table: TableProfile, label: Label, key: str | None) -> dict[str, Choice]:
     """Choose a role for each column; roles that only one column can have are chosen first."""
-    choices = {label.name: Choice("label", label.reason)}
+    label_unit = table.column(label.name).unit
+    choices = {label.name: Choice("label", label.reason, unit=label_unit)}
     if key is not None:
         choices[key] = Choice("key", "as you chose")
     elif named := _key_of(table, label.name):
@@ -183,7 +196,9 @@ def _key_of(table: TableProfile, label: str) -> str | None:
 
 def is_discrete(column: ColumnProfile) -> bool:
     """Tell whether cells are words or whole numbers."""
-    return column.kind in {"category", "identifier"} or (column.kind == "number" and column.whole)
+    return column.kind in {"category", "identifier"} or (
+        column.kind == "number" and column.whole and not column.unit
+    )
 
 
 def _is_group(column: ColumnProfile) -> bool:
@@ -200,12 +215,12 @@ def _is_group(column: ColumnProfile) -> bool:
 
 def _is_weight(column: ColumnProfile) -> bool:
     """Tell by name and cells whether a column says how much each row counts."""
-    is_amount = column.kind == "number" and (column.lowest or 0) >= 0
+    is_amount = column.kind == "number" and (column.lowest or 0) >= 0 and not column.unit
     return names_a_weight(column.name) and is_amount and column.present == column.rows
 
 
 def _are_codes(column: ColumnProfile) -> bool:
-    few = column.whole and 2 < column.distinct - len(column.codes) <= CODES
+    few = column.whole and not column.unit and 2 < column.distinct - len(column.codes) <= CODES
     return column.kind == "number" and few and names_a(column.name, "code")
 
 
@@ -224,6 +239,7 @@ def of_kind(column: ColumnProfile) -> Choice:
     weight = "a weight by its name, but a second one, or not 0 or more in each row"
     unnamed = "it has no name; to learn from it, give it one in the header"
     span = "" if column.lowest is None else f"{column.lowest:g} to {column.highest:g}"
+    span += f", in {shown(column.unit)}" if column.unit else ""
     codes = f"{column.distinct} whole numbers, codes by its name"
     rules: list[tuple[bool, str, str, tuple[str, ...]]] = [
         (bool(UNNAMED.fullmatch(name)) and not column.in_order, "ignore", unnamed, ()),
@@ -247,6 +263,7 @@ def of_kind(column: ColumnProfile) -> Choice:
         (*unsure, *_questions(column, role)),
         missing=column.codes if role in FEATURES else {},
         format=form if role == "dates" and form != ISO_8601 else None,
+        unit=column.unit if role == "number" else "",
     )
 
 
@@ -254,7 +271,9 @@ def odd_cells(column: ColumnProfile) -> str:
     """Say how many cells of numbers or dates are none, and what to do; "" where all are."""
     if not column.odd:
         return ""
-    kind = f"dates written as {column.formats[0]}" if column.kind == "date" else "numbers"
+    kind = f"numbers{column.unit and ' in '}{shown(column.unit)}"
+    if column.kind == "date":
+        kind = f"dates written as {column.formats[0]}"
     return (
         f"cells that are no {kind}: {column.odd}, such as '{shown(column.odd_example)}'; their "
         "labelled rows go to quarantine: mend them, name them under missing, or, if all are words, "
@@ -273,6 +292,9 @@ def _questions(column: ColumnProfile, role: str) -> list[str]:
         TAKEN_AS_MISSING: (is_number and any(not isinstance(code, str) for code in column.codes))
         or (is_category and bool({*column.codes} - {"?"})),
         MANY_ZEROS: is_number and column.many_zeros,
+        f"units: {counted(column.unitless, 'number')} without a unit: in {column.unit} too?": (
+            is_number and column.unitless > 0
+        ),
         odd_cells(column): (is_number or is_date) and column.odd > 0,
         f"{alike} differ by their spelling alone: if they are one category, write them alike": (
             is_category and bool(alike)
@@ -383,6 +405,9 @@ def parameters_text(proposal: Proposal) -> str:
         why += "row" if [*choice.missing.values()] == [1] else "rows"
         why += f"; the others are {choice.why}" if choice.role == "number" else ""
         lines.append(_entry(f"    {_quoted(name)}", [*choice.missing], why))
+    units = proposal.columns().units
+    lines += ["  units: # beside numbers; a cell may lack it"] if units else []
+    lines += [_entry(f"    {_quoted(n)}", units[n], proposal.choices[n].why) for n in units]
     return "\n".join([*lines, ""])
 
 

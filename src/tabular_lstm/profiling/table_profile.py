@@ -4,6 +4,7 @@ The cells are counted piece by piece; the rest follows from the distinct cells a
 """
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -15,7 +16,7 @@ import pyarrow.compute as pc
 
 from tabular_lstm.rows.cells import EMPTY, LARGEST, float32_fault, spelling
 from tabular_lstm.rows.fingerprints import ROUNDED
-from tabular_lstm.rows.number_format import POINT, NumberFormat, all_pointed
+from tabular_lstm.rows.number_format import POINT, NumberFormat, all_pointed, without_unit
 
 # Word lists ---------------------------------------------------------------------------------------
 
@@ -65,6 +66,10 @@ WORDS = {
         "negative": """
             - absent alive benign censored control f false ham healthy legit lost n neg negative
             nein no none normal refused rejected survived well""",
+        # Units that may follow a number without a blank.
+        "unit": """
+            bhp bp cc cl cm d db dl ft g gb h ha hp hr hrs hz in k kb kg km kmh kmph kmpl kw kwh l
+            lb lbs m mb mg mi min ml mm mph ms nm oz pt px rpm s sec t tb v w x y yr yrs""",
         # Signs for "not measured" in any column.
         "sign": "? - -- --- . .. * #n/a <na> n.a. n.a -nan nil",
     }.items()
@@ -134,6 +139,7 @@ def names_a_weight(name: str) -> bool:
 
 Kind = Literal["number", "category", "date", "quantity", "text", "identifier", "constant", "empty"]
 Code = str | int | float
+SAMPLE = 1000  # distinct cells among which a unit is looked for
 FIRST = 50  # cells that rule out most patterns before all cells are checked
 # Pieces are merged once they have more distinct cells than this.
 MERGED = 2**16
@@ -163,7 +169,7 @@ ENOUGH, STEPS, FAR = 20, 5, 0.6
 LUMP, MANY, MOST = 0.2, 0.3, 0.5
 
 NUMBER = r"[+-]?[0-9][0-9.,' ]*"
-QUANTITY = rf"[$€£¥]\s*{NUMBER}|{NUMBER}\s*[A-Za-z%€$£¥°µ²³/]{{1,8}}"
+QUANTITY = rf"[+-]?([$€£¥])\s*{NUMBER}|{NUMBER}([A-Za-z%€$£¥°µ²³/]{{1,12}})"
 DAYS = (
     *("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%Y.%m.%d"),
     *("%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d-%m-%y", "%m-%d-%y"),
@@ -242,6 +248,21 @@ class DistinctCells:
         """Tell which distinct cells the pattern matches as a whole."""
         return _mask(pc.match_substring_regex(self.texts, f"^(?:{pattern})$"))
 
+    def without_unit(self) -> tuple["DistinctCells", str]:
+        """Strip the commonest unit of the first cells, and name it; "" if it is surely no unit."""
+        first, units = self.first(SAMPLE), Counter[str]()
+        for text, count in zip(first.texts.to_pylist(), first.counts.tolist(), strict=True):
+            if match := re.fullmatch(QUANTITY, text):
+                sign, word = match.groups()
+                is_unit = sign or not word.isalpha() or word.lower() in WORDS["unit"]
+                if is_unit or text[match.start(2) - 1].isspace():
+                    units[sign or word] += count
+        if not units:
+            return self, ""
+        unit = units.most_common(1)[0][0]
+        texts, counts = _counted_together(without_unit(self.texts, unit), self.counts)
+        return DistinctCells(texts, counts, self.missing), unit
+
     def all_match(self, pattern: str) -> bool:
         """Tell whether the pattern matches each cell as a whole."""
         whole = f"^(?:{pattern})$"
@@ -256,9 +277,9 @@ class ColumnProfile:
     """The profile of a column.
 
     Attributes:
-        kind: `number`; `category`, words or codes; `date`; `quantity`, numbers with a unit;
-            `text`, whole sentences; `identifier`, a value of its own in nearly each row;
-            `constant`, one value; `empty`.
+        kind: `number`; `category`, words or codes; `date`; `quantity`, numbers with several units,
+            or two numbers with one; `text`, whole sentences; `identifier`, a value of its own in
+            nearly each row; `constant`, one value; `empty`.
         cells: All cells, counted.
         codes: Values that probably mean "not measured", with their counts.
         lowest, highest: Range of the numbers that are not codes.
@@ -269,6 +290,8 @@ class ColumnProfile:
             by date.
         odd: How many cells of a column of numbers are not numbers, or of a column of dates not
             dates of its format; `odd_example` is the first one.
+        unit: The unit of a column of numbers; it is not in `cells`. "" if there is none.
+        unitless: How many numbers of a column with a unit have none.
         alike: Words that differ by case or blanks alone, the first two; none if all differ more.
         formats: For dates, the formats of `datetime.strptime` that fit all cells, at most two.
         number_format: The number format of the column.
@@ -286,6 +309,8 @@ class ColumnProfile:
     in_order: bool = False
     odd: int = 0
     odd_example: str = ""
+    unit: str = ""
+    unitless: int = 0
     alike: Sequence[str] = ()
     formats: Sequence[str] = ()
     number_format: NumberFormat = POINT
@@ -409,7 +434,15 @@ def profile_column(name: str, cells: DistinctCells, form: NumberFormat = POINT) 
     elif len(cells.texts) == 1 and not cells.missing:
         facts = {"kind": "constant"}
     else:
-        facts = _numbers(name, cells, form) or _dates(cells) or _words(cells)
+        bare_cells, unit = cells, ""
+        if (numbers := _numbers(name, cells, form)) is None:
+            bare_cells, unit = cells.without_unit()
+        if unit and (in_unit := _numbers(name, bare_cells, form)) and in_unit["kind"] == "number":
+            plain = all_pointed(cells.texts, form).is_valid().to_numpy(zero_copy_only=False)
+            if len(bare_cells.texts) > 2:  # two values are two categories, or classes
+                numbers = in_unit | {"unit": unit, "unitless": int(cells.counts[plain].sum())}
+                cells = bare_cells
+        facts = numbers or _dates(cells) or _words(cells)
     return ColumnProfile(name=name, cells=cells, number_format=form, **facts)
 
 

@@ -22,6 +22,7 @@ from tabular_lstm.rows.number_format import (
     all_pointed,
     pointed,
     without_fraction,
+    without_unit,
 )
 from tabular_lstm.rows.schema import Bounds
 
@@ -215,7 +216,7 @@ def read_numbers(
         missing: Values that mean "not measured". A cell whose text is exactly one of these is read
             as NaN. A cell with one of these numbers keeps it, and the bounds do not apply.
         bounds: Lowest and highest possible value; None means no limit.
-        number_format: The format of numbers that are text.
+        number_format: The format of numbers that are text, with their unit.
 
     Returns:
         float64 (rows,), NaN where the cell is empty, means "missing" or cannot be read; and the
@@ -232,10 +233,11 @@ def read_numbers(
         unread &= ~is_word
     infinite = np.abs(numbers) > LARGEST
     outside = _are_outside(cells, numbers, missing, bounds) & ~infinite
+    unit = f" in {number_format.unit}" if number_format.unit else ""
     return numbers, {
         **problems_at(cells, outside, f"is outside {_interval(*bounds)}"),
         **problems_at(cells, infinite, TOO_LARGE),
-        **problems_at(cells, unread, "is not a number", quoted=True),
+        **problems_at(cells, unread, f"is not a number{unit}", quoted=True),
     }
 
 
@@ -269,6 +271,8 @@ def numbers_of_texts(texts: pa.Array, number_format: NumberFormat) -> tuple[np.n
     Returns:
         A new array, float64, NaN where a cell holds no number; and bool, which cells are missing.
     """
+    if number_format.unit:
+        texts = without_unit(texts, number_format.unit)
     if number_format == POINT:
         numbers = _cast(pc.if_else(pc.equal(texts, BLANK), NONE, texts))
         if numbers is None:

@@ -109,6 +109,7 @@ class _Label:
 
     def __init__(self, columns: Columns | Schema) -> None:
         self.name, self.bounds = columns.label, columns.bounds.get(columns.label, ANY)
+        self.unit = columns.units.get(columns.label)
         self.classes: tuple[Class, ...] = columns.task.classes
         self.group: str | None = getattr(columns, "group", None)
         self.noun = "row" if self.group is None else "group"
@@ -249,7 +250,7 @@ class _Number(_Label):
 
     def read(self, cells: pd.Series, number_format: NumberFormat) -> tuple[np.ndarray, Problems]:
         """Read labels that are not missing: float64 (rows,), NaN if not a number; and problems."""
-        return read_numbers(cells, (), self.bounds, number_format)
+        return read_numbers(cells, (), self.bounds, number_format.with_unit(self.unit))
 
     def summary(self, labels: pd.Series) -> dict[str, Any]:
         """Give mean and standard deviation."""

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from tabular_lstm.errors import shown
-from tabular_lstm.frozen import Frozen
+from tabular_lstm.frozen import Frozen, unless
 
 Mark = Annotated[str, Field(min_length=1, max_length=1)]
 
@@ -21,10 +21,17 @@ class NumberFormat(Frozen):
     Attributes:
         decimal: The mark before the fraction. Default: the point.
         thousands: The mark between groups of three digits. Default: none, digits stand together.
+        unit: A unit that may stand before or behind a number, such as $, % or months; upper or
+            lower case and the s of a plural do not count. Default: none.
     """
 
     decimal: Mark = "."
     thousands: Mark | None = None
+    unit: str = unless("")
+
+    def with_unit(self, unit: str | None) -> "NumberFormat":
+        """Give the format of a column whose numbers may have this unit; None for no unit."""
+        return self.model_copy(update={"unit": unit}) if unit else self
 
     def __str__(self) -> str:
         grouped = f"thousands: '{self.thousands}'" if self.thousands else "no mark of thousands"
@@ -91,6 +98,23 @@ def all_pointed(texts: pa.Array, number_format: NumberFormat = POINT) -> pa.Arra
     if number_format.decimal != POINT.decimal:
         numbers = pc.replace_substring(numbers, number_format.decimal, POINT.decimal)
     return numbers
+
+
+def without_unit(texts: pa.Array, unit: str) -> pa.Array:
+    """Strip white space, and the unit before or behind a number; null stays null.
+
+    Examples:
+        >>> without_unit(pa.array(["$40.5", "-$ 7", "8", "9 €"]), "$").to_pylist()
+        ['40.5', '-7', '8', '9 €']
+        >>> without_unit(pa.array(["1 month", "36 Months", "3 years"]), "months").to_pylist()
+        ['1', '36', '3 years']
+    """
+    name = re.escape(unit)
+    if unit.isalpha() and len(unit) > 2:
+        name = f"{unit.removesuffix('s')}s?"
+    texts = pc.utf8_trim_whitespace(texts)
+    texts = pc.replace_substring_regex(texts, rf"^([+-]?)(?i:{name})\s*([+-]?[0-9.,])", r"\1\2")
+    return pc.replace_substring_regex(texts, rf"([0-9.,])[\s\p{{Z}}]*(?i:{name})$", r"\1")
 
 
 def groups(mark: str) -> str:

@@ -84,6 +84,7 @@ class Schema(Frozen):
         missing: Values that mean "not measured", for each feature that has any.
         bounds: Lowest and highest possible value of a feature, and of a label that is a number;
             None for an open end. Default: any number is possible.
+        units: The unit of a feature, and of a label that is a number, see `Columns`. Default: none.
         marks: The number format of the file of the train rows. Default: a point before the
             fraction.
         mean: Mean of each feature over the train rows, without missing values, winsorized at the
@@ -113,6 +114,7 @@ class Schema(Frozen):
     missing: dict[str, list[Value]]
     bounds: dict[str, Bounds] = {}
     dates: dict[str, str | None] = {}
+    units: dict[str, str] = unless({})
     marks: NumberFormat = POINT
     mean: list[float]
     variance: list[float]

@@ -68,6 +68,7 @@ def learn_schema(
     labels: np.ndarray | None = None,
     bounds: Mapping[str, Bounds] | None = None,
     dates: Mapping[str, str | None] | None = None,
+    units: Mapping[str, str] = {},
     marks: NumberFormat = POINT,
     history: HistoryLayout | None = None,
     derived: Mapping[str, np.ndarray] | None = None,
@@ -84,6 +85,7 @@ def learn_schema(
         labels: Labels that are numbers, float64 (rows,). Default: none, as for classes.
         bounds: See `Schema`. Default: any number is possible.
         dates: See `Schema`. Default: none.
+        units: See `Schema`. Default: none.
         marks: See `Schema`. Default: a point before the fraction.
         history: See `Schema`. Default: each row is a sequence by itself.
         derived: For histories, the features that no column holds, float64 (rows,) each.
@@ -149,6 +151,7 @@ def learn_schema(
         missing=codes,
         bounds=limits,
         dates=formats,
+        units=dict(units),
         marks=marks,
         mean=mean,
         variance=variance,

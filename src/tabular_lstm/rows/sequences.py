@@ -91,7 +91,8 @@ def lay_out(
             slots[:, first_slot] = _places(rows[name], codes, categories, number_format)
         else:
             bounds = schema.bounds.get(name, ANY)
-            values, column_problems = read_numbers(rows[name], codes, bounds, number_format)
+            form = number_format.with_unit(schema.units.get(name))
+            values, column_problems = read_numbers(rows[name], codes, bounds, form)
             values[list(column_problems)] = np.nan
             slots[:, first_slot] = codes_as_missing(values, codes)
         if column_problems:

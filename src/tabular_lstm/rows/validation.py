@@ -130,7 +130,7 @@ class Quarantine:
 
 YES = ("1", "yes", "true")  # a mark under `columns.history.predict`
 # What conf may say about a feature, see `Columns`.
-DESCRIBED = ("bounds", "missing", "categorical", "dates", "known_in_time")
+DESCRIBED = ("bounds", "missing", "categorical", "dates", "known_in_time", "units")
 # pandas' name for a column without a name, even if it was saved several times.
 UNNAMED = re.compile(r"Unnamed: \d+(\.\d+)*")
 
@@ -227,7 +227,8 @@ def _read(
             read[name] = read_dates(part[name], codes, columns.dates[name])
         else:
             bounds = columns.bounds.get(name, ANY)
-            read[name] = read_numbers(part[name], codes, bounds, number_format)
+            form = number_format.with_unit(columns.units.get(name))
+            read[name] = read_numbers(part[name], codes, bounds, form)
     if columns.history:
         read[columns.label] = labels_if_any(part[columns.label], columns, number_format)
     else:
@@ -265,7 +266,8 @@ def _feature_names(raw_rows: pd.DataFrame, columns: Columns, file: str) -> list[
             f"or leave the column out with columns.ignore: ['{unnamed[0]}']."
         )
     for block in DESCRIBED:
-        allowed_names = {"dates": columns.times, "bounds": {columns.label}}
+        label = {columns.label}
+        allowed_names = {"dates": columns.times, "bounds": label, "units": label}
         described = {*getattr(columns, block)} - allowed_names.get(block, set())
         if unknown := sorted(described - set(features)):
             raise DataError(

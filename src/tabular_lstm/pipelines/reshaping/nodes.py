@@ -46,6 +46,7 @@ def learn_schema(
         missing=columns.missing,
         bounds=columns.bounds,
         dates=columns.dates,
+        units=columns.units,
         marks=data_summary.marks,
         reshaping=reshaping,
         label=columns.label,
