@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import Reshaping, Task
 from tabular_lstm.rows.cells import is_categorical
-from tabular_lstm.rows.number_format import NumberFormat
+from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.schema_fit import learn_schema
 from tabular_lstm.rows.sequences import count_unknown, lay_out, to_sequences
@@ -240,6 +240,33 @@ def test_all_problems_are_told_by_column_and_place_and_their_cells_are_missing()
     expected = [[1, NAN, 0], [NAN, 2, 2], [NAN, NAN, NAN], [NAN, 3, 1]]
     np.testing.assert_array_equal(sequences.reshape(4, -1)[:, :3], expected)
     assert count_unknown(sequences, schema) == {"c": 1}
+
+
+def test_a_unit_is_read_with_the_number_and_another_unit_is_a_problem() -> None:
+    rows = pd.DataFrame({"a": [1.0, 2.0], "b": [1.0, 2.0]})
+    schema = learn(rows, bounds={"b": (0, 99)}, missing={"a": [-9]})
+    schema = schema.model_copy(update={"units": {"a": "$", "b": "months"}})
+    german = NumberFormat(decimal=",", thousands=".")
+    for cells, marks in (
+        ({"a": ["$40,5", "-$ 3", "7", "€5", "$ -9"]}, german),
+        ({"a": ["$40.5", "-3 $", " 7.0 ", "€5", "$-9"]}, POINT),
+    ):
+        cells |= {"b": ["36 months", "1 Month", "NA", "3 years", "120months"]}
+        sequences, problems = lay_out(pd.DataFrame(cells, dtype="str"), schema, marks)
+        expected = [[40.5, 36], [-3, 1], [7, NAN], [NAN, NAN], [NAN, NAN]]
+        np.testing.assert_array_equal(sequences.reshape(5, -1)[:, :2], expected)
+        assert problems == {
+            "a": {3: "'€5' is not a number in $"},
+            "b": {
+                3: "'3 years' is not a number in months",
+                4: "120months is outside [0, 99]",
+            },
+        }
+    # In Parquet a number has no unit, and a unit alone is no number.
+    typed = pd.DataFrame({"a": [40.5, "$"], "b": [36, "months"]}, dtype=object)
+    sequences, problems = lay_out(typed, schema)
+    np.testing.assert_array_equal(sequences.reshape(2, -1)[:, :2], [[40.5, 36], [NAN, NAN]])
+    assert [*problems["a"]] == [*problems["b"]] == [1]
 
 
 def test_a_category_is_its_place_and_an_unknown_one_the_place_after_the_last() -> None:

@@ -44,6 +44,17 @@ def test_the_last_valid_row_of_a_key_counts_and_each_other_row_is_counted(tmp_pa
     assert labels.places(pa.chunked_array([["7", "none"], ["008", "7"]])).tolist() == [1, -1, 2, 1]
 
 
+def test_labels_with_a_unit_are_numbers_and_those_with_another_are_not(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text("id,price\n1,$40.5\n2,60 $\n3,7\n4,9 €\n5,$101\n")
+    labels = read(path, A_NUMBER.model_copy(update={"units": {"price": "$"}}))
+    assert by_key(labels) == {"1": 40.5, "2": 60.0, "3": 7.0}
+    assert labels.quarantined["reason"].tolist() == [
+        "price: '9 €' is not a number in $",
+        "price: $101 is outside [0, 100]",
+    ]
+
+
 def test_a_folder_is_read_in_the_order_of_its_files_and_other_columns_are_not(
     tmp_path: Path,
 ) -> None:

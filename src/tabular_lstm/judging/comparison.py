@@ -32,11 +32,17 @@ from tabular_lstm.judging.metrics import (
     written,
 )
 from tabular_lstm.parameters import NUMBER, Evaluation, Task
+from tabular_lstm.rows.cells import written as written_cell
 from tabular_lstm.rows.histories import Histories, Sequences
 from tabular_lstm.rows.label_measures import ENOUGH_ROWS
 from tabular_lstm.rows.labelled_set import JudgedOn
 
 POWER = 0.8
+FEW_FOUND = 0.5  # share of the positive rows
+OBJECTIVES = (
+    ". That serves accuracy: to find more of them, write training: {objective: {kind: f1}}, or "
+    "{kind: costs} with the costs of both errors"
+)
 # Which rows of histories judge, in words that follow their number.
 SAID_OF_ROWS: dict[JudgedOn | None, str] = {
     None: "",
@@ -227,10 +233,13 @@ class Judged(Rows):
         return metric, judged, judged.predictions[model], judged.predictions[other_model]
 
 
-def compare_with_baselines(judged: Judged, evaluation: Evaluation) -> list[str]:
+def compare_with_baselines(
+    judged: Judged, evaluation: Evaluation, objective: str = ""
+) -> list[str]:
     """Say for each baseline in one sentence whether the candidate beats it, and by how much.
 
-    If the best baseline by out-of-fold loss is ahead, its sentence comes first.
+    If few positive rows are found because decisions are made for accuracy, the other objectives are
+    named. If the best baseline by out-of-fold loss is ahead, its sentence comes first.
     """
     metrics, measure = judged.metrics[CANDIDATE], judged.measure
     baselines = [name for name in judged.metrics if name != CANDIDATE]
@@ -244,7 +253,11 @@ def compare_with_baselines(judged: Judged, evaluation: Evaluation) -> list[str]:
     best, main = judged.best_baseline or measure.baselines[1], measure.spoken[0]
     difference, _ = judged.minus(CANDIDATE, best, main)
     first = [sentences.pop(best)] if WORSE_SIGN[main] * difference > 0 else []
-    return [*first, summary, DECISION_SENTENCES[type(metrics)](metrics), *sentences.values()]
+    decisions = DECISION_SENTENCES[type(metrics)](metrics)
+    if objective == "accuracy" and isinstance(metrics, TwoClassesMetrics):
+        recall = metrics.confusion_matrix.recall
+        decisions += OBJECTIVES * (recall is not None and recall < FEW_FOUND)
+    return [*first, summary, decisions, *sentences.values()]
 
 
 def _summary(judged: Judged, metrics: Metrics, count: int, which_rows: str) -> str:
@@ -375,7 +388,7 @@ def heavy_group(judged: Judged, names: pd.Series, word: str) -> str | None:
     )
 
 
-# Lengths ------------------------------------------------------------------------------------------
+# Parts of the rows --------------------------------------------------------------------------------
 
 
 class OfLength(Frozen):
@@ -388,6 +401,15 @@ class OfLength(Frozen):
 
     history: str
     train_rows: int
+    evaluated_rows: int
+    metrics: Metrics | None = None
+
+
+class OfSegment(Frozen):
+    """The evaluated rows with one value of a column, and the metrics as in `OfLength`."""
+
+    column: str
+    value: str
     evaluated_rows: int
     metrics: Metrics | None = None
 
@@ -407,16 +429,36 @@ def by_length(
             (before < histories.lengths) & (histories.lengths <= most)
             for histories in (train, evaluated)
         )
-        part, metrics = Judged(**vars(judged.part(in_evaluated)), task=judged.task), None
-        if judged.measure.fewest(part)[0] >= ENOUGH_ROWS:
-            predictions = {CANDIDATE: judged.predictions[CANDIDATE][in_evaluated]}
-            metrics = part.with_models(predictions, judged.rules, evaluation).metrics[CANDIDATE]
         parts.append(
             OfLength(
                 history=f"{before + 1} to {most}" if before + 1 < most else str(most),
                 train_rows=int(in_train.sum()),
                 evaluated_rows=int(in_evaluated.sum()),
-                metrics=metrics,
+                metrics=_metrics_of_part(judged, in_evaluated, evaluation),
             )
         )
     return parts
+
+
+def by_segment(judged: Judged, columns: pd.DataFrame, evaluation: Evaluation) -> list[OfSegment]:
+    """Measure the candidate on the rows of each value of each column, the commonest value first."""
+    segments = []
+    for name in columns:
+        values = columns[name].map(written_cell, na_action="ignore").fillna("missing")
+        for value, count in sorted(
+            values.value_counts().items(), key=lambda item: (-item[1], item[0])
+        ):
+            metrics = _metrics_of_part(judged, (values == value).to_numpy(), evaluation)
+            segments.append(
+                OfSegment(column=name, value=value, evaluated_rows=count, metrics=metrics)
+            )
+    return segments
+
+
+def _metrics_of_part(judged: Judged, rows: np.ndarray, evaluation: Evaluation) -> Metrics | None:
+    """Measure the candidate on some rows; None if they are too few."""
+    part = Judged(**vars(judged.part(rows)), task=judged.task)
+    if not rows.any() or judged.measure.fewest(part)[0] < ENOUGH_ROWS:
+        return None
+    predictions = {CANDIDATE: judged.predictions[CANDIDATE][rows]}
+    return part.with_models(predictions, judged.rules, evaluation).metrics[CANDIDATE]

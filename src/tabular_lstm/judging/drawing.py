@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 # Titles by the name of the figure's file, in the order of the report; each task has some of them.
 FIGURES = {
+    "partial_dependence": "How the prediction follows a feature",
     "learning_curves": "Learning curves",
     "roc_curve": "ROC curve",
     "precision_recall_curve": "Precision and recall",

@@ -310,6 +310,29 @@ def importance_chart(importance: Importance) -> "Figure":
 
 
 @styled
+def partial_dependence(importance: Importance) -> "Figure":
+    """Draw the mean prediction by the values of each important feature, and its spread."""
+    count = len(importance.dependence)
+    figure, panels = drawing.new_figure(0.4 + 1.7 * count, count)
+    for axes, (feature, curve) in zip(panels, importance.dependence.items(), strict=True):
+        if isinstance(curve.values[0], str):
+            places: Any = range(len(curve.values))
+            axes.vlines(places, curve.low, curve.high, color=COLORS[CANDIDATE], alpha=0.3, lw=6)
+            names = [short(name, 10) for name in curve.values]
+            axes.set_xticks(places, names, rotation=30, ha="right", rotation_mode="anchor")
+        else:
+            places = curve.values
+            axes.fill_between(places, curve.low, curve.high, color=COLORS[CANDIDATE], alpha=0.2)
+            axes.plot(places, curve.mean, color=COLORS[CANDIDATE])
+            axes.xaxis.set_major_formatter(amounts())
+        axes.plot(places, curve.mean, "o", color=COLORS[CANDIDATE], markersize=4)
+        axes.yaxis.set_major_formatter(amounts())
+        of_class = f": probability of {short(curve.class_name)}" if curve.class_name else ""
+        axes.set_title(f"{short(feature)}{of_class}", fontsize=9, loc="left")
+    return figure
+
+
+@styled
 def score_distribution(judged: Judged) -> "Figure":
     """Draw how the candidate's probabilities spread over the rows of each of two classes."""
     figure, axes = new_axes("predicted probability", "share of the class's rows", lines=2)
@@ -370,6 +393,8 @@ def figures_of(
     figures = {draw.__name__: draw(judged) for draw in DRAWINGS[judged.task.kind]}
     if "coverage" in history:  # a number
         figures["interval_coverage"] = interval_coverage(judged, history["coverage"])
+    if importance.dependence:
+        figures["partial_dependence"] = partial_dependence(importance)
     return figures | {
         "learning_curves": learning_curves(history, judged.task),
         "importance_chart": importance_chart(importance),

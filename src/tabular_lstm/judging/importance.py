@@ -1,8 +1,9 @@
-"""Permutation importance: what each feature is worth to a model."""
+"""What each feature is worth to a model, and how its prediction depends on the feature."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
+from typing import Any
 
 import numpy as np
 
@@ -10,9 +11,10 @@ from tabular_lstm.frozen import Frozen, unless
 from tabular_lstm.judging.drawing import FIGURES
 from tabular_lstm.judging.intervals import Rows
 from tabular_lstm.judging.measures import measure_of
-from tabular_lstm.parameters import Task
+from tabular_lstm.parameters import CLASSES, NUMBER, Task
 from tabular_lstm.progress import progress
 from tabular_lstm.rows.histories import Histories, Sequences, table_of
+from tabular_lstm.rows.schema import Schema
 
 # See `network.score.score_changed`: from slots and their values to predictions.
 PredictChanged = Callable[[Sequences, Iterable[tuple[int, np.ndarray]]], Iterator[np.ndarray]]
@@ -25,17 +27,37 @@ class Lost(Frozen):
     std: float
 
 
+class Dependence(Frozen):
+    """The predictions of the same rows with one feature set to each of some values.
+
+    Attributes:
+        values: Numbers, rising; dates; or the commonest categories, likewise.
+        mean: The mean prediction for each value.
+        low, high: The 10 % and the 90 % quantile of the rows' predictions.
+        class_name: For more classes, the class whose probability depends most on the feature.
+    """
+
+    values: list[float] | list[str]
+    mean: list[float]
+    low: list[float]
+    high: list[float]
+    class_name: str = unless("")
+
+
 class Importance(Frozen):
     """The importance of each feature, the largest mean first; the number of shuffles and of rows.
 
     Attributes:
         measure: What is lost, `roc_auc` or, for a number, `r2`. Default: `roc_auc`.
+        dependence: How the prediction depends on the first `MOST_IMPORTANT` features. Default:
+            none, as in version 0.1.0.
     """
 
     rows: int
     shuffles: int
     features: dict[str, Lost]
     measure: str = unless("roc_auc")
+    dependence: dict[str, Dependence] = unless({})
 
 
 def permutation_importance(
@@ -69,26 +91,85 @@ def permutation_importance(
 
     unchanged_worth = worth(next(predicted))[0]
 
-    def shuffled_together(date_slots: list[int]) -> np.ndarray:
-        predictions_by_order = []
-        for order in orders:
-            changed = slots.copy()
-            changed[:, date_slots] = slots[order][:, date_slots]
-            # The slot gets the values that it already has, because the rows are already changed.
-            unchanged_slot = date_slots[0], changed[None, :, date_slots[0]]
-            rows = (
-                replace(sequences, table=changed)
-                if isinstance(sequences, Histories)
-                else changed.reshape(sequences.shape)
-            )
-            predictions_by_order.append(next(predict_changed(rows, [unchanged_slot])))
-        return np.concatenate(predictions_by_order)
-
     measured = {}
     for feature in progress(list(features), FIGURES["importance_chart"]):
         feature_slots = list(features[feature])
-        p = next(predicted) if len(feature_slots) == 1 else shuffled_together(feature_slots)
+        if len(feature_slots) == 1:
+            p = next(predicted)
+        else:
+            values = slots[orders][..., feature_slots]
+            p = _predict_with(predict_changed, sequences, feature_slots, values)
         lost = unchanged_worth - worth(p)
         measured[feature] = Lost(mean=float(np.mean(lost)), std=float(np.std(lost)))
     by_mean = dict(sorted(measured.items(), key=lambda item: -item[1].mean))
     return Importance(rows=len(sequences), shuffles=shuffles, features=by_mean, measure=metric)
+
+
+def _predict_with(
+    predict_changed: PredictChanged, sequences: Sequences, slots: list[int], values: np.ndarray
+) -> np.ndarray:
+    """Predict with slots of the table changed: values (changes, rows of the table, slots)."""
+    if len(slots) == 1:
+        return next(predict_changed(sequences, [(slots[0], values[..., 0])]))
+    predictions = []
+    for row_values in values:
+        changed = table_of(sequences).copy()
+        changed[:, slots] = row_values
+        rows = (
+            replace(sequences, table=changed)
+            if isinstance(sequences, Histories)
+            else changed.reshape(sequences.shape)
+        )
+        # The slot gets the values that it already has, because the rows are already changed.
+        predictions.append(next(predict_changed(rows, [(slots[0], changed[None, :, slots[0]])])))
+    return np.concatenate(predictions)
+
+
+# Partial dependence -------------------------------------------------------------------------------
+
+MOST_IMPORTANT, GRID, COMMONEST = 5, 11, 8
+
+
+def partial_dependence(
+    predict_changed: PredictChanged, sequences: Sequences, schema: Schema, feature: str
+) -> Dependence | None:
+    """Predict the rows with one feature set to each of some of its values; None if all are missing.
+
+    In histories only the row itself gets the value. Source: Friedman, "Greedy Function
+    Approximation", Annals of Statistics 29, 2001; and for the spread of single rows Goldstein and
+    others, "Peeking Inside the Black Box", Journal of Computational and Graphical Statistics 24,
+    2015.
+    """
+    table, slots = table_of(sequences), schema.slots[feature]
+    own = sequences.own if isinstance(sequences, Histories) else np.arange(len(table))
+    cells, categories = table[own, slots[0]], schema.categories.get(feature)
+    is_known = ~np.isnan(cells) if categories is None else cells < len(categories)
+    if not is_known.any():
+        return None
+    known_rows, known = own[is_known], cells[is_known]
+    distinct, first, counts = np.unique(known, return_index=True, return_counts=True)
+    if categories is None:
+        wanted = np.quantile(known, np.linspace(0.05, 0.95, GRID), method="nearest")
+        chosen = np.flatnonzero(np.isin(distinct, wanted))
+        values: list[Any] = distinct[chosen].astype(float).tolist()
+    else:
+        chosen = np.argsort(-counts, kind="stable")[:COMMONEST]
+        values = [categories[int(place)] for place in distinct[chosen]]
+    if feature in schema.dates:
+        values = [str(np.datetime64(round(value), "D")) for value in values]
+    changed = np.repeat(table[None][..., slots], len(chosen), axis=0)
+    changed[:, own] = table[known_rows[first[chosen]]][:, None, slots]
+    predicted, class_name = _predict_with(predict_changed, sequences, slots, changed), ""
+    if schema.task.kind == CLASSES:
+        place = int(np.ptp(predicted.mean(axis=1), axis=0).argmax())
+        predicted, class_name = predicted[..., place], str(schema.task.classes[place])
+    elif schema.task.kind == NUMBER:
+        predicted = predicted[..., 0]
+    low, high = np.quantile(predicted, [0.1, 0.9], axis=1)
+    return Dependence(
+        values=values,
+        mean=predicted.mean(axis=1).tolist(),
+        low=low.tolist(),
+        high=high.tolist(),
+        class_name=class_name,
+    )

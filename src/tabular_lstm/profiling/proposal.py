@@ -41,8 +41,8 @@ GROUP = (
     "take the line away; if it names a row that later files correct, give --key"
 )
 NO_KEY = (
-    "key: no column has a value of its own in each row, and late labels are joined by a key: if they "
-    "will come, add one"
+    "key: no column has a value of its own in each row, and late labels are joined by a key: if "
+    "they will come, add one"
 )
 WEIGHT = "weight: by its name; if it is an amount, such as kilograms, take the line away"
 NO_WEIGHT = "a weight by its name: mend its cells and name it under weight, or take it from ignore"

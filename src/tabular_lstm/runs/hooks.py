@@ -234,14 +234,20 @@ class RunHooks:
                 for place, sentence in enumerate(catalog.load("verdict")):
                     level = logging.WARNING if place < warnings else logging.INFO
                     logger.log(level, "%s", sentence)
+            report = folder_of_versions(catalog.get("report"))
+            file = report and report / self._run_id / report.name
+            if "report" in pipeline.outputs():  # no decision is made of it
+                logger.info("Report: %s", file)
+                command = run_command(self._context.env or "base")
+                logger.info(
+                    "This run decided nothing. To decide: %s --pipelines retraining", command
+                )
             if guards.decides(pipeline):
                 decision = catalog.load("decision")
                 self._log.repeat_warnings()
                 if decision.action == "promoted":
                     logger.info("It passed the gate: %s", decision.reason)
                 self._mirror(catalog)
-                report = folder_of_versions(catalog.get("report"))
-                file = report and report / self._run_id / report.name
                 message = printable(decision.closing_line(str(file)))
                 document = decision.model_dump(mode="json")
                 code = decision.exit_code(self._parameters["retraining"])

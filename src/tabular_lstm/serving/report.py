@@ -4,7 +4,7 @@ Text and layout are in `report.html.jinja` and, for a rollback, `rollback.html.j
 fills them in.
 """
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -12,79 +12,99 @@ import yaml
 
 from tabular_lstm.errors import amount, shown
 from tabular_lstm.judging import figures as draw
+from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.drawing import FIGURES, TITLES, images, template, to_svg
+from tabular_lstm.judging.importance import MOST_IMPORTANT, Importance
 from tabular_lstm.judging.metrics import CANDIDATE, METRICS, MODELS, WORSE_SIGN
 from tabular_lstm.monitoring.drift import day
 from tabular_lstm.monitoring.reference import Profile, Reference
 from tabular_lstm.parameters import Training
+from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.data_warnings import listed
 from tabular_lstm.rows.label_measures import MEASURES
 from tabular_lstm.serving.comparable_champions import KEPT
-from tabular_lstm.serving.decision import Decision, Provenance
+from tabular_lstm.serving.decision import Decision, Judgement, Provenance
 
 LISTED = 20  # rows, features
 COLUMNS = 40
 # The summary of a feature: bars of its histogram, categories that are named, letters of a name.
 BARS, CATEGORIES, NAME = 20, 3, 24
-# The figure of the first screen: each task has one of these.
-GLANCE = ("roc_curve", "class_roc_curves", "predicted_and_true")
+# The datasets that a page is made of, after the decision or how the models were judged.
+REPORTED = [
+    "data_summary",
+    "provenance",
+    "metrics",
+    "verdict",
+    "quarantined_rows",
+    "figures",
+    "reference",
+    "permutation_importance",
+]
 
 
 def page(
-    decision: Decision,
+    basis: Decision | Judged,
+    data: DataSummary,
     provenance: Provenance,
     metrics: dict[str, Any],
     verdict: list[str],
     quarantined_rows: pd.DataFrame,
     figures: dict[str, str],
     reference: Reference,
+    importance: Importance,
 ) -> str:
     """Write the page: HTML of less than 1 MB, whatever the data.
 
-    Raises:
-        ValueError: The decision judged no candidate.
+    Without a decision, `basis` is how the models were judged, and nothing is said of the gate.
     """
-    judgement = decision.judgement
-    if judgement is None:
-        raise ValueError(f"The decision of run {decision.run_id} judged no candidate.")
-    champion = judgement.champions[0] if judgement.champions else None
-    models = {CANDIDATE: judgement.candidate}
-    if champion and champion.metrics:
-        models["champion"] = champion.metrics
-    models |= judgement.baselines
-    drawings = {"intervals": to_svg(draw.intervals(models), TITLES["intervals"])}
-    drawings |= {name: figures[name] for name in FIGURES if name in figures}
-    drift = judgement.drift
+    decision, judgement, champion = None, None, None
+    if isinstance(basis, Judged):
+        models = basis.metrics
+    else:
+        decision, judgement = basis, cast(Judgement, basis.judgement)
+        champion = judgement.champions[0] if judgement.champions else None
+        models = {CANDIDATE: judgement.candidate}
+        if champion and champion.metrics:
+            models["champion"] = champion.metrics
+        models |= judgement.baselines
+    checks = judgement.checks if judgement else ()
+    drift = judgement.drift if judgement else None
     shifts = drift.features | drift.scores if drift else {}
     clearest = sorted(shifts.items(), key=lambda item: (-item[1].moved, -item[1].statistic))
+    drawings = {"intervals": to_svg(draw.intervals(models), TITLES["intervals"])}
+    drawings |= {name: figures[name] for name in FIGURES if name in figures}
+    lost = {name: max(0.0, lost.mean) for name, lost in importance.features.items()}
     return template("serving", "report.html.jinja").render(
         decision=decision,
         judgement=judgement,
         champion=champion,
-        leaks=listed(judgement.data.possible_leaks),
-        told=MEASURES[judgement.data.task.kind].name,
-        checks={check.name: check for check in judgement.checks},
-        failed=[check for check in judgement.checks if not check.passed],
+        leaks=listed(data.possible_leaks),
+        told=MEASURES[data.task.kind].name,
+        checks={check.name: check for check in checks},
+        failed=[check for check in checks if not check.passed],
         worse=WORSE_SIGN,
-        coverage=decision.parameters.get("training", {}).get("coverage", Training().coverage),
+        coverage=provenance.parameters.get("training", {}).get("coverage", Training().coverage),
         model_names=MODELS,
         metric_names=METRICS,
         models=models,
+        candidate=models[CANDIDATE],
+        data=data,
         metrics=metrics,
-        judged_rows=metrics.get("judged_rows", judgement.data.test_rows),
+        judged_rows=metrics.get("judged_rows", metrics["data"][f"{metrics['evaluated_on']}_rows"]),
+        drivers=dict([*lost.items()][:MOST_IMPORTANT]),
+        drift=drift,
         verdict=verdict,
         quarantined=quarantined_rows.iloc[:LISTED, :COLUMNS].astype(object).fillna(""),
         columns_count=quarantined_rows.shape[1],
         shown=LISTED,
         shifts=dict(clearest),
         kept=KEPT,
-        best=judgement.best_baseline,
-        glance=next(name for name in GLANCE if name in drawings),
+        best=(judgement or cast(Judged, basis)).best_baseline,
         features=[_summary(name, column) for name, column in reference.features.items()],
         most_features=COLUMNS,
         provenance=provenance,
         quarantined_count=len(quarantined_rows),
-        parameters=yaml.safe_dump(decision.parameters, sort_keys=False, allow_unicode=True),
+        parameters=yaml.safe_dump(provenance.parameters, sort_keys=False, allow_unicode=True),
         titles=TITLES,
         images=images(drawings),
     )

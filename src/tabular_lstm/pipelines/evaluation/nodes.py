@@ -9,11 +9,16 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.engine import Engine, one_by_one
-from tabular_lstm.errors import DataError, row_list
+from tabular_lstm.errors import DataError, row_list, unknown_name
 from tabular_lstm.judging import comparison, figures
-from tabular_lstm.judging.comparison import Judged, by_length
+from tabular_lstm.judging.comparison import Judged, by_length, by_segment
 from tabular_lstm.judging.drawing import FIGURES, to_svg
-from tabular_lstm.judging.importance import Importance, permutation_importance
+from tabular_lstm.judging.importance import (
+    MOST_IMPORTANT,
+    Importance,
+    partial_dependence,
+    permutation_importance,
+)
 from tabular_lstm.judging.intervals import Rows
 from tabular_lstm.judging.measures import from_columns, to_columns
 from tabular_lstm.judging.metrics import CANDIDATE, IN_UNITS, Baselines
@@ -31,12 +36,28 @@ DECIMALS = 5
 THRESHOLD = {"decision_threshold"}
 # With so many values in the train rows, workers fit baselines faster, despite their imports.
 WORTH_WORKERS = 1_000_000
+DEPENDENCE_ROWS = 200  # on which the dependence on a feature is measured
+MOST_VALUES = 20  # of a column of segments
 
 logger = logging.getLogger(__name__)
 
 
-def choose_evaluated_set(train_set: LabelledSet, test_set: LabelledSet) -> EvaluatedSet:
-    """Return the test set or, if no rows were held out, the train set."""
+def choose_evaluated_set(
+    train_set: LabelledSet, test_set: LabelledSet, test_rows: pd.DataFrame, evaluation: Evaluation
+) -> EvaluatedSet:
+    """Return the test set or, if no rows were held out, the train set.
+
+    Raises:
+        DataError: A column of `evaluation.segments` is not read, or has too many values.
+    """
+    for name in evaluation.segments:
+        if name not in test_rows:
+            raise DataError(unknown_name(f"evaluation.segments.{name}", [*map(str, test_rows)]))
+        if (count := test_rows[name].nunique()) > MOST_VALUES:
+            raise DataError(
+                f"evaluation.segments names '{name}', which has {count} values in the test rows; "
+                f"expected at most {MOST_VALUES}, such as those of a category."
+            )
     if len(test_set.labels):
         return EvaluatedSet(**vars(test_set))
     logger.warning("test_fraction is 0: the candidate is evaluated on the rows it was trained on")
@@ -199,6 +220,8 @@ def measure_importance(
 ) -> Importance:
     """Measure each feature's permutation importance, on at most `importance_rows` rows.
 
+    How the prediction depends on the most important features is measured on 200 rows.
+
     Each class gives the same number of rows if it has enough: ROC AUC does not depend on the
     shares. Many features, or long histories, get fewer shuffles and then fewer rows.
     """
@@ -214,8 +237,9 @@ def measure_importance(
     classes = range(strata.max() + 1)
     rows_per_class = max(1, min(evaluation.importance_rows, affordable // shuffles) // len(classes))
     rows = np.concatenate([order[strata[order] == place][:rows_per_class] for place in classes])
-    return permutation_importance(
-        partial(predict_changed, candidate),
+    predict_with = partial(predict_changed, candidate)
+    importance = permutation_importance(
+        predict_with,
         sequences[rows],
         Rows(labels[rows], None if judged.weights is None else judged.weights[rows]),
         judged.task,
@@ -223,6 +247,13 @@ def measure_importance(
         shuffles,
         evaluation.seed,
     )
+    sample = sequences[order[:DEPENDENCE_ROWS]]
+    dependence = {
+        name: partial_dependence(predict_with, sample, schema, name)
+        for name in [*importance.features][:MOST_IMPORTANT]
+    }
+    known = {name: curve for name, curve in dependence.items() if curve is not None}
+    return importance.model_copy(update={"dependence": known})
 
 
 def assemble_metrics(
@@ -234,6 +265,7 @@ def assemble_metrics(
     judged: Judged,
     train_set: LabelledSet,
     evaluated_set: EvaluatedSet,
+    test_rows: pd.DataFrame,
     evaluation: Evaluation,
 ) -> dict[str, Any]:
     """Collect the facts and metrics of the run in one JSON document.
@@ -243,7 +275,8 @@ def assemble_metrics(
         and under this name the candidate's metrics with 95 % intervals; under `baselines` the same
         for each baseline, with the paired difference `network_minus_baseline`; with histories
         `judged_on` and `judged_rows`, which and how many rows these are, the candidate's metrics on
-        `all_rows`, and `by_length`; and the file's `format`. Metrics have five decimals (in the
+        `all_rows`, and `by_length`; with `evaluation.segments` and test rows `by_segment`; and the
+        file's `format`. Metrics have five decimals (in the
         label's unit: five digits), so they are the same on every processor.
     """
     measured = {name: m.model_dump(mode="json") for name, m in judged.metrics.items()}
@@ -258,6 +291,11 @@ def assemble_metrics(
         }
     parts = by_length(judged, train_set.sequences, evaluated_set.judged_sequences, evaluation)
     length_metrics = [part.model_dump(mode="json") for part in parts]
+    segments: list[dict[str, Any]] = []
+    if evaluation.segments and judged.side == "test":
+        values = test_rows.loc[evaluated_set.judged_labels.index, evaluation.segments]
+        measured_segments = by_segment(judged, values, evaluation)
+        segments = [segment.model_dump(mode="json") for segment in measured_segments]
     on_histories: dict[str, Any] = {}
     if judged.judged_on is not None:
         on_histories = {"judged_on": judged.judged_on, "judged_rows": len(judged.labels)}
@@ -282,6 +320,7 @@ def assemble_metrics(
         "baselines": _rounded(measured),
         **_rounded(on_histories),
         **({"by_length": _rounded(length_metrics)} if length_metrics else {}),
+        **({"by_segment": _rounded(segments)} if segments else {}),
     }
 
 
@@ -291,6 +330,7 @@ def compare_with_baselines(
     test_rows: pd.DataFrame,
     data_summary: DataSummary,
     columns: Columns,
+    training: Training,
     evaluation: Evaluation,
 ) -> list[str]:
     """Write the verdict; warnings of dependent rows, leaks and a heavy group come first."""
@@ -303,7 +343,8 @@ def compare_with_baselines(
             logger.warning("%s", heavy)
             warnings.append(heavy)
     capitalized = [warning[:1].upper() + warning[1:] for warning in warnings]
-    return [*capitalized, *comparison.compare_with_baselines(judged, evaluation)]
+    objective = training.objective.kind
+    return [*capitalized, *comparison.compare_with_baselines(judged, evaluation, objective)]
 
 
 def _rounded(measured: Any, name: str = "", digits: bool = False) -> Any:
@@ -323,7 +364,7 @@ def draw_figures(
     """Draw the figures as SVG, by the names of `judging.drawing.FIGURES`."""
     rows_note = f", {len(judged.labels)} {judged.side} rows{judged.weighted}"
     titles = {name: title + rows_note for name, title in FIGURES.items()}
-    titles["learning_curves"] = FIGURES["learning_curves"]
+    titles |= {name: FIGURES[name] for name in ("learning_curves", "partial_dependence")}
     drawings = figures.figures_of(history, judged, permutation_importance)
     return {
         name: to_svg(drawings[name], title) for name, title in titles.items() if name in drawings

@@ -3,6 +3,7 @@
 from kedro.pipeline import Node, Pipeline
 
 from tabular_lstm.pipelines.evaluation import nodes
+from tabular_lstm.serving import report
 
 
 def create_pipeline() -> Pipeline:
@@ -11,7 +12,7 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 nodes.choose_evaluated_set,
-                inputs=["train_set", "test_set"],
+                inputs=["train_set", "test_set", "test_rows", "params:evaluation"],
                 outputs="evaluated_set",
                 name="choose_evaluated_set",
             ),
@@ -93,6 +94,7 @@ def create_pipeline() -> Pipeline:
                     "judged",
                     "train_set",
                     "evaluated_set",
+                    "test_rows",
                     "params:evaluation",
                 ],
                 outputs="metrics",
@@ -112,6 +114,7 @@ def create_pipeline() -> Pipeline:
                     "test_rows",
                     "data_summary",
                     "params:columns",
+                    "params:training",
                     "params:evaluation",
                 ],
                 outputs="verdict",
@@ -120,4 +123,11 @@ def create_pipeline() -> Pipeline:
         ],
         namespace="evaluation",
         prefix_datasets_with_namespace=False,
+    )
+
+
+def create_report_pipeline() -> Pipeline:
+    """Wire the page of a run that decides nothing."""
+    return Pipeline(
+        [Node(report.page, ["judged", *report.REPORTED], "report", name="write_report")]
     )

@@ -7,15 +7,6 @@ from kedro.pipeline import Node, Pipeline
 from tabular_lstm.pipelines.promotion import nodes
 from tabular_lstm.serving import report
 
-REPORTED = [
-    "decision",
-    "provenance",
-    "metrics",
-    "verdict",
-    "quarantined_rows",
-    "figures",
-    "reference",
-]
 # Datasets keep their names in the catalog.
 NAMES_KEPT: Any = {"prefix_datasets_with_namespace": False}
 
@@ -25,7 +16,12 @@ def create_pipeline() -> Pipeline:
     judge = Pipeline(_judge(), namespace="judge", **NAMES_KEPT)
     promote = Pipeline(
         [
-            Node(report.page, inputs=REPORTED, outputs="report", name="write_report"),
+            Node(
+                report.page,
+                inputs=["decision", *report.REPORTED],
+                outputs="report",
+                name="write_report",
+            ),
             Node(
                 nodes.record,
                 inputs=["decision", "report", "champions"],
