@@ -15,6 +15,7 @@ from tabular_lstm.network.fit import predict
 from tabular_lstm.rows.sequences import to_sequences
 from tests.helpers.commands import here, message_of
 from tests.helpers.outputs import FIGURES, JUDGED, candidate_of, document, predictions_of
+from tests.helpers.pages import Parsed
 from tests.helpers.project import TINY, Project, declare
 from tests.helpers.tables import write_people
 
@@ -43,7 +44,9 @@ def test_default_run_writes_every_output_under_one_run_id(ran: Project) -> None:
     made = {name for name in ran.files() if not name.startswith("data/01_raw")}
     outputs = {f"data/{output}/{run_id}/{output.split('/')[1]}" for output in OUTPUTS}
     outputs |= {f"data/08_reporting/figures/{run_id}/figures/{name}.svg" for name in FIGURES}
-    assert made == {*outputs, "data/08_reporting/latest_metrics.json"}
+    outputs.add(f"data/08_reporting/report.html/{run_id}/report.html")
+    latest = {"data/08_reporting/latest.html", "data/08_reporting/latest_metrics.json"}
+    assert made == outputs | latest
     assert metrics["data"]["rows"] == 768
     assert metrics["network"]["asked_for"].startswith("Smooth relations count for ")
     assert metrics["test"].keys() == JUDGED
@@ -99,9 +102,23 @@ def test_a_run_in_a_process_of_its_own_is_the_same_to_the_byte_and_logs_plainly(
     assert finished.stderr == ""
     assert not set(finished.stdout) & {"\r", "\b", "\x1b"}
     verdict = document(ran, "08_reporting/verdict.json")
-    last_lines = finished.stdout.splitlines()[-len(verdict) :]
-    assert [line.partition("INFO    ")[2] for line in last_lines] == verdict
+    last_lines = finished.stdout.splitlines()[-len(verdict) - 2 :]
+    *sentences, report, end = [line.partition("INFO    ")[2] for line in last_lines]
+    assert sentences == verdict
     assert len(verdict) == 5
+    # The page is that of a retraining without what only a decision can say.
+    page = Path(report.removeprefix("Report: "))
+    assert page == ran.versions("08_reporting/report.html")[-1]
+    assert end == "This run decided nothing. To decide: kedro run --pipelines retraining"
+    assert (ran.path / "data/08_reporting/latest.html").read_bytes() == page.read_bytes()
+    shown = Parsed(page.read_text()).text
+    first, *sections = shown.split("§ ")
+    assert first.startswith("Judged: run ")
+    assert "This run decided nothing: what serves is as it was." in first
+    assert "What drives the prediction glucose " in first
+    headings = ("The candidate beside", "The data", "The features", "The figures", "Small print")
+    for section, heading in zip(sections, headings, strict=True):
+        assert section.startswith(heading)
 
 
 def contents(keras_file: Path) -> dict[str, bytes]:

@@ -18,8 +18,8 @@ JUDGED = {
 }
 # The figures of a run of two classes, in the order in which they are shown.
 FIGURES = [
-    *("learning_curves", "roc_curve", "precision_recall_curve", "calibration_curve"),
-    *("confusion_matrix", "importance_chart", "score_distribution"),
+    *("partial_dependence", "learning_curves", "roc_curve", "precision_recall_curve"),
+    *("calibration_curve", "confusion_matrix", "importance_chart", "score_distribution"),
 ]
 
 

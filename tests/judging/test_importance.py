@@ -1,13 +1,25 @@
 """Permutation importance of models whose use of each feature is known."""
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tabular_lstm.judging.comparison import ZERO_AND_ONE
-from tabular_lstm.judging.importance import Importance, Lost, permutation_importance
+from tabular_lstm.judging.importance import (
+    Importance,
+    Lost,
+    partial_dependence,
+    permutation_importance,
+)
 from tabular_lstm.judging.intervals import Rows
+from tabular_lstm.parameters import Reshaping, Task
+from tabular_lstm.rows.histories import Histories, Sequences, table_of
+from tabular_lstm.rows.schema_fit import learn_schema
+from tabular_lstm.rows.sequences import lay_out
+from tests.helpers.judged import schema_of
 
 NOTHING = Lost(mean=0.0, std=0.0)
 
@@ -63,3 +75,101 @@ def test_slots_of_one_feature_are_shuffled_together() -> None:
     assert [*measured.features] == ["c", "date", "d"]
     assert measured.features["date"] == NOTHING
     assert measured.features["c"].mean == pytest.approx(0.5, abs=0.1)
+
+
+# Partial dependence
+
+
+def changed_rows(
+    sequences: Sequences, changes: Iterable[tuple[int, np.ndarray]]
+) -> Iterator[np.ndarray]:
+    """Give the table of each change, (changes, rows of the table, slots)."""
+    table = table_of(sequences)
+    for slot, values in changes:
+        changed = np.repeat(table[None], len(values), axis=0)
+        changed[..., slot] = values
+        yield changed
+
+
+def test_the_mean_prediction_follows_each_value_and_its_spread_is_that_of_the_rows() -> None:
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame({"a": rng.normal(size=99).round(2), "b": rng.choice(["x", "y", "z"], 99)})
+    rows["seen"] = pd.date_range("2026-01-01", periods=99, unit="us")
+    rows.loc[:2, "a"] = np.nan
+    rows["empty"] = np.nan
+    schema = learn_schema(
+        rows,
+        categorical=["b"],
+        missing={},
+        reshaping=Reshaping(allow_padding=True),
+        label="y",
+        task=Task(kind="number"),
+        labels=np.arange(99.0),
+        dates={"seen": None},
+    )
+    sequences, _ = lay_out(rows, schema)
+
+    def predict(*arguments: Any) -> Iterator[np.ndarray]:
+        for changed in changed_rows(*arguments):
+            total = np.nansum(changed[..., :3].astype(float), axis=2)  # a, b's place, the day
+            yield np.stack([total, total - 9, total + 9], axis=2)
+
+    a, b, seen, empty = (
+        partial_dependence(predict, sequences, schema, name) for name in schema.slots
+    )
+    assert empty is None
+    assert a is not None and b is not None and seen is not None  # noqa: PT018
+    days, places = np.arange(99) + 20454.0, rows["b"].map({"x": 0, "y": 1, "z": 2})
+    assert a.values == sorted(a.values)
+    assert len(a.values) == 11
+    for curve, others in ((a, places + days), (b, rows["a"].fillna(0) + days)):
+        curves = curve.values, curve.mean, curve.low, curve.high
+        for value, mean, low, high in zip(*curves, strict=True):
+            number = value if isinstance(value, float) else "xyz".index(value)
+            assert mean == pytest.approx(others.mean() + number)
+            ends = np.quantile(others, [0.1, 0.9]) + number
+            assert (low, high) == pytest.approx(tuple(ends))
+    assert [*b.values] == [*rows["b"].value_counts().index]
+    # The parts of a date change together, and are those of a row.
+    assert seen.values[0] == "2026-01-06"
+    assert seen.values[-1] == "2026-04-04"
+    assert seen.mean[-1] - seen.mean[0] == pytest.approx(88)
+
+
+def test_in_histories_only_the_row_itself_gets_the_value() -> None:
+    count = np.arange(8)
+    histories = Histories(
+        table=(count[:, None] ** 2).astype(np.float32),
+        first=np.array([0, 4]),
+        last=np.array([3, 7]),
+        own=np.array([3, 7]),
+        known=np.array([0, 4]),
+        order=count,
+        customer=count // 4,
+        time=count * 1.0,
+        steps=4,
+    )
+
+    def predict(*arguments: Any) -> Iterator[np.ndarray]:
+        for changed in changed_rows(*arguments):
+            yield 100 * changed[:, histories.own, 0] + changed[:, histories.first + 1, 0]
+
+    curve = partial_dependence(predict, histories, schema_of(1), "a")
+    assert curve is not None
+    assert curve.values == [9.0, 49.0]
+    assert curve.mean == [900 + (1 + 25) / 2, 4900 + (1 + 25) / 2]
+
+
+def test_of_more_classes_the_one_that_depends_most_is_shown() -> None:
+    classes = {"positive_class": None, "negative_class": None, "classes": ("a", "b", "c")}
+    schema = schema_of(1).model_copy(update=classes)
+
+    def predict(*arguments: Any) -> Iterator[np.ndarray]:
+        for changed in changed_rows(*arguments):
+            yield changed[..., 0, None] * np.array([0.1, -0.3, 0.2]) + 1 / 3
+
+    sequences = np.array([0, 0.5, 1], np.float32).reshape(3, 1, 1)
+    curve = partial_dependence(predict, sequences, schema, "a")
+    assert curve is not None
+    assert curve.class_name == "b"
+    assert curve.mean == pytest.approx([1 / 3, 1 / 3 - 0.15, 1 / 3 - 0.3])

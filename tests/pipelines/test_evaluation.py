@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from typing import Any
 from xml.etree import ElementTree
 
@@ -12,9 +13,9 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.judging.comparison import Judged
+from tabular_lstm.judging.comparison import Judged, by_segment
 from tabular_lstm.judging.drawing import TITLES
-from tabular_lstm.judging.importance import Importance, Lost
+from tabular_lstm.judging.importance import Dependence, Importance, Lost
 from tabular_lstm.judging.metrics import CANDIDATE, Baselines
 from tabular_lstm.network import fit
 from tabular_lstm.parameters import Columns, Evaluation, Network, Training
@@ -38,6 +39,7 @@ EVALUATION = Evaluation(bootstrap_resamples=100, importance_repeats=2)
 COLUMNS = Columns(label="state", positive_class="sick", negative_class="well")
 HISTORY = {"loss": [0.7, 0.6, 0.65], "best_epoch": 2, "decision_threshold": 0.45}
 
+ROWS = pd.DataFrame({"ward": ["A", "B"] * 45})
 Rows = tuple[np.ndarray, pd.Series]
 
 
@@ -120,7 +122,7 @@ def test_train_rows_judge_with_a_warning_where_nothing_was_held_out(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     train_set, test_set = (LabelledSet(*rows_of(count)) for count in (9, 0))
-    chosen = choose_evaluated_set(train_set, test_set)
+    chosen = choose_evaluated_set(train_set, test_set, pd.DataFrame(), EVALUATION)
     assert vars(chosen) == {**vars(train_set), "side": "train"}
     (warning,) = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert "test_fraction is 0" in warning.message
@@ -169,6 +171,38 @@ def judged_at(side: str = "test") -> Judged:
     return evaluate(candidate, HISTORY, models, judging, schema_of(), Training(), EVALUATION)
 
 
+def test_each_value_of_a_segment_has_the_metrics_of_its_rows() -> None:
+    judged = judged_at()
+    p, labels = judged.predictions[CANDIDATE], judged.labels
+    region = pd.Series(np.where(np.arange(90) < 50, "north", "south"))
+    region[85:], arm = None, pd.Series([1.0] * 87 + [2.0] * 3)
+    north, south, missing, one, two = by_segment(
+        judged, pd.DataFrame({"region": region, "arm": arm}), EVALUATION
+    )
+    names = [(part.column, part.value, part.evaluated_rows) for part in (north, south, missing)]
+    assert names == [("region", "north", 50), ("region", "south", 35), ("region", "missing", 5)]
+    assert (one.value, one.evaluated_rows, two.value, two.metrics) == ("1", 87, "2", None)
+    for part, rows in ((north, slice(0, 50)), (south, slice(50, 85))):
+        assert part.metrics is not None
+        assert part.metrics.roc_auc == pytest.approx(roc_auc_score(labels[rows], p[rows]))
+        low, high = part.metrics.interval["roc_auc"]
+        assert low < part.metrics.roc_auc < high
+    assert missing.metrics is None
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("wrad", "'evaluation.segments.wrad' is unknown; did you mean 'ward'?"),
+        ("age", "'age', which has 90 values in the test rows; expected at most 20"),
+    ],
+)
+def test_a_segment_without_a_column_or_of_too_many_values_is_refused(name: str, told: str) -> None:
+    rows, sets = ROWS.assign(age=range(90)), [set_of(*rows_of(9))] * 2
+    with pytest.raises(DataError, match=re.escape(told)):
+        choose_evaluated_set(*sets, rows, EVALUATION.model_copy(update={"segments": [name]}))
+
+
 def test_the_best_baseline_is_the_best_out_of_fold_not_on_test_rows() -> None:
     judged = judged_at()
     assert judged.best_baseline == "hist_gradient_boosting"
@@ -179,8 +213,9 @@ def test_the_best_baseline_is_the_best_out_of_fold_not_on_test_rows() -> None:
 def test_metrics_have_every_promised_number() -> None:
     network, sets = candidate_of([1, 1, 1, 1]), [set_of(*rows_of(9))] * 2
     metrics = assemble_metrics(
-        "2026-01-01", DATA, network, HISTORY, Network(), judged_at(), *sets, EVALUATION
+        "2026-01-01", DATA, network, HISTORY, Network(), judged_at(), *sets, ROWS, EVALUATION
     )
+    assert "by_segment" not in metrics
     assert json.loads(json.dumps(metrics, allow_nan=False)) == metrics
     assert metrics["run_id"] == "2026-01-01"
     assert metrics["evaluated_on"] == "test"
@@ -253,12 +288,13 @@ def test_importance_of_many_features_takes_fewer_shuffles_then_fewer_rows(
 def test_each_figure_has_its_title_and_tells_of_which_rows() -> None:
     history = {"loss": [0.7, 0.6], "validation_loss": [0.65, 0.66], "best_epoch": 1}
     lost = {"c": Lost(mean=0.2, std=0.01), "a": Lost(mean=0.0, std=0.0)}
-    importance = Importance(rows=90, shuffles=2, features=lost)
+    curve = Dependence(values=["x", "y"], mean=[0.2, 0.3], low=[0.1, 0.2], high=[0.4, 0.4])
+    importance = Importance(rows=90, shuffles=2, features=lost, dependence={"c": curve})
     drawn = draw_figures(history, judged_at("train"), importance)
     assert list(drawn) == FIGURES
     for name in drawn:
         title = TITLES[name]
-        of_rows = "" if name == "learning_curves" else ", 90 train rows"
+        of_rows = ", 90 train rows" * (name not in ("learning_curves", "partial_dependence"))
         said = [element.text for element in ElementTree.fromstring(drawn[name]).iter()]
         assert f"{title}{of_rows}" in said
     area = judged_at().metrics["candidate"].roc_auc

@@ -12,6 +12,7 @@ import pytest
 
 from tabular_lstm.environments import output_folder, run_command
 from tabular_lstm.judging.drawing import TITLES
+from tabular_lstm.judging.importance import Importance
 from tabular_lstm.judging.metrics import MODELS, written
 from tabular_lstm.monitoring.reference import Reference
 from tabular_lstm.parameters import CLASSES, NUMBER
@@ -66,19 +67,21 @@ class Run:
     def inputs(self) -> dict[str, Any]:
         """What `page_of` takes, to be changed at will."""
         quarantined = self.folder / "02_intermediate/quarantined_rows.csv" / self.run_id
+        importance = self.read("07_model_output/permutation_importance.json")
         return {
-            "decision": self.decision,
+            "basis": self.decision,
             "metrics": json.loads(self.read("08_reporting/metrics.json")),
             "verdict": json.loads(self.read("08_reporting/verdict.json")),
             "quarantined_rows": pd.read_csv(quarantined / "quarantined_rows.csv"),
             "figures": self.figures,
             "reference": Reference.model_validate_json(self.read("07_model_output/reference.json")),
+            "importance": Importance.model_validate_json(importance),
         }
 
 
 def page_of(inputs: dict[str, Any]) -> str:
     """Write the page, the decision given as it is on disk."""
-    decision = Decision.model_validate(inputs["decision"])
+    decision = Decision.model_validate(inputs["basis"])
     assert decision.judgement is not None
     env = decision.environment
     provenance = Provenance(
@@ -90,7 +93,8 @@ def page_of(inputs: dict[str, Any]) -> str:
         code_sha256=decision.judgement.inputs.code,
         parameters_sha256=decision.judgement.inputs.parameters,
     )
-    return report.page(**{**inputs, "decision": decision, "provenance": provenance})
+    decided = {"basis": decision, "data": decision.judgement.data, "provenance": provenance}
+    return report.page(**{**inputs, **decided})
 
 
 @pytest.fixture
@@ -147,6 +151,27 @@ def test_the_verdict_comes_first_and_all_else_in_its_order(runs: list[Run]) -> N
     assert runs[0].page.count('<span class="bars">') == len(rows.columns) - 1
 
 
+def test_the_first_screen_has_all_models_and_what_drives_the_prediction(runs: list[Run]) -> None:
+    for run in runs:
+        verdict = text(run).partition("§ ")[0]
+        models = {"candidate": run.judgement["candidate"], **run.judgement["baselines"]}
+        for name, metrics in models.items():
+            area, loss = (f"{metrics[metric]:.3f}" for metric in ("roc_auc", "log_loss"))
+            row = verdict.partition(f" {MODELS[name]} ")[2][:150]
+            measured_there = re.findall(r" (\d+\.\d+) \S+ to \S+", row)[:3]
+            assert measured_there == [area, loss, f"{100 * metrics['accuracy']:.1f}"]
+        importance = json.loads(run.read("07_model_output/permutation_importance.json"))
+        five = [*importance["features"].items()][:5]
+        drivers = verdict.partition("What drives the prediction ")[2]
+        expected = " ".join(f"{name} {max(0, lost['mean']):.3f}" for name, lost in five)
+        if run is not runs[2]:  # the third has a name that is shortened
+            assert drivers.startswith(f"{expected} What the candidate uses")
+        widths = [float(share) for share in re.findall(r'<i style="width:([0-9.]+)%">', run.page)]
+        assert widths[0] == 100
+        assert widths == sorted(widths, reverse=True)
+        assert importance["dependence"].keys() == dict(five).keys()
+
+
 def test_the_checks_are_told_by_mark_word_and_sentence(runs: list[Run]) -> None:
     for run in runs:
         checks = section(text(run), "The five checks")
@@ -190,6 +215,7 @@ def test_the_page_of_classes_speaks_of_each_class(served: Project) -> None:
     run = only_run(served)
     shown = text(run)
     assert "size, 3 classes, environment base" in shown
+    assert "ROC AUC more is better, mean of the classes (macro)" in shown
     for word in ("ositive", "hreshold"):
         assert word not in shown.partition("Parameters")[0]
     by_class = section(shown, "The candidate beside the others").partition("class by class")[2]
@@ -198,7 +224,7 @@ def test_the_page_of_classes_speaks_of_each_class(served: Project) -> None:
         rows = sum(measured["confusion_matrix"][number])
         assert f"{name} {rows:g} {rates['precision']:.3f} {rates['recall']:.3f}" in by_class
         assert f"{name} size {100 * run.judgement['data']['label']['levels'][name]:.1f} %" in data
-    figures = {"class_roc_curves", "calibration_curve", "class_confusions"}
+    figures = {"partial_dependence", "class_roc_curves", "calibration_curve", "class_confusions"}
     assert {*run.figures} == {"learning_curves", "importance_chart"} | figures
     assert all(f'alt="{TITLES[name]}. ' in run.page for name in run.figures)
 
@@ -212,18 +238,19 @@ def test_the_page_of_a_number_speaks_in_its_unit(served: Project) -> None:
         assert word not in shown.partition("Parameters")[0]
     beside = section(shown, "The candidate beside the others")
     for metrics in (run.judgement["candidate"], run.judgement["baselines"]["mean"]):
-        assert f" {written('rmse', metrics['rmse'])} " in beside
+        assert f" {written('rmse', metrics['rmse'])} " in shown.partition("§ ")[0]
         assert f" {100 * metrics['coverage']:.1f} % {written('width', metrics['width'])} " in beside
     assert "which shall hold 90 % of the labels" in beside
     label = run.judgement["data"]["label"]
     assert f"mean ± deviation {written('rmse', label['mean'])} ± " in shown
     figures = {"predicted_and_true", "errors_by_prediction", "interval_coverage"}
-    assert {*run.figures} == {"learning_curves", "importance_chart"} | figures
+    common = {"partial_dependence", "learning_curves", "importance_chart"}
+    assert {*run.figures} == common | figures
     assert all(f'alt="{TITLES[name]}. ' in run.page for name in run.figures)
 
     # What it may lose is told in deviations.
     inputs = run.inputs
-    judgement = inputs["decision"]["judgement"]
+    judgement = inputs["basis"]["judgement"]
     lost = {"difference": 1234.5678, "at_worst": 2.5, "at_best": -1e-7, "detectable": 1e7}
     before = {"run_id": "2026-01-01T00.00.00.000Z", "sha256": "ab" * 32}
     then = {**judgement["data"], "label": {**label, "mean": label["mean"] - label["deviation"] / 2}}
@@ -252,7 +279,7 @@ def test_each_reason_to_reject_has_its_words(
     runs: list[Run], failed: str, change: dict[str, Any], words: str
 ) -> None:
     inputs = runs[1].inputs
-    decision = inputs["decision"]
+    decision = inputs["basis"]
     decision["action"] = "rejected"
     for check in decision["judgement"]["checks"]:
         if check["name"] == failed:
@@ -264,10 +291,10 @@ def test_each_reason_to_reject_has_its_words(
 
 def test_what_the_file_and_the_conf_say_stays_text(runs: list[Run]) -> None:
     inputs = runs[2].inputs
-    inputs["decision"]["reason"] = HOSTILE_CELL
-    inputs["decision"]["parameters"]["report"] = {"title": HOSTILE_CELL}
-    inputs["decision"]["environment"] = "nightly"
-    inputs["decision"]["judgement"]["data"]["possible_leaks"] = {HOSTILE_NAME: 1.0}
+    inputs["basis"]["reason"] = HOSTILE_CELL
+    inputs["basis"]["parameters"]["report"] = {"title": HOSTILE_CELL}
+    inputs["basis"]["environment"] = "nightly"
+    inputs["basis"]["judgement"]["data"]["possible_leaks"] = {HOSTILE_NAME: 1.0}
     parsed = Parsed(page_of(inputs))
     assert HOSTILE_NAME in section(parsed.text, "Quarantined rows")
     assert section(parsed.text, "Quarantined rows").count(HOSTILE_CELL) == 40  # cell and reason
@@ -298,8 +325,7 @@ def test_the_page_neither_fetches_nor_runs_anything_and_its_figures_have_words(
         (policy,) = [a["content"] for _, a in elements if "http-equiv" in a]
         assert policy == "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
         images = [attributes for tag, attributes in elements if tag == "img"]
-        others = [name for name in FIGURES if name != "roc_curve"]
-        for name, image in zip(["roc_curve", "intervals", *others], images, strict=True):
+        for name, image in zip(["intervals", *FIGURES], images, strict=True):
             assert str(image["alt"]).startswith(f"{TITLES[name]}. ")
             kind, _, coded = str(image["src"]).partition(",")
             assert kind == "data:image/svg+xml;base64"
@@ -310,7 +336,7 @@ def test_a_wide_table_and_long_cells_do_not_make_the_page_large(runs: list[Run])
     inputs = runs[2].inputs
     wide = {f"{number} {HOSTILE_NAME}" * 20: ["&" * 5000] * 50 for number in range(1000)}
     inputs["quarantined_rows"] = pd.DataFrame({"row": "1", "reason": "<" * 9000, **wide})
-    inputs["decision"]["judgement"]["data"]["features"] = [*wide]
+    inputs["basis"]["judgement"]["data"]["features"] = [*wide]
     page = page_of(inputs)
     assert len(page.encode()) < 1_000_000
     shown = Parsed(page).text
@@ -329,7 +355,7 @@ def test_what_moved_is_told_first_and_the_clearest_before_others(runs: list[Run]
     shift = {"psi": 1.5, "ks": 0.25, "missing": (0.0, 0.5), "outside": (0.0, 0.125)}
     shift |= {"moved": True, "counts": ()}
     inputs = runs[1].inputs
-    inputs["decision"]["judgement"]["drift"] |= {
+    inputs["basis"]["judgement"]["drift"] |= {
         "features": {
             "still": shift | {"moved": False, "statistic": 1.0, "sentence": "as it was"},
             "amount": shift | {"statistic": 30.0, "sentence": "all is 18 times as much"},

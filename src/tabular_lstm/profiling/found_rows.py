@@ -27,14 +27,8 @@ from tabular_lstm.profiling.proposal import (
     odd_cells,
     of_kind,
 )
-from tabular_lstm.profiling.table_profile import (
-    WORDS,
-    ColumnProfile,
-    TableProfile,
-    has_word,
-    names_a_thing,
-    words_of,
-)
+from tabular_lstm.profiling.table_profile import ColumnProfile, TableProfile
+from tabular_lstm.profiling.words import WORDS, has_word, names_a_thing, words_of
 from tabular_lstm.rows.data_warnings import (
     facts_of,
     listed,

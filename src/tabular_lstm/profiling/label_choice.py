@@ -11,13 +11,11 @@ import pyarrow as pa
 from tabular_lstm.errors import LISTED, DataError, counted, no_column, shown
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Promotion, Split, Validation
 from tabular_lstm.parameters.columns import MOST_CLASSES, Kind, Task, Value
-from tabular_lstm.profiling.table_profile import (
+from tabular_lstm.profiling.table_profile import Code, ColumnProfile, TableProfile
+from tabular_lstm.profiling.words import (
     DENIALS,
     LETTERS,
     WORDS,
-    Code,
-    ColumnProfile,
-    TableProfile,
     has_word,
     names_a,
     names_a_weight,

@@ -11,7 +11,8 @@ from typing import Any, BinaryIO
 import pyarrow.compute as pc
 
 from tabular_lstm.errors import DataError, shown
-from tabular_lstm.profiling.table_profile import PLACEHOLDERS, WORDS, DistinctCells
+from tabular_lstm.profiling.table_profile import DistinctCells
+from tabular_lstm.profiling.words import PLACEHOLDERS, WORDS
 from tabular_lstm.rows.cells import is_missing
 from tabular_lstm.rows.csv_files import (
     BYTE_ORDER_MARKS,

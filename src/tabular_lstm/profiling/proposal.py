@@ -13,16 +13,8 @@ from tabular_lstm.errors import DataError, counted, no_column, printable, shown
 from tabular_lstm.parameters import NUMBER, Columns, History
 from tabular_lstm.profiling.label_choice import Label, choose_label, first_ten
 from tabular_lstm.profiling.layout import Layout
-from tabular_lstm.profiling.table_profile import (
-    ISO_8601,
-    Code,
-    ColumnProfile,
-    TableProfile,
-    names_a,
-    names_a_thing,
-    names_a_weight,
-    names_an_identifier,
-)
+from tabular_lstm.profiling.table_profile import ISO_8601, Code, ColumnProfile, TableProfile
+from tabular_lstm.profiling.words import names_a, names_a_thing, names_a_weight, names_an_identifier
 from tabular_lstm.rows.validation import UNNAMED
 
 # Most distinct words of categories, as a share of the rows or, in a small table, as a number.

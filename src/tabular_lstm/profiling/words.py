@@ -1,0 +1,117 @@
+"""What the words in the names and the cells of columns say."""
+
+import re
+
+WORDS = {
+    role: frozenset(words.split())
+    for role, words in {
+        # Things that a row may be about, and that several rows may share.
+        "thing": """
+            account animal applicant case child client customer device employee family household
+            individual machine member participant patient person player pupil student subject user
+            worker""",
+        "identifier": "guid id identifier identity ids key uuid",
+        "short identifier": """
+            eid hhid hospitalid idno idnr idnum mrn pid schoolid shopid sid siteid storeid studyid
+            townid uid""",
+        "numbered": "code no nr num number",
+        "row number": "idx index obs row rowid rownames rownum rownumber rows seq unnamed",
+        # Whole numbers in such columns are codes and not amounts.
+        "code": """
+            area arm brand category center centre class code codes color colour country county
+            department district ethnicity gender group grp hospital industry job kind marital model
+            occupation origin postal postcode precinct province race region religion sector sex
+            site species state status treat treatment trt type zip zipcode zone""",
+        "label": """
+            accepted admit admitted approved attrition bankrupt canceled cancelled churn churned
+            class clicked converted dead death default defaulted denied deny diagnosis died disease
+            event exited failed failure fraud hired income infected label labels malignant
+            mortality outcome presence purchase purchased readmitted relapse response result spam
+            status stroke subscribed success survived target y""",
+        # Names of labels in any table.
+        "surely a label": "class label labels outcome target y",
+        # Columns of classes or numbers with such a name are mostly predicted.
+        "predicted": """
+            category charges cost costs demand diagnosis grade medv mpg price prices quality rating
+            rent revenue salary sales score severity species stage strength vote wage yield""",
+        "date": "date day month time timestamp week year",
+        # Times and numbers that may grow from one row to the next row of a thing.
+        "order": """
+            age date day days decade hour hours minute minutes month months occasion period quarter
+            round session start time timestamp tstart visit visits wave week weeks year years""",
+        # Traits that describe a person and are rarely predicted.
+        "trait": "female gender male race sex",
+        "positive": """
+            + abnormal accepted approved bad case churned dead default died disease event fail
+            failed failure fraud ill ja malignant oui pos positive present relapse si sick spam
+            success t true win won y yes""",
+        "negative": """
+            - absent alive benign censored control f false ham healthy legit lost n neg negative
+            nein no none normal refused rejected survived well""",
+        # Units that may follow a number without a blank.
+        "unit": """
+            bhp bp cc cl cm d db dl ft g gb h ha hp hr hrs hz in k kb kg km kmh kmph kmpl kw kwh l
+            lb lbs m mb mg mi min ml mm mph ms nm oz pt px rpm s sec t tb v w x y yr yrs""",
+        # Signs for "not measured" in any column.
+        "sign": "? - -- --- . .. * #n/a <na> n.a. n.a -nan nil",
+    }.items()
+}
+# Texts for "not measured" in columns of numbers and dates.
+PLACEHOLDERS = WORDS["sign"] | {
+    "unknown", "missing", "not available", "not measured", "not known", "undefined", "unk", "none",
+    "no data", "tbd", "#value!", "#div/0!", "#ref!", "#null!", "0000-00-00", "undetermined",
+}  # fmt: skip
+# Pairs of one-character labels of two classes; what makes the opposite of a word.
+LETTERS = [{"y", "n"}, {"t", "f"}, {"+", "-"}]
+DENIALS = ("no ", "no", "not ", "non", "non-", "un", "in")
+WEIGHTS = re.compile(
+    r"(?:sample|case|instance|survey|sampling|row|obs|observation|final)_?(?:weight|weights|wt|wgt)"
+    r"|fnlwgt|pweight|fweight"
+)
+# Endings of one-word names, such as id in schoolid.
+ENDS = ("id", "no", "nr", "num")
+
+
+def words_of(name: str) -> list[str]:
+    """Give the words of a name in lower case: "CustomerID" has customer and id, "%" has none."""
+    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name).lower()
+    return [word for word in re.split(r"[^\w+]|_", parted) if word]
+
+
+def names_an_identifier(name: str) -> bool:
+    """Tell whether a column is named like an identifier, such as patient_id, patientno or PID."""
+    words = words_of(name)
+    short = WORDS["short identifier"] & {*words[-1:]}
+    return bool(short) or _names_surely(words)
+
+
+def _names_surely(words: list[str]) -> bool:
+    """Tell whether the words surely name an identifier, or the number of a thing."""
+    if WORDS["identifier"] & {*words[:1], *words[-1:]}:
+        return True
+    if len(words) > 1:
+        return words[-1] in WORDS["numbered"] and words[-2] in WORDS["thing"]
+    return any(f"{thing}{end}" in words for thing in WORDS["thing"] for end in ENDS)
+
+
+def names_a_thing(name: str) -> bool:
+    """Tell whether a column is named like a thing with several rows, such as a patient."""
+    words = words_of(name)
+    if len(words) > 1:
+        return _names_surely(words) and bool({*words} & WORDS["thing"])
+    return _names_surely(words) or bool({*words} & WORDS["thing"])
+
+
+def names_a(name: str, role: str) -> bool:
+    """Tell whether the last word of a name is one of the role's words."""
+    return bool({*words_of(name)[-1:]} & WORDS[role])
+
+
+def has_word(name: str, role: str) -> bool:
+    """Tell whether any word of a name is one of the role's words."""
+    return bool({*words_of(name)} & WORDS[role])
+
+
+def names_a_weight(name: str) -> bool:
+    """Tell whether a column is named like a weight of rows."""
+    return WEIGHTS.fullmatch("_".join(words_of(name))) is not None
