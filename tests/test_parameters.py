@@ -145,6 +145,8 @@ def test_a_cost_matrix_is_written_in_the_place_of_both_costs() -> None:
         ({"features": ["a", "b", "a"]}, ("features", "twice")),
         ({"group": "id", "time": "day"}, ("'id'", "'day'", "expected one")),
         ({"bounds": {"age": [120, 18]}}, ("bounds", "'age'", "18", "120")),
+        ({"units": {"age": "5"}}, ("units", "'5'", "such as $, % or km/h")),
+        ({"units": {"age": "yr"}, "categorical": ["age"]}, ("'age'", "categorical", "units")),
         ({"missing": {"age": [math.nan]}}, ("missing.age.0", "finite")),
         ({"missing": {"age": ["?", "-9"]}}, ("'age'", "the text '-9'", "without quotes")),
         ({"label": None}, ("label",)),

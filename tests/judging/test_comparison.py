@@ -196,6 +196,21 @@ def test_sentences_hold_the_numbers_and_count_what_is_called_positive() -> None:
     assert "it calls no row positive; 4 rows are positive" in called
 
 
+def test_where_few_positive_rows_are_found_the_objective_to_set_is_named() -> None:
+    labels = np.array([1] * 4 + [0] * 96)
+    half, none = np.full(100, 0.1), np.full(100, 0.1)
+    half[:2] = 0.9
+    for p, objective, is_named in (
+        (none, "accuracy", True),
+        (none, "f1", False),
+        (half, "accuracy", False),
+    ):
+        judged = judge(labels, candidate=p, **dict.fromkeys(BASELINES, none))
+        sentence = compare_with_baselines(judged, RESAMPLED, objective)[1]
+        assert sentence.startswith("From a probability of 0.500 on it calls")
+        assert ("write training: {objective: {kind: f1}}, or {kind: costs}" in sentence) is is_named
+
+
 def test_the_verdict_speaks_of_the_task() -> None:
     labels, p = classes_of()
     majority = np.tile(np.bincount(labels) / 200, (200, 1))

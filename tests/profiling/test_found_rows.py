@@ -316,6 +316,21 @@ def test_where_rows_repeat_by_chance_or_at_one_time_there_is_neither() -> None:
     assert proposed(pd.concat([lines, lines.assign(size=1.5)]))[1] is None
 
 
+def test_a_group_of_persons_says_why_it_is_no_history() -> None:
+    rows = visits("patient")
+    copies = pd.concat([rows] * 3, ignore_index=True)
+    lines = copies.assign(sick=np.random.default_rng(4).integers(0, 2, len(copies)))
+    for table, why in (
+        (rows.drop(columns="seen"), "no column holds dates or is named like a time"),
+        (lines, "rows have the seen of another row of their patient"),
+    ):
+        proposal, history, _ = proposed(table)
+        assert (history, [*proposal.named("group")]) == (None, ["patient"])
+        (doubt,) = [doubt for doubt in proposal.unsure if doubt.startswith("group, not history: ")]
+        assert why in doubt
+        assert "write history: {of: patient, order: COLUMN}" in doubt
+
+
 def test_what_customers_share_speaks_for_the_group() -> None:
     """Their rows belong together further than one customer's."""
     rng = np.random.default_rng(3)

@@ -144,6 +144,13 @@ def test_unlabelled_rows_are_said_and_the_guard_stays_as_it_is() -> None:
     odd = profile({"age": OTHERS["age"], "y": ["?", "?", *some[2:]]})
     text = page(odd, layout, propose(odd))
     assert "10 unlabelled, left out" in text
+    # Late labels are joined by a key.
+    for keyed in (True, False):
+        keys = {"patient_id": [n * n for n in range(COUNT)]} if keyed else {}
+        pending = profile({**keys, "size": [*range(10)] * 6, "y": ["yes", "no", ""] * 20})
+        pending_doubts = propose(pending, "y").unsure
+        asked = any("late labels are joined by a key" in doubt for doubt in pending_doubts)
+        assert asked is not keyed
     assert "label: 2 rows of neither class, such as '?', will go to" in text
     sizes = ["Total", *(x % 45 + 0.5 for x in range(299))]
     found = propose(profile({"size": sizes, "y": ["", *[0, 1] * 149, 1]}))
