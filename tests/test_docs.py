@@ -126,7 +126,7 @@ def test_readme_and_the_pages_that_go_on_with_it(project: Project) -> None:
     log = (patients / "08_reporting/promotions.jsonl").read_text().splitlines()
     actions = [json.loads(line)["action"] for line in log]
     assert actions == ["promoted", "promoted", "rolled_back", "rejected"]
-    assert len(list((patients / "08_reporting/report.html").iterdir())) == 4
+    assert len(list((patients / "08_reporting/report.html").iterdir())) == 5
     (manifest,) = finished(project, "tracks")
     assert (manifest["scored_rows"], manifest["history_rows"]) == (12, 35)
 
