@@ -98,6 +98,7 @@ def test_codes_and_numbers_with_several_units_are_no_numbers() -> None:
     assert column([f"{n}A" for n in range(30)] * 3).kind == "quantity"
     assert column(["10 mg", "20 mg", "1 g", "2 g"] * 10).kind == "quantity"
     assert column(["36 months", "60 months"] * 20).kind == "quantity"
+    assert column(["1. Industrial", "2. Information"] * 20).kind == "category"
 
 
 def test_words_that_differ_by_case_or_blanks_alone_are_found() -> None:

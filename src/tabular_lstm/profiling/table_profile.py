@@ -50,8 +50,8 @@ ENOUGH, STEPS, FAR = 20, 5, 0.6
 # Shares of the rows that are 0: below MANY 0 may be a code, from LUMP to MOST the page asks.
 LUMP, MANY, MOST = 0.2, 0.3, 0.5
 
-NUMBER = r"[+-]?[0-9][0-9.,' ]*"
-QUANTITY = rf"[+-]?([$€£¥])\s*{NUMBER}|{NUMBER}([A-Za-z%€$£¥°µ²³/]{{1,12}})"
+NUMBER = r"[+-]?[0-9](?:[0-9.,' ]*[0-9])?"
+QUANTITY = rf"[+-]?([$€£¥])\s*{NUMBER}|{NUMBER}\s*([A-Za-z%€$£¥°µ²³/]{{1,12}})"
 DAYS = (
     *("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%Y.%m.%d"),
     *("%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d-%m-%y", "%m-%d-%y"),
