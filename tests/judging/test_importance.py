@@ -91,6 +91,11 @@ def changed_rows(
         yield changed
 
 
+def changed_sum(*arguments: Any) -> Iterator[np.ndarray]:
+    for changed in changed_rows(*arguments):
+        yield np.nansum(changed, axis=2)
+
+
 def test_the_mean_prediction_follows_each_value_and_its_spread_is_that_of_the_rows() -> None:
     rng = np.random.default_rng(0)
     rows = pd.DataFrame({"a": rng.normal(size=99).round(2), "b": rng.choice(["x", "y", "z"], 99)})
@@ -134,6 +139,29 @@ def test_the_mean_prediction_follows_each_value_and_its_spread_is_that_of_the_ro
     assert seen.values[0] == "2026-01-06"
     assert seen.values[-1] == "2026-04-04"
     assert seen.mean[-1] - seen.mean[0] == pytest.approx(88)
+
+
+def test_mostly_zeros_and_times_of_one_day_have_several_points() -> None:
+    values = np.zeros(200, np.float32)
+    values[:10] = np.arange(1, 11)
+    curve = partial_dependence(changed_sum, values.reshape(200, 1, 1), schema_of(1), "a")
+    assert curve is not None
+    assert len(curve.values) > 5
+    rows = pd.DataFrame({"seen": pd.date_range("2026-05-05 01:30", periods=23, freq="h")})
+    schema = learn_schema(
+        rows,
+        categorical=[],
+        missing={},
+        reshaping=Reshaping(allow_padding=True),
+        label="y",
+        task=Task.of_classes(("no", "yes")),
+        dates={"seen": None},
+    )
+    sequences, _ = lay_out(rows, schema)
+    hours = partial_dependence(changed_sum, sequences, schema, "seen")
+    assert hours is not None
+    assert hours.values[0] == "2026-05-05T02"
+    assert len({*hours.values}) == 11
 
 
 def test_in_histories_only_the_row_itself_gets_the_value() -> None:

@@ -180,7 +180,7 @@ def test_each_value_of_a_segment_has_the_metrics_of_its_rows() -> None:
         judged, pd.DataFrame({"region": region, "arm": arm}), EVALUATION
     )
     names = [(part.column, part.value, part.evaluated_rows) for part in (north, south, missing)]
-    assert names == [("region", "north", 50), ("region", "south", 35), ("region", "missing", 5)]
+    assert names == [("region", "north", 50), ("region", "south", 35), ("region", "(missing)", 5)]
     assert (one.value, one.evaluated_rows, two.value, two.metrics) == ("1", 87, "2", None)
     for part, rows in ((north, slice(0, 50)), (south, slice(50, 85))):
         assert part.metrics is not None

@@ -82,6 +82,8 @@ def test_a_column_is_what_nearly_all_of_its_cells_are_and_the_odd_ones_are_count
     [
         ([f"${money:,}.50" for money in range(900, 1100)], "$", 0, 0),
         ([f"-$ {money}.50" for money in range(100)], "$", 0, 0),
+        ([f"{money}.5\u00a0€" for money in range(10, 99)], "€", 0, 0),
+        ([f"CHF {money}.5" for money in range(100)], "CHF", 0, 0),
         ([f"{rate / 10} %" for rate in range(99)] + ["7 bp"] * 5, "%", 0, 5),
         (["1 month", *(f"{count} months" for count in (12, 36, 60) * 20)], "months", 0, 0),
         ([f"{size}kg" for size in range(60)] + [*range(30)] + ["70 lb"], "kg", 30, 1),
@@ -98,6 +100,12 @@ def test_codes_and_numbers_with_several_units_are_no_numbers() -> None:
     assert column([f"{n}A" for n in range(30)] * 3).kind == "quantity"
     assert column(["10 mg", "20 mg", "1 g", "2 g"] * 10).kind == "quantity"
     assert column(["36 months", "60 months"] * 20).kind == "quantity"
+    for unit in ("AB", "Main", "am"):
+        assert column([f"{n} {unit}" for n in range(40)] * 2).kind == "quantity"
+    # 5k is more than 900.
+    assert column([*(f"{n}.5k" for n in range(60)), *range(900, 930)]).kind != "number"
+    assert column([*range(400, 800), *(f"V{n}" for n in range(9))] * 2).kind != "number"
+    assert column([*range(400, 800), "12a", "180 kg"] * 2).kind == "number"
     assert column(["1. Industrial", "2. Information"] * 20).kind == "category"
 
 

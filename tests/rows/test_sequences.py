@@ -262,6 +262,14 @@ def test_a_unit_is_read_with_the_number_and_another_unit_is_a_problem() -> None:
                 4: "120months is outside [0, 99]",
             },
         }
+    # A short unit counts as it is written, and a word in front of a number is a code's.
+    schema = schema.model_copy(update={"units": {"a": "MW", "b": "A"}, "missing": {"a": ["0 MW"]}})
+    cells = {"a": ["5 MW", "5 mW", "0 MW"], "b": ["A5", "5 A", "x A"]}
+    sequences, problems = lay_out(pd.DataFrame(cells, dtype="str"), schema)
+    expected = [[5, NAN], [NAN, 5], [NAN, NAN]]
+    np.testing.assert_array_equal(sequences.reshape(3, -1)[:, :2], expected)
+    assert {name: [*faults] for name, faults in problems.items()} == {"a": [1], "b": [0, 2]}
+    schema = schema.model_copy(update={"units": {"a": "$", "b": "months"}, "missing": {}})
     # In Parquet a number has no unit, and a unit alone is no number.
     typed = pd.DataFrame({"a": [40.5, "$"], "b": [36, "months"]}, dtype=object)
     sequences, problems = lay_out(typed, schema)

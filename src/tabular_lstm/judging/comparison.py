@@ -38,7 +38,7 @@ from tabular_lstm.rows.label_measures import ENOUGH_ROWS
 from tabular_lstm.rows.labelled_set import JudgedOn
 
 POWER = 0.8
-FEW_FOUND = 0.5  # share of the positive rows
+RARE, FEW_FOUND = 0.25, 0.5  # shares: of positive rows, and of those that are found
 OBJECTIVES = (
     ". That serves accuracy: to find more of them, write training: {objective: {kind: f1}}, or "
     "{kind: costs} with the costs of both errors"
@@ -255,8 +255,9 @@ def compare_with_baselines(
     first = [sentences.pop(best)] if WORSE_SIGN[main] * difference > 0 else []
     decisions = DECISION_SENTENCES[type(metrics)](metrics)
     if objective == "accuracy" and isinstance(metrics, TwoClassesMetrics):
-        recall = metrics.confusion_matrix.recall
-        decisions += OBJECTIVES * (recall is not None and recall < FEW_FOUND)
+        recall, is_rare = metrics.confusion_matrix.recall, bool(judged.labels.mean() < RARE)
+        tells = metrics.interval["roc_auc"][0] > measure.nothing[1]
+        decisions += OBJECTIVES * (recall is not None and recall < FEW_FOUND and is_rare and tells)
     return [*first, summary, decisions, *sentences.values()]
 
 
@@ -444,7 +445,7 @@ def by_segment(judged: Judged, columns: pd.DataFrame, evaluation: Evaluation) ->
     """Measure the candidate on the rows of each value of each column, the commonest value first."""
     segments = []
     for name in columns:
-        values = columns[name].map(written_cell, na_action="ignore").fillna("missing")
+        values = columns[name].map(written_cell, na_action="ignore").fillna("(missing)")
         for value, count in sorted(
             values.value_counts().items(), key=lambda item: (-item[1], item[0])
         ):

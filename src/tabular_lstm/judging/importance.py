@@ -127,7 +127,7 @@ def _predict_with(
 
 # Partial dependence -------------------------------------------------------------------------------
 
-MOST_IMPORTANT, GRID, COMMONEST = 5, 11, 8
+MOST_IMPORTANT, GRID, FEW_POINTS, COMMONEST = 5, 11, 4, 8
 
 
 def partial_dependence(
@@ -149,14 +149,19 @@ def partial_dependence(
     known_rows, known = own[is_known], cells[is_known]
     distinct, first, counts = np.unique(known, return_index=True, return_counts=True)
     if categories is None:
-        wanted = np.quantile(known, np.linspace(0.05, 0.95, GRID), method="nearest")
+        shares = np.linspace(0.05, 0.95, GRID)
+        wanted = np.unique(np.quantile(known, shares, method="nearest"))
+        if len(wanted) < FEW_POINTS:  # most rows have one value
+            wanted = np.quantile(distinct, shares, method="nearest")
         chosen = np.flatnonzero(np.isin(distinct, wanted))
         values: list[Any] = distinct[chosen].astype(float).tolist()
     else:
         chosen = np.argsort(-counts, kind="stable")[:COMMONEST]
         values = [categories[int(place)] for place in distinct[chosen]]
     if feature in schema.dates:
-        values = [str(np.datetime64(round(value), "D")) for value in values]
+        has_hours = values[-1] - values[0] < GRID
+        dates = [np.datetime64(int(value * 24 // 1), "h") for value in values]
+        values = [str(date if has_hours else date.astype("M8[D]")) for date in dates]
     changed = np.repeat(table[None][..., slots], len(chosen), axis=0)
     changed[:, own] = table[known_rows[first[chosen]]][:, None, slots]
     predicted, class_name = _predict_with(predict_changed, sequences, slots, changed), ""

@@ -234,6 +234,7 @@ def _way_back(before: Choice, called: str, inner: str | None) -> str:
     instead = f"name the column under {before.role} instead"
     if before.role == "number":
         instead = "take the line away"
+        instead += f" and add units: {{{called}: {before.unit}}}" if before.unit else ""
     if before.format:
         instead += f", with the format {before.format}"
     if inner is not None:
@@ -255,7 +256,7 @@ def _tried(
 ) -> Iterator[tuple[str, FoundHistory | str]]:
     """Try all customer and order columns: the customer, and the history or why it is none."""
     free = [c for c in table.columns if proposal.choices[c.name].role not in {"label", "weight"}]
-    orders = [c for c in free if c.kind == "date" or has_word(c.name, "order")]
+    orders = [c for c in free if c.kind == "date" or (has_word(c.name, "order") and not c.unit)]
     customers = {}
     for column in [c for c in free if c not in orders and is_discrete(c)]:
         if GROUPS <= column.distinct < column.rows and not UNNAMED.fullmatch(column.name):
@@ -309,7 +310,7 @@ def _fit(customer: str, order: ColumnProfile, roles: Roles) -> FoundHistory | st
     count = f"{len(sizes):,} values, of {few:g} to {most:g} rows, median {half:g}"
     near, middle, far = map(amount, (near, middle, far))
     apart = f"the next row is {near} to {far}{days} later, median {middle}"
-    unsure = tuple(filter(None, [odd_cells(order)]))
+    unsure = tuple(filter(None, [odd_cells(order).partition(", name them")[0]]))
     next_row = Choice("order", apart, unsure, format=of_kind(order).format)
     steps = int(np.clip(np.quantile(sizes, 0.9), 20, MOST_STEPS))
     block = History(of=customer, order=order.name, steps=steps)

@@ -154,6 +154,8 @@ def choose_label(
     if task == NUMBER and column.kind != "number":
         example = f"such as '{shown(column.example)}'"
         raise refusal(table, f"column '{column.name}' holds no numbers, {example}; --task classes?")
+    if task == CLASSES and column.unit:
+        raise refusal(table, f"--task classes: cells of '{column.name}' have a unit: {column.unit}")
     kind = kind_of(column) if task is None else NUMBER if task == NUMBER else CLASSES
     if kind is None or (kind != NUMBER and len(classes) < 2):
         raise refusal(table, _no_label(column, classes))

@@ -161,8 +161,9 @@ def propose(
 
 def _choices(table: TableProfile, label: Label, key: str | None) -> dict[str, Choice]:
     """Choose a role for each column; roles that only one column can have are chosen first."""
-    label_unit = table.column(label.name).unit
-    choices = {label.name: Choice("label", label.reason, unit=label_unit)}
+    column = table.column(label.name)
+    unsure = tuple(q for q in _questions(column, "number") if q.startswith("units: "))
+    choices = {label.name: Choice("label", label.reason, unsure, unit=column.unit)}
     if key is not None:
         choices[key] = Choice("key", "as you chose")
     elif named := _key_of(table, label.name):

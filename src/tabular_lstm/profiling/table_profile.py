@@ -50,8 +50,12 @@ ENOUGH, STEPS, FAR = 20, 5, 0.6
 # Shares of the rows that are 0: below MANY 0 may be a code, from LUMP to MOST the page asks.
 LUMP, MANY, MOST = 0.2, 0.3, 0.5
 
-NUMBER = r"[+-]?[0-9](?:[0-9.,' ]*[0-9])?"
-QUANTITY = rf"[+-]?([$€£¥])\s*{NUMBER}|{NUMBER}\s*([A-Za-z%€$£¥°µ²³/]{{1,12}})"
+BLANKS = " \u00a0\u202f"  # a French file has such ones in and behind numbers
+NUMBER = rf"[+-]?[0-9](?:[0-9.,'{BLANKS}]*[0-9])?"
+SIGN = "[$€£¥₹₽₩₺]|EUR|USD|CHF|GBP"
+UNIT = "[A-Za-z%€$£¥₹₽₩₺°µ²³/]{1,12}"
+QUANTITY = f"[+-]?({SIGN})[{BLANKS}]*{NUMBER}|{NUMBER}[{BLANKS}]*({UNIT})"
+CODE = "[A-Za-z]{1,3}[0-9].*|[0-9]+[A-Za-z]{1,2}"  # such as V57 and 45418B
 DAYS = (
     *("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%Y.%m.%d"),
     *("%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d-%m-%y", "%m-%d-%y"),
@@ -137,7 +141,8 @@ class DistinctCells:
             if match := re.fullmatch(QUANTITY, text):
                 sign, word = match.groups()
                 is_unit = sign or not word.isalpha() or word.lower() in WORDS["unit"]
-                if is_unit or text[match.start(2) - 1].isspace():
+                is_word = not is_unit and word.islower() and word not in {"am", "pm"}
+                if is_unit or (is_word and text[match.start(2) - 1].isspace()):
                     units[sign or word] += count
         if not units:
             return self, ""
@@ -321,8 +326,10 @@ def profile_column(name: str, cells: DistinctCells, form: NumberFormat = POINT) 
             bare_cells, unit = cells.without_unit()
         if unit and (in_unit := _numbers(name, bare_cells, form)) and in_unit["kind"] == "number":
             plain = all_pointed(cells.texts, form).is_valid().to_numpy(zero_copy_only=False)
-            if len(bare_cells.texts) > 2:  # two values are two categories, or classes
-                numbers = in_unit | {"unit": unit, "unitless": int(cells.counts[plain].sum())}
+            unitless = int(cells.counts[plain].sum())
+            # Two values are two categories; 5k may be more than 900.
+            if len(bare_cells.texts) > 2 and not (unitless and len(unit) == 1 and unit.isalpha()):
+                numbers = in_unit | {"unit": unit, "unitless": unitless}
                 cells = bare_cells
         facts = numbers or _dates(cells) or _words(cells)
     return ColumnProfile(name=name, cells=cells, number_format=form, **facts)
@@ -338,7 +345,9 @@ def _numbers(name: str, cells: DistinctCells, form: NumberFormat) -> dict[str, A
         return None
     is_sign = texts.are_among(PLACEHOLDERS)
     signs, odd = _counts(texts.only(is_sign)), texts.only(~is_sign)
-    if len(signs) > FEW_WORDS or odd.present > few or _has_leading_zeros(number_cells):
+    are_codes = odd.matching(CODE).sum() > max(1, len(odd.texts) / 2 - 1)
+    are_codes |= _has_leading_zeros(number_cells)
+    if len(signs) > FEW_WORDS or odd.present > few or are_codes:
         return None
     if formats := date_formats(number_cells, (COMPACT,)):  # such as 20261126
         return {"kind": "date", "formats": formats, "codes": signs}

@@ -50,8 +50,9 @@ WORDS = {
             nein no none normal refused rejected survived well""",
         # Units that may follow a number without a blank.
         "unit": """
-            bhp bp cc cl cm d db dl ft g gb h ha hp hr hrs hz in k kb kg km kmh kmph kmpl kw kwh l
-            lb lbs m mb mg mi min ml mm mph ms nm oz pt px rpm s sec t tb v w x y yr yrs""",
+            bhp bp cc chf cl cm d db dl eur ft g gb gbp h ha hp hr hrs hz in k kb kg km kmh kmph
+            kmpl kw kwh l lb lbs m mb mg mi min ml mm mph ms nm oz pt px rpm s sec t tb usd v w x
+            y yr yrs""",
         # Signs for "not measured" in any column.
         "sign": "? - -- --- . .. * #n/a <na> n.a. n.a -nan nil",
     }.items()

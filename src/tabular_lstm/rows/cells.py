@@ -226,7 +226,9 @@ def read_numbers(
     unread = np.isnan(numbers) & ~absent
     if words := {code for code in missing if isinstance(code, str)}:
         # A word may be the text of a number.
-        are_numbers = any(pointed(word, number_format) is not None for word in words)
+        are_numbers = bool(number_format.unit) or any(
+            pointed(word, number_format) is not None for word in words
+        )
         is_word = (~absent if are_numbers else unread) & _is_text(cells)
         is_word[is_word] = texts(cells[is_word]).isin(words).to_numpy()
         numbers[is_word] = np.nan

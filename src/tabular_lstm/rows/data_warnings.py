@@ -19,7 +19,7 @@ from tabular_lstm.rows.cells import as_texts, spelling
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.dependent_rows import DependentRows, quick_scores, rows_of_quick_model
 from tabular_lstm.rows.label_measures import ENOUGH_ROWS, MEASURES, measure_of
-from tabular_lstm.rows.number_format import point_or_groups, points_of_thousands
+from tabular_lstm.rows.number_format import point_or_groups, points_of_thousands, without_unit
 from tabular_lstm.rows.raw_rows import RawRows
 from tabular_lstm.rows.sequences import amounts
 from tabular_lstm.rows.train_test_split import row_hashes
@@ -262,7 +262,7 @@ def warned_of_forms(raw_rows: RawRows, columns: Columns) -> Iterator[pd.DataFram
             names = [*(columns.features or part), *(numeric_roles if columns.features else ())]
             names = [name for name in names if name in {*part} - not_numeric]
             names = [name for name in names if isinstance(part[name].dtype, pd.StringDtype)]
-            texts = [(name, as_texts(part[name])) for name in names]
+            texts = [(n, without_unit(as_texts(part[n]), columns.units.get(n))) for n in names]
             if ambiguous_texts := points_of_thousands(texts, raw_rows.delimiter):
                 listed_names = ", ".join(map(shown, [*ambiguous_texts][:LISTED]))
                 text = next(iter(ambiguous_texts.values()))

@@ -21,8 +21,8 @@ class NumberFormat(Frozen):
     Attributes:
         decimal: The mark before the fraction. Default: the point.
         thousands: The mark between groups of three digits. Default: none, digits stand together.
-        unit: A unit that may stand before or behind a number, such as $, % or months; upper or
-            lower case and the s of a plural do not count. Default: none.
+        unit: A unit that may stand behind a number or, as $ and EUR, before it. In a word such as
+            months, case and the s of a plural do not count. Default: none.
     """
 
     decimal: Mark = "."
@@ -100,7 +100,7 @@ def all_pointed(texts: pa.Array, number_format: NumberFormat = POINT) -> pa.Arra
     return numbers
 
 
-def without_unit(texts: pa.Array, unit: str) -> pa.Array:
+def without_unit(texts: pa.Array, unit: str | None) -> pa.Array:
     """Strip white space, and the unit before or behind a number; null stays null.
 
     Examples:
@@ -109,12 +109,17 @@ def without_unit(texts: pa.Array, unit: str) -> pa.Array:
         >>> without_unit(pa.array(["1 month", "36 Months", "3 years"]), "months").to_pylist()
         ['1', '36', '3 years']
     """
+    texts = pc.utf8_trim_whitespace(texts)
+    if not unit:
+        return texts
     name = re.escape(unit)
     if unit.isalpha() and len(unit) > 2:
-        name = f"{unit.removesuffix('s')}s?"
-    texts = pc.utf8_trim_whitespace(texts)
-    texts = pc.replace_substring_regex(texts, rf"^([+-]?)(?i:{name})\s*([+-]?[0-9.,])", r"\1\2")
-    return pc.replace_substring_regex(texts, rf"([0-9.,])[\s\p{{Z}}]*(?i:{name})$", r"\1")
+        name = f"(?i:{unit.removesuffix('s')}s?)"
+    blanks = r"[\s\p{Z}]*"
+    if not unit.isalpha() or (unit.isupper() and len(unit) == 3):  # A5 is a code; EUR 5 is not
+        before = rf"^([+-]?){name}{blanks}([+-]?[0-9.,])"
+        texts = pc.replace_substring_regex(texts, before, r"\1\2")
+    return pc.replace_substring_regex(texts, rf"([0-9][.,]?){blanks}{name}$", r"\1")
 
 
 def groups(mark: str) -> str:
@@ -150,6 +155,8 @@ def points_of_thousands(
                 continue
             trimmed = pc.utf8_trim_whitespace(texts)
             numbers = trimmed.filter(pc.match_substring_regex(trimmed, f"^{pattern(POINT)}$"))
+            if not len(numbers):
+                continue
             if not pc.all(pc.match_substring_regex(numbers, f"^{groups('.')}$")).as_py():
                 return {}
             has_point = pc.match_substring(numbers, ".")

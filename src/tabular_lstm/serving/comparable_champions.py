@@ -283,6 +283,7 @@ def refuse_other_reading(champion_schema: Schema, schema: Schema) -> None:
 def _reading(schema: Schema, name: str) -> str:
     """Say in words how a column's cells are read."""
     kind = "categories" if name in schema.categories else "numbers"
+    kind += f" in {schema.units[name]}" if name in schema.units else ""
     dates = dict(schema.dates)
     if schema.history is not None and schema.history.dates:
         dates[schema.history.order] = schema.history.form

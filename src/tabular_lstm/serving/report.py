@@ -73,7 +73,7 @@ def page(
     clearest = sorted(shifts.items(), key=lambda item: (-item[1].moved, -item[1].statistic))
     drawings = {"intervals": to_svg(draw.intervals(models), TITLES["intervals"])}
     drawings |= {name: figures[name] for name in FIGURES if name in figures}
-    lost = {name: max(0.0, lost.mean) for name, lost in importance.features.items()}
+    lost = {name: lost.mean for name, lost in importance.features.items() if lost.mean > 0}
     return template("serving", "report.html.jinja").render(
         decision=decision,
         judgement=judgement,

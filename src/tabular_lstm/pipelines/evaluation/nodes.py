@@ -51,8 +51,8 @@ def choose_evaluated_set(
         DataError: A column of `evaluation.segments` is not read, or has too many values.
     """
     for name in evaluation.segments:
-        if name not in test_rows:
-            raise DataError(unknown_name(f"evaluation.segments.{name}", [*map(str, test_rows)]))
+        if name not in (names := [n for n in map(str, test_rows) if n != train_set.labels.name]):
+            raise DataError(unknown_name(f"evaluation.segments.{name}", names))
         if (count := test_rows[name].nunique()) > MOST_VALUES:
             raise DataError(
                 f"evaluation.segments names '{name}', which has {count} values in the test rows; "
@@ -293,7 +293,9 @@ def assemble_metrics(
     length_metrics = [part.model_dump(mode="json") for part in parts]
     segments: list[dict[str, Any]] = []
     if evaluation.segments and judged.side == "test":
-        values = test_rows.loc[evaluated_set.judged_labels.index, evaluation.segments]
+        values = test_rows.loc[
+            evaluated_set.judged_labels.index, [*dict.fromkeys(evaluation.segments)]
+        ]
         measured_segments = by_segment(judged, values, evaluation)
         segments = [segment.model_dump(mode="json") for segment in measured_segments]
     on_histories: dict[str, Any] = {}
@@ -330,6 +332,7 @@ def compare_with_baselines(
     test_rows: pd.DataFrame,
     data_summary: DataSummary,
     columns: Columns,
+    network: Network,
     training: Training,
     evaluation: Evaluation,
 ) -> list[str]:
@@ -343,7 +346,7 @@ def compare_with_baselines(
             logger.warning("%s", heavy)
             warnings.append(heavy)
     capitalized = [warning[:1].upper() + warning[1:] for warning in warnings]
-    objective = training.objective.kind
+    objective = training.objective.kind if network.kind == "ensemble" else ""
     return [*capitalized, *comparison.compare_with_baselines(judged, evaluation, objective)]
 
 

@@ -114,6 +114,7 @@ def create_pipeline() -> Pipeline:
                     "test_rows",
                     "data_summary",
                     "params:columns",
+                    "params:network",
                     "params:training",
                     "params:evaluation",
                 ],

@@ -16,12 +16,7 @@ def create_pipeline() -> Pipeline:
     judge = Pipeline(_judge(), namespace="judge", **NAMES_KEPT)
     promote = Pipeline(
         [
-            Node(
-                report.page,
-                inputs=["decision", *report.REPORTED],
-                outputs="report",
-                name="write_report",
-            ),
+            Node(report.page, ["decision", *report.REPORTED], "report", name="write_report"),
             Node(
                 nodes.record,
                 inputs=["decision", "report", "champions"],
