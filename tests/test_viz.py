@@ -104,7 +104,7 @@ def test_layers_pipelines_and_previews(address: str) -> None:
     assert {node["layer"] for node in datasets if node["layer"]} == set(LAYERS)
     in_memory = "io.memory_dataset.MemoryDataset"
     persisted = [node for node in datasets if node["dataset_type"] != in_memory]
-    assert len(persisted) == 17
+    assert len(persisted) == 18
     shown = {node["name"]: fetch(f"{address}/api/nodes/{node['id']}") for node in persisted}
     # Kedro-Viz has no preview of an entry with two types; the champion's shows the layers.
     types = {"datasets.candidate.NetworkDataset", "datasets.candidate.ArtifactDataset"}

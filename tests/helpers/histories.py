@@ -7,7 +7,15 @@ import pandas as pd
 from kedro.pipeline import Pipeline
 
 from tabular_lstm.engine import Engine
-from tabular_lstm.parameters import Columns, Network, Reshaping, Split, Training, Validation
+from tabular_lstm.parameters import (
+    Columns,
+    Evaluation,
+    Network,
+    Reshaping,
+    Split,
+    Training,
+    Validation,
+)
 from tabular_lstm.parameters import Engine as OfEngine
 from tabular_lstm.pipelines import data_processing, reshaping, training
 from tabular_lstm.rows.histories import Histories
@@ -36,6 +44,7 @@ def conf_of(columns: Columns, split: Split, units: tuple[int, ...] = (4,)) -> di
     blocks = {
         "columns": columns,
         "split": split,
+        "evaluation": Evaluation(),
         "validation": Validation(max_quarantined_fraction=0.9),
         "reshaping": Reshaping(),
         "network": Network.model_validate(network),

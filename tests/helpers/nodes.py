@@ -2,13 +2,14 @@
 
 import pandas as pd
 
-from tabular_lstm.parameters import Columns, Split, Validation
+from tabular_lstm.parameters import Columns, Evaluation, Split, Validation
 from tabular_lstm.pipelines.data_processing import nodes
 from tabular_lstm.rows.data_summary import DataSummary, Source, ValidRows
 from tabular_lstm.rows.raw_rows import RawRows
 from tests.helpers.decisions import PROVENANCE
 
 NO_ROWS = pd.DataFrame()
+EVALUATION = Evaluation()
 
 
 def validate_rows(raw: RawRows, columns: Columns) -> tuple[pd.DataFrame, pd.DataFrame, Source]:
@@ -25,10 +26,14 @@ def accept_rows(
 
 
 def split_rows(
-    rows: pd.DataFrame, source: Source, columns: Columns, split: Split
+    rows: pd.DataFrame,
+    source: Source,
+    columns: Columns,
+    split: Split,
+    evaluation: Evaluation = EVALUATION,
 ) -> tuple[pd.DataFrame, pd.DataFrame, DataSummary]:
     """Give train rows, test rows and data summary."""
     train, test, _, summary = nodes.split_rows(
-        ValidRows(rows, NO_ROWS, source), columns, split, PROVENANCE
+        ValidRows(rows, NO_ROWS, source), columns, split, evaluation, PROVENANCE
     )
     return train, test, summary

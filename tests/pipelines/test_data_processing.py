@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tabular_lstm.datasets import RawRowsDataset
 from tabular_lstm.errors import DataError
-from tabular_lstm.parameters import Columns, Reshaping, Split, Validation
+from tabular_lstm.parameters import Columns, Evaluation, Reshaping, Split, Validation
 from tabular_lstm.pipelines.reshaping import nodes
 from tabular_lstm.rows import fingerprints, raw_rows
 from tabular_lstm.rows.cells import LARGEST, is_missing
@@ -582,3 +582,20 @@ def test_parts_of_the_rows_give_what_all_at_once_give(
             pd.testing.assert_frame_equal(parts[name], value)
         elif isinstance(value, pd.Series | np.ndarray):
             np.testing.assert_array_equal(parts[name], value)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("wrad", "'evaluation.segments.wrad' is unknown; did you mean 'ward'?"),
+        ("y", "'evaluation.segments.y' is unknown; known: ward; expected columns of at most 20"),
+        ("age", "'evaluation.segments.age' is unknown; known: ward; expected columns of at most"),
+    ],
+)
+def test_a_segment_without_a_column_or_of_many_values_is_refused(name: str, told: str) -> None:
+    rows = pd.DataFrame({"age": range(90), "ward": ["A", "B"] * 45, "y": [0, 1] * 45})
+    columns = Columns(label="y", positive_class=1, negative_class=0, categorical=["ward"])
+    evaluation = Evaluation(segments=[name])
+    with pytest.raises(DataError) as refused:
+        split_rows(rows.rename_axis("row"), SOURCE, columns, Split(), evaluation)
+    assert told in str(refused.value)

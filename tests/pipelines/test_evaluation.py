@@ -2,7 +2,6 @@
 
 import json
 import logging
-import re
 from typing import Any
 from xml.etree import ElementTree
 
@@ -122,7 +121,7 @@ def test_train_rows_judge_with_a_warning_where_nothing_was_held_out(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     train_set, test_set = (LabelledSet(*rows_of(count)) for count in (9, 0))
-    chosen = choose_evaluated_set(train_set, test_set, pd.DataFrame(), EVALUATION)
+    chosen = choose_evaluated_set(train_set, test_set)
     assert vars(chosen) == {**vars(train_set), "side": "train"}
     (warning,) = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert "test_fraction is 0" in warning.message
@@ -188,19 +187,6 @@ def test_each_value_of_a_segment_has_the_metrics_of_its_rows() -> None:
         low, high = part.metrics.interval["roc_auc"]
         assert low < part.metrics.roc_auc < high
     assert missing.metrics is None
-
-
-@pytest.mark.parametrize(
-    ("name", "told"),
-    [
-        ("wrad", "'evaluation.segments.wrad' is unknown; did you mean 'ward'?"),
-        ("age", "'age', which has 90 values in the test rows; expected at most 20"),
-    ],
-)
-def test_a_segment_without_a_column_or_of_too_many_values_is_refused(name: str, told: str) -> None:
-    rows, sets = ROWS.assign(age=range(90)), [set_of(*rows_of(9))] * 2
-    with pytest.raises(DataError, match=re.escape(told)):
-        choose_evaluated_set(*sets, rows, EVALUATION.model_copy(update={"segments": [name]}))
 
 
 def test_the_best_baseline_is_the_best_out_of_fold_not_on_test_rows() -> None:

@@ -63,7 +63,7 @@ from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 from tabular_lstm.datasets import RawRowsDataset
 from tabular_lstm.datasets.in_memory import RowsDataset
-from tabular_lstm.parameters import Columns, Reshaping, Split, Validation
+from tabular_lstm.parameters import Columns, Evaluation, Reshaping, Split, Validation
 from tabular_lstm.pipelines import data_processing, reshaping
 from tests.helpers.decisions import PROVENANCE
 
@@ -84,6 +84,7 @@ catalog = DataCatalog({
     "params:columns": MemoryDataset(Columns(label="y", positive_class=1, negative_class=0)),
     "params:validation": MemoryDataset(Validation()),
     "params:split": MemoryDataset(Split()),
+    "params:evaluation": MemoryDataset(Evaluation()),
     "params:reshaping": MemoryDataset(Reshaping()),
     "provenance": MemoryDataset(PROVENANCE),
     **{f"{side}_rows": RowsDataset(filepath=f"{folder}/{side}.parquet") for side in SIDES},

@@ -4,8 +4,8 @@ import logging
 
 import pandas as pd
 
-from tabular_lstm.errors import DataError, counted, shown
-from tabular_lstm.parameters import Columns, Split, Validation
+from tabular_lstm.errors import DataError, counted, shown, unknown_name
+from tabular_lstm.parameters import Columns, Evaluation, Split, Validation
 from tabular_lstm.rows import data_warnings
 from tabular_lstm.rows.data_summary import DataSummary, Source, ValidRows, summarize
 from tabular_lstm.rows.dependent_rows import find_dependent_rows
@@ -23,6 +23,7 @@ REPEATED = (
     "rows under other %ss, the models are judged on rows that they know: use a %s that does not "
     "change, or none"
 )
+MOST_SEGMENTS = 20  # values of a column of segments
 BOUNDARY = (
     "A retraining keeps the boundary of the last decision, so that no row changes sides; elsewhere "
     "it moves as rows are added. To set it, name split.from"
@@ -108,6 +109,7 @@ def split_rows(
     accepted_rows: ValidRows,
     columns: Columns,
     split: Split,
+    evaluation: Evaluation,
     provenance: Provenance,
     champions: Champions | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, DataSummary]:
@@ -117,7 +119,8 @@ def split_rows(
         Train rows, test rows, history rows (with histories), and the data summary.
 
     Raises:
-        DataError: `split.independent` names a column that is not a feature; or see `sides_of`.
+        DataError: `split.independent` names a column that is not a feature; `evaluation.segments`
+            names one that is not read, or has many values; or see `sides_of`.
     """
     accepted, history_rows, source = accepted_rows
     features = [str(name) for name in accepted if name not in columns.not_features]
@@ -126,6 +129,11 @@ def split_rows(
             f"{source.file}: split.independent names {', '.join(map(shown, unknown))}, which is no "
             f"feature. The features are: {', '.join(map(shown, features))}."
         )
+    segments = [n for n in map(str, accepted) if n != columns.label] if evaluation.segments else []
+    segments = [name for name in segments if accepted[name].nunique() <= MOST_SEGMENTS]
+    if unfit := [name for name in evaluation.segments if name not in segments]:
+        unknown_segment = unknown_name(f"evaluation.segments.{unfit[0]}", segments)
+        raise DataError(f"{unknown_segment}; expected columns of at most {MOST_SEGMENTS} values.")
     past = champions.boundary(columns, split) if champions else None
     train, test, bounded, weightless = sides_of(accepted, source, columns, split, past)
     if weightless:

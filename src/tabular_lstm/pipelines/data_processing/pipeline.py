@@ -28,9 +28,10 @@ def create_pipeline(gated: bool = False, bounded: bool = False) -> Pipeline:
     )
     accepted = "valid_rows" if gated else "accepted_rows"
     past = ["champions"] if gated or bounded else []
+    parameters = ["params:columns", "params:split", "params:evaluation"]
     split = Node(
         split_rows,
-        inputs=[accepted, "params:columns", "params:split", "provenance", *past],
+        inputs=[accepted, *parameters, "provenance", *past],
         outputs=["train_rows", "test_rows", "history_rows", "data_summary"],
         name="split_rows",
     )

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.engine import Engine, one_by_one
-from tabular_lstm.errors import DataError, row_list, unknown_name
+from tabular_lstm.errors import DataError, row_list
 from tabular_lstm.judging import comparison, figures
 from tabular_lstm.judging.comparison import Judged, by_length, by_segment
 from tabular_lstm.judging.drawing import FIGURES, to_svg
@@ -37,27 +37,12 @@ THRESHOLD = {"decision_threshold"}
 # With so many values in the train rows, workers fit baselines faster, despite their imports.
 WORTH_WORKERS = 1_000_000
 DEPENDENCE_ROWS = 200  # on which the dependence on a feature is measured
-MOST_VALUES = 20  # of a column of segments
 
 logger = logging.getLogger(__name__)
 
 
-def choose_evaluated_set(
-    train_set: LabelledSet, test_set: LabelledSet, test_rows: pd.DataFrame, evaluation: Evaluation
-) -> EvaluatedSet:
-    """Return the test set or, if no rows were held out, the train set.
-
-    Raises:
-        DataError: A column of `evaluation.segments` is not read, or has too many values.
-    """
-    for name in evaluation.segments:
-        if name not in (names := [n for n in map(str, test_rows) if n != train_set.labels.name]):
-            raise DataError(unknown_name(f"evaluation.segments.{name}", names))
-        if (count := test_rows[name].nunique()) > MOST_VALUES:
-            raise DataError(
-                f"evaluation.segments names '{name}', which has {count} values in the test rows; "
-                f"expected at most {MOST_VALUES}, such as those of a category."
-            )
+def choose_evaluated_set(train_set: LabelledSet, test_set: LabelledSet) -> EvaluatedSet:
+    """Return the test set or, if no rows were held out, the train set."""
     if len(test_set.labels):
         return EvaluatedSet(**vars(test_set))
     logger.warning("test_fraction is 0: the candidate is evaluated on the rows it was trained on")

@@ -12,7 +12,7 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 nodes.choose_evaluated_set,
-                inputs=["train_set", "test_set", "test_rows", "params:evaluation"],
+                inputs=["train_set", "test_set"],
                 outputs="evaluated_set",
                 name="choose_evaluated_set",
             ),
