@@ -143,14 +143,14 @@ def partial_dependence(
     table, slots = table_of(sequences), schema.slots[feature]
     own = sequences.own if isinstance(sequences, Histories) else np.arange(len(table))
     cells, categories = table[own, slots[0]], schema.categories.get(feature)
-    is_known = ~np.isnan(cells) if categories is None else cells < len(categories)
-    if not is_known.any():
+    is_measured = ~np.isnan(cells) if categories is None else cells < len(categories)
+    if not is_measured.any():
         return None
-    known_rows, known = own[is_known], cells[is_known]
-    distinct, first, counts = np.unique(known, return_index=True, return_counts=True)
+    rows, measured = own[is_measured], cells[is_measured]
+    distinct, first, counts = np.unique(measured, return_index=True, return_counts=True)
     if categories is None:
         shares = np.linspace(0.05, 0.95, GRID)
-        wanted = np.unique(np.quantile(known, shares, method="nearest"))
+        wanted = np.unique(np.quantile(measured, shares, method="nearest"))
         if len(wanted) < FEW_POINTS:  # most rows have one value
             wanted = np.quantile(distinct, shares, method="nearest")
         chosen = np.flatnonzero(np.isin(distinct, wanted))
@@ -163,7 +163,7 @@ def partial_dependence(
         dates = [np.datetime64(int(value * 24 // 1), "h") for value in values]
         values = [str(date if has_hours else date.astype("M8[D]")) for date in dates]
     changed = np.repeat(table[None][..., slots], len(chosen), axis=0)
-    changed[:, own] = table[known_rows[first[chosen]]][:, None, slots]
+    changed[:, own] = table[rows[first[chosen]]][:, None, slots]
     predicted, class_name = _predict_with(predict_changed, sequences, slots, changed), ""
     if schema.task.kind == CLASSES:
         place = int(np.ptp(predicted.mean(axis=1), axis=0).argmax())

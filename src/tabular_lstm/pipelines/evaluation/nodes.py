@@ -237,8 +237,8 @@ def measure_importance(
         name: partial_dependence(predict_with, sample, schema, name)
         for name in [*importance.features][:MOST_IMPORTANT]
     }
-    known = {name: curve for name, curve in dependence.items() if curve is not None}
-    return importance.model_copy(update={"dependence": known})
+    curves = {name: curve for name, curve in dependence.items() if curve is not None}
+    return importance.model_copy(update={"dependence": curves})
 
 
 def assemble_metrics(
