@@ -269,7 +269,7 @@ class ColumnProfile:
             by date.
         odd: How many cells of a column of numbers are not numbers, or of a column of dates not
             dates of its format; `odd_example` is the first one.
-        alike: Words that differ by case or blanks alone, the first two; none if all differ more.
+        alike: The first two words that differ by their spelling alone; none if all differ more.
         formats: For dates, the formats of `datetime.strptime` that fit all cells, at most two.
         number_format: The number format of the column.
     """
