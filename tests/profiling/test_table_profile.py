@@ -106,6 +106,9 @@ def test_codes_and_numbers_with_several_units_are_no_numbers() -> None:
     assert column([*(f"{n}.5k" for n in range(60)), *range(900, 930)]).kind != "number"
     assert column([*range(400, 800), *(f"V{n}" for n in range(9))] * 2).kind != "number"
     assert column([*range(400, 800), "12a", "180 kg"] * 2).kind == "number"
+    assert (
+        column(["A", "01", *(f"{n}.{m}" for n in range(10, 40) for m in range(9))]).kind != "number"
+    )
     assert column(["1. Industrial", "2. Information"] * 20).kind == "category"
 
 

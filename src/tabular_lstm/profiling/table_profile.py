@@ -179,7 +179,7 @@ class ColumnProfile:
             dates of its format; `odd_example` is the first one.
         unit: The unit of a column of numbers; it is not in `cells`. "" if there is none.
         unitless: How many numbers of a column with a unit have none.
-        alike: Words that differ by case or blanks alone, the first two; none if all differ more.
+        alike: The first two words that differ by their spelling alone; none if all differ more.
         formats: For dates, the formats of `datetime.strptime` that fit all cells, at most two.
         number_format: The number format of the column.
     """
@@ -346,7 +346,7 @@ def _numbers(name: str, cells: DistinctCells, form: NumberFormat) -> dict[str, A
     is_sign = texts.are_among(PLACEHOLDERS)
     signs, odd = _counts(texts.only(is_sign)), texts.only(~is_sign)
     are_codes = odd.matching(CODE).sum() > max(1, len(odd.texts) / 2 - 1)
-    are_codes |= _has_leading_zeros(number_cells)
+    are_codes |= _has_leading_zeros(number_cells, "[0-9]+" if not odd.present else ".*")
     if len(signs) > FEW_WORDS or odd.present > few or are_codes:
         return None
     if formats := date_formats(number_cells, (COMPACT,)):  # such as 20261126
@@ -382,10 +382,10 @@ def _are_rounded(cells: DistinctCells) -> bool:
     return bool(pc.any(pc.match_substring_regex(cells.texts, ROUNDED)).as_py())
 
 
-def _has_leading_zeros(cells: DistinctCells) -> bool:
-    """Tell whether some whole numbers are written like codes, such as 007."""
+def _has_leading_zeros(cells: DistinctCells, pattern: str) -> bool:
+    """Tell whether some whole numbers are written like codes, such as 007, and all cells fit."""
     some = pc.any(pc.match_substring_regex(cells.texts, "^0[0-9]+$")).as_py()
-    return bool(some and cells.all_match("[0-9]+"))
+    return bool(some and cells.all_match(pattern))
 
 
 def _dates(cells: DistinctCells) -> dict[str, Any] | None:
