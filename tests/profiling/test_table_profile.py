@@ -113,7 +113,11 @@ def test_codes_and_numbers_with_several_units_are_no_numbers() -> None:
 
 
 def test_words_that_differ_by_case_or_blanks_alone_are_found() -> None:
-    assert [*column(["North", "south", "north ", "NORTH"] * 10).alike] == ["North", "north"]
+    assert [*column(["North", "south", "north ", "NORTH"] * 10).alike] == [
+        "North",
+        "north",
+        "NORTH",
+    ]
     assert [*column(["New York", "Boston", "newyork"] * 10).alike] == ["New York", "newyork"]
     assert [*column(["North", "South"] * 10).alike] == []
 

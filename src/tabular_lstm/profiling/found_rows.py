@@ -70,8 +70,13 @@ PROPOSED = (
 
 LEAK = (
     "possible leak: {leaks} alone tells the label, or much more of it than all other features "
-    "({measure}). If it is known only after the label, name it under ignore; if before it, under "
-    "known_in_time too; if rows of one value belong together, under group and nowhere else"
+    "({measure}). If it is known only after the label, or after the moment of the prediction, name "
+    "it under ignore; if before, under known_in_time; if rows of one value belong together, under "
+    "group alone"
+)
+DELAY = (
+    "history: labels are known only some time after their row, see known_after: if a later row may "
+    "use them, take the # from this line, and give the longest delay"
 )
 
 
@@ -123,7 +128,8 @@ def _with_found_rows(table: TableProfile, proposal: Proposal, first_rows: pd.Dat
             ASK.format(of=shown(customer), order=shown(order), count=count)
         )
     said = PROPOSED.format(of=shown(customer))
-    return replace(proposed, history=best.block, delay=best.delay).with_sentence(said)
+    proposed = replace(proposed, history=best.block, delay=best.delay)
+    return (proposed.with_sentence(DELAY) if best.delay else proposed).with_sentence(said)
 
 
 def find_leaks(

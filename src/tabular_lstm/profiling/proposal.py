@@ -269,8 +269,8 @@ def odd_cells(column: ColumnProfile) -> str:
         kind = f"dates written as {column.formats[0]}"
     return (
         f"cells that are no {kind}: {column.odd}, such as '{shown(column.odd_example)}'; their "
-        "labelled rows go to quarantine: mend them, name them under missing, or, if all are words, "
-        "name the column under categorical"
+        "labelled rows go to quarantine: mend them, name them under missing, or, if the column "
+        "holds words, name it under categorical"
     )
 
 

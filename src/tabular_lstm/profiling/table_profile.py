@@ -179,7 +179,7 @@ class ColumnProfile:
             dates of its format; `odd_example` is the first one.
         unit: The unit of a column of numbers; it is not in `cells`. "" if there is none.
         unitless: How many numbers of a column with a unit have none.
-        alike: The first two words that differ by their spelling alone; none if all differ more.
+        alike: The first words that differ by their spelling alone, at most five.
         formats: For dates, the formats of `datetime.strptime` that fit all cells, at most two.
         number_format: The number format of the column.
     """
@@ -435,11 +435,11 @@ def _words(cells: DistinctCells) -> dict[str, Any]:
 
 
 def _alike(texts: pa.Array) -> list[str]:
-    """Give the first two texts that differ by their spelling alone."""
+    """Give the first texts, at most five, that differ by their spelling alone."""
     places = spelling(texts).dictionary_encode().indices.to_numpy(zero_copy_only=False)
     repeated = np.flatnonzero(np.bincount(places)[places] > 1)[:1]
     alike: list[str] = texts.filter(pa.array(np.isin(places, places[repeated]))).to_pylist()
-    return alike[:2]
+    return alike[:5]
 
 
 def _counts(cells: DistinctCells) -> dict[str, int]:
