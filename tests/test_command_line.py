@@ -20,8 +20,8 @@ MISTAKES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("seed = '${oc.env:HOME}'", "valid integer"),
     ),
     "an option twice": (
-        ("--params", "training.seed=1", "--params=training.epochs=2"),
-        ("--params is there twice: write it once",),
+        ("--runner", "SequentialRunner", "--runner=SequentialRunner"),
+        ("--runner is there twice: write it once",),
     ),
     "a short option twice": (("-ea", "--env", "b"), ("--env is there twice",)),
     "an unknown block": (("--params", "trainig.epochs=5"), ("'trainig' is unknown", "'training'")),
@@ -30,7 +30,7 @@ MISTAKES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("'split'", "test_fraction = 1.5", "less than 1"),
     ),
     "a parameter twice": (
-        ("--params", "training.seed=1,, training.epochs=2, training.seed =3,"),
+        ("--params", "training.seed=1,, training.epochs=2", "--params=training.seed =3,"),
         ("--params: training.seed is there twice: write it once",),
     ),
     "half a value": (("--params", "training={seed"), ("expected ',' or '}'",)),

@@ -2,9 +2,9 @@
 
 import logging
 import pkgutil
+import re
 import sys
 import traceback
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,13 @@ from kedro.validation import ParameterValidationError
 from omegaconf.errors import OmegaConfBaseException
 
 from tabular_lstm import pipelines
+from tabular_lstm.environments import run_command
 from tabular_lstm.errors import DataError, printable, unknown_name
 from tabular_lstm.parameters import Event
 from tabular_lstm.runs.guards import NO_SERVER, NothingNewError
-from tabular_lstm.runs.hooks import EXIT_CODE, NOTIFY
+from tabular_lstm.runs.hooks import NOTIFY
 from tabular_lstm.runs.lock import LockedError
+from tabular_lstm.runs.models import EXIT_CODE
 from tabular_lstm.serving.prediction_parts import AlarmError
 
 USER_ERRORS = (
@@ -44,7 +46,7 @@ class TryLater(click.ClickException):
 
 
 class Command(click.Command):
-    """A command whose usage errors stay on one line, see `printable`."""
+    """A command whose errors are messages on one line, see `printable`."""
 
     def make_context(self, *arguments: Any, **options: Any) -> click.Context:
         """Read the options and arguments; of an option that is there twice, click takes one."""
@@ -64,21 +66,37 @@ class Command(click.Command):
         except click.UsageError as error:
             raise click.UsageError(printable(error.format_message()), error.ctx) from error
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; an error that the user can fix becomes a message."""
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            if fault := _fault(error):
+                raise click.ClickException(_lines(fault)) from error
+            _escape(error)
+            raise
+
 
 class Run(Command):
     """Kedro's `run` with its options, without a traceback for errors that the user can fix."""
 
     def make_context(self, *arguments: Any, **options: Any) -> click.Context:
-        """Read the options; turn Kedro's traceback for an unreadable option into a message."""
-        for word, next_word in pairwise([*arguments[1], ""]):
-            option, _, value = word.partition("=")
-            parts = [part for part in (value or next_word).split(",") if "=" in part]
-            names = [part.partition("=")[0].strip() for part in parts]
-            twice = [name for name in names if names.count(name) > 1]
-            if option == "--params" and twice:  # Kedro takes the last one
-                raise click.ClickException(
-                    f"--params: {printable(twice[0])} is there twice: write it once."
-                )
+        """Read the options, of several --params all; turn Kedro's traceback into a message."""
+        words, rest, params = iter(arguments[1]), [], []
+        for word in words:
+            option, has_value, value = word.partition("=")
+            text = value if has_value else next(words, None) if option == "--params" else None
+            if option != "--params" or text is None:
+                rest.append(word)
+            else:  # a model is a text: 007, no
+                params.append(re.sub(r"(^|,)\s*model=([^',]+)", r"\1model='\2'", text))
+        names = [part.partition("=")[0].strip() for part in ",".join(params).split(",")]
+        if twice := [name for name in names if name and names.count(name) > 1]:
+            raise click.ClickException(
+                f"--params: {printable(twice[0])} is there twice: write it once."
+            )
+        words_and_params = [*rest, *(["--params", ",".join(params)] if params else [])]
+        arguments = (arguments[0], words_and_params, *arguments[2:])
         try:
             return super().make_context(*arguments, **options)
         except (KedroCliError, yaml.YAMLError) as error:
@@ -91,7 +109,7 @@ class Run(Command):
         try:
             _refuse_unknown_pipelines(ctx.params["pipelines"])
             _refuse_other_runners(ctx.params)
-            result = super().invoke(ctx)
+            result = click.Command.invoke(self, ctx)
         except NothingNewError:  # the hooks have logged it
             result = None
         except Exception as error:
@@ -200,22 +218,50 @@ def profile(
 
     if (file is None) is (dataset is None):
         raise click.UsageError("Expected a file, or --dataset and an entry of the catalog.")
-    project = find_kedro_project(Path.cwd())
-    if project is None:
-        raise click.ClickException(
-            f"{printable(Path.cwd())}: expected a folder of a Kedro project."
-        )
+    project = _project()
     column_options = {name: value for name, value in options.items() if value is not None}
-    try:
-        page = new_environment(
+    click.echo(
+        new_environment(
             str(file or dataset), env, project, column_options, force, dataset is not None
         )
-    except Exception as error:
-        if fault := _fault(error):
-            raise click.ClickException(_lines(fault)) from error
-        _escape(error)
-        raise
-    click.echo(page)
+    )
+
+
+def _project() -> Path:
+    project = find_kedro_project(Path.cwd())
+    if project is None:
+        raise DataError(f"{printable(Path.cwd())}: expected a folder of a Kedro project.")
+    return Path(project)
+
+
+@click.command(cls=Command)
+@click.option("--env", envvar="KEDRO_ENV", help="Environment. Default: base.")
+@click.option("--pipelines", default="retraining", help="As of kedro run. Default: retraining.")
+@click.option("--params", multiple=True, help="As of kedro run, for each model.")
+def run_models(env: str | None, pipelines: str, params: tuple[str, ...]) -> None:
+    """Run pipelines for each model of an environment, one after the other."""
+    from tabular_lstm.runs.models import models_of, run_each  # noqa: PLC0415
+    from tabular_lstm.runs.overview import as_text, states_of  # noqa: PLC0415
+
+    project = _project()
+    if not (names := models_of(project, env)):
+        raise DataError(f"Conf has no list models. For one model: {run_command(env)}")
+    arguments = ["--pipelines", pipelines, *(["--env", env] if env else [])]
+    outcomes, code = run_each(run, arguments, names, ",".join(params))
+    click.echo(as_text(states_of(project, env, names), outcomes))
+    click.get_current_context().exit(code)
+
+
+@click.command(cls=Command)
+@click.option("--env", envvar="KEDRO_ENV", help="Environment. Default: base.")
+def overview(env: str | None) -> None:
+    """Show what serves in each model of an environment, and write it as a page."""
+    from tabular_lstm.runs.models import models_of  # noqa: PLC0415
+    from tabular_lstm.runs.overview import as_text, states_of, write_page  # noqa: PLC0415
+
+    project = _project()
+    states = states_of(project, env, models_of(project, env))
+    click.echo(f"{as_text(states)}\nPage: {write_page(states, project, env)}")
 
 
 @click.command(cls=Command, hidden=True, context_settings={"ignore_unknown_options": True})
@@ -226,4 +272,4 @@ def server(arguments: tuple[str, ...]) -> None:
 
 
 # Kedro looks for this name, and adds its own commands.
-cli = click.Group("tabular_lstm", commands=[run, profile, server])
+cli = click.Group("tabular_lstm", commands=[run, run_models, overview, profile, server])

@@ -35,14 +35,19 @@ def refuse_unknown(env: str | None, conf: str) -> None:
         raise DataError(f"{conf}: environment {unknown_name(env, names)}")
 
 
+def with_model(env: str | None, model: object) -> str | None:
+    """Name one of an environment's models as an environment of its own: `stores/at`."""
+    return env if model in (None, "") else f"{'base' if env in BASE else env}/{model}"
+
+
 def output_folder(env: str | None) -> str:
-    """Return the folder of an environment's outputs.
+    """Return the folder of the outputs of an environment, or of one of its models.
 
     Examples:
         >>> output_folder(None)
         'data'
-        >>> output_folder("tutorial")
-        'data/tutorial'
+        >>> output_folder("tutorial"), output_folder("stores/at")
+        ('data/tutorial', 'data/stores/at')
     """
     return "data" if env in BASE else f"data/{env}"
 
@@ -53,5 +58,9 @@ def run_command(env: str | None) -> str:
     Examples:
         >>> run_command(None), run_command("nightly")
         ('kedro run', 'kedro run --env nightly')
+        >>> run_command("stores/at")
+        'kedro run --env stores --params model=at'
     """
-    return "kedro run" if env in BASE else f"kedro run --env {env}"
+    env, _, model = (env or "base").partition("/")
+    command = "kedro run" if env in BASE else f"kedro run --env {env}"
+    return f"{command} --params model={model}" if model else command

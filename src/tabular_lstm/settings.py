@@ -11,13 +11,13 @@ from kedro.config import OmegaConfigLoader
 from omegaconf import OmegaConf
 
 from tabular_lstm.datasets.kedro_private import parameters_of_files
-from tabular_lstm.environments import output_folder, refuse_unknown, run_command
+from tabular_lstm.environments import output_folder, refuse_unknown, run_command, with_model
 from tabular_lstm.errors import printable
 from tabular_lstm.runs.hooks import RunHooks
 
 
 class EnvironmentConfigLoader(OmegaConfigLoader):
-    """Kedro's config loader, plus `${outputs:}` and `${run_command:}` for the catalog.
+    """Kedro's config loader, plus `${outputs:}`, `${run_command:}` and `${model:}`.
 
     The loader merges all files, and then the parameters of the command line. The resolvers are not
     in a hook, because Kedro-Viz loads the catalog without the project's hooks.
@@ -35,8 +35,11 @@ class EnvironmentConfigLoader(OmegaConfigLoader):
 
         All loaders of a process share the resolvers, so each load registers its own again.
         """
-        OmegaConf.register_resolver("outputs", lambda: output_folder(self.env), replace=True)
-        OmegaConf.register_resolver("run_command", lambda: run_command(self.env), replace=True)
+        model = self.runtime_params.get("model", "")  # "" for Kedro-Viz
+        env = with_model(self.env, model)
+        OmegaConf.register_resolver("outputs", lambda: output_folder(env), replace=True)
+        OmegaConf.register_resolver("run_command", lambda: run_command(env), replace=True)
+        OmegaConf.register_resolver("model", lambda: str(model) or "MODEL", replace=True)
         config: dict[str, Any]
         if key != "parameters" or not self.runtime_params:
             config = super().__getitem__(key)

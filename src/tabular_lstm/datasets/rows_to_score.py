@@ -61,12 +61,14 @@ class RawRowsDataset(AbstractDataset[Any, RawRows]):
     `tabular_lstm.rows.csv_files.LOAD_ARGS`. In a directory, files named `*.csv` or `*.parquet`, in
     upper or lower case, are read in the byte order of their names; hidden files and subdirectories
     are not read. All files need the same columns, in any order; the first file's order counts.
+    With `where: {country: at}` only the rows with this cell count.
     """
 
     def __init__(
         self,
         filepath: str,
         load_args: dict[str, Any] | None = None,
+        where: dict[str, str] | None = None,
         credentials: dict[str, Any] | None = None,
         fs_args: dict[str, Any] | None = None,
         metadata: dict[str, Any] | None = None,
@@ -74,6 +76,7 @@ class RawRowsDataset(AbstractDataset[Any, RawRows]):
         options = {**(credentials or {}), **(fs_args or {})}
         self._storage, self._path = storage_of(filepath, **options)
         self._load_args = load_args or {}
+        self._where = {name: str(value) for name, value in dict(where or {}).items()}
         self._hashes: dict[tuple[str, State], str] = {}
         self.metadata = metadata
 
@@ -91,7 +94,7 @@ class RawRowsDataset(AbstractDataset[Any, RawRows]):
         """
         files = self._files()
         refuse_other_arguments(files.file(files.names[0]), self._load_args)
-        return RawRows(files, self._load_args)
+        return RawRows(files, self._load_args, self._where)
 
     def hashes(self, key: str | None) -> dict[str, str]:
         """Give the SHA-256 of each file, hashed again only if it changes; raise as `load`."""
@@ -107,7 +110,8 @@ class RawRowsDataset(AbstractDataset[Any, RawRows]):
 
     def preview(self, nrows: int = 5) -> TablePreview:
         """Give the first rows of the first file."""
-        first = next(self.load().parts())[:nrows]
+        # Kedro-Viz knows no model, and so no value of `where`.
+        first = next(RawRows(self._files(), self._load_args).parts())[:nrows]
         return TablePreview(json.loads(first.to_json(orient="split", date_format="iso")))
 
     def _files(self) -> RawFiles:

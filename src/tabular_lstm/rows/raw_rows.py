@@ -10,7 +10,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tabular_lstm.errors import DataError, no_column
+from tabular_lstm.errors import DataError, no_column, shown
+from tabular_lstm.rows.cells import texts
 from tabular_lstm.rows.csv_files import (
     NUMBER_FORMAT,
     columns_of_csv,
@@ -174,10 +175,12 @@ class RawRows:
     Attributes:
         files: The files.
         load_args: Load arguments of a CSV, see `tabular_lstm.rows.csv_files.LOAD_ARGS`.
+        where: Only rows that have this text in this column count. Default: all rows.
     """
 
     files: RawFiles
     load_args: dict[str, Any] = field(default_factory=dict)
+    where: dict[str, str] = field(default_factory=dict)
 
     @property
     def file(self) -> str:
@@ -266,14 +269,29 @@ class RawRows:
             DataError: A file cannot be read, has other columns than the first one, or changes while
                 it is read; or there is no row.
         """
-        expected = 0
+        expected, is_empty = 0, True
+        for column in self.where.keys() - {*self.columns}:
+            raise no_column(self.file, column, self.columns, "The catalog names it under where")
         for name in self.files.names:
             with self.files.open_hashed(name) as content:
-                for batch in self._batches_of(name, content, without):
+                for batch in self._batches_of(name, content, {*without} - self.where.keys()):
                     expected = expected or self._expected(batch)
-                    yield replace(batch, expected=expected)
-        if not expected:
-            raise DataError(f"{self.file}: no rows; expected at least one.")
+                    chosen = self._chosen(batch)
+                    if chosen.count:
+                        is_empty = False
+                        yield replace(chosen, expected=expected)
+        if is_empty:
+            where = "".join(f" where {c} is '{shown(v)}'" for c, v in self.where.items())
+            raise DataError(f"{self.file}: no rows{where}; expected at least one.")
+
+    def _chosen(self, batch: Batch) -> Batch:
+        """Give only the rows that have the texts of `where`."""
+        for column, text in self.where.items():
+            cells = replace(batch, table=batch.table.select([column])).cells[column]
+            is_chosen = pa.array((texts(cells) == text).to_numpy(bool))
+            table, origins = (rows.filter(is_chosen) for rows in (batch.table, batch.origins))
+            batch = replace(batch, table=table.combine_chunks(), origin=origins)
+        return batch
 
     def parts(self) -> Iterator[pd.DataFrame]:
         """Read all files from the start, as frames of text with the index `row`.

@@ -19,7 +19,7 @@ from tabular_lstm.code_version import code_sha256
 from tabular_lstm.datasets.kedro_private import folder_of_versions
 from tabular_lstm.datasets.rows_to_score import without_secrets
 from tabular_lstm.datasets.tables import read_as_rows
-from tabular_lstm.environments import output_folder
+from tabular_lstm.environments import NAME, output_folder
 from tabular_lstm.errors import DataError, counted, no_column, unknown_name
 from tabular_lstm.files import make_folder, not_written
 from tabular_lstm.frozen import Parameters, from_json
@@ -107,7 +107,13 @@ def check_parameters(parameters: dict[str, Any], runtime: Collection[str] = ()) 
     faults = []
     blocks = {name: block() for name, block in BLOCKS.items() if name != "columns"}
     for name, values in parameters.items():
-        if name in OF_THE_CATALOG:
+        if name == "model" and name in runtime and isinstance(values, str):
+            continue
+        if name == "models":
+            names = [str(n) for n in values if type(n) in {str, int} and NAME.fullmatch(str(n))]
+            if not isinstance(values, list) or len({*names}) < len(values):
+                faults.append("Parameter 'models': expected different names, such as [at, \"no\"]")
+        elif name in OF_THE_CATALOG:
             if name not in runtime or not isinstance(values, str) or not values:
                 faults.append(f"Parameter '{name}': expected a path, on the command line alone")
         elif name not in BLOCKS:

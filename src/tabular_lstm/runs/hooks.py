@@ -18,13 +18,14 @@ from tabular_lstm import __version__
 from tabular_lstm.datasets.kedro_private import folder_of_versions, unsaved, use_own_version
 from tabular_lstm.datasets.tables import read_as_rows
 from tabular_lstm.engine import Engine
-from tabular_lstm.environments import output_folder, run_command
+from tabular_lstm.environments import output_folder, run_command, with_model
 from tabular_lstm.errors import DataError, printable
 from tabular_lstm.files import FULL, not_written
 from tabular_lstm.parameters import Event
 from tabular_lstm.runs import guards, notify
 from tabular_lstm.runs.kept_outputs import KeptOutputs
 from tabular_lstm.runs.lock import Lock, claim_run_id
+from tabular_lstm.runs.models import EXIT_CODE, OUTCOME, refuse_other_model
 from tabular_lstm.runs.output_folders import prune, renew_latest
 from tabular_lstm.runs.provenance import provenance
 from tabular_lstm.runs.tuning_adoption import log_and_adopt
@@ -71,8 +72,8 @@ class RunLog(logging.Handler):
 # Hooks --------------------------------------------------------------------------------------------
 
 STARTS = "tabular-lstm %s: run %s of environment %s, to %s/"
-# Keys of click's `meta`: the function that notifies of the run's end, and the exit code.
-NOTIFY, EXIT_CODE = "tabular_lstm.notify", "tabular_lstm.exit_code"
+# Key of click's `meta`: the function that notifies of the run's end.
+NOTIFY = "tabular_lstm.notify"
 
 
 def _saved_by(pipeline: Pipeline) -> set[str]:
@@ -87,6 +88,12 @@ class RunHooks:
     def __init__(self) -> None:
         self._run_id = ""
         self._until_end = contextlib.ExitStack()  # locks and workers
+
+    @property
+    def _env(self) -> str | None:
+        """The environment, with the model's name if the run is of one of its models."""
+        model = self._context.config_loader.runtime_params.get("model")
+        return with_model(self._context.env, model)
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
@@ -106,9 +113,12 @@ class RunHooks:
         if "session_id" in run_params:  # of a KedroServiceSession; no other session has one
             raise DataError(guards.NO_SERVER)
         self.end()  # a notebook's run that Ctrl-C ended
+        refuse_other_model(
+            self._context.config_loader, self._env, pipeline, self._parameters["tuning"].adopt
+        )
         if not {"candidate@network", "study"}.isdisjoint(pipeline.datasets()):
             refuse_without_tensorflow("Training")
-        env, relative_outputs = run_params["env"], output_folder(run_params["env"])
+        env, relative_outputs = self._env, output_folder(self._env)
         self._outputs = folder = Path(run_params["project_path"]) / relative_outputs
         loader, storage = self._context.config_loader, self._parameters["storage"]
         self._kept = kept_outputs = KeptOutputs.of(storage, loader, folder, relative_outputs)
@@ -127,9 +137,8 @@ class RunHooks:
                 loader.runtime_params,
                 {parameter: self._entry(parameter) for parameter in path_parameters},
             )
-            engine = Engine(self._parameters["engine"])
-            self._until_end.callback(engine.close)
-            catalog.save("engine", engine)
+            engine = contextlib.closing(Engine(self._parameters["engine"]))
+            catalog.save("engine", self._until_end.enter_context(engine))
             if "best_parameters" in pipeline.all_outputs():
                 lock = Path(catalog.load("study_database")).with_name("tuning.lock")
                 self._until_end.callback(Lock.take(lock, self._run_id).release)
@@ -163,7 +172,7 @@ class RunHooks:
 
     def _prepare_to_decide(self, run_params: Any, pipeline: Pipeline, catalog: Any) -> None:
         """Take the lock, check the champion, and add the run's provenance."""
-        env, blocks = run_params["env"], self._parameters
+        env, blocks = self._env, self._parameters
         guards.refuse_parts(pipeline, run_params["only_missing_outputs"], run_command(env))
         folder = self._outputs
         try:
@@ -193,7 +202,7 @@ class RunHooks:
 
     def _prepare_to_score(self, run_params: Any, pipeline: Pipeline, catalog: Any) -> None:
         """Delete what killed scorings left, pin the champion, and check whether anything is new."""
-        command = run_command(run_params["env"])
+        command = run_command(self._env)
         guards.refuse_parts_of_scoring(pipeline, run_params["only_missing_outputs"], command)
         self._until_end.enter_context(guards.clear_unfinished(catalog))
         champion = catalog.get("champion").pin()
@@ -201,7 +210,7 @@ class RunHooks:
         champions, timestamp = catalog.load("champions"), generate_timestamp()
         if not self._kept:
             guards.check_newest(champions, self._outputs / LOG, timestamp, refused=False)
-        guards.warn_of_another_environment(champions, run_params["env"])
+        guards.warn_of_another_environment(champions, self._env)
         conditions = guards.conditions(self._parameters, self._entry("rows_to_score"))
         catalog.save("scoring_conditions", conditions)
         if not self._parameters["scoring"].force:
@@ -238,7 +247,7 @@ class RunHooks:
             file = report and report / self._run_id / report.name
             if "report" in pipeline.outputs():  # no decision is made of it
                 logger.info("Report: %s", file)
-                command = run_command(self._context.env or "base")
+                command = run_command(self._env)
                 logger.info(
                     "This run decided nothing. To decide: %s --pipelines retraining", command
                 )
@@ -302,7 +311,7 @@ class RunHooks:
             exit_code = exit_code or self._parameters["monitoring"].exit_on_alarm
         logger.info(message)
         if command := click.get_current_context(silent=True):
-            command.meta[EXIT_CODE] = exit_code
+            command.meta[EXIT_CODE], command.meta[OUTCOME] = exit_code, event
 
     def notify(
         self, event: Event, message: str, alarm: bool = False, **document: dict[str, Any]
@@ -316,7 +325,7 @@ class RunHooks:
         options, credentials = notify.read(context.config_loader)
         end = notify.RunEnd(
             event="alarm" if alarm and "alarm" in options.events else event,
-            environment=context.env or "base",
+            environment=self._env or "base",
             run_id=self._run_id or None,
             message=message,
             **document,
@@ -334,7 +343,7 @@ class RunHooks:
         folders = {name: folder_of_versions(catalog.get(name)) for name in tracking.MIRRORED}
         versions = {name: folder for name, folder in folders.items() if folder}
         log, context = catalog.load("champions").log, self._context
-        tracking.mirror(options, credentials, context.project_path, context.env, log, versions)
+        tracking.mirror(options, credentials, context.project_path, self._env, log, versions)
 
     def end(self) -> None:
         """Release the locks, and end the workers."""

@@ -118,7 +118,7 @@ class Mirror:
         import mlflow  # noqa: PLC0415  an extra; takes seconds
 
         logging.getLogger("mlflow").setLevel(logging.CRITICAL)
-        name = "tabular-lstm" if env in BASE else f"tabular-lstm-{env}"
+        name = "tabular-lstm" if env in BASE else f"tabular-lstm-{env}".replace("/", "-")
         self._model, self._versions = options.registered_model or name, versions
         self._mlflow, self._client = mlflow, mlflow.MlflowClient(uri, uri)
         if experiment := self._client.get_experiment_by_name(options.experiment or name):

@@ -250,17 +250,18 @@ def load_champion(project: str | Path = ".", env: str | None = None) -> Champion
     Args:
         project: The project's folder. Default: the current one.
         env: The environment of conf. Default: the variable KEDRO_ENV, as in every Kedro command,
-            else the base environment.
+            else the base environment. One of several models: `stores/at`.
 
     Raises:
         DataError: A `ValueError`: there is no champion yet, or its file is not the one that the
             promotion log names. The error says what to do.
     """
     env = env or os.environ.get("KEDRO_ENV") or None
-    refuse_no_name(env, f"{project}/conf")
+    for part in (env or "").split("/", 1):
+        refuse_no_name(part, f"{project}/conf")
     outputs, command = Path(project) / output_folder(env), run_command(env)
     if not (outputs / LOG).exists():
-        refuse_unknown(env, f"{project}/conf")
+        refuse_unknown((env or "").partition("/")[0], f"{project}/conf")
     artifact = read_champion(outputs, command)
     champion = Champion(artifact, command)
     # Read the whole file now, so that the first row is not delayed later.

@@ -1,0 +1,231 @@
+"""Several models in one environment: a run of each, one command for all, and an overview."""
+
+import json
+import re
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from kedro.framework.session import KedroSession
+
+from tabular_lstm.serving.champion import load_champion
+from tests.helpers.browser import measured, needs_browser
+from tests.helpers.champions import log_of
+from tests.helpers.commands import ALARM, UNTRUSTED, here, message_of, succeeds
+from tests.helpers.pages import Parsed
+from tests.helpers.project import QUICK, Project
+
+ENTRY = {
+    "type": "tabular_lstm.datasets.RawRowsDataset",
+    "where": {"store": "${model:}"},
+}
+COLUMNS = {"label": "sold", "positive_class": "yes", "negative_class": "no"}
+COLUMNS |= {"ignore": ["store"], "known_in_time": ["price"]}
+
+
+def rows_of(store: str) -> pd.DataFrame:
+    """Rows of a store, of which a tiny network learns the label and a straight line does not."""
+    rng = np.random.default_rng(sum(map(ord, store)))
+    price, size, age = rng.uniform(0, 100, (3, 400)).round(4)
+    sold = (np.abs(price - 50) < 25) ^ (rng.random(400) < 0.03)
+    answers = np.where(sold, "yes", "no")
+    return pd.DataFrame({"store": store, "price": price, "size": size, "age": age, "sold": answers})
+
+
+def stores(project: Project, models: list[str]) -> pd.DataFrame:
+    """Write an environment of these models, and the one table that they share."""
+    rows = pd.concat([rows_of(name) for name in models], ignore_index=True)
+    rows = rows.sample(frac=1, random_state=0, ignore_index=True)
+    rows.to_csv(project.path / "data/01_raw/stores.csv", index=False)
+    conf = project.path / "conf/stores"
+    conf.mkdir(exist_ok=True)
+    files = {"raw_rows": "data/01_raw/stores.csv", "rows_to_score": "data/01_raw/new.csv"}
+    catalog = {name: {**ENTRY, "filepath": path} for name, path in files.items()}
+    (conf / "catalog.yml").write_text(json.dumps(catalog))
+    write_parameters(project, models)
+    return rows
+
+
+def write_parameters(project: Project, models: list[str]) -> None:
+    title = {"report": {"title": "Store ${model:}"}, "monitoring": {"false_alarms": 0.001}}
+    blocks = {"models": models, "columns": COLUMNS, **QUICK, **title}
+    (project.path / "conf/stores/parameters.yml").write_text(json.dumps(blocks))
+
+
+def decisions(project: Project, name: str) -> list[str]:
+    log = project.path / "data/stores" / name / "08_reporting/promotions.jsonl"
+    return [json.loads(line)["action"] for line in log.read_text().splitlines()]
+
+
+def test_a_run_of_one_model_reads_its_rows_and_writes_into_its_folder(project: Project) -> None:
+    rows = stores(project, ["at", "berlin", "007"])
+    succeeds(here("run", "--env", "stores", "--params", "model=berlin", "--pipelines=retraining"))
+    (decision,) = project.versions("08_reporting/decision.json", "stores/berlin")
+    judged = json.loads(decision.read_text())
+    assert judged["environment"] == "stores/berlin"
+    own = rows["store"] == "berlin"
+    assert judged["judgement"]["data"]["rows"] == own.sum() == 400
+    assert "models" not in judged["parameters"]
+    # A row keeps its number in the shared file.
+    (test_rows,) = project.versions("03_primary/test_rows.parquet", "stores/berlin")
+    assert {*pd.read_parquet(test_rows).index} < {*(np.flatnonzero(own) + 1)}
+    (page,) = project.versions("08_reporting/report.html", "stores/berlin")
+    assert Parsed(page.read_text()).text.startswith("Promoted: Store berlin ")
+    assert {path.name for path in (project.path / "data/stores").iterdir()} == {"berlin"}
+    assert load_champion(project.path, "stores/berlin").predict(rows.head(3)).shape == (3,)
+    # A name is a text, and each hint names the model.
+    several = ("--params", "model=007", "--params", "training.epochs=2")
+    succeeds(here("run", "--env", "stores", *several))
+    assert (project.path / "data/stores/007/08_reporting/latest.html").exists()
+    refused = here("run", "--env", "stores", "--params", "model=at", "--pipelines", "scoring")
+    assert "kedro run --env stores --params model=at --pipelines retraining" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("params", "told"),
+    [
+        (
+            (),
+            "Which model? kedro run --env stores --params model=at, or all of them: kedro ",
+        ),
+        (("--params", "model=berlni"), "Model 'berlni' is unknown; did you mean 'berlin'?"),
+        (("--params", "model=../at"), "Model '../at' is unknown; did you mean 'at'?"),
+    ],
+)
+def test_no_name_or_another_is_refused_and_writes_nothing(
+    project: Project, params: tuple[str, ...], told: str
+) -> None:
+    stores(project, ["at", "berlin"])
+    refused = here("run", "--env", "stores", *params)
+    assert refused.returncode == 1
+    assert told in refused.stderr
+    assert not (project.path / "data/stores").exists()
+
+
+def test_a_run_that_reads_or_changes_what_all_models_share_is_refused(project: Project) -> None:
+    stores(project, ["at", "no"])
+    catalog = project.path / "conf/stores/catalog.yml"
+    shared = {"type": ENTRY["type"], "filepath": "data/01_raw/stores.csv"}
+    catalog.write_text(json.dumps({"raw_rows": shared}))
+    run = ("run", "--env", "stores", "--params", "model=no")
+    refused = message_of(here(*run))
+    assert refused.startswith("raw_rows: this entry of the catalog has the same rows for each")
+    tuning = here(*run, "--params", "tuning.adopt=true", "--pipelines", "tuning")
+    assert "tuning.adopt would change conf of all models" in message_of(tuning)
+    assert here("run", "--params").returncode == 2  # a value is missing
+
+
+def test_conf_is_checked_and_loads_without_a_name(project: Project) -> None:
+    stores(project, ["at", "berlin"])
+    with KedroSession.create(project.path, env="stores") as session:
+        catalog = session.load_context().catalog
+    assert "MODEL" in str(catalog.get("raw_rows")._where)
+    for models in (["a/b"], "at", ["01_raw"], ["at", "at"], [False], {"of": "store"}):
+        refused = here("run", "--params", "model=at", "--env", "stores")
+        assert "conf has no list" not in refused.stderr
+        path = project.path / "conf/stores/parameters.yml"
+        path.write_text(json.dumps({"columns": COLUMNS, "models": models}))
+        assert "'models': expected different names" in message_of(here("run", "--env", "stores"))
+    assert "conf has no list models" in message_of(here("run", "--params", "model=at"))
+    assert "Conf has no list models" in message_of(here("run-models"))
+
+
+def test_a_store_without_rows_to_score_is_told(project: Project) -> None:
+    stores(project, ["at", "berlin"])
+    succeeds(here("run", "--env", "stores", "--params", "model=at", "--pipelines=retraining"))
+    rows_of("berlin").to_csv(project.path / "data/01_raw/new.csv", index=False)
+    refused = here("run", "--env", "stores", "--params", "model=at", "--pipelines", "scoring")
+    assert "new.csv: no rows where store is 'at'; expected at least one." in message_of(refused)
+
+
+def killed_at(project: Project, model: str, *arguments: str) -> None:
+    """Run a command in a process of its own, and kill it once this model is decided."""
+    log = project.path / "data/stores" / model / "08_reporting/promotions.jsonl"
+    command = [sys.executable, "-m", "kedro", *arguments]
+    with subprocess.Popen(command, cwd=project.path, stdout=-3, stderr=-3) as process:
+        ends = time.monotonic() + 200
+        while not log.exists() and time.monotonic() < ends and process.poll() is None:
+            time.sleep(0.05)
+        process.kill()
+    assert log.exists()
+
+
+def states(table: str) -> dict[str, str]:
+    """The table's lines by model, without its header, in their order."""
+    lines = [line for line in table.splitlines() if re.match(r" *\w+ +m\d\d ", line)]
+    return {line.split()[1]: line for line in lines}
+
+
+@pytest.mark.long
+def test_twelve_models_are_retrained_killed_begun_again_and_overseen(project: Project) -> None:
+    names = [f"m{number:02}" for number in range(1, 13)]
+    good = [name for name in names if name != "m05"]
+    rows = stores(project, names)
+    rows.loc[rows["store"] == "m05", "sold"] = "no"  # a broken one: there is one class
+    rows.to_csv(project.path / "data/01_raw/stores.csv", index=False)
+    killed_at(project, "m07", "run-models", "--env", "stores")
+    assert not (project.path / "data/stores/m12").exists()
+
+    ended = here("run-models", "--env", "stores")
+    assert ended.returncode == 1
+    assert "no usable row has the class" in ended.stderr
+    outcomes = {name: line.split()[0] for name, line in states(ended.stdout).items()}
+    assert outcomes.keys() == {*names}
+    assert outcomes["m05"] == "failed"
+    assert outcomes["m01"] == outcomes["m06"] == "unchanged"
+    assert outcomes["m12"] == "promoted"
+    # Nothing is decided twice.
+    assert all(decisions(project, name) == ["promoted"] for name in good)
+
+    new = pd.concat([rows_of(name).head(150) for name in names])
+    new.loc[new["store"] == "m09", "age"] *= 10  # one that has drifted
+    new.to_csv(project.path / "data/01_raw/new.csv", index=False)
+    scoring = ("run-models", "--env", "stores", "--pipelines", "scoring")
+    scored = here(*scoring)
+    assert scored.returncode == 1  # m05 has no champion
+    assert [*states(scored.stdout)][:3] == ["m05", "m09", "m01"]
+    for name, told in (("m05", " no champion "), ("m09", " alarm ")):
+        assert told in states(scored.stdout)[name]
+    assert states(scored.stdout)["m01"].split()[-2:] == ["150", "0"]
+    overseen = succeeds(here("overview", "--env", "stores"))
+    assert "m05: there was no retraining. Report: " in overseen
+    page = project.path / "data/stores/overview.html"
+    assert overseen.splitlines()[-1] == f"Page: {page}"
+    assert "stores: 2 of 12 models need a person" in Parsed(page.read_text()).text
+    # Without the broken one, an alarm is the exit code.
+    write_parameters(project, good)
+    assert here(*scoring, "--params", "scoring.force=true").returncode == ALARM
+
+
+def test_the_worst_end_of_all_runs_is_the_exit_code(project: Project) -> None:
+    rows = stores(project, ["at", "be"])
+    bad = rows["store"].eq("be") & (rows.index % 9 == 0)
+    rows["age"] = rows["age"].astype(object).mask(bad, "old")
+    rows.to_csv(project.path / "data/01_raw/stores.csv", index=False)
+    ended = here("run-models", "--env", "stores")
+    assert ended.returncode == UNTRUSTED
+    assert (decisions(project, "at"), decisions(project, "be")) == (["promoted"], ["rejected"])
+
+
+def test_an_environment_of_one_model_is_overseen_too(served: Project) -> None:
+    overseen = here("overview").stdout.splitlines()
+    assert overseen[1].split()[0] == "base"
+    (entry,) = log_of(served)
+    assert entry["run_id"] in overseen[1]
+    assert "all is well" in Parsed((served.path / "data/overview.html").read_text()).text
+    # A damaged log is told, and ends nothing.
+    (served.path / "data/08_reporting/promotions.jsonl").write_text("x\n")
+    damaged = succeeds(here("overview"))
+    assert "base: " in damaged
+    assert "promotions.jsonl" in damaged
+
+
+@pytest.mark.browser
+@needs_browser
+def test_the_overview_fits_a_narrow_screen(served: Project) -> None:
+    succeeds(here("overview"))
+    layout = measured(served.path / "data/overview.html", 400)
+    assert (layout["width"], layout["wide"]) == (400, [])
