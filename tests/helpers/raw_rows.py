@@ -34,4 +34,4 @@ class InMemory(RawRows):
 
 def of_frame(frame: pd.DataFrame, names: Sequence[str] = ()) -> RawRows:
     """Give cells as those of a file, or of a folder's files of these names."""
-    return InMemory(RawFiles(None, "rows.csv", tuple(names) or ("",)), {}, frame)
+    return InMemory(RawFiles(None, "rows.csv", tuple(names) or ("",)), frame=frame)

@@ -283,7 +283,7 @@ def test_what_is_not_there_is_named(project: Project, tmp_path_factory: Any) -> 
         (".", "nowhere", unknown),
         (".", "tutorail", r"'tutorail' is unknown; did you mean 'tutorial'\?$"),
         (".", "tutorial", r"no champion yet\. kedro run --env tutorial --pipelines"),
-        (".", "../data", r"Environment '\.\./data': expected the name of a folder in"),
+        (".", "../data", r"Environment '\.\.': expected the name of a folder in"),
     ):
         with pytest.raises(DataError, match=message):
             load_champion(place, env)
