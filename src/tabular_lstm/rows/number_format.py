@@ -101,7 +101,7 @@ def all_pointed(texts: pa.Array, number_format: NumberFormat = POINT) -> pa.Arra
 
 
 def without_unit(texts: pa.Array, unit: str | None) -> pa.Array:
-    """Strip white space, and the unit before or behind a number; null stays null.
+    """Strip white space, and the unit before or behind a number; with no unit nothing changes.
 
     Examples:
         >>> without_unit(pa.array(["$40.5", "-$ 7", "8", "9 €"]), "$").to_pylist()
@@ -109,10 +109,9 @@ def without_unit(texts: pa.Array, unit: str | None) -> pa.Array:
         >>> without_unit(pa.array(["1 month", "36 Months", "3 years"]), "months").to_pylist()
         ['1', '36', '3 years']
     """
-    texts = pc.utf8_trim_whitespace(texts)
     if not unit:
         return texts
-    name = re.escape(unit)
+    texts, name = pc.utf8_trim_whitespace(texts), re.escape(unit)
     if unit.isalpha() and len(unit) > 2:
         name = f"(?i:{unit.removesuffix('s')}s?)"
     blanks = r"[\s\p{Z}]*"
