@@ -171,6 +171,17 @@ def test_the_way_back_and_further_back(house: Retrainer) -> None:
     house.roll_back()
     with pytest.raises(NothingNewError, match=f"run {runs[2]}, which was rolled back from"):
         house.retrain(seed=2)
+    # Nor is it promoted again if it is trained all the same, and neither is the champion.
+    again = f"kedro run --pipelines rollback --params rollback.run_id={runs[2]}"
+    for seed, fate in ((1, "serves"), (2, f"was rolled back from. To let it serve again: {again}")):
+        decision = house.retrain(seed, retraining={"force": True})
+        assert decision["action"] == "rejected"
+        assert all(check["passed"] for check in decision["judgement"]["checks"])
+        reason = f"config and weights are those of run {runs[seed]}, which {fate}"
+        assert decision["reason"] == reason
+        assert house.served() == hashes[1] != decision["judgement"]["candidate_sha256"]
+    page = house.project.versions("08_reporting/report.html")[-1].read_text()
+    assert "The new model is the same as one that has served" in page
 
 
 @pytest.mark.long

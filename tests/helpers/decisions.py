@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from tabular_lstm.files import sha256
 from tabular_lstm.judging import changes, gate
 from tabular_lstm.judging.comparison import Judged
 from tabular_lstm.judging.gate import ArtifactCheck, Champion, DataCheck
@@ -11,6 +10,7 @@ from tabular_lstm.parameters import Evaluation, Promotion
 from tabular_lstm.pipelines.promotion.nodes import Checked, decide
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.fingerprints import Fingerprints
+from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.comparable_champions import ComparedChampions
 from tabular_lstm.serving.decision import Champions, Decision, Provenance
 from tabular_lstm.serving.promotion_log import LogEntry, promoted, standing
@@ -82,7 +82,7 @@ def decision(accepted: bool, log: list[LogEntry] | None = None, letter: str = "z
         ArtifactCheck(passed=True, sentence="the same", golden_rows=2, largest_difference=0),
     )
     return decide(
-        Checked(judged.metrics, judged.best_baseline, checks, sha256(CONTENT)),
+        Checked(judged.metrics, judged.best_baseline, checks, Artifact(CONTENT, "candidate.keras")),
         ComparedChampions(champions, {}),
         FINGERPRINTS,
         DATA,

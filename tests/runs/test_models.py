@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import time
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from kedro.framework.session import KedroSession
 from tabular_lstm.serving.champion import load_champion
 from tests.helpers.browser import measured, needs_browser
 from tests.helpers.champions import log_of
-from tests.helpers.commands import ALARM, UNTRUSTED, here, message_of, succeeds
+from tests.helpers.commands import ALARM, UNTRUSTED, here, logged, message_of, succeeds
 from tests.helpers.pages import Parsed
 from tests.helpers.project import QUICK, Project
 
@@ -49,9 +50,9 @@ def stores(project: Project, models: list[str]) -> pd.DataFrame:
     return rows
 
 
-def write_parameters(project: Project, models: list[str]) -> None:
+def write_parameters(project: Project, models: list[str], **more: Any) -> None:
     title = {"report": {"title": "Store ${model:}"}, "monitoring": {"false_alarms": 0.001}}
-    blocks = {"models": models, "columns": COLUMNS, **QUICK, **title}
+    blocks = {"models": models, "columns": COLUMNS, **QUICK, **title, **more}
     (project.path / "conf/stores/parameters.yml").write_text(json.dumps(blocks))
 
 
@@ -116,6 +117,63 @@ def test_a_run_that_reads_or_changes_what_all_models_share_is_refused(project: P
     tuning = here(*run, "--params", "tuning.adopt=true", "--pipelines", "tuning")
     assert "tuning.adopt would change conf of all models" in message_of(tuning)
     assert here("run", "--params").returncode == 2  # a value is missing
+
+
+@pytest.mark.parametrize("given", [(), ("rows_to_score=data/01_raw/stores.csv",)])
+def test_no_model_scores_the_rows_of_all(project: Project, given: tuple[str, ...]) -> None:
+    stores(project, ["at", "be"])
+    (project.path / "conf/stores/catalog.yml").unlink()
+    parameters = [word for text in given for word in ("--params", text)]
+    ended = here("run-models", "--env", "stores", "--pipelines", "scoring", *parameters)
+    assert ended.returncode == 1
+    told = "rows_to_score: this entry of the catalog has the same rows for each model."
+    errors = [line for line in ended.stderr.splitlines() if line.startswith("Error: ")]
+    assert [error.partition(" Write ")[0] for error in errors] == [
+        f"Error: {name}: {told}" for name in ("at", "be")
+    ]
+
+
+def test_what_each_model_would_overwrite_is_refused(project: Project) -> None:
+    stores(project, ["at", "be"])
+    path = project.path / "conf/stores/catalog.yml"
+    entry = {"type": "pandas.CSVDataset", "filepath": "data/predictions.csv", "versioned": True}
+    path.write_text(json.dumps({**json.loads(path.read_text()), "candidate_predictions": entry}))
+    run = ("run", "--env", "stores", "--params", "model=at")
+    told = "candidate_predictions: this entry of the catalog saves to the same place for each model"
+    assert message_of(here(*run)).startswith(told)
+    stores(project, ["at", "be"])
+    write_parameters(project, ["at", "be"], mlflow={"registered_model": "shops"})
+    told = "mlflow.registered_model = shops: it is the same for each model"
+    assert message_of(here(*run)).startswith(told)
+    write_parameters(project, ["at", "be"], mlflow={"registered_model": "shops-${model:}"})
+    assert "no champion yet" in message_of(here(*run, "--pipelines", "scoring"))
+
+
+def test_only_a_model_with_new_rows_is_trained_and_rows_of_none_are_counted(
+    project: Project,
+) -> None:
+    rows = stores(project, ["7", "8"])
+    strange = rows.head(21).assign(store=9.0)
+    strange.loc[0, "store"] = None
+    # As pandas writes whole numbers if a cell of the column is missing: 7.0.
+    table = pd.concat([rows.astype({"store": float}), strange])
+    path = project.path / "data/01_raw/stores.csv"
+    table.to_csv(path, index=False)
+    assert "\n7.0," in path.read_text()
+    told = "stores.csv: 21 rows of no model, by store: '9' 20, '' 1. No run reads these rows: "
+    lines = logged("run-models", "--env", "stores").splitlines()
+    # Where it arises and at the end of that run, and not once more for each model.
+    where, end = (line.partition(told)[0] for line in lines if told in line)
+    assert end == f"Warning of this run: {where}"
+    (decision,) = project.versions("08_reporting/decision.json", "stores/7")
+    assert json.loads(decision.read_text())["judgement"]["data"]["rows"] == 400
+    new = rows_of("8").head(1).assign(store=8.0, price=49.5)
+    pd.concat([new, table[::-1]]).to_csv(path, index=False)
+    ended = here("run-models", "--env", "stores")
+    outcomes = {words[1]: words[0] for words in map(str.split, ended.stdout.splitlines())}
+    assert outcomes["7"] == "unchanged"
+    assert outcomes["8"] in {"promoted", "rejected"}
+    assert decisions(project, "7") == ["promoted"]
 
 
 def test_conf_is_checked_and_loads_without_a_name(project: Project) -> None:

@@ -13,6 +13,7 @@ from kedro.io.core import get_protocol_and_path
 from tabular_lstm.datasets.kedro_private import TablePreview
 from tabular_lstm.errors import DataError
 from tabular_lstm.rows.csv_files import refuse_other_arguments
+from tabular_lstm.rows.number_format import without_fraction
 from tabular_lstm.rows.raw_files import RawFiles, State
 from tabular_lstm.rows.raw_rows import RawRows
 
@@ -76,8 +77,10 @@ class RawRowsDataset(AbstractDataset[Any, RawRows]):
         options = {**(credentials or {}), **(fs_args or {})}
         self._storage, self._path = storage_of(filepath, **options)
         self._load_args = load_args or {}
-        self._where = {name: str(value) for name, value in dict(where or {}).items()}
-        self._hashes: dict[tuple[str, State], str] = {}
+        self._where = {
+            name: without_fraction(str(value).strip()) for name, value in dict(where or {}).items()
+        }
+        self._hashed: dict[tuple[str, State], str] = {}
         self.metadata = metadata
 
     def load(self) -> RawRows:
@@ -97,12 +100,12 @@ class RawRowsDataset(AbstractDataset[Any, RawRows]):
         return RawRows(files, self._load_args, self._where)
 
     def hashes(self, key: str | None) -> dict[str, str]:
-        """Give the SHA-256 of each file, hashed again only if it changes; raise as `load`."""
-        return self._files().hashes()
+        """Give the hash of each file, see `RawRows.hashes`; raise as `rows` does."""
+        return self.rows().hashes(key)
 
     def sha256(self) -> str:
-        """Give the one hash of all files, see `RawFiles.sha256`; raise as `hashes` does."""
-        return self._files().sha256()
+        """Give the one hash of all files, see `RawRows.sha256`; raise as `rows` does."""
+        return self.rows().sha256()
 
     def save(self, data: Any) -> None:
         """Refuse: raw rows are read only."""
@@ -115,7 +118,7 @@ class RawRowsDataset(AbstractDataset[Any, RawRows]):
         return TablePreview(json.loads(first.to_json(orient="split", date_format="iso")))
 
     def _files(self) -> RawFiles:
-        return RawFiles.at(self._storage, self._path, hashes=self._hashes)
+        return RawFiles.at(self._storage, self._path, hashed=self._hashed)
 
     def _exists(self) -> bool:
         return bool(self._storage.exists(self._path))

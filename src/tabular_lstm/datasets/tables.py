@@ -14,7 +14,7 @@ from tabular_lstm.rows.table_rows import NoRowsError, TableRows
 
 # The entries that may be any dataset that loads a table.
 LABELS = "late_labels"
-TABLES = ("raw_rows", "rows_to_score", LABELS)
+TABLES = {"raw_rows", "rows_to_score", LABELS}
 WORKBOOK = (
     "%s: pandas reads the text 007 of a workbook as the number 7. To keep text as text, write "
     "load_args: {dtype: object} in this entry of the catalog"
@@ -109,6 +109,6 @@ def _without(parts: set[str], text: str) -> str:
 
 def read_as_rows(catalog: Any, names: set[str]) -> None:
     """Let these entries load their tables as `RawRows`."""
-    for name in names.intersection(TABLES):
+    for name in names & TABLES:
         if not isinstance(entry := catalog.get(name), RawRowsDataset | TableDataset):
             replace_entry(catalog, name, TableDataset(name, entry))

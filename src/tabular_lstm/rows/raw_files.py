@@ -38,6 +38,7 @@ class RawFiles:
             "" for a single file.
         size: The bytes of all files.
         passed_over: Names of the directory's other entries that are not hidden.
+        hashed: Each hash by what was hashed: a file in a state, or rows of files.
     """
 
     fs: Any
@@ -45,20 +46,20 @@ class RawFiles:
     names: tuple[str, ...]
     size: int = 0
     passed_over: tuple[str, ...] = ()
-    # The hash of each file in each state; and, by name, the state in which a file was hashed.
-    _hashes: dict[tuple[str, State], str] = field(default_factory=dict, repr=False)
+    hashed: dict[tuple[str, State], str] = field(default_factory=dict, repr=False)
+    # By name, the state in which a file was hashed.
     _states: dict[str, State] = field(default_factory=dict, repr=False)
 
     @classmethod
     def at(
-        cls, fs: Any, path: str, hashes: dict[tuple[str, State], str] | None = None
+        cls, fs: Any, path: str, hashed: dict[tuple[str, State], str] | None = None
     ) -> "RawFiles":
         """List the files.
 
         Args:
             fs: The storage, of fsspec.
             path: Path in the storage.
-            hashes: Known hashes by file and state; new ones are added.
+            hashed: Known hashes, see `RawFiles`; new ones are added. Default: none.
 
         Raises:
             DataError: The path does not exist or is not a regular file; or the directory has no
@@ -66,10 +67,10 @@ class RawFiles:
         """
         # A storage that is not the disk may have cached an old listing.
         fs.invalidate_cache(path)
-        hashes = {} if hashes is None else hashes
+        hashed = {} if hashed is None else hashed
         kind, size = _kind_and_size(fs, path)
         if kind == "file":
-            return cls(fs, path, ("",), size, (), hashes)
+            return cls(fs, path, ("",), size, (), hashed)
         entries = _entries(fs, path)
         kinds_and_sizes = {
             name: _kind_and_size(fs, f"{path}/{name}")
@@ -84,7 +85,7 @@ class RawFiles:
                 f"*{PARQUET}, and not both; got {listed}."
             )
         passed_over = tuple(name for name in entries if name not in sizes)
-        return cls(fs, path, tuple(sizes), sum(sizes.values()), passed_over, hashes)
+        return cls(fs, path, tuple(sizes), sum(sizes.values()), passed_over, hashed)
 
     def warn_of_others(self) -> None:
         """Warn of entries that are not read; hidden ones are not named."""
@@ -121,9 +122,9 @@ class RawFiles:
         """
         with self.open(name) as content:
             state = self._unchanged_state(name, content)
-            if (self.file(name), state) not in self._hashes:
+            if (self.file(name), state) not in self.hashed:
                 digest = hashlib.file_digest(content, "sha256")
-                self._hashes[self.file(name), state] = digest.hexdigest()
+                self.hashed[self.file(name), state] = digest.hexdigest()
                 content.seek(0)
             yield content
             self._unchanged_state(name, content)
@@ -133,7 +134,7 @@ class RawFiles:
         if name not in self._states:
             with self.open_hashed(name):
                 pass
-        return self._hashes[self.file(name), self._states[name]]
+        return self.hashed[self.file(name), self._states[name]]
 
     def hashes(self) -> dict[str, str]:
         """Give the SHA-256 of each file by its name."""

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from tabular_lstm.errors import DataError, no_column, shown
 from tabular_lstm.rows.cells import texts
+from tabular_lstm.rows.content_hash import Total
 from tabular_lstm.rows.csv_files import (
     NUMBER_FORMAT,
     columns_of_csv,
@@ -20,7 +21,7 @@ from tabular_lstm.rows.csv_files import (
     refuse_other_arguments,
     stream_cells,
 )
-from tabular_lstm.rows.number_format import NumberFormat
+from tabular_lstm.rows.number_format import NumberFormat, pointed, without_fraction
 from tabular_lstm.rows.raw_files import (
     RawFiles,
     is_parquet,
@@ -175,7 +176,7 @@ class RawRows:
     Attributes:
         files: The files.
         load_args: Load arguments of a CSV, see `tabular_lstm.rows.csv_files.LOAD_ARGS`.
-        where: Only rows that have this text in this column count. Default: all rows.
+        where: Only rows that have this value in this column count, see `values`. Default: all rows.
     """
 
     files: RawFiles
@@ -213,12 +214,27 @@ class RawRows:
         return dialect_of(self.load_args)["delimiter"]
 
     def sha256(self) -> str:
-        """Give the hash of the files, see `RawFiles.sha256`."""
-        return self.files.sha256()
+        """Give the hash of the files, see `RawFiles.sha256`; with `where`, of the chosen rows."""
+        return self._hash_of_chosen() if self.where else self.files.sha256()
 
     def hashes(self, key: str | None) -> dict[str, str]:
-        """Give the hash of each file by its name, see `RawFiles.hashes`; `key` names the rows."""
-        return self.files.hashes()
+        """Give the hash of each file by its name, see `RawFiles.hashes`.
+
+        With `where`, it is the hash of all chosen rows; without a `key`, numbers name the rows.
+        """
+        hashes = self.files.hashes()
+        return dict.fromkeys(hashes, self._hash_of_chosen(not key)) if self.where else hashes
+
+    def _hash_of_chosen(self, numbered: bool = False) -> str:
+        """Hash the chosen rows in any order, once for each state of the files."""
+        read, total = (f"{self.where} {numbered}", self.files.sha256()), Total()
+        if read not in self.files.hashed:
+            for batch in self._chosen():
+                names = [pa.array(batch.names)] if numbered else []
+                columns = [*batch.table.column_names, *(["row"] if numbered else [])]
+                total.add(pa.table([*batch.table.columns, *names], columns))
+            self.files.hashed[read] = total.sha256()
+        return self.files.hashed[read]
 
     @cached_property
     def columns(self) -> list[str]:
@@ -269,29 +285,42 @@ class RawRows:
             DataError: A file cannot be read, has other columns than the first one, or changes while
                 it is read; or there is no row.
         """
-        expected, is_empty = 0, True
-        for column in self.where.keys() - {*self.columns}:
-            raise no_column(self.file, column, self.columns, "The catalog names it under where")
-        for name in self.files.names:
-            with self.files.open_hashed(name) as content:
-                for batch in self._batches_of(name, content, {*without} - self.where.keys()):
-                    expected = expected or self._expected(batch)
-                    chosen = self._chosen(batch)
-                    if chosen.count:
-                        is_empty = False
-                        yield replace(chosen, expected=expected)
+        is_empty = True
+        for batch in self._chosen(without):
+            if batch.count:
+                is_empty = False
+                yield batch
         if is_empty:
             where = "".join(f" where {c} is '{shown(v)}'" for c, v in self.where.items())
             raise DataError(f"{self.file}: no rows{where}; expected at least one.")
 
-    def _chosen(self, batch: Batch) -> Batch:
-        """Give only the rows that have the texts of `where`."""
-        for column, text in self.where.items():
-            cells = replace(batch, table=batch.table.select([column])).cells[column]
-            is_chosen = pa.array((texts(cells) == text).to_numpy(bool))
-            table, origins = (rows.filter(is_chosen) for rows in (batch.table, batch.origins))
-            batch = replace(batch, table=table.combine_chunks(), origin=origins)
-        return batch
+    def _chosen(self, without: Collection[str] = ()) -> Iterator[Batch]:
+        """Read as `batches` does, but a batch may have no row, and so may all batches."""
+        expected = 0
+        for column in self.where.keys() - {*self.columns}:
+            raise no_column(self.file, column, self.columns, "The catalog names it under where")
+        for name in self.files.names:
+            with self.files.open_hashed(name) as content:
+                for read in self._batches_of(name, content, {*without} - self.where.keys()):
+                    expected = expected or self._expected(read)
+                    batch = replace(read, expected=expected)
+                    if self.where:
+                        matches = [self.values(read, c) == v for c, v in self.where.items()]
+                        is_chosen = pa.array(np.all(matches, axis=0))
+                        table = read.table.filter(is_chosen).combine_chunks()
+                        batch = replace(batch, table=table, origin=read.origins.filter(is_chosen))
+                    yield batch
+
+    def values(self, batch: Batch, column: str) -> np.ndarray:
+        """Give the cells of a column as text, (rows,), as they are compared with `where`.
+
+        The text is stripped of white space, and "" where the cell is missing; 7.0 is 7, because
+        pandas writes it so if another cell of the column is missing.
+        """
+        cells = replace(batch, table=batch.table.select([column])).cells[column]
+        places, distinct = pd.factorize(texts(cells))
+        spelt = [without_fraction(pointed(text, self.number_format) or text) for text in distinct]
+        return np.array([*spelt, ""], object)[places]
 
     def parts(self) -> Iterator[pd.DataFrame]:
         """Read all files from the start, as frames of text with the index `row`.

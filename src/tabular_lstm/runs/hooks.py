@@ -16,7 +16,7 @@ from kedro.pipeline.node import Node
 
 from tabular_lstm import __version__
 from tabular_lstm.datasets.kedro_private import folder_of_versions, unsaved, use_own_version
-from tabular_lstm.datasets.tables import read_as_rows
+from tabular_lstm.datasets.tables import TABLES, read_as_rows
 from tabular_lstm.engine import Engine
 from tabular_lstm.environments import output_folder, run_command, with_model
 from tabular_lstm.errors import DataError, printable
@@ -25,7 +25,12 @@ from tabular_lstm.parameters import Event
 from tabular_lstm.runs import guards, notify
 from tabular_lstm.runs.kept_outputs import KeptOutputs
 from tabular_lstm.runs.lock import Lock, claim_run_id
-from tabular_lstm.runs.models import EXIT_CODE, OUTCOME, refuse_other_model
+from tabular_lstm.runs.models import (
+    EXIT_CODE,
+    OUTCOME,
+    refuse_other_model,
+    warn_of_rows_of_no_model,
+)
 from tabular_lstm.runs.output_folders import prune, renew_latest
 from tabular_lstm.runs.provenance import provenance
 from tabular_lstm.runs.tuning_adoption import log_and_adopt
@@ -121,11 +126,11 @@ class RunHooks:
         env, relative_outputs = self._env, output_folder(self._env)
         self._outputs = folder = Path(run_params["project_path"]) / relative_outputs
         loader, storage = self._context.config_loader, self._parameters["storage"]
+        tables, pins = pipeline.inputs() & TABLES, run_params["load_versions"] or {}
         self._kept = kept_outputs = KeptOutputs.of(storage, loader, folder, relative_outputs)
         self._run_id = claim_run_id(folder / ".runs", run_params["run_id"])
         self._log = self._until_end.enter_context(RunLog())
-        read_as_rows(catalog, pipeline.inputs())
-        pins = run_params["load_versions"] or {}
+        read_as_rows(catalog, tables)
         try:
             if kept_outputs:
                 self._run_id = kept_outputs.claim(self._run_id)
@@ -137,6 +142,7 @@ class RunHooks:
                 loader.runtime_params,
                 {parameter: self._entry(parameter) for parameter in path_parameters},
             )
+            warn_of_rows_of_no_model(loader, {name: catalog.get(name) for name in tables})
             engine = contextlib.closing(Engine(self._parameters["engine"]))
             catalog.save("engine", self._until_end.enter_context(engine))
             if "best_parameters" in pipeline.all_outputs():
@@ -144,8 +150,7 @@ class RunHooks:
                 self._until_end.callback(Lock.take(lock, self._run_id).release)
             if not pipeline.inputs().isdisjoint({"provenance", "data_summary"}):
                 project, raw_rows = Path(run_params["project_path"]), self._entry("raw_rows")
-                run_provenance = provenance(project, env, self._parameters, raw_rows)
-                catalog.save("provenance", run_provenance)
+                catalog.save("provenance", provenance(project, env, self._parameters, raw_rows))
             if guards.decides(pipeline):
                 self._prepare_to_decide(run_params, pipeline, catalog)
             elif kept_outputs:

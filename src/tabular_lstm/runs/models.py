@@ -2,7 +2,10 @@
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +15,12 @@ from kedro.pipeline import Pipeline
 
 from tabular_lstm.datasets.tables import TABLES
 from tabular_lstm.environments import run_command
-from tabular_lstm.errors import DataError, unknown_name
+from tabular_lstm.errors import LISTED, DataError, counted, shown, unknown_name
 
 # Keys of click's `meta`: the exit code of a run, and its event.
 EXIT_CODE, OUTCOME = "tabular_lstm.exit_code", "tabular_lstm.outcome"
+# Stands in conf for the name of another model; no model may have this name.
+OTHER = "<model>"
 
 logger = logging.getLogger(__name__)
 
@@ -43,15 +48,72 @@ def refuse_other_model(loader: Any, env: str | None, pipeline: Pipeline, adopts:
         raise DataError(f"Model {fault}.")
     if adopts and "best_parameters" in pipeline.all_outputs():
         raise DataError("tuning.adopt would change conf of all models: leave it out.")
-    entries, runtime_params = loader["catalog"], loader.runtime_params
-    loader.runtime_params = {**runtime_params, "model": "OTHER"}
-    others, loader.runtime_params = loader["catalog"], runtime_params
-    for name in pipeline.inputs().intersection(TABLES) - {*runtime_params}:
-        if entries[name] == others[name]:
+    entries, others = loader["catalog"], _of_another_model(loader, "catalog")
+    for name in sorted(pipeline.datasets() & others.keys()):
+        if entries[name] != others[name]:
+            continue
+        if name in TABLES:
             raise DataError(
                 f"{name}: this entry of the catalog has the same rows for each model. Write where: "
                 '{COLUMN: "${model:}"} in it, or ${model:} in its path or query.'
             )
+        if name in pipeline.all_outputs() and not entries[name]["type"].endswith("MemoryDataset"):
+            raise DataError(
+                f"{name}: this entry of the catalog saves to the same place for each model. Write "
+                "${outputs:} or ${model:} in its path or table."
+            )
+    both = loader["parameters"], _of_another_model(loader, "parameters")
+    named, also_named = ((conf.get("mlflow") or {}).get("registered_model") for conf in both)
+    if named and named == also_named:
+        raise DataError(
+            f"mlflow.registered_model = {named}: it is the same for each model, and can have only "
+            f'one champion. Write "{named}-${{model:}}", or leave it out.'
+        )
+
+
+def warn_of_rows_of_no_model(loader: Any, datasets: Mapping[str, Any]) -> None:
+    """Warn of rows whose value in `where` is that of no model: no run reads such rows.
+
+    Args:
+        loader: The config loader of a run.
+        datasets: The datasets of raw rows by their entries of the catalog.
+    """
+    models, others = loader["parameters"].get("models", []), _of_another_model(loader, "catalog")
+    for name, dataset in datasets.items():
+        where = {column: str(text) for column, text in others[name].get("where", {}).items()}
+        columns = [column for column, text in where.items() if OTHER in text]
+        if not columns or not dataset.exists():
+            continue
+        values = {tuple(where[c].replace(OTHER, str(model)) for c in columns) for model in models}
+        rows, counts = dataset.rows(), Counter[tuple[str, ...]]()
+        shared = {column: rows.where[column] for column in where if column not in columns}
+        for batch in replace(rows, where=shared).batches({*rows.columns} - {*columns}):
+            counts.update(zip(*(rows.values(batch, column) for column in columns), strict=True))
+        if unknown := {found: count for found, count in counts.items() if found not in values}:
+            largest = sorted(unknown.items(), key=lambda found: (-found[1], found[0]))[:LISTED]
+            listed = ", ".join(f"'{shown(' '.join(found))}' {count}" for found, count in largest)
+            _warn_once(
+                f"{rows.file}: {counted(sum(unknown.values()), 'row')} of no model, by "
+                f"{' and '.join(columns)}: {listed}{', …' if len(unknown) > LISTED else ''}. "
+                "No run reads these rows: correct the cells, or add the model to the list models."
+            )
+
+
+@cache
+def _warn_once(message: str) -> None:
+    """Warn once in a process: `run-models` would repeat the warning for each model."""
+    logger.warning("%s", message)
+
+
+def _of_another_model(loader: Any, kind: str) -> dict[str, Any]:
+    """Load the catalog or the parameters as of a model `OTHER`, to see what all models share."""
+    runtime_params = loader.runtime_params
+    loader.runtime_params = {**runtime_params, "model": OTHER}
+    try:
+        conf: dict[str, Any] = loader[kind]
+    finally:
+        loader.runtime_params = runtime_params
+    return conf
 
 
 def models_of(project: Path, env: str | None) -> list[str]:
@@ -81,7 +143,7 @@ def run_each(
         except click.exceptions.Exit as ended:
             code = ended.exit_code
         except click.ClickException as error:
-            error.show()
+            click.ClickException(f"{name}: {error.format_message()}").show()
             code = error.exit_code
         except Exception:
             logger.exception("Model %s", name)

@@ -68,6 +68,18 @@ def mirror(
         logger.warning("mlflow: %s. This does not change how the run ends", reason(error, uri))
 
 
+def default_name(env: str | None) -> str:
+    """Return the default name of the experiment and of the registered model.
+
+    A model of an environment has a +, which no environment has; MLflow accepts no slash.
+
+    Examples:
+        >>> default_name(None), default_name("stores-at"), default_name("stores/at")
+        ('tabular-lstm', 'tabular-lstm-stores-at', 'tabular-lstm-stores+at')
+    """
+    return "tabular-lstm" if env in BASE else f"tabular-lstm-{env}".replace("/", "+")
+
+
 def tracking_uri(options: Mlflow, credentials: Mapping[str, Any], project: Path) -> str:
     """Return the URI, or the URI of the named entry in `credentials.yml`.
 
@@ -118,7 +130,7 @@ class Mirror:
         import mlflow  # noqa: PLC0415  an extra; takes seconds
 
         logging.getLogger("mlflow").setLevel(logging.CRITICAL)
-        name = "tabular-lstm" if env in BASE else f"tabular-lstm-{env}".replace("/", "-")
+        name = default_name(env)
         self._model, self._versions = options.registered_model or name, versions
         self._mlflow, self._client = mlflow, mlflow.MlflowClient(uri, uri)
         if experiment := self._client.get_experiment_by_name(options.experiment or name):

@@ -1,5 +1,7 @@
 """An artifact: the bytes of a saved network, identified by their SHA-256."""
 
+import io
+import zipfile
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
@@ -11,7 +13,7 @@ import pandas as pd
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import read_regular, sha256
-from tabular_lstm.network.keras_file import read_keras_file
+from tabular_lstm.network.keras_file import WEIGHTS, read_keras_file
 from tabular_lstm.network.outputs import outputs_of
 from tabular_lstm.network.score import score
 from tabular_lstm.network.scorer import Scorer
@@ -57,6 +59,12 @@ class Artifact:
     def sha256(self) -> str:
         """Hash the content."""
         return sha256(self.content)
+
+    @cached_property
+    def network_sha256(self) -> str:
+        """Hash config and weights: files of one network differ in metadata, such as their dates."""
+        with zipfile.ZipFile(io.BytesIO(self.content)) as archive:
+            return sha256(archive.read("config.json") + archive.read(WEIGHTS))
 
     @cached_property
     def network(self) -> Any:

@@ -1,5 +1,6 @@
 """What a candidate's test rows can be compared with: champions, and the serving one's reference."""
 
+import contextlib
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -26,7 +27,7 @@ from tabular_lstm.serving.answers import answers_of
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.champion import declared_task
 from tabular_lstm.serving.decision import Champions, Decision, Judgement
-from tabular_lstm.serving.promotion_log import LogEntry, promoted, standing
+from tabular_lstm.serving.promotion_log import LogEntry, champion_of, promoted, standing
 
 logger = logging.getLogger(__name__)
 
@@ -165,6 +166,26 @@ def promoted_artifact(champions: Champions, promotion: LogEntry) -> Artifact:
             raise
         raise NotComparedError(f"it cannot be loaded: {error}") from error
     return artifact
+
+
+def same_network(champions: Champions, candidate: Artifact, run_command: str) -> str | None:
+    """Say that a candidate is the champion, or one that was rolled back from; None if neither.
+
+    A champion whose file is gone or damaged is passed over.
+    """
+    replaced = standing(champions.log)[1:]
+    for run, promotion in promoted(champions.log).items():
+        with contextlib.suppress(NotComparedError, DataError):
+            artifact = promoted_artifact(champions, promotion)
+            if run not in replaced and artifact.network_sha256 == candidate.network_sha256:
+                fate = "which serves"
+                if run != champion_of(champions.log):
+                    fate = (
+                        "which was rolled back from. To let it serve again: "
+                        f"{run_command} --pipelines rollback --params rollback.run_id={run}"
+                    )
+                return f"config and weights are those of run {run}, {fate}"
+    return None
 
 
 def _watch(artifact: Artifact, champions: Champions) -> Watch | None:

@@ -23,6 +23,7 @@ from tabular_lstm.serving.comparable_champions import (
     compare_champions,
     data_drift,
     features_moved,
+    same_network,
 )
 from tabular_lstm.serving.decision import Champions, Checks, Decision, Judgement, Provenance, looks
 from tabular_lstm.serving.promotion_log import CANDIDATES, LogEntry, champion_of
@@ -37,7 +38,7 @@ class Checked:
     metrics: dict[str, Metrics]
     best_baseline: str
     checks: Checks
-    candidate_sha256: str
+    candidate: Artifact
     judged_on: JudgedOn | None = None
 
 
@@ -118,7 +119,7 @@ def check_candidate(
         read_back(candidate_artifact, sequences, predictions, judged),
     )
     models = judged.metrics, judged.best_baseline
-    return Checked(*models, gate_checks, candidate_artifact.sha256, judged.judged_on)
+    return Checked(*models, gate_checks, candidate_artifact, judged.judged_on)
 
 
 def read_back(
@@ -143,15 +144,20 @@ def decide(
     run_id: str,
     provenance: Provenance,
 ) -> Decision:
-    """Make the decision, with everything that it is based on."""
+    """Make the decision, with everything that it is based on.
+
+    The network that serves, or one that was rolled back from, is not promoted again.
+    """
     accepted, reason = gate.outcome(checked.checks)
+    if accepted and (same := same_network(champions, checked.candidate, provenance.run_command)):
+        accepted, reason = False, same
     served_before = champion_of(champions.log)
     standing_champions = compared_champions.champions
     other_metrics = dict(checked.metrics)
     judgement = Judgement(
         checks=checked.checks,
         candidate=other_metrics.pop(CANDIDATE),
-        candidate_sha256=checked.candidate_sha256,
+        candidate_sha256=checked.candidate.sha256,
         fingerprints_sha256=train_fingerprints.sha256,
         champions=[
             champion.model_copy(update={"metrics": other_metrics.pop(champion.run_id, None)})
@@ -173,7 +179,7 @@ def decide(
         reason=reason,
         served_before=served_before,
         serves_now=run_id if accepted else served_before,
-        sha256=checked.candidate_sha256 if accepted else serving,
+        sha256=checked.candidate.sha256 if accepted else serving,
         judgement=judgement,
     )
 
