@@ -16,6 +16,7 @@ from kedro.pipeline import Pipeline
 from tabular_lstm.datasets.tables import TABLES
 from tabular_lstm.environments import run_command
 from tabular_lstm.errors import LISTED, DataError, counted, shown, unknown_name
+from tabular_lstm.rows.number_format import without_fraction
 
 # Keys of click's `meta`: the exit code of a run, and its event.
 EXIT_CODE, OUTCOME = "tabular_lstm.exit_code", "tabular_lstm.outcome"
@@ -78,13 +79,18 @@ def warn_of_rows_of_no_model(loader: Any, datasets: Mapping[str, Any]) -> None:
         loader: The config loader of a run.
         datasets: The datasets of raw rows by their entries of the catalog.
     """
-    models, others = loader["parameters"].get("models", []), _of_another_model(loader, "catalog")
+    if "model" not in loader.runtime_params:
+        return
+    models, others = loader["parameters"]["models"], _of_another_model(loader, "catalog")
     for name, dataset in datasets.items():
-        where = {column: str(text) for column, text in others[name].get("where", {}).items()}
-        columns = [column for column, text in where.items() if OTHER in text]
+        where = others[name].get("where") or {}
+        columns = [column for column, value in where.items() if OTHER in str(value)]
         if not columns or not dataset.exists():
             continue
-        values = {tuple(where[c].replace(OTHER, str(model)) for c in columns) for model in models}
+        values = {
+            tuple(without_fraction(where[c].replace(OTHER, str(model))) for c in columns)
+            for model in models
+        }
         rows, counts = dataset.rows(), Counter[tuple[str, ...]]()
         shared = {column: rows.where[column] for column in where if column not in columns}
         for batch in replace(rows, where=shared).batches({*rows.columns} - {*columns}):
