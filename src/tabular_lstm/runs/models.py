@@ -22,6 +22,13 @@ from tabular_lstm.rows.number_format import without_fraction
 EXIT_CODE, OUTCOME = "tabular_lstm.exit_code", "tabular_lstm.outcome"
 # Stands in conf for the name of another model; no model may have this name.
 OTHER = "<model>"
+SAME_ROWS = (
+    'has the same rows for each model. Write where: {COLUMN: "${model:}"} in it, or ${model:} in '
+    "its path or query."
+)
+SAME_PLACE = (
+    "saves to the same place for each model. Write ${outputs:} or ${model:} in its path or table."
+)
 
 logger = logging.getLogger(__name__)
 
@@ -51,24 +58,16 @@ def refuse_other_model(loader: Any, env: str | None, pipeline: Pipeline, adopts:
         raise DataError("tuning.adopt would change conf of all models: leave it out.")
     entries, others = loader["catalog"], _of_another_model(loader, "catalog")
     for name in sorted(pipeline.datasets() & others.keys()):
-        if entries[name] != others[name]:
-            continue
-        if name in TABLES:
-            raise DataError(
-                f"{name}: this entry of the catalog has the same rows for each model. Write where: "
-                '{COLUMN: "${model:}"} in it, or ${model:} in its path or query.'
-            )
-        if name in pipeline.all_outputs() and not entries[name]["type"].endswith("MemoryDataset"):
-            raise DataError(
-                f"{name}: this entry of the catalog saves to the same place for each model. Write "
-                "${outputs:} or ${model:} in its path or table."
-            )
+        is_saved = name in pipeline.all_outputs() and "MemoryDataset" not in entries[name]["type"]
+        fault = SAME_ROWS if name in TABLES else SAME_PLACE if is_saved else None
+        if fault and entries[name] == others[name]:
+            raise DataError(f"{name}: this entry of the catalog {fault}")
     both = loader["parameters"], _of_another_model(loader, "parameters")
-    named, also_named = ((conf.get("mlflow") or {}).get("registered_model") for conf in both)
-    if named and named == also_named:
+    names = {(conf.get("mlflow") or {}).get("registered_model") for conf in both}
+    if len(names) == 1 and (name := names.pop()):
         raise DataError(
-            f"mlflow.registered_model = {named}: it is the same for each model, and can have only "
-            f'one champion. Write "{named}-${{model:}}", or leave it out.'
+            f"mlflow.registered_model = {name}: it is the same for each model, and can have only "
+            f'one champion. Write "{name}-${{model:}}", or leave it out.'
         )
 
 
@@ -76,33 +75,25 @@ def warn_of_rows_of_no_model(loader: Any, datasets: Mapping[str, Any]) -> None:
     """Warn of rows whose value in `where` is that of no model: no run reads such rows.
 
     Args:
-        loader: The config loader of a run.
+        loader: The config loader of a run of one model.
         datasets: The datasets of raw rows by their entries of the catalog.
     """
-    if "model" not in loader.runtime_params:
-        return
     models, others = loader["parameters"]["models"], _of_another_model(loader, "catalog")
-    for name, dataset in datasets.items():
-        where = others[name].get("where") or {}
-        columns = [column for column, value in where.items() if OTHER in str(value)]
-        if not columns or not dataset.exists():
-            continue
-        values = {
-            tuple(without_fraction(where[c].replace(OTHER, str(model))) for c in columns)
-            for model in models
-        }
-        rows, counts = dataset.rows(), Counter[tuple[str, ...]]()
-        shared = {column: rows.where[column] for column in where if column not in columns}
-        for batch in replace(rows, where=shared).batches({*rows.columns} - {*columns}):
-            counts.update(zip(*(rows.values(batch, column) for column in columns), strict=True))
-        if unknown := {found: count for found, count in counts.items() if found not in values}:
-            largest = sorted(unknown.items(), key=lambda found: (-found[1], found[0]))[:LISTED]
-            listed = ", ".join(f"'{shown(' '.join(found))}' {count}" for found, count in largest)
-            _warn_once(
-                f"{rows.file}: {counted(sum(unknown.values()), 'row')} of no model, by "
-                f"{' and '.join(columns)}: {listed}{', …' if len(unknown) > LISTED else ''}. "
-                "No run reads these rows: correct the cells, or add the model to the list models."
-            )
+    wheres = [(name, *pair) for name in datasets for pair in others[name].get("where", {}).items()]
+    for name, column, value in wheres:
+        if OTHER in str(value) and datasets[name].exists():
+            known = {without_fraction(value.replace(OTHER, str(model))) for model in models}
+            rows, counts = datasets[name].rows(), Counter[str]()
+            where = {other: rows.where[other] for other in rows.where if other != column}
+            for batch in replace(rows, where=where).batches({*rows.columns} - {column}):
+                counts.update(v for v in rows.values(batch, column) if v not in known)
+            if counts:
+                listed = ", ".join(f"'{shown(v)}' {n}" for v, n in counts.most_common(LISTED))
+                _warn_once(
+                    f"{rows.file}: {counted(counts.total(), 'row')} of no model, by {column}: "
+                    f"{listed}{', …' if len(counts) > LISTED else ''}. No run reads these rows: "
+                    "correct the cells, or add the model to the list models."
+                )
 
 
 @cache

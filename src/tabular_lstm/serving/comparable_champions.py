@@ -27,7 +27,7 @@ from tabular_lstm.serving.answers import answers_of
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.champion import declared_task
 from tabular_lstm.serving.decision import Champions, Decision, Judgement
-from tabular_lstm.serving.promotion_log import LogEntry, champion_of, promoted, standing
+from tabular_lstm.serving.promotion_log import LogEntry, promoted, standing
 
 logger = logging.getLogger(__name__)
 
@@ -168,23 +168,17 @@ def promoted_artifact(champions: Champions, promotion: LogEntry) -> Artifact:
     return artifact
 
 
-def same_network(champions: Champions, candidate: Artifact, run_command: str) -> str | None:
-    """Say that a candidate is the champion, or one that was rolled back from; None if neither.
+def run_of_same_network(champions: Champions, candidate: Artifact) -> str | None:
+    """Find the run whose network the candidate is: the champion, or one that was rolled back from.
 
-    A champion whose file is gone or damaged is passed over.
+    A champion whose file is gone or damaged is passed over. Returns None if there is no such run.
     """
-    replaced = standing(champions.log)[1:]
-    for run, promotion in promoted(champions.log).items():
+    promotions, replaced = promoted(champions.log), standing(champions.log)[1:]
+    for run in promotions.keys() - {*replaced}:
         with contextlib.suppress(NotComparedError, DataError):
-            artifact = promoted_artifact(champions, promotion)
-            if run not in replaced and artifact.network_sha256 == candidate.network_sha256:
-                fate = "which serves"
-                if run != champion_of(champions.log):
-                    fate = (
-                        "which was rolled back from. To let it serve again: "
-                        f"{run_command} --pipelines rollback --params rollback.run_id={run}"
-                    )
-                return f"config and weights are those of run {run}, {fate}"
+            artifact = promoted_artifact(champions, promotions[run])
+            if artifact.network_sha256 == candidate.network_sha256:
+                return run
     return None
 
 

@@ -23,7 +23,7 @@ from tabular_lstm.serving.comparable_champions import (
     compare_champions,
     data_drift,
     features_moved,
-    same_network,
+    run_of_same_network,
 )
 from tabular_lstm.serving.decision import Champions, Checks, Decision, Judgement, Provenance, looks
 from tabular_lstm.serving.promotion_log import CANDIDATES, LogEntry, champion_of
@@ -149,9 +149,12 @@ def decide(
     The network that serves, or one that was rolled back from, is not promoted again.
     """
     accepted, reason = gate.outcome(checked.checks)
-    if accepted and (same := same_network(champions, checked.candidate, provenance.run_command)):
-        accepted, reason = False, same
     served_before = champion_of(champions.log)
+    if accepted and (run := run_of_same_network(champions, checked.candidate)):
+        rollback = f"{provenance.run_command} --pipelines rollback --params rollback.run_id={run}"
+        advice = f"was rolled back from. To let it serve again: {rollback}"
+        fate = "serves" if run == served_before else advice
+        accepted, reason = False, f"config and weights are those of run {run}, which {fate}"
     standing_champions = compared_champions.champions
     other_metrics = dict(checked.metrics)
     judgement = Judgement(
