@@ -142,8 +142,7 @@ class RunHooks:
                 loader.runtime_params,
                 {parameter: self._entry(parameter) for parameter in path_parameters},
             )
-            if "model" in loader.runtime_params:
-                warn_of_rows_of_no_model(loader, {name: catalog.get(name) for name in tables})
+            warn_of_rows_of_no_model(loader, {name: catalog.get(name) for name in tables})
             engine = contextlib.closing(Engine(self._parameters["engine"]))
             catalog.save("engine", self._until_end.enter_context(engine))
             if "best_parameters" in pipeline.all_outputs():

@@ -3,7 +3,7 @@
 import logging
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -17,6 +17,7 @@ from tabular_lstm.datasets.tables import TABLES
 from tabular_lstm.environments import run_command
 from tabular_lstm.errors import LISTED, DataError, counted, shown, unknown_name
 from tabular_lstm.rows.number_format import without_fraction
+from tabular_lstm.rows.raw_rows import RawRows
 
 # Keys of click's `meta`: the exit code of a run, and its event.
 EXIT_CODE, OUTCOME = "tabular_lstm.exit_code", "tabular_lstm.outcome"
@@ -59,15 +60,15 @@ def refuse_other_model(loader: Any, env: str | None, pipeline: Pipeline, adopts:
     entries, others = loader["catalog"], _of_another_model(loader, "catalog")
     for name in sorted(pipeline.datasets() & others.keys()):
         is_saved = name in pipeline.all_outputs() and "MemoryDataset" not in entries[name]["type"]
-        fault = SAME_ROWS if name in TABLES else SAME_PLACE if is_saved else None
-        if fault and entries[name] == others[name]:
+        if entries[name] == others[name] and (is_saved or name in TABLES):
+            fault = SAME_ROWS if name in TABLES else SAME_PLACE
             raise DataError(f"{name}: this entry of the catalog {fault}")
     both = loader["parameters"], _of_another_model(loader, "parameters")
-    names = {(conf.get("mlflow") or {}).get("registered_model") for conf in both}
-    if len(names) == 1 and (name := names.pop()):
+    registered, other = ((conf.get("mlflow") or {}).get("registered_model") for conf in both)
+    if registered and registered == other:
         raise DataError(
-            f"mlflow.registered_model = {name}: it is the same for each model, and can have only "
-            f'one champion. Write "{name}-${{model:}}", or leave it out.'
+            f"mlflow.registered_model = {registered}: it is the same for each model, and can have "
+            f'only one champion. Write "{registered}-${{model:}}", or leave it out.'
         )
 
 
@@ -78,22 +79,29 @@ def warn_of_rows_of_no_model(loader: Any, datasets: Mapping[str, Any]) -> None:
         loader: The config loader of a run of one model.
         datasets: The datasets of raw rows by their entries of the catalog.
     """
+    if "model" not in loader.runtime_params:
+        return
     models, others = loader["parameters"]["models"], _of_another_model(loader, "catalog")
-    wheres = [(name, *pair) for name in datasets for pair in others[name].get("where", {}).items()]
-    for name, column, value in wheres:
-        if OTHER in str(value) and datasets[name].exists():
-            known = {without_fraction(value.replace(OTHER, str(model))) for model in models}
-            rows, counts = datasets[name].rows(), Counter[str]()
-            where = {other: rows.where[other] for other in rows.where if other != column}
-            for batch in replace(rows, where=where).batches({*rows.columns} - {column}):
-                counts.update(v for v in rows.values(batch, column) if v not in known)
-            if counts:
-                listed = ", ".join(f"'{shown(v)}' {n}" for v, n in counts.most_common(LISTED))
-                _warn_once(
-                    f"{rows.file}: {counted(counts.total(), 'row')} of no model, by {column}: "
-                    f"{listed}{', …' if len(counts) > LISTED else ''}. No run reads these rows: "
-                    "correct the cells, or add the model to the list models."
-                )
+    for name, dataset in datasets.items():
+        for column, value in (others[name].get("where") or {}).items():
+            if OTHER in str(value) and dataset.exists():
+                known = {without_fraction(value.replace(OTHER, str(model))) for model in models}
+                _warn_of_others(dataset.rows(), column, known)
+
+
+def _warn_of_others(rows: RawRows, column: str, known: Container[str]) -> None:
+    """Warn of rows with other values in a column of `where` than those of the models."""
+    counts = Counter[str]()
+    where = {other: value for other, value in rows.where.items() if other != column}
+    for batch in replace(rows, where=where).batches({*rows.columns} - {column}):
+        counts.update(value for value in rows.values(batch, column) if value not in known)
+    if counts:
+        listed = ", ".join(f"'{shown(v)}' {count}" for v, count in counts.most_common(LISTED))
+        _warn_once(
+            f"{rows.file}: {counted(counts.total(), 'row')} of no model, by {column}: {listed}"
+            f"{', …' if len(counts) > LISTED else ''}. No run reads these rows: correct the cells, "
+            "or add the model to the list models."
+        )
 
 
 @cache
