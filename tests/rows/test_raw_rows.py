@@ -16,6 +16,7 @@ import pytest
 from pyarrow import parquet
 
 from tabular_lstm.errors import DataError
+from tabular_lstm.files import sha256
 from tabular_lstm.rows import csv_files
 from tabular_lstm.rows import raw_files as parquet_pieces
 from tabular_lstm.rows.number_format import NumberFormat
@@ -264,3 +265,30 @@ def test_of_parquet_alone_columns_are_not_read_that_nobody_needs(tmp_path: Path)
     write(tmp_path / ".parquet" / "2.parquet", ROWS[["a"]])
     rows = rows_at(tmp_path / ".parquet")
     assert len(list(rows.batches(without=[*ROWS][1:]))) == 2
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_the_hash_of_chosen_rows_is_theirs_alone(tmp_path: Path, suffix: str) -> None:
+    own = pd.DataFrame({"store": [7.0, 7.0], "price": [1.5, 2.5]})
+    other = pd.DataFrame({"store": [8.0, None], "price": [3.5, 4.5]})
+    tables = {
+        "at_first": [own, other],
+        "another_is_added": [own, other, other],
+        "turned_around": [other, own[::-1]],
+        "another_before": [other, own],
+        "one_changes": [own.assign(price=[1.5, 2.0]), other],
+    }
+    hashes = {}
+    for name, parts in tables.items():
+        path = write(tmp_path / f"{name}{suffix}", pd.concat(parts, ignore_index=True))
+        rows = replace(rows_at(path), where={"store": "7"})
+        assert rows.whole()["price"].astype(float).sum() in {4.0, 3.5}
+        hashes[name] = rows.sha256(), *rows.hashes("id").values(), *rows.hashes(None).values()
+        assert hashes[name][0] == hashes[name][1]
+        assert rows_at(path).sha256() == sha256(path.read_bytes())
+    at_first = hashes["at_first"]
+    assert hashes["another_is_added"] == at_first
+    assert hashes["turned_around"][:2] == hashes["another_before"][:2] == at_first[:2]
+    # Without a key, their numbers name the rows.
+    assert len({hashes[name][2] for name in tables}) == len(tables) - 1
+    assert hashes["one_changes"][0] != at_first[0]
