@@ -119,14 +119,22 @@ def test_a_run_that_reads_or_changes_what_all_models_share_is_refused(project: P
     assert here("run", "--params").returncode == 2  # a value is missing
 
 
-@pytest.mark.parametrize("given", [(), ("rows_to_score=data/01_raw/stores.csv",)])
-def test_no_model_scores_the_rows_of_all(project: Project, given: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("pipeline", "entry", "given"),
+    [
+        ("scoring", "rows_to_score", ()),
+        ("scoring", "rows_to_score", ("--params", "rows_to_score=data/01_raw/stores.csv")),
+        ("monitoring", "late_labels", ("--params", "late_labels=data/01_raw/stores.csv")),
+    ],
+)
+def test_no_model_scores_or_measures_the_rows_of_all(
+    project: Project, pipeline: str, entry: str, given: tuple[str, ...]
+) -> None:
     stores(project, ["at", "be"])
     (project.path / "conf/stores/catalog.yml").unlink()
-    parameters = [word for text in given for word in ("--params", text)]
-    ended = here("run-models", "--env", "stores", "--pipelines", "scoring", *parameters)
+    ended = here("run-models", "--env", "stores", "--pipelines", pipeline, *given)
     assert ended.returncode == 1
-    told = "rows_to_score: this entry of the catalog has the same rows for each model."
+    told = f"{entry}: this entry of the catalog has the same rows for each model."
     errors = [line for line in ended.stderr.splitlines() if line.startswith("Error: ")]
     assert [error.partition(" Write ")[0] for error in errors] == [
         f"Error: {name}: {told}" for name in ("at", "be")
