@@ -181,16 +181,31 @@ def test_categories_that_were_not_there_in_training_are_all_alike(fitted: LSTMCl
         assert not same_bits(with_color(known), unseen)
 
 
-def test_words_among_numbers_and_numbers_that_float32_cannot_tell_apart_are_told_of(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def test_words_among_numbers_are_told_of(caplog: pytest.LogCaptureFixture) -> None:
     logging.disable(logging.NOTSET)
-    rows = pd.DataFrame({"size": [*map(str, range(59)), "?"], "noise": [0.1 + 0.2, 0.3] * 30})
-    rows["second"] = np.arange(60.0) + 1_700_000_000
+    rows = pd.DataFrame({"size": [*map(str, range(59)), "?"]})
     tiny(epochs=1, members=1).fit(rows, np.arange(60) % 2)
     assert "Column 'size' is read as categories, though 59 of 60 values" in caplog.text
-    assert "Column 'second': 60 distinct numbers are only 1 as float32" in caplog.text
-    assert "'noise'" not in caplog.text
+
+
+@pytest.mark.parametrize("as_dates", [False, True])
+def test_moments_within_a_minute_are_told_apart(as_dates: bool, tmp_path: Path) -> None:
+    second = np.random.default_rng(1).permutation(400) / 8 + 1_700_000_000
+    moments = pd.to_datetime(second, unit="s") if as_dates else second
+    rows = pd.DataFrame({"at": moments, "noise": [0.1 + 0.2, 0.3] * 200})
+    labels = (second > np.median(second)).astype(int)
+    model = tiny(members=1).fit(rows, labels)
+    assert model.score(rows, labels) > 0.9
+    model.save(tmp_path / "model.keras")
+    again = LSTMClassifier.load(tmp_path / "model.keras")
+    assert same_bits(again.predict_proba(rows), model.predict_proba(rows))
+    schema = model.network_.schema
+    assert [*schema.origin] == [schema.features[0]]
+    unit = 86_400 if as_dates else 1
+    assert schema.mean[0] * unit == pytest.approx(second.mean(), abs=1)
+    # Where float32 tells enough, nothing is subtracted and nothing is written.
+    near = tiny(epochs=1, members=1).fit(rows.assign(at=second - second.min()), labels)
+    assert "origin" not in near.network_.schema.model_dump()
 
 
 @pytest.mark.filterwarnings("error::DeprecationWarning")  # nor does NumPy warn of anything

@@ -1,7 +1,6 @@
 """`kedro profile`, and the run that follows it with no hand edit."""
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import pandas as pd
 import yaml
 from kedro.framework.session import KedroSession
 
-from tests.helpers.commands import here, here_in, message_of, succeeds
+from tests.helpers.commands import here, message_of, succeeds
 from tests.helpers.databases import SECRET, in_sqlite, query, reads
 from tests.helpers.project import Project
 
@@ -114,26 +113,6 @@ def test_columns_that_only_number_the_rows_are_refused_as_labels(project: Projec
         rows = pd.DataFrame({name: range(60) for name in names})
         rows.to_csv(project.path / "rows.csv", index=False)
         assert said in message_of(here("profile", "rows.csv", "--env", "mine"))
-
-
-def test_numbers_that_float32_cannot_tell_apart_are_named_by_the_page_and_by_a_run(
-    project: Project,
-) -> None:
-    rng = np.random.default_rng(3)
-    second = rng.permutation(1200) / 20
-    rows = pd.DataFrame({"second": second + 1_700_000_000, "price": rng.random(1200) * 1e9})
-    rows["left"] = (second > 30).astype(int)
-    rows.to_csv(project.path / "far.csv", index=False)
-    page, _, columns = columns_of(project, "far.csv")
-    assert columns == {"label": "left", "positive_class": 1, "negative_class": 0}
-    fault = "distinct numbers are only 1 as float32, which models compute with; subtract a constant"
-    assert f"- second: 1,200 {fault}, such as 1700000030, in training and in scoring\n" in page
-    until_schema = ("run", "--env", "mine", "--to-nodes", "reshaping.learn_schema")
-    log = here_in(project, *until_schema)
-    assert re.search(f"Column 'second': [0-9]{{3}} {fault}, such as 17000000[23][0-9]", log)
-    assert (page + log).count("as float32") == 2  # the price is named by neither
-    rows.assign(second=second).to_csv(project.path / "far.csv", index=False)
-    assert "as float32" not in columns_of(project, "far.csv")[0] + here_in(project, *until_schema)
 
 
 def test_a_table_is_profiled_by_what_its_cells_mean(project: Project) -> None:

@@ -1,5 +1,6 @@
 """New rows are scored by the champion: what goes in comes out, scored or in quarantine."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +157,43 @@ def test_the_shipped_rows_are_scored_by_the_champion_that_is_named_beside_each(
     assert sum(summary["decisions"].values()) == 20
     # As after a failure: nothing lies beside it.
     assert {path.name for path in part.parent.iterdir()} == {"manifest.json", part.name}
+
+
+def test_numbers_far_from_0_and_close_together_are_told_apart_in_their_own_unit(
+    project: Project,
+) -> None:
+    rng = np.random.default_rng(3)
+    second = rng.permutation(800) / 16
+    rows = pd.DataFrame({"second": second + 1_700_000_000, "noise": rng.random(800)})
+    rows["late"] = (second + rng.normal(0, 5, 800) > 25).astype(int)
+    rows.to_csv(project.raw, index=False)
+    columns = {"label": "late", "positive_class": 1, "negative_class": 0}
+    declare(project, columns={**columns, "known_in_time": ["second"]}, **QUICK)
+    assert "float32" not in logged(*RETRAINING)
+    metrics = project.metrics()
+    linear, boosted = (
+        metrics["baselines"][name] for name in ("logistic_regression", "hist_gradient_boosting")
+    )
+    assert min(model["roc_auc"] for model in (metrics["test"], linear, boosted)) > 0.95
+    importance = project.versions("07_model_output/permutation_importance.json")[-1].read_text()
+    curve = json.loads(importance)["dependence"]["second"]
+    assert curve["values"][0] == pytest.approx(1_700_000_002, abs=2)
+    assert curve["values"][-1] == pytest.approx(1_700_000_047, abs=2)
+    report = project.versions("08_reporting/report.html")[-1].read_text()
+    assert "1,700,000,000 to 1,700,000,050" in report
+
+    path = write(project, "same.csv", rows.drop(columns="late"))
+    succeeds(here(*SCORING, *rows_at(path, "scoring.reasons=1")))
+    scored = predictions_of(project)
+    np.testing.assert_allclose(scored["probability"], by_the_estimator(project, rows), atol=1e-6)
+    judged = pd.read_csv(project.versions("07_model_output/candidate_predictions.csv")[-1])
+    of_judged = scored.set_index("row").loc[judged["row"], "probability"]
+    np.testing.assert_allclose(of_judged, judged["candidate"], atol=1e-6)
+    assert (scored["reason_1"] == "second").mean() > 0.9
+    later = rows.drop(columns="late").assign(second=second + 1_700_000_010)
+    path = write(project, "later.csv", later)
+    said = logged(*SCORING, *rows_at(path), code=ALARM)
+    assert "(mean 1700000035, was 1700000025)" in said
 
 
 def test_a_label_that_is_there_is_copied_and_not_seen(served: Project) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.helpers.project import QUICK, Project
+from tests.helpers.project import QUICK, TINY, Project, declare
 from tests.helpers.scorings import summary_of
 from tests.helpers.tables import LABEL
 
@@ -52,6 +52,21 @@ def retrain(project: Project, seed: int = 0, **blocks: Any) -> dict[str, Any]:
 def sides(project: Project) -> dict[str, set[str]]:
     """The patients of each side."""
     return {side: {*project.rows(side)["patient"]} for side in ("train", "test")}
+
+
+def test_equal_rows_without_a_key_are_in_one_fold_as_on_one_side(project: Project) -> None:
+    """Out of fold is out of fold by content: no model learns the labels of 126 rows by heart."""
+    rng = np.random.default_rng(1)
+    distinct = pd.DataFrame(rng.normal(size=(126, 6)).round(2), columns=[*"abcdef"])
+    chance = 1 / (1 + np.exp(1.7 - 0.3 * distinct["a"]))
+    distinct["left"] = (rng.random(126) < chance).astype(int)
+    distinct.iloc[rng.integers(0, 126, 3000)].to_csv(project.raw, index=False)
+    declare(project, columns={**ROLES, "label": "left"})
+    project.run(**TINY | {"training": {"epochs": 15, "learning_rate": 0.03}})
+    metrics = project.metrics()
+    loss = {name: model["log_loss"] for name, model in metrics["baselines"].items()}
+    assert metrics["test"]["log_loss"] < loss["majority_class"] + 0.1
+    assert loss["hist_gradient_boosting"] < loss["majority_class"] + 0.1
 
 
 @pytest.mark.long

@@ -66,14 +66,14 @@ def counted(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
-def amount(value: float, sign: str = "") -> str:
-    """Write a number with four digits that count; `sign` "+" writes the sign too.
+def amount(value: float, sign: str = "", digits: int = 4) -> str:
+    """Write a number with so many digits that count; `sign` "+" writes the sign too.
 
     Examples:
         >>> amount(1234567.8), amount(-0.000123456), amount(3, "+")
         ('1,235,000', '-0.0001235', '+3')
     """
-    return f"{float(f'{value:.4g}'):{sign},.10g}"
+    return f"{float(f'{value:.{digits}g}'):{sign},.10g}"
 
 
 def shown(cell: object, width: int = WIDTH) -> str:

@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
 from tabular_lstm.judging.comparison import Judged, compare_with_baselines, heavy_group
 from tabular_lstm.judging.gate import beyond_tolerance
 from tabular_lstm.judging.intervals import bounds
-from tabular_lstm.judging.metrics import CANDIDATE, point_metrics
+from tabular_lstm.judging.metrics import CANDIDATE, WORSE_SIGN, point_metrics
 from tabular_lstm.parameters import Evaluation, Tolerance
 from tests.helpers.judged import BASELINES
 from tests.helpers.judged_tasks import FOUR, OF_NUMBER, RESAMPLED, classes_of, numbers_of
@@ -124,7 +125,7 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True)
 class Told(Judged):
-    """Judged models whose differences all have one interval."""
+    """Judged models whose differences all have one interval, as far better as worse."""
 
     bounds: Interval = (0, 0)
 
@@ -133,7 +134,8 @@ class Told(Judged):
         return difference, np.empty(0)
 
     def interval(self, one: str, other: str, metric: str) -> Interval:
-        return self.bounds
+        low, high = self.bounds
+        return self.bounds if WORSE_SIGN[metric] < 0 else (-high, -low)
 
 
 def told(baseline_auc: dict[str, float], interval: Interval, **candidate: object) -> list[str]:
@@ -172,6 +174,25 @@ def test_the_interval_decides_the_verdict_and_whoever_wins_is_named_first(
     assert f"The candidate {verdict}" in sentence
     assert len(sentences) == 5
     assert (sentence == sentences[0]) is (baseline > 0.8)
+
+
+def test_a_model_whose_log_loss_is_shown_to_be_worse_beats_nobody() -> None:
+    rng = np.random.default_rng(0)
+    labels = (rng.random(400) < 0.2).astype(int)
+    ranks = labels + rng.normal(0, 1, 400)
+    models = {"majority_class": np.full(400, 0.2), "logistic_regression": expit(ranks - 2)}
+    judged = judge(labels, candidate=expit(4 * ranks), **models)
+    sentences = compare_with_baselines(judged, RESAMPLED)
+    assert not any("beats" in sentence for sentence in sentences)
+    told = next(sentence for sentence in sentences if "the majority class" in sentence)
+    assert re.fullmatch(
+        r"The candidate loses to the majority class: log loss 1\.\d+ against 0\.5\d+, "
+        r"difference \+.*\]; ROC AUC 0\.[78]\d+ against 0\.500",
+        told,
+    )
+    # The baseline that is best out of fold comes first if it is ahead in this way.
+    best = replace(judged, best_baseline="majority_class")
+    assert compare_with_baselines(best, RESAMPLED)[0] == told
 
 
 def test_sentences_hold_the_numbers_and_count_what_is_called_positive() -> None:

@@ -265,6 +265,7 @@ NOT_AS_KERAS = "is not in model.weights.h5 as Keras writes an array"
         (configured(dtype={"class_name": "get_file", "config": {}}), "dtype"),
         (configured(schema__mean=[1.0] * 3), "mean and variance of each of 4"),
         (configured(schema__variance=[1, 2, 3, float("nan")]), "expected a number as mean and"),
+        (configured(schema__origin={"a": float("inf")}), "and as any origin"),
         (configured(schema__quantiles={"a": [1.0, *[0.0] * 24]}), "25 rising quantiles"),
         (configured(format=1), "a network of this schema has no format 1"),
         (configured(schema__scores=False), "a network of this schema has no format 2"),

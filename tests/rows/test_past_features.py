@@ -111,6 +111,21 @@ def test_a_row_has_what_its_patients_whole_past_says_though_a_history_has_three_
     np.testing.assert_array_equal(sequences.reshape(len(rows), -1)[:, : len(expected.T)], made)
 
 
+def test_a_past_far_from_0_tells_as_much_as_one_near_0() -> None:
+    near = visits("a number")
+    near["worse"] = (pd.to_numeric(near["worse"]) * 1000).round()
+    far = near.assign(**{name: near[name] + 2.0**40 for name in ("dose", "day", "worse")})
+    made = []
+    for rows in (near, far):
+        table = rows.assign(worse=rows["worse"].map("{:.0f}".format).replace("nan", ""))
+        schema = schema_of("a number", table)
+        made.append(plain_rows(read_sequences(table, schema), schema)[0])
+    assert schema.origin.keys() == {"dose", "day", "worse, earlier"}
+    moved = made[1] - made[0]
+    np.testing.assert_array_equal(np.isnan(made[1]), np.isnan(made[0]))
+    np.testing.assert_allclose(np.nanmax(moved, axis=0), np.nanmin(moved, axis=0), atol=0.01)
+
+
 @pytest.mark.parametrize("task", [*LABELS])
 def test_no_later_row_no_unknown_label_and_no_other_patient_is_in_it(task: str) -> None:
     rows, schema, rng = visits(task), schema_of(task), np.random.default_rng(1)

@@ -81,7 +81,7 @@ def predict_with_baselines(
 ) -> tuple[dict[str, np.ndarray], dict[str, float], dict[str, float]]:
     """Fit the baselines and choose their thresholds on the train rows; predict the evaluated rows.
 
-    Five folds, with the rows of a group in one fold, give each baseline its out-of-fold
+    Five folds, with rows that share a side in one fold, give each baseline its out-of-fold
     predictions. From these, of histories from those of the rows that judge, come the decision
     thresholds, which follow the network's objective; the intervals of a number, equally wide for
     all rows; and the losses. Gradient boosting is the mean of five models: each learns from four
@@ -106,7 +106,7 @@ def predict_with_baselines(
     evaluated, _ = plain_rows(evaluated_sequences, schema)
     labels, weights = train_set.labels.to_numpy(), train_set.weights
     task, target = schema.task, schema.target
-    splits = _splits(measure_of(task).strata(labels), train_set.groups, evaluation.seed)
+    splits = _splits(measure_of(task).strata(labels), train_set.fold_groups, evaluation.seed)
     # Gradient boosting fails if a feature is missing in all rows of a fit.
     usable_features = np.all([~np.isnan(fitted[rows]).all(axis=0) for rows, _ in splits], axis=0)
     if not usable_features.all():

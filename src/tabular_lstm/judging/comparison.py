@@ -250,7 +250,8 @@ def compare_with_baselines(
     if judged.all_rows is not None:
         count, all_rows_metrics = judged.all_rows
         summary += f". {_summary(judged, all_rows_metrics, count, ', all labelled ones')}"
-    best, main = judged.best_baseline or measure.baselines[1], measure.spoken[0]
+    best = judged.best_baseline or measure.baselines[1]
+    main = _telling(judged, best)
     difference, _ = judged.minus(CANDIDATE, best, main)
     first = [sentences.pop(best)] if WORSE_SIGN[main] * difference > 0 else []
     decisions = DECISION_SENTENCES[type(metrics)](metrics)
@@ -312,8 +313,24 @@ DECISION_SENTENCES: dict[type, Callable[..., str]] = {
 }
 
 
+def _telling(judged: Judged, name: str) -> str:
+    """Return the metric that tells whether the candidate beats a baseline.
+
+    It is the first of `Measure.spoken`. But if only other metrics of the gate are shown to be
+    worse, it is the first of these, so that no such candidate is said to beat the baseline.
+    """
+    main = judged.measure.spoken[0]
+    worse = [
+        metric
+        for metric in judged.measure.compared
+        if min(WORSE_SIGN[metric] * end for end in judged.interval(CANDIDATE, name, metric)) > 0
+    ]
+    return main if main in worse else [*worse, main][0]
+
+
 def _baseline_sentence(judged: Judged, name: str, meaningful: float) -> str:
-    main, second, _ = judged.measure.spoken
+    main = _telling(judged, name)
+    second = next(metric for metric in judged.measure.spoken if metric != main)
     candidate, baseline = judged.metrics[CANDIDATE], judged.metrics[name]
     difference, _ = judged.minus(CANDIDATE, name, main)
     low, high = judged.interval(CANDIDATE, name, main)

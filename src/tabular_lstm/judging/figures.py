@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 POINTS = 500
 # The 95 % quantile is this many times as far from the median as the 5 % quantile.
 LONG_TAIL = 4
+NEAR = 1e-4  # a smaller range, in units of the largest value, needs more digits than `amounts`
 FAR = 1.0  # from the middle 90 % of the values, in units of their range
 
 
@@ -324,7 +325,8 @@ def partial_dependence(importance: Importance) -> "Figure":
             places = curve.values
             axes.fill_between(places, curve.low, curve.high, color=COLORS[CANDIDATE], alpha=0.2)
             axes.plot(places, curve.mean, color=COLORS[CANDIDATE])
-            axes.xaxis.set_major_formatter(amounts())
+            if np.ptp(places) >= NEAR * np.abs(places).max():  # else as Matplotlib does
+                axes.xaxis.set_major_formatter(amounts())
         axes.plot(places, curve.mean, "o", color=COLORS[CANDIDATE], markersize=4)
         axes.yaxis.set_major_formatter(amounts())
         of_class = f": probability of {short(curve.class_name)}" if curve.class_name else ""

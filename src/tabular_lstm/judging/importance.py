@@ -148,13 +148,14 @@ def partial_dependence(
         return None
     rows, measured = own[is_measured], cells[is_measured]
     distinct, first, counts = np.unique(measured, return_index=True, return_counts=True)
+    in_own_unit = schema.in_own_unit(schema.features[slots[0]], distinct)
     if categories is None:
         shares = np.linspace(0.05, 0.95, GRID)
         wanted = np.unique(np.quantile(measured, shares, method="nearest"))
         if len(wanted) < FEW_POINTS:  # most rows have one value
             wanted = np.quantile(distinct, shares, method="nearest")
         chosen = np.flatnonzero(np.isin(distinct, wanted))
-        values: list[Any] = distinct[chosen].astype(float).tolist()
+        values: list[Any] = in_own_unit[chosen].astype(float).tolist()
     else:
         chosen = np.argsort(-counts, kind="stable")[:COMMONEST]
         values = [categories[int(place)] for place in distinct[chosen]]

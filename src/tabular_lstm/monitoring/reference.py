@@ -158,10 +158,11 @@ def rows_each(groups: Sequence[np.ndarray]) -> float:
 
 
 def columns_of(sequences: np.ndarray, schema: Schema) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield each column as float32 (rows,), dates as days."""
+    """Yield each column in its own unit, dates as days: float32 (rows,), or float64 far from 0."""
     slots = sequences.reshape(len(sequences), prod(sequences.shape[1:]))
     for name, places in schema.slots.items():
-        yield name, np.ascontiguousarray(slots[:, places[0]])
+        values = np.ascontiguousarray(slots[:, places[0]])
+        yield name, schema.in_own_unit(schema.features[places[0]], values)
 
 
 def kinds_of(schema: Schema) -> dict[str, Watched]:
@@ -205,9 +206,10 @@ def profile(kind: Watched, values: np.ndarray, categories: Sequence[str] = ()) -
         counts = count_categories(values, cells_of(categories))
         cells = category_cells(categories)
         return Profile(kind=kind, categories=cells, counts=tuple(counts.tolist()))
-    values = values.astype(np.float32)
-    present = values[~np.isnan(values)].astype(np.float64)
+    values = values.astype(np.float32) if kind == "score" else values
+    present = values[~np.isnan(values)]
     edges = edges_of(present) if len(present) else (0.0,)
+    present = present.astype(np.float64)
     return Profile(
         kind=kind,
         edges=edges,
@@ -276,8 +278,10 @@ def would_be_unknown(places: np.ndarray, groups: np.ndarray | None) -> np.ndarra
 def edges_of(values: np.ndarray) -> tuple[float, ...]:
     """Return at least one edge for these values, none missing; see `Profile`.
 
-    With many values, quantiles are computed from a regular sample.
+    Values are compared with edges in the values' dtype. With many values, quantiles are computed
+    from a regular sample.
     """
+    rounded_as, values = values.dtype.type, values.astype(np.float64)
     sample = values[:: 1 + len(values) // ENOUGH]
     distinct = np.unique(sample)
     distinct = np.unique(values) if len(distinct) <= FEW else distinct
@@ -292,28 +296,29 @@ def edges_of(values: np.ndarray) -> tuple[float, ...]:
     if len(points) == 1:
         gaps = np.abs(points) / 100 if low else np.ones(1)
     digits = [DIGITS - 1 - int(np.floor(np.log10(gap))) for gap in gaps]
-    first, *rounded = [_not_above(float(p), d) for p, d in zip(points, digits, strict=True)]
+    first, *rounded = [
+        _not_above(float(p), d, rounded_as) for p, d in zip(points, digits, strict=True)
+    ]
     last, step = round(high, digits[-1]), 10.0 ** -digits[-1]
-    while np.float32(last) <= np.float32(high):
+    while rounded_as(last) <= rounded_as(high):
         last, step = round(high + step, digits[-1]), 2 * step
     if len(distinct) > FEW and high not in {*quantiles, *above}:
         rounded.pop()  # the highest value needs no cell
     return (first, *sorted({edge for edge in rounded if first < edge < last}), last)
 
 
-def _not_above(value: float, digits: int) -> float:
+def _not_above(value: float, digits: int, rounded_as: type[np.floating]) -> float:
     """Round a value down, so that it stays in the cell that begins at the rounded value."""
     rounded = round(value, digits)
-    if np.float32(rounded) > np.float32(value):
+    if rounded_as(rounded) > rounded_as(value):
         rounded = round(value - 10.0**-digits, digits)
     return rounded
 
 
 def count_numbers(values: np.ndarray, edges: Sequence[float]) -> np.ndarray:
-    """Count numbers in the order of `Profile.counts`: int64 (edges + 2,)."""
-    values = np.ascontiguousarray(values, np.float32)
+    """Count numbers, float32 or float64, in the order of `Profile.counts`: int64 (edges + 2,)."""
     # Comparing with each edge takes a tenth of the time of a search.
-    below = [np.count_nonzero(values < edge) for edge in np.asarray(edges, np.float32)]
+    below = [np.count_nonzero(values < edge) for edge in np.asarray(edges, values.dtype)]
     missing = np.count_nonzero(np.isnan(values))
     return np.array([missing, *np.diff([0, *below, len(values) - missing])], np.int64)
 
@@ -401,7 +406,8 @@ class Watch:
             if profile.kind == "category":
                 counts.append(count_categories(column, self._cells[name]))
             else:
-                counts.append(count_numbers(column, profile.edges))
+                dtype = np.float32 if profile.kind == "score" else column.dtype
+                counts.append(count_numbers(column.astype(dtype, copy=False), profile.edges))
             moments.append(_moments(profile, column))
         return Seen(tuple(counts), np.array(moments))
 

@@ -129,9 +129,11 @@ def _check_schema(schema: Schema) -> None:
         raise ValueError(
             f"{schema.steps} steps of {schema.features_per_step} are no shape for {count} features"
         )
-    numbers = [*schema.mean, *schema.variance]
+    numbers = [*schema.mean, *schema.variance, *schema.origin.values()]
     if not (len(schema.mean) == len(schema.variance) == count and np.isfinite(numbers).all()):
-        raise ValueError(f"expected a number as mean and variance of each of {count} features")
+        raise ValueError(
+            f"expected a number as mean and variance of each of {count} features, and as any origin"
+        )
     for name, quantiles in schema.quantiles.items():
         rises = np.isfinite(quantiles).all() and (np.diff(quantiles) >= 0).all()
         if not (rises and len(quantiles) in (0, len(SCORES)) and name in schema.features):

@@ -61,12 +61,13 @@ class Slots:
         places = np.full(schema.steps * schema.features_per_step, len(counts))
         places[np.concatenate([numeric, categorical])] = np.arange(len(counts))
         scored, knots = _scored(schema)
+        center = np.array(schema.mean) - [schema.origin.get(name, 0) for name in schema.features]
         return cls(
             steps=schema.steps,
             features_per_step=schema.features_per_step,
             numeric=numeric,
             categorical=categorical,
-            center=np.array(schema.mean)[numeric, None].astype(np.float32),
+            center=center[numeric, None].astype(np.float32),
             scale=np.clip(scale, FLOAT32.tiny, FLOAT32.max).astype(np.float32),
             unknown=unknown,
             offsets=np.cumsum([0, *(unknown + 2)]),
@@ -189,7 +190,8 @@ def _scored(schema: Schema) -> tuple[np.ndarray, np.ndarray]:
     """
     scored, knots = [], []
     for slot, name in enumerate(schema.features):
-        quantiles = np.asarray(schema.quantiles.get(name, []), np.float32)
+        quantiles = np.array(schema.quantiles.get(name, [])) - schema.origin.get(name, 0)
+        quantiles = quantiles.astype(np.float32)
         # Version 0.1.0 took smaller numbers for 0, as TensorFlow does.
         quantiles[np.abs(quantiles) < FLOAT32.tiny] = 0
         values, value_places = np.unique(quantiles, return_inverse=True)

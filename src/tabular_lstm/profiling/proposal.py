@@ -292,7 +292,6 @@ def _questions(column: ColumnProfile, role: str) -> list[str]:
         f"{alike} differ by their spelling alone: if they are one category, write them alike": (
             is_category and bool(alike)
         ),
-        column.float32_fault: is_number and bool(column.float32_fault),
         IN_TIME: is_sorted,
         SHORT_YEARS: is_date and "%y" in column.formats[0],
         f"dates: {' and '.join(column.formats)} fit all cells alike; which is it?": (

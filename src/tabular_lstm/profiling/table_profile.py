@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tabular_lstm.profiling.words import PLACEHOLDERS, WORDS, has_word, names_an_identifier
-from tabular_lstm.rows.cells import EMPTY, LARGEST, float32_fault, spelling
+from tabular_lstm.rows.cells import EMPTY, LARGEST, spelling
 from tabular_lstm.rows.fingerprints import ROUNDED
 from tabular_lstm.rows.number_format import POINT, NumberFormat, all_pointed, without_unit
 
@@ -171,7 +171,6 @@ class ColumnProfile:
         codes: Values that probably mean "not measured", with their counts.
         lowest, highest: Range of the numbers that are not codes.
         whole: Whether all numbers are whole.
-        float32_fault: See `tabular_lstm.rows.cells.float32_fault`.
         many_zeros: Whether 0 is far more frequent than any other number, but not surely a code.
         in_order: Whether the cells number the rows, 1, 2, 3; for dates, whether the rows are sorted
             by date.
@@ -191,7 +190,6 @@ class ColumnProfile:
     lowest: float | None = None
     highest: float | None = None
     whole: bool = False
-    float32_fault: str = ""
     many_zeros: bool = False
     in_order: bool = False
     odd: int = 0
@@ -371,7 +369,6 @@ def _numbers(name: str, cells: DistinctCells, form: NumberFormat) -> dict[str, A
         "whole": whole,
         "odd": odd.present,
         "odd_example": str(odd.texts[0]) if odd.present else "",
-        "float32_fault": float32_fault(amounts),
         "many_zeros": zeros_among(amounts, counts[is_amount])[1],
         "codes": {int(c) if c.is_integer() else c: n for c, n in codes.items()} | signs,
     }

@@ -296,33 +296,6 @@ def _cast(texts: pa.Array) -> np.ndarray | None:
     return numbers.copy() if np.isnan(numbers).sum() == texts.null_count else None
 
 
-def float32_fault(numbers: np.ndarray, are_days: bool = False) -> str:
-    """Say that distinct numbers become equal as float32; "" if subtraction does not mend this.
-
-    It does if at least twice as many numbers stay distinct when one of them is subtracted from all.
-
-    Args:
-        numbers: float64 (n,), without NaN, at least one, in any order.
-        are_days: The numbers are dates, as days since 1970. Default: False.
-    """
-    distinct = np.unique(numbers)
-    middle = distinct[len(distinct) // 2]
-    shifted = distinct - middle
-    shifted[np.abs(shifted) < 1e-14 * np.abs(middle)] = 0  # rounding errors mean nothing
-    count_as_float32, count_if_shifted = (
-        len(np.unique(part.astype(np.float32))) for part in (distinct, shifted)
-    )
-    if 2 * count_as_float32 > count_if_shifted:
-        return ""
-    noun, remedy = "numbers", f"subtract a constant, such as {middle:.15g},"
-    if are_days:
-        noun, remedy = "dates", "write the minutes since a fixed date in their place,"
-    return (
-        f"{len(distinct):,} distinct {noun} are only {count_as_float32:,} as float32, which "
-        f"models compute with; {remedy} in training and in scoring"
-    )
-
-
 def is_categorical(column: pd.Series) -> bool:
     """Tell whether a column holds categories: of dtype category, or text that is not all numbers.
 

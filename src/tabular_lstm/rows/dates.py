@@ -152,19 +152,19 @@ def days(dates: np.ndarray) -> np.ndarray:
     return np.where(np.isnat(dates), np.nan, day_counts)
 
 
-def parts(dates: np.ndarray) -> np.ndarray:
+def parts(dates: np.ndarray, origin: float = 0) -> np.ndarray:
     """Give what the network sees of each date, float64 (rows, 5), NaN for NaT.
 
-    The five numbers, named by `tabular_lstm.rows.schema.PARTS`, are the days since 1970-01-01, and
-    the day of the year and the weekday as points on a circle. On a circle December is beside
-    January, and Sunday is beside Monday.
+    The five numbers, named by `tabular_lstm.rows.schema.PARTS`, are the days since 1970-01-01, less
+    `origin`, and the day of the year and the weekday as points on a circle. On a circle December is
+    beside January, and Sunday is beside Monday.
     """
     day = dates.astype("datetime64[D]")
     day_of_year = (day - day.astype("datetime64[Y]").astype("datetime64[D]")).astype(np.int64)
     weekday = (day.astype(np.int64) + 3) % 7  # from Monday; 1970-01-01 is a Thursday
     angles = 2 * np.pi * np.array([day_of_year / DAYS_OF_YEAR, weekday / 7])
     cycles = np.round([np.sin(angles), np.cos(angles)], DECIMALS)
-    numbers = np.column_stack([days(dates), *cycles.transpose(1, 0, 2).reshape(4, -1)])
+    numbers = np.column_stack([days(dates) - origin, *cycles.transpose(1, 0, 2).reshape(4, -1)])
     numbers[np.isnat(dates)] = np.nan
     return numbers
 

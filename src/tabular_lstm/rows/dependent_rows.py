@@ -27,6 +27,7 @@ from tabular_lstm.parameters import Columns
 from tabular_lstm.rows.dates import dates_as_seen, parts
 from tabular_lstm.rows.fingerprints import in_parts
 from tabular_lstm.rows.label_measures import AREA, MEASURES, Measure, Name, measure_of
+from tabular_lstm.rows.schema import origin_of
 from tabular_lstm.rows.sequences import amounts
 
 # Rows of the sample in which labels are compared; of values, the sample has all rows or none.
@@ -382,7 +383,8 @@ def _quick_model_input(cells: pd.Series, columns: Columns) -> np.ndarray:
     numbers = _numbers(cells, columns)
     if numbers is None:
         return pd.factorize(cells)[0].astype(float)
-    return np.asarray(np.clip(numbers, -HUGE, HUGE))
+    # The model computes in float32.
+    return np.asarray(np.clip(numbers - origin_of(numbers[~np.isnan(numbers)]), -HUGE, HUGE))
 
 
 def _folds(labels: np.ndarray, groups: np.ndarray) -> np.ndarray:

@@ -68,11 +68,14 @@ def number_groups(rows: pd.DataFrame, columns: Columns) -> np.ndarray | None:
 
     None if each row is its own group, or if all rows are one group.
     """
-    if columns.of is None:
-        return None
-    groups, distinct = pd.factorize(rows[columns.of])
     # In a split by time, all rows may be of one customer, such as a machine.
-    return None if len(distinct) in (1, len(rows)) else groups
+    return None if columns.of is None else number_equal(rows[columns.of])
+
+
+def number_equal(values: pd.Series | np.ndarray) -> np.ndarray | None:
+    """Number equal values from 0, likewise."""
+    groups, distinct = pd.factorize(values)
+    return None if len(distinct) in (1, len(values)) else groups
 
 
 def number_values(groups: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from tabular_lstm.parameters import Columns
 from tabular_lstm.rows.cells import Problems, read_numbers
+from tabular_lstm.rows.fingerprints import number_equal, of_sequences
 from tabular_lstm.rows.histories import Sequences
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.schema import fingerprint
@@ -159,6 +160,7 @@ class LabelledRows:
             is its own group.
         marked: bool (rows,): which rows of histories the column `history.predict` marks; None if
             there is no such column.
+        by_content: Whether only the features decide a row's side, so that equal rows share it.
     """
 
     features: pd.DataFrame
@@ -166,6 +168,7 @@ class LabelledRows:
     weights: np.ndarray | None = None
     groups: np.ndarray | None = None
     marked: np.ndarray | None = None
+    by_content: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,7 +177,7 @@ class LabelledSet:
 
     Attributes:
         sequences: float32 (rows, steps, features_per_step), or the rows' histories.
-        labels, weights, groups: See `LabelledRows`.
+        labels, weights, groups, by_content: See `LabelledRows`.
         judged_on: Of histories, which rows judge a model, because they are like those that a
             scoring predicts: `marked rows`, by the column `history.predict`; `last rows`, see
             `tabular_lstm.rows.timeline.last_rows`, if no row is marked; or `all rows`, if no
@@ -189,6 +192,7 @@ class LabelledSet:
     labels: pd.Series
     weights: np.ndarray | None = None
     groups: np.ndarray | None = None
+    by_content: bool = field(default=False, kw_only=True)
     judged_on: JudgedOn | None = field(default=None, kw_only=True)
     judged: np.ndarray | None = field(default=None, kw_only=True)
     newest: np.ndarray | None = field(default=None, kw_only=True)
@@ -197,6 +201,16 @@ class LabelledSet:
     def fingerprint(self) -> str:
         """Hash what a candidate is trained on: sequences, labels and weights."""
         return fingerprint(self.sequences, self.labels.to_numpy(), self.weights)
+
+    @property
+    def fold_groups(self) -> np.ndarray | None:
+        """Number the rows that are in one fold as on one side: a group's, else equal ones.
+
+        int (rows,); None if each row is by itself.
+        """
+        if self.groups is None and self.by_content:
+            return number_equal(of_sequences(self.sequences))
+        return self.groups
 
     @property
     def judged_labels(self) -> pd.Series:

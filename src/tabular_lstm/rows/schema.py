@@ -90,6 +90,9 @@ class Schema(Frozen):
         mean: Mean of each feature over the train rows, without missing values, winsorized at the
             1st and the 99th percentile; 0 for a category.
         variance: Likewise; 1 for a category, or if the feature never varies.
+        origin: What is subtracted from a feature in float64, before float32: of features whose
+            values are far from 0 and close together, see `origin_of`. Sequences and past features
+            are made of what is left. Default: 0, as in version 0.1.0.
         quantiles: Of each column of numbers, the quantiles of its measured values in the train
             rows: a standard normal variable has them at `SCORES`. Version 0.1.0 has them for
             histories alone. Default: none.
@@ -118,6 +121,7 @@ class Schema(Frozen):
     marks: NumberFormat = POINT
     mean: list[float]
     variance: list[float]
+    origin: dict[str, float] = unless({})
     quantiles: dict[str, list[float]] = unless({})
     scores: bool = unless(False)
     label: str
@@ -154,6 +158,10 @@ class Schema(Frozen):
         for slot, feature in enumerate(self.features):
             slots.setdefault(column.get(feature, feature), []).append(slot)
         return slots
+
+    def in_own_unit(self, feature: str, values: np.ndarray) -> np.ndarray:
+        """Add its `origin` to a feature of sequences: float64 if it has one, else as it is."""
+        return values + np.float64(self.origin[feature]) if feature in self.origin else values
 
     @property
     def columns(self) -> list[str]:
@@ -198,6 +206,22 @@ def scale(values: np.ndarray) -> tuple[float, float]:
     if inner.min() < inner.max():
         values = inner
     return float(values.mean()), float(values.var()) if values.min() < values.max() else 1.0
+
+
+def origin_of(values: np.ndarray) -> float:
+    """Give the number to subtract from measured values, float64 (n,), before they are float32.
+
+    It is the median of the distinct values if at least twice as many of them stay distinct without
+    it as with it, such as seconds since 1970 within a minute. Otherwise it is 0.
+    """
+    distinct = np.unique(values)
+    middle = distinct[len(distinct) // 2] if distinct.size else 0.0
+    shifted = distinct - middle
+    shifted[np.abs(shifted) < 1e-14 * np.abs(middle)] = 0  # rounding errors mean nothing
+    count, count_if_shifted = (
+        len(np.unique(part.astype(np.float32))) for part in (distinct, shifted)
+    )
+    return float(middle) if 2 * count <= count_if_shifted else 0.0
 
 
 def quantiles(values: np.ndarray) -> list[float]:

@@ -7,9 +7,9 @@ from typing import cast
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.errors import DataError, counted, shown
+from tabular_lstm.errors import DataError, counted
 from tabular_lstm.parameters import Reshaping, Task, Value
-from tabular_lstm.rows.cells import ANY, float32_fault, is_categorical, read_category, read_numbers
+from tabular_lstm.rows.cells import ANY, is_categorical, read_category, read_numbers
 from tabular_lstm.rows.dates import dates_as_seen, days, is_dates
 from tabular_lstm.rows.histories import Histories
 from tabular_lstm.rows.labels import schema_fields
@@ -20,6 +20,7 @@ from tabular_lstm.rows.schema import (
     Bounds,
     HistoryLayout,
     Schema,
+    origin_of,
     parts_of,
     quantiles,
     scale,
@@ -104,7 +105,7 @@ def learn_schema(
     features: list[str] = []
     scales: list[tuple[float, float]] = []
     number_quantiles: dict[str, list[float]] = {}
-    faults: list[tuple[str, str | int]] = []
+    origins: dict[str, float] = {}
     for name in columns:
         features += parts_of(name) if name in formats else [name]
         column_codes = codes.get(name, [])
@@ -117,23 +118,22 @@ def learn_schema(
             refuse_problems(name, problems, EXPECTED)
             day_numbers = days(times[~np.isnat(times)])
             scales += [scale(day_numbers), *[CYCLE] * (len(PARTS) - 1)]
-            faults.append((name, day_numbers.size and float32_fault(day_numbers, are_days=True)))
+            origins[parts_of(name)[0]] = origin_of(day_numbers)
         else:
             numbers, problems = read_numbers(rows[name], column_codes, limits.get(name, ANY))
             refuse_problems(name, problems, EXPECTED)
             values = codes_as_missing(numbers, column_codes)
             measured = values[~np.isnan(values)]
             scales.append(scale(measured))
-            faults.append((name, measured.size and float32_fault(measured)))
+            origins[name] = origin_of(measured)
             number_quantiles[name] = quantiles(measured)
-    for name, fault in faults:
-        if fault:
-            logger.warning("Column '%s': %s", shown(name), fault)
     for name, values in (derived or {}).items():
         if name in columns:
             raise _made_of_histories(name)
         features.append(name)
-        scales.append(scale(values[~np.isnan(values)]))
+        measured = values[~np.isnan(values)]
+        scales.append(scale(measured))
+        origins[name] = origin_of(measured)
     date_features = {part for date in formats for part in parts_of(date)}
     if clashes := date_features.intersection(columns):
         raise DataError(
@@ -155,6 +155,7 @@ def learn_schema(
         marks=marks,
         mean=mean,
         variance=variance,
+        origin={name: origin for name, origin in origins.items() if origin},
         quantiles=number_quantiles,
         scores=history is None,
         label=label,
@@ -174,7 +175,10 @@ def with_row(schema: Schema, histories: Histories) -> Schema:
     if clashes := past.keys() & {*schema.features}:
         raise _made_of_histories(min(clashes))
     features = [name for name in schema.features if name not in layout.labels] + [*past]
-    derived = {name: rows[:, schema.features.index(name)] for name in layout.derived}
+    derived = {
+        name: schema.in_own_unit(name, rows[:, schema.features.index(name)])
+        for name in layout.derived
+    }
     measured = {name: v[~np.isnan(v)] for name, v in (derived | past).items() if name in features}
     scales = dict(zip(schema.features, zip(schema.mean, schema.variance, strict=True), strict=True))
     scales |= {name: scale(measured[name]) for name in past}

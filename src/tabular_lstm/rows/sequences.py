@@ -64,9 +64,9 @@ def lay_out(
         number_format: The format of numbers that are text. Default: the schema's.
 
     Returns:
-        float32 (rows, steps, features_per_step): numbers as they are, a category as its place in
-        the schema's list and an unknown one as the place after the last, NaN where missing or
-        unusable, 0 in padded slots.
+        float32 (rows, steps, features_per_step): numbers, less their `Schema.origin`, a category as
+        its place in the schema's list and an unknown one as the place after the last, NaN where
+        missing or unusable, 0 in padded slots.
         The features that `tabular_lstm.rows.timeline` derives for histories are 0 too.
         The problems by column, for columns that have any.
 
@@ -81,11 +81,12 @@ def lay_out(
     problems: dict[str, Problems] = {}
     for name, (first_slot, *other_slots) in columns.items():
         codes = schema.missing.get(name, [])
+        origin = schema.origin.get(schema.features[first_slot], 0)
         column_problems: Problems = {}
         if name in schema.dates:
             dates, column_problems = dates_as_seen(rows[name], codes, schema.dates[name])
             for part in in_parts(len(dates)):
-                slots[part, [first_slot, *other_slots]] = parts(dates[part])
+                slots[part, [first_slot, *other_slots]] = parts(dates[part], origin)
         elif name in schema.categories:
             categories = schema.categories[name]
             slots[:, first_slot] = _places(rows[name], codes, categories, number_format)
@@ -94,7 +95,7 @@ def lay_out(
             form = number_format.with_unit(schema.units.get(name))
             values, column_problems = read_numbers(rows[name], codes, bounds, form)
             values[list(column_problems)] = np.nan
-            slots[:, first_slot] = codes_as_missing(values, codes)
+            slots[:, first_slot] = codes_as_missing(values, codes) - origin
         if column_problems:
             problems[name] = column_problems
     return slots.reshape(len(rows), schema.steps, schema.features_per_step), problems

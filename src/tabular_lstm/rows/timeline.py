@@ -193,7 +193,7 @@ def histories(
     layout = cast(HistoryLayout, schema.history)
     table = table.reshape(len(table), table.shape[-1])
     for name, values in derived(roles, layout).items():
-        table[:, schema.features.index(name)] = values
+        table[:, schema.features.index(name)] = values - schema.origin.get(name, 0)
     table += 0  # one bit pattern for zero, so that equal rows are sorted as equal
     timeline = Timeline.of(roles, table)
     sorted_places = np.empty(len(table), np.int64)

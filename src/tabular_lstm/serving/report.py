@@ -4,6 +4,7 @@ Text and layout are in `report.html.jinja` and, for a rollback, `rollback.html.j
 fills them in.
 """
 
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -139,11 +140,13 @@ def _summary(name: str, profile: Profile) -> dict[str, Any]:
         values += f" and {unnamed_count} more" if unnamed_count > 0 else ""
         bars = _heights(counts[commonest])
     else:
-        write = day if profile.kind == "date" else amount
-        values = " to ".join(write(edge) for edge in (profile.edges[0], profile.edges[-1]))
+        ends = profile.edges[0], profile.edges[-1]
+        digits = 4 if amount(ends[0]) != amount(ends[1]) else 10
+        write = day if profile.kind == "date" else partial(amount, digits=digits)
+        values = " to ".join(map(write, ends))
         bars = _histogram(profile)
         if profile.kind == "number" and profile.mean is not None:
-            center = " ± ".join(map(amount, (profile.mean, profile.deviation or 0.0)))
+            center = f"{write(profile.mean)} ± {amount(profile.deviation or 0.0)}"
     return {
         "name": name,
         "kind": profile.kind,

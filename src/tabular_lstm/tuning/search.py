@@ -79,7 +79,7 @@ def name_of(task: TrialTask, tuning: Tuning) -> str:
 
     Other rows, another space, other fixed parameters or other code make another study.
     """
-    groups = task.train_set.groups
+    groups = task.train_set.fold_groups
     made_of = [
         task.train_set.fingerprint,
         None if groups is None else hashlib.sha256(groups.astype("<i8").tobytes()).hexdigest(),

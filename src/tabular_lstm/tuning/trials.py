@@ -76,7 +76,7 @@ def run_trial(task: TrialTask, values: dict[str, Any]) -> float:
     built, rows = build(task.schema, network, training.seed), task.train_set
     labels = rows.labels.to_numpy()
     try:
-        of_rows = rows.weights, rows.groups
+        of_rows = rows.weights, rows.fold_groups
         _, history = train(built, rows.sequences, labels, training, *of_rows, judged=rows.judged)
     except DivergedError:
         return math.inf

@@ -85,7 +85,8 @@ def split_features_from_label(
             marked = rows[predict].to_numpy(bool)
         rows = pd.concat([rows, *earlier_rows])
     features = chosen(rows, [*schema.columns, *schema.roles])
-    return LabelledRows(features, labels, weights, groups, marked)
+    by_content = columns.key is None and columns.together is None and columns.history is None
+    return LabelledRows(features, labels, weights, groups, marked, by_content)
 
 
 def reshape(rows: LabelledRows, schema: Schema) -> LabelledSet:
@@ -93,7 +94,9 @@ def reshape(rows: LabelledRows, schema: Schema) -> LabelledSet:
     count = len(rows.labels)
     features, earlier_features = rows.features.iloc[:count], rows.features.iloc[count:]
     sequences = valid_sequences(features, schema, earlier_features)
-    labelled_set = LabelledSet(sequences, rows.labels, rows.weights, rows.groups)
+    labelled_set = LabelledSet(
+        sequences, rows.labels, rows.weights, rows.groups, by_content=rows.by_content
+    )
     if isinstance(sequences, np.ndarray):
         return labelled_set
     definition: JudgedOn = "marked rows"

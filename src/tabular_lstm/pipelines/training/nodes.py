@@ -55,7 +55,7 @@ def train_network(
     training: Training,
     engine: Engine,
 ) -> tuple[Any, dict[str, Any]]:
-    """Train a copy of the network, with the rows of a group in one member's fold.
+    """Train a copy of the network, with rows that share a side in one member's fold.
 
     It is calibrated for the rows of histories that judge, see `LabelledSet.judged`.
 
@@ -73,7 +73,7 @@ def train_network(
         train_set.labels.to_numpy(),
         training,
         train_set.weights,
-        train_set.groups,
+        train_set.fold_groups,
         engine.workers or one_by_one,
         train_set.judged,
     )
