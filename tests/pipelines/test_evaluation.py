@@ -259,13 +259,17 @@ def test_importance_of_many_features_takes_fewer_shuffles_then_fewer_rows(
 
     # Each of the rows of a history is changed: of these sixty histories 150, of four features.
     monkeypatch.setattr(fit, "CHANGES", 4 * 50)
-    layout = HistoryLayout(of="who", order="day", steps=9, dates=False, gap="f3")
+    layout = HistoryLayout(
+        of="who", order="day", steps=9, dates=False, gap="f3", labels=("f2",), known_after=1
+    )
     schema = networks.schema_of(4, 4).model_copy(update={"history": layout})
     last, table = np.arange(60), networks.sequences_of(schema, rows=60)[:, 0]
     histories = networks.histories_at(table, last // 4 * 4, last, layout.steps)
     network, evaluated = networks.ensemble_of(schema), EvaluatedSet(histories, labels)
     measured = measure_importance(network, evaluated, judged, schema, EVALUATION)
     assert (measured.rows, measured.shuffles) == (20, 1)
+    # No row has its own label, so no curve says what the prediction would be with another one.
+    assert measured.dependence.keys() == measured.features.keys() - {"f2"}
 
 
 # Figures

@@ -92,6 +92,7 @@ def page(
         metrics=metrics,
         judged_rows=metrics.get("judged_rows", metrics["data"][f"{metrics['evaluated_on']}_rows"]),
         drivers=dict([*lost.items()][:MOST_IMPORTANT]),
+        curves=importance.dependence,
         drift=drift,
         verdict=verdict,
         quarantined=quarantined_rows.iloc[:LISTED, :COLUMNS].astype(object).fillna(""),

@@ -205,7 +205,8 @@ def measure_importance(
 ) -> Importance:
     """Measure each feature's permutation importance, on at most `importance_rows` rows.
 
-    How the prediction depends on the most important features is measured on 200 rows.
+    How the prediction depends on the most important features is measured on 200 rows; not how it
+    depends on earlier labels, because no row has its own label.
 
     Each class gives the same number of rows if it has enough: ROC AUC does not depend on the
     shares. Many features, or long histories, get fewer shuffles and then fewer rows.
@@ -236,6 +237,7 @@ def measure_importance(
     dependence = {
         name: partial_dependence(predict_with, sample, schema, name)
         for name in [*importance.features][:MOST_IMPORTANT]
+        if schema.history is None or name not in schema.history.labels
     }
     curves = {name: curve for name, curve in dependence.items() if curve is not None}
     return importance.model_copy(update={"dependence": curves})
