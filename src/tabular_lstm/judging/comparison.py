@@ -458,17 +458,17 @@ def by_segment(judged: Judged, columns: pd.DataFrame, evaluation: Evaluation) ->
     for name in columns:
         values = columns[name].map(written_cell, na_action="ignore").fillna("(missing)")
         by_count = sorted(values.value_counts().items(), key=lambda item: (-item[1], item[0]))
-        named = [value for value, _ in by_count[:SEGMENTS]]
-        parts = [(value, 0, values == value) for value in named]
-        if others := len(by_count) - len(named):
-            parts.append((f"({counted(others, 'other value')})", others, ~values.isin(named)))
+        parts = [(value, 0, (values == value).to_numpy()) for value, _ in by_count[:SEGMENTS]]
+        if others := len(by_count) - len(parts):
+            rest = ~np.any([rows for *_, rows in parts], axis=0)
+            parts.append((f"({counted(others, 'other value')})", others, rest))
         segments += [
             OfSegment(
                 column=name,
                 value=value,
                 other_values=count,
                 evaluated_rows=rows.sum(),
-                metrics=_metrics_of_part(judged, rows.to_numpy(), evaluation),
+                metrics=_metrics_of_part(judged, rows, evaluation),
             )
             for value, count, rows in parts
         ]

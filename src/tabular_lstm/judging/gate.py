@@ -355,9 +355,8 @@ def _allowed(tolerance: Tolerance, differences: Comparison, unit: float) -> str:
 
 
 def _numbers(differences: Comparison, bound: str = "at_worst") -> str:
-    words = bound.replace("_", " ")
     return ", ".join(
-        f"{METRICS[metric]} {written(metric, numbers.difference, '+.4f')}, {words} "
-        f"{written(metric, getattr(numbers, bound), '+.4f')}"
+        f"{METRICS[metric]} {written(metric, numbers.difference, '+.4f')}, "
+        f"{bound.replace('_', ' ')} {written(metric, getattr(numbers, bound), '+.4f')}"
         for metric, numbers in differences.items()
     )

@@ -145,8 +145,7 @@ def partial_dependence(
     Computational and Graphical Statistics 24, 2015.
     """
     if isinstance(sequences, Histories):
-        rows_before = np.cumsum(sequences.copied) - sequences.copied
-        sequences = sequences[rows_before < COPIED].apart
+        sequences = sequences[np.cumsum(sequences.copied) - sequences.copied < COPIED].apart
     table, slots = table_of(sequences), schema.slots[feature]
     own = sequences.own if isinstance(sequences, Histories) else np.arange(len(table))
     cells, categories = table[own, slots[0]], schema.categories.get(feature)

@@ -93,8 +93,7 @@ class Histories:
     @property
     def copied(self) -> np.ndarray:
         """Count the rows that each history has in `apart`: int64 (histories,)."""
-        start = np.searchsorted(self.customer, self.customer[self.own])
-        return np.asarray(self.own + 1 - start)
+        return np.asarray(1 + self.own - np.searchsorted(self.customer, self.customer[self.own]))
 
     @property
     def apart(self) -> Self:

@@ -283,8 +283,7 @@ def assemble_metrics(
         values = test_rows.loc[
             evaluated_set.judged_labels.index, [*dict.fromkeys(evaluation.segments)]
         ]
-        measured_segments = by_segment(judged, values, evaluation)
-        segments = [segment.model_dump(mode="json") for segment in measured_segments]
+        segments = [s.model_dump(mode="json") for s in by_segment(judged, values, evaluation)]
     on_histories: dict[str, Any] = {}
     if judged.judged_on is not None:
         on_histories = {"judged_on": judged.judged_on, "judged_rows": len(judged.labels)}
