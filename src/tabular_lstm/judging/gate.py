@@ -149,8 +149,7 @@ def check_artifact(
 ) -> ArtifactCheck:
     """Check that the artifact on disk gives the judged predictions, within 1e-6 of `unit`."""
     rows = len(golden_judged)
-    arrays = golden_judged, golden_predictions
-    judged, predictions = (array.reshape(rows, -1) for array in arrays)
+    judged, predictions = (a.reshape(rows, -1) for a in (golden_judged, golden_predictions))
     gaps = np.abs(judged - predictions)
     same = (gaps <= GOLDEN_TOLERANCE * unit) | (np.isnan(judged) & np.isnan(predictions))
     wrong_count, golden_text = int(np.sum(~same.all(axis=1))), f"{rows} golden rows"
