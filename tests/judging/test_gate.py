@@ -115,6 +115,41 @@ def test_a_candidate_below_the_floor_does_not_pass_and_one_above_does(
     )
     # Worse than logistic regression, but not clearly.
     assert check_floor(BETTER, differ((0.05, 0.2, -0.001), (-0.05, -0.2, 0.001))).passed
+    # Clearly worse, but by no more than the tolerance.
+    assert check_floor(BETTER, differ((0.02, 0.03, 0.01), (-0.02, -0.03, -0.01))).passed
+    assert not check_floor(BETTER, differ((0.0201, 0.03, 0.0001), (0, -0.01, 0.01))).passed
+
+
+def test_a_clear_loss_to_the_linear_baseline_that_does_not_matter_rejects_nothing() -> None:
+    """Of 20,000 rows, the candidate's log loss is 0.0025 behind, and clearly."""
+    rng = np.random.default_rng(0)
+    p = rng.uniform(0.02, 0.98, 20_000)
+    labels = (rng.random(len(p)) < p).astype(int)
+    noise = rng.normal(0, 0.11, len(p))
+    candidate = 1 / (1 + np.exp(noise) * (1 - p) / p)
+    models = {CANDIDATE: candidate, "majority_class": np.full(len(p), 0.5)}
+    models["logistic_regression"] = p
+    judged = judge(ZERO_AND_ONE, labels, 0.5, **models)
+    floor = gate.check_floor(judged, PROMOTION)
+    beside = floor.logistic_regression["log_loss"]
+    assert 0.001 < beside.at_best < beside.difference < 0.0035
+    champion = gate.check_champions(judged, [], PROMOTION)
+    data, drift, artifact = (
+        Check(name=name, passed=True, sentence=name) for name in ("data", "drift", "artifact")
+    )
+    promoted, reason = gate.outcome([data, drift, floor, champion, artifact])
+    assert promoted
+    assert (
+        " and worse than logistic regression by no more than the tolerance (log loss 0.02, ROC AUC "
+        f"0.02): log loss +{beside.difference:.4f}, at best +{beside.at_best:.4f}, ROC AUC -"
+    ) in reason
+    narrow = PROMOTION.model_copy(update={"tolerance": Tolerance(log_loss=0.001, roc_auc=0.02)})
+    rejected = gate.check_floor(judged, narrow)
+    assert not rejected.passed
+    assert rejected.sentence == (
+        "the candidate is clearly worse than logistic regression, and by more than the tolerance "
+        f"(log loss 0.001): log loss +{beside.difference:.4f}, at best +{beside.at_best:.4f}"
+    )
 
 
 def of_number(unit: float = 1.0, candidate: float = 0.5, **errors: float) -> Judged:
@@ -150,7 +185,7 @@ def test_the_floor_of_each_task_is_its_simplest_and_its_linear_baseline() -> Non
         last = [simplest.replace(" ", "_"), linear.replace(" ", "_")]
         assert [*checked.model_dump()][-2:] == last
     for errors, sentence in (
-        ((0.9, 0.5), "the candidate is clearly worse than linear regression: RMSE +"),
+        ((0.9, 0.5), "the candidate is clearly worse than linear regression, and by more than"),
         ((9.0, 9.0), "the candidate is not shown to be better than the mean: RMSE +"),
     ):
         judged = of_number(candidate=errors[0], linear_regression=errors[1])

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tabular_lstm import judging
 from tabular_lstm.judging.comparison import ZERO_AND_ONE
 from tabular_lstm.judging.importance import (
     Importance,
@@ -164,7 +165,7 @@ def test_mostly_zeros_and_times_of_one_day_have_several_points() -> None:
     assert len({*hours.values}) == 11
 
 
-def test_in_histories_only_the_row_itself_gets_the_value() -> None:
+def test_in_histories_only_the_row_itself_gets_the_value(monkeypatch: pytest.MonkeyPatch) -> None:
     count = np.arange(8)
     histories = Histories(
         table=(count[:, None] ** 2).astype(np.float32),
@@ -178,14 +179,20 @@ def test_in_histories_only_the_row_itself_gets_the_value() -> None:
         steps=4,
     )
 
-    def predict(*arguments: Any) -> Iterator[np.ndarray]:
-        for changed in changed_rows(*arguments):
-            yield 100 * changed[:, histories.own, 0] + changed[:, histories.first + 1, 0]
+    def predict(sequences: Any, changes: Any) -> Iterator[np.ndarray]:
+        for changed in changed_rows(sequences, changes):
+            yield 100 * changed[:, sequences.own, 0] + changed[:, sequences.first + 1, 0]
 
     curve = partial_dependence(predict, histories, schema_of(1), "a")
     assert curve is not None
     assert curve.values == [9.0, 49.0]
     assert curve.mean == [900 + (1 + 25) / 2, 4900 + (1 + 25) / 2]
+    # Of histories that are too long together, the first ones are predicted.
+    for copied, values in ((4, [9.0]), (5, [9.0, 49.0])):
+        monkeypatch.setattr(judging.importance, "COPIED", copied)
+        curve = partial_dependence(predict, histories, schema_of(1), "a")
+        assert curve is not None
+        assert curve.values == values
 
 
 def test_of_more_classes_the_one_that_depends_most_is_shown() -> None:

@@ -58,7 +58,9 @@ def test_a_retraining_tells_how_long_histories_are_and_how_good_it_is_by_that(
     project: Project, caplog: pytest.LogCaptureFixture
 ) -> None:
     rows = write_visits(project)
-    declare(project, columns=COLUMNS, **QUICK)
+    # Of a column with many values, such as a town that is once spelt otherwise, all others are one.
+    segments = {"evaluation": {**QUICK["evaluation"], "segments": ["visit"]}}
+    declare(project, columns=COLUMNS, **{**QUICK, **segments})
     caplog.set_level(logging.INFO)
     project.run("retraining", split={"test_fraction": 0.4})
     metrics = project.metrics()
@@ -112,3 +114,4 @@ def test_a_retraining_tells_how_long_histories_are_and_how_good_it_is_by_that(
     assert f"1 {one['evaluated_rows']} test rows, {one['train_rows']} train rows" in page
     assert f"{many['evaluated_rows']} test rows, {many['train_rows']} train rows too few" in page
     assert f"{said}. Intervals count customers, not rows" in page
+    assert f"visit: {metrics['by_segment'][20]['other_values']} other values " in page

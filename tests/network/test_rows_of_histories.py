@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import zipfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ import pytest
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.estimator import LSTMClassifier
+from tabular_lstm.judging.importance import partial_dependence
 from tabular_lstm.network.build import LSTMEnsemble
-from tabular_lstm.network.fit import predict, train
+from tabular_lstm.network.fit import predict, predict_changed, train
 from tabular_lstm.network.keras_file import NoNetworkError, read_keras_file
 from tabular_lstm.network.outputs import predictions
 from tabular_lstm.network.reasons import reason_names, reasons
@@ -157,3 +159,30 @@ def test_a_reason_is_what_the_prediction_loses_without_a_cell_and_what_is_made_o
                 moved_count += abs(moved) > 1e-3
             assert (effects[~in_history] == 0).all()
     assert moved_count > 100
+
+
+@every_task
+def test_a_curve_has_what_each_row_alone_gives_although_rows_are_the_past_of_others(
+    task: str,
+) -> None:
+    """A value is put into a row, and into no other row's past; no row has its own label."""
+    network, histories = histories_of(task)
+    some, schema = histories[np.arange(2 * ROWS)[::-1]], network.schema
+    labels = schema.features[-histories.labels :]
+    for slot, name in enumerate(schema.features):
+        curve = partial_dependence(partial(predict_changed, network), some, schema, name)
+        assert curve is not None
+        values: list[Any] = [*curve.values]
+        if name in schema.categories:
+            values = [schema.categories[name].index(value) for value in values]
+        output = schema.task.classes.index(curve.class_name) if task == CLASSES else 0
+        alone = np.empty((len(values), len(some)))
+        for place, row in np.ndindex(alone.shape):
+            table = histories.table.copy()
+            table[some.own[row], slot] = values[place]
+            one = dataclasses.replace(some[[row]], table=table)
+            alone[place, row] = predict(network, one).reshape(-1)[output]
+        np.testing.assert_allclose(curve.mean, alone.mean(1), atol=5e-5)
+        ends = np.quantile(alone, [0.1, 0.9], axis=1)
+        np.testing.assert_allclose([curve.low, curve.high], ends, atol=5e-5)
+        assert (np.ptp(alone.mean(1)) > 1e-3) == (name not in labels)

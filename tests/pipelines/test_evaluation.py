@@ -189,6 +189,31 @@ def test_each_value_of_a_segment_has_the_metrics_of_its_rows() -> None:
     assert missing.metrics is None
 
 
+def test_of_many_values_the_commonest_twenty_are_segments_and_all_others_are_one() -> None:
+    judged, rows = judged_at(), np.arange(90)
+    towns = pd.DataFrame(
+        {
+            "twenty": rows % 20,
+            "many": np.where(rows < 54, rows % 18, rows + 100).astype(str),  # 18 have three rows
+        }
+    )
+    towns.loc[89, "many"] = "(34 other values)"  # a cell may be so
+    segments = by_segment(judged, towns, EVALUATION)
+    assert [segment.column for segment in segments] == ["twenty"] * 20 + ["many"] * 21
+    named, others = segments[20:40], segments[40]
+    expected = [*sorted(map(str, range(18))), "(34 other values)", "154"]
+    assert [segment.value for segment in named] == expected
+    assert all("other_values" not in segment.model_dump() for segment in segments[:40])
+    assert (others.value, others.other_values, others.evaluated_rows) == (
+        "(34 other values)",
+        34,
+        34,
+    )
+    p, labels = judged.predictions[CANDIDATE][55:89], judged.labels[55:89]
+    assert others.metrics is not None
+    assert others.metrics.roc_auc == pytest.approx(roc_auc_score(labels, p))
+
+
 def test_the_best_baseline_is_the_best_out_of_fold_not_on_test_rows() -> None:
     judged = judged_at()
     assert judged.best_baseline == "hist_gradient_boosting"
@@ -259,13 +284,17 @@ def test_importance_of_many_features_takes_fewer_shuffles_then_fewer_rows(
 
     # Each of the rows of a history is changed: of these sixty histories 150, of four features.
     monkeypatch.setattr(fit, "CHANGES", 4 * 50)
-    layout = HistoryLayout(of="who", order="day", steps=9, dates=False, gap="f3")
+    layout = HistoryLayout(
+        of="who", order="day", steps=9, dates=False, gap="f3", labels=("f2",), known_after=1
+    )
     schema = networks.schema_of(4, 4).model_copy(update={"history": layout})
     last, table = np.arange(60), networks.sequences_of(schema, rows=60)[:, 0]
     histories = networks.histories_at(table, last // 4 * 4, last, layout.steps)
     network, evaluated = networks.ensemble_of(schema), EvaluatedSet(histories, labels)
     measured = measure_importance(network, evaluated, judged, schema, EVALUATION)
     assert (measured.rows, measured.shuffles) == (20, 1)
+    # No row has its own label, so no curve says what the prediction would be with another one.
+    assert measured.dependence.keys() == measured.features.keys() - {"f2"}
 
 
 # Figures

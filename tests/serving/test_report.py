@@ -1,5 +1,6 @@
 """The report, of real retrainings: what it says, in which order, and that it is safe to open."""
 
+import html
 import json
 import re
 from base64 import b64decode
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -14,7 +16,7 @@ from tabular_lstm.environments import output_folder, run_command
 from tabular_lstm.judging.drawing import TITLES
 from tabular_lstm.judging.importance import Importance
 from tabular_lstm.judging.metrics import MODELS, written
-from tabular_lstm.monitoring.reference import Reference
+from tabular_lstm.monitoring.reference import Reference, category_cells, one_of, profile
 from tabular_lstm.parameters import CLASSES, NUMBER
 from tabular_lstm.serving import report
 from tabular_lstm.serving.decision import Decision, Provenance
@@ -374,6 +376,62 @@ def test_what_moved_is_told_first_and_the_clearest_before_others(runs: list[Run]
     assert places == sorted(places)
     assert "all is 18 times as much 1.500 0.250 0.0 % now 50.0 % 0.0 % now 12.5 %" in changed
     assert f"{HOSTILE_CELL} 1.500 0.0 % now" in changed
+
+
+def test_conf_in_a_sentence_is_in_a_code_font(runs: list[Run]) -> None:
+    inputs, objective = runs[2].inputs, "training: {objective: {kind: f1}}"
+    leaks = "columns.ignore: ['a, b', <i>]", "columns.known_in_time: ['a, b', <i>]"
+    asked = f"If known only after the label: {leaks[0]}. Or, if known before it: {leaks[1]}"
+    apart = (
+        "Name the column: columns.group: Home town. Or, if the rows are independent: "
+        "split.independent: [Home town]"
+    )
+    inputs["basis"]["reason"] = f"{asked}. See docs/monitoring.md and columns.csv;"
+    inputs["basis"]["judgement"]["checks"][0]["sentence"] = apart
+    limit = (
+        "More than promotion.max_champion_fall = 0.1. Raise this limit, or --params "
+        "promotion.start_over=true judges without the champion"
+    )
+    inputs["basis"]["judgement"]["checks"][1]["sentence"] = limit
+    inputs["verdict"] = [f"To find more of them, write {objective}, or {{kind: costs}} with both"]
+    page = page_of(inputs)
+    shown = Parsed(page).text
+    for sentence in (asked, apart, limit, *inputs["verdict"]):
+        assert sentence in shown
+    codes = [html.unescape(code) for code in re.findall("<code>(.*?)</code>", page)]
+    expected = [
+        *leaks,
+        *("columns.group: Home town", "split.independent: [Home town]"),
+        *("promotion.max_champion_fall", "--params promotion.start_over=true"),
+        *(objective, "{kind: costs}"),
+    ]
+    assert [*dict.fromkeys(code for code in codes if code in expected)] == expected
+    assert "docs/<code>" not in page
+
+
+def test_categories_that_are_counted_together_are_said_to_be(runs: list[Run]) -> None:
+    codes = [f"c{number:03}" for number in range(459)]
+    places = np.repeat(np.arange(459.0), 2)
+    inputs = runs[0].inputs
+    inputs["reference"] = inputs["reference"].model_copy(
+        update={
+            "features": {
+                "few": profile("category", places % 5, codes[:5]),
+                "many": profile("category", np.append(places, [7] * 99), codes),
+            }
+        }
+    )
+    features = section(Parsed(page_of(inputs)).text, "The features")
+    assert re.search(r"few category 0.0 % c00\d, c00\d, c00\d and 2 more ", features)
+    cells = category_cells(codes)
+    (largest,) = [cell for cell in cells if "c007" in cell]
+    assert one_of(largest).startswith(f"'{largest[0]}' or '{largest[1]}'")
+    counted = f"459 categories, counted in {len(cells)} groups; the largest: {one_of(largest)}"
+    assert f"many category 0.0 % {counted} " in features
+    explained = "very many categories, several are counted together: a bar of the histogram is"
+    assert explained in features
+    assert explained not in text(runs[0])
+    assert one_of(("a", "b", "c", "d")) == "'a' or 'b' or 2 others"
 
 
 @pytest.mark.browser

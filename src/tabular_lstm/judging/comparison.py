@@ -8,8 +8,8 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.errors import LISTED, shown
-from tabular_lstm.frozen import Frozen
+from tabular_lstm.errors import LISTED, counted, shown
+from tabular_lstm.frozen import Frozen, unless
 from tabular_lstm.judging.intervals import (
     CENTRAL,
     NORMAL,
@@ -408,6 +408,8 @@ def heavy_group(judged: Judged, names: pd.Series, word: str) -> str | None:
 
 # Parts of the rows --------------------------------------------------------------------------------
 
+SEGMENTS = 20  # values of a column, each a segment; the rows of all others are one more
+
 
 class OfLength(Frozen):
     """The rows whose history has `history` rows, such as `2 to 5`, including the row itself.
@@ -424,10 +426,16 @@ class OfLength(Frozen):
 
 
 class OfSegment(Frozen):
-    """The evaluated rows with one value of a column, and the metrics as in `OfLength`."""
+    """The evaluated rows with one value of a column, and the metrics as in `OfLength`.
+
+    Attributes:
+        other_values: For the segment of all other values, how many these are. Default: 0, the
+            segment of one value.
+    """
 
     column: str
     value: str
+    other_values: int = unless(0)
     evaluated_rows: int
     metrics: Metrics | None = None
 
@@ -459,17 +467,28 @@ def by_length(
 
 
 def by_segment(judged: Judged, columns: pd.DataFrame, evaluation: Evaluation) -> list[OfSegment]:
-    """Measure the candidate on the rows of each value of each column, the commonest value first."""
+    """Measure the candidate on the rows of each value of each column, the commonest value first.
+
+    Of more than `SEGMENTS` values of a column, all beyond these are one segment, the last.
+    """
     segments = []
     for name in columns:
         values = columns[name].map(written_cell, na_action="ignore").fillna("(missing)")
-        for value, count in sorted(
-            values.value_counts().items(), key=lambda item: (-item[1], item[0])
-        ):
-            metrics = _metrics_of_part(judged, (values == value).to_numpy(), evaluation)
-            segments.append(
-                OfSegment(column=name, value=value, evaluated_rows=count, metrics=metrics)
+        by_count = sorted(values.value_counts().items(), key=lambda item: (-item[1], item[0]))
+        parts = [(value, 0, (values == value).to_numpy()) for value, _ in by_count[:SEGMENTS]]
+        if others := len(by_count) - len(parts):
+            rest = ~np.any([rows for *_, rows in parts], axis=0)
+            parts.append((f"({counted(others, 'other value')})", others, rest))
+        segments += [
+            OfSegment(
+                column=name,
+                value=value,
+                other_values=count,
+                evaluated_rows=rows.sum(),
+                metrics=_metrics_of_part(judged, rows, evaluation),
             )
+            for value, count, rows in parts
+        ]
     return segments
 
 

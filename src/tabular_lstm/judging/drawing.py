@@ -1,6 +1,7 @@
 """Draw figures, and write pages: HTML that needs no internet connection and no JavaScript."""
 
 import io
+import re
 import textwrap
 import warnings
 from base64 import b64encode
@@ -15,6 +16,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, Te
 
 from tabular_lstm.errors import counted, printable, shown
 from tabular_lstm.judging.metrics import CANDIDATE, written
+from tabular_lstm.parameters import BLOCKS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -243,6 +245,13 @@ def mark(axes: "Axes", x: float, text: str) -> None:
 
 # Pages --------------------------------------------------------------------------------------------
 
+# Conf in a sentence, such as promotion.row_ratio, columns.ignore: [day] or {kind: costs}.
+CONF = re.compile(
+    rf"((?:--params )?(?<![\w./])(?:{'|'.join(BLOCKS)})"
+    r"(?:(?:\.\w+)+(?:=[\w.]*\w|: (?:\[[^]]*\]|\{[^}]*\}+|[^.:;()]+(?=\. |$)))?|: \{[^}]*\}+)"
+    r"|\{kind: \w+\})"
+)
+
 
 def template(room: str, name: str) -> Template:
     """Return a room's template, which may include `head.html.jinja`.
@@ -259,7 +268,12 @@ def template(room: str, name: str) -> Template:
         lstrip_blocks=True,
         finalize=_printable_value,
     )
-    environment.filters |= {"counted": counted, "shown": shown, "written": _write_metric}
+    environment.filters |= {
+        "counted": counted,
+        "shown": shown,
+        "written": _write_metric,
+        "text_and_conf": CONF.split,  # in turns
+    }
     return environment.get_template(name)
 
 

@@ -149,8 +149,7 @@ def check_artifact(
 ) -> ArtifactCheck:
     """Check that the artifact on disk gives the judged predictions, within 1e-6 of `unit`."""
     rows = len(golden_judged)
-    arrays = golden_judged, golden_predictions
-    judged, predictions = (array.reshape(rows, -1) for array in arrays)
+    judged, predictions = (a.reshape(rows, -1) for a in (golden_judged, golden_predictions))
     gaps = np.abs(judged - predictions)
     same = (gaps <= GOLDEN_TOLERANCE * unit) | (np.isnan(judged) & np.isnan(predictions))
     wrong_count, golden_text = int(np.sum(~same.all(axis=1))), f"{rows} golden rows"
@@ -175,13 +174,19 @@ START_OVER = "--params promotion.start_over=true judges without the champion"
 
 
 def check_floor(judged: Judged, promotion: Promotion) -> FloorCheck:
-    """Check that the candidate beats the simplest baseline and does not lose to the linear one."""
+    """Check that the candidate beats the simplest baseline and does not lose to the linear one.
+
+    It loses if it is shown to be worse, and measured to be worse by more than the tolerance.
+    """
     simplest, linear, _ = judged.measure.baselines
     compared = {
         name: judged.compare(CANDIDATE, name, promotion.confidence) for name in (simplest, linear)
     }
     better, beside = compared[simplest], compared[linear]
-    losses = beyond_tolerance(NO_TOLERANCE, beside, "at_best")
+    unit, tolerance = judged.unit(linear), promotion.tolerance
+    shown_worse = beyond_tolerance(NO_TOLERANCE, beside, "at_best")
+    measured = beyond_tolerance(tolerance, beside, "difference", unit)
+    losses = {m: d for m, d in shown_worse.items() if m in measured or np.isnan(d.at_best)}
     missing_count, faults = judged.without_prediction[CANDIDATE], []
     fewest, shortage = _few_rows(judged, promotion.min_test_rows_per_class)
     if shortage:
@@ -198,11 +203,17 @@ def check_floor(judged: Judged, promotion: Promotion) -> FloorCheck:
         )
     if losses:
         faults.append(
-            f"the candidate is clearly worse than {MODELS[linear]}: {_numbers(losses, 'at_best')}"
+            f"the candidate is clearly worse than {MODELS[linear]}, and by more than the tolerance "
+            f"({_allowed(tolerance, losses, unit)}): {_numbers(losses, 'at_best')}"
         )
+    found = (
+        f"worse than {MODELS[linear]} by no more than the tolerance "
+        f"({_allowed(tolerance, shown_worse, unit)}): {_numbers(shown_worse, 'at_best')}"
+        if shown_worse
+        else f"not clearly worse than {MODELS[linear]} ({_numbers(beside, 'at_best')})"
+    )
     sentence = "; ".join(faults) or (
-        f"better than the {MODELS[simplest]} ({_numbers(better)}) and not clearly worse than "
-        f"{MODELS[linear]} ({_numbers(beside, 'at_best')})"
+        f"better than the {MODELS[simplest]} ({_numbers(better)}) and {found}"
     )
     return FloorCheck(
         passed=not faults,
@@ -330,19 +341,21 @@ def _loss(
     unit, rows = judged.unit(run), len(judged.parts.get(run, judged).labels)
     measured_loss = beyond_tolerance(tolerance, beyond, "difference", unit)
     doubt = "" if measured_loss else f"{rows} test rows cannot rule out that "
-    allowed = ", ".join(
-        f"{METRICS[m]} {written(m, getattr(tolerance, m) * unit, 'g')}" for m in beyond
-    )
     return (
         f"{doubt}the candidate is worse than {champion_words} by more than the tolerance "
-        f"({allowed}): {_numbers(beyond)}"
+        f"({_allowed(tolerance, beyond, unit)}): {_numbers(beyond)}"
+    )
+
+
+def _allowed(tolerance: Tolerance, differences: Comparison, unit: float) -> str:
+    return ", ".join(
+        f"{METRICS[m]} {written(m, getattr(tolerance, m) * unit, 'g')}" for m in differences
     )
 
 
 def _numbers(differences: Comparison, bound: str = "at_worst") -> str:
-    words = bound.replace("_", " ")
     return ", ".join(
-        f"{METRICS[metric]} {written(metric, numbers.difference, '+.4f')}, {words} "
-        f"{written(metric, getattr(numbers, bound), '+.4f')}"
+        f"{METRICS[metric]} {written(metric, numbers.difference, '+.4f')}, "
+        f"{bound.replace('_', ' ')} {written(metric, getattr(numbers, bound), '+.4f')}"
         for metric, numbers in differences.items()
     )

@@ -128,6 +128,7 @@ def _predict_with(
 # Partial dependence -------------------------------------------------------------------------------
 
 MOST_IMPORTANT, GRID, FEW_POINTS, COMMONEST = 5, 11, 4, 8
+COPIED = 2**20  # rows of histories, about
 
 
 def partial_dependence(
@@ -135,11 +136,16 @@ def partial_dependence(
 ) -> Dependence | None:
     """Predict the rows with one feature set to each of some of its values; None if all are missing.
 
-    In histories only the row itself gets the value. Source: Friedman, "Greedy Function
-    Approximation", Annals of Statistics 29, 2001; and for the spread of single rows Goldstein and
-    others, "Peeking Inside the Black Box", Journal of Computational and Graphical Statistics 24,
-    2015.
+    In histories only the row itself gets the value, and no other row's past does: each history is
+    predicted from its own copy of its customer's rows. Of very long histories, the first that
+    together have about a million rows are predicted.
+
+    Source: Friedman, "Greedy Function Approximation", Annals of Statistics 29, 2001; and for the
+    spread of single rows Goldstein and others, "Peeking Inside the Black Box", Journal of
+    Computational and Graphical Statistics 24, 2015.
     """
+    if isinstance(sequences, Histories):
+        sequences = sequences[np.cumsum(sequences.copied) - sequences.copied < COPIED].apart
     table, slots = table_of(sequences), schema.slots[feature]
     own = sequences.own if isinstance(sequences, Histories) else np.arange(len(table))
     cells, categories = table[own, slots[0]], schema.categories.get(feature)

@@ -11,7 +11,7 @@ from scipy.special import xlogy
 
 from tabular_lstm.errors import counted, shown
 from tabular_lstm.frozen import Frozen
-from tabular_lstm.monitoring.reference import Profile, Seen, Watch, apart
+from tabular_lstm.monitoring.reference import Profile, Seen, Watch, apart, one_of
 from tabular_lstm.parameters import Monitoring
 
 # Threshold ----------------------------------------------------------------------------------------
@@ -433,9 +433,7 @@ def _category_words(profile: Profile, cell: int) -> str:
         return NO_VALUE
     if cell == len(profile.counts) - 1:
         return "are of a category that the champion was not trained with"
-    categories = profile.categories[cell - 1]
-    names = ", ".join(f"'{shown(category)}'" for category in categories[:2])
-    return f"are {names}{', …' if len(categories) > 2 else ''}"
+    return f"are {one_of(profile.categories[cell - 1])}"
 
 
 def _share(rows: str, after: float, before: float) -> str:

@@ -22,7 +22,7 @@ from tabular_lstm.judging.drawing import (
 from tabular_lstm.judging.metrics import CANDIDATE, IN_UNITS, METRICS, WORSE_SIGN, written
 from tabular_lstm.monitoring.drift import NAMED, Drift, Shift, writer_of
 from tabular_lstm.monitoring.performance import Estimate
-from tabular_lstm.monitoring.reference import Profile, Reference
+from tabular_lstm.monitoring.reference import Profile, Reference, one_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -311,7 +311,6 @@ def distribution(profile: Profile, shift: Shift) -> "Figure":
 
 def _names_of_cells(profile: Profile) -> list[str]:
     if profile.kind == "category":
-        cells = [", ".join(cell[:2]) + ", …" * (len(cell) > 2) for cell in profile.categories]
-        return ["missing", *cells, "unknown"]
+        return ["missing", *(one_of(c) if c[1:] else c[0] for c in profile.categories), "unknown"]
     edges = [writer_of(profile)(edge, 6) for edge in profile.edges]
     return ["missing", f"below {edges[0]}", *(f"from {edge}" for edge in edges)]

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 import numpy as np
 from pydantic import Field, FiniteFloat, NonNegativeInt, model_validator
 
-from tabular_lstm.errors import DataError, shown
+from tabular_lstm.errors import DataError, counted, shown
 from tabular_lstm.frozen import Frozen, Stored, unless
 from tabular_lstm.parameters import NUMBER, TWO_CLASSES, Task
 from tabular_lstm.rows.histories import Histories, Sequences
@@ -234,6 +234,18 @@ def category_cells(categories: Sequence[str]) -> tuple[tuple[str, ...], ...]:
         digest = blake2b(category.encode("utf-8", "surrogatepass"), digest_size=8).digest()
         cells.setdefault(int.from_bytes(digest, "big") % CELLS, []).append(category)
     return tuple(tuple(cells[cell]) for cell in sorted(cells))
+
+
+def one_of(cell: Sequence[str]) -> str:
+    """Say which category a row of a cell has; of several, two are named.
+
+    Examples:
+        >>> print(one_of(["Rome"]), one_of(["Rome", "Oslo", "Lima"]), sep="; ")
+        'Rome'; 'Rome' or 'Oslo' or 1 other
+    """
+    return " or ".join(f"'{shown(category)}'" for category in cell[:2]) + (
+        f" or {counted(len(cell) - 2, 'other')}" if len(cell) > 2 else ""
+    )
 
 
 def cells_of(categories: Sequence[str]) -> np.ndarray:

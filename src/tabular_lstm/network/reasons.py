@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
@@ -176,23 +176,13 @@ def _without_each(rows: np.ndarray, columns: Sequence[list[int]]) -> Compact:
 
 def _each_without(history: Histories, columns: Sequence[list[int]]) -> Histories:
     """Return the same as `_without_each`, each with all rows of its customer as one customer."""
-    (own,), (last,), (known,) = history.own, history.last, history.known
-    start, length = np.searchsorted(history.customer, history.customer[own]), history.lengths[0]
-    rows, time = history.table[start : own + 1], history.time[start : own + 1]
-    cells = [*product([*range(last - length + 1, last), own] - start, columns)]
-    tables = np.tile(rows, (1 + len(cells), 1, 1))
-    for table, (row, slots) in zip(tables[1:], cells, strict=True):
-        table[row, slots] = np.nan
-    starts = np.arange(len(tables)) * len(rows)
-    bounds = {"first": last - length + 1, "last": last, "own": own, "known": known}
-    return replace(
-        history,
-        table=tables.reshape(-1, rows.shape[1]),
-        **{name: starts + place - start for name, place in bounds.items()},
-        order=np.arange(len(tables) * len(rows)),
-        customer=np.repeat(np.arange(len(tables)), len(rows)),
-        time=np.tile(time, len(tables)),
-    )
+    (own,), (first,), (last,) = history.own, history.first, history.last
+    cells = [*product([*range(first, last), own], columns)]
+    copies = history[np.zeros(1 + len(cells), int)].apart
+    # The own row is the last one of each copy.
+    for end, (row, slots) in zip(copies.own[1:], cells, strict=True):
+        copies.table[end - own + row, slots] = np.nan
+    return copies
 
 
 def _effects_of_slots(

@@ -261,8 +261,8 @@ class Evaluation(Parameters):
         importance_rows: Rows for the permutation importance, at most, evenly from the classes.
         meaningful: Smallest difference of ROC AUC, or of RMSE in standard deviations of the label,
             for which the verdict calls one model better. It changes no decision.
-        segments: Columns of the valid rows with few values, such as a region: the metrics are also
-            given for the test rows of each value. Default: none.
+        segments: Columns of the valid rows, such as a region: the metrics are also given for the
+            test rows of each of the 20 commonest values, and of all others together. Default: none.
         seed: Seed of the resamples, the shuffles and the boosted trees.
     """
 

@@ -16,7 +16,7 @@ ExitCode = Literal[0] | Annotated[StrictInt, Field(ge=3, le=74)]
 
 
 class Tolerance(Parameters):
-    """By how much a candidate may be worse than a champion.
+    """By how much a candidate may be worse than a champion, or than the linear baseline.
 
     Attributes:
         log_loss: For classes, in nats.

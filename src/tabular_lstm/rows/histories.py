@@ -11,6 +11,8 @@ import numpy as np
 
 # Fills a sequence after its last row; no value of a row is infinite.
 PADDING = np.float32(np.inf)
+# What each history has of its own: places of rows in the table.
+BOUNDS = ("first", "last", "own", "known")
 
 
 class Compact(NamedTuple):
@@ -58,8 +60,7 @@ class Histories:
 
     def __getitem__(self, which: Any) -> Self:
         """Give some of the histories, by a slice, a mask or places."""
-        names = ("first", "last", "own", "known")
-        return replace(self, **{name: getattr(self, name)[which] for name in names})
+        return replace(self, **{name: getattr(self, name)[which] for name in BOUNDS})
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -88,6 +89,29 @@ class Histories:
         is_last = np.empty(len(self), bool)
         is_last[order] = np.diff(self.customer[self.own[order]], append=-1) != 0
         return is_last
+
+    @property
+    def copied(self) -> np.ndarray:
+        """Count the rows that each history has in `apart`: int64 (histories,)."""
+        return np.asarray(1 + self.own - np.searchsorted(self.customer, self.customer[self.own]))
+
+    @property
+    def apart(self) -> Self:
+        """Give each history its own copy of its customer's rows up to its own row, as a customer.
+
+        So a row can be changed in one history, and stays as it is in the past of the others.
+        """
+        customer = np.repeat(np.arange(len(self)), self.copied)
+        moved = np.cumsum(self.copied) - 1 - self.own
+        places = np.arange(len(customer)) - moved[customer]
+        return replace(
+            self,
+            table=self.table[places],
+            order=self.order[places],
+            customer=customer,
+            time=self.time[places],
+            **{name: getattr(self, name) + moved for name in BOUNDS},
+        )
 
     def rows(self, which: Any = slice(None)) -> np.ndarray:
         """Give rows of the table as sequences of one row, without labels: float32 (rows, 1, …)."""

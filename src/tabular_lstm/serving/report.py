@@ -18,7 +18,7 @@ from tabular_lstm.judging.drawing import FIGURES, TITLES, images, template, to_s
 from tabular_lstm.judging.importance import MOST_IMPORTANT, Importance
 from tabular_lstm.judging.metrics import CANDIDATE, METRICS, MODELS, WORSE_SIGN
 from tabular_lstm.monitoring.drift import day
-from tabular_lstm.monitoring.reference import Profile, Reference
+from tabular_lstm.monitoring.reference import Profile, Reference, one_of
 from tabular_lstm.parameters import Training
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.data_warnings import listed
@@ -93,6 +93,7 @@ def page(
         metrics=metrics,
         judged_rows=metrics.get("judged_rows", metrics["data"][f"{metrics['evaluated_on']}_rows"]),
         drivers=dict([*lost.items()][:MOST_IMPORTANT]),
+        curves=importance.dependence,
         drift=drift,
         verdict=verdict,
         quarantined=quarantined_rows.iloc[:LISTED, :COLUMNS].astype(object).fillna(""),
@@ -126,18 +127,22 @@ def _summary(name: str, profile: Profile) -> dict[str, Any]:
 
     Returns:
         `name`; `kind`; `missing`, the share of the rows without a value; `range`, lowest to highest
-        value, or the commonest categories; `center`, mean and standard deviation of a number, else
-        ""; `bars`, the heights of a histogram from 0 to 1, of bins of equal width or of the
-        commonest categories.
+        value, or the commonest categories, or the commonest group of categories; `center`, mean and
+        standard deviation of a number, else ""; `bars`, the heights of a histogram from 0 to 1, of
+        bins of equal width or of the commonest categories or groups.
     """
     center = ""
     if profile.kind == "category":
         counts = np.array(profile.counts[1:-1])
         commonest = np.argsort(counts)[::-1][:BARS]
         cells = [profile.categories[cell] for cell in commonest[:CATEGORIES]]
-        unnamed_count = len(profile.categories) - len(cells)
-        values = ", ".join(shown(" or ".join(cell), NAME) for cell in cells)
-        values += f" and {unnamed_count} more" if unnamed_count > 0 else ""
+        groups, count = len(profile.categories), sum(map(len, profile.categories))
+        values = ", ".join([shown(cell[0], NAME) for cell in cells])
+        values += f" and {count - len(cells)} more" if count > len(cells) else ""
+        if count > groups:
+            values = (
+                f"{count:,} categories, counted in {groups} groups; the largest: {one_of(cells[0])}"
+            )
         bars = _heights(counts[commonest])
     else:
         ends = profile.edges[0], profile.edges[-1]

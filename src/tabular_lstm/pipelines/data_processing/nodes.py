@@ -23,7 +23,6 @@ REPEATED = (
     "rows under other %ss, the models are judged on rows that they know: use a %s that does not "
     "change, or none"
 )
-MOST_SEGMENTS = 20  # values of a column of segments
 BOUNDARY = (
     "A retraining keeps the boundary of the last decision, so that no row changes sides; elsewhere "
     "it moves as rows are added. To set it, name split.from"
@@ -120,7 +119,7 @@ def split_rows(
 
     Raises:
         DataError: `split.independent` names a column that is not a feature; `evaluation.segments`
-            names one that is not read, or has many values; or see `sides_of`.
+            names one that is not read; or see `sides_of`.
     """
     accepted, history_rows, source = accepted_rows
     features = [str(name) for name in accepted if name not in columns.not_features]
@@ -129,11 +128,11 @@ def split_rows(
             f"{source.file}: split.independent names {', '.join(map(shown, unknown))}, which is no "
             f"feature. The features are: {', '.join(map(shown, features))}."
         )
-    segments = [n for n in map(str, accepted) if n != columns.label] if evaluation.segments else []
-    segments = [name for name in segments if accepted[name].nunique() <= MOST_SEGMENTS]
-    if unfit := [name for name in evaluation.segments if name not in segments]:
-        unknown_segment = unknown_name(f"evaluation.segments.{unfit[0]}", segments)
-        raise DataError(f"{unknown_segment}; expected columns of at most {MOST_SEGMENTS} values.")
+    known = [name for name in map(str, accepted) if name != columns.label]
+    if unknown := [name for name in evaluation.segments if name not in known]:
+        raise DataError(
+            f"{source.file}: {unknown_name(f'evaluation.segments.{unknown[0]}', known)}"
+        )
     past = champions.boundary(columns, split) if champions else None
     train, test, bounded, weightless = sides_of(accepted, source, columns, split, past)
     if weightless:

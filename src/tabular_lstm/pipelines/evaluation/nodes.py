@@ -205,7 +205,8 @@ def measure_importance(
 ) -> Importance:
     """Measure each feature's permutation importance, on at most `importance_rows` rows.
 
-    How the prediction depends on the most important features is measured on 200 rows.
+    How the prediction depends on the most important features is measured on 200 rows; not how it
+    depends on earlier labels, because no row has its own label.
 
     Each class gives the same number of rows if it has enough: ROC AUC does not depend on the
     shares. Many features, or long histories, get fewer shuffles and then fewer rows.
@@ -236,6 +237,7 @@ def measure_importance(
     dependence = {
         name: partial_dependence(predict_with, sample, schema, name)
         for name in [*importance.features][:MOST_IMPORTANT]
+        if schema.history is None or name not in schema.history.labels
     }
     curves = {name: curve for name, curve in dependence.items() if curve is not None}
     return importance.model_copy(update={"dependence": curves})
@@ -281,8 +283,7 @@ def assemble_metrics(
         values = test_rows.loc[
             evaluated_set.judged_labels.index, [*dict.fromkeys(evaluation.segments)]
         ]
-        measured_segments = by_segment(judged, values, evaluation)
-        segments = [segment.model_dump(mode="json") for segment in measured_segments]
+        segments = [s.model_dump(mode="json") for s in by_segment(judged, values, evaluation)]
     on_histories: dict[str, Any] = {}
     if judged.judged_on is not None:
         on_histories = {"judged_on": judged.judged_on, "judged_rows": len(judged.labels)}
