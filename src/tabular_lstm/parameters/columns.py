@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from hashlib import blake2b
-from itertools import combinations, product
+from itertools import combinations, permutations, product
 from math import isfinite
 from typing import Annotated, Any, Literal, Self, get_args
 
@@ -226,6 +226,11 @@ def _with_formats(dates: Any) -> Any:
     is_list = isinstance(dates, list) and not any(isinstance(n, list | dict) for n in dates)
     if not (is_list or isinstance(dates, dict)):
         raise ValueError("expected a list of names, or a dictionary from names to formats")
+    for name, form in ({} if is_list else dates).items():
+        forms = form if isinstance(form, list) and form else [form]
+        if not all(isinstance(one_form, str | None) for one_form in forms):
+            expected = "a format such as '%d.%m.%Y', null for ISO 8601, or a list of these"
+            raise ValueError(f"dates of '{name}': expected {expected}")
     return dict.fromkeys(dates) if is_list else dates
 
 
@@ -242,11 +247,14 @@ def _unit(unit: str) -> str:
     return unit
 
 
-Dates = Annotated[dict[str, str | None], BeforeValidator(_with_formats)]
+# The format of a column's dates, for `datetime.strptime`, None for ISO 8601; or several.
+DateFormat = str | None | list[str | None]
+Dates = Annotated[dict[str, DateFormat], BeforeValidator(_with_formats)]
 
 # Directives that depend on a machine's time zone or language.
 OF_THE_MACHINE = re.compile("%[ZcxX]")
 YEAR = re.compile("%[GYy]")
+ISO_DAY = "%Y-%m-%d"
 
 # Names that declare the task.
 PAIR = ("positive_class", "negative_class")
@@ -294,7 +302,9 @@ class Columns(Parameters):
         categorical: Features that are categories. Default: none, all are numbers.
         dates: The features that are dates or date-times, and the time if it is one: a list of names
             for ISO 8601, or a dictionary from each name to a format of `datetime.strptime`, such as
-            {visit: "%d.%m.%Y"}, or to null for ISO 8601. Default: none.
+            {visit: "%d.%m.%Y"}, to null for ISO 8601, or to a list of formats: the first that fits
+            a cell reads it. Two formats that read one text as different days are refused, because
+            nobody could tell which day a cell means. Default: none.
         ignore: Columns that are left out; no cell of them is read. Default: none.
         known_in_time: Features whose value is known before the label, as the user says: they are
             not looked at as possible leaks. Nothing else changes. Default: none.
@@ -404,12 +414,20 @@ class Columns(Parameters):
 
     @model_validator(mode="after")
     def _values_can_be_read(self) -> Self:
-        for name, form in self.dates.items():
-            if form is not None and not _says_a_day(form):
-                raise ValueError(
-                    f"dates of '{name}': the format {form!r} does not say year, month and day on "
-                    "any machine; expected one such as '%d.%m.%Y', or null for ISO 8601"
-                )
+        for name, form_or_forms in self.dates.items():
+            forms = forms_of(form_or_forms)
+            for form in forms:
+                if form is not None and not _says_a_day(form):
+                    raise ValueError(
+                        f"dates of '{name}': the format {form!r} does not say year, month and day "
+                        "on any machine; expected one such as '%d.%m.%Y', or null for ISO 8601"
+                    )
+            for pair in permutations(forms, 2):
+                if read_differently(*pair):
+                    raise ValueError(
+                        f"dates of '{name}': {in_words([*pair])} read one text as different days; "
+                        "expected formats that never do. Write the column in one of them"
+                    )
         for name, (low, high) in self.bounds.items():
             if low is not None and high is not None and low > high:
                 raise ValueError(f"bounds of '{name}': the lowest, {low}, is above {high}")
@@ -460,6 +478,26 @@ class Columns(Parameters):
     def together(self) -> str | None:
         """Name the column whose equal values keep rows on one side: the group, or the time."""
         return self.group or self.time
+
+
+def forms_of(form: DateFormat) -> list[str | None]:
+    """Give the formats of a column's dates, in the order in which they are tried."""
+    return form if isinstance(form, list) else [form]
+
+
+def in_words(form: DateFormat) -> str:
+    """Name the formats of a column's dates."""
+    return " or ".join(one_form or "ISO 8601" for one_form in forms_of(form))
+
+
+def read_differently(form: str | None, other_form: str | None) -> bool:
+    """Tell whether the second format reads a text that the first one writes as another day."""
+    day = datetime(2001, 2, 3, tzinfo=UTC)  # its parts are a day, month and year in any order
+    try:
+        read = datetime.strptime(day.strftime(form or ISO_DAY), other_form or ISO_DAY)
+    except ValueError:
+        return False
+    return read.date() != day.date()
 
 
 def _says_a_day(form: str) -> bool:

@@ -139,7 +139,8 @@ def _spellings(unit: str) -> str:
         return re.escape(unit)
     if len(singular) < 3 or CASED.fullmatch(singular):
         forms = {singular}
-    return f"(?:{'|'.join(f'{form}[sS]?' if form.isupper() else f'{form}s?' for form in sorted(forms))})"
+    spellings = [f"{form}[sS]?" if form.isupper() else f"{form}s?" for form in sorted(forms)]
+    return f"(?:{'|'.join(spellings)})"
 
 
 def groups(mark: str) -> str:
