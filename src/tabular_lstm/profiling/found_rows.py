@@ -17,15 +17,17 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import amount, shown
-from tabular_lstm.parameters.columns import MOST_STEPS, Columns, History
+from tabular_lstm.parameters.columns import MOST_STEPS, Columns, History, in_words
 from tabular_lstm.profiling.proposal import (
     FEATURES,
     GROUPS,
+    IN_TIME,
     Choice,
     Proposal,
     is_discrete,
     odd_cells,
     of_kind,
+    written_as,
 )
 from tabular_lstm.profiling.table_profile import ColumnProfile, TableProfile
 from tabular_lstm.profiling.words import WORDS, has_word, names_a_thing, words_of
@@ -68,6 +70,7 @@ PROPOSED = (
 )
 
 
+NOT_READ = "{} rows have no {}, or have no date and no number under {}"
 LEAK = (
     "possible leak: {leaks} alone tells the label, or much more of it than all other features "
     "({measure}). If it is known only after the label, or after the moment of the prediction, name "
@@ -242,7 +245,7 @@ def _way_back(before: Choice, called: str, inner: str | None) -> str:
         instead = "take the line away"
         instead += f" and add units: {{{called}: {before.unit}}}" if before.unit else ""
     if before.format:
-        instead += f", with the format {before.format}"
+        instead += f", with the format {in_words(before.format)}"
     if inner is not None:
         instead += f", name {shown(inner)} under group"
     declared = f", and add split: {{independent: [{called}]}}"
@@ -280,7 +283,7 @@ def _tried(
                 roles = Roles(keys[both], time_of(times[both]), labels[both])
                 yield name, _fit(name, order, roles)
             else:
-                yield name, f"{len(rows) - len(both)} rows have no {name} or no {order.name}"
+                yield name, NOT_READ.format(len(rows) - len(both), shown(name), shown(order.name))
 
 
 def _fit(customer: str, order: ColumnProfile, roles: Roles) -> FoundHistory | str:
@@ -316,8 +319,14 @@ def _fit(customer: str, order: ColumnProfile, roles: Roles) -> FoundHistory | st
     count = f"{len(sizes):,} values, of {few:g} to {most:g} rows, median {half:g}"
     near, middle, far = map(amount, (near, middle, far))
     apart = f"the next row is {near} to {far}{days} later, median {middle}"
-    unsure = tuple(filter(None, [odd_cells(order).partition(", name them")[0]]))
-    next_row = Choice("order", apart, unsure, format=of_kind(order).format)
+    if near == far:
+        apart = f"the next row is {near}{days if near != '1' else days.rstrip('s')} later"
+    read, doubts = of_kind(order), [odd_cells(order)]
+    if order.kind == "date":
+        apart += f"; written as {written_as(order)}" if len(order.formats) > 1 else ""
+        doubts = [doubt for doubt in read.unsure if doubt != IN_TIME]
+    unsure = tuple(doubt.partition(", name them")[0] for doubt in doubts if doubt)
+    next_row = Choice("order", apart, unsure, format=read.format)
     steps = int(np.clip(np.quantile(sizes, 0.9), 20, MOST_STEPS))
     block = History(of=customer, order=order.name, steps=steps)
     choices = {customer: Choice("customer", count), order.name: next_row}
