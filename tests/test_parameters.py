@@ -164,8 +164,8 @@ def test_a_cost_matrix_is_written_in_the_place_of_both_costs() -> None:
         ({"dates": {"a": "%d.%m."}}, ("'a'", "'%d.%m.'", "year, month and day", "'%d.%m.%Y'")),
         ({"dates": {"a": "%d.%m.%Y %H:%M %Z"}}, ("'a'", "on any machine")),
         ({"dates": {"a": [None, "%d.%m."]}}, ("'a'", "'%d.%m.'", "year, month and day")),
-        ({"dates": {"a": 7}}, ("'a'", "null for ISO 8601, or a list of these")),
-        ({"dates": {"a": []}}, ("'a'", "null for ISO 8601, or a list of these")),
+        ({"dates": {"a": 7}}, ("dates.a", "a valid string", "a valid list")),
+        ({"dates": {"a": []}}, ("dates.a", "at least 1 item")),
         (
             {"dates": {"a": ["%d/%m/%Y", "%m/%d/%Y"]}},
             ("'a'", "%d/%m/%Y or %m/%d/%Y read one text as different days", "one of them"),

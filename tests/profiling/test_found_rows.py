@@ -295,7 +295,7 @@ def test_where_no_time_can_be_read_the_page_does_not_say_that_there_is_none() ->
     proposal, history, _ = proposed(rows)
     (doubt,) = [doubt for doubt in proposal.unsure if doubt.startswith("group, not history: ")]
     assert history is None
-    said = f"{len(rows)} rows have no customer_no, or have no date and no number under event_date"
+    said = f"{len(rows)} rows have no customer_no, or no date and no number under event_date"
     assert said in doubt
 
 

@@ -287,7 +287,7 @@ def test_a_unit_is_read_with_the_number_and_another_unit_is_a_problem() -> None:
         ("cal", ["cal", "cals"], ["Cal"]),
         ("yrs", ["yr", "yrs"], ["YR", "Yrs"]),
         ("months", ["month", "Months", "MONTH", "MONTHS"], ["mOnth", "mon"]),
-        ("MONTHS", ["month", "Months", "MONTH", "MONTHS"], ["monthS"]),
+        ("MONTHS", ["month", "Months", "MONTH", "MONTHS"], ["monthss"]),
         ("Monate", ["monate", "MONATE"], ["Monat"]),
         ("EUR", ["EUR", "eur", "Eur"], ["eUR"]),
         ("mph", ["mph", "MPH"], ["mPh"]),

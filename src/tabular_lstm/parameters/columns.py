@@ -226,11 +226,6 @@ def _with_formats(dates: Any) -> Any:
     is_list = isinstance(dates, list) and not any(isinstance(n, list | dict) for n in dates)
     if not (is_list or isinstance(dates, dict)):
         raise ValueError("expected a list of names, or a dictionary from names to formats")
-    for name, form in ({} if is_list else dates).items():
-        forms = form if isinstance(form, list) and form else [form]
-        if not all(isinstance(one_form, str | None) for one_form in forms):
-            expected = "a format such as '%d.%m.%Y', null for ISO 8601, or a list of these"
-            raise ValueError(f"dates of '{name}': expected {expected}")
     return dict.fromkeys(dates) if is_list else dates
 
 
@@ -248,13 +243,12 @@ def _unit(unit: str) -> str:
 
 
 # The format of a column's dates, for `datetime.strptime`, None for ISO 8601; or several.
-DateFormat = str | None | list[str | None]
+DateFormat = str | None | Annotated[list[str | None], Field(min_length=1)]
 Dates = Annotated[dict[str, DateFormat], BeforeValidator(_with_formats)]
 
 # Directives that depend on a machine's time zone or language.
 OF_THE_MACHINE = re.compile("%[ZcxX]")
 YEAR = re.compile("%[GYy]")
-ISO_DAY = "%Y-%m-%d"
 
 # Names that declare the task.
 PAIR = ("positive_class", "negative_class")
@@ -416,18 +410,16 @@ class Columns(Parameters):
     def _values_can_be_read(self) -> Self:
         for name, form_or_forms in self.dates.items():
             forms = forms_of(form_or_forms)
-            for form in forms:
-                if form is not None and not _says_a_day(form):
-                    raise ValueError(
-                        f"dates of '{name}': the format {form!r} does not say year, month and day "
-                        "on any machine; expected one such as '%d.%m.%Y', or null for ISO 8601"
-                    )
-            for pair in permutations(forms, 2):
-                if read_differently(*pair):
-                    raise ValueError(
-                        f"dates of '{name}': {in_words([*pair])} read one text as different days; "
-                        "expected formats that never do. Write the column in one of them"
-                    )
+            if unclear := [form for form in forms if form is not None and not _says_a_day(form)]:
+                raise ValueError(
+                    f"dates of '{name}': the format {unclear[0]!r} does not say year, month and "
+                    "day on any machine; expected one such as '%d.%m.%Y', or null for ISO 8601"
+                )
+            if unlike := [pair for pair in permutations(forms, 2) if read_differently(*pair)]:
+                raise ValueError(
+                    f"dates of '{name}': {in_words([*unlike[0]])} read one text as different days; "
+                    "expected formats that never do. Write the column in one of them"
+                )
         for name, (low, high) in self.bounds.items():
             if low is not None and high is not None and low > high:
                 raise ValueError(f"bounds of '{name}': the lowest, {low}, is above {high}")
@@ -494,7 +486,7 @@ def read_differently(form: str | None, other_form: str | None) -> bool:
     """Tell whether the second format reads a text that the first one writes as another day."""
     day = datetime(2001, 2, 3, tzinfo=UTC)  # its parts are a day, month and year in any order
     try:
-        read = datetime.strptime(day.strftime(form or ISO_DAY), other_form or ISO_DAY)
+        read = datetime.strptime(day.strftime(form or "%Y-%m-%d"), other_form or "%Y-%m-%d")
     except ValueError:
         return False
     return read.date() != day.date()

@@ -27,7 +27,6 @@ from tabular_lstm.profiling.proposal import (
     is_discrete,
     odd_cells,
     of_kind,
-    written_as,
 )
 from tabular_lstm.profiling.table_profile import ColumnProfile, TableProfile
 from tabular_lstm.profiling.words import WORDS, has_word, names_a_thing, words_of
@@ -70,7 +69,6 @@ PROPOSED = (
 )
 
 
-NOT_READ = "{} rows have no {}, or have no date and no number under {}"
 LEAK = (
     "possible leak: {leaks} alone tells the label, or much more of it than all other features "
     "({measure}). If it is known only after the label, or after the moment of the prediction, name "
@@ -111,7 +109,7 @@ def with_found_rows(table: TableProfile, proposal: Proposal, first_rows: pd.Data
 
 def _with_found_rows(table: TableProfile, proposal: Proposal, first_rows: pd.DataFrame) -> Proposal:
     grouped = with_found_group(table, proposal, first_rows)
-    tried = [*_tried(table, proposal, first_rows)]
+    tried = [*tried_histories(table, proposal, first_rows)]
     histories = [history for _, history in tried if isinstance(history, FoundHistory)]
     if not histories:
         group = grouped.columns().group or ""
@@ -252,18 +250,14 @@ def _way_back(before: Choice, called: str, inner: str | None) -> str:
     return f"If they are independent, {instead}{'' if before.role == 'ignore' else declared}"
 
 
-def find_histories(
-    table: TableProfile, proposal: Proposal, rows: pd.DataFrame
-) -> list[FoundHistory]:
-    """Find all customer and order columns that fit, dates first. Proposed roles do not matter."""
-    tried = _tried(table, proposal, rows)
-    return [history for _, history in tried if isinstance(history, FoundHistory)]
-
-
-def _tried(
+def tried_histories(
     table: TableProfile, proposal: Proposal, rows: pd.DataFrame
 ) -> Iterator[tuple[str, FoundHistory | str]]:
-    """Try all customer and order columns: the customer, and the history or why it is none."""
+    """Try all customer and order columns, dates first, whatever their proposed roles.
+
+    Yields:
+        The customer, and the history or why it is none.
+    """
     free = [c for c in table.columns if proposal.choices[c.name].role not in {"label", "weight"}]
     orders = [c for c in free if c.kind == "date" or (has_word(c.name, "order") and not c.unit)]
     customers = {}
@@ -283,7 +277,8 @@ def _tried(
                 roles = Roles(keys[both], time_of(times[both]), labels[both])
                 yield name, _fit(name, order, roles)
             else:
-                yield name, NOT_READ.format(len(rows) - len(both), shown(name), shown(order.name))
+                without = f"no {shown(name)}, or no date and no number under {shown(order.name)}"
+                yield name, f"{len(rows) - len(both)} rows have {without}"
 
 
 def _fit(customer: str, order: ColumnProfile, roles: Roles) -> FoundHistory | str:
@@ -318,14 +313,12 @@ def _fit(customer: str, order: ColumnProfile, roles: Roles) -> FoundHistory | st
     near, middle, far = np.nanquantile(timeline.gaps / unit, [0, 0.5, 1])
     count = f"{len(sizes):,} values, of {few:g} to {most:g} rows, median {half:g}"
     near, middle, far = map(amount, (near, middle, far))
-    apart = f"the next row is {near} to {far}{days} later, median {middle}"
-    if near == far:
-        apart = f"the next row is {near}{days if near != '1' else days.rstrip('s')} later"
-    read, doubts = of_kind(order), [odd_cells(order)]
-    if order.kind == "date":
-        apart += f"; written as {written_as(order)}" if len(order.formats) > 1 else ""
-        doubts = [doubt for doubt in read.unsure if doubt != IN_TIME]
-    unsure = tuple(doubt.partition(", name them")[0] for doubt in doubts if doubt)
+    between = f"{near} to {far}{days} later, median {middle}"
+    between = between if near != far else f"{near}{days.removesuffix('s' * (near == '1'))} later"
+    read, several = of_kind(order), len(order.formats) > 1
+    doubts = read.unsure if order.kind == "date" else [odd_cells(order)]
+    unsure = tuple(d.partition(", name them")[0] for d in doubts if d not in {"", IN_TIME})
+    apart = f"the next row is {between}{f'; {read.why}' if several else ''}"
     next_row = Choice("order", apart, unsure, format=read.format)
     steps = int(np.clip(np.quantile(sizes, 0.9), 20, MOST_STEPS))
     block = History(of=customer, order=order.name, steps=steps)

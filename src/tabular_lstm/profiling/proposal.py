@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from tabular_lstm.errors import DataError, counted, no_column, printable, shown
-from tabular_lstm.parameters import NUMBER, Columns, History
-from tabular_lstm.parameters.columns import DateFormat, in_words
+from tabular_lstm.parameters import NUMBER, Columns, DateFormat, History, in_words
 from tabular_lstm.profiling.label_choice import Label, choose_label, first_ten
 from tabular_lstm.profiling.layout import Layout
 from tabular_lstm.profiling.table_profile import Code, ColumnProfile, TableProfile
@@ -231,7 +230,9 @@ def of_kind(column: ColumnProfile) -> Choice:
     name, kind, few = column.name, column.kind, column.distinct <= FEW
     named = names_an_identifier(name) and is_discrete(column) and not few
     row = "it numbers the rows" if column.in_order else "a value of its own in nearly each row"
-    forms = [*column.formats]
+    forms, dates = [*column.formats], sum(column.formats.values())
+    shares = [f"{in_words(form)} in {n / dates:.1%}" for form, n in column.formats.items()]
+    written_as = f"written as {' and '.join(shares) if forms[1:] else in_words(forms)}"
     scattered = f"{column.distinct} distinct values in {counted(column.cells.present, 'row')}"
     is_weight = names_a_weight(name) and kind not in {"empty", "constant"}
     weight = "a weight by its name, but a second one, or not 0 or more in each row"
@@ -248,7 +249,7 @@ def of_kind(column: ColumnProfile) -> Choice:
         (kind == "constant", "ignore", f"always {shown(column.example)}", ()),
         (kind == "text", "ignore", "free text", ()),
         (kind == "quantity", "categorical" if few else "ignore", "text", (UNITS,)),
-        (kind == "date", "dates", f"written as {written_as(column)}", ()),
+        (kind == "date", "dates", written_as, ()),
         (kind == "category" and _is_scattered(column), "ignore", scattered, (HARDLY_SHARED,)),
         (kind == "category", "categorical", counted(column.distinct, "value"), ()),
         (_are_codes(column), "categorical", codes, (ARE_AMOUNTS,)),
@@ -262,15 +263,6 @@ def of_kind(column: ColumnProfile) -> Choice:
         missing=column.codes if role in FEATURES else {},
         format=None if role != "dates" else forms[0] if len(forms) == 1 else forms,
         unit=column.unit if role == "number" else "",
-    )
-
-
-def written_as(column: ColumnProfile) -> str:
-    """Name the format of dates; of several formats, each with its share of the dates."""
-    dates, several = sum(column.formats.values()), len(column.formats) > 1
-    return " and ".join(
-        in_words(form) + (f" in {count / dates:.1%}" if several else "")
-        for form, count in column.formats.items()
     )
 
 

@@ -11,8 +11,7 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import DataError, shown
-from tabular_lstm.parameters import Moment, Value, in_utc
-from tabular_lstm.parameters.columns import DateFormat, forms_of, in_words
+from tabular_lstm.parameters import DateFormat, Moment, Value, forms_of, in_utc, in_words
 from tabular_lstm.rows.cells import (
     EMPTY,
     Problems,
@@ -251,11 +250,10 @@ class TimeReader:
         values = [value if isinstance(value, majority_type) else None for value in distinct_times]
         times = pd.Series(values, dtype="float64" if numbers else DATES).to_numpy()[places]
         is_unreadable = ~(is_absent | is_number | is_date)
-        fault = "is neither an ISO date nor a number"
-        fault = f"is not a date as {in_words(form)}" if form else fault
+        expected = f"not a date as {in_words(form)}" if form else "neither an ISO date nor a number"
         return times, {
             **dict.fromkeys(np.flatnonzero(is_absent).tolist(), "no time"),
-            **problems_at(cells, is_unreadable, fault, quoted=True),
+            **problems_at(cells, is_unreadable, f"is {expected}", quoted=True),
             **problems_at(
                 cells, is_minority, f"is not like most of the column, {majority}", quoted=True
             ),

@@ -139,8 +139,7 @@ def _spellings(unit: str) -> str:
         return re.escape(unit)
     if len(singular) < 3 or CASED.fullmatch(singular):
         forms = {singular}
-    spellings = [f"{form}[sS]?" if form.isupper() else f"{form}s?" for form in sorted(forms)]
-    return f"(?:{'|'.join(spellings)})"
+    return f"(?:{'|'.join(sorted(forms))})[sS]?"
 
 
 def groups(mark: str) -> str:

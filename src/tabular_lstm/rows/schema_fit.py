@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import DataError, counted, shown
-from tabular_lstm.parameters import Reshaping, Task, Value
-from tabular_lstm.parameters.columns import DateFormat
+from tabular_lstm.parameters import DateFormat, Reshaping, Task, Value
 from tabular_lstm.rows.cells import ANY, float32_fault, is_categorical, read_category, read_numbers
 from tabular_lstm.rows.dates import dates_as_seen, days, is_dates
 from tabular_lstm.rows.histories import Histories

@@ -16,8 +16,7 @@ from tabular_lstm.judging.measures import Rule, measure_of
 from tabular_lstm.monitoring.drift import Drift, compare
 from tabular_lstm.monitoring.reference import Seen, Watch, rows_each
 from tabular_lstm.network.keras_file import NoNetworkError
-from tabular_lstm.parameters import Columns, Monitoring, Promotion, Task
-from tabular_lstm.parameters.columns import in_words
+from tabular_lstm.parameters import Columns, Monitoring, Promotion, Task, in_words
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.fingerprints import Fingerprints, keys_of, of_sequences, together_of
 from tabular_lstm.rows.histories import Sequences
