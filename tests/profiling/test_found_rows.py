@@ -94,6 +94,21 @@ def test_a_possible_leak_is_asked_about_before_a_group_with_three_ways_out() -> 
     assert "kept together. If sub_grade is known only after the label, name it under ign" in first
 
 
+def test_two_columns_with_the_same_cells_are_named() -> None:
+    ages: list[Any] = TABLE["age"]
+    copies = {
+        "years": ages,
+        "sorted": sorted(ages),
+        "remark": ["no remark"] * COUNT,
+        "none": [""] * COUNT,
+    }
+    table = {**TABLE, **copies, "nothing": [""] * COUNT, **SICK}
+    profiled = profile(table)
+    proposal = with_found_rows(profiled, propose(profiled, "sick"), pd.DataFrame(table).astype(str))
+    said = [doubt for doubt in proposal.unsure if doubt.startswith("the same cells: ")]
+    assert said == ["the same cells: age and years: to learn from them once, name one under ignore"]
+
+
 def test_what_no_column_can_keep_together_is_said_first_and_changes_no_role() -> None:
     # Of one feature alone, nothing would be left to learn from.
     table = profile({"age": TABLE["age"]} | SICK)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from hashlib import blake2b
 from itertools import combinations, permutations, product
@@ -249,6 +250,7 @@ Dates = Annotated[dict[str, DateFormat], BeforeValidator(_with_formats)]
 # Directives that depend on a machine's time zone or language.
 OF_THE_MACHINE = re.compile("%[ZcxX]")
 YEAR = re.compile("%[GYy]")
+DAY = datetime(2001, 2, 3, tzinfo=UTC)  # its parts are a day, a month and a year in any order
 
 # Names that declare the task.
 PAIR = ("positive_class", "negative_class")
@@ -484,25 +486,22 @@ def in_words(form: DateFormat) -> str:
 
 def read_differently(form: str | None, other_form: str | None) -> bool:
     """Tell whether the second format reads a text that the first one writes as another day."""
-    day = datetime(2001, 2, 3, tzinfo=UTC)  # its parts are a day, month and year in any order
-    try:
-        read = datetime.strptime(day.strftime(form or "%Y-%m-%d"), other_form or "%Y-%m-%d")
-    except ValueError:
-        return False
-    return read.date() != day.date()
+    return _reread(form, other_form) not in {None, DAY.date()}
 
 
 def _says_a_day(form: str) -> bool:
     """Tell whether every machine reads a date in this format as the same day."""
     # From Python 3.13 on, strptime itself warns of a day without a year.
-    if OF_THE_MACHINE.search(form) or not YEAR.search(form):
-        return False
-    day = datetime(2026, 11, 28, tzinfo=UTC)
-    try:
-        read = datetime.strptime(day.strftime(form), form)
-    except (ValueError, re.error):
-        return False
-    return read.date() == day.date()
+    is_clear = YEAR.search(form) and not OF_THE_MACHINE.search(form)
+    return bool(is_clear) and _reread(form, form) == DAY.date()
+
+
+def _reread(form: str | None, other_form: str | None) -> date | None:
+    """Read `DAY` by the second format as the first one writes it; None if that does not fit."""
+    with suppress(ValueError, re.error):
+        text = DAY.strftime(form or "%Y-%m-%d")
+        return datetime.strptime(text, other_form or "%Y-%m-%d").date()
+    return None
 
 
 def _match_same_cells(first: Value, second: Value) -> bool:

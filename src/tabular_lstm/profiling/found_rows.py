@@ -11,6 +11,7 @@ times would be equal by chance. Otherwise the page asks.
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -81,6 +82,9 @@ DELAY = (
 )
 
 
+SAME = "the same cells: {}: to learn from them once, name one under ignore"
+
+
 class FoundHistory(NamedTuple):
     """A customer column and an order column that fit together."""
 
@@ -101,6 +105,16 @@ def with_found_rows(table: TableProfile, proposal: Proposal, first_rows: pd.Data
         first_rows: All rows as text, or the first ones.
     """
     proposed = _with_found_rows(table, proposal, first_rows)
+    used = [c for c in table.columns if proposed.choices[c.name].role not in {"label", "ignore"}]
+    same = [
+        f"{shown(one.name)} and {shown(other.name)}"
+        for one, other in combinations(used, 2)
+        if one.cells.texts.equals(other.cells.texts)
+        and np.array_equal(one.cells.counts, other.cells.counts)
+        and first_rows[one.name].str.strip().equals(first_rows[other.name].str.strip())
+    ]
+    if same:
+        proposed = proposed.with_sentence(SAME.format("; ".join(same)))
     if leaks := find_leaks(table, proposed, first_rows):
         measure = MEASURES[proposal.label.proposed.task.kind].name
         proposed = proposed.with_sentence(LEAK.format(leaks=listed(leaks), measure=measure))
@@ -268,8 +282,8 @@ def tried_histories(
     columns = proposal.columns()
     labels = np.where(are_unlabelled(rows[columns.label], columns), np.nan, 1)
     for order in sorted(orders, key=lambda column: column.kind != "date"):
-        reader = TimeReader(table.number_format, of_kind(order).format)
-        read, problems = reader.read(rows[order.name])
+        form = of_kind(order).format
+        read, problems = TimeReader(table.number_format, form).read(rows[order.name])
         times = pd.Series(read).drop([*problems])
         for name, keys in customers.items():
             both = times.index.intersection(keys.index)

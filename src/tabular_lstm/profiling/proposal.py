@@ -53,6 +53,10 @@ UNLIKE_DATES = (
     "dates, write them all in one format"
 )
 ARE_AMOUNTS = "categorical: few whole numbers, codes by their names; if amounts, take them away"
+MAY_BE_CODES = (
+    "many whole numbers, codes by the name, are amounts here: if they are codes, name the column "
+    "under categorical"
+)
 HARDLY_SHARED = "words that hardly any two rows share: to learn from them, add them to categorical"
 UNITS = (
     "numbers with a unit are text here: to learn from them as numbers, name the unit under units, "
@@ -273,10 +277,12 @@ def odd_cells(column: ColumnProfile) -> str:
     kind = f"numbers{column.unit and ' in '}{shown(column.unit)}"
     if column.kind == "date":
         kind = f"dates written as {in_words([*column.formats])}"
+    unit = f"in {shown(column.odd_unit)}, write units: {_value({column.name: column.odd_unit})}"
     return (
         f"cells that are no {kind}: {column.odd}, such as '{shown(column.odd_example)}'; their "
-        "labelled rows go to quarantine: mend them, name them under missing, or, if the column "
-        "holds words, name it under categorical"
+        f"labelled rows go to quarantine: {f'if all are {unit}; or ' if column.odd_unit else ''}"
+        "mend them, name them under missing, or, if the column holds words, name it under "
+        "categorical"
     )
 
 
@@ -293,6 +299,7 @@ def _questions(column: ColumnProfile, role: str) -> list[str]:
         TAKEN_AS_MISSING: (is_number and any(not isinstance(code, str) for code in column.codes))
         or (is_category and bool({*column.codes} - {"?"})),
         MANY_ZEROS: is_number and column.many_zeros,
+        MAY_BE_CODES: (is_number and is_discrete(column) and names_a(column.name, "surely a code")),
         f"units: {counted(column.unitless, 'number')} without a unit: in {column.unit} too?": (
             is_number and column.unitless > 0
         ),

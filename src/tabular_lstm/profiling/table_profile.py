@@ -18,7 +18,7 @@ from tabular_lstm.parameters import read_differently
 from tabular_lstm.profiling.words import PLACEHOLDERS, WORDS, has_word, names_an_identifier
 from tabular_lstm.rows.cells import EMPTY, LARGEST, float32_fault, spelling
 from tabular_lstm.rows.fingerprints import ROUNDED
-from tabular_lstm.rows.number_format import POINT, NumberFormat, all_pointed, without_unit
+from tabular_lstm.rows.number_format import POINT, NumberFormat, all_pointed, pattern, without_unit
 
 Kind = Literal["number", "category", "date", "quantity", "text", "identifier", "constant", "empty"]
 Code = str | int | float
@@ -174,7 +174,8 @@ class ColumnProfile:
         in_order: Whether the cells number the rows, 1, 2, 3; for dates, whether the rows are sorted
             by date.
         odd: How many cells of a column of numbers are not numbers, or of a column of dates not
-            dates of its format; `odd_example` is the first one.
+            dates of its formats; `odd_example` is the first one. Where they are numbers with a
+            unit, this is `odd_unit`, "" otherwise.
         unit: The unit of a column of numbers; it is not in `cells`. "" if there is none.
         unitless: How many numbers of a column with a unit have none.
         alike: The first words that differ by their spelling alone, at most five.
@@ -197,6 +198,7 @@ class ColumnProfile:
     in_order: bool = False
     odd: int = 0
     odd_example: str = ""
+    odd_unit: str = ""
     unit: str = ""
     unitless: int = 0
     alike: Sequence[str] = ()
@@ -366,6 +368,7 @@ def _numbers(name: str, cells: DistinctCells, form: NumberFormat) -> dict[str, A
     codes = codes_among(values, counts)
     is_amount = ~np.isin(values, [*codes])
     amounts = values[is_amount]
+    in_unit, unit = odd.without_unit()
     return {
         "kind": "number",
         "lowest": float(amounts[0]),
@@ -373,6 +376,7 @@ def _numbers(name: str, cells: DistinctCells, form: NumberFormat) -> dict[str, A
         "whole": whole,
         "odd": odd.present,
         "odd_example": str(odd.texts[0]) if odd.present else "",
+        "odd_unit": unit if in_unit.matching(pattern(form)).any() else "",
         "float32_fault": float32_fault(amounts),
         "many_zeros": zeros_among(amounts, counts[is_amount])[1],
         "codes": {int(c) if c.is_integer() else c: n for c, n in codes.items()} | signs,

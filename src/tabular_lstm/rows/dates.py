@@ -111,11 +111,9 @@ def read_dates(
         if written(value).strip() in missing_texts:
             continue
         try:
-            time = date_of(value, form)
+            distinct_dates[place] = np.datetime64(date_of(value, form), "us")
         except (AttributeError, OverflowError, ValueError):
             unread[place] = True
-        else:
-            distinct_dates[place] = NO_DATE if time is None else np.datetime64(time, "us")
     fault = f"is not a date as {in_words(form)}" if form else "is not a date"
     return distinct_dates[places], problems_at(cells, unread[places], fault, quoted=True)
 
@@ -133,10 +131,8 @@ def _read_text(text: str, form: DateFormat) -> datetime:
     """Read a text by the first format that fits it."""
     for one_form in forms_of(form):
         with suppress(ValueError):
-            if one_form is not None:
-                return _read_by_format(text, one_form)
-            if ISO.fullmatch(text):
-                return datetime.fromisoformat(text)
+            if one_form or ISO.fullmatch(text):
+                return _read_by_format(text, one_form) if one_form else datetime.fromisoformat(text)
     raise ValueError(text)
 
 
@@ -193,11 +189,8 @@ def is_dates(column: pd.Series) -> bool:
 
 def _code_as_date(code: Value, form: DateFormat) -> datetime | Value | None:
     """Read a code as a date, by the column's format or as ISO 8601; return any other code."""
-    for tried_form in (form, None):
-        try:
-            return date_of(str(code), tried_form)
-        except (OverflowError, ValueError):
-            continue
+    with suppress(OverflowError, ValueError):
+        return date_of(str(code), [*forms_of(form), None])
     return code
 
 
@@ -313,15 +306,9 @@ def newest(times: pd.Series, share: float) -> Moment | None:
 
 def _read_time(text: str, form: DateFormat, number_format: NumberFormat) -> datetime | float | None:
     """Read one cell's text; None where it is neither date nor number."""
-    if form is not None:
-        try:
-            return date_of(text, form)
-        except (OverflowError, ValueError):
-            return None
-    number = pointed(text, number_format)
+    number = None if form else pointed(text, number_format)
     if number is not None:
         return float(number) if math.isfinite(float(number)) else None
-    try:
-        return in_utc(text)
-    except ValueError:
-        return None
+    with suppress(OverflowError, ValueError):
+        return date_of(text, form) if form else in_utc(text)
+    return None

@@ -137,9 +137,8 @@ def _spellings(unit: str) -> str:
     forms = {singular.lower(), singular.capitalize(), singular.upper()}
     if not unit.isalpha() or len(unit) < 3 or singular not in forms:
         return re.escape(unit)
-    if len(singular) < 3 or CASED.fullmatch(singular):
-        forms = {singular}
-    return f"(?:{'|'.join(sorted(forms))})[sS]?"
+    has_case = len(singular) < 3 or CASED.fullmatch(singular)
+    return f"(?:{singular if has_case else '|'.join(sorted(forms))})[sS]?"
 
 
 def groups(mark: str) -> str:
