@@ -113,8 +113,7 @@ def with_found_rows(table: TableProfile, proposal: Proposal, first_rows: pd.Data
         and np.array_equal(one.cells.counts, other.cells.counts)
         and first_rows[one.name].str.strip().equals(first_rows[other.name].str.strip())
     ]
-    if same:
-        proposed = proposed.with_sentence(SAME.format("; ".join(same)))
+    proposed = proposed.with_sentence(SAME.format("; ".join(same))) if same else proposed
     if leaks := find_leaks(table, proposed, first_rows):
         measure = MEASURES[proposal.label.proposed.task.kind].name
         proposed = proposed.with_sentence(LEAK.format(leaks=listed(leaks), measure=measure))

@@ -54,7 +54,7 @@ UNLIKE_DATES = (
 )
 ARE_AMOUNTS = "categorical: few whole numbers, codes by their names; if amounts, take them away"
 MAY_BE_CODES = (
-    "many whole numbers, codes by the name, are amounts here: if they are codes, name the column "
+    "whole numbers, codes by the name, are read as amounts: if they are codes, name the column "
     "under categorical"
 )
 HARDLY_SHARED = "words that hardly any two rows share: to learn from them, add them to categorical"
@@ -236,7 +236,6 @@ def of_kind(column: ColumnProfile) -> Choice:
     row = "it numbers the rows" if column.in_order else "a value of its own in nearly each row"
     forms, dates = [*column.formats], sum(column.formats.values())
     shares = [f"{in_words(form)} in {n / dates:.1%}" for form, n in column.formats.items()]
-    written_as = f"written as {' and '.join(shares) if forms[1:] else in_words(forms)}"
     scattered = f"{column.distinct} distinct values in {counted(column.cells.present, 'row')}"
     is_weight = names_a_weight(name) and kind not in {"empty", "constant"}
     weight = "a weight by its name, but a second one, or not 0 or more in each row"
@@ -253,7 +252,8 @@ def of_kind(column: ColumnProfile) -> Choice:
         (kind == "constant", "ignore", f"always {shown(column.example)}", ()),
         (kind == "text", "ignore", "free text", ()),
         (kind == "quantity", "categorical" if few else "ignore", "text", (UNITS,)),
-        (kind == "date", "dates", written_as, ()),
+        (len(forms) > 1, "dates", f"written as {' and '.join(shares)}", ()),
+        (kind == "date", "dates", f"written as {in_words(forms)}", ()),
         (kind == "category" and _is_scattered(column), "ignore", scattered, (HARDLY_SHARED,)),
         (kind == "category", "categorical", counted(column.distinct, "value"), ()),
         (_are_codes(column), "categorical", codes, (ARE_AMOUNTS,)),
@@ -277,12 +277,14 @@ def odd_cells(column: ColumnProfile) -> str:
     kind = f"numbers{column.unit and ' in '}{shown(column.unit)}"
     if column.kind == "date":
         kind = f"dates written as {in_words([*column.formats])}"
-    unit = f"in {shown(column.odd_unit)}, write units: {_value({column.name: column.odd_unit})}"
+    units = (
+        f"if all are in {shown(column.odd_unit)}, "
+        f"write units: {_value({column.name: column.odd_unit})}; or "
+    )
     return (
         f"cells that are no {kind}: {column.odd}, such as '{shown(column.odd_example)}'; their "
-        f"labelled rows go to quarantine: {f'if all are {unit}; or ' if column.odd_unit else ''}"
-        "mend them, name them under missing, or, if the column holds words, name it under "
-        "categorical"
+        f"labelled rows go to quarantine: {units if column.odd_unit else ''}mend them, name them "
+        "under missing, or, if the column holds words, name it under categorical"
     )
 
 

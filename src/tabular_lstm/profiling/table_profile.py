@@ -333,7 +333,7 @@ def profile_column(name: str, cells: DistinctCells, form: NumberFormat = POINT) 
             unitless = int(cells.counts[plain].sum())
             # Two values are two categories; 5k may be more than 900.
             if len(bare_cells.texts) > 2 and not (unitless and len(unit) == 1 and unit.isalpha()):
-                numbers = in_unit | {"unit": unit, "unitless": unitless}
+                numbers = in_unit | {"unit": unit, "unitless": unitless, "odd_unit": ""}
                 cells = bare_cells
         facts = numbers or _dates(cells) or _words(cells)
     return ColumnProfile(name=name, cells=cells, number_format=form, **facts)
