@@ -163,6 +163,15 @@ def test_a_cost_matrix_is_written_in_the_place_of_both_costs() -> None:
         ({"history": {"of": "a"}}, ("history.order",)),
         ({"dates": {"a": "%d.%m."}}, ("'a'", "'%d.%m.'", "year, month and day", "'%d.%m.%Y'")),
         ({"dates": {"a": "%d.%m.%Y %H:%M %Z"}}, ("'a'", "on any machine")),
+        ({"dates": {"a": [None, "%d.%m."]}}, ("'a'", "'%d.%m.'", "year, month and day")),
+        ({"dates": {"a": 7}}, ("dates.a", "a valid string", "a valid list")),
+        ({"dates": {"a": []}}, ("dates.a", "at least 1 item")),
+        (
+            {"dates": {"a": ["%d/%m/%Y", "%m/%d/%Y"]}},
+            ("'a'", "%d/%m/%Y or %m/%d/%Y read one text as different days", "one of them"),
+        ),
+        ({"dates": {"a": ["%Y-%d-%m", None]}}, ("%Y-%d-%m or ISO 8601 read one text",)),
+        ({"dates": {"a": ["%d.%m.%y", "%Y%m%d", "%y.%m.%d"]}}, ("%d.%m.%y or %y.%m.%d read",)),
     ],
 )
 def test_impossible_column_roles_are_refused(

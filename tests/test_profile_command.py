@@ -115,6 +115,53 @@ def test_columns_that_only_number_the_rows_are_refused_as_labels(project: Projec
         assert said in message_of(here("profile", "rows.csv", "--env", "mine"))
 
 
+def read_all(project: Project) -> str:
+    """Read and split the rows of the profiled environment, and give what the run says of them."""
+    return here_in(project, "run", "--env", "mine", "--pipelines", "data_processing")
+
+
+def test_dates_in_two_formats_are_read_by_the_run_that_follows(project: Project) -> None:
+    rng = np.random.default_rng(4)
+    customer = np.repeat(np.arange(80), 6)
+    days = pd.Timestamp("2024-01-01") + pd.to_timedelta(
+        np.tile(np.arange(6) * 40, 80) + rng.integers(0, 30, 480), "D"
+    )
+    is_old = rng.random(480) < 0.35
+    rows = pd.DataFrame({"customer_no": [f"C{n:03}" for n in customer]})
+    rows["event_date"] = np.where(is_old, days.strftime("%d.%m.%Y"), days.strftime("%Y-%m-%d"))
+    rows["amount"] = rng.gamma(2, 40, 480).round(2)
+    rows["churned"] = (rows["amount"] + rng.normal(0, 40, 480) > 70).astype(int)
+    rows.to_csv(project.path / "events.csv", index=False)
+    page, _, columns = columns_of(project, "events.csv")
+    assert columns["history"] == {"of": "customer_no", "order": "event_date", "steps": 20}
+    assert columns["dates"] == {"event_date": [None, "%d.%m.%Y"]}
+    shares = f"ISO 8601 in {1 - is_old.mean():.1%} and %d.%m.%Y in {is_old.mean():.1%}"
+    assert shares in page
+    assert "480 rows, 480 valid, 0 quarantined" in read_all(project)
+    read = [
+        pd.read_parquet(project.versions(f"03_primary/{side}_rows.parquet", "mine")[-1])
+        for side in ("train", "test")
+    ]
+    assert pd.concat(read).sort_index()["event_date"].tolist() == days.tolist()
+
+
+def test_what_the_profile_says_of_a_few_amounts_with_a_unit_works(project: Project) -> None:
+    rng = np.random.default_rng(5)
+    fee, is_dear = rng.gamma(2, 40, 900).round(2), np.arange(900) % 20 == 7
+    rows = pd.DataFrame({"fee": fee, "sold": (fee + rng.normal(0, 40, 900) > 70).astype(int)})
+    dear = [f"${1000 + amount:,.2f}" for amount in fee]
+    for plain, units in (("{}", {"fee": "$"}), ("${}", {})):
+        cells = np.where(is_dear, dear, [plain.format(amount) for amount in fee])
+        rows.assign(fee=cells).to_csv(project.path / "fees.csv", index=False)
+        page, entry, columns = columns_of(project, "fees.csv")
+        assert entry["load_args"] == {"thousands": ","}
+        hint = 'if all are in $, write units: {fee: "$"}; or mend them'
+        assert (hint in page) is bool(units)
+        columns |= {"units": units} if units else {}
+        (project.path / "conf/mine/parameters.yml").write_text(json.dumps({"columns": columns}))
+        assert "900 rows, 900 valid, 0 quarantined" in read_all(project)
+
+
 def test_a_table_is_profiled_by_what_its_cells_mean(project: Project) -> None:
     """Whatever the catalog reads it with: the same columns as of a CSV, and a run of them."""
     write_clinic(project.path / "clinic.csv")

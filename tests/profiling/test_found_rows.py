@@ -94,6 +94,21 @@ def test_a_possible_leak_is_asked_about_before_a_group_with_three_ways_out() -> 
     assert "kept together. If sub_grade is known only after the label, name it under ign" in first
 
 
+def test_two_columns_with_the_same_cells_are_named() -> None:
+    ages: list[Any] = TABLE["age"]
+    copies = {
+        "years": ages,
+        "sorted": sorted(ages),
+        "remark": ["no remark"] * COUNT,
+        "none": [""] * COUNT,
+    }
+    table = {**TABLE, **copies, "nothing": [""] * COUNT, **SICK}
+    profiled = profile(table)
+    proposal = with_found_rows(profiled, propose(profiled, "sick"), pd.DataFrame(table).astype(str))
+    said = [doubt for doubt in proposal.unsure if doubt.startswith("the same cells: ")]
+    assert said == ["the same cells: age and years: to learn from them once, name one under ignore"]
+
+
 def test_what_no_column_can_keep_together_is_said_first_and_changes_no_role() -> None:
     # Of one feature alone, nothing would be left to learn from.
     table = profile({"age": TABLE["age"]} | SICK)
@@ -255,13 +270,48 @@ def test_visits_on_one_day_an_odd_date_and_a_shuffled_file_are_no_objection() ->
     seconds = pd.to_timedelta(rng.integers(0, 86_400, len(rows)), "s")
     stamped = rows.assign(seen=(moments + seconds).dt.strftime("%Y-%m-%d %H:%M:%S"))
     odd = rows.copy()
-    odd.loc[7, "seen"] = "2026-11-02"
+    odd.loc[7, "seen"] = "soon"
     for table in (one_day, stamped, odd):
         proposal, history, _ = proposed(table)
         assert history is not None
         assert (history["of"], history["order"]) == ("patient", "seen")
     (doubt,) = [said for said, names in proposal.unsure.items() if names == ["seen"]]
-    assert doubt.startswith("cells that are no dates written as %d.%m.%Y: 1, such as '2026-11-02'")
+    assert doubt.startswith("cells that are no dates written as %d.%m.%Y: 1, such as 'soon'")
+    assert "name it under categorical" not in doubt
+
+
+def test_a_history_in_two_formats_of_dates_is_found_with_their_shares() -> None:
+    rows = visits("customer_no")
+    iso = pd.to_datetime(rows["seen"], format="%d.%m.%Y").dt.strftime("%Y-%m-%d")
+    is_new = np.arange(len(rows)) % 20 < 13
+    for form, other, forms in (
+        ("%d.%m.%Y", "", "ISO 8601 in {:.1%} and %d.%m.%Y in {:.1%}"),
+        ("%d/%m/%Y", "", "ISO 8601 in {:.1%} and %d/%m/%Y in {:.1%}"),
+        ("%d/%m/%Y", "%d/%m/%Y and %m/%d/%Y", ""),
+    ):
+        days = pd.to_datetime(rows["seen"], format="%d.%m.%Y")
+        if other:  # no day is above 12
+            days -= pd.to_timedelta((days.dt.day - 1) // 12 * 12, "D")
+            iso = days.dt.strftime("%Y-%m-%d")
+        seen = iso.where(is_new, days.dt.strftime(form))
+        proposal, history, _ = proposed(rows.assign(seen=seen))
+        assert history == {"of": "customer_no", "order": "seen", "steps": 20}
+        assert proposal.columns().dates == {"seen": [None, form]}
+        assert f'    seen: [null, "{form}"] # ' in parameters_text(proposal)
+        shares = is_new.mean(), 1 - is_new.mean()
+        assert proposal.choices["seen"].why.endswith(forms.format(*shares))
+        asked = [said for said, names in proposal.unsure.items() if "seen" in names]
+        assert asked == ([f"dates: {other} fit the same cells; which is it?"] if other else [])
+
+
+def test_where_no_time_can_be_read_the_page_does_not_say_that_there_is_none() -> None:
+    rows = visits("customer_no").rename(columns={"seen": "event_date"})
+    rows["event_date"] = [f"on day {n % 40}" for n in range(len(rows))]
+    proposal, history, _ = proposed(rows)
+    (doubt,) = [doubt for doubt in proposal.unsure if doubt.startswith("group, not history: ")]
+    assert history is None
+    said = f"{len(rows)} rows have no customer_no, or no date and no number under event_date"
+    assert said in doubt
 
 
 def test_steps_are_as_many_as_nine_of_ten_have() -> None:

@@ -122,14 +122,18 @@ def test_the_label_may_be_told_and_have_blanks() -> None:
 
 def test_where_no_column_is_surely_the_label_those_that_may_be_are_named() -> None:
     message = refusal({"age": AGES, "left": TWO, "sex": SEX, "new": TWO, "size": AGES})
-    assert "or of numbers without a unit. The last column is size. Columns of two" in message
+    assert "or of numbers. The last column is size. Columns of two" in message
     assert (
         "--label may name: left (0: 20, 1: 10); sex (m: 20, f: 10); new (0: 20, 1: 10)" in message
     )
     message = refusal({"age": AGES, "one": BLANKS, "two": TWO, "size": AGES})
     assert "one (0: 18, 1: 9; 3 without); two (0: 20, 1: 10)" in message
     dates = [f"2026-11-{7 * day % 30 + 1:02}" for day in range(30)]
-    assert refusal({"age": AGES, "seen": dates}).endswith("or of numbers without a unit.")
+    assert refusal({"age": AGES, "seen": dates}).endswith("or of numbers.")
+    paid = {"contract_value": [f"${age}.50" for age in AGES], "age": AGES, "seen": dates}
+    message = refusal(paid)
+    assert message.endswith("numbers with a unit, which --label may name too: contract_value.")
+    assert label(paid, "contract_value").proposed.task.kind == NUMBER
 
 
 @pytest.mark.parametrize(
@@ -278,7 +282,7 @@ def test_classes_are_those_that_can_be_learned_and_what_is_odd_of_them_is_said()
     assert "fewer than 100" not in proposed(three)[2]
     for one, other in (("red", "Red"), ("a  b", "a b")):
         _, _, doubts = proposed([one, other, "other"] * 200)
-        assert f"'{one}', '{other}' differ only by case or blanks" in doubts
+        assert f"label: {one} and {other} differ by their spelling alone" in doubts
 
 
 def test_a_label_far_outside_the_others_or_a_code_is_named_with_what_to_do() -> None:

@@ -96,6 +96,9 @@ def test_what_is_no_table_is_refused(content: str | bytes, said: str) -> None:
         ([["1 234,5", "2", "87"]], ";", {"decimal": ",", "thousands": " "}),
         ([["1\u202f234,5", "2", "87"]], ";", {"decimal": ",", "thousands": " "}),
         ([["1'234.5", "2", "87"]], ";", {"thousands": "'"}),
+        # A few numbers have marks that the others do not need.
+        ([[*(f"${n}.50" for n in range(60)), "$1,264.32"]], ",", {"thousands": ","}),
+        ([[*(f"{n}.5" for n in range(60)), "$1,264.32"]], ",", {"thousands": ","}),
         # One column of codes does not change how the others are read.
         ([["1,5", "2,6"], ["1.5", "2"], ["2.5", "7"]], ",", {}),
         ([["05.11.2026", "06.11.2026"], ["a, b", "c"]], ";", {}),

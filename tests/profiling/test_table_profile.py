@@ -60,10 +60,10 @@ def test_every_cell_is_looked_at_and_rounded_numbers_name_no_rows() -> None:
         ([*range(20, 90)] * 14 + ["n.b."] * 15, 15, "number", "n.b."),
         ([*range(900), *(f"about {n}" for n in range(45))], 45, "number", "about 0"),
         (
-            [*(f"2024-03-{day % 28 + 1:02}" for day in range(500)), *["13/02/2024"] * 21],
+            [*(f"2024-03-{day % 28 + 1:02}" for day in range(500)), *["13/02"] * 21],
             21,
             "date",
-            "13/02/2024",
+            "13/02",
         ),
         (["soon", *(f"{day % 28 + 1}.11.2026" for day in range(99))], 1, "date", "soon"),
     ],
@@ -135,7 +135,7 @@ def test_numbers_are_read_by_the_number_format_of_the_table_and_codes_are_no_amo
 @pytest.mark.parametrize(
     ("values", "formats"),
     [
-        (["2026-11-05 10:30", "2026-11-17T09:00:00+02:00"], ["ISO 8601"]),
+        (["2026-11-05 10:30", "2026-11-17T09:00:00+02:00"], [None]),
         (["5.11.2026", "17.11.2026"], ["%d.%m.%Y"]),
         (["11/17/2026", "11/05/2026"], ["%m/%d/%Y"]),
         (["05/11/2026", "06/11/2026"], ["%d/%m/%Y", "%m/%d/%Y"]),
@@ -145,10 +145,32 @@ def test_numbers_are_read_by_the_number_format_of_the_table_and_codes_are_no_amo
         (["20261105", "20261117"], ["%Y%m%d"]),
         (["2026-13-05", "2026-11-17"], []),
         (["20261305", "20261117"], []),
+        (["2026-11-05", "17.11.2026", "6.11.2026"], ["%d.%m.%Y", None]),
+        (["2026-11-05", "20261117"], [None, "%Y%m%d"]),
+        (["2026-11-05", "05/11/2026", "2026-11-06", "unknown"], [None, "%d/%m/%Y", "%m/%d/%Y"]),
+        (["2026-11-05 10:30", "5-Nov-2026", "Nov 6, 2026"], [None, "%d-%b-%Y", "%b %d, %Y"]),
     ],
 )
-def test_a_date_has_the_formats_that_fit_all_cells(values: list[str], formats: list[str]) -> None:
-    assert [*column(values * 15).formats] == formats
+def test_a_date_has_the_formats_that_fit_its_cells_and_those_that_fit_alike(
+    values: list[str], formats: list[str | None]
+) -> None:
+    found = column(values * 15)
+    assert (found.kind == "date") is bool(formats)
+    assert [*found.formats, *found.rivals[1:]] == formats
+    assert sum(found.formats.values()) == (len(values) * 15 - 15 * ("unknown" in values)) * bool(
+        formats
+    )
+
+
+def test_dates_that_two_formats_would_read_as_other_days_are_words_with_a_question() -> None:
+    values = [f"{month}/{day}/2026" for month in range(1, 13) for day in range(1, 29)]
+    turned = [f"{day}/{month}/2026" for month in range(1, 13) for day in range(1, 29)]
+    found = column([*values, *turned])
+    assert (found.kind, found.rivals) == ("category", ["%d/%m/%Y", "%m/%d/%Y"])
+    # One cell of the other format is odd, as a word is.
+    found = column([*turned, "1/28/2026"])
+    assert (found.kind, [*found.formats], found.rivals) == ("date", ["%d/%m/%Y"], [])
+    assert (found.odd, found.odd_example) == (1, "1/28/2026")
 
 
 AGES = [*range(18, 80)]

@@ -130,6 +130,46 @@ def test_a_date_without_marks_is_the_same_as_text_as_number_and_without_its_firs
     assert [*problems] == [0, 1]
 
 
+MIXED = [None, GERMAN, "%Y%m%d"]
+
+
+def test_of_several_formats_the_first_that_fits_reads_a_cell_in_every_reader() -> None:
+    """A feature, a time, an order of histories; in a CSV, in Parquet and as text of a frame."""
+    cells = ["2026-11-05", "5.11.2026", "20261105", "2026-11-05T13:30Z", "05/11/2026", ""]
+    known = ["2026-11-05"] * 3 + ["2026-11-05T13:30"]
+    fault = "'05/11/2026' is not a date as ISO 8601 or %d.%m.%Y or %Y%m%d"
+    dates, problems = read_dates(pd.Series(cells), [], MIXED)
+    assert problems == {4: fault}
+    np.testing.assert_array_equal(dates[:4], np.array(known, "M8[us]"))
+    times, problems = read_times(cells, form=MIXED)
+    assert problems == {4: fault, 5: "no time"}
+    np.testing.assert_array_equal(times[:4], np.array(known, "M8[us]"))
+    # A number of a Parquet file, and a date of its own type, beside text.
+    values = pd.Series(
+        [20261105, 20261105.0, datetime.date(2026, 11, 5), "5.11.2026"], dtype=object
+    )
+    dates, problems = read_dates(values, [], MIXED)
+    assert (problems, len({*dates.tolist()})) == ({}, 1)
+    columns = Columns.model_validate(ROLES | {"dates": {"visit": MIXED}})
+    schema = Schema.model_validate_json(learn(cells[:4], columns).model_dump_json())
+    assert schema.dates == {"visit": MIXED}
+    content = pa.BufferOutputStream()
+    parquet.write_table(pa.Table.from_pandas(frame(cells[:4])), content)
+    for raw in (
+        rows_to_score(frame(cells[:4]).to_csv(index=False).encode(), "a.csv"),
+        rows_to_score(content.getvalue().to_pybytes(), "a.parquet"),
+    ):
+        (batch,) = raw.batches()
+        sequences, problems = lay_out(batch.cells, schema)
+        assert not problems
+        np.testing.assert_array_equal(sequences, to_sequences(read(cells[:4], columns)[0], schema))
+    # A row is on one side in each format.
+    days = pd.date_range("2026-01-01", periods=60)
+    turns = [days.strftime(form)[n::3] for n, form in enumerate(("%Y-%m-%d", GERMAN, "%Y%m%d"))]
+    mixed = [text for three in zip(*turns, strict=True) for text in three]
+    np.testing.assert_array_equal(sides(mixed, columns), sides(days.strftime("%Y-%m-%d").tolist()))
+
+
 def test_numbers_that_mean_not_measured_are_no_wrong_dates_and_far_ones_are_refused() -> None:
     # Of a column of whole numbers, of which one is missing, as pandas reads it.
     dates, problems = read_dates(pd.Series([20261130.0, 0.0, np.nan]), [0], "%Y%m%d")

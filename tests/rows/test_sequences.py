@@ -277,6 +277,33 @@ def test_a_unit_is_read_with_the_number_and_another_unit_is_a_problem() -> None:
     assert [*problems["a"]] == [*problems["b"]] == [1]
 
 
+@pytest.mark.parametrize(
+    ("unit", "same", "others"),
+    [
+        ("MPa", ["MPa"], ["mPa", "MPA", "mpa", "MPas", "Pa"]),
+        ("GBs", ["GBs", "GB"], ["Gb", "gbs", "Gbs"]),
+        ("kWh", ["kWh"], ["kwh", "KWH"]),
+        ("mbar", ["mbar", "mbars"], ["Mbar", "MBAR"]),
+        ("cal", ["cal", "cals"], ["Cal"]),
+        ("yrs", ["yr", "yrs"], ["YR", "Yrs"]),
+        ("months", ["month", "Months", "MONTH", "MONTHS"], ["mOnth", "mon"]),
+        ("MONTHS", ["month", "Months", "MONTH", "MONTHS"], ["monthss"]),
+        ("Monate", ["monate", "MONATE"], ["Monat"]),
+        ("EUR", ["EUR", "eur", "Eur"], ["eUR"]),
+        ("mph", ["mph", "MPH"], ["mPh"]),
+    ],
+)
+def test_the_case_of_a_unit_counts_unless_it_is_a_word_in_one_form(
+    unit: str, same: list[str], others: list[str]
+) -> None:
+    """5 mPa read as 5 MPa would be wrong by a factor of a billion."""
+    schema = learn(one_column([1.0, 2.0]), []).model_copy(update={"units": {"a": unit}})
+    cells = [f"5 {spelling}" for spelling in [*same, *others]]
+    sequences, problems = lay_out(one_column(cells, "str"), schema)
+    assert [*problems["a"]] == [*range(len(same), len(cells))]
+    assert (sequences.reshape(len(cells), -1)[: len(same), 0] == 5).all()
+
+
 def test_a_category_is_its_place_and_an_unknown_one_the_place_after_the_last() -> None:
     rows = pd.DataFrame({"a": ["c", "b", "a", "d", "A", "a b", " a", "", None]})
     schema = learn(one_column(["b", "c", "a", "c"]), ["a"])

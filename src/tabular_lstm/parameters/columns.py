@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from hashlib import blake2b
-from itertools import combinations, product
+from itertools import combinations, permutations, product
 from math import isfinite
 from typing import Annotated, Any, Literal, Self, get_args
 
@@ -242,11 +243,14 @@ def _unit(unit: str) -> str:
     return unit
 
 
-Dates = Annotated[dict[str, str | None], BeforeValidator(_with_formats)]
+# The format of a column's dates, for `datetime.strptime`, None for ISO 8601; or several.
+DateFormat = str | None | Annotated[list[str | None], Field(min_length=1)]
+Dates = Annotated[dict[str, DateFormat], BeforeValidator(_with_formats)]
 
 # Directives that depend on a machine's time zone or language.
 OF_THE_MACHINE = re.compile("%[ZcxX]")
 YEAR = re.compile("%[GYy]")
+DAY = datetime(2001, 2, 3, tzinfo=UTC)  # its parts are a day, a month and a year in any order
 
 # Names that declare the task.
 PAIR = ("positive_class", "negative_class")
@@ -294,7 +298,9 @@ class Columns(Parameters):
         categorical: Features that are categories. Default: none, all are numbers.
         dates: The features that are dates or date-times, and the time if it is one: a list of names
             for ISO 8601, or a dictionary from each name to a format of `datetime.strptime`, such as
-            {visit: "%d.%m.%Y"}, or to null for ISO 8601. Default: none.
+            {visit: "%d.%m.%Y"}, to null for ISO 8601, or to a list of formats: the first that fits
+            a cell reads it. Two formats that read one text as different days are refused, because
+            nobody could tell which day a cell means. Default: none.
         ignore: Columns that are left out; no cell of them is read. Default: none.
         known_in_time: Features whose value is known before the label, as the user says: they are
             not looked at as possible leaks. Nothing else changes. Default: none.
@@ -404,11 +410,17 @@ class Columns(Parameters):
 
     @model_validator(mode="after")
     def _values_can_be_read(self) -> Self:
-        for name, form in self.dates.items():
-            if form is not None and not _says_a_day(form):
+        for name, form_or_forms in self.dates.items():
+            forms = forms_of(form_or_forms)
+            if unclear := [form for form in forms if form is not None and not _says_a_day(form)]:
                 raise ValueError(
-                    f"dates of '{name}': the format {form!r} does not say year, month and day on "
-                    "any machine; expected one such as '%d.%m.%Y', or null for ISO 8601"
+                    f"dates of '{name}': the format {unclear[0]!r} does not say year, month and "
+                    "day on any machine; expected one such as '%d.%m.%Y', or null for ISO 8601"
+                )
+            if unlike := [pair for pair in permutations(forms, 2) if read_differently(*pair)]:
+                raise ValueError(
+                    f"dates of '{name}': {in_words([*unlike[0]])} read one text as different days; "
+                    "expected formats that never do. Write the column in one of them"
                 )
         for name, (low, high) in self.bounds.items():
             if low is not None and high is not None and low > high:
@@ -462,17 +474,34 @@ class Columns(Parameters):
         return self.group or self.time
 
 
+def forms_of(form: DateFormat) -> list[str | None]:
+    """Give the formats of a column's dates, in the order in which they are tried."""
+    return form if isinstance(form, list) else [form]
+
+
+def in_words(form: DateFormat) -> str:
+    """Name the formats of a column's dates."""
+    return " or ".join(one_form or "ISO 8601" for one_form in forms_of(form))
+
+
+def read_differently(form: str | None, other_form: str | None) -> bool:
+    """Tell whether the second format reads a text that the first one writes as another day."""
+    return _reread(form, other_form) not in {None, DAY.date()}
+
+
 def _says_a_day(form: str) -> bool:
     """Tell whether every machine reads a date in this format as the same day."""
     # From Python 3.13 on, strptime itself warns of a day without a year.
-    if OF_THE_MACHINE.search(form) or not YEAR.search(form):
-        return False
-    day = datetime(2026, 11, 28, tzinfo=UTC)
-    try:
-        read = datetime.strptime(day.strftime(form), form)
-    except (ValueError, re.error):
-        return False
-    return read.date() == day.date()
+    is_clear = YEAR.search(form) and not OF_THE_MACHINE.search(form)
+    return bool(is_clear) and _reread(form, form) == DAY.date()
+
+
+def _reread(form: str | None, other_form: str | None) -> date | None:
+    """Read `DAY` by the second format as the first one writes it; None if that does not fit."""
+    with suppress(ValueError, re.error):
+        text = DAY.strftime(form or "%Y-%m-%d")
+        return datetime.strptime(text, other_form or "%Y-%m-%d").date()
+    return None
 
 
 def _match_same_cells(first: Value, second: Value) -> bool:

@@ -11,16 +11,18 @@ times would be equal by chance. Otherwise the page asks.
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import amount, shown
-from tabular_lstm.parameters.columns import MOST_STEPS, Columns, History
+from tabular_lstm.parameters.columns import MOST_STEPS, Columns, History, in_words
 from tabular_lstm.profiling.proposal import (
     FEATURES,
     GROUPS,
+    IN_TIME,
     Choice,
     Proposal,
     is_discrete,
@@ -80,6 +82,9 @@ DELAY = (
 )
 
 
+SAME = "the same cells: {}: to learn from them once, name one under ignore"
+
+
 class FoundHistory(NamedTuple):
     """A customer column and an order column that fit together."""
 
@@ -100,6 +105,15 @@ def with_found_rows(table: TableProfile, proposal: Proposal, first_rows: pd.Data
         first_rows: All rows as text, or the first ones.
     """
     proposed = _with_found_rows(table, proposal, first_rows)
+    used = [c for c in table.columns if proposed.choices[c.name].role not in {"label", "ignore"}]
+    same = [
+        f"{shown(one.name)} and {shown(other.name)}"
+        for one, other in combinations(used, 2)
+        if one.cells.texts.equals(other.cells.texts)
+        and np.array_equal(one.cells.counts, other.cells.counts)
+        and first_rows[one.name].str.strip().equals(first_rows[other.name].str.strip())
+    ]
+    proposed = proposed.with_sentence(SAME.format("; ".join(same))) if same else proposed
     if leaks := find_leaks(table, proposed, first_rows):
         measure = MEASURES[proposal.label.proposed.task.kind].name
         proposed = proposed.with_sentence(LEAK.format(leaks=listed(leaks), measure=measure))
@@ -108,7 +122,7 @@ def with_found_rows(table: TableProfile, proposal: Proposal, first_rows: pd.Data
 
 def _with_found_rows(table: TableProfile, proposal: Proposal, first_rows: pd.DataFrame) -> Proposal:
     grouped = with_found_group(table, proposal, first_rows)
-    tried = [*_tried(table, proposal, first_rows)]
+    tried = [*tried_histories(table, proposal, first_rows)]
     histories = [history for _, history in tried if isinstance(history, FoundHistory)]
     if not histories:
         group = grouped.columns().group or ""
@@ -242,25 +256,21 @@ def _way_back(before: Choice, called: str, inner: str | None) -> str:
         instead = "take the line away"
         instead += f" and add units: {{{called}: {before.unit}}}" if before.unit else ""
     if before.format:
-        instead += f", with the format {before.format}"
+        instead += f", with the format {in_words(before.format)}"
     if inner is not None:
         instead += f", name {shown(inner)} under group"
     declared = f", and add split: {{independent: [{called}]}}"
     return f"If they are independent, {instead}{'' if before.role == 'ignore' else declared}"
 
 
-def find_histories(
-    table: TableProfile, proposal: Proposal, rows: pd.DataFrame
-) -> list[FoundHistory]:
-    """Find all customer and order columns that fit, dates first. Proposed roles do not matter."""
-    tried = _tried(table, proposal, rows)
-    return [history for _, history in tried if isinstance(history, FoundHistory)]
-
-
-def _tried(
+def tried_histories(
     table: TableProfile, proposal: Proposal, rows: pd.DataFrame
 ) -> Iterator[tuple[str, FoundHistory | str]]:
-    """Try all customer and order columns: the customer, and the history or why it is none."""
+    """Try all customer and order columns, dates first, whatever their proposed roles.
+
+    Yields:
+        The customer, and the history or why it is none.
+    """
     free = [c for c in table.columns if proposal.choices[c.name].role not in {"label", "weight"}]
     orders = [c for c in free if c.kind == "date" or (has_word(c.name, "order") and not c.unit)]
     customers = {}
@@ -271,8 +281,8 @@ def _tried(
     columns = proposal.columns()
     labels = np.where(are_unlabelled(rows[columns.label], columns), np.nan, 1)
     for order in sorted(orders, key=lambda column: column.kind != "date"):
-        reader = TimeReader(table.number_format, of_kind(order).format)
-        read, problems = reader.read(rows[order.name])
+        form = of_kind(order).format
+        read, problems = TimeReader(table.number_format, form).read(rows[order.name])
         times = pd.Series(read).drop([*problems])
         for name, keys in customers.items():
             both = times.index.intersection(keys.index)
@@ -280,7 +290,8 @@ def _tried(
                 roles = Roles(keys[both], time_of(times[both]), labels[both])
                 yield name, _fit(name, order, roles)
             else:
-                yield name, f"{len(rows) - len(both)} rows have no {name} or no {order.name}"
+                without = f"no {shown(name)}, or no date and no number under {shown(order.name)}"
+                yield name, f"{len(rows) - len(both)} rows have {without}"
 
 
 def _fit(customer: str, order: ColumnProfile, roles: Roles) -> FoundHistory | str:
@@ -315,9 +326,13 @@ def _fit(customer: str, order: ColumnProfile, roles: Roles) -> FoundHistory | st
     near, middle, far = np.nanquantile(timeline.gaps / unit, [0, 0.5, 1])
     count = f"{len(sizes):,} values, of {few:g} to {most:g} rows, median {half:g}"
     near, middle, far = map(amount, (near, middle, far))
-    apart = f"the next row is {near} to {far}{days} later, median {middle}"
-    unsure = tuple(filter(None, [odd_cells(order).partition(", name them")[0]]))
-    next_row = Choice("order", apart, unsure, format=of_kind(order).format)
+    between = f"{near} to {far}{days} later, median {middle}"
+    between = between if near != far else f"{near}{days.removesuffix('s' * (near == '1'))} later"
+    read, several = of_kind(order), len(order.formats) > 1
+    doubts = read.unsure if order.kind == "date" else [odd_cells(order)]
+    unsure = tuple(d.partition(", name them")[0] for d in doubts if d not in {"", IN_TIME})
+    apart = f"the next row is {between}{f'; {read.why}' if several else ''}"
+    next_row = Choice("order", apart, unsure, format=read.format)
     steps = int(np.clip(np.quantile(sizes, 0.9), 20, MOST_STEPS))
     block = History(of=customer, order=order.name, steps=steps)
     choices = {customer: Choice("customer", count), order.name: next_row}

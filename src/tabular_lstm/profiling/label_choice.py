@@ -38,7 +38,8 @@ FAR = 30  # a label is far outside at this many times the range of the middle ni
 BY_NAME, ONLY = "by its name", "the only column of two values"
 TWO_VALUES, CLASSES_TOO = ", and it has two values", ", and it has classes"
 LIKELY = " that most rows have and that is no trait, such as sex"
-NO_LABEL = "no label was found; --label may name a column of classes, or of numbers without a unit."
+NO_LABEL = "no label was found; --label may name a column of classes or of numbers."
+IN_UNITS = " Columns of numbers with a unit, which --label may name too: {}."
 BUT_FOR = " but for those that are empty or in the order of the rows"
 
 # What may be unsure about the label.
@@ -68,7 +69,7 @@ FEW_ROWS = (
     "each (promotion.min_test_rows_per_class), and a run two rows on each side: collect more, or "
     "put rare classes together"
 )
-ALIKE = "label: {} differ only by case or blanks: if they are one class, write them alike"
+ALIKE = "label: {} differ by their spelling alone: if they are one class, write them alike"
 AS_CLASSES = "label: taken for classes; if these numbers are an amount, --task number"
 AS_NUMBER = "label: taken for an amount; if these numbers are classes, --task classes"
 OUTLIERS = (
@@ -188,7 +189,8 @@ def _column(table: TableProfile) -> tuple[ColumnProfile, str, list[str]]:
     if not columns:
         last = ends[-1] if ends and kind_of(ends[-1]) else None
         named = f" The last column is {shown(last.name)}." if last else ""
-        raise refusal(table, f"{NO_LABEL}{named}")
+        units = first_ten([shown(c.name) for c in table.columns if c.unit and kind_of(c)])
+        raise refusal(table, f"{NO_LABEL}{IN_UNITS.format(units) if units else ''}{named}")
     chosen = next((last for last in ends[-1:] if last in columns), columns[0])
     if reason == BY_NAME and len(columns) == 1:
         return chosen, reason, []
@@ -330,7 +332,7 @@ def _classes(
         doubts.append(FEW_ROWS.format(listed(few)))
     if rare := {value: count for value, count in classes.items() if value not in learnable}:
         doubts.append(LEFT_OUT.format(listed(rare)))
-    doubts += alike(classes)
+    doubts += [ALIKE.format(" and ".join(map(shown, column.alike)))] if column.alike else []
     task = Task.of_classes([class_value(value, form) for value in order])
     if coded := labelled - sum(classes.values()):
         doubts.append(_set_aside(coded, task.kind, next(iter(column.codes)), labelled))
@@ -454,15 +456,6 @@ def class_value(text: str, form: NumberFormat) -> Value:
     if number is None or not isfinite(float(number)) or (text[:1] == "0" and text[1:].isdigit()):
         return text
     return int(float(number)) if float(number).is_integer() else float(number)
-
-
-def alike(classes: Mapping[str, int]) -> list[str]:
-    """Say which classes differ only by case or blanks."""
-    spellings: dict[str, list[str]] = {}
-    for value in classes:
-        spellings.setdefault(" ".join(value.split()).casefold(), []).append(value)
-    several = [f"'{shown(v)}'" for values in spellings.values() if len(values) > 1 for v in values]
-    return [ALIKE.format(first_ten(several))] if several else []
 
 
 def described(columns: Sequence[ColumnProfile]) -> str:

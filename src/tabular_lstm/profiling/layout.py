@@ -37,6 +37,7 @@ BYTES, LINES = 2**22, 600
 ABOVE = 20  # lines above the header, at most
 VOTING = 100  # rows that decide whether there is a header
 MOSTLY = 0.9  # least share of numbers in a column of numbers
+THREE_DIGITS = "[+-]?[1-9][0-9]{0,2}[.,][0-9]{3}"  # behind a point or a mark of thousands
 VOTING_CELLS = 1000  # distinct cells of a column that decide the number format
 # The simplest format comes first.
 FORMATS = (
@@ -224,13 +225,22 @@ def _counts_up(names: Sequence[str]) -> bool:
 
 
 def with_number_format(layout: Layout, columns: Iterable[DistinctCells]) -> Layout:
-    """Add the number format that reads the most columns as numbers, unless it is the default."""
+    """Add the number format that reads the most columns as numbers, unless it is the default.
+
+    A format reads a column if it reads nearly all cells. Of several, those are better that read the
+    cells too which the simplest one does not: 1,264.32 among numbers below 1000.
+    """
     bare = [cells.without_unit()[0] for cells in columns]
     marked = [cells for cells in bare if _has_marks(cells)]
     read = {form: [c for c in marked if _reads(c.first(VOTING_CELLS), form)] for form in FORMATS}
     most = max(map(len, read.values()))
     delimiter = dialect_of(layout.load_args)["delimiter"]
     tied = [form for form in FORMATS if len(read[form]) == most]
+    odd = [_unread(cells, tied[0]) for cells in read[tied[0]]]
+    left = {form: sum(_unread(cells, form).present for cells in odd) for form in tied}
+    best = [form for form in tied if left[form] == min(left.values())]
+    # Those that read fewer cells are asked about if a cell may have another meaning.
+    tied = [*best, *tied] if any(cells.matching(THREE_DIGITS).any() for cells in odd) else best
     chosen, fraction, group = tied[0], NumberFormat(decimal=","), NumberFormat(thousands=",")
     german = NumberFormat(decimal=",", thousands=".")
     is_either = chosen != POINT and fraction in tied and group in tied
@@ -268,9 +278,13 @@ def _has_marks(cells: DistinctCells) -> bool:
     return bool(pc.any(pc.match_substring_regex(cells.texts, "[0-9][,' .\u00a0\u202f]")).as_py())
 
 
+def _unread(cells: DistinctCells, form: NumberFormat) -> DistinctCells:
+    """Give the cells that are no numbers in a format."""
+    return cells.only(pc.is_null(all_pointed(cells.texts, form)).to_numpy(zero_copy_only=False))
+
+
 def _reads(cells: DistinctCells, form: NumberFormat) -> bool:
-    is_number = pc.is_valid(all_pointed(cells.texts, form)).to_numpy(zero_copy_only=False)
-    return int(cells.counts[is_number].sum()) >= MOSTLY * cells.present
+    return _unread(cells, form).present <= (1 - MOSTLY) * cells.present
 
 
 def _doubts_of_a_tie(

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from tabular_lstm.errors import DataError, counted, no_column, printable, shown
-from tabular_lstm.parameters import NUMBER, Columns, History
+from tabular_lstm.parameters import NUMBER, Columns, DateFormat, History, in_words
 from tabular_lstm.profiling.label_choice import Label, choose_label, first_ten
 from tabular_lstm.profiling.layout import Layout
-from tabular_lstm.profiling.table_profile import ISO_8601, Code, ColumnProfile, TableProfile
+from tabular_lstm.profiling.table_profile import Code, ColumnProfile, TableProfile
 from tabular_lstm.profiling.words import names_a, names_a_thing, names_a_weight, names_an_identifier
 from tabular_lstm.rows.validation import UNNAMED
 
@@ -48,7 +48,15 @@ MANY_ZEROS = (
     "0 is far more frequent than other numbers: if it means 'not measured', add it to missing"
 )
 SHORT_YEARS = "dates: years 00 to 68 are read as 2000 to 2068, and 69 to 99 as 1969 to 1999; right?"
+UNLIKE_DATES = (
+    "dates as {}: where both fit a cell, nobody can tell day and month apart; to learn from these "
+    "dates, write them all in one format"
+)
 ARE_AMOUNTS = "categorical: few whole numbers, codes by their names; if amounts, take them away"
+MAY_BE_CODES = (
+    "whole numbers, codes by the name, are read as amounts: if they are codes, name the column "
+    "under categorical"
+)
 HARDLY_SHARED = "words that hardly any two rows share: to learn from them, add them to categorical"
 UNITS = (
     "numbers with a unit are text here: to learn from them as numbers, name the unit under units, "
@@ -66,7 +74,7 @@ class Choice:
         why: The reason, in a few words.
         unsure: Sentences on what may be wrong in the choice.
         missing: Values that mean "not measured", with their counts.
-        format: Format of dates for `datetime.strptime`; None for ISO 8601.
+        format: Format or formats of dates, see `Columns.dates`.
         unit: Unit of numbers; "" for none.
     """
 
@@ -74,7 +82,7 @@ class Choice:
     why: str
     unsure: tuple[str, ...] = ()
     missing: dict[Code, int] = field(default_factory=dict)
-    format: str | None = None
+    format: DateFormat = None
     unit: str = ""
 
 
@@ -226,7 +234,8 @@ def of_kind(column: ColumnProfile) -> Choice:
     name, kind, few = column.name, column.kind, column.distinct <= FEW
     named = names_an_identifier(name) and is_discrete(column) and not few
     row = "it numbers the rows" if column.in_order else "a value of its own in nearly each row"
-    form = column.formats[0] if column.formats else ""
+    forms, dates = [*column.formats], sum(column.formats.values())
+    shares = [f"{in_words(form)} in {n / dates:.1%}" for form, n in column.formats.items()]
     scattered = f"{column.distinct} distinct values in {counted(column.cells.present, 'row')}"
     is_weight = names_a_weight(name) and kind not in {"empty", "constant"}
     weight = "a weight by its name, but a second one, or not 0 or more in each row"
@@ -243,7 +252,8 @@ def of_kind(column: ColumnProfile) -> Choice:
         (kind == "constant", "ignore", f"always {shown(column.example)}", ()),
         (kind == "text", "ignore", "free text", ()),
         (kind == "quantity", "categorical" if few else "ignore", "text", (UNITS,)),
-        (kind == "date", "dates", f"written as {form}", ()),
+        (len(forms) > 1, "dates", f"written as {' and '.join(shares)}", ()),
+        (kind == "date", "dates", f"written as {in_words(forms)}", ()),
         (kind == "category" and _is_scattered(column), "ignore", scattered, (HARDLY_SHARED,)),
         (kind == "category", "categorical", counted(column.distinct, "value"), ()),
         (_are_codes(column), "categorical", codes, (ARE_AMOUNTS,)),
@@ -255,7 +265,7 @@ def of_kind(column: ColumnProfile) -> Choice:
         why,
         (*unsure, *_questions(column, role)),
         missing=column.codes if role in FEATURES else {},
-        format=form if role == "dates" and form != ISO_8601 else None,
+        format=None if role != "dates" else forms[0] if len(forms) == 1 else forms,
         unit=column.unit if role == "number" else "",
     )
 
@@ -266,11 +276,15 @@ def odd_cells(column: ColumnProfile) -> str:
         return ""
     kind = f"numbers{column.unit and ' in '}{shown(column.unit)}"
     if column.kind == "date":
-        kind = f"dates written as {column.formats[0]}"
+        kind = f"dates written as {in_words([*column.formats])}"
+    units = (
+        f"if all are in {shown(column.odd_unit)}, "
+        f"write units: {_value({column.name: column.odd_unit})}; or "
+    )
     return (
         f"cells that are no {kind}: {column.odd}, such as '{shown(column.odd_example)}'; their "
-        "labelled rows go to quarantine: mend them, name them under missing, or, if the column "
-        "holds words, name it under categorical"
+        f"labelled rows go to quarantine: {units if column.odd_unit else ''}mend them, name them "
+        "under missing, or, if the column holds words, name it under categorical"
     )
 
 
@@ -279,12 +293,15 @@ def _questions(column: ColumnProfile, role: str) -> list[str]:
     is_number, is_date = role == "number", role == "dates"
     is_category = role == "categorical" and column.kind == "category"
     # In other formats the order of the texts is not the order of the dates.
-    is_sorted = is_date and column.in_order and column.formats[0].startswith(("%Y", ISO_8601))
+    forms, is_words = in_words([*column.formats]), column.kind != "date"
+    is_sorted = is_date and column.in_order and forms.startswith(("%Y", "ISO"))
+    rivals = " and ".join(map(in_words, column.rivals))
     alike = " and ".join(f"'{shown(word)}'" for word in column.alike)
     questions = {
         TAKEN_AS_MISSING: (is_number and any(not isinstance(code, str) for code in column.codes))
         or (is_category and bool({*column.codes} - {"?"})),
         MANY_ZEROS: is_number and column.many_zeros,
+        MAY_BE_CODES: (is_number and is_discrete(column) and names_a(column.name, "surely a code")),
         f"units: {counted(column.unitless, 'number')} without a unit: in {column.unit} too?": (
             is_number and column.unitless > 0
         ),
@@ -293,10 +310,9 @@ def _questions(column: ColumnProfile, role: str) -> list[str]:
             is_category and bool(alike)
         ),
         IN_TIME: is_sorted,
-        SHORT_YEARS: is_date and "%y" in column.formats[0],
-        f"dates: {' and '.join(column.formats)} fit all cells alike; which is it?": (
-            is_date and len(column.formats) > 1
-        ),
+        SHORT_YEARS: is_date and "%y" in forms,
+        f"dates: {rivals} fit the same cells; which is it?": is_date and bool(rivals),
+        UNLIKE_DATES.format(rivals): is_words and bool(rivals),
     }
     return [question for question, is_asked in questions.items() if is_asked]
 
@@ -381,7 +397,7 @@ def parameters_text(proposal: Proposal) -> str:
             _entry("    of", history.of, proposal.choices[history.of].why),
             _entry("    order", history.order, apart),
             _entry("    steps", history.steps, STEPS),
-            KNOWN_AFTER.format(*_known_after(proposal.delay, " days later" in apart)),
+            KNOWN_AFTER.format(*_known_after(proposal.delay, " day" in apart)),
         ]
     for role in ("ignore", "categorical"):
         named = proposal.named(role)
@@ -405,11 +421,11 @@ def parameters_text(proposal: Proposal) -> str:
 
 def _known_after(delay: float, are_dates: bool) -> tuple[str, str]:
     """Say after what time labels seem to be known, and from what that is read."""
-    unit, whole = " days" if are_dates else "", int(np.ceil(delay))
+    whole = int(np.ceil(delay))
     if not whole:
-        return f"30{unit}" if are_dates else "1", ""
+        return "30 days" if are_dates else "1", ""
     older = counted(whole, "day") if are_dates else str(whole)
-    return f"{whole}{unit}", f"; the newest row with a label is {older} older than the newest row"
+    return older, f"; the newest row with a label is {older} older than the newest row"
 
 
 def _task_lines(label: Label) -> list[str]:

@@ -14,10 +14,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tabular_lstm.parameters import read_differently
 from tabular_lstm.profiling.words import PLACEHOLDERS, WORDS, has_word, names_an_identifier
 from tabular_lstm.rows.cells import EMPTY, LARGEST, spelling
 from tabular_lstm.rows.fingerprints import ROUNDED
-from tabular_lstm.rows.number_format import POINT, NumberFormat, all_pointed, without_unit
+from tabular_lstm.rows.number_format import POINT, NumberFormat, all_pointed, pattern, without_unit
 
 Kind = Literal["number", "category", "date", "quantity", "text", "identifier", "constant", "empty"]
 Code = str | int | float
@@ -85,10 +86,7 @@ ISO = (
     r"(?:[T ](?:[01][0-9]|2[0-3])(?::[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,9})?)?)?"
     "(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)?)?"
 )
-ISO_8601 = "ISO 8601"  # the name of `ISO` among formats
-LIKE_A_DATE = re.compile(
-    "[0-9]{1,4}[-/. ][0-9A-Za-z]|[0-9]{8}$|[A-Za-z]{3,9} [0-9]|[0-9]{1,2}[A-Za-z]{3}[0-9]"
-)
+MOST_FORMATS = 3  # of the dates in a column
 
 
 @dataclass(frozen=True)
@@ -175,11 +173,15 @@ class ColumnProfile:
         in_order: Whether the cells number the rows, 1, 2, 3; for dates, whether the rows are sorted
             by date.
         odd: How many cells of a column of numbers are not numbers, or of a column of dates not
-            dates of its format; `odd_example` is the first one.
+            dates of its formats; `odd_example` is the first one. Where they are numbers with a
+            unit, this is `odd_unit`, "" otherwise.
         unit: The unit of a column of numbers; it is not in `cells`. "" if there is none.
         unitless: How many numbers of a column with a unit have none.
         alike: The first words that differ by their spelling alone, at most five.
-        formats: For dates, the formats of `datetime.strptime` that fit all cells, at most two.
+        formats: For dates, the formats of `datetime.strptime`, None for ISO 8601, each with how
+            many cells it reads; the first that fits reads a cell.
+        rivals: Two formats of which only one can be right. Those of dates fit the same cells, and
+            those of words read some cells as different days.
         number_format: The number format of the column.
     """
 
@@ -194,10 +196,12 @@ class ColumnProfile:
     in_order: bool = False
     odd: int = 0
     odd_example: str = ""
+    odd_unit: str = ""
     unit: str = ""
     unitless: int = 0
     alike: Sequence[str] = ()
-    formats: Sequence[str] = ()
+    formats: dict[str | None, int] = field(default_factory=dict)
+    rivals: Sequence[str | None] = ()
     number_format: NumberFormat = POINT
 
     @property
@@ -327,7 +331,7 @@ def profile_column(name: str, cells: DistinctCells, form: NumberFormat = POINT) 
             unitless = int(cells.counts[plain].sum())
             # Two values are two categories; 5k may be more than 900.
             if len(bare_cells.texts) > 2 and not (unitless and len(unit) == 1 and unit.isalpha()):
-                numbers = in_unit | {"unit": unit, "unitless": unitless}
+                numbers = in_unit | {"unit": unit, "unitless": unitless, "odd_unit": ""}
                 cells = bare_cells
         facts = numbers or _dates(cells) or _words(cells)
     return ColumnProfile(name=name, cells=cells, number_format=form, **facts)
@@ -347,8 +351,8 @@ def _numbers(name: str, cells: DistinctCells, form: NumberFormat) -> dict[str, A
     are_codes |= _has_leading_zeros(number_cells, "[0-9]+" if not odd.present else ".*")
     if len(signs) > FEW_WORDS or odd.present > few or are_codes:
         return None
-    if formats := date_formats(number_cells, (COMPACT,)):  # such as 20261126
-        return {"kind": "date", "formats": formats, "codes": signs}
+    if number_cells.all_match(_pattern(COMPACT)):  # such as 20261126
+        return None
     values, places = np.unique(numbers[is_number], return_inverse=True)
     counts = np.bincount(places, number_cells.counts).astype(np.int64)
     whole = bool((values == np.round(values)).all())
@@ -362,6 +366,7 @@ def _numbers(name: str, cells: DistinctCells, form: NumberFormat) -> dict[str, A
     codes = codes_among(values, counts)
     is_amount = ~np.isin(values, [*codes])
     amounts = values[is_amount]
+    in_unit, unit = odd.without_unit()
     return {
         "kind": "number",
         "lowest": float(amounts[0]),
@@ -369,6 +374,7 @@ def _numbers(name: str, cells: DistinctCells, form: NumberFormat) -> dict[str, A
         "whole": whole,
         "odd": odd.present,
         "odd_example": str(odd.texts[0]) if odd.present else "",
+        "odd_unit": unit if in_unit.matching(pattern(form)).any() else "",
         "many_zeros": zeros_among(amounts, counts[is_amount])[1],
         "codes": {int(c) if c.is_integer() else c: n for c, n in codes.items()} | signs,
     }
@@ -390,29 +396,42 @@ def _dates(cells: DistinctCells) -> dict[str, Any] | None:
     is_word = cells.are_among(PLACEHOLDERS)
     if is_word.all() or is_word.sum() > FEW_WORDS:
         return None
-    dates, odd = cells.only(~is_word), {}
-    formats = date_formats(dates)
-    if not formats and (nearly := _nearly_dates(dates)):
-        form, is_date = nearly
-        formats, others, dates = [form], dates.only(~is_date), dates.only(is_date)
-        odd = {"odd": others.present, "odd_example": str(others.texts[0])}
-    if not formats:
+    odd, few = cells.only(~is_word), FEW_ODD * cells.present
+    formats: dict[str | None, int] = {}
+    rivals: list[str | None] = []
+    while odd.present and len(formats) < MOST_FORMATS and (fitting := _fitting(odd)):
+        form, is_date = next(iter(fitting.items()))
+        if unlike := [other for other in formats if read_differently(other, form)]:
+            if odd.present > few:
+                return _words(cells) | {"rivals": [unlike[0], form]}
+            break
+        if len(alike := [other for other in fitting if (fitting[other] == is_date).all()]) > 1:
+            rivals = alike[:2]
+        formats[form], texts = int(odd.counts[is_date].sum()), odd.only(is_date).texts
+        odd = odd.only(~is_date)
+    if not formats or odd.present > few:
         return None
-    texts, codes = dates.texts, _counts(cells.only(is_word))
-    in_order = len(texts) > 9 and pc.all(pc.less_equal(texts[:-1], texts[1:])).as_py()
-    return {"kind": "date", "formats": formats, "in_order": in_order, "codes": codes, **odd}
+    return {
+        "kind": "date",
+        "formats": formats,
+        "rivals": rivals,
+        "in_order": bool(
+            len(formats) == 1
+            and len(texts) > 9
+            and pc.all(pc.less_equal(texts[:-1], texts[1:])).as_py()
+        ),
+        "codes": _counts(cells.only(is_word)),
+        "odd": odd.present,
+        "odd_example": str(odd.texts[0]) if odd.present else "",
+    }
 
 
-def _nearly_dates(cells: DistinctCells) -> tuple[str, np.ndarray] | None:
-    """Name the format of nearly all cells, and tell which they are; None if there is no such."""
+def _fitting(cells: DistinctCells) -> dict[str | None, np.ndarray]:
+    """Tell by format which cells are dates in it; the format of the most cells comes first."""
     first = cells.first(FIRST)
-    for form in (ISO_8601, *FORMATS):
-        pattern = ISO if form == ISO_8601 else _pattern(form)
-        if 2 * first.matching(pattern).sum() > len(first.texts):
-            is_date = cells.matching(pattern)
-            if cells.counts[~is_date].sum() <= FEW_ODD * cells.present:
-                return form, is_date
-    return None
+    formats = [form for form in (None, *FORMATS) if first.matching(_pattern(form)).any()]
+    fitting = {form: cells.matching(_pattern(form)) for form in formats}
+    return dict(sorted(fitting.items(), key=lambda item: -cells.counts[item[1]].sum()))
 
 
 def _words(cells: DistinctCells) -> dict[str, Any]:
@@ -444,21 +463,13 @@ def _counts(cells: DistinctCells) -> dict[str, int]:
     return dict(zip(cells.texts.to_pylist(), cells.counts.tolist(), strict=True))
 
 
-def date_formats(cells: DistinctCells, formats: tuple[str, ...] = FORMATS) -> list[str]:
-    """Name the formats in which all cells of a column are dates, at most two.
-
-    The formats are those of `datetime.strptime`, or `ISO_8601`; none if the cells are not dates.
-    """
-    if not LIKE_A_DATE.match(cells.texts[0].as_py()):
-        return []
-    if cells.all_match(ISO):
-        return [ISO_8601]
-    return [form for form in formats if cells.all_match(_pattern(form))][:2]
-
-
 @cache
-def _pattern(form: str) -> str:
-    return re.sub("%[A-Za-z]", lambda code: PATTERNS[code[0]], form.replace(".", r"\."))
+def _pattern(form: str | None) -> str:
+    """Give the pattern of dates in a format; without marks, each part has all its digits."""
+    if form is None:
+        return ISO
+    pattern = re.sub("%[A-Za-z]", lambda code: PATTERNS[code[0]], form.replace(".", r"\."))
+    return pattern.replace("0?", "0") if form == COMPACT else pattern
 
 
 def codes_among(values: np.ndarray, counts: np.ndarray) -> dict[float, int]:

@@ -22,6 +22,9 @@ WORDS = {
             department district ethnicity gender group grp hospital industry job kind marital model
             occupation origin postal postcode precinct province race region religion sector sex
             site species state status treat treatment trt type zip zipcode zone""",
+        # Names of codes, even if there are many.
+        "surely a code": """
+            code codes county no nr num number plz postal postcode precinct zip zipcode""",
         "label": """
             accepted admit admitted approved attrition bankrupt canceled cancelled churn churned
             class clicked converted dead death default defaulted denied deny diagnosis died disease

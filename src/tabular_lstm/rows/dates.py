@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import DataError, shown
-from tabular_lstm.parameters import Moment, Value, in_utc
+from tabular_lstm.parameters import DateFormat, Moment, Value, forms_of, in_utc, in_words
 from tabular_lstm.rows.cells import (
     EMPTY,
     Problems,
@@ -40,12 +41,12 @@ DAYS_OF_YEAR = 365.25  # on average
 DECIMALS = 6
 
 
-def date_of(cell: Any, form: str | None = None) -> datetime | None:
+def date_of(cell: Any, form: DateFormat = None) -> datetime | None:
     """Read a cell that is not empty: text, or a date of Python or pandas.
 
     A date is read as the midnight at its start. A time with a zone is converted to UTC; a time
     without a zone stays as it is. With a format, as of `datetime.strptime`, text and numbers are
-    read by the format. Default: text must be ISO 8601.
+    read by the format; with several, by the first that fits. Default: text must be ISO 8601.
 
     Returns:
         The time, without a zone; None where a text means "missing".
@@ -65,14 +66,12 @@ def date_of(cell: Any, form: str | None = None) -> datetime | None:
         text = (written(cell) if form and not isinstance(cell, str) else cell).strip()
         if is_missing(text):
             return None
-        if form is None and not ISO.fullmatch(text):
-            raise ValueError(text)
-        time = _read_by_format(text, form) if form else datetime.fromisoformat(text)
+        time = _read_text(text, form)
     return time if time.tzinfo is None else time.astimezone(UTC).replace(tzinfo=None)
 
 
 def read_dates(
-    cells: pd.Series, missing: Sequence[Value] = (), form: str | None = None
+    cells: pd.Series, missing: Sequence[Value] = (), form: DateFormat = None
 ) -> tuple[np.ndarray, Problems]:
     """Read a column of dates: of text, of dates, or a mixture.
 
@@ -112,22 +111,29 @@ def read_dates(
         if written(value).strip() in missing_texts:
             continue
         try:
-            time = date_of(value, form)
+            distinct_dates[place] = np.datetime64(date_of(value, form), "us")
         except (AttributeError, OverflowError, ValueError):
             unread[place] = True
-        else:
-            distinct_dates[place] = NO_DATE if time is None else np.datetime64(time, "us")
-    fault = f"is not a date as {form}" if form else "is not a date"
+    fault = f"is not a date as {in_words(form)}" if form else "is not a date"
     return distinct_dates[places], problems_at(cells, unread[places], fault, quoted=True)
 
 
 def dates_as_seen(
-    cells: pd.Series, missing: Sequence[Value] = (), form: str | None = None
+    cells: pd.Series, missing: Sequence[Value] = (), form: DateFormat = None
 ) -> tuple[np.ndarray, Problems]:
     """Read a column of dates, see `read_dates`; a date that means "not measured" becomes NaT."""
     dates, problems = read_dates(cells, missing, form)
     codes = [code for value in missing if isinstance(code := _code_as_date(value, form), datetime)]
     return np.where(np.isin(dates, np.array(codes, DTYPE)), NO_DATE, dates), problems
+
+
+def _read_text(text: str, form: DateFormat) -> datetime:
+    """Read a text by the first format that fits it."""
+    for one_form in forms_of(form):
+        with suppress(ValueError):
+            if one_form or ISO.fullmatch(text):
+                return _read_by_format(text, one_form) if one_form else datetime.fromisoformat(text)
+    raise ValueError(text)
 
 
 def _read_by_format(text: str, form: str) -> datetime:
@@ -181,13 +187,10 @@ def is_dates(column: pd.Series) -> bool:
     return column.dtype.kind == "M"
 
 
-def _code_as_date(code: Value, form: str | None) -> datetime | Value | None:
+def _code_as_date(code: Value, form: DateFormat) -> datetime | Value | None:
     """Read a code as a date, by the column's format or as ISO 8601; return any other code."""
-    for tried_form in (form, None):
-        try:
-            return date_of(str(code), tried_form)
-        except (OverflowError, ValueError):
-            continue
+    with suppress(OverflowError, ValueError):
+        return date_of(str(code), [*forms_of(form), None])
     return code
 
 
@@ -200,7 +203,7 @@ class TimeReader:
     """Reads a column of dates, date-times or numbers, part by part.
 
     A date is read as its midnight. A date-time without an offset is in UTC, and all results are in
-    UTC. With a format of `datetime.strptime`, other text is not a time. Without a format, a column
+    UTC. With formats, see `date_of`, other text is not a time. Without a format, a column
     of dates and numbers is read as the kind that most cells of its first part have, or as dates if
     both are equally frequent. `numbers` fixes the kind: numbers if true, dates if false.
     """
@@ -208,7 +211,7 @@ class TimeReader:
     def __init__(
         self,
         number_format: NumberFormat = POINT,
-        form: str | None = None,
+        form: DateFormat = None,
         *,
         numbers: bool | None = None,
     ) -> None:
@@ -229,7 +232,7 @@ class TimeReader:
         distinct_times = [_read_time(cell, form, self.number_format) for cell in distinct_texts]
         is_number = np.array([isinstance(value, float) for value in distinct_times], bool)[places]
         is_date = np.array([isinstance(value, datetime) for value in distinct_times], bool)[places]
-        if self._form is None:
+        if None in forms_of(self._form):
             self.offsets += np.bincount(text[is_date].str.contains("[T ].*[Z+-]"), minlength=2)
         is_absent = text.str.lower().isin(EMPTY).to_numpy()
         if self._numbers is None and (is_number.any() or is_date.any()):
@@ -240,10 +243,10 @@ class TimeReader:
         values = [value if isinstance(value, majority_type) else None for value in distinct_times]
         times = pd.Series(values, dtype="float64" if numbers else DATES).to_numpy()[places]
         is_unreadable = ~(is_absent | is_number | is_date)
-        fault = f"is not a date as {form}" if form else "is neither an ISO date nor a number"
+        expected = f"not a date as {in_words(form)}" if form else "neither an ISO date nor a number"
         return times, {
             **dict.fromkeys(np.flatnonzero(is_absent).tolist(), "no time"),
-            **problems_at(cells, is_unreadable, fault, quoted=True),
+            **problems_at(cells, is_unreadable, f"is {expected}", quoted=True),
             **problems_at(
                 cells, is_minority, f"is not like most of the column, {majority}", quoted=True
             ),
@@ -301,17 +304,11 @@ def newest(times: pd.Series, share: float) -> Moment | None:
     return said(pd.Series(distinct_times).iloc[place + 1])
 
 
-def _read_time(text: str, form: str | None, number_format: NumberFormat) -> datetime | float | None:
+def _read_time(text: str, form: DateFormat, number_format: NumberFormat) -> datetime | float | None:
     """Read one cell's text; None where it is neither date nor number."""
-    if form is not None:
-        try:
-            return date_of(text, form)
-        except (OverflowError, ValueError):
-            return None
-    number = pointed(text, number_format)
+    number = None if form else pointed(text, number_format)
     if number is not None:
         return float(number) if math.isfinite(float(number)) else None
-    try:
-        return in_utc(text)
-    except ValueError:
-        return None
+    with suppress(OverflowError, ValueError):
+        return date_of(text, form) if form else in_utc(text)
+    return None

@@ -22,7 +22,7 @@ class NumberFormat(Frozen):
         decimal: The mark before the fraction. Default: the point.
         thousands: The mark between groups of three digits. Default: none, digits stand together.
         unit: A unit that may stand behind a number or, as $ and EUR, before it. In a word such as
-            months, case and the s of a plural do not count. Default: none.
+            months, case and the s of a plural do not count, see `without_unit`. Default: none.
     """
 
     decimal: Mark = "."
@@ -43,6 +43,11 @@ FIRST = 1000  # cells that are checked before the whole column
 Name = TypeVar("Name")
 # A whole number as pandas writes it in a column of floats.
 AS_FLOAT = r"^-?(?:0|[1-9][0-9]*)\.0$"
+# Units whose case has a meaning: mbar and Mbar, mmol and Mmol; a Cal is 1000 cal.
+CASED = re.compile(
+    "(?i:[mpyz](?:ah|bar|bit|bps|bq|byte|cal|cd|ci|eq|ev|gy|hz|lm|lx|mol|ohm|osm|pa|rad|sv|va|var"
+    "|wb|wh|wp)|cal)"
+)
 
 
 @cache
@@ -103,22 +108,37 @@ def all_pointed(texts: pa.Array, number_format: NumberFormat = POINT) -> pa.Arra
 def without_unit(texts: pa.Array, unit: str | None) -> pa.Array:
     """Strip white space, and the unit before or behind a number; with no unit nothing changes.
 
+    Case and the s of a plural do not count in a word of three letters or more, without that s. The
+    unit and the cell each have one form: months, Months or MONTHS. GB, MPa and mbar count as
+    written, because their case has a meaning.
+
     Examples:
         >>> without_unit(pa.array(["$40.5", "-$ 7", "8", "9 €"]), "$").to_pylist()
         ['40.5', '-7', '8', '9 €']
         >>> without_unit(pa.array(["1 month", "36 Months", "3 years"]), "months").to_pylist()
         ['1', '36', '3 years']
+        >>> without_unit(pa.array(["5 MPa", "5 mPa", "5 MPA"]), "MPa").to_pylist()
+        ['5', '5 mPa', '5 MPA']
     """
     if not unit:
         return texts
-    texts, name = pc.utf8_trim_whitespace(texts), re.escape(unit)
-    if unit.isalpha() and len(unit) > 2:
-        name = f"(?i:{unit.removesuffix('s')}s?)"
+    texts, name = pc.utf8_trim_whitespace(texts), _spellings(unit)
     blanks = r"[\s\p{Z}]*"
     if not unit.isalpha() or (unit.isupper() and len(unit) == 3):  # A5 is a code; EUR 5 is not
         before = rf"^([+-]?){name}{blanks}([+-]?[0-9.,])"
         texts = pc.replace_substring_regex(texts, before, r"\1\2")
     return pc.replace_substring_regex(texts, rf"([0-9][.,]?){blanks}{name}$", r"\1")
+
+
+@cache
+def _spellings(unit: str) -> str:
+    """Give the pattern of the ways to write a unit, see `without_unit`."""
+    singular = re.sub("(?<=..)s$|(?<=...)S$", "", unit)
+    forms = {singular.lower(), singular.capitalize(), singular.upper()}
+    if not unit.isalpha() or len(unit) < 3 or singular not in forms:
+        return re.escape(unit)
+    has_case = len(singular) < 3 or CASED.fullmatch(singular)
+    return f"(?:{singular if has_case else '|'.join(sorted(forms))})[sS]?"
 
 
 def groups(mark: str) -> str:

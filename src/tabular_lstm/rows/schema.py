@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from tabular_lstm.frozen import Frozen, Positive, unless
-from tabular_lstm.parameters import NUMBER, Class, History, Task, Value
+from tabular_lstm.parameters import NUMBER, Class, DateFormat, History, Task, Value
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 
 Bounds = tuple[float | None, float | None]
@@ -49,7 +49,7 @@ class HistoryLayout(History):
 
     Attributes:
         dates: Whether the times in `order` are dates; otherwise they are numbers.
-        form: The format of text in `order`, if it is dates; None for ISO 8601.
+        form: The format of text in `order`, if it is dates, see `Schema.dates`.
         gap: Name of the feature that is the time since the row before (in days for dates).
         number: Name of the feature that is the order itself; None if the order is not a feature.
         labels: Names of the features that hold the known label: one feature, or one for each class
@@ -57,7 +57,7 @@ class HistoryLayout(History):
     """
 
     dates: bool
-    form: str | None = unless(None)
+    form: DateFormat = unless(None)
     gap: str
     number: str | None = unless(None)
     labels: tuple[str, ...] = unless(())
@@ -79,7 +79,8 @@ class Schema(Frozen):
     Attributes:
         features: Names in the order of the sequence's slots: for a column of dates those of
             `parts_of`, for any other column its name.
-        dates: The columns of dates, each with the format of its text, None for ISO 8601.
+        dates: The columns of dates, each with the format of its text, None for ISO 8601; or with a
+            list of formats, of which the first that fits reads a cell.
         categories: For each categorical feature, its categories in the train rows, sorted.
         missing: Values that mean "not measured", for each feature that has any.
         bounds: Lowest and highest possible value of a feature, and of a label that is a number;
@@ -116,7 +117,7 @@ class Schema(Frozen):
     categories: dict[str, list[str]] = {}
     missing: dict[str, list[Value]]
     bounds: dict[str, Bounds] = {}
-    dates: dict[str, str | None] = {}
+    dates: dict[str, DateFormat] = {}
     units: dict[str, str] = unless({})
     marks: NumberFormat = POINT
     mean: list[float]

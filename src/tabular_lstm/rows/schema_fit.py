@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import DataError, counted
-from tabular_lstm.parameters import Reshaping, Task, Value
+from tabular_lstm.parameters import DateFormat, Reshaping, Task, Value
 from tabular_lstm.rows.cells import ANY, is_categorical, read_category, read_numbers
 from tabular_lstm.rows.dates import dates_as_seen, days, is_dates
 from tabular_lstm.rows.histories import Histories
@@ -68,7 +68,7 @@ def learn_schema(
     task: Task,
     labels: np.ndarray | None = None,
     bounds: Mapping[str, Bounds] | None = None,
-    dates: Mapping[str, str | None] | None = None,
+    dates: Mapping[str, DateFormat] | None = None,
     units: Mapping[str, str] = {},
     marks: NumberFormat = POINT,
     history: HistoryLayout | None = None,

@@ -123,9 +123,9 @@ Result = TypeVar("Result")
 
 MEND = (
     "Rows are counted from 1 below the header; this run's quarantined_rows_to_score.csv lists "
-    "them all. Mend them. Bounds, codes for no value, formats of dates and the number format are "
-    "those that the champion was trained with; if these files have another number format, declare "
-    "it in load_args of rows_to_score in the catalog, by decimal and thousands."
+    "them all. Mend them. Bounds, codes for no value, units, formats of dates and the number "
+    "format are those that the champion was trained with; if these files have another number "
+    "format, declare it in load_args of rows_to_score in the catalog, by decimal and thousands."
 )
 
 

@@ -29,7 +29,8 @@ MEND = (
 NO_LABEL = " A row without a label has an empty cell there."
 DECLARE = (
     "; or declare what the columns hold: words under columns.categorical, dates under "
-    "columns.dates, what means 'not measured' under columns.missing"
+    "columns.dates, units of numbers under columns.units, what means 'not measured' under "
+    "columns.missing, and marks of thousands in load_args of raw_rows, by thousands"
 )
 
 

@@ -17,7 +17,7 @@ from tabular_lstm.judging.measures import Rule, measure_of
 from tabular_lstm.monitoring.drift import Drift, compare
 from tabular_lstm.monitoring.reference import Seen, Watch, rows_each
 from tabular_lstm.network.keras_file import NoNetworkError
-from tabular_lstm.parameters import Columns, Monitoring, Promotion, Task
+from tabular_lstm.parameters import Columns, Monitoring, Promotion, Task, in_words
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.fingerprints import Fingerprints, keys_of, of_sequences, together_of
 from tabular_lstm.rows.histories import Sequences
@@ -303,7 +303,7 @@ def _reading(schema: Schema, name: str) -> str:
     if schema.history is not None and schema.history.dates:
         dates[schema.history.order] = schema.history.form
     if name in dates:
-        kind = f"dates of format {dates[name] or 'ISO 8601'}"
+        kind = f"dates of format {in_words(dates[name])}"
     # A number is one code, even if it is written in several ways.
     declared_codes = schema.missing.get(name, [])
     codes = sorted(
