@@ -1,6 +1,8 @@
 """The form of the code: small files that say what they are, and tests that share helpers alone."""
 
 import ast
+import re
+import tomllib
 from pathlib import Path
 
 from tests.helpers.project import ROOT
@@ -49,3 +51,24 @@ def test_tests_share_helpers_alone() -> None:
     for path in (ROOT / "tests").rglob("*.py"):
         shared = {name for name in imported(path) if name.split(".")[0] == "tests"}
         assert all(name.startswith("tests.helpers.") for name in shared), path
+
+
+def test_types_of_packages_of_the_benchmarks_are_not_used() -> None:
+    """So that `make lint` says the same before and after `make benchmark-tools`."""
+
+    def locked(file: str) -> set[str]:
+        names = re.findall(r"^([a-z0-9-]+)==", (ROOT / file).read_text(), re.MULTILINE)
+        return {name.replace("-", "_") for name in names}
+
+    only_there = locked("benchmarks/requirements.lock") - locked("requirements.lock")
+    files = (ROOT / "benchmarks").glob("*.py")
+    used = {name.split(".")[0] for path in files for name in imported(path)} & only_there
+    assert "lightgbm" in used
+    mypy = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mypy"]
+    skipped = {
+        module.removesuffix(".*")
+        for override in mypy["overrides"]
+        if override.get("follow_imports") == "skip"
+        for module in override["module"]
+    }
+    assert used - skipped == set()

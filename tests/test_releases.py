@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import zipfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from pydantic import BaseModel, ValidationError, create_model
 
 from tabular_lstm import LSTMClassifier, LSTMRegressor, __version__, load_champion
 from tabular_lstm.errors import DataError
+from tabular_lstm.files import sha256
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.monitoring.reference import Reference
 from tabular_lstm.network.keras_file import Arguments
@@ -32,7 +34,15 @@ from tabular_lstm.serving.decision import Decision
 from tabular_lstm.serving.manifest import Manifest
 from tabular_lstm.serving.promotion_log import LogEntry
 from tabular_lstm.tuning.trials import BestParameters
-from tests.helpers.commands import ALARM, RETRAINING, ROLLBACK, UNTRUSTED, here_in
+from tests.helpers.commands import (
+    ALARM,
+    RETRAINING,
+    ROLLBACK,
+    UNTRUSTED,
+    here,
+    here_in,
+    message_of,
+)
 from tests.helpers.outputs import key_paths
 from tests.helpers.project import ROOT, Project
 from tests.helpers.releases import ENVIRONMENTS, RELEASES
@@ -285,6 +295,7 @@ def test_a_candidate_is_judged_beside_the_old_champion_and_leaves_the_same_names
 
 # The number of a file's format ---------------------------------------------------------------
 
+NEWER = f"it was written by a newer version of tabular-lstm than {__version__}, which reads "
 LOG = "08_reporting/promotions.jsonl"
 CANDIDATE = "06_models/candidate.keras"
 PREDICTIONS = "07_model_output/predictions"
@@ -343,18 +354,18 @@ def left_number(
         return path, session.load_context().catalog
 
 
+def read_as_a_run(catalog: CatalogProtocol, entry: str) -> None:
+    value = catalog.load(entry)
+    if isinstance(value, Artifact):
+        value.scorer  # noqa: B018  read on the first use
+
+
 @pytest.mark.parametrize("output", TYPES)
 def test_a_file_without_a_format_has_format_1_and_an_unknown_format_is_refused(
     output: str, left_number: tuple[Path, CatalogProtocol]
 ) -> None:
     project, catalog = left_number
-
-    def read() -> None:
-        """Read the file as a run does."""
-        value = catalog.load(TYPES[output][0])
-        if output == CANDIDATE:
-            value.scorer  # noqa: B018  read on the first use
-
+    read = partial(read_as_a_run, catalog, TYPES[output][0])
     path = newest_file(project, output)
     document, content = document_of(path), path.read_bytes()
     assert document.pop("format") == 1
@@ -364,11 +375,91 @@ def test_a_file_without_a_format_has_format_1_and_an_unknown_format_is_refused(
         write_document(path, {**document, "format": unknown, "of_a_later_version": 1})
         with pytest.raises((DatasetError, DataError)) as refusal:
             read()
-        assert f"its format is {unknown!r}, and tabular-lstm {__version__}" in str(refusal.value)
+        assert f"{NEWER}format 1" in str(refusal.value)
+        assert f"and its format is {unknown!r}. Install that version, or" in str(refusal.value)
         assert "docs/upgrading.md" in str(refusal.value)
         assert path.name in str(refusal.value)
         assert "damaged" not in str(refusal.value)
     path.write_bytes(content)
+
+
+DECISION = "08_reporting/decision.json"
+# By file that has fields: the entry of the catalog that reads it.
+ENTRIES = {output: entry for output, (entry, model) in TYPES.items() if model} | {
+    "06_models/train_fingerprints.npz": "train_fingerprints",
+    "08_reporting/scoring_drift.json": "scoring_drift",
+    "08_reporting/scoring_summary.json": "scoring_summary",
+}
+TOMORROW = {"of_tomorrow": 1}
+
+
+def leave_of_tomorrow(path: Path, place: tuple[str, ...] = ()) -> None:
+    """Add a field of tomorrow to a file, in the block at this place of its document."""
+    if path.suffix == ".npz":
+        with np.load(path) as file:
+            np.savez(path, **file, **TOMORROW)
+        return
+    document = block = document_of(path)
+    for name in place:
+        block = block[name]
+    block |= TOMORROW
+    write_document(path, document)
+
+
+@pytest.mark.parametrize(
+    ("output", "place"),
+    [
+        *((output, ()) for output in ENTRIES),
+        (CANDIDATE, ("schema",)),
+        (CANDIDATE, ("options",)),
+        (DECISION, ("judgement", "candidate")),
+        (DECISION, ("judgement", "data")),
+        (LOG, ("inputs",)),
+    ],
+)
+def test_a_file_with_a_field_of_tomorrow_is_of_a_newer_version_and_not_damaged(
+    output: str, place: tuple[str, ...], left_number: tuple[Path, CatalogProtocol]
+) -> None:
+    project, catalog = left_number
+    path = newest_file(project, output)
+    content = path.read_bytes()
+    leave_of_tomorrow(path, place)
+    with pytest.raises((DatasetError, DataError)) as refusal:
+        read_as_a_run(catalog, ENTRIES[output])
+    path.write_bytes(content)
+    message = str(refusal.value)
+    assert str(path) in message
+    assert re.search(rf"{re.escape(NEWER)}no (field|array) '[\w.]*of_tomorrow'\. Install", message)
+    assert "Install that version, or go back as docs/upgrading.md says" in message
+    assert not re.search("damaged|edited|changed|move it|retrain", message.replace(str(path), ""))
+
+
+@pytest.mark.parametrize("release", KEPT)
+@pytest.mark.parametrize(
+    ("pipeline", "output"),
+    [
+        *((name, LOG) for name in ("retraining", "rollback", "scoring", "monitoring")),
+        *((name, CANDIDATE) for name in ("retraining", "scoring")),
+        ("retraining", DECISION),
+    ],
+)
+@pytest.mark.parametrize("env", ["number"])
+def test_a_run_that_meets_a_file_of_tomorrow_is_refused_as_of_a_newer_version(
+    pipeline: str, output: str, env: str, left: Project
+) -> None:
+    path = newest_file(left.path, output)
+    leave_of_tomorrow(path)
+    log, decision = newest_file(left.path, LOG), newest_file(left.path, DECISION)
+    if output == CANDIDATE:
+        write_document(decision, document_of(decision) | {"sha256": sha256(path.read_bytes())})
+    # The log names all as it is.
+    entry = LogEntry.of(decision.read_bytes()).model_dump(exclude={"line_before"})
+    write_document(log, document_of(log) | entry)
+    params = "training.seed=7,scoring.force=true"
+    message = message_of(here("run", "--pipelines", pipeline, "--env", env, "--params", params))
+    assert str(path) in message
+    assert NEWER in message
+    assert not re.search("damaged|edited|changed|move it|retrain", message.replace(str(path), ""))
 
 
 @pytest.mark.parametrize("output", [output for output, (_, model) in TYPES.items() if model])

@@ -1,6 +1,7 @@
 """Base classes of immutable typed values that refuse unknown fields; types of numbers."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError, model_validator
@@ -30,22 +31,22 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
 
-class UnknownFormatError(DataError):
-    """A file has a format that this version does not read."""
+class NewerVersionError(DataError):
+    """A file has a format or a field that this version does not read: a newer version wrote it."""
 
-    def __init__(self, number: object, newest: int) -> None:
-        formats = " and ".join(map(str, range(1, newest + 1)))
+    def __init__(self, found: str) -> None:
         super().__init__(
-            f"its format is {number!r:.40}, and tabular-lstm {__version__} reads format {formats}. "
-            "docs/upgrading.md says which version reads which format"
+            f"it was written by a newer version of tabular-lstm than {__version__}, which reads "
+            f"{found}. Install that version, or go back as docs/upgrading.md says"
         )
 
 
 def refuse_unknown_format(document: Any, newest: int = 1) -> None:
-    """Raise `UnknownFormatError` if a file's `format` is not 1 to `newest`; without one it is 1."""
+    """Raise `NewerVersionError` if a file's `format` is not 1 to `newest`; without one it is 1."""
     number = document.get("format", 1) if isinstance(document, dict) else 1
     if type(number) is not int or not 1 <= number <= newest:
-        raise UnknownFormatError(number, newest)
+        formats = " and ".join(map(str, range(1, newest + 1)))
+        raise NewerVersionError(f"format {formats}, and its format is {number!r:.40}")
 
 
 class Stored(Frozen):
@@ -67,24 +68,50 @@ class Stored(Frozen):
         return document
 
 
-def from_json(model: type[Kept], read: Callable[[], bytes], expected: str) -> Kept:
+def validated(validate: Callable[..., Kept], content: Any) -> Kept:
+    """Validate what a file holds, by a method of its type such as `model_validate_json`.
+
+    Raises:
+        NewerVersionError: Its format is unknown, or nothing but unknown fields is wrong.
+        ValidationError: It is something else.
+    """
+    try:
+        return validate(content)
+    except ValidationError as error:
+        faults = error.errors()
+        if isinstance(cause := faults[0].get("ctx", {}).get("error"), NewerVersionError):
+            raise cause from error
+        try:
+            validate(content, extra="ignore")
+        except ValidationError:
+            raise error from None
+        # A value that can be of several types has faults for each; the right type has no others.
+        others = {fault["loc"][:-1] for fault in faults if fault["type"] != "extra_forbidden"}
+        place = min((fault["loc"] for fault in faults), key=lambda place: place[:-1] in others)
+        raise NewerVersionError(f"no field '{'.'.join(map(str, place))}'") from error
+
+
+def from_json(model: type[Kept], path: Path, expected: str = "") -> Kept:
     """Read a value that is stored as JSON.
 
     Args:
         model: The type of the value.
-        read: Returns the bytes of its file.
-        expected: The file and its expected content, for the message.
+        path: Its file.
+        expected: The file and its expected content, for the message. Default: the type's name.
 
     Raises:
         FileNotFoundError: The file does not exist.
-        DataError: The file cannot be read, or holds something else.
+        DataError: The file cannot be read, holds something else, or is of a newer version.
     """
+    expected = expected or f"{path}: expected a {model.__name__} as JSON"
     try:
-        return model.model_validate_json(read())
+        return validated(model.model_validate_json, path.read_bytes())
     except FileNotFoundError:
         raise
     except OSError as error:
         raise DataError(f"{expected}; {error.strerror}.") from error
+    except NewerVersionError as error:
+        raise DataError(f"{expected}; {error}.") from error
     except ValidationError as error:
         raise DataError(f"{expected}; {first_fault(error)}.") from error
 

@@ -54,8 +54,9 @@ class Handler(Quiet):
         if 300 <= self.server.status < 400:
             self.send_header("Location", self.server.url)
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            for letter in b"X-Slow: 1234567890":  # a byte now and then keeps a socket awake
-                if self.server.pause:
+            if self.server.pause:
+                self.flush_headers()
+                for letter in b"X-Slow: 1234567890\r\n":  # a byte now and then keeps a socket awake
                     self.wfile.write(bytes([letter]))
                     time.sleep(self.server.pause)
             self.end_headers()

@@ -272,6 +272,7 @@ def test_labels_are_read_in_the_champions_format_which_its_decision_tells_where_
         (Champions(), "1.234"),
     ):
         assert read_labels(rows, champions, COLUMNS)[0].keys.tolist() == [key]
-    warned = "The champion's file is gone or damaged. Labels have decimal: '%s' and "
+    warned = f"The champion's file is gone or cannot be read ('{run('b')}'). "
+    warned += "Labels have decimal: '%s' and "
     assert warned % "," in caplog.text
     assert warned % "." in caplog.text

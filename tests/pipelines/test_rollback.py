@@ -79,7 +79,7 @@ def test_the_one_before_or_the_one_asked_for_serves_again(
         (run("x"), "", 3, f"Run {run('x')} never was a champion. Runs that were promoted: "),
         (run("x"), "", 3, f" {run('a')}, {run('b')}."),
         ("../../evil", "", 3, "Run ../../evil never was a champion."),
-        (None, "a", 3, f"Run {run('a')} cannot serve again: its artifact is gone, damaged"),
+        (None, "a", 3, f"Run {run('a')} cannot serve again: its artifact is gone, unreadable"),
     ],
 )
 def test_what_cannot_be_restored_is_named(

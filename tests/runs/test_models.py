@@ -282,11 +282,12 @@ def test_an_environment_of_one_model_is_overseen_too(served: Project) -> None:
     (entry,) = log_of(served)
     assert entry["run_id"] in overseen[1]
     assert "all is well" in Parsed((served.path / "data/overview.html").read_text()).text
-    # A damaged log is told, and ends nothing.
+    # An unreadable log is told, and ends nothing.
     (served.path / "data/08_reporting/promotions.jsonl").write_text("x\n")
-    damaged = succeeds(here("overview"))
-    assert "base: " in damaged
-    assert "promotions.jsonl" in damaged
+    unreadable = succeeds(here("overview"))
+    assert unreadable.splitlines()[1].split()[:2] == ["base", "unreadable"]
+    assert "base: " in unreadable
+    assert "promotions.jsonl" in unreadable
 
 
 @pytest.mark.browser

@@ -2,6 +2,8 @@
 
 import json
 import logging
+import socket
+import threading
 from base64 import b64encode
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,11 @@ from tests.helpers.servers import resolving
 
 END = RunEnd(event="failed", environment="base", run_id=run("a"), message="Error: no rows.")
 REMAINS = "This does not change how the run ends"
+
+
+def lasting_threads() -> set[threading.Thread]:
+    """The threads for which a process waits before it ends."""
+    return {thread for thread in threading.enumerate() if not thread.daemon}
 
 
 def test_a_webhook_is_told_with_the_headers_of_credentials(
@@ -93,6 +100,7 @@ def test_a_block_of_another_shape_is_refused_without_its_secret(
         (["/no/such/program"], "FileNotFoundError"),
         (["false"], "it ended with exit code 1"),
         (["sleep", "60"], "TimeoutExpired"),
+        (["sh", "-c", "sleep 60; true"], "TimeoutExpired"),  # which starts another process
     ],
 )
 def test_a_command_that_fails_is_one_warning(
@@ -116,15 +124,40 @@ def test_a_command_runs_in_the_projects_folder_and_what_it_prints_is_dropped(
 
 @pytest.mark.parametrize(
     ("options", "why"),
-    [({"status": 302}, "127.0.0.1 answered 302"), ({"pause": 60.0}, "127.0.0.1 was not reached")],
+    [
+        ({"status": 302}, "127.0.0.1 answered 302"),
+        ({"pause": 60.0}, "127.0.0.1 was not reached"),
+        # The whole answer would take nine seconds, and no byte as long as the timeout.
+        ({"pause": 0.5}, "127.0.0.1 was not reached"),
+    ],
 )
 def test_a_webhook_that_fails_is_one_warning(
     caplog: pytest.LogCaptureFixture, options: dict[str, Any], why: str
 ) -> None:
     with serving(**options) as server:
+        threads = lasting_threads()
         notify(END, Notify(webhook=server.url, timeout=1.0), {}, ROOT)
+        assert lasting_threads() == threads
     assert caplog.messages == [f"notify.webhook: {why}. {REMAINS}"]
     assert [content["message"] for _, content in server.got] == ["Error: no rows."]
+
+
+def test_a_host_that_the_resolver_does_not_find_in_time_is_one_warning(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The timeout of requests does not count while a host is looked up."""
+    end, ended = threading.Event(), threading.Event()
+
+    def look_up(*_: Any, **__: Any) -> Any:
+        end.wait(20)
+        ended.set()
+        raise socket.gaierror
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    notify(END, Notify(webhook="http://slow.example.org", timeout=0.3), {}, ROOT)
+    assert not ended.is_set()
+    assert caplog.messages == [f"notify.webhook: slow.example.org was not reached. {REMAINS}"]
+    end.set()
 
 
 @pytest.mark.parametrize(

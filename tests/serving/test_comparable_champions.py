@@ -283,7 +283,7 @@ def test_what_is_gone_unreadable_or_another_is_not_compared(tmp_path: Path) -> N
         {run("a"): decision(True, letter="b")},
         {run("a"): OWN.model_copy(update={"judgement": edited})},
     ):
-        with pytest.raises(NotComparedError, match="its decision is gone, damaged or not what"):
+        with pytest.raises(NotComparedError, match="its decision is gone, unreadable or not what"):
             judged_by(Champions(decisions=left), PROMOTION)
 
 
@@ -294,7 +294,7 @@ def test_an_artifact_is_the_one_that_was_promoted_or_nothing_is_compared(tmp_pat
     left = {run("a"): artifact}
     named = promoted_artifact(Champions([entry], left), entry)
     assert (named.sha256, named.run_id) == (artifact.sha256, run("a"))
-    with pytest.raises(NotComparedError, match="its artifact is gone, damaged or not what was"):
+    with pytest.raises(NotComparedError, match="its artifact is gone, unreadable or not what was"):
         promoted_artifact(Champions([entry], {run("a"): broken}), entry)
     entry = entry.model_copy(update={"sha256": broken.sha256})
     later = decision(True, [entry], letter="b").log_entry()

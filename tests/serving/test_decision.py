@@ -98,8 +98,13 @@ def test_the_newest_decision_on_rows_that_were_split_so_counts_whether_it_promot
         assert in_force(march, decided("b", "2026-04-01", **otherwise)) == "2026-03-01"
 
 
-@pytest.mark.parametrize("fault", ["gone", "edited", "unreadable"])
-def test_no_older_boundary_counts_in_place_of_one_that_nobody_can_read(fault: str) -> None:
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [("gone", "it is gone"), ("edited", "its decision.json is not"), ("unreadable", "damaged")],
+)
+def test_no_older_boundary_counts_in_place_of_one_that_nobody_can_read(
+    fault: str, why: str
+) -> None:
     older, newer = decided("a", "2026-03-01"), decided("b", "2026-04-01")
     found = {older.run_id: older, newer.run_id: decided("b", "2026-05-01")}
     if fault == "gone":
@@ -114,7 +119,7 @@ def test_no_older_boundary_counts_in_place_of_one_that_nobody_can_read(fault: st
     log = [older.log_entry(), newer.log_entry()]
     for entries in (log, log[1:]):  # with an older decision, and alone
         champions = Champions(entries, decisions=Left(found))
-        with pytest.raises(DataError, match=f"of run {newer.run_id} is gone, damaged or edited"):
+        with pytest.raises(DataError, match=rf"of run {newer.run_id} cannot be used \({why}"):
             champions.boundary(COLUMNS, SPLIT)
     assert champions.boundary(COLUMNS, Split(kind="time", from_="2026-04-01")) is None
     # A later one that can be read tells it.

@@ -12,6 +12,7 @@ from tabular_lstm.datasets.kedro_private import JSONPreview
 from tabular_lstm.datasets.typed_json import LocalFileDataset, preview
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import replace
+from tabular_lstm.frozen import NewerVersionError
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.tensorflow_import import import_tensorflow
@@ -91,7 +92,7 @@ def read_fingerprints(path: Path) -> Fingerprints:
 
     Raises:
         FileNotFoundError: There is no such file.
-        DataError: It is damaged, or holds something else.
+        DataError: It is damaged, holds something else, or is of a newer version.
     """
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
@@ -100,6 +101,9 @@ def read_fingerprints(path: Path) -> Fingerprints:
         for name in parts.keys() & {"key", "group"}:
             parts[name] = str(parts[name].item()) if parts[name].size else None
         parts.pop("lineage", None)  # which version 0.1.0 wrote
+        unknown = parts.keys() - {*Fingerprints.__match_args__}
+        if unknown and {"sequences", "keys"} < parts.keys():
+            raise NewerVersionError(f"no array '{min(unknown)}'")
         return Fingerprints(**parts)
     except FileNotFoundError:
         raise

@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from tabular_lstm.frozen import from_json
 from tabular_lstm.monitoring.reference import Reference
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.champion import read_champion
-from tabular_lstm.serving.decision import Champions, read_decision
+from tabular_lstm.serving.decision import Champions, Decision
 from tabular_lstm.serving.promotion_log import (
     CANDIDATES,
     DECISIONS,
@@ -55,9 +56,9 @@ class ChampionsDataset(AbstractDataset[LogEntry, Champions]):
         return Champions(
             log=read_checked_log(self._outputs),
             artifacts=Versions(self._outputs / CANDIDATES, Artifact.read),
-            decisions=Versions(self._outputs / DECISIONS, read_decision),
+            decisions=Versions(self._outputs / DECISIONS, partial(from_json, Decision)),
             fingerprints=Versions(self._outputs / FINGERPRINTS, read_fingerprints),
-            references=Versions(self._outputs / REFERENCES, _read_reference),
+            references=Versions(self._outputs / REFERENCES, partial(from_json, Reference)),
         )
 
     def save(self, data: LogEntry) -> None:
@@ -77,10 +78,6 @@ class ChampionsDataset(AbstractDataset[LogEntry, Champions]):
 
     def _describe(self) -> dict[str, Any]:
         return {"path": self._outputs}
-
-
-def _read_reference(path: Path) -> Reference:
-    return from_json(Reference, path.read_bytes, f"{path}: expected a Reference as JSON")
 
 
 class ChampionDataset(AbstractDataset[None, Artifact]):

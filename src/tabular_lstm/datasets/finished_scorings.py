@@ -1,5 +1,6 @@
 """All finished scorings in the catalog, for a monitoring."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ class FinishedScoringsDataset(AbstractDataset[None, FinishedScorings]):
         metadata: dict[str, Any] | None = None,
     ) -> None:
         self._folder, self._run_command = Path(filepath), run_command
-        self._drifts = Versions(Path(drifts), _read_drift)
+        self._drifts = Versions(Path(drifts), partial(from_json, Drift))
         self.metadata = metadata
 
     def load(self) -> FinishedScorings:
@@ -69,7 +70,3 @@ class FinishedScoringsDataset(AbstractDataset[None, FinishedScorings]):
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._folder}
-
-
-def _read_drift(path: Path) -> Drift:
-    return from_json(Drift, path.read_bytes, f"{path}: expected a Drift as JSON")

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from tabular_lstm.datasets.kedro_private import JSONPreview
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import replace
-from tabular_lstm.frozen import UnknownFormatError, from_json, refuse_unknown_format
+from tabular_lstm.frozen import NewerVersionError, from_json, refuse_unknown_format
 
 
 class LocalFileDataset(AbstractVersionedDataset[Any, Any]):
@@ -49,18 +49,17 @@ class TypedJSONDataset(LocalFileDataset):
         """Read the value.
 
         Raises:
-            DataError: The file does not hold such a value, or has an unknown format.
+            DataError: The file does not hold such a value, or is of a newer version.
         """
         path = Path(self._get_load_path())
         if self._model is None:
             value = json.loads(path.read_bytes())
             try:
                 refuse_unknown_format(value)
-            except UnknownFormatError as error:
+            except NewerVersionError as error:
                 raise DataError(f"{path}: {error}.") from error
             return value
-        expected = f"{path}: expected a {self._model.__name__} as JSON"
-        return from_json(self._model, path.read_bytes, expected)
+        return from_json(self._model, path)
 
     def save(self, data: Any) -> None:
         """Write the value whole or not at all."""

@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import Field, ValidationError
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.frozen import Frozen, Stored, first_fault, unless
+from tabular_lstm.frozen import Frozen, Stored, first_fault, unless, validated
 from tabular_lstm.network.outputs import Calibration
 from tabular_lstm.network.scorer import EmbedWeights, ReadOutWeights, RecurWeights, Scorer, Slots
 from tabular_lstm.parameters import CLASSES, NUMBER, Ensemble, Training
@@ -79,7 +79,7 @@ def read_keras_file(content: bytes, file: str) -> Scorer:
             config = json.loads(archive.read("config.json"))
             class_name = config.get("registered_name") or config.get("class_name")
             if class_name == NETWORK:
-                arguments = Configuration.model_validate(config).config
+                arguments = validated(Configuration.model_validate, config).config
                 _check_schema(arguments.layout)
                 if (arguments.layout.row is None) != (arguments.row_options is None):
                     raise ValueError("expected a schema of rows and row_options, or neither")

@@ -175,7 +175,7 @@ class Notify(Parameters):
         webhook: Name of an entry in `credentials.yml` with a `url` and, if needed, `headers`; the
             same JSON is posted to this URL. Or the URL itself, if it is not secret. Default: none.
         events: Outcomes that send a notification. Default: all but `unchanged`.
-        timeout: Seconds to wait for the command, and for the webhook.
+        timeout: Seconds that the command may take in all; the webhook, after it, likewise.
     """
 
     secret = True

@@ -49,6 +49,7 @@ from tabular_lstm.serving.manifest import (
 )
 from tabular_lstm.serving.promotion_log import (
     Inputs,
+    Versions,
     by_age,
     champion_of,
     changes,
@@ -511,7 +512,8 @@ def refuse_scored_before(
             versions = (folder_of_versions(catalog.get(name)) for name in VERSIONED)
             if not all((path / run / path.name).exists() for path in versions if path):
                 return
-            drift = _drift_of(run, folder_of_versions(catalog.get("scoring_drift")))
+            drifts = folder_of_versions(catalog.get("scoring_drift"))  # None if not in a file
+            drift = Versions(drifts, partial(from_json, Drift)).get(run) if drifts else None
             if stops and (drift is None or drift.not_compared is not None):
                 return
             alarm = drift.alarm if drift else None
@@ -521,14 +523,6 @@ def refuse_scored_before(
                 alarm,
                 exit_code=int(stops and alarm is not None),
             )
-
-
-def _drift_of(run: str, drifts: Path | None) -> Drift | None:
-    """Read the drift of a scoring; None if the catalog does not keep it in a file."""
-    if drifts is None:
-        return None
-    path = drifts / run / drifts.name
-    return from_json(Drift, path.read_bytes, f"{path}: expected a Drift as JSON")
 
 
 @contextlib.contextmanager

@@ -8,7 +8,9 @@ import json
 import logging
 import re
 import subprocess
+import threading
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
@@ -123,7 +125,11 @@ def _webhook(named: str, credentials: Mapping[str, Any]) -> Webhook:
 
 
 def _post(webhook: Webhook, content: bytes, timeout: float) -> None:
-    """Post to the webhook, with the user of its URL as the header `Authorization` (RFC 7617)."""
+    """Post to the webhook, with the user of its URL as the header `Authorization` (RFC 7617).
+
+    A thread posts, because the timeout of requests begins anew with each byte, and resolving the
+    host has none. A thread that is late does not keep the process from ending.
+    """
     import requests  # noqa: PLC0415  takes a while
 
     logging.getLogger("urllib3").setLevel(logging.INFO)  # at level DEBUG it shows the URL
@@ -136,23 +142,28 @@ def _post(webhook: Webhook, content: bytes, timeout: float) -> None:
         unquote(part or "", "latin-1") for part in (address.username, address.password)
     )
     headers = {name: value.get_secret_value() for name, value in webhook.headers.items()}
+    answer = Future[int]()
+
+    def post() -> None:
+        try:
+            with requests.post(
+                url,
+                content,
+                headers={"Content-Type": "application/json", **headers},
+                # Without `auth`, requests would look for a user in ~/.netrc.
+                auth=(user, password) if user or password else lambda request: request,
+                timeout=timeout,
+                allow_redirects=False,  # a redirect would send the headers elsewhere
+                stream=True,
+            ) as response:
+                answer.set_result(response.status_code)
+        except Exception as error:
+            answer.set_exception(error)
+
+    threading.Thread(target=post, daemon=True).start()
     try:
-        with requests.post(
-            url,
-            content,
-            headers={"Content-Type": "application/json", **headers},
-            auth=(user, password) if user or password else _without_netrc,
-            timeout=timeout,
-            allow_redirects=False,  # a redirect would send the headers elsewhere
-            stream=True,
-        ) as answer:
-            status = answer.status_code
-    except requests.RequestException:  # its text may hold the URL
+        status = answer.result(timeout)
+    except (requests.RequestException, TimeoutError):  # the text may hold the URL
         raise NotNotifiedError(f"{address.hostname} was not reached") from None
     if status >= 300:
         raise NotNotifiedError(f"{address.hostname} answered {status}")
-
-
-def _without_netrc(request: Any) -> Any:
-    """Keep the headers: without `auth`, requests would look for a user in ~/.netrc."""
-    return request

@@ -22,8 +22,8 @@ from tabular_lstm.serving.manifest import finished_runs, read_manifest
 from tabular_lstm.serving.promotion_log import began, champion_of, changes
 
 # Why a model needs a person, the worst first; "" if it needs none.
-NEEDS = ("no champion", "damaged", "alarm", "rejected", "")
-NO_CHAMPION, DAMAGED, ALARM, REJECTED, NOTHING = NEEDS
+NEEDS = ("no champion", "unreadable", "alarm", "rejected", "")
+NO_CHAMPION, UNREADABLE, ALARM, REJECTED, NOTHING = NEEDS
 HEADER = ("model", "needs", "champion", "metric", "decision", "scored", "quarantined")
 State = dict[str, str]  # by the names of `HEADER`; and `why`, the reason, and `report`, a path
 
@@ -37,7 +37,7 @@ def states_of(project: Path, env: str | None, models: Sequence[str]) -> list[Sta
 
 
 def _read(folder: Path, model: str) -> State:
-    """Read what the runs have left; a damaged file is the reason why a person is needed."""
+    """Read what the runs have left; an unreadable file is the reason why a person is needed."""
     state = dict.fromkeys((*HEADER, "report"), "")
     state |= {"model": model, "needs": NO_CHAMPION, "why": "there was no retraining"}
     if (report := folder / "08_reporting/latest.html").exists():
@@ -58,7 +58,7 @@ def _read(folder: Path, model: str) -> State:
             numbers = [written(main, number) for number in value]
             state["metric"] = "{} {} [{}, {}]".format(METRICS[main], *numbers)
         if champion not in champions.artifacts:
-            return state | {"needs": DAMAGED, "why": f"the file of run {champion} is gone"}
+            return state | {"needs": UNREADABLE, "why": f"the file of run {champion} is gone"}
         predictions = folder / "07_model_output/predictions"
         for run in finished_runs(predictions, generate_timestamp())[-1:]:
             manifest = read_manifest(predictions / run)
@@ -66,14 +66,14 @@ def _read(folder: Path, model: str) -> State:
             state["quarantined"] = f"{manifest.quarantined_rows:,}"
         for output, kind in (("scoring_drift.json", Drift), ("monitoring.json", Health)):
             for path in sorted((folder / "08_reporting" / output).glob(f"*/{output}"))[-1:]:
-                read: Any = from_json(kind, path.read_bytes, f"{path}: expected a {kind.__name__}")
+                read: Any = from_json(kind, path)
                 alarms[path.parent.name] = read.alarm
         # What was before the last change of the champion is past.
         since = changes(champions.log)[-1].run_id
         if current := [text for run, text in sorted(alarms.items()) if text and run >= since]:
             state |= {"needs": ALARM, "why": current[-1]}
     except (DataError, DatasetError, OSError) as error:
-        return state | {"needs": DAMAGED, "why": printable(str(error.__cause__ or error))}
+        return state | {"needs": UNREADABLE, "why": printable(str(error.__cause__ or error))}
     return state
 
 

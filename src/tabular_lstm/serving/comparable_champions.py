@@ -207,7 +207,7 @@ def _read_checked(
         pass
     except DataError as error:
         cause = f": {error}"
-    raise NotComparedError(f"its {subject} gone, damaged or not what was promoted{cause}")
+    raise NotComparedError(f"its {subject} gone, unreadable or not what was promoted{cause}")
 
 
 def score(

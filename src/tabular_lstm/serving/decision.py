@@ -6,11 +6,10 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.frozen import Frozen, from_json, unless
+from tabular_lstm.frozen import Frozen, unless
 from tabular_lstm.judging.gate import (
     ArtifactCheck,
     Champion,
@@ -174,11 +173,6 @@ def looks(log: Sequence[LogEntry], test_rows_sha256: str) -> Looks:
     return Looks(these_test_rows=1 + rows.count(test_rows_sha256), all=1 + len(rows))
 
 
-def read_decision(path: Path) -> Decision:
-    """Read a decision; see `from_json` for the errors."""
-    return from_json(Decision, path.read_bytes, f"{path}: expected a Decision as JSON")
-
-
 # The champions ------------------------------------------------------------------------------------
 
 # Splits that share a boundary have these in common.
@@ -247,7 +241,8 @@ class Champions:
                 if split.from_ is not None:
                     continue
                 raise DataError(
-                    f"decision.json of run {entry.run_id} is gone, damaged or edited, and may have "
+                    f"decision.json of run {entry.run_id} cannot be used "
+                    f"({error if isinstance(error, DataError) else 'it is gone'}), and may have "
                     "the boundary that rows were split at. Name it in split.from; otherwise rows "
                     "would change sides."
                 ) from error

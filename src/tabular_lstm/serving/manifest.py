@@ -175,7 +175,7 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST
     expected = f"{path}: expected the manifest of a scoring"
-    manifest = from_json(Manifest, path.read_bytes, expected)
+    manifest = from_json(Manifest, path, expected)
     if manifest.run_id != folder.name:
         raise DataError(f"{expected} of run {folder.name}; it is that of run {manifest.run_id}.")
     return manifest

@@ -23,7 +23,7 @@ from pydantic_core import from_json, to_json
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import append_line, read_regular, sha256
-from tabular_lstm.frozen import Frozen, Stored, UnknownFormatError, first_fault
+from tabular_lstm.frozen import Frozen, NewerVersionError, Stored, first_fault, validated
 
 logger = logging.getLogger(__name__)
 
@@ -272,7 +272,7 @@ def _checked(path: Path, lines: list[bytes]) -> "_Chain":
     for number, line in enumerate(lines, 1):
         try:
             chain.add(line)
-        except UnknownFormatError as error:
+        except NewerVersionError as error:
             raise DataError(f"{path}, line {number}: {error}.") from error
         except ValueError as error:
             raise DataError(
@@ -297,15 +297,12 @@ class _Chain:
         """Read the next line.
 
         Raises:
-            UnknownFormatError: This version does not read the line's format.
+            NewerVersionError: A newer version wrote the line.
             ValueError: Says what was expected and what was found.
         """
         try:
-            entry = LogEntry.model_validate_json(line)
+            entry = validated(LogEntry.model_validate_json, line)
         except ValidationError as error:
-            cause = error.errors()[0].get("ctx", {}).get("error")
-            if isinstance(cause, UnknownFormatError):
-                raise cause from error
             raise ValueError(
                 "expected a decision as a JSON object with "
                 f"{', '.join(LogEntry.model_fields)}, got something else ({first_fault(error)})"

@@ -54,10 +54,12 @@ def read_labels(
     if champion:
         try:
             marks = champions.artifacts[champion].scorer.schema.marks
-        except (KeyError, DataError):
+        except (KeyError, DataError) as error:
             judgement = champions.judgement(champion)
             marks = judgement.data.marks if judgement else POINT
-            logger.warning("The champion's file is gone or damaged. Labels have %s", marks)
+            logger.warning(
+                "The champion's file is gone or cannot be read (%s). Labels have %s", error, marks
+            )
     labels = read_late_labels(late_labels, columns, marks)
     for reason in labels.reasons:
         logger.warning("In quarantine: %s", reason)
