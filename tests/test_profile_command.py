@@ -200,7 +200,7 @@ def test_an_entry_that_cannot_be_copied_is_refused(project: Project) -> None:
         ("--dataset", "in_url"): "in_url: the entry of the catalog holds credentials",
         ("--dataset", "nested"): "nested: the entry of the catalog holds credentials",
         ("--dataset", "warehose"): "'warehose' is unknown; did you mean 'warehouse'?",
-        ("--dataset", "study"): "study: MemoryDataset could not load the table: ",
+        ("--dataset", "network"): "network: MemoryDataset could not load the table: ",
     }.items():
         message = message_of(here("profile", *arguments, "--env", "mine"))
         assert said in message

@@ -23,7 +23,6 @@ from tabular_lstm.parameters.columns import (
     in_utc,
 )
 from tabular_lstm.parameters.hyperparameters import (
-    TUNABLE,
     CostMatrix,
     Coverage,
     Ensemble,
@@ -31,15 +30,10 @@ from tabular_lstm.parameters.hyperparameters import (
     Network,
     NotNegative,
     Objective,
-    Range,
     Reshaping,
     Training,
-    Tuning,
     Validation,
     fault_of_task,
-    values_of,
-    with_values,
-    without,
 )
 from tabular_lstm.parameters.runs import (
     Engine,
@@ -63,7 +57,6 @@ __all__ = [
     "OF_RUNS",
     "ROLES",
     "TASKS",
-    "TUNABLE",
     "TWO_CLASSES",
     "Class",
     "Columns",
@@ -84,7 +77,6 @@ __all__ = [
     "Objective",
     "Parameters",
     "Promotion",
-    "Range",
     "Report",
     "Reshaping",
     "Retraining",
@@ -95,20 +87,16 @@ __all__ = [
     "Task",
     "Tolerance",
     "Training",
-    "Tuning",
     "Validation",
     "Value",
     "fault_of_task",
     "in_utc",
-    "values_of",
-    "with_values",
-    "without",
 ]
 
 # Blocks that change no candidate and no decision.
 OF_RUNS = (
     *(Engine, Retraining, Report, Rollback, Scoring, Monitoring),
-    *(Tuning, Notify, Mlflow, Storage),
+    *(Notify, Mlflow, Storage),
 )
 OF_MODELS = (Columns, Validation, Split, Reshaping, Network, Training, Evaluation, Promotion)
 BLOCKS: dict[str, type[Parameters]] = {b.__name__.lower(): b for b in (*OF_MODELS, *OF_RUNS)}
