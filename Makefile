@@ -70,7 +70,7 @@ LOWEST := .venv-lowest/.lowest
 $(LOWEST): $(INSTALLED)
 	$(BIN)/uv venv --quiet --clear --python 3.11 --no-python-downloads $(@D)
 	$(BIN)/uv pip install --quiet --python $(@D)/bin/python --resolution lowest-direct \
-		-e ".[fast,cluster,object-storage,tuning,viz,notebook,dev]"
+		-e ".[fast,cluster,object-storage,viz,notebook,dev]"
 	@touch $@
 
 lowest: $(LOWEST) ## Run the same tests with the lowest versions that pyproject.toml allows
@@ -161,7 +161,7 @@ COMPILE_ALONE := $(BIN)/uv pip compile --universal --python-version 3.11 --gener
 COMPILE := $(COMPILE_ALONE) pyproject.toml
 
 lock: $(INSTALLED) ## Pin the newest versions that pyproject.toml allows
-	$(COMPILE) --extra fast --extra cluster --extra object-storage --extra tuning --extra viz --extra notebook --extra dev --upgrade -o requirements.lock
+	$(COMPILE) --extra fast --extra cluster --extra object-storage --extra viz --extra notebook --extra dev --upgrade -o requirements.lock
 	$(COMPILE) --extra benchmark --constraint requirements.lock -o benchmarks/requirements.lock
 	$(COMPILE_ALONE) benchmarks/torch.in --upgrade -o benchmarks/torch.lock
 	$(COMPILE) --extra fast --constraint requirements.lock -o deploy/container/requirements.lock

@@ -25,6 +25,11 @@ MISTAKES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "a short option twice": (("-ea", "--env", "b"), ("--env is there twice",)),
     "an unknown block": (("--params", "trainig.epochs=5"), ("'trainig' is unknown", "'training'")),
+    "a pipeline that is gone": (
+        ("--pipelines", "tuning"),
+        ("pipeline tuning is gone: docs/tuning.md shows a search",),
+    ),
+    "a block that is gone": (("--params", "tuning.trials=3"), ("pipeline tuning is gone",)),
     "an impossible value": (
         ("--params", "split.test_fraction=1.5"),
         ("'split'", "test_fraction = 1.5", "less than 1"),

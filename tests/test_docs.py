@@ -12,9 +12,11 @@ from urllib.error import HTTPError
 
 import pandas as pd
 import pytest
+import yaml
 from kedro.framework.project import pipelines
 
-from tabular_lstm import load_champion
+from tabular_lstm import LSTMClassifier, load_champion
+from tabular_lstm.runs.guards import check_parameters
 from tests.helpers.documents import BLOCK, text, unchanging
 from tests.helpers.project import ROOT, Project
 from tests.helpers.scorings import finished
@@ -214,11 +216,17 @@ def test_a_cluster(project: Project) -> None:
 
 
 @pytest.mark.long
-def test_a_tuning(project: Project) -> None:
-    run_blocks(["docs/tuning.md"], project)
+def test_a_search_for_parameters(project: Project) -> None:
+    (printed,) = run_blocks(["docs/tuning.md"], project)
 
-    found = json.loads(project.versions("06_models/best_parameters.json")[-1].read_text())
-    assert found["trials"] == 3
+    by_scikit_learn, by_optuna = printed.splitlines()
+    for found in (by_scikit_learn, by_optuna):
+        assert re.match(r"0\.[4-7]\d+ \{(?=.*'units': )(?=.*'learning_rate': )", found)
+    # The names of conf are the estimator's.
+    conf = yaml.safe_load((project.path / "conf/local/parameters.yml").read_text())
+    arguments = {**conf["network"]["ensemble"], **conf["training"]}
+    assert {*arguments} == {"units", "learning_rate"} <= {*LSTMClassifier().get_params()}
+    check_parameters(conf)
 
 
 def test_no_block_is_left_out() -> None:

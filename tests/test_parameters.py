@@ -225,6 +225,18 @@ def test_the_path_of_rows_to_score_counts_on_the_command_line_alone() -> None:
         check_parameters({"rows_to_score": 2026}, {"rows_to_score"})
 
 
+def test_a_block_of_the_search_that_is_gone_is_named_and_on_the_command_line_refused(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    block = {"tuning": {"trials": 3}}
+    assert check_parameters(block) == check_parameters({})
+    (said,) = caplog.messages
+    assert said.startswith("Parameter 'tuning': The pipeline tuning is gone: docs/tuning.md shows")
+    assert said.endswith("Delete the block.")
+    with pytest.raises(ParameterValidationError, match=r"tuning is gone: docs/tuning\.md"):
+        check_parameters(block, {"tuning"})
+
+
 # What conf says
 
 
@@ -232,9 +244,7 @@ def test_the_path_of_rows_to_score_counts_on_the_command_line_alone() -> None:
 def test_base_spells_out_the_defaults(block: str) -> None:
     written, model = conf()[block], BLOCKS[block]
     assert model.model_validate(written) == model()
-    # A range says only what it has.
-    written.pop("space", None)
-    dumped = model().model_dump(mode="json", by_alias=True, exclude={"space"})
+    dumped = model().model_dump(mode="json", by_alias=True)
     if block == "training":
         assert written.pop("coverage") == Training().coverage  # not dumped: see `Training`
     if block == "promotion":

@@ -9,7 +9,7 @@ import pandas as pd
 import yaml
 from kedro.framework.session import KedroSession
 
-from tests.helpers.commands import here, message_of, succeeds
+from tests.helpers.commands import here, here_in, message_of, succeeds
 from tests.helpers.databases import SECRET, in_sqlite, query, reads
 from tests.helpers.project import Project
 
@@ -226,7 +226,7 @@ def test_an_entry_that_cannot_be_copied_is_refused(project: Project) -> None:
         ("--dataset", "in_url"): "in_url: the entry of the catalog holds credentials",
         ("--dataset", "nested"): "nested: the entry of the catalog holds credentials",
         ("--dataset", "warehose"): "'warehose' is unknown; did you mean 'warehouse'?",
-        ("--dataset", "study"): "study: MemoryDataset could not load the table: ",
+        ("--dataset", "network"): "network: MemoryDataset could not load the table: ",
     }.items():
         message = message_of(here("profile", *arguments, "--env", "mine"))
         assert said in message

@@ -23,7 +23,7 @@ from tabular_lstm import pipelines
 from tabular_lstm.environments import run_command
 from tabular_lstm.errors import DataError, printable, unknown_name
 from tabular_lstm.parameters import Event
-from tabular_lstm.runs.guards import NO_SERVER, NothingNewError
+from tabular_lstm.runs.guards import NO_SERVER, NO_TUNING, NothingNewError
 from tabular_lstm.runs.hooks import NOTIFY
 from tabular_lstm.runs.lock import LockedError
 from tabular_lstm.runs.models import EXIT_CODE
@@ -130,7 +130,8 @@ def _refuse_unknown_pipelines(names: list[str]) -> None:
     pipeline_names = [module.name for module in pkgutil.iter_modules(pipelines.__path__)]
     for name in names:
         if name not in {*pipeline_names, "__default__"}:
-            raise DataError(f"Pipeline {unknown_name(name, pipeline_names)}")
+            unknown = f"Pipeline {unknown_name(name, pipeline_names)}"
+            raise DataError(NO_TUNING if name == "tuning" else unknown)
 
 
 def _refuse_other_runners(options: dict[str, Any]) -> None:

@@ -14,10 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import optuna
 import pytest
 from kedro.framework.project import pipelines
-from optuna.trial import TrialState
 
 from tabular_lstm import load_champion
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES
@@ -33,8 +31,7 @@ from tests.helpers.champions import (
     on_disk,
 )
 from tests.helpers.commands import RETRAINING, ROLLBACK, here, sabotaged, seed, succeeds
-from tests.helpers.processes import PIPED, started
-from tests.helpers.project import TINY, Project, declare
+from tests.helpers.project import Project
 from tests.helpers.scorings import REPORTED, SCORING, rows_at, unfinished, write_rows
 from tests.helpers.steps import at_each_step
 
@@ -234,40 +231,3 @@ def test_what_a_killed_scoring_left_a_retraining_leaves_to_the_next_scoring(
     assert len(log_of(scored)) == 2
     assert unfinished(scored) == left
     assert_next_scoring_finishes(scored, before)
-
-
-TUNING = ("run", "--pipelines", "tuning")
-TUNED: dict[str, Any] = {
-    "network": TINY["network"],
-    "training": {"epochs": 30, "patience": 30},
-    "tuning": {
-        "trials": 4,
-        "space": {"training.learning_rate": {"low": 0.001, "high": 0.05, "log": True}},
-    },
-}
-
-
-def tried(project: Project) -> list[list[Any]]:
-    """The values and the log loss of each trial that has ended, as Optuna reads them."""
-    database = f"sqlite:///{project.path}/data/06_models/studies.db"  # of one study
-    loaded = optuna.load_study(study_name=None, storage=database)
-    ended = loaded.get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED))
-    return [[trial.user_attrs["values"], trial.value] for trial in ended]
-
-
-def test_a_tuning_killed_at_some_moment_goes_on_to_the_same_study(project: Project) -> None:
-    declare(project, **TUNED)
-    succeeds(here(*TUNING))
-    models = project.path / "data/06_models"
-    expected, best = tried(project), models / "best_parameters.json"
-    shutil.rmtree(models)
-    with started(project, *TUNING, **PIPED) as run:
-        while "2 of 4 trials" not in (line := run.stdout.readline()):
-            assert line, "the run ended before its second trial"
-        os.killpg(run.pid, signal.SIGKILL)
-        run.stdout.read()
-    assert run.returncode == -signal.SIGKILL
-    assert not best.exists()
-    succeeds(here(*TUNING))
-    assert tried(project) == expected
-    assert len([*best.iterdir()]) == 1

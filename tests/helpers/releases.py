@@ -24,7 +24,6 @@ ENVIRONMENTS = ("words", "classes", "number", "histories", "rolled_back")
 # What a later version reads, below the folder of an environment's outputs.
 KEPT = [
     "02_intermediate/quarantined_rows_to_score.csv/*/*",
-    "06_models/best_parameters.json/*/*",
     "06_models/candidate.keras/*/*",
     "06_models/train_fingerprints.npz/*/*",
     "07_model_output/predictions/*/*",
@@ -55,8 +54,6 @@ def run_environment(env: str) -> None:
         many = "promotion.min_test_rows_per_class=1000"
         run(*RETRAINING, "--env", env, "--params", many)
         run(*ROLLBACK, "--env", env)
-    if env == "number":
-        run("run", "--pipelines", "tuning", "--env", env, "--params", "tuning.trials=2")
     run(*SCORING, "--env", env)
 
 

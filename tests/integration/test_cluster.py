@@ -20,7 +20,7 @@ from tabular_lstm import parameters
 from tabular_lstm.datasets.champion_datasets import ChampionsDataset
 from tabular_lstm.datasets.predictions import PredictionsDataset, QuarantineDataset
 from tabular_lstm.datasets.rows_to_score import RawRowsDataset
-from tabular_lstm.engine import Engine, cluster, one_by_one
+from tabular_lstm.engine import Engine, cluster
 from tabular_lstm.errors import DataError
 from tabular_lstm.network.fit import train
 from tabular_lstm.parameters import (
@@ -29,17 +29,14 @@ from tabular_lstm.parameters import (
     Columns,
     Evaluation,
     Monitoring,
-    Network,
     Scoring,
     Training,
-    Tuning,
     Validation,
 )
 from tabular_lstm.pipelines.evaluation import nodes
 from tabular_lstm.pipelines.evaluation.nodes import predict_with_baselines
 from tabular_lstm.pipelines.scoring.nodes import score_rows, validate_rows_to_score
 from tabular_lstm.rows import csv_files, raw_rows, scoring_validation
-from tabular_lstm.rows.labelled_set import LabelledSet
 from tabular_lstm.rows.raw_rows import RawRows
 from tabular_lstm.rows.schema import Target
 from tabular_lstm.rows.table_rows import TableRows
@@ -48,8 +45,6 @@ from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.decision import Champions
 from tabular_lstm.serving.manifest import Conditions
 from tabular_lstm.serving.prediction_parts import Predictions
-from tabular_lstm.tuning.search import search
-from tabular_lstm.tuning.trials import TrialTask, run_trial
 from tests.helpers.champions import champion_path, log_of
 from tests.helpers.clusters import OTHER, WITHOUT, RealCluster, real_cluster, wait_until
 from tests.helpers.commands import ALARM, RETRAINING, here, message_of, succeeds
@@ -250,34 +245,6 @@ def test_workers_fit_the_same_baselines(
     remote = predict_with_baselines(*given, engine)
     assert engine._cluster is not None
     assert local == remote
-
-
-TUNING = Tuning.model_validate(
-    {"trials": 6, "space": {"training.learning_rate": {"low": 0.01, "high": 0.1}}}
-)
-
-
-def test_trials_on_workers_are_those_that_are_here_and_a_killed_worker_is_no_matter(
-    harmed: RealCluster, tmp_path: Path
-) -> None:
-    sequences, labels = half_told(200)
-    network = Network.model_validate({"ensemble": {"members": 2, "units": [4]}})
-    rows = LabelledSet(sequences, pd.Series(labels))
-    task, workers = TrialTask(SCHEMA, network, training_of(), rows), harmed.engine().workers
-
-    def and_kill(function, shared, parts):  # type: ignore[no-untyped-def]
-        for place, done in workers(function, shared, parts):
-            if place == 1:
-                harmed.processes[-1].kill()
-            yield place, done
-
-    study = search(tmp_path / "studies.db", task, TUNING, and_kill)
-    # A tuning that is over is over whoever works.
-    assert search(tmp_path / "studies.db", task, TUNING, one_by_one) == study
-    assert {"training.learning_rate": 0.02} in [trial.values for trial in study.trials]
-    assert len({trial.values["training.learning_rate"] for trial in study.trials}) == 6
-    for trial in study.trials:
-        assert run_trial(task, trial.values) == trial.log_loss
 
 
 def test_a_worker_killed_midway_costs_its_parts_alone(

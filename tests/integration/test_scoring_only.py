@@ -91,9 +91,9 @@ def test_it_scores_monitors_rolls_back_and_profiles_and_refuses_to_train(host: P
     assert "kedro run --env fresh" in last_line(
         host, "kedro", "profile", f"data/01_raw/{ENV}.csv", "--env", "fresh"
     )
-    assert "tuning" in called(host, "kedro", "registry", "list").stdout
+    assert "monitoring" in called(host, "kedro", "registry", "list").stdout
     files = {path for path in (host / "data").rglob("*") if path.is_file()}
-    for pipelines in (["--pipelines", "retraining"], ["--pipelines", "tuning"], []):
+    for pipelines in (["--pipelines", "retraining"], []):
         refused = called(host, "kedro", "run", "--env", ENV, *pipelines)
         assert refused.returncode == 1
         assert refused.stderr.splitlines() == [

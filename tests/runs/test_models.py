@@ -106,7 +106,7 @@ def test_no_name_or_another_is_refused_and_writes_nothing(
     assert not (project.path / "data/stores").exists()
 
 
-def test_a_run_that_reads_or_changes_what_all_models_share_is_refused(project: Project) -> None:
+def test_a_run_that_reads_what_all_models_share_is_refused(project: Project) -> None:
     stores(project, ["at", "no"])
     catalog = project.path / "conf/stores/catalog.yml"
     shared = {"type": ENTRY["type"], "filepath": "data/01_raw/stores.csv"}
@@ -114,8 +114,6 @@ def test_a_run_that_reads_or_changes_what_all_models_share_is_refused(project: P
     run = ("run", "--env", "stores", "--params", "model=no")
     refused = message_of(here(*run))
     assert refused.startswith("raw_rows: this entry of the catalog has the same rows for each")
-    tuning = here(*run, "--params", "tuning.adopt=true", "--pipelines", "tuning")
-    assert "tuning.adopt would change conf of all models" in message_of(tuning)
     assert here("run", "--params").returncode == 2  # a value is missing
 
 

@@ -39,13 +39,8 @@ FIGURES = {
     "importance_chart": "Permutation importance",
     "score_distribution": "Probabilities by class",
 }
-TUNING_FIGURES = {
-    "tuning_history": "Trials in their order",
-    "tuning_importances": "What the log loss of trials depends on",
-    "tuning_slices": "Trials by parameter",
-}
 # The report has one figure more.
-TITLES = FIGURES | TUNING_FIGURES | {"intervals": "The candidate beside the others"}
+TITLES = FIGURES | {"intervals": "The candidate beside the others"}
 WIDTH = 5.0  # inches, each 96 pixels of a browser
 HEIGHT, LEGEND_LINE, BAR = 3.5, 0.18, 0.21
 INK, GREY, LIGHT = "#1f2328", "#777777", "#e3e6ea"

@@ -27,7 +27,6 @@ from tabular_lstm.parameters.columns import (
     read_differently,
 )
 from tabular_lstm.parameters.hyperparameters import (
-    TUNABLE,
     CostMatrix,
     Coverage,
     Ensemble,
@@ -35,15 +34,10 @@ from tabular_lstm.parameters.hyperparameters import (
     Network,
     NotNegative,
     Objective,
-    Range,
     Reshaping,
     Training,
-    Tuning,
     Validation,
     fault_of_task,
-    values_of,
-    with_values,
-    without,
 )
 from tabular_lstm.parameters.runs import (
     Engine,
@@ -67,7 +61,6 @@ __all__ = [
     "OF_RUNS",
     "ROLES",
     "TASKS",
-    "TUNABLE",
     "TWO_CLASSES",
     "Class",
     "Columns",
@@ -89,7 +82,6 @@ __all__ = [
     "Objective",
     "Parameters",
     "Promotion",
-    "Range",
     "Report",
     "Reshaping",
     "Retraining",
@@ -100,7 +92,6 @@ __all__ = [
     "Task",
     "Tolerance",
     "Training",
-    "Tuning",
     "Validation",
     "Value",
     "fault_of_task",
@@ -108,15 +99,12 @@ __all__ = [
     "in_utc",
     "in_words",
     "read_differently",
-    "values_of",
-    "with_values",
-    "without",
 ]
 
 # Blocks that change no candidate and no decision.
 OF_RUNS = (
     *(Engine, Retraining, Report, Rollback, Scoring, Monitoring),
-    *(Tuning, Notify, Mlflow, Storage),
+    *(Notify, Mlflow, Storage),
 )
 OF_MODELS = (Columns, Validation, Split, Reshaping, Network, Training, Evaluation, Promotion)
 BLOCKS: dict[str, type[Parameters]] = {b.__name__.lower(): b for b in (*OF_MODELS, *OF_RUNS)}

@@ -117,7 +117,7 @@ class Rollback(Parameters):
 
 
 class Engine(Parameters):
-    """Where scoring, groups of members, long fits of baselines and a tuning's trials run.
+    """Where scoring, groups of members and long fits of baselines run.
 
     Attributes:
         kind: `local`, in this process with its threads; or `dask`, which needs the extra `cluster`.

@@ -67,6 +67,10 @@ NO_SERVER = (
     "another run's lock: expected kedro run, a process for each run, or for single rows "
     "load_champion, see docs/scoring.md."
 )
+NO_TUNING = (
+    "The pipeline tuning is gone: docs/tuning.md shows a search with scikit-learn or Optuna, and "
+    "where its result goes in conf."
+)
 
 
 class NothingNewError(Exception):
@@ -118,7 +122,7 @@ def check_parameters(parameters: dict[str, Any], runtime: Collection[str] = ()) 
             if name not in runtime or not isinstance(values, str) or not values:
                 faults.append(f"Parameter '{name}': expected a path, on the command line alone")
         elif name not in BLOCKS:
-            faults.append(f"Parameter {unknown_name(name, list(BLOCKS))}")
+            faults += _fault_of_name(name, name in runtime)
         else:
             try:
                 blocks[name] = BLOCKS[name].model_validate(values)
@@ -140,6 +144,17 @@ def check_parameters(parameters: dict[str, Any], runtime: Collection[str] = ()) 
     if faults:
         raise ParameterValidationError("\n".join(faults))
     return blocks
+
+
+def _fault_of_name(name: str, on_command_line: bool) -> list[str]:
+    """Say that there is no such block; only warn of `tuning`, which conf of 0.1.0 may have."""
+    if name != "tuning":
+        return [f"Parameter {unknown_name(name, list(BLOCKS))}"]
+    gone = f"Parameter 'tuning': {NO_TUNING}"
+    if on_command_line:
+        return [gone]
+    logger.warning("%s Delete the block.", gone)
+    return []
 
 
 def _fault_of_history(network: Network, reshaping: Any) -> str | None:
@@ -349,7 +364,7 @@ def refuse_nothing_new(champions: Champions, inputs: Inputs, retraining: Retrain
 # The data summary of a run says what its rows were made from, see `rows.data_summary.Lineage`.
 
 # Inputs that no pipeline makes: read from outside, found on disk, or given by the hooks.
-GIVEN = {"raw_rows", "champions", "run_id", "engine", "provenance", "study_database"}
+GIVEN = {"raw_rows", "champions", "run_id", "engine", "provenance"}
 GIVEN_TO_SCORING = {"rows_to_score", "champion", "scoring_conditions"}
 GIVEN_TO_MONITORING = {"late_labels", "finished_scorings"}
 SIDES = {"train_rows", "test_rows", "history_rows"}

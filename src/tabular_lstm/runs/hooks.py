@@ -33,7 +33,6 @@ from tabular_lstm.runs.models import (
 )
 from tabular_lstm.runs.output_folders import prune, renew_latest
 from tabular_lstm.runs.provenance import provenance
-from tabular_lstm.runs.tuning_adoption import log_and_adopt
 from tabular_lstm.serving.champion import refuse_other_task
 from tabular_lstm.serving.manifest import read_manifest
 from tabular_lstm.serving.promotion_log import LOG
@@ -118,10 +117,8 @@ class RunHooks:
         if "session_id" in run_params:  # of a KedroServiceSession; no other session has one
             raise DataError(guards.NO_SERVER)
         self.end()  # a notebook's run that Ctrl-C ended
-        refuse_other_model(
-            self._context.config_loader, self._env, pipeline, self._parameters["tuning"].adopt
-        )
-        if not {"candidate@network", "study"}.isdisjoint(pipeline.datasets()):
+        refuse_other_model(self._context.config_loader, self._env, pipeline)
+        if "candidate@network" in pipeline.datasets():
             refuse_without_tensorflow("Training")
         env, relative_outputs = self._env, output_folder(self._env)
         self._outputs = folder = Path(run_params["project_path"]) / relative_outputs
@@ -145,9 +142,6 @@ class RunHooks:
             warn_of_rows_of_no_model(loader, {name: catalog.get(name) for name in tables})
             engine = contextlib.closing(Engine(self._parameters["engine"]))
             catalog.save("engine", self._until_end.enter_context(engine))
-            if "best_parameters" in pipeline.all_outputs():
-                lock = Path(catalog.load("study_database")).with_name("tuning.lock")
-                self._until_end.callback(Lock.take(lock, self._run_id).release)
             if not pipeline.inputs().isdisjoint({"provenance", "data_summary"}):
                 project, raw_rows = Path(run_params["project_path"]), self._entry("raw_rows")
                 catalog.save("provenance", provenance(project, env, self._parameters, raw_rows))
@@ -279,9 +273,6 @@ class RunHooks:
                     self._close("alarm", health.sentence(), health.closing_line())
                 else:
                     logger.info(health.sentence())
-            best = "best_parameters" in pipeline.all_outputs() and catalog.load("best_parameters")
-            if best and best.run_id == self._run_id:  # not from an earlier tuning
-                log_and_adopt(best, self._parameters["tuning"].adopt, self._context)
         finally:
             self.end()
 

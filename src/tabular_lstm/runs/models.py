@@ -34,10 +34,10 @@ SAME_PLACE = (
 logger = logging.getLogger(__name__)
 
 
-def refuse_other_model(loader: Any, env: str | None, pipeline: Pipeline, adopts: bool) -> None:
-    """Refuse no model, an unknown one, and a run that reads or changes what all models share.
+def refuse_other_model(loader: Any, env: str | None, pipeline: Pipeline) -> None:
+    """Refuse no model, an unknown one, and a run that reads or saves what all models share.
 
-    `env` is as in `with_model`; `adopts` tells whether a tuning writes parameters into conf.
+    `env` is as in `with_model`.
 
     Raises:
         DataError: Says what to write instead.
@@ -55,8 +55,6 @@ def refuse_other_model(loader: Any, env: str | None, pipeline: Pipeline, adopts:
     if model not in models:
         fault = unknown_name(model, models) if models else f"{model}: conf has no list models"
         raise DataError(f"Model {fault}.")
-    if adopts and "best_parameters" in pipeline.all_outputs():
-        raise DataError("tuning.adopt would change conf of all models: leave it out.")
     entries, others = loader["catalog"], _of_another_model(loader, "catalog")
     for name in sorted(pipeline.datasets() & others.keys()):
         is_saved = name in pipeline.all_outputs() and "MemoryDataset" not in entries[name]["type"]

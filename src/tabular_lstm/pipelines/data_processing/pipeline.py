@@ -5,14 +5,13 @@ from kedro.pipeline import Node, Pipeline
 from tabular_lstm.pipelines.data_processing.nodes import accept_rows, split_rows, validate_rows
 
 
-def create_pipeline(gated: bool = False, bounded: bool = False) -> Pipeline:
+def create_pipeline(gated: bool = False) -> Pipeline:
     """Wire the nodes from `raw_rows` to `train_rows` and `test_rows`.
 
     Args:
-        gated: Whether a gate follows, which judges the share of quarantined rows. Default: False;
-            too many quarantined rows stop the run.
-        bounded: Whether a split by time keeps the boundary of the gate's earlier decisions, as it
-            does with a gate. Default: False.
+        gated: Whether a gate follows, which judges the share of quarantined rows; a split by time
+            then keeps the boundary of the gate's earlier decisions. Default: False; too many
+            quarantined rows stop the run.
     """
     validate = Node(
         validate_rows,
@@ -27,7 +26,7 @@ def create_pipeline(gated: bool = False, bounded: bool = False) -> Pipeline:
         name="accept_rows",
     )
     accepted = "valid_rows" if gated else "accepted_rows"
-    past = ["champions"] if gated or bounded else []
+    past = ["champions"] if gated else []
     parameters = ["params:columns", "params:split", "params:evaluation"]
     split = Node(
         split_rows,

@@ -1,1 +1,0 @@
-"""The search for better parameters, by trials that are kept in a study."""
