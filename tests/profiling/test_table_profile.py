@@ -167,6 +167,10 @@ def test_dates_that_two_formats_would_read_as_other_days_are_words_with_a_questi
     turned = [f"{day}/{month}/2026" for month in range(1, 13) for day in range(1, 29)]
     found = column([*values, *turned])
     assert (found.kind, found.rivals) == ("category", ["%d/%m/%Y", "%m/%d/%Y"])
+    # Among other cells they are perhaps no dates, such as versions.
+    versions = ["1.2.10", "10.3.2", "3.1.12", "12.1.31", "beta", "2.0", "1.0"]
+    found = column(versions * 20)
+    assert (found.kind, found.rivals) == ("category", ())
     # One cell of the other format is odd, as a word is.
     found = column([*turned, "1/28/2026"])
     assert (found.kind, [*found.formats], found.rivals) == ("date", ["%d/%m/%Y"], [])

@@ -347,11 +347,10 @@ def _numbers(name: str, cells: DistinctCells, form: NumberFormat) -> dict[str, A
         return None
     is_sign = texts.are_among(PLACEHOLDERS)
     signs, odd = _counts(texts.only(is_sign)), texts.only(~is_sign)
-    are_codes = odd.matching(CODE).sum() > max(1, len(odd.texts) / 2 - 1)
-    are_codes |= _has_leading_zeros(number_cells, "[0-9]+" if not odd.present else ".*")
-    if len(signs) > FEW_WORDS or odd.present > few or are_codes:
-        return None
-    if number_cells.all_match(_pattern(COMPACT)):  # such as 20261126
+    are_no_numbers = odd.matching(CODE).sum() > max(1, len(odd.texts) / 2 - 1)
+    are_no_numbers |= _has_leading_zeros(number_cells, "[0-9]+" if not odd.present else ".*")
+    are_no_numbers |= number_cells.all_match(_pattern(COMPACT))  # dates such as 20261126
+    if len(signs) > FEW_WORDS or odd.present > few or are_no_numbers:
         return None
     values, places = np.unique(numbers[is_number], return_inverse=True)
     counts = np.bincount(places, number_cells.counts).astype(np.int64)
@@ -402,7 +401,7 @@ def _dates(cells: DistinctCells) -> dict[str, Any] | None:
     while odd.present and len(formats) < MOST_FORMATS and (fitting := _fitting(odd)):
         form, is_date = next(iter(fitting.items()))
         if unlike := [other for other in formats if read_differently(other, form)]:
-            if odd.present > few:
+            if odd.present > few >= odd.counts[~is_date].sum():
                 return _words(cells) | {"rivals": [unlike[0], form]}
             break
         if len(alike := [other for other in fitting if (fitting[other] == is_date).all()]) > 1:
