@@ -12,7 +12,7 @@ from tabular_lstm.errors import DataError
 from tests.helpers.commands import RETRAINING, UNTRUSTED, here, logged, succeeds
 from tests.helpers.outputs import document
 from tests.helpers.project import QUICK, TINY, Project, declare
-from tests.helpers.tables import write_incidents
+from tests.helpers.tables import write_incidents, write_strikes
 
 ROLES: dict[str, Any] = {
     "label": "force_used",
@@ -49,8 +49,10 @@ def warned(said: str) -> bool:
 
 @pytest.mark.long
 def test_a_run_warns_at_the_verdict_with_both_numbers_and_both_ways_out(police: Project) -> None:
-    last = logged("run").splitlines()[-10:]
-    (warning,) = [line for line in last if warned(line)]
+    lines = logged("run").splitlines()
+    warning, repeated = [line for line in lines if warned(line)]
+    assert lines.index(repeated) > len(lines) - 10
+    assert repeated == f"Warning of this run: {warning}"
     found = summary(police)["dependent_rows"]
     assert warning.startswith("Rows with the same 'response_datetime' (150 values, 1,038 rows)")
     assert found["spread"] - found["together"] > 0.2
@@ -116,6 +118,10 @@ def test_a_retraining_does_not_promote_until_conf_says_how_it_is(police: Project
     assert "Rows that belong together" not in page
     said = logged(*RETRAINING, code=UNTRUSTED)
     assert said.splitlines()[-1].startswith("Rejected run ")
+    # It is said where it was found, and at the end.
+    lines = [line for line in said.splitlines() if warned(line)]
+    assert lines[1:] == said.splitlines()[-1:]
+    assert lines[0].startswith("Rows with the same 'response_datetime'")
     rejected = decision(police)
     assert rejected["serves_now"] == first["run_id"]
     for way in BOTH_WAYS:
@@ -176,6 +182,28 @@ def test_a_column_that_would_be_ignored_can_be_the_group_by_the_first_rows(
     assert written(project)[0]["columns"] == {**ROLES, "group": "record_id"}
     assert "If they are independent, name the column under ignore instead\n" in page
     assert "Rows that belong together were looked for in the first 700; a run looks in all" in page
+
+
+def test_an_amount_is_asked_about_with_both_ways_out_and_refuses_nothing(project: Project) -> None:
+    write_strikes(project.path / "strikes.csv")
+    page = succeeds(here("profile", "strikes.csv", "--label", "landed", "--env", "strikes"))
+    first = page.partition("Unsure:\n- ")[2].splitlines()[0]
+    assert first.startswith("rows with the same 'height' (")
+    ways = (
+        "Name the column: columns.group: height. Or, if the rows are independent: "
+        "split.independent: [height]"
+    )
+    assert first.endswith(ways)
+    conf = yaml.safe_load((project.path / "conf/strikes/parameters.yml").read_text())
+    assert "group" not in conf["columns"]
+    lines = logged(*ROWS, "--env", "strikes").splitlines()
+    (warning,) = [line for line in lines if warned(line)]
+    assert warning.endswith(ways)
+    kept = json.loads(project.versions("03_primary/data_summary.json", "strikes")[-1].read_text())
+    assert "dependent_rows" not in kept, "the gate refuses what is here"
+    assert kept["possible_leaks"] == {}
+    independent = ("--params", "split.independent=[height]")
+    assert not warned(logged(*ROWS, "--env", "strikes", *independent))
 
 
 def test_where_many_rows_have_no_value_the_profile_says_what_to_do(project: Project) -> None:

@@ -39,8 +39,13 @@ def test_a_retraining_does_not_promote_a_leak_until_conf_says_that_it_is_none(
         for refuse in (False, True)
     )
     declare(customers, columns=ROLES, **quick)
-    last = logged(*RETRAINING, code=UNTRUSTED).splitlines()[-1]
+    lines = logged(*RETRAINING, code=UNTRUSTED).splitlines()
+    last = lines[-1]
     assert last.startswith("Rejected run ")
+    # It is said where it was found, and at the end.
+    found = [line for line in lines if "account (0.9" in line]
+    assert found[1:] == [last]
+    assert found[0].startswith("Possible leak, alone telling")
     assert "possible leak, alone telling the label or much more of it" in last
     rejected = document(customers, "08_reporting/decision.json")
     failed = [check for check in rejected["judgement"]["checks"] if not check["passed"]]
@@ -66,3 +71,23 @@ def test_a_retraining_does_not_promote_a_leak_until_conf_says_that_it_is_none(
             accepted = document(customers, "08_reporting/decision.json")["judgement"]["data"]
             assert accepted["split"] == rejected["judgement"]["data"]["split"]
     assert "known_in_time" not in json.dumps(rejected["parameters"])
+
+
+@pytest.mark.long
+def test_a_strong_feature_is_asked_about_twice_in_the_log_and_is_promoted(project: Project) -> None:
+    rows, drawn = pd.read_csv(project.raw), np.random.default_rng(0)
+    rows["score"] = (drawn.normal(size=len(rows)) + 3 * rows["diabetes"]).round(3)
+    rows.to_csv(project.raw, index=False)
+    roles = {**ROLES, "categorical": []}
+    declare(project, columns=roles, **QUICK)
+    lines = logged(*RETRAINING).splitlines()
+    assert lines[-1].startswith("Promoted run ")
+    warning, repeated = [line for line in lines if "score (0.9" in line]
+    assert warning.startswith("Strong feature, perhaps a leak, alone telling the label or much")
+    assert warning.endswith("Or, if known before it: columns.known_in_time: [score]")
+    assert repeated == f"Warning of this run: {warning}"
+    decision = document(project, "08_reporting/decision.json")
+    assert decision["judgement"]["data"]["possible_leaks"] == {}
+    assert all(check["passed"] for check in decision["judgement"]["checks"])
+    declare(project, columns={**roles, "known_in_time": ["score"]}, **QUICK)
+    assert "score (" not in logged("run", "--pipelines", "data_processing")

@@ -105,6 +105,29 @@ def write_task(project: Project, task: str, **blocks: Any) -> None:
     declare(project, **blocks)
 
 
+def write_strikes(path: Path) -> pd.DataFrame:
+    """Write a CSV of bird strikes, of which each is a row of its own; the height tells the label.
+
+    A third of the heights are 0, and birds at 0 are told by no other height.
+    """
+    drawn, count = np.random.default_rng(0), 2_000
+    heights = np.r_[10, 50, 100:6_000:100]
+    common = 1 / np.arange(2, 2 + len(heights))
+    height = drawn.choice(heights, count, p=common / common.sum())
+    height[drawn.random(count) < 0.35] = 0
+    likely = np.select([height == 0, height < 3_000], [0.75, 0.15], 0.6)
+    rows = pd.DataFrame(
+        {
+            "height": height,
+            "mass": drawn.normal(40, 9, count).round(1),
+            "speed": drawn.normal(140, 30, count).round(1),
+            "landed": np.where(drawn.random(count) < likely, "yes", "no"),
+        }
+    )
+    rows.to_csv(path, index=False)
+    return rows
+
+
 def write_incidents(
     path: Path, incidents: int = 150, together: bool = True, **options: Any
 ) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """Rows that belong together are found by what they share, and independent rows are left alone."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Columns
 from tabular_lstm.rows.data_warnings import facts_of
 from tabular_lstm.rows.dependent_rows import DependentRows, find_dependent_rows
+from tests.helpers.tables import write_strikes
 
 DAY = np.datetime64("2024-01-01", "s")
 ROLES: dict[str, dict[str, Any]] = {
@@ -148,8 +150,27 @@ def test_a_number_of_the_incident_is_found_where_labels_come_in_runs(count: int)
     )
     found = found_in(shuffled(rng, rows))
     assert found is not None
-    assert found.columns == ["incident_no"]
+    assert (found.columns, found.is_amount) == (["incident_no"], True)
     assert found.fall[0] >= 0.05
+
+
+def test_an_amount_of_which_many_rows_have_one_value_is_only_asked_about(tmp_path: Path) -> None:
+    strikes = write_strikes(tmp_path / "strikes.csv")
+    strikes["label"] = (strikes.pop("landed") == "yes").astype(int)
+    strikes["height"] = strikes["height"].astype(float)
+    found = found_in(strikes)
+    assert found is not None
+    assert (found.columns, found.is_amount) == (["height"], True)
+    assert found.fall[0] >= 0.1
+    assert "is_amount" not in found.model_dump(), "0.1.0 reads it"
+    # What shows rows that belong together without a doubt comes first.
+    twice = strikes.loc[strikes.index.repeat(3)].reset_index(drop=True)
+    twice["speed"] += np.random.default_rng(0).normal(size=len(twice))
+    twice["strike"] = [f"s{place // 3}" for place in range(len(twice))]
+    found = found_in(twice)
+    assert found is not None
+    assert (found.columns, found.is_amount) == (["strike"], False)
+    assert found_in(incidents(1_000)).is_amount is False  # type: ignore[union-attr]
 
 
 def test_nothing_is_looked_for_where_conf_says_how_it_is() -> None:

@@ -32,6 +32,8 @@ from tabular_lstm.profiling.proposal import (
 from tabular_lstm.profiling.table_profile import ColumnProfile, TableProfile
 from tabular_lstm.profiling.words import WORDS, has_word, names_a_thing, words_of
 from tabular_lstm.rows.data_warnings import (
+    POSSIBLE_LEAK,
+    STRONG_FEATURE,
     facts_of,
     listed,
     numbers_of,
@@ -71,7 +73,7 @@ PROPOSED = (
 
 
 LEAK = (
-    "possible leak: {leaks} alone tells the label, or much more of it than all other features "
+    "{kind}: {leaks} alone tells the label, or much more of it than all other features "
     "({measure}). If it is known only after the label, or after the moment of the prediction, name "
     "it under ignore; if before, under known_in_time; if rows of one value belong together, under "
     "group alone"
@@ -114,9 +116,14 @@ def with_found_rows(table: TableProfile, proposal: Proposal, first_rows: pd.Data
         and first_rows[one.name].str.strip().equals(first_rows[other.name].str.strip())
     ]
     proposed = proposed.with_sentence(SAME.format("; ".join(same))) if same else proposed
-    if leaks := find_leaks(table, proposed, first_rows):
-        measure = MEASURES[proposal.label.proposed.task.kind].name
-        proposed = proposed.with_sentence(LEAK.format(leaks=listed(leaks), measure=measure))
+    valid = _valid_rows(table, first_rows, proposed.columns())
+    measure = MEASURES[proposal.label.proposed.task.kind].name
+    leaks = ({}, {}) if valid.empty else possible_leaks(valid, proposed.columns())
+    for kind, found in zip((POSSIBLE_LEAK, STRONG_FEATURE), leaks, strict=True):
+        if found:
+            proposed = proposed.with_sentence(
+                LEAK.format(kind=kind, leaks=listed(found), measure=measure)
+            )
     return proposed
 
 
@@ -144,14 +151,6 @@ def _with_found_rows(table: TableProfile, proposal: Proposal, first_rows: pd.Dat
     said = PROPOSED.format(of=shown(customer))
     proposed = replace(proposed, history=best.block, delay=best.delay)
     return (proposed.with_sentence(DELAY) if best.delay else proposed).with_sentence(said)
-
-
-def find_leaks(
-    table: TableProfile, proposal: Proposal, first_rows: pd.DataFrame
-) -> dict[str, float]:
-    """Find the features that are possible leaks, see `data_warnings.possible_leaks`."""
-    valid = _valid_rows(table, first_rows, proposal.columns())
-    return {} if valid.empty else possible_leaks(valid, proposal.columns())
 
 
 def _valid_rows(table: TableProfile, first_rows: pd.DataFrame, columns: Columns) -> pd.DataFrame:
@@ -221,8 +220,9 @@ def with_group(
 ) -> Proposal:
     """Propose the group that keeps dependent rows together, and say how to undo this.
 
-    No group is proposed if no other feature is left, or if too many rows have no group and would go
-    to quarantine. Then the proposal says what to do.
+    No group is proposed if the column may be an amount such as a height, if no other feature is
+    left, or if too many rows have no group and would go to quarantine. Then the proposal says what
+    to do.
 
     Args:
         table: The profile of the table.
@@ -232,7 +232,9 @@ def with_group(
     """
     name, facts = dependent.columns[0], facts_of(dependent)
     column, called = table.column(name), shown(name)
-    if not any(other != name for role in FEATURES for other in proposal.named(role)):
+    if dependent.is_amount or not any(
+        other != name for role in FEATURES for other in proposal.named(role)
+    ):
         return proposal.with_sentence(f"{facts}. {ways_out(dependent, proposal.columns().ignore)}")
     if column.rows - column.present > FEW_WITHOUT * column.rows:
         return proposal.with_sentence(

@@ -1,7 +1,7 @@
 """Warnings about data that can be read and may still be wrong, such as possible label leaks.
 
-A possible leak is a feature that alone predicts the label almost perfectly. It is often known only
-after the label, such as a date of discharge or, in a sorted file, a row number.
+A leak is a feature that is known only after the label, such as a date of discharge or, in a sorted
+file, a row number. What looks like one is refused; an honest strong feature is only asked about.
 """
 
 import logging
@@ -13,12 +13,19 @@ import pandas as pd
 import yaml
 
 from tabular_lstm.errors import LISTED, shown
-from tabular_lstm.parameters import NUMBER, Columns
+from tabular_lstm.parameters import NUMBER, Columns, Task
 from tabular_lstm.progress import progress
 from tabular_lstm.rows.cells import as_texts, spelling
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.dependent_rows import DependentRows, quick_scores, rows_of_quick_model
-from tabular_lstm.rows.label_measures import ENOUGH_ROWS, MEASURES, measure_of
+from tabular_lstm.rows.label_measures import (
+    ENOUGH_ROWS,
+    ENOUGH_TO_REFUSE,
+    MEASURES,
+    SETTLED,
+    Measure,
+    measure_of,
+)
 from tabular_lstm.rows.number_format import point_or_groups, points_of_thousands, without_unit
 from tabular_lstm.rows.raw_rows import RawRows
 from tabular_lstm.rows.sequences import amounts
@@ -40,7 +47,12 @@ EACH_IS_HISTORY = (
 )
 
 
-def possible_leaks(rows: pd.DataFrame, columns: Columns) -> dict[str, float]:
+POSSIBLE_LEAK, STRONG_FEATURE = "possible leak", "strong feature, perhaps a leak"
+
+
+def possible_leaks(
+    rows: pd.DataFrame, columns: Columns
+) -> tuple[dict[str, float], dict[str, float]]:
     """Find the features that alone rank the labels too well, or tell more than all others do.
 
     A number ranks the rows in several ways, and the best way counts: by its values, rising or
@@ -50,20 +62,32 @@ def possible_leaks(rows: pd.DataFrame, columns: Columns) -> dict[str, float]:
     because the others share its label. For histories, one random row of each customer and label
     counts, because a customer's first row has no row before it.
 
-    A feature may tell only a share of the rows: a status that nearly only one class has, or being
-    filled. Such features are possible leaks if a forest of all others together tells much less,
-    see `label_measures`; if more than half of the features are such, the task is easy. What tells
-    only one of several classes, or part of the rows of a number, is not found.
+    A feature is found if its measure alone is 0.99 (for a number 0.998, by the values, on 95 % of
+    the rows). A feature that tells only a share of the rows is found if a forest of all others
+    together tells much less, see `label_measures`; if more than half of the features are such, the
+    task is easy. What tells only one of several classes, or part of the rows of a number, is not
+    found.
+
+    What is found looks like a leak, and is refused, if its measure alone is as high, or if one
+    value settles half of a class: these rows have it, or lack it, and hardly any others do. Such
+    are a status that only those have who left, or being filled. The commonest class does not count:
+    that nobody with a long contract leaves does not tell who leaves.
+
+    All else is asked about: above all numbers that tell the label smoothly, such as age; a number
+    whose values are labels of other rows, such as yesterday's price; and what tells a class of
+    fewer than 30 rows.
 
     If a feature has a different value in nearly each distinct row, equal rows count once. Features
-    under `columns.known_in_time` are not looked at.
+    under `columns.known_in_time` are not looked at. Two columns are never compared with each other:
+    a label that says whether one date is before another is not found.
 
     Returns:
-        The features with their measure, highest first: for two classes the ROC AUC, for more its
-        mean over each class against the others; for a number R² of the ranks. From 0.99, for a
-        number 0.998, on, the other features do not matter. Classes of fewer than ten rows do not
-        count: chance ranks them well too often.
+        The refused features and those that are asked about, with their measure, highest first: for
+        two classes the ROC AUC, for more its mean over each class against the others; for a number
+        R² of the ranks. Classes of fewer than ten rows do not count: chance ranks them well too
+        often.
     """
+    all_labels = rows[columns.label]
     if columns.history is not None:
         order = np.random.default_rng(0).permutation(len(rows))
         repeated = rows[[columns.history.of, columns.label]].iloc[order].duplicated()
@@ -71,27 +95,35 @@ def possible_leaks(rows: pd.DataFrame, columns: Columns) -> dict[str, float]:
     elif columns.group is not None:
         rows = rows.drop_duplicates(columns.group)
     features = [str(name) for name in rows if name not in columns.not_features]
-    examined = [name for name in features if name not in columns.known_in_time]
-    suspects = _suspects(rows, examined, columns)
+    suspects = _suspects(rows, [n for n in features if n not in columns.known_in_time], columns)
     if suspects:
         hashed = pd.DataFrame({"row": row_hashes(rows, columns, ""), "label": rows[columns.label]})
         distinct_rows = rows[~hashed.duplicated().to_numpy()]
         nearly_unique = [
             name for name in suspects if distinct_rows[name].nunique() > len(distinct_rows) / 2
         ]
-        repeating = {name: told for name, told in suspects.items() if name not in nearly_unique}
-        suspects = repeating | _suspects(distinct_rows, nearly_unique, columns)
-    leaks = {name: measured for name, (measured, _) in suspects.items()}
-    if not _tell_more_than_others(rows, features, columns, suspects):
-        least = MEASURES[columns.task.kind].leak
-        leaks = {name: measured for name, measured in leaks.items() if measured >= least}
-    return dict(sorted(leaks.items(), key=lambda item: -item[1]))
+        suspects = {
+            **{name: told for name, told in suspects.items() if name not in nearly_unique},
+            **_suspects(distinct_rows, nearly_unique, columns),
+        }
+    measure = measure_of(rows[columns.label].to_numpy(), columns.task)
+    stand_out = _tell_more_than_others(rows, features, columns, measure, suspects)
+    leaks: tuple[dict[str, float], dict[str, float]] = ({}, {})
+    for name, (alone, told, settled) in sorted(suspects.items(), key=lambda s: -max(s[1][:2])):
+        looks_so = alone >= measure.leak or settled >= SETTLED
+        are_earlier_labels = columns.task.kind == NUMBER and np.mean(
+            rows[name].isin(all_labels) & (rows[name] != rows[columns.label])
+        ) > (1 / 2)  # such as yesterday's price
+        is_leak = looks_so and measure.enough(ENOUGH_TO_REFUSE).any() and not are_earlier_labels
+        if stand_out or alone >= measure.leak:
+            leaks[not is_leak][name] = float(max(alone, told))
+    return leaks
 
 
 def _suspects(
     rows: pd.DataFrame, features: Sequence[str], columns: Columns
-) -> dict[str, tuple[float, float]]:
-    """Find the features that alone tell much: their measure, and the share that they tell."""
+) -> dict[str, np.ndarray]:
+    """Find the features that alone tell much, and what, see `label_measures`."""
     measure = measure_of(rows[columns.label].to_numpy(), columns.task)
     if not measure.enough(ENOUGH_ROWS).any():
         return {}
@@ -102,9 +134,9 @@ def _suspects(
         for name in progress(features, "Looking for leaks, features")
     }
     return {
-        name: (float(alone), float(told))
-        for name, (alone, told) in measured.items()
-        if alone >= measure.leak or told >= measure.suspect[0]
+        name: told
+        for name, told in measured.items()
+        if told[0] >= measure.leak or told[1] >= measure.suspect[0]
     }
 
 
@@ -112,33 +144,36 @@ def _tell_more_than_others(
     rows: pd.DataFrame,
     features: Sequence[str],
     columns: Columns,
-    suspects: Mapping[str, tuple[float, float]],
+    measure: Measure,
+    suspects: Mapping[str, np.ndarray],
 ) -> bool:
     """Tell whether the best suspect tells much more than all features that are no suspects."""
     apart = {*suspects, *columns.known_in_time}
     other_features = [name for name in features if name not in apart]
     if not suspects or len(other_features) < len(suspects):
         return False
-    measure = measure_of(rows[columns.label].to_numpy(), columns.task)
     places = np.random.default_rng(0).permutation(len(rows))[: rows_of_quick_model(measure)]
     measure, groups = measure.at(places), np.arange(len(places))
     scores = quick_scores(rows.iloc[places], columns, measure, other_features, groups)
-    best = max(told for _, told in suspects.values())
-    return measure.told(scores) < measure.suspect[1] * best
+    most_told = max(told for _, told, _ in suspects.values())
+    return bool(measure.told(scores) < measure.suspect[1] * most_told)
 
 
 def doubts_of(data: DataSummary) -> list[str]:
     """Say why no metric of a run may be valid, and what to do: of rows first, then of leaks."""
     doubts = [said_of(data.dependent_rows)] if data.dependent_rows else []
-    if leaks := data.possible_leaks:
-        names = yaml.safe_dump([*leaks][:LISTED], default_flow_style=True, width=inf).strip()
-        doubts.append(
-            f"possible leak, alone telling the label or much more of it than all other features "
-            f"({MEASURES[data.task.kind].name}): {listed(leaks)}: the metrics of this run may be "
-            f"far too good. If known only after the label: columns.ignore: {names}. Or, if known "
-            f"before it: columns.known_in_time: {names}"
-        )
-    return doubts
+    return doubts + said_of_leaks(POSSIBLE_LEAK, data.possible_leaks, data.task)
+
+
+def said_of_leaks(kind: str, leaks: Mapping[str, float], task: Task) -> list[str]:
+    """Say in a sentence, if there are any leaks of this kind, which they are and what to do."""
+    names = yaml.safe_dump([*leaks][:LISTED], default_flow_style=True, width=inf).strip()
+    return [
+        f"{kind}, alone telling the label or much more of it than all other features "
+        f"({MEASURES[task.kind].name}): {listed(leaks)}: the metrics of this run may be "
+        f"far too good. If known only after the label: columns.ignore: {names}. Or, if known "
+        f"before it: columns.known_in_time: {names}"
+    ] * bool(leaks)
 
 
 def listed(leaks: Mapping[str, float]) -> str:

@@ -7,6 +7,9 @@ these rows spread over train and test rows, and once with these rows kept togeth
 result is clearly lower, the rows are dependent. Only one row of a declared group is examined, to
 find values that several groups share.
 
+Where the column may be an amount, such as the height of a flight, an effect of the amount looks
+alike: then a run only asks, and the gate refuses nothing.
+
 What is not found: fewer than 20 such values; labels that agree as weakly as those of one city or
 occupation (correlation below 0.2, for numbers 0.8); a number or date whose neighbouring values
 agree nearly as well, if the fall is below 0.05 (for numbers 0.1); rows that share only the values
@@ -20,6 +23,7 @@ from zlib import crc32
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
 from tabular_lstm.errors import shown
 from tabular_lstm.frozen import Frozen, unless
@@ -35,15 +39,16 @@ SAMPLE = 30_000
 # A suspect needs this number of repeated values. For rare labels, this share of the usual agreement
 # is enough. The agreement needs this many standard deviations.
 LEAST_GROUPS, OF_RARE, LEAST_SURE = 20, 0.5, 3.5
-# An effect may be smooth if neighbouring values reach this share of the agreement of equal values.
-SMOOTH = 0.6
+# A number may be an amount if neighbouring values reach this share of the agreement of equal ones,
+# or if more than this share of the rows have one value.
+SMOOTH, COMMON = 0.6, 0.2
 # Rows that are independent in one column must agree more in another column by at least this.
 MORE_ALIKE = 0.1
 # Rows of one value share another column if it has at most this many values for them, on average.
 ALMOST = 1.05
 # A quick model is fitted on ROWS rows, or up to MOST_ROWS to have OF_CLASS of the rarest class.
 ROWS, OF_CLASS, MOST_ROWS = 4_000, 200, 10_000
-SUSPECTS = 2  # smooth ones, and as many others
+SUSPECTS = 2  # amounts, and as many others
 FOLDS = 5
 # The low end of a fall's interval must reach this share of the highest low end.
 NEARLY = 0.8
@@ -79,13 +84,14 @@ class Suspect(NamedTuple):
     """A column whose equal values may mean that rows belong together.
 
     Attributes:
-        smooth: Whether rows of neighbouring values agree nearly as much, so that the column may
-            only have a smooth effect.
+        is_amount: Whether the column is a number or a date of which rows of neighbouring values
+            agree nearly as much, or many rows have one value. It may be an amount, such as a
+            height, that only has an effect.
     """
 
     column: str
     agreement: Agreement
-    smooth: bool
+    is_amount: bool
 
 
 class Fall(NamedTuple):
@@ -113,6 +119,8 @@ class DependentRows(Frozen):
             prediction of a forest is corrected by the errors on other rows with the same value.
         together: The measure with such rows on one side: predictions are not corrected.
         fall: 95 % interval of the difference, corrected for the number of suspects.
+        is_amount: Whether the column may be an amount, see `Suspect`: then the rows may be
+            independent, and a run only asks. No file has this field.
     """
 
     kind: Literal["column", "columns", "near-duplicates"] = "column"
@@ -125,6 +133,7 @@ class DependentRows(Frozen):
     spread: float
     together: float
     fall: tuple[float, float]
+    is_amount: bool = Field(False, exclude=True)
 
     @property
     def same(self) -> str:
@@ -171,10 +180,11 @@ def find_dependent_rows(
     clear = [
         (fall, suspect)
         for fall, suspect in zip(falls, suspects, strict=True)
-        if fall.low >= measure.falls[suspect.smooth]
+        if fall.low >= measure.falls[suspect.is_amount]
     ]
     if not clear:
         return None
+    clear = [pair for pair in clear if not pair[1].is_amount] or clear
     least_fall = NEARLY * max(fall.low for fall, _ in clear)
     fall, suspect = next(pair for pair in clear if pair[0].low >= least_fall)
     _, hashes = _sample(all_rows[suspect.column], columns, len(all_rows))
@@ -188,6 +198,7 @@ def find_dependent_rows(
         spread=fall.spread,
         together=fall.together,
         fall=(fall.low, fall.high),
+        is_amount=suspect.is_amount,
     )
 
 
@@ -263,12 +274,15 @@ def _suspects(
             declared[name] = labels
         elif labels.is_clear:
             numbers = _numbers(rows[name].iloc[places], columns)
-            neighbour_agreement = 0.0 if numbers is None else neighbours_agree(numbers, marks)
-            suspects.append(Suspect(name, labels, neighbour_agreement >= SMOOTH * labels.alike))
+            is_amount = numbers is not None and (
+                neighbours_agree(numbers, marks) >= SMOOTH * labels.alike
+                or pd.Series(numbers).value_counts(normalize=True).max() > COMMON
+            )
+            suspects.append(Suspect(name, labels, bool(is_amount)))
     undeclared = [s for s in suspects if not _is_declared(s, declared, rows, columns)]
     undeclared.sort(key=lambda suspect: -suspect.agreement.alike * suspect.agreement.shared)
-    for smooth in (False, True):
-        yield from [suspect for suspect in undeclared if suspect.smooth == smooth][:SUSPECTS]
+    for is_amount in (False, True):
+        yield from [s for s in undeclared if s.is_amount == is_amount][:SUSPECTS]
 
 
 def _is_declared(

@@ -14,12 +14,16 @@ from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Task
 
 Name = Literal["ROC AUC", "R²"]
 AREA, VARIANCE = get_args(Name)
-# Rows of each class; with fewer, chance too often ranks all rows correctly.
-ENOUGH_ROWS = 10
+# Rows of each class; with fewer, chance too often ranks all rows correctly. And rows of a class in
+# which a feature can look like a leak: with fewer, no model would be promoted.
+ENOUGH_ROWS, ENOUGH_TO_REFUSE = 10, 30
 TREES, LEAF = 40, 5
 # A row that is told falsely counts as much as this many that are told correctly. This and the
 # limits `leak` and `suspect` were chosen with `benchmarks/leaks.py`.
 FALSELY = 5
+# What looks like a leak: one value settles this share of a class, which at most that share of the
+# rows is of; or this share of the rows of a number is told.
+SETTLED, NOT_COMMON, NEARLY_ALL = 0.5, 0.6, 0.95
 
 
 class _Areas:
@@ -32,8 +36,8 @@ class _Areas:
             others together tell less than the second share of that: see `of_number`.
         alike: Least agreement of rows with the same value to fit a quick model, at most 1.
         same: What rows that belong together have, in words.
-        falls: Least low end of a fall's interval; then the same for a column that may only have a
-            smooth effect.
+        falls: Least low end of a fall's interval; then the same for a column that may be an
+            amount, see `dependent_rows`.
     """
 
     name: ClassVar[Name] = AREA
@@ -64,11 +68,13 @@ class _Areas:
         return np.asarray((counts >= least) & (counts <= len(self.marks) - least))
 
     def of_number(self, values: np.ndarray) -> np.ndarray:
-        """Measure how well a number ranks the labels, and which share of them it tells.
+        """Measure how well a number ranks the labels, see `data_warnings.possible_leaks`.
 
         Returns:
-            float64 (2,): the measure, see `data_warnings.possible_leaks`; and the share of a class
-            that stands apart at one end of a ranking, see `_told`. For a number both are R².
+            float64 (3,): the measure; the share of a class that stands apart at one end of a
+            ranking, see `_told`; and the share that one value settles, see `_settled`. For a
+            number: R² by the values, of the rows that are told best; R² of all rows, by the
+            neighbours too; and 0.
         """
         marks = self.marks[:, self.enough(ENOUGH_ROWS)].T
         order = _order(values)
@@ -83,7 +89,7 @@ class _Areas:
     def of_category(self, places: np.ndarray) -> np.ndarray:
         """Measure categories likewise; `places` numbers them from 0, (rows,)."""
         marks = self.marks[:, self.enough(ENOUGH_ROWS)].T
-        return _mean(_by_other_rows(*_counts(places, mark)) for mark in marks)
+        return _mean(_by_other_rows(*_counts(places, mark), slice(None)) for mark in marks)
 
     def told(self, scores: np.ndarray) -> float:
         """Give the share of the labels that scores (rows, marks) tell, see `of_number`."""
@@ -153,25 +159,28 @@ class _Variance:
     def of_number(self, values: np.ndarray) -> np.ndarray:
         """Measure how well a number ranks the labels, see `_Areas.of_number`."""
         if not self.enough(ENOUGH_ROWS)[0]:
-            return np.zeros(2)
+            return np.zeros(3)
         ordered = self.labels[_order(values)]
-        explained = [_explained_share(ordered, _neighbour_sums(ordered) / 4)]
         distinct, places = np.unique(values, return_inverse=True)
         orders = [places]
         if np.isnan(distinct[-1]):  # missing values are one value, ranked last or first
             orders.append(np.where(places == len(distinct) - 1, -1, places))
-        explained += [float(np.mean(_ranks(order) * self.labels) ** 2) for order in orders]
+        # Where a label is smooth in time, neighbours tell it, and the time need not be a leak.
+        explained = [
+            _explained(ordered, _neighbour_sums(ordered) / 4) * (0, 1, 0),
+            *(_explained(self.labels, np.mean(r * self.labels) * r) for r in map(_ranks, orders)),
+        ]
         if len(distinct) < len(values):
-            explained.append(self.of_category(places)[0])
-        return np.full(2, max(explained))
+            explained.append(self.of_category(places))
+        return np.asarray(np.max(explained, axis=0))
 
     def of_category(self, places: np.ndarray) -> np.ndarray:
         """Measure categories likewise; `places` numbers them from 0, (rows,)."""
         if not self.enough(ENOUGH_ROWS)[0]:
-            return np.zeros(2)
+            return np.zeros(3)
         sums, other_rows = np.bincount(places, self.labels), np.bincount(places)[places] - 1
         means = (sums[places] - self.labels) / np.maximum(other_rows, 1)
-        return np.full(2, _explained_share(self.labels, np.where(other_rows > 0, means, 0)))
+        return _explained(self.labels, np.where(other_rows > 0, means, 0))
 
     def told(self, scores: np.ndarray) -> float:
         """Give the share of the ranks that scores (rows, 1) explain."""
@@ -203,7 +212,7 @@ def measure_of(labels: np.ndarray, task: Task) -> Measure:
 
 
 def _mean(values: Iterable[np.ndarray]) -> np.ndarray:
-    return np.asarray(np.mean([*values] or [np.zeros(2)], axis=0))
+    return np.asarray(np.mean([*values] or [np.zeros(3)], axis=0))
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:
@@ -215,9 +224,14 @@ def _ranks(values: np.ndarray) -> np.ndarray:
     return np.asarray(ranks / (ranks.std() or 1.0))
 
 
-def _explained_share(labels: np.ndarray, predictions: np.ndarray) -> float:
-    """Give the share of the variance of standardised labels that predictions explain."""
-    return float(1 - np.mean((labels - predictions) ** 2))
+def _explained(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
+    """Give the share of the variance of standardised labels that is explained, see `of_number`."""
+    errors = (labels - predictions) ** 2
+    told = np.argsort(errors)[: int(NEARLY_ALL * len(errors))]
+    untold = errors[told].sum() / (labels[told] ** 2).sum()
+    # A row that is told by chance costs twice its share: where most labels are equal, the other
+    # labels must be told too.
+    return 1 - np.array([max(untold, errors.mean() - 2 * (1 - NEARLY_ALL)), errors.mean(), 1.0])
 
 
 def _order(values: np.ndarray) -> np.ndarray:
@@ -245,7 +259,7 @@ def _by_neighbours(ordered: np.ndarray, are_apart: bool) -> np.ndarray:
     sums = _neighbour_sums(ordered)
     _, places = np.unique(np.round(sums, 9, out=sums), return_inverse=True)
     counts = _counts(places, ordered)
-    return np.array([_roc_auc(*counts), _told(*counts) if are_apart else 0.0])
+    return np.array([_roc_auc(*counts), _told(*counts) if are_apart else 0.0, 0.0])
 
 
 def _by_values(distinct: np.ndarray, places: np.ndarray, mark: np.ndarray) -> np.ndarray:
@@ -256,9 +270,9 @@ def _by_values(distinct: np.ndarray, places: np.ndarray, mark: np.ndarray) -> np
         orders.append((np.roll(positives, 1), np.roll(negatives, 1)))
     # Classes that change places stand for falling values.
     orders += [counts[::-1] for counts in orders]
-    measured = [np.array([_roc_auc(*counts), _told(*counts)]) for counts in orders]
+    measured = [np.array([_roc_auc(*counts), _told(*counts), 0.0]) for counts in orders]
     if len(distinct) < len(places):
-        measured.append(_by_other_rows(positives, negatives))
+        measured.append(_by_other_rows(positives, negatives, np.isnan(distinct)))
     return np.asarray(np.max(measured, axis=0))
 
 
@@ -268,7 +282,9 @@ def _counts(places: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndar
     return positives, rows - positives
 
 
-def _by_other_rows(positives: np.ndarray, negatives: np.ndarray) -> np.ndarray:
+def _by_other_rows(
+    positives: np.ndarray, negatives: np.ndarray, lacked: np.ndarray | slice
+) -> np.ndarray:
     """Rank each row by the share of positives among the other rows of its value.
 
     A value tells a share of the labels only if many rows have it: few may belong together.
@@ -277,6 +293,7 @@ def _by_other_rows(positives: np.ndarray, negatives: np.ndarray) -> np.ndarray:
         [
             _roc_auc(*_of_other_rows(positives, negatives, 2)),
             _told(*_of_other_rows(positives, negatives, ENOUGH_ROWS)),
+            _settled(positives, negatives, lacked),
         ]
     )
 
@@ -317,3 +334,18 @@ def _told(positives: np.ndarray, negatives: np.ndarray) -> float:
         false_shares = (np.cumsum(mixed) + 1) / mixed.sum()
         shares.append(float((np.cumsum(apart) / apart.sum() - FALSELY * false_shares).max()))
     return max(shares)
+
+
+def _settled(positives: np.ndarray, negatives: np.ndarray, lacked: np.ndarray | slice) -> float:
+    """Give the largest share of a class that one value settles: these rows have it, or lack it.
+
+    Rows of the other class, and one more, count `FALSELY` times. Of two classes the commonest does
+    not count, see `NOT_COMMON`: that nobody with a long contract leaves does not tell who leaves.
+    Only the values `lacked` settle by not being there: a category, or the missing value of a
+    number, but no 0 days of delay.
+    """
+    counts = np.array([[positives.sum()], [negatives.sum()]])
+    have = np.array([positives, negatives]) / counts  # (2, values)
+    shares = np.hstack([have, 1 - have[:, lacked]])
+    settled = shares - FALSELY * (shares + 1 / counts)[::-1]
+    return float(settled[counts[:, 0] <= NOT_COMMON * counts.sum()].max(initial=0.0))

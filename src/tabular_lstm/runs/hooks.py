@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,10 +68,15 @@ class RunLog(logging.Handler):
         part, self._part = self._part, name.partition(".")[0]
         logger.log(logging.DEBUG if part == self._part else logging.INFO, "Running %s", name)
 
-    def repeat_warnings(self) -> None:
-        """Log the warnings again, for readers of the end of the log."""
-        for warning in [*self._warnings]:
-            logger.info("Warning of this run: %s", warning)
+    def repeat_warnings(self, verdict: Sequence[str], last_line: str) -> None:
+        """Log the warnings once more, for readers of the end of the log, and the verdict.
+
+        What the last line says is not repeated; it may begin a warning with a small letter.
+        """
+        repeated = [warning for warning in self._warnings if warning[1:] not in last_line]
+        lines = [f"Warning of this run: {warning}" for warning in repeated]
+        for line in [*lines, *(sentence for sentence in verdict if sentence not in self._warnings)]:
+            logger.info("%s", line)
 
 
 # Hooks --------------------------------------------------------------------------------------------
@@ -236,29 +242,25 @@ class RunHooks:
             if self._kept:
                 self._kept.push()
             renew_latest(catalog, pipeline, self._run_id, level, self._kept)
-            if "verdict" in pipeline.all_outputs():
-                summary = catalog.load("data_summary")
-                warnings = bool(summary.dependent_rows) + bool(summary.possible_leaks)
-                for place, sentence in enumerate(catalog.load("verdict")):
-                    level = logging.WARNING if place < warnings else logging.INFO
-                    logger.log(level, "%s", sentence)
             report = folder_of_versions(catalog.get("report"))
             file = report and report / self._run_id / report.name
+            decision = catalog.load("decision") if guards.decides(pipeline) else None
+            message = printable(decision.closing_line(str(file))) if decision else ""
+            verdict = catalog.load("verdict") if "verdict" in pipeline.all_outputs() else []
+            if decision or verdict:
+                self._log.repeat_warnings(verdict, message)
             if "report" in pipeline.outputs():  # no decision is made of it
                 logger.info("Report: %s", file)
-                command = run_command(self._env)
                 logger.info(
-                    "This run decided nothing. To decide: %s --pipelines retraining", command
+                    "This run decided nothing. To decide: %s --pipelines retraining",
+                    run_command(self._env),
                 )
-            if guards.decides(pipeline):
-                decision = catalog.load("decision")
-                self._log.repeat_warnings()
+            if decision:
                 if decision.action == "promoted":
                     logger.info("It passed the gate: %s", decision.reason)
                 self._mirror(catalog)
-                message = printable(decision.closing_line(str(file)))
-                document = decision.model_dump(mode="json")
                 code = decision.exit_code(self._parameters["retraining"])
+                document = decision.model_dump(mode="json")
                 self._close(decision.action, message, decision.alarm, code, decision=document)
             if guards.scores(pipeline):
                 summary = catalog.load("scoring_summary").sentence()

@@ -148,11 +148,13 @@ def split_rows(
             logger.info(BOUNDARY)
     for reason in source.reasons:
         logger.warning("In quarantine: %s", reason)
-    dependent_rows = find_dependent_rows(
+    found = find_dependent_rows(
         pd.concat([train, test]) if weightless else accepted, columns, split.independent
     )
+    dependent_rows = None if found and found.is_amount else found
     # Rows that belong together tell each other's label; a feature that they share is then no leak.
     apart = train.drop_duplicates(dependent_rows.columns) if dependent_rows else train
+    leaks, strong_features = data_warnings.possible_leaks(apart, columns)
     summary = summarize(
         train,
         test,
@@ -161,7 +163,7 @@ def split_rows(
         split,
         boundary=bounded.from_,
         weightless_rows=weightless,
-        possible_leaks=data_warnings.possible_leaks(apart, columns),
+        possible_leaks=leaks,
         repeated_test_rows=data_warnings.repeated_test_rows(train, test, columns),
         history_rows=history_rows,
         parameters_sha256=provenance.parameters_sha256,
@@ -174,6 +176,10 @@ def split_rows(
         count = summary.repeated_test_rows
         logger.warning(REPEATED, source.file, count, len(test), identity, identity, identity)
     data_warnings.warn_of_late_labels(accepted, history_rows, columns)
-    for doubt in data_warnings.doubts_of(summary):
-        logger.warning("%s: %s", source.file, doubt)
+    for doubt in (
+        *data_warnings.doubts_of(summary),
+        *([data_warnings.said_of(found)] if found and found.is_amount else []),
+        *data_warnings.said_of_leaks(data_warnings.STRONG_FEATURE, strong_features, columns.task),
+    ):
+        logger.warning("%s", doubt[:1].upper() + doubt[1:])
     return train, test, history_rows, summary

@@ -323,17 +323,16 @@ def compare_with_baselines(
     evaluation: Evaluation,
 ) -> list[str]:
     """Write the verdict; warnings of dependent rows, leaks and a heavy group come first."""
-    warnings = doubts_of(data_summary)
+    warnings = [doubt[:1].upper() + doubt[1:] for doubt in doubts_of(data_summary)]
     if columns.of is not None and judged.side == "test":
         names = test_rows.loc[evaluated_set.judged_labels.index, columns.of]
         if heavy := comparison.heavy_group(
             judged, names, "customer" if columns.history else "group"
         ):
-            logger.warning("%s", heavy)
-            warnings.append(heavy)
-    capitalized = [warning[:1].upper() + warning[1:] for warning in warnings]
+            warnings.append(heavy[:1].upper() + heavy[1:])
+            logger.warning("%s", warnings[-1])
     objective = training.objective.kind if network.kind == "ensemble" else ""
-    return [*capitalized, *comparison.compare_with_baselines(judged, evaluation, objective)]
+    return [*warnings, *comparison.compare_with_baselines(judged, evaluation, objective)]
 
 
 def _rounded(measured: Any, name: str = "", digits: bool = False) -> Any:
