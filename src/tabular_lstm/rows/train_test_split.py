@@ -30,7 +30,7 @@ NO_LABEL = " A row without a label has an empty cell there."
 DECLARE = (
     "; or declare what the columns hold: words under columns.categorical, dates under "
     "columns.dates, units of numbers under columns.units, what means 'not measured' under "
-    "columns.missing, and marks of thousands in load_args of raw_rows, by thousands"
+    "columns.missing; and for a CSV, in load_args of raw_rows, the mark of thousands"
 )
 
 
