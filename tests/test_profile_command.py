@@ -155,7 +155,7 @@ def test_what_the_profile_says_of_a_few_amounts_with_a_unit_works(project: Proje
         rows.assign(fee=cells).to_csv(project.path / "fees.csv", index=False)
         page, entry, columns = columns_of(project, "fees.csv")
         assert entry["load_args"] == {"thousands": ","}
-        hint = 'if all are in $, write units: {fee: "$"}; or mend them'
+        hint = 'if all are in $, write units: {fee: "$"}; or correct them'
         assert (hint in page) is bool(units)
         columns |= {"units": units} if units else {}
         (project.path / "conf/mine/parameters.yml").write_text(json.dumps({"columns": columns}))

@@ -121,9 +121,9 @@ NO = ("0", "no", "false")
 
 Result = TypeVar("Result")
 
-MEND = (
+ADVICE = (
     "Rows are counted from 1 below the header; this run's quarantined_rows_to_score.csv lists "
-    "them all. Mend them. Bounds, codes for no value, units, formats of dates and the number "
+    "them all. Correct them. Bounds, codes for no value, units, formats of dates and the number "
     "format are those that the champion was trained with; if these files have another number "
     "format, declare it in load_args of rows_to_score in the catalog, by decimal and thousands."
 )
@@ -307,5 +307,5 @@ class CheckedRows:
                 f"max_quarantined_fraction = {self.max_quarantined_fraction} allows fewer. There "
                 "are no predictions:",
                 *self.quarantine.kinds.listed(),
-                MEND,
+                ADVICE,
             )

@@ -26,7 +26,7 @@ from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.schema import Schema
 
 BYTES = bytes | bytearray | memoryview
-MEND = (
+ADVICE = (
     "An unmeasured value is NaN, None or empty; bounds, formats of dates and number format are "
     "those that the schema was learned with."
 )
@@ -159,8 +159,8 @@ def by_name(rows: pd.DataFrame, features: Collection[str] | None = None) -> pd.D
     return rows
 
 
-def refuse_problems(name: str, problems: Problems, mend: str = MEND) -> None:
-    """Raise an error for a column with problems; `mend` says what cells may hold.
+def refuse_problems(name: str, problems: Problems, advice: str = ADVICE) -> None:
+    """Raise an error for a column with problems; `advice` says what cells may hold.
 
     Raises:
         DataError: Names the column and the rows, counted from 1.
@@ -169,7 +169,7 @@ def refuse_problems(name: str, problems: Problems, mend: str = MEND) -> None:
         places = sorted(problems)
         rest = ", and the like" if len(places) > 1 else ""
         rows = row_list([place + 1 for place in places])
-        raise DataError(f"Column '{name}', {rows}: {problems[places[0]]}{rest}. {mend}")
+        raise DataError(f"Column '{name}', {rows}: {problems[places[0]]}{rest}. {advice}")
 
 
 def codes_as_missing(numbers: np.ndarray, missing: Sequence[Value]) -> np.ndarray:

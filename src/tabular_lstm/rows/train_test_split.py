@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from tabular_lstm.rows.data_summary import Source
 
 
-MEND = (
+ADVICE = (
     "Rows are counted from 1 below the header; this run's quarantined_rows.csv lists them all. "
-    "Mend them{}."
+    "Correct them{}."
 )
 NO_LABEL = " A row without a label has an empty cell there."
 DECLARE = (
@@ -182,8 +182,8 @@ def lines_of(source: "Source", columns: Columns) -> list[str]:
     """Say why rows are in quarantine, and what to do about it; the advice for labels is special."""
     name = shown(columns.label, len(columns.label))
     are_about_label = all(f": {name}: " in line for line in source.reasons)
-    mend = MEND.format(label_of(columns).new_label_advice if are_about_label else DECLARE)
-    return [*source.reasons, mend + ("" if "" in columns.task.classes else NO_LABEL)]
+    advice = ADVICE.format(label_of(columns).new_label_advice if are_about_label else DECLARE)
+    return [*source.reasons, advice + ("" if "" in columns.task.classes else NO_LABEL)]
 
 
 def _equal_rows(sides: dict[str, pd.DataFrame], columns: Columns) -> str:

@@ -27,10 +27,10 @@ logger = logging.getLogger(__name__)
 
 NOT_WATCHED = "These rows {} compared with those that the champion was trained on: {}. {}"
 KNOWN = "Earlier labels, where known, are features of the champion; an empty column is enough"
-MEND = "A retraining that promotes its candidate solves this"
+ADVICE = "A retraining that promotes its candidate solves this"
 NOT_SCORED = (
     "No row was scored, because conf sets monitoring.on_drift: stop. Restore the file; or score "
-    "without a comparison: --params monitoring.on_drift=warn. " + MEND + "."
+    "without a comparison: --params monitoring.on_drift=warn. " + ADVICE + "."
 )
 
 
@@ -104,7 +104,7 @@ def score_rows(
         why = str(error).removesuffix(".")
         if monitoring.on_drift == "stop":
             raise DataError(NOT_WATCHED.format("cannot be", why, NOT_SCORED)) from error
-        logger.warning(NOT_WATCHED.format("are not", why, MEND))
+        logger.warning(NOT_WATCHED.format("are not", why, ADVICE))
     task = ScoringTask(checked_rows.check, champion, run_id, began(run_id), scoring.reasons, watch)
     tally = Tally(checked_rows, task, monitoring)
     predictions = Predictions(
