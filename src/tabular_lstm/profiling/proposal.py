@@ -37,7 +37,9 @@ NO_KEY = (
     "they will come, add one"
 )
 WEIGHT = "weight: by its name; if it is an amount, such as kilograms, take the line away"
-NO_WEIGHT = "a weight by its name: correct its cells and name it under weight, or take it from ignore"
+NO_WEIGHT = (
+    "a weight by its name: correct its cells and name it under weight, or take it from ignore"
+)
 IN_TIME = (
     "these dates first occur in the order of time: to judge a model on the newest rows, name the "
     "column under time too, add split: {kind: time}, leave its format under dates, and take a line "
@@ -283,8 +285,8 @@ def odd_cells(column: ColumnProfile) -> str:
     )
     return (
         f"cells that are no {kind}: {column.odd}, such as '{shown(column.odd_example)}'; their "
-        f"labelled rows go to quarantine: {units if column.odd_unit else ''}correct them, name them "
-        "under missing, or, if the column holds words, name it under categorical"
+        f"labelled rows go to quarantine: {units if column.odd_unit else ''}correct them, name "
+        "them under missing, or, if the column holds words, name it under categorical"
     )
 
 

@@ -385,7 +385,7 @@ def _refuse_other_columns(
         added = ", ".join(repr(name) for name in columns if name not in expected) or "none"
         raise DataError(
             f"{file}: expected the columns of {first}, the first file of the directory, in any "
-            f"order; it lacks {lacking}, and has in addition {added}. Correct its header, or move the "
-            "file elsewhere; of a CSV the catalog may also name the columns that all files have, "
+            f"order; it lacks {lacking}, and has in addition {added}. Correct its header, or move "
+            "the file elsewhere; of a CSV the catalog may also name the columns that all files have, "
             "in load_args: {usecols: [...]}."
         )

@@ -87,7 +87,9 @@ class KeptOutputs:
         with contextlib.suppress(MissingConfigException):  # Kedro has told other faults by now
             credentials = loader["credentials"].get("storage") or {}
         if not isinstance(credentials, Mapping):
-            raise DataError("credentials.yml: storage: expected names and values. Correct the file.")
+            raise DataError(
+                "credentials.yml: storage: expected names and values. Correct the file."
+            )
         return cls(ObjectStorage(storage, credentials, relative_outputs), outputs)
 
     def claim(self, run_id: str) -> str:
