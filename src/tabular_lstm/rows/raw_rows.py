@@ -386,6 +386,6 @@ def _refuse_other_columns(
         raise DataError(
             f"{file}: expected the columns of {first}, the first file of the directory, in any "
             f"order; it lacks {lacking}, and has in addition {added}. Correct its header, or move "
-            "the file elsewhere; of a CSV the catalog may also name the columns that all files have, "
-            "in load_args: {usecols: [...]}."
+            "the file elsewhere; for a CSV the catalog may also name the columns that all files "
+            "have, in load_args: {usecols: [...]}."
         )
