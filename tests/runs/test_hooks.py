@@ -22,7 +22,9 @@ def test_a_pipeline_is_named_once_and_warnings_are_said_again(
         rows.warning("%s: odd", "a.csv")
         rows.info("as usual")
         rows.warning("%s: odd", "a.csv")
+        rows.warning("Rows are missing")
         caplog.clear()
-        log.repeat_warnings()
+        # The verdict has a warning too, and so has the last line, which is logged after this.
+        log.repeat_warnings(["a.csv: odd", "as good"], "Rejected: rows are missing.")
     rows.warning("later")
-    assert caplog.messages == ["Warning of this run: a.csv: odd", "later"]
+    assert caplog.messages == ["Warning of this run: a.csv: odd", "as good", "later"]
