@@ -171,12 +171,13 @@ def promoted_artifact(champions: Champions, promotion: LogEntry) -> Artifact:
 def run_of_same_network(champions: Champions, candidate: Artifact) -> str | None:
     """Find the run whose network the candidate is: the champion, or one that was rolled back from.
 
-    A champion whose file is gone or damaged is passed over. Returns None if there is no such run.
+    A champion whose file is gone or changed is passed over. Returns None if there is no such run.
     """
     promotions, replaced = promoted(champions.log), standing(champions.log)[1:]
     for run in promotions.keys() - {*replaced}:
-        with contextlib.suppress(NotComparedError, DataError):
-            artifact = promoted_artifact(champions, promotions[run])
+        with contextlib.suppress(NotComparedError):
+            sha256 = promotions[run].sha256
+            artifact = _read_checked(champions.artifacts, run, "artifact is", sha256)
             if artifact.network_sha256 == candidate.network_sha256:
                 return run
     return None
