@@ -71,7 +71,7 @@ class Measure:
         return ("",)
 
     def settled(self, labels: np.ndarray, predictions: np.ndarray, rule: Rule) -> ArrayPair:
-        """Return predictions without gaps, and decisions as in `network.calibration`, int (rows,).
+        """Return predictions without gaps, and decisions by the rule, int (rows,).
 
         A missing prediction, NaN, becomes a wrong one, so that models do not gain from it.
         """
