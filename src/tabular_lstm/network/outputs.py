@@ -291,7 +291,7 @@ class Outputs:
     def fit_temperature(
         self, targets: np.ndarray, outputs: np.ndarray, weights: np.ndarray | None = None
     ) -> float:
-        """Find the temperature with the lowest loss; see `search_temperature`.
+        """Find the temperature with the lowest loss; see `outputs.fit_temperature`.
 
         If a row's class has n rows, the target of this class is (n + 1) / (n + 2). The other
         classes share the rest evenly.

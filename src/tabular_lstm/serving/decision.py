@@ -84,7 +84,8 @@ class Judgement(Frozen):
     `champions` are the standing champions, the previous champion first. `fingerprints_sha256` is
     the hash of the fingerprints of the candidate's train rows. `best_baseline` has the lowest
     out-of-fold loss; "" in earlier versions. `drift` compares this run's test
-    rows with the champion's reference, see `comparable_champions.data_drift`; None if there was no champion.
+    rows with the champion's reference, see `comparable_champions.data_drift`; None if there was no
+    champion.
     `judged_on` says which rows of histories judged, see `LabelledSet.judged_on`.
     `features` and `changes` are fields of earlier versions, kept for their hash.
     """
