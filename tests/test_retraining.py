@@ -182,6 +182,12 @@ def test_the_way_back_and_further_back(house: Retrainer) -> None:
         assert house.served() == hashes[1] != decision["judgement"]["candidate_sha256"]
     page = house.project.versions("08_reporting/report.html")[-1].read_text()
     assert "The new model is the same as one that has served" in page
+    # Unless the champion does not count.
+    again = house.retrain(seed=1, promotion={"start_over": True})
+    assert again["action"] == "promoted"
+    # Of one network only the latest run is a kept champion.
+    kept = [champion["run_id"] for champion in house.retrain(seed=3)["judgement"]["champions"]]
+    assert kept == [again["run_id"], runs[0]]
 
 
 @pytest.mark.long

@@ -155,6 +155,25 @@ def test_what_each_model_would_overwrite_is_refused(project: Project) -> None:
     assert "no champion yet" in message_of(here(*run, "--pipelines", "scoring"))
 
 
+def test_conf_may_look_up_a_value_by_the_name_of_the_model(project: Project) -> None:
+    rows = stores(project, ["at", "be"])
+    for name in ("at", "be"):
+        path = project.path / f"data/01_raw/of_{name}.csv"
+        rows[rows["store"] == name].to_csv(path, index=False)
+    path = project.path / "conf/stores/catalog.yml"
+    files = {"at": "data/01_raw/of_at.csv", "be": "data/01_raw/of_be.csv"}
+    entry = {"type": ENTRY["type"], "filepath": "${_files.${model:}}"}
+    path.write_text(json.dumps({"_files": files, "raw_rows": entry}))
+    (project.path / "conf/stores/globals.yml").write_text('{"share": {"at": 0.2, "be": 0.3}}')
+    split = {"test_fraction": "${globals:share.${model:}}"}
+    write_parameters(project, ["at", "be"], split=split)
+    parts = ("--pipelines", "data_processing")
+    log = logged("run", "--env", "stores", "--params", "model=be", *parts)
+    assert "of_be.csv: 400 rows, 400 valid, 0 quarantined" in log
+    write_parameters(project, ["1", "1.0"])
+    assert "expected different names" in message_of(here("run", "--env", "stores"))
+
+
 def test_only_a_model_with_new_rows_is_trained_and_rows_of_none_are_counted(
     project: Project,
 ) -> None:
@@ -174,7 +193,7 @@ def test_only_a_model_with_new_rows_is_trained_and_rows_of_none_are_counted(
     (decision,) = project.versions("08_reporting/decision.json", "stores/7")
     assert json.loads(decision.read_text())["judgement"]["data"]["rows"] == 400
     new = rows_of("8").head(1).assign(store=8.0, price=49.5)
-    pd.concat([new, table[::-1]]).to_csv(path, index=False)
+    pd.concat([new, table]).to_csv(path, index=False)
     ended = here("run-models", "--env", "stores")
     outcomes = {words[1]: words[0] for words in map(str.split, ended.stdout.splitlines())}
     assert outcomes["7"] == "unchanged"

@@ -13,7 +13,6 @@ from kedro.io.core import get_protocol_and_path
 from tabular_lstm.datasets.kedro_private import TablePreview
 from tabular_lstm.errors import DataError
 from tabular_lstm.rows.csv_files import refuse_other_arguments
-from tabular_lstm.rows.number_format import without_fraction
 from tabular_lstm.rows.raw_files import RawFiles, State
 from tabular_lstm.rows.raw_rows import RawRows
 
@@ -77,9 +76,7 @@ class RawRowsDataset(AbstractDataset[Any, RawRows]):
         options = {**(credentials or {}), **(fs_args or {})}
         self._storage, self._path = storage_of(filepath, **options)
         self._load_args = load_args or {}
-        self._where = {
-            name: without_fraction(str(value).strip()) for name, value in dict(where or {}).items()
-        }
+        self._where = {name: str(value) for name, value in dict(where or {}).items()}
         self._hashed: dict[tuple[str, State], str] = {}
         self.metadata = metadata
 

@@ -21,12 +21,13 @@ from tabular_lstm.rows.csv_files import (
     refuse_other_arguments,
     stream_cells,
 )
-from tabular_lstm.rows.number_format import NumberFormat, pointed, without_fraction
+from tabular_lstm.rows.number_format import AS_FLOAT, NumberFormat, pointed, without_fraction
 from tabular_lstm.rows.raw_files import (
     RawFiles,
     is_parquet,
     open_parquet,
     stream_parquet,
+    text_array,
     types_of_parquet,
 )
 
@@ -226,14 +227,13 @@ class RawRows:
         return dict.fromkeys(hashes, self._hash_of_chosen(not key)) if self.where else hashes
 
     def _hash_of_chosen(self, numbered: bool = False) -> str:
-        """Hash the chosen rows in any order, once for each state of the files."""
+        """Hash the chosen rows in their order, once for each state of the files."""
         read, total = (f"{self.where} {numbered}", self.files.sha256()), Total()
         if read not in self.files.hashed:
             for batch in self._chosen():
-                names = [pa.array(batch.names)] if numbered else []
-                columns = [*batch.table.column_names, *(["row"] if numbered else [])]
-                total.add(pa.table([*batch.table.columns, *names], columns))
-            self.files.hashed[read] = total.sha256()
+                columns = {name: alike(batch.table[name]) for name in batch.table.column_names}
+                total.add(pa.table(columns | ({"row": pa.array(batch.names)} if numbered else {})))
+            self.files.hashed[read] = total.ordered.hexdigest()
         return self.files.hashed[read]
 
     @cached_property
@@ -305,7 +305,9 @@ class RawRows:
                     expected = expected or self._expected(read)
                     batch = replace(read, expected=expected)
                     if self.where:
-                        matches = [self.values(read, c) == v for c, v in self.where.items()]
+                        matches = [
+                            self.values(read, c) == self.spelt(v) for c, v in self.where.items()
+                        ]
                         is_chosen = pa.array(np.all(matches, axis=0))
                         table = read.table.filter(is_chosen).combine_chunks()
                         batch = replace(batch, table=table, origin=read.origins.filter(is_chosen))
@@ -319,8 +321,11 @@ class RawRows:
         """
         cells = replace(batch, table=batch.table.select([column])).cells[column]
         places, distinct = pd.factorize(texts(cells))
-        spelt = [without_fraction(pointed(text, self.number_format) or text) for text in distinct]
-        return np.array([*spelt, ""], object)[places]
+        return np.array([*map(self.spelt, distinct), ""], object)[places]
+
+    def spelt(self, value: str) -> str:
+        """Spell a value of `where` as the cells that are compared with it."""
+        return without_fraction(pointed(value.strip(), self.number_format) or value.strip())
 
     def parts(self) -> Iterator[pd.DataFrame]:
         """Read all files from the start, as frames of text with the index `row`.
@@ -363,6 +368,20 @@ class RawRows:
             with self.files.open(name) as content, open_parquet(content, name) as parquet_file:
                 rows += parquet_file.metadata.num_rows
         return rows
+
+
+def alike(cells: pa.ChunkedArray) -> pa.ChunkedArray | pa.Array:
+    """Give cells for a hash: texts without blanks around, 7.0 as 7, and several values as text.
+
+    pandas writes all whole numbers of a column as 7.0 if one cell is missing.
+    """
+    if pa.types.is_nested(cells.type):
+        return text_array(cells.to_pylist())
+    if not (pa.types.is_string(cells.type) or pa.types.is_large_string(cells.type)):
+        return cells
+    texts = pc.utf8_trim_whitespace(cells)
+    whole = pc.utf8_slice_codeunits(texts, 0, -2)
+    return pc.if_else(pc.match_substring_regex(texts, AS_FLOAT), whole, texts)
 
 
 def refuse_missing_columns(rows: RawRows, needed: dict[str, str]) -> None:

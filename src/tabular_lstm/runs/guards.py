@@ -35,6 +35,7 @@ from tabular_lstm.parameters import (
     fault_of_task,
 )
 from tabular_lstm.rows.data_summary import hash_of
+from tabular_lstm.rows.number_format import without_fraction
 from tabular_lstm.rows.raw_rows import RawRows
 from tabular_lstm.rows.train_test_split import fault_of_split
 from tabular_lstm.runs.lock import lock_file
@@ -116,7 +117,7 @@ def check_parameters(parameters: dict[str, Any], runtime: Collection[str] = ()) 
             continue
         if name == "models":
             names = [str(n) for n in values if type(n) in {str, int} and NAME.fullmatch(str(n))]
-            if not isinstance(values, list) or len({*names}) < len(values):
+            if not isinstance(values, list) or len({*map(without_fraction, names)}) < len(values):
                 faults.append("Parameter 'models': expected different names, such as [at, \"no\"]")
         elif name in OF_THE_CATALOG:
             if name not in runtime or not isinstance(values, str) or not values:

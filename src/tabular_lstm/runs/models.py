@@ -3,7 +3,7 @@
 import logging
 import sys
 from collections import Counter
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -16,13 +16,10 @@ from kedro.pipeline import Pipeline
 from tabular_lstm.datasets.tables import TABLES
 from tabular_lstm.environments import run_command
 from tabular_lstm.errors import LISTED, DataError, counted, shown, unknown_name
-from tabular_lstm.rows.number_format import without_fraction
 from tabular_lstm.rows.raw_rows import RawRows
 
 # Keys of click's `meta`: the exit code of a run, and its event.
 EXIT_CODE, OUTCOME = "tabular_lstm.exit_code", "tabular_lstm.outcome"
-# Stands in conf for the name of another model; no model may have this name.
-OTHER = "<model>"
 SAME_ROWS = (
     'has the same rows for each model. Write where: {COLUMN: "${model:}"} in it, or ${model:} in '
     "its path or query."
@@ -55,13 +52,16 @@ def refuse_other_model(loader: Any, env: str | None, pipeline: Pipeline) -> None
     if model not in models:
         fault = unknown_name(model, models) if models else f"{model}: conf has no list models"
         raise DataError(f"Model {fault}.")
-    entries, others = loader["catalog"], _of_another_model(loader, "catalog")
+    another = next((name for name in models if name != model), None)
+    if another is None:
+        return  # nobody to share with
+    entries, others = loader["catalog"], _conf_of(loader, "catalog", another)
     for name in sorted(pipeline.datasets() & others.keys()):
         is_saved = name in pipeline.all_outputs() and "MemoryDataset" not in entries[name]["type"]
         if entries[name] == others[name] and (is_saved or name in TABLES):
             fault = SAME_ROWS if name in TABLES else SAME_PLACE
             raise DataError(f"{name}: this entry of the catalog {fault}")
-    both = loader["parameters"], _of_another_model(loader, "parameters")
+    both = loader["parameters"], _conf_of(loader, "parameters", another)
     registered, other = ((conf.get("mlflow") or {}).get("registered_model") for conf in both)
     if registered and registered == other:
         raise DataError(
@@ -79,17 +79,22 @@ def warn_of_rows_of_no_model(loader: Any, datasets: Mapping[str, Any]) -> None:
     """
     if "model" not in loader.runtime_params:
         return
-    models, others = loader["parameters"]["models"], _of_another_model(loader, "catalog")
+    entries, models = loader["catalog"], [*map(str, loader["parameters"]["models"])]
     for name, dataset in datasets.items():
-        for column, value in (others[name].get("where") or {}).items():
-            if OTHER in str(value) and dataset.exists():
-                known = {without_fraction(value.replace(OTHER, str(model))) for model in models}
-                _warn_of_others(dataset.rows(), column, known)
+        for column, value in (entries[name].get("where") or {}).items():
+            values = models
+            if str(value) != loader.runtime_params["model"]:  # the name is only a part of it
+                values = [
+                    str(_conf_of(loader, "catalog", model)[name]["where"][column])
+                    for model in models
+                ]
+            if len({*values}) == len(models) and dataset.exists():
+                _warn_of_others(dataset.rows(), column, values)
 
 
-def _warn_of_others(rows: RawRows, column: str, known: Container[str]) -> None:
+def _warn_of_others(rows: RawRows, column: str, values: Sequence[str]) -> None:
     """Warn of rows with other values in a column of `where` than those of the models."""
-    counts = Counter[str]()
+    counts, known = Counter[str](), {*map(rows.spelt, values)}
     where = {other: value for other, value in rows.where.items() if other != column}
     for batch in replace(rows, where=where).batches({*rows.columns} - {column}):
         counts.update(value for value in rows.values(batch, column) if value not in known)
@@ -108,10 +113,10 @@ def _warn_once(message: str) -> None:
     logger.warning("%s", message)
 
 
-def _of_another_model(loader: Any, kind: str) -> dict[str, Any]:
-    """Load the catalog or the parameters as of a model `OTHER`, to see what all models share."""
+def _conf_of(loader: Any, kind: str, model: str) -> dict[str, Any]:
+    """Load the catalog or the parameters as a run of this model does."""
     runtime_params = loader.runtime_params
-    loader.runtime_params = {**runtime_params, "model": OTHER}
+    loader.runtime_params = {**runtime_params, "model": model}
     try:
         conf: dict[str, Any] = loader[kind]
     finally:

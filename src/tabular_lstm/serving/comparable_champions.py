@@ -27,7 +27,7 @@ from tabular_lstm.serving.answers import answers_of
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.champion import declared_task
 from tabular_lstm.serving.decision import Champions, Decision, Judgement
-from tabular_lstm.serving.promotion_log import LogEntry, promoted, standing
+from tabular_lstm.serving.promotion_log import LogEntry, distinct_standing, promoted, standing
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +102,7 @@ def compare_champions(
     standing_champions: list[Champion] = []
     compared: dict[str, Scored] = {}
     promotions = promoted(champions.log)
-    for run in standing(champions.log)[: promotion.keep_champions]:
+    for run in distinct_standing(champions.log, promotion.keep_champions):
         champion: dict[str, Any] = {"run_id": run, "sha256": promotions[run].sha256}
         try:
             judgement = judged_by(champions, promotions[run])

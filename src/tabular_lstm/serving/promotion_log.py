@@ -187,10 +187,21 @@ def standing(log: Sequence[LogEntry]) -> list[str]:
     return runs
 
 
+def distinct_standing(log: Sequence[LogEntry], keep: int) -> list[str]:
+    """Return `keep` standing champions, the serving one first.
+
+    The same inputs give the same network: of such champions only the latest is among them.
+    """
+    promotions, by_inputs = promoted(log), dict[Inputs | str, str]()
+    for run in standing(log):
+        by_inputs.setdefault(promotions[run].inputs or run, run)
+    return [*by_inputs.values()][:keep]
+
+
 def restorable(log: Sequence[LogEntry], keep: int) -> list[str]:
     """Return the champions to keep, latest first: the last `keep` to serve, and `keep` standing."""
     served = list(dict.fromkeys(entry.serves_now for entry in reversed(changes(log))))
-    restorable_runs = {*served[:keep], *standing(log)[:keep]}
+    restorable_runs = {*served[:keep], *distinct_standing(log, keep)}
     return [run for run in served if run is not None and run in restorable_runs]
 
 

@@ -146,15 +146,18 @@ def decide(
 ) -> Decision:
     """Make the decision, with everything that it is based on.
 
-    The network that serves, or one that was rolled back from, is not promoted again.
+    The network that serves, or one that was rolled back from, is not promoted again, except with
+    `promotion.start_over`.
     """
     accepted, reason = gate.outcome(checked.checks)
     served_before = champion_of(champions.log)
-    if accepted and (run := run_of_same_network(champions, checked.candidate)):
-        rollback = f"{provenance.run_command} --pipelines rollback --params rollback.run_id={run}"
+    starts_over = provenance.parameters["promotion"]["start_over"]
+    same = None if starts_over else run_of_same_network(champions, checked.candidate)
+    if accepted and same:
+        rollback = f"{provenance.run_command} --pipelines rollback --params rollback.run_id={same}"
         advice = f"was rolled back from. To let it serve again: {rollback}"
-        fate = "serves" if run == served_before else advice
-        accepted, reason = False, f"config and weights are those of run {run}, which {fate}"
+        fate = "serves" if same == served_before else advice
+        accepted, reason = False, f"config and weights are those of run {same}, which {fate}"
     standing_champions = compared_champions.champions
     other_metrics = dict(checked.metrics)
     judgement = Judgement(
