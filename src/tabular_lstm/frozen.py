@@ -42,9 +42,16 @@ class NewerVersionError(DataError):
 
 
 def refuse_unknown_format(document: Any, newest: int = 1) -> None:
-    """Raise `NewerVersionError` if a file's `format` is not 1 to `newest`; without one it is 1."""
+    """Refuse a file whose `format` is not 1 to `newest`; without one it is 1.
+
+    Raises:
+        NewerVersionError: It is a higher number.
+        ValueError: It is something else, which no version writes.
+    """
     number = document.get("format", 1) if isinstance(document, dict) else 1
-    if type(number) is not int or not 1 <= number <= newest:
+    if type(number) is not int or number < 1:
+        raise ValueError(f"its format is {number!r:.40}, expected a whole number from 1 on")
+    if number > newest:
         formats = " and ".join(map(str, range(1, newest + 1)))
         raise NewerVersionError(f"format {formats}, and its format is {number!r:.40}")
 
@@ -72,7 +79,7 @@ def validated(validate: Callable[..., Kept], content: Any) -> Kept:
     """Validate what a file holds, by a method of its type such as `model_validate_json`.
 
     Raises:
-        NewerVersionError: Its format is unknown, or nothing but unknown fields is wrong.
+        NewerVersionError: Its format is a newer one, or nothing but unknown fields is wrong.
         ValidationError: It is something else.
     """
     try:

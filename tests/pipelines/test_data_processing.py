@@ -589,15 +589,29 @@ def test_parts_of_the_rows_give_what_all_at_once_give(
     ("name", "told"),
     [
         ("wrad", "'evaluation.segments.wrad' is unknown; did you mean 'ward'?"),
-        ("y", "'evaluation.segments.y' is unknown; known: age, ward"),
+        ("y", "'evaluation.segments.y' is the label, which is no segment. Remove it."),
+        (
+            "store",
+            "'evaluation.segments.store' is not read, because columns.ignore names it. A segment "
+            "is a column that is read, such as a feature: remove the name from one of the two.",
+        ),
         ("region", "'evaluation.segments.region' is unknown; known: age, ward"),
         ("age", ""),  # of 90 values
     ],
 )
-def test_only_a_segment_without_a_column_is_refused(name: str, told: str) -> None:
+def test_only_a_segment_that_is_not_read_is_refused_and_the_reason_said(
+    name: str, told: str
+) -> None:
     rows = pd.DataFrame({"age": range(90), "ward": ["A", "B"] * 45, "y": [0, 1] * 45})
-    columns = Columns(label="y", positive_class=1, negative_class=0, categorical=["ward"])
+    columns = Columns(
+        label="y", positive_class=1, negative_class=0, categorical=["ward"], ignore=["store"]
+    )
     evaluation = Evaluation(segments=[name])
     with pytest.raises(DataError) if told else nullcontext() as refused:
         split_rows(rows.rename_axis("row"), SOURCE, columns, Split(), evaluation)
     assert str(refused.value if refused else "").endswith(told)
+    if "unknown" in told:
+        # The file may have a column that columns.features leaves out.
+        columns = columns.model_copy(update={"features": ["age", "ward"]})
+        with pytest.raises(DataError, match="only columns that conf names under columns"):
+            split_rows(rows.rename_axis("row"), SOURCE, columns, Split(), evaluation)

@@ -277,6 +277,14 @@ def test_a_unit_is_read_with_the_number_and_another_unit_is_a_problem() -> None:
     assert [*problems["a"]] == [*problems["b"]] == [1]
 
 
+# A capital makes another prefix of the first letter of these units, but not of these words.
+PREFIXED = "mamp mwatt mjoule mgram mliter mlitre mgal mton mmeter mmetre msec pfarad pgram ybyte"
+WORDS = (
+    "months minutes mins meters miles moles people persons pieces percent pounds points pages "
+    "packs pairs pints years yards zlotys MYR PHP ZAR"
+)
+
+
 @pytest.mark.parametrize(
     ("unit", "same", "others"),
     [
@@ -284,6 +292,11 @@ def test_a_unit_is_read_with_the_number_and_another_unit_is_a_problem() -> None:
         ("GBs", ["GBs", "GB"], ["Gb", "gbs", "Gbs"]),
         ("kWh", ["kWh"], ["kwh", "KWH"]),
         ("mbar", ["mbar", "mbars"], ["Mbar", "MBAR"]),
+        ("mbps", ["mbps"], ["Mbps", "MBPS", "mbp"]),
+        ("Mbps", ["Mbps"], ["mbps", "MBPS"]),
+        ("mvolts", ["mvolt", "mvolts"], ["Mvolt", "Mvolts", "MVOLTS"]),
+        *((unit, [unit, f"{unit}s"], [unit.title(), unit.upper()]) for unit in PREFIXED.split()),
+        *((word, [word.lower(), word.title(), word.upper()], ["mon"]) for word in WORDS.split()),
         ("cal", ["cal", "cals"], ["Cal"]),
         ("yrs", ["yr", "yrs"], ["YR", "Yrs"]),
         ("months", ["month", "Months", "MONTH", "MONTHS"], ["mOnth", "mon"]),

@@ -441,6 +441,17 @@ def test_categories_that_are_counted_together_are_said_to_be(runs: list[Run]) ->
     assert one_of(("a", "b", "c", "d")) == "'a' or 'b' or 2 others"
 
 
+def test_a_number_of_one_value_has_no_range(runs: list[Run]) -> None:
+    inputs = runs[0].inputs
+    values = {"seconds": 1.7e9, "level": 5.0}
+    inputs["reference"] = inputs["reference"].model_copy(
+        update={"features": {name: profile("number", np.full(9, v)) for name, v in values.items()}}
+    )
+    features = section(Parsed(page_of(inputs)).text, "The features")
+    assert "seconds number 0.0 % 1,700,000,000 1,700,000,000 ± 0 " in features
+    assert "level number 0.0 % 5 5 ± 0 " in features
+
+
 @pytest.mark.browser
 @needs_browser
 def test_a_browser_without_a_network_opens_the_page_also_on_a_narrow_screen(

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from tabular_lstm.datasets.kedro_private import JSONPreview
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import replace
-from tabular_lstm.frozen import NewerVersionError, from_json, refuse_unknown_format
+from tabular_lstm.frozen import from_json, refuse_unknown_format
 
 
 class LocalFileDataset(AbstractVersionedDataset[Any, Any]):
@@ -56,7 +56,7 @@ class TypedJSONDataset(LocalFileDataset):
             value = json.loads(path.read_bytes())
             try:
                 refuse_unknown_format(value)
-            except NewerVersionError as error:
+            except ValueError as error:
                 raise DataError(f"{path}: {error}.") from error
             return value
         return from_json(self._model, path)

@@ -43,10 +43,15 @@ FIRST = 1000  # cells that are checked before the whole column
 Name = TypeVar("Name")
 # A whole number as pandas writes it in a column of floats.
 AS_FLOAT = r"^-?(?:0|[1-9][0-9]*)\.0$"
-# Units whose case has a meaning: mbar and Mbar, mmol and Mmol; a Cal is 1000 cal.
+# Units whose case has a meaning: m, p, y and z before the symbol or the name of a unit are other
+# prefixes than M, P, Y and Z; a Cal is 1000 cal. The s of bps is no plural. A unit of two letters
+# counts as written anyway.
 CASED = re.compile(
-    "(?i:[mpyz](?:ah|bar|bit|bps|bq|byte|cal|cd|ci|eq|ev|gy|hz|lm|lx|mol|ohm|osm|pa|rad|sv|va|var"
-    "|wb|wh|wp)|cal)"
+    "(?i:[mpyz](?:ah|amp|ampere|bar|baud|becquerel|bit|bps|bq|btu|byte|cal|calorie|candela|cd|ci|cps"
+    "|coulomb|curie|eq|electronvolt|erg|ev|farad|flop|flops|gal|gallon|gauss|gram|gramme|gray|gy"
+    "|henry|hertz|hz|iops|iu|joule|kelvin|liter|litre|lm|lumen|lux|lx|meter|metre|mol|mole|newton"
+    "|ohm|osm|pa|pascal|pixel|poise|px|rad|radian|rem|sec|second|siemens|sievert|sps|sv|tesla|ton"
+    "|tonne|va|var|volt|watt|wb|weber|wh|wp)|cal)"
 )
 
 
@@ -133,7 +138,7 @@ def without_unit(texts: pa.Array, unit: str | None) -> pa.Array:
 @cache
 def _spellings(unit: str) -> str:
     """Give the pattern of the ways to write a unit, see `without_unit`."""
-    singular = re.sub("(?<=..)s$|(?<=...)S$", "", unit)
+    singular = unit if CASED.fullmatch(unit) else re.sub("(?<=..)s$|(?<=...)S$", "", unit)
     forms = {singular.lower(), singular.capitalize(), singular.upper()}
     if not unit.isalpha() or len(unit) < 3 or singular not in forms:
         return re.escape(unit)

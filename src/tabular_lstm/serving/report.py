@@ -127,9 +127,9 @@ def _summary(name: str, profile: Profile) -> dict[str, Any]:
 
     Returns:
         `name`; `kind`; `missing`, the share of the rows without a value; `range`, lowest to highest
-        value, or the commonest categories, or the commonest group of categories; `center`, mean and
-        standard deviation of a number, else ""; `bars`, the heights of a histogram from 0 to 1, of
-        bins of equal width or of the commonest categories or groups.
+        value, a number's only one, the commonest categories, or the commonest group of categories;
+        `center`, mean and standard deviation of a number, else ""; `bars`, the heights of a
+        histogram from 0 to 1, of bins of equal width or of the commonest categories or groups.
     """
     center = ""
     if profile.kind == "category":
@@ -148,7 +148,11 @@ def _summary(name: str, profile: Profile) -> dict[str, Any]:
         ends = profile.edges[0], profile.edges[-1]
         digits = 4 if amount(ends[0]) != amount(ends[1]) else 10
         write = day if profile.kind == "date" else partial(amount, digits=digits)
-        values = " to ".join(map(write, ends))
+        values = (  # the mean tells the only value anyway
+            write(profile.mean or 0.0)
+            if profile.kind == "number" and profile.deviation == 0
+            else " to ".join(map(write, ends))
+        )
         bars = _histogram(profile)
         if profile.kind == "number" and profile.mean is not None:
             center = f"{write(profile.mean)} ± {amount(profile.deviation or 0.0)}"

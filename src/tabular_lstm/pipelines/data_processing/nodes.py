@@ -119,7 +119,7 @@ def split_rows(
 
     Raises:
         DataError: `split.independent` names a column that is not a feature; `evaluation.segments`
-            names one that is not read; or see `sides_of`.
+            names the label or a column that is not read; or see `sides_of`.
     """
     accepted, history_rows, source = accepted_rows
     features = [str(name) for name in accepted if name not in columns.not_features]
@@ -130,9 +130,19 @@ def split_rows(
         )
     known = [name for name in map(str, accepted) if name != columns.label]
     if unknown := [name for name in evaluation.segments if name not in known]:
-        raise DataError(
-            f"{source.file}: {unknown_name(f'evaluation.segments.{unknown[0]}', known)}"
+        path = f"evaluation.segments.{unknown[0]}"
+        faults = {columns.label: "is the label, which is no segment. Remove it."} | dict.fromkeys(
+            columns.ignore,
+            "is not read, because columns.ignore names it. A segment is a column that is read, "
+            "such as a feature: remove the name from one of the two.",
         )
+        missing = unknown_name(path, known) + (
+            ". With columns.features, only columns that conf names under columns are read."
+            if columns.features
+            else ""
+        )
+        fault = f"'{path}' {faults[unknown[0]]}" if unknown[0] in faults else missing
+        raise DataError(f"{source.file}: {fault}")
     past = champions.boundary(columns, split) if champions else None
     train, test, bounded, weightless = sides_of(accepted, source, columns, split, past)
     if weightless:
