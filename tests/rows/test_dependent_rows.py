@@ -181,11 +181,15 @@ def test_the_number_of_an_incident_is_no_amount_though_many_are_unknown(unknown:
     found = found_in(rows)
     assert found is not None
     assert (found.columns, found.is_amount) == (["case"], False)
-    # A number of which only the 0 tells something, such as a fee that most do not pay, is one.
+
+
+def test_a_number_of_which_only_the_0_tells_something_is_an_amount() -> None:
+    rng = np.random.default_rng(3)
     fee = np.where(rng.random(3_000) < 0.5, 0.0, rng.integers(1, 600, 3_000))
     label = (rng.random(3_000) < np.where(fee == 0, 0.95, 0.05)).astype(int)
     found = found_in(pd.DataFrame({"fee": fee, "x": rng.random(3_000), "label": label}))
-    assert found is None or found.is_amount
+    assert found is not None
+    assert (found.columns, found.is_amount) == (["fee"], True)
 
 
 def test_nothing_is_looked_for_where_conf_says_how_it_is() -> None:
