@@ -301,6 +301,8 @@ def test_yesterdays_price_is_asked_about_however_well_it_tells_todays(
     elif order == "of shops":
         rows["shop"] = [f"s{place // 20}" for place in range(count)]
         roles["history"] = {"of": "shop", "order": "day"}
+        days = np.arange(count) % 20  # the shops open on one day, and the file is in no order
+        rows = rows.assign(day=dates[days]).iloc[rng.permutation(count)]
     elif order == "of shops in one file":  # by day, and no day is later in one shop
         rows = rows.assign(shop=np.arange(count) // 400 + 0.0, day=dates[np.arange(count) % 400])
         rows = rows.sort_values(["day", "shop"])

@@ -148,15 +148,15 @@ def _earlier_labels(rows: pd.DataFrame, names: Sequence[str], columns: Columns) 
     """
     if columns.task.kind != NUMBER or not names:
         return set()
-    in_time = rows if columns.time is None else rows.sort_values(columns.time, kind="stable")
+    in_time = rows.sort_values([*columns.times], kind="stable") if columns.times else rows
     found = set[str]()
     for column in [None, *progress([*in_time], "Looking for earlier labels, columns")]:
         codes = np.zeros(len(rows)) if column is None else pd.factorize(in_time[column], True)[0]
-        ordered = in_time.iloc[np.argsort(codes, kind="stable")]
-        labels = ordered[columns.label].to_numpy()
+        order = np.argsort(codes, kind="stable")
+        labels = in_time[columns.label].to_numpy()[order]
         changes = np.sign(np.diff(labels))
         for name in names:
-            are_before = ordered[name].to_numpy()[1:] == labels[:-1]
+            are_before = in_time[name].to_numpy()[order[1:]] == labels[:-1]
             shares = {change: are_before[changes == change].mean() for change in np.unique(changes)}
             if {-1, 1} <= shares.keys() and min(shares.values()) > 1 / 2:
                 found.add(name)
