@@ -285,10 +285,13 @@ def test_a_strong_feature_that_is_known_before_the_label_is_asked_about_and_not_
     assert 0.6 < strong_features[name] < 0.93
 
 
-@pytest.mark.parametrize("order", ["by day", "shuffled", "of shops"])
-def test_yesterdays_price_is_asked_about_however_well_it_tells_todays(order: str) -> None:
+@pytest.mark.parametrize("decimals", [0, 2])
+@pytest.mark.parametrize("order", ["by day", "shuffled", "of shops", "of shops in one file"])
+def test_yesterdays_price_is_asked_about_however_well_it_tells_todays(
+    order: str, decimals: int
+) -> None:
     rng, count = np.random.default_rng(0), 4_000
-    prices = 100 * np.exp(np.cumsum(rng.normal(0, 0.012, count + 1))).round(4)
+    prices = (200 * np.exp(np.cumsum(rng.normal(0, 0.012, count + 1)))).round(decimals)
     dates = np.datetime64("2010-01-01", "s") + np.arange(count) * np.timedelta64(86_400, "s")
     rows = pd.DataFrame({"yesterday": prices[:-1], "day": dates, "y": prices[1:]})
     rows = rows.assign(**weak_features(rng, count))
@@ -298,13 +301,48 @@ def test_yesterdays_price_is_asked_about_however_well_it_tells_todays(order: str
     elif order == "of shops":
         rows["shop"] = [f"s{place // 20}" for place in range(count)]
         roles["history"] = {"of": "shop", "order": "day"}
+        days = np.arange(count) % 20  # the shops open on one day, and the file is in no order
+        rows = rows.assign(day=dates[days]).iloc[rng.permutation(count)]
+    elif order == "of shops in one file":  # by day, and no day is later in one shop
+        rows = rows.assign(shop=np.arange(count) // 400 + 0.0, day=dates[np.arange(count) % 400])
+        rows = rows.sort_values(["day", "shop"])
     columns = Columns.model_validate({**ROLES[NUMBER], **roles})
     leaks, strong_features = possible_leaks(rows, columns)
     assert leaks == {}
-    assert strong_features["yesterday"] > 0.998
+    assert strong_features["yesterday"] > 0.996
     # The label in another unit is a leak all the same, and so it is with a few errors.
     close = np.where(rng.random(len(rows)) < 0.02, rows["yesterday"], rows["y"] * 1.07)
     assert refused(rows.assign(close=close), columns).keys() == {"close"}
+
+
+@pytest.mark.parametrize("order", ["as drawn", "rising", "falling", "a walk"])
+def test_a_whole_number_a_few_units_off_or_rounded_is_a_leak_though_labels_repeat(
+    order: str,
+) -> None:
+    rng, count, columns = np.random.default_rng(1), 1_500, Columns(**ROLES[NUMBER])
+    minutes = np.round(np.exp(rng.normal(size=count) / 1.5) * 100)
+    if order == "a walk":  # by a step up or down, or none
+        minutes = 500 + np.cumsum(rng.integers(-1, 2, count)) * 5.0
+    elif order != "as drawn":
+        minutes = np.sort(minutes)[:: 1 if order == "rising" else -1]
+    rows = pd.DataFrame({"y": minutes, "x": rng.normal(size=count), "z": rng.normal(size=count)})
+    leaks = {
+        "one more": minutes + 1,
+        "one less": minutes - 1,
+        "five more": minutes + 5,
+        "one or two more": minutes + rng.integers(1, 3, count),
+        "up to two off": minutes + rng.integers(-2, 3, count),
+        "rounded": np.round(minutes / 5) * 5,
+        "with errors": np.where(rng.random(count) < 0.02, rng.permutation(minutes), minutes),
+    }
+    for name, leak in leaks.items():
+        assert refused(rows.assign(paid=leak), columns).keys() == {"paid"}, name
+    # With one decimal, and of two values.
+    tenths = minutes + rng.integers(0, 10, count) / 10
+    for leak in (tenths.round(), (tenths + 0.1).round(1)):
+        assert refused(rows.assign(y=tenths, paid=leak), columns).keys() == {"paid"}
+    is_long = (minutes > np.median(minutes)) * 1.0
+    assert refused(rows.assign(y=is_long, short=1 - is_long), columns).keys() == {"short"}
 
 
 def test_where_a_class_has_few_rows_a_feature_that_settles_it_is_asked_about() -> None:

@@ -173,6 +173,25 @@ def test_an_amount_of_which_many_rows_have_one_value_is_only_asked_about(tmp_pat
     assert found_in(incidents(1_000)).is_amount is False  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("unknown", [0.1, 0.25, 0.4])
+def test_the_number_of_an_incident_is_no_amount_though_many_are_unknown(unknown: float) -> None:
+    rows, rng = incidents(3_000), np.random.default_rng(3)
+    case = rng.permutation(10**4)[pd.factorize(rows.pop("time"))[0]] + 1.0
+    rows["case"] = np.where(rng.random(3_000) < unknown, 0.0, case)
+    found = found_in(rows)
+    assert found is not None
+    assert (found.columns, found.is_amount) == (["case"], False)
+
+
+def test_a_number_of_which_only_the_0_tells_something_is_an_amount() -> None:
+    rng = np.random.default_rng(3)
+    fee = np.where(rng.random(3_000) < 0.5, 0.0, rng.integers(1, 600, 3_000))
+    label = (rng.random(3_000) < np.where(fee == 0, 0.95, 0.05)).astype(int)
+    found = found_in(pd.DataFrame({"fee": fee, "x": rng.random(3_000), "label": label}))
+    assert found is not None
+    assert (found.columns, found.is_amount) == (["fee"], True)
+
+
 def test_nothing_is_looked_for_where_conf_says_how_it_is() -> None:
     rows = incidents(1_000)
     for options in ({"independent": ("time",)}, {"group": "time"}, {"time": "time"}):

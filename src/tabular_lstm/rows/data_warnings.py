@@ -74,8 +74,8 @@ def possible_leaks(
     that nobody with a long contract leaves does not tell who leaves.
 
     All else is asked about: above all numbers that tell the label smoothly, such as age; a number
-    whose values are labels of other rows, such as yesterday's price; and what tells a class of
-    fewer than 30 rows.
+    that is the label of the row before, such as yesterday's price, see `_earlier_labels`; and what
+    tells a class of fewer than 30 rows.
 
     If a feature has a different value in nearly each distinct row, equal rows count once. Features
     under `columns.known_in_time` are not looked at. Two columns are never compared with each other:
@@ -87,7 +87,7 @@ def possible_leaks(
         R² of the ranks. Classes of fewer than ten rows do not count: chance ranks them well too
         often.
     """
-    all_labels = rows[columns.label]
+    all_rows = rows
     if columns.history is not None:
         order = np.random.default_rng(0).permutation(len(rows))
         repeated = rows[[columns.history.of, columns.label]].iloc[order].duplicated()
@@ -108,13 +108,11 @@ def possible_leaks(
         }
     measure = measure_of(rows[columns.label].to_numpy(), columns.task)
     stand_out = _tell_more_than_others(rows, features, columns, measure, suspects)
+    earlier_labels = _earlier_labels(all_rows, [*suspects], columns)
     leaks: tuple[dict[str, float], dict[str, float]] = ({}, {})
     for name, (alone, told, settled) in sorted(suspects.items(), key=lambda s: -max(s[1][:2])):
         looks_so = alone >= measure.leak or settled >= SETTLED
-        are_earlier_labels = columns.task.kind == NUMBER and np.mean(
-            rows[name].isin(all_labels) & (rows[name] != rows[columns.label])
-        ) > (1 / 2)  # such as yesterday's price
-        is_leak = looks_so and measure.enough(ENOUGH_TO_REFUSE).any() and not are_earlier_labels
+        is_leak = looks_so and measure.enough(ENOUGH_TO_REFUSE).any() and name not in earlier_labels
         if stand_out or alone >= measure.leak:
             leaks[not is_leak][name] = float(max(alone, told))
     return leaks
@@ -138,6 +136,31 @@ def _suspects(
         for name, told in measured.items()
         if told[0] >= measure.leak or told[1] >= measure.suspect[0]
     }
+
+
+def _earlier_labels(rows: pd.DataFrame, names: Sequence[str], columns: Columns) -> set[str]:
+    """Find the numbers that are the label of the row before, such as yesterday's price.
+
+    The rows are taken as they come, and in the order of each column, such as a date, or a shop
+    whose rows are in order. Of the rows whose label is above the one before, of those whose label
+    is below it, and of those with the same label, more than half must have the label before. That
+    tells yesterday's price from a label that is rounded or a few units off, though labels repeat.
+    """
+    if columns.task.kind != NUMBER or not names:
+        return set()
+    in_time = rows.sort_values([*columns.times], kind="stable") if columns.times else rows
+    found = set[str]()
+    for column in [None, *progress([*in_time], "Looking for earlier labels, columns")]:
+        codes = np.zeros(len(rows)) if column is None else pd.factorize(in_time[column], True)[0]
+        order = np.argsort(codes, kind="stable")
+        labels = in_time[columns.label].to_numpy()[order]
+        changes = np.sign(np.diff(labels))
+        for name in names:
+            are_before = in_time[name].to_numpy()[order[1:]] == labels[:-1]
+            shares = {change: are_before[changes == change].mean() for change in np.unique(changes)}
+            if {-1, 1} <= shares.keys() and min(shares.values()) > 1 / 2:
+                found.add(name)
+    return found
 
 
 def _tell_more_than_others(

@@ -39,9 +39,8 @@ SAMPLE = 30_000
 # A suspect needs this number of repeated values. For rare labels, this share of the usual agreement
 # is enough. The agreement needs this many standard deviations.
 LEAST_GROUPS, OF_RARE, LEAST_SURE = 20, 0.5, 3.5
-# A number may be an amount if neighbouring values reach this share of the agreement of equal ones,
-# or if more than this share of the rows have one value.
-SMOOTH, COMMON = 0.6, 0.2
+# A number may be an amount if neighbouring values reach this share of the agreement of equal ones.
+SMOOTH = 0.6
 # Rows that are independent in one column must agree more in another column by at least this.
 MORE_ALIKE = 0.1
 # Rows of one value share another column if it has at most this many values for them, on average.
@@ -84,9 +83,8 @@ class Suspect(NamedTuple):
     """A column whose equal values may mean that rows belong together.
 
     Attributes:
-        is_amount: Whether the column is a number or a date of which rows of neighbouring values
-            agree nearly as much, or many rows have one value. It may be an amount, such as a
-            height, that only has an effect.
+        is_amount: Whether the column is a number or a date that may be an amount, such as a height,
+            that only has an effect, see `_is_amount`.
     """
 
     column: str
@@ -274,15 +272,24 @@ def _suspects(
             declared[name] = labels
         elif labels.is_clear:
             numbers = _numbers(rows[name].iloc[places], columns)
-            is_amount = numbers is not None and (
-                neighbours_agree(numbers, marks) >= SMOOTH * labels.alike
-                or pd.Series(numbers).value_counts(normalize=True).max() > COMMON
-            )
-            suspects.append(Suspect(name, labels, bool(is_amount)))
+            is_amount = numbers is not None and _is_amount(numbers, hashes, marks, measure.alike)
+            suspects.append(Suspect(name, labels, is_amount))
     undeclared = [s for s in suspects if not _is_declared(s, declared, rows, columns)]
     undeclared.sort(key=lambda suspect: -suspect.agreement.alike * suspect.agreement.shared)
     for is_amount in (False, True):
         yield from [s for s in undeclared if s.is_amount == is_amount][:SUSPECTS]
+
+
+def _is_amount(numbers: np.ndarray, hashes: np.ndarray, marks: np.ndarray, least: float) -> bool:
+    """Tell whether rows of neighbouring values agree nearly as much as rows of equal values.
+
+    The commonest value is left out: it may be the 0 of an amount as well as a code for an unknown
+    case. If the labels of the other values do not agree, only that value has an effect.
+    """
+    others = hashes != pd.Series(hashes[hashes != 0]).mode()[0]
+    labels = agreement(hashes[others], marks[others], least)
+    smooth = neighbours_agree(numbers[others], marks[others])
+    return smooth >= SMOOTH * labels.alike or not labels.is_clear
 
 
 def _is_declared(
