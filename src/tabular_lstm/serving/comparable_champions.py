@@ -174,7 +174,7 @@ def run_of_same_network(champions: Champions, candidate: Artifact) -> str | None
     A champion whose file is gone or changed is passed over. Returns None if there is no such run.
     """
     promotions, replaced = promoted(champions.log), standing(champions.log)[1:]
-    for run in promotions.keys() - {*replaced}:
+    for run in sorted(promotions.keys() - {*replaced}, reverse=True):
         with contextlib.suppress(NotComparedError):
             sha256 = promotions[run].sha256
             artifact = _read_checked(champions.artifacts, run, "artifact is", sha256)
