@@ -286,7 +286,9 @@ def test_a_strong_feature_that_is_known_before_the_label_is_asked_about_and_not_
 
 
 @pytest.mark.parametrize("decimals", [0, 2])
-@pytest.mark.parametrize("order", ["by day", "shuffled", "of shops", "of shops in one file"])
+@pytest.mark.parametrize(
+    "order", ["by day", "shuffled", "rising", "of meters", "of shops", "of shops in one file"]
+)
 def test_yesterdays_price_is_asked_about_however_well_it_tells_todays(
     order: str, decimals: int
 ) -> None:
@@ -303,6 +305,15 @@ def test_yesterdays_price_is_asked_about_however_well_it_tells_todays(
         roles["history"] = {"of": "shop", "order": "day"}
         days = np.arange(count) % 20  # the shops open on one day, and the file is in no order
         rows = rows.assign(day=dates[days]).iloc[rng.permutation(count)]
+    elif order == "rising":
+        rises = rng.integers(1, 9, count + 1).cumsum() / 10.0
+        rows = rows.assign(yesterday=rises[:-1], y=rises[1:], day=dates[0])
+    elif order == "of meters":  # whose readings only rise
+        roles["history"] = {"of": "meter", "order": "day"}
+        rises = rng.integers(0, 9, (80, 51)).cumsum(1) + rng.integers(0, 9_000, (80, 1)) + 0.0
+        rows = rows.assign(yesterday=rises[:, :-1].ravel(), y=rises[:, 1:].ravel())
+        days = dates[np.arange(count) % 50]
+        rows = rows.assign(meter=np.arange(count) // 50, day=days).iloc[rng.permutation(count)]
     elif order == "of shops in one file":  # by day, and no day is later in one shop
         rows = rows.assign(shop=np.arange(count) // 400 + 0.0, day=dates[np.arange(count) % 400])
         rows = rows.sort_values(["day", "shop"])

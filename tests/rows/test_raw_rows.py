@@ -269,7 +269,7 @@ def test_of_parquet_alone_columns_are_not_read_that_nobody_needs(tmp_path: Path)
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_the_hash_of_chosen_rows_is_theirs_alone(tmp_path: Path, suffix: str) -> None:
-    own = pd.DataFrame({"store": [7, 7], "price": [1.5, 2.5], "age": [40, 50]})
+    own = pd.DataFrame({"store": [7, 7], "price": [1.5, 2.5], "age": [40, 50], "row": [1, 1]})
     other = pd.DataFrame({"store": [8, None], "price": [3.5, 4.5], "age": [60, None]})
     tables = {
         "at_first": [own, other.head(1)],
@@ -278,6 +278,7 @@ def test_the_hash_of_chosen_rows_is_theirs_alone(tmp_path: Path, suffix: str) ->
         "another_before": [other, own],
         "turned_around": [own[::-1], other],
         "one_changes": [own.assign(price=[1.5, 2.0]), other],
+        "its_row_changes": [own.assign(row=[1, 3]), other],
     }
     hashes = {}
     for name, parts in tables.items():

@@ -170,6 +170,15 @@ def test_conf_may_look_up_a_value_by_the_name_of_the_model(project: Project) -> 
     parts = ("--pipelines", "data_processing")
     log = logged("run", "--env", "stores", "--params", "model=be", *parts)
     assert "of_be.csv: 400 rows, 400 valid, 0 quarantined" in log
+    # Which rows are of no model is asked for each model, whatever its name.
+    rows["store"] = rows["store"].replace("be", "belgium").mask(rows.index % 100 == 7, "fi")
+    rows.to_csv(project.path / "data/01_raw/stores.csv", index=False)
+    where = {"store": "${_names.${model:}}"}
+    entry = {**ENTRY, "filepath": "data/01_raw/stores.csv", "where": where}
+    catalog = {"_names": {"at": "at", "be": "belgium"}, "raw_rows": entry}
+    (project.path / "conf/stores/catalog.yml").write_text(json.dumps(catalog))
+    log = logged("run", "--env", "stores", "--params", "model=at", *parts)
+    assert "stores.csv: 8 rows of no model, by store: 'fi' 8. No run reads these rows" in log
     write_parameters(project, ["1", "1.0"])
     assert "expected different names" in message_of(here("run", "--env", "stores"))
 

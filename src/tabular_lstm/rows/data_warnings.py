@@ -145,6 +145,8 @@ def _earlier_labels(rows: pd.DataFrame, names: Sequence[str], columns: Columns) 
     whose rows are in order. Of the rows whose label is above the one before, of those whose label
     is below it, and of those with the same label, more than half must have the label before. That
     tells yesterday's price from a label that is rounded or a few units off, though labels repeat.
+    In the rows as they come, and in those of one customer or group, labels may also only rise, as
+    the readings of a meter do.
     """
     if columns.task.kind != NUMBER or not names:
         return set()
@@ -155,10 +157,14 @@ def _earlier_labels(rows: pd.DataFrame, names: Sequence[str], columns: Columns) 
         order = np.argsort(codes, kind="stable")
         labels = in_time[columns.label].to_numpy()[order]
         changes = np.sign(np.diff(labels))
+        if column == columns.of is not None:  # the row before is of the same customer or group
+            changes[np.diff(codes[order]) != 0] = np.nan
+        needed = {1} if column in {None, columns.of} else {-1, 1}
         for name in names:
             are_before = in_time[name].to_numpy()[order[1:]] == labels[:-1]
-            shares = {change: are_before[changes == change].mean() for change in np.unique(changes)}
-            if {-1, 1} <= shares.keys() and min(shares.values()) > 1 / 2:
+            present = np.unique(changes[~np.isnan(changes)])
+            shares = {change: are_before[changes == change].mean() for change in present}
+            if needed <= shares.keys() and min(shares.values()) > 1 / 2:
                 found.add(name)
     return found
 

@@ -21,7 +21,7 @@ from tabular_lstm.rows.csv_files import (
     refuse_other_arguments,
     stream_cells,
 )
-from tabular_lstm.rows.number_format import AS_FLOAT, NumberFormat, pointed, without_fraction
+from tabular_lstm.rows.number_format import AS_FLOAT, POINT, NumberFormat, pointed, without_fraction
 from tabular_lstm.rows.raw_files import (
     RawFiles,
     is_parquet,
@@ -231,8 +231,12 @@ class RawRows:
         read, total = (f"{self.where} {numbered}", self.files.sha256()), Total()
         if read not in self.files.hashed:
             for batch in self._chosen():
-                columns = {name: alike(batch.table[name]) for name in batch.table.column_names}
-                total.add(pa.table(columns | ({"row": pa.array(batch.names)} if numbered else {})))
+                names = batch.table.column_names
+                cells = [alike(batch.table[name], self.number_format) for name in names]
+                named = [pa.array(batch.names)] if numbered else []
+                total.add(
+                    pa.table([*cells, *named], [*names, "the row's name"][: len(cells + named)])
+                )
             self.files.hashed[read] = total.ordered.hexdigest()
         return self.files.hashed[read]
 
@@ -370,16 +374,19 @@ class RawRows:
         return rows
 
 
-def alike(cells: pa.ChunkedArray) -> pa.ChunkedArray | pa.Array:
+def alike(cells: pa.ChunkedArray, number_format: NumberFormat) -> pa.ChunkedArray | pa.Array:
     """Give cells for a hash: texts without blanks around, 7.0 as 7, and several values as text.
 
-    pandas writes all whole numbers of a column as 7.0 if one cell is missing.
+    pandas writes all whole numbers of a column as 7.0 if one cell is missing. With a decimal comma,
+    7.0 is no number.
     """
     if pa.types.is_nested(cells.type):
         return text_array(cells.to_pylist())
     if not (pa.types.is_string(cells.type) or pa.types.is_large_string(cells.type)):
         return cells
     texts = pc.utf8_trim_whitespace(cells)
+    if number_format.decimal != POINT.decimal:
+        return texts
     whole = pc.utf8_slice_codeunits(texts, 0, -2)
     return pc.if_else(pc.match_substring_regex(texts, AS_FLOAT), whole, texts)
 

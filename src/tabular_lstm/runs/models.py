@@ -77,33 +77,29 @@ def warn_of_rows_of_no_model(loader: Any, datasets: Mapping[str, Any]) -> None:
         loader: The config loader of a run of one model.
         datasets: The datasets of raw rows by their entries of the catalog.
     """
-    if "model" not in loader.runtime_params:
-        return
-    entries, models = loader["catalog"], [*map(str, loader["parameters"]["models"])]
+    models = loader["parameters"].get("models", []) if "model" in loader.runtime_params else []
+    catalogs = [_conf_of(loader, "catalog", str(model)) for model in models]
     for name, dataset in datasets.items():
-        for column, value in (entries[name].get("where") or {}).items():
-            values = models
-            if str(value) != loader.runtime_params["model"]:  # the name is only a part of it
-                values = [
-                    str(_conf_of(loader, "catalog", model)[name]["where"][column])
-                    for model in models
-                ]
-            if len({*values}) == len(models) and dataset.exists():
-                _warn_of_others(dataset.rows(), column, values)
+        wheres = [{c: str(v) for c, v in (e[name].get("where") or {}).items()} for e in catalogs]
+        columns = [c for c in (wheres or [{}])[0] if len({where.get(c) for where in wheres}) > 1]
+        if columns and dataset.exists():
+            _warn_of_others(dataset.rows(), columns, [[w[c] for c in columns] for w in wheres])
 
 
-def _warn_of_others(rows: RawRows, column: str, values: Sequence[str]) -> None:
-    """Warn of rows with other values in a column of `where` than those of the models."""
-    counts, known = Counter[str](), {*map(rows.spelt, values)}
-    where = {other: value for other, value in rows.where.items() if other != column}
-    for batch in replace(rows, where=where).batches({*rows.columns} - {column}):
-        counts.update(value for value in rows.values(batch, column) if value not in known)
+def _warn_of_others(rows: RawRows, columns: list[str], values: list[list[str]]) -> None:
+    """Warn of rows with other values in these columns of `where` than those of the models."""
+    counts, known = Counter[tuple[str, ...]](), {tuple(map(rows.spelt, v)) for v in values}
+    where = {column: value for column, value in rows.where.items() if column not in columns}
+    for batch in replace(rows, where=where).batches({*rows.columns} - {*columns}):
+        found = zip(*(rows.values(batch, column) for column in columns), strict=True)
+        counts.update(value for value in found if value not in known)
     if counts:
-        listed = ", ".join(f"'{shown(v)}' {count}" for v, count in counts.most_common(LISTED))
+        largest = counts.most_common(LISTED)
+        listed = ", ".join(f"'{shown(' '.join(value))}' {count}" for value, count in largest)
         _warn_once(
-            f"{rows.file}: {counted(counts.total(), 'row')} of no model, by {column}: {listed}"
-            f"{', …' if len(counts) > LISTED else ''}. No run reads these rows: correct the cells, "
-            "or add the model to the list models."
+            f"{rows.file}: {counted(counts.total(), 'row')} of no model, by "
+            f"{' and '.join(columns)}: {listed}{', …' if len(counts) > LISTED else ''}. No run "
+            "reads these rows: correct the cells, or add the model to the list models."
         )
 
 

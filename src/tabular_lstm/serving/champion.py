@@ -19,7 +19,13 @@ from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.rows.timeline import read_sequences
 from tabular_lstm.serving.answers import Answers, answers_of, have_none, reason_columns
 from tabular_lstm.serving.artifact import Artifact
-from tabular_lstm.serving.promotion_log import CANDIDATES, LOG, Versions, read_checked_log, standing
+from tabular_lstm.serving.promotion_log import (
+    CANDIDATES,
+    LOG,
+    Versions,
+    distinct_standing,
+    read_checked_log,
+)
 
 
 @dataclass(frozen=True)
@@ -234,11 +240,12 @@ def read_champion(outputs: Path, run_command: str) -> Artifact:
     artifact = versions.get(run)
     if artifact is None or artifact.sha256 != expected:
         file_state = f"has SHA-256 {artifact.sha256}" if artifact else "is not there"
+        earlier = distinct_standing(log, 2)[1:]
         rollback = f"Or, to let the champion before it serve: {run_command} --pipelines rollback. "
         raise DataError(
             f"{versions.path(run)} {file_state}; expected {expected}, of the champion that the "
             "promotion log names. It was not loaded. Put a copy of that file there. "
-            f"{rollback if standing(log)[1:2] else ''}Or, to promote a new one, judged without it: "
+            f"{rollback if earlier else ''}Or, to promote a new one, judged without it: "
             f"{retraining} --params promotion.start_over=true."
         )
     return replace(artifact, run_id=run)

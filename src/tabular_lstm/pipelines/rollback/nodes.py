@@ -5,7 +5,7 @@ from tabular_lstm.parameters import Columns, Rollback
 from tabular_lstm.serving.champion import refuse_other_task
 from tabular_lstm.serving.comparable_champions import NotComparedError, promoted_artifact
 from tabular_lstm.serving.decision import Champions, Decision, Provenance
-from tabular_lstm.serving.promotion_log import LogEntry, champion_of, promoted, standing
+from tabular_lstm.serving.promotion_log import LogEntry, champion_of, distinct_standing, promoted
 
 
 def choose_champion(
@@ -24,7 +24,7 @@ def choose_champion(
     """
     promotions, serving_run = promoted(champions.log), champion_of(champions.log)
     listed = f"Runs that were promoted: {', '.join(promotions) or 'none'}."
-    before = standing(champions.log)[1:2]
+    before = distinct_standing(champions.log, 2)[1:]
     if rollback.run_id is None and not before:
         raise DataError(
             f"There is no champion before {serving_run} to roll back to. {listed}"
