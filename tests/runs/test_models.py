@@ -183,6 +183,7 @@ def test_conf_may_look_up_a_value_by_the_name_of_the_model(project: Project) -> 
     assert "expected different names" in message_of(here("run", "--env", "stores"))
 
 
+@pytest.mark.long
 def test_only_a_model_with_new_rows_is_trained_and_rows_of_none_are_counted(
     project: Project,
 ) -> None:
