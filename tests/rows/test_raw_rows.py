@@ -304,3 +304,13 @@ def test_where_compares_cells_as_they_are_written(tmp_path: Path) -> None:
     for value, chosen in (("10.001", "12"), ("10001", "12"), (" 10.002", "3"), ("7", "4")):
         rows = rows_at(path, sep=";", decimal=",", thousands=".")
         assert "".join(replace(rows, where={"code": value}).whole()["x"]) == chosen
+
+
+def test_with_a_decimal_comma_another_text_is_another_number_in_the_hash(tmp_path: Path) -> None:
+    hashes = set()
+    for cell in ("7", "7.0"):  # the second is no number
+        path = tmp_path / f"{cell}.csv"
+        path.write_text(f"s;x\na;{cell}\n")
+        rows = rows_at(path, sep=";", decimal=",")
+        hashes.add(replace(rows, where={"s": "a"}).sha256())
+    assert len(hashes) == 2
