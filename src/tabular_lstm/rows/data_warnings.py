@@ -108,13 +108,17 @@ def possible_leaks(
         }
     measure = measure_of(rows[columns.label].to_numpy(), columns.task)
     stand_out = _tell_more_than_others(rows, features, columns, measure, suspects)
-    earlier_labels = _earlier_labels(all_rows, [*suspects], columns)
+    is_enough = measure.enough(ENOUGH_TO_REFUSE).any()
+    look_so = [
+        name
+        for name, (alone, _, settled) in suspects.items()
+        if is_enough and (alone >= measure.leak or settled >= SETTLED)
+    ]
+    refused = {*look_so} - _earlier_labels(all_rows, look_so, columns)
     leaks: tuple[dict[str, float], dict[str, float]] = ({}, {})
-    for name, (alone, told, settled) in sorted(suspects.items(), key=lambda s: -max(s[1][:2])):
-        looks_so = alone >= measure.leak or settled >= SETTLED
-        is_leak = looks_so and measure.enough(ENOUGH_TO_REFUSE).any() and name not in earlier_labels
+    for name, (alone, told, _) in sorted(suspects.items(), key=lambda s: -max(s[1][:2])):
         if stand_out or alone >= measure.leak:
-            leaks[not is_leak][name] = float(max(alone, told))
+            leaks[name not in refused][name] = float(max(alone, told))
     return leaks
 
 
@@ -160,11 +164,10 @@ def _earlier_labels(rows: pd.DataFrame, names: Sequence[str], columns: Columns) 
         if column == columns.of is not None:  # the row before is of the same customer or group
             changes[np.diff(codes[order]) != 0] = np.nan
         needed = {1} if column in {None, columns.of} else {-1, 1}
-        for name in names:
+        changed = {change: changes == change for change in np.unique(changes[~np.isnan(changes)])}
+        for name in names if needed <= changed.keys() else ():
             are_before = in_time[name].to_numpy()[order[1:]] == labels[:-1]
-            present = np.unique(changes[~np.isnan(changes)])
-            shares = {change: are_before[changes == change].mean() for change in present}
-            if needed <= shares.keys() and min(shares.values()) > 1 / 2:
+            if min(are_before[rows].mean() for rows in changed.values()) > 1 / 2:
                 found.add(name)
     return found
 

@@ -233,10 +233,10 @@ class RawRows:
             for batch in self._chosen():
                 names = batch.table.column_names
                 cells = [alike(batch.table[name], self.number_format) for name in names]
-                named = [pa.array(batch.names)] if numbered else []
-                total.add(
-                    pa.table([*cells, *named], [*names, "the row's name"][: len(cells + named)])
-                )
+                table = pa.table(cells, names)
+                if numbered:
+                    table = table.append_column("the row's name", pa.array(batch.names))
+                total.add(table)
             self.files.hashed[read] = total.ordered.hexdigest()
         return self.files.hashed[read]
 

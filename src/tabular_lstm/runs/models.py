@@ -77,13 +77,17 @@ def warn_of_rows_of_no_model(loader: Any, datasets: Mapping[str, Any]) -> None:
         loader: The config loader of a run of one model.
         datasets: The datasets of raw rows by their entries of the catalog.
     """
-    models = loader["parameters"].get("models", []) if "model" in loader.runtime_params else []
+    entries = loader["catalog"] if "model" in loader.runtime_params else {}
+    chosen = [name for name in datasets if entries.get(name, {}).get("where")]
+    # Only for entries with `where`, because each model loads a catalog of its own.
+    models = loader["parameters"]["models"] if chosen else []
     catalogs = [_conf_of(loader, "catalog", str(model)) for model in models]
-    for name, dataset in datasets.items():
+    for name in chosen:
         wheres = [{c: str(v) for c, v in (e[name].get("where") or {}).items()} for e in catalogs]
-        columns = [c for c in (wheres or [{}])[0] if len({where.get(c) for where in wheres}) > 1]
-        if columns and dataset.exists():
-            _warn_of_others(dataset.rows(), columns, [[w[c] for c in columns] for w in wheres])
+        columns = [c for c in wheres[0] if len({where.get(c) for where in wheres}) > 1]
+        if columns and datasets[name].exists():
+            values = [[where[c] for c in columns] for where in wheres]
+            _warn_of_others(datasets[name].rows(), columns, values)
 
 
 def _warn_of_others(rows: RawRows, columns: list[str], values: list[list[str]]) -> None:

@@ -152,8 +152,8 @@ def decide(
     accepted, reason = gate.outcome(checked.checks)
     served_before = champion_of(champions.log)
     starts_over = provenance.parameters["promotion"]["start_over"]
-    same = None if starts_over else run_of_same_network(champions, checked.candidate)
-    if accepted and same:
+    may_repeat = accepted and not starts_over
+    if may_repeat and (same := run_of_same_network(champions, checked.candidate)):
         rollback = f"{provenance.run_command} --pipelines rollback --params rollback.run_id={same}"
         advice = f"was rolled back from. To let it serve again: {rollback}"
         fate = "serves" if same == served_before else advice
