@@ -1,6 +1,7 @@
 """A side's rows as one value: features or sequences, labels, weights and groups."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -202,7 +203,7 @@ class LabelledSet:
         """Hash what a candidate is trained on: sequences, labels and weights."""
         return fingerprint(self.sequences, self.labels.to_numpy(), self.weights)
 
-    @property
+    @cached_property
     def fold_groups(self) -> np.ndarray | None:
         """Number the rows that are in one fold as on one side: a group's, else equal ones.
 

@@ -103,6 +103,7 @@ def page(
         kept=KEPT,
         best=(judgement or cast(Judged, basis)).best_baseline,
         features=[_summary(name, column) for name, column in reference.features.items()],
+        grouped=any(cell[1:] for p in reference.features.values() for cell in p.categories),
         most_features=COLUMNS,
         provenance=provenance,
         quarantined_count=len(quarantined_rows),

@@ -104,6 +104,19 @@ def accept_rows(valid_rows: ValidRows, columns: Columns, validation: Validation)
     return valid_rows
 
 
+def _fault_of_segment(name: str, known: list[str], columns: Columns) -> str:
+    path = f"evaluation.segments.{name}"
+    if name == columns.label:
+        return f"'{path}' is the label, which is no segment. Remove it."
+    if name in columns.ignore:
+        return (
+            f"'{path}' is not read, because columns.ignore names it. A segment is a column that is "
+            "read, such as a feature: remove the name from one of the two."
+        )
+    unread = ". With columns.features, only columns that conf names under columns are read."
+    return unknown_name(path, known) + (unread if columns.features else "")
+
+
 def split_rows(
     accepted_rows: ValidRows,
     columns: Columns,
@@ -130,19 +143,7 @@ def split_rows(
         )
     known = [name for name in map(str, accepted) if name != columns.label]
     if unknown := [name for name in evaluation.segments if name not in known]:
-        path = f"evaluation.segments.{unknown[0]}"
-        faults = {columns.label: "is the label, which is no segment. Remove it."} | dict.fromkeys(
-            columns.ignore,
-            "is not read, because columns.ignore names it. A segment is a column that is read, "
-            "such as a feature: remove the name from one of the two.",
-        )
-        missing = unknown_name(path, known) + (
-            ". With columns.features, only columns that conf names under columns are read."
-            if columns.features
-            else ""
-        )
-        fault = f"'{path}' {faults[unknown[0]]}" if unknown[0] in faults else missing
-        raise DataError(f"{source.file}: {fault}")
+        raise DataError(f"{source.file}: {_fault_of_segment(unknown[0], known, columns)}")
     past = champions.boundary(columns, split) if champions else None
     train, test, bounded, weightless = sides_of(accepted, source, columns, split, past)
     if weightless:
