@@ -17,8 +17,13 @@ from sklearn.metrics import log_loss, root_mean_squared_error
 from sklearn.model_selection import train_test_split
 
 from tabular_lstm.judging import baselines
-from tabular_lstm.parameters import NUMBER, Evaluation, Reshaping, Task, Training
-from tabular_lstm.rows.labelled_set import LabelledSet
+from tabular_lstm.parameters.columns import NUMBER, Task
+from tabular_lstm.parameters.hyperparameters import (
+    EvaluationOptions,
+    ReshapingOptions,
+    TrainingOptions,
+)
+from tabular_lstm.rows.labelled_set import Examples
 from tabular_lstm.rows.schema_fit import kinds_of, learn_schema
 from tabular_lstm.rows.sequences import to_sequences
 
@@ -38,9 +43,12 @@ def with_baseline(rows: pd.DataFrame, labels: Any, task: Task, tested: pd.DataFr
     dates, words = kinds_of(rows)
     kinds: dict[str, Any] = {"categorical": words, "dates": dict.fromkeys(dates), "missing": {}}
     kinds["labels"] = labels if task.kind == NUMBER else None
-    schema = learn_schema(rows, **kinds, reshaping=Reshaping(), label="label", task=task)
+    schema = learn_schema(rows, **kinds, reshaping=ReshapingOptions(), label="label", task=task)
     sides = [to_sequences(side, schema) for side in (rows, tested)]
-    train_set, options = LabelledSet(sides[0], pd.Series(labels)), (Training(), Evaluation())
+    train_set, options = (
+        Examples(sides[0], pd.Series(labels)),
+        (TrainingOptions(), EvaluationOptions()),
+    )
     answers, *_ = baselines.predict_with_baselines(train_set, sides[1], schema, *options)
     return schema, sides, answers["hist_gradient_boosting"]
 

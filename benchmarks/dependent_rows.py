@@ -33,7 +33,7 @@ from sets_files import CLASSES as SETS_OF_CLASSES
 from sets_files import NUMBERS as SETS_OF_NUMBERS
 from tables import markdown
 
-from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Columns
+from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES, ColumnsOptions
 from tabular_lstm.rows.dependent_rows import DependentRows, find_dependent_rows
 
 ROWS = (500, 3_000, 50_000)
@@ -48,7 +48,7 @@ FOUR = 4  # classes
 START = np.datetime64("2024-01-01", "s")
 
 
-def columns_of(rows: pd.DataFrame, task: str = TWO_CLASSES) -> Columns:
+def columns_of(rows: pd.DataFrame, task: str = TWO_CLASSES) -> ColumnsOptions:
     """Describe a table as its conf would: what is neither number nor date is a category."""
     features = rows.drop(columns="label")
     dates = [name for name in features if features[name].dtype.kind == "M"]
@@ -58,7 +58,7 @@ def columns_of(rows: pd.DataFrame, task: str = TWO_CLASSES) -> Columns:
         CLASSES: {"classes": [*range(int(rows["label"].max()) + 1)]},
         NUMBER: {"task": "number"},
     }
-    return Columns(
+    return ColumnsOptions(
         label="label",
         **of_task[task],
         dates=dict.fromkeys(dates),

@@ -28,7 +28,7 @@ from tables import markdown
 from tabular_lstm.monitoring.drift import Counts, smallest_shift, threshold_of
 from tabular_lstm.monitoring.reference import cells_of, count_categories, count_numbers
 from tabular_lstm.monitoring.reference import profile as profile_of
-from tabular_lstm.parameters import Monitoring
+from tabular_lstm.parameters.runs import MonitoringOptions
 
 RESULTS = Path(__file__).with_suffix(".md")
 TRAINED, TESTED = 2_000, 500
@@ -38,7 +38,7 @@ EVIDENTLY_BATCHES = {8: 100, 30: 40, 100: 20}  # batches that evidently is asked
 DRIFTED = {50: 400, 500: 400, 5_000: 400, 50_000: 100}
 CLOSE = 0.2  # to the lowest threshold of other batches, from where a batch needs its own
 QUARANTINED = 0.02
-MONITORING = Monitoring()
+MONITORING = MonitoringOptions()
 
 Draw = np.random.Generator
 Column = tuple[str, Callable[[Draw, np.ndarray], np.ndarray]]

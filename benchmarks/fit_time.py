@@ -30,7 +30,7 @@ from sets import CHOSEN_ON, REPORTED_ON, load
 
 from tabular_lstm import LSTMClassifier
 from tabular_lstm.network.build import build
-from tabular_lstm.parameters import Network
+from tabular_lstm.parameters.hyperparameters import NetworkOptions
 from tabular_lstm.rows.sequences import to_sequences
 
 SETS = ("glass1", "pima", "german", "card")
@@ -96,7 +96,7 @@ def tutorial_fit() -> None:
     sequences = to_sequences(rows, schema)
 
     def fit_tutorial() -> None:
-        model = build(schema, Network(kind="tutorial"), 0)
+        model = build(schema, NetworkOptions(kind="tutorial"), 0)
         model.compile(loss="binary_crossentropy", optimizer="adam", metrics=["accuracy"])
         model.fit(sequences, labels, epochs=20, batch_size=8, verbose=0)
 

@@ -2,7 +2,7 @@
 
     python benchmarks/gate.py [trainings | simulation | swapped_labels]
 
-Only the comparison with the champion that serves counts, with the default `Promotion`.
+Only the comparison with the champion that serves counts, with the default `PromotionOptions`.
 
 - trainings: over five split salts of Pima, the network of seed 0 is the champion and those of seeds
   1 to 20 are the candidates, trained on the same rows. No seed is expected to be worse than
@@ -43,15 +43,21 @@ from threadpoolctl import threadpool_limits
 from tabular_lstm.datasets import RawRowsDataset
 from tabular_lstm.judging import gate
 from tabular_lstm.judging.changes import check_drift
-from tabular_lstm.judging.comparison import Judged
+from tabular_lstm.judging.comparison import Evaluation
 from tabular_lstm.judging.gate import Champion
-from tabular_lstm.parameters import Columns, Evaluation, Network, Promotion, Split, Training
+from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions
+from tabular_lstm.parameters.hyperparameters import (
+    EvaluationOptions,
+    NetworkOptions,
+    TrainingOptions,
+)
+from tabular_lstm.parameters.runs import PromotionOptions
 from tabular_lstm.pipelines.data_processing.nodes import validate_rows
 from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.rows.train_test_split import in_test
 
 RESULTS = Path(__file__).with_suffix(".md")
-PROMOTION, EVALUATION = Promotion(), Evaluation()
+PROMOTION, EVALUATION = PromotionOptions(), EvaluationOptions()
 TOLERANCE = PROMOTION.tolerance.model_dump()
 RULES = ("the gate", "new ROC AUC >= old")
 PROCESSES = 2
@@ -75,16 +81,16 @@ AUC, POSITIVE = 0.83, 0.35
 Case = tuple[str, str, float]
 
 
-def judge(labels: np.ndarray, probabilities: dict[str, np.ndarray], seed: int) -> Judged:
+def judge(labels: np.ndarray, probabilities: dict[str, np.ndarray], seed: int) -> Evaluation:
     """Measure networks on the same rows as a run does; `seed` is that of the resamples."""
     evaluation = EVALUATION.model_copy(update={"seed": seed})
     with threadpool_limits(1):
-        return Judged(labels).with_models(
+        return Evaluation(labels).with_models(
             probabilities, dict.fromkeys(probabilities, 0.5), evaluation
         )
 
 
-def promoted(judged: Judged, champion: str) -> np.ndarray:
+def promoted(judged: Evaluation, champion: str) -> np.ndarray:
     """Decide on every other network as the candidate: bool (networks, RULES)."""
     metrics: dict[str, Any] = judged.metrics
     decided = []
@@ -110,10 +116,10 @@ def percent(decided: Iterable[Any]) -> str:
 # --- Networks
 
 
-def pima() -> tuple[pd.DataFrame, Columns]:
+def pima() -> tuple[pd.DataFrame, ColumnsOptions]:
     """Read Pima as a run does: valid rows and columns."""
     conf = PROJECT / "conf/base/parameters_data_processing.yml"
-    columns = Columns.model_validate(yaml.safe_load(conf.read_text())["columns"])
+    columns = ColumnsOptions.model_validate(yaml.safe_load(conf.read_text())["columns"])
     raw = RawRowsDataset(filepath=str(PROJECT / "data/01_raw/diabetes.csv")).load()
     return validate_rows(raw, columns)[0].rows, columns
 
@@ -121,7 +127,7 @@ def pima() -> tuple[pd.DataFrame, Columns]:
 def learn_and_predict(
     train_rows: pd.DataFrame,
     test_rows: pd.DataFrame,
-    columns: Columns,
+    columns: ColumnsOptions,
     seed: int,
     features: list[str] | None = None,
 ) -> np.ndarray:
@@ -137,10 +143,10 @@ def learn_and_predict(
         task=columns.task,
     )
     network, _ = train(
-        build(schema, Network(), seed),
+        build(schema, NetworkOptions(), seed),
         to_sequences(train_rows, schema),
         train_rows[columns.label].to_numpy(np.float32),
-        Training(seed=seed),
+        TrainingOptions(seed=seed),
     )
     return predict(network, to_sequences(test_rows, schema))
 
@@ -150,7 +156,7 @@ def measure_trainings() -> str:
     rows, columns = pima()
     table: list[dict[str, Any]] = []
     for salt in SALTS:
-        is_test = in_test(rows, columns, Split(salt=salt))
+        is_test = in_test(rows, columns, SplitOptions(salt=salt))
         train_rows, test_rows = rows[~is_test], rows[is_test]
         probabilities = {
             str(seed): learn_and_predict(train_rows, test_rows, columns, seed)

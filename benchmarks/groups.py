@@ -22,16 +22,21 @@ from tables import markdown
 
 from tabular_lstm.network.build import build
 from tabular_lstm.network.fit import predict, train
-from tabular_lstm.parameters import Network, Reshaping, Task, Training
+from tabular_lstm.parameters.columns import Task
+from tabular_lstm.parameters.hyperparameters import (
+    NetworkOptions,
+    ReshapingOptions,
+    TrainingOptions,
+)
 from tabular_lstm.rows.schema_fit import kinds_of, learn_schema
 from tabular_lstm.rows.sequences import to_sequences
 
 WAYS = {
-    "1 group": Training(),
-    "2 groups": Training(groups=2),
-    "4 groups": Training(groups=4),
-    "8 groups": Training(groups=8),
-    "another seed": Training(seed=1),
+    "1 group": TrainingOptions(),
+    "2 groups": TrainingOptions(groups=2),
+    "4 groups": TrainingOptions(groups=4),
+    "8 groups": TrainingOptions(groups=8),
+    "another seed": TrainingOptions(seed=1),
 }
 PROCESSES = 2
 METRICS = {"ROC AUC": roc_auc_score, "log loss": log_loss}
@@ -53,13 +58,13 @@ def measure(name: str) -> dict[str, np.ndarray]:
             categorical=categorical,
             missing={},
             dates=dict.fromkeys(dates),
-            reshaping=Reshaping(),
+            reshaping=ReshapingOptions(),
             label="label",
             task=Task.of_classes((0, 1)),
         )
         sequences = to_sequences(rows, schema)
         for way, training in enumerate(WAYS.values()):
-            network = build(schema, Network(), training.seed)
+            network = build(schema, NetworkOptions(), training.seed)
             of_fitted = labels[fitted].astype(np.float32)
             candidate, _ = train(network, sequences[fitted], of_fitted, training)
             positive = predict(candidate, sequences[tested])

@@ -30,8 +30,12 @@ from histories_expert import LAST_LABEL, features_of
 from histories_panel import CUSTOMER, LABEL, TIME, Panel
 from methods import catboost_bagged
 
-from tabular_lstm.parameters import Network, Reshaping, Training
 from tabular_lstm.parameters.columns import CLASSES, NUMBER
+from tabular_lstm.parameters.hyperparameters import (
+    NetworkOptions,
+    ReshapingOptions,
+    TrainingOptions,
+)
 from tabular_lstm.pipelines.reshaping import nodes
 from tabular_lstm.rows.histories import are_rows
 from tabular_lstm.rows.number_format import POINT
@@ -69,7 +73,7 @@ def sets_of(panel: Panel, fold: int) -> tuple[Any, Any, Any]:
         train, test = (rows.astype({LABEL: int}) for rows in (train, test))
     history = panel.rows[~panel.labelled()]
     summary: Any = SimpleNamespace(lineage=None, marks=POINT)
-    schema = nodes.learn_schema(train, history, summary, panel.columns, Reshaping())
+    schema = nodes.learn_schema(train, history, summary, panel.columns, ReshapingOptions())
     train_set, test_set = (
         nodes.reshape(nodes.split_features_from_label(rows, schema, panel.columns, history), schema)
         for rows in (train, test)
@@ -83,9 +87,9 @@ def lstm(panel: Panel, fold: int) -> Predicted:
     from tabular_lstm.network.fit import predict, train  # noqa: PLC0415
 
     schema, train_set, test_set = sets_of(panel, fold)
-    training = Training()
+    training = TrainingOptions()
     candidate, _ = train(
-        build(schema, Network(), training.seed),
+        build(schema, NetworkOptions(), training.seed),
         train_set.sequences,
         train_set.labels.to_numpy(),
         training,

@@ -21,8 +21,7 @@ from scipy.special import expit
 
 from tabular_lstm.network.outputs import outputs_of
 from tabular_lstm.network.plan import grouped_folds
-from tabular_lstm.parameters import Columns
-from tabular_lstm.parameters.columns import CLASSES, TWO_CLASSES, Kind, delay_of
+from tabular_lstm.parameters.columns import CLASSES, TWO_CLASSES, ColumnsOptions, Kind, delay_of
 
 FOLDS = 5
 SYNTHETIC = ("synthetic order", "synthetic gap", "synthetic sum")
@@ -43,7 +42,7 @@ class Panel:
     """
 
     rows: pd.DataFrame
-    columns: Columns
+    columns: ColumnsOptions
     fold: np.ndarray
 
     @property
@@ -110,7 +109,7 @@ def panel_of(rows: pd.DataFrame, kind: Kind, known: float | None) -> Panel:
         task = {"positive_class": 1, "negative_class": 0}
     elif kind == CLASSES:
         task = {"classes": [*range(int(labels.max()) + 1)]}
-    columns = Columns.model_validate(
+    columns = ColumnsOptions.model_validate(
         {
             "label": LABEL,
             **task,

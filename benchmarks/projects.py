@@ -29,7 +29,8 @@ def pima() -> "tuple[pd.DataFrame, np.ndarray]":
 
 def schema_of(rows: "pd.DataFrame", **options: Any) -> "Schema":
     """Learn a schema of two classes by default; `options` are those of `learn_schema`."""
-    from tabular_lstm.parameters import Reshaping, Task  # noqa: PLC0415
+    from tabular_lstm.parameters.columns import Task  # noqa: PLC0415
+    from tabular_lstm.parameters.hyperparameters import ReshapingOptions  # noqa: PLC0415
     from tabular_lstm.rows.schema_fit import learn_schema  # noqa: PLC0415
 
     default: dict[str, Any] = {
@@ -38,7 +39,7 @@ def schema_of(rows: "pd.DataFrame", **options: Any) -> "Schema":
         "label": "label",
         "task": Task.of_classes((0, 1)),
     }
-    return learn_schema(rows, reshaping=Reshaping(), **{**default, **options})
+    return learn_schema(rows, reshaping=ReshapingOptions(), **{**default, **options})
 
 
 def medians(work: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
@@ -75,12 +76,12 @@ def serve(project: Path, schema: "Schema") -> None:
     # TensorFlow's import takes seconds and memory, and not every program that copies needs it.
     from tabular_lstm.files import sha256  # noqa: PLC0415
     from tabular_lstm.network.build import build  # noqa: PLC0415
-    from tabular_lstm.parameters import Network  # noqa: PLC0415
+    from tabular_lstm.parameters.hyperparameters import NetworkOptions  # noqa: PLC0415
     from tabular_lstm.serving.promotion_log import LogEntry, append  # noqa: PLC0415
 
     file = project / f"data/06_models/candidate.keras/{RUN}/candidate.keras"
     file.parent.mkdir(parents=True)
-    build(schema, Network(), 0).save(file)
+    build(schema, NetworkOptions(), 0).save(file)
     entry = LogEntry(
         run_id=RUN,
         time=RUN,

@@ -22,10 +22,11 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from tables import markdown
 
 from tabular_lstm.judging.baselines import plain_rows
-from tabular_lstm.judging.comparison import Judged
-from tabular_lstm.parameters import Columns, Evaluation, Reshaping
+from tabular_lstm.judging.comparison import Evaluation
+from tabular_lstm.parameters.columns import ColumnsOptions
+from tabular_lstm.parameters.hyperparameters import EvaluationOptions, ReshapingOptions
 from tabular_lstm.pipelines.reshaping.nodes import learn_schema, reshape, split_features_from_label
-from tabular_lstm.rows.labelled_set import LabelledSet
+from tabular_lstm.rows.labelled_set import Examples
 from tabular_lstm.rows.number_format import POINT
 from tabular_lstm.rows.schema import Schema
 
@@ -58,14 +59,14 @@ def events(rng: np.random.Generator, kind: Kind, customers: int) -> pd.DataFrame
     return table[table["day"] >= 0].reset_index(drop=True)
 
 
-def columns_of(kind: Kind) -> Columns:
+def columns_of(kind: Kind) -> ColumnsOptions:
     """Declare the columns."""
     task = {"task": "number"} if kind[0] == "number" else {"positive_class": 1, "negative_class": 0}
     history = {"of": "customer", "order": "day", "known_after": float(kind[1])}
-    return Columns.model_validate({"label": "label", **task, "history": history})
+    return ColumnsOptions.model_validate({"label": "label", **task, "history": history})
 
 
-def losses(model: object, rows: LabelledSet, kind: Kind) -> tuple[np.ndarray, np.ndarray]:
+def losses(model: object, rows: Examples, kind: Kind) -> tuple[np.ndarray, np.ndarray]:
     """Give predictions as in `measures`, and the loss of each row."""
     features, labels = plain_rows(rows.sequences, SCHEMAS[kind])[0], rows.labels.to_numpy()
     if kind[0] == "number":
@@ -90,7 +91,7 @@ def promises(kind: Kind, repetition: int) -> tuple[Kind, bool, bool, int]:
     is_test = labelled["customer"].str[1:].astype(int) % 5 == 0
     train, test = labelled[~is_test], labelled[is_test]
     summary = SimpleNamespace(marks=POINT)
-    schema = learn_schema(train, history, summary, columns, Reshaping())  # type: ignore[arg-type]
+    schema = learn_schema(train, history, summary, columns, ReshapingOptions())  # type: ignore[arg-type]
     SCHEMAS[kind] = schema
     train_set = reshape(split_features_from_label(train, schema, columns, history), schema)
     test_set = reshape(split_features_from_label(test, schema, columns, history, train), schema)
@@ -102,9 +103,11 @@ def promises(kind: Kind, repetition: int) -> tuple[Kind, bool, bool, int]:
     intervals, is_judged = [], test_set.judged
     assert is_judged is not None
     for judged in (is_judged, np.ones(len(test), bool)):
-        rows = Judged(test_set.labels.to_numpy(), None, test_set.groups, task=columns.task)
-        part = Judged(**vars(rows.part(judged)), task=columns.task)
-        measured = part.with_models({"model": predicted[judged]}, {"model": 0.5}, Evaluation())
+        rows = Evaluation(test_set.labels.to_numpy(), None, test_set.groups, task=columns.task)
+        part = Evaluation(**vars(rows.part(judged)), task=columns.task)
+        measured = part.with_models(
+            {"model": predicted[judged]}, {"model": 0.5}, EvaluationOptions()
+        )
         intervals.append(measured.metrics["model"].interval[name])
 
     later = events(rng, kind, MORE * CUSTOMERS).assign(

@@ -9,8 +9,10 @@ import pytest
 from kedro.config import OmegaConfigLoader
 from kedro.validation import ParameterValidationError
 
-from tabular_lstm.parameters import BLOCKS, Columns, Split, Training
-from tabular_lstm.parameters import ROLES as ROLES_OF_A_COLUMN
+from tabular_lstm.parameters import BLOCKS
+from tabular_lstm.parameters.columns import ROLES as ROLES_OF_A_COLUMN
+from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions
+from tabular_lstm.parameters.hyperparameters import TrainingOptions
 from tabular_lstm.runs.guards import check_parameters
 from tests.helpers.project import ROOT
 
@@ -122,10 +124,10 @@ def test_what_does_not_go_with_the_columns_is_refused_before_a_run(
 
 def test_a_cost_matrix_is_written_in_the_place_of_both_costs() -> None:
     given = costs_of([[0, 1, 5], [1, 0, 1], [1, 1, 0]])
-    training = Training.model_validate(given)
+    training = TrainingOptions.model_validate(given)
     written = training.model_dump(mode="json")
     assert written["objective"] == given["objective"]
-    assert Training.model_validate(written) == training
+    assert TrainingOptions.model_validate(written) == training
     assert "coverage" not in written
     whole = {"columns": {"label": "y", **CLASSES}, "training": given}
     assert check_parameters(whole)["training"] == training
@@ -202,7 +204,7 @@ TOGETHER = [
 def test_a_column_has_one_role(one: str, other: str) -> None:
     values = ROLES | {name: ANY[name] for name in (one, other)}
     if {one, other} in TOGETHER:
-        Columns.model_validate(values)
+        ColumnsOptions.model_validate(values)
         return
     message = refusal("columns", values)
     assert all(fact in message for fact in ("'a'", one, other))
@@ -210,7 +212,7 @@ def test_a_column_has_one_role(one: str, other: str) -> None:
 
 @pytest.mark.parametrize("given", [date(2026, 3, 1), "2026-03-01"], ids=["YAML's date", "text"])
 def test_a_boundary_is_named_by_from_in_conf_and_by_from_in_python(given: Any) -> None:
-    assert Split.model_validate({"kind": "time", "from": given}) == Split(
+    assert SplitOptions.model_validate({"kind": "time", "from": given}) == SplitOptions(
         kind="time", from_="2026-03-01"
     )
 
@@ -246,7 +248,9 @@ def test_base_spells_out_the_defaults(block: str) -> None:
     assert model.model_validate(written) == model()
     dumped = model().model_dump(mode="json", by_alias=True)
     if block == "training":
-        assert written.pop("coverage") == Training().coverage  # not dumped: see `Training`
+        assert (
+            written.pop("coverage") == TrainingOptions().coverage
+        )  # not dumped: see `TrainingOptions`
     if block == "promotion":
         assert dumped.pop("refuse_possible_leaks") is False  # without effect
     assert written == dumped

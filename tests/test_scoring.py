@@ -16,7 +16,9 @@ from pyarrow import parquet
 from tabular_lstm import LSTMClassifier, progress
 from tabular_lstm.files import sha256
 from tabular_lstm.network.kernel import Processor
-from tabular_lstm.parameters import Columns, Scoring, Validation
+from tabular_lstm.parameters.columns import ColumnsOptions
+from tabular_lstm.parameters.hyperparameters import ValidationOptions
+from tabular_lstm.parameters.runs import ScoringOptions
 from tabular_lstm.pipelines.scoring.nodes import validate_rows_to_score
 from tabular_lstm.rows import raw_rows
 from tabular_lstm.rows.number_format import NumberFormat
@@ -471,9 +473,9 @@ def test_a_key_of_numbers_and_texts_is_refused_beside_the_champions_number_forma
     schema = schema_of().model_copy(update={"marks": NumberFormat(decimal=",", thousands=".")})
     ensemble_of(schema).save(tmp_path / "a.keras")
     rows = pd.DataFrame({name: [1.0, 2.0] for name in schema.columns} | {"visit": [1.234, "A7"]})
-    columns = Columns(label=schema.label, positive_class=1, negative_class=0, key="visit")
+    columns = ColumnsOptions(label=schema.label, positive_class=1, negative_class=0, key="visit")
     champion = Artifact.read(tmp_path / "a.keras")
     with raises_data_error(match="visits: column 'visit' holds numbers and texts"):
         validate_rows_to_score(
-            TableRows.of(rows, "visits"), champion, columns, Validation(), Scoring()
+            TableRows.of(rows, "visits"), champion, columns, ValidationOptions(), ScoringOptions()
         )

@@ -22,7 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 from tabular_lstm import pipelines
 from tabular_lstm.environments import run_command
 from tabular_lstm.errors import DataError, printable, unknown_name
-from tabular_lstm.parameters import Event
+from tabular_lstm.parameters.runs import Event
 from tabular_lstm.runs.guards import NO_SERVER, NO_TUNING, NothingNewError
 from tabular_lstm.runs.hooks import NOTIFY
 from tabular_lstm.runs.lock import LockedError

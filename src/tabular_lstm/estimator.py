@@ -16,15 +16,12 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 from tabular_lstm.errors import DataError
 from tabular_lstm.network.outputs import decisions
 from tabular_lstm.network.scorer import Scorer
-from tabular_lstm.parameters import (
-    CLASSES,
-    NUMBER,
-    TWO_CLASSES,
+from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES, Task
+from tabular_lstm.parameters.hyperparameters import (
     Ensemble,
-    Network,
-    Reshaping,
-    Task,
-    Training,
+    NetworkOptions,
+    ReshapingOptions,
+    TrainingOptions,
     fault_of_task,
 )
 from tabular_lstm.rows.fingerprints import number_values
@@ -162,7 +159,7 @@ class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
         if (task := network.schema.task).kind not in cls.kinds:
             expected = " or ".join(cls.kinds)
             raise DataError(f"{cls.__name__}: expected a network of {expected}, got {task.kind}.")
-        training = Training.model_validate(network.training or {})
+        training = TrainingOptions.model_validate(network.training or {})
         options = network.options
         scales, dropped = zip(*options.kinds, strict=True)
         model = cls(
@@ -199,11 +196,11 @@ class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
         return {}
 
     @classmethod
-    def _arguments(cls, training: Training) -> dict[str, Any]:
+    def _arguments(cls, training: TrainingOptions) -> dict[str, Any]:
         """Return the arguments that only this estimator has, from the parameters of a training."""
         return {}
 
-    def _parameters(self, task: Task) -> tuple[Reshaping, Network, Training]:
+    def _parameters(self, task: Task) -> tuple[ReshapingOptions, NetworkOptions, TrainingOptions]:
         """Check the arguments like the pipeline's parameters."""
         # NumPy numbers, as from a grid, become Python numbers.
         arguments = {name: np.asarray(value).tolist() for name, value in self.get_params().items()}
@@ -217,10 +214,10 @@ class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
             names = block.model_fields.keys() & arguments.keys()
             return block.model_validate({name: arguments[name] for name in names})
 
-        network, training = Network(ensemble=validated(Ensemble)), validated(Training)
+        network, training = NetworkOptions(ensemble=validated(Ensemble)), validated(TrainingOptions)
         if fault := fault_of_task(task, network, training):
             raise ValueError(fault)
-        return validated(Reshaping), network, training
+        return validated(ReshapingOptions), network, training
 
     def _fitted_rows(self, X: Any, y: Any) -> tuple[pd.DataFrame, np.ndarray]:  # noqa: N803
         """Check X and y like scikit-learn, and return X as a frame."""
@@ -302,11 +299,12 @@ class LSTMClassifier(ClassifierMixin, LSTMEstimator):  # type: ignore[misc]
             2.
         epochs: Maximal number of passes over the rows. Default: 5 to 200, by rows and features.
         batch_size: Rows in a step of the optimizer. Default: 32 or more, by the number of rows.
-        learning_rate: Initial learning rate of AdamW, for batches of 32 rows; see `Training`.
+        learning_rate: Initial learning rate of AdamW, for batches of 32 rows; see
+            `TrainingOptions`.
             Default: 0.006.
         weight_decay: Weight decay of AdamW, on kernels only. Default: 0.01.
         patience: Least number of epochs without progress before a member's learning rate falls and
-            the member stops; see `parameters.Training`. Default: 4.
+            the member stops; see `parameters.TrainingOptions`. Default: 4.
         objective: What `predict` optimizes: `accuracy`, `costs` or, for two classes, `f1`. Default:
             accuracy.
         costs: For the objective `costs`. Two classes: the costs of a false positive and a false
@@ -413,7 +411,7 @@ class LSTMClassifier(ClassifierMixin, LSTMEstimator):  # type: ignore[misc]
         return {"kind": np.asarray(self.objective).tolist(), "costs": costs}
 
     @classmethod
-    def _arguments(cls, training: Training) -> dict[str, Any]:
+    def _arguments(cls, training: TrainingOptions) -> dict[str, Any]:
         objective, errors = training.objective, training.objective.costs
         two_costs = (errors.false_positive, errors.false_negative)
         return {"objective": objective.kind, "costs": objective.cost_matrix or two_costs}

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tabular_lstm import load_champion
-from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES
+from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES
 from tabular_lstm.serving.artifact import Artifact
 from tests.helpers import scorings
 from tests.helpers.champions import (

@@ -15,7 +15,7 @@ from kedro.io import DatasetError
 from tabular_lstm import load_champion
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import sha256
-from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES
+from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES
 from tabular_lstm.rows.schema import Schema
 from tests.helpers.champions import (
     LOCK,

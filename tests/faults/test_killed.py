@@ -18,7 +18,7 @@ import pytest
 from kedro.framework.project import pipelines
 
 from tabular_lstm import load_champion
-from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES
+from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES
 from tabular_lstm.rows import csv_files, raw_rows
 from tabular_lstm.serving import prediction_parts
 from tests.helpers import scorings

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from tabular_lstm.network import fit
-from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES
+from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES
 from tabular_lstm.runs import output_folders
 from tests.helpers.champions import (
     assert_settled,

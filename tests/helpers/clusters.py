@@ -12,8 +12,8 @@ from pathlib import Path
 
 from distributed import Client
 
-from tabular_lstm import parameters
 from tabular_lstm.engine import Engine
+from tabular_lstm.parameters.runs import EngineOptions
 from tests.helpers.project import ROOT
 from tests.helpers.servers import LOOPBACK, free_port
 
@@ -83,7 +83,7 @@ class RealCluster:
 
     def engine(self) -> Engine:
         """An engine that works here, and is closed with the cluster."""
-        self.engines.append(Engine(parameters.Engine(kind="dask", address=self.address)))
+        self.engines.append(Engine(EngineOptions(kind="dask", address=self.address)))
         return self.engines[-1]
 
 

@@ -3,10 +3,11 @@
 import numpy as np
 
 from tabular_lstm.judging import changes, gate
-from tabular_lstm.judging.comparison import Judged
+from tabular_lstm.judging.comparison import Evaluation
 from tabular_lstm.judging.gate import ArtifactCheck, Champion, DataCheck
 from tabular_lstm.judging.metrics import CANDIDATE
-from tabular_lstm.parameters import Evaluation, Promotion
+from tabular_lstm.parameters.hyperparameters import EvaluationOptions
+from tabular_lstm.parameters.runs import PromotionOptions
 from tabular_lstm.pipelines.promotion.nodes import Checked, decide
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.fingerprints import Fingerprints
@@ -17,7 +18,7 @@ from tabular_lstm.serving.promotion_log import LogEntry, promoted, standing
 from tests.helpers.logs import run
 
 CONTENT = b"the candidate"
-RESAMPLED = Evaluation(bootstrap_resamples=100)
+RESAMPLED = EvaluationOptions(bootstrap_resamples=100)
 PROVENANCE = Provenance(
     time="2026-11-25T02:15:00Z",
     environment="base",
@@ -26,7 +27,7 @@ PROVENANCE = Provenance(
     packages={"python": "3.11"},
     git_commit=None,
     code_sha256="of the code",
-    parameters={"promotion": Promotion().model_dump(mode="json")},
+    parameters={"promotion": PromotionOptions().model_dump(mode="json")},
     parameters_sha256="of the parameters",
 )
 FINGERPRINTS = Fingerprints(np.array([1, 2], np.uint64), np.array([], np.uint64))
@@ -68,12 +69,14 @@ def decision(accepted: bool, log: list[LogEntry] | None = None, letter: str = "z
             ("hist_gradient_boosting", 0.5),
         )
     }
-    judged = Judged(labels).with_models(probabilities, dict.fromkeys(probabilities, 0.5), RESAMPLED)
+    judged = Evaluation(labels).with_models(
+        probabilities, dict.fromkeys(probabilities, 0.5), RESAMPLED
+    )
     champions = [
         Champion(run_id=run_id, sha256=str(promoted(log)[run_id].sha256), data=DATA)
         for run_id in runs
     ]
-    promotion = Promotion()
+    promotion = PromotionOptions()
     checks = (
         DataCheck(passed=accepted, sentence="as expected, or not", quarantined_fraction=0),
         changes.check_drift(judged, champions, promotion),

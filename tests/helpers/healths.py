@@ -16,7 +16,9 @@ from tabular_lstm.monitoring.health import (
 )
 from tabular_lstm.monitoring.performance import Estimate
 from tabular_lstm.monitoring.reference import Reference, Watch
-from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Monitoring, Reshaping, Task
+from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES, Task
+from tabular_lstm.parameters.hyperparameters import ReshapingOptions
+from tabular_lstm.parameters.runs import MonitoringOptions
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.schema_fit import learn_schema
 from tabular_lstm.rows.sequences import to_sequences
@@ -114,7 +116,7 @@ def found(
         train,
         categorical=[train.columns[3]],
         missing={},
-        reshaping=Reshaping(),
+        reshaping=ReshapingOptions(),
         label="label",
         task=TASKS[task],
         labels=np.arange(4000.0) if task == NUMBER else None,
@@ -191,7 +193,7 @@ def drift_of(
     task = str(schema.task.kind)
     sequences = to_sequences(moved(new) if drifted else new, schema)
     seen = watch.count(sequences, predictions(rows, task, day, drifted))
-    return compare(watch, seen, run, champion, Monitoring(), quarantined=0)
+    return compare(watch, seen, run, champion, MonitoringOptions(), quarantined=0)
 
 
 def predictions(rows: int, task: str, seed: int, drifted: bool = False) -> np.ndarray:

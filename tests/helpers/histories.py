@@ -6,17 +6,16 @@ import numpy as np
 import pandas as pd
 from kedro.pipeline import Pipeline
 
-from tabular_lstm.engine import Engine
-from tabular_lstm.parameters import (
-    Columns,
-    Evaluation,
-    Network,
-    Reshaping,
-    Split,
-    Training,
-    Validation,
+from tabular_lstm.engine import EngineOptions
+from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions
+from tabular_lstm.parameters.hyperparameters import (
+    EvaluationOptions,
+    NetworkOptions,
+    ReshapingOptions,
+    TrainingOptions,
+    ValidationOptions,
 )
-from tabular_lstm.parameters import Engine as OfEngine
+from tabular_lstm.parameters.runs import EngineOptions as OfEngine
 from tabular_lstm.pipelines import data_processing, reshaping, training
 from tabular_lstm.rows.histories import Histories
 from tests.helpers.decisions import PROVENANCE
@@ -31,24 +30,26 @@ TO_CANDIDATE = TO_SETS + training.create_pipeline()
 
 def run(pipeline: Pipeline, given: dict[str, Any]) -> dict[str, Any]:
     """Run the nodes, but for those whose outputs are given, and give all that there is then."""
-    values = {**given, "engine": Engine(OfEngine()), "provenance": PROVENANCE}
+    values = {**given, "engine": EngineOptions(OfEngine()), "provenance": PROVENANCE}
     for node in pipeline.nodes:
         if not {*values}.issuperset(node.outputs):
             values |= node.run({name: values[name] for name in node.inputs})
     return values
 
 
-def conf_of(columns: Columns, split: Split, units: tuple[int, ...] = (4,)) -> dict[str, Any]:
+def conf_of(
+    columns: ColumnsOptions, split: SplitOptions, units: tuple[int, ...] = (4,)
+) -> dict[str, Any]:
     """Give the parameters, of small networks that train for a moment."""
     network = {"ensemble": {**TINY["network"]["ensemble"], "units": units}}
     blocks = {
         "columns": columns,
         "split": split,
-        "evaluation": Evaluation(),
-        "validation": Validation(max_quarantined_fraction=0.9),
-        "reshaping": Reshaping(),
-        "network": Network.model_validate(network),
-        "training": Training.model_validate(TINY["training"]),
+        "evaluation": EvaluationOptions(),
+        "validation": ValidationOptions(max_quarantined_fraction=0.9),
+        "reshaping": ReshapingOptions(),
+        "network": NetworkOptions.model_validate(network),
+        "training": TrainingOptions.model_validate(TINY["training"]),
     }
     return {f"params:{name}": block for name, block in blocks.items()}
 

@@ -4,12 +4,13 @@ from typing import Any
 
 import numpy as np
 
-from tabular_lstm.judging.comparison import Judged
-from tabular_lstm.parameters import NUMBER, Evaluation, Task
+from tabular_lstm.judging.comparison import Evaluation
+from tabular_lstm.parameters.columns import NUMBER, Task
+from tabular_lstm.parameters.hyperparameters import EvaluationOptions
 
 NAMES = ["red", "green", "blue", 4]
 FOUR, OF_NUMBER = Task.of_classes(NAMES), Task(kind=NUMBER)
-RESAMPLED = Evaluation(bootstrap_resamples=200)
+RESAMPLED = EvaluationOptions(bootstrap_resamples=200)
 
 
 def classes_of(count: int = 200, seed: int = 0, skill: float = 1.5) -> tuple[np.ndarray, ...]:
@@ -31,6 +32,6 @@ def numbers_of(
     return unit * labels, unit * np.stack([predicted, predicted - 0.8, predicted + 0.7], axis=1)
 
 
-def judge(task: Task, labels: np.ndarray, rule: Any = None, **models: np.ndarray) -> Judged:
+def judge(task: Task, labels: np.ndarray, rule: Any = None, **models: np.ndarray) -> Evaluation:
     rules = dict.fromkeys(models, rule)
-    return Judged(labels, task=task).with_models(models, rules, RESAMPLED)
+    return Evaluation(labels, task=task).with_models(models, rules, RESAMPLED)

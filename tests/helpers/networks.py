@@ -7,7 +7,8 @@ import numpy as np
 
 from tabular_lstm.network.build import Embed, LSTMEnsemble, Recur, build
 from tabular_lstm.network.outputs import Calibration
-from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Ensemble, Network
+from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES
+from tabular_lstm.parameters.hyperparameters import Ensemble, NetworkOptions
 from tabular_lstm.rows.histories import Histories, are_rows
 from tabular_lstm.rows.schema import SCORES, Schema, Target
 
@@ -85,7 +86,7 @@ def ensemble_of(
     """An ensemble whose biases are not the 0 that they start as."""
     small = {"members": 2, "units": [4], "dimensions": 3, "frequencies": 2}
     options = {**small, "frequency_scale": [0.1], **options}
-    network = build(schema, Network(ensemble=Ensemble.model_validate(options)), seed)
+    network = build(schema, NetworkOptions(ensemble=Ensemble.model_validate(options)), seed)
     network.calibration = Calibration.model_validate(calibration or {})
     rng = np.random.default_rng(seed)
     network.set_weights([w + rng.normal(0, 0.1, w.shape) for w in network.get_weights()])

@@ -2,24 +2,27 @@
 
 import pandas as pd
 
-from tabular_lstm.parameters import Columns, Evaluation, Split, Validation
+from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions
+from tabular_lstm.parameters.hyperparameters import EvaluationOptions, ValidationOptions
 from tabular_lstm.pipelines.data_processing import nodes
 from tabular_lstm.rows.data_summary import DataSummary, Source, ValidRows
 from tabular_lstm.rows.raw_rows import RawRows
 from tests.helpers.decisions import PROVENANCE
 
 NO_ROWS = pd.DataFrame()
-EVALUATION = Evaluation()
+EVALUATION = EvaluationOptions()
 
 
-def validate_rows(raw: RawRows, columns: Columns) -> tuple[pd.DataFrame, pd.DataFrame, Source]:
+def validate_rows(
+    raw: RawRows, columns: ColumnsOptions
+) -> tuple[pd.DataFrame, pd.DataFrame, Source]:
     """Give valid rows, quarantined rows and source."""
     valid, quarantined = nodes.validate_rows(raw, columns)
     return valid.rows, quarantined, valid.source
 
 
 def accept_rows(
-    rows: pd.DataFrame, source: Source, columns: Columns, validation: Validation
+    rows: pd.DataFrame, source: Source, columns: ColumnsOptions, validation: ValidationOptions
 ) -> pd.DataFrame:
     """Let the rows through, or refuse them."""
     return nodes.accept_rows(ValidRows(rows, NO_ROWS, source), columns, validation).rows
@@ -28,9 +31,9 @@ def accept_rows(
 def split_rows(
     rows: pd.DataFrame,
     source: Source,
-    columns: Columns,
-    split: Split,
-    evaluation: Evaluation = EVALUATION,
+    columns: ColumnsOptions,
+    split: SplitOptions,
+    evaluation: EvaluationOptions = EVALUATION,
 ) -> tuple[pd.DataFrame, pd.DataFrame, DataSummary]:
     """Give train rows, test rows and data summary."""
     train, test, _, summary = nodes.split_rows(

@@ -18,7 +18,7 @@ from kedro.framework.session import KedroSession
 from kedro.pipeline import Pipeline
 
 from tabular_lstm.files import sha256
-from tabular_lstm.parameters import Promotion, Rollback, Storage
+from tabular_lstm.parameters.runs import PromotionOptions, RollbackOptions, StorageOptions
 from tabular_lstm.runs.kept_outputs import KeptOutputs
 from tabular_lstm.runs.object_storage import ObjectStorage
 from tabular_lstm.serving.artifact import Artifact
@@ -70,7 +70,7 @@ def block(address: str, prefix: str, timeout: float = 30.0) -> dict[str, Any]:
 
 
 def storage_at(address: str, prefix: str, timeout: float = 30.0, **user: str) -> ObjectStorage:
-    wanted = Storage.model_validate(block(address, prefix, timeout))
+    wanted = StorageOptions.model_validate(block(address, prefix, timeout))
     return ObjectStorage(wanted, user or WRITER, "data")
 
 
@@ -101,10 +101,10 @@ def champion_there(project: Project, path: Path) -> Artifact:
     shutil.rmtree(path, ignore_errors=True)
     conf = yaml.safe_load((project.path / "conf/local/parameters.yml").read_text())["storage"]
     fresh = clone(project, path, conf, WRITER)
-    storage = ObjectStorage(Storage.model_validate(conf), WRITER, "data")
+    storage = ObjectStorage(StorageOptions.model_validate(conf), WRITER, "data")
     with KedroSession.create(fresh.path) as session:
         catalog: Any = session.load_context().catalog
-        blocks = {"promotion": Promotion(), "rollback": Rollback()}
+        blocks = {"promotion": PromotionOptions(), "rollback": RollbackOptions()}
         kept_in(fresh.path / "data", storage, "").pull(catalog, Pipeline([]), blocks, {})
         found: Artifact = catalog.load("champion")
     log = log_of(fresh)

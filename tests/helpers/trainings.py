@@ -5,13 +5,13 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
-from tabular_lstm import parameters
 from tabular_lstm.engine import Engine
 from tabular_lstm.network.build import LSTMEnsemble, build
 from tabular_lstm.network.member_training import Task, Trained, train_members
 from tabular_lstm.network.members import Members
 from tabular_lstm.network.plan import plan_training, stratified_folds
-from tabular_lstm.parameters import Ensemble, Network, Training
+from tabular_lstm.parameters.hyperparameters import Ensemble, NetworkOptions, TrainingOptions
+from tabular_lstm.parameters.runs import EngineOptions
 from tabular_lstm.rows.schema import SCORES, Schema
 from tests.helpers.networks import prepared
 
@@ -28,18 +28,18 @@ SCHEMA = Schema(
     positive_class=1,
     negative_class=0,
 )
-HERE = Engine(parameters.Engine())
+HERE = Engine(EngineOptions())
 
 
 def network_of(seed: int = 0, schema: Schema = SCHEMA, **options: Any) -> LSTMEnsemble:
     small = {"members": 2, "units": [4], "dimensions": 3, "frequencies": 2}
     quiet = {"dropout": 0.0, "frequency_scale": [0.1]}
     ensemble = Ensemble.model_validate({**small, **quiet, **options})
-    return build(schema, Network(ensemble=ensemble), seed)
+    return build(schema, NetworkOptions(ensemble=ensemble), seed)
 
 
-def training_of(**changed: Any) -> Training:
-    return Training.model_validate(
+def training_of(**changed: Any) -> TrainingOptions:
+    return TrainingOptions.model_validate(
         {"epochs": 3, "batch_size": 16, "learning_rate": 0.02, **changed}
     )
 
@@ -92,7 +92,7 @@ def task_of(
     network: LSTMEnsemble,
     sequences: np.ndarray,
     labels: np.ndarray,
-    training: Training,
+    training: TrainingOptions,
     weights: np.ndarray | None = None,
     planned_for: np.ndarray | None = None,
 ) -> Task:
@@ -124,7 +124,7 @@ def observe(
     network: LSTMEnsemble,
     sequences: np.ndarray,
     labels: np.ndarray,
-    training: Training,
+    training: TrainingOptions,
     planned_for: np.ndarray | None = None,
 ) -> tuple[Observed, Trained]:
     """Train members as `train` does, and look on."""

@@ -16,23 +16,19 @@ import pandas as pd
 import pytest
 from kedro.io import DatasetError
 
-from tabular_lstm import parameters
 from tabular_lstm.datasets.champion_datasets import ChampionsDataset
 from tabular_lstm.datasets.predictions import PredictionsDataset, QuarantineDataset
 from tabular_lstm.datasets.rows_to_score import RawRowsDataset
 from tabular_lstm.engine import Engine, cluster
 from tabular_lstm.errors import DataError
 from tabular_lstm.network.fit import train
-from tabular_lstm.parameters import (
-    CLASSES,
-    NUMBER,
-    Columns,
-    Evaluation,
-    Monitoring,
-    Scoring,
-    Training,
-    Validation,
+from tabular_lstm.parameters.columns import CLASSES, NUMBER, ColumnsOptions
+from tabular_lstm.parameters.hyperparameters import (
+    EvaluationOptions,
+    TrainingOptions,
+    ValidationOptions,
 )
+from tabular_lstm.parameters.runs import EngineOptions, MonitoringOptions, ScoringOptions
 from tabular_lstm.pipelines.evaluation import nodes
 from tabular_lstm.pipelines.evaluation.nodes import predict_with_baselines
 from tabular_lstm.pipelines.scoring.nodes import score_rows, validate_rows_to_score
@@ -60,7 +56,7 @@ from tests.helpers.visits import COLUMNS as OF_VISITS
 from tests.helpers.visits import HISTORY, train_on, visits
 
 ROWS = 3000
-COLUMNS = Columns(label="diabetes", positive_class=1, negative_class=0)
+COLUMNS = ColumnsOptions(label="diabetes", positive_class=1, negative_class=0)
 CONDITIONS = Conditions(parameters={}, code_sha256="of the code")
 
 
@@ -86,7 +82,7 @@ def scoring_of(
     engine: Engine,
     reasons: int = 0,
     rows: str = "rows.csv",
-    columns: Columns = COLUMNS,
+    columns: ColumnsOptions = COLUMNS,
     copied: str = "age",
     source: RawRows | None = None,
     **load_args: Any,
@@ -97,11 +93,11 @@ def scoring_of(
     champion = Artifact.read(champion_path(served))
     reference = left.references[champion_path(served).parent.name]
     champion = Artifact(champion.content, champion.file, run("a"))
-    validation = Validation(max_quarantined_fraction=0.1)
-    scoring = Scoring(reasons=reasons, pass_through=[copied])
+    validation = ValidationOptions(max_quarantined_fraction=0.1)
+    scoring = ScoringOptions(reasons=reasons, pass_through=[copied])
     checked, _ = validate_rows_to_score(source, champion, columns, validation, scoring)
     champions = Champions(references={run("a"): reference})
-    conf = champions, scoring, Monitoring(), CONDITIONS
+    conf = champions, scoring, MonitoringOptions(), CONDITIONS
     predictions, _ = score_rows(checked, champion, *conf, run("s"), engine)
     return predictions
 
@@ -205,7 +201,7 @@ def test_workers_write_the_same_bytes_of_histories(
     rows.loc[::50, "pressure"] = "?"
     for name, some in (("1", rows[:900]), ("2", rows[900:])):
         some.to_csv(project.path / f"rows/{name}.csv", index=False)
-    columns = Columns.model_validate({**OF_VISITS, "history": HISTORY})
+    columns = ColumnsOptions.model_validate({**OF_VISITS, "history": HISTORY})
     folder = tmp_path_factory.mktemp("scored")
     scored = assert_same_bytes(project, running, folder, 0, "rows", columns, "ward")
     assert scored["customer"].is_unique
@@ -236,7 +232,7 @@ def test_workers_fit_the_same_baselines(
 ) -> None:
     """Where it takes long; elsewhere they are not asked."""
     given = (set_of(*rows_of(150)), set_of(*rows_of(90, seed=1)))
-    given = (*given, schema_of(4), Training(), Evaluation())
+    given = (*given, schema_of(4), TrainingOptions(), EvaluationOptions())
     local = predict_with_baselines(*given, HERE)
     engine = running.engine()
     predict_with_baselines(*given, engine)
@@ -345,7 +341,7 @@ def test_a_run_that_finds_no_worker_or_none_that_works_is_refused_by_one_line(
 def test_what_is_no_scheduler_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "SECONDS_TO_CONNECT", 1)
     with hanging() as address:
-        engine = Engine(parameters.Engine(kind="dask", address=address.replace("http", "tcp")))
+        engine = Engine(EngineOptions(kind="dask", address=address.replace("http", "tcp")))
         with pytest.raises(DataError, match="none answers"):
             _ = engine.workers
 
@@ -419,7 +415,7 @@ def test_who_has_the_certificate_is_let_in_and_nobody_else(
                 certified.delenv("DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION")
             dask.config.refresh()
             with pytest.raises(DataError, match="none answers"):
-                _ = Engine(parameters.Engine(kind="dask", address=address)).workers
+                _ = Engine(EngineOptions(kind="dask", address=address)).workers
 
 
 # Ctrl-C

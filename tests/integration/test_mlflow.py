@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 
 from tabular_lstm import load_champion
-from tabular_lstm.parameters import Mlflow
+from tabular_lstm.parameters.runs import MlflowOptions
 from tabular_lstm.runs import tracking
 from tests.helpers.champions import log_of
 from tests.helpers.commands import RETRAINING, ROLLBACK, here, seed, succeeds
@@ -263,7 +263,7 @@ def test_a_user_in_the_uri_is_sent_as_authorization_alone(
     asked: list[str | None] = []
     with answering(403, asked) as address, resolving(monkeypatch) as hosts:
         uri = f"http://{user}@localhost:{urlsplit(address).port}/a%40b"
-        tracking.mirror(Mlflow(tracking_uri=uri), {}, tmp_path, None, [], {})
+        tracking.mirror(MlflowOptions(tracking_uri=uri), {}, tmp_path, None, [], {})
     assert {*asked} == {f"Basic {b64encode(pair.encode()).decode()}"}
     assert {*hosts} == {"localhost"}
     # Not inherited by what is started later.

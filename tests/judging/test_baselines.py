@@ -13,12 +13,12 @@ from sklearn.metrics import log_loss, roc_auc_score
 from tabular_lstm.judging import baselines
 from tabular_lstm.judging.baselines import _splits, predict_with_baselines
 from tabular_lstm.network import plan
-from tabular_lstm.parameters import Evaluation, Training
+from tabular_lstm.parameters.hyperparameters import EvaluationOptions, TrainingOptions
 from tabular_lstm.rows.labelled_set import scaled
 from tabular_lstm.rows.schema import Schema, Target
 from tests.helpers.judged import BASELINES, rows_of, schema_of, set_of
 
-EVALUATION = Evaluation()
+EVALUATION = EvaluationOptions()
 # A file that another test left open is closed at any time.
 quiet = pytest.mark.filterwarnings("error", "ignore::ResourceWarning")
 NAN = float("nan")
@@ -34,7 +34,7 @@ def predictions_of(
     """The baselines' predictions of rows that they were not fitted on."""
     train_set = set_of(train, labels, weights)
     predictions, *_ = predict_with_baselines(
-        train_set, evaluated, schema or schema_of(), Training(), EVALUATION
+        train_set, evaluated, schema or schema_of(), TrainingOptions(), EVALUATION
     )
     return pd.DataFrame(predictions)
 
@@ -46,7 +46,13 @@ def test_of_very_many_rows_the_folds_have_some(
     # Ten are positive, of which a share of 200 rows would be three.
     labels[:] = (np.arange(600) % 60 == 0).astype(int)
     groups = np.arange(600) // 2
-    arguments = set_of(train, labels, None, groups), evaluated, schema_of(), Training(), EVALUATION
+    arguments = (
+        set_of(train, labels, None, groups),
+        evaluated,
+        schema_of(),
+        TrainingOptions(),
+        EVALUATION,
+    )
     whole, _, losses = predict_with_baselines(*arguments)
     for module in (baselines, plan):
         monkeypatch.setattr(module, "MANY_ROWS", 200)
@@ -148,7 +154,11 @@ def test_thresholds_are_chosen_on_groups_that_a_model_was_not_fitted_on() -> Non
         assert set(groups[others]).isdisjoint(groups[held_out])
     by_rows, by_groups, by_single_rows = (
         predict_with_baselines(
-            set_of(sequences, labels, None, of), sequences, schema_of(), Training(), EVALUATION
+            set_of(sequences, labels, None, of),
+            sequences,
+            schema_of(),
+            TrainingOptions(),
+            EVALUATION,
         )[1]
         for of in (None, groups, np.arange(240))
     )
@@ -166,7 +176,7 @@ def of_task(labels: np.ndarray, **task: Any) -> dict[str, np.ndarray]:
         set_of(sequences[90:], pd.Series(labels[90:])),
         sequences[:90],
         schema,
-        Training(),
+        TrainingOptions(),
         EVALUATION,
     )
     assert not thresholds
@@ -212,7 +222,11 @@ def test_boosting_stops_early_and_is_calibrated(classes: int) -> None:
     task = {"positive_class": None, "negative_class": None, "classes": ("a", "b", "c")}
     schema = schema_of().model_copy(update=task if classes == 3 else {})
     predictions, _, losses = predict_with_baselines(
-        set_of(sequences[:400], labels[:400]), sequences[400:], schema, Training(), EVALUATION
+        set_of(sequences[:400], labels[:400]),
+        sequences[400:],
+        schema,
+        TrainingOptions(),
+        EVALUATION,
     )
     boosted = predictions["hist_gradient_boosting"]
     probabilities = boosted if classes == 3 else np.stack([1 - boosted, boosted], axis=1)
@@ -240,7 +254,7 @@ def test_a_class_may_have_two_rows_and_a_group_a_class(classes: int) -> None:
     weights = pd.Series(np.linspace(1, 2, 60), index=labels.index)
     for groups in (None, labels.to_numpy(), np.zeros(60, int)):
         predictions, _, losses = predict_with_baselines(
-            set_of(train, labels, weights, groups), train, schema, Training(), EVALUATION
+            set_of(train, labels, weights, groups), train, schema, TrainingOptions(), EVALUATION
         )
         assert np.isfinite([*losses.values()]).all()
         for p in predictions.values():

@@ -6,17 +6,18 @@ import numpy as np
 import pytest
 
 from tabular_lstm.judging import changes
-from tabular_lstm.judging.comparison import Judged
+from tabular_lstm.judging.comparison import Evaluation
 from tabular_lstm.judging.gate import Champion, DataCheck, DriftCheck, FeaturesMoved
 from tabular_lstm.judging.metrics import Metrics, point_metrics
-from tabular_lstm.parameters import Promotion, Validation
+from tabular_lstm.parameters.hyperparameters import ValidationOptions
+from tabular_lstm.parameters.runs import PromotionOptions
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.dependent_rows import DependentRows
 from tabular_lstm.rows.labels import LabelSummary
 from tests.helpers import decisions
 from tests.helpers.judged_tasks import FOUR, OF_NUMBER, RESAMPLED, classes_of, judge, numbers_of
 
-PROMOTION = Promotion()
+PROMOTION = PromotionOptions()
 START_OVER = PROMOTION.model_copy(update={"start_over": True})
 DATA = decisions.DATA.model_copy(
     update={
@@ -31,14 +32,14 @@ DATA = decisions.DATA.model_copy(
 
 def check_data(
     before: DataSummary | None = DATA,
-    promotion: Promotion = PROMOTION,
+    promotion: PromotionOptions = PROMOTION,
     moved: FeaturesMoved | None = None,
     **facts: Any,
 ) -> DataCheck:
     """Check the changed data beside what the champion was trained on, if there is one."""
     champions = [Champion(run_id="b", sha256="of b", data=before)] if before else []
     data = DATA.model_copy(update=facts)
-    return changes.check_data(data, champions, promotion, Validation(), moved)
+    return changes.check_data(data, champions, promotion, ValidationOptions(), moved)
 
 
 def test_data_like_the_champions_pass_and_new_features_are_no_fault() -> None:
@@ -90,7 +91,7 @@ def test_an_alarm_comes_first_and_stops_where_conf_says_so() -> None:
 def test_data_are_not_compared_with_a_champion_that_does_not_count() -> None:
     assert check_data(promotion=START_OVER, features=["other"], valid_rows=9).passed
     gone = [Champion(run_id="b", sha256="of b")]
-    assert changes.check_data(DATA, gone, PROMOTION, Validation()).passed
+    assert changes.check_data(DATA, gone, PROMOTION, ValidationOptions()).passed
     assert not check_data(promotion=START_OVER, quarantined_rows=60).passed
 
 
@@ -181,18 +182,18 @@ def probabilities_of(skill: float, labels: np.ndarray = LABELS) -> np.ndarray:
     return np.clip(0.5 + skill * (labels - 0.5) + noise, 0.01, 0.99)
 
 
-def judge_two(probabilities: np.ndarray, labels: np.ndarray = LABELS) -> Judged:
-    return Judged(labels).with_models({"b": probabilities}, {"b": 0.5}, RESAMPLED)
+def judge_two(probabilities: np.ndarray, labels: np.ndarray = LABELS) -> Evaluation:
+    return Evaluation(labels).with_models({"b": probabilities}, {"b": 0.5}, RESAMPLED)
 
 
 THEN: Metrics = judge_two(probabilities_of(0.2)).metrics["b"]
 
 
-def drifted(judged: Judged, then: Metrics | None = THEN, **limits: Any) -> DriftCheck:
+def drifted(judged: Evaluation, then: Metrics | None = THEN, **limits: Any) -> DriftCheck:
     """Hold a champion against what it was promoted with, beside one that is gone."""
     champions = [Champion(run_id="b", sha256="of b", promoted_with=then)]
     champions.append(Champion(run_id="a", sha256="of a", not_compared="it is gone"))
-    check = changes.check_drift(judged, champions, Promotion(**limits))
+    check = changes.check_drift(judged, champions, PromotionOptions(**limits))
     assert DriftCheck.model_validate_json(check.model_dump_json()) == check
     return check
 
@@ -276,12 +277,12 @@ def test_another_column_of_weights_is_told_and_makes_no_fall(
     assert sentence in drift.sentence
 
 
-def of_number(error: float) -> Judged:
+def of_number(error: float) -> Evaluation:
     labels, predictions = numbers_of(error=error)
     return judge(OF_NUMBER, labels, b=predictions)
 
 
-def of_classes(skill: float) -> Judged:
+def of_classes(skill: float) -> Evaluation:
     labels, p = classes_of(skill=skill)
     return judge(FOUR, labels, b=p)
 

@@ -9,18 +9,21 @@ import pytest
 from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
-from tabular_lstm.judging.comparison import Judged, compare_with_baselines, heavy_group
+from tabular_lstm.judging.comparison import Evaluation, compare_with_baselines, heavy_group
 from tabular_lstm.judging.gate import beyond_tolerance
 from tabular_lstm.judging.intervals import bounds
 from tabular_lstm.judging.metrics import CANDIDATE, WORSE_SIGN, point_metrics
-from tabular_lstm.parameters import Evaluation, Tolerance
+from tabular_lstm.parameters.hyperparameters import EvaluationOptions
+from tabular_lstm.parameters.runs import Tolerance
 from tests.helpers.judged import BASELINES
 from tests.helpers.judged_tasks import FOUR, OF_NUMBER, RESAMPLED, classes_of, numbers_of
 from tests.helpers.judged_tasks import judge as judge_task
 
 
-def judge(labels: np.ndarray, groups: np.ndarray | None = None, **models: np.ndarray) -> Judged:
-    return Judged(labels, groups=groups).with_models(models, dict.fromkeys(models, 0.5), RESAMPLED)
+def judge(labels: np.ndarray, groups: np.ndarray | None = None, **models: np.ndarray) -> Evaluation:
+    return Evaluation(labels, groups=groups).with_models(
+        models, dict.fromkeys(models, 0.5), RESAMPLED
+    )
 
 
 def rows(count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -111,7 +114,9 @@ def test_a_model_for_which_some_rows_do_not_count_is_compared_on_the_others(
 def test_a_champion_that_some_rows_do_not_count_for_is_measured_by_their_weights() -> None:
     labels, p = rows(400)
     counts, weights = np.arange(400) % 3 > 0, np.random.default_rng(2).uniform(0.2, 5, 400)
-    judged = Judged(labels, weights).with_models({"candidate": p}, {"candidate": 0.5}, RESAMPLED)
+    judged = Evaluation(labels, weights).with_models(
+        {"candidate": p}, {"candidate": 0.5}, RESAMPLED
+    )
     champion = blurred(p, 0.3)
     part = judged.with_part("candidate", "champion", champion, 0.5, counts, RESAMPLED)
     area = roc_auc_score(labels[counts], champion[counts], sample_weight=weights[counts])
@@ -124,7 +129,7 @@ Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Told(Judged):
+class Told(Evaluation):
     """Judged models whose differences all have one interval, as far better as worse."""
 
     bounds: Interval = (0, 0)
@@ -152,7 +157,7 @@ def told(baseline_auc: dict[str, float], interval: Interval, **candidate: object
         updates[name] = {"roc_auc": baseline_auc.get(name, 0.5), "accuracy": 0.652}
     metrics = {name: points.model_copy(update=numbers) for name, numbers in updates.items()}
     judged = Told(np.arange(77) % 2, metrics=metrics, bounds=interval)
-    return compare_with_baselines(judged, Evaluation())
+    return compare_with_baselines(judged, EvaluationOptions())
 
 
 @pytest.mark.parametrize(
@@ -261,7 +266,7 @@ def test_the_verdict_speaks_of_the_task() -> None:
 # Heavy groups
 
 
-def heavy(judged: Judged) -> str | None:
+def heavy(judged: Evaluation) -> str | None:
     assert judged.groups is not None
     return heavy_group(judged, pd.Series(judged.groups).map("C{}".format), "customer")
 
@@ -279,7 +284,7 @@ def test_a_group_with_a_fifth_of_the_rows_is_named_with_the_metric_without_it() 
     )
     # The same by weight: a hundredth of the rows.
     weights = np.where(groups == 7, 25.0, 1.0)
-    weighted = Judged(labels, weights / weights.mean(), groups)
+    weighted = Evaluation(labels, weights / weights.mean(), groups)
     sentence = heavy(weighted.with_models({CANDIDATE: p}, {CANDIDATE: 0.5}, RESAMPLED))
     assert sentence is not None
     assert sentence.startswith("customer 'C7' has 20 % of the 1,000 test rows, weighted; without")
@@ -289,7 +294,7 @@ def test_a_small_group_that_carries_the_metric_is_named() -> None:
     labels, predictions = numbers_of(1000, error=0.5)
     groups = np.arange(1000) % 100
     predictions[groups == 7] += 30
-    judged = Judged(labels, groups=groups, task=OF_NUMBER)
+    judged = Evaluation(labels, groups=groups, task=OF_NUMBER)
     judged = judged.with_models({CANDIDATE: predictions}, {CANDIDATE: None}, RESAMPLED)
     assert re.fullmatch(
         r"customer .C7. has 1 % of the 1,000 test rows; without it RMSE is 0\.[45]\d* "
@@ -303,8 +308,8 @@ def test_even_groups_are_not_heavy(count: int) -> None:
     labels, p = rows(2000)
     assert heavy(judge(labels, np.arange(2000) % count, **{CANDIDATE: p})) is None
     labels, p = classes_of(2000)
-    judged = Judged(labels, groups=np.arange(2000) % count, task=FOUR)
+    judged = Evaluation(labels, groups=np.arange(2000) % count, task=FOUR)
     assert heavy(judged.with_models({CANDIDATE: p}, {CANDIDATE: None}, RESAMPLED)) is None
     labels, p = numbers_of(2000)
-    judged = Judged(labels, groups=np.arange(2000) % count, task=OF_NUMBER)
+    judged = Evaluation(labels, groups=np.arange(2000) % count, task=OF_NUMBER)
     assert heavy(judged.with_models({CANDIDATE: p}, {CANDIDATE: None}, RESAMPLED)) is None

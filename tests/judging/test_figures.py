@@ -12,12 +12,13 @@ from scipy.stats import binomtest
 from sklearn import metrics as sk
 
 from tabular_lstm.judging import figures
-from tabular_lstm.judging.comparison import Judged
+from tabular_lstm.judging.comparison import Evaluation
 from tabular_lstm.judging.importance import Importance, Lost
 from tabular_lstm.judging.metrics import MODELS, ConfusionMatrix
-from tabular_lstm.parameters import NUMBER, Evaluation, Task
+from tabular_lstm.parameters.columns import NUMBER, Task
+from tabular_lstm.parameters.hyperparameters import EvaluationOptions
 
-DRAWN = Evaluation(bootstrap_resamples=100)
+DRAWN = EvaluationOptions(bootstrap_resamples=100)
 LABELS = np.array([0, 0, 1, 1, 0, 1])
 PREDICTIONS = {
     "candidate": np.array([0.1, 0.6, 0.4, 0.9, 0.3, 1.0]),
@@ -25,7 +26,7 @@ PREDICTIONS = {
     "logistic_regression": np.array([0.2, 0.3, 0.8, 0.7, 0.4, 0.6]),
     "hist_gradient_boosting": np.array([0.9, 0.1, 0.2, 0.8, 0.5, 0.5]),
 }
-JUDGED = Judged(LABELS, task=Task.of_classes(["well", "sick"])).with_models(
+JUDGED = Evaluation(LABELS, task=Task.of_classes(["well", "sick"])).with_models(
     PREDICTIONS, dict.fromkeys(PREDICTIONS, 0.35), DRAWN
 )
 HISTORY: dict[str, Any] = {
@@ -112,7 +113,7 @@ def test_confusion_matrix_has_actual_classes_in_rows_and_predicted_in_columns() 
     np.testing.assert_array_equal(mesh.get_array(), [[50, 7], [11, 32000.25]])
 
 
-def of_classes(classes: int, weights: np.ndarray | None = None) -> Judged:
+def of_classes(classes: int, weights: np.ndarray | None = None) -> Evaluation:
     """What a candidate of some skill says of rows of so many classes; the last one has none."""
     rng = np.random.default_rng(0)
     labels = rng.integers(0, classes - 1, 400)
@@ -121,7 +122,7 @@ def of_classes(classes: int, weights: np.ndarray | None = None) -> Judged:
     p = np.exp(logits)
     task = Task.of_classes([f"species {number:02}" for number in range(classes)])
     p /= p.sum(1, keepdims=True)
-    return Judged(labels, weights, task=task).with_models(
+    return Evaluation(labels, weights, task=task).with_models(
         {"candidate": p}, {"candidate": None}, DRAWN
     )
 
@@ -171,16 +172,16 @@ def test_confusions_are_shares_of_the_actual_class(classes: int) -> None:
 IMPORTANCE = Importance(rows=9, shuffles=2, measure="r2", features={"a": Lost(mean=0.3, std=0.1)})
 
 
-def of_number(labels: np.ndarray, predicted: np.ndarray) -> Judged:
+def of_number(labels: np.ndarray, predicted: np.ndarray) -> Evaluation:
     """What a candidate, with intervals so wide to each side, and the mean say of labels."""
     models = {"candidate": predicted, "mean": np.full(len(labels), labels.mean())}
     intervals = {name: np.stack([p, p - 1, p + 1], 1) for name, p in models.items()}
-    return Judged(labels, task=Task(kind=NUMBER)).with_models(
+    return Evaluation(labels, task=Task(kind=NUMBER)).with_models(
         intervals, dict.fromkeys(models), DRAWN
     )
 
 
-def normal(count: int = 300) -> Judged:
+def normal(count: int = 300) -> Evaluation:
     rng = np.random.default_rng(0)
     predicted = rng.normal(size=count)
     return of_number(predicted + rng.normal(0, 0.7, count), predicted)
@@ -192,7 +193,7 @@ def points_of(figure: Figure) -> np.ndarray:
 
 
 @pytest.mark.parametrize("rows", [normal(), of_number(np.arange(4.0), np.full(4, 2.0)), normal(12)])
-def test_a_run_of_a_number_has_its_figures_also_of_few_rows(rows: Judged) -> None:
+def test_a_run_of_a_number_has_its_figures_also_of_few_rows(rows: Evaluation) -> None:
     drawn = figures.figures_of(HISTORY, rows, IMPORTANCE)
     for figure in drawn.values():
         figure.canvas.draw()

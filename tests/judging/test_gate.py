@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 
 from tabular_lstm.judging import gate
-from tabular_lstm.judging.comparison import ZERO_AND_ONE, Comparison, Difference, Judged
+from tabular_lstm.judging.comparison import ZERO_AND_ONE, Comparison, Difference, Evaluation
 from tabular_lstm.judging.gate import Champion, ChampionCheck, Check, FloorCheck, check_artifact
 from tabular_lstm.judging.measures import measure_of
 from tabular_lstm.judging.metrics import CANDIDATE
-from tabular_lstm.parameters import Promotion, Tolerance
+from tabular_lstm.parameters.runs import PromotionOptions, Tolerance
 from tabular_lstm.rows.labelled_set import scaled
 from tests.helpers.judged_tasks import FOUR, OF_NUMBER, RESAMPLED, classes_of, judge, numbers_of
 
 TOLERANCE = Tolerance(log_loss=0.02, roc_auc=0.02)
-PROMOTION = Promotion(tolerance=TOLERANCE)
+PROMOTION = PromotionOptions(tolerance=TOLERANCE)
 START_OVER = PROMOTION.model_copy(update={"start_over": True})
 Triple = tuple[float, float, float]
 
@@ -34,7 +34,7 @@ UNKNOWN = differ((0, np.nan, np.nan), (0, np.nan, np.nan))
 
 
 @dataclass(frozen=True)
-class Told(Judged):
+class Told(Evaluation):
     """Judged models whose comparisons with the candidate are given."""
 
     comparisons: dict[str, Comparison] = field(default_factory=dict)
@@ -44,7 +44,7 @@ class Told(Judged):
         return self.comparisons[other]
 
 
-def told(comparisons: dict[str, Comparison], rows: int, missing: int = 0) -> Judged:
+def told(comparisons: dict[str, Comparison], rows: int, missing: int = 0) -> Evaluation:
     without = {CANDIDATE: missing}
     return Told(np.arange(rows) % 2, without_prediction=without, comparisons=comparisons)
 
@@ -79,7 +79,7 @@ def test_few_test_rows_of_a_class_promote_nothing() -> None:
     p = np.clip(0.3 + 0.4 * labels, 0.01, 0.99)
     models = {CANDIDATE: p, "majority_class": np.full(120, 0.5), "logistic_regression": p}
     for by, enough in ((None, True), (weights, False)):
-        judged = Judged(labels, by).with_models(models, dict.fromkeys(models, 0.5), RESAMPLED)
+        judged = Evaluation(labels, by).with_models(models, dict.fromkeys(models, 0.5), RESAMPLED)
         check = gate.check_floor(judged, PROMOTION)
         assert check.passed is check.enough_rows is enough
     assert check.smaller_class_rows < 12
@@ -152,7 +152,7 @@ def test_a_clear_loss_to_the_linear_baseline_that_does_not_matter_rejects_nothin
     )
 
 
-def of_number(unit: float = 1.0, candidate: float = 0.5, **errors: float) -> Judged:
+def of_number(unit: float = 1.0, candidate: float = 0.5, **errors: float) -> Evaluation:
     """Judge a candidate and baselines whose errors are known, on two hundred rows."""
     labels, p = numbers_of(unit=unit, error=candidate)
     others = {name: numbers_of(unit=unit, error=error)[1] for name, error in errors.items()}
@@ -161,7 +161,7 @@ def of_number(unit: float = 1.0, candidate: float = 0.5, **errors: float) -> Jud
     )
 
 
-def of_classes() -> Judged:
+def of_classes() -> Evaluation:
     labels, p = classes_of()
     majority = np.tile(np.bincount(labels) / len(labels), (len(labels), 1))
     models = {
@@ -211,7 +211,7 @@ def test_few_rows_of_one_of_several_classes_or_of_a_number_promote_nothing() -> 
 def check_champions(
     compared: dict[str, Comparison],
     not_compared: dict[str, str] | None = None,
-    promotion: Promotion = PROMOTION,
+    promotion: PromotionOptions = PROMOTION,
 ) -> ChampionCheck:
     """Check beside champions, of which b serves."""
     left_out = not_compared or {}

@@ -16,7 +16,8 @@ from tabular_lstm.judging.importance import (
     permutation_importance,
 )
 from tabular_lstm.judging.intervals import Rows
-from tabular_lstm.parameters import Reshaping, Task
+from tabular_lstm.parameters.columns import Task
+from tabular_lstm.parameters.hyperparameters import ReshapingOptions
 from tabular_lstm.rows.histories import Histories, Sequences, table_of
 from tabular_lstm.rows.schema_fit import learn_schema
 from tabular_lstm.rows.sequences import lay_out
@@ -26,7 +27,7 @@ NOTHING = Lost(mean=0.0, std=0.0)
 
 
 def importance(
-    worth: list[float],
+    skill: list[float],
     weights: np.ndarray | None = None,
     features: dict[str, list[int]] | None = None,
 ) -> Importance:
@@ -35,7 +36,7 @@ def importance(
     sequences[:, 0, 1] = sequences[:, 0, 0]
 
     def predict(sequences: np.ndarray) -> np.ndarray:
-        return 1 / (1 + np.exp(-sequences.reshape(len(sequences), -1) @ worth))
+        return 1 / (1 + np.exp(-sequences.reshape(len(sequences), -1) @ skill))
 
     def predict_changed(
         sequences: np.ndarray, changes: Iterable[tuple[int, np.ndarray]]
@@ -70,9 +71,9 @@ def test_only_the_informative_feature_has_importance_and_rows_count_by_their_wei
 
 def test_slots_of_one_feature_are_shuffled_together() -> None:
     """What the two say, their difference, is lost by shuffling one of them, and not by both."""
-    worth = [5.0, -5.0, 1.0, 0.0]
-    assert importance(worth).features["a"].mean > 0.1
-    measured = importance(worth, features={"date": [0, 1], "c": [2], "d": [3]})
+    skill = [5.0, -5.0, 1.0, 0.0]
+    assert importance(skill).features["a"].mean > 0.1
+    measured = importance(skill, features={"date": [0, 1], "c": [2], "d": [3]})
     assert [*measured.features] == ["c", "date", "d"]
     assert measured.features["date"] == NOTHING
     assert measured.features["c"].mean == pytest.approx(0.5, abs=0.1)
@@ -107,7 +108,7 @@ def test_the_mean_prediction_follows_each_value_and_its_spread_is_that_of_the_ro
         rows,
         categorical=["b"],
         missing={},
-        reshaping=Reshaping(allow_padding=True),
+        reshaping=ReshapingOptions(allow_padding=True),
         label="y",
         task=Task(kind="number"),
         labels=np.arange(99.0),
@@ -153,7 +154,7 @@ def test_mostly_zeros_and_times_of_one_day_have_several_points() -> None:
         rows,
         categorical=[],
         missing={},
-        reshaping=Reshaping(allow_padding=True),
+        reshaping=ReshapingOptions(allow_padding=True),
         label="y",
         task=Task.of_classes(("no", "yes")),
         dates={"seen": None},

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from tabular_lstm.judging.comparison import Judged
+from tabular_lstm.judging.comparison import Evaluation
 from tabular_lstm.judging.intervals import (
     Ranking,
     Rows,
@@ -18,7 +18,7 @@ from tabular_lstm.judging.intervals import (
     unseen_share,
 )
 from tabular_lstm.judging.metrics import point_metrics
-from tabular_lstm.parameters import Evaluation
+from tabular_lstm.parameters.hyperparameters import EvaluationOptions
 from tabular_lstm.rows.labelled_set import count_by_class, count_rows
 
 
@@ -35,9 +35,12 @@ def judged(
     weights: np.ndarray | None = None,
     groups: np.ndarray | None = None,
     **models: np.ndarray,
-) -> Judged:
-    thresholds, evaluation = dict.fromkeys(models, 0.5), Evaluation(bootstrap_resamples=resamples)
-    return Judged(labels, weights, groups).with_models(models, thresholds, evaluation)
+) -> Evaluation:
+    thresholds, evaluation = (
+        dict.fromkeys(models, 0.5),
+        EvaluationOptions(bootstrap_resamples=resamples),
+    )
+    return Evaluation(labels, weights, groups).with_models(models, thresholds, evaluation)
 
 
 # Bootstrap

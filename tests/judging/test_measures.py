@@ -7,12 +7,13 @@ import pandas as pd
 import pytest
 from sklearn import metrics as sk
 
-from tabular_lstm.judging.comparison import Judged
+from tabular_lstm.judging.comparison import Evaluation
 from tabular_lstm.judging.gate import beyond_tolerance
 from tabular_lstm.judging.intervals import bounds, unseen_share
 from tabular_lstm.judging.measures import from_columns, measure_of, to_columns
 from tabular_lstm.network.outputs import Calibration, decisions
-from tabular_lstm.parameters import Task, Tolerance
+from tabular_lstm.parameters.columns import Task
+from tabular_lstm.parameters.runs import Tolerance
 from tests.helpers.judged_tasks import FOUR, OF_NUMBER, RESAMPLED, classes_of, judge, numbers_of
 
 COSTS = ((0.0, 1.0, 5.0, 1.0), (1.0, 0.0, 1.0, 1.0), (9.0, 1.0, 0.0, 1.0), (1.0, 1.0, 1.0, 0.0))
@@ -26,7 +27,7 @@ BY_WEIGHT = pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["alike", "b
 @BY_WEIGHT
 def test_classes_are_measured_as_scikit_learn_does(weights: np.ndarray | None) -> None:
     labels, p = classes_of()
-    of = Judged(labels, weights, task=FOUR).with_models({"one": p}, {"one": None}, RESAMPLED)
+    of = Evaluation(labels, weights, task=FOUR).with_models({"one": p}, {"one": None}, RESAMPLED)
     measured: Any = of.metrics["one"]
     decided, counts = p.argmax(axis=1), {"sample_weight": weights}
     areas = [sk.roc_auc_score(labels == c, p[:, c], **counts) for c in range(4)]
@@ -104,7 +105,7 @@ def test_of_classes_that_two_models_rank_rightly_few_rows_do_not_show_them_equal
 @pytest.mark.parametrize("unit", [1.0, 1e9, 1e-9])
 def test_a_number_is_measured_as_scikit_learn_does(unit: float, weights: np.ndarray | None) -> None:
     labels, predictions = numbers_of(unit=unit)
-    of = Judged(labels, weights, task=OF_NUMBER)
+    of = Evaluation(labels, weights, task=OF_NUMBER)
     judged = of.with_models({"one": predictions}, {"one": None}, RESAMPLED)
     measured: Any = judged.metrics["one"]
     given = labels, predictions[:, 0]
@@ -187,7 +188,7 @@ def test_the_bound_of_a_number_holds_one_more_row_as_far_off_as_any() -> None:
         compared = judged.compare("one", "other", 0.95)[metric]
         assert compared.at_worst == pytest.approx(high + rise)
         assert compared.at_best == pytest.approx(low + fall)
-    alone = Judged(labels, groups=np.arange(40))
+    alone = Evaluation(labels, groups=np.arange(40))
     assert of.farther("mae", alone, one, other) == of.farther("mae", judged, one, other)
 
 
@@ -232,9 +233,9 @@ def test_predictions_are_read_from_the_columns_that_they_are_written_to() -> Non
 def test_the_class_with_fewest_rows_is_counted_and_named() -> None:
     labels, groups = np.array([0, 0, 1, 1, 2, 2, 2, 3]), np.arange(8) // 2
     four = measure_of(FOUR)
-    assert four.fewest(Judged(labels)) == (1, ("of class 4", "rows of class 4"))
+    assert four.fewest(Evaluation(labels)) == (1, ("of class 4", "rows of class 4"))
     # Three groups have rows of the classes 2 and 3, and one each of the others.
-    assert four.fewest(Judged(labels, groups=groups))[0] == 1
-    assert four.fewest(Judged(labels[:7])) == (0, ("of class 4", "rows of class 4"))
-    assert measure_of(OF_NUMBER).fewest(Judged(labels * 1.5)) == (8, None)
-    assert measure_of(OF_NUMBER).fewest(Judged(labels * 1.5, groups=groups)) == (4, None)
+    assert four.fewest(Evaluation(labels, groups=groups))[0] == 1
+    assert four.fewest(Evaluation(labels[:7])) == (0, ("of class 4", "rows of class 4"))
+    assert measure_of(OF_NUMBER).fewest(Evaluation(labels * 1.5)) == (8, None)
+    assert measure_of(OF_NUMBER).fewest(Evaluation(labels * 1.5, groups=groups)) == (4, None)

@@ -9,7 +9,9 @@ import pytest
 
 from tabular_lstm.monitoring.drift import Counts, Drift, compare, smallest_shift, threshold_of
 from tabular_lstm.monitoring.reference import Reference, Watch, count_numbers, profile
-from tabular_lstm.parameters import Monitoring, Reshaping, Task
+from tabular_lstm.parameters.columns import Task
+from tabular_lstm.parameters.hyperparameters import ReshapingOptions
+from tabular_lstm.parameters.runs import MonitoringOptions
 from tabular_lstm.rows.schema_fit import learn_schema
 from tabular_lstm.rows.sequences import to_sequences
 
@@ -43,7 +45,7 @@ def watch_of(rows: pd.DataFrame, scores: np.ndarray, quarantined: int = 20, **fa
         rows,
         categorical=["city"] if "city" in rows else [],
         missing={},
-        reshaping=Reshaping(allow_padding=True),
+        reshaping=ReshapingOptions(allow_padding=True),
         label="y",
         task=Task.of_classes(["no", "yes"]),
         dates={"seen": None} if "seen" in rows else {},
@@ -72,7 +74,7 @@ def drift_of(
     seen = watch.nothing + watch.count(places[:half], scores[:half])
     seen += watch.count(places[half:], scores[half:])
     # At this rate, fewer resamples do.
-    parameters = Monitoring(**{"false_alarms": 0.05, **monitoring})
+    parameters = MonitoringOptions(**{"false_alarms": 0.05, **monitoring})
     return compare(watch, seen, "run", "champion", parameters, quarantined)
 
 
@@ -210,7 +212,7 @@ def test_a_small_change_is_no_alarm_however_clear(watch: Watch) -> None:
 def test_few_rows_say_what_they_do_not_show(watch: Watch) -> None:
     some = drift_of(watch, people(12, seed=1), false_alarms=0.01)
     single = drift_of(watch_of(people(20), probabilities(10)), people(1, seed=1))
-    none = compare(watch, watch.nothing, "run", "champion", Monitoring(), 0)
+    none = compare(watch, watch.nothing, "run", "champion", MonitoringOptions(), 0)
     words = "12 rows: only a shift of more than 1.3 standard deviations would have been seen"
     assert some.few_rows == words
     assert "too few to tell" in str(single.few_rows)
@@ -262,7 +264,7 @@ def test_the_smallest_shift_is_seen_with_four_chances_of_five(trained: int, new:
 
 def test_the_lowest_rate_has_few_enough_resamples() -> None:
     with pytest.raises(ValueError, match="greater than or equal to 0"):
-        Monitoring(false_alarms=1e-9)
+        MonitoringOptions(false_alarms=1e-9)
 
 
 @pytest.mark.parametrize("new", [10**7, 2 * 10**9])

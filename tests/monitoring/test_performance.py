@@ -13,7 +13,7 @@ from tabular_lstm.monitoring.performance import (
     measure,
     worse_than_promised,
 )
-from tabular_lstm.parameters import NUMBER, Task
+from tabular_lstm.parameters.columns import NUMBER, Task
 
 TWO, THREE = Task.of_classes((0, 1)), Task.of_classes((0, 1, 2))
 A_NUMBER = Task(kind=NUMBER)

@@ -25,7 +25,8 @@ from tabular_lstm.monitoring.reference import (
     count_numbers,
     profile,
 )
-from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Monitoring
+from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES
+from tabular_lstm.parameters.runs import MonitoringOptions
 from tabular_lstm.rows.schema import Schema, parts_of
 from tests.helpers.networks import schema_of, sequences_of
 
@@ -248,10 +249,10 @@ def test_scores_and_the_quarantine_raise_an_alarm_whatever_columns_are_called() 
     sequences, predictions = sequences_of(schema, ROWS), predictions_of(TWO_CLASSES)
     watch = watch_of(schema, sequences, predictions)
     seen = watch.count(sequences, predictions / 9)
-    drift = compare(watch, seen, "run", "champion", Monitoring(ignore=names), ROWS)
+    drift = compare(watch, seen, "run", "champion", MonitoringOptions(ignore=names), ROWS)
     assert drift.features == {}  # they are ignored
     assert {*drift.moved} == {"the probability of 1", "quarantined rows"}
-    drift = compare(watch, seen, "run", "champion", Monitoring(), ROWS)
+    drift = compare(watch, seen, "run", "champion", MonitoringOptions(), ROWS)
     assert {*drift.features} == {*names}
     assert {*drift.moved} == {"the probability of 1", "the the quarantined rows"}
 
@@ -268,7 +269,7 @@ def drift_of_codes(trained: np.ndarray, tested: np.ndarray, new: np.ndarray) -> 
     sides, scores = [sequences(trained), sequences(tested)], np.zeros((len(new), 3))
     watch = Watch(Reference.of(sides, scores, schema, **FACTS), schema)
     seen = watch.count(sequences(new), scores)
-    return compare(watch, seen, "run", "champion", Monitoring(false_alarms=0.1), 0)
+    return compare(watch, seen, "run", "champion", MonitoringOptions(false_alarms=0.1), 0)
 
 
 @pytest.mark.long

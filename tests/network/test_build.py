@@ -10,7 +10,7 @@ from keras import layers
 
 from tabular_lstm.network.build import build
 from tabular_lstm.network.fit import predict
-from tabular_lstm.parameters import Ensemble, Network
+from tabular_lstm.parameters.hyperparameters import Ensemble, NetworkOptions
 from tests.helpers.networks import (
     ensemble_of,
     keras_lstm,
@@ -34,7 +34,7 @@ def test_tutorial_is_the_tutorials_network_to_the_letter() -> None:
             dense(1, activation="sigmoid"),
         ]
     )
-    network = build(schema_of(8), Network(kind="tutorial"), 0)
+    network = build(schema_of(8), NetworkOptions(kind="tutorial"), 0)
     assert isinstance(network, keras.Sequential)
     assert network.input_shape == expected.input_shape == (None, 4, 2)
     assert network.count_params() == expected.count_params() == 38
@@ -84,7 +84,7 @@ def drawn(seed: int = 0, **options: Any) -> dict[str, np.ndarray]:
     """The initial weights by name, of a schema with numbers and categories."""
     schema = schema_of(40, features_per_step=10, names=tuple(range(0, 40, 2)))
     ensemble = Ensemble.model_validate({"frequency_scale": [0.1], **options})
-    network = build(schema, Network(ensemble=ensemble), seed)
+    network = build(schema, NetworkOptions(ensemble=ensemble), seed)
     return {weight.path: weight.numpy() for weight in network.weights}
 
 

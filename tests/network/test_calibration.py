@@ -15,7 +15,7 @@ from tabular_lstm.network.outputs import (
     fit_temperature,
     log_losses,
 )
-from tabular_lstm.parameters import Objective
+from tabular_lstm.parameters.hyperparameters import Objective
 
 ACCURACY, F1 = Objective(kind="accuracy"), Objective(kind="f1")
 

@@ -21,7 +21,7 @@ from tabular_lstm.network.fit import predict, train
 from tabular_lstm.network.member_training import DivergedError
 from tabular_lstm.network.members import Members
 from tabular_lstm.network.outputs import choose_threshold
-from tabular_lstm.parameters import Network, Training
+from tabular_lstm.parameters.hyperparameters import NetworkOptions, TrainingOptions
 from tests.helpers.networks import assert_same_weights, schema_of, sequences_of
 from tests.helpers.trainings import (
     SCHEMA,
@@ -75,7 +75,7 @@ def test_two_trainings_give_the_same_bits_and_another_seed_gives_others() -> Non
     assert len(history["loss"]) == len(history["validation_loss"]) == 3
     assert history["temperature"] == first.calibration.temperature
     assert history["decision_threshold"] == first.calibration.threshold
-    assert Training.model_validate(first.training) == training_of(batch_size=64)
+    assert TrainingOptions.model_validate(first.training) == training_of(batch_size=64)
     np.testing.assert_array_equal(predict(first, sequences), predict(again, sequences))
 
     other, other_history = train(network, sequences, labels, training_of(batch_size=64, seed=1))
@@ -255,7 +255,7 @@ TUTORIAL = {"epochs": 4, "patience": 1, "objective": {"kind": "f1"}}
 
 @pytest.mark.long
 def test_the_tutorial_trains_all_its_epochs_to_the_same_bits_and_leaves_no_trace() -> None:
-    rows, network = rows_of(40), build(SCHEMA, Network(kind="tutorial"), 0)
+    rows, network = rows_of(40), build(SCHEMA, NetworkOptions(kind="tutorial"), 0)
     before, _ = train(network_of(dropout=0.3), *rows, training_of())
     candidate, history = train(network, *rows, training_of(**TUTORIAL))
     after, _ = train(network_of(dropout=0.3), *rows, training_of())
@@ -264,7 +264,7 @@ def test_the_tutorial_trains_all_its_epochs_to_the_same_bits_and_leaves_no_trace
     assert json.loads(json.dumps(history, allow_nan=False)) == history
     assert len(set(history["loss"])) == 4
     assert not network.compiled
-    assert_same_weights(network, build(SCHEMA, Network(kind="tutorial"), 0))
+    assert_same_weights(network, build(SCHEMA, NetworkOptions(kind="tutorial"), 0))
     assert not same(network.get_weights(), candidate.get_weights())
 
     keras.utils.set_random_seed(99)

@@ -12,7 +12,8 @@ from tabular_lstm.network.offset import Offset
 from tabular_lstm.network.outputs import predictions
 from tabular_lstm.network.score import FEW, score
 from tabular_lstm.network.scorer import Scorer, Slots
-from tabular_lstm.parameters import NUMBER, TWO_CLASSES, Training
+from tabular_lstm.parameters.columns import NUMBER, TWO_CLASSES
+from tabular_lstm.parameters.hyperparameters import TrainingOptions
 from tabular_lstm.rows.histories import PADDING, Compact, Histories, are_rows
 from tabular_lstm.rows.schema import HistoryLayout, quantiles
 from tests.helpers.networks import (
@@ -129,7 +130,7 @@ def test_a_category_that_is_in_earlier_rows_alone_keeps_what_was_learned_of_it()
     last = np.arange(customers) * rows + rows - 1
     table[:, 1], table[last, 1] = 1, 0
     histories = histories_at(table, last - rows + 1, last, rows)
-    candidate, _ = train(network, histories, np.arange(customers) % 2.0, Training(epochs=1))
+    candidate, _ = train(network, histories, np.arange(customers) % 2.0, TrainingOptions(epochs=1))
     here, earlier, nowhere, unknown, missing = candidate.embed.vectors.numpy().swapaxes(0, 1)
     assert np.abs(earlier - here).max() > 0.01
     # What no row has gets the mean of the others, by the rows that have them.
@@ -148,7 +149,7 @@ def test_a_line_in_the_last_values_is_told_at_once_with_honest_intervals() -> No
     noise = np.random.default_rng(1).normal(0, 0.1, len(line))
     labels = schema.target.mean + schema.target.deviation * (line + noise)
     train_set = histories[:train_rows], labels[:train_rows]
-    candidate, history = train(network, *train_set, Training(epochs=6))
+    candidate, history = train(network, *train_set, TrainingOptions(epochs=6))
     predicted, lower, upper = score(Scorer.of(candidate), histories[train_rows:]).T
     new = labels[train_rows:]
     error = np.sqrt(np.mean((predicted - new) ** 2)) / schema.target.deviation
@@ -166,7 +167,7 @@ def test_summaries_have_the_weights_of_the_regression_alone(task: str) -> None:
     network = ensemble_of(schema.model_copy(update={"history": LAYOUT}), units=[4], members=2)
     initialize(network, 0)
     histories, labels = histories_of(network, 200), np.arange(200) % 2
-    candidate, _ = train(network, histories, labels, Training(epochs=2))
+    candidate, _ = train(network, histories, labels, TrainingOptions(epochs=2))
     first, second = candidate.read_out.kernel.numpy()[:, 16:]
     assert first.any() == (task == NUMBER)
     np.testing.assert_array_equal(first, second)

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tabular_lstm.network import build
 from tabular_lstm.network.build import Embed, ReadOut, Recur
-from tabular_lstm.parameters import Ensemble
+from tabular_lstm.parameters.hyperparameters import Ensemble
 from tabular_lstm.rows.schema import SCORES
 from tests.helpers.networks import prepared, schema_of, sequences_of
 

@@ -19,7 +19,8 @@ from tabular_lstm.network.outputs import (
     predictions,
     residual_quantiles,
 )
-from tabular_lstm.parameters import CLASSES, NUMBER, Objective, Task, Training
+from tabular_lstm.parameters.columns import CLASSES, NUMBER, Task
+from tabular_lstm.parameters.hyperparameters import Objective, TrainingOptions
 from tests.helpers.networks import schema_of, sequences_of
 from tests.helpers.trainings import network_of, same, training_of
 
@@ -73,7 +74,7 @@ def test_the_decision_is_that_of_the_lowest_expected_cost() -> None:
     probabilities = softmax(logits, 1)
     cheap, plain = (
         decisions(probabilities, OF_THREE.calibration(labels, logits, 1.0, training, None))
-        for training in (Training(objective=objective), Training())
+        for training in (TrainingOptions(objective=objective), TrainingOptions())
     )
     np.testing.assert_array_equal(plain, probabilities.argmax(1))
     for row, decided in zip(probabilities[:50], cheap[:50], strict=True):
@@ -102,7 +103,7 @@ def test_intervals_hold_their_rate_of_new_labels_or_more_where_rows_are_few(rows
         for seed in range(60):
             targets, outputs = skewed(rows + 300, seed)
             calibration = OF_NUMBER.calibration(
-                targets[:rows], outputs[:rows], 1.0, Training(), None
+                targets[:rows], outputs[:rows], 1.0, TrainingOptions(), None
             )
             predicted = predictions(outputs[rows:], NUMBERS, calibration, rate)
             mean, deviation = NUMBERS.target.mean, NUMBERS.target.deviation  # type: ignore[union-attr]

@@ -12,7 +12,8 @@ from tabular_lstm.network.plan import (
     plan_training,
     stratified_folds,
 )
-from tabular_lstm.parameters import NUMBER, Task, Training
+from tabular_lstm.parameters.columns import NUMBER, Task
+from tabular_lstm.parameters.hyperparameters import TrainingOptions
 
 
 def classes_of(drawn: np.ndarray, share: np.ndarray | float, classes: int) -> np.ndarray:
@@ -68,7 +69,7 @@ def test_no_group_is_in_two_folds_and_no_fold_is_empty(
 def test_members_of_few_and_unlike_groups_pass_over_as_many_rows_as_the_smallest_part_has() -> None:
     groups = np.repeat(np.arange(3), [60, 30, 10])
     labels = (np.arange(100) % 2).astype(np.float32)
-    plan = plan_training(4, labels, 8, Training(batch_size=8), groups)
+    plan = plan_training(4, labels, 8, TrainingOptions(batch_size=8), groups)
     parts = [{*groups[rows].tolist()} for rows in plan.held_out]
     assert sorted(map(sorted, parts[:3])) == [[0], [1], [2]]
     assert parts[3] == parts[0]
@@ -81,7 +82,7 @@ def test_members_of_few_and_unlike_groups_pass_over_as_many_rows_as_the_smallest
 @pytest.mark.parametrize("folds", [2, 3, 8])
 def test_members_of_a_kind_share_the_folds_of_the_other(folds: int) -> None:
     labels = (np.arange(120) % 2).astype(np.float32)
-    plan = plan_training(10, labels, 4, Training(), np.arange(120) % folds, kinds=2)
+    plan = plan_training(10, labels, 4, TrainingOptions(), np.arange(120) % folds, kinds=2)
     assert plan.kind == [0] * 5 + [1] * 5
     assert plan.left_out[:5] == plan.left_out[5:] == [member % folds for member in range(5)]
 
@@ -89,7 +90,7 @@ def test_members_of_a_kind_share_the_folds_of_the_other(folds: int) -> None:
 def test_histories_of_a_customer_follow_each_other() -> None:
     """So a batch, or a block of held-out histories, has few rows: their histories share them."""
     customers = np.random.default_rng(0).permutation(np.repeat(np.arange(20), 5))
-    training = Training(batch_size=10)
+    training = TrainingOptions(batch_size=10)
     plan = plan_training(4, customers % 2, 4, training, customers, are_customers=True)
     epoch = next(plan.batches()).swapaxes(0, 1).reshape(4, -1)
     for held_out, fold, learned in zip(plan.held_out, plan.left_out, epoch, strict=True):
@@ -105,7 +106,7 @@ def test_histories_of_a_customer_follow_each_other() -> None:
 
 def test_a_number_has_half_the_epochs_at_twice_the_learning_rate() -> None:
     labels = np.arange(100) % 3
-    plan, faster = (plan_training(3, labels, 4, Training(), speed=speed) for speed in (1, 2))
+    plan, faster = (plan_training(3, labels, 4, TrainingOptions(), speed=speed) for speed in (1, 2))
     assert (plan.epochs, faster.epochs) == (200, 100)
     assert faster.rate == 2 * plan.rate
     assert outputs_of(Task(kind=NUMBER)).speed == 2
@@ -113,7 +114,7 @@ def test_a_number_has_half_the_epochs_at_twice_the_learning_rate() -> None:
 
 
 def test_a_learning_rate_falls_to_nothing_from_the_start_of_a_cooldown_to_its_end() -> None:
-    plan = plan_training(2, np.arange(80) % 2, 4, Training(epochs=10, batch_size=7))
+    plan = plan_training(2, np.arange(80) % 2, 4, TrainingOptions(epochs=10, batch_size=7))
     assert (plan.steps, plan.last_start) == (10, 6)
     starts, ends = np.array([2, 6]), np.array([6, 10])
     rates = np.concatenate([plan.rates(epoch, starts, ends) for epoch in range(1, 11)])
@@ -132,7 +133,7 @@ def test_of_many_rows_an_epoch_is_a_part_that_is_new_each_time_and_the_folds_par
     monkeypatch.setattr(module, "MANY_ROWS", 320)
     labels = np.zeros(2000, np.float32)
     labels[::20] = 1  # 100, of which a fold has 12 or 13
-    plan = plan_training(3, labels, 4, Training(epochs=60, batch_size=8))
+    plan = plan_training(3, labels, 4, TrainingOptions(epochs=60, batch_size=8))
     epochs_of_all = list(plan.batches())
     for member, fold in enumerate(plan.left_out):
         rows = np.stack([epoch[:, member].ravel() for epoch in epochs_of_all])

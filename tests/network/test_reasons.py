@@ -11,7 +11,7 @@ from tabular_lstm.network.outputs import Calibration
 from tabular_lstm.network.reasons import reason_names, reasons
 from tabular_lstm.network.score import FEW, score
 from tabular_lstm.network.scorer import Scorer
-from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES
+from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES
 from tabular_lstm.rows.histories import PADDING
 from tabular_lstm.rows.schema import HistoryLayout, parts_of
 from tests.helpers.networks import ensemble_of, histories_in, schema_of, sequences_of

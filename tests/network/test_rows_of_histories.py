@@ -20,7 +20,8 @@ from tabular_lstm.network.outputs import predictions
 from tabular_lstm.network.reasons import reason_names, reasons
 from tabular_lstm.network.score import FEW, score
 from tabular_lstm.network.scorer import Scorer
-from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Training
+from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES
+from tabular_lstm.parameters.hyperparameters import TrainingOptions
 from tabular_lstm.rows.histories import Histories
 from tabular_lstm.rows.past_features import as_rows
 from tabular_lstm.rows.schema import HistoryLayout
@@ -112,7 +113,7 @@ def test_a_file_with_one_part_of_both_is_refused(tmp_path: Path) -> None:
 def test_training_weighs_both_and_one_kind_of_members_reads_histories_alone(task: str) -> None:
     network, histories = histories_of(task)
     labels = np.arange(len(histories)) % (3 if task == CLASSES else 2) * 1.0
-    options = labels, Training(epochs=2)
+    options = labels, TrainingOptions(epochs=2)
     candidate, history = train(network, histories, *options, groups=histories.customer)
     shares = [kind["share"] for kind in history["kinds"]]
     assert min(shares) >= 0.05

@@ -17,7 +17,8 @@ from tabular_lstm.network.forward import BLOCK
 from tabular_lstm.network.outputs import Calibration, predictions
 from tabular_lstm.network.score import FEW, FEW_VALUES, score, score_changed
 from tabular_lstm.network.scorer import CLIP, Scorer, Slots
-from tabular_lstm.parameters import CLASSES, NUMBER, Reshaping, Task
+from tabular_lstm.parameters.columns import CLASSES, NUMBER, Task
+from tabular_lstm.parameters.hyperparameters import ReshapingOptions
 from tabular_lstm.rows.schema import HistoryLayout
 from tabular_lstm.rows.schema_fit import learn_schema
 from tests.helpers.networks import (
@@ -110,7 +111,7 @@ COLUMNS = {
 
 def slots_of(numbers: Any) -> Slots:
     """What a schema says that is learned of one column of numbers."""
-    arguments: dict[str, Any] = {"categorical": (), "missing": {}, "reshaping": Reshaping()}
+    arguments: dict[str, Any] = {"categorical": (), "missing": {}, "reshaping": ReshapingOptions()}
     task = Task.of_classes(("no", "yes"))
     rows = pd.DataFrame({"a": np.asarray(numbers, float)})
     return Slots.of(learn_schema(rows, label="y", task=task, **arguments))

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from tabular_lstm.network.fit import train
 from tabular_lstm.network.members import Members
 from tabular_lstm.network.outputs import choose_threshold
-from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Network, Objective
+from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES
+from tabular_lstm.parameters.hyperparameters import NetworkOptions, Objective
 from tabular_lstm.pipelines.training.nodes import train_network
 from tabular_lstm.rows.labelled_set import scaled
 from tests.helpers.judged import set_of
@@ -103,7 +104,7 @@ def trained(weights: Any, network: Any = None, **changed: Any) -> tuple[Any, dic
         network or network_of(dropout=0.2),
         train_set,
         SCHEMA,
-        Network(),
+        NetworkOptions(),
         training_of(**changed),
         HERE,
     )

@@ -17,7 +17,12 @@ from hypothesis import strategies as st
 
 from tabular_lstm.datasets import RawRowsDataset
 from tabular_lstm.errors import DataError
-from tabular_lstm.parameters import Columns, Evaluation, Reshaping, Split, Validation
+from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions
+from tabular_lstm.parameters.hyperparameters import (
+    EvaluationOptions,
+    ReshapingOptions,
+    ValidationOptions,
+)
 from tabular_lstm.pipelines.reshaping import nodes
 from tabular_lstm.rows import fingerprints, raw_rows
 from tabular_lstm.rows.cells import LARGEST, is_missing
@@ -29,9 +34,9 @@ from tests.helpers.nodes import NO_ROWS, accept_rows, split_rows, validate_rows
 from tests.helpers.raw_rows import of_frame
 
 NAMES = ["a", "b", "c", "y"]
-COLUMNS = Columns(label="y", positive_class=1, negative_class=0)
-KEYED = Columns(label="y", positive_class=1, negative_class=0, key="a")
-CATEGORICAL = Columns(label="y", positive_class=1, negative_class=0, categorical=["b", "c"])
+COLUMNS = ColumnsOptions(label="y", positive_class=1, negative_class=0)
+KEYED = ColumnsOptions(label="y", positive_class=1, negative_class=0, key="a")
+CATEGORICAL = ColumnsOptions(label="y", positive_class=1, negative_class=0, categorical=["b", "c"])
 SOURCE = Source(file="rows.csv", sha256="0" * 64, rows=100)
 
 Row = tuple[str, ...]
@@ -51,7 +56,7 @@ def raw(rows: Sequence[Row], names: Sequence[str] = NAMES) -> RawRows:
     return of_frame(cells(rows, names))
 
 
-def valid(rows: Sequence[Row], columns: Columns = COLUMNS) -> pd.DataFrame:
+def valid(rows: Sequence[Row], columns: ColumnsOptions = COLUMNS) -> pd.DataFrame:
     return validate_rows(raw(rows), columns)[0]
 
 
@@ -61,7 +66,7 @@ ROWS = [("1", "2.5", "0", "1"), ("", "NA", "-3e2", "0"), ("4", "5", "6", "1.0")]
 
 
 def test_bad_rows_are_set_aside_with_number_reasons_and_cells() -> None:
-    columns = Columns(label="y", positive_class=1, negative_class=0, bounds={"b": (0, 9)})
+    columns = ColumnsOptions(label="y", positive_class=1, negative_class=0, bounds={"b": (0, 9)})
     bad = [("x", "10", " 3 ", "2"), ("1", "2", "inf", "0")]
     rows, quarantined, _ = validate_rows(raw([ROWS[0], bad[0], ROWS[2], bad[1]]), columns)
     assert rows.index.tolist() == [1, 3]
@@ -89,7 +94,7 @@ def test_bad_rows_are_set_aside_with_number_reasons_and_cells() -> None:
 )
 def test_a_column_that_the_file_lacks_is_refused(columns: dict[str, Any], facts: str) -> None:
     with pytest.raises(DataError) as error:
-        validate_rows(raw(ROWS), Columns.model_validate(COLUMNS.model_dump() | columns))
+        validate_rows(raw(ROWS), ColumnsOptions.model_validate(COLUMNS.model_dump() | columns))
     assert all(fact in str(error.value) for fact in ("rows.csv", *facts.split("|")))
 
 
@@ -103,7 +108,7 @@ CELLS = st.one_of(
 @given(rows=st.lists(st.tuples(CELLS, CELLS, CELLS, CELLS), min_size=1, max_size=8))
 @properties
 def test_rows_in_are_valid_quarantined_or_unlabelled(rows: list[Row]) -> None:
-    columns = Columns(
+    columns = ColumnsOptions(
         label="y",
         positive_class=1,
         negative_class=0,
@@ -145,8 +150,8 @@ def test_an_unlabelled_row_is_counted_and_no_other_cell_of_it_is_read(
         "rows.csv: 10 rows, 2 valid, 1 quarantined, 7 unlabelled"
     ]
     with pytest.raises(DataError, match="1 of 3 labelled rows were quarantined"):
-        accept_rows(rows, source, COLUMNS, Validation(max_quarantined_fraction=0.33))
-    accept_rows(rows, source, COLUMNS, Validation(max_quarantined_fraction=0.34))
+        accept_rows(rows, source, COLUMNS, ValidationOptions(max_quarantined_fraction=0.33))
+    accept_rows(rows, source, COLUMNS, ValidationOptions(max_quarantined_fraction=0.34))
 
 
 def test_a_run_asks_what_a_point_is_until_it_is_told_and_whether_dates_are_groups(
@@ -175,7 +180,7 @@ def test_a_run_asks_what_a_point_is_until_it_is_told_and_whether_dates_are_group
     ):
         caplog.clear()
         raw_rows = RawRowsDataset(filepath=str(path), load_args={"sep": ";"}).load()
-        validate_rows(raw_rows, Columns.model_validate(columns))
+        validate_rows(raw_rows, ColumnsOptions.model_validate(columns))
         assert "numbers of a: might 1.155 be 1155?" in caplog.text
 
     caplog.clear()
@@ -259,7 +264,7 @@ def test_a_later_row_that_is_invalid_or_without_a_label_supersedes_nothing(
     counts = source.quarantined_rows, source.superseded_rows, source.unlabelled_rows
     assert counts == (2, 0, 1)
     with pytest.raises(DataError, match=r"rows 2026-11-01\.csv:2, 2026-11-02\.csv:1: b: "):
-        accept_rows(rows, source, COLUMNS, Validation())
+        accept_rows(rows, source, COLUMNS, ValidationOptions())
 
 
 LABELS = st.sampled_from(["0", "1"])
@@ -294,13 +299,13 @@ def test_a_feature_that_alone_tells_the_classes_apart_is_named_in_log_and_summar
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     rows = [(*row[:2], str(int(row[3]) + 0.001 * n), row[3]) for n, row in enumerate(background())]
-    _, _, summary = split_rows(valid(rows), SOURCE, COLUMNS, Split())
+    _, _, summary = split_rows(valid(rows), SOURCE, COLUMNS, SplitOptions())
     assert summary.possible_leaks == {"c": 1}
     (warning,) = messages(caplog, logging.WARNING)
     assert warning.startswith("Possible leak, alone telling the label")
     assert ": c (1.000): the metrics of this run may be far too good" in warning
     caplog.clear()
-    _, _, summary = split_rows(valid(background()), SOURCE, COLUMNS, Split())
+    _, _, summary = split_rows(valid(background()), SOURCE, COLUMNS, SplitOptions())
     assert summary.possible_leaks == {}
     assert not messages(caplog, logging.WARNING)
 
@@ -318,15 +323,15 @@ NUMBERS = st.one_of(FINITE.map(str), st.integers(-9, 9).map(str), st.sampled_fro
 
 def sides(
     rows: Sequence[Row],
-    columns: Columns = COLUMNS,
-    split: Split | None = None,
+    columns: ColumnsOptions = COLUMNS,
+    split: SplitOptions | None = None,
     names: Sequence[str] = NAMES,
 ) -> list[str]:
     """Say for each row, in the rows' order, on which side it is, below the background's rows."""
     by_name = [dict(zip(NAMES, row, strict=True)) for row in BACKGROUND]
     above = [tuple(row[name] for name in names) for row in by_name]
     accepted = validate_rows(raw([*above, *rows], names), columns)[0]
-    train, test, _ = split_rows(accepted, SOURCE, columns, split or Split())
+    train, test, _ = split_rows(accepted, SOURCE, columns, split or SplitOptions())
     side = dict.fromkeys(train.index, "train") | dict.fromkeys(test.index, "test")
     return [side[number] for number in range(len(above) + 1, len(above) + len(rows) + 1)]
 
@@ -358,18 +363,20 @@ def test_what_cannot_be_split_is_refused(
     accepted = valid(rows, COLUMNS.model_copy(update={"group": columns.get("group")}))
     declared = COLUMNS.model_copy(update=columns)
     with pytest.raises(DataError, match=f"rows.csv: .*{message}"):
-        split_rows(accepted, SOURCE, declared, Split(test_fraction=fraction))
+        split_rows(accepted, SOURCE, declared, SplitOptions(test_fraction=fraction))
 
 
 @pytest.mark.parametrize(
     ("columns", "split"),
     [
-        ({"group": "a"}, Split(test_fraction=0.5)),
-        ({"time": "a"}, Split(kind="time", test_fraction=0.5)),
+        ({"group": "a"}, SplitOptions(test_fraction=0.5)),
+        ({"time": "a"}, SplitOptions(kind="time", test_fraction=0.5)),
     ],
     ids=["group", "time"],
 )
-def test_rows_of_one_key_on_two_sides_are_refused(columns: dict[str, str], split: Split) -> None:
+def test_rows_of_one_key_on_two_sides_are_refused(
+    columns: dict[str, str], split: SplitOptions
+) -> None:
     declared = COLUMNS.model_copy(update={**columns, "key": "b"})
     rows = [(str(n), f"K{n}", "1", str(n % 2)) for n in range(40)]
     train, test, _ = split_rows(valid(rows, declared), SOURCE, declared, split)
@@ -390,7 +397,7 @@ CATEGORIES = st.one_of(
 NAMED = st.lists(st.tuples(NUMBERS, CATEGORIES, CATEGORIES, LABELS), min_size=1, max_size=8)
 
 
-def side_of(content: bytes, split: Split) -> str:
+def side_of(content: bytes, split: SplitOptions) -> str:
     """Say on which side a row of this content is."""
     digest = hashlib.blake2b(content, digest_size=8, key=split.salt.encode()).digest()
     return "test" if int.from_bytes(digest, "big") / 2**64 < split.test_fraction else "train"
@@ -411,8 +418,8 @@ AWKWARD: list[Row] = [
 ]
 
 
-@pytest.mark.parametrize("split", [Split(), Split(test_fraction=0.5, salt="another")])
-def test_a_row_is_on_the_side_that_its_bytes_say(split: Split) -> None:
+@pytest.mark.parametrize("split", [SplitOptions(), SplitOptions(test_fraction=0.5, salt="another")])
+def test_a_row_is_on_the_side_that_its_bytes_say(split: SplitOptions) -> None:
     """Of numbers in any order of columns, of a key, and of numbers with words."""
     values = ["1", "", "0", "-0.0", "NA", "33.6", "-1e-300", "243.03009062080926"]
     rows = [(a, b, c, "1") for a in values for b in values for c in values[:3]]
@@ -449,14 +456,14 @@ def test_a_row_with_categories_never_changes_sides(
 
 
 @pytest.mark.parametrize("columns", [KEYED, CATEGORICAL], ids=["key", "categories"])
-def test_no_node_changes_its_inputs(columns: Columns) -> None:
+def test_no_node_changes_its_inputs(columns: ColumnsOptions) -> None:
     frame = cells([*BACKGROUND, ("x", "y", "z", "")])
     before = frame.copy(deep=True)
     rows, _, source = validate_rows(of_frame(frame), columns)
     pd.testing.assert_frame_equal(frame, before)
     valid_rows, valid_source = rows.copy(deep=True), source.model_copy()
-    accept_rows(rows, source, COLUMNS, Validation())
-    split_rows(rows, source, columns, Split())
+    accept_rows(rows, source, COLUMNS, ValidationOptions())
+    split_rows(rows, source, columns, SplitOptions())
     pd.testing.assert_frame_equal(rows, valid_rows)
     assert source == valid_source
 
@@ -465,7 +472,7 @@ def test_no_node_changes_its_inputs(columns: Columns) -> None:
 def test_a_weight_changes_neither_side_nor_anything_but_itself(key: str | None) -> None:
     """And rows of weight 0 are on neither side, and counted."""
 
-    def split_weighed(weights: Sequence[str], columns: Columns) -> Any:
+    def split_weighed(weights: Sequence[str], columns: ColumnsOptions) -> Any:
         rows = [
             (str(place), str(place % 7), weights[place % len(weights)], str(place % 2))
             for place in range(120)
@@ -473,7 +480,7 @@ def test_a_weight_changes_neither_side_nor_anything_but_itself(key: str | None) 
         table = cells(rows, ["a", "b", "w", "y"])
         table = table if columns.weight else table.drop(columns="w")
         accepted, _, _ = validate_rows(of_frame(table), columns)
-        return accepted, split_rows(accepted, SOURCE, columns, Split())
+        return accepted, split_rows(accepted, SOURCE, columns, SplitOptions())
 
     without = COLUMNS.model_copy(update={"key": key})
     weighed = without.model_copy(update={"weight": "w"})
@@ -487,7 +494,7 @@ def test_a_weight_changes_neither_side_nor_anything_but_itself(key: str | None) 
             assert getattr(with_weights, name) == getattr(summary, name)
 
     rows, (train, test, counted) = split_weighed(("1", "0", "0", "3"), weighed)
-    expected = split_rows(rows[rows["w"] > 0], SOURCE, weighed, Split())
+    expected = split_rows(rows[rows["w"] > 0], SOURCE, weighed, SplitOptions())
     pd.testing.assert_frame_equal(train, expected[0])
     pd.testing.assert_frame_equal(test, expected[1])
     assert counted.weightless_rows == counted.counts()["weightless_rows"] == 60
@@ -534,14 +541,16 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def read(folder: Path, columns: Columns, caplog: pytest.LogCaptureFixture) -> dict[str, Any]:
+def read(folder: Path, columns: ColumnsOptions, caplog: pytest.LogCaptureFixture) -> dict[str, Any]:
     """Go from the files to sequences, and give all that comes out, with the messages."""
     caplog.clear()
     raw = RawRowsDataset(filepath=str(folder)).load()
     valid, quarantined, source = validate_rows(raw, columns)
-    split = Split(kind="hash" if columns.time is None else "time")
+    split = SplitOptions(kind="hash" if columns.time is None else "time")
     *sides, summary = split_rows(valid, source, columns, split)
-    schema = nodes.learn_schema(sides[0], NO_ROWS, summary, columns, Reshaping(allow_padding=True))
+    schema = nodes.learn_schema(
+        sides[0], NO_ROWS, summary, columns, ReshapingOptions(allow_padding=True)
+    )
     labelled = [nodes.split_features_from_label(side, schema, columns) for side in sides]
     train_set, test_set = (nodes.reshape(side, schema) for side in labelled)
     together, keys = together_of(sides[0], columns), keys_of(sides[0], columns)
@@ -572,11 +581,11 @@ def test_parts_of_the_rows_give_what_all_at_once_give(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     caplog.set_level(logging.INFO)
-    expected = read(folder, Columns.model_validate(columns), caplog)
+    expected = read(folder, ColumnsOptions.model_validate(columns), caplog)
     assert len(expected["quarantined"])
     monkeypatch.setattr(raw_rows, "ROWS", 7)
     monkeypatch.setattr(fingerprints, "PART", 7)
-    parts = read(folder, Columns.model_validate(columns), caplog)
+    parts = read(folder, ColumnsOptions.model_validate(columns), caplog)
     assert parts["facts"] == expected["facts"]
     for name, value in expected.items():
         if isinstance(value, pd.DataFrame):
@@ -603,15 +612,15 @@ def test_only_a_segment_that_is_not_read_is_refused_and_the_reason_said(
     name: str, told: str
 ) -> None:
     rows = pd.DataFrame({"age": range(90), "ward": ["A", "B"] * 45, "y": [0, 1] * 45})
-    columns = Columns(
+    columns = ColumnsOptions(
         label="y", positive_class=1, negative_class=0, categorical=["ward"], ignore=["store"]
     )
-    evaluation = Evaluation(segments=[name])
+    evaluation = EvaluationOptions(segments=[name])
     with pytest.raises(DataError) if told else nullcontext() as refused:
-        split_rows(rows.rename_axis("row"), SOURCE, columns, Split(), evaluation)
+        split_rows(rows.rename_axis("row"), SOURCE, columns, SplitOptions(), evaluation)
     assert str(refused.value if refused else "").endswith(told)
     if "unknown" in told:
         # The file may have a column that columns.features leaves out.
         columns = columns.model_copy(update={"features": ["age", "ward"]})
         with pytest.raises(DataError, match="only columns that conf names under columns"):
-            split_rows(rows.rename_axis("row"), SOURCE, columns, Split(), evaluation)
+            split_rows(rows.rename_axis("row"), SOURCE, columns, SplitOptions(), evaluation)

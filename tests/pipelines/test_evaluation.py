@@ -12,12 +12,17 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.judging.comparison import Judged, by_segment
+from tabular_lstm.judging.comparison import Evaluation, by_segment
 from tabular_lstm.judging.drawing import TITLES
 from tabular_lstm.judging.importance import Dependence, Importance, Lost
 from tabular_lstm.judging.metrics import CANDIDATE, Baselines
 from tabular_lstm.network import fit
-from tabular_lstm.parameters import Columns, Evaluation, Network, Training
+from tabular_lstm.parameters.columns import ColumnsOptions
+from tabular_lstm.parameters.hyperparameters import (
+    EvaluationOptions,
+    NetworkOptions,
+    TrainingOptions,
+)
 from tabular_lstm.pipelines.evaluation.nodes import (
     assemble_metrics,
     choose_evaluated_set,
@@ -27,15 +32,15 @@ from tabular_lstm.pipelines.evaluation.nodes import (
     predict_with_candidate,
 )
 from tabular_lstm.rows.fingerprints import Fingerprints, keys_of, together_of
-from tabular_lstm.rows.labelled_set import EvaluatedSet, LabelledSet
+from tabular_lstm.rows.labelled_set import EvaluatedSet, Examples
 from tabular_lstm.rows.schema import HistoryLayout
 from tests.helpers import networks
 from tests.helpers.decisions import DATA
 from tests.helpers.judged import BASELINES, predictions_of, rows_of, schema_of, set_of
 from tests.helpers.outputs import FIGURES, JUDGED
 
-EVALUATION = Evaluation(bootstrap_resamples=100, importance_repeats=2)
-COLUMNS = Columns(label="state", positive_class="sick", negative_class="well")
+EVALUATION = EvaluationOptions(bootstrap_resamples=100, importance_repeats=2)
+COLUMNS = ColumnsOptions(label="state", positive_class="sick", negative_class="well")
 HISTORY = {"loss": [0.7, 0.6, 0.65], "best_epoch": 2, "decision_threshold": 0.45}
 
 ROWS = pd.DataFrame({"ward": ["A", "B"] * 45})
@@ -56,7 +61,7 @@ def candidate_of(weights: list[float]) -> keras.Model:
 def predicted(
     train: Rows,
     evaluated: EvaluatedSet,
-    columns: Columns = COLUMNS,
+    columns: ColumnsOptions = COLUMNS,
     keys: str = "AB",
     wards: str = "12",
     **history: Any,
@@ -120,7 +125,7 @@ def test_no_row_key_or_group_that_the_candidate_was_trained_on_judges() -> None:
 def test_train_rows_judge_with_a_warning_where_nothing_was_held_out(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    train_set, test_set = (LabelledSet(*rows_of(count)) for count in (9, 0))
+    train_set, test_set = (Examples(*rows_of(count)) for count in (9, 0))
     chosen = choose_evaluated_set(train_set, test_set)
     assert vars(chosen) == {**vars(train_set), "side": "train"}
     (warning,) = [record for record in caplog.records if record.levelno == logging.WARNING]
@@ -142,7 +147,7 @@ def test_rows_are_judged_by_the_weights_beside_their_predictions() -> None:
 
     flat = Baselines(thresholds={"majority_class": 0.5}, predictions={"majority_class": [0.4] * 60})
     of_models = weighted, {"decision_threshold": 0.5}, flat
-    judged = evaluate(*of_models, weighted_set, schema_of(), Training(), EVALUATION)
+    judged = evaluate(*of_models, weighted_set, schema_of(), TrainingOptions(), EVALUATION)
     p = weighted[CANDIDATE].to_numpy()
     expected = roc_auc_score(labels, p, sample_weight=weights)
     assert judged.metrics[CANDIDATE].roc_auc == pytest.approx(expected, rel=1e-5)
@@ -151,7 +156,7 @@ def test_rows_are_judged_by_the_weights_beside_their_predictions() -> None:
     # Counts of rows are counts of those that judge, whatever these weigh.
     judges = np.arange(60) < 30
     some = EvaluatedSet(**{**vars(weighted_set), "judged_on": "last rows", "judged": judges})
-    judged = evaluate(*of_models, some, schema_of(), Training(), EVALUATION)
+    judged = evaluate(*of_models, some, schema_of(), TrainingOptions(), EVALUATION)
     matrix = judged.metrics[CANDIDATE].confusion_matrix
     assert sum(matrix.model_dump().values()) == pytest.approx(30)
     assert judged.all_rows[0] == 60
@@ -160,14 +165,14 @@ def test_rows_are_judged_by_the_weights_beside_their_predictions() -> None:
 # Numbers
 
 
-def judged_at(side: str = "test") -> Judged:
+def judged_at(side: str = "test") -> Evaluation:
     """Judge the models of `predictions_of`."""
     candidate, baselines = predictions_of()
     judging = set_of(np.empty((90, 0)), candidate["label"], None, None, side)
     thresholds = dict(zip(BASELINES, (0.5, 0.4, 0.6), strict=True))
     losses = dict(zip(BASELINES, (0.6, 0.5, 0.4), strict=True))
     models = Baselines(thresholds=thresholds, losses=losses, predictions=baselines.to_dict("list"))
-    return evaluate(candidate, HISTORY, models, judging, schema_of(), Training(), EVALUATION)
+    return evaluate(candidate, HISTORY, models, judging, schema_of(), TrainingOptions(), EVALUATION)
 
 
 def test_each_value_of_a_segment_has_the_metrics_of_its_rows() -> None:
@@ -224,7 +229,7 @@ def test_the_best_baseline_is_the_best_out_of_fold_not_on_test_rows() -> None:
 def test_metrics_have_every_promised_number() -> None:
     network, sets = candidate_of([1, 1, 1, 1]), [set_of(*rows_of(9))] * 2
     metrics = assemble_metrics(
-        "2026-01-01", DATA, network, HISTORY, Network(), judged_at(), *sets, ROWS, EVALUATION
+        "2026-01-01", DATA, network, HISTORY, NetworkOptions(), judged_at(), *sets, ROWS, EVALUATION
     )
     assert "by_segment" not in metrics
     assert json.loads(json.dumps(metrics, allow_nan=False)) == metrics
@@ -255,7 +260,7 @@ def test_importance_takes_rows_of_both_classes_from_sorted_data(importance_rows:
     measured = measure_importance(
         candidate_of([0, 0, 3, 0]),
         sorted_set,
-        Judged(sorted_set.labels.to_numpy()),
+        Evaluation(sorted_set.labels.to_numpy()),
         schema_of(4),
         EVALUATION.model_copy(update={"importance_rows": importance_rows}),
     )
@@ -278,7 +283,7 @@ def test_importance_of_many_features_takes_fewer_shuffles_then_fewer_rows(
     schema = networks.schema_of(10)
     labels = pd.Series(np.arange(60) % 2)
     evaluated = set_of(networks.sequences_of(schema, rows=60), labels)
-    judged, network = Judged(labels.to_numpy()), networks.ensemble_of(schema)
+    judged, network = Evaluation(labels.to_numpy()), networks.ensemble_of(schema)
     measured = measure_importance(network, evaluated, judged, schema, EVALUATION)
     assert (measured.rows, measured.shuffles) == (rows, shuffles)
 

@@ -8,7 +8,7 @@ import pytest
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.network.fit import fingerprint
-from tabular_lstm.parameters import Columns, Split
+from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions
 from tabular_lstm.pipelines.evaluation.nodes import predict_with_candidate
 from tabular_lstm.pipelines.reshaping.nodes import reshape, split_features_from_label
 from tabular_lstm.pipelines.training.nodes import fingerprint_train_rows
@@ -17,7 +17,7 @@ from tests.helpers.histories import TO_SETS, bits, conf_of, history_of, raw_of, 
 from tests.helpers.networks import ensemble_of
 
 PATIENTS, VISITS = 30, 5
-COLUMNS = Columns.model_validate(
+COLUMNS = ColumnsOptions.model_validate(
     {
         "label": "sick",
         "positive_class": "yes",
@@ -27,7 +27,10 @@ COLUMNS = Columns.model_validate(
     }
 )
 BY_TIME = COLUMNS.model_copy(update={"time": "visit", "group": None})
-HALVES, FROM_4 = Split(test_fraction=0.5), Split.model_validate({"kind": "time", "from": 4})
+HALVES, FROM_4 = (
+    SplitOptions(test_fraction=0.5),
+    SplitOptions.model_validate({"kind": "time", "from": 4}),
+)
 
 
 def visits() -> pd.DataFrame:
@@ -45,7 +48,9 @@ def visits() -> pd.DataFrame:
     )
 
 
-def sets_of(cells: pd.DataFrame, columns: Columns = COLUMNS, split: Split = HALVES) -> Any:
+def sets_of(
+    cells: pd.DataFrame, columns: ColumnsOptions = COLUMNS, split: SplitOptions = HALVES
+) -> Any:
     return run(TO_SETS, {**conf_of(columns, split), **raw_of(cells)})
 
 
@@ -124,7 +129,7 @@ def test_what_the_rows_do_not_have_is_refused_by_name(
     declared = COLUMNS.model_dump(exclude={"history", "group"}, exclude_none=True)
     declared["history"] = {"of": "patient", "order": "visit", **history}
     with pytest.raises(DataError, match=message):
-        sets_of(cells, Columns.model_validate(declared))
+        sets_of(cells, ColumnsOptions.model_validate(declared))
 
 
 def test_of_dates_a_delay_that_is_a_number_is_of_days() -> None:

@@ -15,7 +15,8 @@ from tabular_lstm.files import sha256
 from tabular_lstm.monitoring.drift import Drift, Shift
 from tabular_lstm.monitoring.health import Health
 from tabular_lstm.monitoring.performance import Estimate
-from tabular_lstm.parameters import Columns, Monitoring
+from tabular_lstm.parameters.columns import ColumnsOptions
+from tabular_lstm.parameters.runs import MonitoringOptions
 from tabular_lstm.pipelines.monitoring.nodes import examine, read_labels
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.rows.number_format import NumberFormat
@@ -28,7 +29,7 @@ from tests.helpers.decisions import DATA, decision
 from tests.helpers.logs import promotion, run
 from tests.helpers.networks import ensemble_of, schema_of
 
-COLUMNS = Columns(label="ill", positive_class="yes", negative_class="no", key="id")
+COLUMNS = ColumnsOptions(label="ill", positive_class="yes", negative_class="no", key="id")
 LOG = [promotion("a"), promotion("b", "a")]
 # Each is promised a log loss of about 0.2.
 PROMISED = {"log_loss": Estimate(value=0.2, low=0.18, high=0.22)}
@@ -101,7 +102,7 @@ class Story:
         finished = FinishedScorings(tuple(self.scorings), {}, "kedro run")
         columns = COLUMNS.model_copy(update=roles)
         measured = measure_labelled_rows(labels, finished, self.champions, columns)
-        return examine(measured, finished, self.champions, columns, Monitoring(), run("z"))
+        return examine(measured, finished, self.champions, columns, MonitoringOptions(), run("z"))
 
 
 @pytest.fixture

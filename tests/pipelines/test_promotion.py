@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.judging.comparison import Judged
+from tabular_lstm.judging.comparison import Evaluation
 from tabular_lstm.judging.metrics import CANDIDATE
 from tabular_lstm.pipelines.promotion.nodes import read_back, record
 from tabular_lstm.serving.artifact import Artifact
@@ -28,12 +28,12 @@ def test_rows_read_back_reach_from_the_lowest_to_the_highest(count: int, tmp_pat
     artifact = Artifact.read(tmp_path / "candidate.keras")
     sequences = artifact.sequences(rows)
     judged = artifact.score(sequences)
-    check = read_back(artifact, sequences, judged, Judged(np.zeros(count)))
+    check = read_back(artifact, sequences, judged, Evaluation(np.zeros(count)))
     assert (check.passed, check.golden_rows) == (True, min(count, 32))
     for end in (judged.argmin(), judged.argmax()):
         other = judged.copy()
         other[end] = 0 if end == judged.argmin() else 1
-        assert not read_back(artifact, sequences, other, Judged(np.zeros(count))).passed
+        assert not read_back(artifact, sequences, other, Evaluation(np.zeros(count))).passed
 
 
 def test_only_what_was_judged_is_promoted() -> None:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from tabular_lstm.datasets import RawRowsDataset
-from tabular_lstm.parameters import Columns, Reshaping, Split
+from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions
+from tabular_lstm.parameters.hyperparameters import ReshapingOptions
 from tabular_lstm.pipelines.reshaping import nodes
 from tabular_lstm.pipelines.reshaping.nodes import split_features_from_label
 from tabular_lstm.rows.cells import LARGEST
@@ -19,7 +20,7 @@ from tabular_lstm.rows.sequences import to_sequences
 from tests.helpers.decisions import DATA
 from tests.helpers.nodes import NO_ROWS, split_rows, validate_rows
 
-COLUMNS = Columns(label="sick", positive_class="yes", negative_class="no")
+COLUMNS = ColumnsOptions(label="sick", positive_class="yes", negative_class="no")
 
 
 def rows_of(**features: list[float]) -> pd.DataFrame:
@@ -29,7 +30,9 @@ def rows_of(**features: list[float]) -> pd.DataFrame:
     return pd.DataFrame({**features, "sick": np.arange(1, count + 1) % 2}, index=index)
 
 
-def learn_schema(rows: pd.DataFrame, columns: Columns, reshaping: Reshaping) -> Schema:
+def learn_schema(
+    rows: pd.DataFrame, columns: ColumnsOptions, reshaping: ReshapingOptions
+) -> Schema:
     """Learn from rows as the node does."""
     return nodes.learn_schema(rows, NO_ROWS, DATA, columns, reshaping)
 
@@ -47,7 +50,7 @@ def test_weights_and_groups_of_the_rows_go_with_them() -> None:
         .astype({"who": "str"})
     )
     columns = COLUMNS.model_copy(update={"weight": "w", "group": "who"})
-    schema = learn_schema(rows, columns, Reshaping())
+    schema = learn_schema(rows, columns, ReshapingOptions())
     reshaped = nodes.reshape(split_features_from_label(rows, schema, columns), schema)
     assert reshaped.weights is not None
     assert reshaped.weights.tolist() == [0.5, 0.5, 2.0]
@@ -74,10 +77,12 @@ def test_text_of_the_file_gives_the_sequences_that_training_had(tmp_path: Path) 
     dataset = RawRowsDataset(filepath=str(tmp_path / "rows.csv"), load_args=load_args)
     columns = COLUMNS.model_copy(update={"categorical": ["kind"]})
     valid, quarantined, source = validate_rows(dataset.load(), columns)
-    train, _, summary = split_rows(valid, source, columns, Split())
+    train, _, summary = split_rows(valid, source, columns, SplitOptions())
     assert not len(quarantined)
 
-    schema = nodes.learn_schema(train, NO_ROWS, summary, columns, Reshaping(features_per_step=3))
+    schema = nodes.learn_schema(
+        train, NO_ROWS, summary, columns, ReshapingOptions(features_per_step=3)
+    )
 
     assert schema.marks == NumberFormat(decimal=",", thousands=".")
     assert schema.categories == {"kind": ["0.5", "1.234", "1234"]}
@@ -96,7 +101,9 @@ def frames(draw: st.DrawFn) -> tuple[pd.DataFrame, Schema]:
     numbers = st.floats(-LARGEST, LARGEST, width=32) | st.just(np.nan)
     values = draw(hnp.arrays(np.float64, (count, features), elements=numbers))
     rows = rows_of(**{f"f{i}": values[:, i].tolist() for i in range(features)})
-    return rows, learn_schema(rows, COLUMNS, Reshaping(features_per_step=draw(st.integers(1, 4))))
+    return rows, learn_schema(
+        rows, COLUMNS, ReshapingOptions(features_per_step=draw(st.integers(1, 4)))
+    )
 
 
 @given(frames())

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.parameters import Columns, Rollback
+from tabular_lstm.parameters.columns import ColumnsOptions
+from tabular_lstm.parameters.runs import RollbackOptions
 from tabular_lstm.pipelines.rollback.nodes import choose_champion
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.decision import Champions, Decision
@@ -18,7 +19,7 @@ from tests.helpers.networks import ensemble_of, schema_of
 from tests.helpers.project import Project
 
 Artifacts = dict[str, Artifact]
-COLUMNS = Columns(label="sick", positive_class=1, negative_class=0)
+COLUMNS = ColumnsOptions(label="sick", positive_class=1, negative_class=0)
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def chosen(
     asked: str | None,
     entries: int = 3,
     lost: str = "",
-    columns: Columns | None = None,
+    columns: ColumnsOptions | None = None,
 ) -> Decision:
     """Choose after promotions of a and b, of which b serves, and a rejection of x."""
     log = [
@@ -48,7 +49,7 @@ def chosen(
     left = {name: of for name, of in artifacts.items() if not lost or name != run(lost)}
     champions = Champions(log[:entries], left)
     return choose_champion(
-        champions, Rollback(run_id=asked), columns or COLUMNS, run("z"), PROVENANCE
+        champions, RollbackOptions(run_id=asked), columns or COLUMNS, run("z"), PROVENANCE
     )
 
 

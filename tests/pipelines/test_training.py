@@ -7,18 +7,23 @@ import pandas as pd
 import pytest
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.parameters import Columns, Network, Reshaping, Training
+from tabular_lstm.parameters.columns import ColumnsOptions
+from tabular_lstm.parameters.hyperparameters import (
+    NetworkOptions,
+    ReshapingOptions,
+    TrainingOptions,
+)
 from tabular_lstm.pipelines.reshaping.nodes import learn_schema, reshape, split_features_from_label
 from tabular_lstm.pipelines.training.nodes import (
     build_network,
     fingerprint_train_rows,
 )
-from tabular_lstm.rows.labelled_set import LabelledSet
+from tabular_lstm.rows.labelled_set import Examples
 from tabular_lstm.rows.schema import Schema
 from tests.helpers.decisions import DATA
 from tests.helpers.nodes import NO_ROWS
 
-COLUMNS = Columns(label="sick", positive_class=1, negative_class=0, categorical=["c"])
+COLUMNS = ColumnsOptions(label="sick", positive_class=1, negative_class=0, categorical=["c"])
 
 
 def train_rows() -> pd.DataFrame:
@@ -31,14 +36,14 @@ def train_rows() -> pd.DataFrame:
     return rows.assign(sick=(rows["a"] > 5).astype("int64"))
 
 
-def set_of(rows: pd.DataFrame, columns: Columns = COLUMNS) -> tuple[Schema, LabelledSet]:
-    schema = learn_schema(rows, NO_ROWS, DATA, columns, Reshaping())
+def set_of(rows: pd.DataFrame, columns: ColumnsOptions = COLUMNS) -> tuple[Schema, Examples]:
+    schema = learn_schema(rows, NO_ROWS, DATA, columns, ReshapingOptions())
     return schema, reshape(split_features_from_label(rows, schema, columns), schema)
 
 
 def test_the_tutorials_network_refuses_missing_numbers_and_categories_by_row() -> None:
     rows = train_rows().fillna({"b": 0.0, "c": "red"})
-    tutorial = set_of(rows)[0], Network(kind="tutorial"), Training()
+    tutorial = set_of(rows)[0], NetworkOptions(kind="tutorial"), TrainingOptions()
     assert build_network(*tutorial, set_of(rows)[1]).name == "tutorial"
     rows.loc[12, "b"], rows.loc[40, "c"] = np.nan, None
     with pytest.raises(DataError, match=r"rows \d\d, \d\d have missing values") as error:

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from tabular_lstm.parameters import Columns
+from tabular_lstm.parameters.columns import ColumnsOptions
 from tabular_lstm.profiling.found_rows import (
     search_group,
     with_found_group,
@@ -170,7 +170,7 @@ def proposed(
         _, table, first_rows = profile_files(file, "rows.csv")
     proposal = with_found_rows(table, propose(table, label), first_rows)
     columns = yaml.safe_load(parameters_text(proposal))["columns"]
-    assert Columns.model_validate(columns) == proposal.columns()
+    assert ColumnsOptions.model_validate(columns) == proposal.columns()
     asked = [doubt for doubt in proposal.unsure if doubt.startswith("history: ")]
     return proposal, columns.get("history"), asked
 

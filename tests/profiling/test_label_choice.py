@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Columns
+from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES, ColumnsOptions
 from tabular_lstm.profiling.label_choice import Label, choose_label
 from tabular_lstm.profiling.proposal import propose
 from tabular_lstm.rows.number_format import NumberFormat
@@ -213,7 +213,9 @@ QUALITY = [3 + x % 7 for x in range(COUNT)]
 PEOPLE = {"age": [18 + x % 70 for x in range(COUNT)]}
 
 
-def proposed(values: list[Any], name: str = "target", **told: str) -> tuple[str, Columns, str]:
+def proposed(
+    values: list[Any], name: str = "target", **told: str
+) -> tuple[str, ColumnsOptions, str]:
     """The kind of task, the columns, and what is unsure."""
     found = propose(profile({**PEOPLE, name: values}), **told)
     return found.label.proposed.task.kind, found.columns(), " ".join(found.unsure)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tabular_lstm.parameters import Value
+from tabular_lstm.parameters.columns import Value
 from tabular_lstm.rows.cells import (
     ANY,
     EMPTY,

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from tabular_lstm.datasets import RawRowsDataset
-from tabular_lstm.parameters import Columns, Split
+from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions
 from tabular_lstm.rows.data_summary import DataSummary, Source, hash_of, summarize
 from tabular_lstm.rows.labels import LETTERS, LabelSummary, summarize_classes, summarize_numbers
 from tests.helpers.nodes import NO_ROWS, split_rows, validate_rows
@@ -19,7 +19,7 @@ SOURCE = Source(
 
 
 def describe(
-    test_rows: pd.DataFrame | None = None, split: Split | None = None, **columns: Any
+    test_rows: pd.DataFrame | None = None, split: SplitOptions | None = None, **columns: Any
 ) -> DataSummary:
     rows = pd.DataFrame(
         {
@@ -30,13 +30,13 @@ def describe(
         }
     )
     roles = {"label": "sold", "positive_class": 1, "negative_class": 0, "categorical": ["sex"]}
-    declared = Columns.model_validate({**roles, **columns})
+    declared = ColumnsOptions.model_validate({**roles, **columns})
     return summarize(
         rows[:4],
         rows[4:] if test_rows is None else test_rows,
         SOURCE,
         declared,
-        split or Split(),
+        split or SplitOptions(),
         history_rows=NO_ROWS,
         parameters_sha256="",
     )
@@ -45,10 +45,10 @@ def describe(
 def test_what_decides_the_side_is_in_the_split() -> None:
     plain = describe().split
     assert describe(bounds={"age": (0, 9)}).split == plain
-    assert describe(split=Split(independent=["age"])).split == plain
+    assert describe(split=SplitOptions(independent=["age"])).split == plain
     for other in (
-        describe(split=Split(salt="b")),
-        describe(split=Split(test_fraction=0.3)),
+        describe(split=SplitOptions(salt="b")),
+        describe(split=SplitOptions(test_fraction=0.3)),
         describe(positive_class=0, negative_class=1),
         describe(missing={"sex": ["f"]}),
         describe(categorical=[]),
@@ -57,10 +57,10 @@ def test_what_decides_the_side_is_in_the_split() -> None:
     ):
         assert other.split != plain
     grouped = describe(group="id")
-    timed = describe(time="age", split=Split(kind="time"), categorical=["id", "sex"])
+    timed = describe(time="age", split=SplitOptions(kind="time"), categorical=["id", "sex"])
     assert len({str(described.split) for described in (grouped, timed, describe(key="id"))}) == 3
     assert (grouped.features, timed.features) == (["age", "sex"], ["id", "sex"])
-    assert describe(key="id", split=Split(kind="time", from_=3)).split["from"] == 3
+    assert describe(key="id", split=SplitOptions(kind="time", from_=3)).split["from"] == 3
     # As it was said before there were groups and times: an older decision is of the same split.
     assert {"kind", "from", "group", "time", "weight"}.isdisjoint(plain)
     # With a key, features do not count.
@@ -126,9 +126,9 @@ def test_rows_of_all_kinds_have_the_same_hash_once_written_and_read(tmp_path: Pa
     raw = RawRowsDataset(filepath=str(path), load_args={"sep": ";"}).load()
     roles = {"label": "sick", "positive_class": "yes", "negative_class": "no", "key": "visit"}
     kinds = {"categorical": ["kind"], "dates": {"born": "%d.%m.%Y"}, "ignore": ["weight"]}
-    columns = Columns.model_validate({**roles, **kinds, "time": "seen"})
+    columns = ColumnsOptions.model_validate({**roles, **kinds, "time": "seen"})
     valid, _, source = validate_rows(raw, columns)
-    train, test, summary = split_rows(valid, source, columns, Split(kind="time"))
+    train, test, summary = split_rows(valid, source, columns, SplitOptions(kind="time"))
     assert len(train) > len(test) > 0
     lineage = summary.lineage
     assert lineage is not None

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from tabular_lstm.parameters import CLASSES, NUMBER, Columns, Task
+from tabular_lstm.parameters.columns import CLASSES, NUMBER, ColumnsOptions, Task
 from tabular_lstm.rows.data_warnings import (
     doubts_of,
     possible_leaks,
@@ -21,20 +21,20 @@ from tests.helpers.decisions import DATA
 ROWS = 200
 
 
-def refused(rows: pd.DataFrame, columns: Columns) -> dict[str, float]:
+def refused(rows: pd.DataFrame, columns: ColumnsOptions) -> dict[str, float]:
     return possible_leaks(rows, columns)[0]
 
 
-def asked(rows: pd.DataFrame, columns: Columns) -> dict[str, float]:
+def asked(rows: pd.DataFrame, columns: ColumnsOptions) -> dict[str, float]:
     return possible_leaks(rows, columns)[1]
 
 
-def found(rows: pd.DataFrame, columns: Columns) -> set[str]:
+def found(rows: pd.DataFrame, columns: ColumnsOptions) -> set[str]:
     return {*refused(rows, columns), *asked(rows, columns)}
 
 
-def columns_of(**roles: Any) -> Columns:
-    return Columns(label="sick", positive_class=1, negative_class=0, **roles)
+def columns_of(**roles: Any) -> ColumnsOptions:
+    return ColumnsOptions(label="sick", positive_class=1, negative_class=0, **roles)
 
 
 def rows_of(count: int = ROWS) -> pd.DataFrame:
@@ -106,7 +106,7 @@ def test_of_histories_a_leak_is_what_tells_the_label_of_a_row_and_not_whose_it_i
         }
     )
     history = {"of": "patient", "order": "visit"}
-    columns = Columns.model_validate({**columns_of().model_dump(), "history": history})
+    columns = ColumnsOptions.model_validate({**columns_of().model_dump(), "history": history})
     for declared in (columns, columns.model_copy(update={"time": "visit", "group": None})):
         assert refused(rows, declared) == {"code": 1}
 
@@ -149,7 +149,7 @@ def told_by_size(task: str) -> pd.DataFrame:
 @pytest.mark.parametrize("task", [CLASSES, NUMBER])
 def test_a_feature_that_gives_the_label_away_is_a_possible_leak(task: str) -> None:
     rows, rng = told_by_size(task), np.random.default_rng(1)
-    assert refused(rows, Columns(**ROLES[task])) == {}
+    assert refused(rows, ColumnsOptions(**ROLES[task])) == {}
     labels = rows["y"].to_numpy()
     order = rng.permutation(3)[labels] if task == CLASSES else np.abs(np.log(labels) - 3)
     sixtieths = np.digitize(labels, np.quantile(labels, np.linspace(0, 1, 60)[1:-1]))
@@ -157,10 +157,10 @@ def test_a_feature_that_gives_the_label_away_is_a_possible_leak(task: str) -> No
     codes = np.char.add("c", sixtieths.astype(str))
     leaks = {"after": order + 0.0, "times": missing, "code": codes}
     rows = rows.assign(**leaks, id=[f"P{number}" for number in range(600)])
-    measured = refused(rows, Columns(**ROLES[task], categorical=["code", "id"]))
+    measured = refused(rows, ColumnsOptions(**ROLES[task], categorical=["code", "id"]))
     assert measured.keys() == leaks.keys()
     assert max(measured.values()) <= 1
-    assert refused(rows.assign(y=labels[0]), Columns(**ROLES[task])) == {}
+    assert refused(rows.assign(y=labels[0]), ColumnsOptions(**ROLES[task])) == {}
 
 
 def told_a_little(count: int = 1_000, positive: float = 0.2) -> pd.DataFrame:
@@ -204,7 +204,7 @@ def test_what_tells_many_rows_of_a_class_and_few_others_is_a_possible_leak(turne
 
 
 def test_a_number_that_explains_far_more_than_all_others_is_asked_about() -> None:
-    rows, columns = told_by_size(NUMBER), Columns(**ROLES[NUMBER])
+    rows, columns = told_by_size(NUMBER), ColumnsOptions(**ROLES[NUMBER])
     rng = np.random.default_rng(1)
     labels = np.log(rows["y"])
     later = labels + rng.normal(0, 0.2, len(rows)) * labels.std()
@@ -216,7 +216,7 @@ def test_a_number_that_explains_far_more_than_all_others_is_asked_about() -> Non
 
 
 def test_a_feature_that_tells_one_of_three_classes_is_no_leak() -> None:
-    rows, columns = told_by_size(CLASSES), Columns(**ROLES[CLASSES])
+    rows, columns = told_by_size(CLASSES), ColumnsOptions(**ROLES[CLASSES])
     rows["petal"] = np.where(rows["y"] == 0, 0.0, np.random.default_rng(2).uniform(1, 2, 600))
     assert refused(rows, columns) == {}
     # Nor does a class of few rows count.
@@ -231,7 +231,7 @@ def test_a_feature_that_tells_one_of_three_classes_is_no_leak() -> None:
 
 
 def test_a_number_that_the_label_is_no_monotone_function_of_is_asked_about() -> None:
-    rng, columns = np.random.default_rng(3), Columns(**ROLES[NUMBER])
+    rng, columns = np.random.default_rng(3), ColumnsOptions(**ROLES[NUMBER])
     record = rng.permutation(5_000).astype(float)
     rows = pd.DataFrame({"record": record, "y": np.sin(record / 900)})
     outlier = rows.assign(y=np.where(record == 7, 1e9, rows["y"]))
@@ -317,7 +317,7 @@ def test_yesterdays_price_is_asked_about_however_well_it_tells_todays(
     elif order == "of shops in one file":  # by day, and no day is later in one shop
         rows = rows.assign(shop=np.arange(count) // 400 + 0.0, day=dates[np.arange(count) % 400])
         rows = rows.sort_values(["day", "shop"])
-    columns = Columns.model_validate({**ROLES[NUMBER], **roles})
+    columns = ColumnsOptions.model_validate({**ROLES[NUMBER], **roles})
     leaks, strong_features = possible_leaks(rows, columns)
     assert leaks == {}
     assert strong_features["yesterday"] > 0.996
@@ -330,7 +330,7 @@ def test_yesterdays_price_is_asked_about_however_well_it_tells_todays(
 def test_a_whole_number_a_few_units_off_or_rounded_is_a_leak_though_labels_repeat(
     order: str,
 ) -> None:
-    rng, count, columns = np.random.default_rng(1), 1_500, Columns(**ROLES[NUMBER])
+    rng, count, columns = np.random.default_rng(1), 1_500, ColumnsOptions(**ROLES[NUMBER])
     minutes = np.round(np.exp(rng.normal(size=count) / 1.5) * 100)
     if order == "a walk":  # by a step up or down, or none
         minutes = 500 + np.cumsum(rng.integers(-1, 2, count)) * 5.0
@@ -370,7 +370,7 @@ def test_a_number_of_which_most_labels_are_equal_is_told_only_with_the_others() 
     rng = np.random.default_rng(0)
     claims = np.where(rng.random(2_000) < 0.03, rng.lognormal(6, 1, 2_000), 0)
     rows = pd.DataFrame({"y": claims, "kind": rng.choice([*"ab"], 2_000), "x": rng.random(2_000)})
-    columns = Columns(**ROLES[NUMBER], categorical=["kind"])
+    columns = ColumnsOptions(**ROLES[NUMBER], categorical=["kind"])
     assert possible_leaks(rows, columns) == ({}, {})
     assert refused(rows.assign(paid=claims * 0.9), columns).keys() == {"paid"}
 

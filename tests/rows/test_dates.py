@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.parameters import Columns, Reshaping, Split, Task
+from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions, Task
+from tabular_lstm.parameters.hyperparameters import ReshapingOptions
 from tabular_lstm.rows.cells import Problems
 from tabular_lstm.rows.dates import (
     DECIMALS,
@@ -36,7 +37,7 @@ from tabular_lstm.rows.train_test_split import in_test
 from tabular_lstm.rows.validation import read_rows
 
 ROLES: dict[str, Any] = {"label": "y", "positive_class": 1, "negative_class": 0}
-COLUMNS = Columns.model_validate(
+COLUMNS = ColumnsOptions.model_validate(
     ROLES | {"dates": ["visit"], "missing": {"visit": ["1900-01-01", "?", "0"]}}
 )
 GERMAN = "%d.%m.%Y"
@@ -48,13 +49,13 @@ def frame(visits: Any) -> pd.DataFrame:
     return pd.DataFrame({"size": np.arange(len(visits), dtype=float), "visit": visits})
 
 
-def learn(visits: Any, columns: Columns = COLUMNS) -> Schema:
+def learn(visits: Any, columns: ColumnsOptions = COLUMNS) -> Schema:
     return learn_schema(
         frame(visits),
         categorical=[],
         missing=columns.missing,
         dates=columns.dates,
-        reshaping=Reshaping(),
+        reshaping=ReshapingOptions(),
         label="y",
         task=Task.of_classes((0, 1)),
     )
@@ -150,7 +151,7 @@ def test_of_several_formats_the_first_that_fits_reads_a_cell_in_every_reader() -
     )
     dates, problems = read_dates(values, [], MIXED)
     assert (problems, len({*dates.tolist()})) == ({}, 1)
-    columns = Columns.model_validate(ROLES | {"dates": {"visit": MIXED}})
+    columns = ColumnsOptions.model_validate(ROLES | {"dates": {"visit": MIXED}})
     schema = Schema.model_validate_json(learn(cells[:4], columns).model_dump_json())
     assert schema.dates == {"visit": MIXED}
     content = pa.BufferOutputStream()
@@ -261,7 +262,7 @@ def test_a_date_of_a_csv_and_of_parquet_gives_the_same_sequence(kind: pa.DataTyp
     np.testing.assert_array_equal(sequences, lay_out(of_csv.cells, SCHEMA)[0])
 
 
-def read(visits: list[str], columns: Columns = COLUMNS) -> tuple[pd.DataFrame, pd.DataFrame]:
+def read(visits: list[str], columns: ColumnsOptions = COLUMNS) -> tuple[pd.DataFrame, pd.DataFrame]:
     raw = frame(visits).astype("str").assign(y="1")
     rows, quarantined, *_ = read_rows([raw], columns, "rows.csv")
     return rows, quarantined
@@ -278,16 +279,16 @@ def test_a_cell_that_is_no_date_sets_its_row_aside() -> None:
     # Codes are the date that they are in the format or as ISO 8601.
     for code in ("1900-01-01", "01.01.1900", "1.1.1900"):
         blocks = {"dates": {"visit": GERMAN}, "missing": {"visit": [code, "never"]}}
-        schema = learn([None], Columns.model_validate(ROLES | blocks))
+        schema = learn([None], ColumnsOptions.model_validate(ROLES | blocks))
         cells = ["01.01.1900", pd.Timestamp("1900-01-01"), "never", " 2.1.1900"]
         seen = np.isnan(slots(frame(pd.Series(cells, dtype=object)), schema)).any(axis=1)
         assert seen.tolist() == [True, True, True, False]
 
 
-def sides(visits: list[str], columns: Columns = COLUMNS) -> np.ndarray:
+def sides(visits: list[str], columns: ColumnsOptions = COLUMNS) -> np.ndarray:
     rows, quarantined = read(visits, columns)
     assert quarantined.empty
-    return in_test(rows, columns, Split(test_fraction=0.5))
+    return in_test(rows, columns, SplitOptions(test_fraction=0.5))
 
 
 def test_a_row_stays_on_its_side_however_its_date_is_written() -> None:
@@ -296,7 +297,7 @@ def test_a_row_stays_on_its_side_however_its_date_is_written() -> None:
     assert 0 < expected.sum() < 60
     for form in ("%Y-%m-%dT00:00", "%Y-%m-%d 00:00:00.000", "%Y-%m-%dT00:00Z"):
         np.testing.assert_array_equal(sides(days.strftime(form).tolist()), expected)
-    german = Columns.model_validate(ROLES | {"dates": {"visit": GERMAN}})
+    german = ColumnsOptions.model_validate(ROLES | {"dates": {"visit": GERMAN}})
     np.testing.assert_array_equal(sides(days.strftime(GERMAN).tolist(), german), expected)
     missing = [sides([text] * 60) for text in ("", "NA", "?", "0", "1900-01-01")]
     assert all((side == missing[0]).all() for side in missing)
@@ -307,7 +308,7 @@ def test_a_row_stays_on_its_side_however_its_date_is_written() -> None:
 
 MOMENTS = st.datetimes(datetime.datetime(1900, 1, 1), datetime.datetime(2100, 1, 1))
 NUMBERS = st.floats(-1e15, 1e15) | st.integers(-(10**9), 10**9).map(float)
-TIMED = Columns.model_validate(ROLES | {"time": "at"})
+TIMED = ColumnsOptions.model_validate(ROLES | {"time": "at"})
 
 
 def read_times(cells: Any, *arguments: Any, **options: Any) -> tuple[pd.Series, Problems]:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Columns
+from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES, ColumnsOptions
 from tabular_lstm.rows.data_warnings import facts_of
 from tabular_lstm.rows.dependent_rows import DependentRows, find_dependent_rows
 from tests.helpers.tables import write_strikes
@@ -20,14 +20,14 @@ ROLES: dict[str, dict[str, Any]] = {
 }
 
 
-def columns_of(rows: pd.DataFrame, task: str = TWO_CLASSES, **roles: Any) -> Columns:
+def columns_of(rows: pd.DataFrame, task: str = TWO_CLASSES, **roles: Any) -> ColumnsOptions:
     named = [role for role in roles.values() if isinstance(role, str)]
     features = rows.drop(columns=["label", *named, *roles.get("ignore", [])])
     dates = [name for name in features if features[name].dtype.kind == "M"]
     words = [n for n in features if not pd.api.types.is_numeric_dtype(features[n])]
     categorical = [name for name in words if name not in dates]
     kinds = {"dates": dates, "categorical": categorical}
-    return Columns.model_validate({"label": "label", **ROLES[task], **kinds, **roles})
+    return ColumnsOptions.model_validate({"label": "label", **ROLES[task], **kinds, **roles})
 
 
 def found_in(
@@ -270,7 +270,7 @@ def test_groups_that_belong_together_are_found_and_independent_ones_left_alone()
     # Of histories the groups are the customers, whatever these share.
     columns = columns_of(rows, group="visit").model_dump()
     history = {"history": {"of": "visit", "order": "age"}}
-    assert find_dependent_rows(rows, Columns.model_validate({**columns, **history})) is None
+    assert find_dependent_rows(rows, ColumnsOptions.model_validate({**columns, **history})) is None
     apart = visits(nested=False)
     assert found_in(apart) is not None
     assert found_in(apart, group="visit") is None

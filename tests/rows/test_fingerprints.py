@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tabular_lstm.parameters import Columns
+from tabular_lstm.parameters.columns import ColumnsOptions
 from tabular_lstm.rows.cells import EMPTY
 from tabular_lstm.rows.fingerprints import (
     Fingerprints,
@@ -102,7 +102,7 @@ def test_a_decimal_is_written_as_a_csv_has_it_and_a_float_not_read_in_the_format
 
 
 def test_groups_are_numbered_in_the_order_of_their_first_rows() -> None:
-    plain = Columns(label="y", positive_class=1, negative_class=0)
+    plain = ColumnsOptions(label="y", positive_class=1, negative_class=0)
     grouped = plain.model_copy(update={"group": "patient"})
     rows = pd.DataFrame({"patient": pd.Series([*"BABCA"], dtype="str"), "y": 0})
     groups = number_groups(rows, grouped)

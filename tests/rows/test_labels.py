@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.parameters import Columns, Reshaping, Split, Validation, Value
+from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions, Value
+from tabular_lstm.parameters.hyperparameters import ReshapingOptions, ValidationOptions
 from tabular_lstm.pipelines.reshaping.nodes import learn_schema
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.labels import are_unlabelled, label_of
@@ -20,8 +21,8 @@ ROWS = 400
 CLASSES = ["bus", "Zoë", 3, "007"]
 
 
-def columns_of(**roles: Any) -> Columns:
-    return Columns(label="y", **roles)
+def columns_of(**roles: Any) -> ColumnsOptions:
+    return ColumnsOptions(label="y", **roles)
 
 
 def table(labels: Any) -> pd.DataFrame:
@@ -31,10 +32,10 @@ def table(labels: Any) -> pd.DataFrame:
     return rows.astype("str").set_index(pd.RangeIndex(1, count + 1, name="row"))
 
 
-def split(labels: Any, columns: Columns, **blocks: Any) -> tuple[pd.DataFrame, DataSummary]:
+def split(labels: Any, columns: ColumnsOptions, **blocks: Any) -> tuple[pd.DataFrame, DataSummary]:
     """Give train rows and data summary."""
     valid, _, source = validate_rows(of_frame(table(labels)), columns)
-    train, _, summary = split_rows(valid, source, columns, Split(**blocks))
+    train, _, summary = split_rows(valid, source, columns, SplitOptions(**blocks))
     return train, summary
 
 
@@ -107,7 +108,7 @@ def test_labels_that_became_numbers_are_asked_about() -> None:
     rows.iloc[:3, 0] = "abc"
     valid, _, source = validate_rows(of_frame(rows), columns)
     with pytest.raises(DataError, match=r"words under columns\.categorical"):
-        accept_rows(valid, source, columns, Validation())
+        accept_rows(valid, source, columns, ValidationOptions())
 
 
 def test_the_summary_of_classes_and_of_a_number_says_what_the_labels_are() -> None:
@@ -128,7 +129,7 @@ def test_the_summary_of_classes_and_of_a_number_says_what_the_labels_are() -> No
     assert summary.label.deviation == pytest.approx(9, abs=1)
     assert summary.split["task"] == "number"
     assert DataSummary.model_validate_json(summary.model_dump_json()) == summary
-    schema = learn_schema(train, NO_ROWS, summary, columns_of(task="number"), Reshaping())
+    schema = learn_schema(train, NO_ROWS, summary, columns_of(task="number"), ReshapingOptions())
     assert schema.target is not None
     assert schema.target.deviation == pytest.approx(9, abs=1)
 

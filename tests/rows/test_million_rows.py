@@ -63,7 +63,8 @@ from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 from tabular_lstm.datasets import RawRowsDataset
 from tabular_lstm.datasets.in_memory import RowsDataset
-from tabular_lstm.parameters import Columns, Evaluation, Reshaping, Split, Validation
+from tabular_lstm.parameters.columns import Columns, Split
+from tabular_lstm.parameters.hyperparameters import Evaluation, Reshaping, Validation
 from tabular_lstm.pipelines import data_processing, reshaping
 from tests.helpers.decisions import PROVENANCE
 

@@ -8,7 +8,7 @@ import pytest
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.judging.baselines import plain_rows
-from tabular_lstm.parameters import Columns, Split
+from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions
 from tabular_lstm.rows.past_features import as_rows
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.timeline import read_sequences
@@ -22,9 +22,9 @@ LABELS: dict[str, dict[str, Any]] = {
 }
 
 
-def columns_of(task: str) -> Columns:
+def columns_of(task: str) -> ColumnsOptions:
     history = {"of": "patient", "order": "day", "steps": STEPS, "known_after": DELAY}
-    return Columns.model_validate(
+    return ColumnsOptions.model_validate(
         {"label": "worse", **LABELS[task], "categorical": ["ward"], "history": history}
     )
 
@@ -52,9 +52,9 @@ def visits(task: str) -> pd.DataFrame:
 
 def schema_of(task: str, rows: pd.DataFrame | None = None) -> Schema:
     cells = raw_of(visits(task) if rows is None else rows)
-    schema: Schema = run(TO_SETS, {**conf_of(columns_of(task), Split(test_fraction=0.3)), **cells})[
-        "schema"
-    ]
+    schema: Schema = run(
+        TO_SETS, {**conf_of(columns_of(task), SplitOptions(test_fraction=0.3)), **cells}
+    )["schema"]
     return schema
 
 

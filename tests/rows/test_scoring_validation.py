@@ -11,7 +11,7 @@ import pytest
 from pyarrow import parquet
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.parameters import Columns, Split
+from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions
 from tabular_lstm.rows import scoring_validation
 from tabular_lstm.rows.number_format import POINT
 from tabular_lstm.rows.raw_rows import Batch
@@ -213,7 +213,7 @@ def test_a_stream_that_fails_or_is_left_leaves_no_whole_quarantine(
 
 # Histories, put together by customer
 
-COLUMNS = Columns.model_validate(
+COLUMNS = ColumnsOptions.model_validate(
     {
         **{"label": "sick", "positive_class": "yes", "negative_class": "no", "key": "id"},
         "history": {"of": "patient", "order": "visit"},
@@ -237,7 +237,9 @@ def visits_of() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def schema() -> Schema:
-    made = run(TO_SETS, {**conf_of(COLUMNS, Split(test_fraction=0.5)), **raw_of(visits_of())})
+    made = run(
+        TO_SETS, {**conf_of(COLUMNS, SplitOptions(test_fraction=0.5)), **raw_of(visits_of())}
+    )
     found: Schema = made["schema"]
     return found
 

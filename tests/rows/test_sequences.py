@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.parameters import Reshaping, Task
+from tabular_lstm.parameters.columns import Task
+from tabular_lstm.parameters.hyperparameters import ReshapingOptions
 from tabular_lstm.rows.cells import is_categorical
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.schema import Schema
@@ -41,7 +42,7 @@ def learn(
         categorical=categorical,
         missing=missing or {},
         bounds=bounds,
-        reshaping=Reshaping(**reshaping),
+        reshaping=ReshapingOptions(**reshaping),
         label="y",
         task=Task.of_classes(("no", "yes")),
     )

@@ -13,8 +13,7 @@ import pytest
 from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 
-from tabular_lstm.parameters import Columns, Split
-from tabular_lstm.parameters.columns import delay_of
+from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions, delay_of
 from tests.helpers.histories import (
     DAY,
     TO_SETS,
@@ -56,9 +55,9 @@ class Way:
         by_time = {"time": "at"} if split else {}
         columns = {"label": "y", "weight": "w", "categorical": ["kind"], **task, **by_time}
         columns["history"] = {"of": "who", "order": "at", **history}
-        self.columns = Columns.model_validate(columns)
+        self.columns = ColumnsOptions.model_validate(columns)
         kind = {"kind": "time"} if split else {"test_fraction": 0.5}
-        self.conf = conf_of(self.columns, Split.model_validate({**kind, **split}))
+        self.conf = conf_of(self.columns, SplitOptions.model_validate({**kind, **split}))
         self.labels = np.array(["0", "1"] if "positive_class" in task else ["0", "1", "2"], object)
         assert self.columns.history is not None
         known_after = self.columns.history.known_after

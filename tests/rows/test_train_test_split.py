@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.parameters import Columns, Reshaping, Split, Task
+from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions, Task
+from tabular_lstm.parameters.hyperparameters import ReshapingOptions
 from tabular_lstm.rows.cells import LARGEST
 from tabular_lstm.rows.data_summary import Source
 from tabular_lstm.rows.schema_fit import learn_schema
@@ -15,7 +16,7 @@ from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.rows.train_test_split import in_test, sides_of, with_boundary
 from tabular_lstm.rows.validation import read_rows
 
-COLUMNS = Columns(
+COLUMNS = ColumnsOptions(
     label="y",
     positive_class=1,
     negative_class=0,
@@ -34,7 +35,7 @@ ROWS = st.lists(st.tuples(NUMBERS, NUMBERS, WORDS), min_size=2, max_size=30)
 FEW = settings(max_examples=30)
 
 
-def read(doses: list[str], columns: Columns = COLUMNS, **others: list[str]) -> pd.DataFrame:
+def read(doses: list[str], columns: ColumnsOptions = COLUMNS, **others: list[str]) -> pd.DataFrame:
     """Rows as validation gives them, of text cells."""
     cells = {"dose": doses, **others}
     raw = pd.DataFrame({**cells, "y": ["1"] * len(doses)}, dtype="str")
@@ -53,7 +54,7 @@ def test_rows_that_are_equal_to_the_network_are_on_one_side(
 ) -> None:
     doses, ages, colors = (list(column) for column in zip(*cells, strict=True))
     rows = read(doses, age=ages, color=colors)
-    is_test = in_test(rows, COLUMNS, Split(test_fraction=0.5, salt=salt))
+    is_test = in_test(rows, COLUMNS, SplitOptions(test_fraction=0.5, salt=salt))
     features = rows.drop(columns="y")
     if is_test.all():
         return
@@ -61,7 +62,7 @@ def test_rows_that_are_equal_to_the_network_are_on_one_side(
         features[~is_test],
         categorical=COLUMNS.categorical,
         missing=COLUMNS.missing,
-        reshaping=Reshaping(),
+        reshaping=ReshapingOptions(),
         label="y",
         task=Task.of_classes((0, 1)),
     )
@@ -73,8 +74,8 @@ def test_rows_that_are_equal_to_the_network_are_on_one_side(
 
 # By group and by time
 
-GROUPED = Columns(label="y", positive_class=1, negative_class=0, key="id", group="patient")
-TIMED = Columns(label="y", positive_class=1, negative_class=0, time="day")
+GROUPED = ColumnsOptions(label="y", positive_class=1, negative_class=0, key="id", group="patient")
+TIMED = ColumnsOptions(label="y", positive_class=1, negative_class=0, time="day")
 GROUPS = st.lists(st.sampled_from("abcdefgh") | st.integers(0, 9).map(str), min_size=1, max_size=40)
 DAYS = st.lists(st.integers(1, 28).map(lambda day: f"2026-02-{day:02}"), min_size=2, max_size=40)
 
@@ -88,7 +89,7 @@ def grouped(groups: list[str], first: int = 0) -> pd.DataFrame:
 
 def test_a_group_is_one_however_its_number_is_written() -> None:
     spelt = [f"{number}{end}" for number in range(40) for end in ("", ".0", " ")]
-    sides = in_test(grouped(spelt), GROUPED, Split(test_fraction=0.5)).reshape(-1, 3)
+    sides = in_test(grouped(spelt), GROUPED, SplitOptions(test_fraction=0.5)).reshape(-1, 3)
     assert (sides == sides[:, :1]).all()
     assert 0 < sides[:, 0].sum() < 40
 
@@ -98,7 +99,7 @@ def test_a_group_is_one_however_its_number_is_written() -> None:
 def test_no_group_is_on_two_sides_whatever_other_rows_there_are(
     groups: list[str], salt: str, data: st.DataObject
 ) -> None:
-    split = Split(test_fraction=0.5, salt=salt)
+    split = SplitOptions(test_fraction=0.5, salt=salt)
     side = dict(zip(groups, in_test(grouped(groups), GROUPED, split), strict=True))
     order = data.draw(st.permutations(groups + data.draw(GROUPS)))
     later = in_test(grouped(order, first=1000), GROUPED, split)
@@ -113,7 +114,7 @@ def timed(days: list[str]) -> pd.DataFrame:
 @FEW
 @given(DAYS, st.floats(0.05, 0.95))
 def test_no_test_row_is_older_than_a_train_row(days: list[str], share: float) -> None:
-    rows, split = timed(days), Split(kind="time", test_fraction=share)
+    rows, split = timed(days), SplitOptions(kind="time", test_fraction=share)
     if len(set(days)) == 1:
         with pytest.raises(DataError, match=f"all {len(days)} rows have the same one"):
             with_boundary(rows, TIMED, split)
@@ -128,7 +129,7 @@ def test_no_test_row_is_older_than_a_train_row(days: list[str], share: float) ->
 def test_with_from_sides_depend_on_no_other_row_and_on_no_order(
     days: list[str], others: list[str], first: int, data: st.DataObject
 ) -> None:
-    split = Split(kind="time", from_=f"2026-02-{first:02}")
+    split = SplitOptions(kind="time", from_=f"2026-02-{first:02}")
     for some in (days, data.draw(st.permutations(days + others))):
         rows = timed(some)
         is_test = in_test(rows, TIMED, with_boundary(rows, TIMED, split, in_force="2026-02-14"))
@@ -136,15 +137,15 @@ def test_with_from_sides_depend_on_no_other_row_and_on_no_order(
 
 
 def test_a_boundary_in_force_stays_where_newer_rows_come() -> None:
-    rows, split = timed([f"2026-02-{day:02}" for day in range(1, 29)]), Split(kind="time")
+    rows, split = timed([f"2026-02-{day:02}" for day in range(1, 29)]), SplitOptions(kind="time")
     assert with_boundary(rows, TIMED, split).from_ == "2026-02-23"
     assert with_boundary(rows, TIMED, split, "2026-02-03").from_ == "2026-02-03"
     # Unless the column holds something else now.
     assert with_boundary(rows, TIMED, split, 3).from_ == "2026-02-23"
     with pytest.raises(DataError, match=r"split.from = 20260201: column 'day' holds dates"):
-        with_boundary(rows, TIMED, Split(kind="time", from_=20260201), "2026-02-03")
+        with_boundary(rows, TIMED, SplitOptions(kind="time", from_=20260201), "2026-02-03")
     with pytest.raises(DataError, match="column 'day' holds numbers, such as 1"):
-        with_boundary(timed(["1", "2"]), TIMED, Split(kind="time", from_="2026-02-01"))
+        with_boundary(timed(["1", "2"]), TIMED, SplitOptions(kind="time", from_="2026-02-01"))
 
 
 def test_equal_rows_that_leave_a_side_too_few_are_counted() -> None:
@@ -153,6 +154,6 @@ def test_equal_rows_that_leave_a_side_too_few_are_counted() -> None:
     source = Source(file="rows.csv", sha256="", rows=150)
     columns = COLUMNS.model_copy(update={"categorical": []})
     with pytest.raises(DataError, match="too few rows to split") as caught:
-        sides_of(few, source, columns, Split(test_fraction=0.001))
+        sides_of(few, source, columns, SplitOptions(test_fraction=0.001))
     said = "The features of 150 rows have 3 distinct values, and equal rows go to one side. Add"
     assert said in str(caught.value)

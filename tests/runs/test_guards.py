@@ -13,7 +13,10 @@ from kedro.framework.session import KedroSession
 from kedro.pipeline import Pipeline
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.parameters import BLOCKS, Network, Retraining, Split
+from tabular_lstm.parameters import BLOCKS
+from tabular_lstm.parameters.columns import SplitOptions
+from tabular_lstm.parameters.hyperparameters import NetworkOptions
+from tabular_lstm.parameters.runs import RetrainingOptions
 from tabular_lstm.runs.guards import (
     NothingNewError,
     check_newest,
@@ -72,7 +75,7 @@ def test_what_was_judged_against_who_serves_is_not_trained_again(
     log: list[LogEntry], fate: str
 ) -> None:
     with pytest.raises(NothingNewError) as end:
-        refuse_nothing_new(Champions(log), NEW, Retraining())
+        refuse_nothing_new(Champions(log), NEW, RetrainingOptions())
     assert fate in str(end.value)
     assert "--params retraining.force=true" in str(end.value)
 
@@ -89,18 +92,20 @@ def test_what_was_judged_against_who_serves_is_not_trained_again(
     ],
 )
 def test_anything_else_is(log: list[LogEntry]) -> None:
-    refuse_nothing_new(Champions(log), NEW, Retraining())  # or it raises
+    refuse_nothing_new(Champions(log), NEW, RetrainingOptions())  # or it raises
 
 
 def test_other_code_alone_is_new_only_where_conf_says_so() -> None:
     upgraded = NEW.model_copy(update={"code": "of a newer version"})
     with pytest.raises(NothingNewError) as end:
-        refuse_nothing_new(Champions([A, B]), upgraded, Retraining())
+        refuse_nothing_new(Champions([A, B]), upgraded, RetrainingOptions())
     assert str(end.value) == (
         f"data and parameters are those of run {run('b')}, which serves. Only the code or a "
         "package is new. To train anyway: --params retraining.force=true"
     )
-    refuse_nothing_new(Champions([A, B]), upgraded, Retraining(new_code=True))  # or it raises
+    refuse_nothing_new(
+        Champions([A, B]), upgraded, RetrainingOptions(new_code=True)
+    )  # or it raises
 
 
 def whole(name: str) -> Pipeline:
@@ -135,11 +140,11 @@ def test_only_whole_runs_decide_and_score(project: Project) -> None:
 
 
 def test_what_cannot_be_judged_is_not_trained() -> None:
-    refuse_what_cannot_be_judged(Split(), Network())
+    refuse_what_cannot_be_judged(SplitOptions(), NetworkOptions())
     with pytest.raises(DataError, match=r"split\.test_fraction = 0"):
-        refuse_what_cannot_be_judged(Split(test_fraction=0), Network())
+        refuse_what_cannot_be_judged(SplitOptions(test_fraction=0), NetworkOptions())
     with pytest.raises(DataError, match=r"network\.kind = tutorial"):
-        refuse_what_cannot_be_judged(Split(), Network(kind="tutorial"))
+        refuse_what_cannot_be_judged(SplitOptions(), NetworkOptions(kind="tutorial"))
 
 
 # A promotion log, or an environment, that is a copy

@@ -7,7 +7,7 @@ import pytest
 from kedro.config import OmegaConfigLoader
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.parameters import Storage
+from tabular_lstm.parameters.runs import StorageOptions
 from tabular_lstm.runs import kept_outputs
 from tabular_lstm.runs.kept_outputs import KeptOutputs
 from tabular_lstm.runs.lock import LockedError
@@ -134,9 +134,9 @@ def test_a_run_id_that_another_machine_has_is_not_taken(tmp_path: Path) -> None:
 def test_a_missing_extra_and_credentials_that_are_no_mapping_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wanted = Storage(url="s3://bucket/of")
+    wanted = StorageOptions(url="s3://bucket/of")
     loader = OmegaConfigLoader(str(tmp_path), base_env="", default_run_env="")
-    assert KeptOutputs.of(Storage(), loader, tmp_path, "data") is None
+    assert KeptOutputs.of(StorageOptions(), loader, tmp_path, "data") is None
     (tmp_path / "credentials.yml").write_text("storage: c0ffee")
     with pytest.raises(DataError, match=r"credentials\.yml: storage: expected names") as refused:
         KeptOutputs.of(wanted, loader, tmp_path, "data")
@@ -159,5 +159,5 @@ def test_a_missing_extra_and_credentials_that_are_no_mapping_are_named(
 )
 def test_a_storage_is_named_without_a_secret(values: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"url|options|timeout") as refused:
-        Storage.model_validate(values)
+        StorageOptions.model_validate(values)
     assert "c0ffee" not in str(refused.value)

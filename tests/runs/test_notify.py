@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tabular_lstm.parameters import Notify
+from tabular_lstm.parameters.runs import NotifyOptions
 from tabular_lstm.runs.notify import RunEnd, notify
 from tests.helpers.commands import here, message_of
 from tests.helpers.logs import run
@@ -39,7 +39,7 @@ def test_a_webhook_is_told_with_the_headers_of_credentials(
         entry = {"url": server.url, "headers": {"Authorization": f"Bearer {SECRET}"}}
         for event in ("failed", "unchanged"):  # of which nobody asked for the second
             end = END.model_copy(update={"event": event})
-            notify(end, Notify(webhook="chat"), {"chat": entry}, ROOT)
+            notify(end, NotifyOptions(webhook="chat"), {"chat": entry}, ROOT)
     ((headers, end),) = server.got
     assert headers["Authorization"] == f"Bearer {SECRET}"
     assert headers["Content-Type"] == "application/json"
@@ -66,7 +66,7 @@ def test_a_user_in_the_url_is_sent_as_authorization_alone(
     """The resolver gets the host alone; `:` in the path is of the path."""
     with serving(status=status) as server, resolving(monkeypatch) as hosts:
         place = f"localhost:{server.server_port}"
-        notify(END, Notify(webhook=f"http://{user}@{place}/a%40b:c?d=%40e"), {}, ROOT)
+        notify(END, NotifyOptions(webhook=f"http://{user}@{place}/a%40b:c?d=%40e"), {}, ROOT)
     ((headers, _),) = server.got
     assert headers["Authorization"] == f"Basic {b64encode(pair.encode()).decode()}"
     assert headers["Host"] == place
@@ -106,7 +106,7 @@ def test_a_block_of_another_shape_is_refused_without_its_secret(
 def test_a_command_that_fails_is_one_warning(
     caplog: pytest.LogCaptureFixture, command: list[str], why: str
 ) -> None:
-    notify(END, Notify(command=command, timeout=0.3), {}, ROOT)
+    notify(END, NotifyOptions(command=command, timeout=0.3), {}, ROOT)
     assert caplog.messages == [f"notify.command: {why}. {REMAINS}"]
 
 
@@ -116,7 +116,7 @@ def test_a_command_runs_in_the_projects_folder_and_what_it_prints_is_dropped(
     program = tmp_path / "program"
     program.write_text("#!/bin/sh\nread line\necho $line | tee told\necho loud >&2\npwd > where\n")
     program.chmod(0o755)
-    notify(END, Notify(command=["./program"]), {}, tmp_path)
+    notify(END, NotifyOptions(command=["./program"]), {}, tmp_path)
     assert (tmp_path / "where").read_text() == f"{tmp_path.resolve()}\n"
     assert json.loads((tmp_path / "told").read_text())["message"] == "Error: no rows."
     assert capfd.readouterr() == ("", "")
@@ -136,7 +136,7 @@ def test_a_webhook_that_fails_is_one_warning(
 ) -> None:
     with serving(**options) as server:
         threads = lasting_threads()
-        notify(END, Notify(webhook=server.url, timeout=1.0), {}, ROOT)
+        notify(END, NotifyOptions(webhook=server.url, timeout=1.0), {}, ROOT)
         assert lasting_threads() == threads
     assert caplog.messages == [f"notify.webhook: {why}. {REMAINS}"]
     assert [content["message"] for _, content in server.got] == ["Error: no rows."]
@@ -154,7 +154,7 @@ def test_a_host_that_the_resolver_does_not_find_in_time_is_one_warning(
         raise socket.gaierror
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
-    notify(END, Notify(webhook="http://slow.example.org", timeout=0.3), {}, ROOT)
+    notify(END, NotifyOptions(webhook="http://slow.example.org", timeout=0.3), {}, ROOT)
     assert not ended.is_set()
     assert caplog.messages == [f"notify.webhook: slow.example.org was not reached. {REMAINS}"]
     end.set()
@@ -183,7 +183,7 @@ def test_a_webhook_that_cannot_be_is_one_warning_and_is_not_asked_of_the_resolve
     with serving() as server, resolving(monkeypatch) as hosts:
         place = f"127.0.0.1:{server.server_port}"
         entry = {"mine": {"url": url and url.replace("HOST", place)}}
-        notify(END, Notify(webhook=webhook.replace("HOST", place)), entry, ROOT)
+        notify(END, NotifyOptions(webhook=webhook.replace("HOST", place)), entry, ROOT)
     assert (hosts, server.got) == ([], [])
     (warning,) = caplog.messages
     assert why in warning

@@ -6,7 +6,7 @@ import pytest
 from kedro.io import DataCatalog
 from kedro.pipeline import Node, Pipeline
 
-from tabular_lstm.parameters import Promotion
+from tabular_lstm.parameters.runs import PromotionOptions
 from tabular_lstm.runs.kept_outputs import KeptOutputs
 from tabular_lstm.runs.output_folders import prune
 from tabular_lstm.serving.promotion_log import LogEntry
@@ -68,7 +68,9 @@ def pruned(
     now: str = NOW,
     outputs: KeptOutputs | None = None,
 ) -> None:
-    kept = Promotion.model_validate({"keep_candidates": candidates, "keep_champions": champions})
+    kept = PromotionOptions.model_validate(
+        {"keep_candidates": candidates, "keep_champions": champions}
+    )
     prune(catalog, pipeline(), log, kept, now, outputs)
 
 

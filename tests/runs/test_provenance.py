@@ -9,8 +9,8 @@ import pydantic
 import pytest
 
 import tabular_lstm
-from tabular_lstm.frozen import unless
-from tabular_lstm.parameters import BLOCKS, Parameters
+from tabular_lstm.frozen import Parameters, unless
+from tabular_lstm.parameters import BLOCKS
 from tabular_lstm.runs.provenance import PRIVATE, fingerprint, provenance
 from tabular_lstm.serving.decision import Provenance
 

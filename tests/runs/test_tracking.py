@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tabular_lstm.judging.metrics import NumberMetrics
-from tabular_lstm.parameters import Mlflow
+from tabular_lstm.parameters.runs import MlflowOptions
 from tabular_lstm.runs import tracking
 from tests.helpers.champions import log_of
 from tests.helpers.commands import ROLLBACK, here, succeeds
@@ -58,7 +58,7 @@ def test_what_names_no_server_or_whose_host_may_be_a_secret_is_a_warning(
     uri: str, entry: Any, why: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     credentials = {"other": {"uri": SECRET}, "runs": entry}
-    tracking.mirror(Mlflow(tracking_uri=uri), credentials, tmp_path, None, [], {})
+    tracking.mirror(MlflowOptions(tracking_uri=uri), credentials, tmp_path, None, [], {})
     warning = warning_of(caplog)
     assert why in warning
     assert not [part for part in (SECRET, "tok", "evil", "HOST") if part in warning]

@@ -10,7 +10,7 @@ import pytest
 from tabular_lstm import load_champion
 from tabular_lstm.errors import DataError
 from tabular_lstm.network.scorer import Scorer
-from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Columns
+from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES, ColumnsOptions
 from tabular_lstm.serving.answers import Answers, answers_of
 from tabular_lstm.serving.champion import _load_pyfunc, refuse_other_task
 from tabular_lstm.serving.scoring_summary import ScoringSummary
@@ -166,7 +166,7 @@ def test_a_champion_of_another_task_neither_scores_nor_serves_again(
     anew = "kedro run --pipelines retraining --params promotion.start_over=true"
     for run_command in ("kedro run", ""):  # of a scoring, and of a rollback
         with pytest.raises(DataError) as refused:
-            refuse_other_task(house.champion(), Columns.model_validate(columns), run_command)
+            refuse_other_task(house.champion(), ColumnsOptions.model_validate(columns), run_command)
         assert words in str(refused.value)
         assert (anew in str(refused.value)) == bool(run_command)
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tabular_lstm.files import sha256
-from tabular_lstm.parameters import NUMBER
+from tabular_lstm.parameters.columns import NUMBER
 from tabular_lstm.serving.artifact import Artifact
 from tests.helpers.networks import assert_same_weights, ensemble_of, schema_of
 

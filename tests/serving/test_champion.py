@@ -14,7 +14,7 @@ import pytest
 from tabular_lstm import LSTMClassifier, load_champion
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import sha256
-from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES
+from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES
 from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.schema import HistoryLayout, Schema
 from tabular_lstm.serving.artifact import Artifact

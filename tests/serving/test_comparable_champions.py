@@ -14,9 +14,11 @@ from tabular_lstm.judging.comparison import ZERO_AND_ONE
 from tabular_lstm.judging.gate import Champion
 from tabular_lstm.monitoring.drift import Drift, Shift
 from tabular_lstm.monitoring.reference import Reference, Watch
-from tabular_lstm.parameters import Columns, Monitoring, Reshaping
+from tabular_lstm.parameters.columns import ColumnsOptions
+from tabular_lstm.parameters.hyperparameters import ReshapingOptions
+from tabular_lstm.parameters.runs import MonitoringOptions
 from tabular_lstm.rows.fingerprints import Fingerprints, together_of
-from tabular_lstm.rows.labelled_set import LabelledSet
+from tabular_lstm.rows.labelled_set import Examples
 from tabular_lstm.rows.number_format import POINT
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.schema_fit import learn_schema
@@ -49,7 +51,7 @@ COUNT = 60
 LEAST_ROWS = 20
 LEAST = LEAST_ROWS, ZERO_AND_ONE
 ROLES = {"label": "y", "positive_class": 1, "negative_class": 0}
-THEN = Columns.model_validate(
+THEN = ColumnsOptions.model_validate(
     {**ROLES, "categorical": ["color"], "missing": {"dose": [0], "color": ["?"]}}
 )
 NO_PAIR = {"positive_class": None, "negative_class": None}
@@ -76,14 +78,14 @@ def keys_of(first: int = 0) -> pd.Series:
     return pd.Series([f"P{first + place}" for place in range(COUNT)], dtype="str")
 
 
-def learned(rows: pd.DataFrame, columns: Columns) -> Schema:
+def learned(rows: pd.DataFrame, columns: ColumnsOptions) -> Schema:
     """The schema of a network that was trained on rows."""
     return learn_schema(
         rows.drop(columns=[*columns.not_features]),
         categorical=columns.categorical,
         missing=columns.missing,
         dates=columns.dates,
-        reshaping=Reshaping(),
+        reshaping=ReshapingOptions(),
         label=columns.label,
         task=columns.task,
         labels=rows[columns.label].to_numpy(float),
@@ -92,7 +94,7 @@ def learned(rows: pd.DataFrame, columns: Columns) -> Schema:
 
 
 def champion_of(
-    folder: Path, rows: pd.DataFrame, columns: Columns = THEN
+    folder: Path, rows: pd.DataFrame, columns: ColumnsOptions = THEN
 ) -> tuple[Artifact, Fingerprints]:
     """A champion of the day on which rows and columns were these."""
     train = rows[TRAIN]
@@ -109,7 +111,7 @@ def champion_of(
 def trained_on(
     champion: tuple[Artifact, Fingerprints],
     test_rows: pd.DataFrame,
-    columns: Columns,
+    columns: ColumnsOptions,
     train_rows: pd.DataFrame | None = None,
 ) -> np.ndarray:
     """Which of today's test rows the champion was trained on; all are, where none are given."""
@@ -118,7 +120,9 @@ def trained_on(
     return score(*champion, train_rows, test_rows, NO_ROWS, columns, schema).trained_on
 
 
-def refused(champion: tuple[Artifact, Fingerprints], rows: pd.DataFrame, columns: Columns) -> str:
+def refused(
+    champion: tuple[Artifact, Fingerprints], rows: pd.DataFrame, columns: ColumnsOptions
+) -> str:
     """Why a candidate of today's rows is not compared with a champion."""
     with pytest.raises(NotComparedError) as why:
         score(*champion, rows[:0], rows, NO_ROWS, columns, learned(rows, columns))
@@ -144,8 +148,8 @@ def test_rows_of_a_group_or_time_that_a_champion_was_trained_on_are_left_out(
         assert not trained_on(champion, changed.assign(**{name: new}), columns).any()
 
 
-def labelled(labels: np.ndarray, **of: Any) -> LabelledSet:
-    return LabelledSet(np.zeros((len(labels), 1, 1), np.float32), pd.Series(labels), **of)
+def labelled(labels: np.ndarray, **of: Any) -> Examples:
+    return Examples(np.zeros((len(labels), 1, 1), np.float32), pd.Series(labels), **of)
 
 
 BLANK = {"dose": np.where(np.arange(COUNT) % 7, rows_of()["dose"], np.nan)}
@@ -164,7 +168,7 @@ BLANK = {"dose": np.where(np.arange(COUNT) % 7, rows_of()["dose"], np.nan)}
     ids=["split", "order", "blanks", "float32", "new feature", "key"],
 )
 def test_rows_that_a_champion_was_trained_on_are_left_out_whatever_changed(
-    tmp_path: Path, rows: pd.DataFrame, columns: Columns
+    tmp_path: Path, rows: pd.DataFrame, columns: ColumnsOptions
 ) -> None:
     champion = champion_of(tmp_path, rows_of())
     np.testing.assert_array_equal(trained_on(champion, rows, columns), TRAIN)
@@ -370,8 +374,10 @@ def drift_of(
         [Champion(run_id="b", sha256="")], {"b": Scored(scores[TEST], 0.5, known, watch, seen)}
     )
     labels = pd.Series(np.arange(len(now)) % 2)
-    test_set = LabelledSet(now, labels, groups=OF[TEST] if groups else None)
-    drift = data_drift(compared, test_set, DATA, Columns(**PAIR, **columns), Monitoring(), "a run")
+    test_set = Examples(now, labels, groups=OF[TEST] if groups else None)
+    drift = data_drift(
+        compared, test_set, DATA, ColumnsOptions(**PAIR, **columns), MonitoringOptions(), "a run"
+    )
     assert drift is not None
     return drift
 
@@ -390,16 +396,16 @@ def test_rows_that_are_alike_prove_no_more_than_one_of_them(of: dict[str, Any]) 
 
 
 def test_without_a_champion_its_scores_or_a_reference_nothing_is_compared() -> None:
-    rows = LabelledSet(np.zeros((2, 2, 1), np.float32), pd.Series([0, 1]))
-    of = rows, DATA, Columns(**PAIR), Monitoring(), "a run"
+    rows = Examples(np.zeros((2, 2, 1), np.float32), pd.Series([0, 1]))
+    of = rows, DATA, ColumnsOptions(**PAIR), MonitoringOptions(), "a run"
     assert data_drift(ComparedChampions([], {}), *of) is None
-    assert features_moved(None, Monitoring()) is None
+    assert features_moved(None, MonitoringOptions()) is None
     gone = ComparedChampions([Champion(run_id="b", sha256="", not_compared="it is gone")], {})
     for drift, why in (
         (data_drift(gone, *of), "the champion is not compared"),
         (drift_of(0, reference=False), "the champion has no reference that can be read"),
     ):
-        moved = features_moved(drift, Monitoring(on_drift="stop"))
+        moved = features_moved(drift, MonitoringOptions(on_drift="stop"))
         assert drift is not None
         assert (drift.alarm, drift.not_compared) == (None, why)
         assert moved is not None

@@ -10,7 +10,7 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.files import sha256
 from tabular_lstm.monitoring.drift import Drift
 from tabular_lstm.monitoring.reference import Reference
-from tabular_lstm.parameters import Columns, Moment, Split
+from tabular_lstm.parameters.columns import ColumnsOptions, Moment, SplitOptions
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.decision import Champions, Decision
 from tests.helpers.decisions import DATA, decision
@@ -68,8 +68,8 @@ def test_the_last_words_of_a_run_say_who_serves_and_where_the_report_is() -> Non
 
 # What champions left: the boundary of a split by time, promises and references
 
-COLUMNS = Columns(label="y", positive_class=1, negative_class=0, time="day")
-SPLIT = Split(kind="time")
+COLUMNS = ColumnsOptions(label="y", positive_class=1, negative_class=0, time="day")
+SPLIT = SplitOptions(kind="time")
 BY_DAY = {"kind": "time", "time": "day", "test_fraction": 0.2}
 
 
@@ -121,7 +121,7 @@ def test_no_older_boundary_counts_in_place_of_one_that_nobody_can_read(
         champions = Champions(entries, decisions=Left(found))
         with pytest.raises(DataError, match=rf"of run {newer.run_id} cannot be used \({why}"):
             champions.boundary(COLUMNS, SPLIT)
-    assert champions.boundary(COLUMNS, Split(kind="time", from_="2026-04-01")) is None
+    assert champions.boundary(COLUMNS, SplitOptions(kind="time", from_="2026-04-01")) is None
     # A later one that can be read tells it.
     latest = decided("c", "2026-06-01")
     champions = Champions([*log, latest.log_entry()], decisions=found | {latest.run_id: latest})

@@ -11,16 +11,16 @@ from kedro.io import DatasetError
 
 from tabular_lstm.datasets.rows_to_score import LateLabelsDataset
 from tabular_lstm.errors import DataError
-from tabular_lstm.parameters import Columns
+from tabular_lstm.parameters.columns import ColumnsOptions
 from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.table_rows import TableRows
 from tabular_lstm.serving.late_labels import LateLabels, read_late_labels
 
-TWO = Columns(label="ill", positive_class="yes", negative_class="no", key="id")
-A_NUMBER = Columns(label="price", task="number", key="id", bounds={"price": (0, 100)})
+TWO = ColumnsOptions(label="ill", positive_class="yes", negative_class="no", key="id")
+A_NUMBER = ColumnsOptions(label="price", task="number", key="id", bounds={"price": (0, 100)})
 
 
-def read(path: Path, columns: Columns = TWO, **arguments: Any) -> LateLabels:
+def read(path: Path, columns: ColumnsOptions = TWO, **arguments: Any) -> LateLabels:
     return read_late_labels(LateLabelsDataset(str(path), **arguments).load(), columns)
 
 

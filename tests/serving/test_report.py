@@ -17,7 +17,7 @@ from tabular_lstm.judging.drawing import TITLES
 from tabular_lstm.judging.importance import Importance
 from tabular_lstm.judging.metrics import MODELS, written
 from tabular_lstm.monitoring.reference import Reference, category_cells, one_of, profile
-from tabular_lstm.parameters import CLASSES, NUMBER
+from tabular_lstm.parameters.columns import CLASSES, NUMBER
 from tabular_lstm.serving import report
 from tabular_lstm.serving.decision import Decision, Provenance
 from tests.helpers.browser import in_a_browser, measured, needs_browser

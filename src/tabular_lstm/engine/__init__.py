@@ -10,9 +10,9 @@ from functools import cache
 from importlib.util import find_spec
 from typing import Any, Protocol, TypeVar
 
-from tabular_lstm import parameters
 from tabular_lstm.code_version import code_sha256
 from tabular_lstm.errors import DataError
+from tabular_lstm.parameters.runs import EngineOptions
 
 Shared = TypeVar("Shared")
 Part = TypeVar("Part")
@@ -41,7 +41,7 @@ class Workers(Protocol):
 class Engine:
     """The engine of a run; a cluster, if conf asks for one, starts when it is first used."""
 
-    def __init__(self, options: parameters.Engine) -> None:
+    def __init__(self, options: EngineOptions) -> None:
         """Keep what conf asks for; raise a DataError if that is Dask and the extra is missing."""
         if options.kind == "dask" and find_spec("distributed") is None:
             raise DataError(

@@ -22,7 +22,7 @@ from distributed.client import FutureCancelledError
 from tabular_lstm.code_version import code_sha256
 from tabular_lstm.engine import Done, Part, Shared, done_alike, itself
 from tabular_lstm.errors import DataError
-from tabular_lstm.parameters import Engine
+from tabular_lstm.parameters.runs import EngineOptions
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ SELDOM = {"distributed.admin.tick.interval": "1s"}
 class Cluster:
     """A connection to a cluster, and the cluster itself if this run started it."""
 
-    def __init__(self, options: Engine) -> None:
+    def __init__(self, options: EngineOptions) -> None:
         """Connect, or start workers; raise a DataError if no scheduler or no worker answers."""
         # Lost connections are for the log of the cluster, and not for the log of a run.
         for name in ("distributed", "distributed.client"):
@@ -74,7 +74,7 @@ class Cluster:
             raise
         logger.info("Work goes to Dask: %s", self._address)
 
-    def _connected(self, options: Engine) -> Any:
+    def _connected(self, options: EngineOptions) -> Any:
         if options.address is None:
             return Client(self._started(options))  # type: ignore[no-untyped-call]
         try:
@@ -85,7 +85,7 @@ class Cluster:
         except (OSError, ValueError, TypeError) as error:
             raise self._error(f"expected a Dask scheduler, but none answers: {error}") from error
 
-    def _started(self, options: Engine) -> Any:
+    def _started(self, options: EngineOptions) -> Any:
         environ = {"distributed.nanny.pre-spawn-environ": ONE_THREAD | QUIET} | SELDOM
         try:
             with _deaf_to_interrupts(), dask.config.set(environ):

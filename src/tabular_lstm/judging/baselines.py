@@ -31,10 +31,11 @@ from tabular_lstm.network.outputs import (
     residual_quantiles,
 )
 from tabular_lstm.network.plan import MANY_ROWS, draw_by_class, grouped_folds, stratified_folds
-from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Evaluation, Task, Training
+from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES, Task
+from tabular_lstm.parameters.hyperparameters import EvaluationOptions, TrainingOptions
 from tabular_lstm.progress import progress
 from tabular_lstm.rows.histories import Histories, Sequences
-from tabular_lstm.rows.labelled_set import LabelledSet
+from tabular_lstm.rows.labelled_set import Examples
 from tabular_lstm.rows.past_features import as_rows
 from tabular_lstm.rows.schema import Schema
 
@@ -72,11 +73,11 @@ class Fits:
 
 
 def predict_with_baselines(
-    train_set: LabelledSet,
+    train_set: Examples,
     evaluated_sequences: Sequences,
     schema: Schema,
-    training: Training,
-    evaluation: Evaluation,
+    training: TrainingOptions,
+    evaluation: EvaluationOptions,
     workers: Workers = one_by_one,
 ) -> tuple[dict[str, np.ndarray], dict[str, float], dict[str, float]]:
     """Fit the baselines and choose their thresholds on the train rows; predict the evaluated rows.

@@ -7,11 +7,12 @@ candidate is not promoted only because it is better than the champion.
 import numpy as np
 
 from tabular_lstm.errors import amount, printable
-from tabular_lstm.judging.comparison import Judged
+from tabular_lstm.judging.comparison import Evaluation
 from tabular_lstm.judging.gate import START_OVER, Champion, DataCheck, DriftCheck, FeaturesMoved
 from tabular_lstm.judging.intervals import CENTRAL, NORMAL
 from tabular_lstm.judging.metrics import IN_UNITS, METRICS, WORSE_SIGN, Metrics, written
-from tabular_lstm.parameters import Promotion, Validation
+from tabular_lstm.parameters.hyperparameters import ValidationOptions
+from tabular_lstm.parameters.runs import PromotionOptions
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.data_warnings import doubts_of
 
@@ -31,8 +32,8 @@ ASK = (
 def check_data(
     data_summary: DataSummary,
     champions: list[Champion],
-    promotion: Promotion,
-    validation: Validation,
+    promotion: PromotionOptions,
+    validation: ValidationOptions,
     moved: FeaturesMoved | None = None,
 ) -> DataCheck:
     """Compare the data with the data of the serving champion, the first of `champions`.
@@ -89,7 +90,7 @@ def _repeated(data_summary: DataSummary, limit: float) -> tuple[str, str]:
 
 
 def _beside_champion(
-    data_summary: DataSummary, champion_data: DataSummary, promotion: Promotion
+    data_summary: DataSummary, champion_data: DataSummary, promotion: PromotionOptions
 ) -> list[tuple[str, str]]:
     ratio, (low, high) = data_summary.valid_rows / champion_data.valid_rows, promotion.row_ratio
     new_features = {*data_summary.features} - {*champion_data.features}
@@ -119,7 +120,7 @@ def _beside_champion(
 
 
 def _label_beside(
-    data_summary: DataSummary, champion_data: DataSummary, promotion: Promotion
+    data_summary: DataSummary, champion_data: DataSummary, promotion: PromotionOptions
 ) -> list[tuple[str, str]]:
     """Compare the labels with the champion's; return an empty list if its task was different."""
     limit = promotion.max_label_share_change
@@ -152,9 +153,9 @@ def _label_beside(
 
 
 def check_drift(
-    judged: Judged,
+    judged: Evaluation,
     champions: list[Champion],
-    promotion: Promotion,
+    promotion: PromotionOptions,
     data_summary: DataSummary | None = None,
 ) -> DriftCheck:
     """Check that the serving champion, the first one, is not worse than chance and has not fallen.

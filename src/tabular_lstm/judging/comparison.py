@@ -31,7 +31,8 @@ from tabular_lstm.judging.metrics import (
     TwoClassesMetrics,
     written,
 )
-from tabular_lstm.parameters import NUMBER, Evaluation, Task
+from tabular_lstm.parameters.columns import NUMBER, Task
+from tabular_lstm.parameters.hyperparameters import EvaluationOptions
 from tabular_lstm.rows.cells import written as written_cell
 from tabular_lstm.rows.histories import Histories, Sequences
 from tabular_lstm.rows.label_measures import ENOUGH_ROWS
@@ -73,7 +74,7 @@ Comparison = dict[str, Difference]  # of two models, by metric
 
 
 @dataclass(frozen=True)
-class Judged(Rows):
+class Evaluation(Rows):
     """Models' predictions of the same rows, and their metrics; by the models' names.
 
     Attributes:
@@ -86,7 +87,7 @@ class Judged(Rows):
         metrics, resampled: Metrics on the rows, with 95 % intervals; metrics on resamples of them.
         parts: For a model that is measured on only some of the rows: these rows, and the models on
             them.
-        judged_on: Which rows these are, see `LabelledSet.judged_on`. Default: None, all labelled.
+        judged_on: Which rows these are, see `Examples.judged_on`. Default: None, all labelled.
         all_rows: If these are not all labelled rows: how many these are, and the candidate's
             metrics on them.
     """
@@ -99,7 +100,7 @@ class Judged(Rows):
     without_prediction: dict[str, int] = field(default_factory=dict)
     metrics: dict[str, Metrics] = field(default_factory=dict)
     resampled: dict[str, Resampled] = field(default_factory=dict)
-    parts: dict[str, "Judged"] = field(default_factory=dict)
+    parts: dict[str, "Evaluation"] = field(default_factory=dict)
     judged_on: JudgedOn | None = None
     all_rows: tuple[int, Metrics] | None = None
 
@@ -112,16 +113,18 @@ class Judged(Rows):
         self,
         predictions: Mapping[str, np.ndarray],
         rules: Mapping[str, Rule],
-        evaluation: Evaluation,
+        evaluation: EvaluationOptions,
     ) -> Self:
         """Measure more models by their predictions and rules, always on the same resamples.
 
         A missing prediction is NaN.
         """
         measure = self.measure
-        settled = {n: measure.settled(self.labels, p, rules[n]) for n, p in predictions.items()}
+        filled_models = {
+            n: measure.fill_missing(self.labels, p, rules[n]) for n, p in predictions.items()
+        }
         resampled = bootstrap(
-            {name: measure.statistics(self, *pair) for name, pair in settled.items()},
+            {name: measure.statistics(self, *pair) for name, pair in filled_models.items()},
             len(self.labels),
             evaluation.bootstrap_resamples,
             evaluation.seed,
@@ -132,7 +135,7 @@ class Judged(Rows):
             name: measure.with_intervals(
                 measure.point(self, filled, decided, rules[name]), self, filled, resampled[name]
             )
-            for name, (filled, decided) in settled.items()
+            for name, (filled, decided) in filled_models.items()
         }
         missing_counts = {
             name: int(np.isnan(p).reshape(len(p), -1).any(axis=1).sum())
@@ -140,8 +143,9 @@ class Judged(Rows):
         }
         return replace(
             self,
-            predictions=self.predictions | {name: filled for name, (filled, _) in settled.items()},
-            rules=self.rules | {name: rules[name] for name in settled},
+            predictions=self.predictions
+            | {name: filled for name, (filled, _) in filled_models.items()},
+            rules=self.rules | {name: rules[name] for name in filled_models},
             without_prediction=self.without_prediction | missing_counts,
             metrics=self.metrics | metrics,
             resampled=self.resampled | resampled,
@@ -154,13 +158,13 @@ class Judged(Rows):
         predictions: np.ndarray,
         rule: Rule,
         counts: np.ndarray,
-        evaluation: Evaluation,
+        evaluation: EvaluationOptions,
     ) -> Self:
         """Measure one more model, and the model `beside` it, on the rows where `counts` is true.
 
         The model does not need predictions for the other rows.
         """
-        part = Judged(**vars(self.part(counts)), task=self.task).with_models(
+        part = Evaluation(**vars(self.part(counts)), task=self.task).with_models(
             {beside: self.predictions[beside][counts], name: predictions[counts]},
             {beside: self.rules[beside], name: rule},
             evaluation,
@@ -234,7 +238,7 @@ class Judged(Rows):
 
 
 def compare_with_baselines(
-    judged: Judged, evaluation: Evaluation, objective: str = ""
+    judged: Evaluation, evaluation: EvaluationOptions, objective: str = ""
 ) -> list[str]:
     """Say for each baseline in one sentence whether the candidate beats it, and by how much.
 
@@ -262,7 +266,7 @@ def compare_with_baselines(
     return [*first, summary, decisions, *sentences.values()]
 
 
-def _summary(judged: Judged, metrics: Metrics, count: int, which_rows: str) -> str:
+def _summary(judged: Evaluation, metrics: Metrics, count: int, which_rows: str) -> str:
     """Say the candidate's metrics with their intervals."""
     listed = [
         f"{METRICS[metric]} {written(metric, getattr(metrics, metric))} "
@@ -313,7 +317,7 @@ DECISION_SENTENCES: dict[type, Callable[..., str]] = {
 }
 
 
-def _telling(judged: Judged, name: str) -> str:
+def _telling(judged: Evaluation, name: str) -> str:
     """Return the metric that tells whether the candidate beats a baseline.
 
     It is the first of `Measure.spoken`. But if only other metrics of the gate are shown to be
@@ -328,7 +332,7 @@ def _telling(judged: Judged, name: str) -> str:
     return main if main in worse else [*worse, main][0]
 
 
-def _baseline_sentence(judged: Judged, name: str, meaningful: float) -> str:
+def _baseline_sentence(judged: Evaluation, name: str, meaningful: float) -> str:
     main = _telling(judged, name)
     second = next(metric for metric in judged.measure.spoken if metric != main)
     candidate, baseline = judged.metrics[CANDIDATE], judged.metrics[name]
@@ -368,7 +372,7 @@ HEAVY_SHARE = 0.1
 HEAVY_CHANGE = 0.18
 
 
-def heavy_group(judged: Judged, names: pd.Series, word: str) -> str | None:
+def heavy_group(judged: Evaluation, names: pd.Series, word: str) -> str | None:
     """Name the group that carries most of the candidate's main metric, with the metric without it.
 
     None if no group has more than a tenth of the rows, by weight, or more than half of the metric's
@@ -441,7 +445,7 @@ class OfSegment(Frozen):
 
 
 def by_length(
-    judged: Judged, train: Sequences, evaluated: Sequences, evaluation: Evaluation
+    judged: Evaluation, train: Sequences, evaluated: Sequences, evaluation: EvaluationOptions
 ) -> list[OfLength]:
     """Measure the candidate on histories of one row, of two to five rows, and of more rows.
 
@@ -466,7 +470,9 @@ def by_length(
     return parts
 
 
-def by_segment(judged: Judged, columns: pd.DataFrame, evaluation: Evaluation) -> list[OfSegment]:
+def by_segment(
+    judged: Evaluation, columns: pd.DataFrame, evaluation: EvaluationOptions
+) -> list[OfSegment]:
     """Measure the candidate on the rows of each value of each column, the commonest value first.
 
     Of more than `SEGMENTS` values of a column, all beyond these are one segment, the last.
@@ -492,9 +498,11 @@ def by_segment(judged: Judged, columns: pd.DataFrame, evaluation: Evaluation) ->
     return segments
 
 
-def _metrics_of_part(judged: Judged, rows: np.ndarray, evaluation: Evaluation) -> Metrics | None:
+def _metrics_of_part(
+    judged: Evaluation, rows: np.ndarray, evaluation: EvaluationOptions
+) -> Metrics | None:
     """Measure the candidate on some rows; None if they are too few."""
-    part = Judged(**vars(judged.part(rows)), task=judged.task)
+    part = Evaluation(**vars(judged.part(rows)), task=judged.task)
     if not rows.any() or judged.measure.fewest(part)[0] < ENOUGH_ROWS:
         return None
     predictions = {CANDIDATE: judged.predictions[CANDIDATE][rows]}

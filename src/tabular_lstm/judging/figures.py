@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tabular_lstm.judging import drawing
-from tabular_lstm.judging.comparison import Judged
+from tabular_lstm.judging.comparison import Evaluation
 from tabular_lstm.judging.drawing import (
     CLASS_COLORS,
     COLORS,
@@ -29,7 +29,7 @@ from tabular_lstm.judging.metrics import (
     Metrics,
     calibration_bins,
 )
-from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Task
+from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES, Task
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,7 +45,7 @@ FAR = 1.0  # from the middle 90 % of the values, in units of their range
 
 
 @styled
-def predicted_and_true(judged: Judged) -> "Figure":
+def predicted_and_true(judged: Evaluation) -> "Figure":
     """Draw the true numbers against the candidate's, with the line on which they are equal."""
     truth, predicted = judged.labels, judged.predictions[CANDIDATE][:, 0]
     figure, axes = drawing.new_axes("", "true", height=4, lines=2)
@@ -58,7 +58,7 @@ def predicted_and_true(judged: Judged) -> "Figure":
 
 
 @styled
-def errors_by_prediction(judged: Judged) -> "Figure":
+def errors_by_prediction(judged: Evaluation) -> "Figure":
     """Draw the candidate's errors against its predictions, with the median of each tenth."""
     predicted = judged.predictions[CANDIDATE][:, 0]
     error = judged.labels - predicted
@@ -74,7 +74,7 @@ def errors_by_prediction(judged: Judged) -> "Figure":
 
 
 @styled
-def interval_coverage(judged: Judged, declared: float) -> "Figure":
+def interval_coverage(judged: Evaluation, declared: float) -> "Figure":
     """Draw how often the intervals contain the label, by tenths of the predictions."""
     predicted, low, high = judged.predictions[CANDIDATE].T
     holds, tenths = (low <= judged.labels) & (judged.labels <= high), _tenths(predicted)
@@ -135,7 +135,9 @@ def _tenths(predicted: np.ndarray) -> list[np.ndarray]:
     return np.array_split(order, min(10, max(1, len(order) // 10)))
 
 
-def _share(judged: Judged, holds: np.ndarray, rows: np.ndarray) -> tuple[float, tuple[float, ...]]:
+def _share(
+    judged: Evaluation, holds: np.ndarray, rows: np.ndarray
+) -> tuple[float, tuple[float, ...]]:
     part = judged.part(rows)
     share = float(np.average(holds[rows], weights=part.weights))
     return share, drawing.share_interval(share, part.count)
@@ -176,7 +178,7 @@ def learning_curves(history: dict[str, Any], task: Task) -> "Figure":
 
 
 @styled
-def roc_curve(judged: Judged) -> "Figure":
+def roc_curve(judged: Evaluation) -> "Figure":
     """Draw the ROC curve of every model."""
     from sklearn.metrics import roc_curve as curve_of  # noqa: PLC0415
 
@@ -191,7 +193,7 @@ def roc_curve(judged: Judged) -> "Figure":
 
 
 @styled
-def precision_recall_curve(judged: Judged) -> "Figure":
+def precision_recall_curve(judged: Evaluation) -> "Figure":
     """Draw precision against recall for every model."""
     from sklearn.metrics import precision_recall_curve as curve_of  # noqa: PLC0415
 
@@ -207,7 +209,7 @@ def precision_recall_curve(judged: Judged) -> "Figure":
 
 
 @styled
-def calibration_curve(judged: Judged) -> "Figure":
+def calibration_curve(judged: Evaluation) -> "Figure":
     """Draw the observed against the predicted share of positives; larger points have more rows.
 
     The candidate's points have 95 % intervals. With more classes, only each row's likeliest class
@@ -230,7 +232,7 @@ def calibration_curve(judged: Judged) -> "Figure":
 
 
 @styled
-def confusion_matrix(judged: Judged) -> "Figure":
+def confusion_matrix(judged: Evaluation) -> "Figure":
     """Draw the candidate's four counts, and each as a share of its actual class."""
     measured: Any = judged.metrics[CANDIDATE]
     counts = np.reshape([*measured.confusion_matrix.model_dump().values()], (2, 2))
@@ -248,7 +250,7 @@ def confusion_matrix(judged: Judged) -> "Figure":
 
 
 @styled
-def class_roc_curves(judged: Judged) -> "Figure":
+def class_roc_curves(judged: Evaluation) -> "Figure":
     """Draw the candidate's ROC curve of each class, or of the worst classes, against all others."""
     from sklearn.metrics import roc_curve as curve_of  # noqa: PLC0415
 
@@ -269,7 +271,7 @@ def class_roc_curves(judged: Judged) -> "Figure":
 
 
 @styled
-def class_confusions(judged: Judged) -> "Figure":
+def class_confusions(judged: Evaluation) -> "Figure":
     """Draw which classes the candidate confuses; of many classes the most confused ones."""
     measured: Any = judged.metrics[CANDIDATE]
     counts = np.array(measured.confusion_matrix)
@@ -335,7 +337,7 @@ def partial_dependence(importance: Importance) -> "Figure":
 
 
 @styled
-def score_distribution(judged: Judged) -> "Figure":
+def score_distribution(judged: Evaluation) -> "Figure":
     """Draw how the candidate's probabilities spread over the rows of each of two classes."""
     figure, axes = new_axes("predicted probability", "share of the class's rows", lines=2)
     axes.set_xlim(0, 1)
@@ -375,7 +377,7 @@ def intervals(models: dict[str, Metrics]) -> "Figure":
 
 
 # The figures of each task; the functions are named as in `drawing.FIGURES`.
-DRAWINGS: "dict[str, list[Callable[[Judged], Figure]]]" = {
+DRAWINGS: "dict[str, list[Callable[[Evaluation], Figure]]]" = {
     TWO_CLASSES: [
         roc_curve,
         precision_recall_curve,
@@ -389,7 +391,7 @@ DRAWINGS: "dict[str, list[Callable[[Judged], Figure]]]" = {
 
 
 def figures_of(
-    history: dict[str, Any], judged: Judged, importance: Importance
+    history: dict[str, Any], judged: Evaluation, importance: Importance
 ) -> "dict[str, Figure]":
     """Draw all figures of a candidate, by the names of `drawing.FIGURES`."""
     figures = {draw.__name__: draw(judged) for draw in DRAWINGS[judged.task.kind]}
@@ -403,7 +405,7 @@ def figures_of(
     }
 
 
-def _likeliest_hits(judged: Judged, model: str) -> tuple[np.ndarray, np.ndarray]:
+def _likeliest_hits(judged: Evaluation, model: str) -> tuple[np.ndarray, np.ndarray]:
     """Return whether each row has its likeliest (or positive) class, and the probability of it."""
     p = judged.predictions[model]
     return (judged.labels, p) if p.ndim == 1 else (p.argmax(axis=1) == judged.labels, p.max(axis=1))

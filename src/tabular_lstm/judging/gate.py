@@ -11,10 +11,10 @@ import numpy as np
 from pydantic import ConfigDict, Field
 
 from tabular_lstm.frozen import Frozen, unless
-from tabular_lstm.judging.comparison import Comparison, Judged
+from tabular_lstm.judging.comparison import Comparison, Evaluation
 from tabular_lstm.judging.measures import Measure
 from tabular_lstm.judging.metrics import CANDIDATE, METRICS, MODELS, WORSE_SIGN, Metrics, written
-from tabular_lstm.parameters import Promotion, Tolerance
+from tabular_lstm.parameters.runs import PromotionOptions, Tolerance
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.labelled_set import JudgedOn, weights_note
 
@@ -30,7 +30,7 @@ class Champion(Frozen):
         data: The summary of the data it was trained and judged on; None if its decision is gone.
         promoted_with: Its metrics on the test rows of the run that promoted it; None if its
             decision is gone.
-        promoted_on: Which rows of histories these were, see `LabelledSet.judged_on`.
+        promoted_on: Which rows of histories these were, see `Examples.judged_on`.
         not_compared: Why the candidate is not compared with it; None if it is compared.
         left_out_rows: Number of this run's test rows that it was trained on; they do not count.
         metrics: Its metrics on the other test rows of this run; None if it is not compared.
@@ -173,7 +173,7 @@ NO_TOLERANCE = Tolerance(log_loss=0, roc_auc=0, rmse=0, mae=0)
 START_OVER = "--params promotion.start_over=true judges without the champion"
 
 
-def check_floor(judged: Judged, promotion: Promotion) -> FloorCheck:
+def check_floor(judged: Evaluation, promotion: PromotionOptions) -> FloorCheck:
     """Check that the candidate beats the simplest baseline and does not lose to the linear one.
 
     It loses if it is shown to be worse, and measured to be worse by more than the tolerance.
@@ -225,7 +225,7 @@ def check_floor(judged: Judged, promotion: Promotion) -> FloorCheck:
     )
 
 
-def _few_rows(judged: Judged, needed: int) -> tuple[int, str]:
+def _few_rows(judged: Evaluation, needed: int) -> tuple[int, str]:
     """Count the rows, or groups, of the rarest class; add a sentence if they are too few."""
     fewest, class_names = judged.measure.fewest(judged)
     if fewest >= needed:
@@ -249,7 +249,7 @@ def _few_rows(judged: Judged, needed: int) -> tuple[int, str]:
 
 
 def check_champions(
-    judged: Judged, champions: list[Champion], promotion: Promotion
+    judged: Evaluation, champions: list[Champion], promotion: PromotionOptions
 ) -> ChampionCheck:
     """Check for a loss against the champion, and for each metric against the best kept champion.
 
@@ -325,7 +325,7 @@ def beyond_tolerance(
 ) -> Comparison:
     """Return the metrics whose difference, at that bound, is worse by more than the tolerance.
 
-    The tolerance is in `unit`, see `Judged.unit`. A bound of NaN counts as worse.
+    The tolerance is in `unit`, see `Evaluation.unit`. A bound of NaN counts as worse.
     """
     return {
         metric: difference
@@ -335,7 +335,7 @@ def beyond_tolerance(
 
 
 def _loss(
-    judged: Judged, run: str, beyond: Comparison, tolerance: Tolerance, champion_words: str
+    judged: Evaluation, run: str, beyond: Comparison, tolerance: Tolerance, champion_words: str
 ) -> str:
     """Say whether these rows show a loss, or are only too few to rule it out."""
     unit, rows = judged.unit(run), len(judged.parts.get(run, judged).labels)

@@ -11,7 +11,7 @@ from tabular_lstm.frozen import Frozen, unless
 from tabular_lstm.judging.drawing import FIGURES
 from tabular_lstm.judging.intervals import Rows
 from tabular_lstm.judging.measures import measure_of
-from tabular_lstm.parameters import CLASSES, NUMBER, Task
+from tabular_lstm.parameters.columns import CLASSES, NUMBER, Task
 from tabular_lstm.progress import progress
 from tabular_lstm.rows.histories import Histories, Sequences, table_of
 from tabular_lstm.rows.schema import Schema
@@ -86,10 +86,10 @@ def permutation_importance(
     shuffled = ((slot, slots[orders, slot]) for slot in alone)
     predicted = predict_changed(sequences, chain([unchanged], shuffled))
 
-    def worth(predictions: np.ndarray) -> np.ndarray:
-        return np.array([measure_of(task).worth(measured_on, p) for p in predictions])
+    def skill(predictions: np.ndarray) -> np.ndarray:
+        return np.array([measure_of(task).skill(measured_on, p) for p in predictions])
 
-    unchanged_worth = worth(next(predicted))[0]
+    unchanged_worth = skill(next(predicted))[0]
 
     measured = {}
     for feature in progress(list(features), FIGURES["importance_chart"]):
@@ -99,7 +99,7 @@ def permutation_importance(
         else:
             values = slots[orders][..., feature_slots]
             p = _predict_with(predict_changed, sequences, feature_slots, values)
-        lost = unchanged_worth - worth(p)
+        lost = unchanged_worth - skill(p)
         measured[feature] = Lost(mean=float(np.mean(lost)), std=float(np.std(lost)))
     by_mean = dict(sorted(measured.items(), key=lambda item: -item[1].mean))
     return Importance(rows=len(sequences), shuffles=shuffles, features=by_mean, measure=metric)

@@ -37,7 +37,7 @@ from tabular_lstm.judging.metrics import (
     number_metrics,
     point_metrics,
 )
-from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Task
+from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES, Task
 
 ArrayPair = tuple[np.ndarray, np.ndarray]
 # A decision rule. Two classes: the threshold. More classes: the cost of each decision (column) for
@@ -70,7 +70,7 @@ class Measure:
         """Return the endings that follow the model's name in the columns of its predictions."""
         return ("",)
 
-    def settled(self, labels: np.ndarray, predictions: np.ndarray, rule: Rule) -> ArrayPair:
+    def fill_missing(self, labels: np.ndarray, predictions: np.ndarray, rule: Rule) -> ArrayPair:
         """Return predictions without gaps, and decisions by the rule, int (rows,).
 
         A missing prediction, NaN, becomes a wrong one, so that models do not gain from it.
@@ -158,7 +158,7 @@ class Measure:
         """Return each row's stratum; importance draws equally many rows of each: int (rows,)."""
         return labels
 
-    def worth(self, rows: Rows, predictions: np.ndarray) -> float:
+    def skill(self, rows: Rows, predictions: np.ndarray) -> float:
         """Measure the metric of `nothing`; a missing prediction counts as a probability of 0."""
         counts = np.ones(len(rows.labels)) if rows.weights is None else rows.weights
         class_pairs = self.against_others(rows.labels, np.nan_to_num(predictions))
@@ -192,7 +192,7 @@ class _Classes(Measure):
     def endings(self) -> tuple[str, ...]:
         return tuple(f"_{printable(name)}" for name in self.task.classes)
 
-    def settled(self, labels: np.ndarray, predictions: np.ndarray, rule: Rule) -> ArrayPair:
+    def fill_missing(self, labels: np.ndarray, predictions: np.ndarray, rule: Rule) -> ArrayPair:
         is_missing = np.isnan(predictions).any(axis=1)
         wrong_predictions = 1.0 - np.eye(predictions.shape[1])[labels]
         filled = np.where(is_missing[:, None], wrong_predictions, predictions)
@@ -225,7 +225,7 @@ class _Number(Measure):
     def endings(self) -> tuple[str, ...]:
         return "", "_lower", "_upper"
 
-    def settled(self, labels: np.ndarray, predictions: np.ndarray, rule: Rule) -> ArrayPair:
+    def fill_missing(self, labels: np.ndarray, predictions: np.ndarray, rule: Rule) -> ArrayPair:
         # The error of a missing prediction: the labels' range, or the model's largest error.
         is_missing = np.isnan(predictions).any(axis=1)
         errors = np.abs(predictions[~is_missing, 0] - labels[~is_missing])
@@ -278,8 +278,8 @@ class _Number(Measure):
     def strata(self, labels: np.ndarray) -> np.ndarray:
         return np.zeros(len(labels), int)
 
-    def worth(self, rows: Rows, predictions: np.ndarray) -> float:
-        filled, _ = self.settled(rows.labels, predictions, None)
+    def skill(self, rows: Rows, predictions: np.ndarray) -> float:
+        filled, _ = self.fill_missing(rows.labels, predictions, None)
         return number_metrics(rows.labels, filled, rows.weights).r2
 
     def unit(self, rows: Rows) -> float:

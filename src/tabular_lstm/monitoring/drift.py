@@ -12,7 +12,7 @@ from scipy.special import xlogy
 from tabular_lstm.errors import counted, shown
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.monitoring.reference import Profile, Seen, Watch, apart, one_of
-from tabular_lstm.parameters import Monitoring
+from tabular_lstm.parameters.runs import MonitoringOptions
 
 # Threshold ----------------------------------------------------------------------------------------
 # Compute a run's threshold: without drift, differences exceed it only at a declared rate.
@@ -298,7 +298,7 @@ def compare(
     seen: Seen,
     run_id: str,
     champion: str,
-    monitoring: Monitoring,
+    monitoring: MonitoringOptions,
     quarantined: int,
     rows_each: float | None = None,
 ) -> Drift:

@@ -18,7 +18,7 @@ from tabular_lstm.frozen import Frozen
 from tabular_lstm.judging.intervals import CENTRAL, NORMAL, placements, row_losses, unseen_share
 from tabular_lstm.judging.measures import measure_of
 from tabular_lstm.judging.metrics import METRICS, WORSE_SIGN, Metrics, written
-from tabular_lstm.parameters import NUMBER, Task
+from tabular_lstm.parameters.columns import NUMBER, Task
 
 TAIL = NORMAL.inv_cdf((1 + CENTRAL) / 2)
 FEWEST, FEWEST_OF_CLASS = 30, 5  # least labelled rows to measure; least of a class for ROC AUC

@@ -13,7 +13,7 @@ from pydantic import Field, FiniteFloat, NonNegativeInt, model_validator
 
 from tabular_lstm.errors import DataError, counted, shown
 from tabular_lstm.frozen import Frozen, Stored, unless
-from tabular_lstm.parameters import NUMBER, TWO_CLASSES, Task
+from tabular_lstm.parameters.columns import NUMBER, TWO_CLASSES, Task
 from tabular_lstm.rows.histories import Histories, Sequences
 from tabular_lstm.rows.labelled_set import JudgedOn
 from tabular_lstm.rows.schema import Schema
@@ -80,7 +80,7 @@ class Reference(Stored):
         rows, quarantined_rows: Rows of the file; with histories, without unlabelled rows.
         rows_each: The mean size of a row's group: this many rows count as one. Default: 1, without
             groups.
-        judged_on: See `LabelledSet.judged_on`. Default: None, without histories or in a file of an
+        judged_on: See `Examples.judged_on`. Default: None, without histories or in a file of an
             earlier version.
         evaluated_rows, estimated: Fields of earlier versions.
     """

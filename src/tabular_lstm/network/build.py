@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from tabular_lstm.network.outputs import Calibration, outputs_of
 from tabular_lstm.network.scorer import Slots
-from tabular_lstm.parameters import Ensemble, Network
+from tabular_lstm.parameters.hyperparameters import Ensemble, NetworkOptions
 from tabular_lstm.rows.histories import PADDING
 from tabular_lstm.rows.schema import Schema
 
@@ -460,7 +460,7 @@ def summaries(rows: Any, places: Any, slots: Slots) -> Any:
     return tf.concat([*last, tf.reduce_sum(z, 2) / count], -1)
 
 
-def build(schema: Schema, network: Network, seed: int) -> keras.Model:
+def build(schema: Schema, network: NetworkOptions, seed: int) -> keras.Model:
     """Build the network of the declared kind.
 
     Args:

@@ -33,7 +33,7 @@ from tabular_lstm.network.outputs import Outputs, judged_places, outputs_of
 from tabular_lstm.network.plan import Plan, batch_size, epochs, members_of_a_kind, plan_training
 from tabular_lstm.network.score import score, score_changed
 from tabular_lstm.network.scorer import Scorer
-from tabular_lstm.parameters import Training
+from tabular_lstm.parameters.hyperparameters import TrainingOptions
 from tabular_lstm.progress import progress
 from tabular_lstm.rows.histories import Histories, Sequences, table_of
 from tabular_lstm.rows.past_features import as_rows
@@ -179,7 +179,7 @@ def train(
     network: keras.Model,
     sequences: Sequences,
     labels: np.ndarray,
-    training: Training,
+    training: TrainingOptions,
     weights: np.ndarray | None = None,
     groups: np.ndarray | None = None,
     workers: Workers = one_by_one,
@@ -292,7 +292,7 @@ def _calibrated(
     row_weights: list[np.ndarray],
     plan: Plan,
     targets: np.ndarray,
-    training: Training,
+    training: TrainingOptions,
     weights: np.ndarray | None,
     judged: np.ndarray | None,
 ) -> tuple[LSTMEnsemble, dict[str, Any]]:
@@ -344,7 +344,7 @@ def _train_tutorial(
     network: keras.Model,
     sequences: Sequences,
     labels: np.ndarray,
-    training: Training,
+    training: TrainingOptions,
     weights: np.ndarray | None,
 ) -> tuple[keras.Model, dict[str, Any]]:
     """Train the tutorial's network with Keras' own `fit`, all epochs on all rows."""

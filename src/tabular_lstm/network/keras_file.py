@@ -18,7 +18,8 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.frozen import Frozen, Stored, first_fault, unless, validated
 from tabular_lstm.network.outputs import Calibration
 from tabular_lstm.network.scorer import EmbedWeights, ReadOutWeights, RecurWeights, Scorer, Slots
-from tabular_lstm.parameters import CLASSES, NUMBER, Ensemble, Training
+from tabular_lstm.parameters.columns import CLASSES, NUMBER
+from tabular_lstm.parameters.hyperparameters import Ensemble, TrainingOptions
 from tabular_lstm.rows.schema import SCORES, Schema
 
 NETWORK = "tabular_lstm>LSTMEnsemble"
@@ -42,7 +43,7 @@ class Arguments(Stored, Calibration):
     name: str = "ensemble"
     layout: Schema = Field(alias="schema")
     options: Ensemble
-    training: Training | None = None  # None if untrained
+    training: TrainingOptions | None = None  # None if untrained
     row_options: Ensemble | None = unless(None)
 
     @property

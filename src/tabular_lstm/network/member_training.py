@@ -17,7 +17,7 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.network.offset import Offset
 from tabular_lstm.network.outputs import Outputs
 from tabular_lstm.network.plan import Plan
-from tabular_lstm.parameters import Training
+from tabular_lstm.parameters.hyperparameters import TrainingOptions
 from tabular_lstm.progress import progress
 from tabular_lstm.rows.histories import Sequences
 from tabular_lstm.tensorflow_import import import_tensorflow
@@ -31,7 +31,7 @@ class Task:
     initial: list[np.ndarray]  # its initial weights, (k, …) each
     sequences: Sequences
     targets: np.ndarray
-    training: Training
+    training: TrainingOptions
     weights: np.ndarray | None
     plan: Plan  # the plan of these members
     offset: Offset | None = None  # of a number's histories
@@ -56,7 +56,7 @@ CLEARLY = 1.01
 class DivergedError(DataError):
     """A loss in training, or a member's loss on its fold, is not a finite number."""
 
-    def __init__(self, losses: list[float], training: Training) -> None:
+    def __init__(self, losses: list[float], training: TrainingOptions) -> None:
         super().__init__(
             f"Training failed: expected a finite loss, got {losses}. Lower "
             f"training.learning_rate = {training.learning_rate} or "

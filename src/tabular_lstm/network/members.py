@@ -19,7 +19,7 @@ from tabular_lstm.network.member_training import Task
 from tabular_lstm.network.outputs import outputs_of
 from tabular_lstm.network.plan import Plan
 from tabular_lstm.network.score import cores
-from tabular_lstm.parameters import Ensemble
+from tabular_lstm.parameters.hyperparameters import Ensemble
 from tabular_lstm.rows.histories import Compact, Histories, Sequences, table_of, taken
 
 TOGETHER = 4

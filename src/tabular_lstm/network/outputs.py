@@ -14,16 +14,13 @@ from pydantic import Field
 from scipy.special import expit, logsumexp, ndtri, softmax
 
 from tabular_lstm.frozen import Frozen, Number, Share, unless
-from tabular_lstm.parameters import (
-    CLASSES,
-    NUMBER,
-    TWO_CLASSES,
+from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES, Task
+from tabular_lstm.parameters.hyperparameters import (
     CostMatrix,
     Coverage,
     NotNegative,
     Objective,
-    Task,
-    Training,
+    TrainingOptions,
 )
 from tabular_lstm.rows.schema import Schema
 
@@ -331,7 +328,7 @@ class Outputs:
         targets: np.ndarray,
         outputs: np.ndarray,
         temperature: float,
-        training: Training,
+        training: TrainingOptions,
         weights: np.ndarray | None,
     ) -> Calibration:
         """Learn the calibration from out-of-fold outputs and their best temperature."""
@@ -381,7 +378,7 @@ class _TwoClassOutputs(Outputs):
         targets: np.ndarray,
         outputs: np.ndarray,
         temperature: float,
-        training: Training,
+        training: TrainingOptions,
         weights: np.ndarray | None,
     ) -> Calibration:
         probabilities = expit(outputs[:, 0] / temperature)
@@ -451,7 +448,7 @@ class _NumberOutputs(Outputs):
         targets: np.ndarray,
         outputs: np.ndarray,
         temperature: float,
-        training: Training,
+        training: TrainingOptions,
         weights: np.ndarray | None,
     ) -> Calibration:
         _, median, below, above = _distribution(outputs)
@@ -468,7 +465,7 @@ class _NumberOutputs(Outputs):
         self, outputs: np.ndarray, schema: Schema, calibration: Calibration, coverage: float | None
     ) -> np.ndarray:
         expected, median, below, above = _distribution(outputs)
-        rate = coverage or calibration.coverage or Training().coverage
+        rate = coverage or calibration.coverage or TrainingOptions().coverage
         residuals = NORMAL if calibration.residuals is None else calibration.residuals
         times = np.interp(rate, RATES, residuals)
         lower = np.minimum(median - times * below, expected)

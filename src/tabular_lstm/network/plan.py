@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tabular_lstm.errors import counted
-from tabular_lstm.parameters import Training
+from tabular_lstm.parameters.hyperparameters import TrainingOptions
 
 logger = logging.getLogger(__name__)
 
@@ -140,7 +140,7 @@ def plan_training(
     members: int,
     labels: np.ndarray,
     features: int,
-    training: Training,
+    training: TrainingOptions,
     groups: np.ndarray | None = None,
     kinds: int = 1,
     speed: int = 1,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from tabular_lstm.network.outputs import Calibration
-from tabular_lstm.parameters import Ensemble
+from tabular_lstm.parameters.hyperparameters import Ensemble
 from tabular_lstm.rows.histories import Compact
 from tabular_lstm.rows.schema import SCORES, Schema
 

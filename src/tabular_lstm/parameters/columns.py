@@ -133,7 +133,7 @@ class History(Parameters):
 
     @property
     def scored(self) -> str:
-        """Say which rows a scoring predicts, as `LabelledSet.judged_on` does."""
+        """Say which rows a scoring predicts, as `Examples.judged_on` does."""
         return "last rows" if self.predict is None else "marked rows"
 
     @property
@@ -184,7 +184,7 @@ def _moment(value: Any) -> Any:
     return value
 
 
-class Split(Parameters):
+class SplitOptions(Parameters):
     """Which rows are test rows.
 
     Attributes:
@@ -271,7 +271,7 @@ TOGETHER = {
 MOST_CLASSES = 100
 
 
-class Columns(Parameters):
+class ColumnsOptions(Parameters):
     """The role of each column.
 
     Attributes:

@@ -34,13 +34,13 @@ OBJECTIVES = {
 }
 
 
-class Validation(Parameters):
+class ValidationOptions(Parameters):
     """A run stops if a larger share of the labelled rows than this goes to quarantine."""
 
     max_quarantined_fraction: Share = 0.05
 
 
-class Reshaping(Parameters):
+class ReshapingOptions(Parameters):
     """How a row becomes a sequence.
 
     Attributes:
@@ -117,7 +117,7 @@ class Ensemble(Parameters):
         return value
 
 
-class Network(Parameters):
+class NetworkOptions(Parameters):
     """The network to build: an `ensemble`, or exactly the network of the `tutorial`."""
 
     kind: Literal["ensemble", "tutorial"] = "ensemble"
@@ -171,7 +171,7 @@ class Objective(Parameters):
         return self
 
 
-class Training(Parameters):
+class TrainingOptions(Parameters):
     """How the network is trained.
 
     The kind `tutorial` uses only epochs, batch size, learning rate (for Adam, not scaled) and seed;
@@ -212,7 +212,7 @@ class Training(Parameters):
     seed: Seed = 0
 
 
-def fault_of_task(task: Task, network: Network, training: Training) -> str | None:
+def fault_of_task(task: Task, network: NetworkOptions, training: TrainingOptions) -> str | None:
     """Say which value of `network` or `training` does not fit the task; None if all do."""
     objective = training.objective
     if network.kind == "tutorial" and task.kind != TWO_CLASSES:
@@ -250,7 +250,7 @@ def _fault_of_costs(task: Task, objective: Objective) -> str | None:
     return None
 
 
-class Evaluation(Parameters):
+class EvaluationOptions(Parameters):
     """How the candidate is judged.
 
     Attributes:

@@ -30,7 +30,7 @@ class Tolerance(Parameters):
     mae: NotNegative = 0.02
 
 
-class Promotion(Parameters):
+class PromotionOptions(Parameters):
     """When a candidate becomes the champion, and what is kept.
 
     Attributes:
@@ -71,7 +71,7 @@ class Promotion(Parameters):
     start_over: bool = False
 
 
-class Retraining(Parameters):
+class RetrainingOptions(Parameters):
     """When a retraining trains, and how it exits.
 
     Attributes:
@@ -90,13 +90,13 @@ class Retraining(Parameters):
     exit_on_rejection: ExitCode = 0
 
 
-class Report(Parameters):
+class ReportOptions(Parameters):
     """The report's title: the data and their purpose. Default: none, the file's name is used."""
 
     title: Annotated[str, Field(min_length=1, max_length=200)] | None = None
 
 
-class Scoring(Parameters):
+class ScoringOptions(Parameters):
     """What a scoring writes for each row, in addition to the prediction.
 
     Attributes:
@@ -110,13 +110,13 @@ class Scoring(Parameters):
     force: bool = False
 
 
-class Rollback(Parameters):
+class RollbackOptions(Parameters):
     """Run id, in the promotion log, of the champion to restore. Default: the previous champion."""
 
     run_id: str | None = None
 
 
-class Engine(Parameters):
+class EngineOptions(Parameters):
     """Where scoring, groups of members and long fits of baselines run.
 
     Attributes:
@@ -143,7 +143,7 @@ class Engine(Parameters):
         return self
 
 
-class Monitoring(Parameters):
+class MonitoringOptions(Parameters):
     """When drift raises an alarm: the rows differ from the rows that the champion was trained on.
 
     Attributes:
@@ -166,7 +166,7 @@ Event = Literal["promoted", "rejected", "unchanged", "rolled_back", "scored", "a
 EVENTS: tuple[Event, ...] = get_args(Event)
 
 
-class Notify(Parameters):
+class NotifyOptions(Parameters):
     """Who is notified of the end of a run that decides, scores or fails.
 
     Attributes:
@@ -185,7 +185,7 @@ class Notify(Parameters):
     timeout: Annotated[Positive, Field(le=600)] = 10.0
 
 
-class Mlflow(Parameters):
+class MlflowOptions(Parameters):
     """Where MLflow tracks each decision. It needs the extra `mlflow`.
 
     Attributes:
@@ -205,7 +205,7 @@ class Mlflow(Parameters):
     timeout: Annotated[Positive, Field(le=3600)] = 120.0
 
 
-class Storage(Parameters):
+class StorageOptions(Parameters):
     """Object storage for the outputs of runs. It needs the extra `object-storage`.
 
     Credentials are the entry `storage` of `credentials.yml` or, without this entry, the environment

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import amount, shown
-from tabular_lstm.parameters.columns import MOST_STEPS, Columns, History, in_words
+from tabular_lstm.parameters.columns import MOST_STEPS, ColumnsOptions, History, in_words
 from tabular_lstm.profiling.proposal import (
     FEATURES,
     GROUPS,
@@ -153,7 +153,9 @@ def _with_found_rows(table: TableProfile, proposal: Proposal, first_rows: pd.Dat
     return (proposed.with_sentence(DELAY) if best.delay else proposed).with_sentence(said)
 
 
-def _valid_rows(table: TableProfile, first_rows: pd.DataFrame, columns: Columns) -> pd.DataFrame:
+def _valid_rows(
+    table: TableProfile, first_rows: pd.DataFrame, columns: ColumnsOptions
+) -> pd.DataFrame:
     return read_rows([first_rows], columns, table.file, table.number_format)[0]
 
 

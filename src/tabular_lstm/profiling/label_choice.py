@@ -9,8 +9,18 @@ import numpy as np
 import pyarrow as pa
 
 from tabular_lstm.errors import LISTED, DataError, counted, no_column, shown
-from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Promotion, Split, Validation
-from tabular_lstm.parameters.columns import MOST_CLASSES, Kind, Task, Value
+from tabular_lstm.parameters.columns import (
+    CLASSES,
+    MOST_CLASSES,
+    NUMBER,
+    TWO_CLASSES,
+    Kind,
+    SplitOptions,
+    Task,
+    Value,
+)
+from tabular_lstm.parameters.hyperparameters import ValidationOptions
+from tabular_lstm.parameters.runs import PromotionOptions
 from tabular_lstm.profiling.table_profile import Code, ColumnProfile, TableProfile
 from tabular_lstm.profiling.words import (
     DENIALS,
@@ -24,11 +34,11 @@ from tabular_lstm.profiling.words import (
 )
 from tabular_lstm.rows.number_format import NumberFormat, all_pointed, pointed
 
-LIMIT = Validation().max_quarantined_fraction
-LEAST = Promotion().min_test_rows_per_class
+LIMIT = ValidationOptions().max_quarantined_fraction
+LEAST = PromotionOptions().min_test_rows_per_class
 # Rows of a class: with FEW, the train side nearly always gets two of them; with JUDGED, the test
 # side gets as many as a promotion needs.
-FEW, JUDGED = 8, round(LEAST / Split().test_fraction)
+FEW, JUDGED = 8, round(LEAST / SplitOptions().test_fraction)
 # Up to FEW_CLASSES distinct whole numbers may be classes; AMOUNT or more probably are not.
 FEW_CLASSES, AMOUNT = 20, 6
 # Least share of rows with a label in a column that is proposed only because of its place.

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tabular_lstm.errors import DataError, counted, no_column, printable, shown
-from tabular_lstm.parameters import NUMBER, Columns, DateFormat, History, in_words
+from tabular_lstm.parameters.columns import NUMBER, ColumnsOptions, DateFormat, History, in_words
 from tabular_lstm.profiling.label_choice import Label, choose_label, first_ten
 from tabular_lstm.profiling.layout import Layout
 from tabular_lstm.profiling.table_profile import Code, ColumnProfile, TableProfile
@@ -76,7 +76,7 @@ class Choice:
         why: The reason, in a few words.
         unsure: Sentences on what may be wrong in the choice.
         missing: Values that mean "not measured", with their counts.
-        format: Format or formats of dates, see `Columns.dates`.
+        format: Format or formats of dates, see `ColumnsOptions.dates`.
         unit: Unit of numbers; "" for none.
     """
 
@@ -109,9 +109,9 @@ class Proposal:
         """Give the columns of a role."""
         return {name: choice for name, choice in self.choices.items() if choice.role == role}
 
-    def columns(self) -> Columns:
+    def columns(self) -> ColumnsOptions:
         """Give the proposed block `columns`, as a run reads it."""
-        return Columns(
+        return ColumnsOptions(
             label=self.label.name,
             **self.label.proposed.entries,
             key=next(iter(self.named("key")), None),

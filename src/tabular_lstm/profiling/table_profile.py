@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tabular_lstm.parameters import read_differently
+from tabular_lstm.parameters.columns import read_differently
 from tabular_lstm.profiling.words import PLACEHOLDERS, WORDS, has_word, names_an_identifier
 from tabular_lstm.rows.cells import EMPTY, LARGEST, spelling
 from tabular_lstm.rows.fingerprints import ROUNDED

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tabular_lstm.errors import shown
-from tabular_lstm.parameters import Value
+from tabular_lstm.parameters.columns import Value
 from tabular_lstm.rows.number_format import (
     POINT,
     NumberFormat,

@@ -10,13 +10,13 @@ from pydantic import Field, field_validator
 
 from tabular_lstm.errors import counted
 from tabular_lstm.frozen import Frozen, Share, unless
-from tabular_lstm.parameters import (
+from tabular_lstm.parameters.columns import (
     NUMBER,
     TASKS,
     TWO_CLASSES,
-    Columns,
+    ColumnsOptions,
     Moment,
-    Split,
+    SplitOptions,
     Task,
 )
 from tabular_lstm.rows.csv_files import number_format_of
@@ -188,8 +188,8 @@ def summarize(
     train_rows: pd.DataFrame,
     test_rows: pd.DataFrame,
     source: Source,
-    columns: Columns,
-    split: Split,
+    columns: ColumnsOptions,
+    split: SplitOptions,
     history_rows: pd.DataFrame,
     parameters_sha256: str,
     **further_fields: Any,
@@ -234,7 +234,7 @@ def summarize(
     )
 
 
-def _hash_of_test_rows(rows: pd.DataFrame, columns: Columns) -> str:
+def _hash_of_test_rows(rows: pd.DataFrame, columns: ColumnsOptions) -> str:
     """Hash the test rows, see `DataSummary`."""
     key_and_label = {columns.key, columns.label}
     hashed_columns = key_and_label if columns.key else {*rows.columns} - {columns.weight}

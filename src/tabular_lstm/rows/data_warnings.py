@@ -13,7 +13,7 @@ import pandas as pd
 import yaml
 
 from tabular_lstm.errors import LISTED, shown
-from tabular_lstm.parameters import NUMBER, Columns, Task
+from tabular_lstm.parameters.columns import NUMBER, ColumnsOptions, Task
 from tabular_lstm.progress import progress
 from tabular_lstm.rows.cells import as_texts, spelling
 from tabular_lstm.rows.data_summary import DataSummary
@@ -51,7 +51,7 @@ POSSIBLE_LEAK, STRONG_FEATURE = "possible leak", "strong feature, perhaps a leak
 
 
 def possible_leaks(
-    rows: pd.DataFrame, columns: Columns
+    rows: pd.DataFrame, columns: ColumnsOptions
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Find the features that alone rank the labels too well, or tell more than all others do.
 
@@ -123,7 +123,7 @@ def possible_leaks(
 
 
 def _suspects(
-    rows: pd.DataFrame, features: Sequence[str], columns: Columns
+    rows: pd.DataFrame, features: Sequence[str], columns: ColumnsOptions
 ) -> dict[str, np.ndarray]:
     """Find the features that alone tell much, and what, see `label_measures`."""
     measure = measure_of(rows[columns.label].to_numpy(), columns.task)
@@ -142,7 +142,7 @@ def _suspects(
     }
 
 
-def _earlier_labels(rows: pd.DataFrame, names: Sequence[str], columns: Columns) -> set[str]:
+def _earlier_labels(rows: pd.DataFrame, names: Sequence[str], columns: ColumnsOptions) -> set[str]:
     """Find the numbers that are the label of the row before, such as yesterday's price.
 
     The rows are taken as they come, and in the order of each column, such as a date, or a shop
@@ -175,7 +175,7 @@ def _earlier_labels(rows: pd.DataFrame, names: Sequence[str], columns: Columns) 
 def _tell_more_than_others(
     rows: pd.DataFrame,
     features: Sequence[str],
-    columns: Columns,
+    columns: ColumnsOptions,
     measure: Measure,
     suspects: Mapping[str, np.ndarray],
 ) -> bool:
@@ -253,7 +253,7 @@ def ways_out(dependent_rows: DependentRows, ignored: Collection[str] = ()) -> st
     return f"{group}. Or, if the rows are independent: {independent}"
 
 
-def warn_of_spellings(rows: pd.DataFrame, columns: Columns, file: str) -> None:
+def warn_of_spellings(rows: pd.DataFrame, columns: ColumnsOptions, file: str) -> None:
     """Warn of keys and groups that differ only by case, blanks, Unicode form or leading zeros."""
     for name in (columns.key, columns.of):
         if name is not None and (similar_texts := _spelt_alike(rows[name])):
@@ -268,7 +268,9 @@ def warn_of_spellings(rows: pd.DataFrame, columns: Columns, file: str) -> None:
             )
 
 
-def warn_of_late_labels(labelled: pd.DataFrame, history: pd.DataFrame, columns: Columns) -> None:
+def warn_of_late_labels(
+    labelled: pd.DataFrame, history: pd.DataFrame, columns: ColumnsOptions
+) -> None:
     """Warn if the newest rows of histories have no label, and conf does not say when labels come.
 
     A hundredth of the rows must be newer than any labelled row.
@@ -287,7 +289,7 @@ def warn_of_late_labels(labelled: pd.DataFrame, history: pd.DataFrame, columns: 
         )
 
 
-def warn_of_repeated_keys(rows: pd.DataFrame, columns: Columns, file: str) -> None:
+def warn_of_repeated_keys(rows: pd.DataFrame, columns: ColumnsOptions, file: str) -> None:
     """Warn that rows of one key count as independent or, with histories, are all rows of a history.
 
     With a group or a time and without histories, the split checks the keys.
@@ -305,7 +307,7 @@ def warn_of_repeated_keys(rows: pd.DataFrame, columns: Columns, file: str) -> No
         )
 
 
-def warned_of_forms(raw_rows: RawRows, columns: Columns) -> Iterator[pd.DataFrame]:
+def warned_of_forms(raw_rows: RawRows, columns: ColumnsOptions) -> Iterator[pd.DataFrame]:
     """Pass on the parts of the rows; warn of cells that may mean something else.
 
     Points may separate thousands, unless `load_args` declare the number format; the first part
@@ -347,7 +349,7 @@ def _spelt_alike(column: pd.Series) -> list[str]:
     return [str(text) for text in texts.iloc[several[np.argsort(places[several], kind="stable")]]]
 
 
-def repeated_test_rows(train: pd.DataFrame, test: pd.DataFrame, columns: Columns) -> int:
+def repeated_test_rows(train: pd.DataFrame, test: pd.DataFrame, columns: ColumnsOptions) -> int:
     """Count the test rows with the same features as a train row, as the network sees them.
 
     The count is 0 if the features decide on the side. It is 0 for histories too: rows with equal

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import DataError, shown
-from tabular_lstm.parameters import DateFormat, Moment, Value, forms_of, in_utc, in_words
+from tabular_lstm.parameters.columns import DateFormat, Moment, Value, forms_of, in_utc, in_words
 from tabular_lstm.rows.cells import (
     EMPTY,
     Problems,

@@ -27,7 +27,7 @@ from pydantic import Field
 
 from tabular_lstm.errors import shown
 from tabular_lstm.frozen import Frozen, unless
-from tabular_lstm.parameters import Columns
+from tabular_lstm.parameters.columns import ColumnsOptions
 from tabular_lstm.rows.dates import dates_as_seen, parts
 from tabular_lstm.rows.fingerprints import in_parts
 from tabular_lstm.rows.label_measures import AREA, MEASURES, Measure, Name, measure_of
@@ -145,7 +145,7 @@ class DependentRows(Frozen):
 
 
 def find_dependent_rows(
-    rows: pd.DataFrame, columns: Columns, independent: Collection[str] = ()
+    rows: pd.DataFrame, columns: ColumnsOptions, independent: Collection[str] = ()
 ) -> DependentRows | None:
     """Find the column that shows most clearly which rows belong together; None if none does.
 
@@ -206,13 +206,15 @@ def are_within(inner: pd.Series | np.ndarray, outer: pd.Series | np.ndarray) -> 
     return len(pairs) <= ALMOST * pairs["inner"].nunique()
 
 
-def _numbers(cells: pd.Series, columns: Columns) -> np.ndarray | None:
+def _numbers(cells: pd.Series, columns: ColumnsOptions) -> np.ndarray | None:
     """Give a column's numbers as float64, dates as days; None if it holds categories."""
     is_number = cells.name in columns.dates or pd.api.types.is_numeric_dtype(cells)
     return amounts(cells, columns) if is_number and cells.name not in columns.categorical else None
 
 
-def _sample(cells: pd.Series, columns: Columns, sample_size: int) -> tuple[np.ndarray, np.ndarray]:
+def _sample(
+    cells: pd.Series, columns: ColumnsOptions, sample_size: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Sample about `sample_size` rows by a hash of their value: of each value all rows, or none.
 
     If few values have most of the rows, a sample has up to four times as many rows.
@@ -232,7 +234,7 @@ def _sample(cells: pd.Series, columns: Columns, sample_size: int) -> tuple[np.nd
     return np.concatenate(sampled_places), np.concatenate(sampled_hashes)
 
 
-def _hashes(cells: pd.Series, columns: Columns) -> np.ndarray:
+def _hashes(cells: pd.Series, columns: ColumnsOptions) -> np.ndarray:
     """Hash the cells of a column, uint64; 0 for a missing cell."""
     numbers = _numbers(cells, columns)
     if numbers is not None:
@@ -245,7 +247,7 @@ def _hashes(cells: pd.Series, columns: Columns) -> np.ndarray:
     return np.asarray(hashes[codes])
 
 
-def _row_hashes(rows: pd.DataFrame, columns: Columns) -> np.ndarray:
+def _row_hashes(rows: pd.DataFrame, columns: ColumnsOptions) -> np.ndarray:
     """Hash the cells of each row together, uint64 (rows,); a missing cell counts as a value."""
     row_hashes = np.zeros(len(rows), np.uint64)
     for name, cells in rows.items():
@@ -257,7 +259,7 @@ def _row_hashes(rows: pd.DataFrame, columns: Columns) -> np.ndarray:
 
 def _suspects(
     rows: pd.DataFrame,
-    columns: Columns,
+    columns: ColumnsOptions,
     measure: Measure,
     candidates: Sequence[str],
     independent: Collection[str],
@@ -293,7 +295,7 @@ def _is_amount(numbers: np.ndarray, hashes: np.ndarray, marks: np.ndarray, least
 
 
 def _is_declared(
-    suspect: Suspect, declared: dict[str, Agreement], rows: pd.DataFrame, columns: Columns
+    suspect: Suspect, declared: dict[str, Agreement], rows: pd.DataFrame, columns: ColumnsOptions
 ) -> bool:
     """Tell whether conf names a column that the suspect's rows share, and in which they agree."""
     places, hashes = _sample(rows[suspect.column], columns, SAMPLE)
@@ -356,7 +358,7 @@ def neighbours_agree(numbers: np.ndarray, marks: np.ndarray) -> float:
 
 def _fall_of_suspect(
     rows: pd.DataFrame,
-    columns: Columns,
+    columns: ColumnsOptions,
     measure: Measure,
     features: Sequence[str],
     suspect: Suspect,
@@ -386,7 +388,7 @@ def rows_of_quick_model(measure: Measure) -> int:
 
 def quick_scores(
     rows: pd.DataFrame,
-    columns: Columns,
+    columns: ColumnsOptions,
     measure: Measure,
     features: Sequence[str],
     groups: np.ndarray,
@@ -396,7 +398,7 @@ def quick_scores(
     return _out_of_fold(measure, cells, _folds(measure.labels, groups))
 
 
-def _quick_model_input(cells: pd.Series, columns: Columns) -> np.ndarray:
+def _quick_model_input(cells: pd.Series, columns: ColumnsOptions) -> np.ndarray:
     """Give a feature as the quick model sees it: a number, a date's parts, a category's number."""
     name = str(cells.name)
     if name in columns.dates:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.files import sha256
-from tabular_lstm.parameters import Columns
+from tabular_lstm.parameters.columns import ColumnsOptions
 from tabular_lstm.rows.cells import EMPTY, Problems, as_texts, problems_at, texts, written_in
 from tabular_lstm.rows.dates import as_text
 from tabular_lstm.rows.histories import PADDING, Histories, Sequences
@@ -63,7 +63,7 @@ def read_key(
     }
 
 
-def number_groups(rows: pd.DataFrame, columns: Columns) -> np.ndarray | None:
+def number_groups(rows: pd.DataFrame, columns: ColumnsOptions) -> np.ndarray | None:
     """Number the groups of rows from 0, int (rows,), in the order of their first rows.
 
     None if each row is its own group, or if all rows are one group.
@@ -92,12 +92,12 @@ def number_values(groups: np.ndarray) -> np.ndarray:
     return numbers
 
 
-def keys_of(rows: pd.DataFrame, columns: Columns) -> pd.Series | None:
+def keys_of(rows: pd.DataFrame, columns: ColumnsOptions) -> pd.Series | None:
     """Take the rows' keys; None if there is no key."""
     return None if columns.key is None else rows[columns.key]
 
 
-def together_of(rows: pd.DataFrame, columns: Columns) -> pd.Series | None:
+def together_of(rows: pd.DataFrame, columns: ColumnsOptions) -> pd.Series | None:
     """Take the rows' times or groups as text: equal ones are on one side. None without these."""
     if columns.time is None:
         return None if columns.group is None else rows[columns.group]

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal, get_args
 
 import numpy as np
 
-from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Task
+from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES, Task
 
 Name = Literal["ROC AUC", "R²"]
 AREA, VARIANCE = get_args(Name)
@@ -347,5 +347,5 @@ def _settled(positives: np.ndarray, negatives: np.ndarray, lacked: np.ndarray | 
     counts = np.array([[positives.sum()], [negatives.sum()]])
     have = np.array([positives, negatives]) / counts  # (2, values)
     shares = np.hstack([have, 1 - have[:, lacked]])
-    settled = shares - FALSELY * (shares + 1 / counts)[::-1]
-    return float(settled[counts[:, 0] <= NOT_COMMON * counts.sum()].max(initial=0.0))
+    settled_shares = shares - FALSELY * (shares + 1 / counts)[::-1]
+    return float(settled_shares[counts[:, 0] <= NOT_COMMON * counts.sum()].max(initial=0.0))

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.parameters import Columns
+from tabular_lstm.parameters.columns import ColumnsOptions
 from tabular_lstm.rows.cells import Problems, read_numbers
 from tabular_lstm.rows.fingerprints import number_equal, of_sequences
 from tabular_lstm.rows.histories import Sequences
@@ -35,7 +35,7 @@ def read_weights(
     return weights, dict.fromkeys(missing.tolist(), "no weight") | problems
 
 
-def weights_of(rows: pd.DataFrame, columns: Columns) -> pd.Series:
+def weights_of(rows: pd.DataFrame, columns: ColumnsOptions) -> pd.Series:
     """Give the rows' weights, float64 (rows,); ones if no column holds weights."""
     if columns.weight is None:
         return pd.Series(1.0, index=rows.index, name="weight")
@@ -173,7 +173,7 @@ class LabelledRows:
 
 
 @dataclass(frozen=True, eq=False)
-class LabelledSet:
+class Examples:
     """A side's rows as the network takes them: the train set or the test set.
 
     Attributes:
@@ -225,7 +225,7 @@ class LabelledSet:
 
 
 @dataclass(frozen=True, eq=False)
-class EvaluatedSet(LabelledSet):
+class EvaluatedSet(Examples):
     """The rows that models are evaluated on.
 
     Attributes:

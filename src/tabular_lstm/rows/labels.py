@@ -13,7 +13,14 @@ import pyarrow.compute as pc
 
 from tabular_lstm.errors import LISTED, DataError, amount, counted, printable, shown
 from tabular_lstm.frozen import Frozen, Share, unless
-from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Class, Columns, Task
+from tabular_lstm.parameters.columns import (
+    CLASSES,
+    NUMBER,
+    TWO_CLASSES,
+    Class,
+    ColumnsOptions,
+    Task,
+)
 from tabular_lstm.rows.cells import (
     ANY,
     EMPTY,
@@ -97,7 +104,7 @@ GONE = (
 Sides = Mapping[str, pd.DataFrame]
 
 
-def are_unlabelled(cells: pd.Series, columns: Columns | Schema) -> np.ndarray:
+def are_unlabelled(cells: pd.Series, columns: ColumnsOptions | Schema) -> np.ndarray:
     """Tell which labels are missing, bool (rows,); a class named "none" or "NA" is not missing."""
     text = texts(cells).fillna("")
     missing = text.str.lower().isin(EMPTY) & ~text.isin(columns.task.classes)
@@ -107,7 +114,7 @@ def are_unlabelled(cells: pd.Series, columns: Columns | Schema) -> np.ndarray:
 class _Label:
     """What the tasks have in common."""
 
-    def __init__(self, columns: Columns | Schema) -> None:
+    def __init__(self, columns: ColumnsOptions | Schema) -> None:
         self.name, self.bounds = columns.label, columns.bounds.get(columns.label, ANY)
         self.unit = columns.units.get(columns.label)
         self.classes: tuple[Class, ...] = columns.task.classes
@@ -315,7 +322,7 @@ _BY_KIND: dict[str, type[_TwoClasses] | type[_Number]] = {
 
 
 def labels_if_any(
-    cells: pd.Series, columns: Columns | Schema, number_format: NumberFormat
+    cells: pd.Series, columns: ColumnsOptions | Schema, number_format: NumberFormat
 ) -> tuple[np.ndarray, Problems]:
     """Read labels that may be missing: float64 (rows,), NaN if missing or unusable; problems."""
     labels = np.full(len(cells), np.nan)
@@ -332,7 +339,7 @@ def label_column(labels: pd.Series, task: Task) -> pd.DataFrame:
     return named.rename("label").rename_axis("row").reset_index()
 
 
-def label_of(columns: Columns | Schema) -> _TwoClasses | _Number:
+def label_of(columns: ColumnsOptions | Schema) -> _TwoClasses | _Number:
     """Give the label that conf declares, or that a schema was learned for."""
     return _BY_KIND[columns.task.kind](columns)
 

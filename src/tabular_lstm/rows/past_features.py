@@ -10,7 +10,7 @@ from typing import cast
 
 import numpy as np
 
-from tabular_lstm.parameters import TWO_CLASSES
+from tabular_lstm.parameters.columns import TWO_CLASSES
 from tabular_lstm.rows.histories import Histories
 from tabular_lstm.rows.schema import HistoryLayout, Schema
 

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from tabular_lstm.frozen import Frozen, Positive, unless
-from tabular_lstm.parameters import NUMBER, Class, DateFormat, History, Task, Value
+from tabular_lstm.parameters.columns import NUMBER, Class, DateFormat, History, Task, Value
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 
 Bounds = tuple[float | None, float | None]

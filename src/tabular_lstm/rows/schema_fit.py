@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import DataError, counted
-from tabular_lstm.parameters import DateFormat, Reshaping, Task, Value
+from tabular_lstm.parameters.columns import DateFormat, Task, Value
+from tabular_lstm.parameters.hyperparameters import ReshapingOptions
 from tabular_lstm.rows.cells import ANY, is_categorical, read_category, read_numbers
 from tabular_lstm.rows.dates import dates_as_seen, days, is_dates
 from tabular_lstm.rows.histories import Histories
@@ -63,7 +64,7 @@ def learn_schema(
     *,
     categorical: Collection[str],
     missing: Mapping[str, Sequence[Value]],
-    reshaping: Reshaping,
+    reshaping: ReshapingOptions,
     label: str,
     task: Task,
     labels: np.ndarray | None = None,
@@ -80,7 +81,7 @@ def learn_schema(
         rows: Only the features, in the order of the slots; the numbers are already read.
         categorical: Names of the features that are categories.
         missing: See `Schema`.
-        reshaping: See `Reshaping`.
+        reshaping: See `ReshapingOptions`.
         label: Name of the label column.
         task: What is predicted.
         labels: Labels that are numbers, float64 (rows,). Default: none, as for classes.
@@ -183,7 +184,7 @@ def with_row(schema: Schema, histories: Histories) -> Schema:
     scales = dict(zip(schema.features, zip(schema.mean, schema.variance, strict=True), strict=True))
     scales |= {name: scale(measured[name]) for name in past}
     mean, variance = map(list, zip(*(scales[name] for name in features), strict=True))
-    steps, per_step = _shape(len(features), Reshaping())
+    steps, per_step = _shape(len(features), ReshapingOptions())
     row_schema = schema.model_copy(
         update={
             "features": features,
@@ -206,7 +207,7 @@ def _made_of_histories(name: str) -> DataError:
     )
 
 
-def _shape(features: int, reshaping: Reshaping) -> tuple[int, int]:
+def _shape(features: int, reshaping: ReshapingOptions) -> tuple[int, int]:
     """Give the number of steps, and of features per step."""
     per_step = reshaping.features_per_step or min(features, max(2, -(-features // STEPS)))
     steps = -(-features // per_step)

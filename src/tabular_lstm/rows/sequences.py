@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import DataError, row_list
-from tabular_lstm.parameters import Columns, Value
+from tabular_lstm.parameters.columns import ColumnsOptions, Value
 from tabular_lstm.rows.cells import (
     ANY,
     Problems,
@@ -180,7 +180,7 @@ def codes_as_missing(numbers: np.ndarray, missing: Sequence[Value]) -> np.ndarra
     return np.where(np.isnan(numbers) | is_code, np.nan, numbers)
 
 
-def amounts(column: pd.Series, description: Columns | Schema) -> np.ndarray:
+def amounts(column: pd.Series, description: ColumnsOptions | Schema) -> np.ndarray:
     """Give a feature's numbers, float64, dates as days since 1970; NaN where not measured."""
     name = str(column.name)
     codes = description.missing.get(name, [])

@@ -12,8 +12,7 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.parameters import CLASSES, Columns
-from tabular_lstm.parameters.columns import History, delay_of
+from tabular_lstm.parameters.columns import CLASSES, ColumnsOptions, History, delay_of
 from tabular_lstm.rows.cells import Problems
 from tabular_lstm.rows.dates import DATES, TimeReader, has_dates
 from tabular_lstm.rows.fingerprints import EXACT, read_key
@@ -24,7 +23,7 @@ from tabular_lstm.rows.schema import HistoryLayout, Schema
 from tabular_lstm.rows.sequences import by_name, refuse_problems, to_sequences
 
 
-def layout_of(columns: Columns, history: History, rows: pd.DataFrame) -> HistoryLayout:
+def layout_of(columns: ColumnsOptions, history: History, rows: pd.DataFrame) -> HistoryLayout:
     """Give the layout of the histories that conf declares, for rows whose cells are read.
 
     The order is a feature too if it is a number, such as an age, and does not split the rows.

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import DataError, counted, shown
-from tabular_lstm.parameters import Columns, Moment, Split
+from tabular_lstm.parameters.columns import ColumnsOptions, Moment, SplitOptions
 from tabular_lstm.rows.cells import read_category
 from tabular_lstm.rows.dates import has_dates, moment_of, newest, said
 from tabular_lstm.rows.fingerprints import hash_rows
@@ -39,11 +39,11 @@ class Sides(NamedTuple):
 
     train: pd.DataFrame
     test: pd.DataFrame
-    split: Split
+    split: SplitOptions
     weightless: int
 
 
-def in_test(rows: pd.DataFrame, columns: Columns, split: Split) -> np.ndarray:
+def in_test(rows: pd.DataFrame, columns: ColumnsOptions, split: SplitOptions) -> np.ndarray:
     """Tell which rows are test rows, bool (rows,); a row's side does not depend on other rows.
 
     By time, a row is a test row if its time is `split.from_` or later, see `with_boundary`. By
@@ -60,7 +60,7 @@ def in_test(rows: pd.DataFrame, columns: Columns, split: Split) -> np.ndarray:
 
 
 def row_hashes(
-    rows: pd.DataFrame, columns: Columns, salt: str, deciding: str | None = None
+    rows: pd.DataFrame, columns: ColumnsOptions, salt: str, deciding: str | None = None
 ) -> np.ndarray:
     """Hash each row, keyed with the salt: uint64 (rows,), see `fingerprints.hash_rows`.
 
@@ -79,7 +79,7 @@ def row_hashes(
     return hash_rows(len(rows), contents, salt).byteswap()
 
 
-def _features_seen(rows: pd.DataFrame, columns: Columns) -> list[bytes]:
+def _features_seen(rows: pd.DataFrame, columns: ColumnsOptions) -> list[bytes]:
     """Give each row's features as the network sees them: equal bytes for rows that are equal."""
     names = sorted(set(rows.columns) - columns.not_features)
     categorical = [name for name in names if name in columns.categorical]
@@ -99,7 +99,7 @@ def _features_seen(rows: pd.DataFrame, columns: Columns) -> list[bytes]:
     return contents
 
 
-def fault_of_split(columns: Columns, split: Split) -> str | None:
+def fault_of_split(columns: ColumnsOptions, split: SplitOptions) -> str | None:
     """Say why these columns do not fit this kind of split; None if they do."""
     if split.kind == "time" and columns.time is None:
         return "split.kind is time: expected columns.time, the column that says when a row is from"
@@ -109,8 +109,8 @@ def fault_of_split(columns: Columns, split: Split) -> str | None:
 
 
 def with_boundary(
-    rows: pd.DataFrame, columns: Columns, split: Split, in_force: Moment | None = None
-) -> Split:
+    rows: pd.DataFrame, columns: ColumnsOptions, split: SplitOptions, in_force: Moment | None = None
+) -> SplitOptions:
     """Fix the boundary of a split by time: rows with this time or a later one are test rows.
 
     The boundary is `split.from_`. If that is None, the boundary is `in_force`, from an earlier
@@ -141,8 +141,8 @@ def with_boundary(
 def sides_of(
     rows: pd.DataFrame,
     source: "Source",
-    columns: Columns,
-    split: Split,
+    columns: ColumnsOptions,
+    split: SplitOptions,
     in_force: Moment | None = None,
 ) -> Sides:
     """Split valid rows into train rows and test rows, or say why the rows are too few.
@@ -178,7 +178,7 @@ def sides_of(
     return Sides(train, test, bounded, weightless)
 
 
-def lines_of(source: "Source", columns: Columns) -> list[str]:
+def lines_of(source: "Source", columns: ColumnsOptions) -> list[str]:
     """Say why rows are in quarantine, and what to do about it; the advice for labels is special."""
     name = shown(columns.label, len(columns.label))
     are_about_label = all(f": {name}: " in line for line in source.reasons)
@@ -186,7 +186,7 @@ def lines_of(source: "Source", columns: Columns) -> list[str]:
     return [*source.reasons, advice + ("" if "" in columns.task.classes else NO_LABEL)]
 
 
-def _equal_rows(sides: dict[str, pd.DataFrame], columns: Columns) -> str:
+def _equal_rows(sides: dict[str, pd.DataFrame], columns: ColumnsOptions) -> str:
     """Say how many distinct rows there are, if the features decide the side and some are equal."""
     if columns.key is not None or columns.together is not None:
         return ""
@@ -196,7 +196,7 @@ def _equal_rows(sides: dict[str, pd.DataFrame], columns: Columns) -> str:
     return f"{note}and equal rows go to one side. " if distinct < count else ""
 
 
-def _refuse_split_keys(train: pd.DataFrame, test: pd.DataFrame, columns: Columns) -> None:
+def _refuse_split_keys(train: pd.DataFrame, test: pd.DataFrame, columns: ColumnsOptions) -> None:
     """Raise an error if group or time put rows of one key on both sides: a key names one row."""
     if columns.key is None or columns.together is None:
         return

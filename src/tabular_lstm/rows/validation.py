@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import LISTED, DataError, counted, no_column, row_list, shown
-from tabular_lstm.parameters import NUMBER, ROLES, Columns
+from tabular_lstm.parameters.columns import NUMBER, ROLES, ColumnsOptions
 from tabular_lstm.rows.cells import ANY, Problems, read_category, read_numbers
 from tabular_lstm.rows.dates import TimeReader, read_dates
 from tabular_lstm.rows.fingerprints import read_key
@@ -129,7 +129,7 @@ class Quarantine:
 # Validation ---------------------------------------------------------------------------------------
 
 YES = ("1", "yes", "true")  # a mark under `columns.history.predict`
-# What conf may say about a feature, see `Columns`.
+# What conf may say about a feature, see `ColumnsOptions`.
 DESCRIBED = ("bounds", "missing", "categorical", "dates", "known_in_time", "units")
 # pandas' name for a column without a name, even if it was saved several times.
 UNNAMED = re.compile(r"Unnamed: \d+(\.\d+)*")
@@ -159,7 +159,7 @@ class ReadRows(NamedTuple):
 
 def read_rows(
     parts: Iterable[pd.DataFrame],
-    columns: Columns,
+    columns: ColumnsOptions,
     file: str,
     number_format: NumberFormat = POINT,
 ) -> ReadRows:
@@ -208,7 +208,7 @@ def read_rows(
 
 
 def _read(
-    part: pd.DataFrame, columns: Columns, features: list[str], times: TimeReader
+    part: pd.DataFrame, columns: ColumnsOptions, features: list[str], times: TimeReader
 ) -> dict[str, tuple[pd.Series, Problems]]:
     """Read the columns of a part: the values, and what is wrong with cells."""
     number_format = times.number_format
@@ -241,7 +241,7 @@ def _read(
     return {name: (pd.Series(values), problems) for name, (values, problems) in read.items()}
 
 
-def _feature_names(raw_rows: pd.DataFrame, columns: Columns, file: str) -> list[str]:
+def _feature_names(raw_rows: pd.DataFrame, columns: ColumnsOptions, file: str) -> list[str]:
     """Name the feature columns, in their order."""
     roles = [name for role in ROLES if (name := getattr(columns, role)) is not None]
     # A training does not need the column that marks rows to predict.

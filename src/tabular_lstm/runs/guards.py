@@ -25,15 +25,10 @@ from tabular_lstm.files import make_folder, not_written
 from tabular_lstm.frozen import Parameters, from_json
 from tabular_lstm.judging.gate import START_OVER
 from tabular_lstm.monitoring.drift import Drift
-from tabular_lstm.parameters import (
-    BLOCKS,
-    Columns,
-    Network,
-    Retraining,
-    Split,
-    Training,
-    fault_of_task,
-)
+from tabular_lstm.parameters import BLOCKS
+from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions
+from tabular_lstm.parameters.hyperparameters import NetworkOptions, TrainingOptions, fault_of_task
+from tabular_lstm.parameters.runs import RetrainingOptions
 from tabular_lstm.rows.data_summary import hash_of
 from tabular_lstm.rows.number_format import without_fraction
 from tabular_lstm.rows.raw_rows import RawRows
@@ -130,14 +125,14 @@ def check_parameters(parameters: dict[str, Any], runtime: Collection[str] = ()) 
             except ValueError as error:
                 faults.append(f"Parameter '{name}': {error}")
     if not faults and "columns" in blocks:
-        columns = cast("Columns", blocks["columns"])
+        columns = cast("ColumnsOptions", blocks["columns"])
         task_blocks = (
             columns.task,
-            cast("Network", blocks["network"]),
-            cast("Training", blocks["training"]),
+            cast("NetworkOptions", blocks["network"]),
+            cast("TrainingOptions", blocks["training"]),
         )
         wrong = (
-            fault_of_split(columns, cast("Split", blocks["split"])),
+            fault_of_split(columns, cast("SplitOptions", blocks["split"])),
             fault_of_task(*task_blocks),
             columns.history and _fault_of_history(task_blocks[1], blocks["reshaping"]),
         )
@@ -158,7 +153,7 @@ def _fault_of_name(name: str, on_command_line: bool) -> list[str]:
     return []
 
 
-def _fault_of_history(network: Network, reshaping: Any) -> str | None:
+def _fault_of_history(network: NetworkOptions, reshaping: Any) -> str | None:
     """Say what in these blocks does not fit `columns.history`, if anything."""
     if network.kind == "tutorial":
         return "network.kind = tutorial: it reads no histories; expected kind: ensemble"
@@ -191,7 +186,7 @@ def refuse_parts(pipeline: Pipeline, only_missing_outputs: bool, run_command: st
         )
 
 
-def refuse_what_cannot_be_judged(split: Split, network: Network) -> None:
+def refuse_what_cannot_be_judged(split: SplitOptions, network: NetworkOptions) -> None:
     """Refuse a retraining without test rows, or with a network whose file holds no schema."""
     if split.test_fraction == 0:
         raise DataError(
@@ -220,7 +215,7 @@ def refuse_lost_log(champions: Champions, log: Path, run_command: str) -> None:
         )
 
 
-def refuse_lost_features(champions: Champions, raw_rows: RawRows, columns: Columns) -> None:
+def refuse_lost_features(champions: Champions, raw_rows: RawRows, columns: ColumnsOptions) -> None:
     """Stop before a training if the rows lack features of the champion: it is not compared then.
 
     Raises:
@@ -310,7 +305,7 @@ def check_champion(catalog: Any, pipeline: Pipeline, start_over: bool) -> None:
         logger.warning("%s", error.__cause__)
 
 
-def refuse_nothing_new(champions: Champions, inputs: Inputs, retraining: Retraining) -> None:
+def refuse_nothing_new(champions: Champions, inputs: Inputs, retraining: RetrainingOptions) -> None:
     """Stop if training would give a candidate that was already judged against the champion.
 
     The same data and parameters give the same candidate, or after an upgrade a similar one. It was

@@ -22,7 +22,7 @@ from tabular_lstm.engine import Engine
 from tabular_lstm.environments import output_folder, run_command, with_model
 from tabular_lstm.errors import DataError, printable
 from tabular_lstm.files import FULL, not_written
-from tabular_lstm.parameters import Event
+from tabular_lstm.parameters.runs import Event
 from tabular_lstm.runs import guards, notify
 from tabular_lstm.runs.kept_outputs import KeptOutputs
 from tabular_lstm.runs.lock import Lock, claim_run_id

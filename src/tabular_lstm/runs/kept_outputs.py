@@ -23,7 +23,7 @@ from pydantic import ValidationError
 from tabular_lstm.datasets.kedro_private import folder_of_versions
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import not_written, read_regular, replace
-from tabular_lstm.parameters import Storage
+from tabular_lstm.parameters.runs import StorageOptions
 from tabular_lstm.runs.guards import of_other_runs
 from tabular_lstm.runs.lock import KEPT_CLAIMS, LockedError, claim_run_id, lock_file
 from tabular_lstm.serving.manifest import MANIFEST, Manifest, finished_runs
@@ -64,7 +64,11 @@ class KeptOutputs:
 
     @classmethod
     def of(
-        cls, storage: Storage, loader: AbstractConfigLoader, outputs: Path, relative_outputs: str
+        cls,
+        storage: StorageOptions,
+        loader: AbstractConfigLoader,
+        outputs: Path,
+        relative_outputs: str,
     ) -> "KeptOutputs | None":
         """Return the outputs of an environment; None if conf names no storage.
 

@@ -19,7 +19,7 @@ from kedro.config import AbstractConfigLoader
 from pydantic import SecretStr, ValidationError
 
 from tabular_lstm.frozen import Frozen, first_fault
-from tabular_lstm.parameters import Event, Notify
+from tabular_lstm.parameters.runs import Event, NotifyOptions
 
 logger = logging.getLogger(__name__)
 
@@ -63,17 +63,19 @@ class NotNotifiedError(Exception):
     """The reason why a command or webhook was not notified; it holds no secret."""
 
 
-def read(loader: AbstractConfigLoader) -> tuple[Notify, Mapping[str, Any]]:
+def read(loader: AbstractConfigLoader) -> tuple[NotifyOptions, Mapping[str, Any]]:
     """Return the block `notify` and `credentials.yml`; a faulty one counts as absent."""
-    options, credentials = Notify(), dict[str, Any]()
+    options, credentials = NotifyOptions(), dict[str, Any]()
     with contextlib.suppress(Exception):
-        options = Notify.model_validate(loader["parameters"].get("notify", {}))
+        options = NotifyOptions.model_validate(loader["parameters"].get("notify", {}))
     with contextlib.suppress(Exception):
         credentials = loader["credentials"]
     return options, credentials
 
 
-def notify(end: RunEnd, options: Notify, credentials: Mapping[str, Any], project: Path) -> None:
+def notify(
+    end: RunEnd, options: NotifyOptions, credentials: Mapping[str, Any], project: Path
+) -> None:
     """Notify the command and the webhook, if `notify.events` lists the event."""
     if end.event not in options.events:
         return

@@ -16,7 +16,7 @@ from obstore.exceptions import BaseError, UnknownConfigurationKeyError
 from obstore.store import S3Store
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.parameters import Storage
+from tabular_lstm.parameters.runs import StorageOptions
 
 RETRIES = 6
 # How often a create is tried if it found nothing, or if its outcome is not known.
@@ -55,7 +55,7 @@ class ObjectStorage:
         DataError: An option, or a name in the credentials, is unknown to obstore.
     """
 
-    def __init__(self, storage: Storage, credentials: Mapping[str, str], below: str) -> None:
+    def __init__(self, storage: StorageOptions, credentials: Mapping[str, str], below: str) -> None:
         self.url = f"{str(storage.url).rstrip('/')}/{below}"
         bucket, _, prefix = self.url.removeprefix("s3://").partition("/")
         seconds = timedelta(seconds=storage.timeout)

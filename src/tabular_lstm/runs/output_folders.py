@@ -13,7 +13,7 @@ from kedro.pipeline import Pipeline
 from tabular_lstm.datasets.kedro_private import folder_of_versions
 from tabular_lstm.errors import DataError, counted
 from tabular_lstm.files import replace
-from tabular_lstm.parameters import Promotion
+from tabular_lstm.parameters.runs import PromotionOptions
 from tabular_lstm.runs.kept_outputs import KeptOutputs
 from tabular_lstm.serving.promotion_log import LogEntry, by_age, far_apart, is_run_id, restorable
 
@@ -60,7 +60,7 @@ def prune(
     catalog: Any,
     pipeline: Pipeline,
     log: list[LogEntry],
-    promotion: Promotion,
+    promotion: PromotionOptions,
     run_id: str,
     kept_outputs: KeptOutputs | None = None,
 ) -> None:

@@ -20,7 +20,7 @@ LEFT_OUT = {
     ("promotion", "keep_candidates"),
     ("monitoring", "exit_on_alarm"),
 }
-BLOCKS_LEFT_OUT = {block.__name__.lower() for block in OF_RUNS}
+BLOCKS_LEFT_OUT = {*OF_RUNS}
 # These blocks may hold addresses, so decisions do not contain them.
 PRIVATE = {"notify", "mlflow", "storage"}
 

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import tabular_lstm
 from tabular_lstm.environments import BASE, output_folder
 from tabular_lstm.files import sha256
-from tabular_lstm.parameters import Mlflow
+from tabular_lstm.parameters.runs import MlflowOptions
 from tabular_lstm.runs.notify import HTTP_URL, NO_HOST
 from tabular_lstm.serving import champion
 from tabular_lstm.serving.decision import Decision, Judgement
@@ -40,7 +40,7 @@ class NotMirroredError(Exception):
 
 
 def mirror(
-    options: Mlflow,
+    options: MlflowOptions,
     credentials: Mapping[str, Any],
     project: Path,
     env: str | None,
@@ -80,7 +80,7 @@ def default_name(env: str | None) -> str:
     return "tabular-lstm" if env in BASE else f"tabular-lstm-{env}".replace("/", "+")
 
 
-def tracking_uri(options: Mlflow, credentials: Mapping[str, Any], project: Path) -> str:
+def tracking_uri(options: MlflowOptions, credentials: Mapping[str, Any], project: Path) -> str:
     """Return the URI, or the URI of the named entry in `credentials.yml`.
 
     Raises:
@@ -121,7 +121,12 @@ class Mirror:
     """A connection of its own, which changes no setting of the process."""
 
     def __init__(
-        self, options: Mlflow, uri: str, project: Path, env: str | None, versions: dict[str, Path]
+        self,
+        options: MlflowOptions,
+        uri: str,
+        project: Path,
+        env: str | None,
+        versions: dict[str, Path],
     ) -> None:
         # By default MLflow retries seven times, and sends telemetry.
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")

@@ -12,7 +12,7 @@ from tabular_lstm.errors import amount
 from tabular_lstm.network.outputs import decisions
 from tabular_lstm.network.reasons import reason_names, reasons
 from tabular_lstm.network.scorer import Scorer
-from tabular_lstm.parameters import CLASSES, NUMBER, TWO_CLASSES, Kind, Task
+from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES, Kind, Task
 from tabular_lstm.rows.histories import Sequences
 
 if TYPE_CHECKING:

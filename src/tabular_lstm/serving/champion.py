@@ -12,8 +12,7 @@ import pandas as pd
 from tabular_lstm.environments import output_folder, refuse_no_name, refuse_unknown, run_command
 from tabular_lstm.errors import DataError, row_list
 from tabular_lstm.network.score import score
-from tabular_lstm.parameters import NUMBER, Columns
-from tabular_lstm.parameters.columns import delay_of
+from tabular_lstm.parameters.columns import NUMBER, ColumnsOptions, delay_of
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.rows.timeline import read_sequences
@@ -177,7 +176,7 @@ def _load_pyfunc(path: str) -> MLflowModel:
     return MLflowModel(Champion(Artifact.read(Path(path)), "kedro run"))
 
 
-def declared_task(schema_or_columns: Schema | Columns) -> dict[str, str]:
+def declared_task(schema_or_columns: Schema | ColumnsOptions) -> dict[str, str]:
     """Return what is predicted, and the histories, by their names in conf; values are text."""
     classes = None if schema_or_columns.classes is None else [*schema_or_columns.classes]
     known_after = schema_or_columns.history.known_after if schema_or_columns.history else None
@@ -194,7 +193,7 @@ def declared_task(schema_or_columns: Schema | Columns) -> dict[str, str]:
     return {name: "not set" if value is None else repr(value) for name, value in declared.items()}
 
 
-def refuse_other_task(artifact: Artifact, columns: Columns, run_command: str = "") -> None:
+def refuse_other_task(artifact: Artifact, columns: ColumnsOptions, run_command: str = "") -> None:
     """Refuse a champion whose task differs from conf: it predicts another class, or a number.
 
     A champion whose histories have other rows is refused too. With `run_command`, the error offers

@@ -17,11 +17,12 @@ from tabular_lstm.judging.measures import Rule, measure_of
 from tabular_lstm.monitoring.drift import Drift, compare
 from tabular_lstm.monitoring.reference import Seen, Watch, rows_each
 from tabular_lstm.network.keras_file import NoNetworkError
-from tabular_lstm.parameters import Columns, Monitoring, Promotion, Task, in_words
+from tabular_lstm.parameters.columns import ColumnsOptions, Task, in_words
+from tabular_lstm.parameters.runs import MonitoringOptions, PromotionOptions
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.fingerprints import Fingerprints, keys_of, of_sequences, together_of
 from tabular_lstm.rows.histories import Sequences
-from tabular_lstm.rows.labelled_set import LabelledSet, weights_note
+from tabular_lstm.rows.labelled_set import Examples, weights_note
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.serving.answers import answers_of
 from tabular_lstm.serving.artifact import Artifact
@@ -62,7 +63,7 @@ class ComparedChampions:
     """The standing champions, the serving one first, and the compared champions' predictions.
 
     `drift` compares the test rows with the reference of the serving champion; None if there is no
-    champion. `judged` tells which test rows judge, see `LabelledSet.judged`.
+    champion. `judged` tells which test rows judge, see `Examples.judged`.
     """
 
     champions: list[Champion]
@@ -89,10 +90,10 @@ def compare_champions(
     train_rows: pd.DataFrame,
     test_rows: pd.DataFrame,
     history_rows: pd.DataFrame,
-    test_set: LabelledSet,
+    test_set: Examples,
     schema: Schema,
-    columns: Columns,
-    promotion: Promotion,
+    columns: ColumnsOptions,
+    promotion: PromotionOptions,
 ) -> ComparedChampions:
     """Score the test rows with the standing champions; note why some cannot be compared.
 
@@ -217,7 +218,7 @@ def score(
     train_rows: pd.DataFrame,
     test_rows: pd.DataFrame,
     history_rows: pd.DataFrame,
-    columns: Columns,
+    columns: ColumnsOptions,
     schema: Schema,
     watch: Watch | None = None,
     newest: np.ndarray | None = None,
@@ -313,7 +314,7 @@ def _reading(schema: Schema, name: str) -> str:
     return f"{kind} with codes for missing {', '.join(codes)}" if codes else kind
 
 
-def refuse_few_rows(scored: Scored, test_set: LabelledSet, least: int, task: Task) -> None:
+def refuse_few_rows(scored: Scored, test_set: Examples, least: int, task: Task) -> None:
     """Refuse a champion for which too few of the test rows, or of their groups, are new."""
     new = ~scored.trained_on
     judged = new if test_set.judged is None else new & test_set.judged
@@ -340,7 +341,7 @@ def refuse_few_rows(scored: Scored, test_set: LabelledSet, least: int, task: Tas
 KEPT = 20
 
 
-def warn_of_unknown_columns(watch: Watch, monitoring: Monitoring) -> None:
+def warn_of_unknown_columns(watch: Watch, monitoring: MonitoringOptions) -> None:
     """Warn of columns in `monitoring.ignore` that the champion does not have; conf may be newer."""
     names = [*watch.profiles]
     if unknown := [unknown_name(name, names) for name in monitoring.ignore if name not in names]:
@@ -349,10 +350,10 @@ def warn_of_unknown_columns(watch: Watch, monitoring: Monitoring) -> None:
 
 def data_drift(
     compared: ComparedChampions,
-    test_set: LabelledSet,
+    test_set: Examples,
     data_summary: DataSummary,
-    columns: Columns,
-    monitoring: Monitoring,
+    columns: ColumnsOptions,
+    monitoring: MonitoringOptions,
     run_id: str,
 ) -> Drift | None:
     """Compare the test rows that are new to the serving champion with its reference.
@@ -404,7 +405,7 @@ def shortened(drift: Drift) -> Drift:
     return drift.model_copy(update=content)
 
 
-def features_moved(drift: Drift | None, monitoring: Monitoring) -> FeaturesMoved | None:
+def features_moved(drift: Drift | None, monitoring: MonitoringOptions) -> FeaturesMoved | None:
     """Describe the drift for the gate's first check; None without a champion."""
     if drift is None:
         return None

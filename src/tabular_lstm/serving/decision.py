@@ -22,7 +22,8 @@ from tabular_lstm.judging.metrics import COMPARED, METRICS, Metrics, written
 from tabular_lstm.monitoring.drift import Drift
 from tabular_lstm.monitoring.performance import Estimate, promised_by
 from tabular_lstm.monitoring.reference import Reference
-from tabular_lstm.parameters import Columns, Moment, Retraining, Split
+from tabular_lstm.parameters.columns import ColumnsOptions, Moment, SplitOptions
+from tabular_lstm.parameters.runs import RetrainingOptions
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.rows.labelled_set import JudgedOn
@@ -86,7 +87,7 @@ class Judgement(Frozen):
     out-of-fold loss; "" in earlier versions. `drift` compares this run's test
     rows with the champion's reference, see `comparable_champions.data_drift`; None if there was no
     champion.
-    `judged_on` says which rows of histories judged, see `LabelledSet.judged_on`.
+    `judged_on` says which rows of histories judged, see `Examples.judged_on`.
     `features` and `changes` are fields of earlier versions, kept for their hash.
     """
 
@@ -134,7 +135,7 @@ class Decision(Outcome):
         drift = self.judgement and self.judgement.drift
         return drift.alarm if drift else None
 
-    def exit_code(self, retraining: Retraining) -> int:
+    def exit_code(self, retraining: RetrainingOptions) -> int:
         """Return the exit code of a run that decided so, without that of an alarm."""
         if self.judgement is None or self.action != "rejected":
             return 0
@@ -222,7 +223,7 @@ class Champions:
             raise DataError(f"{expected} that of another candidate")
         return reference
 
-    def boundary(self, columns: Columns, split: Split) -> Moment | None:
+    def boundary(self, columns: ColumnsOptions, split: SplitOptions) -> Moment | None:
         """Find the boundary that a split by time must keep.
 
         It is the boundary of the newest decision with the same time column and `test_fraction`;

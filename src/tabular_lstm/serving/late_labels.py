@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from tabular_lstm.errors import DataError, counted, shown
 from tabular_lstm.monitoring.performance import Estimate, Losses, losses_of, measure
-from tabular_lstm.parameters import Columns, Task
+from tabular_lstm.parameters.columns import ColumnsOptions, Task
 from tabular_lstm.rows.fingerprints import read_key
 from tabular_lstm.rows.labels import are_unlabelled, label_of
 from tabular_lstm.rows.number_format import POINT, NumberFormat
@@ -48,7 +48,7 @@ class LateLabels:
 
 
 def read_late_labels(
-    raw_rows: RawRows | None, columns: Columns, number_format: NumberFormat = POINT
+    raw_rows: RawRows | None, columns: ColumnsOptions, number_format: NumberFormat = POINT
 ) -> LateLabels:
     """Read key and label of each row, and no other cell. The last valid row of a key counts.
 
@@ -185,7 +185,7 @@ def measure_labelled_rows(
     labels: LateLabels,
     finished_scorings: FinishedScorings,
     champions: Champions,
-    columns: Columns,
+    columns: ColumnsOptions,
 ) -> Measured:
     """Measure the scored rows whose label has arrived, by scoring and by champion.
 
@@ -251,7 +251,7 @@ def _champion_of(scoring: FinishedScoring) -> str:
 
 
 def _trained_on(
-    champion: str, labels: LateLabels, champions: Champions, columns: Columns
+    champion: str, labels: LateLabels, champions: Champions, columns: ColumnsOptions
 ) -> np.ndarray | None:
     """Return for each label whether the champion was trained on its key; None if not known."""
     with contextlib.suppress(KeyError, DataError):
@@ -260,7 +260,7 @@ def _trained_on(
     return None
 
 
-def _refuse_another_label(champion: str, champions: Champions, columns: Columns) -> None:
+def _refuse_another_label(champion: str, champions: Champions, columns: ColumnsOptions) -> None:
     judgement = champions.judgement(champion)
     label = judgement.data.split.get("label") if judgement else None
     with contextlib.suppress(KeyError, DataError):  # gone or damaged: the decision may be there
@@ -270,7 +270,7 @@ def _refuse_another_label(champion: str, champions: Champions, columns: Columns)
 
 
 def _labelled(
-    scoring: FinishedScoring, labels: LateLabels, columns: Columns
+    scoring: FinishedScoring, labels: LateLabels, columns: ColumnsOptions
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the label's place and the prediction of each labelled row."""
     task = columns.task

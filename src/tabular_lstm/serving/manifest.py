@@ -20,7 +20,7 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.files import replace, sha256
 from tabular_lstm.frozen import Frozen, Stored, from_json
 from tabular_lstm.monitoring.drift import Drift
-from tabular_lstm.parameters import TWO_CLASSES, Class, Kind, Task
+from tabular_lstm.parameters.columns import TWO_CLASSES, Class, Kind, Task
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.promotion_log import RunId, by_age, is_run_id
 

@@ -13,13 +13,13 @@ import yaml
 
 from tabular_lstm.errors import amount, shown
 from tabular_lstm.judging import figures as draw
-from tabular_lstm.judging.comparison import Judged
+from tabular_lstm.judging.comparison import Evaluation
 from tabular_lstm.judging.drawing import FIGURES, TITLES, images, template, to_svg
 from tabular_lstm.judging.importance import MOST_IMPORTANT, Importance
 from tabular_lstm.judging.metrics import CANDIDATE, METRICS, MODELS, WORSE_SIGN
 from tabular_lstm.monitoring.drift import day
 from tabular_lstm.monitoring.reference import Profile, Reference, one_of
-from tabular_lstm.parameters import Training
+from tabular_lstm.parameters.hyperparameters import TrainingOptions
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.data_warnings import listed
 from tabular_lstm.rows.label_measures import MEASURES
@@ -44,7 +44,7 @@ REPORTED = [
 
 
 def page(
-    basis: Decision | Judged,
+    basis: Decision | Evaluation,
     data: DataSummary,
     provenance: Provenance,
     metrics: dict[str, Any],
@@ -59,7 +59,7 @@ def page(
     Without a decision, `basis` is how the models were judged, and nothing is said of the gate.
     """
     decision, judgement, champion = None, None, None
-    if isinstance(basis, Judged):
+    if isinstance(basis, Evaluation):
         models = basis.metrics
     else:
         decision, judgement = basis, cast(Judgement, basis.judgement)
@@ -84,7 +84,9 @@ def page(
         checks={check.name: check for check in checks},
         failed=[check for check in checks if not check.passed],
         worse=WORSE_SIGN,
-        coverage=provenance.parameters.get("training", {}).get("coverage", Training().coverage),
+        coverage=provenance.parameters.get("training", {}).get(
+            "coverage", TrainingOptions().coverage
+        ),
         model_names=MODELS,
         metric_names=METRICS,
         models=models,
@@ -101,7 +103,7 @@ def page(
         shown=LISTED,
         shifts=dict(clearest),
         kept=KEPT,
-        best=(judgement or cast(Judged, basis)).best_baseline,
+        best=(judgement or cast(Evaluation, basis)).best_baseline,
         features=[_summary(name, column) for name, column in reference.features.items()],
         grouped=any(cell[1:] for p in reference.features.values() for cell in p.categories),
         most_features=COLUMNS,

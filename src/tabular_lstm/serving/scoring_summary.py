@@ -6,7 +6,8 @@ from functools import cached_property
 from tabular_lstm.errors import counted
 from tabular_lstm.monitoring.drift import Drift, compare
 from tabular_lstm.monitoring.reference import Seen
-from tabular_lstm.parameters import TWO_CLASSES, Class, Kind, Monitoring
+from tabular_lstm.parameters.columns import TWO_CLASSES, Class, Kind
+from tabular_lstm.parameters.runs import MonitoringOptions
 from tabular_lstm.rows.scoring_validation import CheckedRows
 from tabular_lstm.serving.answers import ANSWERS
 from tabular_lstm.serving.manifest import AsGiven, ScoredBy
@@ -67,7 +68,9 @@ class Tally:
         monitoring: When rows count as drifted, and what happens then.
     """
 
-    def __init__(self, checked: CheckedRows, scoring: ScoringTask, monitoring: Monitoring) -> None:
+    def __init__(
+        self, checked: CheckedRows, scoring: ScoringTask, monitoring: MonitoringOptions
+    ) -> None:
         self.rows_by_file: Counter[str] = Counter()
         # With histories: how many rows are only history.
         self.history = {"history_rows": 0} if scoring.check.schema.history else {}

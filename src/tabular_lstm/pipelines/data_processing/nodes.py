@@ -5,7 +5,8 @@ import logging
 import pandas as pd
 
 from tabular_lstm.errors import DataError, counted, shown, unknown_name
-from tabular_lstm.parameters import Columns, Evaluation, Split, Validation
+from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions
+from tabular_lstm.parameters.hyperparameters import EvaluationOptions, ValidationOptions
 from tabular_lstm.rows import data_warnings
 from tabular_lstm.rows.data_summary import DataSummary, Source, ValidRows, summarize
 from tabular_lstm.rows.dependent_rows import find_dependent_rows
@@ -29,7 +30,7 @@ BOUNDARY = (
 )
 
 
-def validate_rows(raw_rows: RawRows, columns: Columns) -> tuple[ValidRows, pd.DataFrame]:
+def validate_rows(raw_rows: RawRows, columns: ColumnsOptions) -> tuple[ValidRows, pd.DataFrame]:
     """Turn text cells into numbers, and quarantine the rows where this fails.
 
     In a folder of files with a key, only the last valid row of each key counts, in the order of the
@@ -86,7 +87,9 @@ def validate_rows(raw_rows: RawRows, columns: Columns) -> tuple[ValidRows, pd.Da
     return ValidRows(valid, history, source), quarantined
 
 
-def accept_rows(valid_rows: ValidRows, columns: Columns, validation: Validation) -> ValidRows:
+def accept_rows(
+    valid_rows: ValidRows, columns: ColumnsOptions, validation: ValidationOptions
+) -> ValidRows:
     """Return the valid rows unless too many rows were quarantined.
 
     This is a node of its own, so that the quarantined rows are on disk before the run stops.
@@ -104,7 +107,7 @@ def accept_rows(valid_rows: ValidRows, columns: Columns, validation: Validation)
     return valid_rows
 
 
-def _fault_of_segment(name: str, known: list[str], columns: Columns) -> str:
+def _fault_of_segment(name: str, known: list[str], columns: ColumnsOptions) -> str:
     path = f"evaluation.segments.{name}"
     if name == columns.label:
         return f"'{path}' is the label, which is no segment. Remove it."
@@ -119,9 +122,9 @@ def _fault_of_segment(name: str, known: list[str], columns: Columns) -> str:
 
 def split_rows(
     accepted_rows: ValidRows,
-    columns: Columns,
-    split: Split,
-    evaluation: Evaluation,
+    columns: ColumnsOptions,
+    split: SplitOptions,
+    evaluation: EvaluationOptions,
     provenance: Provenance,
     champions: Champions | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, DataSummary]:

@@ -11,7 +11,7 @@ import pandas as pd
 from tabular_lstm.engine import Engine, one_by_one
 from tabular_lstm.errors import DataError, row_list
 from tabular_lstm.judging import comparison, figures
-from tabular_lstm.judging.comparison import Judged, by_length, by_segment
+from tabular_lstm.judging.comparison import Evaluation, by_length, by_segment
 from tabular_lstm.judging.drawing import FIGURES, to_svg
 from tabular_lstm.judging.importance import (
     MOST_IMPORTANT,
@@ -23,11 +23,16 @@ from tabular_lstm.judging.intervals import Rows
 from tabular_lstm.judging.measures import from_columns, to_columns
 from tabular_lstm.judging.metrics import CANDIDATE, IN_UNITS, Baselines
 from tabular_lstm.monitoring.reference import Reference, rows_each
-from tabular_lstm.parameters import Columns, Evaluation, Network, Training
+from tabular_lstm.parameters.columns import ColumnsOptions
+from tabular_lstm.parameters.hyperparameters import (
+    EvaluationOptions,
+    NetworkOptions,
+    TrainingOptions,
+)
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.data_warnings import doubts_of
 from tabular_lstm.rows.fingerprints import Fingerprints, keys_of, together_of
-from tabular_lstm.rows.labelled_set import EvaluatedSet, LabelledSet, scaled
+from tabular_lstm.rows.labelled_set import EvaluatedSet, Examples, scaled
 from tabular_lstm.rows.labels import label_column
 from tabular_lstm.rows.schema import Schema
 
@@ -41,7 +46,7 @@ DEPENDENCE_ROWS = 200  # on which the dependence on a feature is measured
 logger = logging.getLogger(__name__)
 
 
-def choose_evaluated_set(train_set: LabelledSet, test_set: LabelledSet) -> EvaluatedSet:
+def choose_evaluated_set(train_set: Examples, test_set: Examples) -> EvaluatedSet:
     """Return the test set or, if no rows were held out, the train set."""
     if len(test_set.labels):
         return EvaluatedSet(**vars(test_set))
@@ -53,10 +58,10 @@ def predict_with_candidate(
     candidate: Any,
     history: dict[str, Any],
     train_fingerprints: Fingerprints,
-    train_set: LabelledSet,
+    train_set: Examples,
     evaluated_set: EvaluatedSet,
     test_rows: pd.DataFrame,
-    columns: Columns,
+    columns: ColumnsOptions,
 ) -> pd.DataFrame:
     """Predict each evaluated row, after a check that all test rows are new to the candidate.
 
@@ -103,11 +108,11 @@ def predict_with_candidate(
 
 
 def predict_with_baselines(
-    train_set: LabelledSet,
+    train_set: Examples,
     evaluated_set: EvaluatedSet,
     schema: Schema,
-    training: Training,
-    evaluation: Evaluation,
+    training: TrainingOptions,
+    evaluation: EvaluationOptions,
     engine: Engine,
 ) -> Baselines:
     """Fit the baselines, on the engine's workers if it takes long: see `judging.baselines`."""
@@ -131,12 +136,12 @@ def evaluate(
     baseline_predictions: Baselines,
     evaluated_set: EvaluatedSet,
     schema: Schema,
-    training: Training,
-    evaluation: Evaluation,
-) -> Judged:
+    training: TrainingOptions,
+    evaluation: EvaluationOptions,
+) -> Evaluation:
     """Measure the candidate and the baselines on the same rows and the same resamples.
 
-    The rows are those that judge, see `LabelledSet.judged_on`. If these are not all labelled rows,
+    The rows are those that judge, see `Examples.judged_on`. If these are not all labelled rows,
     the candidate is measured on all of them too.
     """
     by_baseline = {name: np.array(p) for name, p in baseline_predictions.predictions.items()}
@@ -156,20 +161,20 @@ def evaluate(
         judged_rows = evaluated_set.judged
         of_rows["judged_on"] = evaluated_set.judged_on
         if not judged_rows.all():
-            on_all_rows = Judged(**vars(rows), task=task).with_models(
+            on_all_rows = Evaluation(**vars(rows), task=task).with_models(
                 {CANDIDATE: predictions[CANDIDATE]}, {CANDIDATE: rules[CANDIDATE]}, evaluation
             )
             of_rows["all_rows"] = len(labels), on_all_rows.metrics[CANDIDATE]
             predictions = {name: p[judged_rows] for name, p in predictions.items()}
             rows = rows.part(judged_rows)
             rows = replace(rows, weights=scaled(rows.weights))
-    return Judged(**vars(rows), **of_rows).with_models(predictions, rules, evaluation)
+    return Evaluation(**vars(rows), **of_rows).with_models(predictions, rules, evaluation)
 
 
 def keep_reference(
     candidate_artifact: Any,
-    train_set: LabelledSet,
-    test_set: LabelledSet,
+    train_set: Examples,
+    test_set: Examples,
     evaluated_set: Any,
     candidate_predictions: pd.DataFrame,
     schema: Schema,
@@ -199,9 +204,9 @@ def keep_reference(
 def measure_importance(
     candidate: Any,
     evaluated_set: EvaluatedSet,
-    judged: Judged,
+    judged: Evaluation,
     schema: Schema,
-    evaluation: Evaluation,
+    evaluation: EvaluationOptions,
 ) -> Importance:
     """Measure each feature's permutation importance, on at most `importance_rows` rows.
 
@@ -248,12 +253,12 @@ def assemble_metrics(
     data_summary: DataSummary,
     candidate: Any,
     history: dict[str, Any],
-    network: Network,
-    judged: Judged,
-    train_set: LabelledSet,
+    network: NetworkOptions,
+    judged: Evaluation,
+    train_set: Examples,
     evaluated_set: EvaluatedSet,
     test_rows: pd.DataFrame,
-    evaluation: Evaluation,
+    evaluation: EvaluationOptions,
 ) -> dict[str, Any]:
     """Collect the facts and metrics of the run in one JSON document.
 
@@ -313,14 +318,14 @@ def assemble_metrics(
 
 
 def compare_with_baselines(
-    judged: Judged,
+    judged: Evaluation,
     evaluated_set: EvaluatedSet,
     test_rows: pd.DataFrame,
     data_summary: DataSummary,
-    columns: Columns,
-    network: Network,
-    training: Training,
-    evaluation: Evaluation,
+    columns: ColumnsOptions,
+    network: NetworkOptions,
+    training: TrainingOptions,
+    evaluation: EvaluationOptions,
 ) -> list[str]:
     """Write the verdict; warnings of dependent rows, leaks and a heavy group come first."""
     warnings = [doubt[:1].upper() + doubt[1:] for doubt in doubts_of(data_summary)]
@@ -347,7 +352,7 @@ def _rounded(measured: Any, name: str = "", digits: bool = False) -> Any:
 
 
 def draw_figures(
-    history: dict[str, Any], judged: Judged, permutation_importance: Importance
+    history: dict[str, Any], judged: Evaluation, permutation_importance: Importance
 ) -> dict[str, str]:
     """Draw the figures as SVG, by the names of `judging.drawing.FIGURES`."""
     rows_note = f", {len(judged.labels)} {judged.side} rows{judged.weighted}"

@@ -16,7 +16,8 @@ from tabular_lstm.monitoring.health import (
     page,
 )
 from tabular_lstm.monitoring.performance import other_labels, worse_than_promised
-from tabular_lstm.parameters import Columns, Monitoring, Report
+from tabular_lstm.parameters.columns import ColumnsOptions
+from tabular_lstm.parameters.runs import MonitoringOptions, ReportOptions
 from tabular_lstm.rows.number_format import POINT
 from tabular_lstm.rows.raw_rows import RawRows
 from tabular_lstm.serving.decision import Champions
@@ -43,7 +44,7 @@ OTHER_ROWS = (
 
 
 def read_labels(
-    late_labels: RawRows | None, champions: Champions, columns: Columns
+    late_labels: RawRows | None, champions: Champions, columns: ColumnsOptions
 ) -> tuple[LateLabels, pd.DataFrame]:
     """Read the labels so far, as a scoring reads rows, and say which rows cannot be used.
 
@@ -72,8 +73,8 @@ def examine(
     measured: Measured,
     finished_scorings: FinishedScorings,
     champions: Champions,
-    columns: Columns,
-    monitoring: Monitoring,
+    columns: ColumnsOptions,
+    monitoring: MonitoringOptions,
     run_id: str,
 ) -> Health:
     """Compare promised and real performance, and say what to do.
@@ -144,7 +145,7 @@ def examine(
     )
 
 
-def write_page(health: Health, champions: Champions, report: Report) -> str:
+def write_page(health: Health, champions: Champions, report: ReportOptions) -> str:
     """Write the page, with the distributions of what moved in the newest scoring."""
     reference = None
     if health.newest:

@@ -7,14 +7,16 @@ import pandas as pd
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.judging import changes, gate
-from tabular_lstm.judging.comparison import Judged
+from tabular_lstm.judging.comparison import Evaluation
 from tabular_lstm.judging.measures import from_columns, to_columns
 from tabular_lstm.judging.metrics import CANDIDATE, Metrics
-from tabular_lstm.parameters import Columns, Evaluation, Monitoring, Promotion, Validation
+from tabular_lstm.parameters.columns import ColumnsOptions
+from tabular_lstm.parameters.hyperparameters import EvaluationOptions, ValidationOptions
+from tabular_lstm.parameters.runs import MonitoringOptions, PromotionOptions
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.rows.histories import Sequences
-from tabular_lstm.rows.labelled_set import JudgedOn, LabelledSet
+from tabular_lstm.rows.labelled_set import Examples, JudgedOn
 from tabular_lstm.rows.labels import label_column
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.serving.artifact import Artifact
@@ -47,12 +49,12 @@ def predict_with_champions(
     train_rows: pd.DataFrame,
     test_rows: pd.DataFrame,
     history_rows: pd.DataFrame,
-    test_set: LabelledSet,
+    test_set: Examples,
     schema: Schema,
     data_summary: DataSummary,
-    columns: Columns,
-    promotion: Promotion,
-    monitoring: Monitoring,
+    columns: ColumnsOptions,
+    promotion: PromotionOptions,
+    monitoring: MonitoringOptions,
     run_id: str,
 ) -> tuple[pd.DataFrame, ComparedChampions]:
     """Score the test rows with the standing champions; compare them with the champion's reference.
@@ -72,7 +74,9 @@ def predict_with_champions(
     return predictions, replace(compared, drift=drift)
 
 
-def _with_champions(judged: Judged, compared: ComparedChampions, evaluation: Evaluation) -> Judged:
+def _with_champions(
+    judged: Evaluation, compared: ComparedChampions, evaluation: EvaluationOptions
+) -> Evaluation:
     """Measure the champions on the same resamples, without rows that they were trained on."""
     scored = compared.judged_rows()
     new = {run: champion for run, champion in scored.items() if not champion.trained_on.any()}
@@ -92,7 +96,7 @@ def _with_champions(judged: Judged, compared: ComparedChampions, evaluation: Eva
 
 
 def check_candidate(
-    judged: Judged,
+    judged: Evaluation,
     compared_champions: ComparedChampions,
     candidate_artifact: Artifact,
     train_rows: pd.DataFrame,
@@ -100,10 +104,10 @@ def check_candidate(
     history_rows: pd.DataFrame,
     candidate_predictions: pd.DataFrame,
     data_summary: DataSummary,
-    evaluation: Evaluation,
-    promotion: Promotion,
-    validation: Validation,
-    monitoring: Monitoring,
+    evaluation: EvaluationOptions,
+    promotion: PromotionOptions,
+    validation: ValidationOptions,
+    monitoring: MonitoringOptions,
 ) -> Checked:
     """Measure the champions, and run the gate's five checks on the candidate."""
     judged = _with_champions(judged, compared_champions, evaluation)
@@ -123,7 +127,7 @@ def check_candidate(
 
 
 def read_back(
-    artifact: Artifact, sequences: Sequences, predictions: np.ndarray, judged: Judged
+    artifact: Artifact, sequences: Sequences, predictions: np.ndarray, judged: Evaluation
 ) -> gate.ArtifactCheck:
     """Compare some judged predictions, from lowest to highest, with those of the saved file."""
     places = np.linspace(0, len(predictions) - 1, min(GOLDEN_ROWS, len(predictions))).astype(int)

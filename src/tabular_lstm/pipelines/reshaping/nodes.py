@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import counted
-from tabular_lstm.parameters import Columns, Reshaping
+from tabular_lstm.parameters.columns import ColumnsOptions
+from tabular_lstm.parameters.hyperparameters import ReshapingOptions
 from tabular_lstm.rows import schema_fit
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.fingerprints import number_groups
 from tabular_lstm.rows.histories import Histories
-from tabular_lstm.rows.labelled_set import JudgedOn, LabelledRows, LabelledSet, scaled, weights_of
+from tabular_lstm.rows.labelled_set import Examples, JudgedOn, LabelledRows, scaled, weights_of
 from tabular_lstm.rows.schema import PARTS, Schema
 from tabular_lstm.rows.sequences import chosen
 from tabular_lstm.rows.timeline import derived, last_rows, layout_of, roles_of, valid_sequences
@@ -25,8 +26,8 @@ def learn_schema(
     train_rows: pd.DataFrame,
     history_rows: pd.DataFrame,
     data_summary: DataSummary,
-    columns: Columns,
-    reshaping: Reshaping,
+    columns: ColumnsOptions,
+    reshaping: ReshapingOptions,
 ) -> Schema:
     """Learn from all features: see `tabular_lstm.rows.schema_fit.learn_schema`.
 
@@ -71,7 +72,7 @@ def learn_schema(
 
 
 def split_features_from_label(
-    rows: pd.DataFrame, schema: Schema, columns: Columns, *earlier_rows: pd.DataFrame
+    rows: pd.DataFrame, schema: Schema, columns: ColumnsOptions, *earlier_rows: pd.DataFrame
 ) -> LabelledRows:
     """Return the features in the schema's order, the label, and each row's weight and group.
 
@@ -89,12 +90,12 @@ def split_features_from_label(
     return LabelledRows(features, labels, weights, groups, marked, by_content)
 
 
-def reshape(rows: LabelledRows, schema: Schema) -> LabelledSet:
+def reshape(rows: LabelledRows, schema: Schema) -> Examples:
     """Turn each row into a sequence: see `tabular_lstm.rows.timeline.valid_sequences`."""
     count = len(rows.labels)
     features, earlier_features = rows.features.iloc[:count], rows.features.iloc[count:]
     sequences = valid_sequences(features, schema, earlier_features)
-    labelled_set = LabelledSet(
+    labelled_set = Examples(
         sequences, rows.labels, rows.weights, rows.groups, by_content=rows.by_content
     )
     if isinstance(sequences, np.ndarray):

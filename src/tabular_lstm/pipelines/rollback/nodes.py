@@ -1,7 +1,8 @@
 """Choose an earlier champion, which then serves again."""
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.parameters import Columns, Rollback
+from tabular_lstm.parameters.columns import ColumnsOptions
+from tabular_lstm.parameters.runs import RollbackOptions
 from tabular_lstm.serving.champion import refuse_other_task
 from tabular_lstm.serving.comparable_champions import NotComparedError, promoted_artifact
 from tabular_lstm.serving.decision import Champions, Decision, Provenance
@@ -10,8 +11,8 @@ from tabular_lstm.serving.promotion_log import LogEntry, champion_of, distinct_s
 
 def choose_champion(
     champions: Champions,
-    rollback: Rollback,
-    columns: Columns,
+    rollback: RollbackOptions,
+    columns: ColumnsOptions,
     run_id: str,
     provenance: Provenance,
 ) -> Decision:

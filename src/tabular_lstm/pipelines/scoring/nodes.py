@@ -9,7 +9,9 @@ from tabular_lstm.engine import Engine
 from tabular_lstm.errors import DataError
 from tabular_lstm.monitoring.drift import Drift
 from tabular_lstm.monitoring.reference import Watch
-from tabular_lstm.parameters import Columns, Monitoring, Scoring, Validation
+from tabular_lstm.parameters.columns import ColumnsOptions
+from tabular_lstm.parameters.hyperparameters import ValidationOptions
+from tabular_lstm.parameters.runs import MonitoringOptions, ScoringOptions
 from tabular_lstm.rows.raw_rows import RawRows, refuse_missing_columns
 from tabular_lstm.rows.scoring_validation import Check, CheckedRows
 from tabular_lstm.rows.validation import Quarantine
@@ -37,9 +39,9 @@ NOT_SCORED = (
 def validate_rows_to_score(
     rows_to_score: RawRows,
     champion: Artifact,
-    columns: Columns,
-    validation: Validation,
-    scoring: Scoring,
+    columns: ColumnsOptions,
+    validation: ValidationOptions,
+    scoring: ScoringOptions,
 ) -> tuple[CheckedRows, Quarantine]:
     """Check the columns now, and each cell while the rows are scored.
 
@@ -82,8 +84,8 @@ def score_rows(
     checked_rows: CheckedRows,
     champion: Artifact,
     champions: Champions,
-    scoring: Scoring,
-    monitoring: Monitoring,
+    scoring: ScoringOptions,
+    monitoring: MonitoringOptions,
     scoring_conditions: Conditions,
     run_id: str,
     engine: Engine,

@@ -7,10 +7,11 @@ import pandas as pd
 
 from tabular_lstm.engine import Engine, one_by_one
 from tabular_lstm.errors import DataError, row_list
-from tabular_lstm.parameters import Columns, Network, Training, fault_of_task
+from tabular_lstm.parameters.columns import ColumnsOptions
+from tabular_lstm.parameters.hyperparameters import NetworkOptions, TrainingOptions, fault_of_task
 from tabular_lstm.rows.fingerprints import Fingerprints, keys_of, together_of
 from tabular_lstm.rows.histories import table_of
-from tabular_lstm.rows.labelled_set import LabelledSet
+from tabular_lstm.rows.labelled_set import Examples
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.tensorflow_import import import_tensorflow
 
@@ -19,9 +20,9 @@ from tabular_lstm.tensorflow_import import import_tensorflow
 
 def build_network(
     schema: Schema,
-    network: Network,
-    training: Training,
-    train_set: LabelledSet,
+    network: NetworkOptions,
+    training: TrainingOptions,
+    train_set: Examples,
 ) -> Any:
     """Build the untrained network, after checking that it can read the train rows.
 
@@ -49,15 +50,15 @@ def build_network(
 
 def train_network(
     built_network: Any,
-    train_set: LabelledSet,
+    train_set: Examples,
     schema: Schema,
-    network: Network,
-    training: Training,
+    network: NetworkOptions,
+    training: TrainingOptions,
     engine: Engine,
 ) -> tuple[Any, dict[str, Any]]:
     """Train a copy of the network, with rows that share a side in one member's fold.
 
-    It is calibrated for the rows of histories that judge, see `LabelledSet.judged`.
+    It is calibrated for the rows of histories that judge, see `Examples.judged`.
 
     If `training.groups` is above 1, the engine's workers train the groups of members.
 
@@ -83,7 +84,7 @@ def train_network(
 
 
 def fingerprint_train_rows(
-    train_set: LabelledSet, train_rows: pd.DataFrame, schema: Schema, columns: Columns
+    train_set: Examples, train_rows: pd.DataFrame, schema: Schema, columns: ColumnsOptions
 ) -> Fingerprints:
     """Compute the fingerprints of the rows that the candidate was trained on."""
     keys, together = keys_of(train_rows, columns), together_of(train_rows, columns)
