@@ -46,7 +46,7 @@ def with_baseline(rows: pd.DataFrame, labels: Any, task: Task, tested: pd.DataFr
     schema = learn_schema(rows, **kinds, reshaping=ReshapingOptions(), label="label", task=task)
     sides = [to_sequences(side, schema) for side in (rows, tested)]
     train_set, options = (
-        Examples(sides[0], pd.Series(labels)),
+        Examples(sides[0], pd.Series(labels), schema=schema),
         (TrainingOptions(), EvaluationOptions()),
     )
     answers, *_ = baselines.predict_with_baselines(train_set, sides[1], schema, *options)

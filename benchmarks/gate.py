@@ -43,8 +43,8 @@ from threadpoolctl import threadpool_limits
 from tabular_lstm.datasets import RawRowsDataset
 from tabular_lstm.judging import gate
 from tabular_lstm.judging.changes import check_drift
-from tabular_lstm.judging.comparison import Evaluation
-from tabular_lstm.judging.gate import Champion
+from tabular_lstm.judging.comparison import Evaluation, Predictions
+from tabular_lstm.judging.gate import ComparedChampion
 from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions
 from tabular_lstm.parameters.hyperparameters import (
     EvaluationOptions,
@@ -86,7 +86,7 @@ def judge(labels: np.ndarray, probabilities: dict[str, np.ndarray], seed: int) -
     evaluation = EVALUATION.model_copy(update={"seed": seed})
     with threadpool_limits(1):
         return Evaluation(labels).with_models(
-            probabilities, dict.fromkeys(probabilities, 0.5), evaluation
+            {name: Predictions(p, 0.5) for name, p in probabilities.items()}, evaluation
         )
 
 
@@ -96,7 +96,7 @@ def promoted(judged: Evaluation, champion: str) -> np.ndarray:
     decided = []
     for name in [name for name in metrics if name != champion]:
         compared = judged.compare(name, champion, PROMOTION.confidence)
-        passed = not gate.beyond_tolerance(PROMOTION.tolerance, compared)
+        passed = not gate.possible_losses(compared, PROMOTION.tolerance, 1.0)
         decided.append([passed, metrics[name].roc_auc >= metrics[champion].roc_auc])
     return np.array(decided)
 
@@ -275,7 +275,9 @@ def is_stopped(number: int, rows: int, share: float) -> bool:
     labels = (rng.random(rows) < POSITIVE).astype(int)
     logits = norm.ppf(AUC) * np.sqrt(2) * labels + rng.normal(size=rows)
     before = judge(labels, {"champion": expit(logits)}, number)
-    champion = Champion(run_id="champion", sha256="", promoted_with=before.metrics["champion"])
+    champion = ComparedChampion(
+        run_id="champion", sha256="", promoted_with=before.metrics["champion"]
+    )
     swapped = np.where(rng.random(rows) < share, 1 - labels, labels)
     after = judge(swapped, {"champion": expit(logits)}, number)
     return not check_drift(after, [champion], PROMOTION).passed

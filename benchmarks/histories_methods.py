@@ -75,7 +75,7 @@ def sets_of(panel: Panel, fold: int) -> tuple[Any, Any, Any]:
     summary: Any = SimpleNamespace(lineage=None, marks=POINT)
     schema = nodes.learn_schema(train, history, summary, panel.columns, ReshapingOptions())
     train_set, test_set = (
-        nodes.reshape(nodes.split_features_from_label(rows, schema, panel.columns, history), schema)
+        nodes.reshape(nodes.split_features_from_label(rows, schema, panel.columns, history))
         for rows in (train, test)
     )
     return schema, train_set, test_set

@@ -22,7 +22,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from tables import markdown
 
 from tabular_lstm.judging.baselines import plain_rows
-from tabular_lstm.judging.comparison import Evaluation
+from tabular_lstm.judging.comparison import Evaluation, Predictions
 from tabular_lstm.parameters.columns import ColumnsOptions
 from tabular_lstm.parameters.hyperparameters import EvaluationOptions, ReshapingOptions
 from tabular_lstm.pipelines.reshaping.nodes import learn_schema, reshape, split_features_from_label
@@ -93,8 +93,8 @@ def promises(kind: Kind, repetition: int) -> tuple[Kind, bool, bool, int]:
     summary = SimpleNamespace(marks=POINT)
     schema = learn_schema(train, history, summary, columns, ReshapingOptions())  # type: ignore[arg-type]
     SCHEMAS[kind] = schema
-    train_set = reshape(split_features_from_label(train, schema, columns, history), schema)
-    test_set = reshape(split_features_from_label(test, schema, columns, history, train), schema)
+    train_set = reshape(split_features_from_label(train, schema, columns, history))
+    test_set = reshape(split_features_from_label(test, schema, columns, history, train))
     boosted = HistGradientBoostingRegressor if dtype is float else HistGradientBoostingClassifier
     model = boosted(max_iter=60, max_leaf_nodes=8)
     model.fit(plain_rows(train_set.sequences, schema)[0], train_set.labels)
@@ -106,7 +106,7 @@ def promises(kind: Kind, repetition: int) -> tuple[Kind, bool, bool, int]:
         rows = Evaluation(test_set.labels.to_numpy(), None, test_set.groups, task=columns.task)
         part = Evaluation(**vars(rows.part(judged)), task=columns.task)
         measured = part.with_models(
-            {"model": predicted[judged]}, {"model": 0.5}, EvaluationOptions()
+            {"model": Predictions(predicted[judged], 0.5)}, EvaluationOptions()
         )
         intervals.append(measured.metrics["model"].interval[name])
 
@@ -118,7 +118,7 @@ def promises(kind: Kind, repetition: int) -> tuple[Kind, bool, bool, int]:
     earlier = later.drop(scored.index)
     earlier = earlier[earlier["customer"].isin(scored["customer"])].astype({"label": float})
     earlier.loc[earlier["day"] >= HORIZON, "label"] = np.nan  # not known yet
-    new_set = reshape(split_features_from_label(scored, schema, columns, earlier), schema)
+    new_set = reshape(split_features_from_label(scored, schema, columns, earlier))
     real = losses(model, new_set, kind)[1].mean() ** (0.5 if dtype is float else 1.0)
     inside, inside_all = (low <= real <= high for low, high in intervals)
     return kind, bool(inside), bool(inside_all), int(is_judged.sum())

@@ -567,7 +567,7 @@ def test_a_candidate_of_the_pipeline_gives_the_same_probabilities(project: Proje
     assert (model.predict(rows) == 1).tolist() == (
         predictions[CANDIDATE] >= model.network_.calibration.threshold
     ).tolist()
-    history = json.loads(project.versions("06_models/history.json")[-1].read_text())
+    history = json.loads(project.versions("06_models/training_log.json")[-1].read_text())
     assert model.network_.calibration.threshold == history["decision_threshold"]
 
 

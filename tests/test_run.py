@@ -27,7 +27,7 @@ OUTPUTS = {
     "03_primary/data_summary.json",
     "04_feature/schema.json",
     "06_models/candidate.keras",
-    "06_models/history.json",
+    "06_models/training_log.json",
     "06_models/train_fingerprints.npz",
     "07_model_output/candidate_predictions.csv",
     "07_model_output/baseline_predictions.json",
@@ -54,7 +54,7 @@ def test_default_run_writes_every_output_under_one_run_id(ran: Project) -> None:
 
 def test_the_saved_candidate_is_the_judged_one_and_needs_nothing_beside_it(ran: Project) -> None:
     candidate, predictions, metrics = candidate_of(ran), predictions_of(ran), ran.metrics()
-    history = document(ran, "06_models/history.json")
+    history = document(ran, "06_models/training_log.json")
     schema = candidate.schema.model_dump(mode="json")
     assert schema == document(ran, "04_feature/schema.json")
     assert candidate.calibration.threshold == history["decision_threshold"]

@@ -4,22 +4,24 @@ import numpy as np
 
 from tabular_lstm.judging import changes, gate
 from tabular_lstm.judging.comparison import Evaluation
-from tabular_lstm.judging.gate import ArtifactCheck, Champion, DataCheck
+from tabular_lstm.judging.gate import ArtifactCheck, ComparedChampion, DataCheck
 from tabular_lstm.judging.metrics import CANDIDATE
 from tabular_lstm.parameters.hyperparameters import EvaluationOptions
 from tabular_lstm.parameters.runs import PromotionOptions
-from tabular_lstm.pipelines.promotion.nodes import Checked, decide
+from tabular_lstm.pipelines.promotion.nodes import GateChecks, decide
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.comparable_champions import ComparedChampions
 from tabular_lstm.serving.decision import Champions, Decision, Provenance
 from tabular_lstm.serving.promotion_log import LogEntry, promoted, standing
+from tests.helpers.judged import ruled
 from tests.helpers.logs import run
 
 CONTENT = b"the candidate"
 RESAMPLED = EvaluationOptions(bootstrap_resamples=100)
 PROVENANCE = Provenance(
+    run_id="2026-11-25T02.15.00.000Z",
     time="2026-11-25T02:15:00Z",
     environment="base",
     outputs="data",
@@ -70,10 +72,10 @@ def decision(accepted: bool, log: list[LogEntry] | None = None, letter: str = "z
         )
     }
     judged = Evaluation(labels).with_models(
-        probabilities, dict.fromkeys(probabilities, 0.5), RESAMPLED
+        ruled(probabilities, dict.fromkeys(probabilities, 0.5)), RESAMPLED
     )
     champions = [
-        Champion(run_id=run_id, sha256=str(promoted(log)[run_id].sha256), data=DATA)
+        ComparedChampion(run_id=run_id, sha256=str(promoted(log)[run_id].sha256), data=DATA)
         for run_id in runs
     ]
     promotion = PromotionOptions()
@@ -85,11 +87,10 @@ def decision(accepted: bool, log: list[LogEntry] | None = None, letter: str = "z
         ArtifactCheck(passed=True, sentence="the same", golden_rows=2, largest_difference=0),
     )
     return decide(
-        Checked(judged.metrics, judged.best_baseline, checks, Artifact(CONTENT, "candidate.keras")),
-        ComparedChampions(champions, {}),
+        GateChecks(checks, None),
+        ComparedChampions(Champions(log), champions, {}, judged),
+        Artifact(CONTENT, "candidate.keras"),
         FINGERPRINTS,
         DATA,
-        Champions(log),
-        run(letter),
-        PROVENANCE,
+        PROVENANCE.model_copy(update={"run_id": run(letter)}),
     )

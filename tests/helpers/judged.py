@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.rows.labelled_set import EvaluatedSet, scaled
+from tabular_lstm.judging.comparison import Predictions
+from tabular_lstm.rows.labelled_set import Examples, scaled
 from tabular_lstm.rows.schema import Schema
 
 BASELINES = ["majority_class", "logistic_regression", "hist_gradient_boosting"]
@@ -35,10 +36,17 @@ def set_of(
     labels: pd.Series,
     weights: pd.Series | None = None,
     groups: np.ndarray | None = None,
-    side: Any = "test",
-) -> EvaluatedSet:
-    """A set of rows with labels, as `reshape` gives it."""
-    return EvaluatedSet(sequences, labels, scaled(weights), groups, side)
+    **further: Any,
+) -> Examples:
+    """Examples as `reshape` gives them; of two equal rows each is by itself."""
+    schema = schema_of(sequences.shape[1] * sequences.shape[2])
+    further = {"schema": schema, "keys": pd.Series(name="id"), **further}
+    return Examples(sequences, labels, scaled(weights), groups, **further)
+
+
+def ruled(predictions: dict[str, np.ndarray], rules: dict[str, Any]) -> dict[str, Predictions]:
+    """The predictions of models, each with its rule."""
+    return {name: Predictions(values, rules[name]) for name, values in predictions.items()}
 
 
 def rows_of(count: int, seed: int = 0) -> tuple[np.ndarray, pd.Series]:

@@ -7,6 +7,7 @@ import numpy as np
 from tabular_lstm.judging.comparison import Evaluation
 from tabular_lstm.parameters.columns import NUMBER, Task
 from tabular_lstm.parameters.hyperparameters import EvaluationOptions
+from tests.helpers.judged import ruled
 
 NAMES = ["red", "green", "blue", 4]
 FOUR, OF_NUMBER = Task.of_classes(NAMES), Task(kind=NUMBER)
@@ -34,4 +35,4 @@ def numbers_of(
 
 def judge(task: Task, labels: np.ndarray, rule: Any = None, **models: np.ndarray) -> Evaluation:
     rules = dict.fromkeys(models, rule)
-    return Evaluation(labels, task=task).with_models(models, rules, RESAMPLED)
+    return Evaluation(labels, task=task).with_models(ruled(models, rules), RESAMPLED)

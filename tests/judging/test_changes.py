@@ -7,7 +7,7 @@ import pytest
 
 from tabular_lstm.judging import changes
 from tabular_lstm.judging.comparison import Evaluation
-from tabular_lstm.judging.gate import Champion, DataCheck, DriftCheck, FeaturesMoved
+from tabular_lstm.judging.gate import ComparedChampion, DataCheck, DriftCheck, FeaturesMoved
 from tabular_lstm.judging.metrics import Metrics, point_metrics
 from tabular_lstm.parameters.hyperparameters import ValidationOptions
 from tabular_lstm.parameters.runs import PromotionOptions
@@ -15,6 +15,7 @@ from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.dependent_rows import DependentRows
 from tabular_lstm.rows.labels import LabelSummary
 from tests.helpers import decisions
+from tests.helpers.judged import ruled
 from tests.helpers.judged_tasks import FOUR, OF_NUMBER, RESAMPLED, classes_of, judge, numbers_of
 
 PROMOTION = PromotionOptions()
@@ -37,7 +38,7 @@ def check_data(
     **facts: Any,
 ) -> DataCheck:
     """Check the changed data beside what the champion was trained on, if there is one."""
-    champions = [Champion(run_id="b", sha256="of b", data=before)] if before else []
+    champions = [ComparedChampion(run_id="b", sha256="of b", data=before)] if before else []
     data = DATA.model_copy(update=facts)
     return changes.check_data(data, champions, promotion, ValidationOptions(), moved)
 
@@ -90,7 +91,7 @@ def test_an_alarm_comes_first_and_stops_where_conf_says_so() -> None:
 
 def test_data_are_not_compared_with_a_champion_that_does_not_count() -> None:
     assert check_data(promotion=START_OVER, features=["other"], valid_rows=9).passed
-    gone = [Champion(run_id="b", sha256="of b")]
+    gone = [ComparedChampion(run_id="b", sha256="of b")]
     assert changes.check_data(DATA, gone, PROMOTION, ValidationOptions()).passed
     assert not check_data(promotion=START_OVER, quarantined_rows=60).passed
 
@@ -174,7 +175,7 @@ def test_a_possible_leak_of_a_number_is_named_with_its_measure() -> None:
 # Drift of two classes
 
 LABELS = np.arange(300) % 2
-GONE = Champion(run_id="b", sha256="of b", not_compared="its artifact is gone")
+GONE = ComparedChampion(run_id="b", sha256="of b", not_compared="its artifact is gone")
 
 
 def probabilities_of(skill: float, labels: np.ndarray = LABELS) -> np.ndarray:
@@ -183,7 +184,7 @@ def probabilities_of(skill: float, labels: np.ndarray = LABELS) -> np.ndarray:
 
 
 def judge_two(probabilities: np.ndarray, labels: np.ndarray = LABELS) -> Evaluation:
-    return Evaluation(labels).with_models({"b": probabilities}, {"b": 0.5}, RESAMPLED)
+    return Evaluation(labels).with_models(ruled({"b": probabilities}, {"b": 0.5}), RESAMPLED)
 
 
 THEN: Metrics = judge_two(probabilities_of(0.2)).metrics["b"]
@@ -191,8 +192,8 @@ THEN: Metrics = judge_two(probabilities_of(0.2)).metrics["b"]
 
 def drifted(judged: Evaluation, then: Metrics | None = THEN, **limits: Any) -> DriftCheck:
     """Hold a champion against what it was promoted with, beside one that is gone."""
-    champions = [Champion(run_id="b", sha256="of b", promoted_with=then)]
-    champions.append(Champion(run_id="a", sha256="of a", not_compared="it is gone"))
+    champions = [ComparedChampion(run_id="b", sha256="of b", promoted_with=then)]
+    champions.append(ComparedChampion(run_id="a", sha256="of a", not_compared="it is gone"))
     check = changes.check_drift(judged, champions, PromotionOptions(**limits))
     assert DriftCheck.model_validate_json(check.model_dump_json()) == check
     return check
@@ -202,13 +203,13 @@ def test_a_champion_that_is_what_it_was_or_was_not_compared_passes() -> None:
     same = judge_two(probabilities_of(0.2))
     checked = drifted(same)
     assert checked.passed
-    assert checked.roc_auc == checked.promoted_with == THEN.roc_auc
+    assert checked.value == checked.promoted_with == THEN.roc_auc
     assert checked.sentence == (
         f"the champion b has ROC AUC {THEN.roc_auc:.3f} on these rows, {THEN.roc_auc:.3f} when it "
         "was promoted"
     )
     unknown = changes.check_drift(same, [GONE], PROMOTION)
-    assert (unknown.passed, unknown.roc_auc) == (True, None)
+    assert (unknown.passed, unknown.value) == (True, None)
     assert unknown.sentence == (
         "not known: the champion b did not score these rows (its artifact is gone)"
     )
@@ -219,8 +220,8 @@ def test_a_champion_that_fell_or_whose_labels_flip_over_night_stops_the_gate() -
     flipped = judge_two(probabilities_of(0.2), 1 - LABELS)
     checked = drifted(flipped)
     assert not checked.passed
-    assert checked.highest is not None
-    assert checked.highest < 0.5
+    assert checked.bound is not None
+    assert checked.bound < 0.5
     assert checked.sentence.startswith("the champion b is clearly worse than chance: ROC AUC 0.0")
     assert "The label or a feature may have changed its meaning" in checked.sentence
     assert checked.sentence.endswith(
@@ -247,8 +248,8 @@ def test_a_champion_that_fell_or_whose_labels_flip_over_night_stops_the_gate() -
     few = np.array([0, 0, 1, 0, 1, 1, 0, 1, 0, 1, 1, 1])
     chance = drifted(judge_two(np.linspace(0.4, 0.6, 12), few))
     assert chance.passed
-    assert chance.roc_auc is not None
-    assert chance.roc_auc < THEN.roc_auc - 0.1
+    assert chance.value is not None
+    assert chance.value < THEN.roc_auc - 0.1
 
 
 @pytest.mark.parametrize(
@@ -266,7 +267,7 @@ def test_another_column_of_weights_is_told_and_makes_no_fall(
     other = probabilities_of(0.1)
     higher = {"roc_auc": 0.99, "interval": {"roc_auc": (0.98, 1.0)}}
     was = point_metrics(LABELS, other, 0.5).model_copy(update=higher)
-    champions = [Champion(run_id="b", sha256="of b", data=before, promoted_with=was)]
+    champions = [ComparedChampion(run_id="b", sha256="of b", data=before, promoted_with=was)]
     drift = changes.check_drift(judge_two(other), champions, PROMOTION, data)
     checked = check_data(before, weight=now)
     assert checked.passed
@@ -292,7 +293,7 @@ def test_a_champion_of_a_number_that_became_worse_stops_the_gate() -> None:
     assert drifted(of_number(0.5), then).passed
     assert drifted(of_number(0.6), then).passed
     fallen = drifted(of_number(1.2), then)
-    assert (fallen.passed, fallen.roc_auc, fallen.promoted_with) == (False, None, then.rmse)
+    assert (fallen.passed, fallen.metric, fallen.promoted_with) == (False, "rmse", then.rmse)
     assert fallen.least_fall is not None
     # The difference is some 0.7, of a label that deviates by 2.
     assert 0.2 < fallen.least_fall < 0.7

@@ -17,6 +17,7 @@ from tabular_lstm.judging.importance import Importance, Lost
 from tabular_lstm.judging.metrics import MODELS, ConfusionMatrix
 from tabular_lstm.parameters.columns import NUMBER, Task
 from tabular_lstm.parameters.hyperparameters import EvaluationOptions
+from tests.helpers.judged import ruled
 
 DRAWN = EvaluationOptions(bootstrap_resamples=100)
 LABELS = np.array([0, 0, 1, 1, 0, 1])
@@ -27,7 +28,7 @@ PREDICTIONS = {
     "hist_gradient_boosting": np.array([0.9, 0.1, 0.2, 0.8, 0.5, 0.5]),
 }
 JUDGED = Evaluation(LABELS, task=Task.of_classes(["well", "sick"])).with_models(
-    PREDICTIONS, dict.fromkeys(PREDICTIONS, 0.35), DRAWN
+    ruled(PREDICTIONS, dict.fromkeys(PREDICTIONS, 0.35)), DRAWN
 )
 HISTORY: dict[str, Any] = {
     "loss": [0.7, 0.6, 0.5],
@@ -123,7 +124,7 @@ def of_classes(classes: int, weights: np.ndarray | None = None) -> Evaluation:
     task = Task.of_classes([f"species {number:02}" for number in range(classes)])
     p /= p.sum(1, keepdims=True)
     return Evaluation(labels, weights, task=task).with_models(
-        {"candidate": p}, {"candidate": None}, DRAWN
+        ruled({"candidate": p}, {"candidate": None}), DRAWN
     )
 
 
@@ -177,7 +178,7 @@ def of_number(labels: np.ndarray, predicted: np.ndarray) -> Evaluation:
     models = {"candidate": predicted, "mean": np.full(len(labels), labels.mean())}
     intervals = {name: np.stack([p, p - 1, p + 1], 1) for name, p in models.items()}
     return Evaluation(labels, task=Task(kind=NUMBER)).with_models(
-        intervals, dict.fromkeys(models), DRAWN
+        ruled(intervals, dict.fromkeys(models)), DRAWN
     )
 
 

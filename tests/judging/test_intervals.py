@@ -20,6 +20,7 @@ from tabular_lstm.judging.intervals import (
 from tabular_lstm.judging.metrics import point_metrics
 from tabular_lstm.parameters.hyperparameters import EvaluationOptions
 from tabular_lstm.rows.labelled_set import count_by_class, count_rows
+from tests.helpers.judged import ruled
 
 
 def noisy(rows: int = 200, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -40,7 +41,7 @@ def judged(
         dict.fromkeys(models, 0.5),
         EvaluationOptions(bootstrap_resamples=resamples),
     )
-    return Evaluation(labels, weights, groups).with_models(models, thresholds, evaluation)
+    return Evaluation(labels, weights, groups).with_models(ruled(models, thresholds), evaluation)
 
 
 # Bootstrap

@@ -8,12 +8,11 @@ import pytest
 from sklearn import metrics as sk
 
 from tabular_lstm.judging.comparison import Evaluation
-from tabular_lstm.judging.gate import beyond_tolerance
 from tabular_lstm.judging.intervals import bounds, unseen_share
 from tabular_lstm.judging.measures import from_columns, measure_of, to_columns
 from tabular_lstm.network.outputs import Calibration, decisions
 from tabular_lstm.parameters.columns import Task
-from tabular_lstm.parameters.runs import Tolerance
+from tests.helpers.judged import ruled
 from tests.helpers.judged_tasks import FOUR, OF_NUMBER, RESAMPLED, classes_of, judge, numbers_of
 
 COSTS = ((0.0, 1.0, 5.0, 1.0), (1.0, 0.0, 1.0, 1.0), (9.0, 1.0, 0.0, 1.0), (1.0, 1.0, 1.0, 0.0))
@@ -27,7 +26,9 @@ BY_WEIGHT = pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["alike", "b
 @BY_WEIGHT
 def test_classes_are_measured_as_scikit_learn_does(weights: np.ndarray | None) -> None:
     labels, p = classes_of()
-    of = Evaluation(labels, weights, task=FOUR).with_models({"one": p}, {"one": None}, RESAMPLED)
+    of = Evaluation(labels, weights, task=FOUR).with_models(
+        ruled({"one": p}, {"one": None}), RESAMPLED
+    )
     measured: Any = of.metrics["one"]
     decided, counts = p.argmax(axis=1), {"sample_weight": weights}
     areas = [sk.roc_auc_score(labels == c, p[:, c], **counts) for c in range(4)]
@@ -106,7 +107,7 @@ def test_of_classes_that_two_models_rank_rightly_few_rows_do_not_show_them_equal
 def test_a_number_is_measured_as_scikit_learn_does(unit: float, weights: np.ndarray | None) -> None:
     labels, predictions = numbers_of(unit=unit)
     of = Evaluation(labels, weights, task=OF_NUMBER)
-    judged = of.with_models({"one": predictions}, {"one": None}, RESAMPLED)
+    judged = of.with_models(ruled({"one": predictions}, {"one": None}), RESAMPLED)
     measured: Any = judged.metrics["one"]
     given = labels, predictions[:, 0]
     counts = {"sample_weight": weights}
@@ -157,7 +158,7 @@ def test_worse_candidates_of_a_number_pass_no_more_often_than_declared(
             OF_NUMBER, labels, **{n: np.stack([p, p, p], axis=1) for n, p in models.items()}
         )
         compared = judged.compare("one", "other", 0.95)
-        passed += not beyond_tolerance(Tolerance(rmse=0.02, mae=0.02), compared)
+        passed += not any(metric.may_be_worse_by(0.02, 1) for metric in compared.values())
     # 5 % declared; three deviations of the share of 200 draws come on top.
     assert passed / 200 < 0.05 + 3 * (0.05 * 0.95 / 200) ** 0.5
 

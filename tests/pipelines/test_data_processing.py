@@ -552,7 +552,7 @@ def read(folder: Path, columns: ColumnsOptions, caplog: pytest.LogCaptureFixture
         sides[0], NO_ROWS, summary, columns, ReshapingOptions(allow_padding=True)
     )
     labelled = [nodes.split_features_from_label(side, schema, columns) for side in sides]
-    train_set, test_set = (nodes.reshape(side, schema) for side in labelled)
+    train_set, test_set = map(nodes.reshape, labelled)
     together, keys = together_of(sides[0], columns), keys_of(sides[0], columns)
     trained = Fingerprints.of_rows(train_set.sequences, keys, together).sha256
     messages = [record.getMessage() for record in caplog.records]

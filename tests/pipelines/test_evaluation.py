@@ -2,6 +2,7 @@
 
 import json
 import logging
+from dataclasses import replace
 from typing import Any
 from xml.etree import ElementTree
 
@@ -21,29 +22,26 @@ from tabular_lstm.parameters.columns import ColumnsOptions
 from tabular_lstm.parameters.hyperparameters import (
     EvaluationOptions,
     NetworkOptions,
-    TrainingOptions,
 )
 from tabular_lstm.pipelines.evaluation.nodes import (
     assemble_metrics,
-    choose_evaluated_set,
     draw_figures,
     evaluate,
     measure_importance,
     predict_with_candidate,
 )
+from tabular_lstm.pipelines.reshaping.nodes import reshape_test_rows
 from tabular_lstm.rows.fingerprints import Fingerprints, keys_of, together_of
-from tabular_lstm.rows.labelled_set import EvaluatedSet, Examples
+from tabular_lstm.rows.labelled_set import Examples, JudgingRows
 from tabular_lstm.rows.schema import HistoryLayout
 from tests.helpers import networks
-from tests.helpers.decisions import DATA
-from tests.helpers.judged import BASELINES, predictions_of, rows_of, schema_of, set_of
+from tests.helpers.decisions import DATA, PROVENANCE
+from tests.helpers.judged import BASELINES, predictions_of, rows_of, set_of
 from tests.helpers.outputs import FIGURES, JUDGED
 
 EVALUATION = EvaluationOptions(bootstrap_resamples=100, importance_repeats=2)
 COLUMNS = ColumnsOptions(label="state", positive_class="sick", negative_class="well")
-HISTORY = {"loss": [0.7, 0.6, 0.65], "best_epoch": 2, "decision_threshold": 0.45}
-
-ROWS = pd.DataFrame({"ward": ["A", "B"] * 45})
+LOSSES = {"loss": [0.7, 0.6, 0.65], "best_epoch": 2, "decision_threshold": 0.45, "parameters": 5}
 Rows = tuple[np.ndarray, pd.Series]
 
 
@@ -60,11 +58,11 @@ def candidate_of(weights: list[float]) -> keras.Model:
 
 def predicted(
     train: Rows,
-    evaluated: EvaluatedSet,
+    evaluated: Examples,
     columns: ColumnsOptions = COLUMNS,
     keys: str = "AB",
     wards: str = "12",
-    **history: Any,
+    **training_log: Any,
 ) -> pd.DataFrame:
     """Predict with a candidate that was trained on the train rows, unless others are named."""
     candidate, train_set = candidate_of([0, 0, 3, 0]), set_of(*train)
@@ -76,13 +74,12 @@ def predicted(
         )
         for rows, key, ward in zip((train_set, evaluated), keys, wards, strict=True)
     ]
-    trained_on = keys_of(frames[0], columns), together_of(frames[0], columns)
+    trained_on, tested = ((keys_of(rows, columns), together_of(rows, columns)) for rows in frames)
     fingerprints = Fingerprints.of_rows(train[0], *trained_on)
-    history = {"learned": fit.fingerprint(candidate), **history}
-    history = {"trained_on": train_set.fingerprint, **history}
-    return predict_with_candidate(
-        candidate, history, fingerprints, train_set, evaluated, frames[1], columns
-    )
+    training_log = {"learned": fit.fingerprint(candidate), **training_log}
+    training_log = {"trained_on": train_set.fingerprint, **training_log}
+    test_set = replace(evaluated, keys=tested[0], together=tested[1])
+    return predict_with_candidate(candidate, training_log, fingerprints, train_set, test_set)
 
 
 def test_a_candidate_of_other_rows_weights_or_history_is_not_judged() -> None:
@@ -98,7 +95,7 @@ def test_a_candidate_of_other_rows_weights_or_history_is_not_judged() -> None:
         with pytest.raises(DataError, match="trained on other rows"):
             predicted((train, labels), test, trained_on=trained_on.fingerprint)
     another = fit.fingerprint(candidate_of([0, 3, 0, 0]))
-    with pytest.raises(DataError, match="candidate: the history belongs to another network"):
+    with pytest.raises(DataError, match="candidate: the training log belongs to another network"):
         predicted((train, labels), test, learned=another)
     with pytest.raises(DataError, match=r"expected unknown.*or of an earlier version"):
         predicted((train, labels), test, learned=None)
@@ -125,8 +122,8 @@ def test_no_row_key_or_group_that_the_candidate_was_trained_on_judges() -> None:
 def test_train_rows_judge_with_a_warning_where_nothing_was_held_out(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    train_set, test_set = (Examples(*rows_of(count)) for count in (9, 0))
-    chosen = choose_evaluated_set(train_set, test_set)
+    train_set, test_set = (set_of(*rows_of(count)) for count in (9, 0))
+    chosen = reshape_test_rows(test_set, train_set)
     assert vars(chosen) == {**vars(train_set), "side": "train"}
     (warning,) = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert "test_fraction is 0" in warning.message
@@ -146,8 +143,8 @@ def test_rows_are_judged_by_the_weights_beside_their_predictions() -> None:
     np.testing.assert_allclose(weighted["weight"], weights / weights.mean(), rtol=1e-6)
 
     flat = Baselines(thresholds={"majority_class": 0.5}, predictions={"majority_class": [0.4] * 60})
-    of_models = weighted, {"decision_threshold": 0.5}, flat
-    judged = evaluate(*of_models, weighted_set, schema_of(), TrainingOptions(), EVALUATION)
+    of_models = weighted, flat, {"decision_threshold": 0.5}, weighted_set
+    judged = evaluate(*of_models, weighted_set, EVALUATION)
     p = weighted[CANDIDATE].to_numpy()
     expected = roc_auc_score(labels, p, sample_weight=weights)
     assert judged.metrics[CANDIDATE].roc_auc == pytest.approx(expected, rel=1e-5)
@@ -155,8 +152,8 @@ def test_rows_are_judged_by_the_weights_beside_their_predictions() -> None:
 
     # Counts of rows are counts of those that judge, whatever these weigh.
     judges = np.arange(60) < 30
-    some = EvaluatedSet(**{**vars(weighted_set), "judged_on": "last rows", "judged": judges})
-    judged = evaluate(*of_models, some, schema_of(), TrainingOptions(), EVALUATION)
+    some = replace(weighted_set, judging=JudgingRows("last rows", judges, judges))
+    judged = evaluate(*of_models, some, EVALUATION)
     matrix = judged.metrics[CANDIDATE].confusion_matrix
     assert sum(matrix.model_dump().values()) == pytest.approx(30)
     assert judged.all_rows[0] == 60
@@ -168,11 +165,11 @@ def test_rows_are_judged_by_the_weights_beside_their_predictions() -> None:
 def judged_at(side: str = "test") -> Evaluation:
     """Judge the models of `predictions_of`."""
     candidate, baselines = predictions_of()
-    judging = set_of(np.empty((90, 0)), candidate["label"], None, None, side)
+    judging = set_of(np.empty((90, 2, 2)), candidate["label"], side=side)
     thresholds = dict(zip(BASELINES, (0.5, 0.4, 0.6), strict=True))
     losses = dict(zip(BASELINES, (0.6, 0.5, 0.4), strict=True))
     models = Baselines(thresholds=thresholds, losses=losses, predictions=baselines.to_dict("list"))
-    return evaluate(candidate, HISTORY, models, judging, schema_of(), TrainingOptions(), EVALUATION)
+    return evaluate(candidate, models, LOSSES, judging, judging, EVALUATION)
 
 
 def test_each_value_of_a_segment_has_the_metrics_of_its_rows() -> None:
@@ -227,13 +224,10 @@ def test_the_best_baseline_is_the_best_out_of_fold_not_on_test_rows() -> None:
 
 
 def test_metrics_have_every_promised_number() -> None:
-    network, sets = candidate_of([1, 1, 1, 1]), [set_of(*rows_of(9))] * 2
-    metrics = assemble_metrics(
-        "2026-01-01", DATA, network, HISTORY, NetworkOptions(), judged_at(), *sets, ROWS, EVALUATION
-    )
+    metrics = assemble_metrics(DATA, LOSSES, NetworkOptions(), judged_at(), PROVENANCE)
     assert "by_segment" not in metrics
     assert json.loads(json.dumps(metrics, allow_nan=False)) == metrics
-    assert metrics["run_id"] == "2026-01-01"
+    assert metrics["run_id"] == PROVENANCE.run_id
     assert metrics["evaluated_on"] == "test"
     assert metrics["data"]["test_rows"] == DATA.test_rows
     counts = {"parameters": 5, "epochs": 3, "best_epoch": 2}
@@ -261,7 +255,6 @@ def test_importance_takes_rows_of_both_classes_from_sorted_data(importance_rows:
         candidate_of([0, 0, 3, 0]),
         sorted_set,
         Evaluation(sorted_set.labels.to_numpy()),
-        schema_of(4),
         EVALUATION.model_copy(update={"importance_rows": importance_rows}),
     )
     assert set(measured.features) == {"a", "b", "c", "d"}
@@ -282,9 +275,9 @@ def test_importance_of_many_features_takes_fewer_shuffles_then_fewer_rows(
     monkeypatch.setattr(fit, "CHANGES", affordable)
     schema = networks.schema_of(10)
     labels = pd.Series(np.arange(60) % 2)
-    evaluated = set_of(networks.sequences_of(schema, rows=60), labels)
+    evaluated = set_of(networks.sequences_of(schema, rows=60), labels, schema=schema)
     judged, network = Evaluation(labels.to_numpy()), networks.ensemble_of(schema)
-    measured = measure_importance(network, evaluated, judged, schema, EVALUATION)
+    measured = measure_importance(network, evaluated, judged, EVALUATION)
     assert (measured.rows, measured.shuffles) == (rows, shuffles)
 
     # Each of the rows of a history is changed: of these sixty histories 150, of four features.
@@ -295,8 +288,9 @@ def test_importance_of_many_features_takes_fewer_shuffles_then_fewer_rows(
     schema = networks.schema_of(4, 4).model_copy(update={"history": layout})
     last, table = np.arange(60), networks.sequences_of(schema, rows=60)[:, 0]
     histories = networks.histories_at(table, last // 4 * 4, last, layout.steps)
-    network, evaluated = networks.ensemble_of(schema), EvaluatedSet(histories, labels)
-    measured = measure_importance(network, evaluated, judged, schema, EVALUATION)
+    network = networks.ensemble_of(schema)
+    evaluated = Examples(histories, labels, schema=schema)
+    measured = measure_importance(network, evaluated, judged, EVALUATION)
     assert (measured.rows, measured.shuffles) == (20, 1)
     # No row has its own label, so no curve says what the prediction would be with another one.
     assert measured.dependence.keys() == measured.features.keys() - {"f2"}
@@ -306,11 +300,11 @@ def test_importance_of_many_features_takes_fewer_shuffles_then_fewer_rows(
 
 
 def test_each_figure_has_its_title_and_tells_of_which_rows() -> None:
-    history = {"loss": [0.7, 0.6], "validation_loss": [0.65, 0.66], "best_epoch": 1}
+    losses = {"loss": [0.7, 0.6], "validation_loss": [0.65, 0.66], "best_epoch": 1}
     lost = {"c": Lost(mean=0.2, std=0.01), "a": Lost(mean=0.0, std=0.0)}
     curve = Dependence(values=["x", "y"], mean=[0.2, 0.3], low=[0.1, 0.2], high=[0.4, 0.4])
     importance = Importance(rows=90, shuffles=2, features=lost, dependence={"c": curve})
-    drawn = draw_figures(history, judged_at("train"), importance)
+    drawn = draw_figures(losses, judged_at("train"), importance)
     assert list(drawn) == FIGURES
     for name in drawn:
         title = TITLES[name]

@@ -12,7 +12,6 @@ from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions
 from tabular_lstm.pipelines.evaluation.nodes import predict_with_candidate
 from tabular_lstm.pipelines.reshaping.nodes import reshape, split_features_from_label
 from tabular_lstm.pipelines.training.nodes import fingerprint_train_rows
-from tabular_lstm.rows.labelled_set import EvaluatedSet
 from tests.helpers.histories import TO_SETS, bits, conf_of, history_of, raw_of, run
 from tests.helpers.networks import ensemble_of
 
@@ -175,16 +174,12 @@ def test_by_time_the_boundary_is_on_the_examples_own_row_and_train_rows_are_its_
 def test_a_later_row_of_a_customer_that_was_trained_on_is_refused_as_test_row() -> None:
     made = sets_of(visits())
     train_set, schema, candidate = made["train_set"], made["schema"], ensemble_of(made["schema"])
-    judged = {"train_set": train_set, "candidate": candidate, "columns": COLUMNS}
-    judged["history"] = {"trained_on": train_set.fingerprint, "learned": fingerprint(candidate)}
-    judged["train_fingerprints"] = fingerprint_train_rows(
-        train_set, made["train_rows"], schema, COLUMNS
-    )
+    training_log = {"trained_on": train_set.fingerprint, "learned": fingerprint(candidate)}
+    fingerprints = fingerprint_train_rows(train_set)
 
     def predicted(test_rows: pd.DataFrame) -> pd.DataFrame:
-        labelled = split_features_from_label(test_rows, schema, COLUMNS)
-        evaluated = EvaluatedSet(**vars(reshape(labelled, schema)))
-        return predict_with_candidate(evaluated_set=evaluated, test_rows=test_rows, **judged)
+        test_set = reshape(split_features_from_label(test_rows, schema, COLUMNS))
+        return predict_with_candidate(candidate, training_log, fingerprints, train_set, test_set)
 
     assert len(predicted(made["test_rows"])) == len(made["test_rows"])
     later = made["train_rows"].iloc[[0]].assign(visit=9.0, dose=-1.0).set_axis([151])
@@ -238,7 +233,7 @@ def judged_days(cells: pd.DataFrame, **history: Any) -> tuple[str, set[float]]:
     declared = COLUMNS.history.model_copy(update=history)
     made = sets_of(cells, COLUMNS.model_copy(update={"history": declared}))
     test_set = made["test_set"]
-    return test_set.judged_on, {*made["test_rows"]["visit"][test_set.judged]}
+    return test_set.judging.definition, {*test_set.judged_rows["visit"]}
 
 
 def test_the_rows_that_judge_are_those_that_a_scoring_would_have_predicted() -> None:

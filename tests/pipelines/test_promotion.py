@@ -8,6 +8,7 @@ import pytest
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.judging.comparison import Evaluation
+from tabular_lstm.judging.gate import ArtifactCheck
 from tabular_lstm.judging.metrics import CANDIDATE
 from tabular_lstm.pipelines.promotion.nodes import read_back, record
 from tabular_lstm.serving.artifact import Artifact
@@ -15,6 +16,7 @@ from tabular_lstm.serving.decision import Champions
 from tests.helpers.champions import log_of
 from tests.helpers.commands import RETRAINING, here, seed, succeeds
 from tests.helpers.decisions import CONTENT, decision
+from tests.helpers.judged import set_of
 from tests.helpers.networks import ensemble_of, schema_of
 from tests.helpers.project import QUICK, Project, declare
 from tests.helpers.tables import LABEL
@@ -26,14 +28,18 @@ def test_rows_read_back_reach_from_the_lowest_to_the_highest(count: int, tmp_pat
     rows = pd.DataFrame(rng.normal(size=(count, 4)), columns=schema_of().features)
     ensemble_of(schema_of()).save(tmp_path / "candidate.keras")
     artifact = Artifact.read(tmp_path / "candidate.keras")
-    sequences = artifact.sequences(rows)
-    judged = artifact.score(sequences)
-    check = read_back(artifact, sequences, judged, Evaluation(np.zeros(count)))
-    assert (check.passed, check.golden_rows) == (True, min(count, 32))
+    test_set = set_of(np.empty((count, 2, 2)), pd.Series(np.zeros(count)), rows=rows)
+    judged = artifact.score(artifact.sequences(test_set))
+
+    def checked(predictions: np.ndarray) -> ArtifactCheck:
+        table = pd.DataFrame({CANDIDATE: predictions})
+        return read_back(artifact, test_set, table, Evaluation(np.zeros(count)))
+
+    assert (checked(judged).passed, checked(judged).golden_rows) == (True, min(count, 32))
     for end in (judged.argmin(), judged.argmax()):
         other = judged.copy()
         other[end] = 0 if end == judged.argmin() else 1
-        assert not read_back(artifact, sequences, other, Evaluation(np.zeros(count))).passed
+        assert not checked(other).passed
 
 
 def test_only_what_was_judged_is_promoted() -> None:

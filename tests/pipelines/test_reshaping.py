@@ -40,7 +40,7 @@ def learn_schema(
 def reshape(rows: pd.DataFrame, schema: Schema) -> np.ndarray:
     """Reshape rows as the two nodes do, and give the sequences."""
     labelled = split_features_from_label(rows.assign(sick=1), schema, COLUMNS)
-    return nodes.reshape(labelled, schema).sequences
+    return nodes.reshape(labelled).sequences
 
 
 def test_weights_and_groups_of_the_rows_go_with_them() -> None:
@@ -51,7 +51,7 @@ def test_weights_and_groups_of_the_rows_go_with_them() -> None:
     )
     columns = COLUMNS.model_copy(update={"weight": "w", "group": "who"})
     schema = learn_schema(rows, columns, ReshapingOptions())
-    reshaped = nodes.reshape(split_features_from_label(rows, schema, columns), schema)
+    reshaped = nodes.reshape(split_features_from_label(rows, schema, columns))
     assert reshaped.weights is not None
     assert reshaped.weights.tolist() == [0.5, 0.5, 2.0]
     assert reshaped.groups is not None

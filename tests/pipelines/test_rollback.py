@@ -48,9 +48,8 @@ def chosen(
     ]
     left = {name: of for name, of in artifacts.items() if not lost or name != run(lost)}
     champions = Champions(log[:entries], left)
-    return choose_champion(
-        champions, RollbackOptions(run_id=asked), columns or COLUMNS, run("z"), PROVENANCE
-    )
+    provenance = PROVENANCE.model_copy(update={"run_id": run("z")})
+    return choose_champion(champions, RollbackOptions(run_id=asked), columns or COLUMNS, provenance)
 
 
 @pytest.mark.parametrize(

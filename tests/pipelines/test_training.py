@@ -19,7 +19,6 @@ from tabular_lstm.pipelines.training.nodes import (
     fingerprint_train_rows,
 )
 from tabular_lstm.rows.labelled_set import Examples
-from tabular_lstm.rows.schema import Schema
 from tests.helpers.decisions import DATA
 from tests.helpers.nodes import NO_ROWS
 
@@ -36,18 +35,18 @@ def train_rows() -> pd.DataFrame:
     return rows.assign(sick=(rows["a"] > 5).astype("int64"))
 
 
-def set_of(rows: pd.DataFrame, columns: ColumnsOptions = COLUMNS) -> tuple[Schema, Examples]:
+def set_of(rows: pd.DataFrame, columns: ColumnsOptions = COLUMNS) -> Examples:
     schema = learn_schema(rows, NO_ROWS, DATA, columns, ReshapingOptions())
-    return schema, reshape(split_features_from_label(rows, schema, columns), schema)
+    return reshape(split_features_from_label(rows, schema, columns))
 
 
 def test_the_tutorials_network_refuses_missing_numbers_and_categories_by_row() -> None:
     rows = train_rows().fillna({"b": 0.0, "c": "red"})
-    tutorial = set_of(rows)[0], NetworkOptions(kind="tutorial"), TrainingOptions()
-    assert build_network(*tutorial, set_of(rows)[1]).name == "tutorial"
+    tutorial = NetworkOptions(kind="tutorial"), TrainingOptions()
+    assert build_network(set_of(rows), *tutorial).name == "tutorial"
     rows.loc[12, "b"], rows.loc[40, "c"] = np.nan, None
     with pytest.raises(DataError, match=r"rows \d\d, \d\d have missing values") as error:
-        build_network(*tutorial, set_of(rows)[1])
+        build_network(set_of(rows), *tutorial)
     assert {"12", "40"} == set(re.findall(r"\b\d\d\b", str(error.value)))
     assert "network.kind: ensemble" in str(error.value)
 
@@ -55,10 +54,10 @@ def test_the_tutorials_network_refuses_missing_numbers_and_categories_by_row() -
 def test_each_row_that_is_trained_on_leaves_its_fingerprint() -> None:
     rows = train_rows().assign(id=[f"P{place}" for place in range(60)])
     columns = COLUMNS.model_copy(update={"key": "id"})
-    schema, train_set = set_of(rows, columns)
+    train_set = set_of(rows, columns)
     sequences = train_set.sequences
-    kept = fingerprint_train_rows(train_set, rows, schema, columns)
+    kept = fingerprint_train_rows(train_set)
     assert kept.hold(sequences).all()
     assert kept.hold(sequences[:0], rows["id"]).all()
     assert not kept.hold(sequences + 1).any()
-    assert fingerprint_train_rows(train_set, rows, schema, COLUMNS).key is None
+    assert fingerprint_train_rows(set_of(rows.drop(columns="id"))).key is None

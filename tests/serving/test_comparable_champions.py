@@ -10,13 +10,14 @@ import pandas as pd
 import pytest
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.judging.comparison import ZERO_AND_ONE
-from tabular_lstm.judging.gate import Champion
+from tabular_lstm.judging.comparison import Evaluation
+from tabular_lstm.judging.gate import ComparedChampion
 from tabular_lstm.monitoring.drift import Drift, Shift
 from tabular_lstm.monitoring.reference import Reference, Watch
 from tabular_lstm.parameters.columns import ColumnsOptions
 from tabular_lstm.parameters.hyperparameters import ReshapingOptions
 from tabular_lstm.parameters.runs import MonitoringOptions
+from tabular_lstm.pipelines.reshaping.nodes import reshape, split_features_from_label
 from tabular_lstm.rows.fingerprints import Fingerprints, together_of
 from tabular_lstm.rows.labelled_set import Examples
 from tabular_lstm.rows.number_format import POINT
@@ -26,16 +27,17 @@ from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.comparable_champions import (
     KEPT,
+    ChampionPredictions,
     ComparedChampions,
     NotComparedError,
-    Scored,
-    data_drift,
+    drift_of,
     features_moved,
     judged_by,
+    predict_with_champion,
     promoted_artifact,
     refuse_few_rows,
     refuse_other_reading,
-    score,
+    rows_each_of,
     shortened,
 )
 from tabular_lstm.serving.decision import Champions, Decision
@@ -48,8 +50,9 @@ from tests.helpers.nodes import NO_ROWS
 from tests.helpers.project import Project
 
 COUNT = 60
+SCHEMA = schema_of(features=2, features_per_step=1)
+BY_KEY = {"keys": pd.Series([], name="id")}
 LEAST_ROWS = 20
-LEAST = LEAST_ROWS, ZERO_AND_ONE
 ROLES = {"label": "y", "positive_class": 1, "negative_class": 0}
 THEN = ColumnsOptions.model_validate(
     {**ROLES, "categorical": ["color"], "missing": {"dose": [0], "color": ["?"]}}
@@ -115,9 +118,13 @@ def trained_on(
     train_rows: pd.DataFrame | None = None,
 ) -> np.ndarray:
     """Which of today's test rows the champion was trained on; all are, where none are given."""
-    train_rows = test_rows[:0] if train_rows is None else train_rows
-    schema = learned(test_rows, columns)
-    return score(*champion, train_rows, test_rows, NO_ROWS, columns, schema).trained_on
+    test_set = examples_of(test_rows, columns, test_rows[:0] if train_rows is None else train_rows)
+    return predict_with_champion(*champion, test_set).trained_on
+
+
+def examples_of(rows: pd.DataFrame, columns: ColumnsOptions, train_rows: pd.DataFrame) -> Examples:
+    schema = learned(rows, columns)
+    return reshape(split_features_from_label(rows, schema, columns, NO_ROWS, train_rows))
 
 
 def refused(
@@ -125,7 +132,7 @@ def refused(
 ) -> str:
     """Why a candidate of today's rows is not compared with a champion."""
     with pytest.raises(NotComparedError) as why:
-        score(*champion, rows[:0], rows, NO_ROWS, columns, learned(rows, columns))
+        predict_with_champion(*champion, examples_of(rows, columns, rows[:0]))
     return str(why.value)
 
 
@@ -149,7 +156,8 @@ def test_rows_of_a_group_or_time_that_a_champion_was_trained_on_are_left_out(
 
 
 def labelled(labels: np.ndarray, **of: Any) -> Examples:
-    return Examples(np.zeros((len(labels), 1, 1), np.float32), pd.Series(labels), **of)
+    sequences = np.zeros((len(labels), 2, 1), np.float32)
+    return Examples(sequences, pd.Series(labels), schema=SCHEMA, **of)
 
 
 BLANK = {"dose": np.where(np.arange(COUNT) % 7, rows_of()["dose"], np.nan)}
@@ -246,21 +254,21 @@ def test_too_few_rows_that_are_new_to_a_champion_are_no_comparison() -> None:
     labels, none = np.tile([0, 1], LEAST_ROWS + 5), np.zeros(2 * LEAST_ROWS + 10, bool)
     known = none.copy()
     known[:10:2] = True
-    refuse_few_rows(Scored(none, 0.5, known), labelled(labels), *LEAST)
+    refuse_few_rows(known, labelled(labels), LEAST_ROWS)
     known[10] = True
     with pytest.raises(NotComparedError) as refused:
-        refuse_few_rows(Scored(none, 0.5, known), labelled(labels), *LEAST)
+        refuse_few_rows(known, labelled(labels), LEAST_ROWS)
     assert str(refused.value) == (
         "it was trained on 6 of the 50 test rows, and the others have 19 rows of the rarer class; "
         f"expected at least {LEAST_ROWS} of each class (promotion.min_test_rows_per_class)"
     )
     # Where nothing is left out, the rows are those that judge everything else.
-    refuse_few_rows(Scored(none[:4], 0.5, none[:4]), labelled(labels[:4]), *LEAST)
+    refuse_few_rows(none[:4], labelled(labels[:4]), LEAST_ROWS)
     heavy = np.where(np.arange(len(labels)) < 10, 1000.0, 1.0)
     known[:] = np.arange(len(labels)) == 0
     for of in ({"weights": heavy}, {"groups": np.arange(len(labels)) // 4}):
         with pytest.raises(NotComparedError, match=r"the effective number|groups with rows"):
-            refuse_few_rows(Scored(none, 0.5, known), labelled(labels, **of), *LEAST)
+            refuse_few_rows(known, labelled(labels, **of), LEAST_ROWS)
 
 
 # What is left of a champion
@@ -345,20 +353,18 @@ def test_where_conf_says_so_an_alarm_is_the_reason_to_reject(
     assert drift["features"]["glucose"]["counts"] == []
 
 
-SCHEMA = schema_of(features=2, features_per_step=1)
 GROUPS, EACH = 150, 8
 OF = np.repeat(np.arange(GROUPS), EACH)
 TEST = OF < GROUPS / 5
-PAIR = {"label": "y", "positive_class": 1, "negative_class": 0}
 
 
-def drift_of(
+def drift(
     seed: int,
     shift: float = 0.0,
     trained_on: int = 0,
     groups: bool = False,
     reference: bool = True,
-    **columns: str,
+    **further: Any,
 ) -> Drift:
     """Compare test rows, of which those of a group are equal, with a champion's train rows."""
     drawn = np.random.default_rng(seed)
@@ -370,44 +376,45 @@ def drift_of(
     known = np.arange(len(now)) < trained_on
     watch = Watch(kept_then, SCHEMA) if reference else None
     seen = watch.count(now[~known], scores[TEST][~known]) if watch else None
-    compared = ComparedChampions(
-        [Champion(run_id="b", sha256="")], {"b": Scored(scores[TEST], 0.5, known, watch, seen)}
+    labels = np.arange(len(now)) % 2
+    test_set = Examples(
+        now, pd.Series(labels), None, OF[TEST] if groups else None, schema=SCHEMA, **further
     )
-    labels = pd.Series(np.arange(len(now)) % 2)
-    test_set = Examples(now, labels, groups=OF[TEST] if groups else None)
-    drift = data_drift(
-        compared, test_set, DATA, ColumnsOptions(**PAIR, **columns), MonitoringOptions(), "a run"
-    )
-    assert drift is not None
-    return drift
+    each = rows_each_of(test_set, ~known)
+    predictions = ChampionPredictions(scores[TEST], 0.5, known, watch, seen, each)
+    champion = ComparedChampion(run_id="b", sha256="")
+    compared = ComparedChampions(Champions(), [champion], {"b": predictions}, Evaluation(labels))
+    found = drift_of(compared, DATA, MonitoringOptions())
+    assert found is not None
+    return found
 
 
-@pytest.mark.parametrize("of", [{"groups": True, "group": "patient"}, {}])
+@pytest.mark.parametrize("of", [{"groups": True}, {}])
 def test_rows_that_are_alike_prove_no_more_than_one_of_them(of: dict[str, Any]) -> None:
     """Rows of a group; and without key and group equal rows, which are on one side."""
     draws = range(5)
-    as_single_rows = [drift_of(seed, key="id").alarm for seed in draws]
+    as_single_rows = [drift(seed, **BY_KEY).alarm for seed in draws]
     assert sum(alarm is not None for alarm in as_single_rows) >= 3
-    assert not any(drift_of(seed, **of).alarm for seed in draws)
-    assert drift_of(0, shift=3.0, **of).alarm
+    assert not any(drift(seed, **of).alarm for seed in draws)
+    assert drift(0, shift=3.0, **of).alarm
     # Rows that the champion was trained on are not compared.
-    assert drift_of(0, key="id").compared_rows == TEST.sum()
-    assert drift_of(0, key="id", trained_on=100).compared_rows == TEST.sum() - 100
+    assert drift(0, **BY_KEY).compared_rows == TEST.sum()
+    assert drift(0, trained_on=100, **BY_KEY).compared_rows == TEST.sum() - 100
 
 
 def test_without_a_champion_its_scores_or_a_reference_nothing_is_compared() -> None:
-    rows = Examples(np.zeros((2, 2, 1), np.float32), pd.Series([0, 1]))
-    of = rows, DATA, ColumnsOptions(**PAIR), MonitoringOptions(), "a run"
-    assert data_drift(ComparedChampions([], {}), *of) is None
+    of, evaluation = (DATA, MonitoringOptions()), Evaluation(np.array([0, 1]))
+    assert drift_of(ComparedChampions(Champions(), [], {}, evaluation), *of) is None
     assert features_moved(None, MonitoringOptions()) is None
-    gone = ComparedChampions([Champion(run_id="b", sha256="", not_compared="it is gone")], {})
-    for drift, why in (
-        (data_drift(gone, *of), "the champion is not compared"),
-        (drift_of(0, reference=False), "the champion has no reference that can be read"),
+    champion = ComparedChampion(run_id="b", sha256="", not_compared="it is gone")
+    gone = ComparedChampions(Champions(), [champion], {}, evaluation)
+    for found, why in (
+        (drift_of(gone, *of), "the champion is not compared"),
+        (drift(0, reference=False), "the champion has no reference that can be read"),
     ):
-        moved = features_moved(drift, MonitoringOptions(on_drift="stop"))
-        assert drift is not None
-        assert (drift.alarm, drift.not_compared) == (None, why)
+        moved = features_moved(found, MonitoringOptions(on_drift="stop"))
+        assert found is not None
+        assert (found.alarm, found.not_compared) == (None, why)
         assert moved is not None
         so = "so monitoring.on_drift = stop has no effect"
         assert (moved.sentence, moved.expected) == (f"drift is not known, {so}: {why}", "")

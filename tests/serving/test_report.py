@@ -88,15 +88,17 @@ def page_of(inputs: dict[str, Any]) -> str:
     env = decision.environment
     provenance = Provenance(
         **decision.model_dump(
-            include={"time", "environment", "packages", "git_commit", "parameters"}
+            include={"run_id", "time", "environment", "packages", "git_commit", "parameters"}
         ),
         outputs=output_folder(env),
         run_command=run_command(env),
         code_sha256=decision.judgement.inputs.code,
         parameters_sha256=decision.judgement.inputs.parameters,
     )
-    decided = {"basis": decision, "data": decision.judgement.data, "provenance": provenance}
-    return report.page(**{**inputs, **decided})
+    made_from = decision.judgement.data, inputs["quarantined_rows"], inputs["reference"], provenance
+    data = report.describe_data(*made_from)
+    shown = {name: inputs[name] for name in ("metrics", "verdict", "figures", "importance")}
+    return report.page(decision, data, **shown)
 
 
 @pytest.fixture

@@ -8,7 +8,13 @@ import numpy as np
 
 from tabular_lstm.errors import amount, printable
 from tabular_lstm.judging.comparison import Evaluation
-from tabular_lstm.judging.gate import START_OVER, Champion, DataCheck, DriftCheck, FeaturesMoved
+from tabular_lstm.judging.gate import (
+    START_OVER,
+    ComparedChampion,
+    DataCheck,
+    DriftCheck,
+    FeaturesMoved,
+)
 from tabular_lstm.judging.intervals import CENTRAL, NORMAL
 from tabular_lstm.judging.metrics import IN_UNITS, METRICS, WORSE_SIGN, Metrics, written
 from tabular_lstm.parameters.hyperparameters import ValidationOptions
@@ -31,7 +37,7 @@ ASK = (
 
 def check_data(
     data_summary: DataSummary,
-    champions: list[Champion],
+    champions: list[ComparedChampion],
     promotion: PromotionOptions,
     validation: ValidationOptions,
     moved: FeaturesMoved | None = None,
@@ -153,8 +159,8 @@ def _label_beside(
 
 
 def check_drift(
-    judged: Evaluation,
-    champions: list[Champion],
+    evaluation: Evaluation,
+    champions: list[ComparedChampion],
     promotion: PromotionOptions,
     data_summary: DataSummary | None = None,
 ) -> DriftCheck:
@@ -172,16 +178,16 @@ def check_drift(
     if champion.not_compared is not None:
         sentence = f"not known: {name} did not score these rows ({champion.not_compared})"
         return DriftCheck(passed=True, sentence=sentence)
-    measure, measured = judged.measure, judged.metrics[champion.run_id]
+    measure, measured = evaluation.measure, evaluation.metrics[champion.run_id]
     metric, hint = measure.spoken[0], ASK.format(measure.changed)
     sign, current_value = WORSE_SIGN[metric], getattr(measured, metric)
-    bounds = judged.bounds(champion.run_id, metric, promotion.confidence)
+    bounds = evaluation.bounds(champion.run_id, metric, promotion.confidence)
     best = min(bounds, key=lambda bound: sign * bound)
     value_text = f"{METRICS[metric]} {written(metric, current_value)} on these rows"
     missing_reason = "its metrics at promotion are not known, because its decision is gone"
     if data_summary and champion.data and champion.data.weight != data_summary.weight:
         promotion_metrics, missing_reason = None, data_summary.other_weights(champion.data)
-    elif promotion_metrics and champion.promoted_on != judged.judged_on:
+    elif promotion_metrics and champion.promoted_on != evaluation.judged_on:
         promotion_metrics, missing_reason = None, f"its promotion was judged on {OTHER_ROWS}"
     floor, floor_value, floor_model = measure.nothing
     if promotion_metrics is None:
@@ -197,7 +203,7 @@ def check_drift(
         least_fall = _least_fall(
             promotion_metrics, metric, current_value, best, promotion.confidence
         )
-    _, highest = judged.bounds(champion.run_id, floor, promotion.confidence)
+    _, highest = evaluation.bounds(champion.run_id, floor, promotion.confidence)
     if highest < floor_value:
         fault = f"{name} is clearly worse than {floor_model}: {compared}. {hint}{START_OVER}"
     elif least_fall > promotion.max_champion_fall * unit:
@@ -215,7 +221,9 @@ def check_drift(
         sentence=fault or f"{name} has {compared}",
         promoted_with=promotion_value,
         least_fall=None if promotion_metrics is None else least_fall,
-        **dict(zip(measure.drifting, (current_value, best), strict=True)),
+        metric=metric,
+        value=current_value,
+        bound=best,
     )
 
 

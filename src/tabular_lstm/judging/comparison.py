@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,7 @@ from tabular_lstm.judging.intervals import (
 from tabular_lstm.judging.measures import Measure, Rule, measure_of
 from tabular_lstm.judging.metrics import (
     CANDIDATE,
+    IN_UNITS,
     METRICS,
     MODELS,
     WORSE_SIGN,
@@ -36,7 +37,7 @@ from tabular_lstm.parameters.hyperparameters import EvaluationOptions
 from tabular_lstm.rows.cells import written as written_cell
 from tabular_lstm.rows.histories import Histories, Sequences
 from tabular_lstm.rows.label_measures import ENOUGH_ROWS
-from tabular_lstm.rows.labelled_set import JudgedOn
+from tabular_lstm.rows.labelled_set import Examples, JudgedOn, scaled
 
 POWER = 0.8
 RARE, FEW_FOUND = 0.25, 0.5  # shares: of positive rows, and of those that are found
@@ -69,13 +70,51 @@ class Difference(Frozen):
     at_best: float
     detectable: float
 
+    def may_be_worse_by(self, limit: float, sign: int) -> bool:
+        """Tell whether the first model, at worst, is worse by more than the limit.
+
+        `sign` is 1 if a larger value is worse, else -1. A bound of NaN counts as worse.
+        """
+        return not sign * self.at_worst <= limit
+
+    def is_worse_by(self, limit: float, sign: int) -> bool:
+        """Tell whether it is measured to be worse by more than the limit, likewise."""
+        return not sign * self.difference <= limit
+
+    def is_shown_worse(self, sign: int) -> bool:
+        """Tell whether it is worse even at best, likewise."""
+        return not sign * self.at_best <= 0
+
 
 Comparison = dict[str, Difference]  # of two models, by metric
 
 
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """One model's predictions of examples, and the rule by which it decides.
+
+    Attributes:
+        values: float64 (examples, outputs of the task), see `judging.measures`; NaN where the model
+            gives no prediction.
+        rule: The decision rule, see `measures.Rule`.
+    """
+
+    values: np.ndarray
+    rule: Rule
+
+    @property
+    def missing_count(self) -> int:
+        """Count the examples without a prediction."""
+        return int(np.isnan(self.values).reshape(len(self.values), -1).any(axis=1).sum())
+
+    def __getitem__(self, rows: np.ndarray) -> Self:
+        """Give the predictions of some examples."""
+        return replace(self, values=self.values[rows])
+
+
 @dataclass(frozen=True)
 class Evaluation(Rows):
-    """Models' predictions of the same rows, and their metrics; by the models' names.
+    """All models on the same rows: their predictions, metrics and comparisons, by name.
 
     Attributes:
         side: `test`, or `train` where nothing is held out. Default: `test`.
@@ -87,9 +126,10 @@ class Evaluation(Rows):
         metrics, resampled: Metrics on the rows, with 95 % intervals; metrics on resamples of them.
         parts: For a model that is measured on only some of the rows: these rows, and the models on
             them.
-        judged_on: Which rows these are, see `Examples.judged_on`. Default: None, all labelled.
+        judged_on: Which rows these are, see `JudgingRows.definition`. Default: None, all labelled.
         all_rows: If these are not all labelled rows: how many these are, and the candidate's
             metrics on them.
+        by_length, by_segment: The candidate on parts of the rows. Default: none.
     """
 
     side: str = "test"
@@ -103,72 +143,58 @@ class Evaluation(Rows):
     parts: dict[str, "Evaluation"] = field(default_factory=dict)
     judged_on: JudgedOn | None = None
     all_rows: tuple[int, Metrics] | None = None
+    by_length: tuple["OfLength", ...] = ()
+    by_segment: tuple["OfSegment", ...] = ()
 
     @property
     def measure(self) -> Measure:
         """Return the `Measure` of the task."""
         return measure_of(self.task)
 
-    def with_models(
-        self,
-        predictions: Mapping[str, np.ndarray],
-        rules: Mapping[str, Rule],
-        evaluation: EvaluationOptions,
-    ) -> Self:
-        """Measure more models by their predictions and rules, always on the same resamples.
-
-        A missing prediction is NaN.
-        """
+    def with_models(self, models: Mapping[str, Predictions], options: EvaluationOptions) -> Self:
+        """Measure more models by their predictions, always on the same resamples."""
         measure = self.measure
-        filled_models = {
-            n: measure.fill_missing(self.labels, p, rules[n]) for n, p in predictions.items()
+        filled = {
+            name: measure.fill_missing(self.labels, model.values, model.rule)
+            for name, model in models.items()
         }
         resampled = bootstrap(
-            {name: measure.statistics(self, *pair) for name, pair in filled_models.items()},
+            {name: measure.statistics(self, *pair) for name, pair in filled.items()},
             len(self.labels),
-            evaluation.bootstrap_resamples,
-            evaluation.seed,
+            options.bootstrap_resamples,
+            options.seed,
             self.weights,
             self.groups,
         )
         metrics = {
             name: measure.with_intervals(
-                measure.point(self, filled, decided, rules[name]), self, filled, resampled[name]
+                measure.point(self, values, decided, models[name].rule),
+                self,
+                values,
+                resampled[name],
             )
-            for name, (filled, decided) in filled_models.items()
+            for name, (values, decided) in filled.items()
         }
-        missing_counts = {
-            name: int(np.isnan(p).reshape(len(p), -1).any(axis=1).sum())
-            for name, p in predictions.items()
-        }
+        missing_counts = {name: model.missing_count for name, model in models.items()}
         return replace(
             self,
-            predictions=self.predictions
-            | {name: filled for name, (filled, _) in filled_models.items()},
-            rules=self.rules | {name: rules[name] for name in filled_models},
+            predictions=self.predictions | {name: values for name, (values, _) in filled.items()},
+            rules=self.rules | {name: model.rule for name, model in models.items()},
             without_prediction=self.without_prediction | missing_counts,
             metrics=self.metrics | metrics,
             resampled=self.resampled | resampled,
         )
 
     def with_part(
-        self,
-        beside: str,
-        name: str,
-        predictions: np.ndarray,
-        rule: Rule,
-        counts: np.ndarray,
-        evaluation: EvaluationOptions,
+        self, name: str, model: Predictions, counts: np.ndarray, options: EvaluationOptions
     ) -> Self:
-        """Measure one more model, and the model `beside` it, on the rows where `counts` is true.
+        """Measure one more model, and the candidate, on the rows where `counts` is true.
 
         The model does not need predictions for the other rows.
         """
-        part = Evaluation(**vars(self.part(counts)), task=self.task).with_models(
-            {beside: self.predictions[beside][counts], name: predictions[counts]},
-            {beside: self.rules[beside], name: rule},
-            evaluation,
-        )
+        candidate = Predictions(self.predictions[CANDIDATE], self.rules[CANDIDATE])
+        models = {CANDIDATE: candidate[counts], name: model[counts]}
+        part = Evaluation(**vars(self.part(counts)), task=self.task).with_models(models, options)
         return replace(
             self,
             metrics=self.metrics | {name: part.metrics[name]},
@@ -177,16 +203,23 @@ class Evaluation(Rows):
         )
 
     @property
+    def metrics_of_baselines(self) -> dict[str, Metrics]:
+        """Return the metrics of the baselines alone."""
+        return {name: m for name, m in self.metrics.items() if name in self.measure.baselines}
+
+    @property
     def weighted(self) -> str:
         """Return ", weighted" if rows have weights, to follow a number of rows."""
         return "" if self.weights is None else ", weighted"
 
     def minus(self, model: str, other_model: str, metric: str) -> tuple[float, np.ndarray]:
         """Return `model`'s metric - `other_model`'s, on the latter's rows and resamples."""
-        judged = self.parts.get(other_model, self)
-        metrics = judged.metrics
+        evaluation = self.parts.get(other_model, self)
+        metrics = evaluation.metrics
         point = getattr(metrics[model], metric) - getattr(metrics[other_model], metric)
-        return point, judged.resampled[model][metric] - judged.resampled[other_model][metric]
+        return point, evaluation.resampled[model][metric] - evaluation.resampled[other_model][
+            metric
+        ]
 
     def interval(self, model: str, other_model: str, metric: str) -> tuple[float, float]:
         """Return the 95 % interval of a metric's difference."""
@@ -197,11 +230,17 @@ class Evaluation(Rows):
 
     def bounds(self, name: str, metric: str, confidence: float) -> tuple[float, float]:
         """Return lower and upper bounds of a model's metric on its rows, each at `confidence`."""
-        judged = self.parts.get(name, self)
-        values, point = judged.resampled[name][metric], getattr(judged.metrics[name], metric)
+        evaluation = self.parts.get(name, self)
+        values, point = (
+            evaluation.resampled[name][metric],
+            getattr(evaluation.metrics[name], metric),
+        )
         low, high = bounds(values[~np.isnan(values)], point, confidence)
-        against_constant = judged.predictions[name], np.full_like(judged.predictions[name], 0.5)
-        unseen = self.measure.unseen(metric, judged, *against_constant, confidence)
+        against_constant = (
+            evaluation.predictions[name],
+            np.full_like(evaluation.predictions[name], 0.5),
+        )
+        unseen = self.measure.unseen(metric, evaluation, *against_constant, confidence)
         return float(np.fmin(low, point - unseen)), float(np.fmax(high, point + unseen))
 
     def compare(self, model: str, other_model: str, confidence: float) -> Comparison:
@@ -233,47 +272,84 @@ class Evaluation(Rows):
     def _model_pair(
         self, model: str, other_model: str, metric: str
     ) -> tuple[str, Rows, np.ndarray, np.ndarray]:
-        judged = self.parts.get(other_model, self)
-        return metric, judged, judged.predictions[model], judged.predictions[other_model]
+        evaluation = self.parts.get(other_model, self)
+        return (
+            metric,
+            evaluation,
+            evaluation.predictions[model],
+            evaluation.predictions[other_model],
+        )
 
 
-def compare_with_baselines(
-    judged: Evaluation, evaluation: EvaluationOptions, objective: str = ""
+def evaluate_models(
+    models: Mapping[str, Predictions],
+    test_set: Examples,
+    best_baseline: str,
+    options: EvaluationOptions,
+) -> Evaluation:
+    """Measure candidate and baselines on the rows that judge, on the same resamples of them.
+
+    If these are not all rows of the set, the candidate is measured on all of them too.
+    """
+    task, judging = test_set.schema.task, test_set.judging
+    rows: Rows = Rows(test_set.labels.to_numpy(), test_set.weights, test_set.groups)
+    on_all_rows = None
+    if judging is not None and not judging.rows.all():
+        candidate = {CANDIDATE: models[CANDIDATE]}
+        measured = Evaluation(**vars(rows), task=task).with_models(candidate, options)
+        on_all_rows = len(rows.labels), measured.metrics[CANDIDATE]
+        models = {name: predictions[judging.rows] for name, predictions in models.items()}
+        rows = rows.part(judging.rows)
+        rows = replace(rows, weights=scaled(rows.weights))
+    return Evaluation(
+        **vars(rows),
+        side=test_set.side,
+        task=task,
+        best_baseline=best_baseline,
+        judged_on=None if judging is None else judging.definition,
+        all_rows=on_all_rows,
+    ).with_models(models, options)
+
+
+def sentences_of(
+    evaluation: Evaluation, options: EvaluationOptions, objective: str = ""
 ) -> list[str]:
     """Say for each baseline in one sentence whether the candidate beats it, and by how much.
 
     If few positive rows are found because decisions are made for accuracy, the other objectives are
     named. If the best baseline by out-of-fold loss is ahead, its sentence comes first.
     """
-    metrics, measure = judged.metrics[CANDIDATE], judged.measure
-    baselines = [name for name in judged.metrics if name != CANDIDATE]
+    metrics, measure = evaluation.metrics[CANDIDATE], evaluation.measure
+    baselines = [name for name in evaluation.metrics if name != CANDIDATE]
     sentences = {
-        name: _baseline_sentence(judged, name, evaluation.meaningful) for name in baselines
+        name: _baseline_sentence(evaluation, name, options.meaningful) for name in baselines
     }
-    summary = _summary(judged, metrics, len(judged.labels), SAID_OF_ROWS[judged.judged_on])
-    if judged.all_rows is not None:
-        count, all_rows_metrics = judged.all_rows
-        summary += f". {_summary(judged, all_rows_metrics, count, ', all labelled ones')}"
-    best = judged.best_baseline or measure.baselines[1]
-    main = _telling(judged, best)
-    difference, _ = judged.minus(CANDIDATE, best, main)
+    summary = _summary(
+        evaluation, metrics, len(evaluation.labels), SAID_OF_ROWS[evaluation.judged_on]
+    )
+    if evaluation.all_rows is not None:
+        count, all_rows_metrics = evaluation.all_rows
+        summary += f". {_summary(evaluation, all_rows_metrics, count, ', all labelled ones')}"
+    best = evaluation.best_baseline or measure.baselines[1]
+    main = _telling(evaluation, best)
+    difference, _ = evaluation.minus(CANDIDATE, best, main)
     first = [sentences.pop(best)] if WORSE_SIGN[main] * difference > 0 else []
     decisions = DECISION_SENTENCES[type(metrics)](metrics)
     if objective == "accuracy" and isinstance(metrics, TwoClassesMetrics):
-        recall, is_rare = metrics.confusion_matrix.recall, bool(judged.labels.mean() < RARE)
+        recall, is_rare = metrics.confusion_matrix.recall, bool(evaluation.labels.mean() < RARE)
         tells = metrics.interval["roc_auc"][0] > measure.nothing[1]
         decisions += OBJECTIVES * (recall is not None and recall < FEW_FOUND and is_rare and tells)
     return [*first, summary, decisions, *sentences.values()]
 
 
-def _summary(judged: Evaluation, metrics: Metrics, count: int, which_rows: str) -> str:
+def _summary(evaluation: Evaluation, metrics: Metrics, count: int, which_rows: str) -> str:
     """Say the candidate's metrics with their intervals."""
     listed = [
         f"{METRICS[metric]} {written(metric, getattr(metrics, metric))} "
         f"{_brackets(metrics.interval[metric], metric)}"
-        for metric in judged.measure.spoken
+        for metric in evaluation.measure.spoken
     ]
-    rows = f"{count} {judged.side} rows{judged.weighted}{which_rows}"
+    rows = f"{count} {evaluation.side} rows{evaluation.weighted}{which_rows}"
     return f"Candidate on {rows}: {', '.join(listed)}"
 
 
@@ -317,29 +393,29 @@ DECISION_SENTENCES: dict[type, Callable[..., str]] = {
 }
 
 
-def _telling(judged: Evaluation, name: str) -> str:
+def _telling(evaluation: Evaluation, name: str) -> str:
     """Return the metric that tells whether the candidate beats a baseline.
 
     It is the first of `Measure.spoken`. But if only other metrics of the gate are shown to be
     worse, it is the first of these, so that no such candidate is said to beat the baseline.
     """
-    main = judged.measure.spoken[0]
+    main = evaluation.measure.spoken[0]
     worse = [
         metric
-        for metric in judged.measure.compared
-        if min(WORSE_SIGN[metric] * end for end in judged.interval(CANDIDATE, name, metric)) > 0
+        for metric in evaluation.measure.compared
+        if min(WORSE_SIGN[metric] * end for end in evaluation.interval(CANDIDATE, name, metric)) > 0
     ]
     return main if main in worse else [*worse, main][0]
 
 
-def _baseline_sentence(judged: Evaluation, name: str, meaningful: float) -> str:
-    main = _telling(judged, name)
-    second = next(metric for metric in judged.measure.spoken if metric != main)
-    candidate, baseline = judged.metrics[CANDIDATE], judged.metrics[name]
-    difference, _ = judged.minus(CANDIDATE, name, main)
-    low, high = judged.interval(CANDIDATE, name, main)
-    baseline_words = f"{'the ' if name == judged.measure.baselines[0] else ''}{MODELS[name]}"
-    smallest = meaningful * judged.unit(name)
+def _baseline_sentence(evaluation: Evaluation, name: str, meaningful: float) -> str:
+    main = _telling(evaluation, name)
+    second = next(metric for metric in evaluation.measure.spoken if metric != main)
+    candidate, baseline = evaluation.metrics[CANDIDATE], evaluation.metrics[name]
+    difference, _ = evaluation.minus(CANDIDATE, name, main)
+    low, high = evaluation.interval(CANDIDATE, name, main)
+    baseline_words = f"{'the ' if name == evaluation.measure.baselines[0] else ''}{MODELS[name]}"
+    smallest = meaningful * evaluation.unit(name)
     ahead, sure = WORSE_SIGN[main] * difference < 0, low > 0 or high < 0
     if difference == 0 or -smallest < low <= 0 <= high < smallest:
         verdict = f"is level with {baseline_words}"
@@ -365,6 +441,59 @@ def _brackets(bounds: tuple[float, float], metric: str, form: str = ".3f") -> st
     return f"[{ends}]"
 
 
+# As JSON ------------------------------------------------------------------------------------------
+
+# Metrics are rounded, because the last bits depend on the processor.
+DECIMALS = 5
+
+
+def as_json(evaluation: Evaluation) -> dict[str, Any]:
+    """Give the metrics as JSON, with five decimals (in the label's unit: five digits).
+
+    Returns:
+        `evaluated_on` (`test` or `train`) and under this name the candidate's metrics with 95 %
+        intervals; under `baselines` the same for each baseline, with the paired difference
+        `network_minus_baseline`; with histories `judged_on` and `judged_rows`, which and how many
+        rows these are, the candidate's metrics on `all_rows`, and `by_length`; with
+        `evaluation.segments` and test rows `by_segment`.
+    """
+    measured = {name: m.model_dump(mode="json") for name, m in evaluation.metrics.items()}
+    candidate = measured.pop(CANDIDATE)
+    for name, baseline in measured.items():
+        baseline["network_minus_baseline"] = {
+            metric: {
+                "difference": evaluation.minus(CANDIDATE, name, metric)[0],
+                "interval": list(evaluation.interval(CANDIDATE, name, metric)),
+            }
+            for metric in evaluation.measure.sampled
+        }
+    document: dict[str, Any] = {evaluation.side: candidate, "baselines": measured}
+    if evaluation.judged_on is not None:
+        document |= {"judged_on": evaluation.judged_on, "judged_rows": len(evaluation.labels)}
+    if evaluation.all_rows is not None:
+        count, all_rows_metrics = evaluation.all_rows
+        document["all_rows"] = {"rows": count, **all_rows_metrics.model_dump(mode="json")}
+    if evaluation.by_length:
+        document["by_length"] = [part.model_dump(mode="json") for part in evaluation.by_length]
+    if evaluation.by_segment:
+        document["by_segment"] = [part.model_dump(mode="json") for part in evaluation.by_segment]
+    document = _rounded(document)
+    if "decision_threshold" in candidate:  # the metrics were measured with it
+        document[evaluation.side]["decision_threshold"] = candidate["decision_threshold"]
+    return {"evaluated_on": evaluation.side, **document}
+
+
+def _rounded(measured: Any, name: str = "", digits: bool = False) -> Any:
+    digits |= name in IN_UNITS
+    if isinstance(measured, dict):
+        return {name: _rounded(value, name, digits) for name, value in measured.items()}
+    if isinstance(measured, list):
+        return [_rounded(value, name, digits) for value in measured]
+    if not isinstance(measured, float):
+        return measured
+    return float(f"{measured:.{DECIMALS}g}") if digits else round(measured, DECIMALS)
+
+
 # Heavy groups -------------------------------------------------------------------------------------
 
 HEAVY_SHARE = 0.1
@@ -372,7 +501,7 @@ HEAVY_SHARE = 0.1
 HEAVY_CHANGE = 0.18
 
 
-def heavy_group(judged: Evaluation, names: pd.Series, word: str) -> str | None:
+def heavy_group(evaluation: Evaluation, names: pd.Series, word: str) -> str | None:
     """Name the group that carries most of the candidate's main metric, with the metric without it.
 
     None if no group has more than a tenth of the rows, by weight, or more than half of the metric's
@@ -380,12 +509,12 @@ def heavy_group(judged: Evaluation, names: pd.Series, word: str) -> str | None:
     by squared errors, of classes by their share of each class. `names`, str (rows,), has the name
     of each row's group; `word` is what a group is called, such as `customer`.
     """
-    groups, labels, measure = judged.groups, judged.labels, judged.measure
+    groups, labels, measure = evaluation.groups, evaluation.labels, evaluation.measure
     if groups is None or np.ptp(groups) == 0:
         return None
-    metrics, predictions = judged.metrics[CANDIDATE], judged.predictions[CANDIDATE]
-    weights = np.ones(len(groups)) if judged.weights is None else judged.weights
-    if judged.task.kind == NUMBER:
+    metrics, predictions = evaluation.metrics[CANDIDATE], evaluation.predictions[CANDIDATE]
+    weights = np.ones(len(groups)) if evaluation.weights is None else evaluation.weights
+    if evaluation.task.kind == NUMBER:
         effects = weights * (labels - predictions[:, 0]) ** 2
     else:
         effects = weights / np.bincount(labels, weights)[labels]
@@ -394,7 +523,7 @@ def heavy_group(judged: Evaluation, names: pd.Series, word: str) -> str | None:
     tried = np.unique([np.argsort(-of_groups, kind="stable")[:10] for of_groups in sums])
     counts = weights * (groups != tried[:, None])  # (groups, rows): one group does not count
     main = measure.spoken[0]
-    without = measure.statistics(judged, predictions, labels)(counts, counts)[main]
+    without = measure.statistics(evaluation, predictions, labels)(counts, counts)[main]
     metric, (low, high) = getattr(metrics, main), metrics.interval[main]
     # -1 without the only group of a class: check 3 of the gate says that they are too few.
     changes = np.nan_to_num(np.abs(without - metric), nan=-1)
@@ -405,7 +534,7 @@ def heavy_group(judged: Evaluation, names: pd.Series, word: str) -> str | None:
     name = shown(names.iloc[int(np.argmax(groups == tried[heaviest]))])
     return (
         f"{word} '{name}' has {100 * shares[tried[heaviest]]:.2g} % of the {len(groups):,} "
-        f"{judged.side} rows{judged.weighted}; without it {METRICS[main]} is "
+        f"{evaluation.side} rows{evaluation.weighted}; without it {METRICS[main]} is "
         f"{written(main, without[heaviest])} ({written(main, metric)} with it)"
     )
 
@@ -445,14 +574,14 @@ class OfSegment(Frozen):
 
 
 def by_length(
-    judged: Evaluation, train: Sequences, evaluated: Sequences, evaluation: EvaluationOptions
-) -> list[OfLength]:
+    evaluation: Evaluation, train: Sequences, evaluated: Sequences, options: EvaluationOptions
+) -> tuple[OfLength, ...]:
     """Measure the candidate on histories of one row, of two to five rows, and of more rows.
 
-    The list is empty if rows have no histories.
+    There are none if rows have no histories.
     """
     if not (isinstance(train, Histories) and isinstance(evaluated, Histories)):
-        return []
+        return ()
     parts = []
     for before, most in pairwise(sorted({0, 1, min(5, train.steps), train.steps})):
         in_train, in_evaluated = (
@@ -464,15 +593,15 @@ def by_length(
                 history=f"{before + 1} to {most}" if before + 1 < most else str(most),
                 train_rows=int(in_train.sum()),
                 evaluated_rows=int(in_evaluated.sum()),
-                metrics=_metrics_of_part(judged, in_evaluated, evaluation),
+                metrics=_metrics_of_part(evaluation, in_evaluated, options),
             )
         )
-    return parts
+    return tuple(parts)
 
 
 def by_segment(
-    judged: Evaluation, columns: pd.DataFrame, evaluation: EvaluationOptions
-) -> list[OfSegment]:
+    evaluation: Evaluation, columns: pd.DataFrame, options: EvaluationOptions
+) -> tuple[OfSegment, ...]:
     """Measure the candidate on the rows of each value of each column, the commonest value first.
 
     Of more than `SEGMENTS` values of a column, all beyond these are one segment, the last.
@@ -491,19 +620,34 @@ def by_segment(
                 value=value,
                 other_values=count,
                 evaluated_rows=rows.sum(),
-                metrics=_metrics_of_part(judged, rows, evaluation),
+                metrics=_metrics_of_part(evaluation, rows, options),
             )
             for value, count, rows in parts
         ]
-    return segments
+    return tuple(segments)
+
+
+def with_parts(
+    evaluation: Evaluation,
+    train_set: Examples,
+    test_set: Examples,
+    options: EvaluationOptions,
+) -> Evaluation:
+    """Measure the candidate on parts of the rows: by length and, of test rows, by segment."""
+    sequences = train_set.sequences, test_set.judged_sequences
+    evaluation = replace(evaluation, by_length=by_length(evaluation, *sequences, options))
+    if not options.segments or evaluation.side == "train":
+        return evaluation
+    columns = test_set.judged_rows[[*dict.fromkeys(options.segments)]]
+    return replace(evaluation, by_segment=by_segment(evaluation, columns, options))
 
 
 def _metrics_of_part(
-    judged: Evaluation, rows: np.ndarray, evaluation: EvaluationOptions
+    evaluation: Evaluation, rows: np.ndarray, options: EvaluationOptions
 ) -> Metrics | None:
     """Measure the candidate on some rows; None if they are too few."""
-    part = Evaluation(**vars(judged.part(rows)), task=judged.task)
-    if not rows.any() or judged.measure.fewest(part)[0] < ENOUGH_ROWS:
+    part = Evaluation(**vars(evaluation.part(rows)), task=evaluation.task)
+    if not rows.any() or evaluation.measure.fewest(part)[0] < ENOUGH_ROWS:
         return None
-    predictions = {CANDIDATE: judged.predictions[CANDIDATE][rows]}
-    return part.with_models(predictions, judged.rules, evaluation).metrics[CANDIDATE]
+    candidate = Predictions(evaluation.predictions[CANDIDATE][rows], evaluation.rules[CANDIDATE])
+    return part.with_models({CANDIDATE: candidate}, options).metrics[CANDIDATE]

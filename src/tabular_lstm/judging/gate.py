@@ -5,10 +5,10 @@ than a tolerance. Few test rows make promotion harder, never easier.
 """
 
 from collections.abc import Collection
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_serializer, model_validator
 
 from tabular_lstm.frozen import Frozen, unless
 from tabular_lstm.judging.comparison import Comparison, Evaluation
@@ -23,14 +23,14 @@ from tabular_lstm.rows.labelled_set import JudgedOn, weights_note
 GOLDEN_TOLERANCE = 1e-6
 
 
-class Champion(Frozen):
+class ComparedChampion(Frozen):
     """A champion: the run that trained it, and the hash of its artifact.
 
     Attributes:
         data: The summary of the data it was trained and judged on; None if its decision is gone.
         promoted_with: Its metrics on the test rows of the run that promoted it; None if its
             decision is gone.
-        promoted_on: Which rows of histories these were, see `Examples.judged_on`.
+        promoted_on: Which rows of histories these were, see `JudgingRows.definition`.
         not_compared: Why the candidate is not compared with it; None if it is compared.
         left_out_rows: Number of this run's test rows that it was trained on; they do not count.
         metrics: Its metrics on the other test rows of this run; None if it is not compared.
@@ -79,25 +79,43 @@ class DriftCheck(Check):
     """Whether the champion is still as good on these test rows as when it was promoted.
 
     Attributes:
-        roc_auc, highest: The champion's ROC AUC on these rows, and its upper bound; None if the
+        metric: The metric that is compared. Default: ROC AUC.
+        value, bound: The champion's metric on these rows, and its better bound; None if the
             champion did not score them.
-        rmse, lowest: The same for a number, with the lower bound.
-        promoted_with: The champion's metric when it was promoted; None if its decision is gone.
+        promoted_with: The metric when it was promoted; None if its decision is gone.
         least_fall: The lower bound for how much worse the metric is now.
     """
 
     name: Literal["drift"] = "drift"
-    roc_auc: float | None = None
-    highest: float | None = None
+    metric: str = "roc_auc"
+    value: float | None = None
+    bound: float | None = None
     promoted_with: float | None = None
     least_fall: float | None = None
-    rmse: float | None = unless(None)
-    lowest: float | None = unless(None)
 
-    @property
-    def now(self) -> float | None:
-        """The champion's metric on these rows; None if it did not score them."""
-        return self.roc_auc if self.rmse is None else self.rmse
+    # As JSON, `value` has the name of the metric, as in all versions: `roc_auc` with its bound
+    # `highest` is always there, and another metric comes last, with its bound `lowest`.
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_json(cls, stored: Any) -> Any:
+        if not isinstance(stored, dict) or "roc_auc" not in stored:
+            return stored
+        fields = {**stored, "value": stored["roc_auc"], "bound": stored.get("highest")}
+        for metric in fields.keys() & {*WORSE_SIGN} - {"roc_auc"}:
+            fields |= {"metric": metric, "value": fields.pop(metric), "bound": fields.pop("lowest")}
+        return {name: fields[name] for name in fields if name not in {"roc_auc", "highest"}}
+
+    @model_serializer
+    def _as_json(self) -> dict[str, Any]:
+        is_area = self.metric == "roc_auc"
+        area = self.value, self.bound
+        stored = {
+            **{name: getattr(self, name) for name in ("name", "passed", "sentence")},
+            **dict(zip(("roc_auc", "highest"), area if is_area else (None, None), strict=True)),
+            **{name: getattr(self, name) for name in ("promoted_with", "least_fall")},
+        }
+        return stored if is_area else stored | {self.metric: self.value, "lowest": self.bound}
 
 
 class FloorCheck(Check):
@@ -145,14 +163,21 @@ class ArtifactCheck(Check):
 
 
 def check_artifact(
-    golden_judged: np.ndarray, golden_predictions: np.ndarray, measure: Measure, unit: float = 1.0
+    golden: np.ndarray, read_back: np.ndarray, measure: Measure, unit: float = 1.0
 ) -> ArtifactCheck:
-    """Check that the artifact on disk gives the judged predictions, within 1e-6 of `unit`."""
-    rows = len(golden_judged)
-    judged, predictions = (a.reshape(rows, -1) for a in (golden_judged, golden_predictions))
+    """Check that the artifact on disk gives the judged predictions, within 1e-6 of `unit`.
+
+    Args:
+        golden: The judged predictions of some rows, see `judging.measures`.
+        read_back: Those of the artifact that was read back from disk.
+        measure: The measure of the task.
+        unit: The unit of the predictions. Default: 1.
+    """
+    count = len(golden)
+    judged, predictions = (values.reshape(count, -1) for values in (golden, read_back))
     gaps = np.abs(judged - predictions)
-    same = (gaps <= GOLDEN_TOLERANCE * unit) | (np.isnan(judged) & np.isnan(predictions))
-    wrong_count, golden_text = int(np.sum(~same.all(axis=1))), f"{rows} golden rows"
+    is_same = (gaps <= GOLDEN_TOLERANCE * unit) | (np.isnan(judged) & np.isnan(predictions))
+    wrong_count, golden_text = int(np.sum(~is_same.all(axis=1))), f"{count} golden rows"
     sentence = f"read back from disk, it gives {golden_text} the judged {measure.many_predicted}"
     if wrong_count:
         sentence = (
@@ -162,39 +187,39 @@ def check_artifact(
     return ArtifactCheck(
         passed=not wrong_count,
         sentence=sentence,
-        golden_rows=rows,
+        golden_rows=count,
         largest_difference=float(np.nanmax(gaps)) if np.isfinite(gaps).any() else None,
     )
 
 
 # Gate ---------------------------------------------------------------------------------------------
 
-NO_TOLERANCE = Tolerance(log_loss=0, roc_auc=0, rmse=0, mae=0)
 START_OVER = "--params promotion.start_over=true judges without the champion"
 
 
-def check_floor(judged: Evaluation, promotion: PromotionOptions) -> FloorCheck:
+def check_floor(evaluation: Evaluation, promotion: PromotionOptions) -> FloorCheck:
     """Check that the candidate beats the simplest baseline and does not lose to the linear one.
 
     It loses if it is shown to be worse, and measured to be worse by more than the tolerance.
     """
-    simplest, linear, _ = judged.measure.baselines
+    simplest, linear, _ = evaluation.measure.baselines
     compared = {
-        name: judged.compare(CANDIDATE, name, promotion.confidence) for name in (simplest, linear)
+        name: evaluation.compare(CANDIDATE, name, promotion.confidence)
+        for name in (simplest, linear)
     }
     better, beside = compared[simplest], compared[linear]
-    unit, tolerance = judged.unit(linear), promotion.tolerance
-    shown_worse = beyond_tolerance(NO_TOLERANCE, beside, "at_best")
-    measured = beyond_tolerance(tolerance, beside, "difference", unit)
+    unit, tolerance = evaluation.unit(linear), promotion.tolerance
+    shown_worse = {m: d for m, d in beside.items() if d.is_shown_worse(WORSE_SIGN[m])}
+    measured = _measured_losses(shown_worse, tolerance, unit)
     losses = {m: d for m, d in shown_worse.items() if m in measured or np.isnan(d.at_best)}
-    missing_count, faults = judged.without_prediction[CANDIDATE], []
-    fewest, shortage = _few_rows(judged, promotion.min_test_rows_per_class)
+    missing_count, faults = evaluation.without_prediction[CANDIDATE], []
+    fewest, shortage = _few_rows(evaluation, promotion.min_test_rows_per_class)
     if shortage:
         faults.append(shortage)
     if missing_count:
         faults.append(
-            f"the candidate gives no {judged.measure.predicted} for {missing_count} of "
-            f"{len(judged.labels)} test rows"
+            f"the candidate gives no {evaluation.measure.predicted} for {missing_count} of "
+            f"{len(evaluation.labels)} test rows"
         )
     if not all(WORSE_SIGN[m] * d.at_worst < 0 for m, d in better.items()):
         faults.append(
@@ -225,31 +250,31 @@ def check_floor(judged: Evaluation, promotion: PromotionOptions) -> FloorCheck:
     )
 
 
-def _few_rows(judged: Evaluation, needed: int) -> tuple[int, str]:
+def _few_rows(evaluation: Evaluation, needed: int) -> tuple[int, str]:
     """Count the rows, or groups, of the rarest class; add a sentence if they are too few."""
-    fewest, class_names = judged.measure.fewest(judged)
+    fewest, class_names = evaluation.measure.fewest(evaluation)
     if fewest >= needed:
         return fewest, ""
-    row_words = "test rows" if judged.groups is None else "groups of test rows"
-    if judged.all_rows is not None:
-        row_words += f" that judge ({len(judged.labels)} of {judged.all_rows[0]} rows)"
+    row_words = "test rows" if evaluation.groups is None else "groups of test rows"
+    if evaluation.all_rows is not None:
+        row_words += f" that judge ({len(evaluation.labels)} of {evaluation.all_rows[0]} rows)"
     if class_names is None:
         count_words = f"there are {fewest} {row_words}"
-    elif judged.groups is None:
-        count_words = f"{fewest} of {len(judged.labels)} {row_words} are {class_names[0]}"
+    elif evaluation.groups is None:
+        count_words = f"{fewest} of {len(evaluation.labels)} {row_words} are {class_names[0]}"
     else:
         count_words = (
-            f"{fewest} of {len(np.unique(judged.groups))} {row_words} have {class_names[1]}"
+            f"{fewest} of {len(np.unique(evaluation.groups))} {row_words} have {class_names[1]}"
         )
     return fewest, (
-        f"{count_words}{weights_note(judged.weights)}, too few to tell a good candidate from a "
+        f"{count_words}{weights_note(evaluation.weights)}, too few to tell a good candidate from a "
         f"lucky one: expected at least {needed}{' of each class' if class_names else ''} "
         "(promotion.min_test_rows_per_class). Wait for more rows, or raise split.test_fraction"
     )
 
 
 def check_champions(
-    judged: Evaluation, champions: list[Champion], promotion: PromotionOptions
+    evaluation: Evaluation, champions: list[ComparedChampion], promotion: PromotionOptions
 ) -> ChampionCheck:
     """Check for a loss against the champion, and for each metric against the best kept champion.
 
@@ -259,14 +284,14 @@ def check_champions(
     tolerance, serving = promotion.tolerance, champions[0].run_id if champions else None
     not_compared = {c.run_id: c.not_compared for c in champions if c.not_compared is not None}
     compared = {
-        champion.run_id: judged.compare(CANDIDATE, champion.run_id, promotion.confidence)
+        champion.run_id: evaluation.compare(CANDIDATE, champion.run_id, promotion.confidence)
         for champion in champions
         if champion.not_compared is None
     }
     # The champion that the candidate is furthest behind; champions may be judged on different rows.
     best = {
         metric: max(compared, key=lambda run: WORSE_SIGN[metric] * compared[run][metric].difference)
-        for metric in judged.measure.compared
+        for metric in evaluation.measure.compared
         if compared
     }
     # Each champion that the candidate must not lose to, and the differences that count.
@@ -287,14 +312,14 @@ def check_champions(
     losses = [
         (run, champion_words, beyond)
         for run, champion_words, differences in rivals
-        if (beyond := beyond_tolerance(tolerance, differences, unit=judged.unit(run)))
+        if (beyond := possible_losses(differences, tolerance, evaluation.unit(run)))
     ]
     faults += [
-        _loss(judged, run, beyond, tolerance, f"the {champion_words}")
+        _loss(evaluation, run, beyond, tolerance, f"the {champion_words}")
         for run, champion_words, beyond in losses
     ]
     left_out = [
-        f"{c.left_out_rows} of {len(judged.labels)} test rows left out, "
+        f"{c.left_out_rows} of {len(evaluation.labels)} test rows left out, "
         f"which {c.run_id} was trained on"
         for c in champions
         if c.run_id in compared and c.left_out_rows
@@ -305,8 +330,7 @@ def check_champions(
         compared=compared,
         best=best,
         seen_worse=any(
-            beyond_tolerance(tolerance, beyond, "difference", judged.unit(run))
-            for run, _, beyond in losses
+            _measured_losses(beyond, tolerance, evaluation.unit(run)) for run, _, beyond in losses
         ),
     )
 
@@ -320,27 +344,32 @@ def outcome(checks: Collection[Check]) -> tuple[bool, str]:
     return True, f"{champion.sentence}; {floor.sentence}"
 
 
-def beyond_tolerance(
-    tolerance: Tolerance, differences: Comparison, bound: str = "at_worst", unit: float = 1.0
-) -> Comparison:
-    """Return the metrics whose difference, at that bound, is worse by more than the tolerance.
-
-    The tolerance is in `unit`, see `Evaluation.unit`. A bound of NaN counts as worse.
-    """
+def possible_losses(differences: Comparison, tolerance: Tolerance, unit: float) -> Comparison:
+    """Return the metrics that may be worse by more than the tolerance, in `Evaluation.unit`."""
     return {
         metric: difference
         for metric, difference in differences.items()
-        if not WORSE_SIGN[metric] * getattr(difference, bound) <= getattr(tolerance, metric) * unit
+        if difference.may_be_worse_by(getattr(tolerance, metric) * unit, WORSE_SIGN[metric])
+    }
+
+
+def _measured_losses(differences: Comparison, tolerance: Tolerance, unit: float) -> Comparison:
+    """Return the metrics that are measured to be worse by more than the tolerance."""
+    return {
+        metric: difference
+        for metric, difference in differences.items()
+        if difference.is_worse_by(getattr(tolerance, metric) * unit, WORSE_SIGN[metric])
     }
 
 
 def _loss(
-    judged: Evaluation, run: str, beyond: Comparison, tolerance: Tolerance, champion_words: str
+    evaluation: Evaluation, run: str, beyond: Comparison, tolerance: Tolerance, champion_words: str
 ) -> str:
     """Say whether these rows show a loss, or are only too few to rule it out."""
-    unit, rows = judged.unit(run), len(judged.parts.get(run, judged).labels)
-    measured_loss = beyond_tolerance(tolerance, beyond, "difference", unit)
-    doubt = "" if measured_loss else f"{rows} test rows cannot rule out that "
+    unit, rows = evaluation.unit(run), len(evaluation.parts.get(run, evaluation).labels)
+    doubt = f"{rows} test rows cannot rule out that "
+    if _measured_losses(beyond, tolerance, unit):
+        doubt = ""
     return (
         f"{doubt}the candidate is worse than {champion_words} by more than the tolerance "
         f"({_allowed(tolerance, beyond, unit)}): {_numbers(beyond)}"

@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 
 from tabular_lstm.frozen import Frozen, unless
+from tabular_lstm.judging.comparison import Evaluation
 from tabular_lstm.judging.drawing import FIGURES
 from tabular_lstm.judging.intervals import Rows
 from tabular_lstm.judging.measures import measure_of
 from tabular_lstm.parameters.columns import CLASSES, NUMBER, Task
+from tabular_lstm.parameters.hyperparameters import EvaluationOptions
 from tabular_lstm.progress import progress
 from tabular_lstm.rows.histories import Histories, Sequences, table_of
+from tabular_lstm.rows.labelled_set import Examples
 from tabular_lstm.rows.schema import Schema
 
 # See `network.score.score_changed`: from slots and their values to predictions.
@@ -58,6 +61,52 @@ class Importance(Frozen):
     features: dict[str, Lost]
     measure: str = unless("roc_auc")
     dependence: dict[str, Dependence] = unless({})
+
+
+def importance_of(
+    predict_changed: PredictChanged,
+    test_set: Examples,
+    evaluation: Evaluation,
+    options: EvaluationOptions,
+    most_changes: int,
+) -> Importance:
+    """Measure each feature's permutation importance, on at most `importance_rows` rows.
+
+    How the prediction depends on the most important features is measured on 200 rows; not how it
+    depends on earlier labels, because no row has its own label.
+
+    Each class gives the same number of rows if it has enough: ROC AUC does not depend on the
+    shares. Many features, or long histories, get fewer shuffles and then fewer rows, so that no
+    more than about `most_changes` changed rows are predicted.
+    """
+    labels, sequences = evaluation.labels, test_set.judged_sequences
+    schema, weights = test_set.schema, evaluation.weights
+    steps = 1 if isinstance(sequences, np.ndarray) else sequences.lengths.mean()
+    affordable = int(most_changes / (len(schema.features) * steps))  # rows times shuffles
+    row_count = min(options.importance_rows, len(labels))
+    shuffles = min(options.importance_repeats, max(1, affordable // row_count))
+    order = np.random.default_rng(options.seed).permutation(len(labels))
+    strata = evaluation.measure.strata(labels)
+    classes = range(strata.max() + 1)
+    rows_per_class = max(1, min(options.importance_rows, affordable // shuffles) // len(classes))
+    rows = np.concatenate([order[strata[order] == place][:rows_per_class] for place in classes])
+    measured_on: Rows = Rows(labels[rows], None if weights is None else weights[rows])
+    importance = permutation_importance(
+        predict_changed,
+        sequences[rows],
+        measured_on,
+        evaluation.task,
+        schema.slots,
+        shuffles,
+        options.seed,
+    )
+    sample = sequences[order[:DEPENDENCE_ROWS]]
+    curves = {}
+    for name in [*importance.features][:MOST_IMPORTANT]:
+        if schema.history is None or name not in schema.history.labels:
+            curves[name] = partial_dependence(predict_changed, sample, schema, name)
+    dependence = {name: curve for name, curve in curves.items() if curve is not None}
+    return importance.model_copy(update={"dependence": dependence})
 
 
 def permutation_importance(
@@ -128,6 +177,7 @@ def _predict_with(
 # Partial dependence -------------------------------------------------------------------------------
 
 MOST_IMPORTANT, GRID, FEW_POINTS, COMMONEST = 5, 11, 4, 8
+DEPENDENCE_ROWS = 200  # on which the dependence on a feature is measured
 COPIED = 2**20  # rows of histories, about
 
 

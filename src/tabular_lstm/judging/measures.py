@@ -56,10 +56,6 @@ class Measure:
     spoken = ("roc_auc", "accuracy", "log_loss")  # the verdict compares the first two
     # A metric, its value for a model that knows nothing, and the words for such a model.
     nothing = ("roc_auc", 0.5, "chance")
-    drifting = (
-        "roc_auc",
-        "highest",
-    )  # the fields of a `DriftCheck` for the first of `spoken` and its better bound
     changed = "classes swapped or another unit"  # possible causes of a fall
     # The simplest baseline, the linear one, and boosted trees.
     baselines = ("majority_class", "logistic_regression", "hist_gradient_boosting")
@@ -216,7 +212,6 @@ class _Number(Measure):
     compared = ("rmse", "mae")
     sampled = spoken = ("rmse", "mae", "r2")
     nothing = ("r2", 0.0, "the mean of the labels")
-    drifting = ("rmse", "lowest")
     changed = "another unit"
     baselines = ("mean", "linear_regression", "hist_gradient_boosting")
     predicted, many_predicted = "prediction", "predictions"

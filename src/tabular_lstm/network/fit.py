@@ -337,6 +337,7 @@ def _calibrated(
         f"out_of_fold_{task_outputs.loss}": float(loss),
         "kinds": [kind.as_history(task_outputs) for kind in kinds],
         "asked_for": shares_sentence,
+        "objective": training.objective.kind,
     }
 
 

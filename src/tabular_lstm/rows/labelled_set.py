@@ -1,4 +1,4 @@
-"""A side's rows as one value: features or sequences, labels, weights and groups."""
+"""Examples: a side's rows with their sequences, labels, weights and groups."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,7 +12,7 @@ from tabular_lstm.rows.cells import Problems, read_numbers
 from tabular_lstm.rows.fingerprints import number_equal, of_sequences
 from tabular_lstm.rows.histories import Sequences
 from tabular_lstm.rows.number_format import POINT, NumberFormat
-from tabular_lstm.rows.schema import fingerprint
+from tabular_lstm.rows.schema import Schema, fingerprint
 
 # Weights ------------------------------------------------------------------------------------------
 # How much each row counts: its weight, a number of 0 or more.
@@ -142,61 +142,68 @@ def weights_note(weights: np.ndarray | None) -> str:
     return "" if weights is None else ", the effective number by their weights"
 
 
-# Labelled set -------------------------------------------------------------------------------------
+# Examples -----------------------------------------------------------------------------------------
 
 JudgedOn = Literal["marked rows", "last rows", "all rows"]
+# The sequences of examples that are not reshaped yet.
+NO_SEQUENCES = np.empty((0, 0, 0), np.float32)
 
 
 @dataclass(frozen=True, eq=False)
-class LabelledRows:
-    """A side's rows, with the features separate from the label.
+class JudgingRows:
+    """Which examples of histories judge a model: those that are like the rows of a scoring.
 
     Attributes:
-        features: The schema's columns, in its order, (rows, features), with row numbers as index.
-            For histories also the schema's roles; the last rows then only serve as earlier rows.
-        labels: int64 (rows,), the number of the class, 1 for a positive class; or float64 (rows,),
-            the number itself; with row numbers as index.
-        weights: float64 (rows,), of mean 1; None if all rows count alike.
-        groups: int (rows,), see `tabular_lstm.rows.fingerprints.number_groups`; None if each row
-            is its own group.
-        marked: bool (rows,): which rows of histories the column `history.predict` marks; None if
-            there is no such column.
-        by_content: Whether only the features decide a row's side, so that equal rows share it.
+        definition: `marked rows`, by the column `history.predict`; `last rows`, see
+            `tabular_lstm.rows.timeline.last_rows`, if no row is marked; or `all rows`, if no
+            labelled row is such a row.
+        rows: These rows, bool (examples,).
+        newest: Of these rows at most one of each customer, as in a scoring: those of the newest
+            time or, if there are none, the last ones; bool (examples,). Their scores are the
+            reference.
     """
 
-    features: pd.DataFrame
-    labels: pd.Series
-    weights: np.ndarray | None = None
-    groups: np.ndarray | None = None
-    marked: np.ndarray | None = None
-    by_content: bool = False
+    definition: JudgedOn
+    rows: np.ndarray
+    newest: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """A side's rows as the network takes them: the train set or the test set.
+    """Labelled rows as a network takes them: the train set or the test set.
 
     Attributes:
-        sequences: float32 (rows, steps, features_per_step), or the rows' histories.
-        labels, weights, groups, by_content: See `LabelledRows`.
-        judged_on: Of histories, which rows judge a model, because they are like those that a
-            scoring predicts: `marked rows`, by the column `history.predict`; `last rows`, see
-            `tabular_lstm.rows.timeline.last_rows`, if no row is marked; or `all rows`, if no
-            labelled row is such a row.
-            None without histories: all rows judge.
-        judged: These rows, bool (rows,); None for all.
-        newest: Of these rows at most one of each customer, as in a scoring: those of the newest
-            time or, if there are none, the last ones; bool (rows,). Their scores are the reference.
+        sequences: float32 (examples, steps, features_per_step), or the rows' histories.
+        labels: int64 (examples,), the number of the class, 1 for a positive class; or float64
+            (examples,), the number itself; with the names of the rows as index.
+        weights: float64 (examples,), of mean 1. Default: None, all rows count alike.
+        groups: int (examples,), see `tabular_lstm.rows.fingerprints.number_groups`. Default: None,
+            each row is its own group.
+        schema: What was learned of the columns, and how a row becomes a sequence.
+        rows: The valid rows that the examples are made of.
+        earlier_rows: The rows that may be earlier in a history: rows that are only history and, for
+            test rows, the train rows. Default: none.
+        keys: The key of each row. Default: None, rows have no key.
+        together: The time or the group of each row, as text: rows that share it are on one side.
+            Default: None.
+        by_time: Whether `together` holds times. Default: no, it holds groups.
+        judging: Which examples judge a model. Default: None, all of them, as without histories.
+        side: `test`; or `train` if these are train rows that are evaluated because no row is held
+            out. Default: `test`.
     """
 
     sequences: Sequences
     labels: pd.Series
     weights: np.ndarray | None = None
     groups: np.ndarray | None = None
-    by_content: bool = field(default=False, kw_only=True)
-    judged_on: JudgedOn | None = field(default=None, kw_only=True)
-    judged: np.ndarray | None = field(default=None, kw_only=True)
-    newest: np.ndarray | None = field(default=None, kw_only=True)
+    schema: Schema = field(kw_only=True)
+    rows: pd.DataFrame = field(default_factory=pd.DataFrame, kw_only=True)
+    earlier_rows: tuple[pd.DataFrame, ...] = field(default=(), kw_only=True)
+    keys: pd.Series | None = field(default=None, kw_only=True)
+    together: pd.Series | None = field(default=None, kw_only=True)
+    by_time: bool = field(default=False, kw_only=True)
+    judging: JudgingRows | None = field(default=None, kw_only=True)
+    side: Literal["train", "test"] = field(default="test", kw_only=True)
 
     @property
     def fingerprint(self) -> str:
@@ -207,29 +214,25 @@ class Examples:
     def fold_groups(self) -> np.ndarray | None:
         """Number the rows that are in one fold as on one side: a group's, else equal ones.
 
-        int (rows,); None if each row is by itself.
+        int (examples,); None if each row is by itself.
         """
-        if self.groups is None and self.by_content:
+        # Where only the features decide a row's side, equal rows share it.
+        by_content = self.keys is None and self.together is None and self.schema.history is None
+        if self.groups is None and by_content:
             return number_equal(of_sequences(self.sequences))
         return self.groups
 
     @property
-    def judged_labels(self) -> pd.Series:
-        """Give the labels of the rows that judge."""
-        return self.labels if self.judged is None else self.labels[self.judged]
+    def judged(self) -> np.ndarray | None:
+        """Tell which examples judge: bool (examples,); None if all do."""
+        return None if self.judging is None else self.judging.rows
+
+    @property
+    def judged_rows(self) -> pd.DataFrame:
+        """Give the rows that judge."""
+        return self.rows if self.judging is None else self.rows[self.judging.rows]
 
     @property
     def judged_sequences(self) -> Sequences:
         """Give the sequences of the rows that judge."""
-        return self.sequences if self.judged is None else self.sequences[self.judged]
-
-
-@dataclass(frozen=True, eq=False)
-class EvaluatedSet(Examples):
-    """The rows that models are evaluated on.
-
-    Attributes:
-        side: `test`, or `train` if nothing is held out.
-    """
-
-    side: Literal["train", "test"] = "test"
+        return self.sequences if self.judging is None else self.sequences[self.judging.rows]

@@ -20,7 +20,7 @@ from tabular_lstm.rows.histories import Histories, Sequences
 from tabular_lstm.rows.labels import labels_if_any
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.schema import HistoryLayout, Schema
-from tabular_lstm.rows.sequences import by_name, refuse_problems, to_sequences
+from tabular_lstm.rows.sequences import by_name, chosen, refuse_problems, to_sequences
 
 
 def layout_of(columns: ColumnsOptions, history: History, rows: pd.DataFrame) -> HistoryLayout:
@@ -267,7 +267,9 @@ def valid_sequences(rows: pd.DataFrame, schema: Schema, *other_rows: pd.DataFram
     schema = schema.model_copy(update={"bounds": {}, "marks": POINT})
     if (layout := schema.history) is None:
         return to_sequences(rows, schema)
-    all_rows = pd.concat([rows, *other_rows])
+    needed = [*schema.columns, *schema.roles]
+    parts = [chosen(part, needed) for part in (rows, *other_rows) if len(part)]
+    all_rows = pd.concat(parts or [rows])
     roles = roles_of(all_rows, layout, schema.label)
     return histories(roles, to_sequences(all_rows, schema), schema, np.arange(len(rows)))
 

@@ -150,7 +150,8 @@ class RunHooks:
             catalog.save("engine", self._until_end.enter_context(engine))
             if not pipeline.inputs().isdisjoint({"provenance", "data_summary"}):
                 project, raw_rows = Path(run_params["project_path"]), self._entry("raw_rows")
-                catalog.save("provenance", provenance(project, env, self._parameters, raw_rows))
+                made = provenance(self._run_id, project, env, self._parameters, raw_rows)
+                catalog.save("provenance", made)
             if guards.decides(pipeline):
                 self._prepare_to_decide(run_params, pipeline, catalog)
             elif kept_outputs:

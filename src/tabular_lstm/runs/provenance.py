@@ -26,13 +26,18 @@ PRIVATE = {"notify", "mlflow", "storage"}
 
 
 def provenance(
-    project: Path, env: str | None, blocks: Mapping[str, Parameters], raw_rows: dict[str, Any]
+    run_id: str,
+    project: Path,
+    env: str | None,
+    blocks: Mapping[str, Parameters],
+    raw_rows: dict[str, Any],
 ) -> Provenance:
     """Describe what a run depends on, from its parameters and the catalog's entry `raw_rows`."""
     parameters = {
         n: block.model_dump(by_alias=True) for n, block in blocks.items() if n not in PRIVATE
     }
     return Provenance(
+        run_id=run_id,
         time=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         environment=env or "base",
         outputs=output_folder(env),

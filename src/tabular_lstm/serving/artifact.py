@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import read_regular, sha256
@@ -18,6 +17,7 @@ from tabular_lstm.network.outputs import outputs_of
 from tabular_lstm.network.score import score
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.rows.histories import Sequences
+from tabular_lstm.rows.labelled_set import Examples
 from tabular_lstm.rows.timeline import valid_sequences
 from tabular_lstm.tensorflow_import import import_tensorflow
 
@@ -87,13 +87,13 @@ class Artifact:
         """Read what scoring needs, without TensorFlow; see `read_keras_file` for its errors."""
         return read_keras_file(self.content, self.file)
 
-    def sequences(self, rows: pd.DataFrame, *earlier_rows: pd.DataFrame) -> Sequences:
-        """Turn valid rows into sequences by the network's schema, see `valid_sequences`.
+    def sequences(self, examples: Examples) -> Sequences:
+        """Turn the rows of examples into sequences by the network's own schema.
 
         Raises:
-            DataError: See `scorer` and `valid_sequences`.
+            DataError: See `scorer` and `tabular_lstm.rows.timeline.valid_sequences`.
         """
-        return valid_sequences(rows, self.scorer.schema, *earlier_rows)
+        return valid_sequences(examples.rows, self.scorer.schema, *examples.earlier_rows)
 
     def score(self, sequences: Sequences) -> np.ndarray:
         """Predict sequences, see `tabular_lstm.network.outputs.predictions`."""

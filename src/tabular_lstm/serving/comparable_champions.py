@@ -5,25 +5,27 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from operator import attrgetter
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
-import pandas as pd
 
 from tabular_lstm.errors import DataError, printable, unknown_name
-from tabular_lstm.judging.gate import Champion, FeaturesMoved
+from tabular_lstm.judging.comparison import Evaluation, Predictions
+from tabular_lstm.judging.gate import ComparedChampion, FeaturesMoved
 from tabular_lstm.judging.intervals import Rows
-from tabular_lstm.judging.measures import Rule, measure_of
+from tabular_lstm.judging.measures import measure_of
 from tabular_lstm.monitoring.drift import Drift, compare
 from tabular_lstm.monitoring.reference import Seen, Watch, rows_each
 from tabular_lstm.network.keras_file import NoNetworkError
-from tabular_lstm.parameters.columns import ColumnsOptions, Task, in_words
+from tabular_lstm.parameters.columns import in_words
+from tabular_lstm.parameters.hyperparameters import EvaluationOptions
 from tabular_lstm.parameters.runs import MonitoringOptions, PromotionOptions
 from tabular_lstm.rows.data_summary import DataSummary
-from tabular_lstm.rows.fingerprints import Fingerprints, keys_of, of_sequences, together_of
+from tabular_lstm.rows.fingerprints import Fingerprints, of_sequences
 from tabular_lstm.rows.histories import Sequences
 from tabular_lstm.rows.labelled_set import Examples, weights_note
 from tabular_lstm.rows.schema import Schema
+from tabular_lstm.rows.timeline import valid_sequences
 from tabular_lstm.serving.answers import answers_of
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.champion import declared_task
@@ -42,66 +44,60 @@ class NotComparedError(Exception):
         super().__init__(printable(why))
 
 
-@dataclass(frozen=True)
-class Scored:
-    """A champion's predictions of the test rows, and which rows it was trained on, bool (rows,).
+@dataclass(frozen=True, eq=False)
+class ChampionPredictions(Predictions):
+    """A champion's predictions of the test rows.
 
-    `predictions` come from `network.score.score`; `rule` is the decision rule, see
-    `serving.answers.Answers.rule`. `watch` uses the champion's reference; `seen` has the counts of
-    the rows that it was not trained on. Both are None if it has no reference.
+    Attributes:
+        trained_on: Which of the rows it was trained on, bool (examples,).
+        watch: Its reference; None if it has none.
+        seen: Counts of the rows that it was not trained on; None like `watch`.
+        rows_each: How many of these rows a group has on average, see `reference.rows_each`.
     """
 
-    predictions: np.ndarray
-    rule: Rule
     trained_on: np.ndarray
     watch: Watch | None = None
     seen: Seen | None = None
+    rows_each: float = 1.0
+
+    def __getitem__(self, rows: np.ndarray) -> Self:
+        """Give the predictions of some examples."""
+        return replace(self, values=self.values[rows], trained_on=self.trained_on[rows])
 
 
 @dataclass(frozen=True)
 class ComparedChampions:
-    """The standing champions, the serving one first, and the compared champions' predictions.
+    """The standing champions, the serving one first, beside the candidate on the same rows.
 
-    `drift` compares the test rows with the reference of the serving champion; None if there is no
-    champion. `judged` tells which test rows judge, see `Examples.judged`.
+    Attributes:
+        kept: The promotion log, and the outputs of all kept champions.
+        champions: Each standing champion, with the reason if it is not compared.
+        predictions: By run id, how those that are compared predict the test rows.
+        evaluation: The candidate, the baselines and these champions.
     """
 
-    champions: list[Champion]
-    scored: dict[str, Scored]
-    drift: Drift | None = None
-    judged: np.ndarray | None = None
-
-    def judged_rows(self) -> dict[str, Scored]:
-        """Give the predictions of the rows that judge."""
-        if self.judged is None:
-            return self.scored
-        return {
-            run: replace(
-                scored,
-                predictions=scored.predictions[self.judged],
-                trained_on=scored.trained_on[self.judged],
-            )
-            for run, scored in self.scored.items()
-        }
+    kept: Champions
+    champions: list[ComparedChampion]
+    predictions: dict[str, ChampionPredictions]
+    evaluation: Evaluation
 
 
 def compare_champions(
     champions: Champions,
-    train_rows: pd.DataFrame,
-    test_rows: pd.DataFrame,
-    history_rows: pd.DataFrame,
     test_set: Examples,
-    schema: Schema,
-    columns: ColumnsOptions,
+    evaluation: Evaluation,
     promotion: PromotionOptions,
+    options: EvaluationOptions,
 ) -> ComparedChampions:
-    """Score the test rows with the standing champions; note why some cannot be compared.
+    """Score the test rows with the standing champions, and measure them beside the candidate.
+
+    For a champion that cannot be compared, the reason is noted.
 
     Raises:
         DataError: The serving champion cannot be loaded.
     """
-    standing_champions: list[Champion] = []
-    compared: dict[str, Scored] = {}
+    standing_champions: list[ComparedChampion] = []
+    compared: dict[str, ChampionPredictions] = {}
     promotions = promoted(champions.log)
     for run in distinct_standing(champions.log, promotion.keep_champions):
         champion: dict[str, Any] = {"run_id": run, "sha256": promotions[run].sha256}
@@ -117,21 +113,39 @@ def compare_champions(
                 champions.fingerprints, run, "train rows' fingerprints are", expected
             )
             watch = None if standing_champions else _watch(artifact, champions)
-            rows = train_rows, test_rows, history_rows
-            newest, judged = test_set.newest, test_set.judged
-            scored = score(artifact, fingerprints, *rows, columns, schema, watch, newest)
-            left_out = scored.trained_on if judged is None else scored.trained_on[judged]
+            predictions = predict_with_champion(artifact, fingerprints, test_set, watch)
+            trained_on, judged = predictions.trained_on, test_set.judged
+            left_out = trained_on if judged is None else trained_on[judged]
             champion["left_out_rows"] = int(left_out.sum())
-            refuse_few_rows(scored, test_set, promotion.min_test_rows_per_class, schema.task)
+            refuse_few_rows(trained_on, test_set, promotion.min_test_rows_per_class)
         except NotComparedError as why:
             champion["not_compared"] = str(why)
             logger.warning(
                 "The candidate is not compared with the champion of run %s: %s", run, why
             )
         else:
-            compared[run] = scored
-        standing_champions.append(Champion(**champion))
-    return ComparedChampions(standing_champions, compared, judged=test_set.judged)
+            compared[run] = predictions
+        standing_champions.append(ComparedChampion(**champion))
+    evaluation = _with_champions(evaluation, compared, test_set, options)
+    return ComparedChampions(champions, standing_champions, compared, evaluation)
+
+
+def _with_champions(
+    evaluation: Evaluation,
+    compared: Mapping[str, ChampionPredictions],
+    test_set: Examples,
+    options: EvaluationOptions,
+) -> Evaluation:
+    """Measure the champions on the same resamples, without rows that they were trained on."""
+    judged = np.ones(len(test_set.labels), bool) if test_set.judged is None else test_set.judged
+    predictions = {run: champion[judged] for run, champion in compared.items()}
+    new = {run: champion for run, champion in predictions.items() if not champion.trained_on.any()}
+    if new:
+        evaluation = evaluation.with_models(new, options)
+    for run, champion in predictions.items():
+        if run not in new:
+            evaluation = evaluation.with_part(run, champion, ~champion.trained_on, options)
+    return evaluation
 
 
 def judged_by(champions: Champions, promotion: LogEntry) -> Judgement:
@@ -212,66 +226,70 @@ def _read_checked(
     raise NotComparedError(f"its {subject} gone, unreadable or not what was promoted{cause}")
 
 
-def score(
-    artifact: Artifact,
-    fingerprints: Fingerprints,
-    train_rows: pd.DataFrame,
-    test_rows: pd.DataFrame,
-    history_rows: pd.DataFrame,
-    columns: ColumnsOptions,
-    schema: Schema,
-    watch: Watch | None = None,
-    newest: np.ndarray | None = None,
-) -> Scored:
+def predict_with_champion(
+    artifact: Artifact, fingerprints: Fingerprints, test_set: Examples, watch: Watch | None = None
+) -> ChampionPredictions:
     """Score the test rows with a champion, find rows that it was trained on, count the others.
 
     The champion was trained on a row if it was trained on the row's key, group or time. If the
     champion and conf have no key or group in common, the row's features are compared instead, as
     the champion reads them. If they have one, equal features count only if the candidate was not
     trained on them too, because then the keys may have been renamed. If one row of a group counts
-    as trained on, all rows of the group do. Of histories `watch` counts the scores of the `newest`
+    as trained on, all rows of the group do. For histories, `watch` counts the scores of the newest
     rows.
 
     Raises:
         NotComparedError: The champion reads these rows differently from the candidate.
     """
-    refuse_other_reading(artifact.scorer.schema, schema)
-    if columns.group is not None and columns.group != fingerprints.group:
-        was = fingerprints.group or "none"
-        raise NotComparedError(f"the group of its rows was {was} and is {columns.group}")
-    keys, together = keys_of(test_rows, columns), together_of(test_rows, columns)
-    sequences = artifact.sequences(test_rows, train_rows, history_rows)
+    schema, keys, together = artifact.scorer.schema, test_set.keys, test_set.together
+    refuse_other_reading(schema, test_set.schema)
+    groups = None if test_set.by_time else together
+    if groups is not None and groups.name != fingerprints.group:
+        raise NotComparedError(
+            f"the group of its rows was {fingerprints.group or 'none'} and is {groups.name}"
+        )
+    sequences = artifact.sequences(test_set)
     trained_on = fingerprints.hold(sequences)
-    named = [series.name for series in (keys, together) if series is not None]
-    if not {fingerprints.key, fingerprints.group}.isdisjoint(named):
+    names = [series.name for series in (keys, together) if series is not None]
+    if not {fingerprints.key, fingerprints.group}.isdisjoint(names):
         if trained_on.any():
-            by_both = of_sequences(artifact.sequences(train_rows, history_rows))
+            history_rows, train_rows = test_set.earlier_rows
+            by_both = of_sequences(valid_sequences(train_rows, schema, history_rows))
             trained_on &= ~np.isin(of_sequences(sequences), by_both)
         trained_on |= fingerprints.hold(sequences, keys, together)
-    if columns.group is not None:
-        groups = test_rows[columns.group]
+    if groups is not None:
         trained_on |= groups.isin(groups[trained_on]).to_numpy()
     predictions, rule = artifact.score(sequences), answers_of(artifact.scorer).rule
-    new = ~trained_on
-    counts = None
+    seen, is_new = None, ~trained_on
     if watch:
-        counted_rows = _new_rows(sequences, new, len(history_rows))
+        counted_rows = _new_rows(sequences, is_new, test_set)
         # Version 0.1.0 judged histories on all rows.
-        counted = new if newest is None or watch.reference.judged_on is None else new & newest
-        counts = watch.count(sequences[counted], predictions[counted], counted_rows)
-    return Scored(predictions, rule, trained_on, watch, counts)
+        judging = test_set.judging if watch.reference.judged_on is not None else None
+        counted = is_new if judging is None else is_new & judging.newest
+        seen = watch.count(sequences[counted], predictions[counted], counted_rows)
+    rows_per_group = rows_each_of(test_set, is_new)
+    return ChampionPredictions(predictions, rule, trained_on, watch, seen, rows_per_group)
 
 
-def _new_rows(sequences: Sequences, new: np.ndarray, unlabelled: int) -> Any:
-    """Return which rows of a table are new: `new` rows, and unlabelled rows of their customers."""
+def rows_each_of(test_set: Examples, is_new: np.ndarray) -> float:
+    """Give the mean size of a row's group among the new rows, see `reference.rows_each`."""
+    groups = test_set.groups
+    if groups is None and test_set.keys is None and test_set.together is None:
+        groups = of_sequences(test_set.sequences)  # equal rows are on the same side
+    return rows_each([] if groups is None else [groups[is_new]])
+
+
+def _new_rows(sequences: Sequences, is_new: np.ndarray, test_set: Examples) -> Any:
+    """Tell which rows of a table are new: `is_new`, and the history rows of their customers."""
     if isinstance(sequences, np.ndarray):
         return slice(None)
-    own_places, customer = sequences.own[new], sequences.customer
-    is_new = np.isin(customer, customer[own_places]) & (
-        sequences.order >= len(customer) - unlabelled
-    )
-    is_new[own_places] = True
-    return is_new
+    own_places, customer = sequences.own[is_new], sequences.customer
+    history_rows = len(test_set.earlier_rows[0])
+    is_history = sequences.order >= len(test_set.rows)
+    is_history &= sequences.order < len(test_set.rows) + history_rows
+    is_new_row = np.isin(customer, customer[own_places]) & is_history
+    is_new_row[own_places] = True
+    return is_new_row
 
 
 def refuse_other_reading(champion_schema: Schema, schema: Schema) -> None:
@@ -314,19 +332,19 @@ def _reading(schema: Schema, name: str) -> str:
     return f"{kind} with codes for missing {', '.join(codes)}" if codes else kind
 
 
-def refuse_few_rows(scored: Scored, test_set: Examples, least: int, task: Task) -> None:
+def refuse_few_rows(trained_on: np.ndarray, test_set: Examples, least: int) -> None:
     """Refuse a champion for which too few of the test rows, or of their groups, are new."""
-    new = ~scored.trained_on
-    judged = new if test_set.judged is None else new & test_set.judged
+    is_new = ~trained_on
+    judged = is_new if test_set.judged is None else is_new & test_set.judged
     new_rows = Rows(test_set.labels.to_numpy(), test_set.weights, test_set.groups).part(judged)
-    fewest, named = measure_of(task).fewest(new_rows)
-    if new.all() or fewest >= least:
+    fewest, named = measure_of(test_set.schema.task).fewest(new_rows)
+    if is_new.all() or fewest >= least:
         return
     counted = "rows" if new_rows.groups is None else "groups with rows"
     rarer, each_class = (" of the rarer class", " of each class") if named else ("", "")
     raise NotComparedError(
-        f"it was trained on {np.sum(~new)} of the {len(new)} test rows, and the others have "
-        f"{fewest} {counted}{rarer}; expected at least {least}{each_class}"
+        f"it was trained on {np.sum(trained_on)} of the {len(is_new)} test rows, and the others "
+        f"have {fewest} {counted}{rarer}; expected at least {least}{each_class}"
         f"{weights_note(new_rows.weights)} (promotion.min_test_rows_per_class)"
     )
 
@@ -348,45 +366,36 @@ def warn_of_unknown_columns(watch: Watch, monitoring: MonitoringOptions) -> None
         logger.warning("monitoring.ignore, for this champion: %s", printable("; ".join(unknown)))
 
 
-def data_drift(
-    compared: ComparedChampions,
-    test_set: Examples,
-    data_summary: DataSummary,
-    columns: ColumnsOptions,
-    monitoring: MonitoringOptions,
-    run_id: str,
+def drift_of(
+    compared: ComparedChampions, data_summary: DataSummary, monitoring: MonitoringOptions
 ) -> Drift | None:
     """Compare the test rows that are new to the serving champion with its reference.
 
     Returns:
-        The drift, shortened for a decision; None if there is no champion.
+        The drift, shortened for a decision, without the run's id; None if there is no champion.
     """
     if not compared.champions:
         return None
     champion = compared.champions[0].run_id
-    scored = compared.scored.get(champion)
-    if scored is None or scored.watch is None or scored.seen is None:
+    predictions = compared.predictions.get(champion)
+    if predictions is None or predictions.watch is None or predictions.seen is None:
         unread = "the champion has no reference that can be read"
-        why = unread if scored else "the champion is not compared"
-        return Drift(run_id=run_id, champion=champion, not_compared=why)
-    warn_of_unknown_columns(scored.watch, monitoring)
-    new, groups = ~scored.trained_on, test_set.groups
-    if groups is None and columns.key is None and columns.together is None:
-        groups = of_sequences(test_set.sequences)  # equal rows are on the same side
+        why = unread if predictions else "the champion is not compared"
+        return Drift(run_id="", champion=champion, not_compared=why)
+    watch, seen = predictions.watch, predictions.seen
+    warn_of_unknown_columns(watch, monitoring)
     # Quarantined rows are on no side of the split, so their share in all rows is used.
     history = data_summary.unlabelled_rows if data_summary.histories else 0
     share = data_summary.quarantined_rows / (data_summary.valid_rows + history)
-    quarantined = round(share * int(scored.seen.counts[0].sum()))
-    rows_per_group = rows_each([] if groups is None else [groups[new]])
+    quarantined = round(share * int(seen.counts[0].sum()))
+    rows_per_group = predictions.rows_each
     if data_summary.histories:  # as in the reference: some counted rows are not here
-        rows_per_group = scored.watch.reference.rows_each
-    drift = compare(
-        scored.watch, scored.seen, run_id, champion, monitoring, quarantined, rows_per_group
-    )
+        rows_per_group = watch.reference.rows_each
+    drift = compare(watch, seen, "", champion, monitoring, quarantined, rows_per_group)
     counts = {
         "rows": data_summary.labelled_rows,
         "quarantined_rows": data_summary.quarantined_rows,
-        "compared_rows": int(new.sum()),
+        "compared_rows": int(np.sum(~predictions.trained_on)),
     }
     return shortened(drift.model_copy(update=counts))
 

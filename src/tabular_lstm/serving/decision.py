@@ -12,8 +12,8 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.frozen import Frozen, unless
 from tabular_lstm.judging.gate import (
     ArtifactCheck,
-    Champion,
     ChampionCheck,
+    ComparedChampion,
     DataCheck,
     DriftCheck,
     FloorCheck,
@@ -41,7 +41,8 @@ class Provenance(Frozen):
     """What a run depends on, besides its data.
 
     Attributes:
-        time: When the run began, UTC.
+        run_id: The run.
+        time: When it began, UTC.
         outputs: Folder of its outputs, for messages like `run_command`.
         packages: Versions of packages and of Python.
         git_commit: The project's commit, with "+" if files differ from it; None outside a
@@ -52,6 +53,7 @@ class Provenance(Frozen):
             read.
     """
 
+    run_id: str
     time: str
     environment: str
     outputs: str
@@ -64,8 +66,13 @@ class Provenance(Frozen):
 
     def of_decision(self) -> dict[str, Any]:
         """Return the fields that every decision records."""
-        names = {"time", "environment", "parameters", "packages", "git_commit"}
+        names = {"run_id", "time", "environment", "parameters", "packages", "git_commit"}
         return self.model_dump(include=names)
+
+    def way_back_to(self, run: str) -> str:
+        """Say how a champion that was rolled back from may serve again."""
+        command = f"{self.run_command} --pipelines rollback --params rollback.run_id={run}"
+        return f"was rolled back from. To let it serve again: {command}"
 
     def inputs(self, data_sha256: str) -> Inputs:
         """Return what a candidate is made from, including its data."""
@@ -87,7 +94,7 @@ class Judgement(Frozen):
     out-of-fold loss; "" in earlier versions. `drift` compares this run's test
     rows with the champion's reference, see `comparable_champions.data_drift`; None if there was no
     champion.
-    `judged_on` says which rows of histories judged, see `Examples.judged_on`.
+    `judged_on` says which rows of histories judged, see `JudgingRows.definition`.
     `features` and `changes` are fields of earlier versions, kept for their hash.
     """
 
@@ -95,7 +102,7 @@ class Judgement(Frozen):
     candidate: Metrics
     candidate_sha256: str
     fingerprints_sha256: str
-    champions: list[Champion]
+    champions: list[ComparedChampion]
     baselines: dict[str, Metrics]
     best_baseline: str = unless("")
     data: DataSummary

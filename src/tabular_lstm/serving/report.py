@@ -4,6 +4,7 @@ Text and layout are in `report.html.jinja` and, for a rollback, `rollback.html.j
 fills them in.
 """
 
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
@@ -30,39 +31,65 @@ LISTED = 20  # rows, features
 COLUMNS = 40
 # The summary of a feature: bars of its histogram, categories that are named, letters of a name.
 BARS, CATEGORIES, NAME = 20, 3, 24
-# The datasets that a page is made of, after the decision or how the models were judged.
-REPORTED = [
-    "data_summary",
-    "provenance",
-    "metrics",
-    "verdict",
-    "quarantined_rows",
-    "figures",
-    "reference",
-    "permutation_importance",
-]
+
+
+@dataclass(frozen=True)
+class DataSection:
+    """What the page says of the data, and of all else that the run was made from.
+
+    Attributes:
+        summary: The summary of the data.
+        quarantined: The first rows in quarantine, with their first columns.
+        quarantined_shape: How many rows and columns there are.
+        features: A summary of each feature, see `_summary`.
+        grouped: Whether the categories of a feature are counted in groups.
+        provenance: The code, the conf and the environment.
+    """
+
+    summary: DataSummary
+    quarantined: pd.DataFrame
+    quarantined_shape: tuple[int, int]
+    features: list[dict[str, Any]]
+    grouped: bool
+    provenance: Provenance
+
+
+def describe_data(
+    data_summary: DataSummary,
+    quarantined_rows: pd.DataFrame,
+    reference: Reference,
+    provenance: Provenance,
+) -> DataSection:
+    """Describe what the run was made from: each feature, the rows in quarantine, the conf."""
+    profiles = reference.features
+    return DataSection(
+        data_summary,
+        quarantined_rows.iloc[:LISTED, :COLUMNS].astype(object).fillna(""),
+        quarantined_rows.shape,
+        [_summary(name, profile) for name, profile in profiles.items()],
+        any(cell[1:] for profile in profiles.values() for cell in profile.categories),
+        provenance,
+    )
 
 
 def page(
     basis: Decision | Evaluation,
-    data: DataSummary,
-    provenance: Provenance,
+    data: DataSection,
     metrics: dict[str, Any],
     verdict: list[str],
-    quarantined_rows: pd.DataFrame,
     figures: dict[str, str],
-    reference: Reference,
     importance: Importance,
 ) -> str:
     """Write the page: HTML of less than 1 MB, whatever the data.
 
-    Without a decision, `basis` is how the models were judged, and nothing is said of the gate.
+    Without a decision, `basis` is the evaluation of the models, and nothing is said of the gate.
     """
     decision, judgement, champion = None, None, None
     if isinstance(basis, Evaluation):
-        models = basis.metrics
+        models, best_baseline = basis.metrics, basis.best_baseline
     else:
         decision, judgement = basis, cast(Judgement, basis.judgement)
+        best_baseline = judgement.best_baseline
         champion = judgement.champions[0] if judgement.champions else None
         models = {CANDIDATE: judgement.candidate}
         if champion and champion.metrics:
@@ -74,13 +101,14 @@ def page(
     clearest = sorted(shifts.items(), key=lambda item: (-item[1].moved, -item[1].statistic))
     drawings = {"intervals": to_svg(draw.intervals(models), TITLES["intervals"])}
     drawings |= {name: figures[name] for name in FIGURES if name in figures}
+    summary, provenance = data.summary, data.provenance
     lost = {name: lost.mean for name, lost in importance.features.items() if lost.mean > 0}
     return template("serving", "report.html.jinja").render(
         decision=decision,
         judgement=judgement,
         champion=champion,
-        leaks=listed(data.possible_leaks),
-        told=MEASURES[data.task.kind].name,
+        leaks=listed(summary.possible_leaks),
+        told=MEASURES[summary.task.kind].name,
         checks={check.name: check for check in checks},
         failed=[check for check in checks if not check.passed],
         worse=WORSE_SIGN,
@@ -91,24 +119,24 @@ def page(
         metric_names=METRICS,
         models=models,
         candidate=models[CANDIDATE],
-        data=data,
+        data=summary,
         metrics=metrics,
         judged_rows=metrics.get("judged_rows", metrics["data"][f"{metrics['evaluated_on']}_rows"]),
         drivers=dict([*lost.items()][:MOST_IMPORTANT]),
         curves=importance.dependence,
         drift=drift,
         verdict=verdict,
-        quarantined=quarantined_rows.iloc[:LISTED, :COLUMNS].astype(object).fillna(""),
-        columns_count=quarantined_rows.shape[1],
+        quarantined=data.quarantined,
+        columns_count=data.quarantined_shape[1],
         shown=LISTED,
         shifts=dict(clearest),
         kept=KEPT,
-        best=(judgement or cast(Evaluation, basis)).best_baseline,
-        features=[_summary(name, column) for name, column in reference.features.items()],
-        grouped=any(cell[1:] for p in reference.features.values() for cell in p.categories),
+        best=best_baseline,
+        features=data.features,
+        grouped=data.grouped,
         most_features=COLUMNS,
         provenance=provenance,
-        quarantined_count=len(quarantined_rows),
+        quarantined_count=data.quarantined_shape[0],
         parameters=yaml.safe_dump(provenance.parameters, sort_keys=False, allow_unicode=True),
         titles=TITLES,
         images=images(drawings),

@@ -11,21 +11,13 @@ def create_pipeline() -> Pipeline:
     return Pipeline(
         [
             Node(
-                nodes.choose_evaluated_set,
-                inputs=["train_set", "test_set"],
-                outputs="evaluated_set",
-                name="choose_evaluated_set",
-            ),
-            Node(
                 nodes.predict_with_candidate,
                 inputs=[
                     "candidate@network",
-                    "history",
+                    "training_log",
                     "train_fingerprints",
                     "train_set",
-                    "evaluated_set",
-                    "test_rows",
-                    "params:columns",
+                    "test_set",
                 ],
                 outputs="candidate_predictions",
                 name="predict_with_candidate",
@@ -34,8 +26,7 @@ def create_pipeline() -> Pipeline:
                 nodes.predict_with_baselines,
                 inputs=[
                     "train_set",
-                    "evaluated_set",
-                    "schema",
+                    "test_set",
                     "params:training",
                     "params:evaluation",
                     "engine",
@@ -47,14 +38,13 @@ def create_pipeline() -> Pipeline:
                 nodes.evaluate,
                 inputs=[
                     "candidate_predictions",
-                    "history",
                     "baseline_predictions",
-                    "evaluated_set",
-                    "schema",
-                    "params:training",
+                    "training_log",
+                    "train_set",
+                    "test_set",
                     "params:evaluation",
                 ],
-                outputs="judged",
+                outputs="evaluation",
                 name="evaluate",
             ),
             Node(
@@ -63,9 +53,7 @@ def create_pipeline() -> Pipeline:
                     "candidate@file",
                     "train_set",
                     "test_set",
-                    "evaluated_set",
                     "candidate_predictions",
-                    "schema",
                     "data_summary",
                 ],
                 outputs="reference",
@@ -73,49 +61,36 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.measure_importance,
-                inputs=[
-                    "candidate@network",
-                    "evaluated_set",
-                    "judged",
-                    "schema",
-                    "params:evaluation",
-                ],
+                inputs=["candidate@network", "test_set", "evaluation", "params:evaluation"],
                 outputs="permutation_importance",
                 name="measure_importance",
             ),
             Node(
                 nodes.assemble_metrics,
                 inputs=[
-                    "run_id",
                     "data_summary",
-                    "candidate@network",
-                    "history",
+                    "training_log",
                     "params:network",
-                    "judged",
-                    "train_set",
-                    "evaluated_set",
-                    "test_rows",
-                    "params:evaluation",
+                    "evaluation",
+                    "provenance",
                 ],
                 outputs="metrics",
                 name="assemble_metrics",
             ),
             Node(
                 nodes.draw_figures,
-                inputs=["history", "judged", "permutation_importance"],
+                inputs=["training_log", "evaluation", "permutation_importance"],
                 outputs="figures",
                 name="draw_figures",
             ),
             Node(
                 nodes.compare_with_baselines,
                 inputs=[
-                    "judged",
-                    "evaluated_set",
-                    "test_rows",
+                    "evaluation",
+                    "test_set",
                     "data_summary",
+                    "training_log",
                     "params:columns",
-                    "params:network",
-                    "params:training",
                     "params:evaluation",
                 ],
                 outputs="verdict",
@@ -127,8 +102,30 @@ def create_pipeline() -> Pipeline:
     )
 
 
-def create_report_pipeline() -> Pipeline:
-    """Wire the page of a run that decides nothing."""
+def create_report_pipeline(basis: str = "evaluation", namespace: str = "report") -> Pipeline:
+    """Wire the page of a run: about its `evaluation` or, if there is one, its `decision`."""
     return Pipeline(
-        [Node(report.page, ["judged", *report.REPORTED], "report", name="write_report")]
+        [
+            Node(
+                report.describe_data,
+                inputs=["data_summary", "quarantined_rows", "reference", "provenance"],
+                outputs="data_section",
+                name="describe_data",
+            ),
+            Node(
+                report.page,
+                inputs=[
+                    basis,
+                    "data_section",
+                    "metrics",
+                    "verdict",
+                    "figures",
+                    "permutation_importance",
+                ],
+                outputs="report",
+                name="write_report",
+            ),
+        ],
+        namespace=namespace,
+        prefix_datasets_with_namespace=False,
     )

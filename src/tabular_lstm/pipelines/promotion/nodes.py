@@ -1,6 +1,6 @@
 """Judge the candidate against the champions, decide, and promote."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -9,21 +9,19 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.judging import changes, gate
 from tabular_lstm.judging.comparison import Evaluation
 from tabular_lstm.judging.measures import from_columns, to_columns
-from tabular_lstm.judging.metrics import CANDIDATE, Metrics
-from tabular_lstm.parameters.columns import ColumnsOptions
+from tabular_lstm.judging.metrics import CANDIDATE
+from tabular_lstm.monitoring.drift import Drift
 from tabular_lstm.parameters.hyperparameters import EvaluationOptions, ValidationOptions
 from tabular_lstm.parameters.runs import MonitoringOptions, PromotionOptions
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.fingerprints import Fingerprints
-from tabular_lstm.rows.histories import Sequences
-from tabular_lstm.rows.labelled_set import Examples, JudgedOn
+from tabular_lstm.rows.labelled_set import Examples
 from tabular_lstm.rows.labels import label_column
-from tabular_lstm.rows.schema import Schema
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.comparable_champions import (
     ComparedChampions,
     compare_champions,
-    data_drift,
+    drift_of,
     features_moved,
     run_of_same_network,
 )
@@ -34,118 +32,80 @@ GOLDEN_ROWS = 32
 
 
 @dataclass(frozen=True)
-class Checked:
-    """The results of the gate's checks, with the metrics of all models by name."""
+class GateChecks:
+    """The results of the gate's five checks, and the drift that the first one looked at."""
 
-    metrics: dict[str, Metrics]
-    best_baseline: str
     checks: Checks
-    candidate: Artifact
-    judged_on: JudgedOn | None = None
+    drift: Drift | None
 
 
 def predict_with_champions(
     champions: Champions,
-    train_rows: pd.DataFrame,
-    test_rows: pd.DataFrame,
-    history_rows: pd.DataFrame,
     test_set: Examples,
-    schema: Schema,
-    data_summary: DataSummary,
-    columns: ColumnsOptions,
+    evaluation: Evaluation,
     promotion: PromotionOptions,
-    monitoring: MonitoringOptions,
-    run_id: str,
+    options: EvaluationOptions,
 ) -> tuple[pd.DataFrame, ComparedChampions]:
-    """Score the test rows with the standing champions; compare them with the champion's reference.
+    """Score the test rows with the standing champions, and measure them beside the candidate.
 
     Returns:
         `row`, `label` and the columns `judging.measures.to_columns` of each champion's run id,
         empty for the rows that it was trained on; and the champions.
     """
-    compared = compare_champions(
-        champions, train_rows, test_rows, history_rows, test_set, schema, columns, promotion
-    )
-    predictions = label_column(test_set.labels, schema.task)
-    for run, scored in compared.scored.items():
-        new_predictions = np.where(scored.trained_on, np.nan, scored.predictions.T).T
-        predictions = predictions.assign(**to_columns(run, new_predictions, schema.task))
-    drift = data_drift(compared, test_set, data_summary, columns, monitoring, run_id)
-    return predictions, replace(compared, drift=drift)
-
-
-def _with_champions(
-    judged: Evaluation, compared: ComparedChampions, evaluation: EvaluationOptions
-) -> Evaluation:
-    """Measure the champions on the same resamples, without rows that they were trained on."""
-    scored = compared.judged_rows()
-    new = {run: champion for run, champion in scored.items() if not champion.trained_on.any()}
-    if new:
-        judged = judged.with_models(
-            {run: champion.predictions for run, champion in new.items()},
-            {run: champion.rule for run, champion in new.items()},
-            evaluation,
-        )
-    for run, champion in scored.items():
-        if run not in new:
-            counts = ~champion.trained_on
-            judged = judged.with_part(
-                CANDIDATE, run, champion.predictions, champion.rule, counts, evaluation
-            )
-    return judged
-
-
-def check_candidate(
-    judged: Evaluation,
-    compared_champions: ComparedChampions,
-    candidate_artifact: Artifact,
-    train_rows: pd.DataFrame,
-    test_rows: pd.DataFrame,
-    history_rows: pd.DataFrame,
-    candidate_predictions: pd.DataFrame,
-    data_summary: DataSummary,
-    evaluation: EvaluationOptions,
-    promotion: PromotionOptions,
-    validation: ValidationOptions,
-    monitoring: MonitoringOptions,
-) -> Checked:
-    """Measure the champions, and run the gate's five checks on the candidate."""
-    judged = _with_champions(judged, compared_champions, evaluation)
-    champions = compared_champions.champions
-    predictions = from_columns(candidate_predictions, CANDIDATE, judged.task)
-    moved = features_moved(compared_champions.drift, monitoring)
-    sequences = candidate_artifact.sequences(test_rows, train_rows, history_rows)
-    gate_checks = (
-        changes.check_data(data_summary, champions, promotion, validation, moved),
-        changes.check_drift(judged, champions, promotion, data_summary),
-        gate.check_floor(judged, promotion),
-        gate.check_champions(judged, champions, promotion),
-        read_back(candidate_artifact, sequences, predictions, judged),
-    )
-    models = judged.metrics, judged.best_baseline
-    return Checked(*models, gate_checks, candidate_artifact, judged.judged_on)
+    compared = compare_champions(champions, test_set, evaluation, promotion, options)
+    predictions = label_column(test_set.labels, evaluation.task)
+    for run, champion in compared.predictions.items():
+        values = np.where(champion.trained_on, np.nan, champion.values.T).T
+        predictions = predictions.assign(**to_columns(run, values, evaluation.task))
+    return predictions, compared
 
 
 def read_back(
-    artifact: Artifact, sequences: Sequences, predictions: np.ndarray, judged: Evaluation
+    candidate_artifact: Artifact,
+    test_set: Examples,
+    candidate_predictions: pd.DataFrame,
+    evaluation: Evaluation,
 ) -> gate.ArtifactCheck:
     """Compare some judged predictions, from lowest to highest, with those of the saved file."""
+    predictions = from_columns(candidate_predictions, CANDIDATE, evaluation.task)
     places = np.linspace(0, len(predictions) - 1, min(GOLDEN_ROWS, len(predictions))).astype(int)
     sort_values = predictions.reshape(len(predictions), -1)[:, 0]
     golden = np.argsort(sort_values, kind="stable")[places]
-    file_predictions = artifact.score(sequences[golden])
-    return gate.check_artifact(
-        predictions[golden], file_predictions, judged.measure, judged.measure.unit(judged)
+    # The rows are reshaped anew, by the schema in the file.
+    file_predictions = candidate_artifact.score(candidate_artifact.sequences(test_set)[golden])
+    measure = evaluation.measure
+    unit = measure.unit(evaluation)
+    return gate.check_artifact(predictions[golden], file_predictions, measure, unit)
+
+
+def check_candidate(
+    compared_champions: ComparedChampions,
+    artifact_check: gate.ArtifactCheck,
+    data_summary: DataSummary,
+    promotion: PromotionOptions,
+    validation: ValidationOptions,
+    monitoring: MonitoringOptions,
+) -> GateChecks:
+    """Run the gate's five checks on the candidate."""
+    evaluation, champions = compared_champions.evaluation, compared_champions.champions
+    drift = drift_of(compared_champions, data_summary, monitoring)
+    moved = features_moved(drift, monitoring)
+    checks = (
+        changes.check_data(data_summary, champions, promotion, validation, moved),
+        changes.check_drift(evaluation, champions, promotion, data_summary),
+        gate.check_floor(evaluation, promotion),
+        gate.check_champions(evaluation, champions, promotion),
+        artifact_check,
     )
+    return GateChecks(checks, drift)
 
 
 def decide(
-    checked: Checked,
+    gate_checks: GateChecks,
     compared_champions: ComparedChampions,
+    candidate_artifact: Artifact,
     train_fingerprints: Fingerprints,
     data_summary: DataSummary,
-    champions: Champions,
-    run_id: str,
     provenance: Provenance,
 ) -> Decision:
     """Make the decision, with everything that it is based on.
@@ -153,43 +113,40 @@ def decide(
     The network that serves, or one that was rolled back from, is not promoted again, except with
     `promotion.start_over`.
     """
-    accepted, reason = gate.outcome(checked.checks)
-    served_before = champion_of(champions.log)
-    starts_over = provenance.parameters["promotion"]["start_over"]
-    may_repeat = accepted and not starts_over
-    if may_repeat and (same := run_of_same_network(champions, checked.candidate)):
-        rollback = f"{provenance.run_command} --pipelines rollback --params rollback.run_id={same}"
-        advice = f"was rolled back from. To let it serve again: {rollback}"
-        fate = "serves" if same == served_before else advice
-        accepted, reason = False, f"config and weights are those of run {same}, which {fate}"
-    standing_champions = compared_champions.champions
-    other_metrics = dict(checked.metrics)
+    accepted, reason = gate.outcome(gate_checks.checks)
+    evaluation, kept = compared_champions.evaluation, compared_champions.kept
+    serving, run_id, drift = champion_of(kept.log), provenance.run_id, gate_checks.drift
+    may_repeat = accepted and not provenance.parameters["promotion"]["start_over"]
+    if may_repeat and (same_run := run_of_same_network(kept, candidate_artifact)):
+        accepted = False
+        reason = f"config and weights are those of run {same_run}, which "
+        reason += "serves" if same_run == serving else provenance.way_back_to(same_run)
+    champions = compared_champions.champions
     judgement = Judgement(
-        checks=checked.checks,
-        candidate=other_metrics.pop(CANDIDATE),
-        candidate_sha256=checked.candidate.sha256,
+        checks=gate_checks.checks,
+        candidate=evaluation.metrics[CANDIDATE],
+        candidate_sha256=candidate_artifact.sha256,
         fingerprints_sha256=train_fingerprints.sha256,
         champions=[
-            champion.model_copy(update={"metrics": other_metrics.pop(champion.run_id, None)})
-            for champion in standing_champions
+            champion.model_copy(update={"metrics": evaluation.metrics.get(champion.run_id)})
+            for champion in champions
         ],
-        baselines=other_metrics,
-        best_baseline=checked.best_baseline,
+        baselines=evaluation.metrics_of_baselines,
+        best_baseline=evaluation.best_baseline,
         data=data_summary.model_copy(update={"lineage": None}),
         inputs=provenance.inputs(data_summary.sha256),
-        looks=looks(champions.log, data_summary.test_rows_sha256),
-        drift=compared_champions.drift,
-        judged_on=checked.judged_on,
+        looks=looks(kept.log, data_summary.test_rows_sha256),
+        drift=drift and drift.model_copy(update={"run_id": run_id}),
+        judged_on=evaluation.judged_on,
     )
-    serving = standing_champions[0].sha256 if standing_champions else None
+    serving_sha256 = champions[0].sha256 if champions else None
     return Decision(
         **provenance.of_decision(),
-        run_id=run_id,
         action="promoted" if accepted else "rejected",
         reason=reason,
-        served_before=served_before,
-        serves_now=run_id if accepted else served_before,
-        sha256=checked.candidate.sha256 if accepted else serving,
+        served_before=serving,
+        serves_now=run_id if accepted else serving,
+        sha256=candidate_artifact.sha256 if accepted else serving_sha256,
         judgement=judgement,
     )
 

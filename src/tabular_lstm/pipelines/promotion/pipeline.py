@@ -1,22 +1,58 @@
-"""Wiring: judge (candidate and champions → decision), then promote (decision → promotion log)."""
-
-from typing import Any
+"""Wiring: evaluation and champions → gate checks → decision; its page → promotion log."""
 
 from kedro.pipeline import Node, Pipeline
 
 from tabular_lstm.pipelines.promotion import nodes
-from tabular_lstm.serving import report
-
-# Datasets keep their names in the catalog.
-NAMES_KEPT: Any = {"prefix_datasets_with_namespace": False}
 
 
 def create_pipeline() -> Pipeline:
-    """Wire the nodes from `candidate@file` and `champions` to `promotions`."""
-    judge = Pipeline(_judge(), namespace="judge", **NAMES_KEPT)
-    promote = Pipeline(
+    """Wire the nodes from `evaluation` and `champions` to `decision`, and from its page on."""
+    return Pipeline(
         [
-            Node(report.page, ["decision", *report.REPORTED], "report", name="write_report"),
+            Node(
+                nodes.predict_with_champions,
+                inputs=[
+                    "champions",
+                    "test_set",
+                    "evaluation",
+                    "params:promotion",
+                    "params:evaluation",
+                ],
+                outputs=["champion_predictions", "compared_champions"],
+                name="predict_with_champions",
+            ),
+            Node(
+                nodes.read_back,
+                inputs=["candidate@file", "test_set", "candidate_predictions", "evaluation"],
+                outputs="artifact_check",
+                name="read_back",
+            ),
+            Node(
+                nodes.check_candidate,
+                inputs=[
+                    "compared_champions",
+                    "artifact_check",
+                    "data_summary",
+                    "params:promotion",
+                    "params:validation",
+                    "params:monitoring",
+                ],
+                outputs="gate_checks",
+                name="check_candidate",
+            ),
+            Node(
+                nodes.decide,
+                inputs=[
+                    "gate_checks",
+                    "compared_champions",
+                    "candidate@file",
+                    "train_fingerprints",
+                    "data_summary",
+                    "provenance",
+                ],
+                outputs="decision",
+                name="decide",
+            ),
             Node(
                 nodes.record,
                 inputs=["decision", "report", "champions"],
@@ -24,63 +60,6 @@ def create_pipeline() -> Pipeline:
                 name="record",
             ),
         ],
-        namespace="promote",
-        **NAMES_KEPT,
+        namespace="promotion",
+        prefix_datasets_with_namespace=False,
     )
-    return Pipeline([judge, promote], namespace="promotion", **NAMES_KEPT)
-
-
-def _judge() -> list[Node]:
-    return [
-        Node(
-            nodes.predict_with_champions,
-            inputs=[
-                "champions",
-                "train_rows",
-                "test_rows",
-                "history_rows",
-                "test_set",
-                "schema",
-                "data_summary",
-                "params:columns",
-                "params:promotion",
-                "params:monitoring",
-                "run_id",
-            ],
-            outputs=["champion_predictions", "compared_champions"],
-            name="predict_with_champions",
-        ),
-        Node(
-            nodes.check_candidate,
-            inputs=[
-                "judged",
-                "compared_champions",
-                "candidate@file",
-                "train_rows",
-                "test_rows",
-                "history_rows",
-                "candidate_predictions",
-                "data_summary",
-                "params:evaluation",
-                "params:promotion",
-                "params:validation",
-                "params:monitoring",
-            ],
-            outputs="checked",
-            name="check_candidate",
-        ),
-        Node(
-            nodes.decide,
-            inputs=[
-                "checked",
-                "compared_champions",
-                "train_fingerprints",
-                "data_summary",
-                "champions",
-                "run_id",
-                "provenance",
-            ],
-            outputs="decision",
-            name="decide",
-        ),
-    ]

@@ -12,9 +12,16 @@ from tabular_lstm.parameters.columns import ColumnsOptions
 from tabular_lstm.parameters.hyperparameters import ReshapingOptions
 from tabular_lstm.rows import schema_fit
 from tabular_lstm.rows.data_summary import DataSummary
-from tabular_lstm.rows.fingerprints import number_groups
+from tabular_lstm.rows.fingerprints import keys_of, number_groups, together_of
 from tabular_lstm.rows.histories import Histories
-from tabular_lstm.rows.labelled_set import Examples, JudgedOn, LabelledRows, scaled, weights_of
+from tabular_lstm.rows.labelled_set import (
+    NO_SEQUENCES,
+    Examples,
+    JudgedOn,
+    JudgingRows,
+    scaled,
+    weights_of,
+)
 from tabular_lstm.rows.schema import PARTS, Schema
 from tabular_lstm.rows.sequences import chosen
 from tabular_lstm.rows.timeline import derived, last_rows, layout_of, roles_of, valid_sequences
@@ -73,40 +80,67 @@ def learn_schema(
 
 def split_features_from_label(
     rows: pd.DataFrame, schema: Schema, columns: ColumnsOptions, *earlier_rows: pd.DataFrame
-) -> LabelledRows:
-    """Return the features in the schema's order, the label, and each row's weight and group.
+) -> Examples:
+    """Take the label, the weight, the key and the group of each row apart from its features.
 
-    The `earlier_rows` may be earlier in a history: history rows and, for test rows, the
-    train rows.
+    Args:
+        rows: The valid rows of a side.
+        schema: What was learned from the train rows.
+        columns: The role of each column.
+        earlier_rows: Rows that may be earlier in a history: history rows and, for test rows, the
+            train rows.
+
+    Returns:
+        The examples, which `reshape` gives their sequences.
     """
-    weights, marked = scaled(weights_of(rows, columns)), None
-    groups, labels = number_groups(rows, columns), rows[schema.label]
-    if columns.history is not None:
-        if (predict := columns.history.predict) in rows:
-            marked = rows[predict].to_numpy(bool)
-        rows = pd.concat([rows, *earlier_rows])
-    features = chosen(rows, [*schema.columns, *schema.roles])
-    by_content = columns.key is None and columns.together is None and columns.history is None
-    return LabelledRows(features, labels, weights, groups, marked, by_content)
-
-
-def reshape(rows: LabelledRows, schema: Schema) -> Examples:
-    """Turn each row into a sequence: see `tabular_lstm.rows.timeline.valid_sequences`."""
-    count = len(rows.labels)
-    features, earlier_features = rows.features.iloc[:count], rows.features.iloc[count:]
-    sequences = valid_sequences(features, schema, earlier_features)
-    labelled_set = Examples(
-        sequences, rows.labels, rows.weights, rows.groups, by_content=rows.by_content
+    return Examples(
+        NO_SEQUENCES,
+        rows[schema.label],
+        scaled(weights_of(rows, columns)),
+        number_groups(rows, columns),
+        schema=schema,
+        rows=rows,
+        earlier_rows=earlier_rows,
+        keys=keys_of(rows, columns),
+        together=together_of(rows, columns),
+        by_time=columns.time is not None,
     )
+
+
+def reshape(features: Examples) -> Examples:
+    """Turn each row into a sequence, see `tabular_lstm.rows.timeline.valid_sequences`.
+
+    For histories, the examples that judge a model are found too.
+    """
+    schema, rows = features.schema, features.rows
+    sequences = valid_sequences(rows, schema, *features.earlier_rows)
     if isinstance(sequences, np.ndarray):
-        return labelled_set
+        return replace(features, sequences=sequences)
+    all_rows = pd.concat([rows, *features.earlier_rows])
+    judging = _judging_rows(rows, all_rows, schema, sequences)
+    return replace(features, sequences=sequences, judging=judging)
+
+
+def reshape_test_rows(features: Examples, train_set: Examples) -> Examples:
+    """Turn each test row into a sequence; the train rows judge if no rows were held out."""
+    if len(features.labels):
+        return reshape(features)
+    logger.warning("test_fraction is 0: the candidate is evaluated on the rows it was trained on")
+    return replace(train_set, side="train")
+
+
+def _judging_rows(
+    rows: pd.DataFrame, all_rows: pd.DataFrame, schema: Schema, sequences: Histories
+) -> JudgingRows:
+    """Find the rows that are like those of a scoring: the marked ones, or else the last ones."""
+    mark = schema.history and schema.history.predict
     definition: JudgedOn = "marked rows"
-    if rows.marked is not None and rows.marked.any():
-        judged, newest = rows.marked, np.zeros(count, bool)
+    if mark in rows and rows[mark].any():
+        judged, newest = rows[mark].to_numpy(bool), np.zeros(len(rows), bool)
     else:
-        definition, (judged, newest) = "last rows", last_rows(rows.features, schema, sequences)
+        definition, (judged, newest) = "last rows", last_rows(all_rows, schema, sequences)
     if not judged.any():
-        definition, judged = "all rows", np.ones(count, bool)
+        definition, judged = "all rows", np.ones(len(rows), bool)
     if not newest.any():
         newest[judged] = sequences[judged].are_last
-    return replace(labelled_set, judged_on=definition, judged=judged, newest=newest)
+    return JudgingRows(definition, judged, newest)

@@ -2,7 +2,12 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from tabular_lstm.pipelines.reshaping.nodes import learn_schema, reshape, split_features_from_label
+from tabular_lstm.pipelines.reshaping.nodes import (
+    learn_schema,
+    reshape,
+    reshape_test_rows,
+    split_features_from_label,
+)
 
 
 def create_pipeline() -> Pipeline:
@@ -13,29 +18,30 @@ def create_pipeline() -> Pipeline:
         outputs="schema",
         name="learn_schema",
     )
-    sides = [node for side in ("train", "test") for node in _side(side)]
-    return Pipeline([learn, *sides], namespace="reshaping", prefix_datasets_with_namespace=False)
-
-
-def _side(side: str) -> list[Node]:
-    return [
-        Node(
-            split_features_from_label,
-            # Train rows may be the history of test rows.
-            inputs=[
-                f"{side}_rows",
-                "schema",
-                "params:columns",
-                "history_rows",
-                *(["train_rows"] if side == "test" else []),
-            ],
-            outputs=f"{side}_features",
-            name=f"split_{side}_features_from_label",
-        ),
-        Node(
-            reshape,
-            inputs=[f"{side}_features", "schema"],
-            outputs=f"{side}_set",
-            name=f"reshape_{side}_features",
-        ),
-    ]
+    split_train = Node(
+        split_features_from_label,
+        inputs=["train_rows", "schema", "params:columns", "history_rows"],
+        outputs="train_features",
+        name="split_train_features_from_label",
+    )
+    split_test = Node(
+        split_features_from_label,
+        # Train rows may be the history of test rows.
+        inputs=["test_rows", "schema", "params:columns", "history_rows", "train_rows"],
+        outputs="test_features",
+        name="split_test_features_from_label",
+    )
+    reshape_train = Node(
+        reshape, inputs="train_features", outputs="train_set", name="reshape_train_features"
+    )
+    reshape_test = Node(
+        reshape_test_rows,
+        inputs=["test_features", "train_set"],
+        outputs="test_set",
+        name="reshape_test_features",
+    )
+    return Pipeline(
+        [learn, split_train, split_test, reshape_train, reshape_test],
+        namespace="reshaping",
+        prefix_datasets_with_namespace=False,
+    )

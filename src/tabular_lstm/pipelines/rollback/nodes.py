@@ -13,7 +13,6 @@ def choose_champion(
     champions: Champions,
     rollback: RollbackOptions,
     columns: ColumnsOptions,
-    run_id: str,
     provenance: Provenance,
 ) -> Decision:
     """Decide which champion serves again: the run that conf names, or the previous champion.
@@ -44,7 +43,6 @@ def choose_champion(
     serves = ", which serves already" if run == serving_run else ""
     return Decision(
         **provenance.of_decision(),
-        run_id=run_id,
         action="rolled_back",
         reason=f"{choice}{serves}",
         served_before=serving_run,
@@ -54,6 +52,6 @@ def choose_champion(
     )
 
 
-def record(decision: Decision, report: str) -> LogEntry:
+def record_rollback(decision: Decision, report: str) -> LogEntry:
     """Return the log's line, once the report is written; the line lets the champion serve again."""
     return decision.log_entry()

@@ -12,7 +12,7 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 nodes.choose_champion,
-                inputs=["champions", "params:rollback", "params:columns", "run_id", "provenance"],
+                inputs=["champions", "params:rollback", "params:columns", "provenance"],
                 outputs="decision",
                 name="choose_champion",
             ),
@@ -23,7 +23,7 @@ def create_pipeline() -> Pipeline:
                 name="write_report",
             ),
             Node(
-                nodes.record,
+                nodes.record_rollback,
                 inputs=["decision", "report"],
                 outputs="promotions",
                 name="record",

@@ -3,27 +3,19 @@
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from tabular_lstm.engine import Engine, one_by_one
 from tabular_lstm.errors import DataError, row_list
-from tabular_lstm.parameters.columns import ColumnsOptions
 from tabular_lstm.parameters.hyperparameters import NetworkOptions, TrainingOptions, fault_of_task
-from tabular_lstm.rows.fingerprints import Fingerprints, keys_of, together_of
+from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.rows.histories import table_of
 from tabular_lstm.rows.labelled_set import Examples
-from tabular_lstm.rows.schema import Schema
 from tabular_lstm.tensorflow_import import import_tensorflow
 
 # Kedro imports every pipeline to list them, so only functions import TensorFlow.
 
 
-def build_network(
-    schema: Schema,
-    network: NetworkOptions,
-    training: TrainingOptions,
-    train_set: Examples,
-) -> Any:
+def build_network(train_set: Examples, network: NetworkOptions, training: TrainingOptions) -> Any:
     """Build the untrained network, after checking that it can read the train rows.
 
     Returns:
@@ -33,6 +25,7 @@ def build_network(
         DataError: The blocks do not fit the task, or the tutorial's network would get rows with
             missing values.
     """
+    schema = train_set.schema
     if fault := fault_of_task(schema.task, network, training):
         raise DataError(f"{fault}.")
     rows = table_of(train_set.sequences)
@@ -49,26 +42,22 @@ def build_network(
 
 
 def train_network(
-    built_network: Any,
-    train_set: Examples,
-    schema: Schema,
-    network: NetworkOptions,
-    training: TrainingOptions,
-    engine: Engine,
+    built_network: Any, train_set: Examples, training: TrainingOptions, engine: Engine
 ) -> tuple[Any, dict[str, Any]]:
     """Train a copy of the network, with rows that share a side in one member's fold.
 
-    It is calibrated for the rows of histories that judge, see `Examples.judged`.
-
-    If `training.groups` is above 1, the engine's workers train the groups of members.
+    For histories it is calibrated for the rows that judge, see `Examples.judging`. If
+    `training.groups` is above 1, the engine's workers train the groups of members.
 
     Returns:
-        The candidate, and its history: see `tabular_lstm.network.fit.train`; `trained_on` is the
-        train set's fingerprint, and `learned` the fingerprint of what the candidate learned.
+        The candidate, and its training log: see `tabular_lstm.network.fit.train`. Besides, the log
+        has `parameters`, how many weights the candidate has; `costs`, of decisions between classes,
+        if conf declares them; `trained_on`, the fingerprint of the train set; and `learned`, the
+        fingerprint of what the candidate learned.
     """
     from tabular_lstm.network.fit import fingerprint, train  # noqa: PLC0415
 
-    candidate, history = train(
+    candidate, training_log = train(
         built_network,
         train_set.sequences,
         train_set.labels.to_numpy(),
@@ -78,14 +67,15 @@ def train_network(
         engine.workers or one_by_one,
         train_set.judged,
     )
-    history["trained_on"] = train_set.fingerprint
-    history["learned"] = fingerprint(candidate)
-    return candidate, history
+    training_log |= {
+        "parameters": candidate.count_params(),
+        "costs": training.objective.cost_matrix,
+        "trained_on": train_set.fingerprint,
+        "learned": fingerprint(candidate),
+    }
+    return candidate, training_log
 
 
-def fingerprint_train_rows(
-    train_set: Examples, train_rows: pd.DataFrame, schema: Schema, columns: ColumnsOptions
-) -> Fingerprints:
+def fingerprint_train_rows(train_set: Examples) -> Fingerprints:
     """Compute the fingerprints of the rows that the candidate was trained on."""
-    keys, together = keys_of(train_rows, columns), together_of(train_rows, columns)
-    return Fingerprints.of_rows(train_set.sequences, keys, together)
+    return Fingerprints.of_rows(train_set.sequences, train_set.keys, train_set.together)

@@ -1,4 +1,4 @@
-"""Wiring: schema → network; train set → candidate, history, fingerprints."""
+"""Wiring: train set → network → candidate, training log, fingerprints."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -10,31 +10,24 @@ from tabular_lstm.pipelines.training.nodes import (
 
 
 def create_pipeline() -> Pipeline:
-    """Wire the nodes from `schema` and `train_set` to `candidate`."""
+    """Wire the nodes from `train_set` to `candidate`."""
     return Pipeline(
         [
             Node(
                 build_network,
-                inputs=["schema", "params:network", "params:training", "train_set"],
+                inputs=["train_set", "params:network", "params:training"],
                 outputs="network",
                 name="build_network",
             ),
             Node(
                 train_network,
-                inputs=[
-                    "network",
-                    "train_set",
-                    "schema",
-                    "params:network",
-                    "params:training",
-                    "engine",
-                ],
-                outputs=["candidate@network", "history"],
+                inputs=["network", "train_set", "params:training", "engine"],
+                outputs=["candidate@network", "training_log"],
                 name="train_network",
             ),
             Node(
                 fingerprint_train_rows,
-                inputs=["train_set", "train_rows", "schema", "params:columns"],
+                inputs="train_set",
                 outputs="train_fingerprints",
                 name="fingerprint_train_rows",
             ),
