@@ -61,8 +61,9 @@ def names_of_several_modules(codes: dict[Path, str]) -> list[str]:
     modules = collections.defaultdict(set)
     for path, code in codes.items():
         for node in ast.parse(code).body:
-            is_name = isinstance(node, ast.FunctionDef | ast.ClassDef)
-            if is_name and node.name != "create_pipeline":
+            if not isinstance(node, ast.FunctionDef | ast.ClassDef):
+                continue
+            if node.name != "create_pipeline":
                 modules[node.name.strip("_")].add(path)
     return sorted(name for name, paths in modules.items() if len(paths) > 1)
 
