@@ -194,11 +194,14 @@ def amounts() -> "EngFormatter":
 
 def to_svg(figure: "Figure", title: str) -> str:
     """Write a figure, with its title above; the same figure gives the same text."""
+    from matplotlib.backends.backend_svg import FigureCanvasSVG  # noqa: PLC0415
+
     with style():
         figure.suptitle(wrapped(title), x=0.02, ha="left", fontsize=11, fontweight="bold")
         svg_file = io.StringIO()
         metadata = {"Title": title, "Creator": None, "Date": None, "Format": None, "Type": None}
-        figure.savefig(svg_file, format="svg", metadata=metadata)
+        # Not `savefig`, which draws the figure twice: first for its layout, then to the file.
+        FigureCanvasSVG(figure).print_svg(svg_file, metadata=metadata)
     return svg_file.getvalue()
 
 
