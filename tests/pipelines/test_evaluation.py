@@ -78,7 +78,7 @@ def predicted(
     ]
     trained_on = keys_of(frames[0], columns), together_of(frames[0], columns)
     fingerprints = Fingerprints.of_rows(train[0], *trained_on)
-    history = {"learned": fit.fingerprint(candidate), **history}
+    history = {"learned": fit.fingerprint_network(candidate), **history}
     history = {"trained_on": train_set.fingerprint, **history}
     return predict_with_candidate(
         candidate, history, fingerprints, train_set, evaluated, frames[1], columns
@@ -97,7 +97,7 @@ def test_a_candidate_of_other_rows_weights_or_history_is_not_judged() -> None:
     ):
         with pytest.raises(DataError, match="trained on other rows"):
             predicted((train, labels), test, trained_on=trained_on.fingerprint)
-    another = fit.fingerprint(candidate_of([0, 3, 0, 0]))
+    another = fit.fingerprint_network(candidate_of([0, 3, 0, 0]))
     with pytest.raises(DataError, match="candidate: the history belongs to another network"):
         predicted((train, labels), test, learned=another)
     with pytest.raises(DataError, match=r"expected unknown.*or of an earlier version"):

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.network.fit import fingerprint
+from tabular_lstm.network.fit import fingerprint_network
 from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions
 from tabular_lstm.pipelines.evaluation.nodes import predict_with_candidate
 from tabular_lstm.pipelines.reshaping.nodes import reshape, split_features_from_label
@@ -176,7 +176,10 @@ def test_a_later_row_of_a_customer_that_was_trained_on_is_refused_as_test_row() 
     made = sets_of(visits())
     train_set, schema, candidate = made["train_set"], made["schema"], ensemble_of(made["schema"])
     judged = {"train_set": train_set, "candidate": candidate, "columns": COLUMNS}
-    judged["history"] = {"trained_on": train_set.fingerprint, "learned": fingerprint(candidate)}
+    judged["history"] = {
+        "trained_on": train_set.fingerprint,
+        "learned": fingerprint_network(candidate),
+    }
     judged["train_fingerprints"] = fingerprint_train_rows(
         train_set, made["train_rows"], schema, COLUMNS
     )

@@ -193,7 +193,8 @@ def to_svg(figure: "Figure", title: str) -> str:
         svg_file = io.StringIO()
         metadata = {"Title": title, "Creator": None, "Date": None, "Format": None, "Type": None}
         # Not `savefig`, which draws the figure twice: first for its layout, then to the file.
-        FigureCanvasSVG(figure).print_svg(svg_file, metadata=metadata)
+        canvas: Any = FigureCanvasSVG(figure)
+        canvas.print_svg(svg_file, metadata=metadata)
     return svg_file.getvalue()
 
 

@@ -419,7 +419,7 @@ def forward_code(sizes: Sizes, lanes: int) -> Code:
 
         def vector(v: Whole) -> None:
             member_code.embed(v, steps)
-            member_code.read_out(member_code.first_reads(steps), k, v)
+            member_code.read_out(member_code.first_weighted_inputs(steps), k, v)
 
         code.repeat(arrays.vectors, vector)
 
@@ -450,7 +450,7 @@ def without_code(sizes: Sizes, lanes: int) -> Code:
 
     def member(k: Whole) -> None:
         member_code = Member.of(sizes, k, arrays)
-        read = member_code.first_reads(steps)
+        read = member_code.first_weighted_inputs(steps)
 
         def sum_up(step: Whole) -> None:
             sums_here = summed.after_vectors(step * sum_count)
@@ -558,9 +558,9 @@ class Member:
 
         code.repeat(self.sizes.categories, category)
 
-    def first_reads(self, steps: Place) -> Read:
+    def first_weighted_inputs(self, steps: Place) -> Read:
         """Return the function that sums up the first LSTM's inputs."""
-        return _reads(*self.sizes.layers[0], self.recur, steps)
+        return _weighted_inputs(*self.sizes.layers[0], self.recur, steps)
 
     def read_out(self, read: Read, place: Whole, v: Whole) -> None:
         """Run the LSTMs and compute the outputs; `read` returns the first LSTM's sums.
@@ -572,7 +572,7 @@ class Member:
         cells = scratch.after_vectors(sizes.scratch - max(sizes.units))
         for layer, (inputs, u) in enumerate(sizes.layers):
             if layer:
-                read = _reads(inputs, u, weights, states)
+                read = _weighted_inputs(inputs, u, weights, states)
                 states = states.after_vectors(sizes.steps * inputs)
             _recur(sizes.steps, inputs, u, weights, read, states, cells)
             weights = weights.after(2 * u * unit_weights(inputs, u))
@@ -591,7 +591,7 @@ class Member:
 # Recur -------------------------------------------------------------------------------------------
 
 
-def _reads(inputs: int, u: int, weights: Place, steps: Place) -> Read:
+def _weighted_inputs(inputs: int, u: int, weights: Place, steps: Place) -> Read:
     """Return a function that adds one step's weighted inputs to the bias; steps: (T, inputs)."""
 
     def read(step: Whole, unit: Whole) -> Sequence[Lanes]:

@@ -248,7 +248,7 @@ def _hashes(cells: pd.Series, columns: ColumnsOptions) -> np.ndarray:
     return np.asarray(hashes[codes])
 
 
-def _hash_rows(rows: pd.DataFrame, columns: ColumnsOptions) -> np.ndarray:
+def _joint_hashes(rows: pd.DataFrame, columns: ColumnsOptions) -> np.ndarray:
     """Hash the cells of each row together, uint64 (rows,); a missing cell counts as a value."""
     row_hashes = np.zeros(len(rows), np.uint64)
     for name, cells in rows.items():
@@ -374,7 +374,7 @@ def _fall_of_suspect(
     if not measure.enough(FOLDS).any():
         return Fall(0.0, 0.0, 0.5, 0.5)
     sampled, deciding = rows.iloc[places], columns.group or columns.key
-    sides = _hash_rows(sampled[[deciding] if deciding else features], columns)
+    sides = _joint_hashes(sampled[[deciding] if deciding else features], columns)
     groups = pd.factorize(np.where(values == 0, sides, values))[0]
     sides = pd.factorize(sides)[0]
     for trees in (FEW_TREES, TREES):

@@ -66,7 +66,7 @@ def train_network(
         The candidate, and its history: see `tabular_lstm.network.fit.train`; `trained_on` is the
         train set's fingerprint, and `learned` the fingerprint of what the candidate learned.
     """
-    from tabular_lstm.network.fit import fingerprint, train  # noqa: PLC0415
+    from tabular_lstm.network.fit import fingerprint_network, train  # noqa: PLC0415
 
     candidate, history = train(
         built_network,
@@ -79,7 +79,7 @@ def train_network(
         train_set.judged,
     )
     history["trained_on"] = train_set.fingerprint
-    history["learned"] = fingerprint(candidate)
+    history["learned"] = fingerprint_network(candidate)
     return candidate, history
 
 
