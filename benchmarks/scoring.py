@@ -1,6 +1,6 @@
-"""What scoring costs: many rows, from file to file, one row at a time, and the start.
+"""What scoring costs: many rows, from file to file, and one row at a time; see `starts.py` too.
 
-    python benchmarks/scoring.py [rate [PROCESSOR] | files [numbers] [mixed] | row | start]
+    python benchmarks/scoring.py [rate [PROCESSOR] | files [numbers] [mixed] | row]
 
 - rate: rows a second of the forward pass, by NumPy and by the compiled kernel, and of
   `LSTMClassifier.predict_proba` and LightGBM's on the same frame: 1,000,000 rows of Pima's eight
@@ -13,7 +13,6 @@
 - row: 500 rows of each table, one after the other by `load_champion`, each in a frame of its own:
   the seconds of import and loading, and the milliseconds of the first row, of the middle one and
   those below which 95 % of the rows are.
-- start: 100 rows from command to exit, beside `kedro registry list`.
 
 Rows are scored by the default network with its initial weights, which take as long as trained ones,
 as a process of its own. Medians of rounds in turns; ten million rows are scored once. The rates of
@@ -138,10 +137,15 @@ def served(table: Table) -> Iterator[Path]:
         yield project
 
 
-def score_file(table: Table, project: Path, file: str) -> Finished:
-    """Run the pipeline, whether or not these rows were scored before."""
+def score_command(table: Table, file: str) -> list[str]:
+    """Give the command that scores these rows, whether or not they were scored before."""
     parameters = ",".join([f"rows_to_score={file}", "scoring.force=true", *table.parameters])
-    return run(["-m", "kedro", "run", "--pipelines", "scoring", "--params", parameters], project)
+    return ["-m", "kedro", "run", "--pipelines", "scoring", "--params", parameters]
+
+
+def score_file(table: Table, project: Path, file: str) -> Finished:
+    """Score these rows."""
+    return run(score_command(table, file), project)
 
 
 def measure_rate(compiled_for: str | None = None) -> None:
@@ -203,28 +207,10 @@ def measure_row() -> None:
             print(f"row: {name}: {run(['-c', ONE_BY_ONE], project).log.splitlines()[-1]}")
 
 
-def measure_start() -> None:
-    """A hundred rows from command to exit, beside `kedro registry list`."""
-    table = numbers()
-    with served(table) as project:
-        work = {
-            "scoring": lambda: score_file(table, project, FEW_ROWS),
-            "kedro registry list": lambda: run(["-m", "kedro", "registry", "list"], project),
-        }
-        scoring_seconds, listing_seconds = medians(work, ROUNDS).values()
-        peak = score_file(table, project, FEW_ROWS).peak
-    print(
-        f"start: scoring {FEW} rows {scoring_seconds:.2f} s, kedro registry list "
-        f"{listing_seconds:.2f} s, ratio {scoring_seconds / listing_seconds:.2f}; peak memory of "
-        f"the scoring {peak / 1e6:,.0f} MB"
-    )
-
-
 MEASURES: dict[str, Callable[..., None]] = {
     "rate": measure_rate,
     "files": measure_files,
     "row": measure_row,
-    "start": measure_start,
 }
 
 if __name__ == "__main__":

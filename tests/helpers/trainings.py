@@ -7,9 +7,9 @@ from scipy.special import expit
 
 from tabular_lstm.engine import Engine
 from tabular_lstm.network.build import LSTMEnsemble, build
-from tabular_lstm.network.member_training import Task, Trained, train_members
+from tabular_lstm.network.member_training import Trained, train_members
 from tabular_lstm.network.members import Members
-from tabular_lstm.network.plan import plan_training, stratified_folds
+from tabular_lstm.network.plan import TrainingInputs, plan_training, stratified_folds
 from tabular_lstm.parameters.hyperparameters import Ensemble, NetworkOptions, TrainingOptions
 from tabular_lstm.parameters.runs import EngineOptions
 from tabular_lstm.rows.schema import SCORES, Schema
@@ -88,26 +88,26 @@ def same(one: list[np.ndarray], other: list[np.ndarray]) -> bool:
     return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
-def task_of(
+def inputs_of(
     network: LSTMEnsemble,
     sequences: np.ndarray,
     labels: np.ndarray,
     training: TrainingOptions,
     weights: np.ndarray | None = None,
     planned_for: np.ndarray | None = None,
-) -> Task:
+) -> TrainingInputs:
     """What `train` gives to who trains members; with the folds of other labels, if given."""
     planned = labels if planned_for is None else planned_for
     plan = plan_training(network.options.count, planned, sequences[0].size, training)
     of_network = network.get_config(), network.get_weights()
-    return Task(*of_network, sequences, labels, training, weights, plan)
+    return TrainingInputs(*of_network, sequences, labels, training, weights, plan)
 
 
 class Observed(Members):
     """Members that note what they are trained on and the weights after each epoch."""
 
-    def __init__(self, task: Task) -> None:
-        super().__init__(task, range(len(task.plan.kind)))
+    def __init__(self, inputs: TrainingInputs) -> None:
+        super().__init__(inputs, range(len(inputs.plan.kind)))
         self.batches: list[np.ndarray] = []
         self.each_epoch: list[list[np.ndarray]] = []
 
@@ -128,6 +128,6 @@ def observe(
     planned_for: np.ndarray | None = None,
 ) -> tuple[Observed, Trained]:
     """Train members as `train` does, and look on."""
-    task = task_of(network, sequences, labels, training, planned_for=planned_for)
-    members = Observed(task)
-    return members, train_members(members, task.plan, task)
+    inputs = inputs_of(network, sequences, labels, training, planned_for=planned_for)
+    members = Observed(inputs)
+    return members, train_members(members, inputs.plan, inputs)

@@ -14,7 +14,6 @@ from sklearn.metrics import log_loss
 from tabular_lstm.network.build import LSTMEnsemble
 from tabular_lstm.network.fit import train
 from tabular_lstm.network.member_training import (
-    Task,
     Trained,
     fold_losses,
     merge,
@@ -22,7 +21,7 @@ from tabular_lstm.network.member_training import (
     train_group,
 )
 from tabular_lstm.network.outputs import fit_temperature, outputs_of
-from tabular_lstm.network.plan import Plan, plan_training
+from tabular_lstm.network.plan import Plan, TrainingInputs, plan_training
 from tabular_lstm.rows.schema import HistoryLayout
 from tabular_lstm.rows.timeline import Roles, histories
 from tests.helpers.trainings import (
@@ -164,8 +163,8 @@ def test_a_group_drops_the_features_of_its_kinds() -> None:
         (sequences, labels), training = half_told(64), training_of(epochs=1)
         plan = plan_training(4, labels, 4, training, kinds=2)
         of_network = network.get_config(), network.get_weights()
-        task = Task(*of_network, sequences, labels, training, None, plan)
-        groups = [train_group(task, numbers) for numbers in split(4, 2)]
+        inputs = TrainingInputs(*of_network, sequences, labels, training, None, plan)
+        groups = [train_group(inputs, numbers) for numbers in split(4, 2)]
         return [group.weights[1] for group in groups]
 
     none, of_second = trained([0.0, 0.0]), trained([0.0, 0.5])

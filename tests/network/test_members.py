@@ -13,11 +13,11 @@ from tests.helpers.networks import prepared, schema_of, sequences_of
 from tests.helpers.trainings import (
     SCHEMA,
     folds_of,
+    inputs_of,
     network_of,
     observe,
     rows_of,
     same,
-    task_of,
     training_of,
 )
 
@@ -128,8 +128,8 @@ def test_a_category_that_no_row_has_is_the_mean_by_weight_of_the_others() -> Non
     vectors = []
     for weights, times in ((None, counts), (counts.astype(float), 1)):
         rows, of_rows = sequences.repeat(times, 0), labels.repeat(times)
-        task = task_of(network_of(schema=schema), rows, of_rows, training_of(), weights)
-        members = Members(task, range(2))
+        inputs = inputs_of(network_of(schema=schema), rows, of_rows, training_of(), weights)
+        members = Members(inputs, range(2))
         fold = np.zeros(len(rows), np.uint8)  # which neither member leaves out
         vectors.append(members.in_shape(members.weights))
         members.average_unseen_categories(

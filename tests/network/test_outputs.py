@@ -9,7 +9,7 @@ from scipy.special import log_softmax, softmax
 from scipy.stats import expon, lognorm, norm, uniform
 from sklearn.metrics import log_loss, mean_pinball_loss
 
-from tabular_lstm.network.fit import fingerprint, train
+from tabular_lstm.network.fit import fingerprint_network, train
 from tabular_lstm.network.outputs import (
     QUANTILES,
     RATES,
@@ -189,7 +189,7 @@ def test_a_training_has_the_same_bits_twice_and_learns(task: Task) -> None:
     again, same_history = train(network, sequences, labels, training, weights, groups)
     assert same(first.get_weights(), again.get_weights())
     assert history == same_history
-    assert fingerprint(first) == fingerprint(again)
+    assert fingerprint_network(first) == fingerprint_network(again)
     given = predictions(np.asarray(first(sequences)), schema, Calibration())
     if task.kind == NUMBER:
         assert "temperature" not in history

@@ -8,7 +8,7 @@ import pytest
 from tabular_lstm.network import reasons as explaining
 from tabular_lstm.network.kernel import Processor
 from tabular_lstm.network.outputs import Calibration
-from tabular_lstm.network.reasons import reason_names, reasons
+from tabular_lstm.network.reasons import reason_names, reasons_of
 from tabular_lstm.network.score import FEW, score
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES
@@ -50,7 +50,7 @@ def test_an_effect_is_what_the_prediction_loses_without_the_feature(
     sequences = sequences_of(scorer.schema, rows, missing=0.2)
     sequences.reshape(rows, -1)[::3, 2:7] = np.nan
     predicted = score(scorer, sequences, many)
-    found = reasons(scorer, sequences, predicted, 9, many)
+    found = reasons_of(scorer, sequences, predicted, 9, many)
     assert found.features.shape == (rows, 5)
     assert not (found.features[::3] == 2).any()
     effects = np.zeros((rows, 5))
@@ -95,7 +95,7 @@ def test_of_a_history_a_reason_is_a_feature_of_one_of_its_rows(task: str, units:
     assert names[:6] == ["size", "visit", "f6", "since", "sick, earlier", "size, 1 row before"]
     assert names[14:] == ["sick, earlier, 2 rows before"]
     predicted = score(scorer, histories_in(rows))
-    found = reasons(scorer, histories_in(rows), predicted, 20)
+    found = reasons_of(scorer, histories_in(rows), predicted, 20)
     assert found.features.shape == (30, 15)
     own = (rows[..., 0] != PADDING).sum(1) - 1
     for place in range(15):
@@ -119,14 +119,14 @@ def test_a_history_has_the_same_reasons_to_the_bit_whatever_is_beside_it(
 ) -> None:
     scorer, rows = of_histories(TWO_CLASSES, [4])
     predicted = score(scorer, histories_in(rows))
-    whole = reasons(scorer, histories_in(rows), predicted, 3)
+    whole = reasons_of(scorer, histories_in(rows), predicted, 3)
     monkeypatch.setattr(explaining, "EFFECTS_AT_ONCE", 15 * 7)
     for some in (slice(None, None, -1), slice(11, 12)):
-        part = reasons(scorer, histories_in(rows[some]), predicted[some], 3)
+        part = reasons_of(scorer, histories_in(rows[some]), predicted[some], 3)
         np.testing.assert_array_equal(part.features, whole.features[some])
         np.testing.assert_array_equal(part.effects, whole.effects[some])
     monkeypatch.setattr(explaining, "CELLS_AT_ONCE", 4)  # one or more columns
-    few = reasons(scorer, histories_in(rows), predicted, 3)
+    few = reasons_of(scorer, histories_in(rows), predicted, 3)
     np.testing.assert_array_equal(few.features, whole.features)
     np.testing.assert_allclose(few.effects, whole.effects, atol=WITHIN)
 
@@ -147,7 +147,7 @@ def test_a_feature_that_is_nothing_to_the_network_is_no_reason(
     kernel[:, 6] = 0  # the seventh number, which is the fourth feature
     scorer = dataclasses.replace(scorer, embed=scorer.embed._replace(kernel=kernel))
     sequences = sequences_of(scorer.schema, rows, missing=0.2)
-    found = reasons(scorer, sequences, score(scorer, sequences, many), 5, many)
+    found = reasons_of(scorer, sequences, score(scorer, sequences, many), 5, many)
     assert {*found.features.ravel()} == {-1, 0, 1, 2, 4}
 
 
@@ -157,10 +157,10 @@ def test_among_many_a_row_has_the_same_reasons_to_the_bit_at_whatever_place(
 ) -> None:
     sequences = sequences_of(scorer.schema, ROWS, missing=0.1)
     predicted = score(scorer, sequences, True)
-    whole = reasons(scorer, sequences, predicted, 3, True)
+    whole = reasons_of(scorer, sequences, predicted, 3, True)
     order = np.random.default_rng(0).permutation(ROWS)
     monkeypatch.setattr(explaining, "EFFECTS_AT_ONCE", 5 * 333)
     for rows in (order, order[:77], order[:1]):
-        part = reasons(scorer, sequences[rows], predicted[rows], 3, True)
+        part = reasons_of(scorer, sequences[rows], predicted[rows], 3, True)
         np.testing.assert_array_equal(part.features, whole.features[rows])
         np.testing.assert_array_equal(part.effects, whole.effects[rows])

@@ -17,7 +17,7 @@ from tabular_lstm.network.build import LSTMEnsemble
 from tabular_lstm.network.fit import predict, predict_changed, train
 from tabular_lstm.network.keras_file import NoNetworkError, read_keras_file
 from tabular_lstm.network.outputs import predictions
-from tabular_lstm.network.reasons import reason_names, reasons
+from tabular_lstm.network.reasons import reason_names, reasons_of
 from tabular_lstm.network.score import FEW, score
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES
@@ -140,7 +140,7 @@ def test_a_reason_is_what_the_prediction_loses_without_a_cell_and_what_is_made_o
     places = np.arange(20)
     some = histories[places]
     predicted = score(scorer, some)
-    found = reasons(scorer, some, predicted, len(names))
+    found = reasons_of(scorer, some, predicted, len(names))
     column = np.zeros(20, int) if task == NUMBER else np.argmax(predicted.reshape(20, -1), 1)
     labels = list(range(4, histories.table.shape[1]))
     moved_count = 0

@@ -21,10 +21,10 @@ from tests.helpers.trainings import (
     HERE,
     SCHEMA,
     half_told,
+    inputs_of,
     network_of,
     rows_of,
     same,
-    task_of,
     training_of,
 )
 
@@ -71,7 +71,7 @@ def test_a_batch_has_loss_and_gradient_of_its_rows_repeated(task: str) -> None:
     network, places = network_of(schema=schema), np.arange(24)
     rows = network, sequences, labels, training_of()
     weighted, plain = (
-        Members(task_of(*rows, weights), range(2)) for weights in (scaled(counts), None)
+        Members(inputs_of(*rows, weights), range(2)) for weights in (scaled(counts), None)
     )
     start = plain.weights.copy()
 

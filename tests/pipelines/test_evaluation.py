@@ -76,7 +76,7 @@ def predicted(
     ]
     trained_on, tested = ((keys_of(rows, columns), together_of(rows, columns)) for rows in frames)
     fingerprints = Fingerprints.of_rows(train[0], *trained_on)
-    training_log = {"learned": fit.fingerprint(candidate), **training_log}
+    training_log = {"learned": fit.fingerprint_network(candidate), **training_log}
     training_log = {"trained_on": train_set.fingerprint, **training_log}
     test_set = replace(evaluated, keys=tested[0], together=tested[1])
     return predict_with_candidate(candidate, training_log, fingerprints, train_set, test_set)
@@ -94,7 +94,7 @@ def test_a_candidate_of_other_rows_weights_or_history_is_not_judged() -> None:
     ):
         with pytest.raises(DataError, match="trained on other rows"):
             predicted((train, labels), test, trained_on=trained_on.fingerprint)
-    another = fit.fingerprint(candidate_of([0, 3, 0, 0]))
+    another = fit.fingerprint_network(candidate_of([0, 3, 0, 0]))
     with pytest.raises(DataError, match="candidate: the training log belongs to another network"):
         predicted((train, labels), test, learned=another)
     with pytest.raises(DataError, match=r"expected unknown.*or of an earlier version"):

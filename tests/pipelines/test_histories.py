@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.network.fit import fingerprint
+from tabular_lstm.network.fit import fingerprint_network
 from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions
 from tabular_lstm.pipelines.evaluation.nodes import predict_with_candidate
 from tabular_lstm.pipelines.reshaping.nodes import reshape, split_features_from_label
@@ -174,7 +174,7 @@ def test_by_time_the_boundary_is_on_the_examples_own_row_and_train_rows_are_its_
 def test_a_later_row_of_a_customer_that_was_trained_on_is_refused_as_test_row() -> None:
     made = sets_of(visits())
     train_set, schema, candidate = made["train_set"], made["schema"], ensemble_of(made["schema"])
-    training_log = {"trained_on": train_set.fingerprint, "learned": fingerprint(candidate)}
+    training_log = {"trained_on": train_set.fingerprint, "learned": fingerprint_network(candidate)}
     fingerprints = fingerprint_train_rows(train_set)
 
     def predicted(test_rows: pd.DataFrame) -> pd.DataFrame:

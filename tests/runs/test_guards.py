@@ -279,7 +279,11 @@ def test_predictions_rest_on_what_changes_them_alone() -> None:
 PROCESSING = ("run", "--pipelines", "data_processing")
 TRAINING = ("run", "--pipelines", "reshaping,training,evaluation")
 EVALUATION = ("run", "--pipelines", "reshaping,evaluation")
-MODEL = ("06_models/candidate.keras", "06_models/training_log.json", "06_models/train_fingerprints.npz")
+MODEL = (
+    "06_models/candidate.keras",
+    "06_models/training_log.json",
+    "06_models/train_fingerprints.npz",
+)
 ROWS = ("03_primary/train_rows.parquet", "03_primary/test_rows.parquet")
 SUMMARY = "03_primary/data_summary.json"
 INPUTS = [

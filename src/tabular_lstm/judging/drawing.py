@@ -5,9 +5,8 @@ import re
 import textwrap
 import warnings
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import wraps
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -108,15 +107,8 @@ def style() -> Iterator[None]:
         yield
 
 
-def styled(draw: "Callable[..., Figure]") -> "Callable[..., Figure]":
-    """Run a drawing function within `style`, which matplotlib reads at each addition."""
-
-    @wraps(draw)
-    def draw_in_style(*arguments: Any) -> "Figure":
-        with style():
-            return draw(*arguments)
-
-    return draw_in_style
+# Runs a drawing function within `style`, which matplotlib reads at each addition.
+styled = style()
 
 
 def new_figure(height: float, panels: int = 1) -> "tuple[Figure, list[Axes]]":
@@ -183,7 +175,7 @@ def in_full(count: float) -> str:
     return f"{round(float(count), 1):,g}" if count < 1e6 else f"{count:,.0f}"
 
 
-def amounts() -> "EngFormatter":
+def amount_formatter() -> "EngFormatter":
     """Write large numbers short: 10 k, 1.5 M."""
     from matplotlib.ticker import EngFormatter  # noqa: PLC0415
 
@@ -194,11 +186,15 @@ def amounts() -> "EngFormatter":
 
 def to_svg(figure: "Figure", title: str) -> str:
     """Write a figure, with its title above; the same figure gives the same text."""
+    from matplotlib.backends.backend_svg import FigureCanvasSVG  # noqa: PLC0415
+
     with style():
         figure.suptitle(wrapped(title), x=0.02, ha="left", fontsize=11, fontweight="bold")
         svg_file = io.StringIO()
         metadata = {"Title": title, "Creator": None, "Date": None, "Format": None, "Type": None}
-        figure.savefig(svg_file, format="svg", metadata=metadata)
+        # Not `savefig`, which draws the figure twice: first for its layout, then to the file.
+        canvas: Any = FigureCanvasSVG(figure)
+        canvas.print_svg(svg_file, metadata=metadata)
     return svg_file.getvalue()
 
 

@@ -13,7 +13,7 @@ from tabular_lstm.judging.drawing import (
     GREY,
     ORANGE,
     add_legend,
-    amounts,
+    amount_formatter,
     new_axes,
     short,
     styled,
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 POINTS = 500
 # The 95 % quantile is this many times as far from the median as the 5 % quantile.
 LONG_TAIL = 4
-NEAR = 1e-4  # a smaller range, in units of the largest value, needs more digits than `amounts`
+NEAR = 1e-4  # a smaller range, in units of the largest value, needs more than three digits
 FAR = 1.0  # from the middle 90 % of the values, in units of their range
 
 
@@ -87,7 +87,7 @@ def interval_coverage(judged: Evaluation, declared: float) -> "Figure":
     axes.vlines(range(len(tenths)), *np.transpose(ends), color=COLORS[CANDIDATE])
     axes.plot(shares, "o", color=COLORS[CANDIDATE])
     axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.4g} %")
-    names = [amounts()(float(f"{np.median(predicted[rows]):.3g}")) for rows in tenths]
+    names = [amount_formatter()(float(f"{np.median(predicted[rows]):.3g}")) for rows in tenths]
     axes.set_xticks(range(len(tenths)), names, rotation=45)
     axes.set_xlim(-0.6, len(tenths) - 0.4)
     return figure
@@ -125,7 +125,7 @@ def _fit(
         ends = float(np.exp(ends[0])), float(np.exp(ends[1]))
         axes.set(**{f"{axis}scale": "log"})
     axes.set(**{f"{axis}lim": ends})
-    getattr(axes, f"{axis}axis").set_major_formatter(amounts())
+    getattr(axes, f"{axis}axis").set_major_formatter(amount_formatter())
     return ends
 
 
@@ -328,9 +328,9 @@ def partial_dependence(importance: Importance) -> "Figure":
             axes.fill_between(places, curve.low, curve.high, color=COLORS[CANDIDATE], alpha=0.2)
             axes.plot(places, curve.mean, color=COLORS[CANDIDATE])
             if np.ptp(places) >= NEAR * np.abs(places).max():  # else as Matplotlib does
-                axes.xaxis.set_major_formatter(amounts())
+                axes.xaxis.set_major_formatter(amount_formatter())
         axes.plot(places, curve.mean, "o", color=COLORS[CANDIDATE], markersize=4)
-        axes.yaxis.set_major_formatter(amounts())
+        axes.yaxis.set_major_formatter(amount_formatter())
         of_class = f": probability of {short(curve.class_name)}" if curve.class_name else ""
         axes.set_title(f"{short(feature)}{of_class}", fontsize=9, loc="left")
     return figure
@@ -372,7 +372,7 @@ def intervals(models: dict[str, Metrics]) -> "Figure":
         axes.set_ylim(len(models) - 0.4, -0.6)
         axes.set_xlabel(f"{METRICS[metric]}, {direction}")
         if metric in IN_UNITS:
-            axes.xaxis.set_major_formatter(drawing.amounts())
+            axes.xaxis.set_major_formatter(amount_formatter())
     return figure
 
 

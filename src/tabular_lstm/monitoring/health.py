@@ -12,7 +12,7 @@ from tabular_lstm.judging import drawing
 from tabular_lstm.judging.drawing import (
     COLORS,
     INK,
-    amounts,
+    amount_formatter,
     can_draw,
     images,
     styled,
@@ -283,7 +283,7 @@ def _draw_metric(
         axes.errorbar([*real], values, lengths, label="real", **style)
     axes.locator_params(axis="y", nbins=4)
     if metric in IN_UNITS:
-        axes.yaxis.set_major_formatter(amounts())
+        axes.yaxis.set_major_formatter(amount_formatter())
 
 
 @styled

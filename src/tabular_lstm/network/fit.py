@@ -22,7 +22,6 @@ from tabular_lstm.files import sha256
 from tabular_lstm.network.build import LSTMEnsemble
 from tabular_lstm.network.member_training import (
     DivergedError,
-    Task,
     Trained,
     merge,
     split,
@@ -30,7 +29,14 @@ from tabular_lstm.network.member_training import (
 )
 from tabular_lstm.network.offset import Offset
 from tabular_lstm.network.outputs import Outputs, judged_places, outputs_of
-from tabular_lstm.network.plan import Plan, batch_size, epochs, members_of_a_kind, plan_training
+from tabular_lstm.network.plan import (
+    Plan,
+    TrainingInputs,
+    batch_size,
+    epochs,
+    members_of_a_kind,
+    plan_training,
+)
 from tabular_lstm.network.score import score, score_changed
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.parameters.hyperparameters import TrainingOptions
@@ -55,18 +61,13 @@ SHARE_DECIMALS = 2
 
 
 @dataclass(frozen=True)
-class Kind:
+class KindShare:
     """A kind of members and its share."""
 
     frequency_scale: float  # the frequency scale of its members
     loss: float  # loss of its own calibrated out-of-fold outputs, see `Outputs.losses`
     temperature: float  # temperature of its outputs
     share: float  # its weight in the mean of the calibrated outputs, from 0 to 1
-
-    def as_history(self, task_outputs: Outputs) -> dict[str, float]:
-        """Return the entries of the history, with the loss's name."""
-        fields = vars(self).items()
-        return {task_outputs.loss if name == "loss" else name: value for name, value in fields}
 
 
 def weigh(
@@ -76,7 +77,7 @@ def weigh(
     scales: Sequence[float],
     weights: np.ndarray | None = None,
     both: bool = False,
-) -> list[Kind]:
+) -> list[KindShare]:
     """Weigh one or two kinds so that the loss of their mean calibrated outputs is lowest.
 
     The first kind's share is pulled toward one half, because few rows say little about it.
@@ -109,11 +110,11 @@ def weigh(
     losses = [
         float(np.average(task_outputs.losses(targets, z), weights=weights)) for z in calibrated
     ]
-    return [Kind(*kind) for kind in zip(scales, losses, temperatures, shares, strict=True)]
+    return [KindShare(*kind) for kind in zip(scales, losses, temperatures, shares, strict=True)]
 
 
 def blend(
-    kinds: Sequence[Kind],
+    kinds: Sequence[KindShare],
     outputs: Sequence[np.ndarray],
     weights: Sequence[np.ndarray],
     row_weights: Sequence[np.ndarray] = (),
@@ -144,19 +145,27 @@ def blend(
     blended = (factors @ stacked.reshape(len(used_kinds), -1)).reshape(stacked.shape[1:])
     if row_weights:
         row_factor, factor = factors
-        return used_kinds, blended, [*_scaled(weights, factor), *_scaled(row_weights, row_factor)]
+        return (
+            used_kinds,
+            blended,
+            [*_rescaled(weights, factor), *_rescaled(row_weights, row_factor)],
+        )
     member_factors = np.repeat(factors * len(used_kinds), members_per_kind)
-    return used_kinds, blended, _scaled([weight[members] for weight in weights], member_factors)
+    return (
+        used_kinds,
+        blended,
+        _rescaled([weight[members] for weight in weights], member_factors),
+    )
 
 
-def _scaled(weights: Sequence[np.ndarray], factors: np.ndarray) -> list[np.ndarray]:
+def _rescaled(weights: Sequence[np.ndarray], factors: np.ndarray) -> list[np.ndarray]:
     """Multiply the read-outs, the last two weights, by a factor for each member, or for all."""
     *earlier_weights, kernel, bias = weights
     factors = np.asarray(factors, np.float32)
     return [*earlier_weights, kernel * factors[..., None, None], bias * factors[..., None]]
 
 
-def asked_for(kinds: Sequence[Kind]) -> str:
+def asked_for(kinds: Sequence[KindShare]) -> str:
     """Say in a sentence how much each of two kinds counts; return "" for one kind."""
     if len(kinds) == 1:
         return ""
@@ -209,7 +218,7 @@ def train(
         An ensemble's losses are means over its members. Its history also has `validation_loss`, the
         calibrated losses on the members' folds; `best_epochs` of the members, whose median is
         `best_epoch`; for classes, `temperature`; `out_of_fold_log_loss` (a number:
-        `out_of_fold_quantile_loss`); `kinds`, see `Kind`; `asked_for`, see `asked_for`.
+        `out_of_fold_quantile_loss`); `kinds`, see `KindShare`; `asked_for`, see `asked_for`.
 
     Raises:
         DivergedError: A loss is not finite.
@@ -231,23 +240,22 @@ def train(
     )
     offset = None
     if schema.target is not None and histories is not None:
-        slots = network.embed.slots
-        offset = Offset.of(histories, slots, targets, weights, plan.fold, kind=kinds - 1)
+        offset = Offset.of(histories, network.embed.slots, targets, weights, plan.fold)
     common = targets, training, weights
     if row is None or histories is None:
-        tasks = [Task(config, initial, sequences, *common, plan, offset)]
+        parts = [TrainingInputs(config, initial, sequences, *common, plan, offset)]
     else:
         config |= {"schema": schema.model_copy(update={"row": None}).model_dump(), "format": None}
         own, members = len(initial) - len(row.weights), options.members
         # A row is embedded once in any batch: the batches of rows need not hold whole customers.
         row_plan = replace(plan.of_members(range(members)), customers=None)
         own_plan, row_table = plan.of_members(range(members, count)), as_rows(histories, schema)
-        tasks = [
-            Task(row.get_config(), initial[own:], row_table, *common, row_plan),
-            Task(config, initial[:own], sequences, *common, own_plan, offset),
+        parts = [
+            TrainingInputs(row.get_config(), initial[own:], row_table, *common, row_plan),
+            TrainingInputs(config, initial[:own], sequences, *common, own_plan, offset),
         ]
-    parts = [_train_groups(task, workers) for task in tasks]
-    trained = merge([replace(part, weights=[]) for part in parts])
+    trained_parts = [_train_in_groups(inputs, workers) for inputs in parts]
+    trained = merge([replace(part, weights=[]) for part in trained_parts])
     losses, best = trained.losses["loss"], trained.best_epochs
     if not (np.isfinite(losses).all() and all(best)):
         raise DivergedError(losses, training)
@@ -256,19 +264,19 @@ def train(
         counted(len(losses), "epoch"),
         best,
     )
-    row_weights, own_weights = ([], *(part.weights for part in parts))[-2:]
+    row_weights, own_weights = ([], *(part.weights for part in trained_parts))[-2:]
     if offset is not None:
-        own_weights = offset.added_to(own_weights, tasks[-1].plan.kind)
+        own_weights = offset.added_to(own_weights)
     trained = replace(trained, weights=own_weights)
-    candidate, calibrated_history = _calibrated(
+    candidate, calibrated_history = _calibrate_ensemble(
         network, trained, row_weights, plan, targets, training, weights, judged
     )
     return candidate, trained.losses | calibrated_history
 
 
-def _train_groups(task: Task, workers: Workers) -> Trained:
-    parts = split(len(task.plan.kind), task.training.groups)
-    groups = dict(progress(workers(train_group, task, parts), "Groups of members", len(parts)))
+def _train_in_groups(inputs: TrainingInputs, workers: Workers) -> Trained:
+    parts = split(len(inputs.plan.kind), inputs.training.groups)
+    groups = dict(progress(workers(train_group, inputs, parts), "Groups of members", len(parts)))
     return merge([groups[place] for place in range(len(parts))])
 
 
@@ -286,7 +294,7 @@ def _with_members(network: LSTMEnsemble, members: int) -> LSTMEnsemble:
     return smaller
 
 
-def _calibrated(
+def _calibrate_ensemble(
     network: LSTMEnsemble,
     trained: Trained,
     row_weights: list[np.ndarray],
@@ -298,7 +306,7 @@ def _calibrated(
 ) -> tuple[LSTMEnsemble, dict[str, Any]]:
     """Weigh the kinds, calibrate their mean, choose the threshold; all by out-of-fold outputs."""
     task_outputs, options = outputs_of(network.schema.task), network.options
-    fold_rows, kind_outputs = _out_of_fold(trained.outputs, plan.held_out, options.members)
+    fold_rows, kind_outputs = _out_of_fold_outputs(trained.outputs, plan.held_out, options.members)
     targets = targets[fold_rows]
     fold_weights = None if weights is None else weights[fold_rows]
     both = network.row is not None
@@ -335,7 +343,15 @@ def _calibrated(
         "best_epochs": best_epochs.tolist(),
         **task_outputs.history(calibration),
         f"out_of_fold_{task_outputs.loss}": float(loss),
-        "kinds": [kind.as_history(task_outputs) for kind in kinds],
+        "kinds": [
+            {
+                "frequency_scale": kind.frequency_scale,
+                task_outputs.loss: kind.loss,
+                "temperature": kind.temperature,
+                "share": kind.share,
+            }
+            for kind in kinds
+        ],
         "asked_for": shares_sentence,
         "objective": training.objective.kind,
     }
@@ -376,7 +392,7 @@ def _train_tutorial(
     return model, {"loss": losses, "best_epoch": limit, "decision_threshold": 0.5}
 
 
-def fingerprint(model: keras.Model) -> str:
+def fingerprint_network(model: keras.Model) -> str:
     """Hash what a candidate has learned: its weights and, for an ensemble, its calibration."""
     learned = list(model.get_weights())
     if isinstance(model, LSTMEnsemble):
@@ -412,7 +428,7 @@ def predict_changed(
         yield predict(model, changed.reshape(-1, *sequences.shape[1:])).reshape(values.shape)
 
 
-def _out_of_fold(
+def _out_of_fold_outputs(
     outputs: Sequence[np.ndarray], held_out: Sequence[np.ndarray], members_per_kind: int
 ) -> tuple[np.ndarray, list[np.ndarray]]:
     """Average the out-of-fold outputs of each kind, which has `members_per_kind` members.

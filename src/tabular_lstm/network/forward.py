@@ -28,12 +28,12 @@ def halved(recur: RecurWeights, dtype: DTypeLike) -> np.ndarray:
     return weights.transpose(1, 0, 3, 2).copy()
 
 
-def backwards(steps: np.ndarray, back: np.ndarray) -> np.ndarray:
+def reordered(steps: np.ndarray, back: np.ndarray) -> np.ndarray:
     """Reorder the steps, (k, T, inputs, n), by the places in `back`, (T, n)."""
     return np.take_along_axis(steps, back[None, :, None], 1)
 
 
-def states_of(
+def lstm_states(
     steps: np.ndarray, weights: np.ndarray, backward: np.ndarray | None = None
 ) -> Iterator[np.ndarray]:
     """Map steps (k, T, inputs, n) to T states (2, k, u, n), in each direction's reading order.
@@ -52,10 +52,10 @@ def states_of(
         joint[1, :, :inputs] = backward[:, t]
         np.matmul(weights, joint, out=gates)
 
-    return run(state, length, fill)
+    return run_lstm(state, length, fill)
 
 
-def states_of_changed(
+def lstm_states_of_changed(
     read: np.ndarray, step: int, change: np.ndarray, state_kernel: np.ndarray
 ) -> Iterator[np.ndarray]:
     """Run the LSTM on gate inputs, (2, k, T, 4u, n), changed at one step by (2, k, 4u, r·n)."""
@@ -70,10 +70,10 @@ def states_of_changed(
             if position == step:
                 gates[direction] += change[direction]
 
-    return run(state, length, fill)
+    return run_lstm(state, length, fill)
 
 
-def run(
+def run_lstm(
     state: np.ndarray, length: int, fill: Callable[[int, np.ndarray], None]
 ) -> Iterator[np.ndarray]:
     """Yield the state, (2, k, u, n), after each step; `fill` computes the gates' inputs."""
@@ -117,7 +117,7 @@ def forward_of(scorer: Scorer, dtype: DTypeLike) -> "Forward":
     return Forward(scorer, dtype)
 
 
-def cut(slots: int, rows: int, most: int = BLOCK, least: int = LEAST_BLOCK) -> list[slice]:
+def row_blocks(slots: int, rows: int, most: int = BLOCK, least: int = LEAST_BLOCK) -> list[slice]:
     """Cut rows into blocks of `least` to `most` rows; only the last block may be smaller."""
     size = max(least, min(most, BLOCK_SLOTS // slots))
     return [slice(start, start + size) for start in range(0, rows, size)]
@@ -152,7 +152,7 @@ class Forward:
 
     def __call__(self, slots: np.ndarray) -> np.ndarray:
         """Compute outputs (n, o) from slots (slots, n)."""
-        return self._read(states_of(self._embed(slots), self.recur[0]))
+        return self._read(lstm_states(self._embed(slots), self.recur[0]))
 
     def of_histories(self, histories: Compact) -> np.ndarray:
         """Compute the outputs (n, o) of n histories; each row is embedded once."""
@@ -175,11 +175,11 @@ class Forward:
             for direction, order in enumerate(orders):
                 gates[direction] += np.take(read[direction], order[t], 2, mode="clip")
 
-        states = run(state, len(places), fill)
+        states = run_lstm(state, len(places), fill)
         for weights in self.recur[1:]:
             forward, backward = np.stack([state.copy() for state in states], 2)
-            steps = np.concatenate([forward, backwards(backward, back)], 2)
-            states = states_of(steps, weights, backwards(steps, back))
+            steps = np.concatenate([forward, reordered(backward, back)], 2)
+            states = lstm_states(steps, weights, reordered(steps, back))
         last = total = np.zeros(1, self.dtype)
         for position, state in enumerate(states):
             total = total + np.where(position < lengths, state, 0)
@@ -195,7 +195,7 @@ class Forward:
         for weights in self.recur[1:]:
             forward, backward = np.stack([state.copy() for state in states], 2)
             steps = np.concatenate([forward, backward[:, ::-1]], 2)
-            states = states_of(steps, weights)
+            states = lstm_states(steps, weights)
         state = next(states)
         total = state.copy()
         for state in states:
@@ -211,7 +211,7 @@ class Forward:
         weights = self.recur[0]
         u, inputs = weights.shape[2] // 4, weights.shape[3] - weights.shape[2] // 4 - 1
         kernel, state_kernel = weights[..., :inputs], weights[..., inputs : inputs + u]
-        blocks = [self._embed(slots[:, block]) for block in cut(*slots.shape)]
+        blocks = [self._embed(slots[:, block]) for block in row_blocks(*slots.shape)]
         # (2, k, T, 4u, n)
         read = np.concatenate([kernel[:, :, None] @ block for block in blocks], -1)
         read += weights[:, :, None, :, -1:]
@@ -227,7 +227,7 @@ class Forward:
                 new_vectors.reshape(*new_vectors.shape[:2], *values.shape) - old_vectors[:, :, None]
             )
             change = kernel[..., slot_inputs] @ new_vectors.reshape(*new_vectors.shape[:2], -1)
-            states = states_of_changed(read[..., rows], step, change, state_kernel)
+            states = lstm_states_of_changed(read[..., rows], step, change, state_kernel)
             return self._read(states).reshape(*values.shape, -1)
 
         def in_blocks(slot: int, values: np.ndarray) -> np.ndarray:

@@ -81,12 +81,7 @@ def read_keras_file(content: bytes, file: str) -> Scorer:
             class_name = config.get("registered_name") or config.get("class_name")
             if class_name == NETWORK:
                 arguments = validated(Configuration.model_validate, config).config
-                _check_schema(arguments.layout)
-                if (arguments.layout.row is None) != (arguments.row_options is None):
-                    raise ValueError("expected a schema of rows and row_options, or neither")
-                if arguments.format != arguments.layout.file_format:
-                    raise ValueError(f"a network of this schema has no format {arguments.format}")
-                _check_calibration(arguments)
+                _check_arguments(arguments)
                 schema, row_options, row = arguments.layout, arguments.row_options, None
                 shapes = weight_shapes(schema, arguments.options, row_options)
                 weights, own = _weights(archive.read(WEIGHTS), shapes), len(shapes)
@@ -114,59 +109,91 @@ def _layers(weights: list[list[np.ndarray]]) -> dict[str, Any]:
     return dict(zip(("embed", "recur", "read_out"), layers, strict=True))
 
 
+def _refuse_unless(holds: bool, fault: str) -> None:
+    if not holds:
+        raise ValueError(fault)
+
+
 def _check_members(archive: zipfile.ZipFile, size: int) -> None:
     """Refuse an archive with other members, or with members that are larger than the file."""
     members = archive.infolist()
-    if sorted(member.filename for member in members) != MEMBERS:
-        raise ValueError(f"expected {', '.join(MEMBERS)} in it, got {archive.namelist()}")
-    if (needed := sum(member.file_size for member in members)) > size:
-        raise ValueError(f"its members take {needed} bytes, and the whole file has {size}")
+    are_ours = sorted(member.filename for member in members) == MEMBERS
+    _refuse_unless(are_ours, f"expected {', '.join(MEMBERS)} in it, got {archive.namelist()}")
+    needed = sum(member.file_size for member in members)
+    _refuse_unless(
+        needed <= size, f"its members take {needed} bytes, and the whole file has {size}"
+    )
+
+
+def _check_arguments(arguments: Arguments) -> None:
+    """Refuse arguments that each are possible, but do not fit together."""
+    schema, task = arguments.layout, arguments.layout.task
+    _check_schema(schema)
+    _refuse_unless(
+        (schema.row is None) == (arguments.row_options is None),
+        "expected a schema of rows and row_options, or neither",
+    )
+    _refuse_unless(
+        arguments.format == schema.file_format,
+        f"a network of this schema has no format {arguments.format}",
+    )
+    for name in ("temperature", "threshold"):
+        _refuse_unless(name in arguments.model_fields_set, f"config.{name}: Field required")
+    for name, kind in (("costs", CLASSES), ("residuals", NUMBER), ("coverage", NUMBER)):
+        _refuse_unless(
+            getattr(arguments, name) is None or task.kind == kind,
+            f"config.{name}: expected no value if the task is {task.kind}",
+        )
+    count = len(task.classes)
+    _refuse_unless(
+        arguments.costs is None or [len(row) for row in arguments.costs] == [count] * count,
+        f"config.costs: expected a row of {count} costs for each of the classes",
+    )
+    steps = np.diff([0, *(arguments.residuals or ())])
+    _refuse_unless(
+        bool(np.isfinite(arguments.calibration.numbers).all() and (steps >= 0).all()),
+        "config: expected numbers as costs, and residuals that do not fall",
+    )
 
 
 def _check_schema(schema: Schema) -> None:
     """Refuse a schema that defines no sequence, or has impossible means, variances, quantiles."""
     count = len(schema.features)
-    if not 0 <= schema.padded_slots < schema.features_per_step or len({*schema.features}) < count:
-        raise ValueError(
-            f"{schema.steps} steps of {schema.features_per_step} are no shape for {count} features"
-        )
+    _refuse_unless(
+        0 <= schema.padded_slots < schema.features_per_step and len({*schema.features}) == count,
+        f"{schema.steps} steps of {schema.features_per_step} are no shape for {count} features",
+    )
     numbers = [*schema.mean, *schema.variance, *schema.origin.values()]
-    if not (len(schema.mean) == len(schema.variance) == count and np.isfinite(numbers).all()):
-        raise ValueError(
-            f"expected a number as mean and variance of each of {count} features, and as any origin"
-        )
+    _refuse_unless(
+        len(schema.mean) == len(schema.variance) == count and bool(np.isfinite(numbers).all()),
+        f"expected a number as mean and variance of each of {count} features, and as any origin",
+    )
     for name, quantiles in schema.quantiles.items():
         rises = np.isfinite(quantiles).all() and (np.diff(quantiles) >= 0).all()
-        if not (rises and len(quantiles) in (0, len(SCORES)) and name in schema.features):
-            raise ValueError(f"expected {len(SCORES)} rising quantiles of a feature, got '{name}'")
-    label_fields = {name for name in LABEL_FIELDS if getattr(schema, name) is not None}
-    if label_fields not in ({*LABEL_FIELDS[:2]}, {LABEL_FIELDS[2]}, {LABEL_FIELDS[3]}):
-        raise ValueError(
-            f"expected of the label two classes, classes, or a target, got {label_fields}"
+        _refuse_unless(
+            bool(rises) and len(quantiles) in (0, len(SCORES)) and name in schema.features,
+            f"expected {len(SCORES)} rising quantiles of a feature, got '{name}'",
         )
-    if schema.classes is not None and len({*schema.classes}) < max(3, len(schema.classes)):
-        raise ValueError(f"expected three or more different classes, got {schema.classes}")
+    label_fields = {name for name in LABEL_FIELDS if getattr(schema, name) is not None}
+    _refuse_unless(
+        label_fields in ({*LABEL_FIELDS[:2]}, {LABEL_FIELDS[2]}, {LABEL_FIELDS[3]}),
+        f"expected of the label two classes, classes, or a target, got {label_fields}",
+    )
+    _refuse_unless(
+        schema.classes is None or len({*schema.classes}) >= max(3, len(schema.classes)),
+        f"expected three or more different classes, got {schema.classes}",
+    )
+    target = schema.target
+    _refuse_unless(
+        target is None or bool(np.isfinite([target.mean, target.deviation]).all()),
+        f"expected numbers of the label, got {target}",
+    )
     if schema.row is not None:
-        if schema.history is None or schema.row.history is not None or schema.row.row is not None:
-            raise ValueError("expected the schema of rows in a schema of histories alone")
+        _refuse_unless(
+            schema.history is not None and schema.row.history is None and schema.row.row is None,
+            "expected the schema of rows in a schema of histories alone",
+        )
         _check_schema(schema.row)
-    if schema.target and not np.isfinite([schema.target.mean, schema.target.deviation]).all():
-        raise ValueError(f"expected numbers of the label, got {schema.target}")
-
-
-def _check_calibration(arguments: Arguments) -> None:
-    """Refuse a calibration that does not fit the schema's task."""
-    task, count = arguments.layout.task, len(arguments.layout.task.classes)
-    if missing := {"temperature", "threshold"} - arguments.model_fields_set:
-        raise ValueError(f"config.{min(missing)}: Field required")
-    for name, kind in (("costs", CLASSES), ("residuals", NUMBER), ("coverage", NUMBER)):
-        if getattr(arguments, name) is not None and task.kind != kind:
-            raise ValueError(f"config.{name}: expected no value if the task is {task.kind}")
-    if arguments.costs is not None and [len(row) for row in arguments.costs] != [count] * count:
-        raise ValueError(f"config.costs: expected a row of {count} costs for each of the classes")
-    steps = np.diff([0, *(arguments.residuals or ())])
-    if not np.isfinite(arguments.calibration.numbers).all() or (steps < 0).any():
-        raise ValueError("config: expected numbers as costs, and residuals that do not fall")
 
 
 def _weights(content: bytes, shapes: Shapes) -> list[list[np.ndarray]]:
@@ -189,19 +216,25 @@ def _weights(content: bytes, shapes: Shapes) -> list[list[np.ndarray]]:
                 {name: dataset} if isinstance(dataset, h5py.Dataset) else {}
             )
         )
-        if mismatched := sorted(datasets.keys() ^ declared.keys()):
-            raise ValueError(f"{WEIGHTS}: {mismatched[0]} is missing or not declared")
+        mismatched = sorted(datasets.keys() ^ declared.keys())
+        _refuse_unless(
+            not mismatched, f"{WEIGHTS}: {', '.join(mismatched[:1])} is missing or not declared"
+        )
         for name, shape in declared.items():
             dataset = datasets[name]
-            if (dataset.dtype, dataset.shape) != (np.float32, shape):
-                raise ValueError(
-                    f"{name} in {WEIGHTS}: expected float32 {shape}, as config.json declares, got "
-                    f"{dataset.dtype} {dataset.shape}"
-                )
-            if dataset.nbytes != dataset.id.get_storage_size() or dataset.external:
-                raise ValueError(f"{name} is not in {WEIGHTS} as Keras writes an array")
-        if (needed := sum(dataset.nbytes for dataset in datasets.values())) > len(content):
-            raise ValueError(f"the weights take {needed} bytes, and their file has {len(content)}")
+            _refuse_unless(
+                (dataset.dtype, dataset.shape) == (np.float32, shape),
+                f"{name} in {WEIGHTS}: expected float32 {shape}, as config.json declares, got "
+                f"{dataset.dtype} {dataset.shape}",
+            )
+            _refuse_unless(
+                dataset.nbytes == dataset.id.get_storage_size() and not dataset.external,
+                f"{name} is not in {WEIGHTS} as Keras writes an array",
+            )
+        needed, size = sum(dataset.nbytes for dataset in datasets.values()), len(content)
+        _refuse_unless(
+            needed <= size, f"the weights take {needed} bytes, and their file has {size}"
+        )
         arrays = {name: datasets[name][()] for name in declared}
     for array in arrays.values():
         array.flags.writeable = False

@@ -17,8 +17,16 @@ import numpy as np
 from llvmlite import binding as llvm
 from numpy.typing import DTypeLike
 
-from tabular_lstm.network.kernel_code import POINTER, WHOLE, Code, forward_code, without_code
-from tabular_lstm.network.kernel_weights import Sizes, lay_out
+from tabular_lstm.network.forward import halved
+from tabular_lstm.network.kernel_code import (
+    POINTER,
+    SIDE_BY_SIDE,
+    WHOLE,
+    Code,
+    Sizes,
+    forward_code,
+    without_code,
+)
 from tabular_lstm.network.scorer import Scorer
 
 # The most and the fewest rows of a block; the fewest fill a vector of 64 rows.
@@ -78,7 +86,7 @@ class Kernel:
     def __init__(self, scorer: Scorer, processor: Processor) -> None:
         self.sizes, self.slots, self.processor = Sizes.of(scorer), scorer.slots, processor
         self.run = _compiled(forward_code, self.sizes, processor)
-        self.weights = lay_out(scorer, self.sizes)
+        self.weights = weights_in_order(scorer, self.sizes)
         self.table = np.ascontiguousarray(scorer.embed.vectors)
         places = np.concatenate([self.slots.numeric, self.slots.categorical])
         # Each feature's slot, then the step that the slot is in.
@@ -116,6 +124,32 @@ class Kernel:
         for outputs in member_outputs:
             total += outputs[..., :rows]
         return total.swapaxes(-1, -2)
+
+
+def weights_in_order(scorer: Scorer, sizes: Sizes) -> np.ndarray:
+    """Lay out all weights but the categories' vectors: float32 (k, Sizes.weights).
+
+    First, for each number: its frequencies times 2π, then the kernel and the bias of each group of
+    dimensions. Next, for each LSTM, direction and unit: the four gates' weights for each input,
+    each state and the bias. Last, for each output: the weights of the last states and of the sums
+    over the steps, and the bias.
+    """
+    embed, k, n = scorer.embed, sizes.members, sizes.numbers
+    joint = np.concatenate([embed.kernel, embed.bias], 2)
+    groups = [joint[..., first : first + count] for first, count in sizes.groups]
+    number_weights = [2 * np.pi * embed.frequency, *groups]
+    recur = [halved(recur, np.float32) for recur in scorer.recur]
+    by_unit = [w.reshape(2, k, SIDE_BY_SIDE, w.shape[2] // SIDE_BY_SIDE, -1) for w in recur]
+    # The mean over members and over steps is a sum with smaller weights.
+    last, mean = np.split(scorer.read_out.kernel / k, 2, 1)
+    read_out = np.concatenate([last, mean / sizes.steps, scorer.read_out.bias[:, None] / k], 1)
+    parts = [
+        np.concatenate([np.reshape(w, (k, n, w.shape[2] * w.shape[3])) for w in number_weights], 2),
+        *(weights.transpose(1, 0, 3, 4, 2) for weights in by_unit),
+        read_out.swapaxes(1, 2),
+    ]
+    laid_out = np.concatenate([part.reshape(k, -1) for part in parts], 1)
+    return np.ascontiguousarray(laid_out, np.float32)
 
 
 @cache

@@ -12,7 +12,103 @@ from typing import Any, Self
 
 from llvmlite import ir
 
-from tabular_lstm.network.kernel_weights import SIDE_BY_SIDE, Sizes, unit_weights
+from tabular_lstm.network.scorer import Scorer
+
+# Sizes --------------------------------------------------------------------------------------------
+
+# Sums side by side in registers: an LSTM's four gates, or four dimensions of a vector.
+SIDE_BY_SIDE = 4
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What the kernel's code depends on."""
+
+    members: int  # k
+    steps: int  # T
+    inputs: int  # size of a step's vector, F·d
+    numbers: int  # numeric features, N
+    categories: int  # categorical features, C
+    table: int  # vectors of all categories together
+    frequencies: int  # f
+    forms: int  # forms of a number, see `Slots.forms`
+    dimensions: int  # d
+    units: tuple[int, ...]  # u of each LSTM, from the input on
+    outputs: int  # o
+
+    @classmethod
+    def of(cls, scorer: Scorer) -> Self:
+        """Read the sizes off the weights."""
+        slots, embed = scorer.slots, scorer.embed
+        members, numbers, _, dimensions = embed.kernel.shape
+        return cls(
+            members=members,
+            steps=slots.steps,
+            inputs=slots.features_per_step * dimensions,
+            numbers=numbers,
+            categories=len(slots.categorical),
+            table=embed.vectors.shape[1],
+            frequencies=embed.frequency.shape[3],
+            forms=slots.forms,
+            dimensions=dimensions,
+            units=tuple(recur.recurrent.shape[2] for recur in scorer.recur),
+            outputs=scorer.outputs,
+        )
+
+    @property
+    def waves(self) -> int:
+        """Size of an extended number: cosines, sines, its forms, whether it is missing."""
+        return 2 * self.frequencies + self.forms + 1
+
+    @property
+    def groups(self) -> list[tuple[int, int]]:
+        """First dimension and size of each group whose sums are side by side."""
+        d = self.dimensions
+        return [(first, min(SIDE_BY_SIDE, d - first)) for first in range(0, d, SIDE_BY_SIDE)]
+
+    @property
+    def layers(self) -> list[tuple[int, int]]:
+        """Numbers of inputs and of units of each LSTM."""
+        inputs = [self.inputs, *(2 * u for u in self.units[:-1])]
+        return list(zip(inputs, self.units, strict=True))
+
+    @property
+    def number_weights(self) -> int:
+        """Number of weights of a numeric feature."""
+        return self.frequencies + (self.waves + 1) * self.dimensions
+
+    @property
+    def weights(self) -> int:
+        """Number of weights of a member."""
+        recur = sum(2 * u * unit_weights(inputs, u) for inputs, u in self.layers)
+        return self.numbers * self.number_weights + recur + self.outputs * self.output_weights
+
+    @property
+    def output_weights(self) -> int:
+        """Number of weights of an output."""
+        return 4 * self.units[-1] + 1
+
+    @property
+    def scratch(self) -> int:
+        """Number of vectors that the forward pass keeps: waves, steps, states and cells."""
+        states = sum(2 * self.steps * u for u in self.units)
+        return self.waves + self.steps * self.inputs + states + max(self.units)
+
+    @property
+    def first_sums(self) -> int:
+        """Number of sums that the first LSTM computes for a step."""
+        return 2 * self.units[0] * SIDE_BY_SIDE
+
+    @property
+    def scratch_without(self) -> int:
+        """Number of further vectors for the forward pass without each feature."""
+        return self.steps * self.inputs + (self.steps + 1) * self.first_sums + self.dimensions
+
+
+def unit_weights(inputs: int, units: int) -> int:
+    """Count the weights of an LSTM's unit: per gate, one for each input, each unit and the bias."""
+    return SIDE_BY_SIDE * (inputs + units + 1)
+
 
 # Vector code --------------------------------------------------------------------------------------
 # Write code that computes with a vector of rows, by plain arithmetic.
@@ -305,7 +401,7 @@ class Arrays:
     numbers: Place  # float32 (forms, N, (V + 1)·L), see `Slots.number_forms`, NaN where missing
     index: Place  # int64 (C, (V + 1)·L), each category's row in the table
     slots: Place  # int64 (2, N + C), slots of numbers, then of categories; then the slots' steps
-    weights: Place  # float32 (k, Sizes.weights), see `lay_out`
+    weights: Place  # float32 (k, Sizes.weights), see `kernel.weights_in_order`
     table: Place  # float32 (k, all categories' vectors, d)
     scratch: Place  # float32 (vectors that are kept · L,), zeros at first
     outputs: Place  # float32 (k, o, V·L), whose sum over the members is the mean output
@@ -323,7 +419,7 @@ def forward_code(sizes: Sizes, lanes: int) -> Code:
 
         def vector(v: Whole) -> None:
             member_code.embed(v, steps)
-            member_code.read_out(member_code.first_reads(steps), k, v)
+            member_code.read_out(member_code.first_weighted_inputs(steps), k, v)
 
         code.repeat(arrays.vectors, vector)
 
@@ -354,7 +450,7 @@ def without_code(sizes: Sizes, lanes: int) -> Code:
 
     def member(k: Whole) -> None:
         member_code = Member.of(sizes, k, arrays)
-        read = member_code.first_reads(steps)
+        read = member_code.first_weighted_inputs(steps)
 
         def sum_up(step: Whole) -> None:
             sums_here = summed.after_vectors(step * sum_count)
@@ -462,9 +558,9 @@ class Member:
 
         code.repeat(self.sizes.categories, category)
 
-    def first_reads(self, steps: Place) -> Read:
+    def first_weighted_inputs(self, steps: Place) -> Read:
         """Return the function that sums up the first LSTM's inputs."""
-        return _reads(*self.sizes.layers[0], self.recur, steps)
+        return _weighted_inputs(*self.sizes.layers[0], self.recur, steps)
 
     def read_out(self, read: Read, place: Whole, v: Whole) -> None:
         """Run the LSTMs and compute the outputs; `read` returns the first LSTM's sums.
@@ -476,7 +572,7 @@ class Member:
         cells = scratch.after_vectors(sizes.scratch - max(sizes.units))
         for layer, (inputs, u) in enumerate(sizes.layers):
             if layer:
-                read = _reads(inputs, u, weights, states)
+                read = _weighted_inputs(inputs, u, weights, states)
                 states = states.after_vectors(sizes.steps * inputs)
             _recur(sizes.steps, inputs, u, weights, read, states, cells)
             weights = weights.after(2 * u * unit_weights(inputs, u))
@@ -495,7 +591,7 @@ class Member:
 # Recur -------------------------------------------------------------------------------------------
 
 
-def _reads(inputs: int, u: int, weights: Place, steps: Place) -> Read:
+def _weighted_inputs(inputs: int, u: int, weights: Place, steps: Place) -> Read:
     """Return a function that adds one step's weighted inputs to the bias; steps: (T, inputs)."""
 
     def read(step: Whole, unit: Whole) -> Sequence[Lanes]:

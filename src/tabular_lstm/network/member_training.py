@@ -14,27 +14,11 @@ import numpy as np
 from scipy.special import entr
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.network.offset import Offset
 from tabular_lstm.network.outputs import Outputs
-from tabular_lstm.network.plan import Plan
+from tabular_lstm.network.plan import Plan, TrainingInputs
 from tabular_lstm.parameters.hyperparameters import TrainingOptions
 from tabular_lstm.progress import progress
-from tabular_lstm.rows.histories import Sequences
 from tabular_lstm.tensorflow_import import import_tensorflow
-
-
-@dataclass(frozen=True)
-class Task:
-    """What every group needs, as plain values; see `fit.train`."""
-
-    config: dict[str, Any]  # config of the network of these members
-    initial: list[np.ndarray]  # its initial weights, (k, …) each
-    sequences: Sequences
-    targets: np.ndarray
-    training: TrainingOptions
-    weights: np.ndarray | None
-    plan: Plan  # the plan of these members
-    offset: Offset | None = None  # of a number's histories
 
 
 @dataclass(frozen=True)
@@ -77,7 +61,7 @@ def split(members: int, groups: int) -> list[range]:
     return [range(*pair) for pair in pairwise(bounds)]
 
 
-def train_group(task: Task, numbers: range) -> Trained:
+def train_group(inputs: TrainingInputs, numbers: range) -> Trained:
     """Train some of the members, by their numbers, until each has stopped.
 
     A member's learning rate falls to 0 after `plan.patience` epochs in which its loss, or most
@@ -88,16 +72,16 @@ def train_group(task: Task, numbers: range) -> Trained:
     import_tensorflow()  # not at import, so that workers print no notes on GPUs
     from tabular_lstm.network.members import Members  # noqa: PLC0415
 
-    return train_members(Members(task, numbers), task.plan.of_members(numbers), task)
+    return train_members(Members(inputs, numbers), inputs.plan.of_members(numbers), inputs)
 
 
-def train_members(members: Any, plan: Plan, task: Task) -> Trained:
+def train_members(members: Any, plan: Plan, inputs: TrainingInputs) -> Trained:
     """Train `Members` by their part of the plan; see `train_group`."""
     kind, count = np.array(plan.kind), len(plan.kind)
     best_loss, best_epoch = np.full(count, np.inf), np.zeros(count, int)
     # Each member's last epoch with progress, and the loss below which the next progress counts.
     progressed, below = best_epoch.copy(), best_loss.copy()
-    shares = np.bincount(members.task_outputs.strata(task.targets)) / len(task.targets)
+    shares = np.bincount(members.task_outputs.strata(inputs.targets)) / len(inputs.targets)
     learned = members.task_outputs.learned * entr(shares).sum()
     best, outputs = members.weights.copy(), [np.empty(0)] * count
     best_outputs = [*outputs]
@@ -111,15 +95,10 @@ def train_members(members: Any, plan: Plan, task: Task) -> Trained:
         epoch_losses, new_outputs = members.train_epoch(
             run, batches[:, run], rates[:, run], held_out
         )
-        if task.offset is not None:
-            learn_rest = task.offset.learns_rest(kind[run])
-            epoch_losses = np.where(learn_rest, task.offset.unit, 1) * epoch_losses
-            for member in np.flatnonzero(learn_rest):
-                new_outputs[member] = task.offset.predicted(held_out[member], new_outputs[member])
         losses.append(float(epoch_losses.mean()))
         for place, member_outputs in zip(run, new_outputs, strict=True):
             outputs[place] = member_outputs
-        loss = fold_losses(members.task_outputs, task.targets, plan, outputs, task.weights)
+        loss = fold_losses(members.task_outputs, inputs.targets, plan, outputs, inputs.weights)
         validation_losses.append(float(loss.mean()))
         # A fold has few rows, so half of a member's criterion is its kind's mean loss.
         means = [loss[kind == member_kind].mean() for member_kind in kind]

@@ -15,9 +15,8 @@ import numpy as np
 import tensorflow as tf
 
 from tabular_lstm.network.build import LSTMEnsemble
-from tabular_lstm.network.member_training import Task
 from tabular_lstm.network.outputs import outputs_of
-from tabular_lstm.network.plan import Plan
+from tabular_lstm.network.plan import Plan, TrainingInputs
 from tabular_lstm.network.score import cores
 from tabular_lstm.parameters.hyperparameters import Ensemble
 from tabular_lstm.rows.histories import Compact, Histories, Sequences, table_of, taken
@@ -37,11 +36,6 @@ EVALUATED_SLOTS = 2**18
 TAKEN_VALUES = 2**20
 
 
-def _matrix(weights: Sequence[np.ndarray]) -> np.ndarray:
-    """Lay weights, (k, …) each, side by side: (k, weights of a member)."""
-    return np.concatenate([weight.reshape(len(weight), -1) for weight in weights], 1)
-
-
 def _graph(function: Callable[..., Any], *specs: Any) -> Any:
     """Make a graph of a function whose tensors are like `specs`.
 
@@ -59,44 +53,46 @@ class Members:
     gets, and copies, only the rows of some steps at a time.
 
     Args:
-        task: The task of all members.
+        inputs: The inputs of all members.
         numbers: The numbers of these members among all.
     """
 
-    def __init__(self, task: Task, numbers: range) -> None:
-        options = Ensemble.model_validate(task.config["options"])
-        most = TOGETHER_SLOTS // table_of(task.sequences).shape[1]
+    def __init__(self, inputs: TrainingInputs, numbers: range) -> None:
+        options = Ensemble.model_validate(inputs.config["options"])
+        most = TOGETHER_SLOTS // table_of(inputs.sequences).shape[1]
         together = max(1, min(TOGETHER, most, len(numbers)))
         graph_options = {"members": together, "frequency_scale": [1.0]}
         # The network's own variables are not used: `_member_outputs` replaces them by pieces of the
         # matrix.
         self.network: LSTMEnsemble = LSTMEnsemble.from_config(
-            task.config | {"options": options.model_copy(update=graph_options).model_dump()}
+            inputs.config | {"options": options.model_copy(update=graph_options).model_dump()}
         )
         self.task_outputs = outputs_of(self.network.schema.task)
-        table = self.network.embed.slots.prepared(table_of(task.sequences))
+        table = self.network.embed.slots.prepared(table_of(inputs.sequences))
         self.sequences: Sequences = (
-            replace(task.sequences, table=table) if isinstance(task.sequences, Histories) else table
+            replace(inputs.sequences, table=table)
+            if isinstance(inputs.sequences, Histories)
+            else table
         )
-        targets, chosen = [task.targets], slice(numbers.start, numbers.stop)
-        # What each member learns: the targets, or what the offset leaves of them.
-        self.learned = np.zeros(len(numbers), int)
-        if task.offset is not None:
-            targets.append(task.offset.rest(task.targets))
-            self.learned += task.offset.learns_rest(task.plan.kind[chosen])
-        self.targets = np.stack(targets, dtype=np.float32, casting="same_kind")
-        self.counts = [] if task.weights is None else [task.weights.astype(np.float32)]
+        self.offset, chosen = inputs.offset, slice(numbers.start, numbers.stop)
+        # What the members learn: the targets, or what the offset leaves of them.
+        targets = inputs.targets if self.offset is None else self.offset.rest(inputs.targets)
+        self.targets = targets.astype(np.float32)
+        self.counts = [] if inputs.weights is None else [inputs.weights.astype(np.float32)]
         # The seed of a graph's first member decides what is dropped in all its members.
-        streams = (np.random.default_rng([task.training.seed, 2, number]) for number in numbers)
+        streams = (np.random.default_rng([inputs.training.seed, 2, number]) for number in numbers)
         self.seeds = [int(stream.integers(2**31)) for stream in streams]
         dropped = np.array([share for _, share in options.each], np.float32)
         self.dropped = [dropped[chosen]] if dropped.any() else []
         self.sizes = [int(np.prod(weight.shape[1:])) for weight in self.network.weights]
-        self.weights = _matrix([weight[chosen] for weight in task.initial])
+        initial = [weight[chosen].reshape(len(numbers), -1) for weight in inputs.initial]
+        self.weights = np.concatenate(initial, 1)  # side by side
         self.mean, self.square = np.zeros_like(self.weights), np.zeros_like(self.weights)
         self.step = 0
         decayed = [weight.path.split("/")[-1] in DECAYED for weight in self.network.weights]
-        self.decay = task.training.weight_decay * np.repeat(decayed, self.sizes).astype(np.float32)
+        self.decay = inputs.training.weight_decay * np.repeat(decayed, self.sizes).astype(
+            np.float32
+        )
         self.rate_shares = self._rate_shares()
         self._pass, self._outputs = self._graphs()
 
@@ -116,7 +112,8 @@ class Members:
             held_out: For each of these members, the numbers of its held-out rows.
 
         Returns:
-            Each member's mean loss in training, (m,), and its outputs, (rows, o).
+            Each member's mean loss in training, (m,), and its outputs, (rows, o), both as if it
+            had learned the targets themselves.
         """
         count = self.network.options.count
 
@@ -135,10 +132,14 @@ class Members:
         with ThreadPoolExecutor(cores()) as pool:
             graph_results = [*pool.map(work, range(0, len(places), count))]
         self.step += len(batches)
-        losses, outputs = zip(*graph_results, strict=True)
-        return np.concatenate(losses), [
-            member_outputs for graph_outputs in outputs for member_outputs in graph_outputs
+        losses = np.concatenate([graph_losses for graph_losses, _ in graph_results])
+        outputs = [
+            member_outputs for _, graph_outputs in graph_results for member_outputs in graph_outputs
         ]
+        if self.offset is not None:
+            losses = losses.astype(np.float64) * self.offset.unit
+            outputs = list(map(self.offset.predicted, held_out, outputs))
+        return losses, outputs
 
     def in_shape(self, matrix: np.ndarray) -> list[np.ndarray]:
         """Cut a matrix like `weights` into the network's weights, in their order and shapes."""
@@ -245,7 +246,7 @@ class Members:
             rows = batches[start : start + at_once]
             step_inputs = [
                 taken(self.sequences, rows),
-                self.targets[self.learned[places, None], rows],
+                self.targets[rows],
                 *(counts[rows] for counts in self.counts),
             ]
             seed = tf.constant([self.seeds[places[0]], self.step + start], tf.int32)

@@ -1,4 +1,4 @@
-"""Predict a number from its history by ridge regression; members of one kind learn the residuals.
+"""Predict a number from its history by ridge regression; members learn the residuals.
 
 A number that changes slowly is close to its last value. A network that must learn this first
 learns less about the change. The regression and the read-out are linear in the same summaries. So
@@ -16,7 +16,7 @@ from typing import Self
 
 import numpy as np
 
-from tabular_lstm.network.forward import cut
+from tabular_lstm.network.forward import row_blocks
 from tabular_lstm.network.outputs import FARTHEST, NARROWEST
 from tabular_lstm.network.score import blas
 from tabular_lstm.network.scorer import Slots
@@ -35,14 +35,11 @@ class Offset:
         values: Its prediction for each train row, fitted without the row's fold, float64 (rows,).
         unit: The standard deviation of the residuals, at least `NARROWEST`.
         line: Its weights, then its bias, as means over the folds, float32 (`Slots.wide` + 1,).
-        kind: The kind of members that learn the residuals. Members of another kind learn the
-            targets; the kinds' shares are chosen out of fold.
     """
 
     values: np.ndarray
     unit: float
     line: np.ndarray
-    kind: int
 
     @classmethod
     def of(
@@ -52,14 +49,13 @@ class Offset:
         targets: np.ndarray,
         weights: np.ndarray | None,
         fold: np.ndarray,
-        kind: int,
     ) -> Self:
         """Fit the regression to targets, (rows,), with each row's weight and fold, (rows,)."""
         size, folds = slots.wide + 1, int(fold.max()) + 1
         counts, values = np.ones(len(fold)) if weights is None else weights, np.empty(len(fold))
 
         def blocks() -> Iterator[tuple[slice, np.ndarray]]:
-            for rows in cut(len(slots.places), len(fold)):
+            for rows in row_blocks(len(slots.places), len(fold)):
                 summaries = slots.summaries(histories.compact(rows), np.float64)
                 learned = targets[rows].clip(-FARTHEST, FARTHEST)
                 yield rows, np.column_stack([*summaries, np.ones(len(learned)), learned])
@@ -80,25 +76,20 @@ class Offset:
         for rows, block in blocks():
             values[rows] = np.einsum("rs,rs->r", block[:, :size], best[fold[rows]])
         unit = max(scale(targets - values)[1] ** 0.5, NARROWEST)
-        return cls(values, unit, best.mean(0).astype(np.float32), kind)
+        return cls(values, unit, best.mean(0).astype(np.float32))
 
     def rest(self, targets: np.ndarray) -> np.ndarray:
         """Return the residuals that the members learn: float32 (rows,)."""
         return np.asarray((targets - self.values) / self.unit, np.float32)
 
-    def learns_rest(self, kinds: Sequence[int] | np.ndarray) -> np.ndarray:
-        """Tell which members learn the residuals, by their kinds: bool (k,)."""
-        return np.equal(kinds, self.kind)
-
     def predicted(self, rows: np.ndarray, rest: np.ndarray) -> np.ndarray:
         """Turn residuals of rows, (rows, o), into targets."""
         return np.asarray(self.values[rows, None] + self.unit * rest)
 
-    def added_to(self, weights: Sequence[np.ndarray], kinds: Sequence[int]) -> list[np.ndarray]:
-        """Add the regression to the read-outs of the members that learned the residuals."""
-        members = self.learns_rest(kinds)
+    def added_to(self, weights: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Add the regression to the read-outs of members that learned the residuals."""
         *other_weights, kernel, bias = (weight.copy() for weight in weights)
-        kernel[members] *= self.unit
-        kernel[members, kernel.shape[1] - len(self.line) + 1 :] += self.line[:-1, None]
-        bias[members] = self.unit * bias[members] + self.line[-1]
+        kernel *= self.unit
+        kernel[:, kernel.shape[1] - len(self.line) + 1 :] += self.line[:-1, None]
+        bias[:] = self.unit * bias + self.line[-1]
         return [*other_weights, kernel, bias]

@@ -1,15 +1,18 @@
-"""Plan a training: each member's fold, the batch size, the number of epochs."""
+"""Plan a training: what is given to members, their folds, the batch size, the number of epochs."""
 
 import heapq
 import logging
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from tabular_lstm.errors import counted
+from tabular_lstm.network.offset import Offset
 from tabular_lstm.parameters.hyperparameters import TrainingOptions
+from tabular_lstm.rows.histories import Sequences
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +79,7 @@ class Plan:
             # int32, because with many rows these numbers take most of the memory.
             orders = np.empty((len(numbers), used), np.int32)
             for order, rng, fold in zip(orders, shuffles, self.left_out, strict=True):
-                rows = _numbers(self.fold != fold)
+                rows = _row_numbers(self.fold != fold)
                 if self.customers is not None:
                     rank = rng.permutation(int(self.customers.max()) + 1)[self.customers[rows]]
                     order[:] = rows[np.argsort(rank, kind="stable")[:used]]
@@ -108,6 +111,20 @@ class Plan:
         passed = epoch - 1 + np.arange(self.steps)[:, None] / self.steps
         left = np.clip((ends - passed) / (ends - starts), 0, 1)
         return np.asarray(self.rate * left, np.float32)
+
+
+@dataclass(frozen=True)
+class TrainingInputs:
+    """What every group of members needs to be trained, as plain values; see `fit.train`."""
+
+    config: dict[str, Any]  # config of the network of all members
+    initial: list[np.ndarray]  # its initial weights, (k, …) each
+    sequences: Sequences
+    targets: np.ndarray
+    training: TrainingOptions
+    weights: np.ndarray | None
+    plan: Plan  # the plan of all members
+    offset: Offset | None = None  # of a number's histories
 
 
 def draw_by_class(
@@ -169,7 +186,7 @@ def plan_training(
     # The members of each kind have the same folds, so that each kind has outputs of the same rows.
     members_per_kind = members // kinds
     left_out = [member % members_per_kind % folds for member in range(members)]
-    fold_rows = [_numbers(fold == number) for number in range(folds)]
+    fold_rows = [_row_numbers(fold == number) for number in range(folds)]
     # The members step together. In an epoch, each uses as many rows as the smallest member has,
     # rounded down to whole batches. The rows left out are random.
     smallest = passed = rows - max(len(fold_rows[number]) for number in left_out)
@@ -215,9 +232,9 @@ def plan_training(
     return plan
 
 
-def _numbers(rows: np.ndarray) -> np.ndarray:
-    """Return the numbers of the rows that are true, int32."""
-    return np.flatnonzero(rows).astype(np.int32)
+def _row_numbers(are_chosen: np.ndarray) -> np.ndarray:
+    """Return the numbers of the chosen rows, int32."""
+    return np.flatnonzero(are_chosen).astype(np.int32)
 
 
 def members_of_a_kind(members: int, rows: int) -> int:

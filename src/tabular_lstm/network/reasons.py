@@ -8,12 +8,12 @@ from itertools import product
 import numpy as np
 
 from tabular_lstm.errors import counted
-from tabular_lstm.network.forward import cut, forward_of
+from tabular_lstm.network.forward import forward_of, row_blocks
 from tabular_lstm.network.outputs import outputs_of
 from tabular_lstm.network.score import blas, cores, predictions_of, processor, score, score_changed
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.progress import Progress, progress_bar
-from tabular_lstm.rows.histories import Compact, Histories, Sequences
+from tabular_lstm.rows.histories import Compact, Histories, Sequences, table_of
 from tabular_lstm.rows.past_features import as_rows
 from tabular_lstm.rows.schema import Schema
 
@@ -52,7 +52,7 @@ def _cells(schema: Schema) -> dict[str, list[int]]:
     return slots | ({f"{schema.label}, earlier": label_slots} if label_slots else {})
 
 
-def reasons(
+def reasons_of(
     scorer: Scorer,
     sequences: Sequences,
     predicted: np.ndarray,
@@ -106,21 +106,20 @@ def _effects(
     All slots of a date are set to "missing" together.
     """
     column = outputs_of(scorer.schema.task).explained(predicted, scorer.calibration)
-    effects = _effects_of_slots(scorer, sequences, predicted, column, many, bar)
+    slot_effects = _effects_of_slots(scorer, sequences, predicted, column, many, bar)
     if not scorer.schema.dates:
-        return effects
-    together, unchanged = [], score(scorer, sequences, many)
-    for slots in scorer.schema.slots.values():
+        return slot_effects
+    unchanged = score(scorer, sequences, many)
+
+    def effect(slots: list[int]) -> np.ndarray:
+        if len(slots) == 1:
+            return np.asarray(slot_effects[slots[0]])
         without = sequences.reshape(len(sequences), -1).copy()
         without[:, slots] = np.nan
-        together.append(
-            effects[slots[0]]
-            if len(slots) == 1
-            else _explained_column(
-                column, (unchanged - score(scorer, without.reshape(sequences.shape), many))[None]
-            )[0]
-        )
-    return np.stack(together)
+        moved = unchanged - score(scorer, without.reshape(sequences.shape), many)
+        return np.asarray(_explained_column(column, moved[None])[0])
+
+    return np.stack([effect(slots) for slots in scorer.schema.slots.values()])
 
 
 def _effects_in_histories(
@@ -140,12 +139,12 @@ def _effects_in_histories(
             outputs = forward.of_histories(_without_each(history, block))
             if scorer.row is not None:
                 rows = as_rows(_each_without(histories[[place]], block), scorer.schema)
-                slots, row_forward = (
-                    rows.reshape(len(rows), -1).T,
-                    forward_of(scorer.row, np.float32),
-                )
-                some_rows = (np.ascontiguousarray(slots[:, some]) for some in cut(*slots.shape))
-                outputs = outputs + np.concatenate([*map(row_forward, some_rows)])
+                slots, row_forward = table_of(rows).T, forward_of(scorer.row, np.float32)
+                row_outputs = [
+                    row_forward(np.ascontiguousarray(slots[:, some]))
+                    for some in row_blocks(*slots.shape)
+                ]
+                outputs = outputs + np.concatenate(row_outputs)
             predictions = predictions_of(scorer, outputs)
             unchanged, *without = predictions.reshape(len(predictions), -1)[:, explained[place]]
             moved = np.reshape(unchanged - np.array(without), (len(history), len(block)))
@@ -196,7 +195,7 @@ def _effects_of_slots(
     """Return the effect of each slot's feature on each row: (features, rows)."""
     rows, features = len(sequences), len(scorer.schema.features)
     effects = np.empty((features, rows))
-    slots = sequences.reshape(rows, len(scorer.slots.places))
+    slots = table_of(sequences)
     if many and (kernel_processor := processor()):
         from tabular_lstm.network.kernel import BLOCK, LEAST_BLOCK, kernel_of  # noqa: PLC0415
 
@@ -208,11 +207,11 @@ def _effects_of_slots(
 
         with ThreadPoolExecutor(cores()) as threads:
             values = scorer.outputs * slots.shape[1]
-            blocks = cut(values, rows, BLOCK, LEAST_BLOCK)
+            blocks = row_blocks(values, rows, BLOCK, LEAST_BLOCK)
             for block, _ in zip(blocks, threads.map(fill, blocks), strict=True):
                 bar.update(len(predicted[block]))
         return effects
-    for block in cut(scorer.outputs, rows, CHANGED_AT_ONCE):
+    for block in row_blocks(scorer.outputs, rows, CHANGED_AT_ONCE):
         block_values = slots[block, :features].T[:, None]
         changes = [(0, block_values[0]), *enumerate(np.full_like(block_values, np.nan))]
         # Both predictions are computed in the same way, so that an unchanged value gives exactly 0.

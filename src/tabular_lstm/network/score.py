@@ -25,7 +25,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.network.forward import cut, forward_of
+from tabular_lstm.network.forward import forward_of, row_blocks
 from tabular_lstm.network.outputs import RATES, predictions
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.rows.histories import Histories, Sequences, table_of
@@ -104,7 +104,7 @@ def _outputs_of_histories(scorer: Scorer, histories: Histories, dtype: type) -> 
     for length in np.unique(doubled):
         rows = np.flatnonzero(doubled == length)
         rows = rows[np.argsort(histories.own[rows])]
-        blocks += [rows[block] for block in cut(len(scorer.slots.places), len(rows))]
+        blocks += [rows[block] for block in row_blocks(len(scorer.slots.places), len(rows))]
 
     def fill(block: np.ndarray) -> None:
         outputs[block] = forward.of_histories(histories.compact(block))
@@ -178,8 +178,8 @@ def _forward(
     if many and (kernel_processor := processor()):
         from tabular_lstm.network.kernel import BLOCK, LEAST_BLOCK, kernel_of  # noqa: PLC0415
 
-        return kernel_of(scorer, kernel_processor), cut(slots, rows, BLOCK, LEAST_BLOCK)
-    return forward_of(scorer, np.float64 if rows <= FEW else np.float32), cut(slots, rows)
+        return kernel_of(scorer, kernel_processor), row_blocks(slots, rows, BLOCK, LEAST_BLOCK)
+    return forward_of(scorer, np.float64 if rows <= FEW else np.float32), row_blocks(slots, rows)
 
 
 @cache

@@ -30,7 +30,7 @@ from tabular_lstm.frozen import Frozen, unless
 from tabular_lstm.parameters.columns import ColumnsOptions
 from tabular_lstm.rows.dates import dates_as_seen, parts
 from tabular_lstm.rows.fingerprints import in_parts
-from tabular_lstm.rows.label_measures import AREA, MEASURES, Measure, Name, measure_of
+from tabular_lstm.rows.label_measures import AREA, MEASURES, TREES, Measure, Name, measure_of
 from tabular_lstm.rows.schema import origin_of
 from tabular_lstm.rows.sequences import amounts
 
@@ -49,6 +49,7 @@ ALMOST = 1.05
 ROWS, OF_CLASS, MOST_ROWS = 4_000, 200, 10_000
 SUSPECTS = 2  # amounts, and as many others
 FOLDS = 5
+FEW_TREES = 10
 # The low end of a fall's interval must reach this share of the highest low end.
 NEARLY = 0.8
 HUGE = 1e30
@@ -170,7 +171,7 @@ def find_dependent_rows(
     features = [name for name in learned_columns if name in candidates]
     if not features or not measure.enough(1).any():
         return None
-    suspects = [*_suspects(rows, columns, measure, candidates, independent)]
+    suspects = [*_find_suspects(rows, columns, measure, candidates, independent)]
     falls = [
         _fall_of_suspect(rows, columns, measure, features, suspect, len(suspects))
         for suspect in suspects
@@ -206,7 +207,7 @@ def are_within(inner: pd.Series | np.ndarray, outer: pd.Series | np.ndarray) -> 
     return len(pairs) <= ALMOST * pairs["inner"].nunique()
 
 
-def _numbers(cells: pd.Series, columns: ColumnsOptions) -> np.ndarray | None:
+def _numbers_or_days(cells: pd.Series, columns: ColumnsOptions) -> np.ndarray | None:
     """Give a column's numbers as float64, dates as days; None if it holds categories."""
     is_number = cells.name in columns.dates or pd.api.types.is_numeric_dtype(cells)
     return amounts(cells, columns) if is_number and cells.name not in columns.categorical else None
@@ -236,7 +237,7 @@ def _sample(
 
 def _hashes(cells: pd.Series, columns: ColumnsOptions) -> np.ndarray:
     """Hash the cells of a column, uint64; 0 for a missing cell."""
-    numbers = _numbers(cells, columns)
+    numbers = _numbers_or_days(cells, columns)
     if numbers is not None:
         hashes = np.maximum(pd.util.hash_array(numbers + 0.0), np.uint64(1))  # pandas gives 0 for 0
         return np.where(np.isnan(numbers), np.uint64(0), hashes)
@@ -247,7 +248,7 @@ def _hashes(cells: pd.Series, columns: ColumnsOptions) -> np.ndarray:
     return np.asarray(hashes[codes])
 
 
-def _row_hashes(rows: pd.DataFrame, columns: ColumnsOptions) -> np.ndarray:
+def _joint_hashes(rows: pd.DataFrame, columns: ColumnsOptions) -> np.ndarray:
     """Hash the cells of each row together, uint64 (rows,); a missing cell counts as a value."""
     row_hashes = np.zeros(len(rows), np.uint64)
     for name, cells in rows.items():
@@ -257,7 +258,7 @@ def _row_hashes(rows: pd.DataFrame, columns: ColumnsOptions) -> np.ndarray:
     return row_hashes
 
 
-def _suspects(
+def _find_suspects(
     rows: pd.DataFrame,
     columns: ColumnsOptions,
     measure: Measure,
@@ -273,7 +274,7 @@ def _suspects(
         if name in independent:
             declared[name] = labels
         elif labels.is_clear:
-            numbers = _numbers(rows[name].iloc[places], columns)
+            numbers = _numbers_or_days(rows[name].iloc[places], columns)
             is_amount = numbers is not None and _is_amount(numbers, hashes, marks, measure.alike)
             suspects.append(Suspect(name, labels, is_amount))
     undeclared = [s for s in suspects if not _is_declared(s, declared, rows, columns)]
@@ -364,21 +365,27 @@ def _fall_of_suspect(
     suspect: Suspect,
     suspect_count: int,
 ) -> Fall:
-    """Judge a quick model twice on a sample of whole groups, a larger one if a class is rare."""
+    """Judge a quick model twice on a sample of whole groups, a larger one if a class is rare.
+
+    If a few trees show that the measure does not fall, no more are grown.
+    """
     places, values = _sample(rows[suspect.column], columns, rows_of_quick_model(measure))
     measure = measure.at(places)
     if not measure.enough(FOLDS).any():
         return Fall(0.0, 0.0, 0.5, 0.5)
     sampled, deciding = rows.iloc[places], columns.group or columns.key
-    sides = _row_hashes(sampled[[deciding] if deciding else features], columns)
+    sides = _joint_hashes(sampled[[deciding] if deciding else features], columns)
     groups = pd.factorize(np.where(values == 0, sides, values))[0]
-    together = quick_scores(sampled, columns, measure, features, groups)
     sides = pd.factorize(sides)[0]
-    errors = measure.marks - together
-    corrections = [_error_of_others(error, groups, sides) for error in errors.T]
-    return _fall_between(
-        measure, together + np.column_stack(corrections), together, groups, suspect_count
-    )
+    for trees in (FEW_TREES, TREES):
+        together = quick_scores(sampled, columns, measure, features, groups, trees)
+        errors = (measure.marks - together).T
+        corrections = [_error_of_others(mark_errors, groups, sides) for mark_errors in errors]
+        spread = together + np.column_stack(corrections)
+        fall = _fall_between(measure, spread, together, groups, suspect_count)
+        if fall.high < measure.falls[suspect.is_amount]:
+            break
+    return fall
 
 
 def rows_of_quick_model(measure: Measure) -> int:
@@ -392,10 +399,15 @@ def quick_scores(
     measure: Measure,
     features: Sequence[str],
     groups: np.ndarray,
+    trees: int = TREES,
 ) -> np.ndarray:
     """Score each row by a quick model that saw no row of its group: (rows, marks)."""
     cells = np.column_stack([_quick_model_input(rows[name], columns) for name in features])
-    return _out_of_fold(measure, cells, _folds(measure.labels, groups))
+    folds, scores = _folds_of_groups(measure.labels, groups), np.empty(measure.marks.shape)
+    for fold in range(FOLDS):
+        is_out = folds == fold
+        scores[is_out] = measure.learned(cells, is_out, trees)
+    return np.asarray(scores.round(DECIMALS))
 
 
 def _quick_model_input(cells: pd.Series, columns: ColumnsOptions) -> np.ndarray:
@@ -403,14 +415,14 @@ def _quick_model_input(cells: pd.Series, columns: ColumnsOptions) -> np.ndarray:
     name = str(cells.name)
     if name in columns.dates:
         return parts(dates_as_seen(cells, columns.missing.get(name, []), columns.dates[name])[0])
-    numbers = _numbers(cells, columns)
+    numbers = _numbers_or_days(cells, columns)
     if numbers is None:
         return pd.factorize(cells)[0].astype(float)
     # The model computes in float32.
     return np.asarray(np.clip(numbers - origin_of(numbers[~np.isnan(numbers)]), -HUGE, HUGE))
 
 
-def _folds(labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
+def _folds_of_groups(labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
     """Assign the groups to folds, so that all folds have about the same labels."""
     sizes, sums = np.bincount(groups), np.bincount(groups, labels)
     shuffled = np.random.default_rng(0).permutation(len(sizes))
@@ -418,15 +430,6 @@ def _folds(labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
     folds = np.empty(len(sizes), int)
     folds[order] = np.arange(len(sizes)) % FOLDS
     return np.asarray(folds[groups])
-
-
-def _out_of_fold(measure: Measure, cells: np.ndarray, folds: np.ndarray) -> np.ndarray:
-    """Score each row by a forest that did not see the row's fold: (rows, marks)."""
-    scores = np.empty(measure.marks.shape)
-    for fold in range(FOLDS):
-        is_out = folds == fold
-        scores[is_out] = measure.learned(cells, is_out)
-    return np.asarray(scores.round(DECIMALS))
 
 
 def _error_of_others(errors: np.ndarray, groups: np.ndarray, sides: np.ndarray) -> np.ndarray:

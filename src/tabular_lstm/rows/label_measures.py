@@ -98,11 +98,11 @@ class _Areas:
         ranked = [(np.unique(score, return_inverse=True)[1], mark) for score, mark in columns]
         return float(np.mean([_told(*_counts(*pair)) for pair in ranked] or 1.0))
 
-    def learned(self, cells: np.ndarray, is_out: np.ndarray) -> np.ndarray:
+    def learned(self, cells: np.ndarray, is_out: np.ndarray, trees: int = TREES) -> np.ndarray:
         """Score the rows `is_out` by a forest that saw the other rows: (rows, marks)."""
         from sklearn.ensemble import ExtraTreesClassifier  # noqa: PLC0415  it takes a second
 
-        model = ExtraTreesClassifier(TREES, min_samples_leaf=LEAF, random_state=0)
+        model = ExtraTreesClassifier(trees, min_samples_leaf=LEAF, random_state=0)
         model.fit(cells[~is_out], self.labels[~is_out])
         scores = np.zeros((is_out.sum(), len(self.task.classes)))
         scores[:, model.classes_] = model.predict_proba(cells[is_out])
@@ -186,11 +186,11 @@ class _Variance:
         """Give the share of the ranks that scores (rows, 1) explain."""
         return self.judged(scores, 1)[0]
 
-    def learned(self, cells: np.ndarray, is_out: np.ndarray) -> np.ndarray:
+    def learned(self, cells: np.ndarray, is_out: np.ndarray, trees: int = TREES) -> np.ndarray:
         """Score the rows `is_out` by a forest that saw the other rows: (rows, 1)."""
         from sklearn.ensemble import ExtraTreesRegressor  # noqa: PLC0415  it takes a second
 
-        model = ExtraTreesRegressor(TREES, min_samples_leaf=LEAF, random_state=0)
+        model = ExtraTreesRegressor(trees, min_samples_leaf=LEAF, random_state=0)
         model.fit(cells[~is_out], self.marks[~is_out, 0])
         return np.asarray(model.predict(cells[is_out])[:, None])
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from tabular_lstm.errors import amount
 from tabular_lstm.network.outputs import decisions
-from tabular_lstm.network.reasons import reason_names, reasons
+from tabular_lstm.network.reasons import reason_names, reasons_of
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES, Kind, Task
 from tabular_lstm.rows.histories import Sequences
@@ -259,7 +259,7 @@ def reason_columns(
     """Return `count` columns `reason_1`, … and `effect_1`, …; null where there is no reason."""
     if not count:
         return {}
-    row_reasons = reasons(scorer, sequences, predictions, count, many_rows)
+    row_reasons = reasons_of(scorer, sequences, predictions, count, many_rows)
     names, columns = pa.array(reason_names(scorer.schema)), {}
     for place in range(row_reasons.features.shape[1]):
         no_reason = row_reasons.features[:, place] < 0

@@ -55,9 +55,9 @@ def predict_with_candidate(
         DataError: The training log belongs to another network; or the candidate was trained on a
             test row, on rows that are not the train rows, or on sequences with another layout.
     """
-    from tabular_lstm.network.fit import fingerprint, predict  # noqa: PLC0415
+    from tabular_lstm.network.fit import fingerprint_network, predict  # noqa: PLC0415
 
-    expected, learned = training_log.get("learned"), fingerprint(candidate)
+    expected, learned = training_log.get("learned"), fingerprint_network(candidate)
     if expected != learned:
         raise DataError(
             "candidate: the training log belongs to another network (SHA-256 of what the candidate "

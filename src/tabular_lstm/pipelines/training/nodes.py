@@ -55,7 +55,7 @@ def train_network(
         if conf declares them; `trained_on`, the fingerprint of the train set; and `learned`, the
         fingerprint of what the candidate learned.
     """
-    from tabular_lstm.network.fit import fingerprint, train  # noqa: PLC0415
+    from tabular_lstm.network.fit import fingerprint_network, train  # noqa: PLC0415
 
     candidate, training_log = train(
         built_network,
@@ -71,7 +71,7 @@ def train_network(
         "parameters": candidate.count_params(),
         "costs": training.objective.cost_matrix,
         "trained_on": train_set.fingerprint,
-        "learned": fingerprint(candidate),
+        "learned": fingerprint_network(candidate),
     }
     return candidate, training_log
 
