@@ -63,7 +63,9 @@ class NotNotifiedError(Exception):
     """The reason why a command or webhook was not notified; it holds no secret."""
 
 
-def read(loader: AbstractConfigLoader) -> tuple[NotifyOptions, Mapping[str, Any]]:
+def options_and_credentials(
+    loader: AbstractConfigLoader,
+) -> tuple[NotifyOptions, Mapping[str, Any]]:
     """Return the block `notify` and `credentials.yml`; a faulty one counts as absent."""
     options, credentials = NotifyOptions(), dict[str, Any]()
     with contextlib.suppress(Exception):
@@ -83,7 +85,7 @@ def notify(
     content = json.dumps(end.model_dump(exclude_none=True)).encode() + b"\n"
     if options.command is not None:
         with _failure_is_a_warning("notify.command"):
-            _run(options.command, content, options.timeout, project)
+            _tell_program(options.command, content, options.timeout, project)
     if options.webhook is not None:
         with _failure_is_a_warning("notify.webhook"):
             _post(_webhook(options.webhook, credentials), content, options.timeout)
@@ -98,7 +100,7 @@ def _failure_is_a_warning(channel: str) -> Iterator[None]:
         logger.warning("%s: %s. This does not change how the run ends", channel, why)
 
 
-def _run(command: list[str], content: bytes, timeout: float, project: Path) -> None:
+def _tell_program(command: list[str], content: bytes, timeout: float, project: Path) -> None:
     """Pass the content to a program's standard input; drop its output, which may hold a secret."""
     program = subprocess.run(  # noqa: S603
         command,

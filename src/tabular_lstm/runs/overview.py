@@ -28,15 +28,15 @@ HEADER = ("model", "needs", "champion", "metric", "decision", "scored", "quarant
 State = dict[str, str]  # by the names of `HEADER`; and `why`, the reason, and `report`, a path
 
 
-def states_of(project: Path, env: str | None, models: Sequence[str]) -> list[State]:
+def read_states(project: Path, env: str | None, models: Sequence[str]) -> list[State]:
     """Read all models, or the one that the environment is; who needs a person comes first."""
     folders = {model: output_folder(with_model(env, model)) for model in models}
     folders = folders or {env or "base": output_folder(env)}
-    states = [_read(project / folder, model) for model, folder in folders.items()]
+    states = [_read_state(project / folder, model) for model, folder in folders.items()]
     return sorted(states, key=lambda state: (NEEDS.index(state["needs"]), state["champion"]))
 
 
-def _read(folder: Path, model: str) -> State:
+def _read_state(folder: Path, model: str) -> State:
     """Read what the runs have left; an unreadable file is the reason why a person is needed."""
     state = dict.fromkeys((*HEADER, "report"), "")
     state |= {"model": model, "needs": NO_CHAMPION, "why": "there was no retraining"}
@@ -77,7 +77,7 @@ def _read(folder: Path, model: str) -> State:
     return state
 
 
-def as_text(states: Sequence[State], outcomes: Mapping[str, str] | None = None) -> str:
+def states_table(states: Sequence[State], outcomes: Mapping[str, str] | None = None) -> str:
     """Write the table, with the outcome of each run if there was one, and what needs a person."""
     table = pd.DataFrame(states, columns=[*HEADER])
     if outcomes is not None:
@@ -86,7 +86,7 @@ def as_text(states: Sequence[State], outcomes: Mapping[str, str] | None = None) 
     return "\n".join([table.to_string(index=False), *why])
 
 
-def write_page(states: Sequence[State], project: Path, env: str | None) -> Path:
+def write_overview(states: Sequence[State], project: Path, env: str | None) -> Path:
     """Write the page beside the models' folders, and return its path."""
     path = project / output_folder(env) / "overview.html"
     page = template("runs", "overview.html.jinja").render(states=states, env=env or "base")
