@@ -8,9 +8,7 @@ import json
 import logging
 import re
 import subprocess
-import threading
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
@@ -18,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 from kedro.config import AbstractConfigLoader
 from pydantic import SecretStr, ValidationError
 
+from tabular_lstm.deadline import within
 from tabular_lstm.frozen import Frozen, first_fault
 from tabular_lstm.parameters.runs import Event, NotifyOptions
 
@@ -129,11 +128,7 @@ def _webhook(named: str, credentials: Mapping[str, Any]) -> Webhook:
 
 
 def _post(webhook: Webhook, content: bytes, timeout: float) -> None:
-    """Post to the webhook, with the user of its URL as the header `Authorization` (RFC 7617).
-
-    A thread posts, because the timeout of requests begins anew with each byte, and resolving the
-    host has none. A thread that is late does not keep the process from ending.
-    """
+    """Post to the webhook, with the user of its URL as the header `Authorization` (RFC 7617)."""
     import requests  # noqa: PLC0415  takes a while
 
     logging.getLogger("urllib3").setLevel(logging.INFO)  # at level DEBUG it shows the URL
@@ -146,27 +141,23 @@ def _post(webhook: Webhook, content: bytes, timeout: float) -> None:
         unquote(part or "", "latin-1") for part in (address.username, address.password)
     )
     headers = {name: value.get_secret_value() for name, value in webhook.headers.items()}
-    answer = Future[int]()
 
-    def post() -> None:
-        try:
-            with requests.post(
-                url,
-                content,
-                headers={"Content-Type": "application/json", **headers},
-                # Without `auth`, requests would look for a user in ~/.netrc.
-                auth=(user, password) if user or password else lambda request: request,
-                timeout=timeout,
-                allow_redirects=False,  # a redirect would send the headers elsewhere
-                stream=True,
-            ) as response:
-                answer.set_result(response.status_code)
-        except Exception as error:
-            answer.set_exception(error)
+    def post() -> int:
+        with requests.post(
+            url,
+            content,
+            headers={"Content-Type": "application/json", **headers},
+            # Without `auth`, requests would look for a user in ~/.netrc.
+            auth=(user, password) if user or password else lambda request: request,
+            timeout=timeout,
+            allow_redirects=False,  # a redirect would send the headers elsewhere
+            stream=True,
+        ) as response:
+            return response.status_code
 
-    threading.Thread(target=post, daemon=True).start()
     try:
-        status = answer.result(timeout)
+        # Its own timeout begins anew with each byte, and resolving the host has none.
+        status = within(timeout, post)
     except (requests.RequestException, TimeoutError):  # the text may hold the URL
         raise NotNotifiedError(f"{address.hostname} was not reached") from None
     if status >= 300:
