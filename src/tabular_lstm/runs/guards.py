@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import os
 import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
@@ -22,7 +21,7 @@ from tabular_lstm.datasets.tables import read_as_rows
 from tabular_lstm.environments import NAME, output_folder
 from tabular_lstm.errors import DataError, counted, no_column, unknown_name
 from tabular_lstm.exit_codes import DONE
-from tabular_lstm.files import make_folder, not_written
+from tabular_lstm.files import make_folder, not_written, opened
 from tabular_lstm.frozen import Parameters, from_json
 from tabular_lstm.judging.gate import START_OVER
 from tabular_lstm.monitoring.drift import Drift
@@ -36,7 +35,7 @@ from tabular_lstm.rows.raw_rows import RawRows
 from tabular_lstm.rows.train_test_split import fault_of_split
 from tabular_lstm.runs.lock import lock_file
 from tabular_lstm.serving.artifact import Artifact
-from tabular_lstm.serving.decision import Champions
+from tabular_lstm.serving.decision import Champions, Decision
 from tabular_lstm.serving.manifest import (
     Conditions,
     finished_runs,
@@ -225,6 +224,14 @@ def refuse_lost_features(champions: Champions, raw_rows: RawRows, columns: Colum
         raise no_column(raw_rows.file, lost[0], names, needed_by)
 
 
+def _decision(champions: Champions, run: str | None) -> Decision | None:
+    """Return the decision of a run; None if it is gone or damaged, so that nothing is known."""
+    try:
+        return champions.decisions[str(run)]
+    except (KeyError, DataError):
+        return None
+
+
 def check_newest(champions: Champions, log: Path, timestamp: str, refused: bool) -> None:
     """Warn or stop if runs have decided after the end of the promotion log: it may be an old copy.
 
@@ -249,7 +256,8 @@ def check_newest(champions: Champions, log: Path, timestamp: str, refused: bool)
         f"{log} ends with run {champions.log[-1].run_id}, and {counted(len(later), 'run')} decided "
         f"after it, the last one {later[0]}"
     )
-    if refused and not all(map(partial(_found_champion, champions), later)):
+    decisions = [decision for run in later if (decision := _decision(champions, run))]
+    if refused and {made.served_before for made in decisions} - {champion_of(champions.log)}:
         raise DataError(
             f"{log_state}, after another champion: the log is an older copy. Put the newest one "
             "back. Or, to judge without a champion: --pipelines retraining --params "
@@ -260,25 +268,16 @@ def check_newest(champions: Champions, log: Path, timestamp: str, refused: bool)
     )
 
 
-def _found_champion(champions: Champions, run: str) -> bool:
-    """Return whether the log's last champion served when a run began to decide."""
-    with contextlib.suppress(KeyError, DataError):  # gone or damaged: nothing is known
-        return champions.decisions[run].served_before == champion_of(champions.log)
-    return True
-
-
 def warn_of_another_environment(champions: Champions, env: str | None) -> None:
     """Warn if the champion was promoted in another environment: then this environment is a copy."""
-    champion = champion_of(champions.log)
-    with contextlib.suppress(KeyError, DataError):  # gone or damaged: nothing is known
-        promoted_in = champions.decisions[str(champion)].environment
-        if output_folder(promoted_in) != output_folder(env):
-            logger.warning(
-                "The champion, run %s, was promoted in environment %s, and this one is %s",
-                champion,
-                promoted_in,
-                env or "base",
-            )
+    promotion = _decision(champions, champion_of(champions.log))
+    if promotion and output_folder(promotion.environment) != output_folder(env):
+        logger.warning(
+            "The champion, run %s, was promoted in environment %s, and this one is %s",
+            promotion.run_id,
+            promotion.environment,
+            env or "base",
+        )
 
 
 def check_champion(catalog: Any, pipeline: Pipeline, start_over: bool) -> None:
@@ -291,11 +290,9 @@ def check_champion(catalog: Any, pipeline: Pipeline, start_over: bool) -> None:
     try:
         catalog.get("champion").load()
     except DatasetError as error:
-        if not isinstance(error.__cause__, DataError):
-            raise
         if retrains(pipeline) and not start_over:
-            raise error.__cause__ from error
-        logger.warning("%s", error.__cause__)
+            raise
+        logger.warning("%s", error.__cause__ or error)
 
 
 def refuse_nothing_new(champions: Champions, inputs: Inputs, retraining: RetrainingOptions) -> None:
@@ -313,31 +310,28 @@ def refuse_nothing_new(champions: Champions, inputs: Inputs, retraining: Retrain
     Raises:
         NothingNewError: Names the earlier run, with the alarm and the exit code of its decision.
     """
-    same = [
-        entry for entry in reversed(champions.log) if entry.inputs and _same(entry.inputs, inputs)
+    known = [
+        entry
+        for entry in reversed(champions.log)
+        if (made_from := entry.inputs)
+        and (made_from.data, made_from.parameters) == (inputs.data, inputs.parameters)
+        and (made_from == inputs or not retraining.new_code)
+        and _fate(champions.log, entry)
     ]
-    # The newest entry with the same code comes first, because it is this very candidate.
-    for entry in sorted(same, key=lambda entry: entry.inputs != inputs):
-        is_same_code = entry.inputs == inputs
-        fate = _fate(champions.log, entry)
-        if fate is None or (retraining.new_code and not is_same_code):
-            continue
-        alarm, exit_code = None, DONE
-        with contextlib.suppress(KeyError, DataError):  # gone or damaged: nothing is known
-            decision = champions.decisions[entry.run_id]
-            alarm, exit_code = decision.alarm, decision.exit_code(retraining)
-        what = "data, parameters and code are" if is_same_code else "data and parameters are"
-        new_code_note = "" if is_same_code else " Only the code or a package is new."
-        raise NothingNewError(
-            f"{what} those of run {entry.run_id}, which {fate}.{new_code_note} To train "
-            "anyway: --params retraining.force=true",
-            alarm,
-            exit_code,
-        )
-
-
-def _same(before: Inputs, now: Inputs) -> bool:
-    return (before.data, before.parameters) == (now.data, now.parameters)
+    if not known:
+        return
+    # The newest one, with the same code if there is one: that is this very candidate.
+    entry = min(known, key=lambda entry: entry.inputs != inputs)
+    decision = _decision(champions, entry.run_id)
+    what, note = "data, parameters and code are", ""
+    if entry.inputs != inputs:
+        what, note = "data and parameters are", " Only the code or a package is new."
+    raise NothingNewError(
+        f"{what} those of run {entry.run_id}, which {_fate(champions.log, entry)}.{note} To train "
+        "anyway: --params retraining.force=true",
+        decision.alarm if decision else None,
+        decision.exit_code(retraining) if decision else DONE,
+    )
 
 
 def _fate(log: Sequence[LogEntry], entry: LogEntry) -> str | None:
@@ -346,9 +340,8 @@ def _fate(log: Sequence[LogEntry], entry: LogEntry) -> str | None:
     if entry.action == "promoted" and entry.run_id not in stand[1:]:
         return "serves" if entry.run_id in stand else "was rolled back from"
     since = log.index(changes(log)[-1]) if stand else 0
-    if entry.action == "rejected" and log.index(entry) >= since:
-        return f"was rejected: {entry.reason}"
-    return None
+    rejected = entry.action == "rejected" and log.index(entry) >= since
+    return f"was rejected: {entry.reason}" if rejected else None
 
 
 # Parts of a run -----------------------------------------------------------------------------------
@@ -542,17 +535,15 @@ def clear_unfinished(catalog: Any) -> Iterator[None]:
     folder = folder_of(catalog)
     try:
         make_folder(folder)
-        descriptor = os.open(folder, os.O_RDONLY)
     except OSError as error:
         raise not_written(error, folder) from error
-    try:
+    with opened(folder) as descriptor:
         try:
             lock_file(descriptor)
             unfinished = [folder / run for run in unfinished_runs(folder)]
-            for versions in [folder_of_versions(catalog.get(name)) for name in VERSIONED]:
-                if versions:
-                    new = versions.glob(f"*/.{versions.name}.new")  # not renamed yet
-                    unfinished += [path.parent for path in new]
+            for versions in filter(None, (folder_of_versions(catalog.get(n)) for n in VERSIONED)):
+                new = versions.glob(f"*/.{versions.name}.new")  # not renamed yet
+                unfinished += [path.parent for path in new]
             for path in unfinished:
                 shutil.rmtree(path)
                 logger.info("Deleted %s, which a scoring left unfinished", path)
@@ -561,5 +552,3 @@ def clear_unfinished(catalog: Any) -> Iterator[None]:
         with contextlib.suppress(OSError):
             lock_file(descriptor, shared=True, wait=True)
         yield
-    finally:
-        os.close(descriptor)

@@ -27,7 +27,7 @@ from tabular_lstm.monitoring.health import Health
 from tabular_lstm.parameters.runs import Event
 from tabular_lstm.runs import guards
 from tabular_lstm.runs.kept_outputs import KeptOutputs
-from tabular_lstm.runs.lock import Lock, claim_run_id
+from tabular_lstm.runs.lock import claim_run_id, locked
 from tabular_lstm.runs.models import refuse_other_model, warn_of_rows_of_no_model
 from tabular_lstm.runs.notify import RunEnd, notify, options_and_credentials
 from tabular_lstm.runs.output_folders import prune, renew_latest
@@ -183,8 +183,8 @@ class RunHooks:
     def _prepare_to_decide(self, pipeline: Pipeline, catalog: Any) -> None:
         """Take the lock; check the champion and the log, and whether anything is new."""
         try:
-            lock = Lock.take(self._outputs / "retraining.lock", self._run_id)
-            self._until_end.callback(lock.release)
+            lock = locked(self._outputs / "retraining.lock", self._run_id)
+            self._until_end.enter_context(lock)
             if self._kept:
                 self._kept.pull(catalog, pipeline, self._parameters, {})
                 catalog.get("promotions").commit = self._kept.commit

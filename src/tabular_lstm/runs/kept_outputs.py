@@ -22,7 +22,7 @@ from pydantic import ValidationError
 
 from tabular_lstm.datasets.kedro_private import folder_of_versions
 from tabular_lstm.errors import DataError
-from tabular_lstm.files import not_written, read_regular, replace
+from tabular_lstm.files import not_written, opened, read_regular, replace
 from tabular_lstm.parameters.runs import StorageOptions
 from tabular_lstm.runs.guards import inputs_of_earlier_run
 from tabular_lstm.runs.lock import KEPT_CLAIMS, LockedError, claim_run_id, lock_file
@@ -299,14 +299,12 @@ class KeptOutputs:
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
         """Wait for another run that is copying to the same folder."""
-        descriptor = os.open(self._outputs / CLAIMS, os.O_RDONLY)
-        try:
-            lock_file(descriptor, wait=True)
-            yield
-        except OSError as error:
-            raise not_written(error, self._outputs) from error
-        finally:
-            os.close(descriptor)
+        with opened(self._outputs / CLAIMS) as descriptor:
+            try:
+                lock_file(descriptor, wait=True)
+                yield
+            except OSError as error:
+                raise not_written(error, self._outputs) from error
 
 
 def _log_key(number: int) -> str:

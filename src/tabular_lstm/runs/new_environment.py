@@ -17,7 +17,7 @@ from tabular_lstm.datasets.rows_to_score import USER, storage_of
 from tabular_lstm.datasets.tables import TableDataset
 from tabular_lstm.environments import BASE, refuse_no_name, run_command
 from tabular_lstm.errors import DataError, unknown_name
-from tabular_lstm.files import not_written, replace_all
+from tabular_lstm.files import not_written, replace
 from tabular_lstm.profiling.found_rows import with_found_rows
 from tabular_lstm.profiling.layout import Layout, layout_of, with_number_format
 from tabular_lstm.profiling.proposal import catalog_text, page, parameters_text, propose
@@ -65,7 +65,7 @@ def new_environment(
             environment exists already or cannot be written.
     """
     folder = project / settings.CONF_SOURCE / env
-    _refuse_name(env, folder, force)
+    _refuse_environment(env, folder, force)
     if is_entry:
         entry, rows = _catalog_entry(str(file), project)
         layout, table, first_rows = profile_rows(rows, str(file))
@@ -75,12 +75,10 @@ def new_environment(
         entry = {"type": "tabular_lstm.datasets.RawRowsDataset", "filepath": path}
     proposal = with_found_rows(table, propose(table, **column_options), first_rows)
     to_score = f"data/01_raw/{env}_to_score{PARQUET if is_parquet(str(file)) else CSV}"
-    contents = {
-        CATALOG: catalog_text(entry, to_score, layout, table, proposal.label.name),
-        PARAMETERS: parameters_text(proposal),
-    }
-    try:
-        replace_all({folder / name: text.encode() for name, text in contents.items()})
+    catalog = catalog_text(entry, to_score, layout, table, proposal.label.name)
+    try:  # the longer file first, in case the disk is full
+        replace(folder / PARAMETERS, parameters_text(proposal).encode())
+        replace(folder / CATALOG, catalog.encode())
     except OSError as error:
         with contextlib.suppress(OSError):  # the folder existed before, and has other files
             folder.rmdir()
@@ -128,7 +126,7 @@ def profile_rows(
         fewer if rows are long.
     """
     first: list[pa.Table] = []
-    cells = _count(rows, called, first)
+    cells = _count_cells(rows, called, first)
     form = rows.number_format
     if layout is not None:
         layout = with_number_format(layout, cells.values())
@@ -139,11 +137,11 @@ def profile_rows(
     return layout or Layout(dict(rows.load_args), {}, []), table, first_rows
 
 
-def _count(rows: RawRows, called: str, first: list[pa.Table]) -> dict[str, DistinctCells]:
+def _count_cells(rows: RawRows, called: str, first: list[pa.Table]) -> dict[str, DistinctCells]:
     """Count the cells of each column by their text, and add the first rows to `first`."""
     counters = {column: CellCounter() for column in rows.columns}
     for batch in progress(rows.batches(), f"Batches of {called}"):
-        table = _as_texts(batch)
+        table = _table_of_texts(batch)
         for column, counter in counters.items():
             counter.add(table[column].combine_chunks())
         if sum(map(len, first)) < FIRST_ROWS and sum(t.nbytes for t in first) < FIRST_BYTES:
@@ -152,7 +150,7 @@ def _count(rows: RawRows, called: str, first: list[pa.Table]) -> dict[str, Disti
     return {column: counters.pop(column).cells() for column in [*counters]}
 
 
-def _as_texts(batch: Batch) -> pa.Table:
+def _table_of_texts(batch: Batch) -> pa.Table:
     """Return each cell as text; in a CSV the cell itself."""
     if {*batch.table.schema.types} == {TEXT}:
         return batch.table
@@ -189,7 +187,7 @@ def _has_secrets(value: Any, name: str = "") -> bool:
     return has_user or bool(value and SECRET.search(str(name)))
 
 
-def _refuse_name(env: str, folder: Path, force: bool) -> None:
+def _refuse_environment(env: str, folder: Path, force: bool) -> None:
     refuse_no_name(env, settings.CONF_SOURCE)
     if not env or env in BASE:
         shared = f"; {env} is what all environments share" if env else ""
