@@ -22,7 +22,7 @@ CHECK_PYTHON = @$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_in
 $(INSTALLED): requirements.lock pyproject.toml
 	$(CHECK_PYTHON)
 	@echo "Installing the $$(grep -c == requirements.lock) packages of requirements.lock in $(VENV):" \
-		"4.2 GB on disk, of which TensorFlow has 2.0, in some 3 minutes on two cores"
+		"3.3 GB on disk, of which TensorFlow has 2.0, in some 2 minutes on two cores"
 	$(PYTHON) -m venv $(VENV)
 	@{ PYTHONUNBUFFERED=1 $(BIN)/python -m pip install --disable-pip-version-check --require-hashes --no-deps \
 		-r requirements.lock || echo failed; } | { count=0; while read -r word rest; do last=$$word; case $$word in \

@@ -85,11 +85,12 @@ class Run(Command):
             result = super().invoke(ctx)
         except NothingNewError:  # the hooks have logged it
             pass
-        except Refused as refused:
-            _notify_of_failure(ctx, f"Error: {refused.message}", refused.is_alarm)
-            raise
         except Exception as error:
-            _notify_of_failure(ctx, f"{type(error).__name__}: {message_of(error)}")
+            if hooks := _hooks(ctx):
+                refused = error if isinstance(error, Refused) else None
+                name = "Error" if refused else type(error).__name__
+                message = refused.message if refused else message_of(error)
+                hooks.notify("failed", f"{name}: {message}", bool(refused and refused.is_alarm))
             raise
         if (hooks := _hooks(ctx)) and hooks.exit_code != DONE:
             ctx.exit(hooks.exit_code)
@@ -105,11 +106,6 @@ def _run(**options: Any) -> Any:
 def _hooks(ctx: click.Context) -> RunHooks | None:
     """Return the hooks of the last run of this command; None if conf could not be read."""
     return ctx.meta.get(HOOKS)
-
-
-def _notify_of_failure(ctx: click.Context, message: str, alarm: bool = False) -> None:
-    if hooks := _hooks(ctx):
-        hooks.notify("failed", message, alarm)
 
 
 def _refuse_unknown_pipelines(names: list[str]) -> None:

@@ -29,7 +29,7 @@ from tabular_lstm.runs import guards
 from tabular_lstm.runs.kept_outputs import KeptOutputs
 from tabular_lstm.runs.lock import claim_run_id, locked
 from tabular_lstm.runs.models import refuse_other_model, warn_of_rows_of_no_model
-from tabular_lstm.runs.notify import RunEnd, notify, options_and_credentials
+from tabular_lstm.runs.notify import RunEnd, notify, read_credentials, read_options
 from tabular_lstm.runs.output_folders import prune, renew_latest
 from tabular_lstm.runs.provenance import provenance
 from tabular_lstm.serving.champion import refuse_other_task
@@ -283,11 +283,10 @@ class RunHooks:
     def _mirror(self, catalog: Any) -> None:
         from tabular_lstm.runs import tracking  # noqa: PLC0415
 
-        _, credentials = options_and_credentials(self._loader)
         folders = {name: folder_of_versions(catalog.get(name)) for name in tracking.MIRRORED}
         tracking.mirror(
             self._parameters["mlflow"],
-            credentials,
+            read_credentials(self._loader),
             self._context.project_path,
             self._env,
             catalog.load("champions").log,
@@ -349,7 +348,7 @@ class RunHooks:
         An end with an alarm is notified once: as `alarm` if conf lists this event, else as the
         event without the alarm.
         """
-        options, credentials = options_and_credentials(self._loader)
+        options = read_options(self._loader)
         end = RunEnd(
             event="alarm" if alarm and "alarm" in options.events else event,
             environment=self._env or "base",
@@ -357,7 +356,7 @@ class RunHooks:
             message=message,
             **document,
         )
-        notify(end, options, credentials, self._context.project_path)
+        notify(end, options, read_credentials(self._loader), self._context.project_path)
 
     def end(self) -> None:
         """Release the locks, and end the workers."""

@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kedro.config import AbstractConfigLoader, MissingConfigException
+from kedro.config import AbstractConfigLoader
 from kedro.io.core import generate_timestamp
 from kedro.pipeline import Pipeline
 from pydantic import ValidationError
@@ -26,6 +26,7 @@ from tabular_lstm.files import not_written, opened, read_regular, replace
 from tabular_lstm.parameters.runs import StorageOptions
 from tabular_lstm.runs.guards import inputs_of_earlier_run
 from tabular_lstm.runs.lock import KEPT_CLAIMS, LockedError, claim_run_id, lock_file
+from tabular_lstm.runs.notify import read_credentials
 from tabular_lstm.serving.manifest import MANIFEST, Manifest, finished_runs
 from tabular_lstm.serving.promotion_log import (
     CANDIDATES,
@@ -87,9 +88,7 @@ class KeptOutputs:
             )
         from tabular_lstm.runs.object_storage import ObjectStorage  # noqa: PLC0415
 
-        credentials: Mapping[str, str] = {}
-        with contextlib.suppress(MissingConfigException):  # Kedro has told other faults by now
-            credentials = loader["credentials"].get("storage") or {}
+        credentials = read_credentials(loader).get("storage") or {}
         if not isinstance(credentials, Mapping):
             raise DataError(
                 "credentials.yml: storage: expected names and values. Correct the file."
@@ -222,14 +221,11 @@ class KeptOutputs:
         run = run_id or self._run_id
         folders = self._outputs.glob(f"[0-9]*/*/{run}")
         run_files = {path for folder in folders for path in folder.rglob("[!.]*") if path.is_file()}
-        self._manifests_last(self._put, new_files := run_files - self._pushed)
+        self._manifests_last(self.put, new_files := run_files - self._pushed)
         self._pushed |= new_files
 
-    def put(self, files: Iterable[Path]) -> None:
-        """Copy files to the storage; they replace objects with their names."""
-        self._all(self._put, files)
-
-    def _put(self, path: Path) -> None:
+    def put(self, path: Path) -> None:
+        """Copy a file to the storage; it replaces an object with its name."""
         self._storage.put(self._key(path), path)
 
     def commit(self, line: bytes) -> None:

@@ -58,20 +58,24 @@ class Webhook(Frozen):
     headers: dict[str, SecretStr] = {}
 
 
-class NotNotifiedError(Exception):
-    """The reason why a command or webhook was not notified; it holds no secret."""
+class NotToldError(Exception):
+    """The reason why a command, a webhook or MLflow was not told; it holds no secret."""
 
 
-def options_and_credentials(
-    loader: AbstractConfigLoader,
-) -> tuple[NotifyOptions, Mapping[str, Any]]:
-    """Return the block `notify` and `credentials.yml`; a faulty one counts as absent."""
-    options, credentials = NotifyOptions(), dict[str, Any]()
-    with contextlib.suppress(Exception):
-        options = NotifyOptions.model_validate(loader["parameters"].get("notify", {}))
+def read_options(loader: AbstractConfigLoader) -> NotifyOptions:
+    """Return the block `notify`; a faulty one counts as absent."""
+    try:
+        return NotifyOptions.model_validate(loader["parameters"].get("notify", {}))
+    except Exception:
+        return NotifyOptions()
+
+
+def read_credentials(loader: AbstractConfigLoader) -> Mapping[str, Any]:
+    """Return `credentials.yml`; a faulty one, of which Kedro has told, counts as absent."""
+    credentials: Mapping[str, Any] = {}
     with contextlib.suppress(Exception):
         credentials = loader["credentials"]
-    return options, credentials
+    return credentials
 
 
 def notify(
@@ -95,7 +99,7 @@ def _failure_is_a_warning(channel: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # a message of another class may hold a secret
-        why = error if isinstance(error, NotNotifiedError) else type(error).__name__
+        why = error if isinstance(error, NotToldError) else type(error).__name__
         logger.warning("%s: %s. This does not change how the run ends", channel, why)
 
 
@@ -111,20 +115,20 @@ def _tell_program(command: list[str], content: bytes, timeout: float, project: P
         check=False,
     )
     if program.returncode:
-        raise NotNotifiedError(f"it ended with exit code {program.returncode}")
+        raise NotToldError(f"it ended with exit code {program.returncode}")
 
 
 def _webhook(named: str, credentials: Mapping[str, Any]) -> Webhook:
     entry = {"url": named} if named.startswith(("http://", "https://")) else credentials.get(named)
     if entry is None:
-        raise NotNotifiedError(  # the name may be a secret URL without its scheme
+        raise NotToldError(  # the name may be a secret URL without its scheme
             "expected a URL of http or https, or the name of an entry in credentials.yml"
         )
     try:
         return Webhook.model_validate(entry)
     except ValidationError as error:
         fault = f"entry {named!r} of credentials.yml: {first_fault(error)}"
-        raise NotNotifiedError(fault) from None
+        raise NotToldError(fault) from None
 
 
 def _post(webhook: Webhook, content: bytes, timeout: float) -> None:
@@ -134,7 +138,7 @@ def _post(webhook: Webhook, content: bytes, timeout: float) -> None:
     logging.getLogger("urllib3").setLevel(logging.INFO)  # at level DEBUG it shows the URL
     url = webhook.url.get_secret_value()
     if not HTTP_URL.fullmatch(url):
-        raise NotNotifiedError(NO_HOST)
+        raise NotToldError(NO_HOST)
     address = urlsplit(url)
     # The bytes that % stands for: requests writes its texts as Latin-1.
     user, password = (
@@ -159,6 +163,6 @@ def _post(webhook: Webhook, content: bytes, timeout: float) -> None:
         # Its own timeout begins anew with each byte, and resolving the host has none.
         status = within(timeout, post)
     except (requests.RequestException, TimeoutError):  # the text may hold the URL
-        raise NotNotifiedError(f"{address.hostname} was not reached") from None
+        raise NotToldError(f"{address.hostname} was not reached") from None
     if status >= 300:
-        raise NotNotifiedError(f"{address.hostname} answered {status}")
+        raise NotToldError(f"{address.hostname} answered {status}")
