@@ -97,7 +97,7 @@ class Run(Command):
         return result
 
 
-def _run(**options: Any) -> Any:
+def run_checked(**options: Any) -> Any:
     _refuse_unknown_pipelines(options["pipelines"])
     _refuse_other_runners(options["runner"], options["runner_params"])
     return run_of_kedro(**options)
@@ -187,7 +187,7 @@ merged_params = click.Option(
 )
 run = Run(
     "run",
-    callback=_run,
+    callback=run_checked,
     params=[merged_params if option is PARAMS else option for option in kedro_run.params],
     help=kedro_run.help,
 )
