@@ -98,6 +98,7 @@ class Run(Command):
 
 
 def run_checked(**options: Any) -> Any:
+    """Run Kedro's command, unless it asks for a pipeline or a runner that is not there."""
     _refuse_unknown_pipelines(options["pipelines"])
     _refuse_other_runners(options["runner"], options["runner_params"])
     return run_of_kedro(**options)

@@ -85,38 +85,6 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
         raise
 
 
-def append_line(path: Path, line: bytes, keep: int | None = None) -> None:
-    """Append one line with a single write, or nothing; a last line without line feed gets one.
-
-    Args:
-        path: The file; it need not exist.
-        line: The line without its line feed.
-        keep: Number of bytes of the file to keep. Default: all.
-
-    Raises:
-        OSError: There is no space or no permission; the kept bytes are unchanged.
-    """
-    make_folder(path.parent)
-    new = not path.exists()
-    with path.open("ab+", buffering=0) as file:
-        if new:
-            _let_read(path)
-        size = file.seek(0, os.SEEK_END) if keep is None else keep
-        file.seek(max(size - 1, 0))
-        has_line_feed = not size or file.read(1) == b"\n"
-        content = (b"" if has_line_feed else b"\n") + line + b"\n"
-        file.truncate(size)
-        try:
-            if os.write(file.fileno(), content) < len(content):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
-            os.fsync(file.fileno())
-            settle_folder(path.parent)
-        except OSError as error:
-            file.truncate(size)
-            error.filename = str(path)
-            raise
-
-
 def make_folder(folder: Path) -> None:
     """Make a folder and its parents, readable for everybody who may read the parent."""
     if folder.is_dir():
