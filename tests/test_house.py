@@ -5,6 +5,7 @@ import re
 import tomllib
 from pathlib import Path
 
+from tabular_lstm.exit_codes import ALARM, TRY_LATER
 from tests.helpers.project import ROOT
 
 PACKAGE = ROOT / "src/tabular_lstm"
@@ -39,6 +40,16 @@ def test_a_pipeline_is_its_nodes_and_their_wiring_alone() -> None:
         whole = {f"{name}/{file}" for file in ("__init__.py", "nodes.py", "pipeline.py")}
         found = {path for path in of_pipelines if path.startswith(f"{name}/")}
         assert whole - {f"{name}/nodes.py"} <= found <= whole
+
+
+def test_the_schedulers_have_the_exit_codes_of_the_package() -> None:
+    deploy = ROOT / "deploy"
+    units = [path.read_text() for path in (deploy / "systemd").glob("*.service")]
+    operator = (deploy / "airflow/dags/tabular_lstm_airflow/operator.py").read_text()
+    assert len(units) == 2
+    assert all(f"\nSuccessExitStatus={ALARM} {TRY_LATER}\n" in unit for unit in units)
+    assert f"\nALARM, TRY_LATER = {ALARM}, {TRY_LATER}\n" in operator
+    assert f'[ "$code" -eq {ALARM} ]' in (deploy / "cron/run").read_text()
 
 
 def test_tests_share_helpers_alone() -> None:

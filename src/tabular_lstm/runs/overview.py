@@ -38,10 +38,9 @@ def read_states(project: Path, env: str | None, models: Sequence[str]) -> list[S
 
 def _read_state(folder: Path, model: str) -> State:
     """Read what the runs have left; an unreadable file is the reason why a person is needed."""
-    state = dict.fromkeys((*HEADER, "report"), "")
+    report = folder / "08_reporting/latest.html"
+    state = dict.fromkeys(HEADER, "") | {"report": str(report) if report.exists() else ""}
     state |= {"model": model, "needs": NO_CHAMPION, "why": "there was no retraining"}
-    if (report := folder / "08_reporting/latest.html").exists():
-        state["report"] = str(report)
     try:
         champions, alarms = ChampionsDataset(str(folder)).load(), {}
         for last in champions.log[-1:]:
@@ -62,8 +61,10 @@ def _read_state(folder: Path, model: str) -> State:
         predictions = folder / "07_model_output/predictions"
         for run in finished_runs(predictions, generate_timestamp())[-1:]:
             manifest = read_manifest(predictions / run)
-            state["scored"] = f"{manifest.scored_rows:,}"
-            state["quarantined"] = f"{manifest.quarantined_rows:,}"
+            state |= {
+                "scored": f"{manifest.scored_rows:,}",
+                "quarantined": f"{manifest.quarantined_rows:,}",
+            }
         for output, kind in (("scoring_drift.json", Drift), ("monitoring.json", Health)):
             for path in sorted((folder / "08_reporting" / output).glob(f"*/{output}"))[-1:]:
                 read: Any = from_json(kind, path)
