@@ -110,50 +110,46 @@ def check_parameters(parameters: dict[str, Any], runtime: Collection[str] = ()) 
     Raises:
         ParameterValidationError: Names each fault, and for an unknown name the closest known name.
     """
-    faults = []
+    faults: list[str | None] = []
     blocks: dict[str, Any] = {name: block() for name, block in BLOCKS.items() if name != "columns"}
     for name, values in parameters.items():
         if name not in BLOCKS:
-            faults += _faults_of_no_block(name, values, name in runtime)
+            faults.append(_fault_of_no_block(name, values, name in runtime))
             continue
         try:
             blocks[name] = BLOCKS[name].model_validate(values)
         except ValueError as error:
-            faults.append(f"Parameter '{name}': {error}")
+            faults.append(f"'{name}': {error}")
         else:
             if POSSIBLE_LEAKS in values:
                 logger.warning(NO_POSSIBLE_LEAKS)
-    if not faults and "columns" in blocks:
+    if not any(faults) and "columns" in blocks:
         columns, network = blocks["columns"], blocks["network"]
-        wrong = (
+        faults = [
             fault_of_split(columns, blocks["split"]),
             fault_of_task(columns.task, network, blocks["training"]),
-            columns.history and _fault_of_history(network, blocks["reshaping"]),
-        )
-        faults = [f"Parameter {fault}" for fault in wrong if fault]
-    if faults:
-        raise ParameterValidationError("\n".join(faults))
+            _fault_of_history(network, blocks["reshaping"]) if columns.history else None,
+        ]
+    if any(faults):
+        raise ParameterValidationError("\n".join(f"Parameter {fault}" for fault in faults if fault))
     return blocks
 
 
-def _faults_of_no_block(name: str, value: Any, on_command_line: bool) -> list[str]:
-    """Say what is wrong with a parameter that is no block; of `tuning` in conf, only warn."""
-    fault = None
+def _fault_of_no_block(name: str, value: Any, on_command_line: bool) -> str | None:
+    """Say what is wrong with a parameter that is no block; None if nothing is."""
+    if name in {"model", *OF_THE_CATALOG}:
+        is_text = on_command_line and isinstance(value, str) and value
+        fault = f"'{name}': expected a path or a name, on the command line alone"
+        return None if is_text else fault
     if name == "models":
-        names = [str(n) for n in value if type(n) in {str, int} and NAME.fullmatch(str(n))]
-        if not isinstance(value, list) or len({*map(without_fraction, names)}) < len(value):
-            fault = 'expected different names, such as [at, "no"]'
-    elif name in OF_THE_CATALOG:
-        if not (on_command_line and isinstance(value, str) and value):
-            fault = "expected a path, on the command line alone"
-    elif name == "tuning":
-        fault = NO_TUNING
-        if not on_command_line:
-            logger.warning("Parameter 'tuning': %s Delete the block.", NO_TUNING)
-            return []
-    elif not (name == "model" and on_command_line and isinstance(value, str)):
-        return [f"Parameter {unknown_name(name, list(BLOCKS))}"]
-    return [f"Parameter '{name}': {fault}"] if fault else []
+        names = value if isinstance(value, list) else [None]
+        valid = [str(n) for n in names if type(n) in {str, int} and NAME.fullmatch(str(n))]
+        fault = "'models': expected different names, such as [at, \"no\"]"
+        return None if len({*map(without_fraction, valid)}) == len(names) else fault
+    if name == "tuning" and not on_command_line:
+        logger.warning("Parameter 'tuning': %s Delete the block.", NO_TUNING)
+        return None
+    return f"'tuning': {NO_TUNING}" if name == "tuning" else unknown_name(name, list(BLOCKS))
 
 
 def _fault_of_history(network: NetworkOptions, reshaping: ReshapingOptions) -> str | None:

@@ -10,7 +10,6 @@ from tabular_lstm.errors import DataError, shown
 from tabular_lstm.files import make_folder, not_written, opened
 from tabular_lstm.serving.promotion_log import far_apart, is_run_id, next_run_id
 
-HOLDER_CHARACTERS = 200
 KEPT_CLAIMS = timedelta(days=1)
 
 
@@ -55,7 +54,7 @@ def _lock(descriptor: int, path: Path) -> None:
     except BlockingIOError as error:
         holder = path.read_text(errors="replace") if path.exists() else "this file is gone"
         raise LockedError(
-            f"{path}: another run is at work here: {shown(holder, HOLDER_CHARACTERS)}. This one "
+            f"{path}: another run is at work here: {shown(holder, 200)}. This one "
             "has done nothing; wait for the other to end."
         ) from error
 

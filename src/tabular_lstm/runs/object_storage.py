@@ -29,7 +29,6 @@ CODE = re.compile(r"<Code>(\w+)</Code>")
 KIND = re.compile(r"kind: (\w+)")
 # Finds errors such as a wrong region, but no text that may be a URL with a token.
 SAID = re.compile(r" - ([^<:/]+)$")
-TORN = "the connection broke"
 KINDS = {"Connect": "it was not reached", "Timeout": "it did not answer in time"}
 RIGHTS = "Let these credentials read, write, list and delete there, or give others"
 NO_CREDENTIALS = "there are no credentials"
@@ -149,7 +148,7 @@ def _why(error: Exception) -> str:
     if words := [match[1] for pattern in (STATUS, CODE) if (match := pattern.search(text))]:
         return f"it answered {' '.join(words)}"
     if kind := KIND.search(text):
-        return KINDS.get(kind[1], TORN)
+        return KINDS.get(kind[1], "the connection broke")
     first_line = text.partition("\n")[0]
     if isinstance(error, UnknownConfigurationKeyError):
         return first_line
