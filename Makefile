@@ -22,7 +22,7 @@ CHECK_PYTHON = @$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_in
 $(INSTALLED): requirements.lock pyproject.toml
 	$(CHECK_PYTHON)
 	@echo "Installing the $$(grep -c == requirements.lock) packages of requirements.lock in $(VENV):" \
-		"4.2 GB on disk, of which TensorFlow has 2.0, in some 3 minutes on two cores"
+		"3.3 GB on disk, of which TensorFlow has 2.0, in some 2 minutes on two cores"
 	$(PYTHON) -m venv $(VENV)
 	@{ PYTHONUNBUFFERED=1 $(BIN)/python -m pip install --disable-pip-version-check --require-hashes --no-deps \
 		-r requirements.lock || echo failed; } | { count=0; while read -r word rest; do last=$$word; case $$word in \
@@ -32,6 +32,13 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@touch $@
 
 install: $(INSTALLED) ## Create .venv and install what the lock pins
+
+# What only tests and developers need is not there for runs: Kedro imports ibis wherever it is installed.
+WITH_TESTS := $(VENV)/.with-tests
+
+$(WITH_TESTS): $(INSTALLED) requirements-tests.lock
+	$(BIN)/python $(PIP_INSTALL) requirements-tests.lock
+	@touch $@
 
 # A host that only scores: without TensorFlow, Keras, matplotlib and Kedro-Viz.
 SCORING := $(VENV)/.scoring
@@ -53,7 +60,7 @@ run: $(INSTALLED) ## Train and judge on the data that the repo ships (kedro run)
 IN_TWO := pytest -n 2 --dist worksteal
 TESTS := $(IN_TWO) -m "not faults and not long and not integration"
 
-test: $(INSTALLED) ## Run all tests but the long ones
+test: $(WITH_TESTS) ## Run all tests but the long ones
 	$(BIN)/$(TESTS) $(COVERAGE)
 
 PYTHONS := python3.12 python3.13
@@ -67,7 +74,7 @@ pythons: ## Run the same tests with Python 3.12 and 3.13, if they are installed
 # Python 3.11, because not all lowest versions have wheels for a newer Python.
 LOWEST := .venv-lowest/.lowest
 
-$(LOWEST): $(INSTALLED)
+$(LOWEST): $(WITH_TESTS)
 	$(BIN)/uv venv --quiet --clear --python 3.11 --no-python-downloads $(@D)
 	$(BIN)/uv pip install --quiet --python $(@D)/bin/python --resolution lowest-direct \
 		-e ".[fast,cluster,object-storage,viz,notebook,dev]"
@@ -93,12 +100,12 @@ NUMERIC := tests/network/test_score.py \
 BUILT := tests/network/test_build.py tests/network/test_calibration.py
 NO_WIDE_UNITS := X86_V3 X86_V4 AVX2 FMA3 AVX512F AVX512_SKX
 
-numeric: $(INSTALLED) ## Run the numeric tests as on other processors
+numeric: $(WITH_TESTS) ## Run the numeric tests as on other processors
 	OPENBLAS_CORETYPE=Haswell $(BIN)/$(IN_TWO) $(NUMERIC)
 	OPENBLAS_CORETYPE=Prescott NPY_DISABLE_CPU_FEATURES="$(NO_WIDE_UNITS)" \
 		$(BIN)/$(IN_TWO) $(NUMERIC) $(BUILT)
 
-faults: $(INSTALLED) ## Run the long tests: faults, the documents' code, whole nights
+faults: $(WITH_TESTS) ## Run the long tests: faults, the documents' code, whole nights
 	$(BIN)/$(IN_TWO) -m "(faults or long) and not integration"
 
 # Airflow has an environment of its own: Airflow starts the project's command, and imports none of its code.
@@ -129,10 +136,10 @@ mlflow: $(MLFLOW) ## Install MLflow's client, for environments with a block mlfl
 mlflow-server: $(MLFLOW_SERVER) ## Install MLflow's server in .venv-mlflow
 
 # Each server is started once: the tests of a file stay together, in the order of the files.
-integration: $(MLFLOW) $(MLFLOW_SERVER) $(AIRFLOW) ## Run the tests that need servers or schedulers
+integration: $(WITH_TESTS) $(MLFLOW) $(MLFLOW_SERVER) $(AIRFLOW) ## Run the tests that need servers or schedulers
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m integration tests/integration tests/test_docs.py
 
-lint: $(INSTALLED) ## Check style, types, import rules and notebooks
+lint: $(WITH_TESTS) ## Check style, types, import rules and notebooks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -142,7 +149,7 @@ lint: $(INSTALLED) ## Check style, types, import rules and notebooks
 viz: $(INSTALLED) ## Show the pipeline in the browser (kedro viz run)
 	$(BIN)/kedro viz run
 
-benchmark-tools: $(INSTALLED) ## Install the peers and data sets of benchmarks/
+benchmark-tools: $(WITH_TESTS) ## Install the peers and data sets of benchmarks/
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
 		-r benchmarks/requirements.lock
 
@@ -159,13 +166,16 @@ benchmark-torch: $(TORCH) ## Install RealMLP and pytorch-lifestream for benchmar
 COMPILE_ALONE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --quiet \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 COMPILE := $(COMPILE_ALONE) pyproject.toml
+# These pins hold too for what is installed into the same environment.
+PINNED := --constraint requirements.lock --constraint requirements-tests.lock
 
-lock: $(INSTALLED) ## Pin the newest versions that pyproject.toml allows
-	$(COMPILE) --extra fast --extra cluster --extra object-storage --extra viz --extra notebook --extra dev --upgrade -o requirements.lock
-	$(COMPILE) --extra benchmark --constraint requirements.lock -o benchmarks/requirements.lock
+lock: $(WITH_TESTS) ## Pin the newest versions that pyproject.toml allows
+	$(COMPILE) --extra fast --extra cluster --extra object-storage --extra viz --extra notebook --upgrade -o requirements.lock
+	$(COMPILE) --extra dev --constraint requirements.lock --upgrade -o requirements-tests.lock
+	$(COMPILE) --extra benchmark $(PINNED) -o benchmarks/requirements.lock
 	$(COMPILE_ALONE) benchmarks/torch.in --upgrade -o benchmarks/torch.lock
 	$(COMPILE) --extra fast --constraint requirements.lock -o deploy/container/requirements.lock
 	$(COMPILE_ALONE) --group scoring --constraint requirements.lock -o requirements-scoring.lock
 	$(COMPILE_ALONE) deploy/airflow/requirements.in --upgrade -o deploy/airflow/requirements.lock
-	$(COMPILE) --extra mlflow --constraint requirements.lock -o deploy/mlflow/requirements.lock
+	$(COMPILE) --extra mlflow $(PINNED) -o deploy/mlflow/requirements.lock
 	$(COMPILE_ALONE) deploy/mlflow/server.in --upgrade -o deploy/mlflow/server.lock

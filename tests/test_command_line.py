@@ -19,11 +19,10 @@ MISTAKES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("--params", "training.seed=${oc.env:HOME}"),
         ("seed = '${oc.env:HOME}'", "valid integer"),
     ),
-    "an option twice": (
-        ("--runner", "SequentialRunner", "--runner=SequentialRunner"),
-        ("--runner is there twice: write it once",),
+    "an option twice, of which the last one counts": (
+        ("--runner", "SequentialRunner", "--runner=ThreadRunner"),
+        ("--runner ThreadRunner",),
     ),
-    "a short option twice": (("-ea", "--env", "b"), ("--env is there twice",)),
     "an unknown block": (("--params", "trainig.epochs=5"), ("'trainig' is unknown", "'training'")),
     "a pipeline that is gone": (
         ("--pipelines", "tuning"),

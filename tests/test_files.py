@@ -1,4 +1,4 @@
-"""A file is replaced, and a line appended, whole or not at all."""
+"""A file is replaced whole or not at all."""
 
 import os
 import stat
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tabular_lstm.files import append_line, new_file, read_regular, replace
+from tabular_lstm.files import new_file, read_regular, replace
 from tests.helpers.disks import files_of_at_most
 
 
@@ -30,33 +30,6 @@ def test_without_space_the_old_file_stays(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["champion.keras"]
 
 
-@pytest.mark.parametrize("left", [0, 5])
-def test_without_space_no_part_of_a_line_stays(tmp_path: Path, left: int) -> None:
-    log = tmp_path / "log"
-    append_line(log, b"first")
-    with files_of_at_most(log.stat().st_size + left), pytest.raises(OSError):  # noqa: PT011
-        append_line(log, b"second")
-    assert log.read_bytes() == b"first\n"
-
-
-@pytest.mark.parametrize(
-    ("before", "keep", "after"),
-    [
-        (b"first\n{sec", 6, b"first\nsecond\n"),
-        (b"{fir", 0, b"second\n"),
-        (b"first", None, b"first\nsecond\n"),
-        (b"first\n", None, b"first\nsecond\n"),
-    ],
-)
-def test_what_is_not_to_stay_goes_and_a_line_gets_its_line_feed(
-    tmp_path: Path, before: bytes, keep: int | None, after: bytes
-) -> None:
-    log = tmp_path / "log"
-    log.write_bytes(before)
-    append_line(log, b"second", keep)
-    assert log.read_bytes() == after
-
-
 @pytest.fixture
 def _closed_umask() -> Iterator[None]:
     before = os.umask(0o077)
@@ -74,14 +47,10 @@ def test_who_can_read_a_folder_can_read_what_is_new_in_it_whatever_the_umask(
     tmp_path: Path, above: int
 ) -> None:
     tmp_path.chmod(above)
-    for write in (replace, append_line):
-        path = tmp_path / write.__name__ / "run" / "file"
-        write(path, b"new")
-        assert [mode(folder) for folder in path.parents[:2]] == [above] * 2
-        assert mode(path) == above & 0o666
-    path.chmod(0o604)
-    append_line(path, b"second")
-    assert mode(path) == 0o604
+    path = tmp_path / "outputs" / "run" / "file"
+    replace(path, b"new")
+    assert [mode(folder) for folder in path.parents[:2]] == [above] * 2
+    assert mode(path) == above & 0o666
 
 
 def test_a_new_file_takes_the_place_of_none(tmp_path: Path) -> None:

@@ -1,15 +1,15 @@
-"""The form of the code: small files that say what they are, and tests that share helpers alone."""
+"""The form of the code: files that say what they are, and tests that share helpers alone."""
 
 import ast
 import re
 import tomllib
 from pathlib import Path
 
+from tabular_lstm.exit_codes import ALARM, TRY_LATER
 from tests.helpers.project import ROOT
 
 PACKAGE = ROOT / "src/tabular_lstm"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-LONGEST = 600
 
 
 def imported(path: Path) -> set[str]:
@@ -21,11 +21,6 @@ def imported(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             names |= {f"{node.module}.{alias.name}" for alias in node.names}
     return names
-
-
-def test_no_file_is_longer_than_600_lines() -> None:
-    lines = {path: len(path.read_text().splitlines()) for path in MODULES}
-    assert {str(path): count for path, count in lines.items() if count > LONGEST} == {}
 
 
 def test_every_package_and_every_module_opens_with_what_it_is() -> None:
@@ -47,6 +42,16 @@ def test_a_pipeline_is_its_nodes_and_their_wiring_alone() -> None:
         assert whole - {f"{name}/nodes.py"} <= found <= whole
 
 
+def test_the_schedulers_have_the_exit_codes_of_the_package() -> None:
+    deploy = ROOT / "deploy"
+    units = [path.read_text() for path in (deploy / "systemd").glob("*.service")]
+    operator = (deploy / "airflow/dags/tabular_lstm_airflow/operator.py").read_text()
+    assert len(units) == 2
+    assert all(f"\nSuccessExitStatus={ALARM} {TRY_LATER}\n" in unit for unit in units)
+    assert f"\nALARM, TRY_LATER = {ALARM}, {TRY_LATER}\n" in operator
+    assert f'[ "$code" -eq {ALARM} ]' in (deploy / "cron/run").read_text()
+
+
 def test_tests_share_helpers_alone() -> None:
     for path in (ROOT / "tests").rglob("*.py"):
         shared = {name for name in imported(path) if name.split(".")[0] == "tests"}
@@ -60,7 +65,8 @@ def test_types_of_packages_of_the_benchmarks_are_not_used() -> None:
         names = re.findall(r"^([a-z0-9-]+)==", (ROOT / file).read_text(), re.MULTILINE)
         return {name.replace("-", "_") for name in names}
 
-    only_there = locked("benchmarks/requirements.lock") - locked("requirements.lock")
+    of_tests = locked("requirements.lock") | locked("requirements-tests.lock")
+    only_there = locked("benchmarks/requirements.lock") - of_tests
     files = (ROOT / "benchmarks").glob("*.py")
     used = {name.split(".")[0] for path in files for name in imported(path)} & only_there
     assert "lightgbm" in used

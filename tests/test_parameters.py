@@ -227,9 +227,12 @@ def test_the_path_of_rows_to_score_counts_on_the_command_line_alone() -> None:
         check_parameters({"rows_to_score": 2026}, {"rows_to_score"})
 
 
-def test_a_block_of_the_search_that_is_gone_is_named_and_on_the_command_line_refused(
+def test_what_is_gone_is_named_and_a_block_on_the_command_line_refused(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
+    assert check_parameters({"promotion": {"refuse_possible_leaks": True}}) == check_parameters({})
+    assert "refuse_possible_leaks is gone: what looks like a leak always" in caplog.messages[0]
+    caplog.clear()
     block = {"tuning": {"trials": 3}}
     assert check_parameters(block) == check_parameters({})
     (said,) = caplog.messages
@@ -251,8 +254,6 @@ def test_base_spells_out_the_defaults(block: str) -> None:
         assert (
             written.pop("coverage") == TrainingOptions().coverage
         )  # not dumped: see `TrainingOptions`
-    if block == "promotion":
-        assert dumped.pop("refuse_possible_leaks") is False  # without effect
     assert written == dumped
 
 

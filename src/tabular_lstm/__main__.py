@@ -1,6 +1,5 @@
 """Make the package executable: `tabular-lstm` and `python -m tabular_lstm` are `kedro run`."""
 
-from pathlib import Path
 from typing import Any
 
 from kedro.framework.cli.utils import find_run_command
@@ -9,9 +8,8 @@ from kedro.framework.project import configure_project
 
 def main(*args: Any, **kwargs: Any) -> Any:
     """Run the project's `run` command with the options of `kedro run`."""
-    package_name = Path(__file__).parent.name
-    configure_project(package_name)
-    return find_run_command(package_name)(*args, **kwargs)
+    configure_project("tabular_lstm")
+    return find_run_command("tabular_lstm")(*args, **kwargs)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 import logging
 import pkgutil
-import re
 import sys
 import traceback
 from pathlib import Path
@@ -12,7 +11,7 @@ import click
 import yaml
 from kedro.config import MissingConfigException
 from kedro.framework.cli.project import run as kedro_run
-from kedro.framework.cli.utils import KedroCliError
+from kedro.framework.cli.utils import KedroCliError, split_string
 from kedro.io import DatasetError
 from kedro.pipeline.pipeline import OutputNotUniqueError
 from kedro.utils import find_kedro_project
@@ -22,11 +21,11 @@ from omegaconf.errors import OmegaConfBaseException
 from tabular_lstm import pipelines
 from tabular_lstm.environments import run_command
 from tabular_lstm.errors import DataError, printable, unknown_name
-from tabular_lstm.parameters.runs import Event
+from tabular_lstm.exit_codes import DONE, FAILED, TRY_LATER, worst_code
 from tabular_lstm.runs.guards import NO_SERVER, NO_TUNING, NothingNewError
-from tabular_lstm.runs.hooks import NOTIFY
+from tabular_lstm.runs.hooks import HOOKS, RunHooks
 from tabular_lstm.runs.lock import LockedError
-from tabular_lstm.runs.models import EXIT_CODE
+from tabular_lstm.runs.models import models_of
 from tabular_lstm.serving.prediction_parts import AlarmError
 
 USER_ERRORS = (
@@ -38,92 +37,76 @@ USER_ERRORS = (
     yaml.YAMLError,
 )
 
+logger = logging.getLogger(__name__)
 
-class TryLater(click.ClickException):
-    """Another run is at work: exit code 75 (EX_TEMPFAIL of sysexits.h)."""
 
-    exit_code = 75
+class Refused(click.ClickException):
+    """The message of an error that the user can fix, and its exit code."""
+
+    def __init__(self, fault: BaseException) -> None:
+        super().__init__(message_of(fault))
+        code = TRY_LATER if isinstance(fault, LockedError) else FAILED
+        self.exit_code = code  # type: ignore[misc]  # click has one for each class
+        self.is_alarm = isinstance(fault, AlarmError)
 
 
 class Command(click.Command):
     """A command whose errors are messages on one line, see `printable`."""
 
     def make_context(self, *arguments: Any, **options: Any) -> click.Context:
-        """Read the options and arguments; of an option that is there twice, click takes one."""
+        """Read the options; what Kedro or YAML refuses becomes a message without a traceback."""
         try:
-            known_options = {name for option in self.params for name in option.opts}
-            names = [word.partition("=")[0] for word in arguments[1]]
-            # A short option and its value may stand together, as in -ebase.
-            names = [n if n in known_options or n[:2] == "--" else n[:2] for n in names]
-            for option in self.params:
-                used = sum(name in option.opts for name in names)
-                if used > 1 and not getattr(option, "multiple", False):
-                    raise click.ClickException(
-                        f"{option.opts[0]} is there twice: write it once, with a comma between its "
-                        "parts, such as --params a=1,b=2."
-                    )
             return super().make_context(*arguments, **options)
         except click.UsageError as error:
             raise click.UsageError(printable(error.format_message()), error.ctx) from error
+        except (KedroCliError, yaml.YAMLError) as error:
+            raise Refused(error) from error
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; an error that the user can fix becomes a message."""
         try:
             return super().invoke(ctx)
         except Exception as error:
-            if fault := _fault(error):
-                raise click.ClickException(_lines(fault)) from error
+            if fault := fault_of(error):
+                raise Refused(fault) from error
             _escape(error)
             raise
 
 
 class Run(Command):
-    """Kedro's `run` with its options, without a traceback for errors that the user can fix."""
-
-    def make_context(self, *arguments: Any, **options: Any) -> click.Context:
-        """Read the options, of several --params all; turn Kedro's traceback into a message."""
-        words, rest, params = iter(arguments[1]), [], []
-        for word in words:
-            option, has_value, value = word.partition("=")
-            text = value if has_value else next(words, None) if option == "--params" else None
-            if option != "--params" or text is None:
-                rest.append(word)
-            else:  # a model is a text: 007, no
-                params.append(re.sub(r"(^|,)\s*model=([^',]+)", r"\1model='\2'", text))
-        names = [part.partition("=")[0].strip() for part in ",".join(params).split(",")]
-        if twice := [name for name in names if name and names.count(name) > 1]:
-            raise click.ClickException(
-                f"--params: {printable(twice[0])} is there twice: write it once."
-            )
-        words_and_params = [*rest, *(["--params", ",".join(params)] if params else [])]
-        arguments = (arguments[0], words_and_params, *arguments[2:])
-        try:
-            return super().make_context(*arguments, **options)
-        except (KedroCliError, yaml.YAMLError) as error:
-            raise click.ClickException(_lines(error)) from error
+    """Kedro's `run`: it notifies of a failure, and its exit code says how the run ended."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the pipeline: exit code 1 for faulty data or conf, 75 if another run is at work."""
+        """Run the pipeline; see `exit_codes`."""
         logging.getLogger("kedro.pipeline.node").addFilter(_is_news)
         logging.getLogger("kedro.framework.hooks.manager").addFilter(_has_no_credentials)
+        result = None
         try:
-            _refuse_unknown_pipelines(ctx.params["pipelines"])
-            _refuse_other_runners(ctx.params)
-            result = click.Command.invoke(self, ctx)
+            result = super().invoke(ctx)
         except NothingNewError:  # the hooks have logged it
-            result = None
+            pass
         except Exception as error:
-            fault = _fault(error)
-            if fault is None:
-                _notify(ctx, "failed", f"{type(error).__name__}: {_lines(error)}")
-                _escape(error)
-                raise
-            _notify(ctx, "failed", f"Error: {_lines(fault)}", isinstance(fault, AlarmError))
-            kind = TryLater if isinstance(fault, LockedError) else click.ClickException
-            raise kind(_lines(fault)) from error
-        if code := ctx.meta.get(EXIT_CODE, 0):
-            ctx.exit(code)
+            if hooks := _hooks(ctx):
+                refused = error if isinstance(error, Refused) else None
+                name = "Error" if refused else type(error).__name__
+                message = refused.message if refused else message_of(error)
+                hooks.notify("failed", f"{name}: {message}", bool(refused and refused.is_alarm))
+            raise
+        if (hooks := _hooks(ctx)) and hooks.exit_code != DONE:
+            ctx.exit(hooks.exit_code)
         return result
+
+
+def run_checked(**options: Any) -> Any:
+    """Run Kedro's command, unless it asks for a pipeline or a runner that is not there."""
+    _refuse_unknown_pipelines(options["pipelines"])
+    _refuse_other_runners(options["runner"], options["runner_params"])
+    return run_of_kedro(**options)
+
+
+def _hooks(ctx: click.Context) -> RunHooks | None:
+    """Return the hooks of the last run of this command; None if conf could not be read."""
+    return ctx.meta.get(HOOKS)
 
 
 def _refuse_unknown_pipelines(names: list[str]) -> None:
@@ -134,9 +117,8 @@ def _refuse_unknown_pipelines(names: list[str]) -> None:
             raise DataError(NO_TUNING if name == "tuning" else unknown)
 
 
-def _refuse_other_runners(options: dict[str, Any]) -> None:
+def _refuse_other_runners(runner: str | None, arguments: dict[str, Any]) -> None:
     """Refuse runners that change the order of nodes: networks pass between them in memory."""
-    runner, arguments = options["runner"], options["runner_params"]
     if runner not in {None, "SequentialRunner"} or arguments:
         raise DataError(
             f"--runner {runner}, --runner-params {arguments}: expected neither; the nodes "
@@ -144,18 +126,18 @@ def _refuse_other_runners(options: dict[str, Any]) -> None:
         )
 
 
-def _fault(error: BaseException | None) -> BaseException | None:
+def fault_of(error: BaseException | None) -> BaseException | None:
     """Return the error that the user can fix; Kedro wraps an error raised in a dataset."""
     cause = error
     while cause is not None and not isinstance(cause, DataError):
         cause = cause.__cause__
-    return cause or (error if isinstance(error, USER_ERRORS) or _refused(error) else None)
+    return cause or (error if isinstance(error, USER_ERRORS) or _refused_by_kedro(error) else None)
 
 
-def _lines(fault: BaseException) -> str:
+def message_of(error: BaseException) -> str:
     """Return the message; of another library's message, all lines but the first are indented."""
-    message = fault.args[0] if isinstance(fault, KeyError) else str(fault)
-    return str(fault if isinstance(fault, DataError) else DataError(*message.split("\n")))
+    message = error.args[0] if isinstance(error, KeyError) else str(error)
+    return str(error if isinstance(error, DataError) else DataError(*message.split("\n")))
 
 
 def _escape(error: BaseException | None) -> None:
@@ -165,23 +147,17 @@ def _escape(error: BaseException | None) -> None:
         error = error.__cause__ or error.__context__
 
 
-def _refused(error: BaseException | None) -> bool:
+def _refused_by_kedro(error: BaseException | None) -> bool:
     """Return whether Kedro refuses something in conf or on the command line."""
     if not isinstance(error, ValueError | KeyError) or error.__traceback__ is None:
         return False
     raised_in = Path(traceback.extract_tb(error.__traceback__)[-1].filename)
-    return {"kedro"} < {*raised_in.parts} and raised_in.parent.name in {"config", "io", "pipeline"}
-
-
-def _notify(ctx: click.Context, event: Event, message: str, alarm: bool = False) -> None:
-    """Notify that the run ended, if conf could be read."""
-    if notify := ctx.meta.get(NOTIFY):
-        notify(event, message, alarm)
+    return "kedro" in raised_in.parts and raised_in.parent.name in {"config", "io", "pipeline"}
 
 
 def _is_news(record: logging.LogRecord) -> bool:
     """Drop Kedro's line that repeats the command's last message."""
-    return _fault(sys.exc_info()[1]) is None
+    return fault_of(sys.exc_info()[1]) is None
 
 
 def _has_no_credentials(record: logging.LogRecord) -> bool:
@@ -189,10 +165,36 @@ def _has_no_credentials(record: logging.LogRecord) -> bool:
     return "conf_creds" not in record.getMessage()
 
 
-run = Run("run", callback=kedro_run.callback, params=kedro_run.params, help=kedro_run.help)
+PARAMS = next(option for option in kedro_run.params if option.name == "params")
+run_of_kedro: Any = kedro_run.callback
+params_of_kedro: Any = PARAMS.callback
 
 
-@click.command(cls=Command)
+def _merge_params(ctx: click.Context, option: Any, texts: tuple[str, ...]) -> Any:
+    """Merge the parameters of all --params; a model's name stays text, such as 007 or no."""
+    text = ",".join(texts)
+    pairs = [part.partition("=")[::2] for part in split_string(ctx, option, text)]
+    names = [name.strip() for name, _ in pairs]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise Refused(DataError(f"--params: {twice[0]} is there twice: write it once."))
+    values: dict[str, Any] = params_of_kedro(ctx, option, text)
+    if "model" in names:
+        values["model"] = pairs[names.index("model")][1].strip("'\" ")
+    return values
+
+
+merged_params = click.Option(
+    ["--params"], multiple=True, help=PARAMS.help, type=click.UNPROCESSED, callback=_merge_params
+)
+run = Run(
+    "run",
+    callback=run_checked,
+    params=[merged_params if option is PARAMS else option for option in kedro_run.params],
+    help=kedro_run.help,
+)
+
+
+@click.command("profile", cls=Command)
 @click.argument("file", required=False)
 @click.option("--dataset", help="Entry of the catalog to read instead of a file.")
 @click.option("--env", required=True, help="Name of the new environment.")
@@ -205,7 +207,7 @@ run = Run("run", callback=kedro_run.callback, params=kedro_run.params, help=kedr
 @click.option("--positive", help="Value of the label whose probability is predicted.")
 @click.option("--key", help="Column that identifies a row.")
 @click.option("--force", is_flag=True, help="Overwrite the environment's two files.")
-def profile(
+def profile_table(
     file: str | None, dataset: str | None, env: str, force: bool, **options: str | None
 ) -> None:
     """Read rows, and write conf for them. Then `kedro run --env ENV` works.
@@ -220,12 +222,9 @@ def profile(
     if (file is None) is (dataset is None):
         raise click.UsageError("Expected a file, or --dataset and an entry of the catalog.")
     project = _project()
-    column_options = {name: value for name, value in options.items() if value is not None}
-    click.echo(
-        new_environment(
-            str(file or dataset), env, project, column_options, force, dataset is not None
-        )
-    )
+    known = {name: value for name, value in options.items() if value is not None}
+    page = new_environment(str(file or dataset), env, project, known, force, dataset is not None)
+    click.echo(page)
 
 
 def _project() -> Path:
@@ -241,28 +240,55 @@ def _project() -> Path:
 @click.option("--params", multiple=True, help="As of kedro run, for each model.")
 def run_models(env: str | None, pipelines: str, params: tuple[str, ...]) -> None:
     """Run pipelines for each model of an environment, one after the other."""
-    from tabular_lstm.runs.models import models_of, run_each  # noqa: PLC0415
-    from tabular_lstm.runs.overview import as_text, states_of  # noqa: PLC0415
+    from tabular_lstm.runs.overview import read_states, states_table  # noqa: PLC0415
 
     project = _project()
     if not (names := models_of(project, env)):
         raise DataError(f"Conf has no list models. For one model: {run_command(env)}")
     arguments = ["--pipelines", pipelines, *(["--env", env] if env else [])]
-    outcomes, code = run_each(run, arguments, names, ",".join(params))
-    click.echo(as_text(states_of(project, env, names), outcomes))
-    click.get_current_context().exit(code)
+    for text in params:
+        arguments += ["--params", text]
+    ends = {name: _run_model(name, arguments) for name in names}
+    outcomes = {name: outcome for name, (outcome, _) in ends.items()}
+    click.echo(states_table(read_states(project, env, names), outcomes))
+    click.get_current_context().exit(worst_code([code for _, code in ends.values()]))
+
+
+def _run_model(name: str, arguments: list[str]) -> tuple[str, int]:
+    """Run `kedro run` for one model; return the outcome in a word, and the exit code."""
+    context, code = click.get_current_context(), DONE
+    context.meta.clear()  # what the run before left
+    try:
+        words = [*arguments, "--params", f"model={name}"]
+        with run.make_context("run", words, context) as run_context:
+            run.invoke(run_context)
+    except click.exceptions.Exit as ended:
+        code = ended.exit_code
+    except click.ClickException as error:
+        click.ClickException(f"{name}: {error.format_message()}").show()
+        code = error.exit_code
+    except Exception:
+        logger.exception("Model %s", name)
+        code = FAILED
+    if keras := sys.modules.get("keras"):
+        keras.backend.clear_session()  # else each network stays in memory
+    outcome = (hooks := _hooks(context)) and hooks.outcome
+    return outcome or {DONE: "done", TRY_LATER: "locked"}.get(code, "failed"), code
 
 
 @click.command(cls=Command)
 @click.option("--env", envvar="KEDRO_ENV", help="Environment. Default: base.")
 def overview(env: str | None) -> None:
     """Show what serves in each model of an environment, and write it as a page."""
-    from tabular_lstm.runs.models import models_of  # noqa: PLC0415
-    from tabular_lstm.runs.overview import as_text, states_of, write_page  # noqa: PLC0415
+    from tabular_lstm.runs.overview import (  # noqa: PLC0415
+        read_states,
+        states_table,
+        write_overview,
+    )
 
     project = _project()
-    states = states_of(project, env, models_of(project, env))
-    click.echo(f"{as_text(states)}\nPage: {write_page(states, project, env)}")
+    states = read_states(project, env, models_of(project, env))
+    click.echo(f"{states_table(states)}\nPage: {write_overview(states, project, env)}")
 
 
 @click.command(cls=Command, hidden=True, context_settings={"ignore_unknown_options": True})
@@ -273,4 +299,4 @@ def server(arguments: tuple[str, ...]) -> None:
 
 
 # Kedro looks for this name, and adds its own commands.
-cli = click.Group("tabular_lstm", commands=[run, run_models, overview, profile, server])
+cli = click.Group("tabular_lstm", commands=[run, run_models, overview, profile_table, server])

@@ -4,7 +4,7 @@ import contextlib
 import errno
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -50,37 +50,20 @@ def replace(path: Path, content: bytes) -> None:
     Raises:
         OSError: There is no space or no permission; the old file is unchanged.
     """
-    replace_all({path: content})
-
-
-def replace_all(contents: Mapping[Path, bytes]) -> None:
-    """Replace several files, see `replace`; no file is replaced before all new ones are on disk.
-
-    Raises:
-        OSError: See `replace`, or a path is a folder; the old files are unchanged.
-    """
-    for path in contents:
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    beside = {path.with_name(f".{path.name}.new"): path for path in contents}
+    new = path.with_name(f".{path.name}.new")
     try:
-        for new, path in beside.items():
-            make_folder(path.parent)
-            new.unlink(missing_ok=True)
-            with new_file(new) as file:
-                file.write(contents[path])
-        for new, path in beside.items():
-            new.replace(path)
+        make_folder(path.parent)
+        new.unlink(missing_ok=True)
+        with new_file(new) as file:
+            file.write(content)
+        new.replace(path)
     except OSError as error:
-        for new in beside:
-            with contextlib.suppress(OSError):
-                new.unlink()
-        if error.errno in FULL:  # name the file itself, not the temporary one
-            error.filename = str(beside.get(Path(error.filename), error.filename))
-        error.filename = error.filename2 or error.filename
+        with contextlib.suppress(OSError):
+            new.unlink()
+        if error.errno in FULL or error.filename2:  # name the file itself, not the temporary one
+            error.filename = str(path)
         raise
-    for folder in {path.parent for path in contents}:
-        settle_folder(folder)
+    settle_folder(path.parent)
 
 
 @contextlib.contextmanager
@@ -93,7 +76,7 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
     """
     try:
         with path.open("xb") as file:
-            _share(path)
+            _let_read(path)
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -102,52 +85,16 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
         raise
 
 
-def append_line(path: Path, line: bytes, keep: int | None = None) -> None:
-    """Append one line with a single write, or nothing; a last line without line feed gets one.
-
-    Args:
-        path: The file; it need not exist.
-        line: The line without its line feed.
-        keep: Number of bytes of the file to keep. Default: all.
-
-    Raises:
-        OSError: There is no space or no permission; the kept bytes are unchanged.
-    """
-    make_folder(path.parent)
-    new = not path.exists()
-    with path.open("ab+", buffering=0) as file:
-        if new:
-            _share(path)
-        size = file.seek(0, os.SEEK_END) if keep is None else keep
-        file.seek(max(size - 1, 0))
-        has_line_feed = not size or file.read(1) == b"\n"
-        content = (b"" if has_line_feed else b"\n") + line + b"\n"
-        file.truncate(size)
-        try:
-            if os.write(file.fileno(), content) < len(content):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
-            os.fsync(file.fileno())
-            settle_folder(path.parent)
-        except OSError as error:
-            file.truncate(size)
-            error.filename = str(path)
-            raise
-
-
 def make_folder(folder: Path) -> None:
     """Make a folder and its parents, readable for everybody who may read the parent."""
     if folder.is_dir():
         return
     make_folder(folder.parent)
-    try:
-        folder.mkdir()
-        _share(folder)
-    except FileExistsError:
-        if not folder.is_dir():  # else another process has made it
-            raise
+    folder.mkdir(exist_ok=True)  # another process may have made it
+    _let_read(folder)
 
 
-def _share(path: Path) -> None:
+def _let_read(path: Path) -> None:
     """Make a path readable like its parent folder, which a scheduler's umask may prevent."""
     readable = 0o555 if path.is_dir() else 0o444
     with contextlib.suppress(OSError):  # some file systems have no modes
@@ -156,8 +103,15 @@ def _share(path: Path) -> None:
 
 def settle_folder(folder: Path) -> None:
     """Flush a folder's entries to disk, so that a rename survives a power failure."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
+    with opened(folder) as descriptor:
         os.fsync(descriptor)
+
+
+@contextlib.contextmanager
+def opened(path: Path, flags: int = os.O_RDONLY) -> Iterator[int]:
+    """Open a file or a folder, and give its descriptor."""
+    descriptor = os.open(path, flags, 0o666)
+    try:
+        yield descriptor
     finally:
         os.close(descriptor)

@@ -40,23 +40,18 @@ class EnvironmentConfigLoader(OmegaConfigLoader):
         OmegaConf.register_resolver("outputs", lambda: output_folder(env), replace=True)
         OmegaConf.register_resolver("run_command", lambda: run_command(env), replace=True)
         OmegaConf.register_resolver("model", lambda: str(model) or "MODEL", replace=True)
-        config: dict[str, Any]
-        if key != "parameters" or not self.runtime_params:
-            config = super().__getitem__(key)
-            return config
+        if key != "parameters":
+            return super().__getitem__(key)
         with parameters_of_files(self) as runtime_values:
-            config = super().__getitem__(key)
-        return _merged(config, runtime_values)
+            config: dict[str, Any] = _merged(super().__getitem__(key), runtime_values)
+        return config
 
 
-def _merged(config: dict[str, Any], runtime_values: dict[str, Any]) -> dict[str, Any]:
+def _merged(config: Any, runtime_values: Any) -> Any:
     """Replace conf's values by the given values. A `${` that is still in conf is plain text."""
-    merged = {**config}
-    for name, value in runtime_values.items():
-        old = config.get(name)
-        within = isinstance(old, dict) and isinstance(value, dict)
-        merged[name] = _merged(old or {}, value) if within else value
-    return merged
+    if not (isinstance(config, dict) and isinstance(runtime_values, dict)):
+        return runtime_values
+    return config | {n: _merged(config.get(n), value) for n, value in runtime_values.items()}
 
 
 class LineRecord(logging.LogRecord):

@@ -5,7 +5,6 @@ that comes just before the `output` is saved:
 
 - size=BYTES: from then on the system lets no file grow beyond that, as on a full disk.
 - before=CALL, after=CALL: SIGKILL before or after the next call of that function of `os`.
-- amid=write: SIGKILL when half of the bytes of the next `os.write` are written.
 
 The answer is a line of JSON: the `code` with which the run ended, its `stdout` and `stderr`.
 """
@@ -28,7 +27,7 @@ from tabular_lstm import settings
 from tabular_lstm.tensorflow_import import import_tensorflow
 
 # What a run imports, after TensorFlow.
-SLOW = ("tabular_lstm.cli", "tabular_lstm.network.build", "sqlalchemy", "sklearn.ensemble")
+SLOW = ("tabular_lstm.cli", "tabular_lstm.network.build", "sklearn.ensemble")
 # What a run says fits in a pipe of so many bytes, which no limit of a file's size holds back.
 MOST = 2**20
 
@@ -37,10 +36,7 @@ def die_at(call: str, when: str) -> None:
     original = getattr(os, call)
 
     def last_call(*arguments: Any, **options: Any) -> None:
-        if when == "amid":
-            descriptor, content = arguments
-            original(descriptor, content[: len(content) // 2])
-        elif when == "after":
+        if when == "after":
             original(*arguments, **options)
         os.kill(os.getpid(), signal.SIGKILL)
 

@@ -53,8 +53,8 @@ def at_each_step(folder: Path, look: Look) -> Iterator[None]:
     """Call `look` with event and path whenever this process will change a file below a folder.
 
     From one call to the next a kill leaves the same files, but for one that is open for writing:
-    it is looked at while it is still empty. Of an `os.write`, as that of a line of the log, half is
-    written first.
+    it is looked at while it is still empty. Of an `os.write`, as that of the lock, half is written
+    first.
     """
     write, fsync, really_open = os.write, os.fsync, io.open
 

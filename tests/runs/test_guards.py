@@ -24,9 +24,7 @@ from tabular_lstm.runs.guards import (
     conditions,
     decides,
     refuse_nothing_new,
-    refuse_parts,
-    refuse_parts_of_scoring,
-    refuse_pins_that_do_not_count,
+    refuse_part,
     refuse_what_cannot_be_judged,
     retrains,
     scores,
@@ -113,30 +111,28 @@ def whole(name: str) -> Pipeline:
     return pipelines[name]
 
 
+KEDRO: dict[str, Any] = {"only_missing_outputs": False, "load_versions": None}
+
+
 def test_only_whole_runs_decide_and_score(project: Project) -> None:
     retraining, rolling_back, scoring = map(whole, ("retraining", "rollback", "scoring"))
     assert (decides(retraining), decides(rolling_back)) == (True, True)
     assert (retrains(retraining), retrains(rolling_back)) == (True, False)
     assert (scores(scoring), scores(retraining)) == (True, False)
     assert not decides(whole("__default__"))
-    refuse_parts(retraining, False, "kedro run")
-    refuse_parts(rolling_back, False, "kedro run")
-    for part in (
-        whole("promotion"),
-        retraining.from_nodes("training.train_network"),
-        rolling_back.to_nodes("rollback.choose_champion"),
+    for complete in (retraining, rolling_back, scoring):
+        refuse_part(complete, KEDRO, "kedro run")
+        with pytest.raises(DataError, match="A run that decides or scores is whole"):
+            refuse_part(complete, KEDRO | {"only_missing_outputs": True}, "kedro run")
+    for part, name in (
+        (whole("promotion"), "retraining"),
+        (retraining.from_nodes("training.train_network"), "retraining"),
+        (rolling_back.to_nodes("rollback.choose_champion"), "retraining"),
+        (scoring.to_nodes("scoring.score_rows"), "scoring"),
+        (scoring + retraining, "scoring"),
     ):
-        assert decides(part)
-        with pytest.raises(DataError, match="Only a whole run may decide who serves"):
-            refuse_parts(part, False, "kedro run")
-    with pytest.raises(DataError, match="kedro run --pipelines retraining"):
-        refuse_parts(retraining, True, "kedro run")
-    refuse_parts_of_scoring(scoring, False, "kedro run")
-    for part in (scoring.to_nodes("scoring.score_rows"), scoring + retraining):
-        with pytest.raises(DataError, match="kedro run --env a --pipelines scoring"):
-            refuse_parts_of_scoring(part, False, "kedro run --env a")
-    with pytest.raises(DataError, match="whole and without other pipelines"):
-        refuse_parts_of_scoring(scoring, True, "kedro run")
+        with pytest.raises(DataError, match=f"kedro run --env a --pipelines {name}"):
+            refuse_part(part, KEDRO, "kedro run --env a")
 
 
 def test_what_cannot_be_judged_is_not_trained() -> None:
@@ -372,8 +368,6 @@ def test_a_version_that_the_run_would_not_load_is_refused(project_of_run: Projec
     message = unchanged_and_refused(project_of_run, "run", "--load-versions", pin)
     assert message.startswith(f"--load-versions {pin}: expected an entry that this run reads from")
     assert "from an earlier run: it reads none. Leave" in message
-    with KedroSession.create(project_of_run.path) as session:
-        catalog = session.load_context().catalog
     part = pipelines["reshaping"] + pipelines["training"] + pipelines["evaluation"]
     for pipeline, name, reads in (
         (part, "candidate@file", "data_summary, history_rows, test_rows, train_rows."),
@@ -381,7 +375,7 @@ def test_a_version_that_the_run_would_not_load_is_refused(project_of_run: Projec
     ):
         for version in (newest(project_of_run, SUMMARY).parent.name, "2020-01-01T00.00.00.000Z"):
             with pytest.raises(DataError, match=f"{name}:{version}: expected .*: {reads}"):
-                refuse_pins_that_do_not_count(pipeline, catalog, {name: version})
+                refuse_part(pipeline, KEDRO | {"load_versions": {name: version}}, "kedro run")
 
 
 def test_an_output_of_an_earlier_version_asks_for_one_whole_run(project_of_run: Project) -> None:

@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.runs.lock import Lock, claim_run_id
+from tabular_lstm.runs.lock import claim_run_id, locked
 from tests.helpers.logs import run
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from tabular_lstm.runs.lock import Lock
-lock = Lock.take(Path(sys.argv[1]), "run-one")
-print("held", flush=True)
-time.sleep(60)
+from tabular_lstm.runs.lock import locked
+with locked(Path(sys.argv[1]), "run-one"):
+    print("held", flush=True)
+    time.sleep(60)
 """
 
 
@@ -38,23 +38,26 @@ def test_the_second_is_told_who_holds_it_and_a_killed_process_blocks_nobody(
 ) -> None:
     path = tmp_path / "data/retraining.lock"
     with hold(path) as holder:
-        with pytest.raises(DataError) as refused:
-            Lock.take(path, "run-two")
+        with pytest.raises(DataError) as refused, locked(path, "run-two"):
+            pass
         # To remove the file, or to put another in its place, lets no second run in.
         for change in (path.unlink, path.touch):
             change()
-            with pytest.raises(DataError, match="another run is at work here"):
-                Lock.take(path, "run-two")
+            with (
+                pytest.raises(DataError, match="another run is at work here"),
+                locked(path, "run-two"),
+            ):
+                pass
         holder.send_signal(signal.SIGKILL)
     message = str(refused.value)
     assert str(path) in message
     assert f"run run-one, process {holder.pid} on {os.uname().nodename}, since " in message
     assert re.search(r"since \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00\.", message)
-    lock = Lock.take(path, "run-two")
-    with pytest.raises(DataError, match="run run-two"):
-        Lock.take(path, "run-three")
-    lock.release()
-    Lock.take(path, "run-three").release()
+    raises = pytest.raises(DataError, match="run run-two")
+    with locked(path, "run-two"), raises, locked(path, "run-three"):
+        pass
+    with locked(path, "run-three"):
+        pass
 
 
 def test_runs_that_begin_in_one_millisecond_have_an_id_each(tmp_path: Path) -> None:

@@ -125,7 +125,7 @@ def test_what_is_there_stays_unless_it_is_forced(project: Project, csv: Path) ->
 
 @pytest.mark.parametrize("force", [False, True])
 def test_a_full_disk_leaves_both_files_as_they_were(project: Project, force: bool) -> None:
-    """With space for the catalog, which is shorter and written first, and not for the other."""
+    """With space for the catalog, which is shorter, and not for the other, written first."""
     file, folder = project.path / "data/mine.csv", project.path / "conf/mine"
     words = {f"color {n}": ["red", "blue", "green"] * 20 for n in range(40)}
     ROWS.assign(**words).to_csv(file, index=False)

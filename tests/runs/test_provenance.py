@@ -11,7 +11,7 @@ import pytest
 import tabular_lstm
 from tabular_lstm.frozen import Parameters, unless
 from tabular_lstm.parameters import BLOCKS
-from tabular_lstm.runs.provenance import PRIVATE, fingerprint, provenance
+from tabular_lstm.runs.provenance import PRIVATE, parameters_hash, provenance
 from tabular_lstm.serving.decision import Provenance
 
 RAW = {"type": "tabular_lstm.datasets.RawRowsDataset", "filepath": "data/01_raw/rows.csv"}
@@ -62,7 +62,7 @@ def test_time_packages_and_parameters(tmp_path: Path) -> None:
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", made.time)
     assert {"python", "tensorflow", "keras", "kedro", "numpy"} <= made.packages.keys()
     assert made.parameters == {n: b for n, b in DEFAULTS.items() if n not in PRIVATE}
-    assert made.parameters_sha256 == fingerprint(DEFAULTS, RAW)
+    assert made.parameters_sha256 == parameters_hash(DEFAULTS, RAW)
     assert made.packages["tabular-lstm"] == tabular_lstm.__version__
     assert Provenance.model_validate_json(made.model_dump_json()).packages == made.packages
     written = ("time", "environment", "parameters", "packages", "git_commit")
@@ -91,7 +91,7 @@ def test_time_packages_and_parameters(tmp_path: Path) -> None:
 )
 def test_what_may_change_a_decision_counts(block: str, name: str, value: Any, counts: bool) -> None:
     changed = {**DEFAULTS, block: {**DEFAULTS[block], name: value}}
-    assert (fingerprint(changed, RAW) != fingerprint(DEFAULTS, RAW)) == counts
+    assert (parameters_hash(changed, RAW) != parameters_hash(DEFAULTS, RAW)) == counts
 
 
 def test_a_parameter_of_a_newer_version_does_not_count() -> None:
@@ -104,11 +104,11 @@ def test_a_parameter_of_a_newer_version_does_not_count() -> None:
         rain: bool = unless(True)
 
     newer = {**blocks(), "training": Training(), "weather": Weather()}
-    assert fingerprint(dumped(newer), RAW) == fingerprint(DEFAULTS, RAW)
+    assert parameters_hash(dumped(newer), RAW) == parameters_hash(DEFAULTS, RAW)
     newer["training"] = Training(warm_up=4)
-    assert fingerprint(dumped(newer), RAW) != fingerprint(DEFAULTS, RAW)
+    assert parameters_hash(dumped(newer), RAW) != parameters_hash(DEFAULTS, RAW)
     # So does the way the file is read, and not how it is shown.
     other = {**RAW, "load_args": {"decimal": ","}}
-    assert fingerprint(DEFAULTS, other) != fingerprint(DEFAULTS, RAW)
+    assert parameters_hash(DEFAULTS, other) != parameters_hash(DEFAULTS, RAW)
     shown = {**RAW, "metadata": {"kedro-viz": {"layer": "raw"}}}
-    assert fingerprint(DEFAULTS, shown) == fingerprint(DEFAULTS, RAW)
+    assert parameters_hash(DEFAULTS, shown) == parameters_hash(DEFAULTS, RAW)

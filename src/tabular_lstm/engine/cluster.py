@@ -6,7 +6,6 @@ Everything is sent pickled; the workers need this package and its dependencies.
 import contextlib
 import logging
 import signal
-import threading
 import time
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -20,6 +19,7 @@ from distributed import Client, KilledWorker, LocalCluster
 from distributed.client import FutureCancelledError
 
 from tabular_lstm.code_version import code_sha256
+from tabular_lstm.deadline import within
 from tabular_lstm.engine import Done, Part, Shared, done_alike, itself
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters.runs import EngineOptions
@@ -60,42 +60,37 @@ class Cluster:
         for name in ("distributed", "distributed.client"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         warnings.filterwarnings("ignore", message="Sending large graph", module="distributed")
-        self._stack = contextlib.ExitStack()
         self._address = options.address or f"{options.workers} processes of this machine"
-        try:
-            self._client = self._connected(options)
+        with contextlib.ExitStack() as stack:
+            scheduler = options.address or stack.enter_context(self._started(options))
+            self._client = self._connected(scheduler)
             # Not by `with`, because another thread may close the client.
-            self._stack.callback(self._client.close)
+            stack.callback(self._client.close)
             self._threads = sum(self._client.nthreads().values())
             if not self._threads:
                 raise self._error("the Dask scheduler has no worker. Start some: dask worker")
-        except BaseException:
-            self.close()
-            raise
+            self._stack = stack.pop_all()
         logger.info("Work goes to Dask: %s", self._address)
 
-    def _connected(self, options: EngineOptions) -> Any:
-        if options.address is None:
-            return Client(self._started(options))  # type: ignore[no-untyped-call]
+    def _connected(self, scheduler: Any) -> Any:
         try:
-            return _within(
+            return within(
                 2 * SECONDS_TO_CONNECT,
-                lambda: Client(options.address, timeout=SECONDS_TO_CONNECT),  # type: ignore[no-untyped-call]
+                lambda: Client(scheduler, timeout=SECONDS_TO_CONNECT),  # type: ignore[no-untyped-call]
             )
         except (OSError, ValueError, TypeError) as error:
-            raise self._error(f"expected a Dask scheduler, but none answers: {error}") from error
+            why = str(error) or "it does not answer in time"
+            raise self._error(f"expected a Dask scheduler, but none answers: {why}") from error
 
     def _started(self, options: EngineOptions) -> Any:
         environ = {"distributed.nanny.pre-spawn-environ": ONE_THREAD | QUIET} | SELDOM
         try:
             with _deaf_to_interrupts(), dask.config.set(environ):
-                cluster = LocalCluster(  # type: ignore[no-untyped-call]
+                return LocalCluster(  # type: ignore[no-untyped-call]
                     n_workers=options.workers, threads_per_worker=1, dashboard_address="127.0.0.1:0"
                 )
-                self._stack.callback(cluster.close)
         except (OSError, RuntimeError) as error:
             raise self._error(f"they could not be started: {error}") from error
-        return cluster
 
     def _error(self, fault: str) -> DataError:
         return DataError(f"engine, {self._address}: {fault}. engine.kind: local needs no cluster.")
@@ -204,23 +199,3 @@ def _deaf_to_interrupts() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _within(seconds: float, function: Callable[[], Any]) -> Any:
-    """Call a function in a thread; raise a TimeoutError if it takes longer than `seconds`."""
-    ended: SimpleQueue[tuple[Any, BaseException | None]] = SimpleQueue()
-
-    def call() -> None:
-        try:
-            ended.put((function(), None))
-        except BaseException as error:
-            ended.put((None, error))
-
-    threading.Thread(target=call, daemon=True).start()
-    try:
-        result, error = ended.get(timeout=seconds)
-    except Empty:
-        raise TimeoutError(f"no answer for {seconds} s") from None
-    if error is not None:
-        raise error
-    return result

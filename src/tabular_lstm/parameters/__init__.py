@@ -27,16 +27,6 @@ from tabular_lstm.parameters.runs import (
     StorageOptions,
 )
 
-OF_MODELS: dict[str, type[Parameters]] = {
-    "columns": ColumnsOptions,
-    "validation": ValidationOptions,
-    "split": SplitOptions,
-    "reshaping": ReshapingOptions,
-    "network": NetworkOptions,
-    "training": TrainingOptions,
-    "evaluation": EvaluationOptions,
-    "promotion": PromotionOptions,
-}
 # Blocks that change no candidate and no decision.
 OF_RUNS: dict[str, type[Parameters]] = {
     "engine": EngineOptions,
@@ -49,4 +39,14 @@ OF_RUNS: dict[str, type[Parameters]] = {
     "mlflow": MlflowOptions,
     "storage": StorageOptions,
 }
-BLOCKS = OF_MODELS | OF_RUNS
+BLOCKS: dict[str, type[Parameters]] = {
+    "columns": ColumnsOptions,
+    "validation": ValidationOptions,
+    "split": SplitOptions,
+    "reshaping": ReshapingOptions,
+    "network": NetworkOptions,
+    "training": TrainingOptions,
+    "evaluation": EvaluationOptions,
+    "promotion": PromotionOptions,
+    **OF_RUNS,
+}

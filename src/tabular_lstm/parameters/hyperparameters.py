@@ -131,7 +131,7 @@ class Costs(Parameters):
     false_negative: Positive = 1.0
 
 
-def _matrix(costs: Any) -> Any:
+def _cost_matrix(costs: Any) -> Any:
     return costs if isinstance(costs, list | tuple) else None
 
 
@@ -139,7 +139,7 @@ def _errors(costs: Any) -> Any:
     by_class = isinstance(costs, dict) and (len(costs) > 2 or dict in map(type, costs.values()))
     if by_class:
         raise ValueError("expected false_positive and false_negative, or for classes a matrix")
-    return costs if _matrix(costs) is None else Costs()
+    return costs if _cost_matrix(costs) is None else Costs()
 
 
 class Objective(Parameters):
@@ -155,7 +155,7 @@ class Objective(Parameters):
     kind: Literal["accuracy", "f1", "costs"] = "accuracy"
     costs: Annotated[Costs, BeforeValidator(_errors)] = Costs()
     cost_matrix: Annotated[
-        CostMatrix | None, BeforeValidator(_matrix), Field(validation_alias="costs")
+        CostMatrix | None, BeforeValidator(_cost_matrix), Field(validation_alias="costs")
     ] = None
 
     @model_serializer(mode="wrap")

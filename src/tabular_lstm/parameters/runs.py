@@ -1,18 +1,19 @@
 """The blocks for promotion, retraining, scoring, monitoring, and the environment of a run."""
 
 import re
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, StrictInt, model_validator
 
+from tabular_lstm.exit_codes import ALARM, DONE, UNTRUSTED_DATA, ExitCode
 from tabular_lstm.frozen import Count, Number, Parameters, Positive, Share
 from tabular_lstm.parameters.hyperparameters import NotNegative
 
+# An option that is gone, and that conf of version 0.1.0 may have: see `runs.guards`.
+POSSIBLE_LEAKS = "refuse_possible_leaks"
 # Options of obstore that conf refuses, because they are secret.
 SECRET = re.compile("key|token|secret|password", re.IGNORECASE)
 ENDPOINT = re.compile(r"https?://[\w.:\[\]-]+(/[^@\s]*)?", re.ASCII)
-# 1, 2 and 75 have other meanings.
-ExitCode = Literal[0] | Annotated[StrictInt, Field(ge=3, le=74)]
 
 
 class Tolerance(Parameters):
@@ -49,7 +50,6 @@ class PromotionOptions(Parameters):
             number, how far its RMSE may rise, in standard deviations of the label at the promotion.
             If the change is clearly larger, or the champion is clearly worse than a model without
             features, nothing is promoted.
-        refuse_possible_leaks: Without effect; conf of version 0.1.0 may set it.
         keep_champions: How many champions a rollback can restore, including the serving one; a
             candidate is compared with each of them that is still comparable.
         keep_candidates: How many of the newest runs keep their outputs, in addition to the
@@ -65,10 +65,16 @@ class PromotionOptions(Parameters):
     max_repeated_test_rows: Share = 0.1
     min_test_rows_per_class: Count = 20
     max_champion_fall: Share = 0.1
-    refuse_possible_leaks: bool = False
     keep_champions: Count = 5
     keep_candidates: Count = 10
     start_over: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_what_is_gone(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        return {name: value for name, value in values.items() if name != POSSIBLE_LEAKS}
 
 
 class RetrainingOptions(Parameters):
@@ -86,8 +92,8 @@ class RetrainingOptions(Parameters):
 
     force: bool = False
     new_code: bool = False
-    exit_on_untrusted_data: ExitCode = 65
-    exit_on_rejection: ExitCode = 0
+    exit_on_untrusted_data: ExitCode = UNTRUSTED_DATA
+    exit_on_rejection: ExitCode = DONE
 
 
 class ReportOptions(Parameters):
@@ -159,7 +165,7 @@ class MonitoringOptions(Parameters):
     smallest_change: Share = 0.01
     ignore: list[str] = []
     on_drift: Literal["warn", "stop"] = "warn"
-    exit_on_alarm: ExitCode = 3
+    exit_on_alarm: ExitCode = ALARM
 
 
 Event = Literal["promoted", "rejected", "unchanged", "rolled_back", "scored", "alarm", "failed"]

@@ -2,13 +2,12 @@
 
 import contextlib
 import logging
-import os
 import shutil
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from kedro.framework.project import pipelines
 from kedro.io import DatasetError
@@ -21,21 +20,22 @@ from tabular_lstm.datasets.rows_to_score import without_secrets
 from tabular_lstm.datasets.tables import read_as_rows
 from tabular_lstm.environments import NAME, output_folder
 from tabular_lstm.errors import DataError, counted, no_column, unknown_name
-from tabular_lstm.files import make_folder, not_written
+from tabular_lstm.exit_codes import DONE
+from tabular_lstm.files import make_folder, not_written, opened
 from tabular_lstm.frozen import Parameters, from_json
 from tabular_lstm.judging.gate import START_OVER
 from tabular_lstm.monitoring.drift import Drift
 from tabular_lstm.parameters import BLOCKS
 from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions
-from tabular_lstm.parameters.hyperparameters import NetworkOptions, TrainingOptions, fault_of_task
-from tabular_lstm.parameters.runs import RetrainingOptions
+from tabular_lstm.parameters.hyperparameters import NetworkOptions, ReshapingOptions, fault_of_task
+from tabular_lstm.parameters.runs import POSSIBLE_LEAKS, RetrainingOptions
 from tabular_lstm.rows.data_summary import hash_of
 from tabular_lstm.rows.number_format import without_fraction
 from tabular_lstm.rows.raw_rows import RawRows
 from tabular_lstm.rows.train_test_split import fault_of_split
 from tabular_lstm.runs.lock import lock_file
 from tabular_lstm.serving.artifact import Artifact
-from tabular_lstm.serving.decision import Champions
+from tabular_lstm.serving.decision import Champions, Decision
 from tabular_lstm.serving.manifest import (
     Conditions,
     finished_runs,
@@ -45,6 +45,7 @@ from tabular_lstm.serving.manifest import (
 )
 from tabular_lstm.serving.promotion_log import (
     Inputs,
+    LogEntry,
     Versions,
     by_age,
     champion_of,
@@ -66,6 +67,10 @@ NO_SERVER = (
 NO_TUNING = (
     "The pipeline tuning is gone: docs/tuning.md shows a search with scikit-learn or Optuna, and "
     "where its result goes in conf."
+)
+NO_POSSIBLE_LEAKS = (
+    "Parameter 'promotion': refuse_possible_leaks is gone: what looks like a leak always blocks a "
+    "promotion until conf names it, see docs/gate.md. Delete the option."
 )
 
 
@@ -105,55 +110,49 @@ def check_parameters(parameters: dict[str, Any], runtime: Collection[str] = ()) 
     Raises:
         ParameterValidationError: Names each fault, and for an unknown name the closest known name.
     """
-    faults = []
-    blocks = {name: block() for name, block in BLOCKS.items() if name != "columns"}
+    faults: list[str | None] = []
+    blocks: dict[str, Any] = {name: block() for name, block in BLOCKS.items() if name != "columns"}
     for name, values in parameters.items():
-        if name == "model" and name in runtime and isinstance(values, str):
+        if name not in BLOCKS:
+            faults.append(_fault_of_no_block(name, values, name in runtime))
             continue
-        if name == "models":
-            names = [str(n) for n in values if type(n) in {str, int} and NAME.fullmatch(str(n))]
-            if not isinstance(values, list) or len({*map(without_fraction, names)}) < len(values):
-                faults.append("Parameter 'models': expected different names, such as [at, \"no\"]")
-        elif name in OF_THE_CATALOG:
-            if name not in runtime or not isinstance(values, str) or not values:
-                faults.append(f"Parameter '{name}': expected a path, on the command line alone")
-        elif name not in BLOCKS:
-            faults += _fault_of_name(name, name in runtime)
+        try:
+            blocks[name] = BLOCKS[name].model_validate(values)
+        except ValueError as error:
+            faults.append(f"'{name}': {error}")
         else:
-            try:
-                blocks[name] = BLOCKS[name].model_validate(values)
-            except ValueError as error:
-                faults.append(f"Parameter '{name}': {error}")
-    if not faults and "columns" in blocks:
-        columns = cast("ColumnsOptions", blocks["columns"])
-        task_blocks = (
-            columns.task,
-            cast("NetworkOptions", blocks["network"]),
-            cast("TrainingOptions", blocks["training"]),
-        )
-        wrong = (
-            fault_of_split(columns, cast("SplitOptions", blocks["split"])),
-            fault_of_task(*task_blocks),
-            columns.history and _fault_of_history(task_blocks[1], blocks["reshaping"]),
-        )
-        faults += [f"Parameter {fault}" for fault in wrong if fault]
-    if faults:
-        raise ParameterValidationError("\n".join(faults))
+            if POSSIBLE_LEAKS in values:
+                logger.warning(NO_POSSIBLE_LEAKS)
+    if not any(faults) and "columns" in blocks:
+        columns, network = blocks["columns"], blocks["network"]
+        faults = [
+            fault_of_split(columns, blocks["split"]),
+            fault_of_task(columns.task, network, blocks["training"]),
+            _fault_of_history(network, blocks["reshaping"]) if columns.history else None,
+        ]
+    if any(faults):
+        raise ParameterValidationError("\n".join(f"Parameter {fault}" for fault in faults if fault))
     return blocks
 
 
-def _fault_of_name(name: str, on_command_line: bool) -> list[str]:
-    """Say that there is no such block; only warn of `tuning`, which conf of 0.1.0 may have."""
-    if name != "tuning":
-        return [f"Parameter {unknown_name(name, list(BLOCKS))}"]
-    gone = f"Parameter 'tuning': {NO_TUNING}"
-    if on_command_line:
-        return [gone]
-    logger.warning("%s Delete the block.", gone)
-    return []
+def _fault_of_no_block(name: str, value: Any, on_command_line: bool) -> str | None:
+    """Say what is wrong with a parameter that is no block; None if nothing is."""
+    if name in {"model", *OF_THE_CATALOG}:
+        is_text = on_command_line and isinstance(value, str) and value
+        fault = f"'{name}': expected a path or a name, on the command line alone"
+        return None if is_text else fault
+    if name == "models":
+        names = value if isinstance(value, list) else [None]
+        valid = [str(n) for n in names if type(n) in {str, int} and NAME.fullmatch(str(n))]
+        fault = "'models': expected different names, such as [at, \"no\"]"
+        return None if len({*map(without_fraction, valid)}) == len(names) else fault
+    if name == "tuning" and not on_command_line:
+        logger.warning("Parameter 'tuning': %s Delete the block.", NO_TUNING)
+        return None
+    return f"'tuning': {NO_TUNING}" if name == "tuning" else unknown_name(name, list(BLOCKS))
 
 
-def _fault_of_history(network: NetworkOptions, reshaping: Any) -> str | None:
+def _fault_of_history(network: NetworkOptions, reshaping: ReshapingOptions) -> str | None:
     """Say what in these blocks does not fit `columns.history`, if anything."""
     if network.kind == "tutorial":
         return "network.kind = tutorial: it reads no histories; expected kind: ensemble"
@@ -163,27 +162,16 @@ def _fault_of_history(network: NetworkOptions, reshaping: Any) -> str | None:
     return None
 
 
-def refuse_other_paths(runtime: Mapping[str, Any], entries: Mapping[str, dict[str, Any]]) -> None:
+def refuse_other_paths(loader: Any, pipeline: Pipeline) -> None:
     """Stop if the command line names a path that the catalog's entry does not read."""
-    for name, entry in entries.items():
-        path = runtime[name]
+    for name in OF_THE_CATALOG & pipeline.inputs() & loader.runtime_params.keys():
+        path, entry = loader.runtime_params[name], loader["catalog"][name]
         if not any(path in str(value) for value in entry.values()):
             raise DataError(
                 f"--params {name}={without_secrets(path)}: the catalog's entry {name} does not "
                 f"read this path, but has one of its own. Write ${{runtime_params:{name},...}} "
                 "there as its filepath, or leave the parameter out."
             )
-
-
-def refuse_parts(pipeline: Pipeline, only_missing_outputs: bool, run_command: str) -> None:
-    """Refuse a part of a retraining that would judge or promote another run's outputs."""
-    is_whole_run = read_by(pipeline) <= GIVEN and "promotions" in pipeline.all_outputs()
-    if only_missing_outputs or not is_whole_run:
-        raise DataError(
-            "Only a whole run may decide who serves. A whole run goes from the raw rows to the "
-            f"promotion log: {run_command} --pipelines retraining. To restore a champion: "
-            f"{run_command} --pipelines rollback."
-        )
 
 
 def refuse_what_cannot_be_judged(split: SplitOptions, network: NetworkOptions) -> None:
@@ -232,6 +220,14 @@ def refuse_lost_features(champions: Champions, raw_rows: RawRows, columns: Colum
         raise no_column(raw_rows.file, lost[0], names, needed_by)
 
 
+def _decision(champions: Champions, run: str | None) -> Decision | None:
+    """Return the decision of a run; None if it is gone or damaged, so that nothing is known."""
+    try:
+        return champions.decisions[str(run)]
+    except (KeyError, DataError):
+        return None
+
+
 def check_newest(champions: Champions, log: Path, timestamp: str, refused: bool) -> None:
     """Warn or stop if runs have decided after the end of the promotion log: it may be an old copy.
 
@@ -256,7 +252,8 @@ def check_newest(champions: Champions, log: Path, timestamp: str, refused: bool)
         f"{log} ends with run {champions.log[-1].run_id}, and {counted(len(later), 'run')} decided "
         f"after it, the last one {later[0]}"
     )
-    if refused and not all(map(partial(_found_champion, champions), later)):
+    decisions = [decision for run in later if (decision := _decision(champions, run))]
+    if refused and {made.served_before for made in decisions} - {champion_of(champions.log)}:
         raise DataError(
             f"{log_state}, after another champion: the log is an older copy. Put the newest one "
             "back. Or, to judge without a champion: --pipelines retraining --params "
@@ -267,25 +264,16 @@ def check_newest(champions: Champions, log: Path, timestamp: str, refused: bool)
     )
 
 
-def _found_champion(champions: Champions, run: str) -> bool:
-    """Return whether the log's last champion served when a run began to decide."""
-    with contextlib.suppress(KeyError, DataError):  # gone or damaged: nothing is known
-        return champions.decisions[run].served_before == champion_of(champions.log)
-    return True
-
-
 def warn_of_another_environment(champions: Champions, env: str | None) -> None:
     """Warn if the champion was promoted in another environment: then this environment is a copy."""
-    champion = champion_of(champions.log)
-    with contextlib.suppress(KeyError, DataError):  # gone or damaged: nothing is known
-        promoted_in = champions.decisions[str(champion)].environment
-        if output_folder(promoted_in) != output_folder(env):
-            logger.warning(
-                "The champion, run %s, was promoted in environment %s, and this one is %s",
-                champion,
-                promoted_in,
-                env or "base",
-            )
+    promotion = _decision(champions, champion_of(champions.log))
+    if promotion and output_folder(promotion.environment) != output_folder(env):
+        logger.warning(
+            "The champion, run %s, was promoted in environment %s, and this one is %s",
+            promotion.run_id,
+            promotion.environment,
+            env or "base",
+        )
 
 
 def check_champion(catalog: Any, pipeline: Pipeline, start_over: bool) -> None:
@@ -298,11 +286,9 @@ def check_champion(catalog: Any, pipeline: Pipeline, start_over: bool) -> None:
     try:
         catalog.get("champion").load()
     except DatasetError as error:
-        if not isinstance(error.__cause__, DataError):
-            raise
         if retrains(pipeline) and not start_over:
-            raise error.__cause__ from error
-        logger.warning("%s", error.__cause__)
+            raise
+        logger.warning("%s", error.__cause__ or error)
 
 
 def refuse_nothing_new(champions: Champions, inputs: Inputs, retraining: RetrainingOptions) -> None:
@@ -320,76 +306,87 @@ def refuse_nothing_new(champions: Champions, inputs: Inputs, retraining: Retrain
     Raises:
         NothingNewError: Names the earlier run, with the alarm and the exit code of its decision.
     """
-    log, alarm = champions.log, None
+    known = [
+        entry
+        for entry in reversed(champions.log)
+        if (made_from := entry.inputs)
+        and (made_from.data, made_from.parameters) == (inputs.data, inputs.parameters)
+        and (made_from == inputs or not retraining.new_code)
+        and _fate(champions.log, entry)
+    ]
+    if not known:
+        return
+    # The newest one, with the same code if there is one: that is this very candidate.
+    entry = min(known, key=lambda entry: entry.inputs != inputs)
+    decision = _decision(champions, entry.run_id)
+    what, note = "data, parameters and code are", ""
+    if entry.inputs != inputs:
+        what, note = "data and parameters are", " Only the code or a package is new."
+    raise NothingNewError(
+        f"{what} those of run {entry.run_id}, which {_fate(champions.log, entry)}.{note} To train "
+        "anyway: --params retraining.force=true",
+        decision.alarm if decision else None,
+        decision.exit_code(retraining) if decision else DONE,
+    )
+
+
+def _fate(log: Sequence[LogEntry], entry: LogEntry) -> str | None:
+    """Say why the candidate of an entry need not be judged again; None if it must."""
     stand = standing(log)
+    if entry.action == "promoted" and entry.run_id not in stand[1:]:
+        return "serves" if entry.run_id in stand else "was rolled back from"
     since = log.index(changes(log)[-1]) if stand else 0
-    # The newest entry with the same code comes first, because it is this very candidate.
-    for place, entry in sorted(
-        enumerate(log), key=lambda numbered: (numbered[1].inputs != inputs, -numbered[0])
-    ):
-        before = entry.inputs
-        if before is None or (before.data, before.parameters) != (inputs.data, inputs.parameters):
-            continue
-        same_code = before.code == inputs.code
-        if retraining.new_code and not same_code:
-            continue
-        if entry.action == "promoted" and entry.run_id not in stand[1:]:
-            fate = "serves" if entry.run_id in stand else "was rolled back from"
-        elif entry.action == "rejected" and place >= since:
-            fate = f"was rejected: {entry.reason}"
-        else:
-            continue
-        exit_code = 0
-        with contextlib.suppress(KeyError, DataError):  # gone or damaged: nothing is known
-            decision = champions.decisions[entry.run_id]
-            alarm, exit_code = decision.alarm, decision.exit_code(retraining)
-        same = "data, parameters and code are" if same_code else "data and parameters are"
-        new_code_note = "" if same_code else " Only the code or a package is new."
-        raise NothingNewError(
-            f"{same} those of run {entry.run_id}, which {fate}.{new_code_note} To train "
-            "anyway: --params retraining.force=true",
-            alarm,
-            exit_code,
-        )
+    rejected = entry.action == "rejected" and log.index(entry) >= since
+    return f"was rejected: {entry.reason}" if rejected else None
 
 
-# Partial runs -------------------------------------------------------------------------------------
-# Guards of a part of a run: it continues from the outputs of one run, with the same conf and
-# data.
-#
-# The data summary of a run says what its rows were made from, see `rows.data_summary.Lineage`.
+# Parts of a run -----------------------------------------------------------------------------------
+# A run that decides or scores is whole; any other part continues from exactly one earlier run, with
+# the same conf and data. The data summary of that run says what its rows were made from, see
+# `rows.data_summary.Lineage`.
 
-# Inputs that no pipeline makes: read from outside, found on disk, or given by the hooks.
-GIVEN = {"raw_rows", "champions", "run_id", "engine", "provenance"}
-GIVEN_TO_SCORING = {"rows_to_score", "champion", "scoring_conditions"}
-GIVEN_TO_MONITORING = {"late_labels", "finished_scorings"}
+WHOLE = ("retraining", "rollback", "scoring")
+# What a run reads that no earlier run of a part has made: from outside, or given by the hooks.
+GIVEN = {
+    *("raw_rows", "rows_to_score", "late_labels", "champions", "champion", "finished_scorings"),
+    *("run_id", "engine", "provenance", "scoring_conditions"),
+}
 SIDES = {"train_rows", "test_rows", "history_rows"}
 
 
-def read_by(pipeline: Pipeline) -> set[str]:
-    """Return what a pipeline reads and does not make, without parameters."""
-    return {name for name in pipeline.inputs() if not name.startswith("params:")}
-
-
-def of_other_runs(pipeline: Pipeline) -> list[str]:
+def inputs_of_earlier_run(pipeline: Pipeline) -> list[str]:
     """Return the inputs that an earlier run must have made, by their names in the catalog."""
-    return sorted(read_by(pipeline) - GIVEN - GIVEN_TO_SCORING - GIVEN_TO_MONITORING)
+    names = pipeline.inputs() - GIVEN
+    return sorted(name for name in names if not name.startswith("params:"))
 
 
-def refuse_pins_that_do_not_count(
-    pipeline: Pipeline, catalog: Any, load_versions: Mapping[str, str]
-) -> None:
-    """Refuse `--load-versions` for an entry that the run makes itself or does not read.
+def refuse_part(pipeline: Pipeline, run_params: Mapping[str, Any], run_command: str) -> None:
+    """Refuse a part of a run that decides or scores, and versions that no part would load.
+
+    Args:
+        pipeline: The pipeline to run.
+        run_params: What Kedro says about the run.
+        run_command: How to run in this environment, for messages.
 
     Raises:
-        DataError: Names the entry, and what the run reads from earlier runs.
+        DataError: Names the whole run, or the inputs that `--load-versions` may name.
     """
-    for name, version in load_versions.items():
-        if name not in read_by(pipeline) or not folder_of_versions(catalog.get(name)):
+    nodes = [{*pipelines[name].nodes} for name in WHOLE if name in pipelines]
+    is_whole = {*pipeline.nodes} in nodes and not run_params["only_missing_outputs"]
+    if (decides(pipeline) or scores(pipeline)) and not is_whole:
+        name = "scoring" if scores(pipeline) else "retraining"
+        raise DataError(
+            "A run that decides or scores is whole, and without other pipelines, so that a "
+            f"decision or a manifest is of one run: {run_command} --pipelines {name}. To restore a "
+            f"champion: {run_command} --pipelines rollback."
+        )
+    inputs = inputs_of_earlier_run(pipeline)
+    for name, version in (run_params["load_versions"] or {}).items():
+        if name not in inputs:
             raise DataError(
                 f"--load-versions {name}:{version}: expected an entry that this run reads from an "
-                f"earlier run: {', '.join(of_other_runs(pipeline)) or 'it reads none'}. Leave the "
-                "version out, or run other pipelines."
+                f"earlier run: {', '.join(inputs) or 'it reads none'}. Leave the version out, or "
+                "run other pipelines."
             )
 
 
@@ -404,16 +401,13 @@ def refuse_other_run(pipeline: Pipeline, catalog: Any, run_command: str) -> None
     Raises:
         DataError: Names what is missing, is of several runs, or has changed since that run.
     """
-    inputs, advice = of_other_runs(pipeline), f"or run all: {run_command}."
-    if not inputs:
-        return
-    absent = {name.partition("@")[0] for name in inputs if not catalog.get(name).exists()}
-    if absent:
+    inputs, advice = inputs_of_earlier_run(pipeline), f"or run all: {run_command}."
+    if absent := {name.partition("@")[0] for name in inputs if not catalog.get(name).exists()}:
         raise DataError(
             f"{', '.join(sorted(absent))}: not there to start from. Add the pipeline that makes "
             f"it, as in --pipelines reshaping,training, {advice}"
         )
-    if "data_summary" not in inputs:
+    if inputs and "data_summary" not in inputs:
         raise DataError(
             f"{', '.join(inputs)}: of an earlier run, whose rows this run does not start from. "
             f"Start with reshaping, as in --pipelines reshaping,evaluation, {advice}"
@@ -426,7 +420,7 @@ def refuse_other_run(pipeline: Pipeline, catalog: Any, run_command: str) -> None
             f"A part of a run continues from one run, and these are of several: {listed}. Name "
             f"one run, as in --load-versions {pins}, {advice}"
         )
-    if change := _change_since(catalog, SIDES.intersection(inputs)):
+    if inputs and (change := _change_since(catalog, SIDES.intersection(inputs))):
         run = run_by_input["data_summary"]
         raise DataError(f"The outputs of run {run} cannot be continued: {change}, {advice}")
 
@@ -462,17 +456,6 @@ USED = {
 def scores(pipeline: Pipeline) -> bool:
     """Return whether a run scores rows with the champion."""
     return "predictions" in pipeline.all_outputs()
-
-
-def refuse_parts_of_scoring(
-    pipeline: Pipeline, only_missing_outputs: bool, run_command: str
-) -> None:
-    """Refuse a partial scoring, or a scoring together with pipelines that make its inputs."""
-    if only_missing_outputs or {*pipeline.nodes} != {*pipelines["scoring"].nodes}:
-        raise DataError(
-            "Run the scoring whole and without other pipelines, so that its predictions have one "
-            f"champion and one manifest: {run_command} --pipelines scoring."
-        )
 
 
 def folder_of(catalog: Any) -> Path:
@@ -548,17 +531,15 @@ def clear_unfinished(catalog: Any) -> Iterator[None]:
     folder = folder_of(catalog)
     try:
         make_folder(folder)
-        descriptor = os.open(folder, os.O_RDONLY)
     except OSError as error:
         raise not_written(error, folder) from error
-    try:
+    with opened(folder) as descriptor:
         try:
             lock_file(descriptor)
             unfinished = [folder / run for run in unfinished_runs(folder)]
-            for versions in [folder_of_versions(catalog.get(name)) for name in VERSIONED]:
-                if versions:
-                    new = versions.glob(f"*/.{versions.name}.new")  # not renamed yet
-                    unfinished += [path.parent for path in new]
+            for versions in filter(None, (folder_of_versions(catalog.get(n)) for n in VERSIONED)):
+                new = versions.glob(f"*/.{versions.name}.new")  # not renamed yet
+                unfinished += [path.parent for path in new]
             for path in unfinished:
                 shutil.rmtree(path)
                 logger.info("Deleted %s, which a scoring left unfinished", path)
@@ -567,5 +548,3 @@ def clear_unfinished(catalog: Any) -> Iterator[None]:
         with contextlib.suppress(OSError):
             lock_file(descriptor, shared=True, wait=True)
         yield
-    finally:
-        os.close(descriptor)

@@ -21,20 +21,19 @@ from tabular_lstm.datasets.tables import TABLES, read_as_rows
 from tabular_lstm.engine import Engine
 from tabular_lstm.environments import output_folder, run_command, with_model
 from tabular_lstm.errors import DataError, printable
+from tabular_lstm.exit_codes import DONE
 from tabular_lstm.files import FULL, not_written
+from tabular_lstm.monitoring.health import Health
 from tabular_lstm.parameters.runs import Event
-from tabular_lstm.runs import guards, notify
+from tabular_lstm.runs import guards
 from tabular_lstm.runs.kept_outputs import KeptOutputs
-from tabular_lstm.runs.lock import Lock, claim_run_id
-from tabular_lstm.runs.models import (
-    EXIT_CODE,
-    OUTCOME,
-    refuse_other_model,
-    warn_of_rows_of_no_model,
-)
+from tabular_lstm.runs.lock import claim_run_id, locked
+from tabular_lstm.runs.models import refuse_other_model, warn_of_rows_of_no_model
+from tabular_lstm.runs.notify import RunEnd, notify, read_credentials, read_options
 from tabular_lstm.runs.output_folders import prune, renew_latest
 from tabular_lstm.runs.provenance import provenance
 from tabular_lstm.serving.champion import refuse_other_task
+from tabular_lstm.serving.decision import Champions
 from tabular_lstm.serving.manifest import read_manifest
 from tabular_lstm.serving.promotion_log import LOG
 from tabular_lstm.tensorflow_import import refuse_without_tensorflow
@@ -82,8 +81,8 @@ class RunLog(logging.Handler):
 # Hooks --------------------------------------------------------------------------------------------
 
 STARTS = "tabular-lstm %s: run %s of environment %s, to %s/"
-# Key of click's `meta`: the function that notifies of the run's end.
-NOTIFY = "tabular_lstm.notify"
+# Key of click's `meta`: the hooks of a command's run, which know how it ended.
+HOOKS = "tabular_lstm.hooks"
 
 
 def _saved_by(pipeline: Pipeline) -> set[str]:
@@ -93,131 +92,139 @@ def _saved_by(pipeline: Pipeline) -> set[str]:
 
 
 class RunHooks:
-    """The project's hooks; Kedro calls the methods."""
+    """The project's hooks; Kedro calls the methods.
+
+    Attributes:
+        exit_code: The exit code of the last run that came to an end.
+        outcome: Its event; None if it has none.
+    """
+
+    exit_code: int
+    outcome: Event | None
 
     def __init__(self) -> None:
-        self._run_id = ""
         self._until_end = contextlib.ExitStack()  # locks and workers
-
-    @property
-    def _env(self) -> str | None:
-        """The environment, with the model's name if the run is of one of its models."""
-        model = self._context.config_loader.runtime_params.get("model")
-        return with_model(self._context.env, model)
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Check all parameters, and tell the command how to notify of the run's end."""
-        self._context, self._run_id = context, ""
+        """Check all parameters, and tell the command where to ask how the run ended."""
+        self.exit_code, self.outcome = DONE, None
+        self._context, self._loader, self._run_id = context, context.config_loader, ""
+        runtime_params = self._loader.runtime_params
+        self._env = with_model(context.env, runtime_params.get("model"))
         if command := click.get_current_context(silent=True):
-            command.meta[NOTIFY] = self.notify
+            command.meta[HOOKS] = self
             command.call_on_close(self.end)  # after Ctrl-C too, for which Kedro calls no hook
-        loader = context.config_loader
-        self._parameters = guards.check_parameters(loader["parameters"], loader.runtime_params)
+        self._parameters = guards.check_parameters(self._loader["parameters"], runtime_params)
 
     @hook_impl
     def before_pipeline_run(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
     ) -> None:
-        """Open the log; refuse missing inputs, and a partial run that would decide."""
+        """Refuse what cannot run or is nothing new; else prepare what the nodes need."""
         if "session_id" in run_params:  # of a KedroServiceSession; no other session has one
             raise DataError(guards.NO_SERVER)
         self.end()  # a notebook's run that Ctrl-C ended
-        refuse_other_model(self._context.config_loader, self._env, pipeline)
+        refuse_other_model(self._loader, self._env, pipeline)
+        guards.refuse_other_paths(self._loader, pipeline)
+        guards.refuse_part(pipeline, run_params, run_command(self._env))
         if "candidate@network" in pipeline.datasets():
             refuse_without_tensorflow("Training")
-        env, relative_outputs = self._env, output_folder(self._env)
-        self._outputs = folder = Path(run_params["project_path"]) / relative_outputs
-        loader, storage = self._context.config_loader, self._parameters["storage"]
-        tables, pins = pipeline.inputs() & TABLES, run_params["load_versions"] or {}
-        self._kept = kept_outputs = KeptOutputs.of(storage, loader, folder, relative_outputs)
-        self._run_id = claim_run_id(folder / ".runs", run_params["run_id"])
-        self._log = self._until_end.enter_context(RunLog())
-        read_as_rows(catalog, tables)
+        self._open(run_params["run_id"])
         try:
-            if kept_outputs:
-                self._run_id = kept_outputs.claim(self._run_id)
-            catalog.save("run_id", self._run_id)
-            logger.info(STARTS, __version__, self._run_id, env or "base", relative_outputs)
-            guards.refuse_pins_that_do_not_count(pipeline, catalog, pins)
-            path_parameters = guards.OF_THE_CATALOG & pipeline.inputs() & {*loader.runtime_params}
-            guards.refuse_other_paths(
-                loader.runtime_params,
-                {parameter: self._entry(parameter) for parameter in path_parameters},
-            )
-            warn_of_rows_of_no_model(loader, {name: catalog.get(name) for name in tables})
-            engine = contextlib.closing(Engine(self._parameters["engine"]))
-            catalog.save("engine", self._until_end.enter_context(engine))
-            if not pipeline.inputs().isdisjoint({"provenance", "data_summary"}):
-                project, raw_rows = Path(run_params["project_path"]), self._entry("raw_rows")
-                made = provenance(self._run_id, project, env, self._parameters, raw_rows)
-                catalog.save("provenance", made)
+            self._begin(pipeline, catalog)
             if guards.decides(pipeline):
-                self._prepare_to_decide(run_params, pipeline, catalog)
-            elif kept_outputs:
-                kept_outputs.pull(catalog, pipeline, self._parameters, pins)
+                self._prepare_to_decide(pipeline, catalog)
+            elif self._kept:
+                pins = run_params["load_versions"] or {}
+                self._kept.pull(catalog, pipeline, self._parameters, pins)
             if guards.scores(pipeline):
-                self._prepare_to_score(run_params, pipeline, catalog)
+                self._prepare_to_score(catalog)
             for name in _saved_by(pipeline):
                 use_own_version(catalog.get(name), self._run_id)
-            guards.refuse_other_run(pipeline, catalog, run_command(env))
+            guards.refuse_other_run(pipeline, catalog, run_command(self._env))
             if guards.decides(pipeline) and guards.retrains(pipeline):
                 log, promotion = catalog.load("champions").log, self._parameters["promotion"]
-                prune(catalog, pipeline, log, promotion, self._run_id, kept_outputs)
+                prune(catalog, pipeline, log, promotion, self._run_id, self._kept)
         except BaseException as error:
-            (folder / ".runs" / self._run_id).unlink(missing_ok=True)  # it wrote nothing
+            (self._outputs / ".runs" / self._run_id).unlink(missing_ok=True)  # it wrote nothing
             self.end()
             if isinstance(error, guards.NothingNewError):
                 message = printable(f"Unchanged: {error}")
                 self._close("unchanged", message, error.alarm, error.exit_code)
             raise
 
-    def _entry(self, name: str) -> dict[str, Any]:
-        entry: dict[str, Any] = self._context.config_loader["catalog"][name]
-        return entry
+    def _open(self, run_id: str) -> None:
+        """Choose the folder of the outputs and the run's id, and open the log."""
+        relative_outputs = output_folder(self._env)
+        self._outputs = Path(self._context.project_path) / relative_outputs
+        storage = self._parameters["storage"]
+        self._kept = KeptOutputs.of(storage, self._loader, self._outputs, relative_outputs)
+        self._run_id = claim_run_id(self._outputs / ".runs", run_id)
+        self._log = self._until_end.enter_context(RunLog())
 
-    def _prepare_to_decide(self, run_params: Any, pipeline: Pipeline, catalog: Any) -> None:
-        """Take the lock, check the champion, and add the run's provenance."""
-        env, blocks = self._env, self._parameters
-        guards.refuse_parts(pipeline, run_params["only_missing_outputs"], run_command(env))
-        folder = self._outputs
+    def _begin(self, pipeline: Pipeline, catalog: Any) -> None:
+        """Log the start, and give the nodes the run id, the engine and the provenance."""
+        tables = pipeline.inputs() & TABLES
+        read_as_rows(catalog, tables)
+        if self._kept:
+            self._run_id = self._kept.claim(self._run_id)
+        catalog.save("run_id", self._run_id)
+        env, outputs = self._env or "base", output_folder(self._env)
+        logger.info(STARTS, __version__, self._run_id, env, outputs)
+        warn_of_rows_of_no_model(self._loader, {name: catalog.get(name) for name in tables})
+        engine = contextlib.closing(Engine(self._parameters["engine"]))
+        catalog.save("engine", self._until_end.enter_context(engine))
+        if not pipeline.inputs().isdisjoint({"provenance", "data_summary"}):
+            raw_rows = self._loader["catalog"]["raw_rows"]
+            project = Path(self._context.project_path)
+            of_run = self._run_id, project, self._env, self._parameters
+            catalog.save("provenance", provenance(*of_run, raw_rows))
+
+    def _prepare_to_decide(self, pipeline: Pipeline, catalog: Any) -> None:
+        """Take the lock; check the champion and the log, and whether anything is new."""
         try:
-            lock = Lock.take(folder / "retraining.lock", self._run_id)
-            self._until_end.callback(lock.release)
+            lock = locked(self._outputs / "retraining.lock", self._run_id)
+            self._until_end.enter_context(lock)
             if self._kept:
-                self._kept.pull(catalog, pipeline, blocks, {})
+                self._kept.pull(catalog, pipeline, self._parameters, {})
                 catalog.get("promotions").commit = self._kept.commit
-            start_over = blocks["promotion"].start_over
+            start_over = self._parameters["promotion"].start_over
             guards.check_champion(catalog, pipeline, start_over)
-            champions, timestamp = catalog.load("champions"), generate_timestamp()
-            if not self._kept:  # with storage, the log is the newest
-                guards.check_newest(champions, folder / LOG, timestamp, refused=not start_over)
+            champions = catalog.load("champions")
+            self._check_log(champions, refused=not start_over)
             if guards.retrains(pipeline):
-                guards.warn_of_another_environment(champions, env)
-                guards.refuse_what_cannot_be_judged(blocks["split"], blocks["network"])
-                if not start_over:
-                    guards.refuse_lost_log(champions, folder / LOG, run_command(env))
-                    raw_rows = catalog.get("raw_rows").rows()
-                    guards.refuse_lost_features(champions, raw_rows, blocks["columns"])
-                if not (blocks["retraining"].force or start_over):
-                    data = catalog.get("raw_rows").sha256()
-                    inputs = catalog.load("provenance").inputs(data)
-                    guards.refuse_nothing_new(champions, inputs, blocks["retraining"])
+                self._prepare_to_retrain(catalog, champions, start_over)
         except OSError as error:
-            raise not_written(error, folder) from error
+            raise not_written(error, self._outputs) from error
 
-    def _prepare_to_score(self, run_params: Any, pipeline: Pipeline, catalog: Any) -> None:
+    def _prepare_to_retrain(self, catalog: Any, champions: Champions, start_over: bool) -> None:
+        """Refuse what could not be judged, and rows and conf that were judged before."""
+        blocks, raw_rows = self._parameters, catalog.get("raw_rows")
+        guards.warn_of_another_environment(champions, self._env)
+        guards.refuse_what_cannot_be_judged(blocks["split"], blocks["network"])
+        if start_over:
+            return
+        guards.refuse_lost_log(champions, self._outputs / LOG, run_command(self._env))
+        guards.refuse_lost_features(champions, raw_rows.rows(), blocks["columns"])
+        if not blocks["retraining"].force:
+            inputs = catalog.load("provenance").inputs(raw_rows.sha256())
+            guards.refuse_nothing_new(champions, inputs, blocks["retraining"])
+
+    def _check_log(self, champions: Champions, refused: bool) -> None:
+        if not self._kept:  # with storage, the log is the newest
+            guards.check_newest(champions, self._outputs / LOG, generate_timestamp(), refused)
+
+    def _prepare_to_score(self, catalog: Any) -> None:
         """Delete what killed scorings left, pin the champion, and check whether anything is new."""
-        command = run_command(self._env)
-        guards.refuse_parts_of_scoring(pipeline, run_params["only_missing_outputs"], command)
         self._until_end.enter_context(guards.clear_unfinished(catalog))
         champion = catalog.get("champion").pin()
-        refuse_other_task(champion, self._parameters["columns"], command)
-        champions, timestamp = catalog.load("champions"), generate_timestamp()
-        if not self._kept:
-            guards.check_newest(champions, self._outputs / LOG, timestamp, refused=False)
+        refuse_other_task(champion, self._parameters["columns"], run_command(self._env))
+        champions = catalog.load("champions")
+        self._check_log(champions, refused=False)
         guards.warn_of_another_environment(champions, self._env)
-        conditions = guards.conditions(self._parameters, self._entry("rows_to_score"))
+        entry = self._loader["catalog"]["rows_to_score"]
+        conditions = guards.conditions(self._parameters, entry)
         catalog.save("scoring_conditions", conditions)
         if not self._parameters["scoring"].force:
             inputs = catalog.get("rows_to_score").hashes(self._parameters["columns"].key)
@@ -227,6 +234,7 @@ class RunHooks:
                 guards.VERSIONED,
                 lambda manifest: manifest.same_as(inputs, champion.sha256, conditions),
             ):
+                timestamp = generate_timestamp()
                 guard = guards.refuse_scored_before
                 guard(catalog, inputs, champion, conditions, stops, timestamp)
 
@@ -237,47 +245,72 @@ class RunHooks:
 
     @hook_impl
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
-        """Notify and mirror; then close the log with the verdict and, last, the decision."""
+        """Renew the copies of reports; then log the end, notify and mirror."""
         try:
-            level = logging.DEBUG if guards.decides(pipeline) else logging.INFO
             if self._kept:
                 self._kept.push()
+            decides, outputs = guards.decides(pipeline), pipeline.all_outputs()
+            level = logging.DEBUG if decides else logging.INFO
             renew_latest(catalog, pipeline, self._run_id, level, self._kept)
-            report = folder_of_versions(catalog.get("report"))
-            file = report and report / self._run_id / report.name
-            decision = catalog.load("decision") if guards.decides(pipeline) else None
-            message = printable(decision.closing_line(str(file))) if decision else ""
-            verdict = catalog.load("verdict") if "verdict" in pipeline.all_outputs() else []
-            if decision or verdict:
-                self._log.repeat_warnings(verdict, message)
+            verdict = catalog.load("verdict") if "verdict" in outputs else []
+            if decides:
+                self._close_decision(catalog, verdict)
+            elif verdict:
+                self._log.repeat_warnings(verdict, "")
             if "report" in pipeline.outputs():  # no decision is made of it
-                logger.info("Report: %s", file)
-                logger.info(
-                    "This run decided nothing. To decide: %s --pipelines retraining",
-                    run_command(self._env),
-                )
-            if decision:
-                if decision.action == "promoted":
-                    logger.info("It passed the gate: %s", decision.reason)
-                self._mirror(catalog)
-                code = decision.exit_code(self._parameters["retraining"])
-                document = decision.model_dump(mode="json")
-                self._close(decision.action, message, decision.alarm, code, decision=document)
+                logger.info("Report: %s", self._file_of(catalog, "report"))
+                retraining = f"{run_command(self._env)} --pipelines retraining"
+                logger.info("This run decided nothing. To decide: %s", retraining)
             if guards.scores(pipeline):
-                summary = catalog.load("scoring_summary").sentence()
-                folder = guards.folder_of(catalog) / self._run_id
-                manifest = read_manifest(folder).model_dump(mode="json")
-                message = printable(f"{summary} Predictions: {folder}")
-                alarm = catalog.load("scoring_drift").alarm
-                self._close("scored", message, alarm, manifest=manifest)
-            if "health" in pipeline.all_outputs():
-                health = catalog.load("health")
-                if health.alarm:
-                    self._close("alarm", health.sentence(), health.closing_line())
-                else:
-                    logger.info(health.sentence())
+                self._close_scoring(catalog)
+            if "health" in outputs:
+                self._close_monitoring(catalog.load("health"))
         finally:
             self.end()
+
+    def _close_decision(self, catalog: Any, verdict: Sequence[str]) -> None:
+        """Mirror to MLflow before the lock is released, so that decisions arrive in order."""
+        decision = catalog.load("decision")
+        message = printable(decision.closing_line(str(self._file_of(catalog, "report"))))
+        self._log.repeat_warnings(verdict, message)
+        if decision.action == "promoted":
+            logger.info("It passed the gate: %s", decision.reason)
+        if self._parameters["mlflow"].tracking_uri is not None:
+            self._mirror(catalog)
+        code = decision.exit_code(self._parameters["retraining"])
+        document = decision.model_dump(mode="json")
+        self._close(decision.action, message, decision.alarm, code, decision=document)
+
+    def _mirror(self, catalog: Any) -> None:
+        from tabular_lstm.runs import tracking  # noqa: PLC0415
+
+        folders = {name: folder_of_versions(catalog.get(name)) for name in tracking.MIRRORED}
+        tracking.mirror(
+            self._parameters["mlflow"],
+            read_credentials(self._loader),
+            self._context.project_path,
+            self._env,
+            catalog.load("champions").log,
+            {name: folder for name, folder in folders.items() if folder},
+        )
+
+    def _close_scoring(self, catalog: Any) -> None:
+        folder = guards.folder_of(catalog) / self._run_id
+        message = printable(f"{catalog.load('scoring_summary').sentence()} Predictions: {folder}")
+        manifest = read_manifest(folder).model_dump(mode="json")
+        alarm = catalog.load("scoring_drift").alarm
+        self._close("scored", message, alarm, manifest=manifest)
+
+    def _close_monitoring(self, health: Health) -> None:
+        if health.alarm:
+            self._close("alarm", health.sentence(), health.closing_line())
+        else:
+            logger.info(health.sentence())
+
+    def _file_of(self, catalog: Any, name: str) -> Path | None:
+        """Return the file of this run's version of an entry; None without versions."""
+        folder = folder_of_versions(catalog.get(name))
+        return folder and folder / self._run_id / folder.name
 
     @hook_impl(trylast=True)
     def on_pipeline_error(self, error: Exception, catalog: CatalogProtocol[Any, Any]) -> None:
@@ -291,16 +324,13 @@ class RunHooks:
         while cause is not None and not isinstance(cause, DataError | OSError):
             cause = cause.__cause__
         name = unsaved(error)
-        if not isinstance(cause, OSError) or not (name or cause.errno in FULL):
-            return
-        # A node's temporary file is gone with the run.
-        path = Path(name or tempfile.gettempdir())
-        if name and (folder := folder_of_versions(catalog.get(name))):
-            path = folder / self._run_id / folder.name
-        raise DataError(f"{not_written(cause, path)} What serves is as it was.") from error
+        if isinstance(cause, OSError) and (name or cause.errno in FULL):
+            # A node's temporary file is gone with the run.
+            path = (name and self._file_of(catalog, name)) or name or tempfile.gettempdir()
+            raise DataError(f"{not_written(cause, path)} What serves is as it was.") from error
 
     def _close(
-        self, event: Event, message: str, alarm: str | None, exit_code: int = 0, **document: Any
+        self, event: Event, message: str, alarm: str | None, exit_code: int = DONE, **document: Any
     ) -> None:
         """Notify, and log an alarm, then the end; an alarm's exit code gives way to `exit_code`."""
         alarm_line = printable(f"ALARM: {alarm}") if alarm else ""
@@ -309,8 +339,7 @@ class RunHooks:
             logger.warning(alarm_line)
             exit_code = exit_code or self._parameters["monitoring"].exit_on_alarm
         logger.info(message)
-        if command := click.get_current_context(silent=True):
-            command.meta[EXIT_CODE], command.meta[OUTCOME] = exit_code, event
+        self.exit_code, self.outcome = exit_code, event
 
     def notify(
         self, event: Event, message: str, alarm: bool = False, **document: dict[str, Any]
@@ -320,29 +349,15 @@ class RunHooks:
         An end with an alarm is notified once: as `alarm` if conf lists this event, else as the
         event without the alarm.
         """
-        context = self._context
-        options, credentials = notify.read(context.config_loader)
-        end = notify.RunEnd(
+        options = read_options(self._loader)
+        end = RunEnd(
             event="alarm" if alarm and "alarm" in options.events else event,
             environment=self._env or "base",
             run_id=self._run_id or None,
             message=message,
             **document,
         )
-        notify.notify(end, options, credentials, context.project_path)
-
-    def _mirror(self, catalog: Any) -> None:
-        """Mirror to MLflow before the lock is released, so that decisions arrive in order."""
-        options = self._parameters["mlflow"]
-        if options.tracking_uri is None:
-            return
-        from tabular_lstm.runs import tracking  # noqa: PLC0415
-
-        _, credentials = notify.read(self._context.config_loader)
-        folders = {name: folder_of_versions(catalog.get(name)) for name in tracking.MIRRORED}
-        versions = {name: folder for name, folder in folders.items() if folder}
-        log, context = catalog.load("champions").log, self._context
-        tracking.mirror(options, credentials, context.project_path, self._env, log, versions)
+        notify(end, options, read_credentials(self._loader), self._context.project_path)
 
     def end(self) -> None:
         """Release the locks, and end the workers."""

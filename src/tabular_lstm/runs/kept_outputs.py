@@ -15,17 +15,18 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kedro.config import AbstractConfigLoader, MissingConfigException
+from kedro.config import AbstractConfigLoader
 from kedro.io.core import generate_timestamp
 from kedro.pipeline import Pipeline
 from pydantic import ValidationError
 
 from tabular_lstm.datasets.kedro_private import folder_of_versions
 from tabular_lstm.errors import DataError
-from tabular_lstm.files import not_written, read_regular, replace
+from tabular_lstm.files import not_written, opened, read_regular, replace
 from tabular_lstm.parameters.runs import StorageOptions
-from tabular_lstm.runs.guards import of_other_runs
+from tabular_lstm.runs.guards import inputs_of_earlier_run
 from tabular_lstm.runs.lock import KEPT_CLAIMS, LockedError, claim_run_id, lock_file
+from tabular_lstm.runs.notify import read_credentials
 from tabular_lstm.serving.manifest import MANIFEST, Manifest, finished_runs
 from tabular_lstm.serving.promotion_log import (
     CANDIDATES,
@@ -87,9 +88,7 @@ class KeptOutputs:
             )
         from tabular_lstm.runs.object_storage import ObjectStorage  # noqa: PLC0415
 
-        credentials: Mapping[str, str] = {}
-        with contextlib.suppress(MissingConfigException):  # Kedro has told other faults by now
-            credentials = loader["credentials"].get("storage") or {}
+        credentials = read_credentials(loader).get("storage") or {}
         if not isinstance(credentials, Mapping):
             raise DataError(
                 "credentials.yml: storage: expected names and values. Correct the file."
@@ -128,7 +127,7 @@ class KeptOutputs:
             keys += [_key(output, run) for output in OF_CHAMPION]
         # If there are decisions without a log, a guard asks for the log.
         self._pull(keys if log else self._storage.keys(DECISIONS))
-        for name in of_other_runs(pipeline):
+        for name in inputs_of_earlier_run(pipeline):
             if versions := folder_of_versions(catalog.get(name)):
                 keys = self._storage.keys(self._key(versions))
                 stored_runs = {part for key in keys for part in Path(key).parts if is_run_id(part)}
@@ -148,14 +147,14 @@ class KeptOutputs:
             content = read_regular(path) if path.exists() else b""
             *lines, torn = content.split(b"\n")
             first_number = max(len(lines), 1)
-            keys = self._storage.keys(PROMOTIONS, after=_entry(first_number - 1))
+            keys = self._storage.keys(PROMOTIONS, after=_log_key(first_number - 1))
             stored_lines = self._all(self._storage.get, keys)
             for number, (key, line) in enumerate(
                 zip(keys, stored_lines, strict=True), first_number
             ):
-                if key != _entry(number) or not line.endswith(b"\n"):
+                if key != _log_key(number) or not line.endswith(b"\n"):
                     raise DataError(
-                        f"{self._storage.url}: {_entry(number)} is missing or damaged. "
+                        f"{self._storage.url}: {_log_key(number)} is missing or damaged. "
                         "Put a copy of that object there."
                     )
             rest = b"".join(stored_lines[1:] if lines else stored_lines)
@@ -222,14 +221,11 @@ class KeptOutputs:
         run = run_id or self._run_id
         folders = self._outputs.glob(f"[0-9]*/*/{run}")
         run_files = {path for folder in folders for path in folder.rglob("[!.]*") if path.is_file()}
-        self._manifests_last(self._put, new_files := run_files - self._pushed)
+        self._manifests_last(self.put, new_files := run_files - self._pushed)
         self._pushed |= new_files
 
-    def put(self, files: Iterable[Path]) -> None:
-        """Copy files to the storage; they replace objects with their names."""
-        self._all(self._put, files)
-
-    def _put(self, path: Path) -> None:
+    def put(self, path: Path) -> None:
+        """Copy a file to the storage; it replaces an object with its name."""
         self._storage.put(self._key(path), path)
 
     def commit(self, line: bytes) -> None:
@@ -247,7 +243,7 @@ class KeptOutputs:
             self.push(decided["serves_now"])  # another clone deleted it from the storage as too old
         entry_number = self._entries + 1
         try:
-            stored_line = self._storage.create(_entry(entry_number), line)
+            stored_line = self._storage.create(_log_key(entry_number), line)
         except DataError as error:
             raise DataError(
                 f"{error} If the decision of run {self._run_id} did reach the storage, "
@@ -257,7 +253,7 @@ class KeptOutputs:
             # Perhaps of a newer version, with another format.
             first_decision = json.loads(stored_line)
             raise LockedError(
-                f"{self._storage.url}/{_entry(entry_number)}: run {first_decision['run_id']} "
+                f"{self._storage.url}/{_log_key(entry_number)}: run {first_decision['run_id']} "
                 f"decided first ({first_decision['action']}). Run {self._run_id} judged without "
                 "knowing of it, and has decided nothing. Run it again."
             )
@@ -299,17 +295,15 @@ class KeptOutputs:
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
         """Wait for another run that is copying to the same folder."""
-        descriptor = os.open(self._outputs / CLAIMS, os.O_RDONLY)
-        try:
-            lock_file(descriptor, wait=True)
-            yield
-        except OSError as error:
-            raise not_written(error, self._outputs) from error
-        finally:
-            os.close(descriptor)
+        with opened(self._outputs / CLAIMS) as descriptor:
+            try:
+                lock_file(descriptor, wait=True)
+                yield
+            except OSError as error:
+                raise not_written(error, self._outputs) from error
 
 
-def _entry(number: int) -> str:
+def _log_key(number: int) -> str:
     return f"{PROMOTIONS}/{number:08}.json"
 
 

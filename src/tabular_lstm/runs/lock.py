@@ -2,15 +2,14 @@
 
 import contextlib
 import os
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Self
 
 from tabular_lstm.errors import DataError, shown
-from tabular_lstm.files import make_folder, not_written
+from tabular_lstm.files import make_folder, not_written, opened
 from tabular_lstm.serving.promotion_log import far_apart, is_run_id, next_run_id
 
-HOLDER_CHARACTERS = 200
 KEPT_CLAIMS = timedelta(days=1)
 
 
@@ -18,53 +17,35 @@ class LockedError(DataError):
     """Another run is at work; the same command may succeed later."""
 
 
-class Lock:
-    """A folder and a file in it, locked by the system for this process.
+@contextlib.contextmanager
+def locked(path: Path, run_id: str) -> Iterator[None]:
+    """Lock a file and its folder for this process.
 
     The system releases both locks when the process ends, so a dead process blocks nobody. The lock
     on the folder holds even if the file is removed. The lock on the file works on a disk that
     several machines share. The file names the holder.
+
+    Raises:
+        LockedError: Another process holds the lock. The error names its run, process, machine and
+            start.
+        DataError: The file cannot be opened or written.
     """
-
-    def __init__(self, *descriptors: int) -> None:
-        self._descriptors = descriptors
-
-    @classmethod
-    def take(cls, path: Path, run_id: str) -> Self:
-        """Lock the file and its folder.
-
-        Raises:
-            LockedError: Another process holds the lock. The error names its run, process, machine
-                and start.
-            DataError: The file cannot be opened or written.
-        """
+    with contextlib.ExitStack() as held:
         try:
             make_folder(path.parent)
-            with contextlib.ExitStack() as closed_on_failure:
-                folder = os.open(path.parent, os.O_RDONLY)
-                closed_on_failure.callback(os.close, folder)
-                with contextlib.suppress(OSError):  # some shared disks have no locks on folders
-                    _lock(folder, path)
-                file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-                closed_on_failure.callback(os.close, file)
-                _lock(file, path)
-                since = datetime.now(UTC).isoformat(timespec="seconds")
-                holder = (
-                    f"run {run_id}, process {os.getpid()} on {os.uname().nodename}, since {since}"
-                )
-                os.ftruncate(file, 0)
-                os.write(file, holder.encode())
-                closed_on_failure.pop_all()
+            folder = held.enter_context(opened(path.parent))
+            with contextlib.suppress(OSError):  # some shared disks have no locks on folders
+                _lock(folder, path)
+            file = held.enter_context(opened(path, os.O_RDWR | os.O_CREAT))
+            _lock(file, path)
+            since = datetime.now(UTC).isoformat(timespec="seconds")
+            holder = f"run {run_id}, process {os.getpid()} on {os.uname().nodename}, since {since}"
+            os.ftruncate(file, 0)
+            os.write(file, holder.encode())
         except OSError as error:
             raise not_written(error, path) from error
-        return cls(file, folder)
-
-    def release(self) -> None:
-        """Release both locks."""
-        file, folder = self._descriptors
-        os.ftruncate(file, 0)
-        os.close(file)
-        os.close(folder)
+        held.callback(os.ftruncate, file, 0)
+        yield
 
 
 def _lock(descriptor: int, path: Path) -> None:
@@ -73,7 +54,7 @@ def _lock(descriptor: int, path: Path) -> None:
     except BlockingIOError as error:
         holder = path.read_text(errors="replace") if path.exists() else "this file is gone"
         raise LockedError(
-            f"{path}: another run is at work here: {shown(holder, HOLDER_CHARACTERS)}. This one "
+            f"{path}: another run is at work here: {shown(holder, 200)}. This one "
             "has done nothing; wait for the other to end."
         ) from error
 

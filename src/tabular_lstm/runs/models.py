@@ -1,15 +1,13 @@
-"""The models of an environment: their names, and a run of each."""
+"""The models of an environment: their names, and what a run of one of them may not share."""
 
 import logging
-import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import click
 from kedro.framework.session import KedroSession
 from kedro.pipeline import Pipeline
 
@@ -18,8 +16,6 @@ from tabular_lstm.environments import run_command
 from tabular_lstm.errors import LISTED, DataError, counted, shown, unknown_name
 from tabular_lstm.rows.raw_rows import RawRows
 
-# Keys of click's `meta`: the exit code of a run, and its event.
-EXIT_CODE, OUTCOME = "tabular_lstm.exit_code", "tabular_lstm.outcome"
 SAME_ROWS = (
     'has the same rows for each model. Write where: {COLUMN: "${model:}"} in it, or ${model:} in '
     "its path or query."
@@ -129,34 +125,3 @@ def models_of(project: Path, env: str | None) -> list[str]:
     with KedroSession.create(project, env=env) as session:
         parameters = session.load_context().config_loader["parameters"]  # type: ignore[attr-defined]
         return [*map(str, parameters.get("models", []))]
-
-
-def run_each(
-    run: click.Command, arguments: Sequence[str], names: Sequence[str], params: str
-) -> tuple[dict[str, str], int]:
-    """Run `kedro run` with these arguments for each model, also after one that fails.
-
-    Returns:
-        The outcome of each run, and one exit code: the first of 1, 65, 75 and 3 that occurred.
-    """
-    context, outcomes, codes = click.get_current_context(), {}, set()
-    for name in names:
-        parts = ",".join(filter(None, [f"model={name}", params]))
-        context.meta.clear()  # what the run before left
-        code = 1
-        try:
-            with run.make_context("run", [*arguments, "--params", parts], context) as run_context:
-                run.invoke(run_context)
-            code = 0
-        except click.exceptions.Exit as ended:
-            code = ended.exit_code
-        except click.ClickException as error:
-            click.ClickException(f"{name}: {error.format_message()}").show()
-            code = error.exit_code
-        except Exception:
-            logger.exception("Model %s", name)
-        outcomes[name] = context.meta.get(OUTCOME) or {0: "done", 75: "locked"}.get(code, "failed")
-        codes.add(code)
-        if keras := sys.modules.get("keras"):
-            keras.backend.clear_session()  # else each network stays in memory
-    return outcomes, max(codes, key=lambda code: (code == 1, code == 65, code not in {0, 3}, code))

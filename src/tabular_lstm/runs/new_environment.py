@@ -17,7 +17,7 @@ from tabular_lstm.datasets.rows_to_score import USER, storage_of
 from tabular_lstm.datasets.tables import TableDataset
 from tabular_lstm.environments import BASE, refuse_no_name, run_command
 from tabular_lstm.errors import DataError, unknown_name
-from tabular_lstm.files import not_written, replace_all
+from tabular_lstm.files import not_written, replace
 from tabular_lstm.profiling.found_rows import with_found_rows
 from tabular_lstm.profiling.layout import Layout, layout_of, with_number_format
 from tabular_lstm.profiling.proposal import catalog_text, page, parameters_text, propose
@@ -30,7 +30,7 @@ from tabular_lstm.profiling.table_profile import (
 from tabular_lstm.progress import progress
 from tabular_lstm.rows.cells import as_texts, texts
 from tabular_lstm.rows.raw_files import CSV, PARQUET, RawFiles, is_parquet
-from tabular_lstm.rows.raw_rows import TEXT, Batch, RawRows
+from tabular_lstm.rows.raw_rows import TEXT, RawRows
 
 # Names of secret arguments. Names with "key" are not secret: they often name a table's key.
 SECRET = re.compile("token|secret|password", re.IGNORECASE)
@@ -65,22 +65,20 @@ def new_environment(
             environment exists already or cannot be written.
     """
     folder = project / settings.CONF_SOURCE / env
-    _refuse_name(env, folder, force)
+    _refuse_environment(env, folder, force)
     if is_entry:
         entry, rows = _catalog_entry(str(file), project)
         layout, table, first_rows = profile_rows(rows, str(file))
     else:
-        path = _as_written(file, project)
+        path = _path_for_conf(file, project)
         layout, table, first_rows = profile_files(file, path)
         entry = {"type": "tabular_lstm.datasets.RawRowsDataset", "filepath": path}
     proposal = with_found_rows(table, propose(table, **column_options), first_rows)
     to_score = f"data/01_raw/{env}_to_score{PARQUET if is_parquet(str(file)) else CSV}"
-    contents = {
-        CATALOG: catalog_text(entry, to_score, layout, table, proposal.label.name),
-        PARAMETERS: parameters_text(proposal),
-    }
-    try:
-        replace_all({folder / name: text.encode() for name, text in contents.items()})
+    catalog = catalog_text(entry, to_score, layout, table, proposal.label.name)
+    try:  # the longer file first, in case the disk is full
+        replace(folder / PARAMETERS, parameters_text(proposal).encode())
+        replace(folder / CATALOG, catalog.encode())
     except OSError as error:
         with contextlib.suppress(OSError):  # the folder existed before, and has other files
             folder.rmdir()
@@ -107,9 +105,7 @@ def profile_files(file: Path | str, called: str) -> tuple[Layout, TableProfile, 
         DataError: There is no file; or a file is neither CSV nor Parquet, is empty, or has other
             columns than the first file.
     """
-    storage, path = storage_of(str(file))
-    path = path if _is_elsewhere(file) else os.path.abspath(path)
-    files = RawFiles.at(storage, path)
+    files = RawFiles.at(*storage_of(str(file) if "://" in str(file) else os.path.abspath(file)))
     files.warn_of_others()
     layout, first = Layout({}, {}, []), files.names[0]
     if not is_parquet(files.file(first)):
@@ -127,8 +123,7 @@ def profile_rows(
         The layout of the rows, the profile of their cells, and the first `FIRST_ROWS` rows as text,
         fewer if rows are long.
     """
-    first: list[pa.Table] = []
-    cells = _count(rows, called, first)
+    cells, first = _count_cells(rows, called)
     form = rows.number_format
     if layout is not None:
         layout = with_number_format(layout, cells.values())
@@ -139,25 +134,20 @@ def profile_rows(
     return layout or Layout(dict(rows.load_args), {}, []), table, first_rows
 
 
-def _count(rows: RawRows, called: str, first: list[pa.Table]) -> dict[str, DistinctCells]:
-    """Count the cells of each column by their text, and add the first rows to `first`."""
-    counters = {column: CellCounter() for column in rows.columns}
+def _count_cells(rows: RawRows, called: str) -> tuple[dict[str, DistinctCells], list[pa.Table]]:
+    """Count the cells of each column by their text; return them, and the first rows as text."""
+    counters, first = {column: CellCounter() for column in rows.columns}, list[pa.Table]()
     for batch in progress(rows.batches(), f"Batches of {called}"):
-        table = _as_texts(batch)
+        table = batch.table
+        if {*table.schema.types} != {TEXT}:  # else they are the cells of a CSV
+            cells = batch.cells
+            table = pa.table({n: as_texts(texts(cells[n])).fill_null("") for n in cells})
         for column, counter in counters.items():
             counter.add(table[column].combine_chunks())
         if sum(map(len, first)) < FIRST_ROWS and sum(t.nbytes for t in first) < FIRST_BYTES:
             first.append(table)
     # Free the counts, column after column.
-    return {column: counters.pop(column).cells() for column in [*counters]}
-
-
-def _as_texts(batch: Batch) -> pa.Table:
-    """Return each cell as text; in a CSV the cell itself."""
-    if {*batch.table.schema.types} == {TEXT}:
-        return batch.table
-    cells = batch.cells
-    return pa.table({name: as_texts(texts(cells[name])).fill_null("") for name in cells})
+    return {column: counters.pop(column).cells() for column in [*counters]}, first
 
 
 def _catalog_entry(name: str, project: Path) -> tuple[dict[str, Any], RawRows]:
@@ -180,16 +170,14 @@ def _catalog_entry(name: str, project: Path) -> tuple[dict[str, Any], RawRows]:
 
 def _has_secrets(value: Any, name: str = "") -> bool:
     if isinstance(value, dict):
-        return name == "credentials" or any(
-            _has_secrets(inner_value, key) for key, inner_value in value.items()
-        )
+        return name == "credentials" or any(_has_secrets(v, key) for key, v in value.items())
     if isinstance(value, list):
         return any(map(_has_secrets, value))
     has_user = any(":" in user for user in re.findall(USER, str(value)))
     return has_user or bool(value and SECRET.search(str(name)))
 
 
-def _refuse_name(env: str, folder: Path, force: bool) -> None:
+def _refuse_environment(env: str, folder: Path, force: bool) -> None:
     refuse_no_name(env, settings.CONF_SOURCE)
     if not env or env in BASE:
         shared = f"; {env} is what all environments share" if env else ""
@@ -204,13 +192,9 @@ def _refuse_name(env: str, folder: Path, force: bool) -> None:
         )
 
 
-def _is_elsewhere(file: Path | str) -> bool:
-    return "://" in str(file)
-
-
-def _as_written(file: Path | str, project: Path) -> str:
+def _path_for_conf(file: Path | str, project: Path) -> str:
     """Return the path for the catalog: relative to the project's root if inside, else absolute."""
-    if _is_elsewhere(file):
+    if "://" in str(file):
         return str(file)
     absolute = Path(os.path.abspath(file))
     inside = absolute.is_relative_to(project) and absolute != project

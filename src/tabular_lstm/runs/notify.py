@@ -8,9 +8,7 @@ import json
 import logging
 import re
 import subprocess
-import threading
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
@@ -18,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 from kedro.config import AbstractConfigLoader
 from pydantic import SecretStr, ValidationError
 
+from tabular_lstm.deadline import within
 from tabular_lstm.frozen import Frozen, first_fault
 from tabular_lstm.parameters.runs import Event, NotifyOptions
 
@@ -59,18 +58,24 @@ class Webhook(Frozen):
     headers: dict[str, SecretStr] = {}
 
 
-class NotNotifiedError(Exception):
-    """The reason why a command or webhook was not notified; it holds no secret."""
+class NotToldError(Exception):
+    """The reason why a command, a webhook or MLflow was not told; it holds no secret."""
 
 
-def read(loader: AbstractConfigLoader) -> tuple[NotifyOptions, Mapping[str, Any]]:
-    """Return the block `notify` and `credentials.yml`; a faulty one counts as absent."""
-    options, credentials = NotifyOptions(), dict[str, Any]()
-    with contextlib.suppress(Exception):
-        options = NotifyOptions.model_validate(loader["parameters"].get("notify", {}))
+def read_options(loader: AbstractConfigLoader) -> NotifyOptions:
+    """Return the block `notify`; a faulty one counts as absent."""
+    try:
+        return NotifyOptions.model_validate(loader["parameters"].get("notify", {}))
+    except Exception:
+        return NotifyOptions()
+
+
+def read_credentials(loader: AbstractConfigLoader) -> Mapping[str, Any]:
+    """Return `credentials.yml`; a faulty one, of which Kedro has told, counts as absent."""
+    credentials: Mapping[str, Any] = {}
     with contextlib.suppress(Exception):
         credentials = loader["credentials"]
-    return options, credentials
+    return credentials
 
 
 def notify(
@@ -83,7 +88,7 @@ def notify(
     content = json.dumps(end.model_dump(exclude_none=True)).encode() + b"\n"
     if options.command is not None:
         with _failure_is_a_warning("notify.command"):
-            _run(options.command, content, options.timeout, project)
+            _tell_program(options.command, content, options.timeout, project)
     if options.webhook is not None:
         with _failure_is_a_warning("notify.webhook"):
             _post(_webhook(options.webhook, credentials), content, options.timeout)
@@ -94,11 +99,11 @@ def _failure_is_a_warning(channel: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # a message of another class may hold a secret
-        why = error if isinstance(error, NotNotifiedError) else type(error).__name__
+        why = error if isinstance(error, NotToldError) else type(error).__name__
         logger.warning("%s: %s. This does not change how the run ends", channel, why)
 
 
-def _run(command: list[str], content: bytes, timeout: float, project: Path) -> None:
+def _tell_program(command: list[str], content: bytes, timeout: float, project: Path) -> None:
     """Pass the content to a program's standard input; drop its output, which may hold a secret."""
     program = subprocess.run(  # noqa: S603
         command,
@@ -110,62 +115,54 @@ def _run(command: list[str], content: bytes, timeout: float, project: Path) -> N
         check=False,
     )
     if program.returncode:
-        raise NotNotifiedError(f"it ended with exit code {program.returncode}")
+        raise NotToldError(f"it ended with exit code {program.returncode}")
 
 
 def _webhook(named: str, credentials: Mapping[str, Any]) -> Webhook:
     entry = {"url": named} if named.startswith(("http://", "https://")) else credentials.get(named)
     if entry is None:
-        raise NotNotifiedError(  # the name may be a secret URL without its scheme
+        raise NotToldError(  # the name may be a secret URL without its scheme
             "expected a URL of http or https, or the name of an entry in credentials.yml"
         )
     try:
         return Webhook.model_validate(entry)
     except ValidationError as error:
         fault = f"entry {named!r} of credentials.yml: {first_fault(error)}"
-        raise NotNotifiedError(fault) from None
+        raise NotToldError(fault) from None
 
 
 def _post(webhook: Webhook, content: bytes, timeout: float) -> None:
-    """Post to the webhook, with the user of its URL as the header `Authorization` (RFC 7617).
-
-    A thread posts, because the timeout of requests begins anew with each byte, and resolving the
-    host has none. A thread that is late does not keep the process from ending.
-    """
+    """Post to the webhook, with the user of its URL as the header `Authorization` (RFC 7617)."""
     import requests  # noqa: PLC0415  takes a while
 
     logging.getLogger("urllib3").setLevel(logging.INFO)  # at level DEBUG it shows the URL
     url = webhook.url.get_secret_value()
     if not HTTP_URL.fullmatch(url):
-        raise NotNotifiedError(NO_HOST)
+        raise NotToldError(NO_HOST)
     address = urlsplit(url)
     # The bytes that % stands for: requests writes its texts as Latin-1.
     user, password = (
         unquote(part or "", "latin-1") for part in (address.username, address.password)
     )
     headers = {name: value.get_secret_value() for name, value in webhook.headers.items()}
-    answer = Future[int]()
 
-    def post() -> None:
-        try:
-            with requests.post(
-                url,
-                content,
-                headers={"Content-Type": "application/json", **headers},
-                # Without `auth`, requests would look for a user in ~/.netrc.
-                auth=(user, password) if user or password else lambda request: request,
-                timeout=timeout,
-                allow_redirects=False,  # a redirect would send the headers elsewhere
-                stream=True,
-            ) as response:
-                answer.set_result(response.status_code)
-        except Exception as error:
-            answer.set_exception(error)
+    def post() -> int:
+        with requests.post(
+            url,
+            content,
+            headers={"Content-Type": "application/json", **headers},
+            # Without `auth`, requests would look for a user in ~/.netrc.
+            auth=(user, password) if user or password else lambda request: request,
+            timeout=timeout,
+            allow_redirects=False,  # a redirect would send the headers elsewhere
+            stream=True,
+        ) as response:
+            return response.status_code
 
-    threading.Thread(target=post, daemon=True).start()
     try:
-        status = answer.result(timeout)
+        # Its own timeout begins anew with each byte, and resolving the host has none.
+        status = within(timeout, post)
     except (requests.RequestException, TimeoutError):  # the text may hold the URL
-        raise NotNotifiedError(f"{address.hostname} was not reached") from None
+        raise NotToldError(f"{address.hostname} was not reached") from None
     if status >= 300:
-        raise NotNotifiedError(f"{address.hostname} answered {status}")
+        raise NotToldError(f"{address.hostname} answered {status}")

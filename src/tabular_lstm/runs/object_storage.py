@@ -29,15 +29,16 @@ CODE = re.compile(r"<Code>(\w+)</Code>")
 KIND = re.compile(r"kind: (\w+)")
 # Finds errors such as a wrong region, but no text that may be a URL with a token.
 SAID = re.compile(r" - ([^<:/]+)$")
-TORN = "the connection broke"
 KINDS = {"Connect": "it was not reached", "Timeout": "it did not answer in time"}
 RIGHTS = "Let these credentials read, write, list and delete there, or give others"
+NO_CREDENTIALS = "there are no credentials"
+# By a part of why something failed, the first that fits: what to do. "" fits any.
 WAYS_OUT = {
     NO_BUCKET: "Make the bucket, or name another one in storage.url",
     "RequestTimeTooSkewed": "Set the clock of this machine",
-    "401": RIGHTS,
-    "403": RIGHTS,
-    NOBODY: "Give the entry storage in credentials.yml, or AWS_ACCESS_KEY_ID and the like",
+    "answered 401": RIGHTS,
+    "answered 403": RIGHTS,
+    NO_CREDENTIALS: "Give the entry storage in credentials.yml, or AWS_ACCESS_KEY_ID and the like",
     "": "Check storage.url, its options and the storage",
 }
 
@@ -76,7 +77,7 @@ class ObjectStorage:
             try:
                 return bytes(obstore.get(self._store, key).bytes())
             except FileNotFoundError as error:
-                if _cause(error)[0] == NO_BUCKET:
+                if NO_BUCKET in _why(error):
                     raise
                 return None
 
@@ -100,7 +101,7 @@ class ObjectStorage:
                 return content
             except (BaseError, FileNotFoundError) as error:
                 failed = error
-            if not attempt and _cause(failed)[0]:  # no bucket, no rights: nothing was written
+            if not attempt and _fits(_why(failed)):  # no bucket, no rights: nothing was written
                 break
             if (stored_content := self.get(key)) is not None:
                 return stored_content
@@ -128,26 +129,28 @@ class ObjectStorage:
             raise self._failed(failure, error) from None
 
     def _failed(self, failure: str, error: Exception) -> DataError:
-        cause, why = _cause(error)
+        why = _why(error)
         return DataError(
-            f"{self.url}: {failure}: {why}. {WAYS_OUT[cause]}, and run the command again."
+            f"{self.url}: {failure}: {why}. {WAYS_OUT[_fits(why)]}, and run the command again."
         )
 
 
-def _cause(error: Exception) -> tuple[str, str]:
-    """Return the key of `WAYS_OUT`, and why something failed."""
+def _fits(why: str) -> str:
+    """Return the key of `WAYS_OUT`; "" if it is not known what to do."""
+    return next(part for part in WAYS_OUT if part in why)
+
+
+def _why(error: Exception) -> str:
+    """Say why something failed, in words that hold no secret."""
     text = str(error)
     if NOBODY in text:
-        return NOBODY, "there are no credentials"
-    status, code, kind = (pattern.search(text) for pattern in (STATUS, CODE, KIND))
-    if status or code:
-        words = [match[1] for match in (status, code) if match]
-        known_words = [word for word in reversed(words) if word in WAYS_OUT]
-        return (known_words or [""])[0], f"it answered {' '.join(words)}"
-    if kind:
-        return "", KINDS.get(kind[1], TORN)
-    first = text.partition("\n")[0]
+        return NO_CREDENTIALS
+    if words := [match[1] for pattern in (STATUS, CODE) if (match := pattern.search(text))]:
+        return f"it answered {' '.join(words)}"
+    if kind := KIND.search(text):
+        return KINDS.get(kind[1], "the connection broke")
+    first_line = text.partition("\n")[0]
     if isinstance(error, UnknownConfigurationKeyError):
-        return "", first
-    answer = SAID.search(first)
-    return "", answer[1] if answer else type(error).__name__
+        return first_line
+    said = SAID.search(first_line)
+    return said[1] if said else type(error).__name__

@@ -2,10 +2,8 @@
 
 import logging
 import shutil
-from collections import defaultdict
 from collections.abc import Iterable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from kedro.pipeline import Pipeline
@@ -43,7 +41,7 @@ def renew_latest(
             try:
                 replace(latest, (folder / run_id / folder.name).read_bytes())
                 if kept_outputs:
-                    kept_outputs.put([latest])
+                    kept_outputs.put(latest)
                 logger.log(level, "Newest %s: %s", name, latest)
             except (OSError, DataError) as error:
                 why = error.strerror if isinstance(error, OSError) else error
@@ -75,10 +73,11 @@ def prune(
         stay = {*aged[-promotion.keep_candidates :], *restorable(log, promotion.keep_champions)}
         return [run for run in aged if run not in stay and far_apart(run, run_id, AT_LEAST)]
 
-    outputs = _outputs(catalog, pipeline)
-    versions = _versions(outputs)
-    pruned_runs = old(versions)
-    for folder in [folder for run in pruned_runs for folder in versions[run]]:
+    names = pipeline.all_outputs() - {"decision"}
+    outputs = sorted({*filter(None, (folder_of_versions(catalog.get(name)) for name in names))})
+    versions = [version for folder in outputs for version in folder.glob("*/")]
+    pruned_runs = old({version.name for version in versions if is_run_id(version.name)})
+    for folder in [version for version in versions if version.name in pruned_runs]:
         try:
             shutil.rmtree(folder)
         except OSError as error:
@@ -92,19 +91,3 @@ def prune(
         logger.info(
             "Deleted the outputs of %s, decisions kept", counted(len(pruned_runs), "old run")
         )
-
-
-def _outputs(catalog: Any, pipeline: Pipeline) -> list[Path]:
-    """Return the folders of a run's outputs, except decisions."""
-    folders = (folder_of_versions(catalog.get(n)) for n in pipeline.all_outputs() - {"decision"})
-    return sorted({folder for folder in folders if folder})
-
-
-def _versions(outputs: list[Path]) -> dict[str, list[Path]]:
-    """Return the folders of versions by run id."""
-    versions = defaultdict(list)
-    for folder in outputs:
-        for version in folder.glob("*/"):
-            if is_run_id(version.name):
-                versions[version.name].append(version)
-    return versions

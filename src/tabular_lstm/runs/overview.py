@@ -28,20 +28,19 @@ HEADER = ("model", "needs", "champion", "metric", "decision", "scored", "quarant
 State = dict[str, str]  # by the names of `HEADER`; and `why`, the reason, and `report`, a path
 
 
-def states_of(project: Path, env: str | None, models: Sequence[str]) -> list[State]:
+def read_states(project: Path, env: str | None, models: Sequence[str]) -> list[State]:
     """Read all models, or the one that the environment is; who needs a person comes first."""
     folders = {model: output_folder(with_model(env, model)) for model in models}
     folders = folders or {env or "base": output_folder(env)}
-    states = [_read(project / folder, model) for model, folder in folders.items()]
+    states = [_read_state(project / folder, model) for model, folder in folders.items()]
     return sorted(states, key=lambda state: (NEEDS.index(state["needs"]), state["champion"]))
 
 
-def _read(folder: Path, model: str) -> State:
+def _read_state(folder: Path, model: str) -> State:
     """Read what the runs have left; an unreadable file is the reason why a person is needed."""
-    state = dict.fromkeys((*HEADER, "report"), "")
+    report = folder / "08_reporting/latest.html"
+    state = dict.fromkeys(HEADER, "") | {"report": str(report) if report.exists() else ""}
     state |= {"model": model, "needs": NO_CHAMPION, "why": "there was no retraining"}
-    if (report := folder / "08_reporting/latest.html").exists():
-        state["report"] = str(report)
     try:
         champions, alarms = ChampionsDataset(str(folder)).load(), {}
         for last in champions.log[-1:]:
@@ -62,8 +61,10 @@ def _read(folder: Path, model: str) -> State:
         predictions = folder / "07_model_output/predictions"
         for run in finished_runs(predictions, generate_timestamp())[-1:]:
             manifest = read_manifest(predictions / run)
-            state["scored"] = f"{manifest.scored_rows:,}"
-            state["quarantined"] = f"{manifest.quarantined_rows:,}"
+            state |= {
+                "scored": f"{manifest.scored_rows:,}",
+                "quarantined": f"{manifest.quarantined_rows:,}",
+            }
         for output, kind in (("scoring_drift.json", Drift), ("monitoring.json", Health)):
             for path in sorted((folder / "08_reporting" / output).glob(f"*/{output}"))[-1:]:
                 read: Any = from_json(kind, path)
@@ -77,7 +78,7 @@ def _read(folder: Path, model: str) -> State:
     return state
 
 
-def as_text(states: Sequence[State], outcomes: Mapping[str, str] | None = None) -> str:
+def states_table(states: Sequence[State], outcomes: Mapping[str, str] | None = None) -> str:
     """Write the table, with the outcome of each run if there was one, and what needs a person."""
     table = pd.DataFrame(states, columns=[*HEADER])
     if outcomes is not None:
@@ -86,7 +87,7 @@ def as_text(states: Sequence[State], outcomes: Mapping[str, str] | None = None) 
     return "\n".join([table.to_string(index=False), *why])
 
 
-def write_page(states: Sequence[State], project: Path, env: str | None) -> Path:
+def write_overview(states: Sequence[State], project: Path, env: str | None) -> Path:
     """Write the page beside the models' folders, and return its path."""
     path = project / output_folder(env) / "overview.html"
     page = template("runs", "overview.html.jinja").render(states=states, env=env or "base")

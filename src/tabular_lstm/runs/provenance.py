@@ -12,6 +12,7 @@ from tabular_lstm.code_version import code_sha256, packages
 from tabular_lstm.environments import output_folder, run_command
 from tabular_lstm.frozen import Parameters
 from tabular_lstm.parameters import OF_RUNS
+from tabular_lstm.parameters.runs import POSSIBLE_LEAKS
 from tabular_lstm.serving.decision import Provenance
 
 # Parameters that do not change the training or the judgement.
@@ -20,7 +21,6 @@ LEFT_OUT = {
     ("promotion", "keep_candidates"),
     ("monitoring", "exit_on_alarm"),
 }
-BLOCKS_LEFT_OUT = {*OF_RUNS}
 # These blocks may hold addresses, so decisions do not contain them.
 PRIVATE = {"notify", "mlflow", "storage"}
 
@@ -46,11 +46,11 @@ def provenance(
         git_commit=_git_commit(project),
         code_sha256=code_sha256(),
         parameters=parameters,
-        parameters_sha256=fingerprint(parameters, raw_rows),
+        parameters_sha256=parameters_hash(parameters, raw_rows),
     )
 
 
-def fingerprint(blocks: dict[str, Any], raw_rows: dict[str, Any]) -> str:
+def parameters_hash(blocks: dict[str, Any], raw_rows: dict[str, Any]) -> str:
     """Hash the parameters, and how the raw rows are read, as far as they can change a decision.
 
     The entry's metadata (for Kedro-Viz) and credentials do not count. `monitoring` counts only if
@@ -61,9 +61,10 @@ def fingerprint(blocks: dict[str, Any], raw_rows: dict[str, Any]) -> str:
     used = {
         block: {name: value for name, value in values.items() if (block, name) not in LEFT_OUT}
         for block, values in blocks.items()
-        if block not in BLOCKS_LEFT_OUT or (block == "monitoring" and stops)
+        if block not in OF_RUNS or (block == "monitoring" and stops)
     }
     used = {block: values for block, values in used.items() if values}
+    used["promotion"] |= {POSSIBLE_LEAKS: False}  # as in the hashes of versions that had it
     left_out = {"metadata", "credentials"}
     read = {name: value for name, value in raw_rows.items() if name not in left_out}
     content = json.dumps([used, read], sort_keys=True, default=str)

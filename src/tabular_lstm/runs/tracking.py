@@ -19,7 +19,7 @@ import tabular_lstm
 from tabular_lstm.environments import BASE, output_folder
 from tabular_lstm.files import sha256
 from tabular_lstm.parameters.runs import MlflowOptions
-from tabular_lstm.runs.notify import HTTP_URL, NO_HOST
+from tabular_lstm.runs.notify import HTTP_URL, NO_HOST, NotToldError
 from tabular_lstm.serving import champion
 from tabular_lstm.serving.decision import Decision, Judgement
 from tabular_lstm.serving.promotion_log import LogEntry, champion_of
@@ -33,10 +33,6 @@ ALIAS = "champion"
 SQLITE = "sqlite:///"
 # The packages that loading and scoring a model imports.
 PACKAGES = ("h5py", "numpy", "pandas", "pyarrow", "pydantic", "threadpoolctl")
-
-
-class NotMirroredError(Exception):
-    """The reason why MLflow does not have the decision; it holds no secret."""
 
 
 def mirror(
@@ -68,23 +64,11 @@ def mirror(
         logger.warning("mlflow: %s. This does not change how the run ends", reason(error, uri))
 
 
-def default_name(env: str | None) -> str:
-    """Return the default name of the experiment and of the registered model.
-
-    A model of an environment has a +, which no environment has; MLflow accepts no slash.
-
-    Examples:
-        >>> default_name(None), default_name("stores-at"), default_name("stores/at")
-        ('tabular-lstm', 'tabular-lstm-stores-at', 'tabular-lstm-stores+at')
-    """
-    return "tabular-lstm" if env in BASE else f"tabular-lstm-{env}".replace("/", "+")
-
-
 def tracking_uri(options: MlflowOptions, credentials: Mapping[str, Any], project: Path) -> str:
     """Return the URI, or the URI of the named entry in `credentials.yml`.
 
     Raises:
-        NotMirroredError: There is no such entry, or a server's URL has no clear host.
+        NotToldError: There is no such entry, or a server's URL has no clear host.
     """
     uri = str(options.tracking_uri)
     if ":" not in uri and isinstance(entry := credentials.get(uri), Mapping):
@@ -94,9 +78,9 @@ def tracking_uri(options: MlflowOptions, credentials: Mapping[str, Any], project
         file.parent.mkdir(parents=True, exist_ok=True)
         return f"{SQLITE}{file}"
     if uri.lower().startswith("http") and not HTTP_URL.fullmatch(uri):
-        raise NotMirroredError(f"tracking_uri: {NO_HOST}")
+        raise NotToldError(f"tracking_uri: {NO_HOST}")
     if ":" not in uri:
-        raise NotMirroredError(
+        raise NotToldError(
             "tracking_uri: expected http://…, https://… or sqlite:///…, or the name of an entry "
             "with a uri in credentials.yml"
         )
@@ -105,7 +89,7 @@ def tracking_uri(options: MlflowOptions, credentials: Mapping[str, Any], project
 
 def reason(error: Exception, uri: str) -> str:
     """Say what went wrong, without any secret."""
-    if isinstance(error, NotMirroredError):
+    if isinstance(error, NotToldError):
         return str(error)
     if isinstance(error, ImportError):
         return f"the module {error.name} is not installed; docs/tracking.md says how to"
@@ -135,7 +119,8 @@ class Mirror:
         import mlflow  # noqa: PLC0415  an extra; takes seconds
 
         logging.getLogger("mlflow").setLevel(logging.CRITICAL)
-        name = default_name(env)
+        # The name of a model in an environment gets a +, because MLflow accepts no slash.
+        name = "tabular-lstm" if env in BASE else f"tabular-lstm-{env}".replace("/", "+")
         self._model, self._versions = options.registered_model or name, versions
         self._mlflow, self._client = mlflow, mlflow.MlflowClient(uri, uri)
         if experiment := self._client.get_experiment_by_name(options.experiment or name):

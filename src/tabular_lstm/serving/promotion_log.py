@@ -22,7 +22,7 @@ from pydantic import AfterValidator, ValidationError
 from pydantic_core import from_json, to_json
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.files import append_line, read_regular, sha256
+from tabular_lstm.files import read_regular, replace, sha256
 from tabular_lstm.frozen import Frozen, NewerVersionError, Stored, first_fault, validated
 
 logger = logging.getLogger(__name__)
@@ -221,7 +221,7 @@ def read_log(path: Path) -> list[LogEntry]:
 
 
 def append(path: Path, entry: LogEntry, commit: Callable[[bytes], None] | None = None) -> None:
-    """Append an entry with one write, wholly or not at all.
+    """Append an entry: the file is replaced by one with this line, wholly or not at all.
 
     An incomplete last line, from a power failure, is removed with a warning that shows it.
 
@@ -247,14 +247,12 @@ def append(path: Path, entry: LogEntry, commit: Callable[[bytes], None] | None =
         ) from error
     if commit:
         return commit(line + b"\n")
-    kept_bytes = None
     if torn:
         torn_text = torn.decode(errors="replace")
         logger.warning(
             "%s ended in a line that was cut off, and did not count: %s", path, torn_text
         )
-        kept_bytes = path.stat().st_size - len(torn)
-    append_line(path, line, kept_bytes)
+    replace(path, b"".join(each + b"\n" for each in [*lines, line]))
 
 
 def _lines(path: Path) -> tuple[list[bytes], bytes]:

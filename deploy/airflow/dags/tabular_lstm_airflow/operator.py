@@ -11,8 +11,8 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from tabular_lstm_airflow.process import Process
 
 # The exit codes of `kedro run` for an alarm beside a complete result, and if another run is at
-# work: EX_TEMPFAIL of sysexits.h.
-ALARM, AT_WORK = 3, 75
+# work: as in src/tabular_lstm/exit_codes.py, which this environment does not have.
+ALARM, TRY_LATER = 3, 75
 
 
 class WholeRun(BaseOperator):
@@ -52,7 +52,7 @@ class WholeRun(BaseOperator):
         finally:
             process.end()
         self._send(task, "last_line", process.last_line)
-        if code == AT_WORK:
+        if code == TRY_LATER:
             raise AirflowSkipException(process.last_line)
         if code == ALARM:
             self.log.warning("Notice: the run is complete, with an alarm: %s", process.last_line)
