@@ -35,8 +35,8 @@ from tabular_lstm.rows.data_warnings import (
     POSSIBLE_LEAK,
     STRONG_FEATURE,
     facts_of,
-    listed,
-    numbers_of,
+    fall_in_words,
+    leaks_in_words,
     possible_leaks,
     ways_out,
 )
@@ -122,7 +122,7 @@ def with_found_rows(table: TableProfile, proposal: Proposal, first_rows: pd.Data
     for kind, found in zip((POSSIBLE_LEAK, STRONG_FEATURE), leaks, strict=True):
         if found:
             proposed = proposed.with_sentence(
-                LEAK.format(kind=kind, leaks=listed(found), measure=measure)
+                LEAK.format(kind=kind, leaks=leaks_in_words(found), measure=measure)
             )
     return proposed
 
@@ -246,7 +246,7 @@ def with_group(
     # A column that was proposed as the group because of its name gets its kind's role.
     guessed = {other: of_kind(table.column(other)) for other in proposal.named("group")}
     before = (proposal.choices | guessed)[name]
-    group = Choice("group", f"rows of one value mostly have one label. {numbers_of(dependent)}")
+    group = Choice("group", f"rows of one value mostly have one label. {fall_in_words(dependent)}")
     back = _way_back(before, called, inner)
     late = f"If {called} is known only after the label, name it under ignore"
     sentence = f"group: {facts}: such rows are kept together. {late}. {back}"

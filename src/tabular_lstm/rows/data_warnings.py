@@ -15,7 +15,8 @@ import yaml
 from tabular_lstm.errors import LISTED, shown
 from tabular_lstm.parameters.columns import NUMBER, ColumnsOptions, Task
 from tabular_lstm.progress import progress
-from tabular_lstm.rows.cells import as_texts, spelling
+from tabular_lstm.rows.cells import arrow_texts, spelling
+from tabular_lstm.rows.column_kinds import column_of
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.dependent_rows import DependentRows, quick_scores, rows_of_quick_model
 from tabular_lstm.rows.label_measures import (
@@ -28,7 +29,6 @@ from tabular_lstm.rows.label_measures import (
 )
 from tabular_lstm.rows.number_format import point_or_groups, points_of_thousands, without_unit
 from tabular_lstm.rows.raw_rows import RawRows
-from tabular_lstm.rows.sequences import amounts
 from tabular_lstm.rows.train_test_split import row_hashes
 
 DATES_AS_TEXT = (
@@ -95,7 +95,8 @@ def possible_leaks(
     elif columns.group is not None:
         rows = rows.drop_duplicates(columns.group)
     features = [str(name) for name in rows if name not in columns.not_features]
-    suspects = _suspects(rows, [n for n in features if n not in columns.known_in_time], columns)
+    unsure = [name for name in features if name not in columns.known_in_time]
+    suspects = _leak_suspects(rows, unsure, columns)
     if suspects:
         hashed = pd.DataFrame({"row": row_hashes(rows, columns, ""), "label": rows[columns.label]})
         distinct_rows = rows[~hashed.duplicated().to_numpy()]
@@ -104,7 +105,7 @@ def possible_leaks(
         ]
         suspects = {
             **{name: told for name, told in suspects.items() if name not in nearly_unique},
-            **_suspects(distinct_rows, nearly_unique, columns),
+            **_leak_suspects(distinct_rows, nearly_unique, columns),
         }
     measure = measure_of(rows[columns.label].to_numpy(), columns.task)
     stand_out = _tell_more_than_others(rows, features, columns, measure, suspects)
@@ -122,19 +123,20 @@ def possible_leaks(
     return leaks
 
 
-def _suspects(
+def _leak_suspects(
     rows: pd.DataFrame, features: Sequence[str], columns: ColumnsOptions
 ) -> dict[str, np.ndarray]:
     """Find the features that alone tell much, and what, see `label_measures`."""
     measure = measure_of(rows[columns.label].to_numpy(), columns.task)
     if not measure.enough(ENOUGH_ROWS).any():
         return {}
-    measured = {
-        name: measure.of_category(pd.factorize(rows[name])[0] + 1)
-        if name in columns.categorical
-        else measure.of_number(amounts(rows[name], columns))
-        for name in progress(features, "Looking for leaks, features")
-    }
+    measured = {}
+    for name in progress(features, "Looking for leaks, features"):
+        amounts = column_of(name, columns).amounts(rows[name])
+        if amounts is None:
+            measured[name] = measure.of_category(pd.factorize(rows[name])[0] + 1)
+        else:
+            measured[name] = measure.of_number(amounts)
     return {
         name: told
         for name, told in measured.items()
@@ -202,13 +204,13 @@ def said_of_leaks(kind: str, leaks: Mapping[str, float], task: Task) -> list[str
     names = yaml.safe_dump([*leaks][:LISTED], default_flow_style=True, width=inf).strip()
     return [
         f"{kind}, alone telling the label or much more of it than all other features "
-        f"({MEASURES[task.kind].name}): {listed(leaks)}: the metrics of this run may be "
+        f"({MEASURES[task.kind].name}): {leaks_in_words(leaks)}: the metrics of this run may be "
         f"far too good. If known only after the label: columns.ignore: {names}. Or, if known "
         f"before it: columns.known_in_time: {names}"
     ] * bool(leaks)
 
 
-def listed(leaks: Mapping[str, float]) -> str:
+def leaks_in_words(leaks: Mapping[str, float]) -> str:
     """List possible leaks, each with its measure: the first ten, and how many more there are."""
     names = [f"{shown(name)} ({auc:.3f})" for name, auc in leaks.items()]
     remainder = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
@@ -228,11 +230,11 @@ def facts_of(dependent_rows: DependentRows) -> str:
     return (
         f"rows with the same {dependent_rows.named} ({dependent_rows.groups:,} values, "
         f"{dependent_rows.rows:,} rows) mostly have {dependent_rows.same}. "
-        f"{numbers_of(dependent_rows)}"
+        f"{fall_in_words(dependent_rows)}"
     )
 
 
-def numbers_of(dependent_rows: DependentRows) -> str:
+def fall_in_words(dependent_rows: DependentRows) -> str:
     """Say what a quick model gains from rows that belong together and are on both sides."""
     low, high = dependent_rows.fall
     return (
@@ -331,7 +333,7 @@ def warned_of_forms(raw_rows: RawRows, columns: ColumnsOptions) -> Iterator[pd.D
             names = [*(columns.features or part), *(numeric_roles if columns.features else ())]
             names = [name for name in names if name in {*part} - not_numeric]
             names = [name for name in names if isinstance(part[name].dtype, pd.StringDtype)]
-            texts = [(n, without_unit(as_texts(part[n]), columns.units.get(n))) for n in names]
+            texts = [(n, without_unit(arrow_texts(part[n]), columns.units.get(n))) for n in names]
             if ambiguous_texts := points_of_thousands(texts, raw_rows.delimiter):
                 listed_names = ", ".join(map(shown, [*ambiguous_texts][:LISTED]))
                 text = next(iter(ambiguous_texts.values()))
@@ -344,7 +346,7 @@ def warned_of_forms(raw_rows: RawRows, columns: ColumnsOptions) -> Iterator[pd.D
 def _spelt_alike(column: pd.Series) -> list[str]:
     """Give the distinct texts that differ only in spelling, grouped by spelling."""
     texts = pd.Series(column.unique(), dtype="str")
-    places = spelling(as_texts(texts)).dictionary_encode().indices.to_numpy(zero_copy_only=False)
+    places = spelling(arrow_texts(texts)).dictionary_encode().indices.to_numpy(zero_copy_only=False)
     several = np.flatnonzero(np.bincount(places)[places] > 1)
     return [str(text) for text in texts.iloc[several[np.argsort(places[several], kind="stable")]]]
 

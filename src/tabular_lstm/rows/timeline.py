@@ -96,7 +96,7 @@ def read_roles(
     """Read the customer, the time and the label of each row, as in training.
 
     The cells of `schema.roles` may be of any type. For the number format, the problems by column
-    and errors see `sequences.lay_out`. A missing label is not a problem.
+    and errors see `sequences.slots_of`. A missing label is not a problem.
     """
     layout, number_format = cast(HistoryLayout, schema.history), number_format or schema.marks
     cells = by_name(cells, schema.roles)
@@ -185,7 +185,7 @@ def histories(
 
     Args:
         roles: The roles of all rows.
-        table: All rows as `sequences.lay_out` gives them, (rows, 1, features).
+        table: All rows as `sequences.slots_of` gives them, (rows, 1, features).
         schema: A schema with a layout of histories.
         examples: Places of the rows that get a history. Default: all, in their order.
     """

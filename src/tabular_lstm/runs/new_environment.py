@@ -28,7 +28,7 @@ from tabular_lstm.profiling.table_profile import (
     profile_column,
 )
 from tabular_lstm.progress import progress
-from tabular_lstm.rows.cells import as_texts, texts
+from tabular_lstm.rows.cells import arrow_texts, texts
 from tabular_lstm.rows.raw_files import CSV, PARQUET, RawFiles, is_parquet
 from tabular_lstm.rows.raw_rows import TEXT, Batch, RawRows
 
@@ -157,7 +157,7 @@ def _as_texts(batch: Batch) -> pa.Table:
     if {*batch.table.schema.types} == {TEXT}:
         return batch.table
     cells = batch.cells
-    return pa.table({name: as_texts(texts(cells[name])).fill_null("") for name in cells})
+    return pa.table({name: arrow_texts(texts(cells[name])).fill_null("") for name in cells})
 
 
 def _catalog_entry(name: str, project: Path) -> tuple[dict[str, Any], RawRows]:

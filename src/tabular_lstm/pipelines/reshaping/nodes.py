@@ -29,7 +29,7 @@ def learn_schema(
     columns: ColumnsOptions,
     reshaping: ReshapingOptions,
 ) -> Schema:
-    """Learn from all features: see `tabular_lstm.rows.schema_fit.learn_schema`.
+    """Learn from all features: see `tabular_lstm.rows.schema_fit.fit_schema`.
 
     Each row counts once, without its weight. Mean and variance scale the network's numbers, and a
     few rows with large weights would make this scale wrong for the other rows.
@@ -41,13 +41,9 @@ def learn_schema(
         all_rows = pd.concat([train_rows, history_rows])
         all_derived = derived(roles_of(all_rows, history, columns.label), history)
         train_derived = {name: values[: len(train_rows)] for name, values in all_derived.items()}
-    schema = schema_fit.learn_schema(
+    schema = schema_fit.fit_schema(
         chosen(train_rows, features),
-        categorical=columns.categorical,
-        missing=columns.missing,
-        bounds=columns.bounds,
-        dates=columns.dates,
-        units=columns.units,
+        columns,
         marks=data_summary.marks,
         reshaping=reshaping,
         label=columns.label,
