@@ -107,6 +107,7 @@ class Column(ABC):
 
         Default: None, the values have no order.
         """
+        return None
 
     @abstractmethod
     def learn(self, values: Any) -> Learned:
