@@ -5,7 +5,7 @@ file, a row number. What looks like one is refused; an honest strong feature is 
 """
 
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from math import inf
 
 import numpy as np
@@ -30,6 +30,7 @@ from tabular_lstm.rows.label_measures import (
 from tabular_lstm.rows.number_format import point_or_groups, points_of_thousands, without_unit
 from tabular_lstm.rows.raw_rows import RawRows
 from tabular_lstm.rows.train_test_split import row_hashes
+from tabular_lstm.rows.validation import ReadRows
 
 DATES_AS_TEXT = (
     "%s: the dates of %s are read as texts such as '2026-11-30 00:00:00'; '2026-11-30' in another "
@@ -309,38 +310,27 @@ def warn_of_repeated_keys(rows: pd.DataFrame, columns: ColumnsOptions, file: str
         )
 
 
-def warned_of_forms(raw_rows: RawRows, columns: ColumnsOptions) -> Iterator[pd.DataFrame]:
-    """Pass on the parts of the rows; warn of cells that may mean something else.
+def warn_of_forms(raw_rows: RawRows, read: ReadRows, columns: ColumnsOptions) -> None:
+    """Warn of cells that may mean something else than what was read.
 
     Points may separate thousands, unless `load_args` declare the number format; the first part
     tells. A date that names a row, a group or a category may be written otherwise elsewhere.
     """
-    numeric_roles = [columns.weight, columns.label if columns.task.kind == NUMBER else None]
-    not_numeric = {
-        *columns.categorical,
-        *columns.dates,
-        *columns.ignore,
-        *columns.not_features.difference(numeric_roles),
-    }
     names_of_rows = (columns.key, columns.of, *columns.categorical)
-    warned = False
-    for place, part in enumerate(raw_rows.parts()):
-        dates = [name for name in names_of_rows if name in part and part[name].dtype.kind == "M"]
-        if dates and not warned:
-            warned = True
-            logger.warning(DATES_AS_TEXT, raw_rows.file, ", ".join(map(shown, dates)))
-        if raw_rows.declared_format is None and not place:
-            names = [*(columns.features or part), *(numeric_roles if columns.features else ())]
-            names = [name for name in names if name in {*part} - not_numeric]
-            names = [name for name in names if isinstance(part[name].dtype, pd.StringDtype)]
-            texts = [(n, without_unit(arrow_texts(part[n]), columns.units.get(n))) for n in names]
-            if ambiguous_texts := points_of_thousands(texts, raw_rows.delimiter):
-                listed_names = ", ".join(map(shown, [*ambiguous_texts][:LISTED]))
-                text = next(iter(ambiguous_texts.values()))
-                logger.warning(
-                    "%s: numbers of %s: %s", raw_rows.file, listed_names, point_or_groups(text)
-                )
-        yield part
+    if dates := [name for name in names_of_rows if name in read.typed_dates]:
+        logger.warning(DATES_AS_TEXT, raw_rows.file, ", ".join(map(shown, dates)))
+    if raw_rows.declared_format is not None or read.first_part is None:
+        return
+    numbers = read.valid.select_dtypes(np.float64).columns.difference([*columns.times], sort=False)
+    texts = [
+        (name, without_unit(arrow_texts(read.first_part[name]), columns.units.get(name)))
+        for name in map(str, numbers)
+        if isinstance(read.first_part[name].dtype, pd.StringDtype)
+    ]
+    if ambiguous_texts := points_of_thousands(texts, raw_rows.delimiter):
+        names = ", ".join(map(shown, [*ambiguous_texts][:LISTED]))
+        example = point_or_groups(next(iter(ambiguous_texts.values())))
+        logger.warning("%s: numbers of %s: %s", raw_rows.file, names, example)
 
 
 def _spelt_alike(column: pd.Series) -> list[str]:
