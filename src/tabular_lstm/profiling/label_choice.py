@@ -348,21 +348,19 @@ def _two_classes(
             )
         return sorted(classes, key=lambda value: value in chosen), "as you chose", []
     numbers = [same_value(value, form) for value in (first, second)]
-    ranks: Sequence[float] = [_meaning(first, second), _meaning(second, first)]
-    why, how = "by the word", ""
-    if ranks[0] == ranks[1] and not any(isinstance(number, str) for number in numbers):
-        ranks, why = [float(number) for number in numbers], "the greater number"
-        how = "" if {*numbers} == {0, 1} else "{} is the greater number"
-    elif ranks[0] == ranks[1]:
-        ranks, why = [-classes[first], -classes[second]], "the rarer one"
-        how = "'{}' is the rarer one"
-    if ranks[0] == ranks[1]:
-        why = "the first by the alphabet, as there is no other reason"
-        how = "'{}' is only the first by the alphabet"
-    order = [second, first] if ranks[0] >= ranks[1] else [first, second]
-    swap = f"; --positive {shown(order[0])!r} chooses the other one"
-    doubts = [f"positive class: {how.format(shown(order[1]))}{swap}"] if how else []
-    return order, why, doubts
+    are_numbers = not any(isinstance(number, str) for number in numbers)
+    # The first reason that tells the values apart; the positive class has the greater rank.
+    reasons = [
+        (_meaning(first, second), _meaning(second, first), "by the word"),
+        (*(numbers if are_numbers else (0, 0)), "the greater number"),
+        (-classes[first], -classes[second], "the rarer one"),
+        (1, 0, "only the first by the alphabet"),
+    ]
+    of_first, of_second, why = next(reason for reason in reasons if reason[0] != reason[1])
+    negative, positive = (second, first) if of_first > of_second else (first, second)
+    swap = f"'{shown(positive)}' is {why}; --positive {shown(negative)!r} chooses the other one"
+    is_sure = why == "by the word" or {*numbers} == {0, 1}
+    return [negative, positive], why, [] if is_sure else [f"positive class: {swap}"]
 
 
 def _meaning(value: str, opposite: str) -> int:

@@ -89,13 +89,13 @@ class Proposal:
 
     Attributes:
         choices: The choice for each column by its name, in the file's order.
-        unsure: Sentences on what may be wrong, each with the names of its columns.
+        sentences: What may be wrong, but for what is unsure about a column.
         history: The proposed block `history`. Default: none.
     """
 
     label: ProposedLabel
     choices: dict[str, Choice]
-    unsure: dict[str, list[str]]
+    sentences: tuple[str, ...]
     history: History | None = None
 
     def named(self, role: str) -> dict[str, Choice]:
@@ -119,20 +119,21 @@ class Proposal:
         )
 
     def with_choices(self, choices: dict[str, Choice]) -> "Proposal":
-        """Replace the choices of some columns, with what is unsure about them."""
-        unsure = {
-            doubt: [name for name in names if name not in choices]
-            for doubt, names in self.unsure.items()
-            if not names or {*names} - {*choices}
-        }
-        for name, choice in choices.items():
-            for doubt in choice.unsure:
-                unsure.setdefault(doubt, []).append(name)
-        return replace(self, choices=self.choices | choices, unsure=unsure)
+        """Replace the choices of some columns."""
+        return replace(self, choices=self.choices | choices)
 
     def with_sentence(self, sentence: str) -> "Proposal":
         """Add a sentence at the start of what is unsure."""
-        return replace(self, unsure={sentence: [], **self.unsure})
+        return replace(self, sentences=(sentence, *self.sentences))
+
+    @property
+    def unsure(self) -> dict[str, list[str]]:
+        """Sentences on what may be wrong, each with the names of its columns, if it has any."""
+        found: dict[str, list[str]] = {sentence: [] for sentence in self.sentences}
+        for name, choice in self.choices.items():
+            for doubt in choice.unsure:
+                found.setdefault(doubt, []).append(name)
+        return found
 
 
 def propose(
@@ -157,8 +158,7 @@ def propose(
         roles = [f"{shown(name)}: {choice.role}, {choice.why}" for name, choice in choices.items()]
         raise DataError(f"{table.file}: no column is left to learn from: {'; '.join(roles)}")
     needs_key = chosen.unlabelled and "key" not in {choice.role for choice in choices.values()}
-    doubts = (*chosen.unsure, *([NO_KEY] if needs_key else []))
-    return Proposal(chosen, {}, {doubt: [] for doubt in doubts}).with_choices(choices)
+    return Proposal(chosen, choices, (*chosen.unsure, *([NO_KEY] if needs_key else [])))
 
 
 def _choices(table: TableProfile, label: ProposedLabel, key: str | None) -> dict[str, Choice]:
@@ -175,7 +175,6 @@ def _choices(table: TableProfile, label: ProposedLabel, key: str | None) -> dict
     for group in [c for c in left if _is_group(c) and features - {c.name}][:1]:
         why = f"{group.distinct} values, which several rows share"
         choices[group.name] = Choice("group", why, (GROUP,))
-        left.remove(group)
     return {c.name: choices.get(c.name) or of_kind(c) for c in table.columns}
 
 
