@@ -387,7 +387,9 @@ def parameters_text(proposal: Proposal) -> str:
         ]
     for role in ("ignore", "categorical"):
         named = proposal.named(role).items()
-        lines += _block(role, [_commented(f"    - {_yaml(n)}", choice.why) for n, choice in named])
+        lines += _columns_block(
+            role, [_commented(f"    - {_yaml(n)}", choice.why) for n, choice in named]
+        )
     columns, choices = proposal.columns(), proposal.choices
     for block, values, comment in (
         ("dates", columns.dates, ""),
@@ -399,11 +401,11 @@ def parameters_text(proposal: Proposal) -> str:
             _yaml_line(f"    {_yaml_name(name)}", value, reason(choices[name]))
             for name, value in values.items()
         ]
-        lines += _block(block, entries, comment)
+        lines += _columns_block(block, entries, comment)
     return "\n".join([*lines, ""])
 
 
-def _block(name: str, entries: list[str], comment: str = "") -> list[str]:
+def _columns_block(name: str, entries: list[str], comment: str = "") -> list[str]:
     """Write a block of `columns`; none if it is empty."""
     return [f"  {name}:{comment}", *entries] if entries else []
 
