@@ -23,8 +23,9 @@ from tabular_lstm.parameters.hyperparameters import (
     ReshapingOptions,
     TrainingOptions,
 )
+from tabular_lstm.rows.column_kinds import declared_by_dtype
 from tabular_lstm.rows.labelled_set import Examples
-from tabular_lstm.rows.schema_fit import kinds_of, learn_schema
+from tabular_lstm.rows.schema_fit import fit_schema
 from tabular_lstm.rows.sequences import to_sequences
 
 # Package, table, label, and what is left out: it tells the label or only names the row.
@@ -40,10 +41,14 @@ openintro census total_personal_income; carData GSSvocab vocab"""
 
 def with_baseline(rows: pd.DataFrame, labels: Any, task: Task, tested: pd.DataFrame) -> Any:
     """Fit the baselines: give schema, sequences to train and test on, and boosting's answers."""
-    dates, words = kinds_of(rows)
-    kinds: dict[str, Any] = {"categorical": words, "dates": dict.fromkeys(dates), "missing": {}}
-    kinds["labels"] = labels if task.kind == NUMBER else None
-    schema = learn_schema(rows, **kinds, reshaping=ReshapingOptions(), label="label", task=task)
+    schema = fit_schema(
+        rows,
+        declared_by_dtype(rows),
+        reshaping=ReshapingOptions(),
+        label="label",
+        task=task,
+        labels=labels if task.kind == NUMBER else None,
+    )
     sides = [to_sequences(side, schema) for side in (rows, tested)]
     train_set, options = (
         Examples(sides[0], pd.Series(labels), schema=schema),

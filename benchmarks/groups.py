@@ -28,7 +28,8 @@ from tabular_lstm.parameters.hyperparameters import (
     ReshapingOptions,
     TrainingOptions,
 )
-from tabular_lstm.rows.schema_fit import kinds_of, learn_schema
+from tabular_lstm.rows.column_kinds import declared_by_dtype
+from tabular_lstm.rows.schema_fit import fit_schema
 from tabular_lstm.rows.sequences import to_sequences
 
 WAYS = {
@@ -49,15 +50,13 @@ def measure(name: str) -> dict[str, np.ndarray]:
         Of each metric an array (ways, folds).
     """
     rows, labels = load(name)
-    dates, categorical = kinds_of(rows)
+    declared = declared_by_dtype(rows)
     found = np.empty((len(METRICS), len(WAYS), 5))
     folds = StratifiedKFold(5, shuffle=True, random_state=0)
     for fold, (fitted, tested) in enumerate(folds.split(rows, labels)):
-        schema = learn_schema(
+        schema = fit_schema(
             rows.iloc[fitted],
-            categorical=categorical,
-            missing={},
-            dates=dict.fromkeys(dates),
+            declared,
             reshaping=ReshapingOptions(),
             label="label",
             task=Task.of_classes((0, 1)),

@@ -28,18 +28,18 @@ def pima() -> "tuple[pd.DataFrame, np.ndarray]":
 
 
 def schema_of(rows: "pd.DataFrame", **options: Any) -> "Schema":
-    """Learn a schema of two classes by default; `options` are those of `learn_schema`."""
+    """Learn a schema of two classes by default; `options` are of `fit_schema` and `Declaration`."""
     from tabular_lstm.parameters.columns import Task  # noqa: PLC0415
     from tabular_lstm.parameters.hyperparameters import ReshapingOptions  # noqa: PLC0415
-    from tabular_lstm.rows.schema_fit import learn_schema  # noqa: PLC0415
+    from tabular_lstm.rows.column_kinds import Declaration  # noqa: PLC0415
+    from tabular_lstm.rows.schema_fit import fit_schema  # noqa: PLC0415
 
-    default: dict[str, Any] = {
-        "categorical": [],
-        "missing": {},
-        "label": "label",
-        "task": Task.of_classes((0, 1)),
-    }
-    return learn_schema(rows, reshaping=ReshapingOptions(), **{**default, **options})
+    default: dict[str, Any] = {"label": "label", "task": Task.of_classes((0, 1))}
+    names = options.keys() & {"categorical", "missing", "bounds"}
+    of_columns = {name: options.pop(name) for name in names}
+    return fit_schema(
+        rows, Declaration(**of_columns), reshaping=ReshapingOptions(), **{**default, **options}
+    )
 
 
 def medians(work: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, float]:

@@ -24,9 +24,10 @@ from tabular_lstm.parameters.hyperparameters import (
     TrainingOptions,
     fault_of_task,
 )
+from tabular_lstm.rows.column_kinds import declared_by_dtype
 from tabular_lstm.rows.fingerprints import number_values
 from tabular_lstm.rows.labelled_set import checked_weights, scaled
-from tabular_lstm.rows.schema_fit import kinds_of, learn_schema
+from tabular_lstm.rows.schema_fit import fit_schema
 from tabular_lstm.rows.sequences import by_name, to_sequences
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.tensorflow_import import import_tensorflow
@@ -97,12 +98,9 @@ class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
             rows, y, weights = rows[counts], y[counts], weights[counts]
         task, labels = self._labels(y)
         reshaping, network, training = self._parameters(task)
-        dates, categorical = kinds_of(rows)
-        schema = learn_schema(
+        schema = fit_schema(
             rows,
-            categorical=categorical,
-            missing={},
-            dates=dict.fromkeys(dates),
+            declared_by_dtype(rows),
             reshaping=reshaping,
             label="label",
             task=task,

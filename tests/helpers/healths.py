@@ -19,8 +19,9 @@ from tabular_lstm.monitoring.reference import Reference, Watch
 from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES, Task
 from tabular_lstm.parameters.hyperparameters import ReshapingOptions
 from tabular_lstm.parameters.runs import MonitoringOptions
+from tabular_lstm.rows.column_kinds import Declaration
 from tabular_lstm.rows.schema import Schema
-from tabular_lstm.rows.schema_fit import learn_schema
+from tabular_lstm.rows.schema_fit import fit_schema
 from tabular_lstm.rows.sequences import to_sequences
 
 TASKS = {
@@ -112,15 +113,13 @@ def found(
         names: Other names of the features.
     """
     train = people(4000, 0, **names)
-    schema = learn_schema(
+    schema = fit_schema(
         train,
-        categorical=[train.columns[3]],
-        missing={},
+        Declaration([train.columns[3]], {train.columns[2]: None}),
         reshaping=ReshapingOptions(),
         label="label",
         task=TASKS[task],
         labels=np.arange(4000.0) if task == NUMBER else None,
-        dates={train.columns[2]: None},
     )
     reference = Reference.of(
         [to_sequences(train, schema)],

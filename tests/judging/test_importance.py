@@ -18,9 +18,10 @@ from tabular_lstm.judging.importance import (
 from tabular_lstm.judging.intervals import Rows
 from tabular_lstm.parameters.columns import Task
 from tabular_lstm.parameters.hyperparameters import ReshapingOptions
+from tabular_lstm.rows.column_kinds import Declaration
 from tabular_lstm.rows.histories import Histories, Sequences, table_of
-from tabular_lstm.rows.schema_fit import learn_schema
-from tabular_lstm.rows.sequences import lay_out
+from tabular_lstm.rows.schema_fit import fit_schema
+from tabular_lstm.rows.sequences import slots_of
 from tests.helpers.judged import schema_of
 
 NOTHING = Lost(mean=0.0, std=0.0)
@@ -104,17 +105,15 @@ def test_the_mean_prediction_follows_each_value_and_its_spread_is_that_of_the_ro
     rows["seen"] = pd.date_range("2026-01-01", periods=99, unit="us")
     rows.loc[:2, "a"] = np.nan
     rows["empty"] = np.nan
-    schema = learn_schema(
+    schema = fit_schema(
         rows,
-        categorical=["b"],
-        missing={},
+        Declaration(["b"], {"seen": None}),
         reshaping=ReshapingOptions(allow_padding=True),
         label="y",
         task=Task(kind="number"),
         labels=np.arange(99.0),
-        dates={"seen": None},
     )
-    sequences, _ = lay_out(rows, schema)
+    sequences, _ = slots_of(rows, schema)
 
     def predict(*arguments: Any) -> Iterator[np.ndarray]:
         for changed in changed_rows(*arguments):
@@ -150,16 +149,14 @@ def test_mostly_zeros_and_times_of_one_day_have_several_points() -> None:
     assert curve is not None
     assert len(curve.values) > 5
     rows = pd.DataFrame({"seen": pd.date_range("2026-05-05 01:30", periods=23, freq="h")})
-    schema = learn_schema(
+    schema = fit_schema(
         rows,
-        categorical=[],
-        missing={},
+        Declaration(dates={"seen": None}),
         reshaping=ReshapingOptions(allow_padding=True),
         label="y",
         task=Task.of_classes(("no", "yes")),
-        dates={"seen": None},
     )
-    sequences, _ = lay_out(rows, schema)
+    sequences, _ = slots_of(rows, schema)
     hours = partial_dependence(changed_sum, sequences, schema, "seen")
     assert hours is not None
     assert hours.values[0] == "2026-05-05T02"

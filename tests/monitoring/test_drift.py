@@ -12,7 +12,8 @@ from tabular_lstm.monitoring.reference import Reference, Watch, count_numbers, p
 from tabular_lstm.parameters.columns import Task
 from tabular_lstm.parameters.hyperparameters import ReshapingOptions
 from tabular_lstm.parameters.runs import MonitoringOptions
-from tabular_lstm.rows.schema_fit import learn_schema
+from tabular_lstm.rows.column_kinds import Declaration
+from tabular_lstm.rows.schema_fit import fit_schema
 from tabular_lstm.rows.sequences import to_sequences
 
 TRAINED, TESTED = 2000, 500
@@ -41,14 +42,13 @@ def probabilities(count: int, seed: int = 0) -> np.ndarray:
 
 
 def watch_of(rows: pd.DataFrame, scores: np.ndarray, quarantined: int = 20, **facts: Any) -> Watch:
-    schema = learn_schema(
+    categorical = ["city"] if "city" in rows else []
+    schema = fit_schema(
         rows,
-        categorical=["city"] if "city" in rows else [],
-        missing={},
+        Declaration(categorical, {"seen": None} if "seen" in rows else {}),
         reshaping=ReshapingOptions(allow_padding=True),
         label="y",
         task=Task.of_classes(["no", "yes"]),
-        dates={"seen": None} if "seen" in rows else {},
     )
     facts |= {"rows": len(rows) + len(scores) + quarantined, "quarantined_rows": quarantined}
     sequences = to_sequences(rows, schema)

@@ -19,8 +19,9 @@ from tabular_lstm.network.score import FEW, FEW_VALUES, score, score_changed
 from tabular_lstm.network.scorer import CLIP, Scorer, Slots
 from tabular_lstm.parameters.columns import CLASSES, NUMBER, Task
 from tabular_lstm.parameters.hyperparameters import ReshapingOptions
+from tabular_lstm.rows.column_kinds import Declaration
 from tabular_lstm.rows.schema import HistoryLayout
-from tabular_lstm.rows.schema_fit import learn_schema
+from tabular_lstm.rows.schema_fit import fit_schema
 from tests.helpers.networks import (
     LAYOUTS,
     MIXED,
@@ -111,10 +112,10 @@ COLUMNS = {
 
 def slots_of(numbers: Any) -> Slots:
     """What a schema says that is learned of one column of numbers."""
-    arguments: dict[str, Any] = {"categorical": (), "missing": {}, "reshaping": ReshapingOptions()}
     task = Task.of_classes(("no", "yes"))
     rows = pd.DataFrame({"a": np.asarray(numbers, float)})
-    return Slots.of(learn_schema(rows, label="y", task=task, **arguments))
+    declared, reshaping = Declaration(), ReshapingOptions()
+    return Slots.of(fit_schema(rows, declared, reshaping=reshaping, label="y", task=task))
 
 
 @pytest.mark.parametrize("numbers", COLUMNS.values(), ids=COLUMNS)

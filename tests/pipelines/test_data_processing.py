@@ -24,7 +24,7 @@ from tabular_lstm.parameters.hyperparameters import (
     ValidationOptions,
 )
 from tabular_lstm.pipelines.reshaping import nodes
-from tabular_lstm.rows import fingerprints, raw_rows
+from tabular_lstm.rows import raw_rows
 from tabular_lstm.rows.cells import LARGEST, is_missing
 from tabular_lstm.rows.data_summary import Source
 from tabular_lstm.rows.fingerprints import Fingerprints, keys_of, together_of
@@ -584,7 +584,7 @@ def test_parts_of_the_rows_give_what_all_at_once_give(
     expected = read(folder, ColumnsOptions.model_validate(columns), caplog)
     assert len(expected["quarantined"])
     monkeypatch.setattr(raw_rows, "ROWS", 7)
-    monkeypatch.setattr(fingerprints, "PART", 7)
+    monkeypatch.setattr("tabular_lstm.rows.cells.PART", 7)
     parts = read(folder, ColumnsOptions.model_validate(columns), caplog)
     assert parts["facts"] == expected["facts"]
     for name, value in expected.items():

@@ -19,20 +19,20 @@ from tabular_lstm.rows.cells import Problems
 from tabular_lstm.rows.dates import (
     DECIMALS,
     TimeReader,
-    as_text,
     date_of,
+    date_parts,
     moment_of,
     newest,
-    parts,
     read_dates,
     said,
+    time_texts,
 )
 from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.raw_files import RawFiles
 from tabular_lstm.rows.raw_rows import RawRows
 from tabular_lstm.rows.schema import Schema
-from tabular_lstm.rows.schema_fit import learn_schema
-from tabular_lstm.rows.sequences import lay_out, to_sequences
+from tabular_lstm.rows.schema_fit import fit_schema
+from tabular_lstm.rows.sequences import slots_of, to_sequences
 from tabular_lstm.rows.train_test_split import in_test
 from tabular_lstm.rows.validation import read_rows
 
@@ -50,11 +50,9 @@ def frame(visits: Any) -> pd.DataFrame:
 
 
 def learn(visits: Any, columns: ColumnsOptions = COLUMNS) -> Schema:
-    return learn_schema(
+    return fit_schema(
         frame(visits),
-        categorical=[],
-        missing=columns.missing,
-        dates=columns.dates,
+        columns,
         reshaping=ReshapingOptions(),
         label="y",
         task=Task.of_classes((0, 1)),
@@ -161,7 +159,7 @@ def test_of_several_formats_the_first_that_fits_reads_a_cell_in_every_reader() -
         rows_to_score(content.getvalue().to_pybytes(), "a.parquet"),
     ):
         (batch,) = raw.batches()
-        sequences, problems = lay_out(batch.cells, schema)
+        sequences, problems = slots_of(batch.cells, schema)
         assert not problems
         np.testing.assert_array_equal(sequences, to_sequences(read(cells[:4], columns)[0], schema))
     # A row is on one side in each format.
@@ -183,13 +181,13 @@ def test_numbers_that_mean_not_measured_are_no_wrong_dates_and_far_ones_are_refu
 
 def test_a_date_is_days_season_and_weekday() -> None:
     dates = ["1970-01-01", "1969-12-31T18:00", "2026-01-01", "2026-07-02T12:00", "NaT"]
-    seen = parts(np.array(dates, "M8[us]"))
+    seen = date_parts(np.array(dates, "M8[us]"))
     np.testing.assert_allclose(seen[:, 0], [0, -0.25, 20454, 20636.5, np.nan])
     assert seen[0, 1:3].tolist() == [0, 1]
     np.testing.assert_allclose(seen[3, 1:3], [0, -1], atol=0.02)  # the middle of the year
     assert np.isnan(seen[4]).all()
     np.testing.assert_array_equal(seen[0, 3:], seen[2, 3:])  # both are Thursdays
-    assert parts(np.array(["2026-11-02"], "M8[us]"))[0, 3:].tolist() == [0, 1]  # a Monday
+    assert date_parts(np.array(["2026-11-02"], "M8[us]"))[0, 3:].tolist() == [0, 1]  # a Monday
     # Another processor would see the same numbers, though a sine has other last bits on each.
     days = 2 * np.pi * np.array([*np.arange(366) / 365.25, *np.arange(7) / 7])
     left = np.abs(np.r_[np.sin(days), np.cos(days)] * 10**DECIMALS % 1 - 0.5)
@@ -257,9 +255,9 @@ def test_a_date_of_a_csv_and_of_parquet_gives_the_same_sequence(kind: pa.DataTyp
     parquet.write_table(pa.table({"size": sizes, "visit": column}), content)
     (of_csv,) = rows_to_score(csv, "a.csv").batches()
     (of_parquet,) = rows_to_score(content.getvalue().to_pybytes(), "a.parquet").batches()
-    sequences, problems = lay_out(of_parquet.cells, SCHEMA)
+    sequences, problems = slots_of(of_parquet.cells, SCHEMA)
     assert not problems
-    np.testing.assert_array_equal(sequences, lay_out(of_csv.cells, SCHEMA)[0])
+    np.testing.assert_array_equal(sequences, slots_of(of_csv.cells, SCHEMA)[0])
 
 
 def read(visits: list[str], columns: ColumnsOptions = COLUMNS) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -330,7 +328,7 @@ def test_ways_to_write_one_date_are_one_time(ways: list[str]) -> None:
     times, problems = read_times(ways)
     assert (times.dtype, problems) == ("datetime64[us]", {})
     assert times.unique().tolist() == [pd.Timestamp("2026-03-01")]
-    assert as_text(times).nunique() == 1
+    assert time_texts(times).nunique() == 1
 
 
 def test_a_time_that_a_table_holds_is_itself_whatever_format_text_would_have() -> None:
@@ -400,9 +398,9 @@ def test_what_is_said_of_a_time_is_read_as_that_time(values: list[Any]) -> None:
         times = times.astype("datetime64[us]")
     for time, value in zip(times, times.to_numpy(), strict=True):
         assert moment_of(said(time)) == value
-    assert (as_text(times).nunique(), len(as_text(times))) == (times.nunique(), len(times))
+    assert (time_texts(times).nunique(), len(time_texts(times))) == (times.nunique(), len(times))
     # Whatever the others are.
-    assert as_text(times[:1]).tolist() == as_text(times)[:1].tolist()
+    assert time_texts(times[:1]).tolist() == time_texts(times)[:1].tolist()
 
 
 @given(st.lists(st.integers(0, 20), min_size=1, max_size=60), st.floats(0.01, 0.99))

@@ -63,8 +63,10 @@ from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 from tabular_lstm.datasets import RawRowsDataset
 from tabular_lstm.datasets.in_memory import RowsDataset
-from tabular_lstm.parameters.columns import Columns, Split
-from tabular_lstm.parameters.hyperparameters import Evaluation, Reshaping, Validation
+from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions
+from tabular_lstm.parameters.hyperparameters import (
+    EvaluationOptions, ReshapingOptions, ValidationOptions
+)
 from tabular_lstm.pipelines import data_processing, reshaping
 from tests.helpers.decisions import PROVENANCE
 
@@ -82,11 +84,11 @@ def watch():
 
 catalog = DataCatalog({
     "raw_rows": RawRowsDataset(filepath=str(folder)),
-    "params:columns": MemoryDataset(Columns(label="y", positive_class=1, negative_class=0)),
-    "params:validation": MemoryDataset(Validation()),
-    "params:split": MemoryDataset(Split()),
-    "params:evaluation": MemoryDataset(Evaluation()),
-    "params:reshaping": MemoryDataset(Reshaping()),
+    "params:columns": MemoryDataset(ColumnsOptions(label="y", positive_class=1, negative_class=0)),
+    "params:validation": MemoryDataset(ValidationOptions()),
+    "params:split": MemoryDataset(SplitOptions()),
+    "params:evaluation": MemoryDataset(EvaluationOptions()),
+    "params:reshaping": MemoryDataset(ReshapingOptions()),
     "provenance": MemoryDataset(PROVENANCE),
     **{f"{side}_rows": RowsDataset(filepath=f"{folder}/{side}.parquet") for side in SIDES},
     **{name: MemoryDataset(copy_mode="assign") for name in (

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tabular_lstm.rows.number_format import POINT, NumberFormat
-from tabular_lstm.rows.schema import Schema, fingerprint
+from tabular_lstm.rows.schema import Schema, training_fingerprint
 
 
 def schema(**changed: Any) -> Schema:
@@ -50,7 +50,8 @@ LABELS = np.array([0, 1, 1])
 @pytest.mark.parametrize("dtype", [int, float, np.float32, np.uint8, bool])
 def test_equal_rows_have_one_fingerprint_whatever_holds_them(dtype: type) -> None:
     strided = np.repeat(SEQUENCES, 2, axis=0)[::2]
-    assert fingerprint(strided, LABELS.astype(dtype)) == fingerprint(SEQUENCES, LABELS)
+    expected = training_fingerprint(SEQUENCES, LABELS)
+    assert training_fingerprint(strided, LABELS.astype(dtype)) == expected
 
 
 @pytest.mark.parametrize(
@@ -66,4 +67,4 @@ def test_equal_rows_have_one_fingerprint_whatever_holds_them(dtype: type) -> Non
     ids=["other order", "other labels", "fewer rows", "other steps", "a missing value", "a bit"],
 )
 def test_other_rows_have_another_fingerprint(sequences: np.ndarray, labels: np.ndarray) -> None:
-    assert fingerprint(sequences, labels) != fingerprint(SEQUENCES, LABELS)
+    assert training_fingerprint(sequences, labels) != training_fingerprint(SEQUENCES, LABELS)

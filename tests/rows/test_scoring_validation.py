@@ -205,7 +205,7 @@ def test_a_stream_that_fails_or_is_left_leaves_no_whole_quarantine(
     def fail(*arguments: object) -> None:
         raise DataError("no more")
 
-    monkeypatch.setattr(scoring_validation, "lay_out", fail)
+    monkeypatch.setattr(scoring_validation, "slots_of", fail)
     _, ended, message = taken(checked(path))
     assert message == "no more"
     assert ended.whole is False

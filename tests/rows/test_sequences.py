@@ -15,10 +15,11 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.parameters.columns import Task
 from tabular_lstm.parameters.hyperparameters import ReshapingOptions
 from tabular_lstm.rows.cells import is_categorical
+from tabular_lstm.rows.column_kinds import Declaration
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.schema import Schema
-from tabular_lstm.rows.schema_fit import learn_schema
-from tabular_lstm.rows.sequences import count_unknown, lay_out, to_sequences
+from tabular_lstm.rows.schema_fit import fit_schema
+from tabular_lstm.rows.sequences import count_unknown, slots_of, to_sequences
 
 NAN = float("nan")
 ROWS = pd.DataFrame(
@@ -37,11 +38,9 @@ def learn(
     bounds: dict[str, Any] | None = None,
     **reshaping: Any,
 ) -> Schema:
-    return learn_schema(
+    return fit_schema(
         rows,
-        categorical=categorical,
-        missing=missing or {},
-        bounds=bounds,
+        Declaration(categorical, missing=missing or {}, bounds=bounds or {}),
         reshaping=ReshapingOptions(**reshaping),
         label="y",
         task=Task.of_classes(("no", "yes")),
@@ -220,10 +219,10 @@ def test_a_row_among_many_is_the_same_sequence_and_has_the_same_problems_as_alon
     if as_text:
         rows = rows.map(lambda cell: cell if pd.isna(cell) else str(cell)).astype("str")
     many = pd.concat([rows] * 3, ignore_index=True)
-    sequences, problems = lay_out(many, schema)
+    sequences, problems = slots_of(many, schema)
     places = problems.get("a", {})
     for place in range(len(rows)):
-        alone, found = lay_out(rows.iloc[[place]].reset_index(drop=True), schema)
+        alone, found = slots_of(rows.iloc[[place]].reset_index(drop=True), schema)
         for other in range(place, len(many), len(rows)):
             assert sequences[other].tobytes() == alone[0].tobytes()
             assert places.get(other) == found.get("a", {}).get(0)
@@ -233,7 +232,7 @@ def test_all_problems_are_told_by_column_and_place_and_their_cells_are_missing()
     rows = pd.DataFrame({"a": [1.0, 2.0], "b": [1.0, 2.0], "c": ["x", "y"]})
     schema = learn(rows, ["c"], bounds={"b": (0, 9)})
     cells = {"a": ["1", "high", "", "1e31"], "b": ["10", "2", "x", "3"], "c": ["x", "z", "", "y"]}
-    sequences, problems = lay_out(pd.DataFrame(cells, dtype="str"), schema)
+    sequences, problems = slots_of(pd.DataFrame(cells, dtype="str"), schema)
     assert problems == {
         "a": {1: "'high' is not a number", 3: "1e31 is infinite or beyond 1e+30 in size"},
         "b": {0: "10 is outside [0, 9]", 2: "'x' is not a number"},
@@ -253,7 +252,7 @@ def test_a_unit_is_read_with_the_number_and_another_unit_is_a_problem() -> None:
         ({"a": ["$40.5", "-3 $", " 7.0 ", "€5", "$-9"]}, POINT),
     ):
         cells |= {"b": ["36 months", "1 Month", "NA", "3 years", "120months"]}
-        sequences, problems = lay_out(pd.DataFrame(cells, dtype="str"), schema, marks)
+        sequences, problems = slots_of(pd.DataFrame(cells, dtype="str"), schema, marks)
         expected = [[40.5, 36], [-3, 1], [7, NAN], [NAN, NAN], [NAN, NAN]]
         np.testing.assert_array_equal(sequences.reshape(5, -1)[:, :2], expected)
         assert problems == {
@@ -266,14 +265,14 @@ def test_a_unit_is_read_with_the_number_and_another_unit_is_a_problem() -> None:
     # A short unit counts as it is written, and a word in front of a number is a code's.
     schema = schema.model_copy(update={"units": {"a": "MW", "b": "A"}, "missing": {"a": ["0 MW"]}})
     cells = {"a": ["5 MW", "5 mW", "0 MW"], "b": ["A5", "5 A", "x A"]}
-    sequences, problems = lay_out(pd.DataFrame(cells, dtype="str"), schema)
+    sequences, problems = slots_of(pd.DataFrame(cells, dtype="str"), schema)
     expected = [[5, NAN], [NAN, 5], [NAN, NAN]]
     np.testing.assert_array_equal(sequences.reshape(3, -1)[:, :2], expected)
     assert {name: [*faults] for name, faults in problems.items()} == {"a": [1], "b": [0, 2]}
     schema = schema.model_copy(update={"units": {"a": "$", "b": "months"}, "missing": {}})
     # In Parquet a number has no unit, and a unit alone is no number.
     typed = pd.DataFrame({"a": [40.5, "$"], "b": [36, "months"]}, dtype=object)
-    sequences, problems = lay_out(typed, schema)
+    sequences, problems = slots_of(typed, schema)
     np.testing.assert_array_equal(sequences.reshape(2, -1)[:, :2], [[40.5, 36], [NAN, NAN]])
     assert [*problems["a"]] == [*problems["b"]] == [1]
 
@@ -313,7 +312,7 @@ def test_the_case_of_a_unit_counts_unless_it_is_a_word_in_one_form(
     """5 mPa read as 5 MPa would be wrong by a factor of a billion."""
     schema = learn(one_column([1.0, 2.0]), []).model_copy(update={"units": {"a": unit}})
     cells = [f"5 {spelling}" for spelling in [*same, *others]]
-    sequences, problems = lay_out(one_column(cells, "str"), schema)
+    sequences, problems = slots_of(one_column(cells, "str"), schema)
     assert [*problems["a"]] == [*range(len(same), len(cells))]
     assert (sequences.reshape(len(cells), -1)[: len(same), 0] == 5).all()
 

@@ -11,7 +11,7 @@ from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions, Task
 from tabular_lstm.parameters.hyperparameters import ReshapingOptions
 from tabular_lstm.rows.cells import LARGEST
 from tabular_lstm.rows.data_summary import Source
-from tabular_lstm.rows.schema_fit import learn_schema
+from tabular_lstm.rows.schema_fit import fit_schema
 from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.rows.train_test_split import in_test, sides_of, with_boundary
 from tabular_lstm.rows.validation import read_rows
@@ -58,10 +58,9 @@ def test_rows_that_are_equal_to_the_network_are_on_one_side(
     features = rows.drop(columns="y")
     if is_test.all():
         return
-    schema = learn_schema(
+    schema = fit_schema(
         features[~is_test],
-        categorical=COLUMNS.categorical,
-        missing=COLUMNS.missing,
+        COLUMNS,
         reshaping=ReshapingOptions(),
         label="y",
         task=Task.of_classes((0, 1)),

@@ -22,7 +22,7 @@ from tabular_lstm.rows.fingerprints import Fingerprints, together_of
 from tabular_lstm.rows.labelled_set import Examples
 from tabular_lstm.rows.number_format import POINT
 from tabular_lstm.rows.schema import Schema
-from tabular_lstm.rows.schema_fit import learn_schema
+from tabular_lstm.rows.schema_fit import fit_schema
 from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.comparable_champions import (
@@ -83,11 +83,9 @@ def keys_of(first: int = 0) -> pd.Series:
 
 def learned(rows: pd.DataFrame, columns: ColumnsOptions) -> Schema:
     """The schema of a network that was trained on rows."""
-    return learn_schema(
+    return fit_schema(
         rows.drop(columns=[*columns.not_features]),
-        categorical=columns.categorical,
-        missing=columns.missing,
-        dates=columns.dates,
+        columns,
         reshaping=ReshapingOptions(),
         label=columns.label,
         task=columns.task,

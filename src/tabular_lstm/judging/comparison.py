@@ -34,7 +34,7 @@ from tabular_lstm.judging.metrics import (
 )
 from tabular_lstm.parameters.columns import NUMBER, Task
 from tabular_lstm.parameters.hyperparameters import EvaluationOptions
-from tabular_lstm.rows.cells import written as written_cell
+from tabular_lstm.rows.cells import cell_text
 from tabular_lstm.rows.histories import Histories, Sequences
 from tabular_lstm.rows.label_measures import ENOUGH_ROWS
 from tabular_lstm.rows.labelled_set import Examples, JudgedOn, scaled
@@ -608,7 +608,7 @@ def by_segment(
     """
     segments = []
     for name in columns:
-        values = columns[name].map(written_cell, na_action="ignore").fillna("(missing)")
+        values = columns[name].map(cell_text, na_action="ignore").fillna("(missing)")
         by_count = sorted(values.value_counts().items(), key=lambda item: (-item[1], item[0]))
         parts = [(value, 0, (values == value).to_numpy()) for value, _ in by_count[:SEGMENTS]]
         if others := len(by_count) - len(parts):

@@ -14,6 +14,7 @@ from pydantic import Field, FiniteFloat, NonNegativeInt, model_validator
 from tabular_lstm.errors import DataError, counted, shown
 from tabular_lstm.frozen import Frozen, Stored, unless
 from tabular_lstm.parameters.columns import NUMBER, TWO_CLASSES, Task
+from tabular_lstm.rows.column_kinds import column_of
 from tabular_lstm.rows.histories import Histories, Sequences
 from tabular_lstm.rows.labelled_set import JudgedOn
 from tabular_lstm.rows.schema import Schema
@@ -167,9 +168,7 @@ def columns_of(sequences: np.ndarray, schema: Schema) -> Iterator[tuple[str, np.
 
 def kinds_of(schema: Schema) -> dict[str, Watched]:
     """Return the kind of each column, in the order of `columns_of`."""
-    kinds: dict[str, Watched] = dict.fromkeys(schema.slots, "number")
-    kinds |= {name: "date" for name in schema.slots if name in schema.dates}
-    return kinds | {name: "category" for name in schema.slots if name in schema.categories}
+    return {name: column_of(name, schema).kind for name in schema.slots}
 
 
 def scores_of(predictions: np.ndarray, schema: Schema) -> dict[str, np.ndarray]:

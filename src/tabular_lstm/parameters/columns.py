@@ -35,7 +35,7 @@ TWO_CLASSES, CLASSES, NUMBER = get_args(Kind)
 
 
 # YAML reads an unquoted yes or no as a boolean; strict types refuse booleans as text or number.
-def _quoted(value: object) -> object:
+def _no_boolean(value: object) -> object:
     if isinstance(value, bool):
         raise ValueError("YAML reads an unquoted yes, no, true or false as a boolean; quote it")
     if not isinstance(value, int | float | str):
@@ -43,7 +43,7 @@ def _quoted(value: object) -> object:
     return value
 
 
-Value = Annotated[StrictInt | StrictFloat | StrictStr, BeforeValidator(_quoted)]
+Value = Annotated[StrictInt | StrictFloat | StrictStr, BeforeValidator(_no_boolean)]
 Class = StrictBool | Value
 
 
@@ -92,7 +92,7 @@ def delay_of(time: float | str) -> float:
     return float(count) * DAYS[unit.removesuffix("s")]
 
 
-def _checked(time: float | str) -> float | str:
+def _delay(time: float | str) -> float | str:
     if TIME.fullmatch(time) if isinstance(time, str) else time >= 0:
         return time
     raise ValueError("expected '30 days', '12 hours' or the like, or a number of 0 or more")
@@ -117,7 +117,7 @@ class History(Parameters):
     of: str
     order: str
     steps: Annotated[StrictInt, Field(ge=1, le=MOST_STEPS)] = 20
-    known_after: Annotated[Number | str, AfterValidator(_checked)] | None = None
+    known_after: Annotated[Number | str, AfterValidator(_delay)] | None = None
     predict: str | None = None
 
     @model_validator(mode="after")
@@ -236,7 +236,7 @@ def _not_classes(task: Any) -> Any:
     return task
 
 
-def _unit(unit: str) -> str:
+def _bare_unit(unit: str) -> str:
     if not re.fullmatch(r"[^\d\s.,'+-](.*[^\d\s.,'+-])?", unit):
         expected = "such as $, % or km/h, which a mark, a blank or a digit neither begins nor ends"
         raise ValueError(f"{unit!r}: expected a unit {expected}")
@@ -332,7 +332,7 @@ class ColumnsOptions(Parameters):
     known_in_time: list[str] = unless([])
     bounds: dict[str, tuple[Number | None, Number | None]] = {}
     missing: dict[str, list[Value]] = {}
-    units: dict[str, Annotated[str, AfterValidator(_unit)]] = unless({})
+    units: dict[str, Annotated[str, AfterValidator(_bare_unit)]] = unless({})
 
     @model_validator(mode="before")
     @classmethod
@@ -365,14 +365,11 @@ class ColumnsOptions(Parameters):
 
     @model_validator(mode="after")
     def _classes_differ(self) -> Self:
-        first, second = self.positive_class, self.negative_class
-        if first is not None and second is not None and _match_same_cells(first, second):
-            raise ValueError(f"positive_class and negative_class are both {first!r}")
-        for first, second in combinations(self.classes or [], 2):
-            if _match_same_cells(first, second):
-                raise ValueError(
-                    f"classes has {first!r} and {second!r}, which match the same cells"
-                )
+        declared = [self.positive_class, self.negative_class, *(self.classes or [])]
+        for pair in combinations([name for name in declared if name is not None], 2):
+            if _match_same_cells(*pair):
+                block = "classes" if self.classes else "positive_class and negative_class"
+                raise ValueError(f"{block}: {pair[0]!r} and {pair[1]!r} match the same cells")
         count = len(self.classes or [])
         if self.classes is not None and count < 3:
             raise ValueError(
@@ -427,7 +424,7 @@ class ColumnsOptions(Parameters):
                 raise ValueError(f"bounds of '{name}': the lowest, {low}, is above {high}")
         for name in sorted(self.missing.keys() - {*self.categorical, *self.dates}):
             texts = [code for code in self.missing[name] if isinstance(code, str)]
-            if quoted := [code for code in texts if _number(code) is not None]:
+            if quoted := [code for code in texts if _as_number(code) is not None]:
                 raise ValueError(
                     f"missing of '{name}', a feature of numbers, holds the text {quoted[0]!r}: "
                     "write it without quotes"
@@ -507,10 +504,10 @@ def _reread(form: str | None, other_form: str | None) -> date | None:
 def _match_same_cells(first: Value, second: Value) -> bool:
     """Tell whether two classes match the same cells."""
     texts = isinstance(first, str) and isinstance(second, str)
-    return first == second or (not texts and _number(first) == _number(second) is not None)
+    return first == second or (not texts and _as_number(first) == _as_number(second) is not None)
 
 
-def _number(value: Value) -> float | None:
+def _as_number(value: Value) -> float | None:
     """Convert a number, or the text of one, to float; None for any other text."""
     try:
         number = float(value)

@@ -4,7 +4,7 @@ A column may hold text as in a CSV, numbers, booleans, categories or a mixture. 
 same in each of these forms, in training and in scoring.
 """
 
-from collections.abc import Callable, Container, Hashable, Sequence
+from collections.abc import Callable, Container, Hashable, Iterator, Sequence
 from decimal import Decimal
 from numbers import Real
 from typing import Any
@@ -33,12 +33,22 @@ SPACES = r"[\s\p{Z}]+"
 Problems = dict[int, str]
 
 
+# Rows that are hashed or laid out at a time, so that memory never holds a copy of all rows.
+PART = 2**16
+
+
+def row_slices(rows: int) -> Iterator[slice]:
+    """Divide this number of rows into consecutive slices of at most `PART` rows."""
+    for start in range(0, rows, PART):
+        yield slice(start, min(start + PART, rows))
+
+
 def is_missing(text: str) -> bool:
     """Tell whether a text, stripped of white space, means that the cell is missing."""
     return text.lower() in EMPTY
 
 
-def written(cell: Any) -> str:
+def cell_text(cell: Any) -> str:
     """Write a value as in a CSV: 7.0 as 7, because pandas turns 7 into 7.0 if a cell is missing."""
     if isinstance(cell, bytes | bytearray | memoryview):
         return bytes(cell).decode(errors="backslashreplace")
@@ -47,10 +57,10 @@ def written(cell: Any) -> str:
     return f"{cell:f}" if isinstance(cell, Decimal) else str(cell)
 
 
-def texts(cells: pd.Series, write: Callable[[Any], str] = written) -> pd.Series:
+def texts(cells: pd.Series, write: Callable[[Any], str] = cell_text) -> pd.Series:
     """Give each cell's text, stripped of white space; NaN where missing.
 
-    `write` turns a cell that is not text into text. Default: `written`.
+    `write` turns a cell that is not text into text. Default: `cell_text`.
     """
     if isinstance(cells.dtype, pd.StringDtype):
         return cells.astype("str").str.strip()
@@ -68,14 +78,14 @@ def written_in(number_format: NumberFormat) -> Callable[[Any], str]:
     """Give a function that writes a cell as text, and a number in this format: 7.5 as 7,5."""
 
     def write(cell: Any) -> str:
-        text = written(cell) if isinstance(cell, Decimal) else str(cell)
+        text = cell_text(cell) if isinstance(cell, Decimal) else str(cell)
         is_number = isinstance(cell, Real | Decimal)
         return text.replace(".", number_format.decimal) if is_number else text
 
     return write
 
 
-def as_texts(cells: pd.Series) -> pa.Array:
+def arrow_texts(cells: pd.Series) -> pa.Array:
     """Give a column of text as Arrow's large_string, null where missing."""
     # For a series, Arrow asks for an attribute, and pandas then searches the index for this name.
     values = cells.array if isinstance(cells.dtype, pd.StringDtype) else cells.to_numpy()
@@ -100,7 +110,7 @@ def distinct(cells: pd.Series) -> tuple[np.ndarray, list[Any]]:
     """
     inferred = cells.infer_objects()
     if isinstance(inferred.dtype, pd.StringDtype):
-        encoded = as_texts(inferred).dictionary_encode()
+        encoded = arrow_texts(inferred).dictionary_encode()
         return encoded.indices.fill_null(-1).to_numpy(), encoded.dictionary.to_pylist()
     if isinstance(cells.dtype, pd.CategoricalDtype) and len(cells) > len(cells.cat.categories):
         return cells.cat.codes.to_numpy(), values_of(cells.cat.categories.to_series()).tolist()
@@ -120,6 +130,14 @@ def spelling(texts: pa.Array) -> pa.Array:
     # A letter with a mark, such as ü, may be written as one character or as two.
     letters = pc.utf8_lower(pc.utf8_normalize(together, "NFC"))
     return pc.replace_substring_regex(letters, "^0+([0-9])", r"\1")
+
+
+def spelt_alike(texts: pa.Array) -> list[list[str]]:
+    """Give the texts that differ from others by their spelling alone, in groups."""
+    places = spelling(texts).dictionary_encode().indices.to_numpy(zero_copy_only=False)
+    is_repeated = np.bincount(places)[places] > 1
+    repeated = pd.Series(texts.filter(pa.array(is_repeated)).to_pylist(), dtype=object)
+    return [*repeated.groupby(places[is_repeated]).agg(list)]
 
 
 def problems_at(cells: pd.Series, where: np.ndarray, fault: str, quoted: bool = False) -> Problems:
@@ -164,7 +182,7 @@ def category_of(
         >>> [category_of(cell) for cell in (" red", "1.0", 1.0, "1.00", "NA")]
         ['red', '1', '1', '1.00', None]
     """
-    text = (cell if isinstance(cell, str) else written(cell)).strip()
+    text = (cell if isinstance(cell, str) else cell_text(cell)).strip()
     if is_missing(text):
         return None
     if isinstance(cell, str):
@@ -183,8 +201,8 @@ def category_codes(missing: Sequence[Value], number_format: NumberFormat = POINT
     words = [code for code in missing if isinstance(code, str)]
     numbers = [code for code in missing if not isinstance(code, str)]
     spelt = [pointed(word, number_format) or word for word in words]
-    # `str` writes a float of 1e16 or more with an exponent, `written` without one.
-    return {*map(without_fraction, [*spelt, *map(str, numbers), *map(written, numbers)])}
+    # `str` writes a float of 1e16 or more with an exponent, `cell_text` without one.
+    return {*map(without_fraction, [*spelt, *map(str, numbers), *map(cell_text, numbers)])}
 
 
 # Numbers ------------------------------------------------------------------------------------------
@@ -237,7 +255,7 @@ def read_numbers(
     outside = _are_outside(cells, numbers, missing, bounds) & ~infinite
     unit = f" in {number_format.unit}" if number_format.unit else ""
     return numbers, {
-        **problems_at(cells, outside, f"is outside {_interval(*bounds)}"),
+        **problems_at(cells, outside, f"is outside {_bounds_in_words(*bounds)}"),
         **problems_at(cells, infinite, TOO_LARGE),
         **problems_at(cells, unread, f"is not a number{unit}", quoted=True),
     }
@@ -246,7 +264,7 @@ def read_numbers(
 def numbers_of(cells: pd.Series, number_format: NumberFormat) -> tuple[np.ndarray, np.ndarray]:
     """Give a new array, float64, NaN where there is no number; and which cells are missing."""
     if isinstance(cells.dtype, pd.StringDtype):
-        return numbers_of_texts(as_texts(cells), number_format)
+        return numbers_of_texts(arrow_texts(cells), number_format)
     if cells.dtype == object and (inferred := cells.infer_objects()).dtype != object:
         return numbers_of(inferred, number_format)
     absent = cells.isna().to_numpy(copy=True)
@@ -351,7 +369,7 @@ def _float(cell: Any) -> float:
         return np.inf
 
 
-def _interval(low: float | None, high: float | None) -> str:
+def _bounds_in_words(low: float | None, high: float | None) -> str:
     """Write bounds as people do: [0, 17.5] or (-inf, 3]."""
     left = "(-inf" if low is None else f"[{low:g}"
     return f"{left}, {'inf)' if high is None else f'{high:g}]'}"

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from tabular_lstm.rows.cells import written
+from tabular_lstm.rows.cells import cell_text
 from tabular_lstm.rows.fingerprints import EXACT
 
 NUMBERS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
@@ -68,5 +68,5 @@ def _cell_hashes(column: pa.ChunkedArray) -> np.ndarray:
 
 def _digits(number: float | Decimal) -> str:
     """Write a number that float64 may not hold; the text is the same for every type."""
-    text = written(number)
+    text = cell_text(number)
     return text.rstrip("0").rstrip(".") if "." in text else text

@@ -5,7 +5,8 @@ file, a row number. What looks like one is refused; an honest strong feature is 
 """
 
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from itertools import chain
 from math import inf
 
 import numpy as np
@@ -15,7 +16,8 @@ import yaml
 from tabular_lstm.errors import LISTED, shown
 from tabular_lstm.parameters.columns import NUMBER, ColumnsOptions, Task
 from tabular_lstm.progress import progress
-from tabular_lstm.rows.cells import as_texts, spelling
+from tabular_lstm.rows.cells import arrow_texts, spelt_alike
+from tabular_lstm.rows.column_kinds import column_of
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.dependent_rows import DependentRows, quick_scores, rows_of_quick_model
 from tabular_lstm.rows.label_measures import (
@@ -28,8 +30,8 @@ from tabular_lstm.rows.label_measures import (
 )
 from tabular_lstm.rows.number_format import point_or_groups, points_of_thousands, without_unit
 from tabular_lstm.rows.raw_rows import RawRows
-from tabular_lstm.rows.sequences import amounts
 from tabular_lstm.rows.train_test_split import row_hashes
+from tabular_lstm.rows.validation import ReadRows
 
 DATES_AS_TEXT = (
     "%s: the dates of %s are read as texts such as '2026-11-30 00:00:00'; '2026-11-30' in another "
@@ -95,7 +97,8 @@ def possible_leaks(
     elif columns.group is not None:
         rows = rows.drop_duplicates(columns.group)
     features = [str(name) for name in rows if name not in columns.not_features]
-    suspects = _suspects(rows, [n for n in features if n not in columns.known_in_time], columns)
+    unsure = [name for name in features if name not in columns.known_in_time]
+    suspects = _leak_suspects(rows, unsure, columns)
     if suspects:
         hashed = pd.DataFrame({"row": row_hashes(rows, columns, ""), "label": rows[columns.label]})
         distinct_rows = rows[~hashed.duplicated().to_numpy()]
@@ -104,7 +107,7 @@ def possible_leaks(
         ]
         suspects = {
             **{name: told for name, told in suspects.items() if name not in nearly_unique},
-            **_suspects(distinct_rows, nearly_unique, columns),
+            **_leak_suspects(distinct_rows, nearly_unique, columns),
         }
     measure = measure_of(rows[columns.label].to_numpy(), columns.task)
     stand_out = _tell_more_than_others(rows, features, columns, measure, suspects)
@@ -122,19 +125,20 @@ def possible_leaks(
     return leaks
 
 
-def _suspects(
+def _leak_suspects(
     rows: pd.DataFrame, features: Sequence[str], columns: ColumnsOptions
 ) -> dict[str, np.ndarray]:
     """Find the features that alone tell much, and what, see `label_measures`."""
     measure = measure_of(rows[columns.label].to_numpy(), columns.task)
     if not measure.enough(ENOUGH_ROWS).any():
         return {}
-    measured = {
-        name: measure.of_category(pd.factorize(rows[name])[0] + 1)
-        if name in columns.categorical
-        else measure.of_number(amounts(rows[name], columns))
-        for name in progress(features, "Looking for leaks, features")
-    }
+    measured = {}
+    for name in progress(features, "Looking for leaks, features"):
+        amounts = column_of(name, columns).amounts(rows[name])
+        if amounts is None:
+            measured[name] = measure.of_category(pd.factorize(rows[name])[0] + 1)
+        else:
+            measured[name] = measure.of_number(amounts)
     return {
         name: told
         for name, told in measured.items()
@@ -202,13 +206,13 @@ def said_of_leaks(kind: str, leaks: Mapping[str, float], task: Task) -> list[str
     names = yaml.safe_dump([*leaks][:LISTED], default_flow_style=True, width=inf).strip()
     return [
         f"{kind}, alone telling the label or much more of it than all other features "
-        f"({MEASURES[task.kind].name}): {listed(leaks)}: the metrics of this run may be "
+        f"({MEASURES[task.kind].name}): {leaks_in_words(leaks)}: the metrics of this run may be "
         f"far too good. If known only after the label: columns.ignore: {names}. Or, if known "
         f"before it: columns.known_in_time: {names}"
     ] * bool(leaks)
 
 
-def listed(leaks: Mapping[str, float]) -> str:
+def leaks_in_words(leaks: Mapping[str, float]) -> str:
     """List possible leaks, each with its measure: the first ten, and how many more there are."""
     names = [f"{shown(name)} ({auc:.3f})" for name, auc in leaks.items()]
     remainder = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
@@ -228,11 +232,11 @@ def facts_of(dependent_rows: DependentRows) -> str:
     return (
         f"rows with the same {dependent_rows.named} ({dependent_rows.groups:,} values, "
         f"{dependent_rows.rows:,} rows) mostly have {dependent_rows.same}. "
-        f"{numbers_of(dependent_rows)}"
+        f"{fall_in_words(dependent_rows)}"
     )
 
 
-def numbers_of(dependent_rows: DependentRows) -> str:
+def fall_in_words(dependent_rows: DependentRows) -> str:
     """Say what a quick model gains from rows that belong together and are on both sides."""
     low, high = dependent_rows.fall
     return (
@@ -256,7 +260,8 @@ def ways_out(dependent_rows: DependentRows, ignored: Collection[str] = ()) -> st
 def warn_of_spellings(rows: pd.DataFrame, columns: ColumnsOptions, file: str) -> None:
     """Warn of keys and groups that differ only by case, blanks, Unicode form or leading zeros."""
     for name in (columns.key, columns.of):
-        if name is not None and (similar_texts := _spelt_alike(rows[name])):
+        names = pd.Series([] if name is None else rows[name].unique(), dtype="str")
+        if similar_texts := [*chain.from_iterable(spelt_alike(arrow_texts(names)))]:
             logger.warning(
                 "%s: column '%s': texts that differ only by case, blanks, Unicode form or leading "
                 "zeros count as different: '%s' and '%s', of %d. If they are the same, write "
@@ -307,46 +312,27 @@ def warn_of_repeated_keys(rows: pd.DataFrame, columns: ColumnsOptions, file: str
         )
 
 
-def warned_of_forms(raw_rows: RawRows, columns: ColumnsOptions) -> Iterator[pd.DataFrame]:
-    """Pass on the parts of the rows; warn of cells that may mean something else.
+def warn_of_forms(raw_rows: RawRows, read: ReadRows, columns: ColumnsOptions) -> None:
+    """Warn of cells that may mean something else than what was read.
 
     Points may separate thousands, unless `load_args` declare the number format; the first part
     tells. A date that names a row, a group or a category may be written otherwise elsewhere.
     """
-    numeric_roles = [columns.weight, columns.label if columns.task.kind == NUMBER else None]
-    not_numeric = {
-        *columns.categorical,
-        *columns.dates,
-        *columns.ignore,
-        *columns.not_features.difference(numeric_roles),
-    }
     names_of_rows = (columns.key, columns.of, *columns.categorical)
-    warned = False
-    for place, part in enumerate(raw_rows.parts()):
-        dates = [name for name in names_of_rows if name in part and part[name].dtype.kind == "M"]
-        if dates and not warned:
-            warned = True
-            logger.warning(DATES_AS_TEXT, raw_rows.file, ", ".join(map(shown, dates)))
-        if raw_rows.declared_format is None and not place:
-            names = [*(columns.features or part), *(numeric_roles if columns.features else ())]
-            names = [name for name in names if name in {*part} - not_numeric]
-            names = [name for name in names if isinstance(part[name].dtype, pd.StringDtype)]
-            texts = [(n, without_unit(as_texts(part[n]), columns.units.get(n))) for n in names]
-            if ambiguous_texts := points_of_thousands(texts, raw_rows.delimiter):
-                listed_names = ", ".join(map(shown, [*ambiguous_texts][:LISTED]))
-                text = next(iter(ambiguous_texts.values()))
-                logger.warning(
-                    "%s: numbers of %s: %s", raw_rows.file, listed_names, point_or_groups(text)
-                )
-        yield part
-
-
-def _spelt_alike(column: pd.Series) -> list[str]:
-    """Give the distinct texts that differ only in spelling, grouped by spelling."""
-    texts = pd.Series(column.unique(), dtype="str")
-    places = spelling(as_texts(texts)).dictionary_encode().indices.to_numpy(zero_copy_only=False)
-    several = np.flatnonzero(np.bincount(places)[places] > 1)
-    return [str(text) for text in texts.iloc[several[np.argsort(places[several], kind="stable")]]]
+    if dates := [name for name in names_of_rows if name in read.typed_dates]:
+        logger.warning(DATES_AS_TEXT, raw_rows.file, ", ".join(map(shown, dates)))
+    if raw_rows.declared_format is not None or read.first_part is None:
+        return
+    numbers = read.valid.select_dtypes(np.float64).columns.difference([*columns.times], sort=False)
+    texts = [
+        (name, without_unit(arrow_texts(read.first_part[name]), columns.units.get(name)))
+        for name in map(str, numbers)
+        if isinstance(read.first_part[name].dtype, pd.StringDtype)
+    ]
+    if ambiguous_texts := points_of_thousands(texts, raw_rows.delimiter):
+        names = ", ".join(map(shown, [*ambiguous_texts][:LISTED]))
+        example = point_or_groups(next(iter(ambiguous_texts.values())))
+        logger.warning("%s: numbers of %s: %s", raw_rows.file, names, example)
 
 
 def repeated_test_rows(train: pd.DataFrame, test: pd.DataFrame, columns: ColumnsOptions) -> int:

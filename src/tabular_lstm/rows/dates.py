@@ -15,14 +15,16 @@ from tabular_lstm.parameters.columns import DateFormat, Moment, Value, forms_of,
 from tabular_lstm.rows.cells import (
     EMPTY,
     Problems,
+    cell_text,
     distinct,
     is_missing,
     problems_at,
+    row_slices,
     texts,
-    written,
     written_in,
 )
 from tabular_lstm.rows.number_format import POINT, NumberFormat, pointed
+from tabular_lstm.rows.schema import PARTS
 
 # Dates and date-times in the extended format of ISO 8601, with a year of four digits.
 ISO = re.compile(
@@ -63,7 +65,7 @@ def date_of(cell: Any, form: DateFormat = None) -> datetime | None:
     elif isinstance(cell, date):
         time = datetime(cell.year, cell.month, cell.day)
     else:
-        text = (written(cell) if form and not isinstance(cell, str) else cell).strip()
+        text = (cell_text(cell) if form and not isinstance(cell, str) else cell).strip()
         if is_missing(text):
             return None
         time = _read_text(text, form)
@@ -108,7 +110,7 @@ def read_dates(
     unread = np.zeros(len(values) + 1, bool)
     for place in np.unique(places[places >= 0]):
         value = values[place]
-        if written(value).strip() in missing_texts:
+        if cell_text(value).strip() in missing_texts:
             continue
         try:
             distinct_dates[place] = np.datetime64(date_of(value, form), "us")
@@ -158,19 +160,22 @@ def days(dates: np.ndarray) -> np.ndarray:
     return np.where(np.isnat(dates), np.nan, day_counts)
 
 
-def parts(dates: np.ndarray, origin: float = 0) -> np.ndarray:
+def date_parts(dates: np.ndarray, origin: float = 0) -> np.ndarray:
     """Give what the network sees of each date, float64 (rows, 5), NaN for NaT.
 
     The five numbers, named by `tabular_lstm.rows.schema.PARTS`, are the days since 1970-01-01, less
     `origin`, and the day of the year and the weekday as points on a circle. On a circle December is
     beside January, and Sunday is beside Monday.
     """
-    day = dates.astype("datetime64[D]")
-    day_of_year = (day - day.astype("datetime64[Y]").astype("datetime64[D]")).astype(np.int64)
-    weekday = (day.astype(np.int64) + 3) % 7  # from Monday; 1970-01-01 is a Thursday
-    angles = 2 * np.pi * np.array([day_of_year / DAYS_OF_YEAR, weekday / 7])
-    cycles = np.round([np.sin(angles), np.cos(angles)], DECIMALS)
-    numbers = np.column_stack([days(dates) - origin, *cycles.transpose(1, 0, 2).reshape(4, -1)])
+    numbers = np.empty((len(dates), len(PARTS)))
+    for part in row_slices(len(dates)):
+        day = dates[part].astype("datetime64[D]")
+        day_of_year = (day - day.astype("datetime64[Y]").astype("datetime64[D]")).astype(np.int64)
+        weekday = (day.astype(np.int64) + 3) % 7  # from Monday; 1970-01-01 is a Thursday
+        angles = 2 * np.pi * np.array([day_of_year / DAYS_OF_YEAR, weekday / 7])
+        cycles = np.round([np.sin(angles), np.cos(angles)], DECIMALS)
+        numbers[part, 0] = days(dates[part]) - origin
+        numbers[part, 1:] = cycles.transpose(1, 0, 2).reshape(4, -1).T
     numbers[np.isnat(dates)] = np.nan
     return numbers
 
@@ -227,7 +232,7 @@ class TimeReader:
             value.
         """
         form = None if is_dates(cells) else self._form
-        text = texts(cells, written if form else written_in(self.number_format)).fillna("")
+        text = texts(cells, cell_text if form else written_in(self.number_format)).fillna("")
         places, distinct_texts = pd.factorize(text)
         distinct_times = [_read_time(cell, form, self.number_format) for cell in distinct_texts]
         is_number = np.array([isinstance(value, float) for value in distinct_times], bool)[places]
@@ -279,7 +284,7 @@ def said(time: pd.Timestamp | float) -> Moment:
     return int(time) if float(time).is_integer() else float(time)
 
 
-def as_text(times: pd.Series) -> pd.Series:
+def time_texts(times: pd.Series) -> pd.Series:
     """Write each time as text; equal times have equal text in every column."""
     if has_dates(times):
         values = times.to_numpy().astype(DATES).astype("int64")

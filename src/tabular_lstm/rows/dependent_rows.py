@@ -28,11 +28,11 @@ from pydantic import Field
 from tabular_lstm.errors import shown
 from tabular_lstm.frozen import Frozen, unless
 from tabular_lstm.parameters.columns import ColumnsOptions
-from tabular_lstm.rows.dates import dates_as_seen, parts
-from tabular_lstm.rows.fingerprints import in_parts
+from tabular_lstm.rows.cells import row_slices
+from tabular_lstm.rows.column_kinds import column_of
+from tabular_lstm.rows.dates import date_parts
 from tabular_lstm.rows.label_measures import AREA, MEASURES, TREES, Measure, Name, measure_of
 from tabular_lstm.rows.schema import origin_of
-from tabular_lstm.rows.sequences import amounts
 
 # Rows of the sample in which labels are compared; of values, the sample has all rows or none.
 SAMPLE = 30_000
@@ -210,7 +210,7 @@ def are_within(inner: pd.Series | np.ndarray, outer: pd.Series | np.ndarray) -> 
 def _numbers_or_days(cells: pd.Series, columns: ColumnsOptions) -> np.ndarray | None:
     """Give a column's numbers as float64, dates as days; None if it holds categories."""
     is_number = cells.name in columns.dates or pd.api.types.is_numeric_dtype(cells)
-    return amounts(cells, columns) if is_number and cells.name not in columns.categorical else None
+    return column_of(str(cells.name), columns).amounts(cells) if is_number else None
 
 
 def _sample(
@@ -225,7 +225,7 @@ def _sample(
     """
     threshold = np.uint64(min(sample_size / max(len(cells), 1), 1.0) * (2**64 - 2**11))
     sampled_places, sampled_hashes, room = [], [], 4 * sample_size
-    for part in in_parts(len(cells)):
+    for part in row_slices(len(cells)):
         places, hashes = np.arange(part.start, part.stop), _hashes(cells.iloc[part], columns)
         draws = np.where(hashes == 0, pd.util.hash_array(places), hashes)
         chosen = np.flatnonzero((draws <= threshold) | (len(cells) <= sample_size))[:room]
@@ -414,7 +414,7 @@ def _quick_model_input(cells: pd.Series, columns: ColumnsOptions) -> np.ndarray:
     """Give a feature as the quick model sees it: a number, a date's parts, a category's number."""
     name = str(cells.name)
     if name in columns.dates:
-        return parts(dates_as_seen(cells, columns.missing.get(name, []), columns.dates[name])[0])
+        return date_parts(column_of(name, columns).seen(cells)[0])
     numbers = _numbers_or_days(cells, columns)
     if numbers is None:
         return pd.factorize(cells)[0].astype(float)

@@ -1,6 +1,6 @@
 """Keys and groups, the texts that name rows; fingerprints, hashes that recognize rows."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Self
@@ -10,8 +10,16 @@ import pandas as pd
 
 from tabular_lstm.files import sha256
 from tabular_lstm.parameters.columns import ColumnsOptions
-from tabular_lstm.rows.cells import EMPTY, Problems, as_texts, problems_at, texts, written_in
-from tabular_lstm.rows.dates import as_text
+from tabular_lstm.rows.cells import (
+    EMPTY,
+    Problems,
+    arrow_texts,
+    problems_at,
+    row_slices,
+    texts,
+    written_in,
+)
+from tabular_lstm.rows.dates import time_texts
 from tabular_lstm.rows.histories import PADDING, Histories, Sequences
 from tabular_lstm.rows.number_format import (
     AS_FLOAT,
@@ -45,7 +53,7 @@ def read_key(
     """
     keys = texts(cells, write=written_in(number_format)).fillna("")
     if number_format != POINT:
-        numbers = all_pointed(as_texts(keys), number_format).to_pandas()
+        numbers = all_pointed(arrow_texts(keys), number_format).to_pandas()
         keys = pd.Series(numbers, dtype="str").set_axis(keys.index).fillna(keys)
     is_absent = keys.str.lower().isin(EMPTY).to_numpy()
     rounded = keys.str.match(ROUNDED).to_numpy(bool, copy=True)
@@ -101,13 +109,10 @@ def together_of(rows: pd.DataFrame, columns: ColumnsOptions) -> pd.Series | None
     """Take the rows' times or groups as text: equal ones are on one side. None without these."""
     if columns.time is None:
         return None if columns.group is None else rows[columns.group]
-    return as_text(rows[columns.time])
+    return time_texts(rows[columns.time])
 
 
 # Fingerprints -------------------------------------------------------------------------------------
-
-# Rows that are hashed at a time, so that memory never holds the bytes of all rows.
-PART = 2**16
 
 
 def _no_fingerprints() -> np.ndarray:
@@ -235,7 +240,7 @@ def hash_rows(
     `contents` gives the bytes of each row in a slice of the rows.
     """
     hashes, salted = np.empty(rows, np.uint64), blake2b(digest_size=8, key=salt.encode())
-    for part in in_parts(rows):
+    for part in row_slices(rows):
         digests = []
         for content in contents(part):
             digest = salted.copy()
@@ -243,9 +248,3 @@ def hash_rows(
             digests.append(digest.digest())
         hashes[part] = np.frombuffer(b"".join(digests), "<u8")
     return hashes
-
-
-def in_parts(rows: int) -> Iterator[slice]:
-    """Divide this number of rows into consecutive slices of at most `PART` rows."""
-    for start in range(0, rows, PART):
-        yield slice(start, min(start + PART, rows))

@@ -12,7 +12,7 @@ from tabular_lstm.rows.cells import Problems, read_numbers
 from tabular_lstm.rows.fingerprints import number_equal, of_sequences
 from tabular_lstm.rows.histories import Sequences
 from tabular_lstm.rows.number_format import POINT, NumberFormat
-from tabular_lstm.rows.schema import Schema, fingerprint
+from tabular_lstm.rows.schema import Schema, training_fingerprint
 
 # Weights ------------------------------------------------------------------------------------------
 # How much each row counts: its weight, a number of 0 or more.
@@ -208,7 +208,7 @@ class Examples:
     @property
     def fingerprint(self) -> str:
         """Hash what a candidate is trained on: sequences, labels and weights."""
-        return fingerprint(self.sequences, self.labels.to_numpy(), self.weights)
+        return training_fingerprint(self.sequences, self.labels.to_numpy(), self.weights)
 
     @cached_property
     def fold_groups(self) -> np.ndarray | None:

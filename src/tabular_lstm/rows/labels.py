@@ -25,7 +25,7 @@ from tabular_lstm.rows.cells import (
     ANY,
     EMPTY,
     Problems,
-    as_texts,
+    arrow_texts,
     numbers_of,
     problems_at,
     read_numbers,
@@ -149,7 +149,8 @@ class _TwoClasses(_Label):
         if places:
             names = pa.array([*places], pa.large_string())
             # NULL of a database or of Parquet is an empty cell of a CSV.
-            matches = pc.index_in(as_texts(texts(cells).fillna("")), names).fill_null(len(places))
+            places_or_null = pc.index_in(arrow_texts(texts(cells).fillna("")), names)
+            matches = places_or_null.fill_null(len(places))
             labels = np.array([*places.values(), -1])[matches.to_numpy(zero_copy_only=False)]
         if len(places) < len(self.classes):
             numbers, _ = numbers_of(cells, number_format)

@@ -14,7 +14,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from tabular_lstm.errors import LISTED, DataError, printable
-from tabular_lstm.rows.cells import written
+from tabular_lstm.rows.cells import cell_text
 
 logger = logging.getLogger(__name__)
 
@@ -302,7 +302,7 @@ def text_array(cells: list[Any]) -> pa.Array:
     texts = (
         repr(cell) if isinstance(cell, float) and abs(cell) >= exact else cell for cell in cells
     )
-    return pa.array([None if cell is None else written(cell) for cell in texts], pa.string())
+    return pa.array([None if cell is None else cell_text(cell) for cell in texts], pa.string())
 
 
 def plain_batch(batch: pa.RecordBatch, file: str, first: int) -> pa.RecordBatch:

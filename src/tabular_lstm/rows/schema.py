@@ -1,5 +1,6 @@
 """The schema: all that turns a row into a sequence, learned from the train rows once."""
 
+from collections.abc import Collection
 from hashlib import blake2b
 from typing import Any
 
@@ -12,7 +13,7 @@ from tabular_lstm.rows.number_format import POINT, NumberFormat
 
 Bounds = tuple[float | None, float | None]
 
-# The features of a date, see `tabular_lstm.rows.dates.parts`.
+# The features of a date, see `tabular_lstm.rows.dates.date_parts`.
 PARTS = (
     "days",
     "day of year, sine",
@@ -142,6 +143,11 @@ class Schema(Frozen):
         return Task.of_classes(self.classes or [self.negative_class, self.positive_class])  # type: ignore[list-item]
 
     @property
+    def categorical(self) -> Collection[str]:
+        """Name the columns of categories."""
+        return self.categories
+
+    @property
     def file_format(self) -> int:
         """The format of a network's file: 2 with `scores`, or with them in `row`, otherwise 1."""
         return 1 + (self.scores or self.row is not None)
@@ -180,7 +186,9 @@ class Schema(Frozen):
         return [self.history.of, self.history.order, *label]
 
 
-def fingerprint(sequences: Any, labels: np.ndarray, weights: np.ndarray | None = None) -> str:
+def training_fingerprint(
+    sequences: Any, labels: np.ndarray, weights: np.ndarray | None = None
+) -> str:
     """Hash sequences, labels and weights, to check that a candidate was trained on these."""
     digest = blake2b(repr(sequences.shape).encode(), digest_size=16)
     for array in getattr(sequences, "arrays", (sequences,)):  # histories have several

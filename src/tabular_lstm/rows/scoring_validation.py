@@ -20,7 +20,7 @@ from tabular_lstm.rows.labels import are_unlabelled
 from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.raw_rows import BYTES, ROWS, Batch, RawRows
 from tabular_lstm.rows.schema import Schema
-from tabular_lstm.rows.sequences import lay_out
+from tabular_lstm.rows.sequences import slots_of
 from tabular_lstm.rows.timeline import Roles, histories, read_roles
 from tabular_lstm.rows.validation import YES, Quarantine, set_aside
 
@@ -194,7 +194,7 @@ class Check:
             DataError: See `Batch.cells`.
         """
         cells, origin = batch.cells, batch.origins
-        table, problems = lay_out(cells, self.schema, self.number_format)
+        table, problems = slots_of(cells, self.schema, self.number_format)
         copied = {n: batch.table[n].combine_chunks().cast(kind) for n, kind in self.copied.items()}
         identity = pd.DataFrame(index=cells.index)
         if self.key is not None:

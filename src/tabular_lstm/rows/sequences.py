@@ -1,8 +1,6 @@
 """From a frame of rows to sequences: columns are found by name and read as the schema says."""
 
-from collections import Counter
 from collections.abc import Collection, Sequence
-from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -10,18 +8,8 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import DataError, row_list
-from tabular_lstm.parameters.columns import ColumnsOptions, Value
-from tabular_lstm.rows.cells import (
-    ANY,
-    Problems,
-    category_codes,
-    category_of,
-    distinct,
-    read_numbers,
-    written,
-)
-from tabular_lstm.rows.dates import dates_as_seen, days, parts
-from tabular_lstm.rows.fingerprints import in_parts
+from tabular_lstm.rows.cells import Problems, cell_text
+from tabular_lstm.rows.column_kinds import column_of
 from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.schema import Schema
 
@@ -33,7 +21,7 @@ ADVICE = (
 
 
 def to_sequences(rows: pd.DataFrame, schema: Schema) -> np.ndarray:
-    """Lay each row out as a sequence, see `lay_out`; raise an error for a cell that cannot be used.
+    """Lay each row out as a sequence, see `slots_of`; refuse a cell that cannot be used.
 
     Returns:
         float32 (rows, steps, features_per_step).
@@ -42,13 +30,13 @@ def to_sequences(rows: pd.DataFrame, schema: Schema) -> np.ndarray:
         DataError: A column is missing or there twice, or a value is not a number or outside its
             bounds. The message names the column and the rows, counted from 1.
     """
-    sequences, problems = lay_out(rows, schema)
+    sequences, problems = slots_of(rows, schema)
     for name, column_problems in problems.items():
         refuse_problems(name, column_problems)
     return sequences
 
 
-def lay_out(
+def slots_of(
     rows: pd.DataFrame, schema: Schema, number_format: NumberFormat | None = None
 ) -> tuple[np.ndarray, dict[str, Problems]]:
     """Lay each row out as a sequence, slot by slot in the schema's order.
@@ -79,23 +67,10 @@ def lay_out(
     number_format = number_format or schema.marks
     slots = np.zeros((len(rows), schema.steps * schema.features_per_step), np.float32)
     problems: dict[str, Problems] = {}
-    for name, (first_slot, *other_slots) in columns.items():
-        codes = schema.missing.get(name, [])
-        origin = schema.origin.get(schema.features[first_slot], 0)
-        column_problems: Problems = {}
-        if name in schema.dates:
-            dates, column_problems = dates_as_seen(rows[name], codes, schema.dates[name])
-            for part in in_parts(len(dates)):
-                slots[part, [first_slot, *other_slots]] = parts(dates[part], origin)
-        elif name in schema.categories:
-            categories = schema.categories[name]
-            slots[:, first_slot] = _places(rows[name], codes, categories, number_format)
-        else:
-            bounds = schema.bounds.get(name, ANY)
-            form = number_format.with_unit(schema.units.get(name))
-            values, column_problems = read_numbers(rows[name], codes, bounds, form)
-            values[list(column_problems)] = np.nan
-            slots[:, first_slot] = codes_as_missing(values, codes) - origin
+    for name, (first_slot, *_) in columns.items():
+        column = column_of(name, schema)
+        values, column_problems = column.slots(rows[name], schema, number_format)
+        slots[:, first_slot : first_slot + len(column.features)] = values
         if column_problems:
             problems[name] = column_problems
     return slots.reshape(len(rows), schema.steps, schema.features_per_step), problems
@@ -105,7 +80,7 @@ def count_unknown(sequences: np.ndarray, schema: Schema) -> dict[str, int]:
     """Count for each categorical feature the rows whose category the schema does not know.
 
     Args:
-        sequences: float32 (rows, steps, features_per_step), from `lay_out`.
+        sequences: float32 (rows, steps, features_per_step), from `slots_of`.
         schema: The schema that they were laid out by.
     """
     slots = sequences.reshape(len(sequences), prod(sequences.shape[1:]))
@@ -140,7 +115,7 @@ def by_name(rows: pd.DataFrame, features: Collection[str] | None = None) -> pd.D
         cells: Any = np.asarray(rows.iloc[:, place])
         has_bytes = cells.dtype == object and any(isinstance(cell, BYTES) for cell in cells)
         if has_bytes:
-            texts = [written(cell) if isinstance(cell, BYTES) else cell for cell in cells]
+            texts = [cell_text(cell) if isinstance(cell, BYTES) else cell for cell in cells]
             cells = pd.Categorical(texts) if is_category else np.array(texts, object)
         if is_sparse or has_bytes:
             rows = rows.copy(deep=False)  # the caller's frame stays as it is
@@ -170,70 +145,3 @@ def refuse_problems(name: str, problems: Problems, advice: str = ADVICE) -> None
         rest = ", and the like" if len(places) > 1 else ""
         rows = row_list([place + 1 for place in places])
         raise DataError(f"Column '{name}', {rows}: {problems[places[0]]}{rest}. {advice}")
-
-
-def codes_as_missing(numbers: np.ndarray, missing: Sequence[Value]) -> np.ndarray:
-    """Give numbers, float64, with NaN for each code that means "not measured"."""
-    codes = [float(code) for code in missing if not isinstance(code, str)]
-    # One bit pattern for NaN, because the fingerprint of sequences is a hash of their bytes.
-    is_code = np.isin(numbers, codes) if codes else False
-    return np.where(np.isnan(numbers) | is_code, np.nan, numbers)
-
-
-def amounts(column: pd.Series, description: ColumnsOptions | Schema) -> np.ndarray:
-    """Give a feature's numbers, float64, dates as days since 1970; NaN where not measured."""
-    name = str(column.name)
-    codes = description.missing.get(name, [])
-    if name in description.dates:
-        return days(dates_as_seen(column, codes, description.dates[name])[0])
-    return codes_as_missing(column.to_numpy(np.float64), codes)
-
-
-def _places(
-    column: pd.Series, missing: Sequence[Value], categories: list[str], number_format: NumberFormat
-) -> np.ndarray:
-    """Give each cell's place among the categories; unknown ones get the place after the last."""
-    codes = category_codes(missing, number_format)
-    by_text, by_value = _places_of(tuple(categories), tuple(sorted(codes)))
-    unknown = len(categories)
-
-    def place_of(value: Any) -> float:
-        text = category_of(value, codes, number_format)
-        if text is None:
-            return np.nan
-        if isinstance(value, str) or text in by_text:
-            return by_text.get(text, unknown)
-        return by_value.get(_value(text), unknown)
-
-    places, values = distinct(column)
-    # The last place is for -1, a missing cell.
-    category_places: np.ndarray = np.array([*map(place_of, values), np.nan], np.float32)[places]
-    return category_places
-
-
-@lru_cache(maxsize=256)
-def _places_of(
-    categories: tuple[str, ...], codes: tuple[str, ...]
-) -> tuple[dict[str, float], dict[Any, float]]:
-    """Give the categories' places by text; and by value, for values that only one text writes.
-
-    The places by value have the codes for "not measured" too, with the place NaN.
-    """
-    by_text: dict[str, float] = {text: place for place, text in enumerate(categories)}
-    places = dict.fromkeys(codes, np.nan) | by_text
-    value_counts = Counter(map(_value, places))
-    by_value = {
-        _value(text): place for text, place in places.items() if value_counts[_value(text)] == 1
-    }
-    by_value.pop(None, None)
-    return by_text, by_value
-
-
-def _value(text: str) -> Any:
-    """Give the number that a text stands for, or "true" or "false"; None for any other text."""
-    if text.lower() in {"true", "false"}:
-        return text.lower()
-    try:
-        return float(text)
-    except ValueError:
-        return None

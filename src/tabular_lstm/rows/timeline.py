@@ -5,7 +5,6 @@ a history. A row with the same time is not earlier.
 """
 
 from dataclasses import dataclass
-from itertools import count
 from typing import NamedTuple, Self, cast
 
 import numpy as np
@@ -23,7 +22,7 @@ from tabular_lstm.rows.schema import HistoryLayout, Schema
 from tabular_lstm.rows.sequences import by_name, chosen, refuse_problems, to_sequences
 
 
-def layout_of(columns: ColumnsOptions, history: History, rows: pd.DataFrame) -> HistoryLayout:
+def history_layout(columns: ColumnsOptions, history: History, rows: pd.DataFrame) -> HistoryLayout:
     """Give the layout of the histories that conf declares, for rows whose cells are read.
 
     The order is a feature too if it is a number, such as an age, and does not split the rows.
@@ -96,7 +95,7 @@ def read_roles(
     """Read the customer, the time and the label of each row, as in training.
 
     The cells of `schema.roles` may be of any type. For the number format, the problems by column
-    and errors see `sequences.lay_out`. A missing label is not a problem.
+    and errors see `sequences.slots_of`. A missing label is not a problem.
     """
     layout, number_format = cast(HistoryLayout, schema.history), number_format or schema.marks
     cells = by_name(cells, schema.roles)
@@ -131,11 +130,12 @@ class Timeline:
     time: np.ndarray
 
     @classmethod
-    def of(cls, roles: Roles, table: np.ndarray) -> Self:
-        """Sort rows; rows of one customer and one time are sorted by their values."""
+    def of(cls, roles: Roles, table: np.ndarray | None = None) -> Self:
+        """Sort rows; those of one customer and one time by their values in a table, if given."""
         customer, time = pd.factorize(roles.customers)[0], roles.time
         # Labels are the last features and count least, so that unknown labels change no order.
-        order = np.lexsort((*table[:, ::-1].T, time, customer))
+        values = () if table is None else table[:, ::-1].T
+        order = np.lexsort((*values, time, customer))
         customer, time = customer[order], time[order]
         is_first = np.diff(customer, prepend=-1) != 0
         is_later = is_first | (np.diff(time, prepend=np.nan) != 0)
@@ -163,19 +163,25 @@ class Timeline:
         return np.asarray(np.maximum(places[rows:], self.start))
 
 
-def derived(roles: Roles, layout: HistoryLayout) -> dict[str, np.ndarray]:
+def derived(roles: Roles, layout: HistoryLayout, timeline: Timeline) -> dict[str, np.ndarray]:
     """Give the features that no column holds, in the order of the rows: float64 (rows,) each."""
-    timeline = Timeline.of(roles, np.empty((len(roles.time), 0)))
     gaps = np.empty(len(timeline.order))
     gaps[timeline.order] = timeline.gaps / layout.unit
     features = {layout.gap: gaps}
     if layout.number is not None:
         features[layout.number] = roles.time
+    return features | label_features(roles, layout)
+
+
+def label_features(roles: Roles, layout: HistoryLayout) -> dict[str, np.ndarray]:
+    """Give the features that hold the label, if any, likewise."""
     if len(layout.labels) == 1:
-        return features | {layout.labels[0]: roles.labels}
+        return {layout.labels[0]: roles.labels}
     has_label = ~np.isnan(roles.labels)
-    class_features = (np.where(has_label, roles.labels == place, np.nan) for place in count())
-    return features | dict(zip(layout.labels, class_features, strict=False))
+    return {
+        name: np.where(has_label, roles.labels == place, np.nan)
+        for place, name in enumerate(layout.labels)
+    }
 
 
 def histories(
@@ -185,16 +191,22 @@ def histories(
 
     Args:
         roles: The roles of all rows.
-        table: All rows as `sequences.lay_out` gives them, (rows, 1, features).
+        table: All rows as `sequences.slots_of` gives them, (rows, 1, features).
         schema: A schema with a layout of histories.
         examples: Places of the rows that get a history. Default: all, in their order.
     """
     layout = cast(HistoryLayout, schema.history)
     table = table.reshape(len(table), table.shape[-1])
-    for name, values in derived(roles, layout).items():
-        table[:, schema.features.index(name)] = values - schema.origin.get(name, 0)
-    table += 0  # one bit pattern for zero, so that equal rows are sorted as equal
+
+    def fill(features: dict[str, np.ndarray]) -> None:
+        for name, values in features.items():
+            table[:, schema.features.index(name)] = values - schema.origin.get(name, 0)
+
+    # The rows are sorted once: rows of one customer and one time have the same gap and number.
+    fill(label_features(roles, layout))
     timeline = Timeline.of(roles, table)
+    fill(derived(roles, layout, timeline))
+    table += 0  # one bit pattern for zero
     sorted_places = np.empty(len(table), np.int64)
     sorted_places[timeline.order] = np.arange(len(table))
     sorted_places = sorted_places if examples is None else sorted_places[examples]
@@ -234,11 +246,14 @@ def last_rows(
     layout = cast(HistoryLayout, schema.history)
     roles = roles_of(rows, layout, schema.label)
     delay = delay_of(layout.known_after or 0) * layout.unit
-    unsorted = np.empty_like(sequences.table)
-    unsorted[sequences.order] = sequences.table
-    # Without the labels: of equal rows, those of the highest label would judge.
-    timeline = Timeline.of(roles, unsorted[:, : unsorted.shape[1] - sequences.labels])
-    time, customer = timeline.time, timeline.customer
+    order, customer = sequences.order, sequences.customer
+    time = roles.time[order]
+    if sequences.labels:  # of rows that are equal but for the label, the last in the file judges
+        table = sequences.table[:, : -sequences.labels]
+        values = np.where(np.isnan(table), np.inf, table)
+        is_other = (values[1:] != values[:-1]).any(axis=1) | (np.diff(time) != 0)
+        equal_rows = np.cumsum(np.append(True, is_other | (np.diff(customer) != 0)))
+        order = order[np.lexsort((order, equal_rows))]
     newest, oldest = time.max(), time.min()
     gaps = np.diff(time)[np.diff(customer) == 0]
     if np.isnan(roles.labels[roles.time > newest - delay]).any():
@@ -249,8 +264,8 @@ def last_rows(
     is_last = (np.diff(window, append=np.nan) != 0) | is_final
     is_recent = (window <= 0) & (time >= oldest + (newest - oldest) / 3 * gaps.any())
     judges, newest_rows = np.empty((2, len(time)), bool)
-    judges[timeline.order] = is_last & (is_recent | (is_final & (not delay)))
-    newest_rows[timeline.order] = is_last & (window == 0) if delay else is_final
+    judges[order] = is_last & (is_recent | (is_final & (not delay)))
+    newest_rows[order] = is_last & (window == 0) if delay else is_final
     judges = judges[: len(sequences)]
     return judges, judges & newest_rows[: len(sequences)]
 

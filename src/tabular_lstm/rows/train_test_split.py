@@ -12,11 +12,11 @@ import pandas as pd
 from tabular_lstm.errors import DataError, counted, shown
 from tabular_lstm.parameters.columns import ColumnsOptions, Moment, SplitOptions
 from tabular_lstm.rows.cells import read_category
+from tabular_lstm.rows.column_kinds import column_of
 from tabular_lstm.rows.dates import has_dates, moment_of, newest, said
 from tabular_lstm.rows.fingerprints import hash_rows
 from tabular_lstm.rows.labelled_set import weights_of
 from tabular_lstm.rows.labels import label_of
-from tabular_lstm.rows.sequences import amounts
 
 if TYPE_CHECKING:
     from tabular_lstm.rows.data_summary import Source
@@ -86,7 +86,7 @@ def _features_seen(rows: pd.DataFrame, columns: ColumnsOptions) -> list[bytes]:
     numbers = [name for name in names if name not in columns.categorical]
     values = np.empty((len(rows), len(numbers)), "<f4")
     for place, name in enumerate(numbers):
-        values[:, place] = amounts(rows[name], columns)
+        values[:, place] = column_of(name, columns).amounts(rows[name])
     values += 0.0  # one bit pattern for zero
     contents = [row.tobytes() for row in values]
     if categorical:

@@ -2,17 +2,18 @@
 
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import LISTED, DataError, counted, no_column, row_list, shown
 from tabular_lstm.parameters.columns import NUMBER, ROLES, ColumnsOptions
-from tabular_lstm.rows.cells import ANY, Problems, read_category, read_numbers
-from tabular_lstm.rows.dates import TimeReader, read_dates
+from tabular_lstm.rows.cells import Problems, read_category
+from tabular_lstm.rows.column_kinds import column_of
+from tabular_lstm.rows.dates import TimeReader
 from tabular_lstm.rows.fingerprints import read_key
 from tabular_lstm.rows.labelled_set import read_weights
 from tabular_lstm.rows.labels import are_unlabelled, label_of, labels_if_any
@@ -148,6 +149,8 @@ class ReadRows(NamedTuple):
             are read, and rows in quarantine do not count here.
         reasons: Why rows are in quarantine: a line for each column and kind of problem.
         history: For histories the valid rows without a label, like `valid`; else no rows.
+        first_part: The first part of the rows, with the cells as they were.
+        typed_dates: The columns whose cells are dates by their dtype, and not text, in some part.
     """
 
     valid: pd.DataFrame
@@ -155,6 +158,8 @@ class ReadRows(NamedTuple):
     unlabelled: int
     reasons: list[str]
     history: pd.DataFrame
+    first_part: pd.DataFrame | None
+    typed_dates: set[str]
 
 
 def read_rows(
@@ -179,7 +184,9 @@ def read_rows(
     """
     forms = [columns.dates.get(name) for name in columns.times]
     times = TimeReader(number_format, *forms)
-    rows, label, labelled, unlabelled = _Rows(), columns.label, 0, 0
+    first_part: pd.DataFrame | None = None
+    typed_dates: set[str] = set()
+    rows, label, labelled, unlabelled = _ReadParts(), columns.label, 0, 0
     for part in parts:
         features = _feature_names(part, columns, file)
         is_unlabelled = are_unlabelled(part[label], columns)
@@ -187,10 +194,13 @@ def read_rows(
         labelled += int((~is_unlabelled).sum())
         is_left_out = columns.history is None and is_unlabelled.any()  # else without a copy
         read_part = part[~is_unlabelled] if is_left_out else part
-        rows.add(read_part, _read(read_part, columns, features, times))
+        rows.add(read_part, dict(_read_columns(read_part, columns, features, times)))
+        if first_part is None:
+            first_part = part
+        typed_dates.update(part.columns[[dtype.kind == "M" for dtype in part.dtypes]])
     if not labelled:
         raise DataError(
-            f"{file}: column '{columns.label}' has no label in any of the {unlabelled} rows: each "
+            f"{file}: column '{label}' has no label in any of the {unlabelled} rows: each "
             f"cell is empty or means 'missing'; expected {label_of(columns).expected} in some. "
             "Write the labels into the column, or name another column under columns.label."
         )
@@ -204,41 +214,34 @@ def read_rows(
         unlabelled = int(is_unlabelled.sum())
         if columns.task.kind != NUMBER:
             valid = valid.astype({label: np.int64})
-    return ReadRows(valid, rows.quarantined(), unlabelled, rows.kinds.listed(), history)
+    quarantined = pd.concat(_nonempty(rows.bad_rows), ignore_index=True)
+    reasons = rows.kinds.listed()
+    return ReadRows(valid, quarantined, unlabelled, reasons, history, first_part, typed_dates)
 
 
-def _read(
+def _read_columns(
     part: pd.DataFrame, columns: ColumnsOptions, features: list[str], times: TimeReader
-) -> dict[str, tuple[pd.Series, Problems]]:
-    """Read the columns of a part: the values, and what is wrong with cells."""
-    number_format = times.number_format
-    read: dict[str, tuple[object, Problems]] = {}
-    group_word = "customer" if columns.history else "group"
-    for word, name in (("key", columns.key), (group_word, columns.of)):
-        if name is not None:
-            read[name] = read_key(part[name], number_format, word)
+) -> Iterator[tuple[str, tuple[Any, Problems]]]:
+    """Read the columns of a part by their roles: the values, and what is wrong with cells."""
+    number_format, history = times.number_format, columns.history
+    if columns.key is not None:
+        yield columns.key, read_key(part[columns.key], number_format)
+    if columns.of is not None:
+        word = "customer" if history else "group"
+        yield columns.of, read_key(part[columns.of], number_format, word)
     for name in columns.times:
-        read[name] = times.read(part[name])
+        yield name, times.read(part[name])
     for name in features:
-        codes = columns.missing.get(name, [])
-        if name in columns.categorical:
-            read[name] = read_category(part[name], codes, number_format), {}
-        elif name in columns.dates:
-            read[name] = read_dates(part[name], codes, columns.dates[name])
-        else:
-            bounds = columns.bounds.get(name, ANY)
-            form = number_format.with_unit(columns.units.get(name))
-            read[name] = read_numbers(part[name], codes, bounds, form)
-    if columns.history:
-        read[columns.label] = labels_if_any(part[columns.label], columns, number_format)
+        yield name, column_of(name, columns).read(part[name], number_format)
+    if history is None:
+        yield columns.label, label_of(columns).read(part[columns.label], number_format)
     else:
-        read[columns.label] = label_of(columns).read(part[columns.label], number_format)
-    predict = columns.history.predict if columns.history else None
-    if predict is not None and predict in part:
-        read[predict] = read_category(part[predict], (), number_format).str.lower().isin(YES), {}
+        yield columns.label, labels_if_any(part[columns.label], columns, number_format)
+    if history is not None and (predict := history.predict) in part:
+        marks = read_category(part[predict], (), number_format).str.lower()
+        yield str(predict), (marks.isin(YES), {})
     if columns.weight is not None:
-        read[columns.weight] = read_weights(part[columns.weight], number_format)
-    return {name: (pd.Series(values), problems) for name, (values, problems) in read.items()}
+        yield columns.weight, read_weights(part[columns.weight], number_format)
 
 
 def _feature_names(raw_rows: pd.DataFrame, columns: ColumnsOptions, file: str) -> list[str]:
@@ -280,30 +283,30 @@ def _feature_names(raw_rows: pd.DataFrame, columns: ColumnsOptions, file: str) -
 Part = TypeVar("Part", pd.Series, pd.DataFrame)
 
 
-class _Rows:
-    """Takes batches of rows one after the other, and gives all their rows.
+class _ReadParts:
+    """Takes parts of rows one after the other, and gives all their rows.
 
     Attributes:
         kinds: What is wrong with rows.
+        bad_rows: The rows set aside, by part: `row`, `reason`, and the cells as they were.
     """
 
     def __init__(self) -> None:
         self.kinds = Kinds()
+        self.bad_rows: list[pd.DataFrame] = []
         self._names: list[pd.Index] = []
         self._values: dict[str, list[pd.Series]] = {}
-        self._bad_rows: list[pd.DataFrame] = []
 
-    def add(self, part: pd.DataFrame, read: Mapping[str, tuple[pd.Series, Problems]]) -> None:
-        """Take a batch of text cells, and by column the values and what is wrong with cells."""
+    def add(self, part: pd.DataFrame, read: Mapping[str, tuple[Any, Problems]]) -> None:
+        """Take a part, and by column the values and what is wrong with cells."""
         problems = {name: faults for name, (_, faults) in read.items()}
         bad_rows, is_valid = set_aside(part, problems)
         self.kinds.add(problems, part.index)
-        all_valid = is_valid.all()
+        self.bad_rows.append(bad_rows)
+        which: Any = slice(None) if is_valid.all() else is_valid
+        self._names.append(part.index[which])
         for name, (values, _) in read.items():
-            valid_values = values if all_valid else values[is_valid]
-            self._values.setdefault(name, []).append(valid_values)
-        self._names.append(part.index if all_valid else part.index[is_valid])
-        self._bad_rows.append(bad_rows)
+            self._values.setdefault(name, []).append(pd.Series(values)[which])
 
     def valid(self) -> pd.DataFrame:
         """Give the valid rows, once: each column's values are freed as they are joined."""
@@ -313,11 +316,7 @@ class _Rows:
             for name in [*self._values]
         }
         # Many rows stay column by column, without a copy; a wide table is one block.
-        return pd.DataFrame(columns, index=names, copy=len(self._bad_rows) == 1)
-
-    def quarantined(self) -> pd.DataFrame:
-        """Give the rows set aside: `row`, `reason`, and the cells as they were."""
-        return pd.concat(_nonempty(self._bad_rows), ignore_index=True)
+        return pd.DataFrame(columns, index=names, copy=len(self.bad_rows) == 1)
 
 
 def _nonempty(parts: list[Part]) -> list[Part]:

@@ -20,7 +20,7 @@ from tabular_lstm.errors import DataError, unknown_name
 from tabular_lstm.files import not_written, replace
 from tabular_lstm.profiling.found_rows import with_found_rows
 from tabular_lstm.profiling.layout import Layout, layout_of, with_number_format
-from tabular_lstm.profiling.proposal import catalog_text, page, parameters_text, propose
+from tabular_lstm.profiling.proposal import catalog_text, parameters_text, profile_page, propose
 from tabular_lstm.profiling.table_profile import (
     CellCounter,
     DistinctCells,
@@ -28,7 +28,7 @@ from tabular_lstm.profiling.table_profile import (
     profile_column,
 )
 from tabular_lstm.progress import progress
-from tabular_lstm.rows.cells import as_texts, texts
+from tabular_lstm.rows.cells import texts
 from tabular_lstm.rows.raw_files import CSV, PARQUET, RawFiles, is_parquet
 from tabular_lstm.rows.raw_rows import TEXT, RawRows
 
@@ -86,7 +86,7 @@ def new_environment(
     inside, run = folder.relative_to(project), run_command(env)
     return "\n".join(
         [
-            page(table, layout, proposal),
+            profile_page(table, layout, proposal),
             *([LOOKED_AT.format(len(first_rows))] if len(first_rows) < table.rows else []),
             "",
             f"Written: {inside / CATALOG}, {inside / PARAMETERS}",
@@ -141,7 +141,7 @@ def _count_cells(rows: RawRows, called: str) -> tuple[dict[str, DistinctCells], 
         table = batch.table
         if {*table.schema.types} != {TEXT}:  # else they are the cells of a CSV
             cells = batch.cells
-            table = pa.table({n: as_texts(texts(cells[n])).fill_null("") for n in cells})
+            table = pa.table({n: arrow_texts(texts(cells[n])).fill_null("") for n in cells})
         for column, counter in counters.items():
             counter.add(table[column].combine_chunks())
         if sum(map(len, first)) < FIRST_ROWS and sum(t.nbytes for t in first) < FIRST_BYTES:

@@ -87,7 +87,7 @@ class Champion:
         """Predict each row's class, as the label's own value; or the number.
 
         Cells are read as in training: numbers or text; NaN, None and the declared codes are
-        missing; see `tabular_lstm.rows.sequences.lay_out`. A champion of histories also predicts
+        missing; see `tabular_lstm.rows.sequences.slots_of`. A champion of histories also predicts
         every row, from the row and the earlier rows of its customer in the frame.
 
         Args:

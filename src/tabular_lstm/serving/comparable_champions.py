@@ -20,6 +20,7 @@ from tabular_lstm.network.keras_file import NoNetworkError
 from tabular_lstm.parameters.columns import in_words
 from tabular_lstm.parameters.hyperparameters import EvaluationOptions
 from tabular_lstm.parameters.runs import MonitoringOptions, PromotionOptions
+from tabular_lstm.rows.column_kinds import column_of
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.fingerprints import Fingerprints, of_sequences
 from tabular_lstm.rows.histories import Sequences
@@ -317,19 +318,13 @@ def refuse_other_reading(champion_schema: Schema, schema: Schema) -> None:
 
 def _reading(schema: Schema, name: str) -> str:
     """Say in words how a column's cells are read."""
-    kind = "categories" if name in schema.categories else "numbers"
-    kind += f" in {schema.units[name]}" if name in schema.units else ""
-    dates = dict(schema.dates)
-    if schema.history is not None and schema.history.dates:
-        dates[schema.history.order] = schema.history.form
-    if name in dates:
-        kind = f"dates of format {in_words(dates[name])}"
+    column = column_of(name, schema)
+    words = column.words
+    if schema.history is not None and schema.history.dates and name == schema.history.order:
+        words = f"dates of format {in_words(schema.history.form)}"
     # A number is one code, even if it is written in several ways.
-    declared_codes = schema.missing.get(name, [])
-    codes = sorted(
-        {code if isinstance(code, str) else repr(float(code)) for code in declared_codes}
-    )
-    return f"{kind} with codes for missing {', '.join(codes)}" if codes else kind
+    codes = sorted({c if isinstance(c, str) else repr(float(c)) for c in column.codes})
+    return f"{words} with codes for missing {', '.join(codes)}" if codes else words
 
 
 def refuse_few_rows(trained_on: np.ndarray, test_set: Examples, least: int) -> None:

@@ -22,7 +22,7 @@ from tabular_lstm.monitoring.drift import day
 from tabular_lstm.monitoring.reference import Profile, Reference, one_of
 from tabular_lstm.parameters.hyperparameters import TrainingOptions
 from tabular_lstm.rows.data_summary import DataSummary
-from tabular_lstm.rows.data_warnings import listed
+from tabular_lstm.rows.data_warnings import leaks_in_words
 from tabular_lstm.rows.label_measures import MEASURES
 from tabular_lstm.serving.comparable_champions import KEPT
 from tabular_lstm.serving.decision import Decision, Judgement, Provenance
@@ -107,7 +107,7 @@ def page(
         decision=decision,
         judgement=judgement,
         champion=champion,
-        leaks=listed(summary.possible_leaks),
+        leaks=leaks_in_words(summary.possible_leaks),
         told=MEASURES[summary.task.kind].name,
         checks={check.name: check for check in checks},
         failed=[check for check in checks if not check.passed],

@@ -46,9 +46,9 @@ def validate_rows(raw_rows: RawRows, columns: ColumnsOptions) -> tuple[ValidRows
         DataError: See `tabular_lstm.rows.validation.read_rows`.
     """
     file = raw_rows.file
-    parts = data_warnings.warned_of_forms(raw_rows, columns)
-    read = read_rows(parts, columns, file, raw_rows.number_format)
-    valid, quarantined, unlabelled, reasons, history = read
+    read = read_rows(raw_rows.parts(), columns, file, raw_rows.number_format)
+    data_warnings.warn_of_forms(raw_rows, read, columns)
+    valid, quarantined, unlabelled, reasons, history = read[:5]
     rows, superseded = len(valid) + len(quarantined) + unlabelled, 0
     all_rows = pd.concat([valid, history]) if len(history) else valid
     data_warnings.warn_of_spellings(all_rows, columns, file)

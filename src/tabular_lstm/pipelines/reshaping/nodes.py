@@ -24,7 +24,14 @@ from tabular_lstm.rows.labelled_set import (
 )
 from tabular_lstm.rows.schema import PARTS, Schema
 from tabular_lstm.rows.sequences import chosen
-from tabular_lstm.rows.timeline import derived, last_rows, layout_of, roles_of, valid_sequences
+from tabular_lstm.rows.timeline import (
+    Timeline,
+    derived,
+    history_layout,
+    last_rows,
+    roles_of,
+    valid_sequences,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +43,7 @@ def learn_schema(
     columns: ColumnsOptions,
     reshaping: ReshapingOptions,
 ) -> Schema:
-    """Learn from all features: see `tabular_lstm.rows.schema_fit.learn_schema`.
+    """Learn from all features: see `tabular_lstm.rows.schema_fit.fit_schema`.
 
     Each row counts once, without its weight. Mean and variance scale the network's numbers, and a
     few rows with large weights would make this scale wrong for the other rows.
@@ -44,17 +51,14 @@ def learn_schema(
     features = [name for name in map(str, train_rows) if name not in columns.not_features]
     history, train_derived = None, {}
     if columns.history is not None:
-        history = layout_of(columns, columns.history, train_rows)
+        history = history_layout(columns, columns.history, train_rows)
         all_rows = pd.concat([train_rows, history_rows])
-        all_derived = derived(roles_of(all_rows, history, columns.label), history)
+        roles = roles_of(all_rows, history, columns.label)
+        all_derived = derived(roles, history, Timeline.of(roles))
         train_derived = {name: values[: len(train_rows)] for name, values in all_derived.items()}
-    schema = schema_fit.learn_schema(
+    schema = schema_fit.fit_schema(
         chosen(train_rows, features),
-        categorical=columns.categorical,
-        missing=columns.missing,
-        bounds=columns.bounds,
-        dates=columns.dates,
-        units=columns.units,
+        columns,
         marks=data_summary.marks,
         reshaping=reshaping,
         label=columns.label,

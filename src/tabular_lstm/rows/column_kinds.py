@@ -1,0 +1,301 @@
+"""The kinds of column that a feature may have: dates, categories and numbers.
+
+A kind says how conf or a schema declares it, how its cells are read, what the schema learns of
+them, which slots of a sequence they fill, and what it is called. A further kind is one more class
+here, and what declares it in conf and in the schema.
+"""
+
+import logging
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from tabular_lstm.parameters.columns import ColumnsOptions, DateFormat, Value, in_words
+from tabular_lstm.rows.cells import (
+    ANY,
+    Problems,
+    category_codes,
+    category_of,
+    distinct,
+    is_categorical,
+    read_category,
+    read_numbers,
+)
+from tabular_lstm.rows.dates import date_parts, dates_as_seen, days, is_dates, read_dates
+from tabular_lstm.rows.number_format import POINT, NumberFormat
+from tabular_lstm.rows.schema import (
+    PARTS,
+    Bounds,
+    Schema,
+    origin_of,
+    parts_of,
+    quantiles,
+    scale,
+)
+
+# Mean and variance of a sine over a whole circle, even if train rows cover only part of a year.
+CYCLE = (0.0, 0.5)
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What is said of columns, where neither conf nor a schema says it; see `ColumnsOptions`."""
+
+    categorical: Collection[str] = ()
+    dates: Mapping[str, DateFormat] = field(default_factory=dict)
+    missing: Mapping[str, Sequence[Value]] = field(default_factory=dict)
+    bounds: Mapping[str, Bounds] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
+
+
+Declared = ColumnsOptions | Schema | Declaration
+
+
+class Learned(NamedTuple):
+    """What the train rows say about a column.
+
+    Attributes:
+        scales: Mean and variance of each of its features.
+        origin: The `Schema.origin` of its first feature. Default: 0.
+        stored: What fields of the schema hold of the column. Default: none.
+    """
+
+    scales: list[tuple[float, float]]
+    origin: float = 0.0
+    stored: Mapping[str, Any] = {}
+
+
+class Column(ABC):
+    """A feature's column, as conf or a schema declares it.
+
+    Attributes:
+        kind: What the reference and the drift call the kind: it decides on the cells of a profile.
+        words: What the column is read as, in words.
+        features: Names of the features that the column becomes.
+    """
+
+    kind: ClassVar[Literal["number", "category", "date"]]
+    words: str
+
+    def __init__(self, name: str, declared: Declared) -> None:
+        self.name, self.features = name, [name]
+        self.codes: Sequence[Value] = declared.missing.get(name, [])  # they mean "not measured"
+
+    @abstractmethod
+    def read(self, cells: pd.Series, number_format: NumberFormat = POINT) -> tuple[Any, Problems]:
+        """Read cells as valid rows hold them, in which numbers and dates that are codes stay.
+
+        Returns:
+            float64 (rows,) of numbers, text of categories, datetime64[us] of dates; missing where
+            the cell is. And the problems.
+        """
+
+    def seen(self, cells: pd.Series, number_format: NumberFormat = POINT) -> tuple[Any, Problems]:
+        """Read cells likewise; codes and cells with a problem are missing. Default: `read`."""
+        return self.read(cells, number_format)
+
+    def amounts(self, values: pd.Series) -> np.ndarray | None:
+        """Give the values of valid rows as float64, NaN where missing, dates as days since 1970.
+
+        Default: None, the values have no order.
+        """
+        return None
+
+    @abstractmethod
+    def learn(self, values: Any) -> Learned:
+        """Learn from the train rows' values, see `seen`."""
+
+    @abstractmethod
+    def slots(
+        self, cells: pd.Series, schema: Schema, number_format: NumberFormat
+    ) -> tuple[np.ndarray, Problems]:
+        """Lay cells out: (rows, features), see `tabular_lstm.rows.sequences.slots_of`; problems."""
+
+
+class NumberColumn(Column):
+    """A column of numbers, which may have a unit: every column that is not declared otherwise."""
+
+    kind = "number"
+
+    def __init__(self, name: str, declared: Declared) -> None:
+        super().__init__(name, declared)
+        self.bounds, self.unit = declared.bounds.get(name, ANY), declared.units.get(name)
+        self.words = f"numbers in {self.unit}" if self.unit else "numbers"
+
+    def read(self, cells: pd.Series, number_format: NumberFormat = POINT) -> tuple[Any, Problems]:
+        """Read numbers, with the column's unit and within its bounds: float64."""
+        return read_numbers(cells, self.codes, self.bounds, number_format.with_unit(self.unit))
+
+    def seen(self, cells: pd.Series, number_format: NumberFormat = POINT) -> tuple[Any, Problems]:
+        """Read numbers: float64, NaN where missing."""
+        values, problems = self.read(cells, number_format)
+        values[list(problems)] = np.nan
+        return codes_as_missing(values, self.codes), problems
+
+    def amounts(self, values: pd.Series) -> np.ndarray:
+        """Give the numbers without codes."""
+        return codes_as_missing(values.to_numpy(np.float64), self.codes)
+
+    def learn(self, values: Any) -> Learned:
+        """Learn scale, origin and quantiles."""
+        measured = values[~np.isnan(values)]
+        stored = {"quantiles": quantiles(measured)}
+        return Learned([scale(measured)], origin_of(measured), stored)
+
+    def slots(
+        self, cells: pd.Series, schema: Schema, number_format: NumberFormat
+    ) -> tuple[np.ndarray, Problems]:
+        """Give the numbers, less their origin."""
+        values, problems = self.seen(cells, number_format)
+        return (values - schema.origin.get(self.name, 0))[:, None], problems
+
+
+class CategoryColumn(Column):
+    """A column of categories: any text is one."""
+
+    kind = "category"
+    words = "categories"
+
+    def read(self, cells: pd.Series, number_format: NumberFormat = POINT) -> tuple[Any, Problems]:
+        """Read texts; none is a problem."""
+        return read_category(cells, self.codes, number_format), {}
+
+    def learn(self, values: Any) -> Learned:
+        """Learn which categories there are."""
+        stored = {"categories": sorted(values.dropna().unique())}
+        return Learned([(0.0, 1.0)], stored=stored)
+
+    def slots(
+        self, cells: pd.Series, schema: Schema, number_format: NumberFormat
+    ) -> tuple[np.ndarray, Problems]:
+        """Give each cell's place among the categories; of unknown ones, the one after the last."""
+        categories = schema.categories[self.name]
+        codes = category_codes(self.codes, number_format)
+        by_text, by_value = _places(tuple(categories), tuple(sorted(codes)))
+        unknown = len(categories)
+
+        def place_of(cell: Any) -> float:
+            text = category_of(cell, codes, number_format)
+            if text is None:
+                return np.nan
+            if isinstance(cell, str) or text in by_text:
+                return by_text.get(text, unknown)
+            return by_value.get(_value_of(text), unknown)
+
+        places, distinct_cells = distinct(cells)
+        # The last place is for -1, a missing cell.
+        distinct_places = np.array([*map(place_of, distinct_cells), np.nan], np.float32)
+        return distinct_places[places, None], {}
+
+
+class DateColumn(Column):
+    """A column of dates or date-times."""
+
+    kind = "date"
+
+    def __init__(self, name: str, declared: Declared) -> None:
+        super().__init__(name, declared)
+        self.features, self.form = parts_of(name), declared.dates[name]
+        self.words = f"dates of format {in_words(self.form)}"
+
+    def read(self, cells: pd.Series, number_format: NumberFormat = POINT) -> tuple[Any, Problems]:
+        """Read dates in the column's formats: datetime64[us]."""
+        return read_dates(cells, self.codes, self.form)
+
+    def seen(self, cells: pd.Series, number_format: NumberFormat = POINT) -> tuple[Any, Problems]:
+        """Read dates: datetime64[us], NaT where missing."""
+        return dates_as_seen(cells, self.codes, self.form)
+
+    def amounts(self, values: pd.Series) -> np.ndarray:
+        """Give days since 1970."""
+        return days(self.seen(values)[0])
+
+    def learn(self, values: Any) -> Learned:
+        """Learn scale and origin of the days; the others are points on a circle."""
+        measured = days(values[~np.isnat(values)])
+        scales = [scale(measured), *[CYCLE] * (len(PARTS) - 1)]
+        return Learned(scales, origin_of(measured), {"dates": self.form})
+
+    def slots(
+        self, cells: pd.Series, schema: Schema, number_format: NumberFormat
+    ) -> tuple[np.ndarray, Problems]:
+        """Give the five parts of each date, the days less their origin."""
+        dates, problems = self.seen(cells)
+        return date_parts(dates, schema.origin.get(self.features[0], 0)), problems
+
+
+def column_of(name: str, declared: Declared) -> Column:
+    """Give a column as the kind that it is declared to be."""
+    if name in declared.dates:
+        return DateColumn(name, declared)
+    if name in declared.categorical:
+        return CategoryColumn(name, declared)
+    return NumberColumn(name, declared)
+
+
+def declared_by_dtype(rows: pd.DataFrame) -> Declaration:
+    """Declare the columns of a frame by what they hold: dates, categories, or else numbers.
+
+    Warns of a column that is mostly numbers, but has a few words and so becomes categories.
+    """
+    dates = [name for name in rows.columns if is_dates(rows[name])]
+    categorical = [n for n in rows.columns if n not in dates and is_categorical(rows[n])]
+    for name in categorical:
+        if not isinstance(rows[name].dtype, pd.CategoricalDtype):
+            is_number = pd.to_numeric(rows[name].astype(object), errors="coerce").notna()
+            if is_number.mean() > 0.5:
+                logger.warning(
+                    "Column '%s' is read as categories, though %d of %d values are numbers. If the "
+                    "column is numeric, replace its other values by NaN; if not, convert the "
+                    "column to dtype category.",
+                    name,
+                    is_number.sum(),
+                    len(is_number),
+                )
+    return Declaration(categorical, dict.fromkeys(dates))
+
+
+def codes_as_missing(numbers: np.ndarray, missing: Sequence[Value]) -> np.ndarray:
+    """Give numbers, float64, with NaN for each code that means "not measured"."""
+    codes = [float(code) for code in missing if not isinstance(code, str)]
+    # One bit pattern for NaN, because the fingerprint of sequences is a hash of their bytes.
+    is_code = np.isin(numbers, codes) if codes else False
+    return np.where(np.isnan(numbers) | is_code, np.nan, numbers)
+
+
+@lru_cache(maxsize=256)
+def _places(
+    categories: tuple[str, ...], codes: tuple[str, ...]
+) -> tuple[dict[str, float], dict[Any, float]]:
+    """Give the categories' places by text; and by value, for values that only one text writes.
+
+    The places by value have the codes for "not measured" too, with the place NaN.
+    """
+    by_text: dict[str, float] = {text: place for place, text in enumerate(categories)}
+    places = dict.fromkeys(codes, np.nan) | by_text
+    value_counts = Counter(map(_value_of, places))
+    by_value = {
+        _value_of(text): place
+        for text, place in places.items()
+        if value_counts[_value_of(text)] == 1
+    }
+    by_value.pop(None, None)
+    return by_text, by_value
+
+
+def _value_of(text: str) -> Any:
+    """Give the number that a text stands for, or "true" or "false"; None for any other text."""
+    if text.lower() in {"true", "false"}:
+        return text.lower()
+    try:
+        return float(text)
+    except ValueError:
+        return None
