@@ -9,7 +9,14 @@ from math import prod
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
-from pydantic import Field, FiniteFloat, NonNegativeInt, model_validator
+from pydantic import (
+    Field,
+    FiniteFloat,
+    NonNegativeInt,
+    PlainSerializer,
+    PlainValidator,
+    model_validator,
+)
 
 from tabular_lstm.errors import DataError, counted, shown
 from tabular_lstm.frozen import Frozen, Stored, unless
@@ -20,6 +27,8 @@ from tabular_lstm.rows.schema import Schema
 
 Watched = Literal["number", "date", "category", "score"]
 Count = Annotated[int, Field(ge=0, le=10**15)]
+# An array in a value that is written as JSON.
+Counted = Annotated[np.ndarray, PlainValidator(np.asarray), PlainSerializer(np.ndarray.tolist)]
 BINS = 20
 FEW = 20  # up to this many distinct values have a cell each
 ENOUGH = 100_000  # values, enough for quantiles
@@ -349,8 +358,8 @@ class Seen:
             0 for a category, and if the reference has no mean.
     """
 
-    counts: tuple[np.ndarray, ...]
-    moments: np.ndarray
+    counts: tuple[Counted, ...]
+    moments: Counted
 
     def __add__(self, other: "Seen") -> "Seen":
         counts = tuple(a + b for a, b in zip(self.counts, other.counts, strict=True))

@@ -461,7 +461,7 @@ USED = {
 
 def scores(pipeline: Pipeline) -> bool:
     """Return whether a run scores rows with the champion."""
-    return "predictions" in pipeline.all_outputs()
+    return "predictions@plan" in pipeline.all_outputs()
 
 
 def refuse_parts_of_scoring(

@@ -37,6 +37,7 @@ from tabular_lstm.runs.provenance import provenance
 from tabular_lstm.serving.champion import refuse_other_task
 from tabular_lstm.serving.manifest import read_manifest
 from tabular_lstm.serving.promotion_log import LOG
+from tabular_lstm.serving.row_scoring import sentence_of_scoring
 from tabular_lstm.tensorflow_import import refuse_without_tensorflow
 
 # Run log ------------------------------------------------------------------------------------------
@@ -210,6 +211,7 @@ class RunHooks:
         command = run_command(self._env)
         guards.refuse_parts_of_scoring(pipeline, run_params["only_missing_outputs"], command)
         self._until_end.enter_context(guards.clear_unfinished(catalog))
+        catalog.get("predictions@manifest").run_id = self._run_id
         champion = catalog.get("champion").pin()
         refuse_other_task(champion, self._parameters["columns"], command)
         champions, timestamp = catalog.load("champions"), generate_timestamp()
@@ -263,7 +265,7 @@ class RunHooks:
                 document = decision.model_dump(mode="json")
                 self._close(decision.action, message, decision.alarm, code, decision=document)
             if guards.scores(pipeline):
-                summary = catalog.load("scoring_summary").sentence()
+                summary = sentence_of_scoring(catalog.load("scoring_summary"))
                 folder = guards.folder_of(catalog) / self._run_id
                 manifest = read_manifest(folder).model_dump(mode="json")
                 message = printable(f"{summary} Predictions: {folder}")
