@@ -11,6 +11,7 @@ from kedro.config import OmegaConfigLoader
 from omegaconf import OmegaConf
 
 from tabular_lstm.datasets.kedro_private import parameters_of_files
+from tabular_lstm.datasets.tables import as_table
 from tabular_lstm.environments import output_folder, refuse_unknown, run_command, with_model
 from tabular_lstm.errors import printable
 from tabular_lstm.runs.hooks import RunHooks
@@ -43,7 +44,8 @@ class EnvironmentConfigLoader(OmegaConfigLoader):
         config: dict[str, Any]
         if key != "parameters" or not self.runtime_params:
             config = super().__getitem__(key)
-            return config
+            is_catalog = key == "catalog"
+            return {n: as_table(n, e) for n, e in config.items()} if is_catalog else config
         with parameters_of_files(self) as runtime_values:
             config = super().__getitem__(key)
         return _merged(config, runtime_values)

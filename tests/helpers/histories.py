@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from kedro.pipeline import Pipeline
 
-from tabular_lstm.engine import EngineOptions
+from tabular_lstm.engine import Engine
 from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions
 from tabular_lstm.parameters.hyperparameters import (
     EvaluationOptions,
@@ -15,7 +15,7 @@ from tabular_lstm.parameters.hyperparameters import (
     TrainingOptions,
     ValidationOptions,
 )
-from tabular_lstm.parameters.runs import EngineOptions as OfEngine
+from tabular_lstm.parameters.runs import EngineOptions
 from tabular_lstm.pipelines import data_processing, reshaping, training
 from tabular_lstm.rows.histories import Histories
 from tests.helpers.decisions import PROVENANCE
@@ -30,7 +30,7 @@ TO_CANDIDATE = TO_SETS + training.create_pipeline()
 
 def run(pipeline: Pipeline, given: dict[str, Any]) -> dict[str, Any]:
     """Run the nodes, but for those whose outputs are given, and give all that there is then."""
-    values = {**given, "engine": EngineOptions(OfEngine()), "provenance": PROVENANCE}
+    values = {**given, "engine": Engine(EngineOptions()), "provenance": PROVENANCE}
     for node in pipeline.nodes:
         if not {*values}.issuperset(node.outputs):
             values |= node.run({name: values[name] for name in node.inputs})

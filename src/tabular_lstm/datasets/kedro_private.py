@@ -24,7 +24,6 @@ __all__ = [
     "folder_of_versions",
     "guesses_types",
     "parameters_of_files",
-    "replace_entry",
     "unpinned_versions",
     "unsaved",
     "use_own_version",
@@ -73,11 +72,6 @@ def credentials_of(dataset: Any) -> list[Any]:
         return [secret for part in parts for secret in part]
 
     return secrets(dataset._init_args)
-
-
-def replace_entry(catalog: Any, name: str, dataset: Any) -> None:
-    """Replace the dataset of an entry, without Kedro's warning."""
-    catalog._datasets[name] = dataset
 
 
 def unsaved(error: BaseException) -> str | None:

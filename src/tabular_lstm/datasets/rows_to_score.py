@@ -81,12 +81,6 @@ class RawRowsDataset(AbstractDataset[Any, RawRows]):
         self.metadata = metadata
 
     def load(self) -> RawRows:
-        """List the files, see `rows`, and warn of other files."""
-        rows = self.rows()
-        rows.files.warn_of_others()
-        return rows
-
-    def rows(self) -> RawRows:
         """List the files; `RawRows` reads their bytes later.
 
         Raises:
@@ -95,14 +89,6 @@ class RawRowsDataset(AbstractDataset[Any, RawRows]):
         files = self._files()
         refuse_other_arguments(files.file(files.names[0]), self._load_args)
         return RawRows(files, self._load_args, self._where)
-
-    def hashes(self, key: str | None) -> dict[str, str]:
-        """Give the hash of each file, see `RawRows.hashes`; raise as `rows` does."""
-        return self.rows().hashes(key)
-
-    def sha256(self) -> str:
-        """Give the one hash of all files, see `RawRows.sha256`; raise as `rows` does."""
-        return self.rows().sha256()
 
     def save(self, data: Any) -> None:
         """Refuse: raw rows are read only."""

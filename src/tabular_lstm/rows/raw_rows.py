@@ -289,6 +289,7 @@ class RawRows:
             DataError: A file cannot be read, has other columns than the first one, or changes while
                 it is read; or there is no row.
         """
+        self.files.warn_of_others()
         is_empty = True
         for batch in self._chosen(without):
             if batch.count:

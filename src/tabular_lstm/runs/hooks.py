@@ -17,7 +17,7 @@ from kedro.pipeline.node import Node
 
 from tabular_lstm import __version__
 from tabular_lstm.datasets.kedro_private import folder_of_versions, unsaved, use_own_version
-from tabular_lstm.datasets.tables import TABLES, read_as_rows
+from tabular_lstm.datasets.tables import as_written
 from tabular_lstm.engine import Engine
 from tabular_lstm.environments import output_folder, run_command, with_model
 from tabular_lstm.errors import DataError, printable
@@ -130,11 +130,10 @@ class RunHooks:
         env, relative_outputs = self._env, output_folder(self._env)
         self._outputs = folder = Path(run_params["project_path"]) / relative_outputs
         loader, storage = self._context.config_loader, self._parameters["storage"]
-        tables, pins = pipeline.inputs() & TABLES, run_params["load_versions"] or {}
+        pins = run_params["load_versions"] or {}
         self._kept = kept_outputs = KeptOutputs.of(storage, loader, folder, relative_outputs)
         self._run_id = claim_run_id(folder / ".runs", run_params["run_id"])
         self._log = self._until_end.enter_context(RunLog())
-        read_as_rows(catalog, tables)
         try:
             if kept_outputs:
                 self._run_id = kept_outputs.claim(self._run_id)
@@ -146,7 +145,7 @@ class RunHooks:
                 loader.runtime_params,
                 {parameter: self._entry(parameter) for parameter in path_parameters},
             )
-            warn_of_rows_of_no_model(loader, {name: catalog.get(name) for name in tables})
+            warn_of_rows_of_no_model(loader, catalog, pipeline)
             engine = contextlib.closing(Engine(self._parameters["engine"]))
             catalog.save("engine", self._until_end.enter_context(engine))
             if not pipeline.inputs().isdisjoint({"provenance", "data_summary"}):
@@ -173,8 +172,7 @@ class RunHooks:
             raise
 
     def _entry(self, name: str) -> dict[str, Any]:
-        entry: dict[str, Any] = self._context.config_loader["catalog"][name]
-        return entry
+        return as_written(self._context.config_loader["catalog"][name])
 
     def _prepare_to_decide(self, run_params: Any, pipeline: Pipeline, catalog: Any) -> None:
         """Take the lock, check the champion, and add the run's provenance."""
@@ -197,10 +195,10 @@ class RunHooks:
                 guards.refuse_what_cannot_be_judged(blocks["split"], blocks["network"])
                 if not start_over:
                     guards.refuse_lost_log(champions, folder / LOG, run_command(env))
-                    raw_rows = catalog.get("raw_rows").rows()
+                    raw_rows = catalog.load("raw_rows")
                     guards.refuse_lost_features(champions, raw_rows, blocks["columns"])
                 if not (blocks["retraining"].force or start_over):
-                    data = catalog.get("raw_rows").sha256()
+                    data = catalog.load("raw_rows").sha256()
                     inputs = catalog.load("provenance").inputs(data)
                     guards.refuse_nothing_new(champions, inputs, blocks["retraining"])
         except OSError as error:
@@ -221,7 +219,7 @@ class RunHooks:
         conditions = guards.conditions(self._parameters, self._entry("rows_to_score"))
         catalog.save("scoring_conditions", conditions)
         if not self._parameters["scoring"].force:
-            inputs = catalog.get("rows_to_score").hashes(self._parameters["columns"].key)
+            inputs = catalog.load("rows_to_score").hashes(self._parameters["columns"].key)
             stops = self._parameters["monitoring"].on_drift == "stop"
             if self._kept is None or self._kept.pull_scoring_like(
                 catalog,

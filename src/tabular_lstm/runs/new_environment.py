@@ -14,7 +14,7 @@ from kedro.framework.session import KedroSession
 
 from tabular_lstm.datasets import RawRowsDataset
 from tabular_lstm.datasets.rows_to_score import USER, storage_of
-from tabular_lstm.datasets.tables import TableDataset
+from tabular_lstm.datasets.tables import TableDataset, as_written
 from tabular_lstm.environments import BASE, refuse_no_name, run_command
 from tabular_lstm.errors import DataError, unknown_name
 from tabular_lstm.files import not_written, replace_all
@@ -110,7 +110,6 @@ def profile_files(file: Path | str, called: str) -> tuple[Layout, TableProfile, 
     storage, path = storage_of(str(file))
     path = path if _is_elsewhere(file) else os.path.abspath(path)
     files = RawFiles.at(storage, path)
-    files.warn_of_others()
     layout, first = Layout({}, {}, []), files.names[0]
     if not is_parquet(files.file(first)):
         with files.open(first) as content:
@@ -167,15 +166,16 @@ def _catalog_entry(name: str, project: Path) -> tuple[dict[str, Any], RawRows]:
     entries = context.config_loader["catalog"]
     if name not in entries:
         raise DataError(f"--dataset {unknown_name(name, sorted(entries))}")
-    entry: dict[str, Any] = entries[name]
+    entry = as_written(entries[name])
     if _has_secrets(entry):
         raise DataError(
             f"{name}: the entry of the catalog holds credentials, and would be copied; expected "
             "the name that they have in credentials.yml. Move them there."
         )
-    dataset = context.catalog.get(name)
-    rows_dataset = dataset if isinstance(dataset, RawRowsDataset) else TableDataset(name, dataset)
-    return entry, rows_dataset.load()
+    dataset: Any = context.catalog.get(name)
+    if not isinstance(dataset, RawRowsDataset | TableDataset):
+        dataset = TableDataset(name, dataset)
+    return entry, dataset.load()
 
 
 def _has_secrets(value: Any, name: str = "") -> bool:
