@@ -16,6 +16,7 @@ from kedro.io.core import generate_timestamp
 from pyarrow import parquet
 
 from tabular_lstm.datasets.kedro_private import TablePreview
+from tabular_lstm.datasets.read_only import ReadOnlyDataset
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import make_folder, new_file, not_written, settle_folder, sha256
 from tabular_lstm.rows.raw_rows import WHOLE
@@ -35,7 +36,7 @@ from tabular_lstm.serving.row_scoring import ScoringCounts
 PREVIEWED = 5
 
 
-class PredictionsDataset(AbstractDataset[None, pd.DataFrame]):
+class PredictionsDataset(ReadOnlyDataset):
     """The rows that finished runs scored, in one folder.
 
     `run_id` names the run whose rows are loaded. Default: the newest finished run whose date is not
@@ -49,10 +50,10 @@ class PredictionsDataset(AbstractDataset[None, pd.DataFrame]):
         run_command: str = "kedro run",
         metadata: dict[str, Any] | None = None,
     ) -> None:
+        super().__init__(filepath, metadata)
         self.folder = Path(filepath)
         self._run_id = run_id
         self._run_command = run_command
-        self.metadata = metadata
 
     def load(self) -> pd.DataFrame:
         """Read a finished run's rows.
@@ -61,7 +62,11 @@ class PredictionsDataset(AbstractDataset[None, pd.DataFrame]):
             DataError: No run has finished, or a part does not match the manifest.
         """
         manifest, folder = self._manifest()
-        parts = [self._part(folder, part, manifest) for part in manifest.parts]
+        try:
+            contents = [read_part(folder, part) for part in manifest.parts]
+        except DataError as error:
+            raise self._damaged(f"{error} None of the predictions was loaded.") from error
+        parts = [parquet.read_table(pa.BufferReader(content)) for content in contents]
         # Each part has its own dictionaries; a pandas column needs one.
         table = pa.concat_tables(parts).unify_dictionaries()
         frame: pd.DataFrame = table.to_pandas()
@@ -70,10 +75,6 @@ class PredictionsDataset(AbstractDataset[None, pd.DataFrame]):
             if field.type in WHOLE and table[field.name].null_count:
                 frame[field.name] = table[field.name].to_pandas(types_mapper=WHOLE.get)
         return frame
-
-    def save(self, data: None) -> None:
-        """Refuse: a scoring saves its plan, see `ScoringPlanDataset`."""
-        raise DataError(f"{self.folder}: only a scoring writes here.")
 
     def preview(self) -> TablePreview:
         """Give the first rows of the newest finished run."""
@@ -97,27 +98,14 @@ class PredictionsDataset(AbstractDataset[None, pd.DataFrame]):
                 f"gone. Finished runs: {finished_names}. {scoring} scores rows."
             ) from error
         except DataError as error:
-            raise DataError(
-                f"{error} Put the file back, or score the rows again: {scoring}."
-            ) from error
+            raise self._damaged(str(error)) from error
 
-    def _part(self, folder: Path, expected: FileOfRows, manifest: Manifest) -> pa.Table:
-        try:
-            content = read_part(folder, expected)
-        except OSError as error:
-            raise DataError(
-                f"{folder / expected.file}: expected SHA-256 {expected.sha256}, as {MANIFEST} of "
-                f"run {manifest.run_id} has it, got {error.strerror}. These predictions are not "
-                "whole any more, and none of them was loaded. Put the file back, or score the rows "
-                f"again: {self._run_command} --pipelines scoring."
-            ) from error
-        return parquet.read_table(pa.BufferReader(content))
+    def _damaged(self, fault: str) -> DataError:
+        scoring = f"{self._run_command} --pipelines scoring"
+        return DataError(f"{fault} Put the file back, or score the rows again: {scoring}.")
 
     def _exists(self) -> bool:
         return bool(finished_runs(self.folder, generate_timestamp()))
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": self.folder, "run_id": self._run_id}
 
 
 # A scoring ----------------------------------------------------------------------------------------
@@ -176,7 +164,7 @@ class ScoringPlanDataset(AbstractDataset[ScoringPlan, None]):
         return {"filepath": self._folder}
 
 
-class ScoringCountsDataset(AbstractDataset[None, ScoringCounts]):
+class ScoringCountsDataset(ReadOnlyDataset):
     """What was counted in a finished scoring.
 
     Args:
@@ -186,8 +174,7 @@ class ScoringCountsDataset(AbstractDataset[None, ScoringCounts]):
     run_id = ""  # a hook names the run
 
     def __init__(self, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        self._folder = Path(filepath)
-        self.metadata = metadata
+        super().__init__(filepath, metadata)
 
     def load(self) -> ScoringCounts:
         """Read the counts of a run.
@@ -195,16 +182,9 @@ class ScoringCountsDataset(AbstractDataset[None, ScoringCounts]):
         Raises:
             DataError, FileNotFoundError: The run has not finished.
         """
-        folder = self._folder / self.run_id
+        folder = Path(self._path) / self.run_id
         parts = read_manifest(folder).parts
         return reduce(add, [ScoringCounts.of_part(folder / part.file) for part in parts])
-
-    def save(self, data: None) -> None:
-        """Refuse: a scoring saves its plan, see `ScoringPlanDataset`."""
-        raise DataError(f"{self._folder}: only a scoring writes here.")
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": self._folder}
 
 
 def _write(

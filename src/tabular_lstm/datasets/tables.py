@@ -8,6 +8,7 @@ from urllib.parse import unquote, unquote_plus
 from kedro.io import AbstractDataset
 
 from tabular_lstm.datasets.kedro_private import credentials_of, guesses_types
+from tabular_lstm.datasets.read_only import ReadOnlyDataset
 from tabular_lstm.datasets.rows_to_score import USER
 from tabular_lstm.errors import DataError
 from tabular_lstm.rows.table_rows import NoRowsError, TableRows
@@ -42,7 +43,7 @@ def as_written(entry: dict[str, Any]) -> dict[str, Any]:
     return written
 
 
-class TableDataset(AbstractDataset[Any, TableRows | None]):
+class TableDataset(ReadOnlyDataset):
     """The rows of another dataset, loaded once, so that the run reads the rows that were hashed.
 
     Args:
@@ -59,9 +60,9 @@ class TableDataset(AbstractDataset[Any, TableRows | None]):
     ) -> None:
         if isinstance(dataset, dict):
             dataset = AbstractDataset.from_config(name, dataset)
+        super().__init__(name, metadata)
         self._name, self._dataset = name, dataset
         self._rows: TableRows | None = None
-        self.metadata = metadata
 
     def load(self) -> TableRows | None:
         """Load the table, see `TableRows.of`; None if labels have not come yet.
@@ -92,15 +93,8 @@ class TableDataset(AbstractDataset[Any, TableRows | None]):
                 ) from error
         return self._rows
 
-    def save(self, data: Any) -> None:
-        """Refuse: raw rows are read only."""
-        raise DataError(f"{self._name} is read only here.")
-
     def _exists(self) -> bool:
         return self._dataset.exists()
-
-    def _describe(self) -> dict[str, Any]:
-        return {"name": self._name}
 
 
 def _shown_parts(credentials: Any) -> set[str]:

@@ -18,7 +18,7 @@ from tabular_lstm.rows.csv_files import (
     columns_of_csv,
     dialect_of,
     number_format_of,
-    refuse_other_arguments,
+    read_arguments,
     stream_cells,
 )
 from tabular_lstm.rows.number_format import AS_FLOAT, POINT, NumberFormat, pointed, without_fraction
@@ -176,7 +176,7 @@ class RawRows:
 
     Attributes:
         files: The files.
-        load_args: Load arguments of a CSV, see `tabular_lstm.rows.csv_files.LOAD_ARGS`.
+        load_args: Load arguments of a CSV, see `tabular_lstm.rows.csv_files.LoadArguments`.
         where: Only rows that have this value in this column count, see `values`. Default: all rows.
     """
 
@@ -353,7 +353,7 @@ class RawRows:
     ) -> Iterator[Batch]:
         file, columns = self.files.file(name), self.columns
         if is_parquet(file):
-            refuse_other_arguments(file, self.load_args)
+            read_arguments(file, self.load_args)
             columns = [column for column in columns if column not in without]
             pieces = stream_parquet(content, file, without)
         else:

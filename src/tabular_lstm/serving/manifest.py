@@ -1,6 +1,5 @@
 """The manifest of a scoring, written last: its rows, champion and files; and finished scorings."""
 
-import errno
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -185,11 +184,16 @@ def read_part(folder: Path, part: FileOfRows) -> bytes:
     """Read a part of a run's predictions.
 
     Raises:
-        OSError: It cannot be read, or its bytes differ from the manifest.
+        DataError: It cannot be read, or its bytes differ from the manifest.
     """
-    content = (folder / part.file).read_bytes()
-    if (content_sha256 := sha256(content)) != part.sha256:
-        raise OSError(errno.EIO, f"SHA-256 {content_sha256}", str(folder / part.file))
+    path = folder / part.file
+    try:
+        content = path.read_bytes()
+        found = f"SHA-256 {sha256(content)}"
+    except OSError as error:
+        content, found = b"", str(error.strerror)
+    if found != (expected := f"SHA-256 {part.sha256}"):
+        raise DataError(f"{path}: expected {expected}, as {MANIFEST} has it, got {found}.")
     return content
 
 
@@ -245,14 +249,7 @@ class FinishedScoring:
             DataError: A part is gone, differs from the manifest, or lacks a column.
         """
         for part in self.manifest.parts:
-            try:
-                content = pa.BufferReader(read_part(self.folder, part))
-            except OSError as error:
-                raise DataError(
-                    f"{self.folder / part.file}: expected SHA-256 {part.sha256}, as the manifest "
-                    f"has it, got {error.strerror}"
-                ) from error
-            file = parquet.ParquetFile(content)
+            file = parquet.ParquetFile(pa.BufferReader(read_part(self.folder, part)))
             if lacking := [name for name in columns if name not in file.schema_arrow.names]:
                 raise DataError(f"{self.folder / part.file}: no column '{lacking[0]}'")
             yield file.read(columns)
