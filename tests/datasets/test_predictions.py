@@ -66,7 +66,6 @@ def test_the_newest_run_that_finished_is_loaded_or_another_by_its_id(
     dataset = PredictionsDataset(str(folder))
     assert dataset.exists()
     assert dataset.load()["row"].tolist() == [1, 2]
-    assert dataset.preview()["data"] == [["file 0", 1, None], ["file 0", 2, BIG + 2]]
     by_id = PredictionsDataset(str(folder), run_id=run("b"))
     loaded = by_id.load()
     assert loaded["row"].tolist() == [1, 2, 3, 4]
@@ -74,7 +73,6 @@ def test_the_newest_run_that_finished_is_loaded_or_another_by_its_id(
     assert (loaded["row"].dtype, loaded["account"].dtype) == ("int64", "Int64")
     assert isinstance(loaded["file"].dtype, pd.CategoricalDtype)
     assert loaded["file"].tolist() == ["file 0"] * 3 + ["file 1"]
-    assert len(by_id.preview()["data"]) == 3  # of the first part
     # A run dated after now is not the newest.
     for day in (1, 2):
         shutil.copytree(folder / run("b"), folder / f"2036-01-0{day}T00.00.00.000Z")

@@ -10,7 +10,7 @@ import pytest
 from kedro.io import AbstractDataset, DataCatalog, MemoryDataset
 
 from tabular_lstm.datasets import RawRowsDataset
-from tabular_lstm.datasets.tables import TableDataset, as_table, as_written
+from tabular_lstm.datasets.tables import TableDataset, as_table, own_entry
 from tests.helpers.errors import raises_data_error
 
 ROWS = pd.DataFrame({"id": [1, 2], "y": [0, 1]})
@@ -34,7 +34,7 @@ def test_each_entry_of_rows_is_read_as_rows_and_no_other(tmp_path: Path) -> None
     of_sql = {name: query("SELECT * FROM rows") for name in ("raw_rows", "late_labels", "others")}
     entries = {**of_sql, "rows_to_score": own}
     wrapped = {name: as_table(name, entry) for name, entry in entries.items()}
-    assert {name: as_written(entry) for name, entry in wrapped.items()} == entries
+    assert {name: own_entry(entry) for name, entry in wrapped.items()} == entries
     catalog = catalog_of(tmp_path, **wrapped)
     for name in ("raw_rows", "late_labels"):
         assert catalog.load(name).file == name

@@ -133,7 +133,7 @@ def test_some_columns_may_be_left_out(columns: list[str] | list[int]) -> None:
 )
 def test_an_argument_that_would_not_count_is_refused(argument: str, value: Any) -> None:
     message = refusal("a,y\n01,NA\n", **{argument: value})
-    assert message.startswith("rows.csv: the catalog says ") and argument in message
+    assert re.match(f"rows.csv: the catalog says .*{argument}", message)
 
 
 @pytest.mark.parametrize("argument", ["decimal", "thousands"])

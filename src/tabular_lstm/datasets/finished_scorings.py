@@ -63,6 +63,3 @@ class FinishedScoringsDataset(ReadOnlyDataset):
                 f"{drift.run_id}; it is not used"
             )
         return drift
-
-    def _exists(self) -> bool:
-        return bool(finished_runs(self._folder, generate_timestamp()))

@@ -24,7 +24,6 @@ __all__ = [
     "folder_of_versions",
     "guesses_types",
     "parameters_of_files",
-    "unpinned_versions",
     "unsaved",
     "use_own_version",
 ]
@@ -44,16 +43,6 @@ def use_own_version(dataset: Any, run_id: str) -> None:
     """
     if folder_of_versions(dataset):
         dataset._version = Version(run_id, run_id)
-
-
-def unpinned_versions(dataset: Any) -> list[str]:
-    """List the versions by name, the last one first; Kedro would load the first in the list.
-
-    The list is empty for a dataset without versions, or if `--load-versions` names the version.
-    """
-    if isinstance(dataset, AbstractVersionedDataset) and dataset._version:
-        return [] if dataset._version.load else dataset.list_versions(full_path=False)
-    return []
 
 
 def guesses_types(dataset: Any) -> bool:

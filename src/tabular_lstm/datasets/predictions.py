@@ -1,7 +1,6 @@
 """Predictions, in a folder for each run: scored, counted, and read again."""
 
 import contextlib
-import json
 import shutil
 from collections.abc import Iterator
 from functools import reduce
@@ -15,7 +14,6 @@ from kedro.io import AbstractDataset
 from kedro.io.core import generate_timestamp
 from pyarrow import parquet
 
-from tabular_lstm.datasets.kedro_private import TablePreview
 from tabular_lstm.datasets.read_only import ReadOnlyDataset
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import make_folder, new_file, not_written, settle_folder, sha256
@@ -32,8 +30,6 @@ from tabular_lstm.serving.manifest import (
 )
 from tabular_lstm.serving.prediction_parts import ScoringPlan
 from tabular_lstm.serving.row_scoring import ScoringCounts
-
-PREVIEWED = 5
 
 
 class PredictionsDataset(ReadOnlyDataset):
@@ -75,13 +71,6 @@ class PredictionsDataset(ReadOnlyDataset):
             if field.type in WHOLE and table[field.name].null_count:
                 frame[field.name] = table[field.name].to_pandas(types_mapper=WHOLE.get)
         return frame
-
-    def preview(self) -> TablePreview:
-        """Give the first rows of the newest finished run."""
-        manifest, folder = self._manifest()
-        file = parquet.ParquetFile(folder / manifest.parts[0].file)
-        rows = next(file.iter_batches(PREVIEWED), pa.table(file.schema_arrow.empty_table()))
-        return TablePreview(json.loads(rows.to_pandas().to_json(orient="split", date_format="iso")))
 
     def _manifest(self) -> tuple[Manifest, Path]:
         finished = finished_runs(self.folder, generate_timestamp())
@@ -138,11 +127,6 @@ class ScoringPlanDataset(AbstractDataset[ScoringPlan, None]):
         try:
             make_folder(self._folder)
             folder.mkdir()  # only this run's
-        except FileExistsError as error:
-            raise DataError(
-                f"{error.filename or folder} exists already, but the scoring must make this "
-                "folder. Move the existing file or folder elsewhere."
-            ) from error
         except OSError as error:
             raise not_written(error, folder) from error
         quarantine = self._quarantine / data.scorer.run_id / self._quarantine.name

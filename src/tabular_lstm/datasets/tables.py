@@ -37,7 +37,7 @@ def as_table(name: str, entry: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def as_written(entry: dict[str, Any]) -> dict[str, Any]:
+def own_entry(entry: dict[str, Any]) -> dict[str, Any]:
     """Give the configuration of an entry as conf has it, see `as_table`."""
     written: dict[str, Any] = entry["dataset"] if entry["type"] == WRAPPER else entry
     return written

@@ -134,21 +134,21 @@ class Reference(Stored):
             watched: Which of the predictions count as scores. Default: all.
             facts: Further attributes.
         """
-        features, kinds, train_rows = {}, kinds_of(schema), len(sides[0])
+        features, kinds, train_rows = {}, watched_kinds(schema), len(sides[0])
         for columns in zip(*(columns_of(sequences, schema) for sequences in sides), strict=True):
             name, values = columns[0][0], np.concatenate([column for _, column in columns])
             categories = schema.categories.get(name, ())
             if kinds[name] == "category":
                 is_unknown = would_be_unknown(values[:train_rows], groups)
                 values[:train_rows][is_unknown] = len(categories)
-            features[name] = profile(kinds[name], values, categories)
+            features[name] = profile_of(kinds[name], values, categories)
         watched_scores = scores_of(
             predictions if watched is None else predictions[watched], schema
         ).items()
         content = {
             "task": schema.task,
             "features": features,
-            "scores": {name: profile("score", column) for name, column in watched_scores},
+            "scores": {name: profile_of("score", column) for name, column in watched_scores},
         }
         return cls.model_validate(content | facts)
 
@@ -174,7 +174,7 @@ def columns_of(sequences: np.ndarray, schema: Schema) -> Iterator[tuple[str, np.
         yield name, schema.in_own_unit(schema.features[places[0]], values)
 
 
-def kinds_of(schema: Schema) -> dict[str, Watched]:
+def watched_kinds(schema: Schema) -> dict[str, Watched]:
     """Return the kind of each column, in the order of `columns_of`."""
     kinds: dict[str, Watched] = dict.fromkeys(schema.slots, "number")
     kinds |= {name: "date" for name in schema.slots if name in schema.dates}
@@ -209,7 +209,7 @@ def apart(name: str, columns: Container[str]) -> str:
 # Cells ---------------------------------------------------------------------------------------
 
 
-def profile(kind: Watched, values: np.ndarray, categories: Sequence[str] = ()) -> Profile:
+def profile_of(kind: Watched, values: np.ndarray, categories: Sequence[str] = ()) -> Profile:
     """Count the values of a column, NaN where missing; a category is its place."""
     if kind == "category":
         counts = count_categories(values, cells_of(categories))
@@ -383,7 +383,7 @@ class Watch:
         expected = [
             *(
                 (n, kind, category_cells(categories.get(n, ())))
-                for n, kind in kinds_of(self.schema).items()
+                for n, kind in watched_kinds(self.schema).items()
             ),
             *((name, "score", ()) for name in scores_of(no_rows, self.schema)),
         ]
@@ -400,12 +400,6 @@ class Watch:
     def profiles(self) -> dict[str, Profile]:
         """Return the profiles by name, the features first."""
         return self.reference.features | self.reference.scores
-
-    @property
-    def nothing(self) -> Seen:
-        """Return the counts of zero rows."""
-        counts = tuple(np.zeros(len(p.counts), np.int64) for p in self.profiles.values())
-        return Seen(counts, np.zeros((len(counts), 3)))
 
     def count(self, sequences: Sequences, predictions: np.ndarray, rows: Any = slice(None)) -> Seen:
         """Count scored rows.

@@ -153,21 +153,15 @@ def _no_csv(file: str, error: Exception) -> DataError:
     )
 
 
-def columns_of_csv(content: BinaryIO, file: str, load_args: dict[str, Any]) -> list[str]:
-    """Name the columns; only the header is read.
-
-    Raises:
-        DataError: See `stream_cells`.
-    """
-    return _read_header(content, file, load_args)[1]
-
-
-def _read_header(
+def read_header(
     content: BinaryIO, file: str, load_args: dict[str, Any]
 ) -> tuple[list[str], list[str], int]:
     """Give the names of all columns, those that are read, and the number of lines above the rows.
 
     If there is neither a header nor `names`, the columns are named f1, f2 and so on.
+
+    Raises:
+        DataError: See `stream_cells`.
     """
     arguments = read_arguments(file, load_args)
     refuse_other_formats(content, file)
@@ -272,7 +266,7 @@ def stream_cells(
             64 columns: 4 kB a column), a quote that is never closed or a column name twice; or an
             argument is unknown or would have no effect.
     """
-    names, chosen, lines_above = _read_header(content, file, load_args)
+    names, chosen, lines_above = read_header(content, file, load_args)
     dialect, most_rows = dialect_of(load_args), load_args.get("nrows")
     most_rows = sys.maxsize if most_rows is None else most_rows
     # A row of one cell too many ends the text: a quote that is never closed would include it.

@@ -17,7 +17,7 @@ from kedro.pipeline.node import Node
 
 from tabular_lstm import __version__
 from tabular_lstm.datasets.kedro_private import folder_of_versions, unsaved, use_own_version
-from tabular_lstm.datasets.tables import as_written
+from tabular_lstm.datasets.tables import own_entry
 from tabular_lstm.engine import Engine
 from tabular_lstm.environments import output_folder, run_command, with_model
 from tabular_lstm.errors import DataError, printable
@@ -172,7 +172,7 @@ class RunHooks:
             raise
 
     def _entry(self, name: str) -> dict[str, Any]:
-        return as_written(self._context.config_loader["catalog"][name])
+        return own_entry(self._context.config_loader["catalog"][name])
 
     def _prepare_to_decide(self, run_params: Any, pipeline: Pipeline, catalog: Any) -> None:
         """Take the lock, check the champion, and add the run's provenance."""

@@ -14,7 +14,7 @@ from kedro.framework.session import KedroSession
 
 from tabular_lstm.datasets import RawRowsDataset
 from tabular_lstm.datasets.rows_to_score import USER, storage_of
-from tabular_lstm.datasets.tables import TableDataset, as_written
+from tabular_lstm.datasets.tables import TableDataset, own_entry
 from tabular_lstm.environments import BASE, refuse_no_name, run_command
 from tabular_lstm.errors import DataError, unknown_name
 from tabular_lstm.files import not_written, replace_all
@@ -166,7 +166,7 @@ def _catalog_entry(name: str, project: Path) -> tuple[dict[str, Any], RawRows]:
     entries = context.config_loader["catalog"]
     if name not in entries:
         raise DataError(f"--dataset {unknown_name(name, sorted(entries))}")
-    entry = as_written(entries[name])
+    entry = own_entry(entries[name])
     if _has_secrets(entry):
         raise DataError(
             f"{name}: the entry of the catalog holds credentials, and would be copied; expected "

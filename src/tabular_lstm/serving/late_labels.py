@@ -9,10 +9,9 @@ from operator import attrgetter
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from tabular_lstm.errors import DataError, counted, shown
-from tabular_lstm.monitoring.performance import Estimate, Losses, losses_of, measure
+from tabular_lstm.monitoring.performance import Estimate, losses_of, measure
 from tabular_lstm.parameters.columns import ColumnsOptions, Task
 from tabular_lstm.rows.fingerprints import read_key
 from tabular_lstm.rows.labels import are_unlabelled, label_of
@@ -41,10 +40,6 @@ class LateLabels:
     labels: np.ndarray
     quarantined: pd.DataFrame
     reasons: tuple[str, ...]
-
-    def places(self, keys: pa.ChunkedArray) -> np.ndarray:
-        """Return the place of each row's label, by the row's key: int (rows,), -1 without label."""
-        return np.asarray(self.keys.get_indexer(pd.Index(keys.to_pandas(), dtype="str")))
 
 
 def read_late_labels(
@@ -106,7 +101,7 @@ class MeasuredRows:
 
     rows: int = 0
     real: dict[str, Estimate] = field(default_factory=dict)
-    since: Mapping[str, Losses] = field(default_factory=dict)
+    since: Mapping[str, np.ndarray] = field(default_factory=dict)
     label_counts: Sequence[int] = ()
 
 
@@ -128,8 +123,7 @@ def measured_rows(
     numbers, first_rows = np.unique(scored_by[is_last], return_index=True)
     losses, runs = losses_of(labels, predictions, task), [*scorings]
     since = {
-        runs[number]: Losses.from_rows(losses[first:])
-        for number, first in zip(numbers, first_rows, strict=True)
+        runs[number]: losses[first:] for number, first in zip(numbers, first_rows, strict=True)
     }
     counts = np.bincount(labels, minlength=len(task.classes)).tolist() if task.classes else ()
     return MeasuredRows(len(labels), measure(labels, predictions, task), since, counts)
@@ -260,7 +254,8 @@ def _labelled(
     places, predictions = [np.empty(0, np.int64)], [np.empty((0, len(names)))]
     if columns.key is not None and len(labels.keys):
         for part in scoring.parts([columns.key, *names]):
-            part_places = labels.places(part[columns.key])
+            keys = pd.Index(part[columns.key].to_pandas(), dtype="str")
+            part_places = labels.keys.get_indexer(keys)  # -1 without a label
             is_labelled = part_places >= 0
             places.append(part_places[is_labelled])
             values = np.stack([part[name].to_numpy() for name in names], axis=1)

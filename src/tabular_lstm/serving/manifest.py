@@ -20,7 +20,6 @@ from tabular_lstm.files import replace, sha256
 from tabular_lstm.frozen import Frozen, Stored, from_json
 from tabular_lstm.monitoring.drift import Drift
 from tabular_lstm.parameters.columns import TWO_CLASSES, Class, Kind, Task
-from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.promotion_log import RunId, by_age, is_run_id
 
 MANIFEST = "manifest.json"
@@ -50,15 +49,6 @@ class ScoredBy(Frozen):
 
     run_id: RunId
     sha256: str
-
-    @classmethod
-    def of(cls, champion: Artifact) -> Self:
-        """Name the champion.
-
-        Raises:
-            ValidationError: The champion has no run id.
-        """
-        return cls.model_validate({"run_id": champion.run_id, "sha256": champion.sha256})
 
 
 class Conditions(Frozen):

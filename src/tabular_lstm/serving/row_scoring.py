@@ -1,6 +1,5 @@
 """Score rows: from batches to a part, a file of predictions and counts, in any process."""
 
-import contextlib
 import io
 from collections import Counter
 from collections.abc import Iterable
@@ -9,7 +8,6 @@ from datetime import datetime
 from functools import cached_property, reduce
 from operator import add
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -63,16 +61,10 @@ class ScoringCounts:
     unknown: Counter[str]
     seen: Seen | None
 
-    @property
-    def history(self) -> int:
-        """Count the usable rows that get no prediction."""
-        return self.rows.total() - self.quarantined - self.predicted.rows
-
-    @classmethod
-    def of_part(cls, path: Path) -> Self:
+    @staticmethod
+    def of_part(path: Path) -> "ScoringCounts":
         """Read the counts of a part from its file, see `ScoredPart`."""
-        counts: Self = TypeAdapter(cls).validate_json(parquet.read_metadata(path).metadata[COUNTS])
-        return counts
+        return AS_JSON.validate_json(parquet.read_metadata(path).metadata[COUNTS])
 
     def __add__(self, other: "ScoringCounts") -> "ScoringCounts":
         return ScoringCounts(
@@ -83,6 +75,9 @@ class ScoringCounts:
             unknown=self.unknown + other.unknown,
             seen=self.seen + other.seen if self.seen and other.seen else None,
         )
+
+
+AS_JSON = TypeAdapter(ScoringCounts)
 
 
 @dataclass(frozen=True)
@@ -132,7 +127,7 @@ class RowScorer:
     @cached_property
     def scored_by(self) -> ScoredBy:
         """Return the champion, for a manifest."""
-        return ScoredBy.of(self.champion)
+        return ScoredBy(run_id=str(self.champion.run_id), sha256=self.champion.sha256)
 
     @cached_property
     def answers(self) -> Answers:
@@ -141,31 +136,20 @@ class RowScorer:
 
     def part(self, batches: Iterable[CheckedBatch]) -> ScoredPart:
         """Score at least one batch into a part; a row without a prediction raises a `DataError`."""
-        file, each_count, aside, expected = io.BytesIO(), list[ScoringCounts](), [], 0
-        with contextlib.ExitStack() as stack:
-            writer: parquet.ParquetWriter | None = None
-            for batch in batches:
-                batch_counts, rows = self._score(batch)
-                if writer is None:
-                    expected, schema = batch.expected, rows.schema
-                    dictionary_columns = [
-                        field.name for field in schema if pa.types.is_dictionary(field.type)
-                    ]
-                    dictionary_columns.append("positive_class")
-                    writer = stack.enter_context(
-                        parquet.ParquetWriter(file, schema, use_dictionary=dictionary_columns)
-                    )
+        each_count, tables, aside, expected = zip(*map(self._score, batches), strict=True)
+        counts, schema, file = reduce(add, each_count), tables[0].schema, io.BytesIO()
+        dictionary_columns = [f.name for f in schema if pa.types.is_dictionary(f.type)]
+        dictionary_columns.append("positive_class")
+        with parquet.ParquetWriter(file, schema, use_dictionary=dictionary_columns) as writer:
+            for rows in tables:
                 writer.write_batch(rows)
-                each_count.append(batch_counts)
-                aside.append(batch.aside)
-            counts = reduce(add, each_count)
-            if writer is not None:
-                writer.add_key_value_metadata(
-                    {COUNTS: TypeAdapter(ScoringCounts).dump_json(counts)}
-                )
-        return ScoredPart(file.getvalue(), counts, tuple(aside), expected)
+            writer.add_key_value_metadata({COUNTS: AS_JSON.dump_json(counts)})
+        return ScoredPart(file.getvalue(), counts, aside, expected[0])
 
-    def _score(self, batch: CheckedBatch) -> tuple[ScoringCounts, pa.RecordBatch]:
+    def _score(
+        self, batch: CheckedBatch
+    ) -> tuple[ScoringCounts, pa.RecordBatch, pd.DataFrame, int]:
+        """Score a batch: its counts, the rows of the file, those set aside, and `expected`."""
         count, scorer = batch.origin.num_rows, self.champion.scorer
         # Decided for the whole stream, so that equal rows have the same bits in any batch.
         many_rows = are_many(scorer, batch.expected)
@@ -195,7 +179,7 @@ class RowScorer:
             unknown=Counter(count_unknown(rows, self.check.schema)),
             seen=self.watch.count(batch.sequences, predictions) if self.watch else None,
         )
-        return counts, pa.RecordBatch.from_pydict(columns)
+        return counts, pa.RecordBatch.from_pydict(columns), batch.aside, batch.expected
 
     def _refuse_unpredicted_rows(self, batch: CheckedBatch, predictions: np.ndarray) -> None:
         if (is_unpredicted := have_none(predictions)).any():
@@ -222,13 +206,10 @@ class RowScorer:
 
     def totals(self, counts: ScoringCounts) -> dict[str, int]:
         """Return how many rows of a scoring were read, are scored, history and in quarantine."""
-        history = {"history_rows": counts.history} if self.check.schema.history else {}
-        return {
-            "rows": counts.rows.total(),
-            "scored_rows": counts.predicted.rows,
-            **history,
-            "quarantined_rows": counts.quarantined,
-        }
+        rows, scored, quarantined = counts.rows.total(), counts.predicted.rows, counts.quarantined
+        totals = {"rows": rows, "scored_rows": scored, "quarantined_rows": quarantined}
+        history = {"history_rows": rows - scored - quarantined} if self.check.schema.history else {}
+        return totals | history
 
     def summarize(self, counts: ScoringCounts) -> ScoringSummary:
         """Return a scoring in numbers."""
