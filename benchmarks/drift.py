@@ -25,9 +25,13 @@ from scipy.special import expit, logit
 from scipy.stats import binomtest
 from tables import markdown
 
-from tabular_lstm.monitoring.drift import Counts, smallest_shift, threshold_of
-from tabular_lstm.monitoring.reference import cells_of, count_categories, count_numbers
-from tabular_lstm.monitoring.reference import profile as profile_of
+from tabular_lstm.monitoring.drift import CellCounts, smallest_shift, threshold_of
+from tabular_lstm.monitoring.reference import (
+    cells_of,
+    count_categories,
+    count_numbers,
+    profile_of,
+)
 from tabular_lstm.parameters.runs import MonitoringOptions
 
 RESULTS = Path(__file__).with_suffix(".md")
@@ -79,15 +83,15 @@ def table(draw: Draw, rows: int) -> tuple[list[np.ndarray], np.ndarray]:
     return columns, expit(z + draw.standard_normal(rows, np.float32) - 1)
 
 
-def counts_of(kind: str, before: np.ndarray, now: np.ndarray, rows: list[int]) -> list[Counts]:
+def counts_of(kind: str, before: np.ndarray, now: np.ndarray, rows: list[int]) -> list[CellCounts]:
     """Count a column in the first so many rows, in the cells of its reference, as a watch does."""
     if kind == "category":
         cells = cells_of(LEVELS)
         counts = np.array(profile_of("category", before, LEVELS).counts)
-        return [Counts(False, counts, count_categories(now[:n], cells)) for n in rows]
+        return [CellCounts(False, counts, count_categories(now[:n], cells)) for n in rows]
     profile = profile_of("number", before)
     counts = np.array(profile.counts)
-    return [Counts(True, counts, count_numbers(now[:n], profile.edges)) for n in rows]
+    return [CellCounts(True, counts, count_numbers(now[:n], profile.edges)) for n in rows]
 
 
 def by_evidently(python: str | None, batches: list[Any]) -> list[list[bool]]:
@@ -129,7 +133,7 @@ def without_drift(python: str | None) -> tuple[str, dict[tuple[int, int], float]
         for at, n in enumerate(ROWS):
             bad_rows = [draw.binomial(size, QUARANTINED) for size in (TRAINED, n)]
             pairs = [np.array([s - k, k]) for s, k in zip((TRAINED, n), bad_rows, strict=True)]
-            further = [scored[at], Counts(False, pairs[0], pairs[1], rise=True)]
+            further = [scored[at], CellCounts(False, pairs[0], pairs[1], rise=True)]
             wide = max((m for m, to in EVIDENTLY_BATCHES.items() if batch < to), default=0)
             if wide and (n < max(ROWS) or batch < min(EVIDENTLY_BATCHES.values())):
                 asked[n].append([(kind, old, new[:n]) for kind, old, new in sides[:wide]])

@@ -20,7 +20,7 @@ from scipy.special import expit
 from tables import markdown
 
 from tabular_lstm.judging.intervals import NORMAL
-from tabular_lstm.monitoring.performance import TAIL, Estimate, Losses, worse_than_promised
+from tabular_lstm.monitoring.performance import TAIL, Estimate, worse_than_promised
 from tabular_lstm.parameters.columns import Task
 
 CHAMPIONS, LOOK_EVERY, LABELS, RATE = 2000, 10, 5000, 0.01
@@ -43,20 +43,14 @@ def first_alarms(evaluated: int, other: float, champion: int) -> tuple[float, fl
     mean, error = of.mean(), of.std(ddof=1) / evaluated**0.5
     promise = Estimate(value=mean, low=mean - TAIL * error, high=mean + TAIL * error)
     losses, found = losses_of(draw, LABELS, other), [np.inf, np.inf]
-    sums = np.cumsum([[0.0, 0.0], *np.column_stack([losses, losses**2])], axis=0)
     for rows in range(LOOK_EVERY, LABELS + 1, LOOK_EVERY):
-        since = {}
-        for at in range(0, rows, SCORED):
-            mean_of, square = (sums[rows] - sums[at]) / (rows - at)
-            off = max(square - mean_of**2, 0.0) * (rows - at) / (rows - at - 1)
-            since[str(at)] = Losses(rows - at, float(mean_of), float(off) ** 0.5)
-        seen = since["0"]
+        since = {str(at): losses[at:rows] for at in range(0, rows, SCORED)}
         if worse_than_promised(since, {"log_loss": promise}, RATE, task):
             found[0] = min(found[0], rows)
             if np.isfinite(found[1]):
                 break
-        off = (seen.deviation**2 / rows + error**2) ** 0.5
-        if rows >= 30 and seen.mean - mean > NORMAL.inv_cdf(1 - RATE) * off:
+        off = (losses[:rows].var(ddof=1) / rows + error**2) ** 0.5
+        if rows >= 30 and losses[:rows].mean() - mean > NORMAL.inv_cdf(1 - RATE) * off:
             found[1] = min(found[1], rows)
     return found[0], found[1]
 

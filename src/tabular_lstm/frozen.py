@@ -1,10 +1,19 @@
 """Base classes of immutable typed values that refuse unknown fields; types of numbers."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictInt,
+    ValidationError,
+    model_validator,
+)
 
 from tabular_lstm import __version__
 from tabular_lstm.errors import DataError, unknown_name
@@ -20,6 +29,17 @@ Seed = Annotated[StrictInt, Field(ge=0, lt=2**32)]
 def unless(default: Any) -> Any:
     """Declare a field that is not written if it has its default: older files keep their hash."""
     return Field(default, exclude_if=lambda value: value == default)
+
+
+def matching(pattern: str, expected: str) -> AfterValidator:
+    """Let a text be valid if it matches a regular expression from its start to its end."""
+
+    def match(text: str) -> str:
+        if not re.fullmatch(pattern, text, re.ASCII):
+            raise ValueError(f"expected {expected}, got {text[:60]!r}")
+        return text
+
+    return AfterValidator(match)
 
 
 Kept = TypeVar("Kept", bound=BaseModel)

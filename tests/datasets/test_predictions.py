@@ -1,18 +1,20 @@
 """Predictions of runs that have finished, and the quarantine, there once all rows have passed."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pytest
-from kedro.io import DatasetError, Version
 from pyarrow import parquet
 
 from tabular_lstm.datasets import predictions as module
-from tabular_lstm.datasets.predictions import PredictionsDataset, QuarantineDataset
+from tabular_lstm.datasets.predictions import PredictionsDataset, ScoringPlanDataset
+from tabular_lstm.errors import DataError
 from tabular_lstm.files import sha256
-from tabular_lstm.rows.validation import Quarantine
 from tabular_lstm.serving.manifest import Conditions, FileOfRows, Manifest, ScoredBy, publish
 from tests.helpers.errors import raises_data_error
 from tests.helpers.logs import run
@@ -64,7 +66,6 @@ def test_the_newest_run_that_finished_is_loaded_or_another_by_its_id(
     dataset = PredictionsDataset(str(folder))
     assert dataset.exists()
     assert dataset.load()["row"].tolist() == [1, 2]
-    assert dataset.preview()["data"] == [["file 0", 1, None], ["file 0", 2, BIG + 2]]
     by_id = PredictionsDataset(str(folder), run_id=run("b"))
     loaded = by_id.load()
     assert loaded["row"].tolist() == [1, 2, 3, 4]
@@ -72,7 +73,6 @@ def test_the_newest_run_that_finished_is_loaded_or_another_by_its_id(
     assert (loaded["row"].dtype, loaded["account"].dtype) == ("int64", "Int64")
     assert isinstance(loaded["file"].dtype, pd.CategoricalDtype)
     assert loaded["file"].tolist() == ["file 0"] * 3 + ["file 1"]
-    assert len(by_id.preview()["data"]) == 3  # of the first part
     # A run dated after now is not the newest.
     for day in (1, 2):
         shutil.copytree(folder / run("b"), folder / f"2036-01-0{day}T00.00.00.000Z")
@@ -102,60 +102,59 @@ def test_one_damaged_part_of_several_gives_no_rows_at_all(folder: Path) -> None:
         PredictionsDataset(str(folder), run("b")).load()
 
 
-# The quarantine
+# A plan that is saved
 
 ASIDE = pd.DataFrame(
     {"row": [1, 5], "reason": ["age: 'ä, \"' is …", "id: no key"], "id": ["007", ""]}
 )
+BATCHES = [ASIDE[:1], ASIDE[:0], ASIDE[1:]]
 
 
-def quarantine_at(tmp_path: Path) -> QuarantineDataset:
-    text = {"dtype": str, "keep_default_na": False}
-    path = str(tmp_path / "q.csv")
-    return QuarantineDataset(filepath=path, load_args=text, version=Version("a", "a"))
+def save(folder: Path, batches: list[pd.DataFrame], fault: Exception | None = None) -> None:
+    """Save a plan that sets aside these rows, a part for each batch, and may fail at the end."""
+
+    def parts(_: Path) -> Iterator[Any]:
+        counts = SimpleNamespace(predicted=SimpleNamespace(rows=0))
+        for batch in batches:
+            yield SimpleNamespace(aside=[batch], content=b"", counts=counts)
+            assert ".q.csv.new" in files(folder)[-1]
+        if fault:
+            raise fault
+
+    def refuse(_: Any) -> None:
+        raise DataError("not these rows")
+
+    plan: Any = SimpleNamespace(scorer=SimpleNamespace(run_id=run("a")), parts=parts, refuse=refuse)
+    ScoringPlanDataset(str(folder / "p"), str(folder / "q.csv")).save(plan)
 
 
-def subscribed(tmp_path: Path, *blocks: pd.DataFrame) -> Quarantine:
-    quarantine = Quarantine()
-    quarantine_at(tmp_path).save(quarantine)
-    for block in blocks:
-        quarantine.add(block)
-    return quarantine
-
-
-def files(tmp_path: Path) -> list[str]:
-    return sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*"))
+def files(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 
 
 @pytest.mark.parametrize("aside", [ASIDE, ASIDE[:0]], ids=["two rows", "a header alone"])
-def test_rows_are_loaded_as_they_were_once_all_have_passed(
-    tmp_path: Path, aside: pd.DataFrame
+def test_rows_set_aside_are_kept_as_they_were_once_all_have_passed_though_none_is_scored(
+    tmp_path: Path, aside: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    quarantine = subscribed(tmp_path)
-    assert files(tmp_path) == []
-    for block in (aside[:1], aside[:0], aside[1:]):
-        quarantine.add(block)
-    assert files(tmp_path) == ["q.csv", "q.csv/a", "q.csv/a/.q.csv.new"]
-    with pytest.raises(DatasetError):
-        quarantine_at(tmp_path).load()
-    quarantine.close(True)
-    assert files(tmp_path) == ["q.csv", "q.csv/a", "q.csv/a/q.csv"]
-    loaded = quarantine_at(tmp_path).load()
+    monkeypatch.setattr(module, "reduce", lambda *_: None)
+    with raises_data_error(match="not these rows"):
+        save(tmp_path, [aside[:1], aside[:0], aside[1:]])
+    quarantine = tmp_path / "q.csv" / run("a") / "q.csv"
+    assert files(tmp_path) == ["p", "q.csv", f"q.csv/{run('a')}", f"q.csv/{run('a')}/q.csv"]
+    loaded = pd.read_csv(quarantine, dtype=str, keep_default_na=False)
     assert loaded.to_numpy().tolist() == aside.astype(str).to_numpy().tolist()
     assert loaded.columns.tolist() == ["row", "reason", "id"]
-    assert quarantine_at(tmp_path).preview()["columns"] == ["row", "reason", "id"]
 
 
 def test_rows_that_are_not_all_leave_nothing_and_what_cannot_be_written_is_named(
     tmp_path: Path,
 ) -> None:
-    subscribed(tmp_path, ASIDE).close(False)
-    assert files(tmp_path) == ["q.csv"]
-    # Nor does a stream that ended before its first block.
-    subscribed(tmp_path).close(False)
-    subscribed(tmp_path).close(True)
-    assert files(tmp_path) == ["q.csv"]
+    for batches in (BATCHES, []):
+        with raises_data_error(match="no more"):
+            save(tmp_path, batches, DataError("no more"))
+        assert files(tmp_path) == ["p", "q.csv"]
     (tmp_path / "q.csv").rmdir()
     (tmp_path / "q.csv").write_text("a file where the folder should be")
     with raises_data_error(match=r"q\.csv: File exists"):
-        subscribed(tmp_path, ASIDE)
+        save(tmp_path, BATCHES)
+    assert files(tmp_path) == ["p", "q.csv"]

@@ -10,8 +10,7 @@ import pytest
 from kedro.io import AbstractDataset, DataCatalog, MemoryDataset
 
 from tabular_lstm.datasets import RawRowsDataset
-from tabular_lstm.datasets.tables import TableDataset, read_as_rows
-from tabular_lstm.rows.table_rows import TableRows
+from tabular_lstm.datasets.tables import TableDataset, as_table, own_entry
 from tests.helpers.errors import raises_data_error
 
 ROWS = pd.DataFrame({"id": [1, 2], "y": [0, 1]})
@@ -32,17 +31,16 @@ def query(sql: str, **load_args: Any) -> dict[str, Any]:
 
 def test_each_entry_of_rows_is_read_as_rows_and_no_other(tmp_path: Path) -> None:
     own = {"type": "tabular_lstm.datasets.RawRowsDataset", "filepath": "rows.csv"}
-    names = {"raw_rows", "rows_to_score", "late_labels", "others"}
-    of_sql = {name: query("SELECT * FROM rows") for name in (*names, "not_read")}
-    catalog = catalog_of(tmp_path, **{**of_sql, "rows_to_score": own})
-    read_as_rows(catalog, names)
+    of_sql = {name: query("SELECT * FROM rows") for name in ("raw_rows", "late_labels", "others")}
+    entries = {**of_sql, "rows_to_score": own}
+    wrapped = {name: as_table(name, entry) for name, entry in entries.items()}
+    assert {name: own_entry(entry) for name, entry in wrapped.items()} == entries
+    catalog = catalog_of(tmp_path, **wrapped)
     for name in ("raw_rows", "late_labels"):
         assert catalog.load(name).file == name
         assert catalog.load(name).whole().to_numpy().tolist() == [[1, 0], [2, 1]]
     assert isinstance(catalog.get("rows_to_score"), RawRowsDataset)
     assert isinstance(catalog.load("others"), pd.DataFrame)
-    read_as_rows(catalog, names)  # of a second run of a notebook
-    assert isinstance(catalog.load("raw_rows"), TableRows)
 
 
 class Changing(AbstractDataset[Any, pd.DataFrame]):
@@ -63,8 +61,8 @@ class Changing(AbstractDataset[Any, pd.DataFrame]):
 
 def test_the_rows_that_were_hashed_are_those_that_are_read() -> None:
     dataset = TableDataset("raw_rows", Changing())
-    hashed, in_order = dataset.sha256(), dataset.hashes(None)
-    assert (dataset.load().sha256(), dataset.load().hashes(None)) == (hashed, in_order)
+    hashed = dataset.load().sha256()
+    assert dataset.load().sha256() == hashed
     assert len(dataset.load().whole()) == 3
 
 

@@ -125,8 +125,8 @@ def assert_scoring_finishes(project: Project, runs: int) -> None:
 @pytest.mark.parametrize(
     ("output", "size", "file", "runs", "task"),
     [
-        ("quarantined_rows_to_score", 20_000, "quarantined_rows_to_score.csv", 1, TWO_CLASSES),
-        ("predictions", 200_000, "predictions", 1, NUMBER),
+        ("predictions@plan", 20_000, "quarantined_rows_to_score.csv", 1, TWO_CLASSES),
+        ("predictions@plan", 200_000, "predictions", 1, NUMBER),
         ("scoring_summary", 100, "scoring_summary.json", 2, CLASSES),
         ("scoring_drift", 1000, "scoring_drift.json", 2, NUMBER),
     ],

@@ -215,7 +215,7 @@ def test_what_a_killed_scoring_left_a_retraining_leaves_to_the_next_scoring(
     scored: Project,
 ) -> None:
     (before,) = scorings.assert_sound(scored)
-    killed = sabotaged(scored, "predictions", "before=replace", *SCORE)
+    killed = sabotaged(scored, "predictions@plan", "before=replace", *SCORE)
     assert killed.returncode == -signal.SIGKILL
     left = unfinished(scored)
     assert left

@@ -12,7 +12,7 @@ from tabular_lstm.monitoring.health import (
     ChampionHealth,
     Health,
     ScoringHealth,
-    page,
+    health_page,
 )
 from tabular_lstm.monitoring.performance import Estimate
 from tabular_lstm.monitoring.reference import Reference, Watch
@@ -90,7 +90,7 @@ class Found:
 
     @cached_property
     def page(self) -> str:
-        return page(self.health, self.reference, self.title)
+        return health_page(self.health, self.reference, self.title)
 
 
 @cache

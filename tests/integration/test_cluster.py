@@ -17,7 +17,7 @@ import pytest
 from kedro.io import DatasetError
 
 from tabular_lstm.datasets.champion_datasets import ChampionsDataset
-from tabular_lstm.datasets.predictions import PredictionsDataset, QuarantineDataset
+from tabular_lstm.datasets.predictions import ScoringCountsDataset, ScoringPlanDataset
 from tabular_lstm.datasets.rows_to_score import RawRowsDataset
 from tabular_lstm.engine import Engine, cluster
 from tabular_lstm.errors import DataError
@@ -31,7 +31,11 @@ from tabular_lstm.parameters.hyperparameters import (
 from tabular_lstm.parameters.runs import EngineOptions, MonitoringOptions, ScoringOptions
 from tabular_lstm.pipelines.evaluation import nodes
 from tabular_lstm.pipelines.evaluation.nodes import predict_with_baselines
-from tabular_lstm.pipelines.scoring.nodes import score_rows, validate_rows_to_score
+from tabular_lstm.pipelines.scoring.nodes import (
+    prepare_scorer,
+    score_rows,
+    validate_rows_to_score,
+)
 from tabular_lstm.rows import csv_files, raw_rows, scoring_validation
 from tabular_lstm.rows.raw_rows import RawRows
 from tabular_lstm.rows.schema import Target
@@ -40,7 +44,8 @@ from tabular_lstm.serving import prediction_parts
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.decision import Champions
 from tabular_lstm.serving.manifest import Conditions
-from tabular_lstm.serving.prediction_parts import Predictions
+from tabular_lstm.serving.prediction_parts import ScoringPlan
+from tabular_lstm.serving.row_scoring import ScoredPart
 from tests.helpers.champions import champion_path, log_of
 from tests.helpers.clusters import OTHER, WITHOUT, RealCluster, real_cluster, wait_until
 from tests.helpers.commands import ALARM, RETRAINING, here, message_of, succeeds
@@ -86,7 +91,7 @@ def scoring_of(
     copied: str = "age",
     source: RawRows | None = None,
     **load_args: Any,
-) -> Predictions:
+) -> ScoringPlan:
     """A scoring of rows of the project, or of others, which is not yet done."""
     source = source or RawRowsDataset(str(served.path / rows), load_args).load()
     left = ChampionsDataset(str(served.path / "data")).load()
@@ -95,20 +100,21 @@ def scoring_of(
     champion = Artifact(champion.content, champion.file, run("a"))
     validation = ValidationOptions(max_quarantined_fraction=0.1)
     scoring = ScoringOptions(reasons=reasons, pass_through=[copied])
-    checked, _ = validate_rows_to_score(source, champion, columns, validation, scoring)
+    checked = validate_rows_to_score(source, champion, columns, validation, scoring)
     champions = Champions(references={run("a"): reference})
-    conf = champions, scoring, MonitoringOptions(), CONDITIONS
-    predictions, _ = score_rows(checked, champion, *conf, run("s"), engine)
-    return predictions
+    conf = scoring, MonitoringOptions(), run("s")
+    scorer = prepare_scorer(checked, champion, champions, *conf)
+    return score_rows(checked, scorer, CONDITIONS, engine)
 
 
-def saved(predictions: Predictions, folder: Path) -> dict[str, bytes]:
+def saved(plan: ScoringPlan, folder: Path) -> dict[str, bytes]:
     """Score, and give the files that are left, the quarantine too, and what the rows are like."""
-    quarantine = QuarantineDataset(filepath=str(folder / "quarantine.csv"))
-    quarantine.save(predictions.checked.quarantine)
-    PredictionsDataset(str(folder)).save(predictions)
-    left = [*(folder / run("s")).iterdir(), folder / "quarantine.csv"]
-    drift = predictions.tally.drift
+    quarantine = folder / "quarantine.csv"
+    ScoringPlanDataset(str(folder), str(quarantine)).save(plan)
+    left = [*(folder / run("s")).iterdir(), quarantine / run("s") / quarantine.name]
+    counts = ScoringCountsDataset(str(folder))
+    counts.run_id = run("s")
+    drift = plan.scorer.compare(counts.load())
     assert drift.compared_rows > 0
     files = {path.name: path.read_bytes() for path in left}
     return {**files, "drift": drift.model_dump_json().encode()}
@@ -244,23 +250,24 @@ def test_workers_fit_the_same_baselines(
 
 
 def test_a_worker_killed_midway_costs_its_parts_alone(
-    many_batches: Project, harmed: RealCluster, tmp_path: Path
+    many_batches: Project, harmed: RealCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     local = saved(scoring_of(many_batches, HERE), tmp_path / "local")
     engine = harmed.engine()
-    predictions, taken = scoring_of(many_batches, engine), 0
-    add = predictions.tally.add
+    plan, taken = scoring_of(many_batches, engine), 0
+    parts_of = ScoringPlan.parts
 
-    def and_kill(batch: Any) -> None:
+    def and_kill(plan: ScoringPlan, folder: Path) -> Iterator[ScoredPart]:
         nonlocal taken
-        taken += 1
-        if taken == 3:
-            harmed.processes[-1].kill()
-        add(batch)
+        for part in parts_of(plan, folder):
+            taken += 1
+            if taken == 2:
+                harmed.processes[-1].kill()
+            yield part
 
-    predictions.tally.add = and_kill  # type: ignore[method-assign]
-    remote = saved(predictions, tmp_path / "remote")
-    assert taken > 20
+    monkeypatch.setattr(ScoringPlan, "parts", and_kill)
+    remote = saved(plan, tmp_path / "remote")
+    assert taken > 10
     assert local == remote
 
 
@@ -286,23 +293,27 @@ def test_what_is_gone_is_one_clear_message_and_leaves_nothing(
     many_batches: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The champion travels with the work: a worker needs no file of the driver."""
+    parts_of = ScoringPlan.parts
     with real_cluster(tmp_path / "cluster", workers=0) as started:
         for said, gone, wait in (("no worker has done", -1, 3), ("the scheduler is gone", 0, 30)):
             monkeypatch.setattr(cluster, "SECONDS_WITHOUT_WORKERS", wait)
             started.worker()
-            predictions = scoring_of(many_batches, started.engine())
-            champion, add = champion_path(many_batches).rename("champion"), predictions.tally.add
+            plan = scoring_of(many_batches, started.engine())
+            champion = champion_path(many_batches).rename("champion")
 
-            def and_kill(batch: Any, place: int = gone, add: Any = add) -> None:
-                started.processes[place].kill()
-                add(batch)
+            def and_kill(
+                plan: ScoringPlan, folder: Path, place: int = gone
+            ) -> Iterator[ScoredPart]:
+                for part in parts_of(plan, folder):
+                    started.processes[place].kill()
+                    yield part
 
-            predictions.tally.add = and_kill  # type: ignore[method-assign]
+            monkeypatch.setattr(ScoringPlan, "parts", and_kill)
             with pytest.raises(DatasetError) as refused:
-                saved(predictions, tmp_path / "remote")
+                saved(plan, tmp_path / "remote")
             assert said in str(refused.value)
             assert started.address in str(refused.value)
-            assert not [*(tmp_path / "remote").iterdir()]
+            assert [path.name for path in (tmp_path / "remote").rglob("*")] == ["quarantine.csv"]
             champion.rename(champion_path(many_batches))
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tabular_lstm.monitoring.drift import Counts, Drift, compare, smallest_shift, threshold_of
-from tabular_lstm.monitoring.reference import Reference, Watch, count_numbers, profile
+from tabular_lstm.monitoring.drift import CellCounts, Drift, compare, smallest_shift, threshold_of
+from tabular_lstm.monitoring.reference import Reference, Watch, count_numbers, profile_of
 from tabular_lstm.parameters.columns import Task
 from tabular_lstm.parameters.hyperparameters import ReshapingOptions
 from tabular_lstm.parameters.runs import MonitoringOptions
@@ -71,8 +71,7 @@ def drift_of(
     scores = probabilities(len(rows), 9) if scores is None else scores
     half, places = len(rows) // 2, to_sequences(rows, watch.schema)
     # Batch by batch, as a scoring counts them.
-    seen = watch.nothing + watch.count(places[:half], scores[:half])
-    seen += watch.count(places[half:], scores[half:])
+    seen = watch.count(places[:half], scores[:half]) + watch.count(places[half:], scores[half:])
     # At this rate, fewer resamples do.
     parameters = MonitoringOptions(**{"false_alarms": 0.05, **monitoring})
     return compare(watch, seen, "run", "champion", parameters, quarantined)
@@ -212,7 +211,7 @@ def test_a_small_change_is_no_alarm_however_clear(watch: Watch) -> None:
 def test_few_rows_say_what_they_do_not_show(watch: Watch) -> None:
     some = drift_of(watch, people(12, seed=1), false_alarms=0.01)
     single = drift_of(watch_of(people(20), probabilities(10)), people(1, seed=1))
-    none = compare(watch, watch.nothing, "run", "champion", MonitoringOptions(), 0)
+    none = drift_of(watch, people(0, seed=1))
     words = "12 rows: only a shift of more than 1.3 standard deviations would have been seen"
     assert some.few_rows == words
     assert "too few to tell" in str(single.few_rows)
@@ -227,10 +226,12 @@ def test_a_column_without_any_value_is_compared() -> None:
     assert "'wage': 8 % have no value, were 100 %" in str(drift_of(empty, rows).alarm)
 
 
-def counts_of(before: np.ndarray, now: np.ndarray) -> Counts:
+def counts_of(before: np.ndarray, now: np.ndarray) -> CellCounts:
     """Count by the edges of each reference's own, as in a run."""
-    edges = profile("number", before.astype(np.float32)).edges
-    return Counts(True, *(count_numbers(rows.astype(np.float32), edges) for rows in (before, now)))
+    edges = profile_of("number", before.astype(np.float32)).edges
+    return CellCounts(
+        True, *(count_numbers(rows.astype(np.float32), edges) for rows in (before, now))
+    )
 
 
 @pytest.mark.parametrize(("trained", "new"), [(60, 12), (100, 2000), (2000, 1)])
@@ -241,8 +242,8 @@ def test_alarms_without_drift_have_the_declared_rate(trained: int, new: int) -> 
         compared = [
             counts_of(*(drawn.normal(size=n) for n in sides)),
             counts_of(*(drawn.geometric(0.3, n) for n in sides)),
-            Counts(False, *(drawn.multinomial(n, [0.5, 0.3, 0.2]) for n in sides)),
-            Counts(False, *(drawn.multinomial(n, [0.95, 0.05]) for n in sides), rise=True),
+            CellCounts(False, *(drawn.multinomial(n, [0.5, 0.3, 0.2]) for n in sides)),
+            CellCounts(False, *(drawn.multinomial(n, [0.95, 0.05]) for n in sides), rise=True),
         ]
         largest = max(counts.differences(0.0).max() for counts in compared)
         alarms += largest > threshold_of(compared, rate, 0.0)
@@ -270,7 +271,7 @@ def test_the_lowest_rate_has_few_enough_resamples() -> None:
 @pytest.mark.parametrize("new", [10**7, 2 * 10**9])
 def test_very_many_rows_are_compared(new: int) -> None:
     before = np.array([100, 0, *[1000] * 20, 0])
-    alike = Counts(True, before, before * (new // 20_100))
-    moved = Counts(True, before, np.roll(alike.after, 2))
+    alike = CellCounts(True, before, before * (new // 20_100))
+    moved = CellCounts(True, before, np.roll(alike.after, 2))
     assert alike.differences(0.0).max() < threshold_of([alike] * 3, 0.01, 0.0)
     assert moved.differences(0.0).max() > threshold_of([moved] * 3, 0.01, 0.0)

@@ -8,7 +8,6 @@ from sklearn.metrics import log_loss, mean_absolute_error, roc_auc_score, root_m
 from tabular_lstm.monitoring.performance import (
     FEWEST,
     Estimate,
-    Losses,
     losses_of,
     measure,
     worse_than_promised,
@@ -67,7 +66,7 @@ def first_alarm(promised: dict[str, Estimate], labels: np.ndarray, given: np.nda
     """Look at every 20 labels of scorings of 250 rows; inf where no look alarms."""
     losses = losses_of(labels, given, TWO)
     for rows in range(20, len(labels) + 1, 20):
-        since = {str(at): Losses.from_rows(losses[at:rows]) for at in range(0, rows, 250)}
+        since = {str(at): losses[at:rows] for at in range(0, rows, 250)}
         if worse_than_promised(since, promised, 0.05, TWO):
             return rows
     return np.inf
@@ -88,19 +87,21 @@ def test_a_champion_that_keeps_its_promise_alarms_at_no_look_and_a_worse_one_soo
 def test_an_alarm_says_what_was_measured_and_what_was_promised() -> None:
     promised = {"rmse": Estimate(value=2.0, low=1.8, high=2.2)}
     errors = np.random.default_rng(0).normal(0, 3, 2000)
-    losses = {"a": Losses.from_rows(errors**2)}
+    losses = {"a": errors**2}
     measured = f"{np.sqrt((errors**2).mean()):.4g}"
     alarm = f"RMSE {measured} of 2,000 labelled rows; promised was 2 (1.8 to 2.2)"
     assert worse_than_promised(losses, promised, 0.01, A_NUMBER) == alarm
     assert worse_than_promised(losses, {}, 0.01, A_NUMBER) is None
-    better = {"a": Losses.from_rows((errors / 2) ** 2)}
+    better = {"a": (errors / 2) ** 2}
     assert worse_than_promised(better, promised, 0.01, A_NUMBER) is None
 
 
 def test_an_incident_that_is_over_is_no_alarm_and_hides_no_later_one() -> None:
     promised = {"log_loss": Estimate(value=0.45, low=0.4, high=0.5)}
-    past = {"a": Losses(6000, 0.8, 0.4), "b": Losses(3000, 0.44, 0.4)}
+    past = {"a": 0.8 + 0.4 * np.resize([-1, 1], 6000), "b": 0.44 + 0.4 * np.resize([-1, 1], 3000)}
     assert worse_than_promised({"a": past["a"]}, promised, 0.01, TWO)
     assert worse_than_promised(past, promised, 0.01, TWO) is None
-    worse = worse_than_promised(past | {"c": Losses(1500, 0.65, 0.4)}, promised, 0.01, TWO)
+    worse = worse_than_promised(
+        past | {"c": 0.65 + 0.4 * np.resize([-1, 1], 1500)}, promised, 0.01, TWO
+    )
     assert str(worse).startswith("log loss 0.650 of 1,500 labelled rows since scoring c; ")

@@ -133,14 +133,16 @@ def test_some_columns_may_be_left_out(columns: list[str] | list[int]) -> None:
 )
 def test_an_argument_that_would_not_count_is_refused(argument: str, value: Any) -> None:
     message = refusal("a,y\n01,NA\n", **{argument: value})
-    assert all(fact in message for fact in ("rows.csv", f"{argument}: ", "expected"))
+    assert re.match(f"rows.csv: the catalog says .*{argument}", message)
 
 
 @pytest.mark.parametrize("argument", ["decimal", "thousands"])
 @pytest.mark.parametrize("mark", ["", "5", "e", "-", "\n", ", ", "§", 0])
 def test_a_mark_of_numbers_is_one_that_no_number_holds_otherwise(argument: str, mark: Any) -> None:
     message = refusal("a,y\n1,0\n", **{argument: mark})
-    assert f"load_args: {{{argument}: {mark!r}}}; expected one ASCII mark" in message
+    said = "one ASCII mark" if isinstance(mark, str) else "Input should be a valid string"
+    assert f"load_args: {argument} = {mark!r}: " in message
+    assert said in message
 
 
 @pytest.mark.parametrize("marks", [{"thousands": "."}, {"decimal": ",", "thousands": ","}])
@@ -156,10 +158,8 @@ def test_one_character_cannot_stand_between_cells_and_around_them(dialect: dict[
 
 
 def test_of_two_names_of_the_character_between_cells_neither_is_passed_over() -> None:
-    message = refusal("a,y\n1,0\n", sep=",", delimiter=";")
-    assert "load_args: {delimiter: ';'}; expected the same as sep: ','" in message
-    assert read("a;y\n1;0\n", sep=";", delimiter=";") == [["a", "y"], ["1", "0"]]
-    assert read("a;y\n1;0\n", sep=None, delimiter=";") == [["a", "y"], ["1", "0"]]
+    assert "load_args: 'delimiter' is unknown" in refusal("a,y\n1,0\n", sep=",", delimiter=";")
+    assert read("a;y\n1;0\n", delimiter=";") == [["a", "y"], ["1", "0"]]
 
 
 def test_the_number_format_is_the_one_that_is_declared() -> None:

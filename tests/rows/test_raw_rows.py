@@ -78,11 +78,9 @@ def test_what_says_how_a_csv_is_read_is_refused_for_parquet(
 ) -> None:
     (name,) = given
     rows = rows_at(write(tmp_path / "rows.parquet"), **given, decimal=",")
-    with pytest.raises(
-        DataError, match=rf"load_args: {{{name}: .*}}; expected one of decimal, thousands"
-    ):
+    with pytest.raises(DataError, match=rf"load_args: {name}: expected one of decimal, thousands"):
         list(rows.batches())
-    with pytest.raises(DataError, match="decimal: 'ab'"):
+    with pytest.raises(DataError, match="decimal = 'ab'"):
         list(rows_at(tmp_path / "rows.parquet", decimal="ab").batches())
 
 

@@ -12,17 +12,17 @@ from pyarrow import parquet
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions
-from tabular_lstm.rows import scoring_validation
 from tabular_lstm.rows.number_format import POINT
 from tabular_lstm.rows.raw_rows import Batch
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.scoring_validation import (
-    Check,
     CheckedBatch,
     CheckedRows,
+    RowCheck,
     whole_customers,
 )
 from tabular_lstm.rows.sequences import to_sequences
+from tabular_lstm.rows.validation import Kinds
 from tests.helpers.checks import batches_of
 from tests.helpers.histories import TO_SETS, conf_of, raw_of, run
 from tests.helpers.raw_rows import rows_at
@@ -65,7 +65,7 @@ def checked(
 ) -> CheckedRows:
     source = rows_at(path)
     types = {name: pa.string() if name == key else source.types([name])[name] for name in copied}
-    check = Check(SCHEMA, key, types, source.declared_format or SCHEMA.marks)
+    check = RowCheck(SCHEMA, key, types, source.declared_format or SCHEMA.marks)
     return CheckedRows(source, check, limit)
 
 
@@ -79,15 +79,15 @@ def test_good_rows_are_laid_out_as_in_training_and_keep_their_numbers(tmp_path: 
     rows = people(10, bad=(1, 6))
     stream = checked(written(tmp_path / "rows.csv", rows))
     batches = list(batches_of(stream))
-    assert [batch.count for batch in batches] == [4, 4, 2]
+    assert [batch.rows.total() for batch in batches] == [4, 4, 2]
     assert [batch.origin["row"].to_pylist() for batch in batches] == [[1, 3, 4], [5, 6, 8], [9, 10]]
     assert all(batch.expected >= 8 for batch in batches)
     good = rows.drop(index=[1, 6])
     np.testing.assert_array_equal(
         np.concatenate([batch.sequences for batch in batches]), to_sequences(good, SCHEMA)
     )
-    assert stream.quarantine.rows == 2
-    assert stream.quarantine.kinds.counts() == {"age: outside [0, 120]": 2}
+    assert [len(batch.aside) for batch in batches] == [1, 1, 0]
+    assert kinds_of(batches).counts() == {"age: outside [0, 120]": 2}
 
 
 @pytest.mark.usefixtures("_batches_of_four")
@@ -98,7 +98,7 @@ def test_in_a_folder_rows_are_numbered_by_file(tmp_path: Path) -> None:
         written(folder / f"{day}.csv", people(5, bad=(4,)))
     stream = checked(folder)
     batches = list(batches_of(stream))
-    assert [(dict(batch.read), batch.origin["row"].to_pylist()) for batch in batches] == [
+    assert [(dict(batch.rows), batch.origin["row"].to_pylist()) for batch in batches] == [
         ({file: count}, rows)
         for file in ("a.csv", "b.csv")
         for count, rows in ((4, [1, 2, 3, 4]), (1, []))
@@ -106,7 +106,7 @@ def test_in_a_folder_rows_are_numbered_by_file(tmp_path: Path) -> None:
     assert batches[0].origin["file"].to_pylist() == ["a.csv"] * 4
     aside = pd.concat([batch.aside for batch in batches])
     assert aside[["file", "row"]].to_numpy().tolist() == [["a.csv", 5], ["b.csv", 5]]
-    assert "rows a.csv:5, b.csv:5: age: -1 is outside" in stream.quarantine.kinds.listed()[0]
+    assert "rows a.csv:5, b.csv:5: age: -1 is outside" in kinds_of(batches).listed()[0]
 
 
 def test_the_key_is_read_and_other_columns_are_copied(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_the_key_is_read_and_other_columns_are_copied(tmp_path: Path) -> None:
         "id": ["7", "8", "9"],
         "color": ["red", "green", ""],
     }
-    assert stream.quarantine.kinds.counts() == {"id: no key": 1}
+    assert batch.kinds.counts() == {"id: no key": 1}
 
 
 @pytest.mark.usefixtures("_batches_of_four")
@@ -153,62 +153,19 @@ def test_bytes_are_text(tmp_path: Path) -> None:
     }
 
 
-class Ended:
-    """A keeper that notes how the stream ended."""
-
-    whole: bool | None = None
-
-    def keep(self, rows: pd.DataFrame) -> None:
-        """Take no note."""
-
-    def close(self, whole: bool) -> None:
-        assert self.whole is None
-        self.whole = whole
-
-
-def taken(stream: CheckedRows) -> tuple[list[CheckedBatch], Ended, str]:
-    """Take all batches, and give what the stream ended with."""
-    ended, batches, message = Ended(), [], ""
-    stream.quarantine.subscribe(ended)
-    try:
-        batches.extend(batches_of(stream))
-    except DataError as error:
-        message = str(error)
-    return batches, ended, message
+def kinds_of(batches: list[CheckedBatch]) -> Kinds:
+    return sum((batch.kinds for batch in batches), Kinds())
 
 
 @pytest.mark.usefixtures("_batches_of_four")
-def test_too_many_bad_rows_end_the_stream_and_all_of_them_are_known(tmp_path: Path) -> None:
+def test_too_many_bad_rows_are_refused_and_all_of_them_are_known(tmp_path: Path) -> None:
     path = written(tmp_path / "rows.csv", people(10, bad=(8, 9)))
-    _, ended, message = taken(checked(path, limit=0.19))
-    assert f"{path}: 2 of 10 rows went to quarantine" in message
-    assert "rows 9, 10: age: -1 is outside [0, 120], and the like" in message
-    assert ended.whole is True
-
-    _, ended, message = taken(checked(path, limit=0.2))
-    assert message == ""
-    assert ended.whole is True
-
-
-@pytest.mark.usefixtures("_batches_of_four")
-def test_a_stream_that_fails_or_is_left_leaves_no_whole_quarantine(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = written(tmp_path / "rows.csv", people(10))
-    stream, ended = checked(path), Ended()
-    stream.quarantine.subscribe(ended)
-    batches = batches_of(stream)
-    next(batches)
-    batches.close()  # type: ignore[attr-defined]
-    assert ended.whole is False
-
-    def fail(*arguments: object) -> None:
-        raise DataError("no more")
-
-    monkeypatch.setattr(scoring_validation, "slots_of", fail)
-    _, ended, message = taken(checked(path))
-    assert message == "no more"
-    assert ended.whole is False
+    kinds = kinds_of(list(batches_of(checked(path))))
+    with pytest.raises(DataError) as refused:
+        checked(path, limit=0.19).refuse_many_quarantined(2, 10, kinds)
+    assert f"{path}: 2 of 10 rows went to quarantine" in str(refused.value)
+    assert "rows 9, 10: age: -1 is outside [0, 120], and the like" in str(refused.value)
+    checked(path, limit=0.2).refuse_many_quarantined(2, 10, kinds)
 
 
 # Histories, put together by customer
@@ -249,7 +206,7 @@ def by_customer(schema: Schema, **files: pd.DataFrame) -> list[CheckedBatch]:
         Batch(f"{name}.csv", 1, pa.Table.from_pandas(one, preserve_index=False), f"in/{name}.csv")
         for name, one in files.items()
     ]
-    check = Check(schema, "id", {"id": pa.string(), "patient": pa.string()}, schema.marks)
+    check = RowCheck(schema, "id", {"id": pa.string(), "patient": pa.string()}, schema.marks)
     return [check.of(batch) for batch in whole_customers(batches, "patient", POINT)]
 
 
@@ -270,7 +227,7 @@ def test_a_later_row_corrects_one_with_its_key_but_without_a_label_none_that_has
     assert doses(batches, "P0") == [first, 1, 2, 3, 4]
     # A batch without a row that can be used is quarantined whole.
     (batch,) = by_customer(schema, one=visits_of().assign(visit="soon"))
-    assert len(batch.aside) == batch.count == 150
+    assert len(batch.aside) == batch.rows.total() == 150
     assert len(batch.sequences) == 0
 
 

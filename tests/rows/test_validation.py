@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from tabular_lstm.rows.validation import Kinds, Quarantine, set_aside
+from tabular_lstm.rows.validation import Kinds, set_aside
 
 ROWS = pd.DataFrame({"age": ["20", "old", "-3", "old"], "row": list("abcd")})
 ROWS.index = pd.RangeIndex(11, 15, name="row")
@@ -37,36 +37,16 @@ def test_kinds_are_counted_over_blocks_and_the_commonest_comes_first() -> None:
         "row 13: age: -3 is outside [0, 120]",
         "row 13: id: no key",
     ]
-    # Of many rows the first are named and the others counted.
     kinds = Kinds()
-    for _ in range(3):
-        kinds.add(UNREAD, ROWS.index)
-    assert "rows 11, 12, 13, 14, 11, 12, 13, 14, 11, 12 and 2 more: age" in kinds.listed()[0]
+    kinds.add(UNREAD, ROWS.index)
     kinds.add({f"column {n}": {0: "no key"} for n in range(6)}, ROWS.index)
     assert kinds.listed()[-1] == "and 2 more reasons"
 
 
-class Noted:
-    """A keeper that notes what it is given."""
-
-    def __init__(self) -> None:
-        self.rows: list[int] = []
-        self.whole: list[bool] = []
-
-    def keep(self, rows: pd.DataFrame) -> None:
-        self.rows += rows["age"].tolist()
-
-    def close(self, whole: bool) -> None:
-        self.whole.append(whole)
-
-
-def test_who_subscribes_is_given_the_rows_as_they_pass_and_told_when_they_end() -> None:
-    quarantine, keepers = Quarantine(), [Noted(), Noted()]
-    quarantine.add(ROWS[:1])
-    for keeper in keepers:
-        quarantine.subscribe(keeper)
-    quarantine.add(ROWS[1:3])
-    quarantine.add(ROWS[:0])
-    quarantine.close(True)
-    assert quarantine.rows == 3
-    assert [(keeper.rows, keeper.whole) for keeper in keepers] == [(["old", "-3"], [True])] * 2
+def test_of_many_rows_the_first_are_named_and_the_others_counted_also_of_several_batches() -> None:
+    parts = [Kinds() for _ in range(3)]
+    for kinds in parts:
+        kinds.add(UNREAD, ROWS.index)
+    assert (
+        "rows 11, 12, 13, 14, 11, 12, 13, 14, 11, 12 and 2 more" in sum(parts, Kinds()).listed()[0]
+    )

@@ -13,6 +13,7 @@ from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES, ColumnsOptions
 from tabular_lstm.serving.answers import Answers, answers_of
 from tabular_lstm.serving.champion import _load_pyfunc, refuse_other_task
+from tabular_lstm.serving.row_scoring import sentence_of_scoring
 from tabular_lstm.serving.scoring_summary import ScoringSummary
 from tests.helpers.commands import logged
 from tests.helpers.logs import run
@@ -220,7 +221,7 @@ def test_of_many_classes_the_sentence_names_the_commonest() -> None:
     nothing = {k: {} for k in ("quarantined_by_reason", "unknown_categories")}
     facts = {"run_id": "of the run", "champion": champion, "task": CLASSES, **rows, **nothing}
     summary = ScoringSummary.model_validate({**facts, "classes": [*decisions]})
-    assert summary.sentence() == (
+    assert sentence_of_scoring(summary) == (
         f"Scored 780 of 790 rows with the champion of run {run('a')}: 39 as c39, 38 as c38, 37 as "
         "c37, 36 as c36, 35 as c35, …; 10 in quarantine."
     )

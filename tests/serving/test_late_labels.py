@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
 from kedro.io import DatasetError
 
@@ -41,7 +40,6 @@ def test_the_last_valid_row_of_a_key_counts_and_each_other_row_is_counted(tmp_pa
         "id: '1e+20' is a rounded number, not a key",
     ]
     assert len(labels.reasons) == 3
-    assert labels.places(pa.chunked_array([["7", "none"], ["008", "7"]])).tolist() == [1, -1, 2, 1]
 
 
 def test_labels_with_a_unit_are_numbers_and_those_with_another_are_not(tmp_path: Path) -> None:

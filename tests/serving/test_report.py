@@ -16,7 +16,7 @@ from tabular_lstm.environments import output_folder, run_command
 from tabular_lstm.judging.drawing import TITLES
 from tabular_lstm.judging.importance import Importance
 from tabular_lstm.judging.metrics import MODELS, written
-from tabular_lstm.monitoring.reference import Reference, category_cells, one_of, profile
+from tabular_lstm.monitoring.reference import Reference, category_cells, one_of, profile_of
 from tabular_lstm.parameters.columns import CLASSES, NUMBER
 from tabular_lstm.serving import report
 from tabular_lstm.serving.decision import Decision, Provenance
@@ -425,8 +425,8 @@ def test_categories_that_are_counted_together_are_said_to_be(runs: list[Run]) ->
     inputs["reference"] = inputs["reference"].model_copy(
         update={
             "features": {
-                "few": profile("category", places % 5, codes[:5]),
-                "many": profile("category", np.append(places, [7] * 99), codes),
+                "few": profile_of("category", places % 5, codes[:5]),
+                "many": profile_of("category", np.append(places, [7] * 99), codes),
             }
         }
     )
@@ -447,7 +447,9 @@ def test_a_number_of_one_value_has_no_range(runs: list[Run]) -> None:
     inputs = runs[0].inputs
     values = {"seconds": 1.7e9, "level": 5.0}
     inputs["reference"] = inputs["reference"].model_copy(
-        update={"features": {name: profile("number", np.full(9, v)) for name, v in values.items()}}
+        update={
+            "features": {name: profile_of("number", np.full(9, v)) for name, v in values.items()}
+        }
     )
     features = section(Parsed(page_of(inputs)).text, "The features")
     assert "seconds number 0.0 % 1,700,000,000 1,700,000,000 ± 0 " in features

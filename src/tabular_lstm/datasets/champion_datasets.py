@@ -11,8 +11,8 @@ from kedro.io import AbstractDataset
 
 from tabular_lstm.datasets.candidate import read_fingerprints
 from tabular_lstm.datasets.kedro_private import JSONPreview
+from tabular_lstm.datasets.read_only import ReadOnlyDataset
 from tabular_lstm.datasets.typed_json import preview
-from tabular_lstm.errors import DataError
 from tabular_lstm.frozen import from_json
 from tabular_lstm.monitoring.reference import Reference
 from tabular_lstm.serving.artifact import Artifact
@@ -80,7 +80,7 @@ class ChampionsDataset(AbstractDataset[LogEntry, Champions]):
         return {"path": self._outputs}
 
 
-class ChampionDataset(AbstractDataset[None, Artifact]):
+class ChampionDataset(ReadOnlyDataset):
     """The artifact that serves, checked against the promotion log on each load.
 
     Args:
@@ -91,8 +91,8 @@ class ChampionDataset(AbstractDataset[None, Artifact]):
     def __init__(
         self, path: str, run_command: str = "kedro run", metadata: dict[str, Any] | None = None
     ) -> None:
+        super().__init__(path, metadata)
         self._outputs, self._run_command = Path(path), run_command
-        self.metadata = metadata
         self._pinned: Artifact | None = None
 
     def load(self) -> Artifact:
@@ -103,13 +103,3 @@ class ChampionDataset(AbstractDataset[None, Artifact]):
         """Read the champion once for the whole run, so that a promotion does not change the run."""
         self._pinned = self.load()
         return self._pinned
-
-    def save(self, data: None) -> None:
-        """Refuse: the promotion log says who serves."""
-        raise DataError(f"{self._outputs / LOG}: only the entry promotions adds to the log.")
-
-    def _exists(self) -> bool:
-        return (self._outputs / LOG).exists()
-
-    def _describe(self) -> dict[str, Any]:
-        return {"path": self._outputs}

@@ -4,9 +4,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from kedro.io import AbstractDataset
 from kedro.io.core import generate_timestamp
 
+from tabular_lstm.datasets.read_only import ReadOnlyDataset
 from tabular_lstm.errors import DataError
 from tabular_lstm.frozen import from_json
 from tabular_lstm.monitoring.drift import Drift
@@ -19,7 +19,7 @@ from tabular_lstm.serving.manifest import (
 from tabular_lstm.serving.promotion_log import Versions
 
 
-class FinishedScoringsDataset(AbstractDataset[None, FinishedScorings]):
+class FinishedScoringsDataset(ReadOnlyDataset):
     """The scorings in the folder of predictions; their parts are read only when needed.
 
     Args:
@@ -35,9 +35,9 @@ class FinishedScoringsDataset(AbstractDataset[None, FinishedScorings]):
         run_command: str = "kedro run",
         metadata: dict[str, Any] | None = None,
     ) -> None:
+        super().__init__(filepath, metadata)
         self._folder, self._run_command = Path(filepath), run_command
         self._drifts = Versions(Path(drifts), partial(from_json, Drift))
-        self.metadata = metadata
 
     def load(self) -> FinishedScorings:
         """Read manifests and drifts; a file that cannot be read does not stop the others."""
@@ -48,25 +48,18 @@ class FinishedScoringsDataset(AbstractDataset[None, FinishedScorings]):
             except (DataError, FileNotFoundError) as error:
                 faults[run] = str(error)
                 continue
-            drift = None
             try:
-                drift = self._drifts.get(run)
-                if drift and drift.run_id != run:
-                    raise DataError(
-                        f"{self._drifts.path(run)}: expected the drift of this run, got that of "
-                        f"run {drift.run_id}; it is not used"
-                    )
+                drift = self._drift(run)
             except DataError as error:
                 drift, faults[run] = None, str(error)
             scorings.append(FinishedScoring(self._folder / run, manifest, drift))
         return FinishedScorings(tuple(scorings), faults, self._run_command)
 
-    def save(self, data: None) -> None:
-        """Refuse: a scoring writes its predictions."""
-        raise DataError(f"{self._folder}: only a scoring writes here.")
-
-    def _exists(self) -> bool:
-        return bool(finished_runs(self._folder, generate_timestamp()))
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": self._folder}
+    def _drift(self, run: str) -> Drift | None:
+        drift = self._drifts.get(run)
+        if drift and drift.run_id != run:
+            raise DataError(
+                f"{self._drifts.path(run)}: expected the drift of this run, got that of run "
+                f"{drift.run_id}; it is not used"
+            )
+        return drift

@@ -24,8 +24,6 @@ __all__ = [
     "folder_of_versions",
     "guesses_types",
     "parameters_of_files",
-    "replace_entry",
-    "unpinned_versions",
     "unsaved",
     "use_own_version",
 ]
@@ -47,16 +45,6 @@ def use_own_version(dataset: Any, run_id: str) -> None:
         dataset._version = Version(run_id, run_id)
 
 
-def unpinned_versions(dataset: Any) -> list[str]:
-    """List the versions by name, the last one first; Kedro would load the first in the list.
-
-    The list is empty for a dataset without versions, or if `--load-versions` names the version.
-    """
-    if isinstance(dataset, AbstractVersionedDataset) and dataset._version:
-        return [] if dataset._version.load else dataset.list_versions(full_path=False)
-    return []
-
-
 def guesses_types(dataset: Any) -> bool:
     """Tell whether pandas makes numbers of a workbook's texts: no load argument says otherwise."""
     declared = {"dtype", "converters"}.intersection(getattr(dataset, "_load_args", {}))
@@ -73,11 +61,6 @@ def credentials_of(dataset: Any) -> list[Any]:
         return [secret for part in parts for secret in part]
 
     return secrets(dataset._init_args)
-
-
-def replace_entry(catalog: Any, name: str, dataset: Any) -> None:
-    """Replace the dataset of an entry, without Kedro's warning."""
-    catalog._datasets[name] = dataset
 
 
 def unsaved(error: BaseException) -> str | None:

@@ -1,24 +1,23 @@
-"""The outputs of a scoring: predictions, in a folder for each run, and the rows in quarantine."""
+"""Predictions, in a folder for each run: scored, counted, and read again."""
 
 import contextlib
-import json
 import shutil
 from collections.abc import Iterator
+from functools import reduce
+from operator import add
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import pandas as pd
 import pyarrow as pa
 from kedro.io import AbstractDataset
-from kedro.io.core import generate_timestamp, get_filepath_str
-from kedro_datasets.pandas import CSVDataset
+from kedro.io.core import generate_timestamp
 from pyarrow import parquet
 
-from tabular_lstm.datasets.kedro_private import TablePreview
+from tabular_lstm.datasets.read_only import ReadOnlyDataset
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import make_folder, new_file, not_written, settle_folder, sha256
 from tabular_lstm.rows.raw_rows import WHOLE
-from tabular_lstm.rows.validation import Quarantine
 from tabular_lstm.serving.manifest import (
     MANIFEST,
     FileOfRows,
@@ -29,13 +28,11 @@ from tabular_lstm.serving.manifest import (
     read_manifest,
     read_part,
 )
-from tabular_lstm.serving.prediction_parts import Predictions
-from tabular_lstm.serving.row_scoring import ScoredPart
-
-PREVIEWED = 5
+from tabular_lstm.serving.prediction_parts import ScoringPlan
+from tabular_lstm.serving.row_scoring import ScoringCounts
 
 
-class PredictionsDataset(AbstractDataset[Predictions, pd.DataFrame]):
+class PredictionsDataset(ReadOnlyDataset):
     """The rows that finished runs scored, in one folder.
 
     `run_id` names the run whose rows are loaded. Default: the newest finished run whose date is not
@@ -49,10 +46,10 @@ class PredictionsDataset(AbstractDataset[Predictions, pd.DataFrame]):
         run_command: str = "kedro run",
         metadata: dict[str, Any] | None = None,
     ) -> None:
+        super().__init__(filepath, metadata)
         self.folder = Path(filepath)
         self._run_id = run_id
         self._run_command = run_command
-        self.metadata = metadata
 
     def load(self) -> pd.DataFrame:
         """Read a finished run's rows.
@@ -61,7 +58,11 @@ class PredictionsDataset(AbstractDataset[Predictions, pd.DataFrame]):
             DataError: No run has finished, or a part does not match the manifest.
         """
         manifest, folder = self._manifest()
-        parts = [self._part(folder, part, manifest) for part in manifest.parts]
+        try:
+            contents = [read_part(folder, part) for part in manifest.parts]
+        except DataError as error:
+            raise self._damaged(f"{error} None of the predictions was loaded.") from error
+        parts = [parquet.read_table(pa.BufferReader(content)) for content in contents]
         # Each part has its own dictionaries; a pandas column needs one.
         table = pa.concat_tables(parts).unify_dictionaries()
         frame: pd.DataFrame = table.to_pandas()
@@ -70,41 +71,6 @@ class PredictionsDataset(AbstractDataset[Predictions, pd.DataFrame]):
             if field.type in WHOLE and table[field.name].null_count:
                 frame[field.name] = table[field.name].to_pandas(types_mapper=WHOLE.get)
         return frame
-
-    def save(self, data: Predictions) -> None:
-        """Score the rows, write them, and then write the manifest.
-
-        Raises:
-            DataError: See `Predictions.parts`; or a file cannot be written. The folder is removed.
-        """
-        folder = self.folder / data.run_id
-        try:
-            make_folder(self.folder)
-            folder.mkdir()  # only this run's
-        except FileExistsError as error:
-            raise DataError(
-                f"{error.filename or folder} exists already, but the scoring must make this "
-                "folder. Move the existing file or folder elsewhere."
-            ) from error
-        except OSError as error:
-            raise not_written(error, folder) from error
-        try:
-            with contextlib.closing(data.parts(folder)) as parts:
-                written_files = _write(folder, parts)
-            publish(folder, data.manifest(written_files))
-        except BaseException as error:
-            shutil.rmtree(folder, ignore_errors=True)
-            if isinstance(error, OSError):
-                raise not_written(error, folder) from error
-            raise
-        self._run_id = data.run_id
-
-    def preview(self) -> TablePreview:
-        """Give the first rows of the newest finished run."""
-        manifest, folder = self._manifest()
-        file = parquet.ParquetFile(folder / manifest.parts[0].file)
-        rows = next(file.iter_batches(PREVIEWED), pa.table(file.schema_arrow.empty_table()))
-        return TablePreview(json.loads(rows.to_pandas().to_json(orient="split", date_format="iso")))
 
     def _manifest(self) -> tuple[Manifest, Path]:
         finished = finished_runs(self.folder, generate_timestamp())
@@ -121,89 +87,126 @@ class PredictionsDataset(AbstractDataset[Predictions, pd.DataFrame]):
                 f"gone. Finished runs: {finished_names}. {scoring} scores rows."
             ) from error
         except DataError as error:
-            raise DataError(
-                f"{error} Put the file back, or score the rows again: {scoring}."
-            ) from error
+            raise self._damaged(str(error)) from error
 
-    def _part(self, folder: Path, expected: FileOfRows, manifest: Manifest) -> pa.Table:
-        try:
-            content = read_part(folder, expected)
-        except OSError as error:
-            raise DataError(
-                f"{folder / expected.file}: expected SHA-256 {expected.sha256}, as {MANIFEST} of "
-                f"run {manifest.run_id} has it, got {error.strerror}. These predictions are not "
-                "whole any more, and none of them was loaded. Put the file back, or score the rows "
-                f"again: {self._run_command} --pipelines scoring."
-            ) from error
-        return parquet.read_table(pa.BufferReader(content))
+    def _damaged(self, fault: str) -> DataError:
+        scoring = f"{self._run_command} --pipelines scoring"
+        return DataError(f"{fault} Put the file back, or score the rows again: {scoring}.")
 
     def _exists(self) -> bool:
         return bool(finished_runs(self.folder, generate_timestamp()))
 
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": self.folder, "run_id": self._run_id}
+
+# A scoring ----------------------------------------------------------------------------------------
 
 
-def _write(folder: Path, parts: Iterator[ScoredPart]) -> list[FileOfRows]:
-    """Write each part to a file."""
-    written_files: list[FileOfRows] = []
-    for part in parts:
-        path = folder / part_name(len(written_files))
-        with new_file(path) as file:
-            file.write(part.content)
-        written_files.append(
-            FileOfRows(file=path.name, rows=part.rows, sha256=sha256(part.content))
-        )
-    settle_folder(folder)
-    return written_files
+class ScoringPlanDataset(AbstractDataset[ScoringPlan, None]):
+    """Saving a plan scores its rows.
 
+    The rows in quarantine are saved, too, if all rows could be read; even if there are so many that
+    there are no predictions.
 
-class QuarantineDataset(CSVDataset):  # type: ignore[misc]
-    """A CSV on a local disk: `save` takes the quarantine, `load` gives its rows as a frame."""
+    Args:
+        filepath: The folder of all runs' predictions.
+        quarantine: The versions of the catalog's entry `quarantined_rows_to_score`.
+    """
 
-    def save(self, data: Quarantine) -> None:
-        """Subscribe a writer, which writes the rows as they come."""
-        data.subscribe(_Writer(Path(get_filepath_str(self._get_save_path(), self._protocol))))
+    def __init__(
+        self, filepath: str, quarantine: str, metadata: dict[str, Any] | None = None
+    ) -> None:
+        self._folder, self._quarantine = Path(filepath), Path(quarantine)
+        self.metadata = metadata
 
+    def save(self, data: ScoringPlan) -> None:
+        """Score the rows, write them, and then write the manifest.
 
-class _Writer:
-    """Writes to another name, and renames the file once all rows are written."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._beside = path.with_name(f".{path.name}.new")
-        self._file: BinaryIO | None = None
-        self._opened = contextlib.ExitStack()
-
-    def keep(self, rows: pd.DataFrame) -> None:
-        """Write rows; write a header above the first rows."""
-        with self._blamed():
-            first = self._file is None
-            if self._file is None:
-                make_folder(self._path.parent)
-                self._file = self._opened.enter_context(new_file(self._beside))
-            if first or len(rows):
-                rows.to_csv(self._file, index=False, header=first, mode="wb")
-
-    def close(self, is_complete: bool) -> None:
-        """Rename the file if it is complete; otherwise remove it."""
-        if self._file is None:
-            return
-        if not is_complete:
-            with contextlib.suppress(OSError):
-                self._opened.close()
-            with contextlib.suppress(OSError):
-                self._beside.unlink()
-                self._path.parent.rmdir()
-            return
-        with self._blamed():
-            self._opened.close()
-            self._beside.rename(self._path)
-            settle_folder(self._path.parent)
-
-    @contextlib.contextmanager
-    def _blamed(self) -> Iterator[None]:
+        Raises:
+            DataError: See `ScoringPlan`; or a file cannot be written. The folder is removed.
+        """
+        folder = self._folder / data.scorer.run_id
         try:
-            yield
+            make_folder(self._folder)
+            folder.mkdir()  # only this run's
         except OSError as error:
-            raise not_written(error, self._path) from error
+            raise not_written(error, folder) from error
+        quarantine = self._quarantine / data.scorer.run_id / self._quarantine.name
+        try:
+            counts, parts = _write(data, folder, quarantine)
+            data.refuse(counts)
+            publish(folder, data.manifest(counts, parts))
+        except BaseException as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            if isinstance(error, OSError):
+                raise not_written(error, folder) from error
+            raise
+
+    def load(self) -> None:
+        """Refuse: a plan is saved only."""
+        raise DataError(f"{self._folder}: the catalog's entry predictions gives predictions.")
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._folder}
+
+
+class ScoringCountsDataset(ReadOnlyDataset):
+    """What was counted in a finished scoring.
+
+    Args:
+        filepath: The folder of all runs' predictions.
+    """
+
+    run_id = ""  # a hook names the run
+
+    def __init__(self, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        super().__init__(filepath, metadata)
+
+    def load(self) -> ScoringCounts:
+        """Read the counts of a run.
+
+        Raises:
+            DataError, FileNotFoundError: The run has not finished.
+        """
+        folder = Path(self._path) / self.run_id
+        parts = read_manifest(folder).parts
+        return reduce(add, [ScoringCounts.of_part(folder / part.file) for part in parts])
+
+
+def _write(
+    plan: ScoringPlan, folder: Path, quarantine: Path
+) -> tuple[ScoringCounts, list[FileOfRows]]:
+    """Write each part to a file, and all rows in quarantine to another one."""
+    counts, files = list[ScoringCounts](), list[FileOfRows]()
+    with (
+        _quarantine_file(quarantine) as quarantine_file,
+        contextlib.closing(plan.parts(folder)) as parts,
+    ):
+        for part in parts:
+            for rows in part.aside:
+                is_first = not quarantine_file.tell()
+                if is_first or len(rows):
+                    rows.to_csv(quarantine_file, index=False, header=is_first, mode="wb")
+            path = folder / part_name(len(files))
+            with new_file(path) as file:
+                file.write(part.content)
+            scored_rows = part.counts.predicted.rows
+            files.append(FileOfRows(file=path.name, rows=scored_rows, sha256=sha256(part.content)))
+            counts.append(part.counts)
+    settle_folder(folder)
+    return reduce(add, counts), files
+
+
+@contextlib.contextmanager
+def _quarantine_file(path: Path) -> Iterator[BinaryIO]:
+    """Create a file that gets its name when it is complete; an error leaves nothing."""
+    beside = path.with_name(f".{path.name}.new")
+    try:
+        make_folder(path.parent)
+        with new_file(beside) as file:
+            yield file
+        beside.rename(path)
+        settle_folder(path.parent)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
+            path.parent.rmdir()
+        raise

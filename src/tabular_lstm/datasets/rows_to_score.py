@@ -7,12 +7,12 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import fsspec
-from kedro.io import AbstractDataset
 from kedro.io.core import get_protocol_and_path
 
 from tabular_lstm.datasets.kedro_private import TablePreview
+from tabular_lstm.datasets.read_only import ReadOnlyDataset
 from tabular_lstm.errors import DataError
-from tabular_lstm.rows.csv_files import refuse_other_arguments
+from tabular_lstm.rows.csv_files import read_arguments
 from tabular_lstm.rows.raw_files import RawFiles, State
 from tabular_lstm.rows.raw_rows import RawRows
 
@@ -54,14 +54,14 @@ def storage_of(filepath: str, **options: Any) -> tuple[Any, str]:
         ) from error
 
 
-class RawRowsDataset(AbstractDataset[Any, RawRows]):
+class RawRowsDataset(ReadOnlyDataset):
     """A CSV or a Parquet file, or a directory of either; the cells of a CSV stay text.
 
     A file is Parquet if its name ends in `.parquet`, and a CSV otherwise. For `load_args` see
-    `tabular_lstm.rows.csv_files.LOAD_ARGS`. In a directory, files named `*.csv` or `*.parquet`, in
-    upper or lower case, are read in the byte order of their names; hidden files and subdirectories
-    are not read. All files need the same columns, in any order; the first file's order counts.
-    With `where: {country: at}` only the rows with this cell count.
+    `tabular_lstm.rows.csv_files.LoadArguments`. In a directory, files named `*.csv` or `*.parquet`,
+    in upper or lower case, are read in the byte order of their names; hidden files and
+    subdirectories are not read. All files need the same columns, in any order; the first file's
+    order counts. With `where: {country: at}` only the rows with this cell count.
     """
 
     def __init__(
@@ -74,39 +74,21 @@ class RawRowsDataset(AbstractDataset[Any, RawRows]):
         metadata: dict[str, Any] | None = None,
     ) -> None:
         options = {**(credentials or {}), **(fs_args or {})}
-        self._storage, self._path = storage_of(filepath, **options)
+        self._storage, path = storage_of(filepath, **options)
+        super().__init__(path, metadata)
         self._load_args = load_args or {}
         self._where = {name: str(value) for name, value in dict(where or {}).items()}
         self._hashed: dict[tuple[str, State], str] = {}
-        self.metadata = metadata
 
     def load(self) -> RawRows:
-        """List the files, see `rows`, and warn of other files."""
-        rows = self.rows()
-        rows.files.warn_of_others()
-        return rows
-
-    def rows(self) -> RawRows:
         """List the files; `RawRows` reads their bytes later.
 
         Raises:
-            DataError: See `RawFiles.at` and `refuse_other_arguments`.
+            DataError: See `RawFiles.at` and `read_arguments`.
         """
         files = self._files()
-        refuse_other_arguments(files.file(files.names[0]), self._load_args)
+        read_arguments(files.file(files.names[0]), self._load_args)
         return RawRows(files, self._load_args, self._where)
-
-    def hashes(self, key: str | None) -> dict[str, str]:
-        """Give the hash of each file, see `RawRows.hashes`; raise as `rows` does."""
-        return self.rows().hashes(key)
-
-    def sha256(self) -> str:
-        """Give the one hash of all files, see `RawRows.sha256`; raise as `rows` does."""
-        return self.rows().sha256()
-
-    def save(self, data: Any) -> None:
-        """Refuse: raw rows are read only."""
-        raise DataError(f"{self._path} is read only here.")
 
     def preview(self, nrows: int = 5) -> TablePreview:
         """Give the first rows of the first file."""
@@ -119,9 +101,6 @@ class RawRowsDataset(AbstractDataset[Any, RawRows]):
 
     def _exists(self) -> bool:
         return bool(self._storage.exists(self._path))
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": self._path, "load_args": self._load_args}
 
 
 # Names in conf of earlier versions.

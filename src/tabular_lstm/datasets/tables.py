@@ -7,14 +7,16 @@ from urllib.parse import unquote, unquote_plus
 
 from kedro.io import AbstractDataset
 
-from tabular_lstm.datasets.kedro_private import credentials_of, guesses_types, replace_entry
-from tabular_lstm.datasets.rows_to_score import USER, RawRowsDataset
+from tabular_lstm.datasets.kedro_private import credentials_of, guesses_types
+from tabular_lstm.datasets.read_only import ReadOnlyDataset
+from tabular_lstm.datasets.rows_to_score import USER
 from tabular_lstm.errors import DataError
 from tabular_lstm.rows.table_rows import NoRowsError, TableRows
 
 # The entries that may be any dataset that loads a table.
 LABELS = "late_labels"
 TABLES = {"raw_rows", "rows_to_score", LABELS}
+WRAPPER = "tabular_lstm.datasets.tables.TableDataset"
 WORKBOOK = (
     "%s: pandas reads the text 007 of a workbook as the number 7. To keep text as text, write "
     "load_args: {dtype: object} in this entry of the catalog"
@@ -23,29 +25,56 @@ WORKBOOK = (
 logger = logging.getLogger(__name__)
 
 
-class TableDataset(AbstractDataset[Any, Any]):
+def as_table(name: str, entry: dict[str, Any]) -> dict[str, Any]:
+    """Wrap the configuration of another package's dataset, so that it loads `TableRows`."""
+    if name not in TABLES or str(entry["type"]).startswith("tabular_lstm."):
+        return entry
+    return {
+        "type": WRAPPER,
+        "name": name,
+        "dataset": entry,
+        "metadata": entry.get("metadata"),
+    }
+
+
+def own_entry(entry: dict[str, Any]) -> dict[str, Any]:
+    """Give the configuration of an entry as conf has it, see `as_table`."""
+    written: dict[str, Any] = entry["dataset"] if entry["type"] == WRAPPER else entry
+    return written
+
+
+class TableDataset(ReadOnlyDataset):
     """The rows of another dataset, loaded once, so that the run reads the rows that were hashed.
 
     Args:
         name: Name of the catalog entry, for messages.
-        entry: The entry's dataset, such as `pandas.SQLQueryDataset` of kedro-datasets.
+        dataset: The entry's dataset, such as `pandas.SQLQueryDataset` of kedro-datasets, or its
+            configuration.
     """
 
-    def __init__(self, name: str, entry: AbstractDataset[Any, Any]) -> None:
-        self._name, self._entry = name, entry
+    def __init__(
+        self,
+        name: str,
+        dataset: AbstractDataset[Any, Any] | dict[str, Any],
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        if isinstance(dataset, dict):
+            dataset = AbstractDataset.from_config(name, dataset)
+        super().__init__(name, metadata)
+        self._name, self._dataset = name, dataset
         self._rows: TableRows | None = None
 
-    def load(self) -> Any:
+    def load(self) -> TableRows | None:
         """Load the table, see `TableRows.of`; None if labels have not come yet.
 
         Raises:
             DataError: See `TableRows.of`; or the dataset fails.
         """
         if self._rows is None:
-            if guesses_types(self._entry):
+            if guesses_types(self._dataset):
                 logger.warning(WORKBOOK, self._name)
             try:
-                self._rows = TableRows.of(self._entry.load(), self._name)
+                self._rows = TableRows.of(self._dataset.load(), self._name)
             except DataError as error:
                 if isinstance(error, NoRowsError) and self._name == LABELS:
                     return None
@@ -56,44 +85,26 @@ class TableDataset(AbstractDataset[Any, Any]):
                 while cause.__cause__ is not None:
                     cause = cause.__cause__
                 first_line = re.sub(USER, "", str(cause).strip().split("\n")[0])
-                text = _without(_parts(credentials_of(self._entry)), first_line)
+                text = _without(_shown_parts(credentials_of(self._dataset)), first_line)
                 raise DataError(
-                    f"{self._name}: {type(self._entry).__name__} could not load the table: "
+                    f"{self._name}: {type(self._dataset).__name__} could not load the table: "
                     f"{type(cause).__name__}: {text}. See this entry of the catalog, and its "
                     "credentials."
                 ) from error
         return self._rows
 
-    rows = load  # as of a `RawRowsDataset`
-
-    def hashes(self, key: str | None) -> dict[str, str]:
-        """Give the hash of the content, see `TableRows.hashes`; raise as `load` does."""
-        hashes: dict[str, str] = self.load().hashes(key)
-        return hashes
-
-    def sha256(self) -> str:
-        """Give the SHA-256 of the content; raise as `load` does."""
-        return str(self.load().sha256())
-
-    def save(self, data: Any) -> None:
-        """Refuse: raw rows are read only."""
-        raise DataError(f"{self._name} is read only here.")
-
     def _exists(self) -> bool:
-        return self._entry.exists()
-
-    def _describe(self) -> dict[str, Any]:
-        return {"name": self._name}
+        return self._dataset.exists()
 
 
-def _parts(credentials: Any) -> set[str]:
+def _shown_parts(credentials: Any) -> set[str]:
     """Return each part of credentials that a driver may show: of a URL those of user and options.
 
     A driver splits a URL at the first `@` or `/`, even if the password has one.
     """
     if isinstance(credentials, dict | list):
         parts = credentials.values() if isinstance(credentials, dict) else credentials
-        return set().union(*map(_parts, parts))
+        return set().union(*map(_shown_parts, parts))
     credentials = "" if credentials is None else str(credentials)  # YAML may make a number of it
     if "://" in credentials:
         options = credentials.partition("?")[2]
@@ -105,10 +116,3 @@ def _parts(credentials: Any) -> set[str]:
 def _without(parts: set[str], text: str) -> str:
     longest_first = map(re.escape, sorted(parts, key=len, reverse=True))
     return re.sub(rf"(?<!\w)({'|'.join(longest_first)})(?!\w)", "***", text) if parts else text
-
-
-def read_as_rows(catalog: Any, names: set[str]) -> None:
-    """Let these entries load their tables as `RawRows`."""
-    for name in names & TABLES:
-        if not isinstance(entry := catalog.get(name), RawRowsDataset | TableDataset):
-            replace_entry(catalog, name, TableDataset(name, entry))

@@ -37,7 +37,7 @@ FOUR_OF_FIVE = 0.7
 
 
 @dataclass(frozen=True)
-class Counts:
+class CellCounts:
     """The rows of a reference's profile and the new rows, counted in the same cells.
 
     Attributes:
@@ -52,7 +52,7 @@ class Counts:
     after: np.ndarray
     rise: bool = False
 
-    def divided(self, rows_each: float) -> "Counts":
+    def divided(self, rows_each: float) -> "CellCounts":
         """Return counts in which `rows_each` rows count as one."""
         if rows_each == 1:
             return self
@@ -117,7 +117,7 @@ def _roots(before: np.ndarray, after: np.ndarray, rows: np.ndarray, new: np.ndar
     return roots
 
 
-def threshold_of(compared: Sequence[Counts], false_alarms: float, smallest: float) -> float:
+def threshold_of(compared: Sequence[CellCounts], false_alarms: float, smallest: float) -> float:
     """Return the threshold of a run from all counts that it compares.
 
     Without drift, the actual rows are like one more resample. So their largest difference exceeds
@@ -127,7 +127,7 @@ def threshold_of(compared: Sequence[Counts], false_alarms: float, smallest: floa
     Args:
         compared: The counts of all features and scores.
         false_alarms: The declared rate.
-        smallest: See `Counts.differences`.
+        smallest: See `CellCounts.differences`.
     """
     cells = sum(len(counts.after) for counts in compared)
     least, most = (math.ceil(beyond / false_alarms) for beyond in BEYOND)
@@ -144,7 +144,7 @@ def threshold_of(compared: Sequence[Counts], false_alarms: float, smallest: floa
     return float(np.sort(highest)[place])
 
 
-def _exchange(counts: Counts, times: int, draw: np.random.Generator) -> Counts:
+def _exchange(counts: CellCounts, times: int, draw: np.random.Generator) -> CellCounts:
     """Draw new rows from all rows without replacement, `times` times: (times, cells).
 
     From 10⁹ rows on they are drawn with replacement, which slightly overestimates chance.
@@ -170,7 +170,7 @@ def smallest_shift(rows: int, new: int, threshold: float, smallest: float) -> fl
         rows: Rows of the reference.
         new: Rows of the batch.
         threshold: The threshold of the batch.
-        smallest: See `Counts.differences`.
+        smallest: See `CellCounts.differences`.
 
     Returns:
         In standard deviations; None if even rows that are all beyond the reference do not exceed
@@ -203,7 +203,8 @@ class Shift(Frozen):
         missing: Share of the rows without a value, in the reference and now.
         outside: Share of the rows outside the trained range, or with an unknown category, in the
             reference and now.
-        statistic: The largest of `Counts.differences`; 0 if no share moved by `smallest_change`.
+        statistic: The largest of `CellCounts.differences`; 0 if no share moved by
+            `smallest_change`.
         moved: Whether the statistic exceeds the threshold.
         sentence: What differs, and by how much.
         counts: Counts of the new rows, as in `Profile.counts`.
@@ -323,13 +324,13 @@ def compare(
     for place, (name, profile) in enumerate(watch.profiles.items()):
         if name in reference.scores or name not in monitoring.ignore:
             is_ordered = profile.kind != "category"
-            pairs[name] = Counts(is_ordered, np.array(profile.counts), seen.counts[place])
+            pairs[name] = CellCounts(is_ordered, np.array(profile.counts), seen.counts[place])
             moments[name] = seen.moments[place]
     # With histories each customer has one score.
     single = reference.scores if watch.schema.history else ()
     compared = {n: pair if n in single else pair.divided(rows_each) for n, pair in pairs.items()}
     read_before = [reference.rows - reference.quarantined_rows, reference.quarantined_rows]
-    quarantine = Counts(False, np.array(read_before), np.array([rows, quarantined]), rise=True)
+    quarantine = CellCounts(False, np.array(read_before), np.array([rows, quarantined]), rise=True)
     fewer = quarantine.divided(rows_each)
     threshold = threshold_of([*compared.values(), fewer], monitoring.false_alarms, smallest)
     shifts = {}
@@ -357,13 +358,13 @@ def compare(
     )
 
 
-def _quarantine_shift(counts: Counts, differences: np.ndarray, threshold: float) -> Shift:
+def _quarantine_shift(counts: CellCounts, differences: np.ndarray, threshold: float) -> Shift:
     before, after = (side / max(side.sum(), 1) for side in (counts.before, counts.after))
-    sentence = f"{percent(after[1])} of the rows, were {percent(before[1])}"
+    sentence = f"{as_percent(after[1])} of the rows, were {as_percent(before[1])}"
     return _shift(counts, differences, threshold, sentence)
 
 
-def _shift(counts: Counts, differences: np.ndarray, threshold: float, sentence: str) -> Shift:
+def _shift(counts: CellCounts, differences: np.ndarray, threshold: float, sentence: str) -> Shift:
     sides = counts.before, counts.after
     before, after = (side / max(side.sum(), 1) for side in sides)
     # For PSI, an empty cell has half a row.
@@ -392,7 +393,7 @@ def sentence_of(profile: Profile, part: int, counts: np.ndarray, moments: np.nda
 
     Args:
         profile: The reference of the feature or score.
-        part: The place of the clearest of `Counts.differences`.
+        part: The place of the clearest of `CellCounts.differences`.
         counts: Counts of the new rows, as in `Profile.counts`.
         moments: Moments of the new rows, a row of `Seen.moments`.
     """
@@ -401,9 +402,9 @@ def sentence_of(profile: Profile, part: int, counts: np.ndarray, moments: np.nda
         return "as in the reference"
     if profile.kind == "category":
         cell = int((after - before).argmax())
-        return _share(_category_words(profile, cell), after[cell], before[cell])
+        return _shares_in_words(_category_words(profile, cell), after[cell], before[cell])
     if profile.mean is None or not moments[0]:
-        return _share(NO_VALUE, after[0], before[0])
+        return _shares_in_words(NO_VALUE, after[0], before[0])
     unit, (distance, square) = profile.deviation or 1.0, moments[1:] / moments[0]
     center = profile.mean / unit
     # Where a mean is 0, its last bits are not shown.
@@ -424,7 +425,7 @@ def sentence_of(profile: Profile, part: int, counts: np.ndarray, moments: np.nda
     # Where values are missing now, or were, the other shares change too.
     if part == 0 or 2 * abs(after[0] - before[0]) > abs(share - share_before):
         rows, share, share_before = NO_VALUE, after[0], before[0]
-    return f"{_share(rows, share, share_before)} ({mean})"
+    return f"{_shares_in_words(rows, share, share_before)} ({mean})"
 
 
 def _category_words(profile: Profile, cell: int) -> str:
@@ -436,8 +437,8 @@ def _category_words(profile: Profile, cell: int) -> str:
     return f"are {one_of(profile.categories[cell - 1])}"
 
 
-def _share(rows: str, after: float, before: float) -> str:
-    share, share_before = _unlike(after, before, percent)
+def _shares_in_words(rows: str, after: float, before: float) -> str:
+    share, share_before = _unlike(after, before, as_percent)
     return f"{share} {rows}, were {share_before}"
 
 
@@ -462,7 +463,7 @@ def _factor(
     times = max(factor, 1 / factor)
     tens = 10.0 ** round(math.log10(times))
     times = tens if abs(times / tens - 1) < NEAR else float(f"{times:.2g}")
-    return f"about {number(times)} times {'as large' if factor > 1 else 'smaller'}"
+    return f"about {short_number(times)} times {'as large' if factor > 1 else 'smaller'}"
 
 
 def _unlike(after: float, before: float, write: Callable[..., str]) -> tuple[str, str]:
@@ -474,21 +475,21 @@ def _unlike(after: float, before: float, write: Callable[..., str]) -> tuple[str
 
 def writer_of(profile: Profile) -> Callable[..., str]:
     """Return the function that writes a value of a column: a day, or a number."""
-    return day if profile.kind == "date" else number
+    return day if profile.kind == "date" else short_number
 
 
-def number(value: float, digits: int = 3) -> str:
+def short_number(value: float, digits: int = 3) -> str:
     """Write a number with three digits, or with all digits before the point.
 
     Examples:
-        >>> number(2077.3), number(41.234), number(0.00041)
+        >>> short_number(2077.3), short_number(41.234), short_number(0.00041)
         ('2077', '41.2', '0.00041')
     """
     is_long = 10**digits <= abs(value) < 1e15
     return f"{value:.0f}" if is_long else f"{value:.{digits}g}"
 
 
-def percent(share: float, digits: int = 3) -> str:
+def as_percent(share: float, digits: int = 3) -> str:
     """Write a share, such as 0.0526 as '5.26 %'."""
     return f"{100 * share:.{digits}g} %"
 

@@ -108,8 +108,8 @@ class Health(Frozen):
         champion, metrics = self.serving, []
         for name, real in champion.real.items():
             promise = champion.promised.get(name)
-            promised = f", promised {_written(name, promise)}" if promise else ""
-            metrics.append(f"{METRICS[name]} {_written(name, real)}{promised}")
+            promised = f", promised {_with_interval(name, promise)}" if promise else ""
+            metrics.append(f"{METRICS[name]} {_with_interval(name, real)}{promised}")
         return (
             f"The champion of run {self.champion} scored {counted(champion.scored_rows, 'row')}, "
             f"of which {champion.labelled_rows} have a label{': ' if metrics else ''}"
@@ -136,7 +136,7 @@ class Health(Frozen):
         return f"{self.alarm}. {self.what_to_do}: {self.command}"
 
 
-def _written(name: str, estimate: Estimate) -> str:
+def _with_interval(name: str, estimate: Estimate) -> str:
     value, low, high = (written(name, end) for end in estimate.model_dump().values())
     return f"{value} ({low} to {high})"
 
@@ -193,7 +193,7 @@ BLUE = COLORS[CANDIDATE]
 BEFORE = "#c6ccd3"  # the reference, behind the new rows
 
 
-def page(health: Health, reference: Reference | None, title: str | None) -> str:
+def health_page(health: Health, reference: Reference | None, title: str | None) -> str:
     """Write the page; without matplotlib it has no figures, and says so.
 
     Args:
@@ -206,7 +206,7 @@ def page(health: Health, reference: Reference | None, title: str | None) -> str:
     distributions, over_time = {}, None
     for name, shift in [*moved.items()][:DISTRIBUTIONS] if can_draw() else []:
         if name in profiles and len(shift.counts) == len(profiles[name].counts):
-            figure = distribution(profiles[name], shift)
+            figure = draw_distribution(profiles[name], shift)
             distributions[name] = to_svg(figure, drawing.short(name, 36))
     if len(health.scorings) > 1 and _metrics(health) and can_draw():
         over_time = to_svg(draw_over_time(health), "Scorings, the newest at the right")
@@ -287,7 +287,7 @@ def _draw_metric(
 
 
 @styled
-def distribution(profile: Profile, shift: Shift) -> "Figure":
+def draw_distribution(profile: Profile, shift: Shift) -> "Figure":
     """Draw the share of rows in each cell of a profile, in the reference and now."""
     sides = np.array(profile.counts), np.array(shift.counts)
     shares = 100 * np.array([counts / max(1, counts.sum()) for counts in sides])

@@ -8,8 +8,6 @@ Operating Characteristic Curves", Biometrics 44, 1988. All rows count equally; g
 import math
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 
@@ -46,22 +44,6 @@ def promised_by(measured: Metrics) -> dict[str, Estimate]:
 # Real, with labels ---------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Losses:
-    """The losses of labelled rows, see `losses_of`: how many, their mean, their deviation."""
-
-    rows: int = 0
-    mean: float = 0.0
-    deviation: float = 0.0
-
-    @classmethod
-    def from_rows(cls, losses: np.ndarray) -> Self:
-        """Compute mean and standard deviation."""
-        if len(losses) < 2:
-            return cls(len(losses))
-        return cls(len(losses), float(losses.mean()), float(losses.std(ddof=1)))
-
-
 def losses_of(labels: np.ndarray, predictions: np.ndarray, task: Task) -> np.ndarray:
     """Return each row's loss, (rows,): log loss for classes, squared error for a number."""
     if task.kind == NUMBER:
@@ -80,24 +62,24 @@ def measure(labels: np.ndarray, predictions: np.ndarray, task: Task) -> dict[str
     """
     if len(labels) < FEWEST:
         return {}
-    loss = _mean(losses_of(labels, predictions, task))
+    loss = _mean_estimate(losses_of(labels, predictions, task))
     if task.kind == NUMBER:
         ends = {name: end**0.5 for name, end in loss.model_dump().items()}
-        return {"rmse": Estimate(**ends), "mae": _mean(np.abs(predictions - labels))}
+        return {"rmse": Estimate(**ends), "mae": _mean_estimate(np.abs(predictions - labels))}
     rankable = [
         (is_class, probabilities)
         for is_class, probabilities in measure_of(task).against_others(labels, predictions)
         if FEWEST_OF_CLASS <= is_class.sum() <= len(labels) - FEWEST_OF_CLASS
     ]
-    return {"log_loss": loss} | ({"roc_auc": _roc_auc(rankable)} if rankable else {})
+    return {"log_loss": loss} | ({"roc_auc": _ranking_estimate(rankable)} if rankable else {})
 
 
-def _mean(values: np.ndarray) -> Estimate:
+def _mean_estimate(values: np.ndarray) -> Estimate:
     mean, off = float(values.mean()), TAIL * float(values.std(ddof=1)) / len(values) ** 0.5
     return Estimate(value=mean, low=max(mean - off, 0.0), high=mean + off)
 
 
-def _roc_auc(by_class: Sequence[tuple[np.ndarray, np.ndarray]]) -> Estimate:
+def _ranking_estimate(by_class: Sequence[tuple[np.ndarray, np.ndarray]]) -> Estimate:
     """Average each class's ROC AUC against the rest, with an interval that always has a width."""
     areas, influence, fewest = [], np.zeros(len(by_class[0][0])), len(by_class[0][0])
     for labels, probabilities in by_class:
@@ -118,7 +100,7 @@ def _roc_auc(by_class: Sequence[tuple[np.ndarray, np.ndarray]]) -> Estimate:
 
 
 def worse_than_promised(
-    since: Mapping[str, Losses], promised: dict[str, Estimate], false_alarms: float, task: Task
+    since: Mapping[str, np.ndarray], promised: dict[str, Estimate], false_alarms: float, task: Task
 ) -> str | None:
     """Say by how much the loss is worse than promised; None if it is not clearly worse.
 
@@ -150,14 +132,14 @@ def worse_than_promised(
     promise_variance = ((promise.high**power - promise.value**power) / TAIL) ** 2
     clearest, most_beyond = "", 1.0
     for start, (run, losses) in reversed([*enumerate(since.items(), 1)]):
-        if losses.rows < FEWEST:
+        if len(losses) < FEWEST:
             continue
-        worse_by = losses.mean - promise.value**power
+        worse_by = losses.mean() - promise.value**power
         if worse_by <= 0:
             break
+        variance = losses.std(ddof=1) ** 2
         information, tuned_for = (
-            1 / max(promise_variance + losses.deviation**2 / rows, TINY)
-            for rows in (losses.rows, TUNED_FOR)
+            1 / max(promise_variance + variance / rows, TINY) for rows in (len(losses), TUNED_FOR)
         )
         rate = false_alarms / (start * (start + 1))
         beyond = worse_by / _margin(information, tuned_for, rate)
@@ -166,9 +148,10 @@ def worse_than_promised(
     if not clearest:
         return None
     losses = since[clearest]
+    loss = written(name, losses.mean() ** (1 / power))
     began = f" since scoring {clearest}" if clearest != next(iter(since)) else ""
     return (
-        f"{METRICS[name]} {written(name, losses.mean ** (1 / power))} of {losses.rows:,} labelled "
+        f"{METRICS[name]} {loss} of {len(losses):,} labelled "
         f"rows{began}; promised was {written(name, promise.value)} ({written(name, promise.low)} "
         f"to {written(name, promise.high)})"
     )

@@ -9,7 +9,14 @@ from math import prod
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
-from pydantic import Field, FiniteFloat, NonNegativeInt, model_validator
+from pydantic import (
+    Field,
+    FiniteFloat,
+    NonNegativeInt,
+    PlainSerializer,
+    PlainValidator,
+    model_validator,
+)
 
 from tabular_lstm.errors import DataError, counted, shown
 from tabular_lstm.frozen import Frozen, Stored, unless
@@ -21,6 +28,8 @@ from tabular_lstm.rows.schema import Schema
 
 Watched = Literal["number", "date", "category", "score"]
 Count = Annotated[int, Field(ge=0, le=10**15)]
+# An array in a value that is written as JSON.
+Counted = Annotated[np.ndarray, PlainValidator(np.asarray), PlainSerializer(np.ndarray.tolist)]
 BINS = 20
 FEW = 20  # up to this many distinct values have a cell each
 ENOUGH = 100_000  # values, enough for quantiles
@@ -126,21 +135,21 @@ class Reference(Stored):
             watched: Which of the predictions count as scores. Default: all.
             facts: Further attributes.
         """
-        features, kinds, train_rows = {}, kinds_of(schema), len(sides[0])
+        features, kinds, train_rows = {}, watched_kinds(schema), len(sides[0])
         for columns in zip(*(columns_of(sequences, schema) for sequences in sides), strict=True):
             name, values = columns[0][0], np.concatenate([column for _, column in columns])
             categories = schema.categories.get(name, ())
             if kinds[name] == "category":
                 is_unknown = would_be_unknown(values[:train_rows], groups)
                 values[:train_rows][is_unknown] = len(categories)
-            features[name] = profile(kinds[name], values, categories)
+            features[name] = profile_of(kinds[name], values, categories)
         watched_scores = scores_of(
             predictions if watched is None else predictions[watched], schema
         ).items()
         content = {
             "task": schema.task,
             "features": features,
-            "scores": {name: profile("score", column) for name, column in watched_scores},
+            "scores": {name: profile_of("score", column) for name, column in watched_scores},
         }
         return cls.model_validate(content | facts)
 
@@ -166,7 +175,7 @@ def columns_of(sequences: np.ndarray, schema: Schema) -> Iterator[tuple[str, np.
         yield name, schema.in_own_unit(schema.features[places[0]], values)
 
 
-def kinds_of(schema: Schema) -> dict[str, Watched]:
+def watched_kinds(schema: Schema) -> dict[str, Watched]:
     """Return the kind of each column, in the order of `columns_of`."""
     return {name: column_of(name, schema).kind for name in schema.slots}
 
@@ -199,7 +208,7 @@ def apart(name: str, columns: Container[str]) -> str:
 # Cells ---------------------------------------------------------------------------------------
 
 
-def profile(kind: Watched, values: np.ndarray, categories: Sequence[str] = ()) -> Profile:
+def profile_of(kind: Watched, values: np.ndarray, categories: Sequence[str] = ()) -> Profile:
     """Count the values of a column, NaN where missing; a category is its place."""
     if kind == "category":
         counts = count_categories(values, cells_of(categories))
@@ -348,8 +357,8 @@ class Seen:
             0 for a category, and if the reference has no mean.
     """
 
-    counts: tuple[np.ndarray, ...]
-    moments: np.ndarray
+    counts: tuple[Counted, ...]
+    moments: Counted
 
     def __add__(self, other: "Seen") -> "Seen":
         counts = tuple(a + b for a, b in zip(self.counts, other.counts, strict=True))
@@ -373,7 +382,7 @@ class Watch:
         expected = [
             *(
                 (n, kind, category_cells(categories.get(n, ())))
-                for n, kind in kinds_of(self.schema).items()
+                for n, kind in watched_kinds(self.schema).items()
             ),
             *((name, "score", ()) for name in scores_of(no_rows, self.schema)),
         ]
@@ -390,12 +399,6 @@ class Watch:
     def profiles(self) -> dict[str, Profile]:
         """Return the profiles by name, the features first."""
         return self.reference.features | self.reference.scores
-
-    @property
-    def nothing(self) -> Seen:
-        """Return the counts of zero rows."""
-        counts = tuple(np.zeros(len(p.counts), np.int64) for p in self.profiles.values())
-        return Seen(counts, np.zeros((len(counts), 3)))
 
     def count(self, sequences: Sequences, predictions: np.ndarray, rows: Any = slice(None)) -> Seen:
         """Count scored rows.

@@ -18,7 +18,13 @@ from tabular_lstm.parameters.columns import read_differently
 from tabular_lstm.profiling.words import PLACEHOLDERS, WORDS, has_word, names_an_identifier
 from tabular_lstm.rows.cells import EMPTY, LARGEST, spelt_alike
 from tabular_lstm.rows.fingerprints import ROUNDED
-from tabular_lstm.rows.number_format import POINT, NumberFormat, all_pointed, pattern, without_unit
+from tabular_lstm.rows.number_format import (
+    POINT,
+    NumberFormat,
+    all_pointed,
+    number_pattern,
+    without_unit,
+)
 
 Kind = Literal["number", "category", "date", "quantity", "text", "identifier", "constant", "empty"]
 Code = str | int | float
@@ -370,7 +376,7 @@ def _number_facts(name: str, cells: DistinctCells, form: NumberFormat) -> dict[s
         "whole": whole,
         "odd": odd.present,
         "odd_example": str(odd.texts[0]) if odd.present else "",
-        "odd_unit": unit if in_unit.matching(pattern(form)).any() else "",
+        "odd_unit": unit if in_unit.matching(number_pattern(form)).any() else "",
         "many_zeros": zeros_among(amounts, counts[is_amount])[1],
         "codes": {int(c) if c.is_integer() else c: n for c, n in codes.items()} | signs,
     }

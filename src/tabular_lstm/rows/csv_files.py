@@ -5,84 +5,80 @@ import csv
 import io
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any, BinaryIO
+from typing import Annotated, Any, BinaryIO, Self
 
 import pyarrow as pa
 from pyarrow import csv as arrow
+from pydantic import AliasChoices, Field, StrictInt, StrictStr, model_validator
 
 from tabular_lstm.errors import DataError, shown
-from tabular_lstm.rows.number_format import NumberFormat
+from tabular_lstm.frozen import Parameters, matching
+from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.raw_files import is_parquet, refuse_repeated_names
 
 # Load arguments -----------------------------------------------------------------------------------
 
-
-def _is_character(value: Any) -> bool:
-    return isinstance(value, str) and bool(re.fullmatch(r"[ -/:-@\[-`{-~\t]", value))
-
-
-def _is_mark(value: Any) -> bool:
-    return _is_character(value) and value not in "+-"
-
-
-def _is_count(value: Any) -> bool:
-    return type(value) is int and 0 <= value <= sys.maxsize
-
-
-def _is_list(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and {*map(type, value)} <= {str, int}
-
-
-CHARACTER = _is_character, "one ASCII character that is no letter, no digit and no end of a line"
-MARK = _is_mark, "one ASCII mark"
-COUNT = _is_count, "a whole number, 0 or more"
-LIST = _is_list, "a list of at least one name or number"
-NUMBER_FORMAT = ("decimal", "thousands")
-# Arguments of pandas.read_csv that say where cells begin and end, and how numbers are written.
-# Conf says what else a cell means.
-LOAD_ARGS: dict[str, tuple[Callable[[Any], bool], str]] = {
-    **dict.fromkeys(("sep", "delimiter", "quotechar"), CHARACTER),
-    **dict.fromkeys(NUMBER_FORMAT, MARK),
-    **dict.fromkeys(("header", "skiprows", "nrows"), COUNT),
-    **dict.fromkeys(("names", "usecols"), LIST),
-    "encoding": (lambda value: isinstance(value, str), "a name"),
-}
 INFER = ("header", "infer")
 
+NUMBER_FORMAT = ("decimal", "thousands")
+MARK = r"[ -*,./:-@\[-`{-~\t]"
+Mark = Annotated[StrictStr, matching(MARK, "one ASCII mark")]
+Character = Annotated[
+    StrictStr,
+    matching(
+        rf"{MARK}|[+-]", "one ASCII character that is no letter, no digit and no end of a line"
+    ),
+]
+Natural = Annotated[StrictInt, Field(ge=0, le=sys.maxsize)]
+Columns = Annotated[list[StrictStr | StrictInt], Field(min_length=1)]
 
-def refuse_other_arguments(file: str, load_args: dict[str, Any]) -> None:
-    """Raise an error for an argument that is unknown, or that makes a file unreadable.
+
+class LoadArguments(Parameters):
+    """Arguments of `pandas.read_csv`: where cells begin and end, and how numbers are written.
+
+    Conf says what else a cell means. null means the default, but `header: null` means that the file
+    has no header. pandas has two names for the character between cells.
+    """
+
+    sep: Character | None = Field(None, validation_alias=AliasChoices("sep", "delimiter"))
+    quotechar: Character | None = None
+    decimal: Mark | None = None
+    thousands: Mark | None = None
+    header: Natural | None = None
+    skiprows: Natural | None = None
+    nrows: Natural | None = None
+    names: Columns | None = None
+    usecols: Columns | None = None
+    encoding: StrictStr | None = None
+
+    @model_validator(mode="after")
+    def _characters_differ(self) -> Self:
+        if (self.sep or ",") == (self.quotechar or '"'):
+            raise ValueError("quotechar: expected another character than between cells")
+        if (self.decimal or POINT.decimal) == self.thousands:
+            raise ValueError(
+                "thousands: expected another mark than decimal; name both, such as "
+                "{decimal: ',', thousands: '.'}"
+            )
+        return self
+
+
+def read_arguments(file: str, load_args: dict[str, Any]) -> LoadArguments:
+    """Check the arguments of a file; a Parquet file has only those of the number format.
 
     Raises:
-        DataError: An argument is not in `LOAD_ARGS` or has an impossible value, two arguments do
-            not fit together, or an argument other than the number format is for a Parquet file.
+        DataError: An argument is unknown or has an impossible value, or two do not fit together.
     """
-    allowed = NUMBER_FORMAT if is_parquet(file) else (*LOAD_ARGS,)
-    for name, value in load_args.items():
-        if value is None and name in LOAD_ARGS:
-            continue
-        if name not in allowed:
-            raise _refusal(file, name, value, f"one of {', '.join(allowed)}")
-        fits, expected = LOAD_ARGS[name]
-        if not fits(value) and (name, value) != INFER:
-            raise _refusal(file, name, value, expected)
-    delimiter, quotechar = dialect_of(load_args).values()
-    if (other := load_args.get("delimiter") or delimiter) != delimiter:
-        raise _refusal(file, "delimiter", other, f"the same as sep: {delimiter!r}")
-    if delimiter == quotechar:
-        raise _refusal(file, "quotechar", quotechar, "another character than between cells")
-    number_format = number_format_of(load_args)
-    if number_format.thousands == number_format.decimal:
-        expected = "another mark than decimal; name both, such as {decimal: ',', thousands: '.'}"
-        raise _refusal(file, "thousands", number_format.thousands, expected)
-
-
-def _refusal(file: str, name: str, value: Any, expected: str) -> DataError:
-    return DataError(
-        f"{file}: the catalog says load_args: {{{name}: {value!r}}}; expected {expected}."
-    )
+    of_csv = load_args.keys() - {*NUMBER_FORMAT} if is_parquet(file) else set()
+    try:
+        if of_csv:
+            raise ValueError(f"{min(of_csv)}: expected one of {', '.join(NUMBER_FORMAT)}")
+        given = {name: value for name, value in load_args.items() if (name, value) != INFER}
+        return LoadArguments.model_validate(given)
+    except ValueError as error:
+        raise DataError(f"{file}: the catalog says load_args: {error}.") from error
 
 
 def dialect_of(load_args: dict[str, Any]) -> dict[str, str]:
@@ -102,6 +98,7 @@ def number_format_of(load_args: dict[str, Any]) -> NumberFormat:
 # Header -------------------------------------------------------------------------------------------
 
 DELIMITERS = ",;\t|"
+UTF_8 = "utf-8"
 # Longest line of a header, so that a file without line ends does not fill the memory.
 LONGEST = 2**24
 BYTE_ORDER_MARKS = {
@@ -156,30 +153,25 @@ def _no_csv(file: str, error: Exception) -> DataError:
     )
 
 
-def columns_of_csv(content: BinaryIO, file: str, load_args: dict[str, Any]) -> list[str]:
-    """Name the columns; only the header is read.
-
-    Raises:
-        DataError: See `stream_cells`.
-    """
-    return _read_header(content, file, load_args)[1]
-
-
-def _read_header(
+def read_header(
     content: BinaryIO, file: str, load_args: dict[str, Any]
 ) -> tuple[list[str], list[str], int]:
     """Give the names of all columns, those that are read, and the number of lines above the rows.
 
     If there is neither a header nor `names`, the columns are named f1, f2 and so on.
+
+    Raises:
+        DataError: See `stream_cells`.
     """
-    refuse_other_arguments(file, load_args)
+    arguments = read_arguments(file, load_args)
     refuse_other_formats(content, file)
-    header, names = load_args.get("header", "infer"), load_args.get("names")
-    encoding, dialect = _encoding_of(load_args), dialect_of(load_args)
+    encoding, dialect = arguments.encoding or UTF_8, dialect_of(load_args)
     # Lines above the header are skipped first, because rows are counted from the header.
-    skipped = (load_args.get("skiprows") or 0) + (header if isinstance(header, int) else 0)
+    skipped = (arguments.skiprows or 0) + (arguments.header or 0)
     try:
-        text = io.TextIOWrapper(content, "utf-8-sig" if _is_utf_8(encoding) else encoding)
+        text = io.TextIOWrapper(
+            content, "utf-8-sig" if codecs.lookup(encoding).name == UTF_8 else encoding
+        )
         lines = iter(lambda: text.readline(LONGEST), "")
         lines_above = sum(1 for _ in islice(lines, skipped))
         reader = csv.reader(lines, **dialect)  # type: ignore[arg-type]
@@ -191,15 +183,17 @@ def _read_header(
         raise _other_encoding(file, encoding, error) from error
     if not first_cells:
         raise DataError(f"{file}: the file is empty; expected a header and rows.")
-    if header is None and names is None:
-        names = [f"f{place}" for place in range(1, len(first_cells) + 1)]
-    if names is None or isinstance(header, int):
+    given_names = arguments.names
+    has_no_header = "header" in arguments.model_fields_set and arguments.header is None
+    if has_no_header and given_names is None:
+        given_names = [f"f{place}" for place in range(1, len(first_cells) + 1)]
+    if given_names is None or arguments.header is not None:
         lines_above += reader.line_num
-    names = _column_names(names or first_cells, file, dialect["delimiter"])
-    return names, _chosen_columns(names, file, load_args.get("usecols")), lines_above
+    names = _column_names(given_names or first_cells, file, dialect["delimiter"])
+    return names, _chosen_columns(names, file, arguments.usecols), lines_above
 
 
-def _column_names(raw_names: list[Any], file: str, delimiter: str) -> list[str]:
+def _column_names(raw_names: Sequence[Any], file: str, delimiter: str) -> list[str]:
     """Give the column names, from the header or from conf."""
     stripped_names = [str(name).strip() for name in raw_names]
     # The names are those of pandas, because the order of features depends on their names.
@@ -228,14 +222,6 @@ def _chosen_columns(names: list[str], file: str, usecols: list[Any] | None) -> l
             f"of columns, got {unknown[0]!r}. It has: {', '.join(names)}."
         )
     return [name for name in names if name in chosen]
-
-
-def _encoding_of(load_args: dict[str, Any]) -> str:
-    return load_args.get("encoding") or "utf-8"
-
-
-def _is_utf_8(encoding: str) -> bool:
-    return codecs.lookup(encoding).name == "utf-8"
 
 
 def _other_encoding(file: str, encoding: str, error: Exception) -> DataError:
@@ -269,8 +255,7 @@ def stream_cells(
     Args:
         content: The file, open for its bytes.
         file: The file's name, for messages.
-        load_args: Arguments of `pandas.read_csv`, see `LOAD_ARGS`. null means the
-            default, but `header: null` means that the file has no header.
+        load_args: Arguments of `pandas.read_csv`, see `LoadArguments`.
 
     Yields:
         Batches of text cells: an empty cell is "", any line end within a cell is "\n".
@@ -281,7 +266,7 @@ def stream_cells(
             64 columns: 4 kB a column), a quote that is never closed or a column name twice; or an
             argument is unknown or would have no effect.
     """
-    names, chosen, lines_above = _read_header(content, file, load_args)
+    names, chosen, lines_above = read_header(content, file, load_args)
     dialect, most_rows = dialect_of(load_args), load_args.get("nrows")
     most_rows = sys.maxsize if most_rows is None else most_rows
     # A row of one cell too many ends the text: a quote that is never closed would include it.
@@ -294,7 +279,7 @@ def stream_cells(
         ragged_rows.append(row)
         return "skip" if row.text == end else "error"
 
-    rows, text = 0, _recoded(content, file, _encoding_of(load_args), end)
+    rows, text = 0, _recoded(content, file, load_args.get("encoding") or UTF_8, end)
     try:
         for batch in _parsed(text, names, chosen, lines_above, dialect, handle_ragged):
             if count := min(batch.num_rows, most_rows - rows):

@@ -56,7 +56,7 @@ CASED = re.compile(
 
 
 @cache
-def pattern(number_format: NumberFormat) -> str:
+def number_pattern(number_format: NumberFormat) -> str:
     """Give the regular expression for a text that is a number from its start to its end.
 
     Python and Arrow read the expression alike. A group has three digits; the first group has up to
@@ -79,7 +79,7 @@ def _between_groups(number_format: NumberFormat) -> str:
 @cache
 def any_of(formats: tuple[NumberFormat, ...]) -> re.Pattern[str]:
     """Give the pattern of texts that are a number in at least one of these formats."""
-    return re.compile("|".join(f"(?:{pattern(number_format)})" for number_format in formats))
+    return re.compile("|".join(f"(?:{number_pattern(number_format)})" for number_format in formats))
 
 
 def pointed(text: str, number_format: NumberFormat = POINT) -> str | None:
@@ -94,14 +94,14 @@ def pointed(text: str, number_format: NumberFormat = POINT) -> str | None:
         >>> [pointed(cell, NumberFormat(decimal=",")) for cell in cells]
         [None, None, None, '7', '2024']
     """
-    if not re.fullmatch(pattern(number_format), text):
+    if not re.fullmatch(number_pattern(number_format), text):
         return None
     return re.sub(_between_groups(number_format), "", text).replace(number_format.decimal, ".")
 
 
 def all_pointed(texts: pa.Array, number_format: NumberFormat = POINT) -> pa.Array:
     """Apply `pointed` to each text; null where the text is null or no number."""
-    is_number = pc.match_substring_regex(texts, f"^{pattern(number_format)}$")
+    is_number = pc.match_substring_regex(texts, f"^{number_pattern(number_format)}$")
     numbers = pc.if_else(is_number, texts, None)
     if number_format.thousands:
         numbers = pc.replace_substring_regex(numbers, _between_groups(number_format), "")
@@ -178,7 +178,9 @@ def points_of_thousands(
             if not pc.any(pc.match_substring(texts, ".")).as_py():
                 continue
             trimmed = pc.utf8_trim_whitespace(texts)
-            numbers = trimmed.filter(pc.match_substring_regex(trimmed, f"^{pattern(POINT)}$"))
+            numbers = trimmed.filter(
+                pc.match_substring_regex(trimmed, f"^{number_pattern(POINT)}$")
+            )
             if not len(numbers):
                 continue
             if not pc.all(pc.match_substring_regex(numbers, f"^{groups('.')}$")).as_py():

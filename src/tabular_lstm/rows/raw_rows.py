@@ -15,10 +15,10 @@ from tabular_lstm.rows.cells import texts
 from tabular_lstm.rows.content_hash import Total
 from tabular_lstm.rows.csv_files import (
     NUMBER_FORMAT,
-    columns_of_csv,
     dialect_of,
     number_format_of,
-    refuse_other_arguments,
+    read_arguments,
+    read_header,
     stream_cells,
 )
 from tabular_lstm.rows.number_format import AS_FLOAT, POINT, NumberFormat, pointed, without_fraction
@@ -176,7 +176,7 @@ class RawRows:
 
     Attributes:
         files: The files.
-        load_args: Load arguments of a CSV, see `tabular_lstm.rows.csv_files.LOAD_ARGS`.
+        load_args: Load arguments of a CSV, see `tabular_lstm.rows.csv_files.LoadArguments`.
         where: Only rows that have this value in this column count, see `values`. Default: all rows.
     """
 
@@ -232,7 +232,7 @@ class RawRows:
         if read not in self.files.hashed:
             for batch in self._chosen():
                 names = batch.table.column_names
-                cells = [alike(batch.table[name], self.number_format) for name in names]
+                cells = [cells_to_hash(batch.table[name], self.number_format) for name in names]
                 table = pa.table(cells, names)
                 if numbered:
                     table = table.append_column("the row's name", pa.array(batch.names))
@@ -273,7 +273,7 @@ class RawRows:
         with self.files.open(name) as content:
             if is_parquet(file):
                 return types_of_parquet(content, file)
-            return dict.fromkeys(columns_of_csv(content, file, self.load_args), pa.string())
+            return dict.fromkeys(read_header(content, file, self.load_args)[1], pa.string())
 
     def batches(self, without: Collection[str] = ()) -> Iterator[Batch]:
         """Read all files from the start, batch by batch, with memory for a few batches.
@@ -289,6 +289,7 @@ class RawRows:
             DataError: A file cannot be read, has other columns than the first one, or changes while
                 it is read; or there is no row.
         """
+        self.files.warn_of_others()
         is_empty = True
         for batch in self._chosen(without):
             if batch.count:
@@ -352,7 +353,7 @@ class RawRows:
     ) -> Iterator[Batch]:
         file, columns = self.files.file(name), self.columns
         if is_parquet(file):
-            refuse_other_arguments(file, self.load_args)
+            read_arguments(file, self.load_args)
             columns = [column for column in columns if column not in without]
             pieces = stream_parquet(content, file, without)
         else:
@@ -374,7 +375,9 @@ class RawRows:
         return rows
 
 
-def alike(cells: pa.ChunkedArray, number_format: NumberFormat) -> pa.ChunkedArray | pa.Array:
+def cells_to_hash(
+    cells: pa.ChunkedArray, number_format: NumberFormat
+) -> pa.ChunkedArray | pa.Array:
     """Give cells for a hash: texts without blanks around, 7.0 as 7, and several values as text.
 
     pandas writes all whole numbers of a column as 7.0 if one cell is missing. With a decimal comma,

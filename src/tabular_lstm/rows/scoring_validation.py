@@ -2,11 +2,10 @@
 
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -22,7 +21,7 @@ from tabular_lstm.rows.raw_rows import BYTES, ROWS, Batch, RawRows
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.sequences import slots_of
 from tabular_lstm.rows.timeline import Roles, histories, read_roles
-from tabular_lstm.rows.validation import YES, Quarantine, set_aside
+from tabular_lstm.rows.validation import YES, Kinds, set_aside
 
 # Customer batches ---------------------------------------------------------------------------------
 
@@ -55,7 +54,7 @@ def whole_customers(
     with tempfile.SpooledTemporaryFile(BYTES, dir=str(folder) if folder else None) as row_file:
         for batch in batches:
             _refuse_other_types(types, batch)
-            positions = positions or [[] for _ in range(_count(batch))]
+            positions = positions or [[] for _ in range(_batches_needed(batch))]
             customers = replace(batch, table=batch.table.select([customer])).cells[customer]
             names = read_key(customers, number_format)[0].to_numpy(object)
             batch_numbers = pd.util.hash_array(names, categorize=False) % len(positions)
@@ -109,7 +108,7 @@ def _refuse_other_types(types: dict[str, tuple[pa.DataType, str]], batch: Batch)
             )
 
 
-def _count(first: Batch) -> int:
+def _batches_needed(first: Batch) -> int:
     """Choose how many batches to make, so that they are about as large as other batches."""
     size = first.table.nbytes / first.count
     return min(MOST, int(first.expected / min(ROWS, BYTES / size)) + 1)
@@ -118,8 +117,6 @@ def _count(first: Batch) -> int:
 # Scoring validation -------------------------------------------------------------------------------
 
 NO = ("0", "no", "false")
-
-Result = TypeVar("Result")
 
 ADVICE = (
     "Rows are counted from 1 below the header; this run's quarantined_rows_to_score.csv lists "
@@ -131,39 +128,30 @@ ADVICE = (
 
 @dataclass(frozen=True)
 class CheckedBatch:
-    """The rows of a batch that get a prediction, and what is wrong with the others.
+    """The rows of a batch that get a prediction, and those that were set aside.
 
     Attributes:
-        read: How many rows of the batch each file has, quarantined ones too; "" is a single file.
-        history: How many usable rows get no prediction.
+        rows: How many rows each file has in the batch, quarantined ones too; "" is a single file.
         expected: About how many rows all batches have together.
         origin: The origin of the rows that get a prediction, see `Batch`.
         sequences: float32 (rows, steps, features_per_step), or their histories; the histories'
             table has all usable rows.
         copied: The key of these rows as text, and the columns that are copied, with their types.
-        problems: By column, what is wrong with cells, by their place in the batch.
-        names: Names of the rows with a problem, for messages, by their place.
-        aside: The rows set aside, see `set_aside`.
+        kinds: What is wrong with the rows set aside.
+        aside: The rows set aside, see `set_aside`; `file` comes first if there are several.
     """
 
-    read: Counter[str]
-    history: int
+    rows: Counter[str]
     expected: int
     origin: pa.Table
     sequences: Sequences
     copied: dict[str, pa.Array]
-    problems: dict[str, Problems]
-    names: dict[int, int | str]
+    kinds: Kinds
     aside: pd.DataFrame
-
-    @property
-    def count(self) -> int:
-        """Count the rows of the batch, the quarantined ones too."""
-        return self.read.total()
 
 
 @dataclass(frozen=True)
-class Check:
+class RowCheck:
     """The rules by which rows are checked.
 
     Attributes:
@@ -211,7 +199,9 @@ class Check:
             marked, problems[self.predict] = _marks(cells[self.predict], self.number_format)
         rows = pd.Index(origin["row"].to_numpy(), name="row")
         bad_rows, is_left = set_aside(cells.set_axis(rows), problems)
-        names = batch.names[~is_left] if len(bad_rows) else ()
+        kinds = Kinds()
+        if len(bad_rows):
+            kinds.add(problems, batch.names.tolist())
         file_counts = Counter({"": batch.count})
         scored = np.flatnonzero(is_left)
         if "file" in origin.column_names:
@@ -232,14 +222,12 @@ class Check:
             gets_prediction = scored_histories.are_last if marked is None else marked[scored]
             scored, sequences = scored[gets_prediction], scored_histories[gets_prediction]
         return CheckedBatch(
-            read=file_counts,
-            history=int(is_left.sum()) - len(scored),
+            rows=file_counts,
             expected=batch.expected,
             origin=origin.take(scored),
             sequences=sequences,
             copied={name: values.take(pa.array(scored)) for name, values in copied.items()},
-            problems={name: faults for name, faults in problems.items() if faults},
-            names=dict(zip(np.flatnonzero(~is_left).tolist(), names, strict=True)),
+            kinds=kinds,
             aside=bad_rows,
         )
 
@@ -254,21 +242,19 @@ def _marks(cells: pd.Series, number_format: NumberFormat) -> tuple[np.ndarray, P
 
 @dataclass(frozen=True)
 class CheckedRows:
-    """A stream of checked rows.
+    """Rows to score, which are read and checked batch by batch.
 
     Attributes:
         source: The rows as they are read.
         check: The rules by which they are checked.
-        max_quarantined_fraction: With a larger share in quarantine, the stream raises an error.
+        max_quarantined_fraction: With a larger share in quarantine there are no predictions.
         without: Columns that need not be read, see `RawRows.batches`. Default: none.
-        quarantine: Gets the bad rows.
     """
 
     source: RawRows
-    check: Check
+    check: RowCheck
     max_quarantined_fraction: float
     without: frozenset[str] = frozenset()
-    quarantine: Quarantine = field(default_factory=Quarantine)
 
     def read(self, folder: Path | None = None) -> Iterator[Batch]:
         """Read the rows without checks; for histories, grouped by customer, see `whole_customers`.
@@ -282,30 +268,13 @@ class CheckedRows:
             return batches
         return whole_customers(batches, history.of, self.check.number_format, folder)
 
-    def counted(
-        self, results: Iterator[Result], batches_of: Callable[[Result], Sequence[CheckedBatch]]
-    ) -> Generator[Result]:
-        """Pass on the results of the batches, in their order, and quarantine the bad rows.
-
-        Raises:
-            DataError: At the end, too many rows are in quarantine.
-        """
-        count, is_complete = 0, False
-        try:
-            for result in results:
-                for batch in batches_of(result):
-                    self.quarantine.kinds.add(batch.problems, batch.names)
-                    self.quarantine.add(batch.aside)
-                    count += batch.count
-                yield result
-            is_complete = True
-        finally:
-            self.quarantine.close(is_complete)
-        if (bad := self.quarantine.rows) > self.max_quarantined_fraction * count:
+    def refuse_many_quarantined(self, quarantined: int, rows: int, kinds: Kinds) -> None:
+        """Raise a `DataError` if too many of the rows are in quarantine."""
+        if quarantined > self.max_quarantined_fraction * rows:
             raise DataError(
-                f"{self.source.file}: {bad} of {counted(count, 'row')} went to quarantine, and "
-                f"max_quarantined_fraction = {self.max_quarantined_fraction} allows fewer. There "
-                "are no predictions:",
-                *self.quarantine.kinds.listed(),
+                f"{self.source.file}: {quarantined} of {counted(rows, 'row')} went to quarantine, "
+                f"and max_quarantined_fraction = {self.max_quarantined_fraction} allows fewer. "
+                "There are no predictions:",
+                *kinds.listed(),
                 ADVICE,
             )

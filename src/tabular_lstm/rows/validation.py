@@ -2,9 +2,9 @@
 
 import logging
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -55,22 +55,28 @@ class _Kind:
     rows: list[int | str] = field(default_factory=list)  # the first of them
 
 
+@dataclass(frozen=True)
 class Kinds:
-    """The problems of rows, counted by column and kind."""
+    """The problems of rows, counted by column and kind; the counts of some rows add up."""
 
-    def __init__(self) -> None:
-        self._entries: dict[str, _Kind] = {}
+    entries: dict[str, _Kind] = field(default_factory=dict)
 
-    def add(
-        self, problems: Mapping[str, Problems], rows: pd.Index | Mapping[int, int | str]
-    ) -> None:
+    def __add__(self, other: "Kinds") -> "Kinds":
+        entries = dict(self.entries)
+        for kind, entry in other.entries.items():
+            first = entries.get(kind, _Kind(entry.example))
+            rows = [*first.rows, *entry.rows][:LISTED]
+            entries[kind] = _Kind(first.example, first.count + entry.count, rows)
+        return Kinds(entries)
+
+    def add(self, problems: Mapping[str, Problems], rows: pd.Index | Sequence[int | str]) -> None:
         """Count the problems of some rows, by column; `rows` names the row at each place."""
         for name, column_problems in problems.items():
             named = shown(name, NAME)
             for place, problem in column_problems.items():
                 kind = f"{named}: {problem.rpartition(' is ')[2]}"
-                if (entry := self._entries.get(kind)) is None:
-                    entry = self._entries[kind] = _Kind(f"{named}: {problem}")
+                if (entry := self.entries.get(kind)) is None:
+                    entry = self.entries[kind] = _Kind(f"{named}: {problem}")
                 entry.count += 1
                 if len(entry.rows) < LISTED:
                     entry.rows.append(rows[place])
@@ -90,41 +96,8 @@ class Kinds:
         return lines
 
     def _by_count(self) -> list[tuple[str, _Kind]]:
-        entries = self._entries.items()
+        entries = self.entries.items()
         return sorted(entries, key=lambda item: (-item[1].count, item[1].example))
-
-
-class Keeper(Protocol):
-    """Writes the rows that a stream sets aside."""
-
-    def keep(self, rows: pd.DataFrame) -> None:
-        """Take the bad rows of a batch: `file` if there are several, `row`, `reason`, cells."""
-
-    def close(self, whole: bool) -> None:
-        """Finish; `whole` tells whether the stream was read to its end."""
-
-
-class Quarantine:
-    """The bad rows of a stream: each keeper that subscribes gets them as they come."""
-
-    def __init__(self) -> None:
-        self.kinds, self.rows = Kinds(), 0
-        self._keepers: list[Keeper] = []
-
-    def subscribe(self, keeper: Keeper) -> None:
-        """Give this keeper all rows that come from now on."""
-        self._keepers.append(keeper)
-
-    def add(self, bad_rows: pd.DataFrame) -> None:
-        """Pass on the rows of a batch that were set aside; there may be none."""
-        self.rows += len(bad_rows)
-        for keeper in self._keepers:
-            keeper.keep(bad_rows)
-
-    def close(self, whole: bool) -> None:
-        """Say that the stream has ended."""
-        for keeper in self._keepers:
-            keeper.close(whole)
 
 
 # Validation ---------------------------------------------------------------------------------------

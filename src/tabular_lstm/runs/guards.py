@@ -17,7 +17,6 @@ from kedro.validation import ParameterValidationError
 from tabular_lstm.code_version import code_sha256
 from tabular_lstm.datasets.kedro_private import folder_of_versions
 from tabular_lstm.datasets.rows_to_score import without_secrets
-from tabular_lstm.datasets.tables import read_as_rows
 from tabular_lstm.environments import NAME, output_folder
 from tabular_lstm.errors import DataError, counted, no_column, unknown_name
 from tabular_lstm.exit_codes import DONE
@@ -432,8 +431,7 @@ def _change_since(catalog: Any, sides: set[str]) -> str | None:
         return "an earlier version did not write down their conf. Load those of another run"
     if summary.lineage.parameters != catalog.load("provenance").parameters_sha256:
         return "conf has changed since. Set it back"
-    read_as_rows(catalog, {"raw_rows"})
-    if summary.sha256 != catalog.get("raw_rows").sha256():
+    if summary.sha256 != catalog.load("raw_rows").sha256():
         return f"the raw rows, {summary.file}, have changed since. Put them back"
     for side in sorted(sides):
         if getattr(summary.lineage, side) != hash_of(catalog.load(side)):
@@ -455,7 +453,7 @@ USED = {
 
 def scores(pipeline: Pipeline) -> bool:
     """Return whether a run scores rows with the champion."""
-    return "predictions" in pipeline.all_outputs()
+    return "predictions@plan" in pipeline.all_outputs()
 
 
 def folder_of(catalog: Any) -> Path:

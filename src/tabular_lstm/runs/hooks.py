@@ -17,7 +17,7 @@ from kedro.pipeline.node import Node
 
 from tabular_lstm import __version__
 from tabular_lstm.datasets.kedro_private import folder_of_versions, unsaved, use_own_version
-from tabular_lstm.datasets.tables import TABLES, read_as_rows
+from tabular_lstm.datasets.tables import own_entry
 from tabular_lstm.engine import Engine
 from tabular_lstm.environments import output_folder, run_command, with_model
 from tabular_lstm.errors import DataError, printable
@@ -36,6 +36,7 @@ from tabular_lstm.serving.champion import refuse_other_task
 from tabular_lstm.serving.decision import Champions
 from tabular_lstm.serving.manifest import read_manifest
 from tabular_lstm.serving.promotion_log import LOG
+from tabular_lstm.serving.row_scoring import sentence_of_scoring
 from tabular_lstm.tensorflow_import import refuse_without_tensorflow
 
 # Run log ------------------------------------------------------------------------------------------
@@ -165,18 +166,16 @@ class RunHooks:
 
     def _begin(self, pipeline: Pipeline, catalog: Any) -> None:
         """Log the start, and give the nodes the run id, the engine and the provenance."""
-        tables = pipeline.inputs() & TABLES
-        read_as_rows(catalog, tables)
         if self._kept:
             self._run_id = self._kept.claim(self._run_id)
         catalog.save("run_id", self._run_id)
         env, outputs = self._env or "base", output_folder(self._env)
         logger.info(STARTS, __version__, self._run_id, env, outputs)
-        warn_of_rows_of_no_model(self._loader, {name: catalog.get(name) for name in tables})
+        warn_of_rows_of_no_model(self._loader, catalog, pipeline)
         engine = contextlib.closing(Engine(self._parameters["engine"]))
         catalog.save("engine", self._until_end.enter_context(engine))
         if not pipeline.inputs().isdisjoint({"provenance", "data_summary"}):
-            raw_rows = self._loader["catalog"]["raw_rows"]
+            raw_rows = own_entry(self._loader["catalog"]["raw_rows"])
             project = Path(self._context.project_path)
             of_run = self._run_id, project, self._env, self._parameters
             catalog.save("provenance", provenance(*of_run, raw_rows))
@@ -200,13 +199,14 @@ class RunHooks:
 
     def _prepare_to_retrain(self, catalog: Any, champions: Champions, start_over: bool) -> None:
         """Refuse what could not be judged, and rows and conf that were judged before."""
-        blocks, raw_rows = self._parameters, catalog.get("raw_rows")
+        blocks = self._parameters
         guards.warn_of_another_environment(champions, self._env)
         guards.refuse_what_cannot_be_judged(blocks["split"], blocks["network"])
         if start_over:
             return
         guards.refuse_lost_log(champions, self._outputs / LOG, run_command(self._env))
-        guards.refuse_lost_features(champions, raw_rows.rows(), blocks["columns"])
+        raw_rows = catalog.load("raw_rows")
+        guards.refuse_lost_features(champions, raw_rows, blocks["columns"])
         if not blocks["retraining"].force:
             inputs = catalog.load("provenance").inputs(raw_rows.sha256())
             guards.refuse_nothing_new(champions, inputs, blocks["retraining"])
@@ -218,16 +218,17 @@ class RunHooks:
     def _prepare_to_score(self, catalog: Any) -> None:
         """Delete what killed scorings left, pin the champion, and check whether anything is new."""
         self._until_end.enter_context(guards.clear_unfinished(catalog))
+        catalog.get("predictions@manifest").run_id = self._run_id
         champion = catalog.get("champion").pin()
         refuse_other_task(champion, self._parameters["columns"], run_command(self._env))
         champions = catalog.load("champions")
         self._check_log(champions, refused=False)
         guards.warn_of_another_environment(champions, self._env)
-        entry = self._loader["catalog"]["rows_to_score"]
+        entry = own_entry(self._loader["catalog"]["rows_to_score"])
         conditions = guards.conditions(self._parameters, entry)
         catalog.save("scoring_conditions", conditions)
         if not self._parameters["scoring"].force:
-            inputs = catalog.get("rows_to_score").hashes(self._parameters["columns"].key)
+            inputs = catalog.load("rows_to_score").hashes(self._parameters["columns"].key)
             stops = self._parameters["monitoring"].on_drift == "stop"
             if self._kept is None or self._kept.pull_scoring_like(
                 catalog,
@@ -296,7 +297,8 @@ class RunHooks:
 
     def _close_scoring(self, catalog: Any) -> None:
         folder = guards.folder_of(catalog) / self._run_id
-        message = printable(f"{catalog.load('scoring_summary').sentence()} Predictions: {folder}")
+        summary = sentence_of_scoring(catalog.load("scoring_summary"))
+        message = printable(f"{summary} Predictions: {folder}")
         manifest = read_manifest(folder).model_dump(mode="json")
         alarm = catalog.load("scoring_drift").alarm
         self._close("scored", message, alarm, manifest=manifest)

@@ -2,7 +2,6 @@
 
 import logging
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -66,24 +65,26 @@ def refuse_other_model(loader: Any, env: str | None, pipeline: Pipeline) -> None
         )
 
 
-def warn_of_rows_of_no_model(loader: Any, datasets: Mapping[str, Any]) -> None:
+def warn_of_rows_of_no_model(loader: Any, catalog: Any, pipeline: Pipeline) -> None:
     """Warn of rows whose value in `where` is that of no model: no run reads such rows.
 
     Args:
         loader: The config loader of a run of one model.
-        datasets: The datasets of raw rows by their entries of the catalog.
+        catalog: The catalog of the run.
+        pipeline: What it runs.
     """
     entries = loader["catalog"] if "model" in loader.runtime_params else {}
-    chosen = [name for name in datasets if entries.get(name, {}).get("where")]
+    names = pipeline.inputs() & TABLES
+    chosen = [name for name in names if entries.get(name, {}).get("where")]
     # Only for entries with `where`, because each model loads a catalog of its own.
     models = loader["parameters"]["models"] if chosen else []
     catalogs = [_conf_of(loader, "catalog", str(model)) for model in models]
     for name in chosen:
         wheres = [{c: str(v) for c, v in (e[name].get("where") or {}).items()} for e in catalogs]
         columns = [c for c in wheres[0] if len({where.get(c) for where in wheres}) > 1]
-        if columns and datasets[name].exists():
+        if columns and catalog.exists(name):
             values = [[where[c] for c in columns] for where in wheres]
-            _warn_of_others(datasets[name].rows(), columns, values)
+            _warn_of_others(catalog.load(name), columns, values)
 
 
 def _warn_of_others(rows: RawRows, columns: list[str], values: list[list[str]]) -> None:

@@ -14,7 +14,7 @@ from kedro.framework.session import KedroSession
 
 from tabular_lstm.datasets import RawRowsDataset
 from tabular_lstm.datasets.rows_to_score import USER, storage_of
-from tabular_lstm.datasets.tables import TableDataset
+from tabular_lstm.datasets.tables import TableDataset, own_entry
 from tabular_lstm.environments import BASE, refuse_no_name, run_command
 from tabular_lstm.errors import DataError, unknown_name
 from tabular_lstm.files import not_written, replace
@@ -28,7 +28,7 @@ from tabular_lstm.profiling.table_profile import (
     profile_column,
 )
 from tabular_lstm.progress import progress
-from tabular_lstm.rows.cells import texts
+from tabular_lstm.rows.cells import arrow_texts, texts
 from tabular_lstm.rows.raw_files import CSV, PARQUET, RawFiles, is_parquet
 from tabular_lstm.rows.raw_rows import TEXT, RawRows
 
@@ -106,7 +106,6 @@ def profile_files(file: Path | str, called: str) -> tuple[Layout, TableProfile, 
             columns than the first file.
     """
     files = RawFiles.at(*storage_of(str(file) if "://" in str(file) else os.path.abspath(file)))
-    files.warn_of_others()
     layout, first = Layout({}, {}, []), files.names[0]
     if not is_parquet(files.file(first)):
         with files.open(first) as content:
@@ -157,15 +156,16 @@ def _catalog_entry(name: str, project: Path) -> tuple[dict[str, Any], RawRows]:
     entries = context.config_loader["catalog"]
     if name not in entries:
         raise DataError(f"--dataset {unknown_name(name, sorted(entries))}")
-    entry: dict[str, Any] = entries[name]
+    entry = own_entry(entries[name])
     if _has_secrets(entry):
         raise DataError(
             f"{name}: the entry of the catalog holds credentials, and would be copied; expected "
             "the name that they have in credentials.yml. Move them there."
         )
-    dataset = context.catalog.get(name)
-    rows_dataset = dataset if isinstance(dataset, RawRowsDataset) else TableDataset(name, dataset)
-    return entry, rows_dataset.load()
+    dataset: Any = context.catalog.get(name)
+    if not isinstance(dataset, RawRowsDataset | TableDataset):
+        dataset = TableDataset(name, dataset)
+    return entry, dataset.load()
 
 
 def _has_secrets(value: Any, name: str = "") -> bool:

@@ -9,15 +9,16 @@ import numpy as np
 import pyarrow as pa
 
 from tabular_lstm.errors import amount
+from tabular_lstm.monitoring.reference import Counted
 from tabular_lstm.network.outputs import decisions
 from tabular_lstm.network.reasons import reason_names, reasons_of
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES, Kind, Task
 from tabular_lstm.rows.histories import Sequences
+from tabular_lstm.serving.scoring_summary import ScoringSummary
 
 if TYPE_CHECKING:
     from tabular_lstm.judging.measures import Rule
-    from tabular_lstm.serving.scoring_summary import ScoringSummary
 
 NAMED = 5  # classes named in a sentence
 REASON, EFFECT = "reason_", "effect_"
@@ -33,8 +34,8 @@ class Counts:
         sums: float64 (columns,), sums of the predictions.
     """
 
-    by_class: np.ndarray
-    sums: np.ndarray
+    by_class: Counted
+    sums: Counted
 
     def __add__(self, other: "Counts") -> "Counts":
         return Counts(self.by_class + other.by_class, self.sums + other.sums)
@@ -129,7 +130,7 @@ class Answers:
         }
 
     @staticmethod
-    def outcome(summary: "ScoringSummary") -> str:
+    def outcome(summary: ScoringSummary) -> str:
         """Say how many rows each class got in a scoring, the commonest class first."""
         by_rows = sorted(summary.decisions.items(), key=lambda decision: -decision[1])
         class_counts = [f"{rows} as {label}" for label, rows in by_rows[:NAMED]]
@@ -188,7 +189,7 @@ class _TwoClasses(Answers):
         }
 
     @staticmethod
-    def outcome(summary: "ScoringSummary") -> str:
+    def outcome(summary: ScoringSummary) -> str:
         counts = reversed(summary.decisions.items())
         decided = ", ".join(f"{rows} as {label}" for label, rows in counts)
         return f", probability of {summary.positive_class}: {decided}"
@@ -227,7 +228,7 @@ class _Number(Answers):
         return {**self.manifest_fields(), "means": means}
 
     @staticmethod
-    def outcome(summary: "ScoringSummary") -> str:
+    def outcome(summary: ScoringSummary) -> str:
         mean = amount(summary.means[OF_A_NUMBER[0]]) if summary.means else "none"
         return f": mean prediction {mean}, intervals at {100 * (summary.coverage or 0):.4g} %"
 

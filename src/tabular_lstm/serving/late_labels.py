@@ -5,14 +5,13 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
-from typing import Self
+from operator import attrgetter
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from tabular_lstm.errors import DataError, counted, shown
-from tabular_lstm.monitoring.performance import Estimate, Losses, losses_of, measure
+from tabular_lstm.monitoring.performance import Estimate, losses_of, measure
 from tabular_lstm.parameters.columns import ColumnsOptions, Task
 from tabular_lstm.rows.fingerprints import read_key
 from tabular_lstm.rows.labels import are_unlabelled, label_of
@@ -41,10 +40,6 @@ class LateLabels:
     labels: np.ndarray
     quarantined: pd.DataFrame
     reasons: tuple[str, ...]
-
-    def places(self, keys: pa.ChunkedArray) -> np.ndarray:
-        """Return the place of each row's label, by the row's key: int (rows,), -1 without label."""
-        return np.asarray(self.keys.get_indexer(pd.Index(keys.to_pandas(), dtype="str")))
 
 
 def read_late_labels(
@@ -106,47 +101,32 @@ class MeasuredRows:
 
     rows: int = 0
     real: dict[str, Estimate] = field(default_factory=dict)
-    since: Mapping[str, Losses] = field(default_factory=dict)
+    since: Mapping[str, np.ndarray] = field(default_factory=dict)
     label_counts: Sequence[int] = ()
 
 
-@dataclass(frozen=True)
-class LabelledRows:
-    """The labelled rows of a champion, each key once, with its last prediction.
+def measured_rows(
+    scorings: Mapping[str, tuple[np.ndarray, np.ndarray]], labels: np.ndarray, task: Task
+) -> MeasuredRows:
+    """Measure the labelled rows of a champion, each key once, with its last prediction.
 
-    Attributes:
-        scorings: Run ids of the scorings with labelled rows, in order.
-        first_rows: Place of each scoring's first row.
-        places: Places of the rows' labels, int (rows,).
-        predictions: See `performance.measure`.
+    Args:
+        scorings: By run id, of one scoring or more, the oldest first: the places of the rows'
+            labels, int (rows,), and the predictions, see `performance.measure`.
+        labels: All late labels.
+        task: What is predicted.
     """
-
-    scorings: tuple[str, ...]
-    first_rows: np.ndarray
-    places: np.ndarray
-    predictions: np.ndarray
-
-    @classmethod
-    def from_scorings(cls, scorings: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Self:
-        """Join places and predictions of one scoring or more, the oldest first."""
-        places, predictions = map(np.concatenate, zip(*scorings.values(), strict=True))
-        runs, counts = [*scorings], [len(rows) for rows, _ in scorings.values()]
-        is_last = ~pd.Index(places).duplicated(keep="last")
-        scored_by = np.repeat(np.arange(len(runs)), counts)[is_last]
-        labelled, first_rows = np.unique(scored_by, return_index=True)
-        labelled_runs = tuple(runs[number] for number in labelled)
-        return cls(labelled_runs, first_rows, places[is_last], predictions[is_last])
-
-    def measured(self, labels: np.ndarray, task: Task) -> MeasuredRows:
-        """Measure the rows; `labels` are all late labels."""
-        labels = labels[self.places]
-        losses = losses_of(labels, self.predictions, task)
-        since = {
-            run: Losses.from_rows(losses[first:])
-            for run, first in zip(self.scorings, self.first_rows, strict=True)
-        }
-        counts = np.bincount(labels, minlength=len(task.classes)).tolist() if task.classes else ()
-        return MeasuredRows(len(labels), measure(labels, self.predictions, task), since, counts)
+    places, predictions = map(np.concatenate, zip(*scorings.values(), strict=True))
+    is_last = ~pd.Index(places).duplicated(keep="last")
+    labels, predictions = labels[places[is_last]], predictions[is_last]
+    scored_by = np.repeat(np.arange(len(scorings)), [len(rows) for rows, _ in scorings.values()])
+    numbers, first_rows = np.unique(scored_by[is_last], return_index=True)
+    losses, runs = losses_of(labels, predictions, task), [*scorings]
+    since = {
+        runs[number]: losses[first:] for number, first in zip(numbers, first_rows, strict=True)
+    }
+    counts = np.bincount(labels, minlength=len(task.classes)).tolist() if task.classes else ()
+    return MeasuredRows(len(labels), measure(labels, predictions, task), since, counts)
 
 
 @dataclass(frozen=True)
@@ -197,8 +177,9 @@ def measure_labelled_rows(
     scorings, measured, faults = {}, {}, {}
     notes: list[str] = []
     is_scored, scored_rows, labelled_rows = np.zeros(len(labels.keys), bool), 0, 0
-    by_champion = sorted(finished_scorings.scorings, key=_champion_of)
-    for champion, champion_scorings in groupby(by_champion, _champion_of):
+    champion_id = attrgetter("manifest.champion.run_id")
+    by_champion = sorted(finished_scorings.scorings, key=champion_id)
+    for champion, champion_scorings in groupby(by_champion, champion_id):
         trained_on = _trained_on(champion, labels, champions, columns)
         is_left_out, usable = np.zeros(len(labels.keys), bool), {}
         for scoring in champion_scorings:
@@ -215,11 +196,9 @@ def measure_labelled_rows(
             counts = np.zeros(len(places), bool) if trained_on is None else ~trained_on[places]
             is_left_out[places[~counts]] = True
             usable[run] = places[counts], predictions[counts]
-            run_rows = LabelledRows.from_scorings({run: usable[run]})
-            scorings[run] = run_rows.measured(labels.labels, columns.task)
+            scorings[run] = measured_rows({run: usable[run]}, labels.labels, columns.task)
         if usable:
-            champion_rows = LabelledRows.from_scorings(usable)
-            measured[champion] = champion_rows.measured(labels.labels, columns.task)
+            measured[champion] = measured_rows(usable, labels.labels, columns.task)
         if is_left_out.any():
             why = UNKNOWN if trained_on is None else "were trained on, and do not count"
             rows = counted(int(is_left_out.sum()), "labelled row")
@@ -244,10 +223,6 @@ def measure_labelled_rows(
         unknown_labels=int((~is_scored).sum()),
         quarantined_labels=len(labels.quarantined),
     )
-
-
-def _champion_of(scoring: FinishedScoring) -> str:
-    return scoring.manifest.champion.run_id
 
 
 def _trained_on(
@@ -279,7 +254,8 @@ def _labelled(
     places, predictions = [np.empty(0, np.int64)], [np.empty((0, len(names)))]
     if columns.key is not None and len(labels.keys):
         for part in scoring.parts([columns.key, *names]):
-            part_places = labels.places(part[columns.key])
+            keys = pd.Index(part[columns.key].to_pandas(), dtype="str")
+            part_places = labels.keys.get_indexer(keys)  # -1 without a label
             is_labelled = part_places >= 0
             places.append(part_places[is_labelled])
             values = np.stack([part[name].to_numpy() for name in names], axis=1)

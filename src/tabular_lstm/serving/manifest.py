@@ -1,6 +1,5 @@
 """The manifest of a scoring, written last: its rows, champion and files; and finished scorings."""
 
-import errno
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,6 @@ from tabular_lstm.files import replace, sha256
 from tabular_lstm.frozen import Frozen, Stored, from_json
 from tabular_lstm.monitoring.drift import Drift
 from tabular_lstm.parameters.columns import TWO_CLASSES, Class, Kind, Task
-from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.promotion_log import RunId, by_age, is_run_id
 
 MANIFEST = "manifest.json"
@@ -51,15 +49,6 @@ class ScoredBy(Frozen):
 
     run_id: RunId
     sha256: str
-
-    @classmethod
-    def of(cls, champion: Artifact) -> Self:
-        """Name the champion.
-
-        Raises:
-            ValidationError: The champion has no run id.
-        """
-        return cls.model_validate({"run_id": champion.run_id, "sha256": champion.sha256})
 
 
 class Conditions(Frozen):
@@ -185,11 +174,16 @@ def read_part(folder: Path, part: FileOfRows) -> bytes:
     """Read a part of a run's predictions.
 
     Raises:
-        OSError: It cannot be read, or its bytes differ from the manifest.
+        DataError: It cannot be read, or its bytes differ from the manifest.
     """
-    content = (folder / part.file).read_bytes()
-    if (content_sha256 := sha256(content)) != part.sha256:
-        raise OSError(errno.EIO, f"SHA-256 {content_sha256}", str(folder / part.file))
+    path = folder / part.file
+    try:
+        content = path.read_bytes()
+        found = f"SHA-256 {sha256(content)}"
+    except OSError as error:
+        content, found = b"", str(error.strerror)
+    if found != (expected := f"SHA-256 {part.sha256}"):
+        raise DataError(f"{path}: expected {expected}, as {MANIFEST} has it, got {found}.")
     return content
 
 
@@ -245,14 +239,7 @@ class FinishedScoring:
             DataError: A part is gone, differs from the manifest, or lacks a column.
         """
         for part in self.manifest.parts:
-            try:
-                content = pa.BufferReader(read_part(self.folder, part))
-            except OSError as error:
-                raise DataError(
-                    f"{self.folder / part.file}: expected SHA-256 {part.sha256}, as the manifest "
-                    f"has it, got {error.strerror}"
-                ) from error
-            file = parquet.ParquetFile(content)
+            file = parquet.ParquetFile(pa.BufferReader(read_part(self.folder, part)))
             if lacking := [name for name in columns if name not in file.schema_arrow.names]:
                 raise DataError(f"{self.folder / part.file}: no column '{lacking[0]}'")
             yield file.read(columns)

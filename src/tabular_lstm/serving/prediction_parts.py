@@ -1,4 +1,4 @@
-"""Predictions: a stream of parts, the files of scored rows, from this process or from workers."""
+"""The plan of a scoring, and the parts that it gives: from this process or from workers."""
 
 import contextlib
 from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -9,13 +9,13 @@ from typing import Any, TypeVar
 
 from tabular_lstm.engine import Workers
 from tabular_lstm.errors import DataError
+from tabular_lstm.files import not_written
 from tabular_lstm.progress import Progress, progress_bar
 from tabular_lstm.rows.raw_rows import Batch
 from tabular_lstm.rows.scoring_validation import CheckedRows
 from tabular_lstm.serving.answers import EFFECT, REASON, Answers
 from tabular_lstm.serving.manifest import Conditions, FileOfRows, Manifest
-from tabular_lstm.serving.row_scoring import ScoredPart, ScoringTask
-from tabular_lstm.serving.scoring_summary import Tally
+from tabular_lstm.serving.row_scoring import RowScorer, ScoredPart, ScoringCounts
 
 # A part ends after the batch that brings it to this many read rows, or to this many bytes.
 ROWS_OF_A_PART = 2**18
@@ -32,7 +32,6 @@ STOPPED = (
 )
 
 Item = TypeVar("Item")
-Part = tuple[Batch, ...]
 
 
 class AlarmError(DataError):
@@ -47,7 +46,7 @@ class AlarmError(DataError):
 
 
 def scored_parts(
-    scoring: ScoringTask, batches: Iterable[Batch], workers: Workers | None
+    scorer: RowScorer, batches: Iterable[Batch], workers: Workers | None
 ) -> Generator[ScoredPart]:
     """Score batches of rows; workers give the same parts in the same order as this process.
 
@@ -56,17 +55,17 @@ def scored_parts(
     Raises:
         DataError: From reading or scoring a batch.
     """
-    parts = in_parts(batches)
+    parts = joined_batches(batches)
     if workers is not None:
-        with contextlib.closing(workers(score_part, scoring, parts)) as results:
+        with contextlib.closing(workers(score_part, scorer, parts)) as results:
             yield from in_order(results)
         return
-    checked = ([scoring.check.of(batch) for batch in part] for part in parts)
+    checked = ([scorer.check.of(batch) for batch in part] for part in parts)
     with contextlib.closing(ahead(checked)) as checked_parts:
-        yield from map(scoring.part, checked_parts)
+        yield from map(scorer.part, checked_parts)
 
 
-def in_parts(batches: Iterable[Batch]) -> Iterator[Part]:
+def joined_batches(batches: Iterable[Batch]) -> Iterator[list[Batch]]:
     """Join batches into parts, across small files too."""
     part: list[Batch] = []
     rows = size = 0
@@ -74,15 +73,15 @@ def in_parts(batches: Iterable[Batch]) -> Iterator[Part]:
         part.append(batch)
         rows, size = rows + batch.count, size + batch.table.nbytes
         if rows >= ROWS_OF_A_PART or size >= BYTES_OF_A_PART:
-            yield tuple(part)
+            yield part
             part, rows, size = [], 0, 0
     if part:
-        yield tuple(part)
+        yield part
 
 
-def score_part(scoring: ScoringTask, part: Part) -> ScoredPart:
+def score_part(scorer: RowScorer, part: list[Batch]) -> ScoredPart:
     """Score a part on a worker, in one thread."""
-    return scoring.part(map(scoring.check.of, part))
+    return scorer.part(map(scorer.check.of, part))
 
 
 def ahead(items: Generator[Item]) -> Generator[Item]:
@@ -111,77 +110,74 @@ def in_order(results: Iterator[tuple[int, Item]]) -> Iterator[Item]:
 
 
 @dataclass(frozen=True)
-class Predictions:
-    """A scoring that runs while its parts are read, and counts its rows; see `scored_parts`."""
+class ScoringPlan:
+    """A scoring that is not done yet; saving it does it, see `datasets.predictions`.
 
-    checked: CheckedRows
-    scoring: ScoringTask
+    Attributes:
+        rows: The rows to score.
+        scorer: How they are checked and scored.
+        conditions: What else the predictions depend on, for the manifest.
+        workers: The workers that score. Default: None, this process scores.
+    """
+
+    rows: CheckedRows
+    scorer: RowScorer
     conditions: Conditions
-    tally: Tally
     workers: Workers | None = None
 
-    @property
-    def run_id(self) -> str:
-        """Id of the run that scores."""
-        return self.scoring.run_id
-
-    def parts(self, folder: Path | None = None) -> Generator[ScoredPart]:
-        """Score the rows, once, and yield the parts in the order of the rows.
+    def parts(self, folder: Path) -> Generator[ScoredPart]:
+        """Score the rows, and yield the parts in the order of the rows.
 
         For histories, it is the order of `whole_customers`, which stores rows in the folder.
 
         Raises:
-            DataError: See `scored_parts` and `CheckedRows.counted`.
+            DataError: See `scored_parts`; or there is no space for the stored rows.
         """
+        scored = scored_parts(self.scorer, self.rows.read(folder), self.workers)
+        progress: Progress | None = None
         with contextlib.ExitStack() as stack:
-            # Closed here, because threads cannot work any more when the process ends.
-            batches = self.checked.read(folder)
-            scored = stack.enter_context(
-                contextlib.closing(scored_parts(self.scoring, batches, self.workers))
-            )
-            parts = stack.enter_context(
-                contextlib.closing(
-                    self.checked.counted(
-                        scored, lambda part: [scored_batch.checked for scored_batch in part.batches]
+            try:
+                # Closed here, because threads cannot work any more when the process ends.
+                for part in stack.enter_context(contextlib.closing(scored)):
+                    progress = progress or stack.enter_context(
+                        progress_bar("Scored", part.expected, " rows")
                     )
-                )
-            )
-            progress: Progress | None = None
-            for part in parts:
-                if progress is None:
-                    expected = part.batches[0].checked.expected
-                    progress = stack.enter_context(progress_bar("Scored", expected, " rows"))
-                for batch in part.batches:
-                    self.tally.add(batch)
-                yield part
-                progress.update(sum(batch.checked.count for batch in part.batches))
+                    yield part
+                    progress.update(part.counts.rows.total())
+            except OSError as error:
+                raise not_written(error, folder) from error
 
-    def manifest(self, parts: list[FileOfRows]) -> Manifest:
-        """Make the manifest, once all parts are written to these files.
+    def refuse(self, counts: ScoringCounts) -> None:
+        """Refuse to finish a scoring whose rows are not what conf expects.
 
         Raises:
             AlarmError: The rows differ from the champion's reference, and conf says to stop then.
+            DataError: Too many rows are in quarantine.
+        """
+        self.rows.refuse_many_quarantined(counts.quarantined, counts.rows.total(), counts.kinds)
+        is_refused = self.scorer.monitoring.on_drift == "stop"
+        if is_refused and (moved := self.scorer.compare(counts).sentences):
+            raise AlarmError(moved)
+
+    def manifest(self, counts: ScoringCounts, parts: list[FileOfRows]) -> Manifest:
+        """Make the manifest, once all parts are written to these files.
+
+        Raises:
             ValueError: Rows were lost or doubled.
         """
-        monitoring = self.tally.monitoring
-        if monitoring.on_drift == "stop" and (moved := self.tally.drift.sentences):
-            raise AlarmError(moved)
-        source, rows = self.checked.source, self.tally.rows_by_file
+        source, scorer = self.rows.source, self.scorer
         inputs = [
-            FileOfRows(file=file, rows=rows[name], sha256=sha256)
+            FileOfRows(file=file, rows=counts.rows[name], sha256=sha256)
             for name, (file, sha256) in zip(
-                source.files.names, source.hashes(self.scoring.check.key).items(), strict=True
+                source.files.names, source.hashes(scorer.check.key).items(), strict=True
             )
         ]
         return Manifest(
-            run_id=self.run_id,
-            scored_at=self.scoring.scored_at.isoformat().replace("+00:00", "Z"),
-            champion=self.scoring.scored_by,
-            **self.scoring.answers.manifest_fields(),
-            rows=rows.total(),
-            scored_rows=self.tally.scored_rows,
-            **self.tally.history,
-            quarantined_rows=self.checked.quarantine.rows,
+            run_id=scorer.run_id,
+            scored_at=scorer.scored_at.isoformat().replace("+00:00", "Z"),
+            champion=scorer.scored_by,
+            **scorer.answers.manifest_fields(),
+            **scorer.totals(counts),
             inputs=tuple(inputs),
             parts=tuple(parts),
             parameters=self.conditions.parameters,

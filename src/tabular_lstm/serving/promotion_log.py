@@ -18,18 +18,20 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Generic, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, ValidationError
+from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import read_regular, replace, sha256
-from tabular_lstm.frozen import Frozen, NewerVersionError, Stored, first_fault, validated
+from tabular_lstm.frozen import Frozen, NewerVersionError, Stored, first_fault, matching, validated
 
 logger = logging.getLogger(__name__)
 
 # Run id -------------------------------------------------------------------------------------------
 
 FORMAT = "%Y-%m-%dT%H.%M.%S.%fZ"
+RUN_ID = r"\d{4}-\d\d-\d\dT\d\d\.\d\d\.\d\d\.\d{3}Z"
+RunId = Annotated[str, matching(RUN_ID, "a run id such as 2026-11-26T03.45.48.123Z")]
 
 
 def is_run_id(name: str) -> bool:
@@ -39,7 +41,7 @@ def is_run_id(name: str) -> bool:
         >>> is_run_id("2026-11-26T03.45.48.123Z"), is_run_id("../champion")
         (True, False)
     """
-    return re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d\.\d\d\.\d\d\.\d{3}Z", name, re.ASCII) is not None
+    return re.fullmatch(RUN_ID, name, re.ASCII) is not None
 
 
 def began(run_id: str) -> datetime:
@@ -78,15 +80,6 @@ def by_age(runs: Iterable[str], timestamp: str) -> list[str]:
 def far_apart(first_run: str, second_run: str, least: timedelta) -> bool:
     """Return whether two runs began at least `least` apart, in either order."""
     return abs(began(first_run) - began(second_run)) > least
-
-
-def _check_run_id(name: str) -> str:
-    if not is_run_id(name):
-        raise ValueError(f"expected a run id such as 2026-11-26T03.45.48.123Z, got {name[:60]!r}")
-    return name
-
-
-RunId = Annotated[str, AfterValidator(_check_run_id)]
 
 
 # The entries --------------------------------------------------------------------------------------
@@ -216,8 +209,8 @@ def read_log(path: Path) -> list[LogEntry]:
             contradicts the lines before it; the error names the line and the ways out. Or the file
             cannot be read.
     """
-    lines, _ = _lines(path)
-    return _checked(path, lines).log
+    lines, _ = _read_lines(path)
+    return _chained(path, lines).log
 
 
 def append(path: Path, entry: LogEntry, commit: Callable[[bytes], None] | None = None) -> None:
@@ -235,8 +228,8 @@ def append(path: Path, entry: LogEntry, commit: Callable[[bytes], None] | None =
         DataError: See `read_log`; or the entry does not follow from the log.
         OSError: There is no space or no permission.
     """
-    lines, torn = _lines(path)
-    chain = _checked(path, lines)
+    lines, torn = _read_lines(path)
+    chain = _chained(path, lines)
     line = entry.model_copy(update={"line_before": chain.line_before}).model_dump_json().encode()
     try:
         chain.add(line)
@@ -255,7 +248,7 @@ def append(path: Path, entry: LogEntry, commit: Callable[[bytes], None] | None =
     replace(path, b"".join(each + b"\n" for each in [*lines, line]))
 
 
-def _lines(path: Path) -> tuple[list[bytes], bytes]:
+def _read_lines(path: Path) -> tuple[list[bytes], bytes]:
     """Return the lines without their line feeds, and an incomplete last line.
 
     A last line without its line feed is complete if it is valid JSON.
@@ -276,7 +269,7 @@ def _lines(path: Path) -> tuple[list[bytes], bytes]:
     return [*lines, last], b""
 
 
-def _checked(path: Path, lines: list[bytes]) -> "_Chain":
+def _chained(path: Path, lines: list[bytes]) -> "_Chain":
     chain = _Chain()
     for number, line in enumerate(lines, 1):
         try:
@@ -298,7 +291,6 @@ class _Chain:
     def __init__(self) -> None:
         self.log: list[LogEntry] = []
         self.line_before: str | None = None
-        self.serves: str | None = None
         self._lines: dict[str, int] = {}
         self._sha256: dict[str | None, str | None] = {None: None}  # of each promoted run
 
@@ -319,7 +311,6 @@ class _Chain:
         self._check(entry)
         self.log.append(entry)
         self.line_before = sha256(line + b"\n")
-        self.serves = entry.serves_now
         self._lines[entry.run_id] = len(self.log)
         if entry.action == "promoted":
             self._sha256[entry.run_id] = entry.sha256
@@ -331,12 +322,13 @@ class _Chain:
                 f"run_id: expected another one than in any line above, got {entry.run_id}, which "
                 f"decided in line {self._lines[entry.run_id]}"
             )
+        served = champion_of(self.log)
         was_promoted = entry.serves_now is not None and entry.serves_now in self._sha256
         restored = entry.serves_now if was_promoted else "a run that was promoted"
-        serves = {"promoted": entry.run_id, "rejected": self.serves, "rolled_back": restored}
+        serves = {"promoted": entry.run_id, "rejected": served, "rolled_back": restored}
         expected = {
             "line_before": self.line_before,
-            "served_before": self.serves,
+            "served_before": served,
             "serves_now": serves[entry.action],
             "sha256": self._sha256.get(entry.serves_now, entry.sha256 or "that of the artifact"),
         }

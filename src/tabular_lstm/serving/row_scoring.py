@@ -1,72 +1,133 @@
-"""Score rows: from batches to a part, a file of predictions, in any process."""
+"""Score rows: from batches to a part, a file of predictions and counts, in any process."""
 
-import contextlib
 import io
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import add
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 from pyarrow import parquet
+from pydantic import TypeAdapter
 
-from tabular_lstm.errors import row_list
+from tabular_lstm.errors import counted, row_list
+from tabular_lstm.monitoring.drift import Drift, compare
 from tabular_lstm.monitoring.reference import Seen, Watch
 from tabular_lstm.network.score import are_many, score
+from tabular_lstm.parameters.runs import MonitoringOptions
 from tabular_lstm.rows.histories import Histories
 from tabular_lstm.rows.raw_rows import same
-from tabular_lstm.rows.scoring_validation import Check, CheckedBatch
+from tabular_lstm.rows.scoring_validation import CheckedBatch, RowCheck
 from tabular_lstm.rows.sequences import count_unknown
-from tabular_lstm.serving.answers import Answers, Counts, answers_of, have_none, reason_columns
+from tabular_lstm.rows.validation import Kinds
+from tabular_lstm.serving.answers import (
+    ANSWERS,
+    Answers,
+    Counts,
+    answers_of,
+    have_none,
+    reason_columns,
+)
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.manifest import ScoredBy
+from tabular_lstm.serving.promotion_log import began
+from tabular_lstm.serving.scoring_summary import ScoringSummary
+
+COUNTS = b"tabular_lstm.counts"  # in the metadata of a part
 
 
 @dataclass(frozen=True)
-class ScoredBatch:
-    """The counts of a scored batch.
+class ScoringCounts:
+    """What was counted of the rows of a scoring, or of some of them; the counts add up.
 
     Attributes:
-        checked: The batch, without the data that the file of predictions has.
-        counts: Counts of the predictions.
+        rows: Rows that were read, by file; "" is a single file.
+        quarantined: How many of them are in quarantine.
+        kinds: What is wrong with these.
+        predicted: Counts of the predictions.
         unknown: By column, the number of rows whose category was not in the training.
         seen: Counts to compare with the champion's reference; None if there is no reference.
     """
 
-    checked: CheckedBatch
-    counts: Counts
-    unknown: dict[str, int]
-    seen: Seen | None = None
+    rows: Counter[str]
+    quarantined: int
+    kinds: Kinds
+    predicted: Counts
+    unknown: Counter[str]
+    seen: Seen | None
+
+    @staticmethod
+    def of_part(path: Path) -> "ScoringCounts":
+        """Read the counts of a part from its file, see `ScoredPart`."""
+        return AS_JSON.validate_json(parquet.read_metadata(path).metadata[COUNTS])
+
+    def __add__(self, other: "ScoringCounts") -> "ScoringCounts":
+        return ScoringCounts(
+            rows=self.rows + other.rows,
+            quarantined=self.quarantined + other.quarantined,
+            kinds=self.kinds + other.kinds,
+            predicted=self.predicted + other.predicted,
+            unknown=self.unknown + other.unknown,
+            seen=self.seen + other.seen if self.seen and other.seen else None,
+        )
+
+
+AS_JSON = TypeAdapter(ScoringCounts)
 
 
 @dataclass(frozen=True)
 class ScoredPart:
-    """A file of predictions: its bytes, Parquet with a row group for each of the batches."""
+    """A file of predictions, and what else became of its rows.
+
+    Attributes:
+        content: The file's bytes, Parquet with a row group for each batch. Its metadata have the
+            counts.
+        counts: Counts of the rows, those in quarantine too.
+        aside: The rows in quarantine, see `set_aside`: a frame for each batch.
+        expected: About how many rows all parts have together.
+    """
 
     content: bytes
-    rows: int
-    batches: tuple[ScoredBatch, ...]
+    counts: ScoringCounts
+    aside: tuple[pd.DataFrame, ...]
+    expected: int
 
 
 @dataclass(frozen=True)
-class ScoringTask:
-    """How a run scores batches, and how many features it names as reasons for each row.
+class RowScorer:
+    """How a run scores rows; a worker needs nothing else.
 
-    `watch` counts the rows for the comparison with the champion's reference, if there is one.
+    Attributes:
+        check: The rules by which rows are checked.
+        champion: The model that scores.
+        run_id: The run that scores.
+        reasons: How many features are named as reasons for each row.
+        monitoring: When rows count as drifted, and what happens then.
+        watch: Counts the rows for the comparison with the champion's reference. Default: None,
+            there is no reference.
     """
 
-    check: Check
+    check: RowCheck
     champion: Artifact
     run_id: str
-    scored_at: datetime
     reasons: int
+    monitoring: MonitoringOptions
     watch: Watch | None = None
+
+    @property
+    def scored_at(self) -> datetime:
+        """Return when the run began."""
+        return began(self.run_id)
 
     @cached_property
     def scored_by(self) -> ScoredBy:
         """Return the champion, for a manifest."""
-        return ScoredBy.of(self.champion)
+        return ScoredBy(run_id=str(self.champion.run_id), sha256=self.champion.sha256)
 
     @cached_property
     def answers(self) -> Answers:
@@ -75,26 +136,20 @@ class ScoringTask:
 
     def part(self, batches: Iterable[CheckedBatch]) -> ScoredPart:
         """Score at least one batch into a part; a row without a prediction raises a `DataError`."""
-        file, scored = io.BytesIO(), []
-        with contextlib.ExitStack() as stack:
-            writer: parquet.ParquetWriter | None = None
-            for batch in batches:
-                counted, rows = self._score(batch)
-                if writer is None:
-                    schema = rows.schema
-                    dictionary_columns = [
-                        field.name for field in schema if pa.types.is_dictionary(field.type)
-                    ]
-                    dictionary_columns.append("positive_class")
-                    writer = stack.enter_context(
-                        parquet.ParquetWriter(file, schema, use_dictionary=dictionary_columns)
-                    )
+        each_count, tables, aside, expected = zip(*map(self._score, batches), strict=True)
+        counts, schema, file = reduce(add, each_count), tables[0].schema, io.BytesIO()
+        dictionary_columns = [f.name for f in schema if pa.types.is_dictionary(f.type)]
+        dictionary_columns.append("positive_class")
+        with parquet.ParquetWriter(file, schema, use_dictionary=dictionary_columns) as writer:
+            for rows in tables:
                 writer.write_batch(rows)
-                scored.append(counted)
-        total = sum(batch.counts.rows for batch in scored)
-        return ScoredPart(file.getvalue(), total, tuple(scored))
+            writer.add_key_value_metadata({COUNTS: AS_JSON.dump_json(counts)})
+        return ScoredPart(file.getvalue(), counts, aside, expected[0])
 
-    def _score(self, batch: CheckedBatch) -> tuple[ScoredBatch, pa.RecordBatch]:
+    def _score(
+        self, batch: CheckedBatch
+    ) -> tuple[ScoringCounts, pa.RecordBatch, pd.DataFrame, int]:
+        """Score a batch: its counts, the rows of the file, those set aside, and `expected`."""
         count, scorer = batch.origin.num_rows, self.champion.scorer
         # Decided for the whole stream, so that equal rows have the same bits in any batch.
         many_rows = are_many(scorer, batch.expected)
@@ -116,14 +171,15 @@ class ScoringTask:
         }
         rows = batch.sequences  # with histories all rows of the batch
         rows = rows.rows() if isinstance(rows, Histories) else rows
-        no_data = {"origin": batch.origin.schema.empty_table(), "sequences": rows[:0].copy()}
-        scored = ScoredBatch(
-            replace(batch, **no_data, copied={}),
-            answers.count(predictions),
-            count_unknown(rows, self.check.schema),
-            self.watch.count(batch.sequences, predictions) if self.watch else None,
+        counts = ScoringCounts(
+            rows=batch.rows,
+            quarantined=len(batch.aside),
+            kinds=batch.kinds,
+            predicted=answers.count(predictions),
+            unknown=Counter(count_unknown(rows, self.check.schema)),
+            seen=self.watch.count(batch.sequences, predictions) if self.watch else None,
         )
-        return scored, pa.RecordBatch.from_pydict(columns)
+        return counts, pa.RecordBatch.from_pydict(columns), batch.aside, batch.expected
 
     def _refuse_unpredicted_rows(self, batch: CheckedBatch, predictions: np.ndarray) -> None:
         if (is_unpredicted := have_none(predictions)).any():
@@ -133,3 +189,45 @@ class ScoringTask:
             ]
             advice = "Restore another one: --pipelines rollback"
             raise self.champion.no_prediction(row_list(row_names), advice)
+
+    def compare(self, counts: ScoringCounts) -> Drift:
+        """Compare all rows of a scoring with the champion's reference."""
+        if self.watch is None or counts.seen is None:
+            why = "the champion has no reference that can be read"
+            return Drift(run_id=self.run_id, champion=self.scored_by.run_id, not_compared=why)
+        return compare(
+            self.watch,
+            counts.seen,
+            self.run_id,
+            self.scored_by.run_id,
+            self.monitoring,
+            counts.quarantined,
+        )
+
+    def totals(self, counts: ScoringCounts) -> dict[str, int]:
+        """Return how many rows of a scoring were read, are scored, history and in quarantine."""
+        rows, scored, quarantined = counts.rows.total(), counts.predicted.rows, counts.quarantined
+        totals = {"rows": rows, "scored_rows": scored, "quarantined_rows": quarantined}
+        history = {"history_rows": rows - scored - quarantined} if self.check.schema.history else {}
+        return totals | history
+
+    def summarize(self, counts: ScoringCounts) -> ScoringSummary:
+        """Return a scoring in numbers."""
+        return ScoringSummary(
+            run_id=self.run_id,
+            champion=self.scored_by,
+            **self.totals(counts),
+            **self.answers.summary_fields(counts.predicted),
+            quarantined_by_reason=counts.kinds.counts(),
+            unknown_categories={name: rows for name, rows in counts.unknown.items() if rows},
+        )
+
+
+def sentence_of_scoring(summary: ScoringSummary) -> str:
+    """Say what was scored, and by which champion."""
+    history = f"{summary.history_rows} are history, " if summary.history_rows else ""
+    return (
+        f"Scored {summary.scored_rows} of {counted(summary.rows, 'row')} with the champion of run "
+        f"{summary.champion.run_id}{ANSWERS[summary.task].outcome(summary)}; "
+        f"{history}{summary.quarantined_rows} in quarantine."
+    )

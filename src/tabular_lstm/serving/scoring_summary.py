@@ -1,17 +1,7 @@
-"""The counts of a scoring while its rows pass, and its summary at the end."""
+"""The summary of a scoring: what people read about it."""
 
-from collections import Counter
-from functools import cached_property
-
-from tabular_lstm.errors import counted
-from tabular_lstm.monitoring.drift import Drift, compare
-from tabular_lstm.monitoring.reference import Seen
 from tabular_lstm.parameters.columns import TWO_CLASSES, Class, Kind
-from tabular_lstm.parameters.runs import MonitoringOptions
-from tabular_lstm.rows.scoring_validation import CheckedRows
-from tabular_lstm.serving.answers import ANSWERS
 from tabular_lstm.serving.manifest import AsGiven, ScoredBy
-from tabular_lstm.serving.row_scoring import ScoredBatch, ScoringTask
 
 
 class ScoringSummary(AsGiven):
@@ -48,76 +38,3 @@ class ScoringSummary(AsGiven):
     unknown_categories: dict[str, int]
     histograms: dict[str, list[int]] = {}
     histogram_range: tuple[float, float] = (0.0, 1.0)
-
-    def sentence(self) -> str:
-        """Say what was scored, and by which champion."""
-        history = f"{self.history_rows} are history, " if self.history_rows else ""
-        return (
-            f"Scored {self.scored_rows} of {counted(self.rows, 'row')} with the champion of run "
-            f"{self.champion.run_id}{ANSWERS[self.task].outcome(self)}; "
-            f"{history}{self.quarantined_rows} in quarantine."
-        )
-
-
-class Tally:
-    """Counts of a scoring's rows, added up while the rows pass.
-
-    Attributes:
-        rows_by_file: Rows that were read, by file; "" stands for a single file.
-        history: With histories: `history_rows`, see `Manifest`.
-        monitoring: When rows count as drifted, and what happens then.
-    """
-
-    def __init__(
-        self, checked: CheckedRows, scoring: ScoringTask, monitoring: MonitoringOptions
-    ) -> None:
-        self.rows_by_file: Counter[str] = Counter()
-        # With histories: how many rows are only history.
-        self.history = {"history_rows": 0} if scoring.check.schema.history else {}
-        self.monitoring = monitoring
-        self._checked, self._scoring, self._answers = checked, scoring, scoring.answers
-        self._counts = self._answers.count(self._answers.nothing)
-        self._unknown: Counter[str] = Counter()
-        self._seen: Seen | None = scoring.watch.nothing if scoring.watch else None
-
-    @property
-    def scored_rows(self) -> int:
-        """Rows that have a prediction."""
-        return self._counts.rows
-
-    def add(self, batch: ScoredBatch) -> None:
-        """Count a batch."""
-        self.rows_by_file += batch.checked.read
-        for name in self.history:
-            self.history[name] += batch.checked.history
-        self._counts += batch.counts
-        self._unknown.update(batch.unknown)
-        if self._seen is not None and batch.seen is not None:
-            self._seen += batch.seen
-
-    @cached_property
-    def drift(self) -> Drift:
-        """Compare the rows with the champion's reference, once they have passed."""
-        scoring, champion = self._scoring, self._scoring.scored_by.run_id
-        if scoring.watch is None or self._seen is None:
-            why = "the champion has no reference that can be read"
-            return Drift(run_id=scoring.run_id, champion=champion, not_compared=why)
-        quarantined = self._checked.quarantine.rows
-        return compare(
-            scoring.watch, self._seen, scoring.run_id, champion, self.monitoring, quarantined
-        )
-
-    def summary(self) -> ScoringSummary:
-        """Return the summary; it is complete once all rows have passed."""
-        quarantine = self._checked.quarantine
-        return ScoringSummary(
-            run_id=self._scoring.run_id,
-            champion=self._scoring.scored_by,
-            rows=self.rows_by_file.total(),
-            scored_rows=self.scored_rows,
-            quarantined_rows=quarantine.rows,
-            **self.history,
-            **self._answers.summary_fields(self._counts),
-            quarantined_by_reason=quarantine.kinds.counts(),
-            unknown_categories={name: rows for name, rows in self._unknown.items() if rows},
-        )

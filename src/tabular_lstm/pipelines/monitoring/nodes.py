@@ -12,8 +12,8 @@ from tabular_lstm.monitoring.health import (
     Health,
     ScoringHealth,
     each_once,
+    health_page,
     newest_that_tells,
-    page,
 )
 from tabular_lstm.monitoring.performance import other_labels, worse_than_promised
 from tabular_lstm.parameters.columns import ColumnsOptions
@@ -145,7 +145,7 @@ def examine(
     )
 
 
-def write_page(health: Health, champions: Champions, report: ReportOptions) -> str:
+def write_health_page(health: Health, champions: Champions, report: ReportOptions) -> str:
     """Write the page, with the distributions of what moved in the newest scoring."""
     reference = None
     if health.newest:
@@ -154,7 +154,7 @@ def write_page(health: Health, champions: Champions, report: ReportOptions) -> s
             reference = champions.references.get(run)
         if reference and reference.candidate_sha256 != promoted(champions.log)[run].sha256:
             reference = None
-    return page(health, reference, report.title)
+    return health_page(health, reference, report.title)
 
 
 def _scoring(scoring: FinishedScoring, measured: Measured) -> ScoringHealth:

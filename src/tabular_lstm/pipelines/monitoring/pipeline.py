@@ -36,7 +36,7 @@ def create_pipeline() -> Pipeline:
                 name="examine",
             ),
             Node(
-                nodes.write_page,
+                nodes.write_health_page,
                 inputs=["health", "champions", "params:report"],
                 outputs="monitoring_page",
                 name="write_page",

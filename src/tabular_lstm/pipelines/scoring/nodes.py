@@ -13,17 +13,15 @@ from tabular_lstm.parameters.columns import ColumnsOptions
 from tabular_lstm.parameters.hyperparameters import ValidationOptions
 from tabular_lstm.parameters.runs import MonitoringOptions, ScoringOptions
 from tabular_lstm.rows.raw_rows import RawRows, refuse_missing_columns
-from tabular_lstm.rows.scoring_validation import Check, CheckedRows
-from tabular_lstm.rows.validation import Quarantine
+from tabular_lstm.rows.scoring_validation import CheckedRows, RowCheck
 from tabular_lstm.serving.answers import answers_of
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.comparable_champions import warn_of_unknown_columns
 from tabular_lstm.serving.decision import Champions
 from tabular_lstm.serving.manifest import Conditions
-from tabular_lstm.serving.prediction_parts import Predictions, refuse_names
-from tabular_lstm.serving.promotion_log import began
-from tabular_lstm.serving.row_scoring import ScoringTask
-from tabular_lstm.serving.scoring_summary import ScoringSummary, Tally
+from tabular_lstm.serving.prediction_parts import ScoringPlan, refuse_names
+from tabular_lstm.serving.row_scoring import RowScorer, ScoringCounts
+from tabular_lstm.serving.scoring_summary import ScoringSummary
 
 logger = logging.getLogger(__name__)
 
@@ -42,14 +40,11 @@ def validate_rows_to_score(
     columns: ColumnsOptions,
     validation: ValidationOptions,
     scoring: ScoringOptions,
-) -> tuple[CheckedRows, Quarantine]:
+) -> CheckedRows:
     """Check the columns now, and each cell while the rows are scored.
 
     Cells are read as in training, by the champion's schema. A label is copied, and the network does
     not see it. With histories, a known label is a feature of the customer's later rows.
-
-    Returns:
-        A stream of checked rows, and the quarantine that takes the bad rows.
 
     Raises:
         DataError: A column is missing, or its name or types do not allow a copy.
@@ -64,36 +59,30 @@ def validate_rows_to_score(
     copied = dict.fromkeys(scoring.pass_through, "Conf names it under scoring.pass_through")
     read_names = [*needed, *filter(None, [columns.key])]
     number_format = rows_to_score.format_of(read_names, schema.marks)
-    check = Check(schema, columns.key, {}, number_format, predict)
+    check = RowCheck(schema, columns.key, {}, number_format, predict)
     copied = {n: needed.get(n, "Conf names it under columns.key") for n in check.names} | copied
     refuse_missing_columns(rows_to_score, needed | copied)
     if schema.label in rows_to_score.columns:
         copied[schema.label] = "It is the label"
     refuse_names(copied, rows_to_score.file, answers_of(champion.scorer))
     types = rows_to_score.types([name for name in copied if name not in check.names])
-    checked = CheckedRows(
+    return CheckedRows(
         source=rows_to_score,
         check=replace(check, copied=dict.fromkeys(check.names, pa.string()) | types),
         max_quarantined_fraction=validation.max_quarantined_fraction,
         without=frozenset({*columns.ignore} - {*needed, *copied}),
     )
-    return checked, checked.quarantine
 
 
-def score_rows(
+def prepare_scorer(
     checked_rows: CheckedRows,
     champion: Artifact,
     champions: Champions,
     scoring: ScoringOptions,
     monitoring: MonitoringOptions,
-    scoring_conditions: Conditions,
     run_id: str,
-    engine: Engine,
-) -> tuple[Predictions, Tally]:
-    """Score the rows, on the engine's workers if it has any: see `serving.prediction_parts`.
-
-    Returns:
-        The predictions, which are computed while they are saved; and the counts of the rows.
+) -> RowScorer:
+    """Say how the champion scores rows, and what their counts are compared with.
 
     Raises:
         DataError: Conf says to stop on drift, but the champion has no reference.
@@ -107,30 +96,32 @@ def score_rows(
         if monitoring.on_drift == "stop":
             raise DataError(NOT_WATCHED.format("cannot be", why, NOT_SCORED)) from error
         logger.warning(NOT_WATCHED.format("are not", why, ADVICE))
-    task = ScoringTask(checked_rows.check, champion, run_id, began(run_id), scoring.reasons, watch)
-    tally = Tally(checked_rows, task, monitoring)
-    predictions = Predictions(
-        checked=checked_rows,
-        scoring=task,
-        conditions=scoring_conditions,
-        tally=tally,
-        workers=engine.workers,
-    )
-    return predictions, tally
+    return RowScorer(checked_rows.check, champion, run_id, scoring.reasons, monitoring, watch)
 
 
-def compare_with_reference(tally: Tally) -> Drift:
+def score_rows(
+    checked_rows: CheckedRows, row_scorer: RowScorer, scoring_conditions: Conditions, engine: Engine
+) -> ScoringPlan:
+    """Plan the scoring, on the engine's workers if it has any: saving the plan scores the rows."""
+    return ScoringPlan(checked_rows, row_scorer, scoring_conditions, engine.workers)
+
+
+def compare_with_reference(scoring_counts: ScoringCounts, row_scorer: RowScorer) -> Drift:
     """Compare the scored rows with the champion's reference."""
-    if (few_rows := tally.drift.few_rows) and not tally.drift.alarm:
-        logger.info("Compared with the reference: %s", few_rows)
-    return tally.drift
+    drift = row_scorer.compare(scoring_counts)
+    if drift.few_rows and not drift.alarm:
+        logger.info("Compared with the reference: %s", drift.few_rows)
+    return drift
 
 
-def summarize_scoring(tally: Tally, checked_rows: CheckedRows) -> ScoringSummary:
+def summarize_scoring(
+    scoring_counts: ScoringCounts, row_scorer: RowScorer, checked_rows: CheckedRows
+) -> ScoringSummary:
     """Return the scoring in numbers, and log what is in quarantine."""
-    for reason in checked_rows.quarantine.kinds.listed():
+    for reason in scoring_counts.kinds.listed():
         logger.warning("In quarantine: %s", reason)
-    file, predict = checked_rows.source.file, checked_rows.check.predict
-    if predict is not None and not tally.scored_rows:
+    predict = row_scorer.check.predict
+    if predict is not None and not scoring_counts.predicted.rows:
+        file = checked_rows.source.file
         logger.warning("%s: column '%s' marks no row to predict by 1, yes or true", file, predict)
-    return tally.summary()
+    return row_scorer.summarize(scoring_counts)

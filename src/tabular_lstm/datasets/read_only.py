@@ -1,0 +1,21 @@
+"""What a run reads and never saves."""
+
+from typing import Any
+
+from kedro.io import AbstractDataset
+
+from tabular_lstm.errors import DataError
+
+
+class ReadOnlyDataset(AbstractDataset[Any, Any]):
+    """A file, a folder or a table at a path, or of a name."""
+
+    def __init__(self, path: str, metadata: dict[str, Any] | None) -> None:
+        self._path, self.metadata = path, metadata
+
+    def save(self, data: Any) -> None:
+        """Refuse."""
+        raise DataError(f"{self._path} is read only here.")
+
+    def _describe(self) -> dict[str, Any]:
+        return {"path": self._path}
