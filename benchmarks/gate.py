@@ -121,7 +121,7 @@ def pima() -> tuple[pd.DataFrame, ColumnsOptions]:
     conf = PROJECT / "conf/base/parameters_data_processing.yml"
     columns = ColumnsOptions.model_validate(yaml.safe_load(conf.read_text())["columns"])
     raw = RawRowsDataset(filepath=str(PROJECT / "data/01_raw/diabetes.csv")).load()
-    return validate_rows(raw, columns)[0].rows, columns
+    return validate_rows(raw, columns)[0].valid, columns
 
 
 def learn_and_predict(

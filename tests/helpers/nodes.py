@@ -5,8 +5,9 @@ import pandas as pd
 from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions
 from tabular_lstm.parameters.hyperparameters import EvaluationOptions, ValidationOptions
 from tabular_lstm.pipelines.data_processing import nodes
-from tabular_lstm.rows.data_summary import DataSummary, Source, ValidRows
+from tabular_lstm.rows.data_summary import DataSummary, Source
 from tabular_lstm.rows.raw_rows import RawRows
+from tabular_lstm.rows.validation import Rows
 from tests.helpers.decisions import PROVENANCE
 
 NO_ROWS = pd.DataFrame()
@@ -17,15 +18,20 @@ def validate_rows(
     raw: RawRows, columns: ColumnsOptions
 ) -> tuple[pd.DataFrame, pd.DataFrame, Source]:
     """Give valid rows, quarantined rows and source."""
-    valid, quarantined = nodes.validate_rows(raw, columns)
-    return valid.rows, quarantined, valid.source
+    rows, quarantined = nodes.validate_rows(raw, columns)
+    return rows.valid, quarantined, rows.source
+
+
+def rows_from(valid: pd.DataFrame, source: Source) -> Rows:
+    """Valid rows alone."""
+    return Rows(valid, NO_ROWS, NO_ROWS, source, NO_ROWS, set())
 
 
 def accept_rows(
     rows: pd.DataFrame, source: Source, columns: ColumnsOptions, validation: ValidationOptions
 ) -> pd.DataFrame:
     """Let the rows through, or refuse them."""
-    return nodes.accept_rows(ValidRows(rows, NO_ROWS, source), columns, validation).rows
+    return nodes.accept_rows(rows_from(rows, source), columns, validation).valid
 
 
 def split_rows(
@@ -37,6 +43,6 @@ def split_rows(
 ) -> tuple[pd.DataFrame, pd.DataFrame, DataSummary]:
     """Give train rows, test rows and data summary."""
     train, test, _, summary = nodes.split_rows(
-        ValidRows(rows, NO_ROWS, source), columns, split, evaluation, PROVENANCE
+        rows_from(rows, source), columns, split, evaluation, PROVENANCE
     )
     return train, test, summary

@@ -262,7 +262,8 @@ def test_a_date_of_a_csv_and_of_parquet_gives_the_same_sequence(kind: pa.DataTyp
 
 def read(visits: list[str], columns: ColumnsOptions = COLUMNS) -> tuple[pd.DataFrame, pd.DataFrame]:
     raw = frame(visits).astype("str").assign(y="1")
-    rows, quarantined, *_ = read_rows([raw], columns, "rows.csv")
+    read = read_rows([raw], columns, "rows.csv")
+    rows, quarantined = read.valid, read.quarantined
     return rows, quarantined
 
 
@@ -353,7 +354,8 @@ def test_times_of_a_declared_format_are_read_by_it_alone() -> None:
         {"at": cells, "a": "1", "y": "1"}, pd.RangeIndex(1, 7, name="row"), dtype="str"
     )
     form = "%d.%m.%Y %H:%M"
-    valid, aside, *_ = read_rows([raw], TIMED.model_copy(update={"dates": {"at": form}}), "a.csv")
+    read = read_rows([raw], TIMED.model_copy(update={"dates": {"at": form}}), "a.csv")
+    valid, aside = read.valid, read.quarantined
     expected = [pd.Timestamp("2026-03-01 07:30"), pd.Timestamp("2026-03-02 08:00")]
     assert valid["at"].tolist() == expected
     no_dates = ("2026-03-01", "7", "31.02.2026 00:00")

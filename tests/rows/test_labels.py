@@ -49,7 +49,7 @@ def test_a_class_is_read_as_a_number_or_a_text_and_nothing_else_is_one() -> None
     read = read_rows([table(cells)], columns_of(classes=CLASSES), "rows.csv")
     assert read.valid["y"].tolist() == [0, 0, 2, 2, 2, 3]
     assert read.valid["y"].dtype == np.int64
-    assert read.unlabelled == 2
+    assert read.source.unlabelled_rows == 2
     assert read.quarantined["reason"].tolist() == [
         f"y: '{value}' is neither 'bus', 'Zoë', 3 nor '007'"
         for value in ("Zoe\u0308", "BUS", "b us", "7", "van")
@@ -66,7 +66,7 @@ def test_a_number_is_read_as_a_feature_is() -> None:
     german = NumberFormat(decimal=",", thousands=".")
     read = read_rows([table(cells)[["y"]].assign(a="1")], columns, "rows.csv", german)
     assert read.valid["y"].tolist() == [1234.5, -2]
-    assert read.unlabelled == 1
+    assert read.source.unlabelled_rows == 1
     assert read.quarantined["reason"].tolist() == [
         "y: '12 kg' is not a number",
         "y: 1e40 is infinite or beyond 1e+30 in size",

@@ -42,7 +42,8 @@ def read(doses: list[str], columns: ColumnsOptions = COLUMNS, **others: list[str
     names = [name for name in columns.categorical if name in cells]
     missing = {name: codes for name, codes in columns.missing.items() if name in cells}
     declared = columns.model_copy(update={"categorical": names, "missing": missing})
-    rows, quarantined, *_ = read_rows([raw], declared, "rows.csv")
+    read = read_rows([raw], declared, "rows.csv")
+    rows, quarantined = read.valid, read.quarantined
     assert quarantined.empty
     return rows
 

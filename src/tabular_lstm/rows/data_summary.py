@@ -2,7 +2,7 @@
 
 import hashlib
 from pathlib import PurePath
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
@@ -67,14 +67,6 @@ class Source(FileRows):
     superseded_rows: int = 0
     reasons: tuple[str, ...] = ()
     load_args: dict[str, Any] = {}
-
-
-class ValidRows(NamedTuple):
-    """The result of validation: rows with a label; for histories, the other rows; the source."""
-
-    rows: pd.DataFrame
-    history: pd.DataFrame
-    source: Source
 
 
 class Lineage(Frozen):

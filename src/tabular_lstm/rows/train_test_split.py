@@ -4,7 +4,7 @@ A row's side depends only on a hash of its content, or on its time, so that the 
 sides.
 """
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,14 +13,11 @@ from tabular_lstm.errors import DataError, counted, shown
 from tabular_lstm.parameters.columns import ColumnsOptions, Moment, SplitOptions
 from tabular_lstm.rows.cells import read_category
 from tabular_lstm.rows.column_kinds import column_of
+from tabular_lstm.rows.data_summary import Source
 from tabular_lstm.rows.dates import has_dates, moment_of, newest, said
 from tabular_lstm.rows.fingerprints import hash_rows
 from tabular_lstm.rows.labelled_set import weights_of
 from tabular_lstm.rows.labels import label_of
-
-if TYPE_CHECKING:
-    from tabular_lstm.rows.data_summary import Source
-
 
 ADVICE = (
     "Rows are counted from 1 below the header; this run's quarantined_rows.csv lists them all. "
@@ -140,7 +137,7 @@ def with_boundary(
 
 def sides_of(
     rows: pd.DataFrame,
-    source: "Source",
+    source: Source,
     columns: ColumnsOptions,
     split: SplitOptions,
     in_force: Moment | None = None,
@@ -178,7 +175,7 @@ def sides_of(
     return Sides(train, test, bounded, weightless)
 
 
-def lines_of(source: "Source", columns: ColumnsOptions) -> list[str]:
+def lines_of(source: Source, columns: ColumnsOptions) -> list[str]:
     """Say why rows are in quarantine, and what to do about it; the advice for labels is special."""
     name = shown(columns.label, len(columns.label))
     are_about_label = all(f": {name}: " in line for line in source.reasons)

@@ -3,8 +3,8 @@
 import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,7 @@ from tabular_lstm.errors import LISTED, DataError, counted, no_column, row_list,
 from tabular_lstm.parameters.columns import NUMBER, ROLES, ColumnsOptions
 from tabular_lstm.rows.cells import Problems, read_category
 from tabular_lstm.rows.column_kinds import column_of
+from tabular_lstm.rows.data_summary import Source
 from tabular_lstm.rows.dates import TimeReader
 from tabular_lstm.rows.fingerprints import read_key
 from tabular_lstm.rows.labelled_set import read_weights
@@ -109,30 +110,50 @@ DESCRIBED = ("bounds", "missing", "categorical", "dates", "known_in_time", "unit
 UNNAMED = re.compile(r"Unnamed: \d+(\.\d+)*")
 
 
-class ReadRows(NamedTuple):
-    """What became of the rows; all rows = valid + quarantined + unlabelled.
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """What became of the rows of a table.
 
     Attributes:
-        valid: The index is `row`. Key and group are text, the time is datetime64[us] or float64, if
-            there are any. Numeric features are float64, categorical features are text, dates are
-            datetime64[us]; a missing cell is NaN or NaT. The label is a class's number or a number.
-            The weight, if any, is float64.
+        valid: The rows with a label. The index is `row`. Key and group are text, the time is
+            datetime64[us] or float64, if there are any. Numeric features are float64, categorical
+            features are text, dates are datetime64[us]; a missing cell is NaN or NaT. The label is
+            a class's number or a number. The weight, if any, is float64.
+        history: For histories the valid rows that are only history, like `valid`; else no rows.
         quarantined: `row`, `reason`, and the cells as they were.
-        unlabelled: How many rows have no label. Their other cells are not read. For histories they
-            are read, and rows in quarantine do not count here.
-        reasons: Why rows are in quarantine: a line for each column and kind of problem.
-        history: For histories the valid rows without a label, like `valid`; else no rows.
+        source: Where the rows come from, how many there are of each, and why some are in
+            quarantine: a line for each column and kind of problem.
         first_part: The first part of the rows, with the cells as they were.
         typed_dates: The columns whose cells are dates by their dtype, and not text, in some part.
     """
 
     valid: pd.DataFrame
-    quarantined: pd.DataFrame
-    unlabelled: int
-    reasons: list[str]
     history: pd.DataFrame
-    first_part: pd.DataFrame | None
+    quarantined: pd.DataFrame
+    source: Source
+    first_part: pd.DataFrame
     typed_dates: set[str]
+
+    @property
+    def all_valid(self) -> pd.DataFrame:
+        """Give the valid rows with those that are only history."""
+        return pd.concat([self.valid, self.history]) if len(self.history) else self.valid
+
+    def without_superseded(self, key: str) -> "Rows":
+        """Keep only the last valid row of each key.
+
+        A row without a label does not supersede a row, so that no label is lost.
+        """
+        superseded = self.valid.duplicated(key, keep="last")
+        valid, history = self.valid[~superseded], self.history
+        count, unlabelled = int(superseded.sum()), self.source.unlabelled_rows
+        if len(history):
+            superseded = history.duplicated(key, keep="last") | history[key].isin(valid[key])
+            history, superseded_count = history[~superseded], int(superseded.sum())
+            unlabelled, count = unlabelled - superseded_count, count + superseded_count
+        counts = {"superseded_rows": count, "unlabelled_rows": unlabelled}
+        source = self.source.model_copy(update=counts)
+        return replace(self, valid=valid, history=history, source=source)
 
 
 def read_rows(
@@ -140,10 +161,10 @@ def read_rows(
     columns: ColumnsOptions,
     file: str,
     number_format: NumberFormat = POINT,
-) -> ReadRows:
+) -> Rows:
     """Read each column by its role, and set aside the rows where a cell has a problem.
 
-    A row without a label is only counted, except for histories.
+    A row without a label is only counted, except for histories: there its other cells are read.
 
     Args:
         parts: The rows in several frames of text cells, with the index `row`.
@@ -157,8 +178,7 @@ def read_rows(
     """
     forms = [columns.dates.get(name) for name in columns.times]
     times = TimeReader(number_format, *forms)
-    first_part: pd.DataFrame | None = None
-    typed_dates: set[str] = set()
+    first_part, typed_dates = pd.DataFrame(), set[str]()
     rows, label, labelled, unlabelled = _ReadParts(), columns.label, 0, 0
     for part in parts:
         features = _feature_names(part, columns, file)
@@ -168,8 +188,7 @@ def read_rows(
         is_left_out = columns.history is None and is_unlabelled.any()  # else without a copy
         read_part = part[~is_unlabelled] if is_left_out else part
         rows.add(read_part, dict(_read_columns(read_part, columns, features, times)))
-        if first_part is None:
-            first_part = part
+        first_part = first_part if len(first_part) else part
         typed_dates.update(part.columns[[dtype.kind == "M" for dtype in part.dtypes]])
     if not labelled:
         raise DataError(
@@ -188,8 +207,16 @@ def read_rows(
         if columns.task.kind != NUMBER:
             valid = valid.astype({label: np.int64})
     quarantined = pd.concat(_nonempty(rows.bad_rows), ignore_index=True)
-    reasons = rows.kinds.listed()
-    return ReadRows(valid, quarantined, unlabelled, reasons, history, first_part, typed_dates)
+    source = Source(
+        file=file,
+        sha256="",
+        rows=len(valid) + len(quarantined) + unlabelled,
+        quarantined_rows=len(quarantined),
+        unlabelled_rows=unlabelled,
+        histories=columns.history and columns.history.words,
+        reasons=tuple(rows.kinds.listed()),
+    )
+    return Rows(valid, history, quarantined, source, first_part, typed_dates)
 
 
 def _read_columns(

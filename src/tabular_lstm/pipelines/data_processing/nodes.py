@@ -1,6 +1,7 @@
 """Check every cell, quarantine bad rows with a reason, and hold out the same rows every time."""
 
 import logging
+from dataclasses import replace
 
 import pandas as pd
 
@@ -8,13 +9,13 @@ from tabular_lstm.errors import DataError, counted, shown, unknown_name
 from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions
 from tabular_lstm.parameters.hyperparameters import EvaluationOptions, ValidationOptions
 from tabular_lstm.rows import data_warnings
-from tabular_lstm.rows.data_summary import DataSummary, Source, ValidRows, summarize
+from tabular_lstm.rows.data_summary import DataSummary, summarize
 from tabular_lstm.rows.dependent_rows import find_dependent_rows
 from tabular_lstm.rows.labelled_set import weights_of
 from tabular_lstm.rows.labels import label_of
 from tabular_lstm.rows.raw_rows import RawRows
 from tabular_lstm.rows.train_test_split import lines_of, sides_of
-from tabular_lstm.rows.validation import read_rows
+from tabular_lstm.rows.validation import Rows, read_rows
 from tabular_lstm.serving.decision import Champions, Provenance
 
 logger = logging.getLogger(__name__)
@@ -30,66 +31,48 @@ BOUNDARY = (
 )
 
 
-def validate_rows(raw_rows: RawRows, columns: ColumnsOptions) -> tuple[ValidRows, pd.DataFrame]:
+def validate_rows(raw_rows: RawRows, columns: ColumnsOptions) -> tuple[Rows, pd.DataFrame]:
     """Turn text cells into numbers, and quarantine the rows where this fails.
 
     In a folder of files with a key, only the last valid row of each key counts, in the order of the
     files and their rows; the others are superseded and dropped. In a single file every valid row
-    counts, and the key is used only for the split. A row without a label does not supersede a row,
-    so that no label is lost.
+    counts, and the key is used only for the split.
 
     Returns:
-        The valid rows that count (with histories, also rows without a label or a weight); and the
-        quarantined rows, see `tabular_lstm.rows.validation.ReadRows`.
+        The rows, with those of weight 0 as history; and the quarantined rows.
 
     Raises:
         DataError: See `tabular_lstm.rows.validation.read_rows`.
     """
     file = raw_rows.file
-    read = read_rows(raw_rows.parts(), columns, file, raw_rows.number_format)
-    data_warnings.warn_of_forms(raw_rows, read, columns)
-    valid, quarantined, unlabelled, reasons, history = read[:5]
-    rows, superseded = len(valid) + len(quarantined) + unlabelled, 0
-    all_rows = pd.concat([valid, history]) if len(history) else valid
-    data_warnings.warn_of_spellings(all_rows, columns, file)
-    if raw_rows.names and columns.key is not None:
-        earlier = valid.duplicated(columns.key, keep="last")
-        valid, superseded = valid[~earlier], int(earlier.sum())
-        if len(history):
-            earlier = history.duplicated(columns.key, keep="last")
-            earlier |= history[columns.key].isin(valid[columns.key])
-            history, unlabelled = history[~earlier], unlabelled - int(earlier.sum())
-            superseded += int(earlier.sum())
-    data_warnings.warn_of_repeated_keys(valid if raw_rows.names else all_rows, columns, file)
+    rows = read_rows(raw_rows.parts(), columns, file, raw_rows.number_format)
+    data_warnings.warn_of_forms(raw_rows, rows, columns)
+    data_warnings.warn_of_spellings(rows.all_valid, columns, file)
+    is_folder = bool(raw_rows.names)
+    if is_folder and columns.key is not None:
+        rows = rows.without_superseded(columns.key)
+    repeated = rows.valid if is_folder else rows.all_valid
+    data_warnings.warn_of_repeated_keys(repeated, columns, file)
+    superseded, unlabelled = rows.source.superseded_rows, rows.source.unlabelled_rows
     logger.info(
         "%s: %s, %d valid, %d quarantined%s%s",
         file,
-        counted(rows, "row"),
-        len(valid),
-        len(quarantined),
+        counted(rows.source.rows, "row"),
+        len(rows.valid),
+        len(rows.quarantined),
         f", {unlabelled} unlabelled" if unlabelled else "",
         f", {superseded} superseded by a later row with their key" if superseded else "",
     )
+    history = rows.history
     if columns.history is not None:
-        weightless = valid[(weights_of(valid, columns) == 0).to_numpy()]
+        weightless = rows.valid[(weights_of(rows.valid, columns) == 0).to_numpy()]
         history = pd.concat([history, weightless]) if len(weightless) else history
-    source = Source(
-        file=file,
-        sha256=raw_rows.sha256(),
-        rows=rows,
-        quarantined_rows=len(quarantined),
-        superseded_rows=superseded,
-        unlabelled_rows=unlabelled,
-        histories=columns.history and columns.history.words,
-        reasons=tuple(reasons),
-        load_args=dict(raw_rows.load_args),
-    )
-    return ValidRows(valid, history, source), quarantined
+    read_from = {"sha256": raw_rows.sha256(), "load_args": dict(raw_rows.load_args)}
+    source = rows.source.model_copy(update=read_from)
+    return replace(rows, history=history, source=source), rows.quarantined
 
 
-def accept_rows(
-    valid_rows: ValidRows, columns: ColumnsOptions, validation: ValidationOptions
-) -> ValidRows:
+def accept_rows(valid_rows: Rows, columns: ColumnsOptions, validation: ValidationOptions) -> Rows:
     """Return the valid rows unless too many rows were quarantined.
 
     This is a node of its own, so that the quarantined rows are on disk before the run stops.
@@ -121,7 +104,7 @@ def _fault_of_segment(name: str, known: list[str], columns: ColumnsOptions) -> s
 
 
 def split_rows(
-    accepted_rows: ValidRows,
+    accepted_rows: Rows,
     columns: ColumnsOptions,
     split: SplitOptions,
     evaluation: EvaluationOptions,
@@ -137,7 +120,8 @@ def split_rows(
         DataError: `split.independent` names a column that is not a feature; `evaluation.segments`
             names the label or a column that is not read; or see `sides_of`.
     """
-    accepted, history_rows, source = accepted_rows
+    accepted, history_rows = accepted_rows.valid, accepted_rows.history
+    source = accepted_rows.source
     features = [str(name) for name in accepted if name not in columns.not_features]
     if unknown := [name for name in split.independent if name not in features]:
         raise DataError(
