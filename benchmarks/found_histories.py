@@ -26,7 +26,7 @@ from sets import CHOSEN_ON, REPORTED_ON, load
 from sets_files import CLASSES, NUMBERS
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.profiling.found_rows import FoundHistory, tried_histories, with_found_rows
+from tabular_lstm.profiling.found_rows import found_histories, with_found_rows
 from tabular_lstm.profiling.proposal import Proposal, propose
 from tabular_lstm.runs.new_environment import profile_files
 
@@ -45,8 +45,7 @@ def proposed(rows: pd.DataFrame, label: str | None = None) -> Proposal | None:
         except DataError:
             continue
         # Where nothing is found, no group is looked for either: that takes most of the time.
-        tried = [history for _, history in tried_histories(table, proposal, first_rows)]
-        found = any(isinstance(history, FoundHistory) for history in tried)
+        found = any(found_histories(table, proposal, first_rows))
         return with_found_rows(table, proposal, first_rows) if found else proposal
     return None
 

@@ -1,7 +1,6 @@
 """Rows that belong together and do not say so: what each command says, and what does not serve."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -145,32 +144,22 @@ def test_a_retraining_does_not_promote_until_conf_says_how_it_is(police: Project
     assert decision(police)["action"] == "promoted"
 
 
-def written(project: Project) -> tuple[dict[str, Any], str]:
-    """The parameters that a profile wrote, as YAML reads them and as people do."""
-    text = (project.path / "conf/police/parameters.yml").read_text()
-    return yaml.safe_load(text), text
-
-
-def test_a_profile_proposes_the_group_first_and_a_run_needs_no_edit(project: Project) -> None:
+def test_a_profile_asks_about_rows_that_belong_together_with_both_ways_out(
+    project: Project,
+) -> None:
     write_incidents(project.path / "police.csv")
     page = succeeds(here("profile", "police.csv", "--env", "police"))
     first = page.partition("Unsure:\n- ")[2].splitlines()[0]
-    assert first.startswith(
-        "group: rows with the same 'response_datetime' (150 values, 1,038 rows)"
-    )
+    assert first.startswith("rows with the same 'response_datetime' (150 values, 1,038 rows)")
     assert first.endswith(
-        "If they are independent, name the column under dates instead, and add split: "
-        "{independent: [response_datetime]}"
+        "Name the column: columns.group: response_datetime. Or, if the rows are independent: "
+        "split.independent: [response_datetime]"
     )
-    parameters, text = written(project)
-    assert parameters["columns"] == KEPT_TOGETHER
-    (line,) = [line for line in text.splitlines() if line.startswith("  group:")]
-    for number in first.partition("ROC AUC is ")[2].split(" with ")[0:1]:
-        assert f"ROC AUC is {number} with such rows on both sides" in line
-    assert not warned(logged(*ROWS, "--env", "police"))
+    columns = yaml.safe_load((project.path / "conf/police/parameters.yml").read_text())["columns"]
+    assert "group" not in columns
 
 
-def test_a_column_that_would_be_ignored_can_be_the_group_by_the_first_rows(
+def test_a_column_that_would_be_ignored_is_asked_about_by_the_first_rows(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = project.path / "police.csv"
@@ -179,8 +168,7 @@ def test_a_column_that_would_be_ignored_can_be_the_group_by_the_first_rows(
     rows.assign(record_id=record, east=rows["officer_age"]).to_csv(path, index=False)
     monkeypatch.setattr("tabular_lstm.runs.new_environment.FIRST_ROWS", 700)
     page = succeeds(here("profile", "police.csv", "--env", "police"))
-    assert written(project)[0]["columns"] == {**ROLES, "group": "record_id"}
-    assert "If they are independent, name the column under ignore instead\n" in page
+    assert "columns.group: record_id. Or, if the rows are independent: leave it so" in page
     assert "Rows that belong together were looked for in the first 700; a run looks in all" in page
 
 
@@ -204,13 +192,3 @@ def test_an_amount_is_asked_about_with_both_ways_out_and_refuses_nothing(project
     assert kept["possible_leaks"] == {}
     independent = ("--params", "split.independent=[height]")
     assert not warned(logged(*ROWS, "--env", "strikes", *independent))
-
-
-def test_where_many_rows_have_no_value_the_profile_says_what_to_do(project: Project) -> None:
-    path: Path = project.path / "police.csv"
-    rows = write_incidents(path)
-    rows.loc[rows.index[::10], "response_datetime"] = ""
-    rows.drop(columns=["north", "east"]).to_csv(path, index=False)
-    page = succeeds(here("profile", "police.csv", "--env", "police"))
-    assert "104 rows have no response_datetime: give each of them a value of its own" in page
-    assert "group" not in written(project)[0]["columns"]

@@ -10,16 +10,9 @@ import pytest
 import yaml
 
 from tabular_lstm.parameters.columns import ColumnsOptions
-from tabular_lstm.profiling.found_rows import (
-    search_group,
-    with_found_group,
-    with_found_rows,
-    with_group,
-)
+from tabular_lstm.profiling.found_rows import with_found_rows
 from tabular_lstm.profiling.proposal import Proposal, parameters_text, propose
-from tabular_lstm.rows.dependent_rows import DependentRows
 from tabular_lstm.runs.new_environment import profile_files
-from tests.helpers.profiles import profile
 from tests.helpers.project import ROOT
 
 # Groups
@@ -33,39 +26,6 @@ TABLE: dict[str, list[Any]] = {
     "age": [20 + x % 45 for x in range(COUNT)],
 }
 SICK: dict[str, list[Any]] = {"sick": [0, 0, 1] * 20}
-
-
-def dependent(column: str) -> DependentRows:
-    """What the search finds, by this column."""
-    numbers: dict[str, Any] = {"spread": 0.93, "together": 0.69, "fall": (0.18, 0.29)}
-    return DependentRows(columns=[column], groups=20, rows=60, alike=1, **numbers)
-
-
-@pytest.mark.parametrize(
-    ("name", "back"),
-    [
-        ("size", "take the line away, and add split: {independent: [size]}"),
-        ("ward", "name the column under categorical instead, and add split: {independent: [ward]}"),
-        (
-            "seen",
-            "name the column under dates instead, with the format %d.%m.%Y, and add split: "
-            "{independent: [seen]}",
-        ),
-    ],
-)
-def test_the_column_is_the_group_and_the_first_doubt_says_the_way_back(
-    name: str, back: str
-) -> None:
-    table = profile({**TABLE, **SICK})
-    proposal = with_group(table, propose(table, "sick"), dependent(name))
-    assert [*proposal.named("group")] == [proposal.columns().group] == [name]
-    # What was a group for its name alone is what its cells say.
-    assert proposal.choices["patient"].role == "ignore"
-    first = next(iter(proposal.unsure))
-    assert first.startswith(f"group: rows with the same '{name}' (20 values, 60 rows) mostly have ")
-    assert "ROC AUC is 0.93 with such rows on both sides and 0.69 with them together" in first
-    assert first.endswith(f"If they are independent, {back}")
-    assert not any(name in names for names in proposal.unsure.values())
 
 
 def test_a_possible_leak_is_asked_about_before_a_group_with_three_ways_out() -> None:
@@ -87,77 +47,29 @@ def test_a_possible_leak_is_asked_about_before_a_group_with_three_ways_out() -> 
     assert "name it under ignore; if before, under known_in_time; if rows of one value" in first
     clean = proposed(left.drop(columns="status"), "left")[0]
     assert not any(doubt.startswith("possible leak") for doubt in clean.unsure)
-    # Rows of one grade have nearly one rate: that may be a group as well.
-    graded = proposed(rows, "rate")[0]
-    assert [*graded.named("group")] == ["sub_grade"]
-    first = next(iter(graded.unsure))
-    assert "kept together. If sub_grade is known only after the label, name it under ign" in first
 
 
-def test_two_columns_with_the_same_cells_are_named() -> None:
-    ages: list[Any] = TABLE["age"]
-    copies = {
-        "years": ages,
-        "sorted": sorted(ages),
-        "remark": ["no remark"] * COUNT,
-        "none": [""] * COUNT,
-    }
-    table = {**TABLE, **copies, "nothing": [""] * COUNT, **SICK}
-    profiled = profile(table)
-    proposal = with_found_rows(profiled, propose(profiled, "sick"), pd.DataFrame(table).astype(str))
-    said = [doubt for doubt in proposal.unsure if doubt.startswith("the same cells: ")]
-    assert said == ["the same cells: age and years: to learn from them once, name one under ignore"]
-
-
-def test_what_no_column_can_keep_together_is_said_first_and_changes_no_role() -> None:
-    # Of one feature alone, nothing would be left to learn from.
-    table = profile({"age": TABLE["age"]} | SICK)
-    proposal = with_group(table, propose(table, "sick"), dependent("age"))
-    assert proposal.choices == propose(table, "sick").choices
-    first = next(iter(proposal.unsure))
-    assert first.startswith("rows with the same 'age'")
-    assert first.endswith(
-        "Name the column: columns.group: age. Or, if the rows are independent: "
-        "split.independent: [age]"
-    )
-    # Nor can a column without a name.
-    cells = {"Unnamed: 0": [x // 2 for x in range(COUNT)], **TABLE, **SICK}
-    table = profile(cells)
-    assert search_group(table, propose(table, "sick"), pd.DataFrame(cells).astype(str)) is None
-
-
-@pytest.mark.parametrize("outer", ["patient", "origin", "station"])
-def test_of_groups_within_each_other_the_outer_one_is_proposed(outer: str) -> None:
-    """Four rows of each of 400 visits, whose labels agree, and so do those of the outer column.
-
-    Whether it was the group for its name, or not; unless a visit's rows do not share it.
-    """
+def test_rows_that_belong_together_are_asked_about_with_both_ways_out() -> None:
+    """Four rows of each of 400 visits, whose labels agree; the column may be ignored."""
     rng = np.random.default_rng(0)
-    visit, of = np.repeat(np.arange(400), 4), np.repeat(np.arange(100), 16)
-    outside = 2 * of + (rng.integers(0, 2, 1_600) if outer == "station" else 0)
-    sick = (rng.random(100) < 0.5)[of] ^ (rng.random(400) < 0.2)[visit]
+    visit = np.repeat(np.arange(400), 4)
+    sick = (rng.random(400) < 0.5)[visit] ^ (rng.random(1_600) < 0.1)
     order = rng.permutation(1_600)
     cells = {
         "visit_no": [f"V{7 * x % 4001}" for x in visit[order]],
-        outer: [f"P{13 * x % 4001}" for x in outside[order]],
         "pulse": (rng.normal(70, 9, 1_600) + 4 * sick).round(2)[order],
         "sick": sick.astype(int)[order],
     }
-    table = profile(cells)
-    proposal = with_found_group(table, propose(table, "sick"), pd.DataFrame(cells).astype(str))
-    if outer == "station":
-        assert [*proposal.named("group")] == ["visit_no"]
-        first, second, *_ = proposal.unsure
-        assert first.startswith("rows with the same 'station' (200 values")
-        assert second.startswith("group: rows with the same 'visit_no' (400 values, 1,600 rows)")
-        return
-    assert [*proposal.named("group")] == [outer]
-    assert proposal.choices["visit_no"].role == "ignore"
-    assert proposal.choices["visit_no"].why == f"rows of one value have one {outer}"
-    (said,) = [doubt for doubt in proposal.unsure if doubt.startswith("group: ")]
-    assert said.startswith(f"group: rows with the same '{outer}' (100 values, 1,600 rows) mostly")
-    assert "name visit_no under group" in said
-    assert not any("visit_no" in names for names in proposal.unsure.values())
+    proposal, history, _ = proposed(pd.DataFrame(cells))
+    assert (history, proposal.choices["visit_no"].role) == (None, "ignore")
+    first = next(iter(proposal.unsure))
+    assert first.startswith("rows with the same 'visit_no' (400 values, 1,600 rows) mostly have ")
+    assert first.endswith(
+        "Name the column: columns.group: visit_no. Or, if the rows are independent: leave it so"
+    )
+    # A column without a name is none.
+    unnamed = pd.DataFrame(cells).rename(columns={"visit_no": "Unnamed: 0"})
+    assert not any("Unnamed" in doubt for doubt in proposed(unnamed)[0].unsure)
 
 
 def proposed(
@@ -238,27 +150,10 @@ def test_a_history_is_proposed_with_rows_and_times_between_them(
         )
 
 
-def test_the_delay_of_labels_is_read_off_the_rows_without_one_at_the_end() -> None:
-    rows = visits()
-    day = pd.to_datetime(rows["seen"], format="%d.%m.%Y")
-    newest = day.max()
-    pending = rows.assign(sick=rows["sick"].where(day <= newest - pd.Timedelta(days=60)))
-    pending["sick"] = pending["sick"].astype("Int64")
-    days = (newest - day[pending["sick"].notna()].max()).days
-    for table, line in (
-        (rows, "    # known_after: 30 days # time until a label is known, and later rows use it"),
-        (
-            pending,
-            f"    # known_after: {days} days # time until a label is known, and later rows use it; "
-            f"the newest row with a label is {days} days older than the newest row",
-        ),
-    ):
-        proposal = proposed(table)[0]
-        assert line in parameters_text(proposal).splitlines()
-        asked = any("take the # from this line" in doubt for doubt in proposal.unsure)
-        assert asked is (table is pending)
-    numbers = visits(order="visit_day", dates=False)
-    assert "    # known_after: 1 # time" in parameters_text(proposed(numbers)[0])
+def test_when_labels_are_known_is_left_to_the_reader() -> None:
+    for rows, after in ((visits(), "30 days"), (visits(order="visit_day", dates=False), "1")):
+        line = f"    # known_after: {after} # time until a label is known, and later rows use it"
+        assert line in parameters_text(proposed(rows)[0]).splitlines()
 
 
 def test_visits_on_one_day_an_odd_date_and_a_shuffled_file_are_no_objection() -> None:
@@ -302,16 +197,6 @@ def test_a_history_in_two_formats_of_dates_is_found_with_their_shares() -> None:
         assert proposal.choices["seen"].why.endswith(forms.format(*shares))
         asked = [said for said, names in proposal.unsure.items() if "seen" in names]
         assert asked == ([f"dates: {other} fit the same cells; which is it?"] if other else [])
-
-
-def test_where_no_time_can_be_read_the_page_does_not_say_that_there_is_none() -> None:
-    rows = visits("customer_no").rename(columns={"seen": "event_date"})
-    rows["event_date"] = [f"on day {n % 40}" for n in range(len(rows))]
-    proposal, history, _ = proposed(rows)
-    (doubt,) = [doubt for doubt in proposal.unsure if doubt.startswith("group, not history: ")]
-    assert history is None
-    said = f"{len(rows)} rows have no customer_no, or no date and no number under event_date"
-    assert said in doubt
 
 
 def test_steps_are_as_many_as_nine_of_ten_have() -> None:
@@ -367,36 +252,6 @@ def test_where_rows_repeat_by_chance_or_at_one_time_there_is_neither() -> None:
     # Two rows of one time are no history, as of an order's lines.
     lines = visits("customer")
     assert proposed(pd.concat([lines, lines.assign(size=1.5)]))[1] is None
-
-
-def test_a_group_of_persons_says_why_it_is_no_history() -> None:
-    rows = visits("patient")
-    copies = pd.concat([rows] * 3, ignore_index=True)
-    lines = copies.assign(sick=np.random.default_rng(4).integers(0, 2, len(copies)))
-    for table, why in (
-        (rows.drop(columns="seen"), "no column holds dates or is named like a time"),
-        (lines, "rows have the seen of another row of their patient"),
-    ):
-        proposal, history, _ = proposed(table)
-        assert (history, [*proposal.named("group")]) == (None, ["patient"])
-        (doubt,) = [doubt for doubt in proposal.unsure if doubt.startswith("group, not history: ")]
-        assert why in doubt
-        assert "write history: {of: patient, order: COLUMN}" in doubt
-
-
-def test_what_customers_share_speaks_for_the_group() -> None:
-    """Their rows belong together further than one customer's."""
-    rng = np.random.default_rng(3)
-    rows = pd.concat([visits().assign(copy=number) for number in range(10)], ignore_index=True)
-    rows["unit"] += rows["copy"].astype(str)
-    town = rows["unit"].factorize()[0] // 8
-    sick = (rng.random(60) < 0.5)[town] ^ (rng.random(len(rows)) < 0.05)
-    proposal, history, asked = proposed(
-        rows.assign(town=town, sick=sick.astype(int)).drop(columns="copy")
-    )
-    assert [*proposal.named("group")] == ["town"]
-    assert history is None
-    assert "history: {of: unit, order: seen}" in asked[0]
 
 
 @pytest.mark.parametrize("name", ["diabetes", "italy_power_demand"])

@@ -2,12 +2,11 @@
 
 from typing import Any
 
-import numpy as np
 import pytest
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES, ColumnsOptions
-from tabular_lstm.profiling.label_choice import Label, choose_label
+from tabular_lstm.profiling.label_choice import ProposedLabel, choose_label
 from tabular_lstm.profiling.proposal import propose
 from tabular_lstm.rows.number_format import NumberFormat
 from tests.helpers.profiles import profile
@@ -26,7 +25,7 @@ FEW = (
 )
 
 
-def label(columns: dict[str, list[Any]], *told: str | None) -> Label:
+def label(columns: dict[str, list[Any]], *told: str | None) -> ProposedLabel:
     return choose_label(profile(columns), *told)
 
 
@@ -38,7 +37,6 @@ def refusal(columns: dict[str, list[Any]], *told: str | None) -> str:
 
 ONLY, LAST = "the only column of two values", "the last column, and it has two values"
 TRAIT = f"{ONLY} that most rows have and that is no trait, such as sex"
-BUT = LAST.replace(",", " but for those that are empty or in the order of the rows,")
 
 
 @pytest.mark.parametrize(
@@ -51,7 +49,7 @@ BUT = LAST.replace(",", " but for those that are empty or in the order of the ro
         ({"rownames": [*range(1, 31)], "sick": TWO, "left": TWO, "age": AGES}, "sick", ""),
         ({"age": AGES, "left": TWO, "size": AGES}, "left", ONLY),
         ({"age": AGES, "left": TWO, "sex": SEX, "size": AGES}, "left", TRAIT),
-        ({"age": AGES, "left": TWO, "note": [""] * 30}, "left", BUT),
+        ({"age": AGES, "left": TWO, "note": [""] * 30}, "left", LAST),
         ({"left": TWO, "age": AGES, "sex": SEX}, "left", ""),
         ({"left": TWO, "age": AGES, "kind": MANY}, "left", LAST.replace("last", "first")),
         ({"class": MANY, "survived": TWO, "age": AGES}, "survived", ""),
@@ -97,7 +95,6 @@ def test_a_label_of_another_task_is_told_too(
 
 def test_others_that_may_be_the_label_are_named() -> None:
     for columns, doubt in (
-        ({"age": AGES, "by_river": TWO, "rooms": PRICES}, "or is it the last column, rooms?"),
         (
             {"class": TWO, "age": AGES, "target": BLANKS, "size": AGES},
             "also of two values: target (0: 18, 1: 9; 3 without)",
@@ -115,9 +112,9 @@ def test_the_label_may_be_told_and_have_blanks() -> None:
     columns = {"left": TWO, "age": AGES, "sex": SEX}
     assert label(columns, "sex").name == "sex"
     assert "Did you mean 'sex'?" in refusal(columns, "Sexe")
-    assert label(columns, "age").proposed.task.kind == NUMBER
+    assert label(columns, "age").task.kind == NUMBER
     found = label({"sick": BLANKS, **columns, "size": AGES}, "sick")
-    assert (found.proposed.counts, found.unlabelled) == ((18, 9), 3)
+    assert (found.counts, found.unlabelled) == ((18, 9), 3)
 
 
 def test_where_no_column_is_surely_the_label_those_that_may_be_are_named() -> None:
@@ -131,9 +128,7 @@ def test_where_no_column_is_surely_the_label_those_that_may_be_are_named() -> No
     dates = [f"2026-11-{7 * day % 30 + 1:02}" for day in range(30)]
     assert refusal({"age": AGES, "seen": dates}).endswith("or of numbers.")
     paid = {"contract_value": [f"${age}.50" for age in AGES], "age": AGES, "seen": dates}
-    message = refusal(paid)
-    assert message.endswith("numbers with a unit, which --label may name too: contract_value.")
-    assert label(paid, "contract_value").proposed.task.kind == NUMBER
+    assert label(paid, "contract_value").task.kind == NUMBER
 
 
 @pytest.mark.parametrize(
@@ -153,10 +148,10 @@ def test_where_no_column_is_surely_the_label_those_that_may_be_are_named() -> No
 def test_the_positive_class_is_the_word_the_number_or_the_rarer_one(
     values: list[Any], positive: str | int
 ) -> None:
-    found = label({"age": AGES, "y": (values * 30)[:30]}).proposed.task.classes[1]
+    found = label({"age": AGES, "y": (values * 30)[:30]}).task.classes[1]
     assert found == positive
     assert type(found) is type(positive)
-    told = label({"age": AGES, "y": (values * 30)[:30]}, None, str(values[0])).proposed
+    told = label({"age": AGES, "y": (values * 30)[:30]}, None, str(values[0]))
     assert str(told.task.classes[1]) == str(values[0]).removesuffix(".0")
 
 
@@ -166,7 +161,7 @@ def test_where_only_the_alphabet_chooses_the_positive_class_it_is_unsure(
 ) -> None:
     """Whatever the order of the rows; and a letter is no word for yes or no."""
     found = label({"age": AGES, "y": values * 15})
-    assert found.proposed.task.classes[1] == min(values)
+    assert found.task.classes[1] == min(values)
     assert found.unsure == [
         f"positive class: '{min(values)}' is only the first by the alphabet; "
         f"--positive '{max(values)}' chooses the other one",
@@ -180,7 +175,7 @@ def test_a_label_of_numbers_is_read_as_the_file_writes_numbers(positive: str | N
     cells = ["1,0", "1,0", "0,0", ""] * 10
     table = profile({"age": range(40), "y": cells}, NumberFormat(decimal=","))
     found = choose_label(table, "y", positive)
-    assert (found.proposed.task.classes, found.proposed.counts) == ((0, 1), (10, 20))
+    assert (found.task.classes, found.counts) == ((0, 1), (10, 20))
     assert found.unsure == [FEW.format("1,0: 20, 0,0: 10")]
 
 
@@ -218,7 +213,7 @@ def proposed(
 ) -> tuple[str, ColumnsOptions, str]:
     """The kind of task, the columns, and what is unsure."""
     found = propose(profile({**PEOPLE, name: values}), **told)
-    return found.label.proposed.task.kind, found.columns(), " ".join(found.unsure)
+    return found.label.task.kind, found.columns(), " ".join(found.unsure)
 
 
 @pytest.mark.parametrize(
@@ -287,18 +282,7 @@ def test_classes_are_those_that_can_be_learned_and_what_is_odd_of_them_is_said()
         assert f"label: {one} and {other} differ by their spelling alone" in doubts
 
 
-def test_a_label_far_outside_the_others_or_a_code_is_named_with_what_to_do() -> None:
-    _, columns, doubts = proposed([*AMOUNTS[1:], 1e9])
-    assert columns.bounds == {}
-    assert "1 row lies far outside the others, such as 1000000000: these are 20.14 to" in doubts
-    assert "set bounds of the label, and such rows go to quarantine" in doubts
-    _, _, doubts = proposed([*AMOUNTS[:597], -1e7, -1e7, 1e9])
-    assert "3 rows lie far outside" in doubts
-    assert "these are 20 to 105.71" in doubts
-    skewed = np.random.default_rng(0).lognormal(3, 1.5, COUNT).round(2).tolist()
-    for values in (skewed, [*([0] * 400), *skewed[:200]]):
-        assert "far outside" not in proposed(values)[2]
-    # A code for no label stands beyond the bounds.
+def test_a_code_for_no_label_stands_beyond_the_bounds() -> None:
     _, columns, doubts = proposed([*AMOUNTS[:591], *[-999] * 8, "n/k"])
     assert columns.bounds == {"target": (20.0, None)}
     assert "9 rows that are no number within bounds, such as 'n/k', will go to quara" in doubts

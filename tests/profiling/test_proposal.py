@@ -8,7 +8,13 @@ from omegaconf import OmegaConf
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.profiling.layout import Layout
-from tabular_lstm.profiling.proposal import Proposal, catalog_text, page, parameters_text, propose
+from tabular_lstm.profiling.proposal import (
+    Proposal,
+    catalog_text,
+    parameters_text,
+    profile_page,
+    propose,
+)
 from tests.helpers.profiles import profile
 
 COUNT = 60
@@ -49,8 +55,6 @@ def doubts(found: Proposal, name: str) -> str:
         ("patient_id", [f"P{x // 2}" for x in range(COUNT)], "group"),
         ("user_id", ["", *(f"U{x // 2}" for x in range(1, COUNT))], "ignore"),
         ("store_id", [(x * 7919) % 40 * 113 for x in range(COUNT)], "ignore"),
-        ("sample_weight", [0.5, 1, 2] * 20, "weight"),
-        ("case_weight", [0.5, "", 2] * 20, "ignore"),
         ("body_weight", [x + 0.5 for x in SPREAD], "number"),
         ("name", [f"Mr {x % 50} Smith" for x in range(COUNT)], "ignore"),
         ("remark", [f"he said that it was {x} today" for x in range(COUNT)], "ignore"),
@@ -125,8 +129,6 @@ DAYS = [f"2026-{month:02}-{day:02}" for month in range(1, 7) for day in range(1,
             [f"{n % 28 + 1}.0{n // 28 + 1}.85" for n in range(COUNT)],
             "00 to 68 are read as 20",
         ),
-        ("sample_weight", [0.5, 1, 2] * 20, "if it is an amount, such as kilograms"),
-        ("sample_weight", [1, 2, ""] * 20, "correct its cells and name it under weight"),
         # Many zeros may be amounts.
         (
             "insulin",
@@ -152,11 +154,11 @@ def test_unlabelled_rows_are_said_and_the_guard_stays_as_it_is() -> None:
     some = [*([""] * 12), *LABEL["y"][12:]]
     found = propose(table := profile({"age": OTHERS["age"], "y": some}))
     layout = Layout(load_args={}, reasons={}, unsure=[])
-    assert "33.3% positive; 12 unlabelled, left out" in page(table, layout, found)
+    assert "33.3% positive; 12 unlabelled, left out" in profile_page(table, layout, found)
     assert "validation" not in yaml.safe_load(parameters_text(found))
     # What no run reads as missing goes to quarantine, and is not called unlabelled.
     odd = profile({"age": OTHERS["age"], "y": ["?", "?", *some[2:]]})
-    text = page(odd, layout, propose(odd))
+    text = profile_page(odd, layout, propose(odd))
     assert "10 unlabelled, left out" in text
     # Late labels are joined by a key.
     for keyed in (True, False):
@@ -169,9 +171,6 @@ def test_unlabelled_rows_are_said_and_the_guard_stays_as_it_is() -> None:
     sizes = ["Total", *(x % 45 + 0.5 for x in range(299))]
     found = propose(profile({"size": sizes, "y": ["", *[0, 1] * 149, 1]}))
     assert "their labelled rows go to quarantine" in doubts(found, "size")
-    second = proposal({"sample_weight": [0.5, 1, 2] * 20, "case_weight": [1, 2, 3] * 20})
-    assert [*second.named("weight")] == ["sample_weight"]
-    assert "a second one" in second.choices["case_weight"].why
 
 
 # What is written
@@ -179,7 +178,6 @@ def test_unlabelled_rows_are_said_and_the_guard_stays_as_it_is() -> None:
 TABLE: dict[str, list[Any]] = {
     "id": [*range(1, COUNT + 1)],
     "patient": [f"P{x // 2}" for x in range(COUNT)],
-    "sample_weight": [0.5, 1, 2] * 20,
     "age": [*([-9] * 3), *(20 + x % 45 for x in range(COUNT - 3))],
     "color": ["red", "?", "blue"] * 20,
     "born": ["1980-03-01", "1980-03-02"] * 30,
@@ -205,7 +203,6 @@ def test_the_parameters_say_each_role_with_its_reason_and_what_is_unsure_above()
         "negative_class": "no",
         "key": "id",
         "group": "patient",
-        "weight": "sample_weight",
         "ignore": ["site"],
         "categorical": ["color"],
         "dates": {"born": None, "seen": "%d.%m.%Y"},
@@ -259,5 +256,5 @@ def test_classes_have_their_counts_and_a_number_what_it_spans() -> None:
     number = "  task: number # 46 distinct values, 10 to 32\n  bounds:\n    sick: [10.0, null]"
     assert number in parameters_text(proposal)
     assert parameters(proposal)["columns"]["bounds"] == {"sick": [10, None]}
-    last = page(profile(TABLE), Layout({}, {}, []), proposal).splitlines()
+    last = profile_page(profile(TABLE), Layout({}, {}, []), proposal).splitlines()
     assert "Label sick: a number, 46 distinct values, 10 to 32" in last

@@ -365,14 +365,11 @@ class ColumnsOptions(Parameters):
 
     @model_validator(mode="after")
     def _classes_differ(self) -> Self:
-        first, second = self.positive_class, self.negative_class
-        if first is not None and second is not None and _match_same_cells(first, second):
-            raise ValueError(f"positive_class and negative_class are both {first!r}")
-        for first, second in combinations(self.classes or [], 2):
-            if _match_same_cells(first, second):
-                raise ValueError(
-                    f"classes has {first!r} and {second!r}, which match the same cells"
-                )
+        declared = [self.positive_class, self.negative_class, *(self.classes or [])]
+        for pair in combinations([name for name in declared if name is not None], 2):
+            if _match_same_cells(*pair):
+                block = "classes" if self.classes else "positive_class and negative_class"
+                raise ValueError(f"{block}: {pair[0]!r} and {pair[1]!r} match the same cells")
         count = len(self.classes or [])
         if self.classes is not None and count < 3:
             raise ValueError(

@@ -1,24 +1,22 @@
-"""Find rows that belong together in a table that nobody has described: groups and histories.
-
-A group keeps rows together whose labels mostly agree, see `tabular_lstm.rows.dependent_rows`.
+"""Look through the rows of a table that nobody has described: histories, groups and leaks.
 
 Histories are the rows of one customer over time. A customer has several rows, at most a quarter of
 them at a time that it has already. That may be chance. So histories are proposed only in two cases:
 a customer's rows are consecutive and in order, and time starts anew with the next customer; or the
 column is named like a person or a thing, and its times are dates, or its rows are in order, or more
-times would be equal by chance. Otherwise the page asks.
+times would be equal by chance. Otherwise the page asks. It asks too about rows that belong together
+because their labels mostly agree, and about possible leaks, as a run does.
 """
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import amount, shown
-from tabular_lstm.parameters.columns import MOST_STEPS, ColumnsOptions, History, in_words
+from tabular_lstm.parameters.columns import MOST_STEPS, History
 from tabular_lstm.profiling.proposal import (
     FEATURES,
     GROUPS,
@@ -35,13 +33,12 @@ from tabular_lstm.rows.data_warnings import (
     POSSIBLE_LEAK,
     STRONG_FEATURE,
     facts_of,
-    fall_in_words,
     leaks_in_words,
     possible_leaks,
     ways_out,
 )
 from tabular_lstm.rows.dates import TimeReader
-from tabular_lstm.rows.dependent_rows import DependentRows, are_within, find_dependent_rows
+from tabular_lstm.rows.dependent_rows import find_dependent_rows
 from tabular_lstm.rows.fingerprints import read_key
 from tabular_lstm.rows.label_measures import MEASURES
 from tabular_lstm.rows.labels import are_unlabelled
@@ -61,10 +58,6 @@ ASK = (
     "history: rows of one {of} ({count}) hardly ever have the same {order}. If {order} is their "
     "time, write history: {{of: {of}, order: {order}}}, and name both columns nowhere else"
 )
-NOT_HISTORY = (
-    "group, not history: {why}. If rows of one {of} are in the order of a column, write history: "
-    "{{of: {of}, order: COLUMN}}, and name both columns nowhere else"
-)
 PROPOSED = (
     "history: a row is predicted from itself and the earlier rows of its {of}. If only the last "
     "row has a known label, leave the earlier labels empty: those rows are then only history. If "
@@ -78,13 +71,6 @@ LEAK = (
     "it under ignore; if before, under known_in_time; if rows of one value belong together, under "
     "group alone"
 )
-DELAY = (
-    "history: labels are known only some time after their row, see known_after: if a later row may "
-    "use them, take the # from this line, and give the longest delay"
-)
-
-
-SAME = "the same cells: {}: to learn from them once, name one under ignore"
 
 
 class FoundHistory(NamedTuple):
@@ -93,197 +79,77 @@ class FoundHistory(NamedTuple):
     block: History
     choices: dict[str, Choice]  # of both columns
     clear: bool  # whether chance can be excluded
-    delay: float  # how much newer than the newest labelled row the newest row is, see `Proposal`
 
 
 def with_found_rows(table: TableProfile, proposal: Proposal, first_rows: pd.DataFrame) -> Proposal:
-    """Propose histories or, if there are none, the group that keeps dependent rows together.
-
-    Possible leaks are asked about first of all.
+    """Propose histories, and ask about rows that belong together; first of all about leaks.
 
     Args:
         table: The profile of the table.
         proposal: The proposed conf.
         first_rows: All rows as text, or the first ones.
     """
-    proposed = _with_found_rows(table, proposal, first_rows)
-    used = [c for c in table.columns if proposed.choices[c.name].role not in {"label", "ignore"}]
-    same = [
-        f"{shown(one.name)} and {shown(other.name)}"
-        for one, other in combinations(used, 2)
-        if one.cells.texts.equals(other.cells.texts)
-        and np.array_equal(one.cells.counts, other.cells.counts)
-        and first_rows[one.name].str.strip().equals(first_rows[other.name].str.strip())
-    ]
-    proposed = proposed.with_sentence(SAME.format("; ".join(same))) if same else proposed
-    valid = _valid_rows(table, first_rows, proposed.columns())
-    measure = MEASURES[proposal.label.proposed.task.kind].name
-    leaks = ({}, {}) if valid.empty else possible_leaks(valid, proposed.columns())
+    proposed = _with_history(table, proposal, first_rows)
+    columns = proposed.columns()
+    labels = first_rows[columns.label]
+    if labels[~are_unlabelled(labels, columns)].str.strip().nunique() < 2:
+        return proposed
+    # Columns that the proposal ignores, such as identifiers, may name rows that belong together.
+    repeating = [name for name in columns.ignore if _repeats(table.column(name))]
+    read_too = {
+        "categorical": [*columns.categorical, *repeating],
+        "ignore": [name for name in columns.ignore if name not in repeating],
+    }
+    to_read = columns.model_copy(update=read_too)
+    valid = read_rows([first_rows], to_read, table.file, table.number_format).valid
+    dependent = None if columns.history else find_dependent_rows(valid, columns)
+    # Rows that belong together tell each other's label; a feature that they share is then no leak.
+    apart = valid.drop_duplicates(dependent.columns) if dependent else valid
+    if dependent:
+        ways = ways_out(dependent, columns.ignore)
+        proposed = proposed.with_sentence(f"{facts_of(dependent)}. {ways}")
+    leaks = ({}, {}) if valid.empty else possible_leaks(apart.drop(columns=repeating), columns)
     for kind, found in zip((POSSIBLE_LEAK, STRONG_FEATURE), leaks, strict=True):
         if found:
-            proposed = proposed.with_sentence(
-                LEAK.format(kind=kind, leaks=leaks_in_words(found), measure=measure)
-            )
+            measure = MEASURES[columns.task.kind].name
+            said = LEAK.format(kind=kind, leaks=leaks_in_words(found), measure=measure)
+            proposed = proposed.with_sentence(said)
     return proposed
 
 
-def _with_found_rows(table: TableProfile, proposal: Proposal, first_rows: pd.DataFrame) -> Proposal:
-    grouped = with_found_group(table, proposal, first_rows)
-    tried = [*tried_histories(table, proposal, first_rows)]
-    histories = [history for _, history in tried if isinstance(history, FoundHistory)]
+def _with_history(table: TableProfile, proposal: Proposal, first_rows: pd.DataFrame) -> Proposal:
+    """Propose the history that is surely none by chance, or else ask about one."""
+    histories = [*found_histories(table, proposal, first_rows)]
     if not histories:
-        group = grouped.columns().group or ""
-        why = dict(reversed(tried)).get(group, "no column holds dates or is named like a time")
-        sentence = NOT_HISTORY.format(why=why, of=shown(group))
-        return grouped.with_sentence(sentence) if names_a_thing(group) else grouped
+        return proposal
     best = next((history for history in histories if history.clear), histories[0])
     customer, order = best.block.of, best.block.order
     # A column that is proposed as group because of its name gets its kind's role instead.
     choices = {name: of_kind(table.column(name)) for name in proposal.named("group")}
     proposed = proposal.with_choices(choices | best.choices)
-    clear = best.clear and any(map(proposed.named, FEATURES))
-    # To find values that several customers share, search with the customer as the group.
-    if not clear or search_group(table, proposed, first_rows, customer):
-        count = best.choices[customer].why
-        return grouped.with_sentence(
-            ASK.format(of=shown(customer), order=shown(order), count=count)
-        )
-    said = PROPOSED.format(of=shown(customer))
-    proposed = replace(proposed, history=best.block, delay=best.delay)
-    return (proposed.with_sentence(DELAY) if best.delay else proposed).with_sentence(said)
+    if best.clear and any(map(proposed.named, FEATURES)):
+        said = PROPOSED.format(of=shown(customer))
+        return replace(proposed, history=best.block).with_sentence(said)
+    count = best.choices[customer].why
+    return proposal.with_sentence(ASK.format(of=shown(customer), order=shown(order), count=count))
 
 
-def _valid_rows(
-    table: TableProfile, first_rows: pd.DataFrame, columns: ColumnsOptions
-) -> pd.DataFrame:
-    return read_rows([first_rows], columns, table.file, table.number_format)[0]
-
-
-def with_found_group(table: TableProfile, proposal: Proposal, first_rows: pd.DataFrame) -> Proposal:
-    """Propose the group that keeps dependent rows together; of two nested groups, the outer one.
-
-    Two groups are nested as visits and patients are. If the rows of several groups belong together
-    and the groups are not nested, the inner one is proposed, and a sentence says so. For the
-    arguments see `with_found_rows`.
-    """
-    dependent = search_group(table, proposal, first_rows)
-    if not dependent:
-        return proposal
-    inner = dependent.columns[0]
-    proposed = with_group(table, proposal, dependent)
-    if proposed.columns().group != inner:
-        return proposed
-    outer = search_group(table, proposed, first_rows, inner)
-    if not outer:
-        return proposed
-    name = outer.columns[0]
-    if are_within(first_rows[inner], first_rows[name]):
-        ignored = Choice("ignore", f"rows of one value have one {shown(name)}")
-        nested = with_group(table, proposal.with_choices({inner: ignored}), outer, inner)
-        if nested.columns().group == name:
-            return nested
-    ways = ways_out(outer, proposed.columns().ignore)
-    return proposed.with_sentence(f"{facts_of(outer)}. {ways}")
-
-
-def search_group(
-    table: TableProfile, proposal: Proposal, first_rows: pd.DataFrame, group: str | None = None
-) -> DependentRows | None:
-    """Find the column whose equal values show which rows belong together.
-
-    Columns that the proposal ignores, such as identifiers, are searched too, and so is a column
-    that is proposed as the group only because of its name. For the arguments see
-    `with_found_rows`; `group` is a group that was found before, to search for a further one.
-    """
-    columns = proposal.columns()
-    labels = first_rows[columns.label]
-    if labels[~are_unlabelled(labels, columns)].str.strip().nunique() < 2:
-        return None
-    guessed = [columns.group] if columns.group and group is None else []
-    ignored = [name for name in columns.ignore if _repeats(table, name)] + guessed
-    read = {
-        "group": group,
-        "categorical": [*columns.categorical, *ignored],
-        "ignore": [name for name in columns.ignore if name not in ignored],
-    }
-    valid = _valid_rows(table, first_rows, columns.model_copy(update=read))
-    searched = {"group": group, "ignore": [*columns.ignore, *guessed]}
-    return find_dependent_rows(valid, columns.model_copy(update=searched))
-
-
-def _repeats(table: TableProfile, name: str) -> bool:
+def _repeats(column: ColumnProfile) -> bool:
     """Tell whether a column has a name and several values, and a value is in several rows."""
-    column = table.column(name)
-    return 1 < column.distinct < column.cells.present and not UNNAMED.fullmatch(name)
+    return 1 < column.distinct < column.cells.present and not UNNAMED.fullmatch(column.name)
 
 
-def with_group(
-    table: TableProfile, proposal: Proposal, dependent: DependentRows, inner: str | None = None
-) -> Proposal:
-    """Propose the group that keeps dependent rows together, and say how to undo this.
-
-    No group is proposed if the column may be an amount such as a height, if no other feature is
-    left, or if too many rows have no group and would go to quarantine. Then the proposal says what
-    to do.
-
-    Args:
-        table: The profile of the table.
-        proposal: The proposed conf.
-        dependent: The dependent rows.
-        inner: An inner column that is the group if the rows are independent. Default: none.
-    """
-    name, facts = dependent.columns[0], facts_of(dependent)
-    column, called = table.column(name), shown(name)
-    if dependent.is_amount or not any(
-        other != name for role in FEATURES for other in proposal.named(role)
-    ):
-        return proposal.with_sentence(f"{facts}. {ways_out(dependent, proposal.columns().ignore)}")
-    if column.rows - column.present > FEW_WITHOUT * column.rows:
-        return proposal.with_sentence(
-            f"{facts}. {column.rows - column.present} rows have no {called}: give each of them a "
-            "value of its own, and name the column under group, and nowhere else"
-        )
-    # A column that was proposed as the group because of its name gets its kind's role.
-    guessed = {other: of_kind(table.column(other)) for other in proposal.named("group")}
-    before = (proposal.choices | guessed)[name]
-    group = Choice("group", f"rows of one value mostly have one label. {fall_in_words(dependent)}")
-    back = _way_back(before, called, inner)
-    late = f"If {called} is known only after the label, name it under ignore"
-    sentence = f"group: {facts}: such rows are kept together. {late}. {back}"
-    return proposal.with_choices(guessed | {name: group}).with_sentence(sentence)
-
-
-def _way_back(before: Choice, called: str, inner: str | None) -> str:
-    """Say what to write if the rows of a group are independent."""
-    instead = f"name the column under {before.role} instead"
-    if before.role == "number":
-        instead = "take the line away"
-        instead += f" and add units: {{{called}: {before.unit}}}" if before.unit else ""
-    if before.format:
-        instead += f", with the format {in_words(before.format)}"
-    if inner is not None:
-        instead += f", name {shown(inner)} under group"
-    declared = f", and add split: {{independent: [{called}]}}"
-    return f"If they are independent, {instead}{'' if before.role == 'ignore' else declared}"
-
-
-def tried_histories(
+def found_histories(
     table: TableProfile, proposal: Proposal, rows: pd.DataFrame
-) -> Iterator[tuple[str, FoundHistory | str]]:
-    """Try all customer and order columns, dates first, whatever their proposed roles.
-
-    Yields:
-        The customer, and the history or why it is none.
-    """
-    free = [c for c in table.columns if proposal.choices[c.name].role not in {"label", "weight"}]
+) -> Iterator[FoundHistory]:
+    """Try all customer and order columns, dates first, whatever their proposed roles."""
+    free = [c for c in table.columns if proposal.choices[c.name].role != "label"]
     orders = [c for c in free if c.kind == "date" or (has_word(c.name, "order") and not c.unit)]
     customers = {}
     for column in [c for c in free if c not in orders and is_discrete(c)]:
         if GROUPS <= column.distinct < column.rows and not UNNAMED.fullmatch(column.name):
             keys, problems = read_key(rows[column.name], table.number_format)
             customers[column.name] = keys.reset_index(drop=True).drop([*problems])
-    columns = proposal.columns()
-    labels = np.where(are_unlabelled(rows[columns.label], columns), np.nan, 1)
     for order in sorted(orders, key=lambda column: column.kind != "date"):
         form = of_kind(order).format
         read, problems = TimeReader(table.number_format, form).read(rows[order.name])
@@ -291,22 +157,18 @@ def tried_histories(
         for name, keys in customers.items():
             both = times.index.intersection(keys.index)
             if len(both) >= (1 - FEW_WITHOUT) * len(rows):
-                roles = Roles(keys[both], time_of(times[both]), labels[both])
-                yield name, _fit(name, order, roles)
-            else:
-                without = f"no {shown(name)}, or no date and no number under {shown(order.name)}"
-                yield name, f"{len(rows) - len(both)} rows have {without}"
+                roles = Roles(keys[both], time_of(times[both]))
+                if history := _history_of(name, order, roles):
+                    yield history
 
 
-def _fit(customer: str, order: ColumnProfile, roles: Roles) -> FoundHistory | str:
-    """Propose histories for one pair of columns, or say why the rows do not fit."""
+def _history_of(customer: str, order: ColumnProfile, roles: Roles) -> FoundHistory | None:
+    """Propose histories for one pair of columns; None if the rows do not fit."""
     rows, codes, time = len(roles.time), pd.factorize(roles.customers)[0], roles.time
-    timeline, sizes = Timeline.of(roles, np.empty((rows, 0))), np.bincount(codes)
+    timeline, sizes = Timeline.of(roles), np.bincount(codes)
     tied = (timeline.tie < np.arange(rows)).sum()
-    if sizes[sizes > 1].sum() < SHARED * rows:
-        return f"{(sizes == 1).sum()} of {len(sizes)} values of {shown(customer)} have one row"
-    if tied > MOST_TIED * rows:
-        return f"{tied} rows have the {shown(order.name)} of another row of their {shown(customer)}"
+    if sizes[sizes > 1].sum() < SHARED * rows or tied > MOST_TIED * rows:
+        return None
     by_customer = np.argsort(codes, kind="stable")
     steps_in_time = np.diff(time[by_customer])[np.diff(codes[by_customer]) == 0]
     rises, falls = (np.mean(steps_in_time * sign >= 0) >= IN_ORDER for sign in (1, -1))
@@ -324,7 +186,7 @@ def _fit(customer: str, order: ColumnProfile, roles: Roles) -> FoundHistory | st
     )
     clear = bool(fits) and not is_birth
     if not (clear or is_surprise):
-        return f"{shown(order.name)} does not surely order the rows of one {shown(customer)}"
+        return None
     few, half, most = np.quantile(sizes, [0, 0.5, 1])
     unit, days = (MICROSECONDS_A_DAY, " days") if order.kind == "date" else (1, "")
     near, middle, far = np.nanquantile(timeline.gaps / unit, [0, 0.5, 1])
@@ -340,6 +202,4 @@ def _fit(customer: str, order: ColumnProfile, roles: Roles) -> FoundHistory | st
     steps = int(np.clip(np.quantile(sizes, 0.9), 20, MOST_STEPS))
     block = History(of=customer, order=order.name, steps=steps)
     choices = {customer: Choice("customer", count), order.name: next_row}
-    labelled = time[~np.isnan(roles.labels)]
-    delay = float(time.max() - labelled.max()) / unit if len(labelled) else 0.0
-    return FoundHistory(block, choices, clear, delay)
+    return FoundHistory(block, choices, clear)

@@ -5,9 +5,6 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-
 from tabular_lstm.errors import LISTED, DataError, counted, no_column, shown
 from tabular_lstm.parameters.columns import (
     CLASSES,
@@ -28,11 +25,10 @@ from tabular_lstm.profiling.words import (
     WORDS,
     has_word,
     names_a,
-    names_a_weight,
     names_an_identifier,
     words_of,
 )
-from tabular_lstm.rows.number_format import NumberFormat, all_pointed, pointed
+from tabular_lstm.rows.number_format import NumberFormat, pointed
 
 LIMIT = ValidationOptions().max_quarantined_fraction
 LEAST = PromotionOptions().min_test_rows_per_class
@@ -43,14 +39,11 @@ FEW, JUDGED = 8, round(LEAST / SplitOptions().test_fraction)
 FEW_CLASSES, AMOUNT = 20, 6
 # Least share of rows with a label in a column that is proposed only because of its place.
 MOST = 0.5
-FAR = 30  # a label is far outside at this many times the range of the middle nine tenths
 
 BY_NAME, ONLY = "by its name", "the only column of two values"
 TWO_VALUES, CLASSES_TOO = ", and it has two values", ", and it has classes"
 LIKELY = " that most rows have and that is no trait, such as sex"
 NO_LABEL = "no label was found; --label may name a column of classes or of numbers."
-IN_UNITS = " Columns of numbers with a unit, which --label may name too: {}."
-BUT_FOR = " but for those that are empty or in the order of the rows"
 
 # What may be unsure about the label.
 SET_ASIDE = (
@@ -82,29 +75,31 @@ FEW_ROWS = (
 ALIKE = "label: {} differ by their spelling alone: if they are one class, write them alike"
 AS_CLASSES = "label: taken for classes; if these numbers are an amount, --task number"
 AS_NUMBER = "label: taken for an amount; if these numbers are classes, --task classes"
-OUTLIERS = (
-    "label: {} far outside the others, such as {:.12g}: these are {:.12g} to {:.12g}; if that is a "
-    "fault, set bounds of the label, and such rows go to quarantine"
-)
 
 
 @dataclass(frozen=True)
-class ProposedTask:
-    """The proposed task.
+class ProposedLabel:
+    """The label that is proposed, and what is predicted.
 
     Attributes:
+        name: Name of the column.
+        reason: Why this column was chosen.
+        unlabelled: How many rows have no label.
         task: The task, with the classes in the order of conf.
         why: Why this task or, for two classes, why this positive class, in a few words.
+        unsure: Sentences on what may be wrong in the proposal.
         counts: Rows of each class, in the order of the classes; empty for a number.
         bounds: Lowest and highest number, if codes are outside; None for classes.
-        unsure: Sentences on what may be wrong in the proposal.
     """
 
+    name: str
+    reason: str
+    unlabelled: int
     task: Task
     why: str
+    unsure: list[str]
     counts: tuple[int, ...] = ()
     bounds: tuple[float | None, float | None] | None = None
-    unsure: tuple[str, ...] = ()
 
     @property
     def entries(self) -> dict[str, Any]:
@@ -117,35 +112,16 @@ class ProposedTask:
         return dict(zip(("negative_class", "positive_class"), classes, strict=True))
 
 
-@dataclass(frozen=True)
-class Label:
-    """The label that is proposed.
-
-    Attributes:
-        name: Name of the column.
-        reason: Why this column was chosen.
-        proposed: What is predicted.
-        unlabelled: How many rows have no label.
-        unsure: Sentences on what may be wrong in the proposal.
-    """
-
-    name: str
-    reason: str
-    proposed: ProposedTask
-    unlabelled: int
-    unsure: list[str]
-
-
 def choose_label(
     table: TableProfile,
     label: str | None = None,
     positive: str | None = None,
     task: str | None = None,
-) -> Label:
+) -> ProposedLabel:
     """Choose the label, and the task.
 
-    The label is the given column, or else the first one that `_reasons` names. A column that is
-    chosen by its name may have any share of missing cells.
+    The label is the given column, or else the first one that `_label_reasons` names. A column that
+    is chosen by its name may have any share of missing cells.
 
     Args:
         table: The profile of the table.
@@ -160,58 +136,59 @@ def choose_label(
     """
     if label is not None and label not in table.names:
         raise no_column(table.file, label, table.names, "--label names the column")
-    column, reason, unsure = _column(table) if label is None else (table.column(label), "", [])
+    if label is None:
+        column, reason, unsure = _likely_label(table)
+    else:
+        column, reason, unsure = table.column(label), "as you chose", []
     classes = classes_of(column)
     if task == NUMBER and column.kind != "number":
-        example = f"such as '{shown(column.example)}'"
-        raise refusal(table, f"column '{column.name}' holds no numbers, {example}; --task classes?")
+        fault = f"holds no numbers, such as '{shown(column.example)}'; --task classes?"
+        raise label_refusal(table, f"column '{column.name}' {fault}")
     if task == CLASSES and column.unit:
-        raise refusal(table, f"--task classes: cells of '{column.name}' have a unit: {column.unit}")
+        raise label_refusal(
+            table, f"--task classes: cells of '{column.name}' have a unit: {column.unit}"
+        )
     kind = kind_of(column) if task is None else NUMBER if task == NUMBER else CLASSES
     if kind is None or (kind != NUMBER and len(classes) < 2):
-        raise refusal(table, _no_label(column, classes))
+        raise label_refusal(table, _no_label(column, classes))
     if kind == NUMBER:
-        proposed = _number(table, column, asks=task is None and 2 < len(classes) <= FEW_CLASSES)
+        asks = task is None and 2 < len(classes) <= FEW_CLASSES
+        proposed = _number_label(column, reason, [*unsure, *([AS_NUMBER] if asks else [])])
     else:
         learnable = _learnable(table, column, classes)
-        proposed = _classes(table, column, learnable, task, positive)
+        amounts = column.kind == "number" and task is None and not names_a(column.name, "code")
+        asks = len(learnable) > 2 and amounts
+        unsure = [*unsure, *([AS_CLASSES] if asks else [])]
+        proposed = _class_label(table, column, learnable, reason, unsure, positive)
     if positive is not None and proposed.task.kind != TWO_CLASSES:
         raise DataError(
             f"{table.file}: --positive {positive}: the label '{column.name}' does not have two "
             f"classes, so none is the positive one: {proposed.why}."
         )
-    return Label(
-        name=column.name,
-        reason=reason or "as you chose",
-        proposed=proposed,
-        unlabelled=column.cells.missing,
-        unsure=[*unsure, *proposed.unsure],
-    )
+    return proposed
 
 
-def _column(table: TableProfile) -> tuple[ColumnProfile, str, list[str]]:
+def _likely_label(table: TableProfile) -> tuple[ColumnProfile, str, list[str]]:
     """Choose the column, and give the reason and what is unsure about it."""
     # Row numbers and dates of rows are often the first or the last column too.
     ends = [c for c in table.columns if c.kind != "empty" and not c.in_order]
     two_valued = [column for column in table.columns if len(classes_of(column)) == 2]
-    reasons = _reasons(table, two_valued, ends)
+    reasons = _label_reasons(table, two_valued, ends)
     reason, columns = next((pair for pair in reasons if pair[1]), ("", []))
     if not columns:
         last = ends[-1] if ends and kind_of(ends[-1]) else None
-        named = f" The last column is {shown(last.name)}." if last else ""
-        units = first_ten([shown(c.name) for c in table.columns if c.unit and kind_of(c)])
-        raise refusal(table, f"{NO_LABEL}{IN_UNITS.format(units) if units else ''}{named}")
+        raise label_refusal(
+            table, f"{NO_LABEL} The last column is {shown(last.name)}." if last else NO_LABEL
+        )
     chosen = next((last for last in ends[-1:] if last in columns), columns[0])
     if reason == BY_NAME and len(columns) == 1:
         return chosen, reason, []
     also = described([c for c in two_valued if c is not chosen])
     doubt = f"also of two values: {also}" if also else "is it what you want to predict?"
-    if reason == ONLY and kind_of(ends[-1]) == NUMBER:
-        doubt = f"or is it the last column, {shown(ends[-1].name)}?"
     return chosen, reason, [f"label: {doubt} (--label names another one)"]
 
 
-def _reasons(
+def _label_reasons(
     table: TableProfile, two_valued: Sequence[ColumnProfile], ends: Sequence[ColumnProfile]
 ) -> list[tuple[str, list[ColumnProfile]]]:
     """List the reasons to choose a column, each with its columns, the best reason first.
@@ -222,8 +199,7 @@ def _reasons(
         ends: Columns; the first and the last of them may be the label because of their place.
     """
     columns, names = table.columns, {column.name.lower() for column in table.columns}
-    last = "the last column" + ("" if columns[-1] in ends else BUT_FOR)
-    first = "the first column" + ("" if columns[0] in ends else BUT_FOR)
+    last, first = "the last column", "the first column"
     has_places = bool({"x", "z"} & names)  # a number y is a coordinate
     sure = [
         c
@@ -231,7 +207,6 @@ def _reasons(
         if set() < {*words_of(c.name)} <= WORDS["surely a label"]
         and not (has_places and c.name.lower() == "y" and kind_of(c) == NUMBER)
     ]
-    called = [c for c in columns if c in sure or names_a(c.name, "predicted")]
     may_be = [c for c in columns if kind_of(c)]
     predicted = [c for c in may_be if names_a(c.name, "predicted")]
     placed = [c for c in may_be if _may_be_label(c)]
@@ -252,15 +227,16 @@ def _reasons(
         ("often a label by its name", predicted),
         (last, [c for c in ends[-1:] if c in placed]),
         (first + CLASSES_TOO, [c for c in ends[:1] if c in placed and kind_of(c) == CLASSES]),
-        (BY_NAME, called),  # so that the refusal says what is wrong with it
+        (BY_NAME, sure),  # so that the refusal says what is wrong with it
     ]
     return reasons if no_traits else reasons + without_two_values
 
 
 def _may_be_label(column: ColumnProfile) -> bool:
     """Tell whether a column may be the label only because of its place."""
-    names_rows = names_an_identifier(column.name) or names_a_weight(column.name)
-    is_other = names_rows or has_word(column.name, "trait") or has_word(column.name, "date")
+    is_other = names_an_identifier(column.name) or any(
+        has_word(column.name, role) for role in ("trait", "date")
+    )
     is_shared = column.kind == "number" or column.distinct <= FEW_CLASSES
     return is_shared and not is_other and column.present >= MOST * column.rows
 
@@ -281,7 +257,7 @@ def _no_label(column: ColumnProfile, classes: Mapping[str, int]) -> str:
     return f"column '{column.name}' has {values}{example}; {most}"
 
 
-def refusal(table: TableProfile, fault: str) -> DataError:
+def label_refusal(table: TableProfile, fault: str) -> DataError:
     """Say what is wrong, and which columns have two values."""
     two_valued = described([c for c in table.columns if len(classes_of(c)) == 2])
     named = f" Columns of two values, which --label may name: {two_valued}." if two_valued else ""
@@ -318,35 +294,44 @@ def _learnable(
     left_out = sum(rare.values()) + labelled - sum(classes.values())
     if left_out > LIMIT * labelled or len(classes) - len(rare) < 2:
         values = f"{len(classes)} different values, {len(rare)} of them in fewer than {FEW} rows"
-        raise refusal(table, RARE.format(column.name, values, shown(next(iter(rare)))))
+        raise label_refusal(table, RARE.format(column.name, values, shown(next(iter(rare)))))
     return {value: count for value, count in classes.items() if value not in rare}
 
 
-def _classes(
+def _class_label(
     table: TableProfile,
     column: ColumnProfile,
     learnable: dict[str, int],
-    told: str | None,
+    reason: str,
+    unsure: list[str],
     positive: str | None,
-) -> ProposedTask:
+) -> ProposedLabel:
     """Propose two classes or more; the classes that are not learnable are left out."""
     form, labelled, classes = table.number_format, column.cells.present, classes_of(column)
     if len(learnable) == 2:
         order, why, doubts = _two_classes(table, column, learnable, positive)
     else:
-        order = sorted(learnable, key=lambda value: class_rank(value, form))
-        why = f"{len(learnable)} values"
-        amounts = column.kind == "number" and told is None and not names_a(column.name, "code")
-        doubts = [AS_CLASSES] if amounts else []
+        # Numbers by value, then words by the alphabet.
+        numbers = {value: same_value(value, form) for value in learnable}
+        order = sorted(learnable, key=lambda v: (isinstance(numbers[v], str), numbers[v]))
+        why, doubts = f"{len(learnable)} values", []
     if few := {value: count for value, count in learnable.items() if count < JUDGED}:
-        doubts.append(FEW_ROWS.format(listed(few)))
+        doubts.append(FEW_ROWS.format(classes_in_words(few)))
     if rare := {value: count for value, count in classes.items() if value not in learnable}:
-        doubts.append(LEFT_OUT.format(listed(rare)))
+        doubts.append(LEFT_OUT.format(classes_in_words(rare)))
     doubts += [ALIKE.format(" and ".join(map(shown, column.alike)))] if column.alike else []
     task = Task.of_classes([class_value(value, form) for value in order])
     if coded := labelled - sum(classes.values()):
-        doubts.append(_set_aside(coded, task.kind, next(iter(column.codes)), labelled))
-    return ProposedTask(task, why, tuple(learnable[v] for v in order), unsure=tuple(doubts))
+        doubts.append(_unusable_labels(coded, task.kind, next(iter(column.codes)), labelled))
+    return ProposedLabel(
+        column.name,
+        reason,
+        column.cells.missing,
+        task,
+        why,
+        [*unsure, *doubts],
+        tuple(learnable[value] for value in order),
+    )
 
 
 def _two_classes(
@@ -359,25 +344,23 @@ def _two_classes(
         if not chosen:
             raise DataError(
                 f"{table.file}: --positive {positive}: the label '{column.name}' has no such "
-                f"value; expected one of its two values ({listed(classes)})."
+                f"value; expected one of its two values ({classes_in_words(classes)})."
             )
         return sorted(classes, key=lambda value: value in chosen), "as you chose", []
     numbers = [same_value(value, form) for value in (first, second)]
-    ranks: Sequence[float] = [_meaning(first, second), _meaning(second, first)]
-    why, how = "by the word", ""
-    if ranks[0] == ranks[1] and not any(isinstance(number, str) for number in numbers):
-        ranks, why = [float(number) for number in numbers], "the greater number"
-        how = "" if {*numbers} == {0, 1} else "{} is the greater number"
-    elif ranks[0] == ranks[1]:
-        ranks, why = [-classes[first], -classes[second]], "the rarer one"
-        how = "'{}' is the rarer one"
-    if ranks[0] == ranks[1]:
-        why = "the first by the alphabet, as there is no other reason"
-        how = "'{}' is only the first by the alphabet"
-    order = [second, first] if ranks[0] >= ranks[1] else [first, second]
-    swap = f"; --positive {shown(order[0])!r} chooses the other one"
-    doubts = [f"positive class: {how.format(shown(order[1]))}{swap}"] if how else []
-    return order, why, doubts
+    are_numbers = not any(isinstance(number, str) for number in numbers)
+    # The first reason that tells the values apart; the positive class has the greater rank.
+    reasons = [
+        (_meaning(first, second), _meaning(second, first), "by the word"),
+        (*(numbers if are_numbers else (0, 0)), "the greater number"),
+        (-classes[first], -classes[second], "the rarer one"),
+        (1, 0, "only the first by the alphabet"),
+    ]
+    of_first, of_second, why = next(reason for reason in reasons if reason[0] != reason[1])
+    negative, positive = (second, first) if of_first > of_second else (first, second)
+    swap = f"'{shown(positive)}' is {why}; --positive {shown(negative)!r} chooses the other one"
+    is_sure = why == "by the word" or {*numbers} == {0, 1}
+    return [negative, positive], why, [] if is_sure else [f"positive class: {swap}"]
 
 
 def _meaning(value: str, opposite: str) -> int:
@@ -393,41 +376,29 @@ def _meaning(value: str, opposite: str) -> int:
     return -int(value.lower() in WORDS["negative"])
 
 
-def _number(table: TableProfile, column: ColumnProfile, asks: bool) -> ProposedTask:
+def _number_label(column: ColumnProfile, reason: str, unsure: list[str]) -> ProposedLabel:
     """Propose a number; codes for "no label" are outside the bounds."""
     low, high = column.lowest or 0.0, column.highest or 0.0
     codes = {code: count for code, count in column.codes.items() if code != 0}
     numbers = [code for code in codes if not isinstance(code, str)]
     below, above = any(code < low for code in numbers), any(code > high for code in numbers)
     bounds = (low if below else None, high if above else None)
-    doubts = [AS_NUMBER] if asks else []
+    doubts = []
     if count := column.odd + sum(codes.values()):
         example = column.odd_example or next(iter(codes))
-        doubts.append(_set_aside(count, NUMBER, example, column.cells.present))
-    return ProposedTask(
+        doubts.append(_unusable_labels(count, NUMBER, example, column.cells.present))
+    return ProposedLabel(
+        column.name,
+        reason,
+        column.cells.missing,
         Task(kind=NUMBER),
         f"{column.distinct} distinct values, {low:g} to {high:g}",
+        [*unsure, *doubts],
         bounds=bounds if below or above else None,
-        unsure=(*doubts, *_far_outside(column, numbers)),
     )
 
 
-def _far_outside(column: ColumnProfile, codes: list[float]) -> list[str]:
-    """Say which labels are so far from the others that they may be faults; codes do not count."""
-    read = all_pointed(column.cells.texts, column.number_format).cast(pa.float64())
-    numbers = read.to_numpy(zero_copy_only=False)
-    is_label = np.isfinite(numbers) & ~np.isin(numbers, codes)
-    numbers = np.repeat(numbers[is_label], column.cells.counts[is_label])
-    low, high = np.quantile(numbers, [LIMIT, 1 - LIMIT], method="nearest")
-    reach = FAR * (high - low)
-    near = (numbers >= low - reach) & (numbers <= high + reach)
-    if reach == 0 or near.all():
-        return []
-    lie = f"{counted(np.sum(~near), 'row')} {'lies' if np.sum(~near) == 1 else 'lie'}"
-    return [OUTLIERS.format(lie, numbers[~near][0], numbers[near].min(), numbers[near].max())]
-
-
-def _set_aside(count: int, kind: Kind, example: Code, labelled: int) -> str:
+def _unusable_labels(count: int, kind: Kind, example: Code, labelled: int) -> str:
     stops = TOO_MANY if count > LIMIT * labelled else ""
     return SET_ASIDE.format(counted(count, "row"), OF_WHAT[kind], shown(example), stops)
 
@@ -454,12 +425,6 @@ def same_value(value: str, form: NumberFormat) -> str | float:
     return value if number is None else float(number)
 
 
-def class_rank(value: str, form: NumberFormat) -> tuple[bool, float, str]:
-    """Give a sort key: numbers by value, then words by the alphabet."""
-    number = same_value(value, form)
-    return (True, 0.0, value) if isinstance(number, str) else (False, number, value)
-
-
 def class_value(text: str, form: NumberFormat) -> Value:
     """Give a class as conf writes it: a number as a number, any other text as text."""
     number = pointed(text, form)
@@ -475,11 +440,11 @@ def described(columns: Sequence[ColumnProfile]) -> str:
         classes = classes_of(column)
         without = column.rows - sum(classes.values())
         none = f"; {without} without" if without else ""
-        texts.append(f"{shown(column.name)} ({listed(classes)}{none})")
+        texts.append(f"{shown(column.name)} ({classes_in_words(classes)}{none})")
     return first_ten(texts, "; ")
 
 
-def listed(classes: Mapping[str, int]) -> str:
+def classes_in_words(classes: Mapping[str, int]) -> str:
     """Name classes with their counts."""
     return first_ten([f"{shown(value)}: {count}" for value, count in classes.items()])
 

@@ -37,7 +37,6 @@ BYTES, LINES = 2**22, 600
 ABOVE = 20  # lines above the header, at most
 VOTING = 100  # rows that decide whether there is a header
 MOSTLY = 0.9  # least share of numbers in a column of numbers
-THREE_DIGITS = "[+-]?[1-9][0-9]{0,2}[.,][0-9]{3}"  # behind a point or a mark of thousands
 VOTING_CELLS = 1000  # distinct cells of a column that decide the number format
 # The simplest format comes first.
 FORMATS = (
@@ -76,13 +75,11 @@ def layout_of(content: BinaryIO, file: str) -> Layout:
         DataError: The file is not a CSV, is empty, has only one column, or its header lacks a name.
     """
     refuse_other_formats(content, file)
-    load_args: dict[str, Any] = {}
-    reasons: dict[str, str] = {}
+    found: dict[str, tuple[Any, str]] = {}  # the load arguments with their reasons
     unsure: list[str] = []
     encoding = _encoding(content)
     if encoding != "utf-8":
-        load_args["encoding"] = encoding
-        reasons["encoding"] = "the file is not UTF-8"
+        found["encoding"] = encoding, "the file is not UTF-8"
         if encoding not in BYTE_ORDER_MARKS.values():
             unsure.append(f"encoding: {encoding} is a guess; are the letters beyond a to z right?")
     lines = _first_lines(content, encoding)
@@ -91,19 +88,16 @@ def layout_of(content: BinaryIO, file: str) -> Layout:
     delimiter, width = _delimiter(lines, file)
     dialect = dialect_of({"sep": delimiter})
     if delimiter != dialect_of({})["delimiter"]:
-        load_args["sep"] = delimiter
-        reasons["sep"] = f"it splits each line into {width} cells"
-    above = _lines_above(lines, file, dialect, width)
-    if above:
-        load_args["skiprows"] = above
-        reasons["skiprows"] = f"{'line' if above == 1 else 'lines'} above the table"
+        found["sep"] = delimiter, f"it splits each line into {width} cells"
+    if above := _lines_above(lines, file, dialect, width):
+        found["skiprows"] = above, f"{'line' if above == 1 else 'lines'} above the table"
     first, *below = rows_of(lines[above:], file, dialect)
     if not is_header(first, below):
-        load_args["header"] = None
-        reasons["header"] = f"the first line is {_few(first)}; else the columns' names: [...]"
+        found["header"] = None, f"the first line is {_few(first)}; else the columns' names: [...]"
         unsure.append("header: the first line was taken for a row, and the columns have no names")
     elif (numbers := [c for c in first if could_be_number(c.strip())]) and not _counts_up(first):
         unsure.append(f"header: the first line holds numbers: {_few(numbers)}; are they names?")
+    load_args, reasons = ({name: pair[n] for name, pair in found.items()} for n in (0, 1))
     return Layout(load_args, reasons, unsure)
 
 
@@ -232,42 +226,40 @@ def with_number_format(layout: Layout, columns: Iterable[DistinctCells]) -> Layo
     """
     bare = [cells.without_unit()[0] for cells in columns]
     marked = [cells for cells in bare if _has_marks(cells)]
-    read = {form: [c for c in marked if _reads(c.first(VOTING_CELLS), form)] for form in FORMATS}
+    read = {form: [c for c in marked if _is_read(c.first(VOTING_CELLS), form)] for form in FORMATS}
     most = max(map(len, read.values()))
-    delimiter = dialect_of(layout.load_args)["delimiter"]
     tied = [form for form in FORMATS if len(read[form]) == most]
     odd = [_unread(cells, tied[0]) for cells in read[tied[0]]]
     left = {form: sum(_unread(cells, form).present for cells in odd) for form in tied}
-    best = [form for form in tied if left[form] == min(left.values())]
-    # Those that read fewer cells are asked about if a cell may have another meaning.
-    tied = [*best, *tied] if any(cells.matching(THREE_DIGITS).any() for cells in odd) else best
-    chosen, fraction, group = tied[0], NumberFormat(decimal=","), NumberFormat(thousands=",")
-    german = NumberFormat(decimal=",", thousands=".")
-    is_either = chosen != POINT and fraction in tied and group in tied
-    if is_either:  # a decimal comma is rare in a file with commas between cells
-        are_groups = delimiter == "," or all(c.all_match(groups(",")) for c in read[fraction])
-        chosen = group if are_groups else fraction
-    elif delimiter == ";" and chosen == group and german in tied:
-        chosen = german
+    tied = [form for form in tied if left[form] == min(left.values())]
+    delimiter = dialect_of(layout.load_args)["delimiter"]
+    chosen = _most_likely(tied, delimiter, read)
     doubts = _doubts_of_a_tie(read, [chosen, *tied])
     if chosen == POINT:
         examples = points_of_thousands(enumerate(c.texts for c in read[POINT]), delimiter)
         doubts += [f"numbers: {point_or_groups(text)}" for text in [*examples.values()][:1]]
-        return replace(layout, unsure=[*layout.unsure, *doubts])
     marks = {name: mark for name, mark in chosen if mark != getattr(POINT, name)}
     texts = [text for c in read[chosen] for text in c.texts.slice(0, VOTING_CELLS).to_pylist()]
-    example = shown(max(texts, key=lambda text: sum(mark in text for mark in marks.values())))
-    other = "groups of thousands? If so, write thousands"
-    if chosen == group:
-        other = "a fraction? If so, write decimal"
-    if is_either:
-        doubts = [f"{', '.join(marks)}: might {example} have {other}: ',' instead"]
+    example = max(texts, key=lambda text: sum(mark in text for mark in marks.values()), default="")
     return replace(
         layout,
         load_args=layout.load_args | marks,
-        reasons=layout.reasons | dict.fromkeys(marks, f"a number is written {example}"),
+        reasons=layout.reasons | dict.fromkeys(marks, f"a number is written {shown(example)}"),
         unsure=[*layout.unsure, *doubts],
     )
+
+
+def _most_likely(
+    tied: list[NumberFormat], delimiter: str, read: dict[NumberFormat, list[DistinctCells]]
+) -> NumberFormat:
+    """Choose the simplest of formats that read equally much; commas are fractions or groups."""
+    chosen, fraction, group = tied[0], NumberFormat(decimal=","), NumberFormat(thousands=",")
+    german = NumberFormat(decimal=",", thousands=".")
+    if chosen != POINT and fraction in tied and group in tied:
+        # A decimal comma is rare in a file with commas between cells.
+        are_groups = delimiter == "," or all(c.all_match(groups(",")) for c in read[fraction])
+        return group if are_groups else fraction
+    return german if delimiter == ";" and chosen == group and german in tied else chosen
 
 
 def _has_marks(cells: DistinctCells) -> bool:
@@ -283,7 +275,7 @@ def _unread(cells: DistinctCells, form: NumberFormat) -> DistinctCells:
     return cells.only(pc.is_null(all_pointed(cells.texts, form)).to_numpy(zero_copy_only=False))
 
 
-def _reads(cells: DistinctCells, form: NumberFormat) -> bool:
+def _is_read(cells: DistinctCells, form: NumberFormat) -> bool:
     return _unread(cells, form).present <= (1 - MOSTLY) * cells.present
 
 

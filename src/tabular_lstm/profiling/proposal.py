@@ -4,17 +4,16 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from textwrap import TextWrapper
 from typing import Any
 
-import numpy as np
-
 from tabular_lstm.errors import DataError, counted, no_column, printable, shown
 from tabular_lstm.parameters.columns import NUMBER, ColumnsOptions, DateFormat, History, in_words
-from tabular_lstm.profiling.label_choice import Label, choose_label, first_ten
+from tabular_lstm.profiling.label_choice import ProposedLabel, choose_label, first_ten
 from tabular_lstm.profiling.layout import Layout
 from tabular_lstm.profiling.table_profile import Code, ColumnProfile, TableProfile
-from tabular_lstm.profiling.words import names_a, names_a_thing, names_a_weight, names_an_identifier
+from tabular_lstm.profiling.words import names_a, names_a_thing, names_an_identifier
 from tabular_lstm.rows.validation import UNNAMED
 
 # Most distinct words of categories, as a share of the rows or, in a small table, as a number.
@@ -35,10 +34,6 @@ GROUP = (
 NO_KEY = (
     "key: no column has a value of its own in each row, and late labels are joined by a key: if "
     "they will come, add one"
-)
-WEIGHT = "weight: by its name; if it is an amount, such as kilograms, take the line away"
-NO_WEIGHT = (
-    "a weight by its name: correct its cells and name it under weight, or take it from ignore"
 )
 IN_TIME = (
     "these dates first occur in the order of time: to judge a model on the newest rows, name the "
@@ -71,7 +66,7 @@ class Choice:
     """What is proposed for a column.
 
     Attributes:
-        role: `label`, `key`, `group`, `weight`, `dates`, `categorical`, `number`, or `ignore`;
+        role: `label`, `key`, `group`, `dates`, `categorical`, `number`, or `ignore`;
             for histories `customer` and `order`.
         why: The reason, in a few words.
         unsure: Sentences on what may be wrong in the choice.
@@ -94,16 +89,14 @@ class Proposal:
 
     Attributes:
         choices: The choice for each column by its name, in the file's order.
-        unsure: Sentences on what may be wrong, each with the names of its columns.
+        sentences: What may be wrong, but for what is unsure about a column.
         history: The proposed block `history`. Default: none.
-        delay: How much newer than the newest labelled row the newest row is, of dates in days.
     """
 
-    label: Label
+    label: ProposedLabel
     choices: dict[str, Choice]
-    unsure: dict[str, list[str]]
+    sentences: tuple[str, ...]
     history: History | None = None
-    delay: float = 0.0
 
     def named(self, role: str) -> dict[str, Choice]:
         """Give the columns of a role."""
@@ -113,34 +106,34 @@ class Proposal:
         """Give the proposed block `columns`, as a run reads it."""
         return ColumnsOptions(
             label=self.label.name,
-            **self.label.proposed.entries,
+            **self.label.entries,
             key=next(iter(self.named("key")), None),
             group=next(iter(self.named("group")), None),
-            weight=next(iter(self.named("weight")), None),
             history=self.history and self.history.model_dump(),
             categorical=[*self.named("categorical")],
             dates={n: c.format for n, c in self.choices.items() if c.format or c.role == "dates"},
             ignore=[*self.named("ignore")],
             missing={name: [*c.missing] for name, c in self.choices.items() if c.missing},
             units={name: c.unit for name, c in self.choices.items() if c.unit},
-            bounds={self.label.name: bounds} if (bounds := self.label.proposed.bounds) else {},
+            bounds={self.label.name: bounds} if (bounds := self.label.bounds) else {},
         )
 
     def with_choices(self, choices: dict[str, Choice]) -> "Proposal":
-        """Replace the choices of some columns, with what is unsure about them."""
-        unsure = {
-            doubt: [name for name in names if name not in choices]
-            for doubt, names in self.unsure.items()
-            if not names or {*names} - {*choices}
-        }
-        for name, choice in choices.items():
-            for doubt in choice.unsure:
-                unsure.setdefault(doubt, []).append(name)
-        return replace(self, choices=self.choices | choices, unsure=unsure)
+        """Replace the choices of some columns."""
+        return replace(self, choices=self.choices | choices)
 
     def with_sentence(self, sentence: str) -> "Proposal":
         """Add a sentence at the start of what is unsure."""
-        return replace(self, unsure={sentence: [], **self.unsure})
+        return replace(self, sentences=(sentence, *self.sentences))
+
+    @property
+    def unsure(self) -> dict[str, list[str]]:
+        """Sentences on what may be wrong, each with the names of its columns, if it has any."""
+        found: dict[str, list[str]] = {sentence: [] for sentence in self.sentences}
+        for name, choice in self.choices.items():
+            for doubt in choice.unsure:
+                found.setdefault(doubt, []).append(name)
+        return found
 
 
 def propose(
@@ -165,11 +158,10 @@ def propose(
         roles = [f"{shown(name)}: {choice.role}, {choice.why}" for name, choice in choices.items()]
         raise DataError(f"{table.file}: no column is left to learn from: {'; '.join(roles)}")
     needs_key = chosen.unlabelled and "key" not in {choice.role for choice in choices.values()}
-    doubts = (*chosen.unsure, *([NO_KEY] if needs_key else []))
-    return Proposal(chosen, {}, {doubt: [] for doubt in doubts}).with_choices(choices)
+    return Proposal(chosen, choices, (*chosen.unsure, *([NO_KEY] if needs_key else [])))
 
 
-def _choices(table: TableProfile, label: Label, key: str | None) -> dict[str, Choice]:
+def _choices(table: TableProfile, label: ProposedLabel, key: str | None) -> dict[str, Choice]:
     """Choose a role for each column; roles that only one column can have are chosen first."""
     column = table.column(label.name)
     unsure = tuple(q for q in _questions(column, "number") if q.startswith("units: "))
@@ -183,9 +175,6 @@ def _choices(table: TableProfile, label: Label, key: str | None) -> dict[str, Ch
     for group in [c for c in left if _is_group(c) and features - {c.name}][:1]:
         why = f"{group.distinct} values, which several rows share"
         choices[group.name] = Choice("group", why, (GROUP,))
-        left.remove(group)
-    for weight in [column for column in left if _is_weight(column)][:1]:
-        choices[weight.name] = Choice("weight", "by its name", (WEIGHT,))
     return {c.name: choices.get(c.name) or of_kind(c) for c in table.columns}
 
 
@@ -216,12 +205,6 @@ def _is_group(column: ColumnProfile) -> bool:
     )
 
 
-def _is_weight(column: ColumnProfile) -> bool:
-    """Tell by name and cells whether a column says how much each row counts."""
-    is_amount = column.kind == "number" and (column.lowest or 0) >= 0 and not column.unit
-    return names_a_weight(column.name) and is_amount and column.present == column.rows
-
-
 def _are_codes(column: ColumnProfile) -> bool:
     few = column.whole and not column.unit and 2 < column.distinct - len(column.codes) <= CODES
     return column.kind == "number" and few and names_a(column.name, "code")
@@ -232,22 +215,19 @@ def _is_scattered(column: ColumnProfile) -> bool:
 
 
 def of_kind(column: ColumnProfile) -> Choice:
-    """Choose a role for a column that is not label, key, group or weight: the first that fits."""
+    """Choose a role for a column that is not label, key or group: the first that fits."""
     name, kind, few = column.name, column.kind, column.distinct <= FEW
     named = names_an_identifier(name) and is_discrete(column) and not few
     row = "it numbers the rows" if column.in_order else "a value of its own in nearly each row"
     forms, dates = [*column.formats], sum(column.formats.values())
     shares = [f"{in_words(form)} in {n / dates:.1%}" for form, n in column.formats.items()]
     scattered = f"{column.distinct} distinct values in {counted(column.cells.present, 'row')}"
-    is_weight = names_a_weight(name) and kind not in {"empty", "constant"}
-    weight = "a weight by its name, but a second one, or not 0 or more in each row"
     unnamed = "it has no name; to learn from it, give it one in the header"
     span = "" if column.lowest is None else f"{column.lowest:g} to {column.highest:g}"
     span += f", in {shown(column.unit)}" if column.unit else ""
     codes = f"{column.distinct} whole numbers, codes by its name"
     rules: list[tuple[bool, str, str, tuple[str, ...]]] = [
         (bool(UNNAMED.fullmatch(name)) and not column.in_order, "ignore", unnamed, ()),
-        (is_weight, "ignore", weight, (NO_WEIGHT,)),
         (named, "ignore", f"an identifier by its name, of {column.distinct} values", ()),
         (kind == "identifier", "ignore", row, ()),
         (kind == "empty", "ignore", "no cell holds anything", ()),
@@ -281,7 +261,7 @@ def odd_cells(column: ColumnProfile) -> str:
         kind = f"dates written as {in_words([*column.formats])}"
     units = (
         f"if all are in {shown(column.odd_unit)}, "
-        f"write units: {_value({column.name: column.odd_unit})}; or "
+        f"write units: {_yaml({column.name: column.odd_unit})}; or "
     )
     return (
         f"cells that are no {kind}: {column.odd}, such as '{shown(column.odd_example)}'; their "
@@ -334,7 +314,7 @@ WITHOUT_LABEL = """\
 # They have no header and no label. In a file that holds the label, leave that column out, or list
 # all columns in names, in the file's order."""
 STEPS = "rows of a history at most, its own included"
-KNOWN_AFTER = "    # known_after: {} # time until a label is known, and later rows use it{}"
+KNOWN_AFTER = "    # known_after: {} # time until a label is known, and later rows use it"
 METADATA = "  metadata: {kedro-viz: {layer: 01_raw}}"
 HEADER = ("column", "kind", "missing", "example", "proposed", "why")
 # The cells of the page are cut to these widths; the last cell is not cut.
@@ -375,7 +355,9 @@ def catalog_text(
 
 
 def _load_args(load_args: Mapping[str, Any], reasons: Mapping[str, str]) -> list[str]:
-    lines = [_entry(f"    {name}", value, reasons.get(name)) for name, value in load_args.items()]
+    lines = [
+        _yaml_line(f"    {name}", value, reasons.get(name)) for name, value in load_args.items()
+    ]
     return ["  load_args:", *lines] if lines else []
 
 
@@ -387,78 +369,81 @@ def parameters_text(proposal: Proposal) -> str:
         "# A column that is not named here is a numeric feature.",
         *_doubts(_sentences(proposal)),
         "columns:",
-        _entry("  label", label.name, label.reason),
+        _yaml_line("  label", label.name, label.reason),
         *_task_lines(label),
     ]
-    for role in ("key", "group", "weight"):
-        lines += [_entry(f"  {role}", n, choice.why) for n, choice in proposal.named(role).items()]
+    for role in ("key", "group"):
+        lines += [
+            _yaml_line(f"  {role}", n, choice.why) for n, choice in proposal.named(role).items()
+        ]
     if (history := proposal.history) is not None:
         apart = proposal.choices[history.order].why
         lines += [
             "  history:",
-            _entry("    of", history.of, proposal.choices[history.of].why),
-            _entry("    order", history.order, apart),
-            _entry("    steps", history.steps, STEPS),
-            KNOWN_AFTER.format(*_known_after(proposal.delay, " day" in apart)),
+            _yaml_line("    of", history.of, proposal.choices[history.of].why),
+            _yaml_line("    order", history.order, apart),
+            _yaml_line("    steps", history.steps, STEPS),
+            KNOWN_AFTER.format("30 days" if " day" in apart else 1),
         ]
     for role in ("ignore", "categorical"):
-        named = proposal.named(role)
-        lines += [f"  {role}:"] if named else []
-        lines += [_commented(f"    - {_value(name)}", choice.why) for name, choice in named.items()]
-    dates = proposal.columns().dates
-    lines += ["  dates:"] if dates else []
-    lines += [_entry(f"    {_quoted(n)}", dates[n], proposal.choices[n].why) for n in dates]
-    missing = {name: choice for name, choice in proposal.choices.items() if choice.missing}
-    lines += ['  missing: # values that mean "not measured"'] if missing else []
-    for name, choice in missing.items():
-        why = f"in {', '.join(map(str, choice.missing.values()))} "
-        why += "row" if [*choice.missing.values()] == [1] else "rows"
-        why += f"; the others are {choice.why}" if choice.role == "number" else ""
-        lines.append(_entry(f"    {_quoted(name)}", [*choice.missing], why))
-    units = proposal.columns().units
-    lines += ["  units: # beside numbers; a cell may lack it"] if units else []
-    lines += [_entry(f"    {_quoted(n)}", units[n], proposal.choices[n].why) for n in units]
+        named = proposal.named(role).items()
+        lines += _columns_block(
+            role, [_commented(f"    - {_yaml(n)}", choice.why) for n, choice in named]
+        )
+    columns, choices = proposal.columns(), proposal.choices
+    for block, values, comment in (
+        ("dates", columns.dates, ""),
+        ("missing", columns.missing, ' # values that mean "not measured"'),
+        ("units", columns.units, " # beside numbers; a cell may lack it"),
+    ):
+        reason = _missing_reason if block == "missing" else attrgetter("why")
+        entries = [
+            _yaml_line(f"    {_yaml_name(name)}", value, reason(choices[name]))
+            for name, value in values.items()
+        ]
+        lines += _columns_block(block, entries, comment)
     return "\n".join([*lines, ""])
 
 
-def _known_after(delay: float, are_dates: bool) -> tuple[str, str]:
-    """Say after what time labels seem to be known, and from what that is read."""
-    whole = int(np.ceil(delay))
-    if not whole:
-        return "30 days" if are_dates else "1", ""
-    older = counted(whole, "day") if are_dates else str(whole)
-    return older, f"; the newest row with a label is {older} older than the newest row"
+def _columns_block(name: str, entries: list[str], comment: str = "") -> list[str]:
+    """Write a block of `columns`; none if it is empty."""
+    return [f"  {name}:{comment}", *entries] if entries else []
 
 
-def _task_lines(label: Label) -> list[str]:
+def _missing_reason(choice: Choice) -> str:
+    """Say how many rows have codes for "not measured"."""
+    counts = [*choice.missing.values()]
+    why = f"in {', '.join(map(str, counts))} {'row' if counts == [1] else 'rows'}"
+    return f"{why}; the others are {choice.why}" if choice.role == "number" else why
+
+
+def _task_lines(label: ProposedLabel) -> list[str]:
     """Write what is predicted, and the number of rows of each class."""
-    proposed = label.proposed
-    classes, rows = proposed.task.classes, [counted(count, "row") for count in proposed.counts]
+    classes, rows = label.task.classes, [counted(count, "row") for count in label.counts]
     if len(classes) == 2:
         (no, yes), (no_rows, yes_rows) = classes, rows
-        positive = _entry("  positive_class", yes, f"{proposed.why}; {yes_rows}")
-        return [positive, _entry("  negative_class", no, no_rows)]
+        positive = _yaml_line("  positive_class", yes, f"{label.why}; {yes_rows}")
+        return [positive, _yaml_line("  negative_class", no, no_rows)]
     if classes:
         pairs = zip(classes, rows, strict=True)
-        return ["  classes:", *(_commented(f"    - {_value(name)}", n) for name, n in pairs)]
-    lines = [_entry("  task", NUMBER, proposed.why)]
-    if proposed.bounds:
-        lines += ["  bounds:", f"    {_quoted(label.name)}: {_value([*proposed.bounds])}"]
+        return ["  classes:", *(_commented(f"    - {_yaml(name)}", n) for name, n in pairs)]
+    lines = [_yaml_line("  task", NUMBER, label.why)]
+    if label.bounds:
+        lines += ["  bounds:", f"    {_yaml_name(label.name)}: {_yaml([*label.bounds])}"]
     return lines
 
 
-def _page_line(label: Label, is_history: bool) -> str:
+def _page_line(label: ProposedLabel, is_history: bool) -> str:
     """Say what is predicted, and how many rows have which label."""
-    proposed = label.proposed
-    rows = [counted(count, "row") for count in proposed.counts]
-    names = [*map(shown, proposed.task.classes)]
+    rows = [counted(count, "row") for count in label.counts]
+    names = [*map(shown, label.task.classes)]
     text = first_ten([f"{name}: {count}" for name, count in zip(names, rows, strict=True)])
     if len(names) == 2:
-        share = proposed.counts[1] / sum(proposed.counts)
+        share = label.counts[1] / sum(label.counts)
         text = f"{names[1]} (positive) {rows[1]}, {names[0]} {rows[0]}; {share:.1%} positive"
     role = "history alone" if is_history else "left out"
     unlabelled = f"; {label.unlabelled} unlabelled, {role}" if label.unlabelled else ""
-    return f"Label {shown(label.name)}: {text or f'a number, {proposed.why}'}{unlabelled}"
+    return f"Label {shown(label.name)}: {text or f'a number, {label.why}'}{unlabelled}"
 
 
 def _sentences(proposal: Proposal) -> list[str]:
@@ -474,8 +459,8 @@ def _doubts(sentences: Iterable[str]) -> list[str]:
     return [line for text in sentences for line in WRAPPER.wrap(_comment(f"Unsure: {text}"))]
 
 
-def _entry(start: str, value: Any, why: str | None) -> str:
-    return _commented(f"{start}: {_value(value)}", why)
+def _yaml_line(start: str, value: Any, why: str | None) -> str:
+    return _commented(f"{start}: {_yaml(value)}", why)
 
 
 def _commented(entry: str, why: str | None) -> str:
@@ -488,21 +473,21 @@ def _comment(text: str) -> str:
 
 
 def _path_or_value(value: Any) -> str:
-    return value if isinstance(value, str) and PLAIN_PATH.fullmatch(value) else _value(value)
+    return value if isinstance(value, str) and PLAIN_PATH.fullmatch(value) else _yaml(value)
 
 
-def _value(value: Any) -> str:
+def _yaml(value: Any) -> str:
     """Write a value on one line; YAML reads this value, and OmegaConf too, which expands `${`."""
     if isinstance(value, list):
-        return f"[{', '.join(map(_value, value))}]"
+        return f"[{', '.join(map(_yaml, value))}]"
     if isinstance(value, dict):
-        return f"{{{', '.join(f'{_quoted(name)}: {_value(v)}' for name, v in value.items())}}}"
+        return f"{{{', '.join(f'{_yaml_name(name)}: {_yaml(v)}' for name, v in value.items())}}}"
     if isinstance(value, str):  # OmegaConf reads two backslashes before `${` as one
         value = re.sub(r"(\\*)\$\{", r"\1\1\\${", value)
-    return _quoted(value)
+    return _yaml_name(value)
 
 
-def _quoted(value: Any) -> str:
+def _yaml_name(value: Any) -> str:
     """Write a name or a value on one line, so that YAML reads exactly this name or value."""
     if isinstance(value, str) and PLAIN_WORD.fullmatch(value) and value.lower() not in NO_WORDS:
         return value
@@ -511,9 +496,9 @@ def _quoted(value: Any) -> str:
     return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in written)
 
 
-def page(table: TableProfile, layout: Layout, proposal: Proposal) -> str:
+def profile_page(table: TableProfile, layout: Layout, proposal: Proposal) -> str:
     """Write the page: the role proposed for each column, the label's classes, what is unsure."""
-    read = "".join(f"; {name}: {_quoted(value)}" for name, value in layout.load_args.items())
+    read = "".join(f"; {name}: {_yaml_name(value)}" for name, value in layout.load_args.items())
     lines = [
         f"{table.file}: {counted(table.rows, 'row')}, {len(table.columns)} columns{read}",
         "",
@@ -531,10 +516,10 @@ def _table(table: TableProfile, proposal: Proposal) -> list[str]:
     rows += [_row(c, proposal.choices[c.name]) for c in table.columns]
     widths = [min(most, max(len(row[n]) for row in rows)) for n, most in enumerate(WIDTHS)]
     # The last cell has no width.
-    return ["  ".join([*map(_cut, row, widths), row[-1]]).rstrip() for row in rows]
+    return ["  ".join([*map(_fit_width, row, widths), row[-1]]).rstrip() for row in rows]
 
 
-def _cut(cell: str, width: int) -> str:
+def _fit_width(cell: str, width: int) -> str:
     return (cell if len(cell) <= width else f"{cell[: width - 1]}…").ljust(width)
 
 

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from tabular_lstm.parameters.columns import read_differently
 from tabular_lstm.profiling.words import PLACEHOLDERS, WORDS, has_word, names_an_identifier
-from tabular_lstm.rows.cells import EMPTY, LARGEST, spelling
+from tabular_lstm.rows.cells import EMPTY, LARGEST, spelt_alike
 from tabular_lstm.rows.fingerprints import ROUNDED
 from tabular_lstm.rows.number_format import POINT, NumberFormat, all_pointed, pattern, without_unit
 
@@ -278,7 +278,8 @@ class CellCounter:
         trimmed = pc.utf8_trim_whitespace(texts)
         if not trimmed.equals(texts):
             texts, counts = _counted_together(trimmed, counts)
-        is_missing = _says_missing(texts)
+        empty = pa.array(sorted(EMPTY), texts.type)
+        is_missing = _mask(pc.is_in(pc.utf8_lower(texts), empty))
         return DistinctCells(
             texts.filter(pa.array(~is_missing)),
             counts[~is_missing],
@@ -294,14 +295,6 @@ class CellCounter:
         # A merge takes time for all cells, so the next merge waits for three times as many cells.
         self._most = max(MERGED, 3 * len(texts))
         self._texts, self._counts = [texts], [counts]
-
-
-def _says_missing(texts: pa.Array) -> np.ndarray:
-    """Tell which texts are empty or a word that always means "missing"."""
-    is_missing = _mask(pc.less_equal(pc.binary_length(texts), max(map(len, EMPTY)))).copy()
-    lower = pc.utf8_lower(texts.filter(pa.array(is_missing)))
-    is_missing[is_missing] = _mask(pc.is_in(lower, pa.array(sorted(EMPTY), lower.type)))
-    return is_missing
 
 
 def _counted_together(texts: pa.Array, counts: np.ndarray) -> tuple[pa.Array, np.ndarray]:
@@ -324,20 +317,24 @@ def profile_column(name: str, cells: DistinctCells, form: NumberFormat = POINT) 
         facts = {"kind": "constant"}
     else:
         bare_cells, unit = cells, ""
-        if (numbers := _numbers(name, cells, form)) is None:
+        if (numbers := _number_facts(name, cells, form)) is None:
             bare_cells, unit = cells.without_unit()
-        if unit and (in_unit := _numbers(name, bare_cells, form)) and in_unit["kind"] == "number":
+        if (
+            unit
+            and (in_unit := _number_facts(name, bare_cells, form))
+            and in_unit["kind"] == "number"
+        ):
             plain = all_pointed(cells.texts, form).is_valid().to_numpy(zero_copy_only=False)
             unitless = int(cells.counts[plain].sum())
             # Two values are two categories; 5k may be more than 900.
             if len(bare_cells.texts) > 2 and not (unitless and len(unit) == 1 and unit.isalpha()):
                 numbers = in_unit | {"unit": unit, "unitless": unitless, "odd_unit": ""}
                 cells = bare_cells
-        facts = numbers or _dates(cells) or _words(cells)
+        facts = numbers or _date_facts(cells) or _word_facts(cells)
     return ColumnProfile(name=name, cells=cells, number_format=form, **facts)
 
 
-def _numbers(name: str, cells: DistinctCells, form: NumberFormat) -> dict[str, Any] | None:
+def _number_facts(name: str, cells: DistinctCells, form: NumberFormat) -> dict[str, Any] | None:
     """Describe a column of numbers; None if it holds something else."""
     numbers = all_pointed(cells.texts, form).cast(pa.float64()).to_numpy(zero_copy_only=False)
     is_number = np.abs(numbers) <= LARGEST
@@ -346,10 +343,10 @@ def _numbers(name: str, cells: DistinctCells, form: NumberFormat) -> dict[str, A
     if not is_number.any():
         return None
     is_sign = texts.are_among(PLACEHOLDERS)
-    signs, odd = _counts(texts.only(is_sign)), texts.only(~is_sign)
+    signs, odd = _cell_counts(texts.only(is_sign)), texts.only(~is_sign)
     are_no_numbers = odd.matching(CODE).sum() > max(1, len(odd.texts) / 2 - 1)
     are_no_numbers |= _has_leading_zeros(number_cells, "[0-9]+" if not odd.present else ".*")
-    are_no_numbers |= number_cells.all_match(_pattern(COMPACT))  # dates such as 20261126
+    are_no_numbers |= number_cells.all_match(_date_pattern(COMPACT))  # dates such as 20261126
     if len(signs) > FEW_WORDS or odd.present > few or are_no_numbers:
         return None
     values, places = np.unique(numbers[is_number], return_inverse=True)
@@ -390,7 +387,7 @@ def _has_leading_zeros(cells: DistinctCells, pattern: str) -> bool:
     return bool(some and cells.all_match(pattern))
 
 
-def _dates(cells: DistinctCells) -> dict[str, Any] | None:
+def _date_facts(cells: DistinctCells) -> dict[str, Any] | None:
     """Describe a column of dates and a few words; None if it holds something else."""
     is_word = cells.are_among(PLACEHOLDERS)
     if is_word.all() or is_word.sum() > FEW_WORDS:
@@ -402,7 +399,7 @@ def _dates(cells: DistinctCells) -> dict[str, Any] | None:
         form, is_date = next(iter(fitting.items()))
         if unlike := [other for other in formats if read_differently(other, form)]:
             if odd.present > few >= odd.counts[~is_date].sum():
-                return _words(cells) | {"rivals": [unlike[0], form]}
+                return _word_facts(cells) | {"rivals": [unlike[0], form]}
             break
         if len(alike := [other for other in fitting if (fitting[other] == is_date).all()]) > 1:
             rivals = alike[:2]
@@ -419,7 +416,7 @@ def _dates(cells: DistinctCells) -> dict[str, Any] | None:
             and len(texts) > 9
             and pc.all(pc.less_equal(texts[:-1], texts[1:])).as_py()
         ),
-        "codes": _counts(cells.only(is_word)),
+        "codes": _cell_counts(cells.only(is_word)),
         "odd": odd.present,
         "odd_example": str(odd.texts[0]) if odd.present else "",
     }
@@ -428,12 +425,12 @@ def _dates(cells: DistinctCells) -> dict[str, Any] | None:
 def _fitting(cells: DistinctCells) -> dict[str | None, np.ndarray]:
     """Tell by format which cells are dates in it; the format of the most cells comes first."""
     first = cells.first(FIRST)
-    formats = [form for form in (None, *FORMATS) if first.matching(_pattern(form)).any()]
-    fitting = {form: cells.matching(_pattern(form)) for form in formats}
+    formats = [form for form in (None, *FORMATS) if first.matching(_date_pattern(form)).any()]
+    fitting = {form: cells.matching(_date_pattern(form)) for form in formats}
     return dict(sorted(fitting.items(), key=lambda item: -cells.counts[item[1]].sum()))
 
 
-def _words(cells: DistinctCells) -> dict[str, Any]:
+def _word_facts(cells: DistinctCells) -> dict[str, Any]:
     """Describe a column of words."""
     if cells.all_match(QUANTITY):
         return {"kind": "quantity"}
@@ -444,26 +441,18 @@ def _words(cells: DistinctCells) -> dict[str, Any]:
         return {"kind": "text"}
     if count >= NEARLY_ALL * rows and rows >= LEAST_ROWS:
         return {"kind": "identifier"}
-    signs = _counts(cells.only(cells.are_among(WORDS["sign"])))
-    codes = signs if count > len(signs) else {}
-    return {"kind": "category", "codes": codes, "alike": _alike(cells.texts)}
+    signs = _cell_counts(cells.only(cells.are_among(WORDS["sign"])))
+    codes, alike = signs if count > len(signs) else {}, spelt_alike(cells.texts)
+    return {"kind": "category", "codes": codes, "alike": alike[0][:5] if alike else []}
 
 
-def _alike(texts: pa.Array) -> list[str]:
-    """Give the first texts, at most five, that differ by their spelling alone."""
-    places = spelling(texts).dictionary_encode().indices.to_numpy(zero_copy_only=False)
-    repeated = np.flatnonzero(np.bincount(places)[places] > 1)[:1]
-    alike: list[str] = texts.filter(pa.array(np.isin(places, places[repeated]))).to_pylist()
-    return alike[:5]
-
-
-def _counts(cells: DistinctCells) -> dict[str, int]:
+def _cell_counts(cells: DistinctCells) -> dict[str, int]:
     """Give the distinct cells with their counts."""
     return dict(zip(cells.texts.to_pylist(), cells.counts.tolist(), strict=True))
 
 
 @cache
-def _pattern(form: str | None) -> str:
+def _date_pattern(form: str | None) -> str:
     """Give the pattern of dates in a format; without marks, each part has all its digits."""
     if form is None:
         return ISO

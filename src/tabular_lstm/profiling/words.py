@@ -68,10 +68,6 @@ PLACEHOLDERS = WORDS["sign"] | {
 # Pairs of one-character labels of two classes; what makes the opposite of a word.
 LETTERS = [{"y", "n"}, {"t", "f"}, {"+", "-"}]
 DENIALS = ("no ", "no", "not ", "non", "non-", "un", "in")
-WEIGHTS = re.compile(
-    r"(?:sample|case|instance|survey|sampling|row|obs|observation|final)_?(?:weight|weights|wt|wgt)"
-    r"|fnlwgt|pweight|fweight"
-)
 # Endings of one-word names, such as id in schoolid.
 ENDS = ("id", "no", "nr", "num")
 
@@ -114,8 +110,3 @@ def names_a(name: str, role: str) -> bool:
 def has_word(name: str, role: str) -> bool:
     """Tell whether any word of a name is one of the role's words."""
     return bool({*words_of(name)} & WORDS[role])
-
-
-def names_a_weight(name: str) -> bool:
-    """Tell whether a column is named like a weight of rows."""
-    return WEIGHTS.fullmatch("_".join(words_of(name))) is not None

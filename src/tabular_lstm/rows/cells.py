@@ -132,6 +132,14 @@ def spelling(texts: pa.Array) -> pa.Array:
     return pc.replace_substring_regex(letters, "^0+([0-9])", r"\1")
 
 
+def spelt_alike(texts: pa.Array) -> list[list[str]]:
+    """Give the texts that differ from others by their spelling alone, in groups."""
+    places = spelling(texts).dictionary_encode().indices.to_numpy(zero_copy_only=False)
+    is_repeated = np.bincount(places)[places] > 1
+    repeated = pd.Series(texts.filter(pa.array(is_repeated)).to_pylist(), dtype=object)
+    return [*repeated.groupby(places[is_repeated]).agg(list)]
+
+
 def problems_at(cells: pd.Series, where: np.ndarray, fault: str, quoted: bool = False) -> Problems:
     """Describe the fault of each cell in `where`; if `quoted`, text gets quotation marks."""
     if not where.any():

@@ -6,6 +6,7 @@ file, a row number. What looks like one is refused; an honest strong feature is 
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
+from itertools import chain
 from math import inf
 
 import numpy as np
@@ -15,7 +16,7 @@ import yaml
 from tabular_lstm.errors import LISTED, shown
 from tabular_lstm.parameters.columns import NUMBER, ColumnsOptions, Task
 from tabular_lstm.progress import progress
-from tabular_lstm.rows.cells import arrow_texts, spelling
+from tabular_lstm.rows.cells import arrow_texts, spelt_alike
 from tabular_lstm.rows.column_kinds import column_of
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.dependent_rows import DependentRows, quick_scores, rows_of_quick_model
@@ -259,7 +260,8 @@ def ways_out(dependent_rows: DependentRows, ignored: Collection[str] = ()) -> st
 def warn_of_spellings(rows: pd.DataFrame, columns: ColumnsOptions, file: str) -> None:
     """Warn of keys and groups that differ only by case, blanks, Unicode form or leading zeros."""
     for name in (columns.key, columns.of):
-        if name is not None and (similar_texts := _spelt_alike(rows[name])):
+        names = pd.Series([] if name is None else rows[name].unique(), dtype="str")
+        if similar_texts := [*chain.from_iterable(spelt_alike(arrow_texts(names)))]:
             logger.warning(
                 "%s: column '%s': texts that differ only by case, blanks, Unicode form or leading "
                 "zeros count as different: '%s' and '%s', of %d. If they are the same, write "
@@ -331,14 +333,6 @@ def warn_of_forms(raw_rows: RawRows, read: ReadRows, columns: ColumnsOptions) ->
         names = ", ".join(map(shown, [*ambiguous_texts][:LISTED]))
         example = point_or_groups(next(iter(ambiguous_texts.values())))
         logger.warning("%s: numbers of %s: %s", raw_rows.file, names, example)
-
-
-def _spelt_alike(column: pd.Series) -> list[str]:
-    """Give the distinct texts that differ only in spelling, grouped by spelling."""
-    texts = pd.Series(column.unique(), dtype="str")
-    places = spelling(arrow_texts(texts)).dictionary_encode().indices.to_numpy(zero_copy_only=False)
-    several = np.flatnonzero(np.bincount(places)[places] > 1)
-    return [str(text) for text in texts.iloc[several[np.argsort(places[several], kind="stable")]]]
 
 
 def repeated_test_rows(train: pd.DataFrame, test: pd.DataFrame, columns: ColumnsOptions) -> int:

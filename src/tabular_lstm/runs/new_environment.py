@@ -20,7 +20,7 @@ from tabular_lstm.errors import DataError, unknown_name
 from tabular_lstm.files import not_written, replace_all
 from tabular_lstm.profiling.found_rows import with_found_rows
 from tabular_lstm.profiling.layout import Layout, layout_of, with_number_format
-from tabular_lstm.profiling.proposal import catalog_text, page, parameters_text, propose
+from tabular_lstm.profiling.proposal import catalog_text, parameters_text, profile_page, propose
 from tabular_lstm.profiling.table_profile import (
     CellCounter,
     DistinctCells,
@@ -88,7 +88,7 @@ def new_environment(
     inside, run = folder.relative_to(project), run_command(env)
     return "\n".join(
         [
-            page(table, layout, proposal),
+            profile_page(table, layout, proposal),
             *([LOOKED_AT.format(len(first_rows))] if len(first_rows) < table.rows else []),
             "",
             f"Written: {inside / CATALOG}, {inside / PARAMETERS}",
