@@ -78,9 +78,12 @@ class Column(ABC):
 
     Attributes:
         kind: What the reference and the drift call the kind: it decides on the cells of a profile.
+        declared_in: The field of conf and of a schema that names the columns of the kind; "" for
+            numbers.
     """
 
     kind: ClassVar[Literal["number", "category", "date"]]
+    declared_in: ClassVar[str] = ""
 
     def __init__(self, name: str, declared: Declared) -> None:
         self.name = name
@@ -172,7 +175,7 @@ class NumberColumn(Column):
 class CategoryColumn(Column):
     """A column of categories: any text is one."""
 
-    kind = "category"
+    kind, declared_in = "category", "categorical"
     words = "categories"
 
     def read(self, cells: pd.Series, number_format: NumberFormat = POINT) -> tuple[Any, Problems]:
@@ -210,7 +213,7 @@ class CategoryColumn(Column):
 class DateColumn(Column):
     """A column of dates or date-times."""
 
-    kind = "date"
+    kind, declared_in = "date", "dates"
 
     def __init__(self, name: str, declared: Declared) -> None:
         super().__init__(name, declared)
@@ -252,13 +255,13 @@ class DateColumn(Column):
         return date_parts(dates, schema.origin.get(self.features[0], 0)), problems
 
 
+KINDS: tuple[type[Column], ...] = (DateColumn, CategoryColumn)  # all others are numbers
+
+
 def column_of(name: str, declared: Declared) -> Column:
     """Give a column as the kind that it is declared to be."""
-    if name in declared.dates:
-        return DateColumn(name, declared)
-    if name in declared.categorical:
-        return CategoryColumn(name, declared)
-    return NumberColumn(name, declared)
+    kinds = (kind for kind in KINDS if name in getattr(declared, kind.declared_in))
+    return next(kinds, NumberColumn)(name, declared)
 
 
 def declared_by_dtype(rows: pd.DataFrame) -> Declaration:
