@@ -185,8 +185,14 @@ def _history_of(customer: str, order: ColumnProfile, roles: Roles) -> FoundHisto
         is_thing and (direction or is_surprise or order.kind == "date")
     )
     clear = bool(fits) and not is_birth
-    if not (clear or is_surprise):
-        return None
+    return _described(customer, order, timeline, clear) if clear or is_surprise else None
+
+
+def _described(
+    customer: str, order: ColumnProfile, timeline: Timeline, clear: bool
+) -> FoundHistory:
+    """Say how many rows customers have, and how far apart they are."""
+    sizes = np.bincount(timeline.customer)
     few, half, most = np.quantile(sizes, [0, 0.5, 1])
     unit, days = (MICROSECONDS_A_DAY, " days") if order.kind == "date" else (1, "")
     near, middle, far = np.nanquantile(timeline.gaps / unit, [0, 0.5, 1])

@@ -78,16 +78,26 @@ class Column(ABC):
 
     Attributes:
         kind: What the reference and the drift call the kind: it decides on the cells of a profile.
-        words: What the column is read as, in words.
-        features: Names of the features that the column becomes.
+        declared_in: The field of conf and of a schema that names the columns of the kind; "" for
+            numbers.
     """
 
     kind: ClassVar[Literal["number", "category", "date"]]
-    words: str
+    declared_in: ClassVar[str] = ""
 
     def __init__(self, name: str, declared: Declared) -> None:
-        self.name, self.features = name, [name]
+        self.name = name
         self.codes: Sequence[Value] = declared.missing.get(name, [])  # they mean "not measured"
+
+    @property
+    @abstractmethod
+    def words(self) -> str:
+        """Say what the column is read as."""
+
+    @property
+    def features(self) -> list[str]:
+        """Name the features that the column becomes. Default: one, of its own name."""
+        return [self.name]
 
     @abstractmethod
     def read(self, cells: pd.Series, number_format: NumberFormat = POINT) -> tuple[Any, Problems]:
@@ -128,7 +138,11 @@ class NumberColumn(Column):
     def __init__(self, name: str, declared: Declared) -> None:
         super().__init__(name, declared)
         self.bounds, self.unit = declared.bounds.get(name, ANY), declared.units.get(name)
-        self.words = f"numbers in {self.unit}" if self.unit else "numbers"
+
+    @property
+    def words(self) -> str:
+        """Name the unit, if there is one."""
+        return f"numbers in {self.unit}" if self.unit else "numbers"
 
     def read(self, cells: pd.Series, number_format: NumberFormat = POINT) -> tuple[Any, Problems]:
         """Read numbers, with the column's unit and within its bounds: float64."""
@@ -161,7 +175,7 @@ class NumberColumn(Column):
 class CategoryColumn(Column):
     """A column of categories: any text is one."""
 
-    kind = "category"
+    kind, declared_in = "category", "categorical"
     words = "categories"
 
     def read(self, cells: pd.Series, number_format: NumberFormat = POINT) -> tuple[Any, Problems]:
@@ -199,12 +213,21 @@ class CategoryColumn(Column):
 class DateColumn(Column):
     """A column of dates or date-times."""
 
-    kind = "date"
+    kind, declared_in = "date", "dates"
 
     def __init__(self, name: str, declared: Declared) -> None:
         super().__init__(name, declared)
-        self.features, self.form = parts_of(name), declared.dates[name]
-        self.words = f"dates of format {in_words(self.form)}"
+        self.form = declared.dates[name]
+
+    @property
+    def words(self) -> str:
+        """Name the formats."""
+        return f"dates of format {in_words(self.form)}"
+
+    @property
+    def features(self) -> list[str]:
+        """Name the five parts of a date."""
+        return parts_of(self.name)
 
     def read(self, cells: pd.Series, number_format: NumberFormat = POINT) -> tuple[Any, Problems]:
         """Read dates in the column's formats: datetime64[us]."""
@@ -232,13 +255,13 @@ class DateColumn(Column):
         return date_parts(dates, schema.origin.get(self.features[0], 0)), problems
 
 
+KINDS: tuple[type[Column], ...] = (DateColumn, CategoryColumn)  # all others are numbers
+
+
 def column_of(name: str, declared: Declared) -> Column:
     """Give a column as the kind that it is declared to be."""
-    if name in declared.dates:
-        return DateColumn(name, declared)
-    if name in declared.categorical:
-        return CategoryColumn(name, declared)
-    return NumberColumn(name, declared)
+    kinds = (kind for kind in KINDS if name in getattr(declared, kind.declared_in))
+    return next(kinds, NumberColumn)(name, declared)
 
 
 def declared_by_dtype(rows: pd.DataFrame) -> Declaration:

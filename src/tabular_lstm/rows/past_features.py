@@ -4,7 +4,6 @@ They come from rows with an earlier time, and from labels that are known by then
 do not depend on later rows, on unknown labels or on other customers.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import cast
 
@@ -89,10 +88,7 @@ def past_features(histories: Histories, schema: Schema) -> dict[str, np.ndarray]
     They are made of the columns of numbers that change within a customer: in these histories, or,
     once there is `schema.row`, in those that it was learned from.
     """
-    return dict(_past_features(histories, schema))
-
-
-def _past_features(histories: Histories, schema: Schema) -> Iterator[tuple[str, np.ndarray]]:
+    past_of: dict[str, np.ndarray] = {}
     labels, now = cast(HistoryLayout, schema.history).labels, histories.time[histories.own]
     for name in schema.columns:
         if name not in schema.features or name in schema.categories:
@@ -103,22 +99,23 @@ def _past_features(histories: Histories, schema: Schema) -> Iterator[tuple[str, 
             past, own = Past.of(histories, values, histories.last), values[histories.own]
             changes = (np.diff(past.values, prepend=0) != 0) & (past.rank > 0)
             if schema.row is not None or changes.any():
-                yield change, own - past.lag(1)
-                yield f"{name}, less the mean before", own - past.mean
-                yield f"{name}, recent mean", past.recent_mean
+                past_of[change] = own - past.lag(1)
+                past_of[f"{name}, less the mean before"] = own - past.mean
+                past_of[f"{name}, recent mean"] = past.recent_mean
     for name in labels:
         values = histories.table[:, schema.features.index(name)].astype(float)
         past = Past.of(histories, values, histories.known)
         if name == labels[0]:
-            yield f"{name}, count", past.count.astype(float)
-            yield f"{name}, since the last", now - past.lag(1, past.times)
-        yield f"{name}, mean", past.mean
-        yield f"{name}, recent mean", past.recent_mean
+            past_of[f"{name}, count"] = past.count.astype(float)
+            past_of[f"{name}, since the last"] = now - past.lag(1, past.times)
+        past_of[f"{name}, mean"] = past.mean
+        past_of[f"{name}, recent mean"] = past.recent_mean
         for place in (1, 2):
-            yield f"{name}, {place} before", past.lag(place)
+            past_of[f"{name}, {place} before"] = past.lag(place)
         if schema.task.kind == TWO_CLASSES:
             positives = Past.of(histories, np.where(values == 1, 1, np.nan), histories.known)
-            yield f"{name}, since the last 1", now - positives.lag(1, positives.times)
+            past_of[f"{name}, since the last 1"] = now - positives.lag(1, positives.times)
+    return past_of
 
 
 def as_rows(histories: Histories, schema: Schema) -> np.ndarray:
