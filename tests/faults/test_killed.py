@@ -55,8 +55,7 @@ class Steps:
         def look(event: str, path: str) -> None:
             made = event == "opened" and os.path.getsize(path) == 0
             self.looks.append((path, made, find()))
-            # Of a torn line a test below tells more.
-            if len(self.looks) % self.every == 0 and path != str(log_path(self.project)):
+            if len(self.looks) % self.every == 0:
                 copy = self.folder / str(len(self.looks))
                 shutil.copytree(self.project.path, copy)
                 path, made, _ = self.looks[-2]
@@ -91,8 +90,8 @@ def test_a_retraining_stopped_at_any_step_leaves_the_old_champion_or_the_new_one
     new = on_disk(served)
     olds, news = steps.found().count(old), steps.found().count(new)
     assert steps.found() == [old] * olds + [new] * news
-    # The log's line is looked at torn, and on disk before it is settled.
-    assert steps.looks[olds - 1][0] == steps.looks[olds][0] == str(log_path(served))
+    # The last step before the new one serves is the rename to the log.
+    assert steps.looks[olds - 1][0] == str(log_path(served))
     assert olds > 100
     assert new != old
     for state in steps.states():
