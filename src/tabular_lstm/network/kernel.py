@@ -94,14 +94,11 @@ class Kernel:
         """Compute outputs (n, o), float64, from slots (S, n)."""
         sizes, slots, lanes, rows = self.sizes, self.slots, self.processor.lanes, values.shape[1]
         vectors = -(-rows // lanes)
-        # One more vector of rows: in the last one everything is missing.
-        numbers = _zeros((sizes.forms, sizes.numbers, (vectors + 1) * lanes), np.float32)
-        index = _zeros((sizes.categories, (vectors + 1) * lanes), np.int64)
+        numbers = _zeros((sizes.forms, sizes.numbers, vectors * lanes), np.float32)
+        index = _zeros((sizes.categories, vectors * lanes), np.int64)
         member_outputs = _zeros((sizes.members, sizes.outputs, vectors * lanes), np.float32)
         numbers[..., :rows] = slots.number_forms(values[slots.numeric])
-        numbers[..., vectors * lanes :] = np.nan
         index[:, :rows] = slots.category_index(values[slots.categorical])
-        index[:, vectors * lanes :] = slots.category_index(np.full((sizes.categories, 1), np.nan))
         memory = _zeros((sizes.scratch, lanes), np.float32)
         arrays = (numbers, index, self.places, self.weights, self.table, memory, member_outputs)
         self.run(*(array.ctypes.data for array in arrays), vectors)

@@ -370,13 +370,10 @@ def _polynomial(square: Lanes, coefficients: Sequence[float]) -> Lanes:
 
 @dataclass(frozen=True)
 class Arrays:
-    """The arrays that the code reads and writes, for V vectors of L rows each.
+    """The arrays that the code reads and writes, for V vectors of L rows each."""
 
-    After the rows, `numbers` and `index` have one more vector, in which everything is missing.
-    """
-
-    numbers: Place  # float32 (forms, N, (V + 1)·L), see `Slots.number_forms`, NaN where missing
-    index: Place  # int64 (C, (V + 1)·L), each category's row in the table
+    numbers: Place  # float32 (forms, N, V·L), see `Slots.number_forms`, NaN where missing
+    index: Place  # int64 (C, V·L), each category's row in the table
     slots: Place  # int64 (N + C,), slots of numbers, then of categories
     weights: Place  # float32 (k, Sizes.weights), see `kernel.weights_in_order`
     table: Place  # float32 (k, all categories' vectors, d)
@@ -436,7 +433,7 @@ class Member:
         def number(n: Whole) -> None:
             weights = self.numbers.after(n * sizes.number_weights)
             forms = [
-                arrays.numbers[(n + form * sizes.numbers) * (arrays.vectors + 1) + v].missing()
+                arrays.numbers[(n + form * sizes.numbers) * arrays.vectors + v].missing()
                 for form in range(sizes.forms)
             ]
 
@@ -461,7 +458,7 @@ class Member:
 
         def category(c: Whole) -> None:
             vector = arrays.slots.whole(c + self.sizes.numbers) * d
-            rows = (c * (arrays.vectors + 1) + v) * code.lanes
+            rows = (c * arrays.vectors + v) * code.lanes
 
             def row(lane: Whole) -> None:
                 source, target = arrays.index.whole(rows + lane) * d, vector * code.lanes + lane
