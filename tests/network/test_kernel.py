@@ -61,26 +61,6 @@ def test_the_kernel_answers_as_numpy_does_in_float64(layout: dict[str, Any]) -> 
         assert missing == 1 or np.ptp(measured, 0).min() > 0.02
 
 
-# Without each feature
-
-
-@pytest.mark.parametrize("layout", [MIXED, LAYOUTS[1], LAYOUTS[5], *TASKS[1:]], ids=id_of)
-def test_rows_without_a_feature_are_scored_as_if_it_were_missing(layout: dict[str, Any]) -> None:
-    scorer = small(layout)
-    kernel, slots = Kernel(scorer, HERE), slots_of(scorer, 70, 0.3)
-    before, logits, without = slots.copy(), kernel(slots), kernel.without(slots)
-    assert without.shape == (len(scorer.schema.features), 70, scorer.schema.task.outputs)
-    for slot, measured in enumerate(without):
-        changed = slots.copy()
-        changed[slot] = np.nan
-        expected = kernel(changed)
-        np.testing.assert_allclose(measured, expected, rtol=0, atol=1e-6)
-        was_missing = np.isnan(slots[slot])
-        np.testing.assert_array_equal(measured[was_missing], logits[was_missing])
-        assert np.abs(expected - logits)[~was_missing].max() > 1e-3
-    np.testing.assert_array_equal(slots, before)
-
-
 # The functions
 
 
@@ -126,10 +106,8 @@ def test_a_row_has_the_same_bits_alone_and_at_any_place_of_any_block(
     logits = kernel(slots)
     assert len(np.unique(logits)) > 190
     order = np.random.default_rng(0).permutation(200)
-    without = kernel.without(slots)
     for rows in (order, order[:77], order[::-1][:128], np.repeat(3, 70), *order[:40, None]):
         np.testing.assert_array_equal(kernel(slots[:, rows]), logits[rows])
-        np.testing.assert_array_equal(kernel.without(slots[:, rows]), without[:, rows])
 
 
 # Code for these runs on every x86 processor with AVX2 (and AVX-512).
@@ -153,7 +131,6 @@ def test_code_for_another_processor_gives_the_same_bits(other: Processor) -> Non
     slots = slots_of(scorer, 300, 0.1)
     there, here = Kernel(scorer, other), Kernel(scorer, HERE)
     np.testing.assert_array_equal(there(slots), here(slots))
-    np.testing.assert_array_equal(there.without(slots), here.without(slots))
 
 
 @pytest.mark.parametrize(

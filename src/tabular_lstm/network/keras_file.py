@@ -252,11 +252,10 @@ def weight_shapes(schema: Schema, options: Ensemble, row_options: Ensemble | Non
         `recur` has kernel, recurrent and bias; `read_out` has kernel and bias. Then those of the
         members that read rows.
     """
-    names = [name for name in schema.features if schema.categories.get(name)]
-    numeric = len(schema.features) - len(names)
-    vectors = sum(len(schema.categories[name]) + 2 for name in names)
+    slots = Slots.of(schema)
+    numeric, vectors = len(slots.numeric), int(slots.offsets[-1])
     k, f, d = options.count, options.frequencies, options.dimensions
-    waves = 2 * f + 2 + schema.scores
+    waves = 2 * f + slots.forms + 1
     numbers = [(k, numeric, 1, f), (k, numeric, waves, d), (k, numeric, 1, d)]
     shapes: Shapes = {"embed": [*numbers, (k, vectors, d)]}
     inputs = schema.features_per_step * d
@@ -265,7 +264,7 @@ def weight_shapes(schema: Schema, options: Ensemble, row_options: Ensemble | Non
         shapes[name] = [(k, 2, inputs, 4 * u), (k, 2, u, 4 * u), (k, 2, 4 * u)]
         inputs = 2 * u
     outputs = schema.task.outputs
-    wide = Slots.of(schema).wide if schema.history else 0
+    wide = slots.wide if schema.history else 0
     shapes["layers/read_out"] = [(k, 2 * inputs + wide, outputs), (k, outputs)]
     if schema.row is not None and row_options is not None:
         row_shapes = weight_shapes(schema.row, row_options)

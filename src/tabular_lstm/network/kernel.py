@@ -10,7 +10,7 @@ import ctypes
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache, lru_cache, partial
+from functools import cache, lru_cache
 from typing import Any, Self
 
 import numpy as np
@@ -25,7 +25,6 @@ from tabular_lstm.network.kernel_code import (
     Code,
     Sizes,
     forward_code,
-    without_code,
 )
 from tabular_lstm.network.scorer import Scorer
 
@@ -85,45 +84,28 @@ class Kernel:
 
     def __init__(self, scorer: Scorer, processor: Processor) -> None:
         self.sizes, self.slots, self.processor = Sizes.of(scorer), scorer.slots, processor
-        self.run = _compiled(forward_code, self.sizes, processor)
+        self.run = _compiled(self.sizes, processor)
         self.weights = weights_in_order(scorer, self.sizes)
         self.table = np.ascontiguousarray(scorer.embed.vectors)
         places = np.concatenate([self.slots.numeric, self.slots.categorical])
-        # Each feature's slot, then the step that the slot is in.
-        self.places = np.stack([places, places // self.slots.features_per_step]).astype(np.int64)
+        self.places = places.astype(np.int64)
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
         """Compute outputs (n, o), float64, from slots (S, n)."""
-        return self._run(self.run, (), self.sizes.scratch, values)
-
-    @property
-    def without(self) -> Callable[[np.ndarray], np.ndarray]:
-        """Map slots (S, n) to outputs without each feature: float64 (features, n, o)."""
-        run = _compiled(without_code, self.sizes, self.processor)
-        scratch = self.sizes.scratch + self.sizes.scratch_without
-        return partial(self._run, run, (self.places.shape[1],), scratch)
-
-    def _run(
-        self, run: Callable[..., None], shape: tuple[int, ...], scratch: int, values: np.ndarray
-    ) -> np.ndarray:
-        """Run code with scratch memory of `scratch` vectors; return the outputs, (*shape, n, o)."""
         sizes, slots, lanes, rows = self.sizes, self.slots, self.processor.lanes, values.shape[1]
         vectors = -(-rows // lanes)
-        # One more vector of rows: in the last one everything is missing.
-        numbers = _zeros((sizes.forms, sizes.numbers, (vectors + 1) * lanes), np.float32)
-        index = _zeros((sizes.categories, (vectors + 1) * lanes), np.int64)
-        member_outputs = _zeros((sizes.members, *shape, sizes.outputs, vectors * lanes), np.float32)
+        numbers = _zeros((sizes.forms, sizes.numbers, vectors * lanes), np.float32)
+        index = _zeros((sizes.categories, vectors * lanes), np.int64)
+        member_outputs = _zeros((sizes.members, sizes.outputs, vectors * lanes), np.float32)
         numbers[..., :rows] = slots.number_forms(values[slots.numeric])
-        numbers[..., vectors * lanes :] = np.nan
         index[:, :rows] = slots.category_index(values[slots.categorical])
-        index[:, vectors * lanes :] = slots.category_index(np.full((sizes.categories, 1), np.nan))
-        memory = _zeros((scratch, lanes), np.float32)
+        memory = _zeros((sizes.scratch, lanes), np.float32)
         arrays = (numbers, index, self.places, self.weights, self.table, memory, member_outputs)
-        run(*(array.ctypes.data for array in arrays), vectors)
-        total = np.zeros((*shape, sizes.outputs, rows))
+        self.run(*(array.ctypes.data for array in arrays), vectors)
+        total = np.zeros((sizes.outputs, rows))
         for outputs in member_outputs:
-            total += outputs[..., :rows]
-        return total.swapaxes(-1, -2)
+            total += outputs[:, :rows]
+        return total.T
 
 
 def weights_in_order(scorer: Scorer, sizes: Sizes) -> np.ndarray:
@@ -153,10 +135,8 @@ def weights_in_order(scorer: Scorer, sizes: Sizes) -> np.ndarray:
 
 
 @cache
-def _compiled(
-    write: Callable[[Sizes, int], Code], sizes: Sizes, processor: Processor
-) -> Callable[..., None]:
-    return compile_code(write(sizes, processor.lanes), processor)
+def _compiled(sizes: Sizes, processor: Processor) -> Callable[..., None]:
+    return compile_code(forward_code(sizes, processor.lanes), processor)
 
 
 def compile_code(code: Code, processor: Processor) -> Callable[..., None]:

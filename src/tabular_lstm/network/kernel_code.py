@@ -94,16 +94,6 @@ class Sizes:
         states = sum(2 * self.steps * u for u in self.units)
         return self.waves + self.steps * self.inputs + states + max(self.units)
 
-    @property
-    def first_sums(self) -> int:
-        """Number of sums that the first LSTM computes for a step."""
-        return 2 * self.units[0] * SIDE_BY_SIDE
-
-    @property
-    def scratch_without(self) -> int:
-        """Number of further vectors for the forward pass without each feature."""
-        return self.steps * self.inputs + (self.steps + 1) * self.first_sums + self.dimensions
-
 
 def unit_weights(inputs: int, units: int) -> int:
     """Count the weights of an LSTM's unit: per gate, one for each input, each unit and the bias."""
@@ -295,15 +285,6 @@ class Place:
         address = self.after_vectors(index).value
         self.code.builder.store(lanes.value, address, align=FLOAT_BYTES)
 
-    def four(self, group: Whole) -> list[Lanes]:
-        """Load a group of four vectors."""
-        return [self[group * 4 + i] for i in range(4)]
-
-    def put(self, group: Whole, lanes: Sequence[Lanes]) -> None:
-        """Store a group of four vectors."""
-        for i, vector in enumerate(lanes):
-            self[group * 4 + i] = vector
-
     def copy(self, index: "int | Whole", source: "Place", source_index: "int | Whole") -> None:
         """Copy one float32 from another place."""
         number = self.code.builder.load(source._address(source_index, FLOAT), typ=FLOAT)
@@ -386,21 +367,14 @@ def _polynomial(square: Lanes, coefficients: Sequence[float]) -> Lanes:
 
 # Kernel code --------------------------------------------------------------------------------------
 
-# A function from a step and a unit to the sums of the unit's gates over the inputs, without the
-# state. The forward LSTM's units come first, then the backward LSTM's.
-Read = Callable[[Whole, Whole], Sequence[Lanes]]
-
 
 @dataclass(frozen=True)
 class Arrays:
-    """The arrays that the code reads and writes, for V vectors of L rows each.
+    """The arrays that the code reads and writes, for V vectors of L rows each."""
 
-    After the rows, `numbers` and `index` have one more vector, in which everything is missing.
-    """
-
-    numbers: Place  # float32 (forms, N, (V + 1)·L), see `Slots.number_forms`, NaN where missing
-    index: Place  # int64 (C, (V + 1)·L), each category's row in the table
-    slots: Place  # int64 (2, N + C), slots of numbers, then of categories; then the slots' steps
+    numbers: Place  # float32 (forms, N, V·L), see `Slots.number_forms`, NaN where missing
+    index: Place  # int64 (C, V·L), each category's row in the table
+    slots: Place  # int64 (N + C,), slots of numbers, then of categories
     weights: Place  # float32 (k, Sizes.weights), see `kernel.weights_in_order`
     table: Place  # float32 (k, all categories' vectors, d)
     scratch: Place  # float32 (vectors that are kept · L,), zeros at first
@@ -419,70 +393,8 @@ def forward_code(sizes: Sizes, lanes: int) -> Code:
 
         def vector(v: Whole) -> None:
             member_code.embed(v, steps)
-            member_code.read_out(member_code.first_weighted_inputs(steps), k, v)
+            member_code.read_out(steps, k, v)
 
-        code.repeat(arrays.vectors, vector)
-
-    code.repeat(sizes.members, member)
-    return code
-
-
-def without_code(sizes: Sizes, lanes: int) -> Code:
-    """Write the forward pass without each feature in turn, as a function of `Arrays`.
-
-    Its outputs are float32 (k, N + C, o, V·L), one for each feature left out.
-
-    The first LSTM's sums over the inputs are computed once. Leaving out a feature changes only one
-    step's sums: its own vector is replaced by its vector for "missing". So the time for a feature
-    does not grow with the table's width. If the feature is already missing, no bit changes.
-    """
-    code = Code(lanes, pointers=7, wholes=1)
-    arrays = Arrays(*code.arguments())
-    sum_count, d, features = sizes.first_sums, sizes.dimensions, sizes.numbers + sizes.categories
-    steps, missing = map(arrays.scratch.after_vectors, (sizes.waves, sizes.scratch))
-    # Places of the first LSTM's sums; one step's sums before the change; a vector's change.
-    summed = missing.after_vectors(sizes.steps * sizes.inputs)
-    before = summed.after_vectors(sizes.steps * sum_count)
-    change = before.after_vectors(sum_count)
-
-    def summed_up(step: Whole, unit: Whole) -> Sequence[Lanes]:
-        return summed.after_vectors(step * sum_count).four(unit)
-
-    def member(k: Whole) -> None:
-        member_code = Member.of(sizes, k, arrays)
-        read = member_code.first_weighted_inputs(steps)
-
-        def sum_up(step: Whole) -> None:
-            sums_here = summed.after_vectors(step * sum_count)
-            code.repeat(2 * sizes.units[0], lambda unit: sums_here.put(unit, read(step, unit)))
-
-        def vector(v: Whole) -> None:
-            def without(feature: Whole) -> None:
-                slot, step = arrays.slots.whole(feature), arrays.slots.whole(feature + features)
-                sums_here, slot_start = summed.after_vectors(step * sum_count), slot * d
-                weights = member_code.recur.after(
-                    (slot_start + step * -sizes.inputs) * SIDE_BY_SIDE
-                )
-
-                def subtract(i: Whole) -> None:
-                    change[i] = missing[slot_start + i] - steps[slot_start + i]
-
-                def add(unit: Whole) -> None:
-                    start = sums_here.four(unit)
-                    gate_weights = weights.after(unit * unit_weights(*sizes.layers[0]))
-                    before.put(unit, start)
-                    sums_here.put(unit, sums(start, change, d, gate_weights))
-
-                code.repeat(d, subtract)
-                code.repeat(2 * sizes.units[0], add)
-                member_code.read_out(summed_up, k * features + slot, v)
-                code.repeat(2 * sizes.units[0], lambda u: sums_here.put(u, before.four(u)))
-
-            member_code.embed(v, steps)
-            code.repeat(sizes.steps, sum_up)
-            code.repeat(features, without)
-
-        member_code.embed(arrays.vectors, missing)
         code.repeat(arrays.vectors, vector)
 
     code.repeat(sizes.members, member)
@@ -521,7 +433,7 @@ class Member:
         def number(n: Whole) -> None:
             weights = self.numbers.after(n * sizes.number_weights)
             forms = [
-                arrays.numbers[(n + form * sizes.numbers) * (arrays.vectors + 1) + v].missing()
+                arrays.numbers[(n + form * sizes.numbers) * arrays.vectors + v].missing()
                 for form in range(sizes.forms)
             ]
 
@@ -546,7 +458,7 @@ class Member:
 
         def category(c: Whole) -> None:
             vector = arrays.slots.whole(c + self.sizes.numbers) * d
-            rows = (c * (arrays.vectors + 1) + v) * code.lanes
+            rows = (c * arrays.vectors + v) * code.lanes
 
             def row(lane: Whole) -> None:
                 source, target = arrays.index.whole(rows + lane) * d, vector * code.lanes + lane
@@ -558,25 +470,17 @@ class Member:
 
         code.repeat(self.sizes.categories, category)
 
-    def first_weighted_inputs(self, steps: Place) -> Read:
-        """Return the function that sums up the first LSTM's inputs."""
-        return _weighted_inputs(*self.sizes.layers[0], self.recur, steps)
-
-    def read_out(self, read: Read, place: Whole, v: Whole) -> None:
-        """Run the LSTMs and compute the outputs; `read` returns the first LSTM's sums.
-
-        The outputs are stored as vector v at this place of (…, o, V·L).
-        """
+    def read_out(self, steps: Place, k: Whole, v: Whole) -> None:
+        """Run the LSTMs on the embedded steps and store the outputs of vector v for member k."""
         sizes, weights, scratch = self.sizes, self.recur, self.arrays.scratch
         states = scratch.after_vectors(sizes.waves + sizes.steps * sizes.inputs)
         cells = scratch.after_vectors(sizes.scratch - max(sizes.units))
         for layer, (inputs, u) in enumerate(sizes.layers):
             if layer:
-                read = _weighted_inputs(inputs, u, weights, states)
-                states = states.after_vectors(sizes.steps * inputs)
-            _recur(sizes.steps, inputs, u, weights, read, states, cells)
+                steps, states = states, states.after_vectors(sizes.steps * inputs)
+            _recur(sizes.steps, inputs, u, weights, steps, states, cells)
             weights = weights.after(2 * u * unit_weights(inputs, u))
-        outputs = self.arrays.outputs.after_vectors(place * sizes.outputs * self.arrays.vectors + v)
+        outputs = self.arrays.outputs.after_vectors(k * sizes.outputs * self.arrays.vectors + v)
         _sum_up(sizes.steps, sizes.units[-1], states)
 
         def output(o: Whole) -> None:
@@ -591,40 +495,25 @@ class Member:
 # Recur -------------------------------------------------------------------------------------------
 
 
-def _weighted_inputs(inputs: int, u: int, weights: Place, steps: Place) -> Read:
-    """Return a function that adds one step's weighted inputs to the bias; steps: (T, inputs)."""
-
-    def read(step: Whole, unit: Whole) -> Sequence[Lanes]:
-        gate_weights = weights.after(unit * unit_weights(inputs, u))
-        bias = [
-            gate_weights.broadcast(SIDE_BY_SIDE * (inputs + u) + gate)
-            for gate in range(SIDE_BY_SIDE)
-        ]
-        return sums(bias, steps.after_vectors(step * inputs), inputs, gate_weights)
-
-    return read
-
-
 def _recur(
-    length: int, inputs: int, u: int, weights: Place, read: Read, states: Place, cells: Place
+    length: int, inputs: int, u: int, weights: Place, steps: Place, states: Place, cells: Place
 ) -> None:
     """Compute the states of T steps, (T, 2u): u forward states, then u backward states."""
     code = weights.code
 
     def step(direction: int, position: Whole, before: Whole | None) -> None:
-        state_kernels, states_here = (
-            weights.after(SIDE_BY_SIDE * inputs),
-            states.after_vectors(direction * u),
-        )
+        states_here = states.after_vectors(direction * u)
         new = states_here.after_vectors(position * (2 * u))
 
         def unit(j: Whole) -> None:
-            direction_unit = j + direction * u
-            gates = read(position, direction_unit)
+            gate_weights = weights.after((j + direction * u) * unit_weights(inputs, u))
+            first_bias = SIDE_BY_SIDE * (inputs + u)
+            bias = [gate_weights.broadcast(first_bias + gate) for gate in range(SIDE_BY_SIDE)]
+            gates = sums(bias, steps.after_vectors(position * inputs), inputs, gate_weights)
             if before is None:
                 cells[j], new[j] = _cell_and_state(gates, None)
             else:
-                state_kernel = state_kernels.after(direction_unit * unit_weights(inputs, u))
+                state_kernel = gate_weights.after(SIDE_BY_SIDE * inputs)
                 gates = sums(gates, states_here.after_vectors(before * (2 * u)), u, state_kernel)
                 cells[j], new[j] = _cell_and_state(gates, cells[j])
 

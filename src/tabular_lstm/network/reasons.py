@@ -106,20 +106,28 @@ def _effects(
     All slots of a date are set to "missing" together.
     """
     column = outputs_of(scorer.schema.task).explained(predicted, scorer.calibration)
-    slot_effects = _effects_of_slots(scorer, sequences, predicted, column, many, bar)
-    if not scorer.schema.dates:
-        return slot_effects
-    unchanged = score(scorer, sequences, many)
+    slots_of_columns = scorer.schema.slots.values()
 
-    def effect(slots: list[int]) -> np.ndarray:
-        if len(slots) == 1:
-            return np.asarray(slot_effects[slots[0]])
-        without = sequences.reshape(len(sequences), -1).copy()
+    def effect(slots: list[int], unchanged: np.ndarray) -> np.ndarray:
+        without = table_of(sequences).copy()
         without[:, slots] = np.nan
         moved = unchanged - score(scorer, without.reshape(sequences.shape), many)
         return np.asarray(_explained_column(column, moved[None])[0])
 
-    return np.stack([effect(slots) for slots in scorer.schema.slots.values()])
+    if many and processor():  # the kernel gives an unchanged row the same bits in any call
+        effects = [effect(slots, predicted) for slots in slots_of_columns]
+        bar.update(len(predicted))
+        return np.stack(effects)
+    slot_effects = _effects_of_slots(scorer, sequences, column, bar)
+    if not scorer.schema.dates:
+        return slot_effects
+    unchanged = score(scorer, sequences, many)
+    return np.stack(
+        [
+            slot_effects[slots[0]] if len(slots) == 1 else effect(slots, unchanged)
+            for slots in slots_of_columns
+        ]
+    )
 
 
 def _effects_in_histories(
@@ -185,32 +193,11 @@ def _each_without(history: Histories, columns: Sequence[list[int]]) -> Histories
 
 
 def _effects_of_slots(
-    scorer: Scorer,
-    sequences: np.ndarray,
-    predicted: np.ndarray,
-    column: np.ndarray,
-    many: bool,
-    bar: Progress,
+    scorer: Scorer, sequences: np.ndarray, column: np.ndarray, bar: Progress
 ) -> np.ndarray:
-    """Return the effect of each slot's feature on each row: (features, rows)."""
+    """Return the effect of each slot's feature on each row, by NumPy: (features, rows)."""
     rows, features = len(sequences), len(scorer.schema.features)
-    effects = np.empty((features, rows))
-    slots = table_of(sequences)
-    if many and (kernel_processor := processor()):
-        from tabular_lstm.network.kernel import BLOCK, LEAST_BLOCK, kernel_of  # noqa: PLC0415
-
-        without_each = kernel_of(scorer, kernel_processor).without
-
-        def fill(block: slice) -> None:
-            without = predictions_of(scorer, without_each(np.ascontiguousarray(slots[block].T)))
-            effects[:, block] = _explained_column(column[block], predicted[block] - without)
-
-        with ThreadPoolExecutor(cores()) as threads:
-            values = scorer.outputs * slots.shape[1]
-            blocks = row_blocks(values, rows, BLOCK, LEAST_BLOCK)
-            for block, _ in zip(blocks, threads.map(fill, blocks), strict=True):
-                bar.update(len(predicted[block]))
-        return effects
+    effects, slots = np.empty((features, rows)), table_of(sequences)
     for block in row_blocks(scorer.outputs, rows, CHANGED_AT_ONCE):
         block_values = slots[block, :features].T[:, None]
         changes = [(0, block_values[0]), *enumerate(np.full_like(block_values, np.nan))]
@@ -218,7 +205,7 @@ def _effects_of_slots(
         before, *without = score_changed(scorer, sequences[block], changes)
         moved = _explained_column(column[block], before - np.concatenate(without))
         effects[:, block] = np.where(np.isnan(block_values[:, 0]), 0, moved)
-        bar.update(len(predicted[block]))
+        bar.update(len(column[block]))
     return effects
 
 
