@@ -17,7 +17,6 @@ from sklearn.metrics import log_loss, root_mean_squared_error
 from sklearn.model_selection import train_test_split
 
 from tabular_lstm.judging import baselines
-from tabular_lstm.parameters.columns import NUMBER, Task
 from tabular_lstm.parameters.hyperparameters import (
     EvaluationOptions,
     ReshapingOptions,
@@ -26,6 +25,7 @@ from tabular_lstm.parameters.hyperparameters import (
 from tabular_lstm.rows.labelled_set import Examples
 from tabular_lstm.rows.schema_fit import kinds_of, learn_schema
 from tabular_lstm.rows.sequences import to_sequences
+from tabular_lstm.task import NUMBER, Task
 
 # Package, table, label, and what is left out: it tells the label or only names the row.
 CLASSES = """modeldata taxi tip; AER CreditCard card expenditure share; MASS Aids2 status death;
@@ -49,7 +49,7 @@ def with_baseline(rows: pd.DataFrame, labels: Any, task: Task, tested: pd.DataFr
         Examples(sides[0], pd.Series(labels)),
         (TrainingOptions(), EvaluationOptions()),
     )
-    answers, *_ = baselines.predict_with_baselines(train_set, sides[1], schema, *options)
+    answers, *_ = baselines.fit_baselines(train_set, sides[1], schema, *options)
     return schema, sides, answers["hist_gradient_boosting"]
 
 

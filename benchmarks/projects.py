@@ -29,9 +29,9 @@ def pima() -> "tuple[pd.DataFrame, np.ndarray]":
 
 def schema_of(rows: "pd.DataFrame", **options: Any) -> "Schema":
     """Learn a schema of two classes by default; `options` are those of `learn_schema`."""
-    from tabular_lstm.parameters.columns import Task  # noqa: PLC0415
     from tabular_lstm.parameters.hyperparameters import ReshapingOptions  # noqa: PLC0415
     from tabular_lstm.rows.schema_fit import learn_schema  # noqa: PLC0415
+    from tabular_lstm.task import Task  # noqa: PLC0415
 
     default: dict[str, Any] = {
         "categorical": [],

@@ -11,6 +11,11 @@ from tabular_lstm.rows.schema import Schema
 BASELINES = ["majority_class", "logistic_regression", "hist_gradient_boosting"]
 
 
+def both(p: np.ndarray) -> np.ndarray:
+    """The probabilities of both of two classes, of those of the positive one."""
+    return np.stack([1 - p, p], axis=-1)
+
+
 def schema_of(features: int = 4, categories: dict[str, int] | None = None) -> Schema:
     """A schema of up to four features, some with so many categories."""
     return Schema(

@@ -15,6 +15,7 @@ from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.dependent_rows import DependentRows
 from tabular_lstm.rows.labels import LabelSummary
 from tests.helpers import decisions
+from tests.helpers.judged import both
 from tests.helpers.judged_tasks import FOUR, OF_NUMBER, RESAMPLED, classes_of, judge, numbers_of
 
 PROMOTION = PromotionOptions()
@@ -183,7 +184,7 @@ def probabilities_of(skill: float, labels: np.ndarray = LABELS) -> np.ndarray:
 
 
 def judge_two(probabilities: np.ndarray, labels: np.ndarray = LABELS) -> Evaluation:
-    return Evaluation(labels).with_models({"b": probabilities}, {"b": 0.5}, RESAMPLED)
+    return Evaluation(labels).with_models({"b": both(probabilities)}, {"b": 0.5}, RESAMPLED)
 
 
 THEN: Metrics = judge_two(probabilities_of(0.2)).metrics["b"]

@@ -12,17 +12,18 @@ from sklearn.metrics import roc_auc_score
 from tabular_lstm.judging.comparison import Evaluation, compare_with_baselines, heavy_group
 from tabular_lstm.judging.gate import beyond_tolerance
 from tabular_lstm.judging.intervals import bounds
-from tabular_lstm.judging.metrics import CANDIDATE, WORSE_SIGN, point_metrics
+from tabular_lstm.judging.metrics import point_metrics
 from tabular_lstm.parameters.hyperparameters import EvaluationOptions
-from tabular_lstm.parameters.runs import Tolerance
-from tests.helpers.judged import BASELINES
+from tabular_lstm.parameters.runs import PromotionOptions
+from tabular_lstm.task import CANDIDATE, METRICS
+from tests.helpers.judged import BASELINES, both
 from tests.helpers.judged_tasks import FOUR, OF_NUMBER, RESAMPLED, classes_of, numbers_of
 from tests.helpers.judged_tasks import judge as judge_task
 
 
 def judge(labels: np.ndarray, groups: np.ndarray | None = None, **models: np.ndarray) -> Evaluation:
     return Evaluation(labels, groups=groups).with_models(
-        models, dict.fromkeys(models, 0.5), RESAMPLED
+        {n: both(p) for n, p in models.items()}, dict.fromkeys(models, 0.5), RESAMPLED
     )
 
 
@@ -45,7 +46,7 @@ def test_a_worse_model_is_worse_on_both_sides_of_the_bounds() -> None:
     loss, auc = compared["log_loss"], compared["roc_auc"]
     assert 0 < loss.at_best < loss.difference < loss.at_worst
     assert auc.at_worst < auc.difference < auc.at_best < 0
-    beyond = beyond_tolerance(Tolerance(log_loss=0.02, roc_auc=0.02), compared)
+    beyond = beyond_tolerance(PromotionOptions().tolerance, compared)
     assert beyond.keys() == {"log_loss", "roc_auc"}
 
 
@@ -66,7 +67,7 @@ def test_models_judged_later_have_the_numbers_of_models_judged_together() -> Non
     models["champion"][7] = np.nan
     together = judge(labels, **models)
     first = judge(labels, candidate=models["candidate"], baseline=models["baseline"])
-    later = {"champion": models["champion"]}
+    later = {"champion": both(models["champion"])}
     in_turn = first.with_models(later, {"champion": 0.5}, RESAMPLED)
     assert in_turn.metrics == together.metrics
     assert in_turn.without_prediction == together.without_prediction
@@ -81,8 +82,8 @@ def test_a_row_without_a_probability_counts_as_wrong_for_that_model_alone() -> N
     labels, p = np.array([0, 1, 0, 1]), np.array([0.2, 0.9, 0.4, 0.7])
     judged = judge(labels, whole=p, gaps=np.array([np.nan, np.nan, 0.4, 0.7]))
     assert judged.without_prediction == {"whole": 0, "gaps": 2}
-    assert judged.predictions["whole"].tolist() == p.tolist()
-    assert judged.predictions["gaps"].tolist() == [1, 0, 0.4, 0.7]
+    assert judged.predictions["whole"][:, 1].tolist() == p.tolist()
+    assert judged.predictions["gaps"][:, 1].tolist() == [1, 0, 0.4, 0.7]
     assert (judged.metrics["whole"].accuracy, judged.metrics["gaps"].accuracy) == (1, 0.5)
 
 
@@ -94,7 +95,7 @@ def test_a_model_for_which_some_rows_do_not_count_is_compared_on_the_others(
     counts = np.arange(400) % 3 > 0
     champion = np.where(counts, blurred(p, 0.3), np.nan)
     judged = judge(labels, groups, candidate=p, floor=blurred(p, 0.9))
-    with_part = judged.with_part("candidate", "champion", champion, 0.5, counts, RESAMPLED)
+    with_part = judged.with_part("candidate", "champion", both(champion), 0.5, counts, RESAMPLED)
     kept_groups = None if groups is None else groups[counts]
     alone = judge(labels[counts], kept_groups, candidate=p[counts], champion=champion[counts])
     expected = alone.compare("candidate", "champion", 0.95)
@@ -106,7 +107,9 @@ def test_a_model_for_which_some_rows_do_not_count_is_compared_on_the_others(
     beside_floor = judged.compare("candidate", "floor", 0.95)
     assert with_part.compare("candidate", "floor", 0.95) == beside_floor
     if groups is not None:  # those that are gone leave no number behind
-        part = judged.with_part("candidate", "few", p, 0.5, groups > 20, RESAMPLED).parts["few"]
+        part = judged.with_part("candidate", "few", both(p), 0.5, groups > 20, RESAMPLED).parts[
+            "few"
+        ]
         assert part.groups is not None
         assert {*part.groups.tolist()} == {*range(79)}
 
@@ -114,11 +117,10 @@ def test_a_model_for_which_some_rows_do_not_count_is_compared_on_the_others(
 def test_a_champion_that_some_rows_do_not_count_for_is_measured_by_their_weights() -> None:
     labels, p = rows(400)
     counts, weights = np.arange(400) % 3 > 0, np.random.default_rng(2).uniform(0.2, 5, 400)
-    judged = Evaluation(labels, weights).with_models(
-        {"candidate": p}, {"candidate": 0.5}, RESAMPLED
-    )
+    models = {"candidate": both(p)}
+    judged = Evaluation(labels, weights).with_models(models, {"candidate": 0.5}, RESAMPLED)
     champion = blurred(p, 0.3)
-    part = judged.with_part("candidate", "champion", champion, 0.5, counts, RESAMPLED)
+    part = judged.with_part("candidate", "champion", both(champion), 0.5, counts, RESAMPLED)
     area = roc_auc_score(labels[counts], champion[counts], sample_weight=weights[counts])
     assert part.metrics["champion"].roc_auc == pytest.approx(area)
 
@@ -140,7 +142,7 @@ class Told(Evaluation):
 
     def interval(self, one: str, other: str, metric: str) -> Interval:
         low, high = self.bounds
-        return self.bounds if WORSE_SIGN[metric] < 0 else (-high, -low)
+        return self.bounds if METRICS[metric].worse < 0 else (-high, -low)
 
 
 def told(baseline_auc: dict[str, float], interval: Interval, **candidate: object) -> list[str]:
@@ -285,7 +287,7 @@ def test_a_group_with_a_fifth_of_the_rows_is_named_with_the_metric_without_it() 
     # The same by weight: a hundredth of the rows.
     weights = np.where(groups == 7, 25.0, 1.0)
     weighted = Evaluation(labels, weights / weights.mean(), groups)
-    sentence = heavy(weighted.with_models({CANDIDATE: p}, {CANDIDATE: 0.5}, RESAMPLED))
+    sentence = heavy(weighted.with_models({CANDIDATE: both(p)}, {CANDIDATE: 0.5}, RESAMPLED))
     assert sentence is not None
     assert sentence.startswith("customer 'C7' has 20 % of the 1,000 test rows, weighted; without")
 

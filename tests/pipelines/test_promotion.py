@@ -8,10 +8,10 @@ import pytest
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.judging.comparison import Evaluation
-from tabular_lstm.judging.metrics import CANDIDATE
 from tabular_lstm.pipelines.promotion.nodes import read_back, record
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.decision import Champions
+from tabular_lstm.task import CANDIDATE
 from tests.helpers.champions import log_of
 from tests.helpers.commands import RETRAINING, here, seed, succeeds
 from tests.helpers.decisions import CONTENT, decision
@@ -30,9 +30,9 @@ def test_rows_read_back_reach_from_the_lowest_to_the_highest(count: int, tmp_pat
     judged = artifact.score(sequences)
     check = read_back(artifact, sequences, judged, Evaluation(np.zeros(count)))
     assert (check.passed, check.golden_rows) == (True, min(count, 32))
-    for end in (judged.argmin(), judged.argmax()):
+    for end, p in ((judged[:, 1].argmin(), 0), (judged[:, 1].argmax(), 1)):
         other = judged.copy()
-        other[end] = 0 if end == judged.argmin() else 1
+        other[end] = [1 - p, p]
         assert not read_back(artifact, sequences, other, Evaluation(np.zeros(count))).passed
 
 

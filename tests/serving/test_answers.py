@@ -10,11 +10,13 @@ import pytest
 from tabular_lstm import load_champion
 from tabular_lstm.errors import DataError
 from tabular_lstm.network.scorer import Scorer
-from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES, ColumnsOptions
+from tabular_lstm.parameters.columns import ColumnsOptions
 from tabular_lstm.serving.answers import Answers, answers_of
 from tabular_lstm.serving.champion import _load_pyfunc, refuse_other_task
 from tabular_lstm.serving.scoring_summary import ScoringSummary
+from tabular_lstm.task import CLASSES, NUMBER, TWO_CLASSES
 from tests.helpers.commands import logged
+from tests.helpers.judged import both
 from tests.helpers.logs import run
 from tests.helpers.networks import ensemble_of, schema_of
 from tests.helpers.project import Project, declare
@@ -108,16 +110,6 @@ def test_a_number_has_a_prediction_and_an_interval_at_the_declared_rate(project:
         assert scored["effect_1"][row] == pytest.approx(effect, abs=1e-5)
 
 
-def test_where_every_row_is_bad_there_are_no_predictions_of_the_task(project: Project) -> None:
-    path = serving(project, CLASSES)
-    rows_of(3).assign(f0="?").to_csv(path, index=False)
-    logged(*SCORING, *rows_at(path, "validation.max_quarantined_fraction=1.0"))
-    scored = predictions_of(project)
-    assert len(scored) == 0
-    assert {*OF_CLASSES} <= {*scored.columns}
-    assert summary_of(project)["means"] is None
-
-
 # A champion of another task than conf ------------------------------------------------------------
 
 PAIR = CONF[TWO_CLASSES]
@@ -186,7 +178,7 @@ def predictions(task: str, rows: int = 100) -> np.ndarray:
     if task == NUMBER:
         return np.sort(rng.normal(20, 15, (rows, 3)))[:, [1, 0, 2]]
     probabilities = rng.dirichlet(np.ones(3), rows)
-    return probabilities[:, 1] if task == TWO_CLASSES else probabilities
+    return both(probabilities[:, 1]) if task == TWO_CLASSES else probabilities
 
 
 @pytest.mark.parametrize("task", [TWO_CLASSES, CLASSES, NUMBER])

@@ -1,42 +1,38 @@
 """Compare any two models on the same rows and bootstrap resamples, in numbers and sentences."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import Self
+from typing import Any, Self, cast
 
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.errors import LISTED, counted, shown
+from tabular_lstm.errors import counted, shown
 from tabular_lstm.frozen import Frozen, unless
 from tabular_lstm.judging.intervals import (
     CENTRAL,
     NORMAL,
-    Resampled,
-    Rows,
     bootstrap,
     bounds,
-    interval,
+    percentile_interval,
 )
-from tabular_lstm.judging.measures import Measure, Rule, measure_of
-from tabular_lstm.judging.metrics import (
-    CANDIDATE,
-    METRICS,
-    MODELS,
-    WORSE_SIGN,
-    ClassesMetrics,
-    Metrics,
-    NumberMetrics,
-    TwoClassesMetrics,
-    written,
+from tabular_lstm.judging.measures import (
+    Rule,
+    fewest_rows,
+    fill_missing,
+    statistics,
+    unit_of,
+    with_intervals,
 )
-from tabular_lstm.parameters.columns import NUMBER, Task
+from tabular_lstm.judging.metrics import Metrics, measure_model, metric_text
+from tabular_lstm.measuring import Resampled, Rows
 from tabular_lstm.parameters.hyperparameters import EvaluationOptions
 from tabular_lstm.rows.cells import written as written_cell
 from tabular_lstm.rows.histories import Histories, Sequences
 from tabular_lstm.rows.label_measures import ENOUGH_ROWS
 from tabular_lstm.rows.labelled_set import JudgedOn
+from tabular_lstm.task import CANDIDATE, METRICS, MODELS, Task
 
 POWER = 0.8
 RARE, FEW_FOUND = 0.25, 0.5  # shares: of positive rows, and of those that are found
@@ -104,11 +100,6 @@ class Evaluation(Rows):
     judged_on: JudgedOn | None = None
     all_rows: tuple[int, Metrics] | None = None
 
-    @property
-    def measure(self) -> Measure:
-        """Return the `Measure` of the task."""
-        return measure_of(self.task)
-
     def with_models(
         self,
         predictions: Mapping[str, np.ndarray],
@@ -119,12 +110,11 @@ class Evaluation(Rows):
 
         A missing prediction is NaN.
         """
-        measure = self.measure
         filled_models = {
-            n: measure.fill_missing(self.labels, p, rules[n]) for n, p in predictions.items()
+            n: fill_missing(self.labels, p, rules[n], self.task) for n, p in predictions.items()
         }
         resampled = bootstrap(
-            {name: measure.statistics(self, *pair) for name, pair in filled_models.items()},
+            {name: statistics(self, *pair, self.task) for name, pair in filled_models.items()},
             len(self.labels),
             evaluation.bootstrap_resamples,
             evaluation.seed,
@@ -132,14 +122,16 @@ class Evaluation(Rows):
             self.groups,
         )
         metrics = {
-            name: measure.with_intervals(
-                measure.point(self, filled, decided, rules[name]), self, filled, resampled[name]
+            name: with_intervals(
+                measure_model(self, filled, decided, rules[name], self.task),
+                self,
+                filled,
+                resampled[name],
             )
             for name, (filled, decided) in filled_models.items()
         }
         missing_counts = {
-            name: int(np.isnan(p).reshape(len(p), -1).any(axis=1).sum())
-            for name, p in predictions.items()
+            name: int(np.isnan(p).any(axis=1).sum()) for name, p in predictions.items()
         }
         return replace(
             self,
@@ -191,7 +183,7 @@ class Evaluation(Rows):
     def interval(self, model: str, other_model: str, metric: str) -> tuple[float, float]:
         """Return the 95 % interval of a metric's difference."""
         point, values = self.minus(model, other_model, metric)
-        (low, high), tail = interval(values), (1 + CENTRAL) / 2
+        (low, high), tail = percentile_interval(values), (1 + CENTRAL) / 2
         unseen = self._unseen(model, other_model, metric, tail)
         return min(low, point - unseen), max(high, point + unseen)
 
@@ -201,20 +193,20 @@ class Evaluation(Rows):
         values, point = judged.resampled[name][metric], getattr(judged.metrics[name], metric)
         low, high = bounds(values[~np.isnan(values)], point, confidence)
         against_constant = judged.predictions[name], np.full_like(judged.predictions[name], 0.5)
-        unseen = self.measure.unseen(metric, judged, *against_constant, confidence)
+        unseen = METRICS[metric].unseen(judged, *against_constant, confidence)
         return float(np.fmin(low, point - unseen)), float(np.fmax(high, point + unseen))
 
     def compare(self, model: str, other_model: str, confidence: float) -> Comparison:
         """Compare one model with another; each bound is one-sided, at `confidence`."""
         deviations = NORMAL.inv_cdf(confidence) + NORMAL.inv_cdf(POWER)
         compared, unit = {}, self.unit(other_model) or 1.0
-        for metric in self.measure.compared:
-            sign = WORSE_SIGN[metric]
+        for metric in self.task.compared:
+            sign = METRICS[metric].worse
             point, values = self.minus(model, other_model, metric)
             worse = sign * values[~np.isnan(values)]
             best, worst = bounds(worse / unit, sign * point / unit, confidence)
             unseen = self._unseen(model, other_model, metric, confidence)
-            rise, fall = self.measure.farther(*self._model_pair(model, other_model, metric))
+            rise, fall = METRICS[metric].farther(*self._model_pair(model, other_model))
             compared[metric] = Difference(
                 difference=point,
                 at_worst=sign * np.maximum(worst * unit + rise, sign * point + unseen),
@@ -224,17 +216,15 @@ class Evaluation(Rows):
         return compared
 
     def unit(self, model: str) -> float:
-        """Return the unit of tolerances on the rows of `model`, see `Measure.unit`."""
-        return self.measure.unit(self.parts.get(model, self))
+        """Return the unit of tolerances on the rows of `model`, see `measures.unit_of`."""
+        return unit_of(self.parts.get(model, self), self.task)
 
     def _unseen(self, model: str, other_model: str, metric: str, confidence: float) -> float:
-        return self.measure.unseen(*self._model_pair(model, other_model, metric), confidence)
+        return METRICS[metric].unseen(*self._model_pair(model, other_model), confidence)
 
-    def _model_pair(
-        self, model: str, other_model: str, metric: str
-    ) -> tuple[str, Rows, np.ndarray, np.ndarray]:
+    def _model_pair(self, model: str, other_model: str) -> tuple[Rows, np.ndarray, np.ndarray]:
         judged = self.parts.get(other_model, self)
-        return metric, judged, judged.predictions[model], judged.predictions[other_model]
+        return judged, judged.predictions[model], judged.predictions[other_model]
 
 
 def compare_with_baselines(
@@ -245,7 +235,7 @@ def compare_with_baselines(
     If few positive rows are found because decisions are made for accuracy, the other objectives are
     named. If the best baseline by out-of-fold loss is ahead, its sentence comes first.
     """
-    metrics, measure = judged.metrics[CANDIDATE], judged.measure
+    task, metrics = judged.task, cast(Any, judged.metrics[CANDIDATE])
     baselines = [name for name in judged.metrics if name != CANDIDATE]
     sentences = {
         name: _baseline_sentence(judged, name, evaluation.meaningful) for name in baselines
@@ -254,14 +244,14 @@ def compare_with_baselines(
     if judged.all_rows is not None:
         count, all_rows_metrics = judged.all_rows
         summary += f". {_summary(judged, all_rows_metrics, count, ', all labelled ones')}"
-    best = judged.best_baseline or measure.baselines[1]
+    best = judged.best_baseline or task.baseline("linear")
     main = _telling(judged, best)
     difference, _ = judged.minus(CANDIDATE, best, main)
-    first = [sentences.pop(best)] if WORSE_SIGN[main] * difference > 0 else []
-    decisions = DECISION_SENTENCES[type(metrics)](metrics)
-    if objective == "accuracy" and isinstance(metrics, TwoClassesMetrics):
+    first = [sentences.pop(best)] if METRICS[main].worse * difference > 0 else []
+    decisions = metrics.said_of_decisions
+    if objective == "accuracy" and task.has_threshold:
         recall, is_rare = metrics.confusion_matrix.recall, bool(judged.labels.mean() < RARE)
-        tells = metrics.interval["roc_auc"][0] > measure.nothing[1]
+        tells = metrics.interval["roc_auc"][0] > task.traits.nothing[1]
         decisions += OBJECTIVES * (recall is not None and recall < FEW_FOUND and is_rare and tells)
     return [*first, summary, decisions, *sentences.values()]
 
@@ -269,78 +259,43 @@ def compare_with_baselines(
 def _summary(judged: Evaluation, metrics: Metrics, count: int, which_rows: str) -> str:
     """Say the candidate's metrics with their intervals."""
     listed = [
-        f"{METRICS[metric]} {written(metric, getattr(metrics, metric))} "
+        f"{METRICS[metric].words} {metric_text(metric, getattr(metrics, metric))} "
         f"{_brackets(metrics.interval[metric], metric)}"
-        for metric in judged.measure.spoken
+        for metric in spoken(metrics, judged.task)
     ]
     rows = f"{count} {judged.side} rows{judged.weighted}{which_rows}"
     return f"Candidate on {rows}: {', '.join(listed)}"
 
 
-def _threshold_sentence(metrics: TwoClassesMetrics) -> str:
-    """Say how many rows the decision threshold calls positive, and how many correctly."""
-    matrix = metrics.confusion_matrix
-    rightly, wrongly = matrix.true_positives, matrix.false_positives
-    beginning = f"From a probability of {metrics.decision_threshold:.3f} on it calls"
-    positive = f"{rightly + matrix.false_negatives:.6g} rows are positive"
-    if matrix.precision is None or matrix.recall is None:
-        return f"{beginning} no row positive; {positive}"
-    return (
-        f"{beginning} {rightly + wrongly:.6g} rows positive, {rightly:.6g} of them correctly "
-        f"(precision {100 * matrix.precision:.1f} %); {positive} (recall "
-        f"{100 * matrix.recall:.1f} %; F1 {matrix.f1:.3f})"
-    )
-
-
-def _classes_sentence(metrics: ClassesMetrics) -> str:
-    """Say what share of each class's rows is found, for the first ten classes."""
-    shares = [
-        f"{shown(name)} {'no row' if rates.recall is None else f'{100 * rates.recall:.1f} %'}"
-        f"{'' if rates.precision is None else f' (precision {100 * rates.precision:.1f} %)'}"
-        for name, rates in metrics.by_class.items()
-    ]
-    ending = f" and {len(shares) - LISTED} more classes" if len(shares) > LISTED else ""
-    return f"Of the rows of each class it finds: {', '.join(shares[:LISTED])}{ending}"
-
-
-def _intervals_sentence(metrics: NumberMetrics) -> str:
-    return (
-        f"{100 * metrics.coverage:.1f} % of the labels are within its intervals, which are "
-        f"{written('width', metrics.width)} wide on average"
-    )
-
-
-DECISION_SENTENCES: dict[type, Callable[..., str]] = {
-    TwoClassesMetrics: _threshold_sentence,
-    ClassesMetrics: _classes_sentence,
-    NumberMetrics: _intervals_sentence,
-}
+def spoken(metrics: Metrics, task: Task) -> list[str]:
+    """Name the metrics that are said, the main one first."""
+    return [*dict.fromkeys([task.traits.main, *metrics.interval])]
 
 
 def _telling(judged: Evaluation, name: str) -> str:
     """Return the metric that tells whether the candidate beats a baseline.
 
-    It is the first of `Measure.spoken`. But if only other metrics of the gate are shown to be
+    It is the task's main metric. But if only other metrics of the gate are shown to be
     worse, it is the first of these, so that no such candidate is said to beat the baseline.
     """
-    main = judged.measure.spoken[0]
+    main = judged.task.traits.main
     worse = [
         metric
-        for metric in judged.measure.compared
-        if min(WORSE_SIGN[metric] * end for end in judged.interval(CANDIDATE, name, metric)) > 0
+        for metric in judged.task.compared
+        if min(METRICS[metric].worse * end for end in judged.interval(CANDIDATE, name, metric)) > 0
     ]
     return main if main in worse else [*worse, main][0]
 
 
 def _baseline_sentence(judged: Evaluation, name: str, meaningful: float) -> str:
     main = _telling(judged, name)
-    second = next(metric for metric in judged.measure.spoken if metric != main)
     candidate, baseline = judged.metrics[CANDIDATE], judged.metrics[name]
+    second = next(m for m in spoken(candidate, judged.task) if m != main)
     difference, _ = judged.minus(CANDIDATE, name, main)
     low, high = judged.interval(CANDIDATE, name, main)
-    baseline_words = f"{'the ' if name == judged.measure.baselines[0] else ''}{MODELS[name]}"
+    baseline_words = f"{'the ' if MODELS[name].role == 'simplest' else ''}{MODELS[name].words}"
     smallest = meaningful * judged.unit(name)
-    ahead, sure = WORSE_SIGN[main] * difference < 0, low > 0 or high < 0
+    ahead, sure = METRICS[main].worse * difference < 0, low > 0 or high < 0
     if difference == 0 or -smallest < low <= 0 <= high < smallest:
         verdict = f"is level with {baseline_words}"
     elif sure and abs(difference) >= smallest:
@@ -349,19 +304,20 @@ def _baseline_sentence(judged: Evaluation, name: str, meaningful: float) -> str:
         reason = "by less than matters" if sure else "within chance"
         verdict = f"is {'ahead of' if ahead else 'behind'} {baseline_words}, {reason}"
     main_words, second_words = (
-        f"{METRICS[metric]} {written(metric, getattr(candidate, metric))} against "
-        f"{written(metric, getattr(baseline, metric))}"
+        f"{METRICS[metric].words} {metric_text(metric, getattr(candidate, metric))} against "
+        f"{metric_text(metric, getattr(baseline, metric))}"
         for metric in (main, second)
     )
     return (
-        f"The candidate {verdict}: {main_words}, difference {written(main, difference, '+.3f')} "
-        f"{_brackets((low, high), main, '+.3f')}; {second_words}"
+        f"The candidate {verdict}: {main_words}, difference "
+        f"{metric_text(main, difference, '+.3f')} {_brackets((low, high), main, '+.3f')}; "
+        f"{second_words}"
     )
 
 
 def _brackets(bounds: tuple[float, float], metric: str, form: str = ".3f") -> str:
     """Write an interval without the unit, which is already written before it."""
-    ends = ", ".join(written(metric, bound, form).removesuffix(" %") for bound in bounds)
+    ends = ", ".join(metric_text(metric, bound, form).removesuffix(" %") for bound in bounds)
     return f"[{ends}]"
 
 
@@ -380,21 +336,21 @@ def heavy_group(judged: Evaluation, names: pd.Series, word: str) -> str | None:
     by squared errors, of classes by their share of each class. `names`, str (rows,), has the name
     of each row's group; `word` is what a group is called, such as `customer`.
     """
-    groups, labels, measure = judged.groups, judged.labels, judged.measure
+    groups, labels, task = judged.groups, judged.labels, judged.task
     if groups is None or np.ptp(groups) == 0:
         return None
     metrics, predictions = judged.metrics[CANDIDATE], judged.predictions[CANDIDATE]
     weights = np.ones(len(groups)) if judged.weights is None else judged.weights
-    if judged.task.kind == NUMBER:
-        effects = weights * (labels - predictions[:, 0]) ** 2
-    else:
+    if task.classes:
         effects = weights / np.bincount(labels, weights)[labels]
+    else:
+        effects = weights * (labels - predictions[:, 0]) ** 2
     shares = np.bincount(groups, weights / weights.sum())
     sums = shares, np.bincount(groups, effects)
     tried = np.unique([np.argsort(-of_groups, kind="stable")[:10] for of_groups in sums])
     counts = weights * (groups != tried[:, None])  # (groups, rows): one group does not count
-    main = measure.spoken[0]
-    without = measure.statistics(judged, predictions, labels)(counts, counts)[main]
+    main = task.traits.main
+    without = METRICS[main].statistic(judged, predictions, labels)(counts, counts)
     metric, (low, high) = getattr(metrics, main), metrics.interval[main]
     # -1 without the only group of a class: check 3 of the gate says that they are too few.
     changes = np.nan_to_num(np.abs(without - metric), nan=-1)
@@ -405,8 +361,8 @@ def heavy_group(judged: Evaluation, names: pd.Series, word: str) -> str | None:
     name = shown(names.iloc[int(np.argmax(groups == tried[heaviest]))])
     return (
         f"{word} '{name}' has {100 * shares[tried[heaviest]]:.2g} % of the {len(groups):,} "
-        f"{judged.side} rows{judged.weighted}; without it {METRICS[main]} is "
-        f"{written(main, without[heaviest])} ({written(main, metric)} with it)"
+        f"{judged.side} rows{judged.weighted}; without it {METRICS[main].words} is "
+        f"{metric_text(main, without[heaviest])} ({metric_text(main, metric)} with it)"
     )
 
 
@@ -464,7 +420,7 @@ def by_length(
                 history=f"{before + 1} to {most}" if before + 1 < most else str(most),
                 train_rows=int(in_train.sum()),
                 evaluated_rows=int(in_evaluated.sum()),
-                metrics=_metrics_of_part(judged, in_evaluated, evaluation),
+                metrics=_measure_model_part(judged, in_evaluated, evaluation),
             )
         )
     return parts
@@ -491,19 +447,19 @@ def by_segment(
                 value=value,
                 other_values=count,
                 evaluated_rows=rows.sum(),
-                metrics=_metrics_of_part(judged, rows, evaluation),
+                metrics=_measure_model_part(judged, rows, evaluation),
             )
             for value, count, rows in parts
         ]
     return segments
 
 
-def _metrics_of_part(
+def _measure_model_part(
     judged: Evaluation, rows: np.ndarray, evaluation: EvaluationOptions
 ) -> Metrics | None:
     """Measure the candidate on some rows; None if they are too few."""
     part = Evaluation(**vars(judged.part(rows)), task=judged.task)
-    if not rows.any() or judged.measure.fewest(part)[0] < ENOUGH_ROWS:
+    if not rows.any() or fewest_rows(part, judged.task)[0] < ENOUGH_ROWS:
         return None
     predictions = {CANDIDATE: judged.predictions[CANDIDATE][rows]}
     return part.with_models(predictions, judged.rules, evaluation).metrics[CANDIDATE]

@@ -12,11 +12,12 @@ from pydantic import ConfigDict, Field
 
 from tabular_lstm.frozen import Frozen, unless
 from tabular_lstm.judging.comparison import Comparison, Evaluation
-from tabular_lstm.judging.measures import Measure
-from tabular_lstm.judging.metrics import CANDIDATE, METRICS, MODELS, WORSE_SIGN, Metrics, written
+from tabular_lstm.judging.measures import fewest_rows
+from tabular_lstm.judging.metrics import Metrics, metric_text
 from tabular_lstm.parameters.runs import PromotionOptions, Tolerance
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.labelled_set import JudgedOn, weights_note
+from tabular_lstm.task import CANDIDATE, METRICS, MODELS, Task
 
 # Checks -------------------------------------------------------------------------------------------
 
@@ -145,18 +146,18 @@ class ArtifactCheck(Check):
 
 
 def check_artifact(
-    golden_judged: np.ndarray, golden_predictions: np.ndarray, measure: Measure, unit: float = 1.0
+    golden_judged: np.ndarray, golden_predictions: np.ndarray, task: Task, unit: float = 1.0
 ) -> ArtifactCheck:
     """Check that the artifact on disk gives the judged predictions, within 1e-6 of `unit`."""
     rows = len(golden_judged)
-    judged, predictions = (a.reshape(rows, -1) for a in (golden_judged, golden_predictions))
-    gaps = np.abs(judged - predictions)
-    same = (gaps <= GOLDEN_TOLERANCE * unit) | (np.isnan(judged) & np.isnan(predictions))
+    gaps = np.abs(golden_judged - golden_predictions)
+    neither = np.isnan(golden_judged) & np.isnan(golden_predictions)
+    same = (gaps <= GOLDEN_TOLERANCE * unit) | neither
     wrong_count, golden_text = int(np.sum(~same.all(axis=1))), f"{rows} golden rows"
-    sentence = f"read back from disk, it gives {golden_text} the judged {measure.many_predicted}"
+    sentence = f"read back from disk, it gives {golden_text} the judged {task.traits.predictions}"
     if wrong_count:
         sentence = (
-            f"the artifact read back from disk gives other {measure.many_predicted} for "
+            f"the artifact read back from disk gives other {task.traits.predictions} for "
             f"{wrong_count} of {golden_text}"
         )
     return ArtifactCheck(
@@ -169,7 +170,6 @@ def check_artifact(
 
 # Gate ---------------------------------------------------------------------------------------------
 
-NO_TOLERANCE = Tolerance(log_loss=0, roc_auc=0, rmse=0, mae=0)
 START_OVER = "--params promotion.start_over=true judges without the champion"
 
 
@@ -178,13 +178,13 @@ def check_floor(judged: Evaluation, promotion: PromotionOptions) -> FloorCheck:
 
     It loses if it is shown to be worse, and measured to be worse by more than the tolerance.
     """
-    simplest, linear, _ = judged.measure.baselines
+    simplest, linear = (judged.task.baseline(role) for role in ("simplest", "linear"))
     compared = {
         name: judged.compare(CANDIDATE, name, promotion.confidence) for name in (simplest, linear)
     }
     better, beside = compared[simplest], compared[linear]
     unit, tolerance = judged.unit(linear), promotion.tolerance
-    shown_worse = beyond_tolerance(NO_TOLERANCE, beside, "at_best")
+    shown_worse = beyond_tolerance(dict.fromkeys(beside, 0.0), beside, "at_best")
     measured = beyond_tolerance(tolerance, beside, "difference", unit)
     losses = {m: d for m, d in shown_worse.items() if m in measured or np.isnan(d.at_best)}
     missing_count, faults = judged.without_prediction[CANDIDATE], []
@@ -193,27 +193,27 @@ def check_floor(judged: Evaluation, promotion: PromotionOptions) -> FloorCheck:
         faults.append(shortage)
     if missing_count:
         faults.append(
-            f"the candidate gives no {judged.measure.predicted} for {missing_count} of "
+            f"the candidate gives no {judged.task.traits.prediction} for {missing_count} of "
             f"{len(judged.labels)} test rows"
         )
-    if not all(WORSE_SIGN[m] * d.at_worst < 0 for m, d in better.items()):
+    if not all(METRICS[m].worse * d.at_worst < 0 for m, d in better.items()):
         faults.append(
-            f"the candidate is not shown to be better than the {MODELS[simplest]}: "
+            f"the candidate is not shown to be better than the {MODELS[simplest].words}: "
             f"{_numbers(better)}"
         )
     if losses:
         faults.append(
-            f"the candidate is clearly worse than {MODELS[linear]}, and by more than the tolerance "
-            f"({_allowed(tolerance, losses, unit)}): {_numbers(losses, 'at_best')}"
+            f"the candidate is clearly worse than {MODELS[linear].words}, and by more than the "
+            f"tolerance ({_allowed(tolerance, losses, unit)}): {_numbers(losses, 'at_best')}"
         )
     found = (
-        f"worse than {MODELS[linear]} by no more than the tolerance "
+        f"worse than {MODELS[linear].words} by no more than the tolerance "
         f"({_allowed(tolerance, shown_worse, unit)}): {_numbers(shown_worse, 'at_best')}"
         if shown_worse
-        else f"not clearly worse than {MODELS[linear]} ({_numbers(beside, 'at_best')})"
+        else f"not clearly worse than {MODELS[linear].words} ({_numbers(beside, 'at_best')})"
     )
     sentence = "; ".join(faults) or (
-        f"better than the {MODELS[simplest]} ({_numbers(better)}) and {found}"
+        f"better than the {MODELS[simplest].words} ({_numbers(better)}) and {found}"
     )
     return FloorCheck(
         passed=not faults,
@@ -227,7 +227,7 @@ def check_floor(judged: Evaluation, promotion: PromotionOptions) -> FloorCheck:
 
 def _few_rows(judged: Evaluation, needed: int) -> tuple[int, str]:
     """Count the rows, or groups, of the rarest class; add a sentence if they are too few."""
-    fewest, class_names = judged.measure.fewest(judged)
+    fewest, class_names = fewest_rows(judged, judged.task)
     if fewest >= needed:
         return fewest, ""
     row_words = "test rows" if judged.groups is None else "groups of test rows"
@@ -265,8 +265,10 @@ def check_champions(
     }
     # The champion that the candidate is furthest behind; champions may be judged on different rows.
     best = {
-        metric: max(compared, key=lambda run: WORSE_SIGN[metric] * compared[run][metric].difference)
-        for metric in judged.measure.compared
+        metric: max(
+            compared, key=lambda run: METRICS[metric].worse * compared[run][metric].difference
+        )
+        for metric in judged.task.compared
         if compared
     }
     # Each champion that the candidate must not lose to, and the differences that count.
@@ -321,7 +323,10 @@ def outcome(checks: Collection[Check]) -> tuple[bool, str]:
 
 
 def beyond_tolerance(
-    tolerance: Tolerance, differences: Comparison, bound: str = "at_worst", unit: float = 1.0
+    tolerance: Tolerance,
+    differences: Comparison,
+    bound: str = "at_worst",
+    unit: float = 1.0,
 ) -> Comparison:
     """Return the metrics whose difference, at that bound, is worse by more than the tolerance.
 
@@ -330,12 +335,16 @@ def beyond_tolerance(
     return {
         metric: difference
         for metric, difference in differences.items()
-        if not WORSE_SIGN[metric] * getattr(difference, bound) <= getattr(tolerance, metric) * unit
+        if not METRICS[metric].worse * getattr(difference, bound) <= tolerance[metric] * unit
     }
 
 
 def _loss(
-    judged: Evaluation, run: str, beyond: Comparison, tolerance: Tolerance, champion_words: str
+    judged: Evaluation,
+    run: str,
+    beyond: Comparison,
+    tolerance: Tolerance,
+    champion_words: str,
 ) -> str:
     """Say whether these rows show a loss, or are only too few to rule it out."""
     unit, rows = judged.unit(run), len(judged.parts.get(run, judged).labels)
@@ -349,13 +358,13 @@ def _loss(
 
 def _allowed(tolerance: Tolerance, differences: Comparison, unit: float) -> str:
     return ", ".join(
-        f"{METRICS[m]} {written(m, getattr(tolerance, m) * unit, 'g')}" for m in differences
+        f"{METRICS[m].words} {metric_text(m, tolerance[m] * unit, 'g')}" for m in differences
     )
 
 
 def _numbers(differences: Comparison, bound: str = "at_worst") -> str:
     return ", ".join(
-        f"{METRICS[metric]} {written(metric, numbers.difference, '+.4f')}, "
-        f"{bound.replace('_', ' ')} {written(metric, getattr(numbers, bound), '+.4f')}"
+        f"{METRICS[metric].words} {metric_text(metric, numbers.difference, '+.4f')}, "
+        f"{bound.replace('_', ' ')} {metric_text(metric, getattr(numbers, bound), '+.4f')}"
         for metric, numbers in differences.items()
     )

@@ -63,10 +63,10 @@ class Kind:
     temperature: float  # temperature of its outputs
     share: float  # its weight in the mean of the calibrated outputs, from 0 to 1
 
-    def as_history(self, task_outputs: Outputs) -> dict[str, float]:
+    def as_history(self, loss: str) -> dict[str, float]:
         """Return the entries of the history, with the loss's name."""
         fields = vars(self).items()
-        return {task_outputs.loss if name == "loss" else name: value for name, value in fields}
+        return {loss if name == "loss" else name: value for name, value in fields}
 
 
 def weigh(
@@ -333,9 +333,9 @@ def _calibrated(
     return candidate, {
         "best_epoch": int(np.median(best_epochs)),
         "best_epochs": best_epochs.tolist(),
-        **task_outputs.history(calibration),
-        f"out_of_fold_{task_outputs.loss}": float(loss),
-        "kinds": [kind.as_history(task_outputs) for kind in kinds],
+        **calibration.in_history,
+        f"out_of_fold_{network.schema.task.traits.loss}": float(loss),
+        "kinds": [kind.as_history(network.schema.task.traits.loss) for kind in kinds],
         "asked_for": shares_sentence,
     }
 
@@ -393,9 +393,10 @@ def predict(model: keras.Model, sequences: Sequences) -> np.ndarray:
     if isinstance(model, LSTMEnsemble):
         return score(Scorer.of(model), sequences)
     if not len(sequences):
-        return np.empty(0)
+        return np.empty((0, 2))
     probabilities = model.predict(sequences, batch_size=4096, verbose=0)
-    return np.asarray(probabilities, np.float64)[:, 0]
+    positive = np.asarray(probabilities, np.float64)
+    return np.hstack([1 - positive, positive])
 
 
 def predict_changed(
@@ -408,7 +409,8 @@ def predict_changed(
     for slot, values in changes:
         changed = np.tile(table_of(sequences), (len(values), 1))
         changed[:, slot] = values.ravel()
-        yield predict(model, changed.reshape(-1, *sequences.shape[1:])).reshape(values.shape)
+        predicted = predict(model, changed.reshape(-1, *sequences.shape[1:]))
+        yield predicted.reshape(*values.shape, 2)
 
 
 def _out_of_fold(

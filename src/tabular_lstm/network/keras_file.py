@@ -18,7 +18,6 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.frozen import Frozen, Stored, first_fault, unless, validated
 from tabular_lstm.network.outputs import Calibration
 from tabular_lstm.network.scorer import EmbedWeights, ReadOutWeights, RecurWeights, Scorer, Slots
-from tabular_lstm.parameters.columns import CLASSES, NUMBER
 from tabular_lstm.parameters.hyperparameters import Ensemble, TrainingOptions
 from tabular_lstm.rows.schema import SCORES, Schema
 
@@ -159,8 +158,8 @@ def _check_calibration(arguments: Arguments) -> None:
     task, count = arguments.layout.task, len(arguments.layout.task.classes)
     if missing := {"temperature", "threshold"} - arguments.model_fields_set:
         raise ValueError(f"config.{min(missing)}: Field required")
-    for name, kind in (("costs", CLASSES), ("residuals", NUMBER), ("coverage", NUMBER)):
-        if getattr(arguments, name) is not None and task.kind != kind:
+    for name in ("costs", "residuals", "coverage"):
+        if getattr(arguments, name) is not None and name not in task.traits.learned:
             raise ValueError(f"config.{name}: expected no value if the task is {task.kind}")
     if arguments.costs is not None and [len(row) for row in arguments.costs] != [count] * count:
         raise ValueError(f"config.costs: expected a row of {count} costs for each of the classes")

@@ -43,7 +43,6 @@ from tabular_lstm.rows.data_warnings import (
 from tabular_lstm.rows.dates import TimeReader
 from tabular_lstm.rows.dependent_rows import DependentRows, are_within, find_dependent_rows
 from tabular_lstm.rows.fingerprints import read_key
-from tabular_lstm.rows.label_measures import MEASURES
 from tabular_lstm.rows.labels import are_unlabelled
 from tabular_lstm.rows.schema import MICROSECONDS_A_DAY
 from tabular_lstm.rows.timeline import Roles, Timeline, time_of
@@ -117,7 +116,7 @@ def with_found_rows(table: TableProfile, proposal: Proposal, first_rows: pd.Data
     ]
     proposed = proposed.with_sentence(SAME.format("; ".join(same))) if same else proposed
     valid = _valid_rows(table, first_rows, proposed.columns())
-    measure = MEASURES[proposal.label.proposed.task.kind].name
+    measure = proposal.label.proposed.task.told_by
     leaks = ({}, {}) if valid.empty else possible_leaks(valid, proposed.columns())
     for kind, found in zip((POSSIBLE_LEAK, STRONG_FEATURE), leaks, strict=True):
         if found:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tabular_lstm.errors import DataError, counted, no_column, printable, shown
-from tabular_lstm.parameters.columns import NUMBER, ColumnsOptions, DateFormat, History, in_words
+from tabular_lstm.parameters.columns import ColumnsOptions, DateFormat, History, in_words
 from tabular_lstm.profiling.label_choice import Label, choose_label, first_ten
 from tabular_lstm.profiling.layout import Layout
 from tabular_lstm.profiling.table_profile import Code, ColumnProfile, TableProfile
@@ -113,7 +113,7 @@ class Proposal:
         """Give the proposed block `columns`, as a run reads it."""
         return ColumnsOptions(
             label=self.label.name,
-            **self.label.proposed.entries,
+            **self.label.proposed.task.declared,
             key=next(iter(self.named("key")), None),
             group=next(iter(self.named("group")), None),
             weight=next(iter(self.named("weight")), None),
@@ -441,7 +441,7 @@ def _task_lines(label: Label) -> list[str]:
     if classes:
         pairs = zip(classes, rows, strict=True)
         return ["  classes:", *(_commented(f"    - {_value(name)}", n) for name, n in pairs)]
-    lines = [_entry("  task", NUMBER, proposed.why)]
+    lines = [_entry("  task", "number", proposed.why)]
     if proposed.bounds:
         lines += ["  bounds:", f"    {_quoted(label.name)}: {_value([*proposed.bounds])}"]
     return lines

@@ -13,7 +13,7 @@ import pandas as pd
 import yaml
 
 from tabular_lstm.errors import LISTED, shown
-from tabular_lstm.parameters.columns import NUMBER, ColumnsOptions, Task
+from tabular_lstm.parameters.columns import ColumnsOptions
 from tabular_lstm.progress import progress
 from tabular_lstm.rows.cells import as_texts, spelling
 from tabular_lstm.rows.data_summary import DataSummary
@@ -21,7 +21,6 @@ from tabular_lstm.rows.dependent_rows import DependentRows, quick_scores, rows_o
 from tabular_lstm.rows.label_measures import (
     ENOUGH_ROWS,
     ENOUGH_TO_REFUSE,
-    MEASURES,
     SETTLED,
     Measure,
     measure_of,
@@ -30,6 +29,7 @@ from tabular_lstm.rows.number_format import point_or_groups, points_of_thousands
 from tabular_lstm.rows.raw_rows import RawRows
 from tabular_lstm.rows.sequences import amounts
 from tabular_lstm.rows.train_test_split import row_hashes
+from tabular_lstm.task import Task
 
 DATES_AS_TEXT = (
     "%s: the dates of %s are read as texts such as '2026-11-30 00:00:00'; '2026-11-30' in another "
@@ -152,7 +152,7 @@ def _earlier_labels(rows: pd.DataFrame, names: Sequence[str], columns: ColumnsOp
     In the rows as they come, and in those of one customer or group, labels may also only rise, as
     the readings of a meter do.
     """
-    if columns.task.kind != NUMBER or not names:
+    if columns.task.classes or not names:
         return set()
     in_time = rows.sort_values([*columns.times], kind="stable") if columns.times else rows
     found = set[str]()
@@ -202,7 +202,7 @@ def said_of_leaks(kind: str, leaks: Mapping[str, float], task: Task) -> list[str
     names = yaml.safe_dump([*leaks][:LISTED], default_flow_style=True, width=inf).strip()
     return [
         f"{kind}, alone telling the label or much more of it than all other features "
-        f"({MEASURES[task.kind].name}): {listed(leaks)}: the metrics of this run may be "
+        f"({task.told_by}): {listed(leaks)}: the metrics of this run may be "
         f"far too good. If known only after the label: columns.ignore: {names}. Or, if known "
         f"before it: columns.known_in_time: {names}"
     ] * bool(leaks)
@@ -313,7 +313,7 @@ def warned_of_forms(raw_rows: RawRows, columns: ColumnsOptions) -> Iterator[pd.D
     Points may separate thousands, unless `load_args` declare the number format; the first part
     tells. A date that names a row, a group or a category may be written otherwise elsewhere.
     """
-    numeric_roles = [columns.weight, columns.label if columns.task.kind == NUMBER else None]
+    numeric_roles = [columns.weight, None if columns.task.classes else columns.label]
     not_numeric = {
         *columns.categorical,
         *columns.dates,

@@ -30,7 +30,7 @@ from tabular_lstm.frozen import Frozen, unless
 from tabular_lstm.parameters.columns import ColumnsOptions
 from tabular_lstm.rows.dates import dates_as_seen, parts
 from tabular_lstm.rows.fingerprints import in_parts
-from tabular_lstm.rows.label_measures import AREA, MEASURES, Measure, Name, measure_of
+from tabular_lstm.rows.label_measures import Measure, measure_of
 from tabular_lstm.rows.schema import origin_of
 from tabular_lstm.rows.sequences import amounts
 
@@ -127,7 +127,7 @@ class DependentRows(Frozen):
     groups: int
     rows: int
     alike: float
-    measure: Name = unless(AREA)
+    measure: Literal["ROC AUC", "R²"] = unless("ROC AUC")
     spread: float
     together: float
     fall: tuple[float, float]
@@ -136,7 +136,7 @@ class DependentRows(Frozen):
     @property
     def same(self) -> str:
         """Describe the labels of such rows, such as "the same label"."""
-        return next(kind.same for kind in MEASURES.values() if kind.name == self.measure)
+        return "the same label" if self.measure == "ROC AUC" else "nearly the same label"
 
     @property
     def named(self) -> str:
@@ -192,7 +192,7 @@ def find_dependent_rows(
         groups=int((sizes > 1).sum()),
         rows=int(sizes[sizes > 1].sum()),
         alike=suspect.agreement.alike,
-        measure=measure.name,
+        measure=columns.task.told_by,
         spread=fall.spread,
         together=fall.together,
         fall=(fall.low, fall.high),

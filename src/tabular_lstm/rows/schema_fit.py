@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import DataError, counted
-from tabular_lstm.parameters.columns import DateFormat, Task, Value
+from tabular_lstm.parameters.columns import DateFormat
 from tabular_lstm.parameters.hyperparameters import ReshapingOptions
 from tabular_lstm.rows.cells import ANY, is_categorical, read_category, read_numbers
 from tabular_lstm.rows.dates import dates_as_seen, days, is_dates
@@ -27,6 +27,7 @@ from tabular_lstm.rows.schema import (
     scale,
 )
 from tabular_lstm.rows.sequences import by_name, codes_as_missing, refuse_problems
+from tabular_lstm.task import Task, Value
 
 STEPS = 4
 # Mean and variance of a sine over a whole circle, even if train rows cover only part of a year.

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import DataError, row_list
-from tabular_lstm.parameters.columns import ColumnsOptions, Value
+from tabular_lstm.parameters.columns import ColumnsOptions
 from tabular_lstm.rows.cells import (
     ANY,
     Problems,
@@ -24,6 +24,7 @@ from tabular_lstm.rows.dates import dates_as_seen, days, parts
 from tabular_lstm.rows.fingerprints import in_parts
 from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.schema import Schema
+from tabular_lstm.task import Value
 
 BYTES = bytes | bytearray | memoryview
 ADVICE = (

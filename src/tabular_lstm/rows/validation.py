@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import LISTED, DataError, counted, no_column, row_list, shown
-from tabular_lstm.parameters.columns import NUMBER, ROLES, ColumnsOptions
+from tabular_lstm.parameters.columns import ROLES, ColumnsOptions
 from tabular_lstm.rows.cells import ANY, Problems, read_category, read_numbers
 from tabular_lstm.rows.dates import TimeReader, read_dates
 from tabular_lstm.rows.fingerprints import read_key
@@ -202,7 +202,7 @@ def read_rows(
         is_unlabelled = valid[label].isna().to_numpy()
         valid, history = valid[~is_unlabelled], valid[is_unlabelled]
         unlabelled = int(is_unlabelled.sum())
-        if columns.task.kind != NUMBER:
+        if columns.task.classes:
             valid = valid.astype({label: np.int64})
     return ReadRows(valid, rows.quarantined(), unlabelled, rows.kinds.listed(), history)
 

@@ -12,12 +12,12 @@ import pandas as pd
 
 from tabular_lstm.errors import DataError, printable, unknown_name
 from tabular_lstm.judging.gate import Champion, FeaturesMoved
-from tabular_lstm.judging.intervals import Rows
-from tabular_lstm.judging.measures import Rule, measure_of
+from tabular_lstm.judging.measures import Rule, fewest_rows
+from tabular_lstm.measuring import Rows
 from tabular_lstm.monitoring.drift import Drift, compare
 from tabular_lstm.monitoring.reference import Seen, Watch, rows_each
 from tabular_lstm.network.keras_file import NoNetworkError
-from tabular_lstm.parameters.columns import ColumnsOptions, Task, in_words
+from tabular_lstm.parameters.columns import ColumnsOptions, in_words
 from tabular_lstm.parameters.runs import MonitoringOptions, PromotionOptions
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.fingerprints import Fingerprints, keys_of, of_sequences, together_of
@@ -29,6 +29,7 @@ from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.champion import declared_task
 from tabular_lstm.serving.decision import Champions, Decision, Judgement
 from tabular_lstm.serving.promotion_log import LogEntry, distinct_standing, promoted, standing
+from tabular_lstm.task import Task
 
 logger = logging.getLogger(__name__)
 
@@ -319,7 +320,7 @@ def refuse_few_rows(scored: Scored, test_set: Examples, least: int, task: Task) 
     new = ~scored.trained_on
     judged = new if test_set.judged is None else new & test_set.judged
     new_rows = Rows(test_set.labels.to_numpy(), test_set.weights, test_set.groups).part(judged)
-    fewest, named = measure_of(task).fewest(new_rows)
+    fewest, named = fewest_rows(new_rows, task)
     if new.all() or fewest >= least:
         return
     counted = "rows" if new_rows.groups is None else "groups with rows"

@@ -18,7 +18,13 @@ from tabular_lstm.rows.histories import Histories
 from tabular_lstm.rows.raw_rows import same
 from tabular_lstm.rows.scoring_validation import Check, CheckedBatch
 from tabular_lstm.rows.sequences import count_unknown
-from tabular_lstm.serving.answers import Answers, Counts, answers_of, have_none, reason_columns
+from tabular_lstm.serving.answers import (
+    Answers,
+    PredictionCounts,
+    answers_of,
+    have_none,
+    reason_columns,
+)
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.manifest import ScoredBy
 
@@ -35,7 +41,7 @@ class ScoredBatch:
     """
 
     checked: CheckedBatch
-    counts: Counts
+    counts: PredictionCounts
     unknown: dict[str, int]
     seen: Seen | None = None
 

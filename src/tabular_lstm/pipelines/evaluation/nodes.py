@@ -19,9 +19,9 @@ from tabular_lstm.judging.importance import (
     partial_dependence,
     permutation_importance,
 )
-from tabular_lstm.judging.intervals import Rows
-from tabular_lstm.judging.measures import from_columns, to_columns
-from tabular_lstm.judging.metrics import CANDIDATE, IN_UNITS, Baselines
+from tabular_lstm.judging.measures import from_columns, strata_of, to_columns
+from tabular_lstm.judging.metrics import Baselines, is_in_units
+from tabular_lstm.measuring import Rows
 from tabular_lstm.monitoring.reference import Reference, rows_each
 from tabular_lstm.parameters.columns import ColumnsOptions
 from tabular_lstm.parameters.hyperparameters import (
@@ -35,6 +35,7 @@ from tabular_lstm.rows.fingerprints import Fingerprints, keys_of, together_of
 from tabular_lstm.rows.labelled_set import EvaluatedSet, Examples, scaled
 from tabular_lstm.rows.labels import label_column
 from tabular_lstm.rows.schema import Schema
+from tabular_lstm.task import CANDIDATE
 
 # Metrics are rounded, because the last bits depend on the processor.
 DECIMALS = 5
@@ -120,13 +121,16 @@ def predict_with_baselines(
 
     takes_long = train_set.sequences.size >= WORTH_WORKERS
     workers = (engine.workers if takes_long else None) or one_by_one
-    predictions, thresholds, losses = baselines.predict_with_baselines(
+    predictions, thresholds, losses = baselines.fit_baselines(
         train_set, evaluated_set.sequences, schema, training, evaluation, workers
     )
     return Baselines(
         thresholds=thresholds,
         losses=losses,
-        predictions={name: p.tolist() for name, p in predictions.items()},
+        predictions={
+            name: (p[:, 1] if schema.task.has_threshold else p).tolist()
+            for name, p in predictions.items()
+        },
     )
 
 
@@ -144,8 +148,11 @@ def evaluate(
     The rows are those that judge, see `Examples.judged_on`. If these are not all labelled rows,
     the candidate is measured on all of them too.
     """
-    by_baseline = {name: np.array(p) for name, p in baseline_predictions.predictions.items()}
     costs, task = training.objective.cost_matrix, schema.task
+    by_baseline = {
+        name: task.from_file(np.reshape(p, (len(p), -1)))
+        for name, p in baseline_predictions.predictions.items()
+    }
     predictions = {CANDIDATE: from_columns(candidate_predictions, CANDIDATE, task), **by_baseline}
     rules = {
         CANDIDATE: history.get("decision_threshold", costs),
@@ -224,7 +231,7 @@ def measure_importance(
     row_count = min(evaluation.importance_rows, len(labels))
     shuffles = min(evaluation.importance_repeats, max(1, affordable // row_count))
     order = np.random.default_rng(evaluation.seed).permutation(len(labels))
-    strata = judged.measure.strata(labels)
+    strata = strata_of(labels, judged.task)
     classes = range(strata.max() + 1)
     rows_per_class = max(1, min(evaluation.importance_rows, affordable // shuffles) // len(classes))
     rows = np.concatenate([order[strata[order] == place][:rows_per_class] for place in classes])
@@ -279,7 +286,7 @@ def assemble_metrics(
                 "difference": judged.minus(CANDIDATE, name, metric)[0],
                 "interval": list(judged.interval(CANDIDATE, name, metric)),
             }
-            for metric in judged.measure.sampled
+            for metric in judged.metrics[CANDIDATE].interval
         }
     parts = by_length(judged, train_set.sequences, evaluated_set.judged_sequences, evaluation)
     length_metrics = [part.model_dump(mode="json") for part in parts]
@@ -341,7 +348,7 @@ def compare_with_baselines(
 
 
 def _rounded(measured: Any, name: str = "", digits: bool = False) -> Any:
-    digits |= name in IN_UNITS
+    digits |= is_in_units(name)
     if isinstance(measured, dict):
         return {name: _rounded(value, name, digits) for name, value in measured.items()}
     if isinstance(measured, list):

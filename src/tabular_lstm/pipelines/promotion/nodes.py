@@ -8,8 +8,8 @@ import pandas as pd
 from tabular_lstm.errors import DataError
 from tabular_lstm.judging import changes, gate
 from tabular_lstm.judging.comparison import Evaluation
-from tabular_lstm.judging.measures import from_columns, to_columns
-from tabular_lstm.judging.metrics import CANDIDATE, Metrics
+from tabular_lstm.judging.measures import from_columns, to_columns, unit_of
+from tabular_lstm.judging.metrics import Metrics
 from tabular_lstm.parameters.columns import ColumnsOptions
 from tabular_lstm.parameters.hyperparameters import EvaluationOptions, ValidationOptions
 from tabular_lstm.parameters.runs import MonitoringOptions, PromotionOptions
@@ -29,6 +29,7 @@ from tabular_lstm.serving.comparable_champions import (
 )
 from tabular_lstm.serving.decision import Champions, Checks, Decision, Judgement, Provenance, looks
 from tabular_lstm.serving.promotion_log import CANDIDATES, LogEntry, champion_of
+from tabular_lstm.task import CANDIDATE
 
 GOLDEN_ROWS = 32
 
@@ -131,12 +132,11 @@ def read_back(
 ) -> gate.ArtifactCheck:
     """Compare some judged predictions, from lowest to highest, with those of the saved file."""
     places = np.linspace(0, len(predictions) - 1, min(GOLDEN_ROWS, len(predictions))).astype(int)
-    sort_values = predictions.reshape(len(predictions), -1)[:, 0]
-    golden = np.argsort(sort_values, kind="stable")[places]
-    file_predictions = artifact.score(sequences[golden])
-    return gate.check_artifact(
-        predictions[golden], file_predictions, judged.measure, judged.measure.unit(judged)
-    )
+    task = judged.task
+    columns = task.to_file(predictions)
+    golden = np.argsort(columns[:, 0], kind="stable")[places]
+    file_columns = task.to_file(artifact.score(sequences[golden]))
+    return gate.check_artifact(columns[golden], file_columns, task, unit_of(judged, task))
 
 
 def decide(
