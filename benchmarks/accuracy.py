@@ -29,14 +29,14 @@ from sets import kind_of, load
 from sklearn.metrics import accuracy_score, log_loss, r2_score, roc_auc_score
 from sklearn.model_selection import KFold, StratifiedKFold
 
-from tabular_lstm.parameters.columns import NUMBER, TWO_CLASSES, Kind
+from tabular_lstm.task import NUMBER, TWO_CLASSES, TaskKind
 
 CLASS_SCORES = ("roc_auc", "accuracy", "log_loss")
 NUMBER_SCORES = ("nrmse", "r2", "coverage", "width")
 GROUPS = {f"{task.prefix}{side}": names for task in TASKS.values() for side, names in task.sides()}
 
 
-def columns_of(kind: Kind) -> list[str]:
+def columns_of(kind: TaskKind) -> list[str]:
     """Name the columns of a task's file."""
     scores = NUMBER_SCORES if kind == NUMBER else CLASS_SCORES
     return ["data", "method", "fold", *scores, "fit_seconds", "cpu_seconds"]
@@ -71,7 +71,7 @@ def measure(data: str, method: str, results: Path) -> None:
 
 
 def scores(
-    model: Any, kind: Kind, rows: pd.DataFrame, labels: np.ndarray, all_labels: np.ndarray
+    model: Any, kind: TaskKind, rows: pd.DataFrame, labels: np.ndarray, all_labels: np.ndarray
 ) -> tuple[float, ...]:
     """Score a fitted model on the test rows: CLASS_SCORES or NUMBER_SCORES.
 

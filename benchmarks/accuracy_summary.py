@@ -29,7 +29,7 @@ from sets_files import FAMILIES
 from sets_messy import names as messy
 from tables import markdown
 
-from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES, Kind
+from tabular_lstm.task import CLASSES, NUMBER, TWO_CLASSES, TaskKind
 
 HERE = Path(__file__).resolve().parent
 FAMILY_OF = IMBALANCED | FAMILIES
@@ -73,7 +73,7 @@ class Task:
     prefix: str
     reported: list[str]
     chosen: list[str]
-    kind: Kind = TWO_CLASSES
+    kind: TaskKind = TWO_CLASSES
     loss: str = "log_loss"
     second: str = "roc_auc"
 
@@ -88,7 +88,7 @@ class Task:
         yield "long", messy("long", self.kind)
 
 
-TASKS: dict[Kind, Task] = {
+TASKS: dict[TaskKind, Task] = {
     TWO_CLASSES: Task("accuracy.csv", "", REPORTED_ON, CHOSEN_ON),
     CLASSES: Task("accuracy_classes.csv", "classes_", CLASSES_REPORTED, CLASSES_CHOSEN, CLASSES),
     NUMBER: Task(
@@ -320,7 +320,7 @@ def every_set(results: pd.DataFrame, measure: str) -> str:
     )
 
 
-def summarize(kind: Kind, results: pd.DataFrame) -> str:
+def summarize(kind: TaskKind, results: pd.DataFrame) -> str:
     """Write all tables of a task."""
     task, parts = TASKS[kind], [f"# {kind}: the network beside other methods\n"]
     for side, names in task.sides():

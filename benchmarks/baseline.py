@@ -17,7 +17,6 @@ from sklearn.metrics import log_loss, root_mean_squared_error
 from sklearn.model_selection import train_test_split
 
 from tabular_lstm.judging import baselines
-from tabular_lstm.parameters.columns import NUMBER, Task
 from tabular_lstm.parameters.hyperparameters import (
     EvaluationOptions,
     ReshapingOptions,
@@ -27,6 +26,7 @@ from tabular_lstm.rows.column_kinds import declared_by_dtype
 from tabular_lstm.rows.labelled_set import Examples
 from tabular_lstm.rows.schema_fit import fit_schema
 from tabular_lstm.rows.sequences import to_sequences
+from tabular_lstm.task import NUMBER, Task
 
 # Package, table, label, and what is left out: it tells the label or only names the row.
 CLASSES = """modeldata taxi tip; AER CreditCard card expenditure share; MASS Aids2 status death;
@@ -54,7 +54,7 @@ def with_baseline(rows: pd.DataFrame, labels: Any, task: Task, tested: pd.DataFr
         Examples(sides[0], pd.Series(labels), schema=schema),
         (TrainingOptions(), EvaluationOptions()),
     )
-    answers, *_ = baselines.predict_with_baselines(train_set, sides[1], schema, *options)
+    answers, *_ = baselines.fit_baselines(train_set, sides[1], schema, *options)
     return schema, sides, answers["hist_gradient_boosting"]
 
 

@@ -33,8 +33,9 @@ from sets_files import CLASSES as SETS_OF_CLASSES
 from sets_files import NUMBERS as SETS_OF_NUMBERS
 from tables import markdown
 
-from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES, ColumnsOptions
+from tabular_lstm.parameters.columns import ColumnsOptions
 from tabular_lstm.rows.dependent_rows import DependentRows, find_dependent_rows
+from tabular_lstm.task import CLASSES, NUMBER, TWO_CLASSES
 
 ROWS = (500, 3_000, 50_000)
 SIZES = (2, 5, 20, 50, 0)  # 0: mixed

@@ -28,7 +28,7 @@ from methods import Fold, catboost_bagged, fit_catboost
 from projects import pima, schema_of
 from sets import CHOSEN_ON, REPORTED_ON, load
 
-from tabular_lstm import LSTMClassifier
+from tabular_lstm.estimator import LSTMClassifier
 from tabular_lstm.network.build import build
 from tabular_lstm.parameters.hyperparameters import NetworkOptions
 from tabular_lstm.rows.sequences import to_sequences

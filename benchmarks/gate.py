@@ -40,10 +40,10 @@ from sklearn.model_selection import StratifiedKFold
 from tables import markdown
 from threadpoolctl import threadpool_limits
 
-from tabular_lstm.datasets import RawRowsDataset
+from tabular_lstm.datasets.rows_to_score import RawRowsDataset
 from tabular_lstm.judging import gate
 from tabular_lstm.judging.changes import check_drift
-from tabular_lstm.judging.comparison import Evaluation, Predictions
+from tabular_lstm.judging.comparison import ZERO_AND_ONE, Evaluation, Predictions
 from tabular_lstm.judging.gate import ComparedChampion
 from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions
 from tabular_lstm.parameters.hyperparameters import (
@@ -58,7 +58,7 @@ from tabular_lstm.rows.train_test_split import in_test
 
 RESULTS = Path(__file__).with_suffix(".md")
 PROMOTION, EVALUATION = PromotionOptions(), EvaluationOptions()
-TOLERANCE = PROMOTION.tolerance.model_dump()
+TOLERANCE = PROMOTION.tolerance
 RULES = ("the gate", "new ROC AUC >= old")
 PROCESSES = 2
 # Trainings.
@@ -85,9 +85,11 @@ def judge(labels: np.ndarray, probabilities: dict[str, np.ndarray], seed: int) -
     """Measure networks on the same rows as a run does; `seed` is that of the resamples."""
     evaluation = EVALUATION.model_copy(update={"seed": seed})
     with threadpool_limits(1):
-        return Evaluation(labels).with_models(
-            {name: Predictions(p, 0.5) for name, p in probabilities.items()}, evaluation
-        )
+        models = {
+            name: Predictions(ZERO_AND_ONE.from_file(p[:, None]), 0.5)
+            for name, p in probabilities.items()
+        }
+        return Evaluation(labels).with_models(models, evaluation)
 
 
 def promoted(judged: Evaluation, champion: str) -> np.ndarray:

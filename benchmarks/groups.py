@@ -22,7 +22,6 @@ from tables import markdown
 
 from tabular_lstm.network.build import build
 from tabular_lstm.network.fit import predict, train
-from tabular_lstm.parameters.columns import Task
 from tabular_lstm.parameters.hyperparameters import (
     NetworkOptions,
     ReshapingOptions,
@@ -31,6 +30,7 @@ from tabular_lstm.parameters.hyperparameters import (
 from tabular_lstm.rows.column_kinds import declared_by_dtype
 from tabular_lstm.rows.schema_fit import fit_schema
 from tabular_lstm.rows.sequences import to_sequences
+from tabular_lstm.task import Task
 
 WAYS = {
     "1 group": TrainingOptions(),

@@ -34,7 +34,7 @@ from histories_tables import CHOSEN, REPORTED
 from sklearn.metrics import log_loss, roc_auc_score
 from tables import markdown
 
-from tabular_lstm.parameters.columns import CLASSES, NUMBER, Kind
+from tabular_lstm.task import CLASSES, NUMBER, TaskKind
 
 HERE = Path(__file__).resolve().parent
 FILE = "histories.csv"
@@ -54,7 +54,7 @@ TREES = ("catboost", "catboost_change")
 LEVEL = 0.001
 
 
-def scores(kind: Kind, labels: np.ndarray, values: np.ndarray, deviation: float) -> list[float]:
+def scores(kind: TaskKind, labels: np.ndarray, values: np.ndarray, deviation: float) -> list[float]:
     """Give what SCORES names, NaN where the task has it not.
 
     RMSE is a share of the standard deviation of all labels of the table; of three classes or more

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from histories_panel import CUSTOMER, LABEL, TIME, Panel
 
-from tabular_lstm.parameters.columns import CLASSES, TWO_CLASSES
+from tabular_lstm.task import CLASSES, TWO_CLASSES
 
 LAST = 3
 HALF_LIFE = 2  # rows

@@ -30,7 +30,6 @@ from histories_expert import LAST_LABEL, features_of
 from histories_panel import CUSTOMER, LABEL, TIME, Panel
 from methods import catboost_bagged
 
-from tabular_lstm.parameters.columns import CLASSES, NUMBER
 from tabular_lstm.parameters.hyperparameters import (
     NetworkOptions,
     ReshapingOptions,
@@ -39,6 +38,7 @@ from tabular_lstm.parameters.hyperparameters import (
 from tabular_lstm.pipelines.reshaping import nodes
 from tabular_lstm.rows.histories import are_rows
 from tabular_lstm.rows.number_format import POINT
+from tabular_lstm.task import CLASSES, NUMBER
 
 HERE = Path(__file__).resolve().parent
 LIFESTREAM = HERE.parent / ".venv-torch/bin/python"

@@ -21,7 +21,8 @@ from scipy.special import expit
 
 from tabular_lstm.network.outputs import outputs_of
 from tabular_lstm.network.plan import grouped_folds
-from tabular_lstm.parameters.columns import CLASSES, TWO_CLASSES, ColumnsOptions, Kind, delay_of
+from tabular_lstm.parameters.columns import ColumnsOptions, delay_of
+from tabular_lstm.task import CLASSES, TWO_CLASSES, TaskKind
 
 FOLDS = 5
 SYNTHETIC = ("synthetic order", "synthetic gap", "synthetic sum")
@@ -46,7 +47,7 @@ class Panel:
     fold: np.ndarray
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> TaskKind:
         """Give the task."""
         return self.columns.task.kind
 
@@ -101,7 +102,7 @@ def load(name: str) -> Panel:
     return panel_of(pd.DataFrame(typed), table.kind, table.known)
 
 
-def panel_of(rows: pd.DataFrame, kind: Kind, known: float | None) -> Panel:
+def panel_of(rows: pd.DataFrame, kind: TaskKind, known: float | None) -> Panel:
     """Describe typed rows, and deal their customers out to folds, the same each time."""
     labels = rows[LABEL]
     task: dict[str, object] = {"task": "number"}

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES, Kind
+from tabular_lstm.task import CLASSES, NUMBER, TWO_CLASSES, TaskKind
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Table:
     order: str
     label: Callable[[pd.DataFrame], pd.Series]
     features: str
-    kind: Kind = NUMBER
+    kind: TaskKind = NUMBER
     categories: str = ""
     known: float | None = 0.0
     item: str | None = None

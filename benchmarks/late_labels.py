@@ -21,7 +21,7 @@ from tables import markdown
 
 from tabular_lstm.judging.intervals import NORMAL
 from tabular_lstm.monitoring.performance import TAIL, Estimate, worse_than_promised
-from tabular_lstm.parameters.columns import Task
+from tabular_lstm.task import Task
 
 CHAMPIONS, LOOK_EVERY, LABELS, RATE = 2000, 10, 5000, 0.01
 SCORED = 1000  # rows of a scoring, each of which is a start that is tested

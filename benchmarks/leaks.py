@@ -21,8 +21,8 @@ from dependent_rows import POSITIVE, ROWS, columns_of, independent
 from sets import CHOSEN_ON, REPORTED_ON, TABLES, Labelled, kind_of, load
 from tables import markdown
 
-from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES
 from tabular_lstm.rows.data_warnings import possible_leaks
+from tabular_lstm.task import CLASSES, NUMBER, TWO_CLASSES
 
 KINDS, NOISE = ("copy", "later", "status", "row number", "filled"), (0.0, 0.01, 0.03)
 # By whether something is refused, and whether something is asked about.

@@ -42,7 +42,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from tabular_lstm.network.outputs import outputs_of
 from tabular_lstm.network.plan import grouped_folds, stratified_folds
-from tabular_lstm.parameters.columns import NUMBER, Task
+from tabular_lstm.task import NUMBER, Task
 
 Method = Callable[[list[str], bool], Any]
 

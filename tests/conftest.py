@@ -24,7 +24,7 @@ from kedro.framework.project import pipelines
 
 # Before any test imports TensorFlow, so that it computes as in a run.
 import tabular_lstm  # noqa: F401
-from tabular_lstm.parameters.columns import TWO_CLASSES
+from tabular_lstm.task import TWO_CLASSES
 
 pytest.register_assert_rewrite("tests.helpers")
 

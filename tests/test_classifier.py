@@ -25,11 +25,10 @@ from sklearn.utils.estimator_checks import (
     check_methods_subset_invariance,
 )
 
-from tabular_lstm import LSTMClassifier
 from tabular_lstm.errors import DataError
-from tabular_lstm.judging.metrics import CANDIDATE
+from tabular_lstm.estimator import LSTMClassifier
 from tabular_lstm.network import fit, plan
-from tabular_lstm.parameters.columns import Task
+from tabular_lstm.task import CANDIDATE, Task
 from tests.helpers.estimators import QUICKEST, same_bits, with_all_checks
 from tests.helpers.project import TINY, Project
 

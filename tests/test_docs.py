@@ -15,8 +15,9 @@ import pytest
 import yaml
 from kedro.framework.project import pipelines
 
-from tabular_lstm import LSTMClassifier, load_champion
+from tabular_lstm.estimator import LSTMClassifier
 from tabular_lstm.runs.guards import check_parameters
+from tabular_lstm.serving.champion import load_champion
 from tests.helpers.documents import BLOCK, text, unchanging
 from tests.helpers.project import ROOT, Project
 from tests.helpers.scorings import finished

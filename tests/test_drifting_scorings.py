@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from tabular_lstm.monitoring.drift import NAMED
-from tabular_lstm.parameters.columns import CLASSES, NUMBER
+from tabular_lstm.task import CLASSES, NUMBER
 from tests.helpers.commands import ALARM, here, logged, message_of, succeeds
 from tests.helpers.notifications import lines, to
 from tests.helpers.project import QUICK, Project, declare

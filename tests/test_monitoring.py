@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES
+from tabular_lstm.task import CLASSES, NUMBER, TWO_CLASSES
 from tests.helpers.champions import log_of
 from tests.helpers.commands import (
     ALARM,

@@ -6,7 +6,7 @@ import nbclient
 import nbformat
 import pytest
 
-from tabular_lstm.parameters.columns import CLASSES, NUMBER
+from tabular_lstm.task import CLASSES, NUMBER
 from tests.helpers.once import Once
 from tests.helpers.project import ROOT, TINY, Project
 from tests.helpers.tables import write_people, write_task

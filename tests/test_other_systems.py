@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from tabular_lstm import load_champion
+from tabular_lstm.serving.champion import load_champion
 from tests.helpers.project import Project
 
 # What Windows has not; nothing else of it is to be had here.

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tabular_lstm import LSTMClassifier, LSTMRegressor
-from tabular_lstm.parameters.columns import NUMBER
+from tabular_lstm.estimator import LSTMClassifier, LSTMRegressor
+from tabular_lstm.task import NUMBER
 from tests.helpers.estimators import QUICKEST, same_bits, with_all_checks
 from tests.helpers.project import ROOT
 

@@ -22,14 +22,15 @@ from kedro.framework.startup import bootstrap_project
 from kedro.io import CatalogProtocol, DatasetError
 from pydantic import BaseModel, ValidationError, create_model
 
-from tabular_lstm import LSTMClassifier, LSTMRegressor, __version__, load_champion
+from tabular_lstm import __version__
 from tabular_lstm.errors import DataError
+from tabular_lstm.estimator import LSTMClassifier, LSTMRegressor
 from tabular_lstm.files import sha256
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.monitoring.reference import Reference
 from tabular_lstm.network.keras_file import Arguments
 from tabular_lstm.serving.artifact import Artifact
-from tabular_lstm.serving.champion import Champion
+from tabular_lstm.serving.champion import Champion, load_champion
 from tabular_lstm.serving.decision import Decision
 from tabular_lstm.serving.manifest import Manifest
 from tabular_lstm.serving.promotion_log import LogEntry

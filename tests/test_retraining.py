@@ -10,15 +10,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tabular_lstm import load_champion
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import sha256
 from tabular_lstm.judging import gate
-from tabular_lstm.judging.metrics import CANDIDATE
 from tabular_lstm.network.fit import predict
 from tabular_lstm.pipelines.evaluation import nodes
 from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.runs.guards import NothingNewError
+from tabular_lstm.serving.champion import load_champion
+from tabular_lstm.task import CANDIDATE
 from tests.helpers.commands import ALARM, RETRAINING, UNTRUSTED, here, message_of, succeeds
 from tests.helpers.errors import raises_data_error
 from tests.helpers.logs import FIELDS
@@ -100,9 +100,9 @@ def test_what_is_read_back_gives_the_probabilities_that_were_judged(house: Retra
     champion, rows = load_champion(house.project.path), house.project.rows("test")
     np.testing.assert_array_equal(judged["row"], rows.index)
     again = champion.artifact.score(champion.artifact.sequences(rows))
-    np.testing.assert_allclose(again, judged[CANDIDATE], rtol=0, atol=1e-7)
+    np.testing.assert_allclose(again[:, 1], judged[CANDIDATE], rtol=0, atol=1e-7)
     by_keras = predict(champion.artifact.network, to_sequences(rows, champion.schema))
-    np.testing.assert_allclose(by_keras, judged[CANDIDATE], rtol=0, atol=1e-7)
+    np.testing.assert_allclose(by_keras[:, 1], judged[CANDIDATE], rtol=0, atol=1e-7)
     assert house.decision()["judgement"]["checks"][4]["golden_rows"] == 32
 
 

@@ -13,7 +13,8 @@ from kedro.framework.session import session
 from kedro.io.core import generate_timestamp
 from pyarrow import parquet
 
-from tabular_lstm import LSTMClassifier, progress
+from tabular_lstm import progress
+from tabular_lstm.estimator import LSTMClassifier
 from tabular_lstm.files import sha256
 from tabular_lstm.network.kernel import Processor
 from tabular_lstm.parameters.columns import ColumnsOptions

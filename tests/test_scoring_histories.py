@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tabular_lstm import load_champion, progress
+from tabular_lstm import progress
 from tabular_lstm.monitoring.drift import QUARANTINED
 from tabular_lstm.rows import raw_rows, scoring_validation
+from tabular_lstm.serving.champion import load_champion
 from tests.helpers.champions import champion_of
 from tests.helpers.commands import RETRAINING, here, logged, message_of, seed, succeeds
 from tests.helpers.disks import files_of_at_most

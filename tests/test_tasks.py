@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from tabular_lstm import load_champion
+from tabular_lstm.serving.champion import load_champion
 from tests.helpers.commands import here, succeeds
 from tests.helpers.project import QUICK, ROOT, Project
 from tests.helpers.scorings import finished, predictions_of

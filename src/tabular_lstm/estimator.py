@@ -16,7 +16,6 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 from tabular_lstm.errors import DataError
 from tabular_lstm.network.outputs import decisions
 from tabular_lstm.network.scorer import Scorer
-from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES, Task
 from tabular_lstm.parameters.hyperparameters import (
     Ensemble,
     NetworkOptions,
@@ -30,6 +29,7 @@ from tabular_lstm.rows.labelled_set import checked_weights, scaled
 from tabular_lstm.rows.schema_fit import fit_schema
 from tabular_lstm.rows.sequences import by_name, to_sequences
 from tabular_lstm.serving.artifact import Artifact
+from tabular_lstm.task import Task
 from tabular_lstm.tensorflow_import import import_tensorflow
 
 # scikit-learn's checks of an array: text and NaN are allowed, infinite numbers are not.
@@ -39,7 +39,8 @@ CHECKED: dict[str, Any] = {"dtype": None, "ensure_all_finite": "allow-nan"}
 class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
     """An ensemble of LSTMs for tabular rows: the base of `LSTMClassifier` and `LSTMRegressor`."""
 
-    kinds: tuple[str, ...] = ()  # the tasks of the estimator
+    tasks = ""  # the tasks of the estimator, in words
+    predicts_classes = True
     label_type: type | None = None  # what y is converted to
     class_weight: Any = None
 
@@ -154,9 +155,8 @@ class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
             raise DataError(
                 f"{cls.__name__} takes single rows, this network reads histories. {advice}"
             )
-        if (task := network.schema.task).kind not in cls.kinds:
-            expected = " or ".join(cls.kinds)
-            raise DataError(f"{cls.__name__}: expected a network of {expected}, got {task.kind}.")
+        if bool((task := network.schema.task).classes) != cls.predicts_classes:
+            raise DataError(f"{cls.__name__}: expected a network of {cls.tasks}, got {task.kind}.")
         training = TrainingOptions.model_validate(network.training or {})
         options = network.options
         scales, dropped = zip(*options.kinds, strict=True)
@@ -171,9 +171,8 @@ class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
             **cls._arguments(training),
         )
         model.network_, schema = network, network.schema
-        if classes := task.classes:
-            same_type = len({*map(type, classes)}) == 1
-            model.classes_ = np.array(classes, None if same_type else object)
+        if task.classes:
+            model.classes_ = task.class_values
         model.n_features_in_ = len(schema.columns)
         if schema.columns != _array_names(model.n_features_in_):
             model.feature_names_in_ = np.array(schema.columns, dtype=object)
@@ -329,7 +328,7 @@ class LSTMClassifier(ClassifierMixin, LSTMEstimator):  # type: ignore[misc]
         ['small', 'large']
     """
 
-    kinds = (TWO_CLASSES, CLASSES)
+    tasks = "two classes or classes"
 
     def __init__(
         self,
@@ -379,8 +378,7 @@ class LSTMClassifier(ClassifierMixin, LSTMEstimator):  # type: ignore[misc]
         Raises:
             ValueError: A column is missing or occurs twice, or a value is not a number.
         """
-        predicted = self._predictions(X)
-        return np.column_stack([1 - predicted, predicted]) if predicted.ndim == 1 else predicted
+        return self._predictions(X)
 
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
         """Predict each row's class.
@@ -443,7 +441,8 @@ class LSTMRegressor(RegressorMixin, LSTMEstimator):  # type: ignore[misc]
         (True, True)
     """
 
-    kinds = (NUMBER,)
+    tasks = "number"
+    predicts_classes = False
     label_type = np.float64
 
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
@@ -483,4 +482,4 @@ class LSTMRegressor(RegressorMixin, LSTMEstimator):  # type: ignore[misc]
             )
         if np.abs(y).max() > np.finfo(np.float32).max:
             raise ValueError(f"Expected labels that float32 holds, got one of {np.abs(y).max()}.")
-        return Task(kind=NUMBER), y
+        return Task.of_number(), y

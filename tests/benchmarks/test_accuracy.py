@@ -10,7 +10,7 @@ import pytest
 from sets import Labelled, kind_of
 from sets_files import numbered
 
-from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES
+from tabular_lstm.task import CLASSES, NUMBER, TWO_CLASSES
 
 
 def small(name: str) -> Labelled:

@@ -18,7 +18,7 @@ from accuracy_summary import (
     table,
 )
 
-from tabular_lstm.parameters.columns import NUMBER, TWO_CLASSES
+from tabular_lstm.task import NUMBER, TWO_CLASSES
 
 TASK = TASKS[NUMBER]
 # Two sets of one family, and two others.

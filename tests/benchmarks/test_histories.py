@@ -14,10 +14,10 @@ from histories_panel import Panel, panel_of
 from histories_tables import CHOSEN, REPORTED, TABLES
 from methods import folds_of
 
-from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES, Kind
+from tabular_lstm.task import CLASSES, NUMBER, TWO_CLASSES, TaskKind
 
 
-def drawn(kind: Kind, known: float | None, seed: int = 0) -> Panel:
+def drawn(kind: TaskKind, known: float | None, seed: int = 0) -> Panel:
     """Draw 40 customers of 1 to 7 rows, some of one time, some labels unknown, in no order."""
     rng = np.random.default_rng(seed)
     customer = np.repeat(np.arange(40), rng.integers(1, 8, 40))
@@ -39,7 +39,7 @@ def drawn(kind: Kind, known: float | None, seed: int = 0) -> Panel:
     ("kind", "known"), [(TWO_CLASSES, None), (CLASSES, 0.0), (NUMBER, 2.0), (TWO_CLASSES, 2.0)]
 )
 def test_no_later_row_and_no_label_that_is_not_known_is_in_what_an_expert_makes(
-    kind: Kind, known: float | None
+    kind: TaskKind, known: float | None
 ) -> None:
     panel = drawn(kind, known)
     before = features_of(panel)

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from kedro.io import AbstractDataset, DataCatalog, MemoryDataset
 
-from tabular_lstm.datasets import RawRowsDataset
+from tabular_lstm.datasets.rows_to_score import RawRowsDataset
 from tabular_lstm.datasets.tables import TableDataset, as_table, own_entry
 from tests.helpers.errors import raises_data_error
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tabular_lstm import load_champion
-from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES
 from tabular_lstm.serving.artifact import Artifact
+from tabular_lstm.serving.champion import load_champion
+from tabular_lstm.task import CLASSES, NUMBER, TWO_CLASSES
 from tests.helpers import scorings
 from tests.helpers.champions import (
     assert_settled,

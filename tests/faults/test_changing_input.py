@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from tabular_lstm.datasets import RawRowsDataset
+from tabular_lstm.datasets.rows_to_score import RawRowsDataset
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import sha256
 from tabular_lstm.rows.raw_rows import Batch, RawRows

@@ -12,11 +12,11 @@ import keras
 import pytest
 from kedro.io import DatasetError
 
-from tabular_lstm import load_champion
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import sha256
-from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES
 from tabular_lstm.rows.schema import Schema
+from tabular_lstm.serving.champion import load_champion
+from tabular_lstm.task import CLASSES, NUMBER, TWO_CLASSES
 from tests.helpers.champions import (
     LOCK,
     assert_settled,

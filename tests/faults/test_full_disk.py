@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 import pytest
 
-from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES
+from tabular_lstm.task import CLASSES, NUMBER, TWO_CLASSES
 from tests.helpers import scorings
 from tests.helpers.champions import assert_settled, assert_sound, log_of, log_path, on_disk
 from tests.helpers.commands import RETRAINING, here, message_of, sabotaged, seed, succeeds

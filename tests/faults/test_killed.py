@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 from kedro.framework.project import pipelines
 
-from tabular_lstm import load_champion
-from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES
 from tabular_lstm.rows import csv_files, raw_rows
 from tabular_lstm.serving import prediction_parts
+from tabular_lstm.serving.champion import load_champion
+from tabular_lstm.task import CLASSES, NUMBER, TWO_CLASSES
 from tests.helpers import scorings
 from tests.helpers.champions import (
     assert_settled,

@@ -16,8 +16,8 @@ import pytest
 import yaml
 
 from tabular_lstm.network import fit
-from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES
 from tabular_lstm.runs import output_folders
+from tabular_lstm.task import CLASSES, NUMBER, TWO_CLASSES
 from tests.helpers.champions import (
     assert_settled,
     champion_of,

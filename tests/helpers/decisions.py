@@ -5,7 +5,6 @@ import numpy as np
 from tabular_lstm.judging import changes, gate
 from tabular_lstm.judging.comparison import Evaluation
 from tabular_lstm.judging.gate import ArtifactCheck, ComparedChampion, DataCheck
-from tabular_lstm.judging.metrics import CANDIDATE
 from tabular_lstm.parameters.hyperparameters import EvaluationOptions
 from tabular_lstm.parameters.runs import PromotionOptions
 from tabular_lstm.pipelines.promotion.nodes import GateChecks, decide
@@ -15,7 +14,8 @@ from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.comparable_champions import ComparedChampions
 from tabular_lstm.serving.decision import Champions, Decision, Provenance
 from tabular_lstm.serving.promotion_log import LogEntry, promoted, standing
-from tests.helpers.judged import ruled
+from tabular_lstm.task import CANDIDATE
+from tests.helpers.judged import both, ruled
 from tests.helpers.logs import run
 
 CONTENT = b"the candidate"
@@ -62,7 +62,9 @@ def decision(accepted: bool, log: list[LogEntry] | None = None, letter: str = "z
     labels = np.tile([0, 1], DATA.test_rows // 2)
     runs = standing(log)
     probabilities = {
-        name: np.clip(0.5 + sign * (labels - 0.5) * rng.uniform(0.5, 1, len(labels)), 0.01, 0.99)
+        name: both(
+            np.clip(0.5 + sign * (labels - 0.5) * rng.uniform(0.5, 1, len(labels)), 0.01, 0.99)
+        )
         for name, sign in (
             (CANDIDATE, 0.9),
             *((run_id, 0.8) for run_id in runs),

@@ -16,13 +16,14 @@ from tabular_lstm.monitoring.health import (
 )
 from tabular_lstm.monitoring.performance import Estimate
 from tabular_lstm.monitoring.reference import Reference, Watch
-from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES, Task
 from tabular_lstm.parameters.hyperparameters import ReshapingOptions
 from tabular_lstm.parameters.runs import MonitoringOptions
 from tabular_lstm.rows.column_kinds import Declaration
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.schema_fit import fit_schema
 from tabular_lstm.rows.sequences import to_sequences
+from tabular_lstm.task import CLASSES, NUMBER, TWO_CLASSES, Task
+from tests.helpers.judged import both
 
 TASKS = {
     TWO_CLASSES: Task(kind=TWO_CLASSES, classes=("no", "yes")),
@@ -199,7 +200,7 @@ def predictions(rows: int, task: str, seed: int, drifted: bool = False) -> np.nd
     """What a model of the task may say of rows."""
     drawn = np.random.default_rng(seed + 100)
     if task == TWO_CLASSES:
-        return drawn.beta(1, 8 if drifted else 2, rows)
+        return both(drawn.beta(1, 8 if drifted else 2, rows))
     if task == CLASSES:
         return drawn.dirichlet([1, 1, 6 if drifted else 1], rows)
     middle = drawn.normal(200_000 * (1 + drifted), 60_000, rows)

@@ -12,6 +12,11 @@ from tabular_lstm.rows.schema import Schema
 BASELINES = ["majority_class", "logistic_regression", "hist_gradient_boosting"]
 
 
+def both(p: np.ndarray) -> np.ndarray:
+    """The probabilities of both of two classes, of those of the positive one."""
+    return np.stack([1 - p, p], axis=-1)
+
+
 def schema_of(features: int = 4, categories: dict[str, int] | None = None) -> Schema:
     """A schema of up to four features, some with so many categories."""
     return Schema(
@@ -45,8 +50,9 @@ def set_of(
 
 
 def ruled(predictions: dict[str, np.ndarray], rules: dict[str, Any]) -> dict[str, Predictions]:
-    """The predictions of models, each with its rule."""
-    return {name: Predictions(values, rules[name]) for name, values in predictions.items()}
+    """The predictions of models, each with its rule; of two classes the positive one's will do."""
+    columns = {name: both(p) if p.ndim == 1 else p for name, p in predictions.items()}
+    return {name: Predictions(values, rules[name]) for name, values in columns.items()}
 
 
 def rows_of(count: int, seed: int = 0) -> tuple[np.ndarray, pd.Series]:

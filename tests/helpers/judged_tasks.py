@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from tabular_lstm.judging.comparison import Evaluation
-from tabular_lstm.parameters.columns import NUMBER, Task
 from tabular_lstm.parameters.hyperparameters import EvaluationOptions
+from tabular_lstm.task import NUMBER, Task
 from tests.helpers.judged import ruled
 
 NAMES = ["red", "green", "blue", 4]

@@ -7,10 +7,10 @@ import numpy as np
 
 from tabular_lstm.network.build import Embed, LSTMEnsemble, Recur, build
 from tabular_lstm.network.outputs import Calibration
-from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES
 from tabular_lstm.parameters.hyperparameters import Ensemble, NetworkOptions
 from tabular_lstm.rows.histories import Histories, are_rows
 from tabular_lstm.rows.schema import SCORES, Schema, Target
+from tabular_lstm.task import CLASSES, NUMBER, TWO_CLASSES
 
 MEAN = [1.0, 2.0, 3.0, 4.0]
 VARIANCE = [4.0, 1.0, 0.25, 16.0]

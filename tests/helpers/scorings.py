@@ -10,7 +10,7 @@ from kedro.framework.session import KedroSession
 
 from tabular_lstm.datasets.predictions import PredictionsDataset
 from tabular_lstm.files import sha256
-from tabular_lstm.parameters.columns import NUMBER
+from tabular_lstm.task import NUMBER
 from tests.helpers.project import Project
 from tests.helpers.tables import LABELS
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from tabular_lstm.parameters.columns import CLASSES, TWO_CLASSES
+from tabular_lstm.task import CLASSES, TWO_CLASSES
 from tests.helpers.project import Project, declare
 
 LABEL = "diabetes"

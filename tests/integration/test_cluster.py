@@ -22,7 +22,7 @@ from tabular_lstm.datasets.rows_to_score import RawRowsDataset
 from tabular_lstm.engine import Engine, cluster
 from tabular_lstm.errors import DataError
 from tabular_lstm.network.fit import train
-from tabular_lstm.parameters.columns import CLASSES, NUMBER, ColumnsOptions
+from tabular_lstm.parameters.columns import ColumnsOptions
 from tabular_lstm.parameters.hyperparameters import (
     EvaluationOptions,
     TrainingOptions,
@@ -46,6 +46,7 @@ from tabular_lstm.serving.decision import Champions
 from tabular_lstm.serving.manifest import Conditions
 from tabular_lstm.serving.prediction_parts import ScoringPlan
 from tabular_lstm.serving.row_scoring import ScoredPart
+from tabular_lstm.task import CLASSES, NUMBER
 from tests.helpers.champions import champion_path, log_of
 from tests.helpers.clusters import OTHER, WITHOUT, RealCluster, real_cluster, wait_until
 from tests.helpers.commands import ALARM, RETRAINING, here, message_of, succeeds

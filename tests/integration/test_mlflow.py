@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tabular_lstm import load_champion
 from tabular_lstm.parameters.runs import MlflowOptions
 from tabular_lstm.runs import tracking
+from tabular_lstm.serving.champion import load_champion
 from tests.helpers.champions import log_of
 from tests.helpers.commands import RETRAINING, ROLLBACK, here, seed, succeeds
 from tests.helpers.outputs import FIGURES

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.parameters.columns import TWO_CLASSES
 from tabular_lstm.runs import kept_outputs
 from tabular_lstm.runs.lock import LockedError
 from tabular_lstm.serving.promotion_log import LOG, LogEntry, append, read_log
+from tabular_lstm.task import TWO_CLASSES
 from tests.helpers.champions import log_of
 from tests.helpers.commands import (
     RETRAINING,

@@ -11,10 +11,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
 
 from tabular_lstm.judging import baselines
-from tabular_lstm.judging.baselines import _splits, predict_with_baselines
+from tabular_lstm.judging.baselines import _splits, fit_baselines
 from tabular_lstm.network import plan
 from tabular_lstm.parameters.hyperparameters import EvaluationOptions, TrainingOptions
-from tabular_lstm.rows.labelled_set import scaled
+from tabular_lstm.rows.labelled_set import Examples, scaled
 from tabular_lstm.rows.schema import Schema, Target
 from tests.helpers.judged import BASELINES, rows_of, schema_of, set_of
 
@@ -22,6 +22,12 @@ EVALUATION = EvaluationOptions()
 # A file that another test left open is closed at any time.
 quiet = pytest.mark.filterwarnings("error", "ignore::ResourceWarning")
 NAN = float("nan")
+
+
+def fitted(train_set: Examples, evaluated: np.ndarray, schema: Schema | None = None) -> Any:
+    """Predictions, thresholds and losses of the baselines, with the usual options."""
+    options = schema or schema_of(), TrainingOptions(), EVALUATION
+    return fit_baselines(train_set, evaluated, *options)
 
 
 def predictions_of(
@@ -32,11 +38,8 @@ def predictions_of(
     weights: pd.Series | None = None,
 ) -> pd.DataFrame:
     """The baselines' predictions of rows that they were not fitted on."""
-    train_set = set_of(train, labels, weights)
-    predictions, *_ = predict_with_baselines(
-        train_set, evaluated, schema or schema_of(), TrainingOptions(), EVALUATION
-    )
-    return pd.DataFrame(predictions)
+    predictions, *_ = fitted(set_of(train, labels, weights), evaluated, schema)
+    return pd.DataFrame({name: p[:, 1] for name, p in predictions.items()})
 
 
 def test_of_very_many_rows_the_folds_have_some(
@@ -46,18 +49,12 @@ def test_of_very_many_rows_the_folds_have_some(
     # Ten are positive, of which a share of 200 rows would be three.
     labels[:] = (np.arange(600) % 60 == 0).astype(int)
     groups = np.arange(600) // 2
-    arguments = (
-        set_of(train, labels, None, groups),
-        evaluated,
-        schema_of(),
-        TrainingOptions(),
-        EVALUATION,
-    )
-    whole, _, losses = predict_with_baselines(*arguments)
+    arguments = set_of(train, labels, None, groups), evaluated
+    whole, _, losses = fitted(*arguments)
     for module in (baselines, plan):
         monkeypatch.setattr(module, "MANY_ROWS", 200)
     caplog.set_level(logging.INFO)
-    again, _, other_losses = predict_with_baselines(*arguments)
+    again, _, other_losses = fitted(*arguments)
     assert not np.array_equal(whole.pop(BASELINES[2]), again.pop(BASELINES[2]))
     np.testing.assert_equal(whole, again)
     assert all(losses[name] != other_losses[name] for name in BASELINES)
@@ -153,13 +150,7 @@ def test_thresholds_are_chosen_on_groups_that_a_model_was_not_fitted_on() -> Non
     for others, held_out in _splits(labels.to_numpy(), groups, 0):
         assert set(groups[others]).isdisjoint(groups[held_out])
     by_rows, by_groups, by_single_rows = (
-        predict_with_baselines(
-            set_of(sequences, labels, None, of),
-            sequences,
-            schema_of(),
-            TrainingOptions(),
-            EVALUATION,
-        )[1]
+        fitted(set_of(sequences, labels, None, of), sequences)[1]
         for of in (None, groups, np.arange(240))
     )
     assert by_rows["hist_gradient_boosting"] != by_groups["hist_gradient_boosting"]
@@ -172,13 +163,8 @@ def of_task(labels: np.ndarray, **task: Any) -> dict[str, np.ndarray]:
     spread = labels.std()
     sequences[:, 0, 0] = labels / spread + np.random.default_rng(1).normal(0, 0.3, len(labels))
     schema = schema_of().model_copy(update={"positive_class": None, "negative_class": None, **task})
-    predictions, thresholds, _ = predict_with_baselines(
-        set_of(sequences[90:], pd.Series(labels[90:])),
-        sequences[:90],
-        schema,
-        TrainingOptions(),
-        EVALUATION,
-    )
+    train_set = set_of(sequences[90:], pd.Series(labels[90:]))
+    predictions, thresholds, _ = fitted(train_set, sequences[:90], schema)
     assert not thresholds
     return predictions
 
@@ -221,15 +207,9 @@ def test_boosting_stops_early_and_is_calibrated(classes: int) -> None:
     labels = pd.Series(logits.argmax(1))
     task = {"positive_class": None, "negative_class": None, "classes": ("a", "b", "c")}
     schema = schema_of().model_copy(update=task if classes == 3 else {})
-    predictions, _, losses = predict_with_baselines(
-        set_of(sequences[:400], labels[:400]),
-        sequences[400:],
-        schema,
-        TrainingOptions(),
-        EVALUATION,
-    )
-    boosted = predictions["hist_gradient_boosting"]
-    probabilities = boosted if classes == 3 else np.stack([1 - boosted, boosted], axis=1)
+    train_set = set_of(sequences[:400], labels[:400])
+    predictions, _, losses = fitted(train_set, sequences[400:], schema)
+    probabilities = predictions["hist_gradient_boosting"]
     train, evaluated = sequences[:400].reshape(400, -1), sequences[400:].reshape(1000, -1)
     by_default = HistGradientBoostingClassifier().fit(train, labels[:400]).predict_proba(evaluated)
     loss = log_loss(labels[400:], probabilities)
@@ -253,10 +233,8 @@ def test_a_class_may_have_two_rows_and_a_group_a_class(classes: int) -> None:
     schema = schema_of().model_copy(update=task if classes == 3 else {})
     weights = pd.Series(np.linspace(1, 2, 60), index=labels.index)
     for groups in (None, labels.to_numpy(), np.zeros(60, int)):
-        predictions, _, losses = predict_with_baselines(
-            set_of(train, labels, weights, groups), train, schema, TrainingOptions(), EVALUATION
-        )
+        predictions, _, losses = fitted(set_of(train, labels, weights, groups), train, schema)
         assert np.isfinite([*losses.values()]).all()
         for p in predictions.values():
             assert np.isfinite(p).all()
-            assert (np.abs(p.reshape(60, -1)[:, -1] - 0.5) <= 0.5).all()
+            assert (np.abs(p[:, -1] - 0.5) <= 0.5).all()

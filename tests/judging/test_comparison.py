@@ -16,9 +16,10 @@ from tabular_lstm.judging.comparison import (
     sentences_of,
 )
 from tabular_lstm.judging.intervals import bounds
-from tabular_lstm.judging.metrics import CANDIDATE, WORSE_SIGN, point_metrics
+from tabular_lstm.judging.metrics import point_metrics
 from tabular_lstm.parameters.hyperparameters import EvaluationOptions
-from tests.helpers.judged import BASELINES, ruled
+from tabular_lstm.task import CANDIDATE, METRICS
+from tests.helpers.judged import BASELINES, both, ruled
 from tests.helpers.judged_tasks import FOUR, OF_NUMBER, RESAMPLED, classes_of, numbers_of
 from tests.helpers.judged_tasks import judge as judge_task
 
@@ -84,8 +85,8 @@ def test_a_row_without_a_probability_counts_as_wrong_for_that_model_alone() -> N
     labels, p = np.array([0, 1, 0, 1]), np.array([0.2, 0.9, 0.4, 0.7])
     judged = judge(labels, whole=p, gaps=np.array([np.nan, np.nan, 0.4, 0.7]))
     assert judged.without_prediction == {"whole": 0, "gaps": 2}
-    assert judged.predictions["whole"].tolist() == p.tolist()
-    assert judged.predictions["gaps"].tolist() == [1, 0, 0.4, 0.7]
+    assert judged.predictions["whole"][:, 1].tolist() == p.tolist()
+    assert judged.predictions["gaps"][:, 1].tolist() == [1, 0, 0.4, 0.7]
     assert (judged.metrics["whole"].accuracy, judged.metrics["gaps"].accuracy) == (1, 0.5)
 
 
@@ -97,7 +98,8 @@ def test_a_model_for_which_some_rows_do_not_count_is_compared_on_the_others(
     counts = np.arange(400) % 3 > 0
     champion = np.where(counts, blurred(p, 0.3), np.nan)
     judged = judge(labels, groups, candidate=p, floor=blurred(p, 0.9))
-    with_part = judged.with_part("champion", Predictions(champion, 0.5), counts, RESAMPLED)
+    champion_predictions = Predictions(both(champion), 0.5)
+    with_part = judged.with_part("champion", champion_predictions, counts, RESAMPLED)
     kept_groups = None if groups is None else groups[counts]
     alone = judge(labels[counts], kept_groups, candidate=p[counts], champion=champion[counts])
     expected = alone.compare("candidate", "champion", 0.95)
@@ -109,7 +111,8 @@ def test_a_model_for_which_some_rows_do_not_count_is_compared_on_the_others(
     beside_floor = judged.compare("candidate", "floor", 0.95)
     assert with_part.compare("candidate", "floor", 0.95) == beside_floor
     if groups is not None:  # those that are gone leave no number behind
-        part = judged.with_part("few", Predictions(p, 0.5), groups > 20, RESAMPLED).parts["few"]
+        few = Predictions(both(p), 0.5)
+        part = judged.with_part("few", few, groups > 20, RESAMPLED).parts["few"]
         assert part.groups is not None
         assert {*part.groups.tolist()} == {*range(79)}
 
@@ -117,11 +120,10 @@ def test_a_model_for_which_some_rows_do_not_count_is_compared_on_the_others(
 def test_a_champion_that_some_rows_do_not_count_for_is_measured_by_their_weights() -> None:
     labels, p = rows(400)
     counts, weights = np.arange(400) % 3 > 0, np.random.default_rng(2).uniform(0.2, 5, 400)
-    judged = Evaluation(labels, weights).with_models(
-        ruled({"candidate": p}, {"candidate": 0.5}), RESAMPLED
-    )
-    champion = blurred(p, 0.3)
-    part = judged.with_part("champion", Predictions(champion, 0.5), counts, RESAMPLED)
+    models = ruled({"candidate": p}, {"candidate": 0.5})
+    judged = Evaluation(labels, weights).with_models(models, RESAMPLED)
+    champion = Predictions(both(blurred(p, 0.3)), 0.5)
+    part = judged.with_part("champion", champion, counts, RESAMPLED)
     area = roc_auc_score(labels[counts], champion[counts], sample_weight=weights[counts])
     assert part.metrics["champion"].roc_auc == pytest.approx(area)
 
@@ -143,7 +145,7 @@ class Told(Evaluation):
 
     def interval(self, one: str, other: str, metric: str) -> Interval:
         low, high = self.bounds
-        return self.bounds if WORSE_SIGN[metric] < 0 else (-high, -low)
+        return self.bounds if METRICS[metric].worse < 0 else (-high, -low)
 
 
 def told(baseline_auc: dict[str, float], interval: Interval, **candidate: object) -> list[str]:

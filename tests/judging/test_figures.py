@@ -14,9 +14,9 @@ from sklearn import metrics as sk
 from tabular_lstm.judging import figures
 from tabular_lstm.judging.comparison import Evaluation
 from tabular_lstm.judging.importance import Importance, Lost
-from tabular_lstm.judging.metrics import MODELS, ConfusionMatrix
-from tabular_lstm.parameters.columns import NUMBER, Task
+from tabular_lstm.judging.metrics import ConfusionMatrix
 from tabular_lstm.parameters.hyperparameters import EvaluationOptions
+from tabular_lstm.task import MODELS, NUMBER, Task
 from tests.helpers.judged import ruled
 
 DRAWN = EvaluationOptions(bootstrap_resamples=100)
@@ -79,14 +79,14 @@ def test_learning_curves_show_both_losses_and_the_kept_epoch() -> None:
 def test_roc_and_calibration_have_a_curve_of_every_model() -> None:
     figure = figures.roc_curve(JUDGED)
     for model, probabilities in PREDICTIONS.items():
-        x, y = line(figure, MODELS[model]).get_data()
+        x, y = line(figure, MODELS[model].words).get_data()
         assert (x[0], y[0], x[-1], y[-1]) == (0, 0, 1, 1)
         area = sk.roc_auc_score(LABELS, probabilities)
         assert np.trapezoid(y, x) == pytest.approx(area)
-        assert f"{MODELS[model]}, AUC {area:.3f}" in legend(figure)[1]
+        assert f"{MODELS[model].words}, AUC {area:.3f}" in legend(figure)[1]
     figure = figures.calibration_curve(JUDGED)
-    assert legend(figure)[1] == ["perfect", *(MODELS[model] for model in PREDICTIONS)]
-    x, y = line(figure, MODELS["majority_class"]).get_data()
+    assert legend(figure)[1] == ["perfect", *(MODELS[model].words for model in PREDICTIONS)]
+    x, y = line(figure, MODELS["majority_class"].words).get_data()
     assert (list(x), list(y)) == ([0.5], [0.5])
     x, y = line(figure, "candidate").get_data()
     # 0.9 and 1.0 share the last bin.

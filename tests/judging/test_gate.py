@@ -14,15 +14,14 @@ from tabular_lstm.judging.gate import (
     FloorCheck,
     check_artifact,
 )
-from tabular_lstm.judging.measures import measure_of
-from tabular_lstm.judging.metrics import CANDIDATE
-from tabular_lstm.parameters.runs import PromotionOptions, Tolerance
+from tabular_lstm.parameters.runs import PromotionOptions
 from tabular_lstm.rows.labelled_set import scaled
-from tests.helpers.judged import ruled
+from tabular_lstm.task import CANDIDATE
+from tests.helpers.judged import both, ruled
 from tests.helpers.judged_tasks import FOUR, OF_NUMBER, RESAMPLED, classes_of, judge, numbers_of
 
-TOLERANCE = Tolerance(log_loss=0.02, roc_auc=0.02)
-PROMOTION = PromotionOptions(tolerance=TOLERANCE)
+PROMOTION = PromotionOptions()
+TOLERANCE = PROMOTION.tolerance
 START_OVER = PROMOTION.model_copy(update={"start_over": True})
 Triple = tuple[float, float, float]
 
@@ -84,7 +83,8 @@ def test_few_test_rows_of_a_class_promote_nothing() -> None:
     labels = np.random.default_rng(0).integers(2, size=120)
     weights = scaled(np.where(np.arange(120) < 20, 1e4, 1.0))
     p = np.clip(0.3 + 0.4 * labels, 0.01, 0.99)
-    models = {CANDIDATE: p, "majority_class": np.full(120, 0.5), "logistic_regression": p}
+    half, told = both(np.full(120, 0.5)), both(p)
+    models = {CANDIDATE: told, "majority_class": half, "logistic_regression": told}
     for by, enough in ((None, True), (weights, False)):
         judged = Evaluation(labels, by).with_models(
             ruled(models, dict.fromkeys(models, 0.5)), RESAMPLED
@@ -136,8 +136,8 @@ def test_a_clear_loss_to_the_linear_baseline_that_does_not_matter_rejects_nothin
     labels = (rng.random(len(p)) < p).astype(int)
     noise = rng.normal(0, 0.11, len(p))
     candidate = 1 / (1 + np.exp(noise) * (1 - p) / p)
-    models = {CANDIDATE: candidate, "majority_class": np.full(len(p), 0.5)}
-    models["logistic_regression"] = p
+    models = {CANDIDATE: both(candidate), "majority_class": both(np.full(len(p), 0.5))}
+    models["logistic_regression"] = both(p)
     judged = judge(ZERO_AND_ONE, labels, 0.5, **models)
     floor = gate.check_floor(judged, PROMOTION)
     beside = floor.logistic_regression["log_loss"]
@@ -152,7 +152,7 @@ def test_a_clear_loss_to_the_linear_baseline_that_does_not_matter_rejects_nothin
         " and worse than logistic regression by no more than the tolerance (log loss 0.02, ROC AUC "
         f"0.02): log loss +{beside.difference:.4f}, at best +{beside.at_best:.4f}, ROC AUC -"
     ) in reason
-    narrow = PROMOTION.model_copy(update={"tolerance": Tolerance(log_loss=0.001, roc_auc=0.02)})
+    narrow = PROMOTION.model_copy(update={"tolerance": {"log_loss": 0.001, "roc_auc": 0.02}})
     rejected = gate.check_floor(judged, narrow)
     assert not rejected.passed
     assert rejected.sentence == (
@@ -287,24 +287,24 @@ def test_the_tolerance_of_a_number_is_in_deviations_of_its_label(unit: float) ->
     champions = [ComparedChampion(run_id="b", sha256="of b", promoted_with=judged.metrics["b"])]
     check = gate.check_champions(judged, champions, PROMOTION)
     assert (check.passed, check.seen_worse, [*check.best]) == (False, True, ["rmse", "mae"])
-    allowed = gate.written("rmse", 0.02 * judged.unit("b"))
+    allowed = gate.metric_text("rmse", 0.02 * judged.unit("b"))
     assert f"by more than the tolerance (RMSE {allowed}" in check.sentence
-    wider = PROMOTION.model_copy(update={"tolerance": Tolerance(rmse=0.1, mae=0.1)})
+    wider = PROMOTION.model_copy(update={"tolerance": {"rmse": 0.1, "mae": 0.1}})
     assert gate.check_champions(judged, champions, wider).passed
 
 
 def test_the_file_must_give_what_was_judged() -> None:
-    judged, measure = np.array([0.1, 0.5, np.nan]), measure_of(ZERO_AND_ONE)
-    same = check_artifact(judged, judged + 1e-9, measure)
+    judged, two = np.array([[0.1], [0.5], [np.nan]]), ZERO_AND_ONE
+    same = check_artifact(judged, judged + 1e-9, two)
     assert same.passed
     assert same.largest_difference == pytest.approx(1e-9)
-    for other in (judged + 1e-5, np.array([0.1, np.nan, np.nan]), np.array([0.1, 0.5, 0.9])):
-        checked = check_artifact(judged, other, measure)
+    for other in (judged + 1e-5, judged[[0, 2, 2]], judged[[0, 1, 1]]):
+        checked = check_artifact(judged, other, two)
         assert not checked.passed
         assert "of 3 golden rows" in checked.sentence
     for unit in (1e-6, 1e6):  # numbers are compared in the label's unit
         labels, p = numbers_of(40, unit=unit)
-        scale = measure_of(OF_NUMBER), judge(OF_NUMBER, labels, one=p).unit("one")
+        scale = OF_NUMBER, judge(OF_NUMBER, labels, one=p).unit("one")
         assert check_artifact(p, p + 1e-7 * unit, *scale).passed
         other = p.copy()
         other[3, 2] += 1e-5 * unit  # the upper end alone
@@ -312,7 +312,7 @@ def test_the_file_must_give_what_was_judged() -> None:
             "the artifact read back from disk gives other predictions for 1 of 40 golden rows"
         )
     _, p = classes_of(40)
-    assert not check_artifact(p, p[:, ::-1], measure_of(FOUR)).passed
+    assert not check_artifact(p, p[:, ::-1], FOUR).passed
 
 
 def test_the_first_check_that_fails_is_the_reason() -> None:

@@ -15,14 +15,14 @@ from tabular_lstm.judging.importance import (
     partial_dependence,
     permutation_importance,
 )
-from tabular_lstm.judging.intervals import Rows
-from tabular_lstm.parameters.columns import Task
+from tabular_lstm.measuring import Rows
 from tabular_lstm.parameters.hyperparameters import ReshapingOptions
 from tabular_lstm.rows.column_kinds import Declaration
 from tabular_lstm.rows.histories import Histories, Sequences, table_of
 from tabular_lstm.rows.schema_fit import fit_schema
 from tabular_lstm.rows.sequences import slots_of
-from tests.helpers.judged import schema_of
+from tabular_lstm.task import Task
+from tests.helpers.judged import both, schema_of
 
 NOTHING = Lost(mean=0.0, std=0.0)
 
@@ -37,7 +37,7 @@ def importance(
     sequences[:, 0, 1] = sequences[:, 0, 0]
 
     def predict(sequences: np.ndarray) -> np.ndarray:
-        return 1 / (1 + np.exp(-sequences.reshape(len(sequences), -1) @ skill))
+        return both(1 / (1 + np.exp(-sequences.reshape(len(sequences), -1) @ skill)))
 
     def predict_changed(
         sequences: np.ndarray, changes: Iterable[tuple[int, np.ndarray]]
@@ -45,12 +45,12 @@ def importance(
         for slot, values in changes:
             changed = np.tile(sequences.reshape(len(sequences), -1), (len(values), 1))
             changed[:, slot] = values.ravel()
-            yield predict(changed).reshape(values.shape)
+            yield predict(changed).reshape(*values.shape, 2)
 
     return permutation_importance(
         predict_changed=predict_changed,
         sequences=sequences,
-        measured_on=Rows((predict(sequences) > 0.5).astype(int), weights),
+        measured_on=Rows(predict(sequences).argmax(axis=1), weights),
         task=ZERO_AND_ONE,
         features=features or {"a": [0], "b": [1], "c": [2], "d": [3]},
         shuffles=5,
@@ -96,7 +96,7 @@ def changed_rows(
 
 def changed_sum(*arguments: Any) -> Iterator[np.ndarray]:
     for changed in changed_rows(*arguments):
-        yield np.nansum(changed, axis=2)
+        yield both(np.nansum(changed, axis=2))
 
 
 def test_the_mean_prediction_follows_each_value_and_its_spread_is_that_of_the_rows() -> None:
@@ -179,7 +179,8 @@ def test_in_histories_only_the_row_itself_gets_the_value(monkeypatch: pytest.Mon
 
     def predict(sequences: Any, changes: Any) -> Iterator[np.ndarray]:
         for changed in changed_rows(sequences, changes):
-            yield 100 * changed[:, sequences.own, 0] + changed[:, sequences.first + 1, 0]
+            own, second = changed[:, sequences.own, 0], changed[:, sequences.first + 1, 0]
+            yield both(100 * own + second)
 
     curve = partial_dependence(predict, histories, schema_of(1), "a")
     assert curve is not None

@@ -8,11 +8,12 @@ import pytest
 from sklearn import metrics as sk
 
 from tabular_lstm.judging.comparison import Evaluation
-from tabular_lstm.judging.intervals import bounds, unseen_share
-from tabular_lstm.judging.measures import from_columns, measure_of, to_columns
+from tabular_lstm.judging.intervals import bounds
+from tabular_lstm.judging.measures import fewest_rows, from_columns, to_columns
+from tabular_lstm.measuring import farther_mae, unseen_share
 from tabular_lstm.network.outputs import Calibration, decisions
-from tabular_lstm.parameters.columns import Task
-from tests.helpers.judged import ruled
+from tabular_lstm.task import METRICS, Task
+from tests.helpers.judged import both, ruled
 from tests.helpers.judged_tasks import FOUR, OF_NUMBER, RESAMPLED, classes_of, judge, numbers_of
 
 COSTS = ((0.0, 1.0, 5.0, 1.0), (1.0, 0.0, 1.0, 1.0), (9.0, 1.0, 0.0, 1.0), (1.0, 1.0, 1.0, 0.0))
@@ -178,10 +179,9 @@ def test_the_bound_of_a_number_holds_one_more_row_as_far_off_as_any() -> None:
 
     point = differences(np.arange(40))
     more = np.array([differences(np.append(np.arange(40), row)) for row in range(40)]) - point
-    of = measure_of(OF_NUMBER)
     judged = judge(OF_NUMBER, labels, one=one, other=other)
     for place, metric in enumerate(("rmse", "mae")):
-        rise, fall = of.farther(metric, judged, one, other)
+        rise, fall = METRICS[metric].farther(judged, one, other)
         assert rise == pytest.approx(more[:, place].max(), rel=0.1)
         assert fall == pytest.approx(more[:, place].min(), rel=0.1)
         values = judged.resampled["one"][metric] - judged.resampled["other"][metric]
@@ -190,7 +190,7 @@ def test_the_bound_of_a_number_holds_one_more_row_as_far_off_as_any() -> None:
         assert compared.at_worst == pytest.approx(high + rise)
         assert compared.at_best == pytest.approx(low + fall)
     alone = Evaluation(labels, groups=np.arange(40))
-    assert of.farther("mae", alone, one, other) == of.farther("mae", judged, one, other)
+    assert farther_mae(alone, one, other) == farther_mae(judged, one, other)
 
 
 def test_no_model_of_a_number_gains_by_giving_no_prediction() -> None:
@@ -218,7 +218,7 @@ def test_a_label_that_is_always_the_same_has_no_spread_to_explain() -> None:
 
 
 def test_predictions_are_read_from_the_columns_that_they_are_written_to() -> None:
-    of_two = np.array([0.1, np.nan, 0.3])
+    of_two = both(np.array([0.1, np.nan, 0.3]))
     for task, predictions, columns in (
         (Task.of_classes([0, 1]), of_two, ["m"]),
         (FOUR, classes_of(3)[1], [f"m_{name}" for name in FOUR.classes]),
@@ -233,10 +233,9 @@ def test_predictions_are_read_from_the_columns_that_they_are_written_to() -> Non
 
 def test_the_class_with_fewest_rows_is_counted_and_named() -> None:
     labels, groups = np.array([0, 0, 1, 1, 2, 2, 2, 3]), np.arange(8) // 2
-    four = measure_of(FOUR)
-    assert four.fewest(Evaluation(labels)) == (1, ("of class 4", "rows of class 4"))
+    assert fewest_rows(Evaluation(labels), FOUR) == (1, ("of class 4", "rows of class 4"))
     # Three groups have rows of the classes 2 and 3, and one each of the others.
-    assert four.fewest(Evaluation(labels, groups=groups))[0] == 1
-    assert four.fewest(Evaluation(labels[:7])) == (0, ("of class 4", "rows of class 4"))
-    assert measure_of(OF_NUMBER).fewest(Evaluation(labels * 1.5)) == (8, None)
-    assert measure_of(OF_NUMBER).fewest(Evaluation(labels * 1.5, groups=groups)) == (4, None)
+    assert fewest_rows(Evaluation(labels, groups=groups), FOUR)[0] == 1
+    assert fewest_rows(Evaluation(labels[:7]), FOUR) == (0, ("of class 4", "rows of class 4"))
+    assert fewest_rows(Evaluation(labels * 1.5), OF_NUMBER) == (8, None)
+    assert fewest_rows(Evaluation(labels * 1.5, groups=groups), OF_NUMBER) == (4, None)

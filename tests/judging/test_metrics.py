@@ -9,8 +9,8 @@ from tabular_lstm.judging.metrics import (
     ConfusionMatrix,
     Metrics,
     calibration_bins,
+    metric_text,
     point_metrics,
-    written,
 )
 
 LABELS = np.array([0, 0, 1, 1, 1])
@@ -84,5 +84,5 @@ def test_each_metric_takes_a_weight_for_so_many_rows(rows: list[tuple[int, int, 
     [(1234567.8, "1,235,000"), (0.00012345, "0.0001234"), (1.5e-9, "1.5e-09"), (-2e15, "-2e+15")],
 )
 def test_metrics_in_the_labels_unit_have_four_digits(value: float, text: str) -> None:
-    assert written("rmse", value) == text
-    assert written("mae", value, "+.3f") == (text if value < 0 else f"+{text}")
+    assert metric_text("rmse", value) == text
+    assert metric_text("mae", value, "+.3f") == (text if value < 0 else f"+{text}")

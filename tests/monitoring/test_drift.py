@@ -9,12 +9,13 @@ import pytest
 
 from tabular_lstm.monitoring.drift import CellCounts, Drift, compare, smallest_shift, threshold_of
 from tabular_lstm.monitoring.reference import Reference, Watch, count_numbers, profile_of
-from tabular_lstm.parameters.columns import Task
 from tabular_lstm.parameters.hyperparameters import ReshapingOptions
 from tabular_lstm.parameters.runs import MonitoringOptions
 from tabular_lstm.rows.column_kinds import Declaration
 from tabular_lstm.rows.schema_fit import fit_schema
 from tabular_lstm.rows.sequences import to_sequences
+from tabular_lstm.task import Task
+from tests.helpers.judged import both
 
 TRAINED, TESTED = 2000, 500
 UNKNOWN = "are of a category that the champion was not trained with, were 0 %"
@@ -38,7 +39,7 @@ def people(count: int, seed: int = 0) -> pd.DataFrame:
 
 
 def probabilities(count: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng([seed, 1]).beta(2, 4, count).astype(np.float32)
+    return both(np.random.default_rng([seed, 1]).beta(2, 4, count).astype(np.float32))
 
 
 def watch_of(rows: pd.DataFrame, scores: np.ndarray, quarantined: int = 20, **facts: Any) -> Watch:
@@ -81,7 +82,7 @@ def test_rows_of_a_group_prove_no_more_than_one_of_them() -> None:
     """New groups, each of eight rows that are alike, are no drift."""
     each, groups = 8, 60
     trained = people(groups).loc[np.repeat(range(groups), each)]
-    scores = np.repeat(probabilities(groups), each)
+    scores = np.repeat(probabilities(groups), each, axis=0)
     by_rows, by_groups = (watch_of(trained, scores, rows_each=n) for n in (1.0, float(each)))
 
     def alarms(watch: Watch) -> int:
@@ -89,7 +90,7 @@ def test_rows_of_a_group_prove_no_more_than_one_of_them() -> None:
             drift_of(
                 watch,
                 people(groups, seed).loc[np.repeat(range(groups), each)],
-                np.repeat(probabilities(groups, seed), each),
+                np.repeat(probabilities(groups, seed), each, axis=0),
             )
             for seed in range(1, 9)
         )

@@ -10,7 +10,7 @@ from tabular_lstm.judging.drawing import to_svg
 from tabular_lstm.monitoring import health
 from tabular_lstm.monitoring.drift import Drift
 from tabular_lstm.monitoring.health import draw_over_time
-from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES
+from tabular_lstm.task import CLASSES, NUMBER, TWO_CLASSES
 from tests.helpers.browser import measured, needs_browser
 from tests.helpers.healths import Found, found, run_at
 from tests.helpers.pages import Parsed

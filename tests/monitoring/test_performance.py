@@ -12,7 +12,8 @@ from tabular_lstm.monitoring.performance import (
     measure,
     worse_than_promised,
 )
-from tabular_lstm.parameters.columns import NUMBER, Task
+from tabular_lstm.task import NUMBER, Task
+from tests.helpers.judged import both
 
 TWO, THREE = Task.of_classes((0, 1)), Task.of_classes((0, 1, 2))
 A_NUMBER = Task(kind=NUMBER)
@@ -24,7 +25,7 @@ def of_two(rows: int, seed: int, other: float = 0.0) -> tuple[np.ndarray, np.nda
     draw = np.random.default_rng(seed)
     given = expit(draw.normal(-1, 1.5, rows))
     chance = (1 - other) * given + other * (1 - given)
-    return (draw.random(rows) < chance).astype(int), given
+    return (draw.random(rows) < chance).astype(int), both(given)
 
 
 def test_metrics_are_those_of_scikit_learn() -> None:
@@ -32,14 +33,14 @@ def test_metrics_are_those_of_scikit_learn() -> None:
     draw = np.random.default_rng(0)
     shares, classes = draw.dirichlet([1, 1, 1], 500), draw.integers(0, 3, 500)
     numbers, predicted = draw.normal(size=500), draw.normal(size=500)
-    loss = log_loss(labels, chances)
+    loss, area_of_two = log_loss(labels, chances), roc_auc_score(labels, chances[:, 1])
     area = roc_auc_score(classes, shares, multi_class="ovr")
     rmse = root_mean_squared_error(numbers, predicted)
     mae = mean_absolute_error(numbers, predicted)
     for metrics, names, expected in (
-        (measure(labels, chances, TWO), OF_CLASSES, (loss, roc_auc_score(labels, chances))),
+        (measure(labels, chances, TWO), OF_CLASSES, (loss, area_of_two)),
         (measure(classes, shares, THREE), OF_CLASSES, (log_loss(classes, shares), area)),
-        (measure(numbers, predicted, A_NUMBER), ("rmse", "mae"), (rmse, mae)),
+        (measure(numbers, predicted[:, None], A_NUMBER), ("rmse", "mae"), (rmse, mae)),
     ):
         assert (*metrics,) == names
         assert [metric.value for metric in metrics.values()] == pytest.approx(expected)
@@ -57,7 +58,7 @@ def test_few_rows_and_rare_classes_are_not_measured_and_a_perfect_ranking_is_not
     labels, given = of_two(FEWEST, 0)
     assert measure(labels[1:], given[1:], TWO) == {}
     assert measure(np.zeros(FEWEST, int), given, TWO).keys() == {"log_loss"}
-    found = measure((given > 0.3).astype(int), given, TWO)["roc_auc"]
+    found = measure((given[:, 1] > 0.3).astype(int), given, TWO)["roc_auc"]
     assert (found.value, found.high) == (1, 1)
     assert found.low < 0.9
 

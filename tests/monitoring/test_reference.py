@@ -25,9 +25,10 @@ from tabular_lstm.monitoring.reference import (
     count_numbers,
     profile_of,
 )
-from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES
 from tabular_lstm.parameters.runs import MonitoringOptions
 from tabular_lstm.rows.schema import Schema, parts_of
+from tabular_lstm.task import CLASSES, NUMBER, TWO_CLASSES
+from tests.helpers.judged import both
 from tests.helpers.networks import schema_of, sequences_of
 
 FLOATS = st.floats(-(2.0**99), 2.0**99, width=32) | st.sampled_from([0.0, 1.0, np.nan])
@@ -161,7 +162,7 @@ ROWS = 500
 def predictions_of(task: str) -> np.ndarray:
     """Predictions by chance."""
     drawn = np.random.default_rng(1).random((ROWS, 3))
-    return drawn[:, 0] if task == TWO_CLASSES else drawn
+    return both(drawn[:, 0]) if task == TWO_CLASSES else drawn
 
 
 def watch_of(schema: Schema, sequences: np.ndarray, predictions: np.ndarray) -> Watch:

@@ -46,8 +46,8 @@ def test_separable_classes_are_learned_and_the_given_network_is_left_alone() -> 
     candidate, history = train(network, sequences, labels, training_of(epochs=20))
 
     fresh, fresh_labels = rows_of(161)
-    assert roc_auc_score(fresh_labels, predict(candidate, fresh)) > 0.99
-    called = predict(candidate, fresh) >= candidate.calibration.threshold
+    assert roc_auc_score(fresh_labels, predict(candidate, fresh)[:, 1]) > 0.99
+    called = predict(candidate, fresh)[:, 1] >= candidate.calibration.threshold
     assert (called == fresh_labels).mean() > 0.97
     assert history["loss"][-1] < 0.4 < history["loss"][0]
 
@@ -131,7 +131,7 @@ def test_temperature_and_threshold_come_from_the_out_of_fold_logits(
     assert candidate.calibration.threshold == pytest.approx(expected, abs=1e-5)
 
     probabilities = expit(logits.mean(0) / candidate.calibration.temperature)
-    np.testing.assert_allclose(predict(candidate, sequences), probabilities, atol=1e-6)
+    np.testing.assert_allclose(predict(candidate, sequences)[:, 1], probabilities, atol=1e-6)
     in_sample = choose_threshold(labels, probabilities, training.objective)
     assert candidate.calibration.threshold != pytest.approx(in_sample, abs=1e-5)
 
@@ -161,7 +161,7 @@ def test_the_candidate_gives_the_blend_and_says_what_the_rows_asked_for() -> Non
     )
     mean = member_logits(candidate, sequences).mean(0)
     expected = expit(mean / history["temperature"])
-    np.testing.assert_allclose(predict(candidate, sequences), expected, atol=1e-5)
+    np.testing.assert_allclose(predict(candidate, sequences)[:, 1], expected, atol=1e-5)
     by_itself = min(kind["log_loss"] for kind in history["kinds"])
     assert history["out_of_fold_log_loss"] < by_itself + 1e-3
 
@@ -275,8 +275,8 @@ def test_the_tutorial_trains_all_its_epochs_to_the_same_bits_and_leaves_no_trace
     assert by_weight["loss"] != history["loss"]
 
     sequences, _ = rows
-    probabilities = predict(candidate, np.tile(sequences, (150, 1, 1)))
+    probabilities = predict(candidate, np.tile(sequences, (150, 1, 1)))[:, 1]
     assert probabilities.dtype == np.float64
     own = np.asarray(candidate(sequences, training=False))[:, 0]
     np.testing.assert_allclose(probabilities, np.tile(own, 150), rtol=1e-5)
-    assert predict(candidate, sequences[:0]).shape == (0,)
+    assert predict(candidate, sequences[:0]).shape == (0, 2)

@@ -9,13 +9,13 @@ import tensorflow as tf
 from tabular_lstm.network.build import LSTMEnsemble, initialize, summaries
 from tabular_lstm.network.fit import train
 from tabular_lstm.network.offset import Offset
-from tabular_lstm.network.outputs import predictions
+from tabular_lstm.network.outputs import outputs_of
 from tabular_lstm.network.score import FEW, score
 from tabular_lstm.network.scorer import Scorer, Slots
-from tabular_lstm.parameters.columns import NUMBER, TWO_CLASSES
 from tabular_lstm.parameters.hyperparameters import TrainingOptions
 from tabular_lstm.rows.histories import PADDING, Compact, Histories, are_rows
 from tabular_lstm.rows.schema import HistoryLayout, quantiles
+from tabular_lstm.task import NUMBER, TWO_CLASSES
 from tests.helpers.networks import (
     TASKS,
     ensemble_of,
@@ -96,11 +96,12 @@ def test_numpy_scores_histories_as_tensorflow_computes_them(
     for count in (60, FEW + 40):
         predicted, computed = score(Scorer.of(network), histories[:count]), expected[:count]
         if network.schema.target is None:
-            computed = computed.reshape(predicted.shape)
-            np.testing.assert_allclose(predicted, computed, atol=1e-6)
+            found = network.schema.task.to_file(predicted)
+            np.testing.assert_allclose(found, computed, atol=1e-6)
             continue
         # Of a number Keras gives quantiles, and `test_outputs` tells what they mean.
-        found = predictions(computed.astype(float), network.schema, network.calibration, 0.9)
+        given = computed.astype(float), network.schema, network.calibration, 0.9
+        found = outputs_of(network.schema.task).predictions(*given)
         np.testing.assert_allclose(predicted, found, atol=1e-5 * network.schema.target.deviation)
 
 

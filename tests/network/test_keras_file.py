@@ -26,8 +26,8 @@ from tabular_lstm.network.keras_file import (
 from tabular_lstm.network.outputs import Calibration
 from tabular_lstm.network.score import FEW, score
 from tabular_lstm.network.scorer import Scorer
-from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES
 from tabular_lstm.serving.artifact import Artifact
+from tabular_lstm.task import CLASSES, NUMBER, TWO_CLASSES
 from tests.helpers.networks import (
     assert_same_weights,
     ensemble_of,

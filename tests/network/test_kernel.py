@@ -15,7 +15,7 @@ from tabular_lstm.network.kernel import Kernel, Processor, compile_code
 from tabular_lstm.network.kernel_code import Code, Lanes, cosine_and_sine, tanh
 from tabular_lstm.network.score import MANY_VALUES, score
 from tabular_lstm.network.scorer import CLIP, Scorer
-from tabular_lstm.parameters.columns import NUMBER, TWO_CLASSES
+from tabular_lstm.task import NUMBER, TWO_CLASSES
 from tests.helpers.networks import (
     LAYOUTS,
     MIXED,

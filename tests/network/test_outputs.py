@@ -16,11 +16,10 @@ from tabular_lstm.network.outputs import (
     Calibration,
     decisions,
     outputs_of,
-    predictions,
     residual_quantiles,
 )
-from tabular_lstm.parameters.columns import CLASSES, NUMBER, Task
 from tabular_lstm.parameters.hyperparameters import Objective, TrainingOptions
+from tabular_lstm.task import CLASSES, NUMBER, Task
 from tests.helpers.networks import schema_of, sequences_of
 from tests.helpers.trainings import network_of, same, training_of
 
@@ -105,7 +104,7 @@ def test_intervals_hold_their_rate_of_new_labels_or_more_where_rows_are_few(rows
             calibration = OF_NUMBER.calibration(
                 targets[:rows], outputs[:rows], 1.0, TrainingOptions(), None
             )
-            predicted = predictions(outputs[rows:], NUMBERS, calibration, rate)
+            predicted = OF_NUMBER.predictions(outputs[rows:], NUMBERS, calibration, rate)
             mean, deviation = NUMBERS.target.mean, NUMBERS.target.deviation  # type: ignore[union-attr]
             labels = mean + deviation * targets[rows:]
             held.append(((predicted[:, 1] <= labels) & (labels <= predicted[:, 2])).mean())
@@ -154,7 +153,8 @@ def test_the_loss_of_a_number_is_lowest_at_the_quantiles_in_training_and_out_of_
 def test_the_prediction_is_the_mean_of_the_distribution_and_within_its_interval() -> None:
     for distribution in (expon(), norm(1, 2), lognorm(0.7), uniform()):
         outputs = distribution.ppf(QUANTILES)[None]
-        ((predicted, lower, upper),) = (predictions(outputs, NUMBERS, Calibration(), 0.5) - 20) / 4
+        given = OF_NUMBER.predictions(outputs, NUMBERS, Calibration(), 0.5)
+        ((predicted, lower, upper),) = (given - 20) / 4
         assert predicted == pytest.approx(distribution.mean(), abs=0.02 * distribution.std())
         assert lower < predicted < upper
 
@@ -190,7 +190,7 @@ def test_a_training_has_the_same_bits_twice_and_learns(task: Task) -> None:
     assert same(first.get_weights(), again.get_weights())
     assert history == same_history
     assert fingerprint_network(first) == fingerprint_network(again)
-    given = predictions(np.asarray(first(sequences)), schema, Calibration())
+    given = outputs_of(task).predictions(np.asarray(first(sequences)), schema, Calibration(), None)
     if task.kind == NUMBER:
         assert "temperature" not in history
         assert history["out_of_fold_quantile_loss"] < 0.2

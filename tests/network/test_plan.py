@@ -12,8 +12,8 @@ from tabular_lstm.network.plan import (
     plan_training,
     stratified_folds,
 )
-from tabular_lstm.parameters.columns import NUMBER, Task
 from tabular_lstm.parameters.hyperparameters import TrainingOptions
+from tabular_lstm.task import NUMBER, Task
 
 
 def classes_of(drawn: np.ndarray, share: np.ndarray | float, classes: int) -> np.ndarray:

@@ -11,9 +11,9 @@ from tabular_lstm.network.outputs import Calibration
 from tabular_lstm.network.reasons import reason_names, reasons_of
 from tabular_lstm.network.score import FEW, score
 from tabular_lstm.network.scorer import Scorer
-from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES
 from tabular_lstm.rows.histories import PADDING
 from tabular_lstm.rows.schema import HistoryLayout, parts_of
+from tabular_lstm.task import CLASSES, NUMBER, TWO_CLASSES
 from tests.helpers.networks import ensemble_of, histories_in, schema_of, sequences_of
 
 WITHIN = 5e-6
@@ -36,8 +36,8 @@ def scorer(request: pytest.FixtureRequest) -> Scorer:
 
 def moved_by(scorer: Scorer, own: np.ndarray, other: np.ndarray) -> np.ndarray:
     """What each row's prediction loses by another one, (rows,): see `Reasons`."""
-    if own.ndim == 1:
-        return own - other
+    if own.shape[1] == 2:
+        return (own - other)[:, 1]
     column = 0 if scorer.schema.target else np.argmin(own @ np.array(COSTS), 1)
     return (own - other)[np.arange(len(own)), column]
 

@@ -16,17 +16,17 @@ from tabular_lstm.judging.importance import partial_dependence
 from tabular_lstm.network.build import LSTMEnsemble
 from tabular_lstm.network.fit import predict, predict_changed, train
 from tabular_lstm.network.keras_file import NoNetworkError, read_keras_file
-from tabular_lstm.network.outputs import predictions
+from tabular_lstm.network.outputs import outputs_of
 from tabular_lstm.network.reasons import reason_names, reasons_of
 from tabular_lstm.network.score import FEW, score
 from tabular_lstm.network.scorer import Scorer
-from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES
 from tabular_lstm.parameters.hyperparameters import TrainingOptions
 from tabular_lstm.rows.histories import Histories
 from tabular_lstm.rows.past_features import as_rows
 from tabular_lstm.rows.schema import HistoryLayout
 from tabular_lstm.rows.schema_fit import with_row
 from tabular_lstm.serving.artifact import Artifact
+from tabular_lstm.task import CLASSES, NUMBER, TWO_CLASSES
 from tests.helpers.networks import assert_same_weights, ensemble_of, schema_of, sequences_of
 
 CUSTOMERS, ROWS, STEPS = 150, 8, 5
@@ -76,8 +76,10 @@ def test_numpy_scores_what_tensorflow_adds_up_and_a_file_keeps_it(
         predicted, expected = score(scorer, histories[:count]), computed[:count]
         np.testing.assert_array_equal(predicted, score(Scorer.of(network), histories[:count]))
         if task == NUMBER:
-            expected = predictions(expected.astype(float), network.schema, network.calibration, 0.9)
-        np.testing.assert_allclose(predicted, expected.reshape(predicted.shape), atol=5e-5)
+            given = expected.astype(float), network.schema, network.calibration, 0.9
+            expected = outputs_of(network.schema.task).predictions(*given)
+        found = network.schema.task.to_file(predicted)
+        np.testing.assert_allclose(found, expected, atol=5e-5)
     built = Artifact.read(tmp_path / "both.keras").network
     assert_same_weights(built, network)
     with pytest.raises(DataError, match="takes single rows, this network reads histories"):
@@ -141,7 +143,8 @@ def test_a_reason_is_what_the_prediction_loses_without_a_cell_and_what_is_made_o
     some = histories[places]
     predicted = score(scorer, some)
     found = reasons_of(scorer, some, predicted, len(names))
-    column = np.zeros(20, int) if task == NUMBER else np.argmax(predicted.reshape(20, -1), 1)
+    spoken = [*network.schema.task.main_columns.values()]
+    column = np.argmax(predicted, 1) if spoken[1:] else np.full(20, spoken[0])
     labels = list(range(4, histories.table.shape[1]))
     moved_count = 0
     for before in range(STEPS):
@@ -155,7 +158,7 @@ def test_a_reason_is_what_the_prediction_loses_without_a_cell_and_what_is_made_o
                 table = histories.table.copy()
                 table[step[row], slots] = np.nan
                 other = score(scorer, dataclasses.replace(some, table=table))[row]
-                moved = (predicted[row] - other).reshape(-1)[column[row]]
+                moved = (predicted[row] - other)[column[row]]
                 assert effects[row] == pytest.approx(moved, abs=5e-5)
                 moved_count += abs(moved) > 1e-3
             assert (effects[~in_history] == 0).all()
@@ -176,13 +179,14 @@ def test_a_curve_has_what_each_row_alone_gives_although_rows_are_the_past_of_oth
         values: list[Any] = [*curve.values]
         if name in schema.categories:
             values = [schema.categories[name].index(value) for value in values]
-        output = schema.task.classes.index(curve.class_name) if task == CLASSES else 0
+        outputs = [*schema.task.main_columns.values()]
+        output = outputs[schema.task.classes.index(curve.class_name) if task == CLASSES else 0]
         alone = np.empty((len(values), len(some)))
         for place, row in np.ndindex(alone.shape):
             table = histories.table.copy()
             table[some.own[row], slot] = values[place]
             one = dataclasses.replace(some[[row]], table=table)
-            alone[place, row] = predict(network, one).reshape(-1)[output]
+            alone[place, row] = predict(network, one)[0, output]
         np.testing.assert_allclose(curve.mean, alone.mean(1), atol=5e-5)
         ends = np.quantile(alone, [0.1, 0.9], axis=1)
         np.testing.assert_allclose([curve.low, curve.high], ends, atol=5e-5)

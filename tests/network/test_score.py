@@ -14,14 +14,14 @@ import pytest
 from tabular_lstm.network import score as score_module
 from tabular_lstm.network.build import LSTMEnsemble
 from tabular_lstm.network.forward import BLOCK
-from tabular_lstm.network.outputs import Calibration, predictions
+from tabular_lstm.network.outputs import Calibration, outputs_of
 from tabular_lstm.network.score import FEW, FEW_VALUES, score, score_changed
 from tabular_lstm.network.scorer import CLIP, Scorer, Slots
-from tabular_lstm.parameters.columns import CLASSES, NUMBER, Task
 from tabular_lstm.parameters.hyperparameters import ReshapingOptions
 from tabular_lstm.rows.column_kinds import Declaration
 from tabular_lstm.rows.schema import HistoryLayout
 from tabular_lstm.rows.schema_fit import fit_schema
+from tabular_lstm.task import CLASSES, NUMBER, Task
 from tests.helpers.networks import (
     LAYOUTS,
     MIXED,
@@ -51,9 +51,9 @@ def test_the_score_is_what_keras_computes(
     sequences = sequences_of(schema, rows=40, missing=missing)
     before = sequences.copy()
     probabilities = score(Scorer.of(network), sequences)
-    assert probabilities.shape == (40,)
+    assert probabilities.shape == (40, 2)
     assert probabilities.dtype == np.float64
-    np.testing.assert_allclose(probabilities, network(sequences).numpy()[:, 0], atol=1e-6)
+    np.testing.assert_allclose(probabilities[:, 1:], network(sequences).numpy(), atol=1e-6)
     np.testing.assert_array_equal(sequences, before)
     if missing < 1:
         assert np.ptp(probabilities) > 0.005
@@ -77,7 +77,8 @@ def test_classes_and_numbers_are_scored_as_keras_computes_them(layout: dict[str,
         # Of a number Keras gives quantiles, and `test_outputs` tells what they mean.
         for coverage in (0.9, 0.6):
             found = score(Scorer.of(network), sequences[:rows], many, coverage)
-            expected = predictions(computed[:rows], schema, network.calibration, coverage)
+            given = computed[:rows], schema, network.calibration, coverage
+            expected = outputs_of(schema.task).predictions(*given)
             np.testing.assert_allclose(found, expected, atol=2e-4)
 
 
@@ -91,7 +92,7 @@ def test_odd_values_are_scored_as_keras_does(scale: float) -> None:
     for slot, value in product(range(4), ODD):
         odd = with_slot(sequences, *divmod(slot, 2), value)
         expected = network(odd).numpy()[:, 0]
-        np.testing.assert_allclose(score(Scorer.of(network), odd), expected, atol=1e-6)
+        np.testing.assert_allclose(score(Scorer.of(network), odd)[:, 1], expected, atol=1e-6)
 
 
 # The forms of a number

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from tabular_lstm.network.fit import train
 from tabular_lstm.network.members import Members
 from tabular_lstm.network.outputs import choose_threshold
-from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES
 from tabular_lstm.parameters.hyperparameters import NetworkOptions, Objective
 from tabular_lstm.pipelines.training.nodes import train_network
 from tabular_lstm.rows.labelled_set import scaled
+from tabular_lstm.task import CLASSES, NUMBER, TWO_CLASSES
 from tests.helpers.judged import set_of
 from tests.helpers.networks import schema_of
 from tests.helpers.trainings import (

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from tabular_lstm.datasets import RawRowsDataset
+from tabular_lstm.datasets.rows_to_score import RawRowsDataset
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions
 from tabular_lstm.parameters.hyperparameters import (

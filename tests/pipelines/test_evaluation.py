@@ -16,7 +16,7 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.judging.comparison import Evaluation, by_segment
 from tabular_lstm.judging.drawing import TITLES
 from tabular_lstm.judging.importance import Dependence, Importance, Lost
-from tabular_lstm.judging.metrics import CANDIDATE, Baselines
+from tabular_lstm.judging.metrics import Baselines
 from tabular_lstm.network import fit
 from tabular_lstm.parameters.columns import ColumnsOptions
 from tabular_lstm.parameters.hyperparameters import (
@@ -34,6 +34,7 @@ from tabular_lstm.pipelines.reshaping.nodes import reshape_test_rows
 from tabular_lstm.rows.fingerprints import Fingerprints, keys_of, together_of
 from tabular_lstm.rows.labelled_set import Examples, JudgingRows
 from tabular_lstm.rows.schema import HistoryLayout
+from tabular_lstm.task import CANDIDATE
 from tests.helpers import networks
 from tests.helpers.decisions import DATA, PROVENANCE
 from tests.helpers.judged import BASELINES, predictions_of, rows_of, set_of
@@ -174,7 +175,7 @@ def judged_at(side: str = "test") -> Evaluation:
 
 def test_each_value_of_a_segment_has_the_metrics_of_its_rows() -> None:
     judged = judged_at()
-    p, labels = judged.predictions[CANDIDATE], judged.labels
+    p, labels = judged.predictions[CANDIDATE][:, 1], judged.labels
     region = pd.Series(np.where(np.arange(90) < 50, "north", "south"))
     region[85:], arm = None, pd.Series([1.0] * 87 + [2.0] * 3)
     north, south, missing, one, two = by_segment(
@@ -211,7 +212,7 @@ def test_of_many_values_the_commonest_twenty_are_segments_and_all_others_are_one
         34,
         34,
     )
-    p, labels = judged.predictions[CANDIDATE][55:89], judged.labels[55:89]
+    p, labels = judged.predictions[CANDIDATE][55:89, 1], judged.labels[55:89]
     assert others.metrics is not None
     assert others.metrics.roc_auc == pytest.approx(roc_auc_score(labels, p))
 

@@ -9,10 +9,10 @@ import pytest
 from tabular_lstm.errors import DataError
 from tabular_lstm.judging.comparison import Evaluation
 from tabular_lstm.judging.gate import ArtifactCheck
-from tabular_lstm.judging.metrics import CANDIDATE
 from tabular_lstm.pipelines.promotion.nodes import read_back, record
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.decision import Champions
+from tabular_lstm.task import CANDIDATE
 from tests.helpers.champions import log_of
 from tests.helpers.commands import RETRAINING, here, seed, succeeds
 from tests.helpers.decisions import CONTENT, decision
@@ -29,7 +29,7 @@ def test_rows_read_back_reach_from_the_lowest_to_the_highest(count: int, tmp_pat
     ensemble_of(schema_of()).save(tmp_path / "candidate.keras")
     artifact = Artifact.read(tmp_path / "candidate.keras")
     test_set = set_of(np.empty((count, 2, 2)), pd.Series(np.zeros(count)), rows=rows)
-    judged = artifact.score(artifact.sequences(test_set))
+    judged = artifact.score(artifact.sequences(test_set))[:, 1]
 
     def checked(predictions: np.ndarray) -> ArtifactCheck:
         table = pd.DataFrame({CANDIDATE: predictions})

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tabular_lstm.datasets import RawRowsDataset
+from tabular_lstm.datasets.rows_to_score import RawRowsDataset
 from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions
 from tabular_lstm.parameters.hyperparameters import ReshapingOptions
 from tabular_lstm.pipelines.reshaping import nodes

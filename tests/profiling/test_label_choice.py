@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES, ColumnsOptions
+from tabular_lstm.parameters.columns import ColumnsOptions
 from tabular_lstm.profiling.label_choice import ProposedLabel, choose_label
 from tabular_lstm.profiling.proposal import propose
 from tabular_lstm.rows.number_format import NumberFormat
+from tabular_lstm.task import CLASSES, NUMBER, TWO_CLASSES
 from tests.helpers.profiles import profile
 
 AGES = [*range(20, 50)]

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tabular_lstm.parameters.columns import Value
 from tabular_lstm.rows.cells import (
     ANY,
     EMPTY,
@@ -22,6 +21,7 @@ from tabular_lstm.rows.cells import (
 )
 from tabular_lstm.rows.number_format import POINT, NumberFormat, all_pointed, pointed
 from tabular_lstm.rows.schema import Bounds
+from tabular_lstm.task import Value
 
 COMMA = NumberFormat(decimal=",")
 GERMAN = NumberFormat(decimal=",", thousands=".")

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tabular_lstm.datasets import RawRowsDataset
+from tabular_lstm.datasets.rows_to_score import RawRowsDataset
 from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions
 from tabular_lstm.rows.data_summary import DataSummary, Source, hash_of, summarize
 from tabular_lstm.rows.labels import LETTERS, LabelSummary, summarize_classes, summarize_numbers

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from tabular_lstm.parameters.columns import CLASSES, NUMBER, ColumnsOptions, Task
+from tabular_lstm.parameters.columns import ColumnsOptions
 from tabular_lstm.rows.data_warnings import (
     doubts_of,
     possible_leaks,
@@ -16,6 +16,7 @@ from tabular_lstm.rows.data_warnings import (
     warn_of_spellings,
 )
 from tabular_lstm.rows.label_measures import measure_of
+from tabular_lstm.task import CLASSES, NUMBER, Task
 from tests.helpers.decisions import DATA
 
 ROWS = 200

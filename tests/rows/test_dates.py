@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions, Task
+from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions
 from tabular_lstm.parameters.hyperparameters import ReshapingOptions
 from tabular_lstm.rows.cells import Problems
 from tabular_lstm.rows.dates import (
@@ -35,6 +35,7 @@ from tabular_lstm.rows.schema_fit import fit_schema
 from tabular_lstm.rows.sequences import slots_of, to_sequences
 from tabular_lstm.rows.train_test_split import in_test
 from tabular_lstm.rows.validation import read_rows
+from tabular_lstm.task import Task
 
 ROLES: dict[str, Any] = {"label": "y", "positive_class": 1, "negative_class": 0}
 COLUMNS = ColumnsOptions.model_validate(

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES, ColumnsOptions
+from tabular_lstm.parameters.columns import ColumnsOptions
 from tabular_lstm.rows.data_warnings import facts_of
 from tabular_lstm.rows.dependent_rows import DependentRows, find_dependent_rows
+from tabular_lstm.task import CLASSES, NUMBER, TWO_CLASSES
 from tests.helpers.tables import write_strikes
 
 DAY = np.datetime64("2024-01-01", "s")

@@ -7,13 +7,14 @@ import pandas as pd
 import pytest
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions, Value
+from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions
 from tabular_lstm.parameters.hyperparameters import ReshapingOptions, ValidationOptions
 from tabular_lstm.pipelines.reshaping.nodes import learn_schema
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.labels import are_unlabelled, label_of
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.validation import read_rows
+from tabular_lstm.task import Value
 from tests.helpers.nodes import NO_ROWS, accept_rows, split_rows, validate_rows
 from tests.helpers.raw_rows import of_frame
 

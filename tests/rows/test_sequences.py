@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.parameters.columns import Task
 from tabular_lstm.parameters.hyperparameters import ReshapingOptions
 from tabular_lstm.rows.cells import is_categorical
 from tabular_lstm.rows.column_kinds import Declaration
@@ -20,6 +19,7 @@ from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.schema_fit import fit_schema
 from tabular_lstm.rows.sequences import count_unknown, slots_of, to_sequences
+from tabular_lstm.task import Task
 
 NAN = float("nan")
 ROWS = pd.DataFrame(

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions, Task
+from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions
 from tabular_lstm.parameters.hyperparameters import ReshapingOptions
 from tabular_lstm.rows.cells import LARGEST
 from tabular_lstm.rows.data_summary import Source
@@ -15,6 +15,7 @@ from tabular_lstm.rows.schema_fit import fit_schema
 from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.rows.train_test_split import in_test, sides_of, with_boundary
 from tabular_lstm.rows.validation import read_rows
+from tabular_lstm.task import Task
 
 COLUMNS = ColumnsOptions(
     label="y",

@@ -7,15 +7,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tabular_lstm import load_champion
 from tabular_lstm.errors import DataError
 from tabular_lstm.network.scorer import Scorer
-from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES, ColumnsOptions
+from tabular_lstm.parameters.columns import ColumnsOptions
 from tabular_lstm.serving.answers import Answers, answers_of
-from tabular_lstm.serving.champion import _load_pyfunc, refuse_other_task
-from tabular_lstm.serving.row_scoring import sentence_of_scoring
+from tabular_lstm.serving.champion import _load_pyfunc, load_champion, refuse_other_task
 from tabular_lstm.serving.scoring_summary import ScoringSummary
+from tabular_lstm.task import CLASSES, NUMBER, TWO_CLASSES
 from tests.helpers.commands import logged
+from tests.helpers.judged import both
 from tests.helpers.logs import run
 from tests.helpers.networks import ensemble_of, schema_of
 from tests.helpers.project import Project, declare
@@ -109,16 +109,6 @@ def test_a_number_has_a_prediction_and_an_interval_at_the_declared_rate(project:
         assert scored["effect_1"][row] == pytest.approx(effect, abs=1e-5)
 
 
-def test_where_every_row_is_bad_there_are_no_predictions_of_the_task(project: Project) -> None:
-    path = serving(project, CLASSES)
-    rows_of(3).assign(f0="?").to_csv(path, index=False)
-    logged(*SCORING, *rows_at(path, "validation.max_quarantined_fraction=1.0"))
-    scored = predictions_of(project)
-    assert len(scored) == 0
-    assert {*OF_CLASSES} <= {*scored.columns}
-    assert summary_of(project)["means"] is None
-
-
 # A champion of another task than conf ------------------------------------------------------------
 
 PAIR = CONF[TWO_CLASSES]
@@ -187,7 +177,7 @@ def predictions(task: str, rows: int = 100) -> np.ndarray:
     if task == NUMBER:
         return np.sort(rng.normal(20, 15, (rows, 3)))[:, [1, 0, 2]]
     probabilities = rng.dirichlet(np.ones(3), rows)
-    return probabilities[:, 1] if task == TWO_CLASSES else probabilities
+    return both(probabilities[:, 1]) if task == TWO_CLASSES else probabilities
 
 
 @pytest.mark.parametrize("task", [TWO_CLASSES, CLASSES, NUMBER])
@@ -221,7 +211,7 @@ def test_of_many_classes_the_sentence_names_the_commonest() -> None:
     nothing = {k: {} for k in ("quarantined_by_reason", "unknown_categories")}
     facts = {"run_id": "of the run", "champion": champion, "task": CLASSES, **rows, **nothing}
     summary = ScoringSummary.model_validate({**facts, "classes": [*decisions]})
-    assert sentence_of_scoring(summary) == (
+    assert summary.sentence() == (
         f"Scored 780 of 790 rows with the champion of run {run('a')}: 39 as c39, 38 as c38, 37 as "
         "c37, 36 as c36, 35 as c35, …; 10 in quarantine."
     )

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from tabular_lstm.files import sha256
-from tabular_lstm.parameters.columns import NUMBER
 from tabular_lstm.serving.artifact import Artifact
+from tabular_lstm.task import NUMBER
 from tests.helpers.networks import assert_same_weights, ensemble_of, schema_of
 
 

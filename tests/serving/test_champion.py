@@ -11,15 +11,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tabular_lstm import LSTMClassifier, load_champion
 from tabular_lstm.errors import DataError
+from tabular_lstm.estimator import LSTMClassifier
 from tabular_lstm.files import sha256
-from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES
 from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.schema import HistoryLayout, Schema
 from tabular_lstm.serving.artifact import Artifact
-from tabular_lstm.serving.champion import Champion, MLflowModel, _load_pyfunc
+from tabular_lstm.serving.champion import Champion, MLflowModel, _load_pyfunc, load_champion
 from tabular_lstm.serving.promotion_log import append
+from tabular_lstm.task import CLASSES, NUMBER, TWO_CLASSES
 from tests.helpers.champions import log_of
 from tests.helpers.logs import rejection, run
 from tests.helpers.networks import ensemble_of, histories_in, schema_of
@@ -188,7 +188,7 @@ def test_of_histories_each_row_is_predicted_from_its_own_earlier_rows(
         [[2, 2, np.nan, np.nan], none, none],
         [first, second, [4, np.nan, 20, np.nan]],
     ]
-    expected = with_histories.artifact.score(histories_in(np.array(rows, np.float32)))
+    expected = with_histories.artifact.score(histories_in(np.array(rows, np.float32)))[:, 1]
     assert np.ptp(expected) > 1e-3
     predicted = with_histories.predict_proba(VISITS)[:, 1]
     np.testing.assert_array_equal(predicted, expected)

@@ -44,6 +44,7 @@ from tabular_lstm.serving.decision import Champions, Decision
 from tabular_lstm.serving.promotion_log import Versions
 from tests.helpers.commands import RETRAINING, UNTRUSTED, here
 from tests.helpers.decisions import DATA, decision
+from tests.helpers.judged import both
 from tests.helpers.logs import run
 from tests.helpers.networks import ensemble_of, schema_of
 from tests.helpers.nodes import NO_ROWS
@@ -367,7 +368,7 @@ def drift(
     """Compare test rows, of which those of a group are equal, with a champion's train rows."""
     drawn = np.random.default_rng(seed)
     sequences = drawn.normal(size=(GROUPS, 2, 1)).astype(np.float32)[OF]
-    scores = drawn.random(GROUPS).astype(np.float32)[OF]
+    scores = both(drawn.random(GROUPS).astype(np.float32)[OF])
     facts = {"candidate_sha256": "", "rows": len(OF), "quarantined_rows": 0}
     kept_then = Reference.of([sequences[~TEST]], scores[TEST], SCHEMA, **facts)
     now = sequences[TEST] + np.float32(shift)

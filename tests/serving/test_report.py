@@ -15,11 +15,11 @@ import pytest
 from tabular_lstm.environments import output_folder, run_command
 from tabular_lstm.judging.drawing import TITLES
 from tabular_lstm.judging.importance import Importance
-from tabular_lstm.judging.metrics import MODELS, written
+from tabular_lstm.judging.metrics import metric_text
 from tabular_lstm.monitoring.reference import Reference, category_cells, one_of, profile_of
-from tabular_lstm.parameters.columns import CLASSES, NUMBER
 from tabular_lstm.serving import report
 from tabular_lstm.serving.decision import Decision, Provenance
+from tabular_lstm.task import CLASSES, MODELS, NUMBER
 from tests.helpers.browser import in_a_browser, measured, needs_browser
 from tests.helpers.outputs import FIGURES
 from tests.helpers.pages import Parsed
@@ -249,11 +249,14 @@ def test_the_page_of_a_number_speaks_in_its_unit(served: Project) -> None:
         assert word not in shown.partition("Parameters")[0]
     beside = section(shown, "The candidate beside the others")
     for metrics in (run.judgement["candidate"], run.judgement["baselines"]["mean"]):
-        assert f" {written('rmse', metrics['rmse'])} " in shown.partition("§ ")[0]
-        assert f" {100 * metrics['coverage']:.1f} % {written('width', metrics['width'])} " in beside
+        assert f" {metric_text('rmse', metrics['rmse'])} " in shown.partition("§ ")[0]
+        assert (
+            f" {100 * metrics['coverage']:.1f} % {metric_text('width', metrics['width'])} "
+            in beside
+        )
     assert "which shall hold 90 % of the labels" in beside
     label = run.judgement["data"]["label"]
-    assert f"mean ± deviation {written('rmse', label['mean'])} ± " in shown
+    assert f"mean ± deviation {metric_text('rmse', label['mean'])} ± " in shown
     figures = {"predicted_and_true", "errors_by_prediction", "interval_coverage"}
     common = {"partial_dependence", "learning_curves", "importance_chart"}
     assert {*run.figures} == common | figures

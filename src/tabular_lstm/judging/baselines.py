@@ -6,22 +6,20 @@ Importing this module imports scikit-learn, which takes time.
 import logging
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from typing import Any, Self, cast
 
 import numpy as np
 from scipy.special import logit
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import make_column_transformer
-from sklearn.dummy import DummyClassifier, DummyRegressor
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from threadpoolctl import threadpool_limits
 
 from tabular_lstm.engine import Workers, one_by_one
-from tabular_lstm.judging.intervals import row_losses
-from tabular_lstm.judging.measures import measure_of
+from tabular_lstm.judging.measures import strata_of
+from tabular_lstm.measuring import row_losses
 from tabular_lstm.network.outputs import (
     RATES,
     Calibration,
@@ -31,13 +29,13 @@ from tabular_lstm.network.outputs import (
     residual_quantiles,
 )
 from tabular_lstm.network.plan import MANY_ROWS, draw_by_class, grouped_folds, stratified_folds
-from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES, Task
 from tabular_lstm.parameters.hyperparameters import EvaluationOptions, TrainingOptions
 from tabular_lstm.progress import progress
 from tabular_lstm.rows.histories import Histories, Sequences
 from tabular_lstm.rows.labelled_set import Examples
 from tabular_lstm.rows.past_features import as_rows
 from tabular_lstm.rows.schema import Schema
+from tabular_lstm.task import MODELS, Task
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +70,7 @@ class Fits:
     seed: int
 
 
-def predict_with_baselines(
+def fit_baselines(
     train_set: Examples,
     evaluated_sequences: Sequences,
     schema: Schema,
@@ -107,7 +105,7 @@ def predict_with_baselines(
     evaluated, _ = plain_rows(evaluated_sequences, schema)
     labels, weights = train_set.labels.to_numpy(), train_set.weights
     task, target = schema.task, schema.target
-    splits = _splits(measure_of(task).strata(labels), train_set.fold_groups, evaluation.seed)
+    splits = _splits(strata_of(labels, task), train_set.fold_groups, evaluation.seed)
     # Gradient boosting fails if a feature is missing in all rows of a fit.
     usable_features = np.all([~np.isnan(fitted[rows]).all(axis=0) for rows, _ in splits], axis=0)
     if not usable_features.all():
@@ -117,10 +115,12 @@ def predict_with_baselines(
     targets = labels if target is None else (labels - target.mean) / target.deviation
     fits = Fits(fitted, targets, weights, splits, evaluated, columns, evaluation.seed)
     # The longest fits come first; None is the fit on all rows.
-    simplest, linear, boosted = measure_of(task).baselines
     places = range(len(splits))
-    parts: list[tuple[str, int | None]] = [(boosted, place) for place in places]
-    parts += [(name, place) for name in (linear, simplest) for place in (None, *places)]
+    parts: list[tuple[str, int | None]] = [
+        (name, place)
+        for name, model in reversed(task.baselines.items())
+        for place in (places if model.boosted else (None, *places))
+    ]
     predicted: dict[tuple[str, int | None], list[np.ndarray]] = {}
     description = f"Fitting the baselines on {len(labels):,} rows and on folds"
     for part_number, part_predictions in progress(
@@ -135,29 +135,30 @@ def predict_with_baselines(
     actual, held_out_rows = actual[counted], held_out_rows[counted]
     counts = None if weights is None else weights[held_out_rows]
     predictions, thresholds, losses = {}, {}, {}
-    for name in (simplest, linear, boosted):
+    for name, model in task.baselines.items():
         out_of_fold = np.concatenate([predicted[name, place][0] for place in places])[counted]
-        if name == boosted:
+        if model.boosted:
             mean = np.mean([predicted[name, place][1] for place in places], axis=0)
             rows = actual, out_of_fold, mean, counts
-            out_of_fold, predictions[name] = _calibrated(*rows, schema, judged is not None)
+            out_of_fold, predictions[name] = _calibrate(*rows, schema, judged is not None)
         else:
             predictions[name] = predicted[name, None][0]
         if target is None:
             losses[name] = np.average(row_losses(actual, out_of_fold), weights=counts)
         else:
-            residuals = np.abs(actual - out_of_fold)
+            residuals = np.abs(actual - out_of_fold[:, 0])
             losses[name] = np.average(residuals**2, weights=counts) ** 0.5
             quantiles = residual_quantiles(residuals, counts)
             half = np.interp(training.coverage, RATES, quantiles)
-            ends = np.stack([predictions[name] + off for off in (0, -half, half)], axis=1)
+            ends = predictions[name] + np.array([0, -half, half])
             predictions[name] = target.mean + target.deviation * ends
-        if task.kind == TWO_CLASSES:
-            thresholds[name] = choose_threshold(actual, out_of_fold, training.objective, counts)
+        if task.has_threshold:
+            positive = out_of_fold[:, 1]
+            thresholds[name] = choose_threshold(actual, positive, training.objective, counts)
     return predictions, thresholds, {name: round(float(loss), 5) for name, loss in losses.items()}
 
 
-def _calibrated(
+def _calibrate(
     labels: np.ndarray,
     out_of_fold: np.ndarray,
     predictions: np.ndarray,
@@ -169,11 +170,11 @@ def _calibrated(
 
     `shifted` tells whether these rows are a part of the train rows.
     """
-    uncalibrated, outputs = [out_of_fold, predictions], outputs_of(schema.task)
-    if schema.task.kind == NUMBER:
-        return uncalibrated
-    to_logits = np.log if schema.task.kind == CLASSES else logit
-    logits = [to_logits(p.clip(LEAST, 1 - LEAST)).reshape(len(p), -1) for p in uncalibrated]
+    task, outputs = schema.task, outputs_of(schema.task)
+    if not task.classes:
+        return [out_of_fold, predictions]
+    to_logits = logit if task.has_threshold else np.log
+    logits = [to_logits(task.to_file(p).clip(LEAST, 1 - LEAST)) for p in (out_of_fold, predictions)]
     # Rounded, because the last digits depend on the processor.
     if shifted:
         shift = outputs.shifted(labels, logits[0], weights).round(3)
@@ -182,7 +183,7 @@ def _calibrated(
     calibration = Calibration(temperature=temperature)
     calibrated = [outputs.predictions(z, schema, calibration, None) for z in logits]
     # A class without train rows keeps a probability of 0.
-    return [np.round(p, 12) * predictions.any(axis=0) for p in calibrated]
+    return [_rounded_to_12(p * predictions.any(axis=0), task) for p in calibrated]
 
 
 def fit_part(fits: Fits, part: tuple[str, int | None]) -> list[np.ndarray]:
@@ -193,13 +194,13 @@ def fit_part(fits: Fits, part: tuple[str, int | None]) -> list[np.ndarray]:
     """
     name, place = part
     rows, held_out = (slice(None), np.empty(0, int)) if place is None else fits.splits[place]
-    model = _new_models(fits.schema, fits.seed)[name]
+    model = _new_model(name, fits.schema, fits.seed)
     arguments = {}
     if fits.weights is not None:
         prefix = f"{model.steps[-1][0]}__" if hasattr(model, "steps") else ""  # of a pipeline
         arguments[f"{prefix}sample_weight"] = fits.weights[rows]
     predicted_rows = [fits.evaluated if place is None else fits.fitted[held_out]]
-    if hasattr(model, "early_stopping"):
+    if MODELS[name].boosted:
         predicted_rows.append(fits.evaluated)
         arguments |= {"X_val": fits.fitted[held_out], "y_val": fits.labels[held_out]}
         if fits.weights is not None:
@@ -208,8 +209,12 @@ def fit_part(fits: Fits, part: tuple[str, int | None]) -> list[np.ndarray]:
     with threadpool_limits(1):
         model.fit(fits.fitted[rows], fits.labels[rows], **arguments)
         predictions = [_predicted(model, features, fits.schema.task) for features in predicted_rows]
-    # Rounded to 12 decimals, because the last bits depend on the processor, even for equal rows.
-    return [np.round(p, 12) for p in predictions]
+    return [_rounded_to_12(p, fits.schema.task) for p in predictions]
+
+
+def _rounded_to_12(predictions: np.ndarray, task: Task) -> np.ndarray:
+    """Round to 12 decimals, because the last bits depend on the processor, even for equal rows."""
+    return task.from_file(np.round(task.to_file(predictions), 12))
 
 
 def _splits(
@@ -220,7 +225,7 @@ def _splits(
     With very many rows, some rows are in no fold; neither is a row whose class is in one fold only.
     """
     if len(strata) <= MANY_ROWS:
-        return _folds(strata, groups, seed)
+        return _five_folds(strata, groups, seed)
     rows = np.arange(len(strata), dtype=np.int32)
     sampled_rows = draw_by_class(np.random.default_rng([seed, 4]), strata, rows, MANY_ROWS)
     logger.info(
@@ -231,11 +236,11 @@ def _splits(
     )
     if groups is not None:  # numbered anew, from 0
         groups = np.unique(groups[sampled_rows], return_inverse=True)[1]
-    folds = _folds(strata[sampled_rows], groups, seed)
+    folds = _five_folds(strata[sampled_rows], groups, seed)
     return [(sampled_rows[fitted], sampled_rows[held_out]) for fitted, held_out in folds]
 
 
-def _folds(
+def _five_folds(
     strata: np.ndarray, groups: np.ndarray | None, seed: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Choose five folds of all rows; one is left out if the other rows have a single class.
@@ -256,56 +261,44 @@ def _folds(
     return parts or [(np.arange(len(strata)), np.arange(len(strata)))]
 
 
-def _new_models(schema: Schema, seed: int) -> dict[str, Any]:
-    """Make the unfitted baselines; a category in a row is its place in the schema's list."""
+def _new_model(name: str, schema: Schema, seed: int) -> Any:
+    """Make an unfitted baseline; a category in a row is its place in the schema's list."""
+    model = MODELS[name]
+    module, _, class_name = schema.task.estimator_of(model).rpartition(".")
+    estimator = partial(getattr(import_module(module), class_name), **model.options)
+    if model.boosted:
+        # Many features get fewer bins, because with few values per bin the bins take most of the
+        # time.
+        bins = int(np.clip(2**16 // len(schema.features), 32, 255))
+        # Boosting takes at most as many categories as bins, and cannot tell a single one from a
+        # missing value; features with more or fewer are split like numbers.
+        few_categories = [
+            len(schema.categories.get(name, [])) in range(2, bins) for name in schema.features
+        ]
+        return estimator(
+            categorical_features=np.array(few_categories), max_bins=bins, random_state=seed
+        )
+    if not model.encoded:
+        return estimator()
     categorical = [name in schema.categories for name in schema.features]
     encoded = make_column_transformer(
         (OneHotEncoder(handle_unknown="ignore"), np.array(categorical)),
         remainder=make_pipeline(Medians(), StandardScaler(copy=False)),
     )
-    # Many features get fewer bins, because with few values per bin the bins take most of the time.
-    bins = int(np.clip(2**16 // len(schema.features), 32, 255))
-    # Boosting takes at most as many categories as bins, and cannot tell a single one from a missing
-    # value; features with more or fewer are split like numbers.
-    few_categories = [
-        len(schema.categories.get(name, [])) in range(2, bins) for name in schema.features
-    ]
-    simplest, linear, boosted = REGRESSORS if schema.task.kind == NUMBER else CLASSIFIERS
-    models = (
-        simplest(),
-        make_pipeline(encoded, linear()),
-        boosted(categorical_features=np.array(few_categories), max_bins=bins, random_state=seed),
-    )
-    return dict(zip(measure_of(schema.task).baselines, models, strict=True))
+    return make_pipeline(encoded, estimator())
 
 
-# Chosen on tables of classes of `benchmarks/baseline.py`.
-BOOSTING = {
-    "early_stopping": True,
-    "n_iter_no_change": 20,
-    "max_iter": 300,
-    "max_leaf_nodes": 15,
-    "l2_regularization": 10.0,
-    "max_features": 0.5,
-}
 LEAST = 1e-9  # a probability below counts as this where its logarithm is taken
-# The simplest baseline, the linear one, and boosted trees.
-CLASSIFIERS = (
-    DummyClassifier,
-    partial(LogisticRegression, max_iter=1000),
-    partial(HistGradientBoostingClassifier, **BOOSTING),
-)
-REGRESSORS = DummyRegressor, Ridge, partial(HistGradientBoostingRegressor, **BOOSTING)
 
 
 def _predicted(model: Any, rows: np.ndarray, task: Task) -> np.ndarray:
-    """Predict with a fitted model: standardized numbers, or probabilities as in `measures`."""
-    if task.kind == NUMBER:
-        return np.asarray(model.predict(rows))
+    """Predict with a fitted model: standardized numbers, (rows, 1), or probabilities."""
+    if not task.classes:
+        return np.asarray(model.predict(rows))[:, None]
     # The model does not know a class without train rows.
     probabilities = np.zeros((len(rows), len(task.classes)))
     probabilities[:, model.classes_] = model.predict_proba(rows)
-    return probabilities[:, 1] if task.kind == TWO_CLASSES else probabilities
+    return probabilities
 
 
 class Medians(TransformerMixin, BaseEstimator):  # type: ignore[misc]

@@ -16,11 +16,12 @@ from tabular_lstm.judging.gate import (
     FeaturesMoved,
 )
 from tabular_lstm.judging.intervals import CENTRAL, NORMAL
-from tabular_lstm.judging.metrics import IN_UNITS, METRICS, WORSE_SIGN, Metrics, written
+from tabular_lstm.judging.metrics import Metrics, metric_text
 from tabular_lstm.parameters.hyperparameters import ValidationOptions
 from tabular_lstm.parameters.runs import PromotionOptions
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.data_warnings import doubts_of
+from tabular_lstm.task import METRICS
 
 WIDEN = "If this is intended, change the limit"
 # Moved features have no limit that could be changed.
@@ -178,18 +179,18 @@ def check_drift(
     if champion.not_compared is not None:
         sentence = f"not known: {name} did not score these rows ({champion.not_compared})"
         return DriftCheck(passed=True, sentence=sentence)
-    measure, measured = evaluation.measure, evaluation.metrics[champion.run_id]
-    metric, hint = measure.spoken[0], ASK.format(measure.changed)
-    sign, current_value = WORSE_SIGN[metric], getattr(measured, metric)
+    traits, measured = evaluation.task.traits, evaluation.metrics[champion.run_id]
+    metric, hint = traits.main, ASK.format(traits.changed)
+    sign, current_value = METRICS[metric].worse, getattr(measured, metric)
     bounds = evaluation.bounds(champion.run_id, metric, promotion.confidence)
     best = min(bounds, key=lambda bound: sign * bound)
-    value_text = f"{METRICS[metric]} {written(metric, current_value)} on these rows"
+    value_text = f"{METRICS[metric].words} {metric_text(metric, current_value)} on these rows"
     missing_reason = "its metrics at promotion are not known, because its decision is gone"
     if data_summary and champion.data and champion.data.weight != data_summary.weight:
         promotion_metrics, missing_reason = None, data_summary.other_weights(champion.data)
     elif promotion_metrics and champion.promoted_on != evaluation.judged_on:
         promotion_metrics, missing_reason = None, f"its promotion was judged on {OTHER_ROWS}"
-    floor, floor_value, floor_model = measure.nothing
+    floor, floor_value, floor_model = traits.nothing
     if promotion_metrics is None:
         compared = (
             f"{value_text}; {missing_reason}. Only whether it is worse than {floor_model} was "
@@ -199,7 +200,7 @@ def check_drift(
     else:
         promotion_value = getattr(promotion_metrics, metric)
         unit = getattr(promotion_metrics, "label_deviation", 1.0)
-        compared = f"{value_text}, {written(metric, promotion_value)} when it was promoted"
+        compared = f"{value_text}, {metric_text(metric, promotion_value)} when it was promoted"
         least_fall = _least_fall(
             promotion_metrics, metric, current_value, best, promotion.confidence
         )
@@ -207,7 +208,7 @@ def check_drift(
     if highest < floor_value:
         fault = f"{name} is clearly worse than {floor_model}: {compared}. {hint}{START_OVER}"
     elif least_fall > promotion.max_champion_fall * unit:
-        limit, higher = promotion.max_champion_fall, metric in IN_UNITS
+        limit, higher = promotion.max_champion_fall, METRICS[metric].in_units
         fault = (
             f"{name} has {'become worse' if higher else 'fallen'}: {compared}, clearly "
             f"{'higher' if higher else 'lower'} by more than promotion.max_champion_fall = "
@@ -235,7 +236,7 @@ def _least_fall(
     Source: Newcombe, "Interval Estimation for the Difference between Independent Proportions",
     Statistics in Medicine 17, 1998, method 10.
     """
-    sign, promotion_value = WORSE_SIGN[metric], getattr(promotion_metrics, metric)
+    sign, promotion_value = METRICS[metric].worse, getattr(promotion_metrics, metric)
     two_sided = NORMAL.inv_cdf((1 + CENTRAL) / 2)
     worst = max(sign * bound for bound in promotion_metrics.interval[metric])
     below = (worst - sign * promotion_value) * NORMAL.inv_cdf(confidence) / two_sided

@@ -1,43 +1,38 @@
 """Compare any two models on the same rows and bootstrap resamples, in numbers and sentences."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.errors import LISTED, counted, shown
+from tabular_lstm.errors import counted, shown
 from tabular_lstm.frozen import Frozen, unless
 from tabular_lstm.judging.intervals import (
     CENTRAL,
     NORMAL,
-    Resampled,
-    Rows,
     bootstrap,
     bounds,
-    interval,
+    percentile_interval,
 )
-from tabular_lstm.judging.measures import Measure, Rule, measure_of
-from tabular_lstm.judging.metrics import (
-    CANDIDATE,
-    IN_UNITS,
-    METRICS,
-    MODELS,
-    WORSE_SIGN,
-    ClassesMetrics,
-    Metrics,
-    NumberMetrics,
-    TwoClassesMetrics,
-    written,
+from tabular_lstm.judging.measures import (
+    Rule,
+    fewest_rows,
+    fill_missing,
+    statistics,
+    unit_of,
+    with_intervals,
 )
-from tabular_lstm.parameters.columns import NUMBER, Task
+from tabular_lstm.judging.metrics import Metrics, is_in_units, measure_model, metric_text
+from tabular_lstm.measuring import Resampled, Rows
 from tabular_lstm.parameters.hyperparameters import EvaluationOptions
 from tabular_lstm.rows.cells import cell_text
 from tabular_lstm.rows.histories import Histories, Sequences
 from tabular_lstm.rows.label_measures import ENOUGH_ROWS
 from tabular_lstm.rows.labelled_set import Examples, JudgedOn, scaled
+from tabular_lstm.task import CANDIDATE, METRICS, MODELS, Task
 
 POWER = 0.8
 RARE, FEW_FOUND = 0.25, 0.5  # shares: of positive rows, and of those that are found
@@ -146,20 +141,14 @@ class Evaluation(Rows):
     by_length: tuple["OfLength", ...] = ()
     by_segment: tuple["OfSegment", ...] = ()
 
-    @property
-    def measure(self) -> Measure:
-        """Return the `Measure` of the task."""
-        return measure_of(self.task)
-
     def with_models(self, models: Mapping[str, Predictions], options: EvaluationOptions) -> Self:
         """Measure more models by their predictions, always on the same resamples."""
-        measure = self.measure
         filled = {
-            name: measure.fill_missing(self.labels, model.values, model.rule)
+            name: fill_missing(self.labels, model.values, model.rule, self.task)
             for name, model in models.items()
         }
         resampled = bootstrap(
-            {name: measure.statistics(self, *pair) for name, pair in filled.items()},
+            {name: statistics(self, *pair, self.task) for name, pair in filled.items()},
             len(self.labels),
             options.bootstrap_resamples,
             options.seed,
@@ -167,8 +156,8 @@ class Evaluation(Rows):
             self.groups,
         )
         metrics = {
-            name: measure.with_intervals(
-                measure.point(self, values, decided, models[name].rule),
+            name: with_intervals(
+                measure_model(self, values, decided, models[name].rule, self.task),
                 self,
                 values,
                 resampled[name],
@@ -205,7 +194,7 @@ class Evaluation(Rows):
     @property
     def metrics_of_baselines(self) -> dict[str, Metrics]:
         """Return the metrics of the baselines alone."""
-        return {name: m for name, m in self.metrics.items() if name in self.measure.baselines}
+        return {name: m for name, m in self.metrics.items() if name in self.task.baselines}
 
     @property
     def weighted(self) -> str:
@@ -224,7 +213,7 @@ class Evaluation(Rows):
     def interval(self, model: str, other_model: str, metric: str) -> tuple[float, float]:
         """Return the 95 % interval of a metric's difference."""
         point, values = self.minus(model, other_model, metric)
-        (low, high), tail = interval(values), (1 + CENTRAL) / 2
+        (low, high), tail = percentile_interval(values), (1 + CENTRAL) / 2
         unseen = self._unseen(model, other_model, metric, tail)
         return min(low, point - unseen), max(high, point + unseen)
 
@@ -236,24 +225,22 @@ class Evaluation(Rows):
             getattr(evaluation.metrics[name], metric),
         )
         low, high = bounds(values[~np.isnan(values)], point, confidence)
-        against_constant = (
-            evaluation.predictions[name],
-            np.full_like(evaluation.predictions[name], 0.5),
-        )
-        unseen = self.measure.unseen(metric, evaluation, *against_constant, confidence)
+        predictions = evaluation.predictions[name]
+        constant = np.full_like(predictions, 0.5)
+        unseen = METRICS[metric].unseen(evaluation, predictions, constant, confidence)
         return float(np.fmin(low, point - unseen)), float(np.fmax(high, point + unseen))
 
     def compare(self, model: str, other_model: str, confidence: float) -> Comparison:
         """Compare one model with another; each bound is one-sided, at `confidence`."""
         deviations = NORMAL.inv_cdf(confidence) + NORMAL.inv_cdf(POWER)
         compared, unit = {}, self.unit(other_model) or 1.0
-        for metric in self.measure.compared:
-            sign = WORSE_SIGN[metric]
+        for metric in self.task.compared:
+            sign = METRICS[metric].worse
             point, values = self.minus(model, other_model, metric)
             worse = sign * values[~np.isnan(values)]
             best, worst = bounds(worse / unit, sign * point / unit, confidence)
             unseen = self._unseen(model, other_model, metric, confidence)
-            rise, fall = self.measure.farther(*self._model_pair(model, other_model, metric))
+            rise, fall = METRICS[metric].farther(*self._model_pair(model, other_model))
             compared[metric] = Difference(
                 difference=point,
                 at_worst=sign * np.maximum(worst * unit + rise, sign * point + unseen),
@@ -263,22 +250,15 @@ class Evaluation(Rows):
         return compared
 
     def unit(self, model: str) -> float:
-        """Return the unit of tolerances on the rows of `model`, see `Measure.unit`."""
-        return self.measure.unit(self.parts.get(model, self))
+        """Return the unit of tolerances on the rows of `model`, see `measures.unit_of`."""
+        return unit_of(self.parts.get(model, self), self.task)
 
     def _unseen(self, model: str, other_model: str, metric: str, confidence: float) -> float:
-        return self.measure.unseen(*self._model_pair(model, other_model, metric), confidence)
+        return METRICS[metric].unseen(*self._model_pair(model, other_model), confidence)
 
-    def _model_pair(
-        self, model: str, other_model: str, metric: str
-    ) -> tuple[str, Rows, np.ndarray, np.ndarray]:
+    def _model_pair(self, model: str, other_model: str) -> tuple[Rows, np.ndarray, np.ndarray]:
         evaluation = self.parts.get(other_model, self)
-        return (
-            metric,
-            evaluation,
-            evaluation.predictions[model],
-            evaluation.predictions[other_model],
-        )
+        return evaluation, evaluation.predictions[model], evaluation.predictions[other_model]
 
 
 def evaluate_models(
@@ -319,7 +299,7 @@ def sentences_of(
     If few positive rows are found because decisions are made for accuracy, the other objectives are
     named. If the best baseline by out-of-fold loss is ahead, its sentence comes first.
     """
-    metrics, measure = evaluation.metrics[CANDIDATE], evaluation.measure
+    task, metrics = evaluation.task, cast(Any, evaluation.metrics[CANDIDATE])
     baselines = [name for name in evaluation.metrics if name != CANDIDATE]
     sentences = {
         name: _baseline_sentence(evaluation, name, options.meaningful) for name in baselines
@@ -330,14 +310,14 @@ def sentences_of(
     if evaluation.all_rows is not None:
         count, all_rows_metrics = evaluation.all_rows
         summary += f". {_summary(evaluation, all_rows_metrics, count, ', all labelled ones')}"
-    best = evaluation.best_baseline or measure.baselines[1]
+    best = evaluation.best_baseline or task.baseline("linear")
     main = _telling(evaluation, best)
     difference, _ = evaluation.minus(CANDIDATE, best, main)
-    first = [sentences.pop(best)] if WORSE_SIGN[main] * difference > 0 else []
-    decisions = DECISION_SENTENCES[type(metrics)](metrics)
-    if objective == "accuracy" and isinstance(metrics, TwoClassesMetrics):
+    first = [sentences.pop(best)] if METRICS[main].worse * difference > 0 else []
+    decisions = metrics.said_of_decisions
+    if objective == "accuracy" and task.has_threshold:
         recall, is_rare = metrics.confusion_matrix.recall, bool(evaluation.labels.mean() < RARE)
-        tells = metrics.interval["roc_auc"][0] > measure.nothing[1]
+        tells = metrics.interval["roc_auc"][0] > task.traits.nothing[1]
         decisions += OBJECTIVES * (recall is not None and recall < FEW_FOUND and is_rare and tells)
     return [*first, summary, decisions, *sentences.values()]
 
@@ -345,78 +325,44 @@ def sentences_of(
 def _summary(evaluation: Evaluation, metrics: Metrics, count: int, which_rows: str) -> str:
     """Say the candidate's metrics with their intervals."""
     listed = [
-        f"{METRICS[metric]} {written(metric, getattr(metrics, metric))} "
+        f"{METRICS[metric].words} {metric_text(metric, getattr(metrics, metric))} "
         f"{_brackets(metrics.interval[metric], metric)}"
-        for metric in evaluation.measure.spoken
+        for metric in spoken(metrics, evaluation.task)
     ]
     rows = f"{count} {evaluation.side} rows{evaluation.weighted}{which_rows}"
     return f"Candidate on {rows}: {', '.join(listed)}"
 
 
-def _threshold_sentence(metrics: TwoClassesMetrics) -> str:
-    """Say how many rows the decision threshold calls positive, and how many correctly."""
-    matrix = metrics.confusion_matrix
-    rightly, wrongly = matrix.true_positives, matrix.false_positives
-    beginning = f"From a probability of {metrics.decision_threshold:.3f} on it calls"
-    positive = f"{rightly + matrix.false_negatives:.6g} rows are positive"
-    if matrix.precision is None or matrix.recall is None:
-        return f"{beginning} no row positive; {positive}"
-    return (
-        f"{beginning} {rightly + wrongly:.6g} rows positive, {rightly:.6g} of them correctly "
-        f"(precision {100 * matrix.precision:.1f} %); {positive} (recall "
-        f"{100 * matrix.recall:.1f} %; F1 {matrix.f1:.3f})"
-    )
-
-
-def _classes_sentence(metrics: ClassesMetrics) -> str:
-    """Say what share of each class's rows is found, for the first ten classes."""
-    shares = [
-        f"{shown(name)} {'no row' if rates.recall is None else f'{100 * rates.recall:.1f} %'}"
-        f"{'' if rates.precision is None else f' (precision {100 * rates.precision:.1f} %)'}"
-        for name, rates in metrics.by_class.items()
-    ]
-    ending = f" and {len(shares) - LISTED} more classes" if len(shares) > LISTED else ""
-    return f"Of the rows of each class it finds: {', '.join(shares[:LISTED])}{ending}"
-
-
-def _intervals_sentence(metrics: NumberMetrics) -> str:
-    return (
-        f"{100 * metrics.coverage:.1f} % of the labels are within its intervals, which are "
-        f"{written('width', metrics.width)} wide on average"
-    )
-
-
-DECISION_SENTENCES: dict[type, Callable[..., str]] = {
-    TwoClassesMetrics: _threshold_sentence,
-    ClassesMetrics: _classes_sentence,
-    NumberMetrics: _intervals_sentence,
-}
+def spoken(metrics: Metrics, task: Task) -> list[str]:
+    """Name the metrics that are said, the main one first."""
+    return [*dict.fromkeys([task.traits.main, *metrics.interval])]
 
 
 def _telling(evaluation: Evaluation, name: str) -> str:
     """Return the metric that tells whether the candidate beats a baseline.
 
-    It is the first of `Measure.spoken`. But if only other metrics of the gate are shown to be
+    It is the task's main metric. But if only other metrics of the gate are shown to be
     worse, it is the first of these, so that no such candidate is said to beat the baseline.
     """
-    main = evaluation.measure.spoken[0]
+    main = evaluation.task.traits.main
     worse = [
         metric
-        for metric in evaluation.measure.compared
-        if min(WORSE_SIGN[metric] * end for end in evaluation.interval(CANDIDATE, name, metric)) > 0
+        for metric in evaluation.task.compared
+        if min(METRICS[metric].worse * end for end in evaluation.interval(CANDIDATE, name, metric))
+        > 0
     ]
     return main if main in worse else [*worse, main][0]
 
 
 def _baseline_sentence(evaluation: Evaluation, name: str, meaningful: float) -> str:
     main = _telling(evaluation, name)
-    second = next(metric for metric in evaluation.measure.spoken if metric != main)
     candidate, baseline = evaluation.metrics[CANDIDATE], evaluation.metrics[name]
+    second = next(m for m in spoken(candidate, evaluation.task) if m != main)
     difference, _ = evaluation.minus(CANDIDATE, name, main)
     low, high = evaluation.interval(CANDIDATE, name, main)
-    baseline_words = f"{'the ' if name == evaluation.measure.baselines[0] else ''}{MODELS[name]}"
+    baseline_words = f"{'the ' if MODELS[name].role == 'simplest' else ''}{MODELS[name].words}"
     smallest = meaningful * evaluation.unit(name)
-    ahead, sure = WORSE_SIGN[main] * difference < 0, low > 0 or high < 0
+    ahead, sure = METRICS[main].worse * difference < 0, low > 0 or high < 0
     if difference == 0 or -smallest < low <= 0 <= high < smallest:
         verdict = f"is level with {baseline_words}"
     elif sure and abs(difference) >= smallest:
@@ -425,19 +371,20 @@ def _baseline_sentence(evaluation: Evaluation, name: str, meaningful: float) -> 
         reason = "by less than matters" if sure else "within chance"
         verdict = f"is {'ahead of' if ahead else 'behind'} {baseline_words}, {reason}"
     main_words, second_words = (
-        f"{METRICS[metric]} {written(metric, getattr(candidate, metric))} against "
-        f"{written(metric, getattr(baseline, metric))}"
+        f"{METRICS[metric].words} {metric_text(metric, getattr(candidate, metric))} against "
+        f"{metric_text(metric, getattr(baseline, metric))}"
         for metric in (main, second)
     )
     return (
-        f"The candidate {verdict}: {main_words}, difference {written(main, difference, '+.3f')} "
-        f"{_brackets((low, high), main, '+.3f')}; {second_words}"
+        f"The candidate {verdict}: {main_words}, difference "
+        f"{metric_text(main, difference, '+.3f')} {_brackets((low, high), main, '+.3f')}; "
+        f"{second_words}"
     )
 
 
 def _brackets(bounds: tuple[float, float], metric: str, form: str = ".3f") -> str:
     """Write an interval without the unit, which is already written before it."""
-    ends = ", ".join(written(metric, bound, form).removesuffix(" %") for bound in bounds)
+    ends = ", ".join(metric_text(metric, bound, form).removesuffix(" %") for bound in bounds)
     return f"[{ends}]"
 
 
@@ -465,7 +412,7 @@ def as_json(evaluation: Evaluation) -> dict[str, Any]:
                 "difference": evaluation.minus(CANDIDATE, name, metric)[0],
                 "interval": list(evaluation.interval(CANDIDATE, name, metric)),
             }
-            for metric in evaluation.measure.sampled
+            for metric in evaluation.metrics[CANDIDATE].interval
         }
     document: dict[str, Any] = {evaluation.side: candidate, "baselines": measured}
     if evaluation.judged_on is not None:
@@ -484,7 +431,7 @@ def as_json(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def _rounded(measured: Any, name: str = "", digits: bool = False) -> Any:
-    digits |= name in IN_UNITS
+    digits |= is_in_units(name)
     if isinstance(measured, dict):
         return {name: _rounded(value, name, digits) for name, value in measured.items()}
     if isinstance(measured, list):
@@ -509,21 +456,21 @@ def heavy_group(evaluation: Evaluation, names: pd.Series, word: str) -> str | No
     by squared errors, of classes by their share of each class. `names`, str (rows,), has the name
     of each row's group; `word` is what a group is called, such as `customer`.
     """
-    groups, labels, measure = evaluation.groups, evaluation.labels, evaluation.measure
+    groups, labels, task = evaluation.groups, evaluation.labels, evaluation.task
     if groups is None or np.ptp(groups) == 0:
         return None
     metrics, predictions = evaluation.metrics[CANDIDATE], evaluation.predictions[CANDIDATE]
     weights = np.ones(len(groups)) if evaluation.weights is None else evaluation.weights
-    if evaluation.task.kind == NUMBER:
-        effects = weights * (labels - predictions[:, 0]) ** 2
-    else:
+    if task.classes:
         effects = weights / np.bincount(labels, weights)[labels]
+    else:
+        effects = weights * (labels - predictions[:, 0]) ** 2
     shares = np.bincount(groups, weights / weights.sum())
     sums = shares, np.bincount(groups, effects)
     tried = np.unique([np.argsort(-of_groups, kind="stable")[:10] for of_groups in sums])
     counts = weights * (groups != tried[:, None])  # (groups, rows): one group does not count
-    main = measure.spoken[0]
-    without = measure.statistics(evaluation, predictions, labels)(counts, counts)[main]
+    main = task.traits.main
+    without = METRICS[main].statistic(evaluation, predictions, labels)(counts, counts)
     metric, (low, high) = getattr(metrics, main), metrics.interval[main]
     # -1 without the only group of a class: check 3 of the gate says that they are too few.
     changes = np.nan_to_num(np.abs(without - metric), nan=-1)
@@ -534,8 +481,8 @@ def heavy_group(evaluation: Evaluation, names: pd.Series, word: str) -> str | No
     name = shown(names.iloc[int(np.argmax(groups == tried[heaviest]))])
     return (
         f"{word} '{name}' has {100 * shares[tried[heaviest]]:.2g} % of the {len(groups):,} "
-        f"{evaluation.side} rows{evaluation.weighted}; without it {METRICS[main]} is "
-        f"{written(main, without[heaviest])} ({written(main, metric)} with it)"
+        f"{evaluation.side} rows{evaluation.weighted}; without it {METRICS[main].words} is "
+        f"{metric_text(main, without[heaviest])} ({metric_text(main, metric)} with it)"
     )
 
 
@@ -593,7 +540,7 @@ def by_length(
                 history=f"{before + 1} to {most}" if before + 1 < most else str(most),
                 train_rows=int(in_train.sum()),
                 evaluated_rows=int(in_evaluated.sum()),
-                metrics=_metrics_of_part(evaluation, in_evaluated, options),
+                metrics=_measure_model_part(evaluation, in_evaluated, options),
             )
         )
     return tuple(parts)
@@ -620,7 +567,7 @@ def by_segment(
                 value=value,
                 other_values=count,
                 evaluated_rows=rows.sum(),
-                metrics=_metrics_of_part(evaluation, rows, options),
+                metrics=_measure_model_part(evaluation, rows, options),
             )
             for value, count, rows in parts
         ]
@@ -642,12 +589,12 @@ def with_parts(
     return replace(evaluation, by_segment=by_segment(evaluation, columns, options))
 
 
-def _metrics_of_part(
+def _measure_model_part(
     evaluation: Evaluation, rows: np.ndarray, options: EvaluationOptions
 ) -> Metrics | None:
     """Measure the candidate on some rows; None if they are too few."""
     part = Evaluation(**vars(evaluation.part(rows)), task=evaluation.task)
-    if not rows.any() or evaluation.measure.fewest(part)[0] < ENOUGH_ROWS:
+    if not rows.any() or fewest_rows(part, evaluation.task)[0] < ENOUGH_ROWS:
         return None
     candidate = Predictions(evaluation.predictions[CANDIDATE][rows], evaluation.rules[CANDIDATE])
     return part.with_models({CANDIDATE: candidate}, options).metrics[CANDIDATE]

@@ -14,7 +14,7 @@ import numpy as np
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, Template
 
 from tabular_lstm.errors import counted, printable, shown
-from tabular_lstm.judging.metrics import CANDIDATE, written
+from tabular_lstm.judging.metrics import metric_text
 from tabular_lstm.parameters import BLOCKS
 
 if TYPE_CHECKING:
@@ -43,17 +43,8 @@ TITLES = FIGURES | {"intervals": "The candidate beside the others"}
 WIDTH = 5.0  # inches, each 96 pixels of a browser
 HEIGHT, LEGEND_LINE, BAR = 3.5, 0.18, 0.21
 INK, GREY, LIGHT = "#1f2328", "#777777", "#e3e6ea"
-# One color for each model in all figures: the palette of Okabe and Ito for color-blind readers.
 ORANGE, SKY, PINK = "#E69F00", "#56B4E9", "#CC79A7"
-COLORS = {
-    CANDIDATE: "#0072B2",
-    "champion": "#000000",
-    "logistic_regression": "#D55E00",
-    "hist_gradient_boosting": "#009E73",
-    "majority_class": GREY,
-}
 CLASS_COLORS = (ORANGE, PINK)  # negative, positive
-COLORS |= {"linear_regression": COLORS["logistic_regression"], "mean": GREY}
 # Characters of a name from the user's file; the middle of a longer name is left out.
 NAME = 26
 SHOWN = 30  # bars
@@ -274,7 +265,7 @@ def images(figures: dict[str, str]) -> dict[str, str]:
 
 
 def _write_metric(value: float, metric: str, form: str = ".3f") -> str:
-    return written(metric, value, form)
+    return metric_text(metric, value, form)
 
 
 def _printable_value(value: object) -> object:

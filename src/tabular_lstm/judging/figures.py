@@ -9,7 +9,6 @@ from tabular_lstm.judging import drawing
 from tabular_lstm.judging.comparison import Evaluation
 from tabular_lstm.judging.drawing import (
     CLASS_COLORS,
-    COLORS,
     GREY,
     ORANGE,
     add_legend,
@@ -19,17 +18,8 @@ from tabular_lstm.judging.drawing import (
     styled,
 )
 from tabular_lstm.judging.importance import Importance
-from tabular_lstm.judging.metrics import (
-    CANDIDATE,
-    COMPARED,
-    IN_UNITS,
-    METRICS,
-    MODELS,
-    WORSE_SIGN,
-    Metrics,
-    calibration_bins,
-)
-from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES, Task
+from tabular_lstm.judging.metrics import Metrics, calibration_bins
+from tabular_lstm.task import CANDIDATE, METRICS, MODELS, Task
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,6 +27,7 @@ if TYPE_CHECKING:
 
 # Number figures -----------------------------------------------------------------------------------
 
+BLUE = MODELS[CANDIDATE].color
 POINTS = 500
 # The 95 % quantile is this many times as far from the median as the 5 % quantile.
 LONG_TAIL = 4
@@ -50,7 +41,7 @@ def predicted_and_true(judged: Evaluation) -> "Figure":
     truth, predicted = judged.labels, judged.predictions[CANDIDATE][:, 0]
     figure, axes = drawing.new_axes("", "true", height=4, lines=2)
     numbers = np.concatenate([truth, predicted])
-    ends = [_fit(axes, axis, numbers) for axis in ("x", "y")]
+    ends = [_fit_axis(axes, axis, numbers) for axis in ("x", "y")]
     axes.plot(*ends, ":", color=GREY, label="predicted = true")
     _add_points(axes, predicted, truth)
     drawing.add_legend(figure)
@@ -63,8 +54,8 @@ def errors_by_prediction(judged: Evaluation) -> "Figure":
     predicted = judged.predictions[CANDIDATE][:, 0]
     error = judged.labels - predicted
     figure, axes = drawing.new_axes("", "error: true - predicted", lines=2)
-    _fit(axes, "x", predicted)
-    _fit(axes, "y", error, by_powers=False)
+    _fit_axis(axes, "x", predicted)
+    _fit_axis(axes, "y", error, by_powers=False)
     axes.axhline(0, linestyle=":", color=GREY)
     _add_points(axes, predicted, error)
     medians = [(np.median(predicted[rows]), np.median(error[rows])) for rows in _tenths(predicted)]
@@ -83,9 +74,9 @@ def interval_coverage(judged: Evaluation, declared: float) -> "Figure":
     axes.axhline(declared, linestyle=":", color=GREY)
     note = f"dotted: declared, {100 * declared:g} %"
     axes.text(0, 1.02, note, transform=axes.transAxes, color=GREY, fontsize=9)
-    shares, ends = zip(*(_share(judged, holds, rows) for rows in tenths), strict=True)
-    axes.vlines(range(len(tenths)), *np.transpose(ends), color=COLORS[CANDIDATE])
-    axes.plot(shares, "o", color=COLORS[CANDIDATE])
+    shares, ends = zip(*(_share_and_interval(judged, holds, rows) for rows in tenths), strict=True)
+    axes.vlines(range(len(tenths)), *np.transpose(ends), color=BLUE)
+    axes.plot(shares, "o", color=BLUE)
     axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.4g} %")
     names = [amount_formatter()(float(f"{np.median(predicted[rows]):.3g}")) for rows in tenths]
     axes.set_xticks(range(len(tenths)), names, rotation=45)
@@ -102,11 +93,11 @@ def _add_points(axes: "Axes", x: np.ndarray, y: np.ndarray) -> None:
     edges = f"; beyond the edges: {beyond:,} of {len(x):,} rows"
     axis_text = f"predicted{by_chance * (len(chosen) < len(x))}{edges * (beyond > 0)}"
     axes.set_xlabel(drawing.wrapped(axis_text))
-    dot: Any = {"s": 9, "alpha": 0.5, "linewidths": 0, "color": COLORS[CANDIDATE]}
+    dot: Any = {"s": 9, "alpha": 0.5, "linewidths": 0, "color": BLUE}
     axes.scatter(x[chosen], y[chosen], label="a row", **dot)
 
 
-def _fit(
+def _fit_axis(
     axes: "Axes", axis: str, values: np.ndarray, *, by_powers: bool = True
 ) -> tuple[float, float]:
     """Fit an axis, x or y, to all values but outliers, and return its ends.
@@ -135,7 +126,7 @@ def _tenths(predicted: np.ndarray) -> list[np.ndarray]:
     return np.array_split(order, min(10, max(1, len(order) // 10)))
 
 
-def _share(
+def _share_and_interval(
     judged: Evaluation, holds: np.ndarray, rows: np.ndarray
 ) -> tuple[float, tuple[float, ...]]:
     part = judged.part(rows)
@@ -146,25 +137,17 @@ def _share(
 # Figures ------------------------------------------------------------------------------------------
 
 MOST_CLASSES = 12  # in a confusion matrix
-CURVES = (*dict.fromkeys(COLORS.values()), drawing.ORANGE, drawing.SKY, drawing.PINK)
-LOSSES = {
-    TWO_CLASSES: "binary cross-entropy",
-    CLASSES: "cross-entropy",
-    NUMBER: "quantile loss, in standard deviations",
-}
-AXES_OF_CALIBRATION = {
-    TWO_CLASSES: ("predicted probability", "observed share of positives"),
-    CLASSES: ("probability of the likeliest class", "share of rows that have it"),
-}
+OTHER_COLORS = ("#000000", "#D55E00", "#009E73", GREY, ORANGE, drawing.SKY, drawing.PINK)
+CURVES = (BLUE, *OTHER_COLORS)
 
 
 @styled
 def learning_curves(history: dict[str, Any], task: Task) -> "Figure":
     """Draw the loss per epoch, with the epoch whose weights were kept."""
-    figure, axes = new_axes("epoch", LOSSES[task.kind], lines=2)
+    figure, axes = new_axes("epoch", task.traits.loss_in_words, lines=2)
     curves = {
         "loss": ("rows trained on, with dropout", drawing.SKY),
-        "validation_loss": ("rows held out from each member, calibrated", COLORS[CANDIDATE]),
+        "validation_loss": ("rows held out from each member, calibrated", BLUE),
     }
     for name, (label, color) in curves.items():
         if name in history:
@@ -184,10 +167,9 @@ def roc_curve(judged: Evaluation) -> "Figure":
 
     axes_names = "false positive rate", "true positive rate"
     figure, axes = drawing.new_unit_square(*axes_names, len(judged.predictions))
-    measured: Any = judged.metrics
     for name, p in judged.predictions.items():
-        x, y, _ = curve_of(judged.labels, p, sample_weight=judged.weights)
-        _add_curve(axes, name, f"AUC {measured[name].roc_auc:.3f}", x, y)
+        x, y, _ = curve_of(judged.labels, p[:, 1], sample_weight=judged.weights)
+        _add_curve(axes, judged, name, ("roc_auc", "AUC"), x, y)
     add_legend(figure)
     return figure
 
@@ -198,12 +180,11 @@ def precision_recall_curve(judged: Evaluation) -> "Figure":
     from sklearn.metrics import precision_recall_curve as curve_of  # noqa: PLC0415
 
     figure, axes = drawing.new_unit_square("recall", "precision", len(judged.predictions))
-    measured: Any = judged.metrics
     for name, p in judged.predictions.items():
-        precision, recall, _ = curve_of(judged.labels, p, sample_weight=judged.weights)
-        mean = measured[name].average_precision
+        precision, recall, _ = curve_of(judged.labels, p[:, 1], sample_weight=judged.weights)
         # Steps, like the average precision: no threshold reaches points on a straight line.
-        _add_curve(axes, name, f"average {mean:.3f}", recall, precision, "steps-post")
+        area = "average_precision", "average"
+        _add_curve(axes, judged, name, area, recall, precision, drawstyle="steps-post")
     add_legend(figure)
     return figure
 
@@ -215,18 +196,19 @@ def calibration_curve(judged: Evaluation) -> "Figure":
     The candidate's points have 95 % intervals. With more classes, only each row's likeliest class
     counts.
     """
-    axes_names = AXES_OF_CALIBRATION[judged.task.kind]
-    figure, axes = drawing.new_unit_square(*axes_names, 1 + len(judged.predictions))
+    figure, axes = drawing.new_unit_square(
+        *judged.task.traits.calibration, 1 + len(judged.predictions)
+    )
     axes.plot([0, 1], [0, 1], label="perfect", linestyle=":", color="#999999")
     for name in judged.predictions:
         rows, predicted, observed = calibration_bins(*_likeliest_hits(judged, name), judged.weights)
-        axes.plot(predicted, observed, label=MODELS[name], color=COLORS[name])
+        axes.plot(predicted, observed, label=MODELS[name].words, color=MODELS[name].color)
         sizes = (3 + 9 * np.sqrt(rows / rows.max())) ** 2
-        axes.scatter(predicted, observed, sizes, color=COLORS[name], linewidths=0, zorder=3)
+        axes.scatter(predicted, observed, sizes, color=MODELS[name].color, linewidths=0, zorder=3)
         if name == CANDIDATE:
             counts = rows * judged.count / rows.sum()
             ends = [*map(drawing.share_interval, observed, counts)]
-            axes.vlines(predicted, *np.transpose(ends), color=COLORS[name], linewidth=1)
+            axes.vlines(predicted, *np.transpose(ends), color=MODELS[name].color, linewidth=1)
     add_legend(figure)
     return figure
 
@@ -301,9 +283,9 @@ def importance_chart(importance: Importance) -> "Figure":
     shown_features = dict([*importance.features.items()][: drawing.SHOWN])
     note = f"; {len(shown_features)} of {count} features" if count > len(shown_features) else ""
     measured_on = f"lost when shuffled, {importance.shuffles} times on {importance.rows} rows{note}"
-    axis = f"{METRICS[importance.measure]} {measured_on}"
+    axis = f"{METRICS[importance.measure].words} {measured_on}"
     figure, axes = drawing.new_bars(
-        {name: lost.mean for name, lost in shown_features.items()}, axis, COLORS[CANDIDATE]
+        {name: lost.mean for name, lost in shown_features.items()}, axis, BLUE
     )
     means, deviations = zip(
         *((lost.mean, lost.std) for lost in shown_features.values()), strict=True
@@ -313,23 +295,23 @@ def importance_chart(importance: Importance) -> "Figure":
 
 
 @styled
-def partial_dependence(importance: Importance) -> "Figure":
+def dependence_curves(importance: Importance) -> "Figure":
     """Draw the mean prediction by the values of each important feature, and its spread."""
     count = len(importance.dependence)
     figure, panels = drawing.new_figure(0.4 + 1.7 * count, count)
     for axes, (feature, curve) in zip(panels, importance.dependence.items(), strict=True):
         if isinstance(curve.values[0], str):
             places: Any = range(len(curve.values))
-            axes.vlines(places, curve.low, curve.high, color=COLORS[CANDIDATE], alpha=0.3, lw=6)
+            axes.vlines(places, curve.low, curve.high, color=BLUE, alpha=0.3, lw=6)
             names = [short(name, 10) for name in curve.values]
             axes.set_xticks(places, names, rotation=30, ha="right", rotation_mode="anchor")
         else:
             places = curve.values
-            axes.fill_between(places, curve.low, curve.high, color=COLORS[CANDIDATE], alpha=0.2)
-            axes.plot(places, curve.mean, color=COLORS[CANDIDATE])
+            axes.fill_between(places, curve.low, curve.high, color=BLUE, alpha=0.2)
+            axes.plot(places, curve.mean, color=BLUE)
             if np.ptp(places) >= NEAR * np.abs(places).max():  # else as Matplotlib does
                 axes.xaxis.set_major_formatter(amount_formatter())
-        axes.plot(places, curve.mean, "o", color=COLORS[CANDIDATE], markersize=4)
+        axes.plot(places, curve.mean, "o", color=BLUE, markersize=4)
         axes.yaxis.set_major_formatter(amount_formatter())
         of_class = f": probability of {short(curve.class_name)}" if curve.class_name else ""
         axes.set_title(f"{short(feature)}{of_class}", fontsize=9, loc="left")
@@ -343,7 +325,7 @@ def score_distribution(judged: Evaluation) -> "Figure":
     axes.set_xlim(0, 1)
     for place, (label, color) in enumerate(zip(judged.task.classes, CLASS_COLORS, strict=True)):
         rows = judged.labels == place
-        p = judged.predictions[CANDIDATE][rows]
+        p = judged.predictions[CANDIDATE][rows, 1]
         weights = None if judged.weights is None else judged.weights[rows]
         counts, edges = np.histogram(p, 20, (0, 1), weights=weights)
         shares, name = counts / (counts.sum() or 1), f"class {short(label)}"
@@ -355,38 +337,37 @@ def score_distribution(judged: Evaluation) -> "Figure":
 
 
 @styled
-def intervals(models: dict[str, Metrics]) -> "Figure":
+def intervals(models: dict[str, Metrics], task: Task) -> "Figure":
     """Draw the gate's metrics of each model with their 95 % intervals, the first model on top."""
+    metrics = [name for name in task.shown if name in task.compared]
     # Panels one above the other fit a phone, and need no legend.
-    figure, panels = drawing.new_figure(1.6 + 2 * drawing.BAR * (len(models) + 1), panels=2)
-    interval_metrics = next(iter(models.values())).interval
-    for axes, metric in zip(
-        panels, (name for name in COMPARED if name in interval_metrics), strict=True
-    ):
-        direction = "less is better" if WORSE_SIGN[metric] > 0 else "more is better"
+    height = len(metrics) * (0.8 + drawing.BAR * (len(models) + 1))
+    figure, panels = drawing.new_figure(height, panels=len(metrics))
+    for axes, metric in zip(panels, metrics, strict=True):
+        direction = "less is better" if METRICS[metric].worse > 0 else "more is better"
         for place, (model, measured) in enumerate(models.items()):
-            color, name = COLORS[model], MODELS[model]
+            color, name = MODELS[model].color, MODELS[model].words
             axes.plot(measured.interval[metric], [place] * 2, color=color, linewidth=3, label=name)
             axes.plot([getattr(measured, metric)], [place], color=color, marker="o", markersize=8)
-        drawing.name_rows(axes, [MODELS[model] for model in models])
+        drawing.name_rows(axes, [MODELS[model].words for model in models])
         axes.set_ylim(len(models) - 0.4, -0.6)
-        axes.set_xlabel(f"{METRICS[metric]}, {direction}")
-        if metric in IN_UNITS:
+        axes.set_xlabel(f"{METRICS[metric].words}, {direction}")
+        if METRICS[metric].in_units:
             axes.xaxis.set_major_formatter(amount_formatter())
     return figure
 
 
-# The figures of each task; the functions are named as in `drawing.FIGURES`.
-DRAWINGS: "dict[str, list[Callable[[Evaluation], Figure]]]" = {
-    TWO_CLASSES: [
-        roc_curve,
-        precision_recall_curve,
-        calibration_curve,
-        confusion_matrix,
-        score_distribution,
-    ],
-    CLASSES: [class_roc_curves, calibration_curve, class_confusions],
-    NUMBER: [predicted_and_true, errors_by_prediction],
+# The figures of a task, see `Traits.figures`.
+DRAWINGS: "dict[str, Callable[[Evaluation], Figure]]" = {
+    "roc_curve": roc_curve,
+    "precision_recall_curve": precision_recall_curve,
+    "calibration_curve": calibration_curve,
+    "confusion_matrix": confusion_matrix,
+    "score_distribution": score_distribution,
+    "class_roc_curves": class_roc_curves,
+    "class_confusions": class_confusions,
+    "predicted_and_true": predicted_and_true,
+    "errors_by_prediction": errors_by_prediction,
 }
 
 
@@ -394,11 +375,11 @@ def figures_of(
     history: dict[str, Any], judged: Evaluation, importance: Importance
 ) -> "dict[str, Figure]":
     """Draw all figures of a candidate, by the names of `drawing.FIGURES`."""
-    figures = {draw.__name__: draw(judged) for draw in DRAWINGS[judged.task.kind]}
+    figures = {name: DRAWINGS[name](judged) for name in judged.task.traits.figures}
     if "coverage" in history:  # a number
         figures["interval_coverage"] = interval_coverage(judged, history["coverage"])
     if importance.dependence:
-        figures["partial_dependence"] = partial_dependence(importance)
+        figures["partial_dependence"] = dependence_curves(importance)
     return figures | {
         "learning_curves": learning_curves(history, judged.task),
         "importance_chart": importance_chart(importance),
@@ -408,11 +389,23 @@ def figures_of(
 def _likeliest_hits(judged: Evaluation, model: str) -> tuple[np.ndarray, np.ndarray]:
     """Return whether each row has its likeliest (or positive) class, and the probability of it."""
     p = judged.predictions[model]
-    return (judged.labels, p) if p.ndim == 1 else (p.argmax(axis=1) == judged.labels, p.max(axis=1))
+    if judged.task.has_threshold:
+        return judged.labels, p[:, 1]
+    return p.argmax(axis=1) == judged.labels, p.max(axis=1)
 
 
 def _add_curve(
-    axes: "Axes", model: str, value: str, x: np.ndarray, y: np.ndarray, steps: str = "default"
+    axes: "Axes",
+    judged: Evaluation,
+    model: str,
+    area: tuple[str, str],
+    x: np.ndarray,
+    y: np.ndarray,
+    drawstyle: Any = "default",
 ) -> None:
-    dash, name = ":" if model == "majority_class" else "-", f"{MODELS[model]}, {value}"
-    axes.plot(x, y, label=name, color=COLORS[model], linestyle=dash, drawstyle=steps)
+    """Draw the curve of a model; `area` is the metric that its legend says, and its words."""
+    metric, area_words = area
+    label = f"{MODELS[model].words}, {area_words} {getattr(judged.metrics[model], metric):.3f}"
+    style: Any = {"color": MODELS[model].color, "drawstyle": drawstyle}
+    dash = ":" if MODELS[model].role == "simplest" else "-"
+    axes.plot(x, y, label=label, linestyle=dash, **style)

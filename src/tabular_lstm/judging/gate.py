@@ -12,11 +12,12 @@ from pydantic import ConfigDict, Field, model_serializer, model_validator
 
 from tabular_lstm.frozen import Frozen, unless
 from tabular_lstm.judging.comparison import Comparison, Evaluation
-from tabular_lstm.judging.measures import Measure
-from tabular_lstm.judging.metrics import CANDIDATE, METRICS, MODELS, WORSE_SIGN, Metrics, written
+from tabular_lstm.judging.measures import fewest_rows
+from tabular_lstm.judging.metrics import Metrics, metric_text
 from tabular_lstm.parameters.runs import PromotionOptions, Tolerance
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.labelled_set import JudgedOn, weights_note
+from tabular_lstm.task import CANDIDATE, METRICS, MODELS, Task
 
 # Checks -------------------------------------------------------------------------------------------
 
@@ -102,7 +103,7 @@ class DriftCheck(Check):
         if not isinstance(stored, dict) or "roc_auc" not in stored:
             return stored
         fields = {**stored, "value": stored["roc_auc"], "bound": stored.get("highest")}
-        for metric in fields.keys() & {*WORSE_SIGN} - {"roc_auc"}:
+        for metric in fields.keys() & METRICS.keys() - {"roc_auc"}:
             fields |= {"metric": metric, "value": fields.pop(metric), "bound": fields.pop("lowest")}
         return {name: fields[name] for name in fields if name not in {"roc_auc", "highest"}}
 
@@ -163,25 +164,24 @@ class ArtifactCheck(Check):
 
 
 def check_artifact(
-    golden: np.ndarray, read_back: np.ndarray, measure: Measure, unit: float = 1.0
+    golden: np.ndarray, read_back: np.ndarray, task: Task, unit: float = 1.0
 ) -> ArtifactCheck:
     """Check that the artifact on disk gives the judged predictions, within 1e-6 of `unit`.
 
     Args:
-        golden: The judged predictions of some rows, see `judging.measures`.
+        golden: The judged predictions of some rows, as a file has them, see `Task.to_file`.
         read_back: Those of the artifact that was read back from disk.
-        measure: The measure of the task.
+        task: The task.
         unit: The unit of the predictions. Default: 1.
     """
     count = len(golden)
-    judged, predictions = (values.reshape(count, -1) for values in (golden, read_back))
-    gaps = np.abs(judged - predictions)
-    is_same = (gaps <= GOLDEN_TOLERANCE * unit) | (np.isnan(judged) & np.isnan(predictions))
+    gaps = np.abs(golden - read_back)
+    is_same = (gaps <= GOLDEN_TOLERANCE * unit) | (np.isnan(golden) & np.isnan(read_back))
     wrong_count, golden_text = int(np.sum(~is_same.all(axis=1))), f"{count} golden rows"
-    sentence = f"read back from disk, it gives {golden_text} the judged {measure.many_predicted}"
+    sentence = f"read back from disk, it gives {golden_text} the judged {task.traits.predictions}"
     if wrong_count:
         sentence = (
-            f"the artifact read back from disk gives other {measure.many_predicted} for "
+            f"the artifact read back from disk gives other {task.traits.predictions} for "
             f"{wrong_count} of {golden_text}"
         )
     return ArtifactCheck(
@@ -202,14 +202,14 @@ def check_floor(evaluation: Evaluation, promotion: PromotionOptions) -> FloorChe
 
     It loses if it is shown to be worse, and measured to be worse by more than the tolerance.
     """
-    simplest, linear, _ = evaluation.measure.baselines
+    simplest, linear = (evaluation.task.baseline(role) for role in ("simplest", "linear"))
     compared = {
         name: evaluation.compare(CANDIDATE, name, promotion.confidence)
         for name in (simplest, linear)
     }
     better, beside = compared[simplest], compared[linear]
     unit, tolerance = evaluation.unit(linear), promotion.tolerance
-    shown_worse = {m: d for m, d in beside.items() if d.is_shown_worse(WORSE_SIGN[m])}
+    shown_worse = {m: d for m, d in beside.items() if d.is_shown_worse(METRICS[m].worse)}
     measured = _measured_losses(shown_worse, tolerance, unit)
     losses = {m: d for m, d in shown_worse.items() if m in measured or np.isnan(d.at_best)}
     missing_count, faults = evaluation.without_prediction[CANDIDATE], []
@@ -218,27 +218,27 @@ def check_floor(evaluation: Evaluation, promotion: PromotionOptions) -> FloorChe
         faults.append(shortage)
     if missing_count:
         faults.append(
-            f"the candidate gives no {evaluation.measure.predicted} for {missing_count} of "
+            f"the candidate gives no {evaluation.task.traits.prediction} for {missing_count} of "
             f"{len(evaluation.labels)} test rows"
         )
-    if not all(WORSE_SIGN[m] * d.at_worst < 0 for m, d in better.items()):
+    if not all(METRICS[m].worse * d.at_worst < 0 for m, d in better.items()):
         faults.append(
-            f"the candidate is not shown to be better than the {MODELS[simplest]}: "
+            f"the candidate is not shown to be better than the {MODELS[simplest].words}: "
             f"{_numbers(better)}"
         )
     if losses:
         faults.append(
-            f"the candidate is clearly worse than {MODELS[linear]}, and by more than the tolerance "
-            f"({_allowed(tolerance, losses, unit)}): {_numbers(losses, 'at_best')}"
+            f"the candidate is clearly worse than {MODELS[linear].words}, and by more than the "
+            f"tolerance ({_allowed(tolerance, losses, unit)}): {_numbers(losses, 'at_best')}"
         )
     found = (
-        f"worse than {MODELS[linear]} by no more than the tolerance "
+        f"worse than {MODELS[linear].words} by no more than the tolerance "
         f"({_allowed(tolerance, shown_worse, unit)}): {_numbers(shown_worse, 'at_best')}"
         if shown_worse
-        else f"not clearly worse than {MODELS[linear]} ({_numbers(beside, 'at_best')})"
+        else f"not clearly worse than {MODELS[linear].words} ({_numbers(beside, 'at_best')})"
     )
     sentence = "; ".join(faults) or (
-        f"better than the {MODELS[simplest]} ({_numbers(better)}) and {found}"
+        f"better than the {MODELS[simplest].words} ({_numbers(better)}) and {found}"
     )
     return FloorCheck(
         passed=not faults,
@@ -252,7 +252,7 @@ def check_floor(evaluation: Evaluation, promotion: PromotionOptions) -> FloorChe
 
 def _few_rows(evaluation: Evaluation, needed: int) -> tuple[int, str]:
     """Count the rows, or groups, of the rarest class; add a sentence if they are too few."""
-    fewest, class_names = evaluation.measure.fewest(evaluation)
+    fewest, class_names = fewest_rows(evaluation, evaluation.task)
     if fewest >= needed:
         return fewest, ""
     row_words = "test rows" if evaluation.groups is None else "groups of test rows"
@@ -290,8 +290,10 @@ def check_champions(
     }
     # The champion that the candidate is furthest behind; champions may be judged on different rows.
     best = {
-        metric: max(compared, key=lambda run: WORSE_SIGN[metric] * compared[run][metric].difference)
-        for metric in evaluation.measure.compared
+        metric: max(
+            compared, key=lambda run: METRICS[metric].worse * compared[run][metric].difference
+        )
+        for metric in evaluation.task.compared
         if compared
     }
     # Each champion that the candidate must not lose to, and the differences that count.
@@ -349,7 +351,7 @@ def possible_losses(differences: Comparison, tolerance: Tolerance, unit: float) 
     return {
         metric: difference
         for metric, difference in differences.items()
-        if difference.may_be_worse_by(getattr(tolerance, metric) * unit, WORSE_SIGN[metric])
+        if difference.may_be_worse_by(tolerance[metric] * unit, METRICS[metric].worse)
     }
 
 
@@ -358,12 +360,16 @@ def _measured_losses(differences: Comparison, tolerance: Tolerance, unit: float)
     return {
         metric: difference
         for metric, difference in differences.items()
-        if difference.is_worse_by(getattr(tolerance, metric) * unit, WORSE_SIGN[metric])
+        if difference.is_worse_by(tolerance[metric] * unit, METRICS[metric].worse)
     }
 
 
 def _loss(
-    evaluation: Evaluation, run: str, beyond: Comparison, tolerance: Tolerance, champion_words: str
+    evaluation: Evaluation,
+    run: str,
+    beyond: Comparison,
+    tolerance: Tolerance,
+    champion_words: str,
 ) -> str:
     """Say whether these rows show a loss, or are only too few to rule it out."""
     unit, rows = evaluation.unit(run), len(evaluation.parts.get(run, evaluation).labels)
@@ -378,13 +384,13 @@ def _loss(
 
 def _allowed(tolerance: Tolerance, differences: Comparison, unit: float) -> str:
     return ", ".join(
-        f"{METRICS[m]} {written(m, getattr(tolerance, m) * unit, 'g')}" for m in differences
+        f"{METRICS[m].words} {metric_text(m, tolerance[m] * unit, 'g')}" for m in differences
     )
 
 
 def _numbers(differences: Comparison, bound: str = "at_worst") -> str:
     return ", ".join(
-        f"{METRICS[metric]} {written(metric, numbers.difference, '+.4f')}, "
-        f"{bound.replace('_', ' ')} {written(metric, getattr(numbers, bound), '+.4f')}"
+        f"{METRICS[metric].words} {metric_text(metric, numbers.difference, '+.4f')}, "
+        f"{bound.replace('_', ' ')} {metric_text(metric, getattr(numbers, bound), '+.4f')}"
         for metric, numbers in differences.items()
     )

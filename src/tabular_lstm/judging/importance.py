@@ -10,14 +10,14 @@ import numpy as np
 from tabular_lstm.frozen import Frozen, unless
 from tabular_lstm.judging.comparison import Evaluation
 from tabular_lstm.judging.drawing import FIGURES
-from tabular_lstm.judging.intervals import Rows
-from tabular_lstm.judging.measures import measure_of
-from tabular_lstm.parameters.columns import CLASSES, NUMBER, Task
+from tabular_lstm.judging.measures import skill, strata_of
+from tabular_lstm.measuring import Rows
 from tabular_lstm.parameters.hyperparameters import EvaluationOptions
 from tabular_lstm.progress import progress
 from tabular_lstm.rows.histories import Histories, Sequences, table_of
 from tabular_lstm.rows.labelled_set import Examples
 from tabular_lstm.rows.schema import Schema
+from tabular_lstm.task import Task
 
 # See `network.score.score_changed`: from slots and their values to predictions.
 PredictChanged = Callable[[Sequences, Iterable[tuple[int, np.ndarray]]], Iterator[np.ndarray]]
@@ -86,7 +86,7 @@ def importance_of(
     row_count = min(options.importance_rows, len(labels))
     shuffles = min(options.importance_repeats, max(1, affordable // row_count))
     order = np.random.default_rng(options.seed).permutation(len(labels))
-    strata = evaluation.measure.strata(labels)
+    strata = strata_of(labels, evaluation.task)
     classes = range(strata.max() + 1)
     rows_per_class = max(1, min(options.importance_rows, affordable // shuffles) // len(classes))
     rows = np.concatenate([order[strata[order] == place][:rows_per_class] for place in classes])
@@ -126,7 +126,7 @@ def permutation_importance(
     NaN counts as 0. `features` has the slots of each feature; the slots of a date are shuffled
     together. For histories, a feature's values are shuffled among the rows of their table.
     """
-    metric, _, _ = measure_of(task).nothing
+    metric, _, _ = task.traits.nothing
     rng = np.random.default_rng(seed)
     slots = table_of(sequences)
     orders = np.array([rng.permutation(len(slots)) for _ in range(shuffles)])
@@ -135,10 +135,10 @@ def permutation_importance(
     shuffled = ((slot, slots[orders, slot]) for slot in alone)
     predicted = predict_changed(sequences, chain([unchanged], shuffled))
 
-    def skill(predictions: np.ndarray) -> np.ndarray:
-        return np.array([measure_of(task).skill(measured_on, p) for p in predictions])
+    def skills(predictions: np.ndarray) -> np.ndarray:
+        return np.array([skill(measured_on, p, task) for p in predictions])
 
-    unchanged_worth = skill(next(predicted))[0]
+    unchanged_skill = skills(next(predicted))[0]
 
     measured = {}
     for feature in progress(list(features), FIGURES["importance_chart"]):
@@ -148,7 +148,7 @@ def permutation_importance(
         else:
             values = slots[orders][..., feature_slots]
             p = _predict_with(predict_changed, sequences, feature_slots, values)
-        lost = unchanged_worth - skill(p)
+        lost = unchanged_skill - skills(p)
         measured[feature] = Lost(mean=float(np.mean(lost)), std=float(np.std(lost)))
     by_mean = dict(sorted(measured.items(), key=lambda item: -item[1].mean))
     return Importance(rows=len(sequences), shuffles=shuffles, features=by_mean, measure=metric)
@@ -221,12 +221,11 @@ def partial_dependence(
         values = [str(date if has_hours else date.astype("M8[D]")) for date in dates]
     changed = np.repeat(table[None][..., slots], len(chosen), axis=0)
     changed[:, own] = table[rows[first[chosen]]][:, None, slots]
-    predicted, class_name = _predict_with(predict_changed, sequences, slots, changed), ""
-    if schema.task.kind == CLASSES:
-        place = int(np.ptp(predicted.mean(axis=1), axis=0).argmax())
-        predicted, class_name = predicted[..., place], str(schema.task.classes[place])
-    elif schema.task.kind == NUMBER:
-        predicted = predicted[..., 0]
+    predicted = _predict_with(predict_changed, sequences, slots, changed)
+    places = [*schema.task.main_columns.values()]
+    place = places[int(np.ptp(predicted.mean(axis=1), axis=0)[places].argmax())]
+    predicted = predicted[..., place]
+    class_name = str(schema.task.classes[place]) if len(places) > 1 else ""
     low, high = np.quantile(predicted, [0.1, 0.9], axis=1)
     return Dependence(
         values=values,

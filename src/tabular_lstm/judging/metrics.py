@@ -1,61 +1,47 @@
-"""Metrics of predictions against labels, and the displayed names of models and metrics.
+"""All metrics of a model on one set of rows, as they are stored.
 
-Labels and predictions are as in `tabular_lstm.judging.measures`. Weights are (rows,): a row of
+Labels and predictions are as in `tabular_lstm.measuring`. Weights are (rows,): a row of
 weight 2 counts as two rows.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
-from pydantic import AliasChoices, Field, model_serializer, model_validator
+from pydantic import AliasChoices, ConfigDict, Field, model_serializer, model_validator
 
-from tabular_lstm.errors import amount
-from tabular_lstm.frozen import Frozen, unless
-from tabular_lstm.judging.intervals import Ranking, mean_of_known, row_losses
+from tabular_lstm.errors import LISTED, amount, shown
+from tabular_lstm.frozen import Frozen, NewerVersionError, unless
+from tabular_lstm.measuring import Rows, deviation_of, mean_of_known, ranking, row_losses
+from tabular_lstm.task import METRICS, Task
 
-CANDIDATE = "candidate"
-# By the model's name in predictions; there, a champion's name is its run id.
-MODELS = {
-    CANDIDATE: "candidate",
-    "champion": "champion",
-    "logistic_regression": "logistic regression",
-    "linear_regression": "linear regression",
-    "hist_gradient_boosting": "gradient boosting",
-    "majority_class": "majority class",
-    "mean": "mean",
-}
-METRICS = {
-    "log_loss": "log loss",
-    "roc_auc": "ROC AUC",
-    "accuracy": "accuracy",
-    "rmse": "RMSE",
-    "mae": "MAE",
-    "r2": "R²",
-}
-COMPARED = ("roc_auc", "log_loss", "rmse", "mae")  # the gate compares these; each task has two
-# 1 if a larger value is worse, else -1.
-WORSE_SIGN = {"log_loss": 1, "roc_auc": -1, "rmse": 1, "mae": 1}
-# Metrics in the label's unit, so values of 10^-9 or 10^9 are possible.
-IN_UNITS = {"rmse", "mae", "width", "label_deviation"}
+# In the label's unit, as some of `METRICS` are.
+IN_UNITS = {"width", "label_deviation"}
 RATES = ("precision", "recall", "f1")
 CALIBRATION_BINS = 10
 
 
-def written(metric: str, value: float, form: str = ".3f") -> str:
+def metric_text(metric: str, value: float, form: str = ".3f") -> str:
     """Write a metric, or a difference of two, for people.
 
     Examples:
-        >>> written("roc_auc", 0.84161), written("accuracy", 0.84161), written("r2", -0.0001)
-        ('0.842', '84.2 %', '0.000')
-        >>> written("rmse", 1234567.8), written("rmse", -0.000123456, "+.4f")
+        >>> metric_text("roc_auc", 0.84161), metric_text("accuracy", 0.84161)
+        ('0.842', '84.2 %')
+        >>> metric_text("r2", -0.0001)
+        '0.000'
+        >>> metric_text("rmse", 1234567.8), metric_text("rmse", -0.000123456, "+.4f")
         ('1,235,000', '-0.0001235')
     """
-    if metric == "accuracy":
-        return f"{100 * value:.1f} %"
-    if metric in IN_UNITS:
+    if is_in_units(metric):
         return amount(value, "+" if form[0] == "+" else "")
-    return format(value, form.replace(".", "z.") if metric == "r2" else form)
+    if METRICS[metric].in_percent:
+        return f"{100 * value:.1f} %"
+    return format(value, form if form[0] == "+" else f"z{form}")
+
+
+def is_in_units(name: str) -> bool:
+    """Tell whether a metric is in the label's unit, so values of 10^-9 or 10^9 are possible."""
+    return name in IN_UNITS or (name in METRICS and METRICS[name].in_units)
 
 
 class ConfusionMatrix(Frozen):
@@ -69,21 +55,34 @@ class ConfusionMatrix(Frozen):
     @property
     def precision(self) -> float | None:
         """Return the share of rows called positive that are positive; None if there are none."""
-        return _share(self.true_positives, self.true_positives + self.false_positives)
+        return _ratio(self.true_positives, self.true_positives + self.false_positives)
 
     @property
     def recall(self) -> float | None:
         """Return the share of positive rows that are called positive; None if there are none."""
-        return _share(self.true_positives, self.true_positives + self.false_negatives)
+        return _ratio(self.true_positives, self.true_positives + self.false_negatives)
 
     @property
     def f1(self) -> float | None:
         """Return the F1 score; None if no row is positive or called positive."""
         wrong_rows = self.false_positives + self.false_negatives
-        return _share(2 * self.true_positives, 2 * self.true_positives + wrong_rows)
+        return _ratio(2 * self.true_positives, 2 * self.true_positives + wrong_rows)
 
 
-class TwoClassesMetrics(Frozen):
+class _Metrics(Frozen):
+    """Metrics of one model; those of `METRICS` that have no field here are fields too."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, float] = Field(init=False)
+
+    @model_validator(mode="after")
+    def _are_known(self) -> Self:
+        if unknown := self.__pydantic_extra__.keys() - METRICS.keys():
+            raise NewerVersionError(f"no field '{min(unknown)}'")
+        return self
+
+
+class TwoClassesMetrics(_Metrics):
     """The metrics of one model of two classes on one set of rows.
 
     Attributes:
@@ -109,6 +108,21 @@ class TwoClassesMetrics(Frozen):
     decision_threshold: float
     interval: dict[str, tuple[float, float]] = {}
 
+    @property
+    def said_of_decisions(self) -> str:
+        """Say how many rows the decision threshold calls positive, and how many correctly."""
+        matrix = self.confusion_matrix
+        rightly, wrongly = matrix.true_positives, matrix.false_positives
+        beginning = f"From a probability of {self.decision_threshold:.3f} on it calls"
+        positive = f"{rightly + matrix.false_negatives:.6g} rows are positive"
+        if matrix.precision is None or matrix.recall is None:
+            return f"{beginning} no row positive; {positive}"
+        return (
+            f"{beginning} {rightly + wrongly:.6g} rows positive, {rightly:.6g} of them correctly "
+            f"(precision {100 * matrix.precision:.1f} %); {positive} (recall "
+            f"{100 * matrix.recall:.1f} %; F1 {matrix.f1:.3f})"
+        )
+
     @model_validator(mode="before")
     @classmethod
     def _without_rates(cls, fields: Any) -> Any:
@@ -130,7 +144,7 @@ class ClassRates(Frozen):
     roc_auc: float | None
 
 
-class ClassesMetrics(Frozen):
+class ClassesMetrics(_Metrics):
     """The metrics of one model of several classes on one set of rows.
 
     Attributes:
@@ -155,8 +169,19 @@ class ClassesMetrics(Frozen):
     by_class: dict[str, ClassRates]
     interval: dict[str, tuple[float, float]] = {}
 
+    @property
+    def said_of_decisions(self) -> str:
+        """Say what share of each class's rows is found, for the first ten classes."""
+        shares = [
+            f"{shown(name)} {'no row' if rates.recall is None else f'{100 * rates.recall:.1f} %'}"
+            f"{'' if rates.precision is None else f' (precision {100 * rates.precision:.1f} %)'}"
+            for name, rates in self.by_class.items()
+        ]
+        ending = f" and {len(shares) - LISTED} more classes" if len(shares) > LISTED else ""
+        return f"Of the rows of each class it finds: {', '.join(shares[:LISTED])}{ending}"
 
-class NumberMetrics(Frozen):
+
+class NumberMetrics(_Metrics):
     """The metrics of one model of a number on one set of rows.
 
     Attributes:
@@ -176,19 +201,54 @@ class NumberMetrics(Frozen):
     label_deviation: float
     interval: dict[str, tuple[float, float]] = {}
 
+    @property
+    def said_of_decisions(self) -> str:
+        """Say how many labels the intervals contain, and how wide they are."""
+        return (
+            f"{100 * self.coverage:.1f} % of the labels are within its intervals, which are "
+            f"{metric_text('width', self.width)} wide on average"
+        )
+
 
 Metrics = TwoClassesMetrics | ClassesMetrics | NumberMetrics
 
 
 def label_counts(measured: Metrics) -> np.ndarray:
     """Count the rows of each class, (classes,), or sum their weights; (0,) for a number."""
-    if isinstance(measured, NumberMetrics):
-        return np.zeros(0)
-    matrix = measured.confusion_matrix
+    matrix = getattr(measured, "confusion_matrix", [])
     if isinstance(matrix, ConfusionMatrix):
         negatives = matrix.true_negatives + matrix.false_positives
         return np.array([negatives, matrix.true_positives + matrix.false_negatives])
     return np.array([sum(row) for row in matrix])
+
+
+def measure_model(
+    rows: Rows, predictions: np.ndarray, decided: np.ndarray, rule: Any, task: Task
+) -> Metrics:
+    """Measure one model on one set of rows, without intervals.
+
+    Args:
+        rows: Labels and weights.
+        predictions: Predictions without gaps.
+        decided: The decided class of each row, int (rows,).
+        rule: The decision threshold of two classes.
+        task: What is predicted.
+    """
+    labels, weights = rows.labels, rows.weights
+    measured: Metrics
+    if not task.classes:
+        measured = number_metrics(labels, predictions, weights)
+    elif task.has_threshold:
+        measured = point_metrics(labels, predictions[:, 1], rule, weights)
+    else:
+        measured = class_metrics(labels, predictions, decided, task.classes, weights)
+    once = np.ones((1, len(labels))) if weights is None else weights[None]
+    others = {
+        name: float(metric.statistic(rows, predictions, decided)(once, once)[0])
+        for name, metric in task.metrics.items()
+        if name not in type(measured).model_fields
+    }
+    return measured.model_copy(update=others)
 
 
 def point_metrics(
@@ -230,7 +290,7 @@ def class_metrics(
     matrix = np.bincount(labels * count + decided, weights, count**2).reshape(count, count)
     actual, called = matrix.sum(axis=1), matrix.sum(axis=0)
     counts = np.ones(len(labels)) if weights is None else weights
-    areas = [Ranking.of(labels == c, probabilities[:, c]).roc_auc(counts) for c in range(count)]
+    areas = [ranking(labels == c, probabilities[:, c])(counts) for c in range(count)]
     is_correct, errors = decided == labels, probabilities - np.eye(count)[labels]
     return ClassesMetrics(
         accuracy=float(np.average(is_correct, weights=weights)),
@@ -243,9 +303,9 @@ def class_metrics(
         confusion_matrix=matrix.tolist(),
         by_class={
             str(name): ClassRates(
-                precision=_share(float(matrix[c, c]), float(called[c])),
-                recall=_share(float(matrix[c, c]), float(actual[c])),
-                f1=_share(2 * float(matrix[c, c]), float(called[c] + actual[c])),
+                precision=_ratio(float(matrix[c, c]), float(called[c])),
+                recall=_ratio(float(matrix[c, c]), float(actual[c])),
+                f1=_ratio(2 * float(matrix[c, c]), float(called[c] + actual[c])),
                 roc_auc=None if np.isnan(areas[c]) else areas[c],
             )
             for c, name in enumerate(classes)
@@ -268,14 +328,6 @@ def number_metrics(
         width=float(np.average(upper - lower, weights=weights)),
         label_deviation=deviation,
     )
-
-
-def deviation_of(labels: np.ndarray, weights: np.ndarray | None = None) -> float:
-    """Return the standard deviation of labels; exactly 0 if all are equal."""
-    if np.ptp(labels) == 0:
-        return 0.0
-    mean = np.average(labels, weights=weights)
-    return float(np.average((labels - mean) ** 2, weights=weights) ** 0.5)
 
 
 def _calibration_error(
@@ -301,7 +353,7 @@ def calibration_bins(
     return rows[filled], predicted, observed
 
 
-def _share(numerator: float, denominator: float) -> float | None:
+def _ratio(numerator: float, denominator: float) -> float | None:
     return numerator / denominator if denominator else None
 
 

@@ -10,7 +10,6 @@ from tabular_lstm.errors import counted
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.judging import drawing
 from tabular_lstm.judging.drawing import (
-    COLORS,
     INK,
     amount_formatter,
     can_draw,
@@ -19,10 +18,11 @@ from tabular_lstm.judging.drawing import (
     template,
     to_svg,
 )
-from tabular_lstm.judging.metrics import CANDIDATE, IN_UNITS, METRICS, WORSE_SIGN, written
+from tabular_lstm.judging.metrics import metric_text
 from tabular_lstm.monitoring.drift import NAMED, Drift, Shift, writer_of
 from tabular_lstm.monitoring.performance import Estimate
 from tabular_lstm.monitoring.reference import Profile, Reference, one_of
+from tabular_lstm.task import CANDIDATE, METRICS, MODELS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -109,7 +109,7 @@ class Health(Frozen):
         for name, real in champion.real.items():
             promise = champion.promised.get(name)
             promised = f", promised {_with_interval(name, promise)}" if promise else ""
-            metrics.append(f"{METRICS[name]} {_with_interval(name, real)}{promised}")
+            metrics.append(f"{METRICS[name].words} {_with_interval(name, real)}{promised}")
         return (
             f"The champion of run {self.champion} scored {counted(champion.scored_rows, 'row')}, "
             f"of which {champion.labelled_rows} have a label{': ' if metrics else ''}"
@@ -137,7 +137,7 @@ class Health(Frozen):
 
 
 def _with_interval(name: str, estimate: Estimate) -> str:
-    value, low, high = (written(name, end) for end in estimate.model_dump().values())
+    value, low, high = (metric_text(name, end) for end in estimate.model_dump().values())
     return f"{value} ({low} to {high})"
 
 
@@ -189,7 +189,7 @@ CATEGORIES = 12
 TICKS = 4
 WIDTH = 4.2  # inches: the width of a phone, so that text is not scaled down
 PANEL, LEGEND, BAR = 1.55, 0.9, 0.19  # inches
-BLUE = COLORS[CANDIDATE]
+BLUE = MODELS[CANDIDATE].color
 BEFORE = "#c6ccd3"  # the reference, behind the new rows
 
 
@@ -216,7 +216,7 @@ def health_page(health: Health, reference: Reference | None, title: str | None) 
         scored=any(scoring.champion == health.champion for scoring in health.scorings),
         title=title,
         metrics=_metrics(health),
-        metric_names=METRICS,
+        metric_table=METRICS,
         over_time=images({"": over_time})[""] if over_time else None,
         can_draw=can_draw(),
         moved=moved,
@@ -236,7 +236,7 @@ def _state(health: Health) -> str:
 def _metrics(health: Health) -> list[str]:
     """Return the real metrics of any scoring, in the order of all metrics."""
     names = {name for scoring in health.scorings for name in scoring.real}
-    return [name for name in METRICS if name in names and name in WORSE_SIGN]
+    return [name for name in METRICS if name in names]
 
 
 @styled
@@ -263,8 +263,8 @@ def _draw_metric(
     axes: "Axes", metric: str, health: Health, scorings: Sequence[ScoringHealth]
 ) -> None:
     """Draw a metric of each scoring, promised and real, with the 95 % interval."""
-    better = {1: "less is better", -1: "more is better"}[WORSE_SIGN[metric]]
-    axes.set_title(f"{METRICS[metric]}, {better}", loc="left", fontsize=9)
+    better = {1: "less is better", -1: "more is better"}[METRICS[metric].worse]
+    axes.set_title(f"{METRICS[metric].words}, {better}", loc="left", fontsize=9)
     promised = {champion.run_id: champion.promised.get(metric) for champion in health.champions}
     for place, scoring in enumerate(scorings):
         if promise := promised.get(scoring.champion):
@@ -282,7 +282,7 @@ def _draw_metric(
         style: Any = {"linestyle": "", "markersize": 5, "marker": "o", "color": BLUE}
         axes.errorbar([*real], values, lengths, label="real", **style)
     axes.locator_params(axis="y", nbins=4)
-    if metric in IN_UNITS:
+    if METRICS[metric].in_units:
         axes.yaxis.set_major_formatter(amount_formatter())
 
 

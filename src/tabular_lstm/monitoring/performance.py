@@ -13,10 +13,10 @@ import numpy as np
 
 from tabular_lstm.errors import shown
 from tabular_lstm.frozen import Frozen
-from tabular_lstm.judging.intervals import CENTRAL, NORMAL, placements, row_losses, unseen_share
-from tabular_lstm.judging.measures import measure_of
-from tabular_lstm.judging.metrics import METRICS, WORSE_SIGN, Metrics, written
-from tabular_lstm.parameters.columns import NUMBER, Task
+from tabular_lstm.judging.intervals import CENTRAL, NORMAL
+from tabular_lstm.judging.metrics import Metrics, metric_text
+from tabular_lstm.measuring import each_against_others, placements, row_losses, unseen_share
+from tabular_lstm.task import METRICS, Task
 
 TAIL = NORMAL.inv_cdf((1 + CENTRAL) / 2)
 FEWEST, FEWEST_OF_CLASS = 30, 5  # least labelled rows to measure; least of a class for ROC AUC
@@ -34,7 +34,8 @@ class Estimate(Frozen):
 
 def promised_by(measured: Metrics) -> dict[str, Estimate]:
     """Return the metrics that the gate compares, as measured on the evaluated rows."""
-    bounds = [(name, measured.interval[name]) for name in WORSE_SIGN if name in measured.interval]
+    compared = [name for name, metric in METRICS.items() if metric.tolerance is not None]
+    bounds = [(name, measured.interval[name]) for name in compared if name in measured.interval]
     return {
         name: Estimate(value=getattr(measured, name), low=low, high=high)
         for name, (low, high) in bounds
@@ -46,9 +47,9 @@ def promised_by(measured: Metrics) -> dict[str, Estimate]:
 
 def losses_of(labels: np.ndarray, predictions: np.ndarray, task: Task) -> np.ndarray:
     """Return each row's loss, (rows,): log loss for classes, squared error for a number."""
-    if task.kind == NUMBER:
-        return np.asarray((predictions - labels) ** 2)
-    return row_losses(labels, predictions)
+    if task.classes:
+        return row_losses(labels, predictions)
+    return np.asarray((predictions[:, 0] - labels) ** 2)
 
 
 def measure(labels: np.ndarray, predictions: np.ndarray, task: Task) -> dict[str, Estimate]:
@@ -56,19 +57,18 @@ def measure(labels: np.ndarray, predictions: np.ndarray, task: Task) -> dict[str
 
     Args:
         labels: Numbers of classes, int (rows,), or numbers, float (rows,).
-        predictions: Two classes: the probability of the positive class, (rows,). More classes: the
-            probability of each class, (rows, classes). A number: the prediction, (rows,).
+        predictions: The probability of each class, (rows, classes); or the number, (rows, 1).
         task: What is predicted.
     """
     if len(labels) < FEWEST:
         return {}
     loss = _mean_estimate(losses_of(labels, predictions, task))
-    if task.kind == NUMBER:
+    if not task.classes:
         ends = {name: end**0.5 for name, end in loss.model_dump().items()}
-        return {"rmse": Estimate(**ends), "mae": _mean_estimate(np.abs(predictions - labels))}
+        return {"rmse": Estimate(**ends), "mae": _mean_estimate(np.abs(predictions[:, 0] - labels))}
     rankable = [
         (is_class, probabilities)
-        for is_class, probabilities in measure_of(task).against_others(labels, predictions)
+        for is_class, probabilities in each_against_others(labels, predictions)
         if FEWEST_OF_CLASS <= is_class.sum() <= len(labels) - FEWEST_OF_CLASS
     ]
     return {"log_loss": loss} | ({"roc_auc": _ranking_estimate(rankable)} if rankable else {})
@@ -125,7 +125,7 @@ def worse_than_promised(
         false_alarms: The declared rate.
         task: What is predicted.
     """
-    name, power = ("rmse", 2) if task.kind == NUMBER else ("log_loss", 1)
+    name, power = ("log_loss", 1) if task.classes else ("rmse", 2)
     if name not in promised:
         return None
     promise = promised[name]
@@ -148,12 +148,12 @@ def worse_than_promised(
     if not clearest:
         return None
     losses = since[clearest]
-    loss = written(name, losses.mean() ** (1 / power))
+    loss = metric_text(name, losses.mean() ** (1 / power))
     began = f" since scoring {clearest}" if clearest != next(iter(since)) else ""
     return (
-        f"{METRICS[name]} {loss} of {len(losses):,} labelled "
-        f"rows{began}; promised was {written(name, promise.value)} ({written(name, promise.low)} "
-        f"to {written(name, promise.high)})"
+        f"{METRICS[name].words} {loss} of {len(losses):,} labelled "
+        f"rows{began}; promised was {metric_text(name, promise.value)} "
+        f"({metric_text(name, promise.low)} to {metric_text(name, promise.high)})"
     )
 
 

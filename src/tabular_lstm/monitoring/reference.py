@@ -20,11 +20,11 @@ from pydantic import (
 
 from tabular_lstm.errors import DataError, counted, shown
 from tabular_lstm.frozen import Frozen, Stored, unless
-from tabular_lstm.parameters.columns import NUMBER, TWO_CLASSES, Task
 from tabular_lstm.rows.column_kinds import column_of
 from tabular_lstm.rows.histories import Histories, Sequences
 from tabular_lstm.rows.labelled_set import JudgedOn
 from tabular_lstm.rows.schema import Schema
+from tabular_lstm.task import Task
 
 Watched = Literal["number", "date", "category", "score"]
 Count = Annotated[int, Field(ge=0, le=10**15)]
@@ -182,15 +182,8 @@ def watched_kinds(schema: Schema) -> dict[str, Watched]:
 
 def scores_of(predictions: np.ndarray, schema: Schema) -> dict[str, np.ndarray]:
     """Return the watched columns of predictions by name, each (rows,)."""
-    task = schema.task
-    if task.kind == NUMBER:
-        scores = {"prediction": predictions[:, 0]}
-    elif task.kind == TWO_CLASSES:
-        scores = {f"probability of {task.classes[1]}": predictions}
-    else:
-        names = [f"probability of {name}" for name in task.classes]
-        scores = dict(zip(names, predictions.T, strict=True))
-    return {apart(name, schema.slots): column for name, column in scores.items()}
+    columns = schema.task.main_columns.items()
+    return {apart(name, schema.slots): predictions[:, place] for name, place in columns}
 
 
 def apart(name: str, columns: Container[str]) -> str:

@@ -338,15 +338,16 @@ def _calibrate_ensemble(
     schema, has_numbers = network.schema, len(network.embed.slots.numeric)
     are_alike = has_numbers and not (both or (schema.history and schema.target))
     shares_sentence = asked_for(kinds) if are_alike else ""
+    loss_name = network.schema.task.traits.loss
     return candidate, {
         "best_epoch": int(np.median(best_epochs)),
         "best_epochs": best_epochs.tolist(),
-        **task_outputs.history(calibration),
-        f"out_of_fold_{task_outputs.loss}": float(loss),
+        **calibration.in_history,
+        f"out_of_fold_{loss_name}": float(loss),
         "kinds": [
             {
                 "frequency_scale": kind.frequency_scale,
-                task_outputs.loss: kind.loss,
+                loss_name: kind.loss,
                 "temperature": kind.temperature,
                 "share": kind.share,
             }
@@ -410,9 +411,10 @@ def predict(model: keras.Model, sequences: Sequences) -> np.ndarray:
     if isinstance(model, LSTMEnsemble):
         return score(Scorer.of(model), sequences)
     if not len(sequences):
-        return np.empty(0)
+        return np.empty((0, 2))
     probabilities = model.predict(sequences, batch_size=4096, verbose=0)
-    return np.asarray(probabilities, np.float64)[:, 0]
+    positive = np.asarray(probabilities, np.float64)
+    return np.hstack([1 - positive, positive])
 
 
 def predict_changed(
@@ -425,7 +427,8 @@ def predict_changed(
     for slot, values in changes:
         changed = np.tile(table_of(sequences), (len(values), 1))
         changed[:, slot] = values.ravel()
-        yield predict(model, changed.reshape(-1, *sequences.shape[1:])).reshape(values.shape)
+        predicted = predict(model, changed.reshape(-1, *sequences.shape[1:]))
+        yield predicted.reshape(*values.shape, 2)
 
 
 def _out_of_fold_outputs(

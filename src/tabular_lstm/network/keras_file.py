@@ -18,7 +18,6 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.frozen import Frozen, Stored, first_fault, unless, validated
 from tabular_lstm.network.outputs import Calibration
 from tabular_lstm.network.scorer import EmbedWeights, ReadOutWeights, RecurWeights, Scorer, Slots
-from tabular_lstm.parameters.columns import CLASSES, NUMBER
 from tabular_lstm.parameters.hyperparameters import Ensemble, TrainingOptions
 from tabular_lstm.rows.schema import SCORES, Schema
 
@@ -139,9 +138,9 @@ def _check_arguments(arguments: Arguments) -> None:
     )
     for name in ("temperature", "threshold"):
         _refuse_unless(name in arguments.model_fields_set, f"config.{name}: Field required")
-    for name, kind in (("costs", CLASSES), ("residuals", NUMBER), ("coverage", NUMBER)):
+    for name in ("costs", "residuals", "coverage"):
         _refuse_unless(
-            getattr(arguments, name) is None or task.kind == kind,
+            getattr(arguments, name) is None or name in task.traits.learned,
             f"config.{name}: expected no value if the task is {task.kind}",
         )
     count = len(task.classes)

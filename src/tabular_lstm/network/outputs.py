@@ -7,14 +7,13 @@ the TensorFlow module as an argument.
 """
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import numpy as np
 from pydantic import Field
 from scipy.special import expit, logsumexp, ndtri, softmax
 
 from tabular_lstm.frozen import Frozen, Number, Share, unless
-from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES, Task
 from tabular_lstm.parameters.hyperparameters import (
     CostMatrix,
     Coverage,
@@ -22,7 +21,8 @@ from tabular_lstm.parameters.hyperparameters import (
     Objective,
     TrainingOptions,
 )
-from tabular_lstm.rows.schema import Schema
+from tabular_lstm.rows.schema import Schema, Target
+from tabular_lstm.task import CLASSES, NUMBER, TWO_CLASSES, Task
 
 # Calibration --------------------------------------------------------------------------------------
 # Learn from out-of-fold outputs: temperature, decision threshold, width of intervals.
@@ -61,6 +61,13 @@ class Calibration(Frozen):
         unless(None)
     )
     coverage: Coverage | None = unless(None)
+
+    @property
+    def in_history(self) -> dict[str, float]:
+        """What was learned, by its names in the history of a training."""
+        names = {"temperature": "temperature", "threshold": "decision_threshold"}
+        names["coverage"] = "coverage"  # the figure of the intervals compares them with it
+        return {n: getattr(self, f) for f, n in names.items() if f in self.model_fields_set}
 
     @property
     def numbers(self) -> np.ndarray:
@@ -172,8 +179,8 @@ def decisions(predicted: np.ndarray, calibration: Calibration) -> np.ndarray:
         calibration: With two classes, its threshold decides. With more classes, the class with the
             lowest expected cost is chosen; if costs are equal, the first of them.
     """
-    if predicted.ndim == 1:
-        return (predicted >= calibration.threshold).astype(np.int64)
+    if predicted.shape[1] == 2:
+        return (predicted[:, 1] >= calibration.threshold).astype(np.int64)
     if calibration.costs is None:
         return np.asarray(np.argmax(predicted, 1))
     # Not a matrix product, whose last bits may depend on a row's place.
@@ -233,33 +240,12 @@ def outputs_of(task: Task) -> "Outputs":
     return OUTPUTS[task.kind]
 
 
-def predictions(
-    outputs: np.ndarray, schema: Schema, calibration: Calibration, coverage: float | None = None
-) -> np.ndarray:
-    """Turn outputs into predictions.
-
-    Args:
-        outputs: The ensemble's outputs, the mean over its members, (rows, o).
-        schema: The schema of the rows.
-        calibration: The calibration of the ensemble.
-        coverage: The rate of a number's intervals, from 0.5 to 0.99. Default: the declared one.
-
-    Returns:
-        float64. Two classes: the probability of the positive class, (rows,). More classes: the
-        probability of each class, (rows, classes). A number: the prediction and both ends of its
-        interval, (rows, 3).
-    """
-    return outputs_of(schema.task).predictions(outputs, schema, calibration, coverage)
-
-
 # The table ---------------------------------------------------------------------------------------
 
 
 class Outputs:
     """What is computed from labels, outputs and weights, here for three or more classes."""
 
-    loss = "log_loss"  # the loss that compares epochs and kinds
-    predicted = "probability"  # the name of a row's prediction
     speed = 1  # factor of the learning rate, for fewer epochs
     waits = 0.5  # least wait before a stop, as a share of the epochs until the last progress
     learned = 0.1  # below this share of the labels' entropy, a loss must fall by more
@@ -334,19 +320,22 @@ class Outputs:
         """Learn the calibration from out-of-fold outputs and their best temperature."""
         return Calibration(temperature=temperature, costs=training.objective.cost_matrix)
 
-    def history(self, calibration: Calibration) -> dict[str, float]:
-        """Return the calibration's entries in the history."""
-        return {"temperature": calibration.temperature}
-
     def predictions(
         self, outputs: np.ndarray, schema: Schema, calibration: Calibration, coverage: float | None
     ) -> np.ndarray:
-        """See `predictions`."""
-        return np.asarray(softmax(outputs / calibration.temperature, 1), np.float64)
+        """Turn outputs into predictions.
 
-    def explained(self, predicted: np.ndarray, calibration: Calibration) -> np.ndarray:
-        """Return the column of each row's predictions that its reasons explain: int (rows,)."""
-        return decisions(predicted, calibration)
+        Args:
+            outputs: The ensemble's outputs, the mean over its members, (rows, o).
+            schema: The schema of the rows.
+            calibration: The calibration of the ensemble.
+            coverage: The rate of a number's intervals, from 0.5 to 0.99. Default: the declared one.
+
+        Returns:
+            float64. The probability of each class, (rows, classes); or of a number the prediction
+            and both ends of its interval, (rows, 3).
+        """
+        return np.asarray(softmax(outputs / calibration.temperature, 1), np.float64)
 
 
 class _TwoClassOutputs(Outputs):
@@ -385,19 +374,11 @@ class _TwoClassOutputs(Outputs):
         threshold = choose_threshold(targets, probabilities, training.objective, weights)
         return Calibration(temperature=temperature, threshold=threshold)
 
-    def history(self, calibration: Calibration) -> dict[str, float]:
-        return {
-            "temperature": calibration.temperature,
-            "decision_threshold": calibration.threshold,
-        }
-
     def predictions(
         self, outputs: np.ndarray, schema: Schema, calibration: Calibration, coverage: float | None
     ) -> np.ndarray:
-        return np.asarray(expit(outputs[:, 0] / calibration.temperature))
-
-    def explained(self, predicted: np.ndarray, calibration: Calibration) -> np.ndarray:
-        return np.zeros(len(predicted), int)
+        positive = expit(outputs[:, 0] / calibration.temperature)
+        return np.stack([1 - positive, positive], 1)
 
 
 class _NumberOutputs(Outputs):
@@ -409,14 +390,13 @@ class _NumberOutputs(Outputs):
     distance from the median).
     """
 
-    loss, predicted = "quantile_loss", "prediction"
     speed = 2
     waits = 0.8
     learned = 0.0
 
     def targets(self, labels: np.ndarray, schema: Schema) -> np.ndarray:
-        mean, deviation = _unit(schema)
-        return ((labels - mean) / deviation).astype(np.float32)
+        target = cast(Target, schema.target)
+        return ((labels - target.mean) / target.deviation).astype(np.float32)
 
     def strata(self, targets: np.ndarray) -> np.ndarray:
         ends = np.quantile(targets, np.arange(1, STRATA) / STRATA)
@@ -451,40 +431,26 @@ class _NumberOutputs(Outputs):
         training: TrainingOptions,
         weights: np.ndarray | None,
     ) -> Calibration:
-        _, median, below, above = _distribution(outputs)
+        _, median, below, above = _mean_and_spread(outputs)
         error = targets - median
         ratios = np.where(error < 0, -error / below, error / above)
         residuals = residual_quantiles(ratios, weights)
         return Calibration(residuals=residuals, coverage=training.coverage)
 
-    def history(self, calibration: Calibration) -> dict[str, float]:
-        # The figure of the intervals compares them with this rate.
-        return {} if calibration.coverage is None else {"coverage": calibration.coverage}
-
     def predictions(
         self, outputs: np.ndarray, schema: Schema, calibration: Calibration, coverage: float | None
     ) -> np.ndarray:
-        expected, median, below, above = _distribution(outputs)
+        expected, median, below, above = _mean_and_spread(outputs)
         rate = coverage or calibration.coverage or TrainingOptions().coverage
         residuals = NORMAL if calibration.residuals is None else calibration.residuals
         times = np.interp(rate, RATES, residuals)
         lower = np.minimum(median - times * below, expected)
         upper = np.maximum(median + times * above, expected)
-        mean, deviation = _unit(schema)
-        return mean + deviation * np.stack([expected, lower, upper], 1)
-
-    def explained(self, predicted: np.ndarray, calibration: Calibration) -> np.ndarray:
-        return np.zeros(len(predicted), int)
+        target = cast(Target, schema.target)
+        return target.mean + target.deviation * np.stack([expected, lower, upper], 1)
 
 
-def _unit(schema: Schema) -> tuple[float, float]:
-    """Return the mean and standard deviation that standardize a number."""
-    if schema.target is None:
-        raise ValueError(f"expected a schema of a number, got one of {schema.task.kind}")
-    return schema.target.mean, schema.target.deviation
-
-
-def _distribution(outputs: np.ndarray) -> tuple[np.ndarray, ...]:
+def _mean_and_spread(outputs: np.ndarray) -> tuple[np.ndarray, ...]:
     """Return mean and median of each row, and the distances to the lowest and highest quantile."""
     ordered = np.sort(outputs.astype(np.float64), 1)
     median = ordered[:, 2]

@@ -9,7 +9,7 @@ import numpy as np
 
 from tabular_lstm.errors import counted
 from tabular_lstm.network.forward import forward_of, row_blocks
-from tabular_lstm.network.outputs import outputs_of
+from tabular_lstm.network.outputs import decisions
 from tabular_lstm.network.score import blas, cores, predictions_of, processor, score, score_changed
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.progress import Progress, progress_bar
@@ -105,7 +105,7 @@ def _effects(
 
     All slots of a date are set to "missing" together.
     """
-    column = outputs_of(scorer.schema.task).explained(predicted, scorer.calibration)
+    column = _explained_places(scorer, predicted)
     slots_of_columns = scorer.schema.slots.values()
 
     def effect(slots: list[int], unchanged: np.ndarray) -> np.ndarray:
@@ -136,7 +136,7 @@ def _effects_in_histories(
     """Return the effect of each of `reason_names` on each history's row: (histories, names)."""
     names, cells = reason_names(scorer.schema), [*_cells(scorer.schema).values()]
     forward, steps = forward_of(scorer, np.float32), len(names) // len(cells)
-    explained = outputs_of(scorer.schema.task).explained(predicted, scorer.calibration)
+    explained = _explained_places(scorer, predicted)
     effects = np.zeros((len(histories), steps, len(cells)))
 
     def fill(place: int) -> None:
@@ -154,7 +154,7 @@ def _effects_in_histories(
                 ]
                 outputs = outputs + np.concatenate(row_outputs)
             predictions = predictions_of(scorer, outputs)
-            unchanged, *without = predictions.reshape(len(predictions), -1)[:, explained[place]]
+            unchanged, *without = predictions[:, explained[place]]
             moved = np.reshape(unchanged - np.array(without), (len(history), len(block)))
             moved[np.isnan(history[:, [slots[0] for slots in block]])] = 0
             # A history ends with the row itself, and the names begin with it.
@@ -209,7 +209,14 @@ def _effects_of_slots(
     return effects
 
 
+def _explained_places(scorer: Scorer, predicted: np.ndarray) -> np.ndarray:
+    """Return the column of each row's predictions that its reasons explain, see `Reasons`."""
+    places = [*scorer.schema.task.main_columns.values()]
+    if len(places) == 1:
+        return np.full(len(predicted), places[0])
+    return decisions(predicted, scorer.calibration)
+
+
 def _explained_column(column: np.ndarray, moved: np.ndarray) -> np.ndarray:
-    """Take each row's explained column of `moved`, (m, rows) or (m, rows, columns): (m, rows)."""
-    rows = np.arange(len(column))
-    return np.asarray(moved.reshape(len(moved), len(rows), -1)[:, rows, column])
+    """Take each row's explained column of `moved`, (m, rows, columns): (m, rows)."""
+    return np.asarray(moved[:, np.arange(len(column)), column])

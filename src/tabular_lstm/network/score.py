@@ -26,7 +26,7 @@ from threadpoolctl import ThreadpoolController
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.network.forward import forward_of, row_blocks
-from tabular_lstm.network.outputs import RATES, predictions
+from tabular_lstm.network.outputs import RATES, outputs_of
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.rows.histories import Histories, Sequences, table_of
 from tabular_lstm.rows.past_features import as_rows
@@ -62,7 +62,7 @@ def score(
             declared coverage.
 
     Returns:
-        float64: see `outputs.predictions`.
+        float64: see `Outputs.predictions`.
 
     Raises:
         DataError: The coverage is not from 0.5 to 0.99.
@@ -197,7 +197,7 @@ def predictions_of(
 ) -> np.ndarray:
     """Turn mean outputs, (…, rows, o), into predictions, (…, rows, …)."""
     rounded = np.round(np.ascontiguousarray(outputs) / OUTPUT_STEP) * OUTPUT_STEP
-    predicted = predictions(
+    predicted = outputs_of(scorer.schema.task).predictions(
         rounded.reshape(-1, scorer.outputs), scorer.schema, scorer.calibration, coverage
     )
     return predicted.reshape(*outputs.shape[:-1], *predicted.shape[1:])

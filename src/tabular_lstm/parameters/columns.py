@@ -1,81 +1,25 @@
 """The blocks `columns` and `split`: each column's role, the task, and which rows are test rows."""
 
 import re
-from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from hashlib import blake2b
 from itertools import combinations, permutations, product
 from math import isfinite
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
     BeforeValidator,
     ConfigDict,
     Field,
-    StrictBool,
-    StrictFloat,
     StrictInt,
-    StrictStr,
     model_validator,
 )
 
 from tabular_lstm.errors import counted, shown
-from tabular_lstm.frozen import Fraction, Frozen, Number, Parameters, unless
-
-# Task ---------------------------------------------------------------------------------------------
-# The task: what is predicted of a row, and what its label's values are.
-#
-# Each room that treats tasks differently has one table with an entry for each `kind`:
-# `rows.labels`, `network.outputs`, `judging.measures`, `serving.answers`.
-
-Kind = Literal["two classes", "classes", "number"]
-TWO_CLASSES, CLASSES, NUMBER = get_args(Kind)
-
-
-# YAML reads an unquoted yes or no as a boolean; strict types refuse booleans as text or number.
-def _no_boolean(value: object) -> object:
-    if isinstance(value, bool):
-        raise ValueError("YAML reads an unquoted yes, no, true or false as a boolean; quote it")
-    if not isinstance(value, int | float | str):
-        raise ValueError("expected a text or a number; if this is one, quote it")
-    return value
-
-
-Value = Annotated[StrictInt | StrictFloat | StrictStr, BeforeValidator(_no_boolean)]
-Class = StrictBool | Value
-
-
-class Task(Frozen):
-    """What is predicted.
-
-    Attributes:
-        kind: `two classes`; `classes`, three or more; or `number`.
-        classes: The label's values. In valid rows, a value is replaced by its place here: of two
-            classes, the negative one by 0 and the positive one by 1. Empty for a number.
-    """
-
-    kind: Kind
-    classes: tuple[Class, ...] = ()
-
-    @classmethod
-    def of_classes(cls, classes: Sequence[Class]) -> "Task":
-        """Make the task of predicting these classes, two or more."""
-        return cls(kind=TWO_CLASSES if len(classes) == 2 else CLASSES, classes=tuple(classes))
-
-    @property
-    def in_words(self) -> str:
-        """Say in words what is predicted."""
-        return {CLASSES: f"{len(self.classes)} classes", NUMBER: "a number"}.get(
-            self.kind, self.kind
-        )
-
-    @property
-    def outputs(self) -> int:
-        """How many numbers the network gives for a row: see `network.outputs`."""
-        return {TWO_CLASSES: 1, CLASSES: len(self.classes), NUMBER: 5}[self.kind]
-
+from tabular_lstm.frozen import Fraction, Number, Parameters, unless
+from tabular_lstm.task import Task, Value
 
 # History ------------------------------------------------------------------------------------------
 
@@ -231,7 +175,7 @@ def _with_formats(dates: Any) -> Any:
 
 
 def _not_classes(task: Any) -> Any:
-    if task == CLASSES:
+    if task == "classes":
         raise ValueError("leave task out: classes declare the task")
     return task
 
@@ -442,7 +386,7 @@ class ColumnsOptions(Parameters):
     def task(self) -> Task:
         """Say what is predicted."""
         if self.declared_task:
-            return Task(kind=NUMBER)
+            return Task.of_number()
         # Either the classes or the pair is given: see `_one_task`.
         return Task.of_classes(self.classes or [self.negative_class, self.positive_class])  # type: ignore[list-item]
 

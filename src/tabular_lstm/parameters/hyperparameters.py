@@ -14,7 +14,7 @@ from pydantic import (
 )
 
 from tabular_lstm.frozen import Count, Fraction, Number, Parameters, Positive, Seed, Share, unless
-from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES, Task
+from tabular_lstm.task import Task
 
 # Outside these limits a network does not train.
 Scale = Annotated[Number, Field(gt=0, le=1000)]
@@ -26,12 +26,6 @@ CostMatrix = tuple[tuple[NotNegative, ...], ...]
 # Share of the labels that are inside their intervals, for a label that is a number.
 Coverage = Annotated[Number, Field(ge=0.5, le=0.99)]
 DECLARED = 0.9
-# The objectives that each task allows.
-OBJECTIVES = {
-    TWO_CLASSES: ("accuracy", "f1", "costs"),
-    CLASSES: ("accuracy", "costs"),
-    NUMBER: ("accuracy",),
-}
 
 
 class ValidationOptions(Parameters):
@@ -215,27 +209,27 @@ class TrainingOptions(Parameters):
 def fault_of_task(task: Task, network: NetworkOptions, training: TrainingOptions) -> str | None:
     """Say which value of `network` or `training` does not fit the task; None if all do."""
     objective = training.objective
-    if network.kind == "tutorial" and task.kind != TWO_CLASSES:
+    if network.kind == "tutorial" and not task.has_threshold:
         return (
             "network.kind = tutorial: the tutorial's network predicts two classes only; for "
             f"{task.in_words} expected kind: ensemble"
         )
-    if objective.kind not in OBJECTIVES[task.kind]:
-        expected = f"for {task.in_words} expected {' or '.join(OBJECTIVES[task.kind])}"
+    if objective.kind not in task.traits.objectives:
+        expected = f"for {task.in_words} expected {' or '.join(task.traits.objectives)}"
         advice = "a number has no decision: leave objective out"
         return f"training.objective.kind = {objective.kind}: {expected if task.classes else advice}"
     if fault := _fault_of_costs(task, objective):
         return f"training.objective.costs{fault}"
-    if task.kind != NUMBER and training.coverage != DECLARED:
+    if task.classes and training.coverage != DECLARED:
         return f"training.coverage is for a number's intervals; {task.in_words} have none"
     return None
 
 
 def _fault_of_costs(task: Task, objective: Objective) -> str | None:
     matrix, count = objective.cost_matrix or (), len(task.classes)
-    if task.kind == TWO_CLASSES and matrix:
+    if task.has_threshold and matrix:
         return " is a matrix: for two classes expected false_positive and false_negative"
-    if task.kind != CLASSES or objective.kind != "costs":
+    if task.has_threshold or objective.kind != "costs":
         return None
     if {len(matrix), *map(len, matrix)} != {count}:
         return (

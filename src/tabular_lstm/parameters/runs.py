@@ -3,11 +3,13 @@
 import re
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import Field, StrictInt, model_validator
+from pydantic import AfterValidator, Field, StrictInt, model_validator
 
+from tabular_lstm.errors import unknown_name
 from tabular_lstm.exit_codes import ALARM, DONE, UNTRUSTED_DATA, ExitCode
 from tabular_lstm.frozen import Count, Number, Parameters, Positive, Share
 from tabular_lstm.parameters.hyperparameters import NotNegative
+from tabular_lstm.task import METRICS
 
 # An option that is gone, and that conf of version 0.1.0 may have: see `runs.guards`.
 POSSIBLE_LEAKS = "refuse_possible_leaks"
@@ -15,20 +17,16 @@ POSSIBLE_LEAKS = "refuse_possible_leaks"
 SECRET = re.compile("key|token|secret|password", re.IGNORECASE)
 ENDPOINT = re.compile(r"https?://[\w.:\[\]-]+(/[^@\s]*)?", re.ASCII)
 
+# By how much a candidate may be worse than another model, by metric.
+Tolerance = dict[str, NotNegative]
 
-class Tolerance(Parameters):
-    """By how much a candidate may be worse than a champion, or than the linear baseline.
 
-    Attributes:
-        log_loss: For classes, in nats.
-        roc_auc: For classes, as a difference of ROC AUC.
-        rmse, mae: For a number, in standard deviations of the label on the test rows.
-    """
-
-    log_loss: NotNegative = 0.02
-    roc_auc: NotNegative = 0.02
-    rmse: NotNegative = 0.02
-    mae: NotNegative = 0.02
+def _of_each_metric(tolerance: Tolerance) -> Tolerance:
+    """Complete the tolerances by those of the metrics that are not named."""
+    usual = {name: m.tolerance for name, m in METRICS.items() if m.tolerance is not None}
+    if unknown := [name for name in tolerance if name not in usual]:
+        raise ValueError(unknown_name(unknown[0], [*usual]))
+    return usual | tolerance
 
 
 class PromotionOptions(Parameters):
@@ -37,6 +35,9 @@ class PromotionOptions(Parameters):
     Attributes:
         confidence: One-sided confidence of every comparison on the test rows: a candidate that is
             worse by more than the tolerance is promoted in at most about 1 - confidence of cases.
+        tolerance: By how much a candidate may be worse than a champion, or the linear baseline:
+            `log_loss`, in nats, and `roc_auc`; for a number `rmse` and `mae`, in standard
+            deviations of the label on the test rows. Default: 0.02 each.
         row_ratio: Lowest and highest number of valid rows, in multiples of the champion's.
         max_label_share_change: How far the share of a class (with two classes, the positive one)
             may be from the champion's.
@@ -58,7 +59,9 @@ class PromotionOptions(Parameters):
     """
 
     confidence: Annotated[Number, Field(gt=0.5, lt=1)] = 0.95
-    tolerance: Tolerance = Tolerance()
+    tolerance: Annotated[Tolerance, AfterValidator(_of_each_metric)] = Field(
+        {}, validate_default=True
+    )
     row_ratio: tuple[Share, Annotated[Number, Field(ge=1)]] = (0.75, 2.0)
     max_label_share_change: Share = 0.1
     max_label_shift: NotNegative = 0.5

@@ -40,7 +40,6 @@ from tabular_lstm.rows.data_warnings import (
 from tabular_lstm.rows.dates import TimeReader
 from tabular_lstm.rows.dependent_rows import find_dependent_rows
 from tabular_lstm.rows.fingerprints import read_key
-from tabular_lstm.rows.label_measures import MEASURES
 from tabular_lstm.rows.labels import are_unlabelled
 from tabular_lstm.rows.schema import MICROSECONDS_A_DAY
 from tabular_lstm.rows.timeline import Roles, Timeline, time_of
@@ -111,7 +110,7 @@ def with_found_rows(table: TableProfile, proposal: Proposal, first_rows: pd.Data
     leaks = ({}, {}) if valid.empty else possible_leaks(apart.drop(columns=repeating), columns)
     for kind, found in zip((POSSIBLE_LEAK, STRONG_FEATURE), leaks, strict=True):
         if found:
-            measure = MEASURES[columns.task.kind].name
+            measure = columns.task.told_by
             said = LEAK.format(kind=kind, leaks=leaks_in_words(found), measure=measure)
             proposed = proposed.with_sentence(said)
     return proposed

@@ -3,19 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any
 
 from tabular_lstm.errors import LISTED, DataError, counted, no_column, shown
-from tabular_lstm.parameters.columns import (
-    CLASSES,
-    MOST_CLASSES,
-    NUMBER,
-    TWO_CLASSES,
-    Kind,
-    SplitOptions,
-    Task,
-    Value,
-)
+from tabular_lstm.parameters.columns import MOST_CLASSES, SplitOptions
 from tabular_lstm.parameters.hyperparameters import ValidationOptions
 from tabular_lstm.parameters.runs import PromotionOptions
 from tabular_lstm.profiling.table_profile import Code, ColumnProfile, TableProfile
@@ -29,6 +19,7 @@ from tabular_lstm.profiling.words import (
     words_of,
 )
 from tabular_lstm.rows.number_format import NumberFormat, pointed
+from tabular_lstm.task import CLASSES, NUMBER, TRAITS, TWO_CLASSES, Task, TaskKind, Value
 
 LIMIT = ValidationOptions().max_quarantined_fraction
 LEAST = PromotionOptions().min_test_rows_per_class
@@ -50,11 +41,6 @@ SET_ASIDE = (
     "label: {} {}, such as '{}', will go to quarantine{}; where there is no label, leave the cell "
     "empty"
 )
-OF_WHAT = {
-    TWO_CLASSES: "of neither class",
-    CLASSES: "of no class",
-    NUMBER: "that are no number within bounds",
-}
 TOO_MANY = (
     f", and the run will stop: more than validation.max_quarantined_fraction = {LIMIT} of the "
     "labelled rows"
@@ -100,16 +86,6 @@ class ProposedLabel:
     unsure: list[str]
     counts: tuple[int, ...] = ()
     bounds: tuple[float | None, float | None] | None = None
-
-    @property
-    def entries(self) -> dict[str, Any]:
-        """The entries of `columns` for the task, without bounds."""
-        classes = self.task.classes
-        if self.task.kind == NUMBER:
-            return {"task": NUMBER}
-        if self.task.kind == CLASSES:
-            return {"classes": [*classes]}
-        return dict(zip(("negative_class", "positive_class"), classes, strict=True))
 
 
 def choose_label(
@@ -264,12 +240,12 @@ def label_refusal(table: TableProfile, fault: str) -> DataError:
     return DataError(f"{table.file}: {fault}{named}")
 
 
-def kind_of(column: ColumnProfile) -> Kind | None:
+def kind_of(column: ColumnProfile) -> TaskKind | None:
     """Give the most likely task of a label with these cells; None if they cannot be labels."""
     count = len(classes_of(column))
     may_be_classes = column.whole and not column.unit and 2 < count <= FEW_CLASSES
     are_classes = may_be_classes and (count < AMOUNT or names_a(column.name, "code"))
-    kind: Kind | None = None
+    kind: TaskKind | None = None
     if count == 2:
         kind = TWO_CLASSES
     elif are_classes or (count and column.kind == "category"):
@@ -398,9 +374,9 @@ def _number_label(column: ColumnProfile, reason: str, unsure: list[str]) -> Prop
     )
 
 
-def _unusable_labels(count: int, kind: Kind, example: Code, labelled: int) -> str:
+def _unusable_labels(count: int, kind: TaskKind, example: Code, labelled: int) -> str:
     stops = TOO_MANY if count > LIMIT * labelled else ""
-    return SET_ASIDE.format(counted(count, "row"), OF_WHAT[kind], shown(example), stops)
+    return SET_ASIDE.format(counted(count, "row"), TRAITS[kind].not_a_label, shown(example), stops)
 
 
 def classes_of(column: ColumnProfile) -> dict[str, int]:

@@ -9,7 +9,7 @@ from textwrap import TextWrapper
 from typing import Any
 
 from tabular_lstm.errors import DataError, counted, no_column, printable, shown
-from tabular_lstm.parameters.columns import NUMBER, ColumnsOptions, DateFormat, History, in_words
+from tabular_lstm.parameters.columns import ColumnsOptions, DateFormat, History, in_words
 from tabular_lstm.profiling.label_choice import ProposedLabel, choose_label, first_ten
 from tabular_lstm.profiling.layout import Layout
 from tabular_lstm.profiling.table_profile import Code, ColumnProfile, TableProfile
@@ -106,7 +106,7 @@ class Proposal:
         """Give the proposed block `columns`, as a run reads it."""
         return ColumnsOptions(
             label=self.label.name,
-            **self.label.entries,
+            **self.label.task.declared,
             key=next(iter(self.named("key")), None),
             group=next(iter(self.named("group")), None),
             history=self.history and self.history.model_dump(),
@@ -427,7 +427,7 @@ def _task_lines(label: ProposedLabel) -> list[str]:
     if classes:
         pairs = zip(classes, rows, strict=True)
         return ["  classes:", *(_commented(f"    - {_yaml(name)}", n) for name, n in pairs)]
-    lines = [_yaml_line("  task", NUMBER, label.why)]
+    lines = [_yaml_line("  task", "number", label.why)]
     if label.bounds:
         lines += ["  bounds:", f"    {_yaml_name(label.name)}: {_yaml([*label.bounds])}"]
     return lines

@@ -58,10 +58,10 @@ ENOUGH, STEPS, FAR = 20, 5, 0.6
 LUMP, MANY, MOST = 0.2, 0.3, 0.5
 
 BLANKS = " \u00a0\u202f"  # a French file has such ones in and behind numbers
-NUMBER = rf"[+-]?[0-9](?:[0-9.,'{BLANKS}]*[0-9])?"
+DIGITS = rf"[+-]?[0-9](?:[0-9.,'{BLANKS}]*[0-9])?"
 SIGN = "[$€£¥₹₽₩₺]|EUR|USD|CHF|GBP"
 UNIT = "[A-Za-z%€$£¥₹₽₩₺°µ²³/]{1,12}"
-QUANTITY = f"[+-]?({SIGN})[{BLANKS}]*{NUMBER}|{NUMBER}[{BLANKS}]*({UNIT})"
+QUANTITY = f"[+-]?({SIGN})[{BLANKS}]*{DIGITS}|{DIGITS}[{BLANKS}]*({UNIT})"
 CODE = "[A-Za-z]{1,3}[0-9].*|[0-9]+[A-Za-z]{1,2}"  # such as V57 and 45418B
 DAYS = (
     *("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%Y.%m.%d"),

@@ -15,7 +15,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tabular_lstm.errors import shown
-from tabular_lstm.parameters.columns import Value
 from tabular_lstm.rows.number_format import (
     POINT,
     NumberFormat,
@@ -25,6 +24,7 @@ from tabular_lstm.rows.number_format import (
     without_unit,
 )
 from tabular_lstm.rows.schema import Bounds
+from tabular_lstm.task import Value
 
 # Words for a missing cell, in upper or lower case.
 EMPTY = {"", "na", "n/a", "nan", "null", "none"}

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.parameters.columns import ColumnsOptions, DateFormat, Value, in_words
+from tabular_lstm.parameters.columns import ColumnsOptions, DateFormat, in_words
 from tabular_lstm.rows.cells import (
     ANY,
     Problems,
@@ -38,6 +38,7 @@ from tabular_lstm.rows.schema import (
     quantiles,
     scale,
 )
+from tabular_lstm.task import Value
 
 # Mean and variance of a sine over a whole circle, even if train rows cover only part of a year.
 CYCLE = (0.0, 0.5)

@@ -10,19 +10,12 @@ from pydantic import Field, field_validator
 
 from tabular_lstm.errors import counted
 from tabular_lstm.frozen import Frozen, Share, unless
-from tabular_lstm.parameters.columns import (
-    NUMBER,
-    TASKS,
-    TWO_CLASSES,
-    ColumnsOptions,
-    Moment,
-    SplitOptions,
-    Task,
-)
+from tabular_lstm.parameters.columns import TASKS, ColumnsOptions, Moment, SplitOptions
 from tabular_lstm.rows.csv_files import number_format_of
 from tabular_lstm.rows.dependent_rows import DependentRows
 from tabular_lstm.rows.labels import LabelSummary, label_of
 from tabular_lstm.rows.number_format import POINT, NumberFormat
+from tabular_lstm.task import Task
 
 NotNegative = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
@@ -143,11 +136,11 @@ class DataSummary(FileRows):
     def task(self) -> Task:
         """Say what is predicted."""
         if "task" in self.split:
-            return Task(kind=NUMBER)
+            return Task.of_number()
         if classes := self.split.get("classes"):
             return Task.of_classes(classes)
         pair = ("negative_class", "positive_class")
-        return Task(kind=TWO_CLASSES, classes=[self.split[n] for n in pair if n in self.split])
+        return Task(kind="two classes", classes=[self.split[n] for n in pair if n in self.split])
 
     @property
     def told_apart_by(self) -> str:

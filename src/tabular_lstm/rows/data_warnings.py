@@ -14,7 +14,7 @@ import pandas as pd
 import yaml
 
 from tabular_lstm.errors import LISTED, shown
-from tabular_lstm.parameters.columns import NUMBER, ColumnsOptions, Task
+from tabular_lstm.parameters.columns import ColumnsOptions
 from tabular_lstm.progress import progress
 from tabular_lstm.rows.cells import arrow_texts, spelt_alike
 from tabular_lstm.rows.column_kinds import column_of
@@ -23,7 +23,6 @@ from tabular_lstm.rows.dependent_rows import DependentRows, quick_scores, rows_o
 from tabular_lstm.rows.label_measures import (
     ENOUGH_ROWS,
     ENOUGH_TO_REFUSE,
-    MEASURES,
     SETTLED,
     Measure,
     measure_of,
@@ -32,6 +31,7 @@ from tabular_lstm.rows.number_format import point_or_groups, points_of_thousands
 from tabular_lstm.rows.raw_rows import RawRows
 from tabular_lstm.rows.train_test_split import row_hashes
 from tabular_lstm.rows.validation import Rows
+from tabular_lstm.task import Task
 
 DATES_AS_TEXT = (
     "%s: the dates of %s are read as texts such as '2026-11-30 00:00:00'; '2026-11-30' in another "
@@ -156,7 +156,7 @@ def _earlier_labels(rows: pd.DataFrame, names: Sequence[str], columns: ColumnsOp
     In the rows as they come, and in those of one customer or group, labels may also only rise, as
     the readings of a meter do.
     """
-    if columns.task.kind != NUMBER or not names:
+    if columns.task.classes or not names:
         return set()
     in_time = rows.sort_values([*columns.times], kind="stable") if columns.times else rows
     found = set[str]()
@@ -206,7 +206,7 @@ def said_of_leaks(kind: str, leaks: Mapping[str, float], task: Task) -> list[str
     names = yaml.safe_dump([*leaks][:LISTED], default_flow_style=True, width=inf).strip()
     return [
         f"{kind}, alone telling the label or much more of it than all other features "
-        f"({MEASURES[task.kind].name}): {leaks_in_words(leaks)}: the metrics of this run may be "
+        f"({task.told_by}): {leaks_in_words(leaks)}: the metrics of this run may be "
         f"far too good. If known only after the label: columns.ignore: {names}. Or, if known "
         f"before it: columns.known_in_time: {names}"
     ] * bool(leaks)

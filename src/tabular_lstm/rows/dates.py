@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import DataError, shown
-from tabular_lstm.parameters.columns import DateFormat, Moment, Value, forms_of, in_utc, in_words
+from tabular_lstm.parameters.columns import DateFormat, Moment, forms_of, in_utc, in_words
 from tabular_lstm.rows.cells import (
     EMPTY,
     Problems,
@@ -25,6 +25,7 @@ from tabular_lstm.rows.cells import (
 )
 from tabular_lstm.rows.number_format import POINT, NumberFormat, pointed
 from tabular_lstm.rows.schema import PARTS
+from tabular_lstm.task import Value
 
 # Dates and date-times in the extended format of ISO 8601, with a year of four digits.
 ISO = re.compile(

@@ -31,7 +31,7 @@ from tabular_lstm.parameters.columns import ColumnsOptions
 from tabular_lstm.rows.cells import row_slices
 from tabular_lstm.rows.column_kinds import column_of
 from tabular_lstm.rows.dates import date_parts
-from tabular_lstm.rows.label_measures import AREA, MEASURES, TREES, Measure, Name, measure_of
+from tabular_lstm.rows.label_measures import TREES, Measure, measure_of
 from tabular_lstm.rows.schema import origin_of
 
 # Rows of the sample in which labels are compared; of values, the sample has all rows or none.
@@ -128,7 +128,7 @@ class DependentRows(Frozen):
     groups: int
     rows: int
     alike: float
-    measure: Name = unless(AREA)
+    measure: Literal["ROC AUC", "R²"] = unless("ROC AUC")
     spread: float
     together: float
     fall: tuple[float, float]
@@ -137,7 +137,7 @@ class DependentRows(Frozen):
     @property
     def same(self) -> str:
         """Describe the labels of such rows, such as "the same label"."""
-        return next(kind.same for kind in MEASURES.values() if kind.name == self.measure)
+        return "the same label" if self.measure == "ROC AUC" else "nearly the same label"
 
     @property
     def named(self) -> str:
@@ -193,7 +193,7 @@ def find_dependent_rows(
         groups=int((sizes > 1).sum()),
         rows=int(sizes[sizes > 1].sum()),
         alike=suspect.agreement.alike,
-        measure=measure.name,
+        measure=columns.task.told_by,
         spread=fall.spread,
         together=fall.together,
         fall=(fall.low, fall.high),

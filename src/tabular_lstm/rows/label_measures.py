@@ -1,19 +1,17 @@
 """How well a single feature or a quick model predicts the labels, measured for each task.
 
 For classes the measure is the ROC AUC, for more than two the mean of each class against the others.
-For a number it is R² of the ranks, so that outliers do not decide. `MEASURES` gives the Python
-class for each task.
+For a number it is R² of the ranks, so that outliers do not decide. `Task.told_by` names it.
 """
 
 from collections.abc import Iterable
-from typing import ClassVar, Literal, get_args
+from typing import ClassVar
 
 import numpy as np
 
-from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES, Task
+from tabular_lstm.measuring import placements
+from tabular_lstm.task import Task
 
-Name = Literal["ROC AUC", "R²"]
-AREA, VARIANCE = get_args(Name)
 # Rows of each class; with fewer, chance too often ranks all rows correctly. And rows of a class in
 # which a feature can look like a leak: with fewer, no model would be promoted.
 ENOUGH_ROWS, ENOUGH_TO_REFUSE = 10, 30
@@ -26,7 +24,7 @@ FALSELY = 5
 SETTLED, NOT_COMMON, NEARLY_ALL = 0.5, 0.6, 0.95
 
 
-class _Areas:
+class ClassMeasure:
     """The ROC AUC of classes.
 
     Attributes:
@@ -35,13 +33,10 @@ class _Areas:
         suspect: A feature that tells this share of the labels is a possible leak too, if all
             others together tell less than the second share of that: see `of_number`.
         alike: Least agreement of rows with the same value to fit a quick model, at most 1.
-        same: What rows that belong together have, in words.
         falls: Least low end of a fall's interval; then the same for a column that may be an
             amount, see `dependent_rows`.
     """
 
-    name: ClassVar[Name] = AREA
-    same: ClassVar[str] = "the same label"
     leak: ClassVar[float] = 0.99
     suspect: ClassVar[tuple[float, float]] = 0.5, 0.5
     alike: ClassVar[float] = 0.2
@@ -49,12 +44,12 @@ class _Areas:
 
     def __init__(self, labels: np.ndarray, task: Task) -> None:
         self.labels, self.task = labels, task
-        self.classes = [1] if task.kind == TWO_CLASSES else [*range(len(task.classes))]
+        self.classes = [*task.main_columns.values()]
         self.marks = np.column_stack([labels == place for place in self.classes])
 
-    def at(self, places: np.ndarray) -> "_Areas":
+    def at(self, places: np.ndarray) -> "ClassMeasure":
         """Take these rows."""
-        return _Areas(self.labels[places], self.task)
+        return ClassMeasure(self.labels[places], self.task)
 
     @property
     def rarest(self) -> float:
@@ -84,19 +79,21 @@ class _Areas:
         by_neighbours = [_by_neighbours(mark[order], are_apart) for mark in marks]
         del order  # to free memory
         by_values = (_by_values(distinct, places, mark) for mark in marks)
-        return _mean(map(np.maximum, by_neighbours, by_values))
+        return _mean_of_marks(map(np.maximum, by_neighbours, by_values))
 
     def of_category(self, places: np.ndarray) -> np.ndarray:
         """Measure categories likewise; `places` numbers them from 0, (rows,)."""
         marks = self.marks[:, self.enough(ENOUGH_ROWS)].T
-        return _mean(_by_other_rows(*_counts(places, mark), slice(None)) for mark in marks)
+        return _mean_of_marks(
+            _by_other_rows(*_count_by_value(places, mark), slice(None)) for mark in marks
+        )
 
     def told(self, scores: np.ndarray) -> float:
         """Give the share of the labels that scores (rows, marks) tell, see `of_number`."""
         has_enough = self.enough(ENOUGH_ROWS)
         columns = zip(scores.T[has_enough], self.marks.T[has_enough], strict=True)
         ranked = [(np.unique(score, return_inverse=True)[1], mark) for score, mark in columns]
-        return float(np.mean([_told(*_counts(*pair)) for pair in ranked] or 1.0))
+        return float(np.mean([_told(*_count_by_value(*pair)) for pair in ranked] or 1.0))
 
     def learned(self, cells: np.ndarray, is_out: np.ndarray, trees: int = TREES) -> np.ndarray:
         """Score the rows `is_out` by a forest that saw the other rows: (rows, marks)."""
@@ -113,21 +110,15 @@ class _Areas:
 
         Obuchowski, "Nonparametric analysis of clustered ROC curve data", Biometrics 1997.
         """
-        from scipy.stats import rankdata  # noqa: PLC0415
-
         areas, shares, has_enough = [], [], self.enough(least)
         for mark, score in zip(self.marks.T[has_enough], scores.T[has_enough], strict=True):
-            ranks = rankdata(score)  # among the rows of the other class
-            ranks[mark] -= rankdata(score[mark])
-            ranks[~mark] -= rankdata(score[~mark])
-            positives, negatives = mark.sum(), (~mark).sum()
-            correct_shares = np.where(mark, ranks / negatives, 1 - ranks / positives)
-            areas.append(float(correct_shares[mark].mean()))
-            shares.append((correct_shares - areas[-1]) / np.where(mark, positives, negatives))
+            placed = placements(mark, score)
+            areas.append(float(placed[mark].mean()))
+            shares.append((placed - areas[-1]) / np.where(mark, mark.sum(), (~mark).sum()))
         return float(np.mean(areas)), np.asarray(np.mean(shares, axis=0))
 
 
-class _Variance:
+class NumberMeasure:
     """R² of the ranks of a number.
 
     Attributes:
@@ -135,8 +126,6 @@ class _Variance:
             common classes.
     """
 
-    name: ClassVar[Name] = VARIANCE
-    same: ClassVar[str] = "nearly the same label"
     leak: ClassVar[float] = 0.998
     suspect: ClassVar[tuple[float, float]] = 0.9, 0.75
     # In many tables a city or a product explains most of a price, and its rows are independent.
@@ -148,16 +137,16 @@ class _Variance:
         self.labels, self.task = _ranks(labels), task
         self.marks = 0.5 + self.labels[:, None] / 2
 
-    def at(self, places: np.ndarray) -> "_Variance":
+    def at(self, places: np.ndarray) -> "NumberMeasure":
         """Take these rows."""
-        return _Variance(self.labels[places], self.task)
+        return NumberMeasure(self.labels[places], self.task)
 
     def enough(self, least: int) -> np.ndarray:
         """Tell whether labels differ and there are twice `least` rows: bool (1,)."""
         return np.array([len(self.marks) >= 2 * least and bool(self.labels.any())])
 
     def of_number(self, values: np.ndarray) -> np.ndarray:
-        """Measure how well a number ranks the labels, see `_Areas.of_number`."""
+        """Measure how well a number ranks the labels, see `ClassMeasure.of_number`."""
         if not self.enough(ENOUGH_ROWS)[0]:
             return np.zeros(3)
         ordered = self.labels[_order(values)]
@@ -202,16 +191,15 @@ class _Variance:
         return float(explained), ((1 - explained) * variances - errors) / variances.sum()
 
 
-Measure = _Areas | _Variance
-MEASURES: dict[str, type[Measure]] = {TWO_CLASSES: _Areas, CLASSES: _Areas, NUMBER: _Variance}
+Measure = ClassMeasure | NumberMeasure
 
 
 def measure_of(labels: np.ndarray, task: Task) -> Measure:
     """Give the measure of a task for the labels of valid rows, (rows,)."""
-    return MEASURES[task.kind](labels, task)
+    return ClassMeasure(labels, task) if task.classes else NumberMeasure(labels, task)
 
 
-def _mean(values: Iterable[np.ndarray]) -> np.ndarray:
+def _mean_of_marks(values: Iterable[np.ndarray]) -> np.ndarray:
     return np.asarray(np.mean([*values] or [np.zeros(3)], axis=0))
 
 
@@ -258,25 +246,25 @@ def _by_neighbours(ordered: np.ndarray, are_apart: bool) -> np.ndarray:
     ordered = ordered.astype(float)
     sums = _neighbour_sums(ordered)
     _, places = np.unique(np.round(sums, 9, out=sums), return_inverse=True)
-    counts = _counts(places, ordered)
-    return np.array([_roc_auc(*counts), _told(*counts) if are_apart else 0.0, 0.0])
+    counts = _count_by_value(places, ordered)
+    return np.array([_area_of_counts(*counts), _told(*counts) if are_apart else 0.0, 0.0])
 
 
 def _by_values(distinct: np.ndarray, places: np.ndarray, mark: np.ndarray) -> np.ndarray:
     """Rank each row by its value, or by the other rows with the value; NaN is the last value."""
-    positives, negatives = _counts(places, mark)
+    positives, negatives = _count_by_value(places, mark)
     orders = [(positives, negatives)]
     if np.isnan(distinct[-1]):
         orders.append((np.roll(positives, 1), np.roll(negatives, 1)))
     # Classes that change places stand for falling values.
     orders += [counts[::-1] for counts in orders]
-    measured = [np.array([_roc_auc(*counts), _told(*counts), 0.0]) for counts in orders]
+    measured = [np.array([_area_of_counts(*counts), _told(*counts), 0.0]) for counts in orders]
     if len(distinct) < len(places):
         measured.append(_by_other_rows(positives, negatives, np.isnan(distinct)))
     return np.asarray(np.max(measured, axis=0))
 
 
-def _counts(places: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _count_by_value(places: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Count the positive and the negative rows of each value."""
     rows, positives = np.bincount(places), np.bincount(places, labels)
     return positives, rows - positives
@@ -291,7 +279,7 @@ def _by_other_rows(
     """
     return np.array(
         [
-            _roc_auc(*_of_other_rows(positives, negatives, 2)),
+            _area_of_counts(*_of_other_rows(positives, negatives, 2)),
             _told(*_of_other_rows(positives, negatives, ENOUGH_ROWS)),
             _settled(positives, negatives, lacked),
         ]
@@ -317,7 +305,7 @@ def _of_other_rows(
     )
 
 
-def _roc_auc(positives: np.ndarray, negatives: np.ndarray) -> float:
+def _area_of_counts(positives: np.ndarray, negatives: np.ndarray) -> float:
     """Give the ROC AUC of values in rising order, from the rows of each class at each value."""
     negatives_below = np.cumsum(negatives) - negatives
     correct_pairs = float(positives @ (negatives_below + negatives / 2))

@@ -93,50 +93,6 @@ def scaled(weights: np.ndarray | pd.Series | None) -> np.ndarray | None:
     return np.asarray(rounded, np.float64)
 
 
-def effective_rows(rows: int, weights: np.ndarray | None) -> float:
-    """Count effective rows: so many rows of equal weight give a mean of the same variance.
-
-    Kish's effective sample size, (Σw)² / Σw². Source: Kish, "Survey Sampling", 1965.
-
-    Examples:
-        >>> effective_rows(4, None), effective_rows(4, np.array([2, 2, 2, 2]))
-        (4, 4.0)
-        >>> effective_rows(4, np.array([9, 1, 1, 1])).__round__(2)
-        1.71
-    """
-    if weights is None or not weights.any():
-        return 0 if weights is not None else rows
-    # Rounded, so that 4 rows are not counted as 3.9999.
-    return float(np.round(weights.sum() ** 2 / np.square(weights).sum(), 6))
-
-
-def count_rows(
-    labels: np.ndarray, weights: np.ndarray | None = None, groups: np.ndarray | None = None
-) -> float:
-    """Count effective rows, or groups, see `effective_rows`."""
-    if weights is not None and groups is not None:
-        # A group number without rows gets the weight 0, and does not count.
-        weights = np.bincount(groups, weights)
-    return effective_rows(len(labels if groups is None else np.unique(groups)), weights)
-
-
-def count_by_class(
-    labels: np.ndarray, weights: np.ndarray | None = None, groups: np.ndarray | None = None
-) -> tuple[float, float]:
-    """Count the effective rows of the negative and of the positive class, or groups with such rows.
-
-    See `count_rows`; only a group's rows of that class count.
-    """
-
-    def count_where(is_counted: np.ndarray) -> float:
-        weights_and_groups = (
-            None if values is None else values[is_counted] for values in (weights, groups)
-        )
-        return count_rows(labels[is_counted], *weights_and_groups)
-
-    return count_where(labels != 1), count_where(labels == 1)
-
-
 def weights_note(weights: np.ndarray | None) -> str:
     """Give words to put after a number of rows: it is a number of effective rows."""
     return "" if weights is None else ", the effective number by their weights"

@@ -1,7 +1,4 @@
-"""The label of each task: how cells are read, described and summarized, and how many are enough.
-
-`_BY_KIND` gives the Python class for each task.
-"""
+"""The label: how cells are read, described and summarized, and how many are enough."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -13,14 +10,7 @@ import pyarrow.compute as pc
 
 from tabular_lstm.errors import LISTED, DataError, amount, counted, printable, shown
 from tabular_lstm.frozen import Frozen, Share, unless
-from tabular_lstm.parameters.columns import (
-    CLASSES,
-    NUMBER,
-    TWO_CLASSES,
-    Class,
-    ColumnsOptions,
-    Task,
-)
+from tabular_lstm.parameters.columns import ColumnsOptions
 from tabular_lstm.rows.cells import (
     ANY,
     EMPTY,
@@ -33,6 +23,7 @@ from tabular_lstm.rows.cells import (
 )
 from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.schema import Schema, scale
+from tabular_lstm.task import Class, Task
 
 # Label summary ------------------------------------------------------------------------------------
 
@@ -67,7 +58,7 @@ def summarize_classes(names: pd.Series) -> LabelSummary:
     return LabelSummary(
         kind="category",
         missing=0.0,
-        levels={shown(name, LETTERS): rounded(share) for name, share in commonest},
+        levels={shown(name, LETTERS): to_digits(share) for name, share in commonest},
         distinct=len(shares),
     )
 
@@ -79,12 +70,12 @@ def summarize_numbers(values: np.ndarray) -> LabelSummary:
     return LabelSummary(
         kind="number",
         missing=0.0,
-        mean=rounded(mean, 7),
-        deviation=rounded(variance**0.5) if varies else 0.0,
+        mean=to_digits(mean, 7),
+        deviation=to_digits(variance**0.5) if varies else 0.0,
     )
 
 
-def rounded(value: float, digits: int = 4) -> float:
+def to_digits(value: float, digits: int = 4) -> float:
     """Round to `digits` significant digits: equal data then give equal numbers on any processor."""
     return float(f"{value:.{digits}g}")
 
@@ -101,6 +92,11 @@ GONE = (
     "classes is then trained."
 )
 
+NEW_LABEL_ADVICE = (
+    "; or, where the label is right, name its classes under columns.classes; or, if the label is a "
+    "number now, write columns.task: number, in place of the classes"
+)
+
 Sides = Mapping[str, pd.DataFrame]
 
 
@@ -111,31 +107,31 @@ def are_unlabelled(cells: pd.Series, columns: ColumnsOptions | Schema) -> np.nda
     return missing.to_numpy(bool)
 
 
-class _Label:
-    """What the tasks have in common."""
+class ClassLabel:
+    """A label of two classes or more.
+
+    Attributes:
+        name: The label's column.
+        in_order: The classes by their numbers; of two, the positive one first.
+        expected: What a label may be.
+        new_label_advice: What to do if a label is right and is none of the classes.
+    """
 
     def __init__(self, columns: ColumnsOptions | Schema) -> None:
-        self.name, self.bounds = columns.label, columns.bounds.get(columns.label, ANY)
-        self.unit = columns.units.get(columns.label)
-        self.classes: tuple[Class, ...] = columns.task.classes
+        self.name, self.task, self.classes = columns.label, columns.task, columns.task.classes
         self.group: str | None = getattr(columns, "group", None)
         self.noun = "row" if self.group is None else "group"
+        numbered = [*enumerate(self.classes)]
+        self.in_order = dict(numbered[::-1] if self.task.has_threshold else numbered)
+        self.expected = self._name_all("or")
+        self.new_label_advice = "" if self.task.has_threshold else NEW_LABEL_ADVICE
 
-
-class _TwoClasses(_Label):
-    """A label of two classes."""
-
-    new_label_advice = ""  # what to do if a label is right and is none of the classes
-
-    @property
-    def in_order(self) -> dict[int, Class]:
-        """The classes by their numbers, the positive class first."""
-        return dict(reversed([*enumerate(self.classes)]))
-
-    @property
-    def expected(self) -> str:
-        """What a label may be."""
-        return _listed([*map(repr, self.in_order.values())], "or")
+    def _name_all(self, conjunction: str) -> str:
+        """Name all classes, or the first few of many."""
+        names = [*map(repr, self.in_order.values())]
+        if (rest_count := len(names) - NAMED) > 1:
+            names = [*names[:NAMED], f"one of {rest_count} others"]
+        return f"{', '.join(names[:-1])} {conjunction} {names[-1]}"
 
     def read(self, cells: pd.Series, number_format: NumberFormat) -> tuple[np.ndarray, Problems]:
         """Read labels that are not missing; a class that is a number matches in every spelling.
@@ -157,21 +153,23 @@ class _TwoClasses(_Label):
             for place, name in enumerate(self.classes):
                 if not isinstance(name, str):
                     labels[numbers == name] = place
-        fault = f"is neither {_listed([*map(repr, self.in_order.values())], 'nor')}"
+        fault = f"is neither {self._name_all('nor')}"
         return np.maximum(labels, 0), problems_at(cells, labels < 0, fault, quoted=True)
 
     def summary(self, labels: pd.Series) -> dict[str, Any]:
-        """Give the data summary's fields for the labels of both sides."""
-        return {"label_share": float(labels.mean())}
+        """Give the data summary's fields: the share of the positive class, or of each class."""
+        if self.task.has_threshold:
+            return {"label_share": float(labels.mean())}
+        names = labels.map({place: str(name) for place, name in self.in_order.items()})
+        return {"label": summarize_classes(names)}
 
     def described(self, labels: pd.Series) -> str:
         """Describe the labels of a side, as words after the number of its rows."""
-        return f"{100 * labels.mean():.1f} % of them positive"
-
-    @staticmethod
-    def schema_fields(task: Task, labels: np.ndarray | None) -> dict[str, Any]:
-        """See `schema_fields`."""
-        return dict(zip(("negative_class", "positive_class"), task.classes, strict=True))
+        if self.task.has_threshold:
+            return f"{100 * labels.mean():.1f} % of them positive"
+        counts = labels.map(self.in_order).value_counts(normalize=True)
+        named = zip(counts, map(repr, counts.index), strict=True)
+        return f"of them {_first_names([f'{100 * share:.1f} % {name}' for share, name in named])}"
 
     def too_few(self, sides: Sides) -> tuple[str, str] | None:
         """Say why there are too few rows, and what may help (or ""); None if there are enough.
@@ -181,11 +179,14 @@ class _TwoClasses(_Label):
         """
         counts = {side: self._counts(rows) for side, rows in sides.items()}
         all_counts = [*counts.values()]
-        absent_classes = [
-            name for name in all_counts[0] if not any(count[name] for count in all_counts)
-        ]
-        if absent_classes:
-            return self._absence([*map(repr, absent_classes)]), ""
+        absent = [repr(n) for n in all_counts[0] if not any(count[n] for count in all_counts)]
+        if absent:
+            gone = GONE if len(self.classes) - len(absent) > 1 else ""
+            return (
+                f"column '{self.name}': no usable row has the class {_first_names(absent)}; "
+                f"expected some of each class.{gone}",
+                "",
+            )
         for side, side_counts in counts.items():
             rare_classes = [name for name, count in side_counts.items() if count < LEAST]
             if rare_classes and (side == "train" or len(self.classes) - len(rare_classes) < 2):
@@ -206,12 +207,6 @@ class _TwoClasses(_Label):
         removal = f"take {_first_names([*map(repr, rare_classes)])} out of columns.classes"
         return f"{advice[:-1]}, or {removal}: such rows then go to quarantine."
 
-    def _absence(self, absent: list[str]) -> str:
-        return (
-            f"column '{self.name}': no usable row has the class {_first_names(absent)}; expected "
-            f"some of each class.{GONE if len(self.classes) - len(absent) > 1 else ''}"
-        )
-
     def _counts(self, rows: pd.DataFrame) -> dict[Class, int]:
         """Count the rows, or groups, of each class."""
         if self.group is not None:
@@ -220,41 +215,17 @@ class _TwoClasses(_Label):
         return {name: int(counts[place]) for place, name in self.in_order.items()}
 
 
-class _Classes(_TwoClasses):
-    """A label of three classes or more."""
-
-    new_label_advice = (
-        "; or, where the label is right, name its classes under columns.classes; or, if the label "
-        "is a number now, write columns.task: number, in place of the classes"
-    )
-
-    @property
-    def in_order(self) -> dict[int, Class]:
-        """The classes by their numbers, in their order."""
-        return dict(enumerate(self.classes))
-
-    def summary(self, labels: pd.Series) -> dict[str, Any]:
-        """Give the share of each class."""
-        names = labels.map({place: str(name) for place, name in self.in_order.items()})
-        return {"label": summarize_classes(names)}
-
-    def described(self, labels: pd.Series) -> str:
-        """Say the share of each class, the commonest first."""
-        counts = labels.map(self.in_order).value_counts(normalize=True)
-        named = zip(counts, map(repr, counts.index), strict=True)
-        return f"of them {_first_names([f'{100 * share:.1f} % {name}' for share, name in named])}"
-
-    @staticmethod
-    def schema_fields(task: Task, labels: np.ndarray | None) -> dict[str, Any]:
-        """See `schema_fields`."""
-        return {"classes": task.classes}
-
-
-class _Number(_Label):
-    """A label that is a number."""
+class NumberLabel:
+    """A label that is a number, see `ClassLabel`."""
 
     new_label_advice = ""
     expected = "a number"
+
+    def __init__(self, columns: ColumnsOptions | Schema) -> None:
+        self.name, self.bounds = columns.label, columns.bounds.get(columns.label, ANY)
+        self.unit = columns.units.get(columns.label)
+        self.group: str | None = getattr(columns, "group", None)
+        self.noun = "row" if self.group is None else "group"
 
     def read(self, cells: pd.Series, number_format: NumberFormat) -> tuple[np.ndarray, Problems]:
         """Read labels that are not missing: float64 (rows,), NaN if not a number; and problems."""
@@ -270,19 +241,8 @@ class _Number(_Label):
         spread = f"with a standard deviation of {amount(deviation)}"
         return f"{self.name} {amount(mean)} on average, {spread}"
 
-    @staticmethod
-    def schema_fields(task: Task, labels: np.ndarray | None) -> dict[str, Any]:
-        """See `schema_fields`."""
-        if labels is None:
-            raise ValueError("expected the labels of a number")
-        mean, variance = scale(labels)
-        if variance**0.5 < np.finfo(np.float32).tiny:
-            fault = f"The labels differ by {np.ptp(labels):g} at most"
-            raise DataError(f"{fault}, too little to learn from: multiply them.")
-        return {"target": {"mean": mean, "deviation": variance**0.5}}
-
     def too_few(self, sides: Sides) -> tuple[str, str] | None:
-        """Say why there are too few rows, and what may help, see `_TwoClasses.too_few`."""
+        """Say why there are too few rows, and what may help, see `ClassLabel.too_few`."""
         group = self.group
         for side, rows in sides.items():
             count = len(rows) if group is None else rows[group].nunique()
@@ -308,20 +268,6 @@ def _first_names(names: list[str]) -> str:
     return f"{', '.join(names[:LISTED])}{rest}"
 
 
-def _listed(names: list[str], conjunction: str) -> str:
-    """Name all, or the first few of many."""
-    if (rest_count := len(names) - NAMED) > 1:
-        names = [*names[:NAMED], f"one of {rest_count} others"]
-    return f"{', '.join(names[:-1])} {conjunction} {names[-1]}"
-
-
-_BY_KIND: dict[str, type[_TwoClasses] | type[_Number]] = {
-    TWO_CLASSES: _TwoClasses,
-    CLASSES: _Classes,
-    NUMBER: _Number,
-}
-
-
 def labels_if_any(
     cells: pd.Series, columns: ColumnsOptions | Schema, number_format: NumberFormat
 ) -> tuple[np.ndarray, Problems]:
@@ -340,11 +286,19 @@ def label_column(labels: pd.Series, task: Task) -> pd.DataFrame:
     return named.rename("label").rename_axis("row").reset_index()
 
 
-def label_of(columns: ColumnsOptions | Schema) -> _TwoClasses | _Number:
+def label_of(columns: ColumnsOptions | Schema) -> ClassLabel | NumberLabel:
     """Give the label that conf declares, or that a schema was learned for."""
-    return _BY_KIND[columns.task.kind](columns)
+    return ClassLabel(columns) if columns.task.classes else NumberLabel(columns)
 
 
 def schema_fields(task: Task, labels: np.ndarray | None) -> dict[str, Any]:
     """Give the schema's fields for the label, from the labels of the train rows."""
-    return _BY_KIND[task.kind].schema_fields(task, labels)
+    if task.classes:
+        return task.declared
+    if labels is None:
+        raise ValueError("expected the labels of a number")
+    mean, variance = scale(labels)
+    if variance**0.5 < np.finfo(np.float32).tiny:
+        fault = f"The labels differ by {np.ptp(labels):g} at most"
+        raise DataError(f"{fault}, too little to learn from: multiply them.")
+    return {"target": {"mean": mean, "deviation": variance**0.5}}

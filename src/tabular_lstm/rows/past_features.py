@@ -9,7 +9,6 @@ from typing import cast
 
 import numpy as np
 
-from tabular_lstm.parameters.columns import TWO_CLASSES
 from tabular_lstm.rows.histories import Histories
 from tabular_lstm.rows.schema import HistoryLayout, Schema
 
@@ -112,7 +111,7 @@ def past_features(histories: Histories, schema: Schema) -> dict[str, np.ndarray]
         past_of[f"{name}, recent mean"] = past.recent_mean
         for place in (1, 2):
             past_of[f"{name}, {place} before"] = past.lag(place)
-        if schema.task.kind == TWO_CLASSES:
+        if schema.task.has_threshold:
             positives = Past.of(histories, np.where(values == 1, 1, np.nan), histories.known)
             past_of[f"{name}, since the last 1"] = now - positives.lag(1, positives.times)
     return past_of

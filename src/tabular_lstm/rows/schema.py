@@ -8,8 +8,9 @@ import numpy as np
 from scipy.special import ndtr
 
 from tabular_lstm.frozen import Frozen, Positive, unless
-from tabular_lstm.parameters.columns import NUMBER, Class, DateFormat, History, Task, Value
+from tabular_lstm.parameters.columns import DateFormat, History
 from tabular_lstm.rows.number_format import POINT, NumberFormat
+from tabular_lstm.task import Class, Task, Value
 
 Bounds = tuple[float | None, float | None]
 
@@ -139,7 +140,7 @@ class Schema(Frozen):
     def task(self) -> Task:
         """Say what is predicted."""
         if self.target is not None:
-            return Task(kind=NUMBER)
+            return Task.of_number()
         return Task.of_classes(self.classes or [self.negative_class, self.positive_class])  # type: ignore[list-item]
 
     @property

@@ -8,15 +8,21 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import DataError, counted
-from tabular_lstm.parameters.columns import Task
 from tabular_lstm.parameters.hyperparameters import ReshapingOptions
 from tabular_lstm.rows.column_kinds import Declared, Learned, column_of
 from tabular_lstm.rows.histories import Histories
 from tabular_lstm.rows.labels import schema_fields
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.past_features import past_features
-from tabular_lstm.rows.schema import HistoryLayout, Schema, origin_of, quantiles, scale
+from tabular_lstm.rows.schema import (
+    HistoryLayout,
+    Schema,
+    origin_of,
+    quantiles,
+    scale,
+)
 from tabular_lstm.rows.sequences import by_name, refuse_problems
+from tabular_lstm.task import Task
 
 STEPS = 4
 EXPECTED = "An unmeasured value is NaN, None or empty; others are finite numbers, text or dates."

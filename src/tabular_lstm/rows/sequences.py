@@ -8,7 +8,10 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import DataError, row_list
-from tabular_lstm.rows.cells import Problems, cell_text
+from tabular_lstm.rows.cells import (
+    Problems,
+    cell_text,
+)
 from tabular_lstm.rows.column_kinds import column_of
 from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.schema import Schema

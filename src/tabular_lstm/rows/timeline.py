@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.parameters.columns import CLASSES, ColumnsOptions, History, delay_of
+from tabular_lstm.parameters.columns import ColumnsOptions, History, delay_of
 from tabular_lstm.rows.cells import Problems
 from tabular_lstm.rows.dates import DATES, TimeReader, has_dates
 from tabular_lstm.rows.fingerprints import EXACT, read_key
@@ -47,7 +47,7 @@ def history_layout(columns: ColumnsOptions, history: History, rows: pd.DataFrame
         label_feature, classes = f"{columns.label}, earlier", columns.task.classes
         labels = (
             [label_feature]
-            if columns.task.kind != CLASSES
+            if len(classes) < 3
             else [f"{label_feature}: {name}" for name in classes]
         )
     return HistoryLayout(

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import LISTED, DataError, counted, no_column, row_list, shown
-from tabular_lstm.parameters.columns import NUMBER, ROLES, ColumnsOptions
+from tabular_lstm.parameters.columns import ROLES, ColumnsOptions
 from tabular_lstm.rows.cells import Problems, read_category
 from tabular_lstm.rows.column_kinds import column_of
 from tabular_lstm.rows.data_summary import Source
@@ -204,7 +204,7 @@ def read_rows(
         is_unlabelled = valid[label].isna().to_numpy()
         valid, history = valid[~is_unlabelled], valid[is_unlabelled]
         unlabelled = int(is_unlabelled.sum())
-        if columns.task.kind != NUMBER:
+        if columns.task.classes:
             valid = valid.astype({label: np.int64})
     quarantined = pd.concat(_nonempty(rows.bad_rows), ignore_index=True)
     source = Source(

@@ -36,7 +36,6 @@ from tabular_lstm.serving.champion import refuse_other_task
 from tabular_lstm.serving.decision import Champions
 from tabular_lstm.serving.manifest import read_manifest
 from tabular_lstm.serving.promotion_log import LOG
-from tabular_lstm.serving.row_scoring import sentence_of_scoring
 from tabular_lstm.tensorflow_import import refuse_without_tensorflow
 
 # Run log ------------------------------------------------------------------------------------------
@@ -297,7 +296,7 @@ class RunHooks:
 
     def _close_scoring(self, catalog: Any) -> None:
         folder = guards.folder_of(catalog) / self._run_id
-        summary = sentence_of_scoring(catalog.load("scoring_summary"))
+        summary = catalog.load("scoring_summary").sentence()
         message = printable(f"{summary} Predictions: {folder}")
         manifest = read_manifest(folder).model_dump(mode="json")
         alarm = catalog.load("scoring_drift").alarm

@@ -12,8 +12,7 @@ import pyarrow as pa
 from kedro.framework.project import settings
 from kedro.framework.session import KedroSession
 
-from tabular_lstm.datasets import RawRowsDataset
-from tabular_lstm.datasets.rows_to_score import USER, storage_of
+from tabular_lstm.datasets.rows_to_score import USER, RawRowsDataset, storage_of
 from tabular_lstm.datasets.tables import TableDataset, own_entry
 from tabular_lstm.environments import BASE, refuse_no_name, run_command
 from tabular_lstm.errors import DataError, unknown_name

@@ -15,11 +15,12 @@ from tabular_lstm.errors import DataError, counted, printable
 from tabular_lstm.files import replace
 from tabular_lstm.frozen import from_json
 from tabular_lstm.judging.drawing import template
-from tabular_lstm.judging.metrics import METRICS, written
+from tabular_lstm.judging.metrics import metric_text
 from tabular_lstm.monitoring.drift import Drift
 from tabular_lstm.monitoring.health import Health
 from tabular_lstm.serving.manifest import finished_runs, read_manifest
 from tabular_lstm.serving.promotion_log import began, champion_of, changes
+from tabular_lstm.task import METRICS
 
 # Why a model needs a person, the worst first; "" if it needs none.
 NEEDS = ("no champion", "unreadable", "alarm", "rejected", "")
@@ -52,10 +53,10 @@ def _read_state(folder: Path, model: str) -> State:
         age = counted((datetime.now(UTC) - began(champion)).days, "day")
         state["champion"] = f"{champion}, {age}"
         if judgement := champions.judgement(champion):
-            main = next(m for m in ("roc_auc", "rmse") if m in judgement.candidate.interval)
+            main = judgement.data.task.traits.main
             value = getattr(judgement.candidate, main), *judgement.candidate.interval[main]
-            numbers = [written(main, number) for number in value]
-            state["metric"] = "{} {} [{}, {}]".format(METRICS[main], *numbers)
+            numbers = [metric_text(main, number) for number in value]
+            state["metric"] = "{} {} [{}, {}]".format(METRICS[main].words, *numbers)
         if champion not in champions.artifacts:
             return state | {"needs": UNREADABLE, "why": f"the file of run {champion} is gone"}
         predictions = folder / "07_model_output/predictions"

@@ -1,4 +1,4 @@
-"""Answers: how predictions of each task are written, counted and named; `answers_of` chooses."""
+"""Answers: how predictions are written, counted and named; `answers_of` chooses by the task."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,25 +8,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from tabular_lstm.errors import amount
 from tabular_lstm.monitoring.reference import Counted
 from tabular_lstm.network.outputs import decisions
 from tabular_lstm.network.reasons import reason_names, reasons_of
 from tabular_lstm.network.scorer import Scorer
-from tabular_lstm.parameters.columns import CLASSES, NUMBER, TWO_CLASSES, Kind, Task
 from tabular_lstm.rows.histories import Sequences
-from tabular_lstm.serving.scoring_summary import ScoringSummary
 
 if TYPE_CHECKING:
     from tabular_lstm.judging.measures import Rule
 
-NAMED = 5  # classes named in a sentence
 REASON, EFFECT = "reason_", "effect_"
-OF_A_NUMBER = ("prediction", "lower", "upper")
 
 
 @dataclass(frozen=True)
-class Counts:
+class PredictionCounts:
     """Counts of predictions; the counts of batches add up.
 
     Attributes:
@@ -37,8 +32,8 @@ class Counts:
     by_class: Counted
     sums: Counted
 
-    def __add__(self, other: "Counts") -> "Counts":
-        return Counts(self.by_class + other.by_class, self.sums + other.sums)
+    def __add__(self, other: "PredictionCounts") -> "PredictionCounts":
+        return PredictionCounts(self.by_class + other.by_class, self.sums + other.sums)
 
     @property
     def rows(self) -> int:
@@ -52,10 +47,9 @@ class Counts:
 
 
 class Answers:
-    """The answers for more than two classes; subclasses answer the other tasks.
+    """How predictions of classes are written, counted and named; `_NumberAnswers` is for a number.
 
-    A row has the probability of each class, and the decided class. The methods take predictions of
-    `network.score.score`.
+    The methods take predictions of `network.score.score`.
 
     Args:
         scorer: The network.
@@ -67,7 +61,7 @@ class Answers:
     @property
     def nothing(self) -> np.ndarray:
         """Predictions for zero rows."""
-        return np.empty((0, len(self.task.classes)))
+        return np.empty((0, len(self.task.classes) or len(self.task.columns)))
 
     @property
     def names(self) -> list[str]:
@@ -77,30 +71,25 @@ class Answers:
     @property
     def gives(self) -> str:
         """Say in words what the network predicts."""
+        if self.task.has_threshold:
+            return f"the probability of {self.schema.label} = {self.schema.positive_class!r}"
         listed = ", ".join(map(repr, self.task.classes))
         return f"the probabilities of {self.schema.label} = {listed}"
 
     @property
     def rule(self) -> "Rule":
         """Return the decision rule, see `judging.measures.Rule`."""
-        return self.scorer.calibration.costs
-
-    @staticmethod
-    def columns_of(task: Task) -> list[str]:
-        """Return the names of the columns: probabilities, or a number and its interval."""
-        return [f"probability_{value}" for value in task.classes]
+        calibration = self.scorer.calibration
+        return calibration.threshold if self.task.has_threshold else calibration.costs
 
     def columns(self, predictions: np.ndarray) -> dict[str, np.ndarray]:
         """Return predictions as columns by name, each float64 (rows,)."""
-        columns = np.ascontiguousarray(np.atleast_2d(predictions.T))
-        return dict(zip(self.columns_of(self.task), columns, strict=True))
+        columns = np.ascontiguousarray(self.task.to_file(predictions).T)
+        return dict(zip(self.task.columns, columns, strict=True))
 
     def values(self, predictions: np.ndarray) -> np.ndarray:
         """Return the decided class as the label's own value, or the number, (rows,)."""
-        classes = self.task.classes
-        is_one_type = len({*map(type, classes)}) == 1
-        values = np.array(classes, None if is_one_type else object)
-        return np.asarray(values[self._decided(predictions)])
+        return np.asarray(self.task.class_values[self._decided(predictions)])
 
     def frame(self, predictions: np.ndarray) -> dict[str, np.ndarray]:
         """Return the columns that a program gets, by name."""
@@ -109,104 +98,59 @@ class Answers:
     def arrow(self, predictions: np.ndarray) -> dict[str, pa.Array]:
         """Return the columns that are written to files, by name."""
         columns = {name: pa.array(column) for name, column in self.columns(predictions).items()}
+        if self.task.has_threshold:
+            columns["positive_class"] = self._called(np.ones(len(predictions), np.int32))
         return columns | {"decision": self._called(self._decided(predictions))}
 
-    def count(self, predictions: np.ndarray) -> Counts:
+    def count(self, predictions: np.ndarray) -> PredictionCounts:
         """Count predictions."""
         by_class = np.bincount(self._decided(predictions), minlength=len(self.task.classes))
-        return Counts(by_class, np.atleast_1d(predictions.sum(0)))
+        return PredictionCounts(by_class, self.task.to_file(predictions).sum(0))
 
     def manifest_fields(self) -> dict[str, Any]:
         """Return a manifest's fields for the task."""
-        return {"task": CLASSES, "classes": self.task.classes}
+        # Manifests of version 0.1.0 name no task.
+        task = {} if self.task.has_threshold else {"task": self.task.kind}
+        return task | self.task.declared
 
-    def summary_fields(self, counts: Counts) -> dict[str, Any]:
+    def summary_fields(self, counts: PredictionCounts) -> dict[str, Any]:
         """Return a summary's fields for the task and for counted predictions."""
-        means = counts.means and self._named(counts.means)
-        return {
-            **self.manifest_fields(),
-            "decisions": self._named(counts.by_class.tolist()),
-            "means": means,
-        }
-
-    @staticmethod
-    def outcome(summary: ScoringSummary) -> str:
-        """Say how many rows each class got in a scoring, the commonest class first."""
-        by_rows = sorted(summary.decisions.items(), key=lambda decision: -decision[1])
-        class_counts = [f"{rows} as {label}" for label, rows in by_rows[:NAMED]]
-        return f": {', '.join(class_counts)}{', …' if len(by_rows) > NAMED else ''}"
+        decisions = {"decisions": self._by_class(counts.by_class.tolist())}
+        if self.task.has_threshold:
+            return {
+                "positive_class": self.schema.positive_class,
+                **decisions,
+                "decision_threshold": self.rule,
+                "mean_probability": counts.means and counts.means[0],
+            }
+        means = counts.means and self._by_class(counts.means)
+        return {**self.manifest_fields(), **decisions, "means": means}
 
     def _decided(self, predictions: np.ndarray) -> np.ndarray:
         return decisions(predictions, self.scorer.calibration).astype(np.int32)
 
-    def _named(self, values: Iterable[Any]) -> dict[str, Any]:
+    def _by_class(self, values: Iterable[Any]) -> dict[str, Any]:
         return dict(zip(map(str, self.task.classes), values, strict=True))
 
     def _called(self, numbers: np.ndarray) -> pa.Array:
         """Return the classes with these numbers; text is stored once for each class."""
-        column = pa.DictionaryArray.from_arrays(numbers, self._values)
-        return column if pa.types.is_string(self._values.type) else column.dictionary_decode()
+        column = pa.DictionaryArray.from_arrays(numbers, self._class_names)
+        is_text = pa.types.is_string(self._class_names.type)
+        return column if is_text else column.dictionary_decode()
 
     @cached_property
-    def _values(self) -> pa.Array:
+    def _class_names(self) -> pa.Array:
         classes = self.task.classes
         mixed = any(isinstance(value, str) for value in classes)
         return pa.array([str(value) for value in classes] if mixed else classes)
 
 
-class _TwoClasses(Answers):
-    """The probability of the positive class, and the decided class."""
-
-    nothing = np.empty(0)
-
-    @property
-    def gives(self) -> str:
-        return f"the probability of {self.schema.label} = {self.schema.positive_class!r}"
-
-    @property
-    def rule(self) -> float:
-        return self.scorer.calibration.threshold
-
-    @staticmethod
-    def columns_of(task: Task) -> list[str]:
-        return ["probability"]
-
-    def arrow(self, predictions: np.ndarray) -> dict[str, pa.Array]:
-        positive = self._called(np.ones(len(predictions), np.int32))
-        probability, decision = super().arrow(predictions).values()
-        return {"probability": probability, "positive_class": positive, "decision": decision}
-
-    def manifest_fields(self) -> dict[str, Any]:
-        schema = self.schema
-        return {"positive_class": schema.positive_class, "negative_class": schema.negative_class}
-
-    def summary_fields(self, counts: Counts) -> dict[str, Any]:
-        return {
-            "positive_class": self.schema.positive_class,
-            "decisions": self._named(counts.by_class.tolist()),
-            "decision_threshold": self.rule,
-            "mean_probability": counts.means and counts.means[0],
-        }
-
-    @staticmethod
-    def outcome(summary: ScoringSummary) -> str:
-        counts = reversed(summary.decisions.items())
-        decided = ", ".join(f"{rows} as {label}" for label, rows in counts)
-        return f", probability of {summary.positive_class}: {decided}"
-
-
-class _Number(Answers):
+class _NumberAnswers(Answers):
     """A number, and the ends of its interval."""
-
-    nothing = np.empty((0, len(OF_A_NUMBER)))
 
     @property
     def gives(self) -> str:
         return f"the number {self.schema.label}"
-
-    @staticmethod
-    def columns_of(task: Task) -> list[str]:
-        return [*OF_A_NUMBER]
 
     def frame(self, predictions: np.ndarray) -> dict[str, np.ndarray]:
         return self.columns(predictions)
@@ -217,37 +161,25 @@ class _Number(Answers):
     def arrow(self, predictions: np.ndarray) -> dict[str, pa.Array]:
         return {name: pa.array(column) for name, column in self.columns(predictions).items()}
 
-    def count(self, predictions: np.ndarray) -> Counts:
-        return Counts(np.array([len(predictions)]), predictions.sum(0))
+    def count(self, predictions: np.ndarray) -> PredictionCounts:
+        return PredictionCounts(np.array([len(predictions)]), predictions.sum(0))
 
     def manifest_fields(self) -> dict[str, Any]:
-        return {"task": NUMBER, "coverage": self.scorer.calibration.coverage}
+        return {"task": self.task.kind, "coverage": self.scorer.calibration.coverage}
 
-    def summary_fields(self, counts: Counts) -> dict[str, Any]:
-        means = counts.means and dict(zip(OF_A_NUMBER, counts.means, strict=True))
+    def summary_fields(self, counts: PredictionCounts) -> dict[str, Any]:
+        means = counts.means and dict(zip(self.task.columns, counts.means, strict=True))
         return {**self.manifest_fields(), "means": means}
-
-    @staticmethod
-    def outcome(summary: ScoringSummary) -> str:
-        mean = amount(summary.means[OF_A_NUMBER[0]]) if summary.means else "none"
-        return f": mean prediction {mean}, intervals at {100 * (summary.coverage or 0):.4g} %"
-
-
-ANSWERS: dict[Kind, type[Answers]] = {
-    TWO_CLASSES: _TwoClasses,
-    CLASSES: Answers,
-    NUMBER: _Number,
-}
 
 
 def answers_of(scorer: Scorer) -> Answers:
     """Return the `Answers` of a network, by its task."""
-    return ANSWERS[scorer.schema.task.kind](scorer)
+    return Answers(scorer) if scorer.schema.task.classes else _NumberAnswers(scorer)
 
 
 def have_none(predictions: np.ndarray) -> np.ndarray:
     """Return which rows have no prediction, bool (rows,)."""
-    return np.asarray(np.isnan(predictions if predictions.ndim == 1 else predictions[:, 0]))
+    return np.asarray(np.isnan(predictions[:, 0]))
 
 
 def reason_columns(

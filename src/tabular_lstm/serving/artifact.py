@@ -13,7 +13,6 @@ import numpy as np
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import read_regular, sha256
 from tabular_lstm.network.keras_file import WEIGHTS, read_keras_file
-from tabular_lstm.network.outputs import outputs_of
 from tabular_lstm.network.score import score
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.rows.histories import Sequences
@@ -96,12 +95,12 @@ class Artifact:
         return valid_sequences(examples.rows, self.scorer.schema, *examples.earlier_rows)
 
     def score(self, sequences: Sequences) -> np.ndarray:
-        """Predict sequences, see `tabular_lstm.network.outputs.predictions`."""
+        """Predict sequences, see `tabular_lstm.network.outputs.Outputs.predictions`."""
         return score(self.scorer, sequences)
 
     def no_prediction(self, rows: str, advice: str) -> DataError:
         """Return the error for rows without a prediction; `advice` says what to do."""
-        output_name = outputs_of(self.scorer.schema.task).predicted
+        output_name = self.scorer.schema.task.traits.prediction
         return DataError(
             f"{self.file}: the champion, run {self.run_id}, gives no {output_name} for {rows}: "
             f"some of its weights are not numbers. {advice}."

@@ -12,7 +12,7 @@ import pandas as pd
 from tabular_lstm.environments import output_folder, refuse_no_name, refuse_unknown, run_command
 from tabular_lstm.errors import DataError, row_list
 from tabular_lstm.network.score import score
-from tabular_lstm.parameters.columns import NUMBER, ColumnsOptions, delay_of
+from tabular_lstm.parameters.columns import ColumnsOptions, delay_of
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.rows.timeline import read_sequences
@@ -61,8 +61,8 @@ class Champion:
     @property
     def threshold(self) -> float | None:
         """Probability from which a row is called positive; None unless the task is two classes."""
-        rule = self._answers.rule
-        return rule if isinstance(rule, float) else None
+        calibration = self.artifact.scorer.calibration
+        return calibration.threshold if self.schema.task.has_threshold else None
 
     def predict_proba(self, rows: pd.DataFrame) -> np.ndarray:
         """Predict each row's probabilities.
@@ -77,11 +77,8 @@ class Champion:
         Raises:
             DataError: See `predict`; or the label is a number.
         """
-        self._refuse(self.schema.task.kind == NUMBER, "no probabilities")
-        predictions = self._predictions(rows)
-        if predictions.ndim == 1:
-            return np.column_stack([1 - predictions, predictions])
-        return predictions
+        self._refuse(not self.schema.task.classes, "no probabilities")
+        return self._predictions(rows)
 
     def predict(self, rows: pd.DataFrame) -> np.ndarray:
         """Predict each row's class, as the label's own value; or the number.
@@ -113,7 +110,7 @@ class Champion:
         Raises:
             DataError: See `predict`; or the label is not a number, or the coverage is out of range.
         """
-        self._refuse(self.schema.task.kind != NUMBER, "no intervals")
+        self._refuse(bool(self.schema.task.classes), "no intervals")
         return self._predictions(rows, coverage)[:, 1:]
 
     def frame(self, rows: pd.DataFrame, reasons: int = 0) -> pd.DataFrame:
@@ -185,7 +182,7 @@ def declared_task(schema_or_columns: Schema | ColumnsOptions) -> dict[str, str]:
         "positive_class": schema_or_columns.positive_class,
         "negative_class": schema_or_columns.negative_class,
         "classes": classes,
-        "task": NUMBER if schema_or_columns.task.kind == NUMBER else None,
+        "task": None if schema_or_columns.task.classes else "number",
         # Not `steps`: the number of earlier rows does not change what is predicted.
         **{f"history.{n}": getattr(schema_or_columns.history, n, None) for n in ("of", "order")},
         "history.known_after": None if known_after is None else delay_of(known_after),

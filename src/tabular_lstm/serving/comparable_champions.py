@@ -12,8 +12,8 @@ import numpy as np
 from tabular_lstm.errors import DataError, printable, unknown_name
 from tabular_lstm.judging.comparison import Evaluation, Predictions
 from tabular_lstm.judging.gate import ComparedChampion, FeaturesMoved
-from tabular_lstm.judging.intervals import Rows
-from tabular_lstm.judging.measures import measure_of
+from tabular_lstm.judging.measures import fewest_rows
+from tabular_lstm.measuring import Rows
 from tabular_lstm.monitoring.drift import Drift, compare
 from tabular_lstm.monitoring.reference import Seen, Watch, rows_each
 from tabular_lstm.network.keras_file import NoNetworkError
@@ -332,7 +332,7 @@ def refuse_few_rows(trained_on: np.ndarray, test_set: Examples, least: int) -> N
     is_new = ~trained_on
     judged = is_new if test_set.judged is None else is_new & test_set.judged
     new_rows = Rows(test_set.labels.to_numpy(), test_set.weights, test_set.groups).part(judged)
-    fewest, named = measure_of(test_set.schema.task).fewest(new_rows)
+    fewest, named = fewest_rows(new_rows, test_set.schema.task)
     if is_new.all() or fewest >= least:
         return
     counted = "rows" if new_rows.groups is None else "groups with rows"

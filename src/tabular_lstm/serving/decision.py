@@ -18,7 +18,7 @@ from tabular_lstm.judging.gate import (
     DriftCheck,
     FloorCheck,
 )
-from tabular_lstm.judging.metrics import COMPARED, METRICS, Metrics, written
+from tabular_lstm.judging.metrics import Metrics, metric_text
 from tabular_lstm.monitoring.drift import Drift
 from tabular_lstm.monitoring.performance import Estimate, promised_by
 from tabular_lstm.monitoring.reference import Reference
@@ -28,6 +28,7 @@ from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.rows.labelled_set import JudgedOn
 from tabular_lstm.serving.promotion_log import REFERENCES, Inputs, LogEntry, Outcome
+from tabular_lstm.task import METRICS
 
 if TYPE_CHECKING:
     from tabular_lstm.serving.artifact import Artifact
@@ -118,10 +119,13 @@ class Judgement(Frozen):
         """Say the candidate's metrics, with the champion's in brackets if they were compared."""
         candidate = self.candidate
         champion = self.champions[0].metrics if self.champions else None
-        names = [name for name in COMPARED if hasattr(candidate, name)]
-        texts = [f"{METRICS[name]} {written(name, getattr(candidate, name))}" for name in names]
+        task = self.data.task
+        names = [name for name in task.shown if name in task.compared]
+        texts = [
+            f"{METRICS[name].words} {metric_text(name, getattr(candidate, name))}" for name in names
+        ]
         if champion is not None:
-            values = [written(name, getattr(champion, name)) for name in names]
+            values = [metric_text(name, getattr(champion, name)) for name in names]
             values[0] = f"champion {values[0]}"
             texts = [f"{text} ({value})" for text, value in zip(texts, values, strict=True)]
         return ", ".join(texts)

@@ -12,15 +12,15 @@ import pandas as pd
 
 from tabular_lstm.errors import DataError, counted, shown
 from tabular_lstm.monitoring.performance import Estimate, losses_of, measure
-from tabular_lstm.parameters.columns import ColumnsOptions, Task
+from tabular_lstm.parameters.columns import ColumnsOptions
 from tabular_lstm.rows.fingerprints import read_key
 from tabular_lstm.rows.labels import are_unlabelled, label_of
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.raw_rows import RawRows, refuse_missing_columns
 from tabular_lstm.rows.validation import Kinds, set_aside
-from tabular_lstm.serving.answers import ANSWERS
 from tabular_lstm.serving.decision import Champions
 from tabular_lstm.serving.manifest import FinishedScoring, FinishedScorings
+from tabular_lstm.task import Task
 
 # Late labels --------------------------------------------------------------------------------------
 
@@ -250,7 +250,7 @@ def _labelled(
     """Return the label's place and the prediction of each labelled row."""
     task = columns.task
     scoring.refuse_another(task)
-    names = ANSWERS[task.kind].columns_of(task)[: len(task.classes) or 1]
+    names = task.columns[: len(task.classes) or 1]
     places, predictions = [np.empty(0, np.int64)], [np.empty((0, len(names)))]
     if columns.key is not None and len(labels.keys):
         for part in scoring.parts([columns.key, *names]):
@@ -260,5 +260,4 @@ def _labelled(
             places.append(part_places[is_labelled])
             values = np.stack([part[name].to_numpy() for name in names], axis=1)
             predictions.append(values[is_labelled])
-    joined = np.concatenate(predictions)
-    return np.concatenate(places), joined[:, 0] if len(names) == 1 else joined
+    return np.concatenate(places), task.from_file(np.concatenate(predictions))

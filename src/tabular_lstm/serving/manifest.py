@@ -19,8 +19,8 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.files import replace, sha256
 from tabular_lstm.frozen import Frozen, Stored, from_json
 from tabular_lstm.monitoring.drift import Drift
-from tabular_lstm.parameters.columns import TWO_CLASSES, Class, Kind, Task
 from tabular_lstm.serving.promotion_log import RunId, by_age, is_run_id
+from tabular_lstm.task import Class, Task, TaskKind
 
 MANIFEST = "manifest.json"
 
@@ -87,7 +87,7 @@ class Manifest(AsGiven, Stored):
     run_id: RunId
     scored_at: str
     champion: ScoredBy
-    task: Kind = TWO_CLASSES
+    task: TaskKind = "two classes"
     positive_class: Class | None = None
     negative_class: Class | None = None
     classes: tuple[Class, ...] | None = None
@@ -215,14 +215,14 @@ class FinishedScoring:
         """
         manifest = self.manifest
         class_pair = manifest.negative_class, manifest.positive_class
-        classes = class_pair if manifest.task == TWO_CLASSES else manifest.classes or ()
+        predicted_task = Task(kind=manifest.task, classes=manifest.classes or ())
+        classes = class_pair if predicted_task.has_threshold else predicted_task.classes
         same_count = manifest.task == task.kind and len(classes) == len(task.classes)
         if same_count and all(
             predicted in {declared, None}
             for predicted, declared in zip(classes, task.classes, strict=True)
         ):
             return
-        predicted_task = Task(kind=manifest.task, classes=manifest.classes or ())
         predicted, declared = (
             f"{words}{': ' * bool(names)}{', '.join(names)}"
             for words, names in (

@@ -17,15 +17,14 @@ from tabular_lstm.judging import figures as draw
 from tabular_lstm.judging.comparison import Evaluation
 from tabular_lstm.judging.drawing import FIGURES, TITLES, images, template, to_svg
 from tabular_lstm.judging.importance import MOST_IMPORTANT, Importance
-from tabular_lstm.judging.metrics import CANDIDATE, METRICS, MODELS, WORSE_SIGN
 from tabular_lstm.monitoring.drift import day
 from tabular_lstm.monitoring.reference import Profile, Reference, one_of
 from tabular_lstm.parameters.hyperparameters import TrainingOptions
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.data_warnings import leaks_in_words
-from tabular_lstm.rows.label_measures import MEASURES
 from tabular_lstm.serving.comparable_champions import KEPT
 from tabular_lstm.serving.decision import Decision, Judgement, Provenance
+from tabular_lstm.task import CANDIDATE, METRICS, MODELS
 
 LISTED = 20  # rows, features
 COLUMNS = 40
@@ -99,7 +98,7 @@ def page(
     drift = judgement.drift if judgement else None
     shifts = drift.features | drift.scores if drift else {}
     clearest = sorted(shifts.items(), key=lambda item: (-item[1].moved, -item[1].statistic))
-    drawings = {"intervals": to_svg(draw.intervals(models), TITLES["intervals"])}
+    drawings = {"intervals": to_svg(draw.intervals(models, data.summary.task), TITLES["intervals"])}
     drawings |= {name: figures[name] for name in FIGURES if name in figures}
     summary, provenance = data.summary, data.provenance
     lost = {name: lost.mean for name, lost in importance.features.items() if lost.mean > 0}
@@ -108,15 +107,14 @@ def page(
         judgement=judgement,
         champion=champion,
         leaks=leaks_in_words(summary.possible_leaks),
-        told=MEASURES[summary.task.kind].name,
+        told=summary.task.told_by,
         checks={check.name: check for check in checks},
         failed=[check for check in checks if not check.passed],
-        worse=WORSE_SIGN,
         coverage=provenance.parameters.get("training", {}).get(
             "coverage", TrainingOptions().coverage
         ),
-        model_names=MODELS,
-        metric_names=METRICS,
+        model_table=MODELS,
+        metric_table=METRICS,
         models=models,
         candidate=models[CANDIDATE],
         data=summary,

@@ -15,7 +15,7 @@ import pyarrow as pa
 from pyarrow import parquet
 from pydantic import TypeAdapter
 
-from tabular_lstm.errors import counted, row_list
+from tabular_lstm.errors import row_list
 from tabular_lstm.monitoring.drift import Drift, compare
 from tabular_lstm.monitoring.reference import Seen, Watch
 from tabular_lstm.network.score import are_many, score
@@ -26,9 +26,8 @@ from tabular_lstm.rows.scoring_validation import CheckedBatch, RowCheck
 from tabular_lstm.rows.sequences import count_unknown
 from tabular_lstm.rows.validation import Kinds
 from tabular_lstm.serving.answers import (
-    ANSWERS,
     Answers,
-    Counts,
+    PredictionCounts,
     answers_of,
     have_none,
     reason_columns,
@@ -57,7 +56,7 @@ class ScoringCounts:
     rows: Counter[str]
     quarantined: int
     kinds: Kinds
-    predicted: Counts
+    predicted: PredictionCounts
     unknown: Counter[str]
     seen: Seen | None
 
@@ -221,13 +220,3 @@ class RowScorer:
             quarantined_by_reason=counts.kinds.counts(),
             unknown_categories={name: rows for name, rows in counts.unknown.items() if rows},
         )
-
-
-def sentence_of_scoring(summary: ScoringSummary) -> str:
-    """Say what was scored, and by which champion."""
-    history = f"{summary.history_rows} are history, " if summary.history_rows else ""
-    return (
-        f"Scored {summary.scored_rows} of {counted(summary.rows, 'row')} with the champion of run "
-        f"{summary.champion.run_id}{ANSWERS[summary.task].outcome(summary)}; "
-        f"{history}{summary.quarantined_rows} in quarantine."
-    )

@@ -1,7 +1,10 @@
 """The summary of a scoring: what people read about it."""
 
-from tabular_lstm.parameters.columns import TWO_CLASSES, Class, Kind
+from tabular_lstm.errors import amount, counted
 from tabular_lstm.serving.manifest import AsGiven, ScoredBy
+from tabular_lstm.task import Class, TaskKind
+
+NAMED = 5  # classes named in a sentence
 
 
 class ScoringSummary(AsGiven):
@@ -22,7 +25,7 @@ class ScoringSummary(AsGiven):
 
     run_id: str
     champion: ScoredBy
-    task: Kind = TWO_CLASSES
+    task: TaskKind = "two classes"
     positive_class: Class | None = None  # None from earlier versions
     classes: tuple[Class, ...] | None = None
     coverage: float | None = None
@@ -38,3 +41,24 @@ class ScoringSummary(AsGiven):
     unknown_categories: dict[str, int]
     histograms: dict[str, list[int]] = {}
     histogram_range: tuple[float, float] = (0.0, 1.0)
+
+    def sentence(self) -> str:
+        """Say what was scored, and by which champion."""
+        history = f"{self.history_rows} are history, " if self.history_rows else ""
+        return (
+            f"Scored {self.scored_rows} of {counted(self.rows, 'row')} with the champion of run "
+            f"{self.champion.run_id}{self._outcome()}; "
+            f"{history}{self.quarantined_rows} in quarantine."
+        )
+
+    def _outcome(self) -> str:
+        """Say how many rows each class got, the positive or the commonest first; or the mean."""
+        if self.coverage is not None:
+            mean = amount(self.means["prediction"]) if self.means else "none"
+            return f": mean prediction {mean}, intervals at {100 * self.coverage:.4g} %"
+        if self.classes is None:
+            counts = [f"{rows} as {label}" for label, rows in reversed(self.decisions.items())]
+            return f", probability of {self.positive_class}: {', '.join(counts)}"
+        by_rows = sorted(self.decisions.items(), key=lambda decision: -decision[1])
+        counts = [f"{rows} as {label}" for label, rows in by_rows[:NAMED]]
+        return f": {', '.join(counts)}{', …' if len(by_rows) > NAMED else ''}"

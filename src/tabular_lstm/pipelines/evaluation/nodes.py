@@ -12,9 +12,12 @@ from tabular_lstm.errors import DataError, row_list
 from tabular_lstm.judging import comparison, figures
 from tabular_lstm.judging.comparison import Evaluation, Predictions
 from tabular_lstm.judging.drawing import FIGURES, to_svg
-from tabular_lstm.judging.importance import Importance, importance_of
+from tabular_lstm.judging.importance import (
+    Importance,
+    importance_of,
+)
 from tabular_lstm.judging.measures import from_columns, to_columns
-from tabular_lstm.judging.metrics import CANDIDATE, Baselines
+from tabular_lstm.judging.metrics import Baselines
 from tabular_lstm.monitoring.reference import Reference, rows_each
 from tabular_lstm.parameters.columns import ColumnsOptions
 from tabular_lstm.parameters.hyperparameters import (
@@ -29,6 +32,7 @@ from tabular_lstm.rows.labelled_set import Examples
 from tabular_lstm.rows.labels import label_column
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.decision import Provenance
+from tabular_lstm.task import CANDIDATE
 
 # With so many values in the train rows, workers fit baselines faster, despite their imports.
 WORTH_WORKERS = 1_000_000
@@ -102,15 +106,18 @@ def predict_with_baselines(
     """Fit the baselines, on the engine's workers if it takes long: see `judging.baselines`."""
     from tabular_lstm.judging import baselines  # noqa: PLC0415  Imports scikit-learn.
 
+    task = train_set.schema.task
     takes_long = train_set.sequences.size >= WORTH_WORKERS
     workers = (engine.workers if takes_long else None) or one_by_one
-    predictions, thresholds, losses = baselines.predict_with_baselines(
+    predictions, thresholds, losses = baselines.fit_baselines(
         train_set, test_set.sequences, train_set.schema, training, options, workers
     )
     return Baselines(
         thresholds=thresholds,
         losses=losses,
-        predictions={name: p.tolist() for name, p in predictions.items()},
+        predictions={
+            name: (p[:, 1] if task.has_threshold else p).tolist() for name, p in predictions.items()
+        },
     )
 
 
@@ -132,7 +139,8 @@ def evaluate(
     models = {CANDIDATE: Predictions(values, training_log.get("decision_threshold", costs))}
     for name, baseline in baseline_predictions.predictions.items():
         rule = baseline_predictions.thresholds.get(name, costs)
-        models[name] = Predictions(np.array(baseline), rule)
+        columns = np.reshape(baseline, (len(baseline), -1))
+        models[name] = Predictions(task.from_file(columns), rule)
     losses = baseline_predictions.losses
     best_baseline = min(losses, key=losses.__getitem__, default="")
     evaluation = comparison.evaluate_models(models, test_set, best_baseline, options)

@@ -8,8 +8,7 @@ import pandas as pd
 from tabular_lstm.errors import DataError
 from tabular_lstm.judging import changes, gate
 from tabular_lstm.judging.comparison import Evaluation
-from tabular_lstm.judging.measures import from_columns, to_columns
-from tabular_lstm.judging.metrics import CANDIDATE
+from tabular_lstm.judging.measures import from_columns, to_columns, unit_of
 from tabular_lstm.monitoring.drift import Drift
 from tabular_lstm.parameters.hyperparameters import EvaluationOptions, ValidationOptions
 from tabular_lstm.parameters.runs import MonitoringOptions, PromotionOptions
@@ -27,6 +26,7 @@ from tabular_lstm.serving.comparable_champions import (
 )
 from tabular_lstm.serving.decision import Champions, Checks, Decision, Judgement, Provenance, looks
 from tabular_lstm.serving.promotion_log import CANDIDATES, LogEntry, champion_of
+from tabular_lstm.task import CANDIDATE
 
 GOLDEN_ROWS = 32
 
@@ -69,13 +69,14 @@ def read_back(
     """Compare some judged predictions, from lowest to highest, with those of the saved file."""
     predictions = from_columns(candidate_predictions, CANDIDATE, evaluation.task)
     places = np.linspace(0, len(predictions) - 1, min(GOLDEN_ROWS, len(predictions))).astype(int)
-    sort_values = predictions.reshape(len(predictions), -1)[:, 0]
-    golden = np.argsort(sort_values, kind="stable")[places]
+    task = evaluation.task
+    columns = task.to_file(predictions)
+    golden = np.argsort(columns[:, 0], kind="stable")[places]
     # The rows are reshaped anew, by the schema in the file.
-    file_predictions = candidate_artifact.score(candidate_artifact.sequences(test_set)[golden])
-    measure = evaluation.measure
-    unit = measure.unit(evaluation)
-    return gate.check_artifact(predictions[golden], file_predictions, measure, unit)
+    sequences = candidate_artifact.sequences(test_set)
+    file_columns = task.to_file(candidate_artifact.score(sequences[golden]))
+    unit = unit_of(evaluation, task)
+    return gate.check_artifact(columns[golden], file_columns, task, unit)
 
 
 def check_candidate(

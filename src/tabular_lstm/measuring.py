@@ -1,0 +1,332 @@
+"""How metrics are computed: from labels, predictions and how much each row counts.
+
+Labels are numbers of classes, int (rows,), or float (rows,). Predictions are float64: the
+probability of each class, (rows, classes), or of a number the prediction and the lower and upper
+end of its interval, (rows, 3). Weights are (rows,): a row of weight 2 counts as two rows.
+
+A bootstrap does not see kinds of rows that are missing from the test rows: if two models rank all
+test rows perfectly, each in its own order, all bootstrap values are equal. So bounds are widened if
+too few rows distinguish two models. If a kind of rows does not occur in n rows, its share of all
+rows is, at confidence c, at most 1 - (1 - c) ** (1 / n), about 3 / n at 0.95: the rule of three.
+Source: Hanley and Lippman-Hand, "If Nothing Goes Wrong, Is Everything All Right?", JAMA 249, 1983.
+With weights or groups, n is the number of effective rows. For a number, the error on kinds of rows
+that are missing from the test rows has no limit. So bounds are widened as if one more row had the
+largest error of the test rows.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+EPSILON = float(np.finfo(float).eps)
+EQUAL = 1e-12
+ArrayPair = tuple[np.ndarray, np.ndarray]
+# A metric of a model on resamples, (resamples,), from each row's count in each resample,
+# (resamples, rows). It gets the counts twice: as float, and in the type that is gathered fastest.
+Statistic = Callable[[np.ndarray, np.ndarray], np.ndarray]
+Resampled = dict[str, np.ndarray]  # metrics on resamples, (resamples,), by name
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows that models are measured on: labels, weights of mean 1, groups; (rows,) each."""
+
+    labels: np.ndarray
+    weights: np.ndarray | None = None
+    groups: np.ndarray | None = None
+
+    @property
+    def count(self) -> float:
+        """Number of effective rows, or of groups, see `effective_rows`."""
+        if self.groups is None:
+            return effective_rows(len(self.labels), self.weights)
+        weights = None if self.weights is None else np.bincount(self.groups, self.weights)
+        return effective_rows(len(np.unique(self.groups)), weights)
+
+    def part(self, counts: np.ndarray) -> "Rows":
+        """Return the rows where `counts`, bool (rows,), is true; groups are numbered anew."""
+        groups = None if self.groups is None else self.groups[counts]
+        if groups is not None:  # in the order of their first rows
+            _, first, codes = np.unique(groups, return_index=True, return_inverse=True)
+            groups = np.argsort(np.argsort(first))[codes]
+        weights = None if self.weights is None else self.weights[counts]
+        return Rows(self.labels[counts], weights, groups)
+
+
+def effective_rows(rows: int, weights: np.ndarray | None) -> float:
+    """Count effective rows: so many rows of equal weight give a mean of the same variance.
+
+    Kish's effective sample size, (Σw)² / Σw². Source: Kish, "Survey Sampling", 1965.
+
+    Examples:
+        >>> effective_rows(4, None), effective_rows(4, np.array([2, 2, 2, 2]))
+        (4, 4.0)
+        >>> effective_rows(4, np.array([9, 1, 1, 1])).__round__(2)
+        1.71
+    """
+    if weights is None or not weights.any():
+        return 0 if weights is not None else rows
+    # Rounded, so that 4 rows are not counted as 3.9999.
+    return float(np.round(weights.sum() ** 2 / np.square(weights).sum(), 6))
+
+
+# Classes ------------------------------------------------------------------------------------------
+
+
+def ranking(labels: np.ndarray, probabilities: np.ndarray) -> Callable[[np.ndarray], float]:
+    """Sort the rows once, for the ROC AUC on many resamples.
+
+    Returns:
+        A function from how much each row counts, (rows,), to the share of pairs ranked correctly; a
+        tie counts half; NaN if there is no pair.
+    """
+    positives, negatives = (
+        places[np.argsort(probabilities[places], kind="stable")]
+        for places in (np.flatnonzero(labels == 1), np.flatnonzero(labels != 1))
+    )
+    # For each positive row, the negative rows with a lower probability, and with an equal one too.
+    below, up_to = (
+        np.searchsorted(probabilities[negatives], probabilities[positives], side)
+        for side in ("left", "right")
+    )
+
+    def area(counts: np.ndarray) -> float:
+        summed = np.cumsum(counts.take(negatives))
+        ranked = np.append(np.zeros(1, summed.dtype), summed)
+        positive_counts = counts.take(positives).astype(float)
+        twice_correct_pairs = positive_counts @ (ranked.take(below) + ranked.take(up_to))
+        pairs = positive_counts.sum() * float(ranked[-1])
+        return float(twice_correct_pairs / (2 * pairs)) if pairs else np.nan
+
+    return area
+
+
+def each_against_others(labels: np.ndarray, probabilities: np.ndarray) -> list[ArrayPair]:
+    """Give for each class that has rows its labels, 0 or 1, and its probabilities.
+
+    Of two classes, the positive one says everything.
+    """
+    classes = [1] if probabilities.shape[1] == 2 else np.unique(labels)
+    return [((labels == place).astype(int), probabilities[:, place]) for place in classes]
+
+
+def mean_of_known(values: np.ndarray) -> np.ndarray:
+    """Average the known values over the first axis; NaN if all are NaN."""
+    is_known = ~np.isnan(values)
+    count = is_known.sum(axis=0)
+    return np.where(count, np.where(is_known, values, 0).sum(axis=0) / np.maximum(count, 1), np.nan)
+
+
+def roc_auc(rows: Rows, predictions: np.ndarray, decided: np.ndarray) -> Statistic:
+    """Give the ROC AUC; of more classes, the mean over the classes that have rows."""
+    areas = [ranking(*pair) for pair in each_against_others(rows.labels, predictions)]
+    return lambda counts, gathered: mean_of_known(
+        np.array([[area(resample) for resample in gathered] for area in areas])
+    )
+
+
+def row_losses(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Return the log loss of each row, in nats."""
+    of_label = probabilities[np.arange(len(labels)), labels]
+    return np.asarray(-np.log(np.clip(of_label, EPSILON, None)))
+
+
+def log_loss(rows: Rows, predictions: np.ndarray, decided: np.ndarray) -> Statistic:
+    """Give the mean of the log losses."""
+    return _mean_of(row_losses(rows.labels, predictions))
+
+
+def accuracy(rows: Rows, predictions: np.ndarray, decided: np.ndarray) -> Statistic:
+    """Give the share of the rows whose class is decided correctly."""
+    return _mean_of((decided == rows.labels).astype(float))
+
+
+def _mean_of(values: np.ndarray) -> Statistic:
+    return lambda counts, gathered: counts @ values / counts.sum(axis=1)
+
+
+def unseen_share(rows: float, confidence: float) -> float:
+    """Return the largest plausible share of a kind of rows that does not occur in `rows` rows."""
+    return float(1 - (1 - confidence) ** (1 / max(rows, 1)))
+
+
+def unseen_of_all_or_none(
+    share: float, rows: Rows, predictions: np.ndarray, confidence: float
+) -> float | None:
+    """Bound the error of a share of the rows that is 0 or 1; None for another share."""
+    return unseen_share(rows.count, confidence) if share in {0, 1} else None
+
+
+def unseen_of_ranking(area: float, rows: Rows, predictions: np.ndarray, confidence: float) -> float:
+    """Bound the error of a ROC AUC by comparing it with constant predictions."""
+    return unseen_roc_auc(rows, predictions, np.full_like(predictions, 0.5), confidence)
+
+
+def unseen_roc_auc(
+    rows: Rows, predictions: np.ndarray, other_predictions: np.ndarray, confidence: float
+) -> float:
+    """Bound the error of a difference of two ROC AUCs if few rows distinguish the models.
+
+    At least log2(1 / (1 - confidence)) rows must distinguish the models, 4.3 at 0.95. By chance, so
+    many rows all favor the same model with probability 1 - confidence. With fewer, up to
+    `unseen_share` of the smaller class may be ranked correctly by one model and wrongly by the
+    other. The bound is 0 if enough rows distinguish the models, or if both rank all rows equally.
+    """
+    pairs = zip(
+        each_against_others(rows.labels, predictions),
+        each_against_others(rows.labels, other_predictions),
+        strict=True,
+    )
+    unseen = [_unseen_of_class(rows, *pair, other, confidence) for pair, (_, other) in pairs]
+    # At worst, all missing kinds belong to one class; its metric is one of several in the mean.
+    return max(unseen) / len(unseen)
+
+
+def _unseen_of_class(
+    rows: Rows, labels: np.ndarray, p: np.ndarray, other: np.ndarray, confidence: float
+) -> float:
+    """Bound the error for one class against all others."""
+    if np.array_equal(p, other) or np.ptp(p) == np.ptp(other) == 0:
+        return 0.0
+    if _telling_rows(rows, labels, p, other) >= np.log2(1 / (1 - confidence)):
+        return 0.0
+    smaller_class = min(rows.part(labels == label).count for label in (0, 1))
+    return unseen_share(smaller_class, confidence)
+
+
+def unseen_log_loss(
+    rows: Rows, predictions: np.ndarray, other_predictions: np.ndarray, confidence: float
+) -> float:
+    """Bound the error of a difference of two log losses if all rows have the same difference.
+
+    On other rows, one model may be wrong with the highest certainty of the two models on these
+    rows. The bound is 0 if the rows' differences vary, or if the probabilities are the same.
+    """
+    losses, other_losses = (row_losses(rows.labels, p) for p in (predictions, other_predictions))
+    varies = np.ptp(losses - other_losses) > np.sqrt(EPSILON)
+    if np.array_equal(predictions, other_predictions) or varies:
+        return 0.0
+    surest = float(min(predictions.min(), other_predictions.min()))
+    return unseen_share(rows.count, confidence) * float(-np.log(max(surest, EPSILON)))
+
+
+def placements(
+    labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None = None
+) -> np.ndarray:
+    """Return the share of the other class's rows against which each row is ranked correctly.
+
+    A tie counts half; the mean over a class is the ROC AUC. Source: DeLong, DeLong and
+    Clarke-Pearson, "Comparing the Areas under Two or More Correlated Receiver Operating
+    Characteristic Curves", Biometrics 44, 1988.
+    """
+    placed = np.empty(len(labels))
+    for label in (0, 1):
+        class_probabilities = probabilities[labels == label]
+        other_probabilities = probabilities[labels != label]
+        order = np.argsort(other_probabilities, kind="stable")
+        counts = (
+            np.ones(len(other_probabilities), int) if weights is None else weights[labels != label]
+        )
+        other_probabilities = other_probabilities[order]
+        up_to = np.concatenate([[0], np.cumsum(counts[order])])
+        below = sum(
+            up_to[np.searchsorted(other_probabilities, class_probabilities, side)]
+            for side in ("left", "right")
+        )
+        share = below / (2 * up_to[-1] or 1)
+        placed[labels == label] = share if label else 1 - share
+    return placed
+
+
+def _telling_rows(rows: Rows, labels: np.ndarray, p: np.ndarray, other: np.ndarray) -> float:
+    """Count the rows, or groups, that contribute to the variance of a difference of ROC AUCs.
+
+    The count is Kish's effective sample size of the squared influences.
+    """
+    difference = placements(labels, p, rows.weights) - placements(labels, other, rows.weights)
+    for label in np.unique(labels):
+        in_class = labels == label
+        counts = None if rows.weights is None else rows.weights[in_class]
+        difference[in_class] -= np.average(difference[in_class], weights=counts)
+        difference[in_class] /= in_class.sum()
+        if counts is not None:
+            difference[in_class] *= counts / counts.mean()
+    if rows.groups is not None:
+        difference = np.bincount(rows.groups, difference)
+    squares = difference**2
+    total = float(squares.sum())
+    return total**2 / float((squares**2).sum()) if total > EPSILON**2 else 0.0
+
+
+# Numbers ------------------------------------------------------------------------------------------
+
+
+def deviation_of(labels: np.ndarray, weights: np.ndarray | None = None) -> float:
+    """Return the standard deviation of labels; exactly 0 if all are equal."""
+    if np.ptp(labels) == 0:
+        return 0.0
+    mean = np.average(labels, weights=weights)
+    return float(np.average((labels - mean) ** 2, weights=weights) ** 0.5)
+
+
+def _standardized_errors(rows: Rows, predictions: np.ndarray) -> tuple[np.ndarray, float]:
+    """Give errors in a unit, and the unit: squares of large numbers lose digits of small ones."""
+    unit = deviation_of(rows.labels, rows.weights) or 1.0
+    return (predictions[:, 0] - rows.labels) / unit, unit
+
+
+def rmse(rows: Rows, predictions: np.ndarray, decided: np.ndarray) -> Statistic:
+    """Give the root of the mean squared error."""
+    errors, unit = _standardized_errors(rows, predictions)
+    return lambda counts, gathered: unit * np.sqrt(_mean_of(errors**2)(counts, gathered))
+
+
+def mae(rows: Rows, predictions: np.ndarray, decided: np.ndarray) -> Statistic:
+    """Give the mean absolute error."""
+    errors, unit = _standardized_errors(rows, predictions)
+    return lambda counts, gathered: unit * _mean_of(np.abs(errors))(counts, gathered)
+
+
+def r2(rows: Rows, predictions: np.ndarray, decided: np.ndarray) -> Statistic:
+    """Give the explained share of the labels' variance; NaN where a resample's labels are equal."""
+    errors, unit = _standardized_errors(rows, predictions)
+    labels = (rows.labels - np.average(rows.labels, weights=rows.weights)) / unit
+    is_constant = np.ptp(rows.labels) == 0
+
+    def statistic(counts: np.ndarray, gathered: np.ndarray) -> np.ndarray:
+        error = _mean_of(errors**2)(counts, gathered)
+        mean = _mean_of(labels)(counts, gathered)
+        variance = _mean_of(labels**2)(counts, gathered) - mean**2
+        varies = variance > EQUAL
+        otherwise = (error == 0).astype(float) if is_constant else np.nan
+        return np.where(varies, 1 - error / np.where(varies, variance, 1), otherwise)
+
+    return statistic
+
+
+def farther_mae(
+    rows: Rows, predictions: np.ndarray, other_predictions: np.ndarray
+) -> tuple[float, float]:
+    """Return how much one more row with the largest error can raise, or lower, a difference."""
+    errors = (np.abs(p[:, 0] - rows.labels) for p in (predictions, other_predictions))
+    return _farther(rows, *errors)
+
+
+def farther_rmse(
+    rows: Rows, predictions: np.ndarray, other_predictions: np.ndarray
+) -> tuple[float, float]:
+    """Return the same for two RMSEs, in a first-order approximation."""
+    squares = [(p[:, 0] - rows.labels) ** 2 for p in (predictions, other_predictions)]
+    means = [np.average(square, weights=rows.weights) ** 0.5 for square in squares]
+    return _farther(rows, *(s / (2 * mean or 1) for s, mean in zip(squares, means, strict=True)))
+
+
+def _farther(rows: Rows, losses: np.ndarray, other_losses: np.ndarray) -> tuple[float, float]:
+    gaps = losses - other_losses
+    gaps -= np.average(gaps, weights=rows.weights)
+    if rows.weights is not None:
+        gaps *= rows.weights
+    if rows.groups is not None:
+        gaps = np.bincount(rows.groups, gaps)
+    return float(gaps.max() / (len(gaps) + 1)), float(gaps.min() / (len(gaps) + 1))

@@ -1,0 +1,465 @@
+"""What a task is: its outputs, loss, metrics, baselines, words, and columns in files.
+
+A task is to predict one of two classes, one of more classes, or a number. `TRAITS` has one entry
+for each. A metric is one entry of `METRICS`, and a baseline is one entry of `MODELS`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal, get_args
+
+import numpy as np
+from pydantic import BeforeValidator, StrictBool, StrictFloat, StrictInt, StrictStr
+
+from tabular_lstm import measuring
+from tabular_lstm.errors import printable
+from tabular_lstm.frozen import Frozen
+from tabular_lstm.measuring import Rows, Statistic
+
+TaskKind = Literal["two classes", "classes", "number"]
+TWO_CLASSES, CLASSES, NUMBER = get_args(TaskKind)
+OF_CLASSES = (TWO_CLASSES, CLASSES)
+
+
+# YAML reads an unquoted yes or no as a boolean; strict types refuse booleans as text or number.
+def _text_or_number(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("YAML reads an unquoted yes, no, true or false as a boolean; quote it")
+    if not isinstance(value, int | float | str):
+        raise ValueError("expected a text or a number; if this is one, quote it")
+    return value
+
+
+Value = Annotated[StrictInt | StrictFloat | StrictStr, BeforeValidator(_text_or_number)]
+Class = StrictBool | Value
+
+# Metrics ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric that is measured with an interval.
+
+    Attributes:
+        words: Its name in sentences.
+        kinds: The tasks that it is for.
+        worse: 1 if a larger value is worse, else -1.
+        statistic: Makes the function that measures a model on resamples, from the rows, the
+            predictions and the decisions. Resamples with each row once give the metric on the rows,
+            where the task's metrics have no field for it.
+        explained: What it says, for the report.
+        unit: What follows its name in the head of a table.
+        tolerance: By how much a candidate may be worse than a champion, in the metric, or for a
+            number in standard deviations of the label. None: the gate does not compare it.
+        in_units: Whether it is in the label's unit, so values of 10^-9 or 10^9 are possible.
+        in_percent: Whether it is written in percent.
+        unseen: Bounds the error of two models' difference that is due to kinds of rows outside the
+            test rows, at a confidence. Default: no such error.
+        farther: Says how much one more row with the largest error can raise, or lower, a
+            difference. Default: not at all.
+        margin: Bounds the same error as `unseen`, of one model's metric from 0 to 1; None where
+            there is none.
+    """
+
+    words: str
+    kinds: tuple[TaskKind, ...]
+    worse: int
+    statistic: Callable[[Rows, np.ndarray, np.ndarray], Statistic]
+    explained: str = ""
+    unit: str = ""
+    tolerance: float | None = None
+    in_units: bool = False
+    in_percent: bool = False
+    unseen: Callable[[Rows, np.ndarray, np.ndarray, float], float] = lambda *_: 0.0
+    farther: Callable[[Rows, np.ndarray, np.ndarray], tuple[float, float]] = lambda *_: (0.0, 0.0)
+    margin: Callable[[float, Rows, np.ndarray, float], float | None] = lambda *_: None
+
+
+METRICS: dict[str, Metric] = {
+    "log_loss": Metric(
+        "log loss",
+        OF_CLASSES,
+        worse=1,
+        statistic=measuring.log_loss,
+        explained="How far the probabilities are from the truth. Confident errors count most; 0 is "
+        "perfect.",
+        unit=", nats",
+        tolerance=0.02,
+        unseen=measuring.unseen_log_loss,
+    ),
+    "roc_auc": Metric(
+        "ROC AUC",
+        OF_CLASSES,
+        worse=-1,
+        statistic=measuring.roc_auc,
+        explained=": 0.5 is chance, 1 is perfect.",
+        tolerance=0.02,
+        unseen=measuring.unseen_roc_auc,
+        margin=measuring.unseen_of_ranking,
+    ),
+    "accuracy": Metric(
+        "accuracy",
+        OF_CLASSES,
+        worse=-1,
+        statistic=measuring.accuracy,
+        explained="The share of rows whose class is predicted correctly.",
+        unit=", %",
+        in_percent=True,
+        margin=measuring.unseen_of_all_or_none,
+    ),
+    "rmse": Metric(
+        "RMSE",
+        (NUMBER,),
+        worse=1,
+        statistic=measuring.rmse,
+        explained="The root of the mean squared error, in the label's unit. Large errors count "
+        "most; 0 is perfect.",
+        tolerance=0.02,
+        in_units=True,
+        farther=measuring.farther_rmse,
+    ),
+    "mae": Metric(
+        "MAE",
+        (NUMBER,),
+        worse=1,
+        statistic=measuring.mae,
+        explained="The mean error of a prediction, in the label's unit: 0 is perfect.",
+        tolerance=0.02,
+        in_units=True,
+        farther=measuring.farther_mae,
+    ),
+    "r2": Metric(
+        "R²",
+        (NUMBER,),
+        worse=-1,
+        statistic=measuring.r2,
+        explained="The share of the label's variance that is predicted: 0 is no better than the "
+        "mean, 1 is perfect.",
+    ),
+}
+
+# Baselines ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model in figures and on pages: the candidate, the champion, or a baseline.
+
+    Attributes:
+        words: Its name in sentences.
+        color: Its color in all figures: the palette of Okabe and Ito for color-blind readers.
+        explained: What it is, for the report.
+        role: Of a baseline: a candidate must beat the `simplest` one, and must not be worse than
+            the `linear` one. Any other one is there to be compared with.
+        classifier, regressor: The class of a baseline for classes, or for a number, such as
+            `sklearn.linear_model.Ridge`. It is imported when it is needed, because that takes time.
+        options: Its arguments.
+        encoded: Whether it gets medians for missing numbers, standardized numbers and one-hot
+            categories.
+        boosted: Whether it is told which columns are categories, stops when the rows that are held
+            out no longer gain, and is the mean of several models, calibrated by these rows.
+    """
+
+    words: str
+    color: str
+    explained: str = ""
+    role: Literal["", "simplest", "linear"] = ""
+    classifier: str = ""
+    regressor: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    encoded: bool = False
+    boosted: bool = False
+
+
+CANDIDATE = "candidate"
+GREY = "#777777"
+SAME_ANSWER, WEIGHTED_SUM = "the same answer for every row", "a weighted sum of the features"
+# Chosen on tables of classes of `benchmarks/baseline.py`.
+BOOSTING = {
+    "early_stopping": True,
+    "n_iter_no_change": 20,
+    "max_iter": 300,
+    "max_leaf_nodes": 15,
+    "l2_regularization": 10.0,
+    "max_features": 0.5,
+}
+# By the model's name in predictions; there, a champion's name is its run id.
+MODELS: dict[str, Model] = {
+    CANDIDATE: Model("candidate", "#0072B2", "the model of this run"),
+    "champion": Model("champion", "#000000"),
+    "majority_class": Model(
+        "majority class",
+        GREY,
+        SAME_ANSWER,
+        role="simplest",
+        classifier="sklearn.dummy.DummyClassifier",
+    ),
+    "mean": Model(
+        "mean",
+        GREY,
+        SAME_ANSWER,
+        role="simplest",
+        regressor="sklearn.dummy.DummyRegressor",
+    ),
+    "logistic_regression": Model(
+        "logistic regression",
+        "#D55E00",
+        WEIGHTED_SUM,
+        role="linear",
+        classifier="sklearn.linear_model.LogisticRegression",
+        options={"max_iter": 1000},
+        encoded=True,
+    ),
+    "linear_regression": Model(
+        "linear regression",
+        "#D55E00",
+        WEIGHTED_SUM,
+        role="linear",
+        regressor="sklearn.linear_model.Ridge",
+        encoded=True,
+    ),
+    "hist_gradient_boosting": Model(
+        "gradient boosting",
+        "#009E73",
+        "many small decision trees",
+        classifier="sklearn.ensemble.HistGradientBoostingClassifier",
+        regressor="sklearn.ensemble.HistGradientBoostingRegressor",
+        options=BOOSTING,
+        boosted=True,
+    ),
+}
+
+# Tasks --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What the tasks of one kind have in common.
+
+    Attributes:
+        words: What is predicted, with the number of classes in place of {}.
+        prediction, predictions: The name of a row's prediction, and of several.
+        loss: The loss that compares epochs and kinds of members.
+        loss_in_words: The loss in training, on an axis.
+        main: The metric that the verdict compares first.
+        nothing: A metric, its value for a model that knows nothing, and the words for such a model.
+        changed: Possible causes of a fall.
+        objectives: What decisions may optimize.
+        learned: The fields of a network's `Calibration` that only these tasks have.
+        not_a_label: What a cell is that is not a label.
+        figures: The names of its figures.
+        calibration: The names of the axes of the figure of the calibration.
+        calibrated: What it shows, for the report.
+        roc_auc: What the ROC AUC says, for the report.
+    """
+
+    words: str
+    prediction: str
+    predictions: str
+    loss: str
+    loss_in_words: str
+    main: str
+    nothing: tuple[str, float, str]
+    changed: str
+    objectives: tuple[str, ...]
+    learned: tuple[str, ...]
+    not_a_label: str
+    figures: tuple[str, ...]
+    calibration: tuple[str, str] = ("", "")
+    calibrated: str = ""
+    roc_auc: str = ""
+
+
+_CLASSES: dict[str, Any] = {
+    "prediction": "probability",
+    "predictions": "probabilities",
+    "loss": "log_loss",
+    "main": "roc_auc",
+    "nothing": ("roc_auc", 0.5, "chance"),
+    "changed": "classes swapped or another unit",
+}
+TRAITS: dict[TaskKind, Traits] = {
+    TWO_CLASSES: Traits(
+        **_CLASSES,
+        words="two classes",
+        loss_in_words="binary cross-entropy",
+        objectives=("accuracy", "f1", "costs"),
+        learned=(),
+        not_a_label="of neither class",
+        figures=(
+            "roc_curve",
+            "precision_recall_curve",
+            "calibration_curve",
+            "confusion_matrix",
+            "score_distribution",
+        ),
+        calibration=("predicted probability", "observed share of positives"),
+        calibrated="of the rows with a probability of 30 %, 30 % are positive",
+        roc_auc="How often a positive row gets a higher probability than a negative one",
+    ),
+    CLASSES: Traits(
+        **_CLASSES,
+        words="{} classes",
+        loss_in_words="cross-entropy",
+        objectives=("accuracy", "costs"),
+        learned=("costs",),
+        not_a_label="of no class",
+        figures=("class_roc_curves", "calibration_curve", "class_confusions"),
+        calibration=("probability of the likeliest class", "share of rows that have it"),
+        calibrated="of the rows whose likeliest class has a probability of 70 %, 70 % are of this "
+        "class",
+        roc_auc="How often a row of a class gets a higher probability of this class than a row of "
+        "another class, averaged over the classes",
+    ),
+    NUMBER: Traits(
+        words="a number",
+        prediction="prediction",
+        predictions="predictions",
+        loss="quantile_loss",
+        loss_in_words="quantile loss, in standard deviations",
+        main="rmse",
+        nothing=("r2", 0.0, "the mean of the labels"),
+        changed="another unit",
+        objectives=("accuracy",),
+        learned=("residuals", "coverage"),
+        not_a_label="that are no number within bounds",
+        figures=("predicted_and_true", "errors_by_prediction"),
+    ),
+}
+
+
+class Task(Frozen):
+    """What is predicted.
+
+    Attributes:
+        kind: `two classes`; `classes`, three or more; or `number`.
+        classes: The label's values. In valid rows, a value is replaced by its place here: of two
+            classes, the negative one by 0 and the positive one by 1. Empty for a number.
+    """
+
+    kind: TaskKind
+    classes: tuple[Class, ...] = ()
+
+    @classmethod
+    def of_classes(cls, classes: Sequence[Class]) -> "Task":
+        """Make the task of predicting these classes, two or more."""
+        return cls(kind=TWO_CLASSES if len(classes) == 2 else CLASSES, classes=tuple(classes))
+
+    @classmethod
+    def of_number(cls) -> "Task":
+        """Make the task of predicting a number."""
+        return cls(kind=NUMBER)
+
+    @property
+    def traits(self) -> Traits:
+        """Say what all tasks of this kind have in common."""
+        return TRAITS[self.kind]
+
+    @property
+    def in_words(self) -> str:
+        """Say in words what is predicted."""
+        return self.traits.words.format(len(self.classes))
+
+    @property
+    def declared(self) -> dict[str, Any]:
+        """Declare the task as in the block `columns`."""
+        if self.kind == NUMBER:
+            return {"task": NUMBER}
+        if self.has_threshold:
+            return dict(zip(("negative_class", "positive_class"), self.classes, strict=True))
+        return {"classes": [*self.classes]}
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers the network gives for a row: see `network.outputs`."""
+        return {TWO_CLASSES: 1, CLASSES: len(self.classes), NUMBER: 5}[self.kind]
+
+    @property
+    def has_threshold(self) -> bool:
+        """Tell whether a threshold decides: a row from it on is of the positive class."""
+        return self.kind == "two classes"
+
+    def name_class(self, place: int) -> tuple[str, str]:
+        """Name a class to follow "rows are", and to follow "groups have"."""
+        if self.has_threshold:
+            name = ("negative", "positive")[place]
+            return name, f"{name} ones"
+        name = f"of class {self.classes[place]}"
+        return name, f"rows {name}"
+
+    @property
+    def class_values(self) -> np.ndarray:
+        """Give the classes as an array (classes,), as Python's values if their types differ."""
+        is_one_type = len({*map(type, self.classes)}) == 1
+        return np.array(self.classes, None if is_one_type else object)
+
+    @property
+    def main_columns(self) -> dict[str, int]:
+        """Name what a row's predictions say, each with its column; two classes have one of these.
+
+        Predictions are (rows, classes), or of a number (rows, 3): see `network.outputs`.
+        """
+        if self.kind == NUMBER:
+            return {"prediction": 0}
+        return {
+            f"probability of {name}": place
+            for place, name in enumerate(self.classes)
+            if place or not self.has_threshold
+        }
+
+    @property
+    def columns(self) -> list[str]:
+        """Name the columns of predictions in files: of two classes, only the positive one's."""
+        if self.kind == NUMBER:
+            return ["prediction", "lower", "upper"]
+        if self.has_threshold:
+            return ["probability"]
+        return [f"probability_{name}" for name in self.classes]
+
+    @property
+    def endings(self) -> list[str]:
+        """Give what follows a model's name in the columns of its predictions, in `columns`."""
+        if self.kind == NUMBER:
+            return ["", "_lower", "_upper"]
+        return [""] if self.has_threshold else [f"_{printable(name)}" for name in self.classes]
+
+    def to_file(self, predictions: np.ndarray) -> np.ndarray:
+        """Leave out what files do not have: (rows, columns)."""
+        return predictions[:, 1:] if self.has_threshold else predictions
+
+    def from_file(self, columns: np.ndarray) -> np.ndarray:
+        """Complete the columns of a file, (rows, columns), to predictions."""
+        return np.hstack([1 - columns, columns]) if self.has_threshold else columns
+
+    @property
+    def told_by(self) -> str:
+        """Name the measure of how well features tell the label."""
+        return METRICS[self.traits.nothing[0]].words
+
+    @property
+    def metrics(self) -> dict[str, Metric]:
+        """Give the metrics that have intervals, by name."""
+        return {name: metric for name, metric in METRICS.items() if self.kind in metric.kinds}
+
+    @property
+    def compared(self) -> list[str]:
+        """Name the metrics that the gate compares."""
+        return [name for name, metric in self.metrics.items() if metric.tolerance is not None]
+
+    @property
+    def shown(self) -> list[str]:
+        """Name the metrics in the order of pages: the main one, those of the gate, the others."""
+        return [*dict.fromkeys([self.traits.main, *self.compared, *self.metrics])]
+
+    @property
+    def baselines(self) -> dict[str, Model]:
+        """Give the baselines by name."""
+        return {name: model for name, model in MODELS.items() if self.estimator_of(model)}
+
+    def baseline(self, role: str) -> str:
+        """Name the baseline with a role, see `Model.role`."""
+        return next(name for name, model in self.baselines.items() if model.role == role)
+
+    def estimator_of(self, model: Model) -> str:
+        """Name the class that fits a baseline for this task; empty if there is none."""
+        return model.regressor if self.kind == NUMBER else model.classifier
