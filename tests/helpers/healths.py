@@ -12,6 +12,7 @@ from tabular_lstm.monitoring.health import (
     ChampionHealth,
     Health,
     ScoringHealth,
+    health_page,
 )
 from tabular_lstm.monitoring.performance import Estimate
 from tabular_lstm.monitoring.reference import Reference, Watch
