@@ -125,7 +125,7 @@ def save(folder: Path, batches: list[pd.DataFrame], fault: Exception | None = No
         raise DataError("not these rows")
 
     plan: Any = SimpleNamespace(scorer=SimpleNamespace(run_id=run("a")), parts=parts, refuse=refuse)
-    ScoringPlanDataset(str(folder / "p"), str(folder / "q.csv")).save(plan)
+    ScoringPlanDataset(str(folder / "p"), {"filepath": str(folder / "q.csv")}).save(plan)
 
 
 def files(folder: Path) -> list[str]:

@@ -111,7 +111,7 @@ def scoring_of(
 def saved(plan: ScoringPlan, folder: Path) -> dict[str, bytes]:
     """Score, and give the files that are left, the quarantine too, and what the rows are like."""
     quarantine = folder / "quarantine.csv"
-    ScoringPlanDataset(str(folder), str(quarantine)).save(plan)
+    ScoringPlanDataset(str(folder), {"filepath": str(quarantine)}).save(plan)
     left = [*(folder / run("s")).iterdir(), quarantine / run("s") / quarantine.name]
     counts = ScoringCountsDataset(str(folder))
     counts.run_id = run("s")

@@ -94,7 +94,7 @@ def test_what_moved_is_drawn_the_clearest_first_with_its_distances() -> None:
 
 
 def test_at_most_eight_distributions_and_thirty_scorings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "distribution", lambda profile, shift: None)
+    monkeypatch.setattr(health, "draw_distribution", lambda profile, shift: None)
     monkeypatch.setattr(health, "to_svg", lambda figure, title: "<svg/>")
     page = found()
     assert page.health.newest

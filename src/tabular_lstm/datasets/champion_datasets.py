@@ -103,3 +103,6 @@ class ChampionDataset(ReadOnlyDataset):
         """Read the champion once for the whole run, so that a promotion does not change the run."""
         self._pinned = self.load()
         return self._pinned
+
+    def _exists(self) -> bool:
+        return (self._outputs / LOG).exists()

@@ -108,13 +108,14 @@ class ScoringPlanDataset(AbstractDataset[ScoringPlan, None]):
 
     Args:
         filepath: The folder of all runs' predictions.
-        quarantine: The versions of the catalog's entry `quarantined_rows_to_score`.
+        quarantine: The `filepath` of the catalog's entry `quarantined_rows_to_score`; Kedro makes
+            such a path absolute, at any depth.
     """
 
     def __init__(
-        self, filepath: str, quarantine: str, metadata: dict[str, Any] | None = None
+        self, filepath: str, quarantine: dict[str, str], metadata: dict[str, Any] | None = None
     ) -> None:
-        self._folder, self._quarantine = Path(filepath), Path(quarantine)
+        self._folder, self._quarantine = Path(filepath), Path(quarantine["filepath"])
         self.metadata = metadata
 
     def save(self, data: ScoringPlan) -> None:

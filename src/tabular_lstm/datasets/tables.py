@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 def as_table(name: str, entry: dict[str, Any]) -> dict[str, Any]:
     """Wrap the configuration of another package's dataset, so that it loads `TableRows`."""
-    if name not in TABLES or str(entry["type"]).startswith("tabular_lstm."):
+    if name not in TABLES or str(entry.get("type")).startswith("tabular_lstm."):
         return entry
     return {
         "type": WRAPPER,
@@ -39,7 +39,7 @@ def as_table(name: str, entry: dict[str, Any]) -> dict[str, Any]:
 
 def own_entry(entry: dict[str, Any]) -> dict[str, Any]:
     """Give the configuration of an entry as conf has it, see `as_table`."""
-    written: dict[str, Any] = entry["dataset"] if entry["type"] == WRAPPER else entry
+    written: dict[str, Any] = entry["dataset"] if entry.get("type") == WRAPPER else entry
     return written
 
 

@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
 import pyarrow as pa
 from pyarrow import parquet
 from pydantic import (
-    Field,
+    NonNegativeInt,
     SerializerFunctionWrapHandler,
     field_validator,
     model_serializer,
@@ -24,14 +24,12 @@ from tabular_lstm.task import Class, Task, TaskKind
 
 MANIFEST = "manifest.json"
 
-NotNegative = Annotated[int, Field(ge=0)]
-
 
 class FileOfRows(Frozen):
     """A file: its name without folders, its number of rows, and the SHA-256 of its bytes."""
 
     file: str
-    rows: NotNegative
+    rows: NonNegativeInt
     sha256: str
 
 
@@ -92,10 +90,10 @@ class Manifest(AsGiven, Stored):
     negative_class: Class | None = None
     classes: tuple[Class, ...] | None = None
     coverage: float | None = None
-    rows: NotNegative
-    scored_rows: NotNegative
-    history_rows: NotNegative = 0
-    quarantined_rows: NotNegative
+    rows: NonNegativeInt
+    scored_rows: NonNegativeInt
+    history_rows: NonNegativeInt = 0
+    quarantined_rows: NonNegativeInt
     inputs: tuple[FileOfRows, ...]
     parts: tuple[FileOfRows, ...]
     parameters: dict[str, Any]
