@@ -23,7 +23,7 @@ from tabular_lstm.parameters.hyperparameters import (
     TrainingOptions,
 )
 from tabular_lstm.rows.column_kinds import declared_by_dtype
-from tabular_lstm.rows.labelled_set import Examples
+from tabular_lstm.rows.examples import Examples
 from tabular_lstm.rows.schema_fit import fit_schema
 from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.task import NUMBER, Task

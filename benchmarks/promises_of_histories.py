@@ -27,7 +27,7 @@ from tabular_lstm.measuring import row_losses
 from tabular_lstm.parameters.columns import ColumnsOptions
 from tabular_lstm.parameters.hyperparameters import EvaluationOptions, ReshapingOptions
 from tabular_lstm.pipelines.reshaping.nodes import learn_schema, reshape, split_features_from_label
-from tabular_lstm.rows.labelled_set import Examples
+from tabular_lstm.rows.examples import Examples
 from tabular_lstm.rows.number_format import POINT
 from tabular_lstm.rows.schema import Schema
 

@@ -99,7 +99,7 @@ def test_what_is_read_back_gives_the_probabilities_that_were_judged(house: Retra
     judged = pd.read_csv(house.project.versions("07_model_output/candidate_predictions.csv")[-1])
     champion, rows = load_champion(house.project.path), house.project.rows("test")
     np.testing.assert_array_equal(judged["row"], rows.index)
-    again = champion.artifact.score(champion.artifact.sequences(rows))
+    again = champion.artifact.score(to_sequences(rows, champion.schema))
     np.testing.assert_allclose(again[:, 1], judged[CANDIDATE], rtol=0, atol=1e-7)
     by_keras = predict(champion.artifact.network, to_sequences(rows, champion.schema))
     np.testing.assert_allclose(by_keras[:, 1], judged[CANDIDATE], rtol=0, atol=1e-7)

@@ -23,7 +23,7 @@ from tabular_lstm.parameters.runs import ScoringOptions
 from tabular_lstm.pipelines.scoring.nodes import validate_rows_to_score
 from tabular_lstm.rows import raw_rows
 from tabular_lstm.rows.number_format import NumberFormat
-from tabular_lstm.rows.table_rows import TableRows
+from tabular_lstm.rows.table_rows import LoadedTable
 from tabular_lstm.serving import prediction_parts
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.promotion_log import next_run_id
@@ -276,7 +276,7 @@ def test_a_champion_that_gives_no_probability_is_named(
     served: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its weights were NaN when it was judged, so that the gate would have to be wrong too."""
-    nan = lambda scorer, sequences, many: np.full(len(sequences), np.nan)  # noqa: E731
+    nan = lambda scorer, sequences, many: np.full((len(sequences), 2), np.nan)  # noqa: E731
     monkeypatch.setattr("tabular_lstm.serving.row_scoring.score", nan)
     message = message_of(here(*SCORING))
     assert f"{champion_path(served)}: the champion, run {log_of(served)[-1]['run_id']}" in message
@@ -445,7 +445,7 @@ def test_where_every_row_is_bad_and_may_be_the_predictions_are_empty(served: Pro
 
 def test_a_scoring_is_not_run_in_part(served: Project) -> None:
     message = message_of(here(*SCORING, "--to-nodes", "scoring.score_rows"))
-    assert "whole and without other pipelines" in message
+    assert "A run that decides or scores is whole" in message
     assert finished(served) == []
 
 
@@ -478,5 +478,5 @@ def test_a_key_of_numbers_and_texts_is_refused_beside_the_champions_number_forma
     champion = Artifact.read(tmp_path / "a.keras")
     with raises_data_error(match="visits: column 'visit' holds numbers and texts"):
         validate_rows_to_score(
-            TableRows.of(rows, "visits"), champion, columns, ValidationOptions(), ScoringOptions()
+            LoadedTable.of(rows, "visits"), champion, columns, ValidationOptions(), ScoringOptions()
         )

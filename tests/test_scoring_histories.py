@@ -11,6 +11,7 @@ import pytest
 from tabular_lstm import progress
 from tabular_lstm.monitoring.drift import QUARANTINED
 from tabular_lstm.rows import raw_rows, scoring_validation
+from tabular_lstm.rows.timeline import valid_sequences
 from tabular_lstm.serving.champion import load_champion
 from tests.helpers.champions import champion_of
 from tests.helpers.commands import RETRAINING, here, logged, message_of, seed, succeeds
@@ -44,7 +45,7 @@ def by_the_artifact(project: Project, rows: pd.DataFrame) -> np.ndarray:
     typed = rows.assign(day=pd.to_datetime(rows["day"]).astype("datetime64[us]"))
     champion = champion_of(project)
     typed["pressure"] = rows["pressure"].astype(float)
-    return champion.score(champion.sequences(typed))
+    return champion.score(valid_sequences(typed, champion.scorer.schema))
 
 
 def scored(project: Project, path: Path | str, *parameters: str) -> pd.DataFrame:

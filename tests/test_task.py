@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tabular_lstm.measuring import Rows, Statistic
+from tabular_lstm.measuring import Labels, Statistic
 from tabular_lstm.task import METRICS, MODELS, OF_CLASSES, Metric, Model
 from tests.helpers.commands import RETRAINING, here, succeeds
 from tests.helpers.project import Project
 
 
-def squared(rows: Rows, predictions: np.ndarray, decided: np.ndarray) -> Statistic:
+def squared(rows: Labels, predictions: np.ndarray, decided: np.ndarray) -> Statistic:
     errors = (predictions[:, -1] - rows.labels) ** 2
     return lambda counts, gathered: counts @ errors / counts.sum(axis=1)
 

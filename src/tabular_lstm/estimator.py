@@ -25,9 +25,9 @@ from tabular_lstm.parameters.hyperparameters import (
 )
 from tabular_lstm.rows.column_kinds import declared_by_dtype
 from tabular_lstm.rows.fingerprints import number_values
-from tabular_lstm.rows.labelled_set import checked_weights, scaled
 from tabular_lstm.rows.schema_fit import fit_schema
 from tabular_lstm.rows.sequences import by_name, to_sequences
+from tabular_lstm.rows.weights import checked_weights, scaled
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.task import Task
 from tabular_lstm.tensorflow_import import import_tensorflow

@@ -29,7 +29,7 @@ Resampled = dict[str, np.ndarray]  # metrics on resamples, (resamples,), by name
 
 
 @dataclass(frozen=True)
-class Rows:
+class Labels:
     """Rows that models are measured on: labels, weights of mean 1, groups; (rows,) each."""
 
     labels: np.ndarray
@@ -44,14 +44,14 @@ class Rows:
         weights = None if self.weights is None else np.bincount(self.groups, self.weights)
         return effective_rows(len(np.unique(self.groups)), weights)
 
-    def part(self, counts: np.ndarray) -> "Rows":
+    def part(self, counts: np.ndarray) -> "Labels":
         """Return the rows where `counts`, bool (rows,), is true; groups are numbered anew."""
         groups = None if self.groups is None else self.groups[counts]
         if groups is not None:  # in the order of their first rows
             _, first, codes = np.unique(groups, return_index=True, return_inverse=True)
             groups = np.argsort(np.argsort(first))[codes]
         weights = None if self.weights is None else self.weights[counts]
-        return Rows(self.labels[counts], weights, groups)
+        return Labels(self.labels[counts], weights, groups)
 
 
 def effective_rows(rows: int, weights: np.ndarray | None) -> float:
@@ -118,7 +118,7 @@ def mean_of_known(values: np.ndarray) -> np.ndarray:
     return np.where(count, np.where(is_known, values, 0).sum(axis=0) / np.maximum(count, 1), np.nan)
 
 
-def roc_auc(rows: Rows, predictions: np.ndarray, decided: np.ndarray) -> Statistic:
+def roc_auc(rows: Labels, predictions: np.ndarray, decided: np.ndarray) -> Statistic:
     """Give the ROC AUC; of more classes, the mean over the classes that have rows."""
     areas = [ranking(*pair) for pair in each_against_others(rows.labels, predictions)]
     return lambda counts, gathered: mean_of_known(
@@ -132,12 +132,12 @@ def row_losses(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     return np.asarray(-np.log(np.clip(of_label, EPSILON, None)))
 
 
-def log_loss(rows: Rows, predictions: np.ndarray, decided: np.ndarray) -> Statistic:
+def log_loss(rows: Labels, predictions: np.ndarray, decided: np.ndarray) -> Statistic:
     """Give the mean of the log losses."""
     return _mean_of(row_losses(rows.labels, predictions))
 
 
-def accuracy(rows: Rows, predictions: np.ndarray, decided: np.ndarray) -> Statistic:
+def accuracy(rows: Labels, predictions: np.ndarray, decided: np.ndarray) -> Statistic:
     """Give the share of the rows whose class is decided correctly."""
     return _mean_of((decided == rows.labels).astype(float))
 
@@ -152,19 +152,21 @@ def unseen_share(rows: float, confidence: float) -> float:
 
 
 def unseen_of_all_or_none(
-    share: float, rows: Rows, predictions: np.ndarray, confidence: float
+    share: float, rows: Labels, predictions: np.ndarray, confidence: float
 ) -> float | None:
     """Bound the error of a share of the rows that is 0 or 1; None for another share."""
     return unseen_share(rows.count, confidence) if share in {0, 1} else None
 
 
-def unseen_of_ranking(area: float, rows: Rows, predictions: np.ndarray, confidence: float) -> float:
+def unseen_of_ranking(
+    area: float, rows: Labels, predictions: np.ndarray, confidence: float
+) -> float:
     """Bound the error of a ROC AUC by comparing it with constant predictions."""
     return unseen_roc_auc(rows, predictions, np.full_like(predictions, 0.5), confidence)
 
 
 def unseen_roc_auc(
-    rows: Rows, predictions: np.ndarray, other_predictions: np.ndarray, confidence: float
+    rows: Labels, predictions: np.ndarray, other_predictions: np.ndarray, confidence: float
 ) -> float:
     """Bound the error of a difference of two ROC AUCs if few rows distinguish the models.
 
@@ -184,7 +186,7 @@ def unseen_roc_auc(
 
 
 def _unseen_of_class(
-    rows: Rows, labels: np.ndarray, p: np.ndarray, other: np.ndarray, confidence: float
+    rows: Labels, labels: np.ndarray, p: np.ndarray, other: np.ndarray, confidence: float
 ) -> float:
     """Bound the error for one class against all others."""
     if np.array_equal(p, other) or np.ptp(p) == np.ptp(other) == 0:
@@ -196,7 +198,7 @@ def _unseen_of_class(
 
 
 def unseen_log_loss(
-    rows: Rows, predictions: np.ndarray, other_predictions: np.ndarray, confidence: float
+    rows: Labels, predictions: np.ndarray, other_predictions: np.ndarray, confidence: float
 ) -> float:
     """Bound the error of a difference of two log losses if all rows have the same difference.
 
@@ -239,7 +241,7 @@ def placements(
     return placed
 
 
-def _telling_rows(rows: Rows, labels: np.ndarray, p: np.ndarray, other: np.ndarray) -> float:
+def _telling_rows(rows: Labels, labels: np.ndarray, p: np.ndarray, other: np.ndarray) -> float:
     """Count the rows, or groups, that contribute to the variance of a difference of ROC AUCs.
 
     The count is Kish's effective sample size of the squared influences.
@@ -270,25 +272,25 @@ def deviation_of(labels: np.ndarray, weights: np.ndarray | None = None) -> float
     return float(np.average((labels - mean) ** 2, weights=weights) ** 0.5)
 
 
-def _standardized_errors(rows: Rows, predictions: np.ndarray) -> tuple[np.ndarray, float]:
+def _standardized_errors(rows: Labels, predictions: np.ndarray) -> tuple[np.ndarray, float]:
     """Give errors in a unit, and the unit: squares of large numbers lose digits of small ones."""
     unit = deviation_of(rows.labels, rows.weights) or 1.0
     return (predictions[:, 0] - rows.labels) / unit, unit
 
 
-def rmse(rows: Rows, predictions: np.ndarray, decided: np.ndarray) -> Statistic:
+def rmse(rows: Labels, predictions: np.ndarray, decided: np.ndarray) -> Statistic:
     """Give the root of the mean squared error."""
     errors, unit = _standardized_errors(rows, predictions)
     return lambda counts, gathered: unit * np.sqrt(_mean_of(errors**2)(counts, gathered))
 
 
-def mae(rows: Rows, predictions: np.ndarray, decided: np.ndarray) -> Statistic:
+def mae(rows: Labels, predictions: np.ndarray, decided: np.ndarray) -> Statistic:
     """Give the mean absolute error."""
     errors, unit = _standardized_errors(rows, predictions)
     return lambda counts, gathered: unit * _mean_of(np.abs(errors))(counts, gathered)
 
 
-def r2(rows: Rows, predictions: np.ndarray, decided: np.ndarray) -> Statistic:
+def r2(rows: Labels, predictions: np.ndarray, decided: np.ndarray) -> Statistic:
     """Give the explained share of the labels' variance; NaN where a resample's labels are equal."""
     errors, unit = _standardized_errors(rows, predictions)
     labels = (rows.labels - np.average(rows.labels, weights=rows.weights)) / unit
@@ -306,7 +308,7 @@ def r2(rows: Rows, predictions: np.ndarray, decided: np.ndarray) -> Statistic:
 
 
 def farther_mae(
-    rows: Rows, predictions: np.ndarray, other_predictions: np.ndarray
+    rows: Labels, predictions: np.ndarray, other_predictions: np.ndarray
 ) -> tuple[float, float]:
     """Return how much one more row with the largest error can raise, or lower, a difference."""
     errors = (np.abs(p[:, 0] - rows.labels) for p in (predictions, other_predictions))
@@ -314,7 +316,7 @@ def farther_mae(
 
 
 def farther_rmse(
-    rows: Rows, predictions: np.ndarray, other_predictions: np.ndarray
+    rows: Labels, predictions: np.ndarray, other_predictions: np.ndarray
 ) -> tuple[float, float]:
     """Return the same for two RMSEs, in a first-order approximation."""
     squares = [(p[:, 0] - rows.labels) ** 2 for p in (predictions, other_predictions)]
@@ -322,7 +324,7 @@ def farther_rmse(
     return _farther(rows, *(s / (2 * mean or 1) for s, mean in zip(squares, means, strict=True)))
 
 
-def _farther(rows: Rows, losses: np.ndarray, other_losses: np.ndarray) -> tuple[float, float]:
+def _farther(rows: Labels, losses: np.ndarray, other_losses: np.ndarray) -> tuple[float, float]:
     gaps = losses - other_losses
     gaps -= np.average(gaps, weights=rows.weights)
     if rows.weights is not None:

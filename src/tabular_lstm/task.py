@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, StrictBool, StrictFloat, StrictInt, Strict
 from tabular_lstm import measuring
 from tabular_lstm.errors import printable
 from tabular_lstm.frozen import Frozen
-from tabular_lstm.measuring import Rows, Statistic
+from tabular_lstm.measuring import Labels, Statistic
 
 TaskKind = Literal["two classes", "classes", "number"]
 TWO_CLASSES, CLASSES, NUMBER = get_args(TaskKind)
@@ -64,15 +64,15 @@ class Metric:
     words: str
     kinds: tuple[TaskKind, ...]
     worse: int
-    statistic: Callable[[Rows, np.ndarray, np.ndarray], Statistic]
+    statistic: Callable[[Labels, np.ndarray, np.ndarray], Statistic]
     explained: str = ""
     unit: str = ""
     tolerance: float | None = None
     in_units: bool = False
     in_percent: bool = False
-    unseen: Callable[[Rows, np.ndarray, np.ndarray, float], float] = lambda *_: 0.0
-    farther: Callable[[Rows, np.ndarray, np.ndarray], tuple[float, float]] = lambda *_: (0.0, 0.0)
-    margin: Callable[[float, Rows, np.ndarray, float], float | None] = lambda *_: None
+    unseen: Callable[[Labels, np.ndarray, np.ndarray, float], float] = lambda *_: 0.0
+    farther: Callable[[Labels, np.ndarray, np.ndarray], tuple[float, float]] = lambda *_: (0.0, 0.0)
+    margin: Callable[[float, Labels, np.ndarray, float], float | None] = lambda *_: None
 
 
 METRICS: dict[str, Metric] = {

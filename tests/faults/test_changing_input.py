@@ -10,7 +10,7 @@ import pytest
 from tabular_lstm.datasets.rows_to_score import RawRowsDataset
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import sha256
-from tabular_lstm.rows.raw_rows import Batch, RawRows
+from tabular_lstm.rows.raw_rows import Batch, Table
 from tests.helpers.commands import here, message_of, succeeds
 from tests.helpers.project import Project
 from tests.helpers.scorings import (
@@ -48,15 +48,15 @@ def overwritten(path: Path) -> None:
 
 def after(batch: int, change: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a change come when so many batches have been read."""
-    read_batches = RawRows.batches
+    read_batches = Table.batches
 
-    def batches(rows: RawRows, *options: Any) -> Iterator[Batch]:
+    def batches(rows: Table, *options: Any) -> Iterator[Batch]:
         for place, read in enumerate(read_batches(rows, *options), 1):
             if place == batch:
                 change()
             yield read
 
-    monkeypatch.setattr(RawRows, "batches", batches)
+    monkeypatch.setattr(Table, "batches", batches)
 
 
 @pytest.mark.parametrize(

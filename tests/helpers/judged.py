@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.judging.comparison import Predictions
-from tabular_lstm.rows.labelled_set import Examples, scaled
+from tabular_lstm.rows.examples import Examples
 from tabular_lstm.rows.schema import Schema
+from tabular_lstm.rows.weights import scaled
 
 BASELINES = ["majority_class", "logistic_regression", "hist_gradient_boosting"]
 

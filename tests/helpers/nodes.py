@@ -6,7 +6,7 @@ from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions
 from tabular_lstm.parameters.hyperparameters import EvaluationOptions, ValidationOptions
 from tabular_lstm.pipelines.data_processing import nodes
 from tabular_lstm.rows.data_summary import DataSummary, Source
-from tabular_lstm.rows.raw_rows import RawRows
+from tabular_lstm.rows.raw_rows import Table
 from tabular_lstm.rows.validation import Rows
 from tests.helpers.decisions import PROVENANCE
 
@@ -14,9 +14,7 @@ NO_ROWS = pd.DataFrame()
 EVALUATION = EvaluationOptions()
 
 
-def validate_rows(
-    raw: RawRows, columns: ColumnsOptions
-) -> tuple[pd.DataFrame, pd.DataFrame, Source]:
+def validate_rows(raw: Table, columns: ColumnsOptions) -> tuple[pd.DataFrame, pd.DataFrame, Source]:
     """Give valid rows, quarantined rows and source."""
     rows, quarantined = nodes.validate_rows(raw, columns)
     return rows.valid, quarantined, rows.source

@@ -9,16 +9,16 @@ import fsspec
 import pandas as pd
 
 from tabular_lstm.rows.raw_files import RawFiles
-from tabular_lstm.rows.raw_rows import RawRows
+from tabular_lstm.rows.raw_rows import Table
 
 
-def rows_at(path: Path, **load_args: Any) -> RawRows:
+def rows_at(path: Path, **load_args: Any) -> Table:
     """Give the rows of a file, or of a folder's files."""
-    return RawRows(RawFiles.at(fsspec.filesystem("file"), str(path)), load_args)
+    return Table(RawFiles.at(fsspec.filesystem("file"), str(path)), load_args)
 
 
 @dataclass(frozen=True)
-class InMemory(RawRows):
+class InMemory(Table):
     """Rows that no file has."""
 
     frame: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -32,6 +32,6 @@ class InMemory(RawRows):
         return "0" * 64
 
 
-def of_frame(frame: pd.DataFrame, names: Sequence[str] = ()) -> RawRows:
+def of_frame(frame: pd.DataFrame, names: Sequence[str] = ()) -> Table:
     """Give cells as those of a file, or of a folder's files of these names."""
     return InMemory(RawFiles(None, "rows.csv", tuple(names) or ("",)), frame=frame)

@@ -37,9 +37,9 @@ from tabular_lstm.pipelines.scoring.nodes import (
     validate_rows_to_score,
 )
 from tabular_lstm.rows import csv_files, raw_rows, scoring_validation
-from tabular_lstm.rows.raw_rows import RawRows
+from tabular_lstm.rows.raw_rows import Table
 from tabular_lstm.rows.schema import Target
-from tabular_lstm.rows.table_rows import TableRows
+from tabular_lstm.rows.table_rows import LoadedTable
 from tabular_lstm.serving import prediction_parts
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.decision import Champions
@@ -90,7 +90,7 @@ def scoring_of(
     rows: str = "rows.csv",
     columns: ColumnsOptions = COLUMNS,
     copied: str = "age",
-    source: RawRows | None = None,
+    source: Table | None = None,
     **load_args: Any,
 ) -> ScoringPlan:
     """A scoring of rows of the project, or of others, which is not yet done."""
@@ -187,7 +187,7 @@ def test_workers_write_the_same_bytes_of_a_table(
 ) -> None:
     cells = pd.read_csv(many_batches.path / "rows.csv", dtype={"age": str})
     frames = (cells[row : row + 70] for row in range(0, ROWS, 70))
-    rows = TableRows.of(frames, "rows_to_score")
+    rows = LoadedTable.of(frames, "rows_to_score")
     scored = assert_same_bytes(many_batches, running, tmp_path, source=rows)
     assert len(scored) == ROWS - ROWS // 50
 

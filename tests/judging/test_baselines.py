@@ -14,8 +14,9 @@ from tabular_lstm.judging import baselines
 from tabular_lstm.judging.baselines import _splits, fit_baselines
 from tabular_lstm.network import plan
 from tabular_lstm.parameters.hyperparameters import EvaluationOptions, TrainingOptions
-from tabular_lstm.rows.labelled_set import Examples, scaled
+from tabular_lstm.rows.examples import Examples
 from tabular_lstm.rows.schema import Schema, Target
+from tabular_lstm.rows.weights import scaled
 from tests.helpers.judged import BASELINES, rows_of, schema_of, set_of
 
 EVALUATION = EvaluationOptions()

@@ -122,8 +122,8 @@ def test_a_champion_that_some_rows_do_not_count_for_is_measured_by_their_weights
     counts, weights = np.arange(400) % 3 > 0, np.random.default_rng(2).uniform(0.2, 5, 400)
     models = ruled({"candidate": p}, {"candidate": 0.5})
     judged = Evaluation(labels, weights).with_models(models, RESAMPLED)
-    champion = Predictions(both(blurred(p, 0.3)), 0.5)
-    part = judged.with_part("champion", champion, counts, RESAMPLED)
+    champion = blurred(p, 0.3)
+    part = judged.with_part("champion", Predictions(both(champion), 0.5), counts, RESAMPLED)
     area = roc_auc_score(labels[counts], champion[counts], sample_weight=weights[counts])
     assert part.metrics["champion"].roc_auc == pytest.approx(area)
 

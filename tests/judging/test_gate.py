@@ -15,7 +15,7 @@ from tabular_lstm.judging.gate import (
     check_artifact,
 )
 from tabular_lstm.parameters.runs import PromotionOptions
-from tabular_lstm.rows.labelled_set import scaled
+from tabular_lstm.rows.weights import scaled
 from tabular_lstm.task import CANDIDATE
 from tests.helpers.judged import both, ruled
 from tests.helpers.judged_tasks import FOUR, OF_NUMBER, RESAMPLED, classes_of, judge, numbers_of

@@ -15,7 +15,7 @@ from tabular_lstm.judging.importance import (
     partial_dependence,
     permutation_importance,
 )
-from tabular_lstm.measuring import Rows
+from tabular_lstm.measuring import Labels
 from tabular_lstm.parameters.hyperparameters import ReshapingOptions
 from tabular_lstm.rows.column_kinds import Declaration
 from tabular_lstm.rows.histories import Histories, Sequences, table_of
@@ -50,7 +50,7 @@ def importance(
     return permutation_importance(
         predict_changed=predict_changed,
         sequences=sequences,
-        measured_on=Rows(predict(sequences).argmax(axis=1), weights),
+        measured_on=Labels(predict(sequences).argmax(axis=1), weights),
         task=ZERO_AND_ONE,
         features=features or {"a": [0], "b": [1], "c": [2], "d": [3]},
         shuffles=5,

@@ -11,7 +11,7 @@ from sklearn import metrics as sk
 from tabular_lstm.judging.comparison import Evaluation
 from tabular_lstm.judging.intervals import percentile_interval
 from tabular_lstm.judging.metrics import point_metrics
-from tabular_lstm.measuring import Rows, ranking, unseen_log_loss, unseen_roc_auc, unseen_share
+from tabular_lstm.measuring import Labels, ranking, unseen_log_loss, unseen_roc_auc, unseen_share
 from tabular_lstm.parameters.hyperparameters import EvaluationOptions
 from tests.helpers.judged import both, ruled
 
@@ -105,21 +105,21 @@ def test_rows_of_weight_2_in_a_group_are_these_rows_twice_in_it() -> None:
 
 def test_groups_count_by_what_the_sums_of_their_weights_tell() -> None:
     labels, groups = np.tile([0, 1], 20), np.arange(40) // 4
-    assert Rows(labels, None, groups).count == 10
+    assert Labels(labels, None, groups).count == 10
     # One group has as much weight as all the others, but spread over its rows.
     weights = np.where(groups == 0, 9.0, 1.0)
     telling = pytest.approx(18**2 / (9 * 9 + 9), abs=1e-6)
-    assert Rows(labels, weights, groups).count == telling
-    of_class = [Rows(labels, weights, groups).part(labels == place).count for place in (0, 1)]
+    assert Labels(labels, weights, groups).count == telling
+    of_class = [Labels(labels, weights, groups).part(labels == place).count for place in (0, 1)]
     assert of_class == [telling, telling]
     # Patients count alike, however many their visits are.
     visits = np.repeat(np.arange(10), np.arange(1, 11))
-    assert Rows(np.ones(55, int), 1 / np.bincount(visits)[visits], visits).count == 10
-    assert Rows(labels, weights, np.arange(40)).count == Rows(labels, weights).count
+    assert Labels(np.ones(55, int), 1 / np.bincount(visits)[visits], visits).count == 10
+    assert Labels(labels, weights, np.arange(40)).count == Labels(labels, weights).count
     # A group has only its rows of a class: numbers that none of them has do not count.
     apart = np.arange(40) % 10
     for counts in (np.ones(40), None):
-        assert Rows(labels, counts, apart).part(labels == 1).count == 5
+        assert Labels(labels, counts, apart).part(labels == 1).count == 5
 
 
 def perfect(rows: int, seed: int = 0) -> tuple[np.ndarray, ...]:
@@ -142,10 +142,10 @@ def test_rows_that_tell_two_models_apart_say_enough_themselves() -> None:
     rng = np.random.default_rng(0)
     labels = np.arange(200) % 2
     one, other = np.clip(0.5 + 0.2 * (labels - 0.5) + rng.normal(0, 0.1, (2, 200)), 0.01, 0.99)
-    assert unseen_roc_auc(Rows(labels), both(one), both(other), 0.95) == 0
+    assert unseen_roc_auc(Labels(labels), both(one), both(other), 0.95) == 0
     # Of four rows that all speak for one model, chance alone makes one in 16.
     other = np.where(np.isin(np.arange(200), [0, 2, 5, 7]), one + 0.3 * (labels - 0.5), one)
-    assert unseen_roc_auc(Rows(labels), both(one), both(other), 0.95) == unseen_share(100, 0.95)
+    assert unseen_roc_auc(Labels(labels), both(one), both(other), 0.95) == unseen_share(100, 0.95)
     # Ten rows that one model ranks wrongly are enough to tell, and one group of ten is not.
     labels = np.repeat([0, 1], 100)
     one = np.where(labels == 1, 0.8, 0.2) + np.linspace(0, 0.01, 200)
@@ -153,7 +153,7 @@ def test_rows_that_tell_two_models_apart_say_enough_themselves() -> None:
     other[:10] = 0.95
     alone, together = np.arange(200), np.arange(200) // 10
     for groups, share in ((None, 0.0), (alone, 0.0), (together, unseen_share(10, 0.95))):
-        assert unseen_roc_auc(Rows(labels, groups=groups), both(one), both(other), 0.95) == share
+        assert unseen_roc_auc(Labels(labels, groups=groups), both(one), both(other), 0.95) == share
 
 
 def test_a_log_loss_that_is_alike_in_all_rows_is_not_sure_for_that() -> None:
@@ -162,9 +162,9 @@ def test_a_log_loss_that_is_alike_in_all_rows_is_not_sure_for_that() -> None:
     compared = judged(labels, one=sure, other=half).compare("one", "other", 0.95)["log_loss"]
     unseen = unseen_share(40, 0.95) * -np.log(0.001)
     assert compared.at_worst == pytest.approx(compared.difference + unseen)
-    assert np.isfinite(unseen_log_loss(Rows(labels), both(labels * 1.0), both(half), 0.95))
+    assert np.isfinite(unseen_log_loss(Labels(labels), both(labels * 1.0), both(half), 0.95))
     varied = np.where(np.arange(40) < 20, sure, 0.5)
-    assert unseen_log_loss(Rows(labels), both(varied), both(half), 0.95) == 0
+    assert unseen_log_loss(Labels(labels), both(varied), both(half), 0.95) == 0
 
 
 def test_the_interval_of_a_perfect_model_is_no_point() -> None:
@@ -187,11 +187,13 @@ def test_where_all_is_right_the_unseen_is_that_of_what_the_groups_tell() -> None
     weights = np.where(groups == 0, 5.0, 1.0)
     rows: dict[str, Any] = {"weights": weights, "groups": groups}
     one, other = np.where(labels == 1, 0.8, 0.2), np.where(labels == 1, 0.9, 0.1)
-    telling = Rows(labels, weights, groups).count
-    assert telling < 20 < Rows(labels, weights).count
+    telling = Labels(labels, weights, groups).count
+    assert telling < 20 < Labels(labels, weights).count
     unseen = unseen_share(telling, 0.95)
-    assert unseen_roc_auc(Rows(labels, **rows), both(one), both(labels * 0.4 + 0.3), 0.95) == unseen
-    lost = unseen_log_loss(Rows(labels, **rows), both(one), both(other), 0.95)
+    assert (
+        unseen_roc_auc(Labels(labels, **rows), both(one), both(labels * 0.4 + 0.3), 0.95) == unseen
+    )
+    lost = unseen_log_loss(Labels(labels, **rows), both(one), both(other), 0.95)
     assert lost == pytest.approx(unseen * -np.log(0.1))
     models = judged(labels, **rows, one=one, other=other)
     assert models.metrics["one"].interval["accuracy"] == (1 - unseen_share(telling, 0.975), 1)

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from tabular_lstm.network.fit import train
 from tabular_lstm.network.members import Members
 from tabular_lstm.network.outputs import choose_threshold
-from tabular_lstm.parameters.hyperparameters import NetworkOptions, Objective
+from tabular_lstm.parameters.hyperparameters import Objective
 from tabular_lstm.pipelines.training.nodes import train_network
-from tabular_lstm.rows.labelled_set import scaled
+from tabular_lstm.rows.weights import scaled
 from tabular_lstm.task import CLASSES, NUMBER, TWO_CLASSES
 from tests.helpers.judged import set_of
 from tests.helpers.networks import schema_of
@@ -99,12 +99,10 @@ def trained(weights: Any, network: Any = None, **changed: Any) -> tuple[Any, dic
     """Train as the node does, by these weights."""
     sequences, labels = half_told(64)
     series = None if weights is None else pd.Series(np.asarray(weights, float))
-    train_set = set_of(sequences, pd.Series(labels), series)
+    train_set = set_of(sequences, pd.Series(labels), series, schema=SCHEMA)
     return train_network(
         network or network_of(dropout=0.2),
         train_set,
-        SCHEMA,
-        NetworkOptions(),
         training_of(**changed),
         HERE,
     )

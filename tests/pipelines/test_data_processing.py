@@ -28,8 +28,8 @@ from tabular_lstm.rows import raw_rows
 from tabular_lstm.rows.cells import LARGEST, is_missing
 from tabular_lstm.rows.data_summary import Source
 from tabular_lstm.rows.fingerprints import Fingerprints, keys_of, together_of
-from tabular_lstm.rows.raw_rows import RawRows
-from tabular_lstm.rows.table_rows import TableRows
+from tabular_lstm.rows.raw_rows import Table
+from tabular_lstm.rows.table_rows import LoadedTable
 from tests.helpers.nodes import NO_ROWS, accept_rows, split_rows, validate_rows
 from tests.helpers.raw_rows import of_frame
 
@@ -52,7 +52,7 @@ def cells(rows: Sequence[Row], names: Sequence[str] = NAMES) -> pd.DataFrame:
     return pd.DataFrame(list(rows), index=index, columns=list(names), dtype="str")
 
 
-def raw(rows: Sequence[Row], names: Sequence[str] = NAMES) -> RawRows:
+def raw(rows: Sequence[Row], names: Sequence[str] = NAMES) -> Table:
     return of_frame(cells(rows, names))
 
 
@@ -186,7 +186,7 @@ def test_a_run_asks_what_a_point_is_until_it_is_told_and_whether_dates_are_group
     caplog.clear()
     days = pd.DataFrame({"day": pd.to_datetime(["2026-11-30", "2026-12-01"]), "y": [0, 1], "a": 1})
     for cells in (days, days.astype({"day": str})):
-        validate_rows(TableRows.of(cells, "visits"), COLUMNS.model_copy(update={"group": "day"}))
+        validate_rows(LoadedTable.of(cells, "visits"), COLUMNS.model_copy(update={"group": "day"}))
     (warning,) = messages(caplog, logging.WARNING)
     assert warning.startswith("visits: the dates of day are read as texts such as '2026-11-30 00")
     # In a later file too, where a day would have another text.
@@ -208,7 +208,7 @@ def test_a_label_that_no_row_has_is_refused() -> None:
 # validate_rows, of a directory
 
 
-def days(folder: Path, *texts: str) -> RawRows:
+def days(folder: Path, *texts: str) -> Table:
     """Write a file for each day and read the directory."""
     folder.mkdir(exist_ok=True)
     for day, text in enumerate(texts, 1):

@@ -31,8 +31,8 @@ from tabular_lstm.pipelines.evaluation.nodes import (
     predict_with_candidate,
 )
 from tabular_lstm.pipelines.reshaping.nodes import reshape_test_rows
+from tabular_lstm.rows.examples import Examples, JudgingRows
 from tabular_lstm.rows.fingerprints import Fingerprints, keys_of, together_of
-from tabular_lstm.rows.labelled_set import Examples, JudgingRows
 from tabular_lstm.rows.schema import HistoryLayout
 from tabular_lstm.task import CANDIDATE
 from tests.helpers import networks

@@ -18,7 +18,7 @@ from tabular_lstm.pipelines.training.nodes import (
     build_network,
     fingerprint_train_rows,
 )
-from tabular_lstm.rows.labelled_set import Examples
+from tabular_lstm.rows.examples import Examples
 from tests.helpers.decisions import DATA
 from tests.helpers.nodes import NO_ROWS
 

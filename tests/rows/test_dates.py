@@ -29,7 +29,7 @@ from tabular_lstm.rows.dates import (
 )
 from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.raw_files import RawFiles
-from tabular_lstm.rows.raw_rows import RawRows
+from tabular_lstm.rows.raw_rows import Table
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.schema_fit import fit_schema
 from tabular_lstm.rows.sequences import slots_of, to_sequences
@@ -231,10 +231,10 @@ def test_a_date_is_the_same_in_each_form(visits: list[datetime.datetime | None])
         np.testing.assert_array_equal(slots(frame(other)), expected, str(other.dtype))
 
 
-def rows_to_score(content: bytes, name: str) -> RawRows:
+def rows_to_score(content: bytes, name: str) -> Table:
     memory = fsspec.filesystem("memory")
     memory.pipe_file(f"/{name}", content)
-    return RawRows(RawFiles.at(memory, f"/{name}"))
+    return Table(RawFiles.at(memory, f"/{name}"))
 
 
 KINDS = [pa.date32(), pa.date64(), pa.timestamp("us"), pa.timestamp("ns"), pa.string()]

@@ -20,7 +20,7 @@ from tabular_lstm.files import sha256
 from tabular_lstm.rows import csv_files
 from tabular_lstm.rows import raw_files as parquet_pieces
 from tabular_lstm.rows.number_format import NumberFormat
-from tabular_lstm.rows.raw_rows import BYTES, RawRows
+from tabular_lstm.rows.raw_rows import BYTES, Table
 from tests.helpers.raw_rows import rows_at
 
 COUNT = 5000
@@ -40,7 +40,7 @@ def file(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return write(tmp_path / str(request.param))
 
 
-def folder_of(path: Path, **tables: pa.Table) -> RawRows:
+def folder_of(path: Path, **tables: pa.Table) -> Table:
     for name, table in tables.items():
         parquet.write_table(table, path / f"{name}.parquet")
     return rows_at(path)

@@ -18,7 +18,7 @@ import pytest
 from tabular_lstm.rows import table_rows
 from tabular_lstm.rows.fingerprints import read_key
 from tabular_lstm.rows.number_format import NumberFormat
-from tabular_lstm.rows.table_rows import TableRows
+from tabular_lstm.rows.table_rows import LoadedTable
 from tests.helpers.errors import raises_data_error
 
 ROWS = pd.DataFrame(
@@ -31,15 +31,15 @@ ROWS = pd.DataFrame(
 )
 
 
-def of(table: Any) -> TableRows:
-    return TableRows.of(table, "raw_rows")
+def of(table: Any) -> LoadedTable:
+    return LoadedTable.of(table, "raw_rows")
 
 
 def hash_of(table: Any) -> str:
     return of(table).sha256()
 
 
-def cells_of(rows: TableRows, **arguments: Any) -> pd.DataFrame:
+def cells_of(rows: LoadedTable, **arguments: Any) -> pd.DataFrame:
     return pd.concat([batch.cells.set_axis(batch.names) for batch in rows.batches(**arguments)])
 
 
@@ -167,7 +167,7 @@ def test_a_rounded_number_beside_texts_is_no_key() -> None:
 def test_numbers_beside_texts_are_not_read_in_a_format_of_texts() -> None:
     """In which 5.123 would be 5123."""
     frame = pd.DataFrame({"a": [5.123, "k.A."], "b": ["5,1", "6"], "c": [1.5, 2.5]})
-    rows, german = TableRows.of(frame, "visits"), NumberFormat(decimal=",", thousands=".")
+    rows, german = LoadedTable.of(frame, "visits"), NumberFormat(decimal=",", thousands=".")
     assert rows.format_of(["b", "c"], german) == german
     assert rows.format_of(["a"], NumberFormat()) == NumberFormat()
     with raises_data_error(match="visits: column 'a' holds numbers and texts.* 1.234 as 1234"):

@@ -283,8 +283,8 @@ MODEL = (
 ROWS = ("03_primary/train_rows.parquet", "03_primary/test_rows.parquet")
 SUMMARY = "03_primary/data_summary.json"
 INPUTS = [
-    *("candidate@file", "candidate@network", "data_summary", "history", "history_rows"),
-    *("test_rows", "train_fingerprints", "train_rows"),
+    *("candidate@file", "candidate@network", "data_summary", "history_rows"),
+    *("test_rows", "train_fingerprints", "train_rows", "training_log"),
 ]
 METRICS = "08_reporting/metrics.json"
 
@@ -350,7 +350,7 @@ def test_outputs_of_two_runs_are_not_mixed_and_those_of_a_named_run_are_judged(
         if version.parent.name != Path(MODEL[0]).name:
             shutil.copytree(version, version.with_name(second))
     message = unchanged_and_refused(project, *EVALUATION)
-    assert f"candidate@network of {first}, data_summary of {second}, history of" in message
+    assert f"candidate@network of {first}, data_summary of {second}, history_rows of" in message
     assert f"--load-versions {','.join(f'{name}:RUN' for name in INPUTS)}, or run all" in message
     pins = ("--load-versions", ",".join(f"{name}:{first}" for name in INPUTS))
     declare(project, **TINY, split={"salt": "other"})
@@ -384,7 +384,7 @@ def test_an_output_of_an_earlier_version_asks_for_one_whole_run(project_of_run: 
         project_of_run, "run", "--pipelines", "data_processing,reshaping,evaluation"
     )
     assert message.startswith(
-        "candidate@file, candidate@network, history, train_fingerprints: of an earlier run"
+        "candidate@file, candidate@network, train_fingerprints, training_log: of an earlier run"
     )
     assert "whose rows this run does not start from" in message
     path = newest(project_of_run, SUMMARY)

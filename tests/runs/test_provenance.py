@@ -13,6 +13,7 @@ from tabular_lstm.frozen import Parameters, unless
 from tabular_lstm.parameters import BLOCKS
 from tabular_lstm.runs.provenance import PRIVATE, parameters_hash, provenance
 from tabular_lstm.serving.decision import Provenance
+from tests.helpers.logs import run
 
 RAW = {"type": "tabular_lstm.datasets.RawRowsDataset", "filepath": "data/01_raw/rows.csv"}
 
@@ -33,7 +34,7 @@ DEFAULTS = dumped(blocks())
 
 
 def made_of(project: Path, env: str | None = None) -> Provenance:
-    return provenance(project, env, blocks(), RAW)
+    return provenance(run("a"), project, env, blocks(), RAW)
 
 
 def git(path: Path, *arguments: str) -> str:

@@ -18,8 +18,8 @@ from tabular_lstm.parameters.columns import ColumnsOptions
 from tabular_lstm.parameters.hyperparameters import ReshapingOptions
 from tabular_lstm.parameters.runs import MonitoringOptions
 from tabular_lstm.pipelines.reshaping.nodes import reshape, split_features_from_label
+from tabular_lstm.rows.examples import Examples
 from tabular_lstm.rows.fingerprints import Fingerprints, together_of
-from tabular_lstm.rows.labelled_set import Examples
 from tabular_lstm.rows.number_format import POINT
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.schema_fit import fit_schema

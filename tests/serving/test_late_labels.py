@@ -12,7 +12,7 @@ from tabular_lstm.datasets.rows_to_score import LateLabelsDataset
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters.columns import ColumnsOptions
 from tabular_lstm.rows.number_format import NumberFormat
-from tabular_lstm.rows.table_rows import TableRows
+from tabular_lstm.rows.table_rows import LoadedTable
 from tabular_lstm.serving.late_labels import LateLabels, read_late_labels
 
 TWO = ColumnsOptions(label="ill", positive_class="yes", negative_class="no", key="id")
@@ -72,7 +72,7 @@ def test_parquet_and_numbers_are_read_as_the_catalog_and_the_champion_say(tmp_pa
     (tmp_path / "labels.csv").write_text("id;price\n1.000;2,5\n")
     labels = read(tmp_path / "labels.csv", A_NUMBER, load_args={"sep": ";", "decimal": ","})
     assert by_key(labels) == {"1.000": 2.5}
-    mixed = TableRows.of(pd.DataFrame({"id": ["a", "b"], "price": [5.123, "?"]}), "late_labels")
+    mixed = LoadedTable.of(pd.DataFrame({"id": ["a", "b"], "price": [5.123, "?"]}), "late_labels")
     with pytest.raises(DataError, match="late_labels: column 'price' holds numbers and texts"):
         read_late_labels(mixed, A_NUMBER, NumberFormat(decimal=",", thousands="."))
 

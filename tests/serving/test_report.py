@@ -137,7 +137,7 @@ def test_the_verdict_comes_first_and_all_else_in_its_order(runs: list[Run]) -> N
         losses = json.loads(predicted)["losses"]
         best = min(losses, key=losses.__getitem__)
         assert run.judgement["best_baseline"] == best
-        assert f"{MODELS[best]} best of the baselines, by log loss out of fold" in verdict
+        assert f"{MODELS[best].words} best of the baselines, by log loss out of fold" in verdict
         # The first run has no champion to compare with or to return to, and no bad row.
         expected = (FIRST if run is runs[0] else HEADINGS).split("|")
         quarantined = run.judgement["data"]["quarantined_rows"]
@@ -161,7 +161,7 @@ def test_the_first_screen_has_all_models_and_what_drives_the_prediction(runs: li
         models = {"candidate": run.judgement["candidate"], **run.judgement["baselines"]}
         for name, metrics in models.items():
             area, loss = (f"{metrics[metric]:.3f}" for metric in ("roc_auc", "log_loss"))
-            row = verdict.partition(f" {MODELS[name]} ")[2][:150]
+            row = verdict.partition(f" {MODELS[name].words} ")[2][:150]
             measured_there = re.findall(r" (\d+\.\d+) \S+ to \S+", row)[:3]
             assert measured_there == [area, loss, f"{100 * metrics['accuracy']:.1f}"]
         importance = json.loads(run.read("07_model_output/permutation_importance.json"))

@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 from kedro.io import AbstractDataset
 from kedro.io.core import generate_timestamp
+from kedro_datasets.pandas import CSVDataset
 from pyarrow import parquet
 
 from tabular_lstm.datasets.read_only import ReadOnlyDataset
@@ -30,6 +31,9 @@ from tabular_lstm.serving.manifest import (
 )
 from tabular_lstm.serving.prediction_parts import ScoringPlan
 from tabular_lstm.serving.row_scoring import ScoringCounts
+
+# A name in conf of version 0.1.0.
+QuarantineDataset = CSVDataset
 
 
 class PredictionsDataset(ReadOnlyDataset):

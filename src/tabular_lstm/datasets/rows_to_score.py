@@ -14,7 +14,7 @@ from tabular_lstm.datasets.read_only import ReadOnlyDataset
 from tabular_lstm.errors import DataError
 from tabular_lstm.rows.csv_files import read_arguments
 from tabular_lstm.rows.raw_files import RawFiles, State
-from tabular_lstm.rows.raw_rows import RawRows
+from tabular_lstm.rows.raw_rows import Table
 
 # User and password of a URL; the password may have a slash.
 USER = r"(?<=://)(?:[^/?#]*:.*|[^/?#]*)@"
@@ -80,20 +80,20 @@ class RawRowsDataset(ReadOnlyDataset):
         self._where = {name: str(value) for name, value in dict(where or {}).items()}
         self._hashed: dict[tuple[str, State], str] = {}
 
-    def load(self) -> RawRows:
-        """List the files; `RawRows` reads their bytes later.
+    def load(self) -> Table:
+        """List the files; `Table` reads their bytes later.
 
         Raises:
             DataError: See `RawFiles.at` and `read_arguments`.
         """
         files = self._files()
         read_arguments(files.file(files.names[0]), self._load_args)
-        return RawRows(files, self._load_args, self._where)
+        return Table(files, self._load_args, self._where)
 
     def preview(self, nrows: int = 5) -> TablePreview:
         """Give the first rows of the first file."""
         # Kedro-Viz knows no model, and so no value of `where`.
-        first = next(RawRows(self._files(), self._load_args).parts())[:nrows]
+        first = next(Table(self._files(), self._load_args).parts())[:nrows]
         return TablePreview(json.loads(first.to_json(orient="split", date_format="iso")))
 
     def _files(self) -> RawFiles:
@@ -117,6 +117,6 @@ class LateLabelsDataset(RawRowsDataset):
         super().__init__(filepath, **arguments)
         self._must_exist = given is not None
 
-    def load(self) -> RawRows | None:  # type: ignore[override]
+    def load(self) -> Table | None:  # type: ignore[override]
         """List the files, see `RawRowsDataset`; None if there are none and `given` is not set."""
         return super().load() if self._must_exist or self._exists() else None

@@ -11,7 +11,7 @@ from tabular_lstm.datasets.kedro_private import credentials_of, guesses_types
 from tabular_lstm.datasets.read_only import ReadOnlyDataset
 from tabular_lstm.datasets.rows_to_score import USER
 from tabular_lstm.errors import DataError
-from tabular_lstm.rows.table_rows import NoRowsError, TableRows
+from tabular_lstm.rows.table_rows import LoadedTable, NoRowsError
 
 # The entries that may be any dataset that loads a table.
 LABELS = "late_labels"
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 
 def as_table(name: str, entry: dict[str, Any]) -> dict[str, Any]:
-    """Wrap the configuration of another package's dataset, so that it loads `TableRows`."""
+    """Wrap the configuration of another package's dataset, so that it loads `LoadedTable`."""
     if name not in TABLES or str(entry.get("type")).startswith("tabular_lstm."):
         return entry
     return {
@@ -35,6 +35,18 @@ def as_table(name: str, entry: dict[str, Any]) -> dict[str, Any]:
         "dataset": entry,
         "metadata": entry.get("metadata"),
     }
+
+
+def with_plan(entries: dict[str, Any]) -> dict[str, Any]:
+    """Complete the catalog of version 0.1.0, in which `predictions` scored too."""
+    if "predictions" not in entries or "predictions@plan" in entries:
+        return entries
+    folder = {"filepath": entries["predictions"]["filepath"]}
+    quarantine = {"filepath": entries["quarantined_rows_to_score"]["filepath"]}
+    package = "tabular_lstm.datasets.predictions"
+    plan = {"type": f"{package}.ScoringPlanDataset", **folder, "quarantine": quarantine}
+    counts = {"type": f"{package}.ScoringCountsDataset", **folder}
+    return {**entries, "predictions@plan": plan, "predictions@manifest": counts}
 
 
 def own_entry(entry: dict[str, Any]) -> dict[str, Any]:
@@ -62,19 +74,19 @@ class TableDataset(ReadOnlyDataset):
             dataset = AbstractDataset.from_config(name, dataset)
         super().__init__(name, metadata)
         self._name, self._dataset = name, dataset
-        self._rows: TableRows | None = None
+        self._rows: LoadedTable | None = None
 
-    def load(self) -> TableRows | None:
-        """Load the table, see `TableRows.of`; None if labels have not come yet.
+    def load(self) -> LoadedTable | None:
+        """Load the table, see `LoadedTable.of`; None if labels have not come yet.
 
         Raises:
-            DataError: See `TableRows.of`; or the dataset fails.
+            DataError: See `LoadedTable.of`; or the dataset fails.
         """
         if self._rows is None:
             if guesses_types(self._dataset):
                 logger.warning(WORKBOOK, self._name)
             try:
-                self._rows = TableRows.of(self._dataset.load(), self._name)
+                self._rows = LoadedTable.of(self._dataset.load(), self._name)
             except DataError as error:
                 if isinstance(error, NoRowsError) and self._name == LABELS:
                     return None

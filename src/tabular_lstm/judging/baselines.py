@@ -31,8 +31,8 @@ from tabular_lstm.network.outputs import (
 from tabular_lstm.network.plan import MANY_ROWS, draw_by_class, grouped_folds, stratified_folds
 from tabular_lstm.parameters.hyperparameters import EvaluationOptions, TrainingOptions
 from tabular_lstm.progress import progress
+from tabular_lstm.rows.examples import Examples
 from tabular_lstm.rows.histories import Histories, Sequences
-from tabular_lstm.rows.labelled_set import Examples
 from tabular_lstm.rows.past_features import as_rows
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.task import MODELS, Task

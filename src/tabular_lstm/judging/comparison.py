@@ -26,12 +26,13 @@ from tabular_lstm.judging.measures import (
     with_intervals,
 )
 from tabular_lstm.judging.metrics import Metrics, is_in_units, measure_model, metric_text
-from tabular_lstm.measuring import Resampled, Rows
+from tabular_lstm.measuring import Labels, Resampled
 from tabular_lstm.parameters.hyperparameters import EvaluationOptions
 from tabular_lstm.rows.cells import cell_text
+from tabular_lstm.rows.examples import Examples, JudgedOn
 from tabular_lstm.rows.histories import Histories, Sequences
 from tabular_lstm.rows.label_measures import ENOUGH_ROWS
-from tabular_lstm.rows.labelled_set import Examples, JudgedOn, scaled
+from tabular_lstm.rows.weights import scaled
 from tabular_lstm.task import CANDIDATE, METRICS, MODELS, Task
 
 POWER = 0.8
@@ -108,7 +109,7 @@ class Predictions:
 
 
 @dataclass(frozen=True)
-class Evaluation(Rows):
+class Evaluation(Labels):
     """All models on the same rows: their predictions, metrics and comparisons, by name.
 
     Attributes:
@@ -256,7 +257,7 @@ class Evaluation(Rows):
     def _unseen(self, model: str, other_model: str, metric: str, confidence: float) -> float:
         return METRICS[metric].unseen(*self._model_pair(model, other_model), confidence)
 
-    def _model_pair(self, model: str, other_model: str) -> tuple[Rows, np.ndarray, np.ndarray]:
+    def _model_pair(self, model: str, other_model: str) -> tuple[Labels, np.ndarray, np.ndarray]:
         evaluation = self.parts.get(other_model, self)
         return evaluation, evaluation.predictions[model], evaluation.predictions[other_model]
 
@@ -272,7 +273,7 @@ def evaluate_models(
     If these are not all rows of the set, the candidate is measured on all of them too.
     """
     task, judging = test_set.schema.task, test_set.judging
-    rows: Rows = Rows(test_set.labels.to_numpy(), test_set.weights, test_set.groups)
+    rows: Labels = Labels(test_set.labels.to_numpy(), test_set.weights, test_set.groups)
     on_all_rows = None
     if judging is not None and not judging.rows.all():
         candidate = {CANDIDATE: models[CANDIDATE]}

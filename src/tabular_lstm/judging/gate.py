@@ -16,7 +16,8 @@ from tabular_lstm.judging.measures import fewest_rows
 from tabular_lstm.judging.metrics import Metrics, metric_text
 from tabular_lstm.parameters.runs import PromotionOptions, Tolerance
 from tabular_lstm.rows.data_summary import DataSummary
-from tabular_lstm.rows.labelled_set import JudgedOn, weights_note
+from tabular_lstm.rows.examples import JudgedOn
+from tabular_lstm.rows.weights import weights_note
 from tabular_lstm.task import CANDIDATE, METRICS, MODELS, Task
 
 # Checks -------------------------------------------------------------------------------------------

@@ -11,11 +11,11 @@ from tabular_lstm.frozen import Frozen, unless
 from tabular_lstm.judging.comparison import Evaluation
 from tabular_lstm.judging.drawing import FIGURES
 from tabular_lstm.judging.measures import skill, strata_of
-from tabular_lstm.measuring import Rows
+from tabular_lstm.measuring import Labels
 from tabular_lstm.parameters.hyperparameters import EvaluationOptions
 from tabular_lstm.progress import progress
+from tabular_lstm.rows.examples import Examples
 from tabular_lstm.rows.histories import Histories, Sequences, table_of
-from tabular_lstm.rows.labelled_set import Examples
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.task import Task
 
@@ -90,7 +90,7 @@ def importance_of(
     classes = range(strata.max() + 1)
     rows_per_class = max(1, min(options.importance_rows, affordable // shuffles) // len(classes))
     rows = np.concatenate([order[strata[order] == place][:rows_per_class] for place in classes])
-    measured_on: Rows = Rows(labels[rows], None if weights is None else weights[rows])
+    measured_on: Labels = Labels(labels[rows], None if weights is None else weights[rows])
     importance = permutation_importance(
         predict_changed,
         sequences[rows],
@@ -112,7 +112,7 @@ def importance_of(
 def permutation_importance(
     predict_changed: PredictChanged,
     sequences: Sequences,
-    measured_on: Rows,
+    measured_on: Labels,
     task: Task,
     features: Mapping[str, Sequence[int]],
     shuffles: int,

@@ -5,7 +5,7 @@ import pandas as pd
 
 from tabular_lstm.judging.intervals import CENTRAL, percentile_interval
 from tabular_lstm.judging.metrics import Metrics, number_metrics
-from tabular_lstm.measuring import ArrayPair, Resampled, Rows, Statistic, deviation_of, roc_auc
+from tabular_lstm.measuring import ArrayPair, Labels, Resampled, Statistic, deviation_of, roc_auc
 from tabular_lstm.task import METRICS, Task
 
 # A decision rule. Two classes: the threshold. More classes: the cost of each decision (column) for
@@ -34,14 +34,14 @@ def fill_missing(labels: np.ndarray, predictions: np.ndarray, rule: Rule, task: 
 
 
 def statistics(
-    rows: Rows, predictions: np.ndarray, decided: np.ndarray, task: Task
+    rows: Labels, predictions: np.ndarray, decided: np.ndarray, task: Task
 ) -> dict[str, Statistic]:
     """Return the functions that measure a model on resamples, by metric."""
     return {n: metric.statistic(rows, predictions, decided) for n, metric in task.metrics.items()}
 
 
 def with_intervals(
-    measured: Metrics, rows: Rows, predictions: np.ndarray, resampled: Resampled
+    measured: Metrics, rows: Labels, predictions: np.ndarray, resampled: Resampled
 ) -> Metrics:
     """Add intervals to the metrics; an interval has a width even if all rows are correct."""
     intervals = {}
@@ -60,7 +60,7 @@ def strata_of(labels: np.ndarray, task: Task) -> np.ndarray:
     return labels if task.classes else np.zeros(len(labels), int)
 
 
-def skill(rows: Rows, predictions: np.ndarray, task: Task) -> float:
+def skill(rows: Labels, predictions: np.ndarray, task: Task) -> float:
     """Measure the metric of `Traits.nothing`; a missing prediction counts as a probability of 0."""
     if not task.classes:
         filled, _ = fill_missing(rows.labels, predictions, None, task)
@@ -69,12 +69,12 @@ def skill(rows: Rows, predictions: np.ndarray, task: Task) -> float:
     return float(roc_auc(rows, np.nan_to_num(predictions), rows.labels)(counts, counts)[0])
 
 
-def unit_of(rows: Rows, task: Task) -> float:
+def unit_of(rows: Labels, task: Task) -> float:
     """Return the size of one unit of tolerance, in the unit of the compared metrics."""
     return 1.0 if task.classes else deviation_of(rows.labels, rows.weights)
 
 
-def fewest_rows(rows: Rows, task: Task) -> tuple[int, tuple[str, str] | None]:
+def fewest_rows(rows: Labels, task: Task) -> tuple[int, tuple[str, str] | None]:
     """Count the effective rows, or groups, of the rarest class, and name it, see `name_class`.
 
     For a number, count all rows or groups.

@@ -12,7 +12,7 @@ from pydantic import AliasChoices, ConfigDict, Field, model_serializer, model_va
 
 from tabular_lstm.errors import LISTED, amount, shown
 from tabular_lstm.frozen import Frozen, NewerVersionError, unless
-from tabular_lstm.measuring import Rows, deviation_of, mean_of_known, ranking, row_losses
+from tabular_lstm.measuring import Labels, deviation_of, mean_of_known, ranking, row_losses
 from tabular_lstm.task import METRICS, Task
 
 # In the label's unit, as some of `METRICS` are.
@@ -77,7 +77,7 @@ class _Metrics(Frozen):
 
     @model_validator(mode="after")
     def _are_known(self) -> Self:
-        if unknown := self.__pydantic_extra__.keys() - METRICS.keys():
+        if unknown := {*(self.__pydantic_extra__ or {})} - METRICS.keys():
             raise NewerVersionError(f"no field '{min(unknown)}'")
         return self
 
@@ -223,7 +223,7 @@ def label_counts(measured: Metrics) -> np.ndarray:
 
 
 def measure_model(
-    rows: Rows, predictions: np.ndarray, decided: np.ndarray, rule: Any, task: Task
+    rows: Labels, predictions: np.ndarray, decided: np.ndarray, rule: Any, task: Task
 ) -> Metrics:
     """Measure one model on one set of rows, without intervals.
 

@@ -21,8 +21,8 @@ from pydantic import (
 from tabular_lstm.errors import DataError, counted, shown
 from tabular_lstm.frozen import Frozen, Stored, unless
 from tabular_lstm.rows.column_kinds import column_of
+from tabular_lstm.rows.examples import JudgedOn
 from tabular_lstm.rows.histories import Histories, Sequences
-from tabular_lstm.rows.labelled_set import JudgedOn
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.task import Task
 

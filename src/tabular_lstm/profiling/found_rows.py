@@ -184,10 +184,10 @@ def _history_of(customer: str, order: ColumnProfile, roles: Roles) -> FoundHisto
         is_thing and (direction or is_surprise or order.kind == "date")
     )
     clear = bool(fits) and not is_birth
-    return _described(customer, order, timeline, clear) if clear or is_surprise else None
+    return _describe_history(customer, order, timeline, clear) if clear or is_surprise else None
 
 
-def _described(
+def _describe_history(
     customer: str, order: ColumnProfile, timeline: Timeline, clear: bool
 ) -> FoundHistory:
     """Say how many rows customers have, and how far apart they are."""

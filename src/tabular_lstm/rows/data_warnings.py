@@ -28,7 +28,7 @@ from tabular_lstm.rows.label_measures import (
     measure_of,
 )
 from tabular_lstm.rows.number_format import point_or_groups, points_of_thousands, without_unit
-from tabular_lstm.rows.raw_rows import RawRows
+from tabular_lstm.rows.raw_rows import Table
 from tabular_lstm.rows.train_test_split import row_hashes
 from tabular_lstm.rows.validation import Rows
 from tabular_lstm.task import Task
@@ -312,7 +312,7 @@ def warn_of_repeated_keys(rows: pd.DataFrame, columns: ColumnsOptions, file: str
         )
 
 
-def warn_of_forms(raw_rows: RawRows, rows: Rows, columns: ColumnsOptions) -> None:
+def warn_of_forms(raw_rows: Table, rows: Rows, columns: ColumnsOptions) -> None:
     """Warn of cells that may mean something else than what was read.
 
     Points may separate thousands, unless `load_args` declare the number format; the first part

@@ -168,7 +168,7 @@ def in_tables(
 
 
 @dataclass(frozen=True)
-class RawRows:
+class Table:
     """The rows of a file, or of the files of a folder in the order of their names.
 
     A file is Parquet if its name ends in `.parquet`, and a CSV otherwise. All files need the
@@ -394,7 +394,7 @@ def cells_to_hash(
     return pc.if_else(pc.match_substring_regex(texts, AS_FLOAT), whole, texts)
 
 
-def refuse_missing_columns(rows: RawRows, needed: dict[str, str]) -> None:
+def refuse_missing_columns(rows: Table, needed: dict[str, str]) -> None:
     """Raise an error if the rows lack a needed column; `needed` says who needs each column.
 
     Raises:

@@ -17,7 +17,7 @@ from tabular_lstm.rows.fingerprints import read_key
 from tabular_lstm.rows.histories import Sequences
 from tabular_lstm.rows.labels import are_unlabelled
 from tabular_lstm.rows.number_format import NumberFormat
-from tabular_lstm.rows.raw_rows import BYTES, ROWS, Batch, RawRows
+from tabular_lstm.rows.raw_rows import BYTES, ROWS, Batch, Table
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.sequences import slots_of
 from tabular_lstm.rows.timeline import Roles, histories, read_roles
@@ -248,10 +248,10 @@ class CheckedRows:
         source: The rows as they are read.
         check: The rules by which they are checked.
         max_quarantined_fraction: With a larger share in quarantine there are no predictions.
-        without: Columns that need not be read, see `RawRows.batches`. Default: none.
+        without: Columns that need not be read, see `Table.batches`. Default: none.
     """
 
-    source: RawRows
+    source: Table
     check: RowCheck
     max_quarantined_fraction: float
     without: frozenset[str] = frozenset()
@@ -260,7 +260,7 @@ class CheckedRows:
         """Read the rows without checks; for histories, grouped by customer, see `whole_customers`.
 
         Raises:
-            DataError: See `RawRows.batches` and `whole_customers`.
+            DataError: See `Table.batches` and `whole_customers`.
         """
         history = self.check.schema.history
         batches = self.source.batches(self.without)

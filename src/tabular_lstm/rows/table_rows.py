@@ -21,7 +21,7 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.rows.content_hash import Total
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.raw_files import RawFiles, plain_batch, refuse_repeated_names, text_array
-from tabular_lstm.rows.raw_rows import BYTES, Batch, RawRows, in_tables, rows_of_a_batch
+from tabular_lstm.rows.raw_rows import BYTES, Batch, Table, in_tables, rows_of_a_batch
 
 EXPECTED = (
     "expected a table: a frame of pandas, Polars, Arrow or Ibis, or an iterator of frames, as a "
@@ -34,7 +34,7 @@ class NoRowsError(DataError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TableRows(RawRows):
+class LoadedTable(Table):
     """The rows of a table, numbered from 1 in the order in which they came.
 
     Attributes:
@@ -94,7 +94,7 @@ class TableRows(RawRows):
         )
 
     def sha256(self) -> str:
-        """Give the hash of the content, see `TableRows`."""
+        """Give the hash of the content, see `LoadedTable`."""
         return self.content_sha256
 
     def hashes(self, key: str | None) -> dict[str, str]:
@@ -125,7 +125,7 @@ class TableRows(RawRows):
         return {name: self.schema.field(name).type for name in columns}
 
     def batches(self, without: Collection[str] = ()) -> Iterator[Batch]:
-        """Read the rows from the start, see `RawRows.batches`."""
+        """Read the rows from the start, see `Table.batches`."""
         names, first = [name for name in self.columns if name not in without], 1
         schema = pa.schema([self.schema.field(name) for name in names])
         for place in self.places:
@@ -139,7 +139,7 @@ class TableRows(RawRows):
 def _frames(table: Any, name: str, mixed: set[str]) -> Iterator[pa.Table]:
     """Give a table, or the tables of an iterator, as Arrow tables.
 
-    For `mixed` see `TableRows`; columns are added to it.
+    For `mixed` see `LoadedTable`; columns are added to it.
     """
     if isinstance(table, pd.DataFrame):
         yield _table_of_frame(table, mixed)

@@ -16,8 +16,8 @@ from tabular_lstm.rows.column_kinds import column_of
 from tabular_lstm.rows.data_summary import Source
 from tabular_lstm.rows.dates import has_dates, moment_of, newest, said
 from tabular_lstm.rows.fingerprints import hash_rows
-from tabular_lstm.rows.labelled_set import weights_of
 from tabular_lstm.rows.labels import label_of
+from tabular_lstm.rows.weights import weights_of
 
 ADVICE = (
     "Rows are counted from 1 below the header; this run's quarantined_rows.csv lists them all. "

@@ -16,9 +16,9 @@ from tabular_lstm.rows.column_kinds import column_of
 from tabular_lstm.rows.data_summary import Source
 from tabular_lstm.rows.dates import TimeReader
 from tabular_lstm.rows.fingerprints import read_key
-from tabular_lstm.rows.labelled_set import read_weights
 from tabular_lstm.rows.labels import are_unlabelled, label_of, labels_if_any
 from tabular_lstm.rows.number_format import POINT, NumberFormat
+from tabular_lstm.rows.weights import read_weights
 
 # Quarantine ---------------------------------------------------------------------------------------
 

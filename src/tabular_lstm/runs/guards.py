@@ -30,7 +30,7 @@ from tabular_lstm.parameters.hyperparameters import NetworkOptions, ReshapingOpt
 from tabular_lstm.parameters.runs import POSSIBLE_LEAKS, RetrainingOptions
 from tabular_lstm.rows.data_summary import hash_of
 from tabular_lstm.rows.number_format import without_fraction
-from tabular_lstm.rows.raw_rows import RawRows
+from tabular_lstm.rows.raw_rows import Table
 from tabular_lstm.rows.train_test_split import fault_of_split
 from tabular_lstm.runs.lock import lock_file
 from tabular_lstm.serving.artifact import Artifact
@@ -202,7 +202,7 @@ def refuse_lost_log(champions: Champions, log: Path, run_command: str) -> None:
         )
 
 
-def refuse_lost_features(champions: Champions, raw_rows: RawRows, columns: ColumnsOptions) -> None:
+def refuse_lost_features(champions: Champions, raw_rows: Table, columns: ColumnsOptions) -> None:
     """Stop before a training if the rows lack features of the champion: it is not compared then.
 
     Raises:

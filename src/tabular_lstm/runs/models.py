@@ -13,7 +13,7 @@ from kedro.pipeline import Pipeline
 from tabular_lstm.datasets.tables import TABLES
 from tabular_lstm.environments import run_command
 from tabular_lstm.errors import LISTED, DataError, counted, shown, unknown_name
-from tabular_lstm.rows.raw_rows import RawRows
+from tabular_lstm.rows.raw_rows import Table
 
 SAME_ROWS = (
     'has the same rows for each model. Write where: {COLUMN: "${model:}"} in it, or ${model:} in '
@@ -87,7 +87,7 @@ def warn_of_rows_of_no_model(loader: Any, catalog: Any, pipeline: Pipeline) -> N
             _warn_of_others(catalog.load(name), columns, values)
 
 
-def _warn_of_others(rows: RawRows, columns: list[str], values: list[list[str]]) -> None:
+def _warn_of_others(rows: Table, columns: list[str], values: list[list[str]]) -> None:
     """Warn of rows with other values in these columns of `where` than those of the models."""
     counts, known = Counter[tuple[str, ...]](), {tuple(map(rows.spelt, v)) for v in values}
     where = {column: value for column, value in rows.where.items() if column not in columns}

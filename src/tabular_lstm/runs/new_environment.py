@@ -29,7 +29,7 @@ from tabular_lstm.profiling.table_profile import (
 from tabular_lstm.progress import progress
 from tabular_lstm.rows.cells import arrow_texts, texts
 from tabular_lstm.rows.raw_files import CSV, PARQUET, RawFiles, is_parquet
-from tabular_lstm.rows.raw_rows import TEXT, RawRows
+from tabular_lstm.rows.raw_rows import TEXT, Table
 
 # Names of secret arguments. Names with "key" are not secret: they often name a table's key.
 SECRET = re.compile("token|secret|password", re.IGNORECASE)
@@ -109,11 +109,11 @@ def profile_files(file: Path | str, called: str) -> tuple[Layout, TableProfile, 
     if not is_parquet(files.file(first)):
         with files.open(first) as content:
             layout = layout_of(content, f"{called}/{first}".removesuffix("/"))
-    return profile_rows(RawRows(files, layout.load_args), called, layout)
+    return profile_rows(Table(files, layout.load_args), called, layout)
 
 
 def profile_rows(
-    rows: RawRows, called: str, layout: Layout | None = None
+    rows: Table, called: str, layout: Layout | None = None
 ) -> tuple[Layout, TableProfile, pd.DataFrame]:
     """Read all cells of rows; with a `layout`, infer the number format too.
 
@@ -132,7 +132,7 @@ def profile_rows(
     return layout or Layout(dict(rows.load_args), {}, []), table, first_rows
 
 
-def _count_cells(rows: RawRows, called: str) -> tuple[dict[str, DistinctCells], list[pa.Table]]:
+def _count_cells(rows: Table, called: str) -> tuple[dict[str, DistinctCells], list[pa.Table]]:
     """Count the cells of each column by their text; return them, and the first rows as text."""
     counters, first = {column: CellCounter() for column in rows.columns}, list[pa.Table]()
     for batch in progress(rows.batches(), f"Batches of {called}"):
@@ -148,7 +148,7 @@ def _count_cells(rows: RawRows, called: str) -> tuple[dict[str, DistinctCells], 
     return {column: counters.pop(column).cells() for column in [*counters]}, first
 
 
-def _catalog_entry(name: str, project: Path) -> tuple[dict[str, Any], RawRows]:
+def _catalog_entry(name: str, project: Path) -> tuple[dict[str, Any], Table]:
     """Return an entry of the catalog, from base or Kedro's default environment, and its rows."""
     with KedroSession.create(project) as session:
         context = session.load_context()  # type: ignore[attr-defined]

@@ -15,8 +15,8 @@ from tabular_lstm.files import read_regular, sha256
 from tabular_lstm.network.keras_file import WEIGHTS, read_keras_file
 from tabular_lstm.network.score import score
 from tabular_lstm.network.scorer import Scorer
+from tabular_lstm.rows.examples import Examples
 from tabular_lstm.rows.histories import Sequences
-from tabular_lstm.rows.labelled_set import Examples
 from tabular_lstm.rows.timeline import valid_sequences
 from tabular_lstm.tensorflow_import import import_tensorflow
 

@@ -13,7 +13,7 @@ from tabular_lstm.errors import DataError, printable, unknown_name
 from tabular_lstm.judging.comparison import Evaluation, Predictions
 from tabular_lstm.judging.gate import ComparedChampion, FeaturesMoved
 from tabular_lstm.judging.measures import fewest_rows
-from tabular_lstm.measuring import Rows
+from tabular_lstm.measuring import Labels
 from tabular_lstm.monitoring.drift import Drift, compare
 from tabular_lstm.monitoring.reference import Seen, Watch, rows_each
 from tabular_lstm.network.keras_file import NoNetworkError
@@ -22,11 +22,12 @@ from tabular_lstm.parameters.hyperparameters import EvaluationOptions
 from tabular_lstm.parameters.runs import MonitoringOptions, PromotionOptions
 from tabular_lstm.rows.column_kinds import column_of
 from tabular_lstm.rows.data_summary import DataSummary
+from tabular_lstm.rows.examples import Examples
 from tabular_lstm.rows.fingerprints import Fingerprints, of_sequences
 from tabular_lstm.rows.histories import Sequences
-from tabular_lstm.rows.labelled_set import Examples, weights_note
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.timeline import valid_sequences
+from tabular_lstm.rows.weights import weights_note
 from tabular_lstm.serving.answers import answers_of
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.champion import declared_task
@@ -331,7 +332,7 @@ def refuse_few_rows(trained_on: np.ndarray, test_set: Examples, least: int) -> N
     """Refuse a champion for which too few of the test rows, or of their groups, are new."""
     is_new = ~trained_on
     judged = is_new if test_set.judged is None else is_new & test_set.judged
-    new_rows = Rows(test_set.labels.to_numpy(), test_set.weights, test_set.groups).part(judged)
+    new_rows = Labels(test_set.labels.to_numpy(), test_set.weights, test_set.groups).part(judged)
     fewest, named = fewest_rows(new_rows, test_set.schema.task)
     if is_new.all() or fewest >= least:
         return

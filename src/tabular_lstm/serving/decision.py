@@ -25,8 +25,8 @@ from tabular_lstm.monitoring.reference import Reference
 from tabular_lstm.parameters.columns import ColumnsOptions, Moment, SplitOptions
 from tabular_lstm.parameters.runs import RetrainingOptions
 from tabular_lstm.rows.data_summary import DataSummary
+from tabular_lstm.rows.examples import JudgedOn
 from tabular_lstm.rows.fingerprints import Fingerprints
-from tabular_lstm.rows.labelled_set import JudgedOn
 from tabular_lstm.serving.promotion_log import REFERENCES, Inputs, LogEntry, Outcome
 from tabular_lstm.task import METRICS
 

@@ -16,7 +16,7 @@ from tabular_lstm.parameters.columns import ColumnsOptions
 from tabular_lstm.rows.fingerprints import read_key
 from tabular_lstm.rows.labels import are_unlabelled, label_of
 from tabular_lstm.rows.number_format import POINT, NumberFormat
-from tabular_lstm.rows.raw_rows import RawRows, refuse_missing_columns
+from tabular_lstm.rows.raw_rows import Table, refuse_missing_columns
 from tabular_lstm.rows.validation import Kinds, set_aside
 from tabular_lstm.serving.decision import Champions
 from tabular_lstm.serving.manifest import FinishedScoring, FinishedScorings
@@ -43,7 +43,7 @@ class LateLabels:
 
 
 def read_late_labels(
-    raw_rows: RawRows | None, columns: ColumnsOptions, number_format: NumberFormat = POINT
+    raw_rows: Table | None, columns: ColumnsOptions, number_format: NumberFormat = POINT
 ) -> LateLabels:
     """Read key and label of each row, and no other cell. The last valid row of a key counts.
 

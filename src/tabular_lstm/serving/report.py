@@ -40,7 +40,7 @@ class DataSection:
         summary: The summary of the data.
         quarantined: The first rows in quarantine, with their first columns.
         quarantined_shape: How many rows and columns there are.
-        features: A summary of each feature, see `_summary`.
+        features: A summary of each feature, see `_feature_summary`.
         grouped: Whether the categories of a feature are counted in groups.
         provenance: The code, the conf and the environment.
     """
@@ -65,7 +65,7 @@ def describe_data(
         data_summary,
         quarantined_rows.iloc[:LISTED, :COLUMNS].astype(object).fillna(""),
         quarantined_rows.shape,
-        [_summary(name, profile) for name, profile in profiles.items()],
+        [_feature_summary(name, profile) for name, profile in profiles.items()],
         any(cell[1:] for profile in profiles.values() for cell in profile.categories),
         provenance,
     )
@@ -151,7 +151,7 @@ def page_of_rollback(decision: Decision, provenance: Provenance) -> str:
 # The summary of a feature --------------------------------------------------------------------
 
 
-def _summary(name: str, profile: Profile) -> dict[str, Any]:
+def _feature_summary(name: str, profile: Profile) -> dict[str, Any]:
     """Summarize a feature over train rows and test rows.
 
     Returns:

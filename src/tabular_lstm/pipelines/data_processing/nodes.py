@@ -11,11 +11,11 @@ from tabular_lstm.parameters.hyperparameters import EvaluationOptions, Validatio
 from tabular_lstm.rows import data_warnings
 from tabular_lstm.rows.data_summary import DataSummary, summarize
 from tabular_lstm.rows.dependent_rows import find_dependent_rows
-from tabular_lstm.rows.labelled_set import weights_of
 from tabular_lstm.rows.labels import label_of
-from tabular_lstm.rows.raw_rows import RawRows
+from tabular_lstm.rows.raw_rows import Table
 from tabular_lstm.rows.train_test_split import lines_of, sides_of
 from tabular_lstm.rows.validation import Rows, read_rows
+from tabular_lstm.rows.weights import weights_of
 from tabular_lstm.serving.decision import Champions, Provenance
 
 logger = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ BOUNDARY = (
 )
 
 
-def validate_rows(raw_rows: RawRows, columns: ColumnsOptions) -> tuple[Rows, pd.DataFrame]:
+def validate_rows(raw_rows: Table, columns: ColumnsOptions) -> tuple[Rows, pd.DataFrame]:
     """Turn text cells into numbers, and quarantine the rows where this fails.
 
     In a folder of files with a key, only the last valid row of each key counts, in the order of the

@@ -27,8 +27,8 @@ from tabular_lstm.parameters.hyperparameters import (
 )
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.data_warnings import doubts_of
+from tabular_lstm.rows.examples import Examples
 from tabular_lstm.rows.fingerprints import Fingerprints
-from tabular_lstm.rows.labelled_set import Examples
 from tabular_lstm.rows.labels import label_column
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.decision import Provenance

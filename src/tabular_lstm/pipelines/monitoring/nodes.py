@@ -19,7 +19,7 @@ from tabular_lstm.monitoring.performance import other_labels, worse_than_promise
 from tabular_lstm.parameters.columns import ColumnsOptions
 from tabular_lstm.parameters.runs import MonitoringOptions, ReportOptions
 from tabular_lstm.rows.number_format import POINT
-from tabular_lstm.rows.raw_rows import RawRows
+from tabular_lstm.rows.raw_rows import Table
 from tabular_lstm.serving.decision import Champions
 from tabular_lstm.serving.late_labels import (
     LateLabels,
@@ -44,7 +44,7 @@ OTHER_ROWS = (
 
 
 def read_labels(
-    late_labels: RawRows | None, champions: Champions, columns: ColumnsOptions
+    late_labels: Table | None, champions: Champions, columns: ColumnsOptions
 ) -> tuple[LateLabels, pd.DataFrame]:
     """Read the labels so far, as a scoring reads rows, and say which rows cannot be used.
 

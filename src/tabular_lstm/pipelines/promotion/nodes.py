@@ -13,8 +13,8 @@ from tabular_lstm.monitoring.drift import Drift
 from tabular_lstm.parameters.hyperparameters import EvaluationOptions, ValidationOptions
 from tabular_lstm.parameters.runs import MonitoringOptions, PromotionOptions
 from tabular_lstm.rows.data_summary import DataSummary
+from tabular_lstm.rows.examples import Examples
 from tabular_lstm.rows.fingerprints import Fingerprints
-from tabular_lstm.rows.labelled_set import Examples
 from tabular_lstm.rows.labels import label_column
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.comparable_champions import (

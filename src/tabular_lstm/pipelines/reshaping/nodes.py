@@ -12,16 +12,9 @@ from tabular_lstm.parameters.columns import ColumnsOptions
 from tabular_lstm.parameters.hyperparameters import ReshapingOptions
 from tabular_lstm.rows import schema_fit
 from tabular_lstm.rows.data_summary import DataSummary
+from tabular_lstm.rows.examples import NO_SEQUENCES, Examples, JudgedOn, JudgingRows
 from tabular_lstm.rows.fingerprints import keys_of, number_groups, together_of
 from tabular_lstm.rows.histories import Histories
-from tabular_lstm.rows.labelled_set import (
-    NO_SEQUENCES,
-    Examples,
-    JudgedOn,
-    JudgingRows,
-    scaled,
-    weights_of,
-)
 from tabular_lstm.rows.schema import PARTS, Schema
 from tabular_lstm.rows.sequences import chosen
 from tabular_lstm.rows.timeline import (
@@ -32,6 +25,7 @@ from tabular_lstm.rows.timeline import (
     roles_of,
     valid_sequences,
 )
+from tabular_lstm.rows.weights import scaled, weights_of
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from tabular_lstm.monitoring.reference import Watch
 from tabular_lstm.parameters.columns import ColumnsOptions
 from tabular_lstm.parameters.hyperparameters import ValidationOptions
 from tabular_lstm.parameters.runs import MonitoringOptions, ScoringOptions
-from tabular_lstm.rows.raw_rows import RawRows, refuse_missing_columns
+from tabular_lstm.rows.raw_rows import Table, refuse_missing_columns
 from tabular_lstm.rows.scoring_validation import CheckedRows, RowCheck
 from tabular_lstm.serving.answers import answers_of
 from tabular_lstm.serving.artifact import Artifact
@@ -35,7 +35,7 @@ NOT_SCORED = (
 
 
 def validate_rows_to_score(
-    rows_to_score: RawRows,
+    rows_to_score: Table,
     champion: Artifact,
     columns: ColumnsOptions,
     validation: ValidationOptions,

@@ -7,9 +7,9 @@ import numpy as np
 from tabular_lstm.engine import Engine, one_by_one
 from tabular_lstm.errors import DataError, row_list
 from tabular_lstm.parameters.hyperparameters import NetworkOptions, TrainingOptions, fault_of_task
+from tabular_lstm.rows.examples import Examples
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.rows.histories import table_of
-from tabular_lstm.rows.labelled_set import Examples
 from tabular_lstm.tensorflow_import import import_tensorflow
 
 # Kedro imports every pipeline to list them, so only functions import TensorFlow.

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tabular_lstm.measuring import effective_rows
-from tabular_lstm.rows.labelled_set import checked_weights, read_weights, scaled
+from tabular_lstm.rows.weights import checked_weights, read_weights, scaled
 
 
 def test_a_weight_is_a_number_of_0_or_more_and_each_other_cell_has_its_reason() -> None:
