@@ -9,6 +9,7 @@ import pandas as pd
 import yaml
 from kedro.framework.session import KedroSession
 
+from tabular_lstm.datasets.tables import own_entry
 from tests.helpers.commands import here, here_in, message_of, succeeds
 from tests.helpers.databases import SECRET, in_sqlite, query, reads
 from tests.helpers.project import Project
@@ -207,7 +208,7 @@ def test_a_table_is_profiled_by_what_its_cells_mean(project: Project) -> None:
     (project.path / "conf/local/credentials.yml").rename(project.path / needed)
     assert columns_too == {**columns, "ignore": ["site2", *columns["ignore"]]}
     with KedroSession.create(project.path, env="mine") as session:
-        copied = session.load_context().config_loader["catalog"]["raw_rows"]
+        copied = own_entry(session.load_context().config_loader["catalog"]["raw_rows"])
     assert {name: of for name, of in copied.items() if name != "metadata"} == asked
     succeeds(here("run", "--env", "mine", "--pipelines", "data_processing"))
     summary = project.versions("03_primary/data_summary.json", "mine")[-1].read_text()

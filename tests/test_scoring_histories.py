@@ -45,7 +45,7 @@ def by_the_artifact(project: Project, rows: pd.DataFrame) -> np.ndarray:
     typed = rows.assign(day=pd.to_datetime(rows["day"]).astype("datetime64[us]"))
     champion = champion_of(project)
     typed["pressure"] = rows["pressure"].astype(float)
-    return champion.score(valid_sequences(typed, champion.scorer.schema))
+    return champion.score(valid_sequences(typed, champion.scorer.schema))[:, 1]
 
 
 def scored(project: Project, path: Path | str, *parameters: str) -> pd.DataFrame:

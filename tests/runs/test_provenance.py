@@ -66,7 +66,7 @@ def test_time_packages_and_parameters(tmp_path: Path) -> None:
     assert made.parameters_sha256 == parameters_hash(DEFAULTS, RAW)
     assert made.packages["tabular-lstm"] == tabular_lstm.__version__
     assert Provenance.model_validate_json(made.model_dump_json()).packages == made.packages
-    written = ("time", "environment", "parameters", "packages", "git_commit")
+    written = ("run_id", "time", "environment", "parameters", "packages", "git_commit")
     assert made.of_decision() == {name: getattr(made, name) for name in written}
     with pytest.raises(pydantic.ValidationError, match="frozen"):
         made.time = "later"
