@@ -27,16 +27,9 @@ from tabular_lstm.rows.label_measures import (
     Measure,
     measure_of,
 )
-from tabular_lstm.rows.number_format import point_or_groups, points_of_thousands, without_unit
-from tabular_lstm.rows.raw_rows import Table
 from tabular_lstm.rows.train_test_split import row_hashes
-from tabular_lstm.rows.validation import Rows
 from tabular_lstm.task import Task
 
-DATES_AS_TEXT = (
-    "%s: the dates of %s are read as texts such as '2026-11-30 00:00:00'; '2026-11-30' in another "
-    "file is another text. Write them as text where the rows are read"
-)
 logger = logging.getLogger(__name__)
 
 INDEPENDENT = (
@@ -310,29 +303,6 @@ def warn_of_repeated_keys(rows: pd.DataFrame, columns: ColumnsOptions, file: str
             len(rows),
             INDEPENDENT if columns.history is None else EACH_IS_HISTORY,
         )
-
-
-def warn_of_forms(raw_rows: Table, rows: Rows, columns: ColumnsOptions) -> None:
-    """Warn of cells that may mean something else than what was read.
-
-    Points may separate thousands, unless `load_args` declare the number format; the first part
-    tells. A date that names a row, a group or a category may be written otherwise elsewhere.
-    """
-    names_of_rows = (columns.key, columns.of, *columns.categorical)
-    if dates := [name for name in names_of_rows if name in rows.typed_dates]:
-        logger.warning(DATES_AS_TEXT, raw_rows.file, ", ".join(map(shown, dates)))
-    if raw_rows.declared_format is not None:
-        return
-    numbers = rows.valid.select_dtypes(np.float64).columns.difference([*columns.times], sort=False)
-    texts = [
-        (name, without_unit(arrow_texts(rows.first_part[name]), columns.units.get(name)))
-        for name in map(str, numbers)
-        if isinstance(rows.first_part[name].dtype, pd.StringDtype)
-    ]
-    if ambiguous_texts := points_of_thousands(texts, raw_rows.delimiter):
-        names = ", ".join(map(shown, [*ambiguous_texts][:LISTED]))
-        example = point_or_groups(next(iter(ambiguous_texts.values())))
-        logger.warning("%s: numbers of %s: %s", raw_rows.file, names, example)
 
 
 def repeated_test_rows(train: pd.DataFrame, test: pd.DataFrame, columns: ColumnsOptions) -> int:

@@ -15,7 +15,6 @@ from tabular_lstm.rows.cells import texts
 from tabular_lstm.rows.content_hash import Total
 from tabular_lstm.rows.csv_files import (
     NUMBER_FORMAT,
-    dialect_of,
     number_format_of,
     read_arguments,
     read_header,
@@ -208,11 +207,6 @@ class Table:
     def format_of(self, columns: Iterable[str], champions: NumberFormat) -> NumberFormat:
         """Give the format of numbers that are text: the declared one, else the champion's."""
         return self.declared_format or champions
-
-    @property
-    def delimiter(self) -> str:
-        """Give the character between the cells of a CSV."""
-        return dialect_of(self.load_args)["delimiter"]
 
     def sha256(self) -> str:
         """Give the hash of the files, see `RawFiles.sha256`; with `where`, of the chosen rows."""
