@@ -17,6 +17,7 @@ from tests.helpers.commands import here, message_of, succeeds
 from tests.helpers.disks import files_of_at_most
 from tests.helpers.pages import Parsed
 from tests.helpers.project import Project
+from tests.helpers.raw_rows import whole
 
 SECRET = "c0ffee/s3cret"
 # What fsspec makes nothing of without more than a path, or what names nothing in it.
@@ -220,7 +221,7 @@ def test_rows_to_score_of_a_file_without_a_header_have_no_label(project: Project
     new = project.path / "data/01_raw/mine_to_score.csv"
     ROWS[["age", "color"]].to_csv(new, index=False, header=False, sep=";")
     with KedroSession.create(project.path, env="mine") as session:
-        rows = session.load_context().catalog.load("rows_to_score").whole()
+        rows = whole(session.load_context().catalog.load("rows_to_score"))
     assert [*rows.columns] == ["f2", "f3"]
     assert [*rows["f3"][:2]] == ["red", "blue"]
 

@@ -4,7 +4,7 @@ A column may hold text as in a CSV, numbers, booleans, categories or a mixture. 
 same in each of these forms, in training and in scoring.
 """
 
-from collections.abc import Callable, Container, Hashable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from decimal import Decimal
 from numbers import Real
 from typing import Any
@@ -64,11 +64,7 @@ def texts(cells: pd.Series, write: Callable[[Any], str] = cell_text) -> pd.Serie
     """
     if isinstance(cells.dtype, pd.StringDtype):
         return cells.astype("str").str.strip()
-    values = values_of(cells)
-    try:
-        places, distinct_values = pd.factorize(values)
-    except TypeError:  # a list has no hash
-        places, distinct_values = np.where(pd.isna(values), -1, np.arange(len(values))), values
+    places, distinct_values = pd.factorize(values_of(cells))
     distinct_texts = [write(cell).strip() for cell in distinct_values]
     cell_texts = np.array([*distinct_texts, None], dtype=object)[places]
     return pd.Series(cell_texts, index=cells.index, name=cells.name, dtype="str")
@@ -115,8 +111,8 @@ def distinct(cells: pd.Series) -> tuple[np.ndarray, list[Any]]:
     if isinstance(cells.dtype, pd.CategoricalDtype) and len(cells) > len(cells.cat.categories):
         return cells.cat.codes.to_numpy(), values_of(cells.cat.categories.to_series()).tolist()
     values = values_of(cells)
-    # 1, 1.0 and True are equal in Python, so the type counts too; a list has no hash.
-    keys = [(type(value), value if isinstance(value, Hashable) else str(value)) for value in values]
+    # 1, 1.0 and True are equal in Python, so the type counts too.
+    keys = [(type(value), value) for value in values]
     places: dict[tuple[type, Any], int] = {}
     cell_places = [places.setdefault(key, len(places)) for key in keys]
     return np.where(pd.isna(values), -1, cell_places).astype(np.intp), [

@@ -20,13 +20,12 @@ from tabular_lstm.rows.csv_files import (
     read_header,
     stream_cells,
 )
-from tabular_lstm.rows.number_format import AS_FLOAT, POINT, NumberFormat, pointed, without_fraction
+from tabular_lstm.rows.number_format import NumberFormat, pointed, without_fraction
 from tabular_lstm.rows.raw_files import (
     RawFiles,
     is_parquet,
     open_parquet,
     stream_parquet,
-    text_array,
     types_of_parquet,
 )
 
@@ -215,22 +214,19 @@ class Table:
     def hashes(self, key: str | None) -> dict[str, str]:
         """Give the hash of each file by its name, see `RawFiles.hashes`.
 
-        With `where`, it is the hash of all chosen rows; without a `key`, numbers name the rows.
+        With `where` and a `key`, it is the hash of all chosen rows. Without a key their numbers
+        name the rows, and so the whole files count.
         """
         hashes = self.files.hashes()
-        return dict.fromkeys(hashes, self._hash_of_chosen(not key)) if self.where else hashes
+        return dict.fromkeys(hashes, self._hash_of_chosen()) if self.where and key else hashes
 
-    def _hash_of_chosen(self, numbered: bool = False) -> str:
+    def _hash_of_chosen(self) -> str:
         """Hash the chosen rows in their order, once for each state of the files."""
-        read, total = (f"{self.where} {numbered}", self.files.sha256()), Total()
+        read = (str(self.where), self.files.sha256())
         if read not in self.files.hashed:
+            total = Total()
             for batch in self._chosen():
-                names = batch.table.column_names
-                cells = [cells_to_hash(batch.table[name], self.number_format) for name in names]
-                table = pa.table(cells, names)
-                if numbered:
-                    table = table.append_column("the row's name", pa.array(batch.names))
-                total.add(table)
+                total.add(batch.table)
             self.files.hashed[read] = total.ordered.hexdigest()
         return self.files.hashed[read]
 
@@ -338,10 +334,6 @@ class Table:
         for batch in self.batches():
             yield batch.cells.set_axis(batch.names)
 
-    def whole(self) -> pd.DataFrame:
-        """Read all rows into one frame, in memory: see `parts`."""
-        return pd.concat(self.parts())
-
     def _batches_of(
         self, name: str, content: BinaryIO, without: Collection[str]
     ) -> Iterator[Batch]:
@@ -360,32 +352,14 @@ class Table:
         """Estimate the number of all rows from the first batch; for Parquet give it exactly."""
         if not is_parquet(first.path):
             # Beside a cell's text Arrow keeps 8 bytes, and the file has 1, the delimiter.
-            size = first.table.nbytes - 7 * first.count * first.table.num_columns
-            return max(first.count, round(first.count * self.files.size / int(size)))
+            batch_size = first.table.nbytes - 7 * first.count * first.table.num_columns
+            file_sizes = [self.files.fs.size(self.files.file(name)) for name in self.files.names]
+            return max(first.count, round(first.count * int(sum(file_sizes)) / int(batch_size)))
         rows = 0
         for name in self.files.names:
             with self.files.open(name) as content, open_parquet(content, name) as parquet_file:
                 rows += parquet_file.metadata.num_rows
         return rows
-
-
-def cells_to_hash(
-    cells: pa.ChunkedArray, number_format: NumberFormat
-) -> pa.ChunkedArray | pa.Array:
-    """Give cells for a hash: texts without blanks around, 7.0 as 7, and several values as text.
-
-    pandas writes all whole numbers of a column as 7.0 if one cell is missing. With a decimal comma,
-    7.0 is no number.
-    """
-    if pa.types.is_nested(cells.type):
-        return text_array(cells.to_pylist())
-    if not (pa.types.is_string(cells.type) or pa.types.is_large_string(cells.type)):
-        return cells
-    texts = pc.utf8_trim_whitespace(cells)
-    if number_format.decimal != POINT.decimal:
-        return texts
-    whole = pc.utf8_slice_codeunits(texts, 0, -2)
-    return pc.if_else(pc.match_substring_regex(texts, AS_FLOAT), whole, texts)
 
 
 def refuse_missing_columns(rows: Table, needed: dict[str, str]) -> None:

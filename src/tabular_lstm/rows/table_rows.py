@@ -195,13 +195,6 @@ def _plain_batches(table: Any, name: str, mixed: set[str]) -> Iterator[pa.Record
     first = 1
     for frame in _frames(table, name, mixed):
         refuse_repeated_names(frame.column_names, name)
-        for field in frame.schema:
-            if pa.types.is_nested(field.type):
-                raise DataError(
-                    f"{name}: column '{field.name}' holds several values in a cell, {field.type}; "
-                    "expected one. Leave the column out where the rows are read, or take its "
-                    "values apart there."
-                )
         for batch in frame.to_batches():
             yield plain_batch(batch, name, first)
             first += batch.num_rows
