@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 import duckdb
 import ibis
@@ -16,7 +15,6 @@ import pyarrow as pa
 import pytest
 
 from tabular_lstm.rows import table_rows
-from tabular_lstm.rows.fingerprints import read_key
 from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.table_rows import LoadedTable
 from tests.helpers.errors import raises_data_error
@@ -120,31 +118,6 @@ def test_the_types_of_all_frames_go_together(monkeypatch: pytest.MonkeyPatch) ->
     assert cells["paid"].tolist()[2] == Decimal("1000.25")
 
 
-def frame_of(dtype: str) -> pd.DataFrame:
-    cells = [Decimal("7.10"), Decimal("2.00")] if dtype == "decimal" else [1, 2]
-    return pd.DataFrame({"id": cells}, dtype=None if dtype == "decimal" else dtype)
-
-
-@pytest.mark.parametrize(
-    ("types", "shown"),
-    [
-        (("float32", "float64"), "double and float"),
-        (("float16", "float32"), "float and halffloat"),
-        (("float32", "int64"), "float and int64"),
-        (("decimal", "float64"), r"decimal128\(3, 2\) and double"),
-    ],
-)
-def test_a_float_of_another_width_in_a_later_frame_is_refused(
-    types: tuple[str, str], shown: str
-) -> None:
-    """0.1 would be two keys, and a rounded one could not be told from others."""
-    frames = [frame_of(dtype) for dtype in types]
-    with raises_data_error(match=f"raw_rows: the frames have different types.* 'id' is {shown}"):
-        of(frames)
-    alone = cells_of(of([frames[0], pd.DataFrame({"id": [None]})]))
-    assert alone["id"].dtype == types[0] or types[0] == "decimal"
-
-
 def test_small_frames_are_put_together(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(table_rows, "rows_of_a_batch", lambda columns: 4)
     rows = of(pd.DataFrame({"x": [row]}) for row in range(10))
@@ -243,8 +216,6 @@ OTHERS: dict[str, pd.DataFrame] = {
     "a word": pd.DataFrame({"x": ["True"]}),
     "a whole number that float64 has not": pd.DataFrame({"x": [BIG + 1]}),
     "its neighbor": pd.DataFrame({"x": [BIG]}),
-    "a decimal that float64 has not": pd.DataFrame({"x": [Decimal("1234567890123456.78")]}),
-    "its neighbor too": pd.DataFrame({"x": [Decimal("1234567890123456.79")]}),
     "a time": pd.DataFrame({"x": [datetime(2026, 1, 1)]}),
     "a microsecond later": pd.DataFrame({"x": [datetime(2026, 1, 1) + timedelta(microseconds=1)]}),
 }
@@ -291,7 +262,6 @@ def another_column() -> Iterator[pd.DataFrame]:
         (ROWS.set_index(pd.Index([1, 2, 3], name="id")), "column name 'id' occurs 2 times"),
         (another_column(), "column 'y' is in some frames of the table and not in others"),
         (words_then_numbers(), "the frames have different types for a column: Unable to merge: "),
-        (pl.DataFrame({"x": [UUID(int=1)]}, {"x": pl.Object}), "column 'x' holds Python objects"),
     ],
 )
 def test_what_is_no_table_of_rows_is_refused(table: Any, said: str) -> None:
@@ -299,15 +269,6 @@ def test_what_is_no_table_of_rows_is_refused(table: Any, said: str) -> None:
         of(table)
     assert str(error.value).startswith("raw_rows: ")
     assert said in str(error.value)
-
-
-def test_a_decimal_is_as_a_csv_has_it_whatever_other_rows_hold() -> None:
-    cells = [Decimal(0), Decimal("0.5"), Decimal("1E-7")]
-    longer = [*cells, Decimal("500.25")]
-    alone, grown = (cells_of(of(pd.DataFrame({"k": k, "y": 1})))["k"] for k in (cells, longer))
-    assert alone.tolist() == grown[:3].tolist() == ["0", "0.5", "0.0000001"]
-    typed = pa.table({"k": pa.array([Decimal(0)], pa.decimal128(38, 9))})
-    assert read_key(cells_of(of(typed))["k"])[0].tolist() == ["0.000000000"]
 
 
 def test_a_whole_number_that_is_no_float_is_not_rounded_in_silence() -> None:
