@@ -202,7 +202,7 @@ def test_a_folder_is_profiled_as_it_is_read(project: Project) -> None:
 def test_what_cannot_be_profiled_is_refused_and_leaves_nothing(project: Project) -> None:
     path = project.path / "data/none.csv"
     message = refusal(project, path)
-    assert "data/none.csv: no such file or directory. Name a CSV or Parquet file, or a" in message
+    assert "data/none.csv: no such file or directory, or it cannot be read: " in message
     for content, words in {
         "": "the file is empty",
         "a,b\n": "a header and no rows",

@@ -1,6 +1,5 @@
 """Raw rows become valid rows, or go to quarantine with the reasons in words."""
 
-import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -189,9 +188,6 @@ def read_rows(
             f"cell is empty or means 'missing'; expected {label_of(columns).expected} in some. "
             "Write the labels into the column, or name another column under columns.label."
         )
-    if times.offsets.all():
-        message = "%s: %d times without an offset are read as UTC, among %d with one"
-        logging.getLogger(__name__).warning(message, file, *times.offsets)
     valid, history = rows.valid(), pd.DataFrame()
     if columns.history is not None:
         is_unlabelled = valid[label].isna().to_numpy()
