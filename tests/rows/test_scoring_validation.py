@@ -65,7 +65,7 @@ def checked(
 ) -> CheckedRows:
     source = rows_at(path)
     types = {name: pa.string() if name == key else source.types([name])[name] for name in copied}
-    check = RowCheck(SCHEMA, key, types, source.declared_format or SCHEMA.marks)
+    check = RowCheck(SCHEMA, key, types, source.format_of([], SCHEMA.marks))
     return CheckedRows(source, check, limit)
 
 

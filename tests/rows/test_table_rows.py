@@ -261,7 +261,7 @@ def another_column() -> Iterator[pd.DataFrame]:
         (pd.DataFrame([[1, 2]], columns=["a", "a"]), "column name 'a' occurs 2 times"),
         (ROWS.set_index(pd.Index([1, 2, 3], name="id")), "column name 'id' occurs 2 times"),
         (another_column(), "column 'y' is in some frames of the table and not in others"),
-        (words_then_numbers(), "the frames have different types for a column: Unable to merge: "),
+        (words_then_numbers(), "a column has different types: Unable to merge: "),
     ],
 )
 def test_what_is_no_table_of_rows_is_refused(table: Any, said: str) -> None:
@@ -275,4 +275,4 @@ def test_a_whole_number_that_is_no_float_is_not_rounded_in_silence() -> None:
     frames = [pd.DataFrame({"x": [BIG + 1]}), pd.DataFrame({"x": [0.5]})]
     with raises_data_error() as error:
         cells_of(of(iter(frames)))
-    assert f"types for a column: Integer value {BIG + 1} not in range" in str(error.value)
+    assert f"a column has different types: Integer value {BIG + 1} not in range" in str(error.value)

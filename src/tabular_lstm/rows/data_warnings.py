@@ -222,20 +222,12 @@ def said_of(dependent_rows: DependentRows) -> str:
 
 def facts_of(dependent_rows: DependentRows) -> str:
     """Say which rows belong together, and what a quick model gains from that."""
-    return (
-        f"rows with the same {dependent_rows.named} ({dependent_rows.groups:,} values, "
-        f"{dependent_rows.rows:,} rows) mostly have {dependent_rows.same}. "
-        f"{fall_in_words(dependent_rows)}"
-    )
-
-
-def fall_in_words(dependent_rows: DependentRows) -> str:
-    """Say what a quick model gains from rows that belong together and are on both sides."""
     low, high = dependent_rows.fall
     return (
-        f"A quick model's {dependent_rows.measure} is {dependent_rows.spread:.2f} with such rows "
-        f"on both sides and {dependent_rows.together:.2f} with them together (a fall of {low:.2f} "
-        f"to {high:.2f})"
+        f"rows with the same {dependent_rows.named} ({dependent_rows.groups:,} values, "
+        f"{dependent_rows.rows:,} rows) mostly have {dependent_rows.same}. A quick model's "
+        f"{dependent_rows.measure} is {dependent_rows.spread:.2f} with such rows on both sides and "
+        f"{dependent_rows.together:.2f} with them together (a fall of {low:.2f} to {high:.2f})"
     )
 
 

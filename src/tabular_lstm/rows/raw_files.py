@@ -278,6 +278,19 @@ def plain_batch(batch: pa.RecordBatch, file: str, first: int) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(columns, batch.schema.names)
 
 
+@contextlib.contextmanager
+def one_type(name: str) -> Iterator[None]:
+    """Raise a `DataError` if no type holds the values of a column in all files or frames."""
+    try:
+        yield
+    except (pa.ArrowTypeError, pa.ArrowInvalid) as error:  # float64 lacks some whole numbers
+        raise DataError(
+            f"{name}: a column has different types: {error}. Expected one type in all files, or in "
+            "all frames of a table: convert the column where the rows are written or read, in SQL "
+            "by CAST."
+        ) from error
+
+
 def refuse_repeated_names(names: Collection[str], file: str) -> None:
     """Raise a `DataError` if two columns have one name."""
     if repeated := [name for name, count in Counter(names).items() if count > 1]:

@@ -24,6 +24,7 @@ from tabular_lstm.rows.number_format import NumberFormat, pointed, without_fract
 from tabular_lstm.rows.raw_files import (
     RawFiles,
     is_parquet,
+    one_type,
     open_parquet,
     stream_parquet,
     types_of_parquet,
@@ -197,15 +198,10 @@ class Table:
         """Give the number format. Default: a point before the fraction."""
         return number_format_of(self.load_args)
 
-    @property
-    def declared_format(self) -> NumberFormat | None:
-        """Give the number format, None if `load_args` do not declare it."""
-        declared = any(self.load_args.get(name) for name in NUMBER_FORMAT)
-        return self.number_format if declared else None
-
     def format_of(self, columns: Iterable[str], champions: NumberFormat) -> NumberFormat:
         """Give the format of numbers that are text: the declared one, else the champion's."""
-        return self.declared_format or champions
+        is_declared = any(self.load_args.get(name) for name in NUMBER_FORMAT)
+        return self.number_format if is_declared else champions
 
     def sha256(self) -> str:
         """Give the hash of the files, see `RawFiles.sha256`; with `where`, of the chosen rows."""
@@ -240,25 +236,22 @@ class Table:
         return list(self._types_of(self.files.names[0]))
 
     def types(self, columns: Collection[str]) -> dict[str, pa.DataType]:
-        """Give the type that these columns have in all files: text in a CSV.
+        """Give the type of these columns in all files: text in a CSV, or if no file has a cell.
 
         Raises:
             DataError: A column is of different types, or see `batches`.
         """
-        types: dict[str, pa.DataType] = {}
-        for name in self.files.names:
-            file_types = self._types_of(name)
-            for column in columns:
-                kind = file_types.get(column, pa.null())
-                if not pa.types.is_null(kind) and types.setdefault(column, kind) != kind:
-                    raise DataError(
-                        f"{self.files.file(name)}: column '{column}', which is copied, is of type "
-                        f"{kind}; in an earlier file, of type {types[column]}. Expected one "
-                        "type in all files: write them alike."
-                    )
-        return {column: types.get(column, pa.string()) for column in columns}
+        file_types = [self._types_of(name) for name in self.files.names]
+        schemas = [
+            pa.schema({n: t for n, t in types.items() if n in columns}) for types in file_types
+        ]
+        with one_type(self.file):
+            schema = pa.unify_schemas(schemas)
+        found = {field.name: field.type for field in schema if not pa.types.is_null(field.type)}
+        return {column: found.get(column, pa.string()) for column in columns}
 
     def _types_of(self, name: str) -> dict[str, pa.DataType]:
+        """Give the type of each column of a file, from its header; in a CSV it is text."""
         file = self.files.file(name)
         with self.files.open(name) as content:
             if is_parquet(file):
@@ -378,11 +371,10 @@ def _refuse_other_columns(
 ) -> None:
     """Raise a `DataError` if a file's columns are not those of the directory's first file."""
     if {*columns} != {*expected}:
-        lacking = ", ".join(repr(name) for name in expected if name not in columns) or "none"
-        added = ", ".join(repr(name) for name in columns if name not in expected) or "none"
+        differing = ", ".join(map(repr, sorted({*columns} ^ {*expected})))
         raise DataError(
             f"{file}: expected the columns of {first}, the first file of the directory, in any "
-            f"order; it lacks {lacking}, and has in addition {added}. Correct its header, or move "
-            "the file elsewhere; for a CSV the catalog may also name the columns that all files "
-            "have, in load_args: {usecols: [...]}."
+            f"order; only one of the two files has {differing}. Correct its header, or move the "
+            "file elsewhere; for a CSV the catalog may also name the columns that all files have, "
+            "in load_args: {usecols: [...]}."
         )

@@ -20,7 +20,13 @@ import pyarrow as pa
 from tabular_lstm.errors import DataError
 from tabular_lstm.rows.content_hash import Total
 from tabular_lstm.rows.number_format import POINT, NumberFormat
-from tabular_lstm.rows.raw_files import RawFiles, plain_batch, refuse_repeated_names, text_array
+from tabular_lstm.rows.raw_files import (
+    RawFiles,
+    one_type,
+    plain_batch,
+    refuse_repeated_names,
+    text_array,
+)
 from tabular_lstm.rows.raw_rows import BYTES, Batch, Table, in_tables, rows_of_a_batch
 
 EXPECTED = (
@@ -115,14 +121,9 @@ class LoadedTable(Table):
             )
         return champions
 
-    @property
-    def columns(self) -> list[str]:
-        """Name the columns, in their order."""
-        return list(self.schema.names)
-
-    def types(self, columns: Collection[str]) -> dict[str, pa.DataType]:
-        """Give the type of these columns."""
-        return {name: self.schema.field(name).type for name in columns}
+    def _types_of(self, name: str) -> dict[str, pa.DataType]:
+        """Give the type of each column."""
+        return {field.name: field.type for field in self.schema}
 
     def batches(self, without: Collection[str] = ()) -> Iterator[Batch]:
         """Read the rows from the start, see `Table.batches`."""
@@ -130,7 +131,7 @@ class LoadedTable(Table):
         schema = pa.schema([self.schema.field(name) for name in names])
         for place in self.places:
             self.content.seek(place)
-            with _one_type(self.file):
+            with one_type(self.file):
                 table = pa.ipc.open_stream(self.content).read_all().select(names).cast(schema)
             yield Batch(None, first, table.combine_chunks(), self.file, self.count)
             first += table.num_rows
@@ -198,17 +199,5 @@ def _schema_of_all(schemas: list[pa.Schema], name: str) -> pa.Schema:
                 f"{name}: column '{other_names[0]}' is in some frames of the table and not in "
                 "others; expected the same columns in all."
             )
-    with _one_type(name):
+    with one_type(name):
         return pa.unify_schemas(schemas, promote_options="permissive")
-
-
-@contextlib.contextmanager
-def _one_type(name: str) -> Iterator[None]:
-    """Raise a `DataError` if no type holds the values of a column in all frames."""
-    try:
-        yield
-    except (pa.ArrowTypeError, pa.ArrowInvalid) as error:  # float64 lacks some whole numbers
-        raise DataError(
-            f"{name}: the frames have different types for a column: {error}. Expected one type in "
-            "all: convert the column where the rows are read, in SQL by CAST."
-        ) from error
