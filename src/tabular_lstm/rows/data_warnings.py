@@ -32,13 +32,10 @@ from tabular_lstm.task import Task
 
 logger = logging.getLogger(__name__)
 
-INDEPENDENT = (
-    "rows of one key are on one side, but count as independent rows in intervals and folds. If "
-    "they belong together, name the column under columns.group instead"
-)
-EACH_IS_HISTORY = (
-    "each of these rows is a row of a history. If they are corrections of one row, keep the last "
-    "one; in a folder of files the last one counts"
+REPEATED_KEYS = (
+    "%s: column '%s', the key, has only %d different values in %d rows, and each row counts. If "
+    "rows of one key are corrections of one row, keep the last one. If they belong together and no "
+    "column says so, name the key under columns.group"
 )
 
 
@@ -280,21 +277,14 @@ def warn_of_late_labels(
 
 
 def warn_of_repeated_keys(rows: pd.DataFrame, columns: ColumnsOptions, file: str) -> None:
-    """Warn that rows of one key count as independent or, with histories, are all rows of a history.
+    """Warn that each row of one key counts, for itself or in a history.
 
     With a group or a time and without histories, the split checks the keys.
     """
     if columns.key is None or (columns.together is not None and columns.history is None):
         return
     if (distinct_count := rows[columns.key].nunique()) < len(rows):
-        logger.warning(
-            "%s: column '%s', the key, has only %d different values in %d rows: %s",
-            file,
-            shown(columns.key),
-            distinct_count,
-            len(rows),
-            INDEPENDENT if columns.history is None else EACH_IS_HISTORY,
-        )
+        logger.warning(REPEATED_KEYS, file, shown(columns.key), distinct_count, len(rows))
 
 
 def repeated_test_rows(train: pd.DataFrame, test: pd.DataFrame, columns: ColumnsOptions) -> int:
