@@ -139,31 +139,21 @@ def _leak_suspects(
 def _earlier_labels(rows: pd.DataFrame, names: Sequence[str], columns: ColumnsOptions) -> set[str]:
     """Find the numbers that are the label of the row before, such as yesterday's price.
 
-    The rows are taken as they come, and in the order of each column, such as a date, or a shop
-    whose rows are in order. Of the rows whose label is above the one before, of those whose label
-    is below it, and of those with the same label, more than half must have the label before. That
-    tells yesterday's price from a label that is rounded or a few units off, though labels repeat.
-    In the rows as they come, and in those of one customer or group, labels may also only rise, as
-    the readings of a meter do.
+    The row before is the one before in time or, without a time, in the file; for a customer or
+    group, the one before of its own. More than half of the rows whose label is higher than the one
+    before must have the label before, and so must more than half of those whose label is lower, if
+    there are any, and of those with the same label. This tells yesterday's price from a label that
+    is rounded or a few units off.
     """
     if columns.task.classes or not names:
         return set()
-    in_time = rows.sort_values([*columns.times], kind="stable") if columns.times else rows
-    found = set[str]()
-    for column in [None, *progress([*in_time], "Looking for earlier labels, columns")]:
-        codes = np.zeros(len(rows)) if column is None else pd.factorize(in_time[column], True)[0]
-        order = np.argsort(codes, kind="stable")
-        labels = in_time[columns.label].to_numpy()[order]
-        changes = np.sign(np.diff(labels))
-        if column == columns.of is not None:  # the row before is of the same customer or group
-            changes[np.diff(codes[order]) != 0] = np.nan
-        needed = {1} if column in {None, columns.of} else {-1, 1}
-        changed = {change: changes == change for change in np.unique(changes[~np.isnan(changes)])}
-        for name in names if needed <= changed.keys() else ():
-            are_before = in_time[name].to_numpy()[order[1:]] == labels[:-1]
-            if min(are_before[rows].mean() for rows in changed.values()) > 1 / 2:
-                found.add(name)
-    return found
+    rows = rows.sort_values([*columns.times], kind="stable") if columns.times else rows
+    labels = rows[columns.label]
+    owners = np.zeros(len(rows)) if columns.of is None else rows[columns.of].to_numpy()
+    labels_before = labels.groupby(owners).shift()
+    are_before = rows[[*names]].eq(labels_before, axis=0)
+    shares = are_before.groupby(np.sign(labels - labels_before)).mean()  # (changes of label, names)
+    return {name for name in names if 1 in shares.index and shares[name].min() > 1 / 2}
 
 
 def _tell_more_than_others(
