@@ -208,7 +208,15 @@ def said_of(dependent_rows: DependentRows) -> str:
 
 
 def facts_of(dependent_rows: DependentRows) -> str:
-    """Say which rows belong together, and what a quick model gains from that."""
+    """Say which rows belong together, and what a quick model gains from that.
+
+    Such as: rows with the same 'incident' (150 values, 1,038 rows) mostly have the same label. A
+    quick model's ROC AUC is 0.93 with such rows on both sides and 0.61 with them together (a fall
+    of 0.27 to 0.36).
+
+    A number's labels are only "nearly the same". The measure falls by so much when rows that belong
+    together are kept on one side; the two numbers are the ends of its 95 % interval.
+    """
     low, high = dependent_rows.fall
     return (
         f"rows with the same {dependent_rows.named} ({dependent_rows.groups:,} values, "

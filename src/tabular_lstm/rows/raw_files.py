@@ -156,10 +156,9 @@ class RawFiles:
 
     def _unchanged_state(self, name: str, content: io.BufferedReader) -> State:
         """Give the state of an open file: inode, size and time; in object storage its ETag."""
-        state: State
         try:
             status = os.fstat(content.fileno())
-            state = status.st_ino, status.st_size, status.st_mtime_ns
+            state: State = status.st_ino, status.st_size, status.st_mtime_ns
         except (AttributeError, OSError):
             self.fs.invalidate_cache(self.file(name))
             state = str(self.fs.ukey(self.file(name)))
@@ -197,12 +196,10 @@ def stream_parquet(
         DataError: The file is damaged or not Parquet, has a column name twice, or text that is not
             UTF-8.
     """
-    first = 1
     with open_parquet(content, file) as parquet_file:
         columns = [name for name in parquet_file.schema_arrow.names if name not in without]
         for batch in parquet_file.iter_batches(batch_size=ROWS, columns=columns):
-            yield plain_batch(batch, file, first)
-            first += batch.num_rows
+            yield plain_batch(batch, file)
 
 
 @contextlib.contextmanager
@@ -258,7 +255,7 @@ def text_array(cells: list[Any]) -> pa.Array:
     return pa.array([None if cell is None else cell_text(cell) for cell in cells], pa.string())
 
 
-def plain_batch(batch: pa.RecordBatch, file: str, first: int) -> pa.RecordBatch:
+def plain_batch(batch: pa.RecordBatch, file: str) -> pa.RecordBatch:
     """Replace a dictionary's codes by the values, because each batch may have another dictionary.
 
     Text is checked, because Arrow accepts any bytes as text until they are read.
@@ -270,9 +267,8 @@ def plain_batch(batch: pa.RecordBatch, file: str, first: int) -> pa.RecordBatch:
             values.validate(full=True)
         except (pa.ArrowInvalid, UnicodeDecodeError) as error:
             raise DataError(
-                f"{file}: column '{name}', rows {first} to {first + len(batch) - 1}: a value "
-                "is damaged, or it is text that is not UTF-8. Write it anew, or leave the column "
-                "out: name it in columns.ignore."
+                f"{file}: column '{name}': a value is damaged, or it is text that is not UTF-8. "
+                "Write it anew, or leave the column out: name it in columns.ignore."
             ) from error
         columns.append(values)
     return pa.RecordBatch.from_arrays(columns, batch.schema.names)

@@ -29,11 +29,6 @@ from tabular_lstm.rows.raw_files import (
 )
 from tabular_lstm.rows.raw_rows import BYTES, Batch, Table, in_tables, rows_of_a_batch
 
-EXPECTED = (
-    "expected a table: a frame of pandas, Polars, Arrow or Ibis, or an iterator of frames, as a "
-    "dataset of kedro-datasets loads one"
-)
-
 
 class NoRowsError(DataError):
     """A table has no rows."""
@@ -66,7 +61,7 @@ class LoadedTable(Table):
         """Write the rows of a table to a file without a name.
 
         Args:
-            table: See `EXPECTED`.
+            table: A frame of pandas, Polars, Arrow or Ibis, or an iterator of frames.
             name: Name of the catalog entry, for messages.
 
         Raises:
@@ -155,7 +150,11 @@ def _frames(table: Any, name: str, mixed: set[str]) -> Iterator[pa.Table]:
         for frame in table:
             yield from _frames(frame, name, mixed)
     else:
-        raise DataError(f"{name}: {EXPECTED}; got {type(table).__name__}.")
+        raise DataError(
+            f"{name}: expected a table: a frame of pandas, Polars, Arrow or Ibis, or an iterator "
+            "of frames, as a dataset of kedro-datasets loads one; got "
+            f"{type(table).__name__}."
+        )
 
 
 def _table_of_frame(frame: pd.DataFrame, mixed: set[str]) -> pa.Table:
@@ -183,12 +182,10 @@ def _array_of_series(cells: pd.Series, mixed: set[str]) -> pa.Array:
 
 def _plain_batches(table: Any, name: str, mixed: set[str]) -> Iterator[pa.RecordBatch]:
     """Give the rows of a table in the types that the readers of cells accept."""
-    first = 1
     for frame in _frames(table, name, mixed):
         refuse_repeated_names(frame.column_names, name)
         for batch in frame.to_batches():
-            yield plain_batch(batch, name, first)
-            first += batch.num_rows
+            yield plain_batch(batch, name)
 
 
 def _schema_of_all(schemas: list[pa.Schema], name: str) -> pa.Schema:
