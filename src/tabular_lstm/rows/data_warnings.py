@@ -152,7 +152,8 @@ def _earlier_labels(rows: pd.DataFrame, names: Sequence[str], columns: ColumnsOp
     owners = np.zeros(len(rows)) if columns.of is None else rows[columns.of].to_numpy()
     labels_before = labels.groupby(owners).shift()
     are_before = rows[[*names]].eq(labels_before, axis=0)
-    shares = are_before.groupby(np.sign(labels - labels_before)).mean()  # (changes of label, names)
+    changes = np.sign(labels.to_numpy() - labels_before.to_numpy())  # 1 if higher than before
+    shares = are_before.groupby(changes).mean()  # (changes, names)
     return {name for name in names if 1 in shares.index and shares[name].min() > 1 / 2}
 
 

@@ -66,20 +66,20 @@ class RawFiles:
         # A storage that is not the disk may have cached an old listing.
         fs.invalidate_cache(path)
         hashed = {} if hashed is None else hashed
-        if fs.isfile(path):
-            return cls(fs, path, ("",), (), hashed)
         try:
-            paths = [entry.rstrip("/") for entry in fs.ls(path, detail=False)]
-            entries = sorted({entry.rpartition("/")[2] for entry in paths}, key=str.encode)
+            if fs.info(path)["type"] == "file":
+                return cls(fs, path, ("",), (), hashed)
+            found = {entry.rstrip("/").rpartition("/")[2] for entry in fs.ls(path, detail=False)}
+            entries = sorted((n for n in found if not n.startswith(".")), key=str.encode)
+            named = [name for name in entries if name.lower().endswith((CSV, PARQUET))]
+            # Not opened: a FIFO would wait.
+            names = tuple(n for n in named if fs.info(f"{path}/{n}")["type"] == "file")
         except (OSError, UnicodeEncodeError) as error:
             raise DataError(
                 f"{path}: no such file or directory, or it cannot be read: "
                 f"{getattr(error, 'strerror', None) or error}. Name a CSV or Parquet file, or a "
                 "folder of them."
             ) from error
-        entries = [name for name in entries if not name.startswith(".")]
-        named = [name for name in entries if name.lower().endswith((CSV, PARQUET))]
-        names = tuple(name for name in named if fs.isfile(f"{path}/{name}"))
         if len({*map(is_parquet, names)}) != 1:
             listed = ", ".join(entries[:LISTED]) or "no file"
             raise DataError(

@@ -346,8 +346,8 @@ class Table:
         if not is_parquet(first.path):
             # Beside a cell's text Arrow keeps 8 bytes, and the file has 1, the delimiter.
             batch_size = first.table.nbytes - 7 * first.count * first.table.num_columns
-            file_sizes = [self.files.fs.size(self.files.file(name)) for name in self.files.names]
-            return max(first.count, round(first.count * int(sum(file_sizes)) / int(batch_size)))
+            sizes = [self.files.fs.size(self.files.file(name)) or 0 for name in self.files.names]
+            return max(first.count, round(first.count * int(sum(sizes)) / int(batch_size)))
         rows = 0
         for name in self.files.names:
             with self.files.open(name) as content, open_parquet(content, name) as parquet_file:
