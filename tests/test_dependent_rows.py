@@ -89,13 +89,13 @@ def test_what_conf_says_of_the_rows_ends_the_warning_and_changes_no_side(police:
     assert both[0].isdisjoint(both[1])
 
 
-def test_of_a_key_that_repeats_it_is_said_that_its_rows_count_as_independent(
+def test_of_a_key_that_repeats_it_is_said_that_each_of_its_rows_counts(
     police: Project,
 ) -> None:
     said = (
-        "column 'response_datetime', the key, has only 150 different values in 1038 rows: rows of "
-        "one key are on one side, but count as independent rows in intervals and folds. If they "
-        "belong together, name the column under columns.group instead"
+        "column 'response_datetime', the key, has only 150 different values in 1038 rows, and each "
+        "row counts. If rows of one key are corrections of one row, keep the last one. If they "
+        "belong together and no column says so, name the key under columns.group"
     )
     declare(police, columns={**ROLES, "key": "response_datetime"}, **TINY)
     assert logged(*ROWS).count(said) == 1

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 from kedro.io import DatasetError, Version
@@ -37,25 +36,3 @@ def test_what_was_saved_is_loaded_without_the_file_until_it_is_released(tmp_path
     for unchanged in (kept, dataset.load()):
         pd.testing.assert_frame_equal(unchanged, ROWS)
         assert unchanged.index.name is None
-
-
-@pytest.mark.parametrize(("rows", "label"), [(0, "label"), (2, "row"), (2000, "label")])
-def test_rows_that_are_named_by_text_are_written_as_pandas_writes_them(
-    tmp_path: Path, rows: int, label: str
-) -> None:
-    names = pd.Index([f"a.csv:{row}" for row in range(rows)], dtype="str", name="row")
-    columns = {
-        "age": np.linspace(0, 1, rows),
-        "ward": pd.array([None, "süd"] * (rows // 2), dtype="str"),
-        "born": pd.date_range("1960-01-01", periods=rows, unit="us"),
-        label: np.arange(rows),
-    }
-    named = pd.DataFrame(columns, index=names)
-    named.to_parquet(tmp_path / "pandas.parquet")
-    dataset = RowsDataset(filepath=str(tmp_path / "rows.parquet"))
-    dataset.save(named)
-    written = (tmp_path / "rows.parquet").read_bytes()
-    assert written == (tmp_path / "pandas.parquet").read_bytes()
-    # Text may be of another type, so that the values are compared.
-    kept, read = dataset.load(), pd.read_parquet(tmp_path / "rows.parquet")
-    pd.testing.assert_frame_equal(read.astype(object), kept.astype(object))

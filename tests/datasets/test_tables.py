@@ -12,6 +12,7 @@ from kedro.io import AbstractDataset, DataCatalog, MemoryDataset
 from tabular_lstm.datasets.rows_to_score import RawRowsDataset
 from tabular_lstm.datasets.tables import TableDataset, as_table, own_entry
 from tests.helpers.errors import raises_data_error
+from tests.helpers.raw_rows import whole
 
 ROWS = pd.DataFrame({"id": [1, 2], "y": [0, 1]})
 SECRET = "h0rse"
@@ -38,7 +39,7 @@ def test_each_entry_of_rows_is_read_as_rows_and_no_other(tmp_path: Path) -> None
     catalog = catalog_of(tmp_path, **wrapped)
     for name in ("raw_rows", "late_labels"):
         assert catalog.load(name).file == name
-        assert catalog.load(name).whole().to_numpy().tolist() == [[1, 0], [2, 1]]
+        assert whole(catalog.load(name)).to_numpy().tolist() == [[1, 0], [2, 1]]
     assert isinstance(catalog.get("rows_to_score"), RawRowsDataset)
     assert isinstance(catalog.load("others"), pd.DataFrame)
 
@@ -63,7 +64,7 @@ def test_the_rows_that_were_hashed_are_those_that_are_read() -> None:
     dataset = TableDataset("raw_rows", Changing())
     hashed = dataset.load().sha256()
     assert dataset.load().sha256() == hashed
-    assert len(dataset.load().whole()) == 3
+    assert len(whole(dataset.load())) == 3
 
 
 def test_a_table_is_read_only_and_labels_of_which_there_are_none_have_not_come_yet() -> None:

@@ -13,6 +13,7 @@ from tabular_lstm.files import sha256
 from tabular_lstm.rows.raw_rows import Batch, Table
 from tests.helpers.commands import here, message_of, succeeds
 from tests.helpers.project import Project
+from tests.helpers.raw_rows import whole
 from tests.helpers.scorings import (
     SCORING,
     assert_sound,
@@ -114,10 +115,10 @@ def test_rows_to_train_on_have_the_fingerprint_of_their_own_bytes(
     for change in (quick.raw.write_bytes, lambda new: overwritten(quick.raw)):
         rows = RawRowsDataset(filepath=str(quick.raw)).load()
         assert rows.sha256() == sha256(content)
-        assert list(rows.whole().itertuples(index=False, name=None)) == cells
+        assert list(whole(rows).itertuples(index=False, name=None)) == cells
         change(other)
         with pytest.raises(DataError, match="the file changed while it was read"):
-            rows.whole()
+            whole(rows)
         quick.raw.write_bytes(content)
     with monkeypatch.context() as patched:
         after(1, lambda: overwritten(quick.raw), patched)

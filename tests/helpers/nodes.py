@@ -22,7 +22,7 @@ def validate_rows(raw: Table, columns: ColumnsOptions) -> tuple[pd.DataFrame, pd
 
 def rows_from(valid: pd.DataFrame, source: Source) -> Rows:
     """Valid rows alone."""
-    return Rows(valid, NO_ROWS, NO_ROWS, source, NO_ROWS, set())
+    return Rows(valid, NO_ROWS, NO_ROWS, source)
 
 
 def accept_rows(

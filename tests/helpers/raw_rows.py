@@ -17,6 +17,11 @@ def rows_at(path: Path, **load_args: Any) -> Table:
     return Table(RawFiles.at(fsspec.filesystem("file"), str(path)), load_args)
 
 
+def whole(rows: Table) -> pd.DataFrame:
+    """Read all rows into one frame."""
+    return pd.concat(rows.parts())
+
+
 @dataclass(frozen=True)
 class InMemory(Table):
     """Rows that no file has."""

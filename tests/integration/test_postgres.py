@@ -114,9 +114,6 @@ def test_from_postgres_to_a_champion_and_predictions(project: Project, database:
     ]
     np.testing.assert_array_equal(*by_key)
 
-    entry = query("SELECT * FROM patients")
-    reads(project, database, raw_rows=entry)
-    assert "column 'notes' holds several values in a cell" in message_of(here(*RETRAINING))
     reads(project, database.replace(SECRET, f"{SECRET}-no-more"), raw_rows=shuffled)
     refused = message_of(here(*RETRAINING))
     assert "raw_rows: SQLQueryDataset could not load the table: OperationalError: " in refused

@@ -29,7 +29,6 @@ from tabular_lstm.rows.cells import LARGEST, is_missing
 from tabular_lstm.rows.data_summary import Source
 from tabular_lstm.rows.fingerprints import Fingerprints, keys_of, together_of
 from tabular_lstm.rows.raw_rows import Table
-from tabular_lstm.rows.table_rows import LoadedTable
 from tests.helpers.nodes import NO_ROWS, accept_rows, split_rows, validate_rows
 from tests.helpers.raw_rows import of_frame
 
@@ -152,51 +151,6 @@ def test_an_unlabelled_row_is_counted_and_no_other_cell_of_it_is_read(
     with pytest.raises(DataError, match="1 of 3 labelled rows were quarantined"):
         accept_rows(rows, source, COLUMNS, ValidationOptions(max_quarantined_fraction=0.33))
     accept_rows(rows, source, COLUMNS, ValidationOptions(max_quarantined_fraction=0.34))
-
-
-def test_a_run_asks_what_a_point_is_until_it_is_told_and_whether_dates_are_groups(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    path, prices = tmp_path / "prices.csv", [870, 1155, 1299, 800, 999, 1000]
-    rows = [f"{price:,};{place};{place % 2}\n" for place, price in enumerate(prices)]
-    path.write_text("a;b;y\n" + "".join(rows).replace(",", "."))
-    for load_args, asked in (
-        ({}, True),
-        ({"decimal": "."}, False),
-        ({"decimal": ",", "thousands": "."}, False),
-    ):
-        caplog.clear()
-        raw_rows = RawRowsDataset(filepath=str(path), load_args={"sep": ";", **load_args}).load()
-        read, _, _ = validate_rows(raw_rows, COLUMNS)
-        fractions = [870, 1.155, 1.299, 800, 999, 1]
-        assert read["a"].tolist() == (prices if "thousands" in load_args else fractions)
-        messages_now = messages(caplog, logging.WARNING)
-        assert len(messages_now) == asked
-        assert all("numbers of a: might 1.155 be 1155?" in line for line in messages_now)
-    # As a label or a weight too.
-    for columns in (
-        {"label": "a", "task": "number", "features": ["b"]},
-        {"label": "b", "task": "number", "weight": "a"},
-    ):
-        caplog.clear()
-        raw_rows = RawRowsDataset(filepath=str(path), load_args={"sep": ";"}).load()
-        validate_rows(raw_rows, ColumnsOptions.model_validate(columns))
-        assert "numbers of a: might 1.155 be 1155?" in caplog.text
-
-    caplog.clear()
-    days = pd.DataFrame({"day": pd.to_datetime(["2026-11-30", "2026-12-01"]), "y": [0, 1], "a": 1})
-    for cells in (days, days.astype({"day": str})):
-        validate_rows(LoadedTable.of(cells, "visits"), COLUMNS.model_copy(update={"group": "day"}))
-    (warning,) = messages(caplog, logging.WARNING)
-    assert warning.startswith("visits: the dates of day are read as texts such as '2026-11-30 00")
-    # In a later file too, where a day would have another text.
-    caplog.clear()
-    days.assign(day=days["day"].dt.date).to_parquet(tmp_path / "1.parquet")
-    days.to_parquet(tmp_path / "2.parquet")
-    path.unlink()
-    validate_rows(RawRowsDataset(str(tmp_path)).load(), COLUMNS.model_copy(update={"group": "day"}))
-    (warning,) = messages(caplog, logging.WARNING)
-    assert f"{tmp_path}: the dates of day are read as texts" in warning
 
 
 def test_a_label_that_no_row_has_is_refused() -> None:

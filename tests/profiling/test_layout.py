@@ -178,7 +178,7 @@ def test_points_with_three_digits_behind_each_are_unsure(
     assert found.load_args == {"sep": delimiter}
     said = "".join(found.unsure)
     assert ("numbers: might 1.155 be 1155?" in said) == asked
-    assert ("{decimal: ',', thousands: '.'}; if not, write {decimal: '.'}" in said) == asked
+    assert ("and rows_to_score {decimal: ',', thousands: '.'}" in said) == asked
 
 
 def test_a_header_that_holds_numbers_is_unsure() -> None:

@@ -98,7 +98,7 @@ catalog = DataCatalog({
 })
 threading.Thread(target=watch, daemon=True).start()
 SequentialRunner().run(data_processing.create_pipeline() + reshaping.create_pipeline(), catalog)
-print(sum(len(catalog.load(f"{side}_set").labels) for side in SIDES))
+print(sum(len(catalog.load(f"{side}_rows")) for side in SIDES))
 print(peak * 1024)
 """
 

@@ -63,11 +63,11 @@ def test_a_file_that_is_damaged_or_no_parquet_is_refused(content: bytes) -> None
     assert "\n" not in message
 
 
-def test_text_that_is_not_utf_8_is_named_by_its_row() -> None:
+def test_text_that_is_not_utf_8_is_named_by_its_column() -> None:
     table = pa.table({"a": list(range(15)), "b": text_of([b"red", None, b"\xe9t\xe9"] * 5)})
     content = written(table, use_dictionary=False)
     message = refusal(content)
-    assert "column 'b', rows 1 to 15: a value is damaged, or it is text that" in message
+    assert "column 'b': a value is damaged, or it is text that" in message
     assert "leave the column out: name it in columns.ignore" in message
     batches = list(stream_parquet(io.BytesIO(content), "rows.parquet", without={"b"}))
     assert pa.Table.from_batches(batches).equals(table.select(["a"]))

@@ -6,9 +6,7 @@ Kedro's `CachedDataset` does this too, but Kedro-Viz cannot preview it.
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 from kedro_datasets.pandas import ParquetDataset
-from pyarrow import parquet
 
 
 class KeptInMemory:
@@ -39,24 +37,3 @@ class RowsDataset(KeptInMemory, ParquetDataset):  # type: ignore[misc]
         """Give the rows as a new frame; pandas copies a column when it is changed."""
         rows: pd.DataFrame = super().load()
         return rows.copy(deep=False)
-
-    def save(self, data: pd.DataFrame) -> None:
-        """Write the same file as `to_parquet` of pandas.
-
-        If the index is text, `to_parquet` makes a Python string of each name, and memory keeps it.
-        """
-        super().save(_Named(data) if isinstance(data.index.dtype, pd.StringDtype) else data)
-        self._in_memory = data
-
-
-class _Named:
-    """Rows whose index is text."""
-
-    def __init__(self, rows: pd.DataFrame) -> None:
-        self._rows = rows
-
-    def to_parquet(self, file: Any, **options: Any) -> None:
-        like = pa.Table.from_pandas(self._rows[:1]).schema
-        table = pa.Table.from_pandas(self._rows.reset_index(drop=True), preserve_index=False)
-        table = table.append_column(like.names[-1], pa.array(self._rows.index.array))
-        parquet.write_table(table.replace_schema_metadata(like.metadata), file, **options)

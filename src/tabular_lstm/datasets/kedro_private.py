@@ -22,7 +22,6 @@ __all__ = [
     "TablePreview",
     "credentials_of",
     "folder_of_versions",
-    "guesses_types",
     "parameters_of_files",
     "unsaved",
     "use_own_version",
@@ -43,12 +42,6 @@ def use_own_version(dataset: Any, run_id: str) -> None:
     """
     if folder_of_versions(dataset):
         dataset._version = Version(run_id, run_id)
-
-
-def guesses_types(dataset: Any) -> bool:
-    """Tell whether pandas makes numbers of a workbook's texts: no load argument says otherwise."""
-    declared = {"dtype", "converters"}.intersection(getattr(dataset, "_load_args", {}))
-    return type(dataset).__name__ == "ExcelDataset" and not declared
 
 
 def credentials_of(dataset: Any) -> list[Any]:

@@ -1,6 +1,5 @@
 """Raw rows in the catalog, to train on or to score: files that are read batch by batch."""
 
-import inspect
 import json
 import re
 from pathlib import PurePosixPath
@@ -35,18 +34,13 @@ def storage_of(filepath: str, **options: Any) -> tuple[Any, str]:
 
     Raises:
         DataError: There is no such storage, its package is not installed, it needs other options,
-            or the path has a password or names only a storage.
+            or the path has a password.
     """
     try:
         if any(":" in user for user in re.findall(USER, filepath)):
             raise ValueError("a path with a password; put that into credentials.yml")
         protocol, path = get_protocol_and_path(filepath)
-        # Checked before the storage is made: half-made storage prints a traceback later.
-        maker = fsspec.get_filesystem_class(protocol)
-        inspect.signature(maker.__init__).bind(None, **options)
-        if "://" in filepath and path in {"", "/"}:
-            raise ValueError(f"no path in the storage, as in {protocol}:///folder/rows.csv")
-        return maker(**options), str(PurePosixPath(path))
+        return fsspec.filesystem(protocol, **options), str(PurePosixPath(path))
     except (ImportError, ValueError, OSError, TypeError, AttributeError) as error:
         raise DataError(
             f"{without_secrets(filepath)}: {error}. Expected a path on this machine, or in a "

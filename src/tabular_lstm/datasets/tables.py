@@ -1,13 +1,12 @@
 """Any catalog entry that loads a table: rows to train on, rows to score, or labels."""
 
-import logging
 import re
 from typing import Any
 from urllib.parse import unquote, unquote_plus
 
 from kedro.io import AbstractDataset
 
-from tabular_lstm.datasets.kedro_private import credentials_of, guesses_types
+from tabular_lstm.datasets.kedro_private import credentials_of
 from tabular_lstm.datasets.read_only import ReadOnlyDataset
 from tabular_lstm.datasets.rows_to_score import USER
 from tabular_lstm.errors import DataError
@@ -17,12 +16,6 @@ from tabular_lstm.rows.table_rows import LoadedTable, NoRowsError
 LABELS = "late_labels"
 TABLES = {"raw_rows", "rows_to_score", LABELS}
 WRAPPER = "tabular_lstm.datasets.tables.TableDataset"
-WORKBOOK = (
-    "%s: pandas reads the text 007 of a workbook as the number 7. To keep text as text, write "
-    "load_args: {dtype: object} in this entry of the catalog"
-)
-
-logger = logging.getLogger(__name__)
 
 
 def as_table(name: str, entry: dict[str, Any]) -> dict[str, Any]:
@@ -83,8 +76,6 @@ class TableDataset(ReadOnlyDataset):
             DataError: See `LoadedTable.of`; or the dataset fails.
         """
         if self._rows is None:
-            if guesses_types(self._dataset):
-                logger.warning(WORKBOOK, self._name)
             try:
                 self._rows = LoadedTable.of(self._dataset.load(), self._name)
             except DataError as error:

@@ -28,8 +28,8 @@ from tabular_lstm.rows.number_format import (
     all_pointed,
     any_of,
     groups,
+    point_of_thousands,
     point_or_groups,
-    points_of_thousands,
 )
 
 # How many of the first bytes and of the first lines decide the layout.
@@ -236,8 +236,8 @@ def with_number_format(layout: Layout, columns: Iterable[DistinctCells]) -> Layo
     chosen = _most_likely(tied, delimiter, read)
     doubts = _doubts_of_a_tie(read, [chosen, *tied])
     if chosen == POINT:
-        examples = points_of_thousands(enumerate(c.texts for c in read[POINT]), delimiter)
-        doubts += [f"numbers: {point_or_groups(text)}" for text in [*examples.values()][:1]]
+        ambiguous = point_of_thousands([c.texts for c in read[POINT]], delimiter)
+        doubts += [f"numbers: {point_or_groups(ambiguous)}"] if ambiguous else []
     marks = {name: mark for name, mark in chosen if mark != getattr(POINT, name)}
     texts = [text for c in read[chosen] for text in c.texts.slice(0, VOTING_CELLS).to_pylist()]
     example = max(texts, key=lambda text: sum(mark in text for mark in marks.values()), default="")
@@ -286,7 +286,7 @@ def _doubts_of_a_tie(
     readings: dict[str, NumberFormat] = {}
     for form in tied:
         texts = [(id(c), c.texts.slice(0, VOTING_CELLS)) for c in read[form]]
-        # Whether points separate thousands is asked by `points_of_thousands`.
+        # Whether points separate thousands is asked by `point_of_thousands`.
         numbers = [(c, tied[0] == POINT or all_pointed(t, form).to_pylist()) for c, t in texts]
         readings.setdefault(repr(numbers), form)
     _, *others = map(str, readings.values())

@@ -4,7 +4,7 @@ A column may hold text as in a CSV, numbers, booleans, categories or a mixture. 
 same in each of these forms, in training and in scoring.
 """
 
-from collections.abc import Callable, Container, Hashable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from decimal import Decimal
 from numbers import Real
 from typing import Any
@@ -64,11 +64,7 @@ def texts(cells: pd.Series, write: Callable[[Any], str] = cell_text) -> pd.Serie
     """
     if isinstance(cells.dtype, pd.StringDtype):
         return cells.astype("str").str.strip()
-    values = values_of(cells)
-    try:
-        places, distinct_values = pd.factorize(values)
-    except TypeError:  # a list has no hash
-        places, distinct_values = np.where(pd.isna(values), -1, np.arange(len(values))), values
+    places, distinct_values = pd.factorize(values_of(cells))
     distinct_texts = [write(cell).strip() for cell in distinct_values]
     cell_texts = np.array([*distinct_texts, None], dtype=object)[places]
     return pd.Series(cell_texts, index=cells.index, name=cells.name, dtype="str")
@@ -115,8 +111,8 @@ def distinct(cells: pd.Series) -> tuple[np.ndarray, list[Any]]:
     if isinstance(cells.dtype, pd.CategoricalDtype) and len(cells) > len(cells.cat.categories):
         return cells.cat.codes.to_numpy(), values_of(cells.cat.categories.to_series()).tolist()
     values = values_of(cells)
-    # 1, 1.0 and True are equal in Python, so the type counts too; a list has no hash.
-    keys = [(type(value), value if isinstance(value, Hashable) else str(value)) for value in values]
+    # 1, 1.0 and True are equal in Python, so the type counts too.
+    keys = [(type(value), value) for value in values]
     places: dict[tuple[type, Any], int] = {}
     cell_places = [places.setdefault(key, len(places)) for key in keys]
     return np.where(pd.isna(values), -1, cell_places).astype(np.intp), [
@@ -125,7 +121,15 @@ def distinct(cells: pd.Series) -> tuple[np.ndarray, list[Any]]:
 
 
 def spelling(texts: pa.Array) -> pa.Array:
-    """Normalize the spelling of texts: ignore case, blanks, Unicode form and leading zeros."""
+    """Give each text's normal form, which texts that differ by their spelling alone share.
+
+    The form has no blanks, no capital letters and no leading zeros, and each letter with a mark is
+    one character.
+
+    Examples:
+        >>> spelling(pa.array(["North Wing", "north wing", "007", "7"])).to_pylist()
+        ['northwing', 'northwing', '7', '7']
+    """
     together = pc.replace_substring_regex(texts, SPACES, "")
     # A letter with a mark, such as ü, may be written as one character or as two.
     letters = pc.utf8_lower(pc.utf8_normalize(together, "NFC"))
@@ -133,11 +137,19 @@ def spelling(texts: pa.Array) -> pa.Array:
 
 
 def spelt_alike(texts: pa.Array) -> list[list[str]]:
-    """Give the texts that differ from others by their spelling alone, in groups."""
-    places = spelling(texts).dictionary_encode().indices.to_numpy(zero_copy_only=False)
-    is_repeated = np.bincount(places)[places] > 1
-    repeated = pd.Series(texts.filter(pa.array(is_repeated)).to_pylist(), dtype=object)
-    return [*repeated.groupby(places[is_repeated]).agg(list)]
+    """Give the texts that differ from others by their spelling alone, in groups.
+
+    The texts of a group have one normal form, see `spelling`. Texts with a form of their own are
+    left out. All texts are different.
+
+    Examples:
+        >>> spelt_alike(pa.array(["north", "P7", "p 7", "North", "south"], pa.large_string()))
+        [['north', 'North'], ['P7', 'p 7']]
+    """
+    group_numbers = spelling(texts).dictionary_encode().indices.to_numpy(zero_copy_only=False)
+    has_others = np.bincount(group_numbers)[group_numbers] > 1
+    kept_texts = pd.Series(texts.filter(pa.array(has_others)).to_pylist(), dtype=object)
+    return [*kept_texts.groupby(group_numbers[has_others]).agg(list)]
 
 
 def problems_at(cells: pd.Series, where: np.ndarray, fault: str, quoted: bool = False) -> Problems:
@@ -272,7 +284,10 @@ def numbers_of(cells: pd.Series, number_format: NumberFormat) -> tuple[np.ndarra
         return cells.to_numpy(np.float64, na_value=np.nan, copy=True), absent
     values, is_text = cells.to_numpy(object), _is_text(cells)
     numbers = np.full(len(cells), np.nan)
-    numbers[~is_text] = [_float(value) for value in values[~is_text]]
+    numbers[~is_text] = [
+        float(value) if isinstance(value, Real | Decimal | np.bool_) else np.nan
+        for value in values[~is_text]
+    ]
     cell_texts = pa.array(values[is_text], pa.large_string())
     numbers[is_text], absent[is_text] = numbers_of_texts(cell_texts, number_format)
     return numbers, absent
@@ -358,15 +373,6 @@ def _is_text(cells: pd.Series) -> np.ndarray:
     if isinstance(cells.dtype, pd.StringDtype) or cells.dtype.kind in NUMBERS:
         return np.full(len(cells), cells.dtype.kind not in NUMBERS)
     return np.array([isinstance(cell, str) for cell in cells], bool)
-
-
-def _float(cell: Any) -> float:
-    if not isinstance(cell, Real | Decimal | np.bool_):
-        return np.nan
-    try:
-        return float(cell)
-    except OverflowError:  # Python's integers have no limit
-        return np.inf
 
 
 def _bounds_in_words(low: float | None, high: float | None) -> str:

@@ -12,7 +12,6 @@ from tabular_lstm.rows.cells import cell_text
 from tabular_lstm.rows.fingerprints import EXACT
 
 NUMBERS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
-DIGITS = 15  # that float64 always holds
 MISSING = np.uint64(0xD1B54A32D192ED03)  # any number; pandas hashes the number 0 as 0
 SECOND = np.uint64(0x9E3779B97F4A7C15)  # any number: rows are hashed twice
 
@@ -57,9 +56,6 @@ def _cell_hashes(column: pa.ChunkedArray) -> np.ndarray:
     numbers = column.cast(pa.float64(), safe=False).fill_null(0).to_numpy() + 0.0
     hashes = pd.util.hash_array(numbers)
     inexact = np.abs(numbers) >= EXACT
-    if pa.types.is_decimal(column.type) and column.type.precision > DIGITS:
-        pairs = zip(column.to_pylist(), numbers, strict=True)
-        inexact |= [v is not None and Decimal(str(number)) != v for v, number in pairs]
     if inexact.any():
         texts = np.array([_digits(value) for value in column.filter(inexact).to_pylist()], object)
         hashes[inexact] = pd.util.hash_array(texts)

@@ -99,8 +99,6 @@ def number_format_of(load_args: dict[str, Any]) -> NumberFormat:
 
 DELIMITERS = ",;\t|"
 UTF_8 = "utf-8"
-# Longest line of a header, so that a file without line ends does not fill the memory.
-LONGEST = 2**24
 BYTE_ORDER_MARKS = {
     codecs.BOM_UTF32_LE: "utf-32",
     codecs.BOM_UTF32_BE: "utf-32",
@@ -172,9 +170,8 @@ def read_header(
         text = io.TextIOWrapper(
             content, "utf-8-sig" if codecs.lookup(encoding).name == UTF_8 else encoding
         )
-        lines = iter(lambda: text.readline(LONGEST), "")
-        lines_above = sum(1 for _ in islice(lines, skipped))
-        reader = csv.reader(lines, **dialect)  # type: ignore[arg-type]
+        lines_above = sum(1 for _ in islice(text, skipped))
+        reader = csv.reader(text, **dialect)  # type: ignore[arg-type]
         first_cells = next(filter(_is_row, reader), [])
         text.detach()
     except csv.Error as error:
@@ -195,9 +192,8 @@ def read_header(
 
 def _column_names(raw_names: Sequence[Any], file: str, delimiter: str) -> list[str]:
     """Give the column names, from the header or from conf."""
-    stripped_names = [str(name).strip() for name in raw_names]
     # The names are those of pandas, because the order of features depends on their names.
-    names = [name or f"Unnamed: {place}" for place, name in enumerate(stripped_names)]
+    names = [str(name).strip() or f"Unnamed: {place}" for place, name in enumerate(raw_names)]
     other_delimiters = DELIMITERS.replace(delimiter, "")
     is_alone = len(names) == 1 and any(mark in names[0] for mark in other_delimiters)
     if is_alone or any("\0" in name for name in names):
@@ -206,8 +202,6 @@ def _column_names(raw_names: Sequence[Any], file: str, delimiter: str) -> list[s
             f"{shown(names[0])!r}. Is the delimiter or the encoding another one? kedro profile "
             f"{file} finds them out, and load_args in the catalog names them."
         )
-    # Of columns without a name there may be one.
-    refuse_repeated_names(stripped_names, file)
     refuse_repeated_names(names, file)
     return names
 

@@ -27,25 +27,15 @@ from tabular_lstm.rows.label_measures import (
     Measure,
     measure_of,
 )
-from tabular_lstm.rows.number_format import point_or_groups, points_of_thousands, without_unit
-from tabular_lstm.rows.raw_rows import Table
 from tabular_lstm.rows.train_test_split import row_hashes
-from tabular_lstm.rows.validation import Rows
 from tabular_lstm.task import Task
 
-DATES_AS_TEXT = (
-    "%s: the dates of %s are read as texts such as '2026-11-30 00:00:00'; '2026-11-30' in another "
-    "file is another text. Write them as text where the rows are read"
-)
 logger = logging.getLogger(__name__)
 
-INDEPENDENT = (
-    "rows of one key are on one side, but count as independent rows in intervals and folds. If "
-    "they belong together, name the column under columns.group instead"
-)
-EACH_IS_HISTORY = (
-    "each of these rows is a row of a history. If they are corrections of one row, keep the last "
-    "one; in a folder of files the last one counts"
+REPEATED_KEYS = (
+    "%s: column '%s', the key, has only %d different values in %d rows, and each row counts. If "
+    "rows of one key are corrections of one row, keep the last one. If they belong together and no "
+    "column says so, name the key under columns.group"
 )
 
 
@@ -149,31 +139,22 @@ def _leak_suspects(
 def _earlier_labels(rows: pd.DataFrame, names: Sequence[str], columns: ColumnsOptions) -> set[str]:
     """Find the numbers that are the label of the row before, such as yesterday's price.
 
-    The rows are taken as they come, and in the order of each column, such as a date, or a shop
-    whose rows are in order. Of the rows whose label is above the one before, of those whose label
-    is below it, and of those with the same label, more than half must have the label before. That
-    tells yesterday's price from a label that is rounded or a few units off, though labels repeat.
-    In the rows as they come, and in those of one customer or group, labels may also only rise, as
-    the readings of a meter do.
+    The row before is the one before in time or, without a time, in the file; for a customer or
+    group, the one before of its own. More than half of the rows whose label is higher than the one
+    before must have the label before, and so must more than half of those whose label is lower, if
+    there are any, and of those with the same label. This tells yesterday's price from a label that
+    is rounded or a few units off.
     """
     if columns.task.classes or not names:
         return set()
-    in_time = rows.sort_values([*columns.times], kind="stable") if columns.times else rows
-    found = set[str]()
-    for column in [None, *progress([*in_time], "Looking for earlier labels, columns")]:
-        codes = np.zeros(len(rows)) if column is None else pd.factorize(in_time[column], True)[0]
-        order = np.argsort(codes, kind="stable")
-        labels = in_time[columns.label].to_numpy()[order]
-        changes = np.sign(np.diff(labels))
-        if column == columns.of is not None:  # the row before is of the same customer or group
-            changes[np.diff(codes[order]) != 0] = np.nan
-        needed = {1} if column in {None, columns.of} else {-1, 1}
-        changed = {change: changes == change for change in np.unique(changes[~np.isnan(changes)])}
-        for name in names if needed <= changed.keys() else ():
-            are_before = in_time[name].to_numpy()[order[1:]] == labels[:-1]
-            if min(are_before[rows].mean() for rows in changed.values()) > 1 / 2:
-                found.add(name)
-    return found
+    rows = rows.sort_values([*columns.times], kind="stable") if columns.times else rows
+    labels = rows[columns.label]
+    owners = np.zeros(len(rows)) if columns.of is None else rows[columns.of].to_numpy()
+    labels_before = labels.groupby(owners).shift()
+    are_before = rows[[*names]].eq(labels_before, axis=0)
+    changes = np.sign(labels.to_numpy() - labels_before.to_numpy())  # 1 if higher than before
+    shares = are_before.groupby(changes).mean()  # (changes, names)
+    return {name for name in names if 1 in shares.index and shares[name].min() > 1 / 2}
 
 
 def _tell_more_than_others(
@@ -228,21 +209,21 @@ def said_of(dependent_rows: DependentRows) -> str:
 
 
 def facts_of(dependent_rows: DependentRows) -> str:
-    """Say which rows belong together, and what a quick model gains from that."""
-    return (
-        f"rows with the same {dependent_rows.named} ({dependent_rows.groups:,} values, "
-        f"{dependent_rows.rows:,} rows) mostly have {dependent_rows.same}. "
-        f"{fall_in_words(dependent_rows)}"
-    )
+    """Say which rows belong together, and what a quick model gains from that.
 
+    Such as: rows with the same 'incident' (150 values, 1,038 rows) mostly have the same label. A
+    quick model's ROC AUC is 0.93 with such rows on both sides and 0.61 with them together (a fall
+    of 0.27 to 0.36).
 
-def fall_in_words(dependent_rows: DependentRows) -> str:
-    """Say what a quick model gains from rows that belong together and are on both sides."""
+    A number's labels are only "nearly the same". The measure falls by so much when rows that belong
+    together are kept on one side; the two numbers are the ends of its 95 % interval.
+    """
     low, high = dependent_rows.fall
     return (
-        f"A quick model's {dependent_rows.measure} is {dependent_rows.spread:.2f} with such rows "
-        f"on both sides and {dependent_rows.together:.2f} with them together (a fall of {low:.2f} "
-        f"to {high:.2f})"
+        f"rows with the same {dependent_rows.named} ({dependent_rows.groups:,} values, "
+        f"{dependent_rows.rows:,} rows) mostly have {dependent_rows.same}. A quick model's "
+        f"{dependent_rows.measure} is {dependent_rows.spread:.2f} with such rows on both sides and "
+        f"{dependent_rows.together:.2f} with them together (a fall of {low:.2f} to {high:.2f})"
     )
 
 
@@ -295,44 +276,14 @@ def warn_of_late_labels(
 
 
 def warn_of_repeated_keys(rows: pd.DataFrame, columns: ColumnsOptions, file: str) -> None:
-    """Warn that rows of one key count as independent or, with histories, are all rows of a history.
+    """Warn that each row of one key counts, for itself or in a history.
 
     With a group or a time and without histories, the split checks the keys.
     """
     if columns.key is None or (columns.together is not None and columns.history is None):
         return
     if (distinct_count := rows[columns.key].nunique()) < len(rows):
-        logger.warning(
-            "%s: column '%s', the key, has only %d different values in %d rows: %s",
-            file,
-            shown(columns.key),
-            distinct_count,
-            len(rows),
-            INDEPENDENT if columns.history is None else EACH_IS_HISTORY,
-        )
-
-
-def warn_of_forms(raw_rows: Table, rows: Rows, columns: ColumnsOptions) -> None:
-    """Warn of cells that may mean something else than what was read.
-
-    Points may separate thousands, unless `load_args` declare the number format; the first part
-    tells. A date that names a row, a group or a category may be written otherwise elsewhere.
-    """
-    names_of_rows = (columns.key, columns.of, *columns.categorical)
-    if dates := [name for name in names_of_rows if name in rows.typed_dates]:
-        logger.warning(DATES_AS_TEXT, raw_rows.file, ", ".join(map(shown, dates)))
-    if raw_rows.declared_format is not None:
-        return
-    numbers = rows.valid.select_dtypes(np.float64).columns.difference([*columns.times], sort=False)
-    texts = [
-        (name, without_unit(arrow_texts(rows.first_part[name]), columns.units.get(name)))
-        for name in map(str, numbers)
-        if isinstance(rows.first_part[name].dtype, pd.StringDtype)
-    ]
-    if ambiguous_texts := points_of_thousands(texts, raw_rows.delimiter):
-        names = ", ".join(map(shown, [*ambiguous_texts][:LISTED]))
-        example = point_or_groups(next(iter(ambiguous_texts.values())))
-        logger.warning("%s: numbers of %s: %s", raw_rows.file, names, example)
+        logger.warning(REPEATED_KEYS, file, shown(columns.key), distinct_count, len(rows))
 
 
 def repeated_test_rows(train: pd.DataFrame, test: pd.DataFrame, columns: ColumnsOptions) -> int:

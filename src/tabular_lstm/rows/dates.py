@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.errors import DataError, shown
 from tabular_lstm.parameters.columns import DateFormat, Moment, forms_of, in_utc, in_words
 from tabular_lstm.rows.cells import (
     EMPTY,
@@ -36,7 +35,7 @@ ISO = re.compile(
 # Parts of a format with nothing between them.
 TOGETHER = re.compile("%[a-zA-Z]%[a-zA-Z]")
 # Microseconds cover every year that a program may write for "never".
-DTYPE = "datetime64[us]"
+DATES = "datetime64[us]"
 NO_DATE = np.datetime64("NaT", "us")  # NumPy deprecates a NaT without a unit
 MICROSECONDS = 24 * 60 * 60 * 10**6
 DAYS_OF_YEAR = 365.25  # on average
@@ -85,9 +84,6 @@ def read_dates(
     Returns:
         datetime64[us] (rows,), NaT where the cell is empty, means "missing" or cannot be read; and
         the problems.
-
-    Raises:
-        DataError: A date of the column's dtype is out of range.
     """
     typed_cells = cells.infer_objects() if cells.dtype == object else cells
     if typed_cells.dtype.kind == "M":
@@ -96,13 +92,7 @@ def read_dates(
         typed_cells = (
             typed_cells.dt.tz_convert("UTC").dt.tz_localize(None) if zoned else typed_cells
         )
-        try:
-            return typed_cells.astype("datetime64[us]").to_numpy(DTYPE), {}
-        except pd.errors.OutOfBoundsDatetime as error:
-            raise DataError(
-                f"Column '{shown(cells.name)}': a date is beyond the year 294,000: {error}. Is "
-                "its unit right, such as seconds and not microseconds?"
-            ) from error
+        return typed_cells.astype("datetime64[us]").to_numpy(DATES), {}
     missing_texts = {
         str(code) for code in missing if not isinstance(_code_as_date(code, form), datetime)
     }
@@ -127,7 +117,7 @@ def dates_as_seen(
     """Read a column of dates, see `read_dates`; a date that means "not measured" becomes NaT."""
     dates, problems = read_dates(cells, missing, form)
     codes = [code for value in missing if isinstance(code := _code_as_date(value, form), datetime)]
-    return np.where(np.isin(dates, np.array(codes, DTYPE)), NO_DATE, dates), problems
+    return np.where(np.isin(dates, np.array(codes, DATES)), NO_DATE, dates), problems
 
 
 def _read_text(text: str, form: DateFormat) -> datetime:
@@ -157,7 +147,7 @@ def _read_by_format(text: str, form: str) -> datetime:
 
 def days(dates: np.ndarray) -> np.ndarray:
     """Give the days since 1970-01-01 with their fraction, float64; NaN for NaT."""
-    day_counts = dates.astype(DTYPE).astype(np.int64) / MICROSECONDS
+    day_counts = dates.astype(DATES).astype(np.int64) / MICROSECONDS
     return np.where(np.isnat(dates), np.nan, day_counts)
 
 
@@ -202,8 +192,6 @@ def _code_as_date(code: Value, form: DateFormat) -> datetime | Value | None:
 
 # Times --------------------------------------------------------------------------------------------
 
-DATES = "datetime64[us]"
-
 
 class TimeReader:
     """Reads a column of dates, date-times or numbers, part by part.
@@ -223,7 +211,6 @@ class TimeReader:
     ) -> None:
         self.number_format, self._form = number_format, form
         self._numbers = numbers  # whether most times are numbers; None before the first time
-        self.offsets = np.zeros(2, int)  # how many dates have no offset, and how many have one
 
     def read(self, cells: pd.Series) -> tuple[np.ndarray, Problems]:
         """Read the cells of a part: text, numbers or a mixture.
@@ -238,8 +225,6 @@ class TimeReader:
         distinct_times = [_read_time(cell, form, self.number_format) for cell in distinct_texts]
         is_number = np.array([isinstance(value, float) for value in distinct_times], bool)[places]
         is_date = np.array([isinstance(value, datetime) for value in distinct_times], bool)[places]
-        if None in forms_of(self._form):
-            self.offsets += np.bincount(text[is_date].str.contains("[T ].*[Z+-]"), minlength=2)
         is_absent = text.str.lower().isin(EMPTY).to_numpy()
         if self._numbers is None and (is_number.any() or is_date.any()):
             self._numbers = bool(is_number.sum() > is_date.sum())

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 from functools import cache
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -39,8 +39,6 @@ class NumberFormat(Frozen):
 
 
 POINT = NumberFormat()
-FIRST = 1000  # cells that are checked before the whole column
-Name = TypeVar("Name")
 # A whole number as pandas writes it in a column of floats.
 AS_FLOAT = r"^-?(?:0|[1-9][0-9]*)\.0$"
 # Units whose case has a meaning: m, p, y and z before the symbol or the name of a unit are other
@@ -151,56 +149,42 @@ def groups(mark: str) -> str:
     return f"[+-]?(?:[1-9][0-9]{{0,2}}(?:{re.escape(mark)}[0-9]{{3}})+|[0-9]{{1,3}})"
 
 
-def points_of_thousands(
-    columns: Iterable[tuple[Name, pa.Array]], between_cells: str
-) -> dict[Name, str]:
-    """Find columns of numbers whose points may separate thousands, as in 870 and 1.155.
+def point_of_thousands(columns: Iterable[pa.Array], between_cells: str) -> str | None:
+    """Find a number whose point may separate thousands, as in 870 and 1.155.
 
     None is found if any column has a point that surely is a decimal point. In a file with commas
     between cells, a column holds fractions if all its numbers have three digits after a point.
 
     Args:
-        columns: Names, and texts of which some are numbers.
+        columns: Texts of which some are numbers, for each column.
         between_cells: The character between the file's cells.
 
-    Returns:
-        An example by the column's name.
-
     Examples:
-        >>> points_of_thousands([("a", pa.array(["870", "1.155", "NA"]))], ";")
-        {'a': '1.155'}
-        >>> points_of_thousands([("a", pa.array(["1.155"])), ("b", pa.array(["1.5"]))], ";")
-        {}
+        >>> point_of_thousands([pa.array(["870", "1.155", "NA"])], ";")
+        '1.155'
+        >>> point_of_thousands([pa.array(["1.155"]), pa.array(["1.5"])], ";") is None
+        True
     """
-    examples = {}
-    for name, column in columns:
-        for texts in (column.slice(0, FIRST), column):
-            if not pc.any(pc.match_substring(texts, ".")).as_py():
-                continue
-            trimmed = pc.utf8_trim_whitespace(texts)
-            numbers = trimmed.filter(
-                pc.match_substring_regex(trimmed, f"^{number_pattern(POINT)}$")
-            )
-            if not len(numbers):
-                continue
-            if not pc.all(pc.match_substring_regex(numbers, f"^{groups('.')}$")).as_py():
-                return {}
-            has_point = pc.match_substring(numbers, ".")
-            if pc.any(has_point).as_py() and (
-                between_cells != "," or not pc.all(has_point).as_py()
-            ):
-                examples[name] = str(numbers.filter(has_point)[0])
-    return examples
+    example = None
+    for column in columns:
+        texts = pc.utf8_trim_whitespace(column)
+        numbers = texts.filter(pc.match_substring_regex(texts, f"^{number_pattern(POINT)}$"))
+        has_point = pc.match_substring(numbers, ".")
+        if not pc.any(has_point).as_py():
+            continue
+        if not pc.all(pc.match_substring_regex(numbers, f"^{groups('.')}$")).as_py():
+            return None
+        if between_cells != "," or not pc.all(has_point).as_py():
+            example = example or str(numbers.filter(has_point)[0])
+    return example
 
 
 def point_or_groups(text: str) -> str:
-    """Ask whether the points of a column with this cell separate thousands; say how to answer."""
-    without_points = text.replace(".", "")
+    """Ask whether the point of a number separates thousands; say how to answer."""
     return (
-        f"might {shown(text)} be {shown(without_points)}? Each point has three digits behind it, "
-        "and is read as a decimal mark. If it separates thousands, write in load_args of raw_rows "
-        "and rows_to_score {decimal: ',', thousands: '.'}; if not, write {decimal: '.'}, and this "
-        "warning does not come again"
+        f"might {shown(text)} be {shown(text.replace('.', ''))}? Each point has three digits "
+        "behind it, and is read as a decimal mark. If it separates thousands, write in load_args "
+        "of raw_rows and rows_to_score {decimal: ',', thousands: '.'}"
     )
 
 

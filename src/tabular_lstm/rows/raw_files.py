@@ -36,7 +36,6 @@ class RawFiles:
         path: Path in the storage.
         names: Names of the files in the directory, sorted by their bytes as by `LC_ALL=C ls`; only
             "" for a single file.
-        size: The bytes of all files.
         passed_over: Names of the directory's other entries that are not hidden.
         hashed: Each hash by what was hashed: a file in a state, or rows of files.
     """
@@ -44,7 +43,6 @@ class RawFiles:
     fs: Any
     path: str
     names: tuple[str, ...]
-    size: int = 0
     passed_over: tuple[str, ...] = ()
     hashed: dict[tuple[str, State], str] = field(default_factory=dict, repr=False)
     # By name, the state in which a file was hashed.
@@ -62,30 +60,34 @@ class RawFiles:
             hashed: Known hashes, see `RawFiles`; new ones are added. Default: none.
 
         Raises:
-            DataError: The path does not exist or is not a regular file; or the directory has no
-                file to read, files of two formats, or a file whose name is not UTF-8.
+            DataError: The path does not exist, or the directory has no file to read, files of two
+                formats, or a file whose name is not UTF-8.
         """
         # A storage that is not the disk may have cached an old listing.
         fs.invalidate_cache(path)
         hashed = {} if hashed is None else hashed
-        kind, size = _kind_and_size(fs, path)
-        if kind == "file":
-            return cls(fs, path, ("",), size, (), hashed)
-        entries = _entries(fs, path)
-        kinds_and_sizes = {
-            name: _kind_and_size(fs, f"{path}/{name}")
-            for name in entries
-            if name.lower().endswith((CSV, PARQUET))
-        }
-        sizes = {name: size for name, (kind, size) in kinds_and_sizes.items() if kind == "file"}
-        if len({is_parquet(name) for name in sizes}) != 1:
+        try:
+            if fs.info(path)["type"] == "file":
+                return cls(fs, path, ("",), (), hashed)
+            found = {entry.rstrip("/").rpartition("/")[2] for entry in fs.ls(path, detail=False)}
+            entries = sorted((n for n in found if not n.startswith(".")), key=str.encode)
+            named = [name for name in entries if name.lower().endswith((CSV, PARQUET))]
+            # Not opened: a FIFO would wait.
+            names = tuple(n for n in named if fs.info(f"{path}/{n}")["type"] == "file")
+        except (OSError, UnicodeEncodeError) as error:
+            raise DataError(
+                f"{path}: no such file or directory, or it cannot be read: "
+                f"{getattr(error, 'strerror', None) or error}. Name a CSV or Parquet file, or a "
+                "folder of them."
+            ) from error
+        if len({*map(is_parquet, names)}) != 1:
             listed = ", ".join(entries[:LISTED]) or "no file"
             raise DataError(
                 f"{path}: expected files named *{CSV} directly in this directory, or files named "
                 f"*{PARQUET}, and not both; got {listed}."
             )
-        passed_over = tuple(name for name in entries if name not in sizes)
-        return cls(fs, path, tuple(sizes), sum(sizes.values()), passed_over, hashed)
+        passed_over = tuple(name for name in entries if name not in names)
+        return cls(fs, path, names, passed_over, hashed)
 
     def warn_of_others(self) -> None:
         """Warn of entries that are not read; hidden ones are not named."""
@@ -154,10 +156,9 @@ class RawFiles:
 
     def _unchanged_state(self, name: str, content: io.BufferedReader) -> State:
         """Give the state of an open file: inode, size and time; in object storage its ETag."""
-        state: State
         try:
             status = os.fstat(content.fileno())
-            state = status.st_ino, status.st_size, status.st_mtime_ns
+            state: State = status.st_ino, status.st_size, status.st_mtime_ns
         except (AttributeError, OSError):
             self.fs.invalidate_cache(self.file(name))
             state = str(self.fs.ukey(self.file(name)))
@@ -172,42 +173,6 @@ class RawFiles:
 def is_parquet(file: str) -> bool:
     """Tell whether a file is Parquet, by its name."""
     return file.lower().endswith(PARQUET)
-
-
-def _entries(fs: Any, path: str) -> list[str]:
-    """Name the entries of a directory that are not hidden, sorted by their bytes."""
-    try:
-        names = {entry.rstrip("/").rpartition("/")[2] for entry in fs.ls(path, detail=False)}
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror or error}") from error
-    return sorted((name for name in names if not name.startswith(".")), key=os.fsencode)
-
-
-def _kind_and_size(fs: Any, path: str) -> tuple[str, int]:
-    """Tell whether a path is a file or a directory, without opening it: a FIFO would wait.
-
-    Raises:
-        DataError: It is neither, or its name is not UTF-8.
-    """
-    try:
-        path.encode()
-        entry = fs.info(path)
-    except UnicodeEncodeError as error:
-        raise DataError(
-            f"{path}: the file's name is not UTF-8, and rows are named by it. Rename it."
-        ) from error
-    except FileNotFoundError as error:
-        raise DataError(
-            f"{path}: no such file or directory. Name a CSV or Parquet file, or a folder of them."
-        ) from error
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror or error}") from error
-    if entry["type"] not in {"file", "directory"}:
-        raise DataError(
-            f"{path}: it is neither a file nor a directory; expected a file, which can be read "
-            "twice. Write its content to a file, and name that."
-        )
-    return str(entry["type"]), int(entry["size"] or 0)
 
 
 # Parquet ------------------------------------------------------------------------------------------
@@ -231,12 +196,10 @@ def stream_parquet(
         DataError: The file is damaged or not Parquet, has a column name twice, or text that is not
             UTF-8.
     """
-    first = 1
     with open_parquet(content, file) as parquet_file:
         columns = [name for name in parquet_file.schema_arrow.names if name not in without]
         for batch in parquet_file.iter_batches(batch_size=ROWS, columns=columns):
-            yield plain_batch(batch, file, first)
-            first += batch.num_rows
+            yield plain_batch(batch, file)
 
 
 @contextlib.contextmanager
@@ -264,48 +227,35 @@ def types_of_parquet(content: BinaryIO, file: str) -> dict[str, pa.DataType]:
 
 
 def plain(kind: pa.DataType) -> pa.DataType:
-    """Give the plain type: for a dictionary, its values' type; for text and bytes, `string`.
+    """Give the plain type: for a dictionary, its values' type; else a number, a time or `string`.
 
-    Impala, Hive and old versions of Spark write text as bytes. An extension type, such as that of
-    UUIDs, becomes text too.
+    Impala, Hive and old versions of Spark write text as bytes. Extension types, such as that of
+    UUIDs, and several values in a cell, such as a list, become text too.
     """
     if pa.types.is_dictionary(kind):
         return plain(kind.value_type)
-    is_text = pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-    is_extension = isinstance(kind, pa.BaseExtensionType)
-    return pa.string() if is_text or is_extension or _are_bytes(kind) else kind
+    type_tests = (pa.types.is_primitive, pa.types.is_decimal, pa.types.is_null)
+    return kind if any(is_type(kind) for is_type in type_tests) else pa.string()
 
 
 def plain_array(values: pa.Array) -> pa.Array:
     r"""Convert to the plain type; bytes that are not UTF-8 become text with escapes: `gr\xfcn`."""
     if pa.types.is_dictionary(values.type):
         return plain_array(values.dictionary).take(values.indices)
-    if isinstance(values.type, pa.BaseExtensionType):
+    if isinstance(values.type, pa.BaseExtensionType) or pa.types.is_nested(values.type):
         return text_array(values.to_pylist())
     try:
         return values.cast(plain(values.type))
     except pa.ArrowInvalid:
-        if not _are_bytes(values.type):
-            raise
         return text_array(values.to_pylist())
-
-
-def _are_bytes(kind: pa.DataType) -> bool:
-    type_tests = ("is_binary", "is_large_binary", "is_fixed_size_binary", "is_binary_view")
-    return any(getattr(pa.types, type_test)(kind) for type_test in type_tests)
 
 
 def text_array(cells: list[Any]) -> pa.Array:
     """Write each cell as text; None stays missing."""
-    # Beside texts, a float of 2^53 or more keeps its `.0` or exponent: it may have been rounded.
-    exact = 2**53 if any(isinstance(cell, str) for cell in cells) else float("inf")
-    texts = (
-        repr(cell) if isinstance(cell, float) and abs(cell) >= exact else cell for cell in cells
-    )
-    return pa.array([None if cell is None else cell_text(cell) for cell in texts], pa.string())
+    return pa.array([None if cell is None else cell_text(cell) for cell in cells], pa.string())
 
 
-def plain_batch(batch: pa.RecordBatch, file: str, first: int) -> pa.RecordBatch:
+def plain_batch(batch: pa.RecordBatch, file: str) -> pa.RecordBatch:
     """Replace a dictionary's codes by the values, because each batch may have another dictionary.
 
     Text is checked, because Arrow accepts any bytes as text until they are read.
@@ -315,14 +265,26 @@ def plain_batch(batch: pa.RecordBatch, file: str, first: int) -> pa.RecordBatch:
         try:
             values = plain_array(column)
             values.validate(full=True)
-        except pa.ArrowInvalid as error:
+        except (pa.ArrowInvalid, UnicodeDecodeError) as error:
             raise DataError(
-                f"{file}: column '{name}', rows {first} to {first + len(batch) - 1}: a value "
-                "is damaged, or it is text that is not UTF-8. Write it anew, or leave the column "
-                "out: name it in columns.ignore."
+                f"{file}: column '{name}': a value is damaged, or it is text that is not UTF-8. "
+                "Write it anew, or leave the column out: name it in columns.ignore."
             ) from error
         columns.append(values)
     return pa.RecordBatch.from_arrays(columns, batch.schema.names)
+
+
+@contextlib.contextmanager
+def one_type(name: str) -> Iterator[None]:
+    """Raise a `DataError` if no type holds the values of a column in all files or frames."""
+    try:
+        yield
+    except (pa.ArrowTypeError, pa.ArrowInvalid) as error:  # float64 lacks some whole numbers
+        raise DataError(
+            f"{name}: a column has different types: {error}. Expected one type in all files, or in "
+            "all frames of a table: convert the column where the rows are written or read, in SQL "
+            "by CAST."
+        ) from error
 
 
 def refuse_repeated_names(names: Collection[str], file: str) -> None:

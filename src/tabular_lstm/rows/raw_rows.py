@@ -15,19 +15,18 @@ from tabular_lstm.rows.cells import texts
 from tabular_lstm.rows.content_hash import Total
 from tabular_lstm.rows.csv_files import (
     NUMBER_FORMAT,
-    dialect_of,
     number_format_of,
     read_arguments,
     read_header,
     stream_cells,
 )
-from tabular_lstm.rows.number_format import AS_FLOAT, POINT, NumberFormat, pointed, without_fraction
+from tabular_lstm.rows.number_format import NumberFormat, pointed, without_fraction
 from tabular_lstm.rows.raw_files import (
     RawFiles,
     is_parquet,
+    one_type,
     open_parquet,
     stream_parquet,
-    text_array,
     types_of_parquet,
 )
 
@@ -199,20 +198,10 @@ class Table:
         """Give the number format. Default: a point before the fraction."""
         return number_format_of(self.load_args)
 
-    @property
-    def declared_format(self) -> NumberFormat | None:
-        """Give the number format, None if `load_args` do not declare it."""
-        declared = any(self.load_args.get(name) for name in NUMBER_FORMAT)
-        return self.number_format if declared else None
-
     def format_of(self, columns: Iterable[str], champions: NumberFormat) -> NumberFormat:
         """Give the format of numbers that are text: the declared one, else the champion's."""
-        return self.declared_format or champions
-
-    @property
-    def delimiter(self) -> str:
-        """Give the character between the cells of a CSV."""
-        return dialect_of(self.load_args)["delimiter"]
+        is_declared = any(self.load_args.get(name) for name in NUMBER_FORMAT)
+        return self.number_format if is_declared else champions
 
     def sha256(self) -> str:
         """Give the hash of the files, see `RawFiles.sha256`; with `where`, of the chosen rows."""
@@ -221,22 +210,19 @@ class Table:
     def hashes(self, key: str | None) -> dict[str, str]:
         """Give the hash of each file by its name, see `RawFiles.hashes`.
 
-        With `where`, it is the hash of all chosen rows; without a `key`, numbers name the rows.
+        With `where` and a `key`, it is the hash of all chosen rows. Without a key their numbers
+        name the rows, and so the whole files count.
         """
         hashes = self.files.hashes()
-        return dict.fromkeys(hashes, self._hash_of_chosen(not key)) if self.where else hashes
+        return dict.fromkeys(hashes, self._hash_of_chosen()) if self.where and key else hashes
 
-    def _hash_of_chosen(self, numbered: bool = False) -> str:
+    def _hash_of_chosen(self) -> str:
         """Hash the chosen rows in their order, once for each state of the files."""
-        read, total = (f"{self.where} {numbered}", self.files.sha256()), Total()
+        read = (str(self.where), self.files.sha256())
         if read not in self.files.hashed:
+            total = Total()
             for batch in self._chosen():
-                names = batch.table.column_names
-                cells = [cells_to_hash(batch.table[name], self.number_format) for name in names]
-                table = pa.table(cells, names)
-                if numbered:
-                    table = table.append_column("the row's name", pa.array(batch.names))
-                total.add(table)
+                total.add(batch.table)
             self.files.hashed[read] = total.ordered.hexdigest()
         return self.files.hashed[read]
 
@@ -250,25 +236,22 @@ class Table:
         return list(self._types_of(self.files.names[0]))
 
     def types(self, columns: Collection[str]) -> dict[str, pa.DataType]:
-        """Give the type that these columns have in all files: text in a CSV.
+        """Give the type of these columns in all files: text in a CSV, or if no file has a cell.
 
         Raises:
             DataError: A column is of different types, or see `batches`.
         """
-        types: dict[str, pa.DataType] = {}
-        for name in self.files.names:
-            file_types = self._types_of(name)
-            for column in columns:
-                kind = file_types.get(column, pa.null())
-                if not pa.types.is_null(kind) and types.setdefault(column, kind) != kind:
-                    raise DataError(
-                        f"{self.files.file(name)}: column '{column}', which is copied, is of type "
-                        f"{kind}; in an earlier file, of type {types[column]}. Expected one "
-                        "type in all files: write them alike."
-                    )
-        return {column: types.get(column, pa.string()) for column in columns}
+        file_types = [self._types_of(name) for name in self.files.names]
+        schemas = [
+            pa.schema({n: t for n, t in types.items() if n in columns}) for types in file_types
+        ]
+        with one_type(self.file):
+            schema = pa.unify_schemas(schemas)
+        found = {field.name: field.type for field in schema if not pa.types.is_null(field.type)}
+        return {column: found.get(column, pa.string()) for column in columns}
 
     def _types_of(self, name: str) -> dict[str, pa.DataType]:
+        """Give the type of each column of a file, from its header; in a CSV it is text."""
         file = self.files.file(name)
         with self.files.open(name) as content:
             if is_parquet(file):
@@ -344,10 +327,6 @@ class Table:
         for batch in self.batches():
             yield batch.cells.set_axis(batch.names)
 
-    def whole(self) -> pd.DataFrame:
-        """Read all rows into one frame, in memory: see `parts`."""
-        return pd.concat(self.parts())
-
     def _batches_of(
         self, name: str, content: BinaryIO, without: Collection[str]
     ) -> Iterator[Batch]:
@@ -366,32 +345,14 @@ class Table:
         """Estimate the number of all rows from the first batch; for Parquet give it exactly."""
         if not is_parquet(first.path):
             # Beside a cell's text Arrow keeps 8 bytes, and the file has 1, the delimiter.
-            size = first.table.nbytes - 7 * first.count * first.table.num_columns
-            return max(first.count, round(first.count * self.files.size / int(size)))
+            batch_size = first.table.nbytes - 7 * first.count * first.table.num_columns
+            sizes = [self.files.fs.size(self.files.file(name)) or 0 for name in self.files.names]
+            return max(first.count, round(first.count * int(sum(sizes)) / int(batch_size)))
         rows = 0
         for name in self.files.names:
             with self.files.open(name) as content, open_parquet(content, name) as parquet_file:
                 rows += parquet_file.metadata.num_rows
         return rows
-
-
-def cells_to_hash(
-    cells: pa.ChunkedArray, number_format: NumberFormat
-) -> pa.ChunkedArray | pa.Array:
-    """Give cells for a hash: texts without blanks around, 7.0 as 7, and several values as text.
-
-    pandas writes all whole numbers of a column as 7.0 if one cell is missing. With a decimal comma,
-    7.0 is no number.
-    """
-    if pa.types.is_nested(cells.type):
-        return text_array(cells.to_pylist())
-    if not (pa.types.is_string(cells.type) or pa.types.is_large_string(cells.type)):
-        return cells
-    texts = pc.utf8_trim_whitespace(cells)
-    if number_format.decimal != POINT.decimal:
-        return texts
-    whole = pc.utf8_slice_codeunits(texts, 0, -2)
-    return pc.if_else(pc.match_substring_regex(texts, AS_FLOAT), whole, texts)
 
 
 def refuse_missing_columns(rows: Table, needed: dict[str, str]) -> None:
@@ -410,11 +371,10 @@ def _refuse_other_columns(
 ) -> None:
     """Raise a `DataError` if a file's columns are not those of the directory's first file."""
     if {*columns} != {*expected}:
-        lacking = ", ".join(repr(name) for name in expected if name not in columns) or "none"
-        added = ", ".join(repr(name) for name in columns if name not in expected) or "none"
+        differing = ", ".join(map(repr, sorted({*columns} ^ {*expected})))
         raise DataError(
             f"{file}: expected the columns of {first}, the first file of the directory, in any "
-            f"order; it lacks {lacking}, and has in addition {added}. Correct its header, or move "
-            "the file elsewhere; for a CSV the catalog may also name the columns that all files "
-            "have, in load_args: {usecols: [...]}."
+            f"order; only one of the two files has {differing}. Correct its header, or move the "
+            "file elsewhere; for a CSV the catalog may also name the columns that all files have, "
+            "in load_args: {usecols: [...]}."
         )

@@ -20,13 +20,14 @@ import pyarrow as pa
 from tabular_lstm.errors import DataError
 from tabular_lstm.rows.content_hash import Total
 from tabular_lstm.rows.number_format import POINT, NumberFormat
-from tabular_lstm.rows.raw_files import RawFiles, plain_batch, refuse_repeated_names, text_array
-from tabular_lstm.rows.raw_rows import BYTES, Batch, Table, in_tables, rows_of_a_batch
-
-EXPECTED = (
-    "expected a table: a frame of pandas, Polars, Arrow or Ibis, or an iterator of frames, as a "
-    "dataset of kedro-datasets loads one"
+from tabular_lstm.rows.raw_files import (
+    RawFiles,
+    one_type,
+    plain_batch,
+    refuse_repeated_names,
+    text_array,
 )
+from tabular_lstm.rows.raw_rows import BYTES, Batch, Table, in_tables, rows_of_a_batch
 
 
 class NoRowsError(DataError):
@@ -60,7 +61,7 @@ class LoadedTable(Table):
         """Write the rows of a table to a file without a name.
 
         Args:
-            table: See `EXPECTED`.
+            table: A frame of pandas, Polars, Arrow or Ibis, or an iterator of frames.
             name: Name of the catalog entry, for messages.
 
         Raises:
@@ -115,14 +116,9 @@ class LoadedTable(Table):
             )
         return champions
 
-    @property
-    def columns(self) -> list[str]:
-        """Name the columns, in their order."""
-        return list(self.schema.names)
-
-    def types(self, columns: Collection[str]) -> dict[str, pa.DataType]:
-        """Give the type of these columns."""
-        return {name: self.schema.field(name).type for name in columns}
+    def _types_of(self, name: str) -> dict[str, pa.DataType]:
+        """Give the type of each column."""
+        return {field.name: field.type for field in self.schema}
 
     def batches(self, without: Collection[str] = ()) -> Iterator[Batch]:
         """Read the rows from the start, see `Table.batches`."""
@@ -130,7 +126,7 @@ class LoadedTable(Table):
         schema = pa.schema([self.schema.field(name) for name in names])
         for place in self.places:
             self.content.seek(place)
-            with _one_type(self.file):
+            with one_type(self.file):
                 table = pa.ipc.open_stream(self.content).read_all().select(names).cast(schema)
             yield Batch(None, first, table.combine_chunks(), self.file, self.count)
             first += table.num_rows
@@ -146,14 +142,6 @@ def _frames(table: Any, name: str, mixed: set[str]) -> Iterator[pa.Table]:
     elif isinstance(table, pa.Table | pa.RecordBatch):
         yield pa.table(table)
     elif hasattr(table, "__arrow_c_stream__"):  # Arrow's readers, Polars, Ibis, DuckDB
-        columns, dtypes = getattr(table, "columns", ()), getattr(table, "dtypes", ())
-        # Polars exports such cells as addresses; not each library has both attributes.
-        kinds = zip(columns, map(str, dtypes), strict=False)
-        if objects := [column for column, kind in kinds if kind == "Object"]:
-            raise DataError(
-                f"{name}: column '{objects[0]}' holds Python objects; expected text, numbers or "
-                "dates. Convert the column where the rows are read."
-            )
         for batch in pa.RecordBatchReader.from_stream(table):
             yield from _frames(batch, name, mixed)
     elif hasattr(table, "collect"):  # Polars' lazy frame
@@ -162,7 +150,11 @@ def _frames(table: Any, name: str, mixed: set[str]) -> Iterator[pa.Table]:
         for frame in table:
             yield from _frames(frame, name, mixed)
     else:
-        raise DataError(f"{name}: {EXPECTED}; got {type(table).__name__}.")
+        raise DataError(
+            f"{name}: expected a table: a frame of pandas, Polars, Arrow or Ibis, or an iterator "
+            "of frames, as a dataset of kedro-datasets loads one; got "
+            f"{type(table).__name__}."
+        )
 
 
 def _table_of_frame(frame: pd.DataFrame, mixed: set[str]) -> pa.Table:
@@ -177,10 +169,8 @@ def _array_of_series(cells: pd.Series, mixed: set[str]) -> pa.Array:
     # After a date, Arrow reads any number or time in the column as a date.
     objects = cells.dropna() if cells.dtype == object else cells[:0]
     kinds = {*map(type, objects)}
-    # Arrow writes all decimals with the most places that one of them has: 5 beside 0.25 as 5.00.
-    places = {cell.as_tuple().exponent for cell in objects} if kinds == {Decimal} else set()
     are_numbers = all(issubclass(kind, float | int | np.number) for kind in kinds)
-    if len(places) < 2 and (len(kinds) < 2 or are_numbers):
+    if len(kinds) < 2 or are_numbers:
         with contextlib.suppress(pa.ArrowException, OverflowError):
             array = pa.array(cells, from_pandas=True)
             if not isinstance(array.type, pa.BaseExtensionType):  # such as numbers for months
@@ -192,19 +182,10 @@ def _array_of_series(cells: pd.Series, mixed: set[str]) -> pa.Array:
 
 def _plain_batches(table: Any, name: str, mixed: set[str]) -> Iterator[pa.RecordBatch]:
     """Give the rows of a table in the types that the readers of cells accept."""
-    first = 1
     for frame in _frames(table, name, mixed):
         refuse_repeated_names(frame.column_names, name)
-        for field in frame.schema:
-            if pa.types.is_nested(field.type):
-                raise DataError(
-                    f"{name}: column '{field.name}' holds several values in a cell, {field.type}; "
-                    "expected one. Leave the column out where the rows are read, or take its "
-                    "values apart there."
-                )
         for batch in frame.to_batches():
-            yield plain_batch(batch, name, first)
-            first += batch.num_rows
+            yield plain_batch(batch, name)
 
 
 def _schema_of_all(schemas: list[pa.Schema], name: str) -> pa.Schema:
@@ -215,24 +196,5 @@ def _schema_of_all(schemas: list[pa.Schema], name: str) -> pa.Schema:
                 f"{name}: column '{other_names[0]}' is in some frames of the table and not in "
                 "others; expected the same columns in all."
             )
-    with _one_type(name):
-        for column in schemas[0].names:
-            types = {schema.field(column).type for schema in schemas} - {pa.null()}
-            narrow = types & {pa.float16(), pa.float32()}
-            rounded = pa.float64() in types and any(map(pa.types.is_decimal, types))
-            if len(types) > 1 and (narrow or rounded):
-                kinds = " and ".join(sorted(map(str, types)))
-                raise pa.ArrowTypeError(f"'{column}' is {kinds}, and 0.1 is not the same in both")
+    with one_type(name):
         return pa.unify_schemas(schemas, promote_options="permissive")
-
-
-@contextlib.contextmanager
-def _one_type(name: str) -> Iterator[None]:
-    """Raise a `DataError` if no type holds the values of a column in all frames."""
-    try:
-        yield
-    except (pa.ArrowTypeError, pa.ArrowInvalid) as error:  # float64 lacks some whole numbers
-        raise DataError(
-            f"{name}: the frames have different types for a column: {error}. Expected one type in "
-            "all: convert the column where the rows are read, in SQL by CAST."
-        ) from error

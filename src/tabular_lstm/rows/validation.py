@@ -1,6 +1,5 @@
 """Raw rows become valid rows, or go to quarantine with the reasons in words."""
 
-import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -123,16 +122,12 @@ class Rows:
         quarantined: `row`, `reason`, and the cells as they were.
         source: Where the rows come from, how many there are of each, and why some are in
             quarantine: a line for each column and kind of problem.
-        first_part: The first part of the rows, with the cells as they were.
-        typed_dates: The columns whose cells are dates by their dtype, and not text, in some part.
     """
 
     valid: pd.DataFrame
     history: pd.DataFrame
     quarantined: pd.DataFrame
     source: Source
-    first_part: pd.DataFrame
-    typed_dates: set[str]
 
     @property
     def all_valid(self) -> pd.DataFrame:
@@ -178,7 +173,6 @@ def read_rows(
     """
     forms = [columns.dates.get(name) for name in columns.times]
     times = TimeReader(number_format, *forms)
-    first_part, typed_dates = pd.DataFrame(), set[str]()
     rows, label, labelled, unlabelled = _ReadParts(), columns.label, 0, 0
     for part in parts:
         features = _feature_names(part, columns, file)
@@ -188,17 +182,12 @@ def read_rows(
         is_left_out = columns.history is None and is_unlabelled.any()  # else without a copy
         read_part = part[~is_unlabelled] if is_left_out else part
         rows.add(read_part, dict(_read_columns(read_part, columns, features, times)))
-        first_part = first_part if len(first_part) else part
-        typed_dates.update(part.columns[[dtype.kind == "M" for dtype in part.dtypes]])
     if not labelled:
         raise DataError(
             f"{file}: column '{label}' has no label in any of the {unlabelled} rows: each "
             f"cell is empty or means 'missing'; expected {label_of(columns).expected} in some. "
             "Write the labels into the column, or name another column under columns.label."
         )
-    if times.offsets.all():
-        message = "%s: %d times without an offset are read as UTC, among %d with one"
-        logging.getLogger(__name__).warning(message, file, *times.offsets)
     valid, history = rows.valid(), pd.DataFrame()
     if columns.history is not None:
         is_unlabelled = valid[label].isna().to_numpy()
@@ -216,7 +205,7 @@ def read_rows(
         histories=columns.history and columns.history.words,
         reasons=tuple(rows.kinds.listed()),
     )
-    return Rows(valid, history, quarantined, source, first_part, typed_dates)
+    return Rows(valid, history, quarantined, source)
 
 
 def _read_columns(

@@ -46,7 +46,6 @@ def validate_rows(raw_rows: Table, columns: ColumnsOptions) -> tuple[Rows, pd.Da
     """
     file = raw_rows.file
     rows = read_rows(raw_rows.parts(), columns, file, raw_rows.number_format)
-    data_warnings.warn_of_forms(raw_rows, rows, columns)
     data_warnings.warn_of_spellings(rows.all_valid, columns, file)
     is_folder = bool(raw_rows.names)
     if is_folder and columns.key is not None:
