@@ -200,7 +200,7 @@ def test_a_run_asks_what_a_point_is_until_it_is_told_and_whether_dates_are_group
 
 
 def test_a_label_that_no_row_has_is_refused() -> None:
-    with pytest.raises(DataError, match=r"expected 1 or 0.*columns\.label") as error:
+    with pytest.raises(DataError, match=r"Write the labels into.*columns\.label") as error:
         validate_rows(raw([("1", "2", "3", ""), ("1", "2", "3", "NA")]), COLUMNS)
     assert str(error.value).startswith("rows.csv: column 'y' has no label in any of the 2 rows")
 
@@ -351,8 +351,18 @@ ONE_GROUP = r"too few groups to split: on the .* side . groups with y = {}; expe
     [
         (of_one_group("0"), {"group": "a"}, 0.5, ONE_GROUP.format(0)),
         (of_one_group("1"), {"group": "a"}, 0.5, ONE_GROUP.format(1)),
-        ([(*row[:3], "1") for row in BACKGROUND], NAMED_CLASSES, 0.2, "no .* class 'healthy'"),
-        ([(*row[:3], "0") for row in BACKGROUND], NAMED_CLASSES, 0.2, "no .* class 'ill'"),
+        (
+            [(*row[:3], "1") for row in BACKGROUND],
+            NAMED_CLASSES,
+            0.2,
+            "train side 0 rows with y = 'healthy'",
+        ),
+        (
+            [(*row[:3], "0") for row in BACKGROUND],
+            NAMED_CLASSES,
+            0.2,
+            "train side 0 rows with y = 'ill'",
+        ),
         ([*ROWS[:2], ROWS[0]], {}, 0, "too few rows to split: on the train side"),
         ([*ROWS[:2], ROWS[0]], {}, 0.2, "too few rows to split: on the train side"),
     ],

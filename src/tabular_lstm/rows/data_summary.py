@@ -13,7 +13,7 @@ from tabular_lstm.frozen import Frozen, Share, unless
 from tabular_lstm.parameters.columns import TASKS, ColumnsOptions, Moment, SplitOptions
 from tabular_lstm.rows.csv_files import number_format_of
 from tabular_lstm.rows.dependent_rows import DependentRows
-from tabular_lstm.rows.labels import LabelSummary, label_of
+from tabular_lstm.rows.labels import LabelSummary, summary_of_labels
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.task import Task
 
@@ -204,7 +204,7 @@ def summarize(
         file=PurePath(source.file).name,
         valid_rows=len(labels),
         features=features,
-        **label_of(columns).summary(labels),
+        **summary_of_labels(labels, columns.task),
         test_rows_sha256=_hash_of_test_rows(test_rows, columns),
         split=split_by,
         marks=number_format_of(source.load_args),

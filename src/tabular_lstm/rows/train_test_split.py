@@ -16,18 +16,15 @@ from tabular_lstm.rows.column_kinds import column_of
 from tabular_lstm.rows.data_summary import Source
 from tabular_lstm.rows.dates import has_dates, moment_of, newest, said
 from tabular_lstm.rows.fingerprints import hash_rows
-from tabular_lstm.rows.labels import label_of
+from tabular_lstm.rows.labels import shortage_of_labels
 from tabular_lstm.rows.weights import weights_of
 
 ADVICE = (
     "Rows are counted from 1 below the header; this run's quarantined_rows.csv lists them all. "
-    "Correct them{}."
-)
-NO_LABEL = " A row without a label has an empty cell there."
-DECLARE = (
-    "; or declare what the columns hold: words under columns.categorical, dates under "
+    "Correct them, or declare what the columns hold: words under columns.categorical, dates under "
     "columns.dates, units of numbers under columns.units, what means 'not measured' under "
-    "columns.missing; and for a CSV, in load_args of raw_rows, the mark of thousands"
+    "columns.missing, labels under columns.classes or columns.task; and for a CSV, in load_args of "
+    "raw_rows, the mark of thousands. An unknown label is an empty cell."
 )
 
 
@@ -162,35 +159,15 @@ def sides_of(
     except DataError as error:
         raise DataError(f"{source.file}: {error}") from error
     sides = {"train": train, "test": test} if split.test_fraction else {"train": train}
-    if shortage := label_of(columns).too_few(sides):
-        fault, advice = shortage
-        if advice:
-            fault += f" {_equal_rows(sides, columns)}{advice}"
-        if source.quarantined_rows:
-            fault += f" {source.quarantined_rows} of {source.labelled} were quarantined:"
-            raise DataError(f"{source.file}: {fault}", *lines_of(source, columns))
-        if source.unlabelled_rows:
-            fault += f" {source.unlabelled_rows} of {source.rows} rows are unlabelled."
-        raise DataError(f"{source.file}: {fault}")
+    if shortage := shortage_of_labels(sides, columns):
+        quarantined = reasons_and_advice(source) if source.quarantined_rows else []
+        raise DataError(f"{source.file}: {shortage}", *quarantined)
     return Sides(train, test, bounded, weightless)
 
 
-def lines_of(source: Source, columns: ColumnsOptions) -> list[str]:
-    """Say why rows are in quarantine, and what to do about it; the advice for labels is special."""
-    name = shown(columns.label, len(columns.label))
-    are_about_label = all(f": {name}: " in line for line in source.reasons)
-    advice = ADVICE.format(label_of(columns).new_label_advice if are_about_label else DECLARE)
-    return [*source.reasons, advice + ("" if "" in columns.task.classes else NO_LABEL)]
-
-
-def _equal_rows(sides: dict[str, pd.DataFrame], columns: ColumnsOptions) -> str:
-    """Say how many distinct rows there are, if the features decide the side and some are equal."""
-    if columns.key is not None or columns.together is not None:
-        return ""
-    count = sum(map(len, sides.values()))
-    distinct = sum(len(np.unique(row_hashes(rows, columns, ""))) for rows in sides.values())
-    note = f"The features of {counted(count, 'row')} have {counted(distinct, 'distinct value')}, "
-    return f"{note}and equal rows go to one side. " if distinct < count else ""
+def reasons_and_advice(source: Source) -> list[str]:
+    """Say why rows are in quarantine, and what to do about it."""
+    return [*source.reasons, ADVICE]
 
 
 def _refuse_split_keys(train: pd.DataFrame, test: pd.DataFrame, columns: ColumnsOptions) -> None:

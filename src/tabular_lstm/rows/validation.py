@@ -16,7 +16,7 @@ from tabular_lstm.rows.column_kinds import column_of
 from tabular_lstm.rows.data_summary import Source
 from tabular_lstm.rows.dates import TimeReader
 from tabular_lstm.rows.fingerprints import read_key
-from tabular_lstm.rows.labels import are_unlabelled, label_of, labels_if_any
+from tabular_lstm.rows.labels import are_unlabelled, labels_if_any, read_label_cells
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.weights import read_weights
 
@@ -193,8 +193,8 @@ def read_rows(
     if not labelled:
         raise DataError(
             f"{file}: column '{label}' has no label in any of the {unlabelled} rows: each "
-            f"cell is empty or means 'missing'; expected {label_of(columns).expected} in some. "
-            "Write the labels into the column, or name another column under columns.label."
+            "cell is empty or means 'missing'. Write the labels into the column, or name another "
+            "column under columns.label."
         )
     if times.offsets.all():
         message = "%s: %d times without an offset are read as UTC, among %d with one"
@@ -234,7 +234,7 @@ def _read_columns(
     for name in features:
         yield name, column_of(name, columns).read(part[name], number_format)
     if history is None:
-        yield columns.label, label_of(columns).read(part[columns.label], number_format)
+        yield columns.label, read_label_cells(part[columns.label], columns, number_format)
     else:
         yield columns.label, labels_if_any(part[columns.label], columns, number_format)
     if history is not None and (predict := history.predict) in part:

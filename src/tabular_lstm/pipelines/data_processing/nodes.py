@@ -11,9 +11,9 @@ from tabular_lstm.parameters.hyperparameters import EvaluationOptions, Validatio
 from tabular_lstm.rows import data_warnings
 from tabular_lstm.rows.data_summary import DataSummary, summarize
 from tabular_lstm.rows.dependent_rows import find_dependent_rows
-from tabular_lstm.rows.labels import label_of
+from tabular_lstm.rows.labels import labels_in_words
 from tabular_lstm.rows.raw_rows import Table
-from tabular_lstm.rows.train_test_split import lines_of, sides_of
+from tabular_lstm.rows.train_test_split import reasons_and_advice, sides_of
 from tabular_lstm.rows.validation import Rows, read_rows
 from tabular_lstm.rows.weights import weights_of
 from tabular_lstm.serving.decision import Champions, Provenance
@@ -85,7 +85,7 @@ def accept_rows(valid_rows: Rows, columns: ColumnsOptions, validation: Validatio
         raise DataError(
             f"{source.file}: {source.quarantined_rows} of {source.labelled} were quarantined, "
             f"more than max_quarantined_fraction = {limit} allows:",
-            *lines_of(source, columns),
+            *reasons_and_advice(source),
         )
     return valid_rows
 
@@ -137,8 +137,8 @@ def split_rows(
         logger.info("%s: left out %s of weight 0", source.file, counted(weightless, "row"))
     for side, rows in {"train": train, "test": test}.items():
         if len(rows):
-            labels = label_of(columns).described(rows[columns.label])
-            logger.info("%d %s rows, %s", len(rows), side, labels)
+            described = labels_in_words(rows[columns.label], columns.task)
+            logger.info("%d %s rows, %s", len(rows), side, described)
     if bounded.from_ is not None:
         share = len(test) / (len(train) + len(test))
         logger.info("Test rows are those from %s on: %.1f %% of all", bounded.from_, 100 * share)
