@@ -103,7 +103,7 @@ class Kinds:
 
 # Validation ---------------------------------------------------------------------------------------
 
-YES = ("1", "yes", "true")  # a mark under `columns.history.predict`
+MARKS = ("1", "yes", "true")  # in a column under `columns.history.predict`
 # What conf may say about a feature, see `ColumnsOptions`.
 DESCRIBED = ("bounds", "missing", "categorical", "dates", "known_in_time", "units")
 # pandas' name for a column without a name, even if it was saved several times.
@@ -238,10 +238,15 @@ def _read_columns(
     else:
         yield columns.label, labels_if_any(part[columns.label], columns, number_format)
     if history is not None and (predict := history.predict) in part:
-        marks = read_category(part[predict], (), number_format).str.lower()
-        yield str(predict), (marks.isin(YES), {})
+        yield str(predict), (are_marked(part[predict], number_format), {})
     if columns.weight is not None:
         yield columns.weight, read_weights(part[columns.weight], number_format)
+
+
+def are_marked(cells: pd.Series, number_format: NumberFormat) -> np.ndarray:
+    """Tell which rows the column `columns.history.predict` marks, bool (rows,)."""
+    marks = read_category(cells, (), number_format).str.lower()
+    return marks.isin(MARKS).to_numpy(bool)
 
 
 def _feature_names(raw_rows: pd.DataFrame, columns: ColumnsOptions, file: str) -> list[str]:
