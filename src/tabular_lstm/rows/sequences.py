@@ -2,21 +2,16 @@
 
 from collections.abc import Collection, Sequence
 from math import prod
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import DataError, row_list
-from tabular_lstm.rows.cells import (
-    Problems,
-    cell_text,
-)
+from tabular_lstm.rows.cells import Problems
 from tabular_lstm.rows.column_kinds import column_of
 from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.schema import Schema
 
-BYTES = bytes | bytearray | memoryview
 ADVICE = (
     "An unmeasured value is NaN, None or empty; bounds, formats of dates and number format are "
     "those that the schema was learned with."
@@ -100,7 +95,7 @@ def chosen(rows: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
 
 
 def by_name(rows: pd.DataFrame, features: Collection[str] | None = None) -> pd.DataFrame:
-    """Give the frame with column names as text, without sparse columns, and with bytes as text.
+    """Give the frame with column names as text and without sparse columns.
 
     Raises:
         DataError: A feature is missing or there twice; without `features`, a column is there twice.
@@ -110,19 +105,9 @@ def by_name(rows: pd.DataFrame, features: Collection[str] | None = None) -> pd.D
     if not isinstance(rows.columns.dtype, pd.StringDtype):
         rows = rows.set_axis(rows.columns.map(str), axis="columns")
     for place, dtype in enumerate(rows.dtypes):
-        is_sparse = isinstance(dtype, pd.SparseDtype)
-        is_category = isinstance(dtype, pd.CategoricalDtype)
-        value_type = dtype.categories.dtype if is_category else dtype
-        if not is_sparse and (value_type.kind != "O" or isinstance(value_type, pd.StringDtype)):
-            continue
-        cells: Any = np.asarray(rows.iloc[:, place])
-        has_bytes = cells.dtype == object and any(isinstance(cell, BYTES) for cell in cells)
-        if has_bytes:
-            texts = [cell_text(cell) if isinstance(cell, BYTES) else cell for cell in cells]
-            cells = pd.Categorical(texts) if is_category else np.array(texts, object)
-        if is_sparse or has_bytes:
+        if isinstance(dtype, pd.SparseDtype):
             rows = rows.copy(deep=False)  # the caller's frame stays as it is
-            rows.isetitem(place, cells)
+            rows.isetitem(place, np.asarray(rows.iloc[:, place]))
     repeated = rows.columns[rows.columns.duplicated()].unique()
     if repeated_names := [name for name in repeated if features is None or name in features]:
         raise DataError(
