@@ -190,10 +190,15 @@ def shortage_of_labels(sides: Mapping[str, pd.DataFrame], columns: ColumnsOption
     )
 
 
-def labels_if_any(
+def labels_or_nan(
     cells: pd.Series, columns: ColumnsOptions | Schema, number_format: NumberFormat
 ) -> tuple[np.ndarray, Problems]:
-    """Read labels that may be missing: float64 (rows,), NaN if missing or unusable; problems."""
+    """Read labels of which some may be missing, see `read_label_cells`.
+
+    Returns:
+        float64 (rows,): the class's place or the number; NaN where the cell is empty, or has a
+        problem. And the problems.
+    """
     labels = np.full(len(cells), np.nan)
     labelled_places = np.flatnonzero(~are_unlabelled(cells, columns))
     labels[labelled_places], problems = read_label_cells(

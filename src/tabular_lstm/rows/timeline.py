@@ -16,7 +16,7 @@ from tabular_lstm.rows.cells import Problems
 from tabular_lstm.rows.dates import DATES, TimeReader, has_dates
 from tabular_lstm.rows.fingerprints import read_key
 from tabular_lstm.rows.histories import Histories, Sequences
-from tabular_lstm.rows.labels import labels_if_any
+from tabular_lstm.rows.labels import labels_or_nan
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.schema import HistoryLayout, Schema
 from tabular_lstm.rows.sequences import by_name, chosen, refuse_problems, to_sequences
@@ -98,7 +98,7 @@ def read_roles(
     """
     layout = cast(HistoryLayout, schema.history)
     customer_column, time_column = layout.of, layout.order
-    number_format = number_format or schema.marks
+    number_format = number_format or schema.marks  # `marks` is the format's name since 0.1.0
     cells = by_name(cells, schema.roles)
     problems: dict[str, Problems] = {}
     customers, problems[customer_column] = read_key(
@@ -108,7 +108,7 @@ def read_roles(
     times, problems[time_column] = reader.read(cells[time_column])
     labels = np.full(len(cells), np.nan)
     if layout.labels:
-        labels, problems[schema.label] = labels_if_any(cells[schema.label], schema, number_format)
+        labels, problems[schema.label] = labels_or_nan(cells[schema.label], schema, number_format)
     roles = Roles(customers.reset_index(drop=True), time_of(times), labels)
     return roles, {name: faults for name, faults in problems.items() if faults}
 

@@ -16,7 +16,7 @@ from tabular_lstm.rows.column_kinds import column_of
 from tabular_lstm.rows.data_summary import Source
 from tabular_lstm.rows.dates import TimeReader
 from tabular_lstm.rows.fingerprints import read_key
-from tabular_lstm.rows.labels import are_unlabelled, labels_if_any, read_label_cells
+from tabular_lstm.rows.labels import are_unlabelled, labels_or_nan, read_label_cells
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.weights import read_weights
 
@@ -173,8 +173,8 @@ def read_rows(
         number_format: The format of numbers.
 
     Raises:
-        DataError: A column that conf names is not in the file or is not a feature; no feature is
-            left; a column has no name and conf does not name it; or no row has a label.
+        DataError: A column that conf names is not in the file; no feature is left; a column has no
+            name and conf does not name it; or no row has a label.
     """
     forms = [columns.dates.get(name) for name in columns.times]
     times = TimeReader(number_format, *forms)
@@ -236,7 +236,7 @@ def _read_columns(
     if history is None:
         yield columns.label, read_label_cells(part[columns.label], columns, number_format)
     else:
-        yield columns.label, labels_if_any(part[columns.label], columns, number_format)
+        yield columns.label, labels_or_nan(part[columns.label], columns, number_format)
     if history is not None and (predict := history.predict) in part:
         yield str(predict), (are_marked(part[predict], number_format), {})
     if columns.weight is not None:
@@ -273,15 +273,6 @@ def _feature_names(raw_rows: pd.DataFrame, columns: ColumnsOptions, file: str) -
             "that pandas wrote, which may tell the label. Write the file with to_csv(index=False), "
             f"or leave the column out with columns.ignore: ['{unnamed[0]}']."
         )
-    for block in DESCRIBED:
-        label = {columns.label}
-        allowed_names = {"dates": columns.times, "bounds": label, "units": label}
-        described = {*getattr(columns, block)} - allowed_names.get(block, set())
-        if unknown := sorted(described - set(features)):
-            raise DataError(
-                f"{file}: columns.{block} names {', '.join(unknown)}, which is no feature. The "
-                f"features are: {', '.join(features)}."
-            )
     return features
 
 

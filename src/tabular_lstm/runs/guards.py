@@ -342,7 +342,7 @@ def _fate(log: Sequence[LogEntry], entry: LogEntry) -> str | None:
 # Parts of a run -----------------------------------------------------------------------------------
 # A run that decides or scores is whole; any other part continues from exactly one earlier run, with
 # the same conf and data. The data summary of that run says what its rows were made from, see
-# `rows.data_summary.Lineage`.
+# `rows.data_summary.DataSummary.lineage`.
 
 WHOLE = ("retraining", "rollback", "scoring")
 # What a run reads that no earlier run of a part has made: from outside, or given by the hooks.
