@@ -17,9 +17,11 @@ from tabular_lstm.rows.labels import LabelSummary, summary_of_labels
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.task import Task
 
-COUNTS = {"rows", "train_rows", "test_rows", "quarantined_rows", "superseded_rows", "sha256"}
-# Left out if empty, so that the hashes of older decisions stay the same.
-IF_ANY = {"unlabelled_rows", "weight", "weightless_rows", "histories", "customers"}
+COUNTS = {
+    *("rows", "train_rows", "test_rows", "quarantined_rows", "superseded_rows", "sha256"),
+    # Left out if empty, so that the hashes of older decisions stay the same.
+    *("unlabelled_rows", "weight", "weightless_rows", "histories", "customers"),
+}
 OF_COLUMNS = {"label", *TASKS, "key", "group", "time"}
 # Values that are left out of `split`, so that a split equals that of earlier versions.
 BY_HASH_OF_ROWS = {"kind": "hash", "from": None, "group": None, "time": None}
@@ -136,7 +138,7 @@ class DataSummary(FileRows):
 
     def counts(self) -> dict[str, Any]:
         """Give the numbers of rows and the hash of the file, as in metrics.json."""
-        return self.model_dump(include=COUNTS | IF_ANY)
+        return self.model_dump(include=COUNTS)
 
     def other_weights(self, before: "DataSummary") -> str:
         """Describe the rows' weights now, and when the champion was judged."""
@@ -176,7 +178,7 @@ def summarize(
         all_rows = pd.concat([train_rows, test_rows, history_rows])
         further_fields["customers"] = all_rows[columns.of].nunique()
     return DataSummary(
-        **source.model_dump(include=COUNTS | {"unlabelled_rows", "histories"}),
+        **source.model_dump(include=COUNTS),
         train_rows=len(train_rows),
         test_rows=len(test_rows),
         file=PurePath(source.file).name,
