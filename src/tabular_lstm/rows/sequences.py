@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import DataError, row_list
-from tabular_lstm.rows.cells import Problems
+from tabular_lstm.rows.cells import Problems, cell_text
 from tabular_lstm.rows.column_kinds import column_of
 from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.schema import Schema
 
+BYTES = bytes | bytearray | memoryview
 ADVICE = (
     "An unmeasured value is NaN, None or empty; bounds, formats of dates and number format are "
     "those that the schema was learned with."
@@ -95,7 +96,7 @@ def chosen(rows: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
 
 
 def by_name(rows: pd.DataFrame, features: Collection[str] | None = None) -> pd.DataFrame:
-    """Give the frame with column names as text and without sparse columns.
+    """Give the frame with column names as text, without sparse columns, and with bytes as text.
 
     Raises:
         DataError: A feature is missing or there twice; without `features`, a column is there twice.
@@ -105,9 +106,17 @@ def by_name(rows: pd.DataFrame, features: Collection[str] | None = None) -> pd.D
     if not isinstance(rows.columns.dtype, pd.StringDtype):
         rows = rows.set_axis(rows.columns.map(str), axis="columns")
     for place, dtype in enumerate(rows.dtypes):
-        if isinstance(dtype, pd.SparseDtype):
+        is_sparse = isinstance(dtype, pd.SparseDtype)
+        if not is_sparse and (dtype.kind != "O" or isinstance(dtype, pd.StringDtype)):
+            continue
+        cells = np.asarray(rows.iloc[:, place])
+        has_bytes = cells.dtype == object and any(isinstance(cell, BYTES) for cell in cells)
+        if has_bytes:
+            texts = [cell_text(cell) if isinstance(cell, BYTES) else cell for cell in cells]
+            cells = np.array(texts, object)
+        if has_bytes or is_sparse:
             rows = rows.copy(deep=False)  # the caller's frame stays as it is
-            rows.isetitem(place, np.asarray(rows.iloc[:, place]))
+            rows.isetitem(place, cells)
     repeated = rows.columns[rows.columns.duplicated()].unique()
     if repeated_names := [name for name in repeated if features is None or name in features]:
         raise DataError(
