@@ -343,7 +343,7 @@ def _fall_of_suspect(
     If a few trees show that the measure does not fall, no more are grown.
     """
     places, values = _sample(rows[suspect.column], columns, rows_of_quick_model(measure))
-    measure = measure.at(places)
+    measure = measure_of(measure.labels[places], measure.task)
     if not measure.enough(FOLDS).any():
         return Fall(0.0, 0.0, 0.5, 0.5)
     sampled, deciding = rows.iloc[places], columns.group or columns.key

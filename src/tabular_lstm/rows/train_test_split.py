@@ -4,8 +4,6 @@ A row's side depends only on a hash of its content, or on its time, so that the 
 sides.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 import pandas as pd
 
@@ -26,15 +24,6 @@ ADVICE = (
     "columns.missing, labels under columns.classes or columns.task; and for a CSV, in load_args of "
     "raw_rows, the mark of thousands. An unknown label is an empty cell."
 )
-
-
-class Sides(NamedTuple):
-    """Rows that are split, and how many are on neither side, because their weight is 0."""
-
-    train: pd.DataFrame
-    test: pd.DataFrame
-    split: SplitOptions
-    weightless: int
 
 
 def in_test(rows: pd.DataFrame, columns: ColumnsOptions, split: SplitOptions) -> np.ndarray:
@@ -138,10 +127,14 @@ def sides_of(
     columns: ColumnsOptions,
     split: SplitOptions,
     in_force: Moment | None = None,
-) -> Sides:
+) -> tuple[pd.DataFrame, pd.DataFrame, SplitOptions]:
     """Split valid rows into train rows and test rows, or say why the rows are too few.
 
     For `in_force` see `with_boundary`.
+
+    Returns:
+        Train rows and test rows, without rows of weight 0, which are on neither side. The split
+        with its boundary.
 
     Raises:
         DataError: A class is missing; the train side would have fewer than two rows, or groups, of
@@ -149,8 +142,7 @@ def sides_of(
             side are the same number; a key would be on both sides; or there is no boundary.
     """
     is_counted = weights_of(rows, columns).to_numpy() > 0
-    weightless = int((~is_counted).sum())
-    counted_rows = rows[is_counted] if weightless else rows  # without a copy
+    counted_rows = rows if is_counted.all() else rows[is_counted]  # without a copy
     try:
         bounded = with_boundary(counted_rows, columns, split, in_force)
         is_test = in_test(counted_rows, columns, bounded)
@@ -162,7 +154,7 @@ def sides_of(
     if shortage := shortage_of_labels(sides, columns):
         quarantined = reasons_and_advice(source) if source.quarantined_rows else []
         raise DataError(f"{source.file}: {shortage}", *quarantined)
-    return Sides(train, test, bounded, weightless)
+    return train, test, bounded
 
 
 def reasons_and_advice(source: Source) -> list[str]:

@@ -121,7 +121,8 @@ def split_rows(
         )
         raise DataError(f"{source.file}: {fault}")
     past = champions.boundary(columns, split) if champions else None
-    train, test, bounded, weightless = sides_of(accepted, source, columns, split, past)
+    train, test, bounded = sides_of(accepted, source, columns, split, past)
+    weightless = len(accepted) - len(train) - len(test)  # rows of weight 0
     for side, rows in {"train": train, "test": test}.items():
         if len(rows):
             described = labels_in_words(rows[columns.label], columns.task)
