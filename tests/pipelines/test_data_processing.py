@@ -150,8 +150,8 @@ def test_an_unlabelled_row_is_counted_and_no_other_cell_of_it_is_read(
         "rows.csv: 10 rows, 2 valid, 1 quarantined, 7 unlabelled"
     ]
     with pytest.raises(DataError, match="1 of 3 labelled rows were quarantined"):
-        accept_rows(rows, source, COLUMNS, ValidationOptions(max_quarantined_fraction=0.33))
-    accept_rows(rows, source, COLUMNS, ValidationOptions(max_quarantined_fraction=0.34))
+        accept_rows(rows, source, ValidationOptions(max_quarantined_fraction=0.33))
+    accept_rows(rows, source, ValidationOptions(max_quarantined_fraction=0.34))
 
 
 def test_a_run_asks_what_a_point_is_until_it_is_told_and_whether_dates_are_groups(
@@ -264,7 +264,7 @@ def test_a_later_row_that_is_invalid_or_without_a_label_supersedes_nothing(
     counts = source.quarantined_rows, source.superseded_rows, source.unlabelled_rows
     assert counts == (2, 0, 1)
     with pytest.raises(DataError, match=r"rows 2026-11-01\.csv:2, 2026-11-02\.csv:1: b: "):
-        accept_rows(rows, source, COLUMNS, ValidationOptions())
+        accept_rows(rows, source, ValidationOptions())
 
 
 LABELS = st.sampled_from(["0", "1"])
@@ -472,7 +472,7 @@ def test_no_node_changes_its_inputs(columns: ColumnsOptions) -> None:
     rows, _, source = validate_rows(of_frame(frame), columns)
     pd.testing.assert_frame_equal(frame, before)
     valid_rows, valid_source = rows.copy(deep=True), source.model_copy()
-    accept_rows(rows, source, COLUMNS, ValidationOptions())
+    accept_rows(rows, source, ValidationOptions())
     split_rows(rows, source, columns, SplitOptions())
     pd.testing.assert_frame_equal(rows, valid_rows)
     assert source == valid_source

@@ -73,7 +73,7 @@ def validate_rows(raw_rows: Table, columns: ColumnsOptions) -> tuple[Rows, pd.Da
     return replace(rows, history=history, source=source), rows.quarantined
 
 
-def accept_rows(valid_rows: Rows, columns: ColumnsOptions, validation: ValidationOptions) -> Rows:
+def accept_rows(valid_rows: Rows, validation: ValidationOptions) -> Rows:
     """Return the valid rows unless too many rows were quarantined.
 
     This is a node of its own, so that the quarantined rows are on disk before the run stops.
@@ -112,14 +112,12 @@ def split_rows(
     source = accepted_rows.source
     known = [name for name in map(str, accepted) if name != columns.label]
     named = {"split.independent": split.independent, "evaluation.segments": evaluation.segments}
-    paths = [
-        f"{path}.{name}" for path, names in named.items() for name in names if name not in known
-    ]
-    if paths:
-        fault = (
-            f"expected columns that are read, but for the label: {unknown_name(paths[0], known)}"
-        )
-        raise DataError(f"{source.file}: {fault}")
+    for block, names in named.items():
+        if unread := [f"{block}.{name}" for name in names if name not in known]:
+            raise DataError(
+                f"{source.file}: expected columns that are read, but for the label: "
+                f"{unknown_name(unread[0], known)}"
+            )
     past = champions.boundary(columns, split) if champions else None
     train, test, bounded = sides_of(accepted, source, columns, split, past)
     weightless = len(accepted) - len(train) - len(test)  # rows of weight 0
