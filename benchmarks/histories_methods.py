@@ -36,7 +36,7 @@ from tabular_lstm.parameters.hyperparameters import (
     TrainingOptions,
 )
 from tabular_lstm.pipelines.reshaping import nodes
-from tabular_lstm.rows.histories import are_rows
+from tabular_lstm.rows.histories import PADDING
 from tabular_lstm.rows.number_format import POINT
 from tabular_lstm.task import CLASSES, NUMBER
 
@@ -104,7 +104,7 @@ def gru_inputs(schema: Any, sequences: Any, steps: int) -> np.ndarray:
     rows = sequences.dense()
     missing_steps = max(0, steps - rows.shape[1])
     rows = np.pad(rows, [(0, 0), (0, missing_steps), (0, 0)], constant_values=np.inf)
-    is_step = are_rows(rows)
+    is_step = rows[..., 0] != PADDING
     parts = []
     for place, name in enumerate(schema.features):
         values = rows[..., place]

@@ -8,7 +8,7 @@ import numpy as np
 from tabular_lstm.network.build import Embed, LSTMEnsemble, Recur, build
 from tabular_lstm.network.outputs import Calibration
 from tabular_lstm.parameters.hyperparameters import Ensemble, NetworkOptions
-from tabular_lstm.rows.histories import Histories, are_rows
+from tabular_lstm.rows.histories import PADDING, Histories
 from tabular_lstm.rows.schema import SCORES, Schema, Target
 from tabular_lstm.task import CLASSES, NUMBER, TWO_CLASSES
 
@@ -148,6 +148,6 @@ def histories_at(table: np.ndarray, first: np.ndarray, last: np.ndarray, steps: 
 
 def histories_in(rows: np.ndarray) -> Histories:
     """Histories that `Histories.dense` gives so: (histories, T, features)."""
-    places = are_rows(rows)
+    places = rows[..., 0] != PADDING
     own = np.cumsum(places.sum(1)) - 1
     return histories_at(rows[places], own - places.sum(1) + 1, own, rows.shape[1])

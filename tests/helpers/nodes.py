@@ -25,11 +25,9 @@ def rows_from(valid: pd.DataFrame, source: Source) -> Rows:
     return Rows(valid, NO_ROWS, NO_ROWS, source)
 
 
-def accept_rows(
-    rows: pd.DataFrame, source: Source, columns: ColumnsOptions, validation: ValidationOptions
-) -> pd.DataFrame:
+def accept_rows(rows: pd.DataFrame, source: Source, validation: ValidationOptions) -> pd.DataFrame:
     """Let the rows through, or refuse them."""
-    return nodes.accept_rows(rows_from(rows, source), columns, validation).valid
+    return nodes.accept_rows(rows_from(rows, source), validation).valid
 
 
 def split_rows(

@@ -13,7 +13,7 @@ from tabular_lstm.network.outputs import outputs_of
 from tabular_lstm.network.score import FEW, score
 from tabular_lstm.network.scorer import Scorer, Slots
 from tabular_lstm.parameters.hyperparameters import TrainingOptions
-from tabular_lstm.rows.histories import PADDING, Compact, Histories, are_rows
+from tabular_lstm.rows.histories import PADDING, Compact, Histories
 from tabular_lstm.rows.schema import HistoryLayout, quantiles
 from tabular_lstm.task import NUMBER, TWO_CLASSES
 from tests.helpers.networks import (
@@ -114,7 +114,7 @@ def test_what_stands_behind_the_last_row_changes_no_output(units: list[int]) -> 
     scored, computed = score(scorer, histories), network(dense).numpy()
     rng = np.random.default_rng(1)
     for values in (rng.normal(size=dense.shape), np.full(dense.shape, np.nan)):
-        other = np.where(are_rows(dense)[..., None], dense, values).astype(np.float32)
+        other = np.where(dense[..., :1] != PADDING, dense, values).astype(np.float32)
         other[..., 0] = dense[..., 0]  # which tells rows from padding
         np.testing.assert_array_equal(network(other).numpy(), computed)
     longer = np.concatenate([dense, np.full_like(dense, PADDING)], 1)

@@ -131,11 +131,10 @@ def test_rows_of_all_kinds_have_the_same_hash_once_written_and_read(tmp_path: Pa
     train, test, summary = split_rows(valid, source, columns, SplitOptions(kind="time"))
     assert len(train) > len(test) > 0
     lineage = summary.lineage
-    assert lineage is not None
-    for rows, expected in ((train, lineage.train_rows), (test, lineage.test_rows)):
+    for rows, expected in ((train, lineage["train_rows"]), (test, lineage["test_rows"])):
         rows.to_parquet(tmp_path / "rows.parquet")
         assert hash_of(pd.read_parquet(tmp_path / "rows.parquet")) == expected
-    assert lineage.train_rows != lineage.test_rows
+    assert lineage["train_rows"] != lineage["test_rows"]
 
 
 @pytest.mark.parametrize(("place", "row"), [(0, 0), (1, 7), (2, 22), (3, 39)])

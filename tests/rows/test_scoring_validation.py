@@ -250,5 +250,5 @@ def test_a_column_that_is_empty_in_a_file_or_whole_in_another_is_the_same_column
     with pytest.raises(DataError, match="whole numbers in one file and float64 in another"):
         by_customer(schema, one=typed[:72], two=typed[72:].assign(dose=0.5))
     floats = visits_of().astype({"dose": "float64"})
-    with pytest.raises(DataError, match=r"two\.\w+: column 'dose' is float, and double in one"):
+    with pytest.raises(DataError, match=r"two\.\w+: column 'dose' is float, and double in"):
         by_customer(schema, one=floats, two=floats.astype({"dose": "float32"}))

@@ -10,10 +10,9 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions
 from tabular_lstm.parameters.hyperparameters import ReshapingOptions
 from tabular_lstm.rows.cells import LARGEST
-from tabular_lstm.rows.data_summary import Source
 from tabular_lstm.rows.schema_fit import fit_schema
 from tabular_lstm.rows.sequences import to_sequences
-from tabular_lstm.rows.train_test_split import in_test, sides_of, with_boundary
+from tabular_lstm.rows.train_test_split import in_test, with_boundary
 from tabular_lstm.rows.validation import read_rows
 from tabular_lstm.task import Task
 
@@ -147,14 +146,3 @@ def test_a_boundary_in_force_stays_where_newer_rows_come() -> None:
         with_boundary(rows, TIMED, SplitOptions(kind="time", from_=20260201), "2026-02-03")
     with pytest.raises(DataError, match="column 'day' holds numbers, such as 1"):
         with_boundary(timed(["1", "2"]), TIMED, SplitOptions(kind="time", from_="2026-02-01"))
-
-
-def test_equal_rows_that_leave_a_side_too_few_are_counted() -> None:
-    few = read(["1", "2", "3"] * 50)
-    few["y"] = [0, 1] * 75
-    source = Source(file="rows.csv", sha256="", rows=150)
-    columns = COLUMNS.model_copy(update={"categorical": []})
-    with pytest.raises(DataError, match="too few rows to split") as caught:
-        sides_of(few, source, columns, SplitOptions(test_fraction=0.001))
-    said = "The features of 150 rows have 3 distinct values, and equal rows go to one side. Add"
-    assert said in str(caught.value)

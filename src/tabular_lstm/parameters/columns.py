@@ -47,7 +47,7 @@ class History(Parameters):
 
     Attributes:
         of: Column that identifies the customer: a person, a patient, a machine.
-        order: Column with the time of the row: dates, or numbers below 2^53 that grow with time.
+        order: Column with the time of the row: dates, or numbers that grow with time.
             Rows with the same time are not earlier than each other.
         steps: Most rows in a sequence, including the row itself: 1 to 200. Default: 20.
         known_after: Time from a row until its label is known: a number in the unit of `order` (days

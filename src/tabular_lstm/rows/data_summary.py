@@ -2,26 +2,26 @@
 
 import hashlib
 from pathlib import PurePath
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, field_validator
+from pydantic import NonNegativeInt, PositiveInt
 
 from tabular_lstm.errors import counted
 from tabular_lstm.frozen import Frozen, Share, unless
 from tabular_lstm.parameters.columns import TASKS, ColumnsOptions, Moment, SplitOptions
 from tabular_lstm.rows.csv_files import number_format_of
 from tabular_lstm.rows.dependent_rows import DependentRows
-from tabular_lstm.rows.labels import LabelSummary, label_of
+from tabular_lstm.rows.labels import LabelSummary, summary_of_labels
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.task import Task
 
-NotNegative = Annotated[int, Field(ge=0)]
-Positive = Annotated[int, Field(ge=1)]
-COUNTS = {"rows", "train_rows", "test_rows", "quarantined_rows", "superseded_rows", "sha256"}
-# Left out if empty, so that the hashes of older decisions stay the same.
-IF_ANY = {"unlabelled_rows", "weight", "weightless_rows", "histories", "customers"}
+COUNTS = {
+    *("rows", "train_rows", "test_rows", "quarantined_rows", "superseded_rows", "sha256"),
+    # Left out if empty, so that the hashes of older decisions stay the same.
+    *("unlabelled_rows", "weight", "weightless_rows", "histories", "customers"),
+}
 OF_COLUMNS = {"label", *TASKS, "key", "group", "time"}
 # Values that are left out of `split`, so that a split equals that of earlier versions.
 BY_HASH_OF_ROWS = {"kind": "hash", "from": None, "group": None, "time": None}
@@ -35,8 +35,8 @@ class FileRows(Frozen):
             and no cell of a row without a label is read.
     """
 
-    rows: Positive
-    unlabelled_rows: NotNegative = 0
+    rows: PositiveInt
+    unlabelled_rows: NonNegativeInt = 0
     histories: str | None = unless(None)
 
     @property
@@ -62,22 +62,6 @@ class Source(FileRows):
     load_args: dict[str, Any] = {}
 
 
-class Lineage(Frozen):
-    """What the rows of a run were made from; a part of a run continues only from the same.
-
-    Attributes:
-        parameters: SHA-256 of conf, see `tabular_lstm.serving.decision.Provenance`.
-        train_rows: SHA-256 of the train rows, see `hash_of`.
-        test_rows: Likewise of the test rows.
-        history_rows: Likewise of rows that are only history.
-    """
-
-    parameters: str
-    train_rows: str
-    test_rows: str
-    history_rows: str
-
-
 class DataSummary(FileRows):
     """A run's data.
 
@@ -99,18 +83,20 @@ class DataSummary(FileRows):
         weightless_rows: Number of valid rows of weight 0, which are on neither side.
         dependent_rows: Rows that belong together and may be on both sides; None if none were found.
         customers: Number of customers; 0 without histories.
-        lineage: What the rows were made from, besides the raw file. Default: not known, as in a
-            decision or if an earlier version split the rows.
+        lineage: What the rows of a run were made from, because a part of a run continues only from
+            the same: SHA-256 of conf, `parameters`, and the `hash_of` of train, test and history
+            rows by their names in the catalog. Version 0.1.0 has blocks of conf here. Default:
+            none, as in a decision.
     """
 
-    unlabelled_rows: NotNegative = unless(0)
-    train_rows: NotNegative
-    test_rows: NotNegative
-    quarantined_rows: NotNegative
-    superseded_rows: NotNegative
+    unlabelled_rows: NonNegativeInt = unless(0)
+    train_rows: NonNegativeInt
+    test_rows: NonNegativeInt
+    quarantined_rows: NonNegativeInt
+    superseded_rows: NonNegativeInt
     sha256: str
     file: str
-    valid_rows: Positive
+    valid_rows: PositiveInt
     features: list[str]
     label_share: Share | None = unless(None)
     label: LabelSummary | None = unless(None)
@@ -118,19 +104,13 @@ class DataSummary(FileRows):
     split: dict[str, Any]
     boundary: Moment | None = unless(None)
     possible_leaks: dict[str, float] = {}
-    repeated_test_rows: NotNegative = 0
+    repeated_test_rows: NonNegativeInt = 0
     marks: NumberFormat = POINT
     weight: str | None = unless(None)
-    weightless_rows: NotNegative = unless(0)
+    weightless_rows: NonNegativeInt = unless(0)
     dependent_rows: DependentRows | None = unless(None)
-    customers: NotNegative = unless(0)
-    lineage: Lineage | None = unless(None)
-
-    @field_validator("lineage", mode="before")
-    @classmethod
-    def _drop_old_lineage(cls, lineage: Any) -> Any:
-        """Leave out what version 0.1.0 wrote: blocks of conf."""
-        return None if isinstance(lineage, dict) and "conf" in lineage else lineage
+    customers: NonNegativeInt = unless(0)
+    lineage: dict[str, Any] = unless({})
 
     @property
     def task(self) -> Task:
@@ -158,7 +138,7 @@ class DataSummary(FileRows):
 
     def counts(self) -> dict[str, Any]:
         """Give the numbers of rows and the hash of the file, as in metrics.json."""
-        return self.model_dump(include=COUNTS | IF_ANY)
+        return self.model_dump(include=COUNTS)
 
     def other_weights(self, before: "DataSummary") -> str:
         """Describe the rows' weights now, and when the champion was judged."""
@@ -198,23 +178,23 @@ def summarize(
         all_rows = pd.concat([train_rows, test_rows, history_rows])
         further_fields["customers"] = all_rows[columns.of].nunique()
     return DataSummary(
-        **source.model_dump(include=COUNTS | {"unlabelled_rows", "histories"}),
+        **source.model_dump(include=COUNTS),
         train_rows=len(train_rows),
         test_rows=len(test_rows),
         file=PurePath(source.file).name,
         valid_rows=len(labels),
         features=features,
-        **label_of(columns).summary(labels),
+        **summary_of_labels(labels, columns.task),
         test_rows_sha256=_hash_of_test_rows(test_rows, columns),
         split=split_by,
         marks=number_format_of(source.load_args),
         weight=columns.weight,
-        lineage=Lineage(
-            parameters=parameters_sha256,
-            train_rows=hash_of(train_rows),
-            test_rows=hash_of(test_rows),
-            history_rows=hash_of(history_rows),
-        ),
+        lineage={
+            "parameters": parameters_sha256,
+            "train_rows": hash_of(train_rows),
+            "test_rows": hash_of(test_rows),
+            "history_rows": hash_of(history_rows),
+        },
         **further_fields,
     )
 
@@ -228,11 +208,12 @@ def _hash_of_test_rows(rows: pd.DataFrame, columns: ColumnsOptions) -> str:
 
 
 def hash_of(rows: pd.DataFrame) -> str:
-    """Hash all cells of valid rows and the column names; the order of the rows does not count.
+    """Hash all cells of valid rows and the column names, in the order of the columns.
 
-    Rows that were written as Parquet and read again have the same hash.
+    The order of the rows does not count. Rows that were written as Parquet and read again have the
+    same hash.
     """
-    hashes = pd.util.hash_pandas_object(rows, index=False).to_numpy()
     digest = hashlib.sha256(repr([str(name) for name in rows]).encode())
-    digest.update(np.sort(hashes).astype("<u8").tobytes())
+    row_hashes = pd.util.hash_pandas_object(rows, index=False).to_numpy()
+    digest.update(np.sort(row_hashes).astype("<u8").tobytes())
     return digest.hexdigest()

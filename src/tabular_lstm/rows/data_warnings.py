@@ -170,7 +170,8 @@ def _tell_more_than_others(
     if not suspects or len(other_features) < len(suspects):
         return False
     places = np.random.default_rng(0).permutation(len(rows))[: rows_of_quick_model(measure)]
-    measure, groups = measure.at(places), np.arange(len(places))
+    measure = measure_of(measure.labels[places], measure.task)
+    groups = np.arange(len(places))
     scores = quick_scores(rows.iloc[places], columns, measure, other_features, groups)
     most_told = max(told for _, told, _ in suspects.values())
     return bool(measure.told(scores) < measure.suspect[1] * most_told)

@@ -19,7 +19,6 @@ rows that are near in time or place without a common value.
 
 from collections.abc import Collection, Iterator, Sequence
 from typing import Literal, NamedTuple
-from zlib import crc32
 
 import numpy as np
 import pandas as pd
@@ -41,9 +40,7 @@ SAMPLE = 30_000
 LEAST_GROUPS, OF_RARE, LEAST_SURE = 20, 0.5, 3.5
 # A number may be an amount if neighbouring values reach this share of the agreement of equal ones.
 SMOOTH = 0.6
-# Rows that are independent in one column must agree more in another column by at least this.
-MORE_ALIKE = 0.1
-# Rows of one value share another column if it has at most this many values for them, on average.
+# Columns group the rows alike if a value in one has at most this many in the other, on average.
 ALMOST = 1.05
 # A quick model is fitted on ROWS rows, or up to MOST_ROWS to have OF_CLASS of the rarest class.
 ROWS, OF_CLASS, MOST_ROWS = 4_000, 200, 10_000
@@ -155,8 +152,8 @@ def find_dependent_rows(
             Such a column can show that rows belong together, but the quick model never sees it.
         columns: The roles of the columns. Only the first row of a declared group is examined,
             because a group is on one side already. With a time or a history there is no search.
-        independent: Columns whose equal values are independent, as conf says. Rows that share
-            a further value are independent too, unless their labels agree clearly more.
+        independent: Columns whose equal values are independent, as conf says. Columns that group
+            the rows alike, such as the place of each incident beside its time, are so too.
     """
     if columns.time is not None or columns.history is not None or not len(rows):
         return None
@@ -201,10 +198,10 @@ def find_dependent_rows(
     )
 
 
-def are_within(inner: pd.Series | np.ndarray, outer: pd.Series | np.ndarray) -> bool:
-    """Tell whether nearly all rows with the same inner value have the same outer value."""
-    pairs = pd.DataFrame({"inner": inner, "outer": outer}).drop_duplicates()
-    return len(pairs) <= ALMOST * pairs["inner"].nunique()
+def group_alike(cells: pd.Series, other_cells: pd.Series) -> bool:
+    """Tell whether nearly the same rows have equal values in one column as in the other."""
+    pairs = pd.DataFrame({"one": cells, "other": other_cells}).drop_duplicates()
+    return len(pairs) <= ALMOST * pairs.nunique().min()
 
 
 def _numbers_or_days(cells: pd.Series, columns: ColumnsOptions) -> np.ndarray | None:
@@ -248,16 +245,6 @@ def _hashes(cells: pd.Series, columns: ColumnsOptions) -> np.ndarray:
     return np.asarray(hashes[codes])
 
 
-def _joint_hashes(rows: pd.DataFrame, columns: ColumnsOptions) -> np.ndarray:
-    """Hash the cells of each row together, uint64 (rows,); a missing cell counts as a value."""
-    row_hashes = np.zeros(len(rows), np.uint64)
-    for name, cells in rows.items():
-        # Equal values in two columns have different hashes.
-        column_hash = np.uint64(crc32(str(name).encode()))
-        row_hashes += pd.util.hash_array(_hashes(cells, columns) ^ column_hash)
-    return row_hashes
-
-
 def _find_suspects(
     rows: pd.DataFrame,
     columns: ColumnsOptions,
@@ -266,21 +253,20 @@ def _find_suspects(
     independent: Collection[str],
 ) -> Iterator[Suspect]:
     """Find the suspects, by the agreement of labels times the share of rows with a shared value."""
-    suspects, declared = [], dict[str, Agreement]()
+    suspects = []
     for name in candidates:
+        if any(group_alike(rows[name], rows[other]) for other in independent):
+            continue
         places, hashes = _sample(rows[name], columns, SAMPLE)
         marks = measure.marks[places]
         labels = agreement(hashes, marks, measure.alike)
-        if name in independent:
-            declared[name] = labels
-        elif labels.is_clear:
+        if labels.is_clear:
             numbers = _numbers_or_days(rows[name].iloc[places], columns)
             is_amount = numbers is not None and _is_amount(numbers, hashes, marks, measure.alike)
             suspects.append(Suspect(name, labels, is_amount))
-    undeclared = [s for s in suspects if not _is_declared(s, declared, rows, columns)]
-    undeclared.sort(key=lambda suspect: -suspect.agreement.alike * suspect.agreement.shared)
+    suspects.sort(key=lambda suspect: -suspect.agreement.alike * suspect.agreement.shared)
     for is_amount in (False, True):
-        yield from [s for s in undeclared if s.is_amount == is_amount][:SUSPECTS]
+        yield from [s for s in suspects if s.is_amount == is_amount][:SUSPECTS]
 
 
 def _is_amount(numbers: np.ndarray, hashes: np.ndarray, marks: np.ndarray, least: float) -> bool:
@@ -293,19 +279,6 @@ def _is_amount(numbers: np.ndarray, hashes: np.ndarray, marks: np.ndarray, least
     labels = agreement(hashes[others], marks[others], least)
     smooth = neighbours_agree(numbers[others], marks[others])
     return smooth >= SMOOTH * labels.alike or not labels.is_clear
-
-
-def _is_declared(
-    suspect: Suspect, declared: dict[str, Agreement], rows: pd.DataFrame, columns: ColumnsOptions
-) -> bool:
-    """Tell whether conf names a column that the suspect's rows share, and in which they agree."""
-    places, hashes = _sample(rows[suspect.column], columns, SAMPLE)
-    is_shared = (hashes != 0) & pd.Series(hashes).duplicated(keep=False).to_numpy()
-    return any(
-        suspect.agreement.alike < labels.alike + MORE_ALIKE
-        and are_within(hashes[is_shared], _hashes(rows[name].iloc[places[is_shared]], columns))
-        for name, labels in declared.items()
-    )
 
 
 def agreement(hashes: np.ndarray, marks: np.ndarray, least: float) -> Agreement:
@@ -370,13 +343,14 @@ def _fall_of_suspect(
     If a few trees show that the measure does not fall, no more are grown.
     """
     places, values = _sample(rows[suspect.column], columns, rows_of_quick_model(measure))
-    measure = measure.at(places)
+    measure = measure_of(measure.labels[places], measure.task)
     if not measure.enough(FOLDS).any():
         return Fall(0.0, 0.0, 0.5, 0.5)
     sampled, deciding = rows.iloc[places], columns.group or columns.key
-    sides = _joint_hashes(sampled[[deciding] if deciding else features], columns)
-    groups = pd.factorize(np.where(values == 0, sides, values))[0]
-    sides = pd.factorize(sides)[0]
+    side_columns = [deciding] if deciding else [*features]
+    sides = sampled.groupby(side_columns, sort=False, dropna=False).ngroup().to_numpy()
+    # A row without a value is together with the rows that are always on its side.
+    groups = pd.factorize(np.where(values == 0, ~sides.astype(np.uint64), values))[0]
     for trees in (FEW_TREES, TREES):
         together = quick_scores(sampled, columns, measure, features, groups, trees)
         errors = (measure.marks - together).T

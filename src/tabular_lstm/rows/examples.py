@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.rows.fingerprints import number_equal, of_sequences
+from tabular_lstm.rows.fingerprints import fingerprints_of_sequences, number_equal
 from tabular_lstm.rows.histories import Sequences
 from tabular_lstm.rows.schema import Schema, training_fingerprint
 
@@ -86,7 +86,7 @@ class Examples:
         # Where only the features decide a row's side, equal rows share it.
         by_content = self.keys is None and self.together is None and self.schema.history is None
         if self.groups is None and by_content:
-            return number_equal(of_sequences(self.sequences))
+            return number_equal(fingerprints_of_sequences(self.sequences))
         return self.groups
 
     @property

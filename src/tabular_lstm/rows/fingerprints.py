@@ -137,23 +137,6 @@ class Fingerprints:
     groups: np.ndarray = field(default_factory=_no_fingerprints)
     group: str | None = None
 
-    def __post_init__(self) -> None:
-        """Refuse fingerprints that prove nothing.
-
-        Raises:
-            ValueError: There are none, or the arrays do not hold fingerprints.
-        """
-        for values in (self.sequences, self.keys, self.groups):
-            if values.dtype != np.uint64 or values.ndim != 1:
-                raise ValueError("expected fingerprints as uint64 in one dimension")
-        names_and_hashes = ((self.key, self.keys), (self.group, self.groups))
-        if not len(self.sequences) or any(
-            (name is None) == bool(len(hashes)) for name, hashes in names_and_hashes
-        ):
-            raise ValueError(
-                "expected a fingerprint of at least one row, and of its key and group if any"
-            )
-
     @classmethod
     def of_rows(
         cls,
@@ -165,11 +148,11 @@ class Fingerprints:
         hashes_and_names = [
             (_no_fingerprints(), None)
             if column is None
-            else (np.unique(of_keys(column)), str(column.name))
+            else (np.unique(fingerprints_of_keys(column)), str(column.name))
             for column in (keys, groups)
         ]
         (key_hashes, key), (group_hashes, group) = hashes_and_names
-        sequence_hashes = np.unique(of_sequences(sequences))
+        sequence_hashes = np.unique(fingerprints_of_sequences(sequences))
         return cls(sequence_hashes, key_hashes, key, group_hashes, group)
 
     @property
@@ -192,7 +175,7 @@ class Fingerprints:
         does, sequences are compared; they must be laid out as in training.
         """
         matches = [
-            np.isin(of_keys(column), trained)
+            np.isin(fingerprints_of_keys(column), trained)
             for column, trained, name in (
                 (keys, self.keys, self.key),
                 (groups, self.groups, self.group),
@@ -201,14 +184,14 @@ class Fingerprints:
         ]
         if matches:
             return np.asarray(np.any(matches, axis=0))
-        return np.isin(of_sequences(sequences), self.sequences)
+        return np.isin(fingerprints_of_sequences(sequences), self.sequences)
 
     def hold_keys(self, keys: pd.Series) -> np.ndarray | None:
         """Tell which keys were trained on: bool (rows,); None if the column is another one."""
-        return np.isin(of_keys(keys), self.keys) if keys.name == self.key else None
+        return np.isin(fingerprints_of_keys(keys), self.keys) if keys.name == self.key else None
 
 
-def of_sequences(sequences: Sequences) -> np.ndarray:
+def fingerprints_of_sequences(sequences: Sequences) -> np.ndarray:
     """Hash each row's float32 bytes: uint64 (rows,); 0 and -0 count as equal, and so do all NaNs.
 
     Among a million different rows, the odds that any two have the same fingerprint are 1 to 37
@@ -227,9 +210,13 @@ def of_sequences(sequences: Sequences) -> np.ndarray:
     return hash_rows(len(sequences), contents)
 
 
-def of_keys(keys: pd.Series) -> np.ndarray:
-    """Hash each key's UTF-8: uint64 (rows,)."""
-    return hash_rows(len(keys), lambda part: [key.encode() for key in keys.iloc[part]])
+def fingerprints_of_keys(keys: pd.Series) -> np.ndarray:
+    """Hash each row's key, or group, as UTF-8: uint64 (rows,); equal texts have equal hashes."""
+
+    def contents(part: slice) -> list[bytes]:
+        return [key.encode() for key in keys.iloc[part]]
+
+    return hash_rows(len(keys), contents)
 
 
 def hash_rows(
@@ -237,7 +224,11 @@ def hash_rows(
 ) -> np.ndarray:
     """Hash each row: uint64 (rows,), the 8 bytes of BLAKE2b keyed by `salt`, lowest byte first.
 
-    `contents` gives the bytes of each row in a slice of the rows.
+    Args:
+        rows: The number of rows.
+        contents: Gives the bytes to hash of each row in a slice of the rows: they are asked for
+            part by part, so that memory never holds the bytes of all rows.
+        salt: The key of the hash. Default: none.
     """
     hashes, salted = np.empty(rows, np.uint64), blake2b(digest_size=8, key=salt.encode())
     for part in row_slices(rows):

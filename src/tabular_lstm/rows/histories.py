@@ -192,8 +192,3 @@ def table_of(sequences: Sequences) -> np.ndarray:
     if isinstance(sequences, np.ndarray):
         return sequences.reshape(len(sequences), int(np.prod(sequences.shape[1:])))
     return sequences.table
-
-
-def are_rows(sequences: np.ndarray) -> np.ndarray:
-    """Tell which steps are rows and not padding, bool (histories, T): see `Histories.dense`."""
-    return np.asarray(sequences[..., 0] != PADDING)

@@ -47,10 +47,6 @@ class ClassMeasure:
         self.classes = [*task.main_columns.values()]
         self.marks = np.column_stack([labels == place for place in self.classes])
 
-    def at(self, places: np.ndarray) -> "ClassMeasure":
-        """Take these rows."""
-        return ClassMeasure(self.labels[places], self.task)
-
     @property
     def rarest(self) -> float:
         """The share of the rarest class; absent classes do not count."""
@@ -136,10 +132,6 @@ class NumberMeasure:
     def __init__(self, labels: np.ndarray, task: Task) -> None:
         self.labels, self.task = _ranks(labels), task
         self.marks = 0.5 + self.labels[:, None] / 2
-
-    def at(self, places: np.ndarray) -> "NumberMeasure":
-        """Take these rows."""
-        return NumberMeasure(self.labels[places], self.task)
 
     def enough(self, least: int) -> np.ndarray:
         """Tell whether labels differ and there are twice `least` rows: bool (1,)."""

@@ -72,17 +72,10 @@ def fit_schema(
         for schema_field, value in of_column.stored.items():
             stored[schema_field][name] = value
     for name, values in (derived or {}).items():
-        if name in names:
-            raise _made_of_histories(name)
         features.append(name)
         measured = values[~np.isnan(values)]
         learned[name] = Learned([scale(measured)], origin_of(measured))
-    if len({*features}) < len(features):
-        clash = min(name for name in names if features.count(name) > 1)
-        raise DataError(
-            f"Column '{clash}' has the name of a feature that is made of dates. Rename it, or "
-            "leave it out with columns.ignore."
-        )
+    _refuse_one_name_for_two(features)
     # The features of a row are one step of a history.
     steps, per_step = (1, len(features)) if history else _shape(len(features), reshaping)
     scales = chain.from_iterable(column.scales for column in learned.values())
@@ -114,9 +107,8 @@ def with_row(schema: Schema, histories: Histories) -> Schema:
     """
     layout, rows = cast(HistoryLayout, schema.history), histories.table[histories.own]
     past = past_features(histories, schema)
-    if clashes := past.keys() & {*schema.features}:
-        raise _made_of_histories(min(clashes))
     features = [name for name in schema.features if name not in layout.labels] + [*past]
+    _refuse_one_name_for_two(features)
     derived = {
         name: schema.in_own_unit(name, rows[:, schema.features.index(name)])
         for name in layout.derived
@@ -141,11 +133,13 @@ def with_row(schema: Schema, histories: Histories) -> Schema:
     return schema.model_copy(update={"row": row_schema})
 
 
-def _made_of_histories(name: str) -> DataError:
-    return DataError(
-        f"Column '{name}' has the name of a feature that is made of histories. Rename it, or leave "
-        "it out with columns.ignore."
-    )
+def _refuse_one_name_for_two(features: list[str]) -> None:
+    names = pd.Index(features)
+    if names.has_duplicates:
+        raise DataError(
+            f"Column '{names[names.duplicated()][0]}' has the name of a feature that is made of a "
+            "date or of a history. Rename it, or leave it out with columns.ignore."
+        )
 
 
 def _shape(features: int, reshaping: ReshapingOptions) -> tuple[int, int]:

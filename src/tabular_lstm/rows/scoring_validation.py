@@ -12,7 +12,6 @@ import pandas as pd
 import pyarrow as pa
 
 from tabular_lstm.errors import DataError, counted
-from tabular_lstm.rows.cells import Problems, problems_at, read_category
 from tabular_lstm.rows.fingerprints import read_key
 from tabular_lstm.rows.histories import Sequences
 from tabular_lstm.rows.labels import are_unlabelled
@@ -21,7 +20,7 @@ from tabular_lstm.rows.raw_rows import BYTES, ROWS, Batch, Table
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.sequences import slots_of
 from tabular_lstm.rows.timeline import Roles, histories, read_roles
-from tabular_lstm.rows.validation import YES, Kinds, set_aside
+from tabular_lstm.rows.validation import Kinds, are_marked, set_aside
 
 # Customer batches ---------------------------------------------------------------------------------
 
@@ -50,7 +49,7 @@ def whole_customers(
         OSError: No space.
     """
     positions: list[list[int]] = []
-    types: dict[str, tuple[pa.DataType, str]] = {}
+    types: dict[str, pa.DataType] = {}
     with tempfile.SpooledTemporaryFile(BYTES, dir=str(folder) if folder else None) as row_file:
         for batch in batches:
             _refuse_other_types(types, batch)
@@ -85,7 +84,7 @@ def whole_customers(
             yield replace(batch, file=None, table=rows.combine_chunks(), origin=origin)
 
 
-def _refuse_other_types(types: dict[str, tuple[pa.DataType, str]], batch: Batch) -> None:
+def _refuse_other_types(types: dict[str, pa.DataType], batch: Batch) -> None:
     """Raise an error if a column has another type in this file than in the files before.
 
     A column may be empty in some files. Whole numbers and float64 fit together, because pandas
@@ -93,17 +92,13 @@ def _refuse_other_types(types: dict[str, tuple[pa.DataType, str]], batch: Batch)
     become two different numbers.
     """
     for column in batch.table.schema:
-        earlier_type, file = types.setdefault(column.name, (column.type, str(batch.file)))
-        column_types = {earlier_type, column.type} - {pa.null()}
-        if pa.types.is_null(earlier_type):
-            types[column.name] = column.type, str(batch.file)
-        if len(column_types) > 1 and not (
-            all(map(pa.types.is_dictionary, column_types))
-            or column_types == {pa.int64(), pa.float64()}
-        ):
+        if pa.types.is_null(column.type):
+            continue
+        earlier = types.setdefault(column.name, column.type)
+        if earlier.id != column.type.id and {earlier, column.type} != {pa.int64(), pa.float64()}:
             raise DataError(
-                f"{batch.path}: column '{column.name}' is {column.type}, and {earlier_type} in "
-                f"{file}; expected one type in all files, because a customer's rows may be in "
+                f"{batch.path}: column '{column.name}' is {column.type}, and {earlier} in a file "
+                "before; expected one type in all files, because a customer's rows may be in "
                 "several. Write the files alike."
             )
 
@@ -115,8 +110,6 @@ def _batches_needed(first: Batch) -> int:
 
 
 # Scoring validation -------------------------------------------------------------------------------
-
-NO = ("0", "no", "false")
 
 ADVICE = (
     "Rows are counted from 1 below the header; this run's quarantined_rows_to_score.csv lists "
@@ -184,42 +177,36 @@ class RowCheck:
         cells, origin = batch.cells, batch.origins
         table, problems = slots_of(cells, self.schema, self.number_format)
         copied = {n: batch.table[n].combine_chunks().cast(kind) for n, kind in self.copied.items()}
-        identity = pd.DataFrame(index=cells.index)
         if self.key is not None:
-            identity["key"], key_problems = read_key(cells[self.key], self.number_format)
-            copied[self.key] = pa.array(identity["key"], pa.string())
+            keys, key_problems = read_key(cells[self.key], self.number_format)
+            copied[self.key] = pa.array(keys, pa.string())
             problems = {self.key: key_problems, **problems}
-        roles, marked = None, None
+        roles = None
         if self.schema.history is not None:
             roles, role_problems = read_roles(cells, self.schema, self.number_format)
-            identity["customer"] = roles.customers
             copied[self.schema.history.of] = pa.array(roles.customers, pa.string())
             problems |= role_problems
-        if self.predict is not None:
-            marked, problems[self.predict] = _marks(cells[self.predict], self.number_format)
         rows = pd.Index(origin["row"].to_numpy(), name="row")
         bad_rows, is_left = set_aside(cells.set_axis(rows), problems)
         kinds = Kinds()
         if len(bad_rows):
             kinds.add(problems, batch.names.tolist())
-        file_counts = Counter({"": batch.count})
-        scored = np.flatnonzero(is_left)
-        if "file" in origin.column_names:
+        file_counts, is_folder = Counter({"": batch.count}), "file" in origin.column_names
+        if is_folder:
             files = origin["file"].to_pandas()
             bad_files = files[~is_left].astype("str").to_numpy()
             bad_rows.insert(0, "file", bad_files, allow_duplicates=True)
             file_counts = Counter(files.value_counts().to_dict())
-            if self.key is not None and roles is not None:
-                # As in training, a row without a label does not replace a row with one.
-                if self.schema.label in cells:
-                    is_unlabelled = are_unlabelled(cells[self.schema.label], self.schema)[scored]
-                    scored = scored[np.argsort(~is_unlabelled, kind="stable")]
-                scored = np.sort(scored[~identity.iloc[scored].duplicated(keep="last")])
+        scored = np.flatnonzero(is_left)
         sequences: Sequences = table[scored]
         if roles is not None:
+            if is_folder and self.key is not None:
+                scored = self._without_superseded(scored, cells, keys, roles.customers)
             scored_roles = Roles(roles.customers[scored], roles.time[scored], roles.labels[scored])
             scored_histories = histories(scored_roles, table[scored], self.schema)
-            gets_prediction = scored_histories.are_last if marked is None else marked[scored]
+            gets_prediction = scored_histories.are_last
+            if self.predict is not None:
+                gets_prediction = are_marked(cells[self.predict], self.number_format)[scored]
             scored, sequences = scored[gets_prediction], scored_histories[gets_prediction]
         return CheckedBatch(
             rows=file_counts,
@@ -231,13 +218,18 @@ class RowCheck:
             aside=bad_rows,
         )
 
+    def _without_superseded(
+        self, places: np.ndarray, cells: pd.DataFrame, keys: pd.Series, customers: pd.Series
+    ) -> np.ndarray:
+        """Keep of the rows at these places only the last one of each key and customer.
 
-def _marks(cells: pd.Series, number_format: NumberFormat) -> tuple[np.ndarray, Problems]:
-    """Read which rows get a prediction, bool (rows,); and which cells say neither yes nor no."""
-    answers = read_category(cells, (), number_format).str.lower()
-    odd = answers.notna() & ~answers.isin([*YES, *NO])
-    fault = "is neither 1, yes or true nor 0, no or false"
-    return answers.isin(YES).to_numpy(), problems_at(cells, odd.to_numpy(), fault, quoted=True)
+        As in training, a row without a label does not replace a row with one.
+        """
+        if self.schema.label in cells:
+            is_unlabelled = are_unlabelled(cells[self.schema.label], self.schema)[places]
+            places = places[np.argsort(~is_unlabelled, kind="stable")]
+        identity = pd.DataFrame({"key": keys, "customer": customers}).iloc[places]
+        return np.sort(places[~identity.duplicated(keep="last")])
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,12 @@
 
 from collections.abc import Collection, Sequence
 from math import prod
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from tabular_lstm.errors import DataError, row_list
-from tabular_lstm.rows.cells import (
-    Problems,
-    cell_text,
-)
+from tabular_lstm.rows.cells import Problems, cell_text
 from tabular_lstm.rows.column_kinds import column_of
 from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.schema import Schema
@@ -111,16 +107,14 @@ def by_name(rows: pd.DataFrame, features: Collection[str] | None = None) -> pd.D
         rows = rows.set_axis(rows.columns.map(str), axis="columns")
     for place, dtype in enumerate(rows.dtypes):
         is_sparse = isinstance(dtype, pd.SparseDtype)
-        is_category = isinstance(dtype, pd.CategoricalDtype)
-        value_type = dtype.categories.dtype if is_category else dtype
-        if not is_sparse and (value_type.kind != "O" or isinstance(value_type, pd.StringDtype)):
+        if not is_sparse and (dtype.kind != "O" or isinstance(dtype, pd.StringDtype)):
             continue
-        cells: Any = np.asarray(rows.iloc[:, place])
+        cells = np.asarray(rows.iloc[:, place])
         has_bytes = cells.dtype == object and any(isinstance(cell, BYTES) for cell in cells)
         if has_bytes:
             texts = [cell_text(cell) if isinstance(cell, BYTES) else cell for cell in cells]
-            cells = pd.Categorical(texts) if is_category else np.array(texts, object)
-        if is_sparse or has_bytes:
+            cells = np.array(texts, object)
+        if has_bytes or is_sparse:
             rows = rows.copy(deep=False)  # the caller's frame stays as it is
             rows.isetitem(place, cells)
     repeated = rows.columns[rows.columns.duplicated()].unique()

@@ -14,9 +14,9 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.parameters.columns import ColumnsOptions, History, delay_of
 from tabular_lstm.rows.cells import Problems
 from tabular_lstm.rows.dates import DATES, TimeReader, has_dates
-from tabular_lstm.rows.fingerprints import EXACT, read_key
+from tabular_lstm.rows.fingerprints import read_key
 from tabular_lstm.rows.histories import Histories, Sequences
-from tabular_lstm.rows.labels import labels_if_any
+from tabular_lstm.rows.labels import labels_or_nan
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.schema import HistoryLayout, Schema
 from tabular_lstm.rows.sequences import by_name, chosen, refuse_problems, to_sequences
@@ -28,7 +28,7 @@ def history_layout(columns: ColumnsOptions, history: History, rows: pd.DataFrame
     The order is a feature too if it is a number, such as an age, and does not split the rows.
 
     Raises:
-        DataError: The times are numbers, and `known_after` is text or a time is 2^53 or more.
+        DataError: The times are numbers, and `known_after` is text.
     """
     dates = has_dates(rows[history.order])
     if isinstance(history.known_after, str) and not dates:
@@ -36,20 +36,9 @@ def history_layout(columns: ColumnsOptions, history: History, rows: pd.DataFrame
             f"columns.history.known_after is {history.known_after!r}, but the times in "
             f"'{history.order}' are numbers: expected a number in the unit of these times."
         )
-    if not dates and (large := rows[history.order].abs() >= EXACT).any():
-        raise DataError(
-            f"Column '{history.order}', the order of histories: numbers of 2^53 or more, such as "
-            f"{rows[history.order][large].iloc[0]:g}, cannot be told apart. Expected dates, or "
-            "smaller numbers, such as milliseconds in place of nanoseconds."
-        )
-    labels: list[str] = []
-    if history.known_after is not None:
-        label_feature, classes = f"{columns.label}, earlier", columns.task.classes
-        labels = (
-            [label_feature]
-            if len(classes) < 3
-            else [f"{label_feature}: {name}" for name in classes]
-        )
+    labels = [f"{columns.label}, earlier"] if history.known_after is not None else []
+    if labels and len(columns.task.classes) > 2:
+        labels = [f"{labels[0]}: {name}" for name in columns.task.classes]
     return HistoryLayout(
         **history.model_dump(),
         dates=dates,
@@ -94,20 +83,33 @@ def read_roles(
 ) -> tuple[Roles, dict[str, Problems]]:
     """Read the customer, the time and the label of each row, as in training.
 
-    The cells of `schema.roles` may be of any type. For the number format, the problems by column
-    and errors see `sequences.slots_of`. A missing label is not a problem.
+    Args:
+        cells: The columns of `schema.roles`, with cells of any type: customer and time and, only if
+            the layout has features that hold the label, the label.
+        schema: A schema with a layout of histories.
+        number_format: The format of numbers that are text. Default: that of the train rows' file.
+
+    Returns:
+        The roles; the label is NaN where the cell is missing, which is no problem.
+        The problems by column, for columns that have any.
+
+    Raises:
+        DataError: A column is missing or there twice.
     """
-    layout, number_format = cast(HistoryLayout, schema.history), number_format or schema.marks
+    layout = cast(HistoryLayout, schema.history)
+    customer_column, time_column = layout.of, layout.order
+    number_format = number_format or schema.marks  # `marks` is the format's name since 0.1.0
     cells = by_name(cells, schema.roles)
-    customers, customer_problems = read_key(cells[layout.of], number_format, "customer")
+    problems: dict[str, Problems] = {}
+    customers, problems[customer_column] = read_key(
+        cells[customer_column], number_format, word="customer"
+    )
     reader = TimeReader(number_format, layout.form, numbers=not layout.dates)
-    moments, time_problems = reader.read(cells[layout.order])
-    problems = {layout.of: customer_problems, layout.order: time_problems}
+    times, problems[time_column] = reader.read(cells[time_column])
     labels = np.full(len(cells), np.nan)
     if layout.labels:
-        labels_and_problems = labels_if_any(cells[schema.label], schema, number_format)
-        labels, problems[schema.label] = labels_and_problems
-    roles = Roles(customers.reset_index(drop=True), time_of(moments), labels)
+        labels, problems[schema.label] = labels_or_nan(cells[schema.label], schema, number_format)
+    roles = Roles(customers.reset_index(drop=True), time_of(times), labels)
     return roles, {name: faults for name, faults in problems.items() if faults}
 
 

@@ -4,8 +4,6 @@ A row's side depends only on a hash of its content, or on its time, so that the 
 sides.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 import pandas as pd
 
@@ -16,28 +14,16 @@ from tabular_lstm.rows.column_kinds import column_of
 from tabular_lstm.rows.data_summary import Source
 from tabular_lstm.rows.dates import has_dates, moment_of, newest, said
 from tabular_lstm.rows.fingerprints import hash_rows
-from tabular_lstm.rows.labels import label_of
+from tabular_lstm.rows.labels import shortage_of_labels
 from tabular_lstm.rows.weights import weights_of
 
 ADVICE = (
     "Rows are counted from 1 below the header; this run's quarantined_rows.csv lists them all. "
-    "Correct them{}."
-)
-NO_LABEL = " A row without a label has an empty cell there."
-DECLARE = (
-    "; or declare what the columns hold: words under columns.categorical, dates under "
+    "Correct them, or declare what the columns hold: words under columns.categorical, dates under "
     "columns.dates, units of numbers under columns.units, what means 'not measured' under "
-    "columns.missing; and for a CSV, in load_args of raw_rows, the mark of thousands"
+    "columns.missing, labels under columns.classes or columns.task; and for a CSV, in load_args of "
+    "raw_rows, the mark of thousands. An unknown label is an empty cell."
 )
-
-
-class Sides(NamedTuple):
-    """Rows that are split, and how many are on neither side, because their weight is 0."""
-
-    train: pd.DataFrame
-    test: pd.DataFrame
-    split: SplitOptions
-    weightless: int
 
 
 def in_test(rows: pd.DataFrame, columns: ColumnsOptions, split: SplitOptions) -> np.ndarray:
@@ -141,10 +127,14 @@ def sides_of(
     columns: ColumnsOptions,
     split: SplitOptions,
     in_force: Moment | None = None,
-) -> Sides:
+) -> tuple[pd.DataFrame, pd.DataFrame, SplitOptions]:
     """Split valid rows into train rows and test rows, or say why the rows are too few.
 
     For `in_force` see `with_boundary`.
+
+    Returns:
+        Train rows and test rows, without rows of weight 0, which are on neither side. The split
+        with its boundary.
 
     Raises:
         DataError: A class is missing; the train side would have fewer than two rows, or groups, of
@@ -152,8 +142,7 @@ def sides_of(
             side are the same number; a key would be on both sides; or there is no boundary.
     """
     is_counted = weights_of(rows, columns).to_numpy() > 0
-    weightless = int((~is_counted).sum())
-    counted_rows = rows[is_counted] if weightless else rows  # without a copy
+    counted_rows = rows if is_counted.all() else rows[is_counted]  # without a copy
     try:
         bounded = with_boundary(counted_rows, columns, split, in_force)
         is_test = in_test(counted_rows, columns, bounded)
@@ -162,35 +151,15 @@ def sides_of(
     except DataError as error:
         raise DataError(f"{source.file}: {error}") from error
     sides = {"train": train, "test": test} if split.test_fraction else {"train": train}
-    if shortage := label_of(columns).too_few(sides):
-        fault, advice = shortage
-        if advice:
-            fault += f" {_equal_rows(sides, columns)}{advice}"
-        if source.quarantined_rows:
-            fault += f" {source.quarantined_rows} of {source.labelled} were quarantined:"
-            raise DataError(f"{source.file}: {fault}", *lines_of(source, columns))
-        if source.unlabelled_rows:
-            fault += f" {source.unlabelled_rows} of {source.rows} rows are unlabelled."
-        raise DataError(f"{source.file}: {fault}")
-    return Sides(train, test, bounded, weightless)
+    if shortage := shortage_of_labels(sides, columns):
+        quarantined = reasons_and_advice(source) if source.quarantined_rows else []
+        raise DataError(f"{source.file}: {shortage}", *quarantined)
+    return train, test, bounded
 
 
-def lines_of(source: Source, columns: ColumnsOptions) -> list[str]:
-    """Say why rows are in quarantine, and what to do about it; the advice for labels is special."""
-    name = shown(columns.label, len(columns.label))
-    are_about_label = all(f": {name}: " in line for line in source.reasons)
-    advice = ADVICE.format(label_of(columns).new_label_advice if are_about_label else DECLARE)
-    return [*source.reasons, advice + ("" if "" in columns.task.classes else NO_LABEL)]
-
-
-def _equal_rows(sides: dict[str, pd.DataFrame], columns: ColumnsOptions) -> str:
-    """Say how many distinct rows there are, if the features decide the side and some are equal."""
-    if columns.key is not None or columns.together is not None:
-        return ""
-    count = sum(map(len, sides.values()))
-    distinct = sum(len(np.unique(row_hashes(rows, columns, ""))) for rows in sides.values())
-    note = f"The features of {counted(count, 'row')} have {counted(distinct, 'distinct value')}, "
-    return f"{note}and equal rows go to one side. " if distinct < count else ""
+def reasons_and_advice(source: Source) -> list[str]:
+    """Say why rows are in quarantine, and what to do about it."""
+    return [*source.reasons, ADVICE]
 
 
 def _refuse_split_keys(train: pd.DataFrame, test: pd.DataFrame, columns: ColumnsOptions) -> None:

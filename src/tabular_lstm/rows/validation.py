@@ -15,7 +15,7 @@ from tabular_lstm.rows.column_kinds import column_of
 from tabular_lstm.rows.data_summary import Source
 from tabular_lstm.rows.dates import TimeReader
 from tabular_lstm.rows.fingerprints import read_key
-from tabular_lstm.rows.labels import are_unlabelled, label_of, labels_if_any
+from tabular_lstm.rows.labels import are_unlabelled, labels_or_nan, read_label_cells
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.weights import read_weights
 
@@ -102,7 +102,7 @@ class Kinds:
 
 # Validation ---------------------------------------------------------------------------------------
 
-YES = ("1", "yes", "true")  # a mark under `columns.history.predict`
+MARKS = ("1", "yes", "true")  # in a column under `columns.history.predict`
 # What conf may say about a feature, see `ColumnsOptions`.
 DESCRIBED = ("bounds", "missing", "categorical", "dates", "known_in_time", "units")
 # pandas' name for a column without a name, even if it was saved several times.
@@ -168,8 +168,8 @@ def read_rows(
         number_format: The format of numbers.
 
     Raises:
-        DataError: A column that conf names is not in the file or is not a feature; no feature is
-            left; a column has no name and conf does not name it; or no row has a label.
+        DataError: A column that conf names is not in the file; no feature is left; a column has no
+            name and conf does not name it; or no row has a label.
     """
     forms = [columns.dates.get(name) for name in columns.times]
     times = TimeReader(number_format, *forms)
@@ -185,8 +185,8 @@ def read_rows(
     if not labelled:
         raise DataError(
             f"{file}: column '{label}' has no label in any of the {unlabelled} rows: each "
-            f"cell is empty or means 'missing'; expected {label_of(columns).expected} in some. "
-            "Write the labels into the column, or name another column under columns.label."
+            "cell is empty or means 'missing'. Write the labels into the column, or name another "
+            "column under columns.label."
         )
     valid, history = rows.valid(), pd.DataFrame()
     if columns.history is not None:
@@ -223,14 +223,19 @@ def _read_columns(
     for name in features:
         yield name, column_of(name, columns).read(part[name], number_format)
     if history is None:
-        yield columns.label, label_of(columns).read(part[columns.label], number_format)
+        yield columns.label, read_label_cells(part[columns.label], columns, number_format)
     else:
-        yield columns.label, labels_if_any(part[columns.label], columns, number_format)
+        yield columns.label, labels_or_nan(part[columns.label], columns, number_format)
     if history is not None and (predict := history.predict) in part:
-        marks = read_category(part[predict], (), number_format).str.lower()
-        yield str(predict), (marks.isin(YES), {})
+        yield str(predict), (are_marked(part[predict], number_format), {})
     if columns.weight is not None:
         yield columns.weight, read_weights(part[columns.weight], number_format)
+
+
+def are_marked(cells: pd.Series, number_format: NumberFormat) -> np.ndarray:
+    """Tell which rows the column `columns.history.predict` marks, bool (rows,)."""
+    marks = read_category(cells, (), number_format).str.lower()
+    return marks.isin(MARKS).to_numpy(bool)
 
 
 def _feature_names(raw_rows: pd.DataFrame, columns: ColumnsOptions, file: str) -> list[str]:
@@ -257,15 +262,6 @@ def _feature_names(raw_rows: pd.DataFrame, columns: ColumnsOptions, file: str) -
             "that pandas wrote, which may tell the label. Write the file with to_csv(index=False), "
             f"or leave the column out with columns.ignore: ['{unnamed[0]}']."
         )
-    for block in DESCRIBED:
-        label = {columns.label}
-        allowed_names = {"dates": columns.times, "bounds": label, "units": label}
-        described = {*getattr(columns, block)} - allowed_names.get(block, set())
-        if unknown := sorted(described - set(features)):
-            raise DataError(
-                f"{file}: columns.{block} names {', '.join(unknown)}, which is no feature. The "
-                f"features are: {', '.join(features)}."
-            )
     return features
 
 

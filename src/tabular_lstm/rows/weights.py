@@ -56,11 +56,10 @@ def checked_weights(y: np.ndarray, sample_weight: Any, class_weight: Any) -> np.
     class_weights = compute_class_weight(
         class_weight, classes=classes, y=y[is_counted], sample_weight=weights[is_counted]
     )
-    if not (np.isfinite(class_weights) & (class_weights >= 0)).all():
-        raise ValueError(f"class_weight = {class_weight!r}: expected finite weights of 0 or more.")
     weights[is_counted] *= class_weights[class_places]
-    if not np.isfinite(weights).all():
-        raise ValueError("sample_weight times class_weight: expected finite weights.")
+    if not (np.isfinite(weights) & (weights >= 0)).all():
+        fault = "expected finite weights of 0 or more, also times sample_weight"
+        raise ValueError(f"class_weight = {class_weight!r}: {fault}.")
     return np.asarray(weights)
 
 

@@ -342,7 +342,7 @@ def _fate(log: Sequence[LogEntry], entry: LogEntry) -> str | None:
 # Parts of a run -----------------------------------------------------------------------------------
 # A run that decides or scores is whole; any other part continues from exactly one earlier run, with
 # the same conf and data. The data summary of that run says what its rows were made from, see
-# `rows.data_summary.Lineage`.
+# `rows.data_summary.DataSummary.lineage`.
 
 WHOLE = ("retraining", "rollback", "scoring")
 # What a run reads that no earlier run of a part has made: from outside, or given by the hooks.
@@ -427,14 +427,12 @@ def refuse_other_run(pipeline: Pipeline, catalog: Any, run_command: str) -> None
 def _change_since(catalog: Any, sides: set[str]) -> str | None:
     """Say what differs from what the loaded data summary says, and the way out; None if nothing."""
     summary = catalog.load("data_summary")
-    if summary.lineage is None:
-        return "an earlier version did not write down their conf. Load those of another run"
-    if summary.lineage.parameters != catalog.load("provenance").parameters_sha256:
+    if summary.lineage.get("parameters") != catalog.load("provenance").parameters_sha256:
         return "conf has changed since. Set it back"
     if summary.sha256 != catalog.load("raw_rows").sha256():
         return f"the raw rows, {summary.file}, have changed since. Put them back"
     for side in sorted(sides):
-        if getattr(summary.lineage, side) != hash_of(catalog.load(side)):
+        if summary.lineage[side] != hash_of(catalog.load(side)):
             return f"its {side} have changed on disk since. Put the file back"
     return None
 

@@ -23,7 +23,7 @@ from tabular_lstm.parameters.runs import MonitoringOptions, PromotionOptions
 from tabular_lstm.rows.column_kinds import column_of
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.examples import Examples
-from tabular_lstm.rows.fingerprints import Fingerprints, of_sequences
+from tabular_lstm.rows.fingerprints import Fingerprints, fingerprints_of_sequences
 from tabular_lstm.rows.histories import Sequences
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.timeline import valid_sequences
@@ -256,8 +256,8 @@ def predict_with_champion(
     if not {fingerprints.key, fingerprints.group}.isdisjoint(names):
         if trained_on.any():
             history_rows, train_rows = test_set.earlier_rows
-            by_both = of_sequences(valid_sequences(train_rows, schema, history_rows))
-            trained_on &= ~np.isin(of_sequences(sequences), by_both)
+            by_both = fingerprints_of_sequences(valid_sequences(train_rows, schema, history_rows))
+            trained_on &= ~np.isin(fingerprints_of_sequences(sequences), by_both)
         trained_on |= fingerprints.hold(sequences, keys, together)
     if groups is not None:
         trained_on |= groups.isin(groups[trained_on]).to_numpy()
@@ -277,7 +277,7 @@ def rows_each_of(test_set: Examples, is_new: np.ndarray) -> float:
     """Give the mean size of a row's group among the new rows, see `reference.rows_each`."""
     groups = test_set.groups
     if groups is None and test_set.keys is None and test_set.together is None:
-        groups = of_sequences(test_set.sequences)  # equal rows are on the same side
+        groups = fingerprints_of_sequences(test_set.sequences)  # equal rows are on the same side
     return rows_each([] if groups is None else [groups[is_new]])
 
 

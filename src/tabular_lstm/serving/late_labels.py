@@ -14,7 +14,7 @@ from tabular_lstm.errors import DataError, counted, shown
 from tabular_lstm.monitoring.performance import Estimate, losses_of, measure
 from tabular_lstm.parameters.columns import ColumnsOptions
 from tabular_lstm.rows.fingerprints import read_key
-from tabular_lstm.rows.labels import are_unlabelled, label_of
+from tabular_lstm.rows.labels import are_unlabelled, read_label_cells
 from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.raw_rows import Table, refuse_missing_columns
 from tabular_lstm.rows.validation import Kinds, set_aside
@@ -55,7 +55,7 @@ def read_late_labels(
     Raises:
         DataError: Conf names no key, a column is missing, or a file cannot be read.
     """
-    keys, labels = [], [label_of(columns).read(pd.Series([], dtype="str"), POINT)[0]]
+    keys, labels = [], [read_label_cells(pd.Series([], dtype="str"), columns, POINT)[0]]
     quarantined, kinds = [], Kinds()
     if raw_rows is not None:
         if columns.key is None:
@@ -72,7 +72,9 @@ def read_late_labels(
             cells = replace(batch, table=table).cells.set_axis(batch.names)
             cells = cells[~are_unlabelled(cells[columns.label], columns)]
             batch_keys, key_faults = read_key(cells[columns.key], number_format)
-            batch_labels, label_faults = label_of(columns).read(cells[columns.label], number_format)
+            batch_labels, label_faults = read_label_cells(
+                cells[columns.label], columns, number_format
+            )
             problems = {columns.key: key_faults, columns.label: label_faults}
             kinds.add(problems, cells.index)
             bad_rows, is_valid = set_aside(cells, problems)

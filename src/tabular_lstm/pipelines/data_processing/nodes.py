@@ -5,15 +5,15 @@ from dataclasses import replace
 
 import pandas as pd
 
-from tabular_lstm.errors import DataError, counted, shown, unknown_name
+from tabular_lstm.errors import DataError, counted, unknown_name
 from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions
 from tabular_lstm.parameters.hyperparameters import EvaluationOptions, ValidationOptions
 from tabular_lstm.rows import data_warnings
 from tabular_lstm.rows.data_summary import DataSummary, summarize
 from tabular_lstm.rows.dependent_rows import find_dependent_rows
-from tabular_lstm.rows.labels import label_of
+from tabular_lstm.rows.labels import labels_in_words
 from tabular_lstm.rows.raw_rows import Table
-from tabular_lstm.rows.train_test_split import lines_of, sides_of
+from tabular_lstm.rows.train_test_split import reasons_and_advice, sides_of
 from tabular_lstm.rows.validation import Rows, read_rows
 from tabular_lstm.rows.weights import weights_of
 from tabular_lstm.serving.decision import Champions, Provenance
@@ -21,13 +21,14 @@ from tabular_lstm.serving.decision import Champions, Provenance
 logger = logging.getLogger(__name__)
 
 REPEATED = (
-    "%s: %d of %d test rows have the features of a train row of another %s. If they are the same "
-    "rows under other %ss, the models are judged on rows that they know: use a %s that does not "
-    "change, or none"
+    "%s: %d of %d test rows have the features of a train row with another key, group or time. If "
+    "they are the same rows, the models are judged on rows that they know: use a column that does "
+    "not change, or none"
 )
 BOUNDARY = (
-    "A retraining keeps the boundary of the last decision, so that no row changes sides; elsewhere "
-    "it moves as rows are added. To set it, name split.from"
+    "Test rows are those from %s on: %.1f %% of all. Unless split.from names a boundary, a "
+    "retraining keeps the boundary of the last decision, so that no row changes sides; elsewhere "
+    "it moves as rows are added"
 )
 
 
@@ -71,7 +72,7 @@ def validate_rows(raw_rows: Table, columns: ColumnsOptions) -> tuple[Rows, pd.Da
     return replace(rows, history=history, source=source), rows.quarantined
 
 
-def accept_rows(valid_rows: Rows, columns: ColumnsOptions, validation: ValidationOptions) -> Rows:
+def accept_rows(valid_rows: Rows, validation: ValidationOptions) -> Rows:
     """Return the valid rows unless too many rows were quarantined.
 
     This is a node of its own, so that the quarantined rows are on disk before the run stops.
@@ -84,22 +85,9 @@ def accept_rows(valid_rows: Rows, columns: ColumnsOptions, validation: Validatio
         raise DataError(
             f"{source.file}: {source.quarantined_rows} of {source.labelled} were quarantined, "
             f"more than max_quarantined_fraction = {limit} allows:",
-            *lines_of(source, columns),
+            *reasons_and_advice(source),
         )
     return valid_rows
-
-
-def _fault_of_segment(name: str, known: list[str], columns: ColumnsOptions) -> str:
-    path = f"evaluation.segments.{name}"
-    if name == columns.label:
-        return f"'{path}' is the label, which is no segment. Remove it."
-    if name in columns.ignore:
-        return (
-            f"'{path}' is not read, because columns.ignore names it. A segment is a column that is "
-            "read, such as a feature: remove the name from one of the two."
-        )
-    unread = ". With columns.features, only columns that conf names under columns are read."
-    return unknown_name(path, known) + (unread if columns.features else "")
 
 
 def split_rows(
@@ -116,33 +104,29 @@ def split_rows(
         Train rows, test rows, history rows (with histories), and the data summary.
 
     Raises:
-        DataError: `split.independent` names a column that is not a feature; `evaluation.segments`
-            names the label or a column that is not read; or see `sides_of`.
+        DataError: `split.independent` or `evaluation.segments` names the label or a column that is
+            not read; or see `sides_of`.
     """
     accepted, history_rows = accepted_rows.valid, accepted_rows.history
     source = accepted_rows.source
-    features = [str(name) for name in accepted if name not in columns.not_features]
-    if unknown := [name for name in split.independent if name not in features]:
-        raise DataError(
-            f"{source.file}: split.independent names {', '.join(map(shown, unknown))}, which is no "
-            f"feature. The features are: {', '.join(map(shown, features))}."
-        )
     known = [name for name in map(str, accepted) if name != columns.label]
-    if unknown := [name for name in evaluation.segments if name not in known]:
-        raise DataError(f"{source.file}: {_fault_of_segment(unknown[0], known, columns)}")
+    named = {"split.independent": split.independent, "evaluation.segments": evaluation.segments}
+    for block, names in named.items():
+        if unread := [f"{block}.{name}" for name in names if name not in known]:
+            raise DataError(
+                f"{source.file}: expected columns that are read, but for the label: "
+                f"{unknown_name(unread[0], known)}"
+            )
     past = champions.boundary(columns, split) if champions else None
-    train, test, bounded, weightless = sides_of(accepted, source, columns, split, past)
-    if weightless:
-        logger.info("%s: left out %s of weight 0", source.file, counted(weightless, "row"))
+    train, test, bounded = sides_of(accepted, source, columns, split, past)
+    weightless = len(accepted) - len(train) - len(test)  # rows of weight 0
     for side, rows in {"train": train, "test": test}.items():
         if len(rows):
-            labels = label_of(columns).described(rows[columns.label])
-            logger.info("%d %s rows, %s", len(rows), side, labels)
+            described = labels_in_words(rows[columns.label], columns.task)
+            logger.info("%d %s rows, %s", len(rows), side, described)
     if bounded.from_ is not None:
         share = len(test) / (len(train) + len(test))
-        logger.info("Test rows are those from %s on: %.1f %% of all", bounded.from_, 100 * share)
-        if split.from_ is None:
-            logger.info(BOUNDARY)
+        logger.info(BOUNDARY, bounded.from_, 100 * share)
     for reason in source.reasons:
         logger.warning("In quarantine: %s", reason)
     found = find_dependent_rows(
@@ -169,9 +153,7 @@ def split_rows(
     if summary.histories is not None:
         logger.info("Histories: %s", summary.said_of_histories)
     if summary.repeated_test_rows:
-        identity = summary.told_apart_by
-        count = summary.repeated_test_rows
-        logger.warning(REPEATED, source.file, count, len(test), identity, identity, identity)
+        logger.warning(REPEATED, source.file, summary.repeated_test_rows, len(test))
     data_warnings.warn_of_late_labels(accepted, history_rows, columns)
     for doubt in (
         *data_warnings.doubts_of(summary),

@@ -21,7 +21,7 @@ def create_pipeline(gated: bool = False) -> Pipeline:
     )
     accept = Node(
         accept_rows,
-        inputs=["valid_rows", "params:columns", "params:validation"],
+        inputs=["valid_rows", "params:validation"],
         outputs="accepted_rows",
         name="accept_rows",
     )
