@@ -291,7 +291,6 @@ TRAITS: dict[TaskKind, Traits] = {
             "precision_recall_curve",
             "calibration_curve",
             "confusion_matrix",
-            "score_distribution",
         ),
         calibration=("predicted probability", "observed share of positives"),
         calibrated="of the rows with a probability of 30 %, 30 % are positive",
@@ -304,7 +303,7 @@ TRAITS: dict[TaskKind, Traits] = {
         objectives=("accuracy", "costs"),
         learned=("costs",),
         not_a_label="of no class",
-        figures=("class_roc_curves", "calibration_curve", "class_confusions"),
+        figures=("calibration_curve", "class_confusions"),
         calibration=("probability of the likeliest class", "share of rows that have it"),
         calibrated="of the rows whose likeliest class has a probability of 70 %, 70 % are of this "
         "class",
@@ -323,7 +322,7 @@ TRAITS: dict[TaskKind, Traits] = {
         objectives=("accuracy",),
         learned=("residuals", "coverage"),
         not_a_label="that are no number within bounds",
-        figures=("predicted_and_true", "errors_by_prediction"),
+        figures=("predicted_and_true",),
     ),
 }
 

@@ -235,7 +235,7 @@ def test_the_page_of_classes_speaks_of_each_class(served: Project) -> None:
         rows = sum(measured["confusion_matrix"][number])
         assert f"{name} {rows:g} {rates['precision']:.3f} {rates['recall']:.3f}" in by_class
         assert f"{name} size {100 * run.judgement['data']['label']['levels'][name]:.1f} %" in data
-    figures = {"partial_dependence", "class_roc_curves", "calibration_curve", "class_confusions"}
+    figures = {"partial_dependence", "calibration_curve", "class_confusions"}
     assert {*run.figures} == {"learning_curves", "importance_chart"} | figures
     assert all(f'alt="{TITLES[name]}. ' in run.page for name in run.figures)
 
@@ -257,7 +257,7 @@ def test_the_page_of_a_number_speaks_in_its_unit(served: Project) -> None:
     assert "which shall hold 90 % of the labels" in beside
     label = run.judgement["data"]["label"]
     assert f"mean ± deviation {metric_text('rmse', label['mean'])} ± " in shown
-    figures = {"predicted_and_true", "errors_by_prediction", "interval_coverage"}
+    figures = {"predicted_and_true", "interval_coverage"}
     common = {"partial_dependence", "learning_curves", "importance_chart"}
     assert {*run.figures} == common | figures
     assert all(f'alt="{TITLES[name]}. ' in run.page for name in run.figures)

@@ -28,23 +28,19 @@ FIGURES = {
     "learning_curves": "Learning curves",
     "roc_curve": "ROC curve",
     "precision_recall_curve": "Precision and recall",
-    "class_roc_curves": "ROC curve of each class",
     "predicted_and_true": "Predicted and true",
-    "errors_by_prediction": "Errors by prediction",
     "interval_coverage": "Coverage of the intervals",
     "calibration_curve": "Calibration",
     "confusion_matrix": "Confusion matrix of the candidate",
     "class_confusions": "Confusion matrix of the candidate",
     "importance_chart": "Permutation importance",
-    "score_distribution": "Probabilities by class",
 }
 # The report has one figure more.
 TITLES = FIGURES | {"intervals": "The candidate beside the others"}
 WIDTH = 5.0  # inches, each 96 pixels of a browser
 HEIGHT, LEGEND_LINE, BAR = 3.5, 0.18, 0.21
 INK, GREY, LIGHT = "#1f2328", "#777777", "#e3e6ea"
-ORANGE, SKY, PINK = "#E69F00", "#56B4E9", "#CC79A7"
-CLASS_COLORS = (ORANGE, PINK)  # negative, positive
+SKY = "#56B4E9"
 # Characters of a name from the user's file; the middle of a longer name is left out.
 NAME = 26
 SHOWN = 30  # bars
@@ -209,10 +205,9 @@ def name_rows(axes: "Axes", names: list[str]) -> None:
     axes.grid(visible=False, axis="y")
 
 
-def add_legend(figure: "Figure", note: str = "") -> None:
+def add_legend(figure: "Figure") -> None:
     """Add a legend below the plot, with one line for each entry, narrow enough for a phone."""
-    above: Any = {"title": note, "title_fontsize": 9, "alignment": "left"} if note else {}
-    figure.legend(loc="outside lower left", ncols=1, **above)
+    figure.legend(loc="outside lower left", ncols=1)
 
 
 def mark(axes: "Axes", x: float, text: str) -> None:

@@ -8,9 +8,7 @@ import numpy as np
 from tabular_lstm.judging import drawing
 from tabular_lstm.judging.comparison import Evaluation
 from tabular_lstm.judging.drawing import (
-    CLASS_COLORS,
     GREY,
-    ORANGE,
     add_legend,
     amount_formatter,
     new_axes,
@@ -37,31 +35,45 @@ FAR = 1.0  # from the middle 90 % of the values, in units of their range
 
 @styled
 def predicted_and_true(judged: Evaluation) -> "Figure":
-    """Draw the true numbers against the candidate's, with the line on which they are equal."""
+    """Draw the true numbers against the candidate's, with the line on which they are equal.
+
+    Of many rows, some are drawn; the axis says how many, and how many rows lie beyond its ends.
+    """
     truth, predicted = judged.labels, judged.predictions[CANDIDATE][:, 0]
-    figure, axes = drawing.new_axes("", "true", height=4, lines=2)
-    numbers = np.concatenate([truth, predicted])
-    ends = [_fit_axis(axes, axis, numbers) for axis in ("x", "y")]
-    axes.plot(*ends, ":", color=GREY, label="predicted = true")
-    _add_points(axes, predicted, truth)
+    scale, low, high = _axis_for(np.concatenate([truth, predicted]))
+    chosen = np.sort(np.random.default_rng(0).permutation(len(truth))[:POINTS])
+    is_beyond = (np.minimum(truth, predicted) < low) | (np.maximum(truth, predicted) > high)
+    axis_text = "predicted"
+    if len(chosen) < len(truth):
+        axis_text += f"; {len(chosen)} of {len(truth):,} rows, chosen at random"
+    if is_beyond.any():
+        axis_text += f"; beyond the edges: {is_beyond.sum():,} of {len(truth):,} rows"
+    figure, axes = drawing.new_axes(drawing.wrapped(axis_text), "true", height=4, lines=2)
+    axes.set(xscale=scale, yscale=scale, xlim=(low, high), ylim=(low, high))
+    axes.xaxis.set_major_formatter(amount_formatter())
+    axes.yaxis.set_major_formatter(amount_formatter())
+    axes.plot([low, high], [low, high], ":", color=GREY, label="predicted = true")
+    dot: Any = {"s": 9, "alpha": 0.5, "linewidths": 0, "color": BLUE}
+    axes.scatter(predicted[chosen], truth[chosen], label="a row", **dot)
     drawing.add_legend(figure)
     return figure
 
 
-@styled
-def errors_by_prediction(judged: Evaluation) -> "Figure":
-    """Draw the candidate's errors against its predictions, with the median of each tenth."""
-    predicted = judged.predictions[CANDIDATE][:, 0]
-    error = judged.labels - predicted
-    figure, axes = drawing.new_axes("", "error: true - predicted", lines=2)
-    _fit_axis(axes, "x", predicted)
-    _fit_axis(axes, "y", error, by_powers=False)
-    axes.axhline(0, linestyle=":", color=GREY)
-    _add_points(axes, predicted, error)
-    medians = [(np.median(predicted[rows]), np.median(error[rows])) for rows in _tenths(predicted)]
-    axes.plot(*zip(*medians, strict=True), "o-", color=ORANGE, label="median of each tenth of rows")
-    drawing.add_legend(figure)
-    return figure
+def _axis_for(values: np.ndarray) -> tuple[str, float, float]:
+    """Choose an axis for all values but outliers: its scale, and its ends.
+
+    The scale is `linear`, or `log` for positive values with a long tail.
+    """
+    low, middle, high = np.quantile(values, [0.05, 0.5, 0.95])
+    scale = "log" if low > 0 and high - middle > LONG_TAIL * (middle - low) else "linear"
+    scaled_values = np.log(values[values > 0]) if scale == "log" else values
+    low, high = np.quantile(scaled_values, [0.05, 0.95])
+    reach = FAR * (high - low) or np.inf
+    near = scaled_values[(scaled_values >= low - reach) & (scaled_values <= high + reach)]
+    room = 0.05 * np.ptp(near) or 1.0
+    ends = np.array([near.min() - room, near.max() + room])
+    low, high = np.exp(ends) if scale == "log" else ends
+    return scale, float(low), float(high)
 
 
 @styled
@@ -84,42 +96,6 @@ def interval_coverage(judged: Evaluation, declared: float) -> "Figure":
     return figure
 
 
-def _add_points(axes: "Axes", x: np.ndarray, y: np.ndarray) -> None:
-    """Draw a point for each row of a sample, and write how many rows are not shown."""
-    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
-    beyond = int(np.sum((x < left) | (x > right) | (y < low) | (y > high)))
-    chosen = np.sort(np.random.default_rng(0).permutation(len(x))[:POINTS])
-    by_chance = f"; {len(chosen)} of {len(x):,} rows, chosen at random"
-    edges = f"; beyond the edges: {beyond:,} of {len(x):,} rows"
-    axis_text = f"predicted{by_chance * (len(chosen) < len(x))}{edges * (beyond > 0)}"
-    axes.set_xlabel(drawing.wrapped(axis_text))
-    dot: Any = {"s": 9, "alpha": 0.5, "linewidths": 0, "color": BLUE}
-    axes.scatter(x[chosen], y[chosen], label="a row", **dot)
-
-
-def _fit_axis(
-    axes: "Axes", axis: str, values: np.ndarray, *, by_powers: bool = True
-) -> tuple[float, float]:
-    """Fit an axis, x or y, to all values but outliers, and return its ends.
-
-    With `by_powers`, positive values with a long tail get a logarithmic axis.
-    """
-    low, middle, high = np.quantile(values, [0.05, 0.5, 0.95])
-    powers = by_powers and low > 0 and high - middle > LONG_TAIL * (middle - low)
-    scaled_values = np.log(values[values > 0]) if powers else values
-    low, high = np.quantile(scaled_values, [0.05, 0.95])
-    reach = FAR * (high - low) or np.inf
-    near = scaled_values[(scaled_values >= low - reach) & (scaled_values <= high + reach)]
-    room = 0.05 * np.ptp(near) or 1.0
-    ends = near.min() - room, near.max() + room
-    if powers:
-        ends = float(np.exp(ends[0])), float(np.exp(ends[1]))
-        axes.set(**{f"{axis}scale": "log"})
-    axes.set(**{f"{axis}lim": ends})
-    getattr(axes, f"{axis}axis").set_major_formatter(amount_formatter())
-    return ends
-
-
 def _tenths(predicted: np.ndarray) -> list[np.ndarray]:
     """Return the rows' places of each tenth, by rising prediction; few rows make fewer parts."""
     order = np.argsort(predicted, kind="stable")
@@ -137,8 +113,6 @@ def _share_and_interval(
 # Figures ------------------------------------------------------------------------------------------
 
 MOST_CLASSES = 12  # in a confusion matrix
-OTHER_COLORS = ("#000000", "#D55E00", "#009E73", GREY, ORANGE, drawing.SKY, drawing.PINK)
-CURVES = (BLUE, *OTHER_COLORS)
 
 
 @styled
@@ -232,27 +206,6 @@ def confusion_matrix(judged: Evaluation) -> "Figure":
 
 
 @styled
-def class_roc_curves(judged: Evaluation) -> "Figure":
-    """Draw the candidate's ROC curve of each class, or of the worst classes, against all others."""
-    from sklearn.metrics import roc_curve as curve_of  # noqa: PLC0415
-
-    measured: Any = judged.metrics[CANDIDATE]
-    areas = [rates.roc_auc for rates in measured.by_class.values()]
-    measured_classes = [number for number, area in enumerate(areas) if area is not None]
-    worst_classes = sorted(measured_classes, key=areas.__getitem__)[: len(CURVES)]
-    axes_names = "false positive rate", "true positive rate"
-    figure, axes = drawing.new_unit_square(*axes_names, len(worst_classes) + 1)
-    for number, color in zip(worst_classes, CURVES, strict=False):
-        p = judged.predictions[CANDIDATE][:, number]
-        x, y, _ = curve_of(judged.labels == number, p, sample_weight=judged.weights)
-        name = f"{short(judged.task.classes[number])}, AUC {areas[number]:.3f}"
-        axes.plot(x, y, label=name, color=color)
-    note = f"the {len(worst_classes)} of {len(measured_classes)} classes with the smallest AUC"
-    add_legend(figure, note if len(worst_classes) < len(measured_classes) else "")
-    return figure
-
-
-@styled
 def class_confusions(judged: Evaluation) -> "Figure":
     """Draw which classes the candidate confuses; of many classes the most confused ones."""
     measured: Any = judged.metrics[CANDIDATE]
@@ -319,24 +272,6 @@ def dependence_curves(importance: Importance) -> "Figure":
 
 
 @styled
-def score_distribution(judged: Evaluation) -> "Figure":
-    """Draw how the candidate's probabilities spread over the rows of each of two classes."""
-    figure, axes = new_axes("predicted probability", "share of the class's rows", lines=2)
-    axes.set_xlim(0, 1)
-    for place, (label, color) in enumerate(zip(judged.task.classes, CLASS_COLORS, strict=True)):
-        rows = judged.labels == place
-        p = judged.predictions[CANDIDATE][rows, 1]
-        weights = None if judged.weights is None else judged.weights[rows]
-        counts, edges = np.histogram(p, 20, (0, 1), weights=weights)
-        shares, name = counts / (counts.sum() or 1), f"class {short(label)}"
-        axes.stairs(shares, edges, fill=True, alpha=0.6, color=color, label=name)
-    measured: Any = judged.metrics[CANDIDATE]
-    drawing.mark(axes, measured.decision_threshold, "decision threshold")
-    add_legend(figure)
-    return figure
-
-
-@styled
 def intervals(models: dict[str, Metrics], task: Task) -> "Figure":
     """Draw the gate's metrics of each model with their 95 % intervals, the first model on top."""
     metrics = [name for name in task.shown if name in task.compared]
@@ -363,11 +298,8 @@ DRAWINGS: "dict[str, Callable[[Evaluation], Figure]]" = {
     "precision_recall_curve": precision_recall_curve,
     "calibration_curve": calibration_curve,
     "confusion_matrix": confusion_matrix,
-    "score_distribution": score_distribution,
-    "class_roc_curves": class_roc_curves,
     "class_confusions": class_confusions,
     "predicted_and_true": predicted_and_true,
-    "errors_by_prediction": errors_by_prediction,
 }
 
 
