@@ -345,9 +345,9 @@ class Seen:
 
     Attributes:
         counts: For each feature, then each score, in the reference's order: counts by cell.
-        moments: float64 (features + scores, 3): the number of values; the sum of their distances
-            from the reference's mean, in its standard deviations; the sum of the squared distances.
-            0 for a category, and if the reference has no mean.
+        moments: float64 (features + scores, 2): the number of values, and the sum of their
+            distances from the reference's mean, in its standard deviations. 0 for a category, and
+            if the reference has no mean.
     """
 
     counts: tuple[Counted, ...]
@@ -423,14 +423,9 @@ class Watch:
         return {name: cells_of(categories) for name, categories in self.schema.categories.items()}
 
 
-def _moments(profile: Profile, values: np.ndarray) -> tuple[float, float, float]:
+def _moments(profile: Profile, values: np.ndarray) -> tuple[float, float]:
+    """Give a row of `Seen.moments`."""
     if profile.mean is None or profile.deviation is None:
-        return 0.0, 0.0, 0.0
-    distances = values.astype(np.float64)
-    distances -= profile.mean
-    distances /= profile.deviation or 1.0
-    is_missing = np.isnan(distances)
-    distances[is_missing] = 0.0
-    # Without BLAS, whose last bits depend on its threads.
-    squares = float(np.square(distances).sum())
-    return float(len(distances) - np.count_nonzero(is_missing)), float(distances.sum()), squares
+        return 0.0, 0.0
+    known = values[~np.isnan(values)].astype(np.float64)
+    return float(len(known)), float(((known - profile.mean) / (profile.deviation or 1.0)).sum())
