@@ -245,7 +245,6 @@ class Traits:
         nothing: A metric, its value for a model that knows nothing, and the words for such a model.
         changed: Possible causes of a fall.
         objectives: What decisions may optimize.
-        learned: The fields of a network's `Calibration` that only these tasks have.
         not_a_label: What a cell is that is not a label.
         figures: The names of its figures.
         calibration: The names of the axes of the figure of the calibration.
@@ -262,7 +261,6 @@ class Traits:
     nothing: tuple[str, float, str]
     changed: str
     objectives: tuple[str, ...]
-    learned: tuple[str, ...]
     not_a_label: str
     figures: tuple[str, ...]
     calibration: tuple[str, str] = ("", "")
@@ -284,7 +282,6 @@ TRAITS: dict[TaskKind, Traits] = {
         words="two classes",
         loss_in_words="binary cross-entropy",
         objectives=("accuracy", "f1", "costs"),
-        learned=(),
         not_a_label="of neither class",
         figures=(
             "roc_curve",
@@ -301,7 +298,6 @@ TRAITS: dict[TaskKind, Traits] = {
         words="{} classes",
         loss_in_words="cross-entropy",
         objectives=("accuracy", "costs"),
-        learned=("costs",),
         not_a_label="of no class",
         figures=("calibration_curve", "class_confusions"),
         calibration=("probability of the likeliest class", "share of rows that have it"),
@@ -320,7 +316,6 @@ TRAITS: dict[TaskKind, Traits] = {
         nothing=("r2", 0.0, "the mean of the labels"),
         changed="another unit",
         objectives=("accuracy",),
-        learned=("residuals", "coverage"),
         not_a_label="that are no number within bounds",
         figures=("predicted_and_true",),
     ),
