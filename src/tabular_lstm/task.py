@@ -6,7 +6,7 @@ for each. A metric is one entry of `METRICS`, and a baseline is one entry of `MO
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import numpy as np
 from pydantic import BeforeValidator, StrictBool, StrictFloat, StrictInt, StrictStr
@@ -15,6 +15,9 @@ from tabular_lstm import measuring
 from tabular_lstm.errors import printable
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.measuring import Labels, Statistic
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TaskKind = Literal["two classes", "classes", "number"]
 TWO_CLASSES, CLASSES, NUMBER = get_args(TaskKind)
@@ -373,14 +376,6 @@ class Task(Frozen):
         """Tell whether a threshold decides: a row from it on is of the positive class."""
         return self.kind == "two classes"
 
-    def name_class(self, place: int) -> tuple[str, str]:
-        """Name a class to follow "rows are", and to follow "groups have"."""
-        if self.has_threshold:
-            name = ("negative", "positive")[place]
-            return name, f"{name} ones"
-        name = f"of class {self.classes[place]}"
-        return name, f"rows {name}"
-
     @property
     def class_values(self) -> np.ndarray:
         """Give the classes as an array (classes,), as Python's values if their types differ."""
@@ -410,13 +405,6 @@ class Task(Frozen):
             return ["probability"]
         return [f"probability_{name}" for name in self.classes]
 
-    @property
-    def endings(self) -> list[str]:
-        """Give what follows a model's name in the columns of its predictions, in `columns`."""
-        if self.kind == NUMBER:
-            return ["", "_lower", "_upper"]
-        return [""] if self.has_threshold else [f"_{printable(name)}" for name in self.classes]
-
     def to_file(self, predictions: np.ndarray) -> np.ndarray:
         """Leave out what files do not have: (rows, columns)."""
         return predictions[:, 1:] if self.has_threshold else predictions
@@ -424,6 +412,25 @@ class Task(Frozen):
     def from_file(self, columns: np.ndarray) -> np.ndarray:
         """Complete the columns of a file, (rows, columns), to predictions."""
         return np.hstack([1 - columns, columns]) if self.has_threshold else columns
+
+    def to_columns(self, model: str, predictions: np.ndarray) -> dict[str, np.ndarray]:
+        """Name the columns of a model's predictions in a table of several models."""
+        if self.kind == NUMBER:
+            endings = ["", "_lower", "_upper"]
+        elif self.has_threshold:
+            endings = [""]
+        else:
+            endings = [f"_{printable(name)}" for name in self.classes]
+        columns = self.to_file(predictions).T
+        return {model + end: column for end, column in zip(endings, columns, strict=True)}
+
+    def from_columns(self, table: "pd.DataFrame", model: str) -> np.ndarray:
+        """Read a model's predictions from a table, see `to_columns`.
+
+        Of its columns only the order counts: 0.1.0 wrote numbers of classes in their names.
+        """
+        columns = [name for name in map(str, table) if f"{name}_".startswith(f"{model}_")]
+        return self.from_file(table[columns].to_numpy(np.float64))
 
     @property
     def told_by(self) -> str:
@@ -437,12 +444,15 @@ class Task(Frozen):
 
     @property
     def compared(self) -> list[str]:
-        """Name the metrics that the gate compares."""
+        """Name the metrics that the gate compares, see `Metric.tolerance`."""
         return [name for name, metric in self.metrics.items() if metric.tolerance is not None]
 
     @property
     def shown(self) -> list[str]:
-        """Name the metrics in the order of pages: the main one, those of the gate, the others."""
+        """Name the metrics in the order in which the report and its figures show them.
+
+        The main metric comes first, then the others that the gate compares, then the rest.
+        """
         return [*dict.fromkeys([self.traits.main, *self.compared, *self.metrics])]
 
     @property

@@ -258,8 +258,8 @@ def test_too_few_rows_that_are_new_to_a_champion_are_no_comparison() -> None:
     with pytest.raises(NotComparedError) as refused:
         refuse_few_rows(known, labelled(labels), LEAST_ROWS)
     assert str(refused.value) == (
-        "it was trained on 6 of the 50 test rows, and the others have 19 rows of the rarer class; "
-        f"expected at least {LEAST_ROWS} of each class (promotion.min_test_rows_per_class)"
+        "it was trained on 6 of the 50 test rows, and the others have 19 rows of class 0; "
+        f"expected at least {LEAST_ROWS} (promotion.min_test_rows_per_class)"
     )
     # Where nothing is left out, the rows are those that judge everything else.
     refuse_few_rows(none[:4], labelled(labels[:4]), LEAST_ROWS)

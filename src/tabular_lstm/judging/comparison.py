@@ -17,16 +17,18 @@ from tabular_lstm.judging.intervals import (
     bounds,
     percentile_interval,
 )
-from tabular_lstm.judging.measures import (
+from tabular_lstm.judging.metrics import (
+    Metrics,
     Rule,
     fewest_rows,
     fill_missing,
+    is_in_units,
+    measure_model,
+    metric_text,
     statistics,
-    unit_of,
     with_intervals,
 )
-from tabular_lstm.judging.metrics import Metrics, is_in_units, measure_model, metric_text
-from tabular_lstm.measuring import Labels, Resampled
+from tabular_lstm.measuring import Labels, Resampled, deviation_of
 from tabular_lstm.parameters.hyperparameters import EvaluationOptions
 from tabular_lstm.rows.cells import cell_text
 from tabular_lstm.rows.examples import Examples, JudgedOn
@@ -90,9 +92,9 @@ class Predictions:
     """One model's predictions of examples, and the rule by which it decides.
 
     Attributes:
-        values: float64 (examples, outputs of the task), see `judging.measures`; NaN where the model
-            gives no prediction.
-        rule: The decision rule, see `measures.Rule`.
+        values: float64 (examples, outputs of the task), see `tabular_lstm.measuring`; NaN where
+            the model gives no prediction.
+        rule: The decision rule, see `metrics.Rule`.
     """
 
     values: np.ndarray
@@ -116,8 +118,8 @@ class Evaluation(Labels):
         side: `test`, or `train` where nothing is held out. Default: `test`.
         task: What is predicted. Default: two classes, 0 and 1.
         best_baseline: The one with the lowest out-of-fold loss. Default: "", not known.
-        predictions: See `judging.measures`; a missing prediction is replaced by a wrong one.
-        rules: Each model's decision rule, see `measures.Rule`.
+        predictions: See `tabular_lstm.measuring`; a missing prediction is replaced by a wrong one.
+        rules: Each model's decision rule, see `metrics.Rule`.
         without_prediction: For how many rows a model gave no prediction.
         metrics, resampled: Metrics on the rows, with 95 % intervals; metrics on resamples of them.
         parts: For a model that is measured on only some of the rows: these rows, and the models on
@@ -251,8 +253,9 @@ class Evaluation(Labels):
         return compared
 
     def unit(self, model: str) -> float:
-        """Return the unit of tolerances on the rows of `model`, see `measures.unit_of`."""
-        return unit_of(self.parts.get(model, self), self.task)
+        """Return the unit of tolerances on the rows of `model`: for a number, its deviation."""
+        rows = self.parts.get(model, self)
+        return 1.0 if self.task.classes else deviation_of(rows.labels, rows.weights)
 
     def _unseen(self, model: str, other_model: str, metric: str, confidence: float) -> float:
         return METRICS[metric].unseen(*self._model_pair(model, other_model), confidence)
