@@ -219,7 +219,6 @@ def compare_with_baselines(
     evaluation: Evaluation,
     test_set: Examples,
     data_summary: DataSummary,
-    training_log: dict[str, Any],
     columns: ColumnsOptions,
     options: EvaluationOptions,
 ) -> list[str]:
@@ -231,8 +230,7 @@ def compare_with_baselines(
         if heavy := comparison.heavy_group(evaluation, names, word):
             warnings.append(heavy[:1].upper() + heavy[1:])
             logger.warning("%s", warnings[-1])
-    objective = training_log.get("objective", "")
-    return [*warnings, *comparison.sentences_of(evaluation, options, objective)]
+    return [*warnings, *comparison.sentences_of(evaluation, options)]
 
 
 def draw_figures(
