@@ -8,7 +8,6 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from scipy.stats import binomtest
 from sklearn import metrics as sk
 
 from tabular_lstm.judging import figures
@@ -35,7 +34,6 @@ HISTORY: dict[str, Any] = {
     "validation_loss": [0.65, 0.55, 0.6],
     "best_epoch": 2,
     "best_epochs": [3, 2, 2],
-    "coverage": 0.8,
 }
 
 
@@ -72,8 +70,7 @@ def test_learning_curves_show_both_losses_and_the_kept_epoch() -> None:
         assert list(line(figure, name).get_ydata()) == HISTORY[losses]
     axes = axes_of(figure)
     (across,) = [line for line in axes.lines if line.get_transform() != axes.transData]
-    (text,) = axes.texts
-    assert (across.get_xdata()[0], text.get_text()) == (2, "median epoch kept: 2")
+    assert (across.get_xdata()[0], axes.get_title("right")) == (2, "median epoch kept: 2")
 
 
 def test_roc_and_calibration_have_a_curve_of_every_model() -> None:
@@ -184,28 +181,17 @@ def test_a_run_of_a_number_has_its_figures_also_of_few_rows(rows: Evaluation) ->
         figure.canvas.draw()
     assert axes_of(drawn["learning_curves"]).get_ylabel() == "quantile loss, in standard deviations"
     assert str(drawn["importance_chart"].get_supxlabel()).startswith("R² lost when shuffled")
-    numbers = {"predicted_and_true", "interval_coverage"}
-    assert {*drawn} == {"learning_curves", "importance_chart"} | numbers
+    assert {*drawn} == {"learning_curves", "predicted_and_true", "importance_chart"}
 
 
-def test_each_row_is_a_point_beside_the_coverage_of_each_tenth() -> None:
+def test_each_row_is_a_point() -> None:
     rows = normal()
-    predicted, low, high = rows.predictions["candidate"].T
+    predicted = rows.predictions["candidate"][:, 0]
     figure = figures.predicted_and_true(rows)
     np.testing.assert_allclose(points_of(figure), np.stack([predicted, rows.labels], 1))
     axes = axes_of(figure)
     assert axes.get_xlim() == axes.get_ylim()
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted", "true")
-
-    axes = axes_of(figures.interval_coverage(rows, 0.8))
-    declared, shares = axes.lines
-    assert set(declared.get_ydata()) == {0.8}
-    holds = ((low <= rows.labels) & (rows.labels <= high))[np.argsort(predicted)].reshape(10, 30)
-    np.testing.assert_allclose(shares.get_ydata(), holds.mean(axis=1))
-    (bars,) = axes.collections
-    for ends, held in zip(bars.get_segments(), holds.sum(axis=1), strict=True):  # type: ignore[attr-defined]
-        expected = binomtest(int(held), 30).proportion_ci(method="wilson")
-        assert ends[:, 1] == pytest.approx([expected.low, expected.high])
 
 
 def test_of_many_rows_some_are_drawn_and_those_far_out_are_counted() -> None:

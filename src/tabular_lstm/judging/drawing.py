@@ -29,7 +29,6 @@ FIGURES = {
     "roc_curve": "ROC curve",
     "precision_recall_curve": "Precision and recall",
     "predicted_and_true": "Predicted and true",
-    "interval_coverage": "Coverage of the intervals",
     "calibration_curve": "Calibration",
     "confusion_matrix": "Confusion matrix of the candidate",
     "class_confusions": "Confusion matrix of the candidate",
@@ -211,22 +210,17 @@ def add_legend(figure: "Figure") -> None:
 
 
 def mark(axes: "Axes", x: float, text: str) -> None:
-    """Draw a dotted vertical line at `x`, and its text above the plot."""
+    """Draw a dotted vertical line at `x`, and name it above the plot."""
     axes.axvline(x, linestyle=":", color=GREY)
-    low, high = axes.get_xlim()
-    place = (x - low) / (high - low)
-    side = "left" if place < 0.3 else "right" if place > 0.7 else "center"
-    text_style: dict[str, Any] = {"ha": side, "va": "bottom", "color": GREY, "fontsize": 9}
-    axes.text(x, 1.01, text, transform=axes.get_xaxis_transform(), **text_style)
+    axes.set_title(text, loc="right", color=GREY, fontsize=9)
 
 
 # Pages --------------------------------------------------------------------------------------------
 
-# Conf in a sentence, such as promotion.row_ratio, columns.ignore: [day] or {kind: costs}.
+# Conf in a sentence, such as promotion.row_ratio or columns.ignore: [day].
 CONF = re.compile(
     rf"((?:--params )?(?<![\w./])(?:{'|'.join(BLOCKS)})"
-    r"(?:(?:\.\w+)+(?:=[\w.]*\w|: (?:\[[^]]*\]|\{[^}]*\}+|[^.:;()]+(?=\. |$)))?|: \{[^}]*\}+)"
-    r"|\{kind: \w+\})"
+    r"(?:(?:\.\w+)+(?:=[\w.]*\w|: (?:\[[^]]*\]|\{[^}]*\}+|[^.:;()]+(?=\. |$)))?|: \{[^}]*\}+))"
 )
 
 

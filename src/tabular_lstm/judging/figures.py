@@ -76,40 +76,6 @@ def _axis_for(values: np.ndarray) -> tuple[str, float, float]:
     return scale, float(low), float(high)
 
 
-@styled
-def interval_coverage(judged: Evaluation, declared: float) -> "Figure":
-    """Draw how often the intervals contain the label, by tenths of the predictions."""
-    predicted, low, high = judged.predictions[CANDIDATE].T
-    holds, tenths = (low <= judged.labels) & (judged.labels <= high), _tenths(predicted)
-    axes_names = "predicted, median of each tenth of the rows", "rows within their interval"
-    figure, axes = drawing.new_axes(*axes_names)
-    axes.axhline(declared, linestyle=":", color=GREY)
-    note = f"dotted: declared, {100 * declared:g} %"
-    axes.text(0, 1.02, note, transform=axes.transAxes, color=GREY, fontsize=9)
-    shares, ends = zip(*(_share_and_interval(judged, holds, rows) for rows in tenths), strict=True)
-    axes.vlines(range(len(tenths)), *np.transpose(ends), color=BLUE)
-    axes.plot(shares, "o", color=BLUE)
-    axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.4g} %")
-    names = [amount_formatter()(float(f"{np.median(predicted[rows]):.3g}")) for rows in tenths]
-    axes.set_xticks(range(len(tenths)), names, rotation=45)
-    axes.set_xlim(-0.6, len(tenths) - 0.4)
-    return figure
-
-
-def _tenths(predicted: np.ndarray) -> list[np.ndarray]:
-    """Return the rows' places of each tenth, by rising prediction; few rows make fewer parts."""
-    order = np.argsort(predicted, kind="stable")
-    return np.array_split(order, min(10, max(1, len(order) // 10)))
-
-
-def _share_and_interval(
-    judged: Evaluation, holds: np.ndarray, rows: np.ndarray
-) -> tuple[float, tuple[float, ...]]:
-    part = judged.part(rows)
-    share = float(np.average(holds[rows], weights=part.weights))
-    return share, drawing.share_interval(share, part.count)
-
-
 # Figures ------------------------------------------------------------------------------------------
 
 MOST_CLASSES = 12  # in a confusion matrix
@@ -308,8 +274,6 @@ def figures_of(
 ) -> "dict[str, Figure]":
     """Draw all figures of a candidate, by the names of `drawing.FIGURES`."""
     figures = {name: DRAWINGS[name](judged) for name in judged.task.traits.figures}
-    if "coverage" in history:  # a number
-        figures["interval_coverage"] = interval_coverage(judged, history["coverage"])
     if importance.dependence:
         figures["partial_dependence"] = dependence_curves(importance)
     return figures | {

@@ -329,7 +329,15 @@ def _not_above(value: float, digits: int, rounded_as: type[np.floating]) -> floa
 
 
 def count_numbers(values: np.ndarray, edges: Sequence[float]) -> np.ndarray:
-    """Count numbers, float32 or float64, in the order of `Profile.counts`: int64 (edges + 2,)."""
+    """Count numbers, float32 or float64, by ascending edges: int64 (edges + 2,).
+
+    The counts are those of `Profile.counts`: the numbers that are missing (NaN), those below the
+    first edge, those from each edge to the next one, and those from the last edge on.
+
+    Examples:
+        >>> count_numbers(np.array([np.nan, 0.5, 1.0, 1.5, 9.0]), [1.0, 2.0]).tolist()
+        [1, 1, 2, 1]
+    """
     # Comparing with each edge takes a tenth of the time of a search.
     below = [np.count_nonzero(values < edge) for edge in np.asarray(edges, values.dtype)]
     missing = np.count_nonzero(np.isnan(values))
