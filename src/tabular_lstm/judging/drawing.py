@@ -209,12 +209,6 @@ def add_legend(figure: "Figure") -> None:
     figure.legend(loc="outside lower left", ncols=1)
 
 
-def mark(axes: "Axes", x: float, text: str) -> None:
-    """Draw a dotted vertical line at `x`, and name it above the plot."""
-    axes.axvline(x, linestyle=":", color=GREY)
-    axes.set_title(text, loc="right", color=GREY, fontsize=9)
-
-
 # Pages --------------------------------------------------------------------------------------------
 
 # Conf in a sentence, such as promotion.row_ratio or columns.ignore: [day].

@@ -5,15 +5,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tabular_lstm.judging import drawing
 from tabular_lstm.judging.comparison import Evaluation
 from tabular_lstm.judging.drawing import (
+    BAR,
     GREY,
+    SHOWN,
+    SKY,
     add_legend,
     amount_formatter,
+    draw_cells,
+    in_full,
+    name_rows,
     new_axes,
+    new_bars,
+    new_figure,
+    new_unit_square,
+    share_interval,
     short,
     styled,
+    wrapped,
 )
 from tabular_lstm.judging.importance import Importance
 from tabular_lstm.judging.metrics import Metrics, calibration_bins
@@ -23,14 +33,127 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Number figures -----------------------------------------------------------------------------------
-
 BLUE = MODELS[CANDIDATE].color
-POINTS = 500
+MOST_CLASSES = 12  # in a confusion matrix
+NEAR = 1e-4  # a smaller range, in units of the largest value, needs more than three digits
+POINTS = 500  # that are drawn at most of predicted and true numbers
 # The 95 % quantile is this many times as far from the median as the 5 % quantile.
 LONG_TAIL = 4
-NEAR = 1e-4  # a smaller range, in units of the largest value, needs more than three digits
 FAR = 1.0  # from the middle 90 % of the values, in units of their range
+
+
+@styled
+def learning_curves(history: dict[str, Any], task: Task) -> "Figure":
+    """Draw the loss per epoch, with the epoch whose weights were kept."""
+    figure, axes = new_axes("epoch", task.traits.loss_in_words, lines=2)
+    curves = {
+        "loss": ("rows trained on, with dropout", SKY),
+        "validation_loss": ("rows held out from each member, calibrated", BLUE),
+    }
+    for name, (label, color) in curves.items():
+        if name in history:
+            epochs = range(1, len(history[name]) + 1)
+            axes.plot(epochs, history[name], label=label, color=color)
+    axes.locator_params(axis="x", integer=True)
+    epoch_name = "median epoch kept" if "best_epochs" in history else "epoch kept"
+    axes.axvline(history["best_epoch"], linestyle=":", color=GREY)
+    title = f"{epoch_name}: {history['best_epoch']}"
+    axes.set_title(title, loc="right", color=GREY, fontsize=9)
+    add_legend(figure)
+    return figure
+
+
+@styled
+def roc_curve(judged: Evaluation) -> "Figure":
+    """Draw the ROC curve of every model."""
+    from sklearn.metrics import roc_curve as curve_of  # noqa: PLC0415
+
+    axes_names = "false positive rate", "true positive rate"
+    figure, axes = new_unit_square(*axes_names, len(judged.predictions))
+    for name, p in judged.predictions.items():
+        x, y, _ = curve_of(judged.labels, p[:, 1], sample_weight=judged.weights)
+        _add_curve(axes, judged, name, ("roc_auc", "AUC"), x, y)
+    add_legend(figure)
+    return figure
+
+
+@styled
+def precision_recall_curve(judged: Evaluation) -> "Figure":
+    """Draw precision against recall for every model."""
+    from sklearn.metrics import precision_recall_curve as curve_of  # noqa: PLC0415
+
+    figure, axes = new_unit_square("recall", "precision", len(judged.predictions))
+    for name, p in judged.predictions.items():
+        precision, recall, _ = curve_of(judged.labels, p[:, 1], sample_weight=judged.weights)
+        # Steps, like the average precision: no threshold reaches points on a straight line.
+        area = "average_precision", "average"
+        _add_curve(axes, judged, name, area, recall, precision, drawstyle="steps-post")
+    add_legend(figure)
+    return figure
+
+
+@styled
+def calibration_curve(judged: Evaluation) -> "Figure":
+    """Draw the observed against the predicted share of positives; larger points have more rows.
+
+    The candidate's points have 95 % intervals. With more classes, only each row's likeliest class
+    counts.
+    """
+    figure, axes = new_unit_square(*judged.task.traits.calibration, 1 + len(judged.predictions))
+    axes.plot([0, 1], [0, 1], label="perfect", linestyle=":", color="#999999")
+    for name in judged.predictions:
+        rows, predicted, observed = calibration_bins(*_likeliest_hits(judged, name), judged.weights)
+        axes.plot(predicted, observed, label=MODELS[name].words, color=MODELS[name].color)
+        sizes = (3 + 9 * np.sqrt(rows / rows.max())) ** 2
+        axes.scatter(predicted, observed, sizes, color=MODELS[name].color, linewidths=0, zorder=3)
+        if name == CANDIDATE:
+            counts = rows * judged.count / rows.sum()
+            ends = [*map(share_interval, observed, counts)]
+            axes.vlines(predicted, *np.transpose(ends), color=MODELS[name].color, linewidth=1)
+    add_legend(figure)
+    return figure
+
+
+@styled
+def confusion_matrix(judged: Evaluation) -> "Figure":
+    """Draw the candidate's four counts, and each as a share of its actual class."""
+    measured: Any = judged.metrics[CANDIDATE]
+    counts = np.reshape([*measured.confusion_matrix.model_dump().values()], (2, 2))
+    figure, axes = new_axes("predicted", "actual", height=2.8)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1e-9)
+    texts = [
+        f"{in_full(count)}\n{100 * share:.0f} %"
+        for count, share in zip(counts.flat, shares.flat, strict=True)
+    ]
+    draw_cells(axes, counts, counts.max(), 14, texts)
+    names = [f"class\n{short(label, 18)}" for label in judged.task.classes]
+    axes.set_xticks([0.5, 1.5], names)
+    axes.set_yticks([0.5, 1.5], names)
+    return figure
+
+
+@styled
+def class_confusions(judged: Evaluation) -> "Figure":
+    """Draw which classes the candidate confuses; of many classes the most confused ones."""
+    measured: Any = judged.metrics[CANDIDATE]
+    counts = np.array(measured.confusion_matrix)
+    rows = counts.sum(axis=1)
+    confused = rows + counts.sum(axis=0) - 2 * counts.diagonal()
+    shown_classes = np.sort(np.argsort(-confused, kind="stable")[:MOST_CLASSES])
+    shares = (counts / np.maximum(rows, 1e-9)[:, None])[np.ix_(shown_classes, shown_classes)]
+    note = f"; the {len(shown_classes)} of {len(rows)} classes with the most errors"
+    note = note if len(shown_classes) < len(rows) else ""
+    axis = f"predicted, in % of the actual class's rows{note}"
+    height = 1.2 + max(2.0, 0.32 * len(shown_classes))
+    figure, axes = new_axes(wrapped(axis), "actual", height)
+    texts = [f"{100 * share:.0f}" if share else "" for share in shares.flat]
+    draw_cells(axes, shares, 1, 9, texts)
+    names = [short(judged.task.classes[number], 14) for number in shown_classes]
+    places = np.arange(len(names)) + 0.5
+    axes.set_xticks(places, names, rotation=40, ha="right", rotation_mode="anchor")
+    actual = zip(names, rows[shown_classes], strict=True)
+    axes.set_yticks(places, [f"{name} ({in_full(count)})" for name, count in actual])
+    return figure
 
 
 @styled
@@ -48,14 +171,14 @@ def predicted_and_true(judged: Evaluation) -> "Figure":
         axis_text += f"; {len(chosen)} of {len(truth):,} rows, chosen at random"
     if is_beyond.any():
         axis_text += f"; beyond the edges: {is_beyond.sum():,} of {len(truth):,} rows"
-    figure, axes = drawing.new_axes(drawing.wrapped(axis_text), "true", height=4, lines=2)
+    figure, axes = new_axes(wrapped(axis_text), "true", height=4, lines=2)
     axes.set(xscale=scale, yscale=scale, xlim=(low, high), ylim=(low, high))
     axes.xaxis.set_major_formatter(amount_formatter())
     axes.yaxis.set_major_formatter(amount_formatter())
     axes.plot([low, high], [low, high], ":", color=GREY, label="predicted = true")
     dot: Any = {"s": 9, "alpha": 0.5, "linewidths": 0, "color": BLUE}
     axes.scatter(predicted[chosen], truth[chosen], label="a row", **dot)
-    drawing.add_legend(figure)
+    add_legend(figure)
     return figure
 
 
@@ -76,136 +199,15 @@ def _axis_for(values: np.ndarray) -> tuple[str, float, float]:
     return scale, float(low), float(high)
 
 
-# Figures ------------------------------------------------------------------------------------------
-
-MOST_CLASSES = 12  # in a confusion matrix
-
-
-@styled
-def learning_curves(history: dict[str, Any], task: Task) -> "Figure":
-    """Draw the loss per epoch, with the epoch whose weights were kept."""
-    figure, axes = new_axes("epoch", task.traits.loss_in_words, lines=2)
-    curves = {
-        "loss": ("rows trained on, with dropout", drawing.SKY),
-        "validation_loss": ("rows held out from each member, calibrated", BLUE),
-    }
-    for name, (label, color) in curves.items():
-        if name in history:
-            epochs = range(1, len(history[name]) + 1)
-            axes.plot(epochs, history[name], label=label, color=color)
-    axes.locator_params(axis="x", integer=True)
-    epoch_name = "median epoch kept" if "best_epochs" in history else "epoch kept"
-    drawing.mark(axes, history["best_epoch"], f"{epoch_name}: {history['best_epoch']}")
-    add_legend(figure)
-    return figure
-
-
-@styled
-def roc_curve(judged: Evaluation) -> "Figure":
-    """Draw the ROC curve of every model."""
-    from sklearn.metrics import roc_curve as curve_of  # noqa: PLC0415
-
-    axes_names = "false positive rate", "true positive rate"
-    figure, axes = drawing.new_unit_square(*axes_names, len(judged.predictions))
-    for name, p in judged.predictions.items():
-        x, y, _ = curve_of(judged.labels, p[:, 1], sample_weight=judged.weights)
-        _add_curve(axes, judged, name, ("roc_auc", "AUC"), x, y)
-    add_legend(figure)
-    return figure
-
-
-@styled
-def precision_recall_curve(judged: Evaluation) -> "Figure":
-    """Draw precision against recall for every model."""
-    from sklearn.metrics import precision_recall_curve as curve_of  # noqa: PLC0415
-
-    figure, axes = drawing.new_unit_square("recall", "precision", len(judged.predictions))
-    for name, p in judged.predictions.items():
-        precision, recall, _ = curve_of(judged.labels, p[:, 1], sample_weight=judged.weights)
-        # Steps, like the average precision: no threshold reaches points on a straight line.
-        area = "average_precision", "average"
-        _add_curve(axes, judged, name, area, recall, precision, drawstyle="steps-post")
-    add_legend(figure)
-    return figure
-
-
-@styled
-def calibration_curve(judged: Evaluation) -> "Figure":
-    """Draw the observed against the predicted share of positives; larger points have more rows.
-
-    The candidate's points have 95 % intervals. With more classes, only each row's likeliest class
-    counts.
-    """
-    figure, axes = drawing.new_unit_square(
-        *judged.task.traits.calibration, 1 + len(judged.predictions)
-    )
-    axes.plot([0, 1], [0, 1], label="perfect", linestyle=":", color="#999999")
-    for name in judged.predictions:
-        rows, predicted, observed = calibration_bins(*_likeliest_hits(judged, name), judged.weights)
-        axes.plot(predicted, observed, label=MODELS[name].words, color=MODELS[name].color)
-        sizes = (3 + 9 * np.sqrt(rows / rows.max())) ** 2
-        axes.scatter(predicted, observed, sizes, color=MODELS[name].color, linewidths=0, zorder=3)
-        if name == CANDIDATE:
-            counts = rows * judged.count / rows.sum()
-            ends = [*map(drawing.share_interval, observed, counts)]
-            axes.vlines(predicted, *np.transpose(ends), color=MODELS[name].color, linewidth=1)
-    add_legend(figure)
-    return figure
-
-
-@styled
-def confusion_matrix(judged: Evaluation) -> "Figure":
-    """Draw the candidate's four counts, and each as a share of its actual class."""
-    measured: Any = judged.metrics[CANDIDATE]
-    counts = np.reshape([*measured.confusion_matrix.model_dump().values()], (2, 2))
-    figure, axes = new_axes("predicted", "actual", height=2.8)
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1e-9)
-    texts = [
-        f"{drawing.in_full(count)}\n{100 * share:.0f} %"
-        for count, share in zip(counts.flat, shares.flat, strict=True)
-    ]
-    drawing.draw_cells(axes, counts, counts.max(), 14, texts)
-    names = [f"class\n{short(label, 18)}" for label in judged.task.classes]
-    axes.set_xticks([0.5, 1.5], names)
-    axes.set_yticks([0.5, 1.5], names)
-    return figure
-
-
-@styled
-def class_confusions(judged: Evaluation) -> "Figure":
-    """Draw which classes the candidate confuses; of many classes the most confused ones."""
-    measured: Any = judged.metrics[CANDIDATE]
-    counts = np.array(measured.confusion_matrix)
-    rows = counts.sum(axis=1)
-    confused = rows + counts.sum(axis=0) - 2 * counts.diagonal()
-    shown_classes = np.sort(np.argsort(-confused, kind="stable")[:MOST_CLASSES])
-    shares = (counts / np.maximum(rows, 1e-9)[:, None])[np.ix_(shown_classes, shown_classes)]
-    note = f"; the {len(shown_classes)} of {len(rows)} classes with the most errors"
-    note = note if len(shown_classes) < len(rows) else ""
-    axis = f"predicted, in % of the actual class's rows{note}"
-    height = 1.2 + max(2.0, 0.32 * len(shown_classes))
-    figure, axes = new_axes(drawing.wrapped(axis), "actual", height)
-    texts = [f"{100 * share:.0f}" if share else "" for share in shares.flat]
-    drawing.draw_cells(axes, shares, 1, 9, texts)
-    names = [short(judged.task.classes[number], 14) for number in shown_classes]
-    places = np.arange(len(names)) + 0.5
-    axes.set_xticks(places, names, rotation=40, ha="right", rotation_mode="anchor")
-    actual = zip(names, rows[shown_classes], strict=True)
-    axes.set_yticks(places, [f"{name} ({drawing.in_full(count)})" for name, count in actual])
-    return figure
-
-
 @styled
 def importance_chart(importance: Importance) -> "Figure":
     """Draw the importance of the features, at most thirty, the most important on top."""
     count = len(importance.features)
-    shown_features = dict([*importance.features.items()][: drawing.SHOWN])
+    shown_features = dict([*importance.features.items()][:SHOWN])
     note = f"; {len(shown_features)} of {count} features" if count > len(shown_features) else ""
     measured_on = f"lost when shuffled, {importance.shuffles} times on {importance.rows} rows{note}"
     axis = f"{METRICS[importance.measure].words} {measured_on}"
-    figure, axes = drawing.new_bars(
-        {name: lost.mean for name, lost in shown_features.items()}, axis, BLUE
-    )
+    figure, axes = new_bars({name: lost.mean for name, lost in shown_features.items()}, axis, BLUE)
     means, deviations = zip(
         *((lost.mean, lost.std) for lost in shown_features.values()), strict=True
     )
@@ -217,7 +219,7 @@ def importance_chart(importance: Importance) -> "Figure":
 def dependence_curves(importance: Importance) -> "Figure":
     """Draw the mean prediction by the values of each important feature, and its spread."""
     count = len(importance.dependence)
-    figure, panels = drawing.new_figure(0.4 + 1.7 * count, count)
+    figure, panels = new_figure(0.4 + 1.7 * count, count)
     for axes, (feature, curve) in zip(panels, importance.dependence.items(), strict=True):
         if isinstance(curve.values[0], str):
             places: Any = range(len(curve.values))
@@ -242,15 +244,15 @@ def intervals(models: dict[str, Metrics], task: Task) -> "Figure":
     """Draw the gate's metrics of each model with their 95 % intervals, the first model on top."""
     metrics = [name for name in task.shown if name in task.compared]
     # Panels one above the other fit a phone, and need no legend.
-    height = len(metrics) * (0.8 + drawing.BAR * (len(models) + 1))
-    figure, panels = drawing.new_figure(height, panels=len(metrics))
+    height = len(metrics) * (0.8 + BAR * (len(models) + 1))
+    figure, panels = new_figure(height, panels=len(metrics))
     for axes, metric in zip(panels, metrics, strict=True):
         direction = "less is better" if METRICS[metric].worse > 0 else "more is better"
         for place, (model, measured) in enumerate(models.items()):
             color, name = MODELS[model].color, MODELS[model].words
             axes.plot(measured.interval[metric], [place] * 2, color=color, linewidth=3, label=name)
             axes.plot([getattr(measured, metric)], [place], color=color, marker="o", markersize=8)
-        drawing.name_rows(axes, [MODELS[model].words for model in models])
+        name_rows(axes, [MODELS[model].words for model in models])
         axes.set_ylim(len(models) - 0.4, -0.6)
         axes.set_xlabel(f"{METRICS[metric].words}, {direction}")
         if METRICS[metric].in_units:
