@@ -6,7 +6,7 @@ for each. A metric is one entry of `METRICS`, and a baseline is one entry of `MO
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
 from pydantic import BeforeValidator, StrictBool, StrictFloat, StrictInt, StrictStr
@@ -15,9 +15,6 @@ from tabular_lstm import measuring
 from tabular_lstm.errors import printable
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.measuring import Labels, Statistic
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 TaskKind = Literal["two classes", "classes", "number"]
 TWO_CLASSES, CLASSES, NUMBER = get_args(TaskKind)
@@ -424,8 +421,8 @@ class Task(Frozen):
         columns = self.to_file(predictions).T
         return {model + end: column for end, column in zip(endings, columns, strict=True)}
 
-    def from_columns(self, table: "pd.DataFrame", model: str) -> np.ndarray:
-        """Read a model's predictions from a table, see `to_columns`.
+    def from_columns(self, table: Any, model: str) -> np.ndarray:
+        """Read a model's predictions from a table, a frame of pandas, see `to_columns`.
 
         Of its columns only the order counts: 0.1.0 wrote numbers of classes in their names.
         """
