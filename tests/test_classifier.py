@@ -373,11 +373,11 @@ def test_other_labels_are_refused() -> None:
         (LABELS + 0.5 * ROWS["age"], "Unknown label type: continuous"),
         (["yes"] * 120, r"got only one class: \['yes'\]"),
         (np.where(LABELS, 1.0, NAN), "NaN"),
-        (["a", "b", None] * 40, "NaN or None"),
-        (np.array([0, 1, pd.NA] * 40, object), "NaN or None"),
-        (["a", "b", NAN] * 40, "NaN or None"),
-        (["a", 1] * 60, "got values of int, str"),
-        (pd.Series(pd.date_range("2020", periods=120)), "got values of datetime64"),
+        (["a", "b", None] * 40, "NaN, None"),
+        (np.array([0, 1, pd.NA] * 40, object), "NaN, None"),
+        (["a", "b", NAN] * 40, "NaN, None"),
+        (["a", 1] * 60, "calls these values 'mixed-integer'"),
+        (pd.Series(pd.date_range("2020", periods=120)), "calls these values 'datetime'"),
     ):
         with pytest.raises(ValueError, match=fact):
             tiny().fit(NUMBERS, labels)

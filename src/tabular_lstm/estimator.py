@@ -261,16 +261,12 @@ def _to_pandas(X: Any) -> Any:  # noqa: N803
 
 def _refuse_unusable_labels(y: Any) -> None:
     """Refuse labels that are missing, that are dates, or that mix text and other types."""
-    labels = np.asarray(y)
-    if labels.dtype.kind in "biufc":
-        return
-    values = np.ravel(labels if labels.dtype.kind in "mM" else np.asarray(y, object))
-    if pd.isna(values).any():
-        raise ValueError("Input y contains NaN or None: expected a label of each row.")
-    kind = pd.api.types.infer_dtype(values)
+    kind = pd.api.types.infer_dtype(np.ravel(np.asarray(y, object)), skipna=False)
     if kind.startswith(("mixed", "date", "time", "period")) and kind != "mixed-integer-float":
-        types = ", ".join(sorted({type(value).__name__ for value in values}))
-        raise ValueError(f"y: expected numbers, or classes of one type, got values of {types}.")
+        raise ValueError(
+            "Input y contains NaN, None, dates or values of several types: expected a number of "
+            f"each row, or a class, all of one type; pandas calls these values '{kind}'."
+        )
 
 
 def _array_names(count: int) -> list[str]:

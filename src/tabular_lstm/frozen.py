@@ -106,8 +106,10 @@ def validated(validate: Callable[..., Kept], content: Any) -> Kept:
         return validate(content)
     except ValidationError as error:
         faults = error.errors()
-        if isinstance(cause := faults[0].get("ctx", {}).get("error"), NewerVersionError):
-            raise cause from error
+        causes = [fault.get("ctx", {}).get("error") for fault in faults]
+        for cause in causes:
+            if isinstance(cause, NewerVersionError):
+                raise cause from error
         try:
             validate(content, extra="ignore")
         except ValidationError:

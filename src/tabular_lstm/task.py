@@ -245,7 +245,6 @@ class Traits:
         nothing: A metric, its value for a model that knows nothing, and the words for such a model.
         changed: Possible causes of a fall.
         objectives: What decisions may optimize.
-        learned: The fields of a network's `Calibration` that only these tasks have.
         not_a_label: What a cell is that is not a label.
         figures: The names of its figures.
         calibration: The names of the axes of the figure of the calibration.
@@ -262,7 +261,6 @@ class Traits:
     nothing: tuple[str, float, str]
     changed: str
     objectives: tuple[str, ...]
-    learned: tuple[str, ...]
     not_a_label: str
     figures: tuple[str, ...]
     calibration: tuple[str, str] = ("", "")
@@ -284,14 +282,12 @@ TRAITS: dict[TaskKind, Traits] = {
         words="two classes",
         loss_in_words="binary cross-entropy",
         objectives=("accuracy", "f1", "costs"),
-        learned=(),
         not_a_label="of neither class",
         figures=(
             "roc_curve",
             "precision_recall_curve",
             "calibration_curve",
             "confusion_matrix",
-            "score_distribution",
         ),
         calibration=("predicted probability", "observed share of positives"),
         calibrated="of the rows with a probability of 30 %, 30 % are positive",
@@ -302,9 +298,8 @@ TRAITS: dict[TaskKind, Traits] = {
         words="{} classes",
         loss_in_words="cross-entropy",
         objectives=("accuracy", "costs"),
-        learned=("costs",),
         not_a_label="of no class",
-        figures=("class_roc_curves", "calibration_curve", "class_confusions"),
+        figures=("calibration_curve", "class_confusions"),
         calibration=("probability of the likeliest class", "share of rows that have it"),
         calibrated="of the rows whose likeliest class has a probability of 70 %, 70 % are of this "
         "class",
@@ -321,9 +316,8 @@ TRAITS: dict[TaskKind, Traits] = {
         nothing=("r2", 0.0, "the mean of the labels"),
         changed="another unit",
         objectives=("accuracy",),
-        learned=("residuals", "coverage"),
         not_a_label="that are no number within bounds",
-        figures=("predicted_and_true", "errors_by_prediction"),
+        figures=("predicted_and_true",),
     ),
 }
 
@@ -379,14 +373,6 @@ class Task(Frozen):
         """Tell whether a threshold decides: a row from it on is of the positive class."""
         return self.kind == "two classes"
 
-    def name_class(self, place: int) -> tuple[str, str]:
-        """Name a class to follow "rows are", and to follow "groups have"."""
-        if self.has_threshold:
-            name = ("negative", "positive")[place]
-            return name, f"{name} ones"
-        name = f"of class {self.classes[place]}"
-        return name, f"rows {name}"
-
     @property
     def class_values(self) -> np.ndarray:
         """Give the classes as an array (classes,), as Python's values if their types differ."""
@@ -416,13 +402,6 @@ class Task(Frozen):
             return ["probability"]
         return [f"probability_{name}" for name in self.classes]
 
-    @property
-    def endings(self) -> list[str]:
-        """Give what follows a model's name in the columns of its predictions, in `columns`."""
-        if self.kind == NUMBER:
-            return ["", "_lower", "_upper"]
-        return [""] if self.has_threshold else [f"_{printable(name)}" for name in self.classes]
-
     def to_file(self, predictions: np.ndarray) -> np.ndarray:
         """Leave out what files do not have: (rows, columns)."""
         return predictions[:, 1:] if self.has_threshold else predictions
@@ -430,6 +409,25 @@ class Task(Frozen):
     def from_file(self, columns: np.ndarray) -> np.ndarray:
         """Complete the columns of a file, (rows, columns), to predictions."""
         return np.hstack([1 - columns, columns]) if self.has_threshold else columns
+
+    def to_columns(self, model: str, predictions: np.ndarray) -> dict[str, np.ndarray]:
+        """Name the columns of a model's predictions in a table of several models."""
+        if self.kind == NUMBER:
+            endings = ["", "_lower", "_upper"]
+        elif self.has_threshold:
+            endings = [""]
+        else:
+            endings = [f"_{printable(name)}" for name in self.classes]
+        columns = self.to_file(predictions).T
+        return {model + end: column for end, column in zip(endings, columns, strict=True)}
+
+    def from_columns(self, table: Any, model: str) -> np.ndarray:
+        """Read a model's predictions from a table, a frame of pandas, see `to_columns`.
+
+        Of its columns only the order counts: 0.1.0 wrote numbers of classes in their names.
+        """
+        columns = [name for name in map(str, table) if f"{name}_".startswith(f"{model}_")]
+        return self.from_file(table[columns].to_numpy(np.float64))
 
     @property
     def told_by(self) -> str:
@@ -443,12 +441,15 @@ class Task(Frozen):
 
     @property
     def compared(self) -> list[str]:
-        """Name the metrics that the gate compares."""
+        """Name the metrics that the gate compares, see `Metric.tolerance`."""
         return [name for name, metric in self.metrics.items() if metric.tolerance is not None]
 
     @property
     def shown(self) -> list[str]:
-        """Name the metrics in the order of pages: the main one, those of the gate, the others."""
+        """Name the metrics in the order in which the report and its figures show them.
+
+        The main metric comes first, then the others that the gate compares, then the rest.
+        """
         return [*dict.fromkeys([self.traits.main, *self.compared, *self.metrics])]
 
     @property

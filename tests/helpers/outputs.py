@@ -19,7 +19,7 @@ JUDGED = {
 # The figures of a run of two classes, in the order in which they are shown.
 FIGURES = [
     *("partial_dependence", "learning_curves", "roc_curve", "precision_recall_curve"),
-    *("calibration_curve", "confusion_matrix", "importance_chart", "score_distribution"),
+    *("calibration_curve", "confusion_matrix", "importance_chart"),
 ]
 
 

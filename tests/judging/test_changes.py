@@ -59,7 +59,7 @@ def test_data_like_the_champions_pass_and_new_features_are_no_fault() -> None:
         (
             {"valid_rows": 495},
             "495 valid rows, 0.50 times the champion's 990 (expected promotion.row_ratio = 0.75 to "
-            "2 times). If this is intended, change the limit",
+            "2 times). If this is intended, change what is expected",
         ),
         ({"valid_rows": 2000}, "2000 valid rows, 2.02 times the champion's 990 (expected"),
         ({"label_share": 0.5}, "(expected at most promotion.max_label_share_change = 0.1)"),
@@ -232,7 +232,7 @@ def test_a_champion_that_fell_or_whose_labels_flip_over_night_stops_the_gate() -
     assert not fallen.passed
     assert fallen.least_fall is not None
     assert fallen.least_fall > 0.1
-    assert "clearly lower by more than promotion.max_champion_fall = 0.1" in fallen.sentence
+    assert "clearly worse by more than promotion.max_champion_fall = 0.1" in fallen.sentence
     assert drifted(worse, max_champion_fall=0.4).passed
     # Without its decision only "worse than chance" is checked.
     unknown = drifted(worse, None)
@@ -311,7 +311,7 @@ def test_a_champion_of_classes_that_fell_stops_the_gate() -> None:
     then = of_classes(1.5).metrics["b"]
     assert drifted(of_classes(1.5), then).passed
     fallen = drifted(of_classes(0.3), then)
-    assert "has fallen: ROC AUC 0." in fallen.sentence
+    assert "has become worse: ROC AUC 0." in fallen.sentence
     assert "such as classes swapped or another unit" in fallen.sentence
     assert "rmse" not in fallen.model_dump_json()
     assert "is clearly worse than chance" in drifted(of_classes(-1.0), then).sentence

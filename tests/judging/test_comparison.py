@@ -227,23 +227,6 @@ def test_sentences_hold_the_numbers_and_count_what_is_called_positive() -> None:
     assert "it calls no row positive; 4 rows are positive" in called
 
 
-def test_where_few_positive_rows_are_found_the_objective_to_set_is_named() -> None:
-    rare, even = np.array([1] * 20 + [0] * 180), np.array([1] * 100 + [0] * 100)
-    low = np.linspace(0.4, 0.1, 200)  # tells the classes apart, and calls no row positive
-    half, chance = np.where(np.arange(200) < 12, 0.9, low), np.full(200, 0.1)
-    for labels, p, objective, is_named in (
-        (rare, low, "accuracy", True),
-        (rare, low, "f1", False),
-        (rare, half, "accuracy", False),
-        (even, low, "accuracy", False),
-        (rare, chance, "accuracy", False),
-    ):
-        judged = judge(labels, candidate=p, **dict.fromkeys(BASELINES, chance))
-        sentence = sentences_of(judged, RESAMPLED, objective)[1]
-        assert sentence.startswith("From a probability of 0.500 on it calls")
-        assert ("write training: {objective: {kind: f1}}, or {kind: costs}" in sentence) is is_named
-
-
 def test_the_verdict_speaks_of_the_task() -> None:
     labels, p = classes_of()
     majority = np.tile(np.bincount(labels) / 200, (200, 1))

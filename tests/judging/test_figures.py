@@ -8,7 +8,6 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from scipy.stats import binomtest
 from sklearn import metrics as sk
 
 from tabular_lstm.judging import figures
@@ -35,7 +34,6 @@ HISTORY: dict[str, Any] = {
     "validation_loss": [0.65, 0.55, 0.6],
     "best_epoch": 2,
     "best_epochs": [3, 2, 2],
-    "coverage": 0.8,
 }
 
 
@@ -50,10 +48,10 @@ def line(figure: Figure, name: str) -> Line2D:
     return curve
 
 
-def legend(figure: Figure) -> tuple[str, list[str]]:
-    """The note above the legend, and the names of what is drawn."""
+def legend(figure: Figure) -> list[str]:
+    """The names of what is drawn."""
     (drawn,) = figure.legends
-    return drawn.get_title().get_text(), [text.get_text() for text in drawn.get_texts()]
+    return [text.get_text() for text in drawn.get_texts()]
 
 
 def x_label(axes: Axes) -> str:
@@ -66,14 +64,13 @@ def test_learning_curves_show_both_losses_and_the_kept_epoch() -> None:
         "rows trained on, with dropout": "loss",
         "rows held out from each member, calibrated": "validation_loss",
     }
-    assert legend(figure) == ("", [*names])
+    assert legend(figure) == [*names]
     for name, losses in names.items():
         assert list(line(figure, name).get_xdata()) == [1, 2, 3]
         assert list(line(figure, name).get_ydata()) == HISTORY[losses]
     axes = axes_of(figure)
     (across,) = [line for line in axes.lines if line.get_transform() != axes.transData]
-    (text,) = axes.texts
-    assert (across.get_xdata()[0], text.get_text()) == (2, "median epoch kept: 2")
+    assert (across.get_xdata()[0], axes.get_title("right")) == (2, "median epoch kept: 2")
 
 
 def test_roc_and_calibration_have_a_curve_of_every_model() -> None:
@@ -83,9 +80,9 @@ def test_roc_and_calibration_have_a_curve_of_every_model() -> None:
         assert (x[0], y[0], x[-1], y[-1]) == (0, 0, 1, 1)
         area = sk.roc_auc_score(LABELS, probabilities)
         assert np.trapezoid(y, x) == pytest.approx(area)
-        assert f"{MODELS[model].words}, AUC {area:.3f}" in legend(figure)[1]
+        assert f"{MODELS[model].words}, AUC {area:.3f}" in legend(figure)
     figure = figures.calibration_curve(JUDGED)
-    assert legend(figure)[1] == ["perfect", *(MODELS[model].words for model in PREDICTIONS)]
+    assert legend(figure) == ["perfect", *(MODELS[model].words for model in PREDICTIONS)]
     x, y = line(figure, MODELS["majority_class"].words).get_data()
     assert (list(x), list(y)) == ([0.5], [0.5])
     x, y = line(figure, "candidate").get_data()
@@ -128,27 +125,11 @@ def of_classes(classes: int, weights: np.ndarray | None = None) -> Evaluation:
     )
 
 
-@pytest.mark.parametrize(
-    ("classes", "note"), [(4, ""), (50, "the 8 of 49 classes with the smallest AUC")]
-)
-def test_classes_that_have_rows_have_a_roc_curve_the_worst_first(classes: int, note: str) -> None:
-    rows = of_classes(classes, weights=np.linspace(0.5, 1.5, 400))
-    figure = figures.class_roc_curves(rows)
-    p, w = rows.predictions["candidate"], rows.weights
-    areas = np.array(
-        [sk.roc_auc_score(rows.labels == n, p[:, n], sample_weight=w) for n in range(classes - 1)]
-    )
-    worst_first = np.argsort(areas)[:8]
-    likeliest = axes_of(figures.calibration_curve(rows)).get_xlabel()
-    assert likeliest == "probability of the likeliest class"
-    assert legend(figure) == (note, [f"species {n:02}, AUC {areas[n]:.3f}" for n in worst_first])
-    for curve, number in zip(axes_of(figure).lines, worst_first, strict=True):
-        assert np.trapezoid(*reversed(curve.get_data())) == pytest.approx(areas[number])
-
-
 @pytest.mark.parametrize("classes", [4, 20])
 def test_confusions_are_shares_of_the_actual_class(classes: int) -> None:
     rows = of_classes(classes)
+    likeliest = axes_of(figures.calibration_curve(rows)).get_xlabel()
+    assert likeliest == "probability of the likeliest class"
     axes = axes_of(figures.class_confusions(rows))
     decided = rows.predictions["candidate"].argmax(axis=1)
     counts = sk.confusion_matrix(rows.labels, decided, labels=range(classes))
@@ -200,38 +181,17 @@ def test_a_run_of_a_number_has_its_figures_also_of_few_rows(rows: Evaluation) ->
         figure.canvas.draw()
     assert axes_of(drawn["learning_curves"]).get_ylabel() == "quantile loss, in standard deviations"
     assert str(drawn["importance_chart"].get_supxlabel()).startswith("R² lost when shuffled")
-    assert {*drawn} == {
-        *("learning_curves", "predicted_and_true", "errors_by_prediction"),
-        *("interval_coverage", "importance_chart"),
-    }
+    assert {*drawn} == {"learning_curves", "predicted_and_true", "importance_chart"}
 
 
-def test_each_row_is_a_point_beside_medians_and_coverage_of_each_tenth() -> None:
+def test_each_row_is_a_point() -> None:
     rows = normal()
-    predicted, low, high = rows.predictions["candidate"].T
+    predicted = rows.predictions["candidate"][:, 0]
     figure = figures.predicted_and_true(rows)
     np.testing.assert_allclose(points_of(figure), np.stack([predicted, rows.labels], 1))
     axes = axes_of(figure)
     assert axes.get_xlim() == axes.get_ylim()
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted", "true")
-
-    figure = figures.errors_by_prediction(rows)
-    errors = np.stack([predicted, rows.labels - predicted], 1)
-    np.testing.assert_allclose(points_of(figure), errors)
-    zero, medians = axes_of(figure).lines
-    assert set(zero.get_ydata()) == {0}
-    tenths = errors[np.argsort(predicted)].reshape(10, 30, 2)
-    np.testing.assert_allclose(np.stack(medians.get_data(), 1), np.median(tenths, axis=1))
-
-    axes = axes_of(figures.interval_coverage(rows, 0.8))
-    declared, shares = axes.lines
-    assert set(declared.get_ydata()) == {0.8}
-    holds = ((low <= rows.labels) & (rows.labels <= high))[np.argsort(predicted)].reshape(10, 30)
-    np.testing.assert_allclose(shares.get_ydata(), holds.mean(axis=1))
-    (bars,) = axes.collections
-    for ends, held in zip(bars.get_segments(), holds.sum(axis=1), strict=True):  # type: ignore[attr-defined]
-        expected = binomtest(int(held), 30).proportion_ci(method="wilson")
-        assert ends[:, 1] == pytest.approx([expected.low, expected.high])
 
 
 def test_of_many_rows_some_are_drawn_and_those_far_out_are_counted() -> None:
@@ -241,10 +201,9 @@ def test_of_many_rows_some_are_drawn_and_those_far_out_are_counted() -> None:
     assert axes_of(figure).get_xlabel() == "predicted; 500 of 2,000 rows, chosen at random"
     rows.labels[:3] = 1e9
     rows = of_number(rows.labels, rows.predictions["candidate"][:, 0])
-    for draw in (figures.predicted_and_true, figures.errors_by_prediction):
-        axes = axes_of(draw(rows))
-        assert x_label(axes).endswith("at random; beyond the edges: 3 of 2,000 rows")
-        assert axes.get_ylim()[1] < 10
+    axes = axes_of(figures.predicted_and_true(rows))
+    assert x_label(axes).endswith("at random; beyond the edges: 3 of 2,000 rows")
+    assert axes.get_ylim()[1] < 10
     # A label with a long tail is shown by its powers of ten.
     price = np.exp(11 + np.random.default_rng(0).normal(size=500))
     axes = axes_of(figures.predicted_and_true(of_number(price, price * 1.1)))

@@ -75,8 +75,8 @@ def test_few_test_rows_of_a_class_promote_nothing() -> None:
     few = check_floor(BETTER, EQUAL, rows=2 * needed - 1)
     assert (few.passed, few.smaller_class_rows, few.enough_rows) == (False, needed - 1, False)
     assert few.sentence == (
-        f"{needed - 1} of {2 * needed - 1} test rows are positive, too few to tell a good "
-        f"candidate from a lucky one: expected at least {needed} of each class "
+        f"there are {needed - 1} test rows of class 1, too few to tell a good candidate from a "
+        f"lucky one: expected at least {needed} of each class "
         "(promotion.min_test_rows_per_class). Wait for more rows, or raise split.test_fraction"
     )
     # With almost all the weight on a few rows, the effective number counts.
@@ -206,7 +206,7 @@ def test_few_rows_of_one_of_several_classes_or_of_a_number_promote_nothing() -> 
     rare = int(np.sum(judged.labels == 3))
     check = gate.check_floor(judged, PROMOTION.model_copy(update={"min_test_rows_per_class": 50}))
     assert (check.passed, check.smaller_class_rows) == (False, rare)
-    assert f"{rare} of 200 test rows are of class 4, too few to tell" in check.sentence
+    assert f"there are {rare} test rows of class 4, too few to tell" in check.sentence
     labels, p = numbers_of(count=19)
     few = {CANDIDATE: p, "mean": np.full_like(p, 5.0), "linear_regression": p}
     checked = gate.check_floor(judge(OF_NUMBER, labels, **few), PROMOTION)

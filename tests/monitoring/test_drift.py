@@ -129,8 +129,8 @@ def skewed() -> Watch:
 
 
 USUAL = [
-    ("wage", lambda c: c * 100, r"about 100 times as large \(mean \d\d\.\d, was 0\.4\d*\)"),
-    ("glucose", lambda c: c / 18, r"about 1[789] times smaller \(mean 6\.\d*, was 12\d\)"),
+    ("wage", lambda c: c * 100, r".* % are .* \(mean \d\d\.\d, was 0\.4\d*\)"),
+    ("glucose", lambda c: c / 18, r"100 % are below .* \(mean 6\.\d*, was 12\d\)"),
     ("level", lambda c: c * 30, r"4\d\.?\d* % are below -3\.\d, were 0 % \(mean"),
     ("seen", lambda c: c + pd.Timedelta(days=730), r"100 % are above .* \(mean 2022-"),
     (
@@ -152,7 +152,7 @@ SKEWED = [
         lambda c: c.mask(np.arange(len(c)) % 6 == 0, 0),
         r"2\d.* % are below 33, were 9.* % \(mean",
     ),
-    ("gain", lambda c: c * 100, "about [0-9]+ times as large"),
+    ("gain", lambda c: c * 100, r"1\d.* % are below .*, were 9\d.* % \(mean 1\d{5}, was 1"),
     ("rare", lambda c: c.where(np.arange(len(c)) % 2 == 0, c * 100), r"\d.* % are above"),
     ("blood", lambda c: c.fillna(-999), r"0 % have no value, were 69.* % \(mean -7"),
     ("blood", lambda c: c.fillna(4), r"0 % have no value, were 69.* % \(mean 4, was"),

@@ -226,7 +226,6 @@ def virtual(file: h5py.File) -> None:
     file.create_virtual_dataset("embed/vars/2", layout)
 
 
-COSTS, RISING = [[0, 1, 2], [1, 0, 1], [3, 1, 0]], [0.02 * place for place in range(50)]
 VECTORS, BIAS = "embed/vars/3", "embed/vars/2"
 ZEROS = np.zeros((2, 5, 3), np.float32)
 PASSWORDS = {"external": [("/etc/passwd", 0, 72)]}
@@ -263,27 +262,12 @@ NOT_AS_KERAS = "is not in model.weights.h5 as Keras writes an array"
         (created(VECTORS, data=np.zeros((2, 5, 3))), "got float64 (2, 5, 3)"),
         (weights(lambda file: file.__delitem__(BIAS)), "embed/vars/2 is missing or not declared"),
         (configured(dtype={"class_name": "get_file", "config": {}}), "dtype"),
-        (configured(schema__mean=[1.0] * 3), "mean and variance of each of 4"),
-        (configured(schema__variance=[1, 2, 3, float("nan")]), "expected a number as mean and"),
-        (configured(schema__origin={"a": float("inf")}), "and as any origin"),
-        (configured(schema__quantiles={"a": [1.0, *[0.0] * 24]}), "25 rising quantiles"),
         (configured(format=1), "a network of this schema has no format 1"),
         (configured(schema__scores=False), "a network of this schema has no format 2"),
         (configured(format=3), "reads format 1 and 2, and its format is 3. Install that version"),
         (configured(threshold=True), "config.threshold: Input should be"),
-        (configured(threshold=None), "config.threshold: Field required"),
-        (configured(costs=COSTS), "config.costs: expected no value if the task is two classes"),
-        (configured(schema__classes=["a", "b", "c"]), "two classes, classes, or a target, got"),
-        (configured(CLASSES, costs=COSTS[:2]), "config.costs: expected a row of 3 costs for each"),
-        (
-            configured(CLASSES, costs=[[0, 1, float("inf")], *COSTS[1:]]),
-            "expected numbers as cost",
-        ),
-        (configured(CLASSES, schema__classes=["bus", "car", "car"]), "three or more different"),
-        (configured(NUMBER, residuals=RISING[::-1]), "residuals that do not fall"),
         (configured(NUMBER, residuals=[float("nan")] * 50), "config.residuals.0: Input should be"),
         (configured(NUMBER, coverage=float("nan")), "config.coverage: Input should be"),
-        (configured(NUMBER, schema__target={"mean": 0, "deviation": float("inf")}), "deviation="),
         (created("layers/read_out/vars/1", data=np.zeros((2, 9), np.float32)), "float32 (2, 1)"),
     ],
 )

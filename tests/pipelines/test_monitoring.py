@@ -34,7 +34,7 @@ LOG = [promotion("a"), promotion("b", "a")]
 # Each is promised a log loss of about 0.2.
 PROMISED = {"log_loss": Estimate(value=0.2, low=0.18, high=0.22)}
 NONE = {"psi": 0, "ks": 0, "missing": (0, 0), "outside": (0, 0), "statistic": 0, "counts": ()}
-SHIFT = Shift(**NONE, moved=True, sentence="about 100 times as large")
+SHIFT = Shift(**NONE, moved=True, sentence="100 % are above 8400, were 0 %")
 MOVED = {"features": {"wage": SHIFT}}
 SEQUENCES = np.arange(200.0).reshape(100, 2, 1)
 # Trained on rows that nobody scores.
@@ -180,7 +180,7 @@ def test_the_newest_scoring_that_can_tell_decides(story: Story) -> None:
     health = story.health([])
     assert health.newest
     assert health.newest.run_id == alarming
-    assert health.alarm == "'wage': about 100 times as large"
+    assert health.alarm == "'wage': 100 % are above 8400, were 0 %"
     note = f"Scoring {last} cannot tell whether the data moved: it has no reference"
     assert health.notes == [note]
     story.score("b", range(300))

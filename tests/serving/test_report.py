@@ -235,7 +235,7 @@ def test_the_page_of_classes_speaks_of_each_class(served: Project) -> None:
         rows = sum(measured["confusion_matrix"][number])
         assert f"{name} {rows:g} {rates['precision']:.3f} {rates['recall']:.3f}" in by_class
         assert f"{name} size {100 * run.judgement['data']['label']['levels'][name]:.1f} %" in data
-    figures = {"partial_dependence", "class_roc_curves", "calibration_curve", "class_confusions"}
+    figures = {"partial_dependence", "calibration_curve", "class_confusions"}
     assert {*run.figures} == {"learning_curves", "importance_chart"} | figures
     assert all(f'alt="{TITLES[name]}. ' in run.page for name in run.figures)
 
@@ -257,9 +257,8 @@ def test_the_page_of_a_number_speaks_in_its_unit(served: Project) -> None:
     assert "which shall hold 90 % of the labels" in beside
     label = run.judgement["data"]["label"]
     assert f"mean ± deviation {metric_text('rmse', label['mean'])} ± " in shown
-    figures = {"predicted_and_true", "errors_by_prediction", "interval_coverage"}
     common = {"partial_dependence", "learning_curves", "importance_chart"}
-    assert {*run.figures} == common | figures
+    assert {*run.figures} == common | {"predicted_and_true"}
     assert all(f'alt="{TITLES[name]}. ' in run.page for name in run.figures)
 
     # What it may lose is told in deviations.
@@ -405,7 +404,7 @@ def test_conf_in_a_sentence_is_in_a_code_font(runs: list[Run]) -> None:
         "promotion.start_over=true judges without the champion"
     )
     inputs["basis"]["judgement"]["checks"][1]["sentence"] = limit
-    inputs["verdict"] = [f"To find more of them, write {objective}, or {{kind: costs}} with both"]
+    inputs["verdict"] = [f"To find more of them, write {objective}"]
     page = page_of(inputs)
     shown = Parsed(page).text
     for sentence in (asked, apart, limit, *inputs["verdict"]):
@@ -415,7 +414,7 @@ def test_conf_in_a_sentence_is_in_a_code_font(runs: list[Run]) -> None:
         *leaks,
         *("columns.group: Home town", "split.independent: [Home town]"),
         *("promotion.max_champion_fall", "--params promotion.start_over=true"),
-        *(objective, "{kind: costs}"),
+        objective,
     ]
     assert [*dict.fromkeys(code for code in codes if code in expected)] == expected
     assert "docs/<code>" not in page

@@ -18,7 +18,6 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from threadpoolctl import threadpool_limits
 
 from tabular_lstm.engine import Workers, one_by_one
-from tabular_lstm.judging.measures import strata_of
 from tabular_lstm.measuring import row_losses
 from tabular_lstm.network.outputs import (
     RATES,
@@ -105,7 +104,9 @@ def fit_baselines(
     evaluated, _ = plain_rows(evaluated_sequences, schema)
     labels, weights = train_set.labels.to_numpy(), train_set.weights
     task, target = schema.task, schema.target
-    splits = _splits(strata_of(labels, task), train_set.fold_groups, evaluation.seed)
+    # All numbers are one stratum.
+    strata = labels if task.classes else np.zeros(len(labels), int)
+    splits = _splits(strata, train_set.fold_groups, evaluation.seed)
     # Gradient boosting fails if a feature is missing in all rows of a fit.
     usable_features = np.all([~np.isnan(fitted[rows]).all(axis=0) for rows, _ in splits], axis=0)
     if not usable_features.all():

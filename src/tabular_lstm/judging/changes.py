@@ -23,12 +23,6 @@ from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.data_warnings import doubts_of
 from tabular_lstm.task import METRICS
 
-WIDEN = "If this is intended, change the limit"
-# Moved features have no limit that could be changed.
-LET_MOVE = (
-    "If the move is intended, set --params monitoring.on_drift=warn, or name the column in "
-    "monitoring.ignore"
-)
 OTHER_ROWS = "other rows of histories, not those that a scoring would have predicted"
 ASK = (
     "The label or a feature may have changed its meaning, such as {}, or the world has changed. "
@@ -64,23 +58,21 @@ def check_data(
         facts.append(_repeated(data_summary, promotion.max_repeated_test_rows))
     if champion_data is not None:
         facts += _beside_champion(data_summary, champion_data, promotion)
-    warned = moved is not None and moved.alarm and not moved.expected
-    if moved is not None and not warned:
-        facts.insert(0 if moved.alarm else len(facts), (moved.sentence, moved.expected))
-    faults = [f"{fact} ({expected})" for fact, expected in facts if expected]
-    sentence = ", ".join(fact for fact, _ in facts)
+    warning = ""
+    if moved is not None and moved.alarm and not moved.expected:
+        warning = f"ALARM: {moved.sentence}. Besides, "
+    elif moved is not None:
+        facts.append((moved.sentence, moved.expected))
     failures = doubts_of(data_summary)
-    if faults:
-        stopped = moved is not None and bool(moved.expected)
-        remedies = [LET_MOVE] * stopped + [WIDEN] * (len(faults) > stopped)
+    if faults := [f"{fact} ({expected})" for fact, expected in facts if expected]:
         failures.append(
-            ". ".join([f"the data are not as expected: {'; '.join(faults)}", *remedies])
+            f"the data are not as expected: {'; '.join(faults)}. If this is intended, change what "
+            "is expected"
         )
-    if failures:
-        sentence = ". Besides, ".join(failures)
-    if moved is not None and warned:
-        sentence = f"ALARM: {moved.sentence}. Besides, {sentence}"
-    return DataCheck(passed=not failures, sentence=printable(sentence), quarantined_fraction=share)
+    sentence = ". Besides, ".join(failures) or ", ".join(fact for fact, _ in facts)
+    return DataCheck(
+        passed=not failures, sentence=printable(warning + sentence), quarantined_fraction=share
+    )
 
 
 def _repeated(data_summary: DataSummary, limit: float) -> tuple[str, str]:
@@ -130,33 +122,40 @@ def _label_beside(
     data_summary: DataSummary, champion_data: DataSummary, promotion: PromotionOptions
 ) -> list[tuple[str, str]]:
     """Compare the labels with the champion's; return an empty list if its task was different."""
-    limit = promotion.max_label_share_change
-    expected = f"expected at most promotion.max_label_share_change = {limit:g}"
-    labels = data_summary.label, champion_data.label
-    if data_summary.label_share is not None and champion_data.label_share is not None:
-        share, champion_share = data_summary.label_share, champion_data.label_share
-        class_words = "positive"
-    elif labels[0] is None or labels[1] is None or labels[0].kind != labels[1].kind:
-        return []
-    elif labels[0].mean is None or labels[1].mean is None:
-        names = sorted({*labels[0].levels, *labels[1].levels})
-        shares = {
-            name: [label.levels.get(name, 0.0) for label in labels if label] for name in names
+    shares, champion_shares = _class_shares(data_summary), _class_shares(champion_data)
+    if shares.keys() & champion_shares.keys():
+        pairs = {
+            name: (shares.get(name, 0.0), champion_shares.get(name, 0.0))
+            for name in sorted({*shares, *champion_shares})
         }
-        farthest_class = max(names, key=lambda name: abs(shares[name][0] - shares[name][1]))
-        (share, champion_share), class_words = shares[farthest_class], f"of class {farthest_class}"
-    else:
-        mean, champion_mean, deviation = labels[0].mean, labels[1].mean, labels[1].deviation or 0.0
-        limit = promotion.max_label_shift
-        expected = (
-            f"expected at most promotion.max_label_shift = {limit:g} standard deviations "
-            f"of {amount(deviation)}"
-        )
-        means = [amount(value) for value in (mean, champion_mean)]
-        fact = f"labels of {means[0]} on average against the champion's {means[1]}"
-        return [(fact, "" if abs(mean - champion_mean) <= limit * deviation else expected)]
-    fact = f"{_percent(share)} {class_words} against the champion's {_percent(champion_share)}"
-    return [(fact, "" if abs(share - champion_share) <= limit else expected)]
+        name = max(pairs, key=lambda one: abs(pairs[one][0] - pairs[one][1]))
+        share, champion_share = pairs[name]
+        limit = promotion.max_label_share_change
+        fact = f"{_percent(share)} {name} against the champion's {_percent(champion_share)}"
+        expected = f"expected at most promotion.max_label_share_change = {limit:g}"
+        return [(fact, "" if abs(share - champion_share) <= limit else expected)]
+    label, champion_label = data_summary.label, champion_data.label
+    if not label or not champion_label or label.mean is None or champion_label.mean is None:
+        return []
+    limit, deviation = promotion.max_label_shift, champion_label.deviation or 0.0
+    fact = (
+        f"labels of {amount(label.mean)} on average against the champion's "
+        f"{amount(champion_label.mean)}"
+    )
+    expected = (
+        f"expected at most promotion.max_label_shift = {limit:g} standard deviations of "
+        f"{amount(deviation)}"
+    )
+    is_near = abs(label.mean - champion_label.mean) <= limit * deviation
+    return [(fact, "" if is_near else expected)]
+
+
+def _class_shares(data_summary: DataSummary) -> dict[str, float]:
+    """Give the share of each class by its words after a share; of two classes the positive one."""
+    if data_summary.label_share is not None:
+        return {"positive": data_summary.label_share}
+    levels = data_summary.label.levels if data_summary.label else {}
+    return {f"of class {name}": share for name, share in levels.items()}
 
 
 def check_drift(
@@ -175,57 +174,59 @@ def check_drift(
     if not champions:
         return DriftCheck(passed=True, sentence="there was no champion whose results could change")
     champion = champions[0]
-    name, promotion_metrics = f"the champion {champion.run_id}", champion.promoted_with
+    name = f"the champion {champion.run_id}"
     if champion.not_compared is not None:
         sentence = f"not known: {name} did not score these rows ({champion.not_compared})"
         return DriftCheck(passed=True, sentence=sentence)
-    traits, measured = evaluation.task.traits, evaluation.metrics[champion.run_id]
+    traits, run = evaluation.task.traits, champion.run_id
     metric, hint = traits.main, ASK.format(traits.changed)
-    sign, current_value = METRICS[metric].worse, getattr(measured, metric)
-    bounds = evaluation.bounds(champion.run_id, metric, promotion.confidence)
-    best = min(bounds, key=lambda bound: sign * bound)
-    value_text = f"{METRICS[metric].words} {metric_text(metric, current_value)} on these rows"
-    missing_reason = "its metrics at promotion are not known, because its decision is gone"
-    if data_summary and champion.data and champion.data.weight != data_summary.weight:
-        promotion_metrics, missing_reason = None, data_summary.other_weights(champion.data)
-    elif promotion_metrics and champion.promoted_on != evaluation.judged_on:
-        promotion_metrics, missing_reason = None, f"its promotion was judged on {OTHER_ROWS}"
     floor, floor_value, floor_model = traits.nothing
-    if promotion_metrics is None:
-        compared = (
-            f"{value_text}; {missing_reason}. Only whether it is worse than {floor_model} was "
-            "checked"
-        )
-        least_fall, promotion_value, unit = -np.inf, None, 1.0
-    else:
-        promotion_value = getattr(promotion_metrics, metric)
-        unit = getattr(promotion_metrics, "label_deviation", 1.0)
-        compared = f"{value_text}, {metric_text(metric, promotion_value)} when it was promoted"
-        least_fall = _least_fall(
-            promotion_metrics, metric, current_value, best, promotion.confidence
-        )
-    _, highest = evaluation.bounds(champion.run_id, floor, promotion.confidence)
+    value = getattr(evaluation.metrics[run], metric)
+    bounds = evaluation.bounds(run, metric, promotion.confidence)
+    best = min(bounds, key=lambda bound: METRICS[metric].worse * bound)
+    compared = f"{METRICS[metric].words} {metric_text(metric, value)} on these rows"
+    promotion_value, least_fall, has_fallen = None, None, False
+    then, limit = champion.promoted_with, promotion.max_champion_fall
+    if reason := _why_not_known(champion, evaluation, data_summary):
+        compared += f"; {reason}. Only whether it is worse than {floor_model} was checked"
+    elif then is not None:
+        promotion_value = getattr(then, metric)
+        compared += f", {metric_text(metric, promotion_value)} when it was promoted"
+        least_fall = _least_fall(then, metric, value, best, promotion.confidence)
+        has_fallen = least_fall > limit * getattr(then, "label_deviation", 1.0)
+    _, highest = evaluation.bounds(run, floor, promotion.confidence)
+    fault = ""
     if highest < floor_value:
         fault = f"{name} is clearly worse than {floor_model}: {compared}. {hint}{START_OVER}"
-    elif least_fall > promotion.max_champion_fall * unit:
-        limit, higher = promotion.max_champion_fall, METRICS[metric].in_units
+    elif has_fallen:
+        unit = " standard deviations of its labels" if METRICS[metric].in_units else ""
         fault = (
-            f"{name} has {'become worse' if higher else 'fallen'}: {compared}, clearly "
-            f"{'higher' if higher else 'lower'} by more than promotion.max_champion_fall = "
-            f"{limit:g}{' standard deviations of its labels' if higher else ''}. {hint}raise this "
-            f"limit, or {START_OVER}"
+            f"{name} has become worse: {compared}, clearly worse by more than "
+            f"promotion.max_champion_fall = {limit:g}{unit}. {hint}raise this limit, or "
+            f"{START_OVER}"
         )
-    else:
-        fault = ""
     return DriftCheck(
         passed=not fault,
         sentence=fault or f"{name} has {compared}",
         promoted_with=promotion_value,
-        least_fall=None if promotion_metrics is None else least_fall,
+        least_fall=least_fall,
         metric=metric,
-        value=current_value,
+        value=value,
         bound=best,
     )
+
+
+def _why_not_known(
+    champion: ComparedChampion, evaluation: Evaluation, data_summary: DataSummary | None
+) -> str:
+    """Say why a champion's metrics at promotion cannot be compared; empty if they can."""
+    if data_summary and champion.data and champion.data.weight != data_summary.weight:
+        return data_summary.other_weights(champion.data)
+    if champion.promoted_with is None:
+        return "its metrics at promotion are not known, because its decision is gone"
+    if champion.promoted_on != evaluation.judged_on:
+        return f"its promotion was judged on {OTHER_ROWS}"
+    return ""
 
 
 def _least_fall(

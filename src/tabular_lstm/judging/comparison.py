@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -17,16 +17,18 @@ from tabular_lstm.judging.intervals import (
     bounds,
     percentile_interval,
 )
-from tabular_lstm.judging.measures import (
+from tabular_lstm.judging.metrics import (
+    Metrics,
     Rule,
     fewest_rows,
     fill_missing,
+    is_in_units,
+    measure_model,
+    metric_text,
     statistics,
-    unit_of,
     with_intervals,
 )
-from tabular_lstm.judging.metrics import Metrics, is_in_units, measure_model, metric_text
-from tabular_lstm.measuring import Labels, Resampled
+from tabular_lstm.measuring import Labels, Resampled, deviation_of
 from tabular_lstm.parameters.hyperparameters import EvaluationOptions
 from tabular_lstm.rows.cells import cell_text
 from tabular_lstm.rows.examples import Examples, JudgedOn
@@ -36,11 +38,6 @@ from tabular_lstm.rows.weights import scaled
 from tabular_lstm.task import CANDIDATE, METRICS, MODELS, Task
 
 POWER = 0.8
-RARE, FEW_FOUND = 0.25, 0.5  # shares: of positive rows, and of those that are found
-OBJECTIVES = (
-    ". That serves accuracy: to find more of them, write training: {objective: {kind: f1}}, or "
-    "{kind: costs} with the costs of both errors"
-)
 # Which rows of histories judge, in words that follow their number.
 SAID_OF_ROWS: dict[JudgedOn | None, str] = {
     None: "",
@@ -90,9 +87,9 @@ class Predictions:
     """One model's predictions of examples, and the rule by which it decides.
 
     Attributes:
-        values: float64 (examples, outputs of the task), see `judging.measures`; NaN where the model
-            gives no prediction.
-        rule: The decision rule, see `measures.Rule`.
+        values: float64 (examples, outputs of the task), see `tabular_lstm.measuring`; NaN where
+            the model gives no prediction.
+        rule: The decision rule, see `metrics.Rule`.
     """
 
     values: np.ndarray
@@ -116,8 +113,8 @@ class Evaluation(Labels):
         side: `test`, or `train` where nothing is held out. Default: `test`.
         task: What is predicted. Default: two classes, 0 and 1.
         best_baseline: The one with the lowest out-of-fold loss. Default: "", not known.
-        predictions: See `judging.measures`; a missing prediction is replaced by a wrong one.
-        rules: Each model's decision rule, see `measures.Rule`.
+        predictions: See `tabular_lstm.measuring`; a missing prediction is replaced by a wrong one.
+        rules: Each model's decision rule, see `metrics.Rule`.
         without_prediction: For how many rows a model gave no prediction.
         metrics, resampled: Metrics on the rows, with 95 % intervals; metrics on resamples of them.
         parts: For a model that is measured on only some of the rows: these rows, and the models on
@@ -251,8 +248,9 @@ class Evaluation(Labels):
         return compared
 
     def unit(self, model: str) -> float:
-        """Return the unit of tolerances on the rows of `model`, see `measures.unit_of`."""
-        return unit_of(self.parts.get(model, self), self.task)
+        """Return the unit of tolerances on the rows of `model`: for a number, its deviation."""
+        rows = self.parts.get(model, self)
+        return 1.0 if self.task.classes else deviation_of(rows.labels, rows.weights)
 
     def _unseen(self, model: str, other_model: str, metric: str, confidence: float) -> float:
         return METRICS[metric].unseen(*self._model_pair(model, other_model), confidence)
@@ -292,35 +290,27 @@ def evaluate_models(
     ).with_models(models, options)
 
 
-def sentences_of(
-    evaluation: Evaluation, options: EvaluationOptions, objective: str = ""
-) -> list[str]:
+def sentences_of(evaluation: Evaluation, options: EvaluationOptions) -> list[str]:
     """Say for each baseline in one sentence whether the candidate beats it, and by how much.
 
-    If few positive rows are found because decisions are made for accuracy, the other objectives are
-    named. If the best baseline by out-of-fold loss is ahead, its sentence comes first.
+    If the best baseline by out-of-fold loss is ahead, its sentence comes first.
     """
-    task, metrics = evaluation.task, cast(Any, evaluation.metrics[CANDIDATE])
-    baselines = [name for name in evaluation.metrics if name != CANDIDATE]
+    metrics = evaluation.metrics[CANDIDATE]
     sentences = {
-        name: _baseline_sentence(evaluation, name, options.meaningful) for name in baselines
+        name: _baseline_sentence(evaluation, name, options.meaningful)
+        for name in evaluation.metrics
+        if name != CANDIDATE
     }
-    summary = _summary(
-        evaluation, metrics, len(evaluation.labels), SAID_OF_ROWS[evaluation.judged_on]
-    )
+    which_rows = SAID_OF_ROWS[evaluation.judged_on]
+    summary = _summary(evaluation, metrics, len(evaluation.labels), which_rows)
     if evaluation.all_rows is not None:
         count, all_rows_metrics = evaluation.all_rows
         summary += f". {_summary(evaluation, all_rows_metrics, count, ', all labelled ones')}"
-    best = evaluation.best_baseline or task.baseline("linear")
+    best = evaluation.best_baseline or evaluation.task.baseline("linear")
     main = _telling(evaluation, best)
     difference, _ = evaluation.minus(CANDIDATE, best, main)
     first = [sentences.pop(best)] if METRICS[main].worse * difference > 0 else []
-    decisions = metrics.said_of_decisions
-    if objective == "accuracy" and task.has_threshold:
-        recall, is_rare = metrics.confusion_matrix.recall, bool(evaluation.labels.mean() < RARE)
-        tells = metrics.interval["roc_auc"][0] > task.traits.nothing[1]
-        decisions += OBJECTIVES * (recall is not None and recall < FEW_FOUND and is_rare and tells)
-    return [*first, summary, decisions, *sentences.values()]
+    return [*first, summary, metrics.said_of_decisions, *sentences.values()]
 
 
 def _summary(evaluation: Evaluation, metrics: Metrics, count: int, which_rows: str) -> str:

@@ -28,23 +28,18 @@ FIGURES = {
     "learning_curves": "Learning curves",
     "roc_curve": "ROC curve",
     "precision_recall_curve": "Precision and recall",
-    "class_roc_curves": "ROC curve of each class",
     "predicted_and_true": "Predicted and true",
-    "errors_by_prediction": "Errors by prediction",
-    "interval_coverage": "Coverage of the intervals",
     "calibration_curve": "Calibration",
     "confusion_matrix": "Confusion matrix of the candidate",
     "class_confusions": "Confusion matrix of the candidate",
     "importance_chart": "Permutation importance",
-    "score_distribution": "Probabilities by class",
 }
 # The report has one figure more.
 TITLES = FIGURES | {"intervals": "The candidate beside the others"}
 WIDTH = 5.0  # inches, each 96 pixels of a browser
 HEIGHT, LEGEND_LINE, BAR = 3.5, 0.18, 0.21
 INK, GREY, LIGHT = "#1f2328", "#777777", "#e3e6ea"
-ORANGE, SKY, PINK = "#E69F00", "#56B4E9", "#CC79A7"
-CLASS_COLORS = (ORANGE, PINK)  # negative, positive
+SKY = "#56B4E9"
 # Characters of a name from the user's file; the middle of a longer name is left out.
 NAME = 26
 SHOWN = 30  # bars
@@ -209,29 +204,17 @@ def name_rows(axes: "Axes", names: list[str]) -> None:
     axes.grid(visible=False, axis="y")
 
 
-def add_legend(figure: "Figure", note: str = "") -> None:
+def add_legend(figure: "Figure") -> None:
     """Add a legend below the plot, with one line for each entry, narrow enough for a phone."""
-    above: Any = {"title": note, "title_fontsize": 9, "alignment": "left"} if note else {}
-    figure.legend(loc="outside lower left", ncols=1, **above)
-
-
-def mark(axes: "Axes", x: float, text: str) -> None:
-    """Draw a dotted vertical line at `x`, and its text above the plot."""
-    axes.axvline(x, linestyle=":", color=GREY)
-    low, high = axes.get_xlim()
-    place = (x - low) / (high - low)
-    side = "left" if place < 0.3 else "right" if place > 0.7 else "center"
-    text_style: dict[str, Any] = {"ha": side, "va": "bottom", "color": GREY, "fontsize": 9}
-    axes.text(x, 1.01, text, transform=axes.get_xaxis_transform(), **text_style)
+    figure.legend(loc="outside lower left", ncols=1)
 
 
 # Pages --------------------------------------------------------------------------------------------
 
-# Conf in a sentence, such as promotion.row_ratio, columns.ignore: [day] or {kind: costs}.
+# Conf in a sentence, such as promotion.row_ratio or columns.ignore: [day].
 CONF = re.compile(
     rf"((?:--params )?(?<![\w./])(?:{'|'.join(BLOCKS)})"
-    r"(?:(?:\.\w+)+(?:=[\w.]*\w|: (?:\[[^]]*\]|\{[^}]*\}+|[^.:;()]+(?=\. |$)))?|: \{[^}]*\}+)"
-    r"|\{kind: \w+\})"
+    r"(?:(?:\.\w+)+(?:=[\w.]*\w|: (?:\[[^]]*\]|\{[^}]*\}+|[^.:;()]+(?=\. |$)))?|: \{[^}]*\}+))"
 )
 
 

@@ -5,17 +5,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tabular_lstm.judging import drawing
 from tabular_lstm.judging.comparison import Evaluation
 from tabular_lstm.judging.drawing import (
-    CLASS_COLORS,
+    BAR,
     GREY,
-    ORANGE,
+    SHOWN,
+    SKY,
     add_legend,
     amount_formatter,
+    draw_cells,
+    in_full,
+    name_rows,
     new_axes,
+    new_bars,
+    new_figure,
+    new_unit_square,
+    share_interval,
     short,
     styled,
+    wrapped,
 )
 from tabular_lstm.judging.importance import Importance
 from tabular_lstm.judging.metrics import Metrics, calibration_bins
@@ -25,120 +33,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Number figures -----------------------------------------------------------------------------------
-
 BLUE = MODELS[CANDIDATE].color
-POINTS = 500
+MOST_CLASSES = 12  # in a confusion matrix
+NEAR = 1e-4  # a smaller range, in units of the largest value, needs more than three digits
+POINTS = 500  # that are drawn at most of predicted and true numbers
 # The 95 % quantile is this many times as far from the median as the 5 % quantile.
 LONG_TAIL = 4
-NEAR = 1e-4  # a smaller range, in units of the largest value, needs more than three digits
 FAR = 1.0  # from the middle 90 % of the values, in units of their range
-
-
-@styled
-def predicted_and_true(judged: Evaluation) -> "Figure":
-    """Draw the true numbers against the candidate's, with the line on which they are equal."""
-    truth, predicted = judged.labels, judged.predictions[CANDIDATE][:, 0]
-    figure, axes = drawing.new_axes("", "true", height=4, lines=2)
-    numbers = np.concatenate([truth, predicted])
-    ends = [_fit_axis(axes, axis, numbers) for axis in ("x", "y")]
-    axes.plot(*ends, ":", color=GREY, label="predicted = true")
-    _add_points(axes, predicted, truth)
-    drawing.add_legend(figure)
-    return figure
-
-
-@styled
-def errors_by_prediction(judged: Evaluation) -> "Figure":
-    """Draw the candidate's errors against its predictions, with the median of each tenth."""
-    predicted = judged.predictions[CANDIDATE][:, 0]
-    error = judged.labels - predicted
-    figure, axes = drawing.new_axes("", "error: true - predicted", lines=2)
-    _fit_axis(axes, "x", predicted)
-    _fit_axis(axes, "y", error, by_powers=False)
-    axes.axhline(0, linestyle=":", color=GREY)
-    _add_points(axes, predicted, error)
-    medians = [(np.median(predicted[rows]), np.median(error[rows])) for rows in _tenths(predicted)]
-    axes.plot(*zip(*medians, strict=True), "o-", color=ORANGE, label="median of each tenth of rows")
-    drawing.add_legend(figure)
-    return figure
-
-
-@styled
-def interval_coverage(judged: Evaluation, declared: float) -> "Figure":
-    """Draw how often the intervals contain the label, by tenths of the predictions."""
-    predicted, low, high = judged.predictions[CANDIDATE].T
-    holds, tenths = (low <= judged.labels) & (judged.labels <= high), _tenths(predicted)
-    axes_names = "predicted, median of each tenth of the rows", "rows within their interval"
-    figure, axes = drawing.new_axes(*axes_names)
-    axes.axhline(declared, linestyle=":", color=GREY)
-    note = f"dotted: declared, {100 * declared:g} %"
-    axes.text(0, 1.02, note, transform=axes.transAxes, color=GREY, fontsize=9)
-    shares, ends = zip(*(_share_and_interval(judged, holds, rows) for rows in tenths), strict=True)
-    axes.vlines(range(len(tenths)), *np.transpose(ends), color=BLUE)
-    axes.plot(shares, "o", color=BLUE)
-    axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.4g} %")
-    names = [amount_formatter()(float(f"{np.median(predicted[rows]):.3g}")) for rows in tenths]
-    axes.set_xticks(range(len(tenths)), names, rotation=45)
-    axes.set_xlim(-0.6, len(tenths) - 0.4)
-    return figure
-
-
-def _add_points(axes: "Axes", x: np.ndarray, y: np.ndarray) -> None:
-    """Draw a point for each row of a sample, and write how many rows are not shown."""
-    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
-    beyond = int(np.sum((x < left) | (x > right) | (y < low) | (y > high)))
-    chosen = np.sort(np.random.default_rng(0).permutation(len(x))[:POINTS])
-    by_chance = f"; {len(chosen)} of {len(x):,} rows, chosen at random"
-    edges = f"; beyond the edges: {beyond:,} of {len(x):,} rows"
-    axis_text = f"predicted{by_chance * (len(chosen) < len(x))}{edges * (beyond > 0)}"
-    axes.set_xlabel(drawing.wrapped(axis_text))
-    dot: Any = {"s": 9, "alpha": 0.5, "linewidths": 0, "color": BLUE}
-    axes.scatter(x[chosen], y[chosen], label="a row", **dot)
-
-
-def _fit_axis(
-    axes: "Axes", axis: str, values: np.ndarray, *, by_powers: bool = True
-) -> tuple[float, float]:
-    """Fit an axis, x or y, to all values but outliers, and return its ends.
-
-    With `by_powers`, positive values with a long tail get a logarithmic axis.
-    """
-    low, middle, high = np.quantile(values, [0.05, 0.5, 0.95])
-    powers = by_powers and low > 0 and high - middle > LONG_TAIL * (middle - low)
-    scaled_values = np.log(values[values > 0]) if powers else values
-    low, high = np.quantile(scaled_values, [0.05, 0.95])
-    reach = FAR * (high - low) or np.inf
-    near = scaled_values[(scaled_values >= low - reach) & (scaled_values <= high + reach)]
-    room = 0.05 * np.ptp(near) or 1.0
-    ends = near.min() - room, near.max() + room
-    if powers:
-        ends = float(np.exp(ends[0])), float(np.exp(ends[1]))
-        axes.set(**{f"{axis}scale": "log"})
-    axes.set(**{f"{axis}lim": ends})
-    getattr(axes, f"{axis}axis").set_major_formatter(amount_formatter())
-    return ends
-
-
-def _tenths(predicted: np.ndarray) -> list[np.ndarray]:
-    """Return the rows' places of each tenth, by rising prediction; few rows make fewer parts."""
-    order = np.argsort(predicted, kind="stable")
-    return np.array_split(order, min(10, max(1, len(order) // 10)))
-
-
-def _share_and_interval(
-    judged: Evaluation, holds: np.ndarray, rows: np.ndarray
-) -> tuple[float, tuple[float, ...]]:
-    part = judged.part(rows)
-    share = float(np.average(holds[rows], weights=part.weights))
-    return share, drawing.share_interval(share, part.count)
-
-
-# Figures ------------------------------------------------------------------------------------------
-
-MOST_CLASSES = 12  # in a confusion matrix
-OTHER_COLORS = ("#000000", "#D55E00", "#009E73", GREY, ORANGE, drawing.SKY, drawing.PINK)
-CURVES = (BLUE, *OTHER_COLORS)
 
 
 @styled
@@ -146,7 +47,7 @@ def learning_curves(history: dict[str, Any], task: Task) -> "Figure":
     """Draw the loss per epoch, with the epoch whose weights were kept."""
     figure, axes = new_axes("epoch", task.traits.loss_in_words, lines=2)
     curves = {
-        "loss": ("rows trained on, with dropout", drawing.SKY),
+        "loss": ("rows trained on, with dropout", SKY),
         "validation_loss": ("rows held out from each member, calibrated", BLUE),
     }
     for name, (label, color) in curves.items():
@@ -155,7 +56,9 @@ def learning_curves(history: dict[str, Any], task: Task) -> "Figure":
             axes.plot(epochs, history[name], label=label, color=color)
     axes.locator_params(axis="x", integer=True)
     epoch_name = "median epoch kept" if "best_epochs" in history else "epoch kept"
-    drawing.mark(axes, history["best_epoch"], f"{epoch_name}: {history['best_epoch']}")
+    axes.axvline(history["best_epoch"], linestyle=":", color=GREY)
+    title = f"{epoch_name}: {history['best_epoch']}"
+    axes.set_title(title, loc="right", color=GREY, fontsize=9)
     add_legend(figure)
     return figure
 
@@ -166,7 +69,7 @@ def roc_curve(judged: Evaluation) -> "Figure":
     from sklearn.metrics import roc_curve as curve_of  # noqa: PLC0415
 
     axes_names = "false positive rate", "true positive rate"
-    figure, axes = drawing.new_unit_square(*axes_names, len(judged.predictions))
+    figure, axes = new_unit_square(*axes_names, len(judged.predictions))
     for name, p in judged.predictions.items():
         x, y, _ = curve_of(judged.labels, p[:, 1], sample_weight=judged.weights)
         _add_curve(axes, judged, name, ("roc_auc", "AUC"), x, y)
@@ -179,7 +82,7 @@ def precision_recall_curve(judged: Evaluation) -> "Figure":
     """Draw precision against recall for every model."""
     from sklearn.metrics import precision_recall_curve as curve_of  # noqa: PLC0415
 
-    figure, axes = drawing.new_unit_square("recall", "precision", len(judged.predictions))
+    figure, axes = new_unit_square("recall", "precision", len(judged.predictions))
     for name, p in judged.predictions.items():
         precision, recall, _ = curve_of(judged.labels, p[:, 1], sample_weight=judged.weights)
         # Steps, like the average precision: no threshold reaches points on a straight line.
@@ -196,9 +99,7 @@ def calibration_curve(judged: Evaluation) -> "Figure":
     The candidate's points have 95 % intervals. With more classes, only each row's likeliest class
     counts.
     """
-    figure, axes = drawing.new_unit_square(
-        *judged.task.traits.calibration, 1 + len(judged.predictions)
-    )
+    figure, axes = new_unit_square(*judged.task.traits.calibration, 1 + len(judged.predictions))
     axes.plot([0, 1], [0, 1], label="perfect", linestyle=":", color="#999999")
     for name in judged.predictions:
         rows, predicted, observed = calibration_bins(*_likeliest_hits(judged, name), judged.weights)
@@ -207,7 +108,7 @@ def calibration_curve(judged: Evaluation) -> "Figure":
         axes.scatter(predicted, observed, sizes, color=MODELS[name].color, linewidths=0, zorder=3)
         if name == CANDIDATE:
             counts = rows * judged.count / rows.sum()
-            ends = [*map(drawing.share_interval, observed, counts)]
+            ends = [*map(share_interval, observed, counts)]
             axes.vlines(predicted, *np.transpose(ends), color=MODELS[name].color, linewidth=1)
     add_legend(figure)
     return figure
@@ -221,34 +122,13 @@ def confusion_matrix(judged: Evaluation) -> "Figure":
     figure, axes = new_axes("predicted", "actual", height=2.8)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1e-9)
     texts = [
-        f"{drawing.in_full(count)}\n{100 * share:.0f} %"
+        f"{in_full(count)}\n{100 * share:.0f} %"
         for count, share in zip(counts.flat, shares.flat, strict=True)
     ]
-    drawing.draw_cells(axes, counts, counts.max(), 14, texts)
+    draw_cells(axes, counts, counts.max(), 14, texts)
     names = [f"class\n{short(label, 18)}" for label in judged.task.classes]
     axes.set_xticks([0.5, 1.5], names)
     axes.set_yticks([0.5, 1.5], names)
-    return figure
-
-
-@styled
-def class_roc_curves(judged: Evaluation) -> "Figure":
-    """Draw the candidate's ROC curve of each class, or of the worst classes, against all others."""
-    from sklearn.metrics import roc_curve as curve_of  # noqa: PLC0415
-
-    measured: Any = judged.metrics[CANDIDATE]
-    areas = [rates.roc_auc for rates in measured.by_class.values()]
-    measured_classes = [number for number, area in enumerate(areas) if area is not None]
-    worst_classes = sorted(measured_classes, key=areas.__getitem__)[: len(CURVES)]
-    axes_names = "false positive rate", "true positive rate"
-    figure, axes = drawing.new_unit_square(*axes_names, len(worst_classes) + 1)
-    for number, color in zip(worst_classes, CURVES, strict=False):
-        p = judged.predictions[CANDIDATE][:, number]
-        x, y, _ = curve_of(judged.labels == number, p, sample_weight=judged.weights)
-        name = f"{short(judged.task.classes[number])}, AUC {areas[number]:.3f}"
-        axes.plot(x, y, label=name, color=color)
-    note = f"the {len(worst_classes)} of {len(measured_classes)} classes with the smallest AUC"
-    add_legend(figure, note if len(worst_classes) < len(measured_classes) else "")
     return figure
 
 
@@ -265,28 +145,69 @@ def class_confusions(judged: Evaluation) -> "Figure":
     note = note if len(shown_classes) < len(rows) else ""
     axis = f"predicted, in % of the actual class's rows{note}"
     height = 1.2 + max(2.0, 0.32 * len(shown_classes))
-    figure, axes = new_axes(drawing.wrapped(axis), "actual", height)
+    figure, axes = new_axes(wrapped(axis), "actual", height)
     texts = [f"{100 * share:.0f}" if share else "" for share in shares.flat]
-    drawing.draw_cells(axes, shares, 1, 9, texts)
+    draw_cells(axes, shares, 1, 9, texts)
     names = [short(judged.task.classes[number], 14) for number in shown_classes]
     places = np.arange(len(names)) + 0.5
     axes.set_xticks(places, names, rotation=40, ha="right", rotation_mode="anchor")
     actual = zip(names, rows[shown_classes], strict=True)
-    axes.set_yticks(places, [f"{name} ({drawing.in_full(count)})" for name, count in actual])
+    axes.set_yticks(places, [f"{name} ({in_full(count)})" for name, count in actual])
     return figure
+
+
+@styled
+def predicted_and_true(judged: Evaluation) -> "Figure":
+    """Draw the true numbers against the candidate's, with the line on which they are equal.
+
+    Of many rows, some are drawn; the axis says how many, and how many rows lie beyond its ends.
+    """
+    truth, predicted = judged.labels, judged.predictions[CANDIDATE][:, 0]
+    scale, low, high = _axis_for(np.concatenate([truth, predicted]))
+    chosen = np.sort(np.random.default_rng(0).permutation(len(truth))[:POINTS])
+    is_beyond = (np.minimum(truth, predicted) < low) | (np.maximum(truth, predicted) > high)
+    axis_text = "predicted"
+    if len(chosen) < len(truth):
+        axis_text += f"; {len(chosen)} of {len(truth):,} rows, chosen at random"
+    if is_beyond.any():
+        axis_text += f"; beyond the edges: {is_beyond.sum():,} of {len(truth):,} rows"
+    figure, axes = new_axes(wrapped(axis_text), "true", height=4, lines=2)
+    axes.set(xscale=scale, yscale=scale, xlim=(low, high), ylim=(low, high))
+    axes.xaxis.set_major_formatter(amount_formatter())
+    axes.yaxis.set_major_formatter(amount_formatter())
+    axes.plot([low, high], [low, high], ":", color=GREY, label="predicted = true")
+    dot: Any = {"s": 9, "alpha": 0.5, "linewidths": 0, "color": BLUE}
+    axes.scatter(predicted[chosen], truth[chosen], label="a row", **dot)
+    add_legend(figure)
+    return figure
+
+
+def _axis_for(values: np.ndarray) -> tuple[str, float, float]:
+    """Choose an axis for all values but outliers: its scale, and its ends.
+
+    The scale is `linear`, or `log` for positive values with a long tail.
+    """
+    low, middle, high = np.quantile(values, [0.05, 0.5, 0.95])
+    scale = "log" if low > 0 and high - middle > LONG_TAIL * (middle - low) else "linear"
+    scaled_values = np.log(values[values > 0]) if scale == "log" else values
+    low, high = np.quantile(scaled_values, [0.05, 0.95])
+    reach = FAR * (high - low) or np.inf
+    near = scaled_values[(scaled_values >= low - reach) & (scaled_values <= high + reach)]
+    room = 0.05 * np.ptp(near) or 1.0
+    ends = np.array([near.min() - room, near.max() + room])
+    low, high = np.exp(ends) if scale == "log" else ends
+    return scale, float(low), float(high)
 
 
 @styled
 def importance_chart(importance: Importance) -> "Figure":
     """Draw the importance of the features, at most thirty, the most important on top."""
     count = len(importance.features)
-    shown_features = dict([*importance.features.items()][: drawing.SHOWN])
+    shown_features = dict([*importance.features.items()][:SHOWN])
     note = f"; {len(shown_features)} of {count} features" if count > len(shown_features) else ""
     measured_on = f"lost when shuffled, {importance.shuffles} times on {importance.rows} rows{note}"
     axis = f"{METRICS[importance.measure].words} {measured_on}"
-    figure, axes = drawing.new_bars(
-        {name: lost.mean for name, lost in shown_features.items()}, axis, BLUE
-    )
+    figure, axes = new_bars({name: lost.mean for name, lost in shown_features.items()}, axis, BLUE)
     means, deviations = zip(
         *((lost.mean, lost.std) for lost in shown_features.values()), strict=True
     )
@@ -298,7 +219,7 @@ def importance_chart(importance: Importance) -> "Figure":
 def dependence_curves(importance: Importance) -> "Figure":
     """Draw the mean prediction by the values of each important feature, and its spread."""
     count = len(importance.dependence)
-    figure, panels = drawing.new_figure(0.4 + 1.7 * count, count)
+    figure, panels = new_figure(0.4 + 1.7 * count, count)
     for axes, (feature, curve) in zip(panels, importance.dependence.items(), strict=True):
         if isinstance(curve.values[0], str):
             places: Any = range(len(curve.values))
@@ -319,37 +240,19 @@ def dependence_curves(importance: Importance) -> "Figure":
 
 
 @styled
-def score_distribution(judged: Evaluation) -> "Figure":
-    """Draw how the candidate's probabilities spread over the rows of each of two classes."""
-    figure, axes = new_axes("predicted probability", "share of the class's rows", lines=2)
-    axes.set_xlim(0, 1)
-    for place, (label, color) in enumerate(zip(judged.task.classes, CLASS_COLORS, strict=True)):
-        rows = judged.labels == place
-        p = judged.predictions[CANDIDATE][rows, 1]
-        weights = None if judged.weights is None else judged.weights[rows]
-        counts, edges = np.histogram(p, 20, (0, 1), weights=weights)
-        shares, name = counts / (counts.sum() or 1), f"class {short(label)}"
-        axes.stairs(shares, edges, fill=True, alpha=0.6, color=color, label=name)
-    measured: Any = judged.metrics[CANDIDATE]
-    drawing.mark(axes, measured.decision_threshold, "decision threshold")
-    add_legend(figure)
-    return figure
-
-
-@styled
 def intervals(models: dict[str, Metrics], task: Task) -> "Figure":
     """Draw the gate's metrics of each model with their 95 % intervals, the first model on top."""
     metrics = [name for name in task.shown if name in task.compared]
     # Panels one above the other fit a phone, and need no legend.
-    height = len(metrics) * (0.8 + drawing.BAR * (len(models) + 1))
-    figure, panels = drawing.new_figure(height, panels=len(metrics))
+    height = len(metrics) * (0.8 + BAR * (len(models) + 1))
+    figure, panels = new_figure(height, panels=len(metrics))
     for axes, metric in zip(panels, metrics, strict=True):
         direction = "less is better" if METRICS[metric].worse > 0 else "more is better"
         for place, (model, measured) in enumerate(models.items()):
             color, name = MODELS[model].color, MODELS[model].words
             axes.plot(measured.interval[metric], [place] * 2, color=color, linewidth=3, label=name)
             axes.plot([getattr(measured, metric)], [place], color=color, marker="o", markersize=8)
-        drawing.name_rows(axes, [MODELS[model].words for model in models])
+        name_rows(axes, [MODELS[model].words for model in models])
         axes.set_ylim(len(models) - 0.4, -0.6)
         axes.set_xlabel(f"{METRICS[metric].words}, {direction}")
         if METRICS[metric].in_units:
@@ -363,11 +266,8 @@ DRAWINGS: "dict[str, Callable[[Evaluation], Figure]]" = {
     "precision_recall_curve": precision_recall_curve,
     "calibration_curve": calibration_curve,
     "confusion_matrix": confusion_matrix,
-    "score_distribution": score_distribution,
-    "class_roc_curves": class_roc_curves,
     "class_confusions": class_confusions,
     "predicted_and_true": predicted_and_true,
-    "errors_by_prediction": errors_by_prediction,
 }
 
 
@@ -376,8 +276,6 @@ def figures_of(
 ) -> "dict[str, Figure]":
     """Draw all figures of a candidate, by the names of `drawing.FIGURES`."""
     figures = {name: DRAWINGS[name](judged) for name in judged.task.traits.figures}
-    if "coverage" in history:  # a number
-        figures["interval_coverage"] = interval_coverage(judged, history["coverage"])
     if importance.dependence:
         figures["partial_dependence"] = dependence_curves(importance)
     return figures | {

@@ -12,8 +12,7 @@ from pydantic import ConfigDict, Field, model_serializer, model_validator
 
 from tabular_lstm.frozen import Frozen, unless
 from tabular_lstm.judging.comparison import Comparison, Evaluation
-from tabular_lstm.judging.measures import fewest_rows
-from tabular_lstm.judging.metrics import Metrics, metric_text
+from tabular_lstm.judging.metrics import Metrics, fewest_rows, metric_text
 from tabular_lstm.parameters.runs import PromotionOptions, Tolerance
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.examples import JudgedOn
@@ -253,24 +252,17 @@ def check_floor(evaluation: Evaluation, promotion: PromotionOptions) -> FloorChe
 
 def _few_rows(evaluation: Evaluation, needed: int) -> tuple[int, str]:
     """Count the rows, or groups, of the rarest class; add a sentence if they are too few."""
-    fewest, class_names = fewest_rows(evaluation, evaluation.task)
+    fewest, of_class = fewest_rows(evaluation, evaluation.task)
     if fewest >= needed:
         return fewest, ""
-    row_words = "test rows" if evaluation.groups is None else "groups of test rows"
+    counted_words = "test rows" if evaluation.groups is None else "groups with test rows"
     if evaluation.all_rows is not None:
-        row_words += f" that judge ({len(evaluation.labels)} of {evaluation.all_rows[0]} rows)"
-    if class_names is None:
-        count_words = f"there are {fewest} {row_words}"
-    elif evaluation.groups is None:
-        count_words = f"{fewest} of {len(evaluation.labels)} {row_words} are {class_names[0]}"
-    else:
-        count_words = (
-            f"{fewest} of {len(np.unique(evaluation.groups))} {row_words} have {class_names[1]}"
-        )
+        counted_words += " that judge"
     return fewest, (
-        f"{count_words}{weights_note(evaluation.weights)}, too few to tell a good candidate from a "
-        f"lucky one: expected at least {needed}{' of each class' if class_names else ''} "
-        "(promotion.min_test_rows_per_class). Wait for more rows, or raise split.test_fraction"
+        f"there are {fewest} {counted_words}{of_class}{weights_note(evaluation.weights)}, too few "
+        f"to tell a good candidate from a lucky one: expected at least {needed}"
+        f"{' of each class' if of_class else ''} (promotion.min_test_rows_per_class). Wait for "
+        "more rows, or raise split.test_fraction"
     )
 
 

@@ -10,14 +10,14 @@ import numpy as np
 from tabular_lstm.frozen import Frozen, unless
 from tabular_lstm.judging.comparison import Evaluation
 from tabular_lstm.judging.drawing import FIGURES
-from tabular_lstm.judging.measures import skill, strata_of
+from tabular_lstm.judging.metrics import fill_missing
 from tabular_lstm.measuring import Labels
 from tabular_lstm.parameters.hyperparameters import EvaluationOptions
 from tabular_lstm.progress import progress
 from tabular_lstm.rows.examples import Examples
 from tabular_lstm.rows.histories import Histories, Sequences, table_of
 from tabular_lstm.rows.schema import Schema
-from tabular_lstm.task import Task
+from tabular_lstm.task import METRICS, Task
 
 # See `network.score.score_changed`: from slots and their values to predictions.
 PredictChanged = Callable[[Sequences, Iterable[tuple[int, np.ndarray]]], Iterator[np.ndarray]]
@@ -86,7 +86,7 @@ def importance_of(
     row_count = min(options.importance_rows, len(labels))
     shuffles = min(options.importance_repeats, max(1, affordable // row_count))
     order = np.random.default_rng(options.seed).permutation(len(labels))
-    strata = strata_of(labels, evaluation.task)
+    strata = labels if evaluation.task.classes else np.zeros(len(labels), int)
     classes = range(strata.max() + 1)
     rows_per_class = max(1, min(options.importance_rows, affordable // shuffles) // len(classes))
     rows = np.concatenate([order[strata[order] == place][:rows_per_class] for place in classes])
@@ -122,11 +122,14 @@ def permutation_importance(
 
     Source: Breiman, "Random Forests", Machine Learning 45, 2001; here for any model.
 
-    The rows, (rows, steps, features_per_step), are predicted with one slot changed; a prediction of
-    NaN counts as 0. `features` has the slots of each feature; the slots of a date are shuffled
-    together. For histories, a feature's values are shuffled among the rows of their table.
+    The rows, (rows, steps, features_per_step), are predicted with one slot changed; a missing
+    prediction counts as a wrong one. `features` has the slots of each feature; the slots of a date
+    are shuffled together. For histories, a feature's values are shuffled among the rows of their
+    table.
     """
     metric, _, _ = task.traits.nothing
+    weights = measured_on.weights
+    counts = np.ones((1, len(sequences))) if weights is None else weights[None]
     rng = np.random.default_rng(seed)
     slots = table_of(sequences)
     orders = np.array([rng.permutation(len(slots)) for _ in range(shuffles)])
@@ -135,11 +138,12 @@ def permutation_importance(
     shuffled = ((slot, slots[orders, slot]) for slot in alone)
     predicted = predict_changed(sequences, chain([unchanged], shuffled))
 
-    def skills(predictions: np.ndarray) -> np.ndarray:
-        return np.array([skill(measured_on, p, task) for p in predictions])
+    def skill(predictions: np.ndarray) -> float:
+        filled, _ = fill_missing(measured_on.labels, predictions, None, task)
+        statistic = METRICS[metric].statistic(measured_on, filled, measured_on.labels)
+        return float(statistic(counts, counts)[0])
 
-    unchanged_skill = skills(next(predicted))[0]
-
+    unchanged_skill = skill(next(predicted)[0])
     measured = {}
     for feature in progress(list(features), FIGURES["importance_chart"]):
         feature_slots = list(features[feature])
@@ -148,7 +152,7 @@ def permutation_importance(
         else:
             values = slots[orders][..., feature_slots]
             p = _predict_with(predict_changed, sequences, feature_slots, values)
-        lost = unchanged_skill - skills(p)
+        lost = [unchanged_skill - skill(changed) for changed in p]
         measured[feature] = Lost(mean=float(np.mean(lost)), std=float(np.std(lost)))
     by_mean = dict(sorted(measured.items(), key=lambda item: -item[1].mean))
     return Importance(rows=len(sequences), shuffles=shuffles, features=by_mean, measure=metric)

@@ -1,7 +1,7 @@
-"""All metrics of a model on one set of rows, as they are stored.
+"""The metrics of one model on one set of rows: measured, with intervals, stored, and in words.
 
-Labels and predictions are as in `tabular_lstm.measuring`. Weights are (rows,): a row of
-weight 2 counts as two rows.
+What a metric is, with its name and its tolerance, is an entry of `task.METRICS`; the functions that
+compute it are in `tabular_lstm.measuring`. Labels, predictions and weights are as there.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,9 +12,22 @@ from pydantic import AliasChoices, ConfigDict, Field, model_serializer, model_va
 
 from tabular_lstm.errors import LISTED, amount, shown
 from tabular_lstm.frozen import Frozen, NewerVersionError, unless
-from tabular_lstm.measuring import Labels, deviation_of, mean_of_known, ranking, row_losses
+from tabular_lstm.judging.intervals import CENTRAL, percentile_interval
+from tabular_lstm.measuring import (
+    ArrayPair,
+    Labels,
+    Resampled,
+    Statistic,
+    deviation_of,
+    mean_of_known,
+    ranking,
+    row_losses,
+)
 from tabular_lstm.task import METRICS, Task
 
+# A decision rule. Two classes: the threshold. More classes: the cost of each decision (column) for
+# each actual class (row); None if each error costs the same. A number: None.
+Rule = float | tuple[tuple[float, ...], ...] | None
 # In the label's unit, as some of `METRICS` are.
 IN_UNITS = {"width", "label_deviation"}
 RATES = ("precision", "recall", "f1")
@@ -220,6 +233,62 @@ def label_counts(measured: Metrics) -> np.ndarray:
         negatives = matrix.true_negatives + matrix.false_positives
         return np.array([negatives, matrix.true_positives + matrix.false_negatives])
     return np.array([sum(row) for row in matrix])
+
+
+# Measuring ----------------------------------------------------------------------------------------
+
+
+def fill_missing(labels: np.ndarray, predictions: np.ndarray, rule: Rule, task: Task) -> ArrayPair:
+    """Return predictions without gaps, and decisions by the rule, int (rows,).
+
+    A missing prediction, NaN, becomes a wrong one, so that models do not gain from it. For a
+    number, its error is the labels' range, or the model's largest error.
+    """
+    is_missing = np.isnan(predictions).any(axis=1)
+    if not task.classes:
+        errors = np.abs(predictions[~is_missing, 0] - labels[~is_missing])
+        wrong_number = labels + max(np.ptp(labels), errors.max(initial=0.0))
+        wrong = np.stack([wrong_number, wrong_number, 2 * wrong_number - labels], axis=1)
+        return np.where(is_missing[:, None], wrong, predictions), np.zeros(len(labels), int)
+    wrong = 1.0 - np.eye(len(task.classes))[labels]
+    filled = np.where(is_missing[:, None], wrong, predictions)
+    if isinstance(rule, float):
+        return filled, (filled[:, 1] >= rule).astype(int)
+    decided = filled.argmax(1) if rule is None else (filled @ np.array(rule)).argmin(1)
+    return filled, np.where(is_missing, wrong.argmax(1), decided)
+
+
+def statistics(
+    rows: Labels, predictions: np.ndarray, decided: np.ndarray, task: Task
+) -> dict[str, Statistic]:
+    """Return the functions that measure a model on resamples, by metric."""
+    return {n: metric.statistic(rows, predictions, decided) for n, metric in task.metrics.items()}
+
+
+def with_intervals(
+    measured: Metrics, rows: Labels, predictions: np.ndarray, resampled: Resampled
+) -> Metrics:
+    """Add intervals to the metrics; an interval has a width even if all rows are correct."""
+    intervals = {}
+    for name in sorted(resampled, key=[*type(measured).model_fields, *resampled].index):
+        low, high = percentile_interval(resampled[name])
+        point = getattr(measured, name)
+        margin = METRICS[name].margin(point, rows, predictions, (1 + CENTRAL) / 2)
+        if margin is not None:
+            low, high = max(min(low, point - margin), 0.0), min(max(high, point + margin), 1.0)
+        intervals[name] = low, high
+    return measured.model_copy(update={"interval": intervals})
+
+
+def fewest_rows(rows: Labels, task: Task) -> tuple[int, str]:
+    """Count the effective rows, or groups, of the rarest class, and name it to follow the count.
+
+    For a number, count all rows or groups; the name is empty.
+    """
+    if not task.classes:
+        return int(rows.count), ""
+    counts = [int(rows.part(rows.labels == place).count) for place in range(len(task.classes))]
+    return min(counts), f" of class {task.classes[counts.index(min(counts))]}"
 
 
 def measure_model(

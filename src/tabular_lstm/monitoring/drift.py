@@ -30,7 +30,7 @@ from tabular_lstm.parameters.runs import MonitoringOptions
 BEYOND = (2, 50)  # the least and the most resamples above the threshold
 CELLS = 4_000_000  # drawn in a run, if this gives enough resamples
 AT_ONCE = 200_000  # cells
-COUNTED = 10**9  # the most rows that NumPy exchanges, see `_exchange`
+COUNTED = 9 * 10**8  # rows that are exchanged at most: NumPy takes fewer than 10⁹
 # So far beyond the threshold, in its deviations, a shift is seen four times out of five. The ranks
 # alone would need 0.84; below some edge the shift is now and then clearer (simulated).
 FOUR_OF_FIVE = 0.7
@@ -147,15 +147,11 @@ def threshold_of(compared: Sequence[CellCounts], false_alarms: float, smallest: 
 def _exchange(counts: CellCounts, times: int, draw: np.random.Generator) -> CellCounts:
     """Draw new rows from all rows without replacement, `times` times: (times, cells).
 
-    From 10⁹ rows on they are drawn with replacement, which slightly overestimates chance.
+    If there are more than `COUNTED` rows, several count as one.
     """
-    pooled, new = counts.before + counts.after, int(counts.after.sum())
-    total = int(pooled.sum())
-    if total < COUNTED:
-        after = draw.multivariate_hypergeometric(pooled, new, times)
-    else:
-        fewer = draw.multinomial(min(new, total - new), pooled / total, times)
-        after = fewer if new <= total - new else pooled - fewer
+    counts = counts.divided(max(1.0, (counts.before + counts.after).sum() / COUNTED))
+    pooled = counts.before + counts.after
+    after = draw.multivariate_hypergeometric(pooled, counts.after.sum(), times)
     return replace(counts, before=pooled - after, after=after)
 
 
@@ -188,10 +184,6 @@ NAMED = 5
 QUARANTINED = "quarantined rows"
 NO_VALUE = "have no value"
 SMALL = 0.5  # a shift of a number, in standard deviations, that is too small to be mentioned
-UNIT = 1.5  # a smaller factor is not a change of the unit
-ALIKE = 1.4  # the most by which the factors of mean and deviation may differ
-UNSCALED = 0.1  # the largest share of rows in cells that the factor does not explain
-NEAR = 0.05  # a factor within this share of a power of ten is named as that power
 
 
 class Shift(Frozen):
@@ -389,7 +381,7 @@ def _shift(counts: CellCounts, differences: np.ndarray, threshold: float, senten
 
 
 def sentence_of(profile: Profile, part: int, counts: np.ndarray, moments: np.ndarray) -> str:
-    """Say what differs most from a profile: all numbers by a factor, a share of rows, or the mean.
+    """Say what differs most from a profile: a share of the rows, or the mean.
 
     Args:
         profile: The reference of the feature or score.
@@ -405,14 +397,11 @@ def sentence_of(profile: Profile, part: int, counts: np.ndarray, moments: np.nda
         return _shares_in_words(_category_words(profile, cell), after[cell], before[cell])
     if profile.mean is None or not moments[0]:
         return _shares_in_words(NO_VALUE, after[0], before[0])
-    unit, (distance, square) = profile.deviation or 1.0, moments[1:] / moments[0]
+    unit, distance = profile.deviation or 1.0, moments[1] / moments[0]
     center = profile.mean / unit
     # Where a mean is 0, its last bits are not shown.
     means = unit * round(center + distance, 9), unit * round(center, 9)
     mean = "mean {}, was {}".format(*_unlike(*means, writer_of(profile)))
-    spread = math.sqrt(max(square - distance**2, 0.0)) if profile.deviation else 0.0
-    if factor := _factor(profile, before, after, means, spread):
-        return f"{factor} ({mean})"
     above = len(profile.edges)  # the parts end with the rows above the last edge, and the ranks
     if profile.kind == "score" or part > above:
         return mean
@@ -440,30 +429,6 @@ def _category_words(profile: Profile, cell: int) -> str:
 def _shares_in_words(rows: str, after: float, before: float) -> str:
     share, share_before = _unlike(after, before, as_percent)
     return f"{share} {rows}, were {share_before}"
-
-
-def _factor(
-    profile: Profile,
-    before: np.ndarray,
-    after: np.ndarray,
-    means: tuple[float, float],
-    spread: float,
-) -> str:
-    """Say that numbers have another unit; "" if mean, deviation and cells do not agree on it."""
-    if profile.kind != "number" or not spread or means[0] * means[1] <= 0:
-        return ""
-    factor = means[0] / means[1]
-    if max(factor, 1 / factor) < UNIT or not 1 / ALIKE < factor / spread < ALIKE:
-        return ""
-    below_before, below = (np.cumsum(side[1:-1]) / side[1:].sum() for side in (before, after))
-    edges = np.array(profile.edges)
-    expected = np.interp(edges / factor, edges, below_before, left=0.0, right=1.0)
-    if np.abs(expected - below).max() > UNSCALED:
-        return ""
-    times = max(factor, 1 / factor)
-    tens = 10.0 ** round(math.log10(times))
-    times = tens if abs(times / tens - 1) < NEAR else float(f"{times:.2g}")
-    return f"about {short_number(times)} times {'as large' if factor > 1 else 'smaller'}"
 
 
 def _unlike(after: float, before: float, write: Callable[..., str]) -> tuple[str, str]:

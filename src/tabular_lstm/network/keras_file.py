@@ -19,13 +19,11 @@ from tabular_lstm.frozen import Frozen, Stored, first_fault, unless, validated
 from tabular_lstm.network.outputs import Calibration
 from tabular_lstm.network.scorer import EmbedWeights, ReadOutWeights, RecurWeights, Scorer, Slots
 from tabular_lstm.parameters.hyperparameters import Ensemble, TrainingOptions
-from tabular_lstm.rows.schema import SCORES, Schema
+from tabular_lstm.rows.schema import Schema
 
 NETWORK = "tabular_lstm>LSTMEnsemble"
 WEIGHTS = "model.weights.h5"
 MEMBERS = ["config.json", "metadata.json", WEIGHTS]
-# A schema's fields for the label: the first two for two classes; one of the others for other tasks.
-LABEL_FIELDS = ("positive_class", "negative_class", "classes", "target")
 # For each layer's name in the file: the shapes of its weights, in the order of their creation.
 Shapes = dict[str, list[tuple[int, ...]]]
 
@@ -125,9 +123,8 @@ def _check_members(archive: zipfile.ZipFile, size: int) -> None:
 
 
 def _check_arguments(arguments: Arguments) -> None:
-    """Refuse arguments that each are possible, but do not fit together."""
-    schema, task = arguments.layout, arguments.layout.task
-    _check_schema(schema)
+    """Refuse arguments of another format, or whose shapes are impossible or take much memory."""
+    schema = arguments.layout
     _refuse_unless(
         (schema.row is None) == (arguments.row_options is None),
         "expected a schema of rows and row_options, or neither",
@@ -136,63 +133,12 @@ def _check_arguments(arguments: Arguments) -> None:
         arguments.format == schema.file_format,
         f"a network of this schema has no format {arguments.format}",
     )
-    for name in ("temperature", "threshold"):
-        _refuse_unless(name in arguments.model_fields_set, f"config.{name}: Field required")
-    for name in ("costs", "residuals", "coverage"):
+    for layout in (schema, schema.row or schema):
         _refuse_unless(
-            getattr(arguments, name) is None or name in task.traits.learned,
-            f"config.{name}: expected no value if the task is {task.kind}",
+            0 <= layout.padded_slots < layout.features_per_step,
+            f"{layout.steps} steps of {layout.features_per_step} are no shape for "
+            f"{len(layout.features)} features",
         )
-    count = len(task.classes)
-    _refuse_unless(
-        arguments.costs is None or [len(row) for row in arguments.costs] == [count] * count,
-        f"config.costs: expected a row of {count} costs for each of the classes",
-    )
-    steps = np.diff([0, *(arguments.residuals or ())])
-    _refuse_unless(
-        bool(np.isfinite(arguments.calibration.numbers).all() and (steps >= 0).all()),
-        "config: expected numbers as costs, and residuals that do not fall",
-    )
-
-
-def _check_schema(schema: Schema) -> None:
-    """Refuse a schema that defines no sequence, or has impossible means, variances, quantiles."""
-    count = len(schema.features)
-    _refuse_unless(
-        0 <= schema.padded_slots < schema.features_per_step and len({*schema.features}) == count,
-        f"{schema.steps} steps of {schema.features_per_step} are no shape for {count} features",
-    )
-    numbers = [*schema.mean, *schema.variance, *schema.origin.values()]
-    _refuse_unless(
-        len(schema.mean) == len(schema.variance) == count and bool(np.isfinite(numbers).all()),
-        f"expected a number as mean and variance of each of {count} features, and as any origin",
-    )
-    for name, quantiles in schema.quantiles.items():
-        rises = np.isfinite(quantiles).all() and (np.diff(quantiles) >= 0).all()
-        _refuse_unless(
-            bool(rises) and len(quantiles) in (0, len(SCORES)) and name in schema.features,
-            f"expected {len(SCORES)} rising quantiles of a feature, got '{name}'",
-        )
-    label_fields = {name for name in LABEL_FIELDS if getattr(schema, name) is not None}
-    _refuse_unless(
-        label_fields in ({*LABEL_FIELDS[:2]}, {LABEL_FIELDS[2]}, {LABEL_FIELDS[3]}),
-        f"expected of the label two classes, classes, or a target, got {label_fields}",
-    )
-    _refuse_unless(
-        schema.classes is None or len({*schema.classes}) >= max(3, len(schema.classes)),
-        f"expected three or more different classes, got {schema.classes}",
-    )
-    target = schema.target
-    _refuse_unless(
-        target is None or bool(np.isfinite([target.mean, target.deviation]).all()),
-        f"expected numbers of the label, got {target}",
-    )
-    if schema.row is not None:
-        _refuse_unless(
-            schema.history is not None and schema.row.history is None and schema.row.row is None,
-            "expected the schema of rows in a schema of histories alone",
-        )
-        _check_schema(schema.row)
 
 
 def _weights(content: bytes, shapes: Shapes) -> list[list[np.ndarray]]:

@@ -65,8 +65,11 @@ class Calibration(Frozen):
     @property
     def in_history(self) -> dict[str, float]:
         """What was learned, by its names in the history of a training."""
-        names = {"temperature": "temperature", "threshold": "decision_threshold"}
-        names["coverage"] = "coverage"  # the figure of the intervals compares them with it
+        names = {
+            "temperature": "temperature",
+            "threshold": "decision_threshold",
+            "coverage": "coverage",
+        }
         return {n: getattr(self, f) for f, n in names.items() if f in self.model_fields_set}
 
     @property

@@ -12,7 +12,7 @@ import numpy as np
 from tabular_lstm.errors import DataError, printable, unknown_name
 from tabular_lstm.judging.comparison import Evaluation, Predictions
 from tabular_lstm.judging.gate import ComparedChampion, FeaturesMoved
-from tabular_lstm.judging.measures import fewest_rows
+from tabular_lstm.judging.metrics import fewest_rows
 from tabular_lstm.measuring import Labels
 from tabular_lstm.monitoring.drift import Drift, compare
 from tabular_lstm.monitoring.reference import Seen, Watch, rows_each
@@ -333,14 +333,13 @@ def refuse_few_rows(trained_on: np.ndarray, test_set: Examples, least: int) -> N
     is_new = ~trained_on
     judged = is_new if test_set.judged is None else is_new & test_set.judged
     new_rows = Labels(test_set.labels.to_numpy(), test_set.weights, test_set.groups).part(judged)
-    fewest, named = fewest_rows(new_rows, test_set.schema.task)
+    fewest, of_class = fewest_rows(new_rows, test_set.schema.task)
     if is_new.all() or fewest >= least:
         return
     counted = "rows" if new_rows.groups is None else "groups with rows"
-    rarer, each_class = (" of the rarer class", " of each class") if named else ("", "")
     raise NotComparedError(
         f"it was trained on {np.sum(trained_on)} of the {len(is_new)} test rows, and the others "
-        f"have {fewest} {counted}{rarer}; expected at least {least}{each_class}"
+        f"have {fewest} {counted}{of_class}; expected at least {least}"
         f"{weights_note(new_rows.weights)} (promotion.min_test_rows_per_class)"
     )
 

@@ -16,7 +16,6 @@ from tabular_lstm.judging.importance import (
     Importance,
     importance_of,
 )
-from tabular_lstm.judging.measures import from_columns, to_columns
 from tabular_lstm.judging.metrics import Baselines
 from tabular_lstm.monitoring.reference import Reference, rows_each
 from tabular_lstm.parameters.columns import ColumnsOptions
@@ -53,7 +52,7 @@ def predict_with_candidate(
 
     Returns:
         `row`; `label`, the class or the number; `weight`, with mean 1, if rows have weights; and
-        the columns `judging.measures.to_columns` of `candidate`, NaN where it gives no prediction.
+        the columns `Task.to_columns` of `candidate`, NaN where it gives no prediction.
 
     Raises:
         DataError: The training log belongs to another network; or the candidate was trained on a
@@ -81,7 +80,7 @@ def predict_with_candidate(
     if test_set.weights is not None:
         predictions["weight"] = test_set.weights
     predicted = predict(candidate, test_set.sequences)
-    return predictions.assign(**to_columns(CANDIDATE, predicted, task))
+    return predictions.assign(**task.to_columns(CANDIDATE, predicted))
 
 
 def _refuse_known_rows(train_fingerprints: Fingerprints, test_set: Examples) -> None:
@@ -135,7 +134,7 @@ def evaluate(
     them: on histories by their length, and on the segments that conf names.
     """
     task, costs = test_set.schema.task, training_log.get("costs")
-    values = from_columns(candidate_predictions, CANDIDATE, task)
+    values = task.from_columns(candidate_predictions, CANDIDATE)
     models = {CANDIDATE: Predictions(values, training_log.get("decision_threshold", costs))}
     for name, baseline in baseline_predictions.predictions.items():
         rule = baseline_predictions.thresholds.get(name, costs)
@@ -166,7 +165,7 @@ def keep_reference(
         sides = [rows[-count:], rows[:-count]] if is_held_out else [rows[:count], rows[count:]]
     return Reference.of(
         sides,
-        from_columns(candidate_predictions, CANDIDATE, schema.task),
+        schema.task.from_columns(candidate_predictions, CANDIDATE),
         schema,
         train_set.groups,
         None if judging is None else judging.newest,
@@ -220,7 +219,6 @@ def compare_with_baselines(
     evaluation: Evaluation,
     test_set: Examples,
     data_summary: DataSummary,
-    training_log: dict[str, Any],
     columns: ColumnsOptions,
     options: EvaluationOptions,
 ) -> list[str]:
@@ -232,8 +230,7 @@ def compare_with_baselines(
         if heavy := comparison.heavy_group(evaluation, names, word):
             warnings.append(heavy[:1].upper() + heavy[1:])
             logger.warning("%s", warnings[-1])
-    objective = training_log.get("objective", "")
-    return [*warnings, *comparison.sentences_of(evaluation, options, objective)]
+    return [*warnings, *comparison.sentences_of(evaluation, options)]
 
 
 def draw_figures(

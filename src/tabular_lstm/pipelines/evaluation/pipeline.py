@@ -89,7 +89,6 @@ def create_pipeline() -> Pipeline:
                     "evaluation",
                     "test_set",
                     "data_summary",
-                    "training_log",
                     "params:columns",
                     "params:evaluation",
                 ],

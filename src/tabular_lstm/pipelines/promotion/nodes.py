@@ -8,7 +8,6 @@ import pandas as pd
 from tabular_lstm.errors import DataError
 from tabular_lstm.judging import changes, gate
 from tabular_lstm.judging.comparison import Evaluation
-from tabular_lstm.judging.measures import from_columns, to_columns, unit_of
 from tabular_lstm.monitoring.drift import Drift
 from tabular_lstm.parameters.hyperparameters import EvaluationOptions, ValidationOptions
 from tabular_lstm.parameters.runs import MonitoringOptions, PromotionOptions
@@ -49,14 +48,14 @@ def predict_with_champions(
     """Score the test rows with the standing champions, and measure them beside the candidate.
 
     Returns:
-        `row`, `label` and the columns `judging.measures.to_columns` of each champion's run id,
+        `row`, `label` and the columns `Task.to_columns` of each champion's run id,
         empty for the rows that it was trained on; and the champions.
     """
     compared = compare_champions(champions, test_set, evaluation, promotion, options)
     predictions = label_column(test_set.labels, evaluation.task)
     for run, champion in compared.predictions.items():
         values = np.where(champion.trained_on, np.nan, champion.values.T).T
-        predictions = predictions.assign(**to_columns(run, values, evaluation.task))
+        predictions = predictions.assign(**evaluation.task.to_columns(run, values))
     return predictions, compared
 
 
@@ -67,16 +66,15 @@ def read_back(
     evaluation: Evaluation,
 ) -> gate.ArtifactCheck:
     """Compare some judged predictions, from lowest to highest, with those of the saved file."""
-    predictions = from_columns(candidate_predictions, CANDIDATE, evaluation.task)
-    places = np.linspace(0, len(predictions) - 1, min(GOLDEN_ROWS, len(predictions))).astype(int)
     task = evaluation.task
+    predictions = task.from_columns(candidate_predictions, CANDIDATE)
+    places = np.linspace(0, len(predictions) - 1, min(GOLDEN_ROWS, len(predictions))).astype(int)
     columns = task.to_file(predictions)
     golden = np.argsort(columns[:, 0], kind="stable")[places]
     # The rows are reshaped anew, by the schema in the file.
     sequences = candidate_artifact.sequences(test_set)
     file_columns = task.to_file(candidate_artifact.score(sequences[golden]))
-    unit = unit_of(evaluation, task)
-    return gate.check_artifact(columns[golden], file_columns, task, unit)
+    return gate.check_artifact(columns[golden], file_columns, task, evaluation.unit(CANDIDATE))
 
 
 def check_candidate(

@@ -9,7 +9,7 @@ from sklearn import metrics as sk
 
 from tabular_lstm.judging.comparison import Evaluation
 from tabular_lstm.judging.intervals import bounds
-from tabular_lstm.judging.measures import fewest_rows, from_columns, to_columns
+from tabular_lstm.judging.metrics import fewest_rows
 from tabular_lstm.measuring import farther_mae, unseen_share
 from tabular_lstm.network.outputs import Calibration, decisions
 from tabular_lstm.task import METRICS, Task
@@ -224,18 +224,18 @@ def test_predictions_are_read_from_the_columns_that_they_are_written_to() -> Non
         (FOUR, classes_of(3)[1], [f"m_{name}" for name in FOUR.classes]),
         (OF_NUMBER, numbers_of(3)[1], ["m", "m_lower", "m_upper"]),
     ):
-        table = pd.DataFrame(to_columns("m", predictions, task))
+        table = pd.DataFrame(task.to_columns("m", predictions))
         assert [*table] == columns
-        np.testing.assert_array_equal(from_columns(table, "m", task), predictions)
+        np.testing.assert_array_equal(task.from_columns(table, "m"), predictions)
     by_number = pd.DataFrame({f"m_{place}": p for place, p in enumerate(classes_of(3)[1].T)})
-    np.testing.assert_array_equal(from_columns(by_number, "m", FOUR), classes_of(3)[1])
+    np.testing.assert_array_equal(FOUR.from_columns(by_number, "m"), classes_of(3)[1])
 
 
 def test_the_class_with_fewest_rows_is_counted_and_named() -> None:
     labels, groups = np.array([0, 0, 1, 1, 2, 2, 2, 3]), np.arange(8) // 2
-    assert fewest_rows(Evaluation(labels), FOUR) == (1, ("of class 4", "rows of class 4"))
+    assert fewest_rows(Evaluation(labels), FOUR) == (1, " of class 4")
     # Three groups have rows of the classes 2 and 3, and one each of the others.
     assert fewest_rows(Evaluation(labels, groups=groups), FOUR)[0] == 1
-    assert fewest_rows(Evaluation(labels[:7]), FOUR) == (0, ("of class 4", "rows of class 4"))
-    assert fewest_rows(Evaluation(labels * 1.5), OF_NUMBER) == (8, None)
-    assert fewest_rows(Evaluation(labels * 1.5, groups=groups), OF_NUMBER) == (4, None)
+    assert fewest_rows(Evaluation(labels[:7]), FOUR) == (0, " of class 4")
+    assert fewest_rows(Evaluation(labels * 1.5), OF_NUMBER) == (8, "")
+    assert fewest_rows(Evaluation(labels * 1.5, groups=groups), OF_NUMBER) == (4, "")
