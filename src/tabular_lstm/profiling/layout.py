@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, BinaryIO
 
-import pyarrow.compute as pc
-
 from tabular_lstm.errors import DataError, shown
 from tabular_lstm.profiling.table_profile import DistinctCells
 from tabular_lstm.profiling.words import PLACEHOLDERS, WORDS
@@ -27,9 +25,6 @@ from tabular_lstm.rows.number_format import (
     NumberFormat,
     all_pointed,
     any_of,
-    groups,
-    point_or_groups,
-    points_of_thousands,
 )
 
 # How many of the first bytes and of the first lines decide the layout.
@@ -38,6 +33,7 @@ ABOVE = 20  # lines above the header, at most
 VOTING = 100  # rows that decide whether there is a header
 MOSTLY = 0.9  # least share of numbers in a column of numbers
 VOTING_CELLS = 1000  # distinct cells of a column that decide the number format
+TIED = "numbers: {} reads most columns, and so does {}; the first was taken, is it right?"
 # The simplest format comes first.
 FORMATS = (
     POINT,
@@ -221,77 +217,40 @@ def _counts_up(names: Sequence[str]) -> bool:
 def with_number_format(layout: Layout, columns: Iterable[DistinctCells]) -> Layout:
     """Add the number format that reads the most columns as numbers, unless it is the default.
 
-    A format reads a column if it reads nearly all cells. Of several, those are better that read the
-    cells too which the simplest one does not: 1,264.32 among numbers below 1000.
+    Of formats that read as many columns, the one that reads more cells is better: 1,264.32 among
+    numbers below 1000. Of those that read as many cells, the simplest is taken, and the page asks
+    about another one if it reads other numbers: 1.155 may be 1155.
     """
-    bare = [cells.without_unit()[0] for cells in columns]
-    marked = [cells for cells in bare if _has_marks(cells)]
-    read = {form: [c for c in marked if _is_read(c.first(VOTING_CELLS), form)] for form in FORMATS}
-    most = max(map(len, read.values()))
-    tied = [form for form in FORMATS if len(read[form]) == most]
-    odd = [_unread(cells, tied[0]) for cells in read[tied[0]]]
-    left = {form: sum(_unread(cells, form).present for cells in odd) for form in tied}
-    tied = [form for form in tied if left[form] == min(left.values())]
-    delimiter = dialect_of(layout.load_args)["delimiter"]
-    chosen = _most_likely(tied, delimiter, read)
-    doubts = _doubts_of_a_tie(read, [chosen, *tied])
-    if chosen == POINT:
-        examples = points_of_thousands(enumerate(c.texts for c in read[POINT]), delimiter)
-        doubts += [f"numbers: {point_or_groups(text)}" for text in [*examples.values()][:1]]
+    samples = [cells.first(VOTING_CELLS).without_unit()[0] for cells in columns]
+    read = {form: [_numbers_read(cells, form) for cells in samples] for form in FORMATS}
+    extents = {form: _extent(read[form]) for form in FORMATS}
+    most = max(extents.values())
+    chosen, *tied = [form for form in FORMATS if extents[form] == most]
+    unlike = [form for form in tied if read[form] != read[chosen]]
     marks = {name: mark for name, mark in chosen if mark != getattr(POINT, name)}
-    texts = [text for c in read[chosen] for text in c.texts.slice(0, VOTING_CELLS).to_pylist()]
-    example = max(texts, key=lambda text: sum(mark in text for mark in marks.values()), default="")
     return replace(
         layout,
         load_args=layout.load_args | marks,
-        reasons=layout.reasons | dict.fromkeys(marks, f"a number is written {shown(example)}"),
-        unsure=[*layout.unsure, *doubts],
+        reasons=layout.reasons | dict.fromkeys(marks, "how the file writes numbers"),
+        unsure=[*layout.unsure, *(TIED.format(chosen, form) for form in unlike[:1])],
     )
 
 
-def _most_likely(
-    tied: list[NumberFormat], delimiter: str, read: dict[NumberFormat, list[DistinctCells]]
-) -> NumberFormat:
-    """Choose the simplest of formats that read equally much; commas are fractions or groups."""
-    chosen, fraction, group = tied[0], NumberFormat(decimal=","), NumberFormat(thousands=",")
-    german = NumberFormat(decimal=",", thousands=".")
-    if chosen != POINT and fraction in tied and group in tied:
-        # A decimal comma is rare in a file with commas between cells.
-        are_groups = delimiter == "," or all(c.all_match(groups(",")) for c in read[fraction])
-        return group if are_groups else fraction
-    return german if delimiter == ";" and chosen == group and german in tied else chosen
+def _numbers_read(cells: DistinctCells, form: NumberFormat) -> list[str | None]:
+    """Read a column in a format, None for no number; an empty list if more than a tenth are none.
+
+    The numbers have a decimal point and no groups, so that readings can be compared.
+    """
+    numbers = all_pointed(cells.texts, form)
+    is_number = numbers.is_valid().to_numpy(zero_copy_only=False)
+    are_numbers = cells.counts[is_number].sum() >= MOSTLY * cells.present
+    return numbers.to_pylist() if are_numbers else []
 
 
-def _has_marks(cells: DistinctCells) -> bool:
-    """Tell whether about half of the first cells may be numbers and any cell has a mark."""
-    some = cells.texts[:50].to_pylist()
-    if 2 * sum(map(could_be_number, some)) < MOSTLY * len(some) or not some:
-        return False
-    return bool(pc.any(pc.match_substring_regex(cells.texts, "[0-9][,' .\u00a0\u202f]")).as_py())
-
-
-def _unread(cells: DistinctCells, form: NumberFormat) -> DistinctCells:
-    """Give the cells that are no numbers in a format."""
-    return cells.only(pc.is_null(all_pointed(cells.texts, form)).to_numpy(zero_copy_only=False))
-
-
-def _is_read(cells: DistinctCells, form: NumberFormat) -> bool:
-    return _unread(cells, form).present <= (1 - MOSTLY) * cells.present
-
-
-def _doubts_of_a_tie(
-    read: dict[NumberFormat, list[DistinctCells]], tied: list[NumberFormat]
-) -> list[str]:
-    """Ask which format is right, if some read other columns or other numbers than the first."""
-    readings: dict[str, NumberFormat] = {}
-    for form in tied:
-        texts = [(id(c), c.texts.slice(0, VOTING_CELLS)) for c in read[form]]
-        # Whether points separate thousands is asked by `points_of_thousands`.
-        numbers = [(c, tied[0] == POINT or all_pointed(t, form).to_pylist()) for c, t in texts]
-        readings.setdefault(repr(numbers), form)
-    _, *others = map(str, readings.values())
-    taken = f"numbers: {tied[0]} reads most columns, and so does {', and '.join(others)}"
-    return [f"{taken}; the first was taken, is it right?"] if others else []
+def _extent(columns: list[list[str | None]]) -> tuple[int, int]:
+    """Count the columns that were read, and the cells in them that are numbers."""
+    are_read = [numbers for numbers in columns if numbers]
+    return len(are_read), sum(len(numbers) - numbers.count(None) for numbers in are_read)
 
 
 @lru_cache(2**16)
