@@ -154,9 +154,3 @@ def test_formats_that_read_as_many_columns_as_other_numbers_are_unsure(
     first, _, second = asked.partition(" reads most columns, and so does ")
     assert (taken in first, other in second) == (True, True), asked
     assert asked.endswith("; the first was taken, is it right?")
-
-
-def test_a_header_that_holds_numbers_is_unsure() -> None:
-    """Such as the line of counts above the iris that scikit-learn ships."""
-    found = layout("150,4,setosa,versicolor,virginica\n" + "5.1,3.5,1.4,0.2,0\n" * 9)
-    assert found.unsure == ["header: the first line holds numbers: 150, 4; are they names?"]

@@ -91,8 +91,6 @@ def layout_of(content: BinaryIO, file: str) -> Layout:
     if not is_header(first, below):
         found["header"] = None, f"the first line is {_few(first)}; else the columns' names: [...]"
         unsure.append("header: the first line was taken for a row, and the columns have no names")
-    elif (numbers := [c for c in first if could_be_number(c.strip())]) and not _counts_up(first):
-        unsure.append(f"header: the first line holds numbers: {_few(numbers)}; are they names?")
     load_args, reasons = ({name: pair[n] for name, pair in found.items()} for n in (0, 1))
     return Layout(load_args, reasons, unsure)
 
@@ -157,7 +155,10 @@ def _delimiter(lines: list[str], file: str) -> tuple[str, int]:
 
 
 def _is_clean(cell: str) -> bool:
-    """Tell whether a cell holds no delimiter, except as a mark of a number."""
+    """Tell whether a cell was split off by the right delimiter: no other one is left in it.
+
+    A cell such as `1;a` has a delimiter that did not split it. The comma in 1,5 is no delimiter.
+    """
     return not any(mark in cell for mark in DELIMITERS) or could_be_number(cell.strip())
 
 
@@ -183,30 +184,25 @@ def _lines_above(lines: list[str], file: str, dialect: dict[str, str], width: in
 def is_header(first: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
     """Tell whether a row names the columns below it.
 
-    Each column has a vote. A column of numbers that begins with a word votes for a header, and so
-    does a column of few words that begins with another word. A column that begins like its other
-    cells votes against a header.
+    Each column has a vote. A column of numbers that begins with a word votes for a header. A column
+    that begins like its other cells, with a number or one of its words, votes against a header.
     """
     rows = [row for row in below if len(row) == len(first)][:VOTING]
     if not rows or _counts_up(first):
         return True
     names = [name.strip() for name in first]
     columns = zip(*rows, strict=True)
-    votes = sum(_vote(name, column) for name, column in zip(names, columns, strict=True))
-    # A header seldom lacks a name or has a name twice.
-    return votes > 0 if "" in names[1:] or len({*names}) < len(names) else votes >= 0
+    return sum(_vote(name, column) for name, column in zip(names, columns, strict=True)) >= 0
 
 
-def _vote(first: str, column: Sequence[str]) -> float:
+def _vote(first: str, column: Sequence[str]) -> int:
     texts = [text.strip() for text in column]
     cells = [text for text in texts if not is_missing(text) and text.lower() not in PLACEHOLDERS]
     if not cells or is_missing(first) or first in WORDS["sign"]:
         return 0
     if sum(map(could_be_number, cells)) > MOSTLY * len(cells):
         return -1 if could_be_number(first) else 1
-    if first in cells:
-        return -1
-    return 0.5 if len({*cells}) <= len(cells) / 2 else 0
+    return -1 if first in cells else 0
 
 
 def _counts_up(names: Sequence[str]) -> bool:
