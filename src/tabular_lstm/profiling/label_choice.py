@@ -388,7 +388,7 @@ def classes_of(column: ColumnProfile) -> dict[str, int]:
         return {}
     codes = {code if isinstance(code, str) else float(code) for code in column.codes}
     classes: dict[str | float, tuple[str, int]] = {}
-    for value, count in column.cells.top(MOST_CLASSES).items():
+    for value, count in column.cells.by_frequency().items():
         if (same := same_value(value, column.number_format)) not in codes:
             first, so_far = classes.get(same, (value, 0))
             classes[same] = first, so_far + count

@@ -45,19 +45,14 @@ MANY_ZEROS = (
     "0 is far more frequent than other numbers: if it means 'not measured', add it to missing"
 )
 SHORT_YEARS = "dates: years 00 to 68 are read as 2000 to 2068, and 69 to 99 as 1969 to 1999; right?"
-UNLIKE_DATES = (
-    "dates as {}: where both fit a cell, nobody can tell day and month apart; to learn from these "
-    "dates, write them all in one format"
-)
 ARE_AMOUNTS = "categorical: few whole numbers, codes by their names; if amounts, take them away"
 MAY_BE_CODES = (
     "whole numbers, codes by the name, are read as amounts: if they are codes, name the column "
     "under categorical"
 )
-HARDLY_SHARED = "words that hardly any two rows share: to learn from them, add them to categorical"
-UNITS = (
-    "numbers with a unit are text here: to learn from them as numbers, name the unit under units, "
-    "and the column nowhere else; of several units, write all numbers in one"
+HARDLY_SHARED = (
+    "words that hardly any two rows share: to learn from them, add them to categorical; write "
+    "numbers in one unit, and dates in one format"
 )
 
 
@@ -233,7 +228,6 @@ def of_kind(column: ColumnProfile) -> Choice:
         (kind == "empty", "ignore", "no cell holds anything", ()),
         (kind == "constant", "ignore", f"always {shown(column.example)}", ()),
         (kind == "text", "ignore", "free text", ()),
-        (kind == "quantity", "categorical" if few else "ignore", "text", (UNITS,)),
         (len(forms) > 1, "dates", f"written as {' and '.join(shares)}", ()),
         (kind == "date", "dates", f"written as {in_words(forms)}", ()),
         (kind == "category" and _is_scattered(column), "ignore", scattered, (HARDLY_SHARED,)),
@@ -259,14 +253,10 @@ def odd_cells(column: ColumnProfile) -> str:
     kind = f"numbers{column.unit and ' in '}{shown(column.unit)}"
     if column.kind == "date":
         kind = f"dates written as {in_words([*column.formats])}"
-    units = (
-        f"if all are in {shown(column.odd_unit)}, "
-        f"write units: {_yaml({column.name: column.odd_unit})}; or "
-    )
     return (
         f"cells that are no {kind}: {column.odd}, such as '{shown(column.odd_example)}'; their "
-        f"labelled rows go to quarantine: {units if column.odd_unit else ''}correct them, name "
-        "them under missing, or, if the column holds words, name it under categorical"
+        "labelled rows go to quarantine: correct them, name them under missing, name their unit "
+        "under units or, if the column holds words, name it under categorical"
     )
 
 
@@ -275,7 +265,7 @@ def _questions(column: ColumnProfile, role: str) -> list[str]:
     is_number, is_date = role == "number", role == "dates"
     is_category = role == "categorical" and column.kind == "category"
     # In other formats the order of the texts is not the order of the dates.
-    forms, is_words = in_words([*column.formats]), column.kind != "date"
+    forms = in_words([*column.formats])
     is_sorted = is_date and column.in_order and forms.startswith(("%Y", "ISO"))
     rivals = " and ".join(map(in_words, column.rivals))
     alike = " and ".join(f"'{shown(word)}'" for word in column.alike)
@@ -294,7 +284,6 @@ def _questions(column: ColumnProfile, role: str) -> list[str]:
         IN_TIME: is_sorted,
         SHORT_YEARS: is_date and "%y" in forms,
         f"dates: {rivals} fit the same cells; which is it?": is_date and bool(rivals),
-        UNLIKE_DATES.format(rivals): is_words and bool(rivals),
     }
     return [question for question, is_asked in questions.items() if is_asked]
 
