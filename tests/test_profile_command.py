@@ -9,6 +9,7 @@ import pandas as pd
 import yaml
 from kedro.framework.session import KedroSession
 
+from tabular_lstm.datasets.tables import own_entry
 from tests.helpers.commands import here, here_in, message_of, succeeds
 from tests.helpers.databases import SECRET, in_sqlite, query, reads
 from tests.helpers.project import Project
@@ -108,7 +109,7 @@ def test_a_name_of_other_letters_or_of_none_is_not_taken_for_a_label(project: Pr
 def test_columns_that_only_number_the_rows_are_refused_as_labels(project: Project) -> None:
     for names, said in (
         (["%", "°"], "no label was found"),
-        (["id", "label"], "column 'label' has 60 distinct values, which number the rows"),
+        (["id", "label"], "column 'label' has 60 distinct values, such as '0'; expected numbers"),
     ):
         rows = pd.DataFrame({name: range(60) for name in names})
         rows.to_csv(project.path / "rows.csv", index=False)
@@ -206,7 +207,7 @@ def test_a_table_is_profiled_by_what_its_cells_mean(project: Project) -> None:
     (project.path / "conf/local/credentials.yml").rename(project.path / needed)
     assert columns_too == {**columns, "ignore": ["site2", *columns["ignore"]]}
     with KedroSession.create(project.path, env="mine") as session:
-        copied = session.load_context().config_loader["catalog"]["raw_rows"]
+        copied = own_entry(session.load_context().config_loader["catalog"]["raw_rows"])
     assert {name: of for name, of in copied.items() if name != "metadata"} == asked
     succeeds(here("run", "--env", "mine", "--pipelines", "data_processing"))
     summary = project.versions("03_primary/data_summary.json", "mine")[-1].read_text()

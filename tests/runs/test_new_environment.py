@@ -206,7 +206,7 @@ def test_what_cannot_be_profiled_is_refused_and_leaves_nothing(project: Project)
         "": "the file is empty",
         "a,b\n": "a header and no rows",
         "a,b\n1,2\n3\n": "expected 2 cells",
-        "age,kind\n1,a\n2,b\n3,c\n": "3 of them in fewer than 8 rows",
+        "age,kind\n1,a\n2,b\n3,c\n": "two to 100 classes of at least 8 rows each",
     }.items():
         path.write_text(content)
         assert words in refusal(project, path)

@@ -65,9 +65,8 @@ PLACEHOLDERS = WORDS["sign"] | {
     "unknown", "missing", "not available", "not measured", "not known", "undefined", "unk", "none",
     "no data", "tbd", "#value!", "#div/0!", "#ref!", "#null!", "0000-00-00", "undetermined",
 }  # fmt: skip
-# Pairs of one-character labels of two classes; what makes the opposite of a word.
+# Pairs of one-character labels of two classes.
 LETTERS = [{"y", "n"}, {"t", "f"}, {"+", "-"}]
-DENIALS = ("no ", "no", "not ", "non", "non-", "un", "in")
 # Endings of one-word names, such as id in schoolid.
 ENDS = ("id", "no", "nr", "num")
 
