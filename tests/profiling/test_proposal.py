@@ -142,19 +142,12 @@ def test_unlabelled_rows_are_said_and_the_guard_stays_as_it_is() -> None:
     some = [*([""] * 12), *LABEL["y"][12:]]
     found = propose(table := profile({"age": OTHERS["age"], "y": some}))
     layout = Layout(load_args={}, reasons={}, unsure=[])
-    assert "33.3% positive; 12 unlabelled, left out" in profile_page(table, layout, found)
+    assert "1 16 rows; positive: 1; 12 unlabelled, left out" in profile_page(table, layout, found)
     assert "validation" not in yaml.safe_load(parameters_text(found))
     # What no run reads as missing goes to quarantine, and is not called unlabelled.
     odd = profile({"age": OTHERS["age"], "y": ["?", "?", *some[2:]]})
     text = profile_page(odd, layout, propose(odd))
     assert "10 unlabelled, left out" in text
-    # Late labels are joined by a key.
-    for keyed in (True, False):
-        keys = {"patient_id": [n * n for n in range(COUNT)]} if keyed else {}
-        pending = profile({**keys, "size": [*range(10)] * 6, "y": ["yes", "no", ""] * 20})
-        pending_doubts = propose(pending, "y").unsure
-        asked = any("late labels are joined by a key" in doubt for doubt in pending_doubts)
-        assert asked is not keyed
     assert "label: 2 rows of neither class, such as '?', will go to" in text
     sizes = ["Total", *(x % 45 + 0.5 for x in range(299))]
     found = propose(profile({"size": sizes, "y": ["", *[0, 1] * 149, 1]}))
@@ -222,17 +215,14 @@ def test_the_catalog_says_how_the_file_is_read() -> None:
     load_args = {"sep": "\t", "header": None, "decimal": ",", "skiprows": 2}
     reasons = {"sep": "it splits each line into 9 cells"}
     layout = Layout(load_args=load_args, reasons=reasons, unsure=["header: is it one?"])
-    table = profile({"a b": TABLE["age"], "sick": TABLE["sick"], "yes": TABLE["color"]})
     rows = {"type": "tabular_lstm.datasets.RawRowsDataset", "filepath": "data/a ${b}.csv"}
-    text = catalog_text(rows, "data/new.csv", layout, table, "sick")
+    text = catalog_text(rows, "data/new.csv", layout)
     read = yaml.safe_load(text)
-    assert read["raw_rows"]["load_args"] == load_args
-    # Rows without a header have their names by their places, and new ones have no label.
-    assert read["rows_to_score"]["load_args"] == load_args | {"names": ["a b", "yes"]}
+    assert read["raw_rows"]["load_args"] == read["rows_to_score"]["load_args"] == load_args
     entry: Any = OmegaConf.to_container(OmegaConf.create(text)["raw_rows"], resolve=True)
     assert entry["filepath"] == "data/a ${b}.csv"
     assert entry["metadata"] == {"kedro-viz": {"layer": "01_raw"}}
-    for comment in ("it splits each line", "Unsure: header: is it one?", "They have no header and"):
+    for comment in ("it splits each line", "Unsure: header: is it one?"):
         assert f"# {comment}" in text
 
 

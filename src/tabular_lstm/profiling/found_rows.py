@@ -20,11 +20,9 @@ from tabular_lstm.parameters.columns import MOST_STEPS, History
 from tabular_lstm.profiling.proposal import (
     FEATURES,
     GROUPS,
-    IN_TIME,
     Choice,
     Proposal,
     is_discrete,
-    odd_cells,
     of_kind,
 )
 from tabular_lstm.profiling.table_profile import ColumnProfile, TableProfile
@@ -200,8 +198,8 @@ def _describe_history(
     between = f"{near} to {far}{days} later, median {middle}"
     between = between if near != far else f"{near}{days.removesuffix('s' * (near == '1'))} later"
     read, several = of_kind(order), len(order.formats) > 1
-    doubts = read.unsure if order.kind == "date" else [odd_cells(order)]
-    unsure = tuple(d.partition(", name them")[0] for d in doubts if d not in {"", IN_TIME})
+    # A time may be odd, and no "not measured" or code.
+    unsure = read.unsure if order.kind == "date" else ()
     apart = f"the next row is {between}{f'; {read.why}' if several else ''}"
     next_row = Choice("order", apart, unsure, format=read.format)
     steps = int(np.clip(np.quantile(sizes, 0.9), 20, MOST_STEPS))

@@ -2,9 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from operator import attrgetter
 from textwrap import TextWrapper
 from typing import Any
 
@@ -30,10 +29,6 @@ KEY = "key: does each row keep this value in later files? If not, ignore the col
 GROUP = (
     "group: rows of one value go to one side, and the column is no feature; if it is an amount, "
     "take the line away; if it names a row that later files correct, give --key"
-)
-NO_KEY = (
-    "key: no column has a value of its own in each row, and late labels are joined by a key: if "
-    "they will come, add one"
 )
 IN_TIME = (
     "these dates first occur in the order of time: to judge a model on the newest rows, name the "
@@ -152,15 +147,13 @@ def propose(
     if not {*FEATURES} & {choice.role for choice in choices.values()}:
         roles = [f"{shown(name)}: {choice.role}, {choice.why}" for name, choice in choices.items()]
         raise DataError(f"{table.file}: no column is left to learn from: {'; '.join(roles)}")
-    needs_key = chosen.unlabelled and "key" not in {choice.role for choice in choices.values()}
-    return Proposal(chosen, choices, (*chosen.unsure, *([NO_KEY] if needs_key else [])))
+    return Proposal(chosen, choices, (*chosen.unsure,))
 
 
 def _choices(table: TableProfile, label: ProposedLabel, key: str | None) -> dict[str, Choice]:
     """Choose a role for each column; roles that only one column can have are chosen first."""
     column = table.column(label.name)
-    unsure = tuple(q for q in _questions(column, "number") if q.startswith("units: "))
-    choices = {label.name: Choice("label", label.reason, unsure, unit=column.unit)}
+    choices = {label.name: Choice("label", label.reason, unit=column.unit)}
     if key is not None:
         choices[key] = Choice("key", "as you chose")
     elif named := _key_of(table, label.name):
@@ -246,17 +239,13 @@ def of_kind(column: ColumnProfile) -> Choice:
     )
 
 
-def odd_cells(column: ColumnProfile) -> str:
-    """Say how many cells of numbers or dates are none, and what to do; "" where all are."""
-    if not column.odd:
-        return ""
-    kind = f"numbers{column.unit and ' in '}{shown(column.unit)}"
-    if column.kind == "date":
-        kind = f"dates written as {in_words([*column.formats])}"
+def _odd_cells(column: ColumnProfile) -> str:
+    """Say how many cells of numbers or dates are none, and what to do."""
+    kind = "dates" if column.kind == "date" else "numbers"
     return (
         f"cells that are no {kind}: {column.odd}, such as '{shown(column.odd_example)}'; their "
-        "labelled rows go to quarantine: correct them, name them under missing, name their unit "
-        "under units or, if the column holds words, name it under categorical"
+        "labelled rows go to quarantine: correct them, name them under missing, or name the unit "
+        "of numbers under units"
     )
 
 
@@ -277,7 +266,7 @@ def _questions(column: ColumnProfile, role: str) -> list[str]:
         f"units: {counted(column.unitless, 'number')} without a unit: in {column.unit} too?": (
             is_number and column.unitless > 0
         ),
-        odd_cells(column): (is_number or is_date) and column.odd > 0,
+        _odd_cells(column): (is_number or is_date) and column.odd > 0,
         f"{alike} differ by their spelling alone: if they are one category, write them alike": (
             is_category and bool(alike)
         ),
@@ -292,52 +281,41 @@ def _questions(column: ColumnProfile, role: str) -> list[str]:
 
 WRAPPER = TextWrapper(96, subsequent_indent="#   ", break_long_words=False, break_on_hyphens=False)
 LONGEST = 2000  # characters of a comment
-PLAIN_PATH = re.compile(r"[A-Za-z/][\w./-]*", re.ASCII)
-PLAIN_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+PLAIN = re.compile(r"[A-Za-z/_][\w./-]*", re.ASCII)  # words and paths
 # YAML reads these words as something else if they are not quoted.
 NO_WORDS = {"yes", "no", "y", "n", "on", "off", "true", "false", "null", "none"}
 TO_SCORE = """\
 # Rows to score: put new ones there, a CSV or Parquet file or a folder of them, with these columns
 # (a label is not needed). Another place for one run: --params rows_to_score=FILE"""
-WITHOUT_LABEL = """\
-# They have no header and no label. In a file that holds the label, leave that column out, or list
-# all columns in names, in the file's order."""
 STEPS = "rows of a history at most, its own included"
 KNOWN_AFTER = "    # known_after: {} # time until a label is known, and later rows use it"
 METADATA = "  metadata: {kedro-viz: {layer: 01_raw}}"
 HEADER = ("column", "kind", "missing", "example", "proposed", "why")
-# The cells of the page are cut to these widths; the last cell is not cut.
-WIDTHS = (28, 10, 8, 18, 11)
+# Longest name and longest example on the page.
+NAME, EXAMPLE = 28, 18
 
 
-def catalog_text(
-    entry: Mapping[str, Any], to_score: str, layout: Layout, table: TableProfile, label: str
-) -> str:
+def catalog_text(entry: Mapping[str, Any], to_score: str, layout: Layout) -> str:
     """Write the catalog's entries for the raw rows and for the rows to score; both are read alike.
 
     The load arguments come from the layout, each with its reason.
     """
     raw_rows = {n: value for n, value in entry.items() if n not in {"load_args", "metadata"}}
     load_args = layout.load_args or entry.get("load_args", {})
-    new_args = dict(layout.load_args)
-    # Without a header, a column's place decides its name.
-    if layout.load_args.get("header", "") is None and table.names[-1] != label:
-        new_args["names"] = [name for name in table.names if name != label]
     lines = [
         "# How the rows are read. Written by kedro profile",
         *_doubts(layout.unsure),
         "raw_rows:",
-        *(f"  {name}: {_path_or_value(value)}" for name, value in raw_rows.items()),
+        *(f"  {name}: {_yaml(value)}" for name, value in raw_rows.items()),
         *_load_args(load_args, layout.reasons),
         METADATA,
         "",
         TO_SCORE,
-        *([WITHOUT_LABEL] if "names" in new_args else []),
         "rows_to_score:",
         "  type: tabular_lstm.datasets.RawRowsDataset",
         # In quotes, because OmegaConf accepts only ASCII letters without quotes.
         f"  filepath: ${{runtime_params:rows_to_score,'{to_score}'}}",
-        *_load_args(new_args, {"names": "all but the label"}),
+        *_load_args(layout.load_args, {}),
         METADATA,
     ]
     return "\n".join([*lines, ""])
@@ -385,9 +363,8 @@ def parameters_text(proposal: Proposal) -> str:
         ("missing", columns.missing, ' # values that mean "not measured"'),
         ("units", columns.units, " # beside numbers; a cell may lack it"),
     ):
-        reason = _missing_reason if block == "missing" else attrgetter("why")
         entries = [
-            _yaml_line(f"    {_yaml_name(name)}", value, reason(choices[name]))
+            _yaml_line(f"    {_yaml_name(name)}", value, choices[name].why)
             for name, value in values.items()
         ]
         lines += _columns_block(block, entries, comment)
@@ -397,13 +374,6 @@ def parameters_text(proposal: Proposal) -> str:
 def _columns_block(name: str, entries: list[str], comment: str = "") -> list[str]:
     """Write a block of `columns`; none if it is empty."""
     return [f"  {name}:{comment}", *entries] if entries else []
-
-
-def _missing_reason(choice: Choice) -> str:
-    """Say how many rows have codes for "not measured"."""
-    counts = [*choice.missing.values()]
-    why = f"in {', '.join(map(str, counts))} {'row' if counts == [1] else 'rows'}"
-    return f"{why}; the others are {choice.why}" if choice.role == "number" else why
 
 
 def _task_lines(label: ProposedLabel) -> list[str]:
@@ -424,15 +394,13 @@ def _task_lines(label: ProposedLabel) -> list[str]:
 
 def _page_line(label: ProposedLabel, is_history: bool) -> str:
     """Say what is predicted, and how many rows have which label."""
-    rows = [counted(count, "row") for count in label.counts]
     names = [*map(shown, label.task.classes)]
-    text = first_ten([f"{name}: {count}" for name, count in zip(names, rows, strict=True)])
-    if len(names) == 2:
-        share = label.counts[1] / sum(label.counts)
-        text = f"{names[1]} (positive) {rows[1]}, {names[0]} {rows[0]}; {share:.1%} positive"
+    rows = [counted(count, "row") for count in label.counts]
+    text = first_ten([f"{name} {count}" for name, count in zip(names, rows, strict=True)])
+    positive = f"; positive: {names[1]}" if len(names) == 2 else ""
     role = "history alone" if is_history else "left out"
     unlabelled = f"; {label.unlabelled} unlabelled, {role}" if label.unlabelled else ""
-    return f"Label {shown(label.name)}: {text or f'a number, {label.why}'}{unlabelled}"
+    return f"Label {shown(label.name)}: {text or f'a number, {label.why}'}{positive}{unlabelled}"
 
 
 def _sentences(proposal: Proposal) -> list[str]:
@@ -461,10 +429,6 @@ def _comment(text: str) -> str:
     return f"# {shown(text, LONGEST)}"
 
 
-def _path_or_value(value: Any) -> str:
-    return value if isinstance(value, str) and PLAIN_PATH.fullmatch(value) else _yaml(value)
-
-
 def _yaml(value: Any) -> str:
     """Write a value on one line; YAML reads this value, and OmegaConf too, which expands `${`."""
     if isinstance(value, list):
@@ -478,7 +442,7 @@ def _yaml(value: Any) -> str:
 
 def _yaml_name(value: Any) -> str:
     """Write a name or a value on one line, so that YAML reads exactly this name or value."""
-    if isinstance(value, str) and PLAIN_WORD.fullmatch(value) and value.lower() not in NO_WORDS:
+    if isinstance(value, str) and PLAIN.fullmatch(value) and value.lower() not in NO_WORDS:
         return value
     written = json.dumps(value, ensure_ascii=False)
     # YAML refuses some invisible characters, and reads others as line ends.
@@ -501,25 +465,19 @@ def profile_page(table: TableProfile, layout: Layout, proposal: Proposal) -> str
 
 
 def _table(table: TableProfile, proposal: Proposal) -> list[str]:
-    rows: list[Sequence[str]] = [HEADER]
-    rows += [_row(c, proposal.choices[c.name]) for c in table.columns]
-    widths = [min(most, max(len(row[n]) for row in rows)) for n, most in enumerate(WIDTHS)]
-    # The last cell has no width.
-    return ["  ".join([*map(_fit_width, row, widths), row[-1]]).rstrip() for row in rows]
+    rows = [HEADER, *(_row(column, proposal.choices[column.name]) for column in table.columns)]
+    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
 
-def _fit_width(cell: str, width: int) -> str:
-    return (cell if len(cell) <= width else f"{cell[: width - 1]}…").ljust(width)
-
-
-def _row(column: ColumnProfile, choice: Choice) -> Sequence[str]:
+def _row(column: ColumnProfile, choice: Choice) -> tuple[str, ...]:
     missing = 1 - column.present / column.rows
     codes = ", ".join(shown(code) for code in sorted(choice.missing, key=str)[:3])
     return (
-        shown(column.name),
+        shown(column.name, NAME),
         column.kind,
         f"{missing:.1%}" if missing else "",
-        shown(column.example),
+        shown(column.example, EXAMPLE),
         {"number": "feature"}.get(choice.role, choice.role),
         f"{choice.why}; {codes} as missing" if codes else choice.why,
     )
