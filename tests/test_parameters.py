@@ -132,15 +132,12 @@ def test_a_cost_matrix_is_written_in_the_place_of_both_costs() -> None:
     whole = {"columns": {"label": "y", **CLASSES}, "training": given}
     assert check_parameters(whole)["training"] == training
     assert "objective.costs.0.1 = -1" in refusal("training", costs_of([[0, -1], [1, 0]]))
-    for by_class in ({"a": 1, "b": 2, "c": 3}, {"a": {"b": 1}}):
-        assert "or for classes a matrix" in refusal("training", costs_of(by_class))
 
 
 @pytest.mark.parametrize(
     ("values", "facts"),
     [
         ({"positive_class": True}, ("positive_class = True", "quote it")),
-        (CLASSES | {"task": "classes"} | NO_PAIR, ("leave task out: classes declare the task",)),
         ({"classes": ["a", "b", None]} | NO_PAIR, ("classes.2 = None", "quote it")),
         ({"positive_class": "0"}, ("positive_class and negative_class", "0")),
         ({"key": "y"}, ("'y'", "under label and under key")),

@@ -175,8 +175,6 @@ def _merge_params(ctx: click.Context, option: Any, texts: tuple[str, ...]) -> An
     text = ",".join(texts)
     pairs = [part.partition("=")[::2] for part in split_string(ctx, option, text)]
     names = [name.strip() for name, _ in pairs]
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise Refused(DataError(f"--params: {twice[0]} is there twice: write it once."))
     values: dict[str, Any] = params_of_kedro(ctx, option, text)
     if "model" in names:
         values["model"] = pairs[names.index("model")][1].strip("'\" ")

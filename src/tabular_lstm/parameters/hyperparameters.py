@@ -130,9 +130,6 @@ def _cost_matrix(costs: Any) -> Any:
 
 
 def _errors(costs: Any) -> Any:
-    by_class = isinstance(costs, dict) and (len(costs) > 2 or dict in map(type, costs.values()))
-    if by_class:
-        raise ValueError("expected false_positive and false_negative, or for classes a matrix")
     return costs if _cost_matrix(costs) is None else Costs()
 
 
