@@ -49,7 +49,7 @@ def doubts(found: Proposal, name: str) -> str:
         ("family", [1] * 20 + [x % 25 for x in range(COUNT - 20)], "number"),
         ("students", [30 + x // 2 for x in range(COUNT)], "number"),
         ("PID", [7 * x + 900 for x in range(COUNT)], "key"),
-        ("uid", [900, *(7 * x + 900 for x in range(COUNT - 1))], "ignore"),
+        ("uid", [900, *(7 * x + 900 for x in range(COUNT - 1))], "group"),
         ("paid", [900, *(7 * x + 900 for x in range(COUNT - 1))], "number"),
         ("patient_id", [f"P{x // 2}" for x in range(COUNT)], "group"),
         ("user_id", ["", *(f"U{x // 2}" for x in range(1, COUNT))], "ignore"),

@@ -123,7 +123,7 @@ def _with_history(table: TableProfile, proposal: Proposal, first_rows: pd.DataFr
     customer, order = best.block.of, best.block.order
     # A column that is proposed as group because of its name gets its kind's role instead.
     choices = {name: of_kind(table.column(name)) for name in proposal.named("group")}
-    proposed = proposal.with_choices(choices | best.choices)
+    proposed = replace(proposal, choices=proposal.choices | choices | best.choices)
     if best.clear and any(map(proposed.named, FEATURES)):
         said = PROPOSED.format(of=shown(customer))
         return replace(proposed, history=best.block).with_sentence(said)
@@ -190,19 +190,18 @@ def _describe_history(
 ) -> FoundHistory:
     """Say how many rows customers have, and how far apart they are."""
     sizes = np.bincount(timeline.customer)
-    few, half, most = np.quantile(sizes, [0, 0.5, 1])
-    unit, days = (MICROSECONDS_A_DAY, " days") if order.kind == "date" else (1, "")
-    near, middle, far = np.nanquantile(timeline.gaps / unit, [0, 0.5, 1])
-    count = f"{len(sizes):,} values, of {few:g} to {most:g} rows, median {half:g}"
-    near, middle, far = map(amount, (near, middle, far))
-    between = f"{near} to {far}{days} later, median {middle}"
-    between = between if near != far else f"{near}{days.removesuffix('s' * (near == '1'))} later"
-    read, several = of_kind(order), len(order.formats) > 1
-    # A time may be odd, and no "not measured" or code.
+    half, nine_tenths = np.quantile(sizes, [0.5, 0.9])
+    count = f"{len(sizes):,} values, of {sizes.min()} to {sizes.max()} rows, median {half:g}"
+    unit, words = (MICROSECONDS_A_DAY, "days") if order.kind == "date" else (1, "units of time")
+    apart = f"{words} to the next row, median: {amount(np.nanmedian(timeline.gaps / unit))}"
+    read = of_kind(order)
+    if len(order.formats) > 1:
+        apart += f"; {read.why}"
+    # What may be odd about numbers, such as codes for "not measured", is no question about a time.
     unsure = read.unsure if order.kind == "date" else ()
-    apart = f"the next row is {between}{f'; {read.why}' if several else ''}"
-    next_row = Choice("order", apart, unsure, format=read.format)
-    steps = int(np.clip(np.quantile(sizes, 0.9), 20, MOST_STEPS))
-    block = History(of=customer, order=order.name, steps=steps)
-    choices = {customer: Choice("customer", count), order.name: next_row}
-    return FoundHistory(block, choices, clear)
+    choices = {
+        customer: Choice("customer", count),
+        order.name: Choice("order", apart, unsure, format=read.format),
+    }
+    steps = int(np.clip(nine_tenths, 20, MOST_STEPS))
+    return FoundHistory(History(of=customer, order=order.name, steps=steps), choices, clear)

@@ -102,12 +102,11 @@ def _encoding(content: BinaryIO) -> str:
     for mark, name in BYTE_ORDER_MARKS.items():
         if start.startswith(mark):
             return name
-    decoder = codecs.getincrementaldecoder("utf-8")()
     content.seek(0)
+    pieces = iter(lambda: content.read(2**20), b"")
     try:
-        while piece := content.read(2**20):
-            decoder.decode(piece)
-        decoder.decode(b"", final=True)
+        for _ in codecs.iterdecode(pieces, "utf-8"):
+            pass
     except UnicodeDecodeError:
         return "cp1252"
     return "utf-8"

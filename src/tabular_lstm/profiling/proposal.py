@@ -39,8 +39,12 @@ TAKEN_AS_MISSING = "missing: values that stand apart were taken for 'not measure
 MANY_ZEROS = (
     "0 is far more frequent than other numbers: if it means 'not measured', add it to missing"
 )
+ODD_CELLS = (
+    "cells that are no {}s: {}, such as '{}'; their labelled rows go to quarantine: correct them, "
+    "name them under missing, or name the unit of numbers under units"
+)
 SHORT_YEARS = "dates: years 00 to 68 are read as 2000 to 2068, and 69 to 99 as 1969 to 1999; right?"
-ARE_AMOUNTS = "categorical: few whole numbers, codes by their names; if amounts, take them away"
+CODED = "categorical: few whole numbers, codes by their names; if amounts, take them away"
 MAY_BE_CODES = (
     "whole numbers, codes by the name, are read as amounts: if they are codes, name the column "
     "under categorical"
@@ -107,10 +111,6 @@ class Proposal:
             units={name: c.unit for name, c in self.choices.items() if c.unit},
             bounds={self.label.name: bounds} if (bounds := self.label.bounds) else {},
         )
-
-    def with_choices(self, choices: dict[str, Choice]) -> "Proposal":
-        """Replace the choices of some columns."""
-        return replace(self, choices=self.choices | choices)
 
     def with_sentence(self, sentence: str) -> "Proposal":
         """Add a sentence at the start of what is unsure."""
@@ -193,19 +193,12 @@ def _is_group(column: ColumnProfile) -> bool:
     )
 
 
-def _are_codes(column: ColumnProfile) -> bool:
-    few = column.whole and not column.unit and 2 < column.distinct - len(column.codes) <= CODES
-    return column.kind == "number" and few and names_a(column.name, "code")
-
-
-def _is_scattered(column: ColumnProfile) -> bool:
-    return column.distinct > max(FEW, MOST_CATEGORIES * column.cells.present)
-
-
 def of_kind(column: ColumnProfile) -> Choice:
     """Choose a role for a column that is not label, key or group: the first that fits."""
-    name, kind, few = column.name, column.kind, column.distinct <= FEW
-    named = names_an_identifier(name) and is_discrete(column) and not few
+    name, kind, values = column.name, column.kind, column.distinct - len(column.codes)
+    named = names_an_identifier(name) and is_discrete(column) and column.distinct > FEW
+    is_scattered = column.distinct > max(FEW, MOST_CATEGORIES * column.cells.present)
+    are_codes = is_discrete(column) and 2 < values <= CODES and names_a(name, "code")
     row = "it numbers the rows" if column.in_order else "a value of its own in nearly each row"
     forms, dates = [*column.formats], sum(column.formats.values())
     shares = [f"{in_words(form)} in {n / dates:.1%}" for form, n in column.formats.items()]
@@ -213,7 +206,6 @@ def of_kind(column: ColumnProfile) -> Choice:
     unnamed = "it has no name; to learn from it, give it one in the header"
     span = "" if column.lowest is None else f"{column.lowest:g} to {column.highest:g}"
     span += f", in {shown(column.unit)}" if column.unit else ""
-    codes = f"{column.distinct} whole numbers, codes by its name"
     rules: list[tuple[bool, str, str, tuple[str, ...]]] = [
         (bool(UNNAMED.fullmatch(name)) and not column.in_order, "ignore", unnamed, ()),
         (named, "ignore", f"an identifier by its name, of {column.distinct} values", ()),
@@ -223,9 +215,9 @@ def of_kind(column: ColumnProfile) -> Choice:
         (kind == "text", "ignore", "free text", ()),
         (len(forms) > 1, "dates", f"written as {' and '.join(shares)}", ()),
         (kind == "date", "dates", f"written as {in_words(forms)}", ()),
-        (kind == "category" and _is_scattered(column), "ignore", scattered, (HARDLY_SHARED,)),
+        (kind == "category" and is_scattered, "ignore", scattered, (HARDLY_SHARED,)),
         (kind == "category", "categorical", counted(column.distinct, "value"), ()),
-        (_are_codes(column), "categorical", codes, (ARE_AMOUNTS,)),
+        (are_codes, "categorical", f"{column.distinct} whole numbers, codes by its name", (CODED,)),
         (True, "number", span, ()),
     ]
     role, why, unsure = next(rule[1:] for rule in rules if rule[0])
@@ -236,16 +228,6 @@ def of_kind(column: ColumnProfile) -> Choice:
         missing=column.codes if role in FEATURES else {},
         format=None if role != "dates" else forms[0] if len(forms) == 1 else forms,
         unit=column.unit if role == "number" else "",
-    )
-
-
-def _odd_cells(column: ColumnProfile) -> str:
-    """Say how many cells of numbers or dates are none, and what to do."""
-    kind = "dates" if column.kind == "date" else "numbers"
-    return (
-        f"cells that are no {kind}: {column.odd}, such as '{shown(column.odd_example)}'; their "
-        "labelled rows go to quarantine: correct them, name them under missing, or name the unit "
-        "of numbers under units"
     )
 
 
@@ -266,7 +248,9 @@ def _questions(column: ColumnProfile, role: str) -> list[str]:
         f"units: {counted(column.unitless, 'number')} without a unit: in {column.unit} too?": (
             is_number and column.unitless > 0
         ),
-        _odd_cells(column): (is_number or is_date) and column.odd > 0,
+        ODD_CELLS.format(column.kind, column.odd, shown(column.odd_example)): (
+            (is_number or is_date) and column.odd > 0
+        ),
         f"{alike} differ by their spelling alone: if they are one category, write them alike": (
             is_category and bool(alike)
         ),
@@ -350,7 +334,7 @@ def parameters_text(proposal: Proposal) -> str:
             _yaml_line("    of", history.of, proposal.choices[history.of].why),
             _yaml_line("    order", history.order, apart),
             _yaml_line("    steps", history.steps, STEPS),
-            KNOWN_AFTER.format("30 days" if " day" in apart else 1),
+            KNOWN_AFTER.format("30 days" if apart.startswith("days") else 1),
         ]
     for role in ("ignore", "categorical"):
         named = proposal.named(role).items()

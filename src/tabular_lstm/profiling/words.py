@@ -10,10 +10,9 @@ WORDS = {
             account animal applicant case child client customer device employee family household
             individual machine member participant patient person player pupil student subject user
             worker""",
-        "identifier": "guid id identifier identity ids key uuid",
-        "short identifier": """
-            eid hhid hospitalid idno idnr idnum mrn pid schoolid shopid sid siteid storeid studyid
-            townid uid""",
+        "identifier": """
+            eid guid hhid hospitalid id identifier identity idno idnr idnum ids key mrn pid schoolid
+            shopid sid siteid storeid studyid townid uid uuid""",
         "numbered": "code no nr num number",
         "row number": "idx index obs row rowid rownames rownum rownumber rows seq unnamed",
         # Whole numbers in such columns are codes and not amounts.
@@ -79,9 +78,7 @@ def words_of(name: str) -> list[str]:
 
 def names_an_identifier(name: str) -> bool:
     """Tell whether a column is named like an identifier, such as patient_id, patientno or PID."""
-    words = words_of(name)
-    short = WORDS["short identifier"] & {*words[-1:]}
-    return bool(short) or _names_surely(words)
+    return _names_surely(words_of(name))
 
 
 def _names_surely(words: list[str]) -> bool:
