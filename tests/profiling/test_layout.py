@@ -61,7 +61,6 @@ def test_the_load_arguments_are_those_that_read_the_table(name: str) -> None:
     content, load_args = TABLES[name]
     found = layout(content)
     assert found.load_args == load_args
-    assert {*found.reasons} >= {*load_args} - {"header"}
     content = content.encode() if isinstance(content, str) else content
     frame = read_cells(content, "rows.csv", found.load_args)
     assert len(frame) >= 3
@@ -109,12 +108,10 @@ def test_the_number_format_is_that_which_reads_the_most_columns(
 ) -> None:
     found = with_numbers(columns, delimiter)
     assert found.load_args == {"sep": delimiter} | load_args
-    assert {*found.reasons} == {*load_args}
-    assert {*found.reasons.values()} <= {"how the file writes numbers"}
 
 
 def with_numbers(columns: list[list[str]], delimiter: str) -> Layout:
-    plain = Layout(load_args={"sep": delimiter}, reasons={}, unsure=[])
+    plain = Layout(load_args={"sep": delimiter}, unsure=[])
     return with_number_format(plain, [cells(values * 10) for values in columns])
 
 

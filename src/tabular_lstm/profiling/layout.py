@@ -16,7 +16,6 @@ from tabular_lstm.rows.csv_files import (
     BYTE_ORDER_MARKS,
     DELIMITERS,
     dialect_of,
-    number_format_of,
     refuse_other_formats,
     rows_of,
 )
@@ -50,18 +49,11 @@ class Layout:
 
     Attributes:
         load_args: The load arguments that are not the default.
-        reasons: The reason for each of these arguments.
         unsure: Sentences on what may be wrong with these arguments.
     """
 
     load_args: dict[str, Any]
-    reasons: dict[str, str]
     unsure: list[str]
-
-    @property
-    def number_format(self) -> NumberFormat:
-        """How numbers are written."""
-        return number_format_of(self.load_args)
 
 
 def layout_of(content: BinaryIO, file: str) -> Layout:
@@ -71,11 +63,11 @@ def layout_of(content: BinaryIO, file: str) -> Layout:
         DataError: The file is not a CSV, is empty, has only one column, or its header lacks a name.
     """
     refuse_other_formats(content, file)
-    found: dict[str, tuple[Any, str]] = {}  # the load arguments with their reasons
+    load_args: dict[str, Any] = {}
     unsure: list[str] = []
     encoding = _encoding(content)
     if encoding != "utf-8":
-        found["encoding"] = encoding, "the file is not UTF-8"
+        load_args["encoding"] = encoding
         if encoding not in BYTE_ORDER_MARKS.values():
             unsure.append(f"encoding: {encoding} is a guess; are the letters beyond a to z right?")
     lines = _first_lines(content, encoding)
@@ -84,15 +76,14 @@ def layout_of(content: BinaryIO, file: str) -> Layout:
     delimiter, width = _delimiter(lines, file)
     dialect = dialect_of({"sep": delimiter})
     if delimiter != dialect_of({})["delimiter"]:
-        found["sep"] = delimiter, f"it splits each line into {width} cells"
+        load_args["sep"] = delimiter
     if above := _lines_above(lines, file, dialect, width):
-        found["skiprows"] = above, f"{'line' if above == 1 else 'lines'} above the table"
+        load_args["skiprows"] = above
     first, *below = rows_of(lines[above:], file, dialect)
     if not is_header(first, below):
-        found["header"] = None, f"the first line is {_few(first)}; else the columns' names: [...]"
-        unsure.append("header: the first line was taken for a row, and the columns have no names")
-    load_args, reasons = ({name: pair[n] for name, pair in found.items()} for n in (0, 1))
-    return Layout(load_args, reasons, unsure)
+        load_args["header"] = None
+        unsure.append(f"header: the first line was taken for a row: {_few(first)}; or for names?")
+    return Layout(load_args, unsure)
 
 
 def _encoding(content: BinaryIO) -> str:
@@ -226,7 +217,6 @@ def with_number_format(layout: Layout, columns: Iterable[DistinctCells]) -> Layo
     return replace(
         layout,
         load_args=layout.load_args | marks,
-        reasons=layout.reasons | dict.fromkeys(marks, "how the file writes numbers"),
         unsure=[*layout.unsure, *(TIED.format(chosen, form) for form in unlike[:1])],
     )
 

@@ -282,7 +282,7 @@ NAME, EXAMPLE = 28, 18
 def catalog_text(entry: Mapping[str, Any], to_score: str, layout: Layout) -> str:
     """Write the catalog's entries for the raw rows and for the rows to score; both are read alike.
 
-    The load arguments come from the layout, each with its reason.
+    The load arguments come from the layout.
     """
     raw_rows = {n: value for n, value in entry.items() if n not in {"load_args", "metadata"}}
     load_args = layout.load_args or entry.get("load_args", {})
@@ -291,7 +291,7 @@ def catalog_text(entry: Mapping[str, Any], to_score: str, layout: Layout) -> str
         *_doubts(layout.unsure),
         "raw_rows:",
         *(f"  {name}: {_yaml(value)}" for name, value in raw_rows.items()),
-        *_load_args(load_args, layout.reasons),
+        *_load_args(load_args),
         METADATA,
         "",
         TO_SCORE,
@@ -299,16 +299,14 @@ def catalog_text(entry: Mapping[str, Any], to_score: str, layout: Layout) -> str
         "  type: tabular_lstm.datasets.RawRowsDataset",
         # In quotes, because OmegaConf accepts only ASCII letters without quotes.
         f"  filepath: ${{runtime_params:rows_to_score,'{to_score}'}}",
-        *_load_args(layout.load_args, {}),
+        *_load_args(layout.load_args),
         METADATA,
     ]
     return "\n".join([*lines, ""])
 
 
-def _load_args(load_args: Mapping[str, Any], reasons: Mapping[str, str]) -> list[str]:
-    lines = [
-        _yaml_line(f"    {name}", value, reasons.get(name)) for name, value in load_args.items()
-    ]
+def _load_args(load_args: Mapping[str, Any]) -> list[str]:
+    lines = [f"    {name}: {_yaml(value)}" for name, value in load_args.items()]
     return ["  load_args:", *lines] if lines else []
 
 

@@ -28,6 +28,7 @@ from tabular_lstm.profiling.table_profile import (
 )
 from tabular_lstm.progress import progress
 from tabular_lstm.rows.cells import arrow_texts, texts
+from tabular_lstm.rows.csv_files import number_format_of
 from tabular_lstm.rows.raw_files import CSV, PARQUET, RawFiles, is_parquet
 from tabular_lstm.rows.raw_rows import TEXT, Table
 
@@ -105,7 +106,7 @@ def profile_files(file: Path | str, called: str) -> tuple[Layout, TableProfile, 
             columns than the first file.
     """
     files = RawFiles.at(*storage_of(str(file) if "://" in str(file) else os.path.abspath(file)))
-    layout, first = Layout({}, {}, []), files.names[0]
+    layout, first = Layout({}, []), files.names[0]
     if not is_parquet(files.file(first)):
         with files.open(first) as content:
             layout = layout_of(content, f"{called}/{first}".removesuffix("/"))
@@ -125,11 +126,11 @@ def profile_rows(
     form = rows.number_format
     if layout is not None:
         layout = with_number_format(layout, cells.values())
-        form = layout.number_format
+        form = number_format_of(layout.load_args)
     columns = [profile_column(name, column_cells, form) for name, column_cells in cells.items()]
     first_rows = pa.concat_tables(first).slice(0, FIRST_ROWS).to_pandas().rename_axis("row")
     table = TableProfile(called, columns, form)
-    return layout or Layout(dict(rows.load_args), {}, []), table, first_rows
+    return layout or Layout(dict(rows.load_args), []), table, first_rows
 
 
 def _count_cells(rows: Table, called: str) -> tuple[dict[str, DistinctCells], list[pa.Table]]:
