@@ -94,7 +94,11 @@ def test_impossible_values_and_unknown_names_are_refused_by_name(
         (CLASSES, {"network": {"kind": "tutorial"}}, ("two classes only", "for 3 classes", "ens")),
         (NUMBER, {"network": {"kind": "tutorial"}}, ("for a number expected kind: ensemble",)),
         (CLASSES, {"training": {"objective": {"kind": "f1"}}}, ("= f1", "accuracy or costs")),
-        (NUMBER, {"training": {"objective": {"kind": "f1"}}}, ("no decision: leave objective",)),
+        (
+            NUMBER,
+            {"training": {"objective": {"kind": "f1"}}},
+            ("for a number expected no objective",),
+        ),
         (CLASSES, {"training": costs_of({"false_negative": 2})}, ("matrix of 3 rows of 3 costs",)),
         (CLASSES, {"training": costs_of([[0] * 3] * 3)}, ("[0.0, 0.0, 0.0]", "number 1, costs le")),
         (CLASSES, {"training": costs_of([[0, 1, 1], [1, 2, 1], [1, 1, 0]])}, ("number 2, costs",)),

@@ -145,7 +145,9 @@ def test_a_history_is_proposed_with_rows_and_times_between_them(
     if order == "seen":
         days = pd.to_datetime(rows["seen"], format="%d.%m.%Y")
         gaps = days.groupby(rows["unit"]).diff().dt.days.abs()
-        assert proposal.choices["seen"].why == (f"days to the next row, median: {gaps.median():g}")
+        assert proposal.choices["seen"].why == (
+            f"days to the next row, median: {gaps.median():g}; written as %d.%m.%Y"
+        )
 
 
 def test_when_labels_are_known_is_left_to_the_reader() -> None:

@@ -276,10 +276,10 @@ class ColumnsOptions(Parameters):
         match block:
             case {"history": {"of": customer}, **roles} if roles.get("time") is None:
                 if (group := roles.get("group")) not in (None, customer):
-                    expected = (
-                        f"expected no group: the customers, history.of '{customer}', are the groups"
+                    raise ValueError(
+                        f"group is '{group}'; expected no group: the customers, history.of "
+                        f"'{customer}', are the groups"
                     )
-                    raise ValueError(f"group is '{group}'; {expected}")
                 return {**block, "group": customer}
         return block
 
@@ -292,10 +292,9 @@ class ColumnsOptions(Parameters):
             *(["task: number"] if self.declared_task else []),
         ]
         if len(declarations) != 1 or len(pair) == 1:
-            got = ", ".join(declarations) or "none"
             raise ValueError(
                 "expected exactly one of: positive_class and negative_class for two classes, "
-                f"classes for more, or task: number; got {got}"
+                f"classes for more, or task: number; got {', '.join(declarations) or 'none'}"
             )
         return self
 

@@ -63,10 +63,9 @@ PROPOSED = (
 
 
 LEAK = (
-    "{kind}: {leaks} alone tells the label, or much more of it than all other features "
-    "({measure}). If it is known only after the label, or after the moment of the prediction, name "
-    "it under ignore; if before, under known_in_time; if rows of one value belong together, under "
-    "group alone"
+    "{}: {} alone tells the label, or much more of it than all other features ({}). If it is known "
+    "only after the label, or after the moment of the prediction, name it under ignore; if before, "
+    "under known_in_time; if rows of one value belong together, under group alone"
 )
 
 
@@ -103,14 +102,13 @@ def with_found_rows(table: TableProfile, proposal: Proposal, first_rows: pd.Data
     # Rows that belong together tell each other's label; a feature that they share is then no leak.
     apart = valid.drop_duplicates(dependent.columns) if dependent else valid
     if dependent:
-        ways = ways_out(dependent, columns.ignore)
-        proposed = proposed.with_sentence(f"{facts_of(dependent)}. {ways}")
+        doubt = f"{facts_of(dependent)}. {ways_out(dependent, columns.ignore)}"
+        proposed = proposed.with_sentence(doubt)
     leaks = ({}, {}) if valid.empty else possible_leaks(apart.drop(columns=repeating), columns)
     for kind, found in zip((POSSIBLE_LEAK, STRONG_FEATURE), leaks, strict=True):
         if found:
-            measure = columns.task.told_by
-            said = LEAK.format(kind=kind, leaks=leaks_in_words(found), measure=measure)
-            proposed = proposed.with_sentence(said)
+            leak = LEAK.format(kind, leaks_in_words(found), columns.task.told_by)
+            proposed = proposed.with_sentence(leak)
     return proposed
 
 
@@ -127,8 +125,8 @@ def _with_history(table: TableProfile, proposal: Proposal, first_rows: pd.DataFr
     if best.clear and any(map(proposed.named, FEATURES)):
         said = PROPOSED.format(of=shown(customer))
         return replace(proposed, history=best.block).with_sentence(said)
-    count = best.choices[customer].why
-    return proposal.with_sentence(ASK.format(of=shown(customer), order=shown(order), count=count))
+    count, of = best.choices[customer].why, shown(customer)
+    return proposal.with_sentence(ASK.format(of=of, order=shown(order), count=count))
 
 
 def _repeats(column: ColumnProfile) -> bool:
@@ -193,10 +191,8 @@ def _describe_history(
     half, nine_tenths = np.quantile(sizes, [0.5, 0.9])
     count = f"{len(sizes):,} values, of {sizes.min()} to {sizes.max()} rows, median {half:g}"
     unit, words = (MICROSECONDS_A_DAY, "days") if order.kind == "date" else (1, "units of time")
-    apart = f"{words} to the next row, median: {amount(np.nanmedian(timeline.gaps / unit))}"
-    read = of_kind(order)
-    if len(order.formats) > 1:
-        apart += f"; {read.why}"
+    read, gap = of_kind(order), amount(np.nanmedian(timeline.gaps / unit))
+    apart = f"{words} to the next row, median: {gap}; {read.why}"
     # What may be odd about numbers, such as codes for "not measured", is no question about a time.
     unsure = read.unsure if order.kind == "date" else ()
     choices = {

@@ -7,7 +7,7 @@ from math import isfinite
 from tabular_lstm.errors import LISTED, DataError, counted, no_column, shown
 from tabular_lstm.parameters.columns import MOST_CLASSES, SplitOptions
 from tabular_lstm.parameters.runs import PromotionOptions
-from tabular_lstm.profiling.table_profile import Code, ColumnProfile, TableProfile
+from tabular_lstm.profiling.table_profile import ColumnProfile, TableProfile
 from tabular_lstm.profiling.words import (
     LETTERS,
     WORDS,
@@ -238,7 +238,8 @@ def _class_label(
         doubts.append(FEW_ROWS.format(classes_in_words(few)))
     task = Task.of_classes([class_value(value, form) for value in order])
     if coded := column.cells.present - sum(classes.values()):
-        doubts.append(_set_aside(coded, task.kind, next(iter(column.codes))))
+        code = shown(next(iter(column.codes)))
+        doubts.append(SET_ASIDE.format(counted(coded, "row"), task.traits.not_a_label, code))
     return ProposedLabel(
         column.name,
         reason,
@@ -298,8 +299,8 @@ def _number_label(column: ColumnProfile, reason: str, unsure: list[str]) -> Prop
     bounds = (low if below else None, high if above else None)
     doubts = []
     if count := column.odd + sum(codes.values()):
-        example = column.odd_example or next(iter(codes))
-        doubts.append(_set_aside(count, NUMBER, example))
+        example = shown(column.odd_example or next(iter(codes)))
+        doubts.append(SET_ASIDE.format(counted(count, "row"), TRAITS[NUMBER].not_a_label, example))
     return ProposedLabel(
         column.name,
         reason,
@@ -309,10 +310,6 @@ def _number_label(column: ColumnProfile, reason: str, unsure: list[str]) -> Prop
         [*unsure, *doubts],
         bounds=bounds if below or above else None,
     )
-
-
-def _set_aside(count: int, kind: TaskKind, example: Code) -> str:
-    return SET_ASIDE.format(counted(count, "row"), TRAITS[kind].not_a_label, shown(example))
 
 
 def classes_of(column: ColumnProfile) -> dict[str, int]:

@@ -104,13 +104,11 @@ def _encoding(content: BinaryIO) -> str:
 
 
 def _first_lines(content: BinaryIO, encoding: str) -> list[str]:
-    """Give the first lines; a last line that is cut off is dropped."""
+    """Give the first lines; the last one may be cut off."""
     content.seek(0)
     start = content.read(BYTES)
     text = start.decode(encoding, errors="ignore").removeprefix("\ufeff")
-    lines = [*io.StringIO(text, newline=None)]
-    is_cut = len(start) == BYTES and len(lines) > 1
-    return lines[:-1][:LINES] if is_cut else lines[:LINES]
+    return [*io.StringIO(text, newline=None)][:LINES]
 
 
 def _delimiter(lines: list[str], file: str) -> tuple[str, int]:
@@ -180,9 +178,8 @@ def is_header(first: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
     rows = [row for row in below if len(row) == len(first)][:VOTING]
     if not rows or _counts_up(first):
         return True
-    names = [name.strip() for name in first]
     columns = zip(*rows, strict=True)
-    return sum(_vote(name, column) for name, column in zip(names, columns, strict=True)) >= 0
+    return sum(_vote(name.strip(), cells) for name, cells in zip(first, columns, strict=True)) >= 0
 
 
 def _vote(first: str, column: Sequence[str]) -> int:

@@ -145,8 +145,8 @@ def propose(
         raise DataError(f"{table.file}: column '{key}' is both key and label; name another one.")
     choices = _choices(table, chosen, key)
     if not {*FEATURES} & {choice.role for choice in choices.values()}:
-        roles = [f"{shown(name)}: {choice.role}, {choice.why}" for name, choice in choices.items()]
-        raise DataError(f"{table.file}: no column is left to learn from: {'; '.join(roles)}")
+        roles = "; ".join(f"{shown(name)}: {c.role}, {c.why}" for name, c in choices.items())
+        raise DataError(f"{table.file}: no column is left to learn from: {roles}")
     return Proposal(chosen, choices, (*chosen.unsure,))
 
 
@@ -235,8 +235,8 @@ def _questions(column: ColumnProfile, role: str) -> list[str]:
     """List what is unsure about the cells of a column with this role."""
     is_number, is_date = role == "number", role == "dates"
     is_category = role == "categorical" and column.kind == "category"
-    # In other formats the order of the texts is not the order of the dates.
     forms = in_words([*column.formats])
+    # In other formats the order of the texts is not the order of the dates.
     is_sorted = is_date and column.in_order and forms.startswith(("%Y", "ISO"))
     rivals = " and ".join(map(in_words, column.rivals))
     alike = " and ".join(f"'{shown(word)}'" for word in column.alike)
@@ -321,10 +321,11 @@ def parameters_text(proposal: Proposal) -> str:
         _yaml_line("  label", label.name, label.reason),
         *_task_lines(label),
     ]
-    for role in ("key", "group"):
-        lines += [
-            _yaml_line(f"  {role}", n, choice.why) for n, choice in proposal.named(role).items()
-        ]
+    lines += [
+        _yaml_line(f"  {role}", name, choice.why)
+        for role in ("key", "group")
+        for name, choice in proposal.named(role).items()
+    ]
     if (history := proposal.history) is not None:
         apart = proposal.choices[history.order].why
         lines += [
@@ -368,10 +369,10 @@ def _task_lines(label: ProposedLabel) -> list[str]:
     if classes:
         pairs = zip(classes, rows, strict=True)
         return ["  classes:", *(_commented(f"    - {_yaml(name)}", n) for name, n in pairs)]
-    lines = [_yaml_line("  task", "number", label.why)]
-    if label.bounds:
-        lines += ["  bounds:", f"    {_yaml_name(label.name)}: {_yaml([*label.bounds])}"]
-    return lines
+    task = _yaml_line("  task", "number", label.why)
+    if label.bounds is None:
+        return [task]
+    return [task, "  bounds:", f"    {_yaml_name(label.name)}: {_yaml([*label.bounds])}"]
 
 
 def _page_line(label: ProposedLabel, is_history: bool) -> str:
@@ -387,9 +388,9 @@ def _page_line(label: ProposedLabel, is_history: bool) -> str:
 
 def _sentences(proposal: Proposal) -> list[str]:
     """List what is unsure, each with its columns."""
-    unsure = proposal.unsure.items()
     return [
-        f"{first_ten([*map(shown, names)])}: {doubt}" if names else doubt for doubt, names in unsure
+        f"{first_ten([*map(shown, names)])}: {doubt}" if names else doubt
+        for doubt, names in proposal.unsure.items()
     ]
 
 
