@@ -106,8 +106,8 @@ def choose_label(
     else:
         column, reason, unsure = table.column(label), "as you chose", []
     classes, kind = classes_of(column), kind_of(column, task)
-    learnable = {name: count for name, count in classes.items() if count >= FEW}
-    learnable = classes if len(classes) == 2 else learnable
+    is_pair = len(classes) == 2
+    learnable = {name: count for name, count in classes.items() if is_pair or count >= FEW}
     if kind is None or (kind != NUMBER and len(learnable) < 2):
         values = counted(column.distinct, "distinct value")
         raise label_refusal(table, NO_TASK.format(column.name, values, shown(column.example)))
@@ -206,13 +206,12 @@ def kind_of(column: ColumnProfile, told: str | None = None) -> TaskKind | None:
     count = len(classes_of(column))
     are_codes = column.whole and (count < AMOUNT or names_a(column.name, "code"))
     may_be_classes = column.kind == "category" or (are_codes and count <= FEW_CLASSES)
+    are_classes = told == CLASSES or (told is None and may_be_classes)
+    is_number = told == NUMBER or (told is None and column.distinct > 2)
     fits: dict[TaskKind, bool] = {
         TWO_CLASSES: count == 2 and told != NUMBER,
-        CLASSES: count > 2
-        and not column.unit
-        and told != NUMBER
-        and (may_be_classes or bool(told)),
-        NUMBER: column.kind == "number" and told != CLASSES and (column.distinct > 2 or bool(told)),
+        CLASSES: count > 2 and not column.unit and are_classes,
+        NUMBER: column.kind == "number" and is_number,
     }
     return next((kind for kind in fits if fits[kind]), None)
 

@@ -369,12 +369,13 @@ def _number_facts(name: str, cells: DistinctCells, form: NumberFormat) -> dict[s
 def _unit_facts(name: str, cells: DistinctCells, form: NumberFormat) -> dict[str, Any] | None:
     """Describe a column of numbers with one unit; None if it holds something else."""
     bare_cells, unit = cells.without_unit()
-    numbers = _number_facts(name, bare_cells, form) if unit else None
+    if not unit or len(bare_cells.texts) <= 2:  # two values are two categories
+        return None
+    numbers = _number_facts(name, bare_cells, form)
     has_no_unit = all_pointed(cells.texts, form).is_valid().to_numpy(zero_copy_only=False)
     unitless = int(cells.counts[has_no_unit].sum())
     may_be_factor = unitless and len(unit) == 1 and unit.isalpha()  # 5k may be more than 900
-    are_categories = len(bare_cells.texts) <= 2
-    if numbers is None or numbers["kind"] != "number" or may_be_factor or are_categories:
+    if numbers is None or numbers["kind"] != "number" or may_be_factor:
         return None
     return numbers | {"cells": bare_cells, "unit": unit, "unitless": unitless}
 
