@@ -54,7 +54,7 @@ def refusal(block: str, values: Any) -> str:
         ("split", {"test_fraction": 1.5}, ("test_fraction = 1.5: ",)),
         ("split", {"salt": "é" * 33}, (f"salt = {'é' * 33!r}: ",)),  # BLAKE2b takes 64 bytes
         ("split", {"from": 3}, ("from is given", "kind: time")),
-        ("split", {"kind": "time", "from": 3, "test_fraction": 0}, ("test_fraction is 0",)),
+        ("split", {"kind": "time", "from": 3, "test_fraction": 0}, ("test_fraction: 0",)),
         ("split", {"kind": "time", "from": "7"}, ("from = '7'", "ISO date", "number")),
         ("reshaping", {"features_per_step": 1.5}, ("features_per_step = 1.5: ",)),
         ("evaluation", {"bootstrap_resamples": 99}, ("bootstrap_resamples = 99: ",)),

@@ -154,12 +154,11 @@ class SplitOptions(Parameters):
 
     @model_validator(mode="after")
     def _from_is_used(self) -> Self:
-        if self.from_ is None:
-            return self
-        if self.kind != "time":
-            raise ValueError(f"from is given, but kind is {self.kind}; expected kind: time")
-        if not self.test_fraction:
-            raise ValueError("from is given, but test_fraction is 0, which holds nothing out")
+        if self.from_ is not None and (self.kind != "time" or not self.test_fraction):
+            raise ValueError(
+                "from is given: expected kind: time and a test_fraction above 0, got kind: "
+                f"{self.kind} and test_fraction: {self.test_fraction:g}"
+            )
         return self
 
 

@@ -230,8 +230,10 @@ def _fault_of_costs(task: Task, objective: Objective) -> str | None:
         )
     for place, (name, row) in enumerate(zip(task.classes, matrix, strict=True)):
         if not min(row) == row[place] < max(row):
-            costs = f" of {name!r} are {[*row]}"
-            return f"{costs}; expected that the right decision, number {place + 1}, costs least"
+            return (
+                f" of {name!r} are {[*row]}; expected that the right decision, number {place + 1}, "
+                "costs least"
+            )
     return None
 
 
