@@ -93,7 +93,11 @@ DAYS = [f"2026-{month:02}-{day:02}" for month in range(1, 7) for day in range(1,
         ("region", [1, 2, 4] * 20, "if amounts, take them away"),
         ("bmi", [0] * 5 + [20 + x / 10 for x in range(COUNT - 5)], "stand apart"),
         ("seen", ["05/11/2026", "06/11/2026", "07/11/2026"] * 20, "%d/%m/%Y and %m/%d/%Y"),
-        ("dose", [f"{mg} {u}" for mg in range(15) for u in ("g", "mg")] * 2, "numbers in one unit"),
+        (
+            "dose",
+            [f"{mg} {u}" for mg in range(15) for u in ("g", "mg")] * 2,
+            "write all in one unit",
+        ),
         (
             "dose",
             [f"{mg} mg" for mg in range(50)] + list(range(10)),

@@ -50,8 +50,8 @@ MAY_BE_CODES = (
     "under categorical"
 )
 HARDLY_SHARED = (
-    "words that hardly any two rows share: to learn from them, add them to categorical; write "
-    "numbers in one unit, and dates in one format"
+    "words that hardly any two rows share: to learn from them, add them to categorical; if they "
+    "are numbers or dates, write all in one unit or one format"
 )
 
 
@@ -147,7 +147,7 @@ def propose(
     if not {*FEATURES} & {choice.role for choice in choices.values()}:
         roles = "; ".join(f"{shown(name)}: {c.role}, {c.why}" for name, c in choices.items())
         raise DataError(f"{table.file}: no column is left to learn from: {roles}")
-    return Proposal(chosen, choices, (*chosen.unsure,))
+    return Proposal(chosen, choices, tuple(chosen.unsure))
 
 
 def _choices(table: TableProfile, label: ProposedLabel, key: str | None) -> dict[str, Choice]:
