@@ -78,11 +78,7 @@ def words_of(name: str) -> list[str]:
 
 def names_an_identifier(name: str) -> bool:
     """Tell whether a column is named like an identifier, such as patient_id, patientno or PID."""
-    return _names_surely(words_of(name))
-
-
-def _names_surely(words: list[str]) -> bool:
-    """Tell whether the words surely name an identifier, or the number of a thing."""
+    words = words_of(name)
     if WORDS["identifier"] & {*words[:1], *words[-1:]}:
         return True
     if len(words) > 1:
@@ -92,10 +88,9 @@ def _names_surely(words: list[str]) -> bool:
 
 def names_a_thing(name: str) -> bool:
     """Tell whether a column is named like a thing with several rows, such as a patient."""
-    words = words_of(name)
-    if len(words) > 1:
-        return _names_surely(words) and bool({*words} & WORDS["thing"])
-    return _names_surely(words) or bool({*words} & WORDS["thing"])
+    if len(words_of(name)) > 1:
+        return names_an_identifier(name) and has_word(name, "thing")
+    return names_an_identifier(name) or has_word(name, "thing")
 
 
 def names_a(name: str, role: str) -> bool:
