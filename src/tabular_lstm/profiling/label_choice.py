@@ -49,7 +49,7 @@ FEW_ROWS = (
     f"{FEW} rows are left out, and their rows go to quarantine: collect more, or put rare classes "
     "together"
 )
-FEW_NUMBERS = "label: few distinct numbers, classes or an amount? --task {} reads them otherwise"
+FEW_NUMBERS = "label: few distinct numbers, classes or an amount; if read wrongly, --task {}"
 
 
 @dataclass(frozen=True)

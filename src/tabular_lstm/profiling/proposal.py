@@ -343,7 +343,7 @@ def parameters_text(proposal: Proposal) -> str:
     columns, choices = proposal.columns(), proposal.choices
     for block, values, comment in (
         ("dates", columns.dates, ""),
-        ("missing", columns.missing, ' # values that mean "not measured"'),
+        ("missing", columns.missing, ' # values that mean "not measured"; the others are'),
         ("units", columns.units, " # beside numbers; a cell may lack it"),
     ):
         entries = [
