@@ -156,7 +156,7 @@ def test_a_few_amounts_with_a_unit_are_read_once_the_unit_is_named(project: Proj
         rows.assign(fee=cells).to_csv(project.path / "fees.csv", index=False)
         page, entry, columns = columns_of(project, "fees.csv")
         assert entry["load_args"] == {"thousands": ","}
-        assert ("name their unit under units" in page) is bool(units)
+        assert ("name the unit of numbers under units" in page) is bool(units)
         columns |= {"units": units} if units else {}
         (project.path / "conf/mine/parameters.yml").write_text(json.dumps({"columns": columns}))
         assert "900 rows, 900 valid, 0 quarantined" in read_all(project)
