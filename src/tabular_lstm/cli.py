@@ -219,10 +219,9 @@ def profile_table(
 
     if (file is None) is (dataset is None):
         raise click.UsageError("Expected a file, or --dataset and an entry of the catalog.")
-    project = _project()
     known = {name: value for name, value in options.items() if value is not None}
-    page = new_environment(str(file or dataset), env, project, known, force, dataset is not None)
-    click.echo(page)
+    is_entry = dataset is not None
+    click.echo(new_environment(str(file or dataset), env, _project(), known, force, is_entry))
 
 
 def _project() -> Path:
