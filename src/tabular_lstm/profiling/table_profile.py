@@ -330,7 +330,6 @@ def _number_facts(name: str, cells: DistinctCells, form: NumberFormat) -> dict[s
     numbers = all_pointed(cells.texts, form).cast(pa.float64()).to_numpy(zero_copy_only=False)
     is_number = np.abs(numbers) <= LARGEST
     texts, number_cells = cells.only(~is_number), cells.only(is_number)
-    few = FEW_ODD * cells.present
     if not is_number.any():
         return None
     is_sign = texts.are_among(PLACEHOLDERS)
@@ -339,7 +338,7 @@ def _number_facts(name: str, cells: DistinctCells, form: NumberFormat) -> dict[s
     # Codes such as 007 have leading zeros.
     are_no_numbers |= number_cells.all_match("[0-9]+") and not number_cells.all_match(NO_CODES)
     are_no_numbers |= number_cells.all_match(_date_pattern(COMPACT))  # dates such as 20261126
-    if len(signs) > FEW_WORDS or odd.present > few or are_no_numbers:
+    if len(signs) > FEW_WORDS or odd.present > FEW_ODD * cells.present or are_no_numbers:
         return None
     values, places = np.unique(numbers[is_number], return_inverse=True)
     counts = np.bincount(places, number_cells.counts).astype(np.int64)
