@@ -33,10 +33,6 @@ MISTAKES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("--params", "split.test_fraction=1.5"),
         ("'split'", "test_fraction = 1.5", "less than 1"),
     ),
-    "a parameter twice": (
-        ("--params", "training.seed=1,, training.epochs=2", "--params=training.seed =3,"),
-        ("--params: training.seed is there twice: write it once",),
-    ),
     "half a value": (("--params", "training={seed"), ("expected ',' or '}'",)),
 }
 # What is no name of an environment, though a folder in conf/ may be called so.

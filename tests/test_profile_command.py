@@ -109,7 +109,7 @@ def test_a_name_of_other_letters_or_of_none_is_not_taken_for_a_label(project: Pr
 def test_columns_that_only_number_the_rows_are_refused_as_labels(project: Project) -> None:
     for names, said in (
         (["%", "°"], "no label was found"),
-        (["id", "label"], "column 'label' has 60 distinct values, which number the rows"),
+        (["id", "label"], "column 'label' has 60 distinct values, such as '0'; expected numbers"),
     ):
         rows = pd.DataFrame({name: range(60) for name in names})
         rows.to_csv(project.path / "rows.csv", index=False)
@@ -146,7 +146,7 @@ def test_dates_in_two_formats_are_read_by_the_run_that_follows(project: Project)
     assert pd.concat(read).sort_index()["event_date"].tolist() == days.tolist()
 
 
-def test_what_the_profile_says_of_a_few_amounts_with_a_unit_works(project: Project) -> None:
+def test_a_few_amounts_with_a_unit_are_read_once_the_unit_is_named(project: Project) -> None:
     rng = np.random.default_rng(5)
     fee, is_dear = rng.gamma(2, 40, 900).round(2), np.arange(900) % 20 == 7
     rows = pd.DataFrame({"fee": fee, "sold": (fee + rng.normal(0, 40, 900) > 70).astype(int)})
@@ -156,8 +156,7 @@ def test_what_the_profile_says_of_a_few_amounts_with_a_unit_works(project: Proje
         rows.assign(fee=cells).to_csv(project.path / "fees.csv", index=False)
         page, entry, columns = columns_of(project, "fees.csv")
         assert entry["load_args"] == {"thousands": ","}
-        hint = 'if all are in $, write units: {fee: "$"}; or correct them'
-        assert (hint in page) is bool(units)
+        assert ("name the unit of numbers under units" in page) is bool(units)
         columns |= {"units": units} if units else {}
         (project.path / "conf/mine/parameters.yml").write_text(json.dumps({"columns": columns}))
         assert "900 rows, 900 valid, 0 quarantined" in read_all(project)

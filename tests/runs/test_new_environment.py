@@ -17,7 +17,6 @@ from tests.helpers.commands import here, message_of, succeeds
 from tests.helpers.disks import files_of_at_most
 from tests.helpers.pages import Parsed
 from tests.helpers.project import Project
-from tests.helpers.raw_rows import whole
 
 SECRET = "c0ffee/s3cret"
 # What fsspec makes nothing of without more than a path, or what has a password.
@@ -101,7 +100,7 @@ def test_each_file_is_written_and_the_page_says_what_is_unsure(project: Project,
         "sick": "category|label",
     }.items():
         assert all(word in lines[name] for word in words.split("|")), lines[name]
-    assert "Label sick: yes (positive) 20 rows, no 40 rows; 33.3% positive" in page
+    assert "Label sick: no 40 rows, yes 20 rows; positive: yes" in page
     assert "- id: key: does each row keep this value" in page
 
 
@@ -206,23 +205,10 @@ def test_what_cannot_be_profiled_is_refused_and_leaves_nothing(project: Project)
         "": "the file is empty",
         "a,b\n": "a header and no rows",
         "a,b\n1,2\n3\n": "expected 2 cells",
-        "age,kind\n1,a\n2,b\n3,c\n": "3 of them in fewer than 8 rows",
+        "age,kind\n1,a\n2,b\n3,c\n": "two to 100 classes of at least 8 rows each",
     }.items():
         path.write_text(content)
         assert words in refusal(project, path)
-
-
-def test_rows_to_score_of_a_file_without_a_header_have_no_label(project: Project) -> None:
-    """Columns are known by their places, and the label that is not there moves none."""
-    path = project.path / "data/mine.csv"
-    ROWS[["sick", "age", "color"]].to_csv(path, index=False, header=False, sep=";")
-    new_environment(path, "mine", project.path, {"label": "f1"})
-    new = project.path / "data/01_raw/mine_to_score.csv"
-    ROWS[["age", "color"]].to_csv(new, index=False, header=False, sep=";")
-    with KedroSession.create(project.path, env="mine") as session:
-        rows = whole(session.load_context().catalog.load("rows_to_score"))
-    assert [*rows.columns] == ["f2", "f3"]
-    assert [*rows["f3"][:2]] == ["red", "blue"]
 
 
 def test_a_name_or_a_cell_of_several_lines_writes_no_conf_of_its_own(project: Project) -> None:
@@ -288,7 +274,7 @@ def test_a_messy_table_needs_only_what_its_profile_asks(project: Project) -> Non
     unsure = page.partition("Unsure:\n")[2].splitlines()
     assert unsure[0].startswith("- possible leak: dunned (1.000) alone tells the label")
     for asked in (
-        "rate: cells that are no numbers in %: 9, such as '4 EUR'; their labelled rows go to quar",
+        "rate: cells that are no numbers: 9, such as '4 EUR'; their labelled rows go to quar",
         "weight: cells that are no numbers: 11, such as '180 kg'; ",
         "region: 'North' and 'north' differ by their spelling alone",
     ):

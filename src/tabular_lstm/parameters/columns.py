@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from tabular_lstm.errors import counted, shown
-from tabular_lstm.frozen import Fraction, Number, Parameters, unless
+from tabular_lstm.frozen import Fraction, Number, Parameters, matching, unless
 from tabular_lstm.task import Task, Value
 
 # History ------------------------------------------------------------------------------------------
@@ -154,12 +154,11 @@ class SplitOptions(Parameters):
 
     @model_validator(mode="after")
     def _from_is_used(self) -> Self:
-        if self.from_ is None:
-            return self
-        if self.kind != "time":
-            raise ValueError(f"from is given, but kind is {self.kind}; expected kind: time")
-        if not self.test_fraction:
-            raise ValueError("from is given, but test_fraction is 0, which holds nothing out")
+        if self.from_ is not None and (self.kind != "time" or not self.test_fraction):
+            raise ValueError(
+                "from is given: expected kind: time and a test_fraction above 0, got kind: "
+                f"{self.kind} and test_fraction: {self.test_fraction:g}"
+            )
         return self
 
 
@@ -174,18 +173,10 @@ def _with_formats(dates: Any) -> Any:
     return dict.fromkeys(dates) if is_list else dates
 
 
-def _not_classes(task: Any) -> Any:
-    if task == "classes":
-        raise ValueError("leave task out: classes declare the task")
-    return task
-
-
-def _bare_unit(unit: str) -> str:
-    if not re.fullmatch(r"[^\d\s.,'+-](.*[^\d\s.,'+-])?", unit):
-        expected = "such as $, % or km/h, which a mark, a blank or a digit neither begins nor ends"
-        raise ValueError(f"{unit!r}: expected a unit {expected}")
-    return unit
-
+# Neither a mark, a blank nor a digit begins or ends a unit.
+Unit = Annotated[
+    str, matching(r"[^\d\s.,'+-](.*[^\d\s.,'+-])?", "a unit alone, such as $, % or km/h")
+]
 
 # The format of a column's dates, for `datetime.strptime`, None for ISO 8601; or several.
 DateFormat = str | None | Annotated[list[str | None], Field(min_length=1)]
@@ -260,10 +251,10 @@ class ColumnsOptions(Parameters):
     label: str
     positive_class: Value | None = unless(None)
     negative_class: Value | None = unless(None)
-    classes: list[Value] | None = unless(None)
-    declared_task: Annotated[
-        Literal["number"] | None, BeforeValidator(_not_classes), Field(alias="task")
-    ] = unless(None)
+    classes: Annotated[list[Value], Field(min_length=3, max_length=MOST_CLASSES)] | None = unless(
+        None
+    )
+    declared_task: Annotated[Literal["number"] | None, Field(alias="task")] = unless(None)
     key: str | None = None
     weight: str | None = None
     group: str | None = None
@@ -276,7 +267,7 @@ class ColumnsOptions(Parameters):
     known_in_time: list[str] = unless([])
     bounds: dict[str, tuple[Number | None, Number | None]] = {}
     missing: dict[str, list[Value]] = {}
-    units: dict[str, Annotated[str, AfterValidator(_bare_unit)]] = unless({})
+    units: dict[str, Unit] = unless({})
 
     @model_validator(mode="before")
     @classmethod
@@ -284,10 +275,10 @@ class ColumnsOptions(Parameters):
         match block:
             case {"history": {"of": customer}, **roles} if roles.get("time") is None:
                 if (group := roles.get("group")) not in (None, customer):
-                    expected = (
-                        f"expected no group: the customers, history.of '{customer}', are the groups"
+                    raise ValueError(
+                        f"group is '{group}'; expected no group: the customers, history.of "
+                        f"'{customer}', are the groups"
                     )
-                    raise ValueError(f"group is '{group}'; {expected}")
                 return {**block, "group": customer}
         return block
 
@@ -300,10 +291,9 @@ class ColumnsOptions(Parameters):
             *(["task: number"] if self.declared_task else []),
         ]
         if len(declarations) != 1 or len(pair) == 1:
-            got = ", ".join(declarations) or "none"
             raise ValueError(
                 "expected exactly one of: positive_class and negative_class for two classes, "
-                f"classes for more, or task: number; got {got}"
+                f"classes for more, or task: number; got {', '.join(declarations) or 'none'}"
             )
         return self
 
@@ -314,17 +304,6 @@ class ColumnsOptions(Parameters):
             if _match_same_cells(*pair):
                 block = "classes" if self.classes else "positive_class and negative_class"
                 raise ValueError(f"{block}: {pair[0]!r} and {pair[1]!r} match the same cells")
-        count = len(self.classes or [])
-        if self.classes is not None and count < 3:
-            raise ValueError(
-                f"classes has {count}; expected three or more, or for two classes positive_class "
-                "and negative_class"
-            )
-        if count > MOST_CLASSES:
-            raise ValueError(
-                f"classes has {count}; expected at most {MOST_CLASSES}. Put rare ones together in "
-                "the label's column, or, if the label is an amount, write task: number"
-            )
         return self
 
     @model_validator(mode="after")

@@ -103,13 +103,6 @@ class Ensemble(Parameters):
     def _one_kind(cls, value: Any) -> Any:
         return [value] if isinstance(value, int | float) else value
 
-    @field_validator("frequency_scale")
-    @classmethod
-    def _kinds_differ(cls, value: list[float]) -> list[float]:
-        if len({*value}) < len(value):
-            raise ValueError("expected a different number for each kind of members")
-        return value
-
 
 class NetworkOptions(Parameters):
     """The network to build: an `ensemble`, or exactly the network of the `tutorial`."""
@@ -130,9 +123,6 @@ def _cost_matrix(costs: Any) -> Any:
 
 
 def _errors(costs: Any) -> Any:
-    by_class = isinstance(costs, dict) and (len(costs) > 2 or dict in map(type, costs.values()))
-    if by_class:
-        raise ValueError("expected false_positive and false_negative, or for classes a matrix")
     return costs if _cost_matrix(costs) is None else Costs()
 
 
@@ -215,9 +205,10 @@ def fault_of_task(task: Task, network: NetworkOptions, training: TrainingOptions
             f"{task.in_words} expected kind: ensemble"
         )
     if objective.kind not in task.traits.objectives:
-        expected = f"for {task.in_words} expected {' or '.join(task.traits.objectives)}"
-        advice = "a number has no decision: leave objective out"
-        return f"training.objective.kind = {objective.kind}: {expected if task.classes else advice}"
+        expected = " or ".join(task.traits.objectives) if task.classes else "no objective"
+        return (
+            f"training.objective.kind = {objective.kind}: for {task.in_words} expected {expected}"
+        )
     if fault := _fault_of_costs(task, objective):
         return f"training.objective.costs{fault}"
     if task.classes and training.coverage != DECLARED:
@@ -239,8 +230,10 @@ def _fault_of_costs(task: Task, objective: Objective) -> str | None:
         )
     for place, (name, row) in enumerate(zip(task.classes, matrix, strict=True)):
         if not min(row) == row[place] < max(row):
-            costs = f" of {name!r} are {[*row]}"
-            return f"{costs}; expected that the right decision, number {place + 1}, costs least"
+            return (
+                f" of {name!r} are {[*row]}; expected that the right decision, number {place + 1}, "
+                "costs least"
+            )
     return None
 
 

@@ -20,11 +20,9 @@ from tabular_lstm.parameters.columns import MOST_STEPS, History
 from tabular_lstm.profiling.proposal import (
     FEATURES,
     GROUPS,
-    IN_TIME,
     Choice,
     Proposal,
     is_discrete,
-    odd_cells,
     of_kind,
 )
 from tabular_lstm.profiling.table_profile import ColumnProfile, TableProfile
@@ -65,10 +63,9 @@ PROPOSED = (
 
 
 LEAK = (
-    "{kind}: {leaks} alone tells the label, or much more of it than all other features "
-    "({measure}). If it is known only after the label, or after the moment of the prediction, name "
-    "it under ignore; if before, under known_in_time; if rows of one value belong together, under "
-    "group alone"
+    "{}: {} alone tells the label, or much more of it than all other features ({}). If it is known "
+    "only after the label, or after the moment of the prediction, name it under ignore; if before, "
+    "under known_in_time; if rows of one value belong together, under group alone"
 )
 
 
@@ -105,14 +102,13 @@ def with_found_rows(table: TableProfile, proposal: Proposal, first_rows: pd.Data
     # Rows that belong together tell each other's label; a feature that they share is then no leak.
     apart = valid.drop_duplicates(dependent.columns) if dependent else valid
     if dependent:
-        ways = ways_out(dependent, columns.ignore)
-        proposed = proposed.with_sentence(f"{facts_of(dependent)}. {ways}")
+        doubt = f"{facts_of(dependent)}. {ways_out(dependent, columns.ignore)}"
+        proposed = proposed.with_sentence(doubt)
     leaks = ({}, {}) if valid.empty else possible_leaks(apart.drop(columns=repeating), columns)
     for kind, found in zip((POSSIBLE_LEAK, STRONG_FEATURE), leaks, strict=True):
         if found:
-            measure = columns.task.told_by
-            said = LEAK.format(kind=kind, leaks=leaks_in_words(found), measure=measure)
-            proposed = proposed.with_sentence(said)
+            leak = LEAK.format(kind, leaks_in_words(found), columns.task.told_by)
+            proposed = proposed.with_sentence(leak)
     return proposed
 
 
@@ -125,12 +121,12 @@ def _with_history(table: TableProfile, proposal: Proposal, first_rows: pd.DataFr
     customer, order = best.block.of, best.block.order
     # A column that is proposed as group because of its name gets its kind's role instead.
     choices = {name: of_kind(table.column(name)) for name in proposal.named("group")}
-    proposed = proposal.with_choices(choices | best.choices)
+    proposed = replace(proposal, choices=proposal.choices | choices | best.choices)
     if best.clear and any(map(proposed.named, FEATURES)):
         said = PROPOSED.format(of=shown(customer))
         return replace(proposed, history=best.block).with_sentence(said)
-    count = best.choices[customer].why
-    return proposal.with_sentence(ASK.format(of=shown(customer), order=shown(order), count=count))
+    count, of = best.choices[customer].why, shown(customer)
+    return proposal.with_sentence(ASK.format(of=of, order=shown(order), count=count))
 
 
 def _repeats(column: ColumnProfile) -> bool:
@@ -192,19 +188,16 @@ def _describe_history(
 ) -> FoundHistory:
     """Say how many rows customers have, and how far apart they are."""
     sizes = np.bincount(timeline.customer)
-    few, half, most = np.quantile(sizes, [0, 0.5, 1])
-    unit, days = (MICROSECONDS_A_DAY, " days") if order.kind == "date" else (1, "")
-    near, middle, far = np.nanquantile(timeline.gaps / unit, [0, 0.5, 1])
-    count = f"{len(sizes):,} values, of {few:g} to {most:g} rows, median {half:g}"
-    near, middle, far = map(amount, (near, middle, far))
-    between = f"{near} to {far}{days} later, median {middle}"
-    between = between if near != far else f"{near}{days.removesuffix('s' * (near == '1'))} later"
-    read, several = of_kind(order), len(order.formats) > 1
-    doubts = read.unsure if order.kind == "date" else [odd_cells(order)]
-    unsure = tuple(d.partition(", name them")[0] for d in doubts if d not in {"", IN_TIME})
-    apart = f"the next row is {between}{f'; {read.why}' if several else ''}"
-    next_row = Choice("order", apart, unsure, format=read.format)
-    steps = int(np.clip(np.quantile(sizes, 0.9), 20, MOST_STEPS))
-    block = History(of=customer, order=order.name, steps=steps)
-    choices = {customer: Choice("customer", count), order.name: next_row}
-    return FoundHistory(block, choices, clear)
+    half, nine_tenths = np.quantile(sizes, [0.5, 0.9])
+    count = f"{len(sizes):,} values, of {sizes.min()} to {sizes.max()} rows, median {half:g}"
+    unit, words = (MICROSECONDS_A_DAY, "days") if order.kind == "date" else (1, "units of time")
+    read, gap = of_kind(order), amount(np.nanmedian(timeline.gaps / unit))
+    apart = f"{words} to the next row, median: {gap}; {read.why}"
+    # What may be odd about numbers, such as codes for "not measured", is no question about a time.
+    unsure = read.unsure if order.kind == "date" else ()
+    choices = {
+        customer: Choice("customer", count),
+        order.name: Choice("order", apart, unsure, format=read.format),
+    }
+    steps = int(np.clip(nine_tenths, 20, MOST_STEPS))
+    return FoundHistory(History(of=customer, order=order.name, steps=steps), choices, clear)

@@ -6,11 +6,9 @@ from math import isfinite
 
 from tabular_lstm.errors import LISTED, DataError, counted, no_column, shown
 from tabular_lstm.parameters.columns import MOST_CLASSES, SplitOptions
-from tabular_lstm.parameters.hyperparameters import ValidationOptions
 from tabular_lstm.parameters.runs import PromotionOptions
-from tabular_lstm.profiling.table_profile import Code, ColumnProfile, TableProfile
+from tabular_lstm.profiling.table_profile import ColumnProfile, TableProfile
 from tabular_lstm.profiling.words import (
-    DENIALS,
     LETTERS,
     WORDS,
     has_word,
@@ -21,10 +19,9 @@ from tabular_lstm.profiling.words import (
 from tabular_lstm.rows.number_format import NumberFormat, pointed
 from tabular_lstm.task import CLASSES, NUMBER, TRAITS, TWO_CLASSES, Task, TaskKind, Value
 
-LIMIT = ValidationOptions().max_quarantined_fraction
 LEAST = PromotionOptions().min_test_rows_per_class
-# Rows of a class: with FEW, the train side nearly always gets two of them; with JUDGED, the test
-# side gets as many as a promotion needs.
+# Rows of a class: with FEW, the train side nearly always gets two, as a run needs; with JUDGED, the
+# test side gets as many as a promotion needs.
 FEW, JUDGED = 8, round(LEAST / SplitOptions().test_fraction)
 # Up to FEW_CLASSES distinct whole numbers may be classes; AMOUNT or more probably are not.
 FEW_CLASSES, AMOUNT = 20, 6
@@ -35,32 +32,24 @@ BY_NAME, ONLY = "by its name", "the only column of two values"
 TWO_VALUES, CLASSES_TOO = ", and it has two values", ", and it has classes"
 LIKELY = " that most rows have and that is no trait, such as sex"
 NO_LABEL = "no label was found; --label may name a column of classes or of numbers."
+NO_TASK = (
+    "column '{}' has "
+    f"{{}}, such as '{{}}'; expected numbers, or two to {MOST_CLASSES} classes of at least {FEW} "
+    "rows each. Empty cells, NA and None count as missing."
+)
 
 # What may be unsure about the label.
 SET_ASIDE = (
-    "label: {} {}, such as '{}', will go to quarantine{}; where there is no label, leave the cell "
+    "label: {} {}, such as '{}', will go to quarantine; where there is no label, leave the cell "
     "empty"
-)
-TOO_MANY = (
-    f", and the run will stop: more than validation.max_quarantined_fraction = {LIMIT} of the "
-    "labelled rows"
-)
-LEFT_OUT = (
-    "label: too few rows to learn a class from: {}. These rows go to quarantine; collect more, and "
-    "name the class under classes, or put rare classes together in the column"
-)
-RARE = (
-    "column '{}' has {}, such as '{}': a run would stop, because it needs two train rows of each. "
-    "If they are numbers, write only numbers, and --task number; else put rare ones together."
 )
 FEW_ROWS = (
     f"label: classes of fewer than {JUDGED} rows: {{}}. A promotion needs {LEAST} test rows of "
-    "each (promotion.min_test_rows_per_class), and a run two rows on each side: collect more, or "
-    "put rare classes together"
+    "each (promotion.min_test_rows_per_class). If there are more than two classes, those below "
+    f"{FEW} rows are left out, and their rows go to quarantine: collect more, or put rare classes "
+    "together"
 )
-ALIKE = "label: {} differ by their spelling alone: if they are one class, write them alike"
-AS_CLASSES = "label: taken for classes; if these numbers are an amount, --task number"
-AS_NUMBER = "label: taken for an amount; if these numbers are classes, --task classes"
+FEW_NUMBERS = "label: few distinct numbers, classes or an amount; if read wrongly, --task {}"
 
 
 @dataclass(frozen=True)
@@ -116,25 +105,18 @@ def choose_label(
         column, reason, unsure = _likely_label(table)
     else:
         column, reason, unsure = table.column(label), "as you chose", []
-    classes = classes_of(column)
-    if task == NUMBER and column.kind != "number":
-        fault = f"holds no numbers, such as '{shown(column.example)}'; --task classes?"
-        raise label_refusal(table, f"column '{column.name}' {fault}")
-    if task == CLASSES and column.unit:
-        raise label_refusal(
-            table, f"--task classes: cells of '{column.name}' have a unit: {column.unit}"
-        )
-    kind = kind_of(column) if task is None else NUMBER if task == NUMBER else CLASSES
-    if kind is None or (kind != NUMBER and len(classes) < 2):
-        raise label_refusal(table, _no_label(column, classes))
+    classes, kind = classes_of(column), kind_of(column, task)
+    is_pair = len(classes) == 2
+    learnable = {name: count for name, count in classes.items() if is_pair or count >= FEW}
+    if kind is None or (kind != NUMBER and len(learnable) < 2):
+        values = counted(column.distinct, "distinct value")
+        raise label_refusal(table, NO_TASK.format(column.name, values, shown(column.example)))
+    are_few = column.kind == "number" and 2 < len(classes) <= FEW_CLASSES
+    if task is None and are_few and not names_a(column.name, "code"):
+        unsure = [*unsure, FEW_NUMBERS.format(CLASSES if kind == NUMBER else NUMBER)]
     if kind == NUMBER:
-        asks = task is None and 2 < len(classes) <= FEW_CLASSES
-        proposed = _number_label(column, reason, [*unsure, *([AS_NUMBER] if asks else [])])
+        proposed = _number_label(column, reason, unsure)
     else:
-        learnable = _learnable(table, column, classes)
-        amounts = column.kind == "number" and task is None and not names_a(column.name, "code")
-        asks = len(learnable) > 2 and amounts
-        unsure = [*unsure, *([AS_CLASSES] if asks else [])]
         proposed = _class_label(table, column, learnable, reason, unsure, positive)
     if positive is not None and proposed.task.kind != TWO_CLASSES:
         raise DataError(
@@ -152,10 +134,7 @@ def _likely_label(table: TableProfile) -> tuple[ColumnProfile, str, list[str]]:
     reasons = _label_reasons(table, two_valued, ends)
     reason, columns = next((pair for pair in reasons if pair[1]), ("", []))
     if not columns:
-        last = ends[-1] if ends and kind_of(ends[-1]) else None
-        raise label_refusal(
-            table, f"{NO_LABEL} The last column is {shown(last.name)}." if last else NO_LABEL
-        )
+        raise label_refusal(table, NO_LABEL)
     chosen = next((last for last in ends[-1:] if last in columns), columns[0])
     if reason == BY_NAME and len(columns) == 1:
         return chosen, reason, []
@@ -174,16 +153,9 @@ def _label_reasons(
         two_valued: Columns of two values.
         ends: Columns; the first and the last of them may be the label because of their place.
     """
-    columns, names = table.columns, {column.name.lower() for column in table.columns}
     last, first = "the last column", "the first column"
-    has_places = bool({"x", "z"} & names)  # a number y is a coordinate
-    sure = [
-        c
-        for c in columns
-        if set() < {*words_of(c.name)} <= WORDS["surely a label"]
-        and not (has_places and c.name.lower() == "y" and kind_of(c) == NUMBER)
-    ]
-    may_be = [c for c in columns if kind_of(c)]
+    sure = [c for c in table.columns if set() < {*words_of(c.name)} <= WORDS["surely a label"]]
+    may_be = [c for c in table.columns if kind_of(c)]
     predicted = [c for c in may_be if names_a(c.name, "predicted")]
     placed = [c for c in may_be if _may_be_label(c)]
     no_traits = [c for c in two_valued if not has_word(c.name, "trait")]
@@ -217,22 +189,6 @@ def _may_be_label(column: ColumnProfile) -> bool:
     return is_shared and not is_other and column.present >= MOST * column.rows
 
 
-def _no_label(column: ColumnProfile, classes: Mapping[str, int]) -> str:
-    """Say why a column cannot be the label."""
-    values = "one value only" if column.distinct == 1 else f"{column.distinct} distinct values"
-    if column.kind == "identifier" and column.in_order:
-        values += ", which number the rows"
-    example = f", such as '{shown(column.example)}'"
-    if len(classes) == 1 and column.cells.missing:
-        example = (
-            f", beside {counted(column.cells.missing, 'cell')} that are empty or hold a word such "
-            "as NA or None, which count as missing; to make such a word a class, write it in conf, "
-            "such as columns.negative_class: 'NA'"
-        )
-    most = f"expected numbers, or two to {MOST_CLASSES} classes that several rows share."
-    return f"column '{column.name}' has {values}{example}; {most}"
-
-
 def label_refusal(table: TableProfile, fault: str) -> DataError:
     """Say what is wrong, and which columns have two values."""
     two_valued = described([c for c in table.columns if len(classes_of(c)) == 2])
@@ -240,38 +196,24 @@ def label_refusal(table: TableProfile, fault: str) -> DataError:
     return DataError(f"{table.file}: {fault}{named}")
 
 
-def kind_of(column: ColumnProfile) -> TaskKind | None:
-    """Give the most likely task of a label with these cells; None if they cannot be labels."""
-    count = len(classes_of(column))
-    may_be_classes = column.whole and not column.unit and 2 < count <= FEW_CLASSES
-    are_classes = may_be_classes and (count < AMOUNT or names_a(column.name, "code"))
-    kind: TaskKind | None = None
-    if count == 2:
-        kind = TWO_CLASSES
-    elif are_classes or (count and column.kind == "category"):
-        kind = CLASSES
-    elif column.kind == "number" and column.distinct > 2:
-        kind = NUMBER
-    return kind
+def kind_of(column: ColumnProfile, told: str | None = None) -> TaskKind | None:
+    """Give the most likely task of a label with these cells; None if they cannot be labels.
 
-
-def _learnable(
-    table: TableProfile, column: ColumnProfile, classes: dict[str, int]
-) -> dict[str, int]:
-    """Give the classes without rare ones, of which a run would stop; two classes are learnable.
-
-    Raises:
-        DataError: So many rows are of rare classes that a run would stop without them too.
+    Args:
+        column: The profile of the label's column.
+        told: `classes` or `number`. Default: the cells decide.
     """
-    rare = {value: count for value, count in classes.items() if count < FEW}
-    if len(classes) == 2 or not rare:
-        return classes
-    labelled = table.rows - column.cells.missing
-    left_out = sum(rare.values()) + labelled - sum(classes.values())
-    if left_out > LIMIT * labelled or len(classes) - len(rare) < 2:
-        values = f"{len(classes)} different values, {len(rare)} of them in fewer than {FEW} rows"
-        raise label_refusal(table, RARE.format(column.name, values, shown(next(iter(rare)))))
-    return {value: count for value, count in classes.items() if value not in rare}
+    count = len(classes_of(column))
+    are_codes = column.whole and (count < AMOUNT or names_a(column.name, "code"))
+    may_be_classes = column.kind == "category" or (are_codes and count <= FEW_CLASSES)
+    are_classes = told == CLASSES or (told is None and may_be_classes)
+    is_number = told == NUMBER or (told is None and column.distinct > 2)
+    fits: dict[TaskKind, bool] = {
+        TWO_CLASSES: count == 2 and told != NUMBER,
+        CLASSES: count > 2 and not column.unit and are_classes,
+        NUMBER: column.kind == "number" and is_number,
+    }
+    return next((kind for kind in fits if fits[kind]), None)
 
 
 def _class_label(
@@ -283,7 +225,7 @@ def _class_label(
     positive: str | None,
 ) -> ProposedLabel:
     """Propose two classes or more; the classes that are not learnable are left out."""
-    form, labelled, classes = table.number_format, column.cells.present, classes_of(column)
+    form, classes = table.number_format, classes_of(column)
     if len(learnable) == 2:
         order, why, doubts = _two_classes(table, column, learnable, positive)
     else:
@@ -291,14 +233,12 @@ def _class_label(
         numbers = {value: same_value(value, form) for value in learnable}
         order = sorted(learnable, key=lambda v: (isinstance(numbers[v], str), numbers[v]))
         why, doubts = f"{len(learnable)} values", []
-    if few := {value: count for value, count in learnable.items() if count < JUDGED}:
+    if few := {value: count for value, count in classes.items() if count < JUDGED}:
         doubts.append(FEW_ROWS.format(classes_in_words(few)))
-    if rare := {value: count for value, count in classes.items() if value not in learnable}:
-        doubts.append(LEFT_OUT.format(classes_in_words(rare)))
-    doubts += [ALIKE.format(" and ".join(map(shown, column.alike)))] if column.alike else []
     task = Task.of_classes([class_value(value, form) for value in order])
-    if coded := labelled - sum(classes.values()):
-        doubts.append(_unusable_labels(coded, task.kind, next(iter(column.codes)), labelled))
+    if coded := column.cells.present - sum(classes.values()):
+        code = shown(next(iter(column.codes)))
+        doubts.append(SET_ASIDE.format(counted(coded, "row"), task.traits.not_a_label, code))
     return ProposedLabel(
         column.name,
         reason,
@@ -342,14 +282,11 @@ def _two_classes(
 def _meaning(value: str, opposite: str) -> int:
     """Give 1 for a word that means a positive class, -1 for a negative one, and else 0.
 
-    "Cancer" means one beside "no cancer". A single letter counts only in a pair, such as y and n.
+    A single letter counts only in a pair, such as y and n.
     """
     if len(value) == 1 and {value.lower(), opposite.lower()} not in LETTERS:
         return 0
-    is_denied = opposite.lower() in {no + value.lower() for no in DENIALS}
-    if is_denied or value.lower() in WORDS["positive"]:
-        return 1
-    return -int(value.lower() in WORDS["negative"])
+    return int(value.lower() in WORDS["positive"]) - int(value.lower() in WORDS["negative"])
 
 
 def _number_label(column: ColumnProfile, reason: str, unsure: list[str]) -> ProposedLabel:
@@ -361,8 +298,8 @@ def _number_label(column: ColumnProfile, reason: str, unsure: list[str]) -> Prop
     bounds = (low if below else None, high if above else None)
     doubts = []
     if count := column.odd + sum(codes.values()):
-        example = column.odd_example or next(iter(codes))
-        doubts.append(_unusable_labels(count, NUMBER, example, column.cells.present))
+        example = shown(column.odd_example or next(iter(codes)))
+        doubts.append(SET_ASIDE.format(counted(count, "row"), TRAITS[NUMBER].not_a_label, example))
     return ProposedLabel(
         column.name,
         reason,
@@ -374,11 +311,6 @@ def _number_label(column: ColumnProfile, reason: str, unsure: list[str]) -> Prop
     )
 
 
-def _unusable_labels(count: int, kind: TaskKind, example: Code, labelled: int) -> str:
-    stops = TOO_MANY if count > LIMIT * labelled else ""
-    return SET_ASIDE.format(counted(count, "row"), TRAITS[kind].not_a_label, shown(example), stops)
-
-
 def classes_of(column: ColumnProfile) -> dict[str, int]:
     """Give a column's values that may be classes, with their counts; none if there are too many.
 
@@ -388,7 +320,7 @@ def classes_of(column: ColumnProfile) -> dict[str, int]:
         return {}
     codes = {code if isinstance(code, str) else float(code) for code in column.codes}
     classes: dict[str | float, tuple[str, int]] = {}
-    for value, count in column.cells.top(MOST_CLASSES).items():
+    for value, count in column.cells.by_frequency().items():
         if (same := same_value(value, column.number_format)) not in codes:
             first, so_far = classes.get(same, (value, 0))
             classes[same] = first, so_far + count
@@ -411,12 +343,7 @@ def class_value(text: str, form: NumberFormat) -> Value:
 
 def described(columns: Sequence[ColumnProfile]) -> str:
     """List columns of two values with their counts: the first ten, and how many more."""
-    texts = []
-    for column in columns:
-        classes = classes_of(column)
-        without = column.rows - sum(classes.values())
-        none = f"; {without} without" if without else ""
-        texts.append(f"{shown(column.name)} ({classes_in_words(classes)}{none})")
+    texts = [f"{shown(column.name)} ({classes_in_words(classes_of(column))})" for column in columns]
     return first_ten(texts, "; ")
 
 

@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, BinaryIO
 
-import pyarrow.compute as pc
-
 from tabular_lstm.errors import DataError, shown
 from tabular_lstm.profiling.table_profile import DistinctCells
 from tabular_lstm.profiling.words import PLACEHOLDERS, WORDS
@@ -18,7 +16,6 @@ from tabular_lstm.rows.csv_files import (
     BYTE_ORDER_MARKS,
     DELIMITERS,
     dialect_of,
-    number_format_of,
     refuse_other_formats,
     rows_of,
 )
@@ -27,9 +24,6 @@ from tabular_lstm.rows.number_format import (
     NumberFormat,
     all_pointed,
     any_of,
-    groups,
-    point_of_thousands,
-    point_or_groups,
 )
 
 # How many of the first bytes and of the first lines decide the layout.
@@ -38,6 +32,7 @@ ABOVE = 20  # lines above the header, at most
 VOTING = 100  # rows that decide whether there is a header
 MOSTLY = 0.9  # least share of numbers in a column of numbers
 VOTING_CELLS = 1000  # distinct cells of a column that decide the number format
+TIED = "numbers: {} reads most columns, and so does {}; the first was taken, is it right?"
 # The simplest format comes first.
 FORMATS = (
     POINT,
@@ -54,18 +49,11 @@ class Layout:
 
     Attributes:
         load_args: The load arguments that are not the default.
-        reasons: The reason for each of these arguments.
         unsure: Sentences on what may be wrong with these arguments.
     """
 
     load_args: dict[str, Any]
-    reasons: dict[str, str]
     unsure: list[str]
-
-    @property
-    def number_format(self) -> NumberFormat:
-        """How numbers are written."""
-        return number_format_of(self.load_args)
 
 
 def layout_of(content: BinaryIO, file: str) -> Layout:
@@ -75,11 +63,11 @@ def layout_of(content: BinaryIO, file: str) -> Layout:
         DataError: The file is not a CSV, is empty, has only one column, or its header lacks a name.
     """
     refuse_other_formats(content, file)
-    found: dict[str, tuple[Any, str]] = {}  # the load arguments with their reasons
+    load_args: dict[str, Any] = {}
     unsure: list[str] = []
     encoding = _encoding(content)
     if encoding != "utf-8":
-        found["encoding"] = encoding, "the file is not UTF-8"
+        load_args["encoding"] = encoding
         if encoding not in BYTE_ORDER_MARKS.values():
             unsure.append(f"encoding: {encoding} is a guess; are the letters beyond a to z right?")
     lines = _first_lines(content, encoding)
@@ -88,17 +76,14 @@ def layout_of(content: BinaryIO, file: str) -> Layout:
     delimiter, width = _delimiter(lines, file)
     dialect = dialect_of({"sep": delimiter})
     if delimiter != dialect_of({})["delimiter"]:
-        found["sep"] = delimiter, f"it splits each line into {width} cells"
+        load_args["sep"] = delimiter
     if above := _lines_above(lines, file, dialect, width):
-        found["skiprows"] = above, f"{'line' if above == 1 else 'lines'} above the table"
+        load_args["skiprows"] = above
     first, *below = rows_of(lines[above:], file, dialect)
     if not is_header(first, below):
-        found["header"] = None, f"the first line is {_few(first)}; else the columns' names: [...]"
-        unsure.append("header: the first line was taken for a row, and the columns have no names")
-    elif (numbers := [c for c in first if could_be_number(c.strip())]) and not _counts_up(first):
-        unsure.append(f"header: the first line holds numbers: {_few(numbers)}; are they names?")
-    load_args, reasons = ({name: pair[n] for name, pair in found.items()} for n in (0, 1))
-    return Layout(load_args, reasons, unsure)
+        load_args["header"] = None
+        unsure.append(f"header: the first line was taken for a row: {_few(first)}; or for names?")
+    return Layout(load_args, unsure)
 
 
 def _encoding(content: BinaryIO) -> str:
@@ -108,25 +93,22 @@ def _encoding(content: BinaryIO) -> str:
     for mark, name in BYTE_ORDER_MARKS.items():
         if start.startswith(mark):
             return name
-    decoder = codecs.getincrementaldecoder("utf-8")()
     content.seek(0)
+    pieces = iter(lambda: content.read(2**20), b"")
     try:
-        while piece := content.read(2**20):
-            decoder.decode(piece)
-        decoder.decode(b"", final=True)
+        for _ in codecs.iterdecode(pieces, "utf-8"):
+            pass
     except UnicodeDecodeError:
         return "cp1252"
     return "utf-8"
 
 
 def _first_lines(content: BinaryIO, encoding: str) -> list[str]:
-    """Give the first lines; a last line that is cut off is dropped."""
+    """Give the first lines; the last one may be cut off."""
     content.seek(0)
     start = content.read(BYTES)
     text = start.decode(encoding, errors="ignore").removeprefix("\ufeff")
-    lines = [*io.StringIO(text, newline=None)]
-    is_cut = len(start) == BYTES and len(lines) > 1
-    return lines[:-1][:LINES] if is_cut else lines[:LINES]
+    return [*io.StringIO(text, newline=None)][:LINES]
 
 
 def _delimiter(lines: list[str], file: str) -> tuple[str, int]:
@@ -161,7 +143,10 @@ def _delimiter(lines: list[str], file: str) -> tuple[str, int]:
 
 
 def _is_clean(cell: str) -> bool:
-    """Tell whether a cell holds no delimiter, except as a mark of a number."""
+    """Tell whether a cell was split off by the right delimiter: no other one is left in it.
+
+    A cell such as `1;a` has a delimiter that did not split it. The comma in 1,5 is no delimiter.
+    """
     return not any(mark in cell for mark in DELIMITERS) or could_be_number(cell.strip())
 
 
@@ -187,30 +172,24 @@ def _lines_above(lines: list[str], file: str, dialect: dict[str, str], width: in
 def is_header(first: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
     """Tell whether a row names the columns below it.
 
-    Each column has a vote. A column of numbers that begins with a word votes for a header, and so
-    does a column of few words that begins with another word. A column that begins like its other
-    cells votes against a header.
+    Each column has a vote. A column of numbers that begins with a word votes for a header. A column
+    that begins like its other cells, with a number or one of its words, votes against a header.
     """
     rows = [row for row in below if len(row) == len(first)][:VOTING]
     if not rows or _counts_up(first):
         return True
-    names = [name.strip() for name in first]
     columns = zip(*rows, strict=True)
-    votes = sum(_vote(name, column) for name, column in zip(names, columns, strict=True))
-    # A header seldom lacks a name or has a name twice.
-    return votes > 0 if "" in names[1:] or len({*names}) < len(names) else votes >= 0
+    return sum(_vote(name.strip(), cells) for name, cells in zip(first, columns, strict=True)) >= 0
 
 
-def _vote(first: str, column: Sequence[str]) -> float:
+def _vote(first: str, column: Sequence[str]) -> int:
     texts = [text.strip() for text in column]
     cells = [text for text in texts if not is_missing(text) and text.lower() not in PLACEHOLDERS]
     if not cells or is_missing(first) or first in WORDS["sign"]:
         return 0
     if sum(map(could_be_number, cells)) > MOSTLY * len(cells):
         return -1 if could_be_number(first) else 1
-    if first in cells:
-        return -1
-    return 0.5 if len({*cells}) <= len(cells) / 2 else 0
+    return -1 if first in cells else 0
 
 
 def _counts_up(names: Sequence[str]) -> bool:
@@ -221,77 +200,39 @@ def _counts_up(names: Sequence[str]) -> bool:
 def with_number_format(layout: Layout, columns: Iterable[DistinctCells]) -> Layout:
     """Add the number format that reads the most columns as numbers, unless it is the default.
 
-    A format reads a column if it reads nearly all cells. Of several, those are better that read the
-    cells too which the simplest one does not: 1,264.32 among numbers below 1000.
+    Of formats that read as many columns, the one that reads more cells is better: 1,264.32 among
+    numbers below 1000. Of those that read as many cells, the simplest is taken, and the page asks
+    about another one if it reads other numbers: 1.155 may be 1155.
     """
-    bare = [cells.without_unit()[0] for cells in columns]
-    marked = [cells for cells in bare if _has_marks(cells)]
-    read = {form: [c for c in marked if _is_read(c.first(VOTING_CELLS), form)] for form in FORMATS}
-    most = max(map(len, read.values()))
-    tied = [form for form in FORMATS if len(read[form]) == most]
-    odd = [_unread(cells, tied[0]) for cells in read[tied[0]]]
-    left = {form: sum(_unread(cells, form).present for cells in odd) for form in tied}
-    tied = [form for form in tied if left[form] == min(left.values())]
-    delimiter = dialect_of(layout.load_args)["delimiter"]
-    chosen = _most_likely(tied, delimiter, read)
-    doubts = _doubts_of_a_tie(read, [chosen, *tied])
-    if chosen == POINT:
-        ambiguous = point_of_thousands([c.texts for c in read[POINT]], delimiter)
-        doubts += [f"numbers: {point_or_groups(ambiguous)}"] if ambiguous else []
+    samples = [cells.first(VOTING_CELLS).without_unit()[0] for cells in columns]
+    read = {form: [_numbers_read(cells, form) for cells in samples] for form in FORMATS}
+    extents = {form: _extent(read[form]) for form in FORMATS}
+    most = max(extents.values())
+    chosen, *tied = [form for form in FORMATS if extents[form] == most]
+    unlike = [form for form in tied if read[form] != read[chosen]]
     marks = {name: mark for name, mark in chosen if mark != getattr(POINT, name)}
-    texts = [text for c in read[chosen] for text in c.texts.slice(0, VOTING_CELLS).to_pylist()]
-    example = max(texts, key=lambda text: sum(mark in text for mark in marks.values()), default="")
     return replace(
         layout,
         load_args=layout.load_args | marks,
-        reasons=layout.reasons | dict.fromkeys(marks, f"a number is written {shown(example)}"),
-        unsure=[*layout.unsure, *doubts],
+        unsure=[*layout.unsure, *(TIED.format(chosen, form) for form in unlike[:1])],
     )
 
 
-def _most_likely(
-    tied: list[NumberFormat], delimiter: str, read: dict[NumberFormat, list[DistinctCells]]
-) -> NumberFormat:
-    """Choose the simplest of formats that read equally much; commas are fractions or groups."""
-    chosen, fraction, group = tied[0], NumberFormat(decimal=","), NumberFormat(thousands=",")
-    german = NumberFormat(decimal=",", thousands=".")
-    if chosen != POINT and fraction in tied and group in tied:
-        # A decimal comma is rare in a file with commas between cells.
-        are_groups = delimiter == "," or all(c.all_match(groups(",")) for c in read[fraction])
-        return group if are_groups else fraction
-    return german if delimiter == ";" and chosen == group and german in tied else chosen
+def _numbers_read(cells: DistinctCells, form: NumberFormat) -> list[str | None]:
+    """Read a column in a format, None for no number; an empty list if more than a tenth are none.
+
+    The numbers have a decimal point and no groups, so that readings can be compared.
+    """
+    numbers = all_pointed(cells.texts, form)
+    is_number = numbers.is_valid().to_numpy(zero_copy_only=False)
+    are_numbers = cells.counts[is_number].sum() >= MOSTLY * cells.present
+    return numbers.to_pylist() if are_numbers else []
 
 
-def _has_marks(cells: DistinctCells) -> bool:
-    """Tell whether about half of the first cells may be numbers and any cell has a mark."""
-    some = cells.texts[:50].to_pylist()
-    if 2 * sum(map(could_be_number, some)) < MOSTLY * len(some) or not some:
-        return False
-    return bool(pc.any(pc.match_substring_regex(cells.texts, "[0-9][,' .\u00a0\u202f]")).as_py())
-
-
-def _unread(cells: DistinctCells, form: NumberFormat) -> DistinctCells:
-    """Give the cells that are no numbers in a format."""
-    return cells.only(pc.is_null(all_pointed(cells.texts, form)).to_numpy(zero_copy_only=False))
-
-
-def _is_read(cells: DistinctCells, form: NumberFormat) -> bool:
-    return _unread(cells, form).present <= (1 - MOSTLY) * cells.present
-
-
-def _doubts_of_a_tie(
-    read: dict[NumberFormat, list[DistinctCells]], tied: list[NumberFormat]
-) -> list[str]:
-    """Ask which format is right, if some read other columns or other numbers than the first."""
-    readings: dict[str, NumberFormat] = {}
-    for form in tied:
-        texts = [(id(c), c.texts.slice(0, VOTING_CELLS)) for c in read[form]]
-        # Whether points separate thousands is asked by `point_of_thousands`.
-        numbers = [(c, tied[0] == POINT or all_pointed(t, form).to_pylist()) for c, t in texts]
-        readings.setdefault(repr(numbers), form)
-    _, *others = map(str, readings.values())
-    taken = f"numbers: {tied[0]} reads most columns, and so does {', and '.join(others)}"
-    return [f"{taken}; the first was taken, is it right?"] if others else []
+def _extent(columns: list[list[str | None]]) -> tuple[int, int]:
+    """Count the columns that were read, and the cells in them that are numbers."""
+    are_read = [numbers for numbers in columns if numbers]
+    return len(are_read), sum(len(numbers) - numbers.count(None) for numbers in are_read)
 
 
 @lru_cache(2**16)

@@ -2,9 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from operator import attrgetter
 from textwrap import TextWrapper
 from typing import Any
 
@@ -31,10 +30,6 @@ GROUP = (
     "group: rows of one value go to one side, and the column is no feature; if it is an amount, "
     "take the line away; if it names a row that later files correct, give --key"
 )
-NO_KEY = (
-    "key: no column has a value of its own in each row, and late labels are joined by a key: if "
-    "they will come, add one"
-)
 IN_TIME = (
     "these dates first occur in the order of time: to judge a model on the newest rows, name the "
     "column under time too, add split: {kind: time}, leave its format under dates, and take a line "
@@ -44,20 +39,19 @@ TAKEN_AS_MISSING = "missing: values that stand apart were taken for 'not measure
 MANY_ZEROS = (
     "0 is far more frequent than other numbers: if it means 'not measured', add it to missing"
 )
-SHORT_YEARS = "dates: years 00 to 68 are read as 2000 to 2068, and 69 to 99 as 1969 to 1999; right?"
-UNLIKE_DATES = (
-    "dates as {}: where both fit a cell, nobody can tell day and month apart; to learn from these "
-    "dates, write them all in one format"
+ODD_CELLS = (
+    "cells that are no {}s: {}, such as '{}'; their labelled rows go to quarantine: correct them, "
+    "name them under missing, or name the unit of numbers under units"
 )
-ARE_AMOUNTS = "categorical: few whole numbers, codes by their names; if amounts, take them away"
+SHORT_YEARS = "dates: years 00 to 68 are read as 2000 to 2068, and 69 to 99 as 1969 to 1999; right?"
+CODED = "categorical: few whole numbers, codes by their names; if amounts, take them away"
 MAY_BE_CODES = (
     "whole numbers, codes by the name, are read as amounts: if they are codes, name the column "
     "under categorical"
 )
-HARDLY_SHARED = "words that hardly any two rows share: to learn from them, add them to categorical"
-UNITS = (
-    "numbers with a unit are text here: to learn from them as numbers, name the unit under units, "
-    "and the column nowhere else; of several units, write all numbers in one"
+HARDLY_SHARED = (
+    "words that hardly any two rows share: to learn from them, add them to categorical; if they "
+    "are numbers or dates, write all in one unit or one format"
 )
 
 
@@ -118,10 +112,6 @@ class Proposal:
             bounds={self.label.name: bounds} if (bounds := self.label.bounds) else {},
         )
 
-    def with_choices(self, choices: dict[str, Choice]) -> "Proposal":
-        """Replace the choices of some columns."""
-        return replace(self, choices=self.choices | choices)
-
     def with_sentence(self, sentence: str) -> "Proposal":
         """Add a sentence at the start of what is unsure."""
         return replace(self, sentences=(sentence, *self.sentences))
@@ -155,17 +145,15 @@ def propose(
         raise DataError(f"{table.file}: column '{key}' is both key and label; name another one.")
     choices = _choices(table, chosen, key)
     if not {*FEATURES} & {choice.role for choice in choices.values()}:
-        roles = [f"{shown(name)}: {choice.role}, {choice.why}" for name, choice in choices.items()]
-        raise DataError(f"{table.file}: no column is left to learn from: {'; '.join(roles)}")
-    needs_key = chosen.unlabelled and "key" not in {choice.role for choice in choices.values()}
-    return Proposal(chosen, choices, (*chosen.unsure, *([NO_KEY] if needs_key else [])))
+        roles = "; ".join(f"{shown(name)}: {c.role}, {c.why}" for name, c in choices.items())
+        raise DataError(f"{table.file}: no column is left to learn from: {roles}")
+    return Proposal(chosen, choices, tuple(chosen.unsure))
 
 
 def _choices(table: TableProfile, label: ProposedLabel, key: str | None) -> dict[str, Choice]:
     """Choose a role for each column; roles that only one column can have are chosen first."""
     column = table.column(label.name)
-    unsure = tuple(q for q in _questions(column, "number") if q.startswith("units: "))
-    choices = {label.name: Choice("label", label.reason, unsure, unit=column.unit)}
+    choices = {label.name: Choice("label", label.reason, unit=column.unit)}
     if key is not None:
         choices[key] = Choice("key", "as you chose")
     elif named := _key_of(table, label.name):
@@ -205,19 +193,12 @@ def _is_group(column: ColumnProfile) -> bool:
     )
 
 
-def _are_codes(column: ColumnProfile) -> bool:
-    few = column.whole and not column.unit and 2 < column.distinct - len(column.codes) <= CODES
-    return column.kind == "number" and few and names_a(column.name, "code")
-
-
-def _is_scattered(column: ColumnProfile) -> bool:
-    return column.distinct > max(FEW, MOST_CATEGORIES * column.cells.present)
-
-
 def of_kind(column: ColumnProfile) -> Choice:
     """Choose a role for a column that is not label, key or group: the first that fits."""
-    name, kind, few = column.name, column.kind, column.distinct <= FEW
-    named = names_an_identifier(name) and is_discrete(column) and not few
+    name, kind, values = column.name, column.kind, column.distinct - len(column.codes)
+    named = names_an_identifier(name) and is_discrete(column) and column.distinct > FEW
+    is_scattered = column.distinct > max(FEW, MOST_CATEGORIES * column.cells.present)
+    are_codes = is_discrete(column) and 2 < values <= CODES and names_a(name, "code")
     row = "it numbers the rows" if column.in_order else "a value of its own in nearly each row"
     forms, dates = [*column.formats], sum(column.formats.values())
     shares = [f"{in_words(form)} in {n / dates:.1%}" for form, n in column.formats.items()]
@@ -225,7 +206,6 @@ def of_kind(column: ColumnProfile) -> Choice:
     unnamed = "it has no name; to learn from it, give it one in the header"
     span = "" if column.lowest is None else f"{column.lowest:g} to {column.highest:g}"
     span += f", in {shown(column.unit)}" if column.unit else ""
-    codes = f"{column.distinct} whole numbers, codes by its name"
     rules: list[tuple[bool, str, str, tuple[str, ...]]] = [
         (bool(UNNAMED.fullmatch(name)) and not column.in_order, "ignore", unnamed, ()),
         (named, "ignore", f"an identifier by its name, of {column.distinct} values", ()),
@@ -233,12 +213,11 @@ def of_kind(column: ColumnProfile) -> Choice:
         (kind == "empty", "ignore", "no cell holds anything", ()),
         (kind == "constant", "ignore", f"always {shown(column.example)}", ()),
         (kind == "text", "ignore", "free text", ()),
-        (kind == "quantity", "categorical" if few else "ignore", "text", (UNITS,)),
         (len(forms) > 1, "dates", f"written as {' and '.join(shares)}", ()),
         (kind == "date", "dates", f"written as {in_words(forms)}", ()),
-        (kind == "category" and _is_scattered(column), "ignore", scattered, (HARDLY_SHARED,)),
+        (kind == "category" and is_scattered, "ignore", scattered, (HARDLY_SHARED,)),
         (kind == "category", "categorical", counted(column.distinct, "value"), ()),
-        (_are_codes(column), "categorical", codes, (ARE_AMOUNTS,)),
+        (are_codes, "categorical", f"{column.distinct} whole numbers, codes by its name", (CODED,)),
         (True, "number", span, ()),
     ]
     role, why, unsure = next(rule[1:] for rule in rules if rule[0])
@@ -252,30 +231,12 @@ def of_kind(column: ColumnProfile) -> Choice:
     )
 
 
-def odd_cells(column: ColumnProfile) -> str:
-    """Say how many cells of numbers or dates are none, and what to do; "" where all are."""
-    if not column.odd:
-        return ""
-    kind = f"numbers{column.unit and ' in '}{shown(column.unit)}"
-    if column.kind == "date":
-        kind = f"dates written as {in_words([*column.formats])}"
-    units = (
-        f"if all are in {shown(column.odd_unit)}, "
-        f"write units: {_yaml({column.name: column.odd_unit})}; or "
-    )
-    return (
-        f"cells that are no {kind}: {column.odd}, such as '{shown(column.odd_example)}'; their "
-        f"labelled rows go to quarantine: {units if column.odd_unit else ''}correct them, name "
-        "them under missing, or, if the column holds words, name it under categorical"
-    )
-
-
 def _questions(column: ColumnProfile, role: str) -> list[str]:
     """List what is unsure about the cells of a column with this role."""
     is_number, is_date = role == "number", role == "dates"
     is_category = role == "categorical" and column.kind == "category"
+    forms = in_words([*column.formats])
     # In other formats the order of the texts is not the order of the dates.
-    forms, is_words = in_words([*column.formats]), column.kind != "date"
     is_sorted = is_date and column.in_order and forms.startswith(("%Y", "ISO"))
     rivals = " and ".join(map(in_words, column.rivals))
     alike = " and ".join(f"'{shown(word)}'" for word in column.alike)
@@ -287,14 +248,15 @@ def _questions(column: ColumnProfile, role: str) -> list[str]:
         f"units: {counted(column.unitless, 'number')} without a unit: in {column.unit} too?": (
             is_number and column.unitless > 0
         ),
-        odd_cells(column): (is_number or is_date) and column.odd > 0,
+        ODD_CELLS.format(column.kind, column.odd, shown(column.odd_example)): (
+            (is_number or is_date) and column.odd > 0
+        ),
         f"{alike} differ by their spelling alone: if they are one category, write them alike": (
             is_category and bool(alike)
         ),
         IN_TIME: is_sorted,
         SHORT_YEARS: is_date and "%y" in forms,
         f"dates: {rivals} fit the same cells; which is it?": is_date and bool(rivals),
-        UNLIKE_DATES.format(rivals): is_words and bool(rivals),
     }
     return [question for question, is_asked in questions.items() if is_asked]
 
@@ -303,61 +265,48 @@ def _questions(column: ColumnProfile, role: str) -> list[str]:
 
 WRAPPER = TextWrapper(96, subsequent_indent="#   ", break_long_words=False, break_on_hyphens=False)
 LONGEST = 2000  # characters of a comment
-PLAIN_PATH = re.compile(r"[A-Za-z/][\w./-]*", re.ASCII)
-PLAIN_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+PLAIN = re.compile(r"[A-Za-z/_][\w./-]*", re.ASCII)  # words and paths
 # YAML reads these words as something else if they are not quoted.
 NO_WORDS = {"yes", "no", "y", "n", "on", "off", "true", "false", "null", "none"}
 TO_SCORE = """\
 # Rows to score: put new ones there, a CSV or Parquet file or a folder of them, with these columns
 # (a label is not needed). Another place for one run: --params rows_to_score=FILE"""
-WITHOUT_LABEL = """\
-# They have no header and no label. In a file that holds the label, leave that column out, or list
-# all columns in names, in the file's order."""
 STEPS = "rows of a history at most, its own included"
 KNOWN_AFTER = "    # known_after: {} # time until a label is known, and later rows use it"
 METADATA = "  metadata: {kedro-viz: {layer: 01_raw}}"
 HEADER = ("column", "kind", "missing", "example", "proposed", "why")
-# The cells of the page are cut to these widths; the last cell is not cut.
-WIDTHS = (28, 10, 8, 18, 11)
+# Longest name and longest example on the page.
+NAME, EXAMPLE = 28, 18
 
 
-def catalog_text(
-    entry: Mapping[str, Any], to_score: str, layout: Layout, table: TableProfile, label: str
-) -> str:
+def catalog_text(entry: Mapping[str, Any], to_score: str, layout: Layout) -> str:
     """Write the catalog's entries for the raw rows and for the rows to score; both are read alike.
 
-    The load arguments come from the layout, each with its reason.
+    The load arguments come from the layout.
     """
     raw_rows = {n: value for n, value in entry.items() if n not in {"load_args", "metadata"}}
     load_args = layout.load_args or entry.get("load_args", {})
-    new_args = dict(layout.load_args)
-    # Without a header, a column's place decides its name.
-    if layout.load_args.get("header", "") is None and table.names[-1] != label:
-        new_args["names"] = [name for name in table.names if name != label]
     lines = [
         "# How the rows are read. Written by kedro profile",
         *_doubts(layout.unsure),
         "raw_rows:",
-        *(f"  {name}: {_path_or_value(value)}" for name, value in raw_rows.items()),
-        *_load_args(load_args, layout.reasons),
+        *(f"  {name}: {_yaml(value)}" for name, value in raw_rows.items()),
+        *_load_args(load_args),
         METADATA,
         "",
         TO_SCORE,
-        *([WITHOUT_LABEL] if "names" in new_args else []),
         "rows_to_score:",
         "  type: tabular_lstm.datasets.RawRowsDataset",
         # In quotes, because OmegaConf accepts only ASCII letters without quotes.
         f"  filepath: ${{runtime_params:rows_to_score,'{to_score}'}}",
-        *_load_args(new_args, {"names": "all but the label"}),
+        *_load_args(layout.load_args),
         METADATA,
     ]
     return "\n".join([*lines, ""])
 
 
-def _load_args(load_args: Mapping[str, Any], reasons: Mapping[str, str]) -> list[str]:
-    lines = [
-        _yaml_line(f"    {name}", value, reasons.get(name)) for name, value in load_args.items()
-    ]
+def _load_args(load_args: Mapping[str, Any]) -> list[str]:
+    lines = [f"    {name}: {_yaml(value)}" for name, value in load_args.items()]
     return ["  load_args:", *lines] if lines else []
 
 
@@ -372,10 +321,11 @@ def parameters_text(proposal: Proposal) -> str:
         _yaml_line("  label", label.name, label.reason),
         *_task_lines(label),
     ]
-    for role in ("key", "group"):
-        lines += [
-            _yaml_line(f"  {role}", n, choice.why) for n, choice in proposal.named(role).items()
-        ]
+    lines += [
+        _yaml_line(f"  {role}", name, choice.why)
+        for role in ("key", "group")
+        for name, choice in proposal.named(role).items()
+    ]
     if (history := proposal.history) is not None:
         apart = proposal.choices[history.order].why
         lines += [
@@ -383,7 +333,7 @@ def parameters_text(proposal: Proposal) -> str:
             _yaml_line("    of", history.of, proposal.choices[history.of].why),
             _yaml_line("    order", history.order, apart),
             _yaml_line("    steps", history.steps, STEPS),
-            KNOWN_AFTER.format("30 days" if " day" in apart else 1),
+            KNOWN_AFTER.format("30 days" if apart.startswith("days") else 1),
         ]
     for role in ("ignore", "categorical"):
         named = proposal.named(role).items()
@@ -393,12 +343,11 @@ def parameters_text(proposal: Proposal) -> str:
     columns, choices = proposal.columns(), proposal.choices
     for block, values, comment in (
         ("dates", columns.dates, ""),
-        ("missing", columns.missing, ' # values that mean "not measured"'),
+        ("missing", columns.missing, ' # values that mean "not measured"; the others are'),
         ("units", columns.units, " # beside numbers; a cell may lack it"),
     ):
-        reason = _missing_reason if block == "missing" else attrgetter("why")
         entries = [
-            _yaml_line(f"    {_yaml_name(name)}", value, reason(choices[name]))
+            _yaml_line(f"    {_yaml_name(name)}", value, choices[name].why)
             for name, value in values.items()
         ]
         lines += _columns_block(block, entries, comment)
@@ -408,13 +357,6 @@ def parameters_text(proposal: Proposal) -> str:
 def _columns_block(name: str, entries: list[str], comment: str = "") -> list[str]:
     """Write a block of `columns`; none if it is empty."""
     return [f"  {name}:{comment}", *entries] if entries else []
-
-
-def _missing_reason(choice: Choice) -> str:
-    """Say how many rows have codes for "not measured"."""
-    counts = [*choice.missing.values()]
-    why = f"in {', '.join(map(str, counts))} {'row' if counts == [1] else 'rows'}"
-    return f"{why}; the others are {choice.why}" if choice.role == "number" else why
 
 
 def _task_lines(label: ProposedLabel) -> list[str]:
@@ -427,30 +369,28 @@ def _task_lines(label: ProposedLabel) -> list[str]:
     if classes:
         pairs = zip(classes, rows, strict=True)
         return ["  classes:", *(_commented(f"    - {_yaml(name)}", n) for name, n in pairs)]
-    lines = [_yaml_line("  task", "number", label.why)]
-    if label.bounds:
-        lines += ["  bounds:", f"    {_yaml_name(label.name)}: {_yaml([*label.bounds])}"]
-    return lines
+    task = _yaml_line("  task", "number", label.why)
+    if label.bounds is None:
+        return [task]
+    return [task, "  bounds:", f"    {_yaml_name(label.name)}: {_yaml([*label.bounds])}"]
 
 
 def _page_line(label: ProposedLabel, is_history: bool) -> str:
     """Say what is predicted, and how many rows have which label."""
-    rows = [counted(count, "row") for count in label.counts]
     names = [*map(shown, label.task.classes)]
-    text = first_ten([f"{name}: {count}" for name, count in zip(names, rows, strict=True)])
-    if len(names) == 2:
-        share = label.counts[1] / sum(label.counts)
-        text = f"{names[1]} (positive) {rows[1]}, {names[0]} {rows[0]}; {share:.1%} positive"
+    rows = [counted(count, "row") for count in label.counts]
+    text = first_ten([f"{name} {count}" for name, count in zip(names, rows, strict=True)])
+    positive = f"; positive: {names[1]}" if len(names) == 2 else ""
     role = "history alone" if is_history else "left out"
     unlabelled = f"; {label.unlabelled} unlabelled, {role}" if label.unlabelled else ""
-    return f"Label {shown(label.name)}: {text or f'a number, {label.why}'}{unlabelled}"
+    return f"Label {shown(label.name)}: {text or f'a number, {label.why}'}{positive}{unlabelled}"
 
 
 def _sentences(proposal: Proposal) -> list[str]:
     """List what is unsure, each with its columns."""
-    unsure = proposal.unsure.items()
     return [
-        f"{first_ten([*map(shown, names)])}: {doubt}" if names else doubt for doubt, names in unsure
+        f"{first_ten([*map(shown, names)])}: {doubt}" if names else doubt
+        for doubt, names in proposal.unsure.items()
     ]
 
 
@@ -472,10 +412,6 @@ def _comment(text: str) -> str:
     return f"# {shown(text, LONGEST)}"
 
 
-def _path_or_value(value: Any) -> str:
-    return value if isinstance(value, str) and PLAIN_PATH.fullmatch(value) else _yaml(value)
-
-
 def _yaml(value: Any) -> str:
     """Write a value on one line; YAML reads this value, and OmegaConf too, which expands `${`."""
     if isinstance(value, list):
@@ -489,7 +425,7 @@ def _yaml(value: Any) -> str:
 
 def _yaml_name(value: Any) -> str:
     """Write a name or a value on one line, so that YAML reads exactly this name or value."""
-    if isinstance(value, str) and PLAIN_WORD.fullmatch(value) and value.lower() not in NO_WORDS:
+    if isinstance(value, str) and PLAIN.fullmatch(value) and value.lower() not in NO_WORDS:
         return value
     written = json.dumps(value, ensure_ascii=False)
     # YAML refuses some invisible characters, and reads others as line ends.
@@ -512,25 +448,19 @@ def profile_page(table: TableProfile, layout: Layout, proposal: Proposal) -> str
 
 
 def _table(table: TableProfile, proposal: Proposal) -> list[str]:
-    rows: list[Sequence[str]] = [HEADER]
-    rows += [_row(c, proposal.choices[c.name]) for c in table.columns]
-    widths = [min(most, max(len(row[n]) for row in rows)) for n, most in enumerate(WIDTHS)]
-    # The last cell has no width.
-    return ["  ".join([*map(_fit_width, row, widths), row[-1]]).rstrip() for row in rows]
+    rows = [HEADER, *(_row(column, proposal.choices[column.name]) for column in table.columns)]
+    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
 
-def _fit_width(cell: str, width: int) -> str:
-    return (cell if len(cell) <= width else f"{cell[: width - 1]}…").ljust(width)
-
-
-def _row(column: ColumnProfile, choice: Choice) -> Sequence[str]:
+def _row(column: ColumnProfile, choice: Choice) -> tuple[str, ...]:
     missing = 1 - column.present / column.rows
     codes = ", ".join(shown(code) for code in sorted(choice.missing, key=str)[:3])
     return (
-        shown(column.name),
+        shown(column.name, NAME),
         column.kind,
         f"{missing:.1%}" if missing else "",
-        shown(column.example),
+        shown(column.example, EXAMPLE),
         {"number": "feature"}.get(choice.role, choice.role),
         f"{choice.why}; {codes} as missing" if codes else choice.why,
     )

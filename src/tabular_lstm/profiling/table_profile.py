@@ -17,16 +17,14 @@ import pyarrow.compute as pc
 from tabular_lstm.parameters.columns import read_differently
 from tabular_lstm.profiling.words import PLACEHOLDERS, WORDS, has_word, names_an_identifier
 from tabular_lstm.rows.cells import EMPTY, LARGEST, spelt_alike
-from tabular_lstm.rows.fingerprints import ROUNDED
 from tabular_lstm.rows.number_format import (
     POINT,
     NumberFormat,
     all_pointed,
-    number_pattern,
     without_unit,
 )
 
-Kind = Literal["number", "category", "date", "quantity", "text", "identifier", "constant", "empty"]
+Kind = Literal["number", "category", "date", "text", "identifier", "constant", "empty"]
 Code = str | int | float
 SAMPLE = 1000  # distinct cells among which a unit is looked for
 FIRST = 50  # cells that rule out most patterns before all cells are checked
@@ -63,6 +61,7 @@ SIGN = "[$€£¥₹₽₩₺]|EUR|USD|CHF|GBP"
 UNIT = "[A-Za-z%€$£¥₹₽₩₺°µ²³/]{1,12}"
 QUANTITY = f"[+-]?({SIGN})[{BLANKS}]*{DIGITS}|{DIGITS}[{BLANKS}]*({UNIT})"
 CODE = "[A-Za-z]{1,3}[0-9].*|[0-9]+[A-Za-z]{1,2}"  # such as V57 and 45418B
+NO_CODES = "0|[1-9][0-9]*"
 DAYS = (
     *("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%Y.%m.%d"),
     *("%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d-%m-%y", "%m-%d-%y"),
@@ -124,9 +123,9 @@ class DistinctCells:
         """Give only the first distinct cells."""
         return self.only(np.arange(len(self.texts)) < count)
 
-    def top(self, count: int) -> dict[str, int]:
-        """Give the most frequent cells; equally frequent ones stay in their order."""
-        order = np.argsort(-self.counts, kind="stable")[:count]
+    def by_frequency(self) -> dict[str, int]:
+        """Give the cells with their counts, the most frequent first."""
+        order = np.argsort(-self.counts, kind="stable")
         texts = self.texts.take(pa.array(order)).to_pylist()
         return dict(zip(texts, self.counts[order].tolist(), strict=True))
 
@@ -168,9 +167,8 @@ class ColumnProfile:
     """The profile of a column.
 
     Attributes:
-        kind: `number`; `category`, words or codes; `date`; `quantity`, numbers with several units,
-            or two numbers with one; `text`, whole sentences; `identifier`, a value of its own in
-            nearly each row; `constant`, one value; `empty`.
+        kind: `number`; `category`, words or codes; `date`; `text`, whole sentences; `identifier`, a
+            value of its own in nearly each row; `constant`, one value; `empty`.
         cells: All cells, counted.
         codes: Values that probably mean "not measured", with their counts.
         lowest, highest: Range of the numbers that are not codes.
@@ -179,15 +177,13 @@ class ColumnProfile:
         in_order: Whether the cells number the rows, 1, 2, 3; for dates, whether the rows are sorted
             by date.
         odd: How many cells of a column of numbers are not numbers, or of a column of dates not
-            dates of its formats; `odd_example` is the first one. Where they are numbers with a
-            unit, this is `odd_unit`, "" otherwise.
+            dates of its formats; `odd_example` is the first one.
         unit: The unit of a column of numbers; it is not in `cells`. "" if there is none.
         unitless: How many numbers of a column with a unit have none.
         alike: The first words that differ by their spelling alone, at most five.
         formats: For dates, the formats of `datetime.strptime`, None for ISO 8601, each with how
             many cells it reads; the first that fits reads a cell.
-        rivals: Two formats of which only one can be right. Those of dates fit the same cells, and
-            those of words read some cells as different days.
+        rivals: Two formats of dates that fit the same cells.
         number_format: The number format of the column.
     """
 
@@ -202,7 +198,6 @@ class ColumnProfile:
     in_order: bool = False
     odd: int = 0
     odd_example: str = ""
-    odd_unit: str = ""
     unit: str = ""
     unitless: int = 0
     alike: Sequence[str] = ()
@@ -278,7 +273,10 @@ class CellCounter:
         self._counts.append(counted.field("counts").to_numpy(zero_copy_only=False))
 
     def cells(self) -> DistinctCells:
-        """Give all counted cells."""
+        """Trim all texts, add up those that are then equal, and split off the missing ones.
+
+        Of " a", "a" and "NA", each counted once, that is "a" twice and one missing cell.
+        """
         self._merge()
         texts, counts = self._texts[0], self._counts[0]
         trimmed = pc.utf8_trim_whitespace(texts)
@@ -287,9 +285,9 @@ class CellCounter:
         empty = pa.array(sorted(EMPTY), texts.type)
         is_missing = _mask(pc.is_in(pc.utf8_lower(texts), empty))
         return DistinctCells(
-            texts.filter(pa.array(~is_missing)),
-            counts[~is_missing],
-            int(counts[is_missing].sum()),
+            texts=texts.filter(pa.array(~is_missing)),
+            counts=counts[~is_missing],
+            missing=int(counts[is_missing].sum()),
         )
 
     def _merge(self) -> None:
@@ -322,22 +320,9 @@ def profile_column(name: str, cells: DistinctCells, form: NumberFormat = POINT) 
     elif len(cells.texts) == 1 and not cells.missing:
         facts = {"kind": "constant"}
     else:
-        bare_cells, unit = cells, ""
-        if (numbers := _number_facts(name, cells, form)) is None:
-            bare_cells, unit = cells.without_unit()
-        if (
-            unit
-            and (in_unit := _number_facts(name, bare_cells, form))
-            and in_unit["kind"] == "number"
-        ):
-            plain = all_pointed(cells.texts, form).is_valid().to_numpy(zero_copy_only=False)
-            unitless = int(cells.counts[plain].sum())
-            # Two values are two categories; 5k may be more than 900.
-            if len(bare_cells.texts) > 2 and not (unitless and len(unit) == 1 and unit.isalpha()):
-                numbers = in_unit | {"unit": unit, "unitless": unitless, "odd_unit": ""}
-                cells = bare_cells
+        numbers = _number_facts(name, cells, form) or _unit_facts(name, cells, form)
         facts = numbers or _date_facts(cells) or _word_facts(cells)
-    return ColumnProfile(name=name, cells=cells, number_format=form, **facts)
+    return ColumnProfile(name=name, number_format=form, **({"cells": cells} | facts))
 
 
 def _number_facts(name: str, cells: DistinctCells, form: NumberFormat) -> dict[str, Any] | None:
@@ -345,21 +330,21 @@ def _number_facts(name: str, cells: DistinctCells, form: NumberFormat) -> dict[s
     numbers = all_pointed(cells.texts, form).cast(pa.float64()).to_numpy(zero_copy_only=False)
     is_number = np.abs(numbers) <= LARGEST
     texts, number_cells = cells.only(~is_number), cells.only(is_number)
-    few = FEW_ODD * cells.present
     if not is_number.any():
         return None
     is_sign = texts.are_among(PLACEHOLDERS)
-    signs, odd = _cell_counts(texts.only(is_sign)), texts.only(~is_sign)
+    signs, odd = texts.only(is_sign).by_frequency(), texts.only(~is_sign)
     are_no_numbers = odd.matching(CODE).sum() > max(1, len(odd.texts) / 2 - 1)
-    are_no_numbers |= _has_leading_zeros(number_cells, "[0-9]+" if not odd.present else ".*")
+    # Codes such as 007 have leading zeros.
+    are_no_numbers |= number_cells.all_match("[0-9]+") and not number_cells.all_match(NO_CODES)
     are_no_numbers |= number_cells.all_match(_date_pattern(COMPACT))  # dates such as 20261126
-    if len(signs) > FEW_WORDS or odd.present > few or are_no_numbers:
+    if len(signs) > FEW_WORDS or odd.present > FEW_ODD * cells.present or are_no_numbers:
         return None
     values, places = np.unique(numbers[is_number], return_inverse=True)
     counts = np.bincount(places, number_cells.counts).astype(np.int64)
     whole = bool((values == np.round(values)).all())
     rows = cells.present + cells.missing
-    if len(values) == rows >= LEAST_ROWS and whole and not _are_rounded(number_cells):
+    if len(values) == rows >= LEAST_ROWS and whole:
         is_count = values[0] in {0, 1} and values[-1] < 1.1 * rows
         numbers_rows = not name.strip() or has_word(name, "row number")
         numbers_rows |= bool(is_count and (np.diff(numbers) == 1).all())
@@ -368,7 +353,6 @@ def _number_facts(name: str, cells: DistinctCells, form: NumberFormat) -> dict[s
     codes = codes_among(values, counts)
     is_amount = ~np.isin(values, [*codes])
     amounts = values[is_amount]
-    in_unit, unit = odd.without_unit()
     return {
         "kind": "number",
         "lowest": float(amounts[0]),
@@ -376,21 +360,23 @@ def _number_facts(name: str, cells: DistinctCells, form: NumberFormat) -> dict[s
         "whole": whole,
         "odd": odd.present,
         "odd_example": str(odd.texts[0]) if odd.present else "",
-        "odd_unit": unit if in_unit.matching(number_pattern(form)).any() else "",
         "many_zeros": zeros_among(amounts, counts[is_amount])[1],
         "codes": {int(c) if c.is_integer() else c: n for c, n in codes.items()} | signs,
     }
 
 
-def _are_rounded(cells: DistinctCells) -> bool:
-    """Tell whether a program has rounded some of the numbers; then they cannot be keys."""
-    return bool(pc.any(pc.match_substring_regex(cells.texts, ROUNDED)).as_py())
-
-
-def _has_leading_zeros(cells: DistinctCells, pattern: str) -> bool:
-    """Tell whether some whole numbers are written like codes, such as 007, and all cells fit."""
-    some = pc.any(pc.match_substring_regex(cells.texts, "^0[0-9]+$")).as_py()
-    return bool(some and cells.all_match(pattern))
+def _unit_facts(name: str, cells: DistinctCells, form: NumberFormat) -> dict[str, Any] | None:
+    """Describe a column of numbers with one unit; None if it holds something else."""
+    bare_cells, unit = cells.without_unit()
+    if not unit or len(bare_cells.texts) <= 2:  # two values are two categories
+        return None
+    numbers = _number_facts(name, bare_cells, form)
+    has_no_unit = all_pointed(cells.texts, form).is_valid().to_numpy(zero_copy_only=False)
+    unitless = int(cells.counts[has_no_unit].sum())
+    may_be_factor = unitless and len(unit) == 1 and unit.isalpha()  # 5k may be more than 900
+    if numbers is None or numbers["kind"] != "number" or may_be_factor:
+        return None
+    return numbers | {"cells": bare_cells, "unit": unit, "unitless": unitless}
 
 
 def _date_facts(cells: DistinctCells) -> dict[str, Any] | None:
@@ -398,20 +384,18 @@ def _date_facts(cells: DistinctCells) -> dict[str, Any] | None:
     is_word = cells.are_among(PLACEHOLDERS)
     if is_word.all() or is_word.sum() > FEW_WORDS:
         return None
-    odd, few = cells.only(~is_word), FEW_ODD * cells.present
+    odd = cells.only(~is_word)
     formats: dict[str | None, int] = {}
     rivals: list[str | None] = []
     while odd.present and len(formats) < MOST_FORMATS and (fitting := _fitting(odd)):
         form, is_date = next(iter(fitting.items()))
-        if unlike := [other for other in formats if read_differently(other, form)]:
-            if odd.present > few >= odd.counts[~is_date].sum():
-                return _word_facts(cells) | {"rivals": [unlike[0], form]}
+        if any(read_differently(other, form) for other in formats):
             break
         if len(alike := [other for other in fitting if (fitting[other] == is_date).all()]) > 1:
             rivals = alike[:2]
         formats[form], texts = int(odd.counts[is_date].sum()), odd.only(is_date).texts
         odd = odd.only(~is_date)
-    if not formats or odd.present > few:
+    if not formats or odd.present > FEW_ODD * cells.present:
         return None
     return {
         "kind": "date",
@@ -422,7 +406,7 @@ def _date_facts(cells: DistinctCells) -> dict[str, Any] | None:
             and len(texts) > 9
             and pc.all(pc.less_equal(texts[:-1], texts[1:])).as_py()
         ),
-        "codes": _cell_counts(cells.only(is_word)),
+        "codes": cells.only(is_word).by_frequency(),
         "odd": odd.present,
         "odd_example": str(odd.texts[0]) if odd.present else "",
     }
@@ -438,8 +422,6 @@ def _fitting(cells: DistinctCells) -> dict[str | None, np.ndarray]:
 
 def _word_facts(cells: DistinctCells) -> dict[str, Any]:
     """Describe a column of words."""
-    if cells.all_match(QUANTITY):
-        return {"kind": "quantity"}
     count, rows = len(cells.texts), cells.present + cells.missing
     words = pc.mean(pc.count_substring(cells.texts, " ")).as_py() + 1
     length = pc.mean(pc.utf8_length(cells.texts)).as_py()
@@ -447,14 +429,9 @@ def _word_facts(cells: DistinctCells) -> dict[str, Any]:
         return {"kind": "text"}
     if count >= NEARLY_ALL * rows and rows >= LEAST_ROWS:
         return {"kind": "identifier"}
-    signs = _cell_counts(cells.only(cells.are_among(WORDS["sign"])))
+    signs = cells.only(cells.are_among(WORDS["sign"])).by_frequency()
     codes, alike = signs if count > len(signs) else {}, spelt_alike(cells.texts)
     return {"kind": "category", "codes": codes, "alike": alike[0][:5] if alike else []}
-
-
-def _cell_counts(cells: DistinctCells) -> dict[str, int]:
-    """Give the distinct cells with their counts."""
-    return dict(zip(cells.texts.to_pylist(), cells.counts.tolist(), strict=True))
 
 
 @cache

@@ -10,10 +10,9 @@ WORDS = {
             account animal applicant case child client customer device employee family household
             individual machine member participant patient person player pupil student subject user
             worker""",
-        "identifier": "guid id identifier identity ids key uuid",
-        "short identifier": """
-            eid hhid hospitalid idno idnr idnum mrn pid schoolid shopid sid siteid storeid studyid
-            townid uid""",
+        "identifier": """
+            eid guid hhid hospitalid id identifier identity idno idnr idnum ids key mrn pid schoolid
+            shopid sid siteid storeid studyid townid uid uuid""",
         "numbered": "code no nr num number",
         "row number": "idx index obs row rowid rownames rownum rownumber rows seq unnamed",
         # Whole numbers in such columns are codes and not amounts.
@@ -65,9 +64,8 @@ PLACEHOLDERS = WORDS["sign"] | {
     "unknown", "missing", "not available", "not measured", "not known", "undefined", "unk", "none",
     "no data", "tbd", "#value!", "#div/0!", "#ref!", "#null!", "0000-00-00", "undetermined",
 }  # fmt: skip
-# Pairs of one-character labels of two classes; what makes the opposite of a word.
+# Pairs of one-character labels of two classes.
 LETTERS = [{"y", "n"}, {"t", "f"}, {"+", "-"}]
-DENIALS = ("no ", "no", "not ", "non", "non-", "un", "in")
 # Endings of one-word names, such as id in schoolid.
 ENDS = ("id", "no", "nr", "num")
 
@@ -81,12 +79,6 @@ def words_of(name: str) -> list[str]:
 def names_an_identifier(name: str) -> bool:
     """Tell whether a column is named like an identifier, such as patient_id, patientno or PID."""
     words = words_of(name)
-    short = WORDS["short identifier"] & {*words[-1:]}
-    return bool(short) or _names_surely(words)
-
-
-def _names_surely(words: list[str]) -> bool:
-    """Tell whether the words surely name an identifier, or the number of a thing."""
     if WORDS["identifier"] & {*words[:1], *words[-1:]}:
         return True
     if len(words) > 1:
@@ -96,10 +88,9 @@ def _names_surely(words: list[str]) -> bool:
 
 def names_a_thing(name: str) -> bool:
     """Tell whether a column is named like a thing with several rows, such as a patient."""
-    words = words_of(name)
-    if len(words) > 1:
-        return _names_surely(words) and bool({*words} & WORDS["thing"])
-    return _names_surely(words) or bool({*words} & WORDS["thing"])
+    if len(words_of(name)) > 1:
+        return names_an_identifier(name) and has_word(name, "thing")
+    return names_an_identifier(name) or has_word(name, "thing")
 
 
 def names_a(name: str, role: str) -> bool:

@@ -28,6 +28,7 @@ from tabular_lstm.profiling.table_profile import (
 )
 from tabular_lstm.progress import progress
 from tabular_lstm.rows.cells import arrow_texts, texts
+from tabular_lstm.rows.csv_files import number_format_of
 from tabular_lstm.rows.raw_files import CSV, PARQUET, RawFiles, is_parquet
 from tabular_lstm.rows.raw_rows import TEXT, Table
 
@@ -74,7 +75,7 @@ def new_environment(
         entry = {"type": "tabular_lstm.datasets.RawRowsDataset", "filepath": path}
     proposal = with_found_rows(table, propose(table, **column_options), first_rows)
     to_score = f"data/01_raw/{env}_to_score{PARQUET if is_parquet(str(file)) else CSV}"
-    catalog = catalog_text(entry, to_score, layout, table, proposal.label.name)
+    catalog = catalog_text(entry, to_score, layout)
     try:  # the longer file first, in case the disk is full
         replace(folder / PARAMETERS, parameters_text(proposal).encode())
         replace(folder / CATALOG, catalog.encode())
@@ -105,7 +106,7 @@ def profile_files(file: Path | str, called: str) -> tuple[Layout, TableProfile, 
             columns than the first file.
     """
     files = RawFiles.at(*storage_of(str(file) if "://" in str(file) else os.path.abspath(file)))
-    layout, first = Layout({}, {}, []), files.names[0]
+    layout, first = Layout({}, []), files.names[0]
     if not is_parquet(files.file(first)):
         with files.open(first) as content:
             layout = layout_of(content, f"{called}/{first}".removesuffix("/"))
@@ -122,14 +123,14 @@ def profile_rows(
         fewer if rows are long.
     """
     cells, first = _count_cells(rows, called)
-    form = rows.number_format
-    if layout is not None:
+    if layout is None:
+        layout = Layout(dict(rows.load_args), [])
+    else:
         layout = with_number_format(layout, cells.values())
-        form = layout.number_format
+    form = number_format_of(layout.load_args)
     columns = [profile_column(name, column_cells, form) for name, column_cells in cells.items()]
     first_rows = pa.concat_tables(first).slice(0, FIRST_ROWS).to_pandas().rename_axis("row")
-    table = TableProfile(called, columns, form)
-    return layout or Layout(dict(rows.load_args), {}, []), table, first_rows
+    return layout, TableProfile(called, columns, form), first_rows
 
 
 def _count_cells(rows: Table, called: str) -> tuple[dict[str, DistinctCells], list[pa.Table]]:
@@ -179,10 +180,9 @@ def _has_secrets(value: Any, name: str = "") -> bool:
 def _refuse_environment(env: str, folder: Path, force: bool) -> None:
     refuse_no_name(env, settings.CONF_SOURCE)
     if not env or env in BASE:
-        shared = f"; {env} is what all environments share" if env else ""
         raise DataError(
-            f"Environment {env!r}: expected a name of its own for this file{shared}. Give another "
-            "one with --env."
+            f"Environment {env!r}: expected a name of its own for this file, other than base and "
+            "local, which all environments share. Give another one with --env."
         )
     if os.path.lexists(folder) and not force:
         raise DataError(
@@ -195,6 +195,5 @@ def _path_for_conf(file: Path | str, project: Path) -> str:
     """Return the path for the catalog: relative to the project's root if inside, else absolute."""
     if "://" in str(file):
         return str(file)
-    absolute = Path(os.path.abspath(file))
-    inside = absolute.is_relative_to(project) and absolute != project
-    return (absolute.relative_to(project) if inside else absolute).as_posix()
+    path = Path(os.path.abspath(file))
+    return (path.relative_to(project) if path.is_relative_to(project) else path).as_posix()
