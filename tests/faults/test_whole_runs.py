@@ -27,7 +27,7 @@ from tests.helpers.champions import (
     on_disk,
 )
 from tests.helpers.commands import RETRAINING, ROLLBACK, here, message_of, seed, succeeds
-from tests.helpers.notifications import SECRET, lines, serving, to
+from tests.helpers.notifications import SECRET, lines, to
 from tests.helpers.outputs import document
 from tests.helpers.project import QUICK, TINY, Project, declare
 from tests.helpers.scorings import SCORING, finished, folder_of, predictions_of
@@ -239,24 +239,6 @@ def test_a_command_is_told_of_each_end_once(quick: Project, tmp_path: Path) -> N
     assert failed["message"] == f"Error: {message}"
     assert "decision" not in failed
     assert {end["environment"] for end in ends} == {"base"}
-
-
-def test_a_secret_is_in_no_file_and_in_no_line(quick: Project) -> None:
-    """In `credentials.yml`, in the environment, or as the URL itself."""
-    entry = {"url": "${oc.env:CHAT_URL}", "headers": {"X-Token": "${oc.env:CHAT_URL}"}}
-    (quick.path / "conf/local/credentials.yml").write_text(yaml.safe_dump({"chat": entry}))
-    said = ""
-    with serving(status=500) as server:
-        for webhook, command in (("chat", RETRAINING), (server.url, SCORING), ("chat", SCORING)):
-            declare(quick, **QUICK, notify={"webhook": webhook})
-            force = "retraining.force=true,scoring.force=true"
-            done = quick.command(*command, "--params", force, CHAT_URL=server.url)
-            said += done.stdout + done.stderr
-    assert len(server.got) == 3
-    assert said.count("notify.webhook: 127.0.0.1 answered 500. This does not change") == 3
-    written = {name: content for name, content in quick.files().items() if "01_raw" not in name}
-    assert SECRET not in said
-    assert [name for name, content in written.items() if SECRET.encode() in content] == []
 
 
 def test_a_secret_is_not_in_kedros_own_log_either(quick: Project) -> None:

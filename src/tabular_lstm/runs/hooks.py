@@ -358,7 +358,7 @@ class RunHooks:
             message=message,
             **document,
         )
-        notify(end, options, read_credentials(self._loader), self._context.project_path)
+        notify(end, options, self._context.project_path)
 
     def end(self) -> None:
         """Release the locks, and end the workers."""
