@@ -6,7 +6,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
@@ -31,12 +30,11 @@ from tabular_lstm.runs.guards import (
     warn_of_another_environment,
 )
 from tabular_lstm.serving.decision import Champions
-from tabular_lstm.serving.promotion_log import Inputs, LogEntry, next_run_id
+from tabular_lstm.serving.promotion_log import Inputs, LogEntry
 from tests.helpers.champions import log_path
 from tests.helpers.commands import RETRAINING, ROLLBACK, here, logged, message_of, seed, succeeds
 from tests.helpers.decisions import decision
 from tests.helpers.logs import letters, promotion, rejection, rollback, run
-from tests.helpers.outputs import document
 from tests.helpers.project import QUICK, TINY, Project, declare
 from tests.helpers.scorings import SCORING
 
@@ -135,12 +133,37 @@ def test_only_whole_runs_decide_and_score(project: Project) -> None:
             refuse_part(part, KEDRO, "kedro run --env a")
 
 
+def test_a_run_makes_what_it_reads(project: Project) -> None:
+    """Also a version that Kedro would pass over in silence."""
+    refuse_part(whole("data_processing") + whole("reshaping"), KEDRO, "kedro run")
+    pinned = KEDRO | {"load_versions": {"train_rows": "2026-01-01T00.00.00.000Z"}}
+    for part, given, names in (
+        (whole("reshaping"), KEDRO, "data_summary, history_rows, test_rows, train_rows"),
+        (whole("evaluation"), KEDRO, "candidate, data_summary, .*"),
+        (whole("__default__"), pinned, "train_rows"),
+    ):
+        with pytest.raises(DataError, match=f"would read {names} of an earlier run.*: kedro run."):
+            refuse_part(part, given, "kedro run")
+
+
 def test_what_cannot_be_judged_is_not_trained() -> None:
     refuse_what_cannot_be_judged(SplitOptions(), NetworkOptions())
     with pytest.raises(DataError, match=r"split\.test_fraction = 0"):
         refuse_what_cannot_be_judged(SplitOptions(test_fraction=0), NetworkOptions())
     with pytest.raises(DataError, match=r"network\.kind = tutorial"):
         refuse_what_cannot_be_judged(SplitOptions(), NetworkOptions(kind="tutorial"))
+
+
+@pytest.mark.long
+def test_a_run_of_missing_outputs_alone_is_a_whole_run(ran: Project) -> None:
+    declare(ran, split={"salt": "other"}, **TINY)
+    succeeds(here("run", "--only-missing-outputs"))
+    made = (
+        "03_primary/train_rows.parquet",
+        "06_models/candidate.keras",
+        "08_reporting/metrics.json",
+    )
+    assert [len(ran.versions(output)) for output in made] == [2] * 3
 
 
 # A promotion log, or an environment, that is a copy
@@ -268,145 +291,3 @@ def test_predictions_rest_on_what_changes_them_alone() -> None:
     assert rest_on({}, scoring={"reasons": 1}) != expected
     assert rest_on({}, validation={"max_quarantined_fraction": 0.1}) != expected
     assert rest_on({"load_args": {"sep": ","}}) != expected
-
-
-# What a part of a run starts from: the outputs of one run, of the same conf, raw file and rows
-
-PROCESSING = ("run", "--pipelines", "data_processing")
-TRAINING = ("run", "--pipelines", "reshaping,training,evaluation")
-EVALUATION = ("run", "--pipelines", "reshaping,evaluation")
-MODEL = (
-    "06_models/candidate.keras",
-    "06_models/training_log.json",
-    "06_models/train_fingerprints.npz",
-)
-ROWS = ("03_primary/train_rows.parquet", "03_primary/test_rows.parquet")
-SUMMARY = "03_primary/data_summary.json"
-INPUTS = [
-    *("candidate@file", "candidate@network", "data_summary", "history_rows"),
-    *("test_rows", "train_fingerprints", "train_rows", "training_log"),
-]
-METRICS = "08_reporting/metrics.json"
-
-
-@pytest.fixture
-def project_of_run(ran: Project) -> Project:
-    """A project after a run, whose conf says what that run was told."""
-    declare(ran, **TINY)
-    return ran
-
-
-def newest(project: Project, output: str) -> Path:
-    return project.versions(output)[-1]
-
-
-def unchanged_and_refused(project: Project, *arguments: str) -> str:
-    """Check that a command ends with one message and changes no output, and give the message."""
-    before = project.files()
-    message = message_of(here(*arguments))
-    assert project.files() == before
-    return message
-
-
-def test_after_a_change_of_conf_a_part_is_refused(project_of_run: Project) -> None:
-    project, run_id = project_of_run, newest(project_of_run, SUMMARY).parent.name
-    declare(project, **{**TINY, "training": {"epochs": 2, "objective": {"kind": "f1"}}})
-    assert unchanged_and_refused(project, *EVALUATION) == (
-        f"The outputs of run {run_id} cannot be continued: conf has changed since. Set it back, or "
-        "run all: kedro run."
-    )
-    # Another way to read the rows is a change of conf.
-    declare(project, **TINY)
-    raw = {"type": "tabular_lstm.datasets.RawRowsDataset", "filepath": "data/01_raw/diabetes.csv"}
-    catalog = project.path / "conf/local/catalog.yml"
-    catalog.write_text(json.dumps({"raw_rows": {**raw, "load_args": {"decimal": ","}}}))
-    assert "conf has changed" in unchanged_and_refused(project, *TRAINING)
-
-
-def test_rows_that_changed_in_the_raw_file_or_on_disk_are_refused(project_of_run: Project) -> None:
-    project = project_of_run
-    raw, rows = project.raw.read_bytes(), pd.read_csv(project.raw)
-    pd.concat([rows, rows[:1]]).to_csv(project.raw, index=False)
-    message = unchanged_and_refused(project, *EVALUATION)
-    assert "the raw rows, diabetes.csv, have changed since. Put them back, or run all" in message
-    project.raw.write_bytes(raw)
-    for output in ROWS:
-        path = newest(project, output)
-        content, rows = path.read_bytes(), pd.read_parquet(path)
-        third = rows.index == rows.index[3]
-        rows.assign(diabetes=rows["diabetes"].mask(third, 1 - rows["diabetes"])).to_parquet(path)
-        message = unchanged_and_refused(project, *EVALUATION)
-        assert f"its {path.stem} have changed on disk since. Put the file back" in message
-        path.write_bytes(content)
-
-
-def test_outputs_of_two_runs_are_not_mixed_and_those_of_a_named_run_are_judged(
-    project_of_run: Project,
-) -> None:
-    project, before = project_of_run, document(project_of_run, METRICS)["test"]
-    first = newest(project, SUMMARY).parent.name
-    second = next_run_id(first)
-    for version in project.path.glob(f"data/*/*/{first}"):
-        if version.parent.name != Path(MODEL[0]).name:
-            shutil.copytree(version, version.with_name(second))
-    message = unchanged_and_refused(project, *EVALUATION)
-    assert f"candidate@network of {first}, data_summary of {second}, history_rows of" in message
-    assert f"--load-versions {','.join(f'{name}:RUN' for name in INPUTS)}, or run all" in message
-    pins = ("--load-versions", ",".join(f"{name}:{first}" for name in INPUTS))
-    declare(project, **TINY, split={"salt": "other"})
-    assert "conf has changed since" in unchanged_and_refused(project, *EVALUATION, *pins)
-    # What cannot change a decision is no change of conf.
-    declare(project, **TINY, mlflow={"experiment": "other"}, engine={"kind": "local"})
-    succeeds(here(*EVALUATION, *pins))
-    assert document(project, METRICS)["test"] == before
-
-
-def test_a_version_that_the_run_would_not_load_is_refused(project_of_run: Project) -> None:
-    """Which Kedro passes over in silence, also where there is no such version."""
-    version = newest(project_of_run, SUMMARY).parent.name
-    pin = f"train_rows:{version}"
-    message = unchanged_and_refused(project_of_run, "run", "--load-versions", pin)
-    assert message.startswith(f"--load-versions {pin}: expected an entry that this run reads from")
-    assert "from an earlier run: it reads none. Leave" in message
-    part = pipelines["reshaping"] + pipelines["training"] + pipelines["evaluation"]
-    for pipeline, name, reads in (
-        (part, "candidate@file", "data_summary, history_rows, test_rows, train_rows."),
-        (pipelines["scoring"], "candidate@network", "it reads none"),
-    ):
-        for version in (newest(project_of_run, SUMMARY).parent.name, "2020-01-01T00.00.00.000Z"):
-            with pytest.raises(DataError, match=f"{name}:{version}: expected .*: {reads}"):
-                refuse_part(pipeline, KEDRO | {"load_versions": {name: version}}, "kedro run")
-
-
-def test_an_output_of_an_earlier_version_asks_for_one_whole_run(project_of_run: Project) -> None:
-    """Version 0.1.0 wrote blocks of conf. Nor are rows split anew for an earlier candidate."""
-    message = unchanged_and_refused(
-        project_of_run, "run", "--pipelines", "data_processing,reshaping,evaluation"
-    )
-    assert message.startswith(
-        "candidate@file, candidate@network, train_fingerprints, training_log: of an earlier run"
-    )
-    assert "whose rows this run does not start from" in message
-    path = newest(project_of_run, SUMMARY)
-    summary = json.loads(path.read_text())
-    del summary["lineage"]["parameters"]
-    summary["lineage"]["conf"] = {"columns": {"label": "diabetes"}}
-    path.write_text(json.dumps(summary))
-    message = unchanged_and_refused(project_of_run, *EVALUATION)
-    assert "an earlier version did not write down their conf" in message
-    assert message.endswith("or run all: kedro run.")
-
-
-def test_parts_of_a_run_give_what_the_whole_run_gives(project_of_run: Project) -> None:
-    whole = document(project_of_run, METRICS)
-    succeeds(here(*PROCESSING))
-    succeeds(here(*TRAINING))
-    parts = document(project_of_run, METRICS)
-    assert {**parts, "run_id": whole["run_id"]} == whole
-
-
-@pytest.mark.long
-def test_a_run_of_missing_outputs_alone_is_a_whole_run(ran: Project) -> None:
-    declare(ran, split={"salt": "other"}, **TINY)
-    succeeds(here("run", "--only-missing-outputs"))
-    assert [len(ran.versions(output)) for output in (*ROWS, *MODEL, METRICS)] == [2] * 6

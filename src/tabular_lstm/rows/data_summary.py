@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from tabular_lstm.errors import counted
 from tabular_lstm.frozen import Frozen, Share, unless
@@ -62,22 +62,6 @@ class Source(FileRows):
     load_args: dict[str, Any] = {}
 
 
-class Lineage(Frozen):
-    """What the rows of a run were made from; a part of a run continues only from the same.
-
-    Attributes:
-        parameters: SHA-256 of conf, see `tabular_lstm.serving.decision.Provenance`.
-        train_rows: SHA-256 of the train rows, see `hash_of`.
-        test_rows: Likewise of the test rows.
-        history_rows: Likewise of rows that are only history.
-    """
-
-    parameters: str
-    train_rows: str
-    test_rows: str
-    history_rows: str
-
-
 class DataSummary(FileRows):
     """A run's data.
 
@@ -99,8 +83,7 @@ class DataSummary(FileRows):
         weightless_rows: Number of valid rows of weight 0, which are on neither side.
         dependent_rows: Rows that belong together and may be on both sides; None if none were found.
         customers: Number of customers; 0 without histories.
-        lineage: What the rows were made from, besides the raw file. Default: not known, as in a
-            decision or if an earlier version split the rows.
+        lineage: What earlier versions wrote; nothing reads it. Default: None.
     """
 
     unlabelled_rows: NotNegative = unless(0)
@@ -124,13 +107,7 @@ class DataSummary(FileRows):
     weightless_rows: NotNegative = unless(0)
     dependent_rows: DependentRows | None = unless(None)
     customers: NotNegative = unless(0)
-    lineage: Lineage | None = unless(None)
-
-    @field_validator("lineage", mode="before")
-    @classmethod
-    def _drop_old_lineage(cls, lineage: Any) -> Any:
-        """Leave out what version 0.1.0 wrote: blocks of conf."""
-        return None if isinstance(lineage, dict) and "conf" in lineage else lineage
+    lineage: Any = unless(None)
 
     @property
     def task(self) -> Task:
@@ -176,7 +153,6 @@ def summarize(
     columns: ColumnsOptions,
     split: SplitOptions,
     history_rows: pd.DataFrame,
-    parameters_sha256: str,
     **further_fields: Any,
 ) -> DataSummary:
     """Describe a run's data once its rows are split; `further_fields` complete the summary."""
@@ -209,12 +185,6 @@ def summarize(
         split=split_by,
         marks=number_format_of(source.load_args),
         weight=columns.weight,
-        lineage=Lineage(
-            parameters=parameters_sha256,
-            train_rows=hash_of(train_rows),
-            test_rows=hash_of(test_rows),
-            history_rows=hash_of(history_rows),
-        ),
         **further_fields,
     )
 
@@ -225,14 +195,3 @@ def _hash_of_test_rows(rows: pd.DataFrame, columns: ColumnsOptions) -> str:
     hashed_columns = key_and_label if columns.key else {*rows.columns} - {columns.weight}
     hashes = pd.util.hash_pandas_object(rows[sorted(hashed_columns)], index=False).to_numpy()
     return hashlib.sha256(np.sort(hashes).tobytes()).hexdigest()
-
-
-def hash_of(rows: pd.DataFrame) -> str:
-    """Hash all cells of valid rows and the column names; the order of the rows does not count.
-
-    Rows that were written as Parquet and read again have the same hash.
-    """
-    hashes = pd.util.hash_pandas_object(rows, index=False).to_numpy()
-    digest = hashlib.sha256(repr([str(name) for name in rows]).encode())
-    digest.update(np.sort(hashes).astype("<u8").tobytes())
-    return digest.hexdigest()

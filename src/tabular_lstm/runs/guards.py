@@ -28,7 +28,6 @@ from tabular_lstm.parameters import BLOCKS
 from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions
 from tabular_lstm.parameters.hyperparameters import NetworkOptions, ReshapingOptions, fault_of_task
 from tabular_lstm.parameters.runs import POSSIBLE_LEAKS, RetrainingOptions
-from tabular_lstm.rows.data_summary import hash_of
 from tabular_lstm.rows.number_format import without_fraction
 from tabular_lstm.rows.raw_rows import Table
 from tabular_lstm.rows.train_test_split import fault_of_split
@@ -340,27 +339,18 @@ def _fate(log: Sequence[LogEntry], entry: LogEntry) -> str | None:
 
 
 # Parts of a run -----------------------------------------------------------------------------------
-# A run that decides or scores is whole; any other part continues from exactly one earlier run, with
-# the same conf and data. The data summary of that run says what its rows were made from, see
-# `rows.data_summary.Lineage`.
+# A run that decides or scores is whole. Any other run makes what it reads, and continues no run.
 
 WHOLE = ("retraining", "rollback", "scoring")
-# What a run reads that no earlier run of a part has made: from outside, or given by the hooks.
+# What a run reads that no run has made: from outside, or given by the hooks; and the champions.
 GIVEN = {
     *("raw_rows", "rows_to_score", "late_labels", "champions", "champion", "finished_scorings"),
     *("run_id", "engine", "provenance", "scoring_conditions"),
 }
-SIDES = {"train_rows", "test_rows", "history_rows"}
-
-
-def inputs_of_earlier_run(pipeline: Pipeline) -> list[str]:
-    """Return the inputs that an earlier run must have made, by their names in the catalog."""
-    names = pipeline.inputs() - GIVEN
-    return sorted(name for name in names if not name.startswith("params:"))
 
 
 def refuse_part(pipeline: Pipeline, run_params: Mapping[str, Any], run_command: str) -> None:
-    """Refuse a part of a run that decides or scores, and versions that no part would load.
+    """Refuse a part of a run that decides or scores, and a run that continues an earlier one.
 
     Args:
         pipeline: The pipeline to run.
@@ -368,7 +358,7 @@ def refuse_part(pipeline: Pipeline, run_params: Mapping[str, Any], run_command: 
         run_command: How to run in this environment, for messages.
 
     Raises:
-        DataError: Names the whole run, or the inputs that `--load-versions` may name.
+        DataError: Names the whole run.
     """
     nodes = [{*pipelines[name].nodes} for name in WHOLE if name in pipelines]
     is_whole = {*pipeline.nodes} in nodes and not run_params["only_missing_outputs"]
@@ -379,64 +369,15 @@ def refuse_part(pipeline: Pipeline, run_params: Mapping[str, Any], run_command: 
             f"decision or a manifest is of one run: {run_command} --pipelines {name}. To restore a "
             f"champion: {run_command} --pipelines rollback."
         )
-    inputs = inputs_of_earlier_run(pipeline)
-    for name, version in (run_params["load_versions"] or {}).items():
-        if name not in inputs:
-            raise DataError(
-                f"--load-versions {name}:{version}: expected an entry that this run reads from an "
-                f"earlier run: {', '.join(inputs) or 'it reads none'}. Leave the version out, or "
-                "run other pipelines."
-            )
-
-
-def refuse_other_run(pipeline: Pipeline, catalog: Any, run_command: str) -> None:
-    """Stop unless all outputs to start from are of one run, made from today's conf and data.
-
-    Args:
-        pipeline: The pipeline to run.
-        catalog: The catalog of the datasets; `provenance` has the hash of conf now.
-        run_command: The command of a whole run, for the message.
-
-    Raises:
-        DataError: Names what is missing, is of several runs, or has changed since that run.
-    """
-    inputs, advice = inputs_of_earlier_run(pipeline), f"or run all: {run_command}."
-    if absent := {name.partition("@")[0] for name in inputs if not catalog.get(name).exists()}:
+    not_made = {name for name in pipeline.inputs() - GIVEN if not name.startswith("params:")}
+    not_made |= (run_params["load_versions"] or {}).keys()
+    if not_made:
+        names = ", ".join(sorted({name.partition("@")[0] for name in not_made}))
         raise DataError(
-            f"{', '.join(sorted(absent))}: not there to start from. Add the pipeline that makes "
-            f"it, as in --pipelines reshaping,training, {advice}"
+            f"This run would read {names} of an earlier run, but a run makes what it reads. Add "
+            "the pipelines before it, as in --pipelines data_processing,reshaping,training, or run "
+            f"all: {run_command}."
         )
-    if inputs and "data_summary" not in inputs:
-        raise DataError(
-            f"{', '.join(inputs)}: of an earlier run, whose rows this run does not start from. "
-            f"Start with reshaping, as in --pipelines reshaping,evaluation, {advice}"
-        )
-    run_by_input = {name: catalog.get(name).resolve_load_version() for name in inputs}
-    if len({*run_by_input.values()}) > 1:
-        listed = ", ".join(f"{name} of {run}" for name, run in run_by_input.items())
-        pins = ",".join(f"{name}:RUN" for name in inputs)
-        raise DataError(
-            f"A part of a run continues from one run, and these are of several: {listed}. Name "
-            f"one run, as in --load-versions {pins}, {advice}"
-        )
-    if inputs and (change := _change_since(catalog, SIDES.intersection(inputs))):
-        run = run_by_input["data_summary"]
-        raise DataError(f"The outputs of run {run} cannot be continued: {change}, {advice}")
-
-
-def _change_since(catalog: Any, sides: set[str]) -> str | None:
-    """Say what differs from what the loaded data summary says, and the way out; None if nothing."""
-    summary = catalog.load("data_summary")
-    if summary.lineage is None:
-        return "an earlier version did not write down their conf. Load those of another run"
-    if summary.lineage.parameters != catalog.load("provenance").parameters_sha256:
-        return "conf has changed since. Set it back"
-    if summary.sha256 != catalog.load("raw_rows").sha256():
-        return f"the raw rows, {summary.file}, have changed since. Put them back"
-    for side in sorted(sides):
-        if getattr(summary.lineage, side) != hash_of(catalog.load(side)):
-            return f"its {side} have changed on disk since. Put the file back"
-    return None
 
 
 # Scoring guards -----------------------------------------------------------------------------------

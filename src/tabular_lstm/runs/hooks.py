@@ -136,13 +136,11 @@ class RunHooks:
             if guards.decides(pipeline):
                 self._prepare_to_decide(pipeline, catalog)
             elif self._kept:
-                pins = run_params["load_versions"] or {}
-                self._kept.pull(catalog, pipeline, self._parameters, pins)
+                self._kept.pull(catalog, pipeline, self._parameters)
             if guards.scores(pipeline):
                 self._prepare_to_score(catalog)
             for name in _saved_by(pipeline):
                 use_own_version(catalog.get(name), self._run_id)
-            guards.refuse_other_run(pipeline, catalog, run_command(self._env))
             if guards.decides(pipeline) and guards.retrains(pipeline):
                 log, promotion = catalog.load("champions").log, self._parameters["promotion"]
                 prune(catalog, pipeline, log, promotion, self._run_id, self._kept)
@@ -173,7 +171,7 @@ class RunHooks:
         warn_of_rows_of_no_model(self._loader, catalog, pipeline)
         engine = contextlib.closing(Engine(self._parameters["engine"]))
         catalog.save("engine", self._until_end.enter_context(engine))
-        if not pipeline.inputs().isdisjoint({"provenance", "data_summary"}):
+        if "provenance" in pipeline.inputs():
             raw_rows = own_entry(self._loader["catalog"]["raw_rows"])
             project = Path(self._context.project_path)
             of_run = self._run_id, project, self._env, self._parameters
@@ -185,7 +183,7 @@ class RunHooks:
             lock = locked(self._outputs / "retraining.lock", self._run_id)
             self._until_end.enter_context(lock)
             if self._kept:
-                self._kept.pull(catalog, pipeline, self._parameters, {})
+                self._kept.pull(catalog, pipeline, self._parameters)
                 catalog.get("promotions").commit = self._kept.commit
             start_over = self._parameters["promotion"].start_over
             guards.check_champion(catalog, pipeline, start_over)

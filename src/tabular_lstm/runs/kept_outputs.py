@@ -24,7 +24,6 @@ from tabular_lstm.datasets.kedro_private import folder_of_versions
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import not_written, opened, read_regular, replace
 from tabular_lstm.parameters.runs import StorageOptions
-from tabular_lstm.runs.guards import inputs_of_earlier_run
 from tabular_lstm.runs.lock import KEPT_CLAIMS, LockedError, claim_run_id, lock_file
 from tabular_lstm.runs.notify import read_credentials
 from tabular_lstm.serving.manifest import MANIFEST, Manifest, finished_runs
@@ -109,17 +108,8 @@ class KeptOutputs:
 
     # From the storage -----------------------------------------------------------------------
 
-    def pull(
-        self,
-        catalog: Any,
-        pipeline: Pipeline,
-        parameters: Mapping[str, Any],
-        pins: Mapping[str, str],
-    ) -> None:
-        """Copy missing inputs of a run here: log, champions, outputs of other runs.
-
-        Pins name the versions to load, by name in the catalog. Default: the newest.
-        """
+    def pull(self, catalog: Any, pipeline: Pipeline, parameters: Mapping[str, Any]) -> None:
+        """Copy missing inputs of a run here: log, champions, and scorings for a monitoring."""
         self.pull_log()
         log, keep = catalog.load("champions").log, parameters["promotion"].keep_champions
         keys = [_key(DECISIONS, entry.run_id) for entry in log[-DECISIONS_HERE:]]
@@ -127,12 +117,6 @@ class KeptOutputs:
             keys += [_key(output, run) for output in OF_CHAMPION]
         # If there are decisions without a log, a guard asks for the log.
         self._pull(keys if log else self._storage.keys(DECISIONS))
-        for name in inputs_of_earlier_run(pipeline):
-            if versions := folder_of_versions(catalog.get(name)):
-                keys = self._storage.keys(self._key(versions))
-                stored_runs = {part for key in keys for part in Path(key).parts if is_run_id(part)}
-                run = pins.get(name) or max(stored_runs, default="")
-                self._pull(key for key in keys if run in Path(key).parts)
         if "finished_scorings" in pipeline.inputs():
             self._pull_scorings(catalog, ["scoring_drift"], self._finished_scorings(catalog))
 
