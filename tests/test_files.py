@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tabular_lstm.files import new_file, read_regular, replace
+from tabular_lstm.files import new_file, replace
 from tests.helpers.disks import files_of_at_most
 
 
@@ -59,9 +59,3 @@ def test_a_new_file_takes_the_place_of_none(tmp_path: Path) -> None:
     with pytest.raises(FileExistsError), new_file(tmp_path / "part"):
         pytest.fail("it was opened")
     assert (tmp_path / "part").read_bytes() == b"rows"
-
-
-def test_what_is_no_regular_file_is_not_waited_for(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "log")
-    with pytest.raises(OSError, match="expected a regular file"):
-        read_regular(tmp_path / "log")

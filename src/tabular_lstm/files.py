@@ -30,17 +30,6 @@ def not_written(error: OSError, path: Path | str) -> DataError:
     return DataError(f"{error.filename or path}: {why}. {todo}, and run the command again.")
 
 
-def read_regular(path: Path) -> bytes:
-    """Read a whole file; refuse a FIFO, which would wait for a writer for ever.
-
-    Raises:
-        OSError: The file does not exist, is not a regular file, or this user may not read it.
-    """
-    if path.exists() and not path.is_file():
-        raise OSError(errno.EINVAL, "expected a regular file, got something else", str(path))
-    return path.read_bytes()
-
-
 def replace(path: Path, content: bytes) -> None:
     """Replace a file: readers of the path find the old or the new content, never a mixture.
 

@@ -1,8 +1,5 @@
 """What a run is refused, or warned of, before any node runs."""
 
-import json
-import logging
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -18,25 +15,22 @@ from tabular_lstm.parameters.hyperparameters import NetworkOptions
 from tabular_lstm.parameters.runs import RetrainingOptions
 from tabular_lstm.runs.guards import (
     NothingNewError,
-    check_newest,
     clear_unfinished,
     conditions,
     decides,
     refuse_nothing_new,
+    refuse_older_log,
     refuse_part,
     refuse_what_cannot_be_judged,
     retrains,
     scores,
-    warn_of_another_environment,
 )
 from tabular_lstm.serving.decision import Champions
 from tabular_lstm.serving.promotion_log import Inputs, LogEntry
 from tests.helpers.champions import log_path
-from tests.helpers.commands import RETRAINING, ROLLBACK, here, logged, message_of, seed, succeeds
-from tests.helpers.decisions import decision
+from tests.helpers.commands import RETRAINING, ROLLBACK, here, message_of, seed, succeeds
 from tests.helpers.logs import letters, promotion, rejection, rollback, run
-from tests.helpers.project import QUICK, TINY, Project, declare
-from tests.helpers.scorings import SCORING
+from tests.helpers.project import TINY, Project, declare
 
 NEW = Inputs(data="new", parameters="p", code="c")
 
@@ -166,7 +160,7 @@ def test_a_run_of_missing_outputs_alone_is_a_whole_run(ran: Project) -> None:
     assert [len(ran.versions(output)) for output in made] == [2] * 3
 
 
-# A promotion log, or an environment, that is a copy
+# A promotion log that is gone, or a copy
 
 LOG = Path("data/08_reporting/promotions.jsonl")
 
@@ -177,67 +171,36 @@ def champions_of(log: list[LogEntry], *decided: LogEntry) -> Champions:
 
 
 @pytest.mark.parametrize("log", [[A], [A, B], [A, B, rollback("c", "a", "b")]])
-def test_decisions_after_the_log_ends_warn_and_another_champion_stops_a_run_that_decides(
-    log: list[LogEntry], caplog: pytest.LogCaptureFixture
+def test_a_later_decision_after_another_champion_stops_a_run_that_decides(
+    log: list[LogEntry],
 ) -> None:
     serves = letters([str(log[-1].serves_now)])
-    check_newest(champions_of(log, rejection("A", None)), LOG, run("z"), True)
+    refuse_older_log(champions_of(log, rejection("A", None)), LOG, run("z"), "kedro run")
     # A clock that was ahead makes no log an older copy.
     ahead = A.model_copy(update={"run_id": "2036-01-01T00.00.00.000Z"})
     for entries in ([ahead, B], [ahead]):
-        check_newest(champions_of(entries), LOG, run("z"), True)
-    check_newest(champions_of(log), LOG, "2020-01-01T00.00.00.000Z", True)
-    assert not caplog.records
-    # Stopped before their entries, or the log is older by one.
-    for stopped in ([promotion("u", serves)], [promotion("u", serves), rejection("v", serves)]):
-        caplog.clear()
-        check_newest(champions_of(log, *stopped), LOG, run("z"), True)
-        runs = "1 run" if len(stopped) == 1 else "2 runs"
-        ends = f"{LOG} ends with run {log[-1].run_id}, and {runs} decided after it, the last one "
-        (record,) = caplog.records
-        assert record.message.startswith(f"{ends}{stopped[-1].run_id}: ")
-        assert record.levelno == logging.WARNING
+        refuse_older_log(champions_of(entries), LOG, run("z"), "kedro run")
+    refuse_older_log(champions_of(log), LOG, "2020-01-01T00.00.00.000Z", "kedro run")
+    # Runs that were stopped before their entries found the champion of the log.
+    stopped = [promotion("u", serves), rejection("v", serves)]
+    refuse_older_log(champions_of(log, *stopped), LOG, run("z"), "kedro run")
     older = champions_of(log, promotion("u", serves), rejection("v", "u"))
-    with pytest.raises(DataError, match=f"2 runs decided after it, the last one {run('v')}, after"):
-        check_newest(older, LOG, run("z"), True)
-    caplog.clear()
-    check_newest(older, LOG, run("z"), False)
-    assert len(caplog.records) == 1
-
-
-def test_a_copied_environment_names_the_one_that_its_champion_was_promoted_in(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    made = decision(True)
-    champions = Champions([made.log_entry()], decisions={made.run_id: made})
-    warn_of_another_environment(champions, None)
-    warn_of_another_environment(Champions(champions.log), "copy")  # its decision is gone
-    assert not caplog.records
-    warn_of_another_environment(champions, "copy")
-    words = f"run {made.run_id}, was promoted in environment base, and this one is copy"
-    assert caplog.messages == [f"The champion, {words}"]
+    said = f"older copy: by its end {run(serves)} serves, but run {run('v')} decided later"
+    with pytest.raises(DataError, match=f"{said}, while {run('u')} served"):
+        refuse_older_log(older, LOG, run("z"), "kedro run")
 
 
 @pytest.mark.long
-def test_a_log_of_an_earlier_day_or_of_another_environment_is_found_out(served: Project) -> None:
-    """Or a model that was replaced or dismissed would serve again without a word."""
-    for name in ("06_models", "08_reporting"):
-        shutil.copytree(served.path / "data" / name, served.path / "data/copy" / name)
-    (served.path / "conf/copy").mkdir()
-    (served.path / "conf/copy/parameters.yml").write_text(json.dumps(QUICK))
-    assert "in environment base, and this one is copy" in logged(*SCORING, "--env", "copy")
+def test_a_log_of_an_earlier_day_is_found_out(served: Project) -> None:
+    """Or a model that was dismissed would serve again without a word."""
     earlier = log_path(served).read_bytes()
     succeeds(here(*RETRAINING, *seed(5)))
-    newest = log_path(served).read_bytes()
-    log_path(served).write_bytes(earlier)
-    assert "the log may be an older copy" in logged(*SCORING)
-    log_path(served).write_bytes(newest)
     succeeds(here(*ROLLBACK))
     log_path(served).write_bytes(earlier)
     for command in (RETRAINING, ROLLBACK):
         message = message_of(here(*command))
-        assert "and 2 runs decided after it, the last one " in message
-        assert "Put the newest one back." in message
+        assert message.startswith(f"{log_path(served)} is gone, or an older copy: by its end ")
+        assert "Put the newest log back." in message
 
 
 # Before a scoring

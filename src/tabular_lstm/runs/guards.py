@@ -17,8 +17,8 @@ from kedro.validation import ParameterValidationError
 from tabular_lstm.code_version import code_sha256
 from tabular_lstm.datasets.kedro_private import folder_of_versions
 from tabular_lstm.datasets.rows_to_score import without_secrets
-from tabular_lstm.environments import NAME, output_folder
-from tabular_lstm.errors import DataError, counted, no_column, unknown_name
+from tabular_lstm.environments import NAME
+from tabular_lstm.errors import DataError, no_column, unknown_name
 from tabular_lstm.exit_codes import DONE
 from tabular_lstm.files import make_folder, not_written, opened
 from tabular_lstm.frozen import Parameters, from_json
@@ -185,20 +185,32 @@ def refuse_what_cannot_be_judged(split: SplitOptions, network: NetworkOptions) -
         )
 
 
-def refuse_lost_log(champions: Champions, log: Path, run_command: str) -> None:
-    """Stop if the promotion log is gone, because then nothing says which model serves.
+def refuse_older_log(champions: Champions, log: Path, timestamp: str, run_command: str) -> None:
+    """Stop if the promotion log is gone, or is an older copy: then another champion would serve.
 
-    A single decision may come from a first run that was stopped before its entry in the log.
+    It is if a run that decided after the log's end found another champion than the log's last one.
+    Any other such run was stopped before its entry in the log.
+
+    Args:
+        champions: The entries of the log, and the existing decisions.
+        log: The file of the log.
+        timestamp: The run id of a run that begins now.
+        run_command: How to run in this environment, for the message.
 
     Raises:
-        DataError: Names the number of decisions.
+        DataError: Names the ways out.
     """
-    if not champions.log and len(champions.decisions) > 1:
-        raise DataError(
-            f"{log} is gone or empty, although {len(champions.decisions)} runs have decided: put "
-            "the log, or a copy, back. Or, to start a new log and judge without a champion: "
-            f"{run_command} --pipelines retraining --params promotion.start_over=true."
-        )
+    logged, serves = {entry.run_id for entry in champions.log}, champion_of(champions.log)
+    runs = by_age({*logged, *filter(is_run_id, champions.decisions)}, timestamp)
+    for run in takewhile(lambda run: run not in logged, reversed(runs)):
+        decision = _decision(champions, run)
+        if decision and decision.served_before != serves:
+            raise DataError(
+                f"{log} is gone, or an older copy: by its end {serves or 'no run'} serves, but run "
+                f"{run} decided later, while {decision.served_before} served. Put the newest log "
+                f"back. Or, to judge without a champion: {run_command} --pipelines retraining "
+                "--params promotion.start_over=true."
+            )
 
 
 def refuse_lost_features(champions: Champions, raw_rows: Table, columns: ColumnsOptions) -> None:
@@ -224,54 +236,6 @@ def _decision(champions: Champions, run: str | None) -> Decision | None:
         return champions.decisions[str(run)]
     except (KeyError, DataError):
         return None
-
-
-def check_newest(champions: Champions, log: Path, timestamp: str, refused: bool) -> None:
-    """Warn or stop if runs have decided after the end of the promotion log: it may be an old copy.
-
-    The log is an old copy if a later run found a champion that is not the log's last champion.
-    Otherwise, these runs may have been stopped before their entry in the log.
-
-    Args:
-        champions: The entries of the log, and the existing decisions.
-        log: The file of the log.
-        timestamp: The run id of a run that begins now.
-        refused: Whether an old copy stops the run.
-
-    Raises:
-        DataError: Names the runs, and the ways out.
-    """
-    logged = {entry.run_id for entry in champions.log}
-    runs = by_age({*logged, *filter(is_run_id, champions.decisions)}, timestamp)
-    later = [*takewhile(lambda run: run not in logged, reversed(runs))]
-    if not (logged and later):
-        return
-    log_state = (
-        f"{log} ends with run {champions.log[-1].run_id}, and {counted(len(later), 'run')} decided "
-        f"after it, the last one {later[0]}"
-    )
-    decisions = [decision for run in later if (decision := _decision(champions, run))]
-    if refused and {made.served_before for made in decisions} - {champion_of(champions.log)}:
-        raise DataError(
-            f"{log_state}, after another champion: the log is an older copy. Put the newest one "
-            "back. Or, to judge without a champion: --pipelines retraining --params "
-            "promotion.start_over=true."
-        )
-    logger.warning(
-        "%s: the log may be an older copy, or a run was stopped before its entry", log_state
-    )
-
-
-def warn_of_another_environment(champions: Champions, env: str | None) -> None:
-    """Warn if the champion was promoted in another environment: then this environment is a copy."""
-    promotion = _decision(champions, champion_of(champions.log))
-    if promotion and output_folder(promotion.environment) != output_folder(env):
-        logger.warning(
-            "The champion, run %s, was promoted in environment %s, and this one is %s",
-            promotion.run_id,
-            promotion.environment,
-            env or "base",
-        )
 
 
 def check_champion(catalog: Any, pipeline: Pipeline, start_over: bool) -> None:

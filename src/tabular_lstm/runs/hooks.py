@@ -11,7 +11,6 @@ import click
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
-from kedro.io.core import generate_timestamp
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
@@ -188,7 +187,10 @@ class RunHooks:
             start_over = self._parameters["promotion"].start_over
             guards.check_champion(catalog, pipeline, start_over)
             champions = catalog.load("champions")
-            self._check_log(champions, refused=not start_over)
+            # The log of a storage is the newest one.
+            if not start_over and not (self._kept and champions.log):
+                log, command = self._outputs / LOG, run_command(self._env)
+                guards.refuse_older_log(champions, log, self._run_id, command)
             if guards.retrains(pipeline):
                 self._prepare_to_retrain(catalog, champions, start_over)
         except OSError as error:
@@ -197,20 +199,14 @@ class RunHooks:
     def _prepare_to_retrain(self, catalog: Any, champions: Champions, start_over: bool) -> None:
         """Refuse what could not be judged, and rows and conf that were judged before."""
         blocks = self._parameters
-        guards.warn_of_another_environment(champions, self._env)
         guards.refuse_what_cannot_be_judged(blocks["split"], blocks["network"])
         if start_over:
             return
-        guards.refuse_lost_log(champions, self._outputs / LOG, run_command(self._env))
         raw_rows = catalog.load("raw_rows")
         guards.refuse_lost_features(champions, raw_rows, blocks["columns"])
         if not blocks["retraining"].force:
             inputs = catalog.load("provenance").inputs(raw_rows.sha256())
             guards.refuse_nothing_new(champions, inputs, blocks["retraining"])
-
-    def _check_log(self, champions: Champions, refused: bool) -> None:
-        if not self._kept:  # with storage, the log is the newest
-            guards.check_newest(champions, self._outputs / LOG, generate_timestamp(), refused)
 
     def _prepare_to_score(self, catalog: Any) -> None:
         """Delete what killed scorings left, pin the champion, and check whether anything is new."""
@@ -218,9 +214,6 @@ class RunHooks:
         catalog.get("predictions@manifest").run_id = self._run_id
         champion = catalog.get("champion").pin()
         refuse_other_task(champion, self._parameters["columns"], run_command(self._env))
-        champions = catalog.load("champions")
-        self._check_log(champions, refused=False)
-        guards.warn_of_another_environment(champions, self._env)
         entry = own_entry(self._loader["catalog"]["rows_to_score"])
         conditions = guards.conditions(self._parameters, entry)
         catalog.save("scoring_conditions", conditions)
@@ -232,9 +225,8 @@ class RunHooks:
                 guards.VERSIONED,
                 lambda manifest: manifest.same_as(inputs, champion.sha256, conditions),
             ):
-                timestamp = generate_timestamp()
                 guard = guards.refuse_scored_before
-                guard(catalog, inputs, champion, conditions, stops, timestamp)
+                guard(catalog, inputs, champion, conditions, stops, self._run_id)
 
     @hook_impl
     def before_node_run(self, node: Node) -> None:

@@ -22,7 +22,7 @@ from pydantic import ValidationError
 
 from tabular_lstm.datasets.kedro_private import folder_of_versions
 from tabular_lstm.errors import DataError
-from tabular_lstm.files import not_written, opened, read_regular, replace
+from tabular_lstm.files import not_written, opened, replace
 from tabular_lstm.parameters.runs import StorageOptions
 from tabular_lstm.runs.lock import KEPT_CLAIMS, LockedError, claim_run_id, lock_file
 from tabular_lstm.runs.notify import read_credentials
@@ -128,8 +128,7 @@ class KeptOutputs:
         """
         path = self._outputs / LOG
         with self._alone():
-            content = read_regular(path) if path.exists() else b""
-            *lines, torn = content.split(b"\n")
+            lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
             first_number = max(len(lines), 1)
             keys = self._storage.keys(PROMOTIONS, after=_log_key(first_number - 1))
             stored_lines = self._all(self._storage.get, keys)
@@ -141,17 +140,17 @@ class KeptOutputs:
                         f"{self._storage.url}: {_log_key(number)} is missing or damaged. "
                         "Put a copy of that object there."
                     )
-            rest = b"".join(stored_lines[1:] if lines else stored_lines)
-            if (lines and stored_lines[:1] != [lines[-1] + b"\n"]) or not rest.startswith(torn):
+            if lines and stored_lines[:1] != lines[-1:]:
                 raise DataError(
                     f"{path}, line {len(lines)}: not in {self._storage.url}/{PROMOTIONS}. The log "
                     "here is of runs without this storage, or the storage lost decisions. If the "
                     f"storage is right, move {self._outputs} elsewhere; otherwise name another "
                     "storage.url, or restore the missing objects: each is a line of the log."
                 )
-            if rest:
-                replace(path, content[: len(content) - len(torn)] + rest)
-            self._entries = len(lines) + len(keys) - bool(lines)
+            new_lines = stored_lines[1:] if lines else stored_lines
+            if new_lines:
+                replace(path, b"".join([*lines, *new_lines]))
+            self._entries = len(lines) + len(new_lines)
 
     def pull_scoring_like(
         self, catalog: Any, other_outputs: Iterable[str], is_same: Callable[[Manifest], bool]

@@ -23,7 +23,7 @@ from tabular_lstm.serving.promotion_log import (
     LOG,
     Versions,
     distinct_standing,
-    read_checked_log,
+    read_log,
 )
 
 
@@ -222,9 +222,9 @@ def read_champion(outputs: Path, run_command: str) -> Artifact:
 
     Raises:
         DataError: There is no champion yet, or its file cannot be read or is not the promoted one;
-            or see `read_checked_log`. The error says what to do.
+            or see `read_log`. The error says what to do.
     """
-    log, retraining = read_checked_log(outputs), f"{run_command} --pipelines retraining"
+    log, retraining = read_log(outputs / LOG), f"{run_command} --pipelines retraining"
     if not log or log[-1].serves_now is None:
         last = f"The last candidate was rejected: {log[-1].reason}. " if log else ""
         raise DataError(
