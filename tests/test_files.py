@@ -1,8 +1,6 @@
 """A file is replaced whole or not at all."""
 
 import os
-import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,29 +26,6 @@ def test_without_space_the_old_file_stays(tmp_path: Path) -> None:
         replace(tmp_path / "champion.keras", bytes(2000))
     assert (tmp_path / "champion.keras").read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["champion.keras"]
-
-
-@pytest.fixture
-def _closed_umask() -> Iterator[None]:
-    before = os.umask(0o077)
-    yield
-    os.umask(before)
-
-
-def mode(path: Path) -> int:
-    return stat.S_IMODE(path.stat().st_mode)
-
-
-@pytest.mark.usefixtures("_closed_umask")
-@pytest.mark.parametrize("above", [0o755, 0o750, 0o700])
-def test_who_can_read_a_folder_can_read_what_is_new_in_it_whatever_the_umask(
-    tmp_path: Path, above: int
-) -> None:
-    tmp_path.chmod(above)
-    path = tmp_path / "outputs" / "run" / "file"
-    replace(path, b"new")
-    assert [mode(folder) for folder in path.parents[:2]] == [above] * 2
-    assert mode(path) == above & 0o666
 
 
 def test_a_new_file_takes_the_place_of_none(tmp_path: Path) -> None:

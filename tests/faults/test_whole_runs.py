@@ -2,10 +2,8 @@
 many columns, and who is told of it all."""
 
 import json
-import os
 import re
 import shutil
-import stat
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,10 +18,7 @@ from tabular_lstm.runs import output_folders
 from tabular_lstm.task import CLASSES, NUMBER, TWO_CLASSES
 from tests.helpers.champions import (
     assert_settled,
-    champion_of,
-    champion_path,
     log_of,
-    log_path,
     on_disk,
 )
 from tests.helpers.commands import RETRAINING, ROLLBACK, here, message_of, seed, succeeds
@@ -199,20 +194,6 @@ def test_predictions_of_a_clock_that_was_ahead_hide_no_later_ones(
     newest = finished(served)[1]["run_id"]
     assert first["run_id"] < newest < LATER[0]
     assert set(predictions_of(served)["run_id"]) == {newest}
-
-
-def test_with_a_umask_of_077_whoever_could_load_the_champion_still_can(served: Project) -> None:
-    before = os.umask(0o077)
-    try:
-        for command in ((*RETRAINING, *seed(5)), ROLLBACK):
-            succeeds(here(*command))
-            paths = champion_path(served), log_path(served)
-            assert [stat.S_IMODE(path.stat().st_mode) for path in paths] == [0o644] * 2
-    finally:
-        os.umask(before)
-    folders = [folder for folder in paths[0].parents if served.path in folder.parents]
-    assert {stat.S_IMODE(folder.stat().st_mode) & 0o555 for folder in folders} == {0o555}
-    assert champion_of(served).sha256 == on_disk(served)
 
 
 # Who is told

@@ -17,7 +17,7 @@ from pyarrow import parquet
 
 from tabular_lstm.datasets.read_only import ReadOnlyDataset
 from tabular_lstm.errors import DataError
-from tabular_lstm.files import make_folder, new_file, not_written, settle_folder, sha256
+from tabular_lstm.files import new_file, not_written, settle_folder, sha256
 from tabular_lstm.rows.raw_rows import WHOLE
 from tabular_lstm.serving.manifest import (
     MANIFEST,
@@ -130,7 +130,7 @@ class ScoringPlanDataset(AbstractDataset[ScoringPlan, None]):
         """
         folder = self._folder / data.scorer.run_id
         try:
-            make_folder(self._folder)
+            self._folder.mkdir(parents=True, exist_ok=True)
             folder.mkdir()  # only this run's
         except OSError as error:
             raise not_written(error, folder) from error
@@ -205,7 +205,7 @@ def _quarantine_file(path: Path) -> Iterator[BinaryIO]:
     """Create a file that gets its name when it is complete; an error leaves nothing."""
     beside = path.with_name(f".{path.name}.new")
     try:
-        make_folder(path.parent)
+        path.parent.mkdir(parents=True, exist_ok=True)
         with new_file(beside) as file:
             yield file
         beside.rename(path)

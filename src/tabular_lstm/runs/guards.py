@@ -20,7 +20,7 @@ from tabular_lstm.datasets.rows_to_score import without_secrets
 from tabular_lstm.environments import NAME
 from tabular_lstm.errors import DataError, no_column, unknown_name
 from tabular_lstm.exit_codes import DONE
-from tabular_lstm.files import make_folder, not_written, opened
+from tabular_lstm.files import not_written, opened
 from tabular_lstm.frozen import Parameters, from_json
 from tabular_lstm.judging.gate import START_OVER
 from tabular_lstm.monitoring.drift import Drift
@@ -424,7 +424,7 @@ def refuse_scored_before(
 
 @contextlib.contextmanager
 def clear_unfinished(catalog: Any) -> Iterator[None]:
-    """Delete what killed scorings left, if no other scoring is at work.
+    """Delete the predictions that killed scorings left, if no other scoring is at work.
 
     During the context, other scorings see that this one is at work.
 
@@ -433,17 +433,13 @@ def clear_unfinished(catalog: Any) -> Iterator[None]:
     """
     folder = folder_of(catalog)
     try:
-        make_folder(folder)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise not_written(error, folder) from error
     with opened(folder) as descriptor:
         try:
             lock_file(descriptor)
-            unfinished = [folder / run for run in unfinished_runs(folder)]
-            for versions in filter(None, (folder_of_versions(catalog.get(n)) for n in VERSIONED)):
-                new = versions.glob(f"*/.{versions.name}.new")  # not renamed yet
-                unfinished += [path.parent for path in new]
-            for path in unfinished:
+            for path in [folder / run for run in unfinished_runs(folder)]:
                 shutil.rmtree(path)
                 logger.info("Deleted %s, which a scoring left unfinished", path)
         except OSError as error:  # another scoring may be at work, without a manifest yet
