@@ -78,18 +78,14 @@ class PredictionsDataset(ReadOnlyDataset):
 
     def _manifest(self) -> tuple[Manifest, Path]:
         finished = finished_runs(self.folder, generate_timestamp())
-        scoring = f"{self._run_command} --pipelines scoring"
         if not self._run_id and not finished:
+            scoring = f"{self._run_command} --pipelines scoring"
             raise DataError(f"{self.folder}: no scoring has finished yet. {scoring} scores rows.")
         folder = self.folder / (self._run_id or finished[-1])
         try:
             return read_manifest(folder), folder
         except FileNotFoundError as error:
-            finished_names = ", ".join(finished) or "none"
-            raise DataError(
-                f"{folder}: it has no {MANIFEST}, so the run was never finished, or its folder is "
-                f"gone. Finished runs: {finished_names}. {scoring} scores rows."
-            ) from error
+            raise self._damaged(f"{folder} has no {MANIFEST}: its run is not finished.") from error
         except DataError as error:
             raise self._damaged(str(error)) from error
 

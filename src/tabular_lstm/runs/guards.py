@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from kedro.framework.project import pipelines
-from kedro.io import DatasetError
 from kedro.pipeline import Pipeline
 from kedro.validation import ParameterValidationError
 
@@ -236,21 +235,6 @@ def _decision(champions: Champions, run: str | None) -> Decision | None:
         return champions.decisions[str(run)]
     except (KeyError, DataError):
         return None
-
-
-def check_champion(catalog: Any, pipeline: Pipeline, start_over: bool) -> None:
-    """Check the champion's file before hours are spent on training a candidate.
-
-    A rollback, or a retraining that starts over, does not need the file.
-    """
-    if champion_of(catalog.load("champions").log) is None:
-        return
-    try:
-        catalog.get("champion").load()
-    except DatasetError as error:
-        if retrains(pipeline) and not start_over:
-            raise
-        logger.warning("%s", error.__cause__ or error)
 
 
 def refuse_nothing_new(champions: Champions, inputs: Inputs, retraining: RetrainingOptions) -> None:

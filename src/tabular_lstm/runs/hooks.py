@@ -34,7 +34,7 @@ from tabular_lstm.runs.provenance import provenance
 from tabular_lstm.serving.champion import refuse_other_task
 from tabular_lstm.serving.decision import Champions
 from tabular_lstm.serving.manifest import read_manifest
-from tabular_lstm.serving.promotion_log import LOG
+from tabular_lstm.serving.promotion_log import LOG, champion_of
 from tabular_lstm.tensorflow_import import refuse_without_tensorflow
 
 # Run log ------------------------------------------------------------------------------------------
@@ -177,7 +177,7 @@ class RunHooks:
             catalog.save("provenance", provenance(*of_run, raw_rows))
 
     def _prepare_to_decide(self, pipeline: Pipeline, catalog: Any) -> None:
-        """Take the lock; check the champion and the log, and whether anything is new."""
+        """Take the lock; check the log, and of a retraining whether anything is new."""
         try:
             lock = locked(self._outputs / "retraining.lock", self._run_id)
             self._until_end.enter_context(lock)
@@ -185,7 +185,6 @@ class RunHooks:
                 self._kept.pull(catalog, pipeline, self._parameters)
                 catalog.get("promotions").commit = self._kept.commit
             start_over = self._parameters["promotion"].start_over
-            guards.check_champion(catalog, pipeline, start_over)
             champions = catalog.load("champions")
             # The log of a storage is the newest one.
             if not start_over and not (self._kept and champions.log):
@@ -202,6 +201,8 @@ class RunHooks:
         guards.refuse_what_cannot_be_judged(blocks["split"], blocks["network"])
         if start_over:
             return
+        if champion_of(champions.log):  # a damaged file is told before hours of training
+            catalog.get("champion").load()
         raw_rows = catalog.load("raw_rows")
         guards.refuse_lost_features(champions, raw_rows, blocks["columns"])
         if not blocks["retraining"].force:

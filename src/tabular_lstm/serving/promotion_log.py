@@ -128,20 +128,17 @@ class LogEntry(Outcome):
     line_before: str | None
 
     @classmethod
-    def of(cls, decision: bytes) -> Self:
-        """Make the entry of a decision, given as JSON; a `ValueError` if it is none."""
-        content = from_json(decision)
-        try:
-            judgement = content["judgement"]
-            return cls(
-                **{name: content[name] for name in Outcome.model_fields if name in content},
-                inputs=judgement and judgement["inputs"],
-                test_rows_sha256=judgement and judgement["data"]["test_rows_sha256"],
-                decision_sha256=sha256(to_json({n: content[n] for n in content if n != "format"})),
-                line_before=None,
-            )
-        except (KeyError, TypeError) as error:
-            raise ValueError("expected a decision as a JSON object") from error
+    def of(cls, decision: Outcome) -> Self:
+        """Make the entry of a decision, see `serving.decision.Decision`."""
+        content = from_json(decision.model_dump_json())
+        judgement = content["judgement"]
+        return cls(
+            **{name: content[name] for name in Outcome.model_fields if name in content},
+            inputs=judgement and judgement["inputs"],
+            test_rows_sha256=judgement and judgement["data"]["test_rows_sha256"],
+            decision_sha256=sha256(to_json({n: content[n] for n in content if n != "format"})),
+            line_before=None,
+        )
 
 
 # What follows from the entries ---------------------------------------------------------------
