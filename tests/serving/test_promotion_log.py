@@ -111,7 +111,7 @@ def refusal(path: Path) -> str:
         (lambda lines: [lines[0], lines[2], lines[1], *lines[3:]], "2: line_before: expected "),
         (lambda lines: [*lines[:3], *lines[4:]], "4: line_before: expected "),  # taken out
         (lambda lines: lines[1:], "1: line_before: expected "),  # the head cut off
-        (lambda lines: [lines[0], lines[1][:-1]], "2: expected a decision"),  # and the end
+        (lambda lines: [lines[0], lines[1][:50]], "2: expected a decision"),  # and the end
         *(
             (lambda lines, line=line: [lines[0], line, *lines[1:]], "2: expected a decision")
             for line in ("{", "5", '{"run_id": "a"}')

@@ -30,7 +30,7 @@ def _of_each_metric(tolerance: Tolerance) -> Tolerance:
     return usual | tolerance
 
 
-def without(values: Any, option: str) -> Any:
+def without_option(values: Any, option: str) -> Any:
     """Leave an option out of a block that conf gives; what is no block stays as it is."""
     return {n: v for n, v in values.items() if n != option} if isinstance(values, dict) else values
 
@@ -81,7 +81,7 @@ class PromotionOptions(Parameters):
     @model_validator(mode="before")
     @classmethod
     def _without_what_is_gone(cls, values: Any) -> Any:
-        return without(values, POSSIBLE_LEAKS)
+        return without_option(values, POSSIBLE_LEAKS)
 
 
 class RetrainingOptions(Parameters):
@@ -199,7 +199,7 @@ class NotifyOptions(Parameters):
     def _no_webhook(cls, values: Any) -> Any:
         if isinstance(values, dict) and values.get("webhook") is not None:
             raise ValueError(f"webhook is gone: {NO_WEBHOOK}")
-        return without(values, "webhook")
+        return without_option(values, "webhook")
 
 
 class MlflowOptions(Parameters):
