@@ -24,7 +24,7 @@ from tabular_lstm.datasets.kedro_private import folder_of_versions
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import not_written, opened, replace
 from tabular_lstm.parameters.runs import StorageOptions
-from tabular_lstm.runs.lock import KEPT_CLAIMS, LockedError, claim_run_id, lock_file
+from tabular_lstm.runs.lock import LockedError, claim_run_id, lock_file
 from tabular_lstm.runs.notify import read_credentials
 from tabular_lstm.serving.manifest import MANIFEST, Manifest, finished_runs
 from tabular_lstm.serving.promotion_log import (
@@ -34,7 +34,6 @@ from tabular_lstm.serving.promotion_log import (
     LOG,
     REFERENCES,
     by_age,
-    far_apart,
     is_run_id,
     next_run_id,
     restorable,
@@ -99,10 +98,6 @@ class KeptOutputs:
         mine = os.urandom(16).hex().encode()
         while self._storage.create(f"{CLAIMS}/{run_id}", mine) != mine:
             run_id = claim_run_id(self._outputs / CLAIMS, next_run_id(run_id))
-        claims = [key for key in self._storage.keys(CLAIMS) if is_run_id(Path(key).name)]
-        with contextlib.suppress(DataError):  # old claims do no harm
-            old = [key for key in claims if far_apart(Path(key).name, run_id, KEPT_CLAIMS)]
-            self._storage.delete(old)
         self._run_id = run_id
         return run_id
 
