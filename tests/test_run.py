@@ -154,9 +154,10 @@ bootstrap_project(Path.cwd())
 with KedroSession.create() as session:
     context = session.load_context()
     catalog, conf = context.catalog, context.config_loader
-    run_of = session.session_id, Path.cwd(), None, check_parameters(conf["parameters"])
+    run_id = catalog.get("metrics").resolve_save_version()
+    run_of = run_id, Path.cwd(), None, check_parameters(conf["parameters"])
     catalog.save("provenance", provenance(*run_of, own_entry(conf["catalog"]["raw_rows"])))
-    catalog.save("run_id", session.session_id)
+    catalog.save("run_id", run_id)
     catalog.save("engine", Engine(EngineOptions()))
     pipeline = pipelines["reshaping"] + pipelines["evaluation"]
     SequentialRunner().run(pipeline, catalog)
