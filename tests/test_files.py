@@ -1,13 +1,11 @@
 """A file is replaced whole or not at all."""
 
 import os
-import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tabular_lstm.files import new_file, read_regular, replace
+from tabular_lstm.files import new_file, replace
 from tests.helpers.disks import files_of_at_most
 
 
@@ -30,38 +28,9 @@ def test_without_space_the_old_file_stays(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["champion.keras"]
 
 
-@pytest.fixture
-def _closed_umask() -> Iterator[None]:
-    before = os.umask(0o077)
-    yield
-    os.umask(before)
-
-
-def mode(path: Path) -> int:
-    return stat.S_IMODE(path.stat().st_mode)
-
-
-@pytest.mark.usefixtures("_closed_umask")
-@pytest.mark.parametrize("above", [0o755, 0o750, 0o700])
-def test_who_can_read_a_folder_can_read_what_is_new_in_it_whatever_the_umask(
-    tmp_path: Path, above: int
-) -> None:
-    tmp_path.chmod(above)
-    path = tmp_path / "outputs" / "run" / "file"
-    replace(path, b"new")
-    assert [mode(folder) for folder in path.parents[:2]] == [above] * 2
-    assert mode(path) == above & 0o666
-
-
 def test_a_new_file_takes_the_place_of_none(tmp_path: Path) -> None:
     with new_file(tmp_path / "part") as file:
         file.write(b"rows")
     with pytest.raises(FileExistsError), new_file(tmp_path / "part"):
         pytest.fail("it was opened")
     assert (tmp_path / "part").read_bytes() == b"rows"
-
-
-def test_what_is_no_regular_file_is_not_waited_for(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "log")
-    with pytest.raises(OSError, match="expected a regular file"):
-        read_regular(tmp_path / "log")

@@ -84,11 +84,3 @@ def test_a_retraining_reads_no_file_twice(served: Project, loads: Counter[str]) 
     # The candidate, and the champion that it is compared with.
     assert networks(loads) == 2
     assert not {name for name in loads if name.endswith(".parquet")}
-
-
-def test_what_an_earlier_run_left_is_read_from_the_files_once(
-    served: Project, loads: Counter[str]
-) -> None:
-    served.run("reshaping", "evaluation")
-    assert networks(loads) == 1
-    assert loads["train_rows.parquet"] == loads["test_rows.parquet"] == 1

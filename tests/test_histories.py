@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.helpers.commands import RETRAINING, UNTRUSTED, here, message_of, succeeds
+from tests.helpers.commands import RETRAINING, UNTRUSTED, here, succeeds
 from tests.helpers.outputs import document, predictions_of
 from tests.helpers.project import QUICK, Project, declare
 
@@ -71,12 +71,3 @@ def test_as_histories_grow_a_champion_says_of_each_earlier_row_what_it_said_befo
     assert new.any()
     np.testing.assert_allclose(after[~new], before, atol=1e-7)
     assert after[~new].index.tolist() == (before.index + len(later)).tolist()
-
-    # From the rows as they were saved, and no others, a part gives the same candidate.
-    trained, part = newest(project), ("run", "--pipelines", "reshaping,training")
-    succeeds(here(*part))
-    assert newest(project) == trained
-    path = project.versions("03_primary/history_rows.parquet")[-1]
-    history = pd.read_parquet(path)
-    history.assign(dose=history["dose"] + (history.index == history.index[0])).to_parquet(path)
-    assert "its history_rows have changed on disk since" in message_of(here(*part))

@@ -237,7 +237,7 @@ def test_a_champion_of_other_histories_neither_scores_nor_is_compared(visited: P
     declare_visits(visited, known_after="9 days")
     succeeds(here(*RETRAINING, *seed(3)))
     (champion,) = document(visited, "08_reporting/decision.json")["judgement"]["champions"]
-    said = "history.known_after was not set for it and is 9.0"
+    said = "since it was trained, columns.history.known_after was not set and is 9.0"
     assert champion["not_compared"] == said
 
 

@@ -30,17 +30,6 @@ def not_written(error: OSError, path: Path | str) -> DataError:
     return DataError(f"{error.filename or path}: {why}. {todo}, and run the command again.")
 
 
-def read_regular(path: Path) -> bytes:
-    """Read a whole file; refuse a FIFO, which would wait for a writer for ever.
-
-    Raises:
-        OSError: The file does not exist, is not a regular file, or this user may not read it.
-    """
-    if path.exists() and not path.is_file():
-        raise OSError(errno.EINVAL, "expected a regular file, got something else", str(path))
-    return path.read_bytes()
-
-
 def replace(path: Path, content: bytes) -> None:
     """Replace a file: readers of the path find the old or the new content, never a mixture.
 
@@ -52,7 +41,7 @@ def replace(path: Path, content: bytes) -> None:
     """
     new = path.with_name(f".{path.name}.new")
     try:
-        make_folder(path.parent)
+        path.parent.mkdir(parents=True, exist_ok=True)
         new.unlink(missing_ok=True)
         with new_file(new) as file:
             file.write(content)
@@ -76,29 +65,12 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
     """
     try:
         with path.open("xb") as file:
-            _let_read(path)
             yield file
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
         error.filename = error.filename or str(path)
         raise
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder and its parents, readable for everybody who may read the parent."""
-    if folder.is_dir():
-        return
-    make_folder(folder.parent)
-    folder.mkdir(exist_ok=True)  # another process may have made it
-    _let_read(folder)
-
-
-def _let_read(path: Path) -> None:
-    """Make a path readable like its parent folder, which a scheduler's umask may prevent."""
-    readable = 0o555 if path.is_dir() else 0o444
-    with contextlib.suppress(OSError):  # some file systems have no modes
-        path.chmod(path.stat().st_mode | path.parent.stat().st_mode & readable)
 
 
 def settle_folder(folder: Path) -> None:

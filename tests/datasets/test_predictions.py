@@ -87,7 +87,6 @@ def test_the_newest_run_that_finished_is_loaded_or_another_by_its_id(
 def test_a_run_that_has_not_finished_is_refused_by_its_id(folder: Path) -> None:
     with raises_data_error(match="has no manifest.json") as refused:
         PredictionsDataset(str(folder), run("d"), "kedro run --env clinic").load()
-    assert f"Finished runs: {run('b')}, {run('c')}." in str(refused.value)
     assert "kedro run --env clinic --pipelines scoring" in str(refused.value)
     none = PredictionsDataset(str(folder / "none"))
     assert not none.exists()
@@ -155,6 +154,6 @@ def test_rows_that_are_not_all_leave_nothing_and_what_cannot_be_written_is_named
         assert files(tmp_path) == ["p", "q.csv"]
     (tmp_path / "q.csv").rmdir()
     (tmp_path / "q.csv").write_text("a file where the folder should be")
-    with raises_data_error(match=r"q\.csv: File exists"):
+    with raises_data_error(match=r"q\.csv.*: Not a directory"):
         save(tmp_path, BATCHES)
     assert files(tmp_path) == ["p", "q.csv"]

@@ -2,10 +2,8 @@
 many columns, and who is told of it all."""
 
 import json
-import os
 import re
 import shutil
-import stat
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,14 +18,11 @@ from tabular_lstm.runs import output_folders
 from tabular_lstm.task import CLASSES, NUMBER, TWO_CLASSES
 from tests.helpers.champions import (
     assert_settled,
-    champion_of,
-    champion_path,
     log_of,
-    log_path,
     on_disk,
 )
 from tests.helpers.commands import RETRAINING, ROLLBACK, here, message_of, seed, succeeds
-from tests.helpers.notifications import SECRET, lines, serving, to
+from tests.helpers.notifications import SECRET, lines, to
 from tests.helpers.outputs import document
 from tests.helpers.project import QUICK, TINY, Project, declare
 from tests.helpers.scorings import SCORING, finished, folder_of, predictions_of
@@ -201,20 +196,6 @@ def test_predictions_of_a_clock_that_was_ahead_hide_no_later_ones(
     assert set(predictions_of(served)["run_id"]) == {newest}
 
 
-def test_with_a_umask_of_077_whoever_could_load_the_champion_still_can(served: Project) -> None:
-    before = os.umask(0o077)
-    try:
-        for command in ((*RETRAINING, *seed(5)), ROLLBACK):
-            succeeds(here(*command))
-            paths = champion_path(served), log_path(served)
-            assert [stat.S_IMODE(path.stat().st_mode) for path in paths] == [0o644] * 2
-    finally:
-        os.umask(before)
-    folders = [folder for folder in paths[0].parents if served.path in folder.parents]
-    assert {stat.S_IMODE(folder.stat().st_mode) & 0o555 for folder in folders} == {0o555}
-    assert champion_of(served).sha256 == on_disk(served)
-
-
 # Who is told
 
 
@@ -239,24 +220,6 @@ def test_a_command_is_told_of_each_end_once(quick: Project, tmp_path: Path) -> N
     assert failed["message"] == f"Error: {message}"
     assert "decision" not in failed
     assert {end["environment"] for end in ends} == {"base"}
-
-
-def test_a_secret_is_in_no_file_and_in_no_line(quick: Project) -> None:
-    """In `credentials.yml`, in the environment, or as the URL itself."""
-    entry = {"url": "${oc.env:CHAT_URL}", "headers": {"X-Token": "${oc.env:CHAT_URL}"}}
-    (quick.path / "conf/local/credentials.yml").write_text(yaml.safe_dump({"chat": entry}))
-    said = ""
-    with serving(status=500) as server:
-        for webhook, command in (("chat", RETRAINING), (server.url, SCORING), ("chat", SCORING)):
-            declare(quick, **QUICK, notify={"webhook": webhook})
-            force = "retraining.force=true,scoring.force=true"
-            done = quick.command(*command, "--params", force, CHAT_URL=server.url)
-            said += done.stdout + done.stderr
-    assert len(server.got) == 3
-    assert said.count("notify.webhook: 127.0.0.1 answered 500. This does not change") == 3
-    written = {name: content for name, content in quick.files().items() if "01_raw" not in name}
-    assert SECRET not in said
-    assert [name for name, content in written.items() if SECRET.encode() in content] == []
 
 
 def test_a_secret_is_not_in_kedros_own_log_either(quick: Project) -> None:

@@ -8,7 +8,6 @@ from tabular_lstm.pipelines.data_processing import nodes
 from tabular_lstm.rows.data_summary import DataSummary, Source
 from tabular_lstm.rows.raw_rows import Table
 from tabular_lstm.rows.validation import Rows
-from tests.helpers.decisions import PROVENANCE
 
 NO_ROWS = pd.DataFrame()
 EVALUATION = EvaluationOptions()
@@ -38,7 +37,5 @@ def split_rows(
     evaluation: EvaluationOptions = EVALUATION,
 ) -> tuple[pd.DataFrame, pd.DataFrame, DataSummary]:
     """Give train rows, test rows and data summary."""
-    train, test, _, summary = nodes.split_rows(
-        rows_from(rows, source), columns, split, evaluation, PROVENANCE
-    )
+    train, test, _, summary = nodes.split_rows(rows_from(rows, source), columns, split, evaluation)
     return train, test, summary

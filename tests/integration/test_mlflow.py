@@ -199,8 +199,7 @@ def test_a_decision_that_mlflow_missed_follows_and_none_is_made_again(
     declare(quick, **QUICK, mlflow=mirror.block(tracking_uri=nobody))
     succeeds(here(*RETRAINING))
     assert warnings_of(caplog) == [
-        "mlflow: 127.0.0.1: the request failed with exception. This does not change how the run "
-        "ends"
+        "mlflow: the request failed with exception. This does not change how the run ends"
     ]
     declare(quick, **QUICK, mlflow=mirror.block())
     succeeds(here(*RETRAINING, *NEVER_MET))
@@ -214,8 +213,8 @@ def test_a_decision_that_mlflow_missed_follows_and_none_is_made_again(
 @pytest.mark.parametrize(
     ("server", "expected"),
     [
-        (answering(403), "127.0.0.1: the request failed with error code 403"),
-        (hanging(), "127.0.0.1: the request failed with exception"),
+        (answering(403), "the request failed with error code 403"),
+        (hanging(), "the request failed with exception"),
     ],
     ids=["refuses", "hangs"],
 )

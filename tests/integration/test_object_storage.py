@@ -116,7 +116,7 @@ def test_two_clones_that_take_turns_on_one_bucket_tell_one_story(
     three = clone(quick, folder / "three", wanted, WRITER)
     assert "scored 40 rows" in run(three, "run", "--pipelines", "monitoring")
     assert "scored 40 rows" in run(three, "run", "--pipelines", "monitoring")
-    run(three, "run", "--pipelines", "reshaping,evaluation", *seed(5))
+    run(three, "run", *seed(5))
     assert [line["serves_now"] for line in log_of(three)] == [first, second, first]
     assert len(list(folder_of(three).glob("*/part-00000.parquet"))) == 2
     latest = (three.path / "data/08_reporting/latest_metrics.json").read_bytes()

@@ -1,17 +1,15 @@
 """What a run's summary of its data says, and that later runs can compare theirs with it."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from tabular_lstm.datasets.rows_to_score import RawRowsDataset
 from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions
-from tabular_lstm.rows.data_summary import DataSummary, Source, hash_of, summarize
+from tabular_lstm.rows.data_summary import DataSummary, Source, summarize
 from tabular_lstm.rows.labels import LETTERS, LabelSummary, summarize_classes, summarize_numbers
-from tests.helpers.nodes import NO_ROWS, split_rows, validate_rows
+from tests.helpers.nodes import NO_ROWS
 
 SOURCE = Source(
     file="/somewhere/rows.csv", sha256="f", rows=9, quarantined_rows=2, superseded_rows=1
@@ -38,7 +36,6 @@ def describe(
         declared,
         split or SplitOptions(),
         history_rows=NO_ROWS,
-        parameters_sha256="",
     )
 
 
@@ -100,54 +97,3 @@ def test_numbers_are_summarized_by_their_mean_and_classes_by_their_shares() -> N
     assert summarize_numbers(np.full(4, 7.0)) == still
     town = summarize_classes(pd.Series(["Rome", "Oslo", "x" * 100, "Rome"]))
     assert town.levels == {"Rome": 0.5, "Oslo": 0.25, "x" * (LETTERS - 1) + "…": 0.25}
-
-
-def table(count: int = 40) -> pd.DataFrame:
-    """Cells of each kind that a row may hold, some of them missing."""
-    rng = np.random.default_rng(0)
-    return pd.DataFrame(
-        {
-            "visit": [f"{number:03d}" for number in range(count)],
-            "height": [str(value) if value > 1 else "" for value in rng.normal(2, 1, count)],
-            "zero": ["-0.0", "0.0"] * (count // 2),
-            "kind": rng.choice(["red", "blau", "größer", ""], count),
-            "born": [f"{1 + number % 28:02d}.03.1970" for number in range(count)],
-            "seen": [f"2026-01-{1 + number % 28:02d}T07:30:00.5" for number in range(count)],
-            "weight": rng.choice(["1", "2,5"], count),
-            "sick": ["yes", "no"] * (count // 2),
-        }
-    )
-
-
-def test_rows_of_all_kinds_have_the_same_hash_once_written_and_read(tmp_path: Path) -> None:
-    """As they are after validation, by a time and with a group's text in a key."""
-    path = tmp_path / "rows.csv"
-    table().to_csv(path, index=False, sep=";")
-    raw = RawRowsDataset(filepath=str(path), load_args={"sep": ";"}).load()
-    roles = {"label": "sick", "positive_class": "yes", "negative_class": "no", "key": "visit"}
-    kinds = {"categorical": ["kind"], "dates": {"born": "%d.%m.%Y"}, "ignore": ["weight"]}
-    columns = ColumnsOptions.model_validate({**roles, **kinds, "time": "seen"})
-    valid, _, source = validate_rows(raw, columns)
-    train, test, summary = split_rows(valid, source, columns, SplitOptions(kind="time"))
-    assert len(train) > len(test) > 0
-    lineage = summary.lineage
-    for rows, expected in ((train, lineage["train_rows"]), (test, lineage["test_rows"])):
-        rows.to_parquet(tmp_path / "rows.parquet")
-        assert hash_of(pd.read_parquet(tmp_path / "rows.parquet")) == expected
-    assert lineage["train_rows"] != lineage["test_rows"]
-
-
-@pytest.mark.parametrize(("place", "row"), [(0, 0), (1, 7), (2, 22), (3, 39)])
-def test_every_cell_counts_and_no_order_does(place: int, row: int) -> None:
-    rows = table()[["height", "kind", "sick", "visit"]].assign(age=np.arange(40.0))
-    before = hash_of(rows)
-    assert hash_of(rows.sample(frac=1, random_state=row)) == before
-    changed = rows.copy()
-    changed.iloc[row, place] = "another"
-    assert hash_of(changed) != before
-    changed = rows.copy()
-    changed.loc[row, "age"] = np.nextafter(changed.loc[row, "age"], 99)
-    assert hash_of(changed) != before
-    few = rows[: place // 2]  # none, or one
-    assert hash_of(few) == hash_of(few.copy())
-    assert hash_of(few) != hash_of(few.rename(columns={"kind": "sort"}))

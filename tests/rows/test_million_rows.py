@@ -68,7 +68,6 @@ from tabular_lstm.parameters.hyperparameters import (
     EvaluationOptions, ReshapingOptions, ValidationOptions
 )
 from tabular_lstm.pipelines import data_processing, reshaping
-from tests.helpers.decisions import PROVENANCE
 
 folder, peak, SIDES = Path(sys.argv[1]), 0, ("train", "test")
 
@@ -89,7 +88,6 @@ catalog = DataCatalog({
     "params:split": MemoryDataset(SplitOptions()),
     "params:evaluation": MemoryDataset(EvaluationOptions()),
     "params:reshaping": MemoryDataset(ReshapingOptions()),
-    "provenance": MemoryDataset(PROVENANCE),
     **{f"{side}_rows": RowsDataset(filepath=f"{folder}/{side}.parquet") for side in SIDES},
     **{name: MemoryDataset(copy_mode="assign") for name in (
         "valid_rows", "accepted_rows", "quarantined_rows",

@@ -1,12 +1,8 @@
 """What a run is refused, or warned of, before any node runs."""
 
-import json
-import logging
-import shutil
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
@@ -19,26 +15,22 @@ from tabular_lstm.parameters.hyperparameters import NetworkOptions
 from tabular_lstm.parameters.runs import RetrainingOptions
 from tabular_lstm.runs.guards import (
     NothingNewError,
-    check_newest,
     clear_unfinished,
     conditions,
     decides,
     refuse_nothing_new,
+    refuse_older_log,
     refuse_part,
     refuse_what_cannot_be_judged,
     retrains,
     scores,
-    warn_of_another_environment,
 )
 from tabular_lstm.serving.decision import Champions
-from tabular_lstm.serving.promotion_log import Inputs, LogEntry, next_run_id
+from tabular_lstm.serving.promotion_log import Inputs, LogEntry
 from tests.helpers.champions import log_path
-from tests.helpers.commands import RETRAINING, ROLLBACK, here, logged, message_of, seed, succeeds
-from tests.helpers.decisions import decision
+from tests.helpers.commands import RETRAINING, ROLLBACK, here, message_of, seed, succeeds
 from tests.helpers.logs import letters, promotion, rejection, rollback, run
-from tests.helpers.outputs import document
-from tests.helpers.project import QUICK, TINY, Project, declare
-from tests.helpers.scorings import SCORING
+from tests.helpers.project import TINY, Project, declare
 
 NEW = Inputs(data="new", parameters="p", code="c")
 
@@ -135,6 +127,19 @@ def test_only_whole_runs_decide_and_score(project: Project) -> None:
             refuse_part(part, KEDRO, "kedro run --env a")
 
 
+def test_a_run_makes_what_it_reads(project: Project) -> None:
+    """Also a version that Kedro would pass over in silence."""
+    refuse_part(whole("data_processing") + whole("reshaping"), KEDRO, "kedro run")
+    pinned = KEDRO | {"load_versions": {"train_rows": "2026-01-01T00.00.00.000Z"}}
+    for part, given, names in (
+        (whole("reshaping"), KEDRO, "data_summary, history_rows, test_rows, train_rows"),
+        (whole("evaluation"), KEDRO, "candidate, data_summary, .*"),
+        (whole("__default__"), pinned, "train_rows"),
+    ):
+        with pytest.raises(DataError, match=f"would read {names} of an earlier run.*: kedro run."):
+            refuse_part(part, given, "kedro run")
+
+
 def test_what_cannot_be_judged_is_not_trained() -> None:
     refuse_what_cannot_be_judged(SplitOptions(), NetworkOptions())
     with pytest.raises(DataError, match=r"split\.test_fraction = 0"):
@@ -143,7 +148,19 @@ def test_what_cannot_be_judged_is_not_trained() -> None:
         refuse_what_cannot_be_judged(SplitOptions(), NetworkOptions(kind="tutorial"))
 
 
-# A promotion log, or an environment, that is a copy
+@pytest.mark.long
+def test_a_run_of_missing_outputs_alone_is_a_whole_run(ran: Project) -> None:
+    declare(ran, split={"salt": "other"}, **TINY)
+    succeeds(here("run", "--only-missing-outputs"))
+    made = (
+        "03_primary/train_rows.parquet",
+        "06_models/candidate.keras",
+        "08_reporting/metrics.json",
+    )
+    assert [len(ran.versions(output)) for output in made] == [2] * 3
+
+
+# A promotion log that is gone, or a copy
 
 LOG = Path("data/08_reporting/promotions.jsonl")
 
@@ -154,67 +171,36 @@ def champions_of(log: list[LogEntry], *decided: LogEntry) -> Champions:
 
 
 @pytest.mark.parametrize("log", [[A], [A, B], [A, B, rollback("c", "a", "b")]])
-def test_decisions_after_the_log_ends_warn_and_another_champion_stops_a_run_that_decides(
-    log: list[LogEntry], caplog: pytest.LogCaptureFixture
+def test_a_later_decision_after_another_champion_stops_a_run_that_decides(
+    log: list[LogEntry],
 ) -> None:
     serves = letters([str(log[-1].serves_now)])
-    check_newest(champions_of(log, rejection("A", None)), LOG, run("z"), True)
+    refuse_older_log(champions_of(log, rejection("A", None)), LOG, run("z"), "kedro run")
     # A clock that was ahead makes no log an older copy.
     ahead = A.model_copy(update={"run_id": "2036-01-01T00.00.00.000Z"})
     for entries in ([ahead, B], [ahead]):
-        check_newest(champions_of(entries), LOG, run("z"), True)
-    check_newest(champions_of(log), LOG, "2020-01-01T00.00.00.000Z", True)
-    assert not caplog.records
-    # Stopped before their entries, or the log is older by one.
-    for stopped in ([promotion("u", serves)], [promotion("u", serves), rejection("v", serves)]):
-        caplog.clear()
-        check_newest(champions_of(log, *stopped), LOG, run("z"), True)
-        runs = "1 run" if len(stopped) == 1 else "2 runs"
-        ends = f"{LOG} ends with run {log[-1].run_id}, and {runs} decided after it, the last one "
-        (record,) = caplog.records
-        assert record.message.startswith(f"{ends}{stopped[-1].run_id}: ")
-        assert record.levelno == logging.WARNING
+        refuse_older_log(champions_of(entries), LOG, run("z"), "kedro run")
+    refuse_older_log(champions_of(log), LOG, "2020-01-01T00.00.00.000Z", "kedro run")
+    # Runs that were stopped before their entries found the champion of the log.
+    stopped = [promotion("u", serves), rejection("v", serves)]
+    refuse_older_log(champions_of(log, *stopped), LOG, run("z"), "kedro run")
     older = champions_of(log, promotion("u", serves), rejection("v", "u"))
-    with pytest.raises(DataError, match=f"2 runs decided after it, the last one {run('v')}, after"):
-        check_newest(older, LOG, run("z"), True)
-    caplog.clear()
-    check_newest(older, LOG, run("z"), False)
-    assert len(caplog.records) == 1
-
-
-def test_a_copied_environment_names_the_one_that_its_champion_was_promoted_in(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    made = decision(True)
-    champions = Champions([made.log_entry()], decisions={made.run_id: made})
-    warn_of_another_environment(champions, None)
-    warn_of_another_environment(Champions(champions.log), "copy")  # its decision is gone
-    assert not caplog.records
-    warn_of_another_environment(champions, "copy")
-    words = f"run {made.run_id}, was promoted in environment base, and this one is copy"
-    assert caplog.messages == [f"The champion, {words}"]
+    said = f"older copy: by its end {run(serves)} serves, but run {run('v')} decided later"
+    with pytest.raises(DataError, match=f"{said}, while {run('u')} served"):
+        refuse_older_log(older, LOG, run("z"), "kedro run")
 
 
 @pytest.mark.long
-def test_a_log_of_an_earlier_day_or_of_another_environment_is_found_out(served: Project) -> None:
-    """Or a model that was replaced or dismissed would serve again without a word."""
-    for name in ("06_models", "08_reporting"):
-        shutil.copytree(served.path / "data" / name, served.path / "data/copy" / name)
-    (served.path / "conf/copy").mkdir()
-    (served.path / "conf/copy/parameters.yml").write_text(json.dumps(QUICK))
-    assert "in environment base, and this one is copy" in logged(*SCORING, "--env", "copy")
+def test_a_log_of_an_earlier_day_is_found_out(served: Project) -> None:
+    """Or a model that was dismissed would serve again without a word."""
     earlier = log_path(served).read_bytes()
     succeeds(here(*RETRAINING, *seed(5)))
-    newest = log_path(served).read_bytes()
-    log_path(served).write_bytes(earlier)
-    assert "the log may be an older copy" in logged(*SCORING)
-    log_path(served).write_bytes(newest)
     succeeds(here(*ROLLBACK))
     log_path(served).write_bytes(earlier)
     for command in (RETRAINING, ROLLBACK):
         message = message_of(here(*command))
-        assert "and 2 runs decided after it, the last one " in message
-        assert "Put the newest one back." in message
+        assert message.startswith(f"{log_path(served)} is gone, or an older copy: by its end ")
+        assert "Put the newest log back." in message
 
 
 # Before a scoring
@@ -224,22 +210,17 @@ ENTRY = {
     "filepath": "rows.csv",
     "load_args": {"sep": ";"},
 }
-LEFT = [  # by a scoring that was killed
-    "07_model_output/predictions/{}/part-00000.parquet",
-    "02_intermediate/quarantined_rows_to_score.csv/{}/.quarantined_rows_to_score.csv.new",
-    "08_reporting/scoring_summary.json/{}/.scoring_summary.json.new",
-]
+LEFT = "07_model_output/predictions/{}/part-00000.parquet"  # by a scoring that was killed
 
 
 def test_what_a_killed_scoring_left_is_taken_away_and_what_is_finished_stays(
     project: Project,
 ) -> None:
-    def leave(letter: str) -> list[Path]:
-        paths = [project.path / "data" / path.format(run(letter)) for path in LEFT]
-        for path in paths:
-            path.parent.mkdir(parents=True)
-            path.touch()
-        return [path.parent for path in paths]
+    def leave(letter: str) -> Path:
+        path = project.path / "data" / LEFT.format(run(letter))
+        path.parent.mkdir(parents=True)
+        path.touch()
+        return path.parent
 
     with KedroSession.create(project.path) as session:
         catalog = session.load_context().catalog
@@ -252,7 +233,7 @@ def test_what_a_killed_scoring_left_is_taken_away_and_what_is_finished_stays(
         assert project.files() == before
         left = leave("c")
         with clear_unfinished(catalog):  # beside another scoring nothing is taken away
-            assert all(folder.exists() for folder in left)
+            assert left.exists()
 
 
 def test_predictions_rest_on_what_changes_them_alone() -> None:
@@ -268,145 +249,3 @@ def test_predictions_rest_on_what_changes_them_alone() -> None:
     assert rest_on({}, scoring={"reasons": 1}) != expected
     assert rest_on({}, validation={"max_quarantined_fraction": 0.1}) != expected
     assert rest_on({"load_args": {"sep": ","}}) != expected
-
-
-# What a part of a run starts from: the outputs of one run, of the same conf, raw file and rows
-
-PROCESSING = ("run", "--pipelines", "data_processing")
-TRAINING = ("run", "--pipelines", "reshaping,training,evaluation")
-EVALUATION = ("run", "--pipelines", "reshaping,evaluation")
-MODEL = (
-    "06_models/candidate.keras",
-    "06_models/training_log.json",
-    "06_models/train_fingerprints.npz",
-)
-ROWS = ("03_primary/train_rows.parquet", "03_primary/test_rows.parquet")
-SUMMARY = "03_primary/data_summary.json"
-INPUTS = [
-    *("candidate@file", "candidate@network", "data_summary", "history_rows"),
-    *("test_rows", "train_fingerprints", "train_rows", "training_log"),
-]
-METRICS = "08_reporting/metrics.json"
-
-
-@pytest.fixture
-def project_of_run(ran: Project) -> Project:
-    """A project after a run, whose conf says what that run was told."""
-    declare(ran, **TINY)
-    return ran
-
-
-def newest(project: Project, output: str) -> Path:
-    return project.versions(output)[-1]
-
-
-def unchanged_and_refused(project: Project, *arguments: str) -> str:
-    """Check that a command ends with one message and changes no output, and give the message."""
-    before = project.files()
-    message = message_of(here(*arguments))
-    assert project.files() == before
-    return message
-
-
-def test_after_a_change_of_conf_a_part_is_refused(project_of_run: Project) -> None:
-    project, run_id = project_of_run, newest(project_of_run, SUMMARY).parent.name
-    declare(project, **{**TINY, "training": {"epochs": 2, "objective": {"kind": "f1"}}})
-    assert unchanged_and_refused(project, *EVALUATION) == (
-        f"The outputs of run {run_id} cannot be continued: conf has changed since. Set it back, or "
-        "run all: kedro run."
-    )
-    # Another way to read the rows is a change of conf.
-    declare(project, **TINY)
-    raw = {"type": "tabular_lstm.datasets.RawRowsDataset", "filepath": "data/01_raw/diabetes.csv"}
-    catalog = project.path / "conf/local/catalog.yml"
-    catalog.write_text(json.dumps({"raw_rows": {**raw, "load_args": {"decimal": ","}}}))
-    assert "conf has changed" in unchanged_and_refused(project, *TRAINING)
-
-
-def test_rows_that_changed_in_the_raw_file_or_on_disk_are_refused(project_of_run: Project) -> None:
-    project = project_of_run
-    raw, rows = project.raw.read_bytes(), pd.read_csv(project.raw)
-    pd.concat([rows, rows[:1]]).to_csv(project.raw, index=False)
-    message = unchanged_and_refused(project, *EVALUATION)
-    assert "the raw rows, diabetes.csv, have changed since. Put them back, or run all" in message
-    project.raw.write_bytes(raw)
-    for output in ROWS:
-        path = newest(project, output)
-        content, rows = path.read_bytes(), pd.read_parquet(path)
-        third = rows.index == rows.index[3]
-        rows.assign(diabetes=rows["diabetes"].mask(third, 1 - rows["diabetes"])).to_parquet(path)
-        message = unchanged_and_refused(project, *EVALUATION)
-        assert f"its {path.stem} have changed on disk since. Put the file back" in message
-        path.write_bytes(content)
-
-
-def test_outputs_of_two_runs_are_not_mixed_and_those_of_a_named_run_are_judged(
-    project_of_run: Project,
-) -> None:
-    project, before = project_of_run, document(project_of_run, METRICS)["test"]
-    first = newest(project, SUMMARY).parent.name
-    second = next_run_id(first)
-    for version in project.path.glob(f"data/*/*/{first}"):
-        if version.parent.name != Path(MODEL[0]).name:
-            shutil.copytree(version, version.with_name(second))
-    message = unchanged_and_refused(project, *EVALUATION)
-    assert f"candidate@network of {first}, data_summary of {second}, history_rows of" in message
-    assert f"--load-versions {','.join(f'{name}:RUN' for name in INPUTS)}, or run all" in message
-    pins = ("--load-versions", ",".join(f"{name}:{first}" for name in INPUTS))
-    declare(project, **TINY, split={"salt": "other"})
-    assert "conf has changed since" in unchanged_and_refused(project, *EVALUATION, *pins)
-    # What cannot change a decision is no change of conf.
-    declare(project, **TINY, mlflow={"experiment": "other"}, engine={"kind": "local"})
-    succeeds(here(*EVALUATION, *pins))
-    assert document(project, METRICS)["test"] == before
-
-
-def test_a_version_that_the_run_would_not_load_is_refused(project_of_run: Project) -> None:
-    """Which Kedro passes over in silence, also where there is no such version."""
-    version = newest(project_of_run, SUMMARY).parent.name
-    pin = f"train_rows:{version}"
-    message = unchanged_and_refused(project_of_run, "run", "--load-versions", pin)
-    assert message.startswith(f"--load-versions {pin}: expected an entry that this run reads from")
-    assert "from an earlier run: it reads none. Leave" in message
-    part = pipelines["reshaping"] + pipelines["training"] + pipelines["evaluation"]
-    for pipeline, name, reads in (
-        (part, "candidate@file", "data_summary, history_rows, test_rows, train_rows."),
-        (pipelines["scoring"], "candidate@network", "it reads none"),
-    ):
-        for version in (newest(project_of_run, SUMMARY).parent.name, "2020-01-01T00.00.00.000Z"):
-            with pytest.raises(DataError, match=f"{name}:{version}: expected .*: {reads}"):
-                refuse_part(pipeline, KEDRO | {"load_versions": {name: version}}, "kedro run")
-
-
-def test_an_output_of_an_earlier_version_asks_for_one_whole_run(project_of_run: Project) -> None:
-    """Version 0.1.0 wrote blocks of conf. Nor are rows split anew for an earlier candidate."""
-    message = unchanged_and_refused(
-        project_of_run, "run", "--pipelines", "data_processing,reshaping,evaluation"
-    )
-    assert message.startswith(
-        "candidate@file, candidate@network, train_fingerprints, training_log: of an earlier run"
-    )
-    assert "whose rows this run does not start from" in message
-    path = newest(project_of_run, SUMMARY)
-    summary = json.loads(path.read_text())
-    del summary["lineage"]["parameters"]
-    summary["lineage"]["conf"] = {"columns": {"label": "diabetes"}}
-    path.write_text(json.dumps(summary))
-    message = unchanged_and_refused(project_of_run, *EVALUATION)
-    assert "conf has changed since" in message
-    assert message.endswith("or run all: kedro run.")
-
-
-def test_parts_of_a_run_give_what_the_whole_run_gives(project_of_run: Project) -> None:
-    whole = document(project_of_run, METRICS)
-    succeeds(here(*PROCESSING))
-    succeeds(here(*TRAINING))
-    parts = document(project_of_run, METRICS)
-    assert {**parts, "run_id": whole["run_id"]} == whole
-
-
-@pytest.mark.long
-def test_a_run_of_missing_outputs_alone_is_a_whole_run(ran: Project) -> None:
-    declare(ran, split={"salt": "other"}, **TINY)
-    succeeds(here("run", "--only-missing-outputs"))
-    assert [len(ran.versions(output)) for output in (*ROWS, *MODEL, METRICS)] == [2] * 6

@@ -53,10 +53,6 @@ def test_what_is_published_is_read_and_the_manifest_of_another_run_is_refused(
     other = shutil.copytree(folder, tmp_path / run("t"))
     with pytest.raises(DataError, match=f"of run {run('t')}; it is that of run {run('s')}"):
         read_manifest(other)
-    # An earlier version's names no class.
-    older = {name: value for name, value in WHOLE.items() if not name.endswith("_class")}
-    (folder / "manifest.json").write_text(json.dumps(older))
-    assert read_manifest(folder).positive_class is None
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from tabular_lstm.serving.promotion_log import (
     LogEntry,
     Versions,
     append,
-    read_checked_log,
+    read_log,
 )
 
 logger = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class ChampionsDataset(AbstractDataset[LogEntry, Champions]):
     def load(self) -> Champions:
         """Read the log; other files are read when they are asked for."""
         return Champions(
-            log=read_checked_log(self._outputs),
+            log=read_log(self._outputs / LOG),
             artifacts=Versions(self._outputs / CANDIDATES, Artifact.read),
             decisions=Versions(self._outputs / DECISIONS, partial(from_json, Decision)),
             fingerprints=Versions(self._outputs / FINGERPRINTS, read_fingerprints),

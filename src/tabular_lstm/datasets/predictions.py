@@ -17,7 +17,7 @@ from pyarrow import parquet
 
 from tabular_lstm.datasets.read_only import ReadOnlyDataset
 from tabular_lstm.errors import DataError
-from tabular_lstm.files import make_folder, new_file, not_written, settle_folder, sha256
+from tabular_lstm.files import new_file, not_written, settle_folder, sha256
 from tabular_lstm.rows.raw_rows import WHOLE
 from tabular_lstm.serving.manifest import (
     MANIFEST,
@@ -78,18 +78,14 @@ class PredictionsDataset(ReadOnlyDataset):
 
     def _manifest(self) -> tuple[Manifest, Path]:
         finished = finished_runs(self.folder, generate_timestamp())
-        scoring = f"{self._run_command} --pipelines scoring"
         if not self._run_id and not finished:
+            scoring = f"{self._run_command} --pipelines scoring"
             raise DataError(f"{self.folder}: no scoring has finished yet. {scoring} scores rows.")
         folder = self.folder / (self._run_id or finished[-1])
         try:
             return read_manifest(folder), folder
         except FileNotFoundError as error:
-            finished_names = ", ".join(finished) or "none"
-            raise DataError(
-                f"{folder}: it has no {MANIFEST}, so the run was never finished, or its folder is "
-                f"gone. Finished runs: {finished_names}. {scoring} scores rows."
-            ) from error
+            raise self._damaged(f"{folder} has no {MANIFEST}: its run is not finished.") from error
         except DataError as error:
             raise self._damaged(str(error)) from error
 
@@ -130,7 +126,7 @@ class ScoringPlanDataset(AbstractDataset[ScoringPlan, None]):
         """
         folder = self._folder / data.scorer.run_id
         try:
-            make_folder(self._folder)
+            self._folder.mkdir(parents=True, exist_ok=True)
             folder.mkdir()  # only this run's
         except OSError as error:
             raise not_written(error, folder) from error
@@ -205,7 +201,7 @@ def _quarantine_file(path: Path) -> Iterator[BinaryIO]:
     """Create a file that gets its name when it is complete; an error leaves nothing."""
     beside = path.with_name(f".{path.name}.new")
     try:
-        make_folder(path.parent)
+        path.parent.mkdir(parents=True, exist_ok=True)
         with new_file(beside) as file:
             yield file
         beside.rename(path)

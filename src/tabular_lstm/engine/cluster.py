@@ -189,9 +189,6 @@ def _deaf_to_interrupts() -> Iterator[None]:
 
     A terminal sends SIGINT to all processes of a command, but only the driver should end them.
     """
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
     # Otherwise the tracker starts with the first process, and unblocks SIGINT.
     resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

@@ -13,6 +13,7 @@ from tabular_lstm.task import METRICS
 
 # An option that is gone, and that conf of version 0.1.0 may have: see `runs.guards`.
 POSSIBLE_LEAKS = "refuse_possible_leaks"
+NO_WEBHOOK = "let command post to it, such as [curl, --fail, --json, '@-', URL]"
 # Options of obstore that conf refuses, because they are secret.
 SECRET = re.compile("key|token|secret|password", re.IGNORECASE)
 ENDPOINT = re.compile(r"https?://[\w.:\[\]-]+(/[^@\s]*)?", re.ASCII)
@@ -27,6 +28,11 @@ def _of_each_metric(tolerance: Tolerance) -> Tolerance:
     if unknown := [name for name in tolerance if name not in usual]:
         raise ValueError(unknown_name(unknown[0], [*usual]))
     return usual | tolerance
+
+
+def without_option(values: Any, option: str) -> Any:
+    """Leave an option out of a block that conf gives; what is no block stays as it is."""
+    return {n: v for n, v in values.items() if n != option} if isinstance(values, dict) else values
 
 
 class PromotionOptions(Parameters):
@@ -75,9 +81,7 @@ class PromotionOptions(Parameters):
     @model_validator(mode="before")
     @classmethod
     def _without_what_is_gone(cls, values: Any) -> Any:
-        if not isinstance(values, dict):
-            return values
-        return {name: value for name, value in values.items() if name != POSSIBLE_LEAKS}
+        return without_option(values, POSSIBLE_LEAKS)
 
 
 class RetrainingOptions(Parameters):
@@ -181,17 +185,21 @@ class NotifyOptions(Parameters):
     Attributes:
         command: Program and arguments, run in the project's folder, without a shell. The program
             gets one line of JSON on its standard input; its output is dropped. Default: none.
-        webhook: Name of an entry in `credentials.yml` with a `url` and, if needed, `headers`; the
-            same JSON is posted to this URL. Or the URL itself, if it is not secret. Default: none.
         events: Outcomes that send a notification. Default: all but `unchanged`.
-        timeout: Seconds that the command may take in all; the webhook, after it, likewise.
+        timeout: Seconds that the command may take in all.
     """
 
     secret = True
     command: Annotated[list[str], Field(min_length=1)] | None = None
-    webhook: Annotated[str, Field(min_length=1)] | None = None
     events: list[Event] = [event for event in EVENTS if event != "unchanged"]
     timeout: Annotated[Positive, Field(le=600)] = 10.0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_webhook(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("webhook") is not None:
+            raise ValueError(f"webhook is gone: {NO_WEBHOOK}")
+        return without_option(values, "webhook")
 
 
 class MlflowOptions(Parameters):

@@ -83,10 +83,7 @@ class DataSummary(FileRows):
         weightless_rows: Number of valid rows of weight 0, which are on neither side.
         dependent_rows: Rows that belong together and may be on both sides; None if none were found.
         customers: Number of customers; 0 without histories.
-        lineage: What the rows of a run were made from, because a part of a run continues only from
-            the same: SHA-256 of conf, `parameters`, and the `hash_of` of train, test and history
-            rows by their names in the catalog. Version 0.1.0 has blocks of conf here. Default:
-            none, as in a decision.
+        lineage: What earlier versions wrote; nothing reads it. Default: None.
     """
 
     unlabelled_rows: NonNegativeInt = unless(0)
@@ -110,7 +107,7 @@ class DataSummary(FileRows):
     weightless_rows: NonNegativeInt = unless(0)
     dependent_rows: DependentRows | None = unless(None)
     customers: NonNegativeInt = unless(0)
-    lineage: dict[str, Any] = unless({})
+    lineage: Any = unless(None)
 
     @property
     def task(self) -> Task:
@@ -156,7 +153,6 @@ def summarize(
     columns: ColumnsOptions,
     split: SplitOptions,
     history_rows: pd.DataFrame,
-    parameters_sha256: str,
     **further_fields: Any,
 ) -> DataSummary:
     """Describe a run's data once its rows are split; `further_fields` complete the summary."""
@@ -189,12 +185,6 @@ def summarize(
         split=split_by,
         marks=number_format_of(source.load_args),
         weight=columns.weight,
-        lineage={
-            "parameters": parameters_sha256,
-            "train_rows": hash_of(train_rows),
-            "test_rows": hash_of(test_rows),
-            "history_rows": hash_of(history_rows),
-        },
         **further_fields,
     )
 
@@ -205,15 +195,3 @@ def _hash_of_test_rows(rows: pd.DataFrame, columns: ColumnsOptions) -> str:
     hashed_columns = key_and_label if columns.key else {*rows.columns} - {columns.weight}
     hashes = pd.util.hash_pandas_object(rows[sorted(hashed_columns)], index=False).to_numpy()
     return hashlib.sha256(np.sort(hashes).tobytes()).hexdigest()
-
-
-def hash_of(rows: pd.DataFrame) -> str:
-    """Hash all cells of valid rows and the column names, in the order of the columns.
-
-    The order of the rows does not count. Rows that were written as Parquet and read again have the
-    same hash.
-    """
-    digest = hashlib.sha256(repr([str(name) for name in rows]).encode())
-    row_hashes = pd.util.hash_pandas_object(rows, index=False).to_numpy()
-    digest.update(np.sort(row_hashes).astype("<u8").tobytes())
-    return digest.hexdigest()

@@ -10,17 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from kedro.framework.project import pipelines
-from kedro.io import DatasetError
 from kedro.pipeline import Pipeline
 from kedro.validation import ParameterValidationError
 
 from tabular_lstm.code_version import code_sha256
 from tabular_lstm.datasets.kedro_private import folder_of_versions
 from tabular_lstm.datasets.rows_to_score import without_secrets
-from tabular_lstm.environments import NAME, output_folder
-from tabular_lstm.errors import DataError, counted, no_column, unknown_name
+from tabular_lstm.environments import NAME
+from tabular_lstm.errors import DataError, no_column, unknown_name
 from tabular_lstm.exit_codes import DONE
-from tabular_lstm.files import make_folder, not_written, opened
+from tabular_lstm.files import not_written, opened
 from tabular_lstm.frozen import Parameters, from_json
 from tabular_lstm.judging.gate import START_OVER
 from tabular_lstm.monitoring.drift import Drift
@@ -28,7 +27,6 @@ from tabular_lstm.parameters import BLOCKS
 from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions
 from tabular_lstm.parameters.hyperparameters import NetworkOptions, ReshapingOptions, fault_of_task
 from tabular_lstm.parameters.runs import POSSIBLE_LEAKS, RetrainingOptions
-from tabular_lstm.rows.data_summary import hash_of
 from tabular_lstm.rows.number_format import without_fraction
 from tabular_lstm.rows.raw_rows import Table
 from tabular_lstm.rows.train_test_split import fault_of_split
@@ -186,20 +184,32 @@ def refuse_what_cannot_be_judged(split: SplitOptions, network: NetworkOptions) -
         )
 
 
-def refuse_lost_log(champions: Champions, log: Path, run_command: str) -> None:
-    """Stop if the promotion log is gone, because then nothing says which model serves.
+def refuse_older_log(champions: Champions, log: Path, timestamp: str, run_command: str) -> None:
+    """Stop if the promotion log is gone, or is an older copy: then another champion would serve.
 
-    A single decision may come from a first run that was stopped before its entry in the log.
+    It is if a run that decided after the log's end found another champion than the log's last one.
+    Any other such run was stopped before its entry in the log.
+
+    Args:
+        champions: The entries of the log, and the existing decisions.
+        log: The file of the log.
+        timestamp: The run id of a run that begins now.
+        run_command: How to run in this environment, for the message.
 
     Raises:
-        DataError: Names the number of decisions.
+        DataError: Names the ways out.
     """
-    if not champions.log and len(champions.decisions) > 1:
-        raise DataError(
-            f"{log} is gone or empty, although {len(champions.decisions)} runs have decided: put "
-            "the log, or a copy, back. Or, to start a new log and judge without a champion: "
-            f"{run_command} --pipelines retraining --params promotion.start_over=true."
-        )
+    logged, serves = {entry.run_id for entry in champions.log}, champion_of(champions.log)
+    runs = by_age({*logged, *filter(is_run_id, champions.decisions)}, timestamp)
+    for run in takewhile(lambda run: run not in logged, reversed(runs)):
+        decision = _decision(champions, run)
+        if decision and decision.served_before != serves:
+            raise DataError(
+                f"{log} is gone, or an older copy: by its end {serves or 'no run'} serves, but run "
+                f"{run} decided later, while {decision.served_before} served. Put the newest log "
+                f"back. Or, to judge without a champion: {run_command} --pipelines retraining "
+                "--params promotion.start_over=true."
+            )
 
 
 def refuse_lost_features(champions: Champions, raw_rows: Table, columns: ColumnsOptions) -> None:
@@ -225,69 +235,6 @@ def _decision(champions: Champions, run: str | None) -> Decision | None:
         return champions.decisions[str(run)]
     except (KeyError, DataError):
         return None
-
-
-def check_newest(champions: Champions, log: Path, timestamp: str, refused: bool) -> None:
-    """Warn or stop if runs have decided after the end of the promotion log: it may be an old copy.
-
-    The log is an old copy if a later run found a champion that is not the log's last champion.
-    Otherwise, these runs may have been stopped before their entry in the log.
-
-    Args:
-        champions: The entries of the log, and the existing decisions.
-        log: The file of the log.
-        timestamp: The run id of a run that begins now.
-        refused: Whether an old copy stops the run.
-
-    Raises:
-        DataError: Names the runs, and the ways out.
-    """
-    logged = {entry.run_id for entry in champions.log}
-    runs = by_age({*logged, *filter(is_run_id, champions.decisions)}, timestamp)
-    later = [*takewhile(lambda run: run not in logged, reversed(runs))]
-    if not (logged and later):
-        return
-    log_state = (
-        f"{log} ends with run {champions.log[-1].run_id}, and {counted(len(later), 'run')} decided "
-        f"after it, the last one {later[0]}"
-    )
-    decisions = [decision for run in later if (decision := _decision(champions, run))]
-    if refused and {made.served_before for made in decisions} - {champion_of(champions.log)}:
-        raise DataError(
-            f"{log_state}, after another champion: the log is an older copy. Put the newest one "
-            "back. Or, to judge without a champion: --pipelines retraining --params "
-            "promotion.start_over=true."
-        )
-    logger.warning(
-        "%s: the log may be an older copy, or a run was stopped before its entry", log_state
-    )
-
-
-def warn_of_another_environment(champions: Champions, env: str | None) -> None:
-    """Warn if the champion was promoted in another environment: then this environment is a copy."""
-    promotion = _decision(champions, champion_of(champions.log))
-    if promotion and output_folder(promotion.environment) != output_folder(env):
-        logger.warning(
-            "The champion, run %s, was promoted in environment %s, and this one is %s",
-            promotion.run_id,
-            promotion.environment,
-            env or "base",
-        )
-
-
-def check_champion(catalog: Any, pipeline: Pipeline, start_over: bool) -> None:
-    """Check the champion's file before hours are spent on training a candidate.
-
-    A rollback, or a retraining that starts over, does not need the file.
-    """
-    if champion_of(catalog.load("champions").log) is None:
-        return
-    try:
-        catalog.get("champion").load()
-    except DatasetError as error:
-        if retrains(pipeline) and not start_over:
-            raise
-        logger.warning("%s", error.__cause__ or error)
 
 
 def refuse_nothing_new(champions: Champions, inputs: Inputs, retraining: RetrainingOptions) -> None:
@@ -340,27 +287,18 @@ def _fate(log: Sequence[LogEntry], entry: LogEntry) -> str | None:
 
 
 # Parts of a run -----------------------------------------------------------------------------------
-# A run that decides or scores is whole; any other part continues from exactly one earlier run, with
-# the same conf and data. The data summary of that run says what its rows were made from, see
-# `rows.data_summary.DataSummary.lineage`.
+# A run that decides or scores is whole. Any other run makes what it reads, and continues no run.
 
 WHOLE = ("retraining", "rollback", "scoring")
-# What a run reads that no earlier run of a part has made: from outside, or given by the hooks.
+# What a run reads that no run has made: from outside, or given by the hooks; and the champions.
 GIVEN = {
     *("raw_rows", "rows_to_score", "late_labels", "champions", "champion", "finished_scorings"),
     *("run_id", "engine", "provenance", "scoring_conditions"),
 }
-SIDES = {"train_rows", "test_rows", "history_rows"}
-
-
-def inputs_of_earlier_run(pipeline: Pipeline) -> list[str]:
-    """Return the inputs that an earlier run must have made, by their names in the catalog."""
-    names = pipeline.inputs() - GIVEN
-    return sorted(name for name in names if not name.startswith("params:"))
 
 
 def refuse_part(pipeline: Pipeline, run_params: Mapping[str, Any], run_command: str) -> None:
-    """Refuse a part of a run that decides or scores, and versions that no part would load.
+    """Refuse a part of a run that decides or scores, and a run that continues an earlier one.
 
     Args:
         pipeline: The pipeline to run.
@@ -368,7 +306,7 @@ def refuse_part(pipeline: Pipeline, run_params: Mapping[str, Any], run_command: 
         run_command: How to run in this environment, for messages.
 
     Raises:
-        DataError: Names the whole run, or the inputs that `--load-versions` may name.
+        DataError: Names the whole run.
     """
     nodes = [{*pipelines[name].nodes} for name in WHOLE if name in pipelines]
     is_whole = {*pipeline.nodes} in nodes and not run_params["only_missing_outputs"]
@@ -379,62 +317,15 @@ def refuse_part(pipeline: Pipeline, run_params: Mapping[str, Any], run_command: 
             f"decision or a manifest is of one run: {run_command} --pipelines {name}. To restore a "
             f"champion: {run_command} --pipelines rollback."
         )
-    inputs = inputs_of_earlier_run(pipeline)
-    for name, version in (run_params["load_versions"] or {}).items():
-        if name not in inputs:
-            raise DataError(
-                f"--load-versions {name}:{version}: expected an entry that this run reads from an "
-                f"earlier run: {', '.join(inputs) or 'it reads none'}. Leave the version out, or "
-                "run other pipelines."
-            )
-
-
-def refuse_other_run(pipeline: Pipeline, catalog: Any, run_command: str) -> None:
-    """Stop unless all outputs to start from are of one run, made from today's conf and data.
-
-    Args:
-        pipeline: The pipeline to run.
-        catalog: The catalog of the datasets; `provenance` has the hash of conf now.
-        run_command: The command of a whole run, for the message.
-
-    Raises:
-        DataError: Names what is missing, is of several runs, or has changed since that run.
-    """
-    inputs, advice = inputs_of_earlier_run(pipeline), f"or run all: {run_command}."
-    if absent := {name.partition("@")[0] for name in inputs if not catalog.get(name).exists()}:
+    not_made = {name for name in pipeline.inputs() - GIVEN if not name.startswith("params:")}
+    not_made |= (run_params["load_versions"] or {}).keys()
+    if not_made:
+        names = ", ".join(sorted({name.partition("@")[0] for name in not_made}))
         raise DataError(
-            f"{', '.join(sorted(absent))}: not there to start from. Add the pipeline that makes "
-            f"it, as in --pipelines reshaping,training, {advice}"
+            f"This run would read {names} of an earlier run, but a run makes what it reads. Add "
+            "the pipelines before it, as in --pipelines data_processing,reshaping,training, or run "
+            f"all: {run_command}."
         )
-    if inputs and "data_summary" not in inputs:
-        raise DataError(
-            f"{', '.join(inputs)}: of an earlier run, whose rows this run does not start from. "
-            f"Start with reshaping, as in --pipelines reshaping,evaluation, {advice}"
-        )
-    run_by_input = {name: catalog.get(name).resolve_load_version() for name in inputs}
-    if len({*run_by_input.values()}) > 1:
-        listed = ", ".join(f"{name} of {run}" for name, run in run_by_input.items())
-        pins = ",".join(f"{name}:RUN" for name in inputs)
-        raise DataError(
-            f"A part of a run continues from one run, and these are of several: {listed}. Name "
-            f"one run, as in --load-versions {pins}, {advice}"
-        )
-    if inputs and (change := _change_since(catalog, SIDES.intersection(inputs))):
-        run = run_by_input["data_summary"]
-        raise DataError(f"The outputs of run {run} cannot be continued: {change}, {advice}")
-
-
-def _change_since(catalog: Any, sides: set[str]) -> str | None:
-    """Say what differs from what the loaded data summary says, and the way out; None if nothing."""
-    summary = catalog.load("data_summary")
-    if summary.lineage.get("parameters") != catalog.load("provenance").parameters_sha256:
-        return "conf has changed since. Set it back"
-    if summary.sha256 != catalog.load("raw_rows").sha256():
-        return f"the raw rows, {summary.file}, have changed since. Put them back"
-    for side in sorted(sides):
-        if summary.lineage[side] != hash_of(catalog.load(side)):
-            return f"its {side} have changed on disk since. Put the file back"
-    return None
 
 
 # Scoring guards -----------------------------------------------------------------------------------
@@ -517,7 +408,7 @@ def refuse_scored_before(
 
 @contextlib.contextmanager
 def clear_unfinished(catalog: Any) -> Iterator[None]:
-    """Delete what killed scorings left, if no other scoring is at work.
+    """Delete the predictions that killed scorings left, if no other scoring is at work.
 
     During the context, other scorings see that this one is at work.
 
@@ -526,17 +417,13 @@ def clear_unfinished(catalog: Any) -> Iterator[None]:
     """
     folder = folder_of(catalog)
     try:
-        make_folder(folder)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise not_written(error, folder) from error
     with opened(folder) as descriptor:
         try:
             lock_file(descriptor)
-            unfinished = [folder / run for run in unfinished_runs(folder)]
-            for versions in filter(None, (folder_of_versions(catalog.get(n)) for n in VERSIONED)):
-                new = versions.glob(f"*/.{versions.name}.new")  # not renamed yet
-                unfinished += [path.parent for path in new]
-            for path in unfinished:
+            for path in [folder / run for run in unfinished_runs(folder)]:
                 shutil.rmtree(path)
                 logger.info("Deleted %s, which a scoring left unfinished", path)
         except OSError as error:  # another scoring may be at work, without a manifest yet

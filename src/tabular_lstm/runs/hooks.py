@@ -11,7 +11,6 @@ import click
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
-from kedro.io.core import generate_timestamp
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
@@ -35,7 +34,7 @@ from tabular_lstm.runs.provenance import provenance
 from tabular_lstm.serving.champion import refuse_other_task
 from tabular_lstm.serving.decision import Champions
 from tabular_lstm.serving.manifest import read_manifest
-from tabular_lstm.serving.promotion_log import LOG
+from tabular_lstm.serving.promotion_log import LOG, champion_of
 from tabular_lstm.tensorflow_import import refuse_without_tensorflow
 
 # Run log ------------------------------------------------------------------------------------------
@@ -136,13 +135,11 @@ class RunHooks:
             if guards.decides(pipeline):
                 self._prepare_to_decide(pipeline, catalog)
             elif self._kept:
-                pins = run_params["load_versions"] or {}
-                self._kept.pull(catalog, pipeline, self._parameters, pins)
+                self._kept.pull(catalog, pipeline, self._parameters)
             if guards.scores(pipeline):
                 self._prepare_to_score(catalog)
             for name in _saved_by(pipeline):
                 use_own_version(catalog.get(name), self._run_id)
-            guards.refuse_other_run(pipeline, catalog, run_command(self._env))
             if guards.decides(pipeline) and guards.retrains(pipeline):
                 log, promotion = catalog.load("champions").log, self._parameters["promotion"]
                 prune(catalog, pipeline, log, promotion, self._run_id, self._kept)
@@ -173,24 +170,26 @@ class RunHooks:
         warn_of_rows_of_no_model(self._loader, catalog, pipeline)
         engine = contextlib.closing(Engine(self._parameters["engine"]))
         catalog.save("engine", self._until_end.enter_context(engine))
-        if not pipeline.inputs().isdisjoint({"provenance", "data_summary"}):
+        if "provenance" in pipeline.inputs():
             raw_rows = own_entry(self._loader["catalog"]["raw_rows"])
             project = Path(self._context.project_path)
             of_run = self._run_id, project, self._env, self._parameters
             catalog.save("provenance", provenance(*of_run, raw_rows))
 
     def _prepare_to_decide(self, pipeline: Pipeline, catalog: Any) -> None:
-        """Take the lock; check the champion and the log, and whether anything is new."""
+        """Take the lock; check the log, and of a retraining whether anything is new."""
         try:
             lock = locked(self._outputs / "retraining.lock", self._run_id)
             self._until_end.enter_context(lock)
             if self._kept:
-                self._kept.pull(catalog, pipeline, self._parameters, {})
+                self._kept.pull(catalog, pipeline, self._parameters)
                 catalog.get("promotions").commit = self._kept.commit
             start_over = self._parameters["promotion"].start_over
-            guards.check_champion(catalog, pipeline, start_over)
             champions = catalog.load("champions")
-            self._check_log(champions, refused=not start_over)
+            # The log of a storage is the newest one.
+            if not start_over and not (self._kept and champions.log):
+                log, command = self._outputs / LOG, run_command(self._env)
+                guards.refuse_older_log(champions, log, self._run_id, command)
             if guards.retrains(pipeline):
                 self._prepare_to_retrain(catalog, champions, start_over)
         except OSError as error:
@@ -199,20 +198,16 @@ class RunHooks:
     def _prepare_to_retrain(self, catalog: Any, champions: Champions, start_over: bool) -> None:
         """Refuse what could not be judged, and rows and conf that were judged before."""
         blocks = self._parameters
-        guards.warn_of_another_environment(champions, self._env)
         guards.refuse_what_cannot_be_judged(blocks["split"], blocks["network"])
         if start_over:
             return
-        guards.refuse_lost_log(champions, self._outputs / LOG, run_command(self._env))
+        if champion_of(champions.log):  # a damaged file is told before hours of training
+            catalog.get("champion").load()
         raw_rows = catalog.load("raw_rows")
         guards.refuse_lost_features(champions, raw_rows, blocks["columns"])
         if not blocks["retraining"].force:
             inputs = catalog.load("provenance").inputs(raw_rows.sha256())
             guards.refuse_nothing_new(champions, inputs, blocks["retraining"])
-
-    def _check_log(self, champions: Champions, refused: bool) -> None:
-        if not self._kept:  # with storage, the log is the newest
-            guards.check_newest(champions, self._outputs / LOG, generate_timestamp(), refused)
 
     def _prepare_to_score(self, catalog: Any) -> None:
         """Delete what killed scorings left, pin the champion, and check whether anything is new."""
@@ -220,9 +215,6 @@ class RunHooks:
         catalog.get("predictions@manifest").run_id = self._run_id
         champion = catalog.get("champion").pin()
         refuse_other_task(champion, self._parameters["columns"], run_command(self._env))
-        champions = catalog.load("champions")
-        self._check_log(champions, refused=False)
-        guards.warn_of_another_environment(champions, self._env)
         entry = own_entry(self._loader["catalog"]["rows_to_score"])
         conditions = guards.conditions(self._parameters, entry)
         catalog.save("scoring_conditions", conditions)
@@ -234,9 +226,8 @@ class RunHooks:
                 guards.VERSIONED,
                 lambda manifest: manifest.same_as(inputs, champion.sha256, conditions),
             ):
-                timestamp = generate_timestamp()
                 guard = guards.refuse_scored_before
-                guard(catalog, inputs, champion, conditions, stops, timestamp)
+                guard(catalog, inputs, champion, conditions, stops, self._run_id)
 
     @hook_impl
     def before_node_run(self, node: Node) -> None:
@@ -358,7 +349,7 @@ class RunHooks:
             message=message,
             **document,
         )
-        notify(end, options, read_credentials(self._loader), self._context.project_path)
+        notify(end, options, self._context.project_path)
 
     def end(self) -> None:
         """Release the locks, and end the workers."""

@@ -22,10 +22,9 @@ from pydantic import ValidationError
 
 from tabular_lstm.datasets.kedro_private import folder_of_versions
 from tabular_lstm.errors import DataError
-from tabular_lstm.files import not_written, opened, read_regular, replace
+from tabular_lstm.files import not_written, opened, replace
 from tabular_lstm.parameters.runs import StorageOptions
-from tabular_lstm.runs.guards import inputs_of_earlier_run
-from tabular_lstm.runs.lock import KEPT_CLAIMS, LockedError, claim_run_id, lock_file
+from tabular_lstm.runs.lock import LockedError, claim_run_id, lock_file
 from tabular_lstm.runs.notify import read_credentials
 from tabular_lstm.serving.manifest import MANIFEST, Manifest, finished_runs
 from tabular_lstm.serving.promotion_log import (
@@ -35,7 +34,6 @@ from tabular_lstm.serving.promotion_log import (
     LOG,
     REFERENCES,
     by_age,
-    far_apart,
     is_run_id,
     next_run_id,
     restorable,
@@ -100,26 +98,13 @@ class KeptOutputs:
         mine = os.urandom(16).hex().encode()
         while self._storage.create(f"{CLAIMS}/{run_id}", mine) != mine:
             run_id = claim_run_id(self._outputs / CLAIMS, next_run_id(run_id))
-        claims = [key for key in self._storage.keys(CLAIMS) if is_run_id(Path(key).name)]
-        with contextlib.suppress(DataError):  # old claims do no harm
-            old = [key for key in claims if far_apart(Path(key).name, run_id, KEPT_CLAIMS)]
-            self._storage.delete(old)
         self._run_id = run_id
         return run_id
 
     # From the storage -----------------------------------------------------------------------
 
-    def pull(
-        self,
-        catalog: Any,
-        pipeline: Pipeline,
-        parameters: Mapping[str, Any],
-        pins: Mapping[str, str],
-    ) -> None:
-        """Copy missing inputs of a run here: log, champions, outputs of other runs.
-
-        Pins name the versions to load, by name in the catalog. Default: the newest.
-        """
+    def pull(self, catalog: Any, pipeline: Pipeline, parameters: Mapping[str, Any]) -> None:
+        """Copy missing inputs of a run here: log, champions, and scorings for a monitoring."""
         self.pull_log()
         log, keep = catalog.load("champions").log, parameters["promotion"].keep_champions
         keys = [_key(DECISIONS, entry.run_id) for entry in log[-DECISIONS_HERE:]]
@@ -127,12 +112,6 @@ class KeptOutputs:
             keys += [_key(output, run) for output in OF_CHAMPION]
         # If there are decisions without a log, a guard asks for the log.
         self._pull(keys if log else self._storage.keys(DECISIONS))
-        for name in inputs_of_earlier_run(pipeline):
-            if versions := folder_of_versions(catalog.get(name)):
-                keys = self._storage.keys(self._key(versions))
-                stored_runs = {part for key in keys for part in Path(key).parts if is_run_id(part)}
-                run = pins.get(name) or max(stored_runs, default="")
-                self._pull(key for key in keys if run in Path(key).parts)
         if "finished_scorings" in pipeline.inputs():
             self._pull_scorings(catalog, ["scoring_drift"], self._finished_scorings(catalog))
 
@@ -144,8 +123,7 @@ class KeptOutputs:
         """
         path = self._outputs / LOG
         with self._alone():
-            content = read_regular(path) if path.exists() else b""
-            *lines, torn = content.split(b"\n")
+            lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
             first_number = max(len(lines), 1)
             keys = self._storage.keys(PROMOTIONS, after=_log_key(first_number - 1))
             stored_lines = self._all(self._storage.get, keys)
@@ -157,17 +135,17 @@ class KeptOutputs:
                         f"{self._storage.url}: {_log_key(number)} is missing or damaged. "
                         "Put a copy of that object there."
                     )
-            rest = b"".join(stored_lines[1:] if lines else stored_lines)
-            if (lines and stored_lines[:1] != [lines[-1] + b"\n"]) or not rest.startswith(torn):
+            if lines and stored_lines[:1] != lines[-1:]:
                 raise DataError(
                     f"{path}, line {len(lines)}: not in {self._storage.url}/{PROMOTIONS}. The log "
                     "here is of runs without this storage, or the storage lost decisions. If the "
                     f"storage is right, move {self._outputs} elsewhere; otherwise name another "
                     "storage.url, or restore the missing objects: each is a line of the log."
                 )
-            if rest:
-                replace(path, content[: len(content) - len(torn)] + rest)
-            self._entries = len(lines) + len(keys) - bool(lines)
+            new_lines = stored_lines[1:] if lines else stored_lines
+            if new_lines:
+                replace(path, b"".join([*lines, *new_lines]))
+            self._entries = len(lines) + len(new_lines)
 
     def pull_scoring_like(
         self, catalog: Any, other_outputs: Iterable[str], is_same: Callable[[Manifest], bool]
@@ -237,10 +215,6 @@ class KeptOutputs:
             LockedError: Another run decided meanwhile.
         """
         self.push()
-        decided = json.loads(line)
-        files = f"{CANDIDATES}/{decided['serves_now']}"
-        if decided["action"] == "rolled_back" and not self._storage.keys(files):
-            self.push(decided["serves_now"])  # another clone deleted it from the storage as too old
         entry_number = self._entries + 1
         try:
             stored_line = self._storage.create(_log_key(entry_number), line)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tabular_lstm.errors import DataError, shown
-from tabular_lstm.files import make_folder, not_written, opened
+from tabular_lstm.files import not_written, opened
 from tabular_lstm.serving.promotion_log import far_apart, is_run_id, next_run_id
 
 KEPT_CLAIMS = timedelta(days=1)
@@ -32,7 +32,7 @@ def locked(path: Path, run_id: str) -> Iterator[None]:
     """
     with contextlib.ExitStack() as held:
         try:
-            make_folder(path.parent)
+            path.parent.mkdir(parents=True, exist_ok=True)
             folder = held.enter_context(opened(path.parent))
             with contextlib.suppress(OSError):  # some shared disks have no locks on folders
                 _lock(folder, path)
@@ -94,7 +94,7 @@ def claim_run_id(folder: Path, run_id: str) -> str:
         DataError: The folder cannot be written.
     """
     try:
-        make_folder(folder)
+        folder.mkdir(parents=True, exist_ok=True)
         while True:
             try:
                 (folder / run_id).touch(exist_ok=False)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import obstore
-from obstore.exceptions import BaseError, UnknownConfigurationKeyError
+from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
 from tabular_lstm.errors import DataError
@@ -27,8 +27,6 @@ NOBODY = "/latest/api/token"
 STATUS = re.compile(r"status code: (\d{3})")
 CODE = re.compile(r"<Code>(\w+)</Code>")
 KIND = re.compile(r"kind: (\w+)")
-# Finds errors such as a wrong region, but no text that may be a URL with a token.
-SAID = re.compile(r" - ([^<:/]+)$")
 KINDS = {"Connect": "it was not reached", "Timeout": "it did not answer in time"}
 RIGHTS = "Let these credentials read, write, list and delete there, or give others"
 NO_CREDENTIALS = "there are no credentials"
@@ -149,8 +147,4 @@ def _why(error: Exception) -> str:
         return f"it answered {' '.join(words)}"
     if kind := KIND.search(text):
         return KINDS.get(kind[1], "the connection broke")
-    first_line = text.partition("\n")[0]
-    if isinstance(error, UnknownConfigurationKeyError):
-        return first_line
-    said = SAID.search(first_line)
-    return said[1] if said else type(error).__name__
+    return type(error).__name__

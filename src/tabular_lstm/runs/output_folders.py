@@ -44,8 +44,7 @@ def renew_latest(
                     kept_outputs.put(latest)
                 logger.log(level, "Newest %s: %s", name, latest)
             except (OSError, DataError) as error:
-                why = error.strerror if isinstance(error, OSError) else error
-                logger.warning("%s: %s. The file is still from an earlier run", latest, why)
+                logger.warning("%s: %s. The file is still from an earlier run", latest, error)
 
 
 # Pruning ------------------------------------------------------------------------------------------

@@ -13,13 +13,12 @@ from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import tabular_lstm
 from tabular_lstm.environments import BASE, output_folder
 from tabular_lstm.files import sha256
 from tabular_lstm.parameters.runs import MlflowOptions
-from tabular_lstm.runs.notify import HTTP_URL, NO_HOST, NotToldError
+from tabular_lstm.runs.notify import NotToldError
 from tabular_lstm.serving import champion
 from tabular_lstm.serving.decision import Decision, Judgement
 from tabular_lstm.serving.promotion_log import LogEntry, champion_of
@@ -53,7 +52,6 @@ def mirror(
         log: The promotion log.
         versions: The folder with the versions of each output of `MIRRORED`.
     """
-    uri = ""
     try:
         uri = tracking_uri(options, credentials, project)
         # MLflow's output may hold a secret.
@@ -61,14 +59,14 @@ def mirror(
             state = Mirror(options, uri, project, env, versions).bring(log)
         logger.info("MLflow: %s", state)
     except Exception as error:
-        logger.warning("mlflow: %s. This does not change how the run ends", reason(error, uri))
+        logger.warning("mlflow: %s. This does not change how the run ends", reason(error))
 
 
 def tracking_uri(options: MlflowOptions, credentials: Mapping[str, Any], project: Path) -> str:
     """Return the URI, or the URI of the named entry in `credentials.yml`.
 
     Raises:
-        NotToldError: There is no such entry, or a server's URL has no clear host.
+        NotToldError: There is no such entry.
     """
     uri = str(options.tracking_uri)
     if ":" not in uri and isinstance(entry := credentials.get(uri), Mapping):
@@ -77,8 +75,6 @@ def tracking_uri(options: MlflowOptions, credentials: Mapping[str, Any], project
         file = project.absolute() / uri.removeprefix(SQLITE)
         file.parent.mkdir(parents=True, exist_ok=True)
         return f"{SQLITE}{file}"
-    if uri.lower().startswith("http") and not HTTP_URL.fullmatch(uri):
-        raise NotToldError(f"tracking_uri: {NO_HOST}")
     if ":" not in uri:
         raise NotToldError(
             "tracking_uri: expected http://…, https://… or sqlite:///…, or the name of an entry "
@@ -87,18 +83,15 @@ def tracking_uri(options: MlflowOptions, credentials: Mapping[str, Any], project
     return uri
 
 
-def reason(error: Exception, uri: str) -> str:
+def reason(error: Exception) -> str:
     """Say what went wrong, without any secret."""
     if isinstance(error, NotToldError):
         return str(error)
     if isinstance(error, ImportError):
         return f"the module {error.name} is not installed; docs/tracking.md says how to"
-    host = "the store"
-    with contextlib.suppress(ValueError):  # MLflow reports an invalid URI itself
-        host = urlsplit(uri).hostname or host
-    # MLflow's message may hold a secret, but not this part.
+    # MLflow's message may hold a secret, such as the user of a URL, but not this part.
     failure = re.search(r"failed with (error code \d{3}\b|exception)", str(error))
-    return f"{host}: the request {failure[0]}" if failure else f"{host}: {type(error).__name__}"
+    return f"the request {failure[0]}" if failure else type(error).__name__
 
 
 class Mirror:
@@ -140,9 +133,7 @@ class Mirror:
         if serving and (number := self._version_of(serving)):
             self._client.set_registered_model_alias(self._model, ALIAS, number)
             return f"version {number} of {self._model}, run {serving}, is its {ALIAS}"
-        if self._client.search_registered_models(f"name = '{self._model}'"):
-            self._client.delete_registered_model_alias(self._model, ALIAS)
-        return f"no version of {self._model} is its {ALIAS}"
+        return f"no version of {self._model} is that of a champion"
 
     def _send(self, run_id: str) -> None:
         """Send a run, unless it is complete: FINISHED, and perhaps deleted since."""

@@ -88,7 +88,10 @@ class Answers:
         return dict(zip(self.task.columns, columns, strict=True))
 
     def values(self, predictions: np.ndarray) -> np.ndarray:
-        """Return the decided class as the label's own value, or the number, (rows,)."""
+        """Return each row's answer, (rows,): the decided class, as the label's own value.
+
+        `_NumberAnswers` returns the predicted number.
+        """
         return np.asarray(self.task.class_values[self._decided(predictions)])
 
     def frame(self, predictions: np.ndarray) -> dict[str, np.ndarray]:

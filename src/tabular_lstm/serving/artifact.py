@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.files import read_regular, sha256
+from tabular_lstm.files import sha256
 from tabular_lstm.network.keras_file import WEIGHTS, read_keras_file
 from tabular_lstm.network.score import score
 from tabular_lstm.network.scorer import Scorer
@@ -39,10 +39,10 @@ class Artifact:
 
         Raises:
             FileNotFoundError: The file does not exist.
-            DataError: The path is a folder or a FIFO, or this user may not read it.
+            DataError: The path is a folder, or this user may not read it.
         """
         try:
-            return cls(read_regular(path), str(path))
+            return cls(path.read_bytes(), str(path))
         except FileNotFoundError:
             raise
         except OSError as error:

@@ -23,7 +23,7 @@ from tabular_lstm.serving.promotion_log import (
     LOG,
     Versions,
     distinct_standing,
-    read_checked_log,
+    read_log,
 )
 
 
@@ -190,6 +190,16 @@ def declared_task(schema_or_columns: Schema | ColumnsOptions) -> dict[str, str]:
     return {name: "not set" if value is None else repr(value) for name, value in declared.items()}
 
 
+def changes_of_task(then: Schema, now: Schema | ColumnsOptions) -> list[str]:
+    """Say what is predicted otherwise now, such as "columns.label was 'y' and is 'z'"."""
+    declared_then, declared_now = declared_task(then), declared_task(now)
+    return [
+        f"columns.{name} was {value} and is {declared_now[name]}"
+        for name, value in declared_then.items()
+        if value != declared_now[name]
+    ]
+
+
 def refuse_other_task(artifact: Artifact, columns: ColumnsOptions, run_command: str = "") -> None:
     """Refuse a champion whose task differs from conf: it predicts another class, or a number.
 
@@ -199,13 +209,7 @@ def refuse_other_task(artifact: Artifact, columns: ColumnsOptions, run_command: 
     Raises:
         DataError: Names the champion's and conf's label and classes, and the ways out.
     """
-    champion_task, conf_task = declared_task(artifact.scorer.schema), declared_task(columns)
-    changed = [
-        f"columns.{n} was {champion_task[n]} and is {conf_task[n]}"
-        for n in champion_task
-        if champion_task[n] != conf_task[n]
-    ]
-    if changed:
+    if changed := changes_of_task(artifact.scorer.schema, columns):
         start_over_advice = (
             f" Or, to promote one with today's conf, judged without it: {run_command} --pipelines "
             "retraining --params promotion.start_over=true."
@@ -222,9 +226,9 @@ def read_champion(outputs: Path, run_command: str) -> Artifact:
 
     Raises:
         DataError: There is no champion yet, or its file cannot be read or is not the promoted one;
-            or see `read_checked_log`. The error says what to do.
+            or see `read_log`. The error says what to do.
     """
-    log, retraining = read_checked_log(outputs), f"{run_command} --pipelines retraining"
+    log, retraining = read_log(outputs / LOG), f"{run_command} --pipelines retraining"
     if not log or log[-1].serves_now is None:
         last = f"The last candidate was rejected: {log[-1].reason}. " if log else ""
         raise DataError(

@@ -17,7 +17,6 @@ from tabular_lstm.measuring import Labels
 from tabular_lstm.monitoring.drift import Drift, compare
 from tabular_lstm.monitoring.reference import Seen, Watch, rows_each
 from tabular_lstm.network.keras_file import NoNetworkError
-from tabular_lstm.parameters.columns import in_words
 from tabular_lstm.parameters.hyperparameters import EvaluationOptions
 from tabular_lstm.parameters.runs import MonitoringOptions, PromotionOptions
 from tabular_lstm.rows.column_kinds import column_of
@@ -30,7 +29,7 @@ from tabular_lstm.rows.timeline import valid_sequences
 from tabular_lstm.rows.weights import weights_note
 from tabular_lstm.serving.answers import answers_of
 from tabular_lstm.serving.artifact import Artifact
-from tabular_lstm.serving.champion import declared_task
+from tabular_lstm.serving.champion import changes_of_task
 from tabular_lstm.serving.decision import Champions, Decision, Judgement
 from tabular_lstm.serving.promotion_log import LogEntry, distinct_standing, promoted, standing
 
@@ -296,36 +295,25 @@ def _new_rows(sequences: Sequences, is_new: np.ndarray, test_set: Examples) -> A
 
 def refuse_other_reading(champion_schema: Schema, schema: Schema) -> None:
     """Refuse a champion whose labels or columns the candidate lacks or reads differently."""
-    champion_task, candidate_task = (
-        {**declared_task(either), "the number format": repr(either.marks)}
-        for either in (champion_schema, schema)
-    )
-    for field, champion_value in champion_task.items():
-        if champion_value != candidate_task[field]:
-            raise NotComparedError(
-                f"{field} was {champion_value} for it and is {candidate_task[field]}"
-            )
-    if missing_features := [name for name in champion_schema.columns if name not in schema.columns]:
-        raise NotComparedError(f"features that it needs are gone: {', '.join(missing_features)}")
+    changes = changes_of_task(champion_schema, schema)
+    if champion_schema.marks != schema.marks:
+        changes.append(f"the number format was {champion_schema.marks} and is {schema.marks}")
     for name in [*champion_schema.columns, *champion_schema.roles]:
-        if (champion_reading := _reading(champion_schema, name)) != (
-            candidate_reading := _reading(schema, name)
-        ):
-            raise NotComparedError(
-                f"column '{name}' was read as {champion_reading} for it, and now as "
-                f"{candidate_reading}"
-            )
+        then, now = _reading(champion_schema, name), _reading(schema, name)
+        if then != now:
+            changes.append(f"column '{name}' was {then} and is {now}")
+    if changes:
+        raise NotComparedError(f"since it was trained, {', '.join(changes)}")
 
 
 def _reading(schema: Schema, name: str) -> str:
     """Say in words how a column's cells are read."""
+    if name not in {*schema.columns, *schema.roles}:
+        return "gone"
     column = column_of(name, schema)
-    words = column.words
-    if schema.history is not None and schema.history.dates and name == schema.history.order:
-        words = f"dates of format {in_words(schema.history.form)}"
     # A number is one code, even if it is written in several ways.
     codes = sorted({c if isinstance(c, str) else repr(float(c)) for c in column.codes})
-    return f"{words} with codes for missing {', '.join(codes)}" if codes else words
+    return f"{column.words} with codes for missing {', '.join(codes)}" if codes else column.words
 
 
 def refuse_few_rows(trained_on: np.ndarray, test_set: Examples, least: int) -> None:

@@ -10,7 +10,7 @@ from operator import attrgetter
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.errors import DataError, counted, shown
+from tabular_lstm.errors import DataError, counted
 from tabular_lstm.monitoring.performance import Estimate, losses_of, measure
 from tabular_lstm.parameters.columns import ColumnsOptions
 from tabular_lstm.rows.fingerprints import read_key
@@ -178,7 +178,7 @@ def measure_labelled_rows(
     """
     scorings, measured, faults = {}, {}, {}
     notes: list[str] = []
-    is_scored, scored_rows, labelled_rows = np.zeros(len(labels.keys), bool), 0, 0
+    is_scored = np.zeros(len(labels.keys), bool)
     champion_id = attrgetter("manifest.champion.run_id")
     by_champion = sorted(finished_scorings.scorings, key=champion_id)
     for champion, champion_scorings in groupby(by_champion, champion_id):
@@ -193,8 +193,6 @@ def measure_labelled_rows(
                 faults[run] = f"its labelled rows do not count: {error}"
                 continue
             is_scored[places] = True
-            scored_rows += scoring.manifest.scored_rows
-            labelled_rows += len(places)
             counts = np.zeros(len(places), bool) if trained_on is None else ~trained_on[places]
             is_left_out[places[~counts]] = True
             usable[run] = places[counts], predictions[counts]
@@ -207,15 +205,6 @@ def measure_labelled_rows(
             notes.append(f"{rows} of the champion of run {champion} {why}")
             if trained_on is None:
                 logger.warning("%s.", notes[-1])
-    # A table of all past labels has few for scored rows, but then most scored rows have a label.
-    few_labels = 10 * is_scored.sum() < len(labels.keys) and 10 * labelled_rows < scored_rows
-    if few_labels:
-        notes.append(
-            f"Of {counted(len(labels.keys), 'label')}, {is_scored.sum()} belong to a scored row. "
-            f"If these are the same rows, write their '{columns.key}' as in the scored rows, and "
-            f"not '{shown(labels.keys[~is_scored][0])}'"
-        )
-        logger.warning("%s.", notes[-1])
     return Measured(
         scorings=scorings,
         champions=measured,
@@ -240,8 +229,6 @@ def _trained_on(
 def _refuse_another_label(champion: str, champions: Champions, columns: ColumnsOptions) -> None:
     judgement = champions.judgement(champion)
     label = judgement.data.split.get("label") if judgement else None
-    with contextlib.suppress(KeyError, DataError):  # gone or damaged: the decision may be there
-        label = label or champions.artifacts[champion].scorer.schema.label
     if label not in {None, columns.label}:
         raise DataError(f"it predicted '{label}', and conf names '{columns.label}'")
 

@@ -72,8 +72,7 @@ class Manifest(AsGiven, Stored):
     Attributes:
         scored_at: When the run began, UTC.
         task: What was predicted. Default: two classes.
-        positive_class: With two classes: the label's value whose probability was predicted. It may
-            be None in manifests of earlier versions, like `negative_class`.
+        positive_class: With two classes: the label's value whose probability was predicted.
         classes: With more classes: the label's values; each has its column `probability_<class>`.
         coverage: For a number: the share of true values that the intervals should contain.
         history_rows: With histories: rows that are only history, or are superseded.
@@ -206,29 +205,19 @@ class FinishedScoring:
     drift: Drift | None
 
     def refuse_another(self, task: Task) -> None:
-        """Refuse a task that was not predicted; a class that the manifest lacks matches any class.
+        """Refuse a task that was not predicted.
 
         Raises:
             DataError: Names both tasks.
         """
         manifest = self.manifest
-        class_pair = manifest.negative_class, manifest.positive_class
-        predicted_task = Task(kind=manifest.task, classes=manifest.classes or ())
-        classes = class_pair if predicted_task.has_threshold else predicted_task.classes
-        same_count = manifest.task == task.kind and len(classes) == len(task.classes)
-        if same_count and all(
-            predicted in {declared, None}
-            for predicted, declared in zip(classes, task.classes, strict=True)
-        ):
-            return
-        predicted, declared = (
-            f"{words}{': ' * bool(names)}{', '.join(names)}"
-            for words, names in (
-                (predicted_task.in_words, [str(name) for name in classes if name is not None]),
-                (task.in_words, [*map(str, task.classes)]),
+        pair = (manifest.negative_class, manifest.positive_class)
+        classes = manifest.classes or tuple(name for name in pair if name is not None)
+        predicted_task = Task(kind=manifest.task, classes=classes)
+        if predicted_task != task:
+            raise DataError(
+                f"it predicted {predicted_task.declared}, and conf names {task.declared}"
             )
-        )
-        raise DataError(f"it predicted {predicted}, and conf names {declared}")
 
     def parts(self, columns: list[str]) -> Iterator[pa.Table]:
         """Read these columns, one part after the other.

@@ -5,12 +5,9 @@ lies among the candidates. Appending the line is the commit; no other step follo
 
 Each line holds the SHA-256 of the line before it, including its line feed: line 4 holds what `sed
 -n 3p promotions.jsonl | sha256sum` prints. So a line that was changed, moved or removed is found,
-unless all lines after it were rewritten. The last line is compared with its decision, see
-`read_checked_log`.
+unless it is the last one, or all lines after it were rewritten.
 """
 
-import json
-import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,10 +19,8 @@ from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.files import read_regular, replace, sha256
+from tabular_lstm.files import replace, sha256
 from tabular_lstm.frozen import Frozen, NewerVersionError, Stored, first_fault, matching, validated
-
-logger = logging.getLogger(__name__)
 
 # Run id -------------------------------------------------------------------------------------------
 
@@ -133,20 +128,17 @@ class LogEntry(Outcome):
     line_before: str | None
 
     @classmethod
-    def of(cls, decision: bytes) -> Self:
-        """Make the entry of a decision, given as JSON; a `ValueError` if it is none."""
-        content = from_json(decision)
-        try:
-            judgement = content["judgement"]
-            return cls(
-                **{name: content[name] for name in Outcome.model_fields if name in content},
-                inputs=judgement and judgement["inputs"],
-                test_rows_sha256=judgement and judgement["data"]["test_rows_sha256"],
-                decision_sha256=sha256(to_json({n: content[n] for n in content if n != "format"})),
-                line_before=None,
-            )
-        except (KeyError, TypeError) as error:
-            raise ValueError("expected a decision as a JSON object") from error
+    def of(cls, decision: Outcome) -> Self:
+        """Make the entry of a decision, see `serving.decision.Decision`."""
+        content = from_json(decision.model_dump_json())
+        judgement = content["judgement"]
+        return cls(
+            **{name: content[name] for name in Outcome.model_fields if name in content},
+            inputs=judgement and judgement["inputs"],
+            test_rows_sha256=judgement and judgement["data"]["test_rows_sha256"],
+            decision_sha256=sha256(to_json({n: content[n] for n in content if n != "format"})),
+            line_before=None,
+        )
 
 
 # What follows from the entries ---------------------------------------------------------------
@@ -209,14 +201,11 @@ def read_log(path: Path) -> list[LogEntry]:
             contradicts the lines before it; the error names the line and the ways out. Or the file
             cannot be read.
     """
-    lines, _ = _read_lines(path)
-    return _chained(path, lines).log
+    return _chained(path, _read_lines(path)).log
 
 
 def append(path: Path, entry: LogEntry, commit: Callable[[bytes], None] | None = None) -> None:
     """Append an entry: the file is replaced by one with this line, wholly or not at all.
-
-    An incomplete last line, from a power failure, is removed with a warning that shows it.
 
     Args:
         path: The log.
@@ -228,7 +217,7 @@ def append(path: Path, entry: LogEntry, commit: Callable[[bytes], None] | None =
         DataError: See `read_log`; or the entry does not follow from the log.
         OSError: There is no space or no permission.
     """
-    lines, torn = _read_lines(path)
+    lines = _read_lines(path)
     chain = _chained(path, lines)
     line = entry.model_copy(update={"line_before": chain.line_before}).model_dump_json().encode()
     try:
@@ -240,33 +229,19 @@ def append(path: Path, entry: LogEntry, commit: Callable[[bytes], None] | None =
         ) from error
     if commit:
         return commit(line + b"\n")
-    if torn:
-        torn_text = torn.decode(errors="replace")
-        logger.warning(
-            "%s ended in a line that was cut off, and did not count: %s", path, torn_text
-        )
     replace(path, b"".join(each + b"\n" for each in [*lines, line]))
 
 
-def _read_lines(path: Path) -> tuple[list[bytes], bytes]:
-    """Return the lines without their line feeds, and an incomplete last line.
-
-    A last line without its line feed is complete if it is valid JSON.
-    """
+def _read_lines(path: Path) -> list[bytes]:
+    """Return the lines without their line feeds."""
     try:
-        content = read_regular(path)
+        return path.read_bytes().splitlines()
     except FileNotFoundError:
-        content = b""
+        return []
     except OSError as error:
         raise DataError(
             f"{path}, the promotion log: {error.strerror}. Let this user read it."
         ) from error
-    *lines, last = content.split(b"\n")
-    try:
-        json.loads(last)
-    except (ValueError, RecursionError):
-        return lines, last
-    return [*lines, last], b""
 
 
 def _chained(path: Path, lines: list[bytes]) -> "_Chain":
@@ -379,27 +354,3 @@ class Versions(Mapping[str, Value], Generic[Value]):
     def __len__(self) -> int:
         """Count the runs."""
         return sum(1 for _ in self)
-
-
-def read_checked_log(outputs: Path) -> list[LogEntry]:
-    """Read the promotion log, and compare its last line with the decision of that run.
-
-    No later line holds the hash of the last one. A decision that is gone or damaged is no fault.
-
-    Raises:
-        DataError: See `read_log`; or the line is not that of the decision.
-    """
-    log, decisions = read_log(outputs / LOG), Versions(outputs / DECISIONS, Path.read_bytes)
-    try:
-        decided = LogEntry.of(decisions[log[-1].run_id])
-    except (IndexError, KeyError, OSError, ValueError):
-        return log
-    for name, expected in decided:
-        if name != "line_before" and (got := getattr(log[-1], name)) != expected:
-            raise DataError(
-                f"{outputs / LOG}, line {len(log)}: {name}: expected {expected or 'null'}, by "
-                f"{decisions.path(decided.run_id)}, got {got or 'null'}. One of the two files was "
-                "changed or damaged. Put back a copy of it. Or, to start anew, move the log away "
-                "and retrain with promotion.start_over=true."
-            )
-    return log

@@ -2,9 +2,9 @@
 
 from tabular_lstm.errors import amount, counted
 from tabular_lstm.serving.manifest import AsGiven, ScoredBy
-from tabular_lstm.task import Class, TaskKind
+from tabular_lstm.task import NUMBER, TWO_CLASSES, Class, TaskKind
 
-NAMED = 5  # classes named in a sentence
+MOST_NAMED = 5  # classes in a sentence
 
 
 class ScoringSummary(AsGiven):
@@ -26,7 +26,7 @@ class ScoringSummary(AsGiven):
     run_id: str
     champion: ScoredBy
     task: TaskKind = "two classes"
-    positive_class: Class | None = None  # None from earlier versions
+    positive_class: Class | None = None
     classes: tuple[Class, ...] | None = None
     coverage: float | None = None
     rows: int
@@ -52,13 +52,13 @@ class ScoringSummary(AsGiven):
         )
 
     def _outcome(self) -> str:
-        """Say how many rows each class got, the positive or the commonest first; or the mean."""
-        if self.coverage is not None:
+        """Say the mean of a number's predictions; or how many rows were decided for each class."""
+        if self.task == NUMBER:
             mean = amount(self.means["prediction"]) if self.means else "none"
-            return f": mean prediction {mean}, intervals at {100 * self.coverage:.4g} %"
-        if self.classes is None:
+            return f": mean prediction {mean}, intervals at {100 * (self.coverage or 0):.4g} %"
+        if self.task == TWO_CLASSES:  # the positive class, which is the last one, is named first
             counts = [f"{rows} as {label}" for label, rows in reversed(self.decisions.items())]
             return f", probability of {self.positive_class}: {', '.join(counts)}"
-        by_rows = sorted(self.decisions.items(), key=lambda decision: -decision[1])
-        counts = [f"{rows} as {label}" for label, rows in by_rows[:NAMED]]
-        return f": {', '.join(counts)}{', …' if len(by_rows) > NAMED else ''}"
+        commonest = sorted(self.decisions.items(), key=lambda decision: -decision[1])
+        counts = [f"{rows} as {label}" for label, rows in commonest[:MOST_NAMED]]
+        return f": {', '.join(counts)}{', …' if len(commonest) > MOST_NAMED else ''}"

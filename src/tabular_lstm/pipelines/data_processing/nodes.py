@@ -16,7 +16,7 @@ from tabular_lstm.rows.raw_rows import Table
 from tabular_lstm.rows.train_test_split import reasons_and_advice, sides_of
 from tabular_lstm.rows.validation import Rows, read_rows
 from tabular_lstm.rows.weights import weights_of
-from tabular_lstm.serving.decision import Champions, Provenance
+from tabular_lstm.serving.decision import Champions
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +95,6 @@ def split_rows(
     columns: ColumnsOptions,
     split: SplitOptions,
     evaluation: EvaluationOptions,
-    provenance: Provenance,
     champions: Champions | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, DataSummary]:
     """Hold out the test rows, see `rows.train_test_split.sides_of`, and log what was found.
@@ -147,7 +146,6 @@ def split_rows(
         possible_leaks=leaks,
         repeated_test_rows=data_warnings.repeated_test_rows(train, test, columns),
         history_rows=history_rows,
-        parameters_sha256=provenance.parameters_sha256,
         dependent_rows=dependent_rows,
     )
     if summary.histories is not None:

@@ -30,7 +30,7 @@ def create_pipeline(gated: bool = False) -> Pipeline:
     parameters = ["params:columns", "params:split", "params:evaluation"]
     split = Node(
         split_rows,
-        inputs=[accepted, *parameters, "provenance", *past],
+        inputs=[accepted, *parameters, *past],
         outputs=["train_rows", "test_rows", "history_rows", "data_summary"],
         name="split_rows",
     )

@@ -51,17 +51,10 @@ def read_labels(
     Returns:
         The labels, empty if there is no table of labels yet; and the rows in quarantine.
     """
-    marks, champion = POINT, champion_of(champions.log)
-    if champion:
-        try:
-            marks = champions.artifacts[champion].scorer.schema.marks
-        except (KeyError, DataError) as error:
-            judgement = champions.judgement(champion)
-            marks = judgement.data.marks if judgement else POINT
-            logger.warning(
-                "The champion's file is gone or cannot be read (%s). Labels have %s", error, marks
-            )
-    labels = read_late_labels(late_labels, columns, marks)
+    champion = champion_of(champions.log)
+    judgement = champions.judgement(champion) if champion else None
+    number_format = judgement.data.marks if judgement else POINT
+    labels = read_late_labels(late_labels, columns, number_format)
     for reason in labels.reasons:
         logger.warning("In quarantine: %s", reason)
     if late_labels is None:
@@ -149,11 +142,8 @@ def write_health_page(health: Health, champions: Champions, report: ReportOption
     """Write the page, with the distributions of what moved in the newest scoring."""
     reference = None
     if health.newest:
-        run = health.newest.champion
         with contextlib.suppress(DataError):  # then no distribution is drawn
-            reference = champions.references.get(run)
-        if reference and reference.candidate_sha256 != promoted(champions.log)[run].sha256:
-            reference = None
+            reference = champions.references.get(health.newest.champion)
     return health_page(health, reference, report.title)
 
 

@@ -132,7 +132,7 @@ def decide(
         ],
         baselines=evaluation.metrics_of_baselines,
         best_baseline=evaluation.best_baseline,
-        data=data_summary.model_copy(update={"lineage": {}}),
+        data=data_summary,
         inputs=provenance.inputs(data_summary.sha256),
         looks=looks(kept.log, data_summary.test_rows_sha256),
         drift=drift and drift.model_copy(update={"run_id": run_id}),
