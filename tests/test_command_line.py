@@ -23,6 +23,10 @@ MISTAKES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("--runner", "SequentialRunner", "--runner=ThreadRunner"),
         ("--runner ThreadRunner",),
     ),
+    "pipelines one by one": (
+        ("--pipelines", "training", "--pipelines=evaluation,monitoring"),
+        ("would read data_summary, test_set, train_set of an earlier run",),
+    ),
     "an unknown block": (("--params", "trainig.epochs=5"), ("'trainig' is unknown", "'training'")),
     "a pipeline that is gone": (
         ("--pipelines", "tuning"),

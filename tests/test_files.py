@@ -1,6 +1,8 @@
 """A file is replaced whole or not at all."""
 
+import errno
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -34,3 +36,23 @@ def test_a_new_file_takes_the_place_of_none(tmp_path: Path) -> None:
     with pytest.raises(FileExistsError), new_file(tmp_path / "part"):
         pytest.fail("it was opened")
     assert (tmp_path / "part").read_bytes() == b"rows"
+
+
+def test_a_link_and_permissions_stay_and_a_folder_need_not_be_flushed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "shared").write_bytes(b"old")
+    (tmp_path / "shared").chmod(0o640)
+    (tmp_path / "log").symlink_to("shared")
+    flush = os.fsync
+
+    def flush_files(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fsync", flush_files)
+    replace(tmp_path / "log", b"new")
+    assert (tmp_path / "log").readlink() == Path("shared")
+    assert (tmp_path / "shared").read_bytes() == b"new"
+    assert stat.S_IMODE((tmp_path / "shared").stat().st_mode) == 0o640

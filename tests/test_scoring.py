@@ -247,6 +247,34 @@ def test_bad_rows_go_to_quarantine_with_number_and_reason_and_the_others_are_sco
     assert "; 2 in quarantine." in caplog.text
 
 
+def test_a_scoring_writes_where_the_catalog_has_predictions_and_quarantine(served: Project) -> None:
+    entries: dict[str, Any] = {
+        "predictions": {
+            "type": "tabular_lstm.datasets.predictions.PredictionsDataset",
+            "filepath": "data/mine",
+        },
+        "quarantined_rows_to_score": {
+            "type": "pandas.CSVDataset",
+            "filepath": "data/bad.csv",
+            "versioned": True,
+        },
+    }
+    catalog = served.path / "conf/local/catalog.yml"
+    catalog.write_text(yaml.safe_dump(entries))
+    path = write_rows(served, "rows.csv", 50)
+    succeeds(here(*SCORING, *rows_at(path)))
+    assert len(predictions_of(served)) == 49
+    (run,) = (served.path / "data/mine").iterdir()
+    assert len(pd.read_csv(served.path / f"data/bad.csv/{run.name}/bad.csv")) == 1
+    assert logged(*SCORING, *rows_at(path)).splitlines()[-1].count("Unchanged") == 1
+
+    for changed in ({"type": "pandas.ParquetDataset"}, {"filepath": "s3://bucket/bad.csv"}):
+        entries["quarantined_rows_to_score"] |= changed
+        catalog.write_text(yaml.safe_dump(entries))
+        message = message_of(here(*SCORING, *rows_at(path, "scoring.force=true")))
+        assert "entry 'quarantined_rows_to_score': a scoring writes it part by part" in message
+
+
 def test_above_the_limit_there_are_no_predictions_and_the_quarantine_is_kept(
     served: Project,
 ) -> None:

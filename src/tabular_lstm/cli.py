@@ -11,7 +11,7 @@ import click
 import yaml
 from kedro.config import MissingConfigException
 from kedro.framework.cli.project import run as kedro_run
-from kedro.framework.cli.utils import KedroCliError, split_string
+from kedro.framework.cli.utils import KedroCliError, split_node_names, split_string
 from kedro.io import DatasetError
 from kedro.pipeline.pipeline import OutputNotUniqueError
 from kedro.utils import find_kedro_project
@@ -170,9 +170,8 @@ run_of_kedro: Any = kedro_run.callback
 params_of_kedro: Any = PARAMS.callback
 
 
-def _merge_params(ctx: click.Context, option: Any, texts: tuple[str, ...]) -> Any:
-    """Merge the parameters of all --params; a model's name stays text, such as 007 or no."""
-    text = ",".join(texts)
+def _merge_params(ctx: click.Context, option: Any, text: str) -> Any:
+    """Read parameters as Kedro does; a model's name stays text, such as 007 or no."""
     pairs = [part.partition("=")[::2] for part in split_string(ctx, option, text)]
     names = [name.strip() for name, _ in pairs]
     values: dict[str, Any] = params_of_kedro(ctx, option, text)
@@ -181,14 +180,22 @@ def _merge_params(ctx: click.Context, option: Any, texts: tuple[str, ...]) -> An
     return values
 
 
-merged_params = click.Option(
-    ["--params"], multiple=True, help=PARAMS.help, type=click.UNPROCESSED, callback=_merge_params
-)
+def _repeatable(option: click.Parameter) -> click.Parameter:
+    """Let an option that takes a list be given several times: the lists are joined."""
+    split: Any = _merge_params if option is PARAMS else option.callback
+    if split not in {_merge_params, split_string, split_node_names}:
+        return option
+    return click.Option(
+        [option.name, *option.opts],
+        multiple=True,
+        help=option.help,
+        type=click.UNPROCESSED,
+        callback=lambda ctx, option, texts: split(ctx, option, ",".join(texts)),
+    )
+
+
 run = Run(
-    "run",
-    callback=run_checked,
-    params=[merged_params if option is PARAMS else option for option in kedro_run.params],
-    help=kedro_run.help,
+    "run", callback=run_checked, params=[*map(_repeatable, kedro_run.params)], help=kedro_run.help
 )
 
 

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -34,17 +35,21 @@ def replace(path: Path, content: bytes) -> None:
     """Replace a file: readers of the path find the old or the new content, never a mixture.
 
     The new file is first written beside the old one, under a fixed name, so that a killed run
-    leaves at most one such file. Only one writer at a time is allowed.
+    leaves at most one such file. It has the old file's permissions. If the path is a symbolic link,
+    its target is replaced. Only one writer at a time is allowed.
 
     Raises:
         OSError: There is no space or no permission; the old file is unchanged.
     """
+    path = path.resolve()
     new = path.with_name(f".{path.name}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         new.unlink(missing_ok=True)
         with new_file(new) as file:
             file.write(content)
+        if path.exists():
+            shutil.copymode(path, new)
         new.replace(path)
     except OSError as error:
         with contextlib.suppress(OSError):
@@ -74,8 +79,11 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
 
 
 def settle_folder(folder: Path) -> None:
-    """Flush a folder's entries to disk, so that a rename survives a power failure."""
-    with opened(folder) as descriptor:
+    """Flush a folder's entries to disk, so that a rename survives a power failure.
+
+    Some mounted file systems cannot. The rename holds nevertheless, so this is no error.
+    """
+    with opened(folder) as descriptor, contextlib.suppress(OSError):
         os.fsync(descriptor)
 
 

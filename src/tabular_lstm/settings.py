@@ -11,7 +11,7 @@ from kedro.config import OmegaConfigLoader
 from omegaconf import OmegaConf
 
 from tabular_lstm.datasets.kedro_private import parameters_of_files
-from tabular_lstm.datasets.tables import as_table, with_plan
+from tabular_lstm.datasets.tables import as_table, complete
 from tabular_lstm.environments import output_folder, refuse_unknown, run_command, with_model
 from tabular_lstm.errors import printable
 from tabular_lstm.runs.hooks import RunHooks
@@ -42,7 +42,7 @@ class EnvironmentConfigLoader(OmegaConfigLoader):
         OmegaConf.register_resolver("run_command", lambda: run_command(env), replace=True)
         OmegaConf.register_resolver("model", lambda: str(model) or "MODEL", replace=True)
         if key == "catalog":
-            entries = with_plan(super().__getitem__(key))
+            entries = complete(super().__getitem__(key))
             return {name: as_table(name, entry) for name, entry in entries.items()}
         if key != "parameters":
             return super().__getitem__(key)

@@ -1,5 +1,6 @@
 """Any catalog entry that loads a table: rows to train on, rows to score, or labels."""
 
+import logging
 import re
 from typing import Any
 from urllib.parse import unquote, unquote_plus
@@ -10,17 +11,32 @@ from tabular_lstm.datasets.kedro_private import credentials_of
 from tabular_lstm.datasets.read_only import ReadOnlyDataset
 from tabular_lstm.datasets.rows_to_score import USER
 from tabular_lstm.errors import DataError
+from tabular_lstm.rows.raw_rows import Table
 from tabular_lstm.rows.table_rows import LoadedTable, NoRowsError
 
 # The entries that may be any dataset that loads a table.
 LABELS = "late_labels"
 TABLES = {"raw_rows", "rows_to_score", LABELS}
 WRAPPER = "tabular_lstm.datasets.tables.TableDataset"
+# What a scoring writes, with the datasets that conf may name, the second ones as in version 0.1.0.
+WRITTEN = {
+    "predictions": ("tabular_lstm.datasets.predictions.PredictionsDataset",),
+    "quarantined_rows_to_score": (
+        "pandas.CSVDataset",
+        "tabular_lstm.datasets.predictions.QuarantineDataset",
+    ),
+}
+
+logger = logging.getLogger(__name__)
 
 
-def as_table(name: str, entry: dict[str, Any]) -> dict[str, Any]:
-    """Wrap the configuration of another package's dataset, so that it loads `LoadedTable`."""
-    if name not in TABLES or str(entry.get("type")).startswith("tabular_lstm."):
+def as_table(name: str, entry: Any) -> Any:
+    """Wrap the configuration of another package's dataset, so that it loads `LoadedTable`.
+
+    What is no configuration of a dataset stays as it is, for Kedro to refuse.
+    """
+    kind = entry.get("type") if isinstance(entry, dict) else None
+    if name not in TABLES or kind is None or str(kind).startswith("tabular_lstm."):
         return entry
     return {
         "type": WRAPPER,
@@ -30,16 +46,43 @@ def as_table(name: str, entry: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def with_plan(entries: dict[str, Any]) -> dict[str, Any]:
-    """Complete the catalog of version 0.1.0, in which `predictions` scored too."""
-    if "predictions" not in entries or "predictions@plan" in entries:
+def complete(entries: dict[str, Any]) -> dict[str, Any]:
+    """Complete the catalog: what makes and reads predictions has their path and their quarantine's.
+
+    Version 0.1.0 had no entries for a plan and a manifest, and called the training log `history`.
+
+    Raises:
+        DataError: Predictions or their quarantine are another dataset than in `conf/base`.
+    """
+    if "history" in entries:
+        logger.warning("The catalog's entry 'history' is called 'training_log'. Rename it.")
+        entries = {"training_log": entries["history"], **entries}
+    if not WRITTEN.keys() <= entries.keys():
         return entries
-    folder = {"filepath": entries["predictions"]["filepath"]}
-    quarantine = {"filepath": entries["quarantined_rows_to_score"]["filepath"]}
-    package = "tabular_lstm.datasets.predictions"
-    plan = {"type": f"{package}.ScoringPlanDataset", **folder, "quarantine": quarantine}
-    counts = {"type": f"{package}.ScoringCountsDataset", **folder}
-    return {**entries, "predictions@plan": plan, "predictions@manifest": counts}
+    paths = {name: _path_of(name, entries[name]) for name in WRITTEN}
+    package, folder = "tabular_lstm.datasets", {"filepath": paths["predictions"]}
+    readers = {
+        "predictions@plan": {
+            "type": f"{package}.predictions.ScoringPlanDataset",
+            "quarantine": {"filepath": paths["quarantined_rows_to_score"]},
+        },
+        "predictions@manifest": {"type": f"{package}.predictions.ScoringCountsDataset"},
+        "finished_scorings": {},
+    }
+    return entries | {n: entries.get(n, {}) | entry | folder for n, entry in readers.items()}
+
+
+def _path_of(name: str, entry: Any) -> str:
+    """Give the path of what a scoring writes part by part, which only its own datasets can."""
+    kinds, arguments = WRITTEN[name], entry if isinstance(entry, dict) else {}
+    path = str(arguments.get("filepath", "://"))
+    is_kept = arguments.get("versioned", name == "predictions") and "save_args" not in arguments
+    if arguments.get("type") not in kinds or "://" in path or not is_kept:
+        raise DataError(
+            f"The catalog's entry '{name}': a scoring writes it part by part, so only its path may "
+            f"differ from conf/base: expected {kinds[0]} at a path of this machine."
+        )
+    return path
 
 
 def own_entry(entry: dict[str, Any]) -> dict[str, Any]:
@@ -67,9 +110,9 @@ class TableDataset(ReadOnlyDataset):
             dataset = AbstractDataset.from_config(name, dataset)
         super().__init__(name, metadata)
         self._name, self._dataset = name, dataset
-        self._rows: LoadedTable | None = None
+        self._rows: Table | None = None
 
-    def load(self) -> LoadedTable | None:
+    def load(self) -> Table | None:
         """Load the table, see `LoadedTable.of`; None if labels have not come yet.
 
         Raises:
@@ -77,7 +120,9 @@ class TableDataset(ReadOnlyDataset):
         """
         if self._rows is None:
             try:
-                self._rows = LoadedTable.of(self._dataset.load(), self._name)
+                loaded = self._dataset.load()
+                is_table = isinstance(loaded, Table)  # of a dataset derived from RawRowsDataset
+                self._rows = loaded if is_table else LoadedTable.of(loaded, self._name)
             except DataError as error:
                 if isinstance(error, NoRowsError) and self._name == LABELS:
                     return None

@@ -323,7 +323,7 @@ def refuse_part(pipeline: Pipeline, run_params: Mapping[str, Any], run_command: 
         names = ", ".join(sorted({name.partition("@")[0] for name in not_made}))
         raise DataError(
             f"This run would read {names} of an earlier run, but a run makes what it reads. Add "
-            "the pipelines before it, as in --pipelines data_processing,reshaping,training, or run "
+            "the nodes that make it, as in --pipelines data_processing,reshaping,training, or run "
             f"all: {run_command}."
         )
 
