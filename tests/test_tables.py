@@ -250,7 +250,7 @@ def test_typed_cells_mean_what_their_text_means(project: Project) -> None:
 CATEGORIES = {"categorical": ["color", "code"], "ignore": ["seen"], "key": "id"}
 
 
-def test_text_of_a_workbook_stays_text(project: Project) -> None:
+def test_text_of_a_workbook_stays_text_or_is_warned_of(project: Project) -> None:
     rows = typed().assign(id=lambda of: of["id"].map(lambda n: "0" * (n % 2) + str(n // 2)))
     columns = {"label": "warm", "positive_class": "True", "negative_class": "False"}
     declare(project, columns=columns | CATEGORIES, **TINY)
@@ -260,6 +260,11 @@ def test_text_of_a_workbook_stays_text(project: Project) -> None:
     documented = {**excel(rows, project.path / "rows.xlsx"), "filepath": "rows.xlsx"}
     reads(project, raw_rows=documented)
     assert processed(project)[2] == sides
+    warning = "raw_rows: pandas reads the text 007 of a workbook as the number 7"
+    for load_args, is_warned in (({}, False), ({"load_args": {"sheet_name": 0}}, True)):
+        reads(project, raw_rows=documented | load_args)
+        assert (warning in logged(*DATA_PROCESSING)) == is_warned
+        pipelines.set_requested(None)
 
 
 def test_an_empty_cell_that_is_a_class_is_null_in_a_table(project: Project) -> None:

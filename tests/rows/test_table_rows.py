@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import duckdb
 import ibis
@@ -262,6 +263,7 @@ def another_column() -> Iterator[pd.DataFrame]:
         (ROWS.set_index(pd.Index([1, 2, 3], name="id")), "column name 'id' occurs 2 times"),
         (another_column(), "column 'y' is in some frames of the table and not in others"),
         (words_then_numbers(), "a column has different types: Unable to merge: "),
+        (pl.DataFrame({"x": [UUID(int=1)]}, {"x": pl.Object}), "column 'x' holds Python objects"),
     ],
 )
 def test_what_is_no_table_of_rows_is_refused(table: Any, said: str) -> None:
@@ -269,6 +271,13 @@ def test_what_is_no_table_of_rows_is_refused(table: Any, said: str) -> None:
         of(table)
     assert str(error.value).startswith("raw_rows: ")
     assert said in str(error.value)
+
+
+def test_a_decimal_is_as_a_csv_has_it_whatever_other_rows_hold() -> None:
+    cells = [Decimal(0), Decimal("0.5"), Decimal("1E-7")]
+    longer = [*cells, Decimal("500.25")]
+    alone, grown = (cells_of(of(pd.DataFrame({"k": k, "y": 1})))["k"] for k in (cells, longer))
+    assert alone.tolist() == grown[:3].tolist() == ["0", "0.5", "0.0000001"]
 
 
 def test_a_whole_number_that_is_no_float_is_not_rounded_in_silence() -> None:

@@ -22,6 +22,7 @@ __all__ = [
     "TablePreview",
     "credentials_of",
     "folder_of_versions",
+    "guesses_types",
     "parameters_of_files",
     "unsaved",
     "use_own_version",
@@ -42,6 +43,15 @@ def use_own_version(dataset: Any, run_id: str) -> None:
     """
     if folder_of_versions(dataset):
         dataset._version = Version(run_id, run_id)
+
+
+def guesses_types(dataset: Any) -> bool:
+    """Tell whether pandas makes numbers of a workbook's texts.
+
+    It does for an `ExcelDataset` whose load arguments have neither `dtype` nor `converters`.
+    """
+    declared = {"dtype", "converters"}.intersection(getattr(dataset, "_load_args", {}))
+    return type(dataset).__name__ == "ExcelDataset" and not declared
 
 
 def credentials_of(dataset: Any) -> list[Any]:

@@ -7,7 +7,7 @@ from urllib.parse import unquote, unquote_plus
 
 from kedro.io import AbstractDataset
 
-from tabular_lstm.datasets.kedro_private import credentials_of
+from tabular_lstm.datasets.kedro_private import credentials_of, guesses_types
 from tabular_lstm.datasets.read_only import ReadOnlyDataset
 from tabular_lstm.datasets.rows_to_score import USER
 from tabular_lstm.errors import DataError
@@ -18,6 +18,10 @@ from tabular_lstm.rows.table_rows import LoadedTable, NoRowsError
 LABELS = "late_labels"
 TABLES = {"raw_rows", "rows_to_score", LABELS}
 WRAPPER = "tabular_lstm.datasets.tables.TableDataset"
+WORKBOOK = (
+    "%s: pandas reads the text 007 of a workbook as the number 7. To keep text as text, write "
+    "load_args: {dtype: object} in this entry of the catalog"
+)
 # What a scoring writes, with the datasets that conf may name, the second ones as in version 0.1.0.
 WRITTEN = {
     "predictions": ("tabular_lstm.datasets.predictions.PredictionsDataset",),
@@ -119,6 +123,8 @@ class TableDataset(ReadOnlyDataset):
             DataError: See `LoadedTable.of`; or the dataset fails.
         """
         if self._rows is None:
+            if guesses_types(self._dataset):
+                logger.warning(WORKBOOK, self._name)
             try:
                 loaded = self._dataset.load()
                 is_table = isinstance(loaded, Table)  # of a dataset derived from RawRowsDataset

@@ -142,6 +142,14 @@ def _frames(table: Any, name: str, mixed: set[str]) -> Iterator[pa.Table]:
     elif isinstance(table, pa.Table | pa.RecordBatch):
         yield pa.table(table)
     elif hasattr(table, "__arrow_c_stream__"):  # Arrow's readers, Polars, Ibis, DuckDB
+        columns, dtypes = getattr(table, "columns", ()), getattr(table, "dtypes", ())
+        # Polars exports such cells as addresses; not each library has both attributes.
+        kinds = zip(columns, map(str, dtypes), strict=False)
+        if objects := [column for column, kind in kinds if kind == "Object"]:
+            raise DataError(
+                f"{name}: column '{objects[0]}' holds Python objects; expected text, numbers or "
+                "dates. Convert the column where the rows are read."
+            )
         for batch in pa.RecordBatchReader.from_stream(table):
             yield from _frames(batch, name, mixed)
     elif hasattr(table, "collect"):  # Polars' lazy frame
@@ -169,8 +177,10 @@ def _array_of_series(cells: pd.Series, mixed: set[str]) -> pa.Array:
     # After a date, Arrow reads any number or time in the column as a date.
     objects = cells.dropna() if cells.dtype == object else cells[:0]
     kinds = {*map(type, objects)}
+    # Arrow writes all decimals with the most places that one of them has: 5 beside 0.25 as 5.00.
+    places = {cell.as_tuple().exponent for cell in objects} if kinds == {Decimal} else set()
     are_numbers = all(issubclass(kind, float | int | np.number) for kind in kinds)
-    if len(kinds) < 2 or are_numbers:
+    if len(places) < 2 and (len(kinds) < 2 or are_numbers):
         with contextlib.suppress(pa.ArrowException, OverflowError):
             array = pa.array(cells, from_pandas=True)
             if not isinstance(array.type, pa.BaseExtensionType):  # such as numbers for months
