@@ -173,7 +173,7 @@ class Decision(Outcome):
 
     def log_entry(self) -> LogEntry:
         """Return the line of the promotion log that records it."""
-        return LogEntry.of(self)
+        return LogEntry.of(self.model_dump_json().encode())
 
     def fingerprint(self) -> str:
         """Return the hash by which the promotion log names it."""

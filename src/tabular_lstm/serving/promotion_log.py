@@ -128,9 +128,9 @@ class LogEntry(Outcome):
     line_before: str | None
 
     @classmethod
-    def of(cls, decision: Outcome) -> Self:
-        """Make the entry of a decision, see `serving.decision.Decision`."""
-        content = from_json(decision.model_dump_json())
+    def of(cls, decision: bytes) -> Self:
+        """Make the entry of a decision, a `serving.decision.Decision` as JSON."""
+        content = from_json(decision)
         judgement = content["judgement"]
         return cls(
             **{name: content[name] for name in Outcome.model_fields if name in content},
