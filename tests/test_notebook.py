@@ -13,7 +13,7 @@ from tests.helpers.tables import write_people, write_task
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("rows", "figures"), [("people with dates", 8), (CLASSES, 6), (NUMBER, 6)])
+@pytest.mark.parametrize(("rows", "figures"), [("people with dates", 7), (CLASSES, 5), (NUMBER, 4)])
 def test_explore_runs_on_the_last_run(
     project: Project, once: Once, rows: str, figures: int
 ) -> None:
