@@ -348,7 +348,8 @@ def _fall_of_suspect(
         return Fall(0.0, 0.0, 0.5, 0.5)
     sampled, deciding = rows.iloc[places], columns.group or columns.key
     side_columns = [deciding] if deciding else [*features]
-    sides = sampled.groupby(side_columns, sort=False, dropna=False).ngroup().to_numpy()
+    without_names = sampled.reset_index(drop=True)  # a feature may have the index's name, `row`
+    sides = without_names.groupby(side_columns, sort=False, dropna=False).ngroup().to_numpy()
     # A row without a value is together with the rows that are always on its side.
     groups = pd.factorize(np.where(values == 0, ~sides.astype(np.uint64), values))[0]
     for trees in (FEW_TREES, TREES):
