@@ -16,7 +16,7 @@ from sets_files import numbered
 from sklearn.metrics import log_loss, root_mean_squared_error
 from sklearn.model_selection import train_test_split
 
-from tabular_lstm.judging import baselines
+from tabular_lstm.judging import baseline_fits
 from tabular_lstm.parameters.hyperparameters import (
     EvaluationOptions,
     ReshapingOptions,
@@ -54,7 +54,7 @@ def with_baseline(rows: pd.DataFrame, labels: Any, task: Task, tested: pd.DataFr
         Examples(sides[0], pd.Series(labels), schema=schema),
         (TrainingOptions(), EvaluationOptions()),
     )
-    answers, *_ = baselines.fit_baselines(train_set, sides[1], schema, *options)
+    answers, *_ = baseline_fits.fit_baselines(train_set, sides[1], schema, *options)
     return schema, sides, answers["hist_gradient_boosting"]
 
 
@@ -70,7 +70,7 @@ def losses(table: str, number: bool) -> list[float]:
     task = Task(kind=NUMBER) if number else Task.of_classes(range(labels.max() + 1))
     schema, sides, after = with_baseline(fitted, known, task, tested)
     few = [len(schema.categories.get(column, [])) in range(1, 255) for column in schema.features]
-    plain = [baselines.plain_rows(side, schema)[0] for side in sides]
+    plain = [baseline_fits.plain_rows(side, schema)[0] for side in sides]
     before = hist_gradient_boosting([], number).set_params(categorical_features=few)
     before.fit(plain[0], known)
     peer = catboost([*rows.select_dtypes("category")], number).fit(fitted, known)

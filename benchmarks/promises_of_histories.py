@@ -21,9 +21,9 @@ import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from tables import markdown
 
-from tabular_lstm.judging.baselines import plain_rows
+from tabular_lstm.judging.baseline_fits import plain_rows
 from tabular_lstm.judging.comparison import Evaluation, Predictions
-from tabular_lstm.measuring import row_losses
+from tabular_lstm.metrics import row_losses
 from tabular_lstm.parameters.columns import ColumnsOptions
 from tabular_lstm.parameters.hyperparameters import EvaluationOptions, ReshapingOptions
 from tabular_lstm.pipelines.reshaping.nodes import learn_schema, reshape, split_features_from_label

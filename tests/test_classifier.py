@@ -27,8 +27,9 @@ from sklearn.utils.estimator_checks import (
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.estimator import LSTMClassifier
+from tabular_lstm.judging.baselines import CANDIDATE
 from tabular_lstm.network import fit, plan
-from tabular_lstm.task import CANDIDATE, Task
+from tabular_lstm.task import Task
 from tests.helpers.estimators import QUICKEST, same_bits, with_all_checks
 from tests.helpers.project import TINY, Project
 

@@ -13,12 +13,12 @@ import pytest
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import sha256
 from tabular_lstm.judging import gate
+from tabular_lstm.judging.baselines import CANDIDATE
 from tabular_lstm.network.fit import predict
 from tabular_lstm.pipelines.evaluation import nodes
 from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.runs.guards import NothingNewError
 from tabular_lstm.serving.champion import load_champion
-from tabular_lstm.task import CANDIDATE
 from tests.helpers.commands import ALARM, RETRAINING, UNTRUSTED, here, message_of, succeeds
 from tests.helpers.errors import raises_data_error
 from tests.helpers.logs import FIELDS

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from kedro.framework.session import KedroSession
 
+from tabular_lstm.judging.baselines import CANDIDATE
 from tabular_lstm.network.fit import predict
 from tabular_lstm.rows.sequences import to_sequences
-from tabular_lstm.task import CANDIDATE
 from tests.helpers.commands import here, message_of
 from tests.helpers.outputs import FIGURES, JUDGED, candidate_of, document, predictions_of
 from tests.helpers.pages import Parsed

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tabular_lstm.measuring import Labels, Statistic
-from tabular_lstm.task import METRICS, MODELS, OF_CLASSES, Metric, Model
+from tabular_lstm.judging.baselines import MODELS, Model
+from tabular_lstm.metrics import METRICS, Labels, Metric, Statistic
 from tests.helpers.commands import RETRAINING, here, succeeds
 from tests.helpers.project import Project
 
@@ -21,7 +21,7 @@ def test_a_metric_and_a_baseline_are_one_entry_each(
     quick: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of the metrics one whose value on the rows is stored already, and a new one."""
-    added: Any = {"kinds": OF_CLASSES, "worse": 1, "statistic": squared, "tolerance": 0.1}
+    added: Any = {"worse": 1, "statistic": squared, "tolerance": 0.1}
     for name in ("brier_score", "mean_square"):
         monkeypatch.setitem(METRICS, name, Metric(name.replace("_", " "), **added))
     path = "sklearn.naive_bayes.GaussianNB"

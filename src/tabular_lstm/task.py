@@ -1,24 +1,23 @@
-"""What a task is: its outputs, loss, metrics, baselines, words, and columns in files.
+"""What a task is: its outputs, loss, metrics, words, and columns in files.
 
 A task is to predict one of two classes, one of more classes, or a number. `TRAITS` has one entry
-for each. A metric is one entry of `METRICS`, and a baseline is one entry of `MODELS`.
+for each. A metric is one entry of `tabular_lstm.metrics`, and a baseline is one entry of
+`tabular_lstm.judging.baselines`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
 from pydantic import BeforeValidator, StrictBool, StrictFloat, StrictInt, StrictStr
 
-from tabular_lstm import measuring
 from tabular_lstm.errors import printable
 from tabular_lstm.frozen import Frozen
-from tabular_lstm.measuring import Labels, Statistic
+from tabular_lstm.metrics import METRICS, Metric
 
 TaskKind = Literal["two classes", "classes", "number"]
 TWO_CLASSES, CLASSES, NUMBER = get_args(TaskKind)
-OF_CLASSES = (TWO_CLASSES, CLASSES)
 
 
 # YAML reads an unquoted yes or no as a boolean; strict types refuse booleans as text or number.
@@ -32,202 +31,6 @@ def _text_or_number(value: object) -> object:
 
 Value = Annotated[StrictInt | StrictFloat | StrictStr, BeforeValidator(_text_or_number)]
 Class = StrictBool | Value
-
-# Metrics ------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A metric that is measured with an interval.
-
-    Attributes:
-        words: Its name in sentences.
-        kinds: The tasks that it is for.
-        worse: 1 if a larger value is worse, else -1.
-        statistic: Makes the function that measures a model on resamples, from the rows, the
-            predictions and the decisions. Resamples with each row once give the metric on the rows,
-            where the task's metrics have no field for it.
-        explained: What it says, for the report.
-        unit: What follows its name in the head of a table.
-        tolerance: By how much a candidate may be worse than a champion, in the metric, or for a
-            number in standard deviations of the label. None: the gate does not compare it.
-        in_units: Whether it is in the label's unit, so values of 10^-9 or 10^9 are possible.
-        in_percent: Whether it is written in percent.
-        unseen: Bounds the error of two models' difference that is due to kinds of rows outside the
-            test rows, at a confidence. Default: no such error.
-        farther: Says how much one more row with the largest error can raise, or lower, a
-            difference. Default: not at all.
-        margin: Bounds the same error as `unseen`, of one model's metric from 0 to 1; None where
-            there is none.
-    """
-
-    words: str
-    kinds: tuple[TaskKind, ...]
-    worse: int
-    statistic: Callable[[Labels, np.ndarray, np.ndarray], Statistic]
-    explained: str = ""
-    unit: str = ""
-    tolerance: float | None = None
-    in_units: bool = False
-    in_percent: bool = False
-    unseen: Callable[[Labels, np.ndarray, np.ndarray, float], float] = lambda *_: 0.0
-    farther: Callable[[Labels, np.ndarray, np.ndarray], tuple[float, float]] = lambda *_: (0.0, 0.0)
-    margin: Callable[[float, Labels, np.ndarray, float], float | None] = lambda *_: None
-
-
-METRICS: dict[str, Metric] = {
-    "log_loss": Metric(
-        "log loss",
-        OF_CLASSES,
-        worse=1,
-        statistic=measuring.log_loss,
-        explained="How far the probabilities are from the truth. Confident errors count most; 0 is "
-        "perfect.",
-        unit=", nats",
-        tolerance=0.02,
-        unseen=measuring.unseen_log_loss,
-    ),
-    "roc_auc": Metric(
-        "ROC AUC",
-        OF_CLASSES,
-        worse=-1,
-        statistic=measuring.roc_auc,
-        explained=": 0.5 is chance, 1 is perfect.",
-        tolerance=0.02,
-        unseen=measuring.unseen_roc_auc,
-        margin=measuring.unseen_of_ranking,
-    ),
-    "accuracy": Metric(
-        "accuracy",
-        OF_CLASSES,
-        worse=-1,
-        statistic=measuring.accuracy,
-        explained="The share of rows whose class is predicted correctly.",
-        unit=", %",
-        in_percent=True,
-        margin=measuring.unseen_of_all_or_none,
-    ),
-    "rmse": Metric(
-        "RMSE",
-        (NUMBER,),
-        worse=1,
-        statistic=measuring.rmse,
-        explained="The root of the mean squared error, in the label's unit. Large errors count "
-        "most; 0 is perfect.",
-        tolerance=0.02,
-        in_units=True,
-        farther=measuring.farther_rmse,
-    ),
-    "mae": Metric(
-        "MAE",
-        (NUMBER,),
-        worse=1,
-        statistic=measuring.mae,
-        explained="The mean error of a prediction, in the label's unit: 0 is perfect.",
-        tolerance=0.02,
-        in_units=True,
-        farther=measuring.farther_mae,
-    ),
-    "r2": Metric(
-        "R²",
-        (NUMBER,),
-        worse=-1,
-        statistic=measuring.r2,
-        explained="The share of the label's variance that is predicted: 0 is no better than the "
-        "mean, 1 is perfect.",
-    ),
-}
-
-# Baselines ----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Model:
-    """A model in figures and on pages: the candidate, the champion, or a baseline.
-
-    Attributes:
-        words: Its name in sentences.
-        color: Its color in all figures: the palette of Okabe and Ito for color-blind readers.
-        explained: What it is, for the report.
-        role: Of a baseline: a candidate must beat the `simplest` one, and must not be worse than
-            the `linear` one. Any other one is there to be compared with.
-        classifier, regressor: The class of a baseline for classes, or for a number, such as
-            `sklearn.linear_model.Ridge`. It is imported when it is needed, because that takes time.
-        options: Its arguments.
-        encoded: Whether it gets medians for missing numbers, standardized numbers and one-hot
-            categories.
-        boosted: Whether it is told which columns are categories, stops when the rows that are held
-            out no longer gain, and is the mean of several models, calibrated by these rows.
-    """
-
-    words: str
-    color: str
-    explained: str = ""
-    role: Literal["", "simplest", "linear"] = ""
-    classifier: str = ""
-    regressor: str = ""
-    options: Mapping[str, Any] = field(default_factory=dict)
-    encoded: bool = False
-    boosted: bool = False
-
-
-CANDIDATE = "candidate"
-GREY = "#777777"
-SAME_ANSWER, WEIGHTED_SUM = "the same answer for every row", "a weighted sum of the features"
-# Chosen on tables of classes of `benchmarks/baseline.py`.
-BOOSTING = {
-    "early_stopping": True,
-    "n_iter_no_change": 20,
-    "max_iter": 300,
-    "max_leaf_nodes": 15,
-    "l2_regularization": 10.0,
-    "max_features": 0.5,
-}
-# By the model's name in predictions; there, a champion's name is its run id.
-MODELS: dict[str, Model] = {
-    CANDIDATE: Model("candidate", "#0072B2", "the model of this run"),
-    "champion": Model("champion", "#000000"),
-    "majority_class": Model(
-        "majority class",
-        GREY,
-        SAME_ANSWER,
-        role="simplest",
-        classifier="sklearn.dummy.DummyClassifier",
-    ),
-    "mean": Model(
-        "mean",
-        GREY,
-        SAME_ANSWER,
-        role="simplest",
-        regressor="sklearn.dummy.DummyRegressor",
-    ),
-    "logistic_regression": Model(
-        "logistic regression",
-        "#D55E00",
-        WEIGHTED_SUM,
-        role="linear",
-        classifier="sklearn.linear_model.LogisticRegression",
-        options={"max_iter": 1000},
-        encoded=True,
-    ),
-    "linear_regression": Model(
-        "linear regression",
-        "#D55E00",
-        WEIGHTED_SUM,
-        role="linear",
-        regressor="sklearn.linear_model.Ridge",
-        encoded=True,
-    ),
-    "hist_gradient_boosting": Model(
-        "gradient boosting",
-        "#009E73",
-        "many small decision trees",
-        classifier="sklearn.ensemble.HistGradientBoostingClassifier",
-        regressor="sklearn.ensemble.HistGradientBoostingRegressor",
-        options=BOOSTING,
-        boosted=True,
-    ),
-}
 
 # Tasks --------------------------------------------------------------------------------------------
 
@@ -437,7 +240,8 @@ class Task(Frozen):
     @property
     def metrics(self) -> dict[str, Metric]:
         """Give the metrics that have intervals, by name."""
-        return {name: metric for name, metric in METRICS.items() if self.kind in metric.kinds}
+        is_number = self.kind == NUMBER
+        return {name: metric for name, metric in METRICS.items() if metric.for_numbers == is_number}
 
     @property
     def compared(self) -> list[str]:
@@ -451,16 +255,3 @@ class Task(Frozen):
         The main metric comes first, then the others that the gate compares, then the rest.
         """
         return [*dict.fromkeys([self.traits.main, *self.compared, *self.metrics])]
-
-    @property
-    def baselines(self) -> dict[str, Model]:
-        """Give the baselines by name."""
-        return {name: model for name, model in MODELS.items() if self.estimator_of(model)}
-
-    def baseline(self, role: str) -> str:
-        """Name the baseline with a role, see `Model.role`."""
-        return next(name for name, model in self.baselines.items() if model.role == role)
-
-    def estimator_of(self, model: Model) -> str:
-        """Name the class that fits a baseline for this task; empty if there is none."""
-        return model.regressor if self.kind == NUMBER else model.classifier

@@ -3,6 +3,7 @@
 import numpy as np
 
 from tabular_lstm.judging import changes, gate
+from tabular_lstm.judging.baselines import CANDIDATE
 from tabular_lstm.judging.comparison import Evaluation
 from tabular_lstm.judging.gate import ArtifactCheck, ComparedChampion, DataCheck
 from tabular_lstm.parameters.hyperparameters import EvaluationOptions
@@ -14,7 +15,6 @@ from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.comparable_champions import ComparedChampions
 from tabular_lstm.serving.decision import Champions, Decision, Provenance
 from tabular_lstm.serving.promotion_log import LogEntry, promoted, standing
-from tabular_lstm.task import CANDIDATE
 from tests.helpers.judged import both, ruled
 from tests.helpers.logs import run
 

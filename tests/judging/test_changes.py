@@ -8,7 +8,7 @@ import pytest
 from tabular_lstm.judging import changes
 from tabular_lstm.judging.comparison import Evaluation
 from tabular_lstm.judging.gate import ComparedChampion, DataCheck, DriftCheck, FeaturesMoved
-from tabular_lstm.judging.metrics import Metrics, point_metrics
+from tabular_lstm.judging.model_metrics import Metrics, point_metrics
 from tabular_lstm.parameters.hyperparameters import ValidationOptions
 from tabular_lstm.parameters.runs import PromotionOptions
 from tabular_lstm.rows.data_summary import DataSummary

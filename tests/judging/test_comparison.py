@@ -9,6 +9,7 @@ import pytest
 from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
+from tabular_lstm.judging.baselines import CANDIDATE
 from tabular_lstm.judging.comparison import (
     Evaluation,
     Predictions,
@@ -16,9 +17,9 @@ from tabular_lstm.judging.comparison import (
     sentences_of,
 )
 from tabular_lstm.judging.intervals import bounds
-from tabular_lstm.judging.metrics import point_metrics
+from tabular_lstm.judging.model_metrics import point_metrics
+from tabular_lstm.metrics import METRICS
 from tabular_lstm.parameters.hyperparameters import EvaluationOptions
-from tabular_lstm.task import CANDIDATE, METRICS
 from tests.helpers.judged import BASELINES, both, ruled
 from tests.helpers.judged_tasks import FOUR, OF_NUMBER, RESAMPLED, classes_of, numbers_of
 from tests.helpers.judged_tasks import judge as judge_task

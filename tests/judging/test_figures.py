@@ -11,11 +11,12 @@ from matplotlib.lines import Line2D
 from sklearn import metrics as sk
 
 from tabular_lstm.judging import figures
+from tabular_lstm.judging.baselines import MODELS
 from tabular_lstm.judging.comparison import Evaluation
 from tabular_lstm.judging.importance import Importance, Lost
-from tabular_lstm.judging.metrics import ConfusionMatrix
+from tabular_lstm.judging.model_metrics import ConfusionMatrix
 from tabular_lstm.parameters.hyperparameters import EvaluationOptions
-from tabular_lstm.task import MODELS, NUMBER, Task
+from tabular_lstm.task import NUMBER, Task
 from tests.helpers.judged import ruled
 
 DRAWN = EvaluationOptions(bootstrap_resamples=100)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tabular_lstm.judging import gate
+from tabular_lstm.judging.baselines import CANDIDATE
 from tabular_lstm.judging.comparison import ZERO_AND_ONE, Comparison, Difference, Evaluation
 from tabular_lstm.judging.gate import (
     ChampionCheck,
@@ -16,7 +17,6 @@ from tabular_lstm.judging.gate import (
 )
 from tabular_lstm.parameters.runs import PromotionOptions
 from tabular_lstm.rows.weights import scaled
-from tabular_lstm.task import CANDIDATE
 from tests.helpers.judged import both, ruled
 from tests.helpers.judged_tasks import FOUR, OF_NUMBER, RESAMPLED, classes_of, judge, numbers_of
 

@@ -15,7 +15,7 @@ from tabular_lstm.judging.importance import (
     partial_dependence,
     permutation_importance,
 )
-from tabular_lstm.measuring import Labels
+from tabular_lstm.metrics import Labels
 from tabular_lstm.parameters.hyperparameters import ReshapingOptions
 from tabular_lstm.rows.column_kinds import Declaration
 from tabular_lstm.rows.histories import Histories, Sequences, table_of

@@ -10,8 +10,8 @@ from sklearn import metrics as sk
 
 from tabular_lstm.judging.comparison import Evaluation
 from tabular_lstm.judging.intervals import percentile_interval
-from tabular_lstm.judging.metrics import point_metrics
-from tabular_lstm.measuring import Labels, ranking, unseen_log_loss, unseen_roc_auc, unseen_share
+from tabular_lstm.judging.model_metrics import point_metrics
+from tabular_lstm.metrics import Labels, ranking, unseen_log_loss, unseen_roc_auc, unseen_share
 from tabular_lstm.parameters.hyperparameters import EvaluationOptions
 from tests.helpers.judged import both, ruled
 

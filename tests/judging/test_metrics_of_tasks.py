@@ -9,10 +9,10 @@ from sklearn import metrics as sk
 
 from tabular_lstm.judging.comparison import Evaluation
 from tabular_lstm.judging.intervals import bounds
-from tabular_lstm.judging.metrics import fewest_rows
-from tabular_lstm.measuring import farther_mae, unseen_share
+from tabular_lstm.judging.model_metrics import fewest_rows
+from tabular_lstm.metrics import METRICS, farther_mae, unseen_share
 from tabular_lstm.network.outputs import Calibration, decisions
-from tabular_lstm.task import METRICS, Task
+from tabular_lstm.task import Task
 from tests.helpers.judged import both, ruled
 from tests.helpers.judged_tasks import FOUR, OF_NUMBER, RESAMPLED, classes_of, judge, numbers_of
 

@@ -13,10 +13,11 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from tabular_lstm.errors import DataError
+from tabular_lstm.judging.baselines import CANDIDATE
 from tabular_lstm.judging.comparison import Evaluation, by_segment
 from tabular_lstm.judging.drawing import TITLES
 from tabular_lstm.judging.importance import Dependence, Importance, Lost
-from tabular_lstm.judging.metrics import Baselines
+from tabular_lstm.judging.model_metrics import Baselines
 from tabular_lstm.network import fit
 from tabular_lstm.parameters.columns import ColumnsOptions
 from tabular_lstm.parameters.hyperparameters import (
@@ -34,7 +35,6 @@ from tabular_lstm.pipelines.reshaping.nodes import reshape_test_rows
 from tabular_lstm.rows.examples import Examples, JudgingRows
 from tabular_lstm.rows.fingerprints import Fingerprints, keys_of, together_of
 from tabular_lstm.rows.schema import HistoryLayout
-from tabular_lstm.task import CANDIDATE
 from tests.helpers import networks
 from tests.helpers.decisions import DATA, PROVENANCE
 from tests.helpers.judged import BASELINES, predictions_of, rows_of, set_of

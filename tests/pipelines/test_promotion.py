@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 
 from tabular_lstm.errors import DataError
+from tabular_lstm.judging.baselines import CANDIDATE
 from tabular_lstm.judging.comparison import Evaluation
 from tabular_lstm.judging.gate import ArtifactCheck
 from tabular_lstm.pipelines.promotion.nodes import read_back, record
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.decision import Champions
-from tabular_lstm.task import CANDIDATE
 from tests.helpers.champions import log_of
 from tests.helpers.commands import RETRAINING, here, seed, succeeds
 from tests.helpers.decisions import CONTENT, decision

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.judging.baselines import plain_rows
+from tabular_lstm.judging.baseline_fits import plain_rows
 from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions
 from tabular_lstm.rows.past_features import as_rows
 from tabular_lstm.rows.schema import Schema

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tabular_lstm.measuring import effective_rows
+from tabular_lstm.metrics import effective_rows
 from tabular_lstm.rows.weights import checked_weights, read_weights, scaled
 
 

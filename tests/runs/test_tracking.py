@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tabular_lstm.judging.metrics import NumberMetrics
+from tabular_lstm.judging.model_metrics import NumberMetrics
 from tabular_lstm.parameters.runs import MlflowOptions
 from tabular_lstm.runs import tracking
 from tests.helpers.champions import log_of

@@ -13,13 +13,14 @@ import pandas as pd
 import pytest
 
 from tabular_lstm.environments import output_folder, run_command
+from tabular_lstm.judging.baselines import MODELS
 from tabular_lstm.judging.drawing import TITLES
 from tabular_lstm.judging.importance import Importance
-from tabular_lstm.judging.metrics import metric_text
+from tabular_lstm.judging.model_metrics import metric_text
 from tabular_lstm.monitoring.reference import Reference, category_cells, one_of, profile_of
 from tabular_lstm.serving import report
 from tabular_lstm.serving.decision import Decision, Provenance
-from tabular_lstm.task import CLASSES, MODELS, NUMBER
+from tabular_lstm.task import CLASSES, NUMBER
 from tests.helpers.browser import in_a_browser, measured, needs_browser
 from tests.helpers.outputs import FIGURES
 from tests.helpers.pages import Parsed

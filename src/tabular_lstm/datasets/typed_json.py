@@ -13,6 +13,9 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.files import replace
 from tabular_lstm.frozen import from_json, refuse_unknown_format
 
+# Types by the names that they have in catalogs of version 0.1.0.
+MOVED = {"tabular_lstm.judging.metrics.Baselines": "tabular_lstm.judging.model_metrics.Baselines"}
+
 
 class LocalFileDataset(AbstractVersionedDataset[Any, Any]):
     """A versioned file or folder on this machine; subclasses read and write it."""
@@ -43,7 +46,7 @@ class TypedJSONDataset(LocalFileDataset):
 
     def __init__(self, *, model: str | None = None, **arguments: Any) -> None:
         super().__init__(**arguments)
-        self._model: type[BaseModel] | None = load_obj(model) if model else None
+        self._model: type[BaseModel] | None = load_obj(MOVED.get(model, model)) if model else None
 
     def load(self) -> Any:
         """Read the value.

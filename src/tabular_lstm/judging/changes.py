@@ -16,12 +16,12 @@ from tabular_lstm.judging.gate import (
     FeaturesMoved,
 )
 from tabular_lstm.judging.intervals import CENTRAL, NORMAL
-from tabular_lstm.judging.metrics import Metrics, metric_text
+from tabular_lstm.judging.model_metrics import Metrics, metric_text
+from tabular_lstm.metrics import METRICS
 from tabular_lstm.parameters.hyperparameters import ValidationOptions
 from tabular_lstm.parameters.runs import PromotionOptions
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.data_warnings import doubts_of
-from tabular_lstm.task import METRICS
 
 OTHER_ROWS = "other rows of histories, not those that a scoring would have predicted"
 ASK = (

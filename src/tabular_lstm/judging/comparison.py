@@ -10,6 +10,7 @@ import pandas as pd
 
 from tabular_lstm.errors import counted, shown
 from tabular_lstm.frozen import Frozen, unless
+from tabular_lstm.judging.baselines import CANDIDATE, MODELS, baseline_of, baselines_of
 from tabular_lstm.judging.intervals import (
     CENTRAL,
     NORMAL,
@@ -17,7 +18,7 @@ from tabular_lstm.judging.intervals import (
     bounds,
     percentile_interval,
 )
-from tabular_lstm.judging.metrics import (
+from tabular_lstm.judging.model_metrics import (
     Metrics,
     Rule,
     fewest_rows,
@@ -28,14 +29,14 @@ from tabular_lstm.judging.metrics import (
     statistics,
     with_intervals,
 )
-from tabular_lstm.measuring import Labels, Resampled, deviation_of
+from tabular_lstm.metrics import METRICS, Labels, Resampled, deviation_of
 from tabular_lstm.parameters.hyperparameters import EvaluationOptions
 from tabular_lstm.rows.cells import cell_text
 from tabular_lstm.rows.examples import Examples, JudgedOn
 from tabular_lstm.rows.histories import Histories, Sequences
 from tabular_lstm.rows.label_measures import ENOUGH_ROWS
 from tabular_lstm.rows.weights import scaled
-from tabular_lstm.task import CANDIDATE, METRICS, MODELS, Task
+from tabular_lstm.task import Task
 
 POWER = 0.8
 # Which rows of histories judge, in words that follow their number.
@@ -87,7 +88,7 @@ class Predictions:
     """One model's predictions of examples, and the rule by which it decides.
 
     Attributes:
-        values: float64 (examples, outputs of the task), see `tabular_lstm.measuring`; NaN where
+        values: float64 (examples, outputs of the task), see `tabular_lstm.metrics`; NaN where
             the model gives no prediction.
         rule: The decision rule, see `metrics.Rule`.
     """
@@ -113,7 +114,7 @@ class Evaluation(Labels):
         side: `test`, or `train` where nothing is held out. Default: `test`.
         task: What is predicted. Default: two classes, 0 and 1.
         best_baseline: The one with the lowest out-of-fold loss. Default: "", not known.
-        predictions: See `tabular_lstm.measuring`; a missing prediction is replaced by a wrong one.
+        predictions: See `tabular_lstm.metrics`; a missing prediction is replaced by a wrong one.
         rules: Each model's decision rule, see `metrics.Rule`.
         without_prediction: For how many rows a model gave no prediction.
         metrics, resampled: Metrics on the rows, with 95 % intervals; metrics on resamples of them.
@@ -192,7 +193,7 @@ class Evaluation(Labels):
     @property
     def metrics_of_baselines(self) -> dict[str, Metrics]:
         """Return the metrics of the baselines alone."""
-        return {name: m for name, m in self.metrics.items() if name in self.task.baselines}
+        return {name: m for name, m in self.metrics.items() if name in baselines_of(self.task)}
 
     @property
     def weighted(self) -> str:
@@ -306,7 +307,7 @@ def sentences_of(evaluation: Evaluation, options: EvaluationOptions) -> list[str
     if evaluation.all_rows is not None:
         count, all_rows_metrics = evaluation.all_rows
         summary += f". {_summary(evaluation, all_rows_metrics, count, ', all labelled ones')}"
-    best = evaluation.best_baseline or evaluation.task.baseline("linear")
+    best = evaluation.best_baseline or baseline_of(evaluation.task, "linear")
     main = _telling(evaluation, best)
     difference, _ = evaluation.minus(CANDIDATE, best, main)
     first = [sentences.pop(best)] if METRICS[main].worse * difference > 0 else []

@@ -14,7 +14,7 @@ import numpy as np
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, Template
 
 from tabular_lstm.errors import counted, printable, shown
-from tabular_lstm.judging.metrics import metric_text
+from tabular_lstm.judging.model_metrics import metric_text
 from tabular_lstm.parameters import BLOCKS
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tabular_lstm.judging.baselines import CANDIDATE, MODELS
 from tabular_lstm.judging.comparison import Evaluation
 from tabular_lstm.judging.drawing import (
     BAR,
@@ -26,8 +27,9 @@ from tabular_lstm.judging.drawing import (
     wrapped,
 )
 from tabular_lstm.judging.importance import Importance
-from tabular_lstm.judging.metrics import Metrics, calibration_bins
-from tabular_lstm.task import CANDIDATE, METRICS, MODELS, Task
+from tabular_lstm.judging.model_metrics import Metrics, calibration_bins
+from tabular_lstm.metrics import METRICS
+from tabular_lstm.task import Task
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

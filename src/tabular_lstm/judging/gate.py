@@ -11,13 +11,15 @@ import numpy as np
 from pydantic import ConfigDict, Field, model_serializer, model_validator
 
 from tabular_lstm.frozen import Frozen, unless
+from tabular_lstm.judging.baselines import CANDIDATE, MODELS, baseline_of
 from tabular_lstm.judging.comparison import Comparison, Evaluation
-from tabular_lstm.judging.metrics import Metrics, fewest_rows, metric_text
+from tabular_lstm.judging.model_metrics import Metrics, fewest_rows, metric_text
+from tabular_lstm.metrics import METRICS
 from tabular_lstm.parameters.runs import PromotionOptions, Tolerance
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.examples import JudgedOn
 from tabular_lstm.rows.weights import weights_note
-from tabular_lstm.task import CANDIDATE, METRICS, MODELS, Task
+from tabular_lstm.task import Task
 
 # Checks -------------------------------------------------------------------------------------------
 
@@ -202,7 +204,7 @@ def check_floor(evaluation: Evaluation, promotion: PromotionOptions) -> FloorChe
 
     It loses if it is shown to be worse, and measured to be worse by more than the tolerance.
     """
-    simplest, linear = (evaluation.task.baseline(role) for role in ("simplest", "linear"))
+    simplest, linear = (baseline_of(evaluation.task, role) for role in ("simplest", "linear"))
     compared = {
         name: evaluation.compare(CANDIDATE, name, promotion.confidence)
         for name in (simplest, linear)

@@ -10,14 +10,14 @@ import numpy as np
 from tabular_lstm.frozen import Frozen, unless
 from tabular_lstm.judging.comparison import Evaluation
 from tabular_lstm.judging.drawing import FIGURES
-from tabular_lstm.judging.metrics import fill_missing
-from tabular_lstm.measuring import Labels
+from tabular_lstm.judging.model_metrics import fill_missing
+from tabular_lstm.metrics import METRICS, Labels
 from tabular_lstm.parameters.hyperparameters import EvaluationOptions
 from tabular_lstm.progress import progress
 from tabular_lstm.rows.examples import Examples
 from tabular_lstm.rows.histories import Histories, Sequences, table_of
 from tabular_lstm.rows.schema import Schema
-from tabular_lstm.task import METRICS, Task
+from tabular_lstm.task import Task
 
 # See `network.score.score_changed`: from slots and their values to predictions.
 PredictChanged = Callable[[Sequences, Iterable[tuple[int, np.ndarray]]], Iterator[np.ndarray]]

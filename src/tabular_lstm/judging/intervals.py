@@ -1,7 +1,7 @@
 """Intervals: how far a metric on the test rows may be off by chance.
 
 A bootstrap draws resamples of the rows. Source: Efron and Tibshirani, "An Introduction to the
-Bootstrap", 1993, chapter 13. What it does not see is in `tabular_lstm.measuring`.
+Bootstrap", 1993, chapter 13. What it does not see is in `tabular_lstm.metrics`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ from statistics import NormalDist
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from tabular_lstm.measuring import EQUAL, Resampled, Statistic
+from tabular_lstm.metrics import EQUAL, Resampled, Statistic
 from tabular_lstm.progress import progress
 
 CENTRAL = 0.95

@@ -9,6 +9,7 @@ from pydantic import NonNegativeInt
 from tabular_lstm.errors import counted
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.judging import drawing
+from tabular_lstm.judging.baselines import CANDIDATE, MODELS
 from tabular_lstm.judging.drawing import (
     INK,
     amount_formatter,
@@ -18,11 +19,11 @@ from tabular_lstm.judging.drawing import (
     template,
     to_svg,
 )
-from tabular_lstm.judging.metrics import metric_text
+from tabular_lstm.judging.model_metrics import metric_text
+from tabular_lstm.metrics import METRICS
 from tabular_lstm.monitoring.drift import NAMED, Drift, Shift, writer_of
 from tabular_lstm.monitoring.performance import Estimate
 from tabular_lstm.monitoring.reference import Profile, Reference, one_of
-from tabular_lstm.task import CANDIDATE, METRICS, MODELS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -14,9 +14,9 @@ import numpy as np
 from tabular_lstm.errors import shown
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.judging.intervals import CENTRAL, NORMAL
-from tabular_lstm.judging.metrics import Metrics, metric_text
-from tabular_lstm.measuring import each_against_others, placements, row_losses, unseen_share
-from tabular_lstm.task import METRICS, Task
+from tabular_lstm.judging.model_metrics import Metrics, metric_text
+from tabular_lstm.metrics import METRICS, each_against_others, placements, row_losses, unseen_share
+from tabular_lstm.task import Task
 
 TAIL = NORMAL.inv_cdf((1 + CENTRAL) / 2)
 FEWEST, FEWEST_OF_CLASS = 30, 5  # least labelled rows to measure; least of a class for ROC AUC

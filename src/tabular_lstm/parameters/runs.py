@@ -8,8 +8,8 @@ from pydantic import AfterValidator, Field, StrictInt, model_validator
 from tabular_lstm.errors import unknown_name
 from tabular_lstm.exit_codes import ALARM, DONE, UNTRUSTED_DATA, ExitCode
 from tabular_lstm.frozen import Count, Number, Parameters, Positive, Share
+from tabular_lstm.metrics import METRICS
 from tabular_lstm.parameters.hyperparameters import NotNegative
-from tabular_lstm.task import METRICS
 
 # An option that is gone, and that conf of version 0.1.0 may have: see `runs.guards`.
 POSSIBLE_LEAKS = "refuse_possible_leaks"

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from tabular_lstm.measuring import placements
+from tabular_lstm.metrics import placements
 from tabular_lstm.task import Task
 
 # Rows of each class; with fewer, chance too often ranks all rows correctly. And rows of a class in

@@ -1,5 +1,6 @@
 """Learn from the train rows how a row becomes a sequence: the schema."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from itertools import chain
 from typing import Any, cast
@@ -62,7 +63,7 @@ def fit_schema(
     read_names = [*names, label] if history and history.labels else names
     features: list[str] = []
     learned: dict[str, Learned] = {}  # by the column's first feature
-    stored: dict[str, dict[str, Any]] = {"categories": {}, "dates": {}, "quantiles": {}}
+    stored: dict[str, dict[str, Any]] = defaultdict(dict)  # by the schema's field
     for name in names:
         column = column_of(name, declared)
         values, problems = column.seen(rows[name])

@@ -15,12 +15,12 @@ from tabular_lstm.errors import DataError, counted, printable
 from tabular_lstm.files import replace
 from tabular_lstm.frozen import from_json
 from tabular_lstm.judging.drawing import template
-from tabular_lstm.judging.metrics import metric_text
+from tabular_lstm.judging.model_metrics import metric_text
+from tabular_lstm.metrics import METRICS
 from tabular_lstm.monitoring.drift import Drift
 from tabular_lstm.monitoring.health import Health
 from tabular_lstm.serving.manifest import finished_runs, read_manifest
 from tabular_lstm.serving.promotion_log import began, champion_of, changes
-from tabular_lstm.task import METRICS
 
 # Why a model needs a person, the worst first; "" if it needs none.
 NEEDS = ("no champion", "unreadable", "alarm", "rejected", "")

@@ -15,7 +15,7 @@ from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.rows.histories import Sequences
 
 if TYPE_CHECKING:
-    from tabular_lstm.judging.metrics import Rule
+    from tabular_lstm.judging.model_metrics import Rule
 
 REASON, EFFECT = "reason_", "effect_"
 
@@ -78,7 +78,7 @@ class Answers:
 
     @property
     def rule(self) -> "Rule":
-        """Return the decision rule, see `judging.metrics.Rule`."""
+        """Return the decision rule, see `judging.model_metrics.Rule`."""
         calibration = self.scorer.calibration
         return calibration.threshold if self.task.has_threshold else calibration.costs
 

@@ -12,8 +12,8 @@ import numpy as np
 from tabular_lstm.errors import DataError, printable, unknown_name
 from tabular_lstm.judging.comparison import Evaluation, Predictions
 from tabular_lstm.judging.gate import ComparedChampion, FeaturesMoved
-from tabular_lstm.judging.metrics import fewest_rows
-from tabular_lstm.measuring import Labels
+from tabular_lstm.judging.model_metrics import fewest_rows
+from tabular_lstm.metrics import Labels
 from tabular_lstm.monitoring.drift import Drift, compare
 from tabular_lstm.monitoring.reference import Seen, Watch, rows_each
 from tabular_lstm.network.keras_file import NoNetworkError

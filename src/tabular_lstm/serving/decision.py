@@ -18,7 +18,8 @@ from tabular_lstm.judging.gate import (
     DriftCheck,
     FloorCheck,
 )
-from tabular_lstm.judging.metrics import Metrics, metric_text
+from tabular_lstm.judging.model_metrics import Metrics, metric_text
+from tabular_lstm.metrics import METRICS
 from tabular_lstm.monitoring.drift import Drift
 from tabular_lstm.monitoring.performance import Estimate, promised_by
 from tabular_lstm.monitoring.reference import Reference
@@ -28,7 +29,6 @@ from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.examples import JudgedOn
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.serving.promotion_log import REFERENCES, Inputs, LogEntry, Outcome
-from tabular_lstm.task import METRICS
 
 if TYPE_CHECKING:
     from tabular_lstm.serving.artifact import Artifact

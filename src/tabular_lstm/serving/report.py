@@ -14,9 +14,11 @@ import yaml
 
 from tabular_lstm.errors import amount, shown
 from tabular_lstm.judging import figures as draw
+from tabular_lstm.judging.baselines import CANDIDATE, MODELS, baseline_of
 from tabular_lstm.judging.comparison import Evaluation
 from tabular_lstm.judging.drawing import FIGURES, TITLES, images, template, to_svg
 from tabular_lstm.judging.importance import MOST_IMPORTANT, Importance
+from tabular_lstm.metrics import METRICS
 from tabular_lstm.monitoring.drift import day
 from tabular_lstm.monitoring.reference import Profile, Reference, one_of
 from tabular_lstm.parameters.hyperparameters import TrainingOptions
@@ -24,7 +26,6 @@ from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.data_warnings import leaks_in_words
 from tabular_lstm.serving.comparable_champions import KEPT
 from tabular_lstm.serving.decision import Decision, Judgement, Provenance
-from tabular_lstm.task import CANDIDATE, METRICS, MODELS
 
 LISTED = 20  # rows, features
 COLUMNS = 40
@@ -114,6 +115,7 @@ def page(
             "coverage", TrainingOptions().coverage
         ),
         model_table=MODELS,
+        baseline_of=baseline_of,
         metric_table=METRICS,
         models=models,
         candidate=models[CANDIDATE],

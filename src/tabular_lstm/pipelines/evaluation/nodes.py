@@ -10,13 +10,14 @@ import pandas as pd
 from tabular_lstm.engine import Engine, one_by_one
 from tabular_lstm.errors import DataError, row_list
 from tabular_lstm.judging import comparison, figures
+from tabular_lstm.judging.baselines import CANDIDATE
 from tabular_lstm.judging.comparison import Evaluation, Predictions
 from tabular_lstm.judging.drawing import FIGURES, to_svg
 from tabular_lstm.judging.importance import (
     Importance,
     importance_of,
 )
-from tabular_lstm.judging.metrics import Baselines
+from tabular_lstm.judging.model_metrics import Baselines
 from tabular_lstm.monitoring.reference import Reference, rows_each
 from tabular_lstm.parameters.columns import ColumnsOptions
 from tabular_lstm.parameters.hyperparameters import (
@@ -31,7 +32,6 @@ from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.rows.labels import label_column
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.decision import Provenance
-from tabular_lstm.task import CANDIDATE
 
 # With so many values in the train rows, workers fit baselines faster, despite their imports.
 WORTH_WORKERS = 1_000_000
@@ -102,13 +102,13 @@ def predict_with_baselines(
     options: EvaluationOptions,
     engine: Engine,
 ) -> Baselines:
-    """Fit the baselines, on the engine's workers if it takes long: see `judging.baselines`."""
-    from tabular_lstm.judging import baselines  # noqa: PLC0415  Imports scikit-learn.
+    """Fit the baselines, on the engine's workers if it takes long: see `judging.baseline_fits`."""
+    from tabular_lstm.judging import baseline_fits  # noqa: PLC0415  Imports scikit-learn.
 
     task = train_set.schema.task
     takes_long = train_set.sequences.size >= WORTH_WORKERS
     workers = (engine.workers if takes_long else None) or one_by_one
-    predictions, thresholds, losses = baselines.fit_baselines(
+    predictions, thresholds, losses = baseline_fits.fit_baselines(
         train_set, test_set.sequences, train_set.schema, training, options, workers
     )
     return Baselines(

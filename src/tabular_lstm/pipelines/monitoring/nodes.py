@@ -6,7 +6,7 @@ import logging
 import pandas as pd
 
 from tabular_lstm.errors import DataError, shown
-from tabular_lstm.judging.metrics import label_counts
+from tabular_lstm.judging.model_metrics import label_counts
 from tabular_lstm.monitoring.health import (
     ChampionHealth,
     Health,

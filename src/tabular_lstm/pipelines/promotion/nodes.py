@@ -7,6 +7,7 @@ import pandas as pd
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.judging import changes, gate
+from tabular_lstm.judging.baselines import CANDIDATE
 from tabular_lstm.judging.comparison import Evaluation
 from tabular_lstm.monitoring.drift import Drift
 from tabular_lstm.parameters.hyperparameters import EvaluationOptions, ValidationOptions
@@ -25,7 +26,6 @@ from tabular_lstm.serving.comparable_champions import (
 )
 from tabular_lstm.serving.decision import Champions, Checks, Decision, Judgement, Provenance, looks
 from tabular_lstm.serving.promotion_log import CANDIDATES, LogEntry, champion_of
-from tabular_lstm.task import CANDIDATE
 
 GOLDEN_ROWS = 32
 

@@ -10,8 +10,8 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
 
-from tabular_lstm.judging import baselines
-from tabular_lstm.judging.baselines import _splits, fit_baselines
+from tabular_lstm.judging import baseline_fits
+from tabular_lstm.judging.baseline_fits import _splits, fit_baselines
 from tabular_lstm.network import plan
 from tabular_lstm.parameters.hyperparameters import EvaluationOptions, TrainingOptions
 from tabular_lstm.rows.examples import Examples
@@ -52,7 +52,7 @@ def test_of_very_many_rows_the_folds_have_some(
     groups = np.arange(600) // 2
     arguments = set_of(train, labels, None, groups), evaluated
     whole, _, losses = fitted(*arguments)
-    for module in (baselines, plan):
+    for module in (baseline_fits, plan):
         monkeypatch.setattr(module, "MANY_ROWS", 200)
     caplog.set_level(logging.INFO)
     again, _, other_losses = fitted(*arguments)

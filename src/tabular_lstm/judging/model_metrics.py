@@ -1,7 +1,7 @@
 """The metrics of one model on one set of rows: measured, with intervals, stored, and in words.
 
-What a metric is, with its name and its tolerance, is an entry of `task.METRICS`; the functions that
-compute it are in `tabular_lstm.measuring`. Labels, predictions and weights are as there.
+What a metric is, with its name, its tolerance and how it is computed, is an entry of
+`tabular_lstm.metrics`. Labels, predictions and weights are as there.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +13,8 @@ from pydantic import AliasChoices, ConfigDict, Field, model_serializer, model_va
 from tabular_lstm.errors import LISTED, amount, shown
 from tabular_lstm.frozen import Frozen, NewerVersionError, unless
 from tabular_lstm.judging.intervals import CENTRAL, percentile_interval
-from tabular_lstm.measuring import (
+from tabular_lstm.metrics import (
+    METRICS,
     ArrayPair,
     Labels,
     Resampled,
@@ -23,7 +24,7 @@ from tabular_lstm.measuring import (
     ranking,
     row_losses,
 )
-from tabular_lstm.task import METRICS, Task
+from tabular_lstm.task import Task
 
 # A decision rule. Two classes: the threshold. More classes: the cost of each decision (column) for
 # each actual class (row); None if each error costs the same. A number: None.
@@ -429,7 +430,7 @@ def _ratio(numerator: float, denominator: float) -> float | None:
 class Baselines(Frozen):
     """The baselines' decision thresholds (two classes) and predictions of the evaluated rows.
 
-    `losses` are out-of-fold losses of the train rows, see `judging.baselines`.
+    `losses` are out-of-fold losses of the train rows, see `judging.baseline_fits`.
     """
 
     thresholds: dict[str, float] = {}

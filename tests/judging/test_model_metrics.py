@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tabular_lstm.judging.metrics import (
+from tabular_lstm.judging.model_metrics import (
     ConfusionMatrix,
     Metrics,
     calibration_bins,

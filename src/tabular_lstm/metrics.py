@@ -1,4 +1,4 @@
-"""How metrics are computed: from labels, predictions and how much each row counts.
+"""The metrics: each is one entry of `METRICS`; and how they are computed.
 
 Labels are numbers of classes, int (rows,), or float (rows,). Predictions are float64: the
 probability of each class, (rows, classes), or of a number the prediction and the lower and upper
@@ -332,3 +332,106 @@ def _farther(rows: Labels, losses: np.ndarray, other_losses: np.ndarray) -> tupl
     if rows.groups is not None:
         gaps = np.bincount(rows.groups, gaps)
     return float(gaps.max() / (len(gaps) + 1)), float(gaps.min() / (len(gaps) + 1))
+
+
+# Metrics ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric that is measured with an interval.
+
+    Attributes:
+        words: Its name in sentences.
+        worse: 1 if a larger value is worse, else -1.
+        statistic: Makes the function that measures a model on resamples, from the rows, the
+            predictions and the decisions. Resamples with each row once give the metric on the rows,
+            where the task's metrics have no field for it.
+        explained: What it says, for the report.
+        unit: What follows its name in the head of a table.
+        for_numbers: Whether it is for numbers. Default: for classes, two or more.
+        tolerance: By how much a candidate may be worse than a champion, in the metric, or for a
+            number in standard deviations of the label. None: the gate does not compare it.
+        in_units: Whether it is in the label's unit, so values of 10^-9 or 10^9 are possible.
+        in_percent: Whether it is written in percent.
+        unseen: Bounds the error of two models' difference that is due to kinds of rows outside the
+            test rows, at a confidence. Default: no such error.
+        farther: Says how much one more row with the largest error can raise, or lower, a
+            difference. Default: not at all.
+        margin: Bounds the same error as `unseen`, of one model's metric from 0 to 1; None where
+            there is none.
+    """
+
+    words: str
+    worse: int
+    statistic: Callable[[Labels, np.ndarray, np.ndarray], Statistic]
+    explained: str = ""
+    unit: str = ""
+    for_numbers: bool = False
+    tolerance: float | None = None
+    in_units: bool = False
+    in_percent: bool = False
+    unseen: Callable[[Labels, np.ndarray, np.ndarray, float], float] = lambda *_: 0.0
+    farther: Callable[[Labels, np.ndarray, np.ndarray], tuple[float, float]] = lambda *_: (0.0, 0.0)
+    margin: Callable[[float, Labels, np.ndarray, float], float | None] = lambda *_: None
+
+
+METRICS: dict[str, Metric] = {
+    "log_loss": Metric(
+        "log loss",
+        worse=1,
+        statistic=log_loss,
+        explained="How far the probabilities are from the truth. Confident errors count most; 0 is "
+        "perfect.",
+        unit=", nats",
+        tolerance=0.02,
+        unseen=unseen_log_loss,
+    ),
+    "roc_auc": Metric(
+        "ROC AUC",
+        worse=-1,
+        statistic=roc_auc,
+        explained=": 0.5 is chance, 1 is perfect.",
+        tolerance=0.02,
+        unseen=unseen_roc_auc,
+        margin=unseen_of_ranking,
+    ),
+    "accuracy": Metric(
+        "accuracy",
+        worse=-1,
+        statistic=accuracy,
+        explained="The share of rows whose class is predicted correctly.",
+        unit=", %",
+        in_percent=True,
+        margin=unseen_of_all_or_none,
+    ),
+    "rmse": Metric(
+        "RMSE",
+        for_numbers=True,
+        worse=1,
+        statistic=rmse,
+        explained="The root of the mean squared error, in the label's unit. Large errors count "
+        "most; 0 is perfect.",
+        tolerance=0.02,
+        in_units=True,
+        farther=farther_rmse,
+    ),
+    "mae": Metric(
+        "MAE",
+        for_numbers=True,
+        worse=1,
+        statistic=mae,
+        explained="The mean error of a prediction, in the label's unit: 0 is perfect.",
+        tolerance=0.02,
+        in_units=True,
+        farther=farther_mae,
+    ),
+    "r2": Metric(
+        "R²",
+        for_numbers=True,
+        worse=-1,
+        statistic=r2,
+        explained="The share of the label's variance that is predicted: 0 is no better than the "
+        "mean, 1 is perfect.",
+    ),
+}

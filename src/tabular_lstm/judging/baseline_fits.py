@@ -1,0 +1,324 @@
+"""The baselines: plain models fitted on the same train rows as the network.
+
+Importing this module imports scikit-learn, which takes time.
+"""
+
+import logging
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from typing import Any, Self, cast
+
+import numpy as np
+from scipy.special import logit
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.compose import make_column_transformer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from threadpoolctl import threadpool_limits
+
+from tabular_lstm.engine import Workers, one_by_one
+from tabular_lstm.judging.baselines import MODELS, baselines_of
+from tabular_lstm.metrics import row_losses
+from tabular_lstm.network.outputs import (
+    RATES,
+    Calibration,
+    choose_threshold,
+    judged_places,
+    outputs_of,
+    residual_quantiles,
+)
+from tabular_lstm.network.plan import MANY_ROWS, draw_by_class, grouped_folds, stratified_folds
+from tabular_lstm.parameters.hyperparameters import EvaluationOptions, TrainingOptions
+from tabular_lstm.progress import progress
+from tabular_lstm.rows.examples import Examples
+from tabular_lstm.rows.histories import Histories, Sequences
+from tabular_lstm.rows.past_features import as_rows
+from tabular_lstm.rows.schema import Schema
+from tabular_lstm.task import Task
+
+logger = logging.getLogger(__name__)
+
+
+def plain_rows(sequences: Sequences, schema: Schema) -> tuple[np.ndarray, Schema]:
+    """Lay rows out for a plain model: float32 (rows, columns), NaN where there is no value.
+
+    Gives the schema of the columns too. Those of a history are the row and its past features.
+    """
+    if isinstance(sequences, Histories):
+        sequences, schema = as_rows(sequences, schema), cast(Schema, schema.row)
+    return sequences.reshape(len(sequences), -1)[:, : len(schema.features)], schema
+
+
+@dataclass(frozen=True)
+class Fits:
+    """The input of every fit: the train rows, their splits, and the rows to predict.
+
+    Attributes:
+        fitted, evaluated: float32 (rows, columns), see `plain_rows`.
+        labels: What the baselines learn: numbers of classes, or standardized numbers.
+        splits: The rows to fit on and the rows held out.
+        seed: Seed of the boosted trees.
+    """
+
+    fitted: np.ndarray
+    labels: np.ndarray
+    weights: np.ndarray | None
+    splits: list[tuple[np.ndarray, np.ndarray]]
+    evaluated: np.ndarray
+    schema: Schema
+    seed: int
+
+
+def fit_baselines(
+    train_set: Examples,
+    evaluated_sequences: Sequences,
+    schema: Schema,
+    training: TrainingOptions,
+    evaluation: EvaluationOptions,
+    workers: Workers = one_by_one,
+) -> tuple[dict[str, np.ndarray], dict[str, float], dict[str, float]]:
+    """Fit the baselines and choose their thresholds on the train rows; predict the evaluated rows.
+
+    Five folds, with rows that share a side in one fold, give each baseline its out-of-fold
+    predictions. From these, of histories from those of the rows that judge, come the decision
+    thresholds, which follow the network's objective; the intervals of a number, equally wide for
+    all rows; and the losses. Gradient boosting is the mean of five models: each learns from four
+    folds and stops when the fifth no longer gains from more trees. For classes it is calibrated out
+    of fold, as the network is. As its folds also stop and calibrate it, its out-of-fold loss is
+    slightly too low.
+
+    The other baselines are fitted on all rows with the defaults of scikit-learn, and enough
+    iterations for the logistic regression to converge. For a number, the linear model is a ridge
+    regression, which accepts collinear columns. A linear model gets medians for missing numbers,
+    standardized numbers and one-hot categories. Rows count by their weights, except for medians and
+    standardization. With more than two million rows, the folds have two million random rows.
+
+    `workers` run the fits. Default: this process, one after the other.
+
+    Returns:
+        The predictions of each baseline; for two classes the decision threshold of each; and the
+        out-of-fold loss of each, log loss or RMSE in standard deviations of the train labels.
+    """
+    # Views of the rows: each baseline copies what it needs.
+    fitted, columns = plain_rows(train_set.sequences, schema)
+    evaluated, _ = plain_rows(evaluated_sequences, schema)
+    labels, weights = train_set.labels.to_numpy(), train_set.weights
+    task, target = schema.task, schema.target
+    # All numbers are one stratum.
+    strata = labels if task.classes else np.zeros(len(labels), int)
+    splits = _splits(strata, train_set.fold_groups, evaluation.seed)
+    # Gradient boosting fails if a feature is missing in all rows of a fit.
+    usable_features = np.all([~np.isnan(fitted[rows]).all(axis=0) for rows, _ in splits], axis=0)
+    if not usable_features.all():
+        fitted, evaluated = (
+            np.where(usable_features, rows, np.float32(0)) for rows in (fitted, evaluated)
+        )
+    targets = labels if target is None else (labels - target.mean) / target.deviation
+    fits = Fits(fitted, targets, weights, splits, evaluated, columns, evaluation.seed)
+    # The longest fits come first; None is the fit on all rows.
+    places = range(len(splits))
+    parts: list[tuple[str, int | None]] = [
+        (name, place)
+        for name, model in reversed(baselines_of(task).items())
+        for place in (places if model.boosted else (None, *places))
+    ]
+    predicted: dict[tuple[str, int | None], list[np.ndarray]] = {}
+    description = f"Fitting the baselines on {len(labels):,} rows and on folds"
+    for part_number, part_predictions in progress(
+        workers(fit_part, fits, parts), description, len(parts)
+    ):
+        predicted[parts[part_number]] = part_predictions
+    held_out_rows = np.concatenate([held_out for _, held_out in splits])
+    actual = targets[held_out_rows]
+    is_judged = None if train_set.judged is None else train_set.judged[held_out_rows]
+    judged = judged_places(outputs_of(task).strata(actual), is_judged)
+    counted = np.arange(len(actual)) if judged is None else judged
+    actual, held_out_rows = actual[counted], held_out_rows[counted]
+    counts = None if weights is None else weights[held_out_rows]
+    predictions, thresholds, losses = {}, {}, {}
+    for name, model in baselines_of(task).items():
+        out_of_fold = np.concatenate([predicted[name, place][0] for place in places])[counted]
+        if model.boosted:
+            mean = np.mean([predicted[name, place][1] for place in places], axis=0)
+            rows = actual, out_of_fold, mean, counts
+            out_of_fold, predictions[name] = _calibrate(*rows, schema, judged is not None)
+        else:
+            predictions[name] = predicted[name, None][0]
+        if target is None:
+            losses[name] = np.average(row_losses(actual, out_of_fold), weights=counts)
+        else:
+            residuals = np.abs(actual - out_of_fold[:, 0])
+            losses[name] = np.average(residuals**2, weights=counts) ** 0.5
+            quantiles = residual_quantiles(residuals, counts)
+            half = np.interp(training.coverage, RATES, quantiles)
+            ends = predictions[name] + np.array([0, -half, half])
+            predictions[name] = target.mean + target.deviation * ends
+        if task.has_threshold:
+            positive = out_of_fold[:, 1]
+            thresholds[name] = choose_threshold(actual, positive, training.objective, counts)
+    return predictions, thresholds, {name: round(float(loss), 5) for name, loss in losses.items()}
+
+
+def _calibrate(
+    labels: np.ndarray,
+    out_of_fold: np.ndarray,
+    predictions: np.ndarray,
+    weights: np.ndarray | None,
+    schema: Schema,
+    shifted: bool,
+) -> list[np.ndarray]:
+    """Calibrate probabilities by out-of-fold rows, as the network is: see `network.fit`.
+
+    `shifted` tells whether these rows are a part of the train rows.
+    """
+    task, outputs = schema.task, outputs_of(schema.task)
+    if not task.classes:
+        return [out_of_fold, predictions]
+    to_logits = logit if task.has_threshold else np.log
+    logits = [to_logits(task.to_file(p).clip(LEAST, 1 - LEAST)) for p in (out_of_fold, predictions)]
+    # Rounded, because the last digits depend on the processor.
+    if shifted:
+        shift = outputs.shifted(labels, logits[0], weights).round(3)
+        logits = [z + shift for z in logits]
+    temperature = round(outputs.fit_temperature(labels, logits[0], weights), 3)
+    calibration = Calibration(temperature=temperature)
+    calibrated = [outputs.predictions(z, schema, calibration, None) for z in logits]
+    # A class without train rows keeps a probability of 0.
+    return [_rounded_to_12(p * predictions.any(axis=0), task) for p in calibrated]
+
+
+def fit_part(fits: Fits, part: tuple[str, int | None]) -> list[np.ndarray]:
+    """Fit one baseline on the split at a place, and predict the rows held out.
+
+    With place None, it is fitted on all train rows and predicts the evaluated rows. Gradient
+    boosting predicts the held-out rows and then the evaluated rows.
+    """
+    name, place = part
+    rows, held_out = (slice(None), np.empty(0, int)) if place is None else fits.splits[place]
+    model = _new_model(name, fits.schema, fits.seed)
+    arguments = {}
+    if fits.weights is not None:
+        prefix = f"{model.steps[-1][0]}__" if hasattr(model, "steps") else ""  # of a pipeline
+        arguments[f"{prefix}sample_weight"] = fits.weights[rows]
+    predicted_rows = [fits.evaluated if place is None else fits.fitted[held_out]]
+    if MODELS[name].boosted:
+        predicted_rows.append(fits.evaluated)
+        arguments |= {"X_val": fits.fitted[held_out], "y_val": fits.labels[held_out]}
+        if fits.weights is not None:
+            arguments["sample_weight_val"] = fits.weights[held_out]
+    # A single thread: on busy cores, threads of boosted trees mostly wait for each other.
+    with threadpool_limits(1):
+        model.fit(fits.fitted[rows], fits.labels[rows], **arguments)
+        predictions = [_predicted(model, features, fits.schema.task) for features in predicted_rows]
+    return [_rounded_to_12(p, fits.schema.task) for p in predictions]
+
+
+def _rounded_to_12(predictions: np.ndarray, task: Task) -> np.ndarray:
+    """Round to 12 decimals, because the last bits depend on the processor, even for equal rows."""
+    return task.from_file(np.round(task.to_file(predictions), 12))
+
+
+def _splits(
+    strata: np.ndarray, groups: np.ndarray | None, seed: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Choose folds: for each, the rows to fit on and to hold out.
+
+    With very many rows, some rows are in no fold; neither is a row whose class is in one fold only.
+    """
+    if len(strata) <= MANY_ROWS:
+        return _five_folds(strata, groups, seed)
+    rows = np.arange(len(strata), dtype=np.int32)
+    sampled_rows = draw_by_class(np.random.default_rng([seed, 4]), strata, rows, MANY_ROWS)
+    logger.info(
+        "The rows are many: of all %d, gradient boosting and the baselines' thresholds or "
+        "intervals are learned from %d random ones",
+        len(strata),
+        len(sampled_rows),
+    )
+    if groups is not None:  # numbered anew, from 0
+        groups = np.unique(groups[sampled_rows], return_inverse=True)[1]
+    folds = _five_folds(strata[sampled_rows], groups, seed)
+    return [(sampled_rows[fitted], sampled_rows[held_out]) for fitted, held_out in folds]
+
+
+def _five_folds(
+    strata: np.ndarray, groups: np.ndarray | None, seed: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Choose five folds of all rows; one is left out if the other rows have a single class.
+
+    If none is left, as with a single group, all rows are fitted on and held out.
+    """
+    if groups is None or (group_count := int(groups.max()) + 1) == len(strata):
+        fold_of_row = stratified_folds(strata, min(5, len(strata)), seed)
+    else:
+        fold_of_row = grouped_folds(strata, groups, min(5, group_count), seed)
+    parts, fewest = [], min(2, len(np.unique(strata)))
+    for fold in np.unique(fold_of_row):
+        fitted = np.flatnonzero(fold_of_row != fold)
+        classes = np.unique(strata[fitted])
+        held_out = np.flatnonzero((fold_of_row == fold) & np.isin(strata, classes))
+        if len(classes) >= fewest and len(held_out):
+            parts.append((fitted, held_out))
+    return parts or [(np.arange(len(strata)), np.arange(len(strata)))]
+
+
+def _new_model(name: str, schema: Schema, seed: int) -> Any:
+    """Make an unfitted baseline; a category in a row is its place in the schema's list."""
+    model = MODELS[name]
+    module, _, class_name = model.estimator(schema.task).rpartition(".")
+    estimator = partial(getattr(import_module(module), class_name), **model.options)
+    if model.boosted:
+        # Many features get fewer bins, because with few values per bin the bins take most of the
+        # time.
+        bins = int(np.clip(2**16 // len(schema.features), 32, 255))
+        # Boosting takes at most as many categories as bins, and cannot tell a single one from a
+        # missing value; features with more or fewer are split like numbers.
+        few_categories = [
+            len(schema.categories.get(name, [])) in range(2, bins) for name in schema.features
+        ]
+        return estimator(
+            categorical_features=np.array(few_categories), max_bins=bins, random_state=seed
+        )
+    if not model.encoded:
+        return estimator()
+    categorical = [name in schema.categories for name in schema.features]
+    encoded = make_column_transformer(
+        (OneHotEncoder(handle_unknown="ignore"), np.array(categorical)),
+        remainder=make_pipeline(Medians(), StandardScaler(copy=False)),
+    )
+    return make_pipeline(encoded, estimator())
+
+
+LEAST = 1e-9  # a probability below counts as this where its logarithm is taken
+
+
+def _predicted(model: Any, rows: np.ndarray, task: Task) -> np.ndarray:
+    """Predict with a fitted model: standardized numbers, (rows, 1), or probabilities."""
+    if not task.classes:
+        return np.asarray(model.predict(rows))[:, None]
+    # The model does not know a class without train rows.
+    probabilities = np.zeros((len(rows), len(task.classes)))
+    probabilities[:, model.classes_] = model.predict_proba(rows)
+    return probabilities
+
+
+class Medians(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Fill missing numbers with the median of their column, in less memory than scikit-learn.
+
+    The result is float64: in float32, the fit of a logistic regression depends on the processor.
+    """
+
+    def fit(self, rows: np.ndarray, labels: Any = None) -> Self:
+        """Find the medians of rows, (rows, columns), NaN where missing."""
+        known_values = (column[~np.isnan(column)] for column in rows.T)
+        self.medians_ = np.array(
+            [np.median(c.astype(float)) if c.size else 0.0 for c in known_values]
+        )
+        return self
+
+    def transform(self, rows: np.ndarray) -> np.ndarray:
+        """Return a copy without missing numbers."""
+        filled = rows.astype(np.float64)
+        np.copyto(filled, self.medians_, where=np.isnan(filled))
+        return filled
