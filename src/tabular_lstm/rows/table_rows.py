@@ -174,6 +174,10 @@ def _table_of_frame(frame: pd.DataFrame, mixed: set[str]) -> pa.Table:
 
 
 def _array_of_series(cells: pd.Series, mixed: set[str]) -> pa.Array:
+    """Convert a column to Arrow's type if all its values have one, or else to text.
+
+    The name of a column whose numbers with a fraction became text is added to `mixed`.
+    """
     # After a date, Arrow reads any number or time in the column as a date.
     objects = cells.dropna() if cells.dtype == object else cells[:0]
     kinds = {*map(type, objects)}
