@@ -147,6 +147,12 @@ def test_what_each_model_would_overwrite_is_refused(project: Project) -> None:
     run = ("run", "--env", "stores", "--params", "model=at")
     told = "candidate_predictions: this entry of the catalog saves to the same place for each model"
     assert message_of(here(*run)).startswith(told)
+    stores(project, ["at", "be"])
+    write_parameters(project, ["at", "be"], mlflow={"registered_model": "shops"})
+    told = "mlflow.registered_model = shops: it is the same for each model"
+    assert message_of(here(*run)).startswith(told)
+    write_parameters(project, ["at", "be"], mlflow={"registered_model": "shops-${model:}"})
+    assert "no champion yet" in message_of(here(*run, "--pipelines", "scoring"))
 
 
 def test_conf_may_look_up_a_value_by_the_name_of_the_model(project: Project) -> None:

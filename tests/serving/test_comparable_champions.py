@@ -265,8 +265,10 @@ def test_too_few_rows_that_are_new_to_a_champion_are_no_comparison() -> None:
     refuse_few_rows(none[:4], labelled(labels[:4]), LEAST_ROWS)
     heavy = np.where(np.arange(len(labels)) < 10, 1000.0, 1.0)
     known[:] = np.arange(len(labels)) == 0
-    for of in ({"weights": heavy}, {"groups": np.arange(len(labels)) // 4}):
-        with pytest.raises(NotComparedError, match="the others are too few"):
+    of_weights = {"weights": heavy}, "4 rows of class 0; expected at least 20, the effective number"
+    of_groups = {"groups": np.arange(len(labels)) // 4}, "groups with rows of class 0"
+    for of, said in (of_weights, of_groups):
+        with pytest.raises(NotComparedError, match=said):
             refuse_few_rows(known, labelled(labels, **of), LEAST_ROWS)
 
 

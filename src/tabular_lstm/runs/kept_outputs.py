@@ -215,6 +215,10 @@ class KeptOutputs:
             LockedError: Another run decided meanwhile.
         """
         self.push()
+        decided = json.loads(line)
+        files = f"{CANDIDATES}/{decided['serves_now']}"
+        if decided["action"] == "rolled_back" and not self._storage.keys(files):
+            self.push(decided["serves_now"])  # another clone deleted it from the storage as too old
         entry_number = self._entries + 1
         try:
             stored_line = self._storage.create(_log_key(entry_number), line)

@@ -56,6 +56,13 @@ def refuse_other_model(loader: Any, env: str | None, pipeline: Pipeline) -> None
         if entries[name] == others[name] and (is_saved or name in TABLES):
             fault = SAME_ROWS if name in TABLES else SAME_PLACE
             raise DataError(f"{name}: this entry of the catalog {fault}")
+    both = loader["parameters"], _conf_of(loader, "parameters", another)
+    registered, other = ((conf.get("mlflow") or {}).get("registered_model") for conf in both)
+    if registered and registered == other:
+        raise DataError(
+            f"mlflow.registered_model = {registered}: it is the same for each model, and can have "
+            f'only one champion. Write "{registered}-${{model:}}", or leave it out.'
+        )
 
 
 def warn_of_rows_of_no_model(loader: Any, catalog: Any, pipeline: Pipeline) -> None:

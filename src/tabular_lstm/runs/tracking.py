@@ -133,7 +133,9 @@ class Mirror:
         if serving and (number := self._version_of(serving)):
             self._client.set_registered_model_alias(self._model, ALIAS, number)
             return f"version {number} of {self._model}, run {serving}, is its {ALIAS}"
-        return f"no version of {self._model} is that of a champion"
+        if self._client.search_registered_models(f"name = '{self._model}'"):
+            self._client.delete_registered_model_alias(self._model, ALIAS)
+        return f"no version of {self._model} is its {ALIAS}"
 
     def _send(self, run_id: str) -> None:
         """Send a run, unless it is complete: FINISHED, and perhaps deleted since."""
