@@ -87,7 +87,7 @@ class Embed(keras.layers.Layer):  # type: ignore[misc]
             counts = [len(slots.numeric), len(slots.categorical)]
             # Not the read-out's seed, which would draw the same numbers.
             seed = tf.random.fold_in(dropout_seed, 1)
-            dropped_features = _drop(
+            dropped_features = _draw_dropped(
                 (self.members, sum(counts), rows), dropped[:, None, None], seed
             )
             dropped_numbers, dropped_categories = tf.split(dropped_features, counts, 1)
@@ -159,8 +159,11 @@ def _take(slots: Any, places: np.ndarray) -> Any:
     return tf.gather(slots, places, axis=1)
 
 
-def _drop(shape: Any, share: Any, seed: Any) -> Any:
-    """Draw what is dropped, from 16 random bits each: random floats would take twice the time."""
+def _draw_dropped(shape: Any, share: Any, seed: Any) -> Any:
+    """Draw a mask of this shape: true, for this share below 1, is dropped.
+
+    It is made of 16 random bits each: random floats would take twice the time.
+    """
     count = tf.reduce_prod(shape)
     bits = tf.random.stateless_uniform(((count + 1) // 2,), seed, None, None, tf.int32)
     halves = tf.reshape(tf.bitcast(bits, tf.uint16), [-1])[:count]
@@ -310,7 +313,7 @@ class ReadOut(keras.layers.Layer):  # type: ignore[misc]
             mean = [tf.reduce_sum(direction * step_mask, 1) / count for direction in states]
         read = tf.concat([*last, *mean], -1)
         if dropout_seed is not None and self.dropout:
-            dropped = _drop(tf.shape(read), self.dropout, dropout_seed)
+            dropped = _draw_dropped(tf.shape(read), self.dropout, dropout_seed)
             read *= tf.cast(~dropped, tf.float32) * (1 / (1 - self.dropout))
         if wide is not None:
             if wide.shape[0] != self.kernel.shape[0]:

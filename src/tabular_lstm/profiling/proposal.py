@@ -232,33 +232,44 @@ def of_kind(column: ColumnProfile) -> Choice:
 
 
 def _questions(column: ColumnProfile, role: str) -> list[str]:
-    """List what is unsure about the cells of a column with this role."""
-    is_number, is_date = role == "number", role == "dates"
-    is_category = role == "categorical" and column.kind == "category"
-    forms = in_words([*column.formats])
-    # In other formats the order of the texts is not the order of the dates.
-    is_sorted = is_date and column.in_order and forms.startswith(("%Y", "ISO"))
-    rivals = " and ".join(map(in_words, column.rivals))
-    alike = " and ".join(f"'{shown(word)}'" for word in column.alike)
-    questions = {
-        TAKEN_AS_MISSING: (is_number and any(not isinstance(code, str) for code in column.codes))
-        or (is_category and bool({*column.codes} - {"?"})),
-        MANY_ZEROS: is_number and column.many_zeros,
-        MAY_BE_CODES: (is_number and is_discrete(column) and names_a(column.name, "surely a code")),
-        f"units: {counted(column.unitless, 'number')} without a unit: in {column.unit} too?": (
-            is_number and column.unitless > 0
-        ),
-        ODD_CELLS.format(column.kind, column.odd, shown(column.odd_example)): (
-            (is_number or is_date) and column.odd > 0
-        ),
-        f"{alike} differ by their spelling alone: if they are one category, write them alike": (
-            is_category and bool(alike)
-        ),
-        IN_TIME: is_sorted,
-        SHORT_YEARS: is_date and "%y" in forms,
-        f"dates: {rivals} fit the same cells; which is it?": is_date and bool(rivals),
-    }
-    return [question for question, is_asked in questions.items() if is_asked]
+    """List what is unsure about the cells of a column, which is read by its role."""
+    if role == "number":
+        asked = {
+            # A text such as n/a among numbers is surely a missing value; 999 may be a number.
+            TAKEN_AS_MISSING: any(not isinstance(code, str) for code in column.codes),
+            MANY_ZEROS: column.many_zeros,
+            MAY_BE_CODES: is_discrete(column) and names_a(column.name, "surely a code"),
+            f"units: {counted(column.unitless, 'number')} without a unit: in {column.unit} too?": (
+                column.unitless > 0
+            ),
+            _odd_cells(column): column.odd > 0,
+        }
+    elif role == "categorical" and column.kind == "category":  # not a number of few values
+        alike = " and ".join(f"'{shown(word)}'" for word in column.alike)
+        asked = {
+            # A question mark is surely a missing value; another text may be a category.
+            TAKEN_AS_MISSING: bool({*column.codes} - {"?"}),
+            f"{alike} differ by their spelling alone: if they are one category, write them alike": (
+                bool(alike)
+            ),
+        }
+    elif role == "dates":
+        forms = in_words([*column.formats])
+        rivals = " and ".join(map(in_words, column.rivals))
+        asked = {
+            _odd_cells(column): column.odd > 0,
+            # In other formats the order of the texts is not the order of the dates.
+            IN_TIME: column.in_order and forms.startswith(("%Y", "ISO")),
+            SHORT_YEARS: "%y" in forms,
+            f"dates: {rivals} fit the same cells; which is it?": bool(rivals),
+        }
+    else:
+        asked = {}
+    return [question for question, is_asked in asked.items() if is_asked]
+
+
+def _odd_cells(column: ColumnProfile) -> str:
+    return ODD_CELLS.format(column.kind, column.odd, shown(column.odd_example))
 
 
 # Conf text ----------------------------------------------------------------------------------------

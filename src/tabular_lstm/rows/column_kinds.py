@@ -218,11 +218,11 @@ class DateColumn(Column):
 
     def __init__(self, name: str, declared: Declared) -> None:
         super().__init__(name, declared)
-        self.form = declared.dates[name]
+        self.form = declared.dates[name]  # None for ISO dates, or one format or several
 
     @property
     def words(self) -> str:
-        """Name the formats."""
+        """Say that the column has dates, and in which formats."""
         return f"dates of format {in_words(self.form)}"
 
     @property

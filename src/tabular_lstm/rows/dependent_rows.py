@@ -199,7 +199,10 @@ def find_dependent_rows(
 
 
 def group_alike(cells: pd.Series, other_cells: pd.Series) -> bool:
-    """Tell whether nearly the same rows have equal values in one column as in the other."""
+    """Tell whether a value in one column nearly always goes with one value in the other.
+
+    So the columns put the same rows together, such as a customer's number and name.
+    """
     pairs = pd.DataFrame({"one": cells, "other": other_cells}).drop_duplicates()
     return len(pairs) <= ALMOST * pairs.nunique().min()
 
@@ -364,7 +367,7 @@ def _fall_of_suspect(
 
 
 def rows_of_quick_model(measure: Measure) -> int:
-    """Give the rows that a quick model is fitted on, more if a class is rare."""
+    """Give the number of rows that a quick model is fitted on, more if a class is rare."""
     return int(np.clip(OF_CLASS / measure.rarest, ROWS, MOST_ROWS))
 
 

@@ -116,7 +116,10 @@ class Judgement(Frozen):
 
     @property
     def said(self) -> str:
-        """Say the candidate's metrics, with the champion's in brackets if they were compared."""
+        """Say the candidate's metrics, with those of the serving champion in brackets, if compared.
+
+        Such as: ROC AUC 0.846 (champion 0.840), log loss 0.458 (0.463).
+        """
         candidate = self.candidate
         champion = self.champions[0].metrics if self.champions else None
         task = self.data.task
