@@ -1,7 +1,8 @@
 """The exit codes of the commands: what each one tells a scheduler.
 
-The schedules in deploy/ have the same numbers, because they do not import this package: cron/run,
-the services of systemd, and the operator of Airflow. 2 is click's, for a faulty command line.
+`conf/base` has the same numbers for an alarm and for untrusted data. The schedules in deploy/ have
+them, too, because they do not import this package: cron/run, the services of systemd, and the
+operator of Airflow. 2 is click's, for a faulty command line.
 """
 
 from collections.abc import Collection

@@ -350,8 +350,10 @@ class Metric:
         explained: What it says, for the report.
         unit: What follows its name in the head of a table.
         for_numbers: Whether it is for numbers. Default: for classes, two or more.
-        tolerance: By how much a candidate may be worse than a champion, in the metric, or for a
-            number in standard deviations of the label. None: the gate does not compare it.
+        tolerance: By how much a candidate may be worse than a champion or the linear baseline, in
+            the metric, or for a number in standard deviations of the label. The candidate must be
+            better than the simplest baseline in it. None: the gate does not compare it. If given,
+            `conf/base/parameters_promotion.yml` has the same number.
         in_units: Whether it is in the label's unit, so values of 10^-9 or 10^9 are possible.
         in_percent: Whether it is written in percent.
         unseen: Bounds the error of two models' difference that is due to kinds of rows outside the

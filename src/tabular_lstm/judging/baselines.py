@@ -19,7 +19,8 @@ class Model:
             the `linear` one. Any other one is there to be compared with.
         classifier, regressor: The class of a baseline for classes, or for a number, such as
             `sklearn.linear_model.Ridge`. It is imported when it is needed, because that takes time.
-        options: Its arguments.
+        options: Its arguments, with `random_state` if it draws random numbers. A boosted one gets
+            the run's.
         encoded: Whether it gets medians for missing numbers, standardized numbers and one-hot
             categories.
         boosted: Whether it is told which columns are categories, stops when the rows that are held

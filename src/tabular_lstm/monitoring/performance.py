@@ -53,7 +53,9 @@ def losses_of(labels: np.ndarray, predictions: np.ndarray, task: Task) -> np.nda
 
 
 def measure(labels: np.ndarray, predictions: np.ndarray, task: Task) -> dict[str, Estimate]:
-    """Return the metrics that the gate compares, with intervals; none for fewer than 30 rows.
+    """Return log loss and ROC AUC, or RMSE and MAE, with intervals; none for fewer than 30 rows.
+
+    Other metrics of the gate are promised, but not measured here.
 
     Args:
         labels: Numbers of classes, int (rows,), or numbers, float (rows,).

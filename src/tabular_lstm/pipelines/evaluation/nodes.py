@@ -241,6 +241,5 @@ def draw_figures(
     titles = {name: title + rows_note for name, title in FIGURES.items()}
     titles |= {name: FIGURES[name] for name in ("learning_curves", "partial_dependence")}
     drawings = figures.figures_of(training_log, evaluation, permutation_importance)
-    return {
-        name: to_svg(drawings[name], title) for name, title in titles.items() if name in drawings
-    }
+    in_order = sorted(drawings, key=[*titles].index)
+    return {name: to_svg(drawings[name], titles[name]) for name in in_order}
