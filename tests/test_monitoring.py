@@ -182,11 +182,6 @@ def test_what_is_not_whole_does_not_count_and_is_said(two_champions: Project) ->
     part.write_bytes(part.read_bytes()[:-1] + b"x")
     drift = project.path / f"data/08_reporting/scoring_drift.json/{other}/scoring_drift.json"
     drift.write_text(Path(str(drift).replace(other, one)).read_text())
-    # As an earlier version wrote it.
-    manifest = json.loads((folder / other / "manifest.json").read_text())
-    old = {n: value for n, value in manifest.items() if n not in {"positive_class", "task"}}
-    old.pop("negative_class")
-    (folder / other / "manifest.json").write_text(json.dumps(old))
     (folder / "2026-01-01T00.00.00.000Z").mkdir()  # killed while it scored
 
     path = written(project, rows)

@@ -96,7 +96,7 @@ def test_layers_pipelines_and_previews(address: str) -> None:
 
     assert main["layers"] == LAYERS
     collapsible = {node["name"] for node in main["nodes"] if node["type"] == "modularPipeline"}
-    assert collapsible == {"data_processing", "reshaping", "training", "evaluation"}
+    assert collapsible == {"data_processing", "reshaping", "training", "evaluation", "report"}
     datasets = [node for node in main["nodes"] if node["type"] == "data"]
     # No size of another environment stands beside any.
     assert not [n for n in datasets if fetch(f"{address}/api/nodes/{n['id']}").get("stats")]
@@ -120,7 +120,7 @@ def test_the_gate_the_champion_and_the_decision(address: str) -> None:
     assert graph["layers"] == LAYERS
     nodes = {node["name"]: node for node in graph["nodes"]}
     collapsible = {node["id"] for node in graph["nodes"] if node["type"] == "modularPipeline"}
-    assert {"promotion.judge", "promotion.promote"} <= collapsible
+    assert {"promotion", "report"} <= collapsible
     datasets = [node for node in graph["nodes"] if node["type"] == "data"]
     outside = {node["name"] for node in datasets if node["layer"] is None}
     assert outside == {*GIVEN, "champions"}

@@ -33,7 +33,6 @@ from tests.helpers.networks import LABELS, ensemble_of
 from tests.helpers.project import Project
 from tests.helpers.scorings import SCORING, finished, folder_of, predictions_of, unfinished
 
-RISING = [0.02 * place for place in range(50)]
 Change = Callable[[Path], None]
 
 
@@ -77,10 +76,6 @@ def rewrite(path: Path, change: Callable[[Any], Any]) -> None:
             new.writestr(name, part)
 
 
-def falling_residuals(path: Path) -> None:
-    rewrite(path, lambda config: config["config"].update(residuals=RISING[::-1]))
-
-
 @pytest.mark.parametrize(
     ("damage", "command", "serves", "task"),
     [(flipped, 0, "first", TWO_CLASSES), (of_task(CLASSES), 1, "new", NUMBER)],
@@ -114,7 +109,6 @@ def test_a_damaged_champion_is_refused_and_mended_by_the_command_that_the_messag
 @pytest.mark.parametrize(
     ("task", "change", "said"),
     [
-        (NUMBER, falling_residuals, "residuals that do not fall"),
         (NUMBER, of_task(CLASSES), "columns.task was not set and is 'number'"),
         (CLASSES, of_task(NUMBER), "columns.task was 'number' and is not set"),
     ],

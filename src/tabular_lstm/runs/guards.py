@@ -408,7 +408,7 @@ def refuse_scored_before(
 
 @contextlib.contextmanager
 def clear_unfinished(catalog: Any) -> Iterator[None]:
-    """Delete the predictions that killed scorings left, if no other scoring is at work.
+    """Delete what killed scorings left, if no other scoring is at work.
 
     During the context, other scorings see that this one is at work.
 
@@ -423,7 +423,12 @@ def clear_unfinished(catalog: Any) -> Iterator[None]:
     with opened(folder) as descriptor:
         try:
             lock_file(descriptor)
-            for path in [folder / run for run in unfinished_runs(folder)]:
+            unfinished = [folder / run for run in unfinished_runs(folder)]
+            for versions in (folder_of_versions(catalog.get(name)) for name in VERSIONED):
+                if versions:
+                    new = versions.glob(f"*/.{versions.name}.new")  # not renamed yet
+                    unfinished += [path.parent for path in new]
+            for path in unfinished:
                 shutil.rmtree(path)
                 logger.info("Deleted %s, which a scoring left unfinished", path)
         except OSError as error:  # another scoring may be at work, without a manifest yet

@@ -210,14 +210,11 @@ class FinishedScoring:
         Raises:
             DataError: Names both tasks.
         """
-        manifest = self.manifest
-        pair = (manifest.negative_class, manifest.positive_class)
-        classes = manifest.classes or tuple(name for name in pair if name is not None)
-        predicted_task = Task(kind=manifest.task, classes=classes)
-        if predicted_task != task:
-            raise DataError(
-                f"it predicted {predicted_task.declared}, and conf names {task.declared}"
-            )
+        names = {"negative_class", "positive_class", "classes"}
+        classes = self.manifest.model_dump(mode="json", include=names, exclude_none=True)
+        predicted = classes or {"task": self.manifest.task}
+        if predicted != task.declared:
+            raise DataError(f"it predicted {predicted}, and conf names {task.declared}")
 
     def parts(self, columns: list[str]) -> Iterator[pa.Table]:
         """Read these columns, one part after the other.

@@ -18,7 +18,7 @@ from tabular_lstm.monitoring.health import (
 from tabular_lstm.monitoring.performance import other_labels, worse_than_promised
 from tabular_lstm.parameters.columns import ColumnsOptions
 from tabular_lstm.parameters.runs import MonitoringOptions, ReportOptions
-from tabular_lstm.rows.number_format import POINT
+from tabular_lstm.rows.number_format import POINT, NumberFormat
 from tabular_lstm.rows.raw_rows import Table
 from tabular_lstm.serving.decision import Champions
 from tabular_lstm.serving.late_labels import (
@@ -28,7 +28,7 @@ from tabular_lstm.serving.late_labels import (
     read_late_labels,
 )
 from tabular_lstm.serving.manifest import FinishedScoring, FinishedScorings
-from tabular_lstm.serving.promotion_log import began, champion_of, promoted
+from tabular_lstm.serving.promotion_log import CANDIDATES, DECISIONS, began, champion_of, promoted
 
 logger = logging.getLogger(__name__)
 
@@ -51,15 +51,28 @@ def read_labels(
     Returns:
         The labels, empty if there is no table of labels yet; and the rows in quarantine.
     """
-    champion = champion_of(champions.log)
-    judgement = champions.judgement(champion) if champion else None
-    number_format = judgement.data.marks if judgement else POINT
-    labels = read_late_labels(late_labels, columns, number_format)
+    labels = read_late_labels(late_labels, columns, _number_format(champions))
     for reason in labels.reasons:
         logger.warning("In quarantine: %s", reason)
     if late_labels is None:
         logger.info("No labels have come yet")
     return labels, labels.quarantined
+
+
+def _number_format(champions: Champions) -> NumberFormat:
+    """Return how the champion's table wrote numbers: its decision says so, and its file, too."""
+    champion = champion_of(champions.log)
+    if champion is None:
+        return POINT
+    if judgement := champions.judgement(champion):
+        return judgement.data.marks
+    try:
+        return champions.artifacts[champion].scorer.schema.marks
+    except KeyError as error:
+        raise DataError(
+            f"{CANDIDATES} and {DECISIONS} of run {champion}: expected the champion's file or its "
+            "decision, which say how numbers are written, got neither. Put them back."
+        ) from error
 
 
 def examine(

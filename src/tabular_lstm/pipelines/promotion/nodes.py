@@ -64,8 +64,12 @@ def read_back(
     test_set: Examples,
     candidate_predictions: pd.DataFrame,
     evaluation: Evaluation,
-) -> gate.ArtifactCheck:
-    """Compare some judged predictions, from lowest to highest, with those of the saved file."""
+) -> tuple[gate.ArtifactCheck, Artifact]:
+    """Compare some judged predictions, from lowest to highest, with those of the saved file.
+
+    Returns:
+        The check, and the artifact that it holds for: the file may change afterwards.
+    """
     task = evaluation.task
     predictions = task.from_columns(candidate_predictions, CANDIDATE)
     places = np.linspace(0, len(predictions) - 1, min(GOLDEN_ROWS, len(predictions))).astype(int)
@@ -74,7 +78,9 @@ def read_back(
     # The rows are reshaped anew, by the schema in the file.
     sequences = candidate_artifact.sequences(test_set)
     file_columns = task.to_file(candidate_artifact.score(sequences[golden]))
-    return gate.check_artifact(columns[golden], file_columns, task, evaluation.unit(CANDIDATE))
+    unit = evaluation.unit(CANDIDATE)
+    check = gate.check_artifact(columns[golden], file_columns, task, unit)
+    return check, candidate_artifact
 
 
 def check_candidate(
@@ -102,7 +108,7 @@ def check_candidate(
 def decide(
     gate_checks: GateChecks,
     compared_champions: ComparedChampions,
-    candidate_artifact: Artifact,
+    checked_artifact: Artifact,
     train_fingerprints: Fingerprints,
     data_summary: DataSummary,
     provenance: Provenance,
@@ -116,7 +122,7 @@ def decide(
     evaluation, kept = compared_champions.evaluation, compared_champions.kept
     serving, run_id, drift = champion_of(kept.log), provenance.run_id, gate_checks.drift
     may_repeat = accepted and not provenance.parameters["promotion"]["start_over"]
-    if may_repeat and (same_run := run_of_same_network(kept, candidate_artifact)):
+    if may_repeat and (same_run := run_of_same_network(kept, checked_artifact)):
         accepted = False
         reason = f"config and weights are those of run {same_run}, which "
         reason += "serves" if same_run == serving else provenance.way_back_to(same_run)
@@ -124,7 +130,7 @@ def decide(
     judgement = Judgement(
         checks=gate_checks.checks,
         candidate=evaluation.metrics[CANDIDATE],
-        candidate_sha256=candidate_artifact.sha256,
+        candidate_sha256=checked_artifact.sha256,
         fingerprints_sha256=train_fingerprints.sha256,
         champions=[
             champion.model_copy(update={"metrics": evaluation.metrics.get(champion.run_id)})
@@ -145,7 +151,7 @@ def decide(
         reason=reason,
         served_before=serving,
         serves_now=run_id if accepted else serving,
-        sha256=candidate_artifact.sha256 if accepted else serving_sha256,
+        sha256=checked_artifact.sha256 if accepted else serving_sha256,
         judgement=judgement,
     )
 

@@ -24,7 +24,7 @@ def create_pipeline() -> Pipeline:
             Node(
                 nodes.read_back,
                 inputs=["candidate@file", "test_set", "candidate_predictions", "evaluation"],
-                outputs="artifact_check",
+                outputs=["artifact_check", "checked_artifact"],
                 name="read_back",
             ),
             Node(
@@ -45,7 +45,7 @@ def create_pipeline() -> Pipeline:
                 inputs=[
                     "gate_checks",
                     "compared_champions",
-                    "candidate@file",
+                    "checked_artifact",
                     "train_fingerprints",
                     "data_summary",
                     "provenance",
