@@ -196,8 +196,8 @@ def labels_or_nan(
     """Read labels of which some may be missing, see `read_label_cells`.
 
     Returns:
-        float64 (rows,): the class's place or the number; NaN where the cell is empty, or has a
-        problem. And the problems.
+        float64 (rows,): the class's place or the number; NaN where the cell is empty. Where it has
+        a problem, the value says nothing. And the problems.
     """
     labels = np.full(len(cells), np.nan)
     labelled_places = np.flatnonzero(~are_unlabelled(cells, columns))

@@ -45,7 +45,8 @@ class LoadedTable(Table):
         schema: The columns, with the types that hold the values of all batches.
         content_sha256: SHA-256 of the content, the same for the same rows in any order.
         ordered_sha256: Another one for each order: without a key, numbers name the rows.
-        mixed: The columns in which numbers with a fraction became text, because of other texts.
+        mixed: The columns in which numbers with a fraction became text, because other values are
+            texts or decimals of other places.
     """
 
     content: IO[bytes]
@@ -110,9 +111,9 @@ class LoadedTable(Table):
         """
         if champions != POINT and (columns := self.mixed.intersection(columns)):
             raise DataError(
-                f"{self.file}: column '{min(columns)}' holds numbers and texts. The champion reads "
-                f"texts with {champions}, and so would read 1.234 as 1234. Convert the column to "
-                "one type where the rows are read."
+                f"{self.file}: column '{min(columns)}' holds values of several types, so its numbers "
+                f"became text. The champion reads text with {champions}, and so would read 1.234 as "
+                "1234. Convert the column to one type where the rows are read."
             )
         return champions
 

@@ -90,7 +90,8 @@ def read_roles(
         number_format: The format of numbers that are text. Default: that of the train rows' file.
 
     Returns:
-        The roles; the label is NaN where the cell is missing, which is no problem.
+        The roles; the label is NaN where the cell is missing, which is no problem. Where a label
+        has a problem, its value says nothing.
         The problems by column, for columns that have any.
 
     Raises:
