@@ -504,7 +504,7 @@ def test_a_key_of_numbers_and_texts_is_refused_beside_the_champions_number_forma
     rows = pd.DataFrame({name: [1.0, 2.0] for name in schema.columns} | {"visit": [1.234, "A7"]})
     columns = ColumnsOptions(label=schema.label, positive_class=1, negative_class=0, key="visit")
     champion = Artifact.read(tmp_path / "a.keras")
-    with raises_data_error(match="visits: column 'visit' holds numbers and texts"):
+    with raises_data_error(match="visits: column 'visit' holds values of several types"):
         validate_rows_to_score(
             LoadedTable.of(rows, "visits"), champion, columns, ValidationOptions(), ScoringOptions()
         )

@@ -137,7 +137,9 @@ def test_numbers_beside_texts_are_not_read_in_a_format_of_texts() -> None:
     rows, german = LoadedTable.of(frame, "visits"), NumberFormat(decimal=",", thousands=".")
     assert rows.format_of(["b", "c"], german) == german
     assert rows.format_of(["a"], NumberFormat()) == NumberFormat()
-    with raises_data_error(match="visits: column 'a' holds numbers and texts.* 1.234 as 1234"):
+    with raises_data_error(
+        match="visits: column 'a' holds values of several types.* 1.234 as 1234"
+    ):
         rows.format_of(["a", "b"], german)
 
 

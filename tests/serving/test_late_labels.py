@@ -73,7 +73,9 @@ def test_parquet_and_numbers_are_read_as_the_catalog_and_the_champion_say(tmp_pa
     labels = read(tmp_path / "labels.csv", A_NUMBER, load_args={"sep": ";", "decimal": ","})
     assert by_key(labels) == {"1.000": 2.5}
     mixed = LoadedTable.of(pd.DataFrame({"id": ["a", "b"], "price": [5.123, "?"]}), "late_labels")
-    with pytest.raises(DataError, match="late_labels: column 'price' holds numbers and texts"):
+    with pytest.raises(
+        DataError, match="late_labels: column 'price' holds values of several types"
+    ):
         read_late_labels(mixed, A_NUMBER, NumberFormat(decimal=",", thousands="."))
 
 

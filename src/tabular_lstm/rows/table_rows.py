@@ -111,9 +111,9 @@ class LoadedTable(Table):
         """
         if champions != POINT and (columns := self.mixed.intersection(columns)):
             raise DataError(
-                f"{self.file}: column '{min(columns)}' holds values of several types, so its numbers "
-                f"became text. The champion reads text with {champions}, and so would read 1.234 as "
-                "1234. Convert the column to one type where the rows are read."
+                f"{self.file}: column '{min(columns)}' holds values of several types, so its "
+                f"numbers became text. The champion reads text with {champions}, and so would "
+                "read 1.234 as 1234. Convert the column to one type where the rows are read."
             )
         return champions
 
