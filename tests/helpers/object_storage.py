@@ -105,7 +105,7 @@ def champion_there(project: Project, path: Path) -> Artifact:
     with KedroSession.create(fresh.path) as session:
         catalog: Any = session.load_context().catalog
         blocks = {"promotion": PromotionOptions(), "rollback": RollbackOptions()}
-        kept_in(fresh.path / "data", storage, "").pull(catalog, Pipeline([]), blocks, {})
+        kept_in(fresh.path / "data", storage, "").pull(catalog, Pipeline([]), blocks)
         found: Artifact = catalog.load("champion")
     log = log_of(fresh)
     assert (found.run_id, found.sha256) == (log[-1]["serves_now"], log[-1]["sha256"])

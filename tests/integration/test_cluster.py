@@ -50,7 +50,7 @@ from tabular_lstm.task import CLASSES, NUMBER
 from tests.helpers.champions import champion_path, log_of
 from tests.helpers.clusters import OTHER, WITHOUT, RealCluster, real_cluster, wait_until
 from tests.helpers.commands import ALARM, RETRAINING, here, message_of, succeeds
-from tests.helpers.judged import rows_of, schema_of, set_of
+from tests.helpers.judged import rows_of, set_of
 from tests.helpers.logs import run
 from tests.helpers.once import Once
 from tests.helpers.processes import group_of, started
@@ -239,7 +239,7 @@ def test_workers_fit_the_same_baselines(
 ) -> None:
     """Where it takes long; elsewhere they are not asked."""
     given = (set_of(*rows_of(150)), set_of(*rows_of(90, seed=1)))
-    given = (*given, schema_of(4), TrainingOptions(), EvaluationOptions())
+    given = (*given, TrainingOptions(), EvaluationOptions())
     local = predict_with_baselines(*given, HERE)
     engine = running.engine()
     predict_with_baselines(*given, engine)
