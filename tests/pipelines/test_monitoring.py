@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from tabular_lstm.datasets.rows_to_score import RawRowsDataset
+from tabular_lstm.errors import DataError
 from tabular_lstm.files import sha256
 from tabular_lstm.monitoring.drift import Drift, Shift
 from tabular_lstm.monitoring.health import Health
@@ -208,6 +209,15 @@ def test_rows_that_the_champion_was_trained_on_do_not_count(story: Story) -> Non
             assert note.startswith(f"300 labelled rows of the champion of run {run('b')} may have")
 
 
+def test_labels_that_find_no_scored_row_are_said(story: Story) -> None:
+    story.score("b", range(100))
+    assert story.health(range(100), prefix="p-").notes == [
+        "None of 100 labels belongs to a scored row. If these are the same rows, write their 'id' "
+        "as in the scored rows, and not 'p-0'"
+    ]
+    assert story.health(range(99, 400)).notes == []
+
+
 def test_a_key_that_a_scoring_has_several_times_counts_once(story: Story) -> None:
     story.score("b", [*[0] * 100, *range(40)])
     assert labelled(story.health(range(300)))[-1] == 40
@@ -240,7 +250,8 @@ def test_labels_are_read_in_the_champions_format(story: Story) -> None:
     log, decisions = decided(marks=NumberFormat(decimal=",", thousands="."))
     for champions, key in (
         (Champions(log, decisions=decisions), "1234"),
-        (Champions(LOG), "1.234"),  # its decision is gone
         (Champions(), "1.234"),
     ):
         assert read_labels(rows, champions, COLUMNS)[0].keys.tolist() == [key]
+    with pytest.raises(DataError, match=r"expected the champion's file or its decision.* neither"):
+        read_labels(rows, Champions(LOG), COLUMNS)

@@ -76,6 +76,7 @@ def test_the_label_is_told_by_name_place_and_values(
         ({"kind": MANY, "age": AGES, "sex": SEX}, "kind", "the first column, and it has classes"),
         ({"kind": MANY, "age": AGES, "year": YEARS}, "kind", "the first column"),
         ({"age": AGES, "price": PRICES, "a": AGES}, "price", "often a label by its name"),
+        ({"x": PRICES, "y": PRICES, "z": PRICES}, "z", "the last column"),
         ({"x1": PRICES, "y": PRICES, "x2": PRICES}, "y", "by its name"),
         ({"smoker": TWO, "age": AGES, "charges": PRICES}, "charges", "the last column, and often"),
         ({"class": MANY, "age": AGES, "left": TWO}, "class", "by its name"),

@@ -12,6 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from tabular_lstm.errors import DataError
 from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions
 from tabular_lstm.parameters.hyperparameters import ReshapingOptions
 from tabular_lstm.rows.cells import Problems
@@ -174,6 +175,12 @@ def test_numbers_that_mean_not_measured_are_no_wrong_dates() -> None:
     dates, problems = read_dates(pd.Series([20261130.0, 0.0, np.nan]), [0], "%Y%m%d")
     assert dates.tolist() == [datetime.datetime(2026, 11, 30), None, None]
     assert not problems
+
+
+def test_a_date_of_the_far_future_is_refused_by_its_column() -> None:
+    seconds = pd.Series(np.array([2**62], "datetime64[s]"), name="visit")
+    with pytest.raises(DataError, match="Column 'visit': a date is beyond the year"):
+        read_dates(seconds)
 
 
 def test_a_date_is_days_season_and_weekday() -> None:
@@ -412,3 +419,14 @@ def test_a_boundary_among_dates_is_a_date_that_conf_can_name() -> None:
         assert newest(times, 0.2) == boundary
         is_newer = times.to_numpy() >= moment_of(boundary)
         assert is_newer.tolist() == [False] * 8 + [True] * 2
+
+
+def test_a_mixture_of_times_with_and_without_an_offset_is_counted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    cells = {"at": ["2026-03-01", "2026-03-01 01:00", "2026-03-01T02:00+02:00"], "f": "1", "y": "1"}
+    pieces = [pd.DataFrame(cells, dtype="str")] * 2
+    read_rows([piece[piece["at"].str.len() < 20] for piece in pieces], TIMED, "a.csv")
+    assert caplog.messages == []
+    read_rows(pieces, TIMED, "a.csv")
+    assert caplog.messages == ["a.csv: 4 times without an offset are read as UTC, among 2 with one"]

@@ -402,3 +402,10 @@ def test_a_category_or_a_code_is_found_by_its_value_in_any_dtype(
     for rows in (one_column(values), pd.concat([one_column(values)] * 33, ignore_index=True)):
         expected_here = np.resize(expected, (len(rows), 1))
         np.testing.assert_array_equal(slots(rows, CODES), expected_here)
+
+
+def test_a_list_an_array_and_bytes_are_the_text_that_a_file_gives() -> None:
+    schema = learn(pd.DataFrame({"a": ["['x', 'y']", "['z']", "b"]}), ("a",))
+    for first in (["x", "y"], np.array(["x", "y"], object)):
+        rows = one_column([first, ["z"], b"b", None])
+        np.testing.assert_array_equal(slots(rows, schema)[:, 0], [0, 1, 2, NAN])

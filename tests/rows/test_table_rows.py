@@ -16,6 +16,7 @@ import pyarrow as pa
 import pytest
 
 from tabular_lstm.rows import table_rows
+from tabular_lstm.rows.fingerprints import read_key
 from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.table_rows import LoadedTable
 from tests.helpers.errors import raises_data_error
@@ -129,6 +130,19 @@ def test_small_frames_are_put_together(monkeypatch: pytest.MonkeyPatch) -> None:
         (9, 10),
     ]
     assert cells_of(rows)["x"].tolist() == [*range(10)]
+
+
+def test_a_rounded_number_beside_texts_is_no_key() -> None:
+    keys = cells_of(of(pd.DataFrame({"id": ["A7", 7.0, 123456789012340002.0]})))["id"]
+    read, problems = read_key(keys)
+    assert read[:2].tolist() == ["A7", "7"]
+    assert problems[2].endswith("is a rounded number, not a key")
+
+
+def test_decimals_are_not_rounded_to_the_floats_of_other_frames() -> None:
+    frames = [pd.DataFrame({"id": [Decimal("5.10")]}), pd.DataFrame({"id": [0.5]})]
+    with raises_data_error(match="raw_rows: .*'id' holds decimals and floats"):
+        of(iter(frames))
 
 
 def test_numbers_beside_texts_are_not_read_in_a_format_of_texts() -> None:

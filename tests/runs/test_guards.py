@@ -31,6 +31,7 @@ from tests.helpers.champions import log_path
 from tests.helpers.commands import RETRAINING, ROLLBACK, here, message_of, seed, succeeds
 from tests.helpers.logs import letters, promotion, rejection, rollback, run
 from tests.helpers.project import TINY, Project, declare
+from tests.helpers.scorings import SCORING
 
 NEW = Inputs(data="new", parameters="p", code="c")
 
@@ -185,9 +186,16 @@ def test_a_later_decision_after_another_champion_stops_a_run_that_decides(
     stopped = [promotion("u", serves), rejection("v", serves)]
     refuse_older_log(champions_of(log, *stopped), LOG, run("z"), "kedro run")
     older = champions_of(log, promotion("u", serves), rejection("v", "u"))
-    said = f"older copy: by its end {run(serves)} serves, but run {run('v')} decided later"
-    with pytest.raises(DataError, match=f"{said}, while {run('u')} served"):
+    said = f"older copy: by its end {run(serves)} serves, but 2 runs decided later, the last one "
+    with pytest.raises(DataError, match=said + run("v")):
         refuse_older_log(older, LOG, run("z"), "kedro run")
+
+
+def test_decisions_without_a_log_stop_a_run_unless_it_may_be_the_first_one() -> None:
+    refuse_older_log(champions_of([], promotion("a", None)), LOG, run("z"), "kedro run")
+    lost = champions_of([], rejection("a", None), promotion("b", None))
+    with pytest.raises(DataError, match="gone, or an older copy: by its end no run serves, but 2"):
+        refuse_older_log(lost, LOG, run("z"), "kedro run")
 
 
 @pytest.mark.long
@@ -197,7 +205,7 @@ def test_a_log_of_an_earlier_day_is_found_out(served: Project) -> None:
     succeeds(here(*RETRAINING, *seed(5)))
     succeeds(here(*ROLLBACK))
     log_path(served).write_bytes(earlier)
-    for command in (RETRAINING, ROLLBACK):
+    for command in (RETRAINING, ROLLBACK, SCORING):
         message = message_of(here(*command))
         assert message.startswith(f"{log_path(served)} is gone, or an older copy: by its end ")
         assert "Put the newest log back." in message

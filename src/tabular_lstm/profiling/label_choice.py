@@ -49,6 +49,7 @@ FEW_ROWS = (
     f"{FEW} rows are left out, and their rows go to quarantine: collect more, or put rare classes "
     "together"
 )
+ALIKE = "label: {} differ by their spelling alone: if they are one class, write them alike"
 FEW_NUMBERS = "label: few distinct numbers, classes or an amount; if read wrongly, --task {}"
 
 
@@ -154,7 +155,13 @@ def _label_reasons(
         ends: Columns; the first and the last of them may be the label because of their place.
     """
     last, first = "the last column", "the first column"
-    sure = [c for c in table.columns if set() < {*words_of(c.name)} <= WORDS["surely a label"]]
+    has_places = any(c.name.lower() in {"x", "z"} for c in table.columns)  # then y is one, too
+    sure = [
+        c
+        for c in table.columns
+        if set() < {*words_of(c.name)} <= WORDS["surely a label"]
+        and not (has_places and c.name.lower() == "y" and kind_of(c) == NUMBER)
+    ]
     may_be = [c for c in table.columns if kind_of(c)]
     predicted = [c for c in may_be if names_a(c.name, "predicted")]
     placed = [c for c in may_be if _may_be_label(c)]
@@ -236,6 +243,7 @@ def _class_label(
     if few := {value: count for value, count in classes.items() if count < JUDGED}:
         doubts.append(FEW_ROWS.format(classes_in_words(few)))
     task = Task.of_classes([class_value(value, form) for value in order])
+    doubts += [ALIKE.format(" and ".join(map(shown, column.alike)))] if column.alike else []
     if coded := column.cells.present - sum(classes.values()):
         code = shown(next(iter(column.codes)))
         doubts.append(SET_ASIDE.format(counted(coded, "row"), task.traits.not_a_label, code))

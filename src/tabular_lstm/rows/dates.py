@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tabular_lstm.errors import DataError, shown
 from tabular_lstm.parameters.columns import DateFormat, Moment, forms_of, in_utc, in_words
 from tabular_lstm.rows.cells import (
     EMPTY,
@@ -92,7 +93,13 @@ def read_dates(
         typed_cells = (
             typed_cells.dt.tz_convert("UTC").dt.tz_localize(None) if zoned else typed_cells
         )
-        return typed_cells.astype("datetime64[us]").to_numpy(DATES), {}
+        try:
+            return typed_cells.astype("datetime64[us]").to_numpy(DATES), {}
+        except pd.errors.OutOfBoundsDatetime as error:
+            raise DataError(
+                f"Column '{shown(cells.name)}': a date is beyond the year 294,000: {error}. Is "
+                "its unit right, such as seconds and not microseconds?"
+            ) from error
     missing_texts = {
         str(code) for code in missing if not isinstance(_code_as_date(code, form), datetime)
     }
@@ -211,6 +218,7 @@ class TimeReader:
     ) -> None:
         self.number_format, self._form = number_format, form
         self._numbers = numbers  # whether most times are numbers; None before the first time
+        self.offsets = np.zeros(2, int)  # how many dates have no offset, and how many have one
 
     def read(self, cells: pd.Series) -> tuple[np.ndarray, Problems]:
         """Read the cells of a part: text, numbers or a mixture.
@@ -225,6 +233,8 @@ class TimeReader:
         distinct_times = [_read_time(cell, form, self.number_format) for cell in distinct_texts]
         is_number = np.array([isinstance(value, float) for value in distinct_times], bool)[places]
         is_date = np.array([isinstance(value, datetime) for value in distinct_times], bool)[places]
+        if None in forms_of(self._form):
+            self.offsets += np.bincount(text[is_date].str.contains("[T ].*[Z+-]"), minlength=2)
         is_absent = text.str.lower().isin(EMPTY).to_numpy()
         if self._numbers is None and (is_number.any() or is_date.any()):
             self._numbers = bool(is_number.sum() > is_date.sum())

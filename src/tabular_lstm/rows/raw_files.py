@@ -76,7 +76,8 @@ class RawFiles:
             names = tuple(n for n in named if fs.info(f"{path}/{n}")["type"] == "file")
         except (OSError, UnicodeEncodeError) as error:
             raise DataError(
-                f"{path}: no such file or directory, or it cannot be read: "
+                f"{getattr(error, 'filename', None) or path}: no such file or directory, or it "
+                "cannot be read: "
                 f"{getattr(error, 'strerror', None) or error}. Name a CSV or Parquet file, or a "
                 "folder of them."
             ) from error
@@ -252,7 +253,12 @@ def plain_array(values: pa.Array) -> pa.Array:
 
 def text_array(cells: list[Any]) -> pa.Array:
     """Write each cell as text; None stays missing."""
-    return pa.array([None if cell is None else cell_text(cell) for cell in cells], pa.string())
+    # Beside texts, a float of 2^53 or more keeps its `.0` or exponent: it may have been rounded.
+    exact = 2**53 if any(isinstance(cell, str) for cell in cells) else float("inf")
+    texts = (
+        repr(cell) if isinstance(cell, float) and abs(cell) >= exact else cell for cell in cells
+    )
+    return pa.array([None if cell is None else cell_text(cell) for cell in texts], pa.string())
 
 
 def plain_batch(batch: pa.RecordBatch, file: str) -> pa.RecordBatch:

@@ -20,7 +20,7 @@ from tabular_lstm.rows.csv_files import (
     read_header,
     stream_cells,
 )
-from tabular_lstm.rows.number_format import NumberFormat, pointed, without_fraction
+from tabular_lstm.rows.number_format import AS_FLOAT, POINT, NumberFormat, pointed, without_fraction
 from tabular_lstm.rows.raw_files import (
     RawFiles,
     is_parquet,
@@ -222,7 +222,9 @@ class Table:
         if read not in self.files.hashed:
             total = Total()
             for batch in self._chosen():
-                total.add(batch.table)
+                names = batch.table.column_names
+                cells = [_cells_to_hash(batch.table[name], self.number_format) for name in names]
+                total.add(pa.table(cells, names))
             self.files.hashed[read] = total.ordered.hexdigest()
         return self.files.hashed[read]
 
@@ -353,6 +355,23 @@ class Table:
             with self.files.open(name) as content, open_parquet(content, name) as parquet_file:
                 rows += parquet_file.metadata.num_rows
         return rows
+
+
+def _cells_to_hash(
+    cells: pa.ChunkedArray, number_format: NumberFormat
+) -> pa.ChunkedArray | pa.Array:
+    """Give cells for a hash: text without blanks around, and 7.0 as 7.
+
+    pandas writes all whole numbers of a column as 7.0 if one cell is missing. With a decimal comma,
+    7.0 is no number.
+    """
+    if not pa.types.is_string(cells.type):
+        return cells
+    texts = pc.utf8_trim_whitespace(cells)
+    if number_format.decimal != POINT.decimal:
+        return texts
+    whole = pc.utf8_slice_codeunits(texts, 0, -2)
+    return pc.if_else(pc.match_substring_regex(texts, AS_FLOAT), whole, texts)
 
 
 def refuse_missing_columns(rows: Table, needed: dict[str, str]) -> None:

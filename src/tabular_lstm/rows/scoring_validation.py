@@ -16,6 +16,7 @@ from tabular_lstm.rows.fingerprints import read_key
 from tabular_lstm.rows.histories import Sequences
 from tabular_lstm.rows.labels import are_unlabelled
 from tabular_lstm.rows.number_format import NumberFormat
+from tabular_lstm.rows.raw_files import one_type
 from tabular_lstm.rows.raw_rows import BYTES, ROWS, Batch, Table
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.sequences import slots_of
@@ -71,16 +72,11 @@ def whole_customers(
             for position in batch_positions:
                 row_file.seek(position)
                 parts.append([pa.ipc.open_stream(row_file).read_all() for _ in range(2)])
-            try:
+            with one_type(batch.path):  # float64 does not hold all whole numbers of other files
                 rows, origin = (
                     pa.concat_tables(tables, promote_options="permissive").unify_dictionaries()
                     for tables in zip(*parts, strict=True)
                 )
-            except pa.ArrowInvalid as error:
-                raise DataError(
-                    f"{batch.path}: a column has whole numbers in one file and float64 in another, "
-                    f"and float64 cannot hold all of them: {error}. Write the files alike."
-                ) from error
             yield replace(batch, file=None, table=rows.combine_chunks(), origin=origin)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from math import prod
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,8 @@ from tabular_lstm.rows.column_kinds import column_of
 from tabular_lstm.rows.number_format import NumberFormat
 from tabular_lstm.rows.schema import Schema
 
-BYTES = bytes | bytearray | memoryview
+# A cell of these types is text, as in a file.
+AS_TEXT = (bytes, bytearray, memoryview, list, dict, np.ndarray)
 ADVICE = (
     "An unmeasured value is NaN, None or empty; bounds, formats of dates and number format are "
     "those that the schema was learned with."
@@ -96,7 +98,7 @@ def chosen(rows: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
 
 
 def by_name(rows: pd.DataFrame, features: Collection[str] | None = None) -> pd.DataFrame:
-    """Give the frame with column names as text, without sparse columns, and with bytes as text.
+    """Give the frame with names as text, without sparse columns; bytes and lists are text.
 
     Raises:
         DataError: A feature is missing or there twice; without `features`, a column is there twice.
@@ -110,11 +112,11 @@ def by_name(rows: pd.DataFrame, features: Collection[str] | None = None) -> pd.D
         if not is_sparse and (dtype.kind != "O" or isinstance(dtype, pd.StringDtype)):
             continue
         cells = np.asarray(rows.iloc[:, place])
-        has_bytes = cells.dtype == object and any(isinstance(cell, BYTES) for cell in cells)
-        if has_bytes:
-            texts = [cell_text(cell) if isinstance(cell, BYTES) else cell for cell in cells]
+        become_text = cells.dtype == object and any(isinstance(cell, AS_TEXT) for cell in cells)
+        if become_text:
+            texts = [_as_text(cell) if isinstance(cell, AS_TEXT) else cell for cell in cells]
             cells = np.array(texts, object)
-        if has_bytes or is_sparse:
+        if become_text or is_sparse:
             rows = rows.copy(deep=False)  # the caller's frame stays as it is
             rows.isetitem(place, cells)
     repeated = rows.columns[rows.columns.duplicated()].unique()
@@ -129,6 +131,11 @@ def by_name(rows: pd.DataFrame, features: Collection[str] | None = None) -> pd.D
             f"{', '.join(features or ())}, in any order; got {', '.join(rows.columns) or 'none'}."
         )
     return rows
+
+
+def _as_text(cell: Any) -> str:
+    """Write bytes, a list or a dict as the reader of Parquet does; there, an array is a list."""
+    return cell_text(cell.tolist() if isinstance(cell, np.ndarray) else cell)
 
 
 def refuse_problems(name: str, problems: Problems, advice: str = ADVICE) -> None:

@@ -212,4 +212,8 @@ def _schema_of_all(schemas: list[pa.Schema], name: str) -> pa.Schema:
                 "others; expected the same columns in all."
             )
     with one_type(name):
+        for column in schemas[0].names:
+            types = {schema.field(column).type for schema in schemas}
+            if any(map(pa.types.is_decimal, types)) and any(map(pa.types.is_floating, types)):
+                raise pa.ArrowTypeError(f"'{column}' holds decimals and floats, which round them")
         return pa.unify_schemas(schemas, promote_options="permissive")

@@ -14,7 +14,7 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.parameters.columns import ColumnsOptions, History, delay_of
 from tabular_lstm.rows.cells import Problems
 from tabular_lstm.rows.dates import DATES, TimeReader, has_dates
-from tabular_lstm.rows.fingerprints import read_key
+from tabular_lstm.rows.fingerprints import EXACT, read_key
 from tabular_lstm.rows.histories import Histories, Sequences
 from tabular_lstm.rows.labels import labels_or_nan
 from tabular_lstm.rows.number_format import POINT, NumberFormat
@@ -28,13 +28,19 @@ def history_layout(columns: ColumnsOptions, history: History, rows: pd.DataFrame
     The order is a feature too if it is a number, such as an age, and does not split the rows.
 
     Raises:
-        DataError: The times are numbers, and `known_after` is text.
+        DataError: The times are numbers, and `known_after` is text or a time is 2^53 or more.
     """
     dates = has_dates(rows[history.order])
     if isinstance(history.known_after, str) and not dates:
         raise DataError(
             f"columns.history.known_after is {history.known_after!r}, but the times in "
             f"'{history.order}' are numbers: expected a number in the unit of these times."
+        )
+    if not dates and (large := rows[history.order].abs() >= EXACT).any():
+        raise DataError(
+            f"Column '{history.order}', the order of histories: numbers of 2^53 or more, such as "
+            f"{rows[history.order][large].iloc[0]:g}, cannot be told apart. Expected dates, or "
+            "smaller numbers, such as milliseconds in place of nanoseconds."
         )
     labels = [f"{columns.label}, earlier"] if history.known_after is not None else []
     if labels and len(columns.task.classes) > 2:

@@ -1,5 +1,6 @@
 """Raw rows become valid rows, or go to quarantine with the reasons in words."""
 
+import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -188,6 +189,9 @@ def read_rows(
             "cell is empty or means 'missing'. Write the labels into the column, or name another "
             "column under columns.label."
         )
+    if times.offsets.all():
+        message = "%s: %d times without an offset are read as UTC, among %d with one"
+        logging.getLogger(__name__).warning(message, file, *times.offsets)
     valid, history = rows.valid(), pd.DataFrame()
     if columns.history is not None:
         is_unlabelled = valid[label].isna().to_numpy()

@@ -17,7 +17,7 @@ from tabular_lstm.code_version import code_sha256
 from tabular_lstm.datasets.kedro_private import folder_of_versions
 from tabular_lstm.datasets.rows_to_score import without_secrets
 from tabular_lstm.environments import NAME
-from tabular_lstm.errors import DataError, no_column, unknown_name
+from tabular_lstm.errors import DataError, counted, no_column, unknown_name
 from tabular_lstm.exit_codes import DONE
 from tabular_lstm.files import not_written, opened
 from tabular_lstm.frozen import Parameters, from_json
@@ -187,8 +187,9 @@ def refuse_what_cannot_be_judged(split: SplitOptions, network: NetworkOptions) -
 def refuse_older_log(champions: Champions, log: Path, timestamp: str, run_command: str) -> None:
     """Stop if the promotion log is gone, or is an older copy: then another champion would serve.
 
-    It is if a run that decided after the log's end found another champion than the log's last one.
-    Any other such run was stopped before its entry in the log.
+    It is if a run that decided after the log's end found another champion than the log's last one;
+    or if several runs decided and no entry is there. Any other such run was stopped before its
+    entry in the log.
 
     Args:
         champions: The entries of the log, and the existing decisions.
@@ -201,15 +202,16 @@ def refuse_older_log(champions: Champions, log: Path, timestamp: str, run_comman
     """
     logged, serves = {entry.run_id for entry in champions.log}, champion_of(champions.log)
     runs = by_age({*logged, *filter(is_run_id, champions.decisions)}, timestamp)
-    for run in takewhile(lambda run: run not in logged, reversed(runs)):
-        decision = _decision(champions, run)
-        if decision and decision.served_before != serves:
-            raise DataError(
-                f"{log} is gone, or an older copy: by its end {serves or 'no run'} serves, but run "
-                f"{run} decided later, while {decision.served_before} served. Put the newest log "
-                f"back. Or, to judge without a champion: {run_command} --pipelines retraining "
-                "--params promotion.start_over=true."
-            )
+    later = [*takewhile(lambda run: run not in logged, reversed(runs))]
+    decisions = [decision for run in later if (decision := _decision(champions, run))]
+    found_another = any(decision.served_before != serves for decision in decisions)
+    if found_another or (not logged and len(later) > 1):
+        raise DataError(
+            f"{log} is gone, or an older copy: by its end {serves or 'no run'} serves, but "
+            f"{counted(len(later), 'run')} decided later, the last one {later[0]}. Put the newest "
+            f"log back. Or, to judge without a champion: {run_command} --pipelines retraining "
+            "--params promotion.start_over=true."
+        )
 
 
 def refuse_lost_features(champions: Champions, raw_rows: Table, columns: ColumnsOptions) -> None:

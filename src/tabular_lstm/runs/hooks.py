@@ -186,10 +186,8 @@ class RunHooks:
                 catalog.get("promotions").commit = self._kept.commit
             start_over = self._parameters["promotion"].start_over
             champions = catalog.load("champions")
-            # The log of a storage is the newest one.
-            if not start_over and not (self._kept and champions.log):
-                log, command = self._outputs / LOG, run_command(self._env)
-                guards.refuse_older_log(champions, log, self._run_id, command)
+            if not start_over:
+                self._refuse_older_log(champions)
             if guards.retrains(pipeline):
                 self._prepare_to_retrain(catalog, champions, start_over)
         except OSError as error:
@@ -209,8 +207,14 @@ class RunHooks:
             inputs = catalog.load("provenance").inputs(raw_rows.sha256())
             guards.refuse_nothing_new(champions, inputs, blocks["retraining"])
 
+    def _refuse_older_log(self, champions: Champions) -> None:
+        if not (self._kept and champions.log):  # the log of a storage is the newest one
+            log, command = self._outputs / LOG, run_command(self._env)
+            guards.refuse_older_log(champions, log, self._run_id, command)
+
     def _prepare_to_score(self, catalog: Any) -> None:
         """Delete what killed scorings left, pin the champion, and check whether anything is new."""
+        self._refuse_older_log(catalog.load("champions"))
         self._until_end.enter_context(guards.clear_unfinished(catalog))
         catalog.get("predictions@manifest").run_id = self._run_id
         champion = catalog.get("champion").pin()

@@ -10,7 +10,7 @@ from operator import attrgetter
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.errors import DataError, counted
+from tabular_lstm.errors import DataError, counted, shown
 from tabular_lstm.monitoring.performance import Estimate, losses_of, measure
 from tabular_lstm.parameters.columns import ColumnsOptions
 from tabular_lstm.rows.fingerprints import read_key
@@ -205,6 +205,13 @@ def measure_labelled_rows(
             notes.append(f"{rows} of the champion of run {champion} {why}")
             if trained_on is None:
                 logger.warning("%s.", notes[-1])
+    if scorings and len(labels.keys) and not is_scored.any():
+        notes.append(
+            f"None of {counted(len(labels.keys), 'label')} belongs to a scored row. If these are "
+            f"the same rows, write their '{columns.key}' as in the scored rows, and not "
+            f"'{shown(labels.keys[0])}'"
+        )
+        logger.warning("%s.", notes[-1])
     return Measured(
         scorings=scorings,
         champions=measured,

@@ -210,8 +210,9 @@ class FinishedScoring:
         Raises:
             DataError: Names both tasks.
         """
-        names = {"negative_class", "positive_class", "classes"}
-        classes = self.manifest.model_dump(mode="json", include=names, exclude_none=True)
+        given = self.manifest.model_dump(mode="json", exclude_none=True)
+        names = ("negative_class", "positive_class", "classes")
+        classes = {name: given[name] for name in names if name in given}
         predicted = classes or {"task": self.manifest.task}
         if predicted != task.declared:
             raise DataError(f"it predicted {predicted}, and conf names {task.declared}")

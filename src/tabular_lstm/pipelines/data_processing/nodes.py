@@ -119,6 +119,8 @@ def split_rows(
     past = champions.boundary(columns, split) if champions else None
     train, test, bounded = sides_of(accepted, source, columns, split, past)
     weightless = len(accepted) - len(train) - len(test)  # rows of weight 0
+    if weightless:
+        logger.info("%s: left out %s of weight 0", source.file, counted(weightless, "row"))
     for side, rows in {"train": train, "test": test}.items():
         if len(rows):
             described = labels_in_words(rows[columns.label], columns.task)
