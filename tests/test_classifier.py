@@ -425,6 +425,7 @@ def of_three(rows: pd.DataFrame = ROWS) -> np.ndarray:
     return KINDS[np.select([income > 36, income < 24], [0, 1], 2)]
 
 
+@pytest.mark.long
 def test_three_classes_are_told_apart_by_the_lowest_cost_and_come_back_from_a_file(
     tmp_path: Path,
 ) -> None:

@@ -169,6 +169,7 @@ def test_a_column_that_would_be_ignored_is_asked_about_by_the_first_rows(
     assert "Rows that belong together were looked for in the first 700; a run looks in all" in page
 
 
+@pytest.mark.long
 def test_an_amount_is_asked_about_with_both_ways_out_and_refuses_nothing(project: Project) -> None:
     write_strikes(project.path / "strikes.csv")
     page = succeeds(here("profile", "strikes.csv", "--label", "landed", "--env", "strikes"))

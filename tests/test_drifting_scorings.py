@@ -82,6 +82,7 @@ def test_another_unit_is_scored_with_an_alarm_before_the_last_line_and_told_once
     assert lines(told)[-1]["message"].endswith(f" {alarm}")
 
 
+@pytest.mark.long
 def test_stop_leaves_no_predictions_and_says_what_to_do(
     served: Project, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -73,6 +73,7 @@ def networks(loads: Counter[str]) -> int:
     return sum(count for name, count in loads.items() if name.endswith(".keras"))
 
 
+@pytest.mark.long
 def test_a_retraining_reads_no_file_twice(served: Project, loads: Counter[str]) -> None:
     sys.addaudithook(count_opened)  # it stays for as long as the process
     OPENED.clear()

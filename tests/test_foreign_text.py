@@ -174,6 +174,7 @@ main()
 """
 
 
+@pytest.mark.long
 def test_a_traceback_has_no_line_of_a_file_either(evil: Project) -> None:
     write(evil, "number", "category")
     ended = evil.python("-c", CRASH)

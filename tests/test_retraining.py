@@ -239,6 +239,7 @@ def in_another_unit(rows: pd.DataFrame) -> pd.DataFrame:
 OLD_CODES = "retraining.exit_on_untrusted_data=0,monitoring.exit_on_alarm=0"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("spoiled", "code", "reason"),
     [
@@ -264,6 +265,7 @@ def test_a_night_that_needs_a_person_has_an_exit_code_and_its_outcome_as_the_las
         assert caplog.records[-1].getMessage().startswith("Unchanged: data, parameters and code")
 
 
+@pytest.mark.long
 def test_a_missing_feature_is_refused_before_training_and_there_is_a_way_out(
     house: Retrainer, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -285,6 +287,7 @@ def test_a_missing_feature_is_refused_before_training_and_there_is_a_way_out(
     assert house.served() != first
 
 
+@pytest.mark.long
 def test_a_group_that_carries_the_figure_is_named_in_log_verdict_and_report(
     quick: Project, caplog: pytest.LogCaptureFixture
 ) -> None:

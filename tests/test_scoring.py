@@ -162,6 +162,7 @@ def test_the_shipped_rows_are_scored_by_the_champion_that_is_named_beside_each(
     assert {path.name for path in part.parent.iterdir()} == {"manifest.json", part.name}
 
 
+@pytest.mark.long
 def test_numbers_far_from_0_and_close_together_are_told_apart_in_their_own_unit(
     project: Project,
 ) -> None:
@@ -315,6 +316,7 @@ def test_a_champion_that_gives_no_probability_is_named(
 # Nothing new -------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_the_same_rows_by_the_same_champion_are_not_scored_again(
     served: Project, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -480,6 +482,7 @@ def test_a_scoring_is_not_run_in_part(served: Project) -> None:
 # Many rows, and who reads them -------------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.skipif(Processor.here() is None, reason="no kernel: no fused multiply-add")
 def test_equal_rows_among_many_have_the_same_bits_in_whatever_batch(
     served: Project, monkeypatch: pytest.MonkeyPatch

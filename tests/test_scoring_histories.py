@@ -78,6 +78,7 @@ def in_parquet(rows: pd.DataFrame, path: Path) -> Path:
     return path / "new"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("written", "on_disk"), [(in_a_file, False), (in_a_folder, True), (in_parquet, True)]
 )
@@ -248,6 +249,7 @@ def test_a_champion_of_single_rows_does_not_score_histories(served: Project) -> 
     assert "columns.history.of was not set and is 'customer'" in message
 
 
+@pytest.mark.long
 def test_a_full_disk_is_said_in_a_line_and_nothing_is_left(
     visited: Project, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -54,6 +54,7 @@ def sides(project: Project) -> dict[str, set[str]]:
     return {side: {*project.rows(side)["patient"]} for side in ("train", "test")}
 
 
+@pytest.mark.long
 def test_equal_rows_without_a_key_are_in_one_fold_as_on_one_side(project: Project) -> None:
     """Out of fold is out of fold by content: no model learns the labels of 126 rows by heart."""
     rng = np.random.default_rng(1)

@@ -214,6 +214,7 @@ def processed(project: Project) -> tuple[dict[str, Any], pd.DataFrame, dict[str,
     )
 
 
+@pytest.mark.long
 def test_typed_cells_mean_what_their_text_means(project: Project) -> None:
     rows = typed()
     columns = {
@@ -250,6 +251,7 @@ def test_typed_cells_mean_what_their_text_means(project: Project) -> None:
 CATEGORIES = {"categorical": ["color", "code"], "ignore": ["seen"], "key": "id"}
 
 
+@pytest.mark.long
 def test_text_of_a_workbook_stays_text_or_is_warned_of(project: Project) -> None:
     rows = typed().assign(id=lambda of: of["id"].map(lambda n: "0" * (n % 2) + str(n // 2)))
     columns = {"label": "warm", "positive_class": "True", "negative_class": "False"}
@@ -285,6 +287,7 @@ def test_an_empty_cell_that_is_a_class_is_null_in_a_table(project: Project) -> N
 # What is refused
 
 
+@pytest.mark.long
 def test_an_entry_that_gives_no_rows_is_one_clear_message(project: Project) -> None:
     in_sqlite(project, rows=pd.DataFrame({"id": [1], LABEL: [1]}))
     unknown = query("SELECT * FROM rows") | {"credentials": "warehouse"}

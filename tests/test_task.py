@@ -17,6 +17,7 @@ def squared(rows: Labels, predictions: np.ndarray, decided: np.ndarray) -> Stati
     return lambda counts, gathered: counts @ errors / counts.sum(axis=1)
 
 
+@pytest.mark.long
 def test_a_metric_and_a_baseline_are_one_entry_each(
     quick: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -84,7 +84,7 @@ def test_a_retraining_stopped_at_any_step_leaves_the_old_champion_or_the_new_one
     served: Project, task: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     before, old = log_path(served).read_bytes(), on_disk(served)
-    steps = Steps(served, tmp_path_factory.mktemp("states"), every=36)
+    steps = Steps(served, tmp_path_factory.mktemp("states"), every=54)
     with steps.of_a_run(lambda: load_champion(served.path).sha256):
         succeeds(here(*RETRAINING, *seed(5)))
     new = on_disk(served)
@@ -150,7 +150,7 @@ def test_a_scoring_stopped_at_any_step_leaves_nothing_that_is_read_unless_it_has
     scored: Project, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     (before,) = scorings.assert_sound(scored)
-    steps = Steps(scored, tmp_path_factory.mktemp("states"), every=8)
+    steps = Steps(scored, tmp_path_factory.mktemp("states"), every=12)
     with steps.of_a_run(lambda: len(scorings.assert_sound(scored))):
         succeeds(here(*SCORE))
     ones, twos = steps.found().count(1), steps.found().count(2)

@@ -54,6 +54,7 @@ def are_judged(rows: pd.DataFrame) -> np.ndarray:
     return ((is_last & is_recent) | ~rows["patient"].duplicated(keep="last")).to_numpy()
 
 
+@pytest.mark.long
 def test_a_retraining_tells_how_long_histories_are_and_how_good_it_is_by_that(
     project: Project, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -181,6 +181,7 @@ def test_a_kind_that_the_rows_do_not_ask_for_is_not_in_the_candidate() -> None:
     assert candidate.options.feature_dropout == [0.2]
 
 
+@pytest.mark.long
 def test_a_long_table_has_four_members_of_each_kind_and_the_worse_kind_soon_stops(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -237,6 +238,7 @@ def test_a_training_that_is_killed_leaves_nothing_in_the_temporary_folder(tmp_pa
 # What is left in the process
 
 
+@pytest.mark.long
 def test_a_training_leaves_no_graph_in_memory() -> None:
     def graphs() -> int:
         gc.collect()

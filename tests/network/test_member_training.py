@@ -173,6 +173,7 @@ def test_a_group_drops_the_features_of_its_kinds() -> None:
         assert np.abs(of_second[1][member] - none[1][member]).max() > 1e-3
 
 
+@pytest.mark.long
 def test_groups_of_histories_give_the_same_bits_on_workers_which_get_them_pickled() -> None:
     def elsewhere(function, shared, parts):  # type: ignore[no-untyped-def]
         sent = pickle.dumps(shared)

@@ -111,6 +111,7 @@ def test_a_file_with_one_part_of_both_is_refused(tmp_path: Path) -> None:
     refused(lambda config: config["schema"]["row"]["mean"].pop(), "cannot be loaded")
 
 
+@pytest.mark.long
 @every_task
 def test_training_weighs_both_and_one_kind_of_members_reads_histories_alone(task: str) -> None:
     network, histories = histories_of(task)
@@ -165,6 +166,7 @@ def test_a_reason_is_what_the_prediction_loses_without_a_cell_and_what_is_made_o
     assert moved_count > 100
 
 
+@pytest.mark.long
 @every_task
 def test_a_curve_has_what_each_row_alone_gives_although_rows_are_the_past_of_others(
     task: str,

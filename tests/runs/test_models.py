@@ -61,6 +61,7 @@ def decisions(project: Project, name: str) -> list[str]:
     return [json.loads(line)["action"] for line in log.read_text().splitlines()]
 
 
+@pytest.mark.long
 def test_a_run_of_one_model_reads_its_rows_and_writes_into_its_folder(project: Project) -> None:
     rows = stores(project, ["at", "berlin", "007"])
     succeeds(here("run", "--env", "stores", "--params", "model=berlin", "--pipelines=retraining"))
@@ -211,6 +212,7 @@ def test_only_a_model_with_new_rows_is_trained_and_rows_of_none_are_counted(
     assert decisions(project, "7") == ["promoted"]
 
 
+@pytest.mark.long
 def test_conf_is_checked_and_loads_without_a_name(project: Project) -> None:
     stores(project, ["at", "berlin"])
     with KedroSession.create(project.path, env="stores") as session:
@@ -226,6 +228,7 @@ def test_conf_is_checked_and_loads_without_a_name(project: Project) -> None:
     assert "Conf has no list models" in message_of(here("run-models"))
 
 
+@pytest.mark.long
 def test_a_store_without_rows_to_score_is_told(project: Project) -> None:
     stores(project, ["at", "berlin"])
     succeeds(here("run", "--env", "stores", "--params", "model=at", "--pipelines=retraining"))
@@ -293,6 +296,7 @@ def test_six_models_are_retrained_killed_begun_again_and_overseen(project: Proje
     assert here(*scoring, "--params", "scoring.force=true").returncode == ALARM
 
 
+@pytest.mark.long
 def test_the_worst_end_of_all_runs_is_the_exit_code(project: Project) -> None:
     rows = stores(project, ["at", "be"])
     bad = rows["store"].eq("be") & (rows.index % 9 == 0)
@@ -303,6 +307,7 @@ def test_the_worst_end_of_all_runs_is_the_exit_code(project: Project) -> None:
     assert (decisions(project, "at"), decisions(project, "be")) == (["promoted"], ["rejected"])
 
 
+@pytest.mark.long
 def test_an_environment_of_one_model_is_overseen_too(served: Project) -> None:
     overseen = here("overview").stdout.splitlines()
     assert overseen[1].split()[0] == "base"

@@ -257,6 +257,7 @@ def messy(count: int) -> pd.DataFrame:
     return rows
 
 
+@pytest.mark.long
 def test_a_messy_table_needs_only_what_its_profile_asks(project: Project) -> None:
     rows, path = messy(1500), project.path / "data/01_raw/loans.csv"
     rows.to_csv(path, index=False)

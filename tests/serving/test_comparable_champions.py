@@ -321,6 +321,7 @@ def test_an_artifact_is_the_one_that_was_promoted_or_nothing_is_compared(tmp_pat
 # The data of a retraining beside what the champion was trained on
 
 
+@pytest.mark.long
 def test_where_conf_says_so_an_alarm_is_the_reason_to_reject(
     served: Project, caplog: pytest.LogCaptureFixture
 ) -> None:
