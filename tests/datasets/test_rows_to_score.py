@@ -159,7 +159,7 @@ def test_what_is_no_regular_file_is_refused_before_it_is_opened(
     monkeypatch.chdir(tmp_path)
     Path("days").mkdir()
     for path, named, said in (
-        ("special.csv", "special.csv", "it cannot be read: Not a directory"),
+        ("special.csv", "special.csv", "it cannot be read: [Errno 20] Not a directory: "),
         ("days", "days/special.csv", "expected files named *.csv directly in this directory"),
     ):
         os.mkfifo(named)

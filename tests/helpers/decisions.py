@@ -8,7 +8,7 @@ from tabular_lstm.judging.comparison import Evaluation
 from tabular_lstm.judging.gate import ArtifactCheck, ComparedChampion, DataCheck
 from tabular_lstm.parameters.hyperparameters import EvaluationOptions
 from tabular_lstm.parameters.runs import PromotionOptions
-from tabular_lstm.pipelines.promotion.nodes import GateChecks, decide
+from tabular_lstm.pipelines.promotion.nodes import CheckedArtifact, GateChecks, decide
 from tabular_lstm.rows.data_summary import DataSummary
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.serving.artifact import Artifact
@@ -91,7 +91,7 @@ def decision(accepted: bool, log: list[LogEntry] | None = None, letter: str = "z
     return decide(
         GateChecks(checks, None),
         ComparedChampions(Champions(log), champions, {}, judged),
-        Artifact(CONTENT, "candidate.keras"),
+        CheckedArtifact(Artifact(CONTENT, "candidate.keras"), checks[-1]),
         FINGERPRINTS,
         DATA,
         PROVENANCE.model_copy(update={"run_id": run(letter)}),

@@ -33,7 +33,7 @@ def test_rows_read_back_reach_from_the_lowest_to_the_highest(count: int, tmp_pat
 
     def checked(predictions: np.ndarray) -> ArtifactCheck:
         table = pd.DataFrame({CANDIDATE: predictions})
-        return read_back(artifact, test_set, table, Evaluation(np.zeros(count)))[0]
+        return read_back(artifact, test_set, table, Evaluation(np.zeros(count))).check
 
     assert (checked(judged).passed, checked(judged).golden_rows) == (True, min(count, 32))
     for end in (judged.argmin(), judged.argmax()):

@@ -76,10 +76,8 @@ class RawFiles:
             names = tuple(n for n in named if fs.info(f"{path}/{n}")["type"] == "file")
         except (OSError, UnicodeEncodeError) as error:
             raise DataError(
-                f"{getattr(error, 'filename', None) or path}: no such file or directory, or it "
-                "cannot be read: "
-                f"{getattr(error, 'strerror', None) or error}. Name a CSV or Parquet file, or a "
-                "folder of them."
+                f"{path}: no such file or directory, or it cannot be read: "
+                f"{error}. Name a CSV or Parquet file, or a folder of them."
             ) from error
         if len({*map(is_parquet, names)}) != 1:
             listed = ", ".join(entries[:LISTED]) or "no file"

@@ -31,6 +31,17 @@ GOLDEN_ROWS = 32
 
 
 @dataclass(frozen=True)
+class CheckedArtifact:
+    """The candidate's file as it was read from disk, and whether it predicts as it was judged.
+
+    What is decided is about this file: the one on disk may change afterwards.
+    """
+
+    artifact: Artifact
+    check: gate.ArtifactCheck
+
+
+@dataclass(frozen=True)
 class GateChecks:
     """The results of the gate's five checks, and the drift that the first one looked at."""
 
@@ -64,12 +75,8 @@ def read_back(
     test_set: Examples,
     candidate_predictions: pd.DataFrame,
     evaluation: Evaluation,
-) -> tuple[gate.ArtifactCheck, Artifact]:
-    """Compare some judged predictions, from lowest to highest, with those of the saved file.
-
-    Returns:
-        The check, and the artifact that it holds for: the file may change afterwards.
-    """
+) -> CheckedArtifact:
+    """Compare some judged predictions, from lowest to highest, with those of the saved file."""
     task = evaluation.task
     predictions = task.from_columns(candidate_predictions, CANDIDATE)
     places = np.linspace(0, len(predictions) - 1, min(GOLDEN_ROWS, len(predictions))).astype(int)
@@ -80,12 +87,12 @@ def read_back(
     file_columns = task.to_file(candidate_artifact.score(sequences[golden]))
     unit = evaluation.unit(CANDIDATE)
     check = gate.check_artifact(columns[golden], file_columns, task, unit)
-    return check, candidate_artifact
+    return CheckedArtifact(candidate_artifact, check)
 
 
 def check_candidate(
     compared_champions: ComparedChampions,
-    artifact_check: gate.ArtifactCheck,
+    checked_artifact: CheckedArtifact,
     data_summary: DataSummary,
     promotion: PromotionOptions,
     validation: ValidationOptions,
@@ -100,7 +107,7 @@ def check_candidate(
         changes.check_drift(evaluation, champions, promotion, data_summary),
         gate.check_floor(evaluation, promotion),
         gate.check_champions(evaluation, champions, promotion),
-        artifact_check,
+        checked_artifact.check,
     )
     return GateChecks(checks, drift)
 
@@ -108,7 +115,7 @@ def check_candidate(
 def decide(
     gate_checks: GateChecks,
     compared_champions: ComparedChampions,
-    checked_artifact: Artifact,
+    checked_artifact: CheckedArtifact,
     train_fingerprints: Fingerprints,
     data_summary: DataSummary,
     provenance: Provenance,
@@ -122,7 +129,7 @@ def decide(
     evaluation, kept = compared_champions.evaluation, compared_champions.kept
     serving, run_id, drift = champion_of(kept.log), provenance.run_id, gate_checks.drift
     may_repeat = accepted and not provenance.parameters["promotion"]["start_over"]
-    if may_repeat and (same_run := run_of_same_network(kept, checked_artifact)):
+    if may_repeat and (same_run := run_of_same_network(kept, checked_artifact.artifact)):
         accepted = False
         reason = f"config and weights are those of run {same_run}, which "
         reason += "serves" if same_run == serving else provenance.way_back_to(same_run)
@@ -130,7 +137,7 @@ def decide(
     judgement = Judgement(
         checks=gate_checks.checks,
         candidate=evaluation.metrics[CANDIDATE],
-        candidate_sha256=checked_artifact.sha256,
+        candidate_sha256=checked_artifact.artifact.sha256,
         fingerprints_sha256=train_fingerprints.sha256,
         champions=[
             champion.model_copy(update={"metrics": evaluation.metrics.get(champion.run_id)})
@@ -151,7 +158,7 @@ def decide(
         reason=reason,
         served_before=serving,
         serves_now=run_id if accepted else serving,
-        sha256=checked_artifact.sha256 if accepted else serving_sha256,
+        sha256=checked_artifact.artifact.sha256 if accepted else serving_sha256,
         judgement=judgement,
     )
 

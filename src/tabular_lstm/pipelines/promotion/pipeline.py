@@ -24,14 +24,14 @@ def create_pipeline() -> Pipeline:
             Node(
                 nodes.read_back,
                 inputs=["candidate@file", "test_set", "candidate_predictions", "evaluation"],
-                outputs=["artifact_check", "checked_artifact"],
+                outputs="checked_artifact",
                 name="read_back",
             ),
             Node(
                 nodes.check_candidate,
                 inputs=[
                     "compared_champions",
-                    "artifact_check",
+                    "checked_artifact",
                     "data_summary",
                     "params:promotion",
                     "params:validation",
