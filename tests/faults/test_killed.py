@@ -84,7 +84,7 @@ def test_a_retraining_stopped_at_any_step_leaves_the_old_champion_or_the_new_one
     served: Project, task: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     before, old = log_path(served).read_bytes(), on_disk(served)
-    steps = Steps(served, tmp_path_factory.mktemp("states"), every=54)
+    steps = Steps(served, tmp_path_factory.mktemp("states"), every=36)
     with steps.of_a_run(lambda: load_champion(served.path).sha256):
         succeeds(here(*RETRAINING, *seed(5)))
     new = on_disk(served)
