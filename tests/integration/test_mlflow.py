@@ -235,6 +235,8 @@ def test_whatever_becomes_of_mlflow_is_one_warning(
         seen.append(served.files())
 
     monkeypatch.setattr(tracking, "mirror", mirror)
+    # An earlier run of this process set it; a run of its own has the timeout of its conf.
+    monkeypatch.delenv("MLFLOW_HTTP_REQUEST_TIMEOUT", raising=False)
     again = ("--params", f"rollback.run_id={log_of(served)[0]['run_id']}")
     without = messages(caplog, *ROLLBACK, *again)
     with server as address:
