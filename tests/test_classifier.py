@@ -188,6 +188,7 @@ def test_words_among_numbers_are_told_of(caplog: pytest.LogCaptureFixture) -> No
     assert "Column 'size' is read as categories, though 59 of 60 values" in caplog.text
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("as_dates", [False, True])
 def test_moments_within_a_minute_are_told_apart(as_dates: bool, tmp_path: Path) -> None:
     second = np.random.default_rng(1).permutation(400) / 8 + 1_700_000_000

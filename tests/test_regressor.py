@@ -51,6 +51,7 @@ def fitted() -> LSTMRegressor:
 # In scikit-learn's hands
 
 
+@pytest.mark.long
 @pytest.mark.no_cover  # some sixty trainings, which take half as long so
 @with_all_checks(tiny(**QUICKEST))
 def test_scikit_learn_finds_nothing_amiss(

@@ -235,6 +235,7 @@ def counts_of(before: np.ndarray, now: np.ndarray) -> CellCounts:
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("trained", "new"), [(60, 12), (100, 2000), (2000, 1)])
 def test_alarms_without_drift_have_the_declared_rate(trained: int, new: int) -> None:
     drawn, alarms, runs, rate = np.random.default_rng(0), 0, 200, 0.2

@@ -62,6 +62,7 @@ def test_separable_classes_are_learned_and_the_given_network_is_left_alone() -> 
 # The same bits
 
 
+@pytest.mark.long
 def test_two_trainings_give_the_same_bits_and_another_seed_gives_others() -> None:
     schema = schema_of(5, names=(1, 3))
     sequences = sequences_of(schema, rows=300, missing=0.1)

@@ -76,6 +76,7 @@ def test_the_steps_are_those_of_adamw_on_each_members_rows() -> None:
 # What is dropped, and what the others change
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("most", [3, 1])
 def test_a_member_trained_alone_is_the_same_as_in_a_group(
     most: int, monkeypatch: pytest.MonkeyPatch
@@ -95,6 +96,7 @@ def test_a_member_trained_alone_is_the_same_as_in_a_group(
 # Folds
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("poisoned", "member"), [("features", 0), ("labels", 2)])
 def test_a_member_never_learns_from_its_fold(poisoned: str, member: int) -> None:
     sequences, labels = rows_of(64)

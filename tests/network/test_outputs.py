@@ -177,6 +177,7 @@ def rows_of_task(task: Task, rows: int) -> tuple[np.ndarray, np.ndarray]:
     return sequences, 18 + 2 * told if task.kind == NUMBER else rank * len(task.classes) // rows
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("task", [THREE.task, NUMBERS.task], ids=[CLASSES, NUMBER])
 def test_a_training_has_the_same_bits_twice_and_learns(task: Task) -> None:
     sequences, labels = rows_of_task(task, 240)

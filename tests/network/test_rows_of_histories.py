@@ -134,6 +134,7 @@ def test_training_weighs_both_and_one_kind_of_members_reads_histories_alone(task
     assert (one_kind.format, network.format) == (1, 2)  # as version 0.1.0 reads it
 
 
+@pytest.mark.long
 @every_task
 def test_a_reason_is_what_the_prediction_loses_without_a_cell_and_what_is_made_of_it(
     task: str,

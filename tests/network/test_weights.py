@@ -63,6 +63,7 @@ def test_a_threshold_takes_a_weight_for_so_many_rows(
 # The loss that is trained on, and the loss on the folds
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("task", [TWO_CLASSES, CLASSES, NUMBER])
 def test_a_batch_has_loss_and_gradient_of_its_rows_repeated(task: str) -> None:
     sequences, labels = half_told(24)
@@ -114,6 +115,7 @@ def test_weights_that_are_alike_train_to_the_bits_of_none() -> None:
     assert same(without.get_weights(), alike.get_weights())
 
 
+@pytest.mark.long
 def test_groups_of_one_row_change_no_bit_and_others_the_folds() -> None:
     sequences, labels = rows_of(64)
     weights = scaled(np.random.default_rng(0).uniform(0.2, 3, 64))

@@ -286,6 +286,7 @@ def test_a_strong_feature_that_is_known_before_the_label_is_asked_about_and_not_
     assert 0.6 < strong_features[name] < 0.93
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("decimals", [0, 2])
 @pytest.mark.parametrize("order", ["by day", "rising", "of meters", "of shops"])
 def test_yesterdays_price_is_asked_about_however_well_it_tells_todays(
@@ -320,6 +321,7 @@ def test_yesterdays_price_is_asked_about_however_well_it_tells_todays(
     assert refused(rows.assign(close=close), columns).keys() == {"close"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("order", ["as drawn", "rising", "falling", "a walk"])
 def test_a_whole_number_a_few_units_off_or_rounded_is_a_leak_though_labels_repeat(
     order: str,

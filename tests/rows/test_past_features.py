@@ -126,6 +126,7 @@ def test_a_past_far_from_0_tells_as_much_as_one_near_0() -> None:
     np.testing.assert_allclose(np.nanmax(moved, axis=0), np.nanmin(moved, axis=0), atol=0.01)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("task", [*LABELS])
 def test_no_later_row_no_unknown_label_and_no_other_patient_is_in_it(task: str) -> None:
     rows, schema, rng = visits(task), schema_of(task), np.random.default_rng(1)

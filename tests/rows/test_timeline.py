@@ -208,6 +208,7 @@ def test_what_is_known_and_nothing_else_is_in_a_history(way: str, seed: int) -> 
     assert_sees(of, made, table, seed)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("way", WAYS)
 def test_a_customer_of_ten_thousand_rows_is_as_the_others(way: str) -> None:
     of, made = learned(way)

@@ -118,6 +118,7 @@ def test_a_run_that_reads_what_all_models_share_is_refused(project: Project) -> 
     assert here("run", "--params").returncode == 2  # a value is missing
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("pipeline", "entry", "given"),
     [
