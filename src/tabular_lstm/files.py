@@ -26,9 +26,9 @@ def not_written(error: OSError, path: Path | str) -> DataError:
         error: The error of the system.
         path: The file, or a folder above it, in case the error names no file.
     """
-    todo = "Free some space there" if error.errno in FULL else "Fix this"
+    remedy = "Free some space there" if error.errno in FULL else "Fix this"
     why = error.strerror or error
-    return DataError(f"{error.filename or path}: {why}. {todo}, and run the command again.")
+    return DataError(f"{error.filename or path}: {why}. {remedy}, and run the command again.")
 
 
 def replace(path: Path, content: bytes) -> None:
