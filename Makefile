@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-scoring airflow mlflow mlflow-server run test pythons lowest coverage numeric faults \
+.PHONY: help install install-scoring wheel airflow mlflow mlflow-server run test pythons lowest coverage numeric faults \
 	integration lint viz lock benchmark-tools benchmark-torch
 
 help: ## List the targets
@@ -53,6 +53,11 @@ $(SCORING): requirements-scoring.lock pyproject.toml
 	@touch $@
 
 install-scoring: $(SCORING) ## Create .venv with what scoring, monitoring, rollback and profile need
+
+wheel: $(INSTALLED) ## Build dist/tabular_lstm-*.whl, which has the starter of a project
+	rm -rf build dist
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w dist .
+	rm -rf build
 
 run: $(INSTALLED) ## Train and judge on the data that the repo ships (kedro run)
 	$(BIN)/kedro run

@@ -11,6 +11,7 @@ import click
 import yaml
 from kedro.config import MissingConfigException
 from kedro.framework.cli.project import run as kedro_run
+from kedro.framework.cli.starters import KedroStarterSpec
 from kedro.framework.cli.utils import KedroCliError, split_node_names, split_string
 from kedro.io import DatasetError
 from kedro.pipeline.pipeline import OutputNotUniqueError
@@ -301,6 +302,10 @@ def server(arguments: tuple[str, ...]) -> None:
     """Refuse Kedro's server."""
     raise click.ClickException(NO_SERVER)
 
+
+# What `kedro new --starter tabular-lstm` copies. What it refuses, its hook says in a sentence.
+logging.getLogger("cookiecutter").setLevel(logging.CRITICAL)
+STARTERS = [KedroStarterSpec("tabular-lstm", str(Path(__file__).parent / "starter"))]
 
 # Kedro looks for this name, and adds its own commands.
 cli = click.Group("tabular_lstm", commands=[run, run_models, overview, profile_table, server])

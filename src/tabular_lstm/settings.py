@@ -14,14 +14,20 @@ from tabular_lstm.datasets.kedro_private import parameters_of_files
 from tabular_lstm.datasets.tables import as_table, complete
 from tabular_lstm.environments import output_folder, refuse_unknown, run_command, with_model
 from tabular_lstm.errors import printable
+from tabular_lstm.parameters import BLOCKS
 from tabular_lstm.runs.hooks import RunHooks
+
+
+# Blocks that conf need not have; the columns are a project's own.
+DEFAULTS = {n: b().model_dump(mode="json", by_alias=True) for n, b in BLOCKS.items() if n != "columns"}
 
 
 class EnvironmentConfigLoader(OmegaConfigLoader):
     """Kedro's config loader, plus `${outputs:}`, `${run_command:}` and `${model:}`.
 
-    The loader merges all files, and then the parameters of the command line. The resolvers are not
-    in a hook, because Kedro-Viz loads the catalog without the project's hooks.
+    The loader merges all files, and then the parameters of the command line. What conf lacks gets
+    its default: a block of parameters from its class, an entry of the catalog from `complete`. The
+    resolvers are not in a hook, because Kedro-Viz loads the catalog without the project's hooks.
 
     Raises:
         DataError: See `refuse_unknown`.
@@ -47,7 +53,7 @@ class EnvironmentConfigLoader(OmegaConfigLoader):
         if key != "parameters":
             return super().__getitem__(key)
         with parameters_of_files(self) as runtime_values:
-            config: dict[str, Any] = _merged(super().__getitem__(key), runtime_values)
+            config: dict[str, Any] = _merged(DEFAULTS | super().__getitem__(key), runtime_values)
         return config
 
 

@@ -2,10 +2,14 @@
 
 import logging
 import re
-from typing import Any
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
 from urllib.parse import unquote, unquote_plus
 
+import yaml
 from kedro.io import AbstractDataset
+from omegaconf import OmegaConf
 
 from tabular_lstm.datasets.kedro_private import credentials_of, guesses_types
 from tabular_lstm.datasets.read_only import ReadOnlyDataset
@@ -51,18 +55,19 @@ def as_table(name: str, entry: Any) -> Any:
 
 
 def complete(entries: dict[str, Any]) -> dict[str, Any]:
-    """Complete the catalog: what makes and reads predictions has their path and their quarantine's.
+    """Complete the catalog: it gets the entries of this package's catalog that it lacks.
 
-    Version 0.1.0 had no entries for a plan and a manifest, and called the training log `history`.
+    What makes and reads predictions has their path and their quarantine's. Version 0.1.0 called the
+    training log `history`.
 
     Raises:
-        DataError: Predictions or their quarantine are another dataset than in `conf/base`.
+        DataError: Predictions or their quarantine are another dataset than in this package.
     """
     if "history" in entries:
         logger.warning("The catalog's entry 'history' is called 'training_log'. Rename it.")
         entries = {"training_log": entries["history"], **entries}
-    if not WRITTEN.keys() <= entries.keys():
-        return entries
+    lacking = {n: entry for n, entry in _own_catalog().items() if n not in entries}
+    entries |= cast(dict[str, Any], OmegaConf.to_container(OmegaConf.create(lacking), resolve=True))
     paths = {name: _path_of(name, entries[name]) for name in WRITTEN}
     package, folder = "tabular_lstm.datasets", {"filepath": paths["predictions"]}
     readers = {
@@ -74,6 +79,19 @@ def complete(entries: dict[str, Any]) -> dict[str, Any]:
         "finished_scorings": {},
     }
     return entries | {n: entries.get(n, {}) | entry | folder for n, entry in readers.items()}
+
+
+@cache
+def _own_catalog() -> dict[str, Any]:
+    """Read the catalog of this package, before interpolation; in a clone it is that of `conf/base`.
+
+    Raw rows and rows to score are each project's own.
+    """
+    package = Path(__file__).parents[1]
+    paths = package / "catalog.yml", package.parents[1] / "conf/base/catalog.yml"
+    text = next(path for path in paths if path.exists()).read_text()
+    entries = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+    return {name: entry for name, entry in entries.items() if name not in TABLES - {LABELS}}
 
 
 def _path_of(name: str, entry: Any) -> str:

@@ -1,0 +1,42 @@
+"""Completes the package in a wheel: the catalog, and the starter with what it shares with this project."""
+
+import shutil
+from pathlib import Path
+
+from setuptools import setup
+from setuptools.command.build_py import build_py
+
+SHARED = (
+    ".gitignore",
+    ".telemetry",
+    "conf/base/parameters_data_processing.yml",
+    "conf/local/.gitkeep",
+    "conf/logging.yml",
+    "data/01_raw/diabetes.csv",
+    "data/01_raw/rows_to_score.csv",
+    *(str(path) for path in Path("data").glob("0*/.gitkeep")),
+    *(str(path) for path in Path("deploy").glob("c*/*")),
+    *(str(path) for path in Path("deploy/systemd").glob("*")),
+    "notebooks/explore.ipynb",
+)
+
+
+class WithStarter(build_py):
+    """Copies what is no Python file into the built package."""
+
+    def run(self):
+        super().run()
+        if self.editable_mode:
+            return
+        package = Path(self.build_lib, "tabular_lstm")
+        shutil.copy("conf/base/catalog.yml", package)
+        shutil.rmtree(package / "starter", ignore_errors=True)
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree("src/tabular_lstm/starter", package / "starter", ignore=ignored)
+        for path in SHARED:
+            copied = package / "starter/{{ cookiecutter.repo_name }}" / path
+            copied.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, copied)
+
+
+setup(cmdclass={"build_py": WithStarter})
