@@ -1,4 +1,7 @@
-"""Completes the package in a wheel: the catalog, and the starter with what it shares with this project."""
+"""Completes the package of a wheel: its catalog, and the starter with what it shares with this clone.
+
+pyproject.toml says all else. No file is in the repository twice.
+"""
 
 import shutil
 from pathlib import Path

@@ -17,9 +17,10 @@ from tabular_lstm.errors import printable
 from tabular_lstm.parameters import BLOCKS
 from tabular_lstm.runs.hooks import RunHooks
 
-
 # Blocks that conf need not have; the columns are a project's own.
-DEFAULTS = {n: b().model_dump(mode="json", by_alias=True) for n, b in BLOCKS.items() if n != "columns"}
+DEFAULTS = {
+    n: b().model_dump(mode="json", by_alias=True) for n, b in BLOCKS.items() if n != "columns"
+}
 
 
 class EnvironmentConfigLoader(OmegaConfigLoader):

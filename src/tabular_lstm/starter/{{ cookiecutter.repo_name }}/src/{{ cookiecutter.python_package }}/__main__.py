@@ -1,9 +1,11 @@
-"""`python -m {{ cookiecutter.python_package }}` is `kedro run`."""
+"""Make the package executable: `python -m` and its name is `kedro run`."""
 
+from pathlib import Path
+
+from kedro.framework.cli.utils import find_run_command
 from kedro.framework.project import configure_project
 
-from {{ cookiecutter.python_package }}.cli import run
-
 if __name__ == "__main__":
-    configure_project("{{ cookiecutter.python_package }}")
-    run()
+    package = Path(__file__).parent.name
+    configure_project(package)
+    find_run_command(package)()
