@@ -1,4 +1,4 @@
-"""Completes the package of a wheel: its catalog, and the starter with what it shares with this clone.
+"""Completes the package of a wheel: its catalog, and the starter with what the clone has too.
 
 pyproject.toml says all else. No file is in the repository twice.
 """

@@ -11,6 +11,7 @@ from kedro.framework.session import KedroSession
 
 from tabular_lstm.environments import output_folder, refuse_no_name
 from tabular_lstm.errors import DataError
+from tabular_lstm.runs.guards import check_parameters
 from tabular_lstm.settings import EnvironmentConfigLoader
 from tests.helpers.commands import here, succeeds
 from tests.helpers.project import ROOT, Project
@@ -113,6 +114,43 @@ def test_an_environment_of_kedros_variable_counts_and_writes_nowhere_but_in_its_
     assert before.items() <= after.items()
     assert len(project.versions("03_primary/train_rows.parquet", "tutorial")) == 1
     assert all(path.startswith(f"data{os.sep}tutorial{os.sep}") for path in {*after} - {*before})
+
+
+OWN_CATALOG = """
+raw_rows: {type: tabular_lstm.datasets.RawRowsDataset, filepath: data/01_raw/diabetes.csv}
+metrics: {type: json.JSONDataset, filepath: "${globals:kept}/metrics.json", versioned: true}
+history: {type: json.JSONDataset, filepath: "${outputs:}/epochs.json"}
+"""
+
+
+def test_what_conf_lacks_has_its_default(
+    project: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    given = {"late_labels": "came.csv", "scoring": {"reasons": 2}}
+
+    def loaded() -> tuple[dict[str, Any], dict[str, Any]]:
+        with KedroSession.create(project.path, runtime_params=given) as session:
+            loader = session.load_context().config_loader
+        return loader["catalog"], loader["parameters"]
+
+    catalog, parameters = loaded()
+    base = project.path / "conf/base"
+    columns = (base / "parameters_data_processing.yml").read_text().partition("validation:")[0]
+    for path in base.iterdir():
+        path.unlink()
+    (base / "parameters.yml").write_text(columns)
+    (base / "catalog.yml").write_text(OWN_CATALOG)
+    (base / "globals.yml").write_text("kept: elsewhere")
+    own_catalog, own_parameters = loaded()
+    assert check_parameters(own_parameters, given) == check_parameters(parameters, given)
+    assert own_parameters["scoring"]["reasons"] == 2
+    replaced = {name for name in catalog if own_catalog.get(name) != catalog[name]}
+    assert replaced == {"raw_rows", "rows_to_score", "metrics", "training_log"}
+    assert "rows_to_score" not in own_catalog
+    assert own_catalog["metrics"]["filepath"] == "elsewhere/metrics.json"
+    assert own_catalog["training_log"]["filepath"] == "data/epochs.json"
+    assert own_catalog["late_labels"]["filepath"] == "came.csv"
+    assert "The catalog's entry 'history' is called 'training_log'. Rename it." in caplog.text
 
 
 def test_a_parameter_of_the_command_line_changes_itself_alone(project: Project) -> None:

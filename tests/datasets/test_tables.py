@@ -10,7 +10,7 @@ import pytest
 from kedro.io import AbstractDataset, DataCatalog, MemoryDataset
 
 from tabular_lstm.datasets.rows_to_score import RawRowsDataset
-from tabular_lstm.datasets.tables import TableDataset, as_table, complete, own_entry
+from tabular_lstm.datasets.tables import TableDataset, as_table, own_entry
 from tests.helpers.errors import raises_data_error
 from tests.helpers.raw_rows import whole
 
@@ -54,11 +54,6 @@ def test_a_dataset_derived_from_that_of_the_project_gives_its_rows(tmp_path: Pat
     ROWS.to_csv(tmp_path / "rows.csv", index=False)
     dataset = TableDataset("raw_rows", OwnRows(filepath=str(tmp_path / "rows.csv")))
     assert whole(dataset.load()).to_numpy().tolist() == [["1", "0"], ["2", "1"]]
-
-
-def test_the_training_log_had_another_name(caplog: pytest.LogCaptureFixture) -> None:
-    assert complete({"history": {"type": "MemoryDataset"}})["training_log"]
-    assert "The catalog's entry 'history' is called 'training_log'. Rename it." in caplog.text
 
 
 class Changing(AbstractDataset[Any, pd.DataFrame]):
