@@ -54,10 +54,13 @@ $(SCORING): requirements-scoring.lock pyproject.toml
 
 install-scoring: $(SCORING) ## Create .venv with what scoring, monitoring, rollback and profile need
 
-wheel: $(INSTALLED) ## Build dist/tabular_lstm-*.whl, which has the starter of a project
+# In an environment of its own, so that it needs no installation.
+wheel: ## Build dist/tabular_lstm-*.whl, which has the starter of a project
+	$(CHECK_PYTHON)
 	rm -rf build dist
-	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w dist .
-	rm -rf build
+	$(PYTHON) -m venv .venv-build
+	.venv-build/bin/python -m pip wheel --quiet --disable-pip-version-check --no-deps -w dist .
+	rm -rf build .venv-build
 
 run: $(INSTALLED) ## Train and judge on the data that the repo ships (kedro run)
 	$(BIN)/kedro run

@@ -1,13 +1,9 @@
 """The documents tell the truth: their code runs and prints what they show; links lead somewhere."""
 
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
 import tomllib
-from pathlib import Path
 from urllib.error import HTTPError
 
 import pandas as pd
@@ -18,7 +14,7 @@ from kedro.framework.project import pipelines
 from tabular_lstm.estimator import LSTMClassifier
 from tabular_lstm.runs.guards import check_parameters
 from tabular_lstm.serving.champion import load_champion
-from tests.helpers.documents import BLOCK, text, unchanging
+from tests.helpers.documents import BLOCK, OF_THE_STARTER, run_blocks, text
 from tests.helpers.project import ROOT, Project
 from tests.helpers.scorings import finished
 from tests.helpers.servers import fastapi_server, post
@@ -33,105 +29,11 @@ RUN = {"bash", "python", "yaml"}
 # What takes root, another system or somebody's secrets; tests/integration has these.
 LEFT = {"sh", "yaml example"}
 RUN_OR_SHOWN = RUN | LEFT | {"text", "text example", "text error", "text tree", "cron"}
-# They go on with the environment of the first.
-GOES_ON = [
-    "README.md",
-    "docs/outputs.md",
-    "docs/retraining.md",
-    "docs/scoring.md",
-    "docs/scheduling.md",
-    "docs/monitoring.md",
-]
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 
 def without_blocks(page: str) -> str:
     return BLOCK.sub("", text(page))
-
-
-def run_blocks(pages: list[str], project: Project) -> list[str]:
-    """Run all blocks in their order, each as its language says.
-
-    A block of `text` has to be among what the block before it printed.
-
-    Returns:
-        What each block of Python printed.
-    """
-    # `make` takes the environment that the tests run in for the one it would create.
-    shutil.copy(ROOT / "Makefile", project.path)
-    printed, output = [], ""
-    for page in pages:
-        for language, code in BLOCK.findall(text(page)):
-            if language == "yaml":
-                path = project.path / code.splitlines()[0].removeprefix("# ")
-                path.write_text(code)
-            elif language == "python":
-                output = run([sys.executable, "-c", code], project)
-                printed.append(output)
-            elif language == "bash":
-                output = run(["bash", "-euc", code], project)
-            elif language == "text":
-                lines = "\n".join(map(unchanging, output.splitlines()))
-                for line in code.splitlines():
-                    assert unchanging(line) in lines, f"{page}: not printed: {line}\n{output}"
-    return printed
-
-
-def run(command: list[str], project: Project) -> str:
-    bin_folder = Path(sys.executable).parent
-    finished = subprocess.run(
-        command,
-        cwd=project.path,
-        env={
-            **os.environ,
-            "PATH": f"{bin_folder}:{os.environ['PATH']}",
-            "MAKEFLAGS": " ".join(
-                [
-                    f"VENV={bin_folder.parent}",
-                    f"--assume-old={bin_folder.parent}/.installed",
-                    f"--assume-old={bin_folder.parent}/.mlflow",
-                ]
-            ),
-        },
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert finished.returncode == 0, f"{command}: {finished.stdout[-2000:]}{finished.stderr}"
-    return finished.stdout
-
-
-@pytest.mark.long
-def test_readme_and_the_pages_that_go_on_with_it(project: Project) -> None:
-    printed = run_blocks(GOES_ON, project)
-
-    area, joined, by_candidate, by_champion, shuffled, _, predictions, _, told = printed
-    assert float(area) > 0.75
-    assert (project.path / "data/diabetes.keras").exists()
-    assert by_champion.startswith("[[0.")
-    assert re.search(r"P749 +36 +0\.\d+", joined)
-    assert re.search(r"^0 +1 +0\.\d+ +[01] +\w+ +-?0\.\d+$", predictions, re.MULTILINE)
-    assert told.startswith("scored 768 Scored 768 of 768 rows with the champion of run 20")
-    run_id, _, scored = by_candidate.partition("\n")
-    assert run_id.startswith("20")
-    assert scored.startswith("[[0.")
-    assert shuffled == ""
-
-    assert project.metrics()["data"]["rows"] == 768
-    patients = project.path / "data/patients"
-    rows = [
-        json.loads(path.read_text())["data"]["rows"]
-        for path in project.versions("08_reporting/metrics.json", "patients")
-    ]
-    # A run, a first night, a second one with more rows, and one with shuffled labels.
-    assert rows == [600, 600, 768, 768]
-    log = (patients / "08_reporting/promotions.jsonl").read_text().splitlines()
-    actions = [json.loads(line)["action"] for line in log]
-    assert actions == ["promoted", "promoted", "rolled_back", "rejected"]
-    assert len(list((patients / "08_reporting/report.html").iterdir())) == 5
-    (manifest,) = finished(project, "tracks")
-    assert (manifest["scored_rows"], manifest["history_rows"]) == (12, 35)
 
 
 def test_a_server_answers_with_what_the_champion_says(served: Project) -> None:
@@ -156,7 +58,7 @@ def test_a_server_answers_with_what_the_champion_says(served: Project) -> None:
 
 @pytest.mark.long
 def test_your_csv(project: Project) -> None:
-    run_blocks(["docs/your_csv.md"], project)
+    run_blocks(["docs/your_csv.md"], project.path)
 
     metrics = project.metrics("clinic")
     assert metrics["data"]["rows"] == 768
@@ -170,7 +72,7 @@ def test_your_csv(project: Project) -> None:
 
 @pytest.mark.long
 def test_your_data(project: Project) -> None:
-    run_blocks(["docs/your_data.md"], project)
+    run_blocks(["docs/your_data.md"], project.path)
 
     summary = project.versions("03_primary/data_summary.json", "clinic_db")[-1].read_text()
     assert json.loads(summary)["valid_rows"] == 768
@@ -190,7 +92,7 @@ def test_the_refusal_that_is_shown(project: Project) -> None:
 
 @pytest.mark.long
 def test_the_tutorial(project: Project) -> None:
-    run_blocks(["docs/benchmarks.md"], project)
+    run_blocks(["docs/benchmarks.md"], project.path)
 
     judged = project.metrics("tutorial")["train"]
     accuracy, area = (
@@ -203,14 +105,15 @@ def test_the_tutorial(project: Project) -> None:
 
 @pytest.mark.integration
 def test_tracking(project: Project) -> None:
-    (printed,) = run_blocks(["docs/tracking.md"], project)
+    shutil.copy(ROOT / "Makefile", project.path)
+    (printed,) = run_blocks(["docs/tracking.md"], project.path)
 
     assert re.search(r"^19 +0\.\d+ +[01]$", printed, re.MULTILINE)
 
 
 @pytest.mark.integration
 def test_a_cluster(project: Project) -> None:
-    run_blocks(["docs/cluster.md"], project)
+    run_blocks(["docs/cluster.md"], project.path)
 
     (manifest,) = finished(project, "cluster")
     assert manifest["scored_rows"] == 20
@@ -218,7 +121,7 @@ def test_a_cluster(project: Project) -> None:
 
 @pytest.mark.long
 def test_a_search_for_parameters(project: Project) -> None:
-    (printed,) = run_blocks(["docs/tuning.md"], project)
+    (printed,) = run_blocks(["docs/tuning.md"], project.path)
 
     by_scikit_learn, by_optuna = printed.splitlines()
     for found in (by_scikit_learn, by_optuna):
@@ -239,7 +142,7 @@ def test_no_block_is_left_out() -> None:
         f"docs/{name}.md"
         for name in ("your_csv", "your_data", "benchmarks", "tracking", "cluster", "tuning")
     }
-    assert with_code == {*GOES_ON} | alone | installs
+    assert with_code == {*OF_THE_STARTER} | alone | installs
     assert set().union(*languages.values()) <= RUN_OR_SHOWN
 
 

@@ -171,10 +171,19 @@ class RunHooks:
         engine = contextlib.closing(Engine(self._parameters["engine"]))
         catalog.save("engine", self._until_end.enter_context(engine))
         if "provenance" in pipeline.inputs():
-            raw_rows = own_entry(self._loader["catalog"]["raw_rows"])
             project = Path(self._context.project_path)
             of_run = self._run_id, project, self._env, self._parameters
-            catalog.save("provenance", provenance(*of_run, raw_rows))
+            catalog.save("provenance", provenance(*of_run, self._entry("raw_rows")))
+
+    def _entry(self, name: str) -> dict[str, Any]:
+        """Return the configuration of an entry that only a project's own conf can have."""
+        entries = self._loader["catalog"]
+        if name not in entries:
+            raise DataError(
+                f"The catalog has no entry '{name}', which says where the rows are. Write one, or let "
+                "kedro profile FILE --env NAME write an environment for a file."
+            )
+        return own_entry(entries[name])
 
     def _prepare_to_decide(self, pipeline: Pipeline, catalog: Any) -> None:
         """Take the lock; check the log, and of a retraining whether anything is new."""
@@ -219,8 +228,7 @@ class RunHooks:
         catalog.get("predictions@manifest").run_id = self._run_id
         champion = catalog.get("champion").pin()
         refuse_other_task(champion, self._parameters["columns"], run_command(self._env))
-        entry = own_entry(self._loader["catalog"]["rows_to_score"])
-        conditions = guards.conditions(self._parameters, entry)
+        conditions = guards.conditions(self._parameters, self._entry("rows_to_score"))
         catalog.save("scoring_conditions", conditions)
         if not self._parameters["scoring"].force:
             inputs = catalog.load("rows_to_score").hashes(self._parameters["columns"].key)
