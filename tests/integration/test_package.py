@@ -1,4 +1,4 @@
-"""The package as a wheel, in an environment of its own: a project of the starter, and its upgrade."""
+"""The wheel in an environment of its own: a project of the starter, and its upgrade."""
 
 import json
 import os

@@ -180,8 +180,8 @@ class RunHooks:
         entries = self._loader["catalog"]
         if name not in entries:
             raise DataError(
-                f"The catalog has no entry '{name}', which says where the rows are. Write one, or let "
-                "kedro profile FILE --env NAME write an environment for a file."
+                f"The catalog has no entry '{name}', which says where the rows are. Write one, or "
+                "let kedro profile FILE --env NAME write an environment for a file."
             )
         return own_entry(entries[name])
 
