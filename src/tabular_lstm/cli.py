@@ -1,7 +1,6 @@
 """`kedro run` and `kedro profile`; faulty data or conf end in one clear message."""
 
 import logging
-import pkgutil
 import sys
 import traceback
 from pathlib import Path
@@ -13,13 +12,13 @@ from kedro.config import MissingConfigException
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.cli.starters import KedroStarterSpec
 from kedro.framework.cli.utils import KedroCliError, split_node_names, split_string
+from kedro.framework.project import pipelines
 from kedro.io import DatasetError
 from kedro.pipeline.pipeline import OutputNotUniqueError
 from kedro.utils import find_kedro_project
 from kedro.validation import ParameterValidationError
 from omegaconf.errors import OmegaConfBaseException
 
-from tabular_lstm import pipelines
 from tabular_lstm.environments import run_command
 from tabular_lstm.errors import DataError, printable, unknown_name
 from tabular_lstm.exit_codes import DONE, FAILED, TRY_LATER, worst_code
@@ -27,6 +26,7 @@ from tabular_lstm.runs.guards import NO_SERVER, NO_TUNING, NothingNewError
 from tabular_lstm.runs.hooks import HOOKS, RunHooks
 from tabular_lstm.runs.lock import LockedError
 from tabular_lstm.runs.models import models_of
+from tabular_lstm.runs.own_package import packages_of_pipelines
 from tabular_lstm.serving.prediction_parts import AlarmError
 
 USER_ERRORS = (
@@ -111,11 +111,15 @@ def _hooks(ctx: click.Context) -> RunHooks | None:
 
 
 def _refuse_unknown_pipelines(names: list[str]) -> None:
-    pipeline_names = [module.name for module in pkgutil.iter_modules(pipelines.__path__)]
+    known = {*packages_of_pipelines(), "__default__"}
+    if {*names} <= known:
+        return
+    pipelines.set_requested(names)  # imports no other; the project's own registry may add some
     for name in names:
-        if name not in {*pipeline_names, "__default__"}:
-            unknown = f"Pipeline {unknown_name(name, pipeline_names)}"
-            raise DataError(NO_TUNING if name == "tuning" else unknown)
+        if name not in known | {*pipelines}:
+            raise DataError(
+                NO_TUNING if name == "tuning" else f"Pipeline {unknown_name(name, sorted(known))}"
+            )
 
 
 def _refuse_other_runners(runner: str | None, arguments: dict[str, Any]) -> None:

@@ -25,9 +25,15 @@ def packages() -> dict[str, str]:
 
 
 def code_sha256() -> str:
-    """Hash this package's files and the packages' versions."""
-    digest = hashlib.sha256(json.dumps(packages()).encode())
-    package = Path(__file__).parent
+    """Hash this package's files, but for templates of projects, and the packages' versions."""
+    return source_sha256(Path(__file__).parent, json.dumps(packages()), "starter")
+
+
+def source_sha256(package: Path, first: str = "", left_out: str = "") -> str:
+    """Hash a text and a package's Python files, without those in the folder `left_out`."""
+    digest = hashlib.sha256(first.encode())
     for path in sorted(package.rglob("*.py")):
-        digest.update(f"\n{path.relative_to(package).as_posix()}\n".encode() + path.read_bytes())
+        name = path.relative_to(package)
+        if name.parts[0] != left_out:
+            digest.update(f"\n{name.as_posix()}\n".encode() + path.read_bytes())
     return digest.hexdigest()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kedro.config import OmegaConfigLoader
+from kedro.framework.project import pipelines
 from kedro.io import AbstractVersionedDataset, DatasetError, Version
 from kedro_datasets._typing import HTMLPreview, JSONPreview, TablePreview
 from omegaconf import OmegaConf
@@ -24,6 +25,7 @@ __all__ = [
     "folder_of_versions",
     "guesses_types",
     "parameters_of_files",
+    "requested_pipelines",
     "unsaved",
     "use_own_version",
 ]
@@ -71,6 +73,11 @@ def unsaved(error: BaseException) -> str | None:
     name, _, fault = str(error).partition(": ")
     is_it = isinstance(error, DatasetError) and fault.startswith("Failed while saving data")
     return name if is_it else None
+
+
+def requested_pipelines() -> list[str] | None:
+    """Name the pipelines that `kedro run` asks for; None if it asks for none by name."""
+    return pipelines._requested_pipelines
 
 
 @contextlib.contextmanager

@@ -31,6 +31,7 @@ from tabular_lstm.rows.number_format import without_fraction
 from tabular_lstm.rows.raw_rows import Table
 from tabular_lstm.rows.train_test_split import fault_of_split
 from tabular_lstm.runs.lock import lock_file
+from tabular_lstm.runs.own_package import PACKAGE, own_source, packages_of_pipelines
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.decision import Champions, Decision
 from tabular_lstm.serving.manifest import (
@@ -65,6 +66,7 @@ NO_TUNING = (
     "The pipeline tuning is gone: docs/tuning.md shows a search with scikit-learn or Optuna, and "
     "where its result goes in conf."
 )
+OWN = "(a parameter of your own goes in a block that has the name of your pipeline's folder)"
 NO_POSSIBLE_LEAKS = (
     "Parameter 'promotion': refuse_possible_leaks is gone: what looks like a leak always blocks a "
     "promotion until conf names it, see docs/gate.md. Delete the option."
@@ -143,10 +145,15 @@ def _fault_of_no_block(name: str, value: Any, on_command_line: bool) -> str | No
         valid = [str(n) for n in names if type(n) in {str, int} and NAME.fullmatch(str(n))]
         fault = "'models': expected different names, such as [at, \"no\"]"
         return None if len({*map(without_fraction, valid)}) == len(names) else fault
-    if name == "tuning" and not on_command_line:
+    own_blocks = [n for n, package in packages_of_pipelines().items() if package != PACKAGE]
+    if name in own_blocks:
+        return None
+    if name == "tuning" and on_command_line:
+        return f"'tuning': {NO_TUNING}"
+    if name == "tuning":
         logger.warning("Parameter 'tuning': %s Delete the block.", NO_TUNING)
         return None
-    return f"'tuning': {NO_TUNING}" if name == "tuning" else unknown_name(name, list(BLOCKS))
+    return f"{unknown_name(name, [*BLOCKS, *own_blocks])} {OWN}"
 
 
 def _fault_of_history(network: NetworkOptions, reshaping: ReshapingOptions) -> str | None:
@@ -289,7 +296,8 @@ def _fate(log: Sequence[LogEntry], entry: LogEntry) -> str | None:
 
 
 # Parts of a run -----------------------------------------------------------------------------------
-# A run that decides or scores is whole. Any other run makes what it reads, and continues no run.
+# A run that decides or scores is whole. In any other run the nodes of this package read what the
+# run makes, and continue no run; nodes of a project's own package may read any entry.
 
 WHOLE = ("retraining", "rollback", "scoring")
 # What a run reads that no run has made: from outside, or given by the hooks; and the champions.
@@ -317,10 +325,12 @@ def refuse_part(pipeline: Pipeline, run_params: Mapping[str, Any], run_command: 
         raise DataError(
             "A run that decides or scores is whole, and without other pipelines, so that a "
             f"decision or a manifest is of one run: {run_command} --pipelines {name}. To restore a "
-            f"champion: {run_command} --pipelines rollback."
+            f"champion: {run_command} --pipelines rollback. Run other pipelines after it."
         )
     not_made = {name for name in pipeline.inputs() - GIVEN if not name.startswith("params:")}
     not_made |= (run_params["load_versions"] or {}).keys()
+    of_package = [node for node in pipeline.nodes if node.func.__module__.startswith(f"{PACKAGE}.")]
+    not_made &= {name for node in of_package for name in node.inputs}
     if not_made:
         names = ", ".join(sorted({name.partition("@")[0] for name in not_made}))
         raise DataError(
@@ -356,7 +366,8 @@ def conditions(parameters: dict[str, Parameters], entry: dict[str, Any]) -> Cond
     """Collect what predictions depend on: parameters and the catalog's entry `rows_to_score`.
 
     The path of the rows does not count, because their bytes do. Of another package's dataset, only
-    the type counts, because its arguments may hold a password.
+    the type counts, because its arguments may hold a password. The source of a project's own
+    package counts as a parameter.
     """
     blocks: dict[str, Any] = {
         name: parameters[name].model_dump(mode="json", include=used) for name, used in USED.items()
@@ -365,7 +376,8 @@ def conditions(parameters: dict[str, Parameters], entry: dict[str, Any]) -> Cond
     if not str(entry["type"]).startswith("tabular_lstm."):
         left_out = entry.keys() - {"type"}
     read = {name: value for name, value in entry.items() if name not in left_out}
-    return Conditions(parameters={**blocks, "rows_to_score": read}, code_sha256=code_sha256())
+    blocks |= {"rows_to_score": read, **own_source()}
+    return Conditions(parameters=blocks, code_sha256=code_sha256())
 
 
 def refuse_scored_before(

@@ -13,6 +13,7 @@ from tabular_lstm.environments import output_folder, run_command
 from tabular_lstm.frozen import Parameters
 from tabular_lstm.parameters import OF_RUNS
 from tabular_lstm.parameters.runs import POSSIBLE_LEAKS
+from tabular_lstm.runs.own_package import own_source
 from tabular_lstm.serving.decision import Provenance
 
 # Parameters that do not change the training or the judgement.
@@ -55,7 +56,9 @@ def parameters_hash(blocks: dict[str, Any], raw_rows: dict[str, Any]) -> str:
 
     The entry's metadata (for Kedro-Viz) and credentials do not count. `monitoring` counts only if
     an alarm stops a promotion; if it only warns, the hash is the same as without the block. A new
-    version declares a new parameter with `unless`, so that the hash of an old conf stays.
+    version declares a new parameter with `unless`, so that the hash of an old conf stays. The
+    source of a project's own package counts as a parameter, because a change of it may be meant
+    to change the candidate.
     """
     stops = blocks.get("monitoring", {}).get("on_drift") == "stop"
     used = {
@@ -67,7 +70,7 @@ def parameters_hash(blocks: dict[str, Any], raw_rows: dict[str, Any]) -> str:
     used["promotion"] |= {POSSIBLE_LEAKS: False}  # as in the hashes of versions that had it
     left_out = {"metadata", "credentials"}
     read = {name: value for name, value in raw_rows.items() if name not in left_out}
-    content = json.dumps([used, read], sort_keys=True, default=str)
+    content = json.dumps([used | own_source(), read], sort_keys=True, default=str)
     return hashlib.sha256(content.encode()).hexdigest()
 
 

@@ -38,4 +38,5 @@ def create_pipeline(gated: bool = False) -> Pipeline:
         [validate, split] if gated else [validate, accept, split],
         namespace="data_processing",
         prefix_datasets_with_namespace=False,
+        tags=["training", "report"],
     )

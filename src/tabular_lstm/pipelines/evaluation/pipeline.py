@@ -98,6 +98,7 @@ def create_pipeline() -> Pipeline:
         ],
         namespace="evaluation",
         prefix_datasets_with_namespace=False,
+        tags="report",
     )
 
 
@@ -127,4 +128,5 @@ def create_report_pipeline(basis: str = "evaluation", namespace: str = "report")
         ],
         namespace=namespace,
         prefix_datasets_with_namespace=False,
+        tags="report",
     )

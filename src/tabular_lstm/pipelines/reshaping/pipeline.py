@@ -44,4 +44,5 @@ def create_pipeline() -> Pipeline:
         [learn, split_train, split_test, reshape_train, reshape_test],
         namespace="reshaping",
         prefix_datasets_with_namespace=False,
+        tags=["training", "report"],
     )

@@ -34,4 +34,5 @@ def create_pipeline() -> Pipeline:
         ],
         namespace="training",
         prefix_datasets_with_namespace=False,
+        tags=["training", "report"],
     )
