@@ -13,7 +13,7 @@ from tabular_lstm.environments import output_folder, refuse_no_name
 from tabular_lstm.errors import DataError
 from tabular_lstm.runs.guards import check_parameters
 from tabular_lstm.settings import EnvironmentConfigLoader
-from tests.helpers.commands import here, succeeds
+from tests.helpers.commands import here, message_of, succeeds
 from tests.helpers.project import ROOT, Project
 
 
@@ -151,6 +151,16 @@ def test_what_conf_lacks_has_its_default(
     assert own_catalog["training_log"]["filepath"] == "data/epochs.json"
     assert own_catalog["late_labels"]["filepath"] == "came.csv"
     assert "The catalog's entry 'history' is called 'training_log'. Rename it." in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "name"), [("retraining", "raw_rows"), ("scoring", "rows_to_score")]
+)
+def test_a_catalog_without_rows_is_refused(served: Project, pipeline: str, name: str) -> None:
+    catalog = served.path / "conf/base/catalog.yml"
+    catalog.write_text(catalog.read_text().replace(f"\n{name}:", f"\nother_{name}:"))
+    message = message_of(here("run", "--pipelines", pipeline))
+    assert message.startswith(f"The catalog has no entry '{name}', which says where the rows are.")
 
 
 def test_a_parameter_of_the_command_line_changes_itself_alone(project: Project) -> None:

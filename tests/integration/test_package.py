@@ -47,7 +47,7 @@ def pip(folder: Path) -> str:
     """What installs as pip does, but in seconds, and the versions of the lock."""
     lock = (ROOT / "requirements.lock").read_text()
     pins = folder / "pins.txt"
-    pins.write_text("\n".join(re.findall(r"^[\w.-]+==[^ \n]+", lock, re.MULTILINE)))
+    pins.write_text("\n".join(re.findall(r"^([\w.-]+==[^\\\n]+)", lock, re.MULTILINE)))
     return f"{UV} pip install --quiet --constraint {pins}"
 
 
