@@ -77,7 +77,7 @@ def run_block(command: list[str], folder: Path, python: str = sys.executable) ->
     finished = subprocess.run(
         command,
         cwd=folder,
-        env=os.environ | variables,
+        env=os.environ | variables | ({} if python == sys.executable else {"PYTHONPATH": ""}),
         check=False,
         capture_output=True,
         text=True,

@@ -57,7 +57,7 @@ def churn(folder: Path, pip: str) -> Project:
     (start,) = [code for kind, code in BLOCK.findall(text("README.md")) if kind == "sh"]
     quick = start.replace("pip install", pip)
     assert quick != start
-    run_block(["bash", "-euc", quick], folder)
+    run_block(["bash", "-euc", quick], folder, str(folder / ".venv/bin/python"))
     return Project(folder / "churn")
 
 
@@ -108,7 +108,7 @@ def test_other_commands_work_there(churn: Project, python: str) -> None:
     assert "base" in kedro(churn, python, "overview")
     wrapper = [str(churn.path / "deploy/cron/run"), "patients", "monitoring"]
     (churn.path / ".venv").symlink_to(Path(python).parents[1])
-    assert run_block(wrapper, churn.path) == ""  # cron mails nothing
+    assert run_block(wrapper, churn.path, python) == ""  # cron mails nothing
     assert list(churn.path.glob("logs/patients/monitoring/*.log"))
     refused = subprocess.run(
         [Path(python).with_name("kedro"), "run", "--env", "patient"],
@@ -162,7 +162,7 @@ def test_what_cannot_be_made_ends_in_a_sentence(folder: Path, python: str) -> No
         ended = subprocess.run(
             [python, "-m", "kedro", "new", "--starter", "tabular-lstm", "--name", name],
             cwd=folder,
-            env=os.environ | {"DO_NOT_TRACK": "1"},
+            env=os.environ | {"DO_NOT_TRACK": "1", "PYTHONPATH": ""},
             check=False,
             capture_output=True,
             text=True,
