@@ -104,7 +104,9 @@ def test_readme_and_the_pages_that_go_on_with_it(churn: Project, python: str) ->
 def test_other_commands_work_there(churn: Project, python: str) -> None:
     # Not what the starter's README shows last, because it takes longest.
     kedro(churn, python, "viz", "build")
-    assert (churn.path / "build/index.html").exists()
+    shown = json.loads((churn.path / "build/api/main").read_text())
+    assert (len(shown["layers"]), shown["layers"][0]) == (8, "01_raw")
+    assert {"__default__", "retraining"} < {pipeline["id"] for pipeline in shown["pipelines"]}
     assert "base" in kedro(churn, python, "overview")
     wrapper = [str(churn.path / "deploy/cron/run"), "patients", "monitoring"]
     (churn.path / ".venv").symlink_to(Path(python).parents[1])
