@@ -20,7 +20,7 @@ NEWER = {
     "src/tabular_lstm/__init__.py": ('__version__ = "', '__version__ = "9.'),
     "src/tabular_lstm/parameters/runs.py": (
         "class ReportOptions(Parameters):\n",
-        "class ReportOptions(Parameters):\n    rows: bool = unless(True)\n",
+        "class ReportOptions(Parameters):\n    rows: bool = True\n",
     ),
     "src/tabular_lstm/pipelines/scoring/pipeline.py": (
         "        [\n",
