@@ -21,6 +21,9 @@ def test_code_is_the_files_and_the_packages(
     seen.append(code_sha256())
     (package / "network/fit.py").rename(package / "network/build.py")
     seen.append(code_sha256())
+    (package / "starter/pipelines").mkdir(parents=True)
+    (package / "starter/pipelines/nodes.py").write_text("a template, which no run imports")
+    assert code_sha256() == seen[-1]
     monkeypatch.setattr(code_version, "version", lambda name: "0")
     seen.append(code_sha256())
     assert len(set(seen)) == len(seen)

@@ -27,6 +27,14 @@ MISTAKES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("--pipelines", "training", "--pipelines=evaluation,monitoring"),
         ("would read data_summary, test_set, train_set of an earlier run",),
     ),
+    "a pipeline beside one that runs alone": (
+        ("--pipelines", "scoring,monitoring"),
+        ("--pipelines scoring,monitoring", "run alone", "before or after it"),
+    ),
+    "an unknown parameter": (
+        ("--params", "threshold=5"),
+        ("'threshold' is unknown", "of your own goes in a block that has the name of your"),
+    ),
     "an unknown block": (("--params", "trainig.epochs=5"), ("'trainig' is unknown", "'training'")),
     "a pipeline that is gone": (
         ("--pipelines", "tuning"),

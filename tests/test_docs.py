@@ -14,7 +14,9 @@ from kedro.framework.project import pipelines
 from tabular_lstm.estimator import LSTMClassifier
 from tabular_lstm.runs.guards import check_parameters
 from tabular_lstm.serving.champion import load_champion
+from tests.helpers.commands import succeeds
 from tests.helpers.documents import BLOCK, OF_THE_STARTER, run_blocks, text
+from tests.helpers.own_project import own
 from tests.helpers.project import ROOT, Project
 from tests.helpers.scorings import finished
 from tests.helpers.servers import fastapi_server, post
@@ -25,7 +27,7 @@ PAGES = sorted(
     for folder in (".", "benchmarks", "data", "docs")
     for path in (ROOT / folder).glob("*.md")
 )
-RUN = {"bash", "python", "yaml"}
+RUN = {"bash", "python", "python file", "yaml"}
 # What takes root, another system or somebody's secrets; tests/integration has these.
 LEFT = {"sh", "yaml example"}
 RUN_OR_SHOWN = RUN | LEFT | {"toml", "text", "text example", "text error", "text tree", "cron"}
@@ -133,6 +135,20 @@ def test_a_search_for_parameters(project: Project) -> None:
     check_parameters(conf)
 
 
+@pytest.mark.long
+def test_a_pipeline_a_dataset_a_hook_and_another_place_of_metrics(served: Project) -> None:
+    churn = own(served)
+    run_blocks(["docs/extending.md"], churn.path)
+
+    header, *calls = (churn.path / "data/08_reporting/call_list.txt").read_text().splitlines()
+    assert "probability" in header
+    assert len(calls) == 3
+    succeeds(churn.command("run"))
+    (metrics,) = (churn.path / "shared/metrics.json").iterdir()
+    assert json.loads((metrics / "metrics.json").read_text())["run_id"] == metrics.name
+    assert (churn.path / "shared/latest_metrics.json").is_file()
+
+
 def test_no_block_is_left_out() -> None:
     languages = {page: {language for language, _ in BLOCK.findall(text(page))} for page in PAGES}
 
@@ -140,7 +156,10 @@ def test_no_block_is_left_out() -> None:
     installs = {"CONTRIBUTING.md"}
     alone = {
         f"docs/{name}.md"
-        for name in ("your_csv", "your_data", "benchmarks", "tracking", "cluster", "tuning")
+        for name in (
+            *("your_csv", "your_data", "benchmarks", "tracking", "cluster", "tuning"),
+            "extending",
+        )
     }
     assert with_code == {*OF_THE_STARTER} | alone | installs
     assert set().union(*languages.values()) <= RUN_OR_SHOWN

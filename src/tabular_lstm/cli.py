@@ -22,7 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 from tabular_lstm.environments import run_command
 from tabular_lstm.errors import DataError, printable, unknown_name
 from tabular_lstm.exit_codes import DONE, FAILED, TRY_LATER, worst_code
-from tabular_lstm.runs.guards import NO_SERVER, NO_TUNING, NothingNewError
+from tabular_lstm.runs.guards import NO_SERVER, NO_TUNING, WHOLE, NothingNewError
 from tabular_lstm.runs.hooks import HOOKS, RunHooks
 from tabular_lstm.runs.lock import LockedError
 from tabular_lstm.runs.models import models_of
@@ -100,7 +100,7 @@ class Run(Command):
 
 def run_checked(**options: Any) -> Any:
     """Run Kedro's command, unless it asks for a pipeline or a runner that is not there."""
-    _refuse_unknown_pipelines(options["pipelines"])
+    _refuse_pipelines(options["pipelines"])
     _refuse_other_runners(options["runner"], options["runner_params"])
     return run_of_kedro(**options)
 
@@ -110,7 +110,13 @@ def _hooks(ctx: click.Context) -> RunHooks | None:
     return ctx.meta.get(HOOKS)
 
 
-def _refuse_unknown_pipelines(names: list[str]) -> None:
+def _refuse_pipelines(names: list[str]) -> None:
+    """Refuse a pipeline that nobody has, and others beside one that runs alone."""
+    if len({*names}) > 1 and {*names} & {*WHOLE}:
+        raise DataError(
+            f"--pipelines {','.join(names)}: {', '.join(WHOLE)} run alone, so that a decision or a "
+            "manifest is of one run. Run the others before or after it."
+        )
     known = {*packages_of_pipelines(), "__default__"}
     if {*names} <= known:
         return

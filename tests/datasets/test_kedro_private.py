@@ -4,18 +4,23 @@ import ast
 from pathlib import Path
 
 import pytest
+from kedro.framework.project import pipelines
 from kedro.io import DataCatalog, DatasetError, Version
 from kedro_datasets.json import JSONDataset
 
 import tabular_lstm
 from tabular_lstm.datasets.kedro_private import (
     folder_of_versions,
+    requested_pipelines,
     unsaved,
     use_own_version,
 )
 
 PACKAGE = Path(tabular_lstm.__file__).parent
-PRIVATE = {"_filepath", "_init_args", "_version", "_typing", "_runtime_params_oc", "_load_args"}
+PRIVATE = {
+    *("_filepath", "_init_args", "_version", "_typing", "_runtime_params_oc", "_load_args"),
+    "_requested_pipelines",
+}
 
 
 def versioned(path: Path, save: str | None = None) -> JSONDataset:
@@ -49,6 +54,14 @@ def test_an_error_of_saving_names_the_entry(tmp_path: Path) -> None:
     with pytest.raises(DatasetError) as caught:
         catalog.load("c")
     assert unsaved(caught.value) is None
+
+
+def test_the_pipelines_that_a_run_asks_for() -> None:
+    assert requested_pipelines() is None
+    pipelines.set_requested(["scoring"])
+    assert requested_pipelines() == ["scoring"]
+    pipelines.set_requested(None)
+    assert requested_pipelines() is None
 
 
 def test_no_other_module_touches_what_is_private() -> None:

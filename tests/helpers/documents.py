@@ -51,7 +51,7 @@ def run_blocks(pages: list[str], folder: Path, python: str = sys.executable) -> 
     printed, output = [], ""
     for page in pages:
         for language, code in BLOCK.findall(text(page)):
-            if language == "yaml":
+            if language in {"yaml", "python file"}:
                 (folder / code.splitlines()[0].removeprefix("# ")).write_text(code)
             elif language == "python":
                 output = run_block([python, "-c", code], folder, python)

@@ -12,7 +12,6 @@ kedro_init_version = "1.7.0"
 source_dir = "src"
 """
 MAIN = """
-from pathlib import Path
 from kedro.framework.cli.utils import find_run_command
 from kedro.framework.project import configure_project
 
@@ -29,20 +28,20 @@ FILES = {
 PIPELINE = """
 from kedro.pipeline import Node, Pipeline
 
-{code}
+
+def {name}({arguments}):
+    return {result}
+
 
 def create_pipeline():
-    return Pipeline([Node({node})])
+    return Pipeline([Node({name}, {inputs}, "{name}_made", name="{name}")])
 """
 
 
 def own(project: Project) -> Project:
     """Give a project a package of its own; later commands in its folder run that package."""
     (project.path / "pyproject.toml").write_text(PYPROJECT)
-    package = package_of(project)
-    package.mkdir()
-    for name, code in FILES.items():
-        (package / f"{name}.py").write_text(code)
+    write_package(package_of(project))
     return project
 
 
@@ -51,10 +50,23 @@ def package_of(project: Project) -> Path:
     return project.path / "src/churn"
 
 
-def write_pipeline(project: Project, name: str, code: str, node: str) -> Path:
-    """Write a pipeline of one node, given the node's arguments and the code of its function."""
-    folder = package_of(project) / "pipelines" / name
-    folder.mkdir(parents=True)
-    (folder.parent / "__init__.py").touch()
-    (folder / "__init__.py").write_text(PIPELINE.format(code=code, node=node))
-    return folder / "__init__.py"
+def write_package(folder: Path) -> None:
+    """Write the files that have Kedro's fixed names."""
+    folder.mkdir()
+    for name, code in FILES.items():
+        (folder / f"{name}.py").write_text(code)
+
+
+def write_pipeline(package: Path, name: str, result: str, inputs: list[str]) -> Path:
+    """Write a pipeline of one node: its result is an expression of the inputs, `params` for theirs.
+
+    Returns:
+        The file with its code.
+    """
+    arguments = ", ".join(entry.partition(":")[0] for entry in inputs)
+    code = PIPELINE.format(name=name, arguments=arguments, result=result, inputs=inputs)
+    file = package / "pipelines" / name / "__init__.py"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    (package / "pipelines/__init__.py").touch()
+    file.write_text(code)
+    return file

@@ -334,9 +334,9 @@ def refuse_part(pipeline: Pipeline, run_params: Mapping[str, Any], run_command: 
     if not_made:
         names = ", ".join(sorted({name.partition("@")[0] for name in not_made}))
         raise DataError(
-            f"This run would read {names} of an earlier run, but a run makes what it reads. Add "
-            "the nodes that make it, as in --pipelines data_processing,reshaping,training, or run "
-            f"all: {run_command}."
+            f"This run would read {names} of an earlier run, but a run makes what it reads. Run "
+            f"the nodes before it too, as {run_command} --tags training does, or run all: "
+            f"{run_command}."
         )
 
 

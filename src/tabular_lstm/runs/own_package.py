@@ -41,5 +41,7 @@ def own_source() -> dict[str, str]:
 
 def _folders() -> dict[str, Path]:
     """Return the folder of this package and of the one that the project names, if it is another."""
-    names = dict.fromkeys((PACKAGE, project.PACKAGE_NAME or PACKAGE))
-    return {name: Path(import_module(name).__path__[0]) for name in names}
+    return {
+        name: Path(import_module(name).__path__[0])
+        for name in dict.fromkeys((PACKAGE, project.PACKAGE_NAME or PACKAGE))
+    }
