@@ -4,12 +4,16 @@ Importing this module imports scikit-learn, which takes time.
 """
 
 import logging
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
+from inspect import signature
 from typing import Any, Self, cast
 
 import numpy as np
+import pandas as pd
 from scipy.special import logit
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import make_column_transformer
@@ -18,7 +22,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from threadpoolctl import threadpool_limits
 
 from tabular_lstm.engine import Workers, one_by_one
-from tabular_lstm.judging.baselines import MODELS, baselines_of
+from tabular_lstm.errors import printable
+from tabular_lstm.judging.baselines import Model, baselines_of, own_baselines
 from tabular_lstm.metrics import row_losses
 from tabular_lstm.network.outputs import (
     RATES,
@@ -55,14 +60,18 @@ class Fits:
     """The input of every fit: the train rows, their splits, and the rows to predict.
 
     Attributes:
+        models: The baselines by name.
         fitted, evaluated: float32 (rows, columns), see `plain_rows`.
-        labels: What the baselines learn: numbers of classes, or standardized numbers.
+        labels: Numbers of classes, or numbers.
+        targets: What the baselines of every run learn: labels, or standardized numbers.
         splits: The rows to fit on and the rows held out.
-        seed: Seed of the boosted trees.
+        seed: Seed of the baselines that draw random numbers.
     """
 
+    models: Mapping[str, Model]
     fitted: np.ndarray
     labels: np.ndarray
+    targets: np.ndarray
     weights: np.ndarray | None
     splits: list[tuple[np.ndarray, np.ndarray]]
     evaluated: np.ndarray
@@ -86,7 +95,8 @@ def fit_baselines(
     all rows; and the losses. Gradient boosting is the mean of five models: each learns from four
     folds and stops when the fifth no longer gains from more trees. For classes it is calibrated out
     of fold, as the network is. As its folds also stop and calibrate it, its out-of-fold loss is
-    slightly too low.
+    slightly too low. A user's own baseline is such a mean too; a warning names one that fails, and
+    it is left out.
 
     The other baselines are fitted on all rows with the defaults of scikit-learn, and enough
     iterations for the logistic regression to converge. For a number, the linear model is a ridge
@@ -115,20 +125,31 @@ def fit_baselines(
             np.where(usable_features, rows, np.float32(0)) for rows in (fitted, evaluated)
         )
     targets = labels if target is None else (labels - target.mean) / target.deviation
-    fits = Fits(fitted, targets, weights, splits, evaluated, columns, evaluation.seed)
+    models = baselines_of(task) | own_baselines(evaluation.baselines)
+    to_fit = dict(models), fitted, labels, targets, weights, splits
+    fits = Fits(*to_fit, evaluated, columns, evaluation.seed)
     # The longest fits come first; None is the fit on all rows.
     places = range(len(splits))
     parts: list[tuple[str, int | None]] = [
         (name, place)
-        for name, model in reversed(baselines_of(task).items())
-        for place in (places if model.boosted else (None, *places))
+        for name, model in reversed(models.items())
+        for place in (places if model.boosted or model.own else (None, *places))
     ]
     predicted: dict[tuple[str, int | None], list[np.ndarray]] = {}
     description = f"Fitting the baselines on {len(labels):,} rows and on folds"
     for part_number, part_predictions in progress(
         workers(fit_part, fits, parts), description, len(parts)
     ):
-        predicted[parts[part_number]] = part_predictions
+        if isinstance(part_predictions, list):
+            predicted[parts[part_number]] = part_predictions
+        elif models.pop(name := parts[part_number][0], None):
+            logger.warning(
+                "The baseline %s (%s) is left out: %s. Correct or remove its entry in "
+                "evaluation.baselines: docs/extending.md says what a baseline gets",
+                name,
+                evaluation.baselines[name].class_,
+                part_predictions,
+            )
     held_out_rows = np.concatenate([held_out for _, held_out in splits])
     actual = targets[held_out_rows]
     is_judged = None if train_set.judged is None else train_set.judged[held_out_rows]
@@ -137,9 +158,9 @@ def fit_baselines(
     actual, held_out_rows = actual[counted], held_out_rows[counted]
     counts = None if weights is None else weights[held_out_rows]
     predictions, thresholds, losses = {}, {}, {}
-    for name, model in baselines_of(task).items():
+    for name, model in models.items():
         out_of_fold = np.concatenate([predicted[name, place][0] for place in places])[counted]
-        if model.boosted:
+        if model.boosted or model.own:
             mean = np.mean([predicted[name, place][1] for place in places], axis=0)
             rows = actual, out_of_fold, mean, counts
             out_of_fold, predictions[name] = _calibrate(*rows, schema, judged is not None)
@@ -188,30 +209,54 @@ def _calibrate(
     return [_rounded_to_12(p * predictions.any(axis=0), task) for p in calibrated]
 
 
-def fit_part(fits: Fits, part: tuple[str, int | None]) -> list[np.ndarray]:
+def fit_part(fits: Fits, part: tuple[str, int | None]) -> list[np.ndarray] | str:
     """Fit one baseline on the split at a place, and predict the rows held out.
 
-    With place None, it is fitted on all train rows and predicts the evaluated rows. Gradient
-    boosting predicts the held-out rows and then the evaluated rows.
+    With place None, it is fitted on all train rows and predicts the evaluated rows. One that is
+    averaged predicts the held-out rows and then the evaluated rows. For an own one that fails, the
+    result is the first line of the error.
     """
-    name, place = part
+    try:
+        return _fit(fits, *part)
+    except Exception as error:  # whatever a user's class raises
+        if not fits.models[part[0]].own:
+            raise
+        first_line = str(error).partition("\n")[0].rstrip(".")
+        return printable(f"{type(error).__name__}: {first_line}")
+
+
+def _fit(fits: Fits, name: str, place: int | None) -> list[np.ndarray]:
+    """Fit a baseline: see `fit_part`. An own one gets frames, and labels in their own unit."""
     rows, held_out = (slice(None), np.empty(0, int)) if place is None else fits.splits[place]
-    model = _new_model(name, fits.schema, fits.seed)
-    arguments = {}
+    spec, schema, target = fits.models[name], fits.schema, fits.schema.target
+    model = _new_model(spec, schema, fits.seed)
+    ((step, estimator),) = getattr(model, "steps", [("", model)])[-1:]  # the last one of a pipeline
+    arguments: dict[str, Any] = {}
     if fits.weights is not None:
-        prefix = f"{model.steps[-1][0]}__" if hasattr(model, "steps") else ""  # of a pipeline
-        arguments[f"{prefix}sample_weight"] = fits.weights[rows]
-    predicted_rows = [fits.evaluated if place is None else fits.fitted[held_out]]
-    if MODELS[name].boosted:
-        predicted_rows.append(fits.evaluated)
-        arguments |= {"X_val": fits.fitted[held_out], "y_val": fits.labels[held_out]}
+        arguments[f"{step}__sample_weight".removeprefix("__")] = fits.weights[rows]
+    tables: list[Any] = [fits.fitted[rows], fits.evaluated]
+    if place is not None:
+        tables[1:] = [
+            fits.fitted[held_out],
+            *([fits.evaluated] if spec.boosted or spec.own else []),
+        ]
+    if spec.boosted:
+        arguments |= {"X_val": tables[1], "y_val": fits.targets[held_out]}
         if fits.weights is not None:
             arguments["sample_weight_val"] = fits.weights[held_out]
+    if spec.own:
+        tables = [as_frame(table, schema) for table in tables]
+        if estimator is model:
+            arguments |= dict.fromkeys(NAMED, [*tables[0].select_dtypes(np.int64)])
+        takes = signature(estimator.fit).parameters.keys() - spec.options.keys()
+        arguments = {n: arguments[n] for n in arguments if n.removeprefix(f"{step}__") in takes}
     # A single thread: on busy cores, threads of boosted trees mostly wait for each other.
     with threadpool_limits(1):
-        model.fit(fits.fitted[rows], fits.labels[rows], **arguments)
-        predictions = [_predicted(model, features, fits.schema.task) for features in predicted_rows]
-    return [_rounded_to_12(p, fits.schema.task) for p in predictions]
+        model.fit(tables[0], (fits.labels if spec.own else fits.targets)[rows], **arguments)
+        predictions = [_predicted(model, table, schema.task) for table in tables[1:]]
+    mean, deviation = (target.mean, target.deviation) if spec.own and target else (0.0, 1.0)
+    finite = map(np.asarray_chkfinite, predictions)
+    return [_rounded_to_12((p - mean) / deviation, schema.task) for p in finite]
 
 
 def _rounded_to_12(predictions: np.ndarray, task: Task) -> np.ndarray:
@@ -263,11 +308,41 @@ def _five_folds(
     return parts or [(np.arange(len(strata)), np.arange(len(strata)))]
 
 
-def _new_model(name: str, schema: Schema, seed: int) -> Any:
-    """Make an unfitted baseline; a category in a row is its place in the schema's list."""
-    model = MODELS[name]
+# Arguments of `fit` for the names of the categories: CatBoost's, LightGBM's.
+NAMED = ("cat_features", "categorical_feature")
+# What a library is told: to print and write nothing, and to take one thread, as in `_fit`.
+TOLD: dict[str, dict[str, Any]] = {
+    "catboost": {"thread_count": 1, "verbose": False, "allow_writing_files": False},
+    "lightgbm": {"n_jobs": 1, "verbose": -1},
+}
+# Names of one argument: what conf says by any of them stays.
+SYNONYMS = (
+    {"random_state", "random_seed", "seed"},
+    {"n_jobs", "thread_count", "num_threads"},
+    {"verbose", "verbosity", "silent", "logging_level", "verbose_eval"},
+)
+
+
+def _new_model(model: Model, schema: Schema, seed: int) -> Any:
+    """Make an unfitted baseline; a category in a row is its place in the schema's list.
+
+    Raises:
+        TypeError: An own one is a classifier and the label is a number, or it gives no
+            probabilities.
+        Exception: Whatever else the import or the class of an own one raises.
+    """
     module, _, class_name = model.estimator(schema.task).rpartition(".")
     estimator = partial(getattr(import_module(module), class_name), **model.options)
+    if model.own:
+        takes = signature(estimator.func).parameters
+        seeds = [name for name in ("random_state", "random_seed") if name in takes][:1]
+        told = dict.fromkeys(seeds, seed) | TOLD.get(module.partition(".")[0], {})
+        said = {name for same in SYNONYMS if same & model.options.keys() for name in same}
+        own = estimator(**{name: told[name] for name in told if name not in said})
+        if hasattr(own, "predict_proba") != bool(schema.task.classes):
+            expected = "a classifier with predict_proba" if schema.task.classes else "a regressor"
+            raise TypeError(f"for {schema.task.in_words} expected {expected}")
+        return own
     if model.boosted:
         # Many features get fewer bins, because with few values per bin the bins take most of the
         # time.
@@ -293,10 +368,10 @@ def _new_model(name: str, schema: Schema, seed: int) -> Any:
 LEAST = 1e-9  # a probability below counts as this where its logarithm is taken
 
 
-def _predicted(model: Any, rows: np.ndarray, task: Task) -> np.ndarray:
+def _predicted(model: Any, rows: Any, task: Task) -> np.ndarray:
     """Predict with a fitted model: standardized numbers, (rows, 1), or probabilities."""
     if not task.classes:
-        return np.asarray(model.predict(rows))[:, None]
+        return np.asarray(model.predict(rows), float).reshape(len(rows), 1)
     # The model does not know a class without train rows.
     probabilities = np.zeros((len(rows), len(task.classes)))
     probabilities[:, model.classes_] = model.predict_proba(rows)
@@ -322,3 +397,22 @@ class Medians(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         filled = rows.astype(np.float64)
         np.copyto(filled, self.medians_, where=np.isnan(filled))
         return filled
+
+
+def as_frame(rows: np.ndarray, schema: Schema) -> pd.DataFrame:
+    """Give rows of `plain_rows` as columns by name: numbers float64, categories int64.
+
+    A missing number is NaN. A category is its place in the schema's list, an unknown one has the
+    place after the last, and a missing one the place after that. In names `_` replaces what
+    LightGBM and XGBoost refuse; if two names are then the same, all end with their place.
+    """
+    names = [re.sub(r'[][{}<>":,]', "_", feature) for feature in schema.features]
+    if len({*names}) < len(names):
+        names = [f"{name}_{place}" for place, name in enumerate(names)]
+    columns = [
+        np.where(np.isnan(values), 1 + len(schema.categories[feature]), values).astype(np.int64)
+        if feature in schema.categories
+        else schema.in_own_unit(feature, values.astype(np.float64))
+        for feature, values in zip(schema.features, rows.T, strict=True)
+    ]
+    return pd.DataFrame(dict(zip(names, columns, strict=True)))
