@@ -5,7 +5,6 @@ Importing this module imports scikit-learn, which takes time.
 
 import logging
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -68,7 +67,7 @@ class Fits:
         seed: Seed of the baselines that draw random numbers.
     """
 
-    models: Mapping[str, Model]
+    models: dict[str, Model]
     fitted: np.ndarray
     labels: np.ndarray
     targets: np.ndarray
@@ -126,8 +125,17 @@ def fit_baselines(
         )
     targets = labels if target is None else (labels - target.mean) / target.deviation
     models = baselines_of(task) | own_baselines(evaluation.baselines)
-    to_fit = dict(models), fitted, labels, targets, weights, splits
-    fits = Fits(*to_fit, evaluated, columns, evaluation.seed)
+    fits = Fits(
+        models=dict(models),
+        fitted=fitted,
+        labels=labels,
+        targets=targets,
+        weights=weights,
+        splits=splits,
+        evaluated=evaluated,
+        schema=columns,
+        seed=evaluation.seed,
+    )
     # The longest fits come first; None is the fit on all rows.
     places = range(len(splits))
     parts: list[tuple[str, int | None]] = [
@@ -212,17 +220,17 @@ def _calibrate(
 def fit_part(fits: Fits, part: tuple[str, int | None]) -> list[np.ndarray] | str:
     """Fit one baseline on the split at a place, and predict the rows held out.
 
-    With place None, it is fitted on all train rows and predicts the evaluated rows. One that is
-    averaged predicts the held-out rows and then the evaluated rows. For an own one that fails, the
-    result is the first line of the error.
+    With place None, it is fitted on all train rows and predicts the evaluated rows. Gradient
+    boosting and a user's own baselines predict the held-out rows and then the evaluated rows. For
+    an own one that fails, the result is the first line of the error.
     """
     try:
         return _fit(fits, *part)
     except Exception as error:  # whatever a user's class raises
         if not fits.models[part[0]].own:
             raise
-        first_line = str(error).partition("\n")[0].rstrip(".")
-        return printable(f"{type(error).__name__}: {first_line}")
+        first_line = "".join(str(error).splitlines()[:1])
+        return printable(f"{type(error).__name__}: {first_line.rstrip('.')}")
 
 
 def _fit(fits: Fits, name: str, place: int | None) -> list[np.ndarray]:
@@ -234,29 +242,32 @@ def _fit(fits: Fits, name: str, place: int | None) -> list[np.ndarray]:
     arguments: dict[str, Any] = {}
     if fits.weights is not None:
         arguments[f"{step}__sample_weight".removeprefix("__")] = fits.weights[rows]
-    tables: list[Any] = [fits.fitted[rows], fits.evaluated]
-    if place is not None:
-        tables[1:] = [
-            fits.fitted[held_out],
-            *([fits.evaluated] if spec.boosted or spec.own else []),
-        ]
+    tables: list[Any] = [
+        fits.fitted[rows],
+        *[fits.fitted[held_out]] * (place is not None),
+        *[fits.evaluated] * (place is None or spec.boosted or spec.own),
+    ]
     if spec.boosted:
         arguments |= {"X_val": tables[1], "y_val": fits.targets[held_out]}
         if fits.weights is not None:
             arguments["sample_weight_val"] = fits.weights[held_out]
     if spec.own:
         tables = [as_frame(table, schema) for table in tables]
-        if estimator is model:
-            arguments |= dict.fromkeys(NAMED, [*tables[0].select_dtypes(np.int64)])
-        takes = signature(estimator.fit).parameters.keys() - spec.options.keys()
-        arguments = {n: arguments[n] for n in arguments if n.removeprefix(f"{step}__") in takes}
+        categories = [*tables[0].select_dtypes(np.int64)]
+        arguments |= {"cat_features": categories, "categorical_feature": categories}
+        takes = (signature(model.fit).parameters.keys() - spec.options.keys()) | {
+            f"{step}__{name}" for name in signature(estimator.fit).parameters
+        }
+        arguments = {name: value for name, value in arguments.items() if name in takes}
     # A single thread: on busy cores, threads of boosted trees mostly wait for each other.
     with threadpool_limits(1):
         model.fit(tables[0], (fits.labels if spec.own else fits.targets)[rows], **arguments)
         predictions = [_predicted(model, table, schema.task) for table in tables[1:]]
     mean, deviation = (target.mean, target.deviation) if spec.own and target else (0.0, 1.0)
-    finite = map(np.asarray_chkfinite, predictions)
-    return [_rounded_to_12((p - mean) / deviation, schema.task) for p in finite]
+    return [
+        _rounded_to_12((np.asarray_chkfinite(p) - mean) / deviation, schema.task)
+        for p in predictions
+    ]
 
 
 def _rounded_to_12(predictions: np.ndarray, task: Task) -> np.ndarray:
@@ -308,19 +319,17 @@ def _five_folds(
     return parts or [(np.arange(len(strata)), np.arange(len(strata)))]
 
 
-# Arguments of `fit` for the names of the categories: CatBoost's, LightGBM's.
-NAMED = ("cat_features", "categorical_feature")
-# What a library is told: to print and write nothing, and to take one thread, as in `_fit`.
-TOLD: dict[str, dict[str, Any]] = {
-    "catboost": {"thread_count": 1, "verbose": False, "allow_writing_files": False},
-    "lightgbm": {"n_jobs": 1, "verbose": -1},
+# What each library is told, by names of one argument, unless conf says one of these: to print and
+# write nothing, and to take one thread, as in `_fit`.
+TOLD: dict[str, dict[tuple[str, ...], Any]] = {
+    "catboost": {
+        ("thread_count",): 1,
+        ("verbose", "silent", "logging_level", "verbose_eval"): False,
+        ("allow_writing_files",): False,
+    },
+    "lightgbm": {("n_jobs", "num_threads", "nthread"): 1, ("verbose", "verbosity"): -1},
 }
-# Names of one argument: what conf says by any of them stays.
-SYNONYMS = (
-    {"random_state", "random_seed", "seed"},
-    {"n_jobs", "thread_count", "num_threads"},
-    {"verbose", "verbosity", "silent", "logging_level", "verbose_eval"},
-)
+SEEDS = ("random_state", "random_seed", "seed")
 
 
 def _new_model(model: Model, schema: Schema, seed: int) -> Any:
@@ -334,14 +343,14 @@ def _new_model(model: Model, schema: Schema, seed: int) -> Any:
     module, _, class_name = model.estimator(schema.task).rpartition(".")
     estimator = partial(getattr(import_module(module), class_name), **model.options)
     if model.own:
-        takes = signature(estimator.func).parameters
-        seeds = [name for name in ("random_state", "random_seed") if name in takes][:1]
-        told = dict.fromkeys(seeds, seed) | TOLD.get(module.partition(".")[0], {})
-        said = {name for same in SYNONYMS if same & model.options.keys() for name in same}
-        own = estimator(**{name: told[name] for name in told if name not in said})
+        seeds = [name for name in SEEDS if name in signature(estimator.func).parameters][:1]
+        told = {(name, *SEEDS): seed for name in seeds} | TOLD.get(module.partition(".")[0], {})
+        own = estimator(**{n[0]: told[n] for n in told if model.options.keys().isdisjoint(n)})
         if hasattr(own, "predict_proba") != bool(schema.task.classes):
-            expected = "a classifier with predict_proba" if schema.task.classes else "a regressor"
-            raise TypeError(f"for {schema.task.in_words} expected {expected}")
+            raise TypeError(
+                f"for {schema.task.in_words} expected a "
+                f"{'classifier with predict_proba' if schema.task.classes else 'regressor'}"
+            )
         return own
     if model.boosted:
         # Many features get fewer bins, because with few values per bin the bins take most of the
@@ -399,6 +408,10 @@ class Medians(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return filled
 
 
+# LightGBM and XGBoost refuse these characters in the name of a column.
+REFUSED = re.compile(r'[][{}<>":,]')
+
+
 def as_frame(rows: np.ndarray, schema: Schema) -> pd.DataFrame:
     """Give rows of `plain_rows` as columns by name: numbers float64, categories int64.
 
@@ -406,7 +419,7 @@ def as_frame(rows: np.ndarray, schema: Schema) -> pd.DataFrame:
     place after the last, and a missing one the place after that. In names `_` replaces what
     LightGBM and XGBoost refuse; if two names are then the same, all end with their place.
     """
-    names = [re.sub(r'[][{}<>":,]', "_", feature) for feature in schema.features]
+    names = [REFUSED.sub("_", feature) for feature in schema.features]
     if len({*names}) < len(names):
         names = [f"{name}_{place}" for place, name in enumerate(names)]
     columns = [

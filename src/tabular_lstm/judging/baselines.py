@@ -110,13 +110,10 @@ MODELS: dict[str, Model] = {
 }
 
 
-# Of own baselines, in their order; from the fifth on they repeat.
-OWN_COLORS = ("#CC79A7", "#E69F00", "#56B4E9", "#882255")
-
-
 def models_named(names: Iterable[str]) -> dict[str, Model]:
     """Give the models of these names; a name that is not in `MODELS` is an own baseline's."""
-    colors = cycle(OWN_COLORS)
+    # In the order of the own baselines; from the fifth on they repeat.
+    colors = cycle(("#CC79A7", "#E69F00", "#56B4E9", "#882255"))
     return {
         name: MODELS[name]
         if name in MODELS

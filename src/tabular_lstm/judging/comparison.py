@@ -316,13 +316,14 @@ def evaluate_models(
         judged_on=None if judging is None else judging.definition,
         all_rows=on_all_rows,
     ).with_models(models, options)
-    main, of_all = task.traits.main, evaluation.metrics
-    best_first = sorted(models, key=lambda name: METRICS[main].worse * getattr(of_all[name], main))
-    leads = [
-        _lead(evaluation, name, options.meaningful) for name in best_first if name != CANDIDATE
-    ]
-    shown = [lead for lead in leads if lead and test_set.side == "test"]
-    return replace(evaluation, stronger_baseline=[*shown, None][0])
+    main, of_all = METRICS[task.traits.main], evaluation.metrics
+    best_first = sorted(
+        models, key=lambda name: main.worse * getattr(of_all[name], task.traits.main)
+    )
+    leads = [lead for name in best_first if (lead := _lead(evaluation, name, options.meaningful))]
+    return replace(
+        evaluation, stronger_baseline=leads[0] if leads and test_set.side == "test" else None
+    )
 
 
 def _lead(evaluation: Evaluation, name: str, meaningful: float) -> StrongerBaseline | None:

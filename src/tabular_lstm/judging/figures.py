@@ -245,17 +245,18 @@ def dependence_curves(importance: Importance) -> "Figure":
 def intervals(models: dict[str, Metrics], task: Task) -> "Figure":
     """Draw the gate's metrics of each model with their 95 % intervals, the first model on top."""
     metrics = [name for name in task.shown if name in task.compared]
-    shown_models = models_named(models)
     # Panels one above the other fit a phone, and need no legend.
     height = len(metrics) * (0.8 + BAR * (len(models) + 1))
     figure, panels = new_figure(height, panels=len(metrics))
     for axes, metric in zip(panels, metrics, strict=True):
         direction = "less is better" if METRICS[metric].worse > 0 else "more is better"
-        for place, (model, measured) in enumerate(models.items()):
-            color, name = shown_models[model].color, shown_models[model].words
-            axes.plot(measured.interval[metric], [place] * 2, color=color, linewidth=3, label=name)
+        for place, (name, model) in enumerate(models_named(models).items()):
+            color, measured = model.color, models[name]
+            axes.plot(
+                measured.interval[metric], [place] * 2, color=color, linewidth=3, label=model.words
+            )
             axes.plot([getattr(measured, metric)], [place], color=color, marker="o", markersize=8)
-        name_rows(axes, [model.words for model in shown_models.values()])
+        name_rows(axes, [model.words for model in models_named(models).values()])
         axes.set_ylim(len(models) - 0.4, -0.6)
         axes.set_xlabel(f"{METRICS[metric].words}, {direction}")
         if METRICS[metric].in_units:

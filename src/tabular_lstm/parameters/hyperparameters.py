@@ -5,7 +5,6 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BeforeValidator,
-    ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
     StrictInt,
@@ -248,18 +247,7 @@ def _fault_of_costs(task: Task, objective: Objective) -> str | None:
     return None
 
 
-OwnName = Annotated[
-    str,
-    matching(
-        r"(?!(?i:candidate|champion|mean|majority.class|(logistic|linear).regression|"
-        r"(hist.)?gradient.boosting)$)[A-Za-z][\w .+()-]{0,39}",
-        "a name that no other model has, a letter and then at most 39 letters, digits, blanks and "
-        "_ . + - ( )",
-    ),
-]
-
-
-class OwnBaseline(Parameters):
+class OwnBaseline(Parameters, extra="allow"):
     """A baseline of the user's own: a classifier or regressor with the methods of scikit-learn.
 
     In conf it is the path alone, or a mapping of `class` and the arguments, `model_extra`.
@@ -268,8 +256,6 @@ class OwnBaseline(Parameters):
         class_: In conf, `class`: import path of the class, or of a function that returns an
             estimator.
     """
-
-    model_config = ConfigDict(extra="allow")
 
     class_: Annotated[
         str,
@@ -306,5 +292,16 @@ class EvaluationOptions(Parameters):
     importance_rows: Annotated[StrictInt, Field(ge=2)] = 1000
     meaningful: Share = 0.005
     segments: list[str] = unless([])
-    baselines: dict[OwnName, OwnBaseline] = unless({})
+    baselines: dict[
+        Annotated[
+            str,
+            matching(
+                r"(?!(?i:candidate|champion|mean|majority.class|(logistic|linear).regression|"
+                r"(hist.)?gradient.boosting)$)[A-Za-z][\w .+()-]{0,39}",
+                "a name that no other model has: a letter, then at most 39 letters, digits, blanks "
+                "and _ . + - ( )",
+            ),
+        ],
+        OwnBaseline,
+    ] = unless({})
     seed: Seed = 0
