@@ -10,7 +10,7 @@ import pandas as pd
 
 from tabular_lstm.errors import counted, shown
 from tabular_lstm.frozen import Frozen, unless
-from tabular_lstm.judging.baselines import CANDIDATE, baseline_of, models_named
+from tabular_lstm.judging.baselines import CANDIDATE, MODELS, baseline_of, models_named
 from tabular_lstm.judging.intervals import (
     CENTRAL,
     NORMAL,
@@ -106,9 +106,9 @@ class StrongerBaseline(Frozen):
         """
         words = models_named([self.name])[self.name].said
         return (
-            f"{words[:1].upper()}{words[1:]} is ahead of the candidate by "
-            f"{metric_text(self.metric, self.lead)} {_brackets(self.interval, self.metric)} "
-            f"{METRICS[self.metric].words}"
+            f"{words[:1].upper() + words[1:] if self.name in MODELS else words} is ahead of the "
+            f"candidate by {metric_text(self.metric, self.lead)} "
+            f"{_brackets(self.interval, self.metric)} {METRICS[self.metric].words}"
         )
 
 
