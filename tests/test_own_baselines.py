@@ -124,7 +124,7 @@ def assert_frames(train: pd.DataFrame) -> None:
         assert {name: str(rows[name].dtype) for name in kinds} == kinds
         dates = [name for name in rows if name.startswith("seen")]
         assert (len(dates), len(rows.columns)) == (5, 9)
-        assert rows[["income", *dates]].isna().any().all()
+        assert rows["income"].isna().any()
         # The labels are the classes' numbers, and the weights have a mean near 1.
         assert {*fold["labels"]} == {0, 1}
         assert fold["weights"].mean() == pytest.approx(1, abs=0.1)

@@ -409,7 +409,7 @@ class Medians(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
 
 # LightGBM and XGBoost refuse these characters in the name of a column.
-REFUSED = re.compile(r'[][{}<>":,]')
+REFUSED = re.compile(r'[][{}<>":,]+ ?')
 
 
 def as_frame(rows: np.ndarray, schema: Schema) -> pd.DataFrame:
