@@ -212,9 +212,11 @@ def _calibrate(
         logits = [z + shift for z in logits]
     temperature = round(outputs.fit_temperature(labels, logits[0], weights), 3)
     calibration = Calibration(temperature=temperature)
-    calibrated = [outputs.predictions(z, schema, calibration, None) for z in logits]
     # A class without train rows keeps a probability of 0.
-    return [_rounded_to_12(p * predictions.any(axis=0), task) for p in calibrated]
+    calibrated = [
+        outputs.predictions(z, schema, calibration, None) * predictions.any(axis=0) for z in logits
+    ]
+    return [_rounded_to_12(p / p.sum(axis=1, keepdims=True), task) for p in calibrated]
 
 
 def fit_part(fits: Fits, part: tuple[str, int | None]) -> list[np.ndarray] | str:

@@ -165,14 +165,13 @@ class Decision(Outcome):
         Args:
             report: Path of the report.
         """
-        stronger = self.judgement.stronger_baseline if self.judgement else None
         sentences = {
             "promoted": f"Promoted run {self.run_id}: {self.judgement and self.judgement.said}.",
             "rejected": f"Rejected run {self.run_id}: {self.reason}. {self._stays}",
             "rolled_back": f"Rolled back to {self.reason}.",
         }
-        shown = f" {stronger.sentence}." if stronger else ""
-        return f"{sentences[self.action]}{shown} Report: {report}"
+        lead = self.judgement.stronger_baseline if self.judgement else None
+        return f"{sentences[self.action]}{f' {lead.sentence}.' if lead else ''} Report: {report}"
 
     @property
     def _stays(self) -> str:
