@@ -17,7 +17,7 @@ from tabular_lstm.serving.champion import load_champion
 from tests.helpers.commands import succeeds
 from tests.helpers.documents import BLOCK, OF_THE_STARTER, run_blocks, text
 from tests.helpers.own_project import own
-from tests.helpers.project import ROOT, Project
+from tests.helpers.project import ROOT, TINY, Project
 from tests.helpers.scorings import finished
 from tests.helpers.servers import fastapi_server, post
 from tests.helpers.tables import LABEL
@@ -90,6 +90,15 @@ def test_the_refusal_that_is_shown(project: Project) -> None:
 
     assert finished.returncode == 1
     assert shown.strip() in finished.stderr.replace(f"{project.path}/", "")
+
+
+@pytest.mark.long
+def test_own_baselines_as_they_are_written(project: Project) -> None:
+    (conf,) = [code for _, code in BLOCK.findall(text("docs/extending.md")) if "CatBoost" in code]
+    evaluation = yaml.safe_load(conf)["evaluation"]
+    assert check_parameters({"evaluation": evaluation})
+    project.run(**{**TINY, "evaluation": {**TINY["evaluation"], **evaluation}})
+    assert {"CatBoost", "forest"} < {*project.metrics()["baselines"]}
 
 
 @pytest.mark.long

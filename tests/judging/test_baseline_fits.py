@@ -11,13 +11,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
 
 from tabular_lstm.judging import baseline_fits
-from tabular_lstm.judging.baseline_fits import _splits, fit_baselines
+from tabular_lstm.judging.baseline_fits import _splits, as_frame, fit_baselines
 from tabular_lstm.network import plan
 from tabular_lstm.parameters.hyperparameters import EvaluationOptions, TrainingOptions
 from tabular_lstm.rows.examples import Examples
 from tabular_lstm.rows.schema import Schema, Target
 from tabular_lstm.rows.weights import scaled
 from tests.helpers.judged import BASELINES, rows_of, schema_of, set_of
+from tests.helpers.own_baselines import Recorder
 
 EVALUATION = EvaluationOptions()
 # A file that another test left open is closed at any time.
@@ -239,3 +240,121 @@ def test_a_class_may_have_two_rows_and_a_group_a_class(classes: int) -> None:
         for p in predictions.values():
             assert np.isfinite(p).all()
             assert (np.abs(p[:, -1] - 0.5) <= 0.5).all()
+
+
+# A user's own
+
+HELPERS = "tests.helpers.own_baselines"
+
+
+def own_of(
+    train_set: Examples, evaluated: np.ndarray, schema: Schema | None = None, **own: Any
+) -> dict[str, np.ndarray]:
+    """The predictions of own baselines."""
+    options = EvaluationOptions.model_validate({"baselines": own})
+    schema = schema or schema_of()
+    predictions, *_ = fit_baselines(train_set, evaluated, schema, TrainingOptions(), options)
+    return {name: predictions[name] for name in own if name in predictions}
+
+
+def test_a_frame_has_codes_for_unknown_and_missing_categories_and_names_that_libraries_take() -> (
+    None
+):
+    names = ["a", "b, less c", "b_less c", 'd {"e": [1]}']
+    update = {"features": names, "categories": {"a": ["x", "y"]}, "origin": {"b_less c": 1e9}}
+    schema = schema_of().model_copy(update=update)
+    rows = np.array([[0, 1, 2, 3], [1, NAN, 0.5, 4], [2, 1, 2, 3], [NAN, 1, 2, NAN]], np.float32)
+    frame = as_frame(rows, schema)
+    assert [*frame] == ["a_0", "b_less c_1", "b_less c_2", "d _e__1__3"]
+    assert frame["a_0"].tolist() == [0, 1, 2, 3]
+    assert frame["b_less c_2"].tolist() == [1e9 + 2, 1e9 + 0.5, 1e9 + 2, 1e9 + 2]
+    assert [str(dtype) for dtype in frame.dtypes] == ["int64", *["float64"] * 3]
+    assert frame.isna().sum().tolist() == [0, 1, 0, 1]
+    alone = schema.model_copy(update={"features": ["a", "b, less c", "c", "d"]})
+    assert [*as_frame(rows, alone)] == ["a", "b_less c", "c", "d"]
+
+
+@pytest.mark.parametrize(
+    ("path", "options"),
+    [
+        (
+            "catboost.CatBoostClassifier",
+            {"iterations": 5, "logging_level": "Silent", "random_seed": 1},
+        ),
+        ("lightgbm.LGBMClassifier", {"n_estimators": 5, "verbosity": -1, "num_threads": 2}),
+        ("sklearn.svm.SVC", {}),
+        (f"{HELPERS}.filled", {"max_iter": 50}),
+    ],
+)
+def test_an_own_baseline_gets_what_conf_says(
+    path: str, options: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A library refuses an argument under two of its names; SVC has no probabilities."""
+    train, labels = letters(200)
+    train_set = set_of(train, labels, pd.Series(np.tile([1.0, 3.0], 100), index=labels.index))
+    schema = schema_of(categories={"a": 4})
+    predicted = own_of(train_set, train[:50], schema, mine={"class": path, **options})
+    if path.endswith("SVC"):
+        assert "mine (sklearn.svm.SVC) is left out: TypeError: for two classes" in caplog.text
+        return
+    assert not caplog.records
+    assert np.ptp(predicted["mine"][:, 1]) > 0.01
+
+
+def test_the_seed_of_conf_and_the_weights_reach_an_own_baseline() -> None:
+    train, labels = letters(200)
+    weights = pd.Series(np.tile([1.0, 3.0], 100), index=labels.index)
+    path = f"{HELPERS}.Recorder"
+    for counts, told in ((weights, {"random_state": 7}), (None, {"word": "a"})):
+        Recorder.seen.clear()
+        own_of(set_of(train, labels, counts), train[:50], mine={"class": path, **told})
+        for fold in Recorder.seen:
+            assert fold["seed"] == told.get("random_state", 0)
+            assert fold["word"] == told.get("word", "")
+            assert fold["cat_features"] == []
+            if counts is None:
+                assert fold["weights"] is None
+            else:
+                assert {*fold["weights"]} == {0.5, 1.5}
+
+
+def test_weights_reach_the_last_step_of_an_own_pipeline() -> None:
+    train, labels = letters(200)
+    weights = pd.Series(np.where(labels == 1, 9.0, 1.0), index=labels.index)
+    given = {"mine": f"{HELPERS}.filled"}
+    plain, weighted = (
+        own_of(set_of(train, labels, counts), train[:50], **given)["mine"]
+        for counts in (None, weights)
+    )
+    assert weighted[:, 1].mean() > plain[:, 1].mean() + 0.2
+
+
+def test_an_own_baseline_of_a_number_learns_it_in_its_own_unit() -> None:
+    labels = np.random.default_rng(0).poisson(3, 390)
+    update = {"target": Target(mean=3.1, deviation=1.7)}
+    schema = schema_of().model_copy(
+        update={"positive_class": None, "negative_class": None, **update}
+    )
+    sequences, _ = rows_of(390)
+    train_set = set_of(sequences[90:], pd.Series(labels[90:].astype(float)))
+    poisson = "sklearn.linear_model.PoissonRegressor"
+    own = {"counts": f"{HELPERS}.Counts", "poisson": poisson}
+    predicted = own_of(train_set, sequences[:90], schema, **own)
+    for name in own:
+        middle, lower, upper = predicted[name].T
+        assert middle.mean() == pytest.approx(3, abs=0.3)
+        assert (lower < middle).all()
+        assert (middle < upper).all()
+
+
+def test_an_own_baseline_of_classes_has_no_probability_of_a_class_without_rows() -> None:
+    labels = np.array([0, 1, 3, 1] * 100)[:390]
+    classes = ("a", "b", "c", "d")
+    update = {"positive_class": None, "negative_class": None, "classes": classes}
+    schema = schema_of().model_copy(update=update)
+    sequences, _ = rows_of(390)
+    train_set = set_of(sequences[90:], pd.Series(labels[90:]))
+    forest = {"class": "sklearn.ensemble.RandomForestClassifier", "n_estimators": 10}
+    p = own_of(train_set, sequences[:90], schema, forest=forest)["forest"]
+    np.testing.assert_allclose(p.sum(axis=1), 1)
+    assert not p[:, 2].any()

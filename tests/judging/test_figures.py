@@ -74,6 +74,15 @@ def test_learning_curves_show_both_losses_and_the_kept_epoch() -> None:
     assert (across.get_xdata()[0], axes.get_title("right")) == (2, "median epoch kept: 2")
 
 
+def test_own_baselines_have_their_names_and_colors_of_their_own() -> None:
+    own = {"CatBoost (tuned)": LABELS * 0.5 + 0.2, "forest": np.full(len(LABELS), 0.4)}
+    judged = JUDGED.with_models(ruled(own, dict.fromkeys(own, 0.5)), DRAWN)
+    for figure in (figures.roc_curve(judged), figures.calibration_curve(judged)):
+        colors = [str(line(figure, name).get_color()) for name in own]
+        assert len({*colors}) == 2
+        assert {model.color for model in MODELS.values()}.isdisjoint(colors)
+
+
 def test_roc_and_calibration_have_a_curve_of_every_model() -> None:
     figure = figures.roc_curve(JUDGED)
     for model, probabilities in PREDICTIONS.items():

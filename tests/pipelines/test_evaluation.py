@@ -14,7 +14,7 @@ from sklearn.metrics import roc_auc_score
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.judging.baselines import CANDIDATE
-from tabular_lstm.judging.comparison import Evaluation, by_segment
+from tabular_lstm.judging.comparison import Evaluation, by_segment, sentences_of
 from tabular_lstm.judging.drawing import TITLES
 from tabular_lstm.judging.importance import Dependence, Importance, Lost
 from tabular_lstm.judging.model_metrics import Baselines
@@ -163,12 +163,14 @@ def test_rows_are_judged_by_the_weights_beside_their_predictions() -> None:
 # Numbers
 
 
-def judged_at(side: str = "test") -> Evaluation:
-    """Judge the models of `predictions_of`."""
+def judged_at(side: str = "test", **own: np.ndarray) -> Evaluation:
+    """Judge the models of `predictions_of`, and own baselines with these predictions."""
     candidate, baselines = predictions_of()
+    baselines = baselines.assign(**own)
     judging = set_of(np.empty((90, 2, 2)), candidate["label"], side=side)
     thresholds = dict(zip(BASELINES, (0.5, 0.4, 0.6), strict=True))
     losses = dict(zip(BASELINES, (0.6, 0.5, 0.4), strict=True))
+    thresholds |= dict.fromkeys(own, 0.5)
     models = Baselines(thresholds=thresholds, losses=losses, predictions=baselines.to_dict("list"))
     return evaluate(candidate, models, LOSSES, judging, judging, EVALUATION)
 
@@ -222,6 +224,38 @@ def test_the_best_baseline_is_the_best_out_of_fold_not_on_test_rows() -> None:
     assert judged.best_baseline == "hist_gradient_boosting"
     losses = {name: judged.metrics[name].log_loss for name in BASELINES}  # type: ignore[union-attr]
     assert min(losses, key=losses.__getitem__) == "logistic_regression"
+
+
+@pytest.mark.parametrize(("skill", "better"), [(0.95, ["sure"]), (0.3, [])])
+def test_a_baseline_that_is_shown_to_be_better_is_named(skill: float, better: list[str]) -> None:
+    """By the rule by which the verdict says that the candidate loses to it."""
+    labels = (np.arange(90) % 3 == 0).astype(float)
+    noise = np.random.default_rng(1).normal(0, 0.2, 90)
+    own = {
+        "sure": np.clip(0.01 + skill * labels, 0.01, 0.99),
+        "less so": np.clip(0.2 + 0.6 * labels + noise, 0.01, 0.99),
+    }
+    if not better:  # as the candidate
+        own = {name: np.clip(0.3 + 0.3 * labels + noise, 0.01, 0.99) for name in own}
+    judged = judged_at(**own)
+    sentences = sentences_of(judged, EVALUATION)
+    lost = [name for name in own if any(f"loses to {name}:" in said for said in sentences)]
+    assert ("sure" in lost) is bool(better)
+    stronger = judged.stronger_baseline
+    if stronger is None:
+        assert not better
+        assert not any("ahead of the candidate" in said for said in sentences)
+        return
+    # Of several it is the best one, and what is said is what is measured.
+    assert [stronger.name] == better
+    difference, _ = judged.minus(CANDIDATE, "sure", "roc_auc")
+    assert (stronger.metric, stronger.lead) == ("roc_auc", -difference)
+    low, high = judged.interval(CANDIDATE, "sure", "roc_auc")
+    assert stronger.interval == (-high, -low)
+    said = f"sure is ahead of the candidate by {-difference:.3f} [{-high:.3f}, {-low:.3f}] ROC AUC"
+    assert sentences[0] == stronger.sentence == said
+    # On rows that it was fitted on nothing is shown.
+    assert judged_at("train", **own).stronger_baseline is None
 
 
 def test_metrics_have_every_promised_number() -> None:

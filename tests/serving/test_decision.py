@@ -8,6 +8,7 @@ import pytest
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import sha256
+from tabular_lstm.judging.comparison import StrongerBaseline
 from tabular_lstm.monitoring.drift import Drift
 from tabular_lstm.monitoring.reference import Reference
 from tabular_lstm.parameters.columns import ColumnsOptions, Moment, SplitOptions
@@ -34,7 +35,8 @@ FEATURES = {"age": AGE, "town": TOWN, "day": DAY}
 )
 def test_an_older_decision_keeps_its_hash(before: dict[str, Any]) -> None:
     as_written = decision(True).model_dump(mode="json")
-    assert not {"features", "changes", "drift"} & as_written["judgement"].keys()
+    later = {"features", "changes", "drift", "stronger_baseline"}
+    assert not later & as_written["judgement"].keys()
     del as_written["format"]
     as_written["judgement"] |= before
     older = Decision.model_validate_json(json.dumps(as_written))
@@ -64,6 +66,21 @@ def test_the_last_words_of_a_run_say_who_serves_and_where_the_report_is() -> Non
     stays = f"The champion stays run {run('d')}. Report: r"
     assert decision(False, LOG).closing_line("r") == rejected + stays
     assert decision(False).closing_line("r") == f"{rejected}There is still no champion. Report: r"
+
+
+def test_a_baseline_that_is_better_is_in_the_last_words_and_changes_no_others() -> None:
+    stronger = StrongerBaseline(
+        name="hist_gradient_boosting", metric="roc_auc", lead=0.0121, interval=(0.004, 0.02)
+    )
+    ahead = "Gradient boosting is ahead of the candidate by 0.012 [0.004, 0.020] ROC AUC. Report: r"
+    for made in (decision(True), decision(False, LOG)):
+        assert made.judgement is not None
+        plain = made.closing_line("r")
+        assert "ahead" not in plain
+        judgement = made.judgement.model_copy(update={"stronger_baseline": stronger})
+        known = made.model_copy(update={"judgement": judgement})
+        assert known.closing_line("r") == plain.replace("Report: r", ahead)
+        assert Decision.model_validate_json(known.model_dump_json()) == known
 
 
 # What champions left: the boundary of a split by time, promises and references

@@ -4,12 +4,15 @@ Importing this module imports scikit-learn, which takes time.
 """
 
 import logging
+import re
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
+from inspect import signature
 from typing import Any, Self, cast
 
 import numpy as np
+import pandas as pd
 from scipy.special import logit
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import make_column_transformer
@@ -18,7 +21,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from threadpoolctl import threadpool_limits
 
 from tabular_lstm.engine import Workers, one_by_one
-from tabular_lstm.judging.baselines import MODELS, baselines_of
+from tabular_lstm.errors import printable
+from tabular_lstm.judging.baselines import Model, baselines_of, own_baselines
 from tabular_lstm.metrics import row_losses
 from tabular_lstm.network.outputs import (
     RATES,
@@ -55,14 +59,18 @@ class Fits:
     """The input of every fit: the train rows, their splits, and the rows to predict.
 
     Attributes:
+        models: The baselines by name.
         fitted, evaluated: float32 (rows, columns), see `plain_rows`.
-        labels: What the baselines learn: numbers of classes, or standardized numbers.
+        labels: Numbers of classes, or numbers.
+        targets: What the baselines of every run learn: labels, or standardized numbers.
         splits: The rows to fit on and the rows held out.
-        seed: Seed of the boosted trees.
+        seed: Seed of the baselines that draw random numbers.
     """
 
+    models: dict[str, Model]
     fitted: np.ndarray
     labels: np.ndarray
+    targets: np.ndarray
     weights: np.ndarray | None
     splits: list[tuple[np.ndarray, np.ndarray]]
     evaluated: np.ndarray
@@ -86,7 +94,8 @@ def fit_baselines(
     all rows; and the losses. Gradient boosting is the mean of five models: each learns from four
     folds and stops when the fifth no longer gains from more trees. For classes it is calibrated out
     of fold, as the network is. As its folds also stop and calibrate it, its out-of-fold loss is
-    slightly too low.
+    slightly too low. A user's own baseline is such a mean too; a warning names one that fails, and
+    it is left out.
 
     The other baselines are fitted on all rows with the defaults of scikit-learn, and enough
     iterations for the logistic regression to converge. For a number, the linear model is a ridge
@@ -115,20 +124,40 @@ def fit_baselines(
             np.where(usable_features, rows, np.float32(0)) for rows in (fitted, evaluated)
         )
     targets = labels if target is None else (labels - target.mean) / target.deviation
-    fits = Fits(fitted, targets, weights, splits, evaluated, columns, evaluation.seed)
+    models = baselines_of(task) | own_baselines(evaluation.baselines)
+    fits = Fits(
+        models=dict(models),
+        fitted=fitted,
+        labels=labels,
+        targets=targets,
+        weights=weights,
+        splits=splits,
+        evaluated=evaluated,
+        schema=columns,
+        seed=evaluation.seed,
+    )
     # The longest fits come first; None is the fit on all rows.
     places = range(len(splits))
     parts: list[tuple[str, int | None]] = [
         (name, place)
-        for name, model in reversed(baselines_of(task).items())
-        for place in (places if model.boosted else (None, *places))
+        for name, model in reversed(models.items())
+        for place in (places if model.boosted or model.own else (None, *places))
     ]
     predicted: dict[tuple[str, int | None], list[np.ndarray]] = {}
     description = f"Fitting the baselines on {len(labels):,} rows and on folds"
     for part_number, part_predictions in progress(
         workers(fit_part, fits, parts), description, len(parts)
     ):
-        predicted[parts[part_number]] = part_predictions
+        if isinstance(part_predictions, list):
+            predicted[parts[part_number]] = part_predictions
+        elif models.pop(name := parts[part_number][0], None):
+            logger.warning(
+                "The baseline %s (%s) is left out: %s. Correct or remove its entry in "
+                "evaluation.baselines: docs/extending.md says what a baseline gets",
+                name,
+                evaluation.baselines[name].class_,
+                part_predictions,
+            )
     held_out_rows = np.concatenate([held_out for _, held_out in splits])
     actual = targets[held_out_rows]
     is_judged = None if train_set.judged is None else train_set.judged[held_out_rows]
@@ -137,9 +166,9 @@ def fit_baselines(
     actual, held_out_rows = actual[counted], held_out_rows[counted]
     counts = None if weights is None else weights[held_out_rows]
     predictions, thresholds, losses = {}, {}, {}
-    for name, model in baselines_of(task).items():
+    for name, model in models.items():
         out_of_fold = np.concatenate([predicted[name, place][0] for place in places])[counted]
-        if model.boosted:
+        if model.boosted or model.own:
             mean = np.mean([predicted[name, place][1] for place in places], axis=0)
             rows = actual, out_of_fold, mean, counts
             out_of_fold, predictions[name] = _calibrate(*rows, schema, judged is not None)
@@ -183,35 +212,64 @@ def _calibrate(
         logits = [z + shift for z in logits]
     temperature = round(outputs.fit_temperature(labels, logits[0], weights), 3)
     calibration = Calibration(temperature=temperature)
-    calibrated = [outputs.predictions(z, schema, calibration, None) for z in logits]
     # A class without train rows keeps a probability of 0.
-    return [_rounded_to_12(p * predictions.any(axis=0), task) for p in calibrated]
+    calibrated = [
+        outputs.predictions(z, schema, calibration, None) * predictions.any(axis=0) for z in logits
+    ]
+    return [_rounded_to_12(p / p.sum(axis=1, keepdims=True), task) for p in calibrated]
 
 
-def fit_part(fits: Fits, part: tuple[str, int | None]) -> list[np.ndarray]:
+def fit_part(fits: Fits, part: tuple[str, int | None]) -> list[np.ndarray] | str:
     """Fit one baseline on the split at a place, and predict the rows held out.
 
     With place None, it is fitted on all train rows and predicts the evaluated rows. Gradient
-    boosting predicts the held-out rows and then the evaluated rows.
+    boosting and a user's own baselines predict the held-out rows and then the evaluated rows. For
+    an own one that fails, the result is the first line of the error.
     """
-    name, place = part
+    try:
+        return _fit(fits, *part)
+    except Exception as error:  # whatever a user's class raises
+        if not fits.models[part[0]].own:
+            raise
+        first_line = "".join(str(error).splitlines()[:1])
+        return printable(f"{type(error).__name__}: {first_line.rstrip('.')}")
+
+
+def _fit(fits: Fits, name: str, place: int | None) -> list[np.ndarray]:
+    """Fit a baseline: see `fit_part`. An own one gets frames, and labels in their own unit."""
     rows, held_out = (slice(None), np.empty(0, int)) if place is None else fits.splits[place]
-    model = _new_model(name, fits.schema, fits.seed)
-    arguments = {}
+    spec, schema, target = fits.models[name], fits.schema, fits.schema.target
+    model = _new_model(spec, schema, fits.seed)
+    ((step, estimator),) = getattr(model, "steps", [("", model)])[-1:]  # the last one of a pipeline
+    arguments: dict[str, Any] = {}
     if fits.weights is not None:
-        prefix = f"{model.steps[-1][0]}__" if hasattr(model, "steps") else ""  # of a pipeline
-        arguments[f"{prefix}sample_weight"] = fits.weights[rows]
-    predicted_rows = [fits.evaluated if place is None else fits.fitted[held_out]]
-    if MODELS[name].boosted:
-        predicted_rows.append(fits.evaluated)
-        arguments |= {"X_val": fits.fitted[held_out], "y_val": fits.labels[held_out]}
+        arguments[f"{step}__sample_weight".removeprefix("__")] = fits.weights[rows]
+    tables: list[Any] = [
+        fits.fitted[rows],
+        *[fits.fitted[held_out]] * (place is not None),
+        *[fits.evaluated] * (place is None or spec.boosted or spec.own),
+    ]
+    if spec.boosted:
+        arguments |= {"X_val": tables[1], "y_val": fits.targets[held_out]}
         if fits.weights is not None:
             arguments["sample_weight_val"] = fits.weights[held_out]
+    if spec.own:
+        tables = [as_frame(table, schema) for table in tables]
+        categories = [*tables[0].select_dtypes(np.int64)]
+        arguments |= {"cat_features": categories, "categorical_feature": categories}
+        takes = (signature(model.fit).parameters.keys() - spec.options.keys()) | {
+            f"{step}__{name}" for name in signature(estimator.fit).parameters
+        }
+        arguments = {name: value for name, value in arguments.items() if name in takes}
     # A single thread: on busy cores, threads of boosted trees mostly wait for each other.
     with threadpool_limits(1):
-        model.fit(fits.fitted[rows], fits.labels[rows], **arguments)
-        predictions = [_predicted(model, features, fits.schema.task) for features in predicted_rows]
-    return [_rounded_to_12(p, fits.schema.task) for p in predictions]
+        model.fit(tables[0], (fits.labels if spec.own else fits.targets)[rows], **arguments)
+        predictions = [_predicted(model, table, schema.task) for table in tables[1:]]
+    mean, deviation = (target.mean, target.deviation) if spec.own and target else (0.0, 1.0)
+    return [
+        _rounded_to_12((np.asarray_chkfinite(p) - mean) / deviation, schema.task)
+        for p in predictions
+    ]
 
 
 def _rounded_to_12(predictions: np.ndarray, task: Task) -> np.ndarray:
@@ -263,11 +321,39 @@ def _five_folds(
     return parts or [(np.arange(len(strata)), np.arange(len(strata)))]
 
 
-def _new_model(name: str, schema: Schema, seed: int) -> Any:
-    """Make an unfitted baseline; a category in a row is its place in the schema's list."""
-    model = MODELS[name]
+# What each library is told, by names of one argument, unless conf says one of these: to print and
+# write nothing, and to take one thread, as in `_fit`.
+TOLD: dict[str, dict[tuple[str, ...], Any]] = {
+    "catboost": {
+        ("thread_count",): 1,
+        ("verbose", "silent", "logging_level", "verbose_eval"): False,
+        ("allow_writing_files",): False,
+    },
+    "lightgbm": {("n_jobs", "num_threads", "nthread"): 1, ("verbose", "verbosity"): -1},
+}
+SEEDS = ("random_state", "random_seed", "seed")
+
+
+def _new_model(model: Model, schema: Schema, seed: int) -> Any:
+    """Make an unfitted baseline; a category in a row is its place in the schema's list.
+
+    Raises:
+        TypeError: An own one is a classifier and the label is a number, or it gives no
+            probabilities.
+        Exception: Whatever else the import or the class of an own one raises.
+    """
     module, _, class_name = model.estimator(schema.task).rpartition(".")
     estimator = partial(getattr(import_module(module), class_name), **model.options)
+    if model.own:
+        seeds = [name for name in SEEDS if name in signature(estimator.func).parameters][:1]
+        told = {(name, *SEEDS): seed for name in seeds} | TOLD.get(module.partition(".")[0], {})
+        own = estimator(**{n[0]: told[n] for n in told if model.options.keys().isdisjoint(n)})
+        if hasattr(own, "predict_proba") != bool(schema.task.classes):
+            raise TypeError(
+                f"for {schema.task.in_words} expected a "
+                f"{'classifier with predict_proba' if schema.task.classes else 'regressor'}"
+            )
+        return own
     if model.boosted:
         # Many features get fewer bins, because with few values per bin the bins take most of the
         # time.
@@ -293,10 +379,10 @@ def _new_model(name: str, schema: Schema, seed: int) -> Any:
 LEAST = 1e-9  # a probability below counts as this where its logarithm is taken
 
 
-def _predicted(model: Any, rows: np.ndarray, task: Task) -> np.ndarray:
+def _predicted(model: Any, rows: Any, task: Task) -> np.ndarray:
     """Predict with a fitted model: standardized numbers, (rows, 1), or probabilities."""
     if not task.classes:
-        return np.asarray(model.predict(rows))[:, None]
+        return np.asarray(model.predict(rows), float).reshape(len(rows), 1)
     # The model does not know a class without train rows.
     probabilities = np.zeros((len(rows), len(task.classes)))
     probabilities[:, model.classes_] = model.predict_proba(rows)
@@ -322,3 +408,26 @@ class Medians(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         filled = rows.astype(np.float64)
         np.copyto(filled, self.medians_, where=np.isnan(filled))
         return filled
+
+
+# LightGBM and XGBoost refuse these characters in the name of a column.
+REFUSED = re.compile(r'[][{}<>":,]+ ?')
+
+
+def as_frame(rows: np.ndarray, schema: Schema) -> pd.DataFrame:
+    """Give rows of `plain_rows` as columns by name: numbers float64, categories int64.
+
+    A missing number is NaN. A category is its place in the schema's list, an unknown one has the
+    place after the last, and a missing one the place after that. In names `_` replaces what
+    LightGBM and XGBoost refuse; if two names are then the same, all end with their place.
+    """
+    names = [REFUSED.sub("_", feature) for feature in schema.features]
+    if len({*names}) < len(names):
+        names = [f"{name}_{place}" for place, name in enumerate(names)]
+    columns = [
+        np.where(np.isnan(values), 1 + len(schema.categories[feature]), values).astype(np.int64)
+        if feature in schema.categories
+        else schema.in_own_unit(feature, values.astype(np.float64))
+        for feature, values in zip(schema.features, rows.T, strict=True)
+    ]
+    return pd.DataFrame(dict(zip(names, columns, strict=True)))

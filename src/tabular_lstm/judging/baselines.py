@@ -1,9 +1,11 @@
-"""The models that are judged, with the baselines: each is one entry of `MODELS`."""
+"""The models that are judged, with the baselines: each is one entry of `MODELS`, or the user's."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import cycle
 from typing import Any, Literal
 
+from tabular_lstm.parameters.hyperparameters import OwnBaseline
 from tabular_lstm.task import Task
 
 
@@ -25,6 +27,7 @@ class Model:
             categories.
         boosted: Whether it is told which columns are categories, stops when the rows that are held
             out no longer gain, and is the mean of several models, calibrated by these rows.
+        own: Whether it is a user's own, of `evaluation.baselines`. It is such a mean too.
     """
 
     words: str
@@ -36,6 +39,12 @@ class Model:
     options: Mapping[str, Any] = field(default_factory=dict)
     encoded: bool = False
     boosted: bool = False
+    own: bool = False
+
+    @property
+    def said(self) -> str:
+        """Its name in a sentence, with an article if it needs one."""
+        return f"the {self.words}" if self.role == "simplest" else self.words
 
     def estimator(self, task: Task) -> str:
         """Name the class that is fitted for a task; empty if there is none."""
@@ -101,8 +110,33 @@ MODELS: dict[str, Model] = {
 }
 
 
+def models_named(names: Iterable[str]) -> dict[str, Model]:
+    """Give the models of these names; a name that is not in `MODELS` is an own baseline's."""
+    # In the order of the own baselines; from the fifth on they repeat.
+    colors = cycle(("#CC79A7", "#E69F00", "#56B4E9", "#882255"))
+    return {
+        name: MODELS[name]
+        if name in MODELS
+        else Model(name, next(colors), "a baseline of your own", own=True)
+        for name in names
+    }
+
+
+def own_baselines(own: Mapping[str, OwnBaseline]) -> dict[str, Model]:
+    """Give the user's own baselines by name, each for whatever task."""
+    return {
+        name: replace(
+            model,
+            classifier=own[name].class_,
+            regressor=own[name].class_,
+            options=own[name].model_extra or {},
+        )
+        for name, model in models_named(own).items()
+    }
+
+
 def baselines_of(task: Task) -> dict[str, Model]:
-    """Give the baselines of a task by name."""
+    """Give the baselines of every run by name."""
     return {name: model for name, model in MODELS.items() if model.estimator(task)}
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from tabular_lstm.errors import counted, shown
 from tabular_lstm.frozen import Frozen, unless
-from tabular_lstm.judging.baselines import CANDIDATE, MODELS, baseline_of, baselines_of
+from tabular_lstm.judging.baselines import CANDIDATE, MODELS, baseline_of, models_named
 from tabular_lstm.judging.intervals import (
     CENTRAL,
     NORMAL,
@@ -83,6 +83,35 @@ class Difference(Frozen):
 Comparison = dict[str, Difference]  # of two models, by metric
 
 
+class StrongerBaseline(Frozen):
+    """A baseline that is shown to be better than the candidate, and by enough to matter.
+
+    Attributes:
+        name: Its name among the models.
+        metric: The metric that shows it: the main one, or another one of the gate.
+        lead: By how much its metric is better, above 0.
+        interval: The 95 % interval of the lead.
+    """
+
+    name: str
+    metric: str
+    lead: float
+    interval: tuple[float, float]
+
+    @property
+    def sentence(self) -> str:
+        """Say so, such as: Gradient boosting is ahead of the candidate by 0.010 [0.004, 0.016] ….
+
+        The metric comes last.
+        """
+        words = models_named([self.name])[self.name].said
+        return (
+            f"{words[:1].upper() + words[1:] if self.name in MODELS else words} is ahead of the "
+            f"candidate by {metric_text(self.metric, self.lead)} "
+            f"{_brackets(self.interval, self.metric)} {METRICS[self.metric].words}"
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class Predictions:
     """One model's predictions of examples, and the rule by which it decides.
@@ -114,6 +143,8 @@ class Evaluation(Labels):
         side: `test`, or `train` where nothing is held out. Default: `test`.
         task: What is predicted. Default: two classes, 0 and 1.
         best_baseline: The one with the lowest out-of-fold loss. Default: "", not known.
+        stronger_baseline: The best one of those that are shown to be better than the candidate on
+            test rows. Default: None, none is.
         predictions: See `tabular_lstm.metrics`; a missing prediction is replaced by a wrong one.
         rules: Each model's decision rule, see `metrics.Rule`.
         without_prediction: For how many rows a model gave no prediction.
@@ -129,6 +160,7 @@ class Evaluation(Labels):
     side: str = "test"
     task: Task = ZERO_AND_ONE
     best_baseline: str = ""
+    stronger_baseline: StrongerBaseline | None = None
     predictions: dict[str, np.ndarray] = field(default_factory=dict)
     rules: dict[str, Rule] = field(default_factory=dict)
     without_prediction: dict[str, int] = field(default_factory=dict)
@@ -189,11 +221,6 @@ class Evaluation(Labels):
             without_prediction=self.without_prediction | {name: part.without_prediction[name]},
             parts=self.parts | {name: part},
         )
-
-    @property
-    def metrics_of_baselines(self) -> dict[str, Metrics]:
-        """Return the metrics of the baselines alone."""
-        return {name: m for name, m in self.metrics.items() if name in baselines_of(self.task)}
 
     @property
     def weighted(self) -> str:
@@ -281,7 +308,7 @@ def evaluate_models(
         models = {name: predictions[judging.rows] for name, predictions in models.items()}
         rows = rows.part(judging.rows)
         rows = replace(rows, weights=scaled(rows.weights))
-    return Evaluation(
+    evaluation = Evaluation(
         **vars(rows),
         side=test_set.side,
         task=task,
@@ -289,12 +316,31 @@ def evaluate_models(
         judged_on=None if judging is None else judging.definition,
         all_rows=on_all_rows,
     ).with_models(models, options)
+    main, of_all = METRICS[task.traits.main], evaluation.metrics
+    best_first = sorted(
+        models, key=lambda name: main.worse * getattr(of_all[name], task.traits.main)
+    )
+    leads = [lead for name in best_first if (lead := _lead(evaluation, name, options.meaningful))]
+    return replace(
+        evaluation, stronger_baseline=leads[0] if leads and test_set.side == "test" else None
+    )
+
+
+def _lead(evaluation: Evaluation, name: str, meaningful: float) -> StrongerBaseline | None:
+    """Give a baseline's lead over the candidate; None if none is shown, or it is too small."""
+    metric = _telling(evaluation, name)
+    sign = METRICS[metric].worse
+    lead = sign * evaluation.minus(CANDIDATE, name, metric)[0]
+    low, high = sorted(sign * end for end in evaluation.interval(CANDIDATE, name, metric))
+    stronger = StrongerBaseline(name=name, metric=metric, lead=lead, interval=(low, high))
+    return stronger if low > 0 and lead >= meaningful * evaluation.unit(name) else None
 
 
 def sentences_of(evaluation: Evaluation, options: EvaluationOptions) -> list[str]:
     """Say for each baseline in one sentence whether the candidate beats it, and by how much.
 
-    If the best baseline by out-of-fold loss is ahead, its sentence comes first.
+    If a baseline is shown to be better, that comes first, and then, if the best baseline by
+    out-of-fold loss is ahead, its sentence.
     """
     metrics = evaluation.metrics[CANDIDATE]
     sentences = {
@@ -310,8 +356,9 @@ def sentences_of(evaluation: Evaluation, options: EvaluationOptions) -> list[str
     best = evaluation.best_baseline or baseline_of(evaluation.task, "linear")
     main = _telling(evaluation, best)
     difference, _ = evaluation.minus(CANDIDATE, best, main)
+    stronger = [s.sentence for s in (evaluation.stronger_baseline,) if s]
     first = [sentences.pop(best)] if METRICS[main].worse * difference > 0 else []
-    return [*first, summary, metrics.said_of_decisions, *sentences.values()]
+    return [*stronger, *first, summary, metrics.said_of_decisions, *sentences.values()]
 
 
 def _summary(evaluation: Evaluation, metrics: Metrics, count: int, which_rows: str) -> str:
@@ -352,13 +399,15 @@ def _baseline_sentence(evaluation: Evaluation, name: str, meaningful: float) -> 
     second = next(m for m in spoken(candidate, evaluation.task) if m != main)
     difference, _ = evaluation.minus(CANDIDATE, name, main)
     low, high = evaluation.interval(CANDIDATE, name, main)
-    baseline_words = f"{'the ' if MODELS[name].role == 'simplest' else ''}{MODELS[name].words}"
+    baseline_words = models_named([name])[name].said
     smallest = meaningful * evaluation.unit(name)
     ahead, sure = METRICS[main].worse * difference < 0, low > 0 or high < 0
     if difference == 0 or -smallest < low <= 0 <= high < smallest:
         verdict = f"is level with {baseline_words}"
-    elif sure and abs(difference) >= smallest:
-        verdict = f"{'beats' if ahead else 'loses to'} {baseline_words}"
+    elif (lead := _lead(evaluation, name, meaningful)) or (
+        sure and ahead and abs(difference) >= smallest
+    ):
+        verdict = f"{'loses to' if lead else 'beats'} {baseline_words}"
     else:
         reason = "by less than matters" if sure else "within chance"
         verdict = f"is {'ahead of' if ahead else 'behind'} {baseline_words}, {reason}"

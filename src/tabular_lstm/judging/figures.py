@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tabular_lstm.judging.baselines import CANDIDATE, MODELS
+from tabular_lstm.judging.baselines import CANDIDATE, MODELS, models_named
 from tabular_lstm.judging.comparison import Evaluation
 from tabular_lstm.judging.drawing import (
     BAR,
@@ -103,15 +103,15 @@ def calibration_curve(judged: Evaluation) -> "Figure":
     """
     figure, axes = new_unit_square(*judged.task.traits.calibration, 1 + len(judged.predictions))
     axes.plot([0, 1], [0, 1], label="perfect", linestyle=":", color="#999999")
-    for name in judged.predictions:
+    for name, model in models_named(judged.predictions).items():
         rows, predicted, observed = calibration_bins(*_likeliest_hits(judged, name), judged.weights)
-        axes.plot(predicted, observed, label=MODELS[name].words, color=MODELS[name].color)
+        axes.plot(predicted, observed, label=model.words, color=model.color)
         sizes = (3 + 9 * np.sqrt(rows / rows.max())) ** 2
-        axes.scatter(predicted, observed, sizes, color=MODELS[name].color, linewidths=0, zorder=3)
+        axes.scatter(predicted, observed, sizes, color=model.color, linewidths=0, zorder=3)
         if name == CANDIDATE:
             counts = rows * judged.count / rows.sum()
             ends = [*map(share_interval, observed, counts)]
-            axes.vlines(predicted, *np.transpose(ends), color=MODELS[name].color, linewidth=1)
+            axes.vlines(predicted, *np.transpose(ends), color=model.color, linewidth=1)
     add_legend(figure)
     return figure
 
@@ -250,11 +250,13 @@ def intervals(models: dict[str, Metrics], task: Task) -> "Figure":
     figure, panels = new_figure(height, panels=len(metrics))
     for axes, metric in zip(panels, metrics, strict=True):
         direction = "less is better" if METRICS[metric].worse > 0 else "more is better"
-        for place, (model, measured) in enumerate(models.items()):
-            color, name = MODELS[model].color, MODELS[model].words
-            axes.plot(measured.interval[metric], [place] * 2, color=color, linewidth=3, label=name)
+        for place, (name, model) in enumerate(models_named(models).items()):
+            color, measured = model.color, models[name]
+            axes.plot(
+                measured.interval[metric], [place] * 2, color=color, linewidth=3, label=model.words
+            )
             axes.plot([getattr(measured, metric)], [place], color=color, marker="o", markersize=8)
-        name_rows(axes, [MODELS[model].words for model in models])
+        name_rows(axes, [model.words for model in models_named(models).values()])
         axes.set_ylim(len(models) - 0.4, -0.6)
         axes.set_xlabel(f"{METRICS[metric].words}, {direction}")
         if METRICS[metric].in_units:
@@ -304,8 +306,8 @@ def _add_curve(
     drawstyle: Any = "default",
 ) -> None:
     """Draw the curve of a model; `area` is the metric that its legend says, and its words."""
-    metric, area_words = area
-    label = f"{MODELS[model].words}, {area_words} {getattr(judged.metrics[model], metric):.3f}"
-    style: Any = {"color": MODELS[model].color, "drawstyle": drawstyle}
-    dash = ":" if MODELS[model].role == "simplest" else "-"
+    (metric, area_words), shown_model = area, models_named(judged.predictions)[model]
+    label = f"{shown_model.words}, {area_words} {getattr(judged.metrics[model], metric):.3f}"
+    style: Any = {"color": shown_model.color, "drawstyle": drawstyle}
+    dash = ":" if shown_model.role == "simplest" else "-"
     axes.plot(x, y, label=label, linestyle=dash, **style)

@@ -13,7 +13,17 @@ from pydantic import (
     model_validator,
 )
 
-from tabular_lstm.frozen import Count, Fraction, Number, Parameters, Positive, Seed, Share, unless
+from tabular_lstm.frozen import (
+    Count,
+    Fraction,
+    Number,
+    Parameters,
+    Positive,
+    Seed,
+    Share,
+    matching,
+    unless,
+)
 from tabular_lstm.task import Task
 
 # Outside these limits a network does not train.
@@ -237,10 +247,35 @@ def _fault_of_costs(task: Task, objective: Objective) -> str | None:
     return None
 
 
+class OwnBaseline(Parameters, extra="allow"):
+    """A baseline of the user's own: a classifier or regressor with the methods of scikit-learn.
+
+    In conf it is the path alone, or a mapping of `class` and the arguments, `model_extra`.
+
+    Attributes:
+        class_: In conf, `class`: import path of the class, or of a function that returns an
+            estimator.
+    """
+
+    class_: Annotated[
+        str,
+        matching(
+            r"[^\W\d]\w*(\.[^\W\d]\w*)+",
+            "the import path of a class, such as sklearn.ensemble.RandomForestClassifier",
+        ),
+    ] = Field(alias="class")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _path_alone(cls, value: Any) -> Any:
+        return {"class": value} if isinstance(value, str) else value
+
+
 class EvaluationOptions(Parameters):
     """How the candidate is judged.
 
     Attributes:
+        baselines: The user's own baselines, by name, beside those of every run. Default: none.
         bootstrap_resamples: Resamples of the evaluated rows for each interval.
         importance_repeats: Shuffles of each feature for the permutation importance, at most;
             fewer with many features.
@@ -257,4 +292,16 @@ class EvaluationOptions(Parameters):
     importance_rows: Annotated[StrictInt, Field(ge=2)] = 1000
     meaningful: Share = 0.005
     segments: list[str] = unless([])
+    baselines: dict[
+        Annotated[
+            str,
+            matching(
+                r"(?!(?i:candidate|champion|mean|majority.class|(logistic|linear).regression|"
+                r"(hist.)?gradient.boosting)$)[A-Za-z][\w .+()-]{0,39}",
+                "a name that no other model has: a letter, then at most 39 letters, digits, blanks "
+                "and _ . + - ( )",
+            ),
+        ],
+        OwnBaseline,
+    ] = unless({})
     seed: Seed = 0

@@ -71,9 +71,13 @@ class RunLog(logging.Handler):
 
         What the last line says is not repeated; it may begin a warning with a small letter.
         """
-        repeated = [warning for warning in self._warnings if warning[1:] not in last_line]
-        lines = [f"Warning of this run: {warning}" for warning in repeated]
-        for line in [*lines, *(sentence for sentence in verdict if sentence not in self._warnings)]:
+        lines = [
+            f"Warning of this run: {warning}"
+            for warning in self._warnings
+            if warning[1:] not in last_line
+        ]
+        said = "\n".join([*self._warnings, last_line])
+        for line in [*lines, *(sentence for sentence in verdict if sentence not in said)]:
             logger.info("%s", line)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.frozen import Frozen, unless
+from tabular_lstm.judging.comparison import StrongerBaseline
 from tabular_lstm.judging.gate import (
     ArtifactCheck,
     ChampionCheck,
@@ -92,7 +93,8 @@ class Judgement(Frozen):
 
     `champions` are the standing champions, the previous champion first. `fingerprints_sha256` is
     the hash of the fingerprints of the candidate's train rows. `best_baseline` has the lowest
-    out-of-fold loss; "" in earlier versions. `drift` compares this run's test
+    out-of-fold loss; "" in earlier versions. `stronger_baseline` is shown to be better than the
+    candidate; None if none is, and in earlier versions. `drift` compares this run's test
     rows with the champion's reference, see `comparable_champions.data_drift`; None if there was no
     champion.
     `judged_on` says which rows of histories judged, see `JudgingRows.definition`.
@@ -113,6 +115,7 @@ class Judgement(Frozen):
     changes: dict[str, Any] | None = unless(None)
     drift: Drift | None = unless(None)
     judged_on: JudgedOn | None = unless(None)
+    stronger_baseline: StrongerBaseline | None = unless(None)
 
     @property
     def said(self) -> str:
@@ -157,7 +160,7 @@ class Decision(Outcome):
         return code or retraining.exit_on_rejection
 
     def closing_line(self, report: str) -> str:
-        """Say what was decided, for the last line of a run's log.
+        """Say what was decided, for the last line of a run's log, and which baseline is better.
 
         Args:
             report: Path of the report.
@@ -167,7 +170,8 @@ class Decision(Outcome):
             "rejected": f"Rejected run {self.run_id}: {self.reason}. {self._stays}",
             "rolled_back": f"Rolled back to {self.reason}.",
         }
-        return f"{sentences[self.action]} Report: {report}"
+        lead = self.judgement.stronger_baseline if self.judgement else None
+        return f"{sentences[self.action]}{f' {lead.sentence}.' if lead else ''} Report: {report}"
 
     @property
     def _stays(self) -> str:

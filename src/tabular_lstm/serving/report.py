@@ -14,7 +14,7 @@ import yaml
 
 from tabular_lstm.errors import amount, shown
 from tabular_lstm.judging import figures as draw
-from tabular_lstm.judging.baselines import CANDIDATE, MODELS, baseline_of
+from tabular_lstm.judging.baselines import CANDIDATE, MODELS, baseline_of, models_named
 from tabular_lstm.judging.comparison import Evaluation
 from tabular_lstm.judging.drawing import FIGURES, TITLES, images, template, to_svg
 from tabular_lstm.judging.importance import MOST_IMPORTANT, Importance
@@ -86,10 +86,14 @@ def page(
     """
     decision, judgement, champion = None, None, None
     if isinstance(basis, Evaluation):
-        models, best_baseline = basis.metrics, basis.best_baseline
+        models, best_baseline, stronger = (
+            basis.metrics,
+            basis.best_baseline,
+            basis.stronger_baseline,
+        )
     else:
         decision, judgement = basis, cast(Judgement, basis.judgement)
-        best_baseline = judgement.best_baseline
+        best_baseline, stronger = judgement.best_baseline, judgement.stronger_baseline
         champion = judgement.champions[0] if judgement.champions else None
         models = {CANDIDATE: judgement.candidate}
         if champion and champion.metrics:
@@ -114,7 +118,7 @@ def page(
         coverage=provenance.parameters.get("training", {}).get(
             "coverage", TrainingOptions().coverage
         ),
-        model_table=MODELS,
+        model_table=MODELS | models_named(models),
         baseline_of=baseline_of,
         metric_table=METRICS,
         models=models,
@@ -132,6 +136,7 @@ def page(
         shifts=dict(clearest),
         kept=KEPT,
         best=best_baseline,
+        stronger=stronger,
         features=data.features,
         grouped=data.grouped,
         most_features=COLUMNS,

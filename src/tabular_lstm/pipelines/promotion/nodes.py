@@ -143,8 +143,13 @@ def decide(
             champion.model_copy(update={"metrics": evaluation.metrics.get(champion.run_id)})
             for champion in champions
         ],
-        baselines=evaluation.metrics_of_baselines,
+        baselines={
+            name: metrics
+            for name, metrics in evaluation.metrics.items()
+            if name not in {CANDIDATE, *(champion.run_id for champion in champions)}
+        },
         best_baseline=evaluation.best_baseline,
+        stronger_baseline=evaluation.stronger_baseline,
         data=data_summary,
         inputs=provenance.inputs(data_summary.sha256),
         looks=looks(kept.log, data_summary.test_rows_sha256),
