@@ -89,8 +89,9 @@ def test_one_registry_has_the_pipelines_of_both_and_what_the_project_adds(churn:
     listed = yaml.safe_load(succeeds(churn.command("registry", "list")))
     assert {"mine", "nightly", "__default__", "data_processing", "scoring"} <= {*listed}
     # A node of the project reads what this run makes.
-    both = churn.command("run", "--pipelines", "data_processing,nightly")
+    both, modules = with_modules(churn, "run", "--pipelines", "data_processing,nightly")
     assert "Running mine" in succeeds(both)
+    assert "tabular_lstm.pipelines.training" not in modules
 
     message = message_of(churn.command("run", "--pipelines", "mien"))
     assert message == "Pipeline 'mien' is unknown; did you mean 'mine'?"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
-from kedro.pipeline import Pipeline
+from kedro.pipeline import Node, Pipeline
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import BLOCKS
@@ -139,6 +139,19 @@ def test_a_run_makes_what_it_reads(project: Project) -> None:
     ):
         with pytest.raises(DataError, match=f"would read {names} of an earlier run.*: kedro run."):
             refuse_part(part, given, "kedro run")
+
+
+def test_a_node_of_ones_own_reads_any_entry(project: Project) -> None:
+    pinned = KEDRO | {"load_versions": {"metrics": "2026-01-01T00.00.00.000Z"}}
+    upper = Node(str.upper, "metrics", "text", name="upper")
+    own_nodes = Pipeline([Node(len, "train_rows", "count"), upper])
+    refuse_part(own_nodes, pinned, "kedro run")
+    refuse_part(own_nodes + whole("data_processing"), KEDRO, "kedro run")
+    with pytest.raises(DataError, match="would read data_summary, history_rows, test_rows, train"):
+        refuse_part(own_nodes + whole("reshaping"), pinned, "kedro run")
+    for name in ("scoring", "retraining"):
+        with pytest.raises(DataError, match=f"--pipelines {name}.* Run other pipelines after it."):
+            refuse_part(own_nodes + whole(name), KEDRO, "kedro run")
 
 
 def test_what_cannot_be_judged_is_not_trained() -> None:

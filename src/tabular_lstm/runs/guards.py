@@ -329,8 +329,13 @@ def refuse_part(pipeline: Pipeline, run_params: Mapping[str, Any], run_command: 
         )
     not_made = {name for name in pipeline.inputs() - GIVEN if not name.startswith("params:")}
     not_made |= (run_params["load_versions"] or {}).keys()
-    of_package = [node for node in pipeline.nodes if node.func.__module__.startswith(f"{PACKAGE}.")]
-    not_made &= {name for node in of_package for name in node.inputs}
+    not_made &= {
+        name
+        for node in pipeline.nodes
+        # A function of C may have no module.
+        if str(getattr(node.func, "__module__", "")).startswith(f"{PACKAGE}.")
+        for name in node.inputs
+    }
     if not_made:
         names = ", ".join(sorted({name.partition("@")[0] for name in not_made}))
         raise DataError(
