@@ -22,6 +22,7 @@ SHARED = (
     *(str(path) for path in Path("deploy").glob("c*/*")),
     *(str(path) for path in Path("deploy/systemd").glob("*")),
     "notebooks/explore.ipynb",
+    "requirements-scoring.lock",
 )
 
 

@@ -1,9 +1,10 @@
-"""The container, built from its Dockerfile and run as the documents say: for whole runs."""
+"""The container of a project of the starter, built and run as the documents say: for whole runs."""
 
 import os
 import resource
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,18 @@ TOOLS = ("debootstrap", "buildah", "podman", "runc")
 SPACE = 15 * 2**30  # bytes: an image of 3 GB, and its layers while it is built
 USER = 10001
 LIMITS = {"nofile": resource.RLIMIT_NOFILE, "nproc": resource.RLIMIT_NPROC}
+HOOK = """
+from kedro.framework.hooks import hook_impl
+
+
+class Greeting:
+    @hook_impl
+    def after_context_created(self):
+        print("The project's own hook was called.")
+
+
+HOOKS = (*HOOKS, Greeting())
+"""
 CERTIFICATES = Path("etc/ssl/certs/ca-certificates.crt")
 
 
@@ -80,21 +93,37 @@ def containers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Containers]
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def test_the_container_retrains_and_scores_and_fails_as_a_run_does(
-    containers: Containers, tmp_path: Path
-) -> None:
-    clone, data = tmp_path / "clone", tmp_path / "data"
+@pytest.fixture
+def churn(tmp_path: Path) -> Path:
+    """A project of the starter, with a hook of its own and the wheel in dist/."""
+    clone, site = tmp_path / "clone", tmp_path / "site"
     subprocess.run(["git", "clone", "-q", ROOT, clone], check=True)
-    file = str(clone / "deploy/container/Dockerfile")
+    subprocess.run(["make", "-s", "wheel"], cwd=clone, check=True)
+    (wheel,) = clone.glob("dist/*.whl")
+    shutil.unpack_archive(wheel, site, "zip")
+    new = ["kedro", "new", "--starter", str(site / "tabular_lstm/starter"), "--name", "churn"]
+    subprocess.run([sys.executable, "-m", *new], cwd=tmp_path, check=True, capture_output=True)
+    shutil.move(clone / "dist", tmp_path / "churn")
+    with (tmp_path / "churn/src/churn/settings.py").open("a") as settings:
+        settings.write(HOOK)
+    return tmp_path / "churn"
+
+
+def test_the_container_retrains_and_scores_and_fails_as_a_run_does(
+    containers: Containers, churn: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    file = str(churn / "deploy/container/Dockerfile")
     base = ["--build-arg=BASE=localhost/base", f"--file={file}", "--tag=tabular-lstm"]
     build = ["build", "--network=host", *containers.limits]
-    containers.make(*build, *base, str(clone))
-    shutil.copytree(clone / "data", data)
+    containers.make(*build, *base, str(churn))
+    shutil.copytree(churn / "data", data)
     for path in (data, *data.rglob("*")):
         os.chown(path, USER, USER)
 
     promoted = containers.run("localhost/tabular-lstm", data, "--pipelines=retraining")
     assert promoted.returncode == 0, promoted.stderr
+    assert "The project's own hook was called." in promoted.stdout
     assert "Promoted run" in (promoted.stdout + promoted.stderr).splitlines()[-1]
     scored = containers.run("localhost/tabular-lstm", data, "--pipelines=scoring")
     assert scored.returncode == 0
@@ -103,7 +132,7 @@ def test_the_container_retrains_and_scores_and_fails_as_a_run_does(
     assert manifest.stat().st_uid == USER
 
     small = ["--build-arg=LOCK=requirements-scoring.lock", *base[:-1], "--tag=tabular-lstm-scoring"]
-    containers.make(*build, *small, str(clone))
+    containers.make(*build, *small, str(churn))
     again = ["--pipelines=scoring", "--params=scoring.force=true"]
     scored = containers.run("localhost/tabular-lstm-scoring", data, *again)
     assert scored.returncode == 0, scored.stderr
