@@ -105,10 +105,57 @@ class Ensemble(Parameters):
 
 
 class NetworkOptions(Parameters):
-    """The network to build: an `ensemble`, or exactly the network of the `tutorial`."""
+    """The network to build.
 
-    kind: Literal["ensemble", "tutorial"] = "ensemble"
+    Attributes:
+        kind: `ensemble`, or `keras` for a network of one's own; not for histories.
+        ensemble: The options of an ensemble.
+        build: For kind `keras`, the import path of a function, such as `churn.networks.build`.
+            `build(schema, shape, seed)` returns an uncompiled functional Keras model of Keras' own
+            layers, from float32 (rows, steps, features_per_step), with NaN where a value is missing
+            and a category as its place in the schema's list, to (rows, `schema.task.outputs`), see
+            `tabular_lstm.network.outputs`.
+        folds: For kind `keras`, how many models are trained, each without one fold of the rows;
+            their mean is calibrated by their outputs on the folds. 0 means one model, trained on
+            all rows for all epochs, uncalibrated, with a decision threshold of 0.5. Default: 4.
+        standardized: For kind `keras`, whether the network gets numbers standardized and clipped at
+            five standard deviations, places of categories from -1 to 1, and 0 for what is missing.
+            Default: no.
+    """
+
+    kind: Literal["ensemble", "keras"] = "ensemble"
     ensemble: Ensemble = Ensemble()
+    build: str | None = unless(None)
+    folds: Annotated[StrictInt, Field(ge=0, le=50)] = unless(4)
+    standardized: bool = unless(False)
+
+    @field_validator("kind", mode="before")
+    @classmethod
+    def _tutorial_is_a_function(cls, kind: Any) -> Any:
+        if kind == "tutorial":
+            raise ValueError(
+                "this kind is gone; expected kind: keras with "
+                "build: tabular_lstm.tutorial.two_lstms and folds: 0"
+            )
+        return kind
+
+    @field_validator("folds")
+    @classmethod
+    def _one_fold_leaves_no_rows(cls, folds: int) -> int:
+        if folds == 1:
+            raise ValueError("expected 2 or more, or 0 to train one model on all rows")
+        return folds
+
+    @model_validator(mode="after")
+    def _build_is_of_keras(self) -> Self:
+        if self.kind == "keras" and self.build is None:
+            raise ValueError(
+                "kind: keras expects build, the import path of a function such as "
+                "churn.networks.build"
+            )
+        if self.kind == "ensemble" and self.model_dump(exclude={"kind", "ensemble"}):
+            raise ValueError("build, folds and standardized are for kind: keras")
+        return self
 
 
 class Costs(Parameters):
@@ -158,8 +205,8 @@ class Objective(Parameters):
 class TrainingOptions(Parameters):
     """How the network is trained.
 
-    The kind `tutorial` uses only epochs, batch size, learning rate (for Adam, not scaled) and seed;
-    its decision threshold is 0.5.
+    The kind `keras` uses all but `groups`. Its learning rate is not scaled and does not fall. A
+    model stops after `patience` epochs in which the loss on its fold did not fall.
 
     Attributes:
         epochs: Most passes over the train rows. Default: 200, or 100 for a number; fewer with many
@@ -199,15 +246,15 @@ class TrainingOptions(Parameters):
 def fault_of_task(task: Task, network: NetworkOptions, training: TrainingOptions) -> str | None:
     """Say which value of `network` or `training` does not fit the task; None if all do."""
     objective = training.objective
-    if network.kind == "tutorial" and not task.has_threshold:
-        return (
-            "network.kind = tutorial: the tutorial's network predicts two classes only; for "
-            f"{task.in_words} expected kind: ensemble"
-        )
     if objective.kind not in task.traits.objectives:
         expected = " or ".join(task.traits.objectives) if task.classes else "no objective"
         return (
             f"training.objective.kind = {objective.kind}: for {task.in_words} expected {expected}"
+        )
+    if not network.folds and task.has_threshold and objective != Objective():
+        return (
+            f"network.folds = 0 with training.objective.kind = {objective.kind}: the decision "
+            "threshold is then 0.5; expected folds from 2 on, or kind: accuracy"
         )
     if fault := _fault_of_costs(task, objective):
         return f"training.objective.costs{fault}"

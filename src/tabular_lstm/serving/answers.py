@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from tabular_lstm.errors import DataError
 from tabular_lstm.monitoring.reference import Counted
 from tabular_lstm.network.outputs import decisions
+from tabular_lstm.network.own_network import OwnNetwork, SavedNetwork
 from tabular_lstm.network.reasons import reason_names, reasons_of
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.rows.histories import Sequences
@@ -55,7 +57,7 @@ class Answers:
         scorer: The network.
     """
 
-    def __init__(self, scorer: Scorer) -> None:
+    def __init__(self, scorer: SavedNetwork) -> None:
         self.scorer, self.schema, self.task = scorer, scorer.schema, scorer.schema.task
 
     @property
@@ -175,7 +177,7 @@ class _NumberAnswers(Answers):
         return {**self.manifest_fields(), "means": means}
 
 
-def answers_of(scorer: Scorer) -> Answers:
+def answers_of(scorer: SavedNetwork) -> Answers:
     """Return the `Answers` of a network, by its task."""
     return Answers(scorer) if scorer.schema.task.classes else _NumberAnswers(scorer)
 
@@ -185,17 +187,35 @@ def have_none(predictions: np.ndarray) -> np.ndarray:
     return np.asarray(np.isnan(predictions[:, 0]))
 
 
+def with_reasons(scorer: SavedNetwork) -> Scorer:
+    """Refuse reasons of a network of one's own, which may not know what "missing" is.
+
+    Raises:
+        DataError: Names the champion's file.
+    """
+    if isinstance(scorer, OwnNetwork):
+        raise DataError(
+            f"{scorer.file}: a network of kind keras gives no exact reasons; expected "
+            "scoring.reasons: 0."
+        )
+    return scorer
+
+
 def reason_columns(
-    scorer: Scorer,
+    scorer: SavedNetwork,
     sequences: Sequences,
     predictions: np.ndarray,
     count: int,
     many_rows: bool = False,
 ) -> dict[str, pa.Array]:
-    """Return `count` columns `reason_1`, … and `effect_1`, …; null where there is no reason."""
+    """Return `count` columns `reason_1`, … and `effect_1`, …; null where there is no reason.
+
+    Raises:
+        DataError: See `with_reasons`.
+    """
     if not count:
         return {}
-    row_reasons = reasons_of(scorer, sequences, predictions, count, many_rows)
+    row_reasons = reasons_of(with_reasons(scorer), sequences, predictions, count, many_rows)
     names, columns = pa.array(reason_names(scorer.schema)), {}
     for place in range(row_reasons.features.shape[1]):
         no_reason = row_reasons.features[:, place] < 0
