@@ -1,26 +1,30 @@
-"""The tutorial's network, as an example of a network of one's own.
-
-`conf/tutorial` names it. An LSTM with one unit reads raw values; its states are read by another.
-"""
+"""The tutorial's network, as a network of one's own: `conf/tutorial` names its function."""
 
 import keras
+from keras import layers
 
 from tabular_lstm.rows.schema import Schema
 
 
 def two_lstms(schema: Schema, shape: tuple[int, int], seed: int) -> keras.Model:
-    """Build the network; it gives the logit of the tutorial's probability.
+    """Build two LSTMs of one unit on raw values; the output is a logit.
 
     Args:
-        schema: Not used: no number is scaled, and no missing value replaced.
+        schema: Not used: no number is scaled, and no missing value is replaced.
         shape: (steps, features per step).
-        seed: Not used: the layers take their seeds from Keras' global one.
+        seed: Not used: layers take their seeds from Keras' global one.
 
     Shape:
         (rows, steps, features per step) to (rows, 1).
     """
-    sequence = keras.Input(shape)
-    states = keras.layers.LSTM(1, activation="relu", dropout=0.4, return_sequences=True)(sequence)
-    states = keras.layers.BatchNormalization()(states)
-    state = keras.layers.BatchNormalization()(keras.layers.LSTM(1)(states))
-    return keras.Model(sequence, keras.layers.Dense(1)(state), name="tutorial")
+    network = keras.Sequential(
+        [
+            keras.Input(shape),
+            layers.LSTM(1, activation="relu", dropout=0.4, return_sequences=True),
+            layers.BatchNormalization(),
+            layers.LSTM(1),
+            layers.BatchNormalization(),
+            layers.Dense(1),
+        ]
+    )
+    return keras.Model(network.inputs, network.outputs[0], name="tutorial")

@@ -7,7 +7,7 @@ threshold are learned from the outputs on the folds.
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -30,7 +30,7 @@ from tabular_lstm.network.outputs import Outputs, judged_places, outputs_of
 from tabular_lstm.network.own_network import OwnNetwork, SavedNetwork
 from tabular_lstm.network.own_training import train_own
 from tabular_lstm.network.plan import Plan, TrainingInputs, members_of_a_kind, plan_training
-from tabular_lstm.network.score import score, score_changed
+from tabular_lstm.network.score import score
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.parameters.hyperparameters import TrainingOptions
 from tabular_lstm.progress import progress
@@ -357,18 +357,11 @@ def fingerprint_network(model: Any) -> str:
 
 def predict(model: Any, sequences: Sequences) -> np.ndarray:
     """Predict with a candidate, see `score.score`."""
-    return score(_saved(model), sequences)
+    return score(scorer_of(model), sequences)
 
 
-def predict_changed(
-    model: Any, sequences: Sequences, changes: Iterable[tuple[int, np.ndarray]]
-) -> Iterator[np.ndarray]:
-    """Predict once for each change of one slot, see `score.score_changed`."""
-    return score_changed(_saved(model), sequences, changes)
-
-
-def _saved(model: Any) -> SavedNetwork:
-    """Give a candidate as it is read from its file."""
+def scorer_of(model: Any) -> SavedNetwork:
+    """Give what scores with a candidate: what is read from its file."""
     return model if isinstance(model, OwnNetwork) else Scorer.of(model)
 
 

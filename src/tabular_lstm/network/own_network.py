@@ -10,7 +10,7 @@ import io
 import json
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,13 +20,12 @@ import numpy as np
 from pydantic import Field
 
 from tabular_lstm.errors import DataError
-from tabular_lstm.files import replace
 from tabular_lstm.frozen import Stored, validated
 from tabular_lstm.network.outputs import Calibration
 from tabular_lstm.network.scorer import Scorer, Slots
 from tabular_lstm.parameters.hyperparameters import NetworkOptions, TrainingOptions
 from tabular_lstm.rows.schema import Schema
-from tabular_lstm.tensorflow_import import import_tensorflow, refuse_without_tensorflow
+from tabular_lstm.tensorflow_import import import_tensorflow
 
 SETTINGS = "tabular_lstm.json"  # the member of the file
 # Rows that Keras computes at once.
@@ -75,54 +74,53 @@ class OwnNetwork:
         import keras  # noqa: PLC0415
 
         name, shape = f"network.build = {options.build}", (schema.steps, schema.features_per_step)
-        function = _imported(str(options.build), name)
+        module, _, function = str(options.build).rpartition(".")
         keras.utils.set_random_seed(seed)
         try:
-            model = function(schema, shape, seed)
-        except Exception as error:
-            raise DataError(
-                f"{name}: the function failed for the shape {shape}: "
-                f"{type(error).__name__}: {error}"
-            ) from error
-        if not isinstance(model, keras.Model):
-            raise DataError(f"{name}: expected a functional Keras model, got {type(model)}.")
-        try:
+            model = getattr(importlib.import_module(module), function)(schema, shape, seed)
+            if not isinstance(model, keras.Model):
+                raise TypeError(f"it returned {model!r:.60}")
             built = cls.of(model, Settings(schema=schema, options=options), name)
-            _refuse_foreign(built.configuration)
-        except (TypeError, ValueError, NotImplementedError) as error:
-            raise DataError(f"{name}: {error}") from error
-        expected = (None, *shape), (None, schema.task.outputs)
-        if (got := (model.input_shape, model.output_shape)) != expected:
+            expected = (None, *shape), (None, schema.task.outputs)
+            if (shapes := (model.input_shape, model.output_shape)) != expected:
+                raise ValueError(
+                    f"its model is from {shapes[0]} to {shapes[1]}, expected from {expected[0]}, "
+                    f"(rows, steps, features_per_step), to {expected[1]}, (rows, outputs)"
+                )
+        except Exception as error:  # whatever the function does
             raise DataError(
-                f"{name}: expected a model from {expected[0]} to {expected[1]}, (rows, steps, "
-                f"features_per_step) to (rows, outputs of the task), got {got[0]} to {got[1]}."
-            )
+                f"{name}: expected the path of a function of (schema, shape, seed) that returns a "
+                f"functional Keras model, see docs/extending.md. {type(error).__name__}: {error}"
+            ) from error
         return built
 
     @classmethod
-    def of(cls, model: Any, settings: Settings, name: str) -> Self:
-        """Save a Keras model with its settings."""
+    def of(cls, model: Any, settings: Settings, file: str) -> Self:
+        """Save a Keras model with its settings, and read it back, see `read`."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "network.keras"
             model.save(path)
             with zipfile.ZipFile(path, "a") as archive:
                 dumped = settings.model_dump_json(by_alias=True, exclude={"options": {"ensemble"}})
                 archive.writestr(SETTINGS, dumped)
-            return cls(settings, path.read_bytes(), name)
+            return cls.read(path.read_bytes(), file)
 
     @classmethod
     def read(cls, content: bytes, file: str) -> Self:
         """Read a file's bytes without Keras; nothing in the file is executed.
 
         Raises:
-            ValueError: The file has a class or a function that is not Keras' own; or it is not
-                such a file, which may raise other errors too.
+            ValueError: The model is not functional, or has a class or a function that is not Keras'
+                own. What is no such file may raise other errors.
         """
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             settings = validated(Settings.model_validate_json, archive.read(SETTINGS))
-        network = cls(settings, content, file)
-        _refuse_foreign(network.configuration)
-        return network
+            configuration = json.loads(archive.read("config.json"))
+        if (kind := configuration["class_name"]) != "Functional":
+            raise ValueError(f"expected keras.Model(inputs, outputs), got a model of class {kind}")
+        for layer, found in _foreign(configuration):
+            raise ValueError(f"layer '{layer}' has {found}, which is not Keras' own or runs code")
+        return cls(settings, content, file)
 
     @property
     def schema(self) -> Schema:
@@ -133,12 +131,6 @@ class OwnNetwork:
     def calibration(self) -> Calibration:
         """What turns outputs into predictions and decisions."""
         return self.settings.calibration
-
-    @property
-    def configuration(self) -> Any:
-        """Keras' configuration of the model."""
-        with zipfile.ZipFile(io.BytesIO(self.content)) as archive:
-            return json.loads(archive.read("config.json"))
 
     @cached_property
     def model(self) -> Any:
@@ -151,9 +143,7 @@ class OwnNetwork:
         Raises:
             DataError: TensorFlow is not installed, or Keras cannot load the model.
         """
-        build = self.settings.options.build
-        refuse_without_tensorflow(f"{self.file}: a network of kind keras, built by {build},")
-        import_tensorflow()
+        import_tensorflow(f"{self.file}: a network of kind keras")
         import keras  # noqa: PLC0415
 
         with tempfile.TemporaryDirectory() as folder:
@@ -184,17 +174,19 @@ class OwnNetwork:
         values[slots.categorical] = 2 * places / unknown - 1
         return np.asarray(np.nan_to_num(values.T.reshape(sequences.shape), nan=0.0))
 
-    def computed(self, sequences: np.ndarray) -> np.ndarray:
-        """Compute the outputs for sequences, float64 (rows, o), see `computed_by`."""
-        return computed_by(self.model, self.inputs(sequences))
+    def computed(self, sequences: np.ndarray, model: Any = None) -> np.ndarray:
+        """Compute the outputs for sequences, in blocks: float64 (rows, o).
+
+        `model`: another model than its own. Default: its own.
+        """
+        model, inputs = model or self.model, self.inputs(sequences)
+        starts = range(0, len(inputs), BLOCK)
+        blocks = (model.predict_on_batch(inputs[start : start + BLOCK]) for start in starts)
+        return np.concatenate([np.empty((0, self.schema.task.outputs)), *blocks])
 
     def save(self, path: Path) -> None:
         """Write the file."""
-        replace(path, self.content)
-
-    def count_params(self) -> int:
-        """Count the weights."""
-        return int(self.model.count_params())
+        path.write_bytes(self.content)
 
     def get_weights(self) -> list[np.ndarray]:
         """Give the weights, in Keras' order."""
@@ -205,52 +197,16 @@ class OwnNetwork:
 SavedNetwork = Scorer | OwnNetwork
 
 
-def computed_by(model: Any, inputs: np.ndarray) -> np.ndarray:
-    """Compute a model's outputs for what it gets, in blocks: float64 (rows, o)."""
-    starts = range(0, len(inputs), BLOCK)
-    blocks = [model.predict_on_batch(inputs[start : start + BLOCK]) for start in starts]
-    return np.concatenate([np.empty((0, model.output_shape[1])), *blocks])
-
-
-def _imported(path: str, name: str) -> Callable[..., Any]:
-    """Import the function with this path."""
-    module, _, function = path.rpartition(".")
-    try:
-        return getattr(importlib.import_module(module), function)  # type: ignore[no-any-return]
-    except Exception as error:  # whatever the module does
-        raise DataError(
-            f"{name}: expected the path of a function, such as churn.networks.build, in a module "
-            f"that can be imported; {type(error).__name__}: {error}"
-        ) from error
-
-
-def _refuse_foreign(configuration: Any) -> None:
-    """Refuse a configuration of anything but a functional model of Keras' own classes.
-
-    Raises:
-        ValueError: Names the layer, and its class or function.
-    """
-    kind = configuration.get("class_name") if isinstance(configuration, dict) else configuration
-    if kind != "Functional":
-        raise ValueError(f"expected a functional model, keras.Model(inputs, outputs), got {kind}")
-    _refuse_foreign_part(configuration, "")
-
-
-def _refuse_foreign_part(part: Any, layer: str) -> None:
+def _foreign(part: Any, layer: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the layer and the class or function of what a configuration has besides Keras' own."""
+    if isinstance(part, dict):
+        inner, kind, registered = map(part.get, ("config", "class_name", "registered_name"))
+        layer = str(inner.get("name", layer)) if isinstance(inner, dict) else layer
+        is_plain = kind is None or kind in PLAIN
+        is_of_keras = str(part.get("module")).partition(".")[0] == "keras"
+        if not is_plain and (not is_of_keras or kind in RUN_CODE or registered not in (None, kind)):
+            yield layer, inner if isinstance(inner, str) else str(registered or kind)
+        part = list(part.values())
     if isinstance(part, list):
         for one in part:
-            _refuse_foreign_part(one, layer)
-    if not isinstance(part, dict):
-        return
-    if (kind := part.get("class_name")) is not None and kind not in PLAIN:
-        inner, registered = part.get("config"), part.get("registered_name")
-        layer = str(inner.get("name", layer)) if isinstance(inner, dict) else layer
-        is_of_keras = str(part.get("module")).partition(".")[0] == "keras"
-        if not is_of_keras or kind in RUN_CODE or registered not in (None, kind):
-            found = inner if isinstance(inner, str) else registered or kind
-            raise ValueError(
-                f"layer '{layer}' has {found}, expected classes and functions of Keras alone, "
-                "and none that runs other code"
-            )
-    for one in part.values():
-        _refuse_foreign_part(one, layer)
+            yield from _foreign(one, layer)

@@ -123,38 +123,27 @@ class NetworkOptions(Parameters):
             Default: no.
     """
 
-    kind: Literal["ensemble", "keras"] = "ensemble"
+    kind: Literal["ensemble", "keras", "tutorial"] = "ensemble"
     ensemble: Ensemble = Ensemble()
     build: str | None = unless(None)
     folds: Annotated[StrictInt, Field(ge=0, le=50)] = unless(4)
     standardized: bool = unless(False)
 
-    @field_validator("kind", mode="before")
-    @classmethod
-    def _tutorial_is_a_function(cls, kind: Any) -> Any:
-        if kind == "tutorial":
-            raise ValueError(
-                "this kind is gone; expected kind: keras with "
-                "build: tabular_lstm.tutorial.two_lstms and folds: 0"
-            )
-        return kind
-
-    @field_validator("folds")
-    @classmethod
-    def _one_fold_leaves_no_rows(cls, folds: int) -> int:
-        if folds == 1:
-            raise ValueError("expected 2 or more, or 0 to train one model on all rows")
-        return folds
-
     @model_validator(mode="after")
-    def _build_is_of_keras(self) -> Self:
-        if self.kind == "keras" and self.build is None:
+    def _options_are_of_the_kind(self) -> Self:
+        if self.kind == "tutorial":
+            raise ValueError(
+                "kind: tutorial is gone; expected kind: keras, "
+                "build: tabular_lstm.tutorial.two_lstms, folds: 0"
+            )
+        others = self.model_dump(exclude={"kind", "ensemble"})
+        if (self.kind == "keras") != ("build" in others) or (others and self.kind != "keras"):
             raise ValueError(
                 "kind: keras expects build, the import path of a function such as "
-                "churn.networks.build"
+                f"churn.networks.build; kind: ensemble expects none of {', '.join(others)}"
             )
-        if self.kind == "ensemble" and self.model_dump(exclude={"kind", "ensemble"}):
-            raise ValueError("build, folds and standardized are for kind: keras")
+        if self.folds == 1:
+            raise ValueError("folds = 1: expected 2 or more, or 0 for one model, of all rows")
         return self
 
 
@@ -205,8 +194,9 @@ class Objective(Parameters):
 class TrainingOptions(Parameters):
     """How the network is trained.
 
-    The kind `keras` uses all but `groups`. Its learning rate is not scaled and does not fall. A
-    model stops after `patience` epochs in which the loss on its fold did not fall.
+    The kind `keras` uses all but `groups`; with `folds: 0` neither `patience` nor `objective`. Its
+    learning rate is not scaled and does not fall, and all weights shrink. A model stops after
+    `patience` epochs in which the loss on its fold did not fall.
 
     Attributes:
         epochs: Most passes over the train rows. Default: 200, or 100 for a number; fewer with many
@@ -250,11 +240,6 @@ def fault_of_task(task: Task, network: NetworkOptions, training: TrainingOptions
         expected = " or ".join(task.traits.objectives) if task.classes else "no objective"
         return (
             f"training.objective.kind = {objective.kind}: for {task.in_words} expected {expected}"
-        )
-    if not network.folds and task.has_threshold and objective != Objective():
-        return (
-            f"network.folds = 0 with training.objective.kind = {objective.kind}: the decision "
-            "threshold is then 0.5; expected folds from 2 on, or kind: accuracy"
         )
     if fault := _fault_of_costs(task, objective):
         return f"training.objective.costs{fault}"

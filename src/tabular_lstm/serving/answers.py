@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from tabular_lstm.errors import DataError
 from tabular_lstm.monitoring.reference import Counted
 from tabular_lstm.network.outputs import decisions
-from tabular_lstm.network.own_network import OwnNetwork, SavedNetwork
+from tabular_lstm.network.own_network import SavedNetwork
 from tabular_lstm.network.reasons import reason_names, reasons_of
-from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.rows.histories import Sequences
 
 if TYPE_CHECKING:
@@ -187,20 +185,6 @@ def have_none(predictions: np.ndarray) -> np.ndarray:
     return np.asarray(np.isnan(predictions[:, 0]))
 
 
-def with_reasons(scorer: SavedNetwork) -> Scorer:
-    """Refuse reasons of a network of one's own, which may not know what "missing" is.
-
-    Raises:
-        DataError: Names the champion's file.
-    """
-    if isinstance(scorer, OwnNetwork):
-        raise DataError(
-            f"{scorer.file}: a network of kind keras gives no exact reasons; expected "
-            "scoring.reasons: 0."
-        )
-    return scorer
-
-
 def reason_columns(
     scorer: SavedNetwork,
     sequences: Sequences,
@@ -208,14 +192,10 @@ def reason_columns(
     count: int,
     many_rows: bool = False,
 ) -> dict[str, pa.Array]:
-    """Return `count` columns `reason_1`, … and `effect_1`, …; null where there is no reason.
-
-    Raises:
-        DataError: See `with_reasons`.
-    """
+    """Return `count` columns `reason_1`, … and `effect_1`, …; null where there is no reason."""
     if not count:
         return {}
-    row_reasons = reasons_of(with_reasons(scorer), sequences, predictions, count, many_rows)
+    row_reasons = reasons_of(scorer, sequences, predictions, count, many_rows)
     names, columns = pa.array(reason_names(scorer.schema)), {}
     for place in range(row_reasons.features.shape[1]):
         no_reason = row_reasons.features[:, place] < 0

@@ -12,8 +12,8 @@ import numpy as np
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import sha256
-from tabular_lstm.network.keras_file import WEIGHTS, read_keras_file
-from tabular_lstm.network.own_network import SETTINGS, OwnNetwork, SavedNetwork
+from tabular_lstm.network.keras_file import read_keras_file
+from tabular_lstm.network.own_network import OwnNetwork, SavedNetwork
 from tabular_lstm.network.score import score
 from tabular_lstm.rows.examples import Examples
 from tabular_lstm.rows.histories import Sequences
@@ -61,10 +61,10 @@ class Artifact:
 
     @cached_property
     def network_sha256(self) -> str:
-        """Hash config and weights: files of one network differ in metadata, such as their dates."""
+        """Hash all but the metadata: files of one network differ there, such as in their dates."""
         with zipfile.ZipFile(io.BytesIO(self.content)) as archive:
-            own = [SETTINGS] if SETTINGS in archive.namelist() else []
-            return sha256(b"".join(map(archive.read, ["config.json", WEIGHTS, *own])))
+            learned = sorted({*archive.namelist()} - {"metadata.json"})
+            return sha256(b"".join(map(archive.read, learned)))
 
     @cached_property
     def network(self) -> Any:

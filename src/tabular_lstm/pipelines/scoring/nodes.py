@@ -14,7 +14,7 @@ from tabular_lstm.parameters.hyperparameters import ValidationOptions
 from tabular_lstm.parameters.runs import MonitoringOptions, ScoringOptions
 from tabular_lstm.rows.raw_rows import Table, refuse_missing_columns
 from tabular_lstm.rows.scoring_validation import CheckedRows, RowCheck
-from tabular_lstm.serving.answers import answers_of, with_reasons
+from tabular_lstm.serving.answers import answers_of
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.comparable_champions import warn_of_unknown_columns
 from tabular_lstm.serving.decision import Champions
@@ -47,12 +47,9 @@ def validate_rows_to_score(
     not see it. With histories, a known label is a feature of the customer's later rows.
 
     Raises:
-        DataError: A column is missing, or its name or types do not allow a copy; or the champion
-            gives no reasons, and conf asks for some.
+        DataError: A column is missing, or its name or types do not allow a copy.
     """
     schema = champion.scorer.schema
-    if scoring.reasons:
-        with_reasons(champion.scorer)
     needed = dict.fromkeys((*schema.columns, *schema.roles), "The champion was trained with it")
     if schema.label in schema.roles:
         needed[schema.label] = KNOWN

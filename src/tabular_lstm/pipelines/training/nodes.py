@@ -55,7 +55,7 @@ def train_network(
         train_set.judged,
     )
     training_log |= {
-        "parameters": candidate.count_params(),
+        "parameters": sum(weight.size for weight in candidate.get_weights()),
         "costs": training.objective.cost_matrix,
         "trained_on": train_set.fingerprint,
         "learned": fingerprint_network(candidate),
