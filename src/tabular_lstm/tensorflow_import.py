@@ -25,15 +25,15 @@ def refuse_without_tensorflow(subject: str) -> None:
         )
 
 
-def import_tensorflow() -> None:
+def import_tensorflow(subject: str = "A Keras network") -> None:
     """Import TensorFlow; drop what it writes to file descriptor 2 during the import.
 
     Raises:
-        DataError: It is not installed.
+        DataError: It is not installed; the error says that the subject needs it.
     """
     if "tensorflow" in sys.modules:
         return
-    refuse_without_tensorflow("A Keras network")
+    refuse_without_tensorflow(subject)
     saved_stderr, null_device = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(null_device, 2)
     # The import makes a million objects and drops few of them: looking for these takes a fifth of

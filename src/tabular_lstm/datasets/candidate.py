@@ -15,24 +15,18 @@ from tabular_lstm.files import replace
 from tabular_lstm.frozen import NewerVersionError
 from tabular_lstm.rows.fingerprints import Fingerprints
 from tabular_lstm.serving.artifact import Artifact
-from tabular_lstm.tensorflow_import import import_tensorflow
 
 
 class NetworkFileDataset(LocalFileDataset):
     """A Keras model as a `.keras` file, written whole or not at all.
 
-    Keras loads the file in safe mode. Kedro's `tensorflow.TensorFlowModelDataset` is not used: it
+    Kedro's `tensorflow.TensorFlowModelDataset` is not used: it
     imports TensorFlow before the data are checked, and the import takes seconds.
     """
 
     def load(self) -> Any:
         """Read the file."""
-        import_tensorflow()
-        import keras  # noqa: PLC0415
-
-        import tabular_lstm.network.build  # noqa: F401, PLC0415  Keras then finds its classes
-
-        return keras.models.load_model(Path(self._get_load_path()))
+        return Artifact.read(Path(self._get_load_path())).network
 
     def save(self, data: Any) -> None:
         """Write the file."""

@@ -32,7 +32,7 @@ from tabular_lstm.network.outputs import (
     outputs_of,
     residual_quantiles,
 )
-from tabular_lstm.network.plan import MANY_ROWS, draw_by_class, grouped_folds, stratified_folds
+from tabular_lstm.network.plan import MANY_ROWS, assign_folds, draw_by_class
 from tabular_lstm.parameters.hyperparameters import EvaluationOptions, TrainingOptions
 from tabular_lstm.progress import progress
 from tabular_lstm.rows.examples import Examples
@@ -307,10 +307,7 @@ def _five_folds(
 
     If none is left, as with a single group, all rows are fitted on and held out.
     """
-    if groups is None or (group_count := int(groups.max()) + 1) == len(strata):
-        fold_of_row = stratified_folds(strata, min(5, len(strata)), seed)
-    else:
-        fold_of_row = grouped_folds(strata, groups, min(5, group_count), seed)
+    fold_of_row = assign_folds(strata, groups, 5, seed)
     parts, fewest = [], min(2, len(np.unique(strata)))
     for fold in np.unique(fold_of_row):
         fitted = np.flatnonzero(fold_of_row != fold)

@@ -1,4 +1,4 @@
-"""Build a network: an ensemble of LSTMs and its layers, or the tutorial's network.
+"""Build a network: an ensemble of LSTMs and its layers, or a network of one's own.
 
 An `LSTMEnsemble` turns a raw row into a prediction. Its configuration holds the schema, the
 calibration and the decision threshold, and is in the same `.keras` file as its weights.
@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tabular_lstm.network.outputs import Calibration, outputs_of
+from tabular_lstm.network.own_network import OwnNetwork
 from tabular_lstm.network.scorer import Slots
 from tabular_lstm.parameters.hyperparameters import Ensemble, NetworkOptions
 from tabular_lstm.rows.histories import PADDING
@@ -463,7 +464,7 @@ def summaries(rows: Any, places: Any, slots: Slots) -> Any:
     return tf.concat([*last, tf.reduce_sum(z, 2) / count], -1)
 
 
-def build(schema: Schema, network: NetworkOptions, seed: int) -> keras.Model:
+def build(schema: Schema, network: NetworkOptions, seed: int) -> LSTMEnsemble | OwnNetwork:
     """Build the network of the declared kind.
 
     Args:
@@ -472,11 +473,10 @@ def build(schema: Schema, network: NetworkOptions, seed: int) -> keras.Model:
         seed: Seed of the initial weights.
 
     Returns:
-        An uncompiled model, see `LSTMEnsemble`. The tutorial's network gives the probability of the
-        positive class.
+        An uncompiled model, see `LSTMEnsemble` and `OwnNetwork.built`.
     """
-    if network.kind == "tutorial":
-        return _build_tutorial(schema, seed)
+    if network.kind == "keras":
+        return OwnNetwork.built(schema, network, seed)
     options, row_options = network.ensemble, None
     if len(options.frequency_scale) == 1:  # then all members read the histories
         schema = schema.model_copy(update={"row": None})
@@ -487,25 +487,6 @@ def build(schema: Schema, network: NetworkOptions, seed: int) -> keras.Model:
     )
     initialize(model, seed)
     return model
-
-
-def _build_tutorial(schema: Schema, seed: int) -> keras.Model:
-    """Build exactly the tutorial's network from Keras' layers: no scaling, LSTMs with one unit.
-
-    Sets Keras' global seed, because Keras' layers take their seeds from it.
-    """
-    keras.utils.set_random_seed(seed)
-    return keras.Sequential(
-        [
-            keras.Input((schema.steps, schema.features_per_step)),
-            keras.layers.LSTM(1, activation="relu", dropout=0.4, return_sequences=True),
-            keras.layers.BatchNormalization(),
-            keras.layers.LSTM(1),
-            keras.layers.BatchNormalization(),
-            keras.layers.Dense(1, activation="sigmoid"),
-        ],
-        name="tutorial",
-    )
 
 
 def initialize(model: LSTMEnsemble, seed: int) -> None:

@@ -7,13 +7,11 @@ threshold are learned from the outputs on the folds.
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
-import keras
 import numpy as np
-import tensorflow as tf
 from scipy.optimize import minimize_scalar
 
 from tabular_lstm.engine import Workers, one_by_one
@@ -29,15 +27,10 @@ from tabular_lstm.network.member_training import (
 )
 from tabular_lstm.network.offset import Offset
 from tabular_lstm.network.outputs import Outputs, judged_places, outputs_of
-from tabular_lstm.network.plan import (
-    Plan,
-    TrainingInputs,
-    batch_size,
-    epochs,
-    members_of_a_kind,
-    plan_training,
-)
-from tabular_lstm.network.score import score, score_changed
+from tabular_lstm.network.own_network import OwnNetwork, SavedNetwork
+from tabular_lstm.network.own_training import train_own
+from tabular_lstm.network.plan import Plan, TrainingInputs, members_of_a_kind, plan_training
+from tabular_lstm.network.score import score
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.parameters.hyperparameters import TrainingOptions
 from tabular_lstm.progress import progress
@@ -185,7 +178,7 @@ CHANGES = 2_500_000
 
 
 def train(
-    network: keras.Model,
+    network: Any,
     sequences: Sequences,
     labels: np.ndarray,
     training: TrainingOptions,
@@ -193,7 +186,7 @@ def train(
     groups: np.ndarray | None = None,
     workers: Workers = one_by_one,
     judged: np.ndarray | None = None,
-) -> tuple[keras.Model, dict[str, Any]]:
+) -> tuple[Any, dict[str, Any]]:
     """Train a copy of the network on its task's loss, see `tabular_lstm.network.outputs`.
 
     Args:
@@ -203,8 +196,7 @@ def train(
         training: The parameters.
         weights: float64 (rows,), above 0, of mean 1: how much each row counts. Default: all alike.
         groups: int (rows,), each row's group, numbered from 0; a group's rows are in one fold.
-            Default: each row is a group of its own. Not for the network `tutorial`, which has no
-            folds.
+            Default: each row is a group of its own.
         workers: What trains the groups of members if `training.groups` is above 1. Default: this
             process, one after the other.
         judged: bool (rows,): the rows like those that a scoring predicts, for which the ensemble is
@@ -223,8 +215,8 @@ def train(
     Raises:
         DivergedError: A loss is not finite.
     """
-    if not isinstance(network, LSTMEnsemble):
-        return _train_tutorial(network, sequences, labels, training, weights)
+    if isinstance(network, OwnNetwork):
+        return train_own(network, cast(np.ndarray, sequences), labels, training, weights, groups)
     network = _with_members(network, members_of_a_kind(network.options.members, len(labels)))
     config, schema = network.get_config(), network.schema
     options, row, initial = network.options, network.row, network.get_weights()
@@ -318,13 +310,12 @@ def _calibrate_ensemble(
         fold_weights = None if fold_weights is None else fold_weights[places]
         shift = task_outputs.shifted(targets, outputs, fold_weights)
         outputs, blended[-1] = outputs + shift, (blended[-1] + shift).astype(np.float32)
-        temperature = task_outputs.fit_temperature(targets, outputs, fold_weights)
-    elif len(used_kinds) == 1:  # already calibrated
-        temperature = kinds[used_kinds[0]].temperature
-    else:
-        temperature = task_outputs.fit_temperature(targets, outputs, fold_weights)
-    loss = np.average(task_outputs.losses(targets, outputs / temperature), weights=fold_weights)
-    calibration = task_outputs.calibration(targets, outputs, temperature, training, fold_weights)
+        temperature = None
+    else:  # a single kind is calibrated already
+        temperature = kinds[used_kinds[0]].temperature if len(used_kinds) == 1 else None
+    calibration, loss = task_outputs.calibrated(
+        targets, outputs, training, fold_weights, temperature
+    )
     learned = {
         "options": (options if both else options.of_kinds(used_kinds)).model_dump(),
         "training": training.model_dump(),
@@ -343,7 +334,7 @@ def _calibrate_ensemble(
         "best_epoch": int(np.median(best_epochs)),
         "best_epochs": best_epochs.tolist(),
         **calibration.in_history,
-        f"out_of_fold_{loss_name}": float(loss),
+        f"out_of_fold_{loss_name}": loss,
         "kinds": [
             {
                 "frequency_scale": kind.frequency_scale,
@@ -358,77 +349,20 @@ def _calibrate_ensemble(
     }
 
 
-def _train_tutorial(
-    network: keras.Model,
-    sequences: Sequences,
-    labels: np.ndarray,
-    training: TrainingOptions,
-    weights: np.ndarray | None,
-) -> tuple[keras.Model, dict[str, Any]]:
-    """Train the tutorial's network with Keras' own `fit`, all epochs on all rows."""
-    keras.utils.set_random_seed(training.seed)
-    tf.config.experimental.enable_op_determinism()
-    model = keras.models.clone_model(network)
-    model.set_weights(network.get_weights())
-    size = training.batch_size or batch_size(len(labels))
-    limit = training.epochs or epochs(len(labels), sequences[0].size)
-    model.compile(
-        loss="binary_crossentropy",
-        optimizer=keras.optimizers.Adam(training.learning_rate),
-        # An epoch is one call into TensorFlow; XLA would compile longer than the training takes.
-        steps_per_execution=-(-len(labels) // size),
-        jit_compile=False,
-    )
-    fit = model.fit(
-        sequences,
-        labels,
-        sample_weight=weights,
-        epochs=limit,
-        batch_size=size,
-        verbose=0,
-    )
-    losses = fit.history["loss"]
-    if not np.isfinite(losses).all():
-        raise DivergedError(losses, training)
-    return model, {"loss": losses, "best_epoch": limit, "decision_threshold": 0.5}
-
-
-def fingerprint_network(model: keras.Model) -> str:
-    """Hash what a candidate has learned: its weights and, for an ensemble, its calibration."""
-    learned = list(model.get_weights())
-    if isinstance(model, LSTMEnsemble):
-        learned.append(model.calibration.numbers)
+def fingerprint_network(model: Any) -> str:
+    """Hash what a candidate has learned: its weights and its calibration."""
+    learned = [*model.get_weights(), model.calibration.numbers]
     return sha256(b"".join(array.tobytes() for array in learned))
 
 
-def predict(model: keras.Model, sequences: Sequences) -> np.ndarray:
-    """Predict, see `outputs.predictions`.
-
-    Args:
-        model: A candidate.
-        sequences: float32 (rows, steps, features_per_step), NaN where missing; or histories.
-    """
-    if isinstance(model, LSTMEnsemble):
-        return score(Scorer.of(model), sequences)
-    if not len(sequences):
-        return np.empty((0, 2))
-    probabilities = model.predict(sequences, batch_size=4096, verbose=0)
-    positive = np.asarray(probabilities, np.float64)
-    return np.hstack([1 - positive, positive])
+def predict(model: Any, sequences: Sequences) -> np.ndarray:
+    """Predict with a candidate, see `score.score`."""
+    return score(scorer_of(model), sequences)
 
 
-def predict_changed(
-    model: keras.Model, sequences: Sequences, changes: Iterable[tuple[int, np.ndarray]]
-) -> Iterator[np.ndarray]:
-    """Predict once for each change of one slot: `score.score_changed` for any model."""
-    if isinstance(model, LSTMEnsemble):
-        yield from score_changed(Scorer.of(model), sequences, changes)
-        return
-    for slot, values in changes:
-        changed = np.tile(table_of(sequences), (len(values), 1))
-        changed[:, slot] = values.ravel()
-        predicted = predict(model, changed.reshape(-1, *sequences.shape[1:]))
-        yield predicted.reshape(*values.shape, 2)
+def scorer_of(model: Any) -> SavedNetwork:
+    """Give what scores with a candidate: what is read from its file."""
+    return model if isinstance(model, OwnNetwork) else Scorer.of(model)
 
 
 def _out_of_fold_outputs(

@@ -1,7 +1,8 @@
 """Read a `.keras` file of this project without Keras: only JSON and arrays are accepted.
 
 It is a ZIP archive of three members: `config.json`, which names the class and its arguments,
-`metadata.json`, and the weights as HDF5. Keras does not compress the members or the weights, so a
+`metadata.json`, and the weights as HDF5. The file of a network of one's own has one member more,
+see `tabular_lstm.network.own_network`. Keras does not compress the members or the weights, so a
 file takes at most as much memory as disk space.
 """
 
@@ -17,6 +18,7 @@ from pydantic import Field, ValidationError
 from tabular_lstm.errors import DataError
 from tabular_lstm.frozen import Frozen, Stored, first_fault, unless, validated
 from tabular_lstm.network.outputs import Calibration
+from tabular_lstm.network.own_network import SETTINGS, OwnNetwork, SavedNetwork
 from tabular_lstm.network.scorer import EmbedWeights, ReadOutWeights, RecurWeights, Scorer, Slots
 from tabular_lstm.parameters.hyperparameters import Ensemble, TrainingOptions
 from tabular_lstm.rows.schema import Schema
@@ -60,8 +62,8 @@ class Configuration(Frozen):
     build_config: Annotated[dict[str, Any], Field(max_length=0)] | None = None
 
 
-def read_keras_file(content: bytes, file: str) -> Scorer:
-    """Read an ensemble from the bytes of a `.keras` file; nothing in the file is executed.
+def read_keras_file(content: bytes, file: str) -> SavedNetwork:
+    """Read a network from the bytes of a `.keras` file; nothing in the file is executed.
 
     Args:
         content: The bytes of the file.
@@ -73,7 +75,10 @@ def read_keras_file(content: bytes, file: str) -> Scorer:
     """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            _check_members(archive, len(content))
+            is_own = SETTINGS in archive.namelist()
+            _check_members(archive, len(content), [*MEMBERS, SETTINGS] if is_own else MEMBERS)
+            if is_own:
+                return OwnNetwork.read(content, file)
             config = json.loads(archive.read("config.json"))
             class_name = config.get("registered_name") or config.get("class_name")
             if class_name == NETWORK:
@@ -111,11 +116,11 @@ def _refuse_unless(holds: bool, fault: str) -> None:
         raise ValueError(fault)
 
 
-def _check_members(archive: zipfile.ZipFile, size: int) -> None:
+def _check_members(archive: zipfile.ZipFile, size: int, expected: list[str]) -> None:
     """Refuse an archive with other members, or with members that are larger than the file."""
     members = archive.infolist()
-    are_ours = sorted(member.filename for member in members) == MEMBERS
-    _refuse_unless(are_ours, f"expected {', '.join(MEMBERS)} in it, got {archive.namelist()}")
+    are_ours = sorted(member.filename for member in members) == expected
+    _refuse_unless(are_ours, f"expected {', '.join(expected)} in it, got {archive.namelist()}")
     needed = sum(member.file_size for member in members)
     _refuse_unless(
         needed <= size, f"its members take {needed} bytes, and the whole file has {size}"

@@ -40,11 +40,13 @@ CLEARLY = 1.01
 class DivergedError(DataError):
     """A loss in training, or a member's loss on its fold, is not a finite number."""
 
-    def __init__(self, losses: list[float], training: TrainingOptions) -> None:
+    def __init__(
+        self, losses: list[float], training: TrainingOptions, other_advice: str = ""
+    ) -> None:
         super().__init__(
             f"Training failed: expected a finite loss, got {losses}. Lower "
             f"training.learning_rate = {training.learning_rate} or "
-            f"training.weight_decay = {training.weight_decay}."
+            f"training.weight_decay = {training.weight_decay}. {other_advice}".rstrip()
         )
         self.losses = losses
 
@@ -184,21 +186,23 @@ def merge(groups: list[Trained]) -> Trained:
     """
     if len(groups) == 1:
         return groups[0]
-    longest = max(len(group.losses["loss"]) for group in groups)
-    member_counts = [len(group.best_epochs) for group in groups]
-
-    def mean_by_epoch(name: str) -> list[float]:
-        losses = [group.losses[name] for group in groups]
-        padded = [
-            np.pad(epoch_losses, (0, longest - len(epoch_losses)), "edge")
-            for epoch_losses in losses
-        ]
-        means: list[float] = np.average(padded, axis=0, weights=member_counts).tolist()
-        return means
-
+    counts = [len(group.best_epochs) for group in groups]
     return Trained(
         [np.concatenate(pieces) for pieces in zip(*(g.weights for g in groups), strict=True)],
         [outputs for group in groups for outputs in group.outputs],
         [epoch for group in groups for epoch in group.best_epochs],
-        {name: mean_by_epoch(name) for name in groups[0].losses},
+        {
+            name: mean_by_epoch([group.losses[name] for group in groups], counts)
+            for name in groups[0].losses
+        },
     )
+
+
+def mean_by_epoch(
+    losses: Sequence[Sequence[float]], counts: Sequence[int] | None = None
+) -> list[float]:
+    """Average curves of losses of different lengths; what has stopped counts with its last loss."""
+    longest = max(map(len, losses))
+    padded = [np.pad(curve, (0, longest - len(curve)), "edge") for curve in losses]
+    means: list[float] = np.average(padded, axis=0, weights=counts).tolist()
+    return means

@@ -323,6 +323,23 @@ class Outputs:
         """Learn the calibration from out-of-fold outputs and their best temperature."""
         return Calibration(temperature=temperature, costs=training.objective.cost_matrix)
 
+    def calibrated(
+        self,
+        targets: np.ndarray,
+        outputs: np.ndarray,
+        training: TrainingOptions,
+        weights: np.ndarray | None,
+        temperature: float | None = None,
+    ) -> tuple[Calibration, float]:
+        """Learn the calibration from out-of-fold outputs; give it and their calibrated loss.
+
+        `temperature`: the best one, if it is known already. Default: it is searched.
+        """
+        if temperature is None:
+            temperature = self.fit_temperature(targets, outputs, weights)
+        loss = np.average(self.losses(targets, outputs / temperature), weights=weights)
+        return self.calibration(targets, outputs, temperature, training, weights), float(loss)
+
     def predictions(
         self, outputs: np.ndarray, schema: Schema, calibration: Calibration, coverage: float | None
     ) -> np.ndarray:

@@ -176,12 +176,8 @@ def plan_training(
         are_customers: Whether the groups are the customers of histories. Default: no.
     """
     rows = len(labels)
-    count = rows if groups is None else int(groups.max()) + 1
-    folds = min(FOLDS, count)
-    if groups is None or count == rows:
-        fold = stratified_folds(labels, folds, training.seed)
-    else:
-        fold = grouped_folds(labels, groups, folds, training.seed)
+    fold = assign_folds(labels, groups, FOLDS, training.seed)
+    folds = int(fold.max()) + 1
     customers = np.arange(rows) if groups is None else groups
     # The members of each kind have the same folds, so that each kind has outputs of the same rows.
     members_per_kind = members // kinds
@@ -278,6 +274,19 @@ def epochs(rows: int, features: int, speed: int = 1) -> int:
 
 
 # Folds -------------------------------------------------------------------------------------------
+
+
+def assign_folds(
+    labels: np.ndarray, groups: np.ndarray | None, folds: int, seed: int
+) -> np.ndarray:
+    """Assign rows to at most so many folds, uint8 (rows,): a group's rows to one, if there are any.
+
+    See `grouped_folds` and `stratified_folds`.
+    """
+    count = len(labels) if groups is None else int(groups.max()) + 1
+    if groups is None or count == len(labels):
+        return stratified_folds(labels, min(folds, count), seed)
+    return grouped_folds(labels, groups, min(folds, count), seed)
 
 
 def grouped_folds(labels: np.ndarray, groups: np.ndarray, folds: int, seed: int) -> np.ndarray:

@@ -7,9 +7,10 @@ from itertools import product
 
 import numpy as np
 
-from tabular_lstm.errors import counted
+from tabular_lstm.errors import DataError, counted
 from tabular_lstm.network.forward import forward_of, row_blocks
 from tabular_lstm.network.outputs import decisions
+from tabular_lstm.network.own_network import OwnNetwork, SavedNetwork
 from tabular_lstm.network.score import blas, cores, predictions_of, processor, score, score_changed
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.progress import Progress, progress_bar
@@ -53,7 +54,7 @@ def _cells(schema: Schema) -> dict[str, list[int]]:
 
 
 def reasons_of(
-    scorer: Scorer,
+    scorer: SavedNetwork,
     sequences: Sequences,
     predicted: np.ndarray,
     count: int,
@@ -77,7 +78,15 @@ def reasons_of(
         predicted: The rows' predictions, by `score` with the same `many`.
         count: Number of reasons for each row, at most as many as `reason_names` has.
         many: Whether these rows belong to many rows, see `score`.
+
+    Raises:
+        DataError: The network is one's own, which may not know what "missing" is.
     """
+    if isinstance(scorer, OwnNetwork):
+        raise DataError(
+            f"{scorer.file}: a network of kind keras gives no exact reasons. Set "
+            "scoring.reasons: 0, or ask for no reasons."
+        )
     features = len(reason_names(scorer.schema))
     count = min(count, features)
     places = np.full((len(sequences), count), -1)

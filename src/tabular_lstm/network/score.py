@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
@@ -27,6 +27,7 @@ from threadpoolctl import ThreadpoolController
 from tabular_lstm.errors import DataError
 from tabular_lstm.network.forward import forward_of, row_blocks
 from tabular_lstm.network.outputs import RATES, outputs_of
+from tabular_lstm.network.own_network import OwnNetwork, SavedNetwork
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.rows.histories import Histories, Sequences, table_of
 from tabular_lstm.rows.past_features import as_rows
@@ -40,7 +41,7 @@ OUTPUT_STEP = 2.0**-24
 
 
 def score(
-    scorer: Scorer,
+    scorer: SavedNetwork,
     sequences: Sequences,
     many: bool | None = None,
     coverage: float | None = None,
@@ -53,7 +54,7 @@ def score(
     processor. Where the kernel computes, a row has the same bits in any call.
 
     Args:
-        scorer: The ensemble.
+        scorer: The ensemble; or a network of one's own, which Keras computes in float32.
         sequences: float32 (rows, steps, features_per_step), NaN where missing; or histories,
             which NumPy alone computes.
         many: Whether these rows belong to many rows, for which the kernel is used if there is one;
@@ -70,7 +71,9 @@ def score(
     is_number = isinstance(coverage, float | np.floating)
     if coverage is not None and not (is_number and RATES[0] <= coverage <= RATES[-1]):
         raise DataError(f"Expected a coverage from {RATES[0]} to {RATES[-1]}, got {coverage!r}.")
-    if isinstance(sequences, Histories):
+    if isinstance(scorer, OwnNetwork):
+        outputs = scorer.computed(cast(np.ndarray, sequences))
+    elif isinstance(sequences, Histories):
         dtype = np.float64 if len(sequences) <= FEW else np.float32
         outputs = _outputs_of_histories(scorer, sequences, dtype)
     else:
@@ -117,22 +120,23 @@ def _outputs_of_histories(scorer: Scorer, histories: Histories, dtype: type) -> 
     return outputs
 
 
-def are_many(scorer: Scorer, rows: int) -> bool:
+def are_many(scorer: SavedNetwork, rows: int) -> bool:
     """Say whether there are enough rows to make compiling a kernel worthwhile."""
-    if scorer.schema.history is not None:
+    if isinstance(scorer, OwnNetwork) or scorer.schema.history is not None:
         return False
     return rows > FEW and rows * len(scorer.slots.places) >= MANY_VALUES
 
 
 def score_changed(
-    scorer: Scorer, sequences: Sequences, changes: Iterable[tuple[int, np.ndarray]]
+    scorer: SavedNetwork, sequences: Sequences, changes: Iterable[tuple[int, np.ndarray]]
 ) -> Iterator[np.ndarray]:
     """Score the rows again and again, each time with one slot changed.
 
-    A change takes the same time for many slots as for few: the other slots are computed once.
+    A change takes the same time for many slots as for few: the other slots are computed once. A
+    network of one's own computes all anew.
 
     Args:
-        scorer: The ensemble.
+        scorer: The ensemble, or a network of one's own.
         sequences: float32 (rows, steps, features_per_step), NaN where missing; or histories.
         changes: The slot and its values, (repeats, rows), of each change. The iterator is read to
             its end at once. For histories, the values belong to the rows of their table.
@@ -141,6 +145,13 @@ def score_changed(
         The predictions of each change, float64 (repeats, rows, …), see `score`.
     """
     table = table_of(sequences)
+    if isinstance(scorer, OwnNetwork):
+        for slot, values in changes:
+            changed = np.tile(table, (len(values), 1))
+            changed[:, slot] = values.ravel()
+            outputs_of_all = scorer.computed(changed.reshape(-1, *sequences.shape[1:]))
+            yield predictions_of(scorer, outputs_of_all.reshape(*values.shape, -1))
+        return
     dtype = np.float64 if sequences.size <= FEW_VALUES else np.float32
     if isinstance(sequences, Histories):
         for slot, values in changes:
@@ -193,11 +204,11 @@ def processor() -> Any:
 
 
 def predictions_of(
-    scorer: Scorer, outputs: np.ndarray, coverage: float | None = None
+    scorer: SavedNetwork, outputs: np.ndarray, coverage: float | None = None
 ) -> np.ndarray:
     """Turn mean outputs, (…, rows, o), into predictions, (…, rows, …)."""
     rounded = np.round(np.ascontiguousarray(outputs) / OUTPUT_STEP) * OUTPUT_STEP
     predicted = outputs_of(scorer.schema.task).predictions(
-        rounded.reshape(-1, scorer.outputs), scorer.schema, scorer.calibration, coverage
+        rounded.reshape(-1, outputs.shape[-1]), scorer.schema, scorer.calibration, coverage
     )
     return predicted.reshape(*outputs.shape[:-1], *predicted.shape[1:])

@@ -115,10 +115,46 @@ class Ensemble(Parameters):
 
 
 class NetworkOptions(Parameters):
-    """The network to build: an `ensemble`, or exactly the network of the `tutorial`."""
+    """The network to build.
 
-    kind: Literal["ensemble", "tutorial"] = "ensemble"
+    Attributes:
+        kind: `ensemble`, or `keras` for a network of one's own; not for histories.
+        ensemble: The options of an ensemble.
+        build: For kind `keras`, the import path of a function, such as `churn.networks.build`.
+            `build(schema, shape, seed)` returns an uncompiled functional Keras model of Keras' own
+            layers, from float32 (rows, steps, features_per_step), with NaN where a value is missing
+            and a category as its place in the schema's list, to (rows, `schema.task.outputs`), see
+            `tabular_lstm.network.outputs`.
+        folds: For kind `keras`, how many models are trained, each without one fold of the rows;
+            their mean is calibrated by their outputs on the folds. 0 means one model, trained on
+            all rows for all epochs, uncalibrated, with a decision threshold of 0.5. Default: 4.
+        standardized: For kind `keras`, whether the network gets numbers standardized and clipped at
+            five standard deviations, places of categories from -1 to 1, and 0 for what is missing.
+            Default: no.
+    """
+
+    kind: Literal["ensemble", "keras", "tutorial"] = "ensemble"
     ensemble: Ensemble = Ensemble()
+    build: str | None = unless(None)
+    folds: Annotated[StrictInt, Field(ge=0, le=50)] = unless(4)
+    standardized: bool = unless(False)
+
+    @model_validator(mode="after")
+    def _options_are_of_the_kind(self) -> Self:
+        if self.kind == "tutorial":
+            raise ValueError(
+                "kind: tutorial is gone; expected kind: keras, "
+                "build: tabular_lstm.tutorial.two_lstms, folds: 0"
+            )
+        others = self.model_dump(exclude={"kind", "ensemble"})
+        if (self.kind == "keras") != ("build" in others) or (others and self.kind != "keras"):
+            raise ValueError(
+                "kind: keras expects build, the import path of a function such as "
+                f"churn.networks.build; kind: ensemble expects none of {', '.join(others)}"
+            )
+        if self.folds == 1:
+            raise ValueError("folds = 1: expected 2 or more, or 0 for one model, of all rows")
+        return self
 
 
 class Costs(Parameters):
@@ -168,8 +204,9 @@ class Objective(Parameters):
 class TrainingOptions(Parameters):
     """How the network is trained.
 
-    The kind `tutorial` uses only epochs, batch size, learning rate (for Adam, not scaled) and seed;
-    its decision threshold is 0.5.
+    The kind `keras` uses all but `groups`; with `folds: 0` neither `patience` nor `objective`. Its
+    learning rate is not scaled and does not fall, and all weights shrink. A model stops after
+    `patience` epochs in which the loss on its fold did not fall.
 
     Attributes:
         epochs: Most passes over the train rows. Default: 200, or 100 for a number; fewer with many
@@ -209,11 +246,6 @@ class TrainingOptions(Parameters):
 def fault_of_task(task: Task, network: NetworkOptions, training: TrainingOptions) -> str | None:
     """Say which value of `network` or `training` does not fit the task; None if all do."""
     objective = training.objective
-    if network.kind == "tutorial" and not task.has_threshold:
-        return (
-            "network.kind = tutorial: the tutorial's network predicts two classes only; for "
-            f"{task.in_words} expected kind: ensemble"
-        )
     if objective.kind not in task.traits.objectives:
         expected = " or ".join(task.traits.objectives) if task.classes else "no objective"
         return (

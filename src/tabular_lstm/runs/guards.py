@@ -158,8 +158,8 @@ def _fault_of_no_block(name: str, value: Any, on_command_line: bool) -> str | No
 
 def _fault_of_history(network: NetworkOptions, reshaping: ReshapingOptions) -> str | None:
     """Say what in these blocks does not fit `columns.history`, if anything."""
-    if network.kind == "tutorial":
-        return "network.kind = tutorial: it reads no histories; expected kind: ensemble"
+    if network.kind == "keras":
+        return "network.kind = keras: it reads no histories; expected kind: ensemble"
     if reshaping.features_per_step is not None:
         setting = f"reshaping.features_per_step = {reshaping.features_per_step}"
         return f"{setting}: of histories all features of a row are one step; leave it out"
@@ -178,16 +178,11 @@ def refuse_other_paths(loader: Any, pipeline: Pipeline) -> None:
             )
 
 
-def refuse_what_cannot_be_judged(split: SplitOptions, network: NetworkOptions) -> None:
-    """Refuse a retraining without test rows, or with a network whose file holds no schema."""
+def refuse_what_cannot_be_judged(split: SplitOptions) -> None:
+    """Refuse a retraining without test rows."""
     if split.test_fraction == 0:
         raise DataError(
             "split.test_fraction = 0: a retraining judges on test rows; expected a share above 0."
-        )
-    if network.kind != "ensemble":
-        raise DataError(
-            f"network.kind = {network.kind}: its file holds no schema; a retraining expects kind "
-            "ensemble."
         )
 
 

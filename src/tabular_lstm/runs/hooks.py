@@ -209,7 +209,7 @@ class RunHooks:
     def _prepare_to_retrain(self, catalog: Any, champions: Champions, start_over: bool) -> None:
         """Refuse what could not be judged, and rows and conf that were judged before."""
         blocks = self._parameters
-        guards.refuse_what_cannot_be_judged(blocks["split"], blocks["network"])
+        guards.refuse_what_cannot_be_judged(blocks["split"])
         if start_over:
             return
         if champion_of(champions.log):  # a damaged file is told before hours of training

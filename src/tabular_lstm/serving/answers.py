@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from tabular_lstm.monitoring.reference import Counted
 from tabular_lstm.network.outputs import decisions
+from tabular_lstm.network.own_network import SavedNetwork
 from tabular_lstm.network.reasons import reason_names, reasons_of
-from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.rows.histories import Sequences
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Answers:
         scorer: The network.
     """
 
-    def __init__(self, scorer: Scorer) -> None:
+    def __init__(self, scorer: SavedNetwork) -> None:
         self.scorer, self.schema, self.task = scorer, scorer.schema, scorer.schema.task
 
     @property
@@ -175,7 +175,7 @@ class _NumberAnswers(Answers):
         return {**self.manifest_fields(), "means": means}
 
 
-def answers_of(scorer: Scorer) -> Answers:
+def answers_of(scorer: SavedNetwork) -> Answers:
     """Return the `Answers` of a network, by its task."""
     return Answers(scorer) if scorer.schema.task.classes else _NumberAnswers(scorer)
 
@@ -186,7 +186,7 @@ def have_none(predictions: np.ndarray) -> np.ndarray:
 
 
 def reason_columns(
-    scorer: Scorer,
+    scorer: SavedNetwork,
     sequences: Sequences,
     predictions: np.ndarray,
     count: int,

@@ -12,9 +12,9 @@ import numpy as np
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import sha256
-from tabular_lstm.network.keras_file import WEIGHTS, read_keras_file
+from tabular_lstm.network.keras_file import read_keras_file
+from tabular_lstm.network.own_network import OwnNetwork, SavedNetwork
 from tabular_lstm.network.score import score
-from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.rows.examples import Examples
 from tabular_lstm.rows.histories import Sequences
 from tabular_lstm.rows.timeline import valid_sequences
@@ -61,14 +61,20 @@ class Artifact:
 
     @cached_property
     def network_sha256(self) -> str:
-        """Hash config and weights: files of one network differ in metadata, such as their dates."""
+        """Hash all but the metadata: files of one network differ there, such as in their dates."""
         with zipfile.ZipFile(io.BytesIO(self.content)) as archive:
-            return sha256(archive.read("config.json") + archive.read(WEIGHTS))
+            learned = sorted({*archive.namelist()} - {"metadata.json"})
+            return sha256(b"".join(map(archive.read, learned)))
 
     @cached_property
     def network(self) -> Any:
-        """Build the `LSTMEnsemble` without Keras' loader: nothing in the file is executed."""
+        """Build the `LSTMEnsemble` without Keras' loader: nothing in the file is executed.
+
+        A network of one's own is the `OwnNetwork`.
+        """
         saved = self.scorer
+        if isinstance(saved, OwnNetwork):
+            return saved
         import_tensorflow()  # only here, because it takes seconds
         from tabular_lstm.network.build import LSTMEnsemble  # noqa: PLC0415
 
@@ -82,7 +88,7 @@ class Artifact:
         return network
 
     @cached_property
-    def scorer(self) -> Scorer:
+    def scorer(self) -> SavedNetwork:
         """Read what scoring needs, without TensorFlow; see `read_keras_file` for its errors."""
         return read_keras_file(self.content, self.file)
 

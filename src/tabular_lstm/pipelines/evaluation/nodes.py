@@ -19,6 +19,7 @@ from tabular_lstm.judging.importance import (
 )
 from tabular_lstm.judging.model_metrics import Baselines
 from tabular_lstm.monitoring.reference import Reference, rows_each
+from tabular_lstm.network.score import score_changed
 from tabular_lstm.parameters.columns import ColumnsOptions
 from tabular_lstm.parameters.hyperparameters import (
     EvaluationOptions,
@@ -181,9 +182,9 @@ def measure_importance(
     candidate: Any, test_set: Examples, evaluation: Evaluation, options: EvaluationOptions
 ) -> Importance:
     """Measure what each feature is worth: see `tabular_lstm.judging.importance.importance_of`."""
-    from tabular_lstm.network.fit import CHANGES, predict_changed  # noqa: PLC0415
+    from tabular_lstm.network.fit import CHANGES, scorer_of  # noqa: PLC0415
 
-    predict_with = partial(predict_changed, candidate)
+    predict_with = partial(score_changed, scorer_of(candidate))
     return importance_of(predict_with, test_set, evaluation, options, CHANGES)
 
 

@@ -2,39 +2,26 @@
 
 from typing import Any
 
-import numpy as np
-
 from tabular_lstm.engine import Engine, one_by_one
-from tabular_lstm.errors import DataError, row_list
+from tabular_lstm.errors import DataError
 from tabular_lstm.parameters.hyperparameters import NetworkOptions, TrainingOptions, fault_of_task
 from tabular_lstm.rows.examples import Examples
 from tabular_lstm.rows.fingerprints import Fingerprints
-from tabular_lstm.rows.histories import table_of
 from tabular_lstm.tensorflow_import import import_tensorflow
 
 # Kedro imports every pipeline to list them, so only functions import TensorFlow.
 
 
 def build_network(train_set: Examples, network: NetworkOptions, training: TrainingOptions) -> Any:
-    """Build the untrained network, after checking that it can read the train rows.
-
-    Returns:
-        A `keras.Model`, see `tabular_lstm.network.build`.
+    """Build the untrained network, see `tabular_lstm.network.build.build`.
 
     Raises:
-        DataError: The blocks do not fit the task, or the tutorial's network would get rows with
-            missing values.
+        DataError: The blocks do not fit the task, or a network of one's own cannot be used, see
+            `tabular_lstm.network.own_network.OwnNetwork.built`.
     """
     schema = train_set.schema
     if fault := fault_of_task(schema.task, network, training):
         raise DataError(f"{fault}.")
-    rows = table_of(train_set.sequences)
-    if network.kind == "tutorial" and (incomplete := np.isnan(rows).any(axis=1)).any():
-        raise DataError(
-            f"{row_list(train_set.labels.index[incomplete].tolist())} have missing values, which "
-            "the network of kind tutorial does not take: expected a value in every cell. Use "
-            "network.kind: ensemble."
-        )
     import_tensorflow()
     from tabular_lstm.network.build import build  # noqa: PLC0415
 
@@ -68,7 +55,7 @@ def train_network(
         train_set.judged,
     )
     training_log |= {
-        "parameters": candidate.count_params(),
+        "parameters": sum(weight.size for weight in candidate.get_weights()),
         "costs": training.objective.cost_matrix,
         "trained_on": train_set.fingerprint,
         "learned": fingerprint_network(candidate),
