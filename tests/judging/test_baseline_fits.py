@@ -301,6 +301,14 @@ def test_an_own_baseline_gets_what_conf_says(
     assert np.ptp(predicted["mine"][:, 1]) > 0.01
 
 
+@pytest.mark.parametrize("path", ["catboost.CatBoostClassifier", "lightgbm.LGBMClassifier"])
+def test_a_library_prints_nothing(path: str, capfd: pytest.CaptureFixture[str]) -> None:
+    train, labels = letters(200)
+    own = {"class": path, "n_estimators": 5}
+    assert own_of(set_of(train, labels), train[:50], schema_of(categories={"a": 4}), mine=own)
+    assert capfd.readouterr() == ("", "")
+
+
 def test_the_seed_of_conf_and_the_weights_reach_an_own_baseline() -> None:
     train, labels = letters(200)
     weights = pd.Series(np.tile([1.0, 3.0], 100), index=labels.index)
