@@ -3,7 +3,6 @@
 import hashlib
 import json
 import subprocess
-import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Any
 
 from tabular_lstm.code_version import code_sha256, packages
 from tabular_lstm.environments import output_folder, run_command
-from tabular_lstm.files import sha256
 from tabular_lstm.frozen import Parameters
 from tabular_lstm.parameters import OF_RUNS
 from tabular_lstm.parameters.runs import POSSIBLE_LEAKS
@@ -49,11 +47,7 @@ def provenance(
         git_commit=_git_commit(project),
         code_sha256=code_sha256(),
         parameters=parameters,
-        parameters_sha256=parameters_hash(
-            # A changed function is as new as a changed parameter.
-            parameters | {"function": source_of(parameters["network"].get("build", ""))},
-            raw_rows,
-        ),
+        parameters_sha256=parameters_hash(parameters, raw_rows),
     )
 
 
@@ -78,20 +72,6 @@ def parameters_hash(blocks: dict[str, Any], raw_rows: dict[str, Any]) -> str:
     read = {name: value for name, value in raw_rows.items() if name not in left_out}
     content = json.dumps([used | own_source(), read], sort_keys=True, default=str)
     return hashlib.sha256(content.encode()).hexdigest()
-
-
-def source_of(function: str) -> dict[str, str]:
-    """Hash the module of a function with this import path, which is found and not imported.
-
-    Returns:
-        `module`, its SHA-256; nothing if no file is found, as on a host that only rolls back.
-    """
-    module = function.rpartition(".")[0].replace(".", "/")
-    paths = [
-        Path(folder, f"{module}{end}") for folder in sys.path for end in (".py", "/__init__.py")
-    ]
-    files = [path for path in paths if module and path.is_file()]
-    return {"module": sha256(files[0].read_bytes())} if files else {}
 
 
 def _git_commit(project: Path) -> str | None:
