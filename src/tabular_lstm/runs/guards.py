@@ -101,6 +101,7 @@ def check_parameters(parameters: dict[str, Any], runtime: Collection[str] = ()) 
     """Return all blocks by name, typed, with their defaults; only `columns` has no defaults.
 
     Kedro checks only the blocks that the chosen pipelines read, and ignores the others silently.
+    The block of a pipeline of the project's own package may hold anything.
 
     Args:
         parameters: Parameters of all files and of the command line.
