@@ -163,7 +163,9 @@ def _refused_by_kedro(error: BaseException | None) -> bool:
     if not isinstance(error, ValueError | KeyError) or error.__traceback__ is None:
         return False
     raised_in = Path(traceback.extract_tb(error.__traceback__)[-1].filename)
-    return "kedro" in raised_in.parts and raised_in.parent.name in {"config", "io", "pipeline"}
+    return "kedro" in raised_in.parts and (
+        raised_in.parent.name in {"config", "io", "pipeline", "runner"}
+    )
 
 
 def _is_news(record: logging.LogRecord) -> bool:

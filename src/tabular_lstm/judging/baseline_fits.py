@@ -228,7 +228,7 @@ def fit_part(fits: Fits, part: tuple[str, int | None]) -> list[np.ndarray] | str
     """
     try:
         return _fit(fits, *part)
-    except Exception as error:  # whatever a user's class raises
+    except (Exception, SystemExit) as error:  # whatever a user's class raises
         if not fits.models[part[0]].own:
             raise
         first_line = "".join(str(error).splitlines()[:1])

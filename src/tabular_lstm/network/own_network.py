@@ -81,13 +81,16 @@ class OwnNetwork:
             if not isinstance(model, keras.Model):
                 raise TypeError(f"it returned {model!r:.60}")
             built = cls.of(model, Settings(schema=schema, options=options), name)
-            expected = (None, *shape), (None, schema.task.outputs)
-            if (shapes := (model.input_shape, model.output_shape)) != expected:
+            shapes, expected = (
+                (model.input_shape, model.compute_output_shape(model.input_shape)),
+                ((None, *shape), (None, schema.task.outputs)),
+            )
+            if shapes != expected:
                 raise ValueError(
                     f"its model is from {shapes[0]} to {shapes[1]}, expected from {expected[0]}, "
                     f"(rows, steps, features_per_step), to {expected[1]}, (rows, outputs)"
                 )
-        except Exception as error:  # whatever the function does
+        except (Exception, SystemExit) as error:  # whatever the function does
             raise DataError(
                 f"{name}: expected the path of a function of (schema, shape, seed) that returns a "
                 f"functional Keras model, see docs/extending.md. {type(error).__name__}: {error}"
