@@ -24,6 +24,7 @@ from tabular_lstm.frozen import Stored, validated
 from tabular_lstm.network.outputs import Calibration
 from tabular_lstm.network.scorer import Scorer, Slots
 from tabular_lstm.parameters.hyperparameters import NetworkOptions, TrainingOptions
+from tabular_lstm.rows.histories import table_of
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.tensorflow_import import import_tensorflow
 
@@ -168,7 +169,7 @@ class OwnNetwork:
         """
         if not self.settings.options.standardized:
             return sequences
-        slots, values = Slots.of(self.schema), sequences.reshape(len(sequences), -1).T.copy()
+        slots, values = Slots.of(self.schema), table_of(sequences).T.copy()
         values[slots.numeric] = slots.standardize(values[slots.numeric])
         unknown, places = slots.unknown[:, None], values[slots.categorical]
         values[slots.categorical] = 2 * places / unknown - 1
