@@ -201,6 +201,21 @@ def test_the_tutorial(project: Project) -> None:
     assert judged["roc_auc"] == pytest.approx(float(area), abs=0.03)
 
 
+@pytest.mark.long
+def test_your_own_network(project: Project) -> None:
+    module, conf = (code for _, code in BLOCK.findall(text("docs/extending.md")) if "churn" in code)
+    for code in (module, conf):
+        path = project.path / code.splitlines()[0].removeprefix("# ")
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(code)
+    finished = project.command("run", PYTHONPATH=os.pathsep.join([*sys.path, "src"]))
+    assert finished.returncode == 0, finished.stderr
+    assert len(module.splitlines()) <= 15
+    told = re.search(r"an AUC of ([\d.]+)", text("docs/extending.md"))
+    assert told
+    assert project.metrics()["test"]["roc_auc"] == pytest.approx(float(told[1]), abs=0.03)
+
+
 @pytest.mark.integration
 def test_tracking(project: Project) -> None:
     (printed,) = run_blocks(["docs/tracking.md"], project)
@@ -237,7 +252,15 @@ def test_no_block_is_left_out() -> None:
     installs = {"CONTRIBUTING.md"}
     alone = {
         f"docs/{name}.md"
-        for name in ("your_csv", "your_data", "benchmarks", "tracking", "cluster", "tuning")
+        for name in (
+            "your_csv",
+            "your_data",
+            "benchmarks",
+            "tracking",
+            "cluster",
+            "tuning",
+            "extending",
+        )
     }
     assert with_code == {*GOES_ON} | alone | installs
     assert set().union(*languages.values()) <= RUN_OR_SHOWN
