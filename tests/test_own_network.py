@@ -4,6 +4,7 @@ import contextlib
 import json
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,7 @@ CONF = {**QUICK, "network": OWN, "training": {"epochs": 40, "learning_rate": 0.0
 
 
 @contextlib.contextmanager
-def importing(project: Project) -> object:
+def importing(project: Project) -> Iterator[None]:
     """Let the project's own package be imported, as in a run of its own."""
     folder = str(project.path / "src")
     sys.path.insert(0, folder)
@@ -51,9 +52,9 @@ def importing(project: Project) -> object:
             del sys.modules[name]
 
 
-def retrain(project: Project, *arguments: str) -> str:
+def retrain(project: Project, *arguments: str) -> None:
     with importing(project):
-        return succeeds(here(*RETRAINING, *arguments))
+        succeeds(here(*RETRAINING, *arguments))
 
 
 @pytest.fixture
@@ -121,7 +122,8 @@ def test_it_is_judged_promoted_and_serves_without_its_function(own: Project) -> 
 def test_an_ensemble_is_compared_with_it_and_a_changed_function_is_something_new(
     own: Project,
 ) -> None:
-    assert "Unchanged" in retrain(own, *seed(1))
+    retrain(own, *seed(1))
+    assert len(log_of(own)) == 3
     path = own.path / "src/churn/networks.py"
     path.write_text(BUILD.replace("Dense(16", "Dense(24"))
     retrain(own, *seed(1))
@@ -131,7 +133,7 @@ def test_an_ensemble_is_compared_with_it_and_a_changed_function_is_something_new
         message = message_of(here(*RETRAINING))
     assert "network.build = churn.networks.build: expected" in message
 
-    write_task(own, "two classes", **QUICK)
+    declare(own, **QUICK)
     retrain(own, *seed(5))
     (served,) = {line["serves_now"] for line in log_of(own)[-2:-1]}
     decision = json.loads(own.versions("08_reporting/decision.json")[-1].read_text())
@@ -169,4 +171,4 @@ def test_a_host_without_tensorflow_refuses_it_by_name_and_scores_an_ensemble(own
         assert ended.returncode == 0, ended.stderr
     ended = own.python("-c", WITHOUT, *SCORING, *rows_at(path))
     assert ended.returncode == 0, ended.stderr
-    assert "Scored 20 of 20 rows" in ended.stdout + ended.stderr
+    assert "Scored 19 of 20 rows" in ended.stdout + ended.stderr
