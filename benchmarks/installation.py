@@ -1,8 +1,8 @@
-"""What the full and the scoring-only installation take: time, disk, and the first prediction.
+"""What the installations of docs/production.md take: time, disk, and the first prediction.
 
     python benchmarks/installation.py
 
-Each is installed in a temporary folder by `make`. Then processes of their own, five times each,
+Each is installed in a temporary clone. Then processes of their own, five times each,
 import `load_champion`, load a small champion of `tests/releases` and score a row; and run a scoring
 of its 120 rows. The time of an installation depends on the network.
 """
@@ -26,7 +26,17 @@ row = pandas.read_csv("data/01_raw/words_to_score.csv", dtype=str)[:1]
 print(load_champion(".", "words").predict_proba(row))
 """
 SCORING = ["run", "--env", "words", "--pipelines", "scoring", "--params", "scoring.force=true"]
-INSTALLATIONS = {"install": "everything", "install-scoring": "scoring alone"}
+PINNED_WHEEL = r"""
+grep == deploy/container/requirements.lock | sed 's/ \\$//; s/^tensorflow==/{}==/' > pins.txt
+python3 -m venv .venv
+.venv/bin/pip install --no-deps -r pins.txt dist/*.whl
+"""
+INSTALLATIONS = {
+    "everything": "make install",
+    "wheel": PINNED_WHEEL.format("tensorflow"),
+    "wheel with tensorflow-cpu": PINNED_WHEEL.format("tensorflow-cpu"),
+    "scoring alone": "make install-scoring",
+}
 
 
 def seconds(command: list[str | Path], folder: Path) -> float:
@@ -48,12 +58,13 @@ def copy_release(folder: Path) -> None:
     (folder / "src").mkdir()
 
 
-def measure(target: str) -> dict[str, str]:
-    """Install, and give a line of the table."""
+def measure(name: str, installation: str) -> dict[str, str]:
+    """Install by a shell's commands, and give a line of the table."""
     with tempfile.TemporaryDirectory() as temporary:
         clone, project = Path(temporary) / "clone", Path(temporary) / "project"
         subprocess.run(["git", "clone", "-q", ROOT, clone], check=True)
-        installing = seconds(["make", target], clone)
+        seconds(["make", "wheel"], clone)
+        installing = seconds(["sh", "-ec", installation], clone)
         copy_release(project)
         binaries = clone / ".venv/bin"
         commands: list[list[str | Path]] = [
@@ -66,7 +77,7 @@ def measure(target: str) -> dict[str, str]:
         )
         files = [path for path in (clone / ".venv").rglob("*") if not path.is_symlink()]
         return {
-            "installed": INSTALLATIONS[target],
+            "installed": name,
             "packages": f"{sum(path.name.endswith('.dist-info') for path in files)}",
             "MB": f"{sum(path.stat().st_blocks * 512 for path in files) / 1e6:,.0f}",
             "s to install": f"{installing:.0f}",
@@ -77,4 +88,4 @@ def measure(target: str) -> dict[str, str]:
 
 if __name__ == "__main__":
     os.environ["KEDRO_ENV"] = ""
-    print(markdown([measure(target) for target in INSTALLATIONS]))
+    print(markdown([measure(*item) for item in INSTALLATIONS.items()]))

@@ -114,6 +114,21 @@ def test_the_tutorial(project: Project) -> None:
     assert judged["roc_auc"] == pytest.approx(float(area), abs=0.03)
 
 
+@pytest.mark.long
+def test_your_own_network(project: Project) -> None:
+    blocks = [code for _, code in BLOCK.findall(text("docs/extending.md")) if "networks" in code]
+    module, conf = blocks
+    own(project)
+    for code in (module, conf):
+        path = project.path / code.splitlines()[0].removeprefix("# ")
+        path.write_text(code)
+    succeeds(project.command("run"))
+    assert len(module.splitlines()) <= 15
+    told = re.search(r"an AUC of (0\.\d+)", text("docs/extending.md"))
+    assert told
+    assert project.metrics()["test"]["roc_auc"] == pytest.approx(float(told[1]), abs=0.03)
+
+
 @pytest.mark.integration
 def test_tracking(project: Project) -> None:
     shutil.copy(ROOT / "Makefile", project.path)

@@ -75,7 +75,7 @@ LONG = pytest.mark.long
         pytest.param(
             ("run", "--params", "network.kind=tutorial"),
             1,
-            "have missing values, which the network of kind tutorial",
+            "kind: tutorial is gone; expected kind: keras",
             marks=LONG,
         ),
     ],

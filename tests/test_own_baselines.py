@@ -177,6 +177,16 @@ def test_own_baselines_of_classes_and_of_a_number(task: str, project: Project) -
     page = Parsed((project.path / "data/08_reporting/latest.html").read_text())
     assert f"A baseline is better: {told}." in page.text.partition("§ ")[0]
     assert log.index(told) < log.index("This run decided nothing. To decide:")
+    # The best one out of fold may be an own one too.
+    (path,) = project.versions("07_model_output/baseline_predictions.json")
+    losses = json.loads(path.read_text())["losses"]
+    best = min(losses, key=losses.__getitem__)
+    words = MODELS[best].words if best in MODELS else best
+    first_screen = page.text.partition("§ ")[0]
+    assert f" {words} best of the baselines, by " in first_screen
+    assert re.search(
+        rf"The candidate loses to {words}, by [^.]+ rows. Of the baselines", first_screen
+    )
 
 
 @pytest.mark.long

@@ -76,6 +76,15 @@ def refusal(block: str, values: Any) -> str:
             {"objective": {"kind": "f1", "costs": {"false_negative": 5}}},
             ("objective = ", "kind is f1", "kind: costs"),
         ),
+        (
+            "network",
+            {"kind": "tutorial"},
+            ("kind: keras", "build: tabular_lstm.tutorial.two_lstms", "folds: 0"),
+        ),
+        ("network", {"kind": "keras"}, ("kind: keras expects build",)),
+        ("network", {"build": "a.b"}, ("kind: ensemble expects none of build",)),
+        ("network", {"folds": 5}, ("kind: ensemble expects none of folds",)),
+        ("network", {"kind": "keras", "build": "a.b", "folds": 1}, ("folds = 1", "2 or more")),
         # The exit code of a rejection is that of nothing else.
         ("retraining", {"exit_on_rejection": 1}, ("= 1: ",)),
         ("retraining", {"exit_on_rejection": 75}, ("= 75: ",)),
@@ -91,8 +100,6 @@ def test_impossible_values_and_unknown_names_are_refused_by_name(
 @pytest.mark.parametrize(
     ("columns", "block", "facts"),
     [
-        (CLASSES, {"network": {"kind": "tutorial"}}, ("two classes only", "for 3 classes", "ens")),
-        (NUMBER, {"network": {"kind": "tutorial"}}, ("for a number expected kind: ensemble",)),
         (CLASSES, {"training": {"objective": {"kind": "f1"}}}, ("= f1", "accuracy or costs")),
         (
             NUMBER,
@@ -105,7 +112,11 @@ def test_impossible_values_and_unknown_names_are_refused_by_name(
         (CLASSES, {"training": costs_of([[0, 1], [1, 0]])}, ("3 rows of 3 costs",)),
         (PAIR, {"training": costs_of([[0, 1], [1, 0]])}, ("false_positive and false_negative",)),
         (PAIR, {"training": {"coverage": 0.8}}, ("training.coverage", "two classes have none")),
-        (PAIR | OF_HISTORY, {"network": {"kind": "tutorial"}}, ("no histories", "kind: ensemble")),
+        (
+            PAIR | OF_HISTORY,
+            {"network": {"kind": "keras", "build": "a.b"}},
+            ("no histories", "kind: ensemble"),
+        ),
         (
             PAIR | OF_HISTORY,
             {"reshaping": {"features_per_step": 2}},

@@ -9,7 +9,10 @@ from pathlib import Path
 
 from tabular_lstm import __version__
 
-PACKAGES = ("kedro", "tensorflow", "keras", "numpy", "scipy", "pandas", "scikit-learn")
+PACKAGES = (
+    *("kedro", "tensorflow", "tensorflow-cpu", "keras"),
+    *("numpy", "scipy", "pandas", "scikit-learn"),
+)
 
 
 def packages() -> dict[str, str]:

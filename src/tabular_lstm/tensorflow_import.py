@@ -21,7 +21,7 @@ def refuse_without_tensorflow(subject: str) -> None:
     if find_spec("tensorflow") is None:
         raise DataError(
             f"{subject} needs TensorFlow, which is not installed here: this installation only "
-            "scores, monitors, rolls back and profiles. Train where `make install` was run."
+            "scores, monitors, rolls back and profiles. Train where TensorFlow is installed."
         )
 
 

@@ -1,8 +1,9 @@
 """A project of one's own beside the installed package: a package `churn` with few files."""
 
+import shutil
 from pathlib import Path
 
-from tests.helpers.project import Project
+from tests.helpers.project import ROOT, Project
 
 PYPROJECT = """
 [tool.kedro]
@@ -11,20 +12,7 @@ project_name = "churn"
 kedro_init_version = "1.7.0"
 source_dir = "src"
 """
-MAIN = """
-from kedro.framework.cli.utils import find_run_command
-from kedro.framework.project import configure_project
-
-configure_project("churn")
-find_run_command("churn")()
-"""
-FILES = {
-    "__init__": "",
-    "__main__": MAIN,
-    "cli": "from tabular_lstm.cli import cli, run\n",
-    "pipeline_registry": "from tabular_lstm.pipeline_registry import register_pipelines\n",
-    "settings": "from tabular_lstm.settings import *\n",
-}
+TEMPLATE = ROOT / "src/tabular_lstm/starter/{{ cookiecutter.repo_name }}"
 PIPELINE = """
 from kedro.pipeline import Node, Pipeline
 
@@ -51,10 +39,8 @@ def package_of(project: Project) -> Path:
 
 
 def write_package(folder: Path) -> None:
-    """Write the files that have Kedro's fixed names."""
-    folder.mkdir()
-    for name, code in FILES.items():
-        (folder / f"{name}.py").write_text(code)
+    """Write the starter's package."""
+    shutil.copytree(TEMPLATE / "src/{{ cookiecutter.python_package }}", folder)
 
 
 def write_pipeline(package: Path, name: str, result: str, inputs: list[str]) -> Path:

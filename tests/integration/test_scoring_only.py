@@ -98,6 +98,6 @@ def test_it_scores_monitors_rolls_back_and_profiles_and_refuses_to_train(host: P
         assert refused.returncode == 1
         assert refused.stderr.splitlines() == [
             "Error: Training needs TensorFlow, which is not installed here: this installation only "
-            "scores, monitors, rolls back and profiles. Train where `make install` was run."
+            "scores, monitors, rolls back and profiles. Train where TensorFlow is installed."
         ]
     assert {path for path in (host / "data").rglob("*") if path.is_file()} == files

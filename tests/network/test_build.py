@@ -1,12 +1,10 @@
-"""Both kinds of network: what they are made of, what they do with odd values, their saved file."""
+"""The ensemble: what it is made of, what it does with odd values, their saved file."""
 
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from keras import layers
 
 from tabular_lstm.network.build import build
 from tabular_lstm.network.fit import predict
@@ -18,31 +16,6 @@ from tests.helpers.networks import (
     schema_of,
     sequences_of,
 )
-
-# The tutorial's network
-
-
-@pytest.mark.filterwarnings("ignore:Do not pass an `input_shape`:UserWarning")
-def test_tutorial_is_the_tutorials_network_to_the_letter() -> None:
-    lstm, normalization, dense = layers.LSTM, layers.BatchNormalization, layers.Dense
-    expected = keras.Sequential(
-        [
-            lstm(1, activation="relu", input_shape=(4, 2), dropout=0.4, return_sequences=True),
-            normalization(),
-            lstm(1),
-            normalization(),
-            dense(1, activation="sigmoid"),
-        ]
-    )
-    network = build(schema_of(8), NetworkOptions(kind="tutorial"), 0)
-    assert isinstance(network, keras.Sequential)
-    assert network.input_shape == expected.input_shape == (None, 4, 2)
-    assert network.count_params() == expected.count_params() == 38
-    assert len(network.layers) == len(expected.layers) == 5
-    for layer, literal in zip(network.layers, expected.layers, strict=True):
-        assert type(layer) is type(literal)
-        assert layer.get_config() | {"name": ""} == literal.get_config() | {"name": ""}
-
 
 # What an ensemble is made of
 

@@ -16,15 +16,13 @@ from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
 from tabular_lstm.network import plan
-from tabular_lstm.network.build import build
 from tabular_lstm.network.fit import predict, train
 from tabular_lstm.network.member_training import DivergedError
 from tabular_lstm.network.members import Members
 from tabular_lstm.network.outputs import choose_threshold
-from tabular_lstm.parameters.hyperparameters import NetworkOptions, TrainingOptions
+from tabular_lstm.parameters.hyperparameters import TrainingOptions
 from tests.helpers.networks import assert_same_weights, schema_of, sequences_of
 from tests.helpers.trainings import (
-    SCHEMA,
     folds_of,
     half_told,
     member_logits,
@@ -249,37 +247,3 @@ def test_a_training_leaves_no_graph_in_memory() -> None:
     before = graphs()
     train(network_of(), *rows_of(40), training_of(epochs=1))
     assert graphs() <= before
-
-
-# The tutorial's network
-
-TUTORIAL = {"epochs": 4, "patience": 1, "objective": {"kind": "f1"}}
-
-
-@pytest.mark.long
-def test_the_tutorial_trains_all_its_epochs_to_the_same_bits_and_leaves_no_trace() -> None:
-    rows, network = rows_of(40), build(SCHEMA, NetworkOptions(kind="tutorial"), 0)
-    before, _ = train(network_of(dropout=0.3), *rows, training_of())
-    candidate, history = train(network, *rows, training_of(**TUTORIAL))
-    after, _ = train(network_of(dropout=0.3), *rows, training_of())
-    assert_same_weights(before, after)
-    assert history == {"loss": history["loss"], "best_epoch": 4, "decision_threshold": 0.5}
-    assert json.loads(json.dumps(history, allow_nan=False)) == history
-    assert len(set(history["loss"])) == 4
-    assert not network.compiled
-    assert_same_weights(network, build(SCHEMA, NetworkOptions(kind="tutorial"), 0))
-    assert not same(network.get_weights(), candidate.get_weights())
-
-    keras.utils.set_random_seed(99)
-    again, same_history = train(network, *rows, training_of(**TUTORIAL))
-    assert_same_weights(again, candidate)
-    assert same_history == history
-    _, by_weight = train(network, *rows, training_of(**TUTORIAL), np.arange(40) / 19.5)
-    assert by_weight["loss"] != history["loss"]
-
-    sequences, _ = rows
-    probabilities = predict(candidate, np.tile(sequences, (150, 1, 1)))[:, 1]
-    assert probabilities.dtype == np.float64
-    own = np.asarray(candidate(sequences, training=False))[:, 0]
-    np.testing.assert_allclose(probabilities, np.tile(own, 150), rtol=1e-5)
-    assert predict(candidate, sequences[:0]).shape == (0, 2)

@@ -14,11 +14,11 @@ from tabular_lstm.errors import DataError
 from tabular_lstm.estimator import LSTMClassifier
 from tabular_lstm.judging.importance import partial_dependence
 from tabular_lstm.network.build import LSTMEnsemble
-from tabular_lstm.network.fit import predict, predict_changed, train
+from tabular_lstm.network.fit import predict, scorer_of, train
 from tabular_lstm.network.keras_file import NoNetworkError, read_keras_file
 from tabular_lstm.network.outputs import outputs_of
 from tabular_lstm.network.reasons import reason_names, reasons_of
-from tabular_lstm.network.score import FEW, score
+from tabular_lstm.network.score import FEW, score, score_changed
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.parameters.hyperparameters import TrainingOptions
 from tabular_lstm.rows.histories import Histories
@@ -177,7 +177,7 @@ def test_a_curve_has_what_each_row_alone_gives_although_rows_are_the_past_of_oth
     some, schema = histories[np.arange(2 * ROWS)[::-1]], network.schema
     labels = schema.features[-histories.labels :]
     for slot, name in enumerate(schema.features):
-        curve = partial_dependence(partial(predict_changed, network), some, schema, name)
+        curve = partial_dependence(partial(score_changed, scorer_of(network)), some, schema, name)
         assert curve is not None
         values: list[Any] = [*curve.values]
         if name in schema.categories:

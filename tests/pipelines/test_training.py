@@ -1,21 +1,14 @@
 """The training nodes: from a schema and labelled sequences to a candidate and its history."""
 
-import re
-
 import numpy as np
 import pandas as pd
-import pytest
 
-from tabular_lstm.errors import DataError
 from tabular_lstm.parameters.columns import ColumnsOptions
 from tabular_lstm.parameters.hyperparameters import (
-    NetworkOptions,
     ReshapingOptions,
-    TrainingOptions,
 )
 from tabular_lstm.pipelines.reshaping.nodes import learn_schema, reshape, split_features_from_label
 from tabular_lstm.pipelines.training.nodes import (
-    build_network,
     fingerprint_train_rows,
 )
 from tabular_lstm.rows.examples import Examples
@@ -38,17 +31,6 @@ def train_rows() -> pd.DataFrame:
 def set_of(rows: pd.DataFrame, columns: ColumnsOptions = COLUMNS) -> Examples:
     schema = learn_schema(rows, NO_ROWS, DATA, columns, ReshapingOptions())
     return reshape(split_features_from_label(rows, schema, columns))
-
-
-def test_the_tutorials_network_refuses_missing_numbers_and_categories_by_row() -> None:
-    rows = train_rows().fillna({"b": 0.0, "c": "red"})
-    tutorial = NetworkOptions(kind="tutorial"), TrainingOptions()
-    assert build_network(set_of(rows), *tutorial).name == "tutorial"
-    rows.loc[12, "b"], rows.loc[40, "c"] = np.nan, None
-    with pytest.raises(DataError, match=r"rows \d\d, \d\d have missing values") as error:
-        build_network(set_of(rows), *tutorial)
-    assert {"12", "40"} == set(re.findall(r"\b\d\d\b", str(error.value)))
-    assert "network.kind: ensemble" in str(error.value)
 
 
 def test_each_row_that_is_trained_on_leaves_its_fingerprint() -> None:

@@ -11,7 +11,6 @@ from kedro.pipeline import Node, Pipeline
 from tabular_lstm.errors import DataError
 from tabular_lstm.parameters import BLOCKS
 from tabular_lstm.parameters.columns import SplitOptions
-from tabular_lstm.parameters.hyperparameters import NetworkOptions
 from tabular_lstm.parameters.runs import RetrainingOptions
 from tabular_lstm.runs.guards import (
     NothingNewError,
@@ -155,11 +154,9 @@ def test_a_node_of_ones_own_reads_any_entry(project: Project) -> None:
 
 
 def test_what_cannot_be_judged_is_not_trained() -> None:
-    refuse_what_cannot_be_judged(SplitOptions(), NetworkOptions())
+    refuse_what_cannot_be_judged(SplitOptions())
     with pytest.raises(DataError, match=r"split\.test_fraction = 0"):
-        refuse_what_cannot_be_judged(SplitOptions(test_fraction=0), NetworkOptions())
-    with pytest.raises(DataError, match=r"network\.kind = tutorial"):
-        refuse_what_cannot_be_judged(SplitOptions(), NetworkOptions(kind="tutorial"))
+        refuse_what_cannot_be_judged(SplitOptions(test_fraction=0))
 
 
 @pytest.mark.long

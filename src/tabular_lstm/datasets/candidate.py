@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from tabular_lstm.datasets.in_memory import KeptInMemory
-from tabular_lstm.datasets.kedro_private import JSONPreview
-from tabular_lstm.datasets.typed_json import LocalFileDataset, preview
+from tabular_lstm.datasets.typed_json import LocalFileDataset
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import replace
 from tabular_lstm.frozen import NewerVersionError
@@ -70,11 +69,6 @@ class FingerprintsDataset(LocalFileDataset):
         content = io.BytesIO()
         np.savez(content, **parts)
         replace(Path(self._get_save_path()), content.getvalue())
-
-    def preview(self) -> JSONPreview:
-        """Count the fingerprints."""
-        fingerprints = self.load()
-        return preview({"sequences": len(fingerprints.sequences), "keys": len(fingerprints.keys)})
 
 
 def read_fingerprints(path: Path) -> Fingerprints:

@@ -24,6 +24,7 @@ from tabular_lstm.frozen import Stored, validated
 from tabular_lstm.network.outputs import Calibration
 from tabular_lstm.network.scorer import Scorer, Slots
 from tabular_lstm.parameters.hyperparameters import NetworkOptions, TrainingOptions
+from tabular_lstm.rows.histories import table_of
 from tabular_lstm.rows.schema import Schema
 from tabular_lstm.tensorflow_import import import_tensorflow
 
@@ -158,7 +159,6 @@ class OwnNetwork:
                 raise DataError(
                     f"{self.file}: Keras {keras.__version__} cannot load the network: {error}"
                 ) from error
-        model.jit_compile = False  # XLA would compile longer than most scorings take
         return model
 
     def inputs(self, sequences: np.ndarray) -> np.ndarray:
@@ -171,20 +171,24 @@ class OwnNetwork:
         """
         if not self.settings.options.standardized:
             return sequences
-        slots, values = Slots.of(self.schema), sequences.reshape(len(sequences), -1).T.copy()
+        slots, values = Slots.of(self.schema), table_of(sequences).T.copy()
         values[slots.numeric] = slots.standardize(values[slots.numeric])
         unknown, places = slots.unknown[:, None], values[slots.categorical]
         values[slots.categorical] = 2 * places / unknown - 1
         return np.asarray(np.nan_to_num(values.T.reshape(sequences.shape), nan=0.0))
+
+    @cached_property
+    def _graph(self) -> Any:
+        return graph_of(self.model)
 
     def computed(self, sequences: np.ndarray, model: Any = None) -> np.ndarray:
         """Compute the outputs for sequences, in blocks: float64 (rows, o).
 
         `model`: another model than its own. Default: its own.
         """
-        model, inputs = model or self.model, self.inputs(sequences)
+        graph, inputs = graph_of(model) if model else self._graph, self.inputs(sequences)
         starts = range(0, len(inputs), BLOCK)
-        blocks = (model.predict_on_batch(inputs[start : start + BLOCK]) for start in starts)
+        blocks = (graph(inputs[start : start + BLOCK]) for start in starts)
         return np.concatenate([np.empty((0, self.schema.task.outputs)), *blocks])
 
     def save(self, path: Path) -> None:
@@ -198,6 +202,13 @@ class OwnNetwork:
 
 # A network that is read from a file.
 SavedNetwork = Scorer | OwnNetwork
+
+
+def graph_of(model: Any) -> Any:
+    """Compile a model for any number of rows."""
+    import tensorflow as tf  # noqa: PLC0415
+
+    return tf.function(model, input_signature=[tf.TensorSpec(model.input_shape, tf.float32)])
 
 
 def _foreign(part: Any, layer: str = "") -> Iterator[tuple[str, str]]:

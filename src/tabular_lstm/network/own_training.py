@@ -62,8 +62,8 @@ def train_own(
         candidate, history["best_epoch"] = fits[0][0], len(history["loss"])
         calibration = Calibration(
             **({"threshold": 0.5} if task.has_threshold else {}),
+            **({} if task.classes else {"coverage": training.coverage}),
             costs=training.objective.cost_matrix,
-            coverage=None if task.classes else training.coverage,
         )
     learned = settings.model_copy(update={"training": training, "calibration": calibration})
     history |= {**calibration.in_history, "objective": training.objective.kind}
