@@ -33,6 +33,7 @@ LEFT_OUT = {
         "sklearn.linear_model.Ridge",
         "TypeError: for two classes expected a classifier with predict_proba",
     ),
+    "leaving": (f"{HELPERS}.Leaving", "SystemExit: 0"),
     "unsure": (f"{HELPERS}.Unsure", "ValueError: array must not contain infs or NaNs"),
 }
 

@@ -99,6 +99,9 @@ def test_one_registry_has_the_pipelines_of_both_and_what_the_project_adds(churn:
     assert message.endswith("Run the others before or after it.")
     message = message_of(churn.command("run", "--pipelines", "mine,reshaping"))
     assert "read data_summary, history_rows, test_rows, train_rows of an earlier run" in message
+    write_pipeline(package_of(churn), "mine", "1", ["predictoins"])
+    message = message_of(churn.command("run", "--pipelines", "mine"))
+    assert message.startswith("Pipeline input(s) {'predictoins'} not found")
 
 
 def test_an_own_pipeline_replaces_none_of_the_package(package: Path) -> None:

@@ -1,5 +1,6 @@
 """Baselines of a user's own, each named in conf by its path."""
 
+import sys
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -48,6 +49,13 @@ class Counts(RegressorMixin, BaseEstimator):
 
     def predict(self, rows: pd.DataFrame) -> np.ndarray:
         return np.full((len(rows), 1), self.mean)
+
+
+class Leaving(Recorder):
+    """It ends the process, with the exit code of a success."""
+
+    def fit(self, *_: Any) -> Self:
+        sys.exit(0)
 
 
 class Unsure(Recorder):

@@ -173,7 +173,9 @@ def test_what_cannot_be_made_ends_in_a_sentence(folder: Path, python: str) -> No
         assert ended.returncode == 1
         return ended.stderr
 
-    assert "cannot be called tabular_lstm: choose another --name" in refusal(python, "tabular-lstm")
+    for name in ("tabular-lstm", "keras", "2fast"):
+        package = name.replace("-", "_")
+        assert f"The package of a project cannot be called {package}: " in refusal(python, name)
     clone = refusal(sys.executable, "another")
     assert "only a wheel has the whole starter: run make wheel" in clone
     assert not (folder / "another").exists()

@@ -48,6 +48,8 @@ def of_task(task: str) -> Any:
         ("with_own_class", ("layer 'mine' has", "Foreign")),
         ("with_registered_function", ("layer 'mine' has somebody>registered_function",)),
         ("with_two_outputs", ("to (None, 2), expected", "to (None, 1)")),
+        ("with_listed_output", ("to [(None, 1)], expected", "to (None, 1)")),
+        ("leaving", ("SystemExit: 0",)),
         ("with_other_input", ("from (None, 2, 2, 1)", "expected from (None, 2, 2)")),
         ("sequential", ("keras.Model(inputs, outputs)", "Sequential")),
         ("number", ("TypeError: it returned 7",)),
