@@ -109,5 +109,6 @@ class Artifact:
         output_name = self.scorer.schema.task.traits.prediction
         return DataError(
             f"{self.file}: the champion, run {self.run_id}, gives no {output_name} for {rows}: "
-            f"some of its weights are not numbers. {advice}."
+            "some of its weights are not numbers, or a network of kind keras does not replace a "
+            f"missing value. {advice}."
         )
