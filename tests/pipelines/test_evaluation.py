@@ -19,6 +19,7 @@ from tabular_lstm.judging.drawing import TITLES
 from tabular_lstm.judging.importance import Dependence, Importance, Lost
 from tabular_lstm.judging.model_metrics import Baselines
 from tabular_lstm.network import fit
+from tabular_lstm.network.own_network import OwnNetwork, Settings
 from tabular_lstm.parameters.columns import ColumnsOptions
 from tabular_lstm.parameters.hyperparameters import (
     EvaluationOptions,
@@ -46,12 +47,13 @@ LOSSES = {"loss": [0.7, 0.6, 0.65], "best_epoch": 2, "decision_threshold": 0.45,
 Rows = tuple[np.ndarray, pd.Series]
 
 
-def candidate_of(weights: list[float]) -> keras.Model:
+def candidate_of(weights: list[float]) -> OwnNetwork:
     """A network that weighs and adds up its four slots."""
-    dense = keras.layers.Dense(1, activation="sigmoid")
-    network = keras.Sequential([keras.Input((2, 2)), keras.layers.Flatten(), dense])
+    rows = keras.Input((2, 2))
+    network = keras.Model(rows, keras.layers.Dense(1)(keras.layers.Flatten()(rows)))
     network.set_weights([np.array(weights, np.float32)[:, None], np.zeros(1, np.float32)])
-    return network
+    options = NetworkOptions(kind="keras", build="tests.four")
+    return OwnNetwork.of(network, Settings(schema=networks.schema_of(), options=options), "four")
 
 
 # Which rows judge
