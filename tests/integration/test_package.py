@@ -159,11 +159,11 @@ print(champion.run_id, champion.predict_proba(rows)[:, 1].tolist())
     assert {path: path.read_bytes() for path in (churn.path / "conf").rglob("*.yml")} == conf
 
 
-def test_what_cannot_be_made_ends_in_a_sentence(folder: Path, python: str) -> None:
+def test_what_cannot_be_made_ends_in_a_sentence(tmp_path: Path, python: str) -> None:
     def refusal(python: str, name: str) -> str:
         ended = subprocess.run(
             [python, "-m", "kedro", "new", "--starter", "tabular-lstm", "--name", name],
-            cwd=folder,
+            cwd=tmp_path,
             env=os.environ | {"DO_NOT_TRACK": "1", "PYTHONPATH": ""},
             check=False,
             capture_output=True,
@@ -178,4 +178,4 @@ def test_what_cannot_be_made_ends_in_a_sentence(folder: Path, python: str) -> No
         assert f"The package of a project cannot be called {package}: " in refusal(python, name)
     clone = refusal(sys.executable, "another")
     assert "only a wheel has the whole starter: run make wheel" in clone
-    assert not (folder / "another").exists()
+    assert [*tmp_path.iterdir()] == []
