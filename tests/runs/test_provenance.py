@@ -96,24 +96,6 @@ def test_what_may_change_a_decision_counts(block: str, name: str, value: Any, co
     assert (parameters_hash(changed, RAW) != parameters_hash(DEFAULTS, RAW)) == counts
 
 
-@pytest.mark.parametrize("file", ["churn/networks.py", "churn/networks/__init__.py"])
-def test_a_changed_function_counts_and_its_module_is_not_imported(
-    file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.syspath_prepend(str(tmp_path))
-    path, hashes = tmp_path / file, set()
-    path.parent.mkdir(parents=True)
-    own = {"kind": "keras", "build": "churn.networks.build"}
-    conf = {**blocks(), "network": BLOCKS["network"].model_validate(own)}
-    for source in (None, "raise SystemExit", "raise SystemExit(1)"):
-        if source is not None:
-            path.write_text(source)
-        made = provenance(run("a"), tmp_path, None, conf, RAW)
-        hashes.add(made.parameters_sha256)
-        assert "function" not in made.parameters
-    assert len(hashes) == 3
-
-
 def test_a_parameter_of_a_newer_version_does_not_count() -> None:
     """The hash of the same conf stays, so that a night after an upgrade trains nothing."""
 
