@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.network.outputs import decisions
+from tabular_lstm.network.own_network import OwnNetwork
 from tabular_lstm.network.scorer import Scorer
 from tabular_lstm.parameters.hyperparameters import (
     Ensemble,
@@ -148,12 +149,14 @@ class LSTMEstimator(BaseEstimator):  # type: ignore[misc]
         """Make a fitted estimator from a trained `LSTMEnsemble`, such as the candidate of a run.
 
         Raises:
-            DataError: The network has another task, or reads histories.
+            DataError: The network has another task, reads histories, or is one's own.
         """
-        if network.schema.history is not None:
-            advice = "Score with tabular_lstm.load_champion, or --pipelines scoring."
+        has_history = network.schema.history is not None
+        if has_history or isinstance(network, OwnNetwork):
             raise DataError(
-                f"{cls.__name__} takes single rows, this network reads histories. {advice}"
+                f"{cls.__name__} is an ensemble that takes single rows, and this network "
+                f"{'reads histories' if has_history else 'is of kind keras'}. Score with "
+                "tabular_lstm.load_champion, or --pipelines scoring."
             )
         if bool((task := network.schema.task).classes) != cls.predicts_classes:
             raise DataError(f"{cls.__name__}: expected a network of {cls.tasks}, got {task.kind}.")

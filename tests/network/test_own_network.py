@@ -14,6 +14,7 @@ from keras import layers
 from sklearn.metrics import roc_auc_score
 
 from tabular_lstm.errors import DataError
+from tabular_lstm.estimator import LSTMClassifier
 from tabular_lstm.network import own_training
 from tabular_lstm.network.fit import fingerprint_network, predict, train
 from tabular_lstm.network.keras_file import WEIGHTS, NoNetworkError
@@ -316,3 +317,9 @@ def test_a_member_more_or_a_bomb_is_refused(whole: bytes) -> None:
         archive.writestr("assets/more", "x")
     with pytest.raises(NoNetworkError, match="assets/more"):
         _ = Artifact(file.getvalue(), "more.keras").scorer
+
+
+def test_it_is_no_estimator(tmp_path: Path) -> None:
+    own("dense", SCHEMA).save(tmp_path / "own.keras")
+    with pytest.raises(DataError, match=r"and this network is of kind keras\. Score with"):
+        LSTMClassifier.load(tmp_path / "own.keras")
