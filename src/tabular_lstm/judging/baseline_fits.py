@@ -320,7 +320,7 @@ def _five_folds(
 
 # What each library is told, by names of one argument, unless conf says one of these: to print and
 # write nothing, and to take one thread, as in `_fit`.
-TOLD: dict[str, dict[tuple[str, ...], Any]] = {
+DEFAULTS: dict[str, dict[tuple[str, ...], Any]] = {
     "catboost": {
         ("thread_count",): 1,
         ("verbose", "silent", "logging_level", "verbose_eval"): False,
@@ -343,14 +343,16 @@ def _new_model(model: Model, schema: Schema, seed: int) -> Any:
     estimator = partial(getattr(import_module(module), class_name), **model.options)
     if model.own:
         seeds = [name for name in SEEDS if name in signature(estimator.func).parameters][:1]
-        told = {(name, *SEEDS): seed for name in seeds} | TOLD.get(module.partition(".")[0], {})
-        own = estimator(**{n[0]: told[n] for n in told if model.options.keys().isdisjoint(n)})
-        if hasattr(own, "predict_proba") != bool(schema.task.classes):
+        of_library = DEFAULTS.get(module.partition(".")[0], {})
+        defaults = {(name, *SEEDS): seed for name in seeds} | of_library
+        unset = {n[0]: defaults[n] for n in defaults if model.options.keys().isdisjoint(n)}
+        baseline = estimator(**unset)
+        if hasattr(baseline, "predict_proba") != bool(schema.task.classes):
             raise TypeError(
                 f"for {schema.task.in_words} expected a "
                 f"{'classifier with predict_proba' if schema.task.classes else 'regressor'}"
             )
-        return own
+        return baseline
     if model.boosted:
         # Many features get fewer bins, because with few values per bin the bins take most of the
         # time.

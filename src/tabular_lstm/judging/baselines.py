@@ -122,16 +122,16 @@ def models_named(names: Iterable[str]) -> dict[str, Model]:
     }
 
 
-def own_baselines(own: Mapping[str, OwnBaseline]) -> dict[str, Model]:
+def own_baselines(declared: Mapping[str, OwnBaseline]) -> dict[str, Model]:
     """Give the user's own baselines by name, each for whatever task."""
     return {
         name: replace(
             model,
-            classifier=own[name].class_,
-            regressor=own[name].class_,
-            options=own[name].model_extra or {},
+            classifier=declared[name].class_,
+            regressor=declared[name].class_,
+            options=declared[name].model_extra or {},
         )
-        for name, model in models_named(own).items()
+        for name, model in models_named(declared).items()
     }
 
 
