@@ -78,6 +78,7 @@ def test_a_created_pipeline_runs_after_a_scoring_with_its_own_parameters(served:
     assert len(lines) == 2
 
 
+@pytest.mark.long
 def test_one_registry_has_the_pipelines_of_both_and_what_the_project_adds(churn: Project) -> None:
     write_pipeline(package_of(churn), "mine", "data_summary.rows", ["data_summary"])
     (package_of(churn) / "pipeline_registry.py").write_text(

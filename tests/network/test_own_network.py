@@ -93,6 +93,7 @@ def test_it_gets_sequences_as_they_are_or_standardized() -> None:
 # Training
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("task", [TWO_CLASSES, CLASSES, NUMBER])
 def test_each_task_is_learned_and_calibrated_out_of_fold(task: str, tmp_path: Path) -> None:
     schema, (sequences, told) = of_task(task), rows_of(200)
@@ -161,6 +162,7 @@ def test_the_candidate_is_the_mean_of_models_that_each_left_out_a_fold(
     assert history["decision_threshold"] == candidate.calibration.threshold
 
 
+@pytest.mark.long
 def test_a_training_repeats_to_the_same_bits_and_depends_on_its_seed_and_weights() -> None:
     rows = rows_of(60)
 
