@@ -19,8 +19,8 @@ from tabular_lstm.serving.artifact import Artifact
 class NetworkFileDataset(LocalFileDataset):
     """A Keras model as a `.keras` file, written whole or not at all.
 
-    Kedro's `tensorflow.TensorFlowModelDataset` is not used: it
-    imports TensorFlow before the data are checked, and the import takes seconds.
+    Kedro's `tensorflow.TensorFlowModelDataset` is not used: it imports TensorFlow before the data
+    are checked, and the import takes seconds.
     """
 
     def load(self) -> Any:
