@@ -1,8 +1,11 @@
 """`kedro run` and `kedro profile`; faulty data or conf end in one clear message."""
 
+import json
 import logging
+import signal
 import sys
 import traceback
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +23,15 @@ from kedro.validation import ParameterValidationError
 from omegaconf.errors import OmegaConfBaseException
 
 from tabular_lstm.environments import run_command
-from tabular_lstm.errors import DataError, printable, unknown_name
-from tabular_lstm.exit_codes import DONE, FAILED, TRY_LATER, worst_code
+from tabular_lstm.errors import DataError, counted, printable, unknown_name
+from tabular_lstm.exit_codes import FAILED, TRY_LATER, worst_code
+from tabular_lstm.runs import every_model
+from tabular_lstm.runs.attempts import Attempt
 from tabular_lstm.runs.guards import NO_SERVER, NO_TUNING, WHOLE, NothingNewError
-from tabular_lstm.runs.hooks import HOOKS, RunHooks
+from tabular_lstm.runs.hooks import HOOKS, OF_MANY, RunHooks
 from tabular_lstm.runs.lock import LockedError
 from tabular_lstm.runs.models import models_of
 from tabular_lstm.runs.own_package import packages_of_pipelines
-from tabular_lstm.serving.prediction_parts import AlarmError
 
 USER_ERRORS = (
     DatasetError,
@@ -48,7 +52,7 @@ class Refused(click.ClickException):
         super().__init__(message_of(fault))
         code = TRY_LATER if isinstance(fault, LockedError) else FAILED
         self.exit_code = code  # type: ignore[misc]  # click has one for each class
-        self.is_alarm = isinstance(fault, AlarmError)
+        self.fault = fault
 
 
 class Command(click.Command):
@@ -91,10 +95,11 @@ class Run(Command):
                 refused = error if isinstance(error, Refused) else None
                 name = "Error" if refused else type(error).__name__
                 message = refused.message if refused else message_of(error)
-                hooks.notify("failed", f"{name}: {message}", bool(refused and refused.is_alarm))
+                fault = refused.fault if refused else error
+                hooks.fail(fault, f"{name}: {message}", ctx.params["pipelines"])
             raise
-        if (hooks := _hooks(ctx)) and hooks.exit_code != DONE:
-            ctx.exit(hooks.exit_code)
+        if (hooks := _hooks(ctx)) and (attempt := hooks.attempt) and attempt.exit_code:
+            ctx.exit(attempt.exit_code)
         return result
 
 
@@ -255,57 +260,87 @@ def _project() -> Path:
 @click.option("--env", envvar="KEDRO_ENV", help="Environment. Default: base.")
 @click.option("--pipelines", default="retraining", help="As of kedro run. Default: retraining.")
 @click.option("--params", multiple=True, help="As of kedro run, for each model.")
-def run_models(env: str | None, pipelines: str, params: tuple[str, ...]) -> None:
-    """Run pipelines for each model of an environment, one after the other."""
-    from tabular_lstm.runs.overview import read_states, states_table  # noqa: PLC0415
+@click.option("--models", help="Some of the models, such as at,be. Default: all.")
+@click.option("--jobs", type=click.IntRange(1), default=1, help="Processes. Default: 1.")
+def run_models(
+    env: str | None, pipelines: str, params: tuple[str, ...], models: str | None, jobs: int
+) -> None:
+    """Run pipelines for each model of an environment."""
+    from tabular_lstm.runs import overview as page  # noqa: PLC0415
 
-    project = _project()
-    if not (names := models_of(project, env)):
+    context, project = click.get_current_context(), _project()
+    if not (known := models_of(project, env)):
         raise DataError(f"Conf has no list models. For one model: {run_command(env)}")
+    if models is None and "rollback" in pipelines.split(","):
+        raise DataError(
+            "--pipelines rollback: expected --models, those to roll back, such as "
+            f"--models {known[0]}."
+        )
+    names = [name.strip() for name in models.split(",")] if models else known
+    if unknown := [name for name in names if name not in known]:
+        raise DataError(f"Model {unknown_name(unknown[0], known)}.")
     arguments = ["--pipelines", pipelines, *(["--env", env] if env else [])]
     for text in params:
         arguments += ["--params", text]
-    ends = {name: _run_model(name, arguments) for name in names}
-    outcomes = {name: outcome for name, (outcome, _) in ends.items()}
-    click.echo(states_table(read_states(project, env, names), outcomes))
-    click.get_current_context().exit(worst_code([code for _, code in ends.values()]))
-
-
-def _run_model(name: str, arguments: list[str]) -> tuple[str, int]:
-    """Run `kedro run` for one model; return the outcome in a word, and the exit code."""
-    context, code = click.get_current_context(), DONE
-    context.meta.clear()  # what the run before left
+    ends, signalled = dict[str, Attempt](), None
+    run_model = partial(_run_model, arguments=arguments)
     try:
-        words = [*arguments, "--params", f"model={name}"]
-        with run.make_context("run", words, context) as run_context:
-            run.invoke(run_context)
-    except click.exceptions.Exit as ended:
-        code = ended.exit_code
+        for name, end in every_model.run_each(run_model, [*dict.fromkeys(names)], jobs, project):
+            ends[name] = end
+            if end.severity == "failed":
+                logger.error("Model %s failed; the errors are at the end of this log", name)
+    except KeyboardInterrupt as interrupt:
+        signalled = 128 + (interrupt.args or (signal.SIGINT,))[0]
+    for error in every_model.errors_of(ends):
+        click.echo(error, err=True)
+    states = page.read_states(project, env, known)
+    page.write_overview(states, project, env)
+    click.echo(page.states_table(states, {name: str(end.outcome) for name, end in ends.items()}))
+    every_model.notify_of_all(ends, env, project)
+    if signalled:
+        left = f"{len(names) - len(ends)} of {counted(len(names), 'model')} did not end"
+        click.echo(f"Error: interrupted; {left}. Run the same command again.", err=True)
+    context.exit(signalled or worst_code(every_model.ends_of(ends)))
+
+
+def _run_model(name: str, arguments: list[str]) -> Attempt:
+    """Run `kedro run` for one model; return how it ended."""
+    attempt, hooks = every_model.failed(""), None
+    try:
+        with run.make_context("run", [*arguments, "--params", f"model={name}"]) as context:
+            context.meta[OF_MANY] = True
+            try:
+                run.invoke(context)
+            finally:
+                hooks = _hooks(context)
+    except click.exceptions.Exit:  # the attempt has the exit code
+        pass
     except click.ClickException as error:
-        click.ClickException(f"{name}: {error.format_message()}").show()
-        code = error.exit_code
-    except Exception:
+        attempt = every_model.failed(f"Error: {error.format_message()}", error.exit_code)
+    except Exception as error:
         logger.exception("Model %s", name)
-        code = FAILED
+        attempt = every_model.failed(f"{type(error).__name__}: {message_of(error)}")
     if keras := sys.modules.get("keras"):
         keras.backend.clear_session()  # else each network stays in memory
-    outcome = (hooks := _hooks(context)) and hooks.outcome
-    return outcome or {DONE: "done", TRY_LATER: "locked"}.get(code, "failed"), code
+    return (hooks and hooks.attempt) or attempt
 
 
 @click.command(cls=Command)
 @click.option("--env", envvar="KEDRO_ENV", help="Environment. Default: base.")
-def overview(env: str | None) -> None:
-    """Show what serves in each model of an environment, and write it as a page."""
-    from tabular_lstm.runs.overview import (  # noqa: PLC0415
-        read_states,
-        states_table,
-        write_overview,
-    )
+@click.option("--json", "as_json", is_flag=True, help="Print a list of objects, and no page.")
+def overview(env: str | None, as_json: bool) -> None:
+    """Show how each model of an environment is, who needs a person first; and write a page."""
+    from tabular_lstm.runs import overview as page  # noqa: PLC0415
 
     project = _project()
-    states = read_states(project, env, models_of(project, env))
-    click.echo(f"{states_table(states)}\nPage: {write_overview(states, project, env)}")
+    states = page.read_states(project, env, models_of(project, env))
+    if as_json:
+        click.echo(json.dumps([state.model_dump(mode="json") for state in states], indent=2))
+    else:
+        path = page.write_overview(states, project, env)
+        click.echo(f"{page.states_table(states)}\nPage: {path}")
+    code = worst_code([(state.needs, state.exit_code) for state in states])
+    click.get_current_context().exit(code)
 
 
 @click.command(cls=Command, hidden=True, context_settings={"ignore_unknown_options": True})

@@ -22,6 +22,14 @@ class DataError(ValueError):
         return "\n  ".join(self.args)
 
 
+class NotEnoughRowsError(DataError):
+    """The labelled rows are too few, or of one class: more rows alone can change that."""
+
+
+class NoChampionError(DataError):
+    """No run was promoted yet."""
+
+
 def printable(text: object) -> str:
     r"""Write text on one line; a character that is invisible or moves the cursor is escaped.
 

@@ -1,4 +1,4 @@
-"""The exit codes of the commands: what each one tells a scheduler.
+"""How runs end: their severities, and the exit codes that tell a scheduler.
 
 `conf/base` has the same numbers for an alarm and for untrusted data. The schedules in deploy/ have
 them, too, because they do not import this package: cron/run, the services of systemd, and the
@@ -6,7 +6,7 @@ operator of Airflow. 2 is click's, for a faulty command line.
 """
 
 from collections.abc import Collection
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, StrictInt
 
@@ -19,13 +19,40 @@ TRY_LATER = 75  # another run is at work, and this one has done nothing: EX_TEMP
 # What conf may choose for an alarm or a rejection: no code with another meaning.
 ExitCode = Literal[0] | Annotated[StrictInt, Field(ge=ALARM, lt=TRY_LATER)]
 
+# How a model is, the worst first; up to `never run` it needs a person. A run by itself is never
+# `damaged`, `stale` or `never run`. A model is `waiting` for its first champion while its labelled
+# rows are too few or of one class.
+Severity = Literal[
+    "failed",
+    "damaged",
+    "stale",
+    "untrusted data",
+    "alarm",
+    "never run",
+    "waiting",
+    "done",
+    "locked",
+]
+SEVERITIES: tuple[Severity, ...] = get_args(Severity)
+NEED_A_PERSON = SEVERITIES[: SEVERITIES.index("waiting")]
 
-def worst_code(codes: Collection[int]) -> int:
-    """Return the exit code of several runs: the first of 1, 65, any other, 3 and 0 that occurred.
+
+def worst_code(ends: Collection[tuple[Severity, int]]) -> int:
+    """Return the exit code of several runs, each with its severity and exit code.
+
+    It is the code of the most severe run; of runs that need nobody it is the highest one. A run
+    that was locked counts only if all were.
 
     Examples:
-        >>> worst_code({0, 3, 75}), worst_code({3, 65, 75})
-        (75, 65)
+        >>> worst_code([("locked", 75), ("alarm", 4), ("untrusted data", 66), ("done", 0)])
+        66
+        >>> worst_code([("locked", 75), ("waiting", 0), ("done", 0)]), worst_code([("locked", 75)])
+        (0, 75)
     """
-    rank = {FAILED: 4, UNTRUSTED_DATA: 3, ALARM: 1, DONE: 0}
-    return max(codes, key=lambda code: (rank.get(code, 2), code))
+
+    def rank(end: tuple[Severity, int]) -> tuple[int, int]:
+        severity, code = end
+        place = SEVERITIES.index("done" if severity == "waiting" else severity)
+        return place, -code
+
+    return min(ends, key=rank)[1]

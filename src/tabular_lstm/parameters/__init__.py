@@ -19,6 +19,7 @@ from tabular_lstm.parameters.runs import (
     MlflowOptions,
     MonitoringOptions,
     NotifyOptions,
+    OverviewOptions,
     PromotionOptions,
     ReportOptions,
     RetrainingOptions,
@@ -36,6 +37,7 @@ OF_RUNS: dict[str, type[Parameters]] = {
     "scoring": ScoringOptions,
     "monitoring": MonitoringOptions,
     "notify": NotifyOptions,
+    "overview": OverviewOptions,
     "mlflow": MlflowOptions,
     "storage": StorageOptions,
 }

@@ -7,8 +7,9 @@ from pydantic import AfterValidator, Field, StrictInt, model_validator
 
 from tabular_lstm.errors import unknown_name
 from tabular_lstm.exit_codes import ALARM, DONE, UNTRUSTED_DATA, ExitCode
-from tabular_lstm.frozen import Count, Number, Parameters, Positive, Share
+from tabular_lstm.frozen import Count, Number, Parameters, Positive, Share, matching
 from tabular_lstm.metrics import METRICS
+from tabular_lstm.parameters.columns import TIME
 from tabular_lstm.parameters.hyperparameters import NotNegative
 
 # An option that is gone, and that conf of version 0.1.0 may have: see `runs.guards`.
@@ -200,6 +201,17 @@ class NotifyOptions(Parameters):
         if isinstance(values, dict) and values.get("webhook") is not None:
             raise ValueError(f"webhook is gone: {NO_WEBHOOK}")
         return without_option(values, "webhook")
+
+
+class OverviewOptions(Parameters):
+    """When the overview calls a model stale.
+
+    Attributes:
+        stale_after: Longest time without a finished run of a kind, such as `36 hours`. Default:
+            twice the median time between the model's last six, and at least a day.
+    """
+
+    stale_after: Annotated[str, matching(TIME.pattern, "a time such as '36 hours'")] | None = None
 
 
 class MlflowOptions(Parameters):

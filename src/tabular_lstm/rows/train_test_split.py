@@ -7,7 +7,7 @@ sides.
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.errors import DataError, counted, shown
+from tabular_lstm.errors import DataError, NotEnoughRowsError, counted, shown
 from tabular_lstm.parameters.columns import ColumnsOptions, Moment, SplitOptions
 from tabular_lstm.rows.cells import read_category
 from tabular_lstm.rows.column_kinds import column_of
@@ -152,8 +152,9 @@ def sides_of(
         raise DataError(f"{source.file}: {error}") from error
     sides = {"train": train, "test": test} if split.test_fraction else {"train": train}
     if shortage := shortage_of_labels(sides, columns):
-        quarantined = reasons_and_advice(source) if source.quarantined_rows else []
-        raise DataError(f"{source.file}: {shortage}", *quarantined)
+        if source.quarantined_rows:
+            raise DataError(f"{source.file}: {shortage}", *reasons_and_advice(source))
+        raise NotEnoughRowsError(f"{source.file}: {shortage}")
     return train, test, bounded
 
 

@@ -9,7 +9,15 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.errors import LISTED, DataError, counted, no_column, row_list, shown
+from tabular_lstm.errors import (
+    LISTED,
+    DataError,
+    NotEnoughRowsError,
+    counted,
+    no_column,
+    row_list,
+    shown,
+)
 from tabular_lstm.parameters.columns import ROLES, ColumnsOptions
 from tabular_lstm.rows.cells import Problems, read_category
 from tabular_lstm.rows.column_kinds import column_of
@@ -184,7 +192,7 @@ def read_rows(
         read_part = part[~is_unlabelled] if is_left_out else part
         rows.add(read_part, dict(_read_columns(read_part, columns, features, times)))
     if not labelled:
-        raise DataError(
+        raise NotEnoughRowsError(
             f"{file}: column '{label}' has no label in any of the {unlabelled} rows: each "
             "cell is empty or means 'missing'. Write the labels into the column, or name another "
             "column under columns.label."

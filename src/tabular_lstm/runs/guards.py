@@ -18,7 +18,7 @@ from tabular_lstm.datasets.kedro_private import folder_of_versions
 from tabular_lstm.datasets.rows_to_score import without_secrets
 from tabular_lstm.environments import NAME
 from tabular_lstm.errors import DataError, counted, no_column, unknown_name
-from tabular_lstm.exit_codes import DONE
+from tabular_lstm.exit_codes import DONE, FAILED, Severity
 from tabular_lstm.files import not_written, opened
 from tabular_lstm.frozen import Parameters, from_json
 from tabular_lstm.judging.gate import START_OVER
@@ -80,11 +80,18 @@ class NothingNewError(Exception):
         message: Names the other run.
         alarm: The alarm of the other run, with which this run ends too. Default: None.
         exit_code: The exit code; with an alarm, 0, the default, is conf's.
+        severity: That of the other run. Default: done.
     """
 
-    def __init__(self, message: str, alarm: str | None = None, exit_code: int = 0) -> None:
+    def __init__(
+        self,
+        message: str,
+        alarm: str | None = None,
+        exit_code: int = DONE,
+        severity: Severity = "done",
+    ) -> None:
         super().__init__(message)
-        self.alarm, self.exit_code = alarm, exit_code
+        self.alarm, self.exit_code, self.severity = alarm, exit_code, severity
 
 
 def decides(pipeline: Pipeline) -> bool:
@@ -278,6 +285,7 @@ def refuse_nothing_new(champions: Champions, inputs: Inputs, retraining: Retrain
         "anyway: --params retraining.force=true",
         decision.alarm if decision else None,
         decision.exit_code(retraining) if decision else DONE,
+        decision.severity if decision else "done",
     )
 
 
@@ -413,11 +421,13 @@ def refuse_scored_before(
             if stops and (drift is None or drift.not_compared is not None):
                 return
             alarm = drift.alarm if drift else None
+            is_stopped = stops and alarm is not None
             raise NothingNewError(
                 f"rows, champion, parameters and code are those of run {run}, whose predictions "
                 f"are in {folder}. To score anyway: --params scoring.force=true",
                 alarm,
-                exit_code=int(stops and alarm is not None),
+                exit_code=FAILED if is_stopped else DONE,
+                severity="failed" if is_stopped else "done",
             )
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import click
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
+from kedro.io.core import generate_timestamp
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
@@ -20,13 +22,14 @@ from tabular_lstm.datasets.tables import own_entry
 from tabular_lstm.engine import Engine
 from tabular_lstm.environments import output_folder, run_command, with_model
 from tabular_lstm.errors import DataError, printable
-from tabular_lstm.exit_codes import DONE
+from tabular_lstm.exit_codes import DONE, FAILED, TRY_LATER, Severity
 from tabular_lstm.files import FULL, not_written
 from tabular_lstm.monitoring.health import Health
 from tabular_lstm.parameters.runs import Event
-from tabular_lstm.runs import guards
+from tabular_lstm.runs import attempts, guards
+from tabular_lstm.runs.attempts import Attempt
 from tabular_lstm.runs.kept_outputs import KeptOutputs
-from tabular_lstm.runs.lock import claim_run_id, locked
+from tabular_lstm.runs.lock import LockedError, claim_run_id, locked
 from tabular_lstm.runs.models import refuse_other_model, warn_of_rows_of_no_model
 from tabular_lstm.runs.notify import RunEnd, notify, read_credentials, read_options
 from tabular_lstm.runs.output_folders import prune, renew_latest
@@ -34,6 +37,7 @@ from tabular_lstm.runs.provenance import provenance
 from tabular_lstm.serving.champion import refuse_other_task
 from tabular_lstm.serving.decision import Champions
 from tabular_lstm.serving.manifest import read_manifest
+from tabular_lstm.serving.prediction_parts import AlarmError
 from tabular_lstm.serving.promotion_log import LOG, champion_of
 from tabular_lstm.tensorflow_import import refuse_without_tensorflow
 
@@ -84,8 +88,14 @@ class RunLog(logging.Handler):
 # Hooks --------------------------------------------------------------------------------------------
 
 STARTS = "tabular-lstm %s: run %s of environment %s, to %s/"
-# Key of click's `meta`: the hooks of a command's run, which know how it ended.
-HOOKS = "tabular_lstm.hooks"
+# Keys of click's `meta`: the hooks of a command's run, which know how it ended; and that the run is
+# one of `run-models`, which notifies once, and for which a model that waits has not failed.
+HOOKS, OF_MANY = "tabular_lstm.hooks", "tabular_lstm.of_many"
+
+
+def _of_many() -> bool:
+    command = click.get_current_context(silent=True)
+    return command is not None and OF_MANY in command.meta
 
 
 def _saved_by(pipeline: Pipeline) -> set[str]:
@@ -98,12 +108,10 @@ class RunHooks:
     """The project's hooks; Kedro calls the methods.
 
     Attributes:
-        exit_code: The exit code of the last run that came to an end.
-        outcome: Its event; None if it has none.
+        attempt: The last run, and how it ended. None if it has not begun.
     """
 
-    exit_code: int
-    outcome: Event | None
+    attempt: Attempt | None
 
     def __init__(self) -> None:
         self._until_end = contextlib.ExitStack()  # locks and workers
@@ -111,10 +119,14 @@ class RunHooks:
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
         """Check all parameters, and tell the command where to ask how the run ended."""
-        self.exit_code, self.outcome = DONE, None
+        self.attempt, self._began = None, time.monotonic()
+        self._kept: KeptOutputs | None = None
         self._context, self._loader, self._run_id = context, context.config_loader, ""
         runtime_params = self._loader.runtime_params
         self._env = with_model(context.env, runtime_params.get("model"))
+        self._outputs = Path(context.project_path) / output_folder(self._env)
+        # Faulty conf does not say which models there are, so a name may be mistyped.
+        self._is_traced = self._outputs.exists()
         if command := click.get_current_context(silent=True):
             command.meta[HOOKS] = self
             command.call_on_close(self.end)  # after Ctrl-C too, for which Kedro calls no hook
@@ -128,14 +140,16 @@ class RunHooks:
         if "session_id" in run_params:  # of a KedroServiceSession; no other session has one
             raise DataError(guards.NO_SERVER)
         self.end()  # a notebook's run that Ctrl-C ended
+        self._is_traced = False
         refuse_other_model(self._loader, self._env, pipeline)
+        self._is_traced = True
         guards.refuse_other_paths(self._loader, pipeline)
         guards.refuse_part(pipeline, run_params, run_command(self._env))
         if "candidate@network" in pipeline.datasets():
             refuse_without_tensorflow("Training")
         self._open(run_params["run_id"])
         try:
-            self._begin(pipeline, catalog)
+            self._begin(pipeline, catalog, attempts.pipeline_of(run_params["pipeline_names"]))
             if guards.decides(pipeline):
                 self._prepare_to_decide(pipeline, catalog)
             elif self._kept:
@@ -152,22 +166,25 @@ class RunHooks:
             self.end()
             if isinstance(error, guards.NothingNewError):
                 message = printable(f"Unchanged: {error}")
-                self._close("unchanged", message, error.alarm, error.exit_code)
+                end = error.alarm, error.exit_code, error.severity
+                self._close("unchanged", message, *end)
             raise
 
     def _open(self, run_id: str) -> None:
-        """Choose the folder of the outputs and the run's id, and open the log."""
-        relative_outputs = output_folder(self._env)
-        self._outputs = Path(self._context.project_path) / relative_outputs
-        storage = self._parameters["storage"]
-        self._kept = KeptOutputs.of(storage, self._loader, self._outputs, relative_outputs)
+        """Choose the run's id, and open the log."""
+        places = self._outputs, output_folder(self._env)
+        self._kept = KeptOutputs.of(self._parameters["storage"], self._loader, *places)
         self._run_id = claim_run_id(self._outputs / ".runs", run_id)
         self._log = self._until_end.enter_context(RunLog())
 
-    def _begin(self, pipeline: Pipeline, catalog: Any) -> None:
+    def _begin(self, pipeline: Pipeline, catalog: Any, name: str) -> None:
         """Log the start, and give the nodes the run id, the engine and the provenance."""
         if self._kept:
             self._run_id = self._kept.claim(self._run_id)
+        self.attempt = Attempt(run_id=self._run_id, pipeline=name, version=__version__)
+        if name in attempts.TRACED:
+            at_work = attempts.at_work(self._outputs, self.attempt, self._kept)
+            self._until_end.enter_context(at_work)
         catalog.save("run_id", self._run_id)
         env, outputs = self._env or "base", output_folder(self._env)
         logger.info(STARTS, __version__, self._run_id, env, outputs)
@@ -272,6 +289,8 @@ class RunHooks:
                 self._close_scoring(catalog)
             if "health" in outputs:
                 self._close_monitoring(catalog.load("health"))
+            elif self.attempt and self.attempt.outcome is None:
+                self._end_attempt(outcome="done", severity="done", exit_code=DONE)
         finally:
             self.end()
 
@@ -285,8 +304,10 @@ class RunHooks:
         if self._parameters["mlflow"].tracking_uri is not None:
             self._mirror(catalog)
         code = decision.exit_code(self._parameters["retraining"])
+        end = decision.alarm, code, decision.severity
+        rows = decision.judgement.data.rows if decision.judgement else None
         document = decision.model_dump(mode="json")
-        self._close(decision.action, message, decision.alarm, code, decision=document)
+        self._close(decision.action, message, *end, rows=rows, decision=document)
 
     def _mirror(self, catalog: Any) -> None:
         from tabular_lstm.runs import tracking  # noqa: PLC0415
@@ -305,15 +326,18 @@ class RunHooks:
         folder = guards.folder_of(catalog) / self._run_id
         summary = catalog.load("scoring_summary").sentence()
         message = printable(f"{summary} Predictions: {folder}")
-        manifest = read_manifest(folder).model_dump(mode="json")
-        alarm = catalog.load("scoring_drift").alarm
-        self._close("scored", message, alarm, manifest=manifest)
+        manifest = read_manifest(folder)
+        alarm, document = catalog.load("scoring_drift").alarm, manifest.model_dump(mode="json")
+        self._close("scored", message, alarm, rows=manifest.rows, manifest=document)
 
     def _close_monitoring(self, health: Health) -> None:
+        rows, sentence = health.serving.labelled_rows, printable(health.sentence())
         if health.alarm:
-            self._close("alarm", health.sentence(), health.closing_line())
+            self._close("alarm", sentence, health.closing_line(), rows=rows)
         else:
-            logger.info(health.sentence())
+            end = {"severity": "done", "exit_code": DONE, "message": sentence, "rows": rows}
+            self._end_attempt(outcome="measured", **end)
+            logger.info(sentence)
 
     def _file_of(self, catalog: Any, name: str) -> Path | None:
         """Return the file of this run's version of an entry; None without versions."""
@@ -338,7 +362,14 @@ class RunHooks:
             raise DataError(f"{not_written(cause, path)} What serves is as it was.") from error
 
     def _close(
-        self, event: Event, message: str, alarm: str | None, exit_code: int = DONE, **document: Any
+        self,
+        event: Event,
+        message: str,
+        alarm: str | None,
+        exit_code: int = DONE,
+        severity: Severity = "done",
+        rows: int | None = None,
+        **document: Any,
     ) -> None:
         """Notify, and log an alarm, then the end; an alarm's exit code gives way to `exit_code`."""
         alarm_line = printable(f"ALARM: {alarm}") if alarm else ""
@@ -346,8 +377,38 @@ class RunHooks:
         if alarm:
             logger.warning(alarm_line)
             exit_code = exit_code or self._parameters["monitoring"].exit_on_alarm
+            severity = "alarm" if severity == "done" else severity
+        end = {"severity": severity, "exit_code": exit_code, "message": message, "rows": rows}
+        self._end_attempt(outcome=event, alarm=alarm, **end)
         logger.info(message)
-        self.exit_code, self.outcome = exit_code, event
+
+    def fail(self, fault: BaseException, message: str, pipelines: Sequence[str]) -> None:
+        """Notify that the run failed, and record it, even if the run did not begin."""
+        alarm = str(fault) if isinstance(fault, AlarmError) else None
+        self.notify("failed", message, bool(alarm))
+        if self.attempt is None:
+            name = attempts.pipeline_of(pipelines) if self._is_traced else ""
+            run_id = self._run_id or generate_timestamp()
+            self.attempt = Attempt(run_id=run_id, pipeline=name, version=__version__)
+            self._kept = None  # it may be what failed
+        end: dict[str, Any] = {"outcome": "failed", "severity": "failed", "exit_code": FAILED}
+        if isinstance(fault, LockedError):
+            end = {"outcome": "locked", "severity": "locked", "exit_code": TRY_LATER}
+        elif why := attempts.why_waiting(self._outputs, fault, self._kept):
+            end |= {"outcome": "waiting", "severity": "waiting", "message": why}
+            end |= {"exit_code": DONE} if _of_many() else {}
+        self._end_attempt(**{"message": message, "alarm": alarm, **end})
+
+    def _end_attempt(self, **end: Any) -> None:
+        """Record how the run ended; that this cannot be written is only a warning."""
+        seconds = round(time.monotonic() - self._began, 1)
+        assert self.attempt is not None  # noqa: S101  it has begun
+        self.attempt = self.attempt.model_copy(update={"seconds": seconds, **end})
+        if self.attempt.pipeline in attempts.TRACED:
+            try:
+                attempts.save(self._outputs, self.attempt, self._kept)
+            except DataError as error:
+                logger.warning("How this run ended is not recorded: %s", error)
 
     def notify(
         self, event: Event, message: str, alarm: bool = False, **document: dict[str, Any]
@@ -357,6 +418,8 @@ class RunHooks:
         An end with an alarm is notified once: as `alarm` if conf lists this event, else as the
         event without the alarm.
         """
+        if _of_many():
+            return
         options = read_options(self._loader)
         end = RunEnd(
             event="alarm" if alarm and "alarm" in options.events else event,

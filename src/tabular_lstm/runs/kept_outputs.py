@@ -36,6 +36,7 @@ from tabular_lstm.serving.promotion_log import (
     by_age,
     is_run_id,
     next_run_id,
+    read_log,
     restorable,
 )
 
@@ -181,6 +182,21 @@ class KeptOutputs:
         outputs = [catalog.get("predictions").folder, *filter(None, folders)]
         keys = [key for output in outputs for key in self._storage.keys(self._key(output))]
         self._pull(key for key in keys if {*Path(key).parts} & {*runs})
+
+    def pull_overview(self, pages: Iterable[str]) -> None:
+        """Copy here what the overview reads, but for attempts: log, champion, newest `pages`."""
+        (self._outputs / CLAIMS).mkdir(parents=True, exist_ok=True)
+        self.pull_log()
+        log = read_log(self._outputs / LOG)
+        runs = {log[-1].run_id, log[-1].serves_now or log[-1].run_id} if log else set()
+        self._pull(_key(output, run) for run in runs for output in (CANDIDATES, DECISIONS))
+        self._all(self._bring, [f"08_reporting/{page}" for page in pages])
+
+    def renew(self, folder: Path, is_final: Callable[[Path], bool] = lambda _: False) -> None:
+        """Copy all objects below a folder here, but for files here that will not change."""
+        keys = self._storage.keys(self._key(folder))
+        paths = {key: self._outputs / key for key in keys}
+        self._all(self._bring, [k for k, p in paths.items() if not (p.exists() and is_final(p))])
 
     def _pull(self, keys: Iterable[str]) -> None:
         """Copy objects here that are missing; objects missing in the storage are skipped."""

@@ -50,13 +50,13 @@ def refuse_other_model(loader: Any, env: str | None, pipeline: Pipeline) -> None
     another = next((name for name in models if name != model), None)
     if another is None:
         return  # nobody to share with
-    entries, others = loader["catalog"], _conf_of(loader, "catalog", another)
+    entries, others = loader["catalog"], conf_of(loader, "catalog", another)
     for name in sorted(pipeline.datasets() & others.keys()):
         is_saved = name in pipeline.all_outputs() and "MemoryDataset" not in entries[name]["type"]
         if entries[name] == others[name] and (is_saved or name in TABLES):
             fault = SAME_ROWS if name in TABLES else SAME_PLACE
             raise DataError(f"{name}: this entry of the catalog {fault}")
-    both = loader["parameters"], _conf_of(loader, "parameters", another)
+    both = loader["parameters"], conf_of(loader, "parameters", another)
     registered, other = ((conf.get("mlflow") or {}).get("registered_model") for conf in both)
     if registered and registered == other:
         raise DataError(
@@ -78,7 +78,7 @@ def warn_of_rows_of_no_model(loader: Any, catalog: Any, pipeline: Pipeline) -> N
     chosen = [name for name in names if entries.get(name, {}).get("where")]
     # Only for entries with `where`, because each model loads a catalog of its own.
     models = loader["parameters"]["models"] if chosen else []
-    catalogs = [_conf_of(loader, "catalog", str(model)) for model in models]
+    catalogs = [conf_of(loader, "catalog", str(model)) for model in models]
     for name in chosen:
         wheres = [{c: str(v) for c, v in (e[name].get("where") or {}).items()} for e in catalogs]
         columns = [c for c in wheres[0] if len({where.get(c) for where in wheres}) > 1]
@@ -110,7 +110,7 @@ def _warn_once(message: str) -> None:
     logger.warning("%s", message)
 
 
-def _conf_of(loader: Any, kind: str, model: str) -> dict[str, Any]:
+def conf_of(loader: Any, kind: str, model: str) -> dict[str, Any]:
     """Load the catalog or the parameters as a run of this model does."""
     runtime_params = loader.runtime_params
     loader.runtime_params = {**runtime_params, "model": model}
@@ -121,8 +121,12 @@ def _conf_of(loader: Any, kind: str, model: str) -> dict[str, Any]:
     return conf
 
 
+def loader_of(project: Path, env: str | None) -> Any:
+    """Return an environment's config loader; its parameters have been checked."""
+    with KedroSession.create(project, env=env) as session:
+        return session.load_context().config_loader  # type: ignore[attr-defined]
+
+
 def models_of(project: Path, env: str | None) -> list[str]:
     """Name the models of an environment; none if it is one model itself."""
-    with KedroSession.create(project, env=env) as session:
-        parameters = session.load_context().config_loader["parameters"]  # type: ignore[attr-defined]
-        return [*map(str, parameters.get("models", []))]
+    return [*map(str, loader_of(project, env)["parameters"].get("models", []))]

@@ -20,11 +20,13 @@ logger = logging.getLogger(__name__)
 
 
 class RunEnd(Frozen):
-    """The end of a run.
+    """The end of a run, or of all runs of `run-models`.
 
     Attributes:
+        run_id: None of a run that did not begin, and of `run-models`.
         message: The last line of the log; with an alarm its last two lines.
         decision, manifest: The run's `decision.json` or `manifest.json`, if there is one.
+        outcomes: Of `run-models`: each model's name and the fields of its `attempts.Attempt`.
     """
 
     project: Literal["tabular-lstm"] = "tabular-lstm"
@@ -34,6 +36,7 @@ class RunEnd(Frozen):
     message: str
     decision: dict[str, Any] | None = None
     manifest: dict[str, Any] | None = None
+    outcomes: list[dict[str, Any]] | None = None
 
 
 class NotToldError(Exception):

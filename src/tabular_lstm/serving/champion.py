@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from tabular_lstm.environments import output_folder, refuse_no_name, refuse_unknown, run_command
-from tabular_lstm.errors import DataError, row_list
+from tabular_lstm.errors import DataError, NoChampionError, row_list
 from tabular_lstm.network.score import score
 from tabular_lstm.parameters.columns import ColumnsOptions, delay_of
 from tabular_lstm.rows.schema import Schema
@@ -231,7 +231,7 @@ def read_champion(outputs: Path, run_command: str) -> Artifact:
     log, retraining = read_log(outputs / LOG), f"{run_command} --pipelines retraining"
     if not log or log[-1].serves_now is None:
         last = f"The last candidate was rejected: {log[-1].reason}. " if log else ""
-        raise DataError(
+        raise NoChampionError(
             f"{outputs / LOG}: no champion yet. {last}{retraining} trains and judges a candidate, "
             "and promotes it if it passes."
         )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tabular_lstm.errors import DataError
+from tabular_lstm.exit_codes import DONE, Severity
 from tabular_lstm.frozen import Frozen, unless
 from tabular_lstm.judging.comparison import StrongerBaseline
 from tabular_lstm.judging.gate import (
@@ -152,11 +153,19 @@ class Decision(Outcome):
         drift = self.judgement and self.judgement.drift
         return drift.alarm if drift else None
 
+    @property
+    def severity(self) -> Severity:
+        """Return how severe it is that a run decided so, without an alarm."""
+        if self.judgement is None or self.action != "rejected" or self.judgement.checks[0].passed:
+            return "done"
+        return "untrusted data"
+
     def exit_code(self, retraining: RetrainingOptions) -> int:
         """Return the exit code of a run that decided so, without that of an alarm."""
         if self.judgement is None or self.action != "rejected":
-            return 0
-        code = 0 if self.judgement.checks[0].passed else retraining.exit_on_untrusted_data
+            return DONE
+        is_untrusted = self.severity == "untrusted data"
+        code = retraining.exit_on_untrusted_data if is_untrusted else DONE
         return code or retraining.exit_on_rejection
 
     def closing_line(self, report: str) -> str:

@@ -1,0 +1,164 @@
+"""Attempts: what each run set out to do and, once it ended, how.
+
+Each retraining, scoring, monitoring and rollback leaves a version of a file of its own, such as
+`08_reporting/scoring_attempt.json/<run id>/scoring_attempt.json`. The run writes it at its begin,
+holds a lock on it while it is at work, and replaces it at its end. So a run that was killed is one
+that began, did not end, and holds no lock.
+"""
+
+import contextlib
+import logging
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from kedro.io.core import generate_timestamp
+from pydantic import NonNegativeInt
+
+from tabular_lstm.errors import DataError, NoChampionError, NotEnoughRowsError
+from tabular_lstm.exit_codes import Severity
+from tabular_lstm.files import not_written, opened, replace
+from tabular_lstm.frozen import Stored, from_json
+from tabular_lstm.parameters.runs import Event
+from tabular_lstm.runs.kept_outputs import KeptOutputs
+from tabular_lstm.runs.lock import lock_file
+from tabular_lstm.serving.promotion_log import (
+    LOG,
+    RunId,
+    Versions,
+    by_age,
+    promoted,
+    read_log,
+)
+
+TRACED = ("retraining", "scoring", "monitoring", "rollback")  # the pipelines
+KEPT = 50  # of each pipeline, so that hourly scorings do not displace the retrainings
+
+logger = logging.getLogger(__name__)
+
+
+class Attempt(Stored):
+    """A run's begin and, once it ended, its end.
+
+    Attributes:
+        pipeline: One of `TRACED`; a run of others, whose names it has, leaves no file.
+        version: The version of this package.
+        outcome: The event of the run's end; or `measured`, a monitoring without an alarm; `locked`;
+            `waiting`; `done`, a run of another pipeline. None until the run ends.
+        severity, exit_code: See `exit_codes`. None until the run ends.
+        message: The last sentence of the log, or the error.
+        alarm: What the alarm says. Default: None, there is none.
+        seconds: How long the run took.
+        rows: The rows that it read: of a retraining, all rows of the table; of a scoring, the rows
+            to score; of a monitoring, the scored rows with a label. None if they were not counted.
+    """
+
+    run_id: RunId
+    pipeline: str
+    version: str
+    outcome: Event | Literal["measured", "locked", "waiting", "done"] | None = None
+    severity: Severity | None = None
+    exit_code: int | None = None
+    message: str = ""
+    alarm: str | None = None
+    seconds: float | None = None
+    rows: NonNegativeInt | None = None
+
+
+def attempts_of(outputs: Path, pipeline: str) -> Versions[Attempt]:
+    """Return the attempts of a pipeline by run id, in the folder of an environment's outputs."""
+    name = f"{pipeline}_attempt.json"
+    return Versions(outputs / "08_reporting" / name, partial(from_json, Attempt))
+
+
+@contextlib.contextmanager
+def at_work(outputs: Path, attempt: Attempt, kept: KeptOutputs | None) -> Iterator[None]:
+    """Write that a run began, delete the oldest attempts of its pipeline, and hold the file's lock.
+
+    Raises:
+        DataError: The file cannot be written, here or in object storage.
+    """
+    versions = attempts_of(outputs, attempt.pipeline)
+
+    def old(runs: Iterable[str]) -> list[str]:
+        return by_age(runs, attempt.run_id)[:-KEPT]
+
+    save(outputs, attempt, kept)
+    for run in old({*versions}):
+        shutil.rmtree(versions.folder / run, ignore_errors=True)
+    if kept:
+        kept.delete_versions([versions.folder], old)
+    with opened(versions.path(attempt.run_id)) as descriptor:
+        with contextlib.suppress(OSError):  # some shared disks have no locks
+            lock_file(descriptor)
+        yield
+
+
+def save(outputs: Path, attempt: Attempt, kept: KeptOutputs | None) -> None:
+    """Write an attempt, here and to object storage.
+
+    Raises:
+        DataError: The file cannot be written.
+    """
+    path = attempts_of(outputs, attempt.pipeline).path(attempt.run_id)
+    try:
+        replace(path, attempt.model_dump_json(indent=2).encode() + b"\n")
+    except OSError as error:
+        raise not_written(error, path) from error
+    if kept:
+        kept.put(path)
+
+
+def pipeline_of(names: Sequence[str] | None) -> str:
+    """Return the field `pipeline` of a run of these pipelines."""
+    names = names or ["__default__"]
+    return next((name for name in names if name in TRACED), ", ".join(names))
+
+
+def why_waiting(outputs: Path, fault: BaseException, kept: KeptOutputs | None) -> str | None:
+    """Say why a run failed if its model waits for its first champion; None if it does not.
+
+    A retraining has too few labelled rows, or rows of one class; a scoring comes after such a
+    retraining, or after one whose candidate was rejected.
+    """
+    with contextlib.suppress(DataError):
+        if isinstance(fault, NotEnoughRowsError):
+            return None if promoted(read_log(outputs / LOG)) else f"Error: {fault}"
+        if isinstance(fault, NoChampionError):
+            if kept:
+                pull(outputs, "retraining", kept)
+            for last in read_attempts(outputs, "retraining")[-1:]:
+                if last.severity in {"waiting", "done"}:
+                    return f"Not scored: no champion yet. {last.message}"
+    return None
+
+
+def read_attempts(outputs: Path, pipeline: str) -> list[Attempt]:
+    """Read the attempts of a pipeline, the newest last; those that a lock refused are left out.
+
+    Raises:
+        DataError: A file is damaged.
+    """
+    versions = attempts_of(outputs, pipeline)
+    found = [versions[run] for run in by_age(versions, generate_timestamp())]
+    return [attempt for attempt in found if attempt.outcome != "locked"]
+
+
+def pull(outputs: Path, pipeline: str, kept: KeptOutputs) -> None:
+    """Copy the attempts of a pipeline here from object storage, unless they ended and are here."""
+    versions = attempts_of(outputs, pipeline)
+    kept.renew(versions.folder, lambda path: versions.read(path).outcome is not None)
+
+
+def is_at_work(path: Path) -> bool:
+    """Return whether a run on this machine, or on its shared disk, holds an attempt's lock."""
+    try:
+        with opened(path) as descriptor:
+            lock_file(descriptor, shared=True)
+    except BlockingIOError:
+        return True
+    except OSError:
+        pass
+    return False
