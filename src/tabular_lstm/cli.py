@@ -2,7 +2,6 @@
 
 import json
 import logging
-import signal
 import sys
 import traceback
 from functools import partial
@@ -24,7 +23,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from tabular_lstm.environments import run_command
 from tabular_lstm.errors import DataError, counted, printable, unknown_name
-from tabular_lstm.exit_codes import FAILED, TRY_LATER, worst_code
+from tabular_lstm.exit_codes import DONE, FAILED, INTERRUPTED, TRY_LATER, worst_code
 from tabular_lstm.runs import every_model
 from tabular_lstm.runs.attempts import Attempt
 from tabular_lstm.runs.guards import NO_SERVER, NO_TUNING, WHOLE, NothingNewError
@@ -282,25 +281,26 @@ def run_models(
     arguments = ["--pipelines", pipelines, *(["--env", env] if env else [])]
     for text in params:
         arguments += ["--params", text]
-    ends, signalled = dict[str, Attempt](), None
+    ends, is_interrupted = dict[str, Attempt](), False
     run_model = partial(_run_model, arguments=arguments)
     try:
         for name, end in every_model.run_each(run_model, [*dict.fromkeys(names)], jobs, project):
             ends[name] = end
             if end.severity == "failed":
                 logger.error("Model %s failed; the errors are at the end of this log", name)
-    except KeyboardInterrupt as interrupt:
-        signalled = 128 + (interrupt.args or (signal.SIGINT,))[0]
+    except KeyboardInterrupt:
+        is_interrupted = True
     for error in every_model.errors_of(ends):
         click.echo(error, err=True)
     states = page.read_states(project, env, known)
     page.write_overview(states, project, env)
     click.echo(page.states_table(states, {name: str(end.outcome) for name, end in ends.items()}))
     every_model.notify_of_all(ends, env, project)
-    if signalled:
+    if is_interrupted:
         left = f"{len(names) - len(ends)} of {counted(len(names), 'model')} did not end"
         click.echo(f"Error: interrupted; {left}. Run the same command again.", err=True)
-    context.exit(signalled or worst_code(every_model.ends_of(ends)))
+    codes = [(end.severity or "failed", end.exit_code or DONE) for end in ends.values()]
+    context.exit(INTERRUPTED if is_interrupted else worst_code(codes))
 
 
 def _run_model(name: str, arguments: list[str]) -> Attempt:

@@ -14,6 +14,7 @@ DONE = 0  # complete; a rejected candidate is a result too
 FAILED = 1  # data, conf, disk or champion; a scoring that an alarm stopped; a traceback
 ALARM = 3  # complete, with an alarm: a notice
 UNTRUSTED_DATA = 65  # check 1 of the gate rejects the data: EX_DATAERR of sysexits.h
+INTERRUPTED = 130  # run-models, by Ctrl-C or SIGTERM
 TRY_LATER = 75  # another run is at work, and this one has done nothing: EX_TEMPFAIL
 
 # What conf may choose for an alarm or a rejection: no code with another meaning.

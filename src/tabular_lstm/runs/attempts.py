@@ -7,7 +7,6 @@ that began, did not end, and holds no lock.
 """
 
 import contextlib
-import logging
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
@@ -18,7 +17,7 @@ from kedro.io.core import generate_timestamp
 from pydantic import NonNegativeInt
 
 from tabular_lstm.errors import DataError, NoChampionError, NotEnoughRowsError
-from tabular_lstm.exit_codes import Severity
+from tabular_lstm.exit_codes import FAILED, Severity
 from tabular_lstm.files import not_written, opened, replace
 from tabular_lstm.frozen import Stored, from_json
 from tabular_lstm.parameters.runs import Event
@@ -34,16 +33,18 @@ from tabular_lstm.serving.promotion_log import (
 )
 
 TRACED = ("retraining", "scoring", "monitoring", "rollback")  # the pipelines
+KILLED = {
+    **{"outcome": "failed", "severity": "failed", "exit_code": FAILED},
+    "message": "It began and did not end: it was killed, or its machine stopped.",
+}
 KEPT = 50  # of each pipeline, so that hourly scorings do not displace the retrainings
-
-logger = logging.getLogger(__name__)
 
 
 class Attempt(Stored):
     """A run's begin and, once it ended, its end.
 
     Attributes:
-        pipeline: One of `TRACED`; a run of others, whose names it has, leaves no file.
+        pipeline: One of `TRACED`; "" for a run of others, which leaves no file.
         version: The version of this package.
         outcome: The event of the run's end; or `measured`, a monitoring without an alarm; `locked`;
             `waiting`; `done`, a run of another pipeline. None until the run ends.
@@ -112,9 +113,8 @@ def save(outputs: Path, attempt: Attempt, kept: KeptOutputs | None) -> None:
 
 
 def pipeline_of(names: Sequence[str] | None) -> str:
-    """Return the field `pipeline` of a run of these pipelines."""
-    names = names or ["__default__"]
-    return next((name for name in names if name in TRACED), ", ".join(names))
+    """Return the one of `TRACED` among the names of pipelines; "" if there is none."""
+    return next((name for name in names or [] if name in TRACED), "")
 
 
 def why_waiting(outputs: Path, fault: BaseException, kept: KeptOutputs | None) -> str | None:
@@ -136,14 +136,21 @@ def why_waiting(outputs: Path, fault: BaseException, kept: KeptOutputs | None) -
 
 
 def read_attempts(outputs: Path, pipeline: str) -> list[Attempt]:
-    """Read the attempts of a pipeline, the newest last; those that a lock refused are left out.
+    """Read the attempts of a pipeline that have ended, the newest last; a killed one has failed.
+
+    Those that a lock refused are left out.
 
     Raises:
         DataError: A file is damaged.
     """
     versions = attempts_of(outputs, pipeline)
     found = [versions[run] for run in by_age(versions, generate_timestamp())]
-    return [attempt for attempt in found if attempt.outcome != "locked"]
+    return [
+        attempt if attempt.outcome else attempt.model_copy(update=KILLED)
+        for attempt in found
+        if attempt.outcome != "locked"
+        and (attempt.outcome or not _is_at_work(versions.path(attempt.run_id)))
+    ]
 
 
 def pull(outputs: Path, pipeline: str, kept: KeptOutputs) -> None:
@@ -152,7 +159,7 @@ def pull(outputs: Path, pipeline: str, kept: KeptOutputs) -> None:
     kept.renew(versions.folder, lambda path: versions.read(path).outcome is not None)
 
 
-def is_at_work(path: Path) -> bool:
+def _is_at_work(path: Path) -> bool:
     """Return whether a run on this machine, or on its shared disk, holds an attempt's lock."""
     try:
         with opened(path) as descriptor:

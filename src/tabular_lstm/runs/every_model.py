@@ -16,8 +16,8 @@ from kedro.io.core import generate_timestamp
 
 from tabular_lstm import __version__
 from tabular_lstm.errors import LISTED, counted
-from tabular_lstm.exit_codes import FAILED, NEED_A_PERSON, Severity
-from tabular_lstm.parameters.runs import EVENTS, Event, NotifyOptions
+from tabular_lstm.exit_codes import FAILED, NEED_A_PERSON
+from tabular_lstm.parameters.runs import EVENTS
 from tabular_lstm.runs.attempts import Attempt
 from tabular_lstm.runs.models import loader_of
 from tabular_lstm.runs.notify import RunEnd, notify, read_options
@@ -38,7 +38,7 @@ def run_each(
 ) -> Iterator[tuple[str, Attempt]]:
     """Run models, and give each with its attempt as soon as it ends.
 
-    SIGTERM is a KeyboardInterrupt meanwhile, whose argument is the signal's number.
+    SIGTERM interrupts them as Ctrl-C does.
 
     Args:
         run_model: Runs the model with this name; a function that can be pickled.
@@ -46,7 +46,7 @@ def run_each(
         jobs: How many processes. With several, what a run prints is printed once it ends.
         project: The folder of the project.
     """
-    before = signal.signal(signal.SIGTERM, _interrupt)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if jobs == 1:
             yield from ((name, run_model(name)) for name in names)
@@ -54,10 +54,6 @@ def run_each(
             yield from _run_apart(run_model, names, jobs, project)
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _interrupt(number: int, _: Any) -> None:
-    raise KeyboardInterrupt(number)
 
 
 def _run_apart(
@@ -93,60 +89,40 @@ def _with_output(run_model: RunModel, name: str) -> tuple[Attempt, str]:
 
 
 def errors_of(ends: Mapping[str, Attempt]) -> list[str]:
-    """Write each error once, with the models that it is of; it may name each by its name."""
+    """Write each error once, with the models that it is of, whose names it may contain."""
     models: dict[str, list[str]] = {}
     for name, end in ends.items():
+        message = end.message.removeprefix("Error: ")
+        for around in ("model={}", "/{}/", "'{}'"):
+            message = message.replace(around.format(name), around.format("…"))
         if end.severity == "failed":
-            models.setdefault(_without_name(end.message, name), []).append(name)
+            models.setdefault(message, []).append(name)
     lines = []
     for message, names in models.items():
-        if len(names) == 1:
-            text, who = ends[names[0]].message, names[0]
-        else:
-            more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-            text, who = message, f"{len(names)} models, {', '.join(names[:LISTED])}{more}"
-        lines.append(f"Error: {who}: {text.removeprefix('Error: ')}")
+        more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+        who = f"{len(names)} models, {', '.join(names[:LISTED])}{more}: {message}"
+        one = f"{names[0]}: {ends[names[0]].message.removeprefix('Error: ')}"
+        lines.append(f"Error: {who if names[1:] else one}")
     return lines
 
 
-def _without_name(message: str, name: str) -> str:
-    """Leave out where a message names its model, so that the same error of another is equal."""
-    for around in ("model={}", "/{}/", "'{}'"):
-        message = message.replace(around.format(name), around.format("…"))
-    return message
-
-
 def notify_of_all(ends: Mapping[str, Attempt], env: str | None, project: Path) -> None:
-    """Notify once of all runs, if the event of one of them is listed: the most severe is named."""
+    """Notify once of all runs, if the event of one of them is listed; it names the most severe."""
     options = read_options(loader_of(project, env))
-    events = {name: _event_of(end, options) for name, end in ends.items()}
-    told = [event for event in reversed(EVENTS) if event in {*events.values()} & {*options.events}]
-    if not told:
-        return
-    needing = [f"{name} ({end.severity})" for name, end in ends.items() if _needs_person(end)]
-    listed = f": {', '.join(needing[:LISTED])}{', …' if len(needing) > LISTED else ''}"
-    end = RunEnd(
-        event=told[0],
-        environment=env or "base",
-        run_id=None,
-        message=f"{len(needing)} of {counted(len(ends), 'model')} need a person"
-        f"{listed if needing else ''}",
-        outcomes=[{"model": name, **end.model_dump(mode="json")} for name, end in ends.items()],
-    )
-    notify(end, options, project)
-
-
-def _needs_person(end: Attempt) -> bool:
-    return end.severity in NEED_A_PERSON
-
-
-def _event_of(end: Attempt, options: NotifyOptions) -> Event | None:
-    """Return the event of one run's notification; None if it would have none."""
-    if end.alarm and "alarm" in options.events:
-        return "alarm"
-    return next((event for event in EVENTS if event == end.outcome), None)
-
-
-def ends_of(ends: Mapping[str, Attempt]) -> list[tuple[Severity, int]]:
-    """Return the severity and the exit code of each run, for `exit_codes.worst_code`."""
-    return [(end.severity or "failed", end.exit_code or 0) for end in ends.values()]
+    events = {end.outcome for end in ends.values()} | {
+        "alarm" for end in ends.values() if end.alarm
+    }
+    needing = [
+        f"{name} ({end.severity})" for name, end in ends.items() if end.severity in NEED_A_PERSON
+    ]
+    listed = f": {', '.join(needing[:LISTED])}" if needing else ""
+    told = [event for event in reversed(EVENTS) if event in events & {*options.events}]
+    for event in told[:1]:
+        end = RunEnd(
+            event=event,
+            environment=env or "base",
+            run_id=None,
+            message=f"{len(needing)} of {counted(len(ends), 'model')} need a person{listed}",
+            outcomes=[{"model": name, **end.model_dump(mode="json")} for name, end in ends.items()],
+        )
+        notify(end, options, project)

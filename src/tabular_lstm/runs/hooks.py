@@ -182,7 +182,7 @@ class RunHooks:
         if self._kept:
             self._run_id = self._kept.claim(self._run_id)
         self.attempt = Attempt(run_id=self._run_id, pipeline=name, version=__version__)
-        if name in attempts.TRACED:
+        if name:
             at_work = attempts.at_work(self._outputs, self.attempt, self._kept)
             self._until_end.enter_context(at_work)
         catalog.save("run_id", self._run_id)
@@ -404,7 +404,7 @@ class RunHooks:
         seconds = round(time.monotonic() - self._began, 1)
         assert self.attempt is not None  # noqa: S101  it has begun
         self.attempt = self.attempt.model_copy(update={"seconds": seconds, **end})
-        if self.attempt.pipeline in attempts.TRACED:
+        if self.attempt.pipeline:
             try:
                 attempts.save(self._outputs, self.attempt, self._kept)
             except DataError as error:

@@ -1,9 +1,7 @@
 """The overview: how each model of an environment is, who needs a person first, and what is new."""
 
-import os
-import statistics
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,7 @@ from kedro.io.core import generate_timestamp
 from tabular_lstm.datasets.champion_datasets import ChampionsDataset
 from tabular_lstm.environments import output_folder, run_command, with_model
 from tabular_lstm.errors import DataError, printable
-from tabular_lstm.exit_codes import FAILED, NEED_A_PERSON, SEVERITIES, Severity
+from tabular_lstm.exit_codes import DONE, FAILED, NEED_A_PERSON, SEVERITIES, Severity
 from tabular_lstm.files import replace
 from tabular_lstm.frozen import Frozen
 from tabular_lstm.judging.drawing import template
@@ -23,7 +21,7 @@ from tabular_lstm.judging.model_metrics import metric_text
 from tabular_lstm.metrics import METRICS
 from tabular_lstm.parameters.columns import delay_of
 from tabular_lstm.parameters.runs import OverviewOptions, StorageOptions
-from tabular_lstm.runs.attempts import TRACED, Attempt, attempts_of, is_at_work, pull, read_attempts
+from tabular_lstm.runs.attempts import TRACED, Attempt, pull, read_attempts
 from tabular_lstm.runs.kept_outputs import KeptOutputs
 from tabular_lstm.runs.models import conf_of, loader_of
 from tabular_lstm.runs.output_folders import LATEST
@@ -35,35 +33,22 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 # A model is stale by its last six finished attempts of a pipeline, if it has at least three.
 # Rollbacks follow no schedule.
 FEWEST, LAST, SCHEDULED = 3, 6, ("retraining", "scoring", "monitoring")
-KILLED = "it began and did not end: killed, or its machine stopped"
-
-
-class Finding(Frozen):
-    """How a model is in one respect.
-
-    Attributes:
-        since: The run in which it began; None if this is not known.
-    """
-
-    severity: Severity
-    why: str
-    since: str | None = None
-    exit_code: int = FAILED
+PAGES = ("report", "monitoring_page")  # outputs of which a copy of the newest has a fixed name
 
 
 class ModelState(Frozen):
     """How a model is.
 
     Attributes:
-        needs, why, since: The severity of the most severe finding; up to `never run` it needs a
-            person. The finding in a sentence, and the run in which it began.
-        exit_code: That of a run with this finding.
+        needs, why, since: The most severe fault: its severity, a sentence, and the run in which it
+            began; None if this is not known.
+        exit_code: That of a run with this fault.
         new: What changed since the attempts of the day before.
         champion, serves_days: The run that serves, and its age. None if none serves.
         metric: What was promised of the champion: the main metric with its interval.
         attempts: The last attempt of each pipeline.
         hours: By pipeline, the hours since the last attempt that finished began.
-        links: By output, such as `report`, the newest page's path from the folder of the overview.
+        links: The paths of the newest `report` and `monitoring_page`, from the project's folder.
     """
 
     model: str
@@ -87,8 +72,11 @@ class ModelState(Frozen):
     def ended(self, pipeline: str) -> str:
         """Say how the last attempt ended, and the age of the last one that finished."""
         last, hours = self.attempts.get(pipeline), self.hours.get(pipeline)
-        age = "" if hours is None else f", {_age(hours)}"
-        return f"{last.outcome or 'did not end'}{age}" if last else ""
+        if last is None or hours is None:
+            return str(last.outcome) if last else ""
+        return (
+            f"{last.outcome}{'; finished' if last.severity == 'failed' else ''} {_age(hours)} ago"
+        )
 
 
 def read_states(project: Path, env: str | None, models: Sequence[str]) -> list[ModelState]:
@@ -108,111 +96,114 @@ def read_states(project: Path, env: str | None, models: Sequence[str]) -> list[M
                 pull(outputs, pipeline, kept)
         options = OverviewOptions.model_validate(blocks["overview"])
         state = _read_state(outputs, run_command(place), options)
-        pages = {name: outputs / "08_reporting" / file for name, file in LATEST.items()}
-        links = {
-            name: os.path.relpath(path, project / output_folder(env))
-            for name, path in pages.items()
-            if path.suffix == ".html" and path.exists()
-        }
+        pages = {name: f"{output_folder(place)}/08_reporting/{LATEST[name]}" for name in PAGES}
+        links = {name: page for name, page in pages.items() if (project / page).exists()}
         states.append(ModelState(model=model or env or "base", **state, links=links))
     return sorted(states, key=lambda state: (SEVERITIES.index(state.needs), state.since or ""))
 
 
 def _read_state(outputs: Path, command: str, options: OverviewOptions) -> dict[str, Any]:
-    """Read what the runs have left: what a run would refuse is a finding."""
-    now, findings, champions = generate_timestamp(), list[Finding](), Champions()
-    state: dict[str, Any] = {"champion": None, "serves_days": None, "metric": ""}
-    last, hours, news = dict[str, Attempt](), dict[str, float](), list[str]()
+    """Read what the runs have left: the fields of a state; what a run would refuse is damaged."""
+    now, champions, last, news = (
+        generate_timestamp(),
+        Champions(),
+        dict[str, Attempt](),
+        list[str](),
+    )
+    state: dict[str, Any] = {"champion": None, "serves_days": None, "metric": "", "hours": {}}
+    # Of each fault the fields `needs`, `why`, `since` and `exit_code`.
+    faults = [_fault("done", "", exit_code=DONE)]
     try:
         champions = ChampionsDataset(str(outputs)).load()
+        for entry in champions.log[-1:]:
+            champions.decisions.get(entry.run_id)  # a damaged one is told
         if champion := champion_of(champions.log):
             state |= {"champion": champion, "serves_days": (began(now) - began(champion)).days}
-            if judgement := champions.judgement(champion):
+            decision = champions.decisions.get(champion)
+            if decision and (judgement := decision.judgement):
                 main = judgement.data.task.traits.main
                 value = getattr(judgement.candidate, main), *judgement.candidate.interval[main]
                 numbers = [metric_text(main, number) for number in value]
                 state["metric"] = "{} {} [{}, {}]".format(METRICS[main].words, *numbers)
             read_champion(outputs, command)
-        for entry in champions.log[-1:]:
-            champions.decisions.get(entry.run_id)
     except (DataError, DatasetError) as error:
-        findings.append(Finding(severity="damaged", why=printable(error)))
+        cause = error.__cause__ if isinstance(error, DatasetError) else error
+        faults.append(_fault("damaged", printable(cause)))
     for pipeline in TRACED:
         try:
             attempts = read_attempts(outputs, pipeline)
         except DataError as error:
-            findings.append(Finding(severity="damaged", why=printable(error)))
+            faults.append(_fault("damaged", printable(error)))
             continue
+        finished = [began(a.run_id) for a in attempts if a.severity != "failed"]
         last.update((pipeline, attempt) for attempt in attempts[-1:])
-        versions = attempts_of(outputs, pipeline)
-        ended = [a for a in attempts if a.outcome or not is_at_work(versions.path(a.run_id))]
-        finished = [began(a.run_id) for a in ended if _severity(a) != "failed"]
-        hours.update((pipeline, round((began(now) - time) / HOUR, 1)) for time in finished[-1:])
-        findings += _last_findings(pipeline, ended, champions, now)
-        findings += _stale(pipeline, finished, now, options) if pipeline in SCHEDULED else ()
-        news += _news(pipeline, ended, now)
-    if not (last or champions.log or findings):
-        findings.append(Finding(severity="never run", why="there was no run yet", exit_code=0))
-    well = Finding(severity="done", why="", exit_code=0)
-    worst = min([*findings, well], key=lambda finding: SEVERITIES.index(finding.severity))
-    needs = {"needs": worst.severity, **worst.model_dump(exclude={"severity"})}
-    return state | needs | {"new": tuple(news), "attempts": last, "hours": hours}
+        hours = [round((began(now) - time) / HOUR, 1) for time in finished[-1:]]
+        state["hours"] |= dict(zip([pipeline], hours, strict=False))
+        faults += _last_fault(pipeline, attempts, champions, now)
+        faults += _stale(pipeline, finished, now, options) if pipeline in SCHEDULED else []
+        news += _news(pipeline, attempts, now)
+    if not (last or champions.log or faults[1:]):
+        faults.append(_fault("never run", "there was no run yet", exit_code=DONE))
+    worst = min(faults, key=lambda fault: SEVERITIES.index(fault["needs"]))
+    return state | worst | {"new": tuple(news), "attempts": last}
 
 
-def _severity(attempt: Attempt) -> Severity:
-    """Return the severity of an attempt that is not at work: without an end, it was killed."""
-    return attempt.severity or "failed"
+def _fault(
+    needs: Severity, why: str, since: str | None = None, exit_code: int = FAILED
+) -> dict[str, Any]:
+    return {"needs": needs, "why": why, "since": since, "exit_code": exit_code}
 
 
-def _last_findings(
-    pipeline: str, ended: Sequence[Attempt], champions: Champions, now: str
-) -> Iterator[Finding]:
+def _last_fault(
+    pipeline: str, attempts: Sequence[Attempt], champions: Champions, now: str
+) -> list[dict[str, Any]]:
     """Say how the last attempt of a pipeline ended, and since when they end so.
 
     What a scoring or a monitoring found before the last change of the champion is past.
     """
-    for last in ended[-1:]:
-        changed = [entry.run_id for entry in changes(champions.log)[-1:]]
-        is_past = by_age([last.run_id, *changed], now)[-1] != last.run_id
-        severity = _severity(last)
-        if is_past and severity in {"alarm", "untrusted data"}:
-            continue
-        alike = [_severity(attempt) == severity for attempt in reversed(ended)]
-        alarm = f" ALARM: {last.alarm}" if last.alarm else ""
-        yield Finding(
-            severity=severity,
-            why=f"{pipeline}: {last.message if last.outcome else KILLED}{alarm}",
-            since=ended[-([*alike, False].index(False))].run_id,
-            exit_code=last.exit_code if last.exit_code is not None else FAILED,
-        )
+    changed = [entry.run_id for entry in changes(champions.log)[-1:]]
+    last = attempts[-1] if attempts else None
+    is_past = last and by_age([last.run_id, *changed], now)[-1] != last.run_id
+    if last is None or (is_past and last.severity in {"alarm", "untrusted data"}):
+        return []
+    alike = [attempt.severity == last.severity for attempt in reversed(attempts)]
+    first = attempts[-([*alike, False].index(False))]
+    alarm = f" ALARM: {last.alarm}" if last.alarm else ""
+    why = f"{pipeline}: {last.message.removeprefix('Error: ')}{alarm}"
+    return [_fault(last.severity or "failed", why, first.run_id, last.exit_code or DONE)]
 
 
 def _stale(
-    pipeline: str, finished: Sequence[Any], now: str, options: OverviewOptions
-) -> Iterator[Finding]:
+    pipeline: str, finished: Sequence[datetime], now: str, options: OverviewOptions
+) -> list[dict[str, Any]]:
     """Say that no attempt has finished for too long; nothing if they are too few to know."""
-    if len(finished) < FEWEST:
-        return
     gaps = [later - earlier for earlier, later in pairwise(finished[-LAST:])]
-    limit = max(2 * statistics.median(gaps), DAY)
+    if len(finished) < FEWEST:
+        return []
+    limit = max(2 * sorted(gaps)[len(gaps) // 2], DAY)
     if options.stale_after is not None:
         limit = delay_of(options.stale_after) * DAY
-    if (age := began(now) - finished[-1]) > limit:
-        times = _age(age / HOUR), _age(limit / HOUR)
-        why = "{}: none finished for {}, expected one within {}".format(pipeline, *times)
-        yield Finding(severity="stale", why=why)
+    age = began(now) - finished[-1]
+    times = _age(age / HOUR), _age(limit / HOUR)
+    why = "{}: none finished for {}, expected one within {}".format(pipeline, *times)
+    return [_fault("stale", why)] if age > limit else []
 
 
-def _news(pipeline: str, ended: Sequence[Attempt], now: str) -> Iterator[str]:
+def _news(pipeline: str, attempts: Sequence[Attempt], now: str) -> list[str]:
     """Say how the last attempt, if it is of the last day, differs from that of the day before."""
-    last = [a for a in ended[-1:] if began(now) - began(a.run_id) < DAY]
-    for new in last:
-        before = [a for a in ended if began(new.run_id) - began(a.run_id) > DAY / 2]
-        was = _severity(before[-1]) if before else None
-        if was != _severity(new):
-            yield f"{pipeline} {_severity(new)}{f', was {was}' if was else ''}"
-        elif new.outcome in {"promoted", "rolled_back"}:
-            yield f"{pipeline} {new.outcome}"
+    last = [a for a in attempts[-1:] if began(now) - began(a.run_id) < DAY]
+    was = [a for a in attempts if last and began(last[0].run_id) - began(a.run_id) > DAY / 2]
+    return [
+        f"{pipeline} {_ending(new)}{f', was {_ending(was[-1])}' if was else ''}"
+        for new in last
+        if [attempt.severity for attempt in was[-1:]] != [new.severity]
+        or new.outcome in {"promoted", "rolled_back"}
+    ]
+
+
+def _ending(attempt: Attempt) -> str:
+    is_done = attempt.severity == "done"
+    return str(attempt.outcome if is_done else attempt.severity).replace("_", " ")
 
 
 def _age(hours: float) -> str:
@@ -253,6 +244,7 @@ def write_overview(
     path = project / output_folder(env) / "overview.html"
     made = began(generate_timestamp()).strftime("%Y-%m-%d %H:%M UTC")
     content = {"states": states, "env": env or "base", "made": made, "notes": notes}
+    content["folder"] = f"{output_folder(env)}/"  # the page is there
     page = template("runs", "overview.html.jinja").render(pipelines=SCHEDULED, **content)
     replace(path, page.encode())
     return path
