@@ -41,8 +41,8 @@ NEED_A_PERSON = SEVERITIES[: SEVERITIES.index("waiting")]
 def worst_code(ends: Collection[tuple[Severity, int]]) -> int:
     """Return the exit code of several runs, each with its severity and exit code.
 
-    It is the code of the most severe run; of runs that need nobody it is the highest one. A run
-    that was locked counts only if all were.
+    It is the code of the most severe run whose code is not 0. A run that was locked counts only if
+    all were.
 
     Examples:
         >>> worst_code([("locked", 75), ("alarm", 4), ("untrusted data", 66), ("done", 0)])
@@ -50,10 +50,8 @@ def worst_code(ends: Collection[tuple[Severity, int]]) -> int:
         >>> worst_code([("locked", 75), ("waiting", 0), ("done", 0)]), worst_code([("locked", 75)])
         (0, 75)
     """
-
-    def rank(end: tuple[Severity, int]) -> tuple[int, int]:
-        severity, code = end
-        place = SEVERITIES.index("done" if severity == "waiting" else severity)
-        return place, -code
-
-    return min(ends, key=rank)[1]
+    not_locked = [end for end in ends if end[0] != "locked"]
+    codes = [(SEVERITIES.index(severity), -code) for severity, code in not_locked if code]
+    if codes:
+        return -min(codes)[1]
+    return DONE if not_locked else TRY_LATER

@@ -88,11 +88,13 @@ class Project:
         return pd.read_parquet(self.versions(f"03_primary/{side}_rows.parquet")[-1])
 
     def files(self) -> dict[str, bytes]:
-        """Every output and its content; a run's claim of its id is none."""
+        """Every output and its content; a run's claim of its id and its attempt are none."""
         outputs = (
             path
             for path in (self.path / "data").rglob("*")
-            if path.is_file() and path.parent.name != ".runs"
+            if path.is_file()
+            and path.parent.name != ".runs"
+            and not path.name.endswith("_attempt.json")
         )
         return {str(path.relative_to(self.path)): path.read_bytes() for path in outputs}
 

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import re
 import signal
 import sys
 import tempfile
@@ -21,6 +22,7 @@ from tabular_lstm.parameters.runs import EVENTS
 from tabular_lstm.runs.attempts import Attempt
 from tabular_lstm.runs.models import loader_of
 from tabular_lstm.runs.notify import RunEnd, notify, read_options
+from tabular_lstm.serving.promotion_log import RUN_ID
 
 RunModel = Callable[[str], Attempt]
 KILLED = "Error: the process of this run ended: killed, or out of memory. Use fewer --jobs."
@@ -89,12 +91,13 @@ def _with_output(run_model: RunModel, name: str) -> tuple[Attempt, str]:
 
 
 def errors_of(ends: Mapping[str, Attempt]) -> list[str]:
-    """Write each error once, with the models that it is of, whose names it may contain."""
+    """Write each error once, with its models, whose names and runs it may contain."""
     models: dict[str, list[str]] = {}
     for name, end in ends.items():
         message = end.message.removeprefix("Error: ")
         for around in ("model={}", "/{}/", "'{}'"):
             message = message.replace(around.format(name), around.format("…"))
+        message = re.sub(RUN_ID, "…", message)
         if end.severity == "failed":
             models.setdefault(message, []).append(name)
     lines = []

@@ -155,17 +155,20 @@ class Decision(Outcome):
 
     @property
     def severity(self) -> Severity:
-        """Return how severe it is that a run decided so, without an alarm."""
-        if self.judgement is None or self.action != "rejected" or self.judgement.checks[0].passed:
+        """Return how severe it is that a run decided so, without an alarm.
+
+        A rejection needs a person if the data moved or the champion fell.
+        """
+        if self.judgement is None or self.action != "rejected":
             return "done"
-        return "untrusted data"
+        data, champion_now = self.judgement.checks[:2]
+        return "done" if data.passed and champion_now.passed else "untrusted data"
 
     def exit_code(self, retraining: RetrainingOptions) -> int:
         """Return the exit code of a run that decided so, without that of an alarm."""
         if self.judgement is None or self.action != "rejected":
             return DONE
-        is_untrusted = self.severity == "untrusted data"
-        code = retraining.exit_on_untrusted_data if is_untrusted else DONE
+        code = DONE if self.judgement.checks[0].passed else retraining.exit_on_untrusted_data
         return code or retraining.exit_on_rejection
 
     def closing_line(self, report: str) -> str:
