@@ -1,4 +1,4 @@
-"""Two DAGs: a retraining each night and a scoring each morning. One task is one whole run of one model."""
+"""Two DAGs, a retraining each night and a scoring each morning: a whole run of each model."""
 
 from datetime import UTC, datetime, timedelta
 
