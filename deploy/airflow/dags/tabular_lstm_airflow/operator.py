@@ -15,13 +15,13 @@ from tabular_lstm_airflow.process import Process
 # work: as in src/tabular_lstm/exit_codes.py, which this environment does not have. If conf changes
 # monitoring.exit_on_alarm, change the first; any other code fails the task.
 ALARM, TRY_LATER = 3, 75
-# The names of the models, as the last line that it prints.
+# It prints the names of the models as its last line; `bootstrap_project` adds the project's src.
 MODELS = """
 import json, sys
 from pathlib import Path
 from kedro.framework.startup import bootstrap_project
-from tabular_lstm.runs.models import models_of
 bootstrap_project(Path.cwd())
+from tabular_lstm.runs.models import models_of
 print(json.dumps(models_of(Path.cwd(), sys.argv[1] or None)))
 """
 
