@@ -30,8 +30,8 @@ bag = BundleDagBag(sys.argv[1], bundle_path=Path(sys.argv[1]), bundle_name="dags
 dags = {
     dag.dag_id: {
         "tasks": [task.task_id for task in dag.tasks],
-        "retries": dag.tasks[0].retries,
-        "email": dag.tasks[0].email,
+        "retries": [task.retries for task in dag.tasks],
+        "email": [task.email for task in dag.tasks],
         "max_active_runs": dag.max_active_runs,
         "catchup": dag.catchup,
     }
@@ -100,16 +100,19 @@ class Airflow:
         conf = json.dumps({"parameters": parameters})
         return self.run("dags", "test", dag, "--conf", conf)[1]
 
-    def newest(self, dag: str) -> tuple[str, int, dict[str, Any]]:
-        """State, number of tries and XComs of the task of the newest run of a DAG."""
+    def newest(self, dag: str, model: str = "") -> tuple[str, int, dict[str, Any]]:
+        """State, number of tries and XComs of the run of a model in the newest run of a DAG."""
         with sqlite3.connect(self.home / "airflow.db") as database:
-            run_id, state, tries = database.execute(
-                "select run_id, state, try_number from task_instance where dag_id = ?"
-                " order by run_id desc",
-                [dag],
+            run_id, index, state, tries = database.execute(
+                "select run_id, map_index, state, try_number from task_instance"
+                " where dag_id = ? and task_id = 'run'"
+                " and coalesce(rendered_map_index, '') in ('', ?) order by run_id desc",
+                [dag, model],
             ).fetchone()
             sent = database.execute(
-                "select key, value from xcom where dag_id = ? and run_id = ?", [dag, run_id]
+                "select key, value from xcom where dag_id = ? and run_id = ? and map_index = ?"
+                " and task_id = 'run'",
+                [dag, run_id, index],
             ).fetchall()
         return state, tries, {key: json.loads(value) for key, value in sent}
 
@@ -168,9 +171,9 @@ def test_the_dags_are_read_without_error(installed: Path) -> None:
     errors, dags = json.loads(checked.stdout.splitlines()[-1])
     assert errors == {}
     one_whole_run = {
-        "tasks": ["run"],
-        "retries": 0,
-        "email": None,
+        "tasks": ["models", "run"],
+        "retries": [0, 0],
+        "email": [None, None],
         "max_active_runs": 1,
         "catchup": False,
     }
@@ -228,8 +231,8 @@ def test_a_failure_is_told_once_and_not_repeated(
 
     (quick.path / ".venv").unlink()  # what never reaches the project
     airflow.test("scoring")
-    assert airflow.newest("scoring") == ("failed", 1, {})
-    message = f"{quick.path}/.venv/bin/kedro: No such file or directory"
+    assert airflow.newest("scoring") == ("upstream_failed", 0, {})
+    message = f"{quick.path}/.venv/bin/python: No such file or directory"
     assert webhook.got[1][1]["message"] == message
 
     connection = {"conn_type": "http", "host": webhook.url.replace("//", f"//tok/{SECRET}@")}
@@ -238,6 +241,32 @@ def test_a_failure_is_told_once_and_not_repeated(
     assert "tabular_lstm_webhook: expected a password of its own, not in the URL" in said
     assert SECRET not in said
     assert len(webhook.got) == 2
+
+
+def test_each_model_has_a_run_whatever_becomes_of_the_others(
+    airflow: Airflow, quick: Project, webhook: Server
+) -> None:
+    conf = quick.path / "conf/stores"
+    conf.mkdir()
+    rows = {
+        "type": "tabular_lstm.datasets.RawRowsDataset",
+        "filepath": "data/01_raw/${model:}.csv",
+    }
+    (conf / "catalog.yml").write_text(json.dumps({"raw_rows": rows}))
+    (conf / "parameters.yml").write_text(json.dumps({"models": ["at", "be"]}))
+    quick.raw.rename(quick.raw.with_name("be.csv"))
+    airflow.variables["AIRFLOW_VAR_TABULAR_LSTM_ENV"] = "stores"
+
+    said = airflow.test("retraining", "training.epochs=2")
+
+    assert airflow.newest("retraining", "at")[:2] == ("failed", 1), said
+    assert airflow.newest("retraining", "be")[:2] == ("success", 1), said
+    ((_, end),) = webhook.got
+    assert end["environment"] == "stores/at"
+    assert "at.csv: no such file" in end["message"]
+    (path,) = quick.versions("08_reporting/decision.json", "stores/be")
+    decision = json.loads(path.read_text())
+    assert decision["parameters"]["training"]["epochs"] == 2
 
 
 @pytest.mark.usefixtures("ended")

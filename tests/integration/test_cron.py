@@ -193,3 +193,68 @@ def _assert_mlflow_has_it(project: Project, log: list[dict[str, Any]]) -> None:
 
 def _promotions(project: Project) -> Path:
     return project.path / "data" / ENV / "08_reporting/promotions.jsonl"
+
+
+def test_all_models_in_one_line_say_by_mail_which_need_a_person(nightly: Project) -> None:
+    parameters, catalog = (
+        nightly.path / "conf" / ENV / name for name in ("parameters.yml", "catalog.yml")
+    )
+    conf = json.loads(parameters.read_text())
+    parameters.write_text(json.dumps(conf | {"models": ["at", "be"]}))
+    entries = json.loads(catalog.read_text())
+    entries["raw_rows"]["filepath"] = "data/01_raw/${model:}.csv"
+    catalog.write_text(json.dumps(entries))
+    (nightly.path / "data/01_raw/at.csv").write_text("no such\ncolumns\n")
+
+    ended = subprocess.run(
+        ["sh", "-c", "COMMAND=run-models " + RETRAINING],
+        cwd=nightly.path,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+    said = ended.stdout
+    assert (ended.returncode, ended.stderr) == (1, "")
+    assert "no such" in said
+    assert "be.csv" in said
+    lines = said.splitlines()
+    assert {"at", "be"} <= {line.partition(": ")[0] for line in lines}  # why, below the table
+    assert lines[-1].startswith("kedro run-models --env nightly --pipelines retraining ended with")
+    (log,) = (nightly.path / "logs/nightly/retraining").iterdir()
+    assert lines[-1].endswith(f"exit code 1; its log is {log}")
+    assert " INFO " in log.read_text()
+    assert " INFO " not in said
+
+
+# In place of `kedro`: models that take a moment to end, with a table that says how far they got.
+MODELS = """#!/bin/sh
+trap 'sleep 1; echo "at: no champion. Report: -"; exit 143' TERM
+echo "2026-11-26 02:15:01 INFO    tabular-lstm 0.2.0"
+while :; do sleep 0.1; done
+"""
+
+
+@pytest.mark.parametrize("command", ["run", "run-models"])
+def test_a_night_that_is_ended_waits_for_its_table(nightly: Project, command: str) -> None:
+    (nightly.path / ".venv").unlink()
+    kedro = nightly.path / ".venv/bin/kedro"
+    kedro.parent.mkdir(parents=True)
+    kedro.write_text(MODELS)
+    kedro.chmod(0o755)
+    script = subprocess.Popen(
+        ["deploy/cron/run", ENV, "retraining"],
+        cwd=nightly.path,
+        env={**os.environ, "COMMAND": command},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    until = time.monotonic() + LONGEST_NIGHT
+    while not any(log.stat().st_size for log in nightly.path.glob(f"logs/{ENV}/*/*.log")):
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    script.terminate()
+    said, _ = script.communicate(timeout=LONGEST_NIGHT)
+    assert script.returncode == 143
+    assert "at: no champion. Report: -\n" in said
+    assert f"kedro {command} --env nightly --pipelines retraining ended with exit code 143" in said

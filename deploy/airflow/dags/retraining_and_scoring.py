@@ -1,11 +1,11 @@
-"""Two DAGs: a retraining each night and a scoring each morning. One task is one whole run."""
+"""Two DAGs, a retraining each night and a scoring each morning: a whole run of each model."""
 
 from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, Param
 
 from tabular_lstm_airflow.notifier import FailureNotifier
-from tabular_lstm_airflow.operator import WholeRun
+from tabular_lstm_airflow.operator import Models, WholeRun
 
 
 def scheduled(pipeline: str, schedule: str, within: timedelta) -> DAG:
@@ -14,7 +14,7 @@ def scheduled(pipeline: str, schedule: str, within: timedelta) -> DAG:
     Args:
         pipeline: A pipeline of the project; the DAG has the same name.
         schedule: A cron expression, in UTC.
-        within: A run that takes longer is ended.
+        within: A run of a model that takes longer is ended.
     """
     with DAG(
         dag_id=pipeline,
@@ -29,14 +29,17 @@ def scheduled(pipeline: str, schedule: str, within: timedelta) -> DAG:
         },
         tags=["tabular-lstm"],
     ) as dag:
-        WholeRun(
+        models = Models(task_id="models", retries=0, on_failure_callback=FailureNotifier())
+        WholeRun.partial(
             task_id="run",
             pipeline=pipeline,
             parameters="{{ params.parameters }}",
+            map_index_template="{{ task.model }}",
+            max_active_tis_per_dagrun=1,  # one after the other
             retries=0,  # a decision is not made twice
             execution_timeout=within,
             on_failure_callback=FailureNotifier(),
-        )
+        ).expand(model=models.output)
     return dag
 
 

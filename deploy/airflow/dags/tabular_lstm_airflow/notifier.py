@@ -72,10 +72,12 @@ def failure(context: Context) -> dict[str, Any]:
     """Give the content of the post. A killed task has no exception."""
     task = context["ti"]
     error = context.get("exception")
+    env = Variable.get("tabular_lstm_env", default="") or "base"
+    model = getattr(context.get("task"), "model", "")
     return {
         "project": "tabular-lstm",
         "event": "failed",
-        "environment": Variable.get("tabular_lstm_env", default="") or "base",
+        "environment": f"{env}/{model}" if model else env,
         "message": str(error or "The task was ended from outside."),
         "airflow": {"dag": task.dag_id, "task": task.task_id, "dag_run": task.run_id},
     }
