@@ -29,7 +29,7 @@ from tabular_lstm.runs.kept_outputs import KeptOutputs
 from tabular_lstm.runs.lock import claim_run_id, locked
 from tabular_lstm.runs.models import refuse_other_model, warn_of_rows_of_no_model
 from tabular_lstm.runs.notify import RunEnd, notify, read_credentials, read_options
-from tabular_lstm.runs.output_folders import prune, renew_latest
+from tabular_lstm.runs.output_folders import delete_run, prune, renew_latest
 from tabular_lstm.runs.provenance import provenance
 from tabular_lstm.serving.champion import refuse_other_task
 from tabular_lstm.serving.decision import Champions
@@ -107,6 +107,7 @@ class RunHooks:
 
     def __init__(self) -> None:
         self._until_end = contextlib.ExitStack()  # locks and workers
+        self._judged: Champions | None = None  # those that a retraining may only repeat
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
@@ -151,13 +152,12 @@ class RunHooks:
             (self._outputs / ".runs" / self._run_id).unlink(missing_ok=True)  # it wrote nothing
             self.end()
             if isinstance(error, guards.NothingNewError):
-                message = printable(f"Unchanged: {error}")
-                self._close("unchanged", message, error.alarm, error.exit_code)
+                self._close_unchanged(error)
             raise
 
     def _open(self, run_id: str) -> None:
         """Choose the folder of the outputs and the run's id, and open the log."""
-        relative_outputs = output_folder(self._env)
+        relative_outputs, self._judged = output_folder(self._env), None
         self._outputs = Path(self._context.project_path) / relative_outputs
         storage = self._parameters["storage"]
         self._kept = KeptOutputs.of(storage, self._loader, self._outputs, relative_outputs)
@@ -219,6 +219,7 @@ class RunHooks:
         if not blocks["retraining"].force:
             inputs = catalog.load("provenance").inputs(raw_rows.sha256())
             guards.refuse_nothing_new(champions, inputs, blocks["retraining"])
+            self._judged = champions
 
     def _refuse_older_log(self, champions: Champions) -> None:
         if not (self._kept and champions.log):  # the log of a storage is the newest one
@@ -249,6 +250,13 @@ class RunHooks:
     def before_node_run(self, node: Node) -> None:
         """Log which node runs."""
         self._log.node(node.name)
+
+    @hook_impl
+    def after_node_run(self, catalog: CatalogProtocol[Any, Any], outputs: dict[str, Any]) -> None:
+        """Refuse a retraining whose rows that count are not new, before they are saved."""
+        if self._judged and (summary := outputs.get("data_summary")):
+            inputs = catalog.load("provenance").inputs(summary.sha256, summary.rows_sha256)
+            guards.refuse_nothing_new(self._judged, inputs, self._parameters["retraining"])
 
     @hook_impl
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
@@ -321,12 +329,20 @@ class RunHooks:
         return folder and folder / self._run_id / folder.name
 
     @hook_impl(trylast=True)
-    def on_pipeline_error(self, error: Exception, catalog: CatalogProtocol[Any, Any]) -> None:
+    def on_pipeline_error(
+        self, error: Exception, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
+    ) -> None:
         """Release the lock; name a file that could not be written, because Kedro does not.
+
+        A run that found nothing new leaves nothing.
 
         Raises:
             DataError: Names the file.
         """
+        if isinstance(error, guards.NothingNewError):
+            delete_run(catalog, pipeline, self._run_id)
+            (self._outputs / ".runs" / self._run_id).unlink(missing_ok=True)
+            self._close_unchanged(error)
         self.end()
         cause: BaseException | None = error
         while cause is not None and not isinstance(cause, DataError | OSError):
@@ -336,6 +352,9 @@ class RunHooks:
             # A node's temporary file is gone with the run.
             path = (name and self._file_of(catalog, name)) or name or tempfile.gettempdir()
             raise DataError(f"{not_written(cause, path)} What serves is as it was.") from error
+
+    def _close_unchanged(self, error: guards.NothingNewError) -> None:
+        self._close("unchanged", printable(f"Unchanged: {error}"), error.alarm, error.exit_code)
 
     def _close(
         self, event: Event, message: str, alarm: str | None, exit_code: int = DONE, **document: Any

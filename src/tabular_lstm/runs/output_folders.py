@@ -4,6 +4,7 @@ import logging
 import shutil
 from collections.abc import Iterable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from kedro.pipeline import Pipeline
@@ -72,15 +73,10 @@ def prune(
         stay = {*aged[-promotion.keep_candidates :], *restorable(log, promotion.keep_champions)}
         return [run for run in aged if run not in stay and far_apart(run, run_id, AT_LEAST)]
 
-    names = pipeline.all_outputs() - {"decision"}
-    outputs = sorted({*filter(None, (folder_of_versions(catalog.get(name)) for name in names))})
+    outputs = _folders(catalog, pipeline.all_outputs() - {"decision"})
     versions = [version for folder in outputs for version in folder.glob("*/")]
     pruned_runs = old({version.name for version in versions if is_run_id(version.name)})
-    for folder in [version for version in versions if version.name in pruned_runs]:
-        try:
-            shutil.rmtree(folder)
-        except OSError as error:
-            logger.warning("%s could not be deleted: %s", folder, error.strerror or error)
+    _delete(version for version in versions if version.name in pruned_runs)
     if kept_outputs:
         try:
             pruned_runs = sorted({*pruned_runs, *kept_outputs.delete_versions(outputs, old)})
@@ -90,3 +86,22 @@ def prune(
         logger.info(
             "Deleted the outputs of %s, decisions kept", counted(len(pruned_runs), "old run")
         )
+
+
+def delete_run(catalog: Any, pipeline: Pipeline, run_id: str) -> None:
+    """Delete what a run has written until now."""
+    versions = (folder / run_id for folder in _folders(catalog, pipeline.all_outputs()))
+    _delete(version for version in versions if version.exists())
+
+
+def _folders(catalog: Any, names: Iterable[str]) -> list[Path]:
+    """Return the folders of the entries that have versions."""
+    return sorted({*filter(None, (folder_of_versions(catalog.get(name)) for name in names))})
+
+
+def _delete(folders: Iterable[Path]) -> None:
+    for folder in folders:
+        try:
+            shutil.rmtree(folder)
+        except OSError as error:
+            logger.warning("%s could not be deleted: %s", folder, error.strerror or error)

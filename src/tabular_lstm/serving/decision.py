@@ -76,9 +76,10 @@ class Provenance(Frozen):
         command = f"{self.run_command} --pipelines rollback --params rollback.run_id={run}"
         return f"was rolled back from. To let it serve again: {command}"
 
-    def inputs(self, data_sha256: str) -> Inputs:
-        """Return what a candidate is made from, including its data."""
-        return Inputs(data=data_sha256, parameters=self.parameters_sha256, code=self.code_sha256)
+    def inputs(self, data_sha256: str, rows_sha256: str | None = None) -> Inputs:
+        """Return what a candidate is made from, including its data and the rows that count."""
+        made_from = {"parameters": self.parameters_sha256, "code": self.code_sha256}
+        return Inputs(data=data_sha256, rows=rows_sha256, **made_from)
 
 
 class Looks(Frozen):

@@ -20,7 +20,15 @@ from pydantic_core import from_json, to_json
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import replace, sha256
-from tabular_lstm.frozen import Frozen, NewerVersionError, Stored, first_fault, matching, validated
+from tabular_lstm.frozen import (
+    Frozen,
+    NewerVersionError,
+    Stored,
+    first_fault,
+    matching,
+    unless,
+    validated,
+)
 
 # Run id -------------------------------------------------------------------------------------------
 
@@ -83,11 +91,18 @@ Action = Literal["promoted", "rejected", "rolled_back"]
 
 
 class Inputs(Frozen):
-    """SHA-256 of what a candidate is made from; the same inputs give the same candidate."""
+    """SHA-256 of what a candidate is made from; the same inputs give the same candidate.
+
+    Attributes:
+        data: Hash of the file, or of the model's rows in it.
+        rows: `DataSummary.rows_sha256`, of the rows that count. Default: None, not known, as in
+            earlier versions and before the rows are read.
+    """
 
     data: str
     parameters: str
     code: str
+    rows: str | None = unless(None)
 
 
 class Outcome(Stored):
