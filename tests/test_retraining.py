@@ -375,7 +375,12 @@ def test_a_new_row_without_a_label_trains_nothing_and_leaves_nothing(house: Retr
     for folder in house.project.path.glob("data/[0-9]*/*/"):
         assert {path.name for path in folder.glob("20*")} <= {champion["run_id"]}
 
-    # A label is something new; and so are other parameters.
+
+@pytest.mark.long
+def test_a_new_row_with_a_label_is_trained_on_and_any_if_that_is_asked_for(
+    house: Retrainer,
+) -> None:
+    unlabelled = house.rows[1].rpartition(",")[0] + ","
     house.write([unlabelled + "1", *house.rows[1:]])
     assert house.retrain()["judgement"]["data"]["valid_rows"] == len(house.rows)
     house.write([unlabelled, unlabelled + "1", *house.rows[1:]])
@@ -383,6 +388,35 @@ def test_a_new_row_without_a_label_trains_nothing_and_leaves_nothing(house: Retr
     assert f"Unchanged: no new labelled row since run {house.log()[-1]['run_id']}, which " in said
     house.retrain(retraining={"force": True})
     assert len(house.log()) == 3
+
+
+@pytest.mark.long
+def test_on_hold_a_candidate_is_judged_once_and_judged_again_afterwards(house: Retrainer) -> None:
+    served, (champion,) = house.served(), house.log()
+    changed = ("--params", "training.seed=1")
+    hold = (
+        *changed,
+        "--params",
+        "promotion.hold=true",
+        "--params",
+        "retraining.exit_on_rejection=9",
+    )
+    said = logged(*RETRAINING, *hold, code=9)
+    reason = "on hold by promotion.hold; without it the candidate would be promoted: "
+    assert f": {reason}not worse than" in said.splitlines()[-1]
+    held = house.log()[-1]
+    assert (held["action"], held["on_hold"]) == ("rejected", True)
+    assert held["inputs"]["parameters"] == house.decision()["judgement"]["inputs"]["parameters"]
+    assert house.served() == served
+    assert "on_hold" not in champion
+    # The next night trains nothing, whether or not there is a new row without a label.
+    nothing_new = f"run {held['run_id']}, which was rejected: {reason}"
+    assert nothing_new in logged(*RETRAINING, *hold, code=9)
+    house.write([*house.rows[1:], house.rows[1].rpartition(",")[0] + ","])
+    assert f"no new labelled row since {nothing_new}" in logged(*RETRAINING, *hold, code=9)
+    logged(*RETRAINING, *changed)
+    assert [line["action"] for line in house.log()] == ["promoted", "rejected", "promoted"]
+    assert house.log()[-1]["inputs"]["parameters"] == held["inputs"]["parameters"]
 
 
 def hash_of_rows(project: Project, rows: pd.DataFrame) -> str:

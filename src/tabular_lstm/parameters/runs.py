@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, StrictInt, model_validator
 
 from tabular_lstm.errors import unknown_name
 from tabular_lstm.exit_codes import ALARM, DONE, UNTRUSTED_DATA, ExitCode
-from tabular_lstm.frozen import Count, Number, Parameters, Positive, Share
+from tabular_lstm.frozen import Count, Number, Parameters, Positive, Share, unless
 from tabular_lstm.metrics import METRICS
 from tabular_lstm.parameters.hyperparameters import NotNegative
 
@@ -62,6 +62,7 @@ class PromotionOptions(Parameters):
         keep_candidates: How many of the newest runs keep their outputs, in addition to the
             champions; decisions are always kept.
         start_over: Whether to judge without the champions, such as when labels have a new meaning.
+        hold: Whether to judge and to promote nothing. The first run without it judges again.
     """
 
     confidence: Annotated[Number, Field(gt=0.5, lt=1)] = 0.95
@@ -77,6 +78,7 @@ class PromotionOptions(Parameters):
     keep_champions: Count = 5
     keep_candidates: Count = 10
     start_over: bool = False
+    hold: bool = unless(False)
 
     @model_validator(mode="before")
     @classmethod

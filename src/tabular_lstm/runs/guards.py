@@ -243,17 +243,21 @@ def _decision(champions: Champions, run: str | None) -> Decision | None:
         return None
 
 
-def refuse_nothing_new(champions: Champions, inputs: Inputs, retraining: RetrainingOptions) -> None:
+def refuse_nothing_new(
+    champions: Champions, inputs: Inputs, retraining: RetrainingOptions, hold: bool = False
+) -> None:
     """Stop if training would give a candidate that was already judged against the champion.
 
     The same data and parameters give the same candidate, or after an upgrade a similar one. So do
     other data with the same `Inputs.rows`, once these are known. The candidate was judged if it is
-    the champion, if it was rejected since the champion was promoted, or if it was rolled back.
+    the champion, if it was rejected since the champion was promoted, or if it was rolled back. A
+    rejection on hold counts only as long as the hold lasts.
 
     Args:
         champions: The promotion log, and the decisions.
         inputs: What a candidate would be made from.
         retraining: Whether other code alone is something new, and the exit codes.
+        hold: Whether this run is on hold. Default: no.
 
     Raises:
         NothingNewError: Names the earlier run, with the alarm and the exit code of its decision.
@@ -265,6 +269,7 @@ def refuse_nothing_new(champions: Champions, inputs: Inputs, retraining: Retrain
         if (made_from := entry.inputs)
         and made_from.model_dump(include=compared) == inputs.model_dump(include=compared)
         and (made_from.code == inputs.code or not retraining.new_code)
+        and (hold or not entry.on_hold)
         and _fate(champions.log, entry)
     ]
     if not known:

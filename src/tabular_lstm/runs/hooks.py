@@ -34,7 +34,7 @@ from tabular_lstm.runs.provenance import provenance
 from tabular_lstm.serving.champion import refuse_other_task
 from tabular_lstm.serving.decision import Champions
 from tabular_lstm.serving.manifest import read_manifest
-from tabular_lstm.serving.promotion_log import LOG, champion_of
+from tabular_lstm.serving.promotion_log import LOG, Inputs, champion_of
 from tabular_lstm.tensorflow_import import refuse_without_tensorflow
 
 # Run log ------------------------------------------------------------------------------------------
@@ -218,8 +218,12 @@ class RunHooks:
         guards.refuse_lost_features(champions, raw_rows, blocks["columns"])
         if not blocks["retraining"].force:
             inputs = catalog.load("provenance").inputs(raw_rows.sha256())
-            guards.refuse_nothing_new(champions, inputs, blocks["retraining"])
+            self._refuse_nothing_new(champions, inputs)
             self._judged = champions
+
+    def _refuse_nothing_new(self, champions: Champions, inputs: Inputs) -> None:
+        retraining, hold = self._parameters["retraining"], self._parameters["promotion"].hold
+        guards.refuse_nothing_new(champions, inputs, retraining, hold)
 
     def _refuse_older_log(self, champions: Champions) -> None:
         if not (self._kept and champions.log):  # the log of a storage is the newest one
@@ -256,7 +260,7 @@ class RunHooks:
         """Refuse a retraining whose rows that count are not new, before they are saved."""
         if self._judged and (summary := outputs.get("data_summary")):
             inputs = catalog.load("provenance").inputs(summary.sha256, summary.rows_sha256)
-            guards.refuse_nothing_new(self._judged, inputs, self._parameters["retraining"])
+            self._refuse_nothing_new(self._judged, inputs)
 
     @hook_impl
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:

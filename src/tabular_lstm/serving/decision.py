@@ -53,6 +53,7 @@ class Provenance(Frozen):
         parameters: All blocks but `notify` and `mlflow`, with defaults.
         parameters_sha256: Hash of what can change a decision: the parameters, and how raw rows are
             read.
+        user: The user whose process it is, and `host` the machine. Default: None, not known.
     """
 
     run_id: str
@@ -65,11 +66,13 @@ class Provenance(Frozen):
     code_sha256: str
     parameters: dict[str, Any]
     parameters_sha256: str
+    user: str | None = None
+    host: str | None = None
 
     def of_decision(self) -> dict[str, Any]:
         """Return the fields that every decision records."""
-        names = {"run_id", "time", "environment", "parameters", "packages", "git_commit"}
-        return self.model_dump(include=names)
+        names = {"run_id", "time", "user", "host", "environment", "parameters", "packages"}
+        return self.model_dump(include={*names, "git_commit"})
 
     def way_back_to(self, run: str) -> str:
         """Say how a champion that was rolled back from may serve again."""

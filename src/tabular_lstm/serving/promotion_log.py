@@ -114,6 +114,9 @@ class Outcome(Stored):
         served_before: Run id of the champion until now; None if there was none.
         serves_now: Run id of the champion from now on; None if there is none.
         sha256: Hash of the artifact that serves from now on; None if there is none.
+        on_hold: Whether `promotion.hold` let nothing be promoted. Default: no.
+        user: The user whose process decided. Default: None, not known, as in earlier versions.
+        host: The machine that it ran on, likewise.
     """
 
     run_id: RunId
@@ -123,6 +126,9 @@ class Outcome(Stored):
     served_before: RunId | None
     serves_now: RunId | None
     sha256: str | None
+    on_hold: bool = unless(False)
+    user: str | None = unless(None)
+    host: str | None = unless(None)
 
 
 class LogEntry(Outcome):
