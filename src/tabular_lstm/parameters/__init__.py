@@ -21,6 +21,7 @@ from tabular_lstm.parameters.runs import (
     NotifyOptions,
     PromotionOptions,
     ReportOptions,
+    RetentionOptions,
     RetrainingOptions,
     RollbackOptions,
     ScoringOptions,
@@ -31,6 +32,7 @@ from tabular_lstm.parameters.runs import (
 OF_RUNS: dict[str, type[Parameters]] = {
     "engine": EngineOptions,
     "retraining": RetrainingOptions,
+    "retention": RetentionOptions,
     "report": ReportOptions,
     "rollback": RollbackOptions,
     "scoring": ScoringOptions,
