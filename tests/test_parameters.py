@@ -268,6 +268,8 @@ def test_base_spells_out_the_defaults(block: str) -> None:
         )  # not dumped: see `TrainingOptions`
     if block == "evaluation":
         assert written.pop("baselines") == {}  # likewise
+    if block == "promotion":
+        assert written.pop("hold") is False  # likewise
     assert written == dumped
 
 

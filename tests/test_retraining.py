@@ -19,11 +19,21 @@ from tabular_lstm.pipelines.evaluation import nodes
 from tabular_lstm.rows.sequences import to_sequences
 from tabular_lstm.runs.guards import NothingNewError
 from tabular_lstm.serving.champion import load_champion
-from tests.helpers.commands import ALARM, RETRAINING, UNTRUSTED, here, message_of, succeeds
+from tests.helpers.commands import (
+    ALARM,
+    RETRAINING,
+    UNTRUSTED,
+    here,
+    logged,
+    message_of,
+    succeeds,
+    with_modules,
+)
 from tests.helpers.errors import raises_data_error
 from tests.helpers.logs import FIELDS
-from tests.helpers.project import Project
+from tests.helpers.project import Project, declare
 from tests.helpers.tables import LABEL
+from tests.helpers.visits import declare_visits, visits
 
 
 class Retrainer:
@@ -339,3 +349,150 @@ def test_the_log_of_a_night(house: Retrainer) -> None:
     house.write(house.rows[1:])
     house.retrain(retraining={"force": True})
     assert len(house.log()) == 3
+
+
+# Nothing new --------------------------------------------------------------------------------------
+
+
+def without_runs(files: dict[str, bytes]) -> dict[str, bytes]:
+    return {path: content for path, content in files.items() if path != "data/retraining.lock"}
+
+
+def test_a_new_row_without_a_label_trains_nothing_and_leaves_nothing(house: Retrainer) -> None:
+    (champion,) = house.log()
+    unlabelled = house.rows[1].rpartition(",")[0] + ","
+    house.write([unlabelled, *reversed(house.rows[1:])])
+    before = house.project.files()
+    unchanged, modules = with_modules(house.project, *RETRAINING)
+    assert (unchanged.returncode, unchanged.stderr) == (0, "")
+    *_, last, _, _ = unchanged.stdout.splitlines()
+    assert last.endswith(
+        f"Unchanged: no new labelled row since run {champion['run_id']}, which serves. To train "
+        "anyway: --params retraining.force=true"
+    )
+    assert not {"tensorflow", "keras"} & modules
+    assert without_runs(house.project.files()) == without_runs(before)
+    for folder in house.project.path.glob("data/[0-9]*/*/"):
+        assert {path.name for path in folder.glob("20*")} <= {champion["run_id"]}
+
+
+@pytest.mark.long
+def test_a_new_row_with_a_label_is_trained_on_and_any_if_that_is_asked_for(
+    house: Retrainer,
+) -> None:
+    unlabelled = house.rows[1].rpartition(",")[0] + ","
+    house.write([unlabelled + "1", *house.rows[1:]])
+    assert house.retrain()["judgement"]["data"]["valid_rows"] == len(house.rows)
+    house.write([unlabelled, unlabelled + "1", *house.rows[1:]])
+    said = logged(*RETRAINING)
+    assert f"Unchanged: no new labelled row since run {house.log()[-1]['run_id']}, which " in said
+    house.retrain(retraining={"force": True})
+    assert len(house.log()) == 3
+
+
+@pytest.mark.long
+def test_on_hold_a_candidate_is_judged_once_and_judged_again_afterwards(house: Retrainer) -> None:
+    served, (champion,) = house.served(), house.log()
+    changed = ("--params", "training.seed=1")
+    hold = (
+        *changed,
+        "--params",
+        "promotion.hold=true",
+        "--params",
+        "retraining.exit_on_rejection=9",
+    )
+    said = logged(*RETRAINING, *hold, code=9)
+    reason = "on hold by promotion.hold; without it the candidate would be promoted: "
+    assert f": {reason}not worse than" in said.splitlines()[-1]
+    held = house.log()[-1]
+    assert (held["action"], held["on_hold"]) == ("rejected", True)
+    assert held["inputs"]["parameters"] == house.decision()["judgement"]["inputs"]["parameters"]
+    assert house.served() == served
+    assert "on_hold" not in champion
+    # The next night trains nothing, whether or not there is a new row without a label.
+    nothing_new = f"run {held['run_id']}, which was rejected: {reason}"
+    assert nothing_new in logged(*RETRAINING, *hold, code=9)
+    house.write([*house.rows[1:], house.rows[1].rpartition(",")[0] + ","])
+    assert f"no new labelled row since {nothing_new}" in logged(*RETRAINING, *hold, code=9)
+    logged(*RETRAINING, *changed)
+    assert [line["action"] for line in house.log()] == ["promoted", "rejected", "promoted"]
+    assert house.log()[-1]["inputs"]["parameters"] == held["inputs"]["parameters"]
+
+
+def hash_of_rows(project: Project, rows: pd.DataFrame) -> str:
+    """Run what comes before a training, and give the hash of the rows that count."""
+    rows.to_csv(project.raw, index=False)
+    succeeds(here("run", "--pipelines", "data_processing"))
+    summary = project.versions("03_primary/data_summary.json")[-1]
+    return json.loads(summary.read_text())["rows_sha256"]
+
+
+def with_cell(rows: pd.DataFrame, row: int, **cells: Any) -> pd.DataFrame:
+    changed = rows.copy()
+    changed.loc[row, [*cells]] = [*cells.values()]
+    return changed
+
+
+def test_labelled_rows_that_count_are_what_is_new(project: Project) -> None:
+    rows = pd.read_csv(project.raw, dtype=str).head(300)
+    rows = rows.assign(weight="1", key=[f"K{row}" for row in rows.index])
+    rows.loc[:9, "weight"], rows.loc[10:19, LABEL], rows.loc[20, "age"] = "0", "", "old"
+    columns = {"label": LABEL, "positive_class": 1, "negative_class": 0}
+    declare(project, columns={**columns, "weight": "weight", "key": "key"})
+    known = hash_of_rows(project, rows)
+    last = rows.tail(1)
+    for same in (
+        rows.sample(frac=1, random_state=0),
+        pd.concat([rows, last.assign(**{LABEL: "", "key": "new"})]),
+        rows.drop(range(10, 20)),
+        with_cell(rows, 15, age="99"),
+        with_cell(rows, 5, age="99"),  # a row of weight 0
+        with_cell(rows, 50, age=f"{rows.loc[50, 'age']}.0"),
+    ):
+        assert hash_of_rows(project, same) == known
+    others = [
+        pd.concat([rows, last.assign(key="new")]),
+        pd.concat([rows, last]),
+        pd.concat([rows, last, last]),
+        rows.drop(50),
+        with_cell(rows, 50, age="99"),
+        with_cell(rows, 50, key="K51"),
+        with_cell(rows, 50, weight="2"),
+        with_cell(rows, 50, **{LABEL: str(1 - int(rows.loc[50, LABEL]))}),
+        with_cell(rows, 60, **{LABEL: ""}),
+        with_cell(rows, 15, **{LABEL: "1"}),
+        pd.concat([rows, rows.loc[[20]]]),  # the gate judges how many are in quarantine
+        rows.assign(more="1"),
+    ]
+    hashes = [hash_of_rows(project, other) for other in others]
+    assert len({known, *hashes}) == 1 + len(others)
+    blocks = {
+        "split": {"salt": "another"},
+        "columns": {**columns, "weight": "weight", "key": "key"},
+    }
+    declare(project, **blocks)
+    assert hash_of_rows(project, rows) not in {known, *hashes}
+
+
+def test_of_unlabelled_rows_those_of_a_past_count(project: Project) -> None:
+    rows = visits(60)
+    declare_visits(project)
+    known = hash_of_rows(project, rows)
+    first = rows.sort_values("day").groupby("customer").nth(0).iloc[[0]]
+    last = rows.sort_values("day").groupby("customer").nth(-1).iloc[[0]]
+    unlabelled = {"sick": None, "id": "new"}
+    of_nobody = first.assign(customer="another", **unlabelled)
+    for later in (
+        last.assign(day="2030-01-01", **unlabelled),
+        last.assign(**unlabelled),
+        of_nobody,
+    ):
+        assert hash_of_rows(project, pd.concat([rows, later])) == known
+    earlier = first.assign(day="2020-01-01", **unlabelled)
+    hashes = {
+        hash_of_rows(project, pd.concat([rows, past]))
+        for past in (earlier, earlier.assign(pressure=9.0), earlier.assign(day="2020-01-02"))
+    }
+    assert len(hashes - {known}) == 3
+    bad = earlier.assign(pressure="high")  # in quarantine, and no label
+    assert hash_of_rows(project, pd.concat([rows, bad])) == known

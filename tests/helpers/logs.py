@@ -10,7 +10,7 @@ from tabular_lstm.serving.promotion_log import Action, LogEntry
 # Of a line, in their order.
 FIELDS = [
     *("format", "run_id", "time", "action", "reason", "served_before", "serves_now", "sha256"),
-    *("inputs", "test_rows_sha256", "decision_sha256", "line_before"),
+    *("user", "host", "inputs", "test_rows_sha256", "decision_sha256", "line_before"),
 ]
 
 

@@ -98,6 +98,26 @@ def test_other_code_alone_is_new_only_where_conf_says_so() -> None:
     )  # or it raises
 
 
+def test_a_rejection_on_hold_counts_as_long_as_the_hold_lasts() -> None:
+    log = [A, X.model_copy(update={"on_hold": True})]
+    refuse_nothing_new(Champions(log), NEW, RetrainingOptions())  # or it raises
+    with pytest.raises(NothingNewError, match=run("x")):
+        refuse_nothing_new(Champions(log), NEW, RetrainingOptions(), hold=True)
+
+
+def test_other_data_with_the_same_rows_are_nothing_new() -> None:
+    known = NEW.model_copy(update={"data": "before", "rows": "r"})
+    log = [A, B.model_copy(update={"inputs": known})]
+    refuse_nothing_new(Champions(log), NEW, RetrainingOptions())  # or it raises
+    same = NEW.model_copy(update={"rows": "r"})
+    with pytest.raises(NothingNewError, match=f"^no new labelled row since run {run('b')}, which"):
+        refuse_nothing_new(Champions(log), same, RetrainingOptions())
+    # An older version wrote no hash of the rows.
+    refuse_nothing_new(
+        Champions([A, B]), same.model_copy(update={"data": "x"}), RetrainingOptions()
+    )
+
+
 def whole(name: str) -> Pipeline:
     pipelines.set_requested(None)
     return pipelines[name]

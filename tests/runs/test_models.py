@@ -210,6 +210,14 @@ def test_only_a_model_with_new_rows_is_trained_and_rows_of_none_are_counted(
     assert outcomes["7"] == "unchanged"
     assert outcomes["8"] in {"promoted", "rejected"}
     assert decisions(project, "7") == ["promoted"]
+    # Nor is a model trained again because of a row without a label, of this model or of another.
+    before = decisions(project, "8")
+    unlabelled = rows_of("8").head(1).assign(store=8.0, sold=None)
+    pd.concat([unlabelled, new, table]).to_csv(path, index=False)
+    said = logged("run-models", "--env", "stores")
+    assert said.count("Unchanged: data, parameters and code are those of run ") == 1
+    assert said.count("Unchanged: no new labelled row since run ") == 1
+    assert decisions(project, "8") == before
 
 
 @pytest.mark.long

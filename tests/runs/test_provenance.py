@@ -1,6 +1,9 @@
 """A run knows what it was made of."""
 
+import os
+import pwd
 import re
+import socket
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -44,6 +47,16 @@ def git(path: Path, *arguments: str) -> str:
     ).stdout.strip()
 
 
+def test_the_user_of_the_process_decides_whatever_the_environment_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOGNAME", "somebody")
+    made = made_of(tmp_path)
+    assert (made.user, made.host) == (pwd.getpwuid(os.getuid()).pw_name, socket.gethostname())
+    monkeypatch.setattr(os, "getuid", lambda: 3_141_592)  # of a container, in no list of users
+    assert made_of(tmp_path).user == "unknown"
+
+
 def test_the_commit_and_whether_files_differ_from_it(tmp_path: Path) -> None:
     assert made_of(tmp_path).git_commit is None
     git(tmp_path, "init")
@@ -66,7 +79,8 @@ def test_time_packages_and_parameters(tmp_path: Path) -> None:
     assert made.parameters_sha256 == parameters_hash(DEFAULTS, RAW)
     assert made.packages["tabular-lstm"] == tabular_lstm.__version__
     assert Provenance.model_validate_json(made.model_dump_json()).packages == made.packages
-    written = ("run_id", "time", "environment", "parameters", "packages", "git_commit")
+    written = ("run_id", "time", "user", "host", "environment", "parameters", "packages")
+    written = (*written, "git_commit")
     assert made.of_decision() == {name: getattr(made, name) for name in written}
     with pytest.raises(pydantic.ValidationError, match="frozen"):
         made.time = "later"
@@ -85,6 +99,7 @@ def test_time_packages_and_parameters(tmp_path: Path) -> None:
         ("promotion", "confidence", 0.9, True),
         ("evaluation", "bootstrap_resamples", 100, True),
         ("promotion", "start_over", True, False),
+        ("promotion", "hold", True, False),
         ("promotion", "keep_candidates", 1, False),
         ("retraining", "force", True, False),
         ("monitoring", "false_alarms", 0.05, False),

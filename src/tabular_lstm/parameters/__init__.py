@@ -22,6 +22,7 @@ from tabular_lstm.parameters.runs import (
     OverviewOptions,
     PromotionOptions,
     ReportOptions,
+    RetentionOptions,
     RetrainingOptions,
     RollbackOptions,
     ScoringOptions,
@@ -32,6 +33,7 @@ from tabular_lstm.parameters.runs import (
 OF_RUNS: dict[str, type[Parameters]] = {
     "engine": EngineOptions,
     "retraining": RetrainingOptions,
+    "retention": RetentionOptions,
     "report": ReportOptions,
     "rollback": RollbackOptions,
     "scoring": ScoringOptions,

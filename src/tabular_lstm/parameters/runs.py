@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, StrictInt, model_validator
 
 from tabular_lstm.errors import unknown_name
 from tabular_lstm.exit_codes import ALARM, DONE, UNTRUSTED_DATA, ExitCode
-from tabular_lstm.frozen import Count, Number, Parameters, Positive, Share, matching
+from tabular_lstm.frozen import Count, Number, Parameters, Positive, Share, matching, unless
 from tabular_lstm.metrics import METRICS
 from tabular_lstm.parameters.columns import TIME
 from tabular_lstm.parameters.hyperparameters import NotNegative
@@ -63,6 +63,7 @@ class PromotionOptions(Parameters):
         keep_candidates: How many of the newest runs keep their outputs, in addition to the
             champions; decisions are always kept.
         start_over: Whether to judge without the champions, such as when labels have a new meaning.
+        hold: Whether to judge and to promote nothing. The first run without it judges again.
     """
 
     confidence: Annotated[Number, Field(gt=0.5, lt=1)] = 0.95
@@ -78,6 +79,7 @@ class PromotionOptions(Parameters):
     keep_champions: Count = 5
     keep_candidates: Count = 10
     start_over: bool = False
+    hold: bool = unless(False)
 
     @model_validator(mode="before")
     @classmethod
@@ -102,6 +104,22 @@ class RetrainingOptions(Parameters):
     new_code: bool = False
     exit_on_untrusted_data: ExitCode = UNTRUSTED_DATA
     exit_on_rejection: ExitCode = DONE
+
+
+# A day at least: younger outputs may be of a run that is at work.
+Age = Annotated[str, matching(r"[1-9]\d{0,4} days?", "'30 days' or the like")]
+
+
+class RetentionOptions(Parameters):
+    """How long single rows are kept, such as `30 days`. Default: as all outputs are.
+
+    Attributes:
+        rows: Rows of retrainings and monitorings, and predictions of evaluated rows.
+        predictions: Predictions of scorings, with all that a scoring writes.
+    """
+
+    rows: Age | None = None
+    predictions: Age | None = None
 
 
 class ReportOptions(Parameters):

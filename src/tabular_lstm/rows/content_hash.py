@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from tabular_lstm.rows.cells import cell_text
+from tabular_lstm.rows.cells import cell_text, row_slices
 from tabular_lstm.rows.fingerprints import EXACT
 
 NUMBERS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
@@ -41,6 +41,16 @@ class Total:
     def sha256(self) -> str:
         """Hash the columns' names, the number of rows and the sums."""
         return sha256(repr((self._names, self.rows, self._sums.tolist())).encode()).hexdigest()
+
+
+def sha256_of(*frames: pd.DataFrame, besides: int) -> str:
+    """Hash a number, and the rows of frames in any order; a row in another frame counts anew."""
+    totals = [Total() for _ in frames]
+    for frame, total in zip(frames, totals, strict=True):
+        for part in row_slices(len(frame)):  # so that no copy of all rows is made
+            total.add(pa.Table.from_pandas(frame.iloc[part], preserve_index=False))
+    content = repr([besides, *(total.sha256() for total in totals)])
+    return sha256(content.encode()).hexdigest()
 
 
 def _cell_hashes(column: pa.ChunkedArray) -> np.ndarray:

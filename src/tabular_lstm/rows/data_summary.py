@@ -74,6 +74,9 @@ class DataSummary(FileRows):
             mean and standard deviation of a number; None for two classes.
         test_rows_sha256: Hash of the test rows with their labels. The order of rows and columns
             and the weights do not count. A row is hashed by its key or, without one, by its cells.
+        rows_sha256: Hash of what a training and a judgement are made of, in any order: the rows of
+            both sides, with histories the other rows of their pasts, and how many labelled rows are
+            in quarantine. None in earlier versions.
         split: All that decides which side a row is on and what its label means.
         boundary: A row with this time or a later one is a test row; None for a split by hash.
         possible_leaks: ROC AUC or R² of each feature that alone predicts the train rows' labels too
@@ -98,6 +101,7 @@ class DataSummary(FileRows):
     label_share: Share | None = unless(None)
     label: LabelSummary | None = unless(None)
     test_rows_sha256: str
+    rows_sha256: str | None = unless(None)
     split: dict[str, Any]
     boundary: Moment | None = unless(None)
     possible_leaks: dict[str, float] = {}

@@ -230,6 +230,14 @@ def histories(
     return Histories(table[order], *bounds, *rows, layout.steps, len(layout.labels))
 
 
+def pasts_of(
+    labelled_rows: pd.DataFrame, other_rows: pd.DataFrame, history: History
+) -> pd.DataFrame:
+    """Give the other rows that are earlier than a labelled row of their customer."""
+    newest = labelled_rows.groupby(history.of)[history.order].max()
+    return other_rows[other_rows[history.order] < other_rows[history.of].map(newest)]
+
+
 def last_rows(
     rows: pd.DataFrame, schema: Schema, sequences: Histories
 ) -> tuple[np.ndarray, np.ndarray]:

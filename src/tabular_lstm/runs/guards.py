@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import takewhile
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -249,39 +250,45 @@ def _decision(champions: Champions, run: str | None) -> Decision | None:
         return None
 
 
-def refuse_nothing_new(champions: Champions, inputs: Inputs, retraining: RetrainingOptions) -> None:
+def refuse_nothing_new(
+    champions: Champions, inputs: Inputs, retraining: RetrainingOptions, hold: bool = False
+) -> None:
     """Stop if training would give a candidate that was already judged against the champion.
 
-    The same data and parameters give the same candidate, or after an upgrade a similar one. It was
-    judged if it is the champion, if it was rejected since the champion was promoted, or if it was
-    rolled back.
+    The same data and parameters give the same candidate, or after an upgrade a similar one. So do
+    other data with the same `Inputs.rows`, once these are known. The candidate was judged if it is
+    the champion, if it was rejected since the champion was promoted, or if it was rolled back. A
+    rejection on hold counts only as long as the hold lasts.
 
     Args:
         champions: The promotion log, and the decisions.
         inputs: What a candidate would be made from.
         retraining: Whether other code alone is something new, and the exit codes.
+        hold: Whether this run is on hold. Default: no.
 
     Raises:
         NothingNewError: Names the earlier run, with the alarm and the exit code of its decision.
     """
+    compared = {"parameters", "data" if inputs.rows is None else "rows"}
     known = [
-        entry
+        (made_from.code != inputs.code, entry)
         for entry in reversed(champions.log)
         if (made_from := entry.inputs)
-        and (made_from.data, made_from.parameters) == (inputs.data, inputs.parameters)
-        and (made_from == inputs or not retraining.new_code)
+        and made_from.model_dump(include=compared) == inputs.model_dump(include=compared)
+        and (made_from.code == inputs.code or not retraining.new_code)
+        and (hold or not entry.on_hold)
         and _fate(champions.log, entry)
     ]
     if not known:
         return
     # The newest one, with the same code if there is one: that is this very candidate.
-    entry = min(known, key=lambda entry: entry.inputs != inputs)
+    is_upgraded, entry = min(known, key=itemgetter(0))
     decision = _decision(champions, entry.run_id)
-    what, note = "data, parameters and code are", ""
-    if entry.inputs != inputs:
-        what, note = "data and parameters are", " Only the code or a package is new."
+    same = "data and parameters" if is_upgraded else "data, parameters and code"
+    since = f"{same} are those of" if inputs.rows is None else "no new labelled row since"
+    note = " Only the code or a package is new." if is_upgraded else ""
     raise NothingNewError(
-        f"{what} those of run {entry.run_id}, which {_fate(champions.log, entry)}.{note} To train "
+        f"{since} run {entry.run_id}, which {_fate(champions.log, entry)}.{note} To train "
         "anyway: --params retraining.force=true",
         decision.alarm if decision else None,
         decision.exit_code(retraining) if decision else DONE,

@@ -32,13 +32,13 @@ from tabular_lstm.runs.kept_outputs import KeptOutputs
 from tabular_lstm.runs.lock import LockedError, claim_run_id, locked
 from tabular_lstm.runs.models import refuse_other_model, warn_of_rows_of_no_model
 from tabular_lstm.runs.notify import RunEnd, notify, read_credentials, read_options
-from tabular_lstm.runs.output_folders import prune, renew_latest
+from tabular_lstm.runs.output_folders import delete_rows, delete_run, prune, renew_latest
 from tabular_lstm.runs.provenance import provenance
 from tabular_lstm.serving.champion import refuse_other_task
 from tabular_lstm.serving.decision import Champions
 from tabular_lstm.serving.manifest import read_manifest
 from tabular_lstm.serving.prediction_parts import AlarmError
-from tabular_lstm.serving.promotion_log import LOG, champion_of
+from tabular_lstm.serving.promotion_log import LOG, Inputs, champion_of
 from tabular_lstm.tensorflow_import import refuse_without_tensorflow
 
 # Run log ------------------------------------------------------------------------------------------
@@ -115,6 +115,7 @@ class RunHooks:
 
     def __init__(self) -> None:
         self._until_end = contextlib.ExitStack()  # locks and workers
+        self._judged: Champions | None = None  # those that a retraining may only repeat
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
@@ -150,6 +151,8 @@ class RunHooks:
         self._open(run_params["run_id"])
         try:
             self._begin(pipeline, catalog, attempts.pipeline_of(run_params["pipeline_names"]))
+            if pipeline.all_outputs() & {"decision", "predictions@plan", "health"}:
+                delete_rows(catalog, self._parameters["retention"], self._run_id, self._kept)
             if guards.decides(pipeline):
                 self._prepare_to_decide(pipeline, catalog)
             elif self._kept:
@@ -165,14 +168,12 @@ class RunHooks:
             (self._outputs / ".runs" / self._run_id).unlink(missing_ok=True)  # it wrote nothing
             self.end()
             if isinstance(error, guards.NothingNewError):
-                message = printable(f"Unchanged: {error}")
-                end = error.alarm, error.exit_code, error.severity
-                self._close("unchanged", message, *end)
+                self._close_unchanged(error)
             raise
 
     def _open(self, run_id: str) -> None:
         """Choose the run's id, and open the log."""
-        places = self._outputs, output_folder(self._env)
+        places, self._judged = (self._outputs, output_folder(self._env)), None
         self._kept = KeptOutputs.of(self._parameters["storage"], self._loader, *places)
         self._run_id = claim_run_id(self._outputs / ".runs", run_id)
         self._log = self._until_end.enter_context(RunLog())
@@ -235,7 +236,12 @@ class RunHooks:
         guards.refuse_lost_features(champions, raw_rows, blocks["columns"])
         if not blocks["retraining"].force:
             inputs = catalog.load("provenance").inputs(raw_rows.sha256())
-            guards.refuse_nothing_new(champions, inputs, blocks["retraining"])
+            self._refuse_nothing_new(champions, inputs)
+            self._judged = champions
+
+    def _refuse_nothing_new(self, champions: Champions, inputs: Inputs) -> None:
+        retraining, hold = self._parameters["retraining"], self._parameters["promotion"].hold
+        guards.refuse_nothing_new(champions, inputs, retraining, hold)
 
     def _refuse_older_log(self, champions: Champions) -> None:
         if not (self._kept and champions.log):  # the log of a storage is the newest one
@@ -266,6 +272,13 @@ class RunHooks:
     def before_node_run(self, node: Node) -> None:
         """Log which node runs."""
         self._log.node(node.name)
+
+    @hook_impl
+    def after_node_run(self, catalog: CatalogProtocol[Any, Any], outputs: dict[str, Any]) -> None:
+        """Refuse a retraining whose rows that count are not new, before they are saved."""
+        if self._judged and (summary := outputs.get("data_summary")):
+            inputs = catalog.load("provenance").inputs(summary.sha256, summary.rows_sha256)
+            self._refuse_nothing_new(self._judged, inputs)
 
     @hook_impl
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
@@ -345,12 +358,20 @@ class RunHooks:
         return folder and folder / self._run_id / folder.name
 
     @hook_impl(trylast=True)
-    def on_pipeline_error(self, error: Exception, catalog: CatalogProtocol[Any, Any]) -> None:
+    def on_pipeline_error(
+        self, error: Exception, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
+    ) -> None:
         """Release the lock; name a file that could not be written, because Kedro does not.
+
+        A run that found nothing new leaves nothing.
 
         Raises:
             DataError: Names the file.
         """
+        if isinstance(error, guards.NothingNewError):
+            delete_run(catalog, pipeline, self._run_id)
+            (self._outputs / ".runs" / self._run_id).unlink(missing_ok=True)
+            self._close_unchanged(error)
         self.end()
         cause: BaseException | None = error
         while cause is not None and not isinstance(cause, DataError | OSError):
@@ -360,6 +381,10 @@ class RunHooks:
             # A node's temporary file is gone with the run.
             path = (name and self._file_of(catalog, name)) or name or tempfile.gettempdir()
             raise DataError(f"{not_written(cause, path)} What serves is as it was.") from error
+
+    def _close_unchanged(self, error: guards.NothingNewError) -> None:
+        end = error.alarm, error.exit_code, error.severity
+        self._close("unchanged", printable(f"Unchanged: {error}"), *end)
 
     def _close(
         self,

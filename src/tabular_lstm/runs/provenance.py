@@ -2,6 +2,9 @@
 
 import hashlib
 import json
+import os
+import pwd
+import socket
 import subprocess
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -20,6 +23,7 @@ from tabular_lstm.serving.decision import Provenance
 LEFT_OUT = {
     ("promotion", "start_over"),
     ("promotion", "keep_candidates"),
+    ("promotion", "hold"),
     ("monitoring", "exit_on_alarm"),
 }
 # These blocks may hold addresses, so decisions do not contain them.
@@ -40,6 +44,8 @@ def provenance(
     return Provenance(
         run_id=run_id,
         time=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        user=_user(),
+        host=socket.gethostname(),
         environment=env or "base",
         outputs=output_folder(env),
         run_command=run_command(env),
@@ -72,6 +78,14 @@ def parameters_hash(blocks: dict[str, Any], raw_rows: dict[str, Any]) -> str:
     read = {name: value for name, value in raw_rows.items() if name not in left_out}
     content = json.dumps([used | own_source(), read], sort_keys=True, default=str)
     return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _user() -> str:
+    """Return the name of the process's user; a container's user may have only a number."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return "unknown"
 
 
 def _git_commit(project: Path) -> str | None:

@@ -54,6 +54,7 @@ class Provenance(Frozen):
         parameters: All blocks but `notify` and `mlflow`, with defaults.
         parameters_sha256: Hash of what can change a decision: the parameters, and how raw rows are
             read.
+        user: The user whose process it is, and `host` the machine. Default: None, not known.
     """
 
     run_id: str
@@ -66,20 +67,23 @@ class Provenance(Frozen):
     code_sha256: str
     parameters: dict[str, Any]
     parameters_sha256: str
+    user: str | None = None
+    host: str | None = None
 
     def of_decision(self) -> dict[str, Any]:
         """Return the fields that every decision records."""
-        names = {"run_id", "time", "environment", "parameters", "packages", "git_commit"}
-        return self.model_dump(include=names)
+        names = {"run_id", "time", "user", "host", "environment", "parameters", "packages"}
+        return self.model_dump(include={*names, "git_commit"})
 
     def way_back_to(self, run: str) -> str:
         """Say how a champion that was rolled back from may serve again."""
         command = f"{self.run_command} --pipelines rollback --params rollback.run_id={run}"
         return f"was rolled back from. To let it serve again: {command}"
 
-    def inputs(self, data_sha256: str) -> Inputs:
-        """Return what a candidate is made from, including its data."""
-        return Inputs(data=data_sha256, parameters=self.parameters_sha256, code=self.code_sha256)
+    def inputs(self, data_sha256: str, rows_sha256: str | None = None) -> Inputs:
+        """Return what a candidate is made from, including its data and the rows that count."""
+        made_from = {"parameters": self.parameters_sha256, "code": self.code_sha256}
+        return Inputs(data=data_sha256, rows=rows_sha256, **made_from)
 
 
 class Looks(Frozen):

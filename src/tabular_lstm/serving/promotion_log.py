@@ -20,7 +20,15 @@ from pydantic_core import from_json, to_json
 
 from tabular_lstm.errors import DataError
 from tabular_lstm.files import replace, sha256
-from tabular_lstm.frozen import Frozen, NewerVersionError, Stored, first_fault, matching, validated
+from tabular_lstm.frozen import (
+    Frozen,
+    NewerVersionError,
+    Stored,
+    first_fault,
+    matching,
+    unless,
+    validated,
+)
 
 # Run id -------------------------------------------------------------------------------------------
 
@@ -83,11 +91,18 @@ Action = Literal["promoted", "rejected", "rolled_back"]
 
 
 class Inputs(Frozen):
-    """SHA-256 of what a candidate is made from; the same inputs give the same candidate."""
+    """SHA-256 of what a candidate is made from; the same inputs give the same candidate.
+
+    Attributes:
+        data: Hash of the file, or of the model's rows in it.
+        rows: `DataSummary.rows_sha256`, of the rows that count. Default: None, not known, as in
+            earlier versions and before the rows are read.
+    """
 
     data: str
     parameters: str
     code: str
+    rows: str | None = unless(None)
 
 
 class Outcome(Stored):
@@ -99,6 +114,9 @@ class Outcome(Stored):
         served_before: Run id of the champion until now; None if there was none.
         serves_now: Run id of the champion from now on; None if there is none.
         sha256: Hash of the artifact that serves from now on; None if there is none.
+        on_hold: Whether `promotion.hold` let nothing be promoted. Default: no.
+        user: The user whose process decided. Default: None, not known, as in earlier versions.
+        host: The machine that it ran on, likewise.
     """
 
     run_id: RunId
@@ -108,6 +126,9 @@ class Outcome(Stored):
     served_before: RunId | None
     serves_now: RunId | None
     sha256: str | None
+    on_hold: bool = unless(False)
+    user: str | None = unless(None)
+    host: str | None = unless(None)
 
 
 class LogEntry(Outcome):

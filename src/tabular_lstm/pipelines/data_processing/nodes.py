@@ -8,11 +8,12 @@ import pandas as pd
 from tabular_lstm.errors import DataError, counted, unknown_name
 from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions
 from tabular_lstm.parameters.hyperparameters import EvaluationOptions, ValidationOptions
-from tabular_lstm.rows import data_warnings
+from tabular_lstm.rows import content_hash, data_warnings
 from tabular_lstm.rows.data_summary import DataSummary, summarize
 from tabular_lstm.rows.dependent_rows import find_dependent_rows
-from tabular_lstm.rows.labels import labels_in_words
+from tabular_lstm.rows.labels import are_unlabelled, labels_in_words
 from tabular_lstm.rows.raw_rows import Table
+from tabular_lstm.rows.timeline import pasts_of
 from tabular_lstm.rows.train_test_split import reasons_and_advice, sides_of
 from tabular_lstm.rows.validation import Rows, read_rows
 from tabular_lstm.rows.weights import weights_of
@@ -149,6 +150,7 @@ def split_rows(
         repeated_test_rows=data_warnings.repeated_test_rows(train, test, columns),
         history_rows=history_rows,
         dependent_rows=dependent_rows,
+        rows_sha256=_hash_of_counted_rows(accepted_rows, train, test, columns),
     )
     if summary.histories is not None:
         logger.info("Histories: %s", summary.said_of_histories)
@@ -162,3 +164,15 @@ def split_rows(
     ):
         logger.warning("%s", doubt[:1].upper() + doubt[1:])
     return train, test, history_rows, summary
+
+
+def _hash_of_counted_rows(
+    rows: Rows, train: pd.DataFrame, test: pd.DataFrame, columns: ColumnsOptions
+) -> str:
+    """Hash what a training and a judgement are made of, see `DataSummary.rows_sha256`."""
+    past, quarantined = rows.history[:0], rows.source.quarantined_rows
+    if columns.history is not None:  # then rows without a label are read too
+        past = pasts_of(pd.concat([train, test]), rows.history, columns.history)
+        labels = rows.quarantined.iloc[:, 2:][columns.label]  # `reason` may be a column of the file
+        quarantined = int((~are_unlabelled(labels, columns)).sum())
+    return content_hash.sha256_of(train, test, past, besides=quarantined)

@@ -123,7 +123,7 @@ def decide(
     """Make the decision, with everything that it is based on.
 
     The network that serves, or one that was rolled back from, is not promoted again, except with
-    `promotion.start_over`.
+    `promotion.start_over`. With `promotion.hold` none is.
     """
     accepted, reason = gate.outcome(gate_checks.checks)
     evaluation, kept = compared_champions.evaluation, compared_champions.kept
@@ -133,6 +133,10 @@ def decide(
         accepted = False
         reason = f"config and weights are those of run {same_run}, which "
         reason += "serves" if same_run == serving else provenance.way_back_to(same_run)
+    if on_hold := provenance.parameters["promotion"].get("hold", False):
+        would = "promoted" if accepted else "rejected"
+        reason = f"on hold by promotion.hold; without it the candidate would be {would}: {reason}"
+        accepted = False
     champions = compared_champions.champions
     judgement = Judgement(
         checks=gate_checks.checks,
@@ -151,7 +155,7 @@ def decide(
         best_baseline=evaluation.best_baseline,
         stronger_baseline=evaluation.stronger_baseline,
         data=data_summary,
-        inputs=provenance.inputs(data_summary.sha256),
+        inputs=provenance.inputs(data_summary.sha256, data_summary.rows_sha256),
         looks=looks(kept.log, data_summary.test_rows_sha256),
         drift=drift and drift.model_copy(update={"run_id": run_id}),
         judged_on=evaluation.judged_on,
@@ -164,6 +168,7 @@ def decide(
         served_before=serving,
         serves_now=run_id if accepted else serving,
         sha256=checked_artifact.artifact.sha256 if accepted else serving_sha256,
+        on_hold=on_hold,
         judgement=judgement,
     )
 
