@@ -127,7 +127,7 @@ class RunHooks:
         self._env = with_model(context.env, runtime_params.get("model"))
         self._outputs = Path(context.project_path) / output_folder(self._env)
         # Faulty conf does not say which models there are, so a name may be mistyped.
-        self._is_traced = self._outputs.exists()
+        self._is_traced = _of_many() or self._outputs.exists()
         if command := click.get_current_context(silent=True):
             command.meta[HOOKS] = self
             command.call_on_close(self.end)  # after Ctrl-C too, for which Kedro calls no hook
@@ -141,7 +141,7 @@ class RunHooks:
         if "session_id" in run_params:  # of a KedroServiceSession; no other session has one
             raise DataError(guards.NO_SERVER)
         self.end()  # a notebook's run that Ctrl-C ended
-        self._is_traced = False
+        self._is_traced = _of_many()
         refuse_other_model(self._loader, self._env, pipeline)
         self._is_traced = True
         guards.refuse_other_paths(self._loader, pipeline)
