@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ from tabular_lstm.serving.champion import load_champion
 from tests.helpers.browser import measured, needs_browser
 from tests.helpers.champions import log_of
 from tests.helpers.commands import ALARM, UNTRUSTED, here, logged, message_of, succeeds
+from tests.helpers.documents import BLOCK, run_blocks, text
 from tests.helpers.pages import Parsed
 from tests.helpers.project import QUICK, Project
 
@@ -360,9 +362,40 @@ def test_six_models_are_retrained_killed_begun_again_and_overseen(project: Proje
     page = project.path / "data/stores/overview.html"
     assert overseen.splitlines()[-1] == f"Page: {page}"
     assert "stores: 2 of 6 models need a person" in Parsed(page.read_text()).text
+    # All predictions are read as the page says; what a killed scoring left is not.
+    folder = project.path / "data/stores/m01/07_model_output/predictions"
+    (run,) = folder.iterdir()
+    shutil.copytree(run, folder / "2099-01-01T00.00.00.000Z")
+    (folder / "2099-01-01T00.00.00.000Z/manifest.json").unlink()
+    (code,) = [code for _, code in BLOCK.findall(text("docs/scheduling.md")) if "manifests" in code]
+    (project.path / "all_predictions.py").write_text(code + "predictions.to_csv('all.csv')\n")
+    succeeds(project.python("all_predictions.py"))
+    read = pd.read_csv(project.path / "all.csv")
+    assert read["model"].value_counts().to_dict() == dict.fromkeys(good, 150)
+    assert {*read.loc[read["model"] == "m01", "run_id"]} == {run.name}
     # Without the broken one, an alarm is the exit code.
     write_parameters(project, good)
     assert here(*scoring, "--params", "scoring.force=true").returncode == ALARM
+
+
+@pytest.mark.long
+def test_one_model_and_many_are_compared_as_the_page_says(project: Project) -> None:
+    rows = stores(project, ["at", "be"])
+    rows.assign(sale=rows.index).to_csv(project.path / "data/01_raw/stores.csv", index=False)
+    write_parameters(project, ["at", "be"], columns={**COLUMNS, "key": "sale"})
+    quick = project.path / "conf/one_for_all/parameters_quick.yml"
+    quick.parent.mkdir()
+    quick.write_text(json.dumps({name: QUICK[name] for name in ("network", "training")}))
+    (printed,) = run_blocks(["docs/models.md"], project.path)
+    losses = [line.split() for line in sorted(printed.splitlines())]
+    assert [name for name, _, _ in losses] == ["at", "be"]
+    assert all(0 < float(loss) < 1 for _, *both in losses for loss in both)
+    # They are of the same rows.
+    keys = {}
+    for env in ("one_for_all", "stores/at", "stores/be"):
+        (path,) = project.versions("03_primary/test_rows.parquet", env)
+        keys[env] = {*pd.read_parquet(path)["sale"]}
+    assert keys["one_for_all"] == keys["stores/at"] | keys["stores/be"]
 
 
 @pytest.mark.long
