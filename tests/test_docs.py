@@ -182,7 +182,7 @@ def test_no_block_is_left_out() -> None:
         f"docs/{name}.md"
         for name in (
             *("your_csv", "your_data", "benchmarks", "tracking", "cluster", "tuning"),
-            "extending",
+            *("extending", "models"),
         )
     }
     assert with_code == {*OF_THE_STARTER} | alone | installs

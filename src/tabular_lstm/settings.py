@@ -5,6 +5,7 @@ Each environment keeps its outputs in its own folder. An event is one line in th
 
 import logging
 import warnings
+from functools import cached_property
 from typing import Any
 
 from kedro.config import OmegaConfigLoader
@@ -13,9 +14,10 @@ from omegaconf import OmegaConf
 from tabular_lstm.datasets.kedro_private import parameters_of_files
 from tabular_lstm.datasets.tables import as_table, complete
 from tabular_lstm.environments import output_folder, refuse_unknown, run_command, with_model
-from tabular_lstm.errors import printable
+from tabular_lstm.errors import DataError, printable
 from tabular_lstm.parameters import BLOCKS
 from tabular_lstm.runs.hooks import RunHooks
+from tabular_lstm.runs.models import values_of_models
 
 # Blocks that conf need not have; the columns are a project's own.
 DEFAULTS = {
@@ -24,7 +26,9 @@ DEFAULTS = {
 
 
 class EnvironmentConfigLoader(OmegaConfigLoader):
-    """Kedro's config loader, plus `${outputs:}`, `${run_command:}` and `${model:}`.
+    """Kedro's config loader, plus `${outputs:}`, `${run_command:}`, `${model:}`, `${model:value}`.
+
+    `${model:}` is the name of the model, `${model:value}` its value in the column of `where`.
 
     The loader merges all files, and then the parameters of the command line. What conf lacks gets
     its default: a block of parameters from its class, an entry of the catalog from `complete`. The
@@ -47,7 +51,17 @@ class EnvironmentConfigLoader(OmegaConfigLoader):
         env = with_model(self.env, model)
         OmegaConf.register_resolver("outputs", lambda: output_folder(env), replace=True)
         OmegaConf.register_resolver("run_command", lambda: run_command(env), replace=True)
-        OmegaConf.register_resolver("model", lambda: str(model) or "MODEL", replace=True)
+        name = str(model) or "MODEL"
+        values = self._values if model and key == "catalog" else {}
+
+        def of_model(part: str = "") -> str:
+            if part and (part, key) != ("value", "catalog"):
+                raise DataError(
+                    f"${{model:{part}}}: expected ${{model:}} or, in the catalog, ${{model:value}}."
+                )
+            return values.get(name, name) if part else name
+
+        OmegaConf.register_resolver("model", of_model, replace=True)
         if key == "catalog":
             entries = complete(super().__getitem__(key))
             return {name: as_table(name, entry) for name, entry in entries.items()}
@@ -56,6 +70,10 @@ class EnvironmentConfigLoader(OmegaConfigLoader):
         with parameters_of_files(self) as runtime_values:
             config: dict[str, Any] = _merged(DEFAULTS | super().__getitem__(key), runtime_values)
         return config
+
+    @cached_property
+    def _values(self) -> dict[str, str]:
+        return values_of_models(self["parameters"])
 
 
 def _merged(config: Any, runtime_values: Any) -> Any:

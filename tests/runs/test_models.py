@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -12,16 +13,19 @@ import pandas as pd
 import pytest
 from kedro.framework.session import KedroSession
 
+from tabular_lstm.errors import DataError
+from tabular_lstm.runs.models import rows_of_no_model
 from tabular_lstm.serving.champion import load_champion
 from tests.helpers.browser import measured, needs_browser
 from tests.helpers.champions import log_of
 from tests.helpers.commands import ALARM, UNTRUSTED, here, logged, message_of, succeeds
+from tests.helpers.documents import BLOCK, run_blocks, text
 from tests.helpers.pages import Parsed
 from tests.helpers.project import QUICK, Project
 
 ENTRY = {
     "type": "tabular_lstm.datasets.RawRowsDataset",
-    "where": {"store": "${model:}"},
+    "where": {"store": "${model:value}"},
 }
 COLUMNS = {"label": "sold", "positive_class": "yes", "negative_class": "no"}
 COLUMNS |= {"ignore": ["store"], "known_in_time": ["price"]}
@@ -36,9 +40,10 @@ def rows_of(store: str) -> pd.DataFrame:
     return pd.DataFrame({"store": store, "price": price, "size": size, "age": age, "sold": answers})
 
 
-def stores(project: Project, models: list[str]) -> pd.DataFrame:
+def stores(project: Project, models: list[str] | dict[str, str]) -> pd.DataFrame:
     """Write an environment of these models, and the one table that they share."""
-    rows = pd.concat([rows_of(name) for name in models], ignore_index=True)
+    values = models.values() if isinstance(models, dict) else models
+    rows = pd.concat([rows_of(value) for value in values], ignore_index=True)
     rows = rows.sample(frac=1, random_state=0, ignore_index=True)
     rows.to_csv(project.path / "data/01_raw/stores.csv", index=False)
     conf = project.path / "conf/stores"
@@ -50,7 +55,7 @@ def stores(project: Project, models: list[str]) -> pd.DataFrame:
     return rows
 
 
-def write_parameters(project: Project, models: list[str], **more: Any) -> None:
+def write_parameters(project: Project, models: list[str] | dict[str, str], **more: Any) -> None:
     title = {"report": {"title": "Store ${model:}"}, "monitoring": {"false_alarms": 0.001}}
     blocks = {"models": models, "columns": COLUMNS, **QUICK, **title, **more}
     (project.path / "conf/stores/parameters.yml").write_text(json.dumps(blocks))
@@ -78,6 +83,8 @@ def test_a_run_of_one_model_reads_its_rows_and_writes_into_its_folder(project: P
     assert Parsed(page.read_text()).text.startswith("Promoted: Store berlin ")
     assert {path.name for path in (project.path / "data/stores").iterdir()} == {"berlin"}
     assert load_champion(project.path, "stores/berlin").predict(rows.head(3)).shape == (3,)
+    with pytest.raises(DataError, match='expected one of them, such as env="stores/berlin"'):
+        load_champion(project.path, "stores")
     # A name is a text, and each hint names the model.
     several = ("--params", "model=007", "--params", "training.epochs=2")
     succeeds(here("run", "--env", "stores", *several))
@@ -92,6 +99,11 @@ def test_a_run_of_one_model_reads_its_rows_and_writes_into_its_folder(project: P
         (
             (),
             "Which model? kedro run --env stores --params model=at, or all of them: kedro ",
+        ),
+        (
+            ("--pipelines", "scoring"),
+            "Which model? kedro run --env stores --pipelines scoring --params model=at, or all of "
+            "them: kedro run-models --env stores --pipelines scoring. They are at, berlin.",
         ),
         (("--params", "model=berlni"), "Model 'berlni' is unknown; did you mean 'berlin'?"),
         (("--params", "model=../at"), "Model '../at' is unknown; did you mean 'at'?"),
@@ -179,9 +191,7 @@ def test_conf_may_look_up_a_value_by_the_name_of_the_model(project: Project) -> 
     catalog = {"_names": {"at": "at", "be": "belgium"}, "raw_rows": entry}
     (project.path / "conf/stores/catalog.yml").write_text(json.dumps(catalog))
     log = logged("run", "--env", "stores", "--params", "model=at", *parts)
-    assert "stores.csv: 8 rows of no model, by store: 'fi' 8. No run reads these rows" in log
-    write_parameters(project, ["1", "1.0"])
-    assert "expected different names" in message_of(here("run", "--env", "stores"))
+    assert "stores.csv: rows of no model: fi 8. No run reads these rows" in log
 
 
 @pytest.mark.long
@@ -196,7 +206,7 @@ def test_only_a_model_with_new_rows_is_trained_and_rows_of_none_are_counted(
     path = project.path / "data/01_raw/stores.csv"
     table.to_csv(path, index=False)
     assert "\n7.0," in path.read_text()
-    told = "stores.csv: 21 rows of no model, by store: '9' 20, '' 1. No run reads these rows: "
+    told = "stores.csv: rows of no model: '9' 20, '' 1. No run reads these rows: "
     lines = logged("run-models", "--env", "stores").splitlines()
     # Where it arises and at the end of that run, and not once more for each model.
     where, end = (line.partition(told)[0] for line in lines if told in line)
@@ -226,14 +236,74 @@ def test_conf_is_checked_and_loads_without_a_name(project: Project) -> None:
     with KedroSession.create(project.path, env="stores") as session:
         catalog = session.load_context().catalog
     assert "MODEL" in str(catalog.get("raw_rows")._where)
-    for models in (["a/b"], "at", ["01_raw"], ["at", "at"], [False], {"of": "store"}):
-        refused = here("run", "--params", "model=at", "--env", "stores")
-        assert "conf has no list" not in refused.stderr
-        path = project.path / "conf/stores/parameters.yml"
-        path.write_text(json.dumps({"columns": COLUMNS, "models": models}))
-        assert "'models': expected different names" in message_of(here("run", "--env", "stores"))
     assert "conf has no list models" in message_of(here("run", "--params", "model=at"))
     assert "Conf has no list models" in message_of(here("run-models"))
+
+
+@pytest.mark.parametrize(
+    ("models", "told"),
+    [
+        ("at", "got 'at'; expected a list of names, such as [at, be], or a mapping"),
+        ("[at, New Zealand]", "'New Zealand' cannot be the name of a folder: expected letters"),
+        ("[at, New Zealand]", "write a mapping: {NAME: 'New Zealand'}"),
+        ("[a/b]", "'a/b' cannot be the name"),
+        ("[01_raw]", "'01_raw' cannot be the name"),
+        ("[AT, NO]", "False is no text: YAML reads it so if a name or a value is empty, or if NO"),
+        ("{AT: Austria, NO: Norway}", 'Write it in quotes, such as "NO"'),
+        ("{AT: Austria, BE: }", "None is no text"),
+        ("[1, 1.0]", "1.0 is no text"),
+        ("[at, be, at]", "'at' and 'at' are the same folder"),
+        ("[AT, at]", "such as {AT: AT, OTHER: at}"),
+        ("[7, 007]", "'7' and '7' are the same folder"),
+        ("{AT: Austria, BE: Austria}", "'AT' and 'BE' have the same value, 'Austria', and so the"),
+        ("{a: 7, b: '7.0'}", "'a' and 'b' have the same value, '7.0'"),
+    ],
+)
+def test_a_name_or_a_value_that_cannot_be_is_named(
+    project: Project, models: str, told: str
+) -> None:
+    stores(project, ["at"])
+    (project.path / "conf/stores/parameters.yml").write_text(f"models: {models}\n")
+    refused = message_of(here("run", "--env", "stores", "--params", "model=at"))
+    assert refused.startswith("Parameter 'models': ")
+    assert told in refused
+
+
+def test_a_model_may_have_another_value_in_the_column_than_its_name(project: Project) -> None:
+    names = {"NZ": "New Zealand", "CI": "Côte d'Ivoire", "NO": "NO", "7": "7", "007": "007"}
+    rows = stores(project, names)
+    rows = pd.concat([rows, rows_of("LU").head(31), rows_of("fi")])
+    rows.to_csv(project.path / "data/01_raw/stores.csv", index=False)
+    for name, value in names.items():
+        given = ("--env", "stores", "--params", f"model={name}", "--pipelines", "data_processing")
+        assert "stores.csv: 400 rows, 400 valid, 0 quarantined" in logged("run", *given)
+        (kept,) = project.versions("03_primary/test_rows.parquet", f"stores/{name}")
+        assert {*pd.read_parquet(kept).index} < {*(np.flatnonzero(rows["store"] == value) + 1)}
+    report = {"title": "${model:value}"}
+    write_parameters(project, names, report=report)
+    refused = message_of(here("run", "--env", "stores", "--params", "model=NZ"))
+    assert "${model:value}: expected ${model:} or, in the catalog, ${model:value}." in refused
+
+
+def test_rows_of_no_model_are_counted_for_all_models_at_once(project: Project) -> None:
+    assert rows_of_no_model(project.path, None) == []
+    rows = stores(project, {"at": "Austria", "be": "Belgium"})
+    assert rows_of_no_model(project.path, "stores") == []  # and there are no rows to score
+    strange = [("fi", 200), ("LU", 31), ("New Zealand", 3), ("at", 2)]
+    others = [rows_of(value).head(count) for value, count in strange]
+    path = project.path / "data/01_raw"
+    pd.concat([rows, *others]).to_csv(path / "new.csv", index=False)
+    (told,) = rows_of_no_model(project.path, "stores")
+    assert told.endswith("new.csv: rows of no model: fi 200, LU 31, 'New Zealand' 3, at 2")
+    many = [rows.head(1).assign(store=f"s{number}") for number in range(15)]
+    pd.concat([*others, *many]).to_csv(path / "stores.csv", index=False)
+    of_raw_rows, of_new_rows = rows_of_no_model(project.path, "stores")
+    assert of_raw_rows.count(", ") == 10
+    assert of_raw_rows.endswith(", … (251 in all)")
+    assert of_new_rows == told
+    # What cannot be read is told by the runs of the models.
+    (path / "stores.csv").write_bytes(b'store\n"')
+    assert rows_of_no_model(project.path, "stores") == [told]
 
 
 @pytest.mark.long
@@ -299,9 +369,40 @@ def test_six_models_are_retrained_killed_begun_again_and_overseen(project: Proje
     page = project.path / "data/stores/overview.html"
     assert overseen.splitlines()[-1] == f"Page: {page}"
     assert "stores: 2 of 6 models need a person" in Parsed(page.read_text()).text
+    # All predictions are read as the page says; what a killed scoring left is not.
+    folder = project.path / "data/stores/m01/07_model_output/predictions"
+    (run,) = folder.iterdir()
+    shutil.copytree(run, folder / "2099-01-01T00.00.00.000Z")
+    (folder / "2099-01-01T00.00.00.000Z/manifest.json").unlink()
+    (code,) = [code for _, code in BLOCK.findall(text("docs/scheduling.md")) if "manifests" in code]
+    (project.path / "all_predictions.py").write_text(code + "predictions.to_csv('all.csv')\n")
+    succeeds(project.python("all_predictions.py"))
+    read = pd.read_csv(project.path / "all.csv")
+    assert read["model"].value_counts().to_dict() == dict.fromkeys(good, 150)
+    assert {*read.loc[read["model"] == "m01", "run_id"]} == {run.name}
     # Without the broken one, an alarm is the exit code.
     write_parameters(project, good)
     assert here(*scoring, "--params", "scoring.force=true").returncode == ALARM
+
+
+@pytest.mark.long
+def test_one_model_and_many_are_compared_as_the_page_says(project: Project) -> None:
+    rows = stores(project, ["at", "be"])
+    rows.assign(sale=rows.index).to_csv(project.path / "data/01_raw/stores.csv", index=False)
+    write_parameters(project, ["at", "be"], columns={**COLUMNS, "key": "sale"})
+    quick = project.path / "conf/one_for_all/parameters_quick.yml"
+    quick.parent.mkdir()
+    quick.write_text(json.dumps({name: QUICK[name] for name in ("network", "training")}))
+    (printed,) = run_blocks(["docs/models.md"], project.path)
+    losses = [line.split() for line in sorted(printed.splitlines())]
+    assert [name for name, _, _ in losses] == ["at", "be"]
+    assert all(0 < float(loss) < 1 for _, *both in losses for loss in both)
+    # They are of the same rows.
+    keys = {}
+    for env in ("one_for_all", "stores/at", "stores/be"):
+        (path,) = project.versions("03_primary/test_rows.parquet", env)
+        keys[env] = {*pd.read_parquet(path)["sale"]}
+    assert keys["one_for_all"] == keys["stores/at"] | keys["stores/be"]
 
 
 @pytest.mark.long

@@ -17,7 +17,6 @@ from kedro.validation import ParameterValidationError
 from tabular_lstm.code_version import code_sha256
 from tabular_lstm.datasets.kedro_private import folder_of_versions
 from tabular_lstm.datasets.rows_to_score import without_secrets
-from tabular_lstm.environments import NAME
 from tabular_lstm.errors import DataError, counted, no_column, unknown_name
 from tabular_lstm.exit_codes import DONE, FAILED, Severity
 from tabular_lstm.files import not_written, opened
@@ -28,10 +27,10 @@ from tabular_lstm.parameters import BLOCKS
 from tabular_lstm.parameters.columns import ColumnsOptions, SplitOptions
 from tabular_lstm.parameters.hyperparameters import NetworkOptions, ReshapingOptions, fault_of_task
 from tabular_lstm.parameters.runs import POSSIBLE_LEAKS, RetrainingOptions
-from tabular_lstm.rows.number_format import without_fraction
 from tabular_lstm.rows.raw_rows import Table
 from tabular_lstm.rows.train_test_split import fault_of_split
 from tabular_lstm.runs.lock import lock_file
+from tabular_lstm.runs.models import values_of_models
 from tabular_lstm.runs.own_package import PACKAGE, own_source, packages_of_pipelines
 from tabular_lstm.serving.artifact import Artifact
 from tabular_lstm.serving.decision import Champions, Decision
@@ -121,11 +120,14 @@ def check_parameters(parameters: dict[str, Any], runtime: Collection[str] = ()) 
     faults: list[str | None] = []
     blocks: dict[str, Any] = {name: block() for name, block in BLOCKS.items() if name != "columns"}
     for name, values in parameters.items():
-        if name not in BLOCKS:
+        if name not in {*BLOCKS, "models"}:
             faults.append(_fault_of_no_block(name, values, name in runtime))
             continue
         try:
-            blocks[name] = BLOCKS[name].model_validate(values)
+            if name == "models":
+                values_of_models(parameters)
+            else:
+                blocks[name] = BLOCKS[name].model_validate(values)
         except ValueError as error:
             faults.append(f"'{name}': {error}")
         else:
@@ -149,11 +151,6 @@ def _fault_of_no_block(name: str, value: Any, on_command_line: bool) -> str | No
         is_text = on_command_line and isinstance(value, str) and value
         fault = f"'{name}': expected a path or a name, on the command line alone"
         return None if is_text else fault
-    if name == "models":
-        names = value if isinstance(value, list) else [None]
-        valid = [str(n) for n in names if type(n) in {str, int} and NAME.fullmatch(str(n))]
-        fault = "'models': expected different names, such as [at, \"no\"]"
-        return None if len({*map(without_fraction, valid)}) == len(names) else fault
     own_blocks = [n for n, package in packages_of_pipelines().items() if package != PACKAGE]
     if name in own_blocks:
         return None

@@ -1,29 +1,82 @@
-"""The models of an environment: their names, and what a run of one of them may not share."""
+"""The models of an environment: their names, their rows, and what no two of them may share."""
 
 import logging
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from kedro.framework.session import KedroSession
+from kedro.io import DatasetError
 from kedro.pipeline import Pipeline
+from omegaconf.errors import OmegaConfBaseException
 
-from tabular_lstm.datasets.tables import TABLES
-from tabular_lstm.environments import run_command
-from tabular_lstm.errors import LISTED, DataError, counted, shown, unknown_name
+from tabular_lstm.datasets.kedro_private import requested_pipelines
+from tabular_lstm.datasets.tables import LABELS, TABLES
+from tabular_lstm.environments import NAME, run_command
+from tabular_lstm.errors import LISTED, DataError, shown, unknown_name
+from tabular_lstm.rows.number_format import without_fraction
 from tabular_lstm.rows.raw_rows import Table
 
 SAME_ROWS = (
-    'has the same rows for each model. Write where: {COLUMN: "${model:}"} in it, or ${model:} in '
-    "its path or query."
+    'has the same rows for each model. Write where: {COLUMN: "${model:value}"} in it, or ${model:} '
+    "in its path or query."
 )
 SAME_PLACE = (
     "saves to the same place for each model. Write ${outputs:} or ${model:} in its path or table."
 )
 
 logger = logging.getLogger(__name__)
+
+
+def values_of_models(parameters: dict[str, Any]) -> dict[str, str]:
+    """Give each model's value in the column of `where`, by the model's name; empty without models.
+
+    Conf lists the names, which then are the values too, or maps them to the values.
+
+    Raises:
+        DataError: Names the first name or value that is none, and what it may be.
+
+    Examples:
+        >>> values_of_models({"models": ["at", 7]})
+        {'at': 'at', '7': '7'}
+        >>> values_of_models({"models": {"NZ": "New Zealand"}})
+        {'NZ': 'New Zealand'}
+    """
+    models, values = parameters.get("models", []), dict[str, str]()
+    if not isinstance(models, list | dict):
+        raise DataError(
+            f"got {models!r}; expected a list of names, such as [at, be], or a mapping from names "
+            "to values in the column, such as {at: Austria, be: Belgium}"
+        )
+    for pair in models.items() if isinstance(models, dict) else zip(models, models, strict=True):
+        for text in pair:
+            if type(text) not in {str, int}:
+                raise DataError(
+                    f"{text!r} is no text: YAML reads it so if a name or a value is empty, or if "
+                    'NO, on or 1.0 has no quotes. Write it in quotes, such as "NO"'
+                )
+        name, value = map(str, pair)
+        if not NAME.fullmatch(name):
+            raise DataError(
+                f"{name!r} cannot be the name of a folder: expected letters, digits, '_', '-' and "
+                "'.', a letter, a digit or '_' first, and no layer of data/ such as 01_raw. If the "
+                f"column has this value, write a mapping: {{NAME: {value!r}}}"
+            )
+        for other, others_value in values.items():
+            if name.casefold() == other.casefold():
+                raise DataError(
+                    f"{other!r} and {name!r} are the same folder, on some disks if not here: "
+                    f"expected different names, such as {{{other}: {others_value}, OTHER: {value}}}"
+                )
+            if without_fraction(value.strip()) == without_fraction(others_value.strip()):
+                raise DataError(
+                    f"{other!r} and {name!r} have the same value, {value!r}, and so the same rows; "
+                    "expected different values"
+                )
+        values[name] = value
+    return values
 
 
 def refuse_other_model(loader: Any, env: str | None, pipeline: Pipeline) -> None:
@@ -34,10 +87,11 @@ def refuse_other_model(loader: Any, env: str | None, pipeline: Pipeline) -> None
     Raises:
         DataError: Says what to write instead.
     """
-    models = [*map(str, loader["parameters"].get("models", []))]
+    models = [*values_of_models(loader["parameters"])]
     model = (env or "").partition("/")[2]
     if models and not model:
-        command = run_command(env)
+        asked = requested_pipelines()
+        command = run_command(env) + (f" --pipelines {','.join(asked)}" if asked else "")
         raise DataError(
             f"Which model? {command} --params model={models[0]}, or all of them: "
             f"{command.replace('run', 'run-models', 1)}. They are {', '.join(models)}."
@@ -68,46 +122,74 @@ def refuse_other_model(loader: Any, env: str | None, pipeline: Pipeline) -> None
 def warn_of_rows_of_no_model(loader: Any, catalog: Any, pipeline: Pipeline) -> None:
     """Warn of rows whose value in `where` is that of no model: no run reads such rows.
 
+    A process that has counted the rows does not warn, so `run-models` warns once for all models.
+
     Args:
         loader: The config loader of a run of one model.
         catalog: The catalog of the run.
         pipeline: What it runs.
     """
-    entries = loader["catalog"] if "model" in loader.runtime_params else {}
-    names = pipeline.inputs() & TABLES
-    chosen = [name for name in names if entries.get(name, {}).get("where")]
-    # Only for entries with `where`, because each model loads a catalog of its own.
-    models = loader["parameters"]["models"] if chosen else []
-    catalogs = [conf_of(loader, "catalog", str(model)) for model in models]
-    for name in chosen:
-        wheres = [{c: str(v) for c, v in (e[name].get("where") or {}).items()} for e in catalogs]
-        columns = [c for c in wheres[0] if len({where.get(c) for where in wheres}) > 1]
-        if columns and catalog.exists(name):
-            values = [[where[c] for c in columns] for where in wheres]
-            _warn_of_others(catalog.load(name), columns, values)
+    for name in sorted(pipeline.inputs() & TABLES if "model" in loader.runtime_params else ()):
+        known = len(_counted)
+        told = _count(loader, catalog, name)
+        if told and len(_counted) > known:
+            logger.warning(
+                "%s. No run reads these rows: correct the cells, or add the model to models.", told
+            )
 
 
-def _warn_of_others(rows: Table, columns: list[str], values: list[list[str]]) -> None:
-    """Warn of rows with other values in these columns of `where` than those of the models."""
-    counts, known = Counter[tuple[str, ...]](), {tuple(map(rows.spelt, v)) for v in values}
+def rows_of_no_model(project: Path, env: str | None) -> list[str]:
+    """Say which rows of an environment's raw rows and rows to score are of no model.
+
+    Returns:
+        A sentence without its full stop for each entry of the catalog that has such rows. Nothing
+        is said of an entry that cannot be read: the runs of the models tell its fault.
+    """
+    told = []
+    with KedroSession.create(project, env=env) as session:
+        context: Any = session.load_context()  # type: ignore[attr-defined]
+        loader = context.config_loader
+        for model in [*values_of_models(loader["parameters"])][:1]:  # any, to load the catalog
+            loader.runtime_params = {"model": model}
+            for name in sorted(TABLES - {LABELS}):
+                try:
+                    told.append(_count(loader, context.catalog, name))
+                except (DataError, DatasetError, OmegaConfBaseException, OSError):
+                    continue
+    return [*filter(None, told)]
+
+
+# What was counted in this process, by what was read: each model's run would count the same rows.
+_counted: dict[tuple[str, ...], str] = {}
+
+
+def _count(loader: Any, catalog: Any, name: str) -> str:
+    """Say which rows of an entry are of no model; "" if none is, or if all models read them."""
+    if not loader["catalog"].get(name, {}).get("where") or not catalog.exists(name):
+        return ""
+    rows, models = catalog.get(name).load(), values_of_models(loader["parameters"])
+    read = str(loader.conf_source), str(loader.env), name, str(models), rows.files.sha256()
+    if read not in _counted:
+        entries = [conf_of(loader, "catalog", model)[name] for model in models]
+        _counted[read] = _sentence(rows, [entry.get("where") or {} for entry in entries])
+    return _counted[read]
+
+
+def _sentence(rows: Table, wheres: Sequence[dict[str, Any]]) -> str:
+    """Count the rows that have the values of none of these `where`, the largest number first."""
+    columns = [c for c in wheres[0] if len({str(where.get(c)) for where in wheres}) > 1]
+    if not columns:
+        return ""
+    known = {tuple(rows.spelt(str(where.get(c, ""))) for c in columns) for where in wheres}
+    counts = Counter[tuple[str, ...]]()
     where = {column: value for column, value in rows.where.items() if column not in columns}
     for batch in replace(rows, where=where).batches({*rows.columns} - {*columns}):
         found = zip(*(rows.values(batch, column) for column in columns), strict=True)
         counts.update(value for value in found if value not in known)
-    if counts:
-        largest = counts.most_common(LISTED)
-        listed = ", ".join(f"'{shown(' '.join(value))}' {count}" for value, count in largest)
-        _warn_once(
-            f"{rows.file}: {counted(counts.total(), 'row')} of no model, by "
-            f"{' and '.join(columns)}: {listed}{', …' if len(counts) > LISTED else ''}. No run "
-            "reads these rows: correct the cells, or add the model to the list models."
-        )
-
-
-@cache
-def _warn_once(message: str) -> None:
-    """Warn once in a process: `run-models` would repeat the warning for each model."""
-    logger.warning("%s", message)
+    words = [(shown(" ".join(value)), count) for value, count in counts.most_common(LISTED)]
+    listed = ", ".join(f"{w} {n}" if w.isidentifier() else f"'{w}' {n}" for w, n in words)
+    more = f", … ({counts.total()} in all)" if len(counts) > LISTED else ""
+    return f"{rows.file}: rows of no model: {listed}{more}" if counts else ""
 
 
 def conf_of(loader: Any, kind: str, model: str) -> dict[str, Any]:
@@ -129,4 +211,4 @@ def loader_of(project: Path, env: str | None) -> Any:
 
 def models_of(project: Path, env: str | None) -> list[str]:
     """Name the models of an environment; none if it is one model itself."""
-    return [*map(str, loader_of(project, env)["parameters"].get("models", []))]
+    return [*values_of_models(loader_of(project, env)["parameters"])]

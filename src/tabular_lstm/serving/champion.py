@@ -9,7 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tabular_lstm.environments import output_folder, refuse_no_name, refuse_unknown, run_command
+from tabular_lstm.environments import (
+    output_folder,
+    refuse_no_name,
+    refuse_unknown,
+    run_command,
+    with_model,
+)
 from tabular_lstm.errors import DataError, NoChampionError, row_list
 from tabular_lstm.network.score import score
 from tabular_lstm.parameters.columns import ColumnsOptions, delay_of
@@ -260,8 +266,8 @@ def load_champion(project: str | Path = ".", env: str | None = None) -> Champion
             else the base environment. One of several models: `stores/at`.
 
     Raises:
-        DataError: A `ValueError`: there is no champion yet, or its file is not the one that the
-            promotion log names. The error says what to do.
+        DataError: A `ValueError`: there is no champion yet, its file is not the one that the
+            promotion log names, or the environment has several models. The error says what to do.
     """
     env = env or os.environ.get("KEDRO_ENV") or None
     for part in (env or "").split("/", 1):
@@ -269,6 +275,12 @@ def load_champion(project: str | Path = ".", env: str | None = None) -> Champion
     outputs, command = Path(project) / output_folder(env), run_command(env)
     if not (outputs / LOG).exists():
         refuse_unknown((env or "").partition("/")[0], f"{project}/conf")
+        logs = Path(project).glob(f"{output_folder(with_model(env, '*'))}/{LOG}")
+        if models := sorted(path.relative_to(project).parts[2] for path in logs):
+            raise DataError(
+                f"{outputs}: environment {env or 'base'} has several models: expected one of them, "
+                f'such as env="{with_model(env, models[0])}". They are {", ".join(models)}.'
+            )
     artifact = read_champion(outputs, command)
     champion = Champion(artifact, command)
     # Read the whole file now, so that the first row is not delayed later.
