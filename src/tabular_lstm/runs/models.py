@@ -65,15 +65,15 @@ def values_of_models(parameters: dict[str, Any]) -> dict[str, str]:
                 f"column has this value, write a mapping: {{NAME: {value!r}}}"
             )
         for other, others_value in values.items():
+            if without_fraction(value.strip()) == without_fraction(others_value.strip()):
+                raise DataError(
+                    f"{other!r} and {name!r} have the same value, {value!r}, and so the same rows; "
+                    "expected different values. YAML reads 007 without quotes as 7"
+                )
             if name.casefold() == other.casefold():
                 raise DataError(
                     f"{other!r} and {name!r} are the same folder, on some disks if not here: "
                     f"expected different names, such as {{{other}: {others_value}, OTHER: {value}}}"
-                )
-            if without_fraction(value.strip()) == without_fraction(others_value.strip()):
-                raise DataError(
-                    f"{other!r} and {name!r} have the same value, {value!r}, and so the same rows; "
-                    "expected different values"
                 )
         values[name] = value
     return values
