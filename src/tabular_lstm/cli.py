@@ -6,7 +6,7 @@ import sys
 import traceback
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import yaml
@@ -29,8 +29,11 @@ from tabular_lstm.runs.attempts import Attempt
 from tabular_lstm.runs.guards import NO_SERVER, NO_TUNING, WHOLE, NothingNewError
 from tabular_lstm.runs.hooks import HOOKS, OF_MANY, RunHooks
 from tabular_lstm.runs.lock import LockedError
-from tabular_lstm.runs.models import models_of
+from tabular_lstm.runs.models import models_of, rows_of_no_model
 from tabular_lstm.runs.own_package import packages_of_pipelines
+
+if TYPE_CHECKING:
+    from tabular_lstm.runs.overview import ModelState
 
 USER_ERRORS = (
     DatasetError,
@@ -265,9 +268,7 @@ def run_models(
     env: str | None, pipelines: str, params: tuple[str, ...], models: str | None, jobs: int
 ) -> None:
     """Run pipelines for each model of an environment."""
-    from tabular_lstm.runs import overview as page  # noqa: PLC0415
-
-    context, project = click.get_current_context(), _project()
+    project = _project()
     if not (known := models_of(project, env)):
         raise DataError(f"Conf has no list models. For one model: {run_command(env)}")
     if models is None and "rollback" in pipelines.split(","):
@@ -292,15 +293,13 @@ def run_models(
         is_interrupted = True
     for error in every_model.errors_of(ends):
         click.echo(error, err=True)
-    states = page.read_states(project, env, known)
-    page.write_overview(states, project, env)
-    click.echo(page.states_table(states, {name: str(end.outcome) for name, end in ends.items()}))
+    _show_overview(project, env, {name: str(end.outcome) for name, end in ends.items()})
     every_model.notify_of_all(ends, env, project)
     if is_interrupted:
         left = f"{len(names) - len(ends)} of {counted(len(names), 'model')} did not end"
         click.echo(f"Error: interrupted; {left}. Run the same command again.", err=True)
     codes = [(end.severity or "failed", end.exit_code or DONE) for end in ends.values()]
-    context.exit(INTERRUPTED if is_interrupted else worst_code(codes))
+    click.get_current_context().exit(INTERRUPTED if is_interrupted else worst_code(codes))
 
 
 def _run_model(name: str, arguments: list[str]) -> Attempt:
@@ -330,17 +329,29 @@ def _run_model(name: str, arguments: list[str]) -> Attempt:
 @click.option("--json", "as_json", is_flag=True, help="Print a list of objects, and no page.")
 def overview(env: str | None, as_json: bool) -> None:
     """Show how each model of an environment is, who needs a person first; and write a page."""
-    from tabular_lstm.runs import overview as page  # noqa: PLC0415
+    from tabular_lstm.runs.overview import read_states  # noqa: PLC0415
 
     project = _project()
-    states = page.read_states(project, env, models_of(project, env))
     if as_json:
+        states = read_states(project, env, models_of(project, env))
         click.echo(json.dumps([state.model_dump(mode="json") for state in states], indent=2))
     else:
-        path = page.write_overview(states, project, env)
-        click.echo(f"{page.states_table(states)}\nPage: {path}")
+        states = _show_overview(project, env)
     code = worst_code([(state.needs, state.exit_code) for state in states])
     click.get_current_context().exit(code)
+
+
+def _show_overview(
+    project: Path, env: str | None, outcomes: dict[str, str] | None = None
+) -> "list[ModelState]":
+    """Print how all models are, with the outcomes of runs if there were some; write the page."""
+    from tabular_lstm.runs import overview as page  # noqa: PLC0415
+
+    states = page.read_states(project, env, models_of(project, env))
+    notes = rows_of_no_model(project, env)
+    path = page.write_overview(states, project, env, notes)
+    click.echo("\n".join([page.states_table(states, outcomes), *notes, f"Page: {path}"]))
+    return states
 
 
 @click.command(cls=Command, hidden=True, context_settings={"ignore_unknown_options": True})

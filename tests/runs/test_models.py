@@ -1,8 +1,8 @@
 """Several models in one environment: a run of each, one command for all, and an overview."""
 
+import fcntl
 import json
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -14,12 +14,11 @@ import pytest
 from kedro.framework.session import KedroSession
 
 from tabular_lstm.errors import DataError
+from tabular_lstm.exit_codes import TRY_LATER
 from tabular_lstm.runs.models import rows_of_no_model
 from tabular_lstm.serving.champion import load_champion
-from tests.helpers.browser import measured, needs_browser
-from tests.helpers.champions import log_of
-from tests.helpers.commands import ALARM, UNTRUSTED, here, logged, message_of, succeeds
-from tests.helpers.documents import BLOCK, run_blocks, text
+from tests.helpers.commands import UNTRUSTED, here, logged, message_of, succeeds
+from tests.helpers.documents import run_blocks
 from tests.helpers.pages import Parsed
 from tests.helpers.project import QUICK, Project
 
@@ -315,76 +314,6 @@ def test_a_store_without_rows_to_score_is_told(project: Project) -> None:
     assert "new.csv: no rows where store is 'at'; expected at least one." in message_of(refused)
 
 
-def killed_at(project: Project, model: str, *arguments: str) -> None:
-    """Run a command in a process of its own, and kill it once this model is decided."""
-    log = project.path / "data/stores" / model / "08_reporting/promotions.jsonl"
-    command = [sys.executable, "-m", "kedro", *arguments]
-    with subprocess.Popen(command, cwd=project.path, stdout=-3, stderr=-3) as process:
-        ends = time.monotonic() + 200
-        while not log.exists() and time.monotonic() < ends and process.poll() is None:
-            time.sleep(0.05)
-        process.kill()
-    assert log.exists()
-
-
-def states(table: str) -> dict[str, str]:
-    """The table's lines by model, without its header, in their order."""
-    lines = [line for line in table.splitlines() if re.match(r" *\w+ +m\d\d ", line)]
-    return {line.split()[1]: line for line in lines}
-
-
-@pytest.mark.long
-def test_six_models_are_retrained_killed_begun_again_and_overseen(project: Project) -> None:
-    names = [f"m{number:02}" for number in range(1, 7)]
-    good = [name for name in names if name != "m03"]
-    rows = stores(project, names)
-    rows.loc[rows["store"] == "m03", "sold"] = "no"  # a broken one: there is one class
-    rows.to_csv(project.path / "data/01_raw/stores.csv", index=False)
-    killed_at(project, "m04", "run-models", "--env", "stores")
-    assert not (project.path / "data/stores/m06").exists()
-
-    ended = here("run-models", "--env", "stores")
-    assert ended.returncode == 1
-    assert "on the train side 0 rows with sold = 'yes'" in ended.stderr
-    outcomes = {name: line.split()[0] for name, line in states(ended.stdout).items()}
-    assert outcomes.keys() == {*names}
-    assert outcomes["m03"] == "failed"
-    assert outcomes["m01"] == outcomes["m02"] == "unchanged"
-    assert outcomes["m06"] == "promoted"
-    # Nothing is decided twice.
-    assert all(decisions(project, name) == ["promoted"] for name in good)
-
-    new = pd.concat([rows_of(name).head(150) for name in names])
-    new.loc[new["store"] == "m05", "age"] *= 10  # one that has drifted
-    new.to_csv(project.path / "data/01_raw/new.csv", index=False)
-    scoring = ("run-models", "--env", "stores", "--pipelines", "scoring")
-    scored = here(*scoring)
-    assert scored.returncode == 1  # m03 has no champion
-    assert [*states(scored.stdout)][:3] == ["m03", "m05", "m01"]
-    for name, told in (("m03", " no champion "), ("m05", " alarm ")):
-        assert told in states(scored.stdout)[name]
-    assert states(scored.stdout)["m01"].split()[-2:] == ["150", "0"]
-    overseen = succeeds(here("overview", "--env", "stores"))
-    assert "m03: there was no retraining. Report: " in overseen
-    page = project.path / "data/stores/overview.html"
-    assert overseen.splitlines()[-1] == f"Page: {page}"
-    assert "stores: 2 of 6 models need a person" in Parsed(page.read_text()).text
-    # All predictions are read as the page says; what a killed scoring left is not.
-    folder = project.path / "data/stores/m01/07_model_output/predictions"
-    (run,) = folder.iterdir()
-    shutil.copytree(run, folder / "2099-01-01T00.00.00.000Z")
-    (folder / "2099-01-01T00.00.00.000Z/manifest.json").unlink()
-    (code,) = [code for _, code in BLOCK.findall(text("docs/scheduling.md")) if "manifests" in code]
-    (project.path / "all_predictions.py").write_text(code + "predictions.to_csv('all.csv')\n")
-    succeeds(project.python("all_predictions.py"))
-    read = pd.read_csv(project.path / "all.csv")
-    assert read["model"].value_counts().to_dict() == dict.fromkeys(good, 150)
-    assert {*read.loc[read["model"] == "m01", "run_id"]} == {run.name}
-    # Without the broken one, an alarm is the exit code.
-    write_parameters(project, good)
-    assert here(*scoring, "--params", "scoring.force=true").returncode == ALARM
-
-
 @pytest.mark.long
 def test_one_model_and_many_are_compared_as_the_page_says(project: Project) -> None:
     rows = stores(project, ["at", "be"])
@@ -417,23 +346,47 @@ def test_the_worst_end_of_all_runs_is_the_exit_code(project: Project) -> None:
 
 
 @pytest.mark.long
-def test_an_environment_of_one_model_is_overseen_too(served: Project) -> None:
-    overseen = here("overview").stdout.splitlines()
-    assert overseen[1].split()[0] == "base"
-    (entry,) = log_of(served)
-    assert entry["run_id"] in overseen[1]
-    assert "all is well" in Parsed((served.path / "data/overview.html").read_text()).text
-    # An unreadable log is told, and ends nothing.
-    (served.path / "data/08_reporting/promotions.jsonl").write_text("x\n")
-    unreadable = succeeds(here("overview"))
-    assert unreadable.splitlines()[1].split()[:2] == ["base", "unreadable"]
-    assert "base: " in unreadable
-    assert "promotions.jsonl" in unreadable
+def test_two_processes_run_models_and_print_each_log_in_one_piece(project: Project) -> None:
+    names = ["at", "be", "ch"]
+    stores(project, names)
+    printed = succeeds(project.command("run-models", "--env", "stores", "--jobs", "2"))
+    assert all(decisions(project, name) == ["promoted"] for name in names)
+    said = re.findall(r"run \S+ of environment stores/(\w+)|(Promoted) run", printed)
+    begun = [name for name, _ in said[::2]]
+    assert sorted(begun) == names
+    assert [promoted for _, promoted in said[1::2]] == ["Promoted"] * 3
+    assert [line.split()[:2] for line in printed.splitlines() if line.startswith("promoted")] == [
+        ["promoted", name] for name in names
+    ]
 
 
-@pytest.mark.browser
-@needs_browser
-def test_the_overview_fits_a_narrow_screen(served: Project) -> None:
-    succeeds(here("overview"))
-    layout = measured(served.path / "data/overview.html", 400)
-    assert (layout["width"], layout["wide"]) == (400, [])
+@pytest.mark.long
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_an_interrupted_command_ends_with_the_table(project: Project, jobs: str) -> None:
+    stores(project, ["at", "be", "ch"])
+    begun = project.path / "data/stores/ch/08_reporting/retraining_attempt.json"
+    command = [sys.executable, "-m", "kedro", "run-models", "--env", "stores", "--jobs", jobs]
+    with subprocess.Popen(command, cwd=project.path, stdout=-1, stderr=-1, text=True) as process:
+        ends = time.monotonic() + 200
+        while not [*begun.glob("*/*.json")] and time.monotonic() < ends:
+            time.sleep(0.02)
+        process.terminate()
+        printed, errors = process.communicate(timeout=100)
+    assert process.returncode == 130, printed + errors
+    assert re.search(r"^ *- +ch +failed ", printed, re.MULTILINE)
+    assert re.search(r"^ *promoted +(at|be) ", printed, re.MULTILINE)
+    assert re.search(r"^Error: interrupted; [12] of 3 models did not end", errors, re.MULTILINE)
+
+
+@pytest.mark.long
+def test_a_locked_model_is_named_and_hides_nothing(project: Project) -> None:
+    stores(project, ["at", "be"])
+    lock = project.path / "data/stores/at/retraining.lock"
+    lock.parent.mkdir(parents=True)
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        ended = here("run-models", "--env", "stores")
+        assert ended.returncode == 0
+        assert re.search(r"^ *locked +at ", ended.stdout, re.MULTILINE)
+        assert decisions(project, "be") == ["promoted"]
+        assert here("run-models", "--env", "stores", "--models", "at").returncode == TRY_LATER
