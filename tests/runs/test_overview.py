@@ -79,7 +79,7 @@ def test_a_run_is_at_work_killed_or_missing(served: Project) -> None:
     (attempt,) = attempts(served)
     run = attempt.parent.name
     unended = {"outcome": None, "severity": None, "exit_code": None}
-    at_work = copied(attempt, earlier(run, minutes=-1), **unended)
+    at_work = copied(attempt, earlier(run, milliseconds=-1), **unended)
     with at_work.open() as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         assert overseen()["needs"] == "done"
