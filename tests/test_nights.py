@@ -220,9 +220,9 @@ def a_reversed_label(nights: Nights) -> None:
     is_be = nights.all_rows["country"] == "be"
     other = nights.all_rows["sold"].map({"yes": "no", "no": "yes"})
     nights.rows = nights.all_rows.assign(sold=nights.all_rows["sold"].mask(is_be, other))
-    nights.run(code=0)
+    nights.run(code=65)
     assert nights.notice()["message"] == "1 of 8 models need a person: be (untrusted data)"
-    states = nights.overview(code=0)
+    states = nights.overview(code=65)
     assert states["be"]["needs"] == "untrusted data"
     assert nights.decisions("be") == ["promoted", "rejected"]
 

@@ -1,9 +1,12 @@
 """From rows to a schema, and from rows and schema to sequences."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -19,6 +22,7 @@ from tabular_lstm.rows.schema import Schema
 from tabular_lstm.rows.sequences import to_sequences
 from tests.helpers.decisions import DATA
 from tests.helpers.nodes import NO_ROWS, split_rows, validate_rows
+from tests.helpers.project import Project, declare
 
 COLUMNS = ColumnsOptions(label="sick", positive_class="yes", negative_class="no")
 
@@ -117,3 +121,53 @@ def test_flattened_sequences_are_the_features(drawn: tuple[pd.DataFrame, Schema]
     used = len(schema.features)
     np.testing.assert_array_equal(flat[:, :used], rows[schema.features].to_numpy(np.float32))
     assert (flat[:, used:] == 0).all()
+
+
+@pytest.mark.parametrize(
+    "roles",
+    [
+        {"dates": {"at": None}},
+        {"group": "who", "key": "id", "ignore": ["at"]},
+        {"time": "at", "key": "id", "ignore": ["who"]},
+        {"history": {"of": "who", "order": "at"}, "key": "id"},
+    ],
+    ids=["dates", "group", "time", "history"],
+)
+def test_no_node_looks_anything_up_among_the_names_of_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, roles: dict[str, Any]
+) -> None:
+    """pandas keeps names that it has searched as Python strings, for as long as the rows."""
+    project = Project.copied_to(tmp_path)
+    numbers = np.random.default_rng(0).normal(size=(3, 400))
+    rows = pd.DataFrame(
+        {
+            "a": numbers[0],
+            "ward": np.where(numbers[1] > 0, "red", "blue"),
+            "w": np.arange(400) % 3,
+            "sick": np.where(numbers[0] + numbers[2] > 0, "yes", "no"),
+            "who": np.arange(400) % 97,
+            "at": pd.date_range("2020", periods=400).astype("str"),
+            "id": np.arange(400) % 390,
+        }
+    )
+    folder = project.path / "data/01_raw/months"
+    folder.mkdir()
+    for month in range(2):
+        rows[month * 200 :][:200].to_csv(folder / f"{month}.csv", index=False)
+    entry = {"type": "tabular_lstm.datasets.RawRowsDataset", "filepath": "data/01_raw/months"}
+    (project.path / "conf/local/catalog.yml").write_text(json.dumps({"raw_rows": entry}))
+    columns = {"label": "sick", "positive_class": "yes", "negative_class": "no", "weight": "w"}
+    split = {"kind": "time"} if "time" in roles else {}
+    declare(project, columns={**columns, "categorical": ["ward"], **roles}, split=split)
+    searched = []
+
+    def contains(names: pd.Index, name: object) -> bool:
+        if names.name == "row" and len(names):
+            searched.append(name)
+        return bool(has(names, name))
+
+    has = pd.Index.__contains__
+    monkeypatch.setattr(pd.Index, "__contains__", contains)
+    project.run("data_processing", "reshaping")
+    assert searched == []
+    assert project.rows("train").index.str.match(r"[01]\.csv:\d+$").all()

@@ -96,8 +96,9 @@ catalog = DataCatalog({
 })
 threading.Thread(target=watch, daemon=True).start()
 SequentialRunner().run(data_processing.create_pipeline() + reshaping.create_pipeline(), catalog)
+taken = peak  # not with the rows that are read to count them
 print(sum(len(catalog.load(f"{side}_rows")) for side in SIDES))
-print(peak * 1024)
+print(taken * 1024)
 """
 
 
@@ -120,4 +121,4 @@ def test_a_row_more_takes_a_few_times_the_bytes_of_its_numbers(tmp_path: Path) -
         count, peaks[rows] = printed_by(RUN, folder)
         assert count == rows
     per_row = (peaks[600_000] - peaks[200_000]) / 400_000
-    assert per_row < 6 * NUMBERS, peaks
+    assert per_row < 4.5 * NUMBERS, peaks

@@ -3,10 +3,14 @@
 Kedro's `CachedDataset` does this too, but Kedro-Viz cannot preview it.
 """
 
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 from kedro_datasets.pandas import ParquetDataset
+from pyarrow import parquet
 
 
 class KeptInMemory:
@@ -30,7 +34,24 @@ class KeptInMemory:
         super()._release()  # type: ignore[misc]
 
 
-class RowsDataset(KeptInMemory, ParquetDataset):  # type: ignore[misc]
+class RowsFileDataset(ParquetDataset):  # type: ignore[misc]
+    """Rows as the Parquet file that `to_parquet` of pandas writes."""
+
+    def save(self, data: Any) -> None:
+        """Write the file, without a Python string for each row's name if the index is text.
+
+        Arrow asks a column of pandas for an attribute that it lacks. pandas then looks for the
+        attribute's name in the index, and the index keeps all its names as Python strings.
+        """
+        if isinstance(data.index.dtype, pd.StringDtype):
+            schema = pa.Schema.from_pandas(data)
+            table = pa.Table.from_pandas(data.reset_index(names=schema.names[-1]), schema)
+            table = table.replace_schema_metadata(schema.metadata)
+            data = SimpleNamespace(to_parquet=partial(parquet.write_table, table))
+        super().save(data)
+
+
+class RowsDataset(KeptInMemory, RowsFileDataset):
     """Rows as a Parquet file."""
 
     def load(self) -> pd.DataFrame:

@@ -152,7 +152,7 @@ def found_histories(
         for name, keys in customers.items():
             both = times.index.intersection(keys.index)
             if len(both) >= (1 - FEW_WITHOUT) * len(rows):
-                roles = Roles(keys[both], time_of(times[both]))
+                roles = Roles(keys[both], time_of(times[both].to_numpy()))
                 if history := _history_of(name, order, roles):
                     yield history
 

@@ -185,7 +185,7 @@ class CategoryColumn(Column):
 
     def learn(self, values: Any) -> Learned:
         """Learn which categories there are."""
-        stored = {"categories": sorted(values.dropna().unique())}
+        stored = {"categories": sorted(values.array.dropna().unique())}
         return Learned([(0.0, 1.0)], stored=stored)
 
     def slots(

@@ -85,7 +85,7 @@ def possible_leaks(
         repeated = rows[[columns.history.of, columns.label]].iloc[order].duplicated()
         rows = rows.iloc[np.sort(order[~repeated.to_numpy()])]
     elif columns.group is not None:
-        rows = rows.drop_duplicates(columns.group)
+        rows = rows[~rows.duplicated(columns.group).to_numpy()]
     features = [str(name) for name in rows if name not in columns.not_features]
     unsure = [name for name in features if name not in columns.known_in_time]
     suspects = _leak_suspects(rows, unsure, columns)

@@ -234,7 +234,9 @@ class TimeReader:
         is_number = np.array([isinstance(value, float) for value in distinct_times], bool)[places]
         is_date = np.array([isinstance(value, datetime) for value in distinct_times], bool)[places]
         if None in forms_of(self._form):
-            self.offsets += np.bincount(text[is_date].str.contains("[T ].*[Z+-]"), minlength=2)
+            self.offsets += np.bincount(
+                text[is_date].str.contains("[T ].*[Z+-]").to_numpy(), minlength=2
+            )
         is_absent = text.str.lower().isin(EMPTY).to_numpy()
         if self._numbers is None and (is_number.any() or is_date.any()):
             self._numbers = bool(is_number.sum() > is_date.sum())

@@ -159,7 +159,7 @@ def find_dependent_rows(
         return None
     all_rows = rows
     if columns.group is not None:
-        rows = rows.drop_duplicates(columns.group)
+        rows = rows[~rows.duplicated(columns.group).to_numpy()]
     measure = measure_of(rows[columns.label].to_numpy(), columns.task)
     candidates = [str(name) for name in rows if name not in columns.not_features]
     learned_columns = columns.features or [

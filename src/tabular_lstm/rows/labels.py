@@ -169,7 +169,7 @@ def shortage_of_labels(sides: Mapping[str, pd.DataFrame], columns: ColumnsOption
     noun = "row" if group is None else "group"
     for side, rows in sides.items():
         one_row_each = [group, label] if task.classes else group
-        counted_rows = rows if group is None else rows.drop_duplicates(one_row_each)
+        counted_rows = rows if group is None else rows[~rows.duplicated(one_row_each).to_numpy()]
         counts = {
             f" with {label} = {name!r}": int((counted_rows[label] == place).sum())
             for place, name in _numbered_classes(task).items()

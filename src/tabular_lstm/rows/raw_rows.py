@@ -91,7 +91,9 @@ class Batch:
         rows = self.origins
         names = rows["row"]
         if "file" in rows.column_names:
-            # As Arrow's text, because Python's takes three times the memory.
+            # As Arrow's text, because Python's takes three times the memory. pandas makes Python's
+            # of it when it looks anything up among the names: also an attribute that a column
+            # lacks, as NumPy and Arrow ask for. So rows give them `to_numpy()` or `array`.
             file, mark = rows["file"].cast(TEXT), pa.scalar(":", TEXT)
             names = pc.binary_join_element_wise(file, names.cast(TEXT), mark)
         named: pd.Index = pd.Index(names.to_pandas(), name="row")

@@ -70,18 +70,17 @@ class Roles(NamedTuple):
     labels: np.ndarray = np.empty(0)
 
 
-def time_of(times: pd.Series | np.ndarray) -> np.ndarray:
+def time_of(times: np.ndarray) -> np.ndarray:
     """Give times as float64 (rows,), dates as microseconds since 1970, exact for 285 years."""
-    values = np.asarray(times)
-    if values.dtype.kind == "M":
-        values = values.astype(DATES).astype(np.int64)
-    return values.astype(np.float64)
+    if times.dtype.kind == "M":
+        times = times.astype(DATES).astype(np.int64)
+    return times.astype(np.float64)
 
 
 def roles_of(rows: pd.DataFrame, layout: HistoryLayout, label: str) -> Roles:
     """Take the roles of valid rows."""
     labels = rows[label].to_numpy(np.float64) if layout.labels else np.full(len(rows), np.nan)
-    return Roles(rows[layout.of], time_of(rows[layout.order]), labels)
+    return Roles(rows[layout.of], time_of(rows[layout.order].to_numpy()), labels)
 
 
 def read_roles(

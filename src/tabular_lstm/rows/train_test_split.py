@@ -37,8 +37,7 @@ def in_test(rows: pd.DataFrame, columns: ColumnsOptions, split: SplitOptions) ->
         if split.from_ is None or rows.empty:
             return np.zeros(len(rows), bool)
         return np.asarray(rows[columns.time].to_numpy() >= moment_of(split.from_))
-    deciding = columns.group or columns.key
-    hashes = row_hashes(rows, columns, split.salt, deciding)
+    hashes = row_hashes(rows, columns, split.salt, columns.group or columns.key)
     return hashes.astype(np.float64) / 2**64 < split.test_fraction
 
 
@@ -141,7 +140,7 @@ def sides_of(
             a class; fewer than two classes would have two on the test side; all labels of the train
             side are the same number; a key would be on both sides; or there is no boundary.
     """
-    is_counted = weights_of(rows, columns).to_numpy() > 0
+    is_counted = weights_of(rows, columns) > 0
     counted_rows = rows if is_counted.all() else rows[is_counted]  # without a copy
     try:
         bounded = with_boundary(counted_rows, columns, split, in_force)
@@ -167,7 +166,7 @@ def _refuse_split_keys(train: pd.DataFrame, test: pd.DataFrame, columns: Columns
     """Raise an error if group or time put rows of one key on both sides: a key names one row."""
     if columns.key is None or columns.together is None:
         return
-    shared_rows = test.index[test[columns.key].isin(train[columns.key])]
+    shared_rows = test.index[test[columns.key].isin(train[columns.key]).to_numpy()]
     if len(shared_rows):
         key = shown(test.loc[shared_rows[0], columns.key])
         raise DataError(

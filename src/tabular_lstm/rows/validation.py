@@ -148,11 +148,13 @@ class Rows:
 
         A row without a label does not supersede a row, so that no label is lost.
         """
-        superseded = self.valid.duplicated(key, keep="last")
+        superseded = self.valid.duplicated(key, keep="last").to_numpy()
         valid, history = self.valid[~superseded], self.history
         count, unlabelled = int(superseded.sum()), self.source.unlabelled_rows
         if len(history):
-            superseded = history.duplicated(key, keep="last") | history[key].isin(valid[key])
+            superseded = (
+                history.duplicated(key, keep="last") | history[key].isin(valid[key])
+            ).to_numpy()
             history, superseded_count = history[~superseded], int(superseded.sum())
             unlabelled, count = unlabelled - superseded_count, count + superseded_count
         counts = {"superseded_rows": count, "unlabelled_rows": unlabelled}
@@ -180,8 +182,7 @@ def read_rows(
         DataError: A column that conf names is not in the file; no feature is left; a column has no
             name and conf does not name it; or no row has a label.
     """
-    forms = [columns.dates.get(name) for name in columns.times]
-    times = TimeReader(number_format, *forms)
+    times = TimeReader(number_format, *map(columns.dates.get, columns.times))
     rows, label, labelled, unlabelled = _ReadParts(), columns.label, 0, 0
     for part in parts:
         features = _feature_names(part, columns, file)

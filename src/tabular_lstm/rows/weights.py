@@ -28,11 +28,9 @@ def read_weights(
     return weights, dict.fromkeys(missing.tolist(), "no weight") | problems
 
 
-def weights_of(rows: pd.DataFrame, columns: ColumnsOptions) -> pd.Series:
+def weights_of(rows: pd.DataFrame, columns: ColumnsOptions) -> np.ndarray:
     """Give the rows' weights, float64 (rows,); ones if no column holds weights."""
-    if columns.weight is None:
-        return pd.Series(1.0, index=rows.index, name="weight")
-    return rows[columns.weight].rename("weight")
+    return np.ones(len(rows)) if columns.weight is None else rows[columns.weight].to_numpy()
 
 
 def checked_weights(y: np.ndarray, sample_weight: Any, class_weight: Any) -> np.ndarray:
@@ -58,12 +56,14 @@ def checked_weights(y: np.ndarray, sample_weight: Any, class_weight: Any) -> np.
     )
     weights[is_counted] *= class_weights[class_places]
     if not (np.isfinite(weights) & (weights >= 0)).all():
-        fault = "expected finite weights of 0 or more, also times sample_weight"
-        raise ValueError(f"class_weight = {class_weight!r}: {fault}.")
+        raise ValueError(
+            f"class_weight = {class_weight!r}: expected finite weights of 0 or more, also times "
+            "sample_weight."
+        )
     return np.asarray(weights)
 
 
-def scaled(weights: np.ndarray | pd.Series | None) -> np.ndarray | None:
+def scaled(weights: np.ndarray | None) -> np.ndarray | None:
     """Scale weights, all above 0, to a mean of 1; None where all rows count alike.
 
     They are rounded to float32, because a common factor would change the last bits of a float64,
@@ -73,16 +73,12 @@ def scaled(weights: np.ndarray | pd.Series | None) -> np.ndarray | None:
         >>> scaled(np.array([1, 1, 2])), scaled(np.array([3, 3]))
         (array([0.75, 0.75, 1.5 ]), None)
     """
-    if weights is None or not len(weights):
+    if weights is None or not len(weights) or weights.min() == weights.max():
         return None
-    unscaled = np.asarray(weights, np.float64)
-    if unscaled.min() == unscaled.max():
-        return None
-    if not np.isfinite(unscaled.sum()):
-        unscaled = unscaled / unscaled.max()
-    smallest = np.finfo(np.float32).tiny
-    rounded = (unscaled / unscaled.mean()).clip(smallest).astype(np.float32)
-    return np.asarray(rounded, np.float64)
+    if not np.isfinite(weights.sum()):
+        weights = weights / weights.max()
+    positive = (weights / weights.mean()).clip(np.finfo(np.float32).tiny)
+    return np.asarray(positive, np.float32).astype(np.float64)
 
 
 def weights_note(weights: np.ndarray | None) -> str:

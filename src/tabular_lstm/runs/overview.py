@@ -228,9 +228,7 @@ def states_table(states: Sequence[ModelState], outcomes: Mapping[str, str] | Non
     if outcomes is not None:
         table.insert(0, "run", table["model"].map(outcomes).fillna("-"))
     why = [
-        f"{state.model}: {state.why}"
-        f"{f' (since {state.since[:10]})' if state.since else ''}"
-        f"{f' Report: {report}' if (report := state.links.get('report')) else ''}"
+        f"{state.model}: {state.why}{f' (since {state.since[:10]})' if state.since else ''}"
         for state in states
         if state.needs_person
     ]

@@ -66,10 +66,11 @@ def validate_rows(raw_rows: Table, columns: ColumnsOptions) -> tuple[Rows, pd.Da
     )
     history = rows.history
     if columns.history is not None:
-        weightless = rows.valid[(weights_of(rows.valid, columns) == 0).to_numpy()]
+        weightless = rows.valid[weights_of(rows.valid, columns) == 0]
         history = pd.concat([history, weightless]) if len(weightless) else history
-    read_from = {"sha256": raw_rows.sha256(), "load_args": dict(raw_rows.load_args)}
-    source = rows.source.model_copy(update=read_from)
+    source = rows.source.model_copy(
+        update={"sha256": raw_rows.sha256(), "load_args": dict(raw_rows.load_args)}
+    )
     return replace(rows, history=history, source=source), rows.quarantined
 
 
@@ -107,8 +108,7 @@ def split_rows(
         DataError: `split.independent` or `evaluation.segments` names the label or a column that is
             not read; or see `sides_of`.
     """
-    accepted, history_rows = accepted_rows.valid, accepted_rows.history
-    source = accepted_rows.source
+    accepted, source = accepted_rows.valid, accepted_rows.source
     known = [name for name in map(str, accepted) if name != columns.label]
     named = {"split.independent": split.independent, "evaluation.segments": evaluation.segments}
     for block, names in named.items():
@@ -148,7 +148,7 @@ def split_rows(
         weightless_rows=weightless,
         possible_leaks=leaks,
         repeated_test_rows=data_warnings.repeated_test_rows(train, test, columns),
-        history_rows=history_rows,
+        history_rows=accepted_rows.history,
         dependent_rows=dependent_rows,
         rows_sha256=_hash_of_counted_rows(accepted_rows, train, test, columns),
     )
@@ -156,14 +156,14 @@ def split_rows(
         logger.info("Histories: %s", summary.said_of_histories)
     if summary.repeated_test_rows:
         logger.warning(REPEATED, source.file, summary.repeated_test_rows, len(test))
-    data_warnings.warn_of_late_labels(accepted, history_rows, columns)
+    data_warnings.warn_of_late_labels(accepted, accepted_rows.history, columns)
     for doubt in (
         *data_warnings.doubts_of(summary),
         *([data_warnings.said_of(found)] if found and found.is_amount else []),
         *data_warnings.said_of_leaks(data_warnings.STRONG_FEATURE, strong_features, columns.task),
     ):
         logger.warning("%s", doubt[:1].upper() + doubt[1:])
-    return train, test, history_rows, summary
+    return train, test, accepted_rows.history, summary
 
 
 def _hash_of_counted_rows(
