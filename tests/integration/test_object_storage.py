@@ -97,6 +97,13 @@ def test_two_clones_that_take_turns_on_one_bucket_tell_one_story(
 
     assert run(one, *RETRAINING).startswith("Promoted run")
     assert run(two, *RETRAINING).startswith("Unchanged: data, parameters and code are those of")
+    # A new row without a label is found out once the rows are read, and nothing is kept of that.
+    storage = storage_at(address, wanted["url"].rpartition("/")[2])
+    there, table = {*storage.keys("02_intermediate")}, two.raw.read_text()
+    two.raw.write_text(table + table.splitlines()[1].rpartition(",")[0] + ",\n")
+    assert run(two, *RETRAINING).startswith("Unchanged: no new labelled row since run ")
+    assert {*storage.keys("02_intermediate")} == there
+    two.raw.write_text(table)
     assert "with the champion of run" in run(two, *SCORING)
     assert run(one, *SCORING).startswith("Unchanged: rows, champion, parameters and code")
     assert run(two, *RETRAINING, *seed(5)).startswith("Promoted run")
@@ -105,7 +112,6 @@ def test_two_clones_that_take_turns_on_one_bucket_tell_one_story(
     assert f"champion of run {first}" in run(two, *SCORING, "--params", "scoring.force=true")
 
     # A scoring that was killed before its manifest was there is brought there by the next one.
-    storage = storage_at(address, wanted["url"].rpartition("/")[2])
     scored = finished(two)[-1]["run_id"]
     manifest = f"07_model_output/predictions/{scored}/manifest.json"
     storage.delete([manifest])
