@@ -96,7 +96,7 @@ def test_a_run_is_at_work_killed_or_missing(served: Project) -> None:
     attempt.parent.rmdir()
     stale = overseen(code=1)
     assert stale["needs"] == "stale"
-    assert stale["why"] == "retraining: none finished for 3 days, expected one within 48 h"
+    assert stale["why"] == "retraining: none finished for 3 days, expected one within 2 days"
     assert stale["new"] == []
     with_blocks(served, overview={"stale_after": "4 days"})
     assert overseen()["needs"] == "done"
