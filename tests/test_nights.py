@@ -84,11 +84,10 @@ class Nights:
         return notice
 
     def overview(self, code: int) -> dict[str, dict[str, Any]]:
-        """How each model is, who needs a person first, as `--json` and the page say it."""
+        """How each model is, who needs a person first, as `--json` and the newest page say it."""
         ended = here("overview", "--env", "stores", "--json")
         assert ended.returncode == code, ended.stdout + ended.stderr
         states = json.loads(ended.stdout)
-        assert here("overview", "--env", "stores").returncode == code
         page = Parsed((self.outputs / "overview.html").read_text()).text
         needing = [s["model"] for s in states if s["needs"] not in {"done", "waiting"}]
         assert [s["model"] for s in states][: len(needing)] == needing
@@ -200,6 +199,7 @@ def killed_in_the_middle(nights: Nights) -> None:
     nights.a_day_passes()
     nights.rows = nights.all_rows
     nights.kill_at("be")
+    assert here("overview", "--env", "stores").returncode == 1
     states = nights.overview(code=1)
     assert (
         states["be"]["why"]
@@ -274,7 +274,7 @@ def a_rollback_then_a_new_row(nights: Nights) -> None:
         "at": "promoted",
         NEVER: "waiting",
     }
-    assert nights.decisions("at") == ["promoted", "promoted", "rolled_back", "promoted"]
+    assert nights.decisions("at")[-3:] == ["promoted", "rolled_back", "promoted"]
 
 
 @pytest.mark.long

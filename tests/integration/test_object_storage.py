@@ -1,6 +1,7 @@
 """Outputs in object storage: SeaweedFS, clones that take turns and collide, kills, and faults."""
 
 import contextlib
+import json
 import os
 import signal
 import tempfile
@@ -127,6 +128,19 @@ def test_two_clones_that_take_turns_on_one_bucket_tell_one_story(
     assert len(list(folder_of(three).glob("*/part-00000.parquet"))) == 2
     latest = (three.path / "data/08_reporting/latest_metrics.json").read_bytes()
     assert storage.get("08_reporting/latest_metrics.json") == latest
+
+    # The overview reads the bucket.
+    four = clone(quick, folder / "four", wanted, WRITER)
+    monkeypatch.chdir(four.path)
+    (state,) = json.loads(succeeds(here("overview", "--json")))
+    assert (state["needs"], state["champion"]) == ("done", first)
+    assert {name: end["outcome"] for name, end in state["attempts"].items()} == {
+        "retraining": "promoted",
+        "rollback": "rolled_back",
+        "scoring": "unchanged",
+        "monitoring": "measured",
+    }
+    assert (four.path / state["links"]["report"]).is_file()
 
     # The log is its objects' bytes, and no secret is in a file or in what was said.
     keys = storage.keys("promotions")
