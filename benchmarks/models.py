@@ -1,14 +1,14 @@
-"""Seconds and memory of many models in one process, beside a run of its own for one of them.
+"""Seconds and memory of many models: a run of one alone, all in one process, and in two.
 
     python benchmarks/models.py [models]
 
 A project is copied into a temporary folder, with a table of so many stores (default: 100) of 1,000
-rows each. `kedro run-models` retrains each of them. Memory is the resident memory of the process,
-read whenever a model is decided.
+rows each. `kedro run-models` retrains each of them. Memory is that of the process
+and of those that it started, read all the time; that of one process also whenever a model is
+decided.
 """
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -47,25 +47,40 @@ def write(project: Path, names: list[str]) -> None:
 
 
 def megabytes(process: int) -> float:
-    """Read the resident memory of a process."""
-    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+    """Read the memory of a process and of those that it started; 0 if it has ended.
+
+    A page that several processes share counts as a part in each: the kernel's `Pss`.
+    """
+    try:
+        rollup = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+        kilobytes = next(int(line.split()[1]) for line in rollup if line.startswith("Pss:"))
+        tasks = [*Path(f"/proc/{process}/task").iterdir()]
+        children = [c for task in tasks for c in (task / "children").read_text().split()]
+    except (OSError, StopIteration):
+        return 0.0
+    return kilobytes / 1e3 + sum(map(megabytes, map(int, children)))
 
 
 def timed(project: Path, arguments: list[str], names: list[str]) -> tuple[list[float], list[float]]:
-    """Run kedro; give the seconds until each model was decided, and the memory then."""
+    """Run kedro; give the seconds until each model was decided, and at the end; memory likewise.
+
+    The last of the memory is its peak.
+    """
     command = [sys.executable, "-m", "kedro", *arguments, "--env", "stores"]
     begin = time.perf_counter()
     seconds: list[float] = []
     memory: list[float] = []
-    logs = [project / f"data/stores/{name}/08_reporting/promotions.jsonl" for name in names]
+    logs = {project / f"data/stores/{name}/08_reporting/promotions.jsonl" for name in names}
+    decided, peak = set[Path](), 0.0
     with subprocess.Popen(command, cwd=project, stdout=-3, stderr=-3) as process:
         while process.poll() is None:
-            while len(seconds) < len(logs) and logs[len(seconds)].exists():
+            peak = max(peak, now := megabytes(process.pid))
+            for log in {log for log in logs - decided if log.exists()}:
+                decided.add(log)
                 seconds.append(time.perf_counter() - begin)
-                memory.append(megabytes(process.pid))
+                memory.append(now)
             time.sleep(0.02)
-    return [*seconds, time.perf_counter() - begin], memory
+    return [*seconds, time.perf_counter() - begin], [*memory, peak]
 
 
 def main() -> None:
@@ -75,7 +90,7 @@ def main() -> None:
         project = Path(folder)
         write(project, names)
         retraining = ["run", "--pipelines", "retraining", "--params", "model=m000"]
-        (_, alone), (peak,) = timed(project, retraining, names[:1])
+        (_, alone), (_, peak) = timed(project, retraining, names[:1])
         print(f"a run of its own: {alone:.1f} s, {peak:.0f} MB")
         shutil.rmtree(project / "data/stores")
         seconds, memory = timed(project, ["run-models"], names)
@@ -85,6 +100,12 @@ def main() -> None:
 
         for place in sorted({1, 10, 25, 50, len(names)} & {*range(len(names) + 1)}):
             print(f"memory after {place}: {memory[place - 1]:.0f} MB")
+        shutil.rmtree(project / "data/stores")
+        several, in_two = timed(project, ["run-models", "--jobs", "2"], names)
+        print(
+            f"in two processes: {several[-1]:.0f} s in all, {several[-1] / seconds[-1]:.2f} times"
+        )
+        print(f"peak: {memory[-1]:.0f} MB in one process, {in_two[-1]:.0f} MB in two")
 
 
 if __name__ == "__main__":
