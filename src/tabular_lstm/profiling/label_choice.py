@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
-from tabular_lstm.errors import LISTED, DataError, counted, no_column, shown
+from tabular_lstm.errors import DataError, counted, first_ten, no_column, shown
 from tabular_lstm.parameters.columns import MOST_CLASSES, SplitOptions
 from tabular_lstm.parameters.runs import PromotionOptions
 from tabular_lstm.profiling.table_profile import ColumnProfile, TableProfile
@@ -358,9 +358,3 @@ def described(columns: Sequence[ColumnProfile]) -> str:
 def classes_in_words(classes: Mapping[str, int]) -> str:
     """Name classes with their counts."""
     return first_ten([f"{shown(value)}: {count}" for value, count in classes.items()])
-
-
-def first_ten(texts: Sequence[str], between: str = ", ") -> str:
-    """List the first ten of some texts, and say how many more there are."""
-    more = f" and {len(texts) - LISTED} more" if len(texts) > LISTED else ""
-    return f"{between.join(texts[:LISTED])}{more}"

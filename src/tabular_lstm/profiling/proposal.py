@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from textwrap import TextWrapper
 from typing import Any
 
-from tabular_lstm.errors import DataError, counted, no_column, printable, shown
+from tabular_lstm.errors import DataError, counted, first_ten, no_column, printable, shown
 from tabular_lstm.parameters.columns import ColumnsOptions, DateFormat, History, in_words
-from tabular_lstm.profiling.label_choice import ProposedLabel, choose_label, first_ten
+from tabular_lstm.profiling.label_choice import ProposedLabel, choose_label
 from tabular_lstm.profiling.layout import Layout
 from tabular_lstm.profiling.table_profile import Code, ColumnProfile, TableProfile
 from tabular_lstm.profiling.words import names_a, names_a_thing, names_an_identifier
