@@ -233,8 +233,10 @@ def ways_out(dependent_rows: DependentRows, ignored: Collection[str] = ()) -> st
     """
     column = dependent_rows.columns[0]
     independent = "leave it so" if column in ignored else f"split.independent: [{shown(column)}]"
-    group = f"Name the column: columns.group: {shown(column)}"
-    return f"{group}. Or, if the rows are independent: {independent}"
+    return (
+        f"Name the column: columns.group: {shown(column)}. Or, if the rows are independent: "
+        f"{independent}"
+    )
 
 
 def warn_of_spellings(rows: pd.DataFrame, columns: ColumnsOptions, file: str) -> None:
