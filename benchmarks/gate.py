@@ -98,7 +98,7 @@ def promoted(judged: Evaluation, champion: str) -> np.ndarray:
     decided = []
     for name in [name for name in metrics if name != champion]:
         compared = judged.compare(name, champion, PROMOTION.confidence)
-        passed = not gate.possible_losses(compared, PROMOTION.tolerance, 1.0)
+        passed = not gate.losses_beyond(PROMOTION.tolerance, compared, 1.0, "at_worst")
         decided.append([passed, metrics[name].roc_auc >= metrics[champion].roc_auc])
     return np.array(decided)
 

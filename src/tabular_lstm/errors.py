@@ -59,9 +59,16 @@ def row_list(rows: Sequence[int | str], count: int | None = None) -> str:
         'rows 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 3 more'
     """
     count = len(rows) if count is None else count
-    listed = ", ".join(str(row) for row in rows[:LISTED])
-    remainder = f" and {count - LISTED} more" if count > LISTED else ""
-    return f"{'row' if count == 1 else 'rows'} {listed}{remainder}"
+    return f"{'row' if count == 1 else 'rows'} {first_ten([*map(str, rows)], count=count)}"
+
+
+def first_ten(texts: Sequence[str], between: str = ", ", count: int | None = None) -> str:
+    """List the first ten of some texts, and say how many more there are.
+
+    `count`: the number of all texts, if these are only the first of them. Default: only these.
+    """
+    more = (len(texts) if count is None else count) - LISTED
+    return f"{between.join(texts[:LISTED])}{f' and {more} more' if more > 0 else ''}"
 
 
 def counted(count: int, noun: str) -> str:

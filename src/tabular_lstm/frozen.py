@@ -72,8 +72,10 @@ def refuse_unknown_format(document: Any, newest: int = 1) -> None:
     if type(number) is not int or number < 1:
         raise ValueError(f"its format is {number!r:.40}, expected a whole number from 1 on")
     if number > newest:
-        formats = " and ".join(map(str, range(1, newest + 1)))
-        raise NewerVersionError(f"format {formats}, and its format is {number!r:.40}")
+        raise NewerVersionError(
+            f"format {' and '.join(map(str, range(1, newest + 1)))}, and its format is "
+            f"{number!r:.40}"
+        )
 
 
 class Stored(Frozen):

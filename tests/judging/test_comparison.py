@@ -50,8 +50,8 @@ def test_a_worse_model_is_worse_on_both_sides_of_the_bounds() -> None:
     loss, auc = compared["log_loss"], compared["roc_auc"]
     assert 0 < loss.at_best < loss.difference < loss.at_worst
     assert auc.at_worst < auc.difference < auc.at_best < 0
-    assert loss.may_be_worse_by(0.02, 1)
-    assert auc.may_be_worse_by(0.02, -1)
+    assert loss.is_worse_by(0.02, 1, "at_worst")
+    assert auc.is_worse_by(0.02, -1, "at_worst")
 
 
 def test_what_few_rows_decide_is_bounded_further_out() -> None:

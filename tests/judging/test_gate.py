@@ -56,7 +56,7 @@ def told(comparisons: dict[str, Comparison], rows: int, missing: int = 0) -> Eva
 
 
 def test_a_bound_that_is_no_number_rules_nothing_out() -> None:
-    assert all(difference.may_be_worse_by(1, 1) for difference in UNKNOWN.values())
+    assert all(difference.is_worse_by(1, 1, "at_worst") for difference in UNKNOWN.values())
     assert not check_floor(UNKNOWN, EQUAL).passed
     assert not check_floor(BETTER, UNKNOWN).passed
     assert not check_champions({"b": UNKNOWN}).passed

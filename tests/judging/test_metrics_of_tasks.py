@@ -159,7 +159,7 @@ def test_worse_candidates_of_a_number_pass_no_more_often_than_declared(
             OF_NUMBER, labels, **{n: np.stack([p, p, p], axis=1) for n, p in models.items()}
         )
         compared = judged.compare("one", "other", 0.95)
-        passed += not any(metric.may_be_worse_by(0.02, 1) for metric in compared.values())
+        passed += not any(metric.is_worse_by(0.02, 1, "at_worst") for metric in compared.values())
     # 5 % declared; three deviations of the share of 200 draws come on top.
     assert passed / 200 < 0.05 + 3 * (0.05 * 0.95 / 200) ** 0.5
 

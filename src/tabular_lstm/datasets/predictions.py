@@ -53,7 +53,7 @@ class PredictionsDataset(ReadOnlyDataset):
         super().__init__(filepath, metadata)
         self.folder = Path(filepath)
         self._run_id = run_id
-        self._run_command = run_command
+        self._scoring = f"{run_command} --pipelines scoring"
 
     def load(self) -> pd.DataFrame:
         """Read a finished run's rows.
@@ -79,8 +79,9 @@ class PredictionsDataset(ReadOnlyDataset):
     def _manifest(self) -> tuple[Manifest, Path]:
         finished = finished_runs(self.folder, generate_timestamp())
         if not self._run_id and not finished:
-            scoring = f"{self._run_command} --pipelines scoring"
-            raise DataError(f"{self.folder}: no scoring has finished yet. {scoring} scores rows.")
+            raise DataError(
+                f"{self.folder}: no scoring has finished yet. {self._scoring} scores rows."
+            )
         folder = self.folder / (self._run_id or finished[-1])
         try:
             return read_manifest(folder), folder
@@ -90,8 +91,7 @@ class PredictionsDataset(ReadOnlyDataset):
             raise self._damaged(str(error)) from error
 
     def _damaged(self, fault: str) -> DataError:
-        scoring = f"{self._run_command} --pipelines scoring"
-        return DataError(f"{fault} Put the file back, or score the rows again: {scoring}.")
+        return DataError(f"{fault} Put the file back, or score the rows again: {self._scoring}.")
 
     def _exists(self) -> bool:
         return bool(finished_runs(self.folder, generate_timestamp()))
@@ -158,9 +158,6 @@ class ScoringCountsDataset(ReadOnlyDataset):
 
     run_id = ""  # a hook names the run
 
-    def __init__(self, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        super().__init__(filepath, metadata)
-
     def load(self) -> ScoringCounts:
         """Read the counts of a run.
 
@@ -168,8 +165,8 @@ class ScoringCountsDataset(ReadOnlyDataset):
             DataError, FileNotFoundError: The run has not finished.
         """
         folder = Path(self._path) / self.run_id
-        parts = read_manifest(folder).parts
-        return reduce(add, [ScoringCounts.of_part(folder / part.file) for part in parts])
+        files = (folder / part.file for part in read_manifest(folder).parts)
+        return reduce(add, map(ScoringCounts.of_part, files))
 
 
 def _write(

@@ -10,8 +10,8 @@ from tabular_lstm.errors import DataError
 class ReadOnlyDataset(AbstractDataset[Any, Any]):
     """A file, a folder or a table at a path, or of a name."""
 
-    def __init__(self, path: str, metadata: dict[str, Any] | None) -> None:
-        self._path, self.metadata = path, metadata
+    def __init__(self, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._path, self.metadata = filepath, metadata
 
     def save(self, data: Any) -> None:
         """Refuse."""

@@ -110,8 +110,7 @@ def _path_of(name: str, entry: Any) -> str:
 
 def own_entry(entry: dict[str, Any]) -> dict[str, Any]:
     """Give the configuration of an entry as conf has it, see `as_table`."""
-    written: dict[str, Any] = entry["dataset"] if entry.get("type") == WRAPPER else entry
-    return written
+    return cast(dict[str, Any], entry["dataset"] if entry.get("type") == WRAPPER else entry)
 
 
 class TableDataset(ReadOnlyDataset):
@@ -146,8 +145,10 @@ class TableDataset(ReadOnlyDataset):
                 logger.warning(WORKBOOK, self._name)
             try:
                 loaded = self._dataset.load()
-                is_table = isinstance(loaded, Table)  # of a dataset derived from RawRowsDataset
-                self._rows = loaded if is_table else LoadedTable.of(loaded, self._name)
+                # A dataset that is derived from RawRowsDataset gives a table already.
+                self._rows = (
+                    loaded if isinstance(loaded, Table) else LoadedTable.of(loaded, self._name)
+                )
             except DataError as error:
                 if isinstance(error, NoRowsError) and self._name == LABELS:
                     return None

@@ -55,14 +55,14 @@ class TypedJSONDataset(LocalFileDataset):
             DataError: The file does not hold such a value, or is of a newer version.
         """
         path = Path(self._get_load_path())
-        if self._model is None:
-            value = json.loads(path.read_bytes())
-            try:
-                refuse_unknown_format(value)
-            except ValueError as error:
-                raise DataError(f"{path}: {error}.") from error
-            return value
-        return from_json(self._model, path)
+        if self._model is not None:
+            return from_json(self._model, path)
+        value = json.loads(path.read_bytes())
+        try:
+            refuse_unknown_format(value)
+        except ValueError as error:
+            raise DataError(f"{path}: {error}.") from error
+        return value
 
     def save(self, data: Any) -> None:
         """Write the value whole or not at all."""

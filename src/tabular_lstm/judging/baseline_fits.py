@@ -170,8 +170,9 @@ def fit_baselines(
         out_of_fold = np.concatenate([predicted[name, place][0] for place in places])[counted]
         if model.boosted or model.own:
             mean = np.mean([predicted[name, place][1] for place in places], axis=0)
-            rows = actual, out_of_fold, mean, counts
-            out_of_fold, predictions[name] = _calibrate(*rows, schema, judged is not None)
+            out_of_fold, predictions[name] = _calibrate(
+                actual, out_of_fold, mean, counts, schema, judged is not None
+            )
         else:
             predictions[name] = predicted[name, None][0]
         if target is None:
@@ -179,13 +180,13 @@ def fit_baselines(
         else:
             residuals = np.abs(actual - out_of_fold[:, 0])
             losses[name] = np.average(residuals**2, weights=counts) ** 0.5
-            quantiles = residual_quantiles(residuals, counts)
-            half = np.interp(training.coverage, RATES, quantiles)
+            half = np.interp(training.coverage, RATES, residual_quantiles(residuals, counts))
             ends = predictions[name] + np.array([0, -half, half])
             predictions[name] = target.mean + target.deviation * ends
         if task.has_threshold:
-            positive = out_of_fold[:, 1]
-            thresholds[name] = choose_threshold(actual, positive, training.objective, counts)
+            thresholds[name] = choose_threshold(
+                actual, out_of_fold[:, 1], training.objective, counts
+            )
     return predictions, thresholds, {name: round(float(loss), 5) for name, loss in losses.items()}
 
 
@@ -210,8 +211,9 @@ def _calibrate(
     if shifted:
         shift = outputs.shifted(labels, logits[0], weights).round(3)
         logits = [z + shift for z in logits]
-    temperature = round(outputs.fit_temperature(labels, logits[0], weights), 3)
-    calibration = Calibration(temperature=temperature)
+    calibration = Calibration(
+        temperature=round(outputs.fit_temperature(labels, logits[0], weights), 3)
+    )
     # A class without train rows keeps a probability of 0.
     calibrated = [
         outputs.predictions(z, schema, calibration, None) * predictions.any(axis=0) for z in logits
@@ -396,10 +398,8 @@ class Medians(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def fit(self, rows: np.ndarray, labels: Any = None) -> Self:
         """Find the medians of rows, (rows, columns), NaN where missing."""
-        known_values = (column[~np.isnan(column)] for column in rows.T)
-        self.medians_ = np.array(
-            [np.median(c.astype(float)) if c.size else 0.0 for c in known_values]
-        )
+        known_values = (column[~np.isnan(column)].astype(float) for column in rows.T)
+        self.medians_ = np.array([np.median(v) if v.size else 0.0 for v in known_values])
         return self
 
     def transform(self, rows: np.ndarray) -> np.ndarray:

@@ -146,8 +146,7 @@ def _label_beside(
         f"expected at most promotion.max_label_shift = {limit:g} standard deviations of "
         f"{amount(deviation)}"
     )
-    is_near = abs(label.mean - champion_label.mean) <= limit * deviation
-    return [(fact, "" if is_near else expected)]
+    return [(fact, "" if abs(label.mean - champion_label.mean) <= limit * deviation else expected)]
 
 
 def _class_shares(data_summary: DataSummary) -> dict[str, float]:
@@ -176,8 +175,10 @@ def check_drift(
     champion = champions[0]
     name = f"the champion {champion.run_id}"
     if champion.not_compared is not None:
-        sentence = f"not known: {name} did not score these rows ({champion.not_compared})"
-        return DriftCheck(passed=True, sentence=sentence)
+        return DriftCheck(
+            passed=True,
+            sentence=f"not known: {name} did not score these rows ({champion.not_compared})",
+        )
     traits, run = evaluation.task.traits, champion.run_id
     metric, hint = traits.main, ASK.format(traits.changed)
     floor, floor_value, floor_model = traits.nothing

@@ -64,20 +64,13 @@ class Difference(Frozen):
     at_best: float
     detectable: float
 
-    def may_be_worse_by(self, limit: float, sign: int) -> bool:
-        """Tell whether the first model, at worst, is worse by more than the limit.
+    def is_worse_by(self, limit: float, sign: int, bound: str = "difference") -> bool:
+        """Tell whether the first model is measured to be worse by more than the limit.
 
-        `sign` is 1 if a larger value is worse, else -1. A bound of NaN counts as worse.
+        `sign` is 1 if a larger value is worse, else -1. A difference of NaN counts as worse.
+        `bound`: `at_worst` or `at_best` asks whether it may be, or is shown to be.
         """
-        return not sign * self.at_worst <= limit
-
-    def is_worse_by(self, limit: float, sign: int) -> bool:
-        """Tell whether it is measured to be worse by more than the limit, likewise."""
-        return not sign * self.difference <= limit
-
-    def is_shown_worse(self, sign: int) -> bool:
-        """Tell whether it is worse even at best, likewise."""
-        return not sign * self.at_best <= 0
+        return not sign * getattr(self, bound) <= limit
 
 
 Comparison = dict[str, Difference]  # of two models, by metric
@@ -213,8 +206,9 @@ class Evaluation(Labels):
         The model does not need predictions for the other rows.
         """
         candidate = Predictions(self.predictions[CANDIDATE], self.rules[CANDIDATE])
-        models = {CANDIDATE: candidate[counts], name: model[counts]}
-        part = Evaluation(**vars(self.part(counts)), task=self.task).with_models(models, options)
+        part = Evaluation(**vars(self.part(counts)), task=self.task).with_models(
+            {CANDIDATE: candidate[counts], name: model[counts]}, options
+        )
         return replace(
             self,
             metrics=self.metrics | {name: part.metrics[name]},
@@ -252,8 +246,9 @@ class Evaluation(Labels):
         )
         low, high = bounds(values[~np.isnan(values)], point, confidence)
         predictions = evaluation.predictions[name]
-        constant = np.full_like(predictions, 0.5)
-        unseen = METRICS[metric].unseen(evaluation, predictions, constant, confidence)
+        unseen = METRICS[metric].unseen(
+            evaluation, predictions, np.full_like(predictions, 0.5), confidence
+        )
         return float(np.fmin(low, point - unseen)), float(np.fmax(high, point + unseen))
 
     def compare(self, model: str, other_model: str, confidence: float) -> Comparison:
@@ -302,8 +297,9 @@ def evaluate_models(
     rows: Labels = Labels(test_set.labels.to_numpy(), test_set.weights, test_set.groups)
     on_all_rows = None
     if judging is not None and not judging.rows.all():
-        candidate = {CANDIDATE: models[CANDIDATE]}
-        measured = Evaluation(**vars(rows), task=task).with_models(candidate, options)
+        measured = Evaluation(**vars(rows), task=task).with_models(
+            {CANDIDATE: models[CANDIDATE]}, options
+        )
         on_all_rows = len(rows.labels), measured.metrics[CANDIDATE]
         models = {name: predictions[judging.rows] for name, predictions in models.items()}
         rows = rows.part(judging.rows)
@@ -348,8 +344,9 @@ def sentences_of(evaluation: Evaluation, options: EvaluationOptions) -> list[str
         for name in evaluation.metrics
         if name != CANDIDATE
     }
-    which_rows = SAID_OF_ROWS[evaluation.judged_on]
-    summary = _summary(evaluation, metrics, len(evaluation.labels), which_rows)
+    summary = _summary(
+        evaluation, metrics, len(evaluation.labels), SAID_OF_ROWS[evaluation.judged_on]
+    )
     if evaluation.all_rows is not None:
         count, all_rows_metrics = evaluation.all_rows
         summary += f". {_summary(evaluation, all_rows_metrics, count, ', all labelled ones')}"
@@ -622,8 +619,8 @@ def with_parts(
     options: EvaluationOptions,
 ) -> Evaluation:
     """Measure the candidate on parts of the rows: by length and, of test rows, by segment."""
-    sequences = train_set.sequences, test_set.judged_sequences
-    evaluation = replace(evaluation, by_length=by_length(evaluation, *sequences, options))
+    lengths = by_length(evaluation, train_set.sequences, test_set.judged_sequences, options)
+    evaluation = replace(evaluation, by_length=lengths)
     if not options.segments or evaluation.side == "train":
         return evaluation
     columns = test_set.judged_rows[[*dict.fromkeys(options.segments)]]

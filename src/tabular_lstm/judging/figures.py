@@ -59,8 +59,7 @@ def learning_curves(history: dict[str, Any], task: Task) -> "Figure":
     axes.locator_params(axis="x", integer=True)
     epoch_name = "median epoch kept" if "best_epochs" in history else "epoch kept"
     axes.axvline(history["best_epoch"], linestyle=":", color=GREY)
-    title = f"{epoch_name}: {history['best_epoch']}"
-    axes.set_title(title, loc="right", color=GREY, fontsize=9)
+    axes.set_title(f"{epoch_name}: {history['best_epoch']}", loc="right", color=GREY, fontsize=9)
     add_legend(figure)
     return figure
 
@@ -88,8 +87,9 @@ def precision_recall_curve(judged: Evaluation) -> "Figure":
     for name, p in judged.predictions.items():
         precision, recall, _ = curve_of(judged.labels, p[:, 1], sample_weight=judged.weights)
         # Steps, like the average precision: no threshold reaches points on a straight line.
-        area = "average_precision", "average"
-        _add_curve(axes, judged, name, area, recall, precision, drawstyle="steps-post")
+        _add_curve(
+            axes, judged, name, ("average_precision", "average"), recall, precision, "steps-post"
+        )
     add_legend(figure)
     return figure
 
@@ -146,10 +146,8 @@ def class_confusions(judged: Evaluation) -> "Figure":
     note = f"; the {len(shown_classes)} of {len(rows)} classes with the most errors"
     note = note if len(shown_classes) < len(rows) else ""
     axis = f"predicted, in % of the actual class's rows{note}"
-    height = 1.2 + max(2.0, 0.32 * len(shown_classes))
-    figure, axes = new_axes(wrapped(axis), "actual", height)
-    texts = [f"{100 * share:.0f}" if share else "" for share in shares.flat]
-    draw_cells(axes, shares, 1, 9, texts)
+    figure, axes = new_axes(wrapped(axis), "actual", 1.2 + max(2.0, 0.32 * len(shown_classes)))
+    draw_cells(axes, shares, 1, 9, [f"{100 * share:.0f}" if share else "" for share in shares.flat])
     names = [short(judged.task.classes[number], 14) for number in shown_classes]
     places = np.arange(len(names)) + 0.5
     axes.set_xticks(places, names, rotation=40, ha="right", rotation_mode="anchor")
@@ -207,8 +205,10 @@ def importance_chart(importance: Importance) -> "Figure":
     count = len(importance.features)
     shown_features = dict([*importance.features.items()][:SHOWN])
     note = f"; {len(shown_features)} of {count} features" if count > len(shown_features) else ""
-    measured_on = f"lost when shuffled, {importance.shuffles} times on {importance.rows} rows{note}"
-    axis = f"{METRICS[importance.measure].words} {measured_on}"
+    axis = (
+        f"{METRICS[importance.measure].words} lost when shuffled, {importance.shuffles} times on "
+        f"{importance.rows} rows{note}"
+    )
     figure, axes = new_bars({name: lost.mean for name, lost in shown_features.items()}, axis, BLUE)
     means, deviations = zip(
         *((lost.mean, lost.std) for lost in shown_features.values()), strict=True
@@ -309,5 +309,4 @@ def _add_curve(
     (metric, area_words), shown_model = area, models_named(judged.predictions)[model]
     label = f"{shown_model.words}, {area_words} {getattr(judged.metrics[model], metric):.3f}"
     style: Any = {"color": shown_model.color, "drawstyle": drawstyle}
-    dash = ":" if shown_model.role == "simplest" else "-"
-    axes.plot(x, y, label=label, linestyle=dash, **style)
+    axes.plot(x, y, ":" if shown_model.role == "simplest" else "-", label=label, **style)

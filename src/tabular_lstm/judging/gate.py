@@ -211,8 +211,8 @@ def check_floor(evaluation: Evaluation, promotion: PromotionOptions) -> FloorChe
     }
     better, beside = compared[simplest], compared[linear]
     unit, tolerance = evaluation.unit(linear), promotion.tolerance
-    shown_worse = {m: d for m, d in beside.items() if d.is_shown_worse(METRICS[m].worse)}
-    measured = _measured_losses(shown_worse, tolerance, unit)
+    shown_worse = {m: d for m, d in beside.items() if d.is_worse_by(0, METRICS[m].worse, "at_best")}
+    measured = losses_beyond(tolerance, shown_worse, unit)
     losses = {m: d for m, d in shown_worse.items() if m in measured or np.isnan(d.at_best)}
     missing_count, faults = evaluation.without_prediction[CANDIDATE], []
     fewest, shortage = _few_rows(evaluation, promotion.min_test_rows_per_class)
@@ -309,7 +309,7 @@ def check_champions(
     losses = [
         (run, champion_words, beyond)
         for run, champion_words, differences in rivals
-        if (beyond := possible_losses(differences, tolerance, evaluation.unit(run)))
+        if (beyond := losses_beyond(tolerance, differences, evaluation.unit(run), "at_worst"))
     ]
     faults += [
         _loss(evaluation, run, beyond, tolerance, f"the {champion_words}")
@@ -327,7 +327,7 @@ def check_champions(
         compared=compared,
         best=best,
         seen_worse=any(
-            _measured_losses(beyond, tolerance, evaluation.unit(run)) for run, _, beyond in losses
+            losses_beyond(tolerance, beyond, evaluation.unit(run)) for run, _, beyond in losses
         ),
     )
 
@@ -341,21 +341,17 @@ def outcome(checks: Collection[Check]) -> tuple[bool, str]:
     return True, f"{champion.sentence}; {floor.sentence}"
 
 
-def possible_losses(differences: Comparison, tolerance: Tolerance, unit: float) -> Comparison:
-    """Return the metrics that may be worse by more than the tolerance, in `Evaluation.unit`."""
+def losses_beyond(
+    tolerance: Tolerance, differences: Comparison, unit: float, bound: str = "difference"
+) -> Comparison:
+    """Return the metrics that are worse by more than the tolerance, in `Evaluation.unit`.
+
+    `bound`: see `Difference.is_worse_by`. Default: they are measured to be worse.
+    """
     return {
         metric: difference
         for metric, difference in differences.items()
-        if difference.may_be_worse_by(tolerance[metric] * unit, METRICS[metric].worse)
-    }
-
-
-def _measured_losses(differences: Comparison, tolerance: Tolerance, unit: float) -> Comparison:
-    """Return the metrics that are measured to be worse by more than the tolerance."""
-    return {
-        metric: difference
-        for metric, difference in differences.items()
-        if difference.is_worse_by(tolerance[metric] * unit, METRICS[metric].worse)
+        if difference.is_worse_by(tolerance[metric] * unit, METRICS[metric].worse, bound)
     }
 
 
@@ -368,9 +364,8 @@ def _loss(
 ) -> str:
     """Say whether these rows show a loss, or are only too few to rule it out."""
     unit, rows = evaluation.unit(run), len(evaluation.parts.get(run, evaluation).labels)
-    doubt = f"{rows} test rows cannot rule out that "
-    if _measured_losses(beyond, tolerance, unit):
-        doubt = ""
+    is_measured = losses_beyond(tolerance, beyond, unit)
+    doubt = "" if is_measured else f"{rows} test rows cannot rule out that "
     return (
         f"{doubt}the candidate is worse than {champion_words} by more than the tolerance "
         f"({_allowed(tolerance, beyond, unit)}): {_numbers(beyond)}"

@@ -101,11 +101,13 @@ def importance_of(
         options.seed,
     )
     sample = sequences[order[:DEPENDENCE_ROWS]]
-    curves = {}
-    for name in [*importance.features][:MOST_IMPORTANT]:
-        if schema.history is None or name not in schema.history.labels:
-            curves[name] = partial_dependence(predict_changed, sample, schema, name)
-    dependence = {name: curve for name, curve in curves.items() if curve is not None}
+    earlier_labels = schema.history.labels if schema.history else ()
+    dependence = {
+        name: curve
+        for name in [*importance.features][:MOST_IMPORTANT]
+        if name not in earlier_labels
+        and (curve := partial_dependence(predict_changed, sample, schema, name))
+    }
     return importance.model_copy(update={"dependence": dependence})
 
 
@@ -134,8 +136,7 @@ def permutation_importance(
     slots = table_of(sequences)
     orders = np.array([rng.permutation(len(slots)) for _ in range(shuffles)])
     unchanged = (0, slots[None, :, 0])
-    alone = (slot for slot, *further_slots in features.values() if not further_slots)
-    shuffled = ((slot, slots[orders, slot]) for slot in alone)
+    shuffled = ((own[0], slots[orders, own[0]]) for own in features.values() if len(own) == 1)
     predicted = predict_changed(sequences, chain([unchanged], shuffled))
 
     def skill(predictions: np.ndarray) -> float:
@@ -150,8 +151,9 @@ def permutation_importance(
         if len(feature_slots) == 1:
             p = next(predicted)
         else:
-            values = slots[orders][..., feature_slots]
-            p = _predict_with(predict_changed, sequences, feature_slots, values)
+            p = _predict_with(
+                predict_changed, sequences, feature_slots, slots[orders][..., feature_slots]
+            )
         lost = [unchanged_skill - skill(changed) for changed in p]
         measured[feature] = Lost(mean=float(np.mean(lost)), std=float(np.std(lost)))
     by_mean = dict(sorted(measured.items(), key=lambda item: -item[1].mean))

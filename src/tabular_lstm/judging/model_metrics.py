@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 from pydantic import AliasChoices, ConfigDict, Field, model_serializer, model_validator
 
-from tabular_lstm.errors import LISTED, amount, shown
+from tabular_lstm.errors import amount, first_ten, shown
 from tabular_lstm.frozen import Frozen, NewerVersionError, unless
 from tabular_lstm.judging.intervals import CENTRAL, percentile_interval
 from tabular_lstm.metrics import (
@@ -191,8 +191,7 @@ class ClassesMetrics(_Metrics):
             f"{'' if rates.precision is None else f' (precision {100 * rates.precision:.1f} %)'}"
             for name, rates in self.by_class.items()
         ]
-        ending = f" and {len(shares) - LISTED} more classes" if len(shares) > LISTED else ""
-        return f"Of the rows of each class it finds: {', '.join(shares[:LISTED])}{ending}"
+        return f"Of the rows of each class it finds: {first_ten(shares)}"
 
 
 class NumberMetrics(_Metrics):

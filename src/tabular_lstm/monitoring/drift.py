@@ -99,8 +99,7 @@ class CellCounts:
         share, total = new / (new + rows), np.maximum(new + rows - 1, 1)
         variance = rows * share * (pooled * rank**2).sum(axis=-1, keepdims=True) / total
         of_new = (self.after[..., 1:] * rank).sum(axis=-1, keepdims=True)
-        standardized: np.ndarray = of_new / np.sqrt(np.where(variance > 0, variance, 1.0))
-        return standardized
+        return np.asarray(of_new / np.sqrt(np.where(variance > 0, variance, 1.0)))
 
 
 def _roots(before: np.ndarray, after: np.ndarray, rows: np.ndarray, new: np.ndarray) -> np.ndarray:
@@ -108,13 +107,11 @@ def _roots(before: np.ndarray, after: np.ndarray, rows: np.ndarray, new: np.ndar
 
     def likelihood(part: np.ndarray, rows: np.ndarray) -> np.ndarray:
         rest = rows - part
-        logs: np.ndarray = xlogy(part, part) + xlogy(rest, rest) - xlogy(rows, rows)
-        return logs
+        return np.asarray(xlogy(part, part) + xlogy(rest, rest) - xlogy(rows, rows))
 
     apart = likelihood(before, rows) + likelihood(after, new)
     ratio = apart - likelihood(before + after, rows + new)
-    roots: np.ndarray = np.sqrt(np.maximum(2 * ratio, 0.0))
-    return roots
+    return np.asarray(np.sqrt(np.maximum(2 * ratio, 0.0)))
 
 
 def threshold_of(compared: Sequence[CellCounts], false_alarms: float, smallest: float) -> float:
@@ -282,8 +279,10 @@ class Drift(Frozen):
         rows = counted(self.compared_rows, "row")
         if self.smallest_shift is None:
             return f"{rows}: too few to tell whether the data moved; no change would have been seen"
-        shift = f"a shift of more than {self.smallest_shift:.2g} standard deviations"
-        return f"{rows}: only {shift} would have been seen"
+        return (
+            f"{rows}: only a shift of more than {self.smallest_shift:.2g} standard deviations "
+            "would have been seen"
+        )
 
 
 def compare(
@@ -315,8 +314,9 @@ def compare(
     pairs, moments = {}, {}
     for place, (name, profile) in enumerate(watch.profiles.items()):
         if name in reference.scores or name not in monitoring.ignore:
-            is_ordered = profile.kind != "category"
-            pairs[name] = CellCounts(is_ordered, np.array(profile.counts), seen.counts[place])
+            pairs[name] = CellCounts(
+                profile.kind != "category", np.array(profile.counts), seen.counts[place]
+            )
             moments[name] = seen.moments[place]
     # With histories each customer has one score.
     single = reference.scores if watch.schema.history else ()
@@ -329,8 +329,9 @@ def compare(
     for name, pair in pairs.items():
         differences = compared[name].differences(smallest)
         clearest = differences if differences.any() else compared[name].differences(0.0)
-        part = int(clearest.argmax())
-        sentence = sentence_of(watch.profiles[name], part, pair.after, moments[name])
+        sentence = sentence_of(
+            watch.profiles[name], int(clearest.argmax()), pair.after, moments[name]
+        )
         shifts[name] = _shift(pair, differences, threshold, sentence)
     trained = next(iter(reference.features.values())).rows
     return Drift(

@@ -207,13 +207,15 @@ def health_page(health: Health, reference: Reference | None, title: str | None) 
     distributions, over_time = {}, None
     for name, shift in [*moved.items()][:DISTRIBUTIONS] if can_draw() else []:
         if name in profiles and len(shift.counts) == len(profiles[name].counts):
-            figure = draw_distribution(profiles[name], shift)
-            distributions[name] = to_svg(figure, drawing.short(name, 36))
+            distributions[name] = to_svg(
+                draw_distribution(profiles[name], shift), drawing.short(name, 36)
+            )
     if len(health.scorings) > 1 and _metrics(health) and can_draw():
         over_time = to_svg(draw_over_time(health), "Scorings, the newest at the right")
+    is_known = health.serving.real or not cannot_tell(health.newest)
     return template("monitoring", "monitoring.html.jinja").render(
         health=health,
-        state=_state(health),
+        state="alarm" if health.alarm else "well" if is_known else "unknown",
         scored=any(scoring.champion == health.champion for scoring in health.scorings),
         title=title,
         metrics=_metrics(health),
@@ -225,13 +227,6 @@ def health_page(health: Health, reference: Reference | None, title: str | None) 
         distributions=images(distributions),
         listed=health.scorings[: -LISTED - 1 : -1],
     )
-
-
-def _state(health: Health) -> str:
-    """Return `alarm`, `well`, or `unknown` if nothing is known about the serving champion."""
-    if health.alarm:
-        return "alarm"
-    return "well" if health.serving.real or not cannot_tell(health.newest) else "unknown"
 
 
 def _metrics(health: Health) -> list[str]:

@@ -106,13 +106,6 @@ class Reference(Stored):
     estimated: dict[str, float] = unless({})
     judged_on: JudgedOn | None = unless(None)
 
-    @model_validator(mode="after")
-    def _counts_rows(self) -> Self:
-        """Refuse more rows in quarantine than there are."""
-        if self.quarantined_rows > self.rows:
-            raise ValueError(f"{self.quarantined_rows} quarantined rows of {self.rows}")
-        return self
-
     @classmethod
     def of(
         cls,
@@ -140,17 +133,12 @@ class Reference(Stored):
             name, values = columns[0][0], np.concatenate([column for _, column in columns])
             categories = schema.categories.get(name, ())
             if kinds[name] == "category":
-                is_unknown = would_be_unknown(values[:train_rows], groups)
-                values[:train_rows][is_unknown] = len(categories)
+                of_train = values[:train_rows]
+                of_train[would_be_unknown(of_train, groups)] = len(categories)
             features[name] = profile_of(kinds[name], values, categories)
-        watched_scores = scores_of(
-            predictions if watched is None else predictions[watched], schema
-        ).items()
-        content = {
-            "task": schema.task,
-            "features": features,
-            "scores": {name: profile_of("score", column) for name, column in watched_scores},
-        }
+        scores = scores_of(predictions if watched is None else predictions[watched], schema)
+        profiles = {name: profile_of("score", column) for name, column in scores.items()}
+        content = {"task": schema.task, "features": features, "scores": profiles}
         return cls.model_validate(content | facts)
 
 
@@ -182,8 +170,10 @@ def watched_kinds(schema: Schema) -> dict[str, Watched]:
 
 def scores_of(predictions: np.ndarray, schema: Schema) -> dict[str, np.ndarray]:
     """Return the watched columns of predictions by name, each (rows,)."""
-    columns = schema.task.main_columns.items()
-    return {apart(name, schema.slots): predictions[:, place] for name, place in columns}
+    return {
+        apart(name, schema.slots): predictions[:, place]
+        for name, place in schema.task.main_columns.items()
+    }
 
 
 def apart(name: str, columns: Container[str]) -> str:
@@ -204,9 +194,8 @@ def apart(name: str, columns: Container[str]) -> str:
 def profile_of(kind: Watched, values: np.ndarray, categories: Sequence[str] = ()) -> Profile:
     """Count the values of a column, NaN where missing; a category is its place."""
     if kind == "category":
-        counts = count_categories(values, cells_of(categories))
-        cells = category_cells(categories)
-        return Profile(kind=kind, categories=cells, counts=tuple(counts.tolist()))
+        counts = count_categories(values, cells_of(categories)).tolist()
+        return Profile(kind=kind, categories=category_cells(categories), counts=tuple(counts))
     values = values.astype(np.float32) if kind == "score" else values
     present = values[~np.isnan(values)]
     edges = edges_of(present) if len(present) else (0.0,)
@@ -362,8 +351,10 @@ class Seen:
     moments: Counted
 
     def __add__(self, other: "Seen") -> "Seen":
-        counts = tuple(a + b for a, b in zip(self.counts, other.counts, strict=True))
-        return Seen(counts, self.moments + other.moments)
+        return Seen(
+            tuple(a + b for a, b in zip(self.counts, other.counts, strict=True)),
+            self.moments + other.moments,
+        )
 
 
 @dataclass(frozen=True)

@@ -373,9 +373,14 @@ class LSTMEnsemble(keras.Model):  # type: ignore[misc]
             Recur(k, inputs, u, name=f"recur_{place}")
             for place, (inputs, u) in enumerate(zip(sizes[:-1], units, strict=True), 1)
         ]
-        outputs, dropout = self.schema.task.outputs, self.options.dropout
-        wide = self.embed.slots.wide if self.schema.history else 0
-        self.read_out = ReadOut(k, units[-1], outputs, dropout, wide, name="read_out")
+        self.read_out = ReadOut(
+            k,
+            units[-1],
+            self.schema.task.outputs,
+            self.options.dropout,
+            self.embed.slots.wide if self.schema.history else 0,
+            name="read_out",
+        )
         # The frequency scale of each kind; the members that read rows are the first kind.
         self.scales, self.row = self.options.frequency_scale, None
         if self.schema.row is not None:

@@ -226,9 +226,9 @@ def train(
     kinds = len(network.scales)
     strata = task_outputs.strata(targets)
     histories = sequences if isinstance(sequences, Histories) else None
-    count, are_customers = options.members * kinds, histories is not None
+    count = options.members * kinds
     plan = plan_training(
-        count, strata, features, training, groups, kinds, task_outputs.speed, are_customers
+        count, strata, features, training, groups, kinds, task_outputs.speed, histories is not None
     )
     offset = None
     if schema.target is not None and histories is not None:
@@ -328,8 +328,7 @@ def _calibrate_ensemble(
     # the same, see `Schema.row` and `Offset`.
     schema, has_numbers = network.schema, len(network.embed.slots.numeric)
     are_alike = has_numbers and not (both or (schema.history and schema.target))
-    shares_sentence = asked_for(kinds) if are_alike else ""
-    loss_name = network.schema.task.traits.loss
+    loss_name = schema.task.traits.loss
     return candidate, {
         "best_epoch": int(np.median(best_epochs)),
         "best_epochs": best_epochs.tolist(),
@@ -344,7 +343,7 @@ def _calibrate_ensemble(
             }
             for kind in kinds
         ],
-        "asked_for": shares_sentence,
+        "asked_for": asked_for(kinds) if are_alike else "",
         "objective": training.objective.kind,
     }
 

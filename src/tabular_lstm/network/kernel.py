@@ -54,8 +54,11 @@ class Processor:
     @classmethod
     def here(cls) -> Self | None:
         """Describe this machine's processor; None if it may lack fused multiply-add."""
-        architecture = llvm.get_default_triple().partition("-")[0]
-        return cls.of(architecture, llvm.get_host_cpu_name(), llvm.get_host_cpu_features())
+        return cls.of(
+            llvm.get_default_triple().partition("-")[0],
+            llvm.get_host_cpu_name(),
+            llvm.get_host_cpu_features(),
+        )
 
     @classmethod
     def of(cls, architecture: str, name: str, features: Mapping[str, bool]) -> Self | None:
@@ -153,9 +156,8 @@ def compile_code(code: Code, processor: Processor) -> Callable[..., None]:
     engine = llvm.create_mcjit_compiler(module, machine)
     engine.finalize_object()
     kinds = {POINTER: ctypes.c_void_p, WHOLE: ctypes.c_int64}
-    types = (kinds[argument.type] for argument in code.function.args)
-    address = engine.get_function_address(code.function.name)
-    compiled: Any = ctypes.CFUNCTYPE(None, *types)(address)
+    kind_of_function = ctypes.CFUNCTYPE(None, *(kinds[arg.type] for arg in code.function.args))
+    compiled: Any = kind_of_function(engine.get_function_address(code.function.name))
     compiled.engine = engine  # the code lives as long as its engine
     return compiled  # type: ignore[no-any-return]
 

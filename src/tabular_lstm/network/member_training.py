@@ -93,9 +93,8 @@ def train_members(members: Any, plan: Plan, inputs: TrainingInputs) -> Trained:
     for epoch, batches in enumerate(progress(plan.batches(), "Epochs", plan.epochs), 1):
         run = np.flatnonzero(epoch <= ends)
         rates = plan.rates(epoch, starts, ends)
-        held_out = [plan.held_out[place] for place in run]
         epoch_losses, new_outputs = members.train_epoch(
-            run, batches[:, run], rates[:, run], held_out
+            run, batches[:, run], rates[:, run], [plan.held_out[place] for place in run]
         )
         losses.append(float(epoch_losses.mean()))
         for place, member_outputs in zip(run, new_outputs, strict=True):
@@ -204,5 +203,4 @@ def mean_by_epoch(
     """Average curves of losses of different lengths; what has stopped counts with its last loss."""
     longest = max(map(len, losses))
     padded = [np.pad(curve, (0, longest - len(curve)), "edge") for curve in losses]
-    means: list[float] = np.average(padded, axis=0, weights=counts).tolist()
-    return means
+    return [*map(float, np.average(padded, axis=0, weights=counts))]

@@ -157,10 +157,11 @@ class Members:
         is `RARE`, or `RARE_SHARE` of all rows if these are fewer.
         """
         embed = self.network.embed
-        row_counts: list[np.ndarray] = [np.empty(0)]
-        for feature, vector_count in enumerate(embed.slots.unknown + 2):
-            row_counts.append(np.bincount(self._categories(feature), minlength=vector_count))
-        counts = np.concatenate(row_counts)
+        row_counts = [
+            np.bincount(self._categories(feature), minlength=vector_count)
+            for feature, vector_count in enumerate(embed.slots.unknown + 2)
+        ]
+        counts = np.concatenate([np.empty(0), *row_counts])
         rare = min(RARE, RARE_SHARE * len(table_of(self.sequences)))
         vectors = np.repeat(counts / (counts + rare), embed.dimensions)
         shares = [
@@ -186,8 +187,7 @@ class Members:
         """
         embed, slots = self.network.embed, self.network.embed.slots
         vectors = weights[[w is embed.vectors for w in self.network.weights].index(True)]
-        rows = self.sequences
-        histories = rows if isinstance(rows, Histories) else None
+        histories = self.sequences if isinstance(self.sequences, Histories) else None
         for feature in range(len(slots.categorical)):
             start, end = slots.offsets[feature : feature + 2]
             index = self._categories(feature)
@@ -210,8 +210,9 @@ class Members:
         if isinstance(self.sequences, np.ndarray):
             shapes: Any = tf.TensorSpec((count, None, *slots))
         else:
-            places = tf.TensorSpec((count, None, None), tf.int32)
-            shapes = Compact(tf.TensorSpec((count, None, slots[1])), places)
+            shapes = Compact(
+                tf.TensorSpec((count, None, slots[1])), tf.TensorSpec((count, None, None), tf.int32)
+            )
         step_specs = tf.nest.map_structure(
             lambda s: tf.TensorSpec((None, *s.shape), s.dtype), shapes
         )
@@ -245,12 +246,12 @@ class Members:
         for start in range(0, len(batches), at_once):
             rows = batches[start : start + at_once]
             step_inputs = [
+                rates[start : start + at_once],
                 taken(self.sequences, rows),
                 self.targets[rows],
                 *(counts[rows] for counts in self.counts),
             ]
             seed = tf.constant([self.seeds[places[0]], self.step + start], tf.int32)
-            step_inputs = [rates[start : start + at_once], *step_inputs]
             step_tensors = tf.nest.map_structure(tf.constant, step_inputs)
             state, losses = self._pass(seed, losses, state, dropped, *step_tensors)
         return state, losses.numpy() / len(batches)

@@ -454,8 +454,9 @@ class _NumberOutputs(Outputs):
         _, median, below, above = _mean_and_spread(outputs)
         error = targets - median
         ratios = np.where(error < 0, -error / below, error / above)
-        residuals = residual_quantiles(ratios, weights)
-        return Calibration(residuals=residuals, coverage=training.coverage)
+        return Calibration(
+            residuals=residual_quantiles(ratios, weights), coverage=training.coverage
+        )
 
     def predictions(
         self, outputs: np.ndarray, schema: Schema, calibration: Calibration, coverage: float | None

@@ -154,12 +154,11 @@ class OwnNetwork:
             path = Path(folder) / "network.keras"
             path.write_bytes(self.content)
             try:
-                model = keras.saving.load_model(path, compile=False, safe_mode=True)
+                return keras.saving.load_model(path, compile=False, safe_mode=True)
             except Exception as error:  # Keras raises many types
                 raise DataError(
                     f"{self.file}: Keras {keras.__version__} cannot load the network: {error}"
                 ) from error
-        return model
 
     def inputs(self, sequences: np.ndarray) -> np.ndarray:
         """Give what the model gets of sequences: float32 (rows, steps, features_per_step).
@@ -187,8 +186,7 @@ class OwnNetwork:
         `model`: another model than its own. Default: its own.
         """
         graph, inputs = graph_of(model) if model else self._graph, self.inputs(sequences)
-        starts = range(0, len(inputs), BLOCK)
-        blocks = (graph(inputs[start : start + BLOCK]) for start in starts)
+        blocks = (graph(inputs[start : start + BLOCK]) for start in range(0, len(inputs), BLOCK))
         return np.concatenate([np.empty((0, self.schema.task.outputs)), *blocks])
 
     def save(self, path: Path) -> None:

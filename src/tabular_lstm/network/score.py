@@ -74,8 +74,9 @@ def score(
     if isinstance(scorer, OwnNetwork):
         outputs = scorer.computed(cast(np.ndarray, sequences))
     elif isinstance(sequences, Histories):
-        dtype = np.float64 if len(sequences) <= FEW else np.float32
-        outputs = _outputs_of_histories(scorer, sequences, dtype)
+        outputs = _outputs_of_histories(
+            scorer, sequences, np.float64 if len(sequences) <= FEW else np.float32
+        )
     else:
         outputs = outputs_of_rows(scorer, sequences, many)
     return predictions_of(scorer, outputs, coverage)
@@ -159,8 +160,9 @@ def score_changed(
             for repeat in values:
                 changed = table.copy()
                 changed[:, slot] = repeat
-                changed_histories = replace(sequences, table=changed)
-                outputs.append(_outputs_of_histories(scorer, changed_histories, dtype))
+                outputs.append(
+                    _outputs_of_histories(scorer, replace(sequences, table=changed), dtype)
+                )
             yield predictions_of(scorer, np.stack(outputs))
         return
     slots = np.ascontiguousarray(table.T)

@@ -91,7 +91,11 @@ def with_found_rows(table: TableProfile, proposal: Proposal, first_rows: pd.Data
     if labels[~are_unlabelled(labels, columns)].str.strip().nunique() < 2:
         return proposed
     # Columns that the proposal ignores, such as identifiers, may name rows that belong together.
-    repeating = [name for name in columns.ignore if _repeats(table.column(name))]
+    repeating = [
+        column.name
+        for column in map(table.column, columns.ignore)
+        if 1 < column.distinct < column.cells.present and not UNNAMED.fullmatch(column.name)
+    ]
     read_too = {
         "categorical": [*columns.categorical, *repeating],
         "ignore": [name for name in columns.ignore if name not in repeating],
@@ -102,13 +106,15 @@ def with_found_rows(table: TableProfile, proposal: Proposal, first_rows: pd.Data
     # Rows that belong together tell each other's label; a feature that they share is then no leak.
     apart = valid.drop_duplicates(dependent.columns) if dependent else valid
     if dependent:
-        doubt = f"{facts_of(dependent)}. {ways_out(dependent, columns.ignore)}"
-        proposed = proposed.with_sentence(doubt)
+        proposed = proposed.with_sentence(
+            f"{facts_of(dependent)}. {ways_out(dependent, columns.ignore)}"
+        )
     leaks = ({}, {}) if valid.empty else possible_leaks(apart.drop(columns=repeating), columns)
     for kind, found in zip((POSSIBLE_LEAK, STRONG_FEATURE), leaks, strict=True):
         if found:
-            leak = LEAK.format(kind, leaks_in_words(found), columns.task.told_by)
-            proposed = proposed.with_sentence(leak)
+            proposed = proposed.with_sentence(
+                LEAK.format(kind, leaks_in_words(found), columns.task.told_by)
+            )
     return proposed
 
 
@@ -118,20 +124,14 @@ def _with_history(table: TableProfile, proposal: Proposal, first_rows: pd.DataFr
     if not histories:
         return proposal
     best = next((history for history in histories if history.clear), histories[0])
-    customer, order = best.block.of, best.block.order
+    of, order = shown(best.block.of), shown(best.block.order)
     # A column that is proposed as group because of its name gets its kind's role instead.
     choices = {name: of_kind(table.column(name)) for name in proposal.named("group")}
     proposed = replace(proposal, choices=proposal.choices | choices | best.choices)
     if best.clear and any(map(proposed.named, FEATURES)):
-        said = PROPOSED.format(of=shown(customer))
-        return replace(proposed, history=best.block).with_sentence(said)
-    count, of = best.choices[customer].why, shown(customer)
-    return proposal.with_sentence(ASK.format(of=of, order=shown(order), count=count))
-
-
-def _repeats(column: ColumnProfile) -> bool:
-    """Tell whether a column has a name and several values, and a value is in several rows."""
-    return 1 < column.distinct < column.cells.present and not UNNAMED.fullmatch(column.name)
+        return replace(proposed, history=best.block).with_sentence(PROPOSED.format(of=of))
+    count = best.choices[best.block.of].why
+    return proposal.with_sentence(ASK.format(of=of, order=order, count=count))
 
 
 def found_histories(
@@ -146,8 +146,8 @@ def found_histories(
             keys, problems = read_key(rows[column.name], table.number_format)
             customers[column.name] = keys.reset_index(drop=True).drop([*problems])
     for order in sorted(orders, key=lambda column: column.kind != "date"):
-        form = of_kind(order).format
-        read, problems = TimeReader(table.number_format, form).read(rows[order.name])
+        reader = TimeReader(table.number_format, of_kind(order).format)
+        read, problems = reader.read(rows[order.name])
         times = pd.Series(read).drop([*problems])
         for name, keys in customers.items():
             both = times.index.intersection(keys.index)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
-from tabular_lstm.errors import LISTED, DataError, counted, no_column, shown
+from tabular_lstm.errors import DataError, counted, first_ten, no_column, shown
 from tabular_lstm.parameters.columns import MOST_CLASSES, SplitOptions
 from tabular_lstm.parameters.runs import PromotionOptions
 from tabular_lstm.profiling.table_profile import ColumnProfile, TableProfile
@@ -107,8 +107,7 @@ def choose_label(
     else:
         column, reason, unsure = table.column(label), "as you chose", []
     classes, kind = classes_of(column), kind_of(column, task)
-    is_pair = len(classes) == 2
-    learnable = {name: count for name, count in classes.items() if is_pair or count >= FEW}
+    learnable = {name: n for name, n in classes.items() if len(classes) == 2 or n >= FEW}
     if kind is None or (kind != NUMBER and len(learnable) < 2):
         values = counted(column.distinct, "distinct value")
         raise label_refusal(table, NO_TASK.format(column.name, values, shown(column.example)))
@@ -132,8 +131,8 @@ def _likely_label(table: TableProfile) -> tuple[ColumnProfile, str, list[str]]:
     # Row numbers and dates of rows are often the first or the last column too.
     ends = [c for c in table.columns if c.kind != "empty" and not c.in_order]
     two_valued = [column for column in table.columns if len(classes_of(column)) == 2]
-    reasons = _label_reasons(table, two_valued, ends)
-    reason, columns = next((pair for pair in reasons if pair[1]), ("", []))
+    reasons = (pair for pair in _label_reasons(table, two_valued, ends) if pair[1])
+    reason, columns = next(reasons, ("", []))
     if not columns:
         raise label_refusal(table, NO_LABEL)
     chosen = next((last for last in ends[-1:] if last in columns), columns[0])
@@ -189,11 +188,12 @@ def _label_reasons(
 
 def _may_be_label(column: ColumnProfile) -> bool:
     """Tell whether a column may be the label only because of its place."""
-    is_other = names_an_identifier(column.name) or any(
-        has_word(column.name, role) for role in ("trait", "date")
+    return (
+        (column.kind == "number" or column.distinct <= FEW_CLASSES)
+        and column.present >= MOST * column.rows
+        and not names_an_identifier(column.name)
+        and not any(has_word(column.name, role) for role in ("trait", "date"))
     )
-    is_shared = column.kind == "number" or column.distinct <= FEW_CLASSES
-    return is_shared and not is_other and column.present >= MOST * column.rows
 
 
 def label_refusal(table: TableProfile, fault: str) -> DataError:
@@ -351,16 +351,12 @@ def class_value(text: str, form: NumberFormat) -> Value:
 
 def described(columns: Sequence[ColumnProfile]) -> str:
     """List columns of two values with their counts: the first ten, and how many more."""
-    texts = [f"{shown(column.name)} ({classes_in_words(classes_of(column))})" for column in columns]
-    return first_ten(texts, "; ")
+    return first_ten(
+        [f"{shown(column.name)} ({classes_in_words(classes_of(column))})" for column in columns],
+        "; ",
+    )
 
 
 def classes_in_words(classes: Mapping[str, int]) -> str:
     """Name classes with their counts."""
     return first_ten([f"{shown(value)}: {count}" for value, count in classes.items()])
-
-
-def first_ten(texts: Sequence[str], between: str = ", ") -> str:
-    """List the first ten of some texts, and say how many more there are."""
-    more = f" and {len(texts) - LISTED} more" if len(texts) > LISTED else ""
-    return f"{between.join(texts[:LISTED])}{more}"

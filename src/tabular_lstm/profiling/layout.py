@@ -106,8 +106,7 @@ def _encoding(content: BinaryIO) -> str:
 def _first_lines(content: BinaryIO, encoding: str) -> list[str]:
     """Give the first lines; the last one may be cut off."""
     content.seek(0)
-    start = content.read(BYTES)
-    text = start.decode(encoding, errors="ignore").removeprefix("\ufeff")
+    text = content.read(BYTES).decode(encoding, errors="ignore").removeprefix("\ufeff")
     return [*io.StringIO(text, newline=None)][:LINES]
 
 
@@ -176,10 +175,12 @@ def is_header(first: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
     that begins like its other cells, with a number or one of its words, votes against a header.
     """
     rows = [row for row in below if len(row) == len(first)][:VOTING]
-    if not rows or _counts_up(first):
+    # pandas names columns 0, 1, 2; the last one may have any name.
+    counts_up = len(first) > 2 and [*first[:-1]] == [*map(str, range(len(first) - 1))]
+    if not rows or counts_up:
         return True
-    columns = zip(*rows, strict=True)
-    return sum(_vote(name.strip(), cells) for name, cells in zip(first, columns, strict=True)) >= 0
+    columns = zip(first, *rows, strict=True)
+    return sum(_vote(name.strip(), cells) for name, *cells in columns) >= 0
 
 
 def _vote(first: str, column: Sequence[str]) -> int:
@@ -190,11 +191,6 @@ def _vote(first: str, column: Sequence[str]) -> int:
     if sum(map(could_be_number, cells)) > MOSTLY * len(cells):
         return -1 if could_be_number(first) else 1
     return -1 if first in cells else 0
-
-
-def _counts_up(names: Sequence[str]) -> bool:
-    """Tell whether the names are 0, 1, 2, as pandas names columns; the last one may be any name."""
-    return len(names) > 2 and [*names[:-1]] == [str(place) for place in range(len(names) - 1)]
 
 
 def with_number_format(layout: Layout, columns: Iterable[DistinctCells]) -> Layout:
@@ -224,9 +220,8 @@ def _numbers_read(cells: DistinctCells, form: NumberFormat) -> list[str | None]:
     The numbers have a decimal point and no groups, so that readings can be compared.
     """
     numbers = all_pointed(cells.texts, form)
-    is_number = numbers.is_valid().to_numpy(zero_copy_only=False)
-    are_numbers = cells.counts[is_number].sum() >= MOSTLY * cells.present
-    return numbers.to_pylist() if are_numbers else []
+    counts = cells.counts[numbers.is_valid().to_numpy(zero_copy_only=False)]
+    return numbers.to_pylist() if counts.sum() >= MOSTLY * cells.present else []
 
 
 def _extent(columns: list[list[str | None]]) -> tuple[int, int]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from textwrap import TextWrapper
 from typing import Any
 
-from tabular_lstm.errors import DataError, counted, no_column, printable, shown
+from tabular_lstm.errors import DataError, counted, first_ten, no_column, printable, shown
 from tabular_lstm.parameters.columns import ColumnsOptions, DateFormat, History, in_words
-from tabular_lstm.profiling.label_choice import ProposedLabel, choose_label, first_ten
+from tabular_lstm.profiling.label_choice import ProposedLabel, choose_label
 from tabular_lstm.profiling.layout import Layout
 from tabular_lstm.profiling.table_profile import Code, ColumnProfile, TableProfile
 from tabular_lstm.profiling.words import names_a, names_a_thing, names_an_identifier
@@ -161,8 +161,9 @@ def _choices(table: TableProfile, label: ProposedLabel, key: str | None) -> dict
     left = [column for column in table.columns if column.name not in choices]
     features = {column.name for column in left if of_kind(column).role in FEATURES}
     for group in [c for c in left if _is_group(c) and features - {c.name}][:1]:
-        why = f"{group.distinct} values, which several rows share"
-        choices[group.name] = Choice("group", why, (GROUP,))
+        choices[group.name] = Choice(
+            "group", f"{group.distinct} values, which several rows share", (GROUP,)
+        )
     return {c.name: choices.get(c.name) or of_kind(c) for c in table.columns}
 
 
@@ -347,27 +348,21 @@ def parameters_text(proposal: Proposal) -> str:
             KNOWN_AFTER.format("30 days" if apart.startswith("days") else 1),
         ]
     for role in ("ignore", "categorical"):
-        named = proposal.named(role).items()
-        lines += _columns_block(
-            role, [_commented(f"    - {_yaml(n)}", choice.why) for n, choice in named]
-        )
+        named = proposal.named(role)
+        lines += [f"  {role}:"] if named else []
+        lines += [_commented(f"    - {_yaml(name)}", named[name].why) for name in named]
     columns, choices = proposal.columns(), proposal.choices
     for block, values, comment in (
         ("dates", columns.dates, ""),
         ("missing", columns.missing, ' # values that mean "not measured"; the others are'),
         ("units", columns.units, " # beside numbers; a cell may lack it"),
     ):
-        entries = [
+        lines += [f"  {block}:{comment}"] if values else []
+        lines += [
             _yaml_line(f"    {_yaml_name(name)}", value, choices[name].why)
             for name, value in values.items()
         ]
-        lines += _columns_block(block, entries, comment)
     return "\n".join([*lines, ""])
-
-
-def _columns_block(name: str, entries: list[str], comment: str = "") -> list[str]:
-    """Write a block of `columns`; none if it is empty."""
-    return [f"  {name}:{comment}", *entries] if entries else []
 
 
 def _task_lines(label: ProposedLabel) -> list[str]:

@@ -6,7 +6,7 @@ The cells are counted piece by piece; the rest follows from the distinct cells a
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Literal
 
@@ -282,13 +282,9 @@ class CellCounter:
         trimmed = pc.utf8_trim_whitespace(texts)
         if not trimmed.equals(texts):
             texts, counts = _counted_together(trimmed, counts)
-        empty = pa.array(sorted(EMPTY), texts.type)
-        is_missing = _mask(pc.is_in(pc.utf8_lower(texts), empty))
-        return DistinctCells(
-            texts=texts.filter(pa.array(~is_missing)),
-            counts=counts[~is_missing],
-            missing=int(counts[is_missing].sum()),
-        )
+        cells = DistinctCells(texts, counts, 0)
+        is_missing = cells.are_among(frozenset(EMPTY))
+        return replace(cells.only(~is_missing), missing=int(counts[is_missing].sum()))
 
     def _merge(self) -> None:
         if len(self._texts) == 1:
@@ -309,8 +305,7 @@ def _counted_together(texts: pa.Array, counts: np.ndarray) -> tuple[pa.Array, np
 
 
 def _mask(flags: pa.Array) -> np.ndarray:
-    mask: np.ndarray = flags.to_numpy(zero_copy_only=False)
-    return mask
+    return np.asarray(flags.to_numpy(zero_copy_only=False))
 
 
 def profile_column(name: str, cells: DistinctCells, form: NumberFormat = POINT) -> ColumnProfile:
@@ -320,8 +315,12 @@ def profile_column(name: str, cells: DistinctCells, form: NumberFormat = POINT) 
     elif len(cells.texts) == 1 and not cells.missing:
         facts = {"kind": "constant"}
     else:
-        numbers = _number_facts(name, cells, form) or _unit_facts(name, cells, form)
-        facts = numbers or _date_facts(cells) or _word_facts(cells)
+        facts = (
+            _number_facts(name, cells, form)
+            or _unit_facts(name, cells, form)
+            or _date_facts(cells)
+            or _word_facts(cells)
+        )
     return ColumnProfile(name=name, number_format=form, **({"cells": cells} | facts))
 
 
@@ -371,8 +370,7 @@ def _unit_facts(name: str, cells: DistinctCells, form: NumberFormat) -> dict[str
     if not unit or len(bare_cells.texts) <= 2:  # two values are two categories
         return None
     numbers = _number_facts(name, bare_cells, form)
-    has_no_unit = all_pointed(cells.texts, form).is_valid().to_numpy(zero_copy_only=False)
-    unitless = int(cells.counts[has_no_unit].sum())
+    unitless = int(cells.counts[_mask(all_pointed(cells.texts, form).is_valid())].sum())
     may_be_factor = unitless and len(unit) == 1 and unit.isalpha()  # 5k may be more than 900
     if numbers is None or numbers["kind"] != "number" or may_be_factor:
         return None
@@ -466,10 +464,7 @@ def codes_among(values: np.ndarray, counts: np.ndarray) -> dict[float, int]:
     is_code &= counts > np.where(is_digit, DIGIT * counts.sum(), 1)
     if zeros_among(values[~is_code], counts[~is_code])[0]:
         is_code |= values == 0
-    return {
-        float(value): int(count)
-        for value, count in zip(values[is_code], counts[is_code], strict=True)
-    }
+    return dict(zip(values[is_code].tolist(), counts[is_code].tolist(), strict=True))
 
 
 def zeros_among(values: np.ndarray, counts: np.ndarray) -> tuple[bool, bool]:

@@ -162,8 +162,7 @@ class NumberColumn(Column):
     def learn(self, values: Any) -> Learned:
         """Learn scale, origin and quantiles."""
         measured = values[~np.isnan(values)]
-        stored = {"quantiles": quantiles(measured)}
-        return Learned([scale(measured)], origin_of(measured), stored)
+        return Learned([scale(measured)], origin_of(measured), {"quantiles": quantiles(measured)})
 
     def slots(
         self, cells: pd.Series, schema: Schema, number_format: NumberFormat
@@ -185,8 +184,7 @@ class CategoryColumn(Column):
 
     def learn(self, values: Any) -> Learned:
         """Learn which categories there are."""
-        stored = {"categories": sorted(values.array.dropna().unique())}
-        return Learned([(0.0, 1.0)], stored=stored)
+        return Learned([(0.0, 1.0)], stored={"categories": sorted(values.array.dropna().unique())})
 
     def slots(
         self, cells: pd.Series, schema: Schema, number_format: NumberFormat

@@ -221,9 +221,8 @@ def _chosen_columns(names: list[str], file: str, usecols: list[Any] | None) -> l
 def _other_encoding(file: str, encoding: str, error: Exception) -> DataError:
     near = ""
     if isinstance(error, UnicodeDecodeError):
-        start = max(0, error.start - 20)
-        text = error.object[start : error.end + 20].decode(encoding, "replace")
-        near = f", near {shown(text)!r}"
+        around = error.object[max(0, error.start - 20) : error.end + 20]
+        near = f", near {shown(around.decode(encoding, 'replace'))!r}"
     return DataError(
         f"{file}: the text is not {encoding!r}{near}: {getattr(error, 'reason', error)}. Save the "
         "file as UTF-8, or name its encoding in the catalog, such as load_args: "

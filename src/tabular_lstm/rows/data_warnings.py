@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from tabular_lstm.errors import LISTED, shown
+from tabular_lstm.errors import LISTED, first_ten, shown
 from tabular_lstm.parameters.columns import ColumnsOptions
 from tabular_lstm.progress import progress
 from tabular_lstm.rows.cells import arrow_texts, spelt_alike
@@ -196,9 +196,7 @@ def said_of_leaks(kind: str, leaks: Mapping[str, float], task: Task) -> list[str
 
 def leaks_in_words(leaks: Mapping[str, float]) -> str:
     """List possible leaks, each with its measure: the first ten, and how many more there are."""
-    names = [f"{shown(name)} ({auc:.3f})" for name, auc in leaks.items()]
-    remainder = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return f"{', '.join(names[:LISTED])}{remainder}"
+    return first_ten([f"{shown(name)} ({auc:.3f})" for name, auc in leaks.items()])
 
 
 def said_of(dependent_rows: DependentRows) -> str:
@@ -235,8 +233,10 @@ def ways_out(dependent_rows: DependentRows, ignored: Collection[str] = ()) -> st
     """
     column = dependent_rows.columns[0]
     independent = "leave it so" if column in ignored else f"split.independent: [{shown(column)}]"
-    group = f"Name the column: columns.group: {shown(column)}"
-    return f"{group}. Or, if the rows are independent: {independent}"
+    return (
+        f"Name the column: columns.group: {shown(column)}. Or, if the rows are independent: "
+        f"{independent}"
+    )
 
 
 def warn_of_spellings(rows: pd.DataFrame, columns: ColumnsOptions, file: str) -> None:

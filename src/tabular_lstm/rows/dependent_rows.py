@@ -73,8 +73,7 @@ class Agreement(NamedTuple):
     @property
     def is_clear(self) -> bool:
         """Tell whether the labels agree enough for a quick model to be fitted."""
-        enough = self.groups >= LEAST_GROUPS and self.alike >= self.least
-        return enough and self.sure >= LEAST_SURE
+        return self.groups >= LEAST_GROUPS and self.alike >= self.least and self.sure >= LEAST_SURE
 
 
 class Suspect(NamedTuple):
@@ -358,8 +357,9 @@ def _fall_of_suspect(
     for trees in (FEW_TREES, TREES):
         together = quick_scores(sampled, columns, measure, features, groups, trees)
         errors = (measure.marks - together).T
-        corrections = [_error_of_others(mark_errors, groups, sides) for mark_errors in errors]
-        spread = together + np.column_stack(corrections)
+        spread = together + np.column_stack(
+            [_error_of_others(mark_errors, groups, sides) for mark_errors in errors]
+        )
         fall = _fall_between(measure, spread, together, groups, suspect_count)
         if fall.high < measure.falls[suspect.is_amount]:
             break

@@ -155,8 +155,10 @@ def labels_in_words(labels: pd.Series, task: Task) -> str:
         shares = labels.map(dict(enumerate(task.classes))).value_counts(normalize=True)
         named = [f"{100 * share:.1f} % {name!r}" for name, share in shares[:LISTED].items()]
         return f"of them {', '.join(named)}"
-    spread = f"with a standard deviation of {amount(labels.std(ddof=0))}"
-    return f"{labels.name} {amount(labels.mean())} on average, {spread}"
+    return (
+        f"{labels.name} {amount(labels.mean())} on average, with a standard deviation of "
+        f"{amount(labels.std(ddof=0))}"
+    )
 
 
 def shortage_of_labels(sides: Mapping[str, pd.DataFrame], columns: ColumnsOptions) -> str | None:
@@ -221,6 +223,8 @@ def schema_fields(task: Task, labels: np.ndarray | None) -> dict[str, Any]:
         raise ValueError("expected the labels of a number")
     mean, variance = scale(labels)
     if variance**0.5 < np.finfo(np.float32).tiny:
-        fault = f"The labels differ by {np.ptp(labels):g} at most"
-        raise DataError(f"{fault}, too little to learn from: multiply them.")
+        raise DataError(
+            f"The labels differ by {np.ptp(labels):g} at most, too little to learn from: multiply "
+            "them."
+        )
     return {"target": {"mean": mean, "deviation": variance**0.5}}

@@ -1,7 +1,6 @@
 """The number format of a file: decimal mark, mark of thousands, and which texts are numbers."""
 
 import re
-from collections.abc import Iterable
 from functools import cache
 from typing import Annotated
 
@@ -9,7 +8,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from tabular_lstm.errors import shown
 from tabular_lstm.frozen import Frozen, unless
 
 Mark = Annotated[str, Field(min_length=1, max_length=1)]
@@ -142,50 +140,6 @@ def _spellings(unit: str) -> str:
         return re.escape(unit)
     has_case = len(singular) < 3 or CASED.fullmatch(singular)
     return f"(?:{singular if has_case else '|'.join(sorted(forms))})[sS]?"
-
-
-def groups(mark: str) -> str:
-    """Give the pattern of whole numbers in groups of three digits, or of up to three digits."""
-    return f"[+-]?(?:[1-9][0-9]{{0,2}}(?:{re.escape(mark)}[0-9]{{3}})+|[0-9]{{1,3}})"
-
-
-def point_of_thousands(columns: Iterable[pa.Array], between_cells: str) -> str | None:
-    """Find a number whose point may separate thousands, as in 870 and 1.155.
-
-    None is found if any column has a point that surely is a decimal point. In a file with commas
-    between cells, a column holds fractions if all its numbers have three digits after a point.
-
-    Args:
-        columns: Texts of which some are numbers, for each column.
-        between_cells: The character between the file's cells.
-
-    Examples:
-        >>> point_of_thousands([pa.array(["870", "1.155", "NA"])], ";")
-        '1.155'
-        >>> point_of_thousands([pa.array(["1.155"]), pa.array(["1.5"])], ";") is None
-        True
-    """
-    example = None
-    for column in columns:
-        texts = pc.utf8_trim_whitespace(column)
-        numbers = texts.filter(pc.match_substring_regex(texts, f"^{number_pattern(POINT)}$"))
-        has_point = pc.match_substring(numbers, ".")
-        if not pc.any(has_point).as_py():
-            continue
-        if not pc.all(pc.match_substring_regex(numbers, f"^{groups('.')}$")).as_py():
-            return None
-        if between_cells != "," or not pc.all(has_point).as_py():
-            example = example or str(numbers.filter(has_point)[0])
-    return example
-
-
-def point_or_groups(text: str) -> str:
-    """Ask whether the point of a number separates thousands; say how to answer."""
-    return (
-        f"might {shown(text)} be {shown(text.replace('.', ''))}? Each point has three digits "
-        "behind it, and is read as a decimal mark. If it separates thousands, write in load_args "
-        "of raw_rows and rows_to_score {decimal: ',', thousands: '.'}"
-    )
 
 
 def without_fraction(text: str) -> str:

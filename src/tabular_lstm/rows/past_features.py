@@ -127,6 +127,5 @@ def as_rows(histories: Histories, schema: Schema) -> np.ndarray:
     own_rows = histories.table[histories.own]
     slots = np.zeros((len(own_rows), row_schema.steps * row_schema.features_per_step), np.float32)
     for slot, name in enumerate(row_schema.features):
-        is_past = name in past
-        slots[:, slot] = past[name] if is_past else own_rows[:, schema.features.index(name)]
+        slots[:, slot] = past[name] if name in past else own_rows[:, schema.features.index(name)]
     return slots.reshape(len(own_rows), row_schema.steps, row_schema.features_per_step)

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import pandas as pd
@@ -96,8 +96,7 @@ class Batch:
             # lacks, as NumPy and Arrow ask for. So rows give them `to_numpy()` or `array`.
             file, mark = rows["file"].cast(TEXT), pa.scalar(":", TEXT)
             names = pc.binary_join_element_wise(file, names.cast(TEXT), mark)
-        named: pd.Index = pd.Index(names.to_pandas(), name="row")
-        return named
+        return cast(pd.Index, pd.Index(names.to_pandas(), name="row"))
 
     @property
     def cells(self) -> pd.DataFrame:
@@ -109,8 +108,9 @@ class Batch:
             DataError: A column holds values that Python cannot represent.
         """
         try:
-            frame: pd.DataFrame = self.table.to_pandas(types_mapper=WHOLE.get, ignore_metadata=True)
-            return frame
+            return cast(
+                pd.DataFrame, self.table.to_pandas(types_mapper=WHOLE.get, ignore_metadata=True)
+            )
         except (pa.ArrowException, ValueError, KeyError) as error:  # KeyError: no such time zone
             raise DataError(
                 f"{self.path}: a column holds values that Python cannot represent: {error}. Write "

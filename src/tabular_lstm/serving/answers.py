@@ -113,8 +113,7 @@ class Answers:
     def manifest_fields(self) -> dict[str, Any]:
         """Return a manifest's fields for the task."""
         # Manifests of version 0.1.0 name no task.
-        task = {} if self.task.has_threshold else {"task": self.task.kind}
-        return task | self.task.declared
+        return ({} if self.task.has_threshold else {"task": self.task.kind}) | self.task.declared
 
     def summary_fields(self, counts: PredictionCounts) -> dict[str, Any]:
         """Return a summary's fields for the task and for counted predictions."""

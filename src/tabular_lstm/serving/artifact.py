@@ -80,9 +80,9 @@ class Artifact:
 
         schema, options = saved.schema.model_dump(), saved.options.model_dump()
         calibration = saved.calibration.model_dump(mode="json")
+        row_options = saved.row and saved.row.options.model_dump()
+        network = LSTMEnsemble(schema, options, saved.training, row_options, **calibration)
         parts = [saved] if saved.row is None else [saved, saved.row]
-        row_options = [part.options.model_dump() for part in parts[1:]]
-        network = LSTMEnsemble(schema, options, saved.training, *row_options, **calibration)
         layers = [layer for part in parts for layer in (part.embed, *part.recur, part.read_out)]
         network.set_weights([*chain(*layers)])
         return network

@@ -109,9 +109,11 @@ def compare_champions(
             if promotion.start_over:
                 raise NotComparedError("promotion.start_over is set")
             artifact = promoted_artifact(champions, promotions[run])
-            expected = judgement.fingerprints_sha256
             fingerprints = _read_checked(
-                champions.fingerprints, run, "train rows' fingerprints are", expected
+                champions.fingerprints,
+                run,
+                "train rows' fingerprints are",
+                judgement.fingerprints_sha256,
             )
             watch = None if standing_champions else _watch(artifact, champions)
             predictions = predict_with_champion(artifact, fingerprints, test_set, watch)
@@ -173,8 +175,9 @@ def promoted_artifact(champions: Champions, promotion: LogEntry) -> Artifact:
         DataError: It serves and cannot be loaded.
     """
     run = promotion.run_id
-    stored_artifact = _read_checked(champions.artifacts, run, "artifact is", promotion.sha256)
-    artifact = replace(stored_artifact, run_id=run)
+    artifact = replace(
+        _read_checked(champions.artifacts, run, "artifact is", promotion.sha256), run_id=run
+    )
     try:
         artifact.scorer  # noqa: B018
     except NoNetworkError as error:
@@ -192,8 +195,8 @@ def run_of_same_network(champions: Champions, candidate: Artifact) -> str | None
     promotions, replaced = promoted(champions.log), standing(champions.log)[1:]
     for run in sorted(promotions.keys() - {*replaced}, reverse=True):
         with contextlib.suppress(NotComparedError):
-            sha256 = promotions[run].sha256
-            artifact = _read_checked(champions.artifacts, run, "artifact is", sha256)
+            expected = promotions[run].sha256
+            artifact = _read_checked(champions.artifacts, run, "artifact is", expected)
             if artifact.network_sha256 == candidate.network_sha256:
                 return run
     return None
@@ -251,8 +254,8 @@ def predict_with_champion(
         )
     sequences = artifact.sequences(test_set)
     trained_on = fingerprints.hold(sequences)
-    names = [series.name for series in (keys, together) if series is not None]
-    if not {fingerprints.key, fingerprints.group}.isdisjoint(names):
+    names = {series.name for series in (keys, together) if series is not None}
+    if names & {fingerprints.key, fingerprints.group}:
         if trained_on.any():
             history_rows, train_rows = test_set.earlier_rows
             by_both = fingerprints_of_sequences(valid_sequences(train_rows, schema, history_rows))
@@ -362,9 +365,8 @@ def drift_of(
     champion = compared.champions[0].run_id
     predictions = compared.predictions.get(champion)
     if predictions is None or predictions.watch is None or predictions.seen is None:
-        unread = "the champion has no reference that can be read"
-        why = unread if predictions else "the champion is not compared"
-        return Drift(run_id="", champion=champion, not_compared=why)
+        why = "has no reference that can be read" if predictions else "is not compared"
+        return Drift(run_id="", champion=champion, not_compared=f"the champion {why}")
     watch, seen = predictions.watch, predictions.seen
     warn_of_unknown_columns(watch, monitoring)
     # Quarantined rows are on no side of the split, so their share in all rows is used.
@@ -387,12 +389,11 @@ def shortened(drift: Drift) -> Drift:
     """Keep the `KEPT` clearest shifts, without their counts, so that a decision stays small."""
     shifts = drift.features | drift.scores
     names = sorted(shifts, key=lambda name: (not shifts[name].moved, -shifts[name].statistic))
-    clearest, others = names[:KEPT], names[KEPT:]
-    short = {name: shifts[name].model_copy(update={"counts": ()}) for name in clearest}
+    short = {name: shifts[name].model_copy(update={"counts": ()}) for name in names[:KEPT]}
     content = {
-        "features": {name: short[name] for name in clearest if name in drift.features},
-        "scores": {name: short[name] for name in clearest if name in drift.scores},
-        "more_moved": sum(shifts[name].moved for name in others),
+        "features": {name: short[name] for name in short if name in drift.features},
+        "scores": {name: short[name] for name in short if name in drift.scores},
+        "more_moved": sum(shifts[name].moved for name in names[KEPT:]),
     }
     return drift.model_copy(update=content)
 
@@ -406,7 +407,6 @@ def features_moved(drift: Drift | None, monitoring: MonitoringOptions) -> Featur
         effect = ", so monitoring.on_drift = stop has no effect" if stops else ""
         return FeaturesMoved(sentence=f"drift is not known{effect}: {drift.not_compared}")
     if drift.alarm is None:
-        rows = f" ({drift.few_rows})" if drift.few_rows else ""
-        return FeaturesMoved(sentence=f"no drift{rows}")
+        return FeaturesMoved(sentence=f"no drift{f' ({drift.few_rows})' if drift.few_rows else ''}")
     expected = "expected no alarm for monitoring.on_drift = stop" if stops else ""
     return FeaturesMoved(sentence=drift.alarm, alarm=True, expected=expected)

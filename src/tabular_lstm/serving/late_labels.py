@@ -228,8 +228,7 @@ def _trained_on(
 ) -> np.ndarray | None:
     """Return for each label whether the champion was trained on its key; None if not known."""
     with contextlib.suppress(KeyError, DataError):
-        keys = pd.Series(labels.keys, name=columns.key)
-        return champions.fingerprints[champion].hold_keys(keys)
+        return champions.fingerprints[champion].hold_keys(pd.Series(labels.keys, name=columns.key))
     return None
 
 
@@ -254,6 +253,5 @@ def _labelled(
             part_places = labels.keys.get_indexer(keys)  # -1 without a label
             is_labelled = part_places >= 0
             places.append(part_places[is_labelled])
-            values = np.stack([part[name].to_numpy() for name in names], axis=1)
-            predictions.append(values[is_labelled])
+            predictions.append(np.stack([part[n].to_numpy()[is_labelled] for n in names], axis=1))
     return np.concatenate(places), task.from_file(np.concatenate(predictions))

@@ -166,19 +166,17 @@ class ScoringPlan:
             ValueError: Rows were lost or doubled.
         """
         source, scorer = self.rows.source, self.scorer
-        inputs = [
-            FileOfRows(file=file, rows=counts.rows[name], sha256=sha256)
-            for name, (file, sha256) in zip(
-                source.files.names, source.hashes(scorer.check.key).items(), strict=True
-            )
-        ]
+        hashes = source.hashes(scorer.check.key).items()
         return Manifest(
             run_id=scorer.run_id,
             scored_at=scorer.scored_at.isoformat().replace("+00:00", "Z"),
             champion=scorer.scored_by,
             **scorer.answers.manifest_fields(),
             **scorer.totals(counts),
-            inputs=tuple(inputs),
+            inputs=tuple(
+                FileOfRows(file=file, rows=counts.rows[name], sha256=sha256)
+                for name, (file, sha256) in zip(source.files.names, hashes, strict=True)
+            ),
             parts=tuple(parts),
             parameters=self.conditions.parameters,
             code_sha256=self.conditions.code_sha256,

@@ -137,9 +137,8 @@ class RowScorer:
         """Score at least one batch into a part; a row without a prediction raises a `DataError`."""
         each_count, tables, aside, expected = zip(*map(self._score, batches), strict=True)
         counts, schema, file = reduce(add, each_count), tables[0].schema, io.BytesIO()
-        dictionary_columns = [f.name for f in schema if pa.types.is_dictionary(f.type)]
-        dictionary_columns.append("positive_class")
-        with parquet.ParquetWriter(file, schema, use_dictionary=dictionary_columns) as writer:
+        coded = [f.name for f in schema if pa.types.is_dictionary(f.type)] + ["positive_class"]
+        with parquet.ParquetWriter(file, schema, use_dictionary=coded) as writer:
             for rows in tables:
                 writer.write_batch(rows)
             writer.add_key_value_metadata({COUNTS: AS_JSON.dump_json(counts)})
@@ -186,14 +185,18 @@ class RowScorer:
                 ":".join(map(str, row.values()))
                 for row in batch.origin.filter(is_unpredicted).to_pylist()
             ]
-            advice = "Restore another one: --pipelines rollback"
-            raise self.champion.no_prediction(row_list(row_names), advice)
+            raise self.champion.no_prediction(
+                row_list(row_names), "Restore another one: --pipelines rollback"
+            )
 
     def compare(self, counts: ScoringCounts) -> Drift:
         """Compare all rows of a scoring with the champion's reference."""
         if self.watch is None or counts.seen is None:
-            why = "the champion has no reference that can be read"
-            return Drift(run_id=self.run_id, champion=self.scored_by.run_id, not_compared=why)
+            return Drift(
+                run_id=self.run_id,
+                champion=self.scored_by.run_id,
+                not_compared="the champion has no reference that can be read",
+            )
         return compare(
             self.watch,
             counts.seen,
